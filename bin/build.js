@@ -1,0 +1,191 @@
+/**
+ * Makes dist/: the command's bundle, the library with its types, the native helper.
+ * Plain JavaScript, since `prepare` runs it under whatever Node npm has.
+ */
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { assertLazy, fastYargs, lazyStringWidth, zodBeside } from './bundle-plugins.js';
+import { compileGate, gateId } from './compile-gate.js';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const dist = join(root, 'dist');
+const gateSource = join(root, 'src', 'gate', 'gate.c');
+const require = createRequire(import.meta.url);
+
+class BuildError extends Error {
+  constructor(message, hint) {
+    super(message);
+    this.hint = hint;
+  }
+}
+
+const say = (text) => process.stdout.write(`build: ${text}\n`);
+
+/** Others may be running what is replaced. */
+const writeAtomically = (file, contents) => {
+  const temporary = `${file}.${process.pid}`;
+  writeFileSync(temporary, contents);
+  renameSync(temporary, file);
+};
+
+const bundleOptions = {
+  absWorkingDir: root,
+  bundle: true,
+  platform: 'node',
+  target: 'node24',
+  metafile: true,
+  write: false,
+  logLevel: 'warning',
+};
+
+const bundle = async (esbuild, name, options) => {
+  const { outputFiles, metafile } = await esbuild.build({ ...bundleOptions, ...options, outfile: join(dist, name) });
+  writeAtomically(join(dist, name), outputFiles[0].contents);
+  say(`dist/${name}, ${Math.round(outputFiles[0].contents.length / 1024)} KiB`);
+  return metafile;
+};
+
+const bundleCommand = async (esbuild) => {
+  const metafile = await bundle(esbuild, 'cli.cjs', {
+    entryPoints: ['src/cli.ts'],
+    format: 'cjs',
+    // Five per cent off each start; names stay, for bug reports.
+    minifyWhitespace: true,
+    minifySyntax: true,
+    // CommonJS has no import.meta.
+    banner: { js: "const bundleUrl = require('node:url').pathToFileURL(__filename).href;" },
+    define: {
+      'import.meta.url': 'bundleUrl',
+      'import.meta.dirname': '__dirname',
+      'import.meta.filename': '__filename',
+      KMEM_GATE_ID: JSON.stringify(gateId(gateSource)),
+    },
+    plugins: [lazyStringWidth, fastYargs, zodBeside],
+  });
+  assertLazy(metafile, 'src/cli.ts', ['zod', 'pidusage']);
+  return metafile;
+};
+
+/** zod is kept out of the command's bundle, which is read and compiled at each start. */
+const bundleZod = (esbuild) => bundle(esbuild, 'zod.cjs', { entryPoints: ['zod'], format: 'cjs', minify: true });
+
+/** execa and pidusage are inside; zod stays a dependency, since the types of a result are inferred from its schema. */
+const bundleLibrary = (esbuild) =>
+  bundle(esbuild, 'index.js', {
+    entryPoints: ['src/index.ts'],
+    format: 'esm',
+    external: ['zod'],
+    // What is CommonJS inside (pidusage) requires Node's own modules.
+    banner: { js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);" },
+    define: { KMEM_GATE_ID: JSON.stringify(gateId(gateSource)) },
+  });
+
+const packageOf = (input) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1];
+
+const licenceOf = (folder) => {
+  const { name, version, license } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
+  const file = readdirSync(join(root, folder)).find((entry) => /^licen[cs]e/i.test(entry));
+  const text = file === undefined ? '' : readFileSync(join(root, folder, file), 'utf8').trim();
+  return `${name} ${version} (${license})\n\n${text}\n`;
+};
+
+/** What is bundled is redistributed, and its licences ask to be passed on. */
+const writeLicences = (metafiles) => {
+  const inputs = metafiles.flatMap(({ inputs }) => Object.keys(inputs));
+  const folders = new Set(inputs.map(packageOf).filter((folder) => folder !== undefined));
+  const texts = [...folders].sort().map(licenceOf);
+  writeAtomically(join(dist, 'THIRD-PARTY-LICENSES.txt'), texts.join(`\n${'-'.repeat(80)}\n\n`));
+};
+
+/** tsc leaves `./x.ts` in declarations, which compilers before 5.7 refuse. */
+const importJs = (file) => {
+  const text = readFileSync(file, 'utf8').replaceAll(/(['"]\.{1,2}\/[^'"\n]+)\.ts(?=['"])/g, '$1.js');
+  writeFileSync(file, text);
+};
+
+const writeTypes = () => {
+  const types = join(dist, 'types');
+  const fresh = `${types}.${process.pid}`;
+  const tsc = join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc');
+  const { status } = spawnSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.build.json'), '--outDir', fresh], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  if (status !== 0) {
+    rmSync(fresh, { recursive: true, force: true });
+    throw new BuildError('the types were not made: tsc found errors', 'see the lines above');
+  }
+
+  for (const name of readdirSync(fresh, { recursive: true }).filter((file) => file.endsWith('.d.ts'))) {
+    importJs(join(fresh, name));
+  }
+
+  rmSync(types, { recursive: true, force: true });
+  renameSync(fresh, types);
+  say('dist/types/');
+};
+
+const buildHelper = () => {
+  const stamp = join(dist, 'kmem-gate.id');
+  const helper = join(dist, 'kmem-gate');
+  const id = `${gateId(gateSource)}-${process.arch}`;
+  if (existsSync(helper) && existsSync(stamp) && readFileSync(stamp, 'utf8') === id) {
+    return;
+  }
+
+  const linkage = compileGate(gateSource, helper, { warningsAreErrors: true });
+  writeAtomically(stamp, id);
+  say(`dist/kmem-gate, ${linkage}`);
+};
+
+const importTools = async () => {
+  const missing = ['esbuild', 'typescript'].filter((name) => {
+    try {
+      require.resolve(`${name}/package.json`);
+      return false;
+    } catch {
+      return true;
+    }
+  });
+  return missing.length === 0 ? { esbuild: await import('esbuild') } : { missing };
+};
+
+const isBuilt = () => ['cli.cjs', 'index.js'].every((name) => existsSync(join(dist, name)));
+
+const bundles = async ({ esbuild, missing }) => {
+  if (missing === undefined) {
+    writeLicences(await Promise.all([bundleCommand(esbuild), bundleZod(esbuild), bundleLibrary(esbuild)]));
+  } else if (isBuilt()) {
+    // `npm ci --omit=dev` after a build: a slim deployment of what was built.
+    say(`${missing.join(' and ')} not installed (devDependencies): dist/ is kept as it was built before`);
+  } else {
+    throw new BuildError(
+      `dist/ cannot be made: ${missing.join(' and ')} not installed (devDependencies)`,
+      'run npm ci without --omit=dev and without NODE_ENV=production, or install the packed tarball',
+    );
+  }
+};
+
+/** One step's failure does not keep the others from being made. */
+const attempt = async (step, tools) => {
+  try {
+    await step(tools);
+  } catch (error) {
+    // esbuild has printed its own errors.
+    if (error.hint === undefined && error.errors === undefined) {
+      throw error;
+    }
+
+    process.stderr.write(`build: ${error.message}\n${error.hint === undefined ? '' : `hint: ${error.hint}\n`}`);
+    process.exitCode = 1;
+  }
+};
+
+mkdirSync(dist, { recursive: true });
+const tools = await importTools();
+for (const step of [bundles, buildHelper, ...(tools.missing === undefined ? [writeTypes] : [])]) {
+  await attempt(step, tools);
+}

@@ -1,0 +1,117 @@
+/**
+ * The user's own folder for what can be made again: V8's compile cache, and the helper of a packed install.
+ * Code is loaded and run from it, so it is used only where nobody but the user (or root) can write.
+ */
+
+import { lstatSync, mkdirSync, realpathSync } from 'node:fs';
+import { homedir, userInfo } from 'node:os';
+import { dirname, isAbsolute, join } from 'node:path';
+
+const worldWrite = 0o002;
+const groupWrite = 0o020;
+const sticky = 0o1000;
+
+/** The base folders in order: XDG Base Directory Specification, then the home folder that the user database names. */
+function* bases() {
+  const xdg = process.env.XDG_CACHE_HOME;
+  if (xdg !== undefined && isAbsolute(xdg)) {
+    yield xdg;
+  }
+
+  if (isAbsolute(homedir())) {
+    yield join(homedir(), '.cache');
+  }
+
+  // Under `sudo -E` HOME is another user's.
+  try {
+    yield join(userInfo().homedir, '.cache');
+  } catch {
+    // This uid has no entry in the user database.
+  }
+}
+
+const othersCanWrite = ({ mode, gid }) => {
+  // A private group (gid equal to uid) has no member but the user: a umask of 002 is common with those.
+  const privateGroup = gid === process.getegid() && gid === process.geteuid();
+  return (mode & worldWrite) !== 0 || ((mode & groupWrite) !== 0 && !privateGroup);
+};
+
+/** Why somebody else could replace what is in this directory, or null if nobody can. */
+const weakness = (directory) => {
+  for (let at = realpathSync(directory); ; at = dirname(at)) {
+    const stat = lstatSync(at);
+    if (stat.uid !== process.geteuid() && stat.uid !== 0) {
+      return `${at} belongs to uid ${stat.uid}`;
+    }
+
+    // In a sticky directory (/tmp) only the owner of an entry can rename or remove it.
+    if (othersCanWrite(stat) && (stat.mode & sticky) === 0) {
+      return `others can write ${at}`;
+    }
+
+    if (at === dirname(at)) {
+      return null;
+    }
+  }
+};
+
+const isAbsent = (path) => {
+  try {
+    lstatSync(path);
+    return false;
+  } catch (error) {
+    return error.code === 'ENOENT';
+  }
+};
+
+const nearestExisting = (path) => (isAbsent(path) ? nearestExisting(dirname(path)) : path);
+
+/** Makes `folder` with mode 0700 if need be; returns why it cannot be trusted, or null if it can. */
+const makePrivate = (folder) => {
+  try {
+    // Looked at before anything is made: root must not leave a folder of its own in another user's home.
+    const before = weakness(nearestExisting(folder));
+    if (before !== null) {
+      return before;
+    }
+
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const { uid, mode } = lstatSync(folder);
+    if (uid !== process.geteuid()) {
+      return `${folder} belongs to uid ${uid}`;
+    }
+
+    return (mode & (worldWrite | groupWrite)) === 0 ? weakness(folder) : `others can write ${folder}`;
+  } catch (error) {
+    return error.message;
+  }
+};
+
+/**
+ * The private folder `kmem-run` in the user's cache, made if need be. `folder` is null if there is none that can be
+ * trusted; `reason` then says why the first candidate was refused. Never throws.
+ */
+export const findCacheFolder = () => {
+  let reason = null;
+  for (const base of bases()) {
+    const folder = join(base, 'kmem-run');
+    const refusal = makePrivate(folder);
+    if (refusal === null) {
+      return { folder, reason: null };
+    }
+
+    reason = reason === null ? refusal : reason;
+  }
+
+  return { folder: null, reason };
+};
+
+/** Whether `file` is a plain file that the user owns and nobody else can write. */
+export const isPrivateFile = (file) => {
+  try {
+    const stat = lstatSync(file);
+    return stat.isFile() && stat.uid === process.geteuid() && (stat.mode & (worldWrite | groupWrite)) === 0;
+  } catch {
+    return false;
+  }
+};

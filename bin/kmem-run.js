@@ -1,0 +1,42 @@
+#!/usr/bin/env node
+// Old versions of Node have to get as far as the check: no new syntax, no named import that they lack.
+import { existsSync } from 'node:fs';
+import module from 'node:module';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { findCacheFolder } from './cache-folder.js';
+
+const cannotRun = 125;
+const required = [24, 12];
+
+const isOld = () => {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  return major < required[0] || (major === required[0] && minor < required[1]);
+};
+
+const refuse = (message, hint) => {
+  process.stderr.write(`kmem-run: ${message}\nhint: ${hint}\n`);
+  process.exitCode = cannotRun;
+};
+
+/** Compiled code is kept in the user's own folder; without a private one, start a little slower. */
+const keepCompiledCode = () => {
+  const { folder } = findCacheFolder();
+  if (folder !== null) {
+    module.enableCompileCache(join(folder, 'compile-cache'));
+  }
+};
+
+const cli = fileURLToPath(new URL('../dist/cli.cjs', import.meta.url));
+
+if (isOld()) {
+  refuse(
+    `needs Node.js ${required.join('.')} or newer, and this is ${process.versions.node} (${process.execPath})`,
+    'put a newer node first in PATH; in a clone of kmem-run: npm ci && npx kmem-run',
+  );
+} else if (existsSync(cli)) {
+  keepCompiledCode();
+  module.createRequire(import.meta.url)(cli);
+} else {
+  refuse(`${cli} has not been built`, 'run npm ci in the folder of kmem-run');
+}

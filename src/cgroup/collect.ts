@@ -1,0 +1,120 @@
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { SetupError } from '../errors.ts';
+import { findGroups, type Leftover } from './leftovers.ts';
+import { lockCandidates, lockDirectory, removeLock } from './lock.ts';
+import { describe, type Process, processesOf } from './processes.ts';
+import { removeGroup } from './remove.ts';
+import type { Hierarchies } from './types.ts';
+
+export type LockState = 'free' | 'held' | 'absent';
+
+/** Tries the flock(2) of each path; the native helper does, since Node cannot. */
+export type ProbeLocks = (paths: readonly string[]) => Promise<ReadonlyMap<string, LockState>>;
+
+export type CollectOptions = Readonly<{
+  /** Also remove groups whose lock is absent. Never those whose lock is held. */
+  force?: boolean;
+  /** Where to look: see findGroups(). */
+  within?: 'all' | 'own';
+}>;
+
+export type Fate = Readonly<{
+  /**
+   * `removed`: its runner was gone. `held`: its runner lives, left alone. `unjudged`: left alone too, there is no
+   * lock to judge by (perhaps a run of another mount namespace). `failed`: it could not be removed, see `error`.
+   */
+  fate: 'removed' | 'held' | 'unjudged' | 'failed';
+  leftover: Leftover;
+  /** What was in it. */
+  processes: readonly Process[];
+  /** Null unless it failed. */
+  error: SetupError | null;
+}>;
+
+export type Collected = Readonly<{
+  groups: readonly Fate[];
+  /** Lock files without a group that were removed. */
+  locks: readonly string[];
+}>;
+
+/** A lock file without a group may belong to a run that is just being made. */
+const YOUNGEST_ORPHAN_MS = 60_000;
+
+/**
+ * Kills and removes the groups whose runner is gone, and their lock files. Throws no SetupError for a group that
+ * resists: that is its fate.
+ */
+export async function collectLeftovers(
+  hierarchies: Hierarchies,
+  probeLocks: ProbeLocks,
+  { force = false, within = 'all' }: CollectOptions = {},
+): Promise<Collected> {
+  const found = findGroups(hierarchies, { within }).map((leftover) => ({ leftover, locks: locksOf(leftover) }));
+  const taken = found.flatMap(({ locks }) => locks);
+  const orphans = within === 'all' ? oldLocks(new Set(taken)) : [];
+  const states = await probeLocks([...taken, ...orphans]);
+  const groups: Fate[] = [];
+  for (const { leftover, locks } of found) {
+    const fate = await decide(leftover, locks, { state: stateOf(locks, states), force });
+    if (fate !== null) groups.push(fate);
+  }
+  const locks = orphans.filter((path) => states.get(path) === 'free');
+  for (const path of locks) removeLock(path);
+  return { groups, locks };
+}
+
+type Judgement = Readonly<{ state: LockState; force: boolean }>;
+
+async function decide(leftover: Leftover, locks: readonly string[], { state, force }: Judgement): Promise<Fate | null> {
+  // A run that ended meanwhile took its directories and its lock with it.
+  if (!leftover.directories.some((directory) => existsSync(directory))) return null;
+  const processes = processesOf(leftover).flatMap((pid) => describe(pid) ?? []);
+  const fate = (name: Fate['fate'], error: SetupError | null = null): Fate => ({
+    fate: name,
+    leftover,
+    processes,
+    error,
+  });
+  if (state === 'held') return fate('held');
+  if (state === 'absent' && !force) return fate('unjudged');
+  try {
+    await removeGroup(leftover);
+    for (const path of locks) removeLock(path);
+    return fate('removed');
+  } catch (error) {
+    if (error instanceof SetupError) return fate('failed', error);
+    throw error;
+  }
+}
+
+/** One held lock is enough to leave a group alone, and so is a path that the prober said nothing about. */
+function stateOf(locks: readonly string[], states: ReadonlyMap<string, LockState>): LockState {
+  const found = locks.map((path) => states.get(path) ?? 'held');
+  if (found.includes('held')) return 'held';
+  return found.includes('free') ? 'free' : 'absent';
+}
+
+function locksOf({ id, uid }: Leftover): string[] {
+  return uid === null ? [] : lockCandidates(id, uid);
+}
+
+/** Our own lock files without a group, which a runner leaves that is killed before it makes one. */
+function oldLocks(known: ReadonlySet<string>): string[] {
+  const directory = lockDirectory(process.geteuid?.() ?? 0);
+  return lockNames(directory)
+    .map((name) => `${directory}/${name}`)
+    .filter((path) => !known.has(path) && ageMs(path) > YOUNGEST_ORPHAN_MS);
+}
+
+function lockNames(directory: string): string[] {
+  try {
+    return readdirSync(directory).filter((name) => name.endsWith('.lock'));
+  } catch {
+    return [];
+  }
+}
+
+function ageMs(path: string): number {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat === undefined ? 0 : Date.now() - stat.mtimeMs;
+}

@@ -1,0 +1,72 @@
+import { readFileSync } from 'node:fs';
+import { type CounterFiles, parseAmount, parseKeyed, v1, v2 } from './files.ts';
+import { nestedGroups } from './nested.ts';
+import type { CounterReading, Group, GroupReading } from './types.ts';
+
+/**
+ * The group's counters, nested groups included. Each figure is null where its file is absent or cannot be read, and
+ * a failcnt of 0 is null too where the limit was reached: the kernel does not count there.
+ */
+export function readCounters(group: Group): GroupReading {
+  const { memory, pids } = group;
+  return {
+    kmem: readCounter(memory, v1.kmem),
+    mem: { ...readCounter(memory, v1.mem), oomKills: readOomKills(memory) },
+    memsw: presentOnly(readCounter(memory, v1.memsw)),
+    kmemTcp: presentOnly(readCounter(memory, v1.kmemTcp)),
+    pids: pids === null ? null : readPids(pids),
+  };
+}
+
+/**
+ * CPU time of the group from its start, in milliseconds, dead processes included; null without a unified hierarchy.
+ * cgroup-v2.rst: `cpu.stat` has these figures whether the cpu controller is enabled or not.
+ */
+export function readCpu(group: Group): { userMs: number; systemMs: number } | null {
+  const text = group.unified === null ? null : read(`${group.unified}/${v2.cpuStat}`);
+  if (text === null) return null;
+  const user = parseKeyed(text, 'user_usec');
+  const system = parseKeyed(text, 'system_usec');
+  return user === null || system === null ? null : { userMs: user / 1000, systemMs: system / 1000 };
+}
+
+function readCounter(directory: string, files: CounterFiles): CounterReading {
+  const amount = (file: string) => parseAmount(read(`${directory}/${file}`) ?? '');
+  const maxUsage = amount(files.maxUsage);
+  const failcnt = amount(files.failcnt);
+  // Newer kernels keep failcnt for memory alone (seen on 6.18): elsewhere it stays 0 while the limit refuses charges.
+  const limit = failcnt === 0 && maxUsage !== null && maxUsage > 0 ? amount(files.limit) : null;
+  const unbelievable = limit !== null && maxUsage !== null && maxUsage >= limit;
+  return { usage: amount(files.usage), maxUsage, failcnt: unbelievable ? null : failcnt };
+}
+
+function presentOnly(reading: CounterReading): CounterReading | null {
+  return reading.usage === null && reading.maxUsage === null && reading.failcnt === null ? null : reading;
+}
+
+/** On v1 a kill is counted in the victim's own cgroup only, so nested ones are added up. */
+function readOomKills(memory: string): number | null {
+  const own = oomKillsOf(memory);
+  if (own === null) return null;
+  return nestedGroups(memory).reduce((total, nested) => total + (oomKillsOf(nested) ?? 0), own);
+}
+
+function oomKillsOf(directory: string): number | null {
+  return parseKeyed(read(`${directory}/${v1.oomControl}`) ?? '', 'oom_kill');
+}
+
+function readPids(directory: string): GroupReading['pids'] {
+  return {
+    current: parseAmount(read(`${directory}/${v1.pids.current}`) ?? ''),
+    max: parseAmount(read(`${directory}/${v1.pids.peak}`) ?? ''),
+    failcnt: parseKeyed(read(`${directory}/${v1.pids.events}`) ?? '', 'max'),
+  };
+}
+
+function read(path: string): string | null {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return null;
+  }
+}

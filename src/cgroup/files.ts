@@ -1,0 +1,71 @@
+/**
+ * What the kernel calls its files, and how their text is read: the one place that knows it per cgroup version.
+ * v1: Documentation/admin-guide/cgroup-v1/memory.rst and pids.rst. v2: Documentation/admin-guide/cgroup-v2.rst.
+ */
+
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
+
+export type CounterFiles = Readonly<{ usage: string; maxUsage: string; failcnt: string; limit: string }>;
+
+const counter = (prefix: string): CounterFiles => ({
+  usage: `${prefix}.usage_in_bytes`,
+  maxUsage: `${prefix}.max_usage_in_bytes`,
+  failcnt: `${prefix}.failcnt`,
+  limit: `${prefix}.limit_in_bytes`,
+});
+
+export const v1 = {
+  kmem: counter('memory.kmem'),
+  mem: counter('memory'),
+  memsw: counter('memory.memsw'),
+  kmemTcp: counter('memory.kmem.tcp'),
+  oomControl: 'memory.oom_control',
+  useHierarchy: 'memory.use_hierarchy',
+  pids: { current: 'pids.current', peak: 'pids.peak', events: 'pids.events', limit: 'pids.max' },
+  freezerState: 'freezer.state',
+} as const;
+
+export const v2 = {
+  controllers: 'cgroup.controllers',
+  kill: 'cgroup.kill',
+  freeze: 'cgroup.freeze',
+  cpuStat: 'cpu.stat',
+} as const;
+
+/** The same in both versions. */
+export const PROCS = 'cgroup.procs';
+
+/** Writes a control file. Without O_CREAT: cgroupfs answers that with EACCES where the file is just not there. */
+export function writeControl(path: string, text: string): void {
+  const descriptor = openSync(path, constants.O_WRONLY);
+  try {
+    writeSync(descriptor, text);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** A count or a number of bytes; null for `max`, v1's "unlimited" (LONG_MAX down to its page), and for no number. */
+export function parseAmount(text: string): number | null {
+  const digits = text.trim();
+  if (!/^\d+$/.test(digits)) return null;
+  const amount = Number(digits);
+  return Number.isSafeInteger(amount) ? amount : null;
+}
+
+/** The figure of one key in a flat keyed file ("oom_kill 3"); null: no such key. */
+export function parseKeyed(text: string, key: string): number | null {
+  for (const line of text.split('\n')) {
+    if (line.startsWith(`${key} `)) return parseAmount(line.slice(key.length + 1));
+  }
+  return null;
+}
+
+/** The pids of a cgroup.procs. A process outside the reader's pid namespace is a 0. */
+export function parseProcs(text: string): number[] {
+  const pids: number[] = [];
+  for (const line of text.split('\n')) {
+    if (line !== '') pids.push(Number(line));
+  }
+  return pids;
+}

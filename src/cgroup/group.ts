@@ -1,0 +1,126 @@
+import { mkdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { errnoOf, SetupError } from '../errors.ts';
+import { v1, writeControl } from './files.ts';
+import { groupName } from './name.ts';
+import { findPlaces, type Places } from './place.ts';
+import type { Group, Hierarchies } from './types.ts';
+
+export type GroupRequest = Readonly<{
+  id: string;
+  hierarchies: Hierarchies;
+  /** Absolute directory of the memory hierarchy under which the group is made; null: the runner's own cgroup. */
+  parent: string | null;
+  /** The group must be in a pids hierarchy too, for a limit on processes. */
+  pids: boolean;
+}>;
+
+/**
+ * Makes the run's directories: in the memory hierarchy, in the unified one if it can be joined, and in pids if asked.
+ * Throws SetupError, with nothing left behind: `no-permission`, `read-only-cgroup`, `no-pids-controller`,
+ * `group-not-made`, and those of findPlaces().
+ */
+export function createGroup({ id, hierarchies, parent, pids }: GroupRequest): Group {
+  const name = groupName(id);
+  const places = findPlaces(hierarchies, parent);
+  const made: string[] = [];
+  const make = (directory: string): string => {
+    const path = `${directory}/${name}`;
+    // Controllers may share a hierarchy (a mount with "memory,pids"): one directory serves both.
+    if (made.includes(path)) return path;
+    mkdirSync(path);
+    made.push(path);
+    return path;
+  };
+  try {
+    const memory = makeMemory(places, make);
+    const unified = makeFirst(places.unified, make);
+    return Object.freeze({
+      id,
+      name,
+      memory,
+      unified: unified.path,
+      pids: pids ? makePids(places, make) : null,
+      directories: Object.freeze(made),
+    });
+  } catch (error) {
+    undo(made);
+    throw error;
+  }
+}
+
+function undo(made: readonly string[]): void {
+  for (const directory of made.toReversed()) {
+    try {
+      rmdirSync(directory);
+    } catch {
+      // The first cause is the one to tell; gc finds what is left.
+    }
+  }
+}
+
+type Make = (directory: string) => string;
+
+function makeMemory({ memory }: Places, make: Make): string {
+  let path: string;
+  try {
+    path = make(memory);
+  } catch (error) {
+    throw cannotMake(memory, error);
+  }
+  includeNested(path);
+  return path;
+}
+
+/** Before 5.11 limits do not hold for nested groups unless this is set, which must be done while there are none. */
+function includeNested(memory: string): void {
+  const path = `${memory}/${v1.useHierarchy}`;
+  try {
+    if (readFileSync(path, 'latin1').trim() === '0') writeControl(path, '1');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return;
+    throw new SetupError(
+      'group-not-made',
+      `${path} cannot be set to 1 (${errnoOf(error) ?? 'unknown error'}), so nested groups would escape the limit`,
+      'make the group elsewhere: --parent DIR',
+      { cause: error },
+    );
+  }
+}
+
+function makePids({ pids }: Places, make: Make): string {
+  const { path, error } = makeFirst(pids, make);
+  if (path !== null) return path;
+  if (error !== null) throw cannotMake(pids.at(-1) ?? '', error);
+  throw new SetupError(
+    'no-pids-controller',
+    'no pids hierarchy (cgroup v1) is mounted where kmem-run can see it, so --pids cannot be enforced',
+    'leave out --pids, or mount it: mkdir -p /sys/fs/cgroup/pids && mount -t cgroup -o pids cgroup /sys/fs/cgroup/pids',
+  );
+}
+
+/** The first place that lets a group be made; else the error of the last one. */
+function makeFirst(directories: readonly string[], make: Make): { path: string | null; error: unknown } {
+  let last: unknown = null;
+  for (const directory of directories) {
+    try {
+      return { path: make(directory), error: null };
+    } catch (error) {
+      last = error;
+    }
+  }
+  return { path: null, error: last };
+}
+
+function cannotMake(directory: string, cause: unknown): SetupError {
+  const errno = errnoOf(cause) ?? 'unknown error';
+  const reason = `cannot make a control group in ${directory} (${errno})`;
+  const elsewhere = 'name a directory of that hierarchy that you own: --parent DIR';
+  if (errno === 'EACCES' || errno === 'EPERM') {
+    return new SetupError('no-permission', reason, `run as root, or ${elsewhere}`, { cause });
+  }
+  if (errno === 'EROFS') {
+    const hint = `mount the cgroup file system writable (mount -o remount,rw), or ${elsewhere}`;
+    return new SetupError('read-only-cgroup', reason, hint, { cause });
+  }
+  return new SetupError('group-not-made', reason, `see what kmem-run doctor says, or ${elsewhere}`, { cause });
+}

@@ -1,0 +1,92 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { errnoOf, SetupError } from '../errors.ts';
+import { v1, v2, writeControl } from './files.ts';
+import { describeState, listProcesses, signalProcess } from './processes.ts';
+import { thaw } from './thaw.ts';
+import type { GroupDirectories } from './types.ts';
+
+export type KillOptions = Readonly<{
+  /** Milliseconds until it gives up. */
+  deadlineMs?: number;
+}>;
+
+export const DEADLINE_MS = 10_000;
+
+/** Rounds before survivors are looked at for a freezer, and then between two looks. */
+const THAW_EVERY = 4;
+const LONGEST_PAUSE_MS = 20;
+/** One burst blocks the event loop for no longer than about this. */
+const BURST_MS = 50;
+
+/**
+ * Kills every process of the group and its nested groups, whether running, stopped or frozen; returns when none is
+ * left. Where there is no cgroup.kill it sets the group's pids.max to 0: read the counters before.
+ * Throws SetupError `group-not-killed` at the deadline.
+ */
+export async function killGroup(
+  group: GroupDirectories,
+  { deadlineMs = DEADLINE_MS }: KillOptions = {},
+): Promise<void> {
+  const left = await killUntil(group, performance.now() + deadlineMs);
+  if (left.length === 0) return;
+  throw new SetupError('group-not-killed', `${group.name} still has ${nameProcesses(left)}`, STUCK);
+}
+
+export const STUCK = 'when they are gone (state D waits for a device or file server) run kmem-run gc';
+
+/** The pids that are left at the deadline (on the clock of performance.now()): none if all went well. */
+export async function killUntil(group: GroupDirectories, deadline: number): Promise<number[]> {
+  for (let round = 0; ; round += 1) {
+    const left = killBurst(group);
+    if (left.length === 0 || performance.now() > deadline) return left;
+    if (round % THAW_EVERY === THAW_EVERY - 1) thaw(group, left);
+    await sleep(Math.min(2 ** round, LONGEST_PAUSE_MS));
+  }
+}
+
+/** "3 processes: 12 (httpd, state D) …", for an error message. */
+export function nameProcesses(pids: readonly number[]): string {
+  const visible = pids.filter((pid) => pid !== 0);
+  const names = visible.slice(0, 5).map((pid) => {
+    const found = describeState(pid);
+    return found === null ? `${pid} (gone by now)` : `${pid} (${found.comm}, state ${found.state})`;
+  });
+  if (visible.length > names.length) names.push(`${visible.length - names.length} more`);
+  if (visible.length < pids.length) names.push('some outside this pid namespace');
+  return names.length === 1 && visible.length === 1 ? `process ${names[0]}` : `processes ${names.join(', ')}`;
+}
+
+/**
+ * Kills without a pause until a pass finds nobody new, and returns who is still listed. A killed process cannot fork
+ * any more, so of a fork bomb only those get away that were born between listing and killing: each pass has fewer.
+ */
+function killBurst(group: GroupDirectories): number[] {
+  const killed = new Set<number>();
+  const until = performance.now() + BURST_MS;
+  let pids = listProcesses(group);
+  if (pids.length > 0) stopForks(group);
+  while (pids.some((pid) => !killed.has(pid))) {
+    for (const pid of pids) if (!killed.has(pid)) signalProcess(pid, 'SIGKILL');
+    for (const pid of pids) killed.add(pid);
+    if (performance.now() > until) break;
+    pids = listProcesses(group);
+  }
+  return pids;
+}
+
+/** cgroup.kill (Linux 5.14) takes the whole tree and later forks at once; else a pids limit of 0 refuses the forks. */
+function stopForks({ unified, pids }: GroupDirectories): void {
+  if (unified !== null && write(`${unified}/${v2.kill}`, '1')) return;
+  if (pids !== null) write(`${pids}/${v1.pids.limit}`, '0');
+}
+
+function write(path: string, text: string): boolean {
+  try {
+    writeControl(path, text);
+    return true;
+  } catch (error) {
+    // Removed, older than the file, or not ours to write: the loop kills one by one.
+    if (errnoOf(error) === null) throw error;
+    return false;
+  }
+}

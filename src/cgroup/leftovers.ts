@@ -1,0 +1,61 @@
+import { readdirSync, statSync } from 'node:fs';
+import { basename } from 'node:path';
+import { groupName, idOf } from './name.ts';
+import { nestedGroups } from './nested.ts';
+import type { GroupDirectories, Hierarchies, Hierarchy } from './types.ts';
+
+/** A run's directories as found in the hierarchies: of a run that lives, or that left them behind. */
+export type Leftover = GroupDirectories &
+  Readonly<{
+    /** Owner of the directories, whose runner made them; null: gone since. */
+    uid: number | null;
+  }>;
+
+/**
+ * Every run's directories in the mounted hierarchies, by run. `within: 'own'` looks into the runner's own cgroups
+ * only, where a run makes its group unless told otherwise: a listing each instead of a walk.
+ */
+export function findGroups(hierarchies: Hierarchies, { within = 'all' }: { within?: 'all' | 'own' } = {}): Leftover[] {
+  const found = new Map<string, Found>();
+  for (const kind of ['memory', 'unified', 'pids'] as const) {
+    for (const directory of directoriesIn(hierarchies[kind], within)) {
+      const id = idOf(basename(directory));
+      if (id === null) continue;
+      const group = found.get(id) ?? { memory: null, unified: null, pids: null, directories: new Set<string>() };
+      group[kind] ??= directory;
+      group.directories.add(directory);
+      found.set(id, group);
+    }
+  }
+  return [...found].map(([id, group]) => toLeftover(id, group));
+}
+
+type Found = { memory: string | null; unified: string | null; pids: string | null; directories: Set<string> };
+
+function toLeftover(id: string, { memory, unified, pids, directories }: Found): Leftover {
+  const all = [...directories];
+  return { id, name: groupName(id), memory, unified, pids, directories: all, uid: ownerOf(all) };
+}
+
+function directoriesIn(hierarchy: Hierarchy | null, within: 'all' | 'own'): string[] {
+  if (hierarchy === null) return [];
+  if (within === 'all') return nestedGroups(hierarchy.mountPoint);
+  const { own } = hierarchy;
+  return own === null ? [] : listed(own).map((name) => `${own}/${name}`);
+}
+
+function listed(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
+}
+
+function ownerOf(directories: readonly string[]): number | null {
+  for (const directory of directories) {
+    const stat = statSync(directory, { throwIfNoEntry: false });
+    if (stat !== undefined) return stat.uid;
+  }
+  return null;
+}

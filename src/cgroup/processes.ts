@@ -1,0 +1,75 @@
+import { readFileSync } from 'node:fs';
+import { errnoOf } from '../errors.ts';
+import { nestedGroups, pidsIn } from './nested.ts';
+import type { GroupDirectories } from './types.ts';
+
+export type Process = Readonly<{ pid: number; comm: string }>;
+
+/** A pass over a group that forks meanwhile misses the newest: further passes take those in. */
+const SIGNAL_PASSES = 10;
+
+/** The pids in the group and its nested groups, in every hierarchy that it joined; zombies are not among them. */
+export function processesOf(group: GroupDirectories): number[] {
+  return listProcesses(group).filter((pid) => pid !== 0);
+}
+
+/** The same with a 0 where there are processes outside our pid namespace, which cannot be named or signalled. */
+export function listProcesses(group: GroupDirectories): number[] {
+  const pids = new Set<number>();
+  for (const directory of group.directories) {
+    for (const cgroup of [directory, ...nestedGroups(directory)]) {
+      for (const pid of pidsIn(cgroup)) pids.add(pid);
+    }
+  }
+  return [...pids];
+}
+
+/** What a process is called (at most 15 bytes, proc_pid_comm(5)); null if it is gone. */
+export function describe(pid: number): Process | null {
+  const stat = readStat(pid);
+  return stat === null ? null : { pid, comm: stat.comm };
+}
+
+/** A process with the state letter of proc_pid_stat(5); null if it is gone. */
+export function describeState(pid: number): (Process & Readonly<{ state: string }>) | null {
+  const stat = readStat(pid);
+  return stat === null ? null : { pid, ...stat };
+}
+
+/** Signals each process of the group once, those forked meanwhile too, and returns how many it reached. */
+export function signalGroup(group: GroupDirectories, signal: NodeJS.Signals): number {
+  const seen = new Set<number>();
+  let reached = 0;
+  for (let pass = 0; pass < SIGNAL_PASSES; pass += 1) {
+    const fresh = processesOf(group).filter((pid) => !seen.has(pid));
+    if (fresh.length === 0) break;
+    for (const pid of fresh) {
+      seen.add(pid);
+      if (signalProcess(pid, signal)) reached += 1;
+    }
+  }
+  return reached;
+}
+
+/** False if the process is gone, may not be signalled, or is this one. */
+export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
+  if (pid === process.pid || pid <= 0) return false;
+  try {
+    return process.kill(pid, signal);
+  } catch (error) {
+    if (errnoOf(error) === 'ESRCH' || errnoOf(error) === 'EPERM') return false;
+    throw error;
+  }
+}
+
+/** comm may hold anything, also ") S": it ends at the last parenthesis. */
+function readStat(pid: number): { comm: string; state: string } | null {
+  let text: string;
+  try {
+    text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  } catch {
+    return null;
+  }
+  const end = text.lastIndexOf(')');
+  return { comm: text.slice(text.indexOf('(') + 1, end), state: text.charAt(end + 2) };
+}

@@ -1,0 +1,61 @@
+import { rmdirSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { errnoOf, SetupError } from '../errors.ts';
+import { DEADLINE_MS, type KillOptions, killUntil, nameProcesses, STUCK } from './kill.ts';
+import { nestedGroups } from './nested.ts';
+import { listProcesses } from './processes.ts';
+import type { GroupDirectories } from './types.ts';
+
+const LONGEST_PAUSE_MS = 20;
+
+/**
+ * Kills what is in the group and removes its directories, nested groups first; returns when all are proved gone.
+ * Throws SetupError `group-not-removed` at the deadline, naming what is left.
+ */
+export async function removeGroup(
+  group: GroupDirectories,
+  { deadlineMs = DEADLINE_MS }: KillOptions = {},
+): Promise<void> {
+  // The kernel removes no cgroup with processes or nested groups: for an empty one this is all there is to do.
+  if (removeDirectories(group.directories).length === 0) return;
+  const deadline = performance.now() + deadlineMs;
+  for (let round = 0; ; round += 1) {
+    await killUntil(group, deadline);
+    const left = removeTrees(group.directories);
+    if (left.length === 0) return;
+    if (performance.now() > deadline) throw notRemoved(group, left);
+    await sleep(Math.min(2 ** round, LONGEST_PAUSE_MS));
+  }
+}
+
+type Left = Readonly<{ directory: string; errno: string }>;
+
+function removeTrees(directories: readonly string[]): Left[] {
+  return directories.flatMap((directory) => removeDirectories([directory, ...nestedGroups(directory)]));
+}
+
+/** Last first, since a nested group comes after the one that it is in; those that are gone already are fine. */
+function removeDirectories(directories: readonly string[]): Left[] {
+  return directories.toReversed().flatMap((directory) => {
+    try {
+      rmdirSync(directory);
+      return [];
+    } catch (error) {
+      const errno = errnoOf(error) ?? 'unknown error';
+      return errno === 'ENOENT' ? [] : [{ directory, errno }];
+    }
+  });
+}
+
+function notRemoved(group: GroupDirectories, left: readonly Left[]): SetupError {
+  const pids = listProcesses(group);
+  const directories = left.map(({ directory, errno }) => `${directory} (${errno})`).join(', ');
+  const within = pids.length === 0 ? 'no process in it' : `in it ${nameProcesses(pids)}`;
+  return new SetupError(
+    'group-not-removed',
+    `left behind: ${directories}; ${within}`,
+    pids.length === 0 ? REMOVE : STUCK,
+  );
+}
+
+const REMOVE = 'run kmem-run gc as the user who owns these directories, or as root';

@@ -1,0 +1,80 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { PROCS, parseAmount, v1 } from './files.ts';
+import { nestedGroups, pidsIn, readPids } from './nested.ts';
+import type { Group } from './types.ts';
+
+/** Bytes of kernel memory and of memory, and a count of processes; null where it could not be read. */
+export type GroupSample = Readonly<{ kmem: number | null; mem: number | null; processes: number | null }>;
+
+export type Sampler = Readonly<{ read(): GroupSample; close(): void }>;
+
+const CHUNK_BYTES = 16_384;
+const NEWLINE = 10;
+const UNREAD: GroupSample = { kmem: null, mem: null, processes: null };
+
+/**
+ * Reads a group every few milliseconds by files that it keeps open (on close-on-exec descriptors), until close().
+ * Opening never throws: a file that is not there is null in every sample.
+ */
+export function openSampler(group: Group): Sampler {
+  const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+  const kmem = open(`${group.memory}/${v1.kmem.usage}`);
+  const mem = open(`${group.memory}/${v1.mem.usage}`);
+  const counted = group.unified ?? group.memory;
+  const directory = open(counted);
+  // v1 answers later reads of an open cgroup.procs from the list of the first one: there it is opened each time.
+  const procs = group.unified === null ? null : open(`${counted}/${PROCS}`);
+  const descriptors = [kmem, mem, directory, procs].filter((descriptor) => descriptor !== null);
+  return {
+    read: () => {
+      // A closed descriptor's number may be another file's by now.
+      if (descriptors.length === 0) return UNREAD;
+      return {
+        kmem: readAmount(kmem, chunk),
+        mem: readAmount(mem, chunk),
+        processes: directory === null ? null : countProcesses(counted, directory, procs, chunk),
+      };
+    },
+    close: () => {
+      for (const descriptor of descriptors.splice(0)) closeSync(descriptor);
+    },
+  };
+}
+
+function countProcesses(path: string, directory: number, procs: number | null, chunk: Buffer): number | null {
+  try {
+    const own = procs === null ? readPids(path).length : countLines(procs, chunk);
+    // As in nested.ts: the link count tells whether there are nested groups.
+    if (fstatSync(directory).nlink === 2) return own;
+    return nestedGroups(path).reduce((total, nested) => total + pidsIn(nested).length, own);
+  } catch {
+    return null;
+  }
+}
+
+function countLines(descriptor: number, chunk: Buffer): number {
+  let lines = 0;
+  for (let position = 0; ; ) {
+    const length = readSync(descriptor, chunk, 0, chunk.length, position);
+    if (length === 0) return lines;
+    for (let at = 0; at < length; at += 1) if (chunk[at] === NEWLINE) lines += 1;
+    position += length;
+  }
+}
+
+function readAmount(descriptor: number | null, chunk: Buffer): number | null {
+  if (descriptor === null) return null;
+  try {
+    return parseAmount(chunk.toString('latin1', 0, readSync(descriptor, chunk, 0, chunk.length, 0)));
+  } catch {
+    return null;
+  }
+}
+
+function open(path: string): number | null {
+  try {
+    return openSync(path, 'r');
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,55 @@
+/** The seam between what a run needs of a cgroup and how v1 and hybrid (later v2) provide it. */
+
+export type Layout = 'v1' | 'hybrid' | 'v2' | 'none';
+
+export type Hierarchy = Readonly<{
+  version: 1 | 2;
+  controllers: readonly string[];
+  mountPoint: string;
+  /** The cgroup that the mount shows at its mount point: `/`, or a deeper one in containers. */
+  mountRoot: string;
+  /** Absolute directory of the calling process's own cgroup; null: this mount does not show it. */
+  own: string | null;
+  /** The mount is read-only (common in containers). */
+  readOnly: boolean;
+}>;
+
+export type Hierarchies = Readonly<{
+  layout: Layout;
+  memory: Hierarchy | null;
+  /** The v2 hierarchy, which has kill, freeze and events; null on pure v1. */
+  unified: Hierarchy | null;
+  pids: Hierarchy | null;
+}>;
+
+/** A run's directories as they are found: a group half removed, or left over, may lack any of them. */
+export type GroupDirectories = Readonly<{
+  id: string;
+  /** `kmem-run.<id>` */
+  name: string;
+  memory: string | null;
+  unified: string | null;
+  pids: string | null;
+  /** The distinct ones of the above, in the order in which they were made. */
+  directories: readonly string[];
+}>;
+
+/** The ephemeral cgroup of one run: absolute directories, null where the run does not join that hierarchy. */
+export type Group = GroupDirectories & Readonly<{ memory: string }>;
+
+/** Bytes; null where the kernel keeps no such figure or it could not be read. Never a stand-in 0. */
+export type CounterReading = Readonly<{
+  usage: number | null;
+  maxUsage: number | null;
+  failcnt: number | null;
+}>;
+
+export type GroupReading = Readonly<{
+  kmem: CounterReading;
+  mem: CounterReading & Readonly<{ oomKills: number | null }>;
+  /** Null: no swap accounting. */
+  memsw: CounterReading | null;
+  kmemTcp: CounterReading | null;
+  /** Null: the group did not join a pids hierarchy. */
+  pids: Readonly<{ current: number | null; max: number | null; failcnt: number | null }> | null;
+}>;

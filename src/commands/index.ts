@@ -1,0 +1,58 @@
+import { SetupError } from '../errors.ts';
+import { version } from '../result/version.ts';
+import { nearest } from '../spec/nearest.ts';
+import { quote } from '../spec/quote.ts';
+
+/** Takes the whole command line and resolves with the exit status. */
+export type Command = (argv: readonly string[]) => Promise<number>;
+
+/** Loaded when called: each start pays for one command only. */
+const commands: Readonly<Record<string, Readonly<{ about: string; load: () => Promise<Command> }>>> = {
+  run: { about: 'run a command under limits (the default)', load: async () => (await import('./run.ts')).runCommand },
+  doctor: { about: 'try each thing that a run needs', load: async () => (await import('./doctor.ts')).doctorCommand },
+  gc: { about: 'remove groups whose runner is gone', load: async () => (await import('./gc.ts')).gcCommand },
+  schema: {
+    about: 'print the JSON Schema of the result',
+    load: async () => (await import('./schema.ts')).schemaCommand,
+  },
+};
+
+/**
+ * The command that the first word names; options of `run` may come without the word.
+ * @throws SetupError `unknown-command`
+ */
+export function findCommand(argv: readonly string[]): Command {
+  const before = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
+  const [first] = before;
+  if (first !== undefined && Object.hasOwn(commands, first)) return callLater(first);
+  if (before.includes('--version')) return printVersion;
+  if (argv.length === 0 || before.includes('--help') || first === 'help')
+    return async () => (await import('./help.ts')).printHelp(commandList());
+  if (first !== undefined && !first.startsWith('-')) {
+    const meant = nearest(first, Object.keys(commands));
+    const hint =
+      meant === null
+        ? 'put -- before the command: kmem-run [options] -- command [args…]'
+        : `did you mean ${meant}? A command to run comes after --`;
+    throw new SetupError('unknown-command', `${quote(first)} is not a command of kmem-run`, hint);
+  }
+  return callLater('run');
+}
+
+export function commandList(): readonly (readonly [string, string])[] {
+  return Object.entries(commands).map(([name, { about }]) => [name, about]);
+}
+
+function callLater(name: string): Command {
+  return async (argv) => {
+    const command = await commands[name]?.load();
+    if (command === undefined)
+      throw new SetupError('unknown-command', `${name} is not a command of kmem-run`, 'kmem-run --help lists them');
+    return command(argv);
+  };
+}
+
+async function printVersion(): Promise<number> {
+  process.stdout.write(`${version}\n`);
+  return 0;
+}

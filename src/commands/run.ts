@@ -1,0 +1,76 @@
+import { SetupError } from '../errors.ts';
+import { createLiveLine } from '../report/live.ts';
+import { setupErrorText, textReport } from '../report/text.ts';
+import { exitStatus } from '../result/outcome.ts';
+import type { Result } from '../result/schema.ts';
+import { runSpec } from '../run.ts';
+import { normaliseSpec } from '../spec/normalise.ts';
+import type { RunSpec } from '../spec/run-spec.ts';
+import { watchInterrupts } from './interrupts.ts';
+import { optionName, parseRunArgv, type RunArguments } from './run-options.ts';
+
+type Report = RunArguments['report'];
+
+/** `kmem-run [run] [options] -- command`: argv → spec → run → report. */
+export async function runCommand(argv: readonly string[]): Promise<number> {
+  const { input, report } = parseRunArgv(argv);
+  const spec = normaliseSpec(input, { nameOf: optionName });
+  if (report.dryRun) {
+    process.stdout.write(`${JSON.stringify(spec, null, 2)}\n`);
+    return 0;
+  }
+  return perform(spec, report);
+}
+
+async function perform(spec: RunSpec, report: Report): Promise<number> {
+  const interrupts = watchInterrupts();
+  const live = showsLive(spec, report) ? createLiveLine(process.stderr, spec.limits.kmem) : null;
+  const onProgress = live === null ? undefined : live.update;
+  let result: Result | undefined;
+  let failed: SetupError | null = null;
+  try {
+    result = await runSpec(spec, { signal: interrupts.signal, hurry: interrupts.hurry, onProgress });
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    failed = error;
+    result = error.result as Result | undefined;
+  } finally {
+    live?.clear();
+    interrupts.close();
+  }
+  const written = result === undefined ? null : await writeResult(result, report, failed);
+  tell(failed, result, report);
+  if (written !== null) process.stderr.write(setupErrorText(written));
+  if (written !== null || result === undefined) return CANNOT;
+  return exitStatus(result, interrupts.signalName());
+}
+
+const CANNOT = 125;
+
+/** Null when it is written. A run that could not be made has an error already, which matters more. */
+async function writeResult(result: Result, { json }: Report, failed: SetupError | null): Promise<SetupError | null> {
+  if (json === null) return null;
+  try {
+    // Loads zod: after the command, never before.
+    const { writeJson } = await import('../report/json.ts');
+    await writeJson(json, result);
+    return null;
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    return failed === null ? error : null;
+  }
+}
+
+function tell(failed: SetupError | null, result: Result | undefined, report: Report): void {
+  const ran = result !== undefined && result.steps.length > 0;
+  if (failed !== null && !ran) process.stderr.write(setupErrorText(failed));
+  else if (result !== undefined && !report.quiet) {
+    const color = report.color ?? (process.stderr.isTTY === true && !process.env.NO_COLOR);
+    process.stderr.write(textReport(result, { color, width: process.stderr.columns ?? null, verbose: report.verbose }));
+  } else if (failed !== null) process.stderr.write(setupErrorText(failed));
+}
+
+/** Only on a terminal that the command does not hold: its own output would run into the line. */
+function showsLive(spec: RunSpec, { quiet }: Report): boolean {
+  return process.stderr.isTTY === true && !quiet && spec.output !== 'inherit';
+}

@@ -1,0 +1,10 @@
+import { SetupError } from '../errors.ts';
+
+/** Prints the JSON Schema of the result, made from the same definitions that check it. */
+export async function schemaCommand(argv: readonly string[]): Promise<number> {
+  if (argv.length > 1)
+    throw new SetupError('unexpected-argument', `schema takes no arguments, not ${argv[1]}`, 'write: kmem-run schema');
+  const { resultJsonSchema } = await import('../result/validate.ts');
+  process.stdout.write(`${JSON.stringify(resultJsonSchema(), null, 2)}\n`);
+  return 0;
+}

@@ -1,0 +1,185 @@
+import { constants } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { readCounters, readCpu } from './cgroup/counters.ts';
+import { killGroup } from './cgroup/kill.ts';
+import { describe, processesOf } from './cgroup/processes.ts';
+import type { Group } from './cgroup/types.ts';
+import type { GateEvent } from './gate/protocol.ts';
+import type { Plan } from './launch/plan.ts';
+import { setupErrorOf } from './launch/setup-errors.ts';
+import { endGroup, passOnBrokenPipe, type Stop, untilEmpty } from './launch/stop.ts';
+import type { Streams } from './launch/streams.ts';
+import type { Supervisor } from './launch/supervisor.ts';
+import type { FailureLog } from './observe/failures.ts';
+import { type Sample, type Sampling, startSampling } from './observe/samples.ts';
+import type { Facts } from './result/assemble.ts';
+import { statuses } from './result/outcome.ts';
+
+export type Progress = Sample & Readonly<{ denials: number }>;
+
+/** A run from the moment at which everything stands ready. */
+export type Course = Readonly<{ ended: Promise<void>; close: () => Promise<void> }>;
+
+type Scene = Readonly<{
+  facts: Facts;
+  plan: Plan;
+  stop: Stop;
+  group: Group;
+  supervisor: Supervisor;
+  streams: Streams;
+  failures: FailureLog;
+  options: Readonly<{ onProgress?: ((progress: Progress) => void) | undefined }>;
+}>;
+
+type Clock = { startNs: number | null };
+
+const BROKEN_PIPE_EVERY_MS = 50;
+
+/** Runs the steps one after the other, watches them, and reads the counters when the last one is over. */
+export function followRun(scene: Scene): Course {
+  const { facts, stop, group, streams } = scene;
+  const clock: Clock = { startNs: null };
+  let sampling: Sampling | null = null;
+  let deadline: NodeJS.Timeout | null = null;
+  const pipes = setInterval(
+    () => passOnBrokenPipe(group, [streams.captures.stdout, streams.captures.stderr]),
+    BROKEN_PIPE_EVERY_MS,
+  );
+
+  const onGo = (): void => {
+    if (facts.spec.timeoutMs !== null) deadline ??= setTimeout(() => stop.end('walltime'), facts.spec.timeoutMs);
+    sampling ??= startSampling(group, {
+      everyMs: facts.spec.sampleMs,
+      atMs: () => sinceStart(clock),
+      onSample: (sample) => {
+        if (scene.options.onProgress === undefined) return;
+        scene.supervisor.askTotals();
+        scene.options.onProgress({ ...sample, denials: scene.failures.denials() });
+      },
+    });
+  };
+  const course = async (): Promise<void> => {
+    const stopped = stop.happened.then(() =>
+      stop.reason() === 'gate-lost'
+        ? killGroup(group).then(() => {})
+        : endGroup(group, facts.spec.graceMs, stop.isHurried),
+    );
+    await takeSteps(scene, clock, onGo);
+    await linger(scene);
+    if (stop.reason() !== null) await stopped;
+    await sampling?.stop();
+    facts.samples = sampling?.samples() ?? [];
+    facts.leftover = processesOf(group).flatMap((pid) => describe(pid) ?? []);
+    facts.reading = readCounters(group);
+    facts.cpu = readCpu(group);
+    if (facts.wallMs === null && clock.startNs !== null) facts.wallMs = sinceStart(clock);
+  };
+  return {
+    ended: course(),
+    close: async () => {
+      clearInterval(pipes);
+      if (deadline !== null) clearTimeout(deadline);
+      await sampling?.stop();
+    },
+  };
+}
+
+async function takeSteps(scene: Scene, clock: Clock, onGo: () => void): Promise<void> {
+  for (const index of scene.plan.steps.keys()) {
+    if (scene.stop.reason() !== null) return;
+    await takeStep(scene, index, clock, onGo);
+  }
+}
+
+async function takeStep(
+  { facts, plan, supervisor, stop }: Scene,
+  index: number,
+  clock: Clock,
+  onGo: () => void,
+): Promise<void> {
+  const request = plan.steps[index];
+  if (request === undefined) return;
+  const refuse = (event: Extract<GateEvent, { event: 'setup-error' }>): void => {
+    // Ended by us while it was being handed over: that is the interrupt's doing.
+    if (stop.reason() === null) throw setupErrorOf(event, request.argv[0] ?? '');
+  };
+  supervisor.step(request);
+  const begun = await nextOrLost(supervisor, stop, 'go', 'denied', 'setup-error');
+  if (begun === null) return;
+  if (begun.event === 'setup-error') return refuse(begun);
+  clock.startNs ??= begun.startNs;
+  const step = {
+    command: lineOf(facts, index),
+    exit: { code: null, signal: null },
+    atMs: begun.atNs / 1e6,
+    wallMs: null,
+    failcnt: null,
+    kmemMaxUsage: null,
+  };
+  facts.steps.push(step);
+  if (begun.event === 'go') {
+    facts.noNewPrivs ||= begun.noNewPrivs === 1;
+    facts.unaccounted ||= begun.usage === 0;
+    onGo();
+  }
+  const ended = begun.event === 'denied' ? begun : await nextOrLost(supervisor, stop, 'exit', 'denied', 'setup-error');
+  if (ended === null) return;
+  if (ended.event === 'setup-error') {
+    facts.steps.pop();
+    return refuse(ended);
+  }
+  const endMs = ended.atNs / 1e6;
+  facts.wallMs = endMs;
+  facts.steps[index] = {
+    ...step,
+    exit: exitOf(ended),
+    wallMs: endMs - step.atMs,
+    failcnt: facts.mode === 'gate' ? ended.denials : null,
+    kmemMaxUsage: ended.maxUsage,
+  };
+}
+
+/** Null when the helper is gone: then the group has been killed, and the result is void. */
+async function nextOrLost<Kind extends GateEvent['event']>(
+  supervisor: Supervisor,
+  stop: Stop,
+  ...kinds: Kind[]
+): Promise<Extract<GateEvent, { event: Kind }> | null> {
+  try {
+    return await supervisor.next(...kinds);
+  } catch {
+    stop.end('gate-lost');
+    return null;
+  }
+}
+
+/** After the last step: until the group is empty, if so asked, and as long as it is to be held. */
+async function linger({ facts: { spec }, stop, group }: Scene): Promise<void> {
+  if (spec.wait === 'empty') await untilEmpty(group, () => stop.reason() !== null);
+  if (spec.holdMs > 0 && stop.reason() === null) {
+    const held = new AbortController();
+    await Promise.race([sleep(spec.holdMs, undefined, { signal: held.signal }).catch(() => {}), stop.happened]);
+    held.abort();
+  }
+}
+
+function exitOf(event: Extract<GateEvent, { event: 'exit' | 'denied' }>): {
+  code: number | null;
+  signal: string | null;
+} {
+  // The limit itself kept it from starting: the shell's status for what cannot be executed.
+  if (event.event === 'denied') return { code: statuses.notExecutable, signal: null };
+  return { code: event.code, signal: event.signal === null ? null : signalName(event.signal) };
+}
+
+function signalName(signal: number): string {
+  return Object.entries(constants.signals).find(([, number]) => number === signal)?.[0] ?? `SIG${signal}`;
+}
+
+function lineOf({ spec }: Facts, index: number): string {
+  return index === 0 ? spec.command.join(' ') : (spec.then[index - 1] ?? '');
+}
+
+function sinceStart({ startNs }: Clock): number {
+  return startNs === null ? 0 : Number(process.hrtime.bigint() - BigInt(startNs)) / 1e6;
+}

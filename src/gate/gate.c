@@ -1,0 +1,2101 @@
+/*
+ * kmem-gate: start a command inside a cgroup and fail its allocating system calls while the
+ * group's kernel-memory counter is over a limit.
+ *
+ * THEORY OF OPERATION
+ *
+ * Processes.  The runner (Node) starts one `kmem-gate supervise`.  From it come:
+ *
+ *   supervisor  stays outside the group, answers notifications, reaps, reports to the runner.  It is a
+ *               subreaper: daemons that double-fork become its children, so their exits are seen and
+ *               nothing that the command started can hide from teardown.
+ *   guardian    a child in a session of its own that holds a copy of every listener.  If the supervisor
+ *               dies, calls block (the copy keeps the listener open) instead of failing with ENOSYS, and
+ *               the guardian kills the group at once.  If the guardian dies, the supervisor does that.
+ *   reclaimer   only with reclaim on: asks the kernel to reclaim, which may take 100 ms, off the
+ *               notification path.
+ *   joiner      one per step, short-lived.  It installs the filter, hands the listener over, joins the
+ *               group, forks the command and exits.  What a task allocated
+ *               before it joined is never charged to the group, therefore the fork: the command's own
+ *               task, stack and address space are charged.
+ *   command     waits for the word, drops privileges and execs; until then it borrows the joiner's memory.
+ *
+ * Hand-over.  J = joiner, C = command, S = supervisor; a SOCK_SEQPACKET pair carries one byte a message.
+ *
+ *   J: personality, affinity, filter          J -> S 'L' + listener   ('N' without a gate, 'E' + errno)
+ *   S: copy to the guardian, acknowledged     S -> J 'f'
+ *   J: join the group, fork (gated already)   C -> S 'C' + pid        (J -> S 'E' on failure)
+ *   S: the counter must have moved, reset max S -> C 'g'
+ *   C: pids group, identity, directory, execve (gated)  end of file on success, C -> S 'E' on failure
+ *
+ * J joins as late as it can, so that neither the filter nor its own set-up is charged to the group; it writes "0"
+ * into v1's `tasks` itself, because moving another process (or a whole one) waits for an RCU grace period.  In the
+ * unified hierarchy of a hybrid layout the command is born (CLONE_INTO_CGROUP), for the same reason.
+ *
+ * Up to 'g' a failure is the tool's (the runner reports a SetupError); but the fork and the exec pass the
+ * gate like any other call, and if it denies them that is a result.
+ *
+ * The decision.  For each gated call one pread of the group's counter: usage + need > limit is a denial
+ * with the errno of the policy table, where `need` is what such a call charges at least (or the reserve
+ * that the user set, where larger).  Everything else continues.  brk must never answer an errno (C
+ * libraries take it for the new break): it answers the current break, which is how brk says no.
+ *
+ * The policy (which calls, which errno, what to tell about them) is data from the runner; the seccomp
+ * filter is generated from it.  An unlisted call never leaves the kernel.
+ *
+ * Never waiting.  The supervisor does not wait for the runner: events go to a bounded queue; the first
+ * failures are sent in full, counts by (comm, syscall, errno) always; what the queue has no room for is
+ * counted and reported as dropped.
+ *
+ * Death.  Runner gone (end of file on the control socket): the supervisor kills and removes the group.
+ * Supervisor gone: the guardian does.  Both hold the run's lock (flock on an inherited description), so
+ * that a later run can tell that nobody is left in charge.
+ *
+ * Sources: Documentation/userspace-api/seccomp_filter.rst, seccomp_unotify(2), cgroups(7),
+ * Documentation/admin-guide/cgroup-v1/memory.rst.
+ */
+#define _GNU_SOURCE
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Newer than some distributions' headers. */
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
+#endif
+#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS _IOW('!', 4, __u64)
+#endif
+#ifndef SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP
+#define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
+#endif
+
+enum {
+  CONTROL_FD = 3,
+  LOCK_FD = 4,
+  MAX_CALLS = 1024,
+  MAX_LIST = 16,
+  MAX_VALUES = 8,
+  MAX_FAILURES_IN_FULL = 1000,
+  MAX_COUNTS = 512,
+  MAX_DEFERRED = 64,
+  QUEUE_SOFT = 1 << 20, /* failures are dropped beyond */
+  QUEUE_HARD = 2 << 20, /* nothing is queued beyond */
+  COMM_CACHE = 1024,
+  COMM_FRESH_MS = 100,
+  RECLAIM_EVERY_MS = 100,
+  KILL_DEADLINE_MS = 10000,
+  JOINER_ENDS_MS = 1000,
+};
+
+/* ---- small things ------------------------------------------------------------------------- */
+
+static uint64_t now_ns(void)
+{
+  struct timespec ts;
+  clock_gettime(CLOCK_MONOTONIC, &ts);
+  return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static void sleep_ms(long ms)
+{
+  struct timespec ts = {ms / 1000, (ms % 1000) * 1000000};
+  nanosleep(&ts, NULL);
+}
+
+static bool write_file(const char *path, const char *text)
+{
+  int fd = open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0)
+    return false;
+  ssize_t n = write(fd, text, strlen(text));
+  int saved = errno;
+  close(fd);
+  errno = saved;
+  return n == (ssize_t)strlen(text);
+}
+
+static ssize_t read_file(const char *path, char *buffer, size_t size)
+{
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return -1;
+  size_t used = 0;
+  while (used + 1 < size) {
+    ssize_t n = read(fd, buffer + used, size - 1 - used);
+    if (n <= 0)
+      break;
+    used += (size_t)n;
+  }
+  close(fd);
+  buffer[used] = '\0';
+  return (ssize_t)used;
+}
+
+static int64_t read_number(int fd)
+{
+  char text[32];
+  ssize_t n = fd < 0 ? -1 : pread(fd, text, sizeof text - 1, 0);
+  if (n <= 0)
+    return -1;
+  text[n] = '\0';
+  return strtoll(text, NULL, 10);
+}
+
+static void *must(void *memory)
+{
+  if (memory == NULL)
+    abort();
+  return memory;
+}
+
+/* ---- configuration: what the runner asks for ---------------------------------------------- */
+
+enum action { GATE, REFUSE };
+
+struct call {
+  uint32_t arch, nr;
+  enum action action;
+  int error;
+  int tcp_error; /* what a TCP socket gets instead, or 0 */
+  int64_t need, need_thread; /* bytes that the call charges at least; for clone of a thread */
+  int arg;                   /* the argument that decides whether the call is gated, or -1 */
+  uint32_t values[MAX_VALUES];
+  int value_count;
+  char name[28];
+  char detail[12];
+  char check[12]; /* "split", "fdtable": allocates only if that is so; found out when it is about to be denied */
+};
+
+static struct {
+  bool gate, aslr, reclaim, errno_enomem;
+  int64_t limit, reserve; /* limit -1: none */
+  char *usage_file, *max_file, *failcnt_file, *reclaim_file, *lock_file;
+  char *join[MAX_LIST], *late_join[MAX_LIST], *clone_into, *kill_file[MAX_LIST], *directory[MAX_LIST];
+  int join_count, late_join_count, kill_file_count, directory_count;
+  bool has_identity;
+  uid_t uid;
+  gid_t gid;
+  gid_t *groups;
+  size_t group_count;
+  bool has_cpus;
+  cpu_set_t cpus;
+  uint64_t ignored_signals;
+  struct call call[MAX_CALLS];
+  int call_count;
+} config = {.limit = -1};
+
+static int16_t call_index[4096]; /* open addressing by (arch, nr); 0 is empty, else index + 1 */
+
+static unsigned call_slot(uint32_t arch, uint32_t nr)
+{
+  return (nr ^ (nr >> 20) ^ (arch * 2654435761u >> 21)) & 4095u;
+}
+
+static const struct call *find_call(uint32_t arch, uint32_t nr)
+{
+  for (unsigned slot = call_slot(arch, nr); call_index[slot] != 0; slot = (slot + 1) & 4095u) {
+    const struct call *c = &config.call[call_index[slot] - 1];
+    if (c->arch == arch && c->nr == nr)
+      return c;
+  }
+  return NULL;
+}
+
+/* "arch:nr:name:action:errno:tcpErrno:need:needThread:detail:check:arg:values" */
+static bool parse_call(char *text)
+{
+  char *field[12];
+  for (int i = 0; i < 12; i++)
+    if ((field[i] = strsep(&text, ":")) == NULL)
+      return false;
+  if (config.call_count == MAX_CALLS)
+    return false;
+  struct call *c = &config.call[config.call_count++];
+  c->arch = (uint32_t)strtoul(field[0], NULL, 10);
+  c->nr = (uint32_t)strtoul(field[1], NULL, 10);
+  snprintf(c->name, sizeof c->name, "%s", field[2]);
+  c->action = strcmp(field[3], "refuse") == 0 ? REFUSE : GATE;
+  c->error = atoi(field[4]);
+  c->tcp_error = atoi(field[5]);
+  c->need = atoll(field[6]);
+  c->need_thread = atoll(field[7]);
+  snprintf(c->detail, sizeof c->detail, "%s", field[8]);
+  snprintf(c->check, sizeof c->check, "%s", field[9]);
+  c->arg = *field[10] ? atoi(field[10]) : -1;
+  for (char *v; c->value_count < MAX_VALUES && (v = strsep(&field[11], "|")) != NULL;)
+    if (*v)
+      c->values[c->value_count++] = (uint32_t)strtoul(v, NULL, 10);
+  unsigned slot = call_slot(c->arch, c->nr);
+  while (call_index[slot] != 0)
+    slot = (slot + 1) & 4095u;
+  call_index[slot] = (int16_t)config.call_count;
+  return true;
+}
+
+static bool append(char **list, int *count, const char *value)
+{
+  if (*count == MAX_LIST)
+    return false;
+  list[(*count)++] = must(strdup(value));
+  return true;
+}
+
+static bool parse_groups(char *text)
+{
+  config.groups = must(calloc(65536, sizeof *config.groups));
+  for (char *g; (g = strsep(&text, ",")) != NULL;)
+    if (*g && config.group_count < 65536)
+      config.groups[config.group_count++] = (gid_t)strtoul(g, NULL, 10);
+  return true;
+}
+
+static bool parse_cpus(char *text)
+{
+  config.has_cpus = true;
+  for (char *c; (c = strsep(&text, ",")) != NULL;) {
+    int cpu = atoi(c);
+    if (cpu < 0 || cpu >= CPU_SETSIZE)
+      return false;
+    CPU_SET((size_t)cpu, &config.cpus);
+  }
+  return true;
+}
+
+static bool configure(char *text)
+{
+  char *value = strchr(text, '=');
+  if (value == NULL)
+    return false;
+  *value++ = '\0';
+  const char *key = text;
+  if (!strcmp(key, "call")) return parse_call(value);
+  if (!strcmp(key, "gate")) return config.gate = atoi(value), true;
+  if (!strcmp(key, "limit")) return config.limit = atoll(value), true;
+  if (!strcmp(key, "reserve")) return config.reserve = atoll(value), true;
+  if (!strcmp(key, "errno-enomem")) return config.errno_enomem = atoi(value), true;
+  if (!strcmp(key, "aslr")) return config.aslr = atoi(value), true;
+  if (!strcmp(key, "reclaim")) return config.reclaim = true, config.reclaim_file = must(strdup(value)), true;
+  if (!strcmp(key, "usage")) return config.usage_file = must(strdup(value)), true;
+  if (!strcmp(key, "max")) return config.max_file = must(strdup(value)), true;
+  if (!strcmp(key, "failcnt")) return config.failcnt_file = must(strdup(value)), true;
+  if (!strcmp(key, "lock-file")) return config.lock_file = must(strdup(value)), true;
+  if (!strcmp(key, "join")) return append(config.join, &config.join_count, value);
+  if (!strcmp(key, "late-join")) return append(config.late_join, &config.late_join_count, value);
+  if (!strcmp(key, "clone-into")) return config.clone_into = must(strdup(value)), true;
+  if (!strcmp(key, "kill")) return append(config.kill_file, &config.kill_file_count, value);
+  if (!strcmp(key, "directory")) return append(config.directory, &config.directory_count, value);
+  if (!strcmp(key, "uid")) return config.has_identity = true, config.uid = (uid_t)strtoul(value, NULL, 10), true;
+  if (!strcmp(key, "gid")) return config.gid = (gid_t)strtoul(value, NULL, 10), true;
+  if (!strcmp(key, "groups")) return parse_groups(value);
+  if (!strcmp(key, "cpus")) return parse_cpus(value);
+  if (!strcmp(key, "ignored-signals")) return config.ignored_signals = strtoull(value, NULL, 16), true;
+  return false;
+}
+
+/* ---- events to the runner: one JSON object a line ------------------------------------------ */
+
+static char *queue;
+static size_t queue_used, queue_sent;
+static uint64_t events_dropped;
+
+static char line[8192];
+static size_t line_used;
+
+static void put_raw(const char *text)
+{
+  size_t n = strlen(text);
+  if (line_used + n < sizeof line) {
+    memcpy(line + line_used, text, n);
+    line_used += n;
+  }
+}
+
+static void put_string(const char *text)
+{
+  put_raw("\"");
+  for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+    char escaped[8];
+    if (*p == '"' || *p == '\\')
+      snprintf(escaped, sizeof escaped, "\\%c", *p);
+    else if (*p < 0x20 || *p == 0x7f)
+      snprintf(escaped, sizeof escaped, "\\u%04x", *p);
+    else
+      snprintf(escaped, sizeof escaped, "%c", *p);
+    put_raw(escaped);
+  }
+  put_raw("\"");
+}
+
+static void event(const char *kind)
+{
+  line_used = 0;
+  put_raw("{\"event\":");
+  put_string(kind);
+}
+
+static void field_string(const char *key, const char *value)
+{
+  put_raw(",");
+  put_string(key);
+  put_raw(":");
+  if (value != NULL)
+    put_string(value);
+  else
+    put_raw("null");
+}
+
+static void field_number(const char *key, int64_t value)
+{
+  char text[32];
+  snprintf(text, sizeof text, "%" PRId64, value);
+  put_raw(",");
+  put_string(key);
+  put_raw(":");
+  put_raw(text);
+}
+
+/* A figure that could not be read is null, never a number. */
+static void field_figure(const char *key, int64_t value)
+{
+  if (value >= 0) {
+    field_number(key, value);
+    return;
+  }
+  put_raw(",");
+  put_string(key);
+  put_raw(":null");
+}
+
+static void flush_queue(void)
+{
+  while (queue_sent < queue_used) {
+    ssize_t n = send(CONTROL_FD, queue + queue_sent, queue_used - queue_sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n <= 0)
+      return;
+    queue_sent += (size_t)n;
+  }
+  queue_used = queue_sent = 0;
+}
+
+static bool event_end(size_t room)
+{
+  put_raw("}\n");
+  if (queue_sent > 0 && queue_used + line_used > room) {
+    memmove(queue, queue + queue_sent, queue_used - queue_sent);
+    queue_used -= queue_sent;
+    queue_sent = 0;
+  }
+  if (queue_used + line_used > room || line[line_used - 1] != '\n') {
+    events_dropped++;
+    return false;
+  }
+  memcpy(queue + queue_used, line, line_used);
+  queue_used += line_used;
+  return true;
+}
+
+static void send_event(void)
+{
+  event_end(QUEUE_HARD);
+  flush_queue();
+}
+
+static void send_setup_error(const char *stage, int error, const char *subject)
+{
+  event("setup-error");
+  field_string("stage", stage);
+  field_number("errno", error);
+  field_string("subject", subject);
+  send_event();
+}
+
+/* ---- ending a group without the runner ------------------------------------------------------ */
+
+static bool kill_tree(const char *directory)
+{
+  char path[PATH_MAX];
+  bool found = false;
+  DIR *dir = opendir(directory);
+  if (dir == NULL)
+    return false;
+  for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+    if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+      continue;
+    snprintf(path, sizeof path, "%s/%s", directory, entry->d_name);
+    found |= kill_tree(path);
+  }
+  closedir(dir);
+  snprintf(path, sizeof path, "%s/cgroup.procs", directory);
+  FILE *procs = fopen(path, "re");
+  if (procs == NULL)
+    return found;
+  for (int pid; fscanf(procs, "%d", &pid) == 1;)
+    if (pid > 0) {
+      found = true;
+      kill(pid, SIGKILL);
+    }
+  fclose(procs);
+  return found;
+}
+
+static void remove_tree(const char *directory)
+{
+  char path[PATH_MAX];
+  DIR *dir = opendir(directory);
+  if (dir == NULL)
+    return;
+  for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+    if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+      continue;
+    snprintf(path, sizeof path, "%s/%s", directory, entry->d_name);
+    remove_tree(path);
+  }
+  closedir(dir);
+  rmdir(directory);
+}
+
+static bool kill_group_once(void)
+{
+  bool found = false;
+  for (int i = 0; i < config.kill_file_count; i++)
+    write_file(config.kill_file[i], "1");
+  for (int i = 0; i < config.directory_count; i++)
+    found |= kill_tree(config.directory[i]);
+  return found;
+}
+
+static bool group_exists(void)
+{
+  for (int i = 0; i < config.directory_count; i++)
+    if (access(config.directory[i], F_OK) == 0)
+      return true;
+  return false;
+}
+
+/* The runner does this itself while it lives; here it is for when it does not. */
+static void kill_and_remove_group(void)
+{
+  uint64_t deadline = now_ns() + KILL_DEADLINE_MS * 1000000ull;
+  while (now_ns() < deadline) {
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+      ;
+    if (!kill_group_once())
+      for (int i = config.directory_count - 1; i >= 0; i--)
+        remove_tree(config.directory[i]);
+    if (!group_exists()) {
+      if (config.lock_file)
+        unlink(config.lock_file);
+      return;
+    }
+    sleep_ms(2);
+  }
+}
+
+/* Descendants outside the group (one moved itself away) end with the run too.  Returns how many there were. */
+static int kill_descendants(void)
+{
+  char text[4096], path[64];
+  int reaped = 0;
+  snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid());
+  for (int round = 0; round < 1000; round++) {
+    bool found = false;
+    if (read_file(path, text, sizeof text) > 0) {
+      char *rest = text;
+      for (char *word; (word = strsep(&rest, " \n")) != NULL;)
+        if (atoi(word) > 0 && kill(atoi(word), SIGKILL) == 0)
+          found = true;
+    }
+    if (!found)
+      break;
+    sleep_ms(1);
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+      reaped++;
+  }
+  return reaped;
+}
+
+/* ---- passing descriptors --------------------------------------------------------------------- */
+
+static bool send_message(int sock, const void *data, size_t size, int fd)
+{
+  struct iovec iov = {(void *)(uintptr_t)data, size};
+  union {
+    struct cmsghdr header;
+    char space[CMSG_SPACE(sizeof(int))];
+  } control;
+  struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+  if (fd >= 0) {
+    memset(&control, 0, sizeof control);
+    message.msg_control = control.space;
+    message.msg_controllen = sizeof control.space;
+    struct cmsghdr *c = CMSG_FIRSTHDR(&message);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(c), &fd, sizeof fd);
+  }
+  ssize_t n;
+  do
+    n = sendmsg(sock, &message, MSG_NOSIGNAL);
+  while (n < 0 && errno == EINTR);
+  return n == (ssize_t)size;
+}
+
+static ssize_t receive_message(int sock, void *data, size_t size, int *fd, int flags)
+{
+  struct iovec iov = {data, size};
+  union {
+    struct cmsghdr header;
+    char space[CMSG_SPACE(sizeof(int))];
+  } control;
+  struct msghdr message = {
+      .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space};
+  ssize_t n;
+  do
+    n = recvmsg(sock, &message, MSG_CMSG_CLOEXEC | flags);
+  while (n < 0 && errno == EINTR);
+  if (fd != NULL)
+    *fd = -1;
+  if (n > 0)
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c != NULL; c = CMSG_NXTHDR(&message, c))
+      if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && fd != NULL)
+        memcpy(fd, CMSG_DATA(c), sizeof *fd);
+  return n;
+}
+
+static void keep_only(int first, int second)
+{
+  int low = first < second ? first : second, high = first < second ? second : first;
+  if (low > 3)
+    close_range(3, (unsigned)low - 1, 0);
+  if (low >= 3 && high > low + 1)
+    close_range((unsigned)low + 1, (unsigned)high - 1, 0);
+  close_range((unsigned)(high < 3 ? 3 : high + 1), ~0u, 0);
+}
+
+static void quiet_stdio(void)
+{
+  int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  for (int fd = 0; fd <= 2 && null >= 0; fd++)
+    dup2(null, fd);
+}
+
+/* ---- guardian -------------------------------------------------------------------------------- */
+
+static pid_t guardian_pid = -1;
+static int guardian_sock = -1;
+
+static void guardian_main(int sock)
+{
+  setsid();
+  prctl(PR_SET_NAME, "kmem-guardian");
+  quiet_stdio();
+  keep_only(sock, LOCK_FD);
+  for (;;) {
+    char byte;
+    int listener; /* kept open by not closing it */
+    ssize_t n = receive_message(sock, &byte, 1, &listener, 0);
+    if (n <= 0) {
+      kill_and_remove_group();
+      _exit(0);
+    }
+    send_message(sock, "k", 1, -1);
+  }
+}
+
+static bool start_guardian(void)
+{
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+    return false;
+  guardian_pid = fork();
+  if (guardian_pid == 0)
+    guardian_main(pair[1]);
+  close(pair[1]);
+  guardian_sock = pair[0];
+  return guardian_pid > 0;
+}
+
+static bool share_with_guardian(int listener)
+{
+  char byte;
+  return send_message(guardian_sock, "l", 1, listener) && receive_message(guardian_sock, &byte, 1, NULL, 0) == 1;
+}
+
+/* ---- reclaimer ------------------------------------------------------------------------------- */
+
+static pid_t reclaimer_pid = -1;
+static int reclaimer_sock = -1;
+static bool reclaiming;
+static uint64_t last_reclaim_ns;
+static int64_t reclaims;
+
+static void start_reclaimer(void)
+{
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+    return;
+  reclaimer_pid = fork();
+  if (reclaimer_pid == 0) {
+    setsid();
+    prctl(PR_SET_NAME, "kmem-reclaimer");
+    quiet_stdio();
+    keep_only(pair[1], pair[1]);
+    for (char byte; receive_message(pair[1], &byte, 1, NULL, 0) == 1;) {
+      write_file(config.reclaim_file, "0");
+      send_message(pair[1], "r", 1, -1);
+    }
+    _exit(0);
+  }
+  close(pair[1]);
+  reclaimer_sock = pair[0];
+}
+
+/* ---- the filter, generated from the policy ---------------------------------------------------- */
+
+static struct sock_filter program[BPF_MAXINSNS];
+static unsigned program_length;
+
+static void emit(uint16_t code, uint32_t k, uint8_t yes, uint8_t no)
+{
+  if (program_length < BPF_MAXINSNS)
+    program[program_length++] = (struct sock_filter){code, yes, no, k};
+}
+
+/* x32 numbers are x86-64's with this bit, but for a few; masked, both share one list. */
+#define X32_BIT 0x40000000u
+
+/*
+ * One instruction a call: a jump to the end of the block if it is one of those.  Jumps reach 255 instructions, so
+ * the list comes in blocks.  A short filter matters: before the group is joined it costs the group nothing, but a
+ * program that forks shares it, and the kernel runs it for every call it has not cached as allowed.
+ */
+static void emit_block(const uint32_t *numbers, unsigned count)
+{
+  for (unsigned i = 0; i < count; i++)
+    emit(BPF_JMP | BPF_JEQ | BPF_K, numbers[i], (uint8_t)(count - i), 0);
+  emit(BPF_JMP | BPF_JA, 1, 0, 0);
+  emit(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF, 0, 0);
+}
+
+static void emit_conditional(const struct call *c)
+{
+  /* Values that decide are small constants: the low half of the argument tells (little endian). */
+  uint8_t values = (uint8_t)c->value_count;
+  emit(BPF_JMP | BPF_JEQ | BPF_K, c->nr & ~X32_BIT, 0, (uint8_t)(values + 3));
+  emit(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(offsetof(struct seccomp_data, args) + 8 * (unsigned)c->arg), 0, 0);
+  for (uint8_t i = 0; i < values; i++)
+    emit(BPF_JMP | BPF_JEQ | BPF_K, c->values[i], (uint8_t)(values - i), 0);
+  emit(BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
+  emit(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF, 0, 0);
+}
+
+static bool listed(const uint32_t *numbers, unsigned count, uint32_t number)
+{
+  for (unsigned i = 0; i < count; i++)
+    if (numbers[i] == number)
+      return true;
+  return false;
+}
+
+static void emit_arch(uint32_t arch)
+{
+  uint32_t plain[MAX_CALLS], conditional[MAX_CALLS];
+  unsigned plain_count = 0, conditional_count = 0;
+  emit(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch), 0, 0);
+  emit(BPF_JMP | BPF_JEQ | BPF_K, arch, 1, 0);
+  unsigned skip = program_length;
+  emit(BPF_JMP | BPF_JA, 0, 0, 0);
+  emit(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), 0, 0);
+  emit(BPF_ALU | BPF_AND | BPF_K, ~X32_BIT, 0, 0);
+  for (int i = 0; i < config.call_count; i++) {
+    const struct call *c = &config.call[i];
+    uint32_t number = c->nr & ~X32_BIT;
+    if (c->arch != arch)
+      continue;
+    if (c->arg < 0 && !listed(plain, plain_count, number))
+      plain[plain_count++] = number;
+    if (c->arg >= 0 && !listed(conditional, conditional_count, number)) {
+      conditional[conditional_count++] = number;
+      emit_conditional(c);
+    }
+  }
+  for (unsigned i = 0; i < plain_count; i += 200)
+    emit_block(plain + i, plain_count - i < 200 ? plain_count - i : 200);
+  emit(BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
+  program[skip].k = program_length - skip - 1;
+}
+
+static bool build_filter(void)
+{
+  uint32_t done[8];
+  int done_count = 0;
+  for (int i = 0; i < config.call_count; i++) {
+    bool seen = false;
+    for (int k = 0; k < done_count; k++)
+      seen |= done[k] == config.call[i].arch;
+    if (seen || done_count == 8)
+      continue;
+    done[done_count++] = config.call[i].arch;
+    emit_arch(config.call[i].arch);
+  }
+  emit(BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
+  return program_length < BPF_MAXINSNS;
+}
+
+/* Returns the listener, or -1. `no_new_privs` tells whether that had to be set. */
+static int install_filter(struct sock_fprog *prog, bool *no_new_privs)
+{
+  static const unsigned long flags[] = {
+      SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, SECCOMP_FILTER_FLAG_NEW_LISTENER};
+  *no_new_privs = false;
+  for (unsigned i = 0; i < 2;) {
+    int fd = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags[i], prog);
+    if (fd >= 0)
+      return fd;
+    if (errno == EACCES && !*no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
+      *no_new_privs = true;
+    else if (errno == EINVAL)
+      i++;
+    else
+      return -1;
+  }
+  return -1;
+}
+
+/* ---- a step: joiner and command ---------------------------------------------------------------- */
+
+struct step_request {
+  char *path, *directory;
+  char **argv, **envp;
+  bool null_stdin;
+};
+
+struct status {
+  char kind; /* 'L', 'N', 'C', 'E'; to the child: 'f', 'g' */
+  bool no_new_privs;
+  int error;
+  int pid;
+  char stage[16];
+};
+
+enum step_state { IDLE, JOINING, FORKING, EXECUTING, RUNNING };
+
+static struct {
+  int index; /* of the step that runs or ran last; -1 before the first */
+  enum step_state state;
+  pid_t joiner, command;
+  bool joiner_reaped;
+  int sock;
+  uint64_t denials_before;
+  uint64_t fork_denied, exec_denied;
+  bool no_new_privs;
+} step = {.index = -1, .sock = -1};
+
+static sigset_t original_mask;
+
+static _Noreturn void child_fail(int sock, const char *stage)
+{
+  struct status s = {.kind = 'E', .error = errno};
+  snprintf(s.stage, sizeof s.stage, "%s", stage);
+  send_message(sock, &s, sizeof s, -1);
+  _exit(126);
+}
+
+static void await(int sock, char kind)
+{
+  struct status s;
+  if (receive_message(sock, &s, sizeof s, NULL, 0) != sizeof s || s.kind != kind)
+    _exit(126);
+}
+
+static void setup_stdin(int sock, const struct step_request *request)
+{
+  if (!request->null_stdin)
+    return;
+  int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (null < 0 || dup2(null, 0) < 0)
+    child_fail(sock, "stdin");
+  close(null);
+}
+
+static void setup_randomisation(int sock)
+{
+  if (config.aslr)
+    return;
+  int current = personality(0xffffffff);
+  if (current < 0 || personality((unsigned long)current | ADDR_NO_RANDOMIZE) < 0)
+    child_fail(sock, "personality");
+}
+
+static void setup_affinity(int sock)
+{
+  if (config.has_cpus && sched_setaffinity(0, sizeof config.cpus, &config.cpus) < 0)
+    child_fail(sock, "affinity");
+}
+
+static int setup_filter(int sock, struct status *s)
+{
+  if (!config.gate)
+    return -1;
+  struct sock_fprog prog = {(unsigned short)program_length, program};
+  int listener = install_filter(&prog, &s->no_new_privs);
+  if (listener < 0)
+    child_fail(sock, "listener");
+  return listener;
+}
+
+static void setup_signals(void)
+{
+  for (int s = 1; s < NSIG; s++)
+    if (s != SIGKILL && s != SIGSTOP)
+      signal(s, s <= 64 && (config.ignored_signals >> (s - 1)) & 1 ? SIG_IGN : SIG_DFL);
+  sigprocmask(SIG_SETMASK, &original_mask, NULL);
+}
+
+static void setup_identity(int sock)
+{
+  if (!config.has_identity)
+    return;
+  if (setgroups(config.group_count, config.groups) < 0 || setresgid(config.gid, config.gid, config.gid) < 0 ||
+      setresuid(config.uid, config.uid, config.uid) < 0)
+    child_fail(sock, "identity");
+}
+
+static void setup_directory(int sock, const struct step_request *request)
+{
+  if (request->directory && chdir(request->directory) < 0)
+    child_fail(sock, "directory");
+}
+
+/* Opened before the join, so that the group is not charged for it; used after. */
+static struct {
+  int join[MAX_LIST], late_join[MAX_LIST], clone_into;
+} opened = {.clone_into = -1};
+
+static void setup_descriptors(int sock)
+{
+  for (int i = 0; i < config.join_count; i++)
+    if ((opened.join[i] = open(config.join[i], O_WRONLY | O_CLOEXEC)) < 0)
+      child_fail(sock, "join");
+  for (int i = 0; i < config.late_join_count; i++)
+    if ((opened.late_join[i] = open(config.late_join[i], O_WRONLY | O_CLOEXEC)) < 0)
+      child_fail(sock, "join");
+  if (config.clone_into && (opened.clone_into = open(config.clone_into, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+    child_fail(sock, "join");
+}
+
+static void join_group(int sock, const int *files, int count)
+{
+  for (int i = 0; i < count; i++)
+    if (write(files[i], "0", 1) != 1)
+      child_fail(sock, "join");
+}
+
+/*
+ * clone3 as the instruction itself: with CLONE_VM parent and child share the stack, and a wrapper's return address
+ * would be overwritten by the child before the parent returns through it.  0 in the child; -errno on failure.
+ */
+static inline __attribute__((always_inline)) long raw_clone3(struct clone_args *args)
+{
+#if defined __x86_64__
+  long result = SYS_clone3;
+  __asm__ volatile("syscall" : "+a"(result) : "D"(args), "S"(sizeof *args) : "rcx", "r11", "memory");
+  return result;
+#elif defined __aarch64__
+  register long nr __asm__("x8") = SYS_clone3;
+  register long result __asm__("x0") = (long)args;
+  register long size __asm__("x1") = sizeof *args;
+  __asm__ volatile("svc #0" : "+r"(result) : "r"(nr), "r"(size) : "memory");
+  return result;
+#else
+  (void)args;
+  return -ENOSYS;
+#endif
+}
+
+static _Noreturn void command_main(int sock, const struct step_request *request)
+{
+  struct status s = {.kind = 'C', .pid = getpid()};
+  join_group(sock, opened.late_join, config.late_join_count);
+  send_message(sock, &s, sizeof s, -1);
+  await(sock, 'g');
+  setup_identity(sock);
+  setup_directory(sock, request);
+  setup_signals();
+  execve(request->path, request->argv, request->envp);
+  if (errno == ENOEXEC) { /* as execvp(3): a script without #! */
+    size_t n = 0;
+    while (request->argv[n])
+      n++;
+    char *argv[n + 2];
+    argv[0] = (char *)(uintptr_t) "sh";
+    argv[1] = request->path;
+    for (size_t i = 1; i <= n; i++)
+      argv[i + 1] = request->argv[i];
+    execve("/bin/sh", argv, request->envp);
+  }
+  child_fail(sock, "exec");
+}
+
+/*
+ * Like vfork: the command borrows the joiner's address space until it execs, so that no copy of ours is charged to
+ * the group.  CLONE_PARENT makes it the supervisor's child.  Returns in the joiner only: 0, or an errno.
+ */
+static __attribute__((noinline)) int start_command(int sock, const struct step_request *request)
+{
+  struct clone_args args = {.flags = CLONE_VM | CLONE_VFORK | CLONE_PARENT};
+  if (opened.clone_into >= 0) {
+    args.flags |= CLONE_INTO_CGROUP;
+    args.cgroup = (uint64_t)opened.clone_into;
+  }
+  long pid = raw_clone3(&args);
+  if (pid == 0)
+    command_main(sock, request);
+  if (pid > 0)
+    return 0;
+  if (pid != -ENOSYS && pid != -EINVAL)
+    return (int)-pid;
+  /* Some container profiles have no clone3; the command then moves itself. */
+  pid_t forked = fork();
+  if (forked == 0) {
+    int procs = opened.clone_into < 0 ? -1 : openat(opened.clone_into, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+    if (opened.clone_into >= 0)
+      join_group(sock, &procs, 1);
+    command_main(sock, request);
+  }
+  return forked < 0 ? errno : 0;
+}
+
+static _Noreturn void joiner_main(int sock, const struct step_request *request)
+{
+  if (sock != 3) {
+    dup3(sock, 3, O_CLOEXEC);
+    sock = 3;
+  }
+  close_range(4, ~0u, 0);
+  setup_stdin(sock, request);
+  setup_randomisation(sock);
+  setup_affinity(sock);
+  setup_descriptors(sock);
+  struct status s = {.kind = 'N'};
+  int listener = setup_filter(sock, &s);
+  if (listener >= 0)
+    s.kind = 'L';
+  if (!send_message(sock, &s, sizeof s, listener))
+    _exit(126);
+  await(sock, 'f');
+  if (listener >= 0)
+    close(listener);
+  join_group(sock, opened.join, config.join_count);
+  errno = start_command(sock, request);
+  if (errno != 0)
+    child_fail(sock, "fork");
+  _exit(0);
+}
+
+/* ---- supervisor: state -------------------------------------------------------------------------- */
+
+enum tag { TAG_CONTROL, TAG_SIGNALS, TAG_STATUS, TAG_RECLAIMER, TAG_LISTENER };
+
+static int epoll_fd = -1;
+static int usage_fd = -1, max_fd = -1;
+static uint64_t start_ns; /* when the first step was let go */
+static int64_t overall_max = -1, peak_seen = -1;
+static uint64_t denials, refusals, gated_calls, failures_sent, failures_dropped;
+static bool sync_wake_up;
+static struct seccomp_notif *notif;
+static struct seccomp_notif_resp *response;
+static size_t notif_size;
+
+static void watch(int fd, enum tag tag)
+{
+  struct epoll_event e = {.events = EPOLLIN, .data.u64 = (uint64_t)tag << 32 | (uint32_t)fd};
+  epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &e);
+}
+
+static void unwatch(int fd)
+{
+  epoll_ctl(epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+  close(fd);
+}
+
+static int64_t read_usage(void)
+{
+  int64_t usage = read_number(usage_fd);
+  if (usage > peak_seen)
+    peak_seen = usage;
+  return usage;
+}
+
+static int64_t note_max(void)
+{
+  int64_t max = read_number(max_fd);
+  if (max > overall_max)
+    overall_max = max;
+  return max;
+}
+
+/* ---- supervisor: what a denied call was about ----------------------------------------------------- */
+
+static bool read_memory(pid_t tid, uint64_t address, void *data, size_t size)
+{
+  struct iovec local = {data, size}, remote = {(void *)(uintptr_t)address, size};
+  return process_vm_readv(tid, &local, 1, &remote, 1, 0) == (ssize_t)size;
+}
+
+static bool read_string(pid_t tid, uint64_t address, char *text, size_t size)
+{
+  size_t used = 0;
+  while (address != 0 && used + 1 < size) {
+    size_t chunk = 4096 - (address + used) % 4096; /* never across a page that may be missing */
+    if (chunk > size - 1 - used)
+      chunk = size - 1 - used;
+    if (!read_memory(tid, address + used, text + used, chunk))
+      return false;
+    if (memchr(text + used, '\0', chunk))
+      return true;
+    used += chunk;
+  }
+  text[used] = '\0';
+  return used > 0;
+}
+
+static void detail_mmap(pid_t tid, uint64_t length, int fd, bool anonymous, char *text, size_t size)
+{
+  char link[64], target[PATH_MAX];
+  if (!anonymous && fd >= 0) {
+    snprintf(link, sizeof link, "/proc/%d/fd/%d", tid, fd);
+    ssize_t n = readlink(link, target, sizeof target - 1);
+    if (n > 0) {
+      target[n] = '\0';
+      snprintf(text, size, "%s", target);
+      return;
+    }
+  }
+  snprintf(text, size, "%" PRIu64 " bytes", length);
+}
+
+static void detail_clone(uint64_t flags, char *text, size_t size)
+{
+  static const struct {
+    uint64_t bit;
+    const char *name;
+  } names[] = {{0x00000100, "CLONE_VM"},     {0x00004000, "CLONE_VFORK"},   {0x00010000, "CLONE_THREAD"},
+               {0x00020000, "CLONE_NEWNS"},  {0x02000000, "CLONE_NEWCGROUP"}, {0x04000000, "CLONE_NEWUTS"},
+               {0x08000000, "CLONE_NEWIPC"}, {0x10000000, "CLONE_NEWUSER"}, {0x20000000, "CLONE_NEWPID"},
+               {0x40000000, "CLONE_NEWNET"}};
+  snprintf(text, size, "%s", flags & 0x00010000 ? "thread" : "process");
+  for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
+    if (flags & names[i].bit && names[i].bit != 0x00010000) {
+      size_t n = strlen(text);
+      snprintf(text + n, size - n, " %s", names[i].name);
+    }
+}
+
+static const char *family_name(uint64_t family)
+{
+  switch (family) {
+  case AF_UNIX: return "AF_UNIX";
+  case AF_INET: return "AF_INET";
+  case AF_INET6: return "AF_INET6";
+  case AF_NETLINK: return "AF_NETLINK";
+  case AF_PACKET: return "AF_PACKET";
+  default: return NULL;
+  }
+}
+
+static const char *type_name(uint64_t type)
+{
+  switch (type & 0xf) {
+  case SOCK_STREAM: return "SOCK_STREAM";
+  case SOCK_DGRAM: return "SOCK_DGRAM";
+  case SOCK_RAW: return "SOCK_RAW";
+  case SOCK_SEQPACKET: return "SOCK_SEQPACKET";
+  default: return "SOCK_?";
+  }
+}
+
+static uint64_t clone_flags(const struct call *c, const struct seccomp_notif *n)
+{
+  uint64_t flags = 0;
+  if (!strcmp(c->name, "clone"))
+    flags = n->data.args[0];
+  else if (!strcmp(c->name, "clone3"))
+    read_memory((pid_t)n->pid, n->data.args[0], &flags, sizeof flags);
+  else if (!strcmp(c->name, "vfork"))
+    flags = 0x4100;
+  return flags;
+}
+
+static bool detail_address(pid_t tid, uint64_t address, uint64_t length, char *text, size_t size)
+{
+  struct sockaddr_un un;
+  memset(&un, 0, sizeof un);
+  if (length > sizeof un)
+    length = sizeof un;
+  if (length < 2 || !read_memory(tid, address, &un, length))
+    return false;
+  if (un.sun_family == AF_UNIX)
+    snprintf(text, size, "AF_UNIX %s%.*s", un.sun_path[0] ? "" : "@", (int)(sizeof un.sun_path - 1),
+             un.sun_path[0] ? un.sun_path : un.sun_path + 1);
+  else
+    snprintf(text, size, "%s", family_name(un.sun_family) ? family_name(un.sun_family) : "address");
+  return true;
+}
+
+static const char *describe(const struct call *c, const struct seccomp_notif *n, char *text, size_t size)
+{
+  const uint64_t *a = (const uint64_t *)n->data.args;
+  pid_t tid = (pid_t)n->pid;
+  if (!strncmp(c->detail, "path", 4))
+    return read_string(tid, a[c->detail[4] - '0'], text, size) ? text : NULL;
+  if (!strncmp(c->detail, "size", 4))
+    return snprintf(text, size, "%" PRIu64 " bytes", a[c->detail[4] - '0']), text;
+  if (!strncmp(c->detail, "fd", 2))
+    return snprintf(text, size, "fd %d", (int)a[c->detail[2] - '0']), text;
+  if (!strcmp(c->detail, "mmap"))
+    return detail_mmap(tid, a[1], (int)a[4], (a[3] & 0x20) != 0, text, size), text;
+  if (!strcmp(c->detail, "clone"))
+    return detail_clone(clone_flags(c, n), text, size), text;
+  if (!strcmp(c->detail, "socket")) {
+    const char *family = family_name(a[0]);
+    char number[16];
+    snprintf(number, sizeof number, "AF_%d", (int)a[0]);
+    return snprintf(text, size, "%s %s", family ? family : number, type_name(a[1])), text;
+  }
+  if (!strcmp(c->detail, "address"))
+    return detail_address(tid, a[1], a[2], text, size) ? text : NULL;
+  return NULL;
+}
+
+static pid_t thread_group(pid_t tid)
+{
+  char path[40], text[1024];
+  snprintf(path, sizeof path, "/proc/%d/status", tid);
+  if (read_file(path, text, sizeof text) <= 0)
+    return -1;
+  const char *tgid = strstr(text, "\nTgid:");
+  return tgid ? atoi(tgid + 6) : -1;
+}
+
+/* comm by tid; it may change (exec, prctl), so an entry is trusted for a short while only. */
+static const char *comm_of(pid_t tid, uint64_t now)
+{
+  static struct {
+    pid_t tid;
+    uint64_t read_ns;
+    char comm[20];
+  } cache[COMM_CACHE];
+  unsigned slot = (unsigned)tid % COMM_CACHE;
+  if (cache[slot].tid == tid && now - cache[slot].read_ns < COMM_FRESH_MS * 1000000ull)
+    return cache[slot].comm;
+  char path[40], text[64];
+  snprintf(path, sizeof path, "/proc/%d/comm", tid);
+  ssize_t n = read_file(path, text, sizeof text);
+  if (n <= 0)
+    return NULL;
+  if (text[n - 1] == '\n')
+    text[n - 1] = '\0';
+  cache[slot].tid = tid;
+  cache[slot].read_ns = now;
+  snprintf(cache[slot].comm, sizeof cache[slot].comm, "%.19s", text);
+  return cache[slot].comm;
+}
+
+/* ---- supervisor: counting and telling failures -------------------------------------------------- */
+
+static struct count {
+  char comm[20];
+  const struct call *call;
+  int error;
+  uint64_t count;
+} counts[MAX_COUNTS];
+static int count_used;
+static uint64_t uncounted; /* denials for which the table of counts had no row left */
+
+static void count_failure(const char *comm, const struct call *c, int error)
+{
+  static int last;
+  if (last < count_used && counts[last].call == c && counts[last].error == error && !strcmp(counts[last].comm, comm)) {
+    counts[last].count++;
+    return;
+  }
+  for (int i = 0; i < count_used; i++)
+    if (counts[i].call == c && counts[i].error == error && !strcmp(counts[i].comm, comm)) {
+      counts[i].count++;
+      last = i;
+      return;
+    }
+  if (count_used == MAX_COUNTS) {
+    uncounted++;
+    return;
+  }
+  struct count *row = &counts[count_used++];
+  snprintf(row->comm, sizeof row->comm, "%s", comm);
+  row->call = c;
+  row->error = error;
+  row->count = 1;
+}
+
+/* What is to be told must be read while the caller still waits, so this comes before the answer. */
+static bool prepare_failure(const struct call *c, int64_t usage, int error, uint64_t now, const char *comm)
+{
+  if (failures_sent >= MAX_FAILURES_IN_FULL)
+    return false;
+  char detail[PATH_MAX];
+  const char *about = describe(c, notif, detail, sizeof detail);
+  pid_t tid = (pid_t)notif->pid, pid = thread_group(tid);
+  event("failure");
+  field_number("atNs", (int64_t)(now - start_ns));
+  field_figure("pid", pid);
+  field_number("tid", tid);
+  field_string("comm", comm);
+  field_string("syscall", c->name);
+  field_string("detail", about);
+  field_figure("usage", usage);
+  field_number("errno", error);
+  field_number("step", step.index);
+  return true;
+}
+
+/* ---- supervisor: brk ------------------------------------------------------------------------------ */
+
+static struct {
+  pid_t pid;
+  uint64_t requested;
+} breaks[COMM_CACHE];
+
+/*
+ * The current break of the caller, or 0 if it cannot be told.  The end of [heap] is the break rounded up to the
+ * page; the last request of this process tells the exact one where it agrees.
+ */
+static uint64_t current_break(pid_t pid)
+{
+  char path[40], row[512];
+  uint64_t end = 0;
+  snprintf(path, sizeof path, "/proc/%d/maps", pid);
+  FILE *maps = fopen(path, "re");
+  if (maps == NULL)
+    return 0;
+  while (fgets(row, sizeof row, maps))
+    if (strstr(row, "[heap]")) {
+      uint64_t from, to;
+      if (sscanf(row, "%" SCNx64 "-%" SCNx64, &from, &to) == 2)
+        end = to;
+    }
+  fclose(maps);
+  if (end == 0) { /* no heap yet: the break is where it would start, field 47 of stat (proc(5)) */
+    char text[2048];
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    if (read_file(path, text, sizeof text) <= 0)
+      return 0;
+    char *p = strrchr(text, ')');
+    for (int field = 2; p != NULL && field < 47; field++)
+      p = strchr(p + 1, ' ');
+    return p ? strtoull(p + 1, NULL, 10) : 0;
+  }
+  uint64_t asked = breaks[(unsigned)pid % COMM_CACHE].pid == pid ? breaks[(unsigned)pid % COMM_CACHE].requested : 0;
+  return asked != 0 && (asked + 4095) / 4096 * 4096 == end ? asked : end;
+}
+
+static void note_break(pid_t tid, uint64_t address)
+{
+  if (address == 0)
+    return;
+  breaks[(unsigned)tid % COMM_CACHE].pid = tid;
+  breaks[(unsigned)tid % COMM_CACHE].requested = address;
+}
+
+/* ---- supervisor: the decision ------------------------------------------------------------------------ */
+
+static struct {
+  int listener;
+  struct seccomp_notif notif;
+  const struct call *call;
+} deferred[MAX_DEFERRED];
+static int deferred_count;
+
+static int64_t need_of(const struct call *c)
+{
+  int64_t need = c->need;
+  if (c->need_thread > 0 && (clone_flags(c, notif) & 0x100)) /* CLONE_VM: no address space to copy */
+    need = c->need_thread;
+  return need > config.reserve ? need : config.reserve;
+}
+
+/* An address strictly inside a mapping: the mapping is split there, which allocates. */
+static bool splits_mapping(pid_t tid, uint64_t start, uint64_t length)
+{
+  char path[40], row[512];
+  uint64_t end = start + ((length + 4095) & ~4095ull);
+  bool splits = false;
+  snprintf(path, sizeof path, "/proc/%d/maps", tid);
+  FILE *maps = fopen(path, "re");
+  if (maps == NULL)
+    return true; /* nobody can say: treat it as any other call */
+  while (!splits && fgets(row, sizeof row, maps)) {
+    uint64_t from, to;
+    if (sscanf(row, "%" SCNx64 "-%" SCNx64, &from, &to) == 2)
+      splits = (start > from && start < to) || (end > from && end < to);
+  }
+  fclose(maps);
+  return splits;
+}
+
+/* dup and its kin allocate only when the table of descriptors must grow. */
+static bool grows_table(const struct call *c)
+{
+  char path[40], text[2048];
+  snprintf(path, sizeof path, "/proc/%d/status", (int)notif->pid);
+  if (read_file(path, text, sizeof text) <= 0)
+    return true;
+  const char *field = strstr(text, "\nFDSize:");
+  uint64_t size = field ? strtoull(field + 8, NULL, 10) : 0;
+  if (!strncmp(c->name, "fcntl", 5) && notif->data.args[2] >= size)
+    return true;
+  if (!strcmp(c->name, "dup2") || !strcmp(c->name, "dup3"))
+    return notif->data.args[1] >= size;
+  uint64_t used = 0;
+  snprintf(path, sizeof path, "/proc/%d/fd", (int)notif->pid);
+  DIR *dir = opendir(path);
+  if (dir == NULL)
+    return true;
+  for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
+    used += entry->d_name[0] != '.';
+  closedir(dir);
+  return used >= size;
+}
+
+static bool allocates(const struct call *c)
+{
+  if (!strcmp(c->check, "split"))
+    return splits_mapping((pid_t)notif->pid, notif->data.args[0], notif->data.args[1]);
+  if (!strcmp(c->check, "fdtable"))
+    return grows_table(c);
+  return true;
+}
+
+static bool over_limit(const struct call *c, int64_t usage)
+{
+  if (config.limit < 0 || usage < 0)
+    return false;
+  int64_t most = c->need > config.reserve ? c->need : config.reserve;
+  return usage + most > config.limit && usage + need_of(c) > config.limit && allocates(c);
+}
+
+static bool answer(int listener)
+{
+  if (ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, response) == 0)
+    return true;
+  return errno == EINPROGRESS; /* ENOENT: the caller died or was interrupted; nothing was failed */
+}
+
+static void let_continue(int listener)
+{
+  memset(response, 0, sizeof *response);
+  response->id = notif->id;
+  response->flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+  answer(listener);
+}
+
+static void note_own_denial(const struct call *c)
+{
+  pid_t tid = (pid_t)notif->pid;
+  if (step.state == FORKING && tid == step.joiner)
+    step.fork_denied++;
+  if (step.state == EXECUTING && tid == step.command && !strncmp(c->name, "execve", 6))
+    step.exec_denied++;
+}
+
+static int errno_of(const struct call *c)
+{
+  uint64_t family = notif->data.args[0], type = notif->data.args[1] & 0xf;
+  bool tcp = (family == AF_INET || family == AF_INET6) && type == SOCK_STREAM;
+  return tcp && c->tcp_error ? c->tcp_error : c->error;
+}
+
+static void deny(int listener, const struct call *c, int64_t usage)
+{
+  uint64_t now = now_ns();
+  pid_t tid = (pid_t)notif->pid;
+  int error = config.errno_enomem && c->action == GATE ? ENOMEM : errno_of(c);
+  const char *known = comm_of(tid, now);
+  const char *comm = known ? known : "?";
+  bool is_brk = !strcmp(c->name, "brk");
+
+  memset(response, 0, sizeof *response);
+  response->id = notif->id;
+  if (is_brk) {
+    uint64_t current = current_break(thread_group(tid));
+    if (current == 0 || notif->data.args[0] <= current) {
+      let_continue(listener); /* a question, a shrink, or nobody could say: never an errno */
+      return;
+    }
+    response->val = (int64_t)current;
+    error = ENOMEM;
+  } else {
+    response->error = -error;
+  }
+  bool told = prepare_failure(c, usage, error, now, comm);
+  if (ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &notif->id) < 0)
+    return; /* gone: what was read may be another process's */
+  note_own_denial(c);
+  if (!answer(listener))
+    return;
+  if (c->action == REFUSE)
+    refusals++;
+  else
+    denials++;
+  count_failure(comm, c, error);
+  if (!told || !event_end(QUEUE_SOFT))
+    failures_dropped++;
+  else
+    failures_sent++;
+}
+
+static bool defer(int listener, const struct call *c)
+{
+  uint64_t now = now_ns();
+  bool may_start = reclaimer_sock >= 0 && !reclaiming && now - last_reclaim_ns >= RECLAIM_EVERY_MS * 1000000ull;
+  if (!(may_start || reclaiming) || deferred_count == MAX_DEFERRED)
+    return false;
+  if (may_start) {
+    if (!send_message(reclaimer_sock, "r", 1, -1))
+      return false;
+    reclaiming = true;
+    reclaims++;
+  }
+  deferred[deferred_count].listener = listener;
+  deferred[deferred_count].notif = *notif;
+  deferred[deferred_count].call = c;
+  deferred_count++;
+  return true;
+}
+
+static void handle_reclaimed(void)
+{
+  char byte;
+  if (receive_message(reclaimer_sock, &byte, 1, NULL, MSG_DONTWAIT) <= 0)
+    return;
+  reclaiming = false;
+  last_reclaim_ns = now_ns();
+  int n = deferred_count;
+  deferred_count = 0;
+  for (int i = 0; i < n; i++) {
+    *notif = deferred[i].notif;
+    int64_t usage = read_usage();
+    if (over_limit(deferred[i].call, usage))
+      deny(deferred[i].listener, deferred[i].call, usage);
+    else
+      let_continue(deferred[i].listener);
+  }
+}
+
+static void handle_notification(int listener, uint32_t events)
+{
+  if (!(events & EPOLLIN)) {
+    if (events & EPOLLHUP) /* the last task that used this filter is gone */
+      unwatch(listener);
+    return;
+  }
+  memset(notif, 0, notif_size);
+  if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, notif) < 0)
+    return; /* the caller was killed meanwhile */
+  gated_calls++;
+  const struct call *c = find_call(notif->data.arch, (uint32_t)notif->data.nr);
+  if (c == NULL) {
+    let_continue(listener);
+    return;
+  }
+  if (c->action == REFUSE) {
+    deny(listener, c, -1);
+    return;
+  }
+  int64_t usage = read_usage();
+  if (!over_limit(c, usage)) {
+    if (c->nr == SYS_brk && c->arch != AUDIT_ARCH_I386)
+      note_break((pid_t)notif->pid, notif->data.args[0]);
+    let_continue(listener);
+    return;
+  }
+  if (config.reclaim && defer(listener, c))
+    return;
+  deny(listener, c, usage);
+}
+
+/* ---- supervisor: the life of a step ---------------------------------------------------------------- */
+
+static void tell_child(char kind)
+{
+  struct status s = {.kind = kind};
+  send_message(step.sock, &s, sizeof s, -1);
+}
+
+static void end_handover(void)
+{
+  if (step.sock >= 0)
+    unwatch(step.sock);
+  step.sock = -1;
+}
+
+static void step_setup_failed(const char *stage, int error, const char *subject)
+{
+  if (step.joiner > 0 && !step.joiner_reaped)
+    kill(step.joiner, SIGKILL);
+  if (step.command > 0)
+    kill(step.command, SIGKILL);
+  send_setup_error(stage, error, subject);
+  end_handover();
+  step.state = IDLE;
+}
+
+static void step_denied(const char *what)
+{
+  if (start_ns == 0)
+    start_ns = now_ns();
+  event("denied");
+  field_number("step", step.index);
+  field_string("what", what);
+  field_number("atNs", (int64_t)(now_ns() - start_ns));
+  field_number("startNs", (int64_t)start_ns);
+  field_number("denials", (int64_t)(denials - step.denials_before));
+  field_figure("maxUsage", note_max());
+  send_event();
+  end_handover();
+  step.state = IDLE;
+}
+
+static void begin_step(struct step_request *request)
+{
+  int pair[2];
+  step.index++;
+  step.joiner_reaped = false;
+  step.command = -1;
+  step.denials_before = denials;
+  step.fork_denied = step.exec_denied = 0;
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+    send_setup_error("socketpair", errno, NULL);
+    return;
+  }
+  step.joiner = fork();
+  if (step.joiner == 0)
+    joiner_main(pair[1], request);
+  close(pair[1]);
+  step.sock = pair[0];
+  watch(step.sock, TAG_STATUS);
+  step.state = JOINING;
+  if (step.joiner < 0)
+    step_setup_failed("fork-joiner", errno, NULL);
+}
+
+static void accept_listener(int listener)
+{
+  __u64 flags = SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP;
+  sync_wake_up = ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, flags) == 0;
+  if (!share_with_guardian(listener)) {
+    step_setup_failed("guardian", EPIPE, NULL);
+    close(listener);
+    return;
+  }
+  watch(listener, TAG_LISTENER);
+  step.state = FORKING;
+  tell_child('f');
+}
+
+/* The command exists and waits: the last moment at which nothing has run. */
+static void let_go(void)
+{
+  int64_t usage = read_usage();
+  if (usage == 0 && config.limit >= 0) { /* a task's stack and address space are charged by now, unless nothing is */
+    step_setup_failed("not-accounted", 0, config.usage_file);
+    return;
+  }
+  if (step.index > 0)
+    note_max();
+  if (config.max_file)
+    write_file(config.max_file, "0");
+  uint64_t now = now_ns();
+  if (start_ns == 0)
+    start_ns = now;
+  event("go");
+  field_number("step", step.index);
+  field_number("pid", step.command);
+  field_number("startNs", (int64_t)start_ns);
+  field_number("atNs", (int64_t)(now - start_ns));
+  field_figure("usage", usage);
+  field_number("noNewPrivs", step.no_new_privs);
+  field_number("syncWakeUp", sync_wake_up);
+  send_event();
+  step.state = EXECUTING;
+  tell_child('g');
+}
+
+static void handle_status(void)
+{
+  struct status s;
+  int fd;
+  ssize_t n = receive_message(step.sock, &s, sizeof s, &fd, MSG_DONTWAIT);
+  if (n < 0 && errno == EAGAIN)
+    return;
+  if (n != (ssize_t)sizeof s) { /* end of file: exec succeeded, or the child is gone (its reaping tells) */
+    if (step.state == EXECUTING) {
+      event("started");
+      field_number("step", step.index);
+      send_event();
+      step.state = RUNNING;
+      end_handover();
+    } else
+      step_setup_failed("lost", 0, NULL);
+    return;
+  }
+  if (s.kind == 'E' && ((!strcmp(s.stage, "fork") && step.fork_denied) || (!strcmp(s.stage, "exec") && step.exec_denied)))
+    step_denied(s.stage);
+  else if (s.kind == 'E')
+    step_setup_failed(s.stage, s.error, NULL);
+  else if (s.kind == 'L' && fd >= 0) {
+    step.no_new_privs = s.no_new_privs;
+    accept_listener(fd);
+  } else if (s.kind == 'N') {
+    step.state = FORKING;
+    tell_child('f');
+  } else if (s.kind == 'C') {
+    step.command = s.pid;
+    let_go();
+  }
+}
+
+static void handle_command_exit(int status)
+{
+  bool signaled = WIFSIGNALED(status);
+  while (step.sock >= 0) { /* the message about a failed exec, or the end of file, comes first; the joiner holds a copy */
+    struct pollfd p = {.fd = step.sock, .events = POLLIN};
+    if (poll(&p, 1, JOINER_ENDS_MS) <= 0)
+      break;
+    handle_status();
+  }
+  if (step.state == EXECUTING)
+    step.state = RUNNING;
+  if (step.state != RUNNING)
+    return;
+  event("exit");
+  field_number("step", step.index);
+  field_number("atNs", (int64_t)(now_ns() - start_ns));
+  field_figure("code", signaled ? -1 : WEXITSTATUS(status));
+  field_figure("signal", signaled ? WTERMSIG(status) : -1);
+  field_number("denials", (int64_t)(denials - step.denials_before));
+  field_figure("maxUsage", note_max());
+  send_event();
+  step.state = IDLE;
+}
+
+static void handle_joiner_exit(void)
+{
+  step.joiner_reaped = true;
+  while (step.sock >= 0 && (step.state == JOINING || step.state == FORKING)) {
+    struct pollfd p = {.fd = step.sock, .events = POLLIN};
+    if (poll(&p, 1, 0) <= 0)
+      break;
+    handle_status();
+  }
+}
+
+static void lose_guardian(void)
+{
+  event("guardian-lost");
+  send_event();
+  guardian_pid = -1;
+  kill_group_once();
+}
+
+static void handle_children(int signals)
+{
+  struct signalfd_siginfo info;
+  while (read(signals, &info, sizeof info) == sizeof info)
+    ;
+  int status;
+  for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+    if (pid == step.joiner && !step.joiner_reaped)
+      handle_joiner_exit();
+    else if (pid == step.command)
+      handle_command_exit(status);
+    else if (pid == guardian_pid)
+      lose_guardian();
+    else if (pid == reclaimer_pid)
+      reclaimer_pid = -1;
+    else if (WIFSIGNALED(status)) {
+      event("orphan-died");
+      field_number("pid", pid);
+      field_number("signal", WTERMSIG(status));
+      event_end(QUEUE_SOFT);
+    }
+  }
+}
+
+/* ---- supervisor: messages from the runner ------------------------------------------------------------ */
+
+static char *inbox;
+static size_t inbox_used, inbox_size;
+
+static void send_totals(const char *kind)
+{
+  event(kind);
+  field_number("denials", (int64_t)denials);
+  field_number("gatedCalls", (int64_t)gated_calls);
+  send_event();
+}
+
+static void send_summary(void)
+{
+  for (int i = 0; i < count_used; i++) {
+    event("count");
+    field_string("comm", counts[i].comm);
+    field_string("syscall", counts[i].call->name);
+    field_number("errno", counts[i].error);
+    field_number("count", (int64_t)counts[i].count);
+    event_end(QUEUE_HARD);
+  }
+  event("summary");
+  field_number("denials", (int64_t)denials);
+  field_number("refusals", (int64_t)refusals);
+  field_number("gatedCalls", (int64_t)gated_calls);
+  field_number("failuresDropped", (int64_t)failures_dropped);
+  field_number("uncounted", (int64_t)uncounted);
+  field_number("eventsDropped", (int64_t)events_dropped);
+  field_number("reclaims", reclaims);
+  field_figure("maxUsage", overall_max);
+  field_figure("peakSeen", peak_seen);
+  send_event();
+}
+
+static void dismiss(pid_t *helper)
+{
+  if (*helper > 0 && kill(*helper, SIGKILL) == 0)
+    waitpid(*helper, NULL, 0);
+  *helper = -1;
+}
+
+static void finish(void)
+{
+  dismiss(&guardian_pid);
+  dismiss(&reclaimer_pid);
+  while (waitpid(-1, NULL, WNOHANG) > 0)
+    ;
+  int escaped = kill_descendants();
+  send_summary();
+  event("end");
+  field_number("escaped", escaped);
+  event_end(QUEUE_HARD);
+  for (int tries = 0; queue_used > 0 && tries < 200; tries++) {
+    struct pollfd p = {.fd = CONTROL_FD, .events = POLLOUT};
+    poll(&p, 1, 10);
+    flush_queue();
+  }
+  exit(0);
+}
+
+static bool take_configuration(char **words)
+{
+  for (; *words; words++) {
+    char *copy = must(strdup(*words));
+    if (!configure(*words)) {
+      send_setup_error("configuration", EINVAL, copy);
+      return false;
+    }
+    free(copy);
+  }
+  if (config.usage_file && (usage_fd = open(config.usage_file, O_RDONLY | O_CLOEXEC)) < 0) {
+    send_setup_error("counter", errno, config.usage_file);
+    return false;
+  }
+  if (config.max_file)
+    max_fd = open(config.max_file, O_RDONLY | O_CLOEXEC);
+  if (config.gate && !build_filter()) {
+    send_setup_error("filter", E2BIG, NULL);
+    return false;
+  }
+  if (config.has_cpus && sched_setaffinity(0, sizeof config.cpus, &config.cpus) < 0) {
+    send_setup_error("affinity", errno, NULL);
+    return false;
+  }
+  if (!start_guardian()) {
+    send_setup_error("guardian", errno, NULL);
+    return false;
+  }
+  if (config.reclaim) {
+    start_reclaimer();
+    watch(reclaimer_sock, TAG_RECLAIMER);
+  }
+  return true;
+}
+
+static void take_step(char **words)
+{
+  struct step_request request = {0};
+  size_t total = 0;
+  for (char **w = words; *w; w++)
+    total++;
+  request.argv = must(calloc(total + 1, sizeof *request.argv));
+  request.envp = must(calloc(total + 1, sizeof *request.envp));
+  size_t args = 0, envs = 0;
+  for (; *words; words++) {
+    if (!strncmp(*words, "arg=", 4))
+      request.argv[args++] = *words + 4;
+    else if (!strncmp(*words, "env=", 4))
+      request.envp[envs++] = *words + 4;
+    else if (!strncmp(*words, "path=", 5))
+      request.path = *words + 5;
+    else if (!strncmp(*words, "directory=", 10))
+      request.directory = *words + 10;
+    else if (!strcmp(*words, "stdin=null"))
+      request.null_stdin = true;
+  }
+  begin_step(&request);
+  free(request.argv);
+  free(request.envp);
+}
+
+static void take_message(char **words)
+{
+  if (*words == NULL)
+    return;
+  if (!strcmp(*words, "config")) {
+    if (take_configuration(words + 1)) {
+      event("ready");
+      send_event();
+    }
+  } else if (!strcmp(*words, "step"))
+    take_step(words + 1);
+  else if (!strcmp(*words, "totals"))
+    send_totals("totals");
+  else if (!strcmp(*words, "finish"))
+    finish();
+}
+
+/* A message is a list of NUL-terminated words, ended by an empty one. */
+static bool take_messages(void)
+{
+  for (;;) {
+    size_t start = 0, count = 0;
+    bool complete = false;
+    for (size_t i = 0; i < inbox_used; i++) {
+      if (inbox[i] != '\0')
+        continue;
+      if (i == start) {
+        complete = true;
+        start = i + 1;
+        break;
+      }
+      count++;
+      start = i + 1;
+    }
+    if (!complete)
+      return true;
+    char **words = must(calloc(count + 1, sizeof *words));
+    char *p = inbox;
+    for (size_t i = 0; i < count; i++, p += strlen(p) + 1)
+      words[i] = p;
+    take_message(words);
+    free(words);
+    memmove(inbox, inbox + start, inbox_used - start);
+    inbox_used -= start;
+  }
+}
+
+static void handle_control(void)
+{
+  if (inbox_size - inbox_used < 65536) {
+    inbox_size = inbox_size * 2 + 131072;
+    inbox = must(realloc(inbox, inbox_size));
+  }
+  ssize_t n = recv(CONTROL_FD, inbox + inbox_used, inbox_size - inbox_used, MSG_DONTWAIT);
+  if (n < 0 && (errno == EAGAIN || errno == EINTR))
+    return;
+  if (n <= 0) { /* the runner is gone */
+    kill_and_remove_group();
+    kill_descendants();
+    exit(1);
+  }
+  inbox_used += (size_t)n;
+  take_messages();
+}
+
+/* ---- supervisor: main ---------------------------------------------------------------------------------- */
+
+static bool allocate_notification(void)
+{
+  struct seccomp_notif_sizes sizes = {0};
+  if (syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) < 0)
+    sizes = (struct seccomp_notif_sizes){sizeof *notif, sizeof *response, sizeof(struct seccomp_data)};
+  notif_size = sizes.seccomp_notif > sizeof *notif ? sizes.seccomp_notif : sizeof *notif;
+  size_t response_size =
+      sizes.seccomp_notif_resp > sizeof *response ? sizes.seccomp_notif_resp : sizeof *response;
+  notif = must(calloc(1, notif_size));
+  response = must(calloc(1, response_size));
+  return true;
+}
+
+static int open_signals(void)
+{
+  sigset_t mask;
+  /* The terminal's signals reach the whole foreground group; what they mean for the run, the runner decides. */
+  static const int ignored[] = {SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGHUP, SIGTERM, SIGPIPE, SIGUSR1, SIGUSR2};
+  for (unsigned i = 0; i < sizeof ignored / sizeof *ignored; i++)
+    signal(ignored[i], SIG_IGN);
+  signal(SIGCHLD, SIG_DFL);
+  sigemptyset(&mask);
+  sigaddset(&mask, SIGCHLD);
+  sigprocmask(SIG_BLOCK, &mask, &original_mask);
+  return signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static int supervise(void)
+{
+  prctl(PR_SET_NAME, "kmem-gate");
+  fcntl(CONTROL_FD, F_SETFD, FD_CLOEXEC);
+  fcntl(LOCK_FD, F_SETFD, FD_CLOEXEC);
+  queue = must(malloc(QUEUE_HARD));
+  int signals = open_signals();
+  epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+  if (signals < 0 || epoll_fd < 0) {
+    send_setup_error("supervisor", errno, NULL);
+    return 1;
+  }
+  if (flock(LOCK_FD, LOCK_EX | LOCK_NB) < 0) {
+    send_setup_error("lock", errno, NULL);
+    return 1;
+  }
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
+  allocate_notification();
+  watch(CONTROL_FD, TAG_CONTROL);
+  watch(signals, TAG_SIGNALS);
+  event("locked");
+  send_event();
+  for (;;) {
+    struct epoll_event ready[8];
+    bool backlog = queue_used > queue_sent;
+    int n = epoll_wait(epoll_fd, ready, 8, backlog ? 10 : -1);
+    for (int i = 0; i < n; i++) {
+      int fd = (int)(uint32_t)ready[i].data.u64;
+      switch ((enum tag)(ready[i].data.u64 >> 32)) {
+      case TAG_LISTENER: handle_notification(fd, ready[i].events); break;
+      case TAG_CONTROL: handle_control(); break;
+      case TAG_SIGNALS: handle_children(fd); break;
+      case TAG_STATUS: if (fd == step.sock) handle_status(); break;
+      case TAG_RECLAIMER: handle_reclaimed(); break;
+      }
+    }
+    if (queue_used > queue_sent)
+      flush_queue();
+  }
+}
+
+/* ---- other uses ------------------------------------------------------------------------------------------ */
+
+/* One line per file: "free", "held" or "absent", a tab, the file.  A lock that is held has somebody in charge. */
+static int show_locks(int count, char **files)
+{
+  for (int i = 0; i < count; i++) {
+    int fd = open(files[i], O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    const char *state = fd < 0 ? "absent" : flock(fd, LOCK_EX | LOCK_NB) == 0 ? "free" : "held";
+    printf("%s\t%s\n", state, files[i]);
+    if (fd >= 0)
+      close(fd);
+  }
+  return 0;
+}
+
+/* Does a listener work here?  Found out by doing it, in a child that is thrown away. */
+static int probe(void)
+{
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+    return 1;
+  pid_t child = fork();
+  if (child == 0) {
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog prog = {sizeof code / sizeof *code, code};
+    struct status s = {.kind = 'L'};
+    int listener = install_filter(&prog, &s.no_new_privs);
+    s.error = listener < 0 ? errno : 0;
+    send_message(pair[1], &s, sizeof s, listener);
+    if (listener < 0)
+      _exit(1);
+    errno = 0;
+    _exit(syscall(SYS_getppid) == -1 && errno == ENOMEM ? 0 : 1);
+  }
+  close(pair[1]);
+  struct status s = {0};
+  int listener = -1, sync = 0, answered = 0;
+  if (child > 0 && receive_message(pair[0], &s, sizeof s, &listener, 0) == sizeof s && listener >= 0) {
+    __u64 flags = SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP;
+    sync = ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, flags) == 0;
+    allocate_notification();
+    struct pollfd p = {.fd = listener, .events = POLLIN};
+    if (poll(&p, 1, 2000) == 1 && ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, notif) == 0) {
+      response->id = notif->id;
+      response->error = -ENOMEM;
+      ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, response);
+    }
+  }
+  int status = 1;
+  if (child > 0) {
+    if (listener < 0)
+      kill(child, SIGKILL);
+    waitpid(child, &status, 0);
+    answered = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  }
+  printf("{\"listener\":%s,\"errno\":%d,\"noNewPrivs\":%s,\"syncWakeUp\":%s}\n", answered ? "true" : "false", s.error,
+         s.no_new_privs ? "true" : "false", sync ? "true" : "false");
+  return answered ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+  if (argc >= 2 && !strcmp(argv[1], "supervise"))
+    return supervise();
+  if (argc >= 2 && !strcmp(argv[1], "locks"))
+    return show_locks(argc - 2, argv + 2);
+  if (argc == 2 && !strcmp(argv[1], "probe"))
+    return probe();
+  fprintf(stderr, "usage: kmem-gate supervise | locks FILE... | probe\n");
+  return 2;
+}

@@ -1,0 +1,196 @@
+import { constants } from 'node:os';
+import { type GatedCall, gatedCalls, PAGE } from './syscalls.ts';
+
+/** What the supervisor is told once, before the first step. Absent keys are not sent. */
+export type GateConfig = Readonly<{
+  gate: boolean;
+  /** Bytes; null: nothing is denied. */
+  limit: number | null;
+  reserve: number | null;
+  errnoEnomem: boolean;
+  aslr: boolean;
+  /** `tasks` (v1) files by which the joiner joins, so that what the command is made of is charged to the group. */
+  join: readonly string[];
+  /** The same for controllers in which the joiner must not count (pids). */
+  lateJoin: readonly string[];
+  /** Directory in the unified hierarchy in which the command is born; null: none. */
+  cloneInto: string | null;
+  kill: readonly string[];
+  directories: readonly string[];
+  usage: string;
+  max: string | null;
+  reclaim: string | null;
+  lockFile: string;
+  identity: Readonly<{ uid: number; gid: number; groups: readonly number[] }> | null;
+  cpus: readonly number[] | null;
+  /** Bit n-1: signal n was ignored when kmem-run was started, and stays so for the command. */
+  ignoredSignals: bigint;
+}>;
+
+export type StepRequest = Readonly<{
+  path: string;
+  argv: readonly string[];
+  env: Readonly<Record<string, string>>;
+  directory: string;
+  nullStdin: boolean;
+}>;
+
+export type GateFailure = {
+  event: 'failure';
+  atNs: number;
+  pid: number | null;
+  tid: number;
+  comm: string;
+  syscall: string;
+  detail: string | null;
+  usage: number | null;
+  errno: number;
+  step: number;
+};
+
+export type GateSummary = {
+  event: 'summary';
+  denials: number;
+  refusals: number;
+  gatedCalls: number;
+  failuresDropped: number;
+  uncounted: number;
+  eventsDropped: number;
+  reclaims: number;
+  maxUsage: number | null;
+  peakSeen: number | null;
+};
+
+export type GateEvent =
+  | { event: 'locked' }
+  | { event: 'ready' }
+  | { event: 'setup-error'; stage: string; errno: number; subject: string | null }
+  | {
+      event: 'go';
+      step: number;
+      pid: number;
+      startNs: number;
+      atNs: number;
+      usage: number | null;
+      noNewPrivs: number;
+      syncWakeUp: number;
+    }
+  | { event: 'started'; step: number }
+  | {
+      event: 'denied';
+      step: number;
+      what: string;
+      atNs: number;
+      startNs: number;
+      denials: number;
+      maxUsage: number | null;
+    }
+  | {
+      event: 'exit';
+      step: number;
+      atNs: number;
+      code: number | null;
+      signal: number | null;
+      denials: number;
+      maxUsage: number | null;
+    }
+  | GateFailure
+  | { event: 'totals'; denials: number; gatedCalls: number }
+  | { event: 'count'; comm: string; syscall: string; errno: number; count: number }
+  | { event: 'orphan-died'; pid: number; signal: number }
+  | { event: 'guardian-lost' }
+  | GateSummary
+  | { event: 'end'; escaped: number };
+
+/** linux/audit.h */
+const AUDIT_ARCH = { x64: 0xc000003e, i386: 0x40000003, arm64: 0xc00000b7 } as const;
+/** x32 calls carry x86-64's audit architecture and this bit in the number. */
+const X32_BIT = 0x40000000;
+
+/** A message is a list of NUL-terminated words, ended by an empty word. */
+function message(words: readonly string[]): Buffer {
+  return Buffer.from(`${words.join('\0')}\0\0`);
+}
+
+export function encodeConfig(config: GateConfig): Buffer {
+  const words = [
+    'config',
+    `gate=${Number(config.gate)}`,
+    `errno-enomem=${Number(config.errnoEnomem)}`,
+    `aslr=${Number(config.aslr)}`,
+    `usage=${config.usage}`,
+    `lock-file=${config.lockFile}`,
+    `ignored-signals=${config.ignoredSignals.toString(16)}`,
+    ...config.join.map((file) => `join=${file}`),
+    ...config.lateJoin.map((file) => `late-join=${file}`),
+    ...config.kill.map((file) => `kill=${file}`),
+    ...config.directories.map((directory) => `directory=${directory}`),
+  ];
+  if (config.limit !== null) words.push(`limit=${config.limit}`);
+  if (config.reserve !== null) words.push(`reserve=${config.reserve}`);
+  if (config.cloneInto !== null) words.push(`clone-into=${config.cloneInto}`);
+  if (config.max !== null) words.push(`max=${config.max}`);
+  if (config.reclaim !== null) words.push(`reclaim=${config.reclaim}`);
+  if (config.cpus !== null) words.push(`cpus=${config.cpus.join(',')}`);
+  if (config.identity !== null) {
+    const { uid, gid, groups } = config.identity;
+    words.push(`uid=${uid}`, `gid=${gid}`, `groups=${groups.join(',')}`);
+  }
+  if (config.gate) words.push(...policyWords(process.arch));
+  return message(words);
+}
+
+export function encodeStep(step: StepRequest): Buffer {
+  return message([
+    'step',
+    `path=${step.path}`,
+    `directory=${step.directory}`,
+    ...(step.nullStdin ? ['stdin=null'] : []),
+    ...step.argv.map((arg) => `arg=${arg}`),
+    ...Object.entries(step.env).map(([name, value]) => `env=${name}=${value}`),
+  ]);
+}
+
+export const encodeTotals = (): Buffer => message(['totals']);
+export const encodeFinish = (): Buffer => message(['finish']);
+
+/** The policy for every architecture whose calls a process on this machine can make. */
+export function policyWords(arch: string): string[] {
+  return gatedCalls.flatMap((call) => {
+    const [x64, x32, i386, arm64] = call.numbers;
+    if (arch === 'arm64') return word(call, AUDIT_ARCH.arm64, arm64);
+    return [
+      ...word(call, AUDIT_ARCH.x64, x64),
+      ...word(call, AUDIT_ARCH.x64, x32 === null ? null : x32 + X32_BIT),
+      ...word(call, AUDIT_ARCH.i386, i386),
+    ];
+  });
+}
+
+function word(call: GatedCall, arch: number, number: number | null): string[] {
+  if (number === null) return [];
+  const fields = [
+    arch,
+    number,
+    call.name,
+    call.action ?? 'gate',
+    constants.errno[call.errno],
+    call.tcpErrno === undefined ? 0 : constants.errno[call.tcpErrno],
+    call.need ?? PAGE,
+    call.needThread ?? 0,
+    call.detail ?? '',
+    call.check ?? '',
+    call.when?.arg ?? '',
+    call.when?.values.join('|') ?? '',
+  ];
+  return [`call=${fields.join(':')}`];
+}
+
+const names = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
+// Node has two names for one number on Linux; programs and man pages say EAGAIN.
+names.set(constants.errno.EAGAIN, 'EAGAIN');
+
+/** `ENOMEM` for 12; the number itself where it has no name. */
+export function errnoName(errno: number): string {
+  return names.get(errno) ?? String(errno);
+}

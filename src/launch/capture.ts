@@ -1,0 +1,125 @@
+import { closeSync, fstatSync, openSync, readSync, unlinkSync, write } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { errnoOf, SetupError } from '../errors.ts';
+
+const writeTo = promisify(write);
+const KEPT_BYTES = 64 * 1024;
+const CHUNK_BYTES = 256 * 1024;
+const TAIL_EVERY_MS = 10;
+
+/** A stream that an expectation reads: a file without a name, copied on as it grows. */
+export type Capture = Readonly<{
+  /** For the command to write to. */
+  fd: number;
+  /** Device and inode, to tell who writes to it. */
+  identity: Readonly<{ dev: number; ino: number }>;
+  /** True once nobody reads what is copied on (EPIPE): the writers should hear of it. */
+  isBroken: () => boolean;
+  /** Copies what is there, and resolves when all that was written by then is copied. */
+  drain: () => Promise<void>;
+  /** The first and the last 64 KiB, with `…` between where bytes are left out. */
+  text: () => string;
+  close: () => void;
+}>;
+
+/** `sink`: the descriptor to which it is copied on. @throws SetupError `no-capture` */
+export function openCapture(sink: number): Capture {
+  const { writer, reader } = openUnnamed();
+  const { dev, ino } = fstatSync(reader);
+  const kept = keepEnds();
+  let position = 0;
+  let broken = false;
+  let closed = false;
+  const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+
+  const copyOnce = async (): Promise<boolean> => {
+    const length = readSync(reader, buffer, 0, buffer.length, position);
+    if (length === 0) return false;
+    position += length;
+    const chunk = buffer.subarray(0, length);
+    kept.add(chunk);
+    if (!broken) broken = !(await writeAll(sink, chunk));
+    return true;
+  };
+  let copying: Promise<void> | null = null;
+  const copyAll = async (): Promise<void> => {
+    while (!closed && (await copyOnce()));
+  };
+  const copy = (): Promise<void> => {
+    copying ??= copyAll().finally(() => {
+      copying = null;
+    });
+    return copying;
+  };
+  const timer = setInterval(() => void copy(), TAIL_EVERY_MS);
+  timer.unref();
+
+  return {
+    fd: writer,
+    identity: { dev, ino },
+    isBroken: () => broken,
+    drain: async () => {
+      await copy();
+      await copy();
+    },
+    text: kept.text,
+    close: () => {
+      closed = true;
+      clearInterval(timer);
+      closeSync(writer);
+      closeSync(reader);
+    },
+  };
+}
+
+function openUnnamed(): { writer: number; reader: number } {
+  const path = join(tmpdir(), `kmem-run-${process.pid}-${Math.random().toString(36).slice(2)}`);
+  try {
+    const writer = openSync(path, 'ax', 0o600);
+    try {
+      return { writer, reader: openSync(path, 'r') };
+    } finally {
+      // No name is left behind, however the run ends.
+      unlinkSync(path);
+    }
+  } catch (error) {
+    throw new SetupError(
+      'no-capture',
+      `no file for the command's output can be made in ${tmpdir()} (${errnoOf(error)})`,
+      'set TMPDIR to a folder with room that you may write',
+      { cause: error },
+    );
+  }
+}
+
+/** False when nobody reads on the other end. A non-blocking terminal or pipe says EAGAIN: wait, since order matters. */
+async function writeAll(sink: number, chunk: Buffer): Promise<boolean> {
+  for (let offset = 0; offset < chunk.length; ) {
+    try {
+      offset += (await writeTo(sink, chunk, offset)).bytesWritten;
+    } catch (error) {
+      if (errnoOf(error) !== 'EAGAIN') return false;
+      await sleep(1);
+    }
+  }
+  return true;
+}
+
+function keepEnds(): { add: (chunk: Buffer) => void; text: () => string } {
+  let head = Buffer.alloc(0);
+  let tail = Buffer.alloc(0);
+  let total = 0;
+  return {
+    add: (chunk) => {
+      total += chunk.length;
+      const room = KEPT_BYTES - head.length;
+      if (room > 0) head = Buffer.concat([head, chunk.subarray(0, room)]);
+      const rest = room > 0 ? chunk.subarray(room) : chunk;
+      if (rest.length > 0) tail = Buffer.concat([tail, rest]).subarray(-KEPT_BYTES);
+    },
+    text: () => head.toString() + (total > head.length + tail.length ? '\n…\n' : '') + tail.toString(),
+  };
+}

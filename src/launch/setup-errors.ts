@@ -1,0 +1,81 @@
+import { constants } from 'node:os';
+import { SetupError } from '../errors.ts';
+import { errnoName, type GateEvent } from '../gate/protocol.ts';
+import { notExecutable, notFound } from './resolve.ts';
+
+type Told = Extract<GateEvent, { event: 'setup-error' }>;
+
+const DOCTOR = 'run `kmem-run doctor`: it tries each thing that a run needs';
+
+/** What the helper could not do, as the error that the user sees. `command` is the step's program. */
+export function setupErrorOf({ stage, errno, subject }: Told, command: string): SetupError {
+  const why = errno === 0 ? '' : ` (${errnoName(errno)})`;
+  switch (stage) {
+    case 'listener':
+      return noListener(errno);
+    case 'not-accounted':
+      return new SetupError(
+        'kmem-not-accounted',
+        `kernel memory is not accounted here: ${subject} stays 0 while a task runs in the group`,
+        'boot without cgroup.memory=nokmem, or leave out --kmem',
+      );
+    case 'exec':
+      return execError(errno, command);
+    case 'directory':
+      return new SetupError(
+        'bad-cwd',
+        `the command cannot enter its working directory${why}`,
+        'give another --cwd, or a --user who may enter it',
+      );
+    case 'identity':
+      return new SetupError(
+        'no-permission',
+        `the identity of --user cannot be taken on${why}`,
+        'run kmem-run as root, or leave out --user',
+      );
+    case 'personality':
+      return new SetupError(
+        'no-personality',
+        `address-space randomisation cannot be turned off${why}`,
+        'give --aslr: peaks then spread from run to run',
+      );
+    case 'affinity':
+      return new SetupError(
+        'bad-cpus',
+        `the command cannot be bound to the CPUs of --cpus${why}`,
+        'give CPUs that this process may use (taskset -p $$)',
+      );
+    case 'join':
+      return new SetupError('cannot-join', `the group cannot be joined${subject ? `: ${subject}` : ''}${why}`, DOCTOR);
+    case 'lock':
+      return new SetupError('no-lock', `the lock of the run cannot be taken${why}`, DOCTOR);
+    default:
+      return new SetupError(
+        'helper-failed',
+        `the native helper failed at "${stage}"${subject ? ` (${subject})` : ''}${why}`,
+        DOCTOR,
+      );
+  }
+}
+
+/** seccomp(2): EBUSY where a filter with a listener is installed already, by an ancestor. */
+function noListener(errno: number): SetupError {
+  if (errno === constants.errno.EBUSY) {
+    return new SetupError(
+      'no-listener',
+      'the gate cannot be installed: an ancestor of this process already has a seccomp listener (EBUSY)',
+      'run kmem-run outside that sandbox (some container managers and test runners install one), or use --enforce none',
+    );
+  }
+  return new SetupError(
+    'no-listener',
+    `the gate cannot be installed: the kernel refuses a seccomp listener (${errnoName(errno)})`,
+    'it needs Linux 5.9 or newer and a sandbox that allows seccomp(2); kmem-run doctor tells more; --enforce none only counts',
+  );
+}
+
+function execError(errno: number, command: string): SetupError {
+  if (errno === constants.errno.ENOENT)
+    return notFound(command, 'the file or the interpreter in its first line is not there');
+  return notExecutable(command, errnoName(errno));
+}

@@ -1,0 +1,77 @@
+import { readFileSync, statSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { killGroup } from '../cgroup/kill.ts';
+import { processesOf, signalGroup, signalProcess } from '../cgroup/processes.ts';
+import type { Group } from '../cgroup/types.ts';
+import type { Capture } from './capture.ts';
+
+const LOOK_EVERY_MS = 10;
+
+export type TerminationReason = 'walltime' | 'interrupted' | 'gate-lost';
+
+/** Why kmem-run ends a run. The first cause wins. */
+export type Stop = Readonly<{
+  reason: () => TerminationReason | null;
+  end: (reason: TerminationReason) => void;
+  /** No grace any more: a second interrupt. */
+  hurry: () => void;
+  isHurried: () => boolean;
+  /** Resolves with the reason when there is one. */
+  happened: Promise<TerminationReason>;
+}>;
+
+export function createStop(): Stop {
+  let reason: TerminationReason | null = null;
+  let hurried = false;
+  const { promise, resolve } = Promise.withResolvers<TerminationReason>();
+  return {
+    reason: () => reason,
+    end: (cause) => {
+      reason ??= cause;
+      resolve(reason);
+    },
+    hurry: () => {
+      hurried = true;
+    },
+    isHurried: () => hurried,
+    happened: promise,
+  };
+}
+
+/** SIGTERM to the group, SIGKILL to what is left after the grace. A stopped process is continued, or it would not hear. */
+export async function endGroup(group: Group, graceMs: number, isHurried: () => boolean): Promise<void> {
+  const deadline = performance.now() + graceMs;
+  signalGroup(group, 'SIGTERM');
+  signalGroup(group, 'SIGCONT');
+  while (performance.now() < deadline && !isHurried() && processesOf(group).length > 0) await sleep(LOOK_EVERY_MS);
+  await killGroup(group);
+}
+
+export async function untilEmpty(group: Group, isOver: () => boolean): Promise<void> {
+  while (!isOver() && processesOf(group).length > 0) await sleep(LOOK_EVERY_MS);
+}
+
+/** What a pipe would have told the writers themselves: nobody reads any more. */
+export function passOnBrokenPipe(group: Group, captures: readonly (Capture | null)[]): void {
+  for (const capture of captures) {
+    if (capture === null || !capture.isBroken()) continue;
+    for (const pid of processesOf(group)) if (writesTo(pid, capture)) signalProcess(pid, 'SIGPIPE');
+  }
+}
+
+function writesTo(pid: number, { identity }: Capture): boolean {
+  return [1, 2].some((fd) => {
+    const stat = statSync(`/proc/${pid}/fd/${fd}`, { throwIfNoEntry: false });
+    return stat !== undefined && stat.ino === identity.ino && stat.dev === identity.dev;
+  });
+}
+
+/** The pid of a process's parent, or null if it is gone. proc_pid_stat(5), field 4; the name may hold anything. */
+export function parentOf(pid: number): number | null {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return Number(text.slice(text.lastIndexOf(')') + 4).split(' ')[0]);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,48 @@
+import { closeSync, constants, openSync } from 'node:fs';
+import { errnoOf, SetupError } from '../errors.ts';
+import type { RunSpec } from '../spec/run-spec.ts';
+import { type Capture, openCapture } from './capture.ts';
+import type { Stdio } from './supervisor.ts';
+
+export type Streams = Readonly<{
+  stdio: Stdio;
+  captures: Readonly<{ stdout: Capture | null; stderr: Capture | null }>;
+  close: () => void;
+}>;
+
+/**
+ * Where the command's output goes: untouched to where `output` says, but a stream that an expectation reads goes to a
+ * file that is copied on. Not to a pipe: unread pipe data is kernel memory, charged to the group.
+ * @throws SetupError `bad-output-file`, `no-capture`
+ */
+export function openStreams(spec: RunSpec, reads: ReadonlySet<'stdout' | 'stderr'>): Streams {
+  const opened: number[] = [];
+  const { output } = spec;
+  const sink = output === 'inherit' ? null : openSink(output === 'null' ? '/dev/null' : output.file);
+  if (sink !== null) opened.push(sink);
+  const stdout = reads.has('stdout') ? openCapture(sink ?? 1) : null;
+  const stderr = reads.has('stderr') ? openCapture(sink ?? 2) : null;
+  return {
+    stdio: { stdin: 'inherit', stdout: stdout?.fd ?? sink ?? 'inherit', stderr: stderr?.fd ?? sink ?? 'inherit' },
+    captures: { stdout, stderr },
+    close: () => {
+      stdout?.close();
+      stderr?.close();
+      for (const fd of opened.splice(0)) closeSync(fd);
+    },
+  };
+}
+
+function openSink(file: string): number {
+  const { O_WRONLY, O_CREAT, O_TRUNC, O_APPEND } = constants;
+  try {
+    return openSync(file, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0o666);
+  } catch (error) {
+    throw new SetupError(
+      'bad-output-file',
+      `--output: ${file} cannot be opened (${errnoOf(error)})`,
+      'name a file that you may write',
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,110 @@
+import { readCpu } from '../cgroup/counters.ts';
+import { processesOf } from '../cgroup/processes.ts';
+import { openSampler } from '../cgroup/sampler.ts';
+import type { Group } from '../cgroup/types.ts';
+
+export type Sample = {
+  atMs: number;
+  kmem: number | null;
+  mem: number | null;
+  processes: number | null;
+  rss: number | null;
+  cpuPercent: number | null;
+};
+
+export type Sampling = Readonly<{
+  samples: () => readonly Sample[];
+  /** Takes a last sample and stops. */
+  stop: () => Promise<void>;
+}>;
+
+export type SamplingOptions = Readonly<{
+  /** Milliseconds; null: no samples. */
+  everyMs: number | null;
+  atMs: () => number;
+  onSample: (sample: Sample) => void;
+}>;
+
+/** pidusage keeps a descriptor for each pid: beyond this the group's own figures must do. */
+const MOST_PIDS = 32;
+const MOST_SAMPLES = 2000;
+
+/** Reads the group every few milliseconds. A long run keeps a bounded number of samples, the peaks among them. */
+export function startSampling(group: Group, { everyMs, atMs, onSample }: SamplingOptions): Sampling {
+  if (everyMs === null) return { samples: () => [], stop: async () => {} };
+  const sampler = openSampler(group);
+  const perProcess = createProcessFigures(group);
+  let samples: Sample[] = [];
+  let pending: Promise<void> | null = null;
+
+  const take = (): Sample => {
+    const sample: Sample = { atMs: atMs(), ...sampler.read(), rss: null, cpuPercent: null };
+    samples.push(sample);
+    if (samples.length > MOST_SAMPLES) samples = thin(samples);
+    onSample(sample);
+    return sample;
+  };
+  const tick = (): void => {
+    const sample = take();
+    // One look at the processes at a time: on a busy machine it may take longer than the interval.
+    pending ??= perProcess(sample).finally(() => {
+      pending = null;
+    });
+  };
+  const timer = setInterval(tick, everyMs);
+  return {
+    samples: () => samples,
+    stop: async () => {
+      clearInterval(timer);
+      await pending;
+      take();
+      sampler.close();
+    },
+  };
+}
+
+/** Every second sample, and those with the highest kmem and mem. */
+export function thin(samples: readonly Sample[]): Sample[] {
+  const peaks = new Set([indexOfHighest(samples, 'kmem'), indexOfHighest(samples, 'mem')]);
+  return samples.filter((_, index) => index % 2 === 0 || index === samples.length - 1 || peaks.has(index));
+}
+
+function indexOfHighest(samples: readonly Sample[], key: 'kmem' | 'mem'): number {
+  return samples.reduce(
+    (best, sample, index) => ((sample[key] ?? -1) > (samples[best]?.[key] ?? -1) ? index : best),
+    0,
+  );
+}
+
+/** Fills in RSS and CPU: by process through pidusage while they are few, else CPU of the whole group and no RSS. */
+function createProcessFigures(group: Group): (sample: Sample) => Promise<void> {
+  let pidusage: typeof import('pidusage') | null = null;
+  let before: { atMs: number; cpuMs: number } | null = null;
+
+  const ofGroup = (sample: Sample): void => {
+    const cpu = readCpu(group);
+    if (cpu === null) return;
+    const now = { atMs: sample.atMs, cpuMs: cpu.userMs + cpu.systemMs };
+    if (before !== null && now.atMs > before.atMs)
+      sample.cpuPercent = (100 * (now.cpuMs - before.cpuMs)) / (now.atMs - before.atMs);
+    before = now;
+  };
+  return async (sample) => {
+    const pids = processesOf(group);
+    if (pids.length === 0) return;
+    if (pids.length > MOST_PIDS) {
+      ofGroup(sample);
+      return;
+    }
+    try {
+      // Loaded at the first sample, not at launch: most short runs never need it.
+      pidusage ??= (await import('pidusage')).default as unknown as typeof import('pidusage');
+      const figures = Object.values(await pidusage(pids)).filter((figure) => figure !== null);
+      if (figures.length === 0) return;
+      sample.rss = figures.reduce((sum, { memory }) => sum + memory, 0);
+      sample.cpuPercent = figures.reduce((sum, { cpu }) => sum + cpu, 0);
+    } catch {
+      // All gone between the two looks: there is no figure.
+    }
+  };
+}

@@ -1,0 +1,50 @@
+/** The rows of figures: kernel memory, memory, the other counters that were asked for or moved. */
+
+import type { Result } from '../result/schema.ts';
+import type { Row } from './layout.ts';
+import { number, size } from './words.ts';
+
+type Counter = Readonly<{ maxUsage: number | null; usage: number | null; failcnt: number | null }>;
+
+export function counterRows(result: Result, verbose: boolean): Row[] {
+  const { limits, mem, memsw, kmemTcp, pids } = result;
+  const rows = [kmemRow(result, verbose), memoryRow(result, verbose)];
+  const swapped = memsw !== null && mem.maxUsage !== null && memsw.maxUsage !== null && memsw.maxUsage > mem.maxUsage;
+  if (memsw !== null && (verbose || limits.memsw !== null || swapped || isHit(memsw))) {
+    rows.push({ label: 'memory+swap', lines: [counterText(memsw, limits.memsw, verbose)] });
+  }
+  if (kmemTcp !== null && (verbose || limits.kmemTcp !== null || isHit(kmemTcp))) {
+    rows.push({ label: 'TCP buffers', lines: [counterText(kmemTcp, limits.kmemTcp, verbose)] });
+  }
+  if (pids !== null && (verbose || limits.pids !== null || (pids.failcnt ?? 0) > 0)) {
+    const limit = limits.pids === null ? '' : ` of ${number(limits.pids)}`;
+    rows.push({ label: 'processes', lines: [`at most ${number(pids.max)}${limit}, failcnt ${number(pids.failcnt)}`] });
+  }
+  return rows;
+}
+
+function kmemRow({ kmem, limits, enforcement }: Result, verbose: boolean): Row {
+  const text = [
+    counterText(kmem, limits.kmem, verbose),
+    ...(kmem.overshoot === null ? [] : [`overshoot ${size(kmem.overshoot)}`]),
+    ...(kmem.uncertainty === null || kmem.uncertainty === 0 ? [] : [`give or take ${size(kmem.uncertainty)}`]),
+    ...(kmem.maxUsageSource === 'samples' ? ['the highest that a sample saw'] : []),
+    ...(verbose && enforcement.reserve !== null ? [`reserve ${size(enforcement.reserve)}`] : []),
+  ].join(', ');
+  const parts = Object.entries(kmem.parts ?? {}).map(([name, bytes]) => `${name} ${size(bytes)}`);
+  return { label: 'kmem', lines: verbose && parts.length > 0 ? [text, parts.join(', ')] : [text] };
+}
+
+function memoryRow({ mem, limits }: Result, verbose: boolean): Row {
+  const oomKills = (mem.oomKills ?? 0) > 0 ? `, OOM kills ${number(mem.oomKills)}` : '';
+  return { label: 'memory', lines: [`${counterText(mem, limits.mem, verbose)}${oomKills}`] };
+}
+
+function counterText({ maxUsage, usage, failcnt }: Counter, limit: number | null, verbose: boolean): string {
+  const of = limit === null ? ' (no limit)' : ` of ${size(limit)}`;
+  return `peak ${size(maxUsage)}${of}, failcnt ${number(failcnt)}${verbose ? `, at the end ${size(usage)}` : ''}`;
+}
+
+function isHit({ failcnt }: Counter): boolean {
+  return (failcnt ?? 0) > 0;
+}

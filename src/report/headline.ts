@@ -1,0 +1,138 @@
+/** What happened, in one sentence that a person understands. */
+
+import type { Result, Step } from '../result/schema.ts';
+import { formatDuration } from '../spec/duration.ts';
+import { formatSize } from '../spec/size.ts';
+import type { Tone } from './layout.ts';
+import { cut, visible } from './visible.ts';
+import { counted } from './words.ts';
+
+const commandLength = 60;
+const exprLength = 100;
+
+export function headline(result: Result): string {
+  switch (result.outcome) {
+    case 'setup-error':
+      return setupError(result);
+    case 'interrupted':
+      return `interrupted${after(result)}${inStep(result)}${denialsSoFar(result)}`;
+    case 'timeout':
+      return timeout(result);
+    case 'oom':
+      return outOfMemory(result);
+    case 'expectation':
+      return expectation(result);
+    case 'signaled':
+      return ended(result, (step) => step.exit.signal !== null);
+    case 'failed':
+      return ended(result, (step) => step.exit.code !== 0);
+    case 'passed':
+      return passed(result);
+  }
+}
+
+export function toneOf({ outcome }: Pick<Result, 'outcome'>): Tone {
+  if (outcome === 'passed') return 'good';
+  return outcome === 'interrupted' ? 'warn' : 'bad';
+}
+
+function setupError({ error, terminationReason, durations }: Result): string {
+  if (error !== null) return `could not be run: ${visible(error.message)}`;
+  if (terminationReason === 'gate-lost') return `the result is void: the gate died${after({ durations })}`;
+  if (terminationReason === 'vm-lost') return `the result is void: the microVM died${after({ durations })}`;
+  return 'could not be run: nothing ran, and no reason was given';
+}
+
+function timeout(result: Result): string {
+  if (result.terminationReason === 'livelock') {
+    return `ended${after(result)}: it spun at the limit and did not get on${inStep(result)}${denialsSoFar(result)}`;
+  }
+  const { timeoutMs } = result.spec;
+  const limit = timeoutMs === null ? after(result) : ` after ${formatDuration(timeoutMs)}`;
+  return `timed out${limit}${inStep(result)}${denialsSoFar(result)}`;
+}
+
+function outOfMemory(result: Result): string {
+  if (result.terminationReason === 'overrun') {
+    return `ended${after(result)}: kernel memory went on rising above its limit (${peak(result)})`;
+  }
+  const { limits, mem, expectations } = result;
+  const at = limits.mem === null ? '' : ` at the memory limit of ${formatSize(limits.mem)}`;
+  const asExpected =
+    expectations.length > 0 && expectations.every(({ passed }) => passed) ? '; every expectation holds' : '';
+  return `the OOM killer killed ${counted(mem.oomKills ?? 0, 'process', 'processes')}${at}${asExpected}`;
+}
+
+function expectation({ expectations }: Result): string {
+  const failed = expectations.filter(({ passed }) => !passed);
+  const first = failed[0];
+  const which =
+    first === undefined
+      ? ''
+      : `: ${cut(first.expr, exprLength)} (it is ${first.actual === null ? 'not known' : cut(String(first.actual), commandLength)})`;
+  const more = failed.length > 1 ? `, and ${failed.length - 1} more` : '';
+  return `${failed.length} of ${counted(expectations.length, 'expectation')} ${failed.length === 1 ? 'does' : 'do'} not hold${which}${more}`;
+}
+
+function ended(result: Result, isIt: (step: Step) => boolean): string {
+  const step = result.steps.find(isIt);
+  if (step === undefined) return 'failed';
+  const { code, signal } = step.exit;
+  const how =
+    signal !== null
+      ? `was killed by ${visible(signal)}`
+      : code === null
+        ? 'came to no end that was seen'
+        : `failed with exit code ${code}`;
+  return `${cut(step.command, commandLength)} ${how}${circumstances(step, result)}`;
+}
+
+/** Whether the limit can have to do with how a step ended: the question that the tool is there for. */
+function circumstances(step: Step, result: Result): string {
+  if (step.failcnt !== null && step.failcnt > 0) return ` after ${refused(result, step.failcnt, 'it ')}`;
+  const took = step.wallMs === null ? '' : ` after ${formatDuration(step.wallMs)}`;
+  const { failcnt } = result.kmem;
+  if (failcnt !== null && failcnt > 0)
+    return `${took}; ${refused(result, failcnt)}${result.steps.length > 1 ? ' in all' : ''}`;
+  const limited = result.limits.kmem !== null && failcnt === 0;
+  return limited ? `${took}, though no allocation was denied` : took;
+}
+
+function passed(result: Result): string {
+  const { kmem, expectations } = result;
+  const denials = kmem.failcnt ?? 0;
+  if (expectations.some(({ implicit }) => !implicit)) {
+    const all = expectations.length === 1 ? 'the expectation holds' : `all ${expectations.length} expectations hold`;
+    return `passed: ${all}; ${peak(result)}${denialsSoFar(result)}`;
+  }
+  return denials > 0
+    ? `passed, although ${refused(result, denials, 'it ')}: ${peak(result)}`
+    : `passed: ${peak(result)}`;
+}
+
+function peak({ kmem: { maxUsage }, limits }: Result): string {
+  if (maxUsage === null) return 'the peak of kernel memory could not be read';
+  return `kernel memory peaked at ${formatSize(maxUsage)}${limits.kmem === null ? '' : ` of ${formatSize(limits.kmem)}`}`;
+}
+
+function denialsSoFar(result: Result): string {
+  const { failcnt } = result.kmem;
+  return failcnt === null || failcnt === 0 ? '' : `; ${refused(result, failcnt)}`;
+}
+
+// The kernel's failcnt counts charges and retries, not allocations that a program saw fail.
+function refused({ enforcement: { mode } }: Result, times: number, whom = ''): string {
+  if (mode === 'gate') return `the gate denied ${whom}${counted(times, 'allocation')}`;
+  return `the kernel refused ${whom}kernel memory ${times === 1 ? 'once' : counted(times, 'time')}`;
+}
+
+function after({ durations: { wallMs } }: Pick<Result, 'durations'>): string {
+  return wallMs === null ? '' : ` after ${formatDuration(wallMs)}`;
+}
+
+function inStep({ steps }: Result): string {
+  const last = steps.at(-1);
+  return last === undefined || steps.length === 1
+    ? ''
+    : ` in step ${steps.length - 1} (${cut(last.command, commandLength)})`;
+}

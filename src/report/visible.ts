@@ -1,0 +1,27 @@
+/** Text of unknown origin, fit for a terminal. */
+
+// Controls, format characters (bidi overrides, zero-width), line separators, lone surrogates: what a terminal obeys or hides.
+const hidden = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+const named: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
+/** Makes every character visible that a terminal would obey or hide: ESC becomes `\x1b`, a line end `\n`. */
+export function visible(text: string): string {
+  return text.replace(hidden, escaped);
+}
+
+/** The text made visible and cut to `max` characters; the last is `…` if any are left out. */
+export function cut(text: string, max: number): string {
+  // A command line can be 2 MiB: only what can show is looked at.
+  const shown = [...visible(text.slice(0, 2 * max + 1))];
+  return shown.length > max ? `${shown.slice(0, max - 1).join('')}…` : shown.join('');
+}
+
+/** Columns that visible text takes; wide characters are counted as one. */
+export function columns(text: string): number {
+  return [...text].length;
+}
+
+function escaped(character: string): string {
+  const code = character.codePointAt(0) ?? 0;
+  return named[character] ?? (code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`);
+}

@@ -1,0 +1,158 @@
+import type { AncestorLimit } from '../cgroup/limits.ts';
+import type { Process } from '../cgroup/processes.ts';
+import type { GroupReading, Layout } from '../cgroup/types.ts';
+import type { SetupError } from '../errors.ts';
+import type { GateSummary } from '../gate/protocol.ts';
+import type { Limits, RunSpec } from '../spec/run-spec.ts';
+import { readEnvironment } from './environment.ts';
+import type { Result } from './schema.ts';
+import { measurementWarnings } from './warnings.ts';
+
+/** What a run found out, piece by piece; null or empty is what it did not get to. */
+export type Facts = {
+  readonly id: string;
+  readonly startedAt: string;
+  readonly spec: RunSpec;
+  error: SetupError | null;
+  terminationReason: Result['terminationReason'];
+  mode: Result['enforcement']['mode'];
+  layout: Layout;
+  limits: Limits | null;
+  ancestors: readonly AncestorLimit[];
+  reading: GroupReading | null;
+  cpu: { userMs: number; systemMs: number } | null;
+  summary: GateSummary | null;
+  /** The gate could not do without no_new_privs. */
+  noNewPrivs: boolean;
+  /** The counter did not move while a task was in the group: kernel memory is not accounted. */
+  unaccounted: boolean;
+  escaped: number;
+  wallMs: number | null;
+  steps: Result['steps'][number][];
+  failures: Result['failures'];
+  failureCounts: Result['failureCounts'];
+  leftover: readonly Process[];
+  samples: Result['samples'];
+  throttled: { before: number | null; after: number | null };
+};
+
+export function emptyFacts(id: string, spec: RunSpec): Facts {
+  return {
+    id,
+    startedAt: new Date().toISOString(),
+    spec,
+    error: null,
+    terminationReason: null,
+    mode: null,
+    layout: 'none',
+    limits: null,
+    ancestors: [],
+    reading: null,
+    cpu: null,
+    summary: null,
+    noNewPrivs: false,
+    unaccounted: false,
+    escaped: 0,
+    wallMs: null,
+    steps: [],
+    failures: [],
+    failureCounts: [],
+    leftover: [],
+    samples: [],
+    throttled: { before: null, after: null },
+  };
+}
+
+const unset: Limits = { kmem: null, mem: null, memsw: null, kmemTcp: null, pids: null };
+
+/** The record without its verdict: `outcome` and `expectations` are decided from it. */
+export function assemble(facts: Facts): Omit<Result, 'outcome' | 'expectations'> {
+  const { spec, error, summary, reading } = facts;
+  const limits = { ...unset, ...facts.limits, ancestors: facts.ancestors };
+  const environment = readEnvironment({ layout: facts.layout, aslr: spec.aslr, cold: null });
+  return {
+    schemaVersion: 1,
+    id: facts.id,
+    startedAt: facts.startedAt,
+    spec,
+    terminationReason: facts.terminationReason,
+    error: error === null ? null : { code: error.code, message: error.message, hint: error.hint },
+    exit: facts.steps[0]?.exit ?? { code: null, signal: null },
+    durations: { wallMs: facts.wallMs, userMs: facts.cpu?.userMs ?? null, systemMs: facts.cpu?.systemMs ?? null },
+    limits,
+    kmem: kmemOf(facts, limits.kmem),
+    mem: {
+      maxUsage: reading?.mem.maxUsage ?? null,
+      usage: reading?.mem.usage ?? null,
+      failcnt: reading?.mem.failcnt ?? null,
+      oomKills: reading?.mem.oomKills ?? null,
+    },
+    memsw: reading?.memsw ?? null,
+    kmemTcp: reading?.kmemTcp ?? null,
+    pids: reading?.pids ? { max: reading.pids.max, failcnt: reading.pids.failcnt } : null,
+    enforcement: {
+      mode: facts.mode,
+      granularity: facts.mode === 'gate' ? 'syscall' : facts.mode === 'native' ? 'charge' : null,
+      reserve: facts.mode === 'gate' ? (spec.reserve ?? 0) : null,
+      gatedCalls: facts.mode === 'gate' ? (summary?.gatedCalls ?? null) : null,
+      reclaims: facts.mode === 'gate' ? (summary?.reclaims ?? null) : null,
+      failuresDropped: summary?.failuresDropped ?? null,
+      failuresUncounted: summary?.uncounted ?? null,
+      notes: notesOf(facts),
+      vm: null,
+    },
+    failures: facts.failures,
+    failureCounts: facts.failureCounts,
+    steps: facts.steps,
+    leftover: facts.leftover,
+    samples: facts.samples,
+    warnings: measurementWarnings({ limits, environment, throttled: facts.throttled }),
+    environment,
+  };
+}
+
+function kmemOf({ reading, summary, mode, unaccounted }: Facts, limit: number | null): Result['kmem'] {
+  const counter = unaccounted ? null : (reading?.kmem ?? null);
+  const maxUsage = highest(counter?.maxUsage ?? null, unaccounted ? null : (summary?.maxUsage ?? null));
+  return {
+    maxUsage,
+    maxUsageSource: maxUsage === null ? null : 'counter',
+    usage: counter?.usage ?? null,
+    failcnt: mode === 'gate' ? (summary?.denials ?? null) : (counter?.failcnt ?? null),
+    overshoot: limit === null || maxUsage === null ? null : Math.max(0, maxUsage - limit),
+    uncertainty: maxUsage === null ? null : 0,
+    parts: null,
+  };
+}
+
+/** The high-water mark is reset when a step begins, so the run's is the highest of all readings. */
+function highest(...values: (number | null)[]): number | null {
+  const known = values.filter((value) => value !== null);
+  return known.length === 0 ? null : Math.max(...known);
+}
+
+function notesOf(facts: Facts): string[] {
+  const notes: string[] = [];
+  const { mode, summary } = facts;
+  if (mode === 'gate')
+    notes.push(
+      'the gate fails whole system calls: memory charged by page faults, or by the rest of a call that it let through, is measured and not stopped',
+    );
+  if (mode === 'none' && facts.spec.limits.kmem !== null)
+    notes.push('the kmem limit was not enforced, as asked (--enforce none)');
+  if (facts.noNewPrivs)
+    notes.push('without CAP_SYS_ADMIN the gate needs no_new_privs: setuid programs lost their privilege');
+  if (facts.unaccounted)
+    notes.push('kernel memory is not accounted here (cgroup.memory=nokmem?): there are no kmem figures');
+  if (summary && summary.refusals > 0)
+    notes.push(`io_uring_setup was refused ${summary.refusals} times (EPERM): its operations would bypass the gate`);
+  if (summary && summary.eventsDropped > 0)
+    notes.push(
+      `${summary.eventsDropped} messages of the gate were dropped because they came too fast; counts are complete`,
+    );
+  if (facts.escaped > 0)
+    notes.push(
+      `${facts.escaped} processes had left the group and were killed with it; what they did outside was not counted`,
+    );
+  return notes;
+}

@@ -1,0 +1,53 @@
+/** The machine, as far as it matters to a comparison. On the launch path of every run: one file is read. */
+
+import { readFileSync } from 'node:fs';
+import { availableParallelism, release } from 'node:os';
+import { versions } from 'node:process';
+import type { Layout } from '../cgroup/types.ts';
+import type { Result } from './schema.ts';
+import { version } from './version.ts';
+
+export type Environment = Result['environment'];
+
+export type EnvironmentFacts = Readonly<{
+  layout: Layout;
+  /** Randomisation of the command's address space is left on. */
+  aslr: boolean;
+  /** No run of this command went before; null: not known. */
+  cold: boolean | null;
+}>;
+
+export function readEnvironment({ layout, aslr, cold }: EnvironmentFacts): Environment {
+  const meminfo = readOrNull('/proc/meminfo');
+  return {
+    kernel: release(),
+    cgroup: layout === 'none' ? null : layout,
+    cpus: availableParallelism(),
+    memTotal: meminfoBytes(meminfo, 'MemTotal'),
+    swapTotal: meminfoBytes(meminfo, 'SwapTotal'),
+    aslr,
+    cold,
+    kmemRun: version,
+    node: versions.node,
+  };
+}
+
+/** How often the processor package throttled itself since boot; null where the machine does not tell, as most virtual ones. */
+export function readThrottleCount(): number | null {
+  const text = readOrNull('/sys/devices/system/cpu/cpu0/thermal_throttle/package_throttle_count')?.trim();
+  return text !== undefined && /^\d+$/.test(text) ? Number(text) : null;
+}
+
+/** Bytes of a key of /proc/meminfo, whose `kB` are 1,024 bytes (proc_meminfo(5)); null if it is not there. */
+export function meminfoBytes(meminfo: string | null, key: string): number | null {
+  const kib = new RegExp(`^${key}:\\s+(\\d+) kB$`, 'm').exec(meminfo ?? '')?.[1];
+  return kib === undefined ? null : Number(kib) * 1024;
+}
+
+function readOrNull(path: string) {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return null;
+  }
+}

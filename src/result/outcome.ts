@@ -1,0 +1,71 @@
+/** The verdict of a run and the exit status that tells it. Pure: decided from the result's own keys. */
+
+import { constants } from 'node:os';
+import { signalNumber, exitStatus as statusOfExit } from '../spec/exit-status.ts';
+import type { Outcome, Result } from './schema.ts';
+
+export type OutcomeFacts = Pick<Result, 'error' | 'terminationReason' | 'expectations' | 'steps'> &
+  Readonly<{ mem: Pick<Result['mem'], 'oomKills'> }>;
+
+/** Statuses of `exitStatus` that are kmem-run's own, not the command's. */
+export const statuses = {
+  expectation: 122,
+  timeout: 124,
+  setupError: 125,
+  notExecutable: 126,
+  notFound: 127,
+  signalBase: 128,
+} as const;
+
+/** Setup errors that have the shell's status for a command that cannot be started. */
+const statusOfError: ReadonlyMap<string, number> = new Map([
+  ['not-executable', statuses.notExecutable],
+  ['command-not-found', statuses.notFound],
+]);
+
+/** In design order: setup-error > interrupted > timeout > oom > expectation > signaled > failed > passed. */
+export function decideOutcome(facts: OutcomeFacts): Outcome {
+  const { error, terminationReason, mem, expectations, steps } = facts;
+  if (error !== null || isVoid(terminationReason)) return 'setup-error';
+  if (terminationReason === 'interrupted') return 'interrupted';
+  // A livelock never ends by itself: it is a timeout that was told early.
+  if (terminationReason === 'walltime' || terminationReason === 'livelock') return 'timeout';
+  if (terminationReason === 'overrun' || (mem.oomKills ?? 0) > 0) return 'oom';
+  // Nothing ran and nobody says why: that must not read as a pass.
+  if (steps.length === 0) return 'setup-error';
+  if (hasExplicit(expectations)) return expectations.every(({ passed }) => passed) ? 'passed' : 'expectation';
+  if (steps.some(({ exit }) => exit.signal !== null)) return 'signaled';
+  return steps.every(({ exit }) => exit.code === 0) ? 'passed' : 'failed';
+}
+
+export type StatusFacts = Pick<Result, 'outcome' | 'error' | 'expectations' | 'steps'>;
+
+/**
+ * The exit status of `kmem-run run`. Without explicit expectations it is that of the first step that did not exit 0.
+ * `interruptSignal`: the signal that interrupted kmem-run; null (its parent went away) counts as SIGTERM.
+ */
+export function exitStatus(result: StatusFacts, interruptSignal: string | null = null): number {
+  const { outcome, error, expectations, steps } = result;
+  if (outcome === 'setup-error') return statusOfError.get(error?.code ?? '') ?? statuses.setupError;
+  if (outcome === 'interrupted') return statuses.signalBase + numberOf(interruptSignal);
+  if (outcome === 'timeout') return statuses.timeout;
+  if (hasExplicit(expectations)) return expectations.every(({ passed }) => passed) ? 0 : statuses.expectation;
+  const first = steps.find(({ exit }) => exit.code !== 0);
+  if (first === undefined) return 0;
+  // An end that was not seen is no result of the command's.
+  return statusOfExit(first.exit) ?? statuses.setupError;
+}
+
+function numberOf(interruptSignal: string | null): number {
+  return signalNumber(interruptSignal ?? 'SIGTERM') ?? constants.signals.SIGTERM;
+}
+
+/** The gate or the machine that held the limit died: what the program did afterwards says nothing. */
+function isVoid(reason: OutcomeFacts['terminationReason']): boolean {
+  return reason === 'gate-lost' || reason === 'vm-lost';
+}
+
+// Implicit expectations alone say no more than the exits do, which tell a signal from an exit code.
+function hasExplicit(expectations: Result['expectations']): boolean {
+  return expectations.some(({ implicit }) => !implicit);
+}

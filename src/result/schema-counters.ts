@@ -1,0 +1,116 @@
+/** The numbers of the group: limits as set, usage and failures as counted, samples over time. */
+
+import { z } from 'zod';
+import { bytes, bytesOrNull, choiceOrNull, count, countOrNull, define, ms, text } from './definition.ts';
+
+const unread = 'could not be read';
+const unset = 'unlimited, or not asked for';
+const maxUsage = (what: string) =>
+  bytesOrNull(`Highest usage of ${what} during the run (v1: \`max_usage_in_bytes\`).`, unread);
+const usage = (what: string) =>
+  bytesOrNull(`Usage of ${what} at the end of the run, before the group is removed.`, unread);
+
+const ancestor = z.strictObject({
+  directory: text("Directory of a cgroup above the run's group."),
+  controller: text('The controller that limits there: `memory` or `pids`.'),
+  file: text('The file that holds the limit, e.g. `memory.limit_in_bytes`.'),
+  limit: count('The limit found there.', 'bytes, or tasks for `pids.max`'),
+});
+
+export const limitsSchema = define(
+  z.strictObject({
+    kmem: bytesOrNull('Kernel-memory limit.', unset),
+    mem: bytesOrNull('Memory limit.', unset),
+    memsw: bytesOrNull('Limit of memory and swap together.', unset),
+    kmemTcp: bytesOrNull('Limit of TCP buffers (cgroup v1).', unset),
+    pids: countOrNull('Limit of processes and threads at one time.', 'tasks', unset),
+    ancestors: define(
+      z.array(ancestor),
+      'Limits of the cgroups above the group, which hold for it too; unlimited ones are left out.',
+    ),
+  }),
+  'The limits that were in force, as read back from the kernel (in `gate` mode the kmem limit is the one that the gate held).',
+);
+
+export const kmemSchema = define(
+  z.strictObject({
+    maxUsage: maxUsage('kernel memory'),
+    maxUsageSource: choiceOrNull(
+      ['counter', 'samples'],
+      "Where `maxUsage` comes from: `counter`, the kernel's own high-water mark; `samples`, the highest value seen, a lower bound.",
+      '`maxUsage` is null',
+    ),
+    usage: usage('kernel memory'),
+    failcnt: countOrNull(
+      "In `gate` mode the denials; in `native` mode the kernel's counter, which also counts retries and failures that no call shows.",
+      'denials, or failed charges',
+      unread,
+    ),
+    overshoot: bytesOrNull(
+      'How far `maxUsage` went above the kmem limit; 0 if it stayed below.',
+      'no kmem limit, or no `maxUsage`',
+    ),
+    uncertainty: bytesOrNull('How far `maxUsage` may be from the truth: 0 for an exact counter.', 'not known'),
+    parts: define(
+      z.record(z.string(), bytes('Usage of one part.')).nullable(),
+      'Usage by kind (`slab`, `kernel_stack`, `pagetables`, `percpu`, `vmalloc`, `sock`), where the kernel splits it.',
+      { unit: 'bytes', whenNull: 'the kernel gives no parts (cgroup v1)' },
+    ),
+  }),
+  'Kernel memory charged to the group.',
+);
+
+export const memSchema = define(
+  z.strictObject({
+    maxUsage: maxUsage('memory'),
+    usage: usage('memory'),
+    failcnt: countOrNull('Times that usage hit the memory limit.', 'charges', unread),
+    oomKills: countOrNull("Processes of the group that the kernel's OOM killer killed.", 'processes', unread),
+  }),
+  'All memory charged to the group: pages of programs, page cache and kernel memory.',
+);
+
+const counterSchema = (what: string) =>
+  z
+    .strictObject({
+      maxUsage: maxUsage(what),
+      usage: usage(what),
+      failcnt: countOrNull(`Times that usage of ${what} hit its limit.`, 'charges', unread),
+    })
+    .nullable();
+
+export const memswSchema = define(counterSchema('memory and swap'), 'Memory and swap together.', {
+  whenNull: 'the kernel does no swap accounting',
+});
+
+export const kmemTcpSchema = define(counterSchema('TCP buffers'), 'TCP buffers, which are not part of `kmem`.', {
+  whenNull: 'the kernel does not count them apart',
+});
+
+export const pidsSchema = define(
+  z
+    .strictObject({
+      max: countOrNull('Most processes and threads at one time.', 'tasks', unread),
+      failcnt: countOrNull('Forks that the pids limit refused.', 'forks', unread),
+    })
+    .nullable(),
+  'Processes and threads of the group.',
+  { whenNull: 'the group joined no pids hierarchy' },
+);
+
+const sample = z.strictObject({
+  atMs: ms('When it was taken, from exec.'),
+  kmem: bytesOrNull('Usage of kernel memory.', unread),
+  mem: bytesOrNull('Usage of memory.', unread),
+  processes: countOrNull('Processes in the group.', 'processes', unread),
+  rss: bytesOrNull('Resident memory of the processes, added up: pages that two share count twice.', 'not sampled'),
+  cpuPercent: define(z.number().nonnegative().nullable(), 'CPU use of the processes; 100 is one CPU.', {
+    unit: '%',
+    whenNull: 'not sampled',
+  }),
+});
+
+export const samplesSchema = define(
+  z.array(sample),
+  'The group over time, in order. A long run keeps a bounded number: they are thinned out and the peaks are kept.',
+);

@@ -1,0 +1,179 @@
+/** What happened in the run: enforcement, failures, steps, expectations, what was left over. */
+
+import { z } from 'zod';
+import {
+  bytesOrNull,
+  choice,
+  choiceOrNull,
+  count,
+  countOrNull,
+  define,
+  flag,
+  id,
+  ms,
+  msOrNull,
+  text,
+  textOrNull,
+} from './definition.ts';
+
+const noGate = 'no gate in this mode';
+
+export const exitSchema = (of: string) =>
+  define(
+    z.strictObject({
+      code: define(z.int().nullable(), `Exit code of ${of}.`, { whenNull: 'it did not exit by itself, or never ran' }),
+      signal: textOrNull(`Name of the signal that killed ${of}, e.g. \`SIGSEGV\`.`, 'no signal killed it'),
+    }),
+    `How ${of} ended. Both keys are null where it never ran or its end was not seen.`,
+  );
+
+const vm = z.strictObject({
+  kernel: text('Release of the kernel that was booted.'),
+  accel: text('`kvm`, or `tcg` for emulation.'),
+  bootMs: msOrNull('From the start of QEMU until the runner inside was ready.', 'not measured'),
+});
+
+export const enforcementSchema = define(
+  z.strictObject({
+    mode: choiceOrNull(
+      ['gate', 'native', 'none'],
+      "What made the kmem limit bite: kmem-run's gate, the kernel's own limit, or nothing, because that was asked for.",
+      'kmem-run failed before a mode was in place; nothing ran',
+    ),
+    granularity: choiceOrNull(
+      ['syscall', 'charge'],
+      'What is refused: `syscall`, a whole system call at its entry; `charge`, each charge inside the kernel.',
+      'nothing is refused',
+    ),
+    reserve: bytesOrNull('What the gate keeps free: it denies from `limits.kmem` less this on.', noGate),
+    gatedCalls: countOrNull('System calls that the gate saw.', 'calls', noGate),
+    reclaims: countOrNull('Times that the gate asked the kernel to reclaim.', 'requests', noGate),
+    failuresDropped: countOrNull(
+      'Failures that are in `failureCounts` and not in `failures`: the list is capped, and the gate never waits for its reader.',
+      'failures',
+      'not known',
+    ),
+    failuresUncounted: countOrNull(
+      'Failures that are not in `failureCounts` either, whose table is bounded; `kmem.failcnt` has them.',
+      'failures',
+      'not known',
+    ),
+    notes: define(z.array(z.string()), 'What this mode cannot see or did differently, a sentence each.'),
+    vm: define(vm.nullable(), 'The microVM in which the command ran.', { whenNull: "it ran on the host's kernel" }),
+  }),
+  'How and where the kmem limit was enforced. A limit is never silently absent.',
+);
+
+const failure = z.strictObject({
+  atMs: ms("When it happened, from exec; a denial of the command's own exec comes before 0."),
+  pid: define(z.int().nonnegative().nullable(), 'The process.', {
+    whenNull: 'it was gone before it could be looked up',
+  }),
+  tid: id('The thread; the same as `pid` in the first thread.'),
+  comm: textOrNull('Its name (`/proc/PID/comm`).', 'it was gone before its name could be read'),
+  syscall: text('The system call that failed.'),
+  detail: textOrNull(
+    'What it was about: the path of an open or exec, the file behind an mmap, the size asked for.',
+    'nothing to add, or it could not be read',
+  ),
+  usage: bytesOrNull('Kernel memory of the group when the call was denied.', 'could not be read'),
+  errno: textOrNull(
+    'Name of the error that the program got, e.g. `ENOMEM`.',
+    'the call failed without one (brk keeps the old break)',
+  ),
+  step: define(z.int().nonnegative().nullable(), 'Index in `steps` of the step that was running.', {
+    whenNull: 'between or after the steps',
+  }),
+  address: textOrNull(
+    'Names this failure across runs of the same command, for `inject`.',
+    'failures are not addressed in this mode',
+  ),
+});
+
+export const failuresSchema = define(
+  z.array(failure),
+  'Failed allocations as the program saw them, in order: the first 1,000.',
+);
+
+const failureCount = z.strictObject({
+  comm: textOrNull('Name of the processes.', 'their name could not be read'),
+  syscall: text('The system call.'),
+  errno: textOrNull('The error that the program got.', 'none'),
+  count: count('How many.', 'failures'),
+});
+
+export const failureCountsSchema = define(
+  z.array(failureCount),
+  'All failures, counted by process name, system call and error.',
+);
+
+const step = z.strictObject({
+  command: text('The command as a line.'),
+  exit: exitSchema('the step'),
+  atMs: msOrNull('When it began, from exec.', 'it never began'),
+  wallMs: msOrNull('How long it took.', 'it never began, or its end was not seen'),
+  failcnt: countOrNull('By how much `kmem.failcnt` rose during the step.', 'as `kmem.failcnt`', 'could not be read'),
+  kmemMaxUsage: bytesOrNull("The group's highest kernel memory so far, read when the step ended.", 'could not be read'),
+});
+
+export const stepsSchema = define(
+  z.array(step),
+  'The command (0) and the further steps, in the order in which they ran; empty if nothing ran.',
+);
+
+const leftover = z.strictObject({ pid: id('The process.'), comm: text('Its name.') });
+
+export const leftoverSchema = define(
+  z.array(leftover),
+  'Processes still in the group when the run was over; they were killed.',
+);
+
+const expectation = z.strictObject({
+  expr: text('The expression, e.g. `kmem.maxUsage<=900K`.'),
+  implicit: flag(
+    'Added by kmem-run (`exit==0` of each step that no explicit one names). There are implicit ones only beside explicit ones.',
+  ),
+  passed: flag('Whether it holds. Of what could not be read only `==null` holds.'),
+  actual: define(z.union([z.number(), z.string(), z.boolean()]).nullable(), 'The value that was compared.', {
+    whenNull: 'there was none to compare',
+  }),
+});
+
+export const expectationsSchema = define(z.array(expectation), 'The expectations and whether they hold.');
+
+export const errorSchema = define(
+  z
+    .strictObject({
+      code: text('Stable name of the error, e.g. `no-listener`.'),
+      message: text('The reason, in one line.'),
+      hint: text('The remedy, in one line.'),
+    })
+    .nullable(),
+  "kmem-run's own failure; never the program's.",
+  { whenNull: 'kmem-run did its work' },
+);
+
+export const outcomes = [
+  'setup-error',
+  'interrupted',
+  'timeout',
+  'oom',
+  'expectation',
+  'signaled',
+  'failed',
+  'passed',
+] as const;
+
+export const outcomeSchema = choice(
+  outcomes,
+  'The verdict, the first that applies: `setup-error`, kmem-run could not do its work; `interrupted` by the user; `timeout`, also for a ' +
+    'livelock; `oom`, killed for lack of memory; `expectation`, one does not hold; `signaled`, a step died of a signal; `failed`, a step ' +
+    'exited other than 0; `passed`. Where explicit expectations are given, they decide instead of the exits.',
+);
+
+export const terminationReasonSchema = choiceOrNull(
+  ['walltime', 'interrupted', 'livelock', 'overrun', 'gate-lost', 'vm-lost'],
+  'Why kmem-run ended the run: `walltime`, `--timeout` passed; `interrupted` by a signal; `livelock`, it spun at the limit without getting on; ' +
+    '`overrun`, usage went on rising above the limit; `gate-lost`, `vm-lost`: the gate or the microVM died, and the result is void. The first cause wins.',
+  'the run came to its own end',
+);

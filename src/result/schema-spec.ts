@@ -1,0 +1,64 @@
+/** What was asked for, as part of the result: enough to run it again. The keys are those of `RunSpec`. */
+
+import { z } from 'zod';
+import { bytesOrNull, choice, countOrNull, define, flag, id, ms, msOrNull, text, textOrNull } from './definition.ts';
+
+const notAsked = 'not asked for';
+
+const output = z.union([z.enum(['inherit', 'null']), z.strictObject({ file: text('The file that takes both.') })]);
+
+export const specSchema = define(
+  z.strictObject({
+    command: define(z.array(z.string()), 'The command and its arguments: step 0.'),
+    then: define(z.array(z.string()), 'The further steps, each a line for `sh -c` in the same group.'),
+    limits: define(
+      z.strictObject({
+        kmem: bytesOrNull('`--kmem`: kernel memory, rounded down to the page.', notAsked),
+        mem: bytesOrNull('`--mem`: memory, rounded down to the page.', notAsked),
+        memsw: bytesOrNull('`--memsw`: memory and swap together, rounded down to the page.', notAsked),
+        kmemTcp: bytesOrNull('`--kmem-tcp`: TCP buffers, rounded down to the page.', notAsked),
+        pids: countOrNull('`--pids`: processes and threads at one time.', 'tasks', notAsked),
+      }),
+      'The limits asked for. Those that were set and read back are in the top-level `limits`.',
+    ),
+    enforce: choice(
+      ['auto', 'gate', 'native', 'none'],
+      '`--enforce` as asked; `enforcement.mode` says what it came to.',
+    ),
+    kernel: textOrNull('`--kernel`: the kernel to boot in a microVM.', "the host's own kernel"),
+    cgroup: choice(['auto', 'v1', 'v2'], '`--cgroup` as asked; `environment.cgroup` says what there was.'),
+    parent: textOrNull('`--parent`: the cgroup under which the group was made.', "the runner's own cgroup"),
+    reserve: bytesOrNull('`--reserve`: what the gate keeps free below the kmem limit.', "the gate's default"),
+    errno: choice(
+      ['native', 'enomem'],
+      '`--errno`: deny with the errno of an enforcing kernel, or always with ENOMEM.',
+    ),
+    reclaim: flag('`--reclaim`: whether the kernel is asked to reclaim before a denial.'),
+    timeoutMs: msOrNull('`--timeout`, for all steps and the hold together.', 'no time limit'),
+    graceMs: ms('`--grace`: from SIGTERM to SIGKILL when the run is ended.'),
+    holdMs: ms('`--hold`: how long the group is kept after the last step.'),
+    wait: choice(
+      ['exit', 'empty'],
+      '`--wait`: whether a step is over when its process exits, or when the group is empty.',
+    ),
+    expect: define(z.array(z.string()), '`--expect`: the explicit expectations, as written.'),
+    cpus: define(z.array(id('A CPU.')).nullable(), '`--cpus`: the CPUs that gate and command are bound to.', {
+      whenNull: 'not bound',
+    }),
+    aslr: flag('`--aslr`: whether address-space randomisation is left on.'),
+    user: textOrNull('`--user`: name or number, as given.', "the runner's own identity"),
+    cwd: text('The working directory of every step.'),
+    env: define(
+      z.record(z.string(), z.string()),
+      '`--env`: the variables that the user named, with their values. No other value of the environment is kept.',
+    ),
+    clearEnv: flag('`--clear-env`: whether the command sees `env` and nothing else.'),
+    output: define(output, '`--output`: where stdout and stderr of every step go.'),
+    sampleMs: msOrNull('`--sample`: between one sample and the next.', 'no samples are taken'),
+    seed: define(z.int().nullable(), 'Seed of everything that is chosen at random.', {
+      whenNull: 'nothing was random',
+    }),
+    inject: define(z.array(z.string()), 'The failures asked for, by address, beside those that the limit makes.'),
+  }),
+  'What was asked for, normalised: enough to run it again.',
+);

@@ -1,0 +1,103 @@
+/**
+ * The result of one run, schema version 1. Within a version keys are only ever added.
+ *
+ * Bytes are integers, times are milliseconds on the monotonic clock from exec. What could not be read, and a limit
+ * that is unlimited or was not asked for, is null: never 0 and never 9223372036854771712.
+ * Importing zod costs 10 ms: on the path of a run use `import type { Result }`, and `validate.ts` after the command.
+ */
+
+import { z } from 'zod';
+import { bytesOrNull, choiceOrNull, count, define, flag, msOrNull, text } from './definition.ts';
+import {
+  kmemSchema,
+  kmemTcpSchema,
+  limitsSchema,
+  memSchema,
+  memswSchema,
+  pidsSchema,
+  samplesSchema,
+} from './schema-counters.ts';
+import {
+  enforcementSchema,
+  errorSchema,
+  exitSchema,
+  expectationsSchema,
+  failureCountsSchema,
+  failuresSchema,
+  leftoverSchema,
+  outcomeSchema,
+  stepsSchema,
+  terminationReasonSchema,
+} from './schema-events.ts';
+import { specSchema } from './schema-spec.ts';
+
+const durationsSchema = define(
+  z.strictObject({
+    wallMs: msOrNull('From exec to the end of the last step.', 'nothing ran'),
+    userMs: msOrNull("The group's CPU time in user mode.", 'could not be read'),
+    systemMs: msOrNull("The group's CPU time in the kernel.", 'could not be read'),
+  }),
+  'How long it took.',
+);
+
+const environmentSchema = define(
+  z.strictObject({
+    kernel: text('Release of the running kernel (`uname -r`); in a microVM that of the guest.'),
+    cgroup: choiceOrNull(['v1', 'hybrid', 'v2'], 'How cgroups are mounted.', 'no cgroup hierarchy was found'),
+    cpus: count('CPUs that the runner may use.', 'CPUs'),
+    memTotal: bytesOrNull('Memory of the machine.', 'could not be read'),
+    swapTotal: bytesOrNull('Swap of the machine; 0 where it is off.', 'could not be read'),
+    aslr: flag('Whether address-space randomisation was on for the command.'),
+    cold: define(
+      z.boolean().nullable(),
+      'Whether no run of this command went before on this machine: a first run is charged for what it is the first to look up.',
+      { whenNull: 'not known' },
+    ),
+    kmemRun: text('Version of kmem-run.'),
+    node: text('Version of the Node.js that ran it.'),
+  }),
+  'The machine, as far as it matters to a comparison.',
+);
+
+export const resultSchema = define(
+  z.strictObject({
+    schemaVersion: define(z.literal(1), 'Version of this schema.'),
+    id: text('Names the run; its group is `kmem-run.<id>`.'),
+    startedAt: define(z.iso.datetime(), 'When the run began: ISO 8601, UTC.'),
+    spec: specSchema,
+    outcome: outcomeSchema,
+    terminationReason: terminationReasonSchema,
+    error: errorSchema,
+    exit: exitSchema('the command (step 0)'),
+    durations: durationsSchema,
+    limits: limitsSchema,
+    kmem: kmemSchema,
+    mem: memSchema,
+    memsw: memswSchema,
+    kmemTcp: kmemTcpSchema,
+    pids: pidsSchema,
+    enforcement: enforcementSchema,
+    failures: failuresSchema,
+    failureCounts: failureCountsSchema,
+    steps: stepsSchema,
+    leftover: leftoverSchema,
+    expectations: expectationsSchema,
+    samples: samplesSchema,
+    warnings: define(z.array(z.string()), 'What may have spoiled the measurement, a sentence each.'),
+    environment: environmentSchema,
+  }),
+  'The result of one run of kmem-run.',
+);
+
+/** Read-only all the way down, so that an object of read-only parts (a `RunSpec`) is one, too. */
+type Frozen<T> = T extends object ? { readonly [K in keyof T]: Frozen<T[K]> } : T;
+
+export type Result = Frozen<z.infer<typeof resultSchema>>;
+export type Outcome = Result['outcome'];
+export type TerminationReason = Result['terminationReason'];
+export type Exit = Result['exit'];
+export type Failure = Result['failures'][number];
+export type FailureCount = Result['failureCounts'][number];
+export type Step = Result['steps'][number];
+export type Expectation = Result['expectations'][number];
+export type Sample = Result['samples'][number];

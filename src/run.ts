@@ -1,0 +1,193 @@
+import { randomBytes } from 'node:crypto';
+import { collectLeftovers } from './cgroup/collect.ts';
+import { createGroup } from './cgroup/group.ts';
+import { findGroups } from './cgroup/leftovers.ts';
+import { applyLimits, readAncestorLimits } from './cgroup/limits.ts';
+import { type Lock, openLock } from './cgroup/lock.ts';
+import { removeGroup } from './cgroup/remove.ts';
+import type { Group } from './cgroup/types.ts';
+import { type Course, followRun, type Progress } from './course.ts';
+import { errnoOf, SetupError } from './errors.ts';
+import { probeLocks } from './gate/locks.ts';
+import { gateConfig } from './launch/config.ts';
+import { type Plan, planRun } from './launch/plan.ts';
+import { setupErrorOf } from './launch/setup-errors.ts';
+import { createStop, type Stop } from './launch/stop.ts';
+import { openStreams, type Streams } from './launch/streams.ts';
+import { type Supervisor, startSupervisor } from './launch/supervisor.ts';
+import { createFailureLog } from './observe/failures.ts';
+import { assemble, emptyFacts, type Facts } from './result/assemble.ts';
+import { readThrottleCount } from './result/environment.ts';
+import { decideOutcome } from './result/outcome.ts';
+import type { Result } from './result/schema.ts';
+import { compileExpectation, type Expectation, implicitExpectations } from './spec/expect.ts';
+import { normaliseSpec, type RunInput } from './spec/normalise.ts';
+import type { RunSpec } from './spec/run-spec.ts';
+
+export type RunOptions = Readonly<{
+  /** Aborting ends the run (`terminationReason: "interrupted"`); it still tears down and gives a result. */
+  signal?: AbortSignal | undefined;
+  /** Aborting this one as well skips the grace. */
+  hurry?: AbortSignal | undefined;
+  /** Called at each sample. */
+  onProgress?: ((progress: Progress) => void) | undefined;
+}>;
+
+/**
+ * Runs a command in an ephemeral control group and resolves with what happened, whatever the command did.
+ * @throws SetupError only where kmem-run itself could not do its work; it carries `.result`
+ */
+export function run(input: RunInput, options: RunOptions = {}): Promise<Result> {
+  return runSpec(normaliseSpec(input), options);
+}
+
+/** The same for a spec that is normalised already. */
+export async function runSpec(spec: RunSpec, options: RunOptions = {}): Promise<Result> {
+  const facts = emptyFacts(randomBytes(6).toString('hex'), spec);
+  const expectations = spec.expect.map(compileExpectation);
+  const stop = listen(options);
+  let output: Output = { stdout: null, stderr: null };
+  try {
+    output = await runPlanned(await planRun(spec), { facts, stop, expectations, options });
+  } catch (error) {
+    facts.error = asSetupError(error);
+  }
+  facts.terminationReason = stop.reason();
+  const result = judge(facts, expectations, output);
+  if (facts.error === null) return result;
+  facts.error.result = result;
+  throw facts.error;
+}
+
+type Output = Readonly<{ stdout: string | null; stderr: string | null }>;
+type Context = Readonly<{ facts: Facts; stop: Stop; expectations: readonly Expectation[]; options: RunOptions }>;
+
+/** lock → helper → group → limits → steps; and back, whatever happens. */
+async function runPlanned(plan: Plan, context: Context): Promise<Output> {
+  const { facts, expectations } = context;
+  const { spec, id } = facts;
+  facts.mode = plan.mode;
+  facts.layout = plan.hierarchies.layout;
+  facts.throttled.before = readThrottleCount();
+  await collectGone(plan);
+  const lock = openLock(id);
+  const failures = createFailureLog();
+  let streams: Streams | null = null;
+  let supervisor: Supervisor | null = null;
+  let group: Group | null = null;
+  let course: Course | null = null;
+  try {
+    streams = openStreams(spec, new Set(expectations.flatMap(({ reads }) => reads ?? [])));
+    supervisor = startSupervisor({
+      helper: plan.helper,
+      lockFd: lock.fd,
+      stdio: streams.stdio,
+      onEvent: (event) => {
+        failures.take(event);
+        if (event.event === 'guardian-lost') context.stop.end('gate-lost');
+      },
+    });
+    await readyOrError(supervisor, 'locked', plan);
+    group = createGroup({ id, hierarchies: plan.hierarchies, parent: spec.parent, pids: spec.limits.pids !== null });
+    const applied = applyLimits(group, spec.limits, { native: plan.mode === 'native' });
+    facts.limits = plan.mode === 'gate' ? { ...applied, kmem: spec.limits.kmem } : applied;
+    facts.ancestors = readAncestorLimits(group);
+    supervisor.configure(gateConfig(plan, spec, group, lock.path));
+    await readyOrError(supervisor, 'ready', plan);
+    course = followRun({ ...context, plan, group, supervisor, streams, failures });
+    await course.ended;
+  } finally {
+    await tearDown({ facts, stop: context.stop, lock, streams, supervisor, group, course });
+    facts.throttled.after = readThrottleCount();
+    const summary = failures.summary();
+    facts.summary = summary;
+    facts.failures = failures.failures;
+    facts.failureCounts = failures.counts;
+  }
+  return { stdout: streams.captures.stdout?.text() ?? null, stderr: streams.captures.stderr?.text() ?? null };
+}
+
+async function readyOrError(supervisor: Supervisor, event: 'locked' | 'ready', plan: Plan): Promise<void> {
+  const told = await supervisor.next(event, 'setup-error');
+  if (told.event === 'setup-error') throw setupErrorOf(told, plan.steps[0]?.argv[0] ?? '');
+}
+
+type Held = Readonly<{
+  facts: Facts;
+  stop: Stop;
+  lock: Lock;
+  streams: Streams | null;
+  supervisor: Supervisor | null;
+  group: Group | null;
+  course: Course | null;
+}>;
+
+async function tearDown({ facts, stop, lock, streams, supervisor, group, course }: Held): Promise<void> {
+  try {
+    await course?.close();
+    if (group !== null) await removeGroup(group);
+    if (supervisor !== null) await dismiss(supervisor, facts, stop);
+    await Promise.all([streams?.captures.stdout?.drain(), streams?.captures.stderr?.drain()]);
+  } finally {
+    supervisor?.kill();
+    streams?.close();
+    lock.release();
+  }
+}
+
+/** Lets the helper tell its sums; one that does not answer is killed. */
+async function dismiss(supervisor: Supervisor, facts: Facts, stop: Stop): Promise<void> {
+  const patience = setTimeout(supervisor.kill, HELPER_PATIENCE_MS);
+  supervisor.finish();
+  try {
+    facts.escaped = (await supervisor.next('end')).escaped;
+  } catch {
+    // Killed by somebody, or by us: there are no sums, and the figures stay null.
+    stop.end('gate-lost');
+  }
+  await supervisor.ended;
+  clearTimeout(patience);
+}
+
+const HELPER_PATIENCE_MS = 5000;
+
+/** Groups beside ours whose runner was killed are removed first. */
+async function collectGone({ hierarchies, helper }: Plan): Promise<void> {
+  if (findGroups(hierarchies, { within: 'own' }).length === 0) return;
+  await collectLeftovers(hierarchies, (paths) => probeLocks(helper, paths), { within: 'own' });
+}
+
+function judge(facts: Facts, given: readonly Expectation[], output: Output): Result {
+  const record = assemble(facts);
+  const expected =
+    given.length === 0 || facts.steps.length === 0
+      ? []
+      : [...given, ...implicitExpectations(facts.spec.then.length + 1, given)];
+  const beforeExpectations = { ...record, expectations: [], outcome: decideOutcome({ ...record, expectations: [] }) };
+  const expectations = expected.map((expectation) => ({
+    expr: expectation.expr,
+    implicit: !given.includes(expectation),
+    ...expectation.evaluate({ result: beforeExpectations, ...output }),
+  }));
+  return { ...record, expectations, outcome: decideOutcome({ ...record, expectations }) };
+}
+
+function listen({ signal, hurry }: RunOptions): Stop {
+  const stop = createStop();
+  const end = (): void => stop.end('interrupted');
+  if (signal?.aborted) end();
+  signal?.addEventListener('abort', end, { once: true });
+  hurry?.addEventListener('abort', stop.hurry, { once: true });
+  return stop;
+}
+
+function asSetupError(error: unknown): SetupError {
+  if (error instanceof SetupError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new SetupError(
+    'internal',
+    `an error of kmem-run's own: ${reason}`,
+    `please report it${errnoOf(error) ? `; kmem-run doctor may tell more about ${errnoOf(error)}` : ''}`,
+    { cause: error },
+  );
+}

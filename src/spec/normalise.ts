@@ -1,0 +1,137 @@
+import { SetupError } from '../errors.ts';
+import { parseCpus } from './cpus.ts';
+import { compileExpectation } from './expect.ts';
+import * as read from './fields.ts';
+import { didYouMean } from './nearest.ts';
+import { quote } from './quote.ts';
+import type { RunInput } from './run-input.ts';
+import type { CgroupVersion, Enforce, Limits, RunSpec } from './run-spec.ts';
+import { groupDigits } from './size.ts';
+
+export type { RunInput } from './run-input.ts';
+
+export const ENFORCE = ['auto', 'gate', 'native', 'none'] as const satisfies readonly Enforce[];
+export const CGROUP = ['auto', 'v1', 'v2'] as const satisfies readonly CgroupVersion[];
+export const ERRNO = ['native', 'enomem'] as const satisfies readonly RunSpec['errno'][];
+export const WAIT = ['exit', 'empty'] as const satisfies readonly RunSpec['wait'][];
+
+/** How an input key is called where the user wrote it: `kmemTcp` is `--kmem-tcp` on a command line. */
+export type NameOf = (key: keyof RunInput) => string;
+
+/**
+ * What was asked, checked, with every default in place (and nowhere else), deeply frozen.
+ * Throws SetupError: `no-command`, `bad-command`, `unknown-key`, `bad-size`, `bad-duration`, `bad-pids`, `bad-memsw`,
+ * `bad-cpus`, `bad-cwd`, `bad-env`, `bad-output-file`, `bad-expectation`, `bad-option`.
+ */
+export function normaliseSpec(input: RunInput, { nameOf = (key) => key }: { nameOf?: NameOf } = {}): RunSpec {
+  if (typeof input !== 'object' || input === null) read.command(null, 'command');
+  const readKeys = new Set<string>();
+  const take: Take = (key, reader, otherwise) => {
+    readKeys.add(key);
+    const value = Object.hasOwn(input, key) ? input[key] : undefined;
+    return value === undefined ? otherwise() : reader(value, nameOf(key));
+  };
+  const spec: RunSpec = {
+    command: take('command', read.command, () => read.command(null, 'command')),
+    then: take('then', read.texts, () => []),
+    limits: takeLimits(take),
+    enforce: take('enforce', read.oneOf(ENFORCE), () => 'auto'),
+    kernel: take('kernel', read.orNull(read.text), none),
+    cgroup: take('cgroup', read.oneOf(CGROUP), () => 'auto'),
+    parent: take('parent', read.orNull(read.text), none),
+    reserve: take('reserve', read.orNull(read.size), none),
+    errno: take('errno', read.oneOf(ERRNO), () => 'native'),
+    reclaim: take('reclaim', read.boolean, () => false),
+    timeoutMs: take('timeout', read.orNull(read.positiveDuration), none),
+    graceMs: take('grace', read.duration, () => 2000),
+    holdMs: take('hold', read.duration, () => 0),
+    wait: take('wait', read.oneOf(WAIT), () => 'exit'),
+    expect: take('expect', read.texts, () => []),
+    cpus: take(
+      'cpus',
+      read.orNull((value, name) => parseCpus(value, { name })),
+      none,
+    ),
+    aslr: take('aslr', read.boolean, () => false),
+    user: take('user', read.orNull(read.user), none),
+    cwd: take('cwd', read.folder, currentFolder),
+    env: take('env', read.environment, () => ({})),
+    clearEnv: take('clearEnv', read.boolean, () => false),
+    output: take('output', read.output, () => 'inherit'),
+    sampleMs: take('sample', read.sample, () => 50),
+    seed: take('seed', read.orNull(read.seed), none),
+    inject: take('inject', read.texts, () => []),
+  };
+  // What was read above is what there is: no second list of keys to keep.
+  refuseUnknownKeys(input, readKeys);
+  checkMemsw(spec.limits, nameOf);
+  checkExpectations(spec, nameOf);
+  return deepFreeze(spec);
+}
+
+type Take = <T>(key: keyof RunInput, reader: read.Reader<T>, otherwise: () => T) => T;
+
+const none = () => null;
+
+function takeLimits(take: Take): Limits {
+  const limit = read.orNull(read.limit);
+  return {
+    kmem: take('kmem', limit, none),
+    mem: take('mem', limit, none),
+    memsw: take('memsw', limit, none),
+    kmemTcp: take('kmemTcp', limit, none),
+    pids: take('pids', read.orNull(read.pids), none),
+  };
+}
+
+function currentFolder(): string {
+  try {
+    return process.cwd();
+  } catch {
+    throw new SetupError(
+      'bad-cwd',
+      'the current folder no longer exists',
+      'change to a folder that exists, or name one',
+    );
+  }
+}
+
+function refuseUnknownKeys(input: RunInput, known: ReadonlySet<string>): void {
+  const unknown = Object.keys(input).find((key) => !known.has(key));
+  if (unknown === undefined) return;
+  const hint = didYouMean(unknown, known, `known keys: ${[...known].join(', ')}`);
+  throw new SetupError('unknown-key', `${quote(unknown)} is not a key of a run`, hint);
+}
+
+// The kernel refuses both: memsw below mem, and memsw where mem is unlimited (memory.rst, section 2.4).
+function checkMemsw({ mem, memsw }: Limits, nameOf: NameOf): void {
+  if (memsw === null || (mem !== null && memsw >= mem)) return;
+  const [both, one] = [nameOf('memsw'), nameOf('mem')];
+  if (mem === null) {
+    throw new SetupError(
+      'bad-memsw',
+      `${both} limits memory and swap together, and needs ${one}`,
+      `give ${one} too, not above ${both}`,
+    );
+  }
+  const figures = `${both} (${groupDigits(memsw)} bytes) is below ${one} (${groupDigits(mem)} bytes)`;
+  throw new SetupError('bad-memsw', figures, `${both} counts memory and swap together: give at least ${one}`);
+}
+
+function checkExpectations({ expect, then }: RunSpec, nameOf: NameOf): void {
+  const steps = 1 + then.length;
+  for (const { expr, path } of expect.map(compileExpectation)) {
+    if (path[0] !== 'steps' || typeof path[1] !== 'number' || path[1] < steps) continue;
+    const there = steps === 1 ? 'steps[0], the only one,' : `one of steps[0] to steps[${steps - 1}]`;
+    const reason = `expectation ${quote(expr)}: there is no step ${path[1]}`;
+    throw new SetupError('bad-expectation', reason, `name ${there} or add steps with ${nameOf('then')}`);
+  }
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) {
+    for (const part of Object.values(value)) deepFreeze(part);
+    Object.freeze(value);
+  }
+  return value;
+}

@@ -1,0 +1,13 @@
+/** What a user gave, fit for one line of a message: quoted, control characters escaped, cut after `max` characters. */
+export function quote(value: unknown, max = 80): string {
+  if (typeof value === 'string') {
+    return escapeControls(JSON.stringify(value.length > max ? `${value.slice(0, max)}…` : value));
+  }
+  if (value === null || ['number', 'boolean', 'bigint', 'undefined'].includes(typeof value)) return String(value);
+  return Array.isArray(value) ? 'an array' : `a ${typeof value}`;
+}
+
+// JSON leaves DEL and the C1 controls as they are, and a terminal obeys them.
+function escapeControls(text: string): string {
+  return text.replace(/[\u007f-\u009f\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}

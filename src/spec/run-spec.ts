@@ -1,0 +1,51 @@
+/** What was asked for, normalised: every key is present, sizes are bytes, times are milliseconds. */
+
+export type Enforce = 'auto' | 'gate' | 'native' | 'none';
+export type CgroupVersion = 'auto' | 'v1' | 'v2';
+
+/** Bytes, rounded down to the page (`pids`: a count); null means that no limit was asked for. */
+export type Limits = Readonly<{
+  kmem: number | null;
+  mem: number | null;
+  memsw: number | null;
+  kmemTcp: number | null;
+  pids: number | null;
+}>;
+
+export type RunSpec = Readonly<{
+  command: readonly string[];
+  /** Further steps, each run by `sh -c` in the same group. */
+  then: readonly string[];
+  limits: Limits;
+  enforce: Enforce;
+  /** Name of the kernel to boot, or null for the host's. */
+  kernel: string | null;
+  cgroup: CgroupVersion;
+  /** Directory under which the group is made; null: the runner's own cgroup. */
+  parent: string | null;
+  /** Bytes kept free below the kmem limit by the gate; null: the gate's default. */
+  reserve: number | null;
+  errno: 'native' | 'enomem';
+  reclaim: boolean;
+  timeoutMs: number | null;
+  graceMs: number;
+  holdMs: number;
+  wait: 'exit' | 'empty';
+  expect: readonly string[];
+  /** CPUs that gate and command are bound to; null: not bound. */
+  cpus: readonly number[] | null;
+  aslr: boolean;
+  /** Name or number, as given; null: the runner's own identity. */
+  user: string | null;
+  cwd: string;
+  /** Variables that the user named (added or copied). */
+  env: Readonly<Record<string, string>>;
+  /** True: the command sees only `env`. */
+  clearEnv: boolean;
+  /** `inherit`, `null`, or `{ file }`: where stdout and stderr of every step go. */
+  output: 'inherit' | 'null' | Readonly<{ file: string }>;
+  /** Milliseconds between samples; null: none are taken. */
+  sampleMs: number | null;
+  seed: number | null;
+  inject: readonly string[];
+}>;

@@ -1,0 +1,97 @@
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+
+const nobody = 65534;
+const script = join(import.meta.dirname, '..', '..', 'bin', 'cache-folder.js');
+const testAsRoot = process.geteuid?.() === 0 ? test : test.skip;
+
+/** What an unprivileged user is told, with this environment: as root there would always be root's own home to fall back on. */
+const find = (env: NodeJS.ProcessEnv) => {
+  const ask = `
+    import { findCacheFolder } from ${JSON.stringify(script)};
+    process.setegid(${nobody});
+    process.seteuid(${nobody});
+    console.log(JSON.stringify(findCacheFolder()));`;
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', ask], { env, encoding: 'utf8' });
+  return stdout === '' ? { folder: null, reason: stderr } : JSON.parse(stdout);
+};
+
+/** A folder in which nobody has a home of their own. */
+const makeHome = (t: ExecutionContext) => {
+  const top = mkdtempSync(join(tmpdir(), 'kmem-run-cache-'));
+  t.teardown(() => rmSync(top, { recursive: true, force: true }));
+  chmodSync(top, 0o755);
+  const home = join(top, 'home');
+  mkdirSync(home, { mode: 0o755 });
+  chownSync(home, nobody, nobody);
+  return { top, home };
+};
+
+testAsRoot('it is made private, in XDG_CACHE_HOME or else in ~/.cache', (t) => {
+  const { home } = makeHome(t);
+  const inHome = join(home, '.cache', 'kmem-run');
+  t.deepEqual(find({ HOME: home }), { folder: inHome, reason: null });
+  t.is(statSync(inHome).mode & 0o777, 0o700);
+  t.is(statSync(inHome).uid, nobody);
+  t.deepEqual(find({ HOME: home, XDG_CACHE_HOME: 'relative' }), { folder: inHome, reason: null });
+
+  const xdg = join(home, 'xdg');
+  t.deepEqual(find({ HOME: home, XDG_CACHE_HOME: xdg }), { folder: join(xdg, 'kmem-run'), reason: null });
+});
+
+testAsRoot('a home that is not the user’s own is refused, and nothing is made in it', (t) => {
+  const { top } = makeHome(t);
+  const other = join(top, 'other');
+  mkdirSync(other);
+  chmodSync(other, 0o1777);
+  chownSync(other, 1, 1);
+  const { folder, reason } = find({ HOME: other });
+  t.is(folder, null);
+  t.is(reason, `${other} belongs to uid 1`);
+  t.false(existsSync(join(other, '.cache')));
+});
+
+testAsRoot('a folder that others can write, anywhere on the way, is refused', (t) => {
+  const { home } = makeHome(t);
+  const cache = join(home, '.cache');
+  t.truthy(find({ HOME: home }).folder);
+
+  chmodSync(cache, 0o777);
+  t.is(find({ HOME: home }).reason, `others can write ${cache}`);
+  chmodSync(cache, 0o700);
+  chmodSync(join(cache, 'kmem-run'), 0o1777);
+  t.is(find({ HOME: home }).reason, `others can write ${join(cache, 'kmem-run')}`);
+  chmodSync(join(cache, 'kmem-run'), 0o755);
+  t.truthy(find({ HOME: home }).folder);
+
+  chmodSync(home, 0o775);
+  t.truthy(find({ HOME: home }).folder, 'the user’s private group may write');
+  chownSync(home, nobody, 1);
+  t.is(find({ HOME: home }).reason, `others can write ${home}`);
+});
+
+testAsRoot('neither a link planted in a shared folder nor a file is taken', (t) => {
+  const { top, home } = makeHome(t);
+  const shared = join(top, 'shared');
+  mkdirSync(shared);
+  chmodSync(shared, 0o1777);
+  symlinkSync(join(home, 'elsewhere'), join(shared, 'kmem-run'));
+  t.is(find({ HOME: '/nonexistent', XDG_CACHE_HOME: shared }).folder, null);
+  t.false(existsSync(join(home, 'elsewhere')));
+
+  writeFileSync(join(home, '.cache'), '');
+  t.is(find({ HOME: home }).folder, null);
+});

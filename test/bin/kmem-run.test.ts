@@ -1,0 +1,77 @@
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+
+const root = join(import.meta.dirname, '..', '..');
+const oldNode = "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '24.11.9' } });";
+
+/** The entry in a package whose bundle prints its arguments. */
+const makePackage = (t: ExecutionContext) => {
+  const folder = mkdtempSync(join(tmpdir(), 'kmem-run-entry-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  for (const file of ['package.json', 'bin/kmem-run.js', 'bin/cache-folder.js']) {
+    cpSync(join(root, file), join(folder, file));
+  }
+
+  mkdirSync(join(folder, 'dist'));
+  writeFileSync(join(folder, 'dist', 'cli.cjs'), 'console.log(JSON.stringify(process.argv.slice(2)));\n');
+  return folder;
+};
+
+const run = (folder: string, args: string[] = [], { node = process.execPath, nodeArgs = [] as string[] } = {}) =>
+  spawnSync(node, [...nodeArgs, join(folder, 'bin', 'kmem-run.js'), ...args], {
+    encoding: 'utf8',
+    env: { PATH: process.env.PATH, HOME: folder, XDG_CACHE_HOME: join(folder, 'cache') },
+  });
+
+test('the bundle is run with the arguments, and its compiled code is kept in the user’s folder', (t) => {
+  const folder = makePackage(t);
+  const { stdout, stderr, status } = run(folder, ['--kmem', '1M', '--', 'a', '--help']);
+  t.deepEqual({ stderr, status }, { stderr: '', status: 0 });
+  t.deepEqual(JSON.parse(stdout), ['--kmem', '1M', '--', 'a', '--help']);
+  t.is(readdirSync(join(folder, 'cache', 'kmem-run', 'compile-cache')).length, 1);
+  t.is(statSync(join(folder, 'cache', 'kmem-run')).mode & 0o777, 0o700);
+});
+
+test('an older Node is told what it lacks, before anything else is loaded', (t) => {
+  const folder = makePackage(t);
+  writeFileSync(join(folder, 'old.cjs'), oldNode);
+  const older = [{ node: process.execPath, nodeArgs: ['--require', join(folder, 'old.cjs')] }];
+  // Debian's own, where there is one that is old enough.
+  const { stdout: system } = spawnSync('/usr/bin/node', ['--version'], { encoding: 'utf8' });
+  if (/^v(1[4-9]|2[0-3])\./.test(system ?? '')) {
+    older.push({ node: '/usr/bin/node', nodeArgs: [] });
+  }
+
+  for (const options of older) {
+    const { stdout, stderr, status } = run(folder, ['--', 'true'], options);
+    t.deepEqual({ stdout, status }, { stdout: '', status: 125 });
+    t.regex(stderr, /^kmem-run: needs Node\.js 24\.12 or newer, and this is \d+\.\d+\.\d+ .*\nhint: .*\n$/);
+  }
+});
+
+test('the Node that is asked for is the one that package.json asks for', (t) => {
+  const { engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  t.is(engines.node, '>=24.12');
+});
+
+test('without dist/ there is a hint', (t) => {
+  const folder = makePackage(t);
+  rmSync(join(folder, 'dist'), { recursive: true });
+  const { stdout, stderr, status } = run(folder, ['--', 'true']);
+  t.deepEqual({ stdout, status }, { stdout: '', status: 125 });
+  t.regex(stderr, /^kmem-run: .*dist\/cli\.cjs has not been built\nhint: run npm ci .*\n$/);
+});
+
+test('no private folder, no compile cache, and it runs all the same', (t) => {
+  const folder = makePackage(t);
+  writeFileSync(join(folder, 'cache'), 'not a folder');
+  writeFileSync(join(folder, '.cache'), 'not a folder');
+  const preload = join(folder, 'homeless.cjs');
+  // Else the home that the user database names would be taken, and written to.
+  writeFileSync(preload, "require('os').userInfo = () => { throw 0; }; require('module').syncBuiltinESMExports();");
+  const { stdout, stderr, status } = run(folder, ['x'], { nodeArgs: ['--require', preload] });
+  t.deepEqual({ stdout, stderr, status }, { stdout: '["x"]\n', stderr: '', status: 0 });
+});

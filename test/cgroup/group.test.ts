@@ -1,0 +1,253 @@
+import { spawnSync } from 'node:child_process';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmdirSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import test, { type ExecutionContext } from 'ava';
+import { createGroup } from '../../src/cgroup/group.ts';
+import { readHierarchies } from '../../src/cgroup/hierarchies.ts';
+import { removeGroup } from '../../src/cgroup/remove.ts';
+import type { Hierarchies } from '../../src/cgroup/types.ts';
+import { SetupError } from '../../src/errors.ts';
+import { asUser, makeSandbox, NOBODY, type Sandbox, startIn } from './sandbox.ts';
+
+type Expected = Readonly<{ code: string; message?: RegExp; hint?: RegExp }>;
+
+function refused(t: ExecutionContext, work: () => unknown, { code, message = /./, hint = /./ }: Expected): void {
+  const error = t.throws(work, { instanceOf: SetupError });
+  t.is(error?.code, code, error?.message);
+  t.regex(error?.message ?? '', message);
+  t.regex(error?.hint ?? '', hint);
+  t.notRegex(`${error?.message}${error?.hint}`, /\n/);
+}
+
+function nothingMade(t: ExecutionContext, { memory, unified, pids }: Sandbox): void {
+  for (const directory of [memory, unified, pids]) t.is(statSync(directory).nlink, 2, directory);
+}
+
+test('a group is made under the own cgroup of each hierarchy, and removed without a trace', async (t) => {
+  const sandbox = makeSandbox(t);
+  const group = createGroup({ id: 'ab-1_Z', hierarchies: sandbox.hierarchies, parent: null, pids: true });
+  t.deepEqual(group, {
+    id: 'ab-1_Z',
+    name: 'kmem-run.ab-1_Z',
+    memory: `${sandbox.memory}/kmem-run.ab-1_Z`,
+    unified: `${sandbox.unified}/kmem-run.ab-1_Z`,
+    pids: `${sandbox.pids}/kmem-run.ab-1_Z`,
+    directories: [
+      `${sandbox.memory}/kmem-run.ab-1_Z`,
+      `${sandbox.unified}/kmem-run.ab-1_Z`,
+      `${sandbox.pids}/kmem-run.ab-1_Z`,
+    ],
+  });
+  for (const directory of group.directories) t.true(existsSync(`${directory}/cgroup.procs`));
+  await removeGroup(group);
+  nothingMade(t, sandbox);
+});
+
+test('without being asked it does not join pids', (t) => {
+  const sandbox = makeSandbox(t);
+  const group = sandbox.group({ pids: false });
+  t.is(group.pids, null);
+  t.is(group.directories.length, 2);
+  t.is(statSync(sandbox.pids).nlink, 2);
+});
+
+test('a process can be put into all of its directories', async (t) => {
+  const group = makeSandbox(t).group();
+  const child = await startIn(t, group.directories, ['sleep', '1000']);
+  t.is(child.exitCode, null);
+});
+
+test('on pure v1 there is no unified directory', (t) => {
+  const sandbox = makeSandbox(t);
+  const hierarchies: Hierarchies = { ...sandbox.hierarchies, layout: 'v1', unified: null };
+  const group = createGroup({ id: 'a', hierarchies, parent: null, pids: true });
+  t.is(group.unified, null);
+  t.is(group.directories.length, 2);
+});
+
+test('controllers that share a hierarchy share the directory', (t) => {
+  const sandbox = makeSandbox(t);
+  const hierarchies: Hierarchies = { ...sandbox.hierarchies, pids: sandbox.hierarchies.memory };
+  const group = createGroup({ id: 'a', hierarchies, parent: null, pids: true });
+  t.is(group.pids, group.memory);
+  t.is(group.directories.length, 2);
+});
+
+test('an id that could not be found again is refused', (t) => {
+  const { hierarchies } = makeSandbox(t);
+  for (const id of ['', '..', 'a/b', 'a b', 'a\n', 'x'.repeat(65)]) {
+    t.throws(() => createGroup({ id, hierarchies, parent: null, pids: false }), { instanceOf: RangeError }, id);
+  }
+});
+
+test('a second group of the same id is refused, and the first stays', (t) => {
+  const sandbox = makeSandbox(t);
+  const group = sandbox.group();
+  refused(t, () => sandbox.group(), { code: 'group-not-made', message: /EEXIST/ });
+  for (const directory of group.directories) t.true(existsSync(directory));
+});
+
+test('when a later directory cannot be made the earlier ones are removed', (t) => {
+  const sandbox = makeSandbox(t);
+  mkdirSync(`${sandbox.pids}/kmem-run.${sandbox.id}`);
+  refused(t, () => sandbox.group(), { code: 'group-not-made', message: /kmem-test.*EEXIST/ });
+  rmdirSync(`${sandbox.pids}/kmem-run.${sandbox.id}`);
+  nothingMade(t, sandbox);
+});
+
+test('--parent: made there, and beside it where the same cgroup exists in the other hierarchies', (t) => {
+  const sandbox = makeSandbox(t);
+  const parent = `${sandbox.memory}/mine`;
+  for (const directory of [sandbox.memory, sandbox.unified, sandbox.pids]) mkdirSync(`${directory}/mine`);
+  // As if the sandbox's directories were one cgroup in all hierarchies.
+  const { memory, unified, pids } = sandbox.hierarchies;
+  const root = (directory: string) => ({ mountPoint: directory, mountRoot: '/' });
+  const hierarchies: Hierarchies = {
+    layout: 'hybrid',
+    memory: memory && { ...memory, ...root(sandbox.memory) },
+    unified: unified && { ...unified, ...root(sandbox.unified) },
+    pids: pids && { ...pids, ...root(sandbox.pids) },
+  };
+  const group = createGroup({ id: 'a', hierarchies, parent: `${parent}/`, pids: true });
+  t.deepEqual(group.directories, [
+    `${parent}/kmem-run.a`,
+    `${sandbox.unified}/mine/kmem-run.a`,
+    `${sandbox.pids}/mine/kmem-run.a`,
+  ]);
+});
+
+test('--parent: the own cgroup serves where the same one is missing', (t) => {
+  const sandbox = makeSandbox(t);
+  mkdirSync(`${sandbox.memory}/mine`);
+  const { hierarchies } = sandbox;
+  const group = createGroup({ id: 'a', hierarchies, parent: `${sandbox.memory}/mine`, pids: true });
+  t.is(group.memory, `${sandbox.memory}/mine/kmem-run.a`);
+  t.is(group.unified, `${sandbox.unified}/kmem-run.a`);
+  t.is(group.pids, `${sandbox.pids}/kmem-run.a`);
+});
+
+test('--parent that is no cgroup directory of the memory controller is refused', (t) => {
+  const sandbox = makeSandbox(t);
+  const elsewhere = mkdtempSync(`${tmpdir()}/kmem-test-`);
+  t.teardown(() => rmdirSync(elsewhere));
+  const parented = (parent: string) => () =>
+    createGroup({ id: 'a', hierarchies: sandbox.hierarchies, parent, pids: true });
+  const cases: [string, RegExp][] = [
+    [elsewhere, /not in a cgroup file system/],
+    [`${sandbox.memory}/absent`, /ENOENT/],
+    [`${sandbox.memory}/cgroup.procs`, /not a directory/],
+    [`${sandbox.memory}/cgroup.procs/x`, /ENOTDIR/],
+    ['/sys/fs/cgroup', /not in a cgroup file system/],
+    [sandbox.pids, /not in the memory hierarchy/],
+    ['relative', /not an absolute path/],
+    ['', /not an absolute path/],
+  ];
+  for (const [parent, message] of cases) {
+    refused(t, parented(parent), { code: 'bad-parent', message, hint: /name an existing directory under \/sys/ });
+  }
+  refused(t, parented(sandbox.unified), { code: 'cgroup-v2-unsupported', message: /--parent .* is on cgroup v2/ });
+  nothingMade(t, sandbox);
+});
+
+test('layouts without a v1 memory controller are refused', (t) => {
+  const { hierarchies } = makeSandbox(t);
+  const make = (changed: Partial<Hierarchies>) => () =>
+    createGroup({ id: 'a', hierarchies: { ...hierarchies, ...changed }, parent: null, pids: true });
+  refused(t, make({ layout: 'v2', memory: hierarchies.unified }), { code: 'cgroup-v2-unsupported' });
+  refused(t, make({ layout: 'hybrid', memory: null }), { code: 'no-memory-controller', message: /hybrid/ });
+  refused(t, make({ layout: 'none', memory: null, unified: null }), { code: 'no-memory-controller', hint: /mount -t/ });
+  refused(t, make({ pids: null }), { code: 'no-pids-controller', hint: /--pids/ });
+  refused(t, make({ pids: hierarchies.unified }), { code: 'no-pids-controller' });
+});
+
+test('not root: no permission, and nothing made', (t) => {
+  const sandbox = makeSandbox(t);
+  refused(t, () => asUser(NOBODY, () => sandbox.group()), {
+    code: 'no-permission',
+    message: /EACCES/,
+    hint: /run as root.*--parent DIR/,
+  });
+  nothingMade(t, sandbox);
+});
+
+test('not root, with a parent that is owned: a group, without the unified hierarchy if that is not', (t) => {
+  const sandbox = makeSandbox(t);
+  const { hierarchies } = sandbox;
+  const parent = `${sandbox.memory}/mine`;
+  mkdirSync(parent);
+  chownSync(parent, NOBODY, NOBODY);
+  const group = asUser(NOBODY, () => createGroup({ id: 'a', hierarchies, parent, pids: false }));
+  t.deepEqual(group.directories, [`${parent}/kmem-run.a`]);
+  t.is(group.unified, null);
+  t.is(statSync(`${group.memory}/cgroup.procs`).uid, NOBODY);
+  const asked = () => asUser(NOBODY, () => createGroup({ id: 'b', hierarchies, parent, pids: true }));
+  refused(t, asked, { code: 'no-permission', message: /kmem-test/ });
+  t.false(existsSync(`${parent}/kmem-run.b`));
+});
+
+test('not root: a unified directory that is owned counts only if a process can be moved into it', (t) => {
+  const sandbox = makeSandbox(t);
+  const { hierarchies } = sandbox;
+  const parent = `${sandbox.memory}/mine`;
+  mkdirSync(parent);
+  for (const directory of [parent, sandbox.unified]) chownSync(directory, NOBODY, NOBODY);
+  const make = (id: string) => asUser(NOBODY, () => createGroup({ id, hierarchies, parent, pids: false }));
+  t.is(make('a').unified, null);
+  chownSync(`${sandbox.unified}/cgroup.procs`, NOBODY, NOBODY);
+  t.is(make('b').unified, `${sandbox.unified}/kmem-run.b`);
+});
+
+/** Runs createGroup() in a process of its own, in namespaces that a shell command prepares. */
+function inNamespaces(flags: readonly string[], prepare: string, request: object) {
+  const script = fileURLToPath(new URL('create-group.ts', import.meta.url));
+  const command = `${prepare} && exec "$0" "$@"`;
+  const child = spawnSync(
+    'unshare',
+    [...flags, 'sh', '-c', command, process.execPath, script, JSON.stringify(request)],
+    { encoding: 'utf8' },
+  );
+  return { stderr: child.stderr, ...JSON.parse(child.stdout || '{}') };
+}
+
+test('a read-only cgroup file system', (t) => {
+  const sandbox = makeSandbox(t);
+  const { mountPoint } = readHierarchies().memory ?? {};
+  const request = { id: 'a', parent: sandbox.memory, pids: false };
+  const remount = (path: string | undefined) => `mount -o remount,bind,ro ${path}`;
+  const found = inNamespaces(['-m'], remount(mountPoint), request);
+  t.is(found.code, 'read-only-cgroup', found.stderr);
+  t.regex(found.message, /EROFS/);
+  t.regex(found.hint, /remount,rw.*--parent DIR/);
+  nothingMade(t, sandbox);
+});
+
+test('a cgroup namespace under the old mounts: the own cgroup is not seen, and no other is taken for it', (t) => {
+  const { memory } = makeSandbox(t);
+  const request = { id: 'a', parent: null, pids: false };
+  const found = inNamespaces(['-C'], `echo $$ > ${memory}/cgroup.procs && unshare -C true`, request);
+  t.is(found.code, 'own-cgroup-unseen', found.stderr);
+  t.regex(found.hint, /--parent DIR/);
+});
+
+test('no cgroup file system in sight', (t) => {
+  const request = { id: 'a', parent: null, pids: false };
+  const found = inNamespaces(['-m'], 'mount -t tmpfs none /sys/fs/cgroup', request);
+  t.is(found.code, 'no-memory-controller', found.stderr);
+});
+
+test('older kernels: a group whose limits would not hold for nested groups is made to include them', (t) => {
+  const { memory, hierarchies } = makeSandbox(t);
+  const group = createGroup({ id: 'a', hierarchies, parent: memory, pids: false });
+  t.true(readdirSync(group.memory).includes('memory.use_hierarchy'));
+  t.notThrows(() => writeFileSync(`${group.memory}/memory.use_hierarchy`, '1'));
+});

@@ -1,0 +1,147 @@
+/** Real cgroups under the test's own, so that tests neither see nor touch other runs. */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ExecutionContext } from 'ava';
+import { createGroup } from '../../src/cgroup/group.ts';
+import { mountedHierarchies, readHierarchies } from '../../src/cgroup/hierarchies.ts';
+import { removeGroup } from '../../src/cgroup/remove.ts';
+import type { Group, GroupDirectories, Hierarchies, Hierarchy } from '../../src/cgroup/types.ts';
+
+export const NOBODY = 65_534;
+
+export type Sandbox = Readonly<{
+  /** The machine's hierarchies with the sandbox's directories as the runner's own cgroups. */
+  hierarchies: Hierarchies;
+  memory: string;
+  unified: string;
+  pids: string;
+  id: string;
+  group(options?: { pids?: boolean }): Group;
+}>;
+
+/** Fails the test where there is no v1 memory and pids controller with a unified hierarchy beside: this machine's layout. */
+export function makeSandbox(t: ExecutionContext): Sandbox {
+  const id = randomBytes(6).toString('hex');
+  const found = readHierarchies();
+  const memory = within(found.memory, id);
+  const unified = within(found.unified, id);
+  const pids = within(found.pids, id);
+  for (const { own } of [memory, unified, pids]) mkdirSync(own);
+  // A bomb that a broken kill does not stop must not take the machine with it.
+  writeFileSync(`${pids.own}/pids.max`, '400');
+  const hierarchies: Hierarchies = { layout: found.layout, memory, unified, pids };
+  t.teardown(() => removeGroup(asGroup(id, [memory.own, unified.own, pids.own])));
+  return {
+    hierarchies,
+    memory: memory.own,
+    unified: unified.own,
+    pids: pids.own,
+    id,
+    group: ({ pids: inPids = true } = {}) => createGroup({ id, hierarchies, parent: null, pids: inPids }),
+  };
+}
+
+/** The same, seen as if only the sandbox were mounted: for what walks whole hierarchies. */
+export function asMounts({ memory, unified, pids, layout }: Hierarchies): Hierarchies {
+  const rooted = (hierarchy: Hierarchy | null) => hierarchy && { ...hierarchy, mountPoint: hierarchy.own ?? '' };
+  return { layout, memory: rooted(memory), unified: rooted(unified), pids: rooted(pids) };
+}
+
+/** The group as it would be without some of its hierarchies. */
+export function without(group: Group, ...kinds: ('unified' | 'pids')[]): Group {
+  const kept = { ...group };
+  for (const kind of kinds) kept[kind] = null;
+  return {
+    ...kept,
+    directories: group.directories.filter((directory) => kinds.every((kind) => group[kind] !== directory)),
+  };
+}
+
+/** Runs a program that joined the cgroups first; killed at the end of the test. Its stdin and stdout are pipes. */
+export function spawnIn(t: ExecutionContext, directories: readonly string[], command: readonly string[]): ChildProcess {
+  const joins = directories.map((directory) => `echo $$ > ${directory}/cgroup.procs`);
+  const script = [...joins, 'echo joined', 'exec "$@"'].join(' && ');
+  const child = spawn('sh', ['-c', script, 'sh', ...command], { stdio: ['pipe', 'pipe', 'ignore'] });
+  linesOf.set(child, createInterface({ input: child.stdout })[Symbol.asyncIterator]());
+  t.teardown(() => child.kill('SIGKILL'));
+  return child;
+}
+
+/** The same, and waits until it has joined. */
+export async function startIn(
+  t: ExecutionContext,
+  directories: readonly string[],
+  command: readonly string[],
+): Promise<ChildProcess & { pid: number }> {
+  const child = spawnIn(t, directories, command);
+  await nextLine(child);
+  return child as ChildProcess & { pid: number };
+}
+
+/** What the program prints next. */
+export async function nextLine(child: ChildProcess): Promise<string> {
+  const next = await linesOf.get(child)?.next();
+  if (next === undefined || next.done) throw new Error('the program has ended');
+  return next.value;
+}
+
+const linesOf = new WeakMap<ChildProcess, AsyncIterator<string>>();
+
+/** Polls until it is so. It gives up before the test runner does, whose timeout would leave everything behind. */
+export async function until(condition: () => boolean): Promise<void> {
+  const deadline = performance.now() + 30_000;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`never came true: ${condition}`);
+    await sleep(5);
+  }
+}
+
+/** R, S, T, D, Z …; null: gone. */
+export function stateOf(pid: number): string | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return stat.charAt(stat.lastIndexOf(')') + 2);
+  } catch {
+    return null;
+  }
+}
+
+/** A directory of the v1 freezer, thawed and removed at the end. */
+export function makeFreezer(t: ExecutionContext): string {
+  const freezer = mountedHierarchies().find(({ controllers }) => controllers.includes('freezer'));
+  const directory = `${freezer?.mountPoint}/kmem-test.${randomBytes(6).toString('hex')}`;
+  mkdirSync(directory);
+  t.teardown(async () => {
+    writeFileSync(`${directory}/freezer.state`, 'THAWED');
+    await removeGroup(asGroup('freezer', [directory]));
+  });
+  return directory;
+}
+
+export function asGroup(id: string, directories: readonly string[]): GroupDirectories {
+  return { id, name: `kmem-test.${id}`, memory: null, unified: null, pids: null, directories };
+}
+
+/** Runs a synchronous piece as another user, by the effective ids of this process. */
+export function asUser<T>(uid: number, work: () => T): T {
+  const groups = process.getgroups?.() ?? [];
+  process.setgroups?.([]);
+  process.setegid?.(uid);
+  process.seteuid?.(uid);
+  try {
+    return work();
+  } finally {
+    process.seteuid?.(0);
+    process.setegid?.(0);
+    process.setgroups?.(groups);
+  }
+}
+
+function within(hierarchy: Hierarchy | null, id: string): Hierarchy & { own: string } {
+  if (hierarchy?.own == null) throw new Error('these tests need cgroup v1 memory and pids, and a unified hierarchy');
+  return { ...hierarchy, own: `${hierarchy.own}/kmem-test.${id}` };
+}

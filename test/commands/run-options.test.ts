@@ -1,0 +1,279 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import fc from 'fast-check';
+import { optionName, parseRunArgv, runOptions } from '../../src/commands/run-options.ts';
+import { normaliseSpec } from '../../src/spec/normalise.ts';
+import { refused, valueOrNull } from '../spec/refusal.ts';
+
+const QUIET = { json: null, quiet: false, verbose: false, color: null, dryRun: false };
+const input = (...before: string[]) => parseRunArgv([...before, '--', 'true']).input;
+const report = (...before: string[]) => parseRunArgv([...before, '--', 'true']).report;
+
+test('nothing but a command', (t) => {
+  t.deepEqual(parseRunArgv(['--', 'apachectl', 'start']), {
+    input: { command: ['apachectl', 'start'] },
+    report: QUIET,
+  });
+});
+
+test('every option reaches its key as it was written', (t) => {
+  const given = {
+    ...{
+      kmem: '1M',
+      mem: '2M',
+      memsw: '3M',
+      kmemTcp: '4M',
+      pids: '5',
+      enforce: 'gate',
+      kernel: 'k',
+      cgroup: 'v1',
+      parent: '/p',
+    },
+    ...{ reserve: '6', errno: 'enomem', timeout: '7', grace: '8', hold: '9', wait: 'empty', sample: 'off', cpus: '0' },
+    ...{ user: 'nobody', cwd: '/' },
+  };
+  const asWords = Object.entries(given).flatMap(([key, value]) => [optionName(key), value]);
+  const withSigns = Object.entries(given).map(([key, value]) => `${optionName(key)}=${value}`);
+  for (const argv of [asWords, withSigns])
+    t.deepEqual(input(...argv), { command: ['true'], ...given } as ReturnType<typeof input>);
+});
+
+test('options that are read', (t) => {
+  t.deepEqual(input('--reclaim', 'on').reclaim, true);
+  t.deepEqual(input('--reclaim', 'off').reclaim, false);
+  t.deepEqual(input('--aslr', '--clear-env'), { command: ['true'], aslr: true, clearEnv: true });
+  t.deepEqual(input('--then', 'a b', '--then=c', '--then', 'd').then, ['a b', 'c', 'd']);
+  t.deepEqual(input('--expect', 'exit==0', '--expect=failcnt>0').expect, ['exit==0', 'failcnt>0']);
+  t.deepEqual(input('--output', 'null').output, 'null');
+  t.deepEqual(input('--output', 'inherit').output, 'inherit');
+  t.deepEqual(input('--output', './null').output, { file: './null' });
+});
+
+test('flags, on and off', (t) => {
+  for (const [flag, aslr] of [
+    ['--aslr', true],
+    ['--aslr=true', true],
+    ['--aslr=false', false],
+    ['--no-aslr', false],
+  ] as const) {
+    t.is(input(flag).aslr, aslr, flag);
+  }
+  t.is(input('--aslr', 'run').aslr, true);
+  t.deepEqual(report('--quiet', '--dry-run', '--no-color'), { ...QUIET, quiet: true, dryRun: true, color: false });
+  t.deepEqual(report('--verbose', '--color'), { ...QUIET, verbose: true, color: true });
+});
+
+test('options stand before and after the word run', (t) => {
+  for (const before of [
+    ['run', '--kmem', '1M'],
+    ['--kmem', '1M', 'run'],
+    ['--kmem=1M', 'run', '--quiet'],
+  ])
+    t.is(input(...before).kmem, '1M');
+});
+
+test('quotes in a value stay', (t) => {
+  t.deepEqual(input('--then="a" "b"', '--then', "'c' 'd'").then, ['"a" "b"', "'c' 'd'"]);
+  t.deepEqual(input('--then=a\nb').then, ['a\nb']);
+});
+
+test('variables are set and copied', (t) => {
+  const argv = [
+    '--env',
+    'A=1',
+    '--env=B=c=d',
+    '--env',
+    'EMPTY=',
+    '--env',
+    'HERE',
+    '--env',
+    '__proto__=p',
+    '--',
+    'true',
+  ];
+  const { env = {} } = parseRunArgv(argv, { inherited: { HERE: 'copied', OTHER: 'not' } }).input;
+  t.deepEqual(Object.entries(env), [
+    ['A', '1'],
+    ['B', 'c=d'],
+    ['EMPTY', ''],
+    ['HERE', 'copied'],
+    ['__proto__', 'p'],
+  ]);
+});
+
+for (const [code, argv, message] of [
+  ['no-separator', [], /no --/],
+  ['no-separator', ['--kmem', '1M', 'apachectl', 'start'], /no --/],
+  ['no-separator', ['--kmm', '1M'], /no --/],
+  ['no-command', ['--kmem', '1M', '--'], /no command/],
+  ['unknown-option', ['--kmm', '1M', '--', 'rm'], /"--kmm"/],
+  ['unknown-option', ['--kmm=1M', '--', 'rm'], /"--kmm"/],
+  ['unknown-option', ['-k', '1M', '--', 'rm'], /"-k"/],
+  ['unknown-option', ['-kmem', '1M', '--', 'rm'], /"-kmem"/],
+  ['unknown-option', ['-qv', '--', 'rm'], /"-qv"/],
+  ['unknown-option', ['--kmemTcp', '1M', '--', 'rm'], /"--kmemTcp"/],
+  ['unknown-option', ['--kmem.x', '1M', '--', 'rm'], /"--kmem.x"/],
+  ['unknown-option', ['--no-kmem', '--', 'rm'], /"--no-kmem"/],
+  ['unknown-option', ['--no-no-aslr', '--', 'rm'], /"--no-no-aslr"/],
+  ['unknown-option', ['--KMEM', '1M', '--', 'rm'], /"--KMEM"/],
+  ['unknown-option', ['--__proto__', 'x', '--', 'rm'], /"--__proto__"/],
+  ['unknown-option', ['--toString', '--', 'rm'], /"--toString"/],
+  ['unknown-option', ['--_', 'x', '--', 'rm'], /"--_"/],
+  ['unknown-option', ['--=x', '--', 'rm'], /unknown option/],
+  ['unknown-option', ['---', '--', 'rm'], /"---"/],
+  ['unknown-option', ['-1', '--', 'rm'], /"-1"/],
+  ['unknown-option', ['--quiet', '-1M', '--', 'rm'], /"-1M"/],
+  ['unexpected-argument', ['apachectl', '--', 'start'], /"apachectl"/],
+  ['unexpected-argument', ['run', 'run', '--', 'x'], /"run"/],
+  ['unexpected-argument', ['', '--', 'x'], /""/],
+  ['unexpected-argument', ['-', '--', 'x'], /"-"/],
+  ['unexpected-argument', ['--kmem', '1M', '2M', '--', 'x'], /"2M"/],
+  ['unexpected-argument', ['1e3', '--', 'x'], /"1e3"/],
+  ['missing-value', ['--kmem', '--', 'x'], /--kmem/],
+  ['missing-value', ['--kmem', '--mem', '1M', '--', 'x'], /--kmem/],
+  ['missing-value', ['--then', '-x', '--', 'x'], /--then/],
+  ['duplicate-option', ['--kmem', '1M', '--kmem', '1M', '--', 'x'], /--kmem/],
+  ['duplicate-option', ['--kmem', '1M', '--kmem=2M', '--', 'x'], /--kmem/],
+  ['duplicate-option', ['--kmem=', '--kmem=2M', '--', 'x'], /--kmem/],
+  ['duplicate-option', ['--aslr', '--aslr', '--', 'x'], /--aslr/],
+  ['duplicate-option', ['--no-aslr', '--aslr=true', '--', 'x'], /--aslr/],
+  ['duplicate-option', ['--env', 'A=1', '--env', 'A=2', '--', 'x'], /"A"/],
+  ['bad-flag', ['--aslr=maybe', '--', 'x'], /--aslr=maybe/],
+  ['bad-flag', ['--quiet=', '--', 'x'], /--quiet=/],
+  ['bad-flag', ['--no-color=false', '--', 'x'], /--no-color=false/],
+  ['bad-option', ['--reclaim', 'maybe', '--', 'x'], /--reclaim/],
+  ['bad-env', ['--env', '=x', '--', 'x'], /"=x"/],
+  ['bad-env', ['--env', '', '--', 'x'], /""/],
+  ['env-not-set', ['--env', 'KMEM_RUN_ABSENT', '--', 'x'], /"KMEM_RUN_ABSENT"/],
+  ['json-on-stdout', ['--json', '-', '--', 'x'], /--json -/],
+  ['json-on-stdout', ['--json=-', '--output', 'inherit', '--', 'x'], /--json -/],
+  ['bad-output-file', ['--json', '/nonexistent/r.json', '--', 'x'], /^--json: /],
+  ['bad-output-file', ['--json', '/etc', '--', 'x'], /^--json: /],
+  ['bad-output-file', ['--json', '', '--', 'x'], /^--json: /],
+  ['conflicting-options', ['--json', 'x.json', '--output', './x.json', '--', 'x'], /same file/],
+  ['conflicting-options', ['--quiet', '--verbose', '--', 'x'], /--quiet/],
+] as const) {
+  test(`refused: ${JSON.stringify(argv)}`, (t) => {
+    t.regex(refused(t, code, () => parseRunArgv(argv)).message, message);
+  });
+}
+
+for (const size of ['-1', '-1M', '0', '1xx', '1.5', '99999999999999999999', '']) {
+  test(`--kmem ${JSON.stringify(size)} reaches the reader of sizes`, (t) => {
+    for (const before of [['--kmem', size], [`--kmem=${size}`]]) {
+      const error = refused(t, 'bad-size', () => normaliseSpec(input(...before), { nameOf: optionName }));
+      t.regex(error.message, /^--kmem: /);
+    }
+  });
+}
+
+test('the nearest option is named', (t) => {
+  const hint = (option: string) => refused(t, 'unknown-option', () => parseRunArgv([option, '--', 'x'])).hint;
+  t.is(hint('--kmm'), 'did you mean --kmem?');
+  t.is(hint('-kmem'), 'did you mean --kmem?');
+  t.is(hint('--expct'), 'did you mean --expect?');
+  t.is(hint('--hlp'), 'did you mean --help?');
+  t.regex(hint('--frobnicate'), /--help/);
+});
+
+test('--json - where stdout is free; --json FILE becomes absolute', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'kmem-run-test-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  t.is(report('--json', '-', '--output', 'null').json, '-');
+  t.is(report('--output', join(folder, 'out'), '--json', '-').json, '-');
+  t.is(report('--json', join(folder, 'new.json')).json, join(folder, 'new.json'));
+  t.is(report('--json', 'new.json').json, join(process.cwd(), 'new.json'));
+});
+
+test('the command is handed on untouched', (t) => {
+  const word = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.constantFrom(
+      '--',
+      '--help',
+      '--version',
+      '-1',
+      '',
+      ' ',
+      '--kmem',
+      '--kmm=1',
+      '-x',
+      "'a'",
+      '"b"',
+      '1e3',
+      '0x10',
+      '--env',
+      'run',
+      '\n',
+    ),
+  );
+  fc.assert(
+    fc.property(fc.array(word, { minLength: 1 }), fc.constantFrom([], ['run'], ['--kmem', '1M']), (command, before) => {
+      t.deepEqual(parseRunArgv([...before, '--', ...command]).input.command, command);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test('any value of a text option arrives as it was written', (t) => {
+  fc.assert(
+    fc.property(fc.array(fc.string({ unit: 'binary' }), { minLength: 1 }), (lines) => {
+      t.deepEqual(input(...lines.map((line) => `--then=${line}`)).then, lines);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test('any command line is read or refused with a SetupError', (t) => {
+  const names = Object.keys(runOptions).flatMap((name) => [`--${name}`, `--${name}=1`, `--no-${name}`]);
+  const word = fc.oneof(fc.string(), fc.constantFrom(...names, '--', 'run', '1M', '-1', '-', '---', 'true', 'false'));
+  fc.assert(
+    fc.property(fc.array(word), (argv) => {
+      const read = valueOrNull(() => parseRunArgv(argv));
+      t.true(read === null || read.input.command.length > 0);
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+test('every key of a run that users set has an option, and --help says what each takes', (t) => {
+  const keys = [
+    'kmem',
+    'mem',
+    'memsw',
+    'kmemTcp',
+    'pids',
+    'then',
+    'enforce',
+    'kernel',
+    'cgroup',
+    'parent',
+    'reserve',
+    'errno',
+    'reclaim',
+  ];
+  keys.push(
+    'timeout',
+    'grace',
+    'hold',
+    'wait',
+    'expect',
+    'cpus',
+    'aslr',
+    'user',
+    'cwd',
+    'env',
+    'clearEnv',
+    'output',
+    'sample',
+  );
+  for (const key of keys) t.true(optionName(key).slice(2) in runOptions, key);
+  for (const name of ['json', 'quiet', 'verbose', 'no-color', 'dry-run']) t.true(name in runOptions, name);
+  t.is(Object.keys(runOptions).length, keys.length + 5);
+  for (const [name, { type, description = '', requiresArg }] of Object.entries(runOptions)) {
+    t.is(requiresArg, type === 'string', name);
+    if (type === 'string') t.regex(description, /^\S+: ./, name);
+  }
+});

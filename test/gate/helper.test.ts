@@ -1,0 +1,142 @@
+import { execFile, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import test, { type ExecutionContext } from 'ava';
+
+const root = join(import.meta.dirname, '..', '..');
+const source = '#include <stdio.h>\nint main(void)\n{\n    return puts("helper") < 0;\n}\n';
+const ask = `
+  const { helperPath } = await import('./src/gate/helper.ts');
+  try { console.log(helperPath()); } catch (error) { console.log(JSON.stringify({ ...error, message: error.message })); }`;
+
+/** A package like ours without dist/, whose helper is a program of five lines, and an empty cache folder. */
+const makePackage = (t: ExecutionContext, text = source) => {
+  const folder = mkdtempSync(join(tmpdir(), 'kmem-run-helper-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  mkdirSync(join(folder, 'src', 'gate'), { recursive: true });
+  for (const file of ['package.json', 'bin', 'src/errors.ts', 'src/gate/helper.ts']) {
+    cpSync(join(root, file), join(folder, file), { recursive: true });
+  }
+
+  writeFileSync(join(folder, 'src', 'gate', 'gate.c'), text);
+  const cache = join(folder, 'cache');
+  return { folder, cache, kept: join(cache, 'kmem-run'), env: { ...process.env, XDG_CACHE_HOME: cache, HOME: folder } };
+};
+
+const nodeArgs = ['--input-type=module', '-e', ask];
+
+const helperOf = ({ folder, env }: { folder: string; env: NodeJS.ProcessEnv }) => {
+  const { stdout, stderr } = spawnSync(process.execPath, nodeArgs, { cwd: folder, env, encoding: 'utf8' });
+  return stdout.trim() || stderr;
+};
+
+test('dist/kmem-gate is taken where it is executable', (t) => {
+  const made = makePackage(t);
+  const built = join(made.folder, 'dist', 'kmem-gate');
+  mkdirSync(join(made.folder, 'dist'));
+  writeFileSync(built, '', { mode: 0o755 });
+  t.is(helperOf(made), built);
+});
+
+test('without it the helper is built once into a private cache folder', (t) => {
+  const made = makePackage(t);
+  const path = helperOf(made);
+  t.regex(path, new RegExp(`^${made.kept}/kmem-gate-[0-9a-f]{16}-${process.arch}$`));
+  t.is(spawnSync(path, { encoding: 'utf8' }).stdout, 'helper\n');
+  t.is(statSync(made.kept).mode & 0o777, 0o700);
+
+  const { mtimeNs, ino } = statSync(path, { bigint: true });
+  t.is(helperOf(made), path);
+  t.deepEqual({ mtimeNs, ino }, (({ mtimeNs, ino }) => ({ mtimeNs, ino }))(statSync(path, { bigint: true })));
+  t.is(readdirSync(made.kept).length, 1);
+});
+
+test('another source is another helper', (t) => {
+  const made = makePackage(t);
+  const before = helperOf(made);
+  writeFileSync(join(made.folder, 'src', 'gate', 'gate.c'), source.replace('"helper"', '"other"'));
+  const after = helperOf(made);
+  t.not(after, before);
+  t.is(spawnSync(after, { encoding: 'utf8' }).stdout, 'other\n');
+});
+
+test('runners that build it at once all get a whole one', async (t) => {
+  const made = makePackage(t);
+  const runs = Array.from({ length: 4 }, () =>
+    promisify(execFile)(process.execPath, nodeArgs, { cwd: made.folder, env: made.env }),
+  );
+  const paths = (await Promise.all(runs)).map(({ stdout }) => stdout.trim());
+  t.is(new Set(paths).size, 1);
+  t.is(spawnSync(paths[0] ?? '', { encoding: 'utf8' }).stdout, 'helper\n');
+  t.is(readdirSync(made.kept).length, 1);
+});
+
+test('a helper that others can write is built again', (t) => {
+  const made = makePackage(t);
+  const path = helperOf(made);
+  writeFileSync(path, '#!/bin/sh\necho planted\n');
+  chmodSync(path, 0o777);
+  t.is(helperOf(made), path);
+  t.is(spawnSync(path, { encoding: 'utf8' }).stdout, 'helper\n');
+});
+
+test('without a compiler the Debian packages are named', (t) => {
+  const made = makePackage(t);
+  const error = JSON.parse(helperOf({ ...made, env: { ...made.env, PATH: made.folder } }));
+  t.is(error.code, 'no-compiler');
+  t.regex(error.hint, /apt-get install gcc libc6-dev/);
+  t.deepEqual(readdirSync(made.kept), []);
+});
+
+test('what the compiler says is in the message', (t) => {
+  const error = JSON.parse(helperOf(makePackage(t, 'int main(void)\n{\n    return undeclared_thing;\n}\n')));
+  t.is(error.code, 'compile-failed');
+  t.regex(error.message, /undeclared_thing/);
+
+  const headless = JSON.parse(helperOf(makePackage(t, '#include <no-such-header.h>\n')));
+  t.is(headless.code, 'compile-failed');
+  t.regex(headless.message, /no-such-header\.h/);
+  t.regex(headless.hint, /libc6-dev/);
+});
+
+test('a warning of a later compiler does not stand in the way of a user', (t) => {
+  const path = helperOf(makePackage(t, 'int main(void)\n{\n    int unused;\n    return 0;\n}\n'));
+  t.is(spawnSync(path).status, 0);
+});
+
+// As root there is always /root/.cache to fall back on, so the one who asks has to be somebody else.
+const nobody = 65534;
+const asNobody = `
+  const { helperPath } = await import('./src/gate/helper.ts');
+  process.setegid(${nobody});
+  process.seteuid(${nobody});
+  try { console.log(helperPath()); } catch (error) { console.log(JSON.stringify({ ...error, message: error.message })); }`;
+
+(process.geteuid?.() === 0 ? test : test.skip)('a cache folder that belongs to another user is refused', (t) => {
+  const made = makePackage(t);
+  chmodSync(made.folder, 0o755);
+  mkdirSync(made.kept, { recursive: true });
+  chownSync(made.cache, 1, 1);
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', asNobody], {
+    cwd: made.folder,
+    env: { ...made.env, HOME: '/nonexistent' },
+    encoding: 'utf8',
+  });
+  t.is(stderr, '');
+  const error = JSON.parse(stdout);
+  t.is(error.code, 'no-cache-folder');
+  t.true(error.message.includes(`${made.cache} belongs to uid 1`), error.message);
+  t.regex(error.hint, /XDG_CACHE_HOME/);
+});

@@ -1,0 +1,111 @@
+import { spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+
+const root = join(import.meta.dirname, '..');
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+
+const folder = mkdtempSync(join(tmpdir(), 'kmem-run-package-'));
+const user = join(folder, 'user');
+const installed = join(user, 'node_modules', 'kmem-run');
+const cache = join(folder, 'cache');
+
+const sh = (cwd: string, command: string, args: string[], env: NodeJS.ProcessEnv = {}) =>
+  spawnSync(command, args, { cwd, encoding: 'utf8', env: { ...process.env, XDG_CACHE_HOME: cache, ...env } });
+
+const kmemRun = (args: string[], env: NodeJS.ProcessEnv = {}) =>
+  sh(user, join(user, 'node_modules', '.bin', 'kmem-run'), args, env);
+
+const helpers = () => {
+  const kept = join(cache, 'kmem-run');
+  return existsSync(kept) ? readdirSync(kept).filter((name) => name.startsWith('kmem-gate')) : [];
+};
+
+test.before('pack, and install what was packed somewhere else', (t) => {
+  t.true(existsSync(join(root, 'dist', 'cli.cjs')), 'npm run build first');
+  // Without the scripts: `prepare` would replace dist/ while other tests use it.
+  const packed = sh(root, 'npm', ['pack', '--ignore-scripts', '--pack-destination', folder]);
+  t.is(packed.status, 0, packed.stderr);
+  mkdirSync(user);
+  writeFileSync(join(user, 'package.json'), '{ "private": true, "type": "module" }');
+  const tarball = join(folder, `kmem-run-${version}.tgz`);
+  const added = sh(user, 'npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', tarball]);
+  t.is(added.status, 0, added.stderr);
+});
+
+test.after.always('remove it', () => rmSync(folder, { recursive: true, force: true }));
+
+test.serial('the package has what is needed to run and no more', (t) => {
+  const files = readdirSync(installed, { recursive: true, encoding: 'utf8' });
+  const needed = ['LICENSE', 'README.md', 'bin/kmem-run.js', 'dist/cli.cjs', 'dist/zod.cjs', 'dist/index.js'];
+  const alsoNeeded = ['dist/types/index.d.ts', 'dist/THIRD-PARTY-LICENSES.txt', 'src/gate/gate.c'];
+  t.deepEqual(
+    [...needed, ...alsoNeeded].filter((file) => !files.includes(file)),
+    [],
+  );
+  t.deepEqual(
+    files.filter((file) => /^(test|bench|node_modules|dist\/kmem-gate|.*[^d]\.ts$)/.test(file)),
+    [],
+  );
+});
+
+test.serial('--version', (t) => {
+  const { stdout, stderr, status } = kmemRun(['--version']);
+  t.deepEqual({ stdout, stderr, status }, { stdout: `${version}\n`, stderr: '', status: 0 });
+  t.deepEqual(helpers(), [], 'nothing is compiled for that');
+});
+
+test.serial('without a compiler the run does not start, and the Debian packages are named', (t) => {
+  const bin = join(folder, 'bin');
+  const marker = join(folder, 'marker');
+  mkdirSync(bin);
+  symlinkSync(process.execPath, join(bin, 'node'));
+  const { stderr, status } = kmemRun(['--', '/bin/touch', marker], { PATH: bin });
+  t.is(status, 125);
+  t.regex(stderr, /apt-get install gcc libc6-dev/);
+  t.false(existsSync(marker));
+  t.deepEqual(helpers(), []);
+});
+
+test.serial('the first run builds the helper in the user’s cache folder, the next one uses it', (t) => {
+  for (const marker of ['first', 'next']) {
+    const { stderr, status } = kmemRun(['--quiet', '--', '/bin/touch', marker]);
+    t.is(status, 0, stderr);
+    t.true(existsSync(join(user, marker)));
+    t.is(helpers().length, 1);
+  }
+});
+
+test.serial('the library can be imported, and its types hold for a user', (t) => {
+  const script = `
+    import { run, SetupError } from 'kmem-run';
+    console.log(typeof run, new SetupError('code', 'message', 'hint').code);`;
+  const { stdout, stderr } = sh(user, process.execPath, ['--input-type=module', '-e', script]);
+  t.is(stdout, 'function code\n', stderr);
+
+  const program = `
+    import { type Result, run } from 'kmem-run';
+    export const peak = async (spec: Parameters<typeof run>[0]): Promise<number | null> => {
+      const result: Result = await run(spec);
+      // @ts-expect-error A type that had come out as any would allow this.
+      result.noSuchKey;
+      return result.kmem.maxUsage;
+    };`;
+  writeFileSync(join(user, 'peak.ts'), program);
+  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+  const types = ['--types', 'node', '--typeRoots', join(root, 'node_modules', '@types')];
+  const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2024', ...types];
+  const checked = sh(user, process.execPath, [tsc, ...options, 'peak.ts']);
+  t.is(checked.stdout, '');
+});

@@ -1,0 +1,39 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import { jsonReport, writeJson } from '../../src/report/json.ts';
+import { apacheStopFails, hostile, hostileText, result, setupError, storm, unread } from '../fixtures/results.ts';
+
+test('the JSON is the result, nothing left out', (t) => {
+  for (const made of [result(), apacheStopFails(), unread(), setupError(), storm()]) {
+    const text = jsonReport(made);
+    t.deepEqual(JSON.parse(text), made);
+    t.true(text.endsWith('}\n'));
+  }
+});
+
+test('hostile names survive, but not as control characters', (t) => {
+  const text = jsonReport(hostile());
+  t.notRegex(text.replaceAll('\n', ''), /\p{Cc}|\p{Zl}|\p{Zp}/u);
+  t.deepEqual(JSON.parse(text), hostile());
+  t.is(JSON.parse(text).failures[0].comm, hostileText);
+});
+
+test('a result that breaks its own schema is an internal error, and nothing is written', async (t) => {
+  const at = mkdtempSync(join(tmpdir(), 'kmem-run-json-'));
+  t.teardown(() => rmSync(at, { recursive: true, force: true }));
+  const broken = { ...result(), kmem: { ...result().kmem, usage: Number.NaN } };
+  await t.throwsAsync(writeJson(join(at, 'a.json'), broken), {
+    code: 'invalid-result',
+    message: /^internal error: .*kmem\.usage/,
+  });
+  t.deepEqual(readdirSync(at), []);
+});
+
+test('a result is written to a file', async (t) => {
+  const at = mkdtempSync(join(tmpdir(), 'kmem-run-json-'));
+  t.teardown(() => rmSync(at, { recursive: true, force: true }));
+  await writeJson(join(at, 'a.json'), apacheStopFails());
+  t.deepEqual(JSON.parse(readFileSync(join(at, 'a.json'), 'utf8')), apacheStopFails());
+});

@@ -1,0 +1,36 @@
+import { spawnSync } from 'node:child_process';
+import test from 'ava';
+
+// zod costs 10 ms at start: a run that writes no JSON must not load it.
+const withoutZod = `
+  import { registerHooks } from 'node:module';
+  registerHooks({ resolve(specifier, context, next) {
+    if (specifier === 'zod' || specifier.startsWith('zod/')) throw new Error('zod was loaded');
+    return next(specifier, context);
+  } });
+  for (const path of JSON.parse(process.argv[1])) await import(path);
+`;
+
+const load = (...paths: string[]) => {
+  const urls = paths.map((path) => new URL(`../../src/${path}`, import.meta.url).href);
+  const args = ['--input-type=module', '-e', withoutZod, JSON.stringify(urls)];
+  return spawnSync(process.execPath, args, { encoding: 'utf8' }).stderr;
+};
+
+test('what a run and its report need does not load zod', (t) => {
+  t.is(
+    load(
+      'result/outcome.ts',
+      'result/environment.ts',
+      'result/warnings.ts',
+      'report/text.ts',
+      'report/live.ts',
+      'report/file.ts',
+    ),
+    '',
+  );
+});
+
+test('the check would see it', (t) => {
+  t.regex(load('report/json.ts'), /zod was loaded/);
+});
