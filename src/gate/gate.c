@@ -35,9 +35,9 @@
  * Up to 'g' a failure is the tool's (the runner reports a SetupError); but the fork and the exec pass the
  * gate like any other call, and if it denies them that is a result.
  *
- * The decision.  For each gated call one pread of the group's counter: usage + need > limit is a denial
- * with the errno of the policy table, where `need` is what such a call charges at least (or the reserve
- * that the user set, where larger).  Everything else continues.  brk must never answer an errno (C
+ * The decision.  For each gated call one pread of the group's counter: usage + need > limit - reserve is a
+ * denial with the errno of the policy table, where `need` is what such a call charges at least and the reserve
+ * is room for what page faults charge between calls.  Everything else continues.  brk must never answer an errno (C
  * libraries take it for the new break): it answers the current break, which is how brk says no.
  *
  * The policy (which calls, which errno, what to tell about them) is data from the runner; the seccomp
@@ -107,7 +107,7 @@ enum {
   LOCK_FD = 4,
   MAX_CALLS = 1024,
   MAX_LIST = 16,
-  MAX_VALUES = 8,
+  MAX_VALUES = 16,
   MAX_FAILURES_IN_FULL = 1000,
   MAX_COUNTS = 512,
   MAX_DEFERRED = 64,
@@ -1351,10 +1351,9 @@ static int deferred_count;
 
 static int64_t need_of(const struct call *c)
 {
-  int64_t need = c->need;
   if (c->need_thread > 0 && (clone_flags(c, notif) & 0x100)) /* CLONE_VM: no address space to copy */
-    need = c->need_thread;
-  return need > config.reserve ? need : config.reserve;
+    return c->need_thread;
+  return c->need;
 }
 
 /* An address strictly inside a mapping: the mapping is split there, which allocates. */
@@ -1413,8 +1412,8 @@ static bool over_limit(const struct call *c, int64_t usage)
 {
   if (config.limit < 0 || usage < 0)
     return false;
-  int64_t most = c->need > config.reserve ? c->need : config.reserve;
-  return usage + most > config.limit && usage + need_of(c) > config.limit && allocates(c);
+  int64_t room = config.limit - config.reserve - usage;
+  return c->need > room && need_of(c) > room && allocates(c);
 }
 
 static bool answer(int listener)

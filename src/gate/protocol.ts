@@ -6,7 +6,7 @@ export type GateConfig = Readonly<{
   gate: boolean;
   /** Bytes; null: nothing is denied. */
   limit: number | null;
-  reserve: number | null;
+  reserve: number;
   errnoEnomem: boolean;
   aslr: boolean;
   /** `tasks` (v1) files by which the joiner joins, so that what the command is made of is charged to the group. */
@@ -119,6 +119,7 @@ export function encodeConfig(config: GateConfig): Buffer {
     `errno-enomem=${Number(config.errnoEnomem)}`,
     `aslr=${Number(config.aslr)}`,
     `usage=${config.usage}`,
+    `reserve=${config.reserve}`,
     `lock-file=${config.lockFile}`,
     `ignored-signals=${config.ignoredSignals.toString(16)}`,
     ...config.join.map((file) => `join=${file}`),
@@ -127,7 +128,6 @@ export function encodeConfig(config: GateConfig): Buffer {
     ...config.directories.map((directory) => `directory=${directory}`),
   ];
   if (config.limit !== null) words.push(`limit=${config.limit}`);
-  if (config.reserve !== null) words.push(`reserve=${config.reserve}`);
   if (config.cloneInto !== null) words.push(`clone-into=${config.cloneInto}`);
   if (config.max !== null) words.push(`max=${config.max}`);
   if (config.reclaim !== null) words.push(`reclaim=${config.reclaim}`);

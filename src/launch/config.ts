@@ -1,6 +1,7 @@
 import { v1 } from '../cgroup/files.ts';
 import type { Group } from '../cgroup/types.ts';
 import type { GateConfig } from '../gate/protocol.ts';
+import { DEFAULT_RESERVE } from '../gate/syscalls.ts';
 import type { RunSpec } from '../spec/run-spec.ts';
 import type { Plan } from './plan.ts';
 import { ignoredAtStart } from './signals.ts';
@@ -11,7 +12,7 @@ export function gateConfig(plan: Plan, spec: RunSpec, group: Group, lockFile: st
   return {
     gate,
     limit: gate ? spec.limits.kmem : null,
-    reserve: spec.reserve,
+    reserve: spec.reserve ?? DEFAULT_RESERVE,
     errnoEnomem: spec.errno === 'enomem',
     aslr: spec.aslr,
     // Moving itself by `tasks` costs no RCU grace period, as moving a process by cgroup.procs does.

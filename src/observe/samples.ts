@@ -52,13 +52,19 @@ export function startSampling(group: Group, { everyMs, atMs, onSample }: Samplin
     });
   };
   const timer = setInterval(tick, everyMs);
+  const finish = async (): Promise<void> => {
+    clearInterval(timer);
+    await pending;
+    take();
+    sampler.close();
+  };
+  let finished: Promise<void> | null = null;
   return {
     samples: () => samples,
-    stop: async () => {
-      clearInterval(timer);
-      await pending;
-      take();
-      sampler.close();
+    stop: () => {
+      // Once: a second look would find the group removed, and the sampler closed.
+      finished ??= finish();
+      return finished;
     },
   };
 }

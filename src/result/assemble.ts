@@ -3,6 +3,7 @@ import type { Process } from '../cgroup/processes.ts';
 import type { GroupReading, Layout } from '../cgroup/types.ts';
 import type { SetupError } from '../errors.ts';
 import type { GateSummary } from '../gate/protocol.ts';
+import { DEFAULT_RESERVE } from '../gate/syscalls.ts';
 import type { Limits, RunSpec } from '../spec/run-spec.ts';
 import { readEnvironment } from './environment.ts';
 import type { Result } from './schema.ts';
@@ -93,7 +94,7 @@ export function assemble(facts: Facts): Omit<Result, 'outcome' | 'expectations'>
     enforcement: {
       mode: facts.mode,
       granularity: facts.mode === 'gate' ? 'syscall' : facts.mode === 'native' ? 'charge' : null,
-      reserve: facts.mode === 'gate' ? (spec.reserve ?? 0) : null,
+      reserve: facts.mode === 'gate' ? (spec.reserve ?? DEFAULT_RESERVE) : null,
       gatedCalls: facts.mode === 'gate' ? (summary?.gatedCalls ?? null) : null,
       reclaims: facts.mode === 'gate' ? (summary?.reclaims ?? null) : null,
       failuresDropped: summary?.failuresDropped ?? null,

@@ -2,13 +2,12 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
 import { createGroup } from '../../src/cgroup/group.ts';
 import { mountedHierarchies, readHierarchies } from '../../src/cgroup/hierarchies.ts';
-import { removeGroup } from '../../src/cgroup/remove.ts';
 import type { Group, GroupDirectories, Hierarchies, Hierarchy } from '../../src/cgroup/types.ts';
 
 export const NOBODY = 65_534;
@@ -33,8 +32,8 @@ export function makeSandbox(t: ExecutionContext): Sandbox {
   for (const { own } of [memory, unified, pids]) mkdirSync(own);
   // A bomb that a broken kill does not stop must not take the machine with it.
   writeFileSync(`${pids.own}/pids.max`, '400');
+  t.teardown(() => wipe([unified.own, memory.own, pids.own]));
   const hierarchies: Hierarchies = { layout: found.layout, memory, unified, pids };
-  t.teardown(() => removeGroup(asGroup(id, [memory.own, unified.own, pids.own])));
   return {
     hierarchies,
     memory: memory.own,
@@ -117,9 +116,37 @@ export function makeFreezer(t: ExecutionContext): string {
   mkdirSync(directory);
   t.teardown(async () => {
     writeFileSync(`${directory}/freezer.state`, 'THAWED');
-    await removeGroup(asGroup('freezer', [directory]));
+    await wipe([directory]);
   });
   return directory;
+}
+
+/** Kills and removes without the code under test: should that be broken, the test still leaves nothing behind. */
+async function wipe(directories: readonly string[]): Promise<void> {
+  await until(() => directories.every(isWiped));
+}
+
+function isWiped(directory: string): boolean {
+  if (!existsSync(directory)) return true;
+  const nested = readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  for (const { name } of nested) isWiped(`${directory}/${name}`);
+  for (const pid of readFileSync(`${directory}/cgroup.procs`, 'latin1').split('\n').map(Number)) {
+    if (pid !== 0 && pid !== process.pid) kill(pid);
+  }
+  try {
+    rmdirSync(directory);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It is gone.
+  }
 }
 
 export function asGroup(id: string, directories: readonly string[]): GroupDirectories {

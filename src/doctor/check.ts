@@ -1,0 +1,104 @@
+/** A check tries one thing that a run needs, by doing it; what comes of it is a diagnosis. */
+
+import { SetupError } from '../errors.ts';
+import type { Bench } from './bench.ts';
+import { remedyOf } from './remedies.ts';
+
+/**
+ * `missing`: no gated run works without it. `warning`: something else does not work, or spoils measurements. `note`:
+ * the machine has it another way, and a run makes do.
+ */
+export type Level = 'ok' | 'note' | 'warning' | 'missing';
+
+export type Finding = Readonly<{
+  level: Level;
+  found: string;
+  /** In place of the check's own remedy, where the cause is known better. */
+  remedy?: string;
+}>;
+
+export type Check = Readonly<{
+  name: string;
+  /** Checks before this one, without which it cannot be tried. */
+  needs?: readonly Check[];
+  /** A SetupError that it throws is a finding: missing. */
+  probe: (bench: Bench) => Finding | Promise<Finding>;
+  /** One line that can be followed, for a finding that is a warning or missing. */
+  remedy: string;
+}>;
+
+export type Diagnosis = Readonly<{
+  name: string;
+  level: Level | 'not-tried';
+  found: string;
+  /** Null where there is nothing to remedy. */
+  remedy: string | null;
+}>;
+
+export const ok = (found: string): Finding => ({ level: 'ok', found });
+export const note = (found: string): Finding => ({ level: 'note', found });
+export const warning = (found: string, remedy?: string): Finding => withRemedy('warning', found, remedy);
+export const missing = (found: string, remedy?: string): Finding => withRemedy('missing', found, remedy);
+
+/** What a SetupError says, as a finding. */
+export function refused(level: Level, error: SetupError): Finding {
+  return withRemedy(level, error.message, remedyOf(error));
+}
+
+export type CheckOptions = Readonly<{
+  /** Aborted: the check under way cleans up after itself, its finding is void, and no further one is tried. */
+  signal: AbortSignal;
+  /** Called as each is known. */
+  onDiagnosis?: ((diagnosis: Diagnosis) => void) | undefined;
+}>;
+
+/** Tries the checks in order. */
+export async function runChecks(
+  checks: readonly Check[],
+  bench: Bench,
+  { signal, onDiagnosis }: CheckOptions,
+): Promise<Diagnosis[]> {
+  const diagnoses: Diagnosis[] = [];
+  for (const check of checks) {
+    const diagnosis = await diagnose(check, bench, diagnoses);
+    if (signal.aborted) break;
+    diagnoses.push(diagnosis);
+    onDiagnosis?.(diagnosis);
+  }
+  return diagnoses;
+}
+
+/** What a gated run needs is all there. */
+export function allThere(diagnoses: readonly Diagnosis[]): boolean {
+  return diagnoses.every(({ level }) => level !== 'missing' && level !== 'not-tried');
+}
+
+async function diagnose(check: Check, bench: Bench, before: readonly Diagnosis[]): Promise<Diagnosis> {
+  const { name } = check;
+  const lacking = (check.needs ?? []).filter((need) => !isThere(need, before));
+  if (lacking.length > 0) {
+    const names = lacking.map((need) => need.name).join(', ');
+    return { name, level: 'not-tried', found: `not tried: it needs what is missing above (${names})`, remedy: null };
+  }
+  const { level, found, remedy = check.remedy } = await tryProbe(check, bench);
+  return { name, level, found, remedy: level === 'warning' || level === 'missing' ? remedy : null };
+}
+
+async function tryProbe({ probe }: Check, bench: Bench): Promise<Finding> {
+  try {
+    return await probe(bench);
+  } catch (error) {
+    if (error instanceof SetupError) return refused('missing', error);
+    const reason = error instanceof Error ? error.message : String(error);
+    return missing(`it could not be tried: ${reason}`, 'please report this: it is an error of kmem-run itself');
+  }
+}
+
+function isThere({ name }: Check, before: readonly Diagnosis[]): boolean {
+  const level = before.find((diagnosis) => diagnosis.name === name)?.level;
+  return level === 'ok' || level === 'note' || level === 'warning';
+}
+
+function withRemedy(level: Level, found: string, remedy: string | undefined): Finding {
+  return remedy === undefined ? { level, found } : { level, found, remedy };
+}

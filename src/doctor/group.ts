@@ -1,0 +1,87 @@
+/** The group of a run: made, limited and removed, with nothing in it. */
+
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { v2, writeControl } from '../cgroup/files.ts';
+import { createGroup } from '../cgroup/group.ts';
+import { openLock } from '../cgroup/lock.ts';
+import { removeGroup } from '../cgroup/remove.ts';
+import type { Group } from '../cgroup/types.ts';
+import { errnoOf } from '../errors.ts';
+import type { Bench } from './bench.ts';
+import { type Check, note, ok } from './check.ts';
+import { hierarchies } from './machine.ts';
+
+/**
+ * Makes a group, uses it and removes it. All in one turn of the event loop, so that no signal comes in between; were
+ * this process killed there, the lock file would tell gc that the group may go.
+ */
+export async function withGroup<T>(
+  bench: Bench,
+  { pids }: Readonly<{ pids: boolean }>,
+  use: (group: Group) => T,
+): Promise<T> {
+  const id = randomBytes(6).toString('hex');
+  const made = openLock(id);
+  try {
+    const group = createGroup({ id, hierarchies: bench.hierarchies(), parent: bench.parent, pids });
+    try {
+      return use(group);
+    } finally {
+      await removeGroup(group);
+    }
+  } finally {
+    made.release();
+  }
+}
+
+export const lock: Check = {
+  name: 'lock',
+  remedy: 'make the folder of lock files yours and writable, with room in it',
+  probe: () => {
+    const made = openLock(randomBytes(6).toString('hex'));
+    made.release();
+    return ok(`made and removed in ${dirname(made.path)}`);
+  },
+};
+
+export const group: Check = {
+  name: 'group',
+  needs: [hierarchies, lock],
+  remedy: 'run as root, or name a directory of the memory hierarchy that you own: --parent DIR',
+  probe: (bench) =>
+    withGroup(bench, { pids: false }, ({ directories }) =>
+      ok(`made and removed in ${directories.map((directory) => dirname(directory)).join(' and ')}`),
+    ),
+};
+
+export const control: Check = {
+  name: 'kill, freeze',
+  needs: [group],
+  remedy: 'use Linux 5.14 or newer with the unified hierarchy mounted',
+  probe: (bench) =>
+    withGroup(bench, { pids: false }, ({ unified }) => {
+      if (unified === null) return note('no unified hierarchy to join: what is left over is killed one by one');
+      const lacking = [
+        ...(takes(`${unified}/${v2.kill}`, '1') ? [] : [v2.kill]),
+        ...(takes(`${unified}/${v2.freeze}`, '1') && holds(`${unified}/${v2.freeze}`, '1') ? [] : [v2.freeze]),
+      ];
+      if (lacking.length === 0) return ok(`${v2.kill} and ${v2.freeze} work`);
+      return note(`${lacking.join(' and ')} cannot be used: what is left over is killed one by one`);
+    }),
+};
+
+function takes(path: string, text: string): boolean {
+  try {
+    writeControl(path, text);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === null) throw error;
+    return false;
+  }
+}
+
+function holds(path: string, text: string): boolean {
+  return readFileSync(path, 'latin1').trim() === text;
+}

@@ -1,0 +1,71 @@
+/** Each limit is written to a group and read back, as a run does it. */
+
+import { applyLimits } from '../cgroup/limits.ts';
+import { SetupError } from '../errors.ts';
+import type { Limits } from '../spec/run-spec.ts';
+import type { Bench } from './bench.ts';
+import { type Check, type Finding, note, ok, warning } from './check.ts';
+import { group, withGroup } from './group.ts';
+
+const none: Limits = { kmem: null, mem: null, memsw: null, kmemTcp: null, pids: null };
+const BYTES = 64 * 1024 * 1024;
+const PROCESSES = 100;
+
+type Asked = Readonly<{ limits: Partial<Limits>; native?: boolean }>;
+
+/** The error where the limits do not hold; null: they do. */
+async function limit(bench: Bench, { limits, native = false }: Asked): Promise<SetupError | null> {
+  try {
+    const pids = limits.pids !== undefined;
+    await withGroup(bench, { pids }, (made) => applyLimits(made, { ...none, ...limits }, { native }));
+    return null;
+  } catch (error) {
+    if (error instanceof SetupError) return error;
+    throw error;
+  }
+}
+
+/** Only runs that ask for this limit miss it. */
+async function orWarning(bench: Bench, limits: Partial<Limits>, works: string, fails: string): Promise<Finding> {
+  const error = await limit(bench, { limits });
+  return error === null ? ok(works) : warning(`${fails}: ${error.message}`);
+}
+
+export const native: Check = {
+  name: 'native limit',
+  needs: [group],
+  remedy: 'leave --enforce as it is',
+  probe: async (bench) => {
+    const error = await limit(bench, { limits: { kmem: BYTES }, native: true });
+    if (error === null) return ok('this kernel enforces a kmem limit itself: --enforce native works here');
+    return note('this kernel enforces no kmem limit itself, so the gate does: --enforce native is refused');
+  },
+};
+
+export const memory: Check = {
+  name: 'memory limit',
+  needs: [group],
+  remedy: 'leave out --mem',
+  probe: (bench) => orWarning(bench, { mem: BYTES }, '--mem holds', '--mem cannot be used'),
+};
+
+export const swapAccounting: Check = {
+  name: 'swap limit',
+  needs: [group],
+  remedy: 'boot with swapaccount=1, or leave out --memsw',
+  probe: (bench) => orWarning(bench, { mem: BYTES, memsw: BYTES }, '--memsw holds', '--memsw cannot be used'),
+};
+
+export const tcp: Check = {
+  name: 'TCP limit',
+  needs: [group],
+  remedy: 'leave out --kmem-tcp',
+  probe: (bench) => orWarning(bench, { kmemTcp: BYTES }, '--kmem-tcp holds', '--kmem-tcp cannot be used'),
+};
+
+export const processes: Check = {
+  name: 'process limit',
+  needs: [group],
+  remedy: 'mount the pids controller of cgroup v1 and run as root or own a like directory there, or leave out --pids',
+  probe: (bench) => orWarning(bench, { pids: PROCESSES }, '--pids holds', '--pids cannot be used'),
+};

@@ -1,0 +1,30 @@
+/** What to do about an error of a run, where the run itself could only say: see what kmem-run doctor says. */
+
+import type { SetupError } from '../errors.ts';
+
+const OUTSIDE =
+  'run kmem-run outside the sandbox that forbids it, or allow it there (containers: --security-opt seccomp=unconfined)';
+
+const PARENT = 'name a directory of that hierarchy that you own: --parent DIR';
+
+const byCode: Readonly<Record<string, string>> = {
+  'cannot-join': 'own the files by which it is joined too: chown USER DIR/tasks DIR/cgroup.procs; or run as root',
+  'group-not-made': PARENT,
+  'limit-not-set': PARENT,
+};
+
+/** By the stage at which the helper gave up. */
+const byStage: Readonly<Record<string, string>> = {
+  counter: 'boot a kernel that counts it (CONFIG_MEMCG_V1, and no cgroup.memory=nokmem); cgroup v2 cannot be used yet',
+  fork: `${OUTSIDE}; it needs clone3(2) or fork(2), and write access to the cgroups that are joined`,
+  'fork-joiner': 'raise the limit on processes (ulimit -u, or pids.max of a cgroup above)',
+  guardian: 'raise the limit on processes (ulimit -u, or pids.max of a cgroup above)',
+};
+
+/** The error's own hint, but for one that would lead back here. */
+export function remedyOf({ code, message, hint }: Pick<SetupError, 'code' | 'message' | 'hint'>): string {
+  const stage = code === 'helper-failed' ? (/ failed at "([a-z-]+)"/.exec(message)?.[1] ?? '') : '';
+  return byStage[stage] ?? byCode[code] ?? (hint.includes('kmem-run doctor') ? OUTSIDE : hint);
+}
+
+export { OUTSIDE };

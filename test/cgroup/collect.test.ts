@@ -1,0 +1,159 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs';
+import test, { type ExecutionContext } from 'ava';
+import { collectLeftovers, type Fate, type LockState, type ProbeLocks } from '../../src/cgroup/collect.ts';
+import { createGroup } from '../../src/cgroup/group.ts';
+import { findGroups } from '../../src/cgroup/leftovers.ts';
+import { type Lock, lockPath, openLock } from '../../src/cgroup/lock.ts';
+import { removeGroup } from '../../src/cgroup/remove.ts';
+import type { Group } from '../../src/cgroup/types.ts';
+import { asMounts, makeSandbox, type Sandbox, startIn, stateOf, until } from './sandbox.ts';
+
+/** util-linux stands in for the native helper. Other runs' lock files are none of a test's business. */
+function probeOf({ id }: Sandbox): ProbeLocks {
+  return async (paths) => new Map(paths.filter((path) => path.includes(id)).map((path) => [path, stateOfLock(path)]));
+}
+
+function stateOfLock(path: string): LockState {
+  if (!existsSync(path)) return 'absent';
+  return spawnSync('flock', ['-n', path, 'true']).status === 0 ? 'free' : 'held';
+}
+
+function hold(lock: Lock): void {
+  spawnSync('flock', ['-n', '3'], { stdio: ['ignore', 'ignore', 'ignore', lock.fd] });
+}
+
+type Run = Readonly<{ id: string; group: Group; lock: Lock; pid: number }>;
+
+/** A run as its runner leaves it when it is killed: directories, a process, a lock file that nobody holds. */
+async function leave(
+  t: ExecutionContext,
+  sandbox: Sandbox,
+  suffix: string,
+  parent: string | null = null,
+): Promise<Run> {
+  const id = `${sandbox.id}-${suffix}`;
+  const lock = openLock(id);
+  t.teardown(() => lock.release());
+  const group = createGroup({ id, hierarchies: sandbox.hierarchies, parent, pids: true });
+  const { pid } = await startIn(t, group.directories, ['sleep', '1000']);
+  return { id, group, lock, pid };
+}
+
+function fateOf(fates: readonly Fate[], { id }: { id: string }): Fate | undefined {
+  return fates.find(({ leftover }) => leftover.id === id);
+}
+
+test('groups are found by run, wherever they are, and nothing else is', async (t) => {
+  const sandbox = makeSandbox(t);
+  const mine = `${sandbox.memory}/mine/deeper`;
+  mkdirSync(mine, { recursive: true });
+  for (const name of ['kmem-run', 'kmem-run.', 'kmem-run.a b', 'xkmem-run.a']) mkdirSync(`${sandbox.memory}/${name}`);
+  const make = (id: string, parent: string | null = null) =>
+    createGroup({ id, hierarchies: sandbox.hierarchies, parent, pids: true });
+  const outer = make('outer');
+  const inner = make('inner', outer.memory);
+  const elsewhere = make('elsewhere', mine);
+  const hierarchies = asMounts(sandbox.hierarchies);
+  const found = new Map(findGroups(hierarchies).map((leftover) => [leftover.id, leftover]));
+  t.deepEqual([...found.keys()].toSorted(), ['elsewhere', 'inner', 'outer']);
+  for (const group of [outer, inner, elsewhere]) t.deepEqual(found.get(group.id), { ...group, uid: 0 });
+  const own = findGroups(sandbox.hierarchies, { within: 'own' });
+  t.deepEqual(own.map(({ id, memory }) => [id, memory === null]).toSorted(), [
+    ['elsewhere', true],
+    ['inner', true],
+    ['outer', false],
+  ]);
+  await removeGroup(outer);
+  const half = findGroups(hierarchies).find(({ id }) => id === 'inner');
+  t.is(half?.memory, null);
+  t.is(half?.pids, inner.pids);
+});
+
+test('a group whose lock is free is killed and removed with its lock file; one whose lock is held is left alone', async (t) => {
+  const sandbox = makeSandbox(t);
+  const dead = await leave(t, sandbox, 'dead');
+  const alive = await leave(t, sandbox, 'alive');
+  hold(alive.lock);
+  // Force is for locks that are absent, never for a run that lives.
+  const { groups } = await collectLeftovers(asMounts(sandbox.hierarchies), probeOf(sandbox), { force: true });
+  t.is(groups.length, 2);
+  const removed = fateOf(groups, dead);
+  t.is(removed?.fate, 'removed');
+  t.deepEqual(removed?.processes, [{ pid: dead.pid, comm: 'sleep' }]);
+  for (const directory of dead.group.directories) t.false(existsSync(directory));
+  t.false(existsSync(dead.lock.path));
+  await until(() => ['Z', null].includes(stateOf(dead.pid)));
+  t.is(fateOf(groups, alive)?.fate, 'held');
+  for (const directory of alive.group.directories) t.true(existsSync(directory));
+  t.true(existsSync(alive.lock.path));
+  t.is(stateOf(alive.pid), 'S');
+});
+
+test('a group without a lock is told with its processes, and removed only by force, empty or not', async (t) => {
+  const sandbox = makeSandbox(t);
+  const full = await leave(t, sandbox, 'full');
+  full.lock.release();
+  const empty = sandbox.group();
+  const hierarchies = asMounts(sandbox.hierarchies);
+  const { groups } = await collectLeftovers(hierarchies, probeOf(sandbox));
+  t.deepEqual(
+    groups.map(({ fate }) => fate),
+    ['unjudged', 'unjudged'],
+  );
+  t.deepEqual(fateOf(groups, full)?.processes, [{ pid: full.pid, comm: 'sleep' }]);
+  t.is(stateOf(full.pid), 'S');
+  t.true(existsSync(empty.memory));
+  const forced = await collectLeftovers(hierarchies, probeOf(sandbox), { force: true });
+  t.deepEqual(
+    forced.groups.map(({ fate }) => fate),
+    ['removed', 'removed'],
+  );
+  t.deepEqual(findGroups(hierarchies), []);
+});
+
+test('a lock that the prober says nothing about is taken for held', async (t) => {
+  const sandbox = makeSandbox(t);
+  const run = await leave(t, sandbox, 'a');
+  const { groups } = await collectLeftovers(asMounts(sandbox.hierarchies), async () => new Map(), { force: true });
+  t.is(fateOf(groups, run)?.fate, 'held');
+  t.true(existsSync(run.group.memory));
+});
+
+test('a run that ends while locks are probed has no fate', async (t) => {
+  const sandbox = makeSandbox(t);
+  const run = await leave(t, sandbox, 'a');
+  const ending: ProbeLocks = async (paths) => {
+    await removeGroup(run.group);
+    run.lock.release();
+    return probeOf(sandbox)(paths);
+  };
+  t.deepEqual((await collectLeftovers(asMounts(sandbox.hierarchies), ending)).groups, []);
+});
+
+test('a dead run inside a live one is removed, the live one stays', async (t) => {
+  const sandbox = makeSandbox(t);
+  const outer = await leave(t, sandbox, 'outer');
+  hold(outer.lock);
+  const inner = await leave(t, sandbox, 'inner', outer.group.memory);
+  const { groups } = await collectLeftovers(asMounts(sandbox.hierarchies), probeOf(sandbox));
+  t.is(fateOf(groups, inner)?.fate, 'removed');
+  t.is(fateOf(groups, outer)?.fate, 'held');
+  t.is(stateOf(outer.pid), 'S');
+});
+
+test('old lock files without a group go, young and held ones stay', async (t) => {
+  const sandbox = makeSandbox(t);
+  const [old, young, held] = ['old', 'young', 'held'].map((name) => openLock(`${sandbox.id}-${name}`));
+  if (!old || !young || !held) return t.fail();
+  t.teardown(() => [old, young, held].forEach((lock) => void lock.release()));
+  hold(held);
+  const hourAgo = Date.now() / 1000 - 3600;
+  for (const { path } of [old, held]) utimesSync(path, hourAgo, hourAgo);
+  writeFileSync(young.path, '');
+  const { locks } = await collectLeftovers(asMounts(sandbox.hierarchies), probeOf(sandbox));
+  t.deepEqual(locks, [lockPath(`${sandbox.id}-old`, 0)]);
+  t.false(existsSync(old.path));
+  t.true(existsSync(young.path));
+  t.true(existsSync(held.path));
+});

@@ -1,0 +1,45 @@
+import { mkdirSync } from 'node:fs';
+import test from 'ava';
+import { describe, describeState, processesOf, signalGroup, signalProcess } from '../../src/cgroup/processes.ts';
+import { removeGroup } from '../../src/cgroup/remove.ts';
+import { makeSandbox, nextLine, startIn, until } from './sandbox.ts';
+
+test('the processes of all directories and nested groups, each once', async (t) => {
+  const group = makeSandbox(t).group();
+  const nested = `${group.memory}/a/b`;
+  mkdirSync(nested, { recursive: true });
+  const everywhere = await startIn(t, group.directories, ['sleep', '1000']);
+  const deep = await startIn(t, [nested], ['sleep', '1000']);
+  const elsewhere = await startIn(t, [String(group.unified)], ['sleep', '1000']);
+  t.deepEqual(
+    processesOf(group).toSorted((a, b) => a - b),
+    [everywhere.pid, deep.pid, elsewhere.pid].toSorted((a, b) => a - b),
+  );
+  await removeGroup(group);
+  t.deepEqual(processesOf(group), []);
+});
+
+test('a process is described by its comm, whatever that holds, and is null when gone', async (t) => {
+  const { memory } = makeSandbox(t);
+  const child = await startIn(t, [memory], ['perl', '-e', '$0 = "a) S (b"; $| = 1; print "named\n"; sleep 1000']);
+  await nextLine(child);
+  t.deepEqual(describe(child.pid), { pid: child.pid, comm: 'a) S (b' });
+  await until(() => describeState(child.pid)?.state === 'S');
+  child.kill('SIGKILL');
+  await until(() => child.signalCode !== null);
+  t.is(describe(child.pid), null);
+});
+
+test('a signal reaches each process once, those that it makes fork too', async (t) => {
+  const group = makeSandbox(t).group();
+  const script =
+    '$SIG{TERM} = sub { print "term\n"; fork or do { print "late\n"; sleep 1000 } }; $| = 1; print "up\n"; 1 while sleep 1000';
+  const child = await startIn(t, group.directories, ['perl', '-e', script]);
+  await nextLine(child);
+  t.is(signalGroup(group, 'SIGTERM') >= 1, true);
+  t.is(await nextLine(child), 'term');
+});
+
+test('the tool itself, absent processes and foreign ones (0) are never signalled', (t) => {
+  for (const pid of [process.pid, 0, -1, 2 ** 22 + 1]) t.false(signalProcess(pid, 'SIGKILL'), String(pid));
+});

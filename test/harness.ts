@@ -1,0 +1,179 @@
+/** Runs kmem-run as its users do, in cgroups and folders of the test's own, so that what it leaves behind can be told. */
+
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import { type Options as ExecaOptions, execa } from 'execa';
+import { lockPath } from '../src/cgroup/lock.ts';
+import { nestedGroups, pidsIn } from '../src/cgroup/nested.ts';
+import type { Result } from '../src/result/schema.ts';
+import { validateResult } from '../src/result/validate.ts';
+import { makeSandbox, type Sandbox } from './cgroup/sandbox.ts';
+
+const root = join(import.meta.dirname, '..');
+export const bin = join(root, 'bin', 'kmem-run.js');
+
+/** A run that has not ended by then is killed, so that a broken kmem-run fails a test and does not hang it. */
+const PATIENCE_MS = 60_000;
+
+export type Ran = Readonly<{
+  /** Null: killed by `signal`. */
+  status: number | null;
+  signal: string | null;
+  stdout: string;
+  stderr: string;
+  /** What --json gave, valid by the schema; null: no file. */
+  result: Result | null;
+}>;
+
+export type Start = Readonly<{
+  /** Words put before kmem-run: a program that starts it. */
+  under?: readonly string[];
+  env?: Readonly<Record<string, string>>;
+  cwd?: string;
+  /** False: no --json. Default: a file of the test's. */
+  json?: boolean;
+  stdin?: ExecaOptions['stdin'];
+  input?: Buffer | string;
+  stdout?: ExecaOptions['stdout'];
+  stderr?: ExecaOptions['stderr'];
+}>;
+
+export type Running = Readonly<{ pid: number; ended: Promise<Ran>; signal: (name: NodeJS.Signals) => void }>;
+
+export type Harness = Readonly<{
+  /** A folder of the test's own, which everyone may write to. */
+  folder: string;
+  sandbox: Sandbox;
+  path: (name: string) => string;
+  has: (name: string) => boolean;
+  read: (name: string) => string;
+  run: (args: readonly string[], start?: Start) => Promise<Ran>;
+  start: (args: readonly string[], start?: Start) => Running;
+  /** The same with no word of ours but what joins the cgroups: for programs that start kmem-run by themselves. */
+  startProgram: (words: readonly string[], start?: Start) => Running;
+  /** No group, no process, no lock and no temporary file of any run that was started here. */
+  assertNothingLeft: () => void;
+  whatIsLeft: () => string[];
+}>;
+
+/** Joins as a single thread by v1's `tasks`, which waits for nothing; the unified hierarchy has no such file. */
+const JOIN = 'echo 0 > "$1/tasks" && echo 0 > "$2/tasks" && echo 0 > "$3/cgroup.procs" && shift 3 && exec "$@"';
+
+export function makeHarness(t: ExecutionContext): Harness {
+  const folder = mkdtempSync(join(tmpdir(), 'kmem-run-test-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  execFileSync('chmod', ['0777', folder]);
+  const temporary = join(folder, 'tmp');
+  mkdirSync(temporary);
+  execFileSync('chmod', ['0777', temporary]);
+  const sandbox = makeSandbox(t);
+  const mark = `KMEM_RUN_TEST=${sandbox.id}`;
+  const ids: string[] = [];
+  let runs = 0;
+
+  const startProgram = (words: readonly string[], start: Start = {}, jsonFile: string | null = null): Running => {
+    const join = ['-c', JOIN, 'sh', sandbox.memory, sandbox.pids, sandbox.unified];
+    const subprocess = execa('sh', [...join, ...words], {
+      cwd: start.cwd ?? folder,
+      env: { ...environment(temporary), KMEM_RUN_TEST: sandbox.id, ...start.env },
+      extendEnv: false,
+      reject: false,
+      encoding: 'buffer',
+      stripFinalNewline: false,
+      timeout: PATIENCE_MS,
+      killSignal: 'SIGKILL',
+      ...(start.input === undefined ? { stdin: start.stdin ?? 'ignore' } : { input: start.input }),
+      stdout: start.stdout ?? 'pipe',
+      stderr: start.stderr ?? 'pipe',
+    } as ExecaOptions);
+    const ended = subprocess.then((outcome): Ran => {
+      const result = jsonFile === null ? null : readResult(jsonFile);
+      if (result !== null) ids.push(result.id);
+      return {
+        status: outcome.exitCode ?? null,
+        signal: outcome.signal ?? null,
+        stdout: textOf(outcome.stdout),
+        stderr: textOf(outcome.stderr),
+        result,
+      };
+    });
+    const pid = subprocess.pid;
+    if (pid === undefined) throw new Error('sh cannot be started');
+    return { pid, ended, signal: (name) => void process.kill(pid, name) };
+  };
+  const start = (args: readonly string[], options: Start = {}): Running => {
+    runs += 1;
+    const jsonFile = options.json === false ? null : join(folder, `result-${runs}.json`);
+    const report = jsonFile === null ? [] : ['--json', jsonFile];
+    return startProgram([...(options.under ?? []), process.execPath, bin, ...report, ...args], options, jsonFile);
+  };
+  const whatIsLeft = (): string[] => [
+    ...[sandbox.memory, sandbox.pids, sandbox.unified].flatMap((directory) => [
+      ...nestedGroups(directory).map((nested) => `cgroup ${nested}`),
+      ...[directory, ...nestedGroups(directory)].flatMap(pidsIn).map((pid) => `${directory}: process ${describe(pid)}`),
+    ]),
+    ...markedProcesses(mark).map((pid) => `process ${describe(pid)}`),
+    ...ids.filter((id) => existsSync(lockPath(id))).map((id) => `lock of ${id}`),
+    ...readdirSync(temporary).map((name) => `temporary file ${name}`),
+    ...readdirSync(folder)
+      .filter((name) => name.startsWith('.kmem-run'))
+      .map((name) => `file ${name}`),
+  ];
+  return {
+    folder,
+    sandbox,
+    path: (name) => join(folder, name),
+    has: (name) => existsSync(join(folder, name)),
+    read: (name) => readFileSync(join(folder, name), 'utf8'),
+    run: (args, options) => start(args, options).ended,
+    start,
+    startProgram: (words, options) => startProgram(words, options),
+    assertNothingLeft: () => t.deepEqual(whatIsLeft(), []),
+    whatIsLeft,
+  };
+}
+
+/** Not what the test runner's own environment (npm, npx, a terminal) would bring. */
+function environment(temporary: string): Record<string, string> {
+  const { PATH = '/usr/bin:/bin', HOME = '/root' } = process.env;
+  return { PATH, HOME, TMPDIR: temporary, LANG: 'C.UTF-8' };
+}
+
+/** Throws where the result is not what the schema says: so every run of every test is held to it. */
+function readResult(file: string): Result | null {
+  return existsSync(file) ? validateResult(JSON.parse(readFileSync(file, 'utf8'))) : null;
+}
+
+function textOf(output: unknown): string {
+  return output === undefined ? '' : Buffer.from(output as Uint8Array).toString('utf8');
+}
+
+/** Wherever they moved to: told by the environment that they inherited. */
+function markedProcesses(mark: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^[0-9]+$/.test(name))
+    .map(Number)
+    .filter((pid) => readOrEmpty(`/proc/${pid}/environ`).split('\0').includes(mark));
+}
+
+function describe(pid: number): string {
+  return `${pid} (${readOrEmpty(`/proc/${pid}/comm`).trim()})`;
+}
+
+function readOrEmpty(file: string): string {
+  try {
+    return readFileSync(file, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
+/** A refusal as people see it: one line of reason, one of remedy, and no more. */
+export function assertRefused(t: ExecutionContext, { stderr, stdout }: Ran, reason: RegExp): void {
+  t.regex(stderr, /^kmem-run: [^\n]+\n {2}hint: [^\n]+\n$/);
+  t.regex(stderr.split('\n')[0] ?? '', reason);
+  t.is(stdout, '');
+}

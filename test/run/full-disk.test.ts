@@ -1,0 +1,61 @@
+import test from 'ava';
+import { makeHarness, type Ran } from '../harness.ts';
+
+/** A disk of two pages, full, at ./disk; its files are listed and shown once kmem-run has ended. */
+const FULL = `
+mkdir disk
+mount -t tmpfs -o size=8k none disk
+cd disk
+cat > result.json
+head -c 8192 /dev/zero > filler || :
+cd ..
+set +e
+"$@"
+status=$?
+ls -A disk > listing
+cat disk/result.json > kept
+exit $status
+`;
+const fullDisk = ['unshare', '-m', 'sh', '-ec', FULL, 'sh'];
+
+const unwritten = ({ stderr }: Ran) =>
+  /\nkmem-run: the result cannot be written to "[^"\n]*": no space left on device\n {2}hint: free some space [^\n]*\n$/.test(
+    `\n${stderr}`,
+  );
+
+test.serial('a full device under --json: the report is there, the status says that the result is not', async (t) => {
+  const harness = makeHarness(t);
+  const ran = await harness.run(['--kmem', '1M', '--json', '/dev/full', '--', 'echo', 'ran'], { json: false });
+  t.is(ran.status, 125);
+  t.is(ran.stdout, 'ran\n');
+  t.regex(ran.stderr, /^kmem-run: passed/);
+  t.true(unwritten(ran), ran.stderr);
+  harness.assertNothingLeft();
+});
+
+test.serial('a full disk under --json: no half file, and what was there before is kept', async (t) => {
+  const harness = makeHarness(t);
+  const args = ['--quiet', '--kmem', '1M', '--json', 'disk/result.json', '--', 'echo', 'ran'];
+  const ran = await harness.run(args, { under: fullDisk, json: false, input: 'the one before\n' });
+  t.is(ran.status, 125);
+  t.is(ran.stdout, 'ran\n');
+  t.true(unwritten(ran), ran.stderr);
+  t.deepEqual(harness.read('listing').trim().split('\n'), ['filler', 'result.json']);
+  t.is(harness.read('kept'), 'the one before\n');
+  harness.assertNothingLeft();
+});
+
+test.serial('a full disk under a run that could not be made: the error of the run is told, not that of the file', async (t) => {
+  const harness = makeHarness(t);
+  const ran = await harness.run(['--json', '/dev/full', '--', 'kmem-run-absent'], { json: false });
+  t.is(ran.status, 127);
+  t.regex(ran.stderr, /^kmem-run: command not found: kmem-run-absent\n {2}hint: [^\n]*\n$/);
+});
+
+test.serial('a full disk under --output is the program’s to see, and under a capture too', async (t) => {
+  const harness = makeHarness(t);
+  const ran = await harness.run(['--output', '/dev/full', '--', 'echo', 'lost']);
+  t.is(ran.status, 1);
+  t.is(ran.result?.outcome, 'failed');
+  harness.assertNothingLeft();
+});

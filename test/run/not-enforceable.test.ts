@@ -1,0 +1,106 @@
+import { constants } from 'node:os';
+import test, { type ExecutionContext } from 'ava';
+import { compileFixture } from '../fixtures/compile.ts';
+import { assertRefused, bin, type Harness, makeHarness, type Ran } from '../harness.ts';
+
+const MARK = ['--', 'touch', 'marker'];
+const AS_NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--'];
+
+/** Runs kmem-run in a mount namespace of its own, after these shell lines. */
+const mounted = (...lines: string[]) => ['unshare', '-m', 'sh', '-ec', `${lines.join('\n')}\nexec "$@"`, 'sh'];
+const readOnly = (path: string) => `mount -o remount,ro,bind ${path}`;
+
+function assertNothingRan(t: ExecutionContext, harness: Harness, ran: Ran, code: string, reason: RegExp): void {
+  t.is(ran.status, 125);
+  assertRefused(t, ran, reason);
+  t.is(ran.result?.outcome, 'setup-error');
+  t.is(ran.result?.error?.code, code);
+  t.deepEqual(ran.result?.steps, []);
+  t.false(harness.has('marker'));
+  harness.assertNothingLeft();
+}
+
+test.serial('not root, and no group of its own: no permission', async (t) => {
+  const harness = makeHarness(t);
+  for (const limit of [[], ['--kmem', '1M']]) {
+    const ran = await harness.run([...limit, ...MARK], { under: AS_NOBODY });
+    assertNothingRan(t, harness, ran, 'no-permission', /cannot make a control group in .*kmem-test.* \(EACCES\)/);
+    t.regex(ran.stderr, /hint: run as root, or name a directory of that hierarchy that you own: --parent DIR/);
+  }
+});
+
+test.serial('not root: nobody else can be', async (t) => {
+  const harness = makeHarness(t);
+  const ran = await harness.run(['--user', 'daemon', ...MARK], { under: AS_NOBODY });
+  assertNothingRan(t, harness, ran, 'no-permission', /only root can run a command as daemon/);
+});
+
+test.serial('a read-only cgroup file system', async (t) => {
+  const harness = makeHarness(t);
+  const { memory } = harness.sandbox.hierarchies;
+  const under = mounted(readOnly(memory?.mountPoint ?? ''));
+  const ran = await harness.run(['--kmem', '1M', ...MARK], { under });
+  assertNothingRan(t, harness, ran, 'read-only-cgroup', /cannot make a control group in .* \(EROFS\)/);
+});
+
+test.serial('a limit on processes where pids is read-only or absent: what was made before is undone', async (t) => {
+  const harness = makeHarness(t);
+  const pids = harness.sandbox.hierarchies.pids?.mountPoint ?? '';
+  const args = ['--kmem', '1M', '--pids', '9', ...MARK];
+  const closed = await harness.run(args, { under: mounted(readOnly(pids)) });
+  assertNothingRan(t, harness, closed, 'read-only-cgroup', /cannot make a control group in .* \(EROFS\)/);
+  const absent = await harness.run(args, { under: mounted(`umount -l ${pids}`) });
+  assertNothingRan(t, harness, absent, 'no-pids-controller', /no pids hierarchy/);
+});
+
+test.serial('no memory controller', async (t) => {
+  const harness = makeHarness(t);
+  const under = mounted(`umount -l ${harness.sandbox.hierarchies.memory?.mountPoint}`);
+  const ran = await harness.run(['--kmem', '1M', ...MARK], { under });
+  assertNothingRan(t, harness, ran, 'no-memory-controller', /no memory controller is mounted/);
+});
+
+test.serial('the kernel has no limit of its own that holds', async (t) => {
+  const harness = makeHarness(t);
+  const ran = await harness.run(['--enforce', 'native', '--kmem', '1M', ...MARK]);
+  assertNothingRan(t, harness, ran, 'native-not-enforced', /memory\.kmem\.limit_in_bytes.*: asked 1048576/);
+  t.regex(ran.stderr, /hint: use --enforce gate/);
+  const asked = await harness.run(['--enforce', 'native', ...MARK]);
+  assertNothingRan(t, harness, asked, 'no-limit', /--enforce native needs a limit/);
+});
+
+test.serial('a limit that is not what the kernel keeps', async (t) => {
+  const harness = makeHarness(t);
+  // The kernel rounds sizes, not counts: what it refuses or changes must be seen. 2^62 is beyond its largest.
+  const ran = await harness.run(['--mem', String(2 ** 53 - 4096), ...MARK]);
+  t.is(ran.status, 0);
+  t.is(ran.result?.limits.mem, 2 ** 53 - 4096);
+});
+
+test.serial('seccomp(2) refused: no listener', async (t) => {
+  const harness = makeHarness(t);
+  const refuse = compileFixture('refuse-seccomp');
+  for (const errno of ['EPERM', 'ENOSYS', 'EINVAL'] as const) {
+    const ran = await harness.run(['--kmem', '1M', ...MARK], { under: [refuse, String(constants.errno[errno])] });
+    assertNothingRan(t, harness, ran, 'no-listener', new RegExp(`refuses a seccomp listener \\(${errno}\\)`));
+  }
+});
+
+test.serial('what needs no gate runs all the same where seccomp(2) is refused', async (t) => {
+  const harness = makeHarness(t);
+  const under = [compileFixture('refuse-seccomp'), String(constants.errno.EPERM)];
+  for (const options of [[], ['--kmem', '1M', '--enforce', 'none']]) {
+    const ran = await harness.run([...options, ...MARK], { under });
+    t.is(ran.status, 0);
+    t.is(ran.result?.enforcement.mode, 'none');
+  }
+  t.true(harness.has('marker'));
+  harness.assertNothingLeft();
+});
+
+test.serial('under an ancestor that has a listener already', async (t) => {
+  const harness = makeHarness(t);
+  const under = [process.execPath, bin, '--quiet', '--kmem', '256M', '--'];
+  const ran = await harness.run(['--kmem', '1M', ...MARK], { under });
+  assertNothingRan(t, harness, ran, 'no-listener', /an ancestor of this process already has a seccomp listener/);
+});
