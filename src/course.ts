@@ -1,4 +1,3 @@
-import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readCounters, readCpu } from './cgroup/counters.ts';
 import { killGroup } from './cgroup/kill.ts';
@@ -14,6 +13,7 @@ import type { FailureLog } from './observe/failures.ts';
 import { type Sample, type Sampling, startSampling } from './observe/samples.ts';
 import type { Facts } from './result/assemble.ts';
 import { statuses } from './result/outcome.ts';
+import { signalName } from './spec/exit-status.ts';
 
 export type Progress = Sample & Readonly<{ denials: number }>;
 
@@ -34,6 +34,7 @@ type Scene = Readonly<{
 type Clock = { startNs: number | null };
 
 const BROKEN_PIPE_EVERY_MS = 50;
+const HELPER_PATIENCE_MS = 3000;
 
 /** Runs the steps one after the other, watches them, and reads the counters when the last one is over. */
 export function followRun(scene: Scene): Course {
@@ -59,11 +60,7 @@ export function followRun(scene: Scene): Course {
     });
   };
   const course = async (): Promise<void> => {
-    const stopped = stop.happened.then(() =>
-      stop.reason() === 'gate-lost'
-        ? killGroup(group).then(() => {})
-        : endGroup(group, facts.spec.graceMs, stop.isHurried),
-    );
+    const stopped = stop.happened.then(() => endRun(scene));
     await takeSteps(scene, clock, onGo);
     await linger(scene);
     if (stop.reason() !== null) await stopped;
@@ -82,6 +79,13 @@ export function followRun(scene: Scene): Course {
       await sampling?.stop();
     },
   };
+}
+
+/** Ends what runs; a helper that then does not tell of the end is ended too, or the run would wait for ever. */
+async function endRun({ facts: { spec }, stop, group, supervisor }: Scene): Promise<void> {
+  if (stop.reason() === 'gate-lost') await killGroup(group);
+  else await endGroup(group, spec.graceMs, stop.isHurried);
+  setTimeout(supervisor.kill, HELPER_PATIENCE_MS).unref();
 }
 
 async function takeSteps(scene: Scene, clock: Clock, onGo: () => void): Promise<void> {
@@ -170,10 +174,6 @@ function exitOf(event: Extract<GateEvent, { event: 'exit' | 'denied' }>): {
   // The limit itself kept it from starting: the shell's status for what cannot be executed.
   if (event.event === 'denied') return { code: statuses.notExecutable, signal: null };
   return { code: event.code, signal: event.signal === null ? null : signalName(event.signal) };
-}
-
-function signalName(signal: number): string {
-  return Object.entries(constants.signals).find(([, number]) => number === signal)?.[0] ?? `SIG${signal}`;
 }
 
 function lineOf({ spec }: Facts, index: number): string {

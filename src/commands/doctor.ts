@@ -1,3 +1,72 @@
-export async function doctorCommand(_argv: readonly string[]): Promise<number> {
-  return 1;
+import { openBench } from '../doctor/bench.ts';
+import { allThere, type Diagnosis, runChecks } from '../doctor/check.ts';
+import { checks } from '../doctor/checks.ts';
+import { diagnosesJson, diagnosisText, verdictText } from '../doctor/report.ts';
+import { writeReport } from '../report/file.ts';
+import type { Style } from '../report/layout.ts';
+import { signalNumber } from '../spec/exit-status.ts';
+import { watchInterrupts } from './interrupts.ts';
+import { readOwnOptions } from './own-options.ts';
+
+const usage = `kmem-run doctor [--json] [--parent DIR]
+
+Tries each thing that a run needs, by doing it, and says what to do about what is missing.
+
+  --json        print the findings as JSON
+  --parent DIR  make the groups there, as runs with --parent DIR would
+
+Exit status: 0 a gated run works, 1 it does not.
+`;
+
+/** `kmem-run doctor`: 0 if a gated run would work here, 1 if not. */
+export async function doctorCommand(argv: readonly string[]): Promise<number> {
+  const { json, parent, help } = readArguments(argv);
+  // A reader that went away is no reason to leave a group behind.
+  process.stdout.on('error', () => {});
+  if (help) {
+    process.stdout.write(usage);
+    return 0;
+  }
+  const style = {
+    color: process.stdout.isTTY === true && !process.env.NO_COLOR,
+    width: process.stdout.columns ?? null,
+  };
+  const interrupts = watchInterrupts();
+  try {
+    const { signal } = interrupts;
+    const onDiagnosis = json ? undefined : (diagnosis: Diagnosis) => print(diagnosisText(diagnosis, style));
+    const diagnoses = await runChecks(checks, openBench({ parent, signal }), { signal, onDiagnosis });
+    if (signal.aborted) return interrupted(interrupts.signalName());
+    await tell(diagnoses, { json, style });
+    return allThere(diagnoses) ? 0 : 1;
+  } finally {
+    interrupts.close();
+  }
+}
+
+async function tell(diagnoses: readonly Diagnosis[], { json, style }: { json: boolean; style: Style }): Promise<void> {
+  if (json) await writeReport('-', diagnosesJson(diagnoses));
+  else print(verdictText(diagnoses, style));
+}
+
+function interrupted(signal: string | null): number {
+  process.stderr.write('kmem-run: interrupted; everything that was made for the checks is removed\n');
+  return 128 + (signalNumber(signal ?? 'SIGTERM') ?? 0);
+}
+
+function readArguments(argv: readonly string[]): { json: boolean; parent: string | null; help: boolean } {
+  const { booleans, strings } = readOwnOptions(argv, {
+    json: { type: 'boolean' },
+    parent: { type: 'string' },
+    help: { type: 'boolean' },
+  });
+  return {
+    json: booleans.get('json') ?? false,
+    parent: strings.get('parent')?.[0] ?? null,
+    help: booleans.get('help') ?? false,
+  };
+}
+
+function print(text: string): void {
+  process.stdout.write(text);
 }

@@ -1,3 +1,137 @@
-export async function gcCommand(_argv: readonly string[]): Promise<number> {
-  return 1;
+import { collectLeftovers, type Fate } from '../cgroup/collect.ts';
+import { readHierarchies } from '../cgroup/hierarchies.ts';
+import type { Leftover } from '../cgroup/leftovers.ts';
+import type { Process } from '../cgroup/processes.ts';
+import type { Hierarchies } from '../cgroup/types.ts';
+import { foreignOwner, judgeLeftovers, proveLocks } from '../doctor/leftovers.ts';
+import { SetupError } from '../errors.ts';
+import { cut, visible } from '../report/visible.ts';
+import { counted } from '../report/words.ts';
+import { readOwnOptions } from './own-options.ts';
+
+const usage = `kmem-run gc [--force] [--dry-run]
+
+Removes the groups of runs whose runner is gone, and kills what is in them. Groups of runs that are alive are left alone.
+
+  --force    remove groups too whose runner cannot be told to be gone, since there is no lock of theirs here
+  --dry-run  say what would be removed, and remove nothing
+
+Exit status: 0 nothing is left that should have been removed, 1 something could not be removed.
+`;
+
+/** `kmem-run gc`: 0 if all that was to be removed is, 1 if not. */
+export async function gcCommand(argv: readonly string[]): Promise<number> {
+  const { force, dryRun, help } = readArguments(argv);
+  // A reader that went away is no reason to stop in the middle.
+  process.stdout.on('error', () => {});
+  if (help) {
+    process.stdout.write(usage);
+    return 0;
+  }
+  const hierarchies = readHierarchies();
+  if (hierarchies.layout === 'none') {
+    throw new SetupError(
+      'no-cgroups',
+      'no cgroup file system is mounted here, so groups that were left behind cannot be seen',
+      'run kmem-run gc where they are: on the host, outside this container',
+    );
+  }
+  return dryRun ? foretell(hierarchies, force) : collect(hierarchies, force);
+}
+
+type Found = Readonly<{ leftover: Leftover; processes: readonly Process[] }>;
+/** What is said of one group. */
+type Row = Readonly<{ word: Fate['fate'] | 'removable'; name: string; reason: string; hint: string | null }>;
+
+async function collect(hierarchies: Hierarchies, force: boolean): Promise<number> {
+  const { groups, locks } = await collectLeftovers(hierarchies, proveLocks, { force });
+  tell([...groups.map(rowOf), ...lockRows('removed', locks)]);
+  return groups.some(({ fate }) => fate === 'failed') ? 1 : 0;
+}
+
+async function foretell(hierarchies: Hierarchies, force: boolean): Promise<number> {
+  const { groups, locks } = await judgeLeftovers(hierarchies, proveLocks);
+  const rows = groups.map((judged) => {
+    if (judged.judgement === 'held') return held(judged);
+    if (judged.judgement === 'unjudged' && !force) return unjudged(judged);
+    return row('removable', judged, contents(judged, 'would be killed'));
+  });
+  tell([...rows, ...lockRows('removable', locks)]);
+  return 0;
+}
+
+function rowOf(found: Fate): Row {
+  switch (found.fate) {
+    case 'removed':
+      return row('removed', found, contents(found, 'killed'));
+    case 'held':
+      return held(found);
+    case 'unjudged':
+      return unjudged(found);
+    case 'failed':
+      return failed(found);
+  }
+}
+
+function held(found: Found): Row {
+  return row('held', found, `its run is alive: left alone, with ${contents(found, 'in it')}`);
+}
+
+function unjudged(found: Found): Row {
+  const owner = foreignOwner(found.leftover);
+  if (owner !== null) {
+    const reason = `belongs to user ${owner}, whose locks cannot be seen: left alone`;
+    return row('unjudged', found, reason, 'run kmem-run gc as root, or as that user');
+  }
+  const reason = `no lock here tells whether its run is alive: left alone, with ${contents(found, 'in it')}`;
+  return row('unjudged', found, reason, 'if its run is gone: kmem-run gc --force');
+}
+
+function failed(found: Fate): Row {
+  const { error, leftover } = found;
+  const owner = foreignOwner(leftover);
+  const hint = owner === null ? error?.hint : `it belongs to user ${owner}: run kmem-run gc as root, or as that user`;
+  return row('failed', found, error?.message ?? 'not removed', hint ?? null);
+}
+
+function row(word: Row['word'], { leftover: { name } }: Found, reason: string, hint: string | null = null): Row {
+  return { word, name, reason, hint };
+}
+
+function lockRows(word: Row['word'], locks: readonly string[]): Row[] {
+  return locks.length === 0
+    ? []
+    : [{ word, name: counted(locks.length, 'lock file'), reason: 'of no group', hint: null }];
+}
+
+const SHOWN = 5;
+
+/** "2 processes killed: sleep (123), httpd (124)". */
+function contents({ processes }: Found, participle: string): string {
+  if (processes.length === 0) return 'no process in it';
+  const names = processes.slice(0, SHOWN).map(({ pid, comm }) => `${cut(comm, 20)} (${pid})`);
+  const more = processes.length > SHOWN ? `, and ${processes.length - SHOWN} more` : '';
+  return `${counted(processes.length, 'process', 'processes')} ${participle}: ${names.join(', ')}${more}`;
+}
+
+const WORDS: readonly Row['word'][] = ['removed', 'removable', 'failed'];
+const wordWidth = 'removable'.length;
+
+function tell(rows: readonly Row[]): void {
+  const lines = rows.flatMap(({ word, name, reason, hint }) => [
+    `${word.padEnd(wordWidth)}  ${name}  ${visible(reason)}`,
+    ...(hint === null ? [] : [`${' '.repeat(wordWidth)}  hint: ${visible(hint)}`]),
+  ]);
+  if (!rows.some(({ word }) => WORDS.includes(word))) lines.push('nothing to remove');
+  process.stdout.write(lines.map((line) => `${line}\n`).join(''));
+}
+
+function readArguments(argv: readonly string[]): { force: boolean; dryRun: boolean; help: boolean } {
+  const { booleans } = readOwnOptions(argv, {
+    force: { type: 'boolean' },
+    'dry-run': { type: 'boolean' },
+    help: { type: 'boolean' },
+  });
+  const isOn = (name: string) => booleans.get(name) ?? false;
+  return { force: isOn('force'), dryRun: isOn('dry-run'), help: isOn('help') };
 }

@@ -61,7 +61,7 @@ const OPTIONS: Readonly<Record<string, RunOption>> = {
   ...sets('timeout', 'The run:', 'DUR', 'end the run after this time, all steps and the hold included'),
   ...sets('grace', 'The run:', 'DUR', 'from SIGTERM to SIGKILL when a run is ended (2s)'),
   ...sets('hold', 'The run:', 'DUR', 'keep the group for a while after the last step'),
-  ...sets('wait', 'The run:', WAIT.join('|'), 'when a step is over: its process has exited, or the group is empty'),
+  ...sets('wait', 'The run:', WAIT.join('|'), 'when the run is over: its last step has exited, or the group is empty'),
   ...collects('then', 'The run:', 'CMD', 'a further step in the same group, by sh -c (repeatable)'),
   ...collects('expect', 'The run:', 'EXPR', "what must hold, such as 'exit==0' or 'failcnt>0' (repeatable)"),
   ...sets('sample', 'The run:', 'DUR|off', 'time between samples (50ms)'),

@@ -57,7 +57,7 @@ export const group: Check = {
 };
 
 export const control: Check = {
-  name: 'kill, freeze',
+  name: 'kill-freeze',
   needs: [group],
   remedy: 'use Linux 5.14 or newer with the unified hierarchy mounted',
   probe: (bench) =>

@@ -32,7 +32,7 @@ async function orWarning(bench: Bench, limits: Partial<Limits>, works: string, f
 }
 
 export const native: Check = {
-  name: 'native limit',
+  name: 'native-limit',
   needs: [group],
   remedy: 'leave --enforce as it is',
   probe: async (bench) => {
@@ -43,28 +43,28 @@ export const native: Check = {
 };
 
 export const memory: Check = {
-  name: 'memory limit',
+  name: 'mem-limit',
   needs: [group],
   remedy: 'leave out --mem',
   probe: (bench) => orWarning(bench, { mem: BYTES }, '--mem holds', '--mem cannot be used'),
 };
 
 export const swapAccounting: Check = {
-  name: 'swap limit',
+  name: 'memsw-limit',
   needs: [group],
   remedy: 'boot with swapaccount=1, or leave out --memsw',
   probe: (bench) => orWarning(bench, { mem: BYTES, memsw: BYTES }, '--memsw holds', '--memsw cannot be used'),
 };
 
 export const tcp: Check = {
-  name: 'TCP limit',
+  name: 'kmem-tcp-limit',
   needs: [group],
   remedy: 'leave out --kmem-tcp',
   probe: (bench) => orWarning(bench, { kmemTcp: BYTES }, '--kmem-tcp holds', '--kmem-tcp cannot be used'),
 };
 
 export const processes: Check = {
-  name: 'process limit',
+  name: 'pids-limit',
   needs: [group],
   remedy: 'mount the pids controller of cgroup v1 and run as root or own a like directory there, or leave out --pids',
   probe: (bench) => orWarning(bench, { pids: PROCESSES }, '--pids holds', '--pids cannot be used'),

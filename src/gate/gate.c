@@ -953,6 +953,7 @@ static _Noreturn void command_main(int sock, const struct step_request *request)
   join_group(sock, opened.late_join, config.late_join_count);
   send_message(sock, &s, sizeof s, -1);
   await(sock, 'g');
+  setup_affinity(sock);
   setup_identity(sock);
   setup_directory(sock, request);
   setup_signals();
@@ -1009,7 +1010,6 @@ static _Noreturn void joiner_main(int sock, const struct step_request *request)
   close_range(4, ~0u, 0);
   setup_stdin(sock, request);
   setup_randomisation(sock);
-  setup_affinity(sock);
   setup_descriptors(sock);
   struct status s = {.kind = 'N'};
   int listener = setup_filter(sock, &s);
@@ -1279,6 +1279,8 @@ static bool prepare_failure(const struct call *c, int64_t usage, int error, uint
   char detail[PATH_MAX];
   const char *about = describe(c, notif, detail, sizeof detail);
   pid_t tid = (pid_t)notif->pid, pid = thread_group(tid);
+  if (start_ns == 0) /* the first step's own fork: the run's clock begins here */
+    start_ns = now;
   event("failure");
   field_number("atNs", (int64_t)(now - start_ns));
   field_figure("pid", pid);
@@ -1288,7 +1290,7 @@ static bool prepare_failure(const struct call *c, int64_t usage, int error, uint
   field_string("detail", about);
   field_figure("usage", usage);
   field_number("errno", error);
-  field_number("step", step.index);
+  field_figure("step", step.state == IDLE ? -1 : step.index); /* a daemon's, between two steps */
   return true;
 }
 
@@ -1582,8 +1584,23 @@ static void step_setup_failed(const char *stage, int error, const char *subject)
   step.state = IDLE;
 }
 
+/* Ours still, and about to exit: it must not be taken for something that the program left in the group. */
+static void reap_own(pid_t pid)
+{
+  if (pid <= 0)
+    return;
+  kill(pid, SIGKILL);
+  for (int tries = 0; tries < JOINER_ENDS_MS && waitpid(pid, NULL, WNOHANG) == 0; tries++)
+    sleep_ms(1);
+}
+
 static void step_denied(const char *what)
 {
+  reap_own(step.command);
+  step.command = -1;
+  if (!step.joiner_reaped)
+    reap_own(step.joiner);
+  step.joiner_reaped = true;
   if (start_ns == 0)
     start_ns = now_ns();
   event("denied");
@@ -1672,9 +1689,6 @@ static void handle_status(void)
     return;
   if (n != (ssize_t)sizeof s) { /* end of file: exec succeeded, or the child is gone (its reaping tells) */
     if (step.state == EXECUTING) {
-      event("started");
-      field_number("step", step.index);
-      send_event();
       step.state = RUNNING;
       end_handover();
     } else
@@ -1700,6 +1714,7 @@ static void handle_status(void)
 static void handle_command_exit(int status)
 {
   bool signaled = WIFSIGNALED(status);
+  step.command = -1;
   while (step.sock >= 0) { /* the message about a failed exec, or the end of file, comes first; the joiner holds a copy */
     struct pollfd p = {.fd = step.sock, .events = POLLIN};
     if (poll(&p, 1, JOINER_ENDS_MS) <= 0)
@@ -1981,6 +1996,19 @@ static int open_signals(void)
   return signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* Somebody who probes it (gc) holds it for a moment. */
+static bool take_lock(void)
+{
+  for (int tries = 0; tries < 200; tries++) {
+    if (flock(LOCK_FD, LOCK_EX | LOCK_NB) == 0)
+      return true;
+    if (errno != EWOULDBLOCK)
+      return false;
+    sleep_ms(5);
+  }
+  return false;
+}
+
 static int supervise(void)
 {
   prctl(PR_SET_NAME, "kmem-gate");
@@ -1993,7 +2021,7 @@ static int supervise(void)
     send_setup_error("supervisor", errno, NULL);
     return 1;
   }
-  if (flock(LOCK_FD, LOCK_EX | LOCK_NB) < 0) {
+  if (!take_lock()) {
     send_setup_error("lock", errno, NULL);
     return 1;
   }
@@ -2028,7 +2056,7 @@ static int supervise(void)
 static int show_locks(int count, char **files)
 {
   for (int i = 0; i < count; i++) {
-    int fd = open(files[i], O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = open(files[i], O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     const char *state = fd < 0 ? "absent" : flock(fd, LOCK_EX | LOCK_NB) == 0 ? "free" : "held";
     printf("%s\t%s\n", state, files[i]);
     if (fd >= 0)

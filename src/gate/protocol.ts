@@ -45,7 +45,8 @@ export type GateFailure = {
   detail: string | null;
   usage: number | null;
   errno: number;
-  step: number;
+  /** Null: between or after the steps. */
+  step: number | null;
 };
 
 export type GateSummary = {
@@ -75,7 +76,6 @@ export type GateEvent =
       noNewPrivs: number;
       syncWakeUp: number;
     }
-  | { event: 'started'; step: number }
   | {
       event: 'denied';
       step: number;

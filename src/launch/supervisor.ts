@@ -117,7 +117,6 @@ const handover = new Set<GateEvent['event']>([
   'ready',
   'setup-error',
   'go',
-  'started',
   'denied',
   'exit',
   'summary',

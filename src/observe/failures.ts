@@ -9,7 +9,7 @@ export type ObservedFailure = {
   detail: string | null;
   usage: number | null;
   errno: string | null;
-  step: number;
+  step: number | null;
   address: null;
 };
 

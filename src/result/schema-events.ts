@@ -65,7 +65,7 @@ export const enforcementSchema = define(
 );
 
 const failure = z.strictObject({
-  atMs: ms("When it happened, from exec; a denial of the command's own exec comes before 0."),
+  atMs: ms('When it happened, from when the command was let go; a denial of its own fork is at 0.'),
   pid: define(z.int().nonnegative().nullable(), 'The process.', {
     whenNull: 'it was gone before it could be looked up',
   }),

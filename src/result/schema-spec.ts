@@ -39,7 +39,7 @@ export const specSchema = define(
     holdMs: ms('`--hold`: how long the group is kept after the last step.'),
     wait: choice(
       ['exit', 'empty'],
-      '`--wait`: whether a step is over when its process exits, or when the group is empty.',
+      '`--wait`: whether the run is over when the last step has exited, or when the group is empty.',
     ),
     expect: define(z.array(z.string()), '`--expect`: the explicit expectations, as written.'),
     cpus: define(z.array(id('A CPU.')).nullable(), '`--cpus`: the CPUs that gate and command are bound to.', {

@@ -3,6 +3,9 @@ import { constants } from 'node:os';
 /** How a process ended: one of the two is null, both where it is not known. */
 export type Exit = Readonly<{ code: number | null; signal: string | null }>;
 
+/** As programs see it: the C library keeps 32 and 33 for itself (signal(7)). */
+const SIGRTMIN = 34;
+
 /** The status as a shell gives it: the code, or 128+n for death of signal n; null where neither is known. */
 export function exitStatus(exit: Exit): number | null {
   if (exit.code !== null) return exit.code;
@@ -10,10 +13,20 @@ export function exitStatus(exit: Exit): number | null {
   return number === null ? null : 128 + number;
 }
 
+/** 11 → `SIGSEGV`, 37 → `SIGRTMIN+3`; one without a name, as the two that threads use inside the C library, is `SIG32`. */
+export function signalName(number: number): string {
+  const named = Object.entries(constants.signals).find(([, known]) => known === number)?.[0];
+  if (named !== undefined) return named;
+  if (number < SIGRTMIN) return `SIG${number}`;
+  return number === SIGRTMIN ? 'SIGRTMIN' : `SIGRTMIN+${number - SIGRTMIN}`;
+}
+
 /** `SIGSEGV` → 11, also `SIGRTMIN+3` as Linux numbers them for programs (signal(7)); null if there is no such signal. */
 export function signalNumber(name: string): number | null {
   const realTime = /^SIGRTMIN(?:\+([0-9]{1,2}))?$/.exec(name);
-  if (realTime) return 34 + Number(realTime[1] ?? 0);
+  if (realTime) return SIGRTMIN + Number(realTime[1] ?? 0);
+  const nameless = /^SIG([0-9]{1,2})$/.exec(name);
+  if (nameless) return Number(nameless[1]);
   const numbers: Record<string, number | undefined> = constants.signals;
   return Object.hasOwn(numbers, name) ? (numbers[name] ?? null) : null;
 }

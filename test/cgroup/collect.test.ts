@@ -70,7 +70,7 @@ test('groups are found by run, wherever they are, and nothing else is', async (t
   t.is(half?.pids, inner.pids);
 });
 
-test('a group whose lock is free is killed and removed with its lock file; one whose lock is held is left alone', async (t) => {
+test('a group whose lock is free goes, with its lock file; one whose lock is held is left alone', async (t) => {
   const sandbox = makeSandbox(t);
   const dead = await leave(t, sandbox, 'dead');
   const alive = await leave(t, sandbox, 'alive');

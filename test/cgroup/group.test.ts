@@ -234,7 +234,7 @@ test('a read-only cgroup file system', (t) => {
 test('a cgroup namespace under the old mounts: the own cgroup is not seen, and no other is taken for it', (t) => {
   const { memory } = makeSandbox(t);
   const request = { id: 'a', parent: null, pids: false };
-  const found = inNamespaces(['-C'], `echo $$ > ${memory}/cgroup.procs && unshare -C true`, request);
+  const found = inNamespaces([], `echo $$ > ${memory}/cgroup.procs && exec unshare -C "$0" "$@"`, request);
   t.is(found.code, 'own-cgroup-unseen', found.stderr);
   t.regex(found.hint, /--parent DIR/);
 });

@@ -22,7 +22,7 @@ export type Sandbox = Readonly<{
   group(options?: { pids?: boolean }): Group;
 }>;
 
-/** Fails the test where there is no v1 memory and pids controller with a unified hierarchy beside: this machine's layout. */
+/** Fails the test where v1 memory and pids with a unified hierarchy beside them are missing: this machine has them. */
 export function makeSandbox(t: ExecutionContext): Sandbox {
   const id = randomBytes(6).toString('hex');
   const found = readHierarchies();

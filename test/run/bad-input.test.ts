@@ -4,7 +4,7 @@ import { assertRefused, type Harness, makeHarness } from '../harness.ts';
 
 const MARK = ['--', 'touch', 'marker'];
 
-type Refusal = readonly [title: string, args: readonly string[], reason: RegExp, status?: number];
+type Refusal = readonly [title: string, args: readonly string[], reason: RegExp];
 
 /** Found wrong before there is a spec: no result can be written. */
 const unreadable: readonly Refusal[] = [
@@ -44,27 +44,51 @@ const unreadable: readonly Refusal[] = [
   ['a misspelt command of ours', ['doctr'], /"doctr" is not a command of kmem-run/],
 ];
 
-for (const [title, args, reason, status = 125] of unreadable) {
+for (const [title, args, reason] of unreadable) {
   test.serial(`refused, with nothing run: ${title}`, async (t) => {
     const harness = makeHarness(t);
     const ran = await harness.run(args, { json: false });
-    t.is(ran.status, status);
+    t.is(ran.status, 125);
     assertRefused(t, ran, reason);
     assertUntouched(harness);
   });
 }
 
 /** The spec could be read: there is a result that says why there is no more. */
-const refused: readonly (readonly [...Refusal, string])[] = [
-  ['a command that is absent', ['--', 'kmem-run-absent'], /command not found: kmem-run-absent/, 127, 'command-not-found'],
+const refused: readonly (readonly [...Refusal, status: number, code: string])[] = [
+  [
+    'a command that is absent',
+    ['--', 'kmem-run-absent'],
+    /command not found: kmem-run-absent/,
+    127,
+    'command-not-found',
+  ],
   ['a path that is absent', ['--', './absent'], /command not found: \.\/absent/, 127, 'command-not-found'],
-  ['a file that is not executable', ['--', './plain'], /cannot execute \.\/plain: permission denied/, 126, 'not-executable'],
+  [
+    'a file that is not executable',
+    ['--', './plain'],
+    /cannot execute \.\/plain: permission denied/,
+    126,
+    'not-executable',
+  ],
   ['a folder as command', ['--', './folder'], /cannot execute \.\/folder: it is a directory/, 126, 'not-executable'],
   ['a missing interpreter', ['--', './orphan'], /command not found: \.\/orphan/, 127, 'command-not-found'],
   ['an unknown user', ['--user', 'kmem-run-nobody', ...MARK], /no such user: kmem-run-nobody/, 125, 'unknown-user'],
   ['a folder closed to the user', ['--user', 'nobody', '--cwd', '/root', ...MARK], /working directory/, 125, 'bad-cwd'],
-  ['a parent that is no cgroup', ['--parent', '/tmp', ...MARK], /\/tmp is not in a cgroup file system/, 125, 'bad-parent'],
-  ['a parent that is absent', ['--parent', '/absent', ...MARK], /\/absent cannot be used \(ENOENT\)/, 125, 'bad-parent'],
+  [
+    'a parent that is no cgroup',
+    ['--parent', '/tmp', ...MARK],
+    /\/tmp is not in a cgroup file system/,
+    125,
+    'bad-parent',
+  ],
+  [
+    'a parent that is absent',
+    ['--parent', '/absent', ...MARK],
+    /\/absent cannot be used \(ENOENT\)/,
+    125,
+    'bad-parent',
+  ],
   ['a relative parent', ['--parent', 'group', ...MARK], /not an absolute path/, 125, 'bad-parent'],
   ['a kernel to boot', ['--kernel', 'debian-11', ...MARK], /boots no kernels/, 125, 'no-such-kernel'],
   ['cgroup v2', ['--cgroup', 'v2', ...MARK], /cgroup v1/, 125, 'cgroup-v2-unsupported'],
@@ -103,7 +127,7 @@ test.serial('a misspelt option gets a suggestion, a misspelt choice too', async 
   assertUntouched(harness);
 });
 
-test.serial('a limit of one page is a result: the command could not be started, and the failures say why', async (t) => {
+test.serial('a limit of one page is a result: what the command needed to start was denied', async (t) => {
   const harness = makeHarness(t);
   const { status, result } = await harness.run(['--kmem', '4096', ...MARK]);
   t.is(status, 126);
@@ -113,7 +137,20 @@ test.serial('a limit of one page is a result: the command could not be started, 
   t.deepEqual(result?.steps[0]?.exit, { code: 126, signal: null });
   t.is(result?.kmem.failcnt, 1);
   t.is(result?.failures.length, 1);
-  t.like(result?.failures[0], { syscall: 'clone3', errno: 'ENOMEM', step: 0 });
+  t.like(result?.failures[0], { atMs: 0, syscall: 'clone3', errno: 'ENOMEM', step: 0 });
+  t.deepEqual(result?.leftover, []);
+  assertUntouched(harness);
+});
+
+test.serial('so is one that leaves room to fork and none to exec', async (t) => {
+  const harness = makeHarness(t);
+  const { status, result } = await harness.run(['--kmem', '100K', ...MARK]);
+  t.is(status, 126);
+  t.is(result?.outcome, 'failed');
+  t.is(result?.failures.length, 1);
+  t.like(result?.failures[0], { syscall: 'execve', errno: 'ENOMEM', step: 0 });
+  t.regex(result?.failures[0]?.detail ?? '', /\/touch$/);
+  t.deepEqual(result?.leftover, []);
   assertUntouched(harness);
 });
 

@@ -45,14 +45,17 @@ test.serial('a full disk under --json: no half file, and what was there before i
   harness.assertNothingLeft();
 });
 
-test.serial('a full disk under a run that could not be made: the error of the run is told, not that of the file', async (t) => {
-  const harness = makeHarness(t);
-  const ran = await harness.run(['--json', '/dev/full', '--', 'kmem-run-absent'], { json: false });
-  t.is(ran.status, 127);
-  t.regex(ran.stderr, /^kmem-run: command not found: kmem-run-absent\n {2}hint: [^\n]*\n$/);
-});
+test.serial(
+  'a full disk under a run that could not be made: the error of the run is told, not that of the file',
+  async (t) => {
+    const harness = makeHarness(t);
+    const ran = await harness.run(['--json', '/dev/full', '--', 'kmem-run-absent'], { json: false });
+    t.is(ran.status, 127);
+    t.regex(ran.stderr, /^kmem-run: command not found: kmem-run-absent\n {2}hint: [^\n]*\n$/);
+  },
+);
 
-test.serial('a full disk under --output is the program’s to see, and under a capture too', async (t) => {
+test.serial('a full disk under --output is the program’s to see', async (t) => {
   const harness = makeHarness(t);
   const ran = await harness.run(['--output', '/dev/full', '--', 'echo', 'lost']);
   t.is(ran.status, 1);

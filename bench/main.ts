@@ -1,0 +1,55 @@
+/**
+ * npm run bench [-- [--quick] [section …]]: what kmem-run costs, beside what else one could use, in one run and as
+ * ratios. It measures and prints; it judges nothing and fails only where it could not measure.
+ */
+
+import { cpus, loadavg, release } from 'node:os';
+import { createBench, type Section } from './bench.ts';
+import { apache } from './sections/apache.ts';
+import { calls } from './sections/calls.ts';
+import { denials } from './sections/denials.ts';
+import { launch } from './sections/launch.ts';
+import { loads } from './sections/loads.ts';
+import { memory } from './sections/memory.ts';
+
+const sections: readonly Section[] = [launch, calls, loads, apache, denials, memory];
+
+function usage(): string {
+  const list = sections.map(({ name, about }) => `  ${name.padEnd(10)}${about}\n`).join('');
+  return `usage: npm run bench -- [--quick] [section …]\n${list}`;
+}
+
+function header(quick: boolean): string {
+  const [cpu] = cpus();
+  const [load = 0] = loadavg();
+  const busy = load > cpus().length / 2 ? ' (others are at work: expect wide spreads)' : '';
+  return [
+    `Linux ${release()}, Node ${process.versions.node}, ${cpus().length} × ${cpu?.model ?? 'CPU'}, load ${load.toFixed(2)}${busy}`,
+    `medians with quartiles of interleaved rounds${quick ? '; --quick: few of them' : ''}`,
+    '',
+  ].join('\n');
+}
+
+async function main(words: readonly string[]): Promise<number> {
+  const names = words.filter((word) => word !== '--quick');
+  const unknown = names.find((name) => !sections.some((section) => section.name === name));
+  if (unknown !== undefined) {
+    process.stderr.write(`bench: no section ${unknown}\n${usage()}`);
+    return 2;
+  }
+  const bench = createBench({ quick: words.includes('--quick') });
+  bench.say(header(bench.quick));
+  let status = 0;
+  for (const section of sections.filter(({ name }) => names.length === 0 || names.includes(name))) {
+    bench.say(`\n${section.name}: ${section.about}\n`);
+    try {
+      await section.run(bench);
+    } catch (error) {
+      bench.say(`  could not be measured: ${(error as Error).message}\n`);
+      status = 1;
+    }
+  }
+  return status;
+}
+
+process.exitCode = await main(process.argv.slice(2));

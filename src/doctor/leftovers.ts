@@ -1,0 +1,96 @@
+/** What earlier runs left behind, looked at and left alone. */
+
+import { basename } from 'node:path';
+import { collectLeftovers, type ProbeLocks } from '../cgroup/collect.ts';
+import type { Leftover } from '../cgroup/leftovers.ts';
+import type { Process } from '../cgroup/processes.ts';
+import type { Hierarchies } from '../cgroup/types.ts';
+import { SetupError } from '../errors.ts';
+import { helperPath } from '../gate/helper.ts';
+import { probeLocks } from '../gate/locks.ts';
+import { counted } from '../report/words.ts';
+import { type Check, ok, warning } from './check.ts';
+import { helper } from './helper.ts';
+import { hierarchies } from './machine.ts';
+
+export type Judged = Readonly<{
+  /** `gone`: its runner is, it may be removed. `held`: its runner lives. `unjudged`: there is no lock to judge by. */
+  judgement: 'gone' | 'held' | 'unjudged';
+  leftover: Leftover;
+  /** What is in it. */
+  processes: readonly Process[];
+}>;
+
+export type Judgements = Readonly<{
+  groups: readonly Judged[];
+  /** Lock files without a group that collectLeftovers() would remove. */
+  locks: readonly string[];
+}>;
+
+/** As collectLeftovers() judges, removing nothing. */
+export async function judgeLeftovers(found: Hierarchies, prober: ProbeLocks): Promise<Judgements> {
+  const free = new Map<string, string>();
+  // The collector removes where a lock is free: one that finds none free removes nothing.
+  const noneFree: ProbeLocks = async (paths) => {
+    const states = await prober(paths);
+    for (const [path, state] of states) if (state === 'free') free.set(basename(path, '.lock'), path);
+    return new Map([...states].map(([path, state]) => [path, state === 'free' ? 'absent' : state]));
+  };
+  const { groups } = await collectLeftovers(found, noneFree);
+  const judged = groups.map(({ fate, leftover, processes }): Judged => {
+    const judgement = fate === 'held' ? 'held' : free.has(leftover.id) ? 'gone' : 'unjudged';
+    return { judgement, leftover, processes };
+  });
+  const ids = new Set(judged.map(({ leftover }) => leftover.id));
+  return { groups: judged, locks: [...free].filter(([id]) => !ids.has(id)).map(([, path]) => path) };
+}
+
+/** The user whose group it is, where that is another one and we are not root; null: ours to judge and to remove. */
+export function foreignOwner({ uid }: Leftover): number | null {
+  const own = process.geteuid?.() ?? 0;
+  return own === 0 || uid === null || uid === own ? null : uid;
+}
+
+/**
+ * By the native helper, which is looked for only when there is a lock to try.
+ * @throws SetupError `locks-not-probed`, and those of helperPath()
+ */
+export const proveLocks: ProbeLocks = async (paths) => {
+  if (paths.length === 0) return new Map();
+  const states = await probeLocks(helperPath(), paths);
+  if (paths.every((path) => states.has(path))) return states;
+  throw new SetupError(
+    'locks-not-probed',
+    'the native helper does not tell which runs are alive',
+    'run kmem-run doctor: it tries the helper',
+  );
+};
+
+export const leftovers: Check = {
+  name: 'leftovers',
+  needs: [hierarchies, helper],
+  remedy: 'kmem-run gc',
+  probe: async (bench) => {
+    const { groups } = await judgeLeftovers(bench.hierarchies(), proveLocks);
+    const own = groups.filter(({ leftover }) => foreignOwner(leftover) === null);
+    const count = (wanted: Judged['judgement']) => own.filter(({ judgement }) => judgement === wanted).length;
+    const [gone, held, unjudged, foreign] = [
+      count('gone'),
+      count('held'),
+      count('unjudged'),
+      groups.length - own.length,
+    ];
+    const rest = [
+      ...(held > 0 ? [`${counted(held, 'run')} under way`] : []),
+      ...(foreign > 0 ? [`${counted(foreign, 'group')} of other users`] : []),
+    ]
+      .map((text) => `; ${text}`)
+      .join('');
+    const unknown = `${counted(unjudged, 'group')} without a lock to judge by`;
+    if (gone > 0)
+      return warning(`${counted(gone, 'group')} of runs that are gone${unjudged > 0 ? `; ${unknown}` : ''}${rest}`);
+    if (unjudged > 0)
+      return warning(`${unknown}${rest}`, 'if no other container runs kmem-run here: kmem-run gc --force');
+    return ok(`none${rest}`);
+  },
+};

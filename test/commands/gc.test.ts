@@ -1,0 +1,264 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import test, { type ExecutionContext } from 'ava';
+import { NOBODY, startIn, stateOf, until } from '../cgroup/sandbox.ts';
+import { type Machine, makeMachine } from '../doctor/machine.ts';
+import { assertRefused, type Ran, type Running, type Start } from '../harness.ts';
+
+const gc = (machine: Machine, args: readonly string[] = [], start: Start = {}) =>
+  machine.run(['gc', ...args], { under: machine.alone, json: false, ...start });
+
+/** A run that has its program running: `--kmem 64M -- sleep 1000`. */
+type Live = Readonly<{ running: Running; name: string; sleep: number; helpers: readonly number[] }>;
+
+async function startRun(machine: Machine): Promise<Live> {
+  const { memory } = machine.sandbox;
+  const before = new Set(groupsIn(memory));
+  const running = machine.start(['--kmem', '64M', '--', 'sleep', '1000'], { under: machine.alone, json: false });
+  const find = () => groupsIn(memory).find((name) => !before.has(name));
+  await until(() => find() !== undefined);
+  const name = find() ?? '';
+  const inGroup = () => pidsOf(`${memory}/${name}`).filter((pid) => commOf(pid) === 'sleep');
+  await until(() => inGroup().length === 1);
+  const [sleep = 0] = inGroup();
+  const [supervisor = 0] = childrenOf(running.pid);
+  const helpers = [supervisor, ...childrenOf(supervisor).filter((pid) => pid !== sleep)];
+  return { running, name, sleep, helpers };
+}
+
+/** Runner, supervisor and guardian die as one: each is stopped first, so that none sees another one go. */
+async function killKeepers({ running, helpers }: Live): Promise<void> {
+  const keepers = [running.pid, ...helpers];
+  for (const pid of keepers) process.kill(pid, 'SIGSTOP');
+  await until(() => keepers.every((pid) => stateOf(pid) === 'T'));
+  for (const pid of keepers) process.kill(pid, 'SIGKILL');
+  await running.ended;
+}
+
+function groupsIn(directory: string): string[] {
+  return readdirSync(directory).filter((name) => name.startsWith('kmem-run.'));
+}
+
+function pidsOf(directory: string): number[] {
+  try {
+    return readFileSync(`${directory}/cgroup.procs`, 'latin1').split('\n').filter(Boolean).map(Number);
+  } catch {
+    return [];
+  }
+}
+
+function commOf(pid: number): string | null {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'latin1').trim();
+  } catch {
+    return null;
+  }
+}
+
+function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean).map(Number);
+}
+
+function isRunning(pid: number): boolean {
+  const state = stateOf(pid);
+  return state !== null && state !== 'Z';
+}
+
+const lineOf = ({ stdout }: Ran, name: string) => stdout.split('\n').find((line) => line.includes(name)) ?? '';
+
+/** Ends what a failed test leaves. */
+function endAtLast(t: ExecutionContext, ...pids: readonly number[]): void {
+  t.teardown(() => {
+    for (const pid of pids) if (isRunning(pid)) process.kill(pid, 'SIGKILL');
+  });
+}
+
+test.serial(
+  'runner, supervisor and guardian killed at once: gc removes the group and kills what is in it',
+  async (t) => {
+    const machine = makeMachine(t);
+    const live = await startRun(machine);
+    const { name, sleep, helpers } = live;
+    endAtLast(t, sleep, ...helpers);
+    t.deepEqual(helpers.map(commOf).toSorted(), ['kmem-gate', 'kmem-guardian']);
+    await killKeepers(live);
+    t.true(isRunning(sleep));
+    t.true(existsSync(`${machine.sandbox.memory}/${name}`));
+    t.deepEqual(machine.locks(), [`${name.slice('kmem-run.'.length)}.lock`]);
+
+    const foretold = await gc(machine, ['--dry-run']);
+    t.deepEqual({ status: foretold.status, stderr: foretold.stderr }, { status: 0, stderr: '' });
+    t.is(lineOf(foretold, name), `removable  ${name}  1 process would be killed: sleep (${sleep})`);
+    t.true(isRunning(sleep));
+    t.is(machine.locks().length, 1);
+
+    const { status, stdout, stderr } = await gc(machine);
+    t.deepEqual({ status, stderr }, { status: 0, stderr: '' });
+    t.is(stdout, `removed    ${name}  1 process killed: sleep (${sleep})\n`);
+    await until(() => !isRunning(sleep));
+    machine.assertClean();
+    t.is((await gc(machine)).stdout, 'nothing to remove\n');
+  },
+);
+
+test.serial('a run that is alive is left alone, also by --force', async (t) => {
+  const machine = makeMachine(t);
+  const { running, name, sleep } = await startRun(machine);
+  endAtLast(t, sleep);
+  for (const args of [[], ['--force'], ['--dry-run'], ['--dry-run', '--force']]) {
+    const ran = await gc(machine, args);
+    t.is(ran.status, 0);
+    t.is(
+      ran.stdout,
+      `held       ${name}  its run is alive: left alone, with 1 process in it: sleep (${sleep})\nnothing to remove\n`,
+    );
+  }
+  t.true(isRunning(sleep));
+  running.signal('SIGTERM');
+  t.is((await running.ended).status, 143);
+  machine.assertClean();
+});
+
+test.serial('the helper alone holds the lock while the runner is gone', async (t) => {
+  const machine = makeMachine(t);
+  const live = await startRun(machine);
+  endAtLast(t, live.sleep, ...live.helpers);
+  for (const pid of live.helpers) process.kill(pid, 'SIGSTOP');
+  process.kill(live.running.pid, 'SIGKILL');
+  await live.running.ended;
+  t.regex(lineOf(await gc(machine, ['--force']), live.name), /^held /);
+  for (const pid of live.helpers) process.kill(pid, 'SIGCONT');
+  // Now they notice, and end the run by themselves.
+  await until(() => machine.whatIsLeft().length === 0);
+  machine.assertClean();
+});
+
+test.serial('the next run beside it removes a dead one, and leaves a live one', async (t) => {
+  const machine = makeMachine(t);
+  const dead = await startRun(machine);
+  endAtLast(t, dead.sleep, ...dead.helpers);
+  const alive = await startRun(machine);
+  endAtLast(t, alive.sleep);
+  await killKeepers(dead);
+  t.true(isRunning(dead.sleep));
+  t.is((await machine.run(['--', 'true'], { under: machine.alone })).status, 0);
+  await until(() => !isRunning(dead.sleep));
+  t.deepEqual(groupsIn(machine.sandbox.memory), [alive.name]);
+  t.true(isRunning(alive.sleep));
+  alive.running.signal('SIGTERM');
+  await alive.running.ended;
+  machine.assertClean();
+});
+
+test.serial('a group without a lock is left alone, but for --force', async (t) => {
+  const machine = makeMachine(t);
+  const group = `${machine.sandbox.memory}/deep/kmem-run.lost`;
+  mkdirSync(`${group}/nested`, { recursive: true });
+  const { pid } = await startIn(t, [`${group}/nested`], ['sleep', '1000']);
+  const shy = await gc(machine);
+  t.is(shy.status, 0);
+  t.regex(
+    shy.stdout,
+    new RegExp(`^unjudged   kmem-run\\.lost  [^\\n]*left alone, with 1 process in it: sleep \\(${pid}\\)\\n`),
+  );
+  t.regex(shy.stdout, /\n +hint: if its run is gone: kmem-run gc --force\nnothing to remove\n$/);
+  t.true(isRunning(pid));
+
+  const foretold = await gc(machine, ['--force', '--dry-run']);
+  t.regex(foretold.stdout, /^removable {2}kmem-run\.lost {2}1 process would be killed/);
+  t.true(isRunning(pid));
+
+  const forced = await gc(machine, ['--force']);
+  t.is(forced.status, 0);
+  t.is(forced.stdout, `removed    kmem-run.lost  1 process killed: sleep (${pid})\n`);
+  await until(() => !isRunning(pid));
+  t.false(existsSync(group));
+  rmdirSync(`${machine.sandbox.memory}/deep`);
+  machine.assertClean();
+});
+
+test.serial('old lock files without a group go too, young ones stay', async (t) => {
+  const machine = makeMachine(t);
+  for (const name of ['old', 'young']) writeFileSync(machine.path(`locks/${name}.lock`), '', { mode: 0o600 });
+  const touched = spawn('touch', ['-d', '10 minutes ago', machine.path('locks/old.lock')]);
+  await exited(touched);
+  t.is((await gc(machine, ['--dry-run'])).stdout, 'removable  1 lock file  of no group\n');
+  t.deepEqual(machine.locks().toSorted(), ['old.lock', 'young.lock']);
+  t.is((await gc(machine)).stdout, 'removed    1 lock file  of no group\n');
+  t.deepEqual(machine.locks(), ['young.lock']);
+});
+
+function exited(child: ChildProcess): Promise<unknown> {
+  return new Promise((resolve) => child.once('exit', resolve));
+}
+
+test.serial('what another user owns is said to be theirs, and the own is removed', async (t) => {
+  const machine = makeMachine(t);
+  const { memory } = machine.sandbox;
+  mkdirSync(`${memory}/kmem-run.roots`);
+  mkdirSync(`${memory}/mine/kmem-run.own`, { recursive: true });
+  for (const directory of ['mine', 'mine/kmem-run.own']) chownSync(`${memory}/${directory}`, NOBODY, NOBODY);
+  mkdirSync(machine.path('runtime/kmem-run'), { mode: 0o700 });
+  writeFileSync(machine.path('runtime/kmem-run/own.lock'), '', { mode: 0o600 });
+  for (const file of ['kmem-run', 'kmem-run/own.lock']) chownSync(machine.path(`runtime/${file}`), NOBODY, NOBODY);
+  const { status, stdout } = await gc(machine, [], { under: machine.asNobody });
+  t.is(status, 0);
+  t.regex(stdout, /^removed {4}kmem-run\.own {2}no process in it$/m);
+  t.regex(stdout, /^unjudged {3}kmem-run\.roots {2}belongs to user 0, [^\n]*\n +hint: run kmem-run gc as root/m);
+  t.true(existsSync(`${memory}/kmem-run.roots`));
+  t.false(existsSync(`${memory}/mine/kmem-run.own`));
+  t.deepEqual(readdirSync(machine.path('runtime/kmem-run')), []);
+});
+
+test.serial('what cannot be removed is named, with status 1', async (t) => {
+  const machine = makeMachine(t);
+  const { memory } = machine.sandbox;
+  mkdirSync(`${memory}/kmem-run.stuck`);
+  writeFileSync(machine.path('locks/stuck.lock'), '', { mode: 0o600 });
+  const remount = 'mount -o remount,bind,ro /sys/fs/cgroup/memory && exec "$@"';
+  const { status, stdout } = await gc(machine, [], { under: [...machine.alone, 'sh', '-c', remount, 'sh'] });
+  t.is(status, 1);
+  t.regex(stdout, /^failed {5}kmem-run\.stuck {2}left behind: [^\n]+ \(EROFS\); no process in it\n +hint: [^\n]+\n$/);
+  t.true(existsSync(`${memory}/kmem-run.stuck`));
+  t.deepEqual(machine.locks(), ['stuck.lock']);
+});
+
+test.serial('a process with a name that a terminal would obey', async (t) => {
+  const machine = makeMachine(t);
+  const group = `${machine.sandbox.memory}/kmem-run.rude`;
+  mkdirSync(group);
+  const { pid } = await startIn(
+    t,
+    [group],
+    ['sh', '-c', "printf '\\033[31mred' > /proc/$$/comm; while :; do read line; done"],
+  );
+  await until(() => commOf(pid)?.includes('red') === true);
+  const { stdout } = await gc(machine, ['--force']);
+  t.is(stdout, `removed    kmem-run.rude  1 process killed: \\x1b[31mred (${pid})\n`);
+});
+
+test.serial('where there is no cgroup file system it cannot work', async (t) => {
+  const machine = makeMachine(t);
+  const unmount = 'umount -R -l /sys/fs/cgroup && exec "$@"';
+  const ran = await gc(machine, [], { under: [...machine.alone, 'sh', '-c', unmount, 'sh'] });
+  t.is(ran.status, 125);
+  assertRefused(t, ran, /no cgroup file system is mounted here/);
+});
+
+test.serial('options are strict', async (t) => {
+  const machine = makeMachine(t);
+  mkdirSync(`${machine.sandbox.memory}/kmem-run.lost`);
+  const unknown = await gc(machine, ['--forse']);
+  t.is(unknown.status, 125);
+  assertRefused(t, unknown, /unknown option "--forse"/);
+  t.regex(unknown.stderr, /did you mean --force\?/);
+  for (const args of [['kmem-run.lost'], ['--force', '--', 'true'], ['--force', '--force'], ['--force=yes']]) {
+    const ran = await gc(machine, args);
+    t.is(ran.status, 125, args.join(' '));
+    assertRefused(t, ran, /./);
+  }
+  t.true(existsSync(`${machine.sandbox.memory}/kmem-run.lost`));
+  const help = await gc(machine, ['--help']);
+  t.is(help.status, 0);
+  t.regex(help.stdout, /^kmem-run gc \[--force\] \[--dry-run\]\n/);
+});

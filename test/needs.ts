@@ -1,0 +1,16 @@
+import type { ExecutionContext } from 'ava';
+
+/**
+ * True where the machine has what a test needs. In CI a lack fails the test; elsewhere it is said and the test ends
+ * with nothing asserted but that. `what`: the Debian package, or what is missing.
+ */
+export function needs(t: ExecutionContext, there: boolean, what: string): boolean {
+  if (there) return true;
+  const message = `this machine lacks ${what}`;
+  if (process.env.CI) t.fail(message);
+  else {
+    t.log(`skipped: ${message}`);
+    t.pass();
+  }
+  return false;
+}

@@ -1,0 +1,152 @@
+/** SIGKILL of the runner, of the helper, of both, of the guardian, in every phase: nothing runs on, and the next run cleans up. */
+
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import anyTest from 'ava';
+import { compileFixture } from '../fixtures/compile.ts';
+import { type Harness, makeHarness, type Running } from '../harness.ts';
+
+const test = anyTest.serial;
+
+/** From before the helper has begun to well into the run; the hand-over takes about 10 ms somewhere in between. */
+const DELAYS_MS = [0, 20, 40, 50, 55, 60, 65, 70, 75, 80, 90, 100, 120, 150, 250];
+const PATIENCE_MS = 10_000;
+const storm = compileFixture('denial-storm');
+
+type Victim = (running: Running) => number[];
+
+const runner: Victim = ({ pid }) => [pid];
+const helper: Victim = ({ pid }) => childrenOf(pid).filter((child) => commOf(child) === 'kmem-gate');
+const guardian: Victim = (running) =>
+  helper(running)
+    .flatMap(childrenOf)
+    .filter((child) => commOf(child) === 'kmem-guardian');
+const victims: Record<string, Victim> = {
+  runner,
+  helper,
+  'runner and helper': (running) => [...runner(running), ...helper(running)],
+  'helper and runner': (running) => [...helper(running), ...runner(running)],
+  guardian,
+};
+
+for (const [name, victim] of Object.entries(victims)) {
+  test(`SIGKILL of ${name} at any moment leaves nothing running, and the next run removes the rest`, async (t) => {
+    const harness = makeHarness(t);
+    for (const delay of DELAYS_MS) {
+      const running = harness.start(['--kmem', '2M', '--quiet', '--', 'sh', '-c', 'sleep 60 & sleep 60 & wait']);
+      await sleep(delay);
+      killAll(victim(running));
+      if (victim(running).length === 0 && !name.includes('runner')) running.signal('SIGTERM');
+      await running.ended;
+      t.deepEqual(await processesLeft(harness), [], `${name} after ${delay} ms`);
+    }
+    const next = await harness.run(['--', 'true']);
+    t.is(next.status, 0);
+    harness.assertNothingLeft();
+  });
+}
+
+for (const name of ['runner', 'helper', 'runner and helper', 'guardian']) {
+  test(`SIGKILL of ${name} in the middle of a storm of denials`, async (t) => {
+    const harness = makeHarness(t);
+    const running = harness.start(['--kmem', '400K', '--quiet', '--timeout', '30s', '--', storm, '30']);
+    await sleep(700);
+    const pids = victims[name]?.(running) ?? [];
+    t.true(pids.length > 0);
+    killAll(pids);
+    const { status, result } = await running.ended;
+    t.deepEqual(await processesLeft(harness), []);
+    if (!name.includes('runner')) {
+      t.is(status, 125);
+      t.is(result?.terminationReason, 'gate-lost');
+      t.is(result?.outcome, 'setup-error');
+    }
+    await harness.run(['--', 'true']);
+    harness.assertNothingLeft();
+  });
+}
+
+test('SIGKILL of the runner while it tears down', async (t) => {
+  const harness = makeHarness(t);
+  for (const delay of [-60, -30, -15, -8, 0, 8]) {
+    const running = harness.start([
+      '--kmem',
+      '64M',
+      '--quiet',
+      '--grace',
+      '1s',
+      '--',
+      'sh',
+      '-c',
+      'trap "" TERM; touch ready; for i in 1 2 3 4 5; do sleep 60 & done; wait',
+    ]);
+    while (!harness.has('ready')) await sleep(5);
+    await sleep(100);
+    running.signal('SIGTERM');
+    await sleep(1000 + delay);
+    killAll([running.pid]);
+    await running.ended;
+    t.deepEqual(await processesLeft(harness), []);
+  }
+  await harness.run(['--', 'true']);
+  harness.assertNothingLeft();
+});
+
+test('a helper that is stopped does not keep the run from its timeout', async (t) => {
+  const harness = makeHarness(t);
+  const running = harness.start([
+    '--kmem',
+    '4M',
+    '--timeout',
+    '1s',
+    '--grace',
+    '200ms',
+    '--',
+    'sh',
+    '-c',
+    'while :; do sleep 0.1; done',
+  ]);
+  await sleep(500);
+  for (const pid of helper(running)) process.kill(pid, 'SIGSTOP');
+  const { status, result } = await running.ended;
+  // Its sums are lost with it: no figure is made up.
+  t.is(status, 124);
+  t.is(result?.kmem.failcnt, null);
+  t.deepEqual(await processesLeft(harness), []);
+  harness.assertNothingLeft();
+});
+
+function killAll(pids: readonly number[]): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // Gone already.
+    }
+  }
+}
+
+async function processesLeft(harness: Harness): Promise<string[]> {
+  const deadline = performance.now() + PATIENCE_MS;
+  for (;;) {
+    const left = harness.whatIsLeft().filter((what) => what.includes('process '));
+    if (left.length === 0 || performance.now() > deadline) return left;
+    await sleep(20);
+  }
+}
+
+function childrenOf(pid: number): number[] {
+  return readOrEmpty(`/proc/${pid}/task/${pid}/children`).split(' ').filter(Boolean).map(Number);
+}
+
+function commOf(pid: number): string {
+  return readOrEmpty(`/proc/${pid}/comm`).trim();
+}
+
+function readOrEmpty(file: string): string {
+  try {
+    return readFileSync(file, 'latin1');
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,34 @@
+/** How far the peak goes above the limit, for the program that pushes hardest: a shell that forks until it fails. */
+
+import test from 'ava';
+import { makeHarness } from '../harness.ts';
+
+const LIMITS = Array.from({ length: 20 }, (_, index) => 900 + 4 * Math.round((index * 50) / 19));
+const MOST = 64 * 1024;
+
+test.serial(
+  'over 20 limits from 900K to 1100K the overshoot stays within 64 KiB, and every run hits the limit',
+  async (t) => {
+    const harness = makeHarness(t);
+    const overshoots: number[] = [];
+    for (const limit of LIMITS) {
+      const { result, stderr } = await harness.run([
+        '--kmem',
+        `${limit}K`,
+        '--timeout',
+        '20s',
+        '--',
+        'sh',
+        '-c',
+        'while sleep 20 & do :; done',
+      ]);
+      t.true((result?.kmem.failcnt ?? 0) > 0, `${limit}K: ${stderr}`);
+      t.regex(stderr, /Cannot fork|Cannot allocate memory|failed to map segment/);
+      t.is(result?.limits.kmem, limit * 1024);
+      overshoots.push(result?.kmem.overshoot ?? Number.POSITIVE_INFINITY);
+    }
+    t.log(`overshoot in KiB: ${overshoots.map((bytes) => bytes / 1024).join(' ')}`);
+    t.true(Math.max(...overshoots) <= MOST);
+    harness.assertNothingLeft();
+  },
+);
