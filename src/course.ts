@@ -10,6 +10,7 @@ import { endGroup, passOnBrokenPipe, type Stop, untilEmpty } from './launch/stop
 import type { Streams } from './launch/streams.ts';
 import type { Supervisor } from './launch/supervisor.ts';
 import type { FailureLog } from './observe/failures.ts';
+import { type OverrunWatch, watchOverrun } from './observe/overrun.ts';
 import { type Sample, type Sampling, startSampling } from './observe/samples.ts';
 import type { Facts } from './result/assemble.ts';
 import { statuses } from './result/outcome.ts';
@@ -33,7 +34,7 @@ type Scene = Readonly<{
 
 type Clock = { startNs: number | null };
 
-const BROKEN_PIPE_EVERY_MS = 50;
+const WATCH_EVERY_MS = 50;
 const HELPER_PATIENCE_MS = 3000;
 
 /** Runs the steps one after the other, watches them, and reads the counters when the last one is over. */
@@ -42,10 +43,13 @@ export function followRun(scene: Scene): Course {
   const clock: Clock = { startNs: null };
   let sampling: Sampling | null = null;
   let deadline: NodeJS.Timeout | null = null;
-  const pipes = setInterval(
-    () => passOnBrokenPipe(group, [streams.captures.stdout, streams.captures.stderr]),
-    BROKEN_PIPE_EVERY_MS,
-  );
+  const overrun = watchOverrun(facts.limits?.kmem ?? Number.POSITIVE_INFINITY, () => {
+    if (facts.spec.onOverrun === 'kill') stop.end('overrun');
+  });
+  const watch = setInterval(() => {
+    passOnBrokenPipe(group, [streams.captures.stdout, streams.captures.stderr]);
+    if (facts.mode === 'gate') lookForOverrun(scene, clock, overrun);
+  }, WATCH_EVERY_MS);
 
   const onGo = (): void => {
     if (facts.spec.timeoutMs !== null) deadline ??= setTimeout(() => stop.end('walltime'), facts.spec.timeoutMs);
@@ -74,11 +78,21 @@ export function followRun(scene: Scene): Course {
   return {
     ended: course(),
     close: async () => {
-      clearInterval(pipes);
+      clearInterval(watch);
+      facts.overrunMs = overrun.longestMs();
       if (deadline !== null) clearTimeout(deadline);
       await sampling?.stop();
     },
   };
+}
+
+function lookForOverrun({ facts, group, supervisor, failures }: Scene, clock: Clock, overrun: OverrunWatch): void {
+  const limit = facts.limits?.kmem ?? null;
+  if (limit === null || clock.startNs === null) return;
+  const kmem = readCounters(group).kmem.usage;
+  overrun.take({ atMs: sinceStart(clock), kmem, denials: failures.denials() });
+  // The answer is there by the next look.
+  if (kmem !== null && kmem > limit) supervisor.askTotals();
 }
 
 /** Ends what runs; a helper that then does not tell of the end is ended too, or the run would wait for ever. */

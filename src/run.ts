@@ -103,6 +103,7 @@ async function runPlanned(plan: Plan, context: Context): Promise<Output> {
     facts.summary = summary;
     facts.failures = failures.failures;
     facts.failureCounts = failures.counts;
+    facts.notices = failures.notices;
   }
   return { stdout: streams.captures.stdout?.text() ?? null, stderr: streams.captures.stderr?.text() ?? null };
 }

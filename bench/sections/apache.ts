@@ -142,6 +142,10 @@ function writeConfiguration(folder: string, port: number): string {
       'TypesConfig /dev/null',
       'KeepAlive Off',
       ...(process.getuid?.() === 0 ? ['User www-data', 'Group www-data'] : []),
+      // As Debian's: without it Apache looks for .htaccess in each folder above the page.
+      '<Directory />',
+      '  AllowOverride None',
+      '</Directory>',
       `DocumentRoot ${folder}/www`,
       '',
     ].join('\n'),

@@ -5,7 +5,7 @@
 import { resolve } from 'node:path';
 import type { Options } from 'yargs';
 import { SetupError } from '../errors.ts';
-import { CGROUP, ENFORCE, ERRNO, type RunInput, WAIT } from '../spec/normalise.ts';
+import { CGROUP, ENFORCE, ERRNO, ON_OVERRUN, type RunInput, WAIT } from '../spec/normalise.ts';
 import { outputFile } from '../spec/output-file.ts';
 import { quote } from '../spec/quote.ts';
 import { type OptionForm, readOptions, splitAtSeparator } from './read-options.ts';
@@ -57,6 +57,15 @@ const OPTIONS: Readonly<Record<string, RunOption>> = {
     'deny with the errno of an enforcing kernel, or always with ENOMEM',
   ),
   reclaim: string('Enforcement:', 'on|off', 'ask the kernel to reclaim before a call is denied', setReclaim),
+
+  ...turns('allowIoUring', 'Enforcement:', 'let io_uring through, ungated, instead of refusing it'),
+  ...sets(
+    'onOverrun',
+    'Enforcement:',
+    ON_OVERRUN.join('|'),
+    'when usage stays above the limit with no call to deny: say so, or end the run',
+  ),
+  ...sets('traceGate', 'Enforcement:', 'FILE', 'write a line of JSON about each gated call'),
 
   ...sets('timeout', 'The run:', 'DUR', 'end the run after this time, all steps and the hold included'),
   ...sets('grace', 'The run:', 'DUR', 'from SIGTERM to SIGKILL when a run is ended (2s)'),
@@ -219,7 +228,7 @@ function collects(key: 'then' | 'expect', group: Group, takes: string, describe:
   return { [key]: { ...string(group, takes, describe, apply), repeatable: true } };
 }
 
-function turns(key: 'aslr' | 'clearEnv', group: Group, describe: string): Record<string, RunOption> {
+function turns(key: 'aslr' | 'clearEnv' | 'allowIoUring', group: Group, describe: string): Record<string, RunOption> {
   const apply = ({ input }: Draft, on: boolean) => {
     input[key] = on;
   };

@@ -66,7 +66,7 @@ function tell(failed: SetupError | null, result: Result | undefined, report: Rep
   if (failed !== null && !ran) process.stderr.write(setupErrorText(failed));
   else if (result !== undefined && !report.quiet) {
     const color = report.color ?? (process.stderr.isTTY === true && !process.env.NO_COLOR);
-    process.stderr.write(textReport(result, { color, width: process.stderr.columns ?? null, verbose: report.verbose }));
+    process.stderr.write(textReport(result, { color, width: process.stderr.columns || null, verbose: report.verbose }));
   } else if (failed !== null) process.stderr.write(setupErrorText(failed));
 }
 

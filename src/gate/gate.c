@@ -64,6 +64,7 @@
 #include <limits.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/magic.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <linux/sched.h>
@@ -86,6 +87,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -183,7 +185,7 @@ static void *must(void *memory)
 
 /* ---- configuration: what the runner asks for ---------------------------------------------- */
 
-enum action { GATE, REFUSE };
+enum action { GATE, REFUSE, WATCH };
 
 struct call {
   uint32_t arch, nr;
@@ -191,18 +193,20 @@ struct call {
   int error;
   int tcp_error; /* what a TCP socket gets instead, or 0 */
   int64_t need, need_thread; /* bytes that the call charges at least; for clone of a thread */
+  bool is_brk, is_exec, looks; /* by name, found out once */
+  bool makes_fd;             /* may make the table of descriptors grow */
   int arg;                   /* the argument that decides whether the call is gated, or -1 */
   uint32_t values[MAX_VALUES];
   int value_count;
   char name[28];
   char detail[12];
-  char check[12]; /* "split", "fdtable": allocates only if that is so; found out when it is about to be denied */
+  char check[12]; /* "split", "fdtable": allocates only if that is so; "tmpfs": the errno differs there */
 };
 
 static struct {
   bool gate, aslr, reclaim, errno_enomem;
   int64_t limit, reserve; /* limit -1: none */
-  char *usage_file, *max_file, *failcnt_file, *reclaim_file, *lock_file;
+  char *usage_file, *max_file, *reclaim_file, *lock_file, *trace_file;
   char *join[MAX_LIST], *late_join[MAX_LIST], *clone_into, *kill_file[MAX_LIST], *directory[MAX_LIST];
   int join_count, late_join_count, kill_file_count, directory_count;
   bool has_identity;
@@ -247,7 +251,8 @@ static bool parse_call(char *text)
   c->arch = (uint32_t)strtoul(field[0], NULL, 10);
   c->nr = (uint32_t)strtoul(field[1], NULL, 10);
   snprintf(c->name, sizeof c->name, "%s", field[2]);
-  c->action = strcmp(field[3], "refuse") == 0 ? REFUSE : GATE;
+  c->action = !strncmp(field[3], "refuse", 6) ? REFUSE : !strcmp(field[3], "watch") ? WATCH : GATE;
+  c->makes_fd = strchr(field[3], '+') != NULL;
   c->error = atoi(field[4]);
   c->tcp_error = atoi(field[5]);
   c->need = atoll(field[6]);
@@ -258,6 +263,9 @@ static bool parse_call(char *text)
   for (char *v; c->value_count < MAX_VALUES && (v = strsep(&field[11], "|")) != NULL;)
     if (*v)
       c->values[c->value_count++] = (uint32_t)strtoul(v, NULL, 10);
+  c->is_brk = !strcmp(c->name, "brk");
+  c->is_exec = !strncmp(c->name, "execve", 6);
+  c->looks = !strncmp(c->name, "open", 4) || !strcmp(c->name, "connect") || !strcmp(c->name, "seccomp") || c->action == WATCH;
   unsigned slot = call_slot(c->arch, c->nr);
   while (call_index[slot] != 0)
     slot = (slot + 1) & 4095u;
@@ -310,7 +318,7 @@ static bool configure(char *text)
   if (!strcmp(key, "reclaim")) return config.reclaim = true, config.reclaim_file = must(strdup(value)), true;
   if (!strcmp(key, "usage")) return config.usage_file = must(strdup(value)), true;
   if (!strcmp(key, "max")) return config.max_file = must(strdup(value)), true;
-  if (!strcmp(key, "failcnt")) return config.failcnt_file = must(strdup(value)), true;
+  if (!strcmp(key, "trace")) return config.trace_file = must(strdup(value)), true;
   if (!strcmp(key, "lock-file")) return config.lock_file = must(strdup(value)), true;
   if (!strcmp(key, "join")) return append(config.join, &config.join_count, value);
   if (!strcmp(key, "late-join")) return append(config.late_join, &config.late_join_count, value);
@@ -1202,6 +1210,17 @@ static const char *describe(const struct call *c, const struct seccomp_notif *n,
   return NULL;
 }
 
+static const char *executable(pid_t tid, char *text, size_t size)
+{
+  char path[40];
+  snprintf(path, sizeof path, "/proc/%d/exe", tid);
+  ssize_t n = readlink(path, text, size - 1);
+  if (n <= 0)
+    return NULL;
+  text[n] = '\0';
+  return text;
+}
+
 static pid_t thread_group(pid_t tid)
 {
   char path[40], text[1024];
@@ -1213,16 +1232,22 @@ static pid_t thread_group(pid_t tid)
 }
 
 /* comm by tid; it may change (exec, prctl), so an entry is trusted for a short while only. */
+static struct {
+  pid_t tid;
+  uint64_t read_ns;
+  char comm[20];
+} comms[COMM_CACHE];
+
+static void forget_comm(pid_t tid)
+{
+  comms[(unsigned)tid % COMM_CACHE].tid = 0;
+}
+
 static const char *comm_of(pid_t tid, uint64_t now)
 {
-  static struct {
-    pid_t tid;
-    uint64_t read_ns;
-    char comm[20];
-  } cache[COMM_CACHE];
   unsigned slot = (unsigned)tid % COMM_CACHE;
-  if (cache[slot].tid == tid && now - cache[slot].read_ns < COMM_FRESH_MS * 1000000ull)
-    return cache[slot].comm;
+  if (comms[slot].tid == tid && now - comms[slot].read_ns < COMM_FRESH_MS * 1000000ull)
+    return comms[slot].comm;
   char path[40], text[64];
   snprintf(path, sizeof path, "/proc/%d/comm", tid);
   ssize_t n = read_file(path, text, sizeof text);
@@ -1230,10 +1255,249 @@ static const char *comm_of(pid_t tid, uint64_t now)
     return NULL;
   if (text[n - 1] == '\n')
     text[n - 1] = '\0';
-  cache[slot].tid = tid;
-  cache[slot].read_ns = now;
-  snprintf(cache[slot].comm, sizeof cache[slot].comm, "%.19s", text);
-  return cache[slot].comm;
+  comms[slot].tid = tid;
+  comms[slot].read_ns = now;
+  snprintf(comms[slot].comm, sizeof comms[slot].comm, "%.19s", text);
+  return comms[slot].comm;
+}
+
+/* ---- supervisor: lineage ---------------------------------------------------------------------------- */
+
+/*
+ * A task's address does not depend on pids or scheduling: the step that it comes from, then for each generation
+ * which of the parent's clones made it ("0.2" is what the second clone of step 0's command made; "0.t1" its first
+ * thread), then how many gated calls it has made: "0.2/17:mmap".
+ *
+ * A clone is seen at its entry, before the child has a pid.  Until the same thread's next clone exactly one new child
+ * can come from it, so a look at the children at each clone and at exit_group (which is watched for that: afterwards
+ * they would be ours, not the parent's) tells which clone made which child.  Children that were made by different
+ * clones and are first seen together come in the order in which /proc lists them, that of creation.
+ */
+enum { MAX_TASKS = 8192, LINEAGE_LENGTH = 96, ADDRESS_LENGTH = 160, MAX_PENDING = 64 };
+
+static struct task {
+  pid_t tid, tgid;
+  uint32_t calls, processes, threads;
+  uint32_t first_pending_process, first_pending_thread; /* the oldest clone whose child has not been seen */
+  char lineage[LINEAGE_LENGTH];
+  bool used;
+} *tasks;
+static bool tracking;
+
+static struct task *find_task(pid_t tid, bool make)
+{
+  unsigned slot = (unsigned)tid % MAX_TASKS, free_slot = MAX_TASKS;
+  for (unsigned i = 0; i < 64; i++) {
+    unsigned at = (slot + i) % MAX_TASKS;
+    if (tasks[at].used && tasks[at].tid == tid)
+      return &tasks[at];
+    if (!tasks[at].used && free_slot == MAX_TASKS)
+      free_slot = at;
+  }
+  if (!make || free_slot == MAX_TASKS)
+    return NULL;
+  tasks[free_slot] = (struct task){.tid = tid, .used = true, .first_pending_process = 1, .first_pending_thread = 1};
+  return &tasks[free_slot];
+}
+
+static struct task *add_task(pid_t tid, pid_t tgid, const char *parent, char kind, uint32_t number)
+{
+  struct task *t = find_task(tid, true);
+  if (t == NULL || t->lineage[0])
+    return t;
+  t->tgid = tgid;
+  if (kind == 't')
+    snprintf(t->lineage, sizeof t->lineage, "%.80s.t%u", parent, number);
+  else
+    snprintf(t->lineage, sizeof t->lineage, "%.80s.%u", parent, number);
+  return t;
+}
+
+static void forget_task(pid_t tid)
+{
+  struct task *t = tasks == NULL ? NULL : find_task(tid, false);
+  if (t != NULL)
+    t->used = false;
+}
+
+/* Gives the children of a thread that have not been seen the numbers of its clones that have no child yet. */
+static void see_children(struct task *parent)
+{
+  char path[64], text[8192];
+  snprintf(path, sizeof path, "/proc/%d/task/%d/children", parent->tgid, parent->tid);
+  if (read_file(path, text, sizeof text) <= 0)
+    return;
+  pid_t fresh[MAX_PENDING];
+  uint32_t count = 0;
+  char *rest = text;
+  for (char *word; (word = strsep(&rest, " ")) != NULL;) {
+    pid_t pid = atoi(word);
+    struct task *known = pid > 0 ? find_task(pid, false) : NULL;
+    if (pid > 0 && (known == NULL || !known->lineage[0]) && count < MAX_PENDING)
+      fresh[count++] = pid;
+  }
+  /* Clones that failed left no child: the newest children belong to the newest clones. */
+  uint32_t pending = parent->processes + 1 - parent->first_pending_process;
+  uint32_t first = pending > count ? parent->processes + 1 - count : parent->first_pending_process;
+  for (uint32_t i = 0; i < count; i++)
+    add_task(fresh[i], fresh[i], parent->lineage, 'p', first + i);
+  if (count > 0)
+    parent->first_pending_process = parent->processes + 1;
+}
+
+static void see_threads(struct task *creator)
+{
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/task", creator->tgid);
+  DIR *dir = opendir(path);
+  if (dir == NULL)
+    return;
+  pid_t fresh[MAX_PENDING];
+  uint32_t count = 0;
+  for (struct dirent *entry; (entry = readdir(dir)) != NULL;) { /* in the order of creation */
+    pid_t tid = atoi(entry->d_name);
+    struct task *known = tid > 0 ? find_task(tid, false) : NULL;
+    if (tid > 0 && (known == NULL || !known->lineage[0]) && count < MAX_PENDING)
+      fresh[count++] = tid;
+  }
+  closedir(dir);
+  uint32_t pending = creator->threads + 1 - creator->first_pending_thread;
+  for (uint32_t i = 0; i < count && i < pending; i++)
+    add_task(fresh[i], creator->tgid, creator->lineage, 't', creator->first_pending_thread + i);
+  creator->first_pending_thread += count < pending ? count : pending;
+}
+
+/* The thread of a process that has clones of threads whose child has not been seen. */
+static struct task *thread_creator(pid_t tgid)
+{
+  for (unsigned i = 0; i < MAX_TASKS; i++)
+    if (tasks[i].used && tasks[i].tgid == tgid && tasks[i].first_pending_thread <= tasks[i].threads)
+      return &tasks[i];
+  return NULL;
+}
+
+static struct task *parent_with_clone(pid_t ppid)
+{
+  struct task *best = NULL;
+  for (unsigned i = 0; i < MAX_TASKS; i++)
+    if (tasks[i].used && tasks[i].tgid == ppid && tasks[i].first_pending_process <= tasks[i].processes) {
+      best = &tasks[i];
+      see_children(best);
+    }
+  return best;
+}
+
+static struct task *task_of(pid_t tid)
+{
+  struct task *t = find_task(tid, false);
+  if (t != NULL && t->lineage[0])
+    return t;
+  pid_t tgid = thread_group(tid);
+  if (tid == step.command || tid == step.joiner) {
+    t = find_task(tid, true);
+    if (t != NULL) {
+      t->tgid = tid;
+      snprintf(t->lineage, sizeof t->lineage, "%d", step.index);
+    }
+    return t;
+  }
+  if (tgid != tid && tgid > 0) {
+    struct task *creator = thread_creator(tgid);
+    if (creator != NULL)
+      see_threads(creator);
+  } else {
+    char path[40], text[1024];
+    snprintf(path, sizeof path, "/proc/%d/status", tid);
+    const char *field = read_file(path, text, sizeof text) > 0 ? strstr(text, "\nPPid:") : NULL;
+    if (field != NULL)
+      parent_with_clone(atoi(field + 6));
+  }
+  t = find_task(tid, false);
+  if (t != NULL && t->lineage[0])
+    return t;
+  t = find_task(tid, true); /* nobody knows where it comes from: said so, not guessed */
+  if (t != NULL) {
+    t->tgid = tgid > 0 ? tgid : tid;
+    snprintf(t->lineage, sizeof t->lineage, "?");
+  }
+  return t;
+}
+
+static const char *address_of(pid_t tid, const struct call *c, char *text, size_t size)
+{
+  struct task *t = task_of(tid);
+  if (t == NULL || t->lineage[0] == '?')
+    return NULL;
+  snprintf(text, size, "%s/%u:%s", t->lineage, t->calls, c->name);
+  return text;
+}
+
+static void forget_process(pid_t tgid)
+{
+  for (unsigned i = 0; i < MAX_TASKS; i++)
+    if (tasks[i].used && tasks[i].tgid == tgid)
+      tasks[i].used = false;
+}
+
+/* Each gated call counts for the thread that makes it; a clone or an exit is also a moment to look at the children. */
+static void note_call(const struct call *c)
+{
+  struct task *t = task_of((pid_t)notif->pid);
+  if (t == NULL)
+    return;
+  bool clones = !strcmp(c->detail, "clone"), leaves = !strcmp(c->name, "exit_group");
+  if (clones || leaves || !strcmp(c->name, "exit")) {
+    see_children(t);
+    if (t->first_pending_thread <= t->threads)
+      see_threads(t);
+  }
+  if (leaves) /* a pid may come back as another task's */
+    forget_process(t->tgid);
+  else if (!strcmp(c->name, "exit"))
+    t->used = false;
+  if (c->action != WATCH)
+    t->calls++;
+  if (clones && (clone_flags(c, notif) & 0x00010000))
+    t->threads++;
+  else if (clones)
+    t->processes++;
+}
+
+/* ---- supervisor: the trace of every gated call ---------------------------------------------------------- */
+
+static FILE *trace;
+static uint64_t trace_lost;
+
+static void open_trace(void)
+{
+  trace = fopen(config.trace_file, "we");
+  if (trace != NULL)
+    setvbuf(trace, NULL, _IOFBF, 65536);
+}
+
+static void trace_call(const struct call *c, int64_t usage, const char *given)
+{
+  if (trace == NULL || c->action == WATCH)
+    return;
+  char detail[PATH_MAX], address[ADDRESS_LENGTH];
+  uint64_t now = now_ns();
+  pid_t tid = (pid_t)notif->pid;
+  line_used = 0;
+  put_raw("{\"atMs\":");
+  char number[40];
+  snprintf(number, sizeof number, "%.3f", (double)(int64_t)(now - (start_ns ? start_ns : now)) / 1e6);
+  put_raw(number);
+  field_figure("pid", thread_group(tid));
+  field_number("tid", tid);
+  field_string("comm", comm_of(tid, now));
+  field_string("address", address_of(tid, c, address, sizeof address));
+  field_string("syscall", c->name);
+  field_string("detail", describe(c, notif, detail, sizeof detail));
+  field_figure("usage", usage);
+  field_string("answer", given);
+  put_raw("}\n");
+  if (fwrite(line, 1, line_used, trace) != line_used)
+    trace_lost++;
 }
 
 /* ---- supervisor: counting and telling failures -------------------------------------------------- */
@@ -1276,7 +1540,7 @@ static bool prepare_failure(const struct call *c, int64_t usage, int error, uint
 {
   if (failures_sent >= MAX_FAILURES_IN_FULL)
     return false;
-  char detail[PATH_MAX];
+  char detail[PATH_MAX], exe[PATH_MAX], address[ADDRESS_LENGTH];
   const char *about = describe(c, notif, detail, sizeof detail);
   pid_t tid = (pid_t)notif->pid, pid = thread_group(tid);
   if (start_ns == 0) /* the first step's own fork: the run's clock begins here */
@@ -1286,8 +1550,10 @@ static bool prepare_failure(const struct call *c, int64_t usage, int error, uint
   field_figure("pid", pid);
   field_number("tid", tid);
   field_string("comm", comm);
+  field_string("exe", executable(tid, exe, sizeof exe));
   field_string("syscall", c->name);
   field_string("detail", about);
+  field_string("address", tracking ? address_of(tid, c, address, sizeof address) : NULL);
   field_figure("usage", usage);
   field_number("errno", error);
   field_figure("step", step.state == IDLE ? -1 : step.index); /* a daemon's, between two steps */
@@ -1342,6 +1608,88 @@ static void note_break(pid_t tid, uint64_t address)
   breaks[(unsigned)tid % COMM_CACHE].requested = address;
 }
 
+/* ---- supervisor: what the result should mention --------------------------------------------------------- */
+
+enum { MAX_NOTICES = 64 };
+
+/* Told once for each kind and object. */
+static void notice(const char *kind, const char *object)
+{
+  static char told[MAX_NOTICES][128];
+  static int told_count;
+  char key[128];
+  snprintf(key, sizeof key, "%s %.100s", kind, object);
+  for (int i = 0; i < told_count; i++)
+    if (!strcmp(told[i], key))
+      return;
+  if (told_count == MAX_NOTICES)
+    return;
+  memcpy(told[told_count++], key, sizeof key);
+  const char *comm = comm_of((pid_t)notif->pid, now_ns());
+  event("notice");
+  field_string("kind", kind);
+  field_string("object", object);
+  field_string("comm", comm);
+  event_end(QUEUE_HARD);
+}
+
+/* Work asked of one of these is done by a process outside the group. */
+static bool is_service(const char *path)
+{
+  static const char *const ends[] = {"/systemd/private", "/dbus/system_bus_socket", "/docker.sock", "/containerd.sock",
+                                     "/podman.sock", "/crio.sock", "/bus"};
+  size_t n = strlen(path);
+  if (strncmp(path, "/run/", 5) && strncmp(path, "/var/run/", 9))
+    return false;
+  for (unsigned i = 0; i < sizeof ends / sizeof *ends; i++) {
+    size_t m = strlen(ends[i]);
+    if (n >= m && !strcmp(path + n - m, ends[i]))
+      return true;
+  }
+  return false;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+  size_t n = strlen(text), m = strlen(end);
+  return n >= m && !strcmp(text + n - m, end);
+}
+
+static void look_at_open(const struct call *c)
+{
+  const uint64_t *a = (const uint64_t *)notif->data.args;
+  bool at = c->name[4] != '\0';
+  uint64_t flags = at ? a[2] : a[1];
+  char path[PATH_MAX];
+  if (!strcmp(c->name, "openat2") && !read_memory((pid_t)notif->pid, a[2], &flags, sizeof flags))
+    return;
+  if (!(flags & (O_WRONLY | O_RDWR)) || !read_string((pid_t)notif->pid, a[at ? 1 : 0], path, sizeof path))
+    return;
+  if (ends_with(path, "cgroup.procs") || ends_with(path, "cgroup.threads") ||
+      (ends_with(path, "/tasks") && strstr(path, "cgroup") != NULL))
+    notice("moves", path);
+}
+
+static void look_at_connect(void)
+{
+  char text[256];
+  if (detail_address((pid_t)notif->pid, notif->data.args[1], notif->data.args[2], text, sizeof text) &&
+      !strncmp(text, "AF_UNIX /", 9) && is_service(text + 8))
+    notice("service", text + 8);
+}
+
+static void look_at(const struct call *c)
+{
+  if (!strncmp(c->name, "open", 4))
+    look_at_open(c);
+  else if (!strcmp(c->name, "connect"))
+    look_at_connect();
+  else if (!strcmp(c->name, "seccomp") && (notif->data.args[1] & SECCOMP_FILTER_FLAG_NEW_LISTENER))
+    notice("listener", "seccomp");
+  else if (!strcmp(c->name, "ptrace"))
+    notice("tracer", "ptrace");
+}
+
 /* ---- supervisor: the decision ------------------------------------------------------------------------ */
 
 static struct {
@@ -1377,36 +1725,74 @@ static bool splits_mapping(pid_t tid, uint64_t start, uint64_t length)
   return splits;
 }
 
-/* dup and its kin allocate only when the table of descriptors must grow. */
-static bool grows_table(const struct call *c)
+/*
+ * The table of descriptors doubles when it is full, which for a large table is the largest thing a call allocates.
+ * Counting descriptors is slow, so it is done when the table can be full at the earliest: a table of S with U in use
+ * takes at least S - U more calls.
+ */
+static struct table {
+  pid_t pid;
+  int64_t calls_left;
+} tables[COMM_CACHE];
+
+enum { SMALLEST_TABLE = 60 };
+
+static void count_descriptors(pid_t pid, uint64_t *size, uint64_t *used)
 {
   char path[40], text[2048];
-  snprintf(path, sizeof path, "/proc/%d/status", (int)notif->pid);
+  *size = *used = 0;
+  snprintf(path, sizeof path, "/proc/%d/status", pid);
   if (read_file(path, text, sizeof text) <= 0)
-    return true;
+    return;
   const char *field = strstr(text, "\nFDSize:");
-  uint64_t size = field ? strtoull(field + 8, NULL, 10) : 0;
-  if (!strncmp(c->name, "fcntl", 5) && notif->data.args[2] >= size)
-    return true;
-  if (!strcmp(c->name, "dup2") || !strcmp(c->name, "dup3"))
-    return notif->data.args[1] >= size;
-  uint64_t used = 0;
-  snprintf(path, sizeof path, "/proc/%d/fd", (int)notif->pid);
+  *size = field ? strtoull(field + 8, NULL, 10) : 0;
+  snprintf(path, sizeof path, "/proc/%d/fd", pid);
   DIR *dir = opendir(path);
   if (dir == NULL)
-    return true;
+    return;
   for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
-    used += entry->d_name[0] != '.';
+    *used += entry->d_name[0] != '.';
   closedir(dir);
-  return used >= size;
+}
+
+/* A descriptor that the caller names itself: dup2, dup3, F_DUPFD. */
+static bool names_descriptor(const struct call *c, uint64_t *descriptor)
+{
+  if (!strcmp(c->name, "dup2") || !strcmp(c->name, "dup3"))
+    *descriptor = notif->data.args[1] & 0xffffffff;
+  else if (!strncmp(c->name, "fcntl", 5))
+    *descriptor = notif->data.args[2] & 0xffffffff;
+  else
+    return false;
+  return true;
+}
+
+/* Bytes by which the table grows in this call, or 0: pointers, and three bitmaps (fs/file.c, alloc_fdtable). */
+static int64_t table_growth(const struct call *c)
+{
+  pid_t tid = (pid_t)notif->pid;
+  struct table *t = &tables[(unsigned)tid % COMM_CACHE];
+  uint64_t named = 0, size, used;
+  if (t->pid != tid)
+    *t = (struct table){tid, SMALLEST_TABLE};
+  bool names = names_descriptor(c, &named);
+  if (t->calls_left-- > 0 && !(names && named >= SMALLEST_TABLE))
+    return 0;
+  count_descriptors(tid, &size, &used);
+  t->calls_left = size > used ? (int64_t)(size - used) : 0;
+  bool full = used >= size;
+  if (size == 0 || (names ? named < size && !(full && !strncmp(c->name, "fcntl", 5)) : !full))
+    return 0;
+  uint64_t wanted = names && named >= size ? named + 1 : size + 1, grown = 64;
+  while (grown < wanted)
+    grown *= 2;
+  return (int64_t)(grown * 8 + grown / 4);
 }
 
 static bool allocates(const struct call *c)
 {
   if (!strcmp(c->check, "split"))
     return splits_mapping((pid_t)notif->pid, notif->data.args[0], notif->data.args[1]);
-  if (!strcmp(c->check, "fdtable"))
-    return grows_table(c);
   return true;
 }
 
@@ -1415,6 +1801,14 @@ static bool over_limit(const struct call *c, int64_t usage)
   if (config.limit < 0 || usage < 0)
     return false;
   int64_t room = config.limit - config.reserve - usage;
+  if (c->makes_fd) {
+    int64_t growth = table_growth(c);
+    bool only_table = !strcmp(c->check, "fdtable");
+    if (growth > 0 && growth > room)
+      return true;
+    if (only_table)
+      return false;
+  }
   return c->need > room && need_of(c) > room && allocates(c);
 }
 
@@ -1442,8 +1836,43 @@ static void note_own_denial(const struct call *c)
     step.exec_denied++;
 }
 
+/* The caller's path as one of ours: under its root, its working directory, or an open directory of its. */
+static bool open_path(pid_t tid, int directory, const char *path, char *text, size_t size)
+{
+  if (path[0] == '/')
+    return snprintf(text, size, "/proc/%d/root%s", tid, path) < (int)size;
+  if (directory == AT_FDCWD)
+    return snprintf(text, size, "/proc/%d/cwd/%s", tid, path) < (int)size;
+  return snprintf(text, size, "/proc/%d/fd/%d/%s", tid, directory, path) < (int)size;
+}
+
+/* Is what this call makes made on tmpfs? There an enforcing kernel says ENOSPC (mm/shmem.c). */
+static bool makes_on_tmpfs(const struct call *c)
+{
+  char path[PATH_MAX], full[PATH_MAX + 64];
+  pid_t tid = (pid_t)notif->pid;
+  int argument = c->detail[4] - '0';
+  const uint64_t *a = (const uint64_t *)notif->data.args;
+  if (strncmp(c->detail, "path", 4) || !read_string(tid, a[argument], path, sizeof path))
+    return false;
+  int directory = argument == 0 || !strcmp(c->name, "symlink") || !strcmp(c->name, "link") ? AT_FDCWD : (int)a[argument - 1];
+  if (!open_path(tid, directory, path, full, sizeof full))
+    return false;
+  bool opens = !strncmp(c->name, "open", 4);
+  uint64_t flags = !strcmp(c->name, "open") ? a[1] : !strcmp(c->name, "openat") ? a[2] : 0;
+  if (opens && (!(flags & O_CREAT) || access(full, F_OK) == 0))
+    return false;
+  char *slash = strrchr(full, '/');
+  if (slash != NULL)
+    slash[1] = '\0';
+  struct statfs fs;
+  return statfs(full, &fs) == 0 && fs.f_type == TMPFS_MAGIC;
+}
+
 static int errno_of(const struct call *c)
 {
+  if (!strcmp(c->check, "tmpfs"))
+    return makes_on_tmpfs(c) ? ENOSPC : c->error;
   uint64_t family = notif->data.args[0], type = notif->data.args[1] & 0xf;
   bool tcp = (family == AF_INET || family == AF_INET6) && type == SOCK_STREAM;
   return tcp && c->tcp_error ? c->tcp_error : c->error;
@@ -1456,11 +1885,10 @@ static void deny(int listener, const struct call *c, int64_t usage)
   int error = config.errno_enomem && c->action == GATE ? ENOMEM : errno_of(c);
   const char *known = comm_of(tid, now);
   const char *comm = known ? known : "?";
-  bool is_brk = !strcmp(c->name, "brk");
 
   memset(response, 0, sizeof *response);
   response->id = notif->id;
-  if (is_brk) {
+  if (c->is_brk) {
     uint64_t current = current_break(thread_group(tid));
     if (current == 0 || notif->data.args[0] <= current) {
       let_continue(listener); /* a question, a shrink, or nobody could say: never an errno */
@@ -1471,6 +1899,7 @@ static void deny(int listener, const struct call *c, int64_t usage)
   } else {
     response->error = -error;
   }
+  trace_call(c, usage, "deny");
   bool told = prepare_failure(c, usage, error, now, comm);
   if (ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &notif->id) < 0)
     return; /* gone: what was read may be another process's */
@@ -1542,14 +1971,25 @@ static void handle_notification(int listener, uint32_t events)
     let_continue(listener);
     return;
   }
+  if (tracking)
+    note_call(c);
+  if (c->looks)
+    look_at(c);
+  if (c->action == WATCH) {
+    let_continue(listener);
+    return;
+  }
   if (c->action == REFUSE) {
     deny(listener, c, -1);
     return;
   }
   int64_t usage = read_usage();
   if (!over_limit(c, usage)) {
-    if (c->nr == SYS_brk && c->arch != AUDIT_ARCH_I386)
+    if (c->is_brk)
       note_break((pid_t)notif->pid, notif->data.args[0]);
+    trace_call(c, usage, "continue");
+    if (c->is_exec) /* its name is another one from here on */
+      forget_comm((pid_t)notif->pid);
     let_continue(listener);
     return;
   }
@@ -1762,6 +2202,7 @@ static void handle_children(int signals)
     ;
   int status;
   for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+    forget_task(pid);
     if (pid == step.joiner && !step.joiner_reaped)
       handle_joiner_exit();
     else if (pid == step.command)
@@ -1809,6 +2250,7 @@ static void send_summary(void)
   field_number("failuresDropped", (int64_t)failures_dropped);
   field_number("uncounted", (int64_t)uncounted);
   field_number("eventsDropped", (int64_t)events_dropped);
+  field_number("traceLost", (int64_t)trace_lost);
   field_number("reclaims", reclaims);
   field_figure("maxUsage", overall_max);
   field_figure("peakSeen", peak_seen);
@@ -1829,6 +2271,8 @@ static void finish(void)
   while (waitpid(-1, NULL, WNOHANG) > 0)
     ;
   int escaped = kill_descendants();
+  if (trace != NULL && (fflush(trace) != 0 || fclose(trace) != 0))
+    trace_lost++;
   send_summary();
   event("end");
   field_number("escaped", escaped);
@@ -1854,6 +2298,15 @@ static bool take_configuration(char **words)
   if (config.usage_file && (usage_fd = open(config.usage_file, O_RDONLY | O_CLOEXEC)) < 0) {
     send_setup_error("counter", errno, config.usage_file);
     return false;
+  }
+  if (config.trace_file) {
+    tasks = must(calloc(MAX_TASKS, sizeof *tasks));
+    tracking = true;
+    open_trace();
+    if (trace == NULL) {
+      send_setup_error("trace", errno, config.trace_file);
+      return false;
+    }
   }
   if (config.max_file)
     max_fd = open(config.max_file, O_RDONLY | O_CLOEXEC);

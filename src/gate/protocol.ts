@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { type GatedCall, gatedCalls, PAGE } from './syscalls.ts';
+import { type GatedCall, gatedCalls, PAGE, refusedCalls, type WatchedCall, watchedCalls } from './syscalls.ts';
 
 /** What the supervisor is told once, before the first step. Absent keys are not sent. */
 export type GateConfig = Readonly<{
@@ -20,6 +20,9 @@ export type GateConfig = Readonly<{
   usage: string;
   max: string | null;
   reclaim: string | null;
+  /** File for a line about each gated call; null: none. */
+  trace: string | null;
+  allowIoUring: boolean;
   lockFile: string;
   identity: Readonly<{ uid: number; gid: number; groups: readonly number[] }> | null;
   cpus: readonly number[] | null;
@@ -41,8 +44,10 @@ export type GateFailure = {
   pid: number | null;
   tid: number;
   comm: string;
+  exe: string | null;
   syscall: string;
   detail: string | null;
+  address: string | null;
   usage: number | null;
   errno: number;
   /** Null: between or after the steps. */
@@ -58,6 +63,7 @@ export type GateSummary = {
   uncounted: number;
   eventsDropped: number;
   reclaims: number;
+  traceLost: number;
   maxUsage: number | null;
   peakSeen: number | null;
 };
@@ -98,6 +104,8 @@ export type GateEvent =
   | { event: 'totals'; denials: number; gatedCalls: number }
   | { event: 'count'; comm: string; syscall: string; errno: number; count: number }
   | { event: 'orphan-died'; pid: number; signal: number }
+  /** `moves`, `service`, `listener`, `tracer`: something that the result should mention. */
+  | { event: 'notice'; kind: string; object: string; comm: string | null }
   | { event: 'guardian-lost' }
   | GateSummary
   | { event: 'end'; escaped: number };
@@ -136,7 +144,8 @@ export function encodeConfig(config: GateConfig): Buffer {
     const { uid, gid, groups } = config.identity;
     words.push(`uid=${uid}`, `gid=${gid}`, `groups=${groups.join(',')}`);
   }
-  if (config.gate) words.push(...policyWords(process.arch));
+  if (config.trace !== null) words.push(`trace=${config.trace}`);
+  if (config.gate) words.push(...policyWords(process.arch, config));
   return message(words);
 }
 
@@ -155,35 +164,56 @@ export const encodeTotals = (): Buffer => message(['totals']);
 export const encodeFinish = (): Buffer => message(['finish']);
 
 /** The policy for every architecture whose calls a process on this machine can make. */
-export function policyWords(arch: string): string[] {
-  return gatedCalls.flatMap((call) => {
-    const [x64, x32, i386, arm64] = call.numbers;
-    if (arch === 'arm64') return word(call, AUDIT_ARCH.arm64, arm64);
-    return [
-      ...word(call, AUDIT_ARCH.x64, x64),
-      ...word(call, AUDIT_ARCH.x64, x32 === null ? null : x32 + X32_BIT),
-      ...word(call, AUDIT_ARCH.i386, i386),
-    ];
-  });
+export function policyWords(
+  arch: string,
+  { allowIoUring, trace }: Pick<GateConfig, 'allowIoUring' | 'trace'>,
+): string[] {
+  const watched = watchedCalls.filter(({ onlyTracing }) => trace !== null || !onlyTracing);
+  return [
+    ...gatedCalls.flatMap((call) => forEachNumber(arch, call, gatedFields(call, allowIoUring))),
+    ...watched.flatMap((call) => forEachNumber(arch, call, watchedFields(call))),
+  ];
 }
 
-function word(call: GatedCall, arch: number, number: number | null): string[] {
-  if (number === null) return [];
-  const fields = [
-    arch,
-    number,
-    call.name,
-    call.action ?? 'gate',
-    constants.errno[call.errno],
+function forEachNumber(
+  arch: string,
+  { name, numbers }: Pick<GatedCall, 'name' | 'numbers'>,
+  fields: readonly (string | number)[],
+): string[] {
+  const [x64, x32, i386, arm64] = numbers;
+  const known: readonly (readonly [number, number | null])[] =
+    arch === 'arm64'
+      ? [[AUDIT_ARCH.arm64, arm64]]
+      : [
+          [AUDIT_ARCH.x64, x64],
+          [AUDIT_ARCH.x64, x32 === null ? null : x32 + X32_BIT],
+          [AUDIT_ARCH.i386, i386],
+        ];
+  return known.flatMap(([audit, number]) =>
+    number === null ? [] : [`call=${[audit, number, name, ...fields].join(':')}`],
+  );
+}
+
+function gatedFields(call: GatedCall, allowIoUring: boolean): (string | number)[] {
+  const refused = refusedCalls.includes(call.name) && !allowIoUring;
+  return [
+    (refused ? 'refuse' : 'gate') + (call.makesFd ? '+' : ''),
+    constants.errno[refused ? 'EPERM' : call.errno],
     call.tcpErrno === undefined ? 0 : constants.errno[call.tcpErrno],
     call.need ?? PAGE,
     call.needThread ?? 0,
     call.detail ?? '',
     call.check ?? '',
-    call.when?.arg ?? '',
-    call.when?.values.join('|') ?? '',
+    ...conditionFields(call),
   ];
-  return [`call=${fields.join(':')}`];
+}
+
+function watchedFields(call: WatchedCall): (string | number)[] {
+  return ['watch', 0, 0, 0, 0, '', '', ...conditionFields(call)];
+}
+
+function conditionFields({ when }: Pick<GatedCall, 'when'>): (string | number)[] {
+  return [when?.arg ?? '', when?.values.join('|') ?? ''];
 }
 
 const names = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));

@@ -3,25 +3,32 @@
  * what an enforcing kernel answers when that allocation fails. The helper builds its seccomp filter from this.
  */
 
-export type CallClass = 'process' | 'memory' | 'files' | 'sockets' | 'events' | 'ipc';
+export type CallClass = 'process' | 'memory' | 'files' | 'sockets' | 'events' | 'ipc' | 'namespaces' | 'security';
 
 export type GatedCall = Readonly<{
   name: string;
   class: CallClass;
-  /** What an enforcing kernel (5.10, native limit) returned for this call. */
+  /** What the manual page says of it. */
+  man: string;
+  /** What an enforcing kernel (5.10, native limit) returned for this call; from the manual page for those that it did not charge. */
   errno: 'ENOMEM' | 'ENFILE' | 'ENOSPC' | 'EAGAIN' | 'EPERM';
   /** A TCP socket gets this one instead. */
   tcpErrno?: 'ENOBUFS';
   /** `refuse`: never let through, whatever the counter says. Default: `gate`. */
   action?: 'refuse';
+  /** Makes a descriptor, so that the table of them may have to grow. */
+  makesFd?: true;
   /** Bytes that one such call charges at least; default one page, the counter's own step. */
   need?: number;
   /** The same where the call makes a thread instead of a process. */
   needThread?: number;
   /** How the helper describes what the call was about: an argument's index follows the kind. */
   detail?: string;
-  /** Denied only if it really allocates: `split` a mapping is split, `fdtable` the table of descriptors grows. */
-  check?: 'split' | 'fdtable';
+  /**
+   * `split`, `fdtable`: denied only if it really allocates, because a mapping is split or the table of descriptors
+   * grows. `tmpfs`: ENOSPC if it would make something on tmpfs, and `errno` elsewhere.
+   */
+  check?: 'split' | 'fdtable' | 'tmpfs';
   /** Gated only if this argument has one of these values. */
   when?: Readonly<{ arg: number; values: readonly number[] }>;
   /** Numbers on x86-64, x32, i386, arm64; null where the architecture lacks the call. */
@@ -41,24 +48,140 @@ const EXEC = 64 * 1024;
 const F_DUPFD = 0;
 const F_DUPFD_CLOEXEC = 1030;
 const EPOLL_CTL_ADD = 1;
+const SECCOMP_SET_MODE_FILTER = 1;
+const BPF_MAP_CREATE = 0;
+const BPF_PROG_LOAD = 5;
+const PTRACE_TRACEME = 0;
+const PTRACE_ATTACH = 16;
+const PTRACE_SEIZE = 0x4206;
 
-const clone = { class: 'process', errno: 'ENOMEM', detail: 'clone', need: FORK } as const;
+const clone = {
+  class: 'process',
+  errno: 'ENOMEM',
+  man: 'clone(2): ENOMEM, cannot allocate sufficient memory for the child',
+  detail: 'clone',
+  need: FORK,
+} as const;
 const clonable = { ...clone, needThread: THREAD } as const;
-const exec = { class: 'process', errno: 'ENOMEM', need: EXEC } as const;
-const memory = { class: 'memory', errno: 'ENOMEM' } as const;
-const splitting = { class: 'memory', errno: 'ENOMEM', detail: 'size1', check: 'split' } as const;
-/** The advice that changes a mapping's flags, and so splits it (madvise(2), asm-generic/mman-common.h); MADV_DONTNEED and its like free memory. */
+const exec = {
+  class: 'process',
+  errno: 'ENOMEM',
+  man: 'execve(2): ENOMEM, insufficient kernel memory',
+  need: EXEC,
+} as const;
+const memory = { class: 'memory', errno: 'ENOMEM', man: 'mmap(2): ENOMEM, no memory is available' } as const;
+const splitting = {
+  class: 'memory',
+  errno: 'ENOMEM',
+  man: 'mprotect(2), munmap(2): ENOMEM, internal kernel structures could not be allocated',
+  detail: 'size1',
+  check: 'split',
+} as const;
+/** The advice that changes a mapping's flags, and so splits it (madvise(2)); MADV_DONTNEED and its like free memory. */
 const flagsAdvice = { arg: 2, values: [0, 1, 2, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19] } as const;
-const files = { class: 'files', errno: 'ENOMEM' } as const;
-const tmpfsFull = { class: 'files', errno: 'ENOSPC' } as const;
-const table = { class: 'files', errno: 'ENOMEM', detail: 'fd0', check: 'fdtable' } as const;
+const advising = {
+  ...splitting,
+  errno: 'EAGAIN',
+  man: 'madvise(2): EAGAIN, a kernel resource was temporarily unavailable',
+  when: flagsAdvice,
+} as const;
+const opening = {
+  class: 'files',
+  errno: 'ENOMEM',
+  man: 'open(2): ENOMEM, insufficient kernel memory',
+  makesFd: true,
+  check: 'tmpfs',
+} as const;
+const naming = {
+  class: 'files',
+  errno: 'ENOMEM',
+  man: 'mkdir(2), link(2): ENOMEM, insufficient kernel memory',
+} as const;
+const making = {
+  class: 'files',
+  errno: 'ENOMEM',
+  man: 'mknod(2), symlink(2): ENOMEM, insufficient kernel memory; ENOSPC, no room',
+  check: 'tmpfs',
+} as const;
+const memfd = {
+  class: 'files',
+  errno: 'ENOSPC',
+  man: 'memfd_create(2): ENOMEM, insufficient memory',
+  makesFd: true,
+} as const;
+const table = {
+  class: 'files',
+  errno: 'ENOMEM',
+  man: 'dup(2), fcntl(2): not named',
+  detail: 'fd0',
+  check: 'fdtable',
+  makesFd: true,
+} as const;
 const duplicating = { ...table, when: { arg: 1, values: [F_DUPFD, F_DUPFD_CLOEXEC] } } as const;
-const pipe = { class: 'files', errno: 'ENFILE' } as const;
-const socket = { class: 'sockets', errno: 'ENFILE', tcpErrno: 'ENOBUFS', detail: 'socket' } as const;
-const accepting = { class: 'sockets', errno: 'ENFILE', detail: 'fd0' } as const;
-const addressed = { class: 'sockets', errno: 'ENOMEM', detail: 'address' } as const;
-const events = { class: 'events', errno: 'ENOMEM' } as const;
-const ipc = { class: 'ipc', errno: 'ENOMEM' } as const;
+const pipe = {
+  class: 'files',
+  errno: 'ENFILE',
+  man: 'pipe(2): ENFILE, the system limit on open files',
+  makesFd: true,
+} as const;
+const socket = {
+  class: 'sockets',
+  errno: 'ENFILE',
+  tcpErrno: 'ENOBUFS',
+  man: 'socket(2): ENOBUFS or ENOMEM, insufficient memory; ENFILE',
+  detail: 'socket',
+  makesFd: true,
+} as const;
+const accepting = {
+  class: 'sockets',
+  errno: 'ENFILE',
+  man: 'accept(2): ENFILE; ENOBUFS, ENOMEM, not enough free memory',
+  detail: 'fd0',
+  makesFd: true,
+} as const;
+const multiplexed = {
+  class: 'sockets',
+  errno: 'ENFILE',
+  man: 'socketcall(2): as the call that it stands for',
+} as const;
+const addressed = {
+  class: 'sockets',
+  errno: 'ENOMEM',
+  man: 'bind(2): ENOMEM, insufficient kernel memory',
+  detail: 'address',
+} as const;
+const events = {
+  class: 'events',
+  errno: 'ENOMEM',
+  man: 'eventfd(2), epoll_create(2), inotify_init(2) …: ENOMEM, insufficient kernel memory',
+  makesFd: true,
+} as const;
+const watching = {
+  class: 'events',
+  errno: 'ENOMEM',
+  man: 'epoll_ctl(2), inotify_add_watch(2) …: ENOMEM, insufficient kernel memory',
+} as const;
+const ipc = {
+  class: 'ipc',
+  errno: 'ENOMEM',
+  man: 'msgget(2), semget(2), mq_open(3): ENOMEM, not enough memory',
+} as const;
+const shared = {
+  class: 'ipc',
+  errno: 'ENOSPC',
+  man: 'shmget(2): ENOMEM, no memory for the segment; ENOSPC',
+  detail: 'size1',
+} as const;
+const namespaces = {
+  class: 'namespaces',
+  errno: 'ENOMEM',
+  man: 'unshare(2), mount(2), fsopen(2): ENOMEM, cannot allocate sufficient memory',
+} as const;
+const security = {
+  class: 'security',
+  errno: 'ENOMEM',
+  man: 'seccomp(2), bpf(2), landlock_create_ruleset(2): ENOMEM, out of memory',
+} as const;
 
 export const gatedCalls: readonly GatedCall[] = [
   { name: 'fork', ...clone, numbers: [57, 57, 2, null] },
@@ -76,24 +199,24 @@ export const gatedCalls: readonly GatedCall[] = [
   { name: 'mprotect', ...splitting, numbers: [10, 10, 125, 226] },
   { name: 'pkey_mprotect', ...splitting, numbers: [329, 329, 380, 288] },
   { name: 'munmap', ...splitting, numbers: [11, 11, 91, 215] },
-  { name: 'madvise', ...splitting, errno: 'EAGAIN', when: flagsAdvice, numbers: [28, 28, 219, 233] },
+  { name: 'madvise', ...advising, numbers: [28, 28, 219, 233] },
   { name: 'mlock', ...splitting, numbers: [149, 149, 150, 228] },
   { name: 'mlock2', ...splitting, numbers: [325, 325, 376, 284] },
   { name: 'munlock', ...splitting, numbers: [150, 150, 151, 229] },
 
-  { name: 'open', ...files, detail: 'path0', numbers: [2, 2, 5, null] },
-  { name: 'openat', ...files, detail: 'path1', numbers: [257, 257, 295, 56] },
-  { name: 'openat2', ...files, detail: 'path1', numbers: [437, 437, 437, 437] },
-  { name: 'creat', ...tmpfsFull, detail: 'path0', numbers: [85, 85, 8, null] },
-  { name: 'mkdir', ...files, detail: 'path0', numbers: [83, 83, 39, null] },
-  { name: 'mkdirat', ...files, detail: 'path1', numbers: [258, 258, 296, 34] },
-  { name: 'mknod', ...tmpfsFull, detail: 'path0', numbers: [133, 133, 14, null] },
-  { name: 'mknodat', ...tmpfsFull, detail: 'path1', numbers: [259, 259, 297, 33] },
-  { name: 'link', ...files, detail: 'path1', numbers: [86, 86, 9, null] },
-  { name: 'linkat', ...files, detail: 'path3', numbers: [265, 265, 303, 37] },
-  { name: 'symlink', ...tmpfsFull, detail: 'path1', numbers: [88, 88, 83, null] },
-  { name: 'symlinkat', ...tmpfsFull, detail: 'path2', numbers: [266, 266, 304, 36] },
-  { name: 'memfd_create', ...tmpfsFull, detail: 'path0', numbers: [319, 319, 356, 279] },
+  { name: 'open', ...opening, detail: 'path0', numbers: [2, 2, 5, null] },
+  { name: 'openat', ...opening, detail: 'path1', numbers: [257, 257, 295, 56] },
+  { name: 'openat2', ...opening, detail: 'path1', numbers: [437, 437, 437, 437] },
+  { name: 'creat', ...opening, detail: 'path0', numbers: [85, 85, 8, null] },
+  { name: 'mkdir', ...naming, detail: 'path0', numbers: [83, 83, 39, null] },
+  { name: 'mkdirat', ...naming, detail: 'path1', numbers: [258, 258, 296, 34] },
+  { name: 'mknod', ...making, detail: 'path0', numbers: [133, 133, 14, null] },
+  { name: 'mknodat', ...making, detail: 'path1', numbers: [259, 259, 297, 33] },
+  { name: 'link', ...naming, detail: 'path1', numbers: [86, 86, 9, null] },
+  { name: 'linkat', ...naming, detail: 'path3', numbers: [265, 265, 303, 37] },
+  { name: 'symlink', ...making, detail: 'path1', numbers: [88, 88, 83, null] },
+  { name: 'symlinkat', ...making, detail: 'path2', numbers: [266, 266, 304, 36] },
+  { name: 'memfd_create', ...memfd, detail: 'path0', numbers: [319, 319, 356, 279] },
   { name: 'dup', ...table, numbers: [32, 32, 41, 23] },
   { name: 'dup2', ...table, numbers: [33, 33, 63, null] },
   { name: 'dup3', ...table, numbers: [292, 292, 330, 24] },
@@ -107,8 +230,7 @@ export const gatedCalls: readonly GatedCall[] = [
   // i386 multiplexes: SYS_SOCKET, BIND, CONNECT, ACCEPT, SOCKETPAIR, ACCEPT4 (linux/net.h)
   {
     name: 'socketcall',
-    class: 'sockets',
-    errno: 'ENFILE',
+    ...multiplexed,
     when: { arg: 0, values: [1, 2, 3, 5, 8, 18] },
     numbers: [null, null, 102, null],
   },
@@ -133,16 +255,62 @@ export const gatedCalls: readonly GatedCall[] = [
   },
   { name: 'inotify_init', ...events, numbers: [253, 253, 291, null] },
   { name: 'inotify_init1', ...events, numbers: [294, 294, 332, 26] },
-  { name: 'inotify_add_watch', ...events, detail: 'path1', numbers: [254, 254, 292, 27] },
+  { name: 'inotify_add_watch', ...watching, detail: 'path1', numbers: [254, 254, 292, 27] },
   { name: 'userfaultfd', ...events, numbers: [323, 323, 374, 282] },
-  // Its operations bypass every seccomp filter: container runtimes refuse it with the same errno.
-  { name: 'io_uring_setup', class: 'events', errno: 'EPERM', action: 'refuse', numbers: [425, 425, 425, 425] },
+  { name: 'io_uring_setup', ...events, numbers: [425, 425, 425, 425] },
 
   { name: 'msgget', ...ipc, numbers: [68, 68, 399, 186] },
   { name: 'msgsnd', ...ipc, detail: 'size2', numbers: [69, 69, 400, 189] },
   { name: 'mq_open', ...ipc, detail: 'path0', numbers: [240, 240, 277, 180] },
   { name: 'semget', ...ipc, numbers: [64, 64, 393, 190] },
-  { name: 'shmget', class: 'ipc', errno: 'ENOSPC', detail: 'size1', numbers: [29, 29, 395, 194] },
+  { name: 'shmget', ...shared, numbers: [29, 29, 395, 194] },
   // SEMGET, MSGSND, MSGGET, SHMGET (linux/ipc.h)
   { name: 'ipc', ...ipc, when: { arg: 0, values: [2, 11, 13, 23] }, numbers: [null, null, 117, null] },
+
+  { name: 'shmat', ...memory, numbers: [30, 30, 397, 196] },
+  { name: 'remap_file_pages', ...memory, detail: 'size1', numbers: [216, 216, 257, 234] },
+  { name: 'memfd_secret', ...memfd, errno: 'ENOMEM', numbers: [447, 447, 447, 447] },
+  { name: 'open_by_handle_at', ...opening, numbers: [304, 304, 342, 265] },
+  {
+    name: 'timer_create',
+    ...watching,
+    errno: 'EAGAIN',
+    man: 'timer_create(2): EAGAIN, temporary error during kernel allocation',
+    numbers: [222, 526, 259, 107],
+  },
+  { name: 'pidfd_open', ...events, numbers: [434, 434, 434, 434] },
+  { name: 'fanotify_init', ...events, numbers: [300, 300, 338, 262] },
+  { name: 'fanotify_mark', ...watching, numbers: [301, 301, 339, 263] },
+
+  { name: 'unshare', ...namespaces, numbers: [272, 272, 310, 97] },
+  { name: 'mount', ...namespaces, detail: 'path1', numbers: [165, 165, 21, 40] },
+  { name: 'fsopen', ...namespaces, detail: 'path0', makesFd: true, numbers: [430, 430, 430, 430] },
+  { name: 'fsmount', ...namespaces, makesFd: true, numbers: [432, 432, 432, 432] },
+  { name: 'open_tree', ...namespaces, detail: 'path1', makesFd: true, numbers: [428, 428, 428, 428] },
+
+  { name: 'seccomp', ...security, when: { arg: 0, values: [SECCOMP_SET_MODE_FILTER] }, numbers: [317, 317, 354, 277] },
+  {
+    name: 'bpf',
+    ...security,
+    when: { arg: 0, values: [BPF_MAP_CREATE, BPF_PROG_LOAD] },
+    numbers: [321, 321, 357, 280],
+  },
+  { name: 'landlock_create_ruleset', ...security, makesFd: true, numbers: [444, 444, 444, 444] },
+];
+
+/** Its operations bypass every seccomp filter: refused unless the user allows it, as container runtimes do. */
+export const refusedCalls: readonly string[] = ['io_uring_setup'];
+
+export type WatchedCall = Readonly<Pick<GatedCall, 'name' | 'when' | 'numbers'> & { onlyTracing: boolean }>;
+
+/** Never denied; seen, because they say something about the run: who leaves, who traces. */
+export const watchedCalls: readonly WatchedCall[] = [
+  { name: 'exit', onlyTracing: true, numbers: [60, 60, 1, 93] },
+  { name: 'exit_group', onlyTracing: true, numbers: [231, 231, 252, 94] },
+  {
+    name: 'ptrace',
+    onlyTracing: false,
+    when: { arg: 0, values: [PTRACE_TRACEME, PTRACE_ATTACH, PTRACE_SEIZE] },
+    numbers: [101, 521, 26, 117],
+  },
 ];

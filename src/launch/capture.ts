@@ -108,18 +108,25 @@ async function writeAll(sink: number, chunk: Buffer): Promise<boolean> {
   return true;
 }
 
+/** In two buffers of fixed size: a gigabyte of output leaves no garbage behind. */
 function keepEnds(): { add: (chunk: Buffer) => void; text: () => string } {
-  let head = Buffer.alloc(0);
-  let tail = Buffer.alloc(0);
+  const head = Buffer.alloc(KEPT_BYTES);
+  const tail = Buffer.alloc(KEPT_BYTES);
   let total = 0;
   return {
     add: (chunk) => {
+      const inHead = total < KEPT_BYTES ? chunk.copy(head, total) : 0;
+      const rest = chunk.subarray(inHead).subarray(-KEPT_BYTES);
+      tail.copyWithin(0, rest.length);
+      rest.copy(tail, KEPT_BYTES - rest.length);
       total += chunk.length;
-      const room = KEPT_BYTES - head.length;
-      if (room > 0) head = Buffer.concat([head, chunk.subarray(0, room)]);
-      const rest = room > 0 ? chunk.subarray(room) : chunk;
-      if (rest.length > 0) tail = Buffer.concat([tail, rest]).subarray(-KEPT_BYTES);
     },
-    text: () => head.toString() + (total > head.length + tail.length ? '\n…\n' : '') + tail.toString(),
+    text: () => {
+      const first = head.subarray(0, Math.min(total, KEPT_BYTES));
+      const last = tail.subarray(Math.max(0, 2 * KEPT_BYTES - total));
+      // Together, so that a character across the two stays whole.
+      if (total <= 2 * KEPT_BYTES) return Buffer.concat([first, last]).toString();
+      return `${first.toString()}\n…\n${last.toString()}`;
+    },
   };
 }

@@ -24,6 +24,8 @@ export function gateConfig(plan: Plan, spec: RunSpec, group: Group, lockFile: st
     usage: `${group.memory}/${v1.kmem.usage}`,
     max: `${group.memory}/${v1.kmem.maxUsage}`,
     reclaim: spec.reclaim && gate ? `${group.memory}/memory.force_empty` : null,
+    trace: gate ? spec.traceGate : null,
+    allowIoUring: spec.allowIoUring,
     lockFile,
     identity: plan.identity,
     cpus: spec.cpus,

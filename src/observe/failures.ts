@@ -5,12 +5,13 @@ export type ObservedFailure = {
   pid: number | null;
   tid: number;
   comm: string | null;
+  exe: string | null;
   syscall: string;
   detail: string | null;
   usage: number | null;
   errno: string | null;
   step: number | null;
-  address: null;
+  address: string | null;
 };
 
 export type ObservedCount = { comm: string | null; syscall: string; errno: string | null; count: number };
@@ -20,6 +21,8 @@ export type FailureLog = Readonly<{
   failures: readonly ObservedFailure[];
   counts: readonly ObservedCount[];
   summary: () => GateSummary | null;
+  /** What else the helper saw that the result should mention, a sentence each. */
+  notices: readonly string[];
   /** Denials up to now, as last told. */
   denials: () => number;
 }>;
@@ -28,6 +31,7 @@ export type FailureLog = Readonly<{
 export function createFailureLog(): FailureLog {
   const failures: ObservedFailure[] = [];
   const counts: ObservedCount[] = [];
+  const notices: string[] = [];
   let summary: GateSummary | null = null;
   let denials = 0;
   return {
@@ -37,11 +41,13 @@ export function createFailureLog(): FailureLog {
         denials = Math.max(denials, failures.length);
       } else if (event.event === 'count')
         counts.push({ comm: known(event.comm), syscall: event.syscall, errno: errnoOf(event), count: event.count });
+      else if (event.event === 'notice') notices.push(sentenceOf(event));
       else if (event.event === 'totals') denials = event.denials;
       else if (event.event === 'summary') summary = event;
     },
     failures,
     counts,
+    notices,
     summary: () => summary,
     denials: () => summary?.denials ?? denials,
   };
@@ -54,18 +60,35 @@ function observed(event: GateFailure): ObservedFailure {
     pid,
     tid,
     comm: known(comm),
+    exe: event.exe,
     syscall,
     detail,
     usage,
     errno: errnoOf(event),
     step,
-    address: null,
+    address: event.address,
   };
 }
 
 /** brk fails without an errno: it answers the old break. */
 function errnoOf({ syscall, errno }: { syscall: string; errno: number }): string | null {
   return syscall === 'brk' ? null : errnoName(errno);
+}
+
+function sentenceOf({ kind, object, comm }: Extract<GateEvent, { event: 'notice' }>): string {
+  const who = comm ?? 'a process';
+  switch (kind) {
+    case 'moves':
+      return `${who} opened ${object} for writing: it may have left the group; it is still gated, but what it allocates elsewhere is not counted`;
+    case 'service':
+      return `${who} connected to ${object}: what that service does for it runs outside the group`;
+    case 'listener':
+      return `${who} asked for a seccomp listener of its own, and one is there already: the kernel says EBUSY`;
+    case 'tracer':
+      return `${who} traces processes: system calls that the gate answers are not seen by a tracer's seccomp filter`;
+    default:
+      return `${who}: ${kind} ${object}`;
+  }
 }
 
 function known(comm: string): string | null {

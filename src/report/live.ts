@@ -37,7 +37,8 @@ export function createLiveLine(
       drawnAt = now();
       onScreen = true;
       // A line as wide as the terminal would wrap, and the next redraw would leave its first part behind.
-      stream.write(eraseLine + liveText(figures, limit).slice(0, Math.max(0, (stream.columns ?? 80) - 1)));
+      // 0: a terminal that was told no size.
+      stream.write(eraseLine + liveText(figures, limit).slice(0, (stream.columns || 80) - 1));
     },
     clear() {
       if (!onScreen) return;

@@ -28,6 +28,10 @@ export type Facts = {
   /** The counter did not move while a task was in the group: kernel memory is not accounted. */
   unaccounted: boolean;
   escaped: number;
+  /** What the gate saw that a reader should know, a sentence each. */
+  notices: readonly string[];
+  /** Milliseconds for which usage stayed above the kmem limit with no call to deny. */
+  overrunMs: number;
   wallMs: number | null;
   steps: Result['steps'][number][];
   failures: Result['failures'];
@@ -54,6 +58,8 @@ export function emptyFacts(id: string, spec: RunSpec): Facts {
     noNewPrivs: false,
     unaccounted: false,
     escaped: 0,
+    notices: [],
+    overrunMs: 0,
     wallMs: null,
     steps: [],
     failures: [],
@@ -151,6 +157,14 @@ function notesOf(facts: Facts): string[] {
     notes.push(
       `${summary.eventsDropped} messages of the gate were dropped because they came too fast; counts are complete`,
     );
+  notes.push(...facts.notices);
+  if (facts.overrunMs > 0)
+    notes.push(
+      `usage stayed above the kmem limit for ${Math.round(facts.overrunMs)} ms while no call was denied: page tables grow by page faults, which the gate cannot stop`,
+    );
+  if (summary && summary.traceLost > 0) notes.push(`${summary.traceLost} lines of --trace-gate could not be written`);
+  if (facts.spec.allowIoUring && mode === 'gate')
+    notes.push('io_uring was let through, as asked: its operations are not gated');
   if (facts.escaped > 0)
     notes.push(
       `${facts.escaped} processes had left the group and were killed with it; what they did outside was not counted`,

@@ -71,6 +71,7 @@ const failure = z.strictObject({
   }),
   tid: id('The thread; the same as `pid` in the first thread.'),
   comm: textOrNull('Its name (`/proc/PID/comm`).', 'it was gone before its name could be read'),
+  exe: textOrNull('The executable that made the call.', 'it was gone, or could not be read'),
   syscall: text('The system call that failed.'),
   detail: textOrNull(
     'What it was about: the path of an open or exec, the file behind an mmap, the size asked for.',

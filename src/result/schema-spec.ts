@@ -34,6 +34,12 @@ export const specSchema = define(
       '`--errno`: deny with the errno of an enforcing kernel, or always with ENOMEM.',
     ),
     reclaim: flag('`--reclaim`: whether the kernel is asked to reclaim before a denial.'),
+    allowIoUring: flag('`--allow-io-uring`: whether io_uring is let through, ungated, instead of refused.'),
+    onOverrun: choice(
+      ['note', 'kill'],
+      '`--on-overrun`: whether usage that stays above the kmem limit with no call to deny is noted, or ends the run.',
+    ),
+    traceGate: textOrNull('`--trace-gate`: the file that got a line about each gated call.', 'none was written'),
     timeoutMs: msOrNull('`--timeout`, for all steps and the hold together.', 'no time limit'),
     graceMs: ms('`--grace`: from SIGTERM to SIGKILL when the run is ended.'),
     holdMs: ms('`--hold`: how long the group is kept after the last step.'),

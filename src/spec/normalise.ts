@@ -3,6 +3,7 @@ import { parseCpus } from './cpus.ts';
 import { compileExpectation } from './expect.ts';
 import * as read from './fields.ts';
 import { didYouMean } from './nearest.ts';
+import { outputFile } from './output-file.ts';
 import { quote } from './quote.ts';
 import type { RunInput } from './run-input.ts';
 import type { CgroupVersion, Enforce, Limits, RunSpec } from './run-spec.ts';
@@ -13,6 +14,7 @@ export type { RunInput } from './run-input.ts';
 export const ENFORCE = ['auto', 'gate', 'native', 'none'] as const satisfies readonly Enforce[];
 export const CGROUP = ['auto', 'v1', 'v2'] as const satisfies readonly CgroupVersion[];
 export const ERRNO = ['native', 'enomem'] as const satisfies readonly RunSpec['errno'][];
+export const ON_OVERRUN = ['note', 'kill'] as const satisfies readonly RunSpec['onOverrun'][];
 export const WAIT = ['exit', 'empty'] as const satisfies readonly RunSpec['wait'][];
 
 /** How an input key is called where the user wrote it: `kmemTcp` is `--kmem-tcp` on a command line. */
@@ -42,6 +44,13 @@ export function normaliseSpec(input: RunInput, { nameOf = (key) => key }: { name
     reserve: take('reserve', read.orNull(read.size), none),
     errno: take('errno', read.oneOf(ERRNO), () => 'native'),
     reclaim: take('reclaim', read.boolean, () => false),
+    allowIoUring: take('allowIoUring', read.boolean, () => false),
+    onOverrun: take('onOverrun', read.oneOf(ON_OVERRUN), () => 'note'),
+    traceGate: take(
+      'traceGate',
+      read.orNull((file, name) => outputFile(file, { name })),
+      none,
+    ),
     timeoutMs: take('timeout', read.orNull(read.positiveDuration), none),
     graceMs: take('grace', read.duration, () => 2000),
     holdMs: take('hold', read.duration, () => 0),

@@ -26,6 +26,10 @@ export type RunInput = Readonly<{
   reserve?: Size | null | undefined;
   errno?: 'native' | 'enomem' | undefined;
   reclaim?: boolean | undefined;
+  allowIoUring?: boolean | undefined;
+  onOverrun?: 'note' | 'kill' | undefined;
+  /** File for a line of JSON about each gated call. */
+  traceGate?: string | null | undefined;
   timeout?: Duration | null | undefined;
   grace?: Duration | undefined;
   hold?: Duration | undefined;

@@ -27,6 +27,12 @@ export type RunSpec = Readonly<{
   reserve: number | null;
   errno: 'native' | 'enomem';
   reclaim: boolean;
+  /** io_uring is let through, ungated, instead of refused. */
+  allowIoUring: boolean;
+  /** What to do when usage stays above the kmem limit and there is no call to deny. */
+  onOverrun: 'note' | 'kill';
+  /** File for a line about each gated call; null: none. */
+  traceGate: string | null;
   timeoutMs: number | null;
   graceMs: number;
   holdMs: number;

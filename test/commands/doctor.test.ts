@@ -281,7 +281,7 @@ test.serial('killed, it leaves nothing that gc does not find', async (t) => {
     running.signal('SIGKILL');
     await running.ended;
     // The helper ends what was begun.
-    await until(() => !machine.whatIsLeft().some((left) => left.includes('process')));
+    await until(() => !machine.whatIsLeft().some((left) => /(^|: )process /.test(left)));
     t.is((await machine.run(['gc'], { under: machine.alone, json: false })).status, 0);
     machine.assertNothingLeft();
   }

@@ -14,7 +14,13 @@ type Live = Readonly<{ running: Running; name: string; sleep: number; helpers: r
 async function startRun(machine: Machine): Promise<Live> {
   const { memory } = machine.sandbox;
   const before = new Set(groupsIn(memory));
-  const running = machine.start(['--kmem', '64M', '--', 'sleep', '1000'], { under: machine.alone, json: false });
+  // Not pipes: the program would hold them open when its runner is gone.
+  const running = machine.start(['--kmem', '64M', '--', 'sleep', '1000'], {
+    under: machine.alone,
+    json: false,
+    stdout: 'ignore',
+    stderr: 'ignore',
+  });
   const find = () => groupsIn(memory).find((name) => !before.has(name));
   await until(() => find() !== undefined);
   const name = find() ?? '';

@@ -1,0 +1,118 @@
+import test from 'ava';
+import { openBench } from '../../src/doctor/bench.ts';
+import { allThere, type Check, type Diagnosis, missing, note, ok, runChecks, warning } from '../../src/doctor/check.ts';
+import { checks } from '../../src/doctor/checks.ts';
+import { SetupError } from '../../src/errors.ts';
+
+const { signal } = new AbortController();
+const bench = openBench({ parent: null, signal });
+const check = (name: string, probe: Check['probe'], needs: readonly Check[] = []): Check => ({
+  name,
+  needs,
+  probe,
+  remedy: `mend ${name}`,
+});
+const run = (...list: Check[]) => runChecks(list, bench, { signal });
+
+test('a check has what it found, and a remedy where there is something to remedy', async (t) => {
+  t.deepEqual(
+    await run(
+      check('a', () => ok('fine')),
+      check('b', async () => note('so')),
+      check('c', () => warning('hm')),
+      check('d', () => missing('no')),
+      check('e', () => missing('no', 'do that')),
+    ),
+    [
+      { name: 'a', level: 'ok', found: 'fine', remedy: null },
+      { name: 'b', level: 'note', found: 'so', remedy: null },
+      { name: 'c', level: 'warning', found: 'hm', remedy: 'mend c' },
+      { name: 'd', level: 'missing', found: 'no', remedy: 'mend d' },
+      { name: 'e', level: 'missing', found: 'no', remedy: 'do that' },
+    ],
+  );
+});
+
+test('what depends on something missing is not tried, and so on down', async (t) => {
+  const tried: string[] = [];
+  const mark = (name: string, level: 'ok' | 'missing', needs: readonly Check[] = []) =>
+    check(
+      name,
+      () => {
+        tried.push(name);
+        return level === 'ok' ? ok('') : missing('');
+      },
+      needs,
+    );
+  const [a, b] = [mark('a', 'ok'), mark('b', 'missing')];
+  const c = mark('c', 'ok', [a, b]);
+  const d = mark('d', 'ok', [c]);
+  const diagnoses = await run(a, b, c, d, mark('e', 'ok', [a]));
+  t.deepEqual(tried, ['a', 'b', 'e']);
+  t.deepEqual(
+    diagnoses.map(({ level }) => level),
+    ['ok', 'missing', 'not-tried', 'not-tried', 'ok'],
+  );
+  t.regex(diagnoses[2]?.found ?? '', /\(b\)$/);
+  t.is(diagnoses[2]?.remedy, null);
+});
+
+test('a note or a warning stops nothing', async (t) => {
+  const [a, b] = [check('a', () => note('')), check('b', () => warning(''))];
+  const diagnoses = await run(
+    a,
+    b,
+    check('c', () => ok(''), [a, b]),
+  );
+  t.is(diagnoses[2]?.level, 'ok');
+});
+
+test('what a probe throws is a finding', async (t) => {
+  const fail = (error: unknown) => () => {
+    throw error;
+  };
+  const [told, broken] = await run(
+    check('a', fail(new SetupError('x', 'no room', 'make room'))),
+    check('b', fail(new TypeError('oops'))),
+  );
+  t.deepEqual(told, { name: 'a', level: 'missing', found: 'no room', remedy: 'make room' });
+  t.is(broken?.level, 'missing');
+  t.regex(broken?.found ?? '', /oops/);
+  t.regex(broken?.remedy ?? '', /report/);
+});
+
+test('interrupted: the finding at hand is void, and no further check is tried', async (t) => {
+  const controller = new AbortController();
+  const told: string[] = [];
+  const list = [
+    check('a', () => ok('')),
+    check('b', () => {
+      controller.abort();
+      return missing('');
+    }),
+    check('c', () => t.fail() as never),
+  ];
+  const options = { signal: controller.signal, onDiagnosis: ({ name }: Diagnosis) => told.push(name) };
+  t.deepEqual(
+    (await runChecks(list, bench, options)).map(({ name }) => name),
+    ['a'],
+  );
+  t.deepEqual(told, ['a']);
+});
+
+test('all is there unless something is missing or could not be tried', (t) => {
+  const of = (...levels: Diagnosis['level'][]) =>
+    allThere(levels.map((level) => ({ name: '', level, found: '', remedy: null })));
+  t.true(of('ok', 'note', 'warning'));
+  t.false(of('ok', 'missing'));
+  t.false(of('ok', 'not-tried'));
+});
+
+test('every check has a name of its own, a remedy, and needs only what comes before it', (t) => {
+  t.is(new Set(checks.map(({ name }) => name)).size, checks.length);
+  for (const [index, { name, remedy, needs = [] }] of checks.entries()) {
+    t.regex(name, /^[a-z]+(-[a-z]+)*$/);
+    t.regex(remedy, /\S/);
+    for (const need of needs) t.true(checks.slice(0, index).includes(need), `${name} needs ${need.name}`);
+  }
+});

@@ -1,0 +1,90 @@
+import test from 'ava';
+import { bin, type Harness, makeHarness } from '../harness.ts';
+
+const sh = (line: string) => ['--', 'sh', '-c', line];
+const ESCAPE = String.fromCharCode(27);
+
+/** What a terminal shows of a run: stdout and stderr together. */
+async function onTerminal(harness: Harness, options: string, env: Record<string, string> = {}): Promise<string> {
+  const line = `${process.execPath} ${bin} ${options}`;
+  const running = harness.startProgram(['script', '-qec', line, '/dev/null'], { env: { TERM: 'xterm', ...env } });
+  return (await running.ended).stdout;
+}
+
+test.serial('colours are for terminals, and only where they are wanted', async (t) => {
+  const harness = makeHarness(t);
+  t.true((await onTerminal(harness, '--kmem 4M -- true')).includes(ESCAPE));
+  t.false((await onTerminal(harness, '--kmem 4M -- true', { NO_COLOR: '1' })).includes(ESCAPE));
+  t.false((await onTerminal(harness, '--kmem 4M --no-color -- true')).includes(ESCAPE));
+  t.false((await harness.run(['--kmem', '4M', '--', 'true'])).stderr.includes(ESCAPE));
+});
+
+test.serial('a live line only where the command does not hold the terminal', async (t) => {
+  const harness = makeHarness(t);
+  const live = /kmem [0-9.]+ [KM]iB of 4 MiB ▕/;
+  t.regex(await onTerminal(harness, '--kmem 4M --output null -- sleep 0.5'), live);
+  t.notRegex(await onTerminal(harness, '--kmem 4M -- sleep 0.5'), live);
+  t.notRegex(await onTerminal(harness, '--kmem 4M --quiet --output null -- sleep 0.5'), live);
+});
+
+test.serial('--quiet: not a word, whatever happens to the program', async (t) => {
+  const { run } = makeHarness(t);
+  for (const line of ['exit 0', 'exit 3', 'kill -SEGV $$']) {
+    const ran = await run(['--quiet', '--kmem', '4M', ...sh(line)]);
+    t.deepEqual([ran.stdout, ran.stderr], ['', '']);
+  }
+});
+
+test.serial('--quiet does not hide that kmem-run could not do its work', async (t) => {
+  const { run } = makeHarness(t);
+  t.regex((await run(['--quiet', '--', 'kmem-run-absent'])).stderr, /^kmem-run: command not found/);
+});
+
+test.serial('the report has a line for people, then figures; --verbose has more of them', async (t) => {
+  const { run } = makeHarness(t);
+  const { stderr } = await run(['--kmem', '4M', '--then', 'true', ...sh('exit 3')]);
+  const [first = '', ...rows] = stderr.trimEnd().split('\n');
+  t.regex(first, /^kmem-run: sh -c exit 3 failed with exit code 3/);
+  for (const label of ['kmem', 'memory', 'enforcement', 'steps']) {
+    t.true(rows.some((row) => row.startsWith(`  ${label} `)), label);
+  }
+  const verbose = await run(['--verbose', '--kmem', '4M', '--then', 'true', ...sh('exit 3')]);
+  t.true(verbose.stderr.split('\n').length > stderr.split('\n').length);
+});
+
+test.serial('--dry-run prints what would be run, with all defaults, and runs nothing', async (t) => {
+  const harness = makeHarness(t);
+  const args = ['--dry-run', '--kmem', '1000000', '--timeout', '1m', '--then', 'touch marker', '--', 'touch', 'marker'];
+  const ran = await harness.run(args, { json: false });
+  t.is(ran.status, 0);
+  t.is(ran.stderr, '');
+  const spec = JSON.parse(ran.stdout);
+  t.like(spec, { command: ['touch', 'marker'], then: ['touch marker'], timeoutMs: 60_000, graceMs: 2000, aslr: false });
+  t.is(spec.limits.kmem, 999_424);
+  t.false(harness.has('marker'));
+  harness.assertNothingLeft();
+});
+
+test.serial('--dry-run is what the result then says was asked for', async (t) => {
+  const { run } = makeHarness(t);
+  const args = ['--kmem', '2M', '--env', 'A=b', '--expect', 'failcnt==0', '--', 'true'];
+  const dry = await run(['--dry-run', ...args], { json: false });
+  const ran = await run(args);
+  t.deepEqual(JSON.parse(dry.stdout), ran.result?.spec);
+});
+
+test.serial('--version and --help answer on stdout and run nothing', async (t) => {
+  const harness = makeHarness(t);
+  const version = await harness.run(['--version'], { json: false });
+  t.regex(version.stdout, /^\d+\.\d+\.\d+\n$/);
+  const help = await harness.run(['--help'], { json: false });
+  t.is(help.status, 0);
+  for (const word of ['--kmem', '--expect', 'doctor', 'gc', 'schema']) t.true(help.stdout.includes(word), word);
+  t.is(help.stderr, '');
+});
+
+test.serial('what a program is called cannot write to the terminal', async (t) => {
+  const { run } = makeHarness(t);
+  const { stderr } = await run(['--', 'sh', '-c', `exit 3 # ${ESCAPE}[31m`]);
+  t.false(stderr.includes(ESCAPE));
+});

@@ -1,0 +1,100 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import test from 'ava';
+import type { Result } from '../../src/result/schema.ts';
+import { compileFixture } from '../fixtures/compile.ts';
+import { makeHarness } from '../harness.ts';
+
+const RUNNER_MIB = 90;
+const HELPER_MIB = 3;
+
+/** The highest peak RSS (MiB) of the processes of that name, looked at until stopped: a process takes its own with it. */
+function watchPeak(comm: string, parent: number): { stop: () => Promise<number> } {
+  let highest = 0;
+  let watching = true;
+  const watch = (async () => {
+    while (watching) {
+      for (const pid of childrenOf(parent)) {
+        const status = readOrEmpty(`/proc/${pid}/status`);
+        if (!status.startsWith(`Name:\t${comm}\n`)) continue;
+        highest = Math.max(highest, Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) / 1024);
+      }
+      await sleep(20);
+    }
+  })();
+  return {
+    stop: async () => {
+      watching = false;
+      await watch;
+      return highest;
+    },
+  };
+}
+
+/** All descendants: a program of the test's may stand between. */
+function childrenOf(pid: number): number[] {
+  const tasks = listed(`/proc/${pid}/task`);
+  const children = tasks.flatMap((task) => readOrEmpty(`/proc/${pid}/task/${task}/children`).split(' '));
+  const direct = children.filter((word) => word !== '').map(Number);
+  return [...direct, ...direct.flatMap(childrenOf)];
+}
+
+function listed(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
+}
+
+function readOrEmpty(file: string): string {
+  try {
+    return readFileSync(file, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
+const sumOf = (result: Result | null) => (result?.failureCounts ?? []).reduce((sum, { count }) => sum + count, 0);
+
+test.serial('a storm of denials for 10 s: memory stays bounded, and every one is counted', async (t) => {
+  const harness = makeHarness(t);
+  const running = harness.start(['--kmem', '1M', '--cpus', '0', '--', compileFixture('denial-storm'), '10'], {
+    under: [compileFixture('peak-rss'), 'peak'],
+  });
+  const helper = watchPeak('kmem-gate', running.pid);
+  const { status, stdout, result } = await running.ended;
+  const helperMiB = await helper.stop();
+  const runnerMiB = Number(harness.read('peak')) / 1024;
+  t.log(`${Number(stdout) / 10} denials a second; peak RSS: runner ${runnerMiB} MiB, helper ${helperMiB} MiB`);
+  t.is(status, 0);
+  t.true(Number(stdout) > 1000);
+  t.is(result?.kmem.failcnt, Number(stdout));
+  t.is(sumOf(result), Number(stdout));
+  t.is(result?.failures.length, 1000);
+  t.is(result?.enforcement.failuresDropped, Number(stdout) - 1000);
+  t.is(result?.enforcement.failuresUncounted, 0);
+  t.true(helperMiB > 0 && helperMiB <= HELPER_MIB);
+  t.true(runnerMiB <= RUNNER_MIB);
+  harness.assertNothingLeft();
+});
+
+test.serial('a fork bomb without end: the result arrives, and its counts agree', async (t) => {
+  const harness = makeHarness(t);
+  const bomb = compileFixture('fork-bomb');
+  const args = ['--kmem', '4M', '--timeout', '3s', '--grace', '500ms', '--', bomb];
+  const running = harness.start(args, { under: [compileFixture('peak-rss'), 'peak'] });
+  const helper = watchPeak('kmem-gate', running.pid);
+  const { status, result } = await running.ended;
+  const helperMiB = await helper.stop();
+  const runnerMiB = Number(harness.read('peak')) / 1024;
+  t.log(`${result?.kmem.failcnt} denials; peak RSS: runner ${runnerMiB} MiB, helper ${helperMiB} MiB`);
+  t.is(status, 124);
+  t.is(result?.outcome, 'timeout');
+  t.true((result?.kmem.failcnt ?? 0) > 0);
+  t.is(sumOf(result) + (result?.enforcement.failuresUncounted ?? 0), result?.kmem.failcnt);
+  t.true((result?.failures.length ?? Number.POSITIVE_INFINITY) <= 1000);
+  t.true(helperMiB > 0 && helperMiB <= HELPER_MIB);
+  t.true(runnerMiB <= RUNNER_MIB);
+  harness.assertNothingLeft();
+});
