@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { assertLazy, fastYargs, lazyStringWidth, zodBeside } from './bundle-plugins.js';
+import { assertLazy, asyncExeca, fastYargs, lazyStringWidth, zodBeside } from './bundle-plugins.js';
 import { compileGate, gateId } from './compile-gate.js';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -64,7 +64,7 @@ const bundleCommand = async (esbuild) => {
       'import.meta.filename': '__filename',
       KMEM_GATE_ID: JSON.stringify(gateId(gateSource)),
     },
-    plugins: [lazyStringWidth, fastYargs, zodBeside],
+    plugins: [asyncExeca, lazyStringWidth, asyncExeca, fastYargs, zodBeside],
   });
   assertLazy(metafile, 'src/cli.ts', ['zod', 'pidusage']);
   return metafile;

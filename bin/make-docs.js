@@ -1,7 +1,10 @@
 #!/usr/bin/env node
-// Writes docs/results.md from the schema of the result. Needs the project's own Node: it imports the TypeScript sources.
+/**
+ * Writes what docs/ has from the sources: all of results.md, and the marked parts of gate.md and run.md.
+ * Needs the project's own Node: it imports the TypeScript sources.
+ */
 
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 
 if (process.features.typescript === undefined || process.features.typescript === false) {
   process.stderr.write(
@@ -10,6 +13,17 @@ if (process.features.typescript === undefined || process.features.typescript ===
   process.exit(1);
 }
 
+const { optionsTable } = await import('../src/commands/options-table.ts');
+const { gateTable } = await import('../src/report/gate-table.ts');
+const { withGenerated } = await import('../src/report/generated.ts');
 const { resultsPage } = await import('../src/report/results-page.ts');
 
-writeFileSync(new URL('../docs/results.md', import.meta.url), resultsPage());
+const page = (name) => new URL(`../docs/${name}`, import.meta.url);
+
+const renew = (name, part, text) => {
+  writeFileSync(page(name), withGenerated(readFileSync(page(name), 'utf8'), part, text));
+};
+
+writeFileSync(page('results.md'), resultsPage());
+renew('gate.md', 'calls', gateTable());
+renew('run.md', 'options', optionsTable());

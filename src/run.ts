@@ -1,14 +1,16 @@
-import { randomBytes } from 'node:crypto';
 import { collectLeftovers } from './cgroup/collect.ts';
 import { createGroup } from './cgroup/group.ts';
 import { findGroups } from './cgroup/leftovers.ts';
 import { applyLimits, readAncestorLimits } from './cgroup/limits.ts';
 import { type Lock, openLock } from './cgroup/lock.ts';
+import { processesOf } from './cgroup/processes.ts';
 import { removeGroup } from './cgroup/remove.ts';
 import type { Group } from './cgroup/types.ts';
 import { type Course, followRun, type Progress } from './course.ts';
 import { errnoOf, SetupError } from './errors.ts';
+import { helperPath } from './gate/helper.ts';
 import { probeLocks } from './gate/locks.ts';
+import type { GateEvent } from './gate/protocol.ts';
 import { gateConfig } from './launch/config.ts';
 import { type Plan, planRun } from './launch/plan.ts';
 import { setupErrorOf } from './launch/setup-errors.ts';
@@ -43,12 +45,12 @@ export function run(input: RunInput, options: RunOptions = {}): Promise<Result> 
 
 /** The same for a spec that is normalised already. */
 export async function runSpec(spec: RunSpec, options: RunOptions = {}): Promise<Result> {
-  const facts = emptyFacts(randomBytes(6).toString('hex'), spec);
+  const facts = emptyFacts(newId(), spec);
   const expectations = spec.expect.map(compileExpectation);
   const stop = listen(options);
   let output: Output = { stdout: null, stderr: null };
   try {
-    output = await runPlanned(await planRun(spec), { facts, stop, expectations, options });
+    output = await runHeld({ facts, stop, expectations, options });
   } catch (error) {
     facts.error = asSetupError(error);
   }
@@ -62,72 +64,86 @@ export async function runSpec(spec: RunSpec, options: RunOptions = {}): Promise<
 type Output = Readonly<{ stdout: string | null; stderr: string | null }>;
 type Context = Readonly<{ facts: Facts; stop: Stop; expectations: readonly Expectation[]; options: RunOptions }>;
 
-/** lock → helper → group → limits → steps; and back, whatever happens. */
-async function runPlanned(plan: Plan, context: Context): Promise<Output> {
-  const { facts, expectations } = context;
+/** Unlikely to be taken; the lock file, made exclusively, tells. node:crypto would take 3 ms to load. */
+function newId(): string {
+  return Math.floor(Math.random() * 2 ** 48)
+    .toString(16)
+    .padStart(12, '0');
+}
+
+/** lock → helper → plan → group → limits → steps; and back, whatever happens. */
+async function runHeld(context: Context): Promise<Output> {
+  const { facts, expectations, stop } = context;
   const { spec, id } = facts;
-  facts.mode = plan.mode;
-  facts.layout = plan.hierarchies.layout;
-  facts.throttled.before = readThrottleCount();
-  await collectGone(plan);
+  const helper = helperPath();
   const lock = openLock(id);
   const failures = createFailureLog();
-  let streams: Streams | null = null;
-  let supervisor: Supervisor | null = null;
-  let group: Group | null = null;
-  let course: Course | null = null;
+  const held: Held = { facts, stop, lock, streams: null, supervisor: null, group: null, course: null };
+  facts.throttled.before = readThrottleCount();
   try {
-    streams = openStreams(spec, new Set(expectations.flatMap(({ reads }) => reads ?? [])));
-    supervisor = startSupervisor({
-      helper: plan.helper,
-      lockFd: lock.fd,
-      stdio: streams.stdio,
-      onEvent: (event) => {
-        failures.take(event);
-        if (event.event === 'guardian-lost') context.stop.end('gate-lost');
-      },
+    const streams = openStreams(spec, new Set(expectations.flatMap(({ reads }) => reads ?? [])));
+    held.streams = streams;
+    const onEvent = (event: GateEvent): void => {
+      failures.take(event);
+      if (event.event === 'guardian-lost') stop.end('gate-lost');
+    };
+    const supervisor = startSupervisor({ helper, lockFd: lock.fd, stdio: streams.stdio, onEvent });
+    held.supervisor = supervisor;
+    // While the helper starts.
+    const plan = await planRun(spec);
+    facts.mode = plan.mode;
+    facts.layout = plan.hierarchies.layout;
+    await lockedOrError(supervisor);
+    await collectGone(plan, helper);
+    const group = createGroup({
+      id,
+      hierarchies: plan.hierarchies,
+      parent: spec.parent,
+      pids: spec.limits.pids !== null,
     });
-    await readyOrError(supervisor, 'locked', plan);
-    group = createGroup({ id, hierarchies: plan.hierarchies, parent: spec.parent, pids: spec.limits.pids !== null });
+    held.group = group;
     const applied = applyLimits(group, spec.limits, { native: plan.mode === 'native' });
     facts.limits = plan.mode === 'gate' ? { ...applied, kmem: spec.limits.kmem } : applied;
     facts.ancestors = readAncestorLimits(group);
     supervisor.configure(gateConfig(plan, spec, group, lock.path));
-    await readyOrError(supervisor, 'ready', plan);
-    course = followRun({ ...context, plan, group, supervisor, streams, failures });
-    await course.ended;
+    held.course = followRun({ ...context, plan, group, supervisor, streams, failures });
+    await held.course.ended;
   } finally {
-    await tearDown({ facts, stop: context.stop, lock, streams, supervisor, group, course });
+    await tearDown(held);
     facts.throttled.after = readThrottleCount();
-    const summary = failures.summary();
-    facts.summary = summary;
+    facts.summary = failures.summary();
     facts.failures = failures.failures;
     facts.failureCounts = failures.counts;
     facts.notices = failures.notices;
   }
-  return { stdout: streams.captures.stdout?.text() ?? null, stderr: streams.captures.stderr?.text() ?? null };
+  const { stdout, stderr } = held.streams.captures;
+  return { stdout: stdout?.text() ?? null, stderr: stderr?.text() ?? null };
 }
 
-async function readyOrError(supervisor: Supervisor, event: 'locked' | 'ready', plan: Plan): Promise<void> {
-  const told = await supervisor.next(event, 'setup-error');
-  if (told.event === 'setup-error') throw setupErrorOf(told, plan.steps[0]?.argv[0] ?? '');
+async function lockedOrError(supervisor: Supervisor): Promise<void> {
+  const told = await supervisor.next('locked', 'setup-error');
+  if (told.event === 'setup-error') throw setupErrorOf(told, '');
 }
 
-type Held = Readonly<{
-  facts: Facts;
-  stop: Stop;
-  lock: Lock;
+/** What has to be given back. */
+type Held = {
+  readonly facts: Facts;
+  readonly stop: Stop;
+  readonly lock: Lock;
   streams: Streams | null;
   supervisor: Supervisor | null;
   group: Group | null;
   course: Course | null;
-}>;
+};
 
 async function tearDown({ facts, stop, lock, streams, supervisor, group, course }: Held): Promise<void> {
   try {
     await course?.close();
-    if (group !== null) await removeGroup(group);
-    if (supervisor !== null) await dismiss(supervisor, facts, stop);
+    // Calls of what still runs would be answered ENOSYS without a helper: then it goes after the group.
+    const early = supervisor !== null && (group === null || processesOf(group).length === 0);
+    const dismissed = early ? dismiss(supervisor, facts, stop) : null;
+    await Promise.all([dismissed, group === null ? null : removeGroup(group)]);
+    if (supervisor !== null && !early) await dismiss(supervisor, facts, stop);
     await Promise.all([streams?.captures.stdout?.drain(), streams?.captures.stderr?.drain()]);
   } finally {
     supervisor?.kill();
@@ -153,7 +169,7 @@ async function dismiss(supervisor: Supervisor, facts: Facts, stop: Stop): Promis
 const HELPER_PATIENCE_MS = 5000;
 
 /** Groups beside ours whose runner was killed are removed first. */
-async function collectGone({ hierarchies, helper }: Plan): Promise<void> {
+async function collectGone({ hierarchies }: Plan, helper: string): Promise<void> {
   if (findGroups(hierarchies, { within: 'own' }).length === 0) return;
   await collectLeftovers(hierarchies, (paths) => probeLocks(helper, paths), { within: 'own' });
 }

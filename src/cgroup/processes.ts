@@ -5,9 +5,6 @@ import type { GroupDirectories } from './types.ts';
 
 export type Process = Readonly<{ pid: number; comm: string }>;
 
-/** A pass over a group that forks meanwhile misses the newest: further passes take those in. */
-const SIGNAL_PASSES = 10;
-
 /** The pids in the group and its nested groups, in every hierarchy that it joined; zombies are not among them. */
 export function processesOf(group: GroupDirectories): number[] {
   return listProcesses(group).filter((pid) => pid !== 0);
@@ -36,19 +33,9 @@ export function describeState(pid: number): (Process & Readonly<{ state: string 
   return stat === null ? null : { pid, ...stat };
 }
 
-/** Signals each process of the group once, those forked meanwhile too, and returns how many it reached. */
+/** Signals each process that is in the group now, and returns how many it reached: what they start on it, to clean up, is let be. */
 export function signalGroup(group: GroupDirectories, signal: NodeJS.Signals): number {
-  const seen = new Set<number>();
-  let reached = 0;
-  for (let pass = 0; pass < SIGNAL_PASSES; pass += 1) {
-    const fresh = processesOf(group).filter((pid) => !seen.has(pid));
-    if (fresh.length === 0) break;
-    for (const pid of fresh) {
-      seen.add(pid);
-      if (signalProcess(pid, signal)) reached += 1;
-    }
-  }
-  return reached;
+  return processesOf(group).filter((pid) => signalProcess(pid, signal)).length;
 }
 
 /** False if the process is gone, may not be signalled, or is this one. */

@@ -23,7 +23,7 @@ export async function removeGroup(
     await killUntil(group, deadline);
     const left = removeTrees(group.directories);
     if (left.length === 0) return;
-    if (performance.now() > deadline) throw notRemoved(group, left);
+    if (performance.now() > deadline || left.every(({ errno }) => isFinal(errno))) throw notRemoved(group, left);
     await sleep(Math.min(2 ** round, LONGEST_PAUSE_MS));
   }
 }
@@ -45,6 +45,11 @@ function removeDirectories(directories: readonly string[]): Left[] {
       return errno === 'ENOENT' ? [] : [{ directory, errno }];
     }
   });
+}
+
+/** Waiting helps where something is still in it (EBUSY, ENOTEMPTY), not where removal is not allowed. */
+function isFinal(errno: string): boolean {
+  return ['EACCES', 'EPERM', 'EROFS'].includes(errno);
 }
 
 function notRemoved(group: GroupDirectories, left: readonly Left[]): SetupError {

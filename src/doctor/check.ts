@@ -75,10 +75,10 @@ export function allThere(diagnoses: readonly Diagnosis[]): boolean {
 
 async function diagnose(check: Check, bench: Bench, before: readonly Diagnosis[]): Promise<Diagnosis> {
   const { name } = check;
-  const lacking = (check.needs ?? []).filter((need) => !isThere(need, before));
-  if (lacking.length > 0) {
-    const names = lacking.map((need) => need.name).join(', ');
-    return { name, level: 'not-tried', found: `not tried: it needs what is missing above (${names})`, remedy: null };
+  const lacking = whatIsMissing(check, before);
+  if (lacking.size > 0) {
+    const names = [...lacking].join(', ');
+    return { name, level: 'not-tried', found: `not tried: missing is ${names}`, remedy: null };
   }
   const { level, found, remedy = check.remedy } = await tryProbe(check, bench);
   return { name, level, found, remedy: level === 'warning' || level === 'missing' ? remedy : null };
@@ -94,9 +94,14 @@ async function tryProbe({ probe }: Check, bench: Bench): Promise<Finding> {
   }
 }
 
-function isThere({ name }: Check, before: readonly Diagnosis[]): boolean {
-  const level = before.find((diagnosis) => diagnosis.name === name)?.level;
-  return level === 'ok' || level === 'note' || level === 'warning';
+/** Of what a check needs, directly or by way of others: the names of what is missing. */
+function whatIsMissing({ needs = [] }: Check, before: readonly Diagnosis[]): Set<string> {
+  const names = needs.flatMap((need) => {
+    const level = before.find(({ name }) => name === need.name)?.level;
+    if (level === 'not-tried') return [...whatIsMissing(need, before)];
+    return level === undefined || level === 'missing' ? [need.name] : [];
+  });
+  return new Set(names);
 }
 
 function withRemedy(level: Level, found: string, remedy: string | undefined): Finding {

@@ -2359,12 +2359,10 @@ static void take_message(char **words)
 {
   if (*words == NULL)
     return;
-  if (!strcmp(*words, "config")) {
-    if (take_configuration(words + 1)) {
-      event("ready");
-      send_event();
-    }
-  } else if (!strcmp(*words, "step"))
+  static bool configured;
+  if (!strcmp(*words, "config"))
+    configured = take_configuration(words + 1);
+  else if (!strcmp(*words, "step") && configured) /* else the runner has been told why */
     take_step(words + 1);
   else if (!strcmp(*words, "totals"))
     send_totals("totals");
@@ -2545,6 +2543,7 @@ static int probe(void)
   close(pair[1]);
   struct status s = {0};
   int listener = -1, sync = 0, answered = 0;
+  bool responded = false;
   if (child > 0 && receive_message(pair[0], &s, sizeof s, &listener, 0) == sizeof s && listener >= 0) {
     __u64 flags = SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP;
     sync = ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, flags) == 0;
@@ -2553,12 +2552,12 @@ static int probe(void)
     if (poll(&p, 1, 2000) == 1 && ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, notif) == 0) {
       response->id = notif->id;
       response->error = -ENOMEM;
-      ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, response);
+      responded = ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, response) == 0;
     }
   }
   int status = 1;
   if (child > 0) {
-    if (listener < 0)
+    if (!responded)
       kill(child, SIGKILL);
     waitpid(child, &status, 0);
     answered = WIFEXITED(status) && WEXITSTATUS(status) == 0;

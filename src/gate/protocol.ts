@@ -70,7 +70,6 @@ export type GateSummary = {
 
 export type GateEvent =
   | { event: 'locked' }
-  | { event: 'ready' }
   | { event: 'setup-error'; stage: string; errno: number; subject: string | null }
   | {
       event: 'go';

@@ -1,7 +1,6 @@
 import { readHierarchies } from '../cgroup/hierarchies.ts';
 import type { Hierarchies } from '../cgroup/types.ts';
 import { SetupError } from '../errors.ts';
-import { helperPath } from '../gate/helper.ts';
 import type { StepRequest } from '../gate/protocol.ts';
 import type { RunSpec } from '../spec/run-spec.ts';
 import { commandEnvironment } from './environment.ts';
@@ -14,7 +13,6 @@ export type Mode = 'gate' | 'native' | 'none';
 export type Plan = Readonly<{
   mode: Mode;
   hierarchies: Hierarchies;
-  helper: string;
   identity: Identity | null;
   /** One per step, the command first. */
   steps: readonly StepRequest[];
@@ -38,7 +36,6 @@ export async function planRun(spec: RunSpec): Promise<Plan> {
   return {
     mode: modeOf(spec),
     hierarchies: readHierarchies(),
-    helper: helperPath(),
     identity: await resolveIdentity(spec.user),
     steps: [command, ...shell],
   };

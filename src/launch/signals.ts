@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 
-/** Node ignores SIGPIPE itself; its children start with the default. */
-const SIGPIPE_BIT = 1n << 12n;
+/** Node ignores SIGPIPE and SIGXFSZ itself; its children start with the default. */
+const IGNORED_BY_NODE = (1n << 12n) | (1n << 24n);
 
 /**
  * The signals that were ignored when this process started (bit n-1 for signal n), as under nohup(1): the command
@@ -16,7 +16,7 @@ export function isIgnoredAtStart(signal: number): boolean {
 function readIgnored(): bigint {
   try {
     const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1];
-    return BigInt(`0x${mask ?? '0'}`) & ~SIGPIPE_BIT;
+    return BigInt(`0x${mask ?? '0'}`) & ~IGNORED_BY_NODE;
   } catch {
     return 0n;
   }

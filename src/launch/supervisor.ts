@@ -112,16 +112,7 @@ export function startSupervisor(options: {
 }
 
 /** Events that somebody waits for; one that comes before its waiter is kept. */
-const handover = new Set<GateEvent['event']>([
-  'locked',
-  'ready',
-  'setup-error',
-  'go',
-  'denied',
-  'exit',
-  'summary',
-  'end',
-]);
+const handover = new Set<GateEvent['event']>(['locked', 'setup-error', 'go', 'denied', 'exit', 'summary', 'end']);
 
 function helperGone(): SetupError {
   return new SetupError(

@@ -1,74 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
-import { NOBODY, startIn, stateOf, until } from '../cgroup/sandbox.ts';
+import { NOBODY, startIn, until } from '../cgroup/sandbox.ts';
+import { commOf, groupsIn, isRunning, killKeepers, startRun } from '../doctor/live-run.ts';
 import { type Machine, makeMachine } from '../doctor/machine.ts';
-import { assertRefused, type Ran, type Running, type Start } from '../harness.ts';
+import { assertRefused, type Ran, type Start } from '../harness.ts';
 
 const gc = (machine: Machine, args: readonly string[] = [], start: Start = {}) =>
   machine.run(['gc', ...args], { under: machine.alone, json: false, ...start });
-
-/** A run that has its program running: `--kmem 64M -- sleep 1000`. */
-type Live = Readonly<{ running: Running; name: string; sleep: number; helpers: readonly number[] }>;
-
-async function startRun(machine: Machine): Promise<Live> {
-  const { memory } = machine.sandbox;
-  const before = new Set(groupsIn(memory));
-  // Not pipes: the program would hold them open when its runner is gone.
-  const running = machine.start(['--kmem', '64M', '--', 'sleep', '1000'], {
-    under: machine.alone,
-    json: false,
-    stdout: 'ignore',
-    stderr: 'ignore',
-  });
-  const find = () => groupsIn(memory).find((name) => !before.has(name));
-  await until(() => find() !== undefined);
-  const name = find() ?? '';
-  const inGroup = () => pidsOf(`${memory}/${name}`).filter((pid) => commOf(pid) === 'sleep');
-  await until(() => inGroup().length === 1);
-  const [sleep = 0] = inGroup();
-  const [supervisor = 0] = childrenOf(running.pid);
-  const helpers = [supervisor, ...childrenOf(supervisor).filter((pid) => pid !== sleep)];
-  return { running, name, sleep, helpers };
-}
-
-/** Runner, supervisor and guardian die as one: each is stopped first, so that none sees another one go. */
-async function killKeepers({ running, helpers }: Live): Promise<void> {
-  const keepers = [running.pid, ...helpers];
-  for (const pid of keepers) process.kill(pid, 'SIGSTOP');
-  await until(() => keepers.every((pid) => stateOf(pid) === 'T'));
-  for (const pid of keepers) process.kill(pid, 'SIGKILL');
-  await running.ended;
-}
-
-function groupsIn(directory: string): string[] {
-  return readdirSync(directory).filter((name) => name.startsWith('kmem-run.'));
-}
-
-function pidsOf(directory: string): number[] {
-  try {
-    return readFileSync(`${directory}/cgroup.procs`, 'latin1').split('\n').filter(Boolean).map(Number);
-  } catch {
-    return [];
-  }
-}
-
-function commOf(pid: number): string | null {
-  try {
-    return readFileSync(`/proc/${pid}/comm`, 'latin1').trim();
-  } catch {
-    return null;
-  }
-}
-
-function childrenOf(pid: number): number[] {
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean).map(Number);
-}
-
-function isRunning(pid: number): boolean {
-  const state = stateOf(pid);
-  return state !== null && state !== 'Z';
-}
 
 const lineOf = ({ stdout }: Ran, name: string) => stdout.split('\n').find((line) => line.includes(name)) ?? '';
 

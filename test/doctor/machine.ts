@@ -6,7 +6,7 @@ import { readHierarchies } from '../../src/cgroup/hierarchies.ts';
 import type { Diagnosis } from '../../src/doctor/check.ts';
 import { NOBODY } from '../cgroup/sandbox.ts';
 import { compileFixture } from '../fixtures/compile.ts';
-import { type Harness, makeHarness, type Ran } from '../harness.ts';
+import { type Harness, makeHarness, type Ran, type Start } from '../harness.ts';
 
 export type Machine = Harness &
   Readonly<{
@@ -52,6 +52,10 @@ export function makeMachine(t: ExecutionContext): Machine {
 /** Words that run a program under test/fixtures/seccomp-sandbox.c. */
 export function underSeccomp(...words: string[]): string[] {
   return [compileFixture('seccomp-sandbox'), ...words, '--'];
+}
+
+export function doctor(machine: Machine, args: readonly string[] = [], start: Start = {}): Promise<Ran> {
+  return machine.run(['doctor', ...args], { under: machine.alone, json: false, ...start });
 }
 
 /** What `doctor --json` printed, by the name of the check. */

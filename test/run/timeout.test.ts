@@ -1,4 +1,5 @@
 import test, { type ExecutionContext } from 'ava';
+import { compileFixture } from '../fixtures/compile.ts';
 import { type Harness, makeHarness, type Ran } from '../harness.ts';
 
 const sh = (line: string) => ['--', 'sh', '-c', line];
@@ -24,6 +25,14 @@ test.serial('it has its grace to end by itself, and its own exit code is kept', 
   assertTimedOut(t, harness, ran);
   t.deepEqual(ran.result?.exit, { code: 7, signal: null });
   t.true(harness.has('cleaned'));
+});
+
+test.serial('what it starts to clean up is not ended with it', async (t) => {
+  const harness = makeHarness(t);
+  const ran = await harness.run(['--timeout', '300ms', '--grace', '50s', '--', compileFixture('clean-up')]);
+  assertTimedOut(t, harness, ran);
+  t.is(ran.stdout, 'up\n');
+  t.deepEqual(ran.result?.exit, { code: 0, signal: null });
 });
 
 test.serial('one that ignores SIGTERM is killed after the grace', async (t) => {

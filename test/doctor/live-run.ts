@@ -1,0 +1,71 @@
+/** Runs that are alive, and that lose those who keep them. */
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { stateOf, until } from '../cgroup/sandbox.ts';
+import type { Running } from '../harness.ts';
+import type { Machine } from './machine.ts';
+
+/** A run that has its program running: `--kmem 64M -- sleep 1000`. */
+export type Live = Readonly<{ running: Running; name: string; sleep: number; helpers: readonly number[] }>;
+
+export async function startRun(machine: Machine): Promise<Live> {
+  const { memory } = machine.sandbox;
+  const before = new Set(groupsIn(memory));
+  // Not pipes: the program would hold them open when its runner is gone.
+  const running = machine.start(['--kmem', '64M', '--', 'sleep', '1000'], {
+    under: machine.alone,
+    json: false,
+    stdout: 'ignore',
+    stderr: 'ignore',
+  });
+  const find = () => groupsIn(memory).find((name) => !before.has(name));
+  await until(() => find() !== undefined);
+  const name = find() ?? '';
+  const inGroup = () => pidsOf(`${memory}/${name}`).filter((pid) => commOf(pid) === 'sleep');
+  await until(() => inGroup().length === 1);
+  const [sleep = 0] = inGroup();
+  const [supervisor = 0] = childrenOf(running.pid);
+  const others = () => childrenOf(supervisor).filter((pid) => pid !== sleep);
+  // The one that started the program is gone a little later.
+  await until(() => others().length === 1);
+  const helpers = [supervisor, ...others()];
+  return { running, name, sleep, helpers };
+}
+
+/** Runner, supervisor and guardian die as one: each is stopped first, so that none sees another one go. */
+export async function killKeepers({ running, helpers }: Live): Promise<void> {
+  const keepers = [running.pid, ...helpers];
+  for (const pid of keepers) process.kill(pid, 'SIGSTOP');
+  await until(() => keepers.every((pid) => stateOf(pid) === 'T'));
+  for (const pid of keepers) process.kill(pid, 'SIGKILL');
+  await running.ended;
+}
+
+export function groupsIn(directory: string): string[] {
+  return readdirSync(directory).filter((name) => name.startsWith('kmem-run.'));
+}
+
+function pidsOf(directory: string): number[] {
+  try {
+    return readFileSync(`${directory}/cgroup.procs`, 'latin1').split('\n').filter(Boolean).map(Number);
+  } catch {
+    return [];
+  }
+}
+
+export function commOf(pid: number): string | null {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'latin1').trim();
+  } catch {
+    return null;
+  }
+}
+
+function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean).map(Number);
+}
+
+export function isRunning(pid: number): boolean {
+  const state = stateOf(pid);
+  return state !== null && state !== 'Z';
+}
