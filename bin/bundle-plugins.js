@@ -54,16 +54,6 @@ export const fastYargs = {
   },
 };
 
-/** The half of execa that waits synchronously, which kmem-run never uses. */
-export const asyncExeca = {
-  name: 'async-execa',
-  setup(build) {
-    build.onLoad({ filter: /\/execa\/lib\/methods\/main-sync\.js$/ }, () => ({
-      contents: "export const execaCoreSync = () => { throw new Error('not in this bundle'); };",
-    }));
-  },
-};
-
 /** zod (10 ms) has a file of its own beside the bundle, so that not even its text is read at the start. */
 export const zodBeside = {
   name: 'zod-beside',

@@ -5,6 +5,7 @@ import module from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findCacheFolder } from './cache-folder.js';
+import { runBundle } from './code-cache.js';
 
 const cannotRun = 125;
 const required = [24, 12];
@@ -19,14 +20,6 @@ const refuse = (message, hint) => {
   process.exitCode = cannotRun;
 };
 
-/** Compiled code is kept in the user's own folder; without a private one, start a little slower. */
-const keepCompiledCode = () => {
-  const { folder } = findCacheFolder();
-  if (folder !== null) {
-    module.enableCompileCache(join(folder, 'compile-cache'));
-  }
-};
-
 const cli = fileURLToPath(new URL('../dist/cli.cjs', import.meta.url));
 
 if (isOld()) {
@@ -35,8 +28,10 @@ if (isOld()) {
     'put a newer node first in PATH; in a clone of kmem-run: npm ci && npx kmem-run',
   );
 } else if (existsSync(cli)) {
-  keepCompiledCode();
-  module.createRequire(import.meta.url)(cli);
+  const { folder } = findCacheFolder();
+  // For what the bundle loads later (zod).
+  if (folder !== null) module.enableCompileCache(join(folder, 'compile-cache'));
+  runBundle(cli, folder);
 } else {
   refuse(`${cli} has not been built`, 'run npm ci in the folder of kmem-run');
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { readCounters, readCpu } from './cgroup/counters.ts';
 import { killGroup } from './cgroup/kill.ts';
 import { describe, processesOf } from './cgroup/processes.ts';
+import { openSampler, type Sampler } from './cgroup/sampler.ts';
 import type { Group } from './cgroup/types.ts';
 import type { GateEvent } from './gate/protocol.ts';
 import type { Plan } from './launch/plan.ts';
@@ -46,9 +47,10 @@ export function followRun(scene: Scene): Course {
   const overrun = watchOverrun(facts.limits?.kmem ?? Number.POSITIVE_INFINITY, () => {
     if (facts.spec.onOverrun === 'kill') stop.end('overrun');
   });
+  const sampler = openSampler(group);
   const watch = setInterval(() => {
     passOnBrokenPipe(group, [streams.captures.stdout, streams.captures.stderr]);
-    if (facts.mode === 'gate') lookForOverrun(scene, clock, overrun);
+    if (facts.mode === 'gate') lookForOverrun(scene, clock, sampler, overrun);
   }, WATCH_EVERY_MS);
 
   const onGo = (): void => {
@@ -79,6 +81,7 @@ export function followRun(scene: Scene): Course {
     ended: course(),
     close: async () => {
       clearInterval(watch);
+      sampler.close();
       facts.overrunMs = overrun.longestMs();
       if (deadline !== null) clearTimeout(deadline);
       await sampling?.stop();
@@ -86,10 +89,15 @@ export function followRun(scene: Scene): Course {
   };
 }
 
-function lookForOverrun({ facts, group, supervisor, failures }: Scene, clock: Clock, overrun: OverrunWatch): void {
+function lookForOverrun(
+  { facts, supervisor, failures }: Scene,
+  clock: Clock,
+  sampler: Sampler,
+  overrun: OverrunWatch,
+): void {
   const limit = facts.limits?.kmem ?? null;
   if (limit === null || clock.startNs === null) return;
-  const kmem = readCounters(group).kmem.usage;
+  const { kmem } = sampler.read();
   overrun.take({ atMs: sinceStart(clock), kmem, denials: failures.denials() });
   // The answer is there by the next look.
   if (kmem !== null && kmem > limit) supervisor.askTotals();

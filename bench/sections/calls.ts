@@ -14,7 +14,7 @@ export const calls: Section = {
   about: 'what the gate adds to one call that it lets through',
   run: async (bench) => {
     const rounds = bench.quick ? 3 : 11;
-    const kinds = bench.quick ? ['eventfd2'] : ['eventfd2', 'openat', 'socket'];
+    const kinds = bench.quick ? ['eventfd2'] : ['eventfd2', 'openat', 'dup'];
     for (const kind of kinds) bench.say(layOut(rowsOf(kind, await interleave(variants(bench, kind), rounds))));
   },
 };

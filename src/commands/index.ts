@@ -24,11 +24,12 @@ const commands: Readonly<Record<string, Readonly<{ about: string; load: () => Pr
 export function findCommand(argv: readonly string[]): Command {
   const before = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
   const [first] = before;
+  // The others have a --help of their own.
+  if (first !== undefined && first !== 'run' && Object.hasOwn(commands, first)) return callLater(first);
   if (before.includes('--version')) return printVersion;
   if (argv.length === 0 || before.includes('--help') || first === 'help')
     return async () => (await import('./help.ts')).printHelp(commandList());
-  if (first !== undefined && Object.hasOwn(commands, first)) return callLater(first);
-  if (first !== undefined && !first.startsWith('-')) {
+  if (first !== undefined && first !== 'run' && !first.startsWith('-')) {
     const meant = nearest(first, Object.keys(commands));
     const hint =
       meant === null

@@ -1,6 +1,4 @@
-import { constants } from 'node:os';
 import { isUnderNpx } from '../launch/environment.ts';
-import { isIgnoredAtStart } from '../launch/signals.ts';
 import { parentOf } from '../launch/stop.ts';
 
 export type Interrupts = Readonly<{
@@ -28,9 +26,7 @@ export function watchInterrupts(): Interrupts {
       first.abort();
     }
   };
-  // Ignored by whoever started us, as under nohup: then it stays so.
-  const watched = SIGNALS.filter((signal) => !isIgnoredAtStart(constants.signals[signal]));
-  for (const signal of watched) process.on(signal, interrupt);
+  for (const signal of SIGNALS) process.on(signal, interrupt);
   const timer = isUnderNpx() ? watchAncestors(() => interrupt(null)) : null;
   return {
     signal: first.signal,
@@ -38,7 +34,7 @@ export function watchInterrupts(): Interrupts {
     signalName: () => name,
     close: () => {
       if (timer !== null) clearInterval(timer);
-      for (const signal of watched) process.off(signal, interrupt);
+      for (const signal of SIGNALS) process.off(signal, interrupt);
     },
   };
 }

@@ -82,6 +82,7 @@
 #include <sys/ioctl.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -118,6 +119,7 @@ enum {
   COMM_CACHE = 1024,
   COMM_FRESH_MS = 100,
   RECLAIM_EVERY_MS = 100,
+  RECLAIM_SHOWS_MS = 50,
   KILL_DEADLINE_MS = 10000,
   JOINER_ENDS_MS = 1000,
 };
@@ -200,7 +202,7 @@ struct call {
   int value_count;
   char name[28];
   char detail[12];
-  char check[12]; /* "split", "fdtable": allocates only if that is so; "tmpfs": the errno differs there */
+  char check[12]; /* "split", "fdtable", "ipc": allocates only if that is so; "tmpfs": the errno differs there */
 };
 
 static struct {
@@ -216,7 +218,6 @@ static struct {
   size_t group_count;
   bool has_cpus;
   cpu_set_t cpus;
-  uint64_t ignored_signals;
   struct call call[MAX_CALLS];
   int call_count;
 } config = {.limit = -1};
@@ -329,7 +330,6 @@ static bool configure(char *text)
   if (!strcmp(key, "gid")) return config.gid = (gid_t)strtoul(value, NULL, 10), true;
   if (!strcmp(key, "groups")) return parse_groups(value);
   if (!strcmp(key, "cpus")) return parse_cpus(value);
-  if (!strcmp(key, "ignored-signals")) return config.ignored_signals = strtoull(value, NULL, 16), true;
   return false;
 }
 
@@ -671,6 +671,15 @@ static bool reclaiming;
 static uint64_t last_reclaim_ns;
 static int64_t reclaims;
 
+static int64_t read_counter_file(void)
+{
+  int fd = open(config.usage_file, O_RDONLY | O_CLOEXEC);
+  int64_t usage = read_number(fd);
+  if (fd >= 0)
+    close(fd);
+  return usage;
+}
+
 static void start_reclaimer(void)
 {
   int pair[2];
@@ -683,7 +692,11 @@ static void start_reclaimer(void)
     quiet_stdio();
     keep_only(pair[1], pair[1]);
     for (char byte; receive_message(pair[1], &byte, 1, NULL, 0) == 1;) {
+      int64_t before = read_counter_file();
       write_file(config.reclaim_file, "0");
+      /* Reclaimed objects are freed after a grace period of RCU. */
+      for (int ms = 0; ms < RECLAIM_SHOWS_MS && read_counter_file() >= before; ms++)
+        sleep_ms(1);
       send_message(pair[1], "r", 1, -1);
     }
     _exit(0);
@@ -890,7 +903,7 @@ static void setup_signals(void)
 {
   for (int s = 1; s < NSIG; s++)
     if (s != SIGKILL && s != SIGSTOP)
-      signal(s, s <= 64 && (config.ignored_signals >> (s - 1)) & 1 ? SIG_IGN : SIG_DFL);
+      signal(s, SIG_DFL);
   sigprocmask(SIG_SETMASK, &original_mask, NULL);
 }
 
@@ -1040,6 +1053,7 @@ static _Noreturn void joiner_main(int sock, const struct step_request *request)
 enum tag { TAG_CONTROL, TAG_SIGNALS, TAG_STATUS, TAG_RECLAIMER, TAG_LISTENER };
 
 static int epoll_fd = -1;
+static uint64_t cpu_count = 1;
 static int usage_fd = -1, max_fd = -1;
 static uint64_t start_ns; /* when the first step was let go */
 static int64_t overall_max = -1, peak_seen = -1;
@@ -1562,19 +1576,43 @@ static bool prepare_failure(const struct call *c, int64_t usage, int error, uint
 
 /* ---- supervisor: brk ------------------------------------------------------------------------------ */
 
+/*
+ * The last request of each process and when it was made (clock ticks since boot): a break within a page is told by
+ * nothing else.  Nobody sees a break that is inherited by fork.
+ */
 static struct {
   pid_t pid;
-  uint64_t requested;
+  uint64_t requested, ticks;
 } breaks[COMM_CACHE];
+
+static uint64_t boot_ticks(void)
+{
+  struct timespec ts;
+  clock_gettime(CLOCK_BOOTTIME, &ts);
+  return (uint64_t)ts.tv_sec * 100 + (uint64_t)ts.tv_nsec / 10000000;
+}
+
+/* A field of /proc/PID/stat by its number in proc(5); 0 if it cannot be read. */
+static uint64_t stat_field(const char *stat, int number)
+{
+  const char *p = strrchr(stat, ')');
+  for (int field = 2; p != NULL && field < number; field++)
+    p = strchr(p + 1, ' ');
+  return p ? strtoull(p + 1, NULL, 10) : 0;
+}
 
 /*
  * The current break of the caller, or 0 if it cannot be told.  The end of [heap] is the break rounded up to the
- * page; the last request of this process tells the exact one where it agrees.
+ * page; the last request of this process tells the exact one where it agrees.  Too high by less than a page does no
+ * harm; too low would make the C library hand out memory that is in use.
  */
 static uint64_t current_break(pid_t pid)
 {
-  char path[40], row[512];
+  char path[40], row[512], text[2048];
   uint64_t end = 0;
+  snprintf(path, sizeof path, "/proc/%d/stat", pid);
+  if (read_file(path, text, sizeof text) <= 0)
+    return 0;
   snprintf(path, sizeof path, "/proc/%d/maps", pid);
   FILE *maps = fopen(path, "re");
   if (maps == NULL)
@@ -1586,26 +1624,33 @@ static uint64_t current_break(pid_t pid)
         end = to;
     }
   fclose(maps);
-  if (end == 0) { /* no heap yet: the break is where it would start, field 47 of stat (proc(5)) */
-    char text[2048];
-    snprintf(path, sizeof path, "/proc/%d/stat", pid);
-    if (read_file(path, text, sizeof text) <= 0)
-      return 0;
-    char *p = strrchr(text, ')');
-    for (int field = 2; p != NULL && field < 47; field++)
-      p = strchr(p + 1, ' ');
-    return p ? strtoull(p + 1, NULL, 10) : 0;
-  }
-  uint64_t asked = breaks[(unsigned)pid % COMM_CACHE].pid == pid ? breaks[(unsigned)pid % COMM_CACHE].requested : 0;
-  return asked != 0 && (asked + 4095) / 4096 * 4096 == end ? asked : end;
+  if (end == 0) /* no heap yet: the break is where it would start */
+    return stat_field(text, 47);
+  unsigned slot = (unsigned)pid % COMM_CACHE;
+  if (breaks[slot].pid != pid || breaks[slot].ticks < stat_field(text, 22)) /* another process's, which had this pid */
+    return end;
+  return (breaks[slot].requested + 4095) / 4096 * 4096 == end ? breaks[slot].requested : end;
 }
 
+/* A break at a page's end needs no note, and is what nearly all programs ask for: then this costs nothing. */
 static void note_break(pid_t tid, uint64_t address)
 {
-  if (address == 0)
+  static bool needed;
+  needed |= address % 4096 != 0;
+  if (address == 0 || !needed)
     return;
-  breaks[(unsigned)tid % COMM_CACHE].pid = tid;
-  breaks[(unsigned)tid % COMM_CACHE].requested = address;
+  pid_t pid = thread_group(tid);
+  unsigned slot = (unsigned)pid % COMM_CACHE;
+  breaks[slot].pid = pid;
+  breaks[slot].requested = address;
+  breaks[slot].ticks = boot_ticks();
+}
+
+static void forget_break(pid_t tid)
+{
+  pid_t pid = thread_group(tid);
+  if (pid > 0 && breaks[(unsigned)pid % COMM_CACHE].pid == pid)
+    breaks[(unsigned)pid % COMM_CACHE].pid = 0;
 }
 
 /* ---- supervisor: what the result should mention --------------------------------------------------------- */
@@ -1699,6 +1744,48 @@ static struct {
 } deferred[MAX_DEFERRED];
 static int deferred_count;
 
+/*
+ * A program that was let start charges after the answer, up to its first calls: until it is heard of, what it needs is
+ * not in the counter yet.  Without this, several that start at once are all let through for the same room.  (A fork
+ * charges within the call, so its time is too short to matter.)
+ */
+enum { MAX_APPROVALS = 64, APPROVAL_MS = 50 };
+
+static struct {
+  pid_t tid;
+  int64_t need;
+  uint64_t at_ns;
+} approvals[MAX_APPROVALS];
+static int approval_count;
+static int64_t approved;
+
+static void withdraw(int i)
+{
+  approved -= approvals[i].need;
+  approvals[i] = approvals[--approval_count];
+}
+
+/* Called for each notification: this task's last call is done, and old ones must be. */
+static void settle(pid_t tid)
+{
+  if (approval_count == 0)
+    return;
+  uint64_t now = now_ns();
+  for (int i = approval_count - 1; i >= 0; i--)
+    if (approvals[i].tid == tid || now - approvals[i].at_ns > APPROVAL_MS * 1000000ull)
+      withdraw(i);
+}
+
+static void approve(pid_t tid, int64_t need)
+{
+  if (approval_count == MAX_APPROVALS)
+    withdraw(0);
+  approvals[approval_count].tid = tid;
+  approvals[approval_count].need = need;
+  approvals[approval_count++].at_ns = now_ns();
+  approved += need;
+}
+
 static int64_t need_of(const struct call *c)
 {
   if (c->need_thread > 0 && (clone_flags(c, notif) & 0x100)) /* CLONE_VM: no address space to copy */
@@ -1726,33 +1813,42 @@ static bool splits_mapping(pid_t tid, uint64_t start, uint64_t length)
 }
 
 /*
- * The table of descriptors doubles when it is full, which for a large table is the largest thing a call allocates.
- * Counting descriptors is slow, so it is done when the table can be full at the earliest: a table of S with U in use
- * takes at least S - U more calls.
+ * The table of descriptors doubles when it is full, which for a large table is the largest thing a call allocates.  Its
+ * present size is part of the usage, so that doubling can only matter where there is less room than twice the usage.
+ * There, a table of S with U in use takes at least (S - U) / 2 more calls of all its threads.  But processes may share a
+ * table, and a task may have got another one meanwhile (close_range, exec), so few calls go by without a look.
  */
 static struct table {
   pid_t pid;
   int64_t calls_left;
 } tables[COMM_CACHE];
 
-enum { SMALLEST_TABLE = 60 };
+enum { SMALLEST_TABLE = 64, MOST_UNSEEN = 64 };
 
-static void count_descriptors(pid_t pid, uint64_t *size, uint64_t *used)
+/* Pointers, and three bitmaps (fs/file.c, alloc_fdtable). */
+static int64_t table_bytes(uint64_t descriptors)
 {
-  char path[40], text[2048];
-  *size = *used = 0;
-  snprintf(path, sizeof path, "/proc/%d/status", pid);
-  if (read_file(path, text, sizeof text) <= 0)
-    return;
-  const char *field = strstr(text, "\nFDSize:");
-  *size = field ? strtoull(field + 8, NULL, 10) : 0;
+  uint64_t size = SMALLEST_TABLE;
+  while (size < descriptors)
+    size *= 2;
+  return (int64_t)(size * 8 + size / 4);
+}
+
+static uint64_t count_descriptors(pid_t pid)
+{
+  char path[40];
+  struct stat s;
+  uint64_t used = 0;
   snprintf(path, sizeof path, "/proc/%d/fd", pid);
+  if (stat(path, &s) == 0 && s.st_size > 0) /* since Linux 6.2 */
+    return (uint64_t)s.st_size;
   DIR *dir = opendir(path);
   if (dir == NULL)
-    return;
+    return 0;
   for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
-    *used += entry->d_name[0] != '.';
+    used += entry->d_name[0] != '.';
   closedir(dir);
+  return used;
 }
 
 /* A descriptor that the caller names itself: dup2, dup3, F_DUPFD. */
@@ -1767,44 +1863,74 @@ static bool names_descriptor(const struct call *c, uint64_t *descriptor)
   return true;
 }
 
-/* Bytes by which the table grows in this call, or 0: pointers, and three bitmaps (fs/file.c, alloc_fdtable). */
-static int64_t table_growth(const struct call *c)
+static uint64_t status_number(const char *status, const char *key)
+{
+  const char *field = strstr(status, key);
+  return field ? strtoull(field + strlen(key), NULL, 10) : 0;
+}
+
+/* Bytes by which the table grows in this call, or 0. */
+static int64_t table_growth(const struct call *c, int64_t usage, int64_t room)
 {
   pid_t tid = (pid_t)notif->pid;
   struct table *t = &tables[(unsigned)tid % COMM_CACHE];
-  uint64_t named = 0, size, used;
-  if (t->pid != tid)
-    *t = (struct table){tid, SMALLEST_TABLE};
+  uint64_t named = 0;
   bool names = names_descriptor(c, &named);
-  if (t->calls_left-- > 0 && !(names && named >= SMALLEST_TABLE))
+  if (t->pid != tid)
+    *t = (struct table){tid, 0};
+  if (room >= 2 * usage && room >= table_bytes(named + 1)) {
+    t->calls_left = 0;
     return 0;
-  count_descriptors(tid, &size, &used);
-  t->calls_left = size > used ? (int64_t)(size - used) : 0;
-  bool full = used >= size;
-  if (size == 0 || (names ? named < size && !(full && !strncmp(c->name, "fcntl", 5)) : !full))
+  }
+  bool unseen = t->calls_left > 0;
+  t->calls_left -= unseen;
+  if (unseen && named < SMALLEST_TABLE)
     return 0;
-  uint64_t wanted = names && named >= size ? named + 1 : size + 1, grown = 64;
-  while (grown < wanted)
-    grown *= 2;
-  return (int64_t)(grown * 8 + grown / 4);
+  char path[40], text[2048];
+  struct rlimit most;
+  snprintf(path, sizeof path, "/proc/%d/status", tid);
+  uint64_t size = read_file(path, text, sizeof text) > 0 ? status_number(text, "\nFDSize:") : 0;
+  if (size == 0 || prlimit(tid, RLIMIT_NOFILE, NULL, &most) < 0)
+    return 0;
+  if (names && named >= size)
+    return named < most.rlim_cur ? table_bytes(named + 1) : 0;
+  if (unseen || !strncmp(c->name, "dup2", 4) || !strncmp(c->name, "dup3", 4))
+    return 0;
+  uint64_t used = count_descriptors(tid), threads = status_number(text, "\nThreads:");
+  uint64_t makes = !strncmp(c->name, "pipe", 4) || !strcmp(c->name, "socketpair") ? 2 : 1;
+  int64_t left = size > used ? (int64_t)((size - used) / (2 * (threads ? threads : 1))) : 0;
+  t->calls_left = left < MOST_UNSEEN ? left : MOST_UNSEEN;
+  return used + makes > size && size < most.rlim_cur ? table_bytes(size + 1) : 0;
 }
+
+/* What i386's multiplexers stand for (linux/ipc.h, linux/net.h). */
+enum { IPC_SEMGET = 2, IPC_MSGSND = 11, IPC_MSGGET = 13, IPC_SHMAT = 21, IPC_SHMGET = 23, SOCKETCALL_SOCKET = 1 };
 
 static bool allocates(const struct call *c)
 {
   if (!strcmp(c->check, "split"))
     return splits_mapping((pid_t)notif->pid, notif->data.args[0], notif->data.args[1]);
+  if (!strcmp(c->check, "ipc"))
+    switch (notif->data.args[0] & 0xffff) {
+    case IPC_SEMGET: case IPC_MSGSND: case IPC_MSGGET: case IPC_SHMAT: case IPC_SHMGET: return true;
+    default: return false;
+    }
   return true;
 }
 
+static bool table_denied; /* by the last decision: there is no room for a larger table of descriptors */
+
 static bool over_limit(const struct call *c, int64_t usage)
 {
+  table_denied = false;
   if (config.limit < 0 || usage < 0)
     return false;
-  int64_t room = config.limit - config.reserve - usage;
+  int64_t room = config.limit - config.reserve - usage - approved;
   if (c->makes_fd) {
-    int64_t growth = table_growth(c);
+    int64_t growth = table_growth(c, usage, room);
     bool only_table = !strcmp(c->check, "fdtable");
-    if (growth > 0 && growth > room)
+    table_denied = growth > 0 && growth > room;
+    if (table_denied)
       return true;
     if (only_table)
       return false;
@@ -1858,8 +1984,10 @@ static bool makes_on_tmpfs(const struct call *c)
   int directory = argument == 0 || !strcmp(c->name, "symlink") || !strcmp(c->name, "link") ? AT_FDCWD : (int)a[argument - 1];
   if (!open_path(tid, directory, path, full, sizeof full))
     return false;
-  bool opens = !strncmp(c->name, "open", 4);
-  uint64_t flags = !strcmp(c->name, "open") ? a[1] : !strcmp(c->name, "openat") ? a[2] : 0;
+  bool opens = !strncmp(c->name, "open", 4) || !strcmp(c->name, "creat");
+  uint64_t flags = !strcmp(c->name, "open") ? a[1] : !strcmp(c->name, "creat") ? O_CREAT : a[2];
+  if (!strcmp(c->name, "openat2") && !read_memory(tid, a[2], &flags, sizeof flags))
+    return false;
   if (opens && (!(flags & O_CREAT) || access(full, F_OK) == 0))
     return false;
   char *slash = strrchr(full, '/');
@@ -1871,9 +1999,19 @@ static bool makes_on_tmpfs(const struct call *c)
 
 static int errno_of(const struct call *c)
 {
+  if (table_denied && c->action == GATE) /* whatever is made: the table is fs/file.c's */
+    return ENOMEM;
   if (!strcmp(c->check, "tmpfs"))
     return makes_on_tmpfs(c) ? ENOSPC : c->error;
+  if (!strcmp(c->check, "ipc"))
+    return (notif->data.args[0] & 0xffff) == IPC_SHMGET ? ENOSPC : c->error;
   uint64_t family = notif->data.args[0], type = notif->data.args[1] & 0xf;
+  uint32_t words[2];
+  if (!strcmp(c->name, "socketcall")) {
+    if (family != SOCKETCALL_SOCKET || !read_memory((pid_t)notif->pid, notif->data.args[1], words, sizeof words))
+      return c->error;
+    family = words[0], type = words[1] & 0xf;
+  }
   bool tcp = (family == AF_INET || family == AF_INET6) && type == SOCK_STREAM;
   return tcp && c->tcp_error ? c->tcp_error : c->error;
 }
@@ -1891,6 +2029,7 @@ static void deny(int listener, const struct call *c, int64_t usage)
   if (c->is_brk) {
     uint64_t current = current_break(thread_group(tid));
     if (current == 0 || notif->data.args[0] <= current) {
+      note_break(tid, notif->data.args[0]);
       let_continue(listener); /* a question, a shrink, or nobody could say: never an errno */
       return;
     }
@@ -1915,6 +2054,21 @@ static void deny(int listener, const struct call *c, int64_t usage)
     failures_dropped++;
   else
     failures_sent++;
+}
+
+static void allow(int listener, const struct call *c, int64_t usage)
+{
+  pid_t tid = (pid_t)notif->pid;
+  if (c->is_brk)
+    note_break(tid, notif->data.args[0]);
+  trace_call(c, usage, "continue");
+  if (c->is_exec) { /* its name and its heap are other ones from here on */
+    forget_comm(tid);
+    forget_break(tid);
+    if (config.limit >= 0)
+      approve(tid, c->need);
+  }
+  let_continue(listener);
 }
 
 static bool defer(int listener, const struct call *c)
@@ -1951,8 +2105,29 @@ static void handle_reclaimed(void)
     if (over_limit(deferred[i].call, usage))
       deny(deferred[i].listener, deferred[i].call, usage);
     else
-      let_continue(deferred[i].listener);
+      allow(deferred[i].listener, deferred[i].call, usage);
   }
+}
+
+/*
+ * The counter is read only when it can matter.  Far below the limit nothing can bring it there at once: no CPU can
+ * have more than a page charged in FASTEST_PAGE_NS, so the reading holds for as long as the room would last.
+ */
+enum { FASTEST_PAGE_NS = 250, NEAR = 256 * 1024 };
+
+static int64_t usage_for_decision(void)
+{
+  static int64_t last;
+  static uint64_t holds_until;
+  if (config.limit < 0 && trace == NULL)
+    return -1;
+  uint64_t now = now_ns();
+  if (now < holds_until && trace == NULL)
+    return last;
+  last = read_usage();
+  int64_t room = config.limit - config.reserve - approved - last - NEAR;
+  holds_until = room > 0 ? now + (uint64_t)(room / 4096) * FASTEST_PAGE_NS / cpu_count : 0;
+  return last;
 }
 
 static void handle_notification(int listener, uint32_t events)
@@ -1966,6 +2141,7 @@ static void handle_notification(int listener, uint32_t events)
   if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, notif) < 0)
     return; /* the caller was killed meanwhile */
   gated_calls++;
+  settle((pid_t)notif->pid);
   const struct call *c = find_call(notif->data.arch, (uint32_t)notif->data.nr);
   if (c == NULL) {
     let_continue(listener);
@@ -1983,14 +2159,9 @@ static void handle_notification(int listener, uint32_t events)
     deny(listener, c, -1);
     return;
   }
-  int64_t usage = read_usage();
+  int64_t usage = usage_for_decision();
   if (!over_limit(c, usage)) {
-    if (c->is_brk)
-      note_break((pid_t)notif->pid, notif->data.args[0]);
-    trace_call(c, usage, "continue");
-    if (c->is_exec) /* its name is another one from here on */
-      forget_comm((pid_t)notif->pid);
-    let_continue(listener);
+    allow(listener, c, usage);
     return;
   }
   if (config.reclaim && defer(listener, c))
@@ -2477,6 +2648,8 @@ static int supervise(void)
     return 1;
   }
   prctl(PR_SET_CHILD_SUBREAPER, 1);
+  long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+  cpu_count = cpus > 0 ? (uint64_t)cpus : 1;
   allocate_notification();
   watch(CONTROL_FD, TAG_CONTROL);
   watch(signals, TAG_SIGNALS);

@@ -26,8 +26,6 @@ export type GateConfig = Readonly<{
   lockFile: string;
   identity: Readonly<{ uid: number; gid: number; groups: readonly number[] }> | null;
   cpus: readonly number[] | null;
-  /** Bit n-1: signal n was ignored when kmem-run was started, and stays so for the command. */
-  ignoredSignals: bigint;
 }>;
 
 export type StepRequest = Readonly<{
@@ -128,7 +126,6 @@ export function encodeConfig(config: GateConfig): Buffer {
     `usage=${config.usage}`,
     `reserve=${config.reserve}`,
     `lock-file=${config.lockFile}`,
-    `ignored-signals=${config.ignoredSignals.toString(16)}`,
     ...config.join.map((file) => `join=${file}`),
     ...config.lateJoin.map((file) => `late-join=${file}`),
     ...config.kill.map((file) => `kill=${file}`),

@@ -26,9 +26,10 @@ export type GatedCall = Readonly<{
   detail?: string;
   /**
    * `split`, `fdtable`: denied only if it really allocates, because a mapping is split or the table of descriptors
-   * grows. `tmpfs`: ENOSPC if it would make something on tmpfs, and `errno` elsewhere.
+   * grows. `ipc`: only if i386's multiplexer stands for a call that allocates. `tmpfs`: ENOSPC if it would make
+   * something on tmpfs, and `errno` elsewhere.
    */
-  check?: 'split' | 'fdtable' | 'tmpfs';
+  check?: 'split' | 'fdtable' | 'ipc' | 'tmpfs';
   /** Gated only if this argument has one of these values. */
   when?: Readonly<{ arg: number; values: readonly number[] }>;
   /** Numbers on x86-64, x32, i386, arm64; null where the architecture lacks the call. */
@@ -41,7 +42,7 @@ export const PAGE = 4096;
 export const DEFAULT_RESERVE = 16 * 1024;
 
 /** Measured on 6.18: see docs/gate.md, "What a call needs". */
-const FORK = 64 * 1024;
+const FORK = 63 * 1024;
 const THREAD = 20 * 1024;
 const EXEC = 64 * 1024;
 
@@ -142,6 +143,7 @@ const accepting = {
 const multiplexed = {
   class: 'sockets',
   errno: 'ENFILE',
+  tcpErrno: 'ENOBUFS',
   man: 'socketcall(2): as the call that it stands for',
 } as const;
 const addressed = {
@@ -264,8 +266,8 @@ export const gatedCalls: readonly GatedCall[] = [
   { name: 'mq_open', ...ipc, detail: 'path0', numbers: [240, 240, 277, 180] },
   { name: 'semget', ...ipc, numbers: [64, 64, 393, 190] },
   { name: 'shmget', ...shared, numbers: [29, 29, 395, 194] },
-  // SEMGET, MSGSND, MSGGET, SHMGET (linux/ipc.h)
-  { name: 'ipc', ...ipc, when: { arg: 0, values: [2, 11, 13, 23] }, numbers: [null, null, 117, null] },
+  // Always seen: the upper half of the argument that decides is a version, which the kernel does not look at.
+  { name: 'ipc', ...ipc, check: 'ipc', numbers: [null, null, 117, null] },
 
   { name: 'shmat', ...memory, numbers: [30, 30, 397, 196] },
   { name: 'remap_file_pages', ...memory, detail: 'size1', numbers: [216, 216, 257, 234] },

@@ -4,7 +4,6 @@ import type { GateConfig } from '../gate/protocol.ts';
 import { DEFAULT_RESERVE } from '../gate/syscalls.ts';
 import type { RunSpec } from '../spec/run-spec.ts';
 import type { Plan } from './plan.ts';
-import { ignoredAtStart } from './signals.ts';
 
 /** What the helper is told of this run. */
 export function gateConfig(plan: Plan, spec: RunSpec, group: Group, lockFile: string): GateConfig {
@@ -29,6 +28,5 @@ export function gateConfig(plan: Plan, spec: RunSpec, group: Group, lockFile: st
     lockFile,
     identity: plan.identity,
     cpus: spec.cpus,
-    ignoredSignals: ignoredAtStart,
   };
 }

@@ -81,7 +81,7 @@ function sentenceOf({ kind, object, comm }: Extract<GateEvent, { event: 'notice'
     case 'moves':
       return `${who} opened ${object} for writing: it may have left the group; it is still gated, but what it allocates elsewhere is not counted`;
     case 'service':
-      return `${who} connected to ${object}: what that service does for it runs outside the group`;
+      return `${who} turned to ${object}: what that service does for it runs outside the group`;
     case 'listener':
       return `${who} asked for a seccomp listener of its own, and one is there already: the kernel says EBUSY`;
     case 'tracer':

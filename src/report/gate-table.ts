@@ -50,13 +50,19 @@ function answerOf({ name, errno, tcpErrno, check }: GatedCall): string {
   if (refusedCalls.includes(name)) return `\`EPERM\`, always; with \`--allow-io-uring\`: \`${errno}\``;
   const special = [
     ...(tcpErrno === undefined ? [] : [`\`${tcpErrno}\` for TCP`]),
+    ...(check === 'ipc' ? ['`ENOSPC` for shmget'] : []),
     ...(check === 'tmpfs' ? ['`ENOSPC` for what would be made on tmpfs'] : []),
   ];
   return [`\`${errno}\``, ...special].join('; ');
 }
 
 function conditionOf(call: GatedCall): string {
-  const allocates = { split: 'it splits a mapping', fdtable: 'the table of descriptors grows', tmpfs: '' } as const;
+  const allocates = {
+    split: 'it splits a mapping',
+    fdtable: 'the table of descriptors grows',
+    ipc: 'it is semget, msgsnd, msgget, shmat or shmget',
+    tmpfs: '',
+  } as const;
   return [valuesOf(call), call.check === undefined ? '' : allocates[call.check]].filter(Boolean).join('; ');
 }
 
@@ -93,7 +99,6 @@ const VALUES: Readonly<Record<string, Readonly<Record<number, string>>>> = {
     19: '`_KEEPONFORK`',
   },
   socketcall: { 1: 'socket', 2: 'bind', 3: 'connect', 5: 'accept', 8: 'socketpair', 18: 'accept4' },
-  ipc: { 2: 'semget', 11: 'msgsnd', 13: 'msgget', 23: 'shmget' },
   seccomp: { 1: '`SECCOMP_SET_MODE_FILTER`' },
   bpf: { 0: '`BPF_MAP_CREATE`', 5: '`BPF_PROG_LOAD`' },
   ptrace: { 0: '`PTRACE_TRACEME`', 16: '`PTRACE_ATTACH`', 16902: '`PTRACE_SEIZE`' },

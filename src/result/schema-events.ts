@@ -114,7 +114,10 @@ const step = z.strictObject({
   atMs: msOrNull('When it began, from exec.', 'it never began'),
   wallMs: msOrNull('How long it took.', 'it never began, or its end was not seen'),
   failcnt: countOrNull('By how much `kmem.failcnt` rose during the step.', 'as `kmem.failcnt`', 'could not be read'),
-  kmemMaxUsage: bytesOrNull("The group's highest kernel memory so far, read when the step ended.", 'could not be read'),
+  kmemMaxUsage: bytesOrNull(
+    "The group's highest kernel memory during the step: the kernel's high-water mark, reset when the step began.",
+    'could not be read',
+  ),
 });
 
 export const stepsSchema = define(

@@ -5,6 +5,9 @@ import { SetupError } from '../errors.ts';
 import { definitions } from './definition.ts';
 import { type Result, resultSchema } from './schema.ts';
 
+// Compiling its checks to code costs more memory and time than checking one result by them.
+z.config({ jitless: true });
+
 const shownIssues = 3;
 
 /**

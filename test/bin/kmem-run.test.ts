@@ -11,7 +11,7 @@ const oldNode = "Object.defineProperty(process, 'versions', { value: { ...proces
 const makePackage = (t: ExecutionContext) => {
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-entry-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
-  for (const file of ['package.json', 'bin/kmem-run.js', 'bin/cache-folder.js']) {
+  for (const file of ['package.json', 'bin/kmem-run.js', 'bin/cache-folder.js', 'bin/code-cache.js']) {
     cpSync(join(root, file), join(folder, file));
   }
 

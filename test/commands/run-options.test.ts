@@ -253,6 +253,9 @@ test('every key of a run that users set has an option, and --help says what each
     'reserve',
     'errno',
     'reclaim',
+    'allowIoUring',
+    'onOverrun',
+    'traceGate',
   ];
   keys.push(
     'timeout',

@@ -7,7 +7,10 @@ test('what stands between the two comments is replaced, and nothing else', (t) =
   const renewed = withGenerated(page, 'calls', '| new |\n');
   t.is(renewed, page.replace('old', '| new |'));
   t.is(withGenerated(renewed, 'calls', '| new |\n'), renewed);
-  t.is(withGenerated(page, 'calls', 'costs $1 and $&'), page.replace('old', () => 'costs $1 and $&'));
+  t.is(
+    withGenerated(page, 'calls', 'costs $1 and $&'),
+    page.replace('old', () => 'costs $1 and $&'),
+  );
 });
 
 test('a page without the two comments is refused, so that nothing stale stays', (t) => {

@@ -1,4 +1,3 @@
-import { writeFileSync } from 'node:fs';
 import test from 'ava';
 import { until } from '../cgroup/sandbox.ts';
 import { bin, makeHarness } from '../harness.ts';

@@ -1,4 +1,5 @@
 import test from 'ava';
+import type { Outcome } from '../../src/result/schema.ts';
 import { until } from '../cgroup/sandbox.ts';
 import { compileFixture } from '../fixtures/compile.ts';
 import { everySchema, knownKeywords, type Schema, violations } from '../fixtures/json-schema.ts';
@@ -19,7 +20,7 @@ const interrupted = async (harness: Harness): Promise<Ran> => {
   return running.ended;
 };
 
-const outcomes: readonly (readonly [outcome: string, make: (harness: Harness) => Promise<Ran>])[] = [
+const outcomes: readonly (readonly [outcome: Outcome, make: (harness: Harness) => Promise<Ran>])[] = [
   ['passed', ({ run }) => run(['--kmem', '4M', '--cpus', '0', '--pids', '99', '--then', 'true', '--', 'true'])],
   ['failed', ({ run }) => run(['--kmem', '1M', ...sh(`${compileFixture('denial-storm')} 0.1; exit 3`)])],
   ['failed', ({ run }) => run(['--kmem', '4M', '--reclaim', 'on', '--errno', 'enomem', '--', 'false'])],
@@ -44,14 +45,20 @@ for (const [index, [outcome, make]] of outcomes.entries()) {
   });
 }
 
-test.serial('the schema is one of JSON Schema 2020-12, with nothing in it that our check would pass over', async (t) => {
-  const harness = makeHarness(t);
-  const schema = await readSchema(harness);
-  t.is(schema.$schema, 'https://json-schema.org/draft/2020-12/schema');
-  const keywords = new Set(everySchema(schema).flatMap(Object.keys));
-  t.deepEqual([...keywords].filter((keyword) => !knownKeywords.has(keyword)), []);
-  t.true(everySchema(schema).length > 200);
-});
+test.serial(
+  'the schema is one of JSON Schema 2020-12, with nothing in it that our check would pass over',
+  async (t) => {
+    const harness = makeHarness(t);
+    const schema = await readSchema(harness);
+    t.is(schema.$schema, 'https://json-schema.org/draft/2020-12/schema');
+    const keywords = new Set(everySchema(schema).flatMap(Object.keys));
+    t.deepEqual(
+      [...keywords].filter((keyword) => !knownKeywords.has(keyword)),
+      [],
+    );
+    t.true(everySchema(schema).length > 200);
+  },
+);
 
 test.serial('the check of the schema sees what is wrong', async (t) => {
   const harness = makeHarness(t);
@@ -79,7 +86,18 @@ test.serial('schema takes no arguments', async (t) => {
 
 test.serial('a run can be told again from its result', async (t) => {
   const { run } = makeHarness(t);
-  const options = ['--kmem', '4M', '--then', 'false', '--timeout', '9s', '--env', 'A=b', '--expect', 'steps[1].exit==1'];
+  const options = [
+    '--kmem',
+    '4M',
+    '--then',
+    'false',
+    '--timeout',
+    '9s',
+    '--env',
+    'A=b',
+    '--expect',
+    'steps[1].exit==1',
+  ];
   const { result } = await run([...options, '--', 'echo', 'a b', '--flag', '']);
   t.like(result?.spec, {
     command: ['echo', 'a b', '--flag', ''],

@@ -51,7 +51,10 @@ test.serial('--user: identity and groups are that user’s, and the limit still 
   const own = ['-u', '-g', '-G'].map((flag) => execFileSync('id', [flag, 'nobody'], { encoding: 'utf8' }).trim());
   const lines = ran.stdout.trim().split('\n');
   t.deepEqual(lines.slice(0, 3), own);
-  t.deepEqual(lines.slice(3, 6).map((line) => Number(line.split('\t')[1])), [0, 0, 0]);
+  t.deepEqual(
+    lines.slice(3, 6).map((line) => Number(line.split('\t')[1])),
+    [0, 0, 0],
+  );
   t.is(ran.status, 0, ran.stderr);
   t.is(ran.result?.kmem.failcnt, Number(lines[6]));
   t.true((ran.result?.kmem.failcnt ?? 0) > 0);
@@ -153,6 +156,19 @@ test.serial('sizes are rounded down to the page, and that is what the result sho
   const { run } = makeHarness(t);
   const { result } = await run(['--kmem', '1000000', '--mem', '100000000', '--', 'true']);
   t.deepEqual([result?.limits.kmem, result?.limits.mem], [999_424, 99_999_744]);
+});
+
+test.serial('--sample: none, few, many', async (t) => {
+  const { run } = makeHarness(t);
+  const samples = async (every: string) =>
+    (await run(['--kmem', '4M', '--sample', every, '--', 'sleep', '1'])).result?.samples ?? [];
+  t.deepEqual(await samples('off'), []);
+  const [few, many] = [await samples('400ms'), await samples('10ms')];
+  t.true(few.length >= 2);
+  t.true(many.length > few.length);
+  t.true(many.every(({ kmem }) => kmem !== null));
+  t.true(many.some(({ rss }) => (rss ?? 0) > 0));
+  t.true(many.every(({ atMs }, index) => atMs >= (many[index - 1]?.atMs ?? 0)));
 });
 
 test.serial('--parent: in a directory of root’s', async (t) => {

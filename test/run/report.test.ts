@@ -46,7 +46,10 @@ test.serial('the report has a line for people, then figures; --verbose has more 
   const [first = '', ...rows] = stderr.trimEnd().split('\n');
   t.regex(first, /^kmem-run: sh -c exit 3 failed with exit code 3/);
   for (const label of ['kmem', 'memory', 'enforcement', 'steps']) {
-    t.true(rows.some((row) => row.startsWith(`  ${label} `)), label);
+    t.true(
+      rows.some((row) => row.startsWith(`  ${label} `)),
+      label,
+    );
   }
   const verbose = await run(['--verbose', '--kmem', '4M', '--then', 'true', ...sh('exit 3')]);
   t.true(verbose.stderr.split('\n').length > stderr.split('\n').length);

@@ -127,7 +127,14 @@ test.serial('an expectation reads steps, daemons and --output too', async (t) =>
 
 test.serial('the first and the last of a long stream are read, and all of it is passed on', async (t) => {
   const harness = makeHarness(t);
-  const expectations = ['--expect', 'stdout~/^first$/m', '--expect', 'stdout~/^last$/m', '--expect', 'stdout!~/^mid$/m'];
+  const expectations = [
+    '--expect',
+    'stdout~/^first$/m',
+    '--expect',
+    'stdout~/^last$/m',
+    '--expect',
+    'stdout!~/^mid$/m',
+  ];
   const line = 'echo first; head -c 10000000 /dev/zero; echo; echo mid; head -c 10000000 /dev/zero; echo; echo last';
   const ran = await harness.run(['--kmem', '4M', ...expectations, ...sh(line)]);
   t.is(ran.status, 0, ran.stderr);

@@ -1,0 +1,141 @@
+/** Ways around the gate: other tables of system calls, io_uring, leaving the group, losing one's parents. */
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import test, { type ExecutionContext } from 'ava';
+import { stateOf } from '../cgroup/sandbox.ts';
+import { compileFixture } from '../fixtures/compile.ts';
+import { makeHarness, type Ran } from '../harness.ts';
+
+const LIMIT = ['--kmem', '1M', '--timeout', '30s'];
+
+const notesOf = ({ result }: Ran) => result?.enforcement.notes.join('\n') ?? '';
+const deniedOf = ({ result }: Ran, comm: string) =>
+  (result?.failures ?? [])
+    .filter((failure) => failure.comm === comm)
+    .map(({ syscall, errno }) => `${syscall} ${errno}`);
+
+test('int 0x80 from 64-bit code is gated by the table of i386', async (t) => {
+  const harness = makeHarness(t);
+  const ran = await harness.run([...LIMIT, '--', compileFixture('abi'), 'int80']);
+  t.is(ran.status, 0, ran.stderr);
+  t.deepEqual(ran.stdout.trimEnd().split('\n'), [
+    'open ENOMEM',
+    'mkdir ENOMEM',
+    'pipe ENFILE',
+    'mmap2 ENOMEM',
+    'eventfd ENOMEM',
+    'io_uring_setup EPERM',
+    'socketcall tcp ENOBUFS',
+    'socketcall udp ENFILE',
+    'ipc msgget ENOMEM',
+    'ipc msgget, version 1 ENOMEM',
+    'ipc shmget ENOSPC',
+    'ipc semop of no set EFAULT',
+    // By x86-64's table these would be socket, pipe and clone.
+    'dup, 41 ok',
+    'umount, 22 ENOENT',
+    'none, 56 ENOSYS',
+  ]);
+  t.deepEqual(deniedOf(ran, 'abi'), [
+    'pipe2 ENFILE',
+    'fork ENOMEM',
+    'open ENOMEM',
+    'mkdir ENOMEM',
+    'pipe ENFILE',
+    'mmap2 ENOMEM',
+    'eventfd ENOMEM',
+    'io_uring_setup EPERM',
+    'socketcall ENOBUFS',
+    'socketcall ENFILE',
+    'ipc ENOMEM',
+    'ipc ENOMEM',
+    'ipc ENOSPC',
+  ]);
+  t.false(harness.has('made'));
+  harness.assertNothingLeft();
+});
+
+test('calls with the x32 bit are gated, whether or not the kernel has x32', async (t) => {
+  const harness = makeHarness(t);
+  const ran = await harness.run([...LIMIT, '--', compileFixture('abi'), 'x32']);
+  t.is(ran.status, 0, ran.stderr);
+  const [there, ...calls] = ran.stdout.trimEnd().split('\n');
+  t.log(
+    there === 'x32 ok' ? 'this kernel has x32' : 'this kernel has no x32: it says ENOSYS to what the gate lets through',
+  );
+  t.true(there === 'x32 ok' || there === 'x32 ENOSYS', there);
+  t.deepEqual(calls, ['pipe ENFILE', 'mkdir ENOMEM', 'io_uring_setup EPERM']);
+  t.deepEqual(deniedOf(ran, 'abi'), ['pipe2 ENFILE', 'pipe ENFILE', 'mkdir ENOMEM', 'io_uring_setup EPERM']);
+  harness.assertNothingLeft();
+});
+
+test('io_uring_setup is refused, counted and noted; it is no denial', async (t) => {
+  const harness = makeHarness(t);
+  const ran = await harness.run([...LIMIT, '--', compileFixture('exhaust'), 'io_uring_setup']);
+  t.like(JSON.parse(ran.stdout), { made: 0, errno: 1 });
+  t.is(ran.result?.kmem.failcnt, 0);
+  t.deepEqual(ran.result?.failureCounts, [{ comm: 'exhaust', syscall: 'io_uring_setup', errno: 'EPERM', count: 1 }]);
+  t.regex(notesOf(ran), /io_uring_setup was refused 1 times? \(EPERM\)/);
+  t.notRegex(notesOf(ran), /io_uring was let through/);
+  harness.assertNothingLeft();
+});
+
+test('with --allow-io-uring it is let through, and the result says what that means', async (t) => {
+  const harness = makeHarness(t);
+  const ran = await harness.run([...LIMIT, '--allow-io-uring', '--', compileFixture('exhaust'), 'io_uring_setup']);
+  const { made, errno } = JSON.parse(ran.stdout);
+  t.true(made > 0);
+  t.is(errno, 12);
+  t.regex(notesOf(ran), /io_uring was let through, as asked: its operations are not gated/);
+  t.notRegex(notesOf(ran), /refused/);
+  harness.assertNothingLeft();
+});
+
+test('a program that moves itself to another cgroup stays gated, is said to have left, and is killed', async (t) => {
+  const harness = makeHarness(t);
+  const { memory, pids, unified } = harness.sandbox;
+  const files = [memory, pids, unified].map((directory) => `${directory}/cgroup.procs`);
+  const ran = await harness.run([...LIMIT, '--', compileFixture('escape'), 'move', ...files]);
+  t.is(ran.status, 0, ran.stderr);
+  const [pid, errno] = ran.stdout.trim().split(' ');
+  t.is(errno, 'ENOMEM');
+  t.is(deniedOf(ran, 'escape').at(-1), 'mkdir ENOMEM');
+  for (const file of files)
+    t.true(notesOf(ran).includes(`opened ${file} for writing: it may have left the group`), file);
+  t.regex(notesOf(ran), /1 process(es)? had left the group and (was|were) killed/);
+  t.deepEqual(ran.result?.leftover, []);
+  t.is(stateOf(Number(pid)), null);
+  harness.assertNothingLeft();
+});
+
+test('a daemon that has lost its parents and its session stays gated, and is killed', async (t) => {
+  const harness = makeHarness(t);
+  const ran = await harness.run([...LIMIT, '--', compileFixture('escape'), 'daemon']);
+  t.is(ran.status, 0, ran.stderr);
+  const [pid, errno] = ran.stdout.trim().split(' ');
+  t.is(errno, 'ENOMEM');
+  t.is(deniedOf(ran, 'escape').at(-1), 'mkdir ENOMEM');
+  t.is(ran.result?.failures.at(-1)?.pid, Number(pid));
+  t.like(ran.result?.leftover, [{ pid: Number(pid), comm: 'escape' }]);
+  t.is(stateOf(Number(pid)), null);
+  harness.assertNothingLeft();
+});
+
+test('new user, pid, mount and cgroup namespaces change nothing', async (t) => {
+  const harness = makeHarness(t);
+  const folder = tmpfsFolder(t);
+  const unshare = ['unshare', '--user', '--map-root-user', '--pid', '--fork', '--mount', '--cgroup'];
+  const ran = await harness.run([...LIMIT, '--', ...unshare, compileFixture('exhaust'), 'symlink', folder]);
+  t.is(ran.status, 0, ran.stderr);
+  const { made, errno } = JSON.parse(ran.stdout);
+  t.true(made > 0);
+  t.is(errno, 28);
+  t.deepEqual(deniedOf(ran, 'exhaust'), ['symlink ENOSPC']);
+  harness.assertNothingLeft();
+});
+
+function tmpfsFolder(t: ExecutionContext): string {
+  const folder = mkdtempSync('/dev/shm/kmem-run-test-');
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}

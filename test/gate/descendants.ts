@@ -1,0 +1,52 @@
+/** Processes of a run, found by name while it goes on. */
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const PATIENCE_MS = 20_000;
+const EVERY_MS = 10;
+
+/** Resolves with the pid of the first descendant of that name, once there is one. */
+export async function descendant(pid: number, comm: string): Promise<number> {
+  let found: number | undefined;
+  await untilSo(() => {
+    found = descendants(pid).find((each) => commOf(each) === comm);
+    return found !== undefined;
+  }, `${comm} was never seen`);
+  return found as number;
+}
+
+/** Polls until it is so; throws with that message where it never is. */
+export async function untilSo(condition: () => boolean, message: string): Promise<void> {
+  const deadline = performance.now() + PATIENCE_MS;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(message);
+    await sleep(EVERY_MS);
+  }
+}
+
+function descendants(pid: number): number[] {
+  const children = tasksOf(pid).flatMap((task) => readOrEmpty(`/proc/${pid}/task/${task}/children`).split(' '));
+  const direct = children.filter((word) => word !== '').map(Number);
+  return [...direct, ...direct.flatMap(descendants)];
+}
+
+function tasksOf(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch {
+    return [];
+  }
+}
+
+function commOf(pid: number): string {
+  return readOrEmpty(`/proc/${pid}/comm`).trim();
+}
+
+function readOrEmpty(file: string): string {
+  try {
+    return readFileSync(file, 'latin1');
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,165 @@
+/** Signals that arrive while the gate decides, and a helper that is held up: the program notices neither. */
+
+import { writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import anyTest from 'ava';
+import { stateOf } from '../cgroup/sandbox.ts';
+import { compileFixture } from '../fixtures/compile.ts';
+import { makeHarness } from '../harness.ts';
+import { descendant, untilSo } from './descendants.ts';
+
+const test = anyTest.serial;
+const signals = compileFixture('signals');
+
+/** By kind of call: how many were made, failed, and failed with EINTR. */
+type Counts = Readonly<Record<string, { made: number; failed: number; interrupted: number }>>;
+
+function countsOf(stdout: string): Counts {
+  const rows = stdout.trim().split('\n');
+  return Object.fromEntries(
+    rows.map((row) => {
+      const [name, made, failed, interrupted] = row.split(' ');
+      return [name ?? '', { made: Number(made), failed: Number(failed), interrupted: Number(interrupted) }];
+    }),
+  );
+}
+
+const sum = (counts: Counts, key: 'failed' | 'interrupted') =>
+  Object.values(counts).reduce((total, count) => total + count[key], 0);
+
+const alarmsOf = (counts: Counts) => counts.alarms?.made ?? 0;
+
+for (const [microseconds, loops] of [
+  [200, 3000],
+  [2000, 1000],
+] as const) {
+  test(`with SA_RESTART no call fails under a timer of ${microseconds} µs`, async (t) => {
+    const harness = makeHarness(t);
+    const command = [signals, 'restart', String(microseconds), String(loops)];
+    const { status, stdout, result } = await harness.run(['--kmem', '64M', '--', ...command]);
+    const counts = countsOf(stdout);
+    t.is(status, 0);
+    t.is(sum(counts, 'failed'), 0, stdout);
+    t.is(counts.mkdir?.made, loops);
+    t.is(counts.munmap?.made, loops);
+    t.is(counts.fork?.made, microseconds === 200 ? undefined : loops);
+    t.true(alarmsOf(counts) > 0);
+    t.is(result?.kmem.failcnt, 0);
+    harness.assertNothingLeft();
+  });
+}
+
+test('the same while the helper is stopped and continued all the time', async (t) => {
+  const harness = makeHarness(t);
+  const running = harness.start(['--kmem', '64M', '--', signals, 'restart', '200', '3000']);
+  const helper = await descendant(running.pid, 'kmem-gate');
+  await descendant(running.pid, 'signals');
+  const over = new AbortController();
+  const holdUp = (async () => {
+    let stops = 0;
+    for (; !over.signal.aborted; stops += 1) {
+      signal(helper, 'SIGSTOP');
+      await sleep(20);
+      signal(helper, 'SIGCONT');
+      await sleep(10);
+    }
+    return stops;
+  })();
+  const { status, stdout, result } = await running.ended;
+  over.abort();
+  const stops = await holdUp;
+  t.log(`${stops} times`);
+  t.is(status, 0);
+  t.is(sum(countsOf(stdout), 'failed'), 0, stdout);
+  t.true(stops > 3);
+  t.is(result?.kmem.failcnt, 0);
+  harness.assertNothingLeft();
+});
+
+test('once the helper has a call in hand, no signal interrupts it, with or without SA_RESTART', async (t) => {
+  const harness = makeHarness(t);
+  // The call that fails waits for the kernel to reclaim; a reclaimer that stands still keeps it waiting.
+  const script = `until [ -e go ]; do sleep 0.02; done; exec ${signals} interrupt 0 0 99999`;
+  const running = harness.start(['--kmem', '1M', '--reclaim', 'on', '--', 'sh', '-c', script]);
+  const reclaimer = await descendant(running.pid, 'kmem-reclaimer');
+  process.kill(reclaimer, 'SIGSTOP');
+  writeFileSync(harness.path('go'), '');
+  const program = await descendant(running.pid, 'signals');
+  // It never sleeps but in the call that is held.
+  let asleep = 0;
+  await untilSo(() => {
+    asleep = stateOf(program) === 'S' ? asleep + 1 : 0;
+    return asleep === 10;
+  }, 'no call was ever held');
+  // From the first signal on only a deadly one could end its wait.
+  process.kill(program, 'SIGALRM');
+  await untilSo(() => stateOf(program) === 'D', 'the call was interrupted');
+  process.kill(program, 'SIGALRM');
+  await sleep(50);
+  t.is(stateOf(program), 'D');
+  process.kill(reclaimer, 'SIGCONT');
+  const { stdout, result } = await running.ended;
+  const counts = countsOf(stdout);
+  t.is(counts.fill?.failed, 1);
+  t.is(counts.fill?.interrupted, 0, stdout);
+  t.is(alarmsOf(counts), 1, 'those that wait are one');
+  t.is(result?.kmem.failcnt, 1);
+  harness.assertNothingLeft();
+});
+
+test('without SA_RESTART an alarm interrupts at most the one call that the helper has not taken yet', async (t) => {
+  const harness = makeHarness(t);
+  const { status, stdout, result } = await harness.run(['--kmem', '64M', '--', signals, 'interrupt', '200', '3000']);
+  const counts = countsOf(stdout);
+  const interrupted = sum(counts, 'interrupted');
+  t.log(`${interrupted} calls interrupted by ${alarmsOf(counts)} alarms`);
+  t.is(status, 0);
+  t.is(sum(counts, 'failed'), interrupted);
+  t.true(interrupted <= alarmsOf(counts));
+  t.is(result?.kmem.failcnt, 0);
+});
+
+for (const how of ['restart', 'interrupt']) {
+  test(`a call that is made again after a signal is counted once (${how})`, async (t) => {
+    const harness = makeHarness(t);
+    const { stdout, result } = await harness.run(['--kmem', '1M', '--', signals, how, '200', '2000', '99999']);
+    const counts = countsOf(stdout);
+    const denied = sum(counts, 'failed') - sum(counts, 'interrupted');
+    t.true(alarmsOf(counts) > 0);
+    t.true(denied > 1000);
+    t.is(result?.kmem.failcnt, denied);
+    t.is(
+      result?.failureCounts.reduce((total, { count }) => total + count, 0),
+      denied,
+    );
+    harness.assertNothingLeft();
+  });
+}
+
+test('a helper that stands still for a second: the run waits for it, and goes on', async (t) => {
+  const harness = makeHarness(t);
+  const script = 'for i in 1 2 3 4 5 6 7 8 9 10; do /bin/true || exit 9; sleep 0.05; done; echo done';
+  const running = harness.start(['--kmem', '64M', '--', 'sh', '-c', script]);
+  const helper = await descendant(running.pid, 'kmem-gate');
+  await descendant(running.pid, 'sleep');
+  process.kill(helper, 'SIGSTOP');
+  await sleep(1000);
+  process.kill(helper, 'SIGCONT');
+  const { status, stdout, result } = await running.ended;
+  t.is(status, 0);
+  t.is(stdout, 'done\n');
+  t.is(result?.outcome, 'passed');
+  t.is(result?.terminationReason, null);
+  t.is(result?.kmem.failcnt, 0);
+  t.true((result?.durations.wallMs ?? 0) >= 1000);
+  harness.assertNothingLeft();
+});
+
+/** The helper may be gone by then. */
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It has ended.
+  }
+}

@@ -1,0 +1,51 @@
+/** Much at once, again and again: nothing hangs, nothing stays, and who fails takes nothing from who does not. */
+
+import anyTest from 'ava';
+import { compileFixture } from '../fixtures/compile.ts';
+import { makeHarness } from '../harness.ts';
+
+const test = anyTest.serial;
+
+const RUNS = 200;
+const LIMITS = ['600K', '700K', '1M', '1500K'];
+
+test(`${RUNS} runs in a row of threads and children that allocate at once`, async (t) => {
+  const harness = makeHarness(t);
+  const burst = compileFixture('burst');
+  const denials: number[] = [];
+  const overshoots: number[] = [];
+  for (let run = 0; run < RUNS; run += 1) {
+    const limit = LIMITS[run % LIMITS.length] ?? '';
+    const { status, stderr, result } = await harness.run(['--kmem', limit, '--timeout', '20s', '--', burst]);
+    const { kmem, enforcement, failureCounts = [] } = result ?? {};
+    const told = failureCounts.reduce((sum, { count }) => sum + count, 0);
+    // One assertion for all that has to hold, so that 200 runs do not make 2,000 of them.
+    t.deepEqual(
+      { status, outcome: result?.outcome, ended: result?.terminationReason, left: harness.whatIsLeft(), told },
+      { status: 0, outcome: 'passed', ended: null, left: [], told: kmem?.failcnt ?? null },
+      `run ${run}, ${limit}: ${stderr}`,
+    );
+    t.true((kmem?.failcnt ?? 0) > 0 && (enforcement?.gatedCalls ?? 0) > (kmem?.failcnt ?? 0), `run ${run}, ${limit}`);
+    denials.push(kmem?.failcnt ?? 0);
+    overshoots.push(kmem?.overshoot ?? 0);
+  }
+  t.log(`denials ${Math.min(...denials)} to ${Math.max(...denials)}, overshoot up to ${Math.max(...overshoots)} bytes`);
+  harness.assertNothingLeft();
+});
+
+for (const [where, options] of Object.entries({ 'all CPUs': [], 'one CPU': ['--cpus', '0'] })) {
+  test(`four storms of denials leave a process beside them its calls (${where})`, async (t) => {
+    const harness = makeHarness(t);
+    const neighbour = [compileFixture('neighbour'), '4'];
+    const { status, stdout, result } = await harness.run(['--kmem', '4M', ...options, '--', ...neighbour]);
+    t.is(status, 0);
+    t.log(stdout.trim());
+    // munmap and brk and dup2, which are gated, and read with getppid: none of them failed.
+    t.regex(stdout, /^1000 1000 1000 1000 in /);
+    const failed = Number(/failed (\d+)$/m.exec(stdout)?.[1]);
+    t.true(failed > 400);
+    t.true((result?.kmem.failcnt ?? 0) >= failed);
+    t.is(result?.failures.find(({ syscall }) => ['munmap', 'brk', 'dup2'].includes(syscall)), undefined);
+    harness.assertNothingLeft();
+  });
+}

@@ -1,0 +1,100 @@
+import { existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { helperPath } from '../../src/gate/helper.ts';
+import type { GateConfig } from '../../src/gate/protocol.ts';
+import { gateConfig } from '../../src/launch/config.ts';
+import { planRun } from '../../src/launch/plan.ts';
+import { setupErrorOf } from '../../src/launch/setup-errors.ts';
+import { startSupervisor } from '../../src/launch/supervisor.ts';
+import type { RunInput } from '../../src/spec/normalise.ts';
+import { normaliseSpec } from '../../src/spec/normalise.ts';
+import { makeSandbox } from '../cgroup/sandbox.ts';
+
+/** The helper with a group of the test's own, ready for a step that makes ./marker. */
+async function supervise(
+  t: ExecutionContext,
+  input: Partial<RunInput>,
+  change: (folder: string) => Partial<GateConfig>,
+) {
+  const folder = mkdtempSync(join(tmpdir(), 'kmem-run-supervisor-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const group = makeSandbox(t).group({ pids: false });
+  const spec = normaliseSpec({ ...input, command: ['touch', 'marker'], cwd: folder });
+  const plan = await planRun(spec);
+  const lockFile = join(folder, 'lock');
+  const lockFd = openSync(lockFile, 'w');
+  const stdio = { stdin: 'ignore', stdout: 'inherit', stderr: 'inherit' } as const;
+  const supervisor = startSupervisor({ helper: helperPath(), lockFd, stdio, onEvent: () => {} });
+  t.teardown(supervisor.kill);
+  await supervisor.next('locked');
+  supervisor.configure({ ...gateConfig(plan, spec, group, lockFile), ...change(folder) });
+  const [step] = plan.steps;
+  if (step === undefined) throw new Error('no step');
+  return { supervisor, step, hasRun: () => existsSync(join(folder, 'marker')) };
+}
+
+/** As under cgroup.memory=nokmem: a counter that stays 0. */
+const still = (folder: string) => {
+  const usage = join(folder, 'usage');
+  writeFileSync(usage, '0\n');
+  return { usage };
+};
+
+test.serial('kernel memory that is not accounted: refused, and nothing runs', async (t) => {
+  const { supervisor, step, hasRun } = await supervise(t, { kmem: '1M' }, still);
+  supervisor.step(step);
+  const told = await supervisor.next('go', 'denied', 'setup-error');
+  if (told.event !== 'setup-error') return t.fail(told.event);
+  const error = setupErrorOf(told, 'touch');
+  t.is(error.code, 'kmem-not-accounted');
+  t.regex(error.message, /stays 0 while a task runs in the group/);
+  t.regex(error.hint, /nokmem/);
+  supervisor.finish();
+  await supervisor.ended;
+  t.false(hasRun());
+});
+
+test.serial('without a limit it may run, and the counter’s 0 is told', async (t) => {
+  const { supervisor, step, hasRun } = await supervise(t, {}, still);
+  supervisor.step(step);
+  t.is((await supervisor.next('go', 'setup-error')).event, 'go');
+  t.like(await supervisor.next('exit'), { code: 0, signal: null });
+  supervisor.finish();
+  await supervisor.ended;
+  t.true(hasRun());
+});
+
+test.serial('a counter that is not there', async (t) => {
+  const { supervisor, hasRun } = await supervise(t, { kmem: '1M' }, (folder) => ({ usage: join(folder, 'absent') }));
+  const told = await supervisor.next('setup-error');
+  const error = setupErrorOf(told, 'touch');
+  t.is(error.code, 'helper-failed');
+  t.regex(error.message, /"counter" \(.*\/absent\) \(ENOENT\)/);
+  t.false(hasRun());
+});
+
+test.serial('a group that is gone before the step', async (t) => {
+  const { supervisor, step, hasRun } = await supervise(t, { kmem: '1M' }, (folder) => ({
+    join: [join(folder, 'tasks')],
+  }));
+  supervisor.step(step);
+  const told = await supervisor.next('go', 'denied', 'setup-error');
+  if (told.event !== 'setup-error') return t.fail(told.event);
+  t.is(setupErrorOf(told, 'touch').code, 'cannot-join');
+  t.false(hasRun());
+});
+
+test.serial('a helper that cannot be started, and one that is none', async (t) => {
+  const lockFd = openSync('/dev/null', 'r');
+  const stdio = { stdin: 'ignore', stdout: 'inherit', stderr: 'inherit' } as const;
+  const start = (helper: string) => startSupervisor({ helper, lockFd, stdio, onEvent: () => {} });
+  t.like(
+    t.throws(() => start('/absent/kmem-gate')),
+    { name: 'SetupError', code: 'helper-failed' },
+  );
+  const none = start('/bin/true');
+  t.like(await t.throwsAsync(none.next('locked')), { name: 'SetupError', code: 'gate-lost' });
+  await none.ended;
+});

@@ -1,0 +1,75 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { until } from '../cgroup/sandbox.ts';
+import { type Harness, makeHarness, type Start } from '../harness.ts';
+
+const root = join(import.meta.dirname, '..', '..');
+
+/** In the folder of the project: npx finds its own bin there and asks no registry. npm keeps its logs in the test's HOME. */
+function startNpx(harness: Harness, args: readonly string[], env: Start['env'] = {}) {
+  const options = { cwd: root, env: { HOME: harness.folder, NODE_COMPILE_CACHE: harness.path('npm'), ...env } };
+  return harness.startProgram(['npx', '--offline', 'kmem-run', '--cwd', harness.folder, ...args], options);
+}
+
+const sh = (line: string, ...args: string[]) => ['--', 'sh', '-c', line, 'sh', ...args];
+
+test.serial('npx passes on what stands after --, and the status', async (t) => {
+  const harness = makeHarness(t);
+  const args = ['--kmem', '1M', 'a b', '--', "c'd", '"', '$HOME', '*', '', '--help', '-c'];
+  const ran = await startNpx(harness, ['--kmem', '8M', ...sh('printf "<%s>" "$@"; exit 7', ...args)]).ended;
+  t.is(ran.status, 7);
+  t.is(ran.stdout, args.map((arg) => `<${arg}>`).join(''));
+  t.regex(ran.stderr, /kmem-run: sh -c .* failed with exit code 7/);
+  harness.assertNothingLeft();
+});
+
+test.serial('what npx put into the environment is not the program’s', async (t) => {
+  const harness = makeHarness(t);
+  const PATH = `/opt/mine:${process.env.PATH?.split(':')
+    .filter((folder) => !folder.includes('node_modules'))
+    .join(':')}`;
+  const env = { PATH, MINE: 'yes', HOME: harness.folder };
+  const ran = await startNpx(harness, ['--kmem', '8M', '--', '/usr/bin/env'], env).ended;
+  const seen = new Map(
+    ran.stdout
+      .trim()
+      .split('\n')
+      .map((line) => line.split(/=(.*)/s, 2) as [string, string]),
+  );
+  t.is(seen.get('MINE'), 'yes');
+  t.is(seen.get('PATH'), PATH);
+  t.is(seen.get('HOME'), harness.folder);
+  const ours = [...seen.keys()].filter((name) => name.startsWith('npm_'));
+  t.deepEqual(ours, []);
+  for (const name of ['NODE', 'COLOR', 'INIT_CWD']) t.false(seen.has(name), name);
+});
+
+/** Starts a program that does not end by itself under npx. */
+async function startBusy(t: ExecutionContext, harness: Harness) {
+  const json = harness.path('result.json');
+  const running = startNpx(harness, ['--kmem', '8M', '--json', json, ...sh('setsid sleep 300 & touch up; sleep 300')]);
+  t.teardown(() => running.ended);
+  await until(() => harness.has('up'));
+  return { running, json };
+}
+
+test.serial('SIGTERM to npx alone: kmem-run sees that its parent is gone, tears down and reports', async (t) => {
+  const harness = makeHarness(t);
+  const { running, json } = await startBusy(t, harness);
+  running.signal('SIGTERM');
+  await until(() => existsSync(json));
+  await until(() => harness.whatIsLeft().length === 0);
+  const result = JSON.parse(readFileSync(json, 'utf8'));
+  t.is(result.outcome, 'interrupted');
+  t.deepEqual(result.exit, { code: null, signal: 'SIGTERM' });
+});
+
+test.serial('SIGKILL to npx alone: the same', async (t) => {
+  const harness = makeHarness(t);
+  const { running, json } = await startBusy(t, harness);
+  running.signal('SIGKILL');
+  await until(() => existsSync(json));
+  await until(() => harness.whatIsLeft().length === 0);
+  t.is(JSON.parse(readFileSync(json, 'utf8')).outcome, 'interrupted');
+});
