@@ -1235,6 +1235,13 @@ static const char *executable(pid_t tid, char *text, size_t size)
   return text;
 }
 
+/* A number of /proc/PID/status, or 0. */
+static uint64_t status_number(const char *status, const char *key)
+{
+  const char *field = strstr(status, key);
+  return field ? strtoull(field + strlen(key), NULL, 10) : 0;
+}
+
 static pid_t thread_group(pid_t tid)
 {
   char path[40], text[1024];
@@ -1282,158 +1289,195 @@ static const char *comm_of(pid_t tid, uint64_t now)
  * which of the parent's clones made it ("0.2" is what the second clone of step 0's command made; "0.t1" its first
  * thread), then how many gated calls it has made: "0.2/17:mmap".
  *
- * A clone is seen at its entry, before the child has a pid.  Until the same thread's next clone exactly one new child
- * can come from it, so a look at the children at each clone and at exit_group (which is watched for that: afterwards
- * they would be ours, not the parent's) tells which clone made which child.  Children that were made by different
- * clones and are first seen together come in the order in which /proc lists them, that of creation.
+ * A clone is seen at its entry, before the child has a pid.  There is a look at a thread's children whenever it clones
+ * again, so a child that nobody knows is that of its parent's latest clone.  The other moments to look are the child's
+ * own first call and the parent's exit (exit and exit_group are watched for that: afterwards it would be our child).
+ * /proc tells no parent of a thread; but the kernel writes a new thread's tid to where CLONE_PARENT_SETTID says, which C
+ * libraries ask for.  Without it a thread has an address only where a single clone can have made it.
+ *
+ * A clone whose child was never seen, and which comes again from the same place, is the same one: fork is restarted
+ * when a signal is pending.
  */
-enum { MAX_TASKS = 8192, LINEAGE_LENGTH = 96, ADDRESS_LENGTH = 160, MAX_PENDING = 64 };
+enum { MAX_TASKS = 8192, PROBES = 64, LINEAGE_LENGTH = 160, ADDRESS_LENGTH = 224, CLONE_THREAD_FLAG = 0x00010000 };
 
 static struct task {
-  pid_t tid, tgid;
+  bool used, exits; /* exits: its tid may come back as another task's */
+  bool process_pending, thread_pending; /* the child of the latest clone has not been seen */
+  pid_t tid, tgid, parent;
   uint32_t calls, processes, threads;
-  uint32_t first_pending_process, first_pending_thread; /* the oldest clone whose child has not been seen */
+  uint64_t start;       /* as /proc tells it: with the tid it names a task for good */
+  uint64_t tid_address; /* where the tid of the latest thread is written, or 0 */
+  struct seccomp_data last;
   char lineage[LINEAGE_LENGTH];
-  bool used;
 } *tasks;
 static bool tracking;
 
-static struct task *find_task(pid_t tid, bool make)
+static uint64_t start_of(pid_t tid)
 {
-  unsigned slot = (unsigned)tid % MAX_TASKS, free_slot = MAX_TASKS;
-  for (unsigned i = 0; i < 64; i++) {
-    unsigned at = (slot + i) % MAX_TASKS;
-    if (tasks[at].used && tasks[at].tid == tid)
-      return &tasks[at];
-    if (!tasks[at].used && free_slot == MAX_TASKS)
-      free_slot = at;
-  }
-  if (!make || free_slot == MAX_TASKS)
-    return NULL;
-  tasks[free_slot] = (struct task){.tid = tid, .used = true, .first_pending_process = 1, .first_pending_thread = 1};
-  return &tasks[free_slot];
+  char path[40], text[1024];
+  snprintf(path, sizeof path, "/proc/%d/stat", tid);
+  char *field = read_file(path, text, sizeof text) > 0 ? strrchr(text, ')') : NULL;
+  for (int i = 2; field != NULL && i < 22; i++) /* proc(5): field 22 */
+    field = strchr(field + 1, ' ');
+  return field ? strtoull(field, NULL, 10) : 0;
 }
 
-static struct task *add_task(pid_t tid, pid_t tgid, const char *parent, char kind, uint32_t number)
+static struct task *find_task(pid_t tid)
 {
-  struct task *t = find_task(tid, true);
-  if (t == NULL || t->lineage[0])
-    return t;
-  t->tgid = tgid;
-  if (kind == 't')
-    snprintf(t->lineage, sizeof t->lineage, "%.80s.t%u", parent, number);
-  else
-    snprintf(t->lineage, sizeof t->lineage, "%.80s.%u", parent, number);
+  for (unsigned i = 0; i < PROBES; i++) {
+    struct task *t = &tasks[((unsigned)tid + i) % MAX_TASKS];
+    if (t->used && t->tid == tid)
+      return t;
+  }
+  return NULL;
+}
+
+/* A new entry, in place of an old one of the same tid; NULL: no room, the task has no address. */
+static struct task *make_task(pid_t tid, pid_t tgid, pid_t parent)
+{
+  struct task *t = find_task(tid);
+  for (int round = 0; t == NULL && round < 2; round++)
+    for (unsigned i = 0; t == NULL && i < PROBES; i++) {
+      struct task *at = &tasks[((unsigned)tid + i) % MAX_TASKS];
+      if (!at->used || (round == 1 && at->exits))
+        t = at;
+    }
+  if (t != NULL)
+    *t = (struct task){.used = true, .tid = tid, .tgid = tgid, .parent = parent, .start = start_of(tid)};
   return t;
+}
+
+static void add_task(pid_t tid, pid_t tgid, const struct task *parent, const char *kind, uint32_t number)
+{
+  struct task *t = make_task(tid, tgid, parent->tid);
+  if (t == NULL)
+    return;
+  int n = parent->lineage[0] == '?'
+              ? -1
+              : snprintf(t->lineage, sizeof t->lineage, "%s.%s%u", parent->lineage, kind, number);
+  if (n < 0 || n >= (int)sizeof t->lineage)
+    snprintf(t->lineage, sizeof t->lineage, "?");
 }
 
 static void forget_task(pid_t tid)
 {
-  struct task *t = tasks == NULL ? NULL : find_task(tid, false);
+  struct task *t = tasks == NULL ? NULL : find_task(tid);
   if (t != NULL)
     t->used = false;
 }
 
-/* Gives the children of a thread that have not been seen the numbers of its clones that have no child yet. */
-static void see_children(struct task *parent)
+/* Not a tid that has come back: asked for where that can be. */
+static bool knows(const struct task *t, pid_t tid, bool can_be_another)
 {
-  char path[64], text[8192];
+  return t != NULL && (!can_be_another || start_of(tid) == t->start);
+}
+
+/* The child that a thread's latest clone has made. */
+static void see_child(struct task *parent)
+{
+  static char text[131072];
+  char path[64];
+  pid_t fresh = 0;
+  if (!parent->process_pending)
+    return;
   snprintf(path, sizeof path, "/proc/%d/task/%d/children", parent->tgid, parent->tid);
   if (read_file(path, text, sizeof text) <= 0)
     return;
-  pid_t fresh[MAX_PENDING];
-  uint32_t count = 0;
   char *rest = text;
   for (char *word; (word = strsep(&rest, " ")) != NULL;) {
     pid_t pid = atoi(word);
-    struct task *known = pid > 0 ? find_task(pid, false) : NULL;
-    if (pid > 0 && (known == NULL || !known->lineage[0]) && count < MAX_PENDING)
-      fresh[count++] = pid;
+    struct task *t = pid > 0 ? find_task(pid) : NULL;
+    if (pid > 0 && !knows(t, pid, t && (t->exits || t->parent != parent->tid)))
+      fresh = pid; /* the newest comes last */
   }
-  /* Clones that failed left no child: the newest children belong to the newest clones. */
-  uint32_t pending = parent->processes + 1 - parent->first_pending_process;
-  uint32_t first = pending > count ? parent->processes + 1 - count : parent->first_pending_process;
-  for (uint32_t i = 0; i < count; i++)
-    add_task(fresh[i], fresh[i], parent->lineage, 'p', first + i);
-  if (count > 0)
-    parent->first_pending_process = parent->processes + 1;
+  if (fresh == 0)
+    return;
+  parent->process_pending = false;
+  add_task(fresh, fresh, parent, "", parent->processes);
 }
 
-static void see_threads(struct task *creator)
+static pid_t tid_in_namespace(pid_t tid)
+{
+  char path[40], text[2048];
+  snprintf(path, sizeof path, "/proc/%d/status", tid);
+  char *field = read_file(path, text, sizeof text) > 0 ? strstr(text, "\nNSpid:") : NULL;
+  if (field == NULL)
+    return tid;
+  field[1 + strcspn(field + 1, "\n")] = '\0';
+  return atoi(strrchr(field, '\t') + 1);
+}
+
+static bool is_only_creator(const struct task *creator)
+{
+  for (unsigned i = 0; i < MAX_TASKS; i++)
+    if (tasks[i].used && tasks[i].tgid == creator->tgid && tasks[i].thread_pending && &tasks[i] != creator)
+      return false;
+  return true;
+}
+
+/* The thread that a thread's latest clone has made. */
+static void see_thread(struct task *creator)
 {
   char path[64];
+  int32_t written = 0;
+  pid_t found = 0;
+  int fresh = 0;
+  if (!creator->thread_pending)
+    return;
+  bool told = creator->tid_address != 0 && read_memory(creator->tid, creator->tid_address, &written, sizeof written);
   snprintf(path, sizeof path, "/proc/%d/task", creator->tgid);
   DIR *dir = opendir(path);
   if (dir == NULL)
     return;
-  pid_t fresh[MAX_PENDING];
-  uint32_t count = 0;
-  for (struct dirent *entry; (entry = readdir(dir)) != NULL;) { /* in the order of creation */
+  for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
     pid_t tid = atoi(entry->d_name);
-    struct task *known = tid > 0 ? find_task(tid, false) : NULL;
-    if (tid > 0 && (known == NULL || !known->lineage[0]) && count < MAX_PENDING)
-      fresh[count++] = tid;
+    struct task *t = tid > 0 ? find_task(tid) : NULL;
+    if (tid <= 0 || knows(t, tid, t && (t->exits || t->tgid != creator->tgid)))
+      continue;
+    fresh++;
+    if (!told || tid_in_namespace(tid) == written)
+      found = tid;
   }
   closedir(dir);
-  uint32_t pending = creator->threads + 1 - creator->first_pending_thread;
-  for (uint32_t i = 0; i < count && i < pending; i++)
-    add_task(fresh[i], creator->tgid, creator->lineage, 't', creator->first_pending_thread + i);
-  creator->first_pending_thread += count < pending ? count : pending;
+  if (found == 0 || (!told && (fresh > 1 || !is_only_creator(creator))))
+    return;
+  creator->thread_pending = false;
+  add_task(found, creator->tgid, creator, "t", creator->threads);
 }
 
-/* The thread of a process that has clones of threads whose child has not been seen. */
-static struct task *thread_creator(pid_t tgid)
+static void see_all_of(pid_t tgid)
 {
   for (unsigned i = 0; i < MAX_TASKS; i++)
-    if (tasks[i].used && tasks[i].tgid == tgid && tasks[i].first_pending_thread <= tasks[i].threads)
-      return &tasks[i];
-  return NULL;
-}
-
-static struct task *parent_with_clone(pid_t ppid)
-{
-  struct task *best = NULL;
-  for (unsigned i = 0; i < MAX_TASKS; i++)
-    if (tasks[i].used && tasks[i].tgid == ppid && tasks[i].first_pending_process <= tasks[i].processes) {
-      best = &tasks[i];
-      see_children(best);
+    if (tasks[i].used && tasks[i].tgid == tgid) {
+      see_child(&tasks[i]);
+      see_thread(&tasks[i]);
     }
-  return best;
 }
 
 static struct task *task_of(pid_t tid)
 {
-  struct task *t = find_task(tid, false);
-  if (t != NULL && t->lineage[0])
+  char path[40], text[2048];
+  struct task *t = find_task(tid);
+  if (knows(t, tid, t && t->exits))
     return t;
-  pid_t tgid = thread_group(tid);
+  forget_task(tid);
+  snprintf(path, sizeof path, "/proc/%d/status", tid);
+  if (read_file(path, text, sizeof text) <= 0)
+    return NULL;
+  pid_t tgid = (pid_t)status_number(text, "\nTgid:");
   if (tid == step.command || tid == step.joiner) {
-    t = find_task(tid, true);
-    if (t != NULL) {
-      t->tgid = tid;
+    t = make_task(tid, tgid, 0);
+    if (t != NULL)
       snprintf(t->lineage, sizeof t->lineage, "%d", step.index);
-    }
     return t;
   }
-  if (tgid != tid && tgid > 0) {
-    struct task *creator = thread_creator(tgid);
-    if (creator != NULL)
-      see_threads(creator);
-  } else {
-    char path[40], text[1024];
-    snprintf(path, sizeof path, "/proc/%d/status", tid);
-    const char *field = read_file(path, text, sizeof text) > 0 ? strstr(text, "\nPPid:") : NULL;
-    if (field != NULL)
-      parent_with_clone(atoi(field + 6));
-  }
-  t = find_task(tid, false);
-  if (t != NULL && t->lineage[0])
+  see_all_of(tgid != tid ? tgid : (pid_t)status_number(text, "\nPPid:"));
+  t = find_task(tid);
+  if (t != NULL)
     return t;
-  t = find_task(tid, true); /* nobody knows where it comes from: said so, not guessed */
-  if (t != NULL) {
-    t->tgid = tgid > 0 ? tgid : tid;
+  t = make_task(tid, tgid, 0); /* nobody knows where it comes from: said so, not guessed */
+  if (t != NULL)
     snprintf(t->lineage, sizeof t->lineage, "?");
-  }
   return t;
 }
 
@@ -1446,11 +1490,32 @@ static const char *address_of(pid_t tid, const struct call *c, char *text, size_
   return text;
 }
 
-static void forget_process(pid_t tgid)
+static void note_exit(const struct task *t, bool whole_group)
 {
+  pid_t tid = t->tid, tgid = t->tgid;
+  if (whole_group)
+    see_all_of(tgid);
   for (unsigned i = 0; i < MAX_TASKS; i++)
-    if (tasks[i].used && tasks[i].tgid == tgid)
-      tasks[i].used = false;
+    if (tasks[i].used && (tasks[i].tid == tid || (whole_group && tasks[i].tgid == tgid)))
+      tasks[i].exits = true;
+}
+
+static void note_clone(struct task *t, const struct call *c)
+{
+  static const uint64_t PARENT_SETTID = 0x00100000;
+  uint64_t flags = clone_flags(c, notif), address = 0;
+  if (!(flags & CLONE_THREAD_FLAG)) {
+    t->processes++;
+    t->process_pending = true;
+    return;
+  }
+  if (!strcmp(c->name, "clone3"))
+    read_memory(t->tid, notif->data.args[0] + offsetof(struct clone_args, parent_tid), &address, sizeof address);
+  else
+    address = notif->data.args[2];
+  t->threads++;
+  t->thread_pending = true;
+  t->tid_address = flags & PARENT_SETTID ? address : 0;
 }
 
 /* Each gated call counts for the thread that makes it; a clone or an exit is also a moment to look at the children. */
@@ -1459,22 +1524,32 @@ static void note_call(const struct call *c)
   struct task *t = task_of((pid_t)notif->pid);
   if (t == NULL)
     return;
-  bool clones = !strcmp(c->detail, "clone"), leaves = !strcmp(c->name, "exit_group");
-  if (clones || leaves || !strcmp(c->name, "exit")) {
-    see_children(t);
-    if (t->first_pending_thread <= t->threads)
-      see_threads(t);
+  bool clones = !strcmp(c->detail, "clone"), leaves = !strncmp(c->name, "exit", 4);
+  if (clones || leaves) {
+    see_child(t);
+    see_thread(t);
   }
-  if (leaves) /* a pid may come back as another task's */
-    forget_process(t->tgid);
-  else if (!strcmp(c->name, "exit"))
-    t->used = false;
-  if (c->action != WATCH)
-    t->calls++;
-  if (clones && (clone_flags(c, notif) & 0x00010000))
-    t->threads++;
-  else if (clones)
-    t->processes++;
+  if (leaves)
+    note_exit(t, !strcmp(c->name, "exit_group"));
+  if (c->action == WATCH)
+    return;
+  bool restarted = clones && (t->process_pending || t->thread_pending) && !memcmp(&t->last, &notif->data, sizeof t->last);
+  t->last = notif->data;
+  if (restarted)
+    return;
+  t->calls++;
+  t->process_pending &= !clones;
+  t->thread_pending &= !clones;
+  if (clones)
+    note_clone(t, c);
+}
+
+/* A clone that was denied makes no child, and when it comes again it is another one. */
+static void note_denial(const struct call *c)
+{
+  struct task *t = tracking && !strcmp(c->detail, "clone") ? find_task((pid_t)notif->pid) : NULL;
+  if (t != NULL)
+    t->process_pending = t->thread_pending = false;
 }
 
 /* ---- supervisor: the trace of every gated call ---------------------------------------------------------- */
@@ -1863,12 +1938,6 @@ static bool names_descriptor(const struct call *c, uint64_t *descriptor)
   return true;
 }
 
-static uint64_t status_number(const char *status, const char *key)
-{
-  const char *field = strstr(status, key);
-  return field ? strtoull(field + strlen(key), NULL, 10) : 0;
-}
-
 /* Bytes by which the table grows in this call, or 0. */
 static int64_t table_growth(const struct call *c, int64_t usage, int64_t room)
 {
@@ -2039,6 +2108,7 @@ static void deny(int listener, const struct call *c, int64_t usage)
     response->error = -error;
   }
   trace_call(c, usage, "deny");
+  note_denial(c);
   bool told = prepare_failure(c, usage, error, now, comm);
   if (ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &notif->id) < 0)
     return; /* gone: what was read may be another process's */
@@ -2093,8 +2163,13 @@ static bool defer(int listener, const struct call *c)
 static void handle_reclaimed(void)
 {
   char byte;
-  if (receive_message(reclaimer_sock, &byte, 1, NULL, MSG_DONTWAIT) <= 0)
+  ssize_t received = receive_message(reclaimer_sock, &byte, 1, NULL, MSG_DONTWAIT);
+  if (received < 0)
     return;
+  if (received == 0) { /* somebody killed it: what waits is decided now, and nothing is reclaimed any more */
+    unwatch(reclaimer_sock);
+    reclaimer_sock = -1;
+  }
   reclaiming = false;
   last_reclaim_ns = now_ns();
   int n = deferred_count;
@@ -2618,6 +2693,17 @@ static int open_signals(void)
   return signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/*
+ * Until a notification is received its caller waits interruptibly, and a signal handler without SA_RESTART makes the
+ * call fail with EINTR.  Real-time priority, where we may have it, makes that time as short as a wake-up; joiner and
+ * command get the ordinary policy back.  The supervisor runs only while a caller waits for it.
+ */
+static void be_prompt(void)
+{
+  struct sched_param lowest = {.sched_priority = 1};
+  sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &lowest);
+}
+
 /* Somebody who probes it (gc) holds it for a moment. */
 static bool take_lock(void)
 {
@@ -2648,6 +2734,7 @@ static int supervise(void)
     return 1;
   }
   prctl(PR_SET_CHILD_SUBREAPER, 1);
+  be_prompt();
   long cpus = sysconf(_SC_NPROCESSORS_ONLN);
   cpu_count = cpus > 0 ? (uint64_t)cpus : 1;
   allocate_notification();

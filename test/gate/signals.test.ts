@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import anyTest from 'ava';
 import { stateOf } from '../cgroup/sandbox.ts';
 import { compileFixture } from '../fixtures/compile.ts';
-import { makeHarness } from '../harness.ts';
+import { type Harness, makeHarness } from '../harness.ts';
 import { descendant, untilSo } from './descendants.ts';
 
 const test = anyTest.serial;
@@ -76,9 +76,11 @@ test('the same while the helper is stopped and continued all the time', async (t
   harness.assertNothingLeft();
 });
 
-test('once the helper has a call in hand, no signal interrupts it, with or without SA_RESTART', async (t) => {
-  const harness = makeHarness(t);
-  // The call that fails waits for the kernel to reclaim; a reclaimer that stands still keeps it waiting.
+/**
+ * A program in a call that fails, which the helper holds: it waits for the kernel to reclaim, and the reclaimer stands
+ * still.
+ */
+async function holdCall(harness: Harness) {
   const script = `until [ -e go ]; do sleep 0.02; done; exec ${signals} interrupt 0 0 99999`;
   const running = harness.start(['--kmem', '1M', '--reclaim', 'on', '--', 'sh', '-c', script]);
   const reclaimer = await descendant(running.pid, 'kmem-reclaimer');
@@ -91,6 +93,12 @@ test('once the helper has a call in hand, no signal interrupts it, with or witho
     asleep = stateOf(program) === 'S' ? asleep + 1 : 0;
     return asleep === 10;
   }, 'no call was ever held');
+  return { running, program, reclaimer };
+}
+
+test('once the helper has a call in hand, no signal interrupts it, with or without SA_RESTART', async (t) => {
+  const harness = makeHarness(t);
+  const { running, program, reclaimer } = await holdCall(harness);
   // From the first signal on only a deadly one could end its wait.
   process.kill(program, 'SIGALRM');
   await untilSo(() => stateOf(program) === 'D', 'the call was interrupted');
@@ -104,6 +112,31 @@ test('once the helper has a call in hand, no signal interrupts it, with or witho
   t.is(counts.fill?.interrupted, 0, stdout);
   t.is(alarmsOf(counts), 1, 'those that wait are one');
   t.is(result?.kmem.failcnt, 1);
+  t.is(result?.enforcement.reclaims, 1);
+  harness.assertNothingLeft();
+});
+
+test('a reclaimer that is killed holds up nothing', async (t) => {
+  const harness = makeHarness(t);
+  const { running, reclaimer } = await holdCall(harness);
+  process.kill(reclaimer, 'SIGKILL');
+  const { status, stdout, result } = await running.ended;
+  t.is(status, 0);
+  t.is(countsOf(stdout).fill?.failed, 1);
+  t.is(result?.kmem.failcnt, 1);
+  harness.assertNothingLeft();
+});
+
+test('a program that is killed while its call is held ends at once', async (t) => {
+  const harness = makeHarness(t);
+  const { running, program, reclaimer } = await holdCall(harness);
+  process.kill(program, 'SIGTERM');
+  const ended = await Promise.race([running.ended, untilSo(() => stateOf(program) === null, 'it was not killed')]);
+  t.truthy(ended ?? true);
+  process.kill(reclaimer, 'SIGCONT');
+  const { result } = await running.ended;
+  t.is(result?.exit.signal, 'SIGTERM');
+  t.is(result?.kmem.failcnt, 0, 'nobody was there to be told');
   harness.assertNothingLeft();
 });
 

@@ -45,7 +45,10 @@ for (const [where, options] of Object.entries({ 'all CPUs': [], 'one CPU': ['--c
     const failed = Number(/failed (\d+)$/m.exec(stdout)?.[1]);
     t.true(failed > 400);
     t.true((result?.kmem.failcnt ?? 0) >= failed);
-    t.is(result?.failures.find(({ syscall }) => ['munmap', 'brk', 'dup2'].includes(syscall)), undefined);
+    t.is(
+      result?.failures.find(({ syscall }) => ['munmap', 'brk', 'dup2'].includes(syscall)),
+      undefined,
+    );
     harness.assertNothingLeft();
   });
 }

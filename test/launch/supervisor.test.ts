@@ -12,6 +12,8 @@ import type { RunInput } from '../../src/spec/normalise.ts';
 import { normaliseSpec } from '../../src/spec/normalise.ts';
 import { makeSandbox } from '../cgroup/sandbox.ts';
 
+const PATIENCE_MS = 20_000;
+
 /** The helper with a group of the test's own, ready for a step that makes ./marker. */
 async function supervise(
   t: ExecutionContext,
@@ -28,6 +30,9 @@ async function supervise(
   const stdio = { stdin: 'ignore', stdout: 'inherit', stderr: 'inherit' } as const;
   const supervisor = startSupervisor({ helper: helperPath(), lockFd, stdio, onEvent: () => {} });
   t.teardown(supervisor.kill);
+  // An event that never comes: waiting for it fails once the helper is gone.
+  const patience = setTimeout(supervisor.kill, PATIENCE_MS);
+  t.teardown(() => clearTimeout(patience));
   await supervisor.next('locked');
   supervisor.configure({ ...gateConfig(plan, spec, group, lockFile), ...change(folder) });
   const [step] = plan.steps;

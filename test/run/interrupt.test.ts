@@ -35,7 +35,7 @@ for (const [signal, status] of [
 test.serial('the program has its grace, and a second signal takes it away', async (t) => {
   const harness = makeHarness(t);
   const line = 'trap "touch heard" TERM; touch up; while :; do sleep 0.05; done';
-  const running = harness.start(['--kmem', '4M', '--grace', '1h', ...sh(line)]);
+  const running = harness.start(['--grace', '1h', ...sh(line)]);
   await until(() => harness.has('up'));
   running.signal('SIGINT');
   await until(() => harness.has('heard'));
@@ -98,7 +98,7 @@ test.serial('the program starts with no signal ignored or blocked', async (t) =>
 test.serial('Ctrl-C at a terminal reaches the program, and the run is torn down and reported', async (t) => {
   const harness = makeHarness(t);
   const inner = 'trap ": > interrupted" INT; trap "exit 9" TERM; touch up; while :; do sleep 0.05; done';
-  const line = `${process.execPath} ${bin} --kmem 4M --json result.json -- sh -c '${inner}'`;
+  const line = `${process.execPath} ${bin} --json result.json -- sh -c '${inner}'`;
   const until = (file: string) => `while [ ! -e ${file} ]; do sleep 0.05; done`;
   const typed = `${until('up')}; printf '\\003'; ${until('result.json')}`;
   const running = harness.startProgram(['sh', '-c', `(${typed}) | script -qec "$0" /dev/null`, line]);
