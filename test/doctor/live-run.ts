@@ -37,7 +37,8 @@ export async function killKeepers({ running, helpers }: Live): Promise<void> {
   const keepers = [running.pid, ...helpers];
   for (const pid of keepers) process.kill(pid, 'SIGSTOP');
   await until(() => keepers.every((pid) => stateOf(pid) === 'T'));
-  for (const pid of keepers) process.kill(pid, 'SIGKILL');
+  // The runner last: its death orphans the process group, and the kernel continues stopped members of such a group.
+  for (const pid of keepers.toReversed()) process.kill(pid, 'SIGKILL');
   await running.ended;
 }
 
