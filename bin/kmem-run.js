@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import module from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import v8 from 'node:v8';
 import { findCacheFolder } from './cache-folder.js';
 import { runBundle } from './code-cache.js';
 
@@ -28,6 +29,9 @@ if (isOld()) {
     'put a newer node first in PATH; in a clone of kmem-run: npm ci && npx kmem-run',
   );
 } else if (existsSync(cli)) {
+  // V8 would let the space for young objects grow to tens of megabytes before it collects: the runner is a guest here.
+  // Set before the code cache is read: V8 takes no cache that was made under other flags.
+  v8.setFlagsFromString('--semi-space-growth-factor=1');
   const { folder } = findCacheFolder();
   // For what the bundle loads later (zod).
   if (folder !== null) module.enableCompileCache(join(folder, 'compile-cache'));

@@ -1,4 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
 import { SetupError } from '../errors.ts';
 import { createLiveLine } from '../report/live.ts';
 import { setupErrorText, textReport } from '../report/text.ts';
@@ -24,7 +23,6 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
 }
 
 async function perform(spec: RunSpec, report: Report): Promise<number> {
-  stayLean();
   const interrupts = watchInterrupts();
   const live = showsLive(spec, report) ? createLiveLine(process.stderr, spec.limits.kmem) : null;
   const onProgress = live === null ? undefined : live.update;
@@ -48,11 +46,6 @@ async function perform(spec: RunSpec, report: Report): Promise<number> {
 }
 
 const CANNOT = 125;
-
-/** V8 would let the space for young objects grow to tens of megabytes before it collects: the runner is a guest here. */
-function stayLean(): void {
-  setFlagsFromString('--semi-space-growth-factor=1');
-}
 
 /** Null when it is written. A run that could not be made has an error already, which matters more. */
 async function writeResult(result: Result, { json }: Report, failed: SetupError | null): Promise<SetupError | null> {

@@ -339,7 +339,7 @@ static char *queue;
 static size_t queue_used, queue_sent;
 static uint64_t events_dropped;
 
-static char line[8192];
+static char line[65536]; /* two paths of escaped characters, and the rest */
 static size_t line_used;
 
 static void put_raw(const char *text)
@@ -351,18 +351,34 @@ static void put_raw(const char *text)
   }
 }
 
+/* Bytes of the well-formed UTF-8 character at p (RFC 3629), or 0: names are any bytes, JSON is not. */
+static unsigned utf8_length(const unsigned char *p)
+{
+  unsigned n = *p < 0x80 ? 1 : *p >= 0xc2 && *p < 0xe0 ? 2 : (*p & 0xf0) == 0xe0 ? 3 : *p >= 0xf0 && *p < 0xf5 ? 4 : 0;
+  for (unsigned i = 1; i < n; i++)
+    if ((p[i] & 0xc0) != 0x80)
+      return 0;
+  bool overlong = (*p == 0xe0 && p[1] < 0xa0) || (*p == 0xf0 && p[1] < 0x90);
+  bool surrogate = *p == 0xed && p[1] >= 0xa0, beyond = *p == 0xf4 && p[1] >= 0x90;
+  return overlong || surrogate || beyond ? 0 : n;
+}
+
 static void put_string(const char *text)
 {
   put_raw("\"");
-  for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+  for (const unsigned char *p = (const unsigned char *)text; *p;) {
     char escaped[8];
+    unsigned n = utf8_length(p);
     if (*p == '"' || *p == '\\')
       snprintf(escaped, sizeof escaped, "\\%c", *p);
     else if (*p < 0x20 || *p == 0x7f)
       snprintf(escaped, sizeof escaped, "\\u%04x", *p);
+    else if (n == 0)
+      snprintf(escaped, sizeof escaped, "\\ufffd");
     else
-      snprintf(escaped, sizeof escaped, "%c", *p);
+      snprintf(escaped, sizeof escaped, "%.*s", (int)n, (const char *)p);
     put_raw(escaped);
+    p += n ? n : 1;
   }
   put_raw("\"");
 }

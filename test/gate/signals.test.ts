@@ -51,7 +51,7 @@ for (const [microseconds, loops] of [
 
 test('the same while the helper is stopped and continued all the time', async (t) => {
   const harness = makeHarness(t);
-  const running = harness.start(['--kmem', '64M', '--', signals, 'restart', '200', '3000']);
+  const running = harness.start(['--kmem', '64M', '--', signals, 'restart', '200', '1000']);
   const helper = await descendant(running.pid, 'kmem-gate');
   await descendant(running.pid, 'signals');
   const over = new AbortController();
