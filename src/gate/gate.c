@@ -2231,9 +2231,9 @@ static void handle_notification(int listener, uint32_t events)
   memset(notif, 0, notif_size);
   if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, notif) < 0)
     return; /* the caller was killed meanwhile */
-  gated_calls++;
   settle((pid_t)notif->pid);
   const struct call *c = find_call(notif->data.arch, (uint32_t)notif->data.nr);
+  gated_calls += c == NULL || c->action != WATCH;
   if (c == NULL) {
     let_continue(listener);
     return;

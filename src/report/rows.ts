@@ -1,5 +1,6 @@
 /** The rows of words: enforcement, steps, expectations, what was left over, warnings. */
 
+import { GATE_NOTE } from '../result/notes.ts';
 import type { Expectation, Result, Step } from '../result/schema.ts';
 import { groupDigits } from '../spec/size.ts';
 import type { Line, Row } from './layout.ts';
@@ -26,7 +27,9 @@ export function enforcementRow({ enforcement, environment, limits }: Result, ver
     ...(gatedCalls === null ? [] : [counted(gatedCalls, 'call gated', 'calls gated')]),
     ...(reclaims === null ? [] : [counted(reclaims, 'reclaim')]),
   ].join(', ');
-  const more = verbose ? [counts, ...notes.map(visible)].filter((line) => line !== '') : [];
+  // What holds for every gated run is in the line above already.
+  const told = verbose ? [counts, ...notes] : notes.filter((note) => note !== GATE_NOTE);
+  const more = told.filter((line) => line !== '').map(visible);
   return { label: 'enforcement', lines: [`${visible(what)}${unlimited}`, ...more] };
 }
 

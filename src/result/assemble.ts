@@ -6,6 +6,7 @@ import type { GateSummary } from '../gate/protocol.ts';
 import { DEFAULT_RESERVE } from '../gate/syscalls.ts';
 import type { Limits, RunSpec } from '../spec/run-spec.ts';
 import { readEnvironment } from './environment.ts';
+import { notesOf } from './notes.ts';
 import type { Result } from './schema.ts';
 import { measurementWarnings } from './warnings.ts';
 
@@ -136,38 +137,4 @@ function kmemOf({ reading, summary, mode, unaccounted }: Facts, limit: number | 
 function highest(...values: (number | null)[]): number | null {
   const known = values.filter((value) => value !== null);
   return known.length === 0 ? null : Math.max(...known);
-}
-
-function notesOf(facts: Facts): string[] {
-  const notes: string[] = [];
-  const { mode, summary } = facts;
-  if (mode === 'gate')
-    notes.push(
-      'the gate fails whole system calls: memory charged by page faults, or by the rest of a call that it let through, is measured and not stopped',
-    );
-  if (mode === 'none' && facts.spec.limits.kmem !== null)
-    notes.push('the kmem limit was not enforced, as asked (--enforce none)');
-  if (facts.noNewPrivs)
-    notes.push('without CAP_SYS_ADMIN the gate needs no_new_privs: setuid programs lost their privilege');
-  if (facts.unaccounted)
-    notes.push('kernel memory is not accounted here (cgroup.memory=nokmem?): there are no kmem figures');
-  if (summary && summary.refusals > 0)
-    notes.push(`io_uring_setup was refused ${summary.refusals} times (EPERM): its operations would bypass the gate`);
-  if (summary && summary.eventsDropped > 0)
-    notes.push(
-      `${summary.eventsDropped} messages of the gate were dropped because they came too fast; counts are complete`,
-    );
-  notes.push(...facts.notices);
-  if (facts.overrunMs > 0)
-    notes.push(
-      `usage stayed above the kmem limit for ${Math.round(facts.overrunMs)} ms while no call was denied: page tables grow by page faults, which the gate cannot stop`,
-    );
-  if (summary && summary.traceLost > 0) notes.push(`${summary.traceLost} lines of --trace-gate could not be written`);
-  if (facts.spec.allowIoUring && mode === 'gate')
-    notes.push('io_uring was let through, as asked: its operations are not gated');
-  if (facts.escaped > 0)
-    notes.push(
-      `${facts.escaped} processes had left the group and were killed with it; what they did outside was not counted`,
-    );
-  return notes;
 }
