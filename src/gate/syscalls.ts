@@ -3,51 +3,35 @@
  * what an enforcing kernel answers when that allocation fails. The helper builds its seccomp filter from this.
  */
 
-export type CallClass = 'process' | 'memory' | 'files' | 'sockets' | 'events' | 'ipc' | 'namespaces' | 'security';
+import {
+  accepting,
+  addressed,
+  advising,
+  clonable,
+  clone,
+  duplicating,
+  events,
+  exec,
+  type GatedCall,
+  ipc,
+  making,
+  memfd,
+  memory,
+  multiplexed,
+  namespaces,
+  naming,
+  opening,
+  pipe,
+  security,
+  shared,
+  socket,
+  splitting,
+  table,
+  watching,
+} from './kinds.ts';
 
-export type GatedCall = Readonly<{
-  name: string;
-  class: CallClass;
-  /** What the manual page says of it. */
-  man: string;
-  /** What an enforcing kernel (5.10, native limit) returned for this call; from the manual page for those that it did not charge. */
-  errno: 'ENOMEM' | 'ENFILE' | 'ENOSPC' | 'EAGAIN' | 'EPERM';
-  /** A TCP socket gets this one instead. */
-  tcpErrno?: 'ENOBUFS';
-  /** `refuse`: never let through, whatever the counter says. Default: `gate`. */
-  action?: 'refuse';
-  /** Makes a descriptor, so that the table of them may have to grow. */
-  makesFd?: true;
-  /** Bytes that one such call charges at least; default one page, the counter's own step. */
-  need?: number;
-  /** The same where the call makes a thread instead of a process. */
-  needThread?: number;
-  /** How the helper describes what the call was about: an argument's index follows the kind. */
-  detail?: string;
-  /**
-   * `split`, `fdtable`: denied only if it really allocates, because a mapping is split or the table of descriptors
-   * grows. `ipc`: only if i386's multiplexer stands for a call that allocates. `tmpfs`: ENOSPC if it would make
-   * something on tmpfs, and `errno` elsewhere.
-   */
-  check?: 'split' | 'fdtable' | 'ipc' | 'tmpfs';
-  /** Gated only if this argument has one of these values. */
-  when?: Readonly<{ arg: number; values: readonly number[] }>;
-  /** Numbers on x86-64, x32, i386, arm64; null where the architecture lacks the call. */
-  numbers: readonly [number | null, number | null, number | null, number | null];
-}>;
+export { DEFAULT_RESERVE, type GatedCall, PAGE } from './kinds.ts';
 
-export const PAGE = 4096;
-
-/** Kept free below the limit unless the user says otherwise: room for what page faults charge between two calls. */
-export const DEFAULT_RESERVE = 16 * 1024;
-
-/** Measured on 6.18: see docs/gate.md, "What a call needs". */
-const FORK = 63 * 1024;
-const THREAD = 20 * 1024;
-const EXEC = 64 * 1024;
-
-const F_DUPFD = 0;
-const F_DUPFD_CLOEXEC = 1030;
 const EPOLL_CTL_ADD = 1;
 const SECCOMP_SET_MODE_FILTER = 1;
 const BPF_MAP_CREATE = 0;
@@ -55,135 +39,6 @@ const BPF_PROG_LOAD = 5;
 const PTRACE_TRACEME = 0;
 const PTRACE_ATTACH = 16;
 const PTRACE_SEIZE = 0x4206;
-
-const clone = {
-  class: 'process',
-  errno: 'ENOMEM',
-  man: 'clone(2): ENOMEM, cannot allocate sufficient memory for the child',
-  detail: 'clone',
-  need: FORK,
-} as const;
-const clonable = { ...clone, needThread: THREAD } as const;
-const exec = {
-  class: 'process',
-  errno: 'ENOMEM',
-  man: 'execve(2): ENOMEM, insufficient kernel memory',
-  need: EXEC,
-} as const;
-const memory = { class: 'memory', errno: 'ENOMEM', man: 'mmap(2): ENOMEM, no memory is available' } as const;
-const splitting = {
-  class: 'memory',
-  errno: 'ENOMEM',
-  man: 'mprotect(2), munmap(2): ENOMEM, internal kernel structures could not be allocated',
-  detail: 'size1',
-  check: 'split',
-} as const;
-/** The advice that changes a mapping's flags, and so splits it (madvise(2)); MADV_DONTNEED and its like free memory. */
-const flagsAdvice = { arg: 2, values: [0, 1, 2, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19] } as const;
-const advising = {
-  ...splitting,
-  errno: 'EAGAIN',
-  man: 'madvise(2): EAGAIN, a kernel resource was temporarily unavailable',
-  when: flagsAdvice,
-} as const;
-const opening = {
-  class: 'files',
-  errno: 'ENOMEM',
-  man: 'open(2): ENOMEM, insufficient kernel memory',
-  makesFd: true,
-  check: 'tmpfs',
-} as const;
-const naming = {
-  class: 'files',
-  errno: 'ENOMEM',
-  man: 'mkdir(2), link(2): ENOMEM, insufficient kernel memory',
-} as const;
-const making = {
-  class: 'files',
-  errno: 'ENOMEM',
-  man: 'mknod(2), symlink(2): ENOMEM, insufficient kernel memory; ENOSPC, no room',
-  check: 'tmpfs',
-} as const;
-const memfd = {
-  class: 'files',
-  errno: 'ENOSPC',
-  man: 'memfd_create(2): ENOMEM, insufficient memory',
-  makesFd: true,
-} as const;
-const table = {
-  class: 'files',
-  errno: 'ENOMEM',
-  man: 'dup(2), fcntl(2): not named',
-  detail: 'fd0',
-  check: 'fdtable',
-  makesFd: true,
-} as const;
-const duplicating = { ...table, when: { arg: 1, values: [F_DUPFD, F_DUPFD_CLOEXEC] } } as const;
-const pipe = {
-  class: 'files',
-  errno: 'ENFILE',
-  man: 'pipe(2): ENFILE, the system limit on open files',
-  makesFd: true,
-} as const;
-const socket = {
-  class: 'sockets',
-  errno: 'ENFILE',
-  tcpErrno: 'ENOBUFS',
-  man: 'socket(2): ENOBUFS or ENOMEM, insufficient memory; ENFILE',
-  detail: 'socket',
-  makesFd: true,
-} as const;
-const accepting = {
-  class: 'sockets',
-  errno: 'ENFILE',
-  man: 'accept(2): ENFILE; ENOBUFS, ENOMEM, not enough free memory',
-  detail: 'fd0',
-  makesFd: true,
-} as const;
-const multiplexed = {
-  class: 'sockets',
-  errno: 'ENFILE',
-  tcpErrno: 'ENOBUFS',
-  man: 'socketcall(2): as the call that it stands for',
-} as const;
-const addressed = {
-  class: 'sockets',
-  errno: 'ENOMEM',
-  man: 'bind(2): ENOMEM, insufficient kernel memory',
-  detail: 'address',
-} as const;
-const events = {
-  class: 'events',
-  errno: 'ENOMEM',
-  man: 'eventfd(2), epoll_create(2), inotify_init(2) …: ENOMEM, insufficient kernel memory',
-  makesFd: true,
-} as const;
-const watching = {
-  class: 'events',
-  errno: 'ENOMEM',
-  man: 'epoll_ctl(2), inotify_add_watch(2) …: ENOMEM, insufficient kernel memory',
-} as const;
-const ipc = {
-  class: 'ipc',
-  errno: 'ENOMEM',
-  man: 'msgget(2), semget(2), mq_open(3): ENOMEM, not enough memory',
-} as const;
-const shared = {
-  class: 'ipc',
-  errno: 'ENOSPC',
-  man: 'shmget(2): ENOMEM, no memory for the segment; ENOSPC',
-  detail: 'size1',
-} as const;
-const namespaces = {
-  class: 'namespaces',
-  errno: 'ENOMEM',
-  man: 'unshare(2), mount(2), fsopen(2): ENOMEM, cannot allocate sufficient memory',
-} as const;
-const security = {
-  class: 'security',
-  errno: 'ENOMEM',
-  man: 'seccomp(2), bpf(2), landlock_create_ruleset(2): ENOMEM, out of memory',
-} as const;
 
 export const gatedCalls: readonly GatedCall[] = [
   { name: 'fork', ...clone, numbers: [57, 57, 2, null] },
