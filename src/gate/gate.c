@@ -1399,12 +1399,19 @@ static void see_child(struct task *parent)
   snprintf(path, sizeof path, "/proc/%d/task/%d/children", parent->tgid, parent->tid);
   if (read_file(path, text, sizeof text) <= 0)
     return;
-  char *rest = text;
-  for (char *word; (word = strsep(&rest, " ")) != NULL;) {
-    pid_t pid = atoi(word);
+  /* The newest comes last; before a child of its own that was known, they all are.  Others were adopted. */
+  for (char *end = text + strlen(text); end > text && fresh == 0;) {
+    while (end > text && end[-1] == ' ')
+      *--end = '\0';
+    while (end > text && end[-1] != ' ')
+      end--;
+    pid_t pid = atoi(end);
     struct task *t = pid > 0 ? find_task(pid) : NULL;
-    if (pid > 0 && !knows(t, pid, t && (t->exits || t->parent != parent->tid)))
-      fresh = pid; /* the newest comes last */
+    bool own = t && t->parent == parent->tid;
+    if (pid > 0 && !knows(t, pid, t && (t->exits || !own)))
+      fresh = pid;
+    else if (own)
+      break;
   }
   if (fresh == 0)
     return;

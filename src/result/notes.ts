@@ -34,7 +34,7 @@ export function notesOf(facts: Facts): string[] {
     notes.push('io_uring was let through, as asked: its operations are not gated');
   if (facts.escaped > 0)
     notes.push(
-      `${facts.escaped} processes had left the group and were killed with it; what they did outside was not counted`,
+      `${facts.escaped === 1 ? '1 process' : `${facts.escaped} processes`} had left the group and ${facts.escaped === 1 ? 'was' : 'were'} killed; what was done outside was not counted`,
     );
   return notes;
 }
