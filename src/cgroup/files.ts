@@ -4,6 +4,7 @@
  */
 
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { errnoOf } from '../errors.ts';
 
 export type CounterFiles = Readonly<{ usage: string; maxUsage: string; failcnt: string; limit: string }>;
 
@@ -42,6 +43,17 @@ export function writeControl(path: string, text: string): void {
     writeSync(descriptor, text);
   } finally {
     closeSync(descriptor);
+  }
+}
+
+/** The same; false where the kernel refuses it, or the file is not there. */
+export function tryControl(path: string, text: string): boolean {
+  try {
+    writeControl(path, text);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === null) throw error;
+    return false;
   }
 }
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { errnoOf, SetupError } from '../errors.ts';
-import { v1, v2, writeControl } from './files.ts';
+import { SetupError } from '../errors.ts';
+import { tryControl, v1, v2 } from './files.ts';
 import { describeState, listProcesses, signalProcess } from './processes.ts';
 import { thaw } from './thaw.ts';
 import type { GroupDirectories } from './types.ts';
@@ -76,17 +76,7 @@ function killBurst(group: GroupDirectories): number[] {
 
 /** cgroup.kill (Linux 5.14) takes the whole tree and later forks at once; else a pids limit of 0 refuses the forks. */
 function stopForks({ unified, pids }: GroupDirectories): void {
-  if (unified !== null && write(`${unified}/${v2.kill}`, '1')) return;
-  if (pids !== null) write(`${pids}/${v1.pids.limit}`, '0');
-}
-
-function write(path: string, text: string): boolean {
-  try {
-    writeControl(path, text);
-    return true;
-  } catch (error) {
-    // Removed, older than the file, or not ours to write: the loop kills one by one.
-    if (errnoOf(error) === null) throw error;
-    return false;
-  }
+  // Removed, older than the file, or not ours to write: the loop kills one by one.
+  if (unified !== null && tryControl(`${unified}/${v2.kill}`, '1')) return;
+  if (pids !== null) tryControl(`${pids}/${v1.pids.limit}`, '0');
 }

@@ -3,12 +3,11 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { v2, writeControl } from '../cgroup/files.ts';
+import { tryControl, v2 } from '../cgroup/files.ts';
 import { createGroup } from '../cgroup/group.ts';
 import { openLock } from '../cgroup/lock.ts';
 import { removeGroup } from '../cgroup/remove.ts';
 import type { Group } from '../cgroup/types.ts';
-import { errnoOf } from '../errors.ts';
 import type { Bench } from './bench.ts';
 import { type Check, note, ok } from './check.ts';
 import { hierarchies } from './machine.ts';
@@ -64,23 +63,13 @@ export const control: Check = {
     withGroup(bench, { pids: false }, ({ unified }) => {
       if (unified === null) return note('no unified hierarchy to join: what is left over is killed one by one');
       const lacking = [
-        ...(takes(`${unified}/${v2.kill}`, '1') ? [] : [v2.kill]),
-        ...(takes(`${unified}/${v2.freeze}`, '1') && holds(`${unified}/${v2.freeze}`, '1') ? [] : [v2.freeze]),
+        ...(tryControl(`${unified}/${v2.kill}`, '1') ? [] : [v2.kill]),
+        ...(tryControl(`${unified}/${v2.freeze}`, '1') && holds(`${unified}/${v2.freeze}`, '1') ? [] : [v2.freeze]),
       ];
       if (lacking.length === 0) return ok(`${v2.kill} and ${v2.freeze} work`);
       return note(`${lacking.join(' and ')} cannot be used: what is left over is killed one by one`);
     }),
 };
-
-function takes(path: string, text: string): boolean {
-  try {
-    writeControl(path, text);
-    return true;
-  } catch (error) {
-    if (errnoOf(error) === null) throw error;
-    return false;
-  }
-}
 
 function holds(path: string, text: string): boolean {
   return readFileSync(path, 'latin1').trim() === text;

@@ -13,10 +13,11 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { canActAsOthers } from '../needs.ts';
 
 const nobody = 65534;
 const script = join(import.meta.dirname, '..', '..', 'bin', 'cache-folder.js');
-const testAsRoot = process.geteuid?.() === 0 ? test : test.skip;
+const testAsRoot = canActAsOthers ? test : test.skip;
 
 /** What an unprivileged user is told, with this environment: as root there would always be root's own home to fall back on. */
 const find = (env: NodeJS.ProcessEnv) => {

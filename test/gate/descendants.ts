@@ -1,7 +1,8 @@
 /** Processes of a run, found by name while it goes on. */
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { commOf, readOrEmpty } from '../processes.ts';
 
 const PATIENCE_MS = 20_000;
 const EVERY_MS = 10;
@@ -36,17 +37,5 @@ function tasksOf(pid: number): string[] {
     return readdirSync(`/proc/${pid}/task`);
   } catch {
     return [];
-  }
-}
-
-function commOf(pid: number): string {
-  return readOrEmpty(`/proc/${pid}/comm`).trim();
-}
-
-function readOrEmpty(file: string): string {
-  try {
-    return readFileSync(file, 'latin1');
-  } catch {
-    return '';
   }
 }

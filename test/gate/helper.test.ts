@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
+import { canActAsOthers } from '../needs.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const source = '#include <stdio.h>\nint main(void)\n{\n    return puts("helper") < 0;\n}\n';
@@ -124,7 +125,7 @@ const asNobody = `
   process.seteuid(${nobody});
   try { console.log(helperPath()); } catch (error) { console.log(JSON.stringify({ ...error, message: error.message })); }`;
 
-(process.geteuid?.() === 0 ? test : test.skip)('a cache folder that belongs to another user is refused', (t) => {
+(canActAsOthers ? test : test.skip)('a cache folder that belongs to another user is refused', (t) => {
   const made = makePackage(t);
   chmodSync(made.folder, 0o755);
   mkdirSync(made.kept, { recursive: true });

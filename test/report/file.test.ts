@@ -18,8 +18,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { writeReport } from '../../src/report/file.ts';
+import { canActAsOthers } from '../needs.ts';
 
-const asRoot = process.getuid?.() === 0 ? test : test.skip;
+const asRoot = canActAsOthers ? test : test.skip;
 const module = new URL('../../src/report/file.ts', import.meta.url).href;
 
 function folder(t: ExecutionContext): string {

@@ -1,10 +1,10 @@
 /** SIGKILL of the runner, of the helper, of both, of the guardian, in every phase: nothing runs on, and the next run cleans up. */
 
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import anyTest from 'ava';
 import { compileFixture } from '../fixtures/compile.ts';
 import { type Harness, makeHarness, type Running } from '../harness.ts';
+import { childrenOf, commOf } from '../processes.ts';
 
 const test = anyTest.serial;
 
@@ -132,21 +132,5 @@ async function processesLeft(harness: Harness): Promise<string[]> {
     const left = harness.whatIsLeft().filter((what) => what.includes('process '));
     if (left.length === 0 || performance.now() > deadline) return left;
     await sleep(20);
-  }
-}
-
-function childrenOf(pid: number): number[] {
-  return readOrEmpty(`/proc/${pid}/task/${pid}/children`).split(' ').filter(Boolean).map(Number);
-}
-
-function commOf(pid: number): string {
-  return readOrEmpty(`/proc/${pid}/comm`).trim();
-}
-
-function readOrEmpty(file: string): string {
-  try {
-    return readFileSync(file, 'latin1');
-  } catch {
-    return '';
   }
 }
