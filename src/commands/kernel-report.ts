@@ -1,0 +1,114 @@
+/** What `kmem-run kernel` says. */
+
+import type { Writable } from 'node:stream';
+import { visible } from '../report/visible.ts';
+import { formatSize } from '../spec/size.ts';
+import type { Added } from '../vm/kernels/add.ts';
+import type { Listed, Unfinished } from '../vm/kernels/list.ts';
+
+export type DownloadProgress = Readonly<{
+  update: (done: number, total: number) => void;
+  /** Call before anything else is written there. */
+  clear: () => void;
+}>;
+
+const eraseLine = '\r\x1b[K';
+const plainStep = 0.25;
+
+/** On a terminal one line that is drawn again, elsewhere a line for each quarter. */
+export function downloadProgress(stream: Writable & { isTTY?: boolean }): DownloadProgress {
+  let told = 0;
+  let onScreen = false;
+  return {
+    update(done, total) {
+      const share = total === 0 ? 1 : done / total;
+      const text = `${formatSize(done)} of ${formatSize(total)} (${Math.floor(share * 100)} %)`;
+      if (stream.isTTY) {
+        onScreen = true;
+        stream.write(`${eraseLine}${text}`);
+      } else if (share >= told + plainStep) {
+        told = Math.floor(share / plainStep) * plainStep;
+        stream.write(`kmem-run: ${text}\n`);
+      }
+    },
+    clear() {
+      if (!onScreen) return;
+      onScreen = false;
+      stream.write(eraseLine);
+    },
+  };
+}
+
+/** `added 5.10: Linux 5.10.0-46-amd64 (5.10.262), 59.91 MiB in /home/me/.cache/kmem-run/kernels/5.10` */
+export function addedText({ kernel, change, before }: Added): string {
+  const { name, bytes, folder } = kernel;
+  const what = `${name}: ${linuxText(kernel)}`;
+  if (change === 'same') return `${visible(`${what} is there already, and it is what would be added`)}\n`;
+  const replaced = before === null || change === 'added' ? '' : `, in the place of ${before}`;
+  return `${visible(`${change} ${what}, ${formatSize(bytes)} in ${folder}${replaced}`)}\n`;
+}
+
+export function listText(kernels: readonly Listed[], unfinished: readonly Unfinished[]): string {
+  const rows = [
+    ...table(kernels),
+    ...unfinished.map(
+      ({ name, bytes }) => `${name}: ${formatSize(bytes)} of it fetched; kmem-run kernel add ${name} goes on`,
+    ),
+  ];
+  if (kernels.length === 0) rows.unshift('no kernel was added; kmem-run kernel add 5.10 adds one');
+  return rows.map((row) => `${visible(row)}\n`).join('');
+}
+
+export function listJson(kernels: readonly Listed[], unfinished: readonly Unfinished[]): string {
+  const shown = kernels.map(({ name, kernel, problems }) => ({
+    name,
+    release: kernel?.release ?? null,
+    version: kernel?.version ?? null,
+    arch: kernel?.arch ?? null,
+    source: kernel?.source ?? null,
+    bytes: kernel?.bytes ?? null,
+    addedAt: kernel?.addedAt ?? null,
+    folder: kernel?.folder ?? null,
+    problems,
+  }));
+  return `${JSON.stringify({ kernels: shown, unfinished }, null, 2)}\n`;
+}
+
+/** A line for each kernel, and one more for each thing that is wrong with it. */
+export function verifiedText(kernels: readonly Listed[]): string {
+  if (kernels.length === 0) return 'no kernel was added: nothing to verify\n';
+  const rows = kernels.flatMap((listed) => [
+    `${listed.name}  ${listed.problems.length === 0 ? 'whole' : 'damaged'}`,
+    ...problemRows(listed),
+  ]);
+  return rows.map((row) => `${visible(row)}\n`).join('');
+}
+
+function problemRows({ problems, mend }: Listed): string[] {
+  return [...problems.map((problem) => `  ${problem}`), ...(mend === null ? [] : [`  hint: ${mend}`])];
+}
+
+function table(kernels: readonly Listed[]): string[] {
+  const rows = kernels.map(({ name, kernel }) => [
+    name,
+    kernel?.version ?? '?',
+    kernel?.release ?? '?',
+    kernel === null ? '?' : formatSize(kernel.bytes),
+    kernel?.addedAt.slice(0, 10) ?? '?',
+    kernel?.source ?? 'damaged',
+  ]);
+  const header = ['NAME', 'VERSION', 'RELEASE', 'SPACE', 'ADDED', 'SOURCE'];
+  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
+  const text = (row: readonly string[]) =>
+    row.map((cell, column) => (column === header.length - 1 ? cell : cell.padEnd(widths[column] ?? 0))).join('  ');
+  return rows.length === 0 ? [] : [text(header), ...rows.flatMap((row, at) => [text(row), ...problemsAt(kernels, at)])];
+}
+
+function problemsAt(kernels: readonly Listed[], at: number): string[] {
+  const listed = kernels[at];
+  return listed === undefined ? [] : problemRows(listed);
+}
+
+function linuxText({ release, version }: Added['kernel']): string {
+  return `Linux ${release}${version === release ? '' : ` (${version})`}`;
+}

@@ -1,0 +1,187 @@
+import { SetupError } from '../errors.ts';
+import { signalNumber } from '../spec/exit-status.ts';
+import { didYouMean } from '../spec/nearest.ts';
+import { quote } from '../spec/quote.ts';
+import type { Way } from '../vm/kernels/add.ts';
+import { watchInterrupts } from './interrupts.ts';
+import { addedText, downloadProgress, listJson, listText, verifiedText } from './kernel-report.ts';
+import { type Given, type OptionForm, readOptions, splitAtSeparator } from './read-options.ts';
+
+const usage = `kmem-run kernel list [--json]
+kmem-run kernel add NAME [--mirror URL | --deb FILE | --image FILE --modules DIR]
+kmem-run kernel remove NAME
+kmem-run kernel verify [NAME]
+
+Keeps the kernels that --kernel NAME boots, in the user's cache folder.
+
+  list      what was added
+    --json  as JSON
+  add       5.10, 6.1 and 6.12 are the newest generic kernels of Debian 11, 12 and 13, fetched by the system's apt and
+            checked by Debian's keys. Any other NAME goes with a kernel that you have. What has the name is replaced.
+    --mirror URL     take it from this Debian mirror, not from those that apt is set up with
+    --deb FILE       take it from this package (linux-image-…)
+    --image FILE     take this image (a vmlinuz, or a vmlinux; arm64: an Image) …
+    --modules DIR    … with the modules in this folder, such as /lib/modules/RELEASE
+  remove    a kernel, and what is left of a download of it
+  verify    check every file of a kernel, or of all, against its checksum
+
+Exit status: 0 done, 1 verify found a kernel that is damaged.
+`;
+
+type Action = Readonly<{
+  options: Readonly<Record<string, OptionForm>>;
+  /** How many names it takes, at least and at most. */
+  names: readonly [number, number];
+  run: (given: Given) => Promise<number>;
+}>;
+
+const actions: Readonly<Record<string, Action>> = {
+  list: { options: { json: { type: 'boolean' } }, names: [0, 0], run: list },
+  add: {
+    options: {
+      mirror: { type: 'string' },
+      deb: { type: 'string' },
+      image: { type: 'string' },
+      modules: { type: 'string' },
+    },
+    names: [1, 1],
+    run: add,
+  },
+  remove: { options: {}, names: [1, 1], run: remove },
+  verify: { options: {}, names: [0, 1], run: verify },
+};
+
+/** `kmem-run kernel`: 0 done, 1 a kernel is damaged. */
+export async function kernelCommand(argv: readonly string[]): Promise<number> {
+  // A reader that went away is no reason to stop in the middle.
+  process.stdout.on('error', () => {});
+  if (asksForHelp(argv)) {
+    process.stdout.write(usage);
+    return 0;
+  }
+  const { action, given } = readArguments(argv);
+  return action.run(given);
+}
+
+/** What a signal ends, and not before all is tidy. */
+async function interruptible(work: (signal: AbortSignal) => Promise<void>, ifInterrupted: string): Promise<number> {
+  const interrupts = watchInterrupts();
+  try {
+    await work(interrupts.signal);
+    return 0;
+  } catch (error) {
+    if (!interrupts.signal.aborted) throw error;
+    note(`interrupted; ${ifInterrupted}`);
+    return 128 + (signalNumber(interrupts.signalName() ?? 'SIGTERM') ?? 0);
+  } finally {
+    interrupts.close();
+  }
+}
+
+async function list({ booleans }: Given): Promise<number> {
+  const { listKernels, unfinishedDownloads } = await import('../vm/kernels/list.ts');
+  const kernels = await listKernels(false);
+  const unfinished = unfinishedDownloads();
+  process.stdout.write(booleans.get('json') ? listJson(kernels, unfinished) : listText(kernels, unfinished));
+  return 0;
+}
+
+async function add(given: Given): Promise<number> {
+  const way = wayOf(given);
+  const { addKernel, DEBIAN_KEYRING } = await import('../vm/kernels/add.ts');
+  const progress = downloadProgress(process.stderr);
+  const say = (text: string): void => {
+    progress.clear();
+    note(text);
+  };
+  return interruptible(async (signal) => {
+    try {
+      const options = { way, keyring: DEBIAN_KEYRING, signal, say, onDownload: progress.update };
+      const added = await addKernel(nameIn(given), options);
+      progress.clear();
+      process.stdout.write(addedText(added));
+    } finally {
+      progress.clear();
+    }
+  }, 'what was fetched is kept, and adding it again goes on from there');
+}
+
+async function remove(given: Given): Promise<number> {
+  const { removeKernel } = await import('../vm/kernels/remove.ts');
+  const name = nameIn(given);
+  return interruptible(async (signal) => {
+    await removeKernel(name, { signal, say: note });
+    process.stdout.write(`removed ${name}\n`);
+  }, 'nothing was removed');
+}
+
+async function verify({ positionals: [name] }: Given): Promise<number> {
+  const { listKernels, verifyKernel } = await import('../vm/kernels/list.ts');
+  const kernels = name === undefined ? await listKernels(true) : [await verifyKernel(name)];
+  process.stdout.write(verifiedText(kernels));
+  return kernels.every(({ problems }) => problems.length === 0) ? 0 : 1;
+}
+
+function note(text: string): void {
+  process.stderr.write(`kmem-run: ${text}\n`);
+}
+
+function nameIn({ positionals: [name = ''] }: Given): string {
+  return name;
+}
+
+function wayOf({ strings }: Given): Way {
+  const value = (name: string) => strings.get(name)?.[0] ?? null;
+  const [url, deb, image, modules] = [value('mirror'), value('deb'), value('image'), value('modules')];
+  const ways = { mirror: url, deb, image: image ?? modules };
+  const given = Object.entries(ways).filter(([, each]) => each !== null);
+  if (given.length > 1) {
+    throw new SetupError(
+      'contradiction',
+      `a kernel is taken from one place, not from ${given.map(([name]) => `--${name}`).join(' and ')}`,
+      'give one of --mirror URL, --deb FILE, --image FILE --modules DIR',
+    );
+  }
+  if (deb !== null) return { way: 'deb', file: deb };
+  if (image !== null && modules !== null) return { way: 'image', file: image, modules };
+  if (image === null && modules === null) return { way: 'mirror', url };
+  const missing = image === null ? '--image FILE' : '--modules DIR';
+  throw new SetupError('missing-option', `${missing} is missing`, 'an image and its modules go together: give both');
+}
+
+function asksForHelp(argv: readonly string[]): boolean {
+  return argv.includes('--help');
+}
+
+function readArguments(argv: readonly string[]): { action: Action; given: Given } {
+  const { before, after } = splitAtSeparator(argv.slice(1));
+  const [name, ...tokens] = before;
+  const action = name === undefined || !Object.hasOwn(actions, name) ? undefined : actions[name];
+  if (action === undefined) throw noSuchAction(name);
+  const given = readOptions(tokens, action.options);
+  const [least, most] = action.names;
+  if (given.positionals.length < least) {
+    throw new SetupError(
+      'missing-name',
+      `kernel ${name}: which one?`,
+      `write kmem-run kernel ${name} NAME, such as 5.10`,
+    );
+  }
+  const stray = given.positionals[most] ?? (after === null ? undefined : '--');
+  if (stray === undefined) return { action, given };
+  throw new SetupError(
+    'unexpected-argument',
+    `kernel ${name} does not take ${quote(stray)}`,
+    'see kmem-run kernel --help',
+  );
+}
+
+function noSuchAction(name: string | undefined): SetupError {
+  const otherwise = `it does one of ${Object.keys(actions).join(', ')}: see kmem-run kernel --help`;
+  if (name === undefined) return new SetupError('missing-action', 'kernel: what is to be done is missing', otherwise);
+  return new SetupError(
+    'unknown-action',
+    `${quote(name)} is nothing that kernel does`,
+    didYouMean(name, Object.keys(actions), otherwise),
+  );
+}
