@@ -10,11 +10,10 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { assertLazy, fastYargs, lazyStringWidth, zodBeside } from './bundle-plugins.js';
-import { compileGate, gateId } from './compile-gate.js';
+import { agent, compileNative, exhaust, gate, nativeId } from './compile-native.js';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
-const gateSource = join(root, 'src', 'gate', 'gate.c');
 const require = createRequire(import.meta.url);
 
 class BuildError extends Error {
@@ -31,6 +30,12 @@ const writeAtomically = (file, contents) => {
   const temporary = `${file}.${process.pid}`;
   writeFileSync(temporary, contents);
   renameSync(temporary, file);
+};
+
+/** Hashing the sources would cost each start 3 ms. */
+const nativeIds = {
+  KMEM_GATE_ID: JSON.stringify(nativeId(gate, root)),
+  KMEM_AGENT_ID: JSON.stringify(nativeId(agent, root)),
 };
 
 const bundleOptions = {
@@ -52,9 +57,9 @@ const bundle = async (esbuild, name, { identified = false, ...options }) => {
   return metafile;
 };
 
-const bundleCommand = async (esbuild) => {
-  const metafile = await bundle(esbuild, 'cli.cjs', {
-    entryPoints: ['src/cli.ts'],
+/** A CommonJS bundle of what is started from bin/, with the cache of compiled code that its first line identifies. */
+const bundleEntry = (esbuild, name, options) =>
+  bundle(esbuild, name, {
     identified: true,
     format: 'cjs',
     // Five per cent off each start; names stay, for bug reports.
@@ -66,11 +71,24 @@ const bundleCommand = async (esbuild) => {
       'import.meta.url': 'bundleUrl',
       'import.meta.dirname': '__dirname',
       'import.meta.filename': '__filename',
-      KMEM_GATE_ID: JSON.stringify(gateId(gateSource)),
+      ...nativeIds,
     },
+    ...options,
+  });
+
+const bundleCommand = async (esbuild) => {
+  const metafile = await bundleEntry(esbuild, 'cli.cjs', {
+    entryPoints: ['src/cli.ts'],
     plugins: [lazyStringWidth, fastYargs, zodBeside],
   });
   assertLazy(metafile, 'src/cli.ts', ['zod', 'pidusage']);
+  return metafile;
+};
+
+/** The runner inside a microVM: no command line, no schema. */
+const bundleGuest = async (esbuild) => {
+  const metafile = await bundleEntry(esbuild, 'guest.cjs', { entryPoints: ['src/guest.ts'], plugins: [zodBeside] });
+  assertLazy(metafile, 'src/guest.ts', ['zod', 'pidusage', 'yargs']);
   return metafile;
 };
 
@@ -83,9 +101,9 @@ const bundleLibrary = (esbuild) =>
     entryPoints: ['src/index.ts'],
     format: 'esm',
     external: ['zod'],
-    // What is CommonJS inside (pidusage) requires Node's own modules.
-    banner: { js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);" },
-    define: { KMEM_GATE_ID: JSON.stringify(gateId(gateSource)) },
+    // What is CommonJS inside (pidusage) requires Node's own modules. The name is one that no source imports.
+    banner: { js: "import { createRequire as r } from 'node:module';\nconst require = r(import.meta.url);" },
+    define: nativeIds,
   });
 
 const packageOf = (input) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1];
@@ -132,18 +150,22 @@ const writeTypes = () => {
   say('dist/types/');
 };
 
-const buildHelper = () => {
-  const stamp = join(dist, 'kmem-gate.id');
-  const helper = join(dist, 'kmem-gate');
-  const id = `${gateId(gateSource)}-${process.arch}`;
-  if (existsSync(helper) && existsSync(stamp) && readFileSync(stamp, 'utf8') === id) {
+const buildNative = (program) => {
+  const target = join(dist, program.name);
+  const stamp = `${target}.id`;
+  const id = `${nativeId(program, root)}-${process.arch}`;
+  if (existsSync(target) && existsSync(stamp) && readFileSync(stamp, 'utf8') === id) {
     return;
   }
 
-  const linkage = compileGate(gateSource, helper, { warningsAreErrors: true });
+  const linkage = compileNative(program, root, target, { warningsAreErrors: true });
   writeAtomically(stamp, id);
-  say(`dist/kmem-gate, ${linkage}`);
+  say(`dist/${program.name}, ${linkage}`);
 };
+
+const buildHelper = () => buildNative(gate);
+const buildAgent = () => buildNative(agent);
+const buildExhaust = () => buildNative(exhaust);
 
 const importTools = async () => {
   const missing = ['esbuild', 'typescript'].filter((name) => {
@@ -157,11 +179,13 @@ const importTools = async () => {
   return missing.length === 0 ? { esbuild: await import('esbuild') } : { missing };
 };
 
-const isBuilt = () => ['cli.cjs', 'index.js'].every((name) => existsSync(join(dist, name)));
+const isBuilt = () => ['cli.cjs', 'guest.cjs', 'index.js'].every((name) => existsSync(join(dist, name)));
 
 const bundles = async ({ esbuild, missing }) => {
   if (missing === undefined) {
-    writeLicences(await Promise.all([bundleCommand(esbuild), bundleZod(esbuild), bundleLibrary(esbuild)]));
+    writeLicences(
+      await Promise.all([bundleCommand, bundleGuest, bundleZod, bundleLibrary].map((make) => make(esbuild))),
+    );
   } else if (isBuilt()) {
     // `npm ci --omit=dev` after a build: a slim deployment of what was built.
     say(`${missing.join(' and ')} not installed (devDependencies): dist/ is kept as it was built before`);
@@ -190,6 +214,12 @@ const attempt = async (step, tools) => {
 
 mkdirSync(dist, { recursive: true });
 const tools = await importTools();
-for (const step of [bundles, buildHelper, ...(tools.missing === undefined ? [writeTypes] : [])]) {
+for (const step of [
+  bundles,
+  buildHelper,
+  buildAgent,
+  buildExhaust,
+  ...(tools.missing === undefined ? [writeTypes] : []),
+]) {
   await attempt(step, tools);
 }

@@ -1,2 +1,4 @@
-export function findCacheFolder(): { folder: string; reason: null } | { folder: null; reason: string | null };
+type Folder = { folder: string; reason: null } | { folder: null; reason: string | null };
+export function findCacheFolder(): Folder;
+export function findStateFolder(): Folder;
 export function isPrivateFile(file: string): boolean;

@@ -1,6 +1,7 @@
 /**
- * The user's own folder for what can be made again: V8's compile cache, and the helper of a packed install.
- * Code is loaded and run from it, so it is used only where nobody but the user (or root) can write.
+ * The user's own folders: the cache for what can be made again (V8's compile cache, the helper of a packed install), the
+ * state for what is to be kept (the store of results). Code is loaded and run from the cache, and results are nobody
+ * else's business: either is used only where nobody but the user (or root) can write.
  */
 
 import { lstatSync, mkdirSync, realpathSync } from 'node:fs';
@@ -12,19 +13,22 @@ const groupWrite = 0o020;
 const sticky = 0o1000;
 
 /** The base folders in order: XDG Base Directory Specification, then the home folder that the user database names. */
-function* bases() {
-  const xdg = process.env.XDG_CACHE_HOME;
+function* bases(variable, inHome, { insist }) {
+  const xdg = process.env[variable];
   if (xdg !== undefined && isAbsolute(xdg)) {
     yield xdg;
+    if (insist) {
+      return;
+    }
   }
 
   if (isAbsolute(homedir())) {
-    yield join(homedir(), '.cache');
+    yield join(homedir(), inHome);
   }
 
   // Under `sudo -E` HOME is another user's.
   try {
-    yield join(userInfo().homedir, '.cache');
+    yield join(userInfo().homedir, inHome);
   } catch {
     // This uid has no entry in the user database.
   }
@@ -87,13 +91,9 @@ const makePrivate = (folder) => {
   }
 };
 
-/**
- * The private folder `kmem-run` in the user's cache, made if need be. `folder` is null if there is none that can be
- * trusted; `reason` then says why the first candidate was refused. Never throws.
- */
-export const findCacheFolder = () => {
+const findFolder = (candidates) => {
   let reason = null;
-  for (const base of bases()) {
+  for (const base of candidates) {
     const folder = join(base, 'kmem-run');
     const refusal = makePrivate(folder);
     if (refusal === null) {
@@ -105,6 +105,15 @@ export const findCacheFolder = () => {
 
   return { folder: null, reason };
 };
+
+/**
+ * The private folder `kmem-run` in the user's cache, made if need be. `folder` is null if there is none that can be
+ * trusted; `reason` then says why the first candidate was refused. Never throws.
+ */
+export const findCacheFolder = () => findFolder(bases('XDG_CACHE_HOME', '.cache', { insist: false }));
+
+/** The same in the user's state folder. What is kept must not end up elsewhere than XDG_STATE_HOME says. */
+export const findStateFolder = () => findFolder(bases('XDG_STATE_HOME', join('.local', 'state'), { insist: true }));
 
 /** Whether `file` is a plain file that the user owns and nobody else can write. */
 export const isPrivateFile = (file) => {

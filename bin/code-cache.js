@@ -8,7 +8,8 @@ import module from 'node:module';
 import { dirname, join } from 'node:path';
 import vm from 'node:vm';
 
-const readOrNothing = (file) => {
+/** The file's contents, or undefined if it cannot be read. */
+export const readOrNothing = (file) => {
   try {
     return readFileSync(file);
   } catch {
@@ -46,6 +47,21 @@ const idOf = (source) => /^\/\* ([0-9a-f]{16}) \*\//.exec(source)?.[1] ?? null;
 /** What a run calls and what `--version` calls differ: each kind of start has its own cache. */
 const kindOf = (args) => (args.includes('--') ? 'run' : 'other');
 
+/** Runs a CommonJS bundle; `script.cachedDataRejected` is false where V8 took the cache that it was given. */
+export const loadBundle = (file, cachedData, source = readFileSync(file, 'utf8')) => {
+  const script = new vm.Script(`(function(exports,require,module,__filename,__dirname){${source}\n})`, {
+    filename: file,
+    cachedData,
+    importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+  });
+  const own = { exports: {} };
+  const run = () => {
+    script.runInThisContext()(own.exports, module.createRequire(file), own, file, dirname(file));
+    return own.exports;
+  };
+  return { script, run };
+};
+
 /** `folder`: where caches are kept, a folder that nobody else can write to; null: nowhere. */
 export const runBundle = (file, folder) => {
   const source = readFileSync(file, 'utf8');
@@ -53,15 +69,10 @@ export const runBundle = (file, folder) => {
   const cache =
     folder === null || id === null ? null : join(folder, `cli-${id}-${process.version}-${kindOf(process.argv)}.cache`);
   const cachedData = cache === null ? undefined : readOrNothing(cache);
-  const script = new vm.Script(`(function(exports,require,module,__filename,__dirname){${source}\n})`, {
-    filename: file,
-    cachedData,
-    importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-  });
+  const { script, run } = loadBundle(file, cachedData, source);
   if (cache !== null && (cachedData === undefined || script.cachedDataRejected)) {
     process.once('exit', () => keep(cache, script.createCachedData()));
   }
 
-  const own = { exports: {} };
-  script.runInThisContext()(own.exports, module.createRequire(file), own, file, dirname(file));
+  run();
 };

@@ -1,12 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 
 const root = join(import.meta.dirname, '..', '..');
 
-/** A checkout without node_modules, whose helper is one line of C. */
+const natives = { 'kmem-gate': 'gate/gate.c', 'kmem-agent': 'vm/agent.c', 'kmem-exhaust': 'fidelity/exhaust.c' };
+
+/** A checkout without node_modules, whose programs in C are one line each. */
 const makeCheckout = (t: ExecutionContext) => {
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-build-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
@@ -14,27 +16,29 @@ const makeCheckout = (t: ExecutionContext) => {
     cpSync(join(root, file), join(folder, file), { recursive: true });
   }
 
-  mkdirSync(join(folder, 'src', 'gate'), { recursive: true });
-  writeFileSync(join(folder, 'src', 'gate', 'gate.c'), 'int main(void)\n{\n    return 0;\n}\n');
+  for (const source of Object.values(natives)) {
+    mkdirSync(join(folder, 'src', dirname(source)), { recursive: true });
+    writeFileSync(join(folder, 'src', source), 'int main(void)\n{\n    return 0;\n}\n');
+  }
+
   return folder;
 };
 
 const build = (folder: string, env: NodeJS.ProcessEnv = process.env) =>
   spawnSync(process.execPath, [join(folder, 'bin', 'build.js')], { encoding: 'utf8', env });
 
-test('without devDependencies it says what is missing, and the helper is built all the same', (t) => {
+test('without devDependencies it says what is missing, and what is in C is built all the same', (t) => {
   const folder = makeCheckout(t);
   const { stderr, status } = build(folder);
   t.is(status, 1);
   t.regex(stderr, /^build: .*esbuild and typescript not installed \(devDependencies\)\nhint: .*--omit=dev.*\n$/);
-  t.is(spawnSync(join(folder, 'dist', 'kmem-gate')).status, 0);
+  for (const name of Object.keys(natives)) t.is(spawnSync(join(folder, 'dist', name)).status, 0);
 });
 
 test('without devDependencies what was built before is kept', (t) => {
   const folder = makeCheckout(t);
   mkdirSync(join(folder, 'dist'));
-  writeFileSync(join(folder, 'dist', 'cli.cjs'), '');
-  writeFileSync(join(folder, 'dist', 'index.js'), '');
+  for (const bundle of ['cli.cjs', 'guest.cjs', 'index.js']) writeFileSync(join(folder, 'dist', bundle), '');
   const { stdout, stderr, status } = build(folder);
   t.deepEqual({ stderr, status }, { stderr: '', status: 0 });
   t.regex(stdout, /kept as it was built before/);

@@ -27,7 +27,7 @@ const makePackage = (t: ExecutionContext, text = source) => {
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-helper-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   mkdirSync(join(folder, 'src', 'gate'), { recursive: true });
-  for (const file of ['package.json', 'bin', 'src/errors.ts', 'src/gate/helper.ts']) {
+  for (const file of ['package.json', 'bin', 'src/errors.ts', 'src/gate/helper.ts', 'src/gate/native.ts']) {
     cpSync(join(root, file), join(folder, file), { recursive: true });
   }
 

@@ -1,0 +1,21 @@
+// Started by the agent in a microVM, as root, under the Node that runs kmem-run on the host. Its one argument is the file
+// of V8's code cache, which the host keeps: what is written here is gone with the guest.
+import { fileURLToPath } from 'node:url';
+import v8 from 'node:v8';
+import { loadBundle, readOrNothing } from './code-cache.js';
+
+v8.setFlagsFromString('--semi-space-growth-factor=1');
+
+const bundle = fileURLToPath(new URL('../dist/guest.cjs', import.meta.url));
+const { script, run } = loadBundle(bundle, readOrNothing(process.argv[2]));
+const { main, tell } = run();
+
+try {
+  await main();
+  if (script.cachedDataRejected !== false) {
+    tell({ event: 'code-cache', data: script.createCachedData().toString('base64') });
+  }
+} catch (error) {
+  process.stderr.write(`kmem-run: an error of kmem-run's own in the microVM: ${error.stack}\n`);
+  process.exitCode = 125;
+}

@@ -1,0 +1,113 @@
+/** The kernel's first root: the agent, and the modules that it loads to reach the host's files. */
+
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { findCacheFolder, isPrivateFile } from '../../bin/cache-folder.js';
+import { errnoOf, SetupError } from '../errors.ts';
+import { agentPath } from './agent.ts';
+import { type CpioEntry, makeCpio } from './cpio.ts';
+import type { Kernel } from './kernels/types.ts';
+
+const DIRECTORY = 0o040755;
+const PROGRAM = 0o100755;
+const FILE = 0o100644;
+const CONSOLE: CpioEntry = { path: 'dev/console', mode: 0o020600, device: [5, 1] };
+
+/** Of the same kernel, with another agent or other modules: no run can still be about to open it. */
+const STALE_MS = 86_400_000;
+
+/**
+ * Absolute path of an initramfs for this kernel, in the user's cache folder: made now, or earlier from the same agent
+ * and the same modules.
+ * @throws SetupError `no-cache-folder`, `kernel-damaged` where a module cannot be read, and what agentPath throws.
+ */
+export async function makeInitramfs(kernel: Kernel): Promise<string> {
+  const folder = await initramfsFolder();
+  const agent = await readFile(agentPath());
+  const modules = await Promise.all(kernel.modules.map((file) => readModule(file, kernel)));
+  const archive = makeCpio(entriesOf(agent, modules));
+  const name = `${kernel.name}-${createHash('sha256').update(archive).digest('hex').slice(0, 16)}.cpio`;
+  const file = join(folder, name);
+  if (isPrivateFile(file) && (await isMarkedUsed(file))) return file;
+  await writeWhole(file, archive).catch((error: Error) => {
+    throw noFolder(`${folder} cannot be written: ${error.message}`);
+  });
+  await removeStale(folder, kernel.name, name);
+  return file;
+}
+
+type Module = Readonly<{ name: string; data: Buffer }>;
+
+function entriesOf(agent: Buffer, modules: readonly Module[]): CpioEntry[] {
+  const order = modules.map(({ name }) => `${name}\n`).join('');
+  return [
+    { path: 'init', mode: PROGRAM, data: agent },
+    { path: 'dev', mode: DIRECTORY },
+    CONSOLE,
+    { path: 'modules', mode: DIRECTORY },
+    { path: 'modules/order', mode: FILE, data: Buffer.from(order) },
+    ...modules.map(({ name, data }) => ({ path: `modules/${name}`, mode: FILE, data })),
+  ];
+}
+
+async function readModule(file: string, kernel: Kernel): Promise<Module> {
+  try {
+    return { name: basename(file), data: await readFile(file) };
+  } catch (cause) {
+    throw new SetupError(
+      'kernel-damaged',
+      `a module of kernel ${kernel.name} cannot be read: ${file} (${errnoOf(cause) ?? 'unknown error'})`,
+      `add the kernel again: kmem-run kernel remove ${kernel.name} && kmem-run kernel add ${kernel.name}`,
+      { cause },
+    );
+  }
+}
+
+async function initramfsFolder(): Promise<string> {
+  const { folder, reason } = findCacheFolder();
+  if (folder === null) throw noFolder(reason);
+  const made = join(folder, 'initramfs');
+  await mkdir(made, { recursive: true, mode: 0o700 }).catch((error: Error) => {
+    throw noFolder(error.message);
+  });
+  return made;
+}
+
+function noFolder(reason: string | null): SetupError {
+  return new SetupError(
+    'no-cache-folder',
+    `no private folder to keep the microVM's first root in: ${reason}`,
+    'set XDG_CACHE_HOME to a folder that only you can write, with some megabytes of space',
+  );
+}
+
+/** Others may be about to boot from it: it is there whole or not at all. */
+async function writeWhole(file: string, data: Buffer): Promise<void> {
+  const temporary = `${file}.${process.pid}.${randomUUID()}`;
+  try {
+    await writeFile(temporary, data, { mode: 0o600 });
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** False: another run has just removed it. */
+async function isMarkedUsed(file: string): Promise<boolean> {
+  const now = new Date();
+  return utimes(file, now, now).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** With what writers left that were killed. */
+async function removeStale(folder: string, kernel: string, kept: string): Promise<void> {
+  const names = (await readdir(folder)).filter((name) => name.startsWith(`${kernel}-`) && name !== kept);
+  for (const name of names.filter((each) => /^[0-9a-f]{16}\.cpio/.test(each.slice(kernel.length + 1)))) {
+    const { mtimeMs } = await stat(join(folder, name)).catch(() => ({ mtimeMs: Date.now() }));
+    if (Date.now() - mtimeMs > STALE_MS) await rm(join(folder, name), { force: true });
+  }
+}
