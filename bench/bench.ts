@@ -6,6 +6,8 @@ import { delimiter, join } from 'node:path';
 /** What a section works with. */
 export type Bench = Readonly<{
   quick: boolean;
+  /** How many microVMs the section about them boots. */
+  boots: number;
   /** A folder of the run's own, which every user may read. */
   folder: string;
   /** The path of a program of bench/fixtures, compiled at its first use. */
@@ -17,7 +19,7 @@ export type Bench = Readonly<{
 
 export type Section = Readonly<{ name: string; about: string; run: (bench: Bench) => Promise<void> }>;
 
-export function createBench({ quick }: { quick: boolean }): Bench {
+export function createBench({ quick, boots }: { quick: boolean; boots: number }): Bench {
   const folder = mkdtempSync(join(tmpdir(), 'kmem-bench-'));
   const undoings = [() => rmSync(folder, { recursive: true, force: true })];
   process.once('exit', () => {
@@ -34,6 +36,7 @@ export function createBench({ quick }: { quick: boolean }): Bench {
   const compiled = new Map<string, string>();
   return {
     quick,
+    boots,
     folder,
     program: (name) => {
       const file = compiled.get(name) ?? compile(name, join(folder, name));

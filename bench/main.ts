@@ -1,5 +1,5 @@
 /**
- * npm run bench [-- [--quick] [section …]]: what kmem-run costs, beside what else one could use, in one run and as
+ * npm run bench [-- [--quick] [--boots N] [section …]]: what kmem-run costs, beside what else one could use, in one run and as
  * ratios. It measures and prints; it judges nothing and fails only where it could not measure.
  */
 
@@ -11,12 +11,13 @@ import { denials } from './sections/denials.ts';
 import { launch } from './sections/launch.ts';
 import { loads } from './sections/loads.ts';
 import { memory } from './sections/memory.ts';
+import { vm } from './sections/vm.ts';
 
-const sections: readonly Section[] = [launch, calls, loads, apache, denials, memory];
+const sections: readonly Section[] = [launch, calls, loads, apache, denials, memory, vm];
 
 function usage(): string {
   const list = sections.map(({ name, about }) => `  ${name.padEnd(10)}${about}\n`).join('');
-  return `usage: npm run bench -- [--quick] [section …]\n${list}`;
+  return `usage: npm run bench -- [--quick] [--boots N] [section …]\n${list}`;
 }
 
 function header(quick: boolean): string {
@@ -30,14 +31,23 @@ function header(quick: boolean): string {
   ].join('\n');
 }
 
+function takeBoots(words: readonly string[], usual: number): { boots: number; rest: readonly string[] } {
+  const at = words.indexOf('--boots');
+  const boots = Number(words[at + 1]);
+  if (at < 0 || !Number.isInteger(boots) || boots < 1) return { boots: usual, rest: words };
+  return { boots, rest: words.toSpliced(at, 2) };
+}
+
 async function main(words: readonly string[]): Promise<number> {
-  const names = words.filter((word) => word !== '--quick');
+  const quick = words.includes('--quick');
+  const { boots, rest } = takeBoots(words, quick ? 10 : 100);
+  const names = rest.filter((word) => word !== '--quick');
   const unknown = names.find((name) => !sections.some((section) => section.name === name));
   if (unknown !== undefined) {
     process.stderr.write(`bench: no section ${unknown}\n${usage()}`);
     return 2;
   }
-  const bench = createBench({ quick: words.includes('--quick') });
+  const bench = createBench({ quick, boots });
   bench.say(header(bench.quick));
   let status = 0;
   for (const section of sections.filter(({ name }) => names.length === 0 || names.includes(name))) {

@@ -1,0 +1,84 @@
+/**
+ * Whether guests may use the processor's own virtualisation. That /dev/kvm is there does not say so: under some clouds
+ * a guest hangs in it. So the first boot under KVM is a trial, whose answer is remembered.
+ */
+
+import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { release } from 'node:os';
+import { join } from 'node:path';
+import { findCacheFolder, isPrivateFile } from '../../bin/cache-folder.js';
+
+export const KVM_DEVICE = '/dev/kvm';
+const FILE = 'kvm.json';
+const KEPT_ANSWERS = 64;
+
+/** `works`, `fails`: as remembered; `unknown`: to be tried; `absent`: there is none for this user. */
+export type KvmAnswer = 'works' | 'fails' | 'unknown' | 'absent';
+
+export type KvmMemory = Readonly<{
+  answer: () => KvmAnswer;
+  /** Null: forget it, so that it is tried again. */
+  remember: (works: boolean | null) => void;
+}>;
+
+/**
+ * What is known about guests of this kernel under this QEMU and the running host's kernel. `folder` is for tests;
+ * without a private cache folder nothing is remembered.
+ */
+export function kvmMemory(options: { qemu: string; image: string; device: string; folder?: string }): KvmMemory {
+  const { qemu, image, device, folder = findCacheFolder().folder } = options;
+  const file = folder === null ? null : join(folder, FILE);
+  const key = [release(), identity(qemu), identity(image)].join(' ');
+  return {
+    answer: () => {
+      if (!canOpen(device)) return 'absent';
+      const works = file === null ? undefined : readAnswers(file)[key];
+      return works === undefined ? 'unknown' : works ? 'works' : 'fails';
+    },
+    remember: (works) => {
+      if (file === null) return;
+      const { [key]: _, ...others } = readAnswers(file);
+      const kept = Object.entries(others).slice(1 - KEPT_ANSWERS);
+      replace(file, Object.fromEntries(works === null ? kept : [...kept, [key, works]]));
+    },
+  };
+}
+
+/** Another version of a program or image is another file: asking QEMU itself would cost each run a process. */
+function identity(file: string): string {
+  const stat = statSync(file, { throwIfNoEntry: false });
+  return stat === undefined ? file : `${file}:${stat.size}:${Math.round(stat.mtimeMs)}`;
+}
+
+function canOpen(device: string): boolean {
+  try {
+    closeSync(openSync(device, 'r+'));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+type Answers = Readonly<Record<string, boolean>>;
+
+function readAnswers(file: string): Answers {
+  try {
+    if (!isPrivateFile(file)) return {};
+    const value: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    const entries = Object.entries(value ?? {}).filter(([, works]) => typeof works === 'boolean');
+    return Object.fromEntries(entries);
+  } catch {
+    return {};
+  }
+}
+
+/** Whole or not at all. That it cannot be remembered costs the next run a trial, and no more. */
+function replace(file: string, answers: Answers): void {
+  const draft = `${file}.${process.pid}`;
+  try {
+    writeFileSync(draft, JSON.stringify(answers), { mode: 0o600 });
+    renameSync(draft, file);
+  } catch {
+    rmSync(draft, { force: true });
+  }
+}

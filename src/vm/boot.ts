@@ -1,0 +1,206 @@
+/** One boot: starts QEMU, and watches it until the agent inside says that it is up, or there is no hope left. */
+
+import type { ChildProcess } from 'node:child_process';
+import type { Duplex, Readable } from 'node:stream';
+import { execa } from 'execa';
+import { SetupError } from '../errors.ts';
+import { type Console, keepConsole } from './console.ts';
+import { startOwnTime } from './own-time.ts';
+import { FDS, findProgram, type MachineShape, qemuArguments } from './qemu.ts';
+import { type AgentEvent, agentError, cutLines, parseAgentLine } from './wire.ts';
+
+const LOOK_EVERY_MS = 100;
+const KEPT_STDERR = 8 * 1024;
+
+export type Ports = Readonly<{ control: Duplex; stdin: Duplex; stdout: Duplex; stderr: Duplex; runner: Duplex }>;
+
+/** How QEMU ended. */
+export type MachineEnd = Readonly<{
+  code: number | null;
+  signal: string | null;
+  /** The last of what it said. */
+  stderr: string;
+}>;
+
+/** QEMU as it runs. */
+export type Booting = Readonly<{
+  pid: number;
+  ports: Ports;
+  console: Console;
+  ended: Promise<MachineEnd>;
+  pause: () => void;
+  resume: () => void;
+  kill: () => Promise<void>;
+}>;
+
+/** In milliseconds of QEMU's own time: neither counts while the machine is too busy to run it. */
+export type Patience = Readonly<{
+  /** Without a word from the kernel. */
+  silenceMs: number;
+  totalMs: number;
+}>;
+
+/** A boot that did not come up; another one may. */
+export class BootFailure extends Error {
+  readonly end: MachineEnd | null;
+  readonly consoleTail: string;
+
+  constructor(reason: string, end: MachineEnd | null, consoleTail: string) {
+    super(reason);
+    this.end = end;
+    this.consoleTail = consoleTail;
+  }
+}
+
+/**
+ * Resolves when the agent is up. Whatever else happens, QEMU is dead when it rejects.
+ * @throws BootFailure; SetupError where another boot would fail the same way, or `signal` was aborted
+ */
+export async function bootOnce(
+  qemu: string,
+  shape: MachineShape,
+  patience: Patience,
+  signal: AbortSignal | null,
+): Promise<Booting> {
+  if (signal?.aborted) throw interrupted();
+  const booting = startQemu(qemu, qemuArguments(shape));
+  try {
+    await untilUp(booting, patience, signal);
+    return booting;
+  } catch (error) {
+    await booting.kill();
+    throw error;
+  }
+}
+
+/** @throws SetupError `no-qemu` */
+export function startQemu(qemu: string, words: readonly string[]): Booting {
+  const [program = qemu, ...before] = launcher();
+  // Detached: a session of its own, so that the keys of the user's terminal never reach it.
+  const subprocess = execa(program, [...before, ...(program === qemu ? [] : [qemu]), ...words], {
+    cwd: '/',
+    detached: true,
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
+    buffer: false,
+    cleanup: false,
+    reject: false,
+    stripFinalNewline: false,
+  });
+  const { pid } = subprocess;
+  if (pid === undefined) throw new SetupError('no-qemu', `${qemu} cannot be started`, 'reinstall QEMU');
+  const streams = subprocess.stdio as unknown as readonly Duplex[];
+  // biome-ignore lint/style/noNonNullAssertion: each is a 'pipe' above.
+  const at = (fd: number): Duplex => streams[fd]!;
+  const kept = keepConsole();
+  at(FDS.console).on('data', kept.add);
+  const ports: Ports = {
+    control: at(FDS.control),
+    stdin: at(FDS.stdin),
+    stdout: at(FDS.stdout),
+    stderr: at(FDS.stderr),
+    runner: at(FDS.runner),
+  };
+  const all = [...Object.values(ports), at(FDS.console)];
+  // QEMU's end is noticed as such.
+  for (const stream of all) stream.on('error', () => {});
+  let over = false;
+  const ended = endOf(subprocess.nodeChildProcess as ChildProcess).finally(() => {
+    over = true;
+  });
+  const tell = (name: NodeJS.Signals): void => {
+    if (!over) process.kill(pid, name);
+  };
+  return {
+    pid,
+    ports,
+    console: kept,
+    ended,
+    pause: () => tell('SIGSTOP'),
+    resume: () => tell('SIGCONT'),
+    kill: async () => {
+      tell('SIGKILL');
+      await ended;
+      for (const stream of all) stream.destroy();
+    },
+  };
+}
+
+/**
+ * What is put before QEMU: it dies with us, however we end, and leaves no core file where it aborts. Without these
+ * programs it still ends soon after us, since the agent powers off when the other end of its port is gone.
+ */
+function launcher(): string[] {
+  const prlimit = findProgram('prlimit');
+  const setpriv = findProgram('setpriv');
+  return [
+    ...(prlimit === null ? [] : [prlimit, '--core=0']),
+    ...(setpriv === null ? [] : [setpriv, '--pdeathsig', 'KILL', '--']),
+  ];
+}
+
+/** Not when the ports are closed as well: nobody may be reading them. */
+async function endOf(subprocess: ChildProcess): Promise<MachineEnd> {
+  const stderr = subprocess.stderr as Readable;
+  let said = '';
+  stderr.on('data', (chunk: Buffer) => {
+    said = (said + chunk.toString()).slice(-KEPT_STDERR);
+  });
+  const closed = new Promise((resolve) => stderr.once('close', resolve));
+  const [code, signal] = await new Promise<[number | null, string | null]>((resolve) =>
+    subprocess.once('exit', (...how) => resolve(how)),
+  );
+  await closed;
+  return { code, signal, stderr: said.trim() };
+}
+
+async function untilUp(booting: Booting, patience: Patience, signal: AbortSignal | null): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const { console: kept, ports } = booting;
+  const fail = (reason: string, end: MachineEnd | null): void => reject(new BootFailure(reason, end, kept.tail()));
+  const take = (event: AgentEvent | null): void => {
+    if (event?.event === 'up') resolve();
+    if (event?.event === 'setup-error') reject(agentError(event));
+  };
+  const onData = cutLines((line) => take(parseAgentLine(line)));
+  const onAbort = (): void => reject(interrupted());
+  const timer = watchSilence(booting, patience, (reason) => fail(reason, null));
+  ports.control.on('data', onData);
+  signal?.addEventListener('abort', onAbort);
+  void booting.ended.then((end) => fail(reasonOf(end, kept.panic()), end));
+  try {
+    await promise;
+  } finally {
+    clearInterval(timer);
+    signal?.removeEventListener('abort', onAbort);
+    // The agent says no more until it is told what to do; then the session listens.
+    ports.control.off('data', onData);
+    ports.control.pause();
+  }
+}
+
+function watchSilence({ pid, console: kept }: Booting, patience: Patience, onHang: (reason: string) => void) {
+  const now = startOwnTime(pid);
+  let heard = 0;
+  let heardAt = 0;
+  return setInterval(() => {
+    const at = now();
+    if (kept.total() !== heard) [heard, heardAt] = [kept.total(), at];
+    if (at - heardAt > patience.silenceMs) onHang(`no word from its kernel for ${seconds(patience.silenceMs)}`);
+    else if (at > patience.totalMs) onHang(`it was not up after ${seconds(patience.totalMs)}`);
+  }, LOOK_EVERY_MS);
+}
+
+function seconds(ms: number): string {
+  return `${ms / 1000} s`;
+}
+
+function reasonOf({ code, signal, stderr }: MachineEnd, panic: string | null): string {
+  if (panic !== null) return `its kernel panicked: ${panic}`;
+  const said = stderr === '' ? '' : `: ${stderr.split('\n').at(-1)}`;
+  if (signal !== null) return `QEMU was killed by ${signal}${said}`;
+  return code === 0 ? `it powered off${said}` : `QEMU ended with status ${code}${said}`;
+}
+
+function interrupted(): SetupError {
+  return new SetupError('interrupted', 'interrupted while the microVM was booting', 'run it again');
+}

@@ -1,0 +1,34 @@
+/** What a descriptor of ours is, and how to read or write it without changing it for those that share it. */
+
+import { constants, fstatSync, openSync, statSync } from 'node:fs';
+import { isatty } from 'node:tty';
+
+export type Descriptor = 'null' | 'terminal' | 'pipe' | 'socket' | 'file' | 'device';
+
+export function whatIs(fd: number): Descriptor {
+  try {
+    if (isatty(fd)) return 'terminal';
+    const stat = fstatSync(fd);
+    if (stat.isFIFO()) return 'pipe';
+    if (stat.isSocket()) return 'socket';
+    if (stat.isFile()) return 'file';
+    return stat.rdev === statSync('/dev/null').rdev ? 'null' : 'device';
+  } catch {
+    return 'null';
+  }
+}
+
+/**
+ * A non-blocking descriptor of our own for the same pipe or terminal: set on `fd` itself the flag would hold for every
+ * process that has it. Null: it cannot be had (another user's pipe).
+ * @throws ENXIO: nobody reads the pipe
+ */
+export function reopen(fd: number, access: 'read' | 'write'): number | null {
+  const { O_RDONLY, O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants;
+  try {
+    return openSync(`/proc/self/fd/${fd}`, (access === 'read' ? O_RDONLY : O_WRONLY) | O_NONBLOCK | O_NOCTTY);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENXIO') throw error;
+    return null;
+  }
+}

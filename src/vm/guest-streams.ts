@@ -1,0 +1,60 @@
+/** The three streams of a program in the guest, as they are out here. */
+
+import { whatIs } from './descriptor.ts';
+import { openSink, type Sink, type Target } from './sink.ts';
+import { openSource, type Source } from './source.ts';
+import { openTerminal, type Terminal } from './terminal.ts';
+import type { Size, StreamKind, StreamName } from './wire.ts';
+
+export type StreamRequest = Readonly<{
+  /** A descriptor; null: no input. */
+  stdin: number | null;
+  stdout: Target;
+  stderr: Target;
+}>;
+
+export type GuestStreams = Readonly<{
+  /** What stdin is, where it is one. */
+  terminal: Terminal | null;
+  source: Source;
+  stdout: Sink;
+  stderr: Sink;
+  kinds: Readonly<Record<StreamName, StreamKind>>;
+  /** Of the terminal that the program has; null: it has none. */
+  size: () => Size | null;
+  onResize: (listener: (size: Size) => void) => void;
+  /** `taken`: how many bytes of stdin the program read; null: not known. */
+  close: (taken: number | null) => void;
+}>;
+
+/** The program has a terminal where both stdin and stdout are terminals: as under ssh, and for the same reason. */
+export function openGuestStreams({ stdin, stdout, stderr }: StreamRequest): GuestStreams {
+  const isTerminal = (target: Target): target is number => typeof target === 'number' && whatIs(target) === 'terminal';
+  const raw = isTerminal(stdin) && isTerminal(stdout);
+  const terminal = isTerminal(stdin) ? openTerminal(stdin, { raw }) : null;
+  const source = openSource(stdin, terminal);
+  const sinks = { stdout: openSink(stdout, { terminal: raw }), stderr: openSink(stderr, { terminal: raw }) };
+  const size = (): Size | null =>
+    raw ? { rows: process.stdout.rows ?? 24, columns: process.stdout.columns ?? 80 } : null;
+  let tellSize: (() => void) | null = null;
+  return {
+    terminal,
+    source,
+    ...sinks,
+    kinds: { stdin: source.kind, stdout: sinks.stdout.kind, stderr: sinks.stderr.kind },
+    size,
+    onResize: (listener) => {
+      tellSize = () => {
+        const now = size();
+        if (now !== null) listener(now);
+      };
+      if (raw) process.stdout.on('resize', tellSize);
+    },
+    close: (taken) => {
+      if (tellSize !== null) process.stdout.off('resize', tellSize);
+      source.close(taken);
+      sinks.stdout.close();
+      sinks.stderr.close();
+    },
+  };
+}

@@ -1,0 +1,183 @@
+/** The microVM: boots until one comes up, by KVM where that works, and gives what a session needs. */
+
+import { SetupError } from '../errors.ts';
+import { KVM_DEVICE, kvmMemory } from './accel.ts';
+import { BootFailure, bootOnce, type MachineEnd, type Patience, type Ports } from './boot.ts';
+import { makeInitramfs } from './initramfs.ts';
+import type { Kernel } from './kernels/types.ts';
+import { type Accel, findQemu, type MachineShape, shareTag } from './qemu.ts';
+
+export type { MachineEnd, Ports } from './boot.ts';
+
+export type Machine = Readonly<{
+  ports: Ports;
+  /** QEMU's. */
+  pid: number;
+  /** The folders of `rw` and the tags by which the guest mounts them. */
+  shares: readonly Readonly<{ tag: string; path: string }>[];
+  accel: Accel;
+  /** From the start of QEMU until the agent was up, in milliseconds. */
+  bootMs: number;
+  /** How many boots it took, with this accelerator. */
+  attempts: number;
+  /** The kernel's last lines; empty: it said nothing. */
+  consoleTail: () => string;
+  /** Never rejects. */
+  ended: Promise<MachineEnd>;
+  pause: () => void;
+  resume: () => void;
+  /** Also releases the ports: to be called whatever happened. */
+  kill: () => Promise<void>;
+}>;
+
+export type BootOptions = Readonly<{
+  kernel: Kernel;
+  /** Bytes of the guest's memory. */
+  memory: number;
+  cpus: number;
+  /** Folders of the host's that are writable inside: absolute paths. */
+  rw: readonly string[];
+  accel: 'auto' | Accel;
+  /** Further boots after one that failed. */
+  retries: number;
+  /** Files that the guest is to have in its memory early, as the program's interpreter. */
+  prefetch: readonly string[];
+  /** Aborting it during the boot kills QEMU; afterwards it has no effect. */
+  signal?: AbortSignal | undefined;
+  /** What is being done, for people. */
+  onProgress?: ((text: string) => void) | undefined;
+}>;
+
+/** Many times what a boot takes: what has not come up by then never does. */
+const PATIENCE: Readonly<Record<Accel | 'trial', Patience>> = {
+  tcg: { silenceMs: 15_000, totalMs: 60_000 },
+  kvm: { silenceMs: 10_000, totalMs: 30_000 },
+  trial: { silenceMs: 4_000, totalMs: 10_000 },
+};
+
+/**
+ * Resolves when the agent inside is up.
+ * @throws SetupError `no-qemu`, `no-kvm`, `boot-failed`, `guest-failed`, `interrupted`
+ */
+export async function bootMachine(options: BootOptions): Promise<Machine> {
+  const qemu = findQemu(options.kernel.arch);
+  return bootImage(options, {
+    qemu,
+    initramfs: await makeInitramfs(options.kernel),
+    patience: PATIENCE,
+    device: KVM_DEVICE,
+  });
+}
+
+/** What tests replace. */
+export type BootParts = Readonly<{
+  qemu: string;
+  initramfs: string;
+  patience: Readonly<Record<Accel | 'trial', Patience>>;
+  /** What is opened for KVM. */
+  device: string;
+}>;
+
+export async function bootImage(options: BootOptions, parts: BootParts): Promise<Machine> {
+  const memory = kvmMemory({ qemu: parts.qemu, image: options.kernel.image, device: parts.device });
+  if (options.accel === 'tcg') return bootWith('tcg', options, parts);
+  const answer = memory.answer();
+  if (options.accel === 'kvm') {
+    if (answer === 'absent') throw noKvm();
+    return bootWith('kvm', options, parts);
+  }
+  if (answer === 'works' || answer === 'unknown') {
+    const machine = await tryKvm(options, parts, answer);
+    if (answer === 'unknown') memory.remember(machine !== null);
+    // It worked before: the next run tries again.
+    else if (machine === null) memory.remember(null);
+    if (machine !== null) return machine;
+  }
+  return bootWith('tcg', options, parts);
+}
+
+function noKvm(): SetupError {
+  return new SetupError(
+    'no-kvm',
+    '/dev/kvm cannot be opened',
+    'join the group kvm where there is one, or leave KVM out: the guest is emulated then',
+  );
+}
+
+/** Null: not this time. */
+async function tryKvm(options: BootOptions, parts: BootParts, answer: 'works' | 'unknown'): Promise<Machine | null> {
+  const patience = answer === 'works' ? parts.patience.kvm : parts.patience.trial;
+  try {
+    return await attempt('kvm', options, parts, { patience, number: 1 });
+  } catch (error) {
+    if (error instanceof BootFailure) return null;
+    throw error;
+  }
+}
+
+async function bootWith(accel: Accel, options: BootOptions, parts: BootParts): Promise<Machine> {
+  let failure: BootFailure | null = null;
+  for (let number = 1; number <= options.retries + 1; number += 1) {
+    try {
+      return await attempt(accel, options, parts, { patience: parts.patience[accel], number });
+    } catch (error) {
+      if (!(error instanceof BootFailure)) throw error;
+      failure = error;
+    }
+  }
+  throw bootFailed(options, failure);
+}
+
+async function attempt(
+  accel: Accel,
+  options: BootOptions,
+  { qemu, initramfs }: BootParts,
+  { patience, number }: { patience: Patience; number: number },
+): Promise<Machine> {
+  const { kernel, memory, cpus, rw, prefetch, signal, onProgress } = options;
+  const again = number === 1 ? '' : `, boot ${number} of ${options.retries + 1}`;
+  onProgress?.(`booting Linux ${kernel.version} (${accel === 'kvm' ? 'KVM' : 'emulated'}${again})`);
+  const shape: MachineShape = { kernel, initramfs, memory, cpus, rw, prefetch, accel };
+  const began = performance.now();
+  const booting = await bootOnce(qemu, shape, patience, signal ?? null);
+  const bootMs = performance.now() - began;
+  return {
+    ports: booting.ports,
+    pid: booting.pid,
+    ended: booting.ended,
+    pause: booting.pause,
+    resume: booting.resume,
+    kill: booting.kill,
+    accel,
+    attempts: number,
+    bootMs,
+    shares: rw.map((path, index) => ({ tag: shareTag(index), path })),
+    consoleTail: booting.console.tail,
+  };
+}
+
+function bootFailed({ kernel, retries }: BootOptions, failure: BootFailure | null): SetupError {
+  const tail = failure?.consoleTail ?? '';
+  const lines = tail === '' ? '; its kernel said nothing' : `; the last lines of its kernel:\n    ${indent(tail)}`;
+  const boots = retries === 0 ? '' : ` in ${retries + 1} boots`;
+  return new SetupError(
+    'boot-failed',
+    `the microVM with kernel ${kernel.name} did not come up${boots}: ${failure?.message}${lines}`,
+    hintOf(kernel, failure),
+    { cause: failure },
+  );
+}
+
+function indent(text: string): string {
+  return text.replaceAll('\n', '\n    ');
+}
+
+function hintOf({ name }: Kernel, failure: BootFailure | null): string {
+  if (/cannot (set up guest|allocate) memory/i.test(failure?.end?.stderr ?? '')) {
+    return 'this machine has not so much memory to give: lower --vm-memory';
+  }
+  if (/out of memory|deadlocked on memory|no killable processes/i.test(failure?.consoleTail ?? '')) {
+    return 'give it more memory with --vm-memory';
+  }
+  return `run it again; kmem-run kernel verify ${name} tells whether its files are whole, kmem-run kernel add ${name} fetches them anew`;
+}

@@ -1,0 +1,150 @@
+/** QEMU: where it is, and the words by which a microVM is described to it. */
+
+import { accessSync, constants } from 'node:fs';
+import { delimiter, isAbsolute, join } from 'node:path';
+import { SetupError } from '../errors.ts';
+import { prefetchParameters } from './agent.ts';
+import { readTscKhz } from './clock.ts';
+import type { Kernel } from './kernels/types.ts';
+
+export type Accel = 'kvm' | 'tcg';
+
+/** QEMU's descriptors, each one end of a pair of sockets: no socket file has a name that others could open. */
+export const FDS = { console: 3, control: 4, stdin: 5, stdout: 6, stderr: 7, runner: 8 } as const;
+
+const PORTS = ['control', 'stdin', 'stdout', 'stderr', 'runner'] as const;
+
+/** One tick is a quarter of a MHz at Debian's HZ of 250. */
+const DEBIAN_HZ = 250;
+const TRANSLATED_MIB = 128;
+const MIB = 1024 * 1024;
+/** The machine has 24 virtio transports: one for the ports, one for the root. */
+const MAX_SHARES = 20;
+
+const TARGETS = {
+  x86_64: { program: 'qemu-system-x86_64', package: 'qemu-system-x86', host: 'x64' },
+  aarch64: { program: 'qemu-system-aarch64', package: 'qemu-system-arm', host: 'arm64' },
+} as const;
+
+/** Absolute path of the QEMU for guests of this architecture. @throws SetupError `no-qemu`, `wrong-architecture` */
+export function findQemu(arch: Kernel['arch']): string {
+  const { program, package: name, host } = TARGETS[arch];
+  if (process.arch !== host) {
+    throw new SetupError(
+      'wrong-architecture',
+      `the kernel is for ${arch}, and this machine's programs cannot run on it`,
+      `add a kernel for this machine's architecture (${process.arch}): kmem-run kernel add`,
+    );
+  }
+  const found = findProgram(program);
+  if (found !== null) return found;
+  throw new SetupError('no-qemu', `${program} is not installed`, `apt-get install ${name}`);
+}
+
+/** Absolute path of a program on PATH, or null. */
+export function findProgram(name: string): string | null {
+  const folders = (process.env.PATH ?? '').split(delimiter).filter(isAbsolute);
+  return folders.map((folder) => join(folder, name)).find(isExecutable) ?? null;
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export type MachineShape = Readonly<{
+  kernel: Kernel;
+  /** Path of the cpio. */
+  initramfs: string;
+  /** Bytes. */
+  memory: number;
+  cpus: number;
+  /** Folders of the host's that are shared writable; their tags are `shareTag(0)` … */
+  rw: readonly string[];
+  /** Files that the guest copies into its memory early. */
+  prefetch: readonly string[];
+  accel: Accel;
+}>;
+
+export function shareTag(index: number): string {
+  return `rw${index}`;
+}
+
+/** The arguments of QEMU. @throws SetupError `too-many-shares` */
+export function qemuArguments(shape: MachineShape): string[] {
+  const { kernel, initramfs, memory, cpus, rw, accel } = shape;
+  if (rw.length > MAX_SHARES) {
+    throw new SetupError(
+      'too-many-shares',
+      `a microVM can share ${MAX_SHARES} folders, not ${rw.length}`,
+      'share a folder that holds several of them: --rw',
+    );
+  }
+  return [
+    ...['-M', kernel.arch === 'x86_64' ? 'microvm,acpi=on,rtc=on' : 'virt'],
+    ...['-accel', accel === 'kvm' ? 'kvm' : `tcg,thread=multi,tb-size=${TRANSLATED_MIB}`],
+    ...['-cpu', cpuModel(kernel.arch, accel), '-smp', String(cpus), '-m', `${Math.floor(memory / MIB)}M`],
+    // Nothing that was not asked for: no configuration, no devices, no monitor, and no terminal.
+    ...['-nodefaults', '-no-user-config', '-nographic', '-no-reboot'],
+    ...['-chardev', `socket,id=console,fd=${FDS.console}`, '-serial', 'chardev:console'],
+    ...['-device', `${serialDevice(kernel.arch)},max_ports=${PORTS.length + 1}`],
+    ...PORTS.flatMap((name) => [
+      ...['-chardev', `socket,id=${name},fd=${FDS[name]}`],
+      ...['-device', `virtserialport,chardev=${name},name=kmem.${name}`],
+    ]),
+    ...share(kernel.arch, 'root', '/', 'readonly=on'),
+    ...rw.flatMap((path, index) => share(kernel.arch, shareTag(index), path, 'readonly=off')),
+    ...['-kernel', kernel.image, '-initrd', initramfs, '-append', kernelCommandLine(shape)],
+  ];
+}
+
+function serialDevice(arch: Kernel['arch']): string {
+  return arch === 'x86_64' ? 'virtio-serial-device' : 'virtio-serial-pci';
+}
+
+/** `none`: what QEMU may not do to a file as this user, the guest's root may not either. */
+function share(arch: Kernel['arch'], tag: string, path: string, access: string): string[] {
+  const device = arch === 'x86_64' ? 'virtio-9p-device' : 'virtio-9p-pci';
+  // A comma ends an option of QEMU's; two are one that does not.
+  const quoted = path.replaceAll(',', ',,');
+  return [
+    ...['-fsdev', `local,id=${tag},path=${quoted},security_model=none,${access},multidevs=remap`],
+    ...['-device', `${device},fsdev=${tag},mount_tag=${tag}`],
+  ];
+}
+
+/**
+ * Under emulation `rep movsb` and `rep stosb` copy byte by byte: without ERMS neither kernel nor C library prefers them.
+ */
+function cpuModel(arch: Kernel['arch'], accel: Accel): string {
+  return arch === 'x86_64' && accel === 'tcg' ? 'max,-erms' : 'max';
+}
+
+/** X86_FEATURE_REP_GOOD, which has no bit in cpuid: the kernel then clears and copies pages with plain moves, twenty times as fast. */
+const WITHOUT_REP = 'clearcpuid=112';
+
+/** What the kernel is told. `loglevel=7`: that it says what it does is how a hang is told from a slow machine. */
+export function kernelCommandLine({ kernel: { arch }, accel, prefetch }: MachineShape): string {
+  return [
+    arch === 'x86_64' ? 'console=ttyS0' : 'console=ttyAMA0',
+    'loglevel=7',
+    // A panic ends QEMU, which does not reboot.
+    'panic=-1',
+    'swapaccount=1',
+    'random.trust_cpu=on',
+    // The same page tables under each accelerator, and nothing at boot that is for a machine that stays up.
+    ...['mitigations=off', 'audit=0', 'nowatchdog', 'cryptomgr.notests', 'rodata=off'],
+    ...(arch === 'x86_64' && accel === 'tcg' ? [...emulatedTimers(readTscKhz()), WITHOUT_REP] : []),
+    ...prefetchParameters(prefetch),
+  ].join(' ');
+}
+
+/** Calibrating against an emulated timer takes one boot in ten for ever: the kernel is told the results instead. */
+function emulatedTimers(khz: number | null): string[] {
+  const rate = khz === null ? [] : [`tsc_early_khz=${khz}`, `lpj=${Math.round((khz * 1000) / DEBIAN_HZ)}`];
+  return [...rate, 'no_timer_check', 'tsc=reliable'];
+}

@@ -1,0 +1,65 @@
+/** kmem-run as the program of a guest: its command line, and the code cache that makes its start fast. */
+
+import { closeSync, openSync, readSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { findCacheFolder } from '../../bin/cache-folder.js';
+import { helperPath } from '../gate/helper.ts';
+import { packageRoot } from '../gate/native.ts';
+import { ownProgramFiles } from './agent.ts';
+
+export type GuestRunner = Readonly<{
+  /** Absolute path of this Node, and its arguments. */
+  argv: readonly string[];
+  /** Absolute path of the native helper. */
+  helper: string;
+  /** What is worth having in the guest's memory early. */
+  prefetch: readonly string[];
+  /** Keeps V8's code cache, as the guest sent it, for the next start. */
+  keepCodeCache: (base64: string) => void;
+}>;
+
+export function guestRunner(): GuestRunner {
+  const root = packageRoot(import.meta.dirname);
+  const bundle = join(root, 'dist', 'guest.cjs');
+  const cache = codeCacheFile(bundle);
+  const helper = helperPath();
+  const argv = [process.execPath, join(root, 'bin', 'kmem-guest.js'), ...(cache === null ? [] : [cache])];
+  return {
+    argv,
+    helper,
+    prefetch: [...ownProgramFiles(), helper, bundle, ...(cache === null ? [] : [cache])],
+    keepCodeCache: (base64) => {
+      if (cache !== null) keep(cache, Buffer.from(base64, 'base64'));
+    },
+  };
+}
+
+/** One for each bundle and Node; null: there is no private folder to keep it in. */
+function codeCacheFile(bundle: string): string | null {
+  const { folder } = findCacheFolder();
+  const id = bundleId(bundle);
+  return folder === null || id === null ? null : join(folder, `cli-${id}-${process.version}-guest.cache`);
+}
+
+/** The build writes it into the first line. */
+function bundleId(bundle: string): string | null {
+  const start = Buffer.alloc(64);
+  const fd = openSync(bundle, 'r');
+  try {
+    readSync(fd, start);
+  } finally {
+    closeSync(fd);
+  }
+  return /^\/\* ([0-9a-f]{16}) \*\//.exec(start.toString('latin1'))?.[1] ?? null;
+}
+
+/** Without it the next start is slower, and that is all. */
+function keep(file: string, data: Buffer): void {
+  const temporary = `${file}.${process.pid}`;
+  try {
+    writeFileSync(temporary, data, { mode: 0o600 });
+    renameSync(temporary, file);
+  } catch {
+    rmSync(temporary, { force: true });
+  }
+}

@@ -1,0 +1,186 @@
+/**
+ * A program in the microVM and its life: what it is told and tells, its streams, terminal, signals and end. One for each
+ * machine.
+ */
+
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
+import { SetupError } from '../errors.ts';
+import { openGuestStreams, type StreamRequest } from './guest-streams.ts';
+import type { Machine } from './machine.ts';
+import { type InPump, type OutPump, pumpIn, pumpOut } from './pump.ts';
+import { watchStops } from './stops.ts';
+import {
+  type AgentEnd,
+  type AgentEvent,
+  agentError,
+  cutLines,
+  encodeConfig,
+  type GuestConfig,
+  parseAgentLine,
+  say,
+} from './wire.ts';
+
+export type { Target, Writer } from './sink.ts';
+
+/** How long a reader out here may make no progress once QEMU is gone. */
+const STALLED_MS = 500;
+const QUIET_MS = 5;
+
+export type SessionRequest = StreamRequest &
+  Readonly<{
+    guest: Pick<GuestConfig, 'cgroup' | 'hostname' | 'cwd' | 'env' | 'argv'>;
+    /** For a program that talks over the port `kmem.runner`: a line for it, and where its lines go. */
+    runner: Readonly<{ request: string; onLine: (line: string) => void }> | null;
+    /** Called when the program runs. */
+    onStarted: () => void;
+  }>;
+
+export type Session = Readonly<{
+  /** `SIGTERM` … to the program; to the foreground group where it has a terminal. */
+  signal: (name: string) => void;
+  /** Never rejects, and resolves when all that the program wrote is where it goes. */
+  ended: Promise<SessionEnd>;
+}>;
+
+export type SessionEnd = Readonly<{
+  /** Null: it was ended by `signal`, or its end is not known. */
+  code: number | null;
+  signal: string | null;
+  /** Set where the machine was gone before the program's end was told: killed, or its kernel panicked. */
+  lost: Lost | null;
+  /** Set where the program could not be started. */
+  error: SetupError | null;
+}>;
+
+/** What QEMU said last, and the last lines of the guest's kernel; either may be empty. */
+export type Lost = Readonly<{ qemu: string; console: string }>;
+
+/** Starts the program. From here on the caller's streams are the session's, until it has ended. @throws SetupError `bad-text` */
+export function runInMachine(machine: Machine, request: SessionRequest): Session {
+  const { control } = machine.ports;
+  const streams = openGuestStreams(request);
+  const tell = (words: string | Buffer): void => {
+    if (!control.destroyed) control.write(words);
+  };
+  const outputs = [
+    pumpOut(machine.ports.stdout, streams.stdout, () => tell(say.close('stdout'))),
+    pumpOut(machine.ports.stderr, streams.stderr, () => tell(say.close('stderr'))),
+  ] as const;
+  const runner = openRunner(machine, request);
+  const { promise: told, resolve: settle } = Promise.withResolvers<AgentEnd | SetupError>();
+  const { terminal } = streams;
+  const stops = watchStops({
+    onStop: () => {
+      terminal?.release();
+      machine.pause();
+    },
+    onContinue: () => {
+      machine.resume();
+      terminal?.take();
+    },
+  });
+  let input: InPump | null = null;
+  const take = (event: AgentEvent | null): void => {
+    if (event?.event === 'started') {
+      terminal?.take();
+      input = pumpIn(streams.source, machine.ports.stdin, (bytes) => tell(say.stdinEnd(bytes)));
+      request.onStarted();
+    }
+    if (event?.event === 'stopped') void stops.stop(true).then(() => tell(say.cont()));
+    if (event?.event === 'stdin-closed') input?.stop();
+    if (event?.event === 'setup-error') settle(agentError(event));
+    if (event?.event === 'end') settle(event);
+  };
+  control.on(
+    'data',
+    cutLines((line) => take(parseAgentLine(line))),
+  );
+  // The boot paused it, so that nothing that was said meanwhile is lost.
+  control.resume();
+  streams.onResize((size) => tell(say.size(size)));
+  tell(
+    encodeConfig({
+      ...request.guest,
+      time: Date.now(),
+      rw: machine.shares,
+      streams: streams.kinds,
+      size: streams.size(),
+      runner: request.runner !== null,
+    }),
+  );
+  const conclude = async (): Promise<SessionEnd> => {
+    const ending = await Promise.race([told, gone(machine)]);
+    await untilPassedOn(machine, ending, outputs, runner);
+    input?.stop();
+    stops.close();
+    streams.close(ending === null || ending instanceof SetupError ? null : ending.stdin);
+    return endOf(machine, ending);
+  };
+  return { signal: (name) => tell(say.signal(name)), ended: conclude() };
+}
+
+/** Null: the machine is gone, and nothing was told. */
+type Ending = AgentEnd | SetupError | null;
+
+/** Not before all that the agent had said is read. */
+async function gone({ ended, ports: { control } }: Machine): Promise<null> {
+  const closed = new Promise((resolve) => (control.closed ? resolve(null) : control.once('close', resolve)));
+  await Promise.all([ended, closed]);
+  return null;
+}
+
+/** A reader out here that stands still is waited for as long as the machine lives: whoever has enough of it kills that. */
+async function untilPassedOn(
+  machine: Machine,
+  ending: Ending,
+  outputs: readonly [OutPump, OutPump],
+  runner: Runner,
+): Promise<void> {
+  const isEnd = ending !== null && !(ending instanceof SetupError);
+  const [stdout, stderr] = outputs;
+  const all = isEnd
+    ? [stdout.reached(ending.stdout), stderr.reached(ending.stderr), runner.quiet()]
+    : [stdout.ended, stderr.ended, runner.quiet()];
+  await Promise.race([Promise.all(all), machine.ended.then(() => untilStalled(outputs))]);
+}
+
+async function untilStalled(outputs: readonly OutPump[]): Promise<void> {
+  const total = (): number => outputs.reduce((sum, output) => sum + output.total(), 0);
+  for (let before = -1; before !== total(); ) {
+    before = total();
+    await sleep(STALLED_MS);
+  }
+}
+
+function endOf(machine: Machine, ending: Ending): Promise<SessionEnd> {
+  const nothing = { code: null, signal: null, lost: null, error: null };
+  if (ending instanceof SetupError) return Promise.resolve({ ...nothing, error: ending });
+  if (ending !== null) return Promise.resolve({ ...nothing, code: ending.code, signal: ending.signal });
+  return machine.ended.then(({ stderr }) => ({ ...nothing, lost: { qemu: stderr, console: machine.consoleTail() } }));
+}
+
+type Runner = Readonly<{ quiet: () => Promise<void> }>;
+
+/**
+ * What the program wrote to its descriptor 3 before its end is with us when that is told, but maybe not read: `quiet`
+ * resolves when nothing more is there.
+ */
+function openRunner({ ports: { runner: port } }: Machine, { runner }: SessionRequest): Runner {
+  if (runner === null) return { quiet: () => Promise.resolve() };
+  let bytes = 0;
+  const take = cutLines(runner.onLine);
+  port.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    take(chunk);
+  });
+  port.write(`${runner.request}\n`);
+  return {
+    quiet: async () => {
+      for (let before = -1; before !== bytes; ) {
+        before = bytes;
+        await sleep(QUIET_MS);
+        await setImmediate();
+      }
+    },
+  };
+}

@@ -1,0 +1,94 @@
+/** Where the guest's output goes: a descriptor, or a function of the caller's. */
+
+import { closeSync, write } from 'node:fs';
+import { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { errnoOf } from '../errors.ts';
+import { reopen, whatIs } from './descriptor.ts';
+import type { StreamKind } from './wire.ts';
+
+const writeTo = promisify(write);
+const FULL_FOR_MS = 2;
+
+/** False: nobody reads any more, and the writers inside are told so. The next bytes come when it has answered. */
+export type Writer = (chunk: Buffer) => boolean | Promise<boolean>;
+
+/** A descriptor, what takes the bytes, or null: nothing is kept of them. */
+export type Target = number | Writer | null;
+
+export type Sink = Readonly<{ kind: StreamKind; write: Writer; close: () => void }>;
+
+/** `terminal`: whether the guest has one; else a terminal out here is a pipe inside. */
+export function openSink(target: Target, { terminal }: { terminal: boolean }): Sink {
+  if (target === null) return nowhere;
+  if (typeof target === 'function') return { kind: 'smallpipe', write: target, close: () => {} };
+  switch (whatIs(target)) {
+    case 'null':
+      return nowhere;
+    case 'pipe':
+      return toPipe(target);
+    case 'socket':
+      return toOwnStream(target);
+    case 'terminal':
+      return toTerminal(target, terminal);
+    default:
+      return { kind: 'smallpipe', write: (chunk) => writeAll(target, chunk), close: () => {} };
+  }
+}
+
+const nowhere: Sink = { kind: 'null', write: () => true, close: () => {} };
+
+function toPipe(target: number): Sink {
+  try {
+    const fd = reopen(target, 'write');
+    if (fd === null) return toOwnStream(target);
+    const socket = new Socket({ fd, readable: false, writable: true });
+    // Told to each write as well.
+    socket.on('error', () => {});
+    return { kind: 'pipe', write: writerTo(socket), close: () => void socket.destroy() };
+  } catch {
+    return { kind: 'pipe', write: () => false, close: () => {} };
+  }
+}
+
+/**
+ * What cannot be opened a second time (a socket, another user's pipe) is written by Node's own stream for it: a write that
+ * waits in one of Node's threads would keep the process from exiting. Node undoes at exit what it sets on it.
+ */
+function toOwnStream(target: number): Sink {
+  const stream = target === 1 ? process.stdout : target === 2 ? process.stderr : null;
+  if (stream === null) return { kind: 'pipe', write: (chunk) => writeAll(target, chunk), close: () => {} };
+  const ignore = (): void => {};
+  stream.on('error', ignore);
+  return { kind: 'pipe', write: writerTo(stream), close: () => void stream.off('error', ignore) };
+}
+
+function writerTo(stream: Writable): Writer {
+  return (chunk) => new Promise((resolve) => stream.write(chunk, (error) => resolve(error == null)));
+}
+
+/** Not by a stream of Node's, which blocks the whole process while the terminal is halted by Ctrl-S. */
+function toTerminal(target: number, terminal: boolean): Sink {
+  const own = reopen(target, 'write');
+  return {
+    kind: terminal ? 'tty' : 'pipe',
+    write: (chunk) => writeAll(own ?? target, chunk),
+    close: () => {
+      if (own !== null) closeSync(own);
+    },
+  };
+}
+
+async function writeAll(fd: number, chunk: Buffer): Promise<boolean> {
+  for (let offset = 0; offset < chunk.length; ) {
+    try {
+      offset += (await writeTo(fd, chunk, offset)).bytesWritten;
+    } catch (error) {
+      if (errnoOf(error) !== 'EAGAIN') return false;
+      await sleep(FULL_FOR_MS);
+    }
+  }
+  return true;
+}

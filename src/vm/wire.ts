@@ -1,0 +1,159 @@
+/** What the host and the agent inside say to each other over the port `kmem.control`. agent.c speaks the other side. */
+
+import { StringDecoder } from 'node:string_decoder';
+import { SetupError } from '../errors.ts';
+
+export type StreamName = 'stdin' | 'stdout' | 'stderr';
+
+/**
+ * What the program inside finds as a stream. `smallpipe`: for what is a file out here, since what lies unread in a pipe
+ * is kernel memory, which is charged to the group.
+ */
+export type StreamKind = 'null' | 'pipe' | 'smallpipe' | 'tty';
+
+export type Size = Readonly<{ rows: number; columns: number }>;
+
+export type GuestConfig = Readonly<{
+  /** What the guest mounts at /sys/fs/cgroup. */
+  cgroup: 'v1' | 'v2';
+  /** Epoch milliseconds: the guest's clock is set to it. */
+  time: number;
+  hostname: string;
+  /** Folders of the host's that are writable inside, each by its 9p tag. */
+  rw: readonly Readonly<{ tag: string; path: string }>[];
+  streams: Readonly<Record<StreamName, StreamKind>>;
+  /** Of the terminal; null: there is none. */
+  size: Size | null;
+  cwd: string;
+  env: Readonly<Record<string, string>>;
+  /** The program, by its absolute path, and its arguments. */
+  argv: readonly string[];
+  /** Whether the program is given the port `kmem.runner` as its descriptor 3. */
+  runner: boolean;
+}>;
+
+export type AgentEvent =
+  | Readonly<{ event: 'up'; uptimeMs: number }>
+  | Readonly<{ event: 'setup-error'; what: string; errno: string | null; detail: string | null }>
+  | Readonly<{ event: 'started'; pid: number }>
+  /** The terminal's Ctrl-Z stopped the program. */
+  | Readonly<{ event: 'stopped' }>
+  /** Nobody in there reads stdin any more. */
+  | Readonly<{ event: 'stdin-closed' }>
+  /** The streams' bytes in all. `stdin`: how many of those sent the program took; null: not told. */
+  | Readonly<{
+      event: 'end';
+      code: number | null;
+      signal: string | null;
+      stdout: number;
+      stderr: number;
+      stdin: number | null;
+    }>;
+
+export type AgentEnd = Extract<AgentEvent, { event: 'end' }>;
+
+/** Records `key=value`, each ended by a NUL, and an empty one at the end. @throws SetupError `bad-text` */
+export function encodeConfig(config: GuestConfig): Buffer {
+  const { streams, size } = config;
+  const records: (readonly [key: string, value: string | number])[] = [
+    ['cgroup', config.cgroup],
+    ['time', Math.round(config.time)],
+    ['hostname', config.hostname],
+    ...config.rw.map(({ tag, path }) => ['rw', `${tag}:${path}`] as const),
+    ['stdin', streams.stdin],
+    ['stdout', streams.stdout],
+    ['stderr', streams.stderr],
+    ...(size === null ? [] : [['size', `${size.rows} ${size.columns}`] as const]),
+    ['cwd', config.cwd],
+    ...Object.entries(config.env).map(([name, value]) => ['env', `${name}=${value}`] as const),
+    ...config.argv.map((argument) => ['arg', argument] as const),
+    ...(config.runner ? [['runner', 1] as const] : []),
+  ];
+  return Buffer.from(`${records.map(([key, value]) => `${key}=${withoutNul(key, `${value}`)}\0`).join('')}\0`);
+}
+
+function withoutNul(key: string, value: string): string {
+  if (!value.includes('\0')) return value;
+  throw new SetupError('bad-text', `${key}: a text with a NUL cannot be given to the guest`, 'leave the NUL out');
+}
+
+/** Lines to the agent, after the configuration. */
+export const say = {
+  signal: (name: string): string => `signal ${name}\n`,
+  size: ({ rows, columns }: Size): string => `size ${rows} ${columns}\n`,
+  stdinEnd: (bytes: number): string => `stdin-end ${bytes}\n`,
+  close: (stream: 'stdout' | 'stderr'): string => `close ${stream}\n`,
+  cont: (): string => 'cont\n',
+};
+
+/** Null: not one that is known; an agent may say more than we ask for. */
+export function parseAgentLine(line: string): AgentEvent | null {
+  const told = objectOf(line);
+  const number = (key: string): number => (typeof told[key] === 'number' ? told[key] : 0);
+  const numberOrNull = (key: string): number | null => (typeof told[key] === 'number' ? told[key] : null);
+  const text = (key: string): string | null => (typeof told[key] === 'string' ? told[key] : null);
+  switch (told.event) {
+    case 'up':
+      return { event: 'up', uptimeMs: number('uptimeMs') };
+    case 'setup-error':
+      return { event: 'setup-error', what: text('what') ?? '?', errno: text('errno'), detail: text('detail') };
+    case 'started':
+      return { event: 'started', pid: number('pid') };
+    case 'stopped':
+    case 'stdin-closed':
+      return { event: told.event };
+    case 'end':
+      return {
+        event: 'end',
+        code: numberOrNull('code'),
+        signal: text('signal'),
+        stdout: number('stdout'),
+        stderr: number('stderr'),
+        stdin: numberOrNull('stdin'),
+      };
+    default:
+      return null;
+  }
+}
+
+function objectOf(line: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}
+
+/** Cuts a stream of bytes into lines; a character that was split between two chunks stays whole. */
+export function cutLines(onLine: (line: string) => void): (chunk: Buffer) => void {
+  const decoder = new StringDecoder('utf8');
+  let rest = '';
+  return (chunk) => {
+    const text = decoder.write(chunk);
+    // A line of a megabyte comes in many chunks: it is looked through once only.
+    if (!text.includes('\n')) {
+      rest += text;
+      return;
+    }
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) onLine(line);
+  };
+}
+
+/** What the agent could not do, as the user sees it. */
+export function agentError({ what, errno, detail }: Extract<AgentEvent, { event: 'setup-error' }>): SetupError {
+  const why = [errno, detail].filter((part) => part !== null && part !== '').join(', ');
+  return new SetupError(
+    'guest-failed',
+    `the microVM could not ${what}${why === '' ? '' : ` (${why})`}`,
+    hintOf(what, errno),
+  );
+}
+
+function hintOf(what: string, errno: string | null): string {
+  if (errno === 'ENOMEM' || errno === 'ENOSPC') return 'give it more memory with --vm-memory';
+  if (/cgroup/.test(what)) return 'this kernel may lack that control-group version: give the other --cgroup';
+  return 'look at what it names; `kmem-run kernel verify` tells whether the kernel’s files are whole';
+}

@@ -1,0 +1,48 @@
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+import { readTscKhz } from '../../src/vm/clock.ts';
+import { needs } from '../needs.ts';
+import { makeFolder } from './machines.ts';
+
+const cpuinfo = (flags: string, mhz: string, bogomips: string): string =>
+  ['processor\t: 0', `flags\t\t: fpu ${flags} msr`, `cpu MHz\t\t: ${mhz}`, `bogomips\t: ${bogomips}`, ''].join('\n');
+const files = (text: string, frequency = '') => ({ cpuinfo: () => text, frequency: () => frequency });
+
+test('a constant counter has the rate by which the kernel waits, whatever the clock of the moment', (t) => {
+  t.is(readTscKhz(files(cpuinfo('tsc constant_tsc', '812.004', '5192.27'))), 2_596_135);
+  t.is(readTscKhz(files(cpuinfo('tsc', '2596.138', '100.00'))), 2_596_138);
+  t.is(readTscKhz(files(cpuinfo('tsc constant_tsc', '812.004', '5192.27'), '2600000\n')), 2_600_000);
+});
+
+test('not known is null', (t) => {
+  t.is(readTscKhz(files('')), null);
+  t.is(readTscKhz(files(cpuinfo('', '812.004', '5192.27'))), null);
+  t.is(readTscKhz(files(cpuinfo('tsc constant_tsc', '0', '0'))), null);
+});
+
+/** Two looks at counter and clock; how long is between them does not matter. */
+const PROGRAM = `
+#include <stdio.h>
+#include <time.h>
+#include <x86intrin.h>
+static double now(void) { struct timespec t; clock_gettime(CLOCK_MONOTONIC_RAW, &t); return t.tv_sec * 1e3 + t.tv_nsec / 1e6; }
+int main(void) {
+  double from = now(); unsigned long long a = __rdtsc();
+  while (now() - from < 500) ;
+  double to = now(); unsigned long long b = __rdtsc();
+  printf("%.0f\\n", (b - a) / (to - from));
+}
+`;
+
+test('the rate of this machine is that of its counter, to one part in a hundred', (t) => {
+  if (!needs(t, process.arch === 'x64', 'a time-stamp counter')) return;
+  const folder = makeFolder(t);
+  writeFileSync(join(folder, 'rate.c'), PROGRAM);
+  execFileSync('cc', ['-O1', '-o', join(folder, 'rate'), join(folder, 'rate.c')]);
+  const measured = Number(execFileSync(join(folder, 'rate'), { encoding: 'utf8' }));
+  const khz = readTscKhz();
+  t.log(`${khz} kHz, measured ${measured}`);
+  t.true(Math.abs((khz ?? 0) - measured) < measured / 100);
+});

@@ -1,0 +1,91 @@
+import test from 'ava';
+import { SetupError } from '../../src/errors.ts';
+import { agentError, cutLines, encodeConfig, type GuestConfig, parseAgentLine, say } from '../../src/vm/wire.ts';
+
+const config: GuestConfig = {
+  cgroup: 'v1',
+  time: 1_700_000_000_123.4,
+  hostname: 'here',
+  rw: [{ tag: 'rw0', path: '/a:b,c' }],
+  streams: { stdin: 'null', stdout: 'smallpipe', stderr: 'tty' },
+  size: { rows: 24, columns: 80 },
+  cwd: '/tmp',
+  env: { A: '1=2\nx', EMPTY: '' },
+  argv: ['/bin/sh', '', 'ü'],
+  runner: true,
+};
+
+test('a configuration is records that end with NUL, and an empty one', (t) => {
+  t.is(
+    encodeConfig(config).toString(),
+    [
+      ...['cgroup=v1', 'time=1700000000123', 'hostname=here', 'rw=rw0:/a:b,c'],
+      ...['stdin=null', 'stdout=smallpipe', 'stderr=tty', 'size=24 80', 'cwd=/tmp'],
+      ...['env=A=1=2\nx', 'env=EMPTY=', 'arg=/bin/sh', 'arg=', 'arg=ü', 'runner=1', ''],
+      '',
+    ].join('\0'),
+  );
+  const bare = encodeConfig({ ...config, size: null, runner: false, rw: [], env: {} }).toString();
+  t.notRegex(bare, /size=|runner=|rw=|env=/);
+});
+
+test('a NUL would end a record early: refused', (t) => {
+  const error = t.throws(() => encodeConfig({ ...config, argv: ['/bin/sh', 'a\0arg=b'] }), { instanceOf: SetupError });
+  t.is(error.code, 'bad-text');
+});
+
+test('lines of the agent, with what is absent as null', (t) => {
+  t.deepEqual(parseAgentLine('{"event":"up","uptimeMs":1200}'), { event: 'up', uptimeMs: 1200 });
+  t.deepEqual(parseAgentLine('{"event":"stopped"}'), { event: 'stopped' });
+  t.deepEqual(parseAgentLine('{"event":"end","code":null,"signal":"SIGTERM","stdout":3,"stderr":0}'), {
+    event: 'end',
+    code: null,
+    signal: 'SIGTERM',
+    stdout: 3,
+    stderr: 0,
+    stdin: null,
+  });
+  t.deepEqual(parseAgentLine('{"event":"setup-error","what":"mount the root","errno":"EACCES","detail":null}'), {
+    event: 'setup-error',
+    what: 'mount the root',
+    errno: 'EACCES',
+    detail: null,
+  });
+});
+
+test('what is no event is none', (t) => {
+  for (const line of ['', '[', '3', 'null', '"up"', '{}', '{"event":"later"}', '{"event":7}']) {
+    t.is(parseAgentLine(line), null, line);
+  }
+});
+
+test('words for the agent', (t) => {
+  t.is(say.signal('SIGINT'), 'signal SIGINT\n');
+  t.is(say.size({ rows: 3, columns: 4 }), 'size 3 4\n');
+  t.is(say.stdinEnd(5), 'stdin-end 5\n');
+  t.is(say.close('stderr'), 'close stderr\n');
+  t.is(say.cont(), 'cont\n');
+});
+
+test('lines are whole, wherever the stream is cut', (t) => {
+  const text = `eins\nzwöi\n\n{"d":"${'x'.repeat(300)}"}\nrest`;
+  const bytes = Buffer.from(text);
+  for (const size of [1, 2, 7, bytes.length]) {
+    const lines: string[] = [];
+    const take = cutLines((line) => lines.push(line));
+    for (let at = 0; at < bytes.length; at += size) take(bytes.subarray(at, at + size));
+    t.deepEqual(lines, text.split('\n').slice(0, -1), `pieces of ${size}`);
+  }
+});
+
+test('what the agent could not do is said with its reason and a remedy', (t) => {
+  const { code, message, hint } = agentError({
+    event: 'setup-error',
+    what: 'mount the root',
+    errno: 'ENOMEM',
+    detail: 'overlay',
+  });
+  t.is(code, 'guest-failed');
+  t.is(message, 'the microVM could not mount the root (ENOMEM, overlay)');
+  t.regex(hint, /--vm-memory/);
+});
