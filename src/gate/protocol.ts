@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { type GatedCall, gatedCalls, PAGE, refusedCalls, type WatchedCall, watchedCalls } from './syscalls.ts';
+import { observedWords, policyWords } from './policy-words.ts';
 
 /** What the supervisor is told once, before the first step. Absent keys are not sent. */
 export type GateConfig = Readonly<{
@@ -9,21 +9,31 @@ export type GateConfig = Readonly<{
   reserve: number;
   errnoEnomem: boolean;
   aslr: boolean;
-  /** `tasks` (v1) files by which the joiner joins, so that what the command is made of is charged to the group. */
+  /** Files by which the joiner joins (`tasks` on v1), so that what the command is made of is charged to the group. */
   join: readonly string[];
   /** The same for controllers in which the joiner must not count (pids). */
   lateJoin: readonly string[];
-  /** Directory in the unified hierarchy in which the command is born; null: none. */
+  /** Directory in the unified hierarchy in which the command is born (on v2 the group's leaf); null: none. */
   cloneInto: string | null;
   kill: readonly string[];
   directories: readonly string[];
+  /** On v2 `memory.stat`. */
   usage: string;
+  /** Where the kernel keeps the highest usage; null: it does not, and readings must do (v2). */
   max: string | null;
+  /** On v2 the file whose reading may bring `memory.stat` up to date; null: v1, where `usage` is exact. */
+  refresh: string | null;
+  /** The kernel's own count of refusals, where the limit is its own; null: elsewhere. */
+  failcnt: string | null;
+  /** The group's directory in the unified hierarchy, where failures are to be found out from the kernel; null: they are not. */
+  attribute: string | null;
   reclaim: string | null;
   /** File for a line about each gated call; null: none. */
   trace: string | null;
   allowIoUring: boolean;
   lockFile: string;
+  /** The helper keeps the OOM killer off itself, and gives the command this oom_score_adj; null: neither. */
+  oomScore: number | null;
   identity: Readonly<{ uid: number; gid: number; groups: readonly number[] }> | null;
   cpus: readonly number[] | null;
 }>;
@@ -57,13 +67,24 @@ export type GateSummary = {
   denials: number;
   refusals: number;
   gatedCalls: number;
-  failuresDropped: number;
-  uncounted: number;
+  /** Null, as the next one: the kernel refuses, and what fails could not be found out. */
+  failuresDropped: number | null;
+  uncounted: number | null;
   eventsDropped: number;
   reclaims: number;
   traceLost: number;
   maxUsage: number | null;
   peakSeen: number | null;
+  /** On v2 how far a reading may be behind, and the largest rise between two readings; null: the kernel keeps the highest. */
+  lag: number | null;
+  largestRise: number | null;
+  /** On v2 what the highest reading was made up of; null where the kernel does not tell. */
+  slab: number | null;
+  kernel_stack: number | null;
+  pagetables: number | null;
+  percpu: number | null;
+  vmalloc: number | null;
+  sock: number | null;
 };
 
 export type GateEvent =
@@ -85,7 +106,7 @@ export type GateEvent =
       what: string;
       atNs: number;
       startNs: number;
-      denials: number;
+      denials: number | null;
       maxUsage: number | null;
     }
   | {
@@ -94,7 +115,8 @@ export type GateEvent =
       atNs: number;
       code: number | null;
       signal: number | null;
-      denials: number;
+      /** Of the step; under a native limit what the kernel's failcnt rose by; null: it could not be read. */
+      denials: number | null;
       maxUsage: number | null;
     }
   | GateFailure
@@ -104,13 +126,12 @@ export type GateEvent =
   /** `moves`, `service`, `listener`, `tracer`: something that the result should mention. */
   | { event: 'notice'; kind: string; object: string; comm: string | null }
   | { event: 'guardian-lost' }
+  /** What fails under the native limit cannot be found out from this kernel. */
+  | { event: 'unattributed'; errno: number }
+  /** A task spins in a page fault that the native limit refuses. */
+  | { event: 'livelock'; pid: number | null; tid: number; comm: string | null; refusals: number; forNs: number }
   | GateSummary
   | { event: 'end'; escaped: number };
-
-/** linux/audit.h */
-const AUDIT_ARCH = { x64: 0xc000003e, i386: 0x40000003, arm64: 0xc00000b7 } as const;
-/** x32 calls carry x86-64's audit architecture and this bit in the number. */
-const X32_BIT = 0x40000000;
 
 /** A message is a list of NUL-terminated words, ended by an empty word. */
 function message(words: readonly string[]): Buffer {
@@ -134,7 +155,10 @@ export function encodeConfig(config: GateConfig): Buffer {
   if (config.limit !== null) words.push(`limit=${config.limit}`);
   if (config.cloneInto !== null) words.push(`clone-into=${config.cloneInto}`);
   if (config.max !== null) words.push(`max=${config.max}`);
+  if (config.refresh !== null) words.push(`refresh=${config.refresh}`);
+  if (config.failcnt !== null) words.push(`failcnt=${config.failcnt}`);
   if (config.reclaim !== null) words.push(`reclaim=${config.reclaim}`);
+  if (config.oomScore !== null) words.push(`oom-score=${config.oomScore}`);
   if (config.cpus !== null) words.push(`cpus=${config.cpus.join(',')}`);
   if (config.identity !== null) {
     const { uid, gid, groups } = config.identity;
@@ -142,6 +166,7 @@ export function encodeConfig(config: GateConfig): Buffer {
   }
   if (config.trace !== null) words.push(`trace=${config.trace}`);
   if (config.gate) words.push(...policyWords(process.arch, config));
+  if (config.attribute !== null) words.push(`attribute=${config.attribute}`, ...observedWords(process.arch));
   return message(words);
 }
 
@@ -158,59 +183,6 @@ export function encodeStep(step: StepRequest): Buffer {
 
 export const encodeTotals = (): Buffer => message(['totals']);
 export const encodeFinish = (): Buffer => message(['finish']);
-
-/** The policy for every architecture whose calls a process on this machine can make. */
-export function policyWords(
-  arch: string,
-  { allowIoUring, trace }: Pick<GateConfig, 'allowIoUring' | 'trace'>,
-): string[] {
-  const watched = watchedCalls.filter(({ onlyTracing }) => trace !== null || !onlyTracing);
-  return [
-    ...gatedCalls.flatMap((call) => forEachNumber(arch, call, gatedFields(call, allowIoUring))),
-    ...watched.flatMap((call) => forEachNumber(arch, call, watchedFields(call))),
-  ];
-}
-
-function forEachNumber(
-  arch: string,
-  { name, numbers }: Pick<GatedCall, 'name' | 'numbers'>,
-  fields: readonly (string | number)[],
-): string[] {
-  const [x64, x32, i386, arm64] = numbers;
-  const known: readonly (readonly [number, number | null])[] =
-    arch === 'arm64'
-      ? [[AUDIT_ARCH.arm64, arm64]]
-      : [
-          [AUDIT_ARCH.x64, x64],
-          [AUDIT_ARCH.x64, x32 === null ? null : x32 + X32_BIT],
-          [AUDIT_ARCH.i386, i386],
-        ];
-  return known.flatMap(([audit, number]) =>
-    number === null ? [] : [`call=${[audit, number, name, ...fields].join(':')}`],
-  );
-}
-
-function gatedFields(call: GatedCall, allowIoUring: boolean): (string | number)[] {
-  const refused = refusedCalls.includes(call.name) && !allowIoUring;
-  return [
-    (refused ? 'refuse' : 'gate') + (call.makesFd ? '+' : ''),
-    constants.errno[refused ? 'EPERM' : call.errno],
-    call.tcpErrno === undefined ? 0 : constants.errno[call.tcpErrno],
-    call.need ?? PAGE,
-    call.needThread ?? 0,
-    call.detail ?? '',
-    call.check ?? '',
-    ...conditionFields(call),
-  ];
-}
-
-function watchedFields(call: WatchedCall): (string | number)[] {
-  return ['watch', 0, 0, 0, 0, '', '', ...conditionFields(call)];
-}
-
-function conditionFields({ when }: Pick<GatedCall, 'when'>): (string | number)[] {
-  return [when?.arg ?? '', when?.values.join('|') ?? ''];
-}
 
 const names = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
 // Node has two names for one number on Linux; programs and man pages say EAGAIN.

@@ -42,6 +42,8 @@ export function createFailureLog(): FailureLog {
       } else if (event.event === 'count')
         counts.push({ comm: known(event.comm), syscall: event.syscall, errno: errnoOf(event), count: event.count });
       else if (event.event === 'notice') notices.push(sentenceOf(event));
+      else if (event.event === 'unattributed') notices.push(unattributedSentence(event.errno));
+      else if (event.event === 'livelock') notices.push(livelockSentence(event));
       else if (event.event === 'totals') denials = event.denials;
       else if (event.event === 'summary') summary = event;
     },
@@ -89,6 +91,16 @@ function sentenceOf({ kind, object, comm }: Extract<GateEvent, { event: 'notice'
     default:
       return `${who}: ${kind} ${object}`;
   }
+}
+
+function unattributedSentence(errno: number): string {
+  const why = errno === 0 ? 'there is no unified hierarchy to tell its tasks by' : `bpf(2): ${errnoName(errno)}`;
+  return `which calls failed is not known (${why}): failcnt counts refused charges; nor would a livelock at the limit be seen, so give --timeout`;
+}
+
+function livelockSentence({ pid, tid, comm, refusals, forNs }: Extract<GateEvent, { event: 'livelock' }>): string {
+  const who = `${comm ?? 'a process'} (${pid ?? tid})`;
+  return `${who} was stuck in a page fault: the kmem limit refused it a page table ${refusals} times in ${(forNs / 1e9).toFixed(1)} s, and the kernel retries such a fault for ever`;
 }
 
 function known(comm: string): string | null {

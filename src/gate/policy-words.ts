@@ -1,0 +1,79 @@
+/** The policy as words for the helper: a call of each architecture whose calls a process on this machine can make. */
+
+import { constants } from 'node:os';
+import { callNames } from './call-names.ts';
+import type { GateConfig } from './protocol.ts';
+import { type GatedCall, gatedCalls, PAGE, refusedCalls, type WatchedCall, watchedCalls } from './syscalls.ts';
+
+/** linux/audit.h */
+const AUDIT_ARCH = { x64: 0xc000003e, i386: 0x40000003, arm64: 0xc00000b7 } as const;
+/** x32 calls carry x86-64's audit architecture and this bit in the number. */
+const X32_BIT = 0x40000000;
+
+/** The policy for every architecture whose calls a process on this machine can make. */
+export function policyWords(
+  arch: string,
+  { allowIoUring, trace, refresh }: Pick<GateConfig, 'allowIoUring' | 'trace' | 'refresh'>,
+): string[] {
+  const watched = watchedCalls.filter(({ leaves }) => trace !== null || refresh !== null || !leaves);
+  return [
+    ...gatedCalls.flatMap((call) => forEachNumber(arch, call, gatedFields(call, allowIoUring))),
+    ...watched.flatMap((call) => forEachNumber(arch, call, watchedFields(call))),
+  ];
+}
+
+/** What the calls are called that fail by the kernel's own limit, and what is to be told about them. */
+export function observedWords(arch: string): string[] {
+  const observed = (detail: string) => ['watch', 0, 0, 0, 0, detail, '', '', ''];
+  const known = new Set(gatedCalls.map(({ name }) => name));
+  const others = [...callNames].filter(([, name]) => arch === 'x64' && !known.has(name));
+  return [
+    ...gatedCalls.flatMap((call) => forEachNumber(arch, call, observed(call.detail ?? ''))),
+    ...others.map(([number, name]) => `call=${[AUDIT_ARCH.x64, number, name, ...observed('')].join(':')}`),
+  ];
+}
+
+function forEachNumber(
+  arch: string,
+  { name, numbers }: Pick<GatedCall, 'name' | 'numbers'>,
+  fields: readonly (string | number)[],
+): string[] {
+  const [x64, x32, i386, arm64] = numbers;
+  const known: readonly (readonly [number, number | null])[] =
+    arch === 'arm64'
+      ? [[AUDIT_ARCH.arm64, arm64]]
+      : [
+          [AUDIT_ARCH.x64, x64],
+          [AUDIT_ARCH.x64, x32 === null ? null : x32 + X32_BIT],
+          [AUDIT_ARCH.i386, i386],
+        ];
+  return known.flatMap(([audit, number]) =>
+    number === null ? [] : [`call=${[audit, number, name, ...fields].join(':')}`],
+  );
+}
+
+function gatedFields(call: GatedCall, allowIoUring: boolean): (string | number)[] {
+  const refused = refusedCalls.includes(call.name) && !allowIoUring;
+  return [
+    (refused ? 'refuse' : 'gate') + (call.makesFd ? '+' : ''),
+    constants.errno[refused ? 'EPERM' : call.errno],
+    familyFields(call),
+    call.need ?? PAGE,
+    call.needThread ?? 0,
+    call.detail ?? '',
+    call.check ?? '',
+    ...conditionFields(call),
+  ];
+}
+
+function familyFields({ familyErrno }: GatedCall): string {
+  return familyErrno === undefined ? '' : `${constants.errno[familyErrno.inet]}|${constants.errno[familyErrno.unix]}`;
+}
+
+function watchedFields(call: WatchedCall): (string | number)[] {
+  return ['watch', 0, '', 0, 0, '', '', ...conditionFields(call)];
+}
+
+function conditionFields({ when }: Pick<GatedCall, 'when'>): (string | number)[] {
+  return [when?.arg ?? '', when?.values.join('|') ?? ''];
+}

@@ -1,0 +1,44 @@
+import test from 'ava';
+import { callNames } from '../../src/gate/call-names.ts';
+import { observedWords } from '../../src/gate/policy-words.ts';
+
+/** MAX_CALLS of the helper. */
+const ROOM = 1024;
+const X64 = String(0xc000003e);
+const I386 = String(0x40000003);
+
+const rows = (arch: string) => observedWords(arch).map((word) => word.replace(/^call=/, '').split(':'));
+const named = (arch: string, audit: string, number: number) =>
+  rows(arch).find(([of, nr]) => of === audit && nr === String(number));
+
+test('every number has one name, and the helper has room for all', (t) => {
+  for (const arch of ['x64', 'arm64']) {
+    const keys = rows(arch).map(([audit, number]) => `${audit}:${number}`);
+    t.deepEqual(keys, [...new Set(keys)]);
+    t.true(keys.length > 50 && keys.length < ROOM);
+  }
+});
+
+test('calls that the gate knows come with what to tell of them, others with their name', (t) => {
+  t.like(named('x64', X64, 257), { 2: 'openat', 8: 'path1' });
+  t.like(named('x64', X64, 0), { 2: 'read', 8: '' });
+  t.like(named('x64', X64, 46), { 2: 'sendmsg' });
+  t.like(named('x64', X64, 448), { 2: 'process_mrelease' });
+  t.like(named('x64', I386, 5), { 2: 'open' });
+});
+
+test('names from both ends of the list, and from between', (t) => {
+  for (const [number, name] of [
+    [0, 'read'],
+    [59, 'execve'],
+    [156, '_sysctl'],
+    [219, 'restart_syscall'],
+    [334, 'rseq'],
+    [424, 'pidfd_send_signal'],
+    [435, 'clone3'],
+    [450, 'set_mempolicy_home_node'],
+  ] as const) {
+    t.is(callNames.get(number), name);
+  }
+  t.is(callNames.get(335), undefined);
+});

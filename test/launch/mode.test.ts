@@ -1,0 +1,27 @@
+import test, { type ExecutionContext } from 'ava';
+import { nestedGroups } from '../../src/cgroup/nested.ts';
+import { chooseMode } from '../../src/launch/mode.ts';
+import { normaliseSpec, type RunInput } from '../../src/spec/normalise.ts';
+import { makeSandbox } from '../cgroup/sandbox.ts';
+
+async function chosen(t: ExecutionContext, input: Omit<RunInput, 'command'>, inGuest: boolean): Promise<string> {
+  const { hierarchies, memory, unified } = makeSandbox(t);
+  const mode = await chooseMode(normaliseSpec({ ...input, command: ['true'] }), hierarchies, inGuest);
+  t.deepEqual([...nestedGroups(memory), ...nestedGroups(unified)], [], 'the throwaway group is gone');
+  return mode;
+}
+
+test.serial('what is asked for is what it is', async (t) => {
+  t.is(await chosen(t, { kmem: '1M', enforce: 'gate' }, true), 'gate');
+  t.is(await chosen(t, { kmem: '1M', enforce: 'none' }, true), 'none');
+  t.is(await chosen(t, { kmem: null, enforce: 'auto' }, true), 'none');
+});
+
+test.serial('on the host the gate enforces, whatever its kernel could do', async (t) => {
+  t.is(await chosen(t, { kmem: '1M', enforce: 'auto' }, false), 'gate');
+});
+
+// This kernel takes no limit that bites; on one that does test/vm/native.test.ts sees the other answer.
+test.serial('in a guest the gate enforces where the kernel’s own limit does not hold', async (t) => {
+  t.is(await chosen(t, { kmem: '1M', enforce: 'auto' }, true), 'gate');
+});
