@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { type CounterFiles, parseAmount, parseKeyed, v1, v2 } from './files.ts';
+import { readCountersV2 } from './counters-v2.ts';
+import { type CounterFiles, parseAmount, parseKeyed, readOrNull as read, v1, v2 } from './files.ts';
 import { nestedGroups } from './nested.ts';
 import type { CounterReading, Group, GroupReading } from './types.ts';
 
@@ -9,6 +9,7 @@ import type { CounterReading, Group, GroupReading } from './types.ts';
  */
 export function readCounters(group: Group): GroupReading {
   const { memory, pids } = group;
+  if (group.version === 2) return { ...readCountersV2(memory), pids: pids === null ? null : readPids(pids) };
   return {
     kmem: readCounter(memory, v1.kmem),
     mem: { ...readCounter(memory, v1.mem), oomKills: readOomKills(memory) },
@@ -35,7 +36,9 @@ function readCounter(directory: string, files: CounterFiles): CounterReading {
   const maxUsage = amount(files.maxUsage);
   const failcnt = amount(files.failcnt);
   // Newer kernels keep failcnt for memory alone (seen on 6.18): elsewhere it stays 0 while the limit refuses charges.
-  const limit = failcnt === 0 && maxUsage !== null && maxUsage > 0 ? amount(files.limit) : null;
+  // Those that have a limit for kmem keep it for that too.
+  const doubtful = files !== v1.kmem && failcnt === 0 && maxUsage !== null && maxUsage > 0;
+  const limit = doubtful ? amount(files.limit) : null;
   const unbelievable = limit !== null && maxUsage !== null && maxUsage >= limit;
   return { usage: amount(files.usage), maxUsage, failcnt: unbelievable ? null : failcnt };
 }
@@ -61,12 +64,4 @@ function readPids(directory: string): GroupReading['pids'] {
     max: parseAmount(read(`${directory}/${v1.pids.peak}`) ?? ''),
     failcnt: parseKeyed(read(`${directory}/${v1.pids.events}`) ?? '', 'max'),
   };
-}
-
-function read(path: string): string | null {
-  try {
-    return readFileSync(path, 'latin1');
-  } catch {
-    return null;
-  }
 }

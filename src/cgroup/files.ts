@@ -3,7 +3,7 @@
  * v1: Documentation/admin-guide/cgroup-v1/memory.rst and pids.rst. v2: Documentation/admin-guide/cgroup-v2.rst.
  */
 
-import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
 import { errnoOf } from '../errors.ts';
 
 export type CounterFiles = Readonly<{ usage: string; maxUsage: string; failcnt: string; limit: string }>;
@@ -21,6 +21,7 @@ export const v1 = {
   memsw: counter('memory.memsw'),
   kmemTcp: counter('memory.kmem.tcp'),
   oomControl: 'memory.oom_control',
+  forceEmpty: 'memory.force_empty',
   useHierarchy: 'memory.use_hierarchy',
   pids: { current: 'pids.current', peak: 'pids.peak', events: 'pids.events', limit: 'pids.max' },
   freezerState: 'freezer.state',
@@ -28,9 +29,19 @@ export const v1 = {
 
 export const v2 = {
   controllers: 'cgroup.controllers',
+  subtreeControl: 'cgroup.subtree_control',
   kill: 'cgroup.kill',
   freeze: 'cgroup.freeze',
   cpuStat: 'cpu.stat',
+  stat: 'memory.stat',
+  current: 'memory.current',
+  /** Linux 5.19 */
+  peak: 'memory.peak',
+  limit: 'memory.max',
+  events: 'memory.events',
+  swap: { current: 'memory.swap.current', limit: 'memory.swap.max' },
+  /** Linux 5.19 */
+  reclaim: 'memory.reclaim',
 } as const;
 
 /** The same in both versions. */
@@ -54,6 +65,15 @@ export function tryControl(path: string, text: string): boolean {
   } catch (error) {
     if (errnoOf(error) === null) throw error;
     return false;
+  }
+}
+
+/** The text of a file; null where it cannot be read. */
+export function readOrNull(path: string): string | null {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return null;
   }
 }
 

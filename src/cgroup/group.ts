@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { errnoOf, SetupError } from '../errors.ts';
 import { v1, writeControl } from './files.ts';
+import { cannotMake as cannotMakeIn, ELSEWHERE, makeV2 } from './group-v2.ts';
 import { groupName } from './name.ts';
 import { findPlaces, type Places } from './place.ts';
 import type { Group, Hierarchies } from './types.ts';
@@ -16,6 +17,7 @@ export type GroupRequest = Readonly<{
 
 /**
  * Makes the run's directories: in the memory hierarchy, in the unified one if it can be joined, and in pids if asked.
+ * On v2 they are one, with two leaves in it.
  * Throws SetupError, with nothing left behind: `no-permission`, `read-only-cgroup`, `no-pids-controller`,
  * `group-not-made`, and those of findPlaces().
  */
@@ -23,29 +25,47 @@ export function createGroup({ id, hierarchies, parent, pids }: GroupRequest): Gr
   const name = groupName(id);
   const places = findPlaces(hierarchies, parent);
   const made: string[] = [];
-  const make = (directory: string): string => {
-    const path = `${directory}/${name}`;
+  const make: Make = (path) => {
     // Controllers may share a hierarchy (a mount with "memory,pids"): one directory serves both.
     if (made.includes(path)) return path;
     mkdirSync(path);
     made.push(path);
     return path;
   };
+  const request = { name, places, hierarchies, pids };
   try {
-    const memory = makeMemory(places, make);
-    const unified = makeFirst(places.unified, make);
-    return Object.freeze({
-      id,
-      name,
-      memory,
-      unified: unified.path,
-      pids: pids ? makePids(places, make) : null,
-      directories: Object.freeze(made),
-    });
+    const directories = places.version === 2 ? makeUnified(request, make) : makeSeparate(request, make);
+    return Object.freeze({ id, name, version: places.version, ...directories, directories: Object.freeze(made) });
   } catch (error) {
     undo(made);
     throw error;
   }
+}
+
+type Request = Readonly<{ name: string; places: Places; hierarchies: Hierarchies; pids: boolean }>;
+type Made = Pick<Group, 'memory' | 'unified' | 'pids'>;
+
+function makeSeparate({ name, places, pids }: Request, make: Make): Made {
+  const make1: Make = (directory) => make(`${directory}/${name}`);
+  const memory = makeMemory(places, make1);
+  const unified = makeFirst(places.unified, make1);
+  return { memory, unified: unified.path, pids: pids ? makePids(places, make1) : null };
+}
+
+function makeUnified({ name, places, hierarchies, pids: asked }: Request, make: Make): Made {
+  if (hierarchies.memory === null) throw new RangeError('no memory hierarchy');
+  const request = { name, candidates: places.memory, hierarchy: hierarchies.memory, pids: asked };
+  const { memory, pids, lacking } = makeV2(request, make);
+  if (pids !== null || !asked) return { memory, unified: memory, pids };
+  // Some machines have pids on v1 beside memory on v2.
+  const beside = makeFirst(places.pids, (directory) => make(`${directory}/${name}`));
+  if (beside.path !== null) return { memory, unified: memory, pids: beside.path };
+  const reason = lacking?.reason ?? 'the pids controller is not there';
+  throw new SetupError(
+    'no-pids-controller',
+    `${reason}, so --pids cannot be enforced`,
+    lacking?.remedy ?? 'leave out --pids',
+  );
 }
 
 function undo(made: readonly string[]): void {
@@ -60,7 +80,7 @@ function undo(made: readonly string[]): void {
 
 type Make = (directory: string) => string;
 
-function makeMemory({ memory }: Places, make: Make): string {
+function makeMemory({ memory: [memory = ''] }: Places, make: Make): string {
   let path: string;
   try {
     path = make(memory);
@@ -113,14 +133,13 @@ function makeFirst(directories: readonly string[], make: Make): { path: string |
 
 function cannotMake(directory: string, cause: unknown): SetupError {
   const errno = errnoOf(cause) ?? 'unknown error';
-  const reason = `cannot make a control group in ${directory} (${errno})`;
-  const elsewhere = 'name a directory of that hierarchy that you own: --parent DIR';
+  const reason = cannotMakeIn(directory, errno);
   if (errno === 'EACCES' || errno === 'EPERM') {
-    return new SetupError('no-permission', reason, `run as root, or ${elsewhere}`, { cause });
+    return new SetupError('no-permission', reason, `run as root, or ${ELSEWHERE}`, { cause });
   }
   if (errno === 'EROFS') {
-    const hint = `mount the cgroup file system writable (mount -o remount,rw), or ${elsewhere}`;
+    const hint = `mount the cgroup file system writable (mount -o remount,rw), or ${ELSEWHERE}`;
     return new SetupError('read-only-cgroup', reason, hint, { cause });
   }
-  return new SetupError('group-not-made', reason, `see what kmem-run doctor says, or ${elsewhere}`, { cause });
+  return new SetupError('group-not-made', reason, `see what kmem-run doctor says, or ${ELSEWHERE}`, { cause });
 }

@@ -9,7 +9,7 @@ export type HierarchyTexts = Readonly<{
   mountinfo?: string;
   /** The text of /proc/self/cgroup. */
   selfCgroup?: string;
-  /** The controllers of a v2 cgroup; the default reads its `cgroup.controllers`. */
+  /** The controllers of a v2 hierarchy, by its mount point; the default reads `cgroup.controllers` there. */
   controllersOf?: (directory: string) => readonly string[];
 }>;
 
@@ -86,7 +86,8 @@ function describeMount(mount: Mount, { controllers, path }: Membership, controll
   const version = mount.fsType === 'cgroup2' ? 2 : 1;
   return {
     version,
-    controllers: version === 1 ? controllers : controllersOf(own ?? mount.mountPoint),
+    // Those at the top: the own cgroup may not have been handed all of them, but it need not be where a group is made.
+    controllers: version === 1 ? controllers : controllersOf(mount.mountPoint),
     mountPoint: mount.mountPoint,
     mountRoot: mount.root,
     own,

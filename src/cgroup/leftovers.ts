@@ -1,5 +1,6 @@
 import { readdirSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
+import { above } from './delegate.ts';
 import { groupName, idOf } from './name.ts';
 import { nestedGroups } from './nested.ts';
 import type { GroupDirectories, Hierarchies, Hierarchy } from './types.ts';
@@ -18,7 +19,8 @@ export type Leftover = GroupDirectories &
 export function findGroups(hierarchies: Hierarchies, { within = 'all' }: { within?: 'all' | 'own' } = {}): Leftover[] {
   const found = new Map<string, Found>();
   for (const kind of ['memory', 'unified', 'pids'] as const) {
-    for (const directory of directoriesIn(hierarchies[kind], within)) {
+    const places = within === 'all' ? everywhere(hierarchies[kind]) : ownPlaces(hierarchies[kind], kind === 'memory');
+    for (const directory of places) {
       const id = idOf(basename(directory));
       if (id === null) continue;
       const group = found.get(id) ?? { memory: null, unified: null, pids: null, directories: new Set<string>() };
@@ -37,11 +39,16 @@ function toLeftover(id: string, { memory, unified, pids, directories }: Found): 
   return { id, name: groupName(id), memory, unified, pids, directories: all, uid: ownerOf(all) };
 }
 
-function directoriesIn(hierarchy: Hierarchy | null, within: 'all' | 'own'): string[] {
-  if (hierarchy === null) return [];
-  if (within === 'all') return nestedGroups(hierarchy.mountPoint);
-  const { own } = hierarchy;
-  return own === null ? [] : listed(own).map((name) => `${own}/${name}`);
+function everywhere(hierarchy: Hierarchy | null): string[] {
+  return hierarchy === null ? [] : nestedGroups(hierarchy.mountPoint);
+}
+
+/** On v2 a group is made above the runner's own cgroup, too. */
+function ownPlaces(hierarchy: Hierarchy | null, isMemory: boolean): string[] {
+  if (hierarchy === null || hierarchy.own === null) return [];
+  const { own, mountPoint, version } = hierarchy;
+  const places = version === 2 && isMemory ? above(own, mountPoint) : [own];
+  return places.flatMap((directory) => listed(directory).map((name) => `${directory}/${name}`));
 }
 
 function listed(directory: string): string[] {

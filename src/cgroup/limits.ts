@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { errnoOf, SetupError } from '../errors.ts';
+import { SetupError } from '../errors.ts';
 import type { Limits } from '../spec/run-spec.ts';
 import { roundToPage } from '../spec/size.ts';
-import { parseAmount, v1, writeControl } from './files.ts';
+import { parseAmount, v1, v2 } from './files.ts';
+import { readOrErrno, set, writeAndReadBack } from './set-limit.ts';
 import type { Group } from './types.ts';
 
 /**
@@ -12,21 +12,47 @@ import type { Group } from './types.ts';
  * The group must be empty. Throws SetupError `limit-not-set`, or `native-not-enforced`.
  */
 export function applyLimits(group: Group, limits: Limits, { native }: { native: boolean }): Limits {
-  const { memory } = group;
+  const memoryLimits = group.version === 1 ? applyV1(group.memory, limits) : applyV2(group.memory, limits);
+  return {
+    ...memoryLimits,
+    pids: ifAsked(limits.pids, (asked) => setPids(group, asked)),
+    kmem: native ? ifAsked(limits.kmem, (asked) => setNativeKmem(group, asked)) : null,
+  };
+}
+
+type MemoryLimits = Pick<Limits, 'mem' | 'memsw' | 'kmemTcp'>;
+
+function applyV1(memory: string, limits: Limits): MemoryLimits {
   const mem = ifAsked(limits.mem, (asked) => set(`${memory}/${v1.mem.limit}`, roundToPage(asked), MEM));
   return {
     mem,
     memsw: ifAsked(limits.memsw, (asked) => setMemsw(memory, asked, mem !== null)),
     kmemTcp: ifAsked(limits.kmemTcp, (asked) => set(`${memory}/${v1.kmemTcp.limit}`, roundToPage(asked), KMEM_TCP)),
-    pids: ifAsked(limits.pids, (asked) => setPids(group, asked)),
-    kmem: native ? ifAsked(limits.kmem, (asked) => setNativeKmem(memory, asked)) : null,
   };
+}
+
+/** v2 limits swap apart from memory, and TCP buffers not at all: they count as memory. */
+function applyV2(memory: string, limits: Limits): MemoryLimits {
+  if (limits.kmemTcp !== null)
+    throw new SetupError('limit-not-set', 'cgroup v2 has no limit of TCP buffers: they count as memory', KMEM_TCP_V2);
+  const mem = ifAsked(limits.mem, (asked) => set(`${memory}/${v2.limit}`, roundToPage(asked), MEM));
+  return { mem, memsw: ifAsked(limits.memsw, (asked) => setSwap(memory, asked, mem)), kmemTcp: null };
+}
+
+/** Without a limit of memory both together are kept by one that leaves no swap. */
+function setSwap(memory: string, asked: number, mem: number | null): number {
+  const bytes = roundToPage(asked);
+  const ram = mem ?? set(`${memory}/${v2.limit}`, bytes, MEMSW);
+  if (bytes < ram)
+    throw new SetupError('limit-not-set', `memory and swap together (${bytes}) are less than memory (${ram})`, MEMSW);
+  set(`${memory}/${v2.swap.limit}`, bytes - ram, MEMSW);
+  return bytes;
 }
 
 export type AncestorLimit = Readonly<{
   directory: string;
   controller: 'memory' | 'pids';
-  /** `memory.limit_in_bytes`, `pids.max` … */
+  /** `memory.limit_in_bytes`, `memory.max`, `pids.max` … */
   file: string;
   /** Bytes, or tasks for `pids.max`. */
   limit: number;
@@ -34,7 +60,8 @@ export type AncestorLimit = Readonly<{
 
 /** The limits of the cgroups above the group, nearest first, as far up as is mounted; unlimited ones are left out. */
 export function readAncestorLimits(group: Group): AncestorLimit[] {
-  const memoryFiles = [v1.mem.limit, v1.memsw.limit, v1.kmem.limit, v1.kmemTcp.limit];
+  const memoryFiles =
+    group.version === 1 ? [v1.mem.limit, v1.memsw.limit, v1.kmem.limit, v1.kmemTcp.limit] : [v2.limit, v2.swap.limit];
   return [
     ...ancestorLimits(group.memory, 'memory', memoryFiles),
     ...(group.pids === null ? [] : ancestorLimits(group.pids, 'pids', [v1.pids.limit])),
@@ -45,6 +72,7 @@ const MEM = 'leave out --mem, or see what kmem-run doctor says';
 const MEMSW =
   'give --memsw at least as much as --mem, or boot with swapaccount=1 if the file is missing, or leave it out';
 const KMEM_TCP = 'leave out --kmem-tcp, or see what kmem-run doctor says';
+const KMEM_TCP_V2 = 'leave out --kmem-tcp, and give --mem';
 const PIDS = 'leave out --pids, or see what kmem-run doctor says';
 
 function ifAsked<T>(asked: number | null, apply: (asked: number) => T): T | null {
@@ -64,7 +92,13 @@ function setPids({ pids }: Group, asked: number): number {
 }
 
 /** From 5.16 on the write fails, and from 6.6 on it succeeds and does nothing: only what is read back tells. */
-function setNativeKmem(memory: string, asked: number): number {
+function setNativeKmem({ memory, version }: Group, asked: number): number {
+  if (version === 2)
+    throw new SetupError(
+      'native-not-enforced',
+      'cgroup v2 has no limit on kernel memory',
+      'use --enforce gate, or --kernel 5.10',
+    );
   const path = `${memory}/${v1.kmem.limit}`;
   const bytes = roundToPage(asked);
   const answer = writeAndReadBack(path, bytes);
@@ -78,42 +112,6 @@ function setNativeKmem(memory: string, asked: number): number {
   );
 }
 
-function set(path: string, amount: number, hint: string): number {
-  const answer = writeAndReadBack(path, amount);
-  if (answer.holds) return amount;
-  throw new SetupError('limit-not-set', `limit not set: ${answer.report}`, hint);
-}
-
-/** `report` names the file, what was asked, the write's errno and what is read back. */
-type Answer = Readonly<{ holds: boolean; errno: string | null; report: string }>;
-
-function writeAndReadBack(path: string, amount: number): Answer {
-  const errno = tryWrite(path, String(amount));
-  const { text, errno: readErrno } = readOrErrno(path);
-  const found = text === null ? `cannot be read (${readErrno})` : `reads ${parseAmount(text) ?? 'unlimited'}`;
-  const written = errno === null ? '' : `the write fails (${errno}), `;
-  return {
-    holds: errno === null && text !== null && parseAmount(text) === amount,
-    errno,
-    report: `${path}: asked ${amount}, ${written}${found}`,
-  };
-}
-
-function tryWrite(path: string, text: string): string | null {
-  try {
-    writeControl(path, text);
-    return null;
-  } catch (error) {
-    return nameOf(error);
-  }
-}
-
-/** ENOTSUPP (524) is the kernel's own and has no name outside it; the limit gave it from 5.16 to 6.5. */
-function nameOf(error: unknown): string {
-  const { errno } = error as NodeJS.ErrnoException;
-  return errno === -524 ? 'ENOTSUPP' : (errnoOf(error) ?? 'unknown error');
-}
-
 function ancestorLimits(directory: string, controller: 'memory' | 'pids', files: readonly string[]): AncestorLimit[] {
   const found: AncestorLimit[] = [];
   // The first file is in every cgroup of the hierarchy but, for pids.max, its root: where it is absent the mount ends.
@@ -124,13 +122,5 @@ function ancestorLimits(directory: string, controller: 'memory' | 'pids', files:
       const limit = parseAmount(texts[index]?.text ?? '');
       if (limit !== null) found.push({ directory: above, controller, file, limit });
     });
-  }
-}
-
-function readOrErrno(path: string): { text: string | null; errno: string | null } {
-  try {
-    return { text: readFileSync(path, 'latin1'), errno: null };
-  } catch (error) {
-    return { text: null, errno: nameOf(error) };
   }
 }

@@ -12,13 +12,9 @@ export function processesOf(group: GroupDirectories): number[] {
 
 /** The same with a 0 where there are processes outside our pid namespace, which cannot be named or signalled. */
 export function listProcesses(group: GroupDirectories): number[] {
-  const pids = new Set<number>();
-  for (const directory of group.directories) {
-    for (const cgroup of [directory, ...nestedGroups(directory)]) {
-      for (const pid of pidsIn(cgroup)) pids.add(pid);
-    }
-  }
-  return [...pids];
+  // On v2 the group's leaves are in it and beside it.
+  const cgroups = new Set(group.directories.flatMap((directory) => [directory, ...nestedGroups(directory)]));
+  return [...new Set([...cgroups].flatMap(pidsIn))];
 }
 
 /** What a process is called (at most 15 bytes, proc_pid_comm(5)); null if it is gone. */

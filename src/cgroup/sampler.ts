@@ -1,5 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { PROCS, parseAmount, v1 } from './files.ts';
+import { kmemOf } from './counters-v2.ts';
+import { PROCS, parseAmount, v1, v2 } from './files.ts';
+import { runLeaf } from './leaves.ts';
 import { nestedGroups, pidsIn, readPids } from './nested.ts';
 import type { Group } from './types.ts';
 
@@ -18,19 +20,21 @@ const UNREAD: GroupSample = { kmem: null, mem: null, processes: null };
  */
 export function openSampler(group: Group): Sampler {
   const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-  const kmem = open(`${group.memory}/${v1.kmem.usage}`);
-  const mem = open(`${group.memory}/${v1.mem.usage}`);
-  const counted = group.unified ?? group.memory;
+  const { memory, version } = group;
+  const kmem = open(`${memory}/${version === 1 ? v1.kmem.usage : v2.stat}`);
+  const refresh = version === 1 ? null : open(`${memory}/${v2.cpuStat}`);
+  const mem = open(`${memory}/${version === 1 ? v1.mem.usage : v2.current}`);
+  const counted = version === 1 ? (group.unified ?? memory) : runLeaf(memory);
   const directory = open(counted);
   // v1 answers later reads of an open cgroup.procs from the list of the first one: there it is opened each time.
   const procs = group.unified === null ? null : open(`${counted}/${PROCS}`);
-  const descriptors = [kmem, mem, directory, procs].filter((descriptor) => descriptor !== null);
+  const descriptors = [kmem, refresh, mem, directory, procs].filter((descriptor) => descriptor !== null);
   return {
     read: () => {
       // A closed descriptor's number may be another file's by now.
       if (descriptors.length === 0) return UNREAD;
       return {
-        kmem: readAmount(kmem, chunk),
+        kmem: version === 1 ? readAmount(kmem, chunk) : readStat(kmem, refresh, chunk),
         mem: readAmount(mem, chunk),
         processes: directory === null ? null : countProcesses(counted, directory, procs, chunk),
       };
@@ -63,11 +67,22 @@ function countLines(descriptor: number, chunk: Buffer): number {
 }
 
 function readAmount(descriptor: number | null, chunk: Buffer): number | null {
-  if (descriptor === null) return null;
+  return parseAmount(readText(descriptor, chunk));
+}
+
+/** As in counters-v2.ts: the other file is read for what that does. */
+function readStat(stat: number | null, refresh: number | null, chunk: Buffer): number | null {
+  readText(refresh, chunk);
+  return kmemOf(readText(stat, chunk));
+}
+
+/** Empty where there is none. */
+function readText(descriptor: number | null, chunk: Buffer): string {
+  if (descriptor === null) return '';
   try {
-    return parseAmount(chunk.toString('latin1', 0, readSync(descriptor, chunk, 0, chunk.length, 0)));
+    return chunk.toString('latin1', 0, readSync(descriptor, chunk, 0, chunk.length, 0));
   } catch {
-    return null;
+    return '';
   }
 }
 

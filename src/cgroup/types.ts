@@ -1,4 +1,4 @@
-/** The seam between what a run needs of a cgroup and how v1 and hybrid (later v2) provide it. */
+/** The seam between what a run needs of a cgroup and how v1, hybrid and v2 provide it. */
 
 export type Layout = 'v1' | 'hybrid' | 'v2' | 'none';
 
@@ -35,7 +35,12 @@ export type GroupDirectories = Readonly<{
 }>;
 
 /** The ephemeral cgroup of one run: absolute directories, null where the run does not join that hierarchy. */
-export type Group = GroupDirectories & Readonly<{ memory: string }>;
+export type Group = GroupDirectories &
+  Readonly<{
+    memory: string;
+    /** Of the memory hierarchy. On 2 the processes are in leaves of the group: see leaves.ts. */
+    version: 1 | 2;
+  }>;
 
 /** Bytes; null where the kernel keeps no such figure or it could not be read. Never a stand-in 0. */
 export type CounterReading = Readonly<{
@@ -45,6 +50,7 @@ export type CounterReading = Readonly<{
 }>;
 
 export type GroupReading = Readonly<{
+  /** On v2 the kernel keeps no highest usage of kernel memory, and counts no refusals. */
   kmem: CounterReading;
   mem: CounterReading & Readonly<{ oomKills: number | null }>;
   /** Null: no swap accounting. */

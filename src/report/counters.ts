@@ -2,7 +2,7 @@
 
 import type { Result } from '../result/schema.ts';
 import type { Row } from './layout.ts';
-import { number, size } from './words.ts';
+import { number, shortSize, size } from './words.ts';
 
 type Counter = Readonly<{ maxUsage: number | null; usage: number | null; failcnt: number | null }>;
 
@@ -31,8 +31,26 @@ function kmemRow({ kmem, limits, enforcement }: Result, verbose: boolean): Row {
     ...(kmem.maxUsageSource === 'samples' ? ['the highest that a sample saw'] : []),
     ...(verbose && enforcement.reserve !== null ? [`reserve ${size(enforcement.reserve)}`] : []),
   ].join(', ');
-  const parts = Object.entries(kmem.parts ?? {}).map(([name, bytes]) => `${name} ${size(bytes)}`);
-  return { label: 'kmem', lines: verbose && parts.length > 0 ? [text, parts.join(', ')] : [text] };
+  return { label: 'kmem', lines: [text, ...whereItWent(kmem, verbose ? size : shortSize)] };
+}
+
+const PARTS: Readonly<Record<string, string>> = {
+  kernel_stack: 'stacks',
+  pagetables: 'page tables',
+  percpu: 'per-CPU data',
+};
+
+/** What the peak was made up of, the largest first. Buffers of sockets are none of it. */
+function whereItWent({ parts, maxUsage }: Result['kmem'], say: (bytes: number) => string): string[] {
+  if (parts === null || maxUsage === null) return [];
+  const { sock, ...inKmem } = parts;
+  const known = Object.values(inKmem).reduce((sum, bytes) => sum + bytes, 0);
+  const shares = Object.entries({ ...inKmem, other: Math.max(0, maxUsage - known) })
+    .filter(([, bytes]) => bytes > 0)
+    .toSorted(([, a], [, b]) => b - a)
+    .map(([name, bytes]) => `${PARTS[name] ?? name} ${say(bytes)}`);
+  const apart = sock === undefined || sock === 0 ? [] : [`beside it buffers of sockets ${say(sock)}`];
+  return shares.length === 0 ? [] : [`where it went: ${[...shares, ...apart].join(', ')}`];
 }
 
 function memoryRow({ mem, limits }: Result, verbose: boolean): Row {

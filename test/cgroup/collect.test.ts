@@ -7,7 +7,17 @@ import { findGroups } from '../../src/cgroup/leftovers.ts';
 import { type Lock, lockPath, openLock } from '../../src/cgroup/lock.ts';
 import { removeGroup } from '../../src/cgroup/remove.ts';
 import type { Group } from '../../src/cgroup/types.ts';
-import { asMounts, makeSandbox, type Sandbox, startIn, stateOf, until } from './sandbox.ts';
+import {
+  asMounts,
+  joinsOf,
+  makeSandbox,
+  makeWithin,
+  type Sandbox,
+  startIn,
+  stateOf,
+  until,
+  version,
+} from './sandbox.ts';
 
 /** util-linux stands in for the native helper. Other runs' lock files are none of a test's business. */
 function probeOf({ id }: Sandbox): ProbeLocks {
@@ -36,8 +46,14 @@ async function leave(
   const lock = openLock(id);
   t.teardown(() => lock.release());
   const group = createGroup({ id, hierarchies: sandbox.hierarchies, parent, pids: true });
-  const { pid } = await startIn(t, group.directories, ['sleep', '1000']);
+  const { pid } = await startIn(t, joinsOf(group), ['sleep', '1000']);
   return { id, group, lock, pid };
+}
+
+/** On v2 by the directory alone: that it has leaves is not seen. */
+function asFound(group: Omit<Group, 'version'>): object {
+  if (version === 1) return { ...group, uid: 0 };
+  return { ...group, pids: group.memory, directories: [group.memory], uid: 0 };
 }
 
 function fateOf(fates: readonly Fate[], { id }: { id: string }): Fate | undefined {
@@ -46,8 +62,7 @@ function fateOf(fates: readonly Fate[], { id }: { id: string }): Fate | undefine
 
 test('groups are found by run, wherever they are, and nothing else is', async (t) => {
   const sandbox = makeSandbox(t);
-  const mine = `${sandbox.memory}/mine/deeper`;
-  mkdirSync(mine, { recursive: true });
+  const mine = makeWithin(sandbox, 'mine', 'deeper');
   for (const name of ['kmem-run', 'kmem-run.', 'kmem-run.a b', 'xkmem-run.a']) mkdirSync(`${sandbox.memory}/${name}`);
   const make = (id: string, parent: string | null = null) =>
     createGroup({ id, hierarchies: sandbox.hierarchies, parent, pids: true });
@@ -57,17 +72,25 @@ test('groups are found by run, wherever they are, and nothing else is', async (t
   const hierarchies = asMounts(sandbox.hierarchies);
   const found = new Map(findGroups(hierarchies).map((leftover) => [leftover.id, leftover]));
   t.deepEqual([...found.keys()].toSorted(), ['elsewhere', 'inner', 'outer']);
-  for (const group of [outer, inner, elsewhere]) t.deepEqual(found.get(group.id), { ...group, uid: 0 });
+  for (const { version: _, ...group } of [outer, inner, elsewhere]) {
+    t.deepEqual(found.get(group.id), asFound(group));
+  }
   const own = findGroups(sandbox.hierarchies, { within: 'own' });
-  t.deepEqual(own.map(({ id, memory }) => [id, memory === null]).toSorted(), [
+  const expected = [
     ['elsewhere', true],
     ['inner', true],
     ['outer', false],
-  ]);
+  ];
+  // On v1 the pids and unified directories of all three are in the own cgroups.
+  t.deepEqual(
+    own.map(({ id, memory }) => [id, memory === null]).toSorted(),
+    version === 1 ? expected : expected.slice(2),
+  );
   await removeGroup(outer);
   const half = findGroups(hierarchies).find(({ id }) => id === 'inner');
-  t.is(half?.memory, null);
-  t.is(half?.pids, inner.pids);
+  // On v2 it was in the outer one, and went with it.
+  if (version === 1) t.is(half?.memory, null);
+  t.is(half?.pids, version === 1 ? inner.pids : undefined);
 });
 
 test('a group whose lock is free goes, with its lock file; one whose lock is held is left alone', async (t) => {

@@ -39,6 +39,7 @@ test('a group is made under the own cgroup of each hierarchy, and removed withou
   t.deepEqual(group, {
     id: 'ab-1_Z',
     name: 'kmem-run.ab-1_Z',
+    version: 1,
     memory: `${sandbox.memory}/kmem-run.ab-1_Z`,
     unified: `${sandbox.unified}/kmem-run.ab-1_Z`,
     pids: `${sandbox.pids}/kmem-run.ab-1_Z`,
@@ -155,7 +156,7 @@ test('--parent that is no cgroup directory of the memory controller is refused',
   for (const [parent, message] of cases) {
     refused(t, parented(parent), { code: 'bad-parent', message, hint: /name an existing directory under \/sys/ });
   }
-  refused(t, parented(sandbox.unified), { code: 'cgroup-v2-unsupported', message: /--parent .* is on cgroup v2/ });
+  refused(t, parented(sandbox.unified), { code: 'bad-parent', message: /--parent .* is not on cgroup v1/ });
   nothingMade(t, sandbox);
 });
 
@@ -163,7 +164,11 @@ test('layouts without a v1 memory controller are refused', (t) => {
   const { hierarchies } = makeSandbox(t);
   const make = (changed: Partial<Hierarchies>) => () =>
     createGroup({ id: 'a', hierarchies: { ...hierarchies, ...changed }, parent: null, pids: true });
-  refused(t, make({ layout: 'v2', memory: hierarchies.unified }), { code: 'cgroup-v2-unsupported' });
+  // The unified hierarchy of this machine has no memory controller.
+  refused(t, make({ layout: 'v2', memory: hierarchies.unified }), {
+    code: 'group-not-made',
+    message: /no memory controller/,
+  });
   refused(t, make({ layout: 'hybrid', memory: null }), { code: 'no-memory-controller', message: /hybrid/ });
   refused(t, make({ layout: 'none', memory: null, unified: null }), { code: 'no-memory-controller', hint: /mount -t/ });
   refused(t, make({ pids: null }), { code: 'no-pids-controller', hint: /--pids/ });

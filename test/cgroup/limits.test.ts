@@ -93,7 +93,7 @@ test('native: this kernel takes the write and does nothing, which is an error th
 
 test('native: where the file is missing', (t) => {
   const { unified, id } = makeSandbox(t);
-  const group = { ...asGroup(id, [unified]), memory: unified };
+  const group = { ...asGroup(id, [unified]), memory: unified, version: 1 } as const;
   const work = () => applyLimits(group, { ...NONE, kmem: M }, { native: true });
   notSet(t, work, 'native-not-enforced', /enforces no limit on kernel memory: .*ENOENT/);
 });

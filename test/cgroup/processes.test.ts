@@ -2,15 +2,16 @@ import { mkdirSync } from 'node:fs';
 import test from 'ava';
 import { describe, describeState, processesOf, signalGroup, signalProcess } from '../../src/cgroup/processes.ts';
 import { removeGroup } from '../../src/cgroup/remove.ts';
-import { makeSandbox, nextLine, startIn, until } from './sandbox.ts';
+import { joinsOf, makeSandbox, nextLine, startIn, until } from './sandbox.ts';
 
 test('the processes of all directories and nested groups, each once', async (t) => {
   const group = makeSandbox(t).group();
-  const nested = `${group.memory}/a/b`;
+  const [first = '', last = ''] = [joinsOf(group)[0], group.directories.at(-2)];
+  const nested = `${first}/a/b`;
   mkdirSync(nested, { recursive: true });
-  const everywhere = await startIn(t, group.directories, ['sleep', '1000']);
+  const everywhere = await startIn(t, joinsOf(group), ['sleep', '1000']);
   const deep = await startIn(t, [nested], ['sleep', '1000']);
-  const elsewhere = await startIn(t, [String(group.unified)], ['sleep', '1000']);
+  const elsewhere = await startIn(t, [last], ['sleep', '1000']);
   t.deepEqual(
     processesOf(group).toSorted((a, b) => a - b),
     [everywhere.pid, deep.pid, elsewhere.pid].toSorted((a, b) => a - b),
@@ -20,8 +21,8 @@ test('the processes of all directories and nested groups, each once', async (t) 
 });
 
 test('a process is described by its comm, whatever that holds, and is null when gone', async (t) => {
-  const { memory } = makeSandbox(t);
-  const child = await startIn(t, [memory], ['perl', '-e', '$0 = "a) S (b"; $| = 1; print "named\n"; sleep 1000']);
+  const { joins } = makeSandbox(t);
+  const child = await startIn(t, joins, ['perl', '-e', '$0 = "a) S (b"; $| = 1; print "named\n"; sleep 1000']);
   await nextLine(child);
   t.deepEqual(describe(child.pid), { pid: child.pid, comm: 'a) S (b' });
   await until(() => describeState(child.pid)?.state === 'S');
@@ -33,7 +34,7 @@ test('a process is described by its comm, whatever that holds, and is null when 
 test('a signal reaches each process of the group once', async (t) => {
   const group = makeSandbox(t).group();
   const script = '$| = 1; $SIG{TERM} = sub { print "term\n" }; fork; print "up\n"; 1 while sleep 1000';
-  const child = await startIn(t, group.directories, ['perl', '-e', script]);
+  const child = await startIn(t, joinsOf(group), ['perl', '-e', script]);
   const outsider = await startIn(t, [], ['sleep', '1000']);
   t.deepEqual([await nextLine(child), await nextLine(child)], ['up', 'up']);
   t.is(signalGroup(group, 'SIGTERM'), 2);

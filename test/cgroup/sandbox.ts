@@ -3,11 +3,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
 import { createGroup } from '../../src/cgroup/group.ts';
 import { mountedHierarchies, readHierarchies } from '../../src/cgroup/hierarchies.ts';
+import { runLeaf } from '../../src/cgroup/leaves.ts';
+import { nestedGroups } from '../../src/cgroup/nested.ts';
 import type { Group, GroupDirectories, Hierarchies, Hierarchy } from '../../src/cgroup/types.ts';
 
 export const NOBODY = 65_534;
@@ -18,27 +21,55 @@ export type Sandbox = Readonly<{
   memory: string;
   unified: string;
   pids: string;
+  /** Directories that a runner joins to run in the sandbox. On v2 a leaf: what has processes hands no controllers down. */
+  joins: readonly string[];
   id: string;
   group(options?: { pids?: boolean }): Group;
 }>;
 
-/** Fails the test where v1 memory and pids with a unified hierarchy beside them are missing: this machine has them. */
+/** Fails the test where there is neither v1 memory and pids with a unified hierarchy beside them, nor v2 with both. */
 export function makeSandbox(t: ExecutionContext): Sandbox {
   const id = randomBytes(6).toString('hex');
   const found = readHierarchies();
+  return found.memory?.version === 2 ? makeUnifiedSandbox(t, id, found) : makeSeparateSandbox(t, id, found);
+}
+
+function makeUnifiedSandbox(t: ExecutionContext, id: string, found: Hierarchies): Sandbox {
+  const unified = within(found.memory, id);
+  const runner = `${unified.own}/runner`;
+  writeFileSync(`${dirname(unified.own)}/cgroup.subtree_control`, CONTROLLERS);
+  mkdirSync(unified.own);
+  t.teardown(() => wipe([unified.own]));
+  writeFileSync(`${unified.own}/cgroup.subtree_control`, CONTROLLERS);
+  mkdirSync(runner);
+  writeFileSync(`${unified.own}/pids.max`, String(MOST_PROCESSES));
+  return asSandbox(id, { layout: found.layout, memory: unified, unified, pids: unified }, [runner]);
+}
+
+function makeSeparateSandbox(t: ExecutionContext, id: string, found: Hierarchies): Sandbox {
   const memory = within(found.memory, id);
   const unified = within(found.unified, id);
   const pids = within(found.pids, id);
   for (const { own } of [memory, unified, pids]) mkdirSync(own);
   // A bomb that a broken kill does not stop must not take the machine with it.
-  writeFileSync(`${pids.own}/pids.max`, '400');
+  writeFileSync(`${pids.own}/pids.max`, String(MOST_PROCESSES));
   t.teardown(() => wipe([unified.own, memory.own, pids.own]));
-  const hierarchies: Hierarchies = { layout: found.layout, memory, unified, pids };
+  return asSandbox(id, { layout: found.layout, memory, unified, pids }, [memory.own, pids.own, unified.own]);
+}
+
+type Owned = Hierarchy & { own: string };
+
+function asSandbox(
+  id: string,
+  hierarchies: Hierarchies & Readonly<{ memory: Owned; unified: Owned; pids: Owned }>,
+  joins: readonly string[],
+): Sandbox {
   return {
     hierarchies,
-    memory: memory.own,
-    unified: unified.own,
-    pids: pids.own,
+    memory: hierarchies.memory.own,
+    unified: hierarchies.unified.own,
+    pids: hierarchies.pids.own,
+    joins,
     id,
     group: ({ pids: inPids = true } = {}) => createGroup({ id, hierarchies, parent: null, pids: inPids }),
   };
@@ -48,6 +79,34 @@ export function makeSandbox(t: ExecutionContext): Sandbox {
 export function asMounts({ memory, unified, pids, layout }: Hierarchies): Hierarchies {
   const rooted = (hierarchy: Hierarchy | null) => hierarchy && { ...hierarchy, mountPoint: hierarchy.own ?? '' };
   return { layout, memory: rooted(memory), unified: rooted(unified), pids: rooted(pids) };
+}
+
+/** Of this machine's memory controller. What is another version's is tested in a microVM: test/vm/v2-*.test.ts. */
+export const version: 1 | 2 = readHierarchies().memory?.version ?? 1;
+
+/** In a sandbox. In a microVM, which may be emulated, fewer do. */
+export const MOST_PROCESSES = version === 2 ? 120 : 400;
+
+/** A cgroup of the memory hierarchy in the sandbox, which hands its controllers down. */
+export function makeWithin({ memory }: Sandbox, ...names: string[]): string {
+  return names.reduce((above, name) => {
+    const directory = `${above}/${name}`;
+    mkdirSync(directory);
+    if (version === 2) writeFileSync(`${directory}/cgroup.subtree_control`, CONTROLLERS);
+    return directory;
+  }, memory);
+}
+
+const CONTROLLERS = '+memory +pids';
+
+/** The runs' groups in the sandbox, those within others too. */
+export function groupsIn({ memory }: Sandbox): string[] {
+  return nestedGroups(memory).filter((directory) => basename(directory).startsWith('kmem-run.'));
+}
+
+/** The directories by which a process joins a group. */
+export function joinsOf({ version, memory, directories }: Group): readonly string[] {
+  return version === 1 ? directories : [runLeaf(memory)];
 }
 
 /** The group as it would be without some of its hierarchies. */
@@ -168,7 +227,8 @@ export function asUser<T>(uid: number, work: () => T): T {
   }
 }
 
-function within(hierarchy: Hierarchy | null, id: string): Hierarchy & { own: string } {
-  if (hierarchy?.own == null) throw new Error('these tests need cgroup v1 memory and pids, and a unified hierarchy');
+function within(hierarchy: Hierarchy | null, id: string): Owned {
+  if (hierarchy?.own == null)
+    throw new Error('these tests need cgroup v1 memory and pids and a unified hierarchy, or v2 with both');
   return { ...hierarchy, own: `${hierarchy.own}/kmem-test.${id}` };
 }

@@ -1,0 +1,87 @@
+/**
+ * Where a group can be made on cgroup v2. A cgroup that has processes hands no controllers down to those in it ("no
+ * internal processes", cgroup-v2.rst), and the runner's own one has: the runner. Nobody is moved to change that: the group
+ * is made beside the runner's cgroup, in the nearest one above that hands the memory controller down or can be made to.
+ */
+
+import { closeSync, constants, openSync } from 'node:fs';
+import { posix } from 'node:path';
+import { errnoOf } from '../errors.ts';
+import { PROCS, readOrNull, v2, writeControl } from './files.ts';
+import { isWithin } from './mounts.ts';
+import type { Hierarchy } from './types.ts';
+
+export type Controller = 'memory' | 'pids';
+
+/** Does this cgroup hand the controller down to those in it? */
+export function handsDown(directory: string, controller: Controller): boolean {
+  return wordsOf(`${directory}/${v2.subtreeControl}`).includes(controller);
+}
+
+/** Has this cgroup the controller, so that it could hand it down? */
+export function hasController(directory: string, controller: Controller): boolean {
+  return wordsOf(`${directory}/${v2.controllers}`).includes(controller);
+}
+
+export type Refusal = Readonly<{
+  reason: string;
+  errno: string;
+  /** What can be done about it; absent: that depends. */
+  remedy?: string;
+}>;
+
+/** Makes a cgroup hand the controller down; null: it does. */
+export function handDown(directory: string, controller: Controller): Refusal | null {
+  if (handsDown(directory, controller)) return null;
+  if (!hasController(directory, controller))
+    return { reason: `${directory} has no ${controller} controller to hand down`, errno: 'ENOENT' };
+  try {
+    writeControl(`${directory}/${v2.subtreeControl}`, `+${controller}`);
+    return null;
+  } catch (error) {
+    const errno = errnoOf(error) ?? 'unknown error';
+    const reason = `${directory} cannot hand the ${controller} controller down`;
+    if (errno !== 'EBUSY') return { reason: `${reason} (${errno})`, errno };
+    return { reason: `${reason}, since it has processes (${errno})`, errno, remedy: emptying(directory) };
+  }
+}
+
+function emptying(directory: string): string {
+  const inner = `${directory}/init`;
+  return `move them into a cgroup of their own: mkdir ${inner} && xargs -rn1 <${directory}/${PROCS} >${inner}/${PROCS}`;
+}
+
+/** The cgroup itself, the one that it is in, and so on up to the mount point. */
+export function above(directory: string, mountPoint: string): string[] {
+  const found = [directory];
+  for (let at = directory; at !== mountPoint && isWithin(at, mountPoint); ) {
+    at = posix.dirname(at);
+    found.push(at);
+  }
+  return found;
+}
+
+/**
+ * v2 lets a process be moved only by who may write the `cgroup.procs` of the common ancestor of both cgroups: a
+ * group that could be made but not joined is no use. Source: cgroup-v2.rst, "Delegation Containment".
+ */
+export function isJoinable(directory: string, hierarchy: Hierarchy | null): boolean {
+  let ancestor = directory;
+  const from = hierarchy?.own ?? hierarchy?.mountPoint ?? directory;
+  while (!isWithin(from, ancestor)) ancestor = posix.dirname(ancestor);
+  return isWritable(`${ancestor}/${PROCS}`);
+}
+
+function isWritable(path: string): boolean {
+  try {
+    // Not access(2), which asks for the real user.
+    closeSync(openSync(path, constants.O_WRONLY));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function wordsOf(path: string): string[] {
+  return (readOrNull(path) ?? '').split(/\s+/);
+}

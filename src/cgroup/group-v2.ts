@@ -1,0 +1,96 @@
+import { existsSync } from 'node:fs';
+import { errnoOf, SetupError } from '../errors.ts';
+import { handDown, handsDown, isJoinable, type Refusal } from './delegate.ts';
+import { v1 } from './files.ts';
+import { joinLeaf, runLeaf } from './leaves.ts';
+import type { Hierarchy } from './types.ts';
+
+export type Request = Readonly<{
+  name: string;
+  /** Directories to try. */
+  candidates: readonly string[];
+  hierarchy: Hierarchy;
+  /** Processes are to be limited. */
+  pids: boolean;
+}>;
+
+export type Made = Readonly<{
+  memory: string;
+  /** Null: the pids controller is not handed down to here. */
+  pids: string | null;
+  /** Why not, if it was asked for. */
+  lacking: Refusal | null;
+}>;
+
+/**
+ * Makes the group and its leaves by `make`, which makes one directory.
+ * Throws SetupError `no-permission`, `read-only-cgroup`, `group-not-made`.
+ */
+export function makeV2(request: Request, make: (path: string) => void): Made {
+  const within = makeInFirst(request, make);
+  const memory = `${within}/${request.name}`;
+  const lacking = handPidsDown(within, memory, request.pids);
+  make(joinLeaf(memory));
+  make(runLeaf(memory));
+  const run = runLeaf(memory);
+  return { memory, pids: existsSync(`${run}/${v1.pids.limit}`) ? run : null, lacking };
+}
+
+/** The directory in which the group could be made. */
+function makeInFirst({ name, candidates, hierarchy }: Request, make: (path: string) => void): string {
+  const refusals: Refusal[] = [];
+  for (const directory of candidates) {
+    const refusal = isJoinable(directory, hierarchy) ? handDown(directory, 'memory') : notJoinable(directory);
+    if (refusal !== null) refusals.push(refusal);
+    else {
+      try {
+        make(`${directory}/${name}`);
+        return directory;
+      } catch (error) {
+        refusals.push(notMade(directory, error));
+      }
+    }
+  }
+  throw noPlace(refusals);
+}
+
+/** What the group has of the pids controller it hands to its leaves; the cgroup above is asked for it only if need be. */
+function handPidsDown(within: string, group: string, asked: boolean): Refusal | null {
+  const refusal = asked ? handDown(within, 'pids') : null;
+  return refusal ?? (handsDown(within, 'pids') ? handDown(group, 'pids') : null);
+}
+
+function notJoinable(directory: string): Refusal {
+  return { reason: `no process may be moved from the cgroup of kmem-run to one in ${directory}`, errno: 'EACCES' };
+}
+
+function notMade(directory: string, cause: unknown): Refusal {
+  const errno = errnoOf(cause) ?? 'unknown error';
+  // Made by another run of the same id: no other place is any better.
+  if (errno === 'EEXIST') throw new SetupError('group-not-made', cannotMake(directory, errno), SEE_DOCTOR, { cause });
+  return { reason: cannotMake(directory, errno), errno };
+}
+
+function noPlace(refusals: readonly Refusal[]): SetupError {
+  const reasons = [...new Set(refusals.map(({ reason }) => reason))];
+  const told = `no control group can be made: ${reasons.slice(0, 3).join('; ')}`;
+  const met = (...errnos: string[]) => refusals.find(({ errno }) => errnos.includes(errno)) ?? null;
+  if (met('EROFS') !== null) {
+    return new SetupError(
+      'read-only-cgroup',
+      told,
+      `mount the cgroup file system writable (mount -o remount,rw), or ${ELSEWHERE}`,
+    );
+  }
+  if (met('EACCES', 'EPERM') !== null) return new SetupError('no-permission', told, OWN_SCOPE);
+  const busy = met('EBUSY');
+  return new SetupError('group-not-made', told, busy?.remedy ?? SEE_DOCTOR);
+}
+
+export function cannotMake(directory: string, errno: string): string {
+  return `cannot make a control group in ${directory} (${errno})`;
+}
+
+export const ELSEWHERE = 'name a directory of that hierarchy that you own: --parent DIR';
+const SEE_DOCTOR = `see what kmem-run doctor says, or ${ELSEWHERE}`;
+const OWN_SCOPE = `run as root, or in a scope of your own (systemd-run --user --scope -p Delegate=yes kmem-run …), or ${ELSEWHERE}`;

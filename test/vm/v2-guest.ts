@@ -1,0 +1,41 @@
+/** Test files of this repository, run in a microVM that has nothing but cgroup v2, where this machine may have none. */
+
+import { dirname, join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import { findKernel } from '../../src/vm/kernels/index.ts';
+import { boot, exited, MIB, runScript } from './machines.ts';
+import { needsKernel } from './needs-kernel.ts';
+
+const root = join(import.meta.dirname, '..', '..');
+const PATIENCE_MS = 20 * 60_000;
+
+export type Inside = Readonly<{ kernel: string; files: readonly string[]; env?: Readonly<Record<string, string>> }>;
+
+/** Passes where each of the files, named from the repository's root, passes inside. */
+export async function passInside(t: ExecutionContext, { kernel, files, env = {} }: Inside): Promise<void> {
+  t.timeout(PATIENCE_MS);
+  if (!(await needsKernel(t, kernel))) return;
+  const machine = await boot(t, await findKernel(kernel), { memory: 1536 * MIB, cpus: 2, retries: 2 });
+  const script = `exec ava --tap --timeout=10m ${files.join(' ')}`;
+  const { HOME = '/root', CI } = process.env;
+  const ran = await runScript(machine, script, {
+    guest: {
+      cgroup: 'v2',
+      hostname: 'guest',
+      cwd: root,
+      env: {
+        PATH: `${dirname(process.execPath)}:${root}/node_modules/.bin:/usr/sbin:/usr/bin:/sbin:/bin`,
+        HOME,
+        LANG: 'C.UTF-8',
+        ...(CI === undefined ? {} : { CI }),
+        ...env,
+      },
+      argv: ['/bin/sh', '-c', script],
+    },
+  });
+  const { code, signal, lost, error } = ran;
+  t.deepEqual({ code, signal, lost, error }, exited(0), `${ran.stdout}${ran.stderr}`);
+  const passed = ran.stdout.split('\n').filter((line) => line.startsWith('ok '));
+  t.log(passed.map((line) => line.replace(/^ok \d+ - /, '')));
+  t.true(passed.length >= files.length, ran.stdout);
+}
