@@ -11,6 +11,7 @@ import { endGroup, passOnBrokenPipe, type Stop, untilEmpty } from './launch/stop
 import type { Streams } from './launch/streams.ts';
 import type { Supervisor } from './launch/supervisor.ts';
 import type { FailureLog } from './observe/failures.ts';
+import { watchOomKills } from './observe/oom-kills.ts';
 import { type OverrunWatch, watchOverrun } from './observe/overrun.ts';
 import { type Sample, type Sampling, startSampling } from './observe/samples.ts';
 import type { Facts } from './result/assemble.ts';
@@ -47,6 +48,7 @@ export function followRun(scene: Scene): Course {
   const overrun = watchOverrun(facts.limits?.kmem ?? Number.POSITIVE_INFINITY, () => {
     if (facts.spec.onOverrun === 'kill') stop.end('overrun');
   });
+  const oomKills = facts.mode === 'native' ? watchOomKills() : null;
   const sampler = openSampler(group);
   const watch = setInterval(() => {
     passOnBrokenPipe(group, [streams.captures.stdout, streams.captures.stderr]);
@@ -74,6 +76,7 @@ export function followRun(scene: Scene): Course {
     facts.samples = sampling?.samples() ?? [];
     facts.leftover = processesOf(group).flatMap((pid) => describe(pid) ?? []);
     facts.reading = readCounters(group);
+    facts.oomKillsOutside = oomKills?.outside(group.name, facts.reading.mem.oomKills) ?? [];
     facts.cpu = readCpu(group);
     if (facts.wallMs === null && clock.startNs !== null) facts.wallMs = sinceStart(clock);
   };
@@ -160,7 +163,7 @@ async function takeStep(
     ...step,
     exit: exitOf(ended),
     wallMs: endMs - step.atMs,
-    failcnt: facts.mode === 'gate' ? ended.denials : null,
+    failcnt: facts.mode === 'none' ? null : ended.denials,
     kmemMaxUsage: ended.maxUsage,
   };
 }

@@ -23,3 +23,16 @@ export function errnoOf(error: unknown): string | null {
   const code = (error as NodeJS.ErrnoException | null)?.code;
   return typeof code === 'string' ? code : null;
 }
+
+/** What was thrown, as a SetupError; a bug of kmem-run's own becomes one with code `internal`. */
+export function asSetupError(error: unknown): SetupError {
+  if (error instanceof SetupError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  const errno = errnoOf(error);
+  return new SetupError(
+    'internal',
+    `an error of kmem-run's own: ${reason}`,
+    `please report it${errno === null ? '' : `; kmem-run doctor may tell more about ${errno}`}`,
+    { cause: error },
+  );
+}

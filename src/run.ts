@@ -3,16 +3,17 @@ import { createGroup } from './cgroup/group.ts';
 import { findGroups } from './cgroup/leftovers.ts';
 import { applyLimits, readAncestorLimits } from './cgroup/limits.ts';
 import { type Lock, openLock } from './cgroup/lock.ts';
+import { newId } from './cgroup/name.ts';
 import { processesOf } from './cgroup/processes.ts';
 import { removeGroup } from './cgroup/remove.ts';
 import type { Group } from './cgroup/types.ts';
 import { type Course, followRun, type Progress } from './course.ts';
-import { errnoOf, SetupError } from './errors.ts';
+import { asSetupError } from './errors.ts';
 import { helperPath } from './gate/helper.ts';
 import { probeLocks } from './gate/locks.ts';
 import type { GateEvent } from './gate/protocol.ts';
 import { gateConfig } from './launch/config.ts';
-import { type Plan, planRun } from './launch/plan.ts';
+import { type Guest, type Plan, planRun } from './launch/plan.ts';
 import { setupErrorOf } from './launch/setup-errors.ts';
 import { createStop, type Stop } from './launch/stop.ts';
 import { openStreams, type Streams } from './launch/streams.ts';
@@ -20,11 +21,13 @@ import { type Supervisor, startSupervisor } from './launch/supervisor.ts';
 import { createFailureLog } from './observe/failures.ts';
 import { assemble, emptyFacts, type Facts } from './result/assemble.ts';
 import { readThrottleCount } from './result/environment.ts';
-import { decideOutcome } from './result/outcome.ts';
+import { judge, type Output } from './result/judge.ts';
 import type { Result } from './result/schema.ts';
-import { compileExpectation, type Expectation, implicitExpectations } from './spec/expect.ts';
+import { compileExpectation, type Expectation } from './spec/expect.ts';
 import { normaliseSpec, type RunInput } from './spec/normalise.ts';
 import type { RunSpec } from './spec/run-spec.ts';
+
+export type { Progress } from './course.ts';
 
 export type RunOptions = Readonly<{
   /** Aborting ends the run (`terminationReason: "interrupted"`); it still tears down and gives a result. */
@@ -33,6 +36,12 @@ export type RunOptions = Readonly<{
   hurry?: AbortSignal | undefined;
   /** Called at each sample. */
   onProgress?: ((progress: Progress) => void) | undefined;
+  /** Called with what goes on before the command can start, where that takes a while: a microVM boots. */
+  onPreparation?: ((text: string) => void) | undefined;
+  /** Called with the name of a signal that interrupted the run inside a microVM: Ctrl-C on its terminal. */
+  onInterrupted?: ((signal: string) => void) | undefined;
+  /** Given in the guest of a microVM, where native enforcement is the first choice; absent on the host. */
+  guest?: Guest | undefined;
 }>;
 
 /**
@@ -45,6 +54,8 @@ export function run(input: RunInput, options: RunOptions = {}): Promise<Result> 
 
 /** The same for a spec that is normalised already. */
 export async function runSpec(spec: RunSpec, options: RunOptions = {}): Promise<Result> {
+  // Loaded only then: a run on the host does not pay for it.
+  if (spec.kernel !== null) return (await import('./vm-run.ts')).runInVm(spec, options);
   const facts = emptyFacts(newId(), spec);
   const expectations = spec.expect.map(compileExpectation);
   const stop = listen(options);
@@ -55,21 +66,13 @@ export async function runSpec(spec: RunSpec, options: RunOptions = {}): Promise<
     facts.error = asSetupError(error);
   }
   facts.terminationReason = stop.reason();
-  const result = judge(facts, expectations, output);
+  const result = judge(assemble(facts), expectations, output);
   if (facts.error === null) return result;
   facts.error.result = result;
   throw facts.error;
 }
 
-type Output = Readonly<{ stdout: string | null; stderr: string | null }>;
 type Context = Readonly<{ facts: Facts; stop: Stop; expectations: readonly Expectation[]; options: RunOptions }>;
-
-/** Unlikely to be taken; the lock file, made exclusively, tells. node:crypto would take 3 ms to load. */
-function newId(): string {
-  return Math.floor(Math.random() * 2 ** 48)
-    .toString(16)
-    .padStart(12, '0');
-}
 
 /** lock → helper → plan → group → limits → steps; and back, whatever happens. */
 async function runHeld(context: Context): Promise<Output> {
@@ -86,11 +89,12 @@ async function runHeld(context: Context): Promise<Output> {
     const onEvent = (event: GateEvent): void => {
       failures.take(event);
       if (event.event === 'guardian-lost') stop.end('gate-lost');
+      else if (event.event === 'livelock') stop.end('livelock');
     };
     const supervisor = startSupervisor({ helper, lockFd: lock.fd, stdio: streams.stdio, onEvent });
     held.supervisor = supervisor;
     // While the helper starts.
-    const plan = await planRun(spec);
+    const plan = await planRun(spec, context.options.guest ?? null);
     facts.mode = plan.mode;
     facts.layout = plan.hierarchies.layout;
     await lockedOrError(supervisor);
@@ -174,21 +178,6 @@ async function collectGone({ hierarchies }: Plan, helper: string): Promise<void>
   await collectLeftovers(hierarchies, (paths) => probeLocks(helper, paths), { within: 'own' });
 }
 
-function judge(facts: Facts, given: readonly Expectation[], output: Output): Result {
-  const record = assemble(facts);
-  const expected =
-    given.length === 0 || facts.steps.length === 0
-      ? []
-      : [...given, ...implicitExpectations(facts.spec.then.length + 1, given)];
-  const beforeExpectations = { ...record, expectations: [], outcome: decideOutcome({ ...record, expectations: [] }) };
-  const expectations = expected.map((expectation) => ({
-    expr: expectation.expr,
-    implicit: !given.includes(expectation),
-    ...expectation.evaluate({ result: beforeExpectations, ...output }),
-  }));
-  return { ...record, expectations, outcome: decideOutcome({ ...record, expectations }) };
-}
-
 function listen({ signal, hurry }: RunOptions): Stop {
   const stop = createStop();
   const end = (): void => stop.end('interrupted');
@@ -196,15 +185,4 @@ function listen({ signal, hurry }: RunOptions): Stop {
   signal?.addEventListener('abort', end, { once: true });
   hurry?.addEventListener('abort', stop.hurry, { once: true });
   return stop;
-}
-
-function asSetupError(error: unknown): SetupError {
-  if (error instanceof SetupError) return error;
-  const reason = error instanceof Error ? error.message : String(error);
-  return new SetupError(
-    'internal',
-    `an error of kmem-run's own: ${reason}`,
-    `please report it${errnoOf(error) ? `; kmem-run doctor may tell more about ${errnoOf(error)}` : ''}`,
-    { cause: error },
-  );
 }

@@ -35,6 +35,8 @@ export type Start = Readonly<{
   cwd?: string;
   /** False: no --json. Default: a file of the test's. */
   json?: boolean;
+  /** Milliseconds. Default: a minute. */
+  patience?: number;
   stdin?: ExecaOptions['stdin'];
   input?: Buffer | string;
   stdout?: ExecaOptions['stdout'];
@@ -59,8 +61,9 @@ export type Harness = Readonly<{
   whatIsLeft: () => string[];
 }>;
 
-/** Joins as a single thread by v1's `tasks`, which waits for nothing; the unified hierarchy has no such file. */
-const JOIN = 'echo 0 > "$1/tasks" && echo 0 > "$2/tasks" && echo 0 > "$3/cgroup.procs" && shift 3 && exec "$@"';
+/** Joins as a single thread by v1's `tasks`, which waits for nothing; v2 has no such file. */
+const JOIN =
+  'for g in $JOINS; do echo 0 2>/dev/null > "$g/tasks" || echo 0 > "$g/cgroup.procs"; done; unset JOINS; exec "$@"';
 
 export function makeHarness(t: ExecutionContext): Harness {
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-test-'));
@@ -75,15 +78,14 @@ export function makeHarness(t: ExecutionContext): Harness {
   let runs = 0;
 
   const startProgram = (words: readonly string[], start: Start = {}, jsonFile: string | null = null): Running => {
-    const join = ['-c', JOIN, 'sh', sandbox.memory, sandbox.pids, sandbox.unified];
-    const subprocess = execa('sh', [...join, ...words], {
+    const subprocess = execa('sh', ['-c', JOIN, 'sh', ...words], {
       cwd: start.cwd ?? folder,
-      env: { ...environment(temporary), KMEM_RUN_TEST: sandbox.id, ...start.env },
+      env: { ...environment(temporary), KMEM_RUN_TEST: sandbox.id, JOINS: sandbox.joins.join(' '), ...start.env },
       extendEnv: false,
       reject: false,
       encoding: 'buffer',
       stripFinalNewline: false,
-      timeout: PATIENCE_MS,
+      timeout: start.patience ?? PATIENCE_MS,
       killSignal: 'SIGKILL',
       ...(start.input === undefined ? { stdin: start.stdin ?? 'ignore' } : { input: start.input }),
       stdout: start.stdout ?? 'pipe',
@@ -111,8 +113,10 @@ export function makeHarness(t: ExecutionContext): Harness {
     return startProgram([...(options.under ?? []), process.execPath, bin, ...report, ...args], options, jsonFile);
   };
   const whatIsLeft = (): string[] => [
-    ...[sandbox.memory, sandbox.pids, sandbox.unified].flatMap((directory) => [
-      ...nestedGroups(directory).map((nested) => `cgroup ${nested}`),
+    ...[...new Set([sandbox.memory, sandbox.pids, sandbox.unified])].flatMap((directory) => [
+      ...nestedGroups(directory)
+        .filter((nested) => !sandbox.joins.includes(nested))
+        .map((nested) => `cgroup ${nested}`),
       ...[directory, ...nestedGroups(directory)].flatMap(pidsIn).map((pid) => `${directory}: process ${describe(pid)}`),
     ]),
     ...markedProcesses(mark).map((pid) => `process ${describe(pid)}`),

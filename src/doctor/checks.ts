@@ -5,6 +5,7 @@ import { helper } from './helper.ts';
 import { leftovers } from './leftovers.ts';
 import { memory, native, processes, swapAccounting, tcp } from './limits.ts';
 import { hierarchies, kernel, swap } from './machine.ts';
+import { microvm } from './microvm.ts';
 import { counter, randomisation, start } from './trial.ts';
 
 /** In the order of a run. Leftovers come before the first program is started, since each run collects those beside it. */
@@ -29,4 +30,5 @@ export const checks: readonly Check[] = [
   processes,
   control,
   swap,
+  microvm,
 ];

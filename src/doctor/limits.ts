@@ -66,6 +66,7 @@ export const tcp: Check = {
 export const processes: Check = {
   name: 'pids-limit',
   needs: [group],
-  remedy: 'mount the pids controller of cgroup v1 and run as root or own a like directory there, or leave out --pids',
+  remedy:
+    'on v1 mount the pids controller and run as root or own a like directory there; on v2 have pids handed down (cgroup.subtree_control); or leave out --pids',
   probe: (bench) => orWarning(bench, { pids: PROCESSES }, '--pids holds', '--pids cannot be used'),
 };

@@ -21,7 +21,7 @@ export const kernel: Check = {
 
 export const hierarchies: Check = {
   name: 'hierarchies',
-  remedy: 'mount the memory controller of cgroup v1, or name a directory of it: --parent DIR',
+  remedy: 'mount cgroup v2, or the memory controller of cgroup v1; or name a directory of it: --parent DIR',
   probe: (bench) => {
     const found = bench.hierarchies();
     findPlaces(found, bench.parent);

@@ -15,7 +15,8 @@ const byCode: Readonly<Record<string, string>> = {
 
 /** By the stage at which the helper gave up. */
 const byStage: Readonly<Record<string, string>> = {
-  counter: 'boot a kernel that counts it (CONFIG_MEMCG_V1, and no cgroup.memory=nokmem); cgroup v2 cannot be used yet',
+  counter:
+    'boot a kernel that counts it (CONFIG_MEMCG, for cgroup v1 CONFIG_MEMCG_V1 too, and no cgroup.memory=nokmem)',
   fork: `${OUTSIDE}; it needs clone3(2) or fork(2), and write access to the cgroups that are joined`,
   'fork-joiner': 'raise the limit on processes (ulimit -u, or pids.max of a cgroup above)',
   guardian: 'raise the limit on processes (ulimit -u, or pids.max of a cgroup above)',

@@ -1,6 +1,6 @@
 /** A program in a group, without the gate: does it start, and does the kernel count for it? */
 
-import { v1 } from '../cgroup/files.ts';
+import { v1, v2 } from '../cgroup/files.ts';
 import { setupErrorOf } from '../launch/setup-errors.ts';
 import { headline } from '../report/headline.ts';
 import { shortSize } from '../report/words.ts';
@@ -38,7 +38,8 @@ export const counter: Check = {
     const { maxUsage } = (await bench.trial()).result.kmem;
     if (maxUsage !== null && maxUsage > 0)
       return ok(`kmem moves: ${shortSize(maxUsage)} for a program that does nothing`);
-    const unmoved = { event: 'setup-error', stage: 'not-accounted', errno: 0, subject: v1.kmem.usage } as const;
+    const subject = bench.hierarchies().memory?.version === 2 ? v2.stat : v1.kmem.usage;
+    const unmoved = { event: 'setup-error', stage: 'not-accounted', errno: 0, subject } as const;
     return refused('missing', setupErrorOf(unmoved, ''));
   },
 };

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { errnoOf, SetupError } from '../errors.ts';
+import { keepEnds } from './ends.ts';
 
 const writeTo = promisify(write);
-const KEPT_BYTES = 64 * 1024;
 const CHUNK_BYTES = 256 * 1024;
 const TAIL_EVERY_MS = 10;
 
@@ -106,27 +106,4 @@ async function writeAll(sink: number, chunk: Buffer): Promise<boolean> {
     }
   }
   return true;
-}
-
-/** In two buffers of fixed size: a gigabyte of output leaves no garbage behind. */
-function keepEnds(): { add: (chunk: Buffer) => void; text: () => string } {
-  const head = Buffer.alloc(KEPT_BYTES);
-  const tail = Buffer.alloc(KEPT_BYTES);
-  let total = 0;
-  return {
-    add: (chunk) => {
-      const inHead = total < KEPT_BYTES ? chunk.copy(head, total) : 0;
-      const rest = chunk.subarray(inHead).subarray(-KEPT_BYTES);
-      tail.copyWithin(0, rest.length);
-      rest.copy(tail, KEPT_BYTES - rest.length);
-      total += chunk.length;
-    },
-    text: () => {
-      const first = head.subarray(0, Math.min(total, KEPT_BYTES));
-      const last = tail.subarray(Math.max(0, 2 * KEPT_BYTES - total));
-      // Together, so that a character across the two stays whole.
-      if (total <= 2 * KEPT_BYTES) return Buffer.concat([first, last]).toString();
-      return `${first.toString()}\n…\n${last.toString()}`;
-    },
-  };
 }

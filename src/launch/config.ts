@@ -1,4 +1,5 @@
-import { v1 } from '../cgroup/files.ts';
+import { PROCS, v1, v2 } from '../cgroup/files.ts';
+import { joinLeaf, runLeaf } from '../cgroup/leaves.ts';
 import type { Group } from '../cgroup/types.ts';
 import type { GateConfig } from '../gate/protocol.ts';
 import { DEFAULT_RESERVE } from '../gate/syscalls.ts';
@@ -8,25 +9,40 @@ import type { Plan } from './plan.ts';
 /** What the helper is told of this run. */
 export function gateConfig(plan: Plan, spec: RunSpec, group: Group, lockFile: string): GateConfig {
   const gate = plan.mode === 'gate';
+  const native = plan.mode === 'native';
   return {
     gate,
     limit: gate ? spec.limits.kmem : null,
     reserve: spec.reserve ?? DEFAULT_RESERVE,
     errnoEnomem: spec.errno === 'enomem',
     aslr: spec.aslr,
-    // Moving itself by `tasks` costs no RCU grace period, as moving a process by cgroup.procs does.
-    join: [`${group.memory}/tasks`],
-    lateJoin: group.pids === null || group.pids === group.memory ? [] : [`${group.pids}/tasks`],
-    cloneInto: group.unified,
+    ...placesOf(group),
     kill: group.unified === null ? [] : [`${group.unified}/cgroup.kill`],
     directories: group.directories,
-    usage: `${group.memory}/${v1.kmem.usage}`,
-    max: `${group.memory}/${v1.kmem.maxUsage}`,
-    reclaim: spec.reclaim && gate ? `${group.memory}/memory.force_empty` : null,
+    ...countersOf(group),
+    failcnt: native ? `${group.memory}/${v1.kmem.failcnt}` : null,
+    attribute: native ? group.unified : null,
+    reclaim: spec.reclaim && gate ? `${group.memory}/${group.version === 1 ? v1.forceEmpty : v2.reclaim}` : null,
     trace: gate ? spec.traceGate : null,
     allowIoUring: spec.allowIoUring,
     lockFile,
+    oomScore: plan.oomScore,
     identity: plan.identity,
     cpus: spec.cpus,
   };
+}
+
+type Places = Pick<GateConfig, 'join' | 'lateJoin' | 'cloneInto'>;
+
+function placesOf({ version, memory, unified, pids }: Group): Places {
+  const lateJoin = pids === null || pids === memory || pids === runLeaf(memory) ? [] : [`${pids}/tasks`];
+  // Moving itself by `tasks` costs no RCU grace period, as moving a process by cgroup.procs does; v2 has only that.
+  if (version === 1) return { join: [`${memory}/tasks`], lateJoin, cloneInto: unified };
+  return { join: [`${joinLeaf(memory)}/${PROCS}`], lateJoin, cloneInto: runLeaf(memory) };
+}
+
+function countersOf({ version, memory }: Group): Pick<GateConfig, 'usage' | 'max' | 'refresh'> {
+  if (version === 1)
+    return { usage: `${memory}/${v1.kmem.usage}`, max: `${memory}/${v1.kmem.maxUsage}`, refresh: null };
+  return { usage: `${memory}/${v2.stat}`, max: null, refresh: `${memory}/${v2.cpuStat}` };
 }

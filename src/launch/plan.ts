@@ -1,25 +1,31 @@
 import { readHierarchies } from '../cgroup/hierarchies.ts';
+import { requireVersion } from '../cgroup/place.ts';
 import type { Hierarchies } from '../cgroup/types.ts';
 import { SetupError } from '../errors.ts';
 import type { StepRequest } from '../gate/protocol.ts';
 import type { RunSpec } from '../spec/run-spec.ts';
 import { commandEnvironment } from './environment.ts';
 import { type Identity, resolveIdentity } from './identity.ts';
+import { chooseMode, type Mode } from './mode.ts';
+import { COMMAND_OOM_SCORE } from './oom-score.ts';
 import { resolveCommand } from './resolve.ts';
-
-export type Mode = 'gate' | 'native' | 'none';
 
 /** All that must be known before anything is made. */
 export type Plan = Readonly<{
   mode: Mode;
   hierarchies: Hierarchies;
   identity: Identity | null;
+  /** The command's oom_score_adj where the helper protects itself; null: it does not, and the command inherits ours. */
+  oomScore: number | null;
   /** One per step, the command first. */
   steps: readonly StepRequest[];
 }>;
 
-/** @throws SetupError for anything that is missing; nothing has been made then. */
-export async function planRun(spec: RunSpec): Promise<Plan> {
+/** In a microVM; `identity`: of the user on the host, whom the command runs as unless the spec names another; null: root. */
+export type Guest = Readonly<{ identity: Identity | null }>;
+
+/** `guest`: null on the host. @throws SetupError for anything that is missing; nothing has been made then. */
+export async function planRun(spec: RunSpec, guest: Guest | null): Promise<Plan> {
   refuseUnbuilt(spec);
   const env = commandEnvironment(spec);
   const command = {
@@ -33,10 +39,13 @@ export async function planRun(spec: RunSpec): Promise<Plan> {
     argv: ['sh', '-c', line],
     nullStdin: true,
   }));
+  const hierarchies = readHierarchies();
+  requireVersion(hierarchies, spec.cgroup);
   return {
-    mode: modeOf(spec),
-    hierarchies: readHierarchies(),
-    identity: await resolveIdentity(spec.user),
+    mode: await chooseMode(spec, hierarchies, guest !== null),
+    hierarchies,
+    oomScore: guest === null ? null : COMMAND_OOM_SCORE,
+    identity: spec.user === null ? (guest?.identity ?? null) : await resolveIdentity(spec.user),
     steps: [command, ...shell],
   };
 }
@@ -45,24 +54,12 @@ function stepOf(spec: RunSpec, env: Record<string, string>): StepRequest {
   return { path: '', argv: [], env, directory: spec.cwd, nullStdin: false };
 }
 
-function modeOf(spec: RunSpec): Mode {
-  if (spec.enforce !== 'auto') return spec.enforce;
-  return spec.limits.kmem === null ? 'none' : 'gate';
-}
-
 function refuseUnbuilt(spec: RunSpec): void {
   if (spec.kernel !== null) {
     throw new SetupError(
       'no-such-kernel',
       `--kernel ${spec.kernel}: this version of kmem-run boots no kernels`,
       "leave out --kernel: the gate enforces the limit on the host's kernel",
-    );
-  }
-  if (spec.cgroup === 'v2') {
-    throw new SetupError(
-      'cgroup-v2-unsupported',
-      '--cgroup v2: this version of kmem-run works with the memory controller of cgroup v1',
-      'leave out --cgroup, or give --cgroup v1',
     );
   }
   if (spec.inject.length > 0) {

@@ -7,7 +7,7 @@ import type { Capture } from './capture.ts';
 
 const LOOK_EVERY_MS = 10;
 
-export type TerminationReason = 'walltime' | 'interrupted' | 'overrun' | 'gate-lost';
+export type TerminationReason = 'walltime' | 'interrupted' | 'livelock' | 'overrun' | 'gate-lost' | 'vm-lost';
 
 /** Why kmem-run ends a run. The first cause wins. */
 export type Stop = Readonly<{

@@ -17,8 +17,7 @@ export type Streams = Readonly<{
  */
 export function openStreams(spec: RunSpec, reads: ReadonlySet<'stdout' | 'stderr'>): Streams {
   const opened: number[] = [];
-  const { output } = spec;
-  const sink = output === 'inherit' ? null : openSink(output === 'null' ? '/dev/null' : output.file);
+  const sink = openOutput(spec);
   if (sink !== null) opened.push(sink);
   const stdout = reads.has('stdout') ? openCapture(sink ?? 1) : null;
   const stderr = reads.has('stderr') ? openCapture(sink ?? 2) : null;
@@ -31,6 +30,12 @@ export function openStreams(spec: RunSpec, reads: ReadonlySet<'stdout' | 'stderr
       for (const fd of opened.splice(0)) closeSync(fd);
     },
   };
+}
+
+/** Where `output` says that both streams go; null: untouched. @throws SetupError `bad-output-file` */
+export function openOutput({ output }: RunSpec): number | null {
+  if (output === 'inherit') return null;
+  return openSink(output === 'null' ? '/dev/null' : output.file);
 }
 
 function openSink(file: string): number {

@@ -6,6 +6,7 @@ import type { GateSummary } from '../gate/protocol.ts';
 import { DEFAULT_RESERVE } from '../gate/syscalls.ts';
 import type { Limits, RunSpec } from '../spec/run-spec.ts';
 import { readEnvironment } from './environment.ts';
+import { kmemOf } from './kmem.ts';
 import { notesOf } from './notes.ts';
 import type { Result } from './schema.ts';
 import { measurementWarnings } from './warnings.ts';
@@ -33,6 +34,8 @@ export type Facts = {
   notices: readonly string[];
   /** Milliseconds for which usage stayed above the kmem limit with no call to deny. */
   overrunMs: number;
+  /** Whom the OOM killer killed outside the group, a sentence each. */
+  oomKillsOutside: readonly string[];
   wallMs: number | null;
   steps: Result['steps'][number][];
   failures: Result['failures'];
@@ -61,6 +64,7 @@ export function emptyFacts(id: string, spec: RunSpec): Facts {
     escaped: 0,
     notices: [],
     overrunMs: 0,
+    oomKillsOutside: [],
     wallMs: null,
     steps: [],
     failures: [],
@@ -114,27 +118,7 @@ export function assemble(facts: Facts): Omit<Result, 'outcome' | 'expectations'>
     steps: facts.steps,
     leftover: facts.leftover,
     samples: facts.samples,
-    warnings: measurementWarnings({ limits, environment, throttled: facts.throttled }),
+    warnings: [...measurementWarnings({ limits, environment, throttled: facts.throttled }), ...facts.oomKillsOutside],
     environment,
   };
-}
-
-function kmemOf({ reading, summary, mode, unaccounted }: Facts, limit: number | null): Result['kmem'] {
-  const counter = unaccounted ? null : (reading?.kmem ?? null);
-  const maxUsage = highest(counter?.maxUsage ?? null, unaccounted ? null : (summary?.maxUsage ?? null));
-  return {
-    maxUsage,
-    maxUsageSource: maxUsage === null ? null : 'counter',
-    usage: counter?.usage ?? null,
-    failcnt: mode === 'gate' ? (summary?.denials ?? null) : (counter?.failcnt ?? null),
-    overshoot: limit === null || maxUsage === null ? null : Math.max(0, maxUsage - limit),
-    uncertainty: maxUsage === null ? null : 0,
-    parts: null,
-  };
-}
-
-/** The high-water mark is reset when a step begins, so the run's is the highest of all readings. */
-function highest(...values: (number | null)[]): number | null {
-  const known = values.filter((value) => value !== null);
-  return known.length === 0 ? null : Math.max(...known);
 }

@@ -1,6 +1,8 @@
 /** What the mode of enforcement could not see or did differently in this run, a sentence each. */
 
+import { formatSize } from '../spec/size.ts';
 import type { Facts } from './assemble.ts';
+import { isUnaccounted } from './kmem.ts';
 
 /** Holds for every run under the gate. */
 export const GATE_NOTE =
@@ -14,8 +16,12 @@ export function notesOf(facts: Facts): string[] {
     notes.push('the kmem limit was not enforced, as asked (--enforce none)');
   if (facts.noNewPrivs)
     notes.push('without CAP_SYS_ADMIN the gate needs no_new_privs: setuid programs lost their privilege');
-  if (facts.unaccounted)
+  if (isUnaccounted(facts))
     notes.push('kernel memory is not accounted here (cgroup.memory=nokmem?): there are no kmem figures');
+  if (summary?.lag != null && summary.maxUsage === null)
+    notes.push('before Linux 5.13 cgroup v2 tells kernel memory too coarsely: there are no kmem figures');
+  else if (summary?.lag != null && summary.lag > 0)
+    notes.push(`memory.stat of this kernel may be behind by up to ${formatSize(summary.lag)} for 2 s`);
   if (summary && summary.refusals > 0)
     notes.push(
       `io_uring_setup was refused ${summary.refusals} ${summary.refusals === 1 ? 'time' : 'times'} (EPERM): its operations would bypass the gate`,

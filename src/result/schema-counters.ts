@@ -6,7 +6,10 @@ import { bytes, bytesOrNull, choiceOrNull, count, countOrNull, define, ms, text 
 const unread = 'could not be read';
 const unset = 'unlimited, or not asked for';
 const maxUsage = (what: string) =>
-  bytesOrNull(`Highest usage of ${what} during the run (v1: \`max_usage_in_bytes\`).`, unread);
+  bytesOrNull(
+    `Highest usage of ${what} during the run (v1: \`max_usage_in_bytes\`; v2: \`memory.peak\`, which is memory's alone).`,
+    'could not be read, or the kernel keeps none',
+  );
 const usage = (what: string) =>
   bytesOrNull(`Usage of ${what} at the end of the run, before the group is removed.`, unread);
 
@@ -36,8 +39,9 @@ export const kmemSchema = define(
   z.strictObject({
     maxUsage: maxUsage('kernel memory'),
     maxUsageSource: choiceOrNull(
-      ['counter', 'samples'],
-      "Where `maxUsage` comes from: `counter`, the kernel's own high-water mark; `samples`, the highest value seen, a lower bound.",
+      ['counter', 'gate', 'samples'],
+      "Where `maxUsage` comes from: `counter`, the kernel's own high-water mark; on cgroup v2, which keeps none, the highest reading: `gate`, taken " +
+        'before gated calls, at exits and every 10 ms; `samples`, taken every 10 ms, a lower bound.',
       '`maxUsage` is null',
     ),
     usage: usage('kernel memory'),
@@ -50,10 +54,13 @@ export const kmemSchema = define(
       'How far `maxUsage` went above the kmem limit; 0 if it stayed below.',
       'no kmem limit, or no `maxUsage`',
     ),
-    uncertainty: bytesOrNull('How far `maxUsage` may be from the truth: 0 for an exact counter.', 'not known'),
+    uncertainty: bytesOrNull(
+      'How far `maxUsage` may be from the truth: 0 for an exact counter; where `maxUsageSource` is `gate`, how late the kernel tells (0 where that can be helped) and the largest rise between two readings.',
+      'not known',
+    ),
     parts: define(
       z.record(z.string(), bytes('Usage of one part.')).nullable(),
-      'Usage by kind (`slab`, `kernel_stack`, `pagetables`, `percpu`, `vmalloc`, `sock`), where the kernel splits it.',
+      'What the highest reading was made up of (`slab`, `kernel_stack`, `pagetables`, `percpu`, `vmalloc`), where the kernel splits it; the rest are pages, as those of pipes. `sock`, buffers of sockets, is not part of `kmem`.',
       { unit: 'bytes', whenNull: 'the kernel gives no parts (cgroup v1)' },
     ),
   }),

@@ -29,7 +29,7 @@ export const exitSchema = (of: string) =>
 
 const vm = z.strictObject({
   kernel: text('Release of the kernel that was booted.'),
-  accel: text('`kvm`, or `tcg` for emulation.'),
+  accel: textOrNull('`kvm`, or `tcg` for emulation.', 'it did not come up'),
   bootMs: msOrNull('From the start of QEMU until the runner inside was ready.', 'not measured'),
 });
 
@@ -77,7 +77,10 @@ const failure = z.strictObject({
     'What it was about: the path of an open or exec, the file behind an mmap, the size asked for.',
     'nothing to add, or it could not be read',
   ),
-  usage: bytesOrNull('Kernel memory of the group when the call was denied.', 'could not be read'),
+  usage: bytesOrNull(
+    'Kernel memory of the group when the call was denied.',
+    "could not be read, or it was the kernel's own limit: then it was at the limit, but for what was asked",
+  ),
   errno: textOrNull(
     'Name of the error that the program got, e.g. `ENOMEM`.',
     'the call failed without one (brk keeps the old break)',
@@ -115,7 +118,7 @@ const step = z.strictObject({
   wallMs: msOrNull('How long it took.', 'it never began, or its end was not seen'),
   failcnt: countOrNull('By how much `kmem.failcnt` rose during the step.', 'as `kmem.failcnt`', 'could not be read'),
   kmemMaxUsage: bytesOrNull(
-    "The group's highest kernel memory during the step: the kernel's high-water mark, reset when the step began.",
+    "The group's highest kernel memory during the step: the kernel's high-water mark, reset when the step began; on cgroup v2 the highest reading.",
     'could not be read',
   ),
 });

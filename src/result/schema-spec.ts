@@ -1,11 +1,30 @@
 /** What was asked for, as part of the result: enough to run it again. The keys are those of `RunSpec`. */
 
 import { z } from 'zod';
-import { bytesOrNull, choice, countOrNull, define, flag, id, ms, msOrNull, text, textOrNull } from './definition.ts';
+import {
+  bytes,
+  bytesOrNull,
+  choice,
+  count,
+  countOrNull,
+  define,
+  flag,
+  id,
+  ms,
+  msOrNull,
+  text,
+  textOrNull,
+} from './definition.ts';
 
 const notAsked = 'not asked for';
 
 const output = z.union([z.enum(['inherit', 'null']), z.strictObject({ file: text('The file that takes both.') })]);
+
+const vm = z.strictObject({
+  memory: bytes('`--vm-memory`: its memory.'),
+  cpus: count('`--vm-cpus`: its processors.', 'processors'),
+  rw: define(z.array(z.string()), '`--rw`: folders of the host in which the command could write.'),
+});
 
 export const specSchema = define(
   z.strictObject({
@@ -26,6 +45,7 @@ export const specSchema = define(
       '`--enforce` as asked; `enforcement.mode` says what it came to.',
     ),
     kernel: textOrNull('`--kernel`: the kernel to boot in a microVM.', "the host's own kernel"),
+    vm: define(vm.nullable(), 'The microVM that was asked for.', { whenNull: 'no kernel was asked for' }),
     cgroup: choice(['auto', 'v1', 'v2'], '`--cgroup` as asked; `environment.cgroup` says what there was.'),
     parent: textOrNull('`--parent`: the cgroup under which the group was made.', "the runner's own cgroup"),
     reserve: bytesOrNull('`--reserve`: what the gate keeps free below the kmem limit.', "the gate's default"),

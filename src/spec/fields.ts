@@ -107,19 +107,43 @@ export const environment: Reader<Readonly<Record<string, string>>> = (value, nam
   return { ...value };
 };
 
-export const folder: Reader<string> = (value, name) => {
-  const path = resolve(text(value, name));
+export const folder: Reader<string> = (value, name) =>
+  existingFolder(text(value, name), name, 'bad-cwd', 'cannot be the working folder');
+
+function existingFolder(given: string, name: string, code: string, refusal: string): string {
+  const path = resolve(given);
   let reason = 'it is not a folder';
   try {
     if (statSync(path).isDirectory()) return path;
   } catch (error) {
     reason = errnoOf(error) === 'ENOENT' ? 'it does not exist' : String(errnoOf(error));
   }
-  throw new SetupError(
-    'bad-cwd',
-    `${name}: ${quote(path)} cannot be the working folder: ${reason}`,
-    'name a folder that exists',
-  );
+  throw new SetupError(code, `${name}: ${quote(path)} ${refusal}: ${reason}`, 'name a folder that exists');
+}
+
+const MIB = 2 ** 20;
+// Below it the runner inside has no room to start.
+const LEAST_VM_MEMORY = 256 * MIB;
+const MOST_VM_CPUS = 64;
+
+/** Whole MiB, as QEMU takes them. */
+export const vmMemory: Reader<number> = (value, name) => {
+  const bytes = Math.floor(size(value, name) / MIB) * MIB;
+  if (bytes >= LEAST_VM_MEMORY) return bytes;
+  throw new SetupError('bad-vm-memory', `${name}: ${quote(value)} is too little for a microVM`, 'give at least 256M');
+};
+
+export const vmCpus: Reader<number> = (value, name) => {
+  const count = typeof value === 'string' && /^[0-9]{1,3}$/.test(value) ? Number(value) : value;
+  if (typeof count === 'number' && Number.isInteger(count) && count >= 1 && count <= MOST_VM_CPUS) return count;
+  const hint = `give a whole number from 1 to ${MOST_VM_CPUS}`;
+  throw new SetupError('bad-vm-cpus', `${name}: ${quote(value)} is not a number of CPUs`, hint);
+};
+
+/** Folders that exist, each once. */
+export const folders: Reader<string[]> = (value, name) => {
+  const paths = texts(value, name).map((path) => existingFolder(path, name, 'bad-folder', 'cannot be shared'));
+  return [...new Set(paths)];
 };
 
 export const output: Reader<RunSpec['output']> = (value, name) => {

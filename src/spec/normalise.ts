@@ -23,7 +23,8 @@ export type NameOf = (key: keyof RunInput) => string;
 /**
  * What was asked, checked, with every default in place (and nowhere else), deeply frozen.
  * Throws SetupError: `no-command`, `bad-command`, `unknown-key`, `bad-size`, `bad-duration`, `bad-pids`, `bad-memsw`,
- * `bad-cpus`, `bad-cwd`, `bad-env`, `bad-output-file`, `bad-expectation`, `bad-option`.
+ * `bad-cpus`, `bad-cwd`, `bad-env`, `bad-output-file`, `bad-expectation`, `bad-option`, `bad-vm-memory`, `bad-vm-cpus`,
+ * `bad-folder`, `conflicting-options`.
  */
 export function normaliseSpec(input: RunInput, { nameOf = (key) => key }: { nameOf?: NameOf } = {}): RunSpec {
   if (typeof input !== 'object' || input === null) read.command(null, 'command');
@@ -38,7 +39,7 @@ export function normaliseSpec(input: RunInput, { nameOf = (key) => key }: { name
     then: take('then', read.texts, () => []),
     limits: takeLimits(take),
     enforce: take('enforce', read.oneOf(ENFORCE), () => 'auto'),
-    kernel: take('kernel', read.orNull(read.text), none),
+    ...takeMachine(take, nameOf),
     cgroup: take('cgroup', read.oneOf(CGROUP), () => 'auto'),
     parent: take('parent', read.orNull(read.text), none),
     reserve: take('reserve', read.orNull(read.size), none),
@@ -74,6 +75,7 @@ export function normaliseSpec(input: RunInput, { nameOf = (key) => key }: { name
   // What was read above is what there is: no second list of keys to keep.
   refuseUnknownKeys(input, readKeys);
   checkMemsw(spec.limits, nameOf);
+  checkMachine(spec, nameOf);
   checkExpectations(spec, nameOf);
   return deepFreeze(spec);
 }
@@ -91,6 +93,22 @@ function takeLimits(take: Take): Limits {
     kmemTcp: take('kmemTcp', limit, none),
     pids: take('pids', read.orNull(read.pids), none),
   };
+}
+
+const MIB = 2 ** 20;
+
+function takeMachine(take: Take, nameOf: NameOf): Pick<RunSpec, 'kernel' | 'vm'> {
+  const kernel = take('kernel', read.orNull(read.text), none);
+  const memory = take('vmMemory', read.orNull(read.vmMemory), none);
+  const cpus = take('vmCpus', read.orNull(read.vmCpus), none);
+  const rw = take('rw', read.folders, () => []);
+  if (kernel !== null) return { kernel, vm: { memory: memory ?? 1024 * MIB, cpus: cpus ?? 1, rw } };
+  const stray = memory !== null ? 'vmMemory' : cpus !== null ? 'vmCpus' : rw.length > 0 ? 'rw' : null;
+  if (stray !== null) {
+    const reason = `${nameOf(stray)} is about a microVM, and none is asked for`;
+    throw new SetupError('conflicting-options', reason, `give ${nameOf('kernel')} NAME too, or leave it out`);
+  }
+  return { kernel, vm: null };
 }
 
 function currentFolder(): string {
@@ -125,6 +143,25 @@ function checkMemsw({ mem, memsw }: Limits, nameOf: NameOf): void {
   }
   const figures = `${both} (${groupDigits(memsw)} bytes) is below ${one} (${groupDigits(mem)} bytes)`;
   throw new SetupError('bad-memsw', figures, `${both} counts memory and swap together: give at least ${one}`);
+}
+
+/** What lies outside the microVM cannot be used in it. */
+function checkMachine({ kernel, vm, parent, cpus, traceGate }: RunSpec, nameOf: NameOf): void {
+  if (kernel === null || vm === null) return;
+  const conflict = (key: keyof RunInput, reason: string, hint: string): SetupError =>
+    new SetupError('conflicting-options', `${nameOf(key)}: ${reason}`, hint);
+  if (parent !== null) {
+    throw conflict('parent', 'a cgroup of the host does not exist in the microVM', `leave out ${nameOf('parent')}`);
+  }
+  const highest = Math.max(...(cpus ?? [0]));
+  if (highest >= vm.cpus) {
+    const reason = `the microVM has ${vm.cpus} ${vm.cpus === 1 ? 'CPU, number 0' : `CPUs, 0 to ${vm.cpus - 1}`}`;
+    throw conflict('cpus', reason, `give ${nameOf('vmCpus')} ${highest + 1}, or other CPUs`);
+  }
+  if (traceGate !== null && !vm.rw.some((folder) => traceGate.startsWith(`${folder}/`))) {
+    const reason = 'the file would be gone with the microVM';
+    throw conflict('traceGate', reason, `give ${nameOf('rw')} with its folder`);
+  }
 }
 
 function checkExpectations({ expect, then }: RunSpec, nameOf: NameOf): void {

@@ -7,7 +7,7 @@ export function quote(value: unknown, max = 80): string {
   return Array.isArray(value) ? 'an array' : `a ${typeof value}`;
 }
 
-// JSON leaves DEL and the C1 controls as they are, and a terminal obeys them.
-function escapeControls(text: string): string {
-  return text.replace(/[\u007f-\u009f\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+/** The same JSON without what JSON leaves as it is and a terminal obeys: DEL, the C1 controls, line separators. */
+export function escapeControls(json: string): string {
+  return json.replace(/[\u007f-\u009f\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

@@ -19,7 +19,14 @@ export type RunInput = Readonly<{
   kmemTcp?: Size | null | undefined;
   pids?: number | string | null | undefined;
   enforce?: Enforce | undefined;
+  /** Name of the kernel to boot in a microVM. */
   kernel?: string | null | undefined;
+  /** Memory of the microVM; needs `kernel`, as do the next two. */
+  vmMemory?: Size | null | undefined;
+  /** Its processors. */
+  vmCpus?: number | string | null | undefined;
+  /** Folders of the host that the command may write to; all else that it writes is gone with the microVM. */
+  rw?: readonly string[] | undefined;
   cgroup?: CgroupVersion | undefined;
   parent?: string | null | undefined;
   /** Kept free below the kmem limit by the gate; null: the gate's own default. */

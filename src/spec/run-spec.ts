@@ -12,6 +12,14 @@ export type Limits = Readonly<{
   pids: number | null;
 }>;
 
+export type VmSpec = Readonly<{
+  /** Bytes of memory, a multiple of 1 MiB. */
+  memory: number;
+  cpus: number;
+  /** Absolute paths of the host's folders that stay writable in it. */
+  rw: readonly string[];
+}>;
+
 export type RunSpec = Readonly<{
   command: readonly string[];
   /** Further steps, each run by `sh -c` in the same group. */
@@ -20,6 +28,8 @@ export type RunSpec = Readonly<{
   enforce: Enforce;
   /** Name of the kernel to boot, or null for the host's. */
   kernel: string | null;
+  /** The microVM that boots it; null without a kernel. */
+  vm: VmSpec | null;
   cgroup: CgroupVersion;
   /** Directory under which the group is made; null: the runner's own cgroup. */
   parent: string | null;

@@ -117,7 +117,7 @@ test.serial('a --parent that is none is what is missing', async (t) => {
 /** The package without a helper, and a PATH without a compiler. */
 function makeHelperless({ path }: Machine): { bin: string; env: Record<string, string> } {
   const copy = path('package');
-  for (const file of ['package.json', 'bin', 'dist/cli.cjs', 'dist/zod.cjs', 'src/gate/gate.c']) {
+  for (const file of ['package.json', 'bin', 'dist/cli.cjs', 'dist/zod.cjs', 'src/gate']) {
     cpSync(join(root, file), join(copy, file), { recursive: true });
   }
   mkdirSync(path('commands'));

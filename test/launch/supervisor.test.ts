@@ -24,7 +24,7 @@ async function supervise(
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   const group = makeSandbox(t).group({ pids: false });
   const spec = normaliseSpec({ ...input, command: ['touch', 'marker'], cwd: folder });
-  const plan = await planRun(spec);
+  const plan = await planRun(spec, null);
   const lockFile = join(folder, 'lock');
   const lockFd = openSync(lockFile, 'w');
   const stdio = { stdin: 'ignore', stdout: 'inherit', stderr: 'inherit' } as const;

@@ -1,0 +1,55 @@
+/** The runner inside a microVM: reads the request, makes the run, and tells what happened. bin/kmem-guest.js starts it. */
+import { readSync, writeSync } from 'node:fs';
+import { watchInterrupts } from './commands/interrupts.ts';
+import { SetupError } from './errors.ts';
+import { useHelper } from './gate/helper.ts';
+import { protectRunner } from './launch/oom-score.ts';
+import { runSpec } from './run.ts';
+import { RUNNER_FD, type RunnerEvent, type RunnerRequest } from './vm/runner-wire.ts';
+
+/** Resolves when the run has been told of. */
+export async function main(): Promise<void> {
+  protectRunner();
+  const request = readRequest();
+  useHelper(request.helper);
+  const interrupts = watchInterrupts();
+  tell({ event: 'ready' });
+  try {
+    tell({ event: 'result', result: await make(request, interrupts) });
+    const signal = interrupts.signalName();
+    if (signal !== null) tell({ event: 'interrupted', signal });
+  } finally {
+    interrupts.close();
+  }
+}
+
+/** A line to the host. */
+export function tell(event: RunnerEvent): void {
+  const line = Buffer.from(`${JSON.stringify(event)}\n`);
+  for (let offset = 0; offset < line.length; ) offset += writeSync(RUNNER_FD, line, offset);
+}
+
+type Interrupts = ReturnType<typeof watchInterrupts>;
+
+async function make({ spec, identity, progress }: RunnerRequest, interrupts: Interrupts): Promise<unknown> {
+  const onProgress = progress ? (sample: unknown) => tell({ event: 'progress', progress: sample }) : undefined;
+  const { signal, hurry } = interrupts;
+  try {
+    return await runSpec(spec, { signal, hurry, onProgress, guest: { identity } });
+  } catch (error) {
+    if (!(error instanceof SetupError) || error.result === undefined) throw error;
+    return error.result;
+  }
+}
+
+/** Not a stream: a read that is pending in the background would keep the process from ending. */
+function readRequest(): RunnerRequest {
+  const chunk = Buffer.alloc(64 * 1024);
+  const parts: Buffer[] = [];
+  for (;;) {
+    const length = readSync(RUNNER_FD, chunk);
+    if (length === 0) throw new Error('the host sent no request');
+    parts.push(Buffer.from(chunk.subarray(0, length)));
+    if (chunk.subarray(0, length).includes(0x0a)) return JSON.parse(Buffer.concat(parts).toString());
+  }
+}

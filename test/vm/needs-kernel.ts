@@ -1,0 +1,14 @@
+import type { ExecutionContext } from 'ava';
+import { findKernel } from '../../src/vm/kernels/index.ts';
+import { findProgram } from '../../src/vm/qemu.ts';
+import { needs } from '../needs.ts';
+
+/** True where a microVM with this kernel can be booted; as `needs`, where not. */
+export async function needsKernel(t: ExecutionContext, name: string): Promise<boolean> {
+  if (!needs(t, findProgram('qemu-system-x86_64') !== null, 'qemu-system-x86')) return false;
+  const reason = await findKernel(name).then(
+    () => null,
+    (error: Error) => error.message,
+  );
+  return needs(t, reason === null, `kernel ${name} (kmem-run kernel add ${name}): ${reason}`);
+}
