@@ -65,8 +65,8 @@ export const gatedCalls: readonly GatedCall[] = [
   { name: 'openat', ...opening, detail: 'path1', numbers: [257, 257, 295, 56] },
   { name: 'openat2', ...opening, detail: 'path1', numbers: [437, 437, 437, 437] },
   { name: 'creat', ...opening, detail: 'path0', numbers: [85, 85, 8, null] },
-  { name: 'mkdir', ...naming, detail: 'path0', numbers: [83, 83, 39, null] },
-  { name: 'mkdirat', ...naming, detail: 'path1', numbers: [258, 258, 296, 34] },
+  { name: 'mkdir', ...making, detail: 'path0', numbers: [83, 83, 39, null] },
+  { name: 'mkdirat', ...making, detail: 'path1', numbers: [258, 258, 296, 34] },
   { name: 'mknod', ...making, detail: 'path0', numbers: [133, 133, 14, null] },
   { name: 'mknodat', ...making, detail: 'path1', numbers: [259, 259, 297, 33] },
   { name: 'link', ...naming, detail: 'path1', numbers: [86, 86, 9, null] },
@@ -158,15 +158,20 @@ export const gatedCalls: readonly GatedCall[] = [
 /** Its operations bypass every seccomp filter: refused unless the user allows it, as container runtimes do. */
 export const refusedCalls: readonly string[] = ['io_uring_setup'];
 
-export type WatchedCall = Readonly<Pick<GatedCall, 'name' | 'when' | 'numbers'> & { onlyTracing: boolean }>;
+export type WatchedCall = Readonly<
+  Pick<GatedCall, 'name' | 'when' | 'numbers'> & {
+    /** Only where its lineage is traced, or a last reading is taken. */
+    leaves: boolean;
+  }
+>;
 
 /** Never denied; seen, because they say something about the run: who leaves, who traces. */
 export const watchedCalls: readonly WatchedCall[] = [
-  { name: 'exit', onlyTracing: true, numbers: [60, 60, 1, 93] },
-  { name: 'exit_group', onlyTracing: true, numbers: [231, 231, 252, 94] },
+  { name: 'exit', leaves: true, numbers: [60, 60, 1, 93] },
+  { name: 'exit_group', leaves: true, numbers: [231, 231, 252, 94] },
   {
     name: 'ptrace',
-    onlyTracing: false,
+    leaves: false,
     when: { arg: 0, values: [PTRACE_TRACEME, PTRACE_ATTACH, PTRACE_SEIZE] },
     numbers: [101, 521, 26, 117],
   },

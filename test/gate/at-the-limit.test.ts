@@ -87,8 +87,7 @@ for (const as of ['root, not dumpable', 'nobody, by a setuid program']) {
 const others = {
   pipe: 'ENFILE',
   socket_tcp: 'ENOBUFS',
-  socket_udp: 'ENFILE',
-  socket_unix: 'ENFILE',
+  socket_udp: 'ENOBUFS',
   creat: 'ENOSPC',
   symlink: 'ENOSPC',
   memfd_create: 'ENOSPC',

@@ -1,0 +1,149 @@
+/** The command line of `kmem-run fidelity`. */
+
+import { resolve } from 'node:path';
+import { SetupError } from '../errors.ts';
+import type { Request } from '../fidelity/inside.ts';
+import { type Row, rows } from '../fidelity/rows.ts';
+import { workloadProgram } from '../fidelity/workload.ts';
+import { didYouMean } from '../spec/nearest.ts';
+import { normaliseSpec } from '../spec/normalise.ts';
+import { outputFile } from '../spec/output-file.ts';
+import { quote } from '../spec/quote.ts';
+import type { RunInput } from '../spec/run-input.ts';
+import { parseLimit, parseSize } from '../spec/size.ts';
+import { type Given, readOptions, splitAtSeparator } from './read-options.ts';
+import { optionName } from './run-options.ts';
+
+export const fidelityUsage = `kmem-run fidelity [options] [-- command [args…]]
+
+Makes the same runs under the kernel's own limit and under the gate, on one kernel, and shows them side by side:
+without a command how many kernel objects of each kind fit and which error comes then, with a command the smallest
+limit under which it passes.
+
+  --kernel NAME     boot this kernel for it, which has to enforce a limit itself (5.10)
+  --here            compare on the running kernel instead
+  --reserve SIZE    what the gate keeps free below the limit (0)
+  --vm-memory SIZE  memory of the microVM (1G)
+  --vm-cpus N       its processors (1)
+  --json FILE       write what was measured ("-": stdout)
+  --markdown FILE   put the tables into this page, between the comments that mark their place
+
+Without a command:
+  --limits LIST     limits to measure under (1M,2M,4M)
+  --row NAME        only this row (repeatable)
+
+With a command:
+  --then CMD, --expect EXPR, --timeout DUR (30s)   as in kmem-run run
+
+Exit status: 0 the same in both modes (with a command: both have a limit under which it passes), 1 not.
+`;
+
+const FORMS = {
+  kernel: { type: 'string' },
+  here: { type: 'boolean' },
+  reserve: { type: 'string' },
+  'vm-memory': { type: 'string' },
+  'vm-cpus': { type: 'string' },
+  json: { type: 'string' },
+  markdown: { type: 'string' },
+  limits: { type: 'string' },
+  row: { type: 'string', repeatable: true },
+  then: { type: 'string', repeatable: true },
+  expect: { type: 'string', repeatable: true },
+  timeout: { type: 'string' },
+  inside: { type: 'string' },
+  help: { type: 'boolean' },
+} as const;
+
+export type FidelityArguments = Readonly<{
+  request: Request;
+  /** Null: on the running kernel. */
+  kernel: string | null;
+  vmMemory: string | null;
+  vmCpus: string | null;
+  /** Absolute, or `-`; null: not asked for. */
+  json: string | null;
+  markdown: string | null;
+}>;
+
+const DEFAULT_KERNEL = '5.10';
+const DEFAULT_TIMEOUT = '30s';
+
+/**
+ * `argv` begins with the command's name. `inside`: the folder of a request, given by kmem-run itself in a microVM.
+ * Throws SetupError `bad-size`, `no-such-row`, `conflicting-options`, those of readOptions() and of normaliseSpec().
+ */
+export function parseFidelityArgv(argv: readonly string[]): FidelityArguments | 'help' | Readonly<{ inside: string }> {
+  const { before, after } = splitAtSeparator(argv.slice(1));
+  const given = readOptions(before, FORMS);
+  if (given.booleans.get('help')) return 'help';
+  const text = (name: keyof typeof FORMS): string | null => given.strings.get(name)?.[0] ?? null;
+  const inside = text('inside');
+  if (inside !== null) return { inside };
+  refuseStray(given, after);
+  const here = given.booleans.get('here') ?? false;
+  const json = text('json');
+  const markdown = text('markdown');
+  const reserve = parseSize(text('reserve') ?? '0', { name: '--reserve' });
+  return {
+    request: after === null ? rowsRequest(given, reserve) : commandRequest(given, after, reserve),
+    kernel: here ? null : (text('kernel') ?? DEFAULT_KERNEL),
+    vmMemory: text('vm-memory'),
+    vmCpus: text('vm-cpus'),
+    json: json === null || json === '-' ? json : outputFile(json, { name: '--json' }),
+    markdown: markdown === null ? null : resolve(markdown),
+  };
+}
+
+function refuseStray({ positionals, strings, booleans }: Given, command: readonly string[] | null): void {
+  const [stray] = positionals;
+  if (stray !== undefined) {
+    const hint = 'put -- before the command: kmem-run fidelity [options] -- command [args…]';
+    throw new SetupError('unexpected-argument', `${quote(stray)} stands before --`, hint);
+  }
+  const conflict = (one: string, other: string): SetupError =>
+    new SetupError('conflicting-options', `--${one} does not go with ${other}`, 'leave out one of them');
+  const ofMachine = ['kernel', 'vm-memory', 'vm-cpus'].find((name) => strings.has(name));
+  if (booleans.get('here') && ofMachine !== undefined) throw conflict(ofMachine, '--here');
+  const [wrong, with_] =
+    command === null
+      ? [['then', 'expect', 'timeout'], 'rows: it is about a command']
+      : [['limits', 'row', 'markdown'], 'a command: it is about rows'];
+  const name = wrong.find((option) => strings.has(option));
+  if (name !== undefined) throw conflict(name, with_);
+}
+
+function rowsRequest({ strings }: Given, reserve: number): Request {
+  const limits = (strings.get('limits')?.[0] ?? '1M,2M,4M').split(',');
+  const names = strings.get('row') ?? rows.map(({ name }) => name);
+  return {
+    kind: 'rows',
+    rows: [...new Set(names)].map(findRow),
+    limits: [...new Set(limits.map((limit) => parseLimit(limit, { name: '--limits' })))].sort((a, b) => a - b),
+    reserve,
+    program: workloadProgram(),
+  };
+}
+
+function findRow(name: string): Row {
+  const row = rows.find((known) => known.name === name);
+  if (row !== undefined) return row;
+  const names = rows.map((known) => known.name);
+  const hint = didYouMean(name, names, `rows: ${names.join(', ')}`);
+  throw new SetupError('no-such-row', `--row: there is no row ${quote(name)}`, hint);
+}
+
+function commandRequest({ strings }: Given, command: readonly string[], reserve: number): Request {
+  const uid = process.getuid?.() ?? 0;
+  const input: RunInput = {
+    command,
+    timeout: strings.get('timeout')?.[0] ?? DEFAULT_TIMEOUT,
+    cwd: process.cwd(),
+    then: strings.get('then'),
+    expect: strings.get('expect'),
+    ...(uid === 0 ? {} : { user: uid }),
+  };
+  // What is wrong with it is said now, not in the microVM.
+  normaliseSpec(input, { nameOf: optionName });
+  return { kind: 'command', input, reserve };
+}

@@ -1,0 +1,103 @@
+import { release } from 'node:os';
+import { join } from 'node:path';
+import { SetupError } from '../errors.ts';
+import { answerFile, answerTo, type Made, type Request } from '../fidelity/inside.ts';
+import { askMachine } from '../fidelity/machine.ts';
+import type { Runner } from '../fidelity/measure.ts';
+import { pageWith, type Report, reportOf } from '../fidelity/report.ts';
+import { packageRoot } from '../gate/native.ts';
+import { writeReport } from '../report/file.ts';
+import { createStatusLine } from '../report/live.ts';
+import { runSpec } from '../run.ts';
+import { signalNumber } from '../spec/exit-status.ts';
+import { type FidelityArguments, fidelityUsage, parseFidelityArgv } from './fidelity-options.ts';
+import { type Interrupts, watchInterrupts } from './interrupts.ts';
+
+/** `kmem-run fidelity`: 0 if the gate does what the kernel does, 1 if not. */
+export async function fidelityCommand(argv: readonly string[]): Promise<number> {
+  const given = parseFidelityArgv(argv);
+  // A reader that went away is no reason to leave a group behind.
+  process.stdout.on('error', () => {});
+  if (given === 'help') {
+    print(fidelityUsage);
+    return 0;
+  }
+  const interrupts = watchInterrupts();
+  try {
+    if ('inside' in given) {
+      await answerFile(given.inside, { run: runnerOf(interrupts), say: print });
+      return 0;
+    }
+    return await compare(given, interrupts);
+  } catch (error) {
+    if (!interrupts.signal.aborted) throw error;
+    return interrupted(interrupts.signalName());
+  } finally {
+    interrupts.close();
+  }
+}
+
+async function compare(given: FidelityArguments, interrupts: Interrupts): Promise<number> {
+  const { request, kernel, json, markdown } = given;
+  // JSON alone is what such a reader wants.
+  const live = json !== '-';
+  const { answer, version } =
+    kernel === null ? await answerHere(request, interrupts, live) : await answerInVm(given, kernel, interrupts, live);
+  if (answer === null || interrupts.signal.aborted) return interrupted(interrupts.signalName());
+  const report = reportOf(request, answer, version);
+  if (json !== null) await writeReport(json, `${JSON.stringify(report.json, null, 2)}\n`);
+  if (markdown !== null && report.markdown !== null) await writeReport(markdown, pageWith(markdown, report.markdown));
+  tell(report, live);
+  return report.same ? 0 : 1;
+}
+
+type Compared = Readonly<{ answer: Made | null; version: string }>;
+
+async function answerHere(request: Request, interrupts: Interrupts, live: boolean): Promise<Compared> {
+  try {
+    const answer = await answerTo(request, { run: runnerOf(interrupts), say: live ? print : () => {} });
+    return { answer, version: release() };
+  } catch (error) {
+    if (!(error instanceof SetupError && error.code === 'native-not-enforced')) throw error;
+    const hint = 'leave out --here: kmem-run boots a kernel that enforces, see kmem-run kernel';
+    throw new SetupError(error.code, error.message, hint, { cause: error });
+  }
+}
+
+function answerInVm(
+  { request, vmMemory, vmCpus }: FidelityArguments,
+  kernel: string,
+  { signal, hurry }: Interrupts,
+  live: boolean,
+): Promise<Compared> {
+  const program = join(packageRoot(import.meta.dirname), 'bin', 'kmem-run.js');
+  const onPreparation = process.stderr.isTTY === true ? createStatusLine(process.stderr) : undefined;
+  return askMachine(request, {
+    run: runSpec,
+    inside: [process.execPath, program, 'fidelity', '--inside'],
+    ...{ kernel, vmMemory, vmCpus, live },
+    options: { signal, hurry, onPreparation },
+  });
+}
+
+/** A run that was interrupted says nothing of either mode: no other is begun. */
+function runnerOf({ signal, hurry }: Interrupts): Runner {
+  return (spec) => {
+    if (signal.aborted) throw new Error('interrupted');
+    return runSpec(spec, { signal, hurry });
+  };
+}
+
+function tell({ text }: Report, live: boolean): void {
+  if (live) print(text);
+  else process.stderr.write(text);
+}
+
+function interrupted(signal: string | null): number {
+  process.stderr.write('kmem-run: interrupted; nothing is left of the comparison\n');
+  return 128 + (signalNumber(signal ?? 'SIGTERM') ?? 0);
+}
+
+function print(text: string): void {
+  process.stdout.write(text);
+}

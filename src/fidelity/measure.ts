@@ -1,0 +1,87 @@
+/** Measures rows on the running kernel: each under each limit, in both modes, one run after the other. */
+
+import type { Result } from '../result/schema.ts';
+import { normaliseSpec } from '../spec/normalise.ts';
+import type { RunSpec } from '../spec/run-spec.ts';
+import { MODES, type Mode, type Reading, type Try } from './readings.ts';
+import type { Row } from './rows.ts';
+import { readTries, type Workshop } from './workload.ts';
+
+export type RowsRequest = Readonly<{
+  rows: readonly Row[];
+  /** Bytes, in ascending order. */
+  limits: readonly number[];
+  /** Bytes that the gate keeps free. */
+  reserve: number;
+  /** Path of the program that makes the objects. */
+  program: string;
+}>;
+
+export type Runner = (spec: RunSpec) => Promise<Result>;
+
+export type MeasureOptions = Readonly<{
+  run: Runner;
+  workshop: Workshop;
+  /** Called as soon as all of a row is measured. */
+  onRow: (readings: readonly Reading[]) => void;
+}>;
+
+/** Of a broken kernel or gate; the largest row takes a minute under emulation. */
+const PATIENCE = '5m';
+
+/** Every reading of every row, those without tries included. Throws SetupError where no run can be made at all. */
+export async function measureRows(request: RowsRequest, options: MeasureOptions): Promise<Reading[]> {
+  const all: Reading[] = [];
+  for (const row of request.rows) {
+    const readings: Reading[] = [];
+    for (const [index, limit] of limitsFor(row, request.limits).entries()) {
+      for (const mode of MODES) readings.push(await measure({ ...request, row, limit, mode, index }, options));
+    }
+    options.onRow(readings);
+    all.push(...readings);
+  }
+  return all;
+}
+
+/** What is not refused under the smallest limit is refused under none. */
+export function limitsFor({ kind }: Row, limits: readonly number[]): readonly number[] {
+  return kind === 'charged' ? limits : limits.slice(0, 1);
+}
+
+type Measurement = RowsRequest & Readonly<{ row: Row; limit: number; mode: Mode; index: number }>;
+
+async function measure(measurement: Measurement, { run, workshop }: MeasureOptions): Promise<Reading> {
+  const { row, limit, mode } = measurement;
+  const result = await run(specOf(measurement, workshop));
+  const reading = { row: row.name, mode, limit };
+  try {
+    const tries = result.outcome === 'passed' ? readTries(workshop.output) : [];
+    return { ...reading, tries, problem: problemOf(result, tries, row.tries[mode]) };
+  } catch (error) {
+    return { ...reading, tries: [], problem: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** Each limit begins where the last one's tries ended, so that together they go further. */
+function specOf({ row, limit, mode, index, reserve, program }: Measurement, workshop: Workshop): RunSpec {
+  const tries = row.tries[mode];
+  const words = [row.name, workshop.folderFor(row.name), '0', String(tries), String(index * tries)];
+  return normaliseSpec({
+    command: [program, ...words],
+    kmem: limit,
+    enforce: mode,
+    reserve,
+    allowIoUring: true,
+    sample: 'off',
+    timeout: PATIENCE,
+    output: { file: workshop.output },
+  });
+}
+
+function problemOf(result: Result, tries: readonly Try[], asked: number): string | null {
+  const { outcome, terminationReason, exit } = result;
+  const how = terminationReason ?? exit.signal ?? `exit ${exit.code}`;
+  if (outcome !== 'passed') return `the workload did not end by itself: ${outcome}, ${how}`;
+  if (tries.length < asked) return `${tries.length} of ${asked} tries`;
+  return null;
+}
