@@ -1,0 +1,68 @@
+import { compareText, type Side } from '../report/compare.ts';
+import { statuses } from '../result/outcome.ts';
+import { escapeControls } from '../spec/quote.ts';
+import { compareRuns } from '../store/compare.ts';
+import { asPresentResult } from '../store/read-result.ts';
+import { type Sample, sampleOf } from '../store/sample.ts';
+import type { Verdict } from '../store/spread.ts';
+import type { Store } from '../store/types.ts';
+import { mustHave, print, readStoredArguments, styleOfStdout, withStore } from './stored.ts';
+
+const usage = `kmem-run compare A B [--json] [--store FILE]
+
+Compares two runs, or two sets of runs: limits, outcome, peak of kernel memory, what failed. A difference counts where it is
+more than the runs of one set differ among themselves. A and B are each a run, an experiment, a label, or several of
+them with commas between: kmem-run compare before after; kmem-run compare 31a4,60c7 @. Experiments are compared limit by limit.
+
+  --json        print the comparison as JSON
+  --no-color    no colours
+  --store FILE  look into this store instead of your own
+
+Exit status: 0 the same, 1 different, 125 cannot tell (too few runs), or could not compare.
+`;
+
+const statusOf: Readonly<Record<Verdict, number>> = {
+  same: 0,
+  'within-spread': 0,
+  different: 1,
+  'cannot-tell': statuses.setupError,
+};
+
+/** `kmem-run compare`: 0 the same, 1 different, 125 cannot tell. */
+export async function compareCommand(argv: readonly string[]): Promise<number> {
+  const { words, store, help, isOn, given } = readStoredArguments(argv, {
+    json: { type: 'boolean' },
+    color: { type: 'boolean' },
+  });
+  if (help) {
+    await print(usage);
+    return 0;
+  }
+  mustHave(words, 2, 'write kmem-run compare A B; kmem-run history lists what is kept');
+  const [nameA = '', nameB = ''] = words;
+  const { a, b } = await withStore(store, (open) => ({ a: samplesNamed(open, nameA), b: samplesNamed(open, nameB) }));
+  const comparison = compareRuns(a, b);
+  const [sideA, sideB] = [sideOf(nameA, a), sideOf(nameB, b)];
+  const text = isOn('json')
+    ? `${escapeControls(JSON.stringify({ a: sideA, b: sideB, ...comparison }, null, 2))}\n`
+    : compareText(sideA, sideB, comparison, styleOfStdout(given.booleans.get('color') ?? null));
+  await print(text);
+  return statusOf[comparison.verdict];
+}
+
+/** A run that is named twice counts once. */
+function samplesNamed(store: Store, words: string): Sample[] {
+  const samples = new Map<string, Sample>();
+  for (const word of words.split(',')) {
+    for (const run of store.runsNamed(store.find(word))) {
+      const sample = sampleOf({ ...run, result: asPresentResult(run.result) });
+      samples.set(sample.id, sample);
+    }
+  }
+  return [...samples.values()];
+}
+
+function sideOf(name: string, samples: readonly Sample[]): Side {
+  const commands = new Set(samples.map(({ circumstances }) => circumstances.command ?? ''));
+  return { name, runs: samples.length, commands: [...commands] };
+}

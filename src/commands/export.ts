@@ -1,0 +1,77 @@
+import { SetupError } from '../errors.ts';
+import { csvHead, csvLine } from '../report/csv.ts';
+import { escapeControls, quote } from '../spec/quote.ts';
+import { asPresentResult } from '../store/read-result.ts';
+import type { Store, StoredRun } from '../store/types.ts';
+import { print, readStoredArguments, withStore } from './stored.ts';
+
+const usage = `kmem-run export [--format json|csv] [--store FILE] [ID…]
+
+Prints runs that are kept, in the order in which they ended: those that are named (runs, experiments, labels), or all.
+
+  --format json|csv  json (the default): an array of whole results, a line each; csv: one line of figures each
+  --store FILE       look into this store instead of your own
+
+Exit status: 0.
+`;
+
+type Format = Readonly<{ head: string; line: (run: StoredRun, index: number) => string; foot: string }>;
+
+const formats: Readonly<Record<string, Format>> = {
+  json: { head: '[', line: (run, index) => `${index === 0 ? '' : ','}\n${jsonOf(run)}`, foot: '\n]\n' },
+  csv: {
+    head: csvHead(),
+    line: (run) => csvLine({ ...run, result: asPresentResult(run.result) }),
+    foot: '',
+  },
+};
+
+/** `kmem-run export`. */
+export async function exportCommand(argv: readonly string[]): Promise<number> {
+  const { words, store, help, value } = readStoredArguments(argv, { format: { type: 'string' } });
+  if (help) {
+    await print(usage);
+    return 0;
+  }
+  const format = formatOf(value('format') ?? 'json');
+  await withStore(store, (open) => writeAll(runsOf(open, words), format));
+  return 0;
+}
+
+function formatOf(name: string): Format {
+  const format = Object.hasOwn(formats, name) ? formats[name] : undefined;
+  if (format !== undefined) return format;
+  throw new SetupError('bad-option', `--format: ${quote(name)} is no format`, 'give json or csv');
+}
+
+/** All names are looked up before the first run is written. */
+function runsOf(store: Store, words: readonly string[]): Iterable<StoredRun> {
+  if (words.length === 0) return store.allRuns();
+  const named = words.flatMap((word) => word.split(',')).map((word) => store.find(word));
+  return once(named.map((one) => store.runsNamed(one)));
+}
+
+function* once(sets: readonly Iterable<StoredRun>[]): Iterable<StoredRun> {
+  const seen = new Set<string>();
+  for (const set of sets) {
+    for (const run of set) {
+      if (!seen.has(run.result.id)) yield run;
+      seen.add(run.result.id);
+    }
+  }
+}
+
+/** One at a time, so that a store of any size fits into memory. */
+async function writeAll(runs: Iterable<StoredRun>, { head, line, foot }: Format): Promise<void> {
+  let index = 0;
+  if (!(await print(head))) return;
+  for (const run of runs) {
+    if (!(await print(line(run, index)))) return;
+    index += 1;
+  }
+  if (foot !== '') await print(foot);
+}
+
+function jsonOf({ result, ...place }: StoredRun): string {
+  return escapeControls(JSON.stringify({ ...place, result }));
+}

@@ -1,0 +1,75 @@
+import { experimentState, type HistoryEntry, historyText, localTime } from '../report/history.ts';
+import type { Style } from '../report/layout.ts';
+import { textReport } from '../report/text.ts';
+import { cut, visible } from '../report/visible.ts';
+import { escapeControls } from '../spec/quote.ts';
+import { asPresentResult } from '../store/read-result.ts';
+import type { Store, StoredRun } from '../store/types.ts';
+import { mustHave, print, readStoredArguments, styleOfStdout, withStore } from './stored.ts';
+
+const usage = `kmem-run show ID [--json] [--verbose] [--store FILE]
+
+Shows a run that was kept, as it was reported then, or what is kept of an experiment.
+ID is a run's or an experiment's, or the beginning of one, or a label that one run has; @ is the latest run, @2 the one before.
+
+  --json        print the whole result as JSON
+  --verbose     a longer report
+  --no-color    no colours
+  --store FILE  look into this store instead of your own
+
+Exit status: 0.
+`;
+
+const SHOWN_RUNS = 20;
+
+/** `kmem-run show`: the text report of a run that is kept, or its JSON. */
+export async function showCommand(argv: readonly string[]): Promise<number> {
+  const { words, store, help, isOn, given } = readStoredArguments(argv, {
+    json: { type: 'boolean' },
+    verbose: { type: 'boolean' },
+    color: { type: 'boolean' },
+  });
+  if (help) {
+    await print(usage);
+    return 0;
+  }
+  mustHave(words, 1, 'write kmem-run show ID, or kmem-run show @ for the latest; kmem-run history lists them');
+  const [word = ''] = words;
+  const style = styleOfStdout(given.booleans.get('color') ?? null);
+  await print(
+    await withStore(store, (open) =>
+      open.find(word).kind === 'experiment'
+        ? experimentText(open, word, isOn('json'), style)
+        : runText(open.run(word), isOn('json'), { ...style, verbose: isOn('verbose') }),
+    ),
+  );
+  return 0;
+}
+
+function runText(run: StoredRun, json: boolean, style: Style & { verbose: boolean }): string {
+  // As it was kept: it may have keys that this kmem-run does not know, and lack some that it does.
+  return json ? jsonText(run.result) : textReport(asPresentResult(run.result), style);
+}
+
+function experimentText(store: Store, word: string, json: boolean, style: Style): string {
+  const experiment = store.experiment(word);
+  const runs = store.list({ experimentId: experiment.id, limit: json ? null : SHOWN_RUNS });
+  if (json) return jsonText({ ...experiment, runs });
+  const { id, command, seed, startedAt, summary } = experiment;
+  const more = experiment.runs - runs.length;
+  return [
+    `kmem-run: ${visible(id)}: ${experimentState(experiment)}\n`,
+    `  command  ${cut(command.join(' '), 1000)}\n`,
+    `  started  ${localTime(startedAt)}${seed === null ? '' : `, seed ${seed}`}\n`,
+    ...(summary === null ? [] : [`  summary  ${cut(JSON.stringify(summary), 4000)}\n`]),
+    historyText(
+      runs.map((run): HistoryEntry => ({ kind: 'run', run })),
+      style,
+    ),
+    ...(more > 0 ? [`and ${more} more: kmem-run history --experiment ${visible(id)} --limit all\n`] : []),
+  ].join('');
+}
+
+function jsonText(value: unknown): string {
+  return `${escapeControls(JSON.stringify(value, null, 2))}\n`;
+}

@@ -1,0 +1,77 @@
+/** What the commands that read the store have in common. */
+
+import { errnoOf, SetupError } from '../errors.ts';
+import { writeReport } from '../report/file.ts';
+import type { Style } from '../report/layout.ts';
+import { quote } from '../spec/quote.ts';
+import { openStore } from '../store/store.ts';
+import type { Store } from '../store/types.ts';
+import { type Given, type OptionForm, readOptions, splitAtSeparator } from './read-options.ts';
+
+export type StoredArguments = Readonly<{
+  words: readonly string[];
+  /** `--store`; null: the user's own. */
+  store: string | null;
+  help: boolean;
+  isOn: (name: string) => boolean;
+  /** Null: not given. */
+  value: (name: string) => string | null;
+  given: Given;
+}>;
+
+/** Reads the options of a command, whose name `argv` begins with, and the words between them. Throws those of readOptions(). */
+export function readStoredArguments(
+  argv: readonly string[],
+  forms: Readonly<Record<string, OptionForm>>,
+): StoredArguments {
+  const { before, after } = splitAtSeparator(argv);
+  const [name = '', ...tokens] = before;
+  if (after !== null)
+    throw new SetupError('unexpected-argument', `${name} runs no command after --`, `see kmem-run ${name} --help`);
+  const given = readOptions(tokens, { ...forms, store: { type: 'string' }, help: { type: 'boolean' } });
+  const value = (option: string) => given.strings.get(option)?.[0] ?? null;
+  const isOn = (option: string) => given.booleans.get(option) ?? false;
+  return { words: given.positionals, store: value('store'), help: isOn('help'), isOn, value, given };
+}
+
+/** Throws SetupError `missing-argument`, `unexpected-argument` unless there are `count` words. */
+export function mustHave(words: readonly string[], count: number, usage: string): void {
+  const stray = words[count];
+  if (stray !== undefined) throw new SetupError('unexpected-argument', `${quote(stray)} is one word too many`, usage);
+  if (words.length < count) {
+    const missing = count - words.length;
+    throw new SetupError(
+      'missing-argument',
+      `${missing === 1 ? 'a run is' : `${missing} runs are`} still to be named`,
+      usage,
+    );
+  }
+}
+
+export async function withStore<T>(file: string | null, work: (store: Store) => T | Promise<T>): Promise<T> {
+  const store = openStore(file, 'read');
+  try {
+    return await work(store);
+  } finally {
+    store.close();
+  }
+}
+
+/** False: the reader went away (`| head`), and there is nothing more to do. Throws SetupError `json-not-written`. */
+export async function print(text: string): Promise<boolean> {
+  try {
+    await writeReport('-', text);
+    return true;
+  } catch (error) {
+    if (error instanceof SetupError && errnoOf(error.cause) === 'EPIPE') return false;
+    throw error;
+  }
+}
+
+/** As stdout is a terminal or not; `color` is null where no option says. */
+export function styleOfStdout(color: boolean | null): Style {
+  return {
+    color: color ?? (process.stdout.isTTY === true && !process.env.NO_COLOR),
+    width: process.stdout.columns || null,
+  };
+}

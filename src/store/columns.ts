@@ -1,0 +1,124 @@
+/** Rows ↔ what they stand for. */
+
+import type { SQLOutputValue } from 'node:sqlite';
+import { SetupError } from '../errors.ts';
+import type { Outcome, Result } from '../result/schema.ts';
+import { damaged } from './sqlite-errors.ts';
+import type { ExperimentKind, ExperimentStatus, NewRun, RunSummary, StoredExperiment, StoredRun } from './types.ts';
+
+export type Row = Readonly<Record<string, SQLOutputValue>>;
+
+const detailLength = 200;
+/** Of the schema that this kmem-run reads. */
+const SCHEMA_VERSION = 1;
+
+/** The columns of a run beside the result itself, which is kept whole. */
+export function columnsOf({ result, experimentId, point = null, repeat = null, label = null }: NewRun) {
+  return {
+    id: result.id,
+    experiment_id: experimentId,
+    point,
+    repeat,
+    label,
+    started_at: result.startedAt,
+    command: result.spec.command.join(' '),
+    outcome: result.outcome,
+    kmem_limit: result.spec.limits.kmem,
+    max_usage: result.kmem.maxUsage,
+    failcnt: result.kmem.failcnt,
+    first_failing: firstFailing(result),
+    kernel: kernelOf(result),
+    mode: result.enforcement.mode,
+    layout: result.environment.cgroup,
+    result: JSON.stringify(result),
+  };
+}
+
+/** The release under which the command ran. */
+export function kernelOf({ enforcement, environment }: Result): string {
+  return enforcement.vm?.kernel ?? environment.kernel;
+}
+
+export function firstFailing({ failures }: Result): string | null {
+  const [first] = failures;
+  if (first === undefined) return null;
+  const detail = first.detail === null ? '' : ` ${first.detail.slice(0, detailLength)}`;
+  return `${first.comm ?? '(name not read)'}: ${first.syscall}${detail}`;
+}
+
+export const SUMMARY_COLUMNS = `id, experiment_id, point, repeat, label, started_at, substr(command, 1, 1000) AS command,
+  outcome, kmem_limit, max_usage, failcnt, first_failing, kernel, mode, layout`;
+
+export function summaryOf(row: Row): RunSummary {
+  return {
+    id: String(row.id),
+    ...placeOf(row),
+    startedAt: String(row.started_at),
+    command: String(row.command),
+    outcome: row.outcome as Outcome,
+    kmemLimit: numberOrNull(row.kmem_limit),
+    maxUsage: numberOrNull(row.max_usage),
+    failcnt: numberOrNull(row.failcnt),
+    firstFailing: textOrNull(row.first_failing),
+    kernel: String(row.kernel),
+    mode: textOrNull(row.mode) as RunSummary['mode'],
+    layout: textOrNull(row.layout) as RunSummary['layout'],
+  };
+}
+
+/** Throws SetupError `store-damaged`, `result-newer`. */
+export function runOf(row: Row, file: string): StoredRun {
+  const id = String(row.id);
+  const result = parse(row.result, `the result of run ${id}`, file) as Result;
+  const version: unknown = result?.schemaVersion;
+  if (typeof version !== 'number') throw damaged(file, `what is kept as run ${id} is no result`);
+  if (version > SCHEMA_VERSION) {
+    throw new SetupError(
+      'result-newer',
+      `run ${id} was kept by a newer kmem-run: its result has schema version ${version}, and this one reads ${SCHEMA_VERSION}`,
+      'use that kmem-run, or update this one',
+    );
+  }
+  return { result, ...placeOf(row) };
+}
+
+export function experimentOf(row: Row, file: string): StoredExperiment {
+  const id = String(row.id);
+  const read = (column: string) => parse(row[column], `the ${column} of experiment ${id}`, file);
+  return {
+    id,
+    kind: row.kind as ExperimentKind,
+    command: read('command') as string[],
+    spec: read('spec'),
+    seed: numberOrNull(row.seed),
+    startedAt: String(row.started_at),
+    status: row.status as ExperimentStatus,
+    summary: row.summary === null ? null : read('summary'),
+    runs: Number(row.runs),
+  };
+}
+
+function placeOf(row: Row) {
+  return {
+    experimentId: textOrNull(row.experiment_id),
+    point: numberOrNull(row.point),
+    repeat: numberOrNull(row.repeat),
+    label: textOrNull(row.label),
+  };
+}
+
+function parse(text: SQLOutputValue | undefined, what: string, file: string): unknown {
+  try {
+    return JSON.parse(String(text));
+  } catch {
+    throw damaged(file, `${what} cannot be read`);
+  }
+}
+
+function numberOrNull(value: SQLOutputValue | undefined): number | null {
+  return typeof value === 'number' ? value : null;
+}
+
+function textOrNull(value: SQLOutputValue | undefined): string | null {
+  return typeof value === 'string' ? value : null;
+}

@@ -1,0 +1,192 @@
+/** The file: opened, told from other files, brought to the present version, read and written by several at once. */
+
+import { closeSync, openSync, statSync } from 'node:fs';
+import type { DatabaseSync } from 'node:sqlite';
+import { pathToFileURL } from 'node:url';
+import { errnoOf, SetupError } from '../errors.ts';
+import { quote } from '../spec/quote.ts';
+import { fileExists, type Location } from './location.ts';
+import { APPLICATION_ID } from './migrations.ts';
+import { telling, troubleOf } from './sqlite-errors.ts';
+
+export type Access = 'read' | 'write';
+
+export type Opening = Readonly<{
+  access: Access;
+  /** The step from version N to N + 1 at index N. */
+  migrations: readonly string[];
+  /** How long to wait for another program that writes. */
+  patienceMs: number;
+}>;
+
+/** Throws SetupError `no-store`, `store-newer`, `not-a-store`, and those of sqlite-errors.ts. */
+export function openDatabase(location: Location, opening: Opening): DatabaseSync {
+  return telling(location.file, () =>
+    opening.access === 'read' ? openForReading(location, opening) : openForWriting(location, opening),
+  );
+}
+
+function openForWriting(location: Location, { migrations, patienceMs }: Opening): DatabaseSync {
+  makeFile(location);
+  const { DatabaseSync } = loadSqlite();
+  const database = new DatabaseSync(location.file, { timeout: patienceMs });
+  return orClose(database, () => {
+    checkVersion(database, location.file, migrations.length);
+    useWal(database, patienceMs);
+    migrate(database, migrations);
+  });
+}
+
+function openForReading(location: Location, opening: Opening): DatabaseSync {
+  const { file, named } = location;
+  const { migrations } = opening;
+  if (!fileExists(file)) {
+    if (!named) return emptyStore(migrations);
+    throw new SetupError(
+      'no-store',
+      `there is no store ${quote(file)}`,
+      'see that the name is right; kmem-run --store FILE -- command makes one',
+    );
+  }
+  const database = openReadOnly(file, opening);
+  let version = 0;
+  orClose(database, () => {
+    version = checkVersion(database, file, migrations.length);
+  });
+  if (version === migrations.length) return database;
+  database.close();
+  // An older one is brought up to date first; a file without tables stays as it is.
+  return version === 0 ? emptyStore(migrations) : openForWriting(location, opening);
+}
+
+/** In WAL mode even a reader writes, beside the file; where that cannot be, nobody else can be writing either. */
+function openReadOnly(file: string, { patienceMs }: Opening): DatabaseSync {
+  const { DatabaseSync } = loadSqlite();
+  const options = { readOnly: true, timeout: patienceMs };
+  const database = new DatabaseSync(file, options);
+  try {
+    versionOf(database);
+    return database;
+  } catch (error) {
+    database.close();
+    const trouble = troubleOf(error);
+    const left = statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+    if ((trouble !== 'notOpened' && trouble !== 'readOnly') || left > 0) throw error;
+    return new DatabaseSync(new URL('?immutable=1', pathToFileURL(file)), options);
+  }
+}
+
+function emptyStore(migrations: readonly string[]): DatabaseSync {
+  const { DatabaseSync } = loadSqlite();
+  const database = new DatabaseSync(':memory:');
+  migrate(database, migrations);
+  return database;
+}
+
+/** The version, 0 for a file without tables. */
+function checkVersion(database: DatabaseSync, file: string, present: number): number {
+  database.exec('PRAGMA trusted_schema = OFF');
+  const tables = numberIn(database, 'SELECT count(*) AS value FROM sqlite_schema');
+  if (
+    tables > 0 &&
+    numberIn(database, 'SELECT application_id AS value FROM pragma_application_id') !== APPLICATION_ID
+  ) {
+    throw new SetupError(
+      'not-a-store',
+      `${quote(file)} is a database, but no store of kmem-run`,
+      'name a store, or a new file: --store FILE',
+    );
+  }
+  const version = versionOf(database);
+  if (version <= present) return version;
+  throw new SetupError(
+    'store-newer',
+    `the store ${quote(file)} was written by a newer kmem-run: its version is ${version}, and this one knows ${present}`,
+    'use that kmem-run, or name another file: --store FILE',
+  );
+}
+
+/** Where a step fails, the caller closes the database, and it stays as it was. */
+function migrate(database: DatabaseSync, migrations: readonly string[]): void {
+  if (versionOf(database) === migrations.length) return;
+  // Takes the lock for writing at once: two that both begin with reading could not both go on to write.
+  database.exec('BEGIN IMMEDIATE');
+  // Read again: another runner may have done it meanwhile.
+  const version = versionOf(database);
+  for (const step of migrations.slice(version)) database.exec(step);
+  if (version < migrations.length) database.exec(`PRAGMA user_version = ${migrations.length}`);
+  database.exec('COMMIT');
+}
+
+function versionOf(database: DatabaseSync): number {
+  return numberIn(database, 'SELECT user_version AS value FROM pragma_user_version');
+}
+
+function numberIn(database: DatabaseSync, query: string): number {
+  return Number(database.prepare(query).get()?.value);
+}
+
+/**
+ * Readers and a writer do not wait for each other; a result that was kept outlives a killed runner, but perhaps not a
+ * power cut. Where the file system cannot do it (some network ones) SQLite stays with its rollback journal.
+ */
+function useWal(database: DatabaseSync, patienceMs: number): void {
+  if (database.prepare('PRAGMA journal_mode').get()?.journal_mode !== 'wal') {
+    // SQLite does not wait by itself while two do this at once.
+    patiently(patienceMs, () => database.exec('PRAGMA journal_mode = WAL'));
+  }
+  database.exec('PRAGMA synchronous = NORMAL');
+}
+
+function patiently(patienceMs: number, work: () => void): void {
+  const end = performance.now() + patienceMs;
+  for (;;) {
+    try {
+      work();
+      return;
+    } catch (error) {
+      if (troubleOf(error) !== 'busy' || performance.now() > end) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS);
+    }
+  }
+}
+
+const RETRY_MS = 10;
+
+/** SQLite would let the umask decide who may read it. An empty file is a new database to it. */
+function makeFile({ file, named }: Location): void {
+  try {
+    closeSync(openSync(file, 'wx', named ? 0o666 : 0o600));
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === 'EEXIST') return;
+    throw new SetupError(
+      'store-not-opened',
+      `the store ${quote(file)} cannot be made (${errno})`,
+      'name a file in a folder that is there and that you may write in: --store FILE',
+      { cause: error },
+    );
+  }
+}
+
+function orClose(database: DatabaseSync, work: () => void): DatabaseSync {
+  try {
+    work();
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+/** Loaded when a store is opened, which is after the command has ended. */
+function loadSqlite(): typeof import('node:sqlite') {
+  const { emitWarning } = process;
+  // Node before 24.15 says on stderr that SQLite is experimental.
+  process.emitWarning = () => {};
+  try {
+    return process.getBuiltinModule('node:sqlite');
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+}

@@ -1,0 +1,79 @@
+/** What a word of the user's stands for: an id, the beginning of one, a label, or `@`, the latest run. */
+
+import type { DatabaseSync } from 'node:sqlite';
+import { SetupError } from '../errors.ts';
+import { quote } from '../spec/quote.ts';
+import type { Row } from './columns.ts';
+import type { Named } from './types.ts';
+
+const SHOWN = 5;
+const LATEST = /^@([1-9][0-9]{0,8})?$/;
+
+/**
+ * An id goes before a label, a label before the beginning of an id. `@2` is the run before the latest one.
+ * Throws SetupError `no-such-run`, `ambiguous-id`.
+ */
+export function findNamed(database: DatabaseSync, word: string): Named {
+  const latest = LATEST.exec(word);
+  if (latest !== null) return latestRun(database, Number(latest[1] ?? 1));
+  return whole(database, word) ?? labelled(database, word) ?? begun(database, word);
+}
+
+/** The one run of these. Throws SetupError `ambiguous-id`. */
+export function onlyRun(database: DatabaseSync, label: string): string {
+  const rows = database.prepare('SELECT id, command AS about FROM run WHERE label = ? ORDER BY seq').all(label);
+  const [only] = rows;
+  if (only === undefined || rows.length > 1) throw ambiguous(`${quote(label)} is the label of`, rows);
+  return String(only.id);
+}
+
+function latestRun(database: DatabaseSync, which: number): Named {
+  const row = database.prepare('SELECT id FROM run ORDER BY seq DESC LIMIT 1 OFFSET ?').get(which - 1);
+  if (row !== undefined) return { kind: 'run', id: String(row.id) };
+  const many = Number(database.prepare('SELECT count(*) AS value FROM run').get()?.value);
+  throw many === 0
+    ? new SetupError('no-such-run', 'no run has been kept', 'keep one: kmem-run --keep -- command')
+    : new SetupError('no-such-run', `only ${many} runs are kept, not ${which}`, LIST);
+}
+
+function whole(database: DatabaseSync, word: string): Named | null {
+  const isThere = (table: string) => database.prepare(`SELECT 1 FROM ${table} WHERE id = ?`).get(word) !== undefined;
+  if (isThere('run')) return { kind: 'run', id: word };
+  return isThere('experiment') ? { kind: 'experiment', id: word } : null;
+}
+
+function labelled(database: DatabaseSync, word: string): Named | null {
+  const row = database.prepare('SELECT 1 FROM run WHERE label = ? LIMIT 1').get(word);
+  return row === undefined ? null : { kind: 'label', id: word };
+}
+
+const BEGINNING = `
+  SELECT 'run' AS kind, id, command AS about FROM run WHERE id >= $from AND id < $to
+  UNION ALL
+  SELECT 'experiment', id, kind FROM experiment WHERE id >= $from AND id < $to
+  ORDER BY id`;
+
+function begun(database: DatabaseSync, word: string): Named {
+  // Beyond every id that begins with it.
+  const rows = word === '' ? [] : database.prepare(BEGINNING).all({ from: word, to: `${word}\u{10ffff}` });
+  const [only] = rows;
+  if (only === undefined) throw new SetupError('no-such-run', `nothing kept is called ${quote(word)}`, LIST);
+  if (rows.length > 1) throw ambiguous(`${quote(word)} is the beginning of`, rows);
+  return { kind: only.kind as Named['kind'], id: String(only.id) };
+}
+
+function ambiguous(what: string, rows: readonly Row[]): SetupError {
+  const shown = rows.slice(0, SHOWN).map(({ id, about }) => `${id} (${unquoted(String(about))})`);
+  const more = rows.length > SHOWN ? `, and ${rows.length - SHOWN} more` : '';
+  return new SetupError(
+    'ambiguous-id',
+    `${what} ${rows.length} kept: ${shown.join(', ')}${more}`,
+    'give the whole id of the one that is meant',
+  );
+}
+
+function unquoted(text: string): string {
+  return quote(text, 30).slice(1, -1);
+}
+
+const LIST = 'kmem-run history lists what is kept';

@@ -1,0 +1,38 @@
+/**
+ * A result from the store, as the present code expects one. Within a schema version keys are added: one that was kept
+ * before lacks them, one that was kept by a later kmem-run has more. Loads zod.
+ */
+
+import { z } from 'zod';
+import { SetupError } from '../errors.ts';
+import { type Result, resultSchema } from '../result/schema.ts';
+
+z.config({ jitless: true });
+
+/** Throws SetupError `result-unreadable`. */
+export function asPresentResult(kept: unknown): Result {
+  if (resultSchema.safeParse(kept).success) return kept as Result;
+  const result = completed(resultSchema, kept);
+  const { error } = resultSchema.safeParse(result);
+  const [flaw] = (error?.issues ?? []).filter(({ code }) => code !== 'unrecognized_keys');
+  if (flaw === undefined) return result as Result;
+  const id = (kept as { id?: unknown } | null)?.id;
+  throw new SetupError(
+    'result-unreadable',
+    `the result of run ${id} is not one that this kmem-run can read (${z.core.toDotPath(flaw.path)}: ${flaw.message})`,
+    `see it as it is: kmem-run show ${id} --json`,
+  );
+}
+
+/** With the keys that are not there: null where that may be, an empty list, a flag that was not there to be set. */
+function completed(schema: unknown, value: unknown): unknown {
+  if (schema instanceof z.ZodNullable) return value == null ? null : completed(schema.unwrap(), value);
+  if (schema instanceof z.ZodBoolean) return value ?? false;
+  if (schema instanceof z.ZodArray) {
+    return Array.isArray(value) ? value.map((member) => completed(schema.element, member)) : (value ?? []);
+  }
+  if (!(schema instanceof z.ZodObject) || typeof value !== 'object' || value === null) return value;
+  const own = value as Record<string, unknown>;
+  const known = Object.entries(schema.shape).map(([key, part]) => [key, completed(part, own[key])]);
+  return { ...own, ...Object.fromEntries(known) };
+}

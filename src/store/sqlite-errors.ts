@@ -1,0 +1,96 @@
+/** What SQLite complains of, in words that can be acted on. */
+
+import { accessSync, constants } from 'node:fs';
+import { errnoOf, SetupError } from '../errors.ts';
+import { quote } from '../spec/quote.ts';
+
+/** The lower byte of an extended result code (sqlite.org/rescode.html). */
+const codes = {
+  5: 'busy',
+  6: 'busy',
+  8: 'readOnly',
+  10: 'io',
+  11: 'damaged',
+  13: 'full',
+  14: 'notOpened',
+  26: 'damaged',
+} as const;
+
+export type Trouble = (typeof codes)[keyof typeof codes] | 'other';
+
+type Words = Readonly<{ code: string; reason: string; hint: (file: string) => string }>;
+
+const another = 'name another file: --store FILE';
+
+const words: Readonly<Record<Trouble, Words>> = {
+  busy: {
+    code: 'store-busy',
+    reason: 'another program has held it locked for too long',
+    hint: (file) => `see which: fuser ${quote(file)}; then try again, or ${another}`,
+  },
+  readOnly: { code: 'store-read-only', reason: 'it cannot be written', hint: () => `make it writable, or ${another}` },
+  io: {
+    code: 'store-io',
+    reason: 'the file system failed to read or write it',
+    hint: () => `see that its disk is not full and works, or ${another}`,
+  },
+  damaged: {
+    code: 'store-damaged',
+    reason: 'it is damaged, or no store at all',
+    hint: (file) => `name another file (--store FILE), or move ${quote(file)} away: then a new one is made`,
+  },
+  full: {
+    code: 'store-full',
+    reason: 'no space is left on its disk',
+    hint: () => `free some space there, or name a file on another disk: --store FILE`,
+  },
+  notOpened: {
+    code: 'store-not-opened',
+    reason: 'it cannot be opened',
+    hint: () => `see that its folder is there and that you may read and write in it, or ${another}`,
+  },
+  other: {
+    code: 'store-failed',
+    reason: 'SQLite failed',
+    hint: () => `${another}; if that fails too, please report it`,
+  },
+};
+
+/** What kind of trouble a thrown value is; null: it does not come from SQLite. */
+export function troubleOf(error: unknown): Trouble | null {
+  const { code, errcode } = (error ?? {}) as { code?: unknown; errcode?: unknown };
+  if (code !== 'ERR_SQLITE_ERROR' || typeof errcode !== 'number') return null;
+  return codes[(errcode & 0xff) as keyof typeof codes] ?? 'other';
+}
+
+/** Does `work`, and turns what SQLite throws into a SetupError about the store in `file`. */
+export function telling<T>(file: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const trouble = troubleOf(error);
+    throw trouble === null ? error : storeError(file, trouble, error);
+  }
+}
+
+function storeError(file: string, trouble: Trouble, error: unknown): SetupError {
+  const { code, reason, hint } = words[trouble === 'notOpened' && isReadOnly(file) ? 'readOnly' : trouble];
+  const detail = (error as Error).message;
+  const message = `the store ${quote(file)} cannot be used: ${reason} (${detail})`;
+  return new SetupError(code, message, hint(file), { cause: error });
+}
+
+/** In WAL mode SQLite cannot even begin to read a file that it may not write. */
+function isReadOnly(file: string): boolean {
+  try {
+    accessSync(file, constants.W_OK);
+    return false;
+  } catch (error) {
+    return errnoOf(error) !== 'ENOENT';
+  }
+}
+
+export function damaged(file: string, what: string): SetupError {
+  const { code, hint } = words.damaged;
+  return new SetupError(code, `the store ${quote(file)} is damaged: ${what}`, hint(file));
+}

@@ -1,0 +1,169 @@
+/** Results kept in SQLite. Synchronous: each call is a fraction of a millisecond, unless another runner writes just then. */
+
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
+import { SetupError } from '../errors.ts';
+import { quote } from '../spec/quote.ts';
+import { columnsOf, experimentOf, type Row, runOf, SUMMARY_COLUMNS, summaryOf } from './columns.ts';
+import { type Access, openDatabase } from './database.ts';
+import { locate } from './location.ts';
+import { migrations } from './migrations.ts';
+import { findNamed, onlyRun } from './names.ts';
+import { telling } from './sqlite-errors.ts';
+import type { ExperimentFilter, Named, RunFilter, Store, StoredRun } from './types.ts';
+
+const PATIENCE_MS = 10_000;
+/** Results are up to a megabyte each: no more than so many are read ahead. */
+const READ_AHEAD = 16;
+
+const RUN_COLUMNS = 'seq, id, experiment_id, point, repeat, label, result';
+const EXPERIMENT_COLUMNS = '*, (SELECT count(*) FROM run WHERE experiment_id = experiment.id) AS runs';
+
+/**
+ * Opens the store in a file, or the user's own for null; it is made where it is not there. Loads node:sqlite: never call
+ * it while a measured command runs for the first time. With `access` read nothing is made or written, and where the
+ * user's own store does not exist it is as an empty one.
+ *
+ * All its functions throw SetupError: `store-full`, `store-read-only`, `store-damaged`, `store-busy`, `store-io`,
+ * `store-not-opened`, `store-failed`; opening also `store-newer`, `not-a-store`, `bad-store`, `no-store`, `no-state-folder`.
+ */
+export function openStore(file: string | null, access: Access = 'write'): Store {
+  const location = locate(file);
+  const database = openDatabase(location, { access, migrations, patienceMs: PATIENCE_MS });
+  const store = storeIn(database, location.file);
+  return { ...told(store, location.file), file: location.file };
+}
+
+function storeIn(database: DatabaseSync, file: string): Omit<Store, 'file'> {
+  const insertRun = insertInto(database, 'run');
+  const runs = (where: string, ...values: SQLInputValue[]) => paged(database, file, where, values);
+  return {
+    saveRun(run) {
+      const columns = columnsOf(run);
+      if (isThere(database, 'run', columns.id)) throw alreadyKept('run', columns.id);
+      if (run.experimentId !== null && !isThere(database, 'experiment', run.experimentId))
+        throw noSuch(run.experimentId);
+      insertRun(columns);
+      return columns.id;
+    },
+    saveExperiment({ id, kind, command, spec, seed, startedAt, status }) {
+      if (isThere(database, 'experiment', id)) throw alreadyKept('experiment', id);
+      const texts = { command: JSON.stringify(command), spec: JSON.stringify(spec ?? null) };
+      insertInto(database, 'experiment')({ id, kind, ...texts, seed, started_at: startedAt, status });
+    },
+    updateExperiment(id, { status, summary }) {
+      const update = database.prepare('UPDATE experiment SET status = ?, summary = ? WHERE id = ?');
+      if (Number(update.run(status, JSON.stringify(summary ?? null), id).changes) === 0) throw noSuch(id);
+    },
+    experiment(idOrPrefix) {
+      const { kind, id } = findNamed(database, idOrPrefix);
+      if (kind !== 'experiment') throw noSuch(idOrPrefix);
+      return experimentOf(one(database, `SELECT ${EXPERIMENT_COLUMNS} FROM experiment WHERE id = ?`, id), file);
+    },
+    runsOf: (experimentId) => runs('experiment_id = ?', experimentId),
+    allRuns: () => runs('TRUE'),
+    list: (filter) => listRuns(database, filter).map(summaryOf),
+    experiments: (filter) => listExperiments(database, filter).map((row) => experimentOf(row, file)),
+    run(idOrPrefix) {
+      const { kind, id } = findNamed(database, idOrPrefix);
+      if (kind === 'experiment') {
+        throw new SetupError(
+          'no-such-run',
+          `${quote(id)} is an experiment`,
+          `list its runs: kmem-run history --experiment ${id}`,
+        );
+      }
+      const run = kind === 'label' ? onlyRun(database, id) : id;
+      return runOf(one(database, `SELECT ${RUN_COLUMNS} FROM run WHERE id = ?`, run), file);
+    },
+    find: (word) => findNamed(database, word),
+    runsNamed: ({ kind, id }: Named) =>
+      runs({ run: 'id = ?', experiment: 'experiment_id = ?', label: 'label = ?' }[kind], id),
+    close: () => database.close(),
+  };
+}
+
+/** Every function of it tells what SQLite throws as a SetupError. */
+function told<T extends object>(functions: T, file: string): T {
+  const entries = Object.entries(functions).map(([name, work]) => [
+    name,
+    (...values: unknown[]) => telling(file, () => work(...values)),
+  ]);
+  return Object.fromEntries(entries);
+}
+
+function* paged(
+  database: DatabaseSync,
+  file: string,
+  where: string,
+  values: readonly SQLInputValue[],
+): Iterable<StoredRun> {
+  // Not one statement for all: while it is open, the log of what others write cannot be folded back into the file.
+  const query = `SELECT ${RUN_COLUMNS} FROM run WHERE (${where}) AND seq > ? ORDER BY seq LIMIT ${READ_AHEAD}`;
+  let last = 0;
+  for (;;) {
+    const rows = telling(file, () => database.prepare(query).all(...values, last));
+    for (const row of rows) yield runOf(row, file);
+    if (rows.length < READ_AHEAD) return;
+    last = Number(rows.at(-1)?.seq);
+  }
+}
+
+function listRuns(database: DatabaseSync, filter: RunFilter): Row[] {
+  const conditions = conditionsOf([
+    ['instr(command, ?) > 0', filter.command],
+    ['outcome = ?', filter.outcome],
+    ['label = ?', filter.label],
+    ['experiment_id = ?', filter.experimentId],
+  ]);
+  const alone = filter.experimentId === null ? ' AND experiment_id IS NULL' : '';
+  const query = `SELECT ${SUMMARY_COLUMNS} FROM run WHERE ${conditions.where}${alone} ORDER BY started_at DESC, seq DESC LIMIT ?`;
+  return database.prepare(query).all(...conditions.values, filter.limit ?? -1);
+}
+
+function listExperiments(database: DatabaseSync, filter: ExperimentFilter): Row[] {
+  // The words, as they are shown.
+  const shown = "(SELECT group_concat(value, ' ') FROM json_each(command))";
+  const { where, values } = conditionsOf([[`instr(${shown}, ?) > 0`, filter.command]]);
+  const query = `SELECT ${EXPERIMENT_COLUMNS} FROM experiment WHERE ${where} ORDER BY started_at DESC, id LIMIT ?`;
+  return database.prepare(query).all(...values, filter.limit ?? -1);
+}
+
+function conditionsOf(conditions: readonly (readonly [string, string | null | undefined])[]) {
+  const given = conditions.filter(([, value]) => value !== null && value !== undefined);
+  const where = given.map(([condition]) => condition).join(' AND ') || 'TRUE';
+  return { where, values: given.map(([, value]) => value as string) };
+}
+
+function insertInto(database: DatabaseSync, table: string): (columns: Record<string, SQLInputValue>) => void {
+  let statement: ReturnType<DatabaseSync['prepare']> | null = null;
+  return (columns) => {
+    const names = Object.keys(columns);
+    statement ??= database.prepare(
+      `INSERT INTO ${table} (${names.join(', ')}) VALUES (${names.map((name) => `$${name}`).join(', ')})`,
+    );
+    statement.run(columns);
+  };
+}
+
+function isThere(database: DatabaseSync, table: string, id: string): boolean {
+  return database.prepare(`SELECT 1 FROM ${table} WHERE id = ?`).get(id) !== undefined;
+}
+
+function one(database: DatabaseSync, query: string, id: string): Row {
+  const row = database.prepare(query).get(id);
+  // Found a moment ago.
+  if (row === undefined) throw noSuch(id);
+  return row;
+}
+
+function alreadyKept(what: string, id: string): SetupError {
+  return new SetupError('already-kept', `${what} ${id} is in the store already`, `see it: kmem-run show ${id}`);
+}
+
+function noSuch(id: string): SetupError {
+  return new SetupError(
+    'no-such-experiment',
+    `no experiment that is kept is called ${quote(id)}`,
+    'kmem-run history lists them',
+  );
+}

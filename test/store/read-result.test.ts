@@ -1,0 +1,43 @@
+import test from 'ava';
+import { textReport } from '../../src/report/text.ts';
+import { asPresentResult } from '../../src/store/read-result.ts';
+import { apacheStopFails, hostile, result, setupError, storm, unread } from '../fixtures/results.ts';
+
+const options = { color: false, width: null, verbose: true };
+
+test('a result of the present schema stays as it is', (t) => {
+  for (const made of [result(), apacheStopFails(), unread(), setupError(), storm(), hostile()]) {
+    t.deepEqual(asPresentResult(JSON.parse(JSON.stringify(made))), made);
+  }
+});
+
+test('a result that was kept before keys were added can be shown', (t) => {
+  const { inject: _, allowIoUring: __, traceGate: ___, ...spec } = result().spec;
+  const { reserve: ____, vm: _____, ...enforcement } = result().enforcement;
+  const { leftover: ______, ...rest } = result();
+  const kept = { ...rest, spec, enforcement };
+  const shown = asPresentResult(kept);
+  t.like(shown.spec, { inject: [], allowIoUring: false, traceGate: null });
+  t.like(shown.enforcement, { reserve: null, vm: null });
+  t.deepEqual(shown.leftover, []);
+  t.regex(textReport(shown, options), /^kmem-run: passed/);
+});
+
+test('a result of a later kmem-run, with keys that are not known here, can be shown', (t) => {
+  const kept = { ...result(), weather: 'fair', kmem: { ...result().kmem, colour: 'red' } };
+  t.regex(textReport(asPresentResult(kept), options), /^kmem-run: passed/);
+});
+
+test('what is none is told, with the way to see it', (t) => {
+  for (const kept of [
+    { id: 'x', schemaVersion: 1 },
+    { ...result(), id: 'x', outcome: 'splendid' },
+  ]) {
+    const error = t.throws(() => asPresentResult(kept), {
+      code: 'result-unreadable',
+      message: /^the result of run x is not one/,
+    });
+    t.is((error as { hint?: string }).hint, 'see it as it is: kmem-run show x --json');
+  }
+  t.throws(() => asPresentResult(null), { code: 'result-unreadable' });
+});
