@@ -9,7 +9,24 @@ export type Command = (argv: readonly string[]) => Promise<number>;
 /** Loaded when called: each start pays for one command only. */
 const commands: Readonly<Record<string, Readonly<{ about: string; load: () => Promise<Command> }>>> = {
   run: { about: 'run a command under limits (the default)', load: async () => (await import('./run.ts')).runCommand },
+  sweep: { about: 'run a command at many limits', load: async () => (await import('./sweep.ts')).sweepCommand },
+  bisect: {
+    about: 'find the smallest limit at which a command passes',
+    load: async () => (await import('./bisect.ts')).bisectCommand,
+  },
   doctor: { about: 'try each thing that a run needs', load: async () => (await import('./doctor.ts')).doctorCommand },
+  kernel: {
+    about: 'keep the kernels that --kernel boots',
+    load: async () => (await import('./kernel.ts')).kernelCommand,
+  },
+  history: { about: 'list the results that are kept', load: async () => (await import('./history.ts')).historyCommand },
+  show: { about: 'show a result that is kept', load: async () => (await import('./show.ts')).showCommand },
+  compare: { about: 'compare runs that are kept', load: async () => (await import('./compare.ts')).compareCommand },
+  export: { about: 'print results that are kept', load: async () => (await import('./export.ts')).exportCommand },
+  fidelity: {
+    about: "compare the gate with a kernel's own limit",
+    load: async () => (await import('./fidelity.ts')).fidelityCommand,
+  },
   gc: { about: 'remove groups whose runner is gone', load: async () => (await import('./gc.ts')).gcCommand },
   schema: {
     about: 'print the JSON Schema of the result',

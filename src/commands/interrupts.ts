@@ -23,7 +23,8 @@ export function watchInterrupts(): Interrupts {
     if (first.signal.aborted) second.abort();
     else {
       name = signal;
-      first.abort();
+      // For whoever has to pass the signal on.
+      first.abort(signal);
     }
   };
   for (const signal of SIGNALS) process.on(signal, interrupt);

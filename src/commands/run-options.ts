@@ -2,43 +2,20 @@
  * The options of `kmem-run run`: each defined once, with what it takes, what --help says of it and where its value goes.
  * Values are checked by normaliseSpec; here only what belongs to a command line is refused.
  */
-import { resolve } from 'node:path';
 import type { Options } from 'yargs';
 import { SetupError } from '../errors.ts';
-import { CGROUP, ENFORCE, ERRNO, ON_OVERRUN, type RunInput, WAIT } from '../spec/normalise.ts';
+import { CGROUP, ENFORCE, ERRNO, ON_OVERRUN, WAIT } from '../spec/normalise.ts';
 import { outputFile } from '../spec/output-file.ts';
 import { quote } from '../spec/quote.ts';
-import { type OptionForm, readOptions, splitAtSeparator } from './read-options.ts';
+import { parseLabel } from '../store/label.ts';
+import { collects, type Draft, flag, kebab, type OptionTable, sets, string, turns } from './option-kinds.ts';
+import { describeOptions, parseArgv, type RunArguments } from './parse-argv.ts';
 
-/** What is said, and where; none of it changes the run. */
-export type ReportRequest = {
-  /** File for the result, absolute; `-` is stdout; null: no file. */
-  json: string | null;
-  quiet: boolean;
-  verbose: boolean;
-  /** Null: as the terminal and NO_COLOR say. */
-  color: boolean | null;
-  dryRun: boolean;
-};
-
-export type RunArguments = Readonly<{ input: RunInput; report: Readonly<ReportRequest> }>;
-
-type Key = keyof RunInput;
-type Draft = Readonly<{
-  input: { [K in Key]?: unknown };
-  env: Map<string, string>;
-  report: ReportRequest;
-  /** Where `--env K` copies from. */
-  inherited: NodeJS.ProcessEnv;
-}>;
-type Shown = OptionForm & Readonly<{ group: Group; describe: string; takes?: string; helpName?: string }>;
-type StringOption = Shown & Readonly<{ type: 'string'; apply: (draft: Draft, value: string) => void }>;
-type FlagOption = Shown & Readonly<{ type: 'boolean'; apply: (draft: Draft, on: boolean) => void }>;
-type RunOption = StringOption | FlagOption;
-type Group = 'Limits:' | 'Enforcement:' | 'The run:' | 'The command:' | 'Output:';
-
-/** By the option's name. `sets` and `collects` put a value under the input key of the same name (kmemTcp: --kmem-tcp). */
-const OPTIONS: Readonly<Record<string, RunOption>> = {
+/**
+ * By the option's name; experiments take most of them. `sets` and `collects` put a value under the input key of the same
+ * name (kmemTcp: --kmem-tcp).
+ */
+export const OPTIONS: OptionTable = {
   ...sets('kmem', 'Limits:', 'SIZE', 'kernel memory, such as 900K or 1M'),
   ...sets('mem', 'Limits:', 'SIZE', 'memory'),
   ...sets('memsw', 'Limits:', 'SIZE', 'memory and swap together (needs --mem)'),
@@ -46,7 +23,10 @@ const OPTIONS: Readonly<Record<string, RunOption>> = {
   ...sets('pids', 'Limits:', 'N', 'processes and threads at one time'),
 
   ...sets('enforce', 'Enforcement:', ENFORCE.join('|'), 'how the kmem limit is made to bite'),
-  ...sets('kernel', 'Enforcement:', 'NAME', 'boot this kernel in a microVM and run there'),
+  ...sets('kernel', 'Enforcement:', 'NAME', 'boot this kernel in a microVM and run there (see kmem-run kernel)'),
+  ...sets('vmMemory', 'Enforcement:', 'SIZE', 'memory of the microVM (1G)'),
+  ...sets('vmCpus', 'Enforcement:', 'N', 'its processors (1)'),
+  ...collects('rw', 'Enforcement:', 'DIR', 'a folder in which the command in the microVM may write (repeatable)'),
   ...sets('cgroup', 'Enforcement:', CGROUP.join('|'), 'which cgroup version to use'),
   ...sets('parent', 'Enforcement:', 'PATH', "make the group in this cgroup directory instead of kmem-run's own"),
   ...sets('reserve', 'Enforcement:', 'SIZE', 'what the gate keeps free below the kmem limit'),
@@ -91,6 +71,15 @@ const OPTIONS: Readonly<Record<string, RunOption>> = {
       report.json = value === '-' ? value : outputFile(value, { name: '--json' });
     },
   ),
+  keep: flag('Output:', 'keep the result in the store (see kmem-run history)', ({ report }, on) => {
+    report.keep = on;
+  }),
+  label: string('Output:', 'NAME', 'keep it under this name, which runs may share', ({ report }, value) => {
+    report.label = parseLabel(value);
+  }),
+  store: string('Output:', 'FILE', 'keep it in this store instead of your own', ({ report }, value) => {
+    report.store = outputFile(value, { name: '--store' });
+  }),
   quiet: flag('Output:', 'no report', ({ report }, on) => {
     report.quiet = on;
   }),
@@ -109,12 +98,7 @@ const OPTIONS: Readonly<Record<string, RunOption>> = {
 };
 
 /** For yargs' `.options()`: what --help lists. Parsing is `parseRunArgv`, by the same definitions. */
-export const runOptions: Readonly<Record<string, Options>> = Object.fromEntries(
-  Object.entries(OPTIONS).map(([name, { helpName = name, takes, describe, group, type }]) => {
-    const description = takes === undefined ? describe : `${takes}: ${describe}`;
-    return [helpName, { type, group, description, requiresArg: type === 'string' }];
-  }),
-);
+export const runOptions: Readonly<Record<string, Options>> = describeOptions(OPTIONS);
 
 /** How the command line calls an input key, for normaliseSpec's messages: `kmemTcp` → `--kmem-tcp`. */
 export function optionName(key: string): string {
@@ -126,53 +110,13 @@ export function optionName(key: string): string {
  * untouched. Values stay as written for normaliseSpec; `--json FILE` is checked here. `inherited`: for `--env K`.
  * Throws SetupError: `no-separator`, `no-command`, `unknown-option`, `unexpected-argument`, `missing-value`,
  * `duplicate-option`, `bad-flag`, `bad-option`, `bad-env`, `env-not-set`, `json-on-stdout`, `bad-output-file`,
- * `conflicting-options`.
+ * `conflicting-options`, `bad-label`.
  */
 export function parseRunArgv(
   argv: readonly string[],
   { inherited = process.env }: { inherited?: NodeJS.ProcessEnv } = {},
 ): RunArguments {
-  const { before, after: command } = splitAtSeparator(argv);
-  const usage = 'put -- before the command: kmem-run [options] -- command [args…]';
-  if (command === null) throw new SetupError('no-separator', 'there is no -- on the command line', usage);
-  const given = readOptions(before, OPTIONS);
-  refusePositionals(given.positionals, usage);
-  if (command.length === 0)
-    throw new SetupError('no-command', 'there is no command after --', 'name the program to run and its arguments');
-  const draft: Draft = {
-    input: { command },
-    env: new Map(),
-    report: { json: null, quiet: false, verbose: false, color: null, dryRun: false },
-    inherited,
-  };
-  for (const [name, option] of Object.entries(OPTIONS)) {
-    if (option.type === 'string') for (const value of given.strings.get(name) ?? []) option.apply(draft, value);
-    else if (given.booleans.has(name)) option.apply(draft, given.booleans.get(name) === true);
-  }
-  if (draft.env.size > 0) draft.input.env = Object.fromEntries(draft.env);
-  checkReport(draft);
-  return { input: draft.input as RunInput, report: draft.report };
-}
-
-function refusePositionals(positionals: readonly string[], usage: string): void {
-  const stray = positionals[0] === 'run' ? positionals[1] : positionals[0];
-  if (stray !== undefined) throw new SetupError('unexpected-argument', `${quote(stray)} stands before --`, usage);
-}
-
-function checkReport({ input, report }: Draft): void {
-  if (report.quiet && report.verbose)
-    throw new SetupError('conflicting-options', '--quiet and --verbose exclude each other', 'give one of them');
-  const file = typeof input.output === 'object' ? (input.output as { file: string }).file : null;
-  if (report.json === '-' && file === null && input.output !== 'null') {
-    throw new SetupError(
-      'json-on-stdout',
-      "--json -: stdout is the command's",
-      'give --output null or --output FILE too, or --json FILE',
-    );
-  }
-  if (file !== null && report.json === resolve(file)) {
-    throw new SetupError('conflicting-options', '--output and --json name the same file', 'name two files');
-  }
+  return parseArgv(argv, { word: 'run', usage: 'kmem-run [options]', options: OPTIONS, start: {}, inherited });
 }
 
 function setReclaim({ input }: Draft, given: string): void {
@@ -212,37 +156,4 @@ function setVariable({ env, inherited }: Draft, given: string): void {
     );
   }
   env.set(name, value);
-}
-
-function sets(key: Key, group: Group, takes: string, describe: string): Record<string, RunOption> {
-  const apply = ({ input }: Draft, value: string) => {
-    input[key] = value;
-  };
-  return { [kebab(key)]: string(group, takes, describe, apply) };
-}
-
-function collects(key: 'then' | 'expect', group: Group, takes: string, describe: string): Record<string, RunOption> {
-  const apply = ({ input }: Draft, value: string) => {
-    input[key] = [...((input[key] as string[] | undefined) ?? []), value];
-  };
-  return { [key]: { ...string(group, takes, describe, apply), repeatable: true } };
-}
-
-function turns(key: 'aslr' | 'clearEnv' | 'allowIoUring', group: Group, describe: string): Record<string, RunOption> {
-  const apply = ({ input }: Draft, on: boolean) => {
-    input[key] = on;
-  };
-  return { [kebab(key)]: flag(group, describe, apply) };
-}
-
-function string(group: Group, takes: string, describe: string, apply: StringOption['apply']): StringOption {
-  return { type: 'string', group, takes, describe, apply };
-}
-
-function flag(group: Group, describe: string, apply: FlagOption['apply']): FlagOption {
-  return { type: 'boolean', group, describe, apply };
-}
-
-function kebab(key: string): string {
-  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }

@@ -1,13 +1,15 @@
 import { SetupError } from '../errors.ts';
-import { createLiveLine } from '../report/live.ts';
+import { createLiveLine, createStatusLine } from '../report/live.ts';
 import { setupErrorText, textReport } from '../report/text.ts';
 import { exitStatus } from '../result/outcome.ts';
 import type { Result } from '../result/schema.ts';
 import { runSpec } from '../run.ts';
 import { normaliseSpec } from '../spec/normalise.ts';
+import { quote } from '../spec/quote.ts';
 import type { RunSpec } from '../spec/run-spec.ts';
 import { watchInterrupts } from './interrupts.ts';
-import { optionName, parseRunArgv, type RunArguments } from './run-options.ts';
+import type { RunArguments } from './parse-argv.ts';
+import { optionName, parseRunArgv } from './run-options.ts';
 
 type Report = RunArguments['report'];
 
@@ -28,8 +30,18 @@ async function perform(spec: RunSpec, report: Report): Promise<number> {
   const onProgress = live === null ? undefined : live.update;
   let result: Result | undefined;
   let failed: SetupError | null = null;
+  // Typed on a terminal that the microVM's command holds, Ctrl-C does not reach this process.
+  let inside: string | null = null;
   try {
-    result = await runSpec(spec, { signal: interrupts.signal, hurry: interrupts.hurry, onProgress });
+    result = await runSpec(spec, {
+      signal: interrupts.signal,
+      hurry: interrupts.hurry,
+      onProgress,
+      onPreparation: tellsPreparation(report) ? createStatusLine(process.stderr) : undefined,
+      onInterrupted: (signal) => {
+        inside = signal;
+      },
+    });
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
     failed = error;
@@ -39,10 +51,13 @@ async function perform(spec: RunSpec, report: Report): Promise<number> {
     interrupts.close();
   }
   const written = result === undefined ? null : await writeResult(result, report, failed);
+  const kept = result === undefined ? null : await keepResult(result, report, failed);
   tell(failed, result, report);
-  if (written !== null) process.stderr.write(setupErrorText(written));
-  if (written !== null || result === undefined) return CANNOT;
-  return exitStatus(result, interrupts.signalName());
+  for (const error of [written, kept]) if (error !== null) process.stderr.write(setupErrorText(error));
+  if (result !== undefined && report.keep && kept === null && failed === null && !report.quiet)
+    tellKept(result, report);
+  if (written !== null || kept !== null || result === undefined) return CANNOT;
+  return exitStatus(result, interrupts.signalName() ?? inside);
 }
 
 const CANNOT = 125;
@@ -61,6 +76,19 @@ async function writeResult(result: Result, { json }: Report, failed: SetupError 
   }
 }
 
+/** Null when it is in the store. A measurement that the store does not take is written beside. */
+async function keepResult(result: Result, report: Report, failed: SetupError | null): Promise<SetupError | null> {
+  if (!report.keep) return null;
+  // Loads node:sqlite: after the command, never before.
+  const { keepBeside, keepRun } = await import('../store/keep.ts');
+  const reason = keepRun(result, report);
+  if (reason === null || failed !== null) return null;
+  const { error, file, json } = keepBeside(result, reason);
+  // No folder took it either: this is all that there is of it.
+  if (file === null) process.stderr.write(json);
+  return error;
+}
+
 function tell(failed: SetupError | null, result: Result | undefined, report: Report): void {
   const ran = result !== undefined && result.steps.length > 0;
   if (failed !== null && !ran) process.stderr.write(setupErrorText(failed));
@@ -68,6 +96,16 @@ function tell(failed: SetupError | null, result: Result | undefined, report: Rep
     const color = report.color ?? (process.stderr.isTTY === true && !process.env.NO_COLOR);
     process.stderr.write(textReport(result, { color, width: process.stderr.columns || null, verbose: report.verbose }));
   } else if (failed !== null) process.stderr.write(setupErrorText(failed));
+}
+
+function tellKept({ id }: Result, { store }: Report): void {
+  process.stderr.write(
+    `kmem-run: kept: kmem-run show ${id}${store === null ? '' : ` --store ${quote(store, 1000)}`}\n`,
+  );
+}
+
+function tellsPreparation({ quiet }: Report): boolean {
+  return process.stderr.isTTY === true && !quiet;
 }
 
 /** Only on a terminal that the command does not hold: its own output would run into the line. */

@@ -23,8 +23,16 @@ export function failureRows(result: Result, verbose: boolean): Row[] {
 }
 
 // The kernel counts but names nothing: say so, or the row would read as "none".
-function unnamed({ kmem: { failcnt } }: Result): Row[] {
+function unnamed({ kmem: { failcnt }, enforcement: { failuresDropped } }: Result): Row[] {
   if (failcnt === null || failcnt === 0) return [];
+  // Refused charges are known by call where it is known how many calls are left out: none failed by them.
+  if (failuresDropped !== null)
+    return [
+      {
+        label: 'failures',
+        lines: [`no call failed: the kernel got over it, or a page fault retried (failcnt ${groupDigits(failcnt)})`],
+      },
+    ];
   return [{ label: 'failures', lines: [`not named: they were only counted (failcnt ${groupDigits(failcnt)})`] }];
 }
 

@@ -34,7 +34,9 @@ function gatedRow(call: GatedCall): Row {
 }
 
 function watchedRow(call: WatchedCall): Row {
-  const condition = [call.onlyTracing ? 'with `--trace-gate`' : '', valuesOf(call)].filter(Boolean).join('; ');
+  const condition = [call.leaves ? 'with `--trace-gate`, and on cgroup v2' : '', valuesOf(call)]
+    .filter(Boolean)
+    .join('; ');
   return { call: nameOf(call), cells: ['watched', 'never denied', condition, '', ''] };
 }
 
@@ -44,12 +46,12 @@ function nameOf({ name, numbers: [x64, , , arm64] }: Pick<GatedCall, 'name' | 'n
   return x64 === null && arm64 === null && !elsewhere ? `\`${name}\` (i386)` : `\`${name}\``;
 }
 
-function answerOf({ name, errno, tcpErrno, check }: GatedCall): string {
+function answerOf({ name, errno, familyErrno, check }: GatedCall): string {
   // An errno would be taken for the new break: gate.c, "The decision".
   if (name === 'brk') return 'the old break';
   if (refusedCalls.includes(name)) return `\`EPERM\`, always; with \`--allow-io-uring\`: \`${errno}\``;
   const special = [
-    ...(tcpErrno === undefined ? [] : [`\`${tcpErrno}\` for TCP`]),
+    ...(familyErrno === undefined ? [] : [`\`${familyErrno.inet}\` for IP`, `\`${familyErrno.unix}\` for AF_UNIX`]),
     ...(check === 'ipc' ? ['`ENOSPC` for shmget'] : []),
     ...(check === 'tmpfs' ? ['`ENOSPC` for what would be made on tmpfs'] : []),
   ];

@@ -2,6 +2,7 @@
 
 import type { Result } from '../result/schema.ts';
 import { validateResult } from '../result/validate.ts';
+import { escapeControls } from '../spec/quote.ts';
 import { writeReport } from './file.ts';
 
 /** Ends in a line end. Throws SetupError `invalid-result` if the result does not match its schema: an internal error. */
@@ -12,9 +13,4 @@ export function jsonReport(result: Result): string {
 /** Writes the result to a file, or to stdout for `-`. Throws SetupError `json-not-written`, `invalid-result`. */
 export async function writeJson(path: string, result: Result): Promise<void> {
   await writeReport(path, jsonReport(result));
-}
-
-// JSON.stringify leaves DEL, the C1 controls and line separators as they are, and a terminal obeys them.
-function escapeControls(json: string): string {
-  return json.replace(/[\u007f-\u009f\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

@@ -3,6 +3,7 @@
 import type { Writable } from 'node:stream';
 import { formatDuration } from '../spec/duration.ts';
 import { formatSize } from '../spec/size.ts';
+import { visible } from './visible.ts';
 import { counted } from './words.ts';
 
 export type LiveFigures = Readonly<{
@@ -62,4 +63,11 @@ export function liveText({ kmem, processes, denials, atMs }: LiveFigures, limit:
 function bar(share: number): string {
   const full = Math.min(barWidth, Math.max(0, Math.floor(share * barWidth)));
   return `▕${'█'.repeat(full)}${'░'.repeat(barWidth - full)}▏`;
+}
+
+/** A line that is replaced by the next text; an empty text removes it. */
+export function createStatusLine(stream: Writable & { columns?: number }): (text: string) => void {
+  return (text) => {
+    stream.write(eraseLine + (text === '' ? '' : `kmem-run: ${visible(text)}`).slice(0, (stream.columns || 80) - 1));
+  };
 }

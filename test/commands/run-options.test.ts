@@ -7,7 +7,16 @@ import { optionName, parseRunArgv, runOptions } from '../../src/commands/run-opt
 import { normaliseSpec } from '../../src/spec/normalise.ts';
 import { refused, valueOrNull } from '../spec/refusal.ts';
 
-const QUIET = { json: null, quiet: false, verbose: false, color: null, dryRun: false };
+const QUIET = {
+  json: null,
+  keep: false,
+  store: null,
+  label: null,
+  quiet: false,
+  verbose: false,
+  color: null,
+  dryRun: false,
+};
 const input = (...before: string[]) => parseRunArgv([...before, '--', 'true']).input;
 const report = (...before: string[]) => parseRunArgv([...before, '--', 'true']).report;
 
@@ -248,6 +257,9 @@ test('every key of a run that users set has an option, and --help says what each
     'then',
     'enforce',
     'kernel',
+    'vmMemory',
+    'vmCpus',
+    'rw',
     'cgroup',
     'parent',
     'reserve',
@@ -273,8 +285,9 @@ test('every key of a run that users set has an option, and --help says what each
     'sample',
   );
   for (const key of keys) t.true(optionName(key).slice(2) in runOptions, key);
-  for (const name of ['json', 'quiet', 'verbose', 'no-color', 'dry-run']) t.true(name in runOptions, name);
-  t.is(Object.keys(runOptions).length, keys.length + 5);
+  for (const name of ['json', 'keep', 'label', 'store', 'quiet', 'verbose', 'no-color', 'dry-run'])
+    t.true(name in runOptions, name);
+  t.is(Object.keys(runOptions).length, keys.length + 8);
   for (const [name, { type, description = '', requiresArg }] of Object.entries(runOptions)) {
     t.is(requiresArg, type === 'string', name);
     if (type === 'string') t.regex(description, /^\S+: ./, name);

@@ -67,6 +67,7 @@ test('a native limit is not said to be the gate’s, and the kernel’s counter 
       reserve: null,
       gatedCalls: null,
       reclaims: null,
+      failuresDropped: null,
       vm: { kernel: '5.10.262', accel: 'tcg', bootMs: 1800 },
     },
     steps: [step('apachectl stop', { exit: { code: 1, signal: null }, failcnt: 241 })],
@@ -77,6 +78,8 @@ test('a native limit is not said to be the gate’s, and the kernel’s counter 
   );
   t.is(row(made, 'enforcement'), "the kernel's own limit on Linux 5.10.262 in a microVM (tcg), on every charge");
   t.is(row(made, 'failures'), 'not named: they were only counted (failcnt 241)');
+  const attributed = { ...made, enforcement: { ...made.enforcement, failuresDropped: 0 } };
+  t.regex(row(attributed, 'failures') ?? '', /^no call failed: .* \(failcnt 241\)$/);
   t.notRegex(report(made), /gate/);
 });
 
@@ -169,6 +172,15 @@ test('counters show where they were asked for or moved', (t) => {
   t.is(
     row(sampled, 'kmem'),
     'peak 2.52 MiB (2,637,824) of 4 MiB (4,194,304), failcnt 0, give or take 8 KiB (8,192), the highest that a sample saw',
+  );
+});
+
+test('what the peak was made up of, the largest first', (t) => {
+  const parts = { slab: 524_288, kernel_stack: 16_384, pagetables: 1_048_576, percpu: 0, vmalloc: 0, sock: 4096 };
+  const made = result({ kmem: { maxUsageSource: 'gate', maxUsage: 2_097_152, parts } });
+  t.regex(
+    report(made),
+    /\n {15}where it went: page tables 1 MiB, slab 512 KiB, other 496 KiB, stacks 16 KiB, beside it buffers of sockets 4 KiB\n/,
   );
 });
 

@@ -1,0 +1,126 @@
+/** What the commands that make many runs take: most options of `run`, and some of their own. */
+
+import { resolve } from 'node:path';
+import { SetupError } from '../errors.ts';
+import { normaliseSpec, type RunInput } from '../spec/normalise.ts';
+import { quote } from '../spec/quote.ts';
+import { type OptionTable, type ReportRequest, string } from './option-kinds.ts';
+import { parseArgv } from './parse-argv.ts';
+import { readOptions, splitAtSeparator } from './read-options.ts';
+import { OPTIONS, optionName } from './run-options.ts';
+
+export type ExperimentArguments<Own> = Readonly<{
+  /** What each run has in common; null: `--resume`, and it comes from the experiment. */
+  input: RunInput | null;
+  resume: string | null;
+  own: Own;
+  report: Readonly<ReportRequest>;
+}>;
+
+/** Of `run`, but of no use to many: files that each run would begin anew, and what is said of one run. */
+const WITHOUT = ['trace-gate', 'verbose', 'keep', 'output'];
+
+/** May stand beside `--resume`: they change nothing of what is asked. */
+const BESIDE_RESUME = ['resume', 'jobs', 'json', 'quiet', 'color', 'store'];
+
+export const GROUP = 'The experiment:';
+
+/** The options of an experiment: its own first, so that --help begins with them; what is in `own` replaces what `run` has. */
+export function experimentTable(own: OptionTable): OptionTable {
+  const shared = Object.entries(OPTIONS).filter(([name]) => !WITHOUT.includes(name));
+  return { ...own, ...Object.fromEntries(shared), ...own, output };
+}
+
+const output = string(
+  'The command:',
+  'inherit|null',
+  'where stdout and stderr of all runs go (null)',
+  ({ input }, given) => {
+    if (given !== 'inherit' && given !== 'null') {
+      throw new SetupError(
+        'bad-option',
+        `--output: many runs cannot share the file ${quote(given)}`,
+        'give inherit or null; or have the command write to files of its own',
+      );
+    }
+    input.output = given;
+  },
+);
+
+/**
+ * Reads `sweep [options] -- command` and `sweep --resume ID`. `own` is filled by the table's `apply` functions.
+ * Throws SetupError as parseRunArgv() does, and `conflicting-options` for what cannot stand beside `--resume`.
+ */
+export function readExperimentArgv<Own extends { resume: string | null }>(
+  argv: readonly string[],
+  { word, table, own }: Readonly<{ word: string; table: OptionTable; own: Own }>,
+): ExperimentArguments<Own> {
+  const { before, after } = splitAtSeparator(argv);
+  const { strings, booleans } = readOptions(before, table);
+  const form = { word, usage: `kmem-run ${word} [options]`, options: table, inherited: process.env };
+  if (!strings.has('resume')) {
+    const { input, report } = parseArgv(argv, { ...form, start: { output: 'null' } });
+    return { input: placed(input), resume: null, own, report };
+  }
+  const stray = [...strings.keys(), ...booleans.keys()].find((name) => !BESIDE_RESUME.includes(name));
+  if (stray !== undefined || after !== null) {
+    throw new SetupError(
+      'conflicting-options',
+      `${stray === undefined ? 'a command' : `--${stray}`} cannot stand beside --resume: what is asked was kept with the experiment`,
+      `leave it out, or begin a new experiment without --resume`,
+    );
+  }
+  // A command that is not looked at: the rest is read as ever.
+  const { report } = parseArgv([...before, '--', 'true'], { ...form, start: { output: 'null' } });
+  return { input: null, resume: own.resume, own, report };
+}
+
+/** Paths that hold wherever it is gone on with. Left to be checked again at each point: what may differ between them. */
+function placed(input: RunInput): RunInput {
+  const { cwd } = normaliseSpec({ command: input.command, cwd: input.cwd }, { nameOf: optionName });
+  const { rw } = input;
+  return { ...input, cwd, ...(rw === undefined ? {} : { rw: rw.map((folder) => resolve(folder)) }) };
+}
+
+/** Before `--`, where it is the command's own. */
+export function asksForHelp(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--');
+  return argv.slice(0, end === -1 ? argv.length : end).includes('--help');
+}
+
+/** Throws SetupError `bad-option`. */
+export function wholeNumber(name: string, text: string, { from, to }: Readonly<{ from: number; to: number }>): number {
+  const value = /^[0-9]{1,12}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= from && value <= to) return value;
+  throw new SetupError(
+    'bad-option',
+    `${name}: ${quote(text)} is not a number from ${from} to ${to}`,
+    `give a whole number from ${from} to ${to}`,
+  );
+}
+
+/** The values of own options; each table's `apply` writes here. */
+export type CommonOptions = { resume: string | null; warmup: number; prepare: string | null };
+
+const MOST_WARM_UPS = 1000;
+
+/** The options that every experiment has. */
+export function commonOptions(own: CommonOptions): OptionTable {
+  return {
+    warmup: string(GROUP, 'N', 'runs to make first and throw away (1)', (_, value) => {
+      own.warmup = wholeNumber('--warmup', value, { from: 0, to: MOST_WARM_UPS });
+    }),
+    prepare: string(GROUP, 'CMD', 'run this by sh -c before each run, outside its group', (_, value) => {
+      if (value === '' || value.includes('\0'))
+        throw new SetupError(
+          'bad-option',
+          '--prepare: there is no command in it',
+          'give a line for sh -c, or leave it out',
+        );
+      own.prepare = value;
+    }),
+    resume: string(GROUP, 'ID', 'go on with an experiment that was stopped', (_, value) => {
+      own.resume = value;
+    }),
+  };
+}

@@ -1,0 +1,75 @@
+/** What an option of `run` is made of, and the makers of the common kinds. */
+import type { RunInput } from '../spec/run-input.ts';
+import type { OptionForm } from './read-options.ts';
+
+/** What is said, and where; none of it changes the run. */
+export type ReportRequest = {
+  /** File for the result, absolute; `-` is stdout; null: no file. */
+  json: string | null;
+  /** Put the result into the store: the one in this file (absolute), or the user's own for null; under this label, or none. */
+  keep: boolean;
+  store: string | null;
+  label: string | null;
+  quiet: boolean;
+  verbose: boolean;
+  /** Null: as the terminal and NO_COLOR say. */
+  color: boolean | null;
+  dryRun: boolean;
+};
+
+type Key = keyof RunInput;
+export type Draft = Readonly<{
+  input: { [K in Key]?: unknown };
+  env: Map<string, string>;
+  report: ReportRequest;
+  /** Where `--env K` copies from. */
+  inherited: NodeJS.ProcessEnv;
+}>;
+type Shown = OptionForm & Readonly<{ group: Group; describe: string; takes?: string; helpName?: string }>;
+export type StringOption = Shown & Readonly<{ type: 'string'; apply: (draft: Draft, value: string) => void }>;
+type FlagOption = Shown & Readonly<{ type: 'boolean'; apply: (draft: Draft, on: boolean) => void }>;
+export type RunOption = StringOption | FlagOption;
+export type OptionTable = Readonly<Record<string, RunOption>>;
+type Group = 'The experiment:' | 'Limits:' | 'Enforcement:' | 'The run:' | 'The command:' | 'Output:';
+
+export function sets(key: Key, group: Group, takes: string, describe: string): Record<string, RunOption> {
+  const apply = ({ input }: Draft, value: string) => {
+    input[key] = value;
+  };
+  return { [kebab(key)]: string(group, takes, describe, apply) };
+}
+
+export function collects(
+  key: 'then' | 'expect' | 'rw',
+  group: Group,
+  takes: string,
+  describe: string,
+): Record<string, RunOption> {
+  const apply = ({ input }: Draft, value: string) => {
+    input[key] = [...((input[key] as string[] | undefined) ?? []), value];
+  };
+  return { [key]: { ...string(group, takes, describe, apply), repeatable: true } };
+}
+
+export function turns(
+  key: 'aslr' | 'clearEnv' | 'allowIoUring',
+  group: Group,
+  describe: string,
+): Record<string, RunOption> {
+  const apply = ({ input }: Draft, on: boolean) => {
+    input[key] = on;
+  };
+  return { [kebab(key)]: flag(group, describe, apply) };
+}
+
+export function string(group: Group, takes: string, describe: string, apply: StringOption['apply']): StringOption {
+  return { type: 'string', group, takes, describe, apply };
+}
+
+export function flag(group: Group, describe: string, apply: FlagOption['apply']): FlagOption {
+  return { type: 'boolean', group, describe, apply };
+}
+
+export function kebab(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}

@@ -1,0 +1,97 @@
+/** A command line that ends in a command to run, read by a table of options. */
+
+import { resolve } from 'node:path';
+import type { Options } from 'yargs';
+import { SetupError } from '../errors.ts';
+import { quote } from '../spec/quote.ts';
+import type { RunInput } from '../spec/run-input.ts';
+import type { Draft, OptionTable, ReportRequest } from './option-kinds.ts';
+import { readOptions, splitAtSeparator } from './read-options.ts';
+
+export type RunArguments = Readonly<{ input: RunInput; report: Readonly<ReportRequest> }>;
+
+export type ArgvForm = Readonly<{
+  /** The command of kmem-run that may stand among the options. */
+  word: string;
+  /** What stands before `-- command` in a hint. */
+  usage: string;
+  options: OptionTable;
+  /** What holds unless an option says otherwise. */
+  start: Partial<RunInput>;
+  /** Where `--env K` copies from. */
+  inherited: NodeJS.ProcessEnv;
+}>;
+
+/** Throws SetupError as parseRunArgv() does, and what the options' own `apply` throws. */
+export function parseArgv(argv: readonly string[], { word, usage, options, start, inherited }: ArgvForm): RunArguments {
+  const { before, after: command } = splitAtSeparator(argv);
+  const hint = `put -- before the command: ${usage} -- command [args…]`;
+  if (command === null) throw new SetupError('no-separator', 'there is no -- on the command line', hint);
+  const given = readOptions(before, options);
+  refusePositionals(given.positionals, word, hint);
+  if (command.length === 0)
+    throw new SetupError('no-command', 'there is no command after --', 'name the program to run and its arguments');
+  const draft: Draft = {
+    input: { ...start, command },
+    env: new Map(),
+    report: {
+      json: null,
+      keep: false,
+      store: null,
+      label: null,
+      quiet: false,
+      verbose: false,
+      color: null,
+      dryRun: false,
+    },
+    inherited,
+  };
+  for (const [name, option] of Object.entries(options)) {
+    if (option.type === 'string') for (const value of given.strings.get(name) ?? []) option.apply(draft, value);
+    else if (given.booleans.has(name)) option.apply(draft, given.booleans.get(name) === true);
+  }
+  if (draft.env.size > 0) draft.input.env = Object.fromEntries(draft.env);
+  keepWhereNamed(draft, given.booleans.get('keep'));
+  checkReport(draft);
+  return { input: draft.input as RunInput, report: draft.report };
+}
+
+/** For yargs' `.options()`: what --help lists. */
+export function describeOptions(table: OptionTable): Readonly<Record<string, Options>> {
+  return Object.fromEntries(
+    Object.entries(table).map(([name, { helpName = name, takes, describe, group, type }]) => {
+      const description = takes === undefined ? describe : `${takes}: ${describe}`;
+      return [helpName, { type, group, description, requiresArg: type === 'string' }];
+    }),
+  );
+}
+
+function refusePositionals(positionals: readonly string[], word: string, hint: string): void {
+  const stray = positionals[0] === word ? positionals[1] : positionals[0];
+  if (stray !== undefined) throw new SetupError('unexpected-argument', `${quote(stray)} stands before --`, hint);
+}
+
+function checkReport({ input, report }: Draft): void {
+  if (report.quiet && report.verbose)
+    throw new SetupError('conflicting-options', '--quiet and --verbose exclude each other', 'give one of them');
+  const file = typeof input.output === 'object' ? (input.output as { file: string }).file : null;
+  if (report.json === '-' && file === null && input.output !== 'null') {
+    throw new SetupError(
+      'json-on-stdout',
+      "--json -: stdout is the command's",
+      'give --output null or --output FILE too, or --json FILE',
+    );
+  }
+  if (file !== null && report.json === resolve(file)) {
+    throw new SetupError('conflicting-options', '--output and --json name the same file', 'name two files');
+  }
+}
+
+/** A label or a store asks to keep the result, too. */
+function keepWhereNamed({ report }: Draft, asked: boolean | undefined): void {
+  if (report.store === null && report.label === null) return;
+  if (asked === false) {
+    throw new SetupError('conflicting-options', '--no-keep stands beside --store or --label', 'leave one of them out');
+  }
+  report.keep = true;
+}

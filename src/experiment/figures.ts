@@ -1,0 +1,47 @@
+/** What an experiment keeps of a result: a few numbers, where the result itself may be a megabyte. */
+
+import type { Outcome, Result } from '../result/schema.ts';
+
+export type Figures = Readonly<{
+  /** Of the run, for `kmem-run show`. */
+  id: string;
+  passed: boolean;
+  outcome: Outcome;
+  /** Highest kernel memory, bytes; null: could not be read. */
+  peak: number | null;
+  failcnt: number | null;
+  /** Null: nothing ran. */
+  wallMs: number | null;
+}>;
+
+export type Call = Readonly<{ comm: string | null; syscall: string; errno: string | null; detail: string | null }>;
+
+/** How often each call was the first one of its run that failed. */
+export type FirstCall = Call & Readonly<{ runs: number }>;
+
+export function figuresOf(result: Result): Figures {
+  const { id, outcome, kmem, durations } = result;
+  // What `outcome` comes to has in it every step's exit, and every expectation where there is one.
+  const passed = outcome === 'passed';
+  return { id, passed, outcome, peak: kmem.maxUsage, failcnt: kmem.failcnt, wallMs: durations.wallMs };
+}
+
+/** Null: none failed, or failures have no names in its mode. */
+export function firstCallOf({ failures }: Result): Call | null {
+  const [first] = failures;
+  if (first === undefined) return null;
+  const { comm, syscall, errno, detail } = first;
+  return { comm, syscall, errno, detail };
+}
+
+/** A program that fails elsewhere each time must not fill the memory with where. */
+const MOST_CALLS = 100;
+
+/** The list with one more. The detail is that of the first run of its kind: paths often hold a number that differs. */
+export function countCall(calls: readonly FirstCall[], call: Call | null): readonly FirstCall[] {
+  if (call === null) return calls;
+  const isIt = ({ comm, syscall, errno }: Call): boolean =>
+    comm === call.comm && syscall === call.syscall && errno === call.errno;
+  if (calls.some(isIt)) return calls.map((known) => (isIt(known) ? { ...known, runs: known.runs + 1 } : known));
+  return calls.length < MOST_CALLS ? [...calls, { ...call, runs: 1 }] : calls;
+}

@@ -1,0 +1,41 @@
+/** `--prepare CMD`: what is done before each run, by sh, outside the run's group. */
+
+import { spawn } from 'node:child_process';
+import { SetupError } from '../errors.ts';
+import { quote } from '../spec/quote.ts';
+
+/**
+ * Its output goes to stderr: stdout is the report's. Ended with its children by `signal`, and resolves then.
+ * @throws SetupError `prepare-failed`
+ */
+export async function runPreparation(command: string, cwd: string, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  // A group of its own: so that what it started ends with it.
+  const child = spawn('/bin/sh', ['-c', command], { cwd, stdio: ['ignore', 2, 2], detached: true });
+  const end = (): void => {
+    if (child.pid !== undefined) killAll(child.pid);
+  };
+  signal.addEventListener('abort', end, { once: true });
+  try {
+    const how = await new Promise<string | null>((resolve) => {
+      child.once('error', (error) => resolve(error.message));
+      child.once('exit', (code, by) => resolve(code === 0 ? null : by === null ? `exit ${code}` : by));
+    });
+    if (how === null || signal.aborted) return;
+    throw new SetupError(
+      'prepare-failed',
+      `--prepare ${quote(command)} failed before a run: ${how}`,
+      'run it by itself with sh -c and mend it; end it with "|| true" if its failure does not matter',
+    );
+  } finally {
+    signal.removeEventListener('abort', end);
+  }
+}
+
+function killAll(group: number): void {
+  try {
+    process.kill(-group, 'SIGKILL');
+  } catch {
+    // Gone already.
+  }
+}

@@ -1,0 +1,210 @@
+import test, { type ExecutionContext } from 'ava';
+import type { BisectReport } from '../../src/report/bisect.ts';
+import { pageSize } from '../../src/spec/page-size.ts';
+import { groupDigits } from '../../src/spec/size.ts';
+import { openStore } from '../../src/store/store.ts';
+import { until } from '../cgroup/sandbox.ts';
+import { compileFixture } from '../fixtures/compile.ts';
+import { assertRefused, makeHarness, type Start } from '../harness.ts';
+
+/** kmem-run bisect with a store and a JSON file of the test's own. */
+function makeBisects(t: ExecutionContext) {
+  const harness = makeHarness(t);
+  const words = (args: readonly string[]) => [
+    'bisect',
+    '--store',
+    harness.path('store.db'),
+    '--json',
+    harness.path('bisect.json'),
+    ...args,
+  ];
+  const report = (): BisectReport => JSON.parse(harness.read('bisect.json'));
+  return {
+    ...harness,
+    report,
+    start: (args: readonly string[], start: Start = {}) => harness.start(words(args), { ...start, json: false }),
+    run: (args: readonly string[], start: Start = {}) => harness.run(words(args), { ...start, json: false }),
+    kept: () => {
+      if (!harness.has('store.db')) return [];
+      const store = openStore(harness.path('store.db'), 'read');
+      try {
+        return store.experiments({}).flatMap(({ id }) => [...store.runsOf(id)]);
+      } finally {
+        store.close();
+      }
+    },
+  };
+}
+
+/** Needs a fork, which is what the limit denies. */
+const FORKS = ['sh', '-c', 'true & wait $!'];
+
+test.serial('the limit of a small command: the same to the page three times in a row', async (t) => {
+  const found: number[] = [];
+  for (let round = 0; round < 3; round++) {
+    const bisect = makeBisects(t);
+    const { status, stdout, stderr } = await bisect.run(['--', ...FORKS]);
+    t.is(status, 0, `${stdout}${stderr}`);
+    const { answer, trials, unlimited, runs, justBelow, pageSize: page } = bisect.report();
+    if (answer.kind !== 'found') return t.fail(answer.kind);
+    const { passesAt, failsAt } = answer;
+    found.push(passesAt);
+    t.is(page, pageSize());
+    t.is(passesAt % page, 0);
+    const line = `kmem-run: sh -c true & wait $! passes at ${groupDigits(passesAt)}, fails at ${groupDigits(failsAt)} (3/3 each)`;
+    t.true(stdout.startsWith(line), stdout);
+    t.regex(stdout, /just below {2}at [\d,]+: .* failed with exit code \d+ after the gate denied it/);
+    t.regex(stdout, /\(ENOMEM\)/);
+    t.like(unlimited, { runs: 1, passed: 1 });
+    t.is(justBelow?.limit, failsAt);
+    t.is(runs, 1 + trials.length);
+
+    // Said of the trials, and of what is kept.
+    for (const [limit, passed] of [
+      [passesAt, true],
+      [failsAt, false],
+    ] as const) {
+      const own = trials.filter((trial) => trial.limit === limit);
+      t.true(own.length >= 3 && own.every((trial) => trial.passed === passed));
+    }
+    t.true(trials.filter(({ phase }) => phase === 'bracket' || phase === 'search').length <= 12);
+    t.deepEqual(
+      bisect.kept().map(({ point, result }) => [point, result.spec.limits.kmem]),
+      [[0, null], ...trials.map(({ limit }) => [limit, limit])],
+    );
+    bisect.assertNothingLeft();
+  }
+  t.true(Math.max(...found) - Math.min(...found) <= pageSize(), found.join(' '));
+});
+
+test.serial('further steps and expectations count', async (t) => {
+  const bisect = makeBisects(t);
+  const then = await bisect.run(['--warmup', '0', '--confirm', '1', '--then', 'exit 3', '--', 'true']);
+  t.is(then.status, 1);
+  t.regex(then.stdout, /^kmem-run: true does not pass without a limit either\n/);
+  t.deepEqual(bisect.report().answer, { kind: 'never', upTo: null });
+  const expected = makeBisects(t);
+  const ran = await expected.run([
+    '--confirm',
+    '1',
+    '--then',
+    'exit 3',
+    '--expect',
+    'steps[1].exit==3',
+    '--',
+    ...FORKS,
+  ]);
+  t.is(ran.status, 0, ran.stdout);
+  t.is(expected.report().answer.kind, 'found');
+});
+
+test.serial('a command that passes at every limit tried', async (t) => {
+  const bisect = makeBisects(t);
+  const { status, stdout } = await bisect.run(['--lo', '4M', '--confirm', '1', '--', 'true']);
+  t.is(status, 1);
+  t.regex(stdout, /^kmem-run: true passes at 4,194,304 \(1\/1\), and no smaller limit was to be tried\n/);
+});
+
+test.serial('passing that is not monotonic: a counter-example, not a number', async (t) => {
+  const bisect = makeBisects(t);
+  const { status, stdout } = await bisect.run(['--', compileFixture('optional-workers')]);
+  t.is(status, 1, stdout);
+  const { answer, trials } = bisect.report();
+  if (answer.kind !== 'not-monotonic') return t.fail(answer.kind);
+  const { passes, fails } = answer;
+  t.true(passes.limit < fails.limit);
+  t.is(passes.passed, passes.runs);
+  t.is(fails.passed, 0);
+  t.true(passes.runs >= 3 && fails.runs >= 3);
+  t.true(trials.some(({ limit, passed }) => passed && limit > fails.limit));
+  t.regex(
+    stdout,
+    /has no smallest limit: it passes at [\d,]+ \((\d+)\/\1\), yet fails at [\d,]+ \(0\/\d+\), which is more\n/,
+  );
+  t.regex(stdout, /failed {6}at [\d,]+: .*\n.*\n +optional-worker: 1 × (clone|fork) of process \(ENOMEM\)/);
+  bisect.assertNothingLeft();
+});
+
+test.serial('--hi: nothing is tried above it, nor without a limit', async (t) => {
+  const bisect = makeBisects(t);
+  const { status, stdout } = await bisect.run(['--hi', '64K', '--', 'true']);
+  t.is(status, 1);
+  t.regex(stdout, /^kmem-run: true fails at every limit that was tried, up to 65,536\n/);
+  const limits = bisect.kept().map(({ result }) => result.spec.limits.kmem);
+  t.is(limits.length, 2);
+  t.true(limits.every((limit) => limit !== null && limit <= 65_536));
+});
+
+test.serial('SIGINT in the middle: what is known so far, and --resume finds the rest', async (t) => {
+  const bisect = makeBisects(t);
+  const stuck =
+    'true & wait $! || exit; n=$(ls run.* 2>/dev/null | wc -l); : > run.$$; [ "$n" -lt 3 ] || while [ ! -e go ]; do sleep 0.02; done';
+  const running = bisect.start(['--warmup', '0', '--grace', '100ms', '--', 'sh', '-c', stuck]);
+  await until(() => bisect.has('store.db') && bisect.whatIsLeft().some((what) => what.includes('(sleep)')));
+  const before = bisect.kept();
+  running.signal('SIGINT');
+  const { status, stdout } = await running.ended;
+  t.is(status, 130);
+  t.regex(stdout, /was not bisected to the end/);
+  t.regex(stdout, /go on {7}kmem-run bisect --resume [0-9a-f]{12}\n/);
+  t.like(bisect.report(), { status: 'stopped', answer: { kind: 'unfinished' } });
+  t.is(bisect.kept().length, before.length);
+  bisect.assertNothingLeft();
+
+  const id = before[0]?.experimentId ?? '';
+  const rest = await bisect.run(['--resume', id], { under: ['sh', '-c', 'touch go; exec "$@"', 'sh'] });
+  t.is(rest.status, 0, rest.stdout);
+  t.is(bisect.report().answer.kind, 'found');
+  const places = bisect.kept().map(({ point, repeat }) => `${point} ${repeat}`);
+  t.is(new Set(places).size, places.length);
+  t.deepEqual(bisect.kept().slice(0, before.length), before);
+  // Gone on with when it is done: the same answer, and no run.
+  const again = await bisect.run(['--resume', id]);
+  t.is(again.status, 0);
+  t.is(again.stdout.split('\n')[0], rest.stdout.split('\n')[0]);
+  t.is(bisect.kept().length, places.length);
+});
+
+test.serial('a command that is not there: the reason and the remedy', async (t) => {
+  const bisect = makeBisects(t);
+  const ran = await bisect.run(['--', '/nonexistent/program']);
+  t.is(ran.status, 125);
+  assertRefused(t, ran, /command not found/);
+  t.like(bisect.report(), { status: 'failed', error: { code: 'command-not-found' } });
+});
+
+for (const [args, reason] of [
+  [['--kmem', '1M', '--', 'true'], /--kmem is the limit that bisect looks for/],
+  [['--lo', '2M', '--hi', '1M', '--', 'true'], /--lo \(2,097,152 bytes\) is above --hi \(1,048,576 bytes\)/],
+  [['--lo', '1', '--', 'true'], /--lo: "1" is below one page/],
+  [['--hi', 'x', '--', 'true'], /--hi: "x" is not a size/],
+  [['--confirm', '0', '--', 'true'], /--confirm: "0" is not a number from 1 to/],
+  [['--enforce', 'none', '--', 'true'], /--enforce none limits nothing/],
+  [['--repeat', '3', '--', 'true'], /unknown option "--repeat"/],
+  [['--resume', 'abc', '--lo', '1M'], /--lo cannot stand beside --resume/],
+] as const) {
+  test.serial(`refused, and nothing runs: ${args.join(' ')}`, async (t) => {
+    const bisect = makeBisects(t);
+    const ran = await bisect.run(args);
+    t.is(ran.status, 125);
+    assertRefused(t, ran, reason);
+    t.deepEqual(bisect.kept(), []);
+  });
+}
+
+test.serial('a sweep is not gone on with as a bisection', async (t) => {
+  const bisect = makeBisects(t);
+  const store = ['--store', bisect.path('store.db')];
+  await makeHarness(t).run(['sweep', ...store, '--warmup', '0', '--', 'true'], { json: false });
+  const id = bisect.kept()[0]?.experimentId ?? '';
+  const ran = await bisect.run(['--resume', id]);
+  assertRefused(t, ran, new RegExp(`${id} is a sweep, not a bisect`));
+  t.regex(ran.stderr, new RegExp(`hint: write kmem-run sweep --resume ${id}`));
+});
+
+test.serial('--help', async (t) => {
+  const { run } = makeHarness(t);
+  const { status, stdout } = await run(['bisect', '--help'], { json: false });
+  t.is(status, 0);
+  for (const word of ['--lo', '--hi', '--confirm', '--then', 'Exit status']) t.true(stdout.includes(word), word);
+});

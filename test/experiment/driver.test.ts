@@ -1,0 +1,271 @@
+import { getEventListeners } from 'node:events';
+import { setImmediate as turn } from 'node:timers/promises';
+import test from 'ava';
+import fc from 'fast-check';
+import { SetupError } from '../../src/errors.ts';
+import {
+  type Conclusion,
+  type DriverOptions,
+  type Experiment,
+  perform,
+  type RunOrder,
+} from '../../src/experiment/driver.ts';
+import { normaliseSpec } from '../../src/spec/normalise.ts';
+import type { RunSpec } from '../../src/spec/run-spec.ts';
+import { result } from '../fixtures/results.ts';
+import { neverAborted, resultOf } from './programs.ts';
+
+const spec = normaliseSpec({ command: ['true'] });
+
+/** Runs are numbers; what is known is the list of those that were taken. */
+type Known = readonly number[];
+
+const inBatches = (...batches: number[][]): Experiment<number, Known> => ({
+  strategy: (known) => {
+    const left = batches.map((batch) => batch.filter((run) => !known.includes(run))).find((batch) => batch.length > 0);
+    return left ?? null;
+  },
+  specOf: (run) => ({ ...spec, command: ['true', String(run)] }),
+  fold: (known, run) => [...known, run],
+});
+
+const numberOf = ({ command }: RunSpec): number => Number(command[1]);
+
+function options(changes: Partial<DriverOptions<number, Known>> = {}): DriverOptions<number, Known> {
+  return {
+    jobs: [{ cpus: [0] }],
+    runner: async (of) => resultOf(of, true),
+    prepare: null,
+    keep: () => {},
+    onStart: () => {},
+    onEnd: () => {},
+    signal: neverAborted,
+    hurry: neverAborted,
+    ...changes,
+  };
+}
+
+const boom = (): SetupError => new SetupError('boom', 'it broke', 'mend it');
+
+test('every run is made once, kept before it counts, a batch after the other', async (t) => {
+  const log: string[] = [];
+  const { history, ended, error } = await perform(
+    inBatches([1, 2, 3], [4], [5, 6]),
+    [],
+    options({
+      keep: (run) => void log.push(`keep ${run}`),
+      onStart: (run, known) => void log.push(`start ${run} knowing ${known.length}`),
+      onEnd: (run, { outcome }, known) => void log.push(`end ${run} ${outcome} knowing ${known.length}`),
+    }),
+  );
+  t.deepEqual({ history, ended, error }, { history: [1, 2, 3, 4, 5, 6], ended: 'done', error: null });
+  t.deepEqual(log.slice(0, 4), ['start 1 knowing 0', 'keep 1', 'end 1 passed knowing 1', 'start 2 knowing 1']);
+  t.is(log.length, 18);
+});
+
+test('what is known already is not asked again', async (t) => {
+  const kept: number[] = [];
+  await perform(inBatches([1, 2, 3], [4]), [2, 3], options({ keep: (run) => void kept.push(run) }));
+  t.deepEqual(kept, [1, 4]);
+});
+
+test('as many runs at a time as there are jobs, none of them on the CPU of another; a batch waits for the one before', async (t) => {
+  const property = fc.asyncProperty(
+    fc.integer({ min: 1, max: 5 }),
+    fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 12 }),
+    async (count, delays) => {
+      const busy = new Set<number>();
+      let most = 0;
+      const runner = async (of: RunSpec, { cpus }: RunOrder) => {
+        const cpu = cpus?.[0] ?? -1;
+        t.false(busy.has(cpu));
+        busy.add(cpu);
+        most = Math.max(most, busy.size);
+        for (let left = delays[numberOf(of)] ?? 3; left > 0; left--) await turn();
+        busy.delete(cpu);
+        return resultOf(of, true);
+      };
+      const first = delays.map((_, index) => index);
+      const jobs = Array.from({ length: count }, (_, cpu) => ({ cpus: [cpu] }));
+      const { history } = await perform(inBatches(first, [100, 101]), [], options({ jobs, runner }));
+      t.deepEqual(
+        history.toSorted((a, b) => a - b),
+        [...first, 100, 101],
+      );
+      t.deepEqual(new Set(history.slice(-2)), new Set([100, 101]));
+      t.is(most, Math.min(count, Math.max(first.length, 2)));
+    },
+  );
+  await fc.assert(property, { numRuns: 50 });
+});
+
+test('aborted: runs in flight are told why and do not count, and no other is begun', async (t) => {
+  const controller = new AbortController();
+  const hurry = new AbortController();
+  const told: unknown[] = [];
+  const kept: number[] = [];
+  const runner = async (of: RunSpec, order: RunOrder) => {
+    if (numberOf(of) < 3) return resultOf(of, true);
+    await turn();
+    if (numberOf(of) === 3) controller.abort('SIGINT');
+    while (!order.signal.aborted) await turn();
+    hurry.abort();
+    told.push([order.signal.aborted, order.signal.reason, order.hurry.aborted]);
+    // It passed all the same, or died of the terminal's own signal: who knows.
+    return resultOf(of, true);
+  };
+  const conclusion = await perform(
+    inBatches([1, 2, 3, 4, 5, 6]),
+    [],
+    options({
+      jobs: [{ cpus: [0] }, { cpus: [1] }],
+      runner,
+      keep: (run) => void kept.push(run),
+      signal: controller.signal,
+      hurry: hurry.signal,
+    }),
+  );
+  t.deepEqual(conclusion, { history: [1, 2], ended: 'stopped', error: null });
+  t.deepEqual(kept, [1, 2]);
+  t.deepEqual(told, [
+    [true, 'SIGINT', true],
+    [true, 'SIGINT', true],
+  ]);
+});
+
+test('aborted before it begins: nothing runs', async (t) => {
+  const runner = async () => t.fail() as never;
+  const conclusion = await perform(inBatches([1]), [], options({ runner, signal: AbortSignal.abort() }));
+  t.deepEqual(conclusion, { history: [], ended: 'stopped', error: null });
+});
+
+test('no listener stays with the signals of the whole', async (t) => {
+  const [controller, hurry] = [new AbortController(), new AbortController()];
+  let most = 0;
+  const runner = async (of: RunSpec, order: RunOrder) => {
+    order.signal.addEventListener('abort', () => {});
+    most = Math.max(most, getEventListeners(controller.signal, 'abort').length);
+    return resultOf(of, true);
+  };
+  const runs = Array.from({ length: 100 }, (_, index) => index);
+  await perform(inBatches(runs), [], options({ runner, signal: controller.signal, hurry: hurry.signal }));
+  t.is(most, 1);
+  for (const { signal } of [controller, hurry]) t.is(getEventListeners(signal, 'abort').length, 0);
+});
+
+const failing: [string, Partial<DriverOptions<number, Known>>, Known][] = [
+  [
+    'a run that cannot be made',
+    { runner: async (of) => (numberOf(of) === 3 ? Promise.reject(boom()) : resultOf(of, true)) },
+    [1, 2],
+  ],
+  [
+    'a run that cannot be kept',
+    {
+      keep: (run) => {
+        if (run === 3) throw boom();
+      },
+    },
+    [1, 2],
+  ],
+  [
+    'a preparation that fails',
+    { prepare: async ({ command }) => (command[1] === '3' ? Promise.reject(boom()) : undefined) },
+    [1, 2],
+  ],
+];
+for (const [what, changes, known] of failing) {
+  test(`${what} ends it, with what is known so far`, async (t) => {
+    const conclusion: Conclusion<Known> = await perform(inBatches([1, 2, 3, 4, 5]), [], options(changes));
+    t.deepEqual(conclusion.history, known);
+    t.is(conclusion.ended, 'failed');
+    t.is(conclusion.error?.code, 'boom');
+  });
+}
+
+test('one run that cannot be made ends those beside it, whose own end is no news', async (t) => {
+  let aborted = false;
+  const runner = async (of: RunSpec, { signal }: RunOrder) => {
+    if (numberOf(of) === 1) {
+      await turn();
+      throw boom();
+    }
+    while (!signal.aborted) await turn();
+    aborted = true;
+    throw new SetupError('other', 'ended', 'never mind');
+  };
+  const { error, history } = await perform(
+    inBatches([1, 2, 3]),
+    [],
+    options({ jobs: [{ cpus: null }, { cpus: null }], runner }),
+  );
+  t.true(aborted);
+  t.is(error?.code, 'boom');
+  t.deepEqual(history, []);
+});
+
+test('what is known may not lead on', async (t) => {
+  const experiment = {
+    ...inBatches([1]),
+    strategy: (known: Known) => {
+      if (known.length > 0) throw boom();
+      return [1];
+    },
+  };
+  const { error, history, ended } = await perform(experiment, [], options());
+  t.deepEqual([error?.code, history, ended], ['boom', [1], 'failed']);
+});
+
+test('a run is prepared for, each time', async (t) => {
+  const log: string[] = [];
+  await perform(
+    inBatches([1, 2]),
+    [],
+    options({
+      prepare: async ({ command }) => void log.push(`prepare ${command[1]}`),
+      runner: async (of) => {
+        log.push(`run ${numberOf(of)}`);
+        return resultOf(of, true);
+      },
+    }),
+  );
+  t.deepEqual(log, ['prepare 1', 'run 1', 'prepare 2', 'run 2']);
+});
+
+const dead = result({ outcome: 'setup-error', terminationReason: 'gate-lost' });
+
+test('a run whose gate died is made again, and not kept', async (t) => {
+  const kept: string[] = [];
+  let left = 2;
+  const runner = async (of: RunSpec) => {
+    left -= 1;
+    return left >= 0 ? dead : resultOf(of, true);
+  };
+  const { history, ended } = await perform(
+    inBatches([1]),
+    [],
+    options({ runner, keep: (_, { outcome }) => void kept.push(outcome) }),
+  );
+  t.deepEqual([history, ended, kept], [[1], 'done', ['passed']]);
+});
+
+test('a gate that always dies is an error, not an endless loop', async (t) => {
+  let runs = 0;
+  const runner = async () => {
+    runs += 1;
+    return dead;
+  };
+  const { error, history } = await perform(inBatches([1, 2]), [], options({ runner }));
+  t.is(error?.code, 'void-runs');
+  t.deepEqual(history, []);
+  t.is(runs, 3);
+});
+
+test('a run that somebody else interrupted stops it', async (t) => {
+  const runner = async (of: RunSpec) => (numberOf(of) === 2 ? result({ outcome: 'interrupted' }) : resultOf(of, true));
+  t.deepEqual(await perform(inBatches([1, 2, 3]), [], options({ runner })), {
+    history: [1],
+    ended: 'stopped',
+    error: null,
+  });
+});

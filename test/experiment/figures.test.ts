@@ -1,0 +1,49 @@
+import test from 'ava';
+import { countCall, type FirstCall, figuresOf, firstCallOf } from '../../src/experiment/figures.ts';
+import { apacheStopFails, failure, result, setupError, unread } from '../fixtures/results.ts';
+
+test('a few numbers of a result', (t) => {
+  t.deepEqual(figuresOf(result()), {
+    id: '20250102-030405-abcdef',
+    passed: true,
+    outcome: 'passed',
+    peak: 2_637_824,
+    failcnt: 0,
+    wallMs: 412.1,
+  });
+  t.like(figuresOf(unread()), { passed: false, peak: null, failcnt: null, wallMs: null });
+  t.false(figuresOf(result({ outcome: 'oom' })).passed);
+  t.false(figuresOf(setupError()).passed);
+});
+
+test('the first call that failed', (t) => {
+  const detail = '/usr/lib/apache2/modules/mod_negotiation.so';
+  t.deepEqual(firstCallOf(apacheStopFails()), { comm: 'apache2', syscall: 'mmap', errno: 'ENOMEM', detail });
+  t.is(firstCallOf(result()), null);
+});
+
+test('calls are counted by program, call and error, with the detail of the first', (t) => {
+  const call = (changes: Parameters<typeof failure>[0]) => firstCallOf(result({ failures: [failure(changes)] }));
+  let calls: readonly FirstCall[] = [];
+  for (const [comm, detail] of [
+    ['sh', '/proc/1'],
+    ['sh', '/proc/2'],
+    ['cat', '/proc/3'],
+  ] as const)
+    calls = countCall(calls, call({ comm, detail }));
+  t.is(countCall(calls, null), calls);
+  t.deepEqual(
+    calls.map(({ comm, detail, runs }) => [comm, detail, runs]),
+    [
+      ['sh', '/proc/1', 2],
+      ['cat', '/proc/3', 1],
+    ],
+  );
+});
+
+test('a program that fails elsewhere each time does not fill the memory', (t) => {
+  let calls: readonly FirstCall[] = [];
+  for (let run = 0; run < 1000; run++)
+    calls = countCall(calls, { comm: `sh${run}`, syscall: 'mmap', errno: null, detail: null });
+  t.is(calls.length, 100);
+});

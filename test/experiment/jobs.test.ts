@@ -1,0 +1,36 @@
+import test from 'ava';
+import fc from 'fast-check';
+import { allowedCpus, assignCpus } from '../../src/experiment/jobs.ts';
+
+test('a CPU for each job, from the last one down', (t) => {
+  t.deepEqual(assignCpus(1, null, [0, 1, 2, 3]), { jobs: [{ cpus: [3] }], sharing: false });
+  t.deepEqual(assignCpus(2, null, [0, 1]), { jobs: [{ cpus: [1] }, { cpus: [0] }], sharing: false });
+  t.deepEqual(assignCpus(3, null, [0, 1]), { jobs: [{ cpus: [1] }, { cpus: [0] }, { cpus: [1] }], sharing: true });
+});
+
+test('CPUs that were asked for are all dealt out', (t) => {
+  t.deepEqual(assignCpus(1, [0, 1], [0, 1, 2]), { jobs: [{ cpus: [0, 1] }], sharing: false });
+  t.deepEqual(assignCpus(2, [0, 1, 2], [0, 1, 2]), { jobs: [{ cpus: [0, 2] }, { cpus: [1] }], sharing: false });
+  t.deepEqual(assignCpus(2, [5], [0, 1]), { jobs: [{ cpus: [5] }, { cpus: [5] }], sharing: true });
+});
+
+test('where the CPUs are not known, none is bound to one', (t) => {
+  t.deepEqual(assignCpus(2, null, []), { jobs: [{ cpus: null }, { cpus: null }], sharing: true });
+});
+
+test('no two jobs share a CPU unless it is said', (t) => {
+  const cpus = fc.uniqueArray(fc.nat(64), { minLength: 1, maxLength: 16 });
+  const property = fc.property(fc.integer({ min: 1, max: 20 }), cpus, fc.boolean(), (count, list, given) => {
+    const { jobs, sharing } = assignCpus(count, given ? list : null, list);
+    const used = jobs.flatMap((job) => job.cpus ?? []);
+    t.is(jobs.length, count);
+    t.true(jobs.every((job) => job.cpus !== null && job.cpus.length > 0));
+    t.true(used.every((cpu) => list.includes(cpu)));
+    t.is(sharing, new Set(used).size < used.length);
+  });
+  fc.assert(property);
+});
+
+test('the CPUs of this process', (t) => {
+  t.true(allowedCpus().length > 0);
+});
