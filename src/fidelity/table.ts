@@ -8,7 +8,7 @@ import type { Row } from './rows.ts';
 
 const WHAT = 34;
 const NUMBER = 9;
-const OFF = 8;
+const OFF = 9;
 const AT_LIMIT = 2 * NUMBER + OFF + 3;
 
 /** Two lines: the limits, and what stands below them. */

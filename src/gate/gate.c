@@ -14,7 +14,7 @@
  *               the guardian kills the group at once.  If the guardian dies, the supervisor does that.
  *   reclaimer   only with reclaim on: asks the kernel to reclaim, which may take 100 ms, off the
  *               notification path.
- *   joiner      one per step, short-lived.  It installs the filter, hands the listener over, joins the
+ *   joiner      one per step, short-lived, on cgroup v2 with a deputy that is born in the group.  It installs the filter, hands the listener over, joins the
  *               group, forks the command and exits.  What a task allocated
  *               before it joined is never charged to the group, therefore the fork: the command's own
  *               task, stack and address space are charged.
@@ -30,7 +30,8 @@
  *
  * J joins as late as it can, so that neither the filter nor its own set-up is charged to the group; it writes "0"
  * into v1's `tasks` itself, because moving another process (or a whole one) waits for an RCU grace period.  In the
- * unified hierarchy of a hybrid layout the command is born (CLONE_INTO_CGROUP), for the same reason.
+ * unified hierarchy of a hybrid layout the command is born (CLONE_INTO_CGROUP), for the same reason; on v2 so are both,
+ * each in its leaf of the group: processes are counted in the command's.
  *
  * Up to 'g' a failure is the tool's (the runner reports a SetupError); but the fork and the exec pass the
  * gate like any other call, and if it denies them that is a result.
@@ -201,7 +202,7 @@ struct call {
   uint32_t arch, nr;
   enum action action;
   int error;
-  int inet_error, unix_error; /* what a socket of the family gets instead, or 0 */
+  int tcp_error; /* what a TCP socket gets instead, or 0 */
   int64_t need, need_thread; /* bytes that the call charges at least; for clone of a thread */
   bool is_brk, is_exec, leaves, looks; /* by name, found out once */
   bool makes_fd;             /* may make the table of descriptors grow */
@@ -220,7 +221,7 @@ static struct {
   char *refresh_file; /* cgroup v2, where usage_file is memory.stat: cpu.stat */
   char *oom_score; /* the command's; the supervisor has the lowest then */
   char *attribute; /* where the kernel itself enforces: the group's directory in the unified hierarchy */
-  char *join[MAX_LIST], *late_join[MAX_LIST], *clone_into, *kill_file[MAX_LIST], *directory[MAX_LIST];
+  char *join[MAX_LIST], *late_join[MAX_LIST], *join_into, *clone_into, *kill_file[MAX_LIST], *directory[MAX_LIST];
   int join_count, late_join_count, kill_file_count, directory_count;
   bool has_identity;
   uid_t uid;
@@ -250,7 +251,7 @@ static const struct call *find_call(uint32_t arch, uint32_t nr)
   return NULL;
 }
 
-/* "arch:nr:name:action:errno:inetErrno|unixErrno:need:needThread:detail:check:arg:values" */
+/* "arch:nr:name:action:errno:tcpErrno:need:needThread:detail:check:arg:values" */
 static bool parse_call(char *text)
 {
   char *field[12];
@@ -266,7 +267,7 @@ static bool parse_call(char *text)
   c->action = !strncmp(field[3], "refuse", 6) ? REFUSE : !strcmp(field[3], "watch") ? WATCH : GATE;
   c->makes_fd = strchr(field[3], '+') != NULL;
   c->error = atoi(field[4]);
-  sscanf(field[5], "%d|%d", &c->inet_error, &c->unix_error);
+  c->tcp_error = atoi(field[5]);
   c->need = atoll(field[6]);
   c->need_thread = atoll(field[7]);
   snprintf(c->detail, sizeof c->detail, "%s", field[8]);
@@ -339,6 +340,7 @@ static bool configure(char *text)
   if (!strcmp(key, "lock-file")) return config.lock_file = must(strdup(value)), true;
   if (!strcmp(key, "join")) return append(config.join, &config.join_count, value);
   if (!strcmp(key, "late-join")) return append(config.late_join, &config.late_join_count, value);
+  if (!strcmp(key, "join-into")) return config.join_into = must(strdup(value)), true;
   if (!strcmp(key, "clone-into")) return config.clone_into = must(strdup(value)), true;
   if (!strcmp(key, "kill")) return append(config.kill_file, &config.kill_file_count, value);
   if (!strcmp(key, "directory")) return append(config.directory, &config.directory_count, value);
@@ -1157,8 +1159,8 @@ static void setup_directory(int sock, const struct step_request *request)
 
 /* Opened before the join, so that the group is not charged for it; used after. */
 static struct {
-  int join[MAX_LIST], late_join[MAX_LIST], clone_into;
-} opened = {.clone_into = -1};
+  int join[MAX_LIST], late_join[MAX_LIST], join_into, clone_into;
+} opened = {.join_into = -1, .clone_into = -1};
 
 static void setup_descriptors(int sock)
 {
@@ -1168,6 +1170,8 @@ static void setup_descriptors(int sock)
   for (int i = 0; i < config.late_join_count; i++)
     if ((opened.late_join[i] = open(config.late_join[i], O_WRONLY | O_CLOEXEC)) < 0)
       child_fail(sock, "join");
+  if (config.join_into && (opened.join_into = open(config.join_into, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+    child_fail(sock, "join");
   if (config.clone_into && (opened.clone_into = open(config.clone_into, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
     child_fail(sock, "join");
 }
@@ -1177,6 +1181,12 @@ static void join_group(int sock, const int *files, int count)
   for (int i = 0; i < count; i++)
     if (write(files[i], "0", 1) != 1)
       child_fail(sock, "join");
+}
+
+static void join_directory(int sock, int directory)
+{
+  int procs = openat(directory, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+  join_group(sock, &procs, 1);
 }
 
 /*
@@ -1247,12 +1257,41 @@ static __attribute__((noinline)) int start_command(int sock, const struct step_r
   /* Some container profiles have no clone3; the command then moves itself. */
   pid_t forked = fork();
   if (forked == 0) {
-    int procs = opened.clone_into < 0 ? -1 : openat(opened.clone_into, "cgroup.procs", O_WRONLY | O_CLOEXEC);
     if (opened.clone_into >= 0)
-      join_group(sock, &procs, 1);
+      join_directory(sock, opened.clone_into);
     command_main(sock, request);
   }
   return forked < 0 ? errno : 0;
+}
+
+/*
+ * On v2 there is no way to join that does not wait for an RCU grace period, but to be born there.  So the joiner has a
+ * deputy, like vfork too, in a leaf of the group; what a task's creation costs is charged to its parent's group: the
+ * deputy to ours, and the command to the group.  Returns in the joiner only: 0, or an errno.
+ */
+static __attribute__((noinline)) int start_by_deputy(int sock, const struct step_request *request)
+{
+  struct clone_args args = {.flags = CLONE_VM | CLONE_VFORK | CLONE_PARENT | CLONE_INTO_CGROUP,
+                            .cgroup = (uint64_t)opened.join_into};
+  long pid = raw_clone3(&args);
+  if (pid == 0) {
+    errno = start_command(sock, request);
+    if (errno != 0)
+      child_fail(sock, "fork");
+    _exit(0);
+  }
+  return pid > 0 ? 0 : (int)-pid;
+}
+
+static int start_in_group(int sock, const struct step_request *request)
+{
+  if (opened.join_into < 0)
+    return start_command(sock, request);
+  int error = start_by_deputy(sock, request);
+  if (error != ENOSYS && error != EINVAL)
+    return error;
+  join_directory(sock, opened.join_into);
+  return start_command(sock, request);
 }
 
 static _Noreturn void joiner_main(int sock, const struct step_request *request)
@@ -1278,7 +1317,7 @@ static _Noreturn void joiner_main(int sock, const struct step_request *request)
   if (listener >= 0)
     close(listener);
   join_group(sock, opened.join, config.join_count);
-  errno = start_command(sock, request);
+  errno = start_in_group(sock, request);
   if (errno != 0)
     child_fail(sock, "fork");
   _exit(0);
@@ -2301,7 +2340,7 @@ static int64_t table_growth(const struct call *c, int64_t usage, int64_t room)
 
 /* What i386's multiplexers stand for (linux/ipc.h, linux/net.h). */
 enum { IPC_SEMGET = 2, IPC_MSGSND = 11, IPC_MSGGET = 13, IPC_SHMAT = 21, IPC_SHMGET = 23 };
-enum { SOCKETCALL_SOCKET = 1, SOCKETCALL_SOCKETPAIR = 8 };
+enum { SOCKETCALL_SOCKET = 1 };
 
 static bool allocates(const struct call *c)
 {
@@ -2350,10 +2389,17 @@ static void let_continue(int listener)
   answer(listener);
 }
 
+/* It has the helper's name, and nobody told its pid: while a step begins it can be nobody else. */
+static bool is_deputy(pid_t tid)
+{
+  const char *comm = config.join_into ? comm_of(tid, now_ns()) : NULL;
+  return comm != NULL && !strcmp(comm, "kmem-gate");
+}
+
 static void note_own_denial(const struct call *c)
 {
   pid_t tid = (pid_t)notif->pid;
-  if (step.state == FORKING && tid == step.joiner)
+  if (step.state == FORKING && (tid == step.joiner || is_deputy(tid)))
     step.fork_denied++;
   if (step.state == EXECUTING && tid == step.command && !strncmp(c->name, "execve", 6))
     step.exec_denied++;
@@ -2402,16 +2448,15 @@ static int errno_of(const struct call *c)
     return makes_on_tmpfs(c) ? ENOSPC : c->error;
   if (!strcmp(c->check, "ipc"))
     return (notif->data.args[0] & 0xffff) == IPC_SHMGET ? ENOSPC : c->error;
-  uint64_t family = notif->data.args[0];
-  uint32_t word;
+  uint64_t family = notif->data.args[0], type = notif->data.args[1] & 0xf;
+  uint32_t words[2];
   if (!strcmp(c->name, "socketcall")) {
-    bool makes = family == SOCKETCALL_SOCKET || family == SOCKETCALL_SOCKETPAIR;
-    if (!makes || !read_memory((pid_t)notif->pid, notif->data.args[1], &word, sizeof word))
+    if (family != SOCKETCALL_SOCKET || !read_memory((pid_t)notif->pid, notif->data.args[1], words, sizeof words))
       return c->error;
-    family = word;
+    family = words[0], type = words[1] & 0xf;
   }
-  int special = family == AF_INET || family == AF_INET6 ? c->inet_error : family == AF_UNIX ? c->unix_error : 0;
-  return special ? special : c->error;
+  bool tcp = (family == AF_INET || family == AF_INET6) && type == SOCK_STREAM;
+  return tcp && c->tcp_error ? c->tcp_error : c->error;
 }
 
 static void deny(int listener, const struct call *c, int64_t usage)

@@ -12,8 +12,8 @@ export type GatedCall = Readonly<{
   man: string;
   /** What an enforcing kernel (5.10, native limit) returned for this call; from the manual page for those that it did not charge. */
   errno: 'ENOMEM' | 'ENFILE' | 'ENOSPC' | 'EAGAIN' | 'EPERM';
-  /** What a socket of these families gets instead, since most of it is the protocol's part: docs/fidelity.md. */
-  familyErrno?: Readonly<{ inet: 'ENOBUFS'; unix: 'ENOMEM' }>;
+  /** A TCP socket gets this one instead. */
+  tcpErrno?: 'ENOBUFS';
   /** `refuse`: never let through, whatever the counter says. Default: `gate`. */
   action?: 'refuse';
   /** Makes a descriptor, so that the table of them may have to grow. */
@@ -118,11 +118,10 @@ export const pipe = {
   man: 'pipe(2): ENFILE, the system limit on open files',
   makesFd: true,
 } as const;
-const byFamily = { inet: 'ENOBUFS', unix: 'ENOMEM' } as const;
 export const socket = {
   class: 'sockets',
   errno: 'ENFILE',
-  familyErrno: byFamily,
+  tcpErrno: 'ENOBUFS',
   man: 'socket(2): ENOBUFS or ENOMEM, insufficient memory; ENFILE',
   detail: 'socket',
   makesFd: true,
@@ -137,7 +136,7 @@ export const accepting = {
 export const multiplexed = {
   class: 'sockets',
   errno: 'ENFILE',
-  familyErrno: byFamily,
+  tcpErrno: 'ENOBUFS',
   man: 'socketcall(2): as the call that it stands for',
 } as const;
 export const addressed = {

@@ -57,17 +57,13 @@ function gatedFields(call: GatedCall, allowIoUring: boolean): (string | number)[
   return [
     (refused ? 'refuse' : 'gate') + (call.makesFd ? '+' : ''),
     constants.errno[refused ? 'EPERM' : call.errno],
-    familyFields(call),
+    call.tcpErrno === undefined ? '' : constants.errno[call.tcpErrno],
     call.need ?? PAGE,
     call.needThread ?? 0,
     call.detail ?? '',
     call.check ?? '',
     ...conditionFields(call),
   ];
-}
-
-function familyFields({ familyErrno }: GatedCall): string {
-  return familyErrno === undefined ? '' : `${constants.errno[familyErrno.inet]}|${constants.errno[familyErrno.unix]}`;
 }
 
 function watchedFields(call: WatchedCall): (string | number)[] {

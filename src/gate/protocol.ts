@@ -9,10 +9,12 @@ export type GateConfig = Readonly<{
   reserve: number;
   errnoEnomem: boolean;
   aslr: boolean;
-  /** Files by which the joiner joins (`tasks` on v1), so that what the command is made of is charged to the group. */
+  /** `tasks` (v1) files by which the joiner joins, so that what the command is made of is charged to the group. */
   join: readonly string[];
   /** The same for controllers in which the joiner must not count (pids). */
   lateJoin: readonly string[];
+  /** On v2 the directory in which the joiner's deputy is born, for the same; null: v1. */
+  joinInto: string | null;
   /** Directory in the unified hierarchy in which the command is born (on v2 the group's leaf); null: none. */
   cloneInto: string | null;
   kill: readonly string[];
@@ -153,6 +155,7 @@ export function encodeConfig(config: GateConfig): Buffer {
     ...config.directories.map((directory) => `directory=${directory}`),
   ];
   if (config.limit !== null) words.push(`limit=${config.limit}`);
+  if (config.joinInto !== null) words.push(`join-into=${config.joinInto}`);
   if (config.cloneInto !== null) words.push(`clone-into=${config.cloneInto}`);
   if (config.max !== null) words.push(`max=${config.max}`);
   if (config.refresh !== null) words.push(`refresh=${config.refresh}`);

@@ -1,4 +1,4 @@
-import { PROCS, v1, v2 } from '../cgroup/files.ts';
+import { v1, v2 } from '../cgroup/files.ts';
 import { joinLeaf, runLeaf } from '../cgroup/leaves.ts';
 import type { Group } from '../cgroup/types.ts';
 import type { GateConfig } from '../gate/protocol.ts';
@@ -32,13 +32,13 @@ export function gateConfig(plan: Plan, spec: RunSpec, group: Group, lockFile: st
   };
 }
 
-type Places = Pick<GateConfig, 'join' | 'lateJoin' | 'cloneInto'>;
+type Places = Pick<GateConfig, 'join' | 'lateJoin' | 'joinInto' | 'cloneInto'>;
 
 function placesOf({ version, memory, unified, pids }: Group): Places {
   const lateJoin = pids === null || pids === memory || pids === runLeaf(memory) ? [] : [`${pids}/tasks`];
-  // Moving itself by `tasks` costs no RCU grace period, as moving a process by cgroup.procs does; v2 has only that.
-  if (version === 1) return { join: [`${memory}/tasks`], lateJoin, cloneInto: unified };
-  return { join: [`${joinLeaf(memory)}/${PROCS}`], lateJoin, cloneInto: runLeaf(memory) };
+  // Moving itself by `tasks` costs no RCU grace period, as moving a process by cgroup.procs does.
+  if (version === 1) return { join: [`${memory}/tasks`], lateJoin, joinInto: null, cloneInto: unified };
+  return { join: [], lateJoin, joinInto: joinLeaf(memory), cloneInto: runLeaf(memory) };
 }
 
 function countersOf({ version, memory }: Group): Pick<GateConfig, 'usage' | 'max' | 'refresh'> {

@@ -46,12 +46,12 @@ function nameOf({ name, numbers: [x64, , , arm64] }: Pick<GatedCall, 'name' | 'n
   return x64 === null && arm64 === null && !elsewhere ? `\`${name}\` (i386)` : `\`${name}\``;
 }
 
-function answerOf({ name, errno, familyErrno, check }: GatedCall): string {
+function answerOf({ name, errno, tcpErrno, check }: GatedCall): string {
   // An errno would be taken for the new break: gate.c, "The decision".
   if (name === 'brk') return 'the old break';
   if (refusedCalls.includes(name)) return `\`EPERM\`, always; with \`--allow-io-uring\`: \`${errno}\``;
   const special = [
-    ...(familyErrno === undefined ? [] : [`\`${familyErrno.inet}\` for IP`, `\`${familyErrno.unix}\` for AF_UNIX`]),
+    ...(tcpErrno === undefined ? [] : [`\`${tcpErrno}\` for TCP`]),
     ...(check === 'ipc' ? ['`ENOSPC` for shmget'] : []),
     ...(check === 'tmpfs' ? ['`ENOSPC` for what would be made on tmpfs'] : []),
   ];

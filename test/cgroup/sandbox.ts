@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -98,6 +98,13 @@ export function makeWithin({ memory }: Sandbox, ...names: string[]): string {
 }
 
 const CONTROLLERS = '+memory +pids';
+
+/** Gives a cgroup of the sandbox to a user as a delegation does, and lets processes be moved into it. */
+export function delegate({ memory }: Sandbox, directory: string, uid: number): void {
+  const files = version === 1 ? ['/tasks', '/cgroup.procs'] : ['/cgroup.procs', '/cgroup.subtree_control'];
+  for (const file of ['', ...files]) chownSync(directory + file, uid, uid);
+  if (version === 2) chownSync(`${memory}/cgroup.procs`, uid, uid);
+}
 
 /** The runs' groups in the sandbox, those within others too. */
 export function groupsIn({ memory }: Sandbox): string[] {

@@ -7,7 +7,11 @@ import test, { type ExecutionContext } from 'ava';
 const script = join(import.meta.dirname, '..', '..', '.ci', 'run');
 
 /** Runs .ci/run where `npm` and Debian's tools are stand-ins; `npmTest` is shell for what `npm test` does. */
-const run = (t: ExecutionContext, npmTest: string, { npmCi = 'true', install = 'true', state = 'installed' } = {}) => {
+const run = (
+  t: ExecutionContext,
+  npmTest: string,
+  { npmCi = 'true', install = 'true', state = 'installed', kernel = 'true' } = {},
+) => {
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-ci-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   const bin = join(folder, 'bin');
@@ -15,6 +19,7 @@ const run = (t: ExecutionContext, npmTest: string, { npmCi = 'true', install = '
   cpSync(script, join(folder, '.ci', 'run'));
   const tools = {
     npm: `case "$*" in ci) ${npmCi} ;; 'test -- --tap') ${npmTest} ;; *) echo "npm $*"; exit 9 ;; esac`,
+    npx: `echo "npx $*"; ${kernel}`,
     'dpkg-query': `printf ${state}`,
     'apt-get': `echo "apt-get $*"; ${install}`,
   };
@@ -60,13 +65,17 @@ test('a run that broke off is a failure, whatever has passed', (t) => {
   t.deepEqual(counted(t, tap('\n1..0\n# tests 0\n# pass 0\n# fail 0')), ['0 passed, 1 failed', 1]);
 });
 
-test('no tests without modules, no modules without packages', (t) => {
+test('no tests without kernels, no kernels without modules, no modules without packages', (t) => {
   const passes = tap('ok 1 - a\n\n1..1\n# tests 1\n# pass 1\n# fail 0');
   t.deepEqual(run(t, passes, { npmCi: 'exit 3' }).last, '0 passed, 1 failed');
 
   const offline = run(t, passes, { state: 'absent', install: '[[ $1 == update ]]' });
   t.deepEqual([offline.last, offline.status], ['0 passed, 1 failed', 1]);
   t.regex(offline.stdout, /^apt-get install -q -y --no-install-recommends gcc libc6-dev /m);
+
+  const bare = run(t, passes, { kernel: 'exit 1' });
+  t.deepEqual([bare.last, bare.status], ['0 passed, 1 failed', 1]);
+  t.regex(bare.stdout, /^npx .*kmem-run kernel add 5\.10$/m);
 
   const installed = run(t, passes, { state: 'absent' });
   t.deepEqual([installed.last, installed.status], ['1 passed, 0 failed', 0]);

@@ -87,7 +87,8 @@ for (const as of ['root, not dumpable', 'nobody, by a setuid program']) {
 const others = {
   pipe: 'ENFILE',
   socket_tcp: 'ENOBUFS',
-  socket_udp: 'ENOBUFS',
+  socket_udp: 'ENFILE',
+  socket_unix: 'ENFILE',
   creat: 'ENOSPC',
   symlink: 'ENOSPC',
   memfd_create: 'ENOSPC',

@@ -33,7 +33,7 @@ const answerTo = (name: string) => rows.find(([, calls]) => calls?.split(' ').in
 
 test('answers, conditions and needs are what the policy says', (t) => {
   t.deepEqual(answerTo('pipe2'), ['`ENFILE`', '', '4,096 †']);
-  t.deepEqual(answerTo('socket'), ['`ENFILE`; `ENOBUFS` for IP; `ENOMEM` for AF_UNIX', '', '4,096 †']);
+  t.deepEqual(answerTo('socket'), ['`ENFILE`; `ENOBUFS` for TCP', '', '4,096 †']);
   t.deepEqual(answerTo('clone3'), ['`ENOMEM`', '', '64,512; 20,480 if it shares its address space']);
   t.deepEqual(answerTo('munmap'), ['`ENOMEM`', 'it splits a mapping', '4,096']);
   t.deepEqual(answerTo('dup2'), ['`ENOMEM`', 'the table of descriptors grows', 'the larger table']);

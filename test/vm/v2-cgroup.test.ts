@@ -18,6 +18,7 @@ import { SetupError } from '../../src/errors.ts';
 import type { Limits } from '../../src/spec/run-spec.ts';
 import {
   asUser,
+  delegate,
   joinsOf,
   MOST_PROCESSES,
   makeSandbox,
@@ -144,9 +145,9 @@ function testGroups(): void {
     const error = refused(t, make(null), 'no-permission', /no process may be moved/);
     t.regex(error.hint, /run as root.*systemd-run --user --scope.*--parent DIR/);
     const mine = makeWithin(sandbox, 'mine');
-    for (const file of ['', '/cgroup.procs', '/cgroup.subtree_control']) chownSync(mine + file, NOBODY, NOBODY);
+    chownSync(mine, NOBODY, NOBODY);
     refused(t, make(mine), 'no-permission', /no process may be moved/);
-    chownSync(`${sandbox.memory}/cgroup.procs`, NOBODY, NOBODY);
+    delegate(sandbox, mine, NOBODY);
     t.is(make(mine)().memory, `${mine}/kmem-run.a`);
   });
 
