@@ -52,6 +52,7 @@ enum {
   EPOLL_FDS = 19000,
   THREADS = 1000,
   MAPPED_PAGES = 200000,
+  FREED_EVERY = 256, /* names; 1 MiB has room for 5,000 */
   SETTLE_US = 50000, /* a table of descriptors that was outgrown is charged until an RCU grace period is over */
   SETTLE_TIMES = 100,
   SETTLED = 4 * PAGE, /* what a try may leave behind for good, such as a slab's own list of owners */
@@ -280,15 +281,19 @@ static void largest_table(void) { table_for(19900); }
 static int make_open(void) { return open("/dev/null", O_RDONLY); }
 
 /*
- * Closed files are freed after a grace period of RCU.  Waited for now and then: else it would be a matter of speed how
- * many of them are still charged when the kernel refuses the first one.
+ * Closed files and forgotten names are freed after a grace period of RCU.  Waited for now and then: else it would be a
+ * matter of speed how many of them are still charged when the kernel refuses the first one.
  */
+static void let_free(int every)
+{
+  if (made % every != every - 1) return;
+  syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+  usleep(1000);
+}
+
 static int make_creat(void)
 {
-  if (made % 32 == 31) {
-    syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
-    usleep(1000);
-  }
+  let_free(32);
   int fd = creat(in_folder(made), 0600);
   return fd < 0 ? fd : close(fd);
 }
@@ -414,6 +419,7 @@ static void first_name(void) { close(creat(in_folder(0), 0600)); }
 
 static int make_rename(void)
 {
+  let_free(FREED_EVERY);
   char from[32];
   strcpy(from, in_folder(made));
   return rename(from, in_folder(made + 1));
@@ -428,14 +434,20 @@ static int absent(int result) { return result < 0 && errno == ENOENT ? 0 : -1; }
 
 static int make_stat(void)
 {
+  let_free(FREED_EVERY);
   struct stat status;
   return absent(stat(in_folder(made), &status));
 }
 
-static int make_access(void) { return absent(access(in_folder(made), F_OK)); }
+static int make_access(void)
+{
+  let_free(FREED_EVERY);
+  return absent(access(in_folder(made), F_OK));
+}
 
 static int make_readlink(void)
 {
+  let_free(FREED_EVERY);
   char target[8];
   return absent((int)readlink(in_folder(made), target, sizeof target));
 }
