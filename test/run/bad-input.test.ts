@@ -90,7 +90,7 @@ const refused: readonly (readonly [...Refusal, status: number, code: string])[] 
     'bad-parent',
   ],
   ['a relative parent', ['--parent', 'group', ...MARK], /not an absolute path/, 125, 'bad-parent'],
-  ['a kernel to boot', ['--kernel', 'debian-11', ...MARK], /boots no kernels/, 125, 'no-such-kernel'],
+  ['a kernel to boot', ['--kernel', 'debian-11', ...MARK], /there is no kernel "debian-11"/, 125, 'no-such-kernel'],
   ['cgroup v2', ['--cgroup', 'v2', ...MARK], /cgroup v1/, 125, 'no-such-cgroup'],
 ];
 
