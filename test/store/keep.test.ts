@@ -17,9 +17,11 @@ test.serial('--keep: the run is in the store, and where it is found is said', as
   const id = /\nkmem-run: kept: kmem-run show (\w+)\n$/.exec(ran.stderr)?.[1] ?? '';
   const store = openStore(file, 'read');
   const { result, label } = store.run(id);
-  t.like(result, { id, outcome: 'failed', kmem: { failcnt: 1 } });
+  const failcnt = result.kmem.failcnt ?? 0;
+  t.like(result, { id, outcome: 'failed' });
+  t.true(failcnt > 0, 'one sleep or both, as the machine schedules them');
   t.is(label, null);
-  t.like(store.list({})[0], { outcome: 'failed', kmemLimit: 204_800, failcnt: 1, mode: 'gate' });
+  t.like(store.list({})[0], { outcome: 'failed', kmemLimit: 204_800, failcnt, mode: 'gate' });
   store.close();
   const shown = await kmemRun(['show', id]);
   t.true(ran.stderr.includes(shown.stdout), 'the report is the same');
