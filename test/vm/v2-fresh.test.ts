@@ -63,5 +63,6 @@ async function standsAtTheLimit(t: ExecutionContext, changed: Partial<GateConfig
   t.log(told);
   t.true(Math.abs(LIMIT - charged) <= NEAR, told);
   t.true(Math.abs(charged - (peakSeen ?? 0)) <= NEAR, told);
-  t.is(lag, 0);
+  // On a busy machine the gate may not find out in time how fresh its readings are: then it says that they may be late.
+  t.true(lag === 0 || (lag ?? 0) >= Math.abs(charged - (peakSeen ?? 0)), `lag ${lag}`);
 }
