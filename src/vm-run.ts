@@ -184,7 +184,7 @@ function noRecord({ code, signal }: SessionEnd): SetupError {
 
 /** What the guest is asked to do: the same but for what is decided out here. */
 function insideOf(spec: RunSpec): RunSpec {
-  return { ...spec, kernel: null, vm: null, expect: [], output: 'inherit', cgroup: 'auto' };
+  return { ...spec, kernel: null, vm: null, expect: [], output: 'inherit' };
 }
 
 /** v1 has a limit on kernel memory that bites up to 5.15; from 5.16 on it has no more than v2. */

@@ -30,11 +30,15 @@ export type Refusal = Readonly<{
   remedy?: string;
 }>;
 
-/** Makes a cgroup hand the controller down; null: it does. */
-export function handDown(directory: string, controller: Controller): Refusal | null {
+/** Makes a cgroup hand the controller down, and before that those above it, as far as `top`; null: it does. */
+export function handDown(directory: string, controller: Controller, top: string): Refusal | null {
   if (handsDown(directory, controller)) return null;
-  if (!hasController(directory, controller))
-    return { reason: `${directory} has no ${controller} controller to hand down`, errno: 'ENOENT' };
+  if (!hasController(directory, controller)) {
+    if (directory === top || !isWithin(directory, top))
+      return { reason: `${directory} has no ${controller} controller to hand down`, errno: 'ENOENT' };
+    const refusal = handDown(posix.dirname(directory), controller, top);
+    if (refusal !== null) return refusal;
+  }
   try {
     writeControl(`${directory}/${v2.subtreeControl}`, `+${controller}`);
     return null;
@@ -62,23 +66,20 @@ export function above(directory: string, mountPoint: string): string[] {
 }
 
 /**
- * v2 lets a process be moved only by who may write the `cgroup.procs` of the common ancestor of both cgroups: a
- * group that could be made but not joined is no use. Source: cgroup-v2.rst, "Delegation Containment".
+ * v2 lets a process be moved only by who may write the `cgroup.procs` of the common ancestor of both cgroups: a group that
+ * could be made but not joined is no use. Null: it can be joined. Source: cgroup-v2.rst, "Delegation Containment".
  */
-export function isJoinable(directory: string, hierarchy: Hierarchy | null): boolean {
+export function whyNotJoinable(directory: string, hierarchy: Hierarchy | null): Refusal | null {
   let ancestor = directory;
   const from = hierarchy?.own ?? hierarchy?.mountPoint ?? directory;
   while (!isWithin(from, ancestor)) ancestor = posix.dirname(ancestor);
-  return isWritable(`${ancestor}/${PROCS}`);
-}
-
-function isWritable(path: string): boolean {
   try {
     // Not access(2), which asks for the real user.
-    closeSync(openSync(path, constants.O_WRONLY));
-    return true;
-  } catch {
-    return false;
+    closeSync(openSync(`${ancestor}/${PROCS}`, constants.O_WRONLY));
+    return null;
+  } catch (error) {
+    const errno = errnoOf(error) ?? 'unknown error';
+    return { reason: `no process may be moved from the cgroup of kmem-run to one in ${directory} (${errno})`, errno };
   }
 }
 

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { errnoOf, SetupError } from '../errors.ts';
-import { handDown, handsDown, isJoinable, type Refusal } from './delegate.ts';
+import { handDown, handsDown, type Refusal, whyNotJoinable } from './delegate.ts';
 import { v1 } from './files.ts';
 import { joinLeaf, runLeaf } from './leaves.ts';
 import type { Hierarchy } from './types.ts';
@@ -29,7 +29,7 @@ export type Made = Readonly<{
 export function makeV2(request: Request, make: (path: string) => void): Made {
   const within = makeInFirst(request, make);
   const memory = `${within}/${request.name}`;
-  const lacking = handPidsDown(within, memory, request.pids);
+  const lacking = handPidsDown(request, within, memory);
   make(joinLeaf(memory));
   make(runLeaf(memory));
   const run = runLeaf(memory);
@@ -40,7 +40,7 @@ export function makeV2(request: Request, make: (path: string) => void): Made {
 function makeInFirst({ name, candidates, hierarchy }: Request, make: (path: string) => void): string {
   const refusals: Refusal[] = [];
   for (const directory of candidates) {
-    const refusal = isJoinable(directory, hierarchy) ? handDown(directory, 'memory') : notJoinable(directory);
+    const refusal = whyNotJoinable(directory, hierarchy) ?? handDown(directory, 'memory', hierarchy.mountPoint);
     if (refusal !== null) refusals.push(refusal);
     else {
       try {
@@ -55,13 +55,9 @@ function makeInFirst({ name, candidates, hierarchy }: Request, make: (path: stri
 }
 
 /** What the group has of the pids controller it hands to its leaves; the cgroup above is asked for it only if need be. */
-function handPidsDown(within: string, group: string, asked: boolean): Refusal | null {
-  const refusal = asked ? handDown(within, 'pids') : null;
-  return refusal ?? (handsDown(within, 'pids') ? handDown(group, 'pids') : null);
-}
-
-function notJoinable(directory: string): Refusal {
-  return { reason: `no process may be moved from the cgroup of kmem-run to one in ${directory}`, errno: 'EACCES' };
+function handPidsDown({ pids, hierarchy }: Request, within: string, group: string): Refusal | null {
+  const refusal = pids ? handDown(within, 'pids', hierarchy.mountPoint) : null;
+  return refusal ?? (handsDown(within, 'pids') ? handDown(group, 'pids', within) : null);
 }
 
 function notMade(directory: string, cause: unknown): Refusal {
@@ -72,8 +68,9 @@ function notMade(directory: string, cause: unknown): Refusal {
 }
 
 function noPlace(refusals: readonly Refusal[]): SetupError {
-  const reasons = [...new Set(refusals.map(({ reason }) => reason))];
-  const told = `no control group can be made: ${reasons.slice(0, 3).join('; ')}`;
+  // The nearest for each cause: those above are refused for the same.
+  const nearest = refusals.filter(({ errno }, index) => refusals.findIndex((one) => one.errno === errno) === index);
+  const told = `no control group can be made: ${nearest.map(({ reason }) => reason).join('; ')}`;
   const met = (...errnos: string[]) => refusals.find(({ errno }) => errnos.includes(errno)) ?? null;
   if (met('EROFS') !== null) {
     return new SetupError(

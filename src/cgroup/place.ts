@@ -2,7 +2,7 @@ import { existsSync, realpathSync, statfsSync } from 'node:fs';
 import { posix } from 'node:path';
 import { errnoOf, SetupError } from '../errors.ts';
 import type { CgroupVersion } from '../spec/run-spec.ts';
-import { above, hasController, isJoinable } from './delegate.ts';
+import { above, hasController, whyNotJoinable } from './delegate.ts';
 import { PROCS, v1 } from './files.ts';
 import { sameCgroup } from './hierarchies.ts';
 import type { Hierarchies, Hierarchy } from './types.ts';
@@ -37,7 +37,9 @@ export function findPlaces(hierarchies: Hierarchies, parent: string | null): Pla
   if (memory.version === 2) {
     return { version: 2, memory: given === null ? above(own, memory.mountPoint) : [given], unified: [], pids };
   }
-  const unified = like(hierarchies.unified).filter((directory) => isJoinable(directory, hierarchies.unified));
+  const unified = like(hierarchies.unified).filter(
+    (directory) => whyNotJoinable(directory, hierarchies.unified) === null,
+  );
   return { version: 1, memory: [own], unified, pids };
 }
 
@@ -47,7 +49,7 @@ export function requireVersion({ memory }: Hierarchies, asked: CgroupVersion): v
   throw new SetupError(
     'no-such-cgroup',
     `--cgroup ${asked}: the memory controller of this machine is on cgroup v${memory.version}`,
-    'leave out --cgroup, or choose a kernel with --kernel too: a microVM mounts what is asked for',
+    'leave out --cgroup, or choose a kernel that has it: with --kernel 5.10 or 6.1 it may be v1 or v2',
   );
 }
 

@@ -51,9 +51,14 @@ export const group: Check = {
   remedy: 'run as root, or name a directory of the memory hierarchy that you own: --parent DIR',
   probe: (bench) =>
     withGroup(bench, { pids: false }, ({ directories }) =>
-      ok(`made and removed in ${directories.map((directory) => dirname(directory)).join(' and ')}`),
+      ok(`made and removed in ${placesOf(directories).join(' and ')}`),
     ),
 };
+
+/** Where it was made: on v2 it has directories of its own in it. */
+function placesOf(directories: readonly string[]): string[] {
+  return directories.map((directory) => dirname(directory)).filter((place) => !directories.includes(place));
+}
 
 export const control: Check = {
   name: 'kill-freeze',

@@ -697,6 +697,30 @@ static bool share_with_guardian(int listener)
   return send_message(guardian_sock, "l", 1, listener) && receive_message(guardian_sock, &byte, 1, NULL, 0) == 1;
 }
 
+/* ---- clone3 --------------------------------------------------------------------------------- */
+
+/*
+ * clone3 as the instruction itself: with CLONE_VM parent and child share the stack, and a wrapper's return address
+ * would be overwritten by the child before the parent returns through it.  0 in the child; -errno on failure.
+ */
+static inline __attribute__((always_inline)) long raw_clone3(struct clone_args *args)
+{
+#if defined __x86_64__
+  long result = SYS_clone3;
+  __asm__ volatile("syscall" : "+a"(result) : "D"(args), "S"(sizeof *args) : "rcx", "r11", "memory");
+  return result;
+#elif defined __aarch64__
+  register long nr __asm__("x8") = SYS_clone3;
+  register long result __asm__("x0") = (long)args;
+  register long size __asm__("x1") = sizeof *args;
+  __asm__ volatile("svc #0" : "+r"(result) : "r"(nr), "r"(size) : "memory");
+  return result;
+#else
+  (void)args;
+  return -ENOSYS;
+#endif
+}
+
 /* ---- the counter ----------------------------------------------------------------------------- */
 
 /*
@@ -708,8 +732,8 @@ static bool share_with_guardian(int listener)
  *               the group, mapped and unmapped by us, are enough of them after a few rounds
  *   late        neither: before 5.13, or not found out yet
  *
- * Which it is, is found out while the first command waits to be let go: it has the file's pages charged to its group,
- * and the bytes that memory.stat says are mapped must follow what we do with them.
+ * Which it is, is found out before the first step: a process that is in the group for that has the file's pages charged
+ * to it, and the bytes that memory.stat says are mapped must follow what we do with them.
  */
 enum freshness { EXACT, LATE, REFRESHED, STIRRED };
 
@@ -721,12 +745,10 @@ enum {
   MOST_STIRRING = 8,
   TRIALS = 3, /* a change may show by chance */
   STAT_SIZE = 8192,
-  STIRRED_FD = 4, /* the joiner's and the command's */
 };
 
 static struct {
   enum freshness freshness;
-  bool known;
   int usage_fd, refresh_fd, file;
   int rounds;
   volatile char *pages;
@@ -817,7 +839,6 @@ static void find_freshness(long cpus)
 {
   char *area = mmap(NULL, 2 * STIRRED_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   uintptr_t aligned = ((uintptr_t)area + STIRRED_BYTES - 1) & ~(uintptr_t)(STIRRED_BYTES - 1);
-  counter.known = true;
   if (area == MAP_FAILED ||
       mmap((void *)aligned, STIRRED_BYTES, PROT_READ, MAP_SHARED | MAP_FIXED, counter.file, 0) == MAP_FAILED)
     return;
@@ -840,22 +861,36 @@ static void find_freshness(long cpus)
   counter.freshness = LATE;
 }
 
-/* Before a step: the file whose pages the command will have charged to its group. */
-static void make_stirred_file(void)
-{
-  counter.freshness = LATE;
-  counter.file = memfd_create("kmem-gate", MFD_CLOEXEC);
-  if (counter.file >= 0 && (ftruncate(counter.file, FILE_PAGES * 4096) < 0 || pwrite(counter.file, "", 1, (FILE_PAGES - 1) * 4096) != 1)) {
-    close(counter.file);
-    counter.file = -1;
-  }
-}
-
+/* Pages are charged to the group of whose address space it is, so this is no thread, and nothing like vfork. */
 static void charge_pages(void)
 {
-  for (int i = 0; i < STIRRED_PAGES; i++)
-    if (pwrite(STIRRED_FD, "", 1, i * 4096) != 1)
-      return;
+  int directory = open(config.join_into, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  struct clone_args args = {.flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = (uint64_t)directory};
+  long pid = directory < 0 ? -1 : raw_clone3(&args);
+  bool joins = pid == -ENOSYS; /* some container profiles have no clone3 */
+  if (joins)
+    pid = fork();
+  if (pid == 0) {
+    int procs = joins ? openat(directory, "cgroup.procs", O_WRONLY | O_CLOEXEC) : -1;
+    bool charged = !joins || write(procs, "0", 1) == 1;
+    for (int i = 0; i < STIRRED_PAGES; i++)
+      charged &= pwrite(counter.file, "", 1, i * 4096) == 1;
+    _exit(!charged);
+  }
+  if (pid > 0)
+    waitpid((pid_t)pid, NULL, 0);
+  if (directory >= 0)
+    close(directory);
+}
+
+static void prepare_counter(long cpus)
+{
+  counter.file = memfd_create("kmem-gate", MFD_CLOEXEC);
+  if (counter.file < 0 || ftruncate(counter.file, FILE_PAGES * 4096) < 0 ||
+      pwrite(counter.file, "", 1, (FILE_PAGES - 1) * 4096) != 1)
+    return;
+  charge_pages();
+  find_freshness(cpus);
 }
 
 static bool open_counter(void)
@@ -864,8 +899,8 @@ static bool open_counter(void)
   if (counter.usage_fd < 0)
     return false;
   if (config.refresh_file) {
+    counter.freshness = LATE;
     counter.refresh_fd = open(config.refresh_file, O_RDONLY | O_CLOEXEC);
-    make_stirred_file();
   }
   return true;
 }
@@ -1040,7 +1075,7 @@ struct step_request {
 };
 
 struct status {
-  char kind; /* 'L', 'N', 'C', 'S', 'E'; to the child: 'f', 's', 'g' */
+  char kind; /* 'L', 'N', 'C', 'E'; to the child: 'f', 'g' */
   bool no_new_privs;
   int error;
   int pid;
@@ -1053,7 +1088,7 @@ static struct {
   int index; /* of the step that runs or ran last; -1 before the first */
   enum step_state state;
   pid_t joiner, command;
-  bool joiner_reaped;
+  bool joiner_reaped, has_deputy;
   int sock;
   uint64_t denials_before;
   int64_t failcnt_before; /* the kernel's counter */
@@ -1075,19 +1110,6 @@ static void await(int sock, char kind)
 {
   struct status s;
   if (receive_message(sock, &s, sizeof s, NULL, 0) != sizeof s || s.kind != kind)
-    _exit(126);
-}
-
-/* The command may be asked to have pages charged to its group first. */
-static void await_go(int sock)
-{
-  struct status s;
-  while (receive_message(sock, &s, sizeof s, NULL, 0) == sizeof s && s.kind == 's') {
-    charge_pages();
-    s = (struct status){.kind = 'S'};
-    send_message(sock, &s, sizeof s, -1);
-  }
-  if (s.kind != 'g')
     _exit(126);
 }
 
@@ -1189,34 +1211,12 @@ static void join_directory(int sock, int directory)
   join_group(sock, &procs, 1);
 }
 
-/*
- * clone3 as the instruction itself: with CLONE_VM parent and child share the stack, and a wrapper's return address
- * would be overwritten by the child before the parent returns through it.  0 in the child; -errno on failure.
- */
-static inline __attribute__((always_inline)) long raw_clone3(struct clone_args *args)
-{
-#if defined __x86_64__
-  long result = SYS_clone3;
-  __asm__ volatile("syscall" : "+a"(result) : "D"(args), "S"(sizeof *args) : "rcx", "r11", "memory");
-  return result;
-#elif defined __aarch64__
-  register long nr __asm__("x8") = SYS_clone3;
-  register long result __asm__("x0") = (long)args;
-  register long size __asm__("x1") = sizeof *args;
-  __asm__ volatile("svc #0" : "+r"(result) : "r"(nr), "r"(size) : "memory");
-  return result;
-#else
-  (void)args;
-  return -ENOSYS;
-#endif
-}
-
 static _Noreturn void command_main(int sock, const struct step_request *request)
 {
   struct status s = {.kind = 'C', .pid = getpid()};
   join_group(sock, opened.late_join, config.late_join_count);
   send_message(sock, &s, sizeof s, -1);
-  await_go(sock);
+  await(sock, 'g');
   setup_affinity(sock);
   setup_identity(sock);
   setup_directory(sock, request);
@@ -1300,9 +1300,7 @@ static _Noreturn void joiner_main(int sock, const struct step_request *request)
     dup3(sock, 3, O_CLOEXEC);
     sock = 3;
   }
-  if (counter.file >= 0)
-    dup3(counter.file, STIRRED_FD, O_CLOEXEC);
-  close_range(counter.file >= 0 ? STIRRED_FD + 1 : 4, ~0u, 0);
+  close_range(4, ~0u, 0);
   setup_stdin(sock, request);
   setup_randomisation(sock);
   setup_oom_score(sock);
@@ -1810,6 +1808,13 @@ static void see_all_of(pid_t tgid)
     }
 }
 
+/* It has the helper's name, and nobody told its pid: while a step begins it can be nobody else. */
+static bool is_deputy(pid_t tid)
+{
+  const char *comm = config.join_into && step.state == FORKING ? comm_of(tid, now_ns()) : NULL;
+  return comm != NULL && tid != step.joiner && !strcmp(comm, "kmem-gate");
+}
+
 static struct task *task_of(pid_t tid)
 {
   char path[40], text[2048];
@@ -1821,7 +1826,7 @@ static struct task *task_of(pid_t tid)
   if (read_file(path, text, sizeof text) <= 0)
     return NULL;
   pid_t tgid = (pid_t)status_number(text, "\nTgid:");
-  if (tid == step.command || tid == step.joiner) {
+  if (tid == step.command || tid == step.joiner || is_deputy(tid)) {
     t = make_task(tid, tgid, 0);
     if (t != NULL)
       snprintf(t->lineage, sizeof t->lineage, "%d", step.index);
@@ -2389,13 +2394,6 @@ static void let_continue(int listener)
   answer(listener);
 }
 
-/* It has the helper's name, and nobody told its pid: while a step begins it can be nobody else. */
-static bool is_deputy(pid_t tid)
-{
-  const char *comm = config.join_into ? comm_of(tid, now_ns()) : NULL;
-  return comm != NULL && !strcmp(comm, "kmem-gate");
-}
-
 static void note_own_denial(const struct call *c)
 {
   pid_t tid = (pid_t)notif->pid;
@@ -2579,6 +2577,15 @@ static int64_t usage_for_decision(void)
   return last;
 }
 
+/* The joiner's first call on v2.  It is not charged to the group, and no part of what is run. */
+static bool makes_deputy(void)
+{
+  if (config.join_into == NULL || step.has_deputy || step.state != FORKING || (pid_t)notif->pid != step.joiner)
+    return false;
+  step.has_deputy = true;
+  return true;
+}
+
 static void handle_notification(int listener, uint32_t events)
 {
   if (!(events & EPOLLIN)) {
@@ -2591,6 +2598,10 @@ static void handle_notification(int listener, uint32_t events)
     return; /* the caller was killed meanwhile */
   settle((pid_t)notif->pid);
   const struct call *c = find_call(notif->data.arch, (uint32_t)notif->data.nr);
+  if (makes_deputy()) {
+    let_continue(listener);
+    return;
+  }
   gated_calls += c == NULL || c->action != WATCH;
   if (c == NULL) {
     let_continue(listener);
@@ -2699,7 +2710,7 @@ static void begin_step(struct step_request *request)
 {
   int pair[2];
   step.index++;
-  step.joiner_reaped = false;
+  step.joiner_reaped = step.has_deputy = false;
   step.command = -1;
   step.denials_before = denials;
   step.failcnt_before = read_number(failcnt_fd);
@@ -2743,7 +2754,7 @@ static void let_go(void)
     usage = read_usage();
   }
   if (usage <= 0 && config.limit >= 0) { /* a task's stack and address space are charged by now, unless nothing is */
-    step_setup_failed("not-accounted", 0, config.usage_file);
+    step_setup_failed(usage < 0 ? "not-told" : "not-accounted", 0, config.usage_file);
     return;
   }
   if (step.index > 0)
@@ -2794,12 +2805,6 @@ static void handle_status(void)
     tell_child('f');
   } else if (s.kind == 'C') {
     step.command = s.pid;
-    if (counter.file >= 0 && !counter.known)
-      tell_child('s');
-    else
-      let_go();
-  } else if (s.kind == 'S') {
-    find_freshness((long)cpu_count);
     let_go();
   }
 }
@@ -2971,6 +2976,8 @@ static bool take_configuration(char **words)
     send_setup_error("counter", errno, config.usage_file);
     return false;
   }
+  if (config.refresh_file)
+    prepare_counter((long)cpu_count);
   if (config.trace_file) {
     tasks = must(calloc(MAX_TASKS, sizeof *tasks));
     tracking = true;

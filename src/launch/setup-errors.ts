@@ -1,5 +1,4 @@
 import { constants } from 'node:os';
-import { v2 } from '../cgroup/files.ts';
 import { SetupError } from '../errors.ts';
 import { errnoName, type GateEvent } from '../gate/protocol.ts';
 import { notExecutable, notFound } from './resolve.ts';
@@ -18,9 +17,13 @@ export function setupErrorOf({ stage, errno, subject }: Told, command: string): 
       return new SetupError(
         'kmem-not-accounted',
         `kernel memory is not accounted here: ${subject} stays 0 while a task runs in the group`,
-        subject?.endsWith(v2.stat)
-          ? 'boot without cgroup.memory=nokmem; before Linux 5.13 cgroup v2 tells it too late for a limit: boot with cgroup v1 (systemd.unified_cgroup_hierarchy=0), or use --kernel 5.10'
-          : 'boot without cgroup.memory=nokmem, or leave out --kmem',
+        'boot without cgroup.memory=nokmem, or leave out --kmem',
+      );
+    case 'not-told':
+      return new SetupError(
+        'kmem-not-told',
+        `the kernel memory of the group is not told: ${subject}, which before Linux 5.13 is too coarse for a limit and lacks page tables`,
+        'use cgroup v1 (boot with systemd.unified_cgroup_hierarchy=0; for a microVM --cgroup v1), or leave out --kmem',
       );
     case 'exec':
       return execError(errno, command);

@@ -51,9 +51,11 @@ for (const [kind, seen] of KINDS) {
     const sandbox = makeSandbox(t);
     const made = sandbox.group();
     const group = seen(made);
-    // What the bomb is in beyond the group keeps it bounded: the sandbox's pids limit.
+    // What the bomb is in beyond the group keeps it bounded: the sandbox's pids limit. In a microVM, emulated, fewer do.
+    const most = version === 2 ? 120 : MOST_PROCESSES;
+    writeFileSync(`${sandbox.pids}/pids.max`, String(most));
     await startIn(t, joinsOf(made), ['perl', '-e', 'fork while 1']);
-    await until(() => processesOf(made).length > 0.75 * MOST_PROCESSES);
+    await until(() => processesOf(made).length > 0.75 * most);
     await killGroup(group);
     t.deepEqual(processesOf(made), []);
     await removeGroup(made);

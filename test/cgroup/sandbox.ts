@@ -84,8 +84,8 @@ export function asMounts({ memory, unified, pids, layout }: Hierarchies): Hierar
 /** Of this machine's memory controller. What is another version's is tested in a microVM: test/vm/v2-*.test.ts. */
 export const version: 1 | 2 = readHierarchies().memory?.version ?? 1;
 
-/** In a sandbox. In a microVM, which may be emulated, fewer do. */
-export const MOST_PROCESSES = version === 2 ? 120 : 400;
+/** In a sandbox. */
+export const MOST_PROCESSES = 400;
 
 /** A cgroup of the memory hierarchy in the sandbox, which hands its controllers down. */
 export function makeWithin({ memory }: Sandbox, ...names: string[]): string {
