@@ -21,6 +21,7 @@ import { type Supervisor, startSupervisor } from './launch/supervisor.ts';
 import { createFailureLog } from './observe/failures.ts';
 import { assemble, emptyFacts, type Facts } from './result/assemble.ts';
 import { readThrottleCount } from './result/environment.ts';
+import { injectionsOf } from './result/injections.ts';
 import { judge, type Output } from './result/judge.ts';
 import type { Result } from './result/schema.ts';
 import { compileExpectation, type Expectation } from './spec/expect.ts';
@@ -118,6 +119,7 @@ async function runHeld(context: Context): Promise<Output> {
     facts.summary = failures.summary();
     facts.failures = failures.failures;
     facts.failureCounts = failures.counts;
+    facts.injections = injectionsOf(spec.inject, failures.injections);
     facts.notices = failures.notices;
   }
   const { stdout, stderr } = held.streams.captures;

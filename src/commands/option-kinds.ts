@@ -39,16 +39,21 @@ export function sets(key: Key, group: Group, takes: string, describe: string): R
   return { [kebab(key)]: string(group, takes, describe, apply) };
 }
 
+type ListKey = 'then' | 'expect' | 'rw' | 'inject';
+
 export function collects(
-  key: 'then' | 'expect' | 'rw',
+  key: Exclude<ListKey, 'inject'>,
   group: Group,
   takes: string,
   describe: string,
 ): Record<string, RunOption> {
-  const apply = ({ input }: Draft, value: string) => {
+  return { [key]: { ...string(group, takes, describe, appends(key)), repeatable: true } };
+}
+
+export function appends(key: ListKey): StringOption['apply'] {
+  return ({ input }, value) => {
     input[key] = [...((input[key] as string[] | undefined) ?? []), value];
   };
-  return { [key]: { ...string(group, takes, describe, apply), repeatable: true } };
 }
 
 export function turns(

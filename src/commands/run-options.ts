@@ -8,7 +8,7 @@ import { CGROUP, ENFORCE, ERRNO, ON_OVERRUN, WAIT } from '../spec/normalise.ts';
 import { outputFile } from '../spec/output-file.ts';
 import { quote } from '../spec/quote.ts';
 import { parseLabel } from '../store/label.ts';
-import { collects, type Draft, flag, kebab, type OptionTable, sets, string, turns } from './option-kinds.ts';
+import { appends, collects, type Draft, flag, kebab, type OptionTable, sets, string, turns } from './option-kinds.ts';
 import { describeOptions, parseArgv, type RunArguments } from './parse-argv.ts';
 
 /**
@@ -46,6 +46,15 @@ export const OPTIONS: OptionTable = {
     'when usage stays above the limit with no call to deny: say so, or end the run',
   ),
   ...sets('traceGate', 'Enforcement:', 'FILE', 'write a line of JSON about each gated call'),
+  fail: {
+    ...string(
+      'Enforcement:',
+      'ADDRESS',
+      'fail this call, such as 0.1/17:mmap; with + behind it all later ones of its process too (repeatable)',
+      appends('inject'),
+    ),
+    repeatable: true,
+  },
 
   ...sets('timeout', 'The run:', 'DUR', 'end the run after this time, all steps and the hold included'),
   ...sets('grace', 'The run:', 'DUR', 'from SIGTERM to SIGKILL when a run is ended (2s)'),
@@ -102,7 +111,7 @@ export const runOptions: Readonly<Record<string, Options>> = describeOptions(OPT
 
 /** How the command line calls an input key, for normaliseSpec's messages: `kmemTcp` → `--kmem-tcp`. */
 export function optionName(key: string): string {
-  return `--${kebab(key)}`;
+  return key === 'inject' ? '--fail' : `--${kebab(key)}`;
 }
 
 /**

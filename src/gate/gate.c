@@ -41,6 +41,8 @@
  * is room for what page faults charge between calls.  Everything else continues.  brk must never answer an errno (C
  * libraries take it for the new break): it answers the current break, which is how brk says no.
  *
+ * Failures that were asked for by address (--fail) come before the counter: such a call is denied, whatever the usage is.
+ *
  * The policy (which calls, which errno, what to tell about them) is data from the runner; the seccomp
  * filter is generated from it.  An unlisted call never leaves the kernel.
  *
@@ -316,6 +318,32 @@ static bool parse_cpus(char *text)
   return true;
 }
 
+/* ---- failures asked for, by address ---- */
+
+enum { LINEAGE_LENGTH = 160 };
+
+static struct injection {
+  char lineage[LINEAGE_LENGTH], name[28]; /* name: empty for any call */
+  uint32_t call;
+  bool persistent;
+  bool applies; /* to the call that is being decided */
+  bool reached;
+  uint64_t denials;
+  char seen[28]; /* another call at that place, or empty */
+} *injections;
+static int injection_count;
+
+/* "0.1/17:mmap+"; the runner has checked it. */
+static bool parse_injection(const char *text)
+{
+  injections = must(realloc(injections, (size_t)(injection_count + 1) * sizeof *injections));
+  struct injection *i = &injections[injection_count++];
+  *i = (struct injection){0};
+  size_t n = strlen(text);
+  i->persistent = n > 0 && text[n - 1] == '+';
+  return sscanf(text, "%159[^/]/%" SCNu32 ":%27[^+]", i->lineage, &i->call, i->name) >= 2;
+}
+
 static bool configure(char *text)
 {
   char *value = strchr(text, '=');
@@ -337,6 +365,7 @@ static bool configure(char *text)
   if (!strcmp(key, "attribute")) return config.attribute = must(strdup(value)), true;
   if (!strcmp(key, "max")) return config.max_file = must(strdup(value)), true;
   if (!strcmp(key, "trace")) return config.trace_file = must(strdup(value)), true;
+  if (!strcmp(key, "inject")) return parse_injection(value);
   if (!strcmp(key, "lock-file")) return config.lock_file = must(strdup(value)), true;
   if (!strcmp(key, "join")) return append(config.join, &config.join_count, value);
   if (!strcmp(key, "late-join")) return append(config.late_join, &config.late_join_count, value);
@@ -1634,7 +1663,7 @@ static const char *comm_of(pid_t tid, uint64_t now)
 /*
  * A task's address does not depend on pids or scheduling: the step that it comes from, then for each generation
  * which of the parent's clones made it ("0.2" is what the second clone of step 0's command made; "0.t1" its first
- * thread), then how many gated calls it has made: "0.2/17:mmap".
+ * thread), then how many gated calls it has made: "0.2/17:mmap".  The fork that starts the step is "0/0:clone3".
  *
  * A clone is seen at its entry, before the child has a pid.  There is a look at a thread's children whenever it clones
  * again, so a child that nobody knows is that of its parent's latest clone.  The other moments to look are the child's
@@ -1645,10 +1674,11 @@ static const char *comm_of(pid_t tid, uint64_t now)
  * A clone whose child was never seen, and which comes again from the same place, is the same one: fork is restarted
  * when a signal is pending.
  */
-enum { MAX_TASKS = 8192, PROBES = 64, LINEAGE_LENGTH = 160, ADDRESS_LENGTH = 224, CLONE_THREAD_FLAG = 0x00010000 };
+enum { MAX_TASKS = 8192, PROBES = 64, ADDRESS_LENGTH = 224, CLONE_THREAD_FLAG = 0x00010000 };
 
 static struct task {
   bool used, exits; /* exits: its tid may come back as another task's */
+  bool starts;      /* ours, which forks the step: its calls have no number */
   bool process_pending, thread_pending; /* the child of the latest clone has not been seen */
   pid_t tid, tgid, parent;
   uint32_t calls, processes, threads;
@@ -1815,6 +1845,17 @@ static bool is_deputy(pid_t tid)
   return comm != NULL && tid != step.joiner && !strcmp(comm, "kmem-gate");
 }
 
+/* The command, or one of ours that forks it. */
+static struct task *name_own_task(pid_t tid, pid_t tgid, bool starts)
+{
+  struct task *t = make_task(tid, tgid, 0);
+  if (t == NULL)
+    return NULL;
+  t->starts = starts;
+  snprintf(t->lineage, sizeof t->lineage, "%d", step.index);
+  return t;
+}
+
 static struct task *task_of(pid_t tid)
 {
   char path[40], text[2048];
@@ -1826,12 +1867,9 @@ static struct task *task_of(pid_t tid)
   if (read_file(path, text, sizeof text) <= 0)
     return NULL;
   pid_t tgid = (pid_t)status_number(text, "\nTgid:");
-  if (tid == step.command || tid == step.joiner || is_deputy(tid)) {
-    t = make_task(tid, tgid, 0);
-    if (t != NULL)
-      snprintf(t->lineage, sizeof t->lineage, "%d", step.index);
-    return t;
-  }
+  bool starts = tid == step.joiner || is_deputy(tid);
+  if (tid == step.command || starts)
+    return name_own_task(tid, tgid, starts);
   see_all_of(tgid != tid ? tgid : (pid_t)status_number(text, "\nPPid:"));
   t = find_task(tid);
   if (t != NULL)
@@ -1898,11 +1936,23 @@ static void note_call(const struct call *c)
   t->last = notif->data;
   if (restarted)
     return;
-  t->calls++;
+  t->calls += !t->starts;
   t->process_pending &= !clones;
   t->thread_pending &= !clones;
   if (clones)
     note_clone(t, c);
+}
+
+/*
+ * The caller took no answer: a signal interrupted it, and if the call comes again it is the same one.  (Of a clone that
+ * is known by its pending child.)
+ */
+static void note_unanswered(void)
+{
+  const struct call *c = find_call(notif->data.arch, (uint32_t)notif->data.nr);
+  struct task *t = tracking && c != NULL && c->action != WATCH ? find_task((pid_t)notif->pid) : NULL;
+  if (t != NULL && t->calls > 0 && strcmp(c->detail, "clone"))
+    t->calls--;
 }
 
 /* A clone that was denied makes no child, and when it comes again it is another one. */
@@ -1911,6 +1961,56 @@ static void note_denial(const struct call *c)
   struct task *t = tracking && !strcmp(c->detail, "clone") ? find_task((pid_t)notif->pid) : NULL;
   if (t != NULL)
     t->process_pending = t->thread_pending = false;
+}
+
+/* Of the lineage of a thread, the part that names its process: "0.1" of "0.1.t2.t1". */
+static size_t process_length(const char *lineage)
+{
+  size_t n = strlen(lineage);
+  for (const char *dot; (dot = memrchr(lineage, '.', n)) != NULL && dot[1] == 't';)
+    n = (size_t)(dot - lineage);
+  return n;
+}
+
+static bool same_process(const char *a, const char *b)
+{
+  size_t n = process_length(a);
+  return n == process_length(b) && !strncmp(a, b, n);
+}
+
+static bool injects_into(struct injection *i, const struct task *t, const struct call *c)
+{
+  if (i->reached)
+    return i->persistent && same_process(i->lineage, t->lineage);
+  if (t->calls != i->call || strcmp(t->lineage, i->lineage))
+    return false;
+  if (*i->name == '\0' || !strcmp(i->name, c->name))
+    return true;
+  if (*i->seen == '\0')
+    snprintf(i->seen, sizeof i->seen, "%s", c->name);
+  return false;
+}
+
+/* Is this call to fail because it was asked for? */
+static bool injects(const struct call *c)
+{
+  const struct task *t = injection_count > 0 ? find_task((pid_t)notif->pid) : NULL;
+  bool any = false;
+  for (int i = 0; i < injection_count; i++) {
+    injections[i].applies = t != NULL && injects_into(&injections[i], t, c);
+    any |= injections[i].applies;
+  }
+  return any;
+}
+
+/* `failed`: not a brk that cannot. */
+static void note_injection(bool failed)
+{
+  for (int i = 0; i < injection_count; i++)
+    if (injections[i].applies) {
+      injections[i].reached = true;
+      injections[i].denials += failed;
+    }
 }
 
 /* ---- supervisor: the trace of every gated call ---------------------------------------------------------- */
@@ -1929,7 +2029,7 @@ static void trace_call(const struct call *c, int64_t usage, const char *given)
 {
   if (trace == NULL || c->action == WATCH)
     return;
-  char detail[PATH_MAX], address[ADDRESS_LENGTH];
+  char detail[PATH_MAX], exe[PATH_MAX], address[ADDRESS_LENGTH];
   uint64_t now = now_ns();
   pid_t tid = (pid_t)notif->pid;
   line_used = 0;
@@ -1940,6 +2040,7 @@ static void trace_call(const struct call *c, int64_t usage, const char *given)
   field_figure("pid", thread_group(tid));
   field_number("tid", tid);
   field_string("comm", comm_of(tid, now));
+  field_string("exe", executable(tid, exe, sizeof exe));
   field_string("address", address_of(tid, c, address, sizeof address));
   field_string("syscall", c->name);
   field_string("detail", describe(c, notif, detail, sizeof detail));
@@ -1986,7 +2087,7 @@ static void count_failure(const char *comm, const struct call *c, int error)
 }
 
 /* What is to be told must be read while the caller still waits, so this comes before the answer. */
-static bool prepare_failure(const struct call *c, int64_t usage, int error, uint64_t now, const char *comm)
+static bool prepare_failure(const struct call *c, int64_t usage, int error, uint64_t now, const char *comm, bool injected)
 {
   if (failures_sent >= MAX_FAILURES_IN_FULL)
     return false;
@@ -2007,6 +2108,7 @@ static bool prepare_failure(const struct call *c, int64_t usage, int error, uint
   field_figure("usage", usage);
   field_number("errno", error);
   field_figure("step", step.state == IDLE ? -1 : step.index); /* a daemon's, between two steps */
+  field_number("injected", injected);
   return true;
 }
 
@@ -2383,7 +2485,10 @@ static bool answer(int listener)
 {
   if (ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, response) == 0)
     return true;
-  return errno == EINPROGRESS; /* ENOENT: the caller died or was interrupted; nothing was failed */
+  if (errno == EINPROGRESS)
+    return true;
+  note_unanswered(); /* ENOENT: the caller died or was interrupted; nothing was failed */
+  return false;
 }
 
 static void let_continue(int listener)
@@ -2457,47 +2562,6 @@ static int errno_of(const struct call *c)
   return tcp && c->tcp_error ? c->tcp_error : c->error;
 }
 
-static void deny(int listener, const struct call *c, int64_t usage)
-{
-  uint64_t now = now_ns();
-  pid_t tid = (pid_t)notif->pid;
-  int error = config.errno_enomem && c->action == GATE ? ENOMEM : errno_of(c);
-  const char *known = comm_of(tid, now);
-  const char *comm = known ? known : "?";
-
-  memset(response, 0, sizeof *response);
-  response->id = notif->id;
-  if (c->is_brk) {
-    uint64_t current = current_break(thread_group(tid));
-    if (current == 0 || notif->data.args[0] <= current) {
-      note_break(tid, notif->data.args[0]);
-      let_continue(listener); /* a question, a shrink, or nobody could say: never an errno */
-      return;
-    }
-    response->val = (int64_t)current;
-    error = ENOMEM;
-  } else {
-    response->error = -error;
-  }
-  trace_call(c, usage, "deny");
-  note_denial(c);
-  bool told = prepare_failure(c, usage, error, now, comm);
-  if (ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &notif->id) < 0)
-    return; /* gone: what was read may be another process's */
-  note_own_denial(c);
-  if (!answer(listener))
-    return;
-  if (c->action == REFUSE)
-    refusals++;
-  else
-    denials++;
-  count_failure(comm, c, error);
-  if (!told || !event_end(QUEUE_SOFT))
-    failures_dropped++;
-  else
-    failures_sent++;
-}
-
 static void allow(int listener, const struct call *c, int64_t usage)
 {
   pid_t tid = (pid_t)notif->pid;
@@ -2511,6 +2575,53 @@ static void allow(int listener, const struct call *c, int64_t usage)
       approve(tid, c->need);
   }
   let_continue(listener);
+}
+
+/* `injected`: by injects(), just before. */
+static void deny(int listener, const struct call *c, int64_t usage, bool injected)
+{
+  uint64_t now = now_ns();
+  pid_t tid = (pid_t)notif->pid;
+  int error = config.errno_enomem && c->action == GATE ? ENOMEM : errno_of(c);
+  const char *known = comm_of(tid, now);
+  const char *comm = known ? known : "?";
+
+  memset(response, 0, sizeof *response);
+  response->id = notif->id;
+  if (c->is_brk) {
+    uint64_t current = current_break(thread_group(tid));
+    if (current == 0 || notif->data.args[0] <= current) {
+      if (injected)
+        note_injection(false);
+      allow(listener, c, usage); /* a question, a shrink, or nobody could say: never an errno */
+      return;
+    }
+    response->val = (int64_t)current;
+    error = ENOMEM;
+  } else {
+    response->error = -error;
+  }
+  trace_call(c, usage, "deny");
+  bool told = prepare_failure(c, usage, error, now, comm, injected);
+  if (ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &notif->id) < 0) {
+    note_unanswered();
+    return; /* gone: what was read may be another process's */
+  }
+  note_own_denial(c);
+  if (!answer(listener))
+    return;
+  note_denial(c);
+  if (injected)
+    note_injection(true);
+  if (c->action == REFUSE)
+    refusals++;
+  else
+    denials++;
+  count_failure(comm, c, error);
+  if (!told || !event_end(QUEUE_SOFT))
+    failures_dropped++;
+  else
+    failures_sent++;
 }
 
 static bool defer(int listener, const struct call *c)
@@ -2550,7 +2661,7 @@ static void handle_reclaimed(void)
     *notif = deferred[i].notif;
     int64_t usage = read_usage();
     if (over_limit(deferred[i].call, usage))
-      deny(deferred[i].listener, deferred[i].call, usage);
+      deny(deferred[i].listener, deferred[i].call, usage, false);
     else
       allow(deferred[i].listener, deferred[i].call, usage);
   }
@@ -2617,8 +2728,14 @@ static void handle_notification(int listener, uint32_t events)
     let_continue(listener);
     return;
   }
+  bool injected = injects(c);
   if (c->action == REFUSE) {
-    deny(listener, c, -1);
+    deny(listener, c, -1, injected);
+    return;
+  }
+  if (injected) {
+    table_denied = false;
+    deny(listener, c, read_usage(), true);
     return;
   }
   int64_t usage = usage_for_decision();
@@ -2628,7 +2745,7 @@ static void handle_notification(int listener, uint32_t events)
   }
   if (config.reclaim && defer(listener, c))
     return;
-  deny(listener, c, usage);
+  deny(listener, c, usage, false);
 }
 
 #include "refusals.c"
@@ -2805,6 +2922,8 @@ static void handle_status(void)
     tell_child('f');
   } else if (s.kind == 'C') {
     step.command = s.pid;
+    if (tracking) /* before it can be taken for a child of the joiner */
+      name_own_task(s.pid, s.pid, false);
     let_go();
   }
 }
@@ -2917,6 +3036,13 @@ static void send_summary(void)
     field_number("count", (int64_t)counts[i].count);
     event_end(QUEUE_HARD);
   }
+  for (int i = 0; i < injection_count; i++) {
+    event("injection");
+    field_number("reached", injections[i].reached);
+    field_number("denials", (int64_t)injections[i].denials);
+    field_string("seen", *injections[i].seen ? injections[i].seen : NULL);
+    event_end(QUEUE_HARD);
+  }
   event("summary");
   field_number("denials", (int64_t)denials);
   field_number("refusals", (int64_t)refusals);
@@ -2978,9 +3104,11 @@ static bool take_configuration(char **words)
   }
   if (config.refresh_file)
     prepare_counter((long)cpu_count);
-  if (config.trace_file) {
+  if (config.trace_file || injection_count > 0) {
     tasks = must(calloc(MAX_TASKS, sizeof *tasks));
     tracking = true;
+  }
+  if (config.trace_file) {
     open_trace();
     if (trace == NULL) {
       send_setup_error("trace", errno, config.trace_file);

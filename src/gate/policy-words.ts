@@ -13,9 +13,10 @@ const X32_BIT = 0x40000000;
 /** The policy for every architecture whose calls a process on this machine can make. */
 export function policyWords(
   arch: string,
-  { allowIoUring, trace, refresh }: Pick<GateConfig, 'allowIoUring' | 'trace' | 'refresh'>,
+  { allowIoUring, trace, inject, refresh }: Pick<GateConfig, 'allowIoUring' | 'trace' | 'inject' | 'refresh'>,
 ): string[] {
-  const watched = watchedCalls.filter(({ leaves }) => trace !== null || refresh !== null || !leaves);
+  const ends = trace !== null || inject.length > 0 || refresh !== null;
+  const watched = watchedCalls.filter(({ leaves }) => ends || !leaves);
   return [
     ...gatedCalls.flatMap((call) => forEachNumber(arch, call, gatedFields(call, allowIoUring))),
     ...watched.flatMap((call) => forEachNumber(arch, call, watchedFields(call))),

@@ -32,6 +32,8 @@ export type GateConfig = Readonly<{
   reclaim: string | null;
   /** File for a line about each gated call; null: none. */
   trace: string | null;
+  /** Addresses of calls that fail whatever the limit says, as spec/address.ts writes them. */
+  inject: readonly string[];
   allowIoUring: boolean;
   lockFile: string;
   /** The helper keeps the OOM killer off itself, and gives the command this oom_score_adj; null: neither. */
@@ -62,6 +64,8 @@ export type GateFailure = {
   errno: number;
   /** Null: between or after the steps. */
   step: number | null;
+  /** 1: `inject` asked for it; absent under the kernel's own limit. */
+  injected?: number;
 };
 
 export type GateSummary = {
@@ -87,6 +91,16 @@ export type GateSummary = {
   percpu: number | null;
   vmalloc: number | null;
   sock: number | null;
+};
+
+/** At the end, one for each of `inject`, in its order. */
+export type GateInjection = {
+  event: 'injection';
+  /** 1: the call was made, and failed but where `denials` is 0: it asked for the break, which cannot fail. */
+  reached: number;
+  denials: number;
+  /** The other call that was made at that place; null: none, or the one asked for came. */
+  seen: string | null;
 };
 
 export type GateEvent =
@@ -124,6 +138,7 @@ export type GateEvent =
   | GateFailure
   | { event: 'totals'; denials: number; gatedCalls: number }
   | { event: 'count'; comm: string; syscall: string; errno: number; count: number }
+  | GateInjection
   | { event: 'orphan-died'; pid: number; signal: number }
   /** `moves`, `service`, `listener`, `tracer`: something that the result should mention. */
   | { event: 'notice'; kind: string; object: string; comm: string | null }
@@ -168,6 +183,7 @@ export function encodeConfig(config: GateConfig): Buffer {
     words.push(`uid=${uid}`, `gid=${gid}`, `groups=${groups.join(',')}`);
   }
   if (config.trace !== null) words.push(`trace=${config.trace}`);
+  words.push(...config.inject.map((address) => `inject=${address}`));
   if (config.gate) words.push(...policyWords(process.arch, config));
   if (config.attribute !== null) words.push(`attribute=${config.attribute}`, ...observedWords(process.arch));
   return message(words);

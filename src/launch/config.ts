@@ -24,6 +24,7 @@ export function gateConfig(plan: Plan, spec: RunSpec, group: Group, lockFile: st
     attribute: native ? group.unified : null,
     reclaim: spec.reclaim && gate ? `${group.memory}/${group.version === 1 ? v1.forceEmpty : v2.reclaim}` : null,
     trace: gate ? spec.traceGate : null,
+    inject: gate ? spec.inject : [],
     allowIoUring: spec.allowIoUring,
     lockFile,
     oomScore: plan.oomScore,

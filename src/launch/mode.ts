@@ -7,7 +7,7 @@ import type { RunSpec } from '../spec/run-spec.ts';
 
 export type Mode = 'gate' | 'native' | 'none';
 
-type Asked = Pick<RunSpec, 'enforce' | 'limits' | 'parent'>;
+type Asked = Pick<RunSpec, 'enforce' | 'limits' | 'parent' | 'inject' | 'traceGate'>;
 
 /**
  * How the limit is made to bite. In the guest of a microVM the kernel's own limit comes first, where it proves to hold;
@@ -15,7 +15,9 @@ type Asked = Pick<RunSpec, 'enforce' | 'limits' | 'parent'>;
  * @throws SetupError `native-not-enforced` where it was asked for and refuses nothing
  */
 export async function chooseMode(asked: Asked, hierarchies: Hierarchies, inGuest: boolean): Promise<Mode> {
-  const { enforce, limits } = asked;
+  const { enforce, limits, inject, traceGate } = asked;
+  // Only the gate fails calls by their address, and only it can tell of them.
+  if (enforce === 'auto' && (inject.length > 0 || traceGate !== null)) return 'gate';
   if (enforce === 'auto' && limits.kmem === null) return 'none';
   if (enforce === 'auto' && !inGuest) return 'gate';
   if (enforce !== 'auto' && enforce !== 'native') return enforce;

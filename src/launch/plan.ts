@@ -3,6 +3,10 @@ import { requireVersion } from '../cgroup/place.ts';
 import type { Hierarchies } from '../cgroup/types.ts';
 import { SetupError } from '../errors.ts';
 import type { StepRequest } from '../gate/protocol.ts';
+import { gatedCalls } from '../gate/syscalls.ts';
+import { parseAddress } from '../spec/address.ts';
+import { didYouMean } from '../spec/nearest.ts';
+import { quote } from '../spec/quote.ts';
 import type { RunSpec } from '../spec/run-spec.ts';
 import { commandEnvironment } from './environment.ts';
 import { type Identity, resolveIdentity } from './identity.ts';
@@ -26,7 +30,8 @@ export type Guest = Readonly<{ identity: Identity | null }>;
 
 /** `guest`: null on the host. @throws SetupError for anything that is missing; nothing has been made then. */
 export async function planRun(spec: RunSpec, guest: Guest | null): Promise<Plan> {
-  refuseUnbuilt(spec);
+  refuseLimitless(spec);
+  refuseUngated(spec);
   const env = commandEnvironment(spec);
   const command = {
     ...stepOf(spec, env),
@@ -54,11 +59,19 @@ function stepOf(spec: RunSpec, env: Record<string, string>): StepRequest {
   return { path: '', argv: [], env, directory: spec.cwd, nullStdin: false };
 }
 
-function refuseUnbuilt(spec: RunSpec): void {
-  if (spec.inject.length > 0) {
-    throw new SetupError('inject-unsupported', 'this version of kmem-run injects no failures', 'leave out inject');
-  }
+function refuseLimitless(spec: RunSpec): void {
   if (spec.enforce === 'native' && spec.limits.kmem === null) {
     throw new SetupError('no-limit', '--enforce native needs a limit to enforce', 'give --kmem SIZE too');
+  }
+}
+
+/** A call that the gate never sees would only be "not reached". */
+function refuseUngated({ inject }: RunSpec): void {
+  for (const address of inject) {
+    const { syscall } = parseAddress(address);
+    if (syscall === null || gatedCalls.some(({ name }) => name === syscall)) continue;
+    const names = gatedCalls.map(({ name }) => name);
+    const hint = didYouMean(syscall, names, 'docs/gate-rows.md lists the gated calls');
+    throw new SetupError('bad-address', `--fail ${address}: ${quote(syscall)} is no call that the gate sees`, hint);
   }
 }

@@ -1,4 +1,4 @@
-import { errnoName, type GateEvent, type GateFailure, type GateSummary } from '../gate/protocol.ts';
+import { errnoName, type GateEvent, type GateFailure, type GateInjection, type GateSummary } from '../gate/protocol.ts';
 
 export type ObservedFailure = {
   atMs: number;
@@ -12,6 +12,7 @@ export type ObservedFailure = {
   errno: string | null;
   step: number | null;
   address: string | null;
+  injected: boolean;
 };
 
 export type ObservedCount = { comm: string | null; syscall: string; errno: string | null; count: number };
@@ -20,6 +21,8 @@ export type FailureLog = Readonly<{
   take: (event: GateEvent) => void;
   failures: readonly ObservedFailure[];
   counts: readonly ObservedCount[];
+  /** What became of the failures asked for, in their order; empty until the helper has told. */
+  injections: readonly GateInjection[];
   summary: () => GateSummary | null;
   /** What else the helper saw that the result should mention, a sentence each. */
   notices: readonly string[];
@@ -31,6 +34,7 @@ export type FailureLog = Readonly<{
 export function createFailureLog(): FailureLog {
   const failures: ObservedFailure[] = [];
   const counts: ObservedCount[] = [];
+  const injections: GateInjection[] = [];
   const notices: string[] = [];
   let summary: GateSummary | null = null;
   let denials = 0;
@@ -41,6 +45,7 @@ export function createFailureLog(): FailureLog {
         denials = Math.max(denials, failures.length);
       } else if (event.event === 'count')
         counts.push({ comm: known(event.comm), syscall: event.syscall, errno: errnoOf(event), count: event.count });
+      else if (event.event === 'injection') injections.push(event);
       else if (event.event === 'notice') notices.push(sentenceOf(event));
       else if (event.event === 'unattributed') notices.push(unattributedSentence(event.errno));
       else if (event.event === 'livelock') notices.push(livelockSentence(event));
@@ -49,6 +54,7 @@ export function createFailureLog(): FailureLog {
     },
     failures,
     counts,
+    injections,
     notices,
     summary: () => summary,
     denials: () => summary?.denials ?? denials,
@@ -69,6 +75,7 @@ function observed(event: GateFailure): ObservedFailure {
     errno: errnoOf(event),
     step,
     address: event.address,
+    injected: event.injected === 1,
   };
 }
 

@@ -5,6 +5,7 @@ import type { Result } from '../result/schema.ts';
 import { counterRows } from './counters.ts';
 import { failureRows } from './failures.ts';
 import { headline, toneOf } from './headline.ts';
+import { injectionRows } from './injections.ts';
 import { layOut, painter, type Row, type Style, textWidth } from './layout.ts';
 import { detailRows, enforcementRow, expectationRows, leftoverRows, stepRows, warningRows } from './rows.ts';
 import { visible } from './visible.ts';
@@ -34,6 +35,7 @@ function rowsOf(result: Result, width: number | null, verbose: boolean): Row[] {
     ...counterRows(result, verbose),
     enforcementRow(result, verbose),
     ...failureRows(result, verbose),
+    ...injectionRows(result),
     ...stepRows(result, textWidth(labelWidth, { width }), verbose),
     ...expectationRows(result, verbose),
     ...leftoverRows(result, verbose),

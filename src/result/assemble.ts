@@ -40,6 +40,7 @@ export type Facts = {
   steps: Result['steps'][number][];
   failures: Result['failures'];
   failureCounts: Result['failureCounts'];
+  injections: Result['injections'];
   leftover: readonly Process[];
   samples: Result['samples'];
   throttled: { before: number | null; after: number | null };
@@ -69,6 +70,7 @@ export function emptyFacts(id: string, spec: RunSpec): Facts {
     steps: [],
     failures: [],
     failureCounts: [],
+    injections: spec.inject.length === 0 ? [] : null,
     leftover: [],
     samples: [],
     throttled: { before: null, after: null },
@@ -115,6 +117,7 @@ export function assemble(facts: Facts): Omit<Result, 'outcome' | 'expectations'>
     },
     failures: facts.failures,
     failureCounts: facts.failureCounts,
+    injections: facts.injections,
     steps: facts.steps,
     leftover: facts.leftover,
     samples: facts.samples,

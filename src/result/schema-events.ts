@@ -89,14 +89,38 @@ const failure = z.strictObject({
     whenNull: 'between or after the steps',
   }),
   address: textOrNull(
-    'Names this failure across runs of the same command, for `inject`.',
-    'failures are not addressed in this mode',
+    'Names the call across runs of the same command, for `--fail`.',
+    'failures are addressed under `--fail` and `--trace-gate` only, and this one perhaps not even there: nobody could tell where the task came from',
   ),
+  injected: flag('It was asked for by `--fail`, and is not the doing of the limit.'),
 });
 
 export const failuresSchema = define(
   z.array(failure),
   'Failed allocations as the program saw them, in order: the first 1,000.',
+);
+
+const injection = z.strictObject({
+  address: text('The address, as it was given.'),
+  mode: choice(
+    ['once', 'persistent'],
+    'Whether that call alone was to fail, or all later ones of its process too (`+`).',
+  ),
+  outcome: choice(
+    ['injected', 'not-reached', 'diverged'],
+    '`injected`; `not-reached`, no call was made at that place; `diverged`, another call than the one named was made there, and was not failed.',
+  ),
+  denials: count(
+    'How many calls failed by it. 0 beside `injected`: the call asked `brk` for the break, or gave memory back, which cannot fail.',
+    'calls',
+  ),
+  seen: textOrNull('The call that was made at that place instead.', 'the outcome is not `diverged`'),
+});
+
+export const injectionsSchema = define(
+  z.array(injection).nullable(),
+  'What became of the failures asked for, in the order of `spec.inject`; empty where none was.',
+  { whenNull: 'not known: nothing ran, or the gate died' },
 );
 
 const failureCount = z.strictObject({

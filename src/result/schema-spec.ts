@@ -84,7 +84,10 @@ export const specSchema = define(
     seed: define(z.int().nullable(), 'Seed of everything that is chosen at random.', {
       whenNull: 'nothing was random',
     }),
-    inject: define(z.array(z.string()), 'The failures asked for, by address, beside those that the limit makes.'),
+    inject: define(
+      z.array(z.string()),
+      '`--fail`: the calls that the gate was to fail, by address, beside those that the limit makes.',
+    ),
   }),
   'What was asked for, normalised: enough to run it again.',
 );

@@ -24,6 +24,7 @@ import {
   expectationsSchema,
   failureCountsSchema,
   failuresSchema,
+  injectionsSchema,
   leftoverSchema,
   outcomeSchema,
   stepsSchema,
@@ -79,6 +80,7 @@ export const resultSchema = define(
     enforcement: enforcementSchema,
     failures: failuresSchema,
     failureCounts: failureCountsSchema,
+    injections: injectionsSchema,
     steps: stepsSchema,
     leftover: leftoverSchema,
     expectations: expectationsSchema,
@@ -98,6 +100,7 @@ export type TerminationReason = Result['terminationReason'];
 export type Exit = Result['exit'];
 export type Failure = Result['failures'][number];
 export type FailureCount = Result['failureCounts'][number];
+export type Injection = NonNullable<Result['injections']>[number];
 export type Step = Result['steps'][number];
 export type Expectation = Result['expectations'][number];
 export type Sample = Result['samples'][number];

@@ -2,6 +2,7 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { errnoOf, SetupError } from '../errors.ts';
+import { parseAddress } from './address.ts';
 import { type Duration, parseDuration } from './duration.ts';
 import { didYouMean } from './nearest.ts';
 import { outputFile } from './output-file.ts';
@@ -48,6 +49,13 @@ export const text: Reader<string> = (value, name) => {
 export const texts: Reader<string[]> = (value, name) => {
   if (!Array.isArray(value)) throw badOption(`${name}: ${quote(value)} is not an array of texts`, 'give an array');
   return value.map((item) => text(item, name));
+};
+
+/** Addresses of gated calls, as they were written. */
+export const addresses: Reader<string[]> = (value, name) => {
+  const given = texts(value, name);
+  for (const address of given) parseAddress(address, { name });
+  return given;
 };
 
 export const oneOf =

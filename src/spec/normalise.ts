@@ -1,4 +1,5 @@
 import { SetupError } from '../errors.ts';
+import { parseAddress } from './address.ts';
 import { parseCpus } from './cpus.ts';
 import { compileExpectation } from './expect.ts';
 import * as read from './fields.ts';
@@ -24,7 +25,7 @@ export type NameOf = (key: keyof RunInput) => string;
  * What was asked, checked, with every default in place (and nowhere else), deeply frozen.
  * Throws SetupError: `no-command`, `bad-command`, `unknown-key`, `bad-size`, `bad-duration`, `bad-pids`, `bad-memsw`,
  * `bad-cpus`, `bad-cwd`, `bad-env`, `bad-output-file`, `bad-expectation`, `bad-option`, `bad-vm-memory`, `bad-vm-cpus`,
- * `bad-folder`, `conflicting-options`.
+ * `bad-folder`, `bad-address`, `conflicting-options`.
  */
 export function normaliseSpec(input: RunInput, { nameOf = (key) => key }: { nameOf?: NameOf } = {}): RunSpec {
   if (typeof input !== 'object' || input === null) read.command(null, 'command');
@@ -70,13 +71,14 @@ export function normaliseSpec(input: RunInput, { nameOf = (key) => key }: { name
     output: take('output', read.output, () => 'inherit'),
     sampleMs: take('sample', read.sample, () => 50),
     seed: take('seed', read.orNull(read.seed), none),
-    inject: take('inject', read.texts, () => []),
+    inject: take('inject', read.addresses, () => []),
   };
   // What was read above is what there is: no second list of keys to keep.
   refuseUnknownKeys(input, readKeys);
   checkMemsw(spec.limits, nameOf);
   checkMachine(spec, nameOf);
   checkExpectations(spec, nameOf);
+  checkInjections(spec, nameOf);
   return deepFreeze(spec);
 }
 
@@ -171,6 +173,20 @@ function checkExpectations({ expect, then }: RunSpec, nameOf: NameOf): void {
     const there = steps === 1 ? 'steps[0], the only one,' : `one of steps[0] to steps[${steps - 1}]`;
     const reason = `expectation ${quote(expr)}: there is no step ${path[1]}`;
     throw new SetupError('bad-expectation', reason, `name ${there} or add steps with ${nameOf('then')}`);
+  }
+}
+
+function checkInjections({ inject, then, enforce }: RunSpec, nameOf: NameOf): void {
+  const name = nameOf('inject');
+  if (inject.length > 0 && (enforce === 'native' || enforce === 'none')) {
+    const reason = `${name} needs the gate to fail a call, and ${nameOf('enforce')} ${enforce} leaves it out`;
+    throw new SetupError('conflicting-options', reason, `leave out ${nameOf('enforce')}, or give it gate`);
+  }
+  for (const address of inject) {
+    const step = Number.parseInt(parseAddress(address, { name }).process, 10);
+    if (step <= then.length) continue;
+    const hint = `begin it with ${then.length === 0 ? '0, the only step' : `0 to ${then.length}`}, or add steps with ${nameOf('then')}`;
+    throw new SetupError('bad-address', `${name}: ${quote(address)}: there is no step ${step}`, hint);
   }
 }
 

@@ -52,5 +52,6 @@ export type RunInput = Readonly<{
   output?: 'inherit' | 'null' | Readonly<{ file: string }> | undefined;
   sample?: Duration | 'off' | null | undefined;
   seed?: number | null | undefined;
+  /** Calls to fail, by address: `'0.1/17:mmap'`, `'0.1/17:mmap+'` for all later ones too, `'0.1/17'` for any call. */
   inject?: readonly string[] | undefined;
 }>;

@@ -63,5 +63,6 @@ export type RunSpec = Readonly<{
   /** Milliseconds between samples; null: none are taken. */
   sampleMs: number | null;
   seed: number | null;
+  /** Addresses of calls that the gate fails, whatever the limit (address.ts). */
   inject: readonly string[];
 }>;

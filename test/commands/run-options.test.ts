@@ -268,6 +268,7 @@ test('every key of a run that users set has an option, and --help says what each
     'allowIoUring',
     'onOverrun',
     'traceGate',
+    'inject',
   ];
   keys.push(
     'timeout',

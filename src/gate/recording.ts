@@ -1,0 +1,92 @@
+/** Reads what `--trace-gate` has written: every gated call of a run, in the order in which they were answered. */
+import { createReadStream } from 'node:fs';
+import { errnoOf, SetupError } from '../errors.ts';
+import { parseAddress } from '../spec/address.ts';
+import { quote } from '../spec/quote.ts';
+
+export type RecordedCall = Readonly<{
+  /** Null: nobody could tell where the task comes from; then `process` is '' and `index` 0. */
+  address: string | null;
+  /** The task's part of the address: `0.1.t2`. */
+  process: string;
+  index: number;
+  syscall: string;
+  /** Null, as the next ones: the process was gone. */
+  pid: number | null;
+  tid: number;
+  comm: string | null;
+  exe?: string | null;
+  /** Null: nothing to tell, or the caller's memory could not be read. */
+  detail: string | null;
+  answer: 'continue' | 'deny';
+  /** Milliseconds since the first step was let go. */
+  atMs: number;
+}>;
+
+/** @throws SetupError `bad-recording`, naming file and line, for one that cannot be read */
+export async function readRecording(file: string): Promise<readonly RecordedCall[]> {
+  const calls: RecordedCall[] = [];
+  try {
+    for await (const line of linesOf(file)) calls.push(readLine(line, `${file}, line ${calls.length + 1},`));
+  } catch (error) {
+    if (error instanceof SetupError) throw error;
+    throw badRecording(`${file} cannot be read: ${errnoOf(error) ?? error}`);
+  }
+  return calls;
+}
+
+/** Not node:readline, which ends a line at U+2028 too: paths may hold it. */
+async function* linesOf(file: string): AsyncGenerator<string> {
+  let rest = '';
+  for await (const chunk of createReadStream(file, 'utf8')) {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
+  }
+  // A line without an end: the file was cut there, and unless that was just before the end it is no JSON.
+  if (rest !== '') yield rest;
+}
+
+function readLine(line: string, where: string): RecordedCall {
+  const told = parsed(line);
+  if (!isCall(told)) throw badRecording(`${where} is not a gated call: ${quote(line)}`);
+  const { address, syscall, pid, tid, comm, exe = null, detail, answer, atMs } = told;
+  return { address, ...placeOf(address, where), syscall, pid, tid, comm, exe, detail, answer, atMs };
+}
+
+function placeOf(address: string | null, where: string): Pick<RecordedCall, 'process' | 'index'> {
+  if (address === null) return { process: '', index: 0 };
+  try {
+    const { process, index } = parseAddress(address);
+    return { process, index };
+  } catch {
+    throw badRecording(`${where} has no address: ${quote(address)}`);
+  }
+}
+
+function parsed(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return null;
+  }
+}
+
+type Line = Omit<RecordedCall, 'process' | 'index'>;
+
+function isCall(told: unknown): told is Line {
+  if (typeof told !== 'object' || told === null) return false;
+  const { address, syscall, pid, tid, comm, exe, detail, answer, atMs } = told as Record<string, unknown>;
+  return (
+    [address, comm, exe ?? null, detail].every((value) => value === null || typeof value === 'string') &&
+    typeof syscall === 'string' &&
+    (pid === null || Number.isSafeInteger(pid)) &&
+    Number.isSafeInteger(tid) &&
+    (answer === 'continue' || answer === 'deny') &&
+    typeof atMs === 'number'
+  );
+}
+
+function badRecording(message: string): SetupError {
+  return new SetupError('bad-recording', message, 'record it again with --trace-gate FILE, and let the run end');
+}
