@@ -2973,13 +2973,41 @@ static void lose_guardian(void)
   kill_group_once();
 }
 
+/*
+ * Until a notification is received its caller waits interruptibly, and a signal handler without SA_RESTART makes the
+ * call fail with EINTR.  Real-time priority, where we may have it, makes that time as short as a wake-up; joiner and
+ * command get the ordinary policy back.  The supervisor runs only while a caller waits for it.
+ */
+static bool prompt;
+
+static void be_prompt(void)
+{
+  struct sched_param lowest = {.sched_priority = 1};
+  prompt = sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &lowest) == 0;
+}
+
+/*
+ * Reaping drops what /proc knew of the process, and goes round in the kernel for as long as a thread of it that was
+ * preempted by us is about to do the same: with real-time priority until the kernel takes our CPU away, after a second.
+ */
+static pid_t reap(int *status)
+{
+  struct sched_param none = {0};
+  if (prompt)
+    sched_setscheduler(0, SCHED_OTHER | SCHED_RESET_ON_FORK, &none);
+  pid_t pid = waitpid(-1, status, WNOHANG);
+  if (prompt)
+    be_prompt();
+  return pid;
+}
+
 static void handle_children(int signals)
 {
   struct signalfd_siginfo info;
   while (read(signals, &info, sizeof info) == sizeof info)
     ;
   int status;
-  for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+  for (pid_t pid; (pid = reap(&status)) > 0;) {
     forget_task(pid);
     if (pid == step.joiner && !step.joiner_reaped)
       handle_joiner_exit();
@@ -3258,17 +3286,6 @@ static int open_signals(void)
   sigaddset(&mask, SIGCHLD);
   sigprocmask(SIG_BLOCK, &mask, &original_mask);
   return signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
-/*
- * Until a notification is received its caller waits interruptibly, and a signal handler without SA_RESTART makes the
- * call fail with EINTR.  Real-time priority, where we may have it, makes that time as short as a wake-up; joiner and
- * command get the ordinary policy back.  The supervisor runs only while a caller waits for it.
- */
-static void be_prompt(void)
-{
-  struct sched_param lowest = {.sched_priority = 1};
-  sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &lowest);
 }
 
 /* Somebody who probes it (gc) holds it for a moment. */
