@@ -1,0 +1,61 @@
+/** --fail on another kernel: by the gate, also where the kernel could enforce a limit by itself. */
+import { mkdirSync } from 'node:fs';
+import anyTest from 'ava';
+import { readRecording } from '../../src/gate/recording.ts';
+import { compileFixture } from '../fixtures/compile.ts';
+import { makeHarness } from '../harness.ts';
+import { needsKernel } from './needs-kernel.ts';
+
+const test = anyTest.serial;
+const CALLS = 400;
+
+// 5.10 has v1 and cannot hold signals back while the gate decides; 6.12 has v2 only.
+for (const kernel of ['5.10', '6.12']) {
+  test(`${kernel}: calls fail by their address, which signals do not move`, async (t) => {
+    t.timeout(5 * 60_000);
+    if (!(await needsKernel(t, kernel))) return;
+    const harness = makeHarness(t);
+    mkdirSync(harness.path('kept'));
+    const trace = harness.path('kept/trace');
+    const asked = ['0.1/2:eventfd2', '0/1:mmap', '2/1:execve'];
+    const { status, stdout, result } = await harness.run(
+      [
+        ...['--kernel', kernel, '--rw', harness.path('kept'), '--trace-gate', trace, '--kmem', '64M'],
+        ...asked.flatMap((address) => ['--fail', address]),
+        ...['--then', `exec ${compileFixture('interrupted')} ${CALLS}`, '--then', 'true'],
+        ...['--', compileFixture('three-tasks')],
+      ],
+      { patience: 240_000 },
+    );
+    t.is(status, 126);
+    t.is(stdout, 'process . . . thread . . . child . ENOMEM . break grew\n');
+    t.is(result?.enforcement.mode, 'gate');
+    t.true(result?.environment.kernel.startsWith(`${kernel}.`));
+    t.deepEqual(
+      result?.steps.map(({ exit }) => exit.code),
+      [0, 0, 126],
+    );
+    t.deepEqual(
+      result?.injections?.map(({ outcome, seen, denials }) => [outcome, seen, denials]),
+      [
+        ['injected', null, 1],
+        ['diverged', 'execve', 0],
+        ['injected', null, 1],
+      ],
+    );
+    t.deepEqual(
+      result?.failures.map(({ address }) => address),
+      ['0.1/2:eventfd2', '2/1:execve'],
+    );
+    const made = (await readRecording(trace)).filter(
+      ({ process, syscall }) => process === '1' && syscall === 'eventfd2',
+    );
+    const indices = [...new Set(made.map(({ index }) => index))];
+    const [first = 0] = indices;
+    t.deepEqual(
+      indices,
+      Array.from({ length: CALLS }, (_, index) => first + index),
+    );
+    harness.assertNothingLeft();
+  });
+}
