@@ -34,7 +34,7 @@ function gatedRow(call: GatedCall): Row {
 }
 
 function watchedRow(call: WatchedCall): Row {
-  const condition = [call.leaves ? 'with `--trace-gate`, and on cgroup v2' : '', valuesOf(call)]
+  const condition = [call.leaves ? 'with `--trace-gate` or `--fail`, and on cgroup v2' : '', valuesOf(call)]
     .filter(Boolean)
     .join('; ');
   return { call: nameOf(call), cells: ['watched', 'never denied', condition, '', ''] };

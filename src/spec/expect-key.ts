@@ -40,6 +40,7 @@ export const RESULT: Readonly<Record<string, Shape>> = {
   enforcement: 'free',
   failures: list('free'),
   failureCounts: list('free'),
+  injections: 'free',
   steps: list({
     keys: { command: 'leaf', exit: EXIT, atMs: 'leaf', wallMs: 'leaf', failcnt: 'leaf', kmemMaxUsage: 'leaf' },
   }),
