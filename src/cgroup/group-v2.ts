@@ -3,7 +3,10 @@ import { errnoOf, SetupError } from '../errors.ts';
 import { handDown, handsDown, type Refusal, whyNotJoinable } from './delegate.ts';
 import { v1 } from './files.ts';
 import { joinLeaf, runLeaf } from './leaves.ts';
+import { moveToLeaf } from './own-unit.ts';
+import { askForWritable, readSurroundings } from './surroundings.ts';
 import type { Hierarchy } from './types.ts';
+import { hintWithoutRoot } from './without-root.ts';
 
 export type Request = Readonly<{
   name: string;
@@ -40,7 +43,7 @@ export function makeV2(request: Request, make: (path: string) => void): Made {
 function makeInFirst({ name, candidates, hierarchy }: Request, make: (path: string) => void): string {
   const refusals: Refusal[] = [];
   for (const directory of candidates) {
-    const refusal = whyNotJoinable(directory, hierarchy) ?? handDown(directory, 'memory', hierarchy.mountPoint);
+    const refusal = whyNotJoinable(directory, hierarchy) ?? whyNotMemory(directory, hierarchy);
     if (refusal !== null) refusals.push(refusal);
     else {
       try {
@@ -51,7 +54,13 @@ function makeInFirst({ name, candidates, hierarchy }: Request, make: (path: stri
       }
     }
   }
-  throw noPlace(refusals);
+  throw noPlace(refusals, { hierarchy, within: candidates[0] ?? hierarchy.mountPoint });
+}
+
+function whyNotMemory(directory: string, { own, mountPoint }: Hierarchy): Refusal | null {
+  const refusal = handDown(directory, 'memory', mountPoint);
+  if (refusal?.errno !== 'EBUSY' || directory !== own || !moveToLeaf(own)) return refusal;
+  return handDown(directory, 'memory', mountPoint);
 }
 
 /** What the group has of the pids controller it hands to its leaves; the cgroup above is asked for it only if need be. */
@@ -67,21 +76,25 @@ function notMade(directory: string, cause: unknown): Refusal {
   return { reason: cannotMake(directory, errno), errno };
 }
 
-function noPlace(refusals: readonly Refusal[]): SetupError {
+type Sought = Readonly<{ hierarchy: Hierarchy; within: string }>;
+
+function noPlace(refusals: readonly Refusal[], sought: Sought): SetupError {
   // The nearest for each cause: those above are refused for the same.
   const nearest = refusals.filter(({ errno }, index) => refusals.findIndex((one) => one.errno === errno) === index);
   const told = `no control group can be made: ${nearest.map(({ reason }) => reason).join('; ')}`;
   const met = (...errnos: string[]) => refusals.find(({ errno }) => errnos.includes(errno)) ?? null;
-  if (met('EROFS') !== null) {
-    return new SetupError(
-      'read-only-cgroup',
-      told,
-      `mount the cgroup file system writable (mount -o remount,rw), or ${ELSEWHERE}`,
-    );
+  if (met('EROFS') !== null) return new SetupError('read-only-cgroup', told, hintForReadOnly(sought.hierarchy));
+  if (met('EACCES', 'EPERM') !== null) {
+    return new SetupError('no-permission', told, hintWithoutRoot(sought.hierarchy, sought.within));
   }
-  if (met('EACCES', 'EPERM') !== null) return new SetupError('no-permission', told, OWN_SCOPE);
   const busy = met('EBUSY');
   return new SetupError('group-not-made', told, busy?.remedy ?? SEE_DOCTOR);
+}
+
+export function hintForReadOnly({ mountPoint }: Hierarchy): string {
+  const here = `mount it writable: mount -o remount,rw,bind ${mountPoint}`;
+  const engine = askForWritable(readSurroundings());
+  return `${engine === null ? here : `${engine}, or, where that is allowed, ${here}`}; or ${ELSEWHERE}`;
 }
 
 export function cannotMake(directory: string, errno: string): string {
@@ -90,4 +103,3 @@ export function cannotMake(directory: string, errno: string): string {
 
 export const ELSEWHERE = 'name a directory of that hierarchy that you own: --parent DIR';
 const SEE_DOCTOR = `see what kmem-run doctor says, or ${ELSEWHERE}`;
-const OWN_SCOPE = `run as root, or in a scope of your own (systemd-run --user --scope -p Delegate=yes kmem-run …), or ${ELSEWHERE}`;

@@ -1,10 +1,11 @@
 import { mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { errnoOf, SetupError } from '../errors.ts';
 import { v1, writeControl } from './files.ts';
-import { cannotMake as cannotMakeIn, ELSEWHERE, makeV2 } from './group-v2.ts';
+import { cannotMake as cannotMakeIn, ELSEWHERE, hintForReadOnly, makeV2 } from './group-v2.ts';
 import { groupName } from './name.ts';
 import { findPlaces, type Places } from './place.ts';
-import type { Group, Hierarchies } from './types.ts';
+import type { Group, Hierarchies, Hierarchy } from './types.ts';
+import { hintForPids, hintWithoutRoot } from './without-root.ts';
 
 export type GroupRequest = Readonly<{
   id: string;
@@ -45,11 +46,11 @@ export function createGroup({ id, hierarchies, parent, pids }: GroupRequest): Gr
 type Request = Readonly<{ name: string; places: Places; hierarchies: Hierarchies; pids: boolean }>;
 type Made = Pick<Group, 'memory' | 'unified' | 'pids'>;
 
-function makeSeparate({ name, places, pids }: Request, make: Make): Made {
+function makeSeparate({ name, places, hierarchies, pids }: Request, make: Make): Made {
   const make1: Make = (directory) => make(`${directory}/${name}`);
-  const memory = makeMemory(places, make1);
+  const memory = makeMemory(places, hierarchies.memory, make1);
   const unified = makeFirst(places.unified, make1);
-  return { memory, unified: unified.path, pids: pids ? makePids(places, make1) : null };
+  return { memory, unified: unified.path, pids: pids ? makePids(places, hierarchies.pids, make1) : null };
 }
 
 function makeUnified({ name, places, hierarchies, pids: asked }: Request, make: Make): Made {
@@ -80,12 +81,12 @@ function undo(made: readonly string[]): void {
 
 type Make = (directory: string) => string;
 
-function makeMemory({ memory: [memory = ''] }: Places, make: Make): string {
+function makeMemory({ memory: [memory = ''] }: Places, hierarchy: Hierarchy | null, make: Make): string {
   let path: string;
   try {
     path = make(memory);
   } catch (error) {
-    throw cannotMake(memory, error);
+    throw cannotMake(memory, hierarchy, error);
   }
   includeNested(path);
   return path;
@@ -107,10 +108,10 @@ function includeNested(memory: string): void {
   }
 }
 
-function makePids({ pids }: Places, make: Make): string {
+function makePids({ pids }: Places, hierarchy: Hierarchy | null, make: Make): string {
   const { path, error } = makeFirst(pids, make);
   if (path !== null) return path;
-  if (error !== null) throw cannotMake(pids.at(-1) ?? '', error);
+  if (error !== null) throw cannotMake(pids[0] ?? '', hierarchy, error, hintForPids);
   throw new SetupError(
     'no-pids-controller',
     'no pids hierarchy (cgroup v1) is mounted where kmem-run can see it, so --pids cannot be enforced',
@@ -131,15 +132,14 @@ function makeFirst(directories: readonly string[], make: Make): { path: string |
   return { path: null, error: last };
 }
 
-function cannotMake(directory: string, cause: unknown): SetupError {
+type HintOf = (directory: string) => string;
+
+function cannotMake(directory: string, hierarchy: Hierarchy | null, cause: unknown, owned?: HintOf): SetupError {
   const errno = errnoOf(cause) ?? 'unknown error';
   const reason = cannotMakeIn(directory, errno);
-  if (errno === 'EACCES' || errno === 'EPERM') {
-    return new SetupError('no-permission', reason, `run as root, or ${ELSEWHERE}`, { cause });
-  }
-  if (errno === 'EROFS') {
-    const hint = `mount the cgroup file system writable (mount -o remount,rw), or ${ELSEWHERE}`;
-    return new SetupError('read-only-cgroup', reason, hint, { cause });
-  }
-  return new SetupError('group-not-made', reason, `see what kmem-run doctor says, or ${ELSEWHERE}`, { cause });
+  const refusal = (code: string, hint: string) => new SetupError(code, reason, hint, { cause });
+  if (hierarchy !== null && (errno === 'EACCES' || errno === 'EPERM'))
+    return refusal('no-permission', owned?.(directory) ?? hintWithoutRoot(hierarchy, directory));
+  if (hierarchy !== null && errno === 'EROFS') return refusal('read-only-cgroup', hintForReadOnly(hierarchy));
+  return refusal('group-not-made', `see what kmem-run doctor says, or ${ELSEWHERE}`);
 }

@@ -5,6 +5,7 @@ import type { CgroupVersion } from '../spec/run-spec.ts';
 import { above, hasController, whyNotJoinable } from './delegate.ts';
 import { PROCS, v1 } from './files.ts';
 import { sameCgroup } from './hierarchies.ts';
+import { mountWords, whyNoMemory } from './no-memory.ts';
 import type { Hierarchies, Hierarchy } from './types.ts';
 
 /** CGROUP_SUPER_MAGIC and CGROUP2_SUPER_MAGIC of <linux/magic.h>. */
@@ -53,24 +54,20 @@ export function requireVersion({ memory }: Hierarchies, asked: CgroupVersion): v
   );
 }
 
-function memoryOf({ memory, layout }: Hierarchies): Hierarchy {
+function memoryOf(hierarchies: Hierarchies): Hierarchy {
+  const { memory } = hierarchies;
   if (memory !== null) return memory;
-  const seen = layout === 'none' ? 'no cgroup file system is mounted' : `the cgroup layout is ${layout}`;
-  throw new SetupError(
-    'no-memory-controller',
-    `no memory controller is mounted where kmem-run can see it (${seen})`,
-    layout === 'v2'
-      ? 'boot with cgroup_enable=memory and without cgroup_disable=memory; in a container, have it given the controller'
-      : 'mount it: mkdir -p /sys/fs/cgroup/memory && mount -t cgroup -o memory cgroup /sys/fs/cgroup/memory',
-  );
+  const { found, remedy } = whyNoMemory(hierarchies);
+  const reason = `no memory controller is mounted where kmem-run can see it (${found})`;
+  throw new SetupError('no-memory-controller', reason, remedy);
 }
 
-function ownMemory({ mountPoint, own }: Hierarchy): string {
+function ownMemory({ version, mountPoint, own }: Hierarchy): string {
   if (own !== null) return own;
   throw new SetupError(
     'own-cgroup-unseen',
-    `the mount at ${mountPoint} does not show the cgroup that kmem-run runs in`,
-    'name a directory of the memory controller to make the group in: --parent DIR',
+    `the mount at ${mountPoint} does not show the cgroup that kmem-run runs in: it is older than the cgroup namespace`,
+    `mount it anew in here: umount -l ${mountPoint} && ${mountWords(version, mountPoint)}; or start without a cgroup namespace (docker, podman: --cgroupns=host; bwrap: no --unshare-cgroup); or name a directory of the memory controller: --parent DIR`,
   );
 }
 

@@ -1,4 +1,5 @@
 import type { Check } from './check.ts';
+import { container } from './container.ts';
 import { gate, listener, privileges, wakeUp } from './gate.ts';
 import { control, group, lock } from './group.ts';
 import { helper } from './helper.ts';
@@ -11,6 +12,7 @@ import { counter, randomisation, start } from './trial.ts';
 /** In the order of a run. Leftovers come before the first program is started, since each run collects those beside it. */
 export const checks: readonly Check[] = [
   kernel,
+  container,
   hierarchies,
   helper,
   leftovers,

@@ -3,7 +3,7 @@
 import type { SetupError } from '../errors.ts';
 
 const OUTSIDE =
-  'run kmem-run outside the sandbox that forbids it, or allow it there (containers: --security-opt seccomp=unconfined)';
+  'run kmem-run outside the sandbox that forbids it, or allow it there (docker, podman: --security-opt seccomp=unconfined)';
 
 const PARENT = 'name a directory of that hierarchy that you own: --parent DIR';
 

@@ -43,7 +43,7 @@ export function setupErrorOf({ stage, errno, subject }: Told, command: string): 
       return new SetupError(
         'no-personality',
         `address-space randomisation cannot be turned off${why}`,
-        'give --aslr: peaks then spread from run to run',
+        'give --aslr: peaks then spread from run to run; or allow personality(2) (docker, podman: --security-opt seccomp=unconfined; systemd: LockPersonality=no)',
       );
     case 'affinity':
       return new SetupError(
@@ -70,13 +70,13 @@ function noListener(errno: number): SetupError {
     return new SetupError(
       'no-listener',
       'the gate cannot be installed: an ancestor of this process already has a seccomp listener (EBUSY)',
-      'run kmem-run outside that sandbox (some container managers and test runners install one), or use --enforce none',
+      'run kmem-run outside that sandbox (some container managers and test runners install one; docker, podman: --security-opt seccomp=unconfined), or use --enforce none, or a kernel of its own: --kernel NAME',
     );
   }
   return new SetupError(
     'no-listener',
     `the gate cannot be installed: the kernel refuses a seccomp listener (${errnoName(errno)})`,
-    'it needs Linux 5.9 or newer and a sandbox that allows seccomp(2); kmem-run doctor tells more; --enforce none only counts',
+    'it needs Linux 5.9 or newer and a sandbox that allows seccomp(2); kmem-run doctor tells more; --enforce none only counts; --kernel NAME brings a kernel of its own',
   );
 }
 

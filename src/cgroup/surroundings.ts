@@ -1,0 +1,71 @@
+/** What confines kmem-run: the namespaces and filters of which container engines make a container. */
+
+import { existsSync, readlinkSync } from 'node:fs';
+import { readOrNull } from './files.ts';
+
+export type Surroundings = Readonly<{
+  /** Kinds of namespaces that are not the ones that the machine was booted with. */
+  namespaces: readonly string[];
+  /** docker, podman, lxc …; null: no container, or none that says so. */
+  engine: string | null;
+  /** Null where the kernel does not tell: before Linux 5.9. */
+  seccompFilters: number | null;
+  noNewPrivs: boolean;
+}>;
+
+/** Inode numbers of the first namespaces: include/linux/proc_ns.h. The first ones of mounts and networks have none. */
+const FIRST: Readonly<Record<string, number>> = {
+  cgroup: 0xeffffffb,
+  user: 0xeffffffd,
+  pid: 0xeffffffc,
+  ipc: 0xefffffff,
+  uts: 0xeffffffe,
+};
+
+/** Files that an engine leaves in its containers. They stay in an image that is booted: alone they prove nothing. */
+const MARKS: readonly (readonly [file: string, engine: string])[] = [
+  ['/run/.containerenv', 'podman'],
+  ['/.dockerenv', 'docker'],
+];
+
+export function readSurroundings(): Surroundings {
+  const namespaces = Object.keys(FIRST).filter((kind) => !isFirst(kind));
+  const status = readOrNull('/proc/self/status') ?? '';
+  const filters = /^Seccomp_filters:\s*(\d+)$/m.exec(status)?.[1];
+  return {
+    namespaces,
+    engine: namespaces.length === 0 ? null : readEngine(),
+    seccompFilters: filters === undefined ? null : Number(filters),
+    noNewPrivs: /^NoNewPrivs:\s*1$/m.test(status),
+  };
+}
+
+/** What a container engine is to be told so that a cgroup file system can be written to; null: there is no container. */
+export function askForWritable({ namespaces, engine }: Surroundings): string | null {
+  if (namespaces.length === 0) return null;
+  const options: Readonly<Record<string, string>> = {
+    docker: '--security-opt writable-cgroups=true (before Docker 28: --privileged)',
+    podman: '--security-opt unmask=/sys/fs/cgroup',
+    bwrap: '--bind /sys/fs/cgroup /sys/fs/cgroup',
+  };
+  const known = engine === null ? undefined : options[engine];
+  if (known !== undefined) return `start the container with ${known}`;
+  const each = Object.entries(options).map(([name, option]) => `${name}: ${option}`);
+  return `start the container with a writable /sys/fs/cgroup (${each.join('; ')})`;
+}
+
+function readEngine(): string | null {
+  // systemd's convention, which lxc, nspawn and podman follow: the variable is PID 1's, and systemd notes it for others.
+  const told = process.env.container ?? readOrNull('/run/systemd/container')?.trim();
+  if (told !== undefined && /^[\w.-]+$/.test(told)) return told;
+  return MARKS.find(([file]) => existsSync(file))?.[1] ?? null;
+}
+
+function isFirst(kind: string): boolean {
+  try {
+    return readlinkSync(`/proc/self/ns/${kind}`) === `${kind}:[${FIRST[kind]}]`;
+  } catch {
+    // This kernel has none of that kind.
+    return true;
+  }
+}

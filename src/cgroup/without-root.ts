@@ -1,0 +1,62 @@
+/** How a user who is not root comes to a cgroup: hints of errors, in words that can be typed as they are. */
+
+import { existsSync } from 'node:fs';
+import { handsDown } from './delegate.ts';
+import { PROCS, v2 } from './files.ts';
+import type { Hierarchy } from './types.ts';
+
+/** Needs no cgroup of the machine's, and no privilege. */
+const MICROVM = 'or make the run in a microVM, which needs no privilege: --kernel NAME (kmem-run kernel add 6.12)';
+
+/** Where no group can be made since that takes more rights than this user has. */
+export function hintWithoutRoot(hierarchy: Hierarchy, within: string): string {
+  return `${hierarchy.version === 1 ? ownDirectory(within) : ownSubtree(hierarchy)}; ${MICROVM}; or run as root`;
+}
+
+/** The same of v1's pids hierarchy, where `directory` is the like of what was named in the memory hierarchy. */
+export function hintForPids(directory: string): string {
+  return `${makeOwn(directory)}; or leave out --pids`;
+}
+
+/** On v1 a directory is enough: what is made in it belongs to its maker, and a process may be moved by its owner. */
+function ownDirectory(within: string): string {
+  const directory = `${within}/kmem-${uid()}`;
+  return `${makeOwn(directory)}, then name it: --parent ${directory}`;
+}
+
+function makeOwn(directory: string): string {
+  return `have a directory made that is yours: sudo install -d -o ${uid()} ${directory}`;
+}
+
+function ownSubtree(hierarchy: Hierarchy): string {
+  return existsSync('/run/systemd/system') ? ownScope() : handedOver(hierarchy);
+}
+
+/** Of the user's own manager, to which systemd delegates a subtree. */
+function ownScope(): string {
+  const runtime = process.env.XDG_RUNTIME_DIR;
+  const folder = runtime ?? `/run/user/${uid()}`;
+  const start = existsSync(`${folder}/systemd/private`) ? '' : `sudo systemctl start user@${uid()}.service && `;
+  const variable = runtime === undefined ? `XDG_RUNTIME_DIR=${folder} ` : '';
+  return `run it in a scope of your own: ${start}${variable}systemd-run --user --scope -p Delegate=yes kmem-run …`;
+}
+
+/**
+ * The files that cgroup-v2.rst names under "Model of Delegation". The shell is moved as well: a process may be moved only by
+ * who may write the common ancestor of where it is and where it goes.
+ */
+function handedOver({ mountPoint }: Hierarchy): string {
+  const directory = `${mountPoint}/kmem-${uid()}`;
+  const files = ['', `/${PROCS}`, `/${v2.subtreeControl}`, '/shell', `/shell/${PROCS}`].map((file) => directory + file);
+  const commands = [
+    ...(handsDown(mountPoint, 'memory') ? [] : [`echo +memory +pids >${mountPoint}/${v2.subtreeControl}`]),
+    `mkdir -p ${directory}/shell`,
+    `chown ${uid()} ${files.join(' ')}`,
+    `echo ${process.ppid} >${directory}/shell/${PROCS}`,
+  ];
+  return `have a cgroup delegated to you and this shell moved there: sudo sh -c '${commands.join(' && ')}'`;
+}
+
+function uid(): number {
+  return process.geteuid?.() ?? 0;
+}
