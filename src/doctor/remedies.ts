@@ -9,7 +9,6 @@ const PARENT = 'name a directory of that hierarchy that you own: --parent DIR';
 
 const byCode: Readonly<Record<string, string>> = {
   'cannot-join': 'own the files by which it is joined too: chown USER DIR/tasks DIR/cgroup.procs; or run as root',
-  'group-not-made': PARENT,
   'limit-not-set': PARENT,
 };
 
@@ -25,7 +24,10 @@ const byStage: Readonly<Record<string, string>> = {
 /** The error's own hint, but for one that would lead back here. */
 export function remedyOf({ code, message, hint }: Pick<SetupError, 'code' | 'message' | 'hint'>): string {
   const stage = code === 'helper-failed' ? (/ failed at "([a-z-]+)"/.exec(message)?.[1] ?? '') : '';
-  return byStage[stage] ?? byCode[code] ?? (hint.includes('kmem-run doctor') ? OUTSIDE : hint);
+  const known = byStage[stage] ?? byCode[code];
+  if (known !== undefined) return known;
+  if (!hint.includes('kmem-run doctor')) return hint;
+  return code === 'group-not-made' ? PARENT : OUTSIDE;
 }
 
 export { OUTSIDE };

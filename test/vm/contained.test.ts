@@ -49,9 +49,8 @@ test('without root, in containers, and with no cgroup at all, on cgroup v2', asy
   const cases = casesOf(ran.stdout);
   const missing = (name: string): string[] =>
     [...(cases.get(name) ?? '').matchAll(/✗ (.*)/g)].map(([, said]) => said ?? '');
-  const works = (name: string): void => t.regex(cases.get(name) ?? '', /^then 0$/m, name);
 
-  for (const name of EVERY) works(name);
+  for (const name of EVERY) t.regex(cases.get(name) ?? '', /^then 0$/m, name);
   t.deepEqual([...cases.keys()], [...EVERY, 'end']);
 
   t.deepEqual(missing('as root'), []);
