@@ -12,6 +12,7 @@ import type { Streams } from './launch/streams.ts';
 import type { Supervisor } from './launch/supervisor.ts';
 import type { FailureLog } from './observe/failures.ts';
 import { watchOomKills } from './observe/oom-kills.ts';
+import { watchOomTime } from './observe/oom-time.ts';
 import { type OverrunWatch, watchOverrun } from './observe/overrun.ts';
 import { type Sample, type Sampling, startSampling } from './observe/samples.ts';
 import type { Facts } from './result/assemble.ts';
@@ -49,6 +50,7 @@ export function followRun(scene: Scene): Course {
     if (facts.spec.onOverrun === 'kill') stop.end('overrun');
   });
   const oomKills = facts.mode === 'native' ? watchOomKills() : null;
+  const oomTime = watchOomTime(group, () => sinceStart(clock));
   const sampler = openSampler(group);
   const watch = setInterval(() => {
     passOnBrokenPipe(group, [streams.captures.stdout, streams.captures.stderr]);
@@ -76,6 +78,7 @@ export function followRun(scene: Scene): Course {
     facts.samples = sampling?.samples() ?? [];
     facts.leftover = processesOf(group).flatMap((pid) => describe(pid) ?? []);
     facts.reading = readCounters(group);
+    facts.oomKillAtMs = await oomTime.first(facts.reading.mem.oomKills);
     facts.oomKillsOutside = oomKills?.outside(group.name, facts.reading.mem.oomKills) ?? [];
     facts.cpu = readCpu(group);
     if (facts.wallMs === null && clock.startNs !== null) facts.wallMs = sinceStart(clock);
@@ -85,6 +88,7 @@ export function followRun(scene: Scene): Course {
     close: async () => {
       clearInterval(watch);
       sampler.close();
+      oomTime.close();
       facts.overrunMs = overrun.longestMs();
       if (deadline !== null) clearTimeout(deadline);
       await sampling?.stop();

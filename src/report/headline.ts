@@ -56,11 +56,14 @@ function outOfMemory(result: Result): string {
   if (result.terminationReason === 'overrun') {
     return `ended${after(result)}: kernel memory went on rising above its limit (${peak(result)})`;
   }
-  const { limits, mem, expectations } = result;
+  const { limits, mem, expectations, steps } = result;
+  const { oomKillAtMs } = mem;
+  const step = steps.findLastIndex(({ atMs }) => oomKillAtMs !== null && atMs !== null && atMs <= oomKillAtMs);
+  const when = oomKillAtMs === null ? '' : ` after ${formatDuration(oomKillAtMs)}`;
   const at = limits.mem === null ? '' : ` at the memory limit of ${formatSize(limits.mem)}`;
   const asExpected =
     expectations.length > 0 && expectations.every(({ passed }) => passed) ? '; every expectation holds' : '';
-  return `the OOM killer killed ${counted(mem.oomKills ?? 0, 'process', 'processes')}${at}${asExpected}`;
+  return `the OOM killer killed ${counted(mem.oomKills ?? 0, 'process', 'processes')}${at}${when}${nameStep(result, step)}${asExpected}`;
 }
 
 function expectation({ expectations }: Result): string {
@@ -130,9 +133,12 @@ function after({ durations: { wallMs } }: Pick<Result, 'durations'>): string {
   return wallMs === null ? '' : ` after ${formatDuration(wallMs)}`;
 }
 
-function inStep({ steps }: Result): string {
-  const last = steps.at(-1);
-  return last === undefined || steps.length === 1
-    ? ''
-    : ` in step ${steps.length - 1} (${cut(last.command, commandLength)})`;
+function inStep(result: Result): string {
+  return nameStep(result, result.steps.length - 1);
+}
+
+/** Where there are several. */
+function nameStep({ steps }: Result, index: number): string {
+  const step = steps[index];
+  return step === undefined || steps.length === 1 ? '' : ` in step ${index} (${cut(step.command, commandLength)})`;
 }

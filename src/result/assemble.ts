@@ -34,6 +34,8 @@ export type Facts = {
   notices: readonly string[];
   /** Milliseconds for which usage stayed above the kmem limit with no call to deny. */
   overrunMs: number;
+  /** When the OOM killer first killed in the group. */
+  oomKillAtMs: number | null;
   /** Whom the OOM killer killed outside the group, a sentence each. */
   oomKillsOutside: readonly string[];
   wallMs: number | null;
@@ -65,6 +67,7 @@ export function emptyFacts(id: string, spec: RunSpec): Facts {
     escaped: 0,
     notices: [],
     overrunMs: 0,
+    oomKillAtMs: null,
     oomKillsOutside: [],
     wallMs: null,
     steps: [],
@@ -100,6 +103,7 @@ export function assemble(facts: Facts): Omit<Result, 'outcome' | 'expectations'>
       usage: reading?.mem.usage ?? null,
       failcnt: reading?.mem.failcnt ?? null,
       oomKills: reading?.mem.oomKills ?? null,
+      oomKillAtMs: facts.oomKillAtMs,
     },
     memsw: reading?.memsw ?? null,
     kmemTcp: reading?.kmemTcp ?? null,

@@ -1,7 +1,7 @@
 /** The numbers of the group: limits as set, usage and failures as counted, samples over time. */
 
 import { z } from 'zod';
-import { bytes, bytesOrNull, choiceOrNull, count, countOrNull, define, ms, text } from './definition.ts';
+import { bytes, bytesOrNull, choiceOrNull, count, countOrNull, define, ms, msOrNull, text } from './definition.ts';
 
 const unread = 'could not be read';
 const unset = 'unlimited, or not asked for';
@@ -73,6 +73,10 @@ export const memSchema = define(
     usage: usage('memory'),
     failcnt: countOrNull('Times that usage hit the memory limit.', 'charges', unread),
     oomKills: countOrNull("Processes of the group that the kernel's OOM killer killed.", 'processes', unread),
+    oomKillAtMs: msOrNull(
+      "When the first of them was killed, from exec: the kernel's notice of `memory.events` (cgroup v2).",
+      'none was, or the kernel gave no notice (cgroup v1)',
+    ),
   }),
   'All memory charged to the group: pages of programs, page cache and kernel memory.',
 );

@@ -33,7 +33,7 @@ export const RESULT: Readonly<Record<string, Shape>> = {
       parts: 'free',
     },
   },
-  mem: leaves('usage', 'maxUsage', 'failcnt', 'oomKills'),
+  mem: leaves('usage', 'maxUsage', 'failcnt', 'oomKills', 'oomKillAtMs'),
   memsw: COUNTER,
   kmemTcp: COUNTER,
   pids: leaves('max', 'failcnt'),

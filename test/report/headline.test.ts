@@ -64,6 +64,11 @@ test('the first line of a run that was ended', (t) => {
     headline(result({ outcome: 'oom', mem: { oomKills: 2 }, limits: { mem: 8_388_608 } })),
     'the OOM killer killed 2 processes at the memory limit of 8 MiB',
   );
+  const timed = [step('start'), { ...step('page'), atMs: 500 }, { ...step('stop'), atMs: 900 }];
+  t.is(
+    headline(result({ outcome: 'oom', mem: { oomKills: 1, oomKillAtMs: 700 }, steps: timed })),
+    'the OOM killer killed 1 process after 700 ms in step 1 (page)',
+  );
   t.is(
     headline(result({ outcome: 'setup-error', terminationReason: 'gate-lost' })),
     'the result is void: the gate died after 412.1 ms',
