@@ -11,12 +11,13 @@ import { nestedGroups, pidsIn } from '../src/cgroup/nested.ts';
 import type { Result } from '../src/result/schema.ts';
 import { validateResult } from '../src/result/validate.ts';
 import { makeSandbox, type Sandbox } from './cgroup/sandbox.ts';
+import { slowness } from './needs.ts';
 
 const root = join(import.meta.dirname, '..');
 export const bin = join(root, 'bin', 'kmem-run.js');
 
 /** A run that has not ended by then is killed, so that a broken kmem-run fails a test and does not hang it. */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 60_000 * slowness;
 
 export type Ran = Readonly<{
   /** Null: killed by `signal`. */

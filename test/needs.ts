@@ -1,5 +1,11 @@
 import type { ExecutionContext } from 'ava';
 
+/** How many times as long as usual things may take here: where the tests run in an emulated machine. */
+export const slowness = Number(process.env.KMEM_RUN_TEST_SLOWNESS ?? 1);
+
+/** For a limit of time that a test should not come near: of so many seconds on a machine of its own. */
+export const lenient = (seconds: number): string => `${seconds * slowness}s`;
+
 /**
  * True where the machine has what a test needs. In CI a lack fails the test; elsewhere it is said and the test ends
  * with nothing asserted but that. `what`: the Debian package, or what is missing.

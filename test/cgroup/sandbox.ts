@@ -12,6 +12,7 @@ import { mountedHierarchies, readHierarchies } from '../../src/cgroup/hierarchie
 import { runLeaf } from '../../src/cgroup/leaves.ts';
 import { nestedGroups } from '../../src/cgroup/nested.ts';
 import type { Group, GroupDirectories, Hierarchies, Hierarchy } from '../../src/cgroup/types.ts';
+import { slowness } from '../needs.ts';
 
 export const NOBODY = 65_534;
 
@@ -158,7 +159,7 @@ const linesOf = new WeakMap<ChildProcess, AsyncIterator<string>>();
 
 /** Polls until it is so. It gives up before the test runner does, whose timeout would leave everything behind. */
 export async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 30_000;
+  const deadline = performance.now() + 30_000 * slowness;
   while (!condition()) {
     if (performance.now() > deadline) throw new Error(`never came true: ${condition}`);
     await sleep(5);
@@ -194,15 +195,16 @@ async function wipe(directories: readonly string[]): Promise<void> {
 
 function isWiped(directory: string): boolean {
   if (!existsSync(directory)) return true;
-  const nested = readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  for (const { name } of nested) isWiped(`${directory}/${name}`);
-  for (const pid of readFileSync(`${directory}/cgroup.procs`, 'latin1').split('\n').map(Number)) {
-    if (pid !== 0 && pid !== process.pid) kill(pid);
-  }
   try {
+    const nested = readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    for (const { name } of nested) isWiped(`${directory}/${name}`);
+    for (const pid of readFileSync(`${directory}/cgroup.procs`, 'latin1').split('\n').map(Number)) {
+      if (pid !== 0 && pid !== process.pid) kill(pid);
+    }
     rmdirSync(directory);
     return true;
   } catch {
+    // Something is still in it, or a helper that was killed is removing it just now.
     return false;
   }
 }

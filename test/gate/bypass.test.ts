@@ -5,8 +5,9 @@ import test, { type ExecutionContext } from 'ava';
 import { stateOf } from '../cgroup/sandbox.ts';
 import { compileFixture } from '../fixtures/compile.ts';
 import { makeHarness, type Ran } from '../harness.ts';
+import { lenient } from '../needs.ts';
 
-const LIMIT = ['--kmem', '1M', '--timeout', '30s'];
+const LIMIT = ['--kmem', '1M', '--timeout', lenient(30)];
 
 const notesOf = ({ result }: Ran) => result?.enforcement.notes.join('\n') ?? '';
 const deniedOf = ({ result }: Ran, comm: string) =>
@@ -93,8 +94,7 @@ test('with --allow-io-uring it is let through, and the result says what that mea
 
 test('a program that moves itself to another cgroup stays gated, is said to have left, and is killed', async (t) => {
   const harness = makeHarness(t);
-  const { memory, pids, unified } = harness.sandbox;
-  const files = [memory, pids, unified].map((directory) => `${directory}/cgroup.procs`);
+  const files = harness.sandbox.joins.map((directory) => `${directory}/cgroup.procs`);
   const ran = await harness.run([...LIMIT, '--', compileFixture('escape'), 'move', ...files]);
   t.is(ran.status, 0, ran.stderr);
   const [pid, errno] = ran.stdout.trim().split(' ');

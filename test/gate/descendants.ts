@@ -2,9 +2,10 @@
 
 import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { slowness } from '../needs.ts';
 import { commOf, readOrEmpty } from '../processes.ts';
 
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 20_000 * slowness;
 const EVERY_MS = 10;
 
 /** Resolves with the pid of the first descendant of that name, once there is one. */

@@ -5,8 +5,10 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import anyTest from 'ava';
+import { runLeaf } from '../../src/cgroup/leaves.ts';
+import { version } from '../cgroup/sandbox.ts';
 import { type Harness, makeHarness } from '../harness.ts';
-import { needs } from '../needs.ts';
+import { lenient, needs } from '../needs.ts';
 
 const test = anyTest.serial;
 const script = join(import.meta.dirname, '..', 'fixtures', 'server.sh');
@@ -32,7 +34,7 @@ for (const [name, { program, debianPackage, calls, processes }] of Object.entrie
 
     const gated = await prepare(harness, name, 'gated');
     const steps = ACTIONS.slice(1).flatMap((action) => ['--then', `exec ${gated.words(action).join(' ')}`]);
-    const options = ['--kmem', '256M', '--enforce', 'gate', '--timeout', '50s', '--quiet'];
+    const options = ['--kmem', '256M', '--enforce', 'gate', '--timeout', lenient(50), '--quiet'];
     const { status, stdout, stderr, result } = await harness.run([...options, ...steps, '--', ...gated.words('start')]);
 
     const plain = await prepare(harness, name, 'plain');
@@ -71,9 +73,10 @@ for (const [name, { program, debianPackage, calls, processes }] of Object.entrie
   });
 }
 
-/** "PID NAME 4:memory:/…/kmem-run.ID 0::/…" */
+/** "PID NAME 4:memory:/…/kmem-run.ID 0::/…"; on v2 "PID NAME 0::/…/kmem-run.ID/run" */
 function inMemoryGroup(line: string, group: string): boolean {
-  return line.split(' ').some((cgroup) => cgroup.includes(':memory:') && cgroup.endsWith(group));
+  const [hierarchy, place] = version === 1 ? [':memory:', group] : ['0::', runLeaf(group)];
+  return line.split(' ').some((cgroup) => cgroup.includes(hierarchy) && cgroup.endsWith(place));
 }
 
 async function prepare({ path, read }: Harness, name: string, folder: string) {

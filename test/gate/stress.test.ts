@@ -3,6 +3,7 @@
 import anyTest from 'ava';
 import { compileFixture } from '../fixtures/compile.ts';
 import { makeHarness } from '../harness.ts';
+import { lenient } from '../needs.ts';
 
 const test = anyTest.serial;
 
@@ -16,7 +17,7 @@ test(`${RUNS} runs in a row of threads and children that allocate at once`, asyn
   const overshoots: number[] = [];
   for (let run = 0; run < RUNS; run += 1) {
     const limit = LIMITS[run % LIMITS.length] ?? '';
-    const { status, stderr, result } = await harness.run(['--kmem', limit, '--timeout', '20s', '--', burst]);
+    const { status, stderr, result } = await harness.run(['--kmem', limit, '--timeout', lenient(20), '--', burst]);
     const { kmem, enforcement, failureCounts = [] } = result ?? {};
     const told = failureCounts.reduce((sum, { count }) => sum + count, 0);
     // One assertion for all that has to hold, so that 200 runs do not make 2,000 of them.

@@ -8,6 +8,7 @@ import { type RecordedCall, readRecording } from '../../src/gate/recording.ts';
 import { run } from '../../src/run.ts';
 import { compileFixture } from '../fixtures/compile.ts';
 import { type Harness, makeHarness } from '../harness.ts';
+import { lenient } from '../needs.ts';
 
 type Line = Readonly<{
   atMs: number;
@@ -29,7 +30,7 @@ async function record(harness: Harness, limit: readonly string[], command: reado
   const ran = await harness.run([
     ...limit,
     '--timeout',
-    '30s',
+    lenient(30),
     '--trace-gate',
     harness.path('trace'),
     '--',

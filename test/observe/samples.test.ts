@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import fc from 'fast-check';
 import { type Sample, startSampling, thin } from '../../src/observe/samples.ts';
-import { makeSandbox, startIn, until } from '../cgroup/sandbox.ts';
+import { joinsOf, makeSandbox, startIn, until } from '../cgroup/sandbox.ts';
 
 const sampleAt = (atMs: number, kmem: number | null, mem: number | null): Sample => ({
   atMs,
@@ -58,7 +58,7 @@ test('no interval, no samples', async (t) => {
 
 test('a group is looked at until it is stopped, with a last look then, and no more', async (t) => {
   const group = makeSandbox(t).group();
-  const child = await startIn(t, group.directories, ['sleep', '300']);
+  const child = await startIn(t, joinsOf(group), ['sleep', '300']);
   const seen: Sample[] = [];
   const sampling = startSampling(group, {
     everyMs: 5,
@@ -80,7 +80,7 @@ test('a group is looked at until it is stopped, with a last look then, and no mo
 
 test('a long run keeps a bounded number, the highest among them', async (t) => {
   const group = makeSandbox(t).group();
-  await startIn(t, group.directories, ['sh', '-c', 'echo; sleep 0.5; sleep 300 | sleep 300 | sleep 300; sleep 300']);
+  await startIn(t, joinsOf(group), ['sh', '-c', 'echo; sleep 0.5; sleep 300 | sleep 300 | sleep 300; sleep 300']);
   let taken = 0;
   let most = 0;
   const onSample = ({ kmem }: Sample) => {
@@ -97,7 +97,7 @@ test('a long run keeps a bounded number, the highest among them', async (t) => {
 test('more processes than are looked at one by one: CPU of the group, and no RSS', async (t) => {
   const group = makeSandbox(t).group();
   const line = 'for i in $(seq 40); do sleep 300 & done; echo; while :; do :; done';
-  await startIn(t, group.directories, ['sh', '-c', line]);
+  await startIn(t, joinsOf(group), ['sh', '-c', line]);
   const seen: Sample[] = [];
   const begin = performance.now();
   const options = {

@@ -1,5 +1,6 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import test from 'ava';
+import { version } from '../cgroup/sandbox.ts';
 import { assertRefused, type Harness, makeHarness } from '../harness.ts';
 
 const MARK = ['--', 'touch', 'marker'];
@@ -91,7 +92,13 @@ const refused: readonly (readonly [...Refusal, status: number, code: string])[] 
   ],
   ['a relative parent', ['--parent', 'group', ...MARK], /not an absolute path/, 125, 'bad-parent'],
   ['a kernel to boot', ['--kernel', 'debian-11', ...MARK], /there is no kernel "debian-11"/, 125, 'no-such-kernel'],
-  ['cgroup v2', ['--cgroup', 'v2', ...MARK], /cgroup v1/, 125, 'no-such-cgroup'],
+  [
+    'the other cgroup version',
+    ['--cgroup', `v${3 - version}`, ...MARK],
+    new RegExp(`cgroup v${version}`),
+    125,
+    'no-such-cgroup',
+  ],
 ];
 
 for (const [title, args, reason, status, code] of refused) {

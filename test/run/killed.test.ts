@@ -4,13 +4,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import anyTest from 'ava';
 import { compileFixture } from '../fixtures/compile.ts';
 import { type Harness, makeHarness, type Running } from '../harness.ts';
+import { lenient, slowness } from '../needs.ts';
 import { childrenOf, commOf } from '../processes.ts';
 
 const test = anyTest.serial;
 
 /** From before the helper has begun to well into the run; the hand-over takes about 10 ms somewhere in between. */
 const DELAYS_MS = [0, 20, 40, 50, 55, 60, 65, 70, 75, 80, 90, 100, 120, 150, 250];
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 10_000 * slowness;
 const storm = compileFixture('denial-storm');
 
 type Victim = (running: Running) => number[];
@@ -49,7 +50,7 @@ for (const [name, victim] of Object.entries(victims)) {
 for (const name of ['runner', 'helper', 'runner and helper', 'guardian']) {
   test(`SIGKILL of ${name} in the middle of a storm of denials`, async (t) => {
     const harness = makeHarness(t);
-    const running = harness.start(['--kmem', '400K', '--quiet', '--timeout', '30s', '--', storm, '30']);
+    const running = harness.start(['--kmem', '400K', '--quiet', '--timeout', lenient(30), '--', storm, '30']);
     await sleep(700);
     const pids = victims[name]?.(running) ?? [];
     t.true(pids.length > 0);

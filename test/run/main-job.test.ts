@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import anyTest, { type ExecutionContext } from 'ava';
 import { makeHarness, type Ran } from '../harness.ts';
-import { needs } from '../needs.ts';
+import { lenient, needs } from '../needs.ts';
 
 const test = anyTest.serial;
 const fixtures = join(import.meta.dirname, '..', 'fixtures');
@@ -75,6 +75,6 @@ function makeSite(t: ExecutionContext, port: number) {
     .flatMap((variable) => ['--env', variable]);
   const steps = ['--then', `exec bash ${join(fixtures, 'get.sh')} ${port}`, '--then', 'exec apachectl stop'];
   const cycle = (options: readonly string[]) =>
-    harness.run(['--cpus', '0', '--timeout', '40s', ...options, ...env, ...steps, '--', apachectl, 'start']);
+    harness.run(['--cpus', '0', '--timeout', lenient(40), ...options, ...env, ...steps, '--', apachectl, 'start']);
   return { cycle, assertNothingLeft: harness.assertNothingLeft };
 }

@@ -2,6 +2,7 @@
 
 import test from 'ava';
 import { makeHarness } from '../harness.ts';
+import { lenient } from '../needs.ts';
 
 const LIMITS = Array.from({ length: 20 }, (_, index) => 900 + 4 * Math.round((index * 50) / 19));
 const MOST = 64 * 1024;
@@ -16,7 +17,7 @@ test.serial(
         '--kmem',
         `${limit}K`,
         '--timeout',
-        '20s',
+        lenient(20),
         '--',
         'sh',
         '-c',

@@ -4,6 +4,7 @@ import { nestedGroups, pidsIn } from '../../src/cgroup/nested.ts';
 import { groupsIn, until } from '../cgroup/sandbox.ts';
 import { compileFixture } from '../fixtures/compile.ts';
 import { makeHarness } from '../harness.ts';
+import { lenient } from '../needs.ts';
 
 const sh = (line: string) => ['--', 'sh', '-c', line];
 /** A daemon as it should be: forked twice, in a session of its own, with no stream of its parent's. */
@@ -82,7 +83,7 @@ test.serial('--wait empty: the run lasts as long as its last daemon', async (t) 
 test.serial('--wait empty waits after the last step, not between steps', async (t) => {
   const harness = makeHarness(t);
   const line = daemon('while [ ! -e stop ]; do sleep 0.05; done; touch finished');
-  const ran = await harness.run(['--wait', 'empty', '--timeout', '40s', '--then', 'touch stop', ...sh(line)]);
+  const ran = await harness.run(['--wait', 'empty', '--timeout', lenient(40), '--then', 'touch stop', ...sh(line)]);
   t.is(ran.status, 0);
   t.true(harness.has('finished'));
 });

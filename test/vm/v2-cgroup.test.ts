@@ -17,6 +17,7 @@ import type { Hierarchies } from '../../src/cgroup/types.ts';
 import { SetupError } from '../../src/errors.ts';
 import type { Limits } from '../../src/spec/run-spec.ts';
 import {
+  asMounts,
   asUser,
   delegate,
   joinsOf,
@@ -126,16 +127,28 @@ function testGroups(): void {
     const own = `${sandbox.memory}/own`;
     writeFileSync(`${sandbox.memory}/cgroup.subtree_control`, '-pids');
     mkdirSync(own);
-    const make = (id: string, pids: boolean) =>
-      createGroup({ id, hierarchies: sandbox.hierarchies, parent: own, pids });
-    refused(
-      t,
-      () => make('a', true),
-      'no-pids-controller',
-      /own has no pids controller to hand down, so --pids cannot be enforced/,
-    );
+    const make = (id: string, pids: boolean, hierarchies: Hierarchies) =>
+      createGroup({ id, hierarchies, parent: own, pids });
+    // As a container sees it: nothing above its own.
+    const alone = asMounts(seenFrom(own, sandbox));
+    const reason = /own has no pids controller to hand down, so --pids cannot be enforced/;
+    refused(t, () => make('a', true, alone), 'no-pids-controller', reason);
     t.false(existsSync(`${own}/kmem-run.a`));
-    t.is(make('b', false).pids, null);
+    t.is(make('b', false, alone).pids, null);
+    // Where the cgroup above can hand it down it is made to.
+    t.is(make('c', true, sandbox.hierarchies).pids, `${own}/kmem-run.c/run`);
+  });
+
+  test('a second group of the same id is refused, and a group that cannot be finished leaves nothing', (t) => {
+    const sandbox = makeSandbox(t);
+    const group = sandbox.group();
+    refused(t, () => sandbox.group(), 'group-not-made', /EEXIST/);
+    for (const directory of group.directories) t.true(existsSync(directory));
+    const shallow = makeWithin(sandbox, 'shallow');
+    writeFileSync(`${shallow}/cgroup.max.depth`, '1');
+    const make = () => createGroup({ id: 'a', hierarchies: sandbox.hierarchies, parent: shallow, pids: true });
+    t.throws(make, { message: /EAGAIN/ });
+    t.false(existsSync(`${shallow}/kmem-run.a`));
   });
 
   test('not root: no permission, and the way that needs none; a cgroup that is owned serves', (t) => {
@@ -194,6 +207,16 @@ function testLimits(): void {
     refused(t, apply({ mem: 8 * M, memsw: 4 * M }), 'limit-not-set', /less than memory/);
   });
 
+  test('a limit whose file is missing is an error, never a limit that is silently absent', (t) => {
+    const { memory, hierarchies, id } = makeSandbox(t);
+    const group = createGroup({ id, hierarchies, parent: memory, pids: false });
+    // A leaf has none of the memory files.
+    const missing = { ...group, memory: runLeaf(group.memory), pids: null };
+    for (const limits of [{ mem: M }, { memsw: M }])
+      refused(t, () => applyLimits(missing, { ...NONE, ...limits }, GATE), 'limit-not-set', /ENOENT/);
+    refused(t, () => applyLimits(missing, { ...NONE, pids: 3 }, GATE), 'limit-not-set', /no pids hierarchy/);
+  });
+
   test('limits of ancestors are told, nearest first, and unlimited ones left out', (t) => {
     const sandbox = makeSandbox(t);
     const mine = makeWithin(sandbox, 'mine');
@@ -239,6 +262,14 @@ function testCounters(): void {
     await until(() => (readCounters(group).kmem.usage ?? 0) < before + SOCKETS * 1000);
     await removeGroup(group);
     t.deepEqual(sampler.read(), { kmem: null, mem: null, processes: null });
+    const unread = { usage: null, maxUsage: null, failcnt: null };
+    t.deepEqual(readCounters(group), {
+      kmem: unread,
+      mem: { ...unread, oomKills: null },
+      memsw: null,
+      kmemTcp: null,
+      pids: { current: null, max: null, failcnt: null },
+    });
   });
 
   test('failures of memory and of forks are counted', async (t) => {

@@ -34,6 +34,7 @@ export async function passInside(t: ExecutionContext, { kernel, files, match = [
         PATH: `${dirname(process.execPath)}:${root}/node_modules/.bin:/usr/sbin:/usr/bin:/sbin:/bin`,
         HOME,
         LANG: 'C.UTF-8',
+        KMEM_RUN_TEST_SLOWNESS: '10',
         // Not on tmpfs, which has errors of its own.
         TMPDIR: '/var/tmp',
         ...(CI === undefined ? {} : { CI }),
