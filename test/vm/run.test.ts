@@ -3,16 +3,13 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import anyTest, { type ExecutionContext } from 'ava';
+import anyTest from 'ava';
 import { makeHarness, type Ran } from '../harness.ts';
 import { needs } from '../needs.ts';
+import { apachectl, fixtures, makeSite, PATIENCE, siteVariables } from './apache.ts';
 import { needsKernel } from './needs-kernel.ts';
 
 const test = anyTest.serial;
-const fixtures = join(import.meta.dirname, '..', 'fixtures');
-const apachectl = '/usr/sbin/apachectl';
-/** Emulated, on a machine that may be busy. */
-const PATIENCE = { patience: 150_000 };
 
 /** Where the stop of Apache fails with words moves by some pages with the machine; between these it loads its modules. */
 const BELOW_PEAK_KIB = [48, 58, 40, 66, 72, 32, 54, 80];
@@ -20,7 +17,7 @@ const BELOW_PEAK_KIB = [48, 58, 40, 66, 72, 32, 54, 80];
 test('Apache starts, serves and stops natively under 4M; under less its stop cannot allocate memory', async (t) => {
   t.timeout(15 * 60_000);
   if (!needs(t, existsSync(apachectl), 'apache2') || !(await needsKernel(t, '5.10'))) return;
-  const { cycle, assertNothingLeft } = makeSite(t, 18_083);
+  const { cycle, assertNothingLeft } = makeSite(t, 18_083, ['--kernel', '5.10']);
   const generous = await cycle(['--kmem', '4M']);
   t.is(generous.status, 0, generous.stderr);
   t.regex(generous.stdout, /HTTP\/1\.1 200/);
@@ -241,22 +238,6 @@ test('an ordinary user needs no privilege, and reads in the guest what they may 
   t.regex(apache.stderr, /the kernel's own limit/);
   harness.assertNothingLeft();
 });
-
-function makeSite(t: ExecutionContext, port: number) {
-  const harness = makeHarness(t);
-  const env = siteVariables(harness.path('site'), port).flatMap((variable) => ['--env', variable]);
-  const steps = ['--then', `exec bash ${join(fixtures, 'get.sh')} ${port}`, '--then', 'exec apachectl stop'];
-  const where = ['--kernel', '5.10', '--cpus', '0', '--timeout', '90s'];
-  const cycle = (options: readonly string[]) =>
-    harness.run([...where, ...options, ...env, ...steps, '--', apachectl, 'start'], PATIENCE);
-  return { cycle, assertNothingLeft: harness.assertNothingLeft };
-}
-
-function siteVariables(site: string, port: number): string[] {
-  return execFileSync('sh', [join(fixtures, 'apache.sh'), site, String(port)], { encoding: 'utf8' })
-    .trim()
-    .split('\n');
-}
 
 /** A site that belongs to nobody (65534), who also runs it. */
 function makeOwnSite(folder: string, port: number): string[] {

@@ -1,15 +1,19 @@
 /** `--kernel 6.12`, where cgroup v2 is all there is: what is counted, what is limited, and how well. */
 
+import { existsSync } from 'node:fs';
 import anyTest, { type ExecutionContext } from 'ava';
 import { compileFixture } from '../fixtures/compile.ts';
 import { type Harness, makeHarness, type Ran } from '../harness.ts';
+import { needs } from '../needs.ts';
+import { apachectl, makeSite, PATIENCE } from './apache.ts';
 import { needsKernel } from './needs-kernel.ts';
 
 const test = anyTest.serial;
 const KERNEL = '6.12';
-/** Emulated, on a machine that may be busy. */
-const PATIENCE = { patience: 150_000 };
 const KIB = 1024;
+
+/** Between these the stop of Apache, which loads its modules once more, fails, and what was before does not. */
+const BELOW_PEAK_KIB = [36, 16, 56, 76];
 
 type Run = (args: readonly string[]) => Promise<Ran>;
 
@@ -75,6 +79,36 @@ test('the overshoot is bounded for a shell that forks until it fails', (t) =>
     t.true((result?.failures[0]?.usage ?? 0) > 512 * KIB);
   }));
 
+test('Apache starts and serves, and its stop cannot allocate memory: the same cliff as by v1', async (t) => {
+  t.timeout(10 * 60_000);
+  if (!needs(t, existsSync(apachectl), 'apache2') || !(await needsKernel(t, KERNEL))) return;
+  const { cycle, assertNothingLeft } = makeSite(t, 18_086, ['--kernel', KERNEL, '--cgroup', 'v2']);
+  const generous = await cycle(['--kmem', '16M']);
+  t.is(generous.status, 0, generous.stderr);
+  t.is(generous.result?.kmem.failcnt, 0);
+  const peakKib = (generous.result?.steps[2]?.kmemMaxUsage ?? 0) / KIB;
+  t.true(peakKib > KIB);
+  const seen: Ran[] = [];
+  for (const below of BELOW_PEAK_KIB)
+    if (!seen.some(isTheCliff))
+      seen.push(await cycle(['--kmem', `${peakKib - below}K`, '--expect', 'steps[2].exit!=0']));
+  const told = seen.map(({ result }) => `${result?.limits.kmem}: ${result?.steps.map(({ exit }) => exit.code)}`);
+  t.log(`stop peaks at ${peakKib} KiB`, told);
+  const cliff = seen.find(isTheCliff);
+  t.truthy(cliff, seen.map(({ stderr, stdout }) => stdout + stderr).join('\n---\n'));
+  t.is(cliff?.result?.environment.cgroup, 'v2');
+  t.is(cliff?.result?.enforcement.mode, 'gate');
+  t.true((cliff?.result?.kmem.failcnt ?? 0) > 0);
+  t.true((cliff?.result?.kmem.overshoot ?? Number.POSITIVE_INFINITY) <= 64 * KIB);
+  assertNothingLeft();
+});
+
+function isTheCliff({ stdout, stderr, result }: Ran): boolean {
+  const [start, page, stop] = result?.steps ?? [];
+  const served = start?.exit.code === 0 && page?.exit.code === 0 && /HTTP\/1\.1 200/.test(stdout);
+  return served && stop?.exit.code !== 0 && /Cannot allocate memory/.test(stderr);
+}
+
 test('the same program twice has its peaks within what is told to be uncertain', (t) =>
   inGuest(t, async (run) => {
     const objects = compileFixture('objects');
@@ -103,6 +137,12 @@ test('memory and processes are limited, and the joiner is none of them', (t) =>
     const eater = await run([...limits, '--', 'sh', '-c', `${touch} 64; sleep 9 & sleep 9 & wait`]);
     t.is(eater.result?.outcome, 'oom', eater.stderr);
     t.is(eater.result?.mem.oomKills, 1);
+    // By the kernel's notice: after the start of the step, and before it was over.
+    const [step] = eater.result?.steps ?? [];
+    const { oomKillAtMs } = eater.result?.mem ?? {};
+    t.true((oomKillAtMs ?? 0) > (step?.atMs ?? 0), `${oomKillAtMs}`);
+    t.true((oomKillAtMs ?? Number.POSITIVE_INFINITY) < (step?.atMs ?? 0) + (step?.wallMs ?? 0), `${oomKillAtMs}`);
+    t.regex(eater.stderr, /the OOM killer killed 1 process at the memory limit of 16 MiB after /);
     t.true((eater.result?.mem.failcnt ?? 0) > 0);
     t.is(eater.result?.mem.maxUsage, 16 * KIB * KIB);
     t.true((eater.result?.pids?.failcnt ?? 0) > 0);

@@ -1,0 +1,32 @@
+/** Debian's Apache in a microVM: started, asked for a page and stopped, in one group. */
+
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import { makeHarness, type Ran } from '../harness.ts';
+
+export const apachectl = '/usr/sbin/apachectl';
+export const fixtures = join(import.meta.dirname, '..', 'fixtures');
+/** Emulated, on a machine that may be busy. */
+export const PATIENCE = { patience: 150_000 };
+
+export type Site = Readonly<{
+  cycle: (options: readonly string[]) => Promise<Ran>;
+  assertNothingLeft: () => void;
+}>;
+
+export function makeSite(t: ExecutionContext, port: number, where: readonly string[]): Site {
+  const harness = makeHarness(t);
+  const env = siteVariables(harness.path('site'), port).flatMap((variable) => ['--env', variable]);
+  const steps = ['--then', `exec bash ${join(fixtures, 'get.sh')} ${port}`, '--then', 'exec apachectl stop'];
+  const common = [...where, '--cpus', '0', '--timeout', '90s'];
+  const cycle = (options: readonly string[]) =>
+    harness.run([...common, ...options, ...env, ...steps, '--', apachectl, 'start'], PATIENCE);
+  return { cycle, assertNothingLeft: harness.assertNothingLeft };
+}
+
+export function siteVariables(site: string, port: number): string[] {
+  return execFileSync('sh', [join(fixtures, 'apache.sh'), site, String(port)], { encoding: 'utf8' })
+    .trim()
+    .split('\n');
+}
