@@ -71,6 +71,8 @@ export function followRun(scene: Scene): Course {
   };
   const course = async (): Promise<void> => {
     const stopped = stop.happened.then(() => endRun(scene));
+    // Awaited below, when the helper has told of the end: a failure is not to end kmem-run itself before that.
+    stopped.catch(() => {});
     await takeSteps(scene, clock, onGo);
     await linger(scene);
     if (stop.reason() !== null) await stopped;
@@ -112,9 +114,12 @@ function lookForOverrun(
 
 /** Ends what runs; a helper that then does not tell of the end is ended too, or the run would wait for ever. */
 async function endRun({ facts: { spec }, stop, group, supervisor }: Scene): Promise<void> {
-  if (stop.reason() === 'gate-lost') await killGroup(group);
-  else await endGroup(group, spec.graceMs, stop.isHurried);
-  setTimeout(supervisor.kill, HELPER_PATIENCE_MS).unref();
+  try {
+    if (stop.reason() === 'gate-lost') await killGroup(group);
+    else await endGroup(group, spec.graceMs, stop.isHurried);
+  } finally {
+    setTimeout(supervisor.kill, HELPER_PATIENCE_MS).unref();
+  }
 }
 
 async function takeSteps(scene: Scene, clock: Clock, onGo: () => void): Promise<void> {

@@ -15,6 +15,7 @@ export const DEADLINE_MS = 10_000;
 /** Rounds before survivors are looked at for a freezer, and then between two looks. */
 const THAW_EVERY = 4;
 const LONGEST_PAUSE_MS = 20;
+const STALLED_MS = 2000;
 /** One burst blocks the event loop for no longer than about this. */
 const BURST_MS = 50;
 
@@ -34,11 +35,18 @@ export async function killGroup(
 
 export const STUCK = 'when they are gone (state D waits for a device or file server) run kmem-run gc';
 
-/** The pids that are left at the deadline (on the clock of performance.now()): none if all went well. */
+/**
+ * The pids that are left at the deadline (on the clock of performance.now()): none if all went well. While processes go it
+ * waits on, since many of them take their time on a slow machine.
+ */
 export async function killUntil(group: GroupDirectories, deadline: number): Promise<number[]> {
+  let fewest = Number.POSITIVE_INFINITY;
+  let giveUp = deadline;
   for (let round = 0; ; round += 1) {
     const left = killBurst(group);
-    if (left.length === 0 || performance.now() > deadline) return left;
+    if (left.length < fewest && round > 0) giveUp = Math.max(deadline, performance.now() + STALLED_MS);
+    fewest = Math.min(fewest, left.length);
+    if (left.length === 0 || performance.now() > giveUp) return left;
     if (round % THAW_EVERY === THAW_EVERY - 1) thaw(group, left);
     await sleep(Math.min(2 ** round, LONGEST_PAUSE_MS));
   }

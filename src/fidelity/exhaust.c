@@ -63,7 +63,7 @@ enum {
 static int made, *number; /* pids and ids, by the number of the object */
 static int first;              /* a descriptor or an id that the objects hang on */
 static char *region;
-static int counter; /* the group's kernel memory */
+static int counter = -1; /* the group's kernel memory */
 
 static long long raise_limit(int resource, rlim_t value)
 {
@@ -92,27 +92,56 @@ static int keep(int id)
 
 /* ---- the group's counter ---- */
 
-/* The kernel-memory counter of the v1 group that this process is in. */
+static int refresh = -1; /* v2: reading it brings the counter up to date */
+
+static int open_in(const char *directory, const char *file)
+{
+  char path[700];
+  snprintf(path, sizeof path, "/sys/fs/cgroup%s/%s", directory, file);
+  return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* On v2 processes are in a leaf of the group that counts. */
+static void open_unified(char *leaf)
+{
+  if ((counter = open_in(leaf, "memory.stat")) >= 0) {
+    refresh = open_in(leaf, "cpu.stat");
+    return;
+  }
+  char *last = strrchr(leaf, '/');
+  if (last == NULL || last == leaf) return;
+  *last = '\0';
+  open_unified(leaf);
+}
+
+/* The kernel-memory counter of the group that this process is in. */
 static void open_counter(void)
 {
-  char row[512], path[600];
+  char row[512], directory[600];
   FILE *cgroups = fopen("/proc/self/cgroup", "re");
   while (cgroups && fgets(row, sizeof row, cgroups)) {
     char *group = strstr(row, ":memory:");
-    if (group == NULL) continue;
-    group[strcspn(group, "\n")] = '\0';
-    snprintf(path, sizeof path, "/sys/fs/cgroup/memory%s/memory.kmem.usage_in_bytes", group + 8);
-    counter = open(path, O_RDONLY | O_CLOEXEC);
+    row[strcspn(row, "\n")] = '\0';
+    if (group != NULL) {
+      snprintf(directory, sizeof directory, "/memory%s", group + 8);
+      refresh = -1;
+      counter = open_in(directory, "memory.kmem.usage_in_bytes");
+    } else if (counter < 0 && !strncmp(row, "0::", 3)) {
+      open_unified(row + 3);
+    }
   }
   if (cgroups) fclose(cgroups);
 }
 
 static long long usage(void)
 {
-  char text[32];
+  char text[4096];
+  if (refresh >= 0) (void)!pread(refresh, text, sizeof text, 0);
   ssize_t n = pread(counter, text, sizeof text - 1, 0);
   text[n > 0 ? n : 0] = '\0';
-  return n > 0 ? atoll(text) : -1;
+  char *figure = refresh >= 0 ? strstr(text, "\nkernel ") : text;
+  if (n <= 0 || figure == NULL) return -1;
+  return atoll(refresh >= 0 ? figure + 8 : figure);
 }
 
 /* ---- processes ---- */
