@@ -5,9 +5,9 @@ import { bytes, bytesOrNull, choiceOrNull, count, countOrNull, define, ms, msOrN
 
 const unread = 'could not be read';
 const unset = 'unlimited, or not asked for';
-const maxUsage = (what: string) =>
+const maxUsage = (what: string, onV2: string) =>
   bytesOrNull(
-    `Highest usage of ${what} during the run (v1: \`max_usage_in_bytes\`; v2: \`memory.peak\`, which is memory's alone).`,
+    `Highest usage of ${what} during the run (v1: \`max_usage_in_bytes\`; v2: ${onV2}).`,
     'could not be read, or the kernel keeps none',
   );
 const usage = (what: string) =>
@@ -37,7 +37,7 @@ export const limitsSchema = define(
 
 export const kmemSchema = define(
   z.strictObject({
-    maxUsage: maxUsage('kernel memory'),
+    maxUsage: maxUsage('kernel memory', 'the highest reading'),
     maxUsageSource: choiceOrNull(
       ['counter', 'gate', 'samples'],
       "Where `maxUsage` comes from: `counter`, the kernel's own high-water mark; on cgroup v2, which keeps none, the highest reading: `gate`, taken " +
@@ -69,7 +69,7 @@ export const kmemSchema = define(
 
 export const memSchema = define(
   z.strictObject({
-    maxUsage: maxUsage('memory'),
+    maxUsage: maxUsage('memory', '`memory.peak`, Linux 5.19'),
     usage: usage('memory'),
     failcnt: countOrNull('Times that usage hit the memory limit.', 'charges', unread),
     oomKills: countOrNull("Processes of the group that the kernel's OOM killer killed.", 'processes', unread),
@@ -84,7 +84,7 @@ export const memSchema = define(
 const counterSchema = (what: string) =>
   z
     .strictObject({
-      maxUsage: maxUsage(what),
+      maxUsage: maxUsage(what, 'null'),
       usage: usage(what),
       failcnt: countOrNull(`Times that usage of ${what} hit its limit.`, 'charges', unread),
     })
