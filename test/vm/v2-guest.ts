@@ -28,7 +28,7 @@ export async function passInside(
   t.timeout(patienceMs);
   if (!(await needsKernel(t, kernel))) return;
   const machine = await boot(t, await findKernel(kernel), { memory: 2048 * MIB, retries: 2 });
-  const words = [...match.flatMap((pattern) => ['--match', pattern]), ...files].map((word) => `'${word}'`);
+  const words = [...match.map((pattern) => `--match=${pattern}`), ...files].map((word) => `'${word}'`);
   const script = `exec ava --tap --timeout=${EACH_TEST} ${words.join(' ')}`;
   const { HOME = '/root', CI } = process.env;
   const ran = await runScript(machine, script, {
