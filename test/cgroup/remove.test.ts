@@ -1,8 +1,10 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { createGroup } from '../../src/cgroup/group.ts';
 import { readHierarchies } from '../../src/cgroup/hierarchies.ts';
-import { killGroup } from '../../src/cgroup/kill.ts';
+import { killGroup, killUntil } from '../../src/cgroup/kill.ts';
 import { processesOf } from '../../src/cgroup/processes.ts';
 import { removeGroup } from '../../src/cgroup/remove.ts';
 import type { Group, GroupDirectories } from '../../src/cgroup/types.ts';
@@ -134,6 +136,22 @@ test('a process that left some of the directories is killed all the same', async
     await until(() => isDead(child.pid));
     gone(t, group);
   }
+});
+
+// Plain files: no process is, by itself, so slow to go.
+test('a kill waits on past its deadline while processes go', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'kmem-run-kill-'));
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  const absent = [4_194_301, 4_194_302, 4_194_303];
+  const list = () => writeFileSync(`${directory}/cgroup.procs`, absent.map((pid) => `${pid}\n`).join(''));
+  list();
+  const going = setInterval(() => {
+    absent.pop();
+    list();
+  }, 400);
+  t.teardown(() => clearInterval(going));
+  t.deepEqual(await killUntil(asGroup('slow', [directory]), performance.now() + 700), []);
+  t.deepEqual(absent, []);
 });
 
 test('daemons that nobody waits for are killed', async (t) => {
