@@ -40,7 +40,7 @@ const SOCKETS = 300;
 const OPEN_SOCKETS = `$| = 1; print "up\\n"; <STDIN>;
   for (1..${SOCKETS}) { socket($kept[$_], AF_UNIX, SOCK_DGRAM, 0) or die $! }
   print "opened\\n"; <STDIN>`;
-const FILES = ['vm/v2-cgroup', 'cgroup/remove', 'cgroup/processes', 'cgroup/collect'];
+const FILES = ['vm/v2-cgroup', 'cgroup/counters', 'cgroup/remove', 'cgroup/processes', 'cgroup/collect'];
 
 const test = anyTest.serial;
 if (version === 2) {
