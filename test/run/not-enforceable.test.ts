@@ -14,6 +14,10 @@ const NOT_OURS =
     : /no control group can be made: no process may be moved .*kmem-test.* \(EACCES\)/;
 const NO_NATIVE =
   version === 1 ? /memory\.kmem\.limit_in_bytes.*: asked 1048576/ : /cgroup v2 has no limit on kernel memory/;
+const REMEDY =
+  version === 1
+    ? /hint: have a directory made that is yours: sudo .*--parent .* --kernel NAME .* run as root/
+    : /hint: have a cgroup delegated to you .* --kernel NAME .* run as root/;
 const AS_NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--'];
 
 /** Runs kmem-run in a mount namespace of its own, after these shell lines. */
@@ -35,7 +39,7 @@ test.serial('not root, and no group of its own: no permission', async (t) => {
   for (const limit of [[], ['--kmem', '1M']]) {
     const ran = await harness.run([...limit, ...MARK], { under: AS_NOBODY });
     assertNothingRan(t, harness, ran, 'no-permission', NOT_OURS);
-    t.regex(ran.stderr, /hint: have a directory made that is yours: sudo .*--parent .* --kernel NAME .* run as root/);
+    t.regex(ran.stderr, REMEDY);
   }
 });
 
