@@ -35,6 +35,8 @@ export type RunOptions = Readonly<{
   signal?: AbortSignal | undefined;
   /** Aborting this one as well skips the grace. */
   hurry?: AbortSignal | undefined;
+  /** Called with what the steps wrote: then both streams are captured, whether or not an expectation reads them. */
+  onOutput?: ((output: Output) => void) | undefined;
   /** Called at each sample. */
   onProgress?: ((progress: Progress) => void) | undefined;
   /** Called with what goes on before the command can start, where that takes a while: a microVM boots. */
@@ -63,6 +65,7 @@ export async function runSpec(spec: RunSpec, options: RunOptions = {}): Promise<
   let output: Output = { stdout: null, stderr: null };
   try {
     output = await runHeld({ facts, stop, expectations, options });
+    options.onOutput?.(output);
   } catch (error) {
     facts.error = asSetupError(error);
   }
@@ -72,6 +75,8 @@ export async function runSpec(spec: RunSpec, options: RunOptions = {}): Promise<
   facts.error.result = result;
   throw facts.error;
 }
+
+const BOTH = ['stdout', 'stderr'] as const;
 
 type Context = Readonly<{ facts: Facts; stop: Stop; expectations: readonly Expectation[]; options: RunOptions }>;
 
@@ -85,7 +90,8 @@ async function runHeld(context: Context): Promise<Output> {
   const held: Held = { facts, stop, lock, streams: null, supervisor: null, group: null, course: null };
   facts.throttled.before = readThrottleCount();
   try {
-    const streams = openStreams(spec, new Set(expectations.flatMap(({ reads }) => reads ?? [])));
+    const reads = expectations.flatMap(({ reads }) => reads ?? []);
+    const streams = openStreams(spec, new Set(context.options.onOutput ? BOTH : reads));
     held.streams = streams;
     const onEvent = (event: GateEvent): void => {
       failures.take(event);
@@ -120,6 +126,7 @@ async function runHeld(context: Context): Promise<Output> {
     facts.failures = failures.failures;
     facts.failureCounts = failures.counts;
     facts.injections = injectionsOf(spec.inject, failures.injections);
+    facts.crashes = isFollowed(spec, facts.mode) ? failures.crashes : null;
     facts.notices = failures.notices;
   }
   const { stdout, stderr } = held.streams.captures;
@@ -129,6 +136,11 @@ async function runHeld(context: Context): Promise<Output> {
 async function lockedOrError(supervisor: Supervisor): Promise<void> {
   const told = await supervisor.next('locked', 'setup-error');
   if (told.event === 'setup-error') throw setupErrorOf(told, '');
+}
+
+/** The gate keeps track of each process where calls have addresses. */
+function isFollowed({ inject, traceGate }: RunSpec, mode: Facts['mode']): boolean {
+  return mode === 'gate' && (inject.length > 0 || traceGate !== null);
 }
 
 /** What has to be given back. */

@@ -1352,7 +1352,7 @@ static _Noreturn void joiner_main(int sock, const struct step_request *request)
 
 /* ---- supervisor: state -------------------------------------------------------------------------- */
 
-enum tag { TAG_CONTROL, TAG_SIGNALS, TAG_STATUS, TAG_RECLAIMER, TAG_LISTENER, TAG_REFUSALS, TAG_LIVELOCK, TAG_READING };
+enum tag { TAG_CONTROL, TAG_SIGNALS, TAG_STATUS, TAG_RECLAIMER, TAG_LISTENER, TAG_REFUSALS, TAG_LIVELOCK, TAG_READING, TAG_DEATH };
 
 static int epoll_fd = -1;
 static uint64_t cpu_count = 1;
@@ -1658,6 +1658,8 @@ static const char *comm_of(pid_t tid, uint64_t now)
   return comms[slot].comm;
 }
 
+#include "crashes.c"
+
 /* ---- supervisor: lineage ---------------------------------------------------------------------------- */
 
 /*
@@ -1721,6 +1723,8 @@ static struct task *make_task(pid_t tid, pid_t tgid, pid_t parent)
     }
   if (t != NULL)
     *t = (struct task){.used = true, .tid = tid, .tgid = tgid, .parent = parent, .start = start_of(tid)};
+  if (tid == tgid)
+    watch_process(tgid);
   return t;
 }
 
@@ -3008,6 +3012,7 @@ static void handle_children(int signals)
     ;
   int status;
   for (pid_t pid; (pid = reap(&status)) > 0;) {
+    note_reaped(pid, status);
     forget_task(pid);
     if (pid == step.joiner && !step.joiner_reaped)
       handle_joiner_exit();
@@ -3099,6 +3104,7 @@ static void finish(void)
 {
   dismiss(&guardian_pid);
   dismiss(&reclaimer_pid);
+  read_deaths();
   while (waitpid(-1, NULL, WNOHANG) > 0)
     ;
   int escaped = kill_descendants();
@@ -3341,6 +3347,7 @@ static int supervise(void)
       case TAG_REFUSALS: read_refusals(); break;
       case TAG_LIVELOCK: look_for_livelock(); break;
       case TAG_READING: handle_reading(); break;
+      case TAG_DEATH: handle_death(fd); break;
       }
     }
     if (queue_used > queue_sent)

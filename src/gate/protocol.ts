@@ -103,6 +103,17 @@ export type GateInjection = {
   seen: string | null;
 };
 
+/** A process of the group died of a signal such as SIGSEGV; told under `trace` and `inject` only. */
+export type GateCrash = {
+  event: 'crash';
+  atNs: number;
+  pid: number;
+  comm: string | null;
+  signal: number;
+  /** Null: between or after the steps. */
+  step: number | null;
+};
+
 export type GateEvent =
   | { event: 'locked' }
   | { event: 'setup-error'; stage: string; errno: number; subject: string | null }
@@ -140,6 +151,7 @@ export type GateEvent =
   | { event: 'count'; comm: string; syscall: string; errno: number; count: number }
   | GateInjection
   | { event: 'orphan-died'; pid: number; signal: number }
+  | GateCrash
   /** `moves`, `service`, `listener`, `tracer`: something that the result should mention. */
   | { event: 'notice'; kind: string; object: string; comm: string | null }
   | { event: 'guardian-lost' }

@@ -1,4 +1,12 @@
-import { errnoName, type GateEvent, type GateFailure, type GateInjection, type GateSummary } from '../gate/protocol.ts';
+import {
+  errnoName,
+  type GateCrash,
+  type GateEvent,
+  type GateFailure,
+  type GateInjection,
+  type GateSummary,
+} from '../gate/protocol.ts';
+import { signalName } from '../spec/exit-status.ts';
 
 export type ObservedFailure = {
   atMs: number;
@@ -17,12 +25,16 @@ export type ObservedFailure = {
 
 export type ObservedCount = { comm: string | null; syscall: string; errno: string | null; count: number };
 
+export type ObservedCrash = { atMs: number; pid: number; comm: string | null; signal: string; step: number | null };
+
 export type FailureLog = Readonly<{
   take: (event: GateEvent) => void;
   failures: readonly ObservedFailure[];
   counts: readonly ObservedCount[];
   /** What became of the failures asked for, in their order; empty until the helper has told. */
   injections: readonly GateInjection[];
+  /** Processes that died of a signal such as SIGSEGV. */
+  crashes: readonly ObservedCrash[];
   summary: () => GateSummary | null;
   /** What else the helper saw that the result should mention, a sentence each. */
   notices: readonly string[];
@@ -35,6 +47,7 @@ export function createFailureLog(): FailureLog {
   const failures: ObservedFailure[] = [];
   const counts: ObservedCount[] = [];
   const injections: GateInjection[] = [];
+  const crashes: ObservedCrash[] = [];
   const notices: string[] = [];
   let summary: GateSummary | null = null;
   let denials = 0;
@@ -46,6 +59,7 @@ export function createFailureLog(): FailureLog {
       } else if (event.event === 'count')
         counts.push({ comm: known(event.comm), syscall: event.syscall, errno: errnoOf(event), count: event.count });
       else if (event.event === 'injection') injections.push(event);
+      else if (event.event === 'crash') crashes.push(crashOf(event));
       else if (event.event === 'notice') notices.push(sentenceOf(event));
       else if (event.event === 'unattributed') notices.push(unattributedSentence(event.errno));
       else if (event.event === 'livelock') notices.push(livelockSentence(event));
@@ -55,6 +69,7 @@ export function createFailureLog(): FailureLog {
     failures,
     counts,
     injections,
+    crashes,
     notices,
     summary: () => summary,
     denials: () => summary?.denials ?? denials,
@@ -77,6 +92,10 @@ function observed(event: GateFailure): ObservedFailure {
     address: event.address,
     injected: event.injected === 1,
   };
+}
+
+function crashOf({ atNs, pid, comm, signal, step }: GateCrash): ObservedCrash {
+  return { atMs: atNs / 1e6, pid, comm, signal: signalName(signal), step };
 }
 
 /** brk fails without an errno: it answers the old break. */

@@ -80,6 +80,18 @@ export function leftoverRows({ leftover }: Result, verbose: boolean): Row[] {
   ];
 }
 
+export function crashRows({ crashes }: Pick<Result, 'crashes'>): Row[] {
+  // One that was kept before there were any lacks the key.
+  const lines = (crashes ?? []).map(({ comm, pid, signal, step }): Line => {
+    const when = step === null ? '' : ` in step ${step}`;
+    return {
+      text: `${comm === null ? 'a process' : cut(comm, nameLength)} (${pid}) died of ${signal}${when}`,
+      tone: 'bad',
+    };
+  });
+  return lines.length === 0 ? [] : [{ label: 'crashed', lines }];
+}
+
 export function warningRows({ warnings }: Result): Row[] {
   return warnings.length === 0
     ? []

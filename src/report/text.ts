@@ -7,7 +7,7 @@ import { failureRows } from './failures.ts';
 import { headline, toneOf } from './headline.ts';
 import { injectionRows } from './injections.ts';
 import { layOut, painter, type Row, type Style, textWidth } from './layout.ts';
-import { detailRows, enforcementRow, expectationRows, leftoverRows, stepRows, warningRows } from './rows.ts';
+import { crashRows, detailRows, enforcementRow, expectationRows, leftoverRows, stepRows, warningRows } from './rows.ts';
 import { visible } from './visible.ts';
 
 export type TextOptions = Style & Readonly<{ verbose: boolean }>;
@@ -36,6 +36,7 @@ function rowsOf(result: Result, width: number | null, verbose: boolean): Row[] {
     enforcementRow(result, verbose),
     ...failureRows(result, verbose),
     ...injectionRows(result),
+    ...crashRows(result),
     ...stepRows(result, textWidth(labelWidth, { width }), verbose),
     ...expectationRows(result, verbose),
     ...leftoverRows(result, verbose),

@@ -43,6 +43,7 @@ export type Facts = {
   failures: Result['failures'];
   failureCounts: Result['failureCounts'];
   injections: Result['injections'];
+  crashes: Result['crashes'];
   leftover: readonly Process[];
   samples: Result['samples'];
   throttled: { before: number | null; after: number | null };
@@ -74,6 +75,7 @@ export function emptyFacts(id: string, spec: RunSpec): Facts {
     failures: [],
     failureCounts: [],
     injections: spec.inject.length === 0 ? [] : null,
+    crashes: null,
     leftover: [],
     samples: [],
     throttled: { before: null, after: null },
@@ -122,6 +124,7 @@ export function assemble(facts: Facts): Omit<Result, 'outcome' | 'expectations'>
     failures: facts.failures,
     failureCounts: facts.failureCounts,
     injections: facts.injections,
+    crashes: facts.crashes,
     steps: facts.steps,
     leftover: facts.leftover,
     samples: facts.samples,

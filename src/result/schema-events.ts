@@ -123,6 +123,24 @@ export const injectionsSchema = define(
   { whenNull: 'not known: nothing ran, or the gate died' },
 );
 
+const crash = z.strictObject({
+  atMs: ms('When its end was seen, from when the command was let go.'),
+  pid: id('The process.'),
+  comm: textOrNull('Its name.', 'it was gone before its name could be read'),
+  signal: text(
+    'Name of the signal that it died of: one of `SIGSEGV`, `SIGBUS`, `SIGABRT`, `SIGILL`, `SIGFPE`, `SIGTRAP`, `SIGSYS`.',
+  ),
+  step: define(z.int().nonnegative().nullable(), 'Index in `steps` of the step that was running.', {
+    whenNull: 'between or after the steps',
+  }),
+});
+
+export const crashesSchema = define(
+  z.array(crash).nullable(),
+  'Processes of the group that crashed, also those whose parents say nothing of it: the first 100.',
+  { whenNull: 'not watched: that takes `--fail` or `--trace-gate`, and the gate' },
+);
+
 const failureCount = z.strictObject({
   comm: textOrNull('Name of the processes.', 'their name could not be read'),
   syscall: text('The system call.'),

@@ -18,6 +18,7 @@ import {
   samplesSchema,
 } from './schema-counters.ts';
 import {
+  crashesSchema,
   enforcementSchema,
   errorSchema,
   exitSchema,
@@ -81,6 +82,7 @@ export const resultSchema = define(
     failures: failuresSchema,
     failureCounts: failureCountsSchema,
     injections: injectionsSchema,
+    crashes: crashesSchema,
     steps: stepsSchema,
     leftover: leftoverSchema,
     expectations: expectationsSchema,
