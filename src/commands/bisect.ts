@@ -92,6 +92,8 @@ function planOf(question: Question): Plan<BisectRun, BisectHistory, BisectReport
   const { timeoutMs, cpus } = normaliseSpec(question.input, { nameOf: optionName });
   return {
     experiment: bisect,
+    runner: null,
+    close: () => {},
     empty: bisect.empty,
     seed: null,
     cpus,

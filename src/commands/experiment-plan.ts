@@ -1,6 +1,6 @@
 /** What the commands that make many runs have to say of their experiment. */
 
-import type { Experiment, Job } from '../experiment/driver.ts';
+import type { Experiment, Job, Runner } from '../experiment/driver.ts';
 import type { ExperimentFacts } from '../report/experiment.ts';
 import type { Style } from '../report/layout.ts';
 import type { RunInput } from '../spec/run-input.ts';
@@ -20,6 +20,10 @@ export type CommonQuestion = Readonly<{
 
 export type Plan<Run, History, Report extends ExperimentFacts> = Readonly<{
   experiment: Experiment<Run, History>;
+  /** Null: the ordinary one. */
+  runner: Runner | null;
+  /** Called when all runs are over. */
+  close: () => void;
   empty: History;
   seed: number | null;
   /** CPUs that the user named; null: choose. */
@@ -41,7 +45,7 @@ export type Plan<Run, History, Report extends ExperimentFacts> = Readonly<{
 }>;
 
 export type Request<Question extends CommonQuestion> = Readonly<{
-  kind: 'sweep' | 'bisect';
+  kind: 'sweep' | 'bisect' | 'explore';
   /** Null: gone on with. */
   question: Question | null;
   resume: string | null;

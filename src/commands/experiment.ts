@@ -55,8 +55,9 @@ async function conduct<Run, History, Report extends ExperimentFacts>(
   try {
     conclusion = await perform(plan.experiment, known, {
       jobs,
-      runner,
-      prepare: preparation(question),
+      runner: plan.runner ?? runner,
+      // A runner of its own knows what else a run finds, and prepares by itself.
+      prepare: plan.runner === null ? preparation(question) : null,
       keep: (run, result) => keepRun(scene, run, result),
       onStart: watch.onStart,
       onEnd: watch.onEnd,
@@ -66,6 +67,7 @@ async function conduct<Run, History, Report extends ExperimentFacts>(
   } finally {
     watch.close();
     interrupts.close();
+    plan.close();
   }
   const { history, ended, error } = conclusion;
   const facts = factsOf(scene, { status: ended, error, warnings, timeoutMs: plan.timeoutMs(history) });
@@ -83,7 +85,7 @@ const runner: Runner = (spec, { signal, hurry, cpus }) =>
 
 function preparation({ prepare, input }: CommonQuestion) {
   if (prepare === null) return null;
-  return (_: unknown, signal: AbortSignal) => runPreparation(prepare, input.cwd ?? process.cwd(), signal);
+  return (_: unknown, signal: AbortSignal) => runPreparation(prepare, input.cwd ?? process.cwd(), { signal, env: {} });
 }
 
 /** Every run must find the same: the first would read what is there, and the others its end. */

@@ -14,6 +14,10 @@ const commands: Readonly<Record<string, Readonly<{ about: string; load: () => Pr
     about: 'find the smallest limit at which a command passes',
     load: async () => (await import('./bisect.ts')).bisectCommand,
   },
+  explore: {
+    about: 'make each call of a command fail, and see what it makes of it',
+    load: async () => (await import('./explore.ts')).exploreCommand,
+  },
   doctor: { about: 'try each thing that a run needs', load: async () => (await import('./doctor.ts')).doctorCommand },
   kernel: {
     about: 'keep the kernels that --kernel boots',

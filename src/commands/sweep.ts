@@ -109,6 +109,8 @@ function planOf(question: Question): Plan<SweepRun, SweepHistory, SweepReport> {
   );
   return {
     experiment: sweep,
+    runner: null,
+    close: () => {},
     empty: sweep.empty(),
     seed: question.seed,
     cpus,

@@ -5,13 +5,22 @@ import { SetupError } from '../errors.ts';
 import { quote } from '../spec/quote.ts';
 
 /**
- * Its output goes to stderr: stdout is the report's. Ended with its children by `signal`, and resolves then.
+ * Its output goes to stderr: stdout is the report's. `env`: beside kmem-run's own. Ended with its children by `signal`, and resolves then.
  * @throws SetupError `prepare-failed`
  */
-export async function runPreparation(command: string, cwd: string, signal: AbortSignal): Promise<void> {
+export async function runPreparation(
+  command: string,
+  cwd: string,
+  { signal, env }: Readonly<{ signal: AbortSignal; env: Readonly<Record<string, string>> }>,
+): Promise<void> {
   if (signal.aborted) return;
   // A group of its own: so that what it started ends with it.
-  const child = spawn('/bin/sh', ['-c', command], { cwd, stdio: ['ignore', 2, 2], detached: true });
+  const child = spawn('/bin/sh', ['-c', command], {
+    cwd,
+    stdio: ['ignore', 2, 2],
+    detached: true,
+    env: { ...process.env, ...env },
+  });
   const end = (): void => {
     if (child.pid !== undefined) killAll(child.pid);
   };

@@ -15,13 +15,13 @@ function makeFolder(t: ExecutionContext): string {
 
 test('a line for sh, in the folder of the command', async (t) => {
   const folder = makeFolder(t);
-  await runPreparation('pwd > here && echo "$((1 + 1))" >> here', folder, neverAborted);
+  await runPreparation('pwd > here && echo "$((1 + 1))" >> here', folder, { signal: neverAborted, env: {} });
   t.is(readFileSync(join(folder, 'here'), 'utf8'), `${folder}\n2\n`);
 });
 
 test('it has no stdin', async (t) => {
   const folder = makeFolder(t);
-  await runPreparation('cat > read', folder, neverAborted);
+  await runPreparation('cat > read', folder, { signal: neverAborted, env: {} });
   t.is(readFileSync(join(folder, 'read'), 'utf8'), '');
 });
 
@@ -31,7 +31,9 @@ for (const [line, how] of [
   ['/nonexistent/x 2>/dev/null', /exit 127$/],
 ] as const) {
   test(`its failure is told: ${line}`, async (t) => {
-    const error = await t.throwsAsync(runPreparation(line, '/', neverAborted), { instanceOf: SetupError });
+    const error = await t.throwsAsync(runPreparation(line, '/', { signal: neverAborted, env: {} }), {
+      instanceOf: SetupError,
+    });
     t.is(error.code, 'prepare-failed');
     t.regex(error.message, how);
     t.true(error.message.includes(JSON.stringify(line)));
@@ -41,7 +43,10 @@ for (const [line, how] of [
 test('aborted, it ends with all that it started, and is no failure', async (t) => {
   const folder = makeFolder(t);
   const controller = new AbortController();
-  const done = runPreparation('sleep 1000 & echo $! > child; wait; touch late', folder, controller.signal);
+  const done = runPreparation('sleep 1000 & echo $! > child; wait; touch late', folder, {
+    signal: controller.signal,
+    env: {},
+  });
   const child = join(folder, 'child');
   await until(() => existsSync(child) && readFileSync(child, 'utf8').endsWith('\n'));
   const pid = Number(readFileSync(child, 'utf8'));
@@ -54,6 +59,6 @@ test('aborted, it ends with all that it started, and is no failure', async (t) =
 
 test('aborted before, it does not begin', async (t) => {
   const folder = makeFolder(t);
-  await runPreparation('touch begun', folder, AbortSignal.abort());
+  await runPreparation('touch begun', folder, { signal: AbortSignal.abort(), env: {} });
   t.false(existsSync(join(folder, 'begun')));
 });

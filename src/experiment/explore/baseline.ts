@@ -1,0 +1,131 @@
+/** What runs look like in which nothing fails, learnt from two of them. */
+
+import { departure, learn, type Pattern } from './pattern.ts';
+import type { Entry, Sight } from './sight.ts';
+
+export type Baseline = Readonly<{
+  exits: Sight['exits'];
+  /** Null: it varies too much of itself to be compared. */
+  stdout: Pattern | null;
+  stderr: Pattern | null;
+  files: Files;
+  /** The most of each that either had. */
+  crashes: ReadonlyMap<string, number>;
+  leftover: ReadonlyMap<string, number>;
+  /** Of the slower one; null: nothing ran. */
+  wallMs: number | null;
+}>;
+
+type Files = Readonly<{
+  /** Those that both had. `pattern` null: their content is not compared. */
+  always: ReadonlyMap<string, Readonly<{ kind: Entry['kind']; pattern: Pattern | null; digest: string | null }>>;
+  /** What else they had: names that are others each time, and files that are not always there. */
+  sometimes: readonly VaryingName[];
+}>;
+
+type VaryingName = Readonly<{ prefix: string; suffix: string; length: number }>;
+
+export function baselineOf(first: Sight, second: Sight): Baseline {
+  return {
+    exits: first.exits,
+    stdout: learn(first.stdout, second.stdout),
+    stderr: learn(first.stderr, second.stderr),
+    files: filesOf(first.files, second.files),
+    crashes: mostOf(first.crashes.map(crashName), second.crashes.map(crashName)),
+    leftover: mostOf(first.leftover, second.leftover),
+    wallMs: first.wallMs === null || second.wallMs === null ? null : Math.max(first.wallMs, second.wallMs),
+  };
+}
+
+export function crashName({ comm, signal }: Sight['crashes'][number]): string {
+  return `${comm ?? 'a process'} (${signal})`;
+}
+
+/** Those of `names` that are more than `known` says is usual. */
+export function beyond(names: readonly string[], known: ReadonlyMap<string, number>): string[] {
+  const seen = new Map<string, number>();
+  return names.filter((name) => {
+    const count = (seen.get(name) ?? 0) + 1;
+    seen.set(name, count);
+    return count > (known.get(name) ?? 0);
+  });
+}
+
+/** Names in `files` that undisturbed runs do not leave. */
+export function newFiles(files: Sight['files'], { always, sometimes }: Files): string[] {
+  return [...files.keys()].filter((name) => !always.has(name) && !sometimes.some((one) => isOne(name, one)));
+}
+
+/** What is missing, or has another content; null: nothing. */
+export function changedFile(files: Sight['files'], { always }: Files): string | null {
+  for (const [name, { kind, pattern, digest }] of always) {
+    const now = files.get(name);
+    if (now === undefined) return `${name} is missing`;
+    if (now.kind !== kind) return `${name} is a ${now.kind}`;
+    if (now.kind !== 'file') continue;
+    if (
+      digest !== null
+        ? now.digest !== digest && !fitsText(now.text, pattern)
+        : pattern !== null && !fitsText(now.text, pattern)
+    )
+      return `${name} differs`;
+  }
+  return null;
+}
+
+function fitsText(text: string | null, pattern: Pattern | null): boolean {
+  return text !== null && pattern !== null && departure(text, pattern) === null;
+}
+
+function filesOf(first: Sight['files'], second: Sight['files']): Files {
+  const always = new Map(
+    [...first].flatMap(([name, entry]) => {
+      const other = second.get(name);
+      return other === undefined || other.kind !== entry.kind ? [] : [[name, together(entry, other)] as const];
+    }),
+  );
+  const others = (files: Sight['files']): string[] => [...files.keys()].filter((name) => !always.has(name));
+  return { always, sometimes: varyingNames(others(first), others(second)) };
+}
+
+function together(first: Entry, second: Entry) {
+  const { kind } = first;
+  if (first.kind !== 'file' || second.kind !== 'file') return { kind, pattern: null, digest: null };
+  const pattern = first.text === null || second.text === null ? null : learn(first.text, second.text);
+  return { kind, pattern, digest: first.digest === second.digest ? first.digest : null };
+}
+
+/** `tmp.Ab12Cd` of the one and `tmp.zX98Qr` of the other are one; a name that only one has stands for itself. */
+function varyingNames(ours: readonly string[], theirs: readonly string[]): VaryingName[] {
+  const pairs = ours.flatMap((name) => theirs.flatMap((other) => inCommon(name, other) ?? []));
+  const alone = [...ours, ...theirs].filter((name) => !pairs.some((pair) => isOne(name, pair)));
+  return [...pairs, ...alone.map((name) => ({ prefix: name, suffix: '', length: name.length }))];
+}
+
+function inCommon(name: string, other: string): VaryingName | null {
+  let [start, end] = [0, 0];
+  while (start < name.length && name[start] === other[start]) start += 1;
+  while (end < name.length - start && name.at(-1 - end) === other.at(-1 - end)) end += 1;
+  const isSameLength = name.length === other.length;
+  const middle = name.slice(start, name.length - end) + other.slice(start, other.length - end);
+  return isSameLength && /^\w+$/.test(middle)
+    ? { prefix: name.slice(0, start), suffix: name.slice(name.length - end), length: name.length }
+    : null;
+}
+
+function isOne(name: string, { prefix, suffix, length }: VaryingName): boolean {
+  return (
+    name.length === length &&
+    name.startsWith(prefix) &&
+    name.endsWith(suffix) &&
+    !name.slice(prefix.length, length - suffix.length).includes('/')
+  );
+}
+
+function mostOf(first: readonly string[], second: readonly string[]): ReadonlyMap<string, number> {
+  const [ours, theirs] = [first, second].map((names) => Map.groupBy(names, (name) => name));
+  const all = new Set([...first, ...second]);
+  return new Map(
+    [...all].map((name) => [name, Math.max(ours?.get(name)?.length ?? 0, theirs?.get(name)?.length ?? 0)]),
+  );
+}

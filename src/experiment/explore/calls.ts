@@ -1,0 +1,91 @@
+/** Which of the recorded calls are made to fail. */
+
+import type { RecordedCall } from '../../gate/recording.ts';
+import { type OwnNames, scrub } from './scrub.ts';
+
+/** A call that is the same in both recordings. */
+export type Call = Readonly<{ address: string; syscall: string; comm: string | null; detail: string | null }>;
+
+export type Recording = Readonly<{ calls: readonly RecordedCall[]; names: OwnNames }>;
+
+export type Listed = Readonly<{
+  /** In the order in which they were made. */
+  calls: readonly Call[];
+  /** Calls of either recording that the other does not have at that address, or that have none. */
+  unstable: number;
+}>;
+
+/** The launcher's own calls, and what is refused anyway, are no calls of the program. */
+const LAUNCHER = 'kmem-gate';
+
+export function stableCalls(first: Recording, second: Recording): Listed {
+  const [ours, theirs] = [first, second].map(programCalls);
+  const others = new Map(
+    (theirs ?? []).flatMap((call) => (call.address === null ? [] : [[call.address, call] as const])),
+  );
+  const calls = (ours ?? []).flatMap((call): Call[] => {
+    const other = call.address === null ? undefined : others.get(call.address);
+    if (call.address === null || other === undefined || other.comm !== call.comm) return [];
+    const { address, syscall, comm } = call;
+    return [{ address, syscall, comm, detail: call.detail === null ? null : scrub(call.detail, first.names) }];
+  });
+  const most = Math.max(ours?.length ?? 0, theirs?.length ?? 0);
+  return { calls, unstable: most - calls.length };
+}
+
+function programCalls({ calls }: Recording): RecordedCall[] {
+  return calls
+    .filter(({ comm, answer }) => comm !== LAUNCHER && answer === 'continue')
+    .toSorted((a, b) => a.atMs - b.atMs);
+}
+
+export type Wish = Readonly<{
+  /** System calls; null: all. */
+  only: readonly string[] | null;
+  /** Names of programs; null: all. */
+  within: readonly string[] | null;
+  all: boolean;
+  /** Null: as many as there are. */
+  limit: number | null;
+}>;
+
+export type Selection = Readonly<{
+  chosen: readonly Call[];
+  /** Calls that the wish is about; the rest of these are duplicates, or beyond the limit. */
+  wanted: number;
+  duplicates: number;
+  beyondLimit: number;
+}>;
+
+/** So many of a kind are tried: the first, one in the middle and the last. */
+export const SAMPLE = 3;
+
+/** The first of each kind first, so that a limit leaves out what is most like the others. */
+export function select(calls: readonly Call[], { only, within, all, limit }: Wish): Selection {
+  const wanted = calls.filter(
+    ({ syscall, comm }) =>
+      (only === null || only.includes(syscall)) && (within === null || within.includes(comm ?? '')),
+  );
+  const kinds = [...Map.groupBy(wanted, kindOf).values()].map((same) => (all ? same : sampled(same)));
+  const rounds = Math.max(0, ...kinds.map((same) => same.length));
+  const kept = Array.from({ length: rounds }, (_, round) => kinds.flatMap((same) => same[round] ?? [])).flat();
+  const chosen = kept.slice(0, limit ?? kept.length);
+  return {
+    chosen,
+    wanted: wanted.length,
+    duplicates: wanted.length - kept.length,
+    beyondLimit: kept.length - chosen.length,
+  };
+}
+
+/** Program, call and object. Numbers in a path are mostly pids and counters; elsewhere they are sizes. */
+export function kindOf({ comm, syscall, detail }: Call): string {
+  const object = detail?.startsWith('/') || detail?.startsWith('<dir>') ? detail.replace(/\d+/g, '#') : detail;
+  return JSON.stringify([comm, syscall, object]);
+}
+
+function sampled<T>(same: readonly T[]): readonly T[] {
+  if (same.length <= SAMPLE) return same;
+  const last = same.length - 1;
+  return [0, last, Math.floor(last / 2)].flatMap((at) => same[at] ?? []);
+}

@@ -1,0 +1,133 @@
+/** What a program made of a call that failed, told by how the run differs from undisturbed ones. */
+
+import { exitStatus, signalName } from '../../spec/exit-status.ts';
+import { type Baseline, beyond, changedFile, crashName, newFiles } from './baseline.ts';
+import { departure, type Pattern, strangers } from './pattern.ts';
+import type { Sight } from './sight.ts';
+
+/** The worst first. */
+export const CLASSES = ['crash', 'hang', 'silent', 'leak', 'handled'] as const;
+export type Class = (typeof CLASSES)[number];
+
+export type Verdict = Readonly<{
+  class: Class;
+  /** How it is told, in some words: `sleep died of SIGSEGV`. */
+  how: string;
+  /** The line that was printed and is not in undisturbed runs; null: none was. */
+  message: string | null;
+  /** It failed, and said so by its exit status alone. */
+  mute: boolean;
+}>;
+
+/** Signals by which the kernel or the C library ends a program that is broken. */
+export const CRASHES: readonly string[] = ['SIGSEGV', 'SIGBUS', 'SIGABRT', 'SIGILL', 'SIGFPE', 'SIGTRAP', 'SIGSYS'];
+
+/** `startStep`: the step whose process the call belonged to. */
+export function classify(sight: Sight, baseline: Baseline, startStep: number): Verdict {
+  const message = messageOf(sight, baseline);
+  const verdict = (name: Class, how: string): Verdict => ({ class: name, how, message, mute: false });
+  const crash = crashOf(sight, baseline);
+  if (crash !== null) return verdict('crash', crash);
+  if (sight.outcome === 'timeout') return verdict('hang', 'it did not come to an end');
+  const failing = failingStep(sight, baseline);
+  const failedIn = sight.failedIn ?? startStep;
+  if (failing === null || failing > failedIn) {
+    const difference = failing === null ? differenceOf(sight, baseline) : laterStep(sight, failing, failedIn);
+    if (difference !== null) return verdict('silent', difference);
+  }
+  const leak = leakOf(sight, baseline);
+  if (leak !== null) return verdict('leak', leak);
+  if (failing === null) return verdict('handled', 'the same result');
+  return { ...verdict('handled', `failed: ${wordsOf(sight, failing)}`), mute: message === null };
+}
+
+function crashOf({ exits, crashes }: Sight, baseline: Baseline): string | null {
+  for (const [index, exit] of exits.entries()) {
+    const usual = baseline.exits[index];
+    if (exit.signal !== null && CRASHES.includes(exit.signal) && usual?.signal !== exit.signal)
+      return `${stepName(index, exits.length)} died of ${exit.signal}`;
+  }
+  // A step's own process comes up here too, where it is a child's that its parent hides.
+  const [fresh] = beyond(crashes.map(crashName), baseline.crashes);
+  if (fresh !== undefined) {
+    const crash = crashes.find((one) => crashName(one) === fresh);
+    return `${crash?.comm ?? 'a process'} died of ${crash?.signal}`;
+  }
+  for (const [index, { code }] of exits.entries()) {
+    const signal = code !== null && code > 128 && code < 192 ? signalName(code - 128) : null;
+    if (signal !== null && CRASHES.includes(signal) && baseline.exits[index]?.code !== code)
+      return `${stepName(index, exits.length)} exited with ${code}, which is how shells tell of ${signal}`;
+  }
+  return null;
+}
+
+/** The first step that ends otherwise than undisturbed, and not with 0; null: none. */
+function failingStep({ exits }: Sight, baseline: Baseline): number | null {
+  const at = exits.findIndex((exit, index) => {
+    const [now, usual] = [exitStatus(exit), exitStatus(baseline.exits[index] ?? { code: 0, signal: null })];
+    return now !== usual && now !== 0;
+  });
+  return at === -1 ? null : at;
+}
+
+/** What nobody told of: the exits are those of undisturbed runs, or 0. */
+function differenceOf(sight: Sight, baseline: Baseline): string | null {
+  const { exits, broken } = sight;
+  const passes = exits.findIndex((exit, index) => exitStatus(exit) !== exitStatus(baseline.exits[index] ?? exit));
+  if (passes !== -1) return `${stepName(passes, exits.length)} exits with 0, and not as undisturbed`;
+  if (broken.length > 0) return `exit ${told(sight)}, but ${broken[0]} does not hold`;
+  const output = baseline.stdout === null ? null : departure(sight.stdout, baseline.stdout);
+  if (output !== null) return `exit ${told(sight)}, but its output differs: ${departureText(output)}`;
+  const file = changedFile(sight.files, baseline.files);
+  if (file !== null) return `exit ${told(sight)}, but the file ${file}`;
+  const [unsaid] = baseline.stderr === null ? [] : strangers(sight.stderr, baseline.stderr).missing;
+  return unsaid === undefined ? null : `exit ${told(sight)}, but stderr lacks ${JSON.stringify(unsaid)}`;
+}
+
+function laterStep(sight: Sight, failing: number, failedIn: number): string {
+  return `step ${failedIn} ends as if nothing had been, but step ${failing} then failed: ${wordsOf(sight, failing)}`;
+}
+
+function leakOf({ leftover, files }: Sight, baseline: Baseline): string | null {
+  const [process] = beyond(leftover, baseline.leftover);
+  if (process !== undefined) return `the process ${process} is left`;
+  const [file] = newFiles(files, baseline.files);
+  return file === undefined ? null : `the file ${file} is left`;
+}
+
+/** What looks like an error first; stdout counts where stderr has nothing new. */
+function messageOf(sight: Sight, baseline: Baseline): string | null {
+  for (const [text, pattern] of [
+    [sight.stderr, baseline.stderr],
+    [sight.stdout, baseline.stdout],
+  ] as const) {
+    const fresh = newLines(text, pattern);
+    const error = fresh.find((line) => ERROR.test(line));
+    if (error !== undefined) return error;
+    if (text === sight.stderr && fresh[0] !== undefined) return fresh[0];
+  }
+  return null;
+}
+
+const ERROR =
+  /cannot|can't|could not|unable|fail|error|memory|not allocate|no space|no buffer|too many|unavailable|fatal|abort|denied/i;
+
+function newLines(text: string, pattern: Pattern | null): string[] {
+  return (pattern === null ? text.split('\n') : strangers(text, pattern).extra).filter((line) => line.trim() !== '');
+}
+
+function departureText({ missing, extra }: NonNullable<ReturnType<typeof departure>>): string {
+  const [lacks, has] = [missing, extra].map((line) => (line === null ? null : JSON.stringify(line)));
+  if (lacks === null || missing === '') return `it has ${has ?? 'a line'} more`;
+  return has === null || extra === '' ? `it lacks ${lacks}` : `${has} instead of ${lacks}`;
+}
+
+const told = ({ exits }: Sight): string => `${exits[0]?.code ?? 0}`;
+
+const stepName = (index: number, steps: number): string => (steps === 1 ? 'the command' : `step ${index}`);
+
+function wordsOf({ exits }: Sight, index: number): string {
+  const exit = exits[index];
+  if (exit?.signal != null) return `${stepName(index, exits.length)} died of ${exit.signal}`;
+  return `${stepName(index, exits.length)} exited with ${exit?.code ?? 'nothing that was seen'}`;
+}

@@ -1,0 +1,195 @@
+/** Each gated call of a command made to fail, one in a run, and what the program makes of it. */
+
+import { SetupError } from '../../errors.ts';
+import type { Result } from '../../result/schema.ts';
+import { parseAddress } from '../../spec/address.ts';
+import { type NameOf, normaliseSpec, type RunInput } from '../../spec/normalise.ts';
+import { quote } from '../../spec/quote.ts';
+import type { RunSpec } from '../../spec/run-spec.ts';
+import type { Experiment } from '../driver.ts';
+import { type Baseline, baselineOf } from './baseline.ts';
+import { type Call, type Listed, type Recording, type Selection, select, stableCalls, type Wish } from './calls.ts';
+import { classify } from './classify.ts';
+import { patienceFor } from './patience.ts';
+import type { Sight } from './sight.ts';
+import { type Attempt, addAttempt, isSettled, type Trial } from './trials.ts';
+
+export type ExploreQuestion = Wish &
+  Readonly<{
+    input: RunInput;
+    warmup: number;
+    prepare: string | null;
+  }>;
+
+/** `once`: that call alone fails; `persistent`: it and all later gated calls of its process. */
+export const MODES = ['once', 'persistent'] as const;
+export type Mode = (typeof MODES)[number];
+
+/** `call`: its number among the chosen ones; `attempt` 1 looks again at what attempt 0 came to. */
+export type ExploreRun = Readonly<
+  { kind: 'warm-up' } | { kind: 'record'; repeat: number } | { kind: 'fail'; call: number; mode: Mode; attempt: number }
+>;
+
+/** What the runner saw of a run beside its result. */
+export type Observation = Readonly<{
+  sight: Sight;
+  /** Null: not recorded, since a call was made to fail. */
+  recording: Recording | null;
+}>;
+
+type Recorded = Readonly<{ sight: Sight; recording: Recording; result: Pick<Result, 'id' | 'outcome'> }>;
+
+/** What two recordings came to. */
+export type Ground = Readonly<{ baseline: Baseline; listed: Listed; selection: Selection }>;
+
+export type ExploreHistory = Readonly<{
+  warmUps: number;
+  recorded: readonly Recorded[];
+  /** Null: not recorded often enough. */
+  ground: Ground | null;
+  /** In the order in which they were first tried. */
+  trials: ReadonlyMap<string, Trial>;
+}>;
+
+export type Explore = Experiment<ExploreRun, ExploreHistory> &
+  Readonly<{
+    empty: ExploreHistory;
+    count: (history: ExploreHistory) => Readonly<{ done: number; total: number }>;
+    /** Milliseconds for each run; null: none. */
+    timeoutMs: (history: ExploreHistory) => number | null;
+  }>;
+
+/** Two, so that what differs between them is known to vary of itself. */
+const RECORDINGS = 2;
+/** What is about to exit is given time for it when a leak is looked at again. */
+const SETTLE_MS = 500;
+
+/** `observed`: what the runner saw of a run that it made. Throws SetupError, by normaliseSpec. */
+export function planExplore(
+  question: ExploreQuestion,
+  nameOf: NameOf,
+  observed: (result: Result) => Observation,
+): Explore {
+  const base: RunSpec = { ...normaliseSpec(question.input, { nameOf }), enforce: 'gate' };
+  const timeoutMs = ({ ground }: ExploreHistory): number | null =>
+    base.timeoutMs ?? (ground === null ? null : patienceFor(ground.baseline.wallMs));
+  return {
+    empty: { warmUps: 0, recorded: [], ground: null, trials: new Map() },
+    strategy: (history) => {
+      const { warmUps, recorded, ground } = history;
+      if (warmUps < question.warmup)
+        return Array.from({ length: question.warmup - warmUps }, () => ({ kind: 'warm-up' }));
+      const bad = recorded.find(({ result }) => result.outcome !== 'passed');
+      if (bad !== undefined) throw undisturbedFails(bad);
+      if (ground === null) {
+        return Array.from({ length: RECORDINGS - recorded.length }, (_, index) => ({
+          kind: 'record',
+          repeat: recorded.length + index,
+        }));
+      }
+      refuseNothing(question, ground);
+      const runs = runsLeft(ground, history.trials);
+      return runs.length === 0 ? null : runs;
+    },
+    specOf: (run, history) => {
+      if (run.kind !== 'fail') return base;
+      const { address } = callAt(history, run.call);
+      const holdMs = run.attempt === 0 ? base.holdMs : Math.max(base.holdMs, SETTLE_MS);
+      return { ...base, holdMs, timeoutMs: timeoutMs(history), inject: [addressOf(address, run.mode)] };
+    },
+    fold: (history, run, result) => {
+      if (run.kind === 'warm-up') return { ...history, warmUps: history.warmUps + 1 };
+      const { sight, recording } = observed(result);
+      if (run.kind === 'fail') return withAttempt(history, run, { result, sight });
+      if (recording === null) return history;
+      const recorded = [...history.recorded, { sight, recording, result }];
+      const [first, second] = recorded;
+      const ground = first === undefined || second === undefined ? null : groundOf(first, second, question);
+      return { ...history, recorded, ground };
+    },
+    count: ({ recorded, ground, trials }) => {
+      const made = [...trials.values()].reduce((sum, { attempts }) => sum + attempts.length, recorded.length);
+      const left = ground === null ? RECORDINGS - recorded.length : runsLeft(ground, trials).length;
+      return { done: made, total: made + left };
+    },
+    timeoutMs,
+  };
+}
+
+export const addressOf = (address: string, mode: Mode): string => (mode === 'once' ? address : `${address}+`);
+
+export const trialKey = (call: number, mode: Mode): string => `${call} ${mode}`;
+
+function runsLeft({ selection }: Ground, trials: ExploreHistory['trials']): ExploreRun[] {
+  return MODES.flatMap((mode) =>
+    selection.chosen.flatMap((_, call): ExploreRun[] => {
+      const trial = trials.get(trialKey(call, mode));
+      if (trial !== undefined && isSettled(trial)) return [];
+      return [{ kind: 'fail', call, mode, attempt: trial?.attempts.length ?? 0 }];
+    }),
+  );
+}
+
+function groundOf(first: Recorded, second: Recorded, wish: Wish): Ground {
+  const listed = stableCalls(first.recording, second.recording);
+  return { baseline: baselineOf(first.sight, second.sight), listed, selection: select(listed.calls, wish) };
+}
+
+function withAttempt(
+  history: ExploreHistory,
+  { call: number, mode }: Extract<ExploreRun, { kind: 'fail' }>,
+  { result, sight }: Readonly<{ result: Result; sight: Sight }>,
+): ExploreHistory {
+  const { ground, trials } = history;
+  if (ground === null) return history;
+  const call = callAt(history, number);
+  const injection = result.injections?.[0];
+  const outcome: Attempt['outcome'] =
+    injection?.denials === 0 && injection.outcome === 'injected' ? 'harmless' : (injection?.outcome ?? 'not-reached');
+  const step = Number.parseInt(parseAddress(call.address).process, 10);
+  const attempt: Attempt = {
+    id: result.id,
+    outcome,
+    verdict: outcome === 'injected' ? classify(sight, ground.baseline, step) : null,
+  };
+  const key = trialKey(number, mode);
+  return {
+    ...history,
+    trials: new Map([...trials, [key, addAttempt(trials.get(key) ?? { call, mode, attempts: [] }, attempt)]]),
+  };
+}
+
+function callAt({ ground }: ExploreHistory, number: number): Call {
+  const call = ground?.selection.chosen[number];
+  if (call === undefined) throw new Error(`there is no call ${number}`);
+  return call;
+}
+
+function undisturbedFails({ result, sight }: Recorded): SetupError {
+  const last = sight.stderr.split('\n').findLast((line) => line.trim() !== '');
+  return new SetupError(
+    'undisturbed-fails',
+    `the command does not pass even when nothing fails: ${result.outcome}${last === undefined ? '' : `, ${quote(last)}`}`,
+    'mend it, or tell by --expect what passing is; kmem-run show tells more of a run',
+  );
+}
+
+function refuseNothing({ only, within }: ExploreQuestion, { listed, selection }: Ground): void {
+  if (selection.wanted > 0) return;
+  if (listed.calls.length === 0) {
+    throw new SetupError(
+      'no-calls',
+      `no gated call of the command is the same in ${RECORDINGS} recordings (${listed.unstable} are not)`,
+      'record it with kmem-run --trace-gate FILE to see what it does; MALLOC_ARENA_MAX=1 steadies threads',
+    );
+  }
+  const names = (of: 'comm' | 'syscall') => [...new Set(listed.calls.map((call) => call[of] ?? '?'))].join(', ');
+  const asked = [...(only === null ? [] : [`--only ${only}`]), ...(within === null ? [] : [`--in ${within}`])].join(
+    ' ',
+  );
+  throw new SetupError(
+    'no-calls',
+    `none of its ${listed.calls.length} gated calls is meant by ${asked}`,
+    `programs: ${names('comm')}; calls: ${names('syscall')}`,
+  );
+}

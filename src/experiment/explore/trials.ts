@@ -1,0 +1,64 @@
+/** What came of one call that was made to fail, in one way, in one or two runs. */
+
+import type { Call } from './calls.ts';
+import { CLASSES, type Verdict } from './classify.ts';
+import type { Mode } from './explore.ts';
+
+/** `harmless`: the call was made, and is one that cannot fail (brk that asks for the break, or gives memory back). */
+export type Outcome = 'injected' | 'harmless' | 'not-reached' | 'diverged';
+
+export type Attempt = Readonly<{
+  /** Of the run. */
+  id: string;
+  outcome: Outcome;
+  /** Null: no call failed. */
+  verdict: Verdict | null;
+}>;
+
+export type Trial = Readonly<{ call: Call; mode: Mode; attempts: readonly Attempt[] }>;
+
+/** `unsteady`: bad, and when looked at again not; `absent`: the run went another way, and the call did not come. */
+export type Finding = Readonly<{
+  verdict: Verdict;
+  /** In so many of the runs in which the call failed. */
+  seen: number;
+  runs: number;
+}>;
+
+const MOST_ATTEMPTS = 2;
+
+export function addAttempt(trial: Trial, attempt: Attempt): Trial {
+  return { ...trial, attempts: [...trial.attempts, attempt] };
+}
+
+/** Whatever is bad is looked at again, so that no noise is taken for a fault; and so is a call that did not come. */
+export function isSettled({ attempts }: Trial): boolean {
+  return (
+    attempts.length >= MOST_ATTEMPTS ||
+    attempts.some(({ outcome, verdict }) => outcome === 'harmless' || verdict?.class === 'handled')
+  );
+}
+
+export type Judgement =
+  | (Finding & Readonly<{ kind: 'finding' | 'unsteady' | 'handled' }>)
+  | Readonly<{ kind: 'absent'; outcome: Attempt['outcome'] }>;
+
+/**
+ * A crash is no noise, and counts if it is seen once. All else counts when it is seen each time; of two classes, the
+ * milder one.
+ */
+export function judge({ attempts }: Trial): Judgement {
+  const verdicts = attempts.flatMap(({ verdict }) => verdict ?? []);
+  const mildestFirst = verdicts.toSorted((a, b) => CLASSES.indexOf(b.class) - CLASSES.indexOf(a.class));
+  const [mildest, worst] = [mildestFirst[0], mildestFirst.at(-1)];
+  if (mildest === undefined || worst === undefined)
+    return { kind: 'absent', outcome: attempts[0]?.outcome ?? 'not-reached' };
+  const of = (verdict: Verdict) => ({
+    verdict,
+    seen: verdicts.filter((one) => one.class === verdict.class).length,
+    runs: verdicts.length,
+  });
+  if (worst.class === 'handled') return { kind: 'handled', ...of(worst) };
+  if (worst.class === 'crash') return { kind: 'finding', ...of(worst) };
+  return mildest.class === 'handled' ? { kind: 'unsteady', ...of(worst) } : { kind: 'finding', ...of(mildest) };
+}
