@@ -231,6 +231,7 @@ function findingOf(
     class: name,
     address,
     mode,
+    program: call.program,
     comm: call.comm,
     syscall: call.syscall,
     detail: call.detail,

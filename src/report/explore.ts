@@ -14,7 +14,9 @@ export type ExploreFinding = Readonly<{
   address: string;
   /** Of the call alone, or of it and all later ones of its process. */
   mode: 'once' | 'persistent';
-  /** The program; null: its name could not be read. */
+  /** The name of the executable; null: could not be read. */
+  program: string | null;
+  /** What the process calls itself. */
   comm: string | null;
   syscall: string;
   detail: string | null;
@@ -108,14 +110,14 @@ const triedOf = ({ crash, hang, silent, leak, handled, unsteady }: ExploreCounts
   crash + hang + silent + leak + handled + unsteady;
 
 /** The same program came to the same by a call of the same kind. */
-function kindOf({ class: name, comm, syscall, detail, how }: ExploreFinding): string {
-  return JSON.stringify([name, comm, syscall, detail?.replace(/\d+/g, '#'), how]);
+function kindOf({ class: name, program, syscall, detail, how }: ExploreFinding): string {
+  return JSON.stringify([name, program, syscall, detail?.replace(/\d+/g, '#'), how]);
 }
 
 function findingRow(same: readonly ExploreFinding[]): Row {
   const [first, ...others] = same;
   if (first === undefined) return { label: '', lines: [] };
-  const { comm, syscall, detail, mode, how, message, seen, runs, replay } = first;
+  const { program, syscall, detail, mode, how, message, seen, runs, replay } = first;
   const object = detail === null ? '' : ` of ${cut(detail, detailLength)}`;
   const persists = mode === 'once' ? '' : ', and all later calls of its process';
   const share = seen === runs ? '' : ` (in ${seen} of ${runs} runs)`;
@@ -124,7 +126,10 @@ function findingRow(same: readonly ExploreFinding[]): Row {
   return {
     label: first.class,
     lines: [
-      { text: `${comm === null ? '' : `${visible(comm)}: `}${syscall}${object}${persists}`, tone: tones[first.class] },
+      {
+        text: `${program === null ? '' : `${visible(program)}: `}${syscall}${object}${persists}`,
+        tone: tones[first.class],
+      },
       `${visible(how)}${share}`,
       ...(message === null ? [] : [`it printed: ${cut(message, messageLength)}`]),
       visible(replay),

@@ -1,10 +1,19 @@
 /** Which of the recorded calls are made to fail. */
 
+import { basename } from 'node:path';
 import type { RecordedCall } from '../../gate/recording.ts';
 import { type OwnNames, scrub } from './scrub.ts';
 
 /** A call that is the same in both recordings. */
-export type Call = Readonly<{ address: string; syscall: string; comm: string | null; detail: string | null }>;
+export type Call = Readonly<{
+  address: string;
+  syscall: string;
+  /** The name of its executable, or else of its process; null: both could not be read. */
+  program: string | null;
+  /** What its process calls itself. */
+  comm: string | null;
+  detail: string | null;
+}>;
 
 export type Recording = Readonly<{ calls: readonly RecordedCall[]; names: OwnNames }>;
 
@@ -15,8 +24,8 @@ export type Listed = Readonly<{
   unstable: number;
 }>;
 
-/** The launcher's own calls, and what is refused anyway, are no calls of the program. */
-const LAUNCHER = 'kmem-gate';
+/** What starts the command: its calls are not the program's, and it may outlive a command that ends at once. */
+export const LAUNCHER = 'kmem-gate';
 
 export function stableCalls(first: Recording, second: Recording): Listed {
   const [ours, theirs] = [first, second].map(programCalls);
@@ -25,12 +34,25 @@ export function stableCalls(first: Recording, second: Recording): Listed {
   );
   const calls = (ours ?? []).flatMap((call): Call[] => {
     const other = call.address === null ? undefined : others.get(call.address);
-    if (call.address === null || other === undefined || other.comm !== call.comm) return [];
+    if (call.address === null || other === undefined || programOf(other) !== programOf(call)) return [];
     const { address, syscall, comm } = call;
-    return [{ address, syscall, comm, detail: call.detail === null ? null : scrub(call.detail, first.names) }];
+    return [
+      {
+        address,
+        syscall,
+        comm,
+        program: programOf(call),
+        detail: call.detail === null ? null : scrub(call.detail, first.names),
+      },
+    ];
   });
   const most = Math.max(ours?.length ?? 0, theirs?.length ?? 0);
   return { calls, unstable: most - calls.length };
+}
+
+/** Threads and workers call themselves what they like, at moments that vary; what they run stays. */
+function programOf({ exe, comm }: RecordedCall): string | null {
+  return exe == null ? comm : basename(exe);
 }
 
 function programCalls({ calls }: Recording): RecordedCall[] {
@@ -63,8 +85,9 @@ export const SAMPLE = 3;
 /** The first of each kind first, so that a limit leaves out what is most like the others. */
 export function select(calls: readonly Call[], { only, within, all, limit }: Wish): Selection {
   const wanted = calls.filter(
-    ({ syscall, comm }) =>
-      (only === null || only.includes(syscall)) && (within === null || within.includes(comm ?? '')),
+    ({ syscall, comm, program }) =>
+      (only === null || only.includes(syscall)) &&
+      (within === null || within.includes(program ?? '') || within.includes(comm ?? '')),
   );
   const kinds = [...Map.groupBy(wanted, kindOf).values()].map((same) => (all ? same : sampled(same)));
   const rounds = Math.max(0, ...kinds.map((same) => same.length));
@@ -79,9 +102,9 @@ export function select(calls: readonly Call[], { only, within, all, limit }: Wis
 }
 
 /** Program, call and object. Numbers in a path are mostly pids and counters; elsewhere they are sizes. */
-export function kindOf({ comm, syscall, detail }: Call): string {
+export function kindOf({ program, syscall, detail }: Call): string {
   const object = detail?.startsWith('/') || detail?.startsWith('<dir>') ? detail.replace(/\d+/g, '#') : detail;
-  return JSON.stringify([comm, syscall, object]);
+  return JSON.stringify([program, syscall, object]);
 }
 
 function sampled<T>(same: readonly T[]): readonly T[] {

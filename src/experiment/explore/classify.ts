@@ -1,8 +1,10 @@
 /** What a program made of a call that failed, told by how the run differs from undisturbed ones. */
 
 import { exitStatus, signalName } from '../../spec/exit-status.ts';
+import { quote } from '../../spec/quote.ts';
+import { groupDigits } from '../../spec/size.ts';
 import { type Baseline, beyond, changedFile, crashName, newFiles } from './baseline.ts';
-import { departure, type Pattern, strangers } from './pattern.ts';
+import { type Departure, departure, type Pattern, strangers } from './pattern.ts';
 import type { Sight } from './sight.ts';
 
 /** The worst first. */
@@ -81,7 +83,7 @@ function differenceOf(sight: Sight, baseline: Baseline): string | null {
   const file = changedFile(sight.files, baseline.files);
   if (file !== null) return `exit ${told(sight)}, but the file ${file}`;
   const [unsaid] = baseline.stderr === null ? [] : strangers(sight.stderr, baseline.stderr).missing;
-  return unsaid === undefined ? null : `exit ${told(sight)}, but stderr lacks ${JSON.stringify(unsaid)}`;
+  return unsaid === undefined ? null : `exit ${told(sight)}, but stderr lacks ${quote(unsaid, SHOWN)}`;
 }
 
 function laterStep(sight: Sight, failing: number, failedIn: number): string {
@@ -116,11 +118,17 @@ function newLines(text: string, pattern: Pattern | null): string[] {
   return (pattern === null ? text.split('\n') : strangers(text, pattern).extra).filter((line) => line.trim() !== '');
 }
 
-function departureText({ missing, extra }: NonNullable<ReturnType<typeof departure>>): string {
-  const [lacks, has] = [missing, extra].map((line) => (line === null ? null : JSON.stringify(line)));
+function departureText({ missing, extra }: Departure): string {
+  const [lacks, has] = [missing, extra].map((line) => (line === null ? null : quote(line, SHOWN)));
+  if (missing !== null && extra !== null && extra !== '' && missing.startsWith(extra)) {
+    return `a line ends after ${groupDigits(extra.length)} of ${groupDigits(missing.length)} characters: ${has}`;
+  }
   if (lacks === null || missing === '') return `it has ${has ?? 'a line'} more`;
   return has === null || extra === '' ? `it lacks ${lacks}` : `${has} instead of ${lacks}`;
 }
+
+/** Of a line: enough to know it by. */
+const SHOWN = 60;
 
 const told = ({ exits }: Sight): string => `${exits[0]?.code ?? 0}`;
 

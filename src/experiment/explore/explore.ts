@@ -183,13 +183,13 @@ function refuseNothing({ only, within }: ExploreQuestion, { listed, selection }:
       'record it with kmem-run --trace-gate FILE to see what it does; MALLOC_ARENA_MAX=1 steadies threads',
     );
   }
-  const names = (of: 'comm' | 'syscall') => [...new Set(listed.calls.map((call) => call[of] ?? '?'))].join(', ');
+  const names = (of: 'program' | 'syscall') => [...new Set(listed.calls.map((call) => call[of] ?? '?'))].join(', ');
   const asked = [...(only === null ? [] : [`--only ${only}`]), ...(within === null ? [] : [`--in ${within}`])].join(
     ' ',
   );
   throw new SetupError(
     'no-calls',
     `none of its ${listed.calls.length} gated calls is meant by ${asked}`,
-    `programs: ${names('comm')}; calls: ${names('syscall')}`,
+    `programs: ${names('program')}; calls: ${names('syscall')}`,
   );
 }

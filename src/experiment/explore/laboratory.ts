@@ -7,6 +7,7 @@ import { type RunOptions, runSpec } from '../../run.ts';
 import type { RunSpec } from '../../spec/run-spec.ts';
 import type { Runner, RunOrder } from '../driver.ts';
 import { runPreparation } from '../prepare.ts';
+import { LAUNCHER } from './calls.ts';
 import type { Observation } from './explore.ts';
 import { readFolder } from './folder.ts';
 import { type Lodging, openHouse } from './lodging.ts';
@@ -76,7 +77,7 @@ function sightOf(result: Result, written: Readonly<{ stdout: string; stderr: str
     stderr: scrub(written.stderr, names),
     files: readFolder(names),
     crashes: crashes ?? [],
-    leftover: leftover.map(({ comm }) => comm),
+    leftover: leftover.map(({ comm }) => comm).filter((comm) => comm !== LAUNCHER),
     broken: expectations.filter(({ passed, implicit }) => !passed && !implicit).map(({ expr }) => expr),
     failedIn: failures[0]?.step ?? null,
     wallMs: durations.wallMs,

@@ -34,7 +34,9 @@ export function openHouse(): House {
   const nextPort = async (): Promise<number> => {
     for (let tries = 0; tries < PORTS; tries++) {
       port = (port + 1) % PORTS;
-      if (await isFree(FIRST_PORT + port)) return FIRST_PORT + port;
+      // Its own from here on, also while another run looks for one.
+      const own = FIRST_PORT + port;
+      if (await isFree(own)) return own;
     }
     throw new SetupError('no-port', 'no port from 20000 to 29999 is free', 'end what listens there');
   };

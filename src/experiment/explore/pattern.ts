@@ -18,10 +18,19 @@ export type Departure = Readonly<{ missing: string | null; extra: string | null 
 export function learn(first: string, second: string): Pattern | null {
   const [ours, theirs] = [first.split('\n'), second.split('\n')];
   if (ours.length !== theirs.length) return null;
-  const isOrdered = ours.every((line, index) => areAlike(line, theirs[index] ?? ''));
-  const pairs = isOrdered ? ours.map((line, index) => [line, theirs[index] ?? ''] as const) : paired(ours, theirs);
+  const inOrder = ours.map((line, index): Pair => [line, theirs[index] ?? '']);
+  const anyOrder = paired(ours, theirs);
+  // The same lines in another order: no line has to be taken for one that varies.
+  const isOrdered =
+    inOrder.every(([line, other]) => areAlike(line, other)) &&
+    (anyOrder === null || equalOnes(anyOrder) <= equalOnes(inOrder));
+  const pairs = isOrdered ? inOrder : anyOrder;
   return pairs === null ? null : { ordered: isOrdered, lines: pairs.map(([line, other]) => patternOf(line, other)) };
 }
+
+type Pair = readonly [string, string];
+
+const equalOnes = (pairs: readonly Pair[]): number => pairs.filter(([line, other]) => line === other).length;
 
 /** Null: it does not depart. */
 export function departure(text: string, { ordered, lines }: Pattern): Departure | null {
@@ -94,11 +103,11 @@ function patternOf(first: string, second: string): LinePattern {
 }
 
 /** Each line of the one with one of the other, whatever their order; equal ones first. Null: some have none. */
-function paired(ours: readonly string[], theirs: readonly string[]): (readonly [string, string])[] | null {
+function paired(ours: readonly string[], theirs: readonly string[]): Pair[] | null {
   const left = [...theirs];
   const take = (at: number): string | null => (at === -1 ? null : (left.splice(at, 1)[0] ?? null));
   const exact = ours.map((line) => take(left.indexOf(line)));
-  const pairs: (readonly [string, string])[] = [];
+  const pairs: Pair[] = [];
   for (const [index, line] of ours.entries()) {
     const other = exact[index] ?? take(left.findIndex((one) => areAlike(line, one)));
     if (other === null) return null;

@@ -1,0 +1,210 @@
+/** What a run came to, told by how it differs from two in which nothing failed. */
+
+import test from 'ava';
+import { baselineOf } from '../../src/experiment/explore/baseline.ts';
+import { classify } from '../../src/experiment/explore/classify.ts';
+import type { Entry, Sight } from '../../src/experiment/explore/sight.ts';
+import { type Attempt, isSettled, judge, type Trial } from '../../src/experiment/explore/trials.ts';
+
+const file = (text: string): Entry => ({ kind: 'file', text, digest: text });
+const exits = (...codes: (number | string)[]): Sight['exits'] =>
+  codes.map((code) => (typeof code === 'string' ? { code: null, signal: code } : { code, signal: null }));
+
+const calm: Sight = {
+  outcome: 'passed',
+  exits: exits(0, 0),
+  stdout: 'hello\nworld\n',
+  stderr: 'starting\n',
+  files: new Map<string, Entry>([
+    ['tmp', { kind: 'folder' }],
+    ['log', file('an entry\n')],
+    ['pid', file('1234')],
+    ['tmp/x.Ab1', file('')],
+  ]),
+  crashes: [{ comm: 'shaky', signal: 'SIGSEGV' }],
+  leftover: ['daemon'],
+  broken: [],
+  failedIn: null,
+  wallMs: 10,
+};
+const again: Sight = {
+  ...calm,
+  files: new Map<string, Entry>([
+    ['tmp', { kind: 'folder' }],
+    ['log', file('an entry\n')],
+    ['pid', file('999')],
+    ['tmp/x.zQ9', file('')],
+  ]),
+};
+const baseline = baselineOf(calm, again);
+const withFile = (name: string, entry: Entry | null): Sight['files'] => {
+  const files = new Map(calm.files);
+  if (entry === null) files.delete(name);
+  else files.set(name, entry);
+  return files;
+};
+
+for (const [what, changes, name, how, message] of [
+  ['the same again', {}, 'handled', /^the same result$/, null],
+  [
+    'a warning more, and the same result',
+    { stderr: 'starting\nlow memory\n' },
+    'handled',
+    /^the same result$/,
+    'low memory',
+  ],
+  [
+    'another pid, another temporary name',
+    { files: new Map([...withFile('pid', file('77')), ['tmp/x.000', file('')]]) },
+    'handled',
+    /same/,
+    null,
+  ],
+  [
+    'fails and says so',
+    { exits: exits(1, 0), stderr: 'x: Cannot allocate memory\n', stdout: '' },
+    'handled',
+    /^failed: step 0 exited with 1$/,
+    'x: Cannot allocate memory',
+  ],
+  ['fails and says nothing', { exits: exits(1, 0), stdout: '' }, 'handled', /^failed/, null],
+  ['is ended by its own SIGTERM', { exits: exits('SIGTERM', 0) }, 'handled', /^failed: step 0 died of SIGTERM$/, null],
+  ['a step died', { exits: exits('SIGSEGV', 0) }, 'crash', /^step 0 died of SIGSEGV$/, null],
+  ['a later step died', { exits: exits(0, 'SIGABRT'), failedIn: 0 }, 'crash', /^step 1 died of SIGABRT$/, null],
+  ['a shell tells of a child', { exits: exits(139, 0) }, 'crash', /^step 0 exited with 139, .* SIGSEGV$/, null],
+  [
+    'a child crashed and nobody tells',
+    { crashes: [...calm.crashes, { comm: 'worker', signal: 'SIGBUS' }] },
+    'crash',
+    /^worker died of SIGBUS$/,
+    null,
+  ],
+  [
+    'crashes once more than usual',
+    { crashes: [...calm.crashes, ...calm.crashes] },
+    'crash',
+    /^shaky died of SIGSEGV$/,
+    null,
+  ],
+  ['a crash is worse than no end', { outcome: 'timeout', exits: exits('SIGSEGV', 0) }, 'crash', /SIGSEGV/, null],
+  ['no end', { outcome: 'timeout', exits: exits('SIGTERM') }, 'hang', /^it did not come to an end$/, null],
+  [
+    'output cut short',
+    { stdout: 'hello\nwor' },
+    'silent',
+    /^exit 0, but its output differs: a line ends after 3 of 5 characters: "wor"$/,
+    null,
+  ],
+  ['output lacks a line', { stdout: 'hello\n' }, 'silent', /output differs: it lacks "world"$/, null],
+  ['output has a line more', { stdout: 'hello\nworld\noops\n' }, 'silent', /output differs: it has "oops" more$/, null],
+  [
+    'output differs, and says why',
+    { stdout: 'hello\n', stderr: 'starting\ncannot do it\n' },
+    'silent',
+    /lacks "world"/,
+    'cannot do it',
+  ],
+  ['stderr lacks a line', { stderr: '' }, 'silent', /stderr lacks "starting"/, null],
+  ['a file is missing', { files: withFile('log', null) }, 'silent', /the file log is missing$/, null],
+  ['a file differs', { files: withFile('log', file('an en')) }, 'silent', /the file log differs$/, null],
+  [
+    'an expectation',
+    { broken: ['maxUsage<1M'], outcome: 'expectation' },
+    'silent',
+    /but maxUsage<1M does not hold$/,
+    null,
+  ],
+  [
+    'the step of the failure passes, a later one does not',
+    { exits: exits(0, 7), failedIn: 0 },
+    'silent',
+    /^step 0 ends as if nothing had been, but step 1 then failed: step 1 exited with 7$/,
+    null,
+  ],
+  [
+    'the failure came while the step ran that fails',
+    { exits: exits(0, 7), failedIn: 1 },
+    'handled',
+    /^failed: step 1 exited with 7$/,
+    null,
+  ],
+  ['fails, and later ones with it', { exits: exits(1, 7), failedIn: 0 }, 'handled', /^failed: step 0/, null],
+  ['a process is left', { leftover: ['daemon', 'daemon'] }, 'leak', /^the process daemon is left$/, null],
+  [
+    'a file is left',
+    { exits: exits(1, 0), files: withFile('tmp/lock', file('')) },
+    'leak',
+    /^the file tmp\/lock is left$/,
+    null,
+  ],
+  [
+    'a file is cut short, and that is told',
+    { exits: exits(1, 0), files: withFile('log', file('')) },
+    'handled',
+    /^failed/,
+    null,
+  ],
+  ['silent is worse than a leak', { stdout: '', leftover: ['x'] }, 'silent', /output/, null],
+] as const) {
+  test(`${what}: ${name}`, (t) => {
+    const verdict = classify({ ...calm, ...changes }, baseline, 0);
+    t.is(verdict.class, name);
+    t.regex(verdict.how, how);
+    t.is(verdict.message, message);
+  });
+}
+
+test('failing without a word is said of what fails', (t) => {
+  t.true(classify({ ...calm, exits: exits(1, 0) }, baseline, 0).mute);
+  t.false(classify({ ...calm, exits: exits(1, 0), stderr: 'oops\n' }, baseline, 0).mute);
+  t.false(classify(calm, baseline, 0).mute);
+});
+
+test('what varies too much of itself is not compared', (t) => {
+  const noisy = baselineOf(calm, { ...again, stdout: 'something else altogether\n', stderr: 'x\ny\nz\n' });
+  t.is(noisy.stdout, null);
+  t.is(classify({ ...calm, stdout: 'whatever', stderr: 'starting\n' }, noisy, 0).class, 'handled');
+});
+
+const attempt = (name: 'crash' | 'hang' | 'silent' | 'leak' | 'handled' | null): Attempt => ({
+  id: 'a',
+  outcome: name === null ? 'not-reached' : 'injected',
+  verdict: name === null ? null : { class: name, how: name, message: null, mute: false },
+});
+const trial = (...names: Parameters<typeof attempt>[0][]): Trial => ({
+  call: { address: '0/1:mmap', syscall: 'mmap', program: 'a', comm: 'a', detail: null },
+  mode: 'once',
+  attempts: names.map(attempt),
+});
+
+for (const [names, kind, name, seen] of [
+  [['handled'], 'handled', 'handled', 1],
+  [['silent', 'silent'], 'finding', 'silent', 2],
+  [['silent', 'handled'], 'unsteady', 'silent', 1],
+  [['hang', 'handled'], 'unsteady', 'hang', 1],
+  [['hang', 'leak'], 'finding', 'leak', 1],
+  // A crash is no noise.
+  [['crash', 'handled'], 'finding', 'crash', 1],
+  [['silent', null], 'finding', 'silent', 1],
+  [[null, 'handled'], 'handled', 'handled', 1],
+] as const) {
+  test(`seen as ${names.join(' and ')}: ${kind}`, (t) => {
+    const judgement = judge(trial(...names));
+    t.is(judgement.kind, kind);
+    if (judgement.kind === 'absent') return t.fail();
+    t.is(judgement.verdict.class, name);
+    t.is(judgement.seen, seen);
+    return undefined;
+  });
+}
+
+test('what is bad is looked at twice, what is not once, and what did not come once more', (t) => {
+  t.deepEqual(
+    [trial(), trial('handled'), trial('crash'), trial(null), trial('silent', 'handled'), trial(null, null)].map(
+      isSettled,
+    ),
+    [false, true, false, false, true, true],
+  );
+  t.like(judge(trial(null, null)), { kind: 'absent', outcome: 'not-reached' });
+  t.true(isSettled({ ...trial(), attempts: [{ id: 'a', outcome: 'harmless', verdict: null }] }));
+});
