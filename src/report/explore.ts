@@ -72,6 +72,7 @@ const commandLength = 60;
 const detailLength = 80;
 const messageLength = 200;
 const shownAddresses = 4;
+const shownKinds = 25;
 const tones: Readonly<Record<ExploreClass, Tone>> = {
   crash: 'bad',
   hang: 'bad',
@@ -87,7 +88,8 @@ export function exploreText(report: ExploreReport, style: Style): string {
   const kinds = [...Map.groupBy(findings, kindOf).values()];
   return [
     paint('strong', 'kmem-run: ') + paint(tone, headline(report)),
-    ...kinds.flatMap((same) => ['', ...layOut([findingRow(same)], labelWidth, style)]),
+    ...kinds.slice(0, shownKinds).flatMap((same) => ['', ...layOut([findingRow(same)], labelWidth, style)]),
+    ...(kinds.length > shownKinds ? ['', `  and ${kinds.length - shownKinds} more: --json FILE has them all`] : []),
     '',
     ...layOut([...scoreRows(report), ...callRows(report), runRow(report), ...noticeRows(report)], labelWidth, style),
   ]

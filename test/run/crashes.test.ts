@@ -1,0 +1,55 @@
+/** Crashes of processes whose parents say nothing of it. */
+
+import test from 'ava';
+import { makeHarness } from '../harness.ts';
+
+const watched = (file: string) => ['--trace-gate', file, '--output', 'null'];
+
+test('a child that crashes is told, though its parent hides it, or lets go of it, or never asks', async (t) => {
+  const { run, path, assertNothingLeft } = makeHarness(t);
+  // true(1) after it: a shell would become the last command itself.
+  const crash = (signal: string) => `sh -c 'kill -${signal} $$; true'`;
+  const line = `${crash('SEGV')}; (${crash('ABRT')} &) ; ${crash('BUS')} & sleep 0.3; ${crash('TERM')}; exit 0`;
+  const { status, result, stderr } = await run([...watched(path('calls')), '--', 'sh', '-c', line]);
+  t.is(status, 0, stderr);
+  const crashes = result?.crashes ?? [];
+  t.deepEqual(crashes.map(({ comm, signal, step }) => `${comm} ${signal} ${step}`).toSorted(), [
+    'sh SIGABRT 0',
+    'sh SIGBUS 0',
+    'sh SIGSEGV 0',
+  ]);
+  t.is(new Set(crashes.map(({ pid }) => pid)).size, 3);
+  t.true(crashes.every(({ atMs }) => atMs > 0 && atMs < (result?.durations.wallMs ?? 0) + 60_000));
+  t.regex(stderr, /^ {2}crashed +sh \(\d+\) died of SIG(SEGV|ABRT|BUS) in step 0$/m);
+  assertNothingLeft();
+});
+
+test('the command itself is among them', async (t) => {
+  const { run, path } = makeHarness(t);
+  const { status, result } = await run([...watched(path('calls')), '--', 'sh', '-c', 'kill -SEGV $$']);
+  t.is(status, 139);
+  t.deepEqual(
+    result?.crashes?.map(({ comm, signal }) => [comm, signal]),
+    [['sh', 'SIGSEGV']],
+  );
+});
+
+test('without addresses nothing is watched, and that is not the same as no crash', async (t) => {
+  const { run, path } = makeHarness(t);
+  t.is((await run(['--kmem', '4M', '--', 'true'])).result?.crashes, null);
+  t.is((await run(['--', 'true'])).result?.crashes, null);
+  t.deepEqual((await run([...watched(path('calls')), '--', 'true'])).result?.crashes, []);
+  t.deepEqual((await run(['--fail', '0/9999:mmap', '--', 'true'])).result?.crashes, []);
+});
+
+test('six hundred processes at one time: the crashes of the first are seen all the same', async (t) => {
+  const { run, path } = makeHarness(t);
+  const line =
+    'sh -c "kill -SEGV \\$\\$; true" ; i=0; while [ $i -lt 600 ]; do sleep 0.5 & i=$((i+1)); done; wait; exit 0';
+  const { status, result } = await run([...watched(path('calls')), '--', 'sh', '-c', line]);
+  t.is(status, 0);
+  t.deepEqual(
+    result?.crashes?.map(({ signal }) => signal),
+    ['SIGSEGV'],
+  );
+});
