@@ -26,8 +26,10 @@ const VALUES = [
 const LISTS = ['then', 'expect'] as const;
 const FLAGS = ['allowIoUring', 'aslr', 'clearEnv'] as const;
 
+type Asked = Readonly<{ input: RunInput; prepare: string | null }>;
+
 /** `timeoutMs`: for what hangs; null: as the user said. */
-export function replayLine(address: string, input: RunInput, timeoutMs: number | null): string {
+export function replayLine(address: string, { input, prepare }: Asked, timeoutMs: number | null): string {
   const options = [
     `--fail ${address}`,
     ...VALUES.flatMap((key) => (input[key] == null ? [] : [`${optionName(key)} ${shellWord(String(input[key]))}`])),
@@ -37,15 +39,12 @@ export function replayLine(address: string, input: RunInput, timeoutMs: number |
     ...(input.cwd === undefined || input.cwd === process.cwd() ? [] : [`--cwd ${shellWord(input.cwd)}`]),
     ...Object.entries(input.env ?? {}).map(([name, value]) => `--env ${shellWord(`${name}=${value}`)}`),
   ];
-  const said = [...input.command, ...(input.then ?? [])].join('\n');
+  const said = [...input.command, ...(input.then ?? []), prepare ?? ''].join('\n');
   const own = Object.entries(OWN_VARIABLES).filter(([name]) => said.includes(name));
   const passed = input.clearEnv === true ? own.map(([name]) => `--env ${name}`) : [];
-  return [
-    ...own.map(([name, value]) => `${name}=${value}`),
-    'kmem-run',
-    ...options,
-    ...passed,
-    '--',
-    shellLine(input.command),
-  ].join(' ');
+  const variables = own.map(([name, value]) => `${name}=${value}`).join(' ');
+  const line = ['kmem-run', ...options, ...passed, '--', shellLine(input.command)].join(' ');
+  if (prepare === null) return variables === '' ? line : `${variables} ${line}`;
+  // What it makes is for the run to find.
+  return `${variables === '' ? '' : `export ${variables}; `}sh -c ${shellWord(prepare)} && ${line}`;
 }

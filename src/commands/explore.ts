@@ -192,9 +192,9 @@ function reportOf(question: Question, facts: ExperimentFacts, { history, jobs, c
   for (const trial of trials.values()) {
     const judgement = judge(trial);
     if (judgement.kind === 'absent') counts.notFailed += 1;
-    else if (judgement.kind === 'unsteady') unsteady.push(findingOf(trial, judgement, question.input, facts.timeoutMs));
+    else if (judgement.kind === 'unsteady') unsteady.push(findingOf(trial, judgement, question, facts.timeoutMs));
     else counts[judgement.verdict.class] += 1;
-    if (judgement.kind === 'finding') findings.push(findingOf(trial, judgement, question.input, facts.timeoutMs));
+    if (judgement.kind === 'finding') findings.push(findingOf(trial, judgement, question, facts.timeoutMs));
     if (judgement.kind === 'handled' && judgement.verdict.mute) counts.mute += 1;
   }
   counts.unsteady = unsteady.length;
@@ -222,7 +222,7 @@ function callsOf({ listed, selection }: NonNullable<ExploreHistory['ground']>): 
 function findingOf(
   { call, mode, attempts }: Trial,
   { verdict, seen, runs }: Extract<ReturnType<typeof judge>, { verdict: unknown }>,
-  input: RunInput,
+  question: Question,
   timeoutMs: number | null,
 ): ExploreFinding {
   const { class: name, how, message } = verdict;
@@ -240,7 +240,7 @@ function findingOf(
     seen,
     runs,
     ids: attempts.filter((attempt) => attempt.verdict !== null).map(({ id }) => id),
-    replay: replayLine(address, input, name === 'hang' ? timeoutMs : null),
+    replay: replayLine(address, question, name === 'hang' ? timeoutMs : null),
   };
 }
 
