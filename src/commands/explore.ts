@@ -1,8 +1,5 @@
 import { SetupError } from '../errors.ts';
-import type { Job } from '../experiment/driver.ts';
-import { CLASSES } from '../experiment/explore/classify.ts';
 import {
-  addressOf,
   type ExploreHistory,
   type ExploreQuestion,
   type ExploreRun,
@@ -10,10 +7,8 @@ import {
   planExplore,
 } from '../experiment/explore/explore.ts';
 import { openLaboratory } from '../experiment/explore/laboratory.ts';
-import { judge, type Trial } from '../experiment/explore/trials.ts';
 import { gatedCalls } from '../gate/syscalls.ts';
-import type { ExperimentFacts } from '../report/experiment.ts';
-import { type ExploreCounts, type ExploreFinding, type ExploreReport, exploreText } from '../report/explore.ts';
+import { type ExploreReport, exploreText } from '../report/explore.ts';
 import { didYouMean } from '../spec/nearest.ts';
 import { normaliseSpec, type RunInput } from '../spec/normalise.ts';
 import { quote } from '../spec/quote.ts';
@@ -29,13 +24,14 @@ import {
   wholeNumber,
 } from './experiment-options.ts';
 import type { CommonQuestion, Place, Plan } from './experiment-plan.ts';
-import { replayLine } from './explore-replay.ts';
+import { reportOf } from './explore-report.ts';
 import { printOptions } from './help.ts';
 import { flag, type OptionTable, string } from './option-kinds.ts';
 import { optionName } from './run-options.ts';
 
 const MOST_JOBS = 1024;
 const MOST_CALLS = 1_000_000;
+const MOST_SUMMARISED = 100;
 
 type Own = CommonOptions & {
   only: string[] | null;
@@ -163,7 +159,14 @@ function planOf(question: Question): Plan<ExploreRun, ExploreHistory, ExploreRep
     timeoutMs: explore.timeoutMs,
     report: (facts, history, jobs) => reportOf(question, facts, { history, jobs, count: explore.count(history) }),
     text: exploreText,
-    summary: ({ counts, score, runs, findings }) => ({ ...counts, score, made: runs.made, findings: findings.length }),
+    summary: ({ counts, score, runs, findings }) => ({
+      ...counts,
+      score,
+      made: runs.made,
+      findings: findings.length,
+      // For `show`, when the report is gone.
+      found: findings.slice(0, MOST_SUMMARISED).map(({ class: name, how, replay }) => ({ class: name, how, replay })),
+    }),
     status: ({ findings }) => (findings.length === 0 ? 0 : 1),
   };
 }
@@ -173,80 +176,4 @@ function placeOf(run: ExploreRun): Place | null {
   if (run.kind === 'warm-up') return null;
   if (run.kind === 'record') return { point: 0, repeat: run.repeat };
   return { point: 1 + MODES.length * run.call + MODES.indexOf(run.mode), repeat: run.attempt };
-}
-
-type Standing = Readonly<{
-  history: ExploreHistory;
-  jobs: readonly Job[];
-  count: Readonly<{ done: number; total: number }>;
-}>;
-
-function reportOf(question: Question, facts: ExperimentFacts, { history, jobs, count }: Standing): ExploreReport {
-  const { ground, trials } = history;
-  const counts: Record<keyof ExploreCounts, number> = {
-    ...{ crash: 0, hang: 0, silent: 0, leak: 0, handled: 0 },
-    ...{ mute: 0, unsteady: 0, notFailed: 0 },
-  };
-  const findings: ExploreFinding[] = [];
-  const unsteady: ExploreFinding[] = [];
-  for (const trial of trials.values()) {
-    const judgement = judge(trial);
-    if (judgement.kind === 'absent') counts.notFailed += 1;
-    else if (judgement.kind === 'unsteady') unsteady.push(findingOf(trial, judgement, question, facts.timeoutMs));
-    else counts[judgement.verdict.class] += 1;
-    if (judgement.kind === 'finding') findings.push(findingOf(trial, judgement, question, facts.timeoutMs));
-    if (judgement.kind === 'handled' && judgement.verdict.mute) counts.mute += 1;
-  }
-  counts.unsteady = unsteady.length;
-  const judged = counts.handled + findings.length;
-  return {
-    ...facts,
-    kind: 'explore',
-    warnings: [...facts.warnings, ...varyingWarnings(ground)],
-    jobs: jobs.map(({ cpus }) => cpus),
-    calls: ground === null ? null : callsOf(ground),
-    runs: { planned: count.total, made: count.done },
-    counts,
-    score: judged === 0 ? null : counts.handled / judged,
-    findings: findings.toSorted((a, b) => CLASSES.indexOf(a.class) - CLASSES.indexOf(b.class)),
-    unsteady,
-  };
-}
-
-function callsOf({ listed, selection }: NonNullable<ExploreHistory['ground']>): ExploreReport['calls'] {
-  const { wanted, duplicates, beyondLimit, chosen } = selection;
-  const { calls, unstable } = listed;
-  return { listed: calls.length, unstable, wanted, duplicates, beyondLimit, chosen: chosen.length };
-}
-
-function findingOf(
-  { call, mode, attempts }: Trial,
-  { verdict, seen, runs }: Extract<ReturnType<typeof judge>, { verdict: unknown }>,
-  question: Question,
-  timeoutMs: number | null,
-): ExploreFinding {
-  const { class: name, how, message } = verdict;
-  const address = addressOf(call.address, mode);
-  return {
-    class: name,
-    address,
-    mode,
-    program: call.program,
-    comm: call.comm,
-    syscall: call.syscall,
-    detail: call.detail,
-    how,
-    message,
-    seen,
-    runs,
-    ids: attempts.filter((attempt) => attempt.verdict !== null).map(({ id }) => id),
-    replay: replayLine(address, question, name === 'hang' ? timeoutMs : null),
-  };
-}
-
-function varyingWarnings(ground: ExploreHistory['ground']): string[] {
-  if (ground === null) return [];
-  return (['stdout', 'stderr'] as const)
-    .filter((stream) => ground.baseline[stream] === null)
-    .map((stream) => `${stream} differs too much from run to run of itself: it is not compared`);
 }

@@ -81,6 +81,14 @@ const tones: Readonly<Record<ExploreClass, Tone>> = {
   handled: 'good',
 };
 
+const plurals: Readonly<Record<ExploreClass, string>> = {
+  crash: 'crashes',
+  hang: 'hangs',
+  silent: 'silent',
+  leak: 'leaks',
+  handled: 'handled',
+};
+
 export function exploreText(report: ExploreReport, style: Style): string {
   const paint = painter(style.color);
   const { status, findings } = report;
@@ -102,8 +110,8 @@ function headline({ status, findings, command, counts }: ExploreReport): string 
   const tried = triedOf(counts);
   const stopped = status === 'done' ? '' : 'stopped; ';
   if (findings.length === 0) return `${stopped}no findings in ${counted(tried, 'failure')} of ${what}`;
-  const classes = Object.entries(Object.groupBy(findings, (finding) => finding.class)).map(
-    ([name, own]) => `${own.length} ${name}`,
+  const classes = [...Map.groupBy(findings, (finding) => finding.class)].map(([name, own]) =>
+    counted(own.length, name, plurals[name]),
   );
   return `${stopped}${counted(findings.length, 'finding')} in ${counted(tried, 'failure')} of ${what}: ${classes.join(', ')}`;
 }

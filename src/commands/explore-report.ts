@@ -1,0 +1,89 @@
+/** What an exploration came to, as its report has it. */
+
+import type { Job } from '../experiment/driver.ts';
+import { CLASSES } from '../experiment/explore/classify.ts';
+import { addressOf, type ExploreHistory, type ExploreQuestion } from '../experiment/explore/explore.ts';
+import { judge, type Trial } from '../experiment/explore/trials.ts';
+import type { ExperimentFacts } from '../report/experiment.ts';
+import type { ExploreCounts, ExploreFinding, ExploreReport } from '../report/explore.ts';
+import { replayLine } from './explore-replay.ts';
+
+type Standing = Readonly<{
+  history: ExploreHistory;
+  jobs: readonly Job[];
+  count: Readonly<{ done: number; total: number }>;
+}>;
+
+export function reportOf(
+  question: ExploreQuestion,
+  facts: ExperimentFacts,
+  { history, jobs, count }: Standing,
+): ExploreReport {
+  const { ground, trials } = history;
+  const counts: Record<keyof ExploreCounts, number> = {
+    ...{ crash: 0, hang: 0, silent: 0, leak: 0, handled: 0 },
+    ...{ mute: 0, unsteady: 0, notFailed: 0 },
+  };
+  const findings: ExploreFinding[] = [];
+  const unsteady: ExploreFinding[] = [];
+  for (const trial of trials.values()) {
+    const judgement = judge(trial);
+    if (judgement.kind === 'absent') counts.notFailed += 1;
+    else if (judgement.kind === 'unsteady') unsteady.push(findingOf(trial, judgement, question, facts.timeoutMs));
+    else counts[judgement.verdict.class] += 1;
+    if (judgement.kind === 'finding') findings.push(findingOf(trial, judgement, question, facts.timeoutMs));
+    if (judgement.kind === 'handled' && judgement.verdict.mute) counts.mute += 1;
+  }
+  counts.unsteady = unsteady.length;
+  const judged = counts.handled + findings.length;
+  return {
+    ...facts,
+    kind: 'explore',
+    warnings: [...facts.warnings, ...varyingWarnings(ground)],
+    jobs: jobs.map(({ cpus }) => cpus),
+    calls: ground === null ? null : callsOf(ground),
+    runs: { planned: count.total, made: count.done },
+    counts,
+    score: judged === 0 ? null : counts.handled / judged,
+    findings: findings.toSorted((a, b) => CLASSES.indexOf(a.class) - CLASSES.indexOf(b.class)),
+    unsteady,
+  };
+}
+
+function callsOf({ listed, selection }: NonNullable<ExploreHistory['ground']>): ExploreReport['calls'] {
+  const { wanted, duplicates, beyondLimit, chosen } = selection;
+  const { calls, unstable } = listed;
+  return { listed: calls.length, unstable, wanted, duplicates, beyondLimit, chosen: chosen.length };
+}
+
+function findingOf(
+  { call, mode, attempts }: Trial,
+  { verdict, seen, runs }: Extract<ReturnType<typeof judge>, { verdict: unknown }>,
+  question: ExploreQuestion,
+  timeoutMs: number | null,
+): ExploreFinding {
+  const { class: name, how, message } = verdict;
+  const address = addressOf(call.address, mode);
+  return {
+    class: name,
+    address,
+    mode,
+    program: call.program,
+    comm: call.comm,
+    syscall: call.syscall,
+    detail: call.detail,
+    how,
+    message,
+    seen,
+    runs,
+    ids: attempts.filter((attempt) => attempt.verdict !== null).map(({ id }) => id),
+    replay: replayLine(address, question, name === 'hang' ? timeoutMs : null),
+  };
+}
+
+function varyingWarnings(ground: ExploreHistory['ground']): string[] {
+  if (ground === null) return [];
+  return (['stdout', 'stderr'] as const)
+    .filter((stream) => ground.baseline[stream] === null)
+    .map((stream) => `${stream} differs too much from run to run of itself: it is not compared`);
+}
