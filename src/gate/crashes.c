@@ -11,7 +11,7 @@
  * Not seen: a process that crashes before its first gated call (its parent's next fork or exit makes it known too), and
  * one that is beyond the MAX_WATCHED that live at one time.
  */
-enum { MAX_WATCHED = 512, MAX_CRASHES = 100 };
+enum { MAX_WATCHED = 256, MAX_CRASHES = 100 };
 
 #ifndef PIDFD_INFO_EXIT
 #define PIDFD_INFO_EXIT (1UL << 3)
