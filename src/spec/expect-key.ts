@@ -41,6 +41,7 @@ export const RESULT: Readonly<Record<string, Shape>> = {
   failures: list('free'),
   failureCounts: list('free'),
   injections: 'free',
+  crashes: 'free',
   steps: list({
     keys: { command: 'leaf', exit: EXIT, atMs: 'leaf', wallMs: 'leaf', failcnt: 'leaf', kmemMaxUsage: 'leaf' },
   }),
