@@ -147,6 +147,7 @@ async function takeStep(
   if (begun.event === 'setup-error') return refuse(begun);
   clock.startNs ??= begun.startNs;
   const step = {
+    ...stepBlank,
     command: lineOf(facts, index),
     exit: { code: null, signal: null },
     atMs: begun.atNs / 1e6,
@@ -176,6 +177,17 @@ async function takeStep(
     kmemMaxUsage: ended.maxUsage,
   };
 }
+
+const stepBlank = {
+  name: null,
+  kind: 'command',
+  background: false,
+  readyMs: null,
+  error: null,
+  http: null,
+  stdout: null,
+  stderr: null,
+} as const;
 
 /** Null when the helper is gone: then the group has been killed, and the result is void. */
 async function nextOrLost<Kind extends GateEvent['event']>(

@@ -60,6 +60,9 @@ function stepOf(spec: RunSpec, env: Record<string, string>): StepRequest {
 }
 
 function refuseLimitless(spec: RunSpec): void {
+  if (spec.plan !== null) {
+    throw new SetupError('not-built', 'this version of kmem-run makes no runs by a plan', 'give command and then');
+  }
   if (spec.enforce === 'native' && spec.limits.kmem === null) {
     throw new SetupError('no-limit', '--enforce native needs a limit to enforce', 'give --kmem SIZE too');
   }

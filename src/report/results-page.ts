@@ -53,13 +53,13 @@ function descendants(entry: Entry): Entry[] {
   return children(entry).flatMap((child) => [child, ...descendants(child)]);
 }
 
-/** The keys directly below an object, or below the items of a list. */
+/** The keys directly below an object, or below the items of a list; one that several alternatives have is there once. */
 function children({ path, node }: Entry): Entry[] {
   const inner = withoutNull(node).flatMap((option) => {
     const { items } = option;
     return items === undefined ? [{ path, node: option }] : [{ path: `${path}[]`, node: items as Node }];
   });
-  return inner.flatMap((at) =>
+  const found = inner.flatMap((at) =>
     withoutNull(at.node).flatMap(({ properties = {} }) =>
       Object.entries(properties).map(([name, child]) => ({
         path: at.path === '' ? name : `${at.path}.${name}`,
@@ -67,6 +67,15 @@ function children({ path, node }: Entry): Entry[] {
       })),
     ),
   );
+  return [...Map.groupBy(found, (entry) => entry.path).values()].flatMap(merged);
+}
+
+function merged(entries: readonly Entry[]): Entry[] {
+  const [first] = entries;
+  if (first === undefined || entries.length === 1) return [...entries];
+  const nodes = entries.map(({ node }) => node);
+  const whenNull = nodes.map((node) => node.whenNull).find((words) => words !== undefined);
+  return [{ path: first.path, node: { ...first.node, whenNull, anyOf: nodes } as Node }];
 }
 
 function typeOf(node: Node): string {
@@ -89,13 +98,16 @@ function plural(type: string): string {
 /** The alternatives of a node: zod writes nullable as `anyOf` or as a list of types. */
 function withoutNull(node: Node): Node[] {
   const types = Array.isArray(node.type) ? node.type : [node.type];
-  const options = node.anyOf === undefined ? types.map((type) => ({ ...node, type }) as Node) : (node.anyOf as Node[]);
+  const options =
+    node.anyOf === undefined
+      ? types.map((type) => ({ ...node, type }) as Node)
+      : (node.anyOf as Node[]).flatMap((option) => withoutNull(option));
   return options.filter(({ type }) => type !== 'null');
 }
 
 function isNullable(node: Node): boolean {
   const types = Array.isArray(node.type) ? node.type : [node.type];
-  return types.includes('null') || (node.anyOf ?? []).some((option) => (option as Node).type === 'null');
+  return types.includes('null') || (node.anyOf ?? []).some((option) => isNullable(option as Node));
 }
 
 function text({ path, node }: Entry, key: 'description' | 'unit' | 'whenNull'): string {

@@ -11,6 +11,8 @@ export type Definition = Readonly<{
   unit?: string;
   /** What null says; present on every key that can be null, and on no other. */
   whenNull?: string;
+  /** What a result has there that was kept before there was this key; absent: null, an empty list, false. */
+  whenAbsent?: unknown;
 }>;
 
 export const definitions = z.registry<Definition>();

@@ -1,6 +1,7 @@
 /** What happened in the run: enforcement, failures, steps, expectations, what was left over. */
 
 import { z } from 'zod';
+import { STEP_KINDS } from '../spec/plan.ts';
 import {
   bytesOrNull,
   choice,
@@ -21,7 +22,11 @@ const noGate = 'no gate in this mode';
 export const exitSchema = (of: string) =>
   define(
     z.strictObject({
-      code: define(z.int().nullable(), `Exit code of ${of}.`, { whenNull: 'it did not exit by itself, or never ran' }),
+      code: define(
+        z.int().nullable(),
+        `Exit code of ${of}${of === 'the step' ? '; where that is no program 0 for done, 1 for failed' : ''}.`,
+        { whenNull: 'it did not exit by itself, or never ran' },
+      ),
       signal: textOrNull(`Name of the signal that killed ${of}, e.g. \`SIGSEGV\`.`, 'no signal killed it'),
     }),
     `How ${of} ended. Both keys are null where it never ran or its end was not seen.`,
@@ -153,8 +158,38 @@ export const failureCountsSchema = define(
   'All failures, counted by process name, system call and error.',
 );
 
+const noProgram = 'not a step that runs a program whose output an expectation of a step reads';
+
+const answer = z.strictObject({
+  status: define(z.int().nullable(), 'Status of the last answer.', { whenNull: 'there was no answer' }),
+  body: textOrNull('The beginning of its body, up to 16 KiB.', 'there was no answer'),
+  attempts: count('How often it was asked.', 'requests'),
+});
+
 const step = z.strictObject({
-  command: text('The command as a line.'),
+  name: textOrNull('Its name in the plan.', 'it has none'),
+  kind: define(
+    z.enum(STEP_KINDS),
+    'What it is: `command`, a program in the group; `outside`, one outside, a client; `http`, a request by kmem-run; `signal`; `limits`, changed ' +
+      'limits; `wait`. Without a plan every step is a `command`.',
+    { whenAbsent: 'command' },
+  ),
+  command: text('The command as a line; of another kind of step what it does.'),
+  background: flag('Whether the next step did not wait for its end.'),
+  readyMs: msOrNull(
+    'How long it took until the next step could begin, from when it began.',
+    'it says nothing of being ready, or it never was',
+  ),
+  error: textOrNull(
+    'Why kmem-run says that it failed: it was not ready in time, was not answered, ran out of its own time …',
+    'nothing of the kind',
+  ),
+  http: define(answer.nullable(), 'What a request was answered.', { whenNull: 'not a request' }),
+  stdout: textOrNull(
+    'What was written there while it ran: the first and the last 16 KiB, with `…` between where bytes are left out.',
+    noProgram,
+  ),
+  stderr: textOrNull('As `stdout`.', noProgram),
   exit: exitSchema('the step'),
   atMs: msOrNull('When it began, from exec.', 'it never began'),
   wallMs: msOrNull('How long it took.', 'it never began, or its end was not seen'),
@@ -179,8 +214,11 @@ export const leftoverSchema = define(
 
 const expectation = z.strictObject({
   expr: text('The expression, e.g. `kmem.maxUsage<=900K`.'),
+  step: define(z.int().nonnegative().nullable(), 'Index in `steps` of the step to which it is relative.', {
+    whenNull: 'it is of the whole run',
+  }),
   implicit: flag(
-    'Added by kmem-run (`exit==0` of each step that no explicit one names). There are implicit ones only beside explicit ones.',
+    'Added by kmem-run (`exit==0` of each step whose end no explicit one names). There are implicit ones only beside explicit ones.',
   ),
   passed: flag('Whether it holds. Of what could not be read only `==null` holds.'),
   actual: define(z.union([z.number(), z.string(), z.boolean()]).nullable(), 'The value that was compared.', {

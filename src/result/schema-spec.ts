@@ -16,6 +16,8 @@ import {
   textOrNull,
 } from './definition.ts';
 
+import { planSchema } from './schema-plan.ts';
+
 const notAsked = 'not asked for';
 
 const output = z.union([z.enum(['inherit', 'null']), z.strictObject({ file: text('The file that takes both.') })]);
@@ -29,6 +31,13 @@ const vm = z.strictObject({
 export const specSchema = define(
   z.strictObject({
     command: define(z.array(z.string()), 'The command and its arguments: step 0.'),
+    plan: define(
+      planSchema.nullable(),
+      'All steps, of any kind, instead of `command` and `then`; `command` is that of the first in the group.',
+      {
+        whenNull: '`command` and `then` are the steps',
+      },
+    ),
     then: define(z.array(z.string()), 'The further steps, each a line for `sh -c` in the same group.'),
     limits: define(
       z.strictObject({

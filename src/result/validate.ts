@@ -46,6 +46,7 @@ function toStandard(node: JsonSchema): void {
   }
   delete node.unit;
   delete node.whenNull;
+  delete node.whenAbsent;
   if (node.additionalProperties === false) delete node.additionalProperties;
 }
 

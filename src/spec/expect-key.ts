@@ -16,6 +16,15 @@ const list = (each: Shape): Shape => ({ each });
 const COUNTER = leaves('usage', 'maxUsage', 'failcnt');
 const EXIT = leaves('code', 'signal');
 
+const STEP: Keys = {
+  keys: {
+    ...leaves('name', 'kind', 'command', 'background', 'atMs', 'wallMs', 'readyMs', 'failcnt', 'kmemMaxUsage').keys,
+    ...leaves('stdout', 'stderr', 'error').keys,
+    exit: EXIT,
+    http: leaves('status', 'body', 'attempts'),
+  },
+};
+
 /** What can be asked of a result; a test keeps it equal to the schema. */
 // Only what people misspell in a way that would never hold is closed; `free` leaves room for keys that are added later.
 export const RESULT: Readonly<Record<string, Shape>> = {
@@ -42,9 +51,7 @@ export const RESULT: Readonly<Record<string, Shape>> = {
   failureCounts: list('free'),
   injections: 'free',
   crashes: 'free',
-  steps: list({
-    keys: { command: 'leaf', exit: EXIT, atMs: 'leaf', wallMs: 'leaf', failcnt: 'leaf', kmemMaxUsage: 'leaf' },
-  }),
+  steps: list(STEP),
   leftover: list('free'),
   samples: list('free'),
   warnings: list('leaf'),
@@ -62,6 +69,18 @@ const SHORTHANDS: Readonly<Record<string, Path>> = {
   maxUsage: ['kmem', 'maxUsage'],
 };
 
+/** What can be asked of one step, and its shorthands. */
+const STEP_SHORTHANDS: Readonly<Record<string, Path>> = {
+  status: ['http', 'status'],
+  body: ['http', 'body'],
+  maxUsage: ['kmemMaxUsage'],
+};
+
+type Root = Readonly<{ shape: Keys; shorthands: Readonly<Record<string, Path>> }>;
+
+const WHOLE: Root = { shape: { keys: RESULT }, shorthands: SHORTHANDS };
+const OF_STEP: Root = { shape: STEP, shorthands: STEP_SHORTHANDS };
+
 /** The first words that an expectation may start with. */
 export const FIRST_KEYS: readonly string[] = [...Object.keys(RESULT), ...Object.keys(SHORTHANDS)];
 
@@ -70,15 +89,25 @@ export type Resolved = Readonly<{ path: Path }> | Readonly<{ wrong: number; expe
 
 /** Finds a written path in the result; the kernel's spelling (`kmem.max_usage`, `kmem.tcp.failcnt`) is translated. */
 export function resolvePath(written: Path): Resolved {
+  return resolveFrom(written, WHOLE);
+}
+
+/** The same for a path that begins at a step of the result; what is found begins at the result. */
+export function resolveStepPath(written: Path, step: number): Resolved {
+  const found = resolveFrom(written, OF_STEP);
+  return 'path' in found ? { path: ['steps', step, ...found.path] } : found;
+}
+
+function resolveFrom(written: Path, root: Root): Resolved {
   const path: (string | number)[] = [];
-  let shape: Shape = { keys: RESULT };
+  let shape: Shape = root.shape;
   for (const [index, segment] of written.entries()) {
     // memory.kmem.tcp.* is a counter of its own, not a part of memory.kmem.*
     if (index === 1 && path[0] === 'kmem' && segment === 'tcp') {
       [path[0], shape] = ['kmemTcp', COUNTER];
       continue;
     }
-    const next = child(shape, segment, index === 0);
+    const next = child(shape, segment, index === 0 ? root : null);
     if ('expected' in next) return { wrong: index, expected: next.expected };
     path.push(...next.path);
     shape = next.shape;
@@ -90,7 +119,7 @@ export function resolvePath(written: Path): Resolved {
 
 type Child = Readonly<{ path: Path; shape: Shape }> | Readonly<{ expected: string }>;
 
-function child(shape: Shape, segment: string | number, first: boolean): Child {
+function child(shape: Shape, segment: string | number, root: Root | null): Child {
   if (shape === 'free') return { path: [segment], shape };
   if (shape === 'leaf') return { expected: 'an operator: it has no parts' };
   if (isList(shape)) {
@@ -98,13 +127,14 @@ function child(shape: Shape, segment: string | number, first: boolean): Child {
     return segment === 'length' ? { path: [segment], shape: 'leaf' } : { expected: '"[index]" or ".length"' };
   }
   if (typeof segment === 'number') return { expected: 'a name, not an index' };
-  const shorthand = first ? (own(SHORTHANDS, segment) ?? own(SHORTHANDS, camelCase(segment))) : undefined;
+  const shorthands = root?.shorthands ?? {};
+  const shorthand = own(shorthands, segment) ?? own(shorthands, camelCase(segment));
   if (shorthand) return { path: shorthand, shape: 'leaf' };
   for (const name of [segment, camelCase(segment)]) {
     const found = own(shape.keys, name);
     if (found !== undefined) return { path: [name], shape: found };
   }
-  return { expected: expectedName(segment, first ? FIRST_KEYS : Object.keys(shape.keys)) };
+  return { expected: expectedName(segment, [...Object.keys(shape.keys), ...Object.keys(shorthands)]) };
 }
 
 function expectedName(segment: string, known: readonly string[]): string {
@@ -129,6 +159,12 @@ function own<T>(record: Readonly<Record<string, T>>, key: string): T | undefined
 export function stepOfExit(path: Path): number | null {
   if (path[0] === 'exit') return 0;
   return path[0] === 'steps' && path[2] === 'exit' && typeof path[1] === 'number' ? path[1] : null;
+}
+
+/** The step whose end a path speaks of: how it exited, or what it was answered. Null: of none. */
+export function stepOfEnd(path: Path): number | null {
+  const isAnswer = path[0] === 'steps' && (path[2] === 'http' || path[2] === 'error') && typeof path[1] === 'number';
+  return isAnswer ? (path[1] as number) : stepOfExit(path);
 }
 
 /** True for `exit` and `steps[n].exit` themselves, which read as a status (exitStatus). */

@@ -1,5 +1,13 @@
 import { SetupError } from '../errors.ts';
-import { isExitStatus, lookUp, type Path, resolvePath, stepOfExit } from './expect-key.ts';
+import {
+  isExitStatus,
+  lookUp,
+  type Path,
+  type Resolved,
+  resolvePath,
+  resolveStepPath,
+  stepOfEnd,
+} from './expect-key.ts';
 import { holds, type Operand, type Operator, parseOperand, Unexpected, type Unit } from './expect-value.ts';
 import { quote } from './quote.ts';
 
@@ -14,9 +22,11 @@ export type Expectation = Readonly<{
   /** The key as the result spells it: `failcnt` is `kmem.failcnt`. */
   key: string;
   path: Path;
-  /** The stream that has to be captured for it. */
+  /** The stream of the whole run that has to be captured for it. */
   reads: 'stdout' | 'stderr' | null;
-  /** The step whose exit it names (`exit` is that of step 0). */
+  /** The stream of a single step that has to be. */
+  readsOfStep: 'stdout' | 'stderr' | null;
+  /** The step whose end it names (`exit` is that of step 0): there is no implicit `exit==0` of that one then. */
   step: number | null;
   evaluate(facts: Facts): Verdict;
 }>;
@@ -30,8 +40,17 @@ const ACTUAL_LENGTH = 200;
  * `==` with a stream ignores its last line ends, as $(…) does. Throws SetupError `bad-expectation`.
  */
 export function compileExpectation(expr: string): Expectation {
+  return refusing(expr, () => compile(expr, resolvePath));
+}
+
+/** The same for one that is relative to a step: `exit!=0`, `status==200`, `stderr~/Cannot/`. */
+export function compileStepExpectation(expr: string, step: number): Expectation {
+  return refusing(expr, () => compile(expr, (path) => resolveStepPath(path, step)));
+}
+
+function refusing(expr: string, work: () => Expectation): Expectation {
   try {
-    return compile(expr);
+    return work();
   } catch (error) {
     if (!(error instanceof Unexpected)) throw error;
     const { at, expected } = error;
@@ -51,10 +70,12 @@ export function implicitExpectations(stepCount: number, given: readonly Expectat
   return steps.map((index) => compileExpectation(index === 0 ? 'exit==0' : `steps[${index}].exit==0`));
 }
 
-function compile(expr: string): Expectation {
+type Resolve = (path: Path) => Resolved;
+
+function compile(expr: string, resolve: Resolve): Expectation {
   if (typeof expr !== 'string')
     throw new SetupError('bad-expectation', `an expectation is a text, not ${quote(expr)}`, HINT);
-  const { path, end } = readKey(expr);
+  const { path, end } = readKey(expr, resolve);
   const { operator, valueAt } = readOperator(expr, end);
   const reads = path[0] === 'stdout' || path[0] === 'stderr' ? path[0] : null;
   const operand = shifted(valueAt, () => parseOperand(expr.slice(valueAt).trimEnd(), operator, unitOf(path)));
@@ -63,16 +84,21 @@ function compile(expr: string): Expectation {
     key: spell(path),
     path: Object.freeze(path),
     reads,
-    step: stepOfExit(path),
+    readsOfStep: streamOfStep(path),
+    step: stepOfEnd(path),
     evaluate: (facts: Facts) =>
-      evaluate(reads === null ? lookUp(facts.result, path) : facts[reads], { reads, operator, operand }),
+      evaluate(reads === null ? lookUp(facts.result, path) : facts[reads], {
+        isText: unitOf(path) === 'text',
+        operator,
+        operand,
+      }),
   });
 }
 
-type Question = { reads: Expectation['reads']; operator: Operator; operand: Operand };
+type Question = { isText: boolean; operator: Operator; operand: Operand };
 
-function evaluate(found: unknown, { reads, operator, operand }: Question): Verdict {
-  const wholeText = reads !== null && (operator === '==' || operator === '!=') && typeof found === 'string';
+function evaluate(found: unknown, { isText, operator, operand }: Question): Verdict {
+  const wholeText = isText && (operator === '==' || operator === '!=') && typeof found === 'string';
   const actual = wholeText ? found.replace(/\n+$/, '') : found;
   return { passed: holds(actual, operator, operand), actual: reportable(actual) };
 }
@@ -84,13 +110,19 @@ function reportable(actual: unknown): Verdict['actual'] {
   return actual === null || actual === undefined ? null : 'an object';
 }
 
+function streamOfStep(path: Path): 'stdout' | 'stderr' | null {
+  const [first, , last] = path;
+  return first === 'steps' && (last === 'stdout' || last === 'stderr') ? last : null;
+}
+
 function unitOf(path: Path): Unit {
-  if (path[0] === 'stdout' || path[0] === 'stderr') return 'text';
+  if (path[0] === 'stdout' || path[0] === 'stderr' || streamOfStep(path) !== null) return 'text';
+  if (path[0] === 'steps' && path.at(-1) === 'body') return 'text';
   if (isExitStatus(path)) return 'status';
   return String(path.at(-1)).endsWith('Ms') ? 'ms' : 'any';
 }
 
-function readKey(expr: string): { path: Path; end: number } {
+function readKey(expr: string, resolve: Resolve): { path: Path; end: number } {
   const segments: (string | number)[] = [];
   const starts: number[] = [];
   let at = expr.length - expr.trimStart().length;
@@ -107,7 +139,7 @@ function readKey(expr: string): { path: Path; end: number } {
     starts.push(at + 1);
     at += 1 + text.length;
   }
-  const resolved = resolvePath(segments);
+  const resolved = resolve(segments);
   if ('wrong' in resolved) throw new Unexpected(starts[resolved.wrong] ?? at, resolved.expected);
   return { path: resolved.path, end: at };
 }

@@ -5,12 +5,16 @@ import { compileExpectation } from './expect.ts';
 import * as read from './fields.ts';
 import { didYouMean } from './nearest.ts';
 import { outputFile } from './output-file.ts';
+import type { PlanStep } from './plan.ts';
 import { quote } from './quote.ts';
+import { readPlan } from './read-plan.ts';
 import type { RunInput } from './run-input.ts';
 import type { CgroupVersion, Enforce, Limits, RunSpec } from './run-spec.ts';
 import { groupDigits } from './size.ts';
+import type { PlanInput } from './step-input.ts';
 
 export type { RunInput } from './run-input.ts';
+export type { PlanInput, StepInput } from './step-input.ts';
 
 export const ENFORCE = ['auto', 'gate', 'native', 'none'] as const satisfies readonly Enforce[];
 export const CGROUP = ['auto', 'v1', 'v2'] as const satisfies readonly CgroupVersion[];
@@ -19,25 +23,30 @@ export const ON_OVERRUN = ['note', 'kill'] as const satisfies readonly RunSpec['
 export const WAIT = ['exit', 'empty'] as const satisfies readonly RunSpec['wait'][];
 
 /** How an input key is called where the user wrote it: `kmemTcp` is `--kmem-tcp` on a command line. */
-export type NameOf = (key: keyof RunInput) => string;
+export type NameOf = (key: InputKey) => string;
+
+type InputKey = keyof RunInput | keyof PlanInput;
 
 /**
  * What was asked, checked, with every default in place (and nowhere else), deeply frozen.
  * Throws SetupError: `no-command`, `bad-command`, `unknown-key`, `bad-size`, `bad-duration`, `bad-pids`, `bad-memsw`,
  * `bad-cpus`, `bad-cwd`, `bad-env`, `bad-output-file`, `bad-expectation`, `bad-option`, `bad-vm-memory`, `bad-vm-cpus`,
- * `bad-folder`, `bad-address`, `conflicting-options`.
+ * `bad-folder`, `bad-address`, `bad-step`, `conflicting-options`.
  */
-export function normaliseSpec(input: RunInput, { nameOf = (key) => key }: { nameOf?: NameOf } = {}): RunSpec {
+export function normaliseSpec(
+  input: RunInput | PlanInput,
+  { nameOf = (key) => key }: { nameOf?: NameOf } = {},
+): RunSpec {
   if (typeof input !== 'object' || input === null) read.command(null, 'command');
   const readKeys = new Set<string>();
   const take: Take = (key, reader, otherwise) => {
     readKeys.add(key);
-    const value = Object.hasOwn(input, key) ? input[key] : undefined;
+    const value = Object.hasOwn(input, key) ? (input as Readonly<Record<string, unknown>>)[key] : undefined;
     return value === undefined ? otherwise() : reader(value, nameOf(key));
   };
+  const cwd = take('cwd', read.folder, currentFolder);
   const spec: RunSpec = {
-    command: take('command', read.command, () => read.command(null, 'command')),
-    then: take('then', read.texts, () => []),
+    ...takeSteps(take, cwd, nameOf),
     limits: takeLimits(take),
     enforce: take('enforce', read.oneOf(ENFORCE), () => 'auto'),
     ...takeMachine(take, nameOf),
@@ -65,7 +74,7 @@ export function normaliseSpec(input: RunInput, { nameOf = (key) => key }: { name
     ),
     aslr: take('aslr', read.boolean, () => false),
     user: take('user', read.orNull(read.user), none),
-    cwd: take('cwd', read.folder, currentFolder),
+    cwd,
     env: take('env', read.environment, () => ({})),
     clearEnv: take('clearEnv', read.boolean, () => false),
     output: take('output', read.output, () => 'inherit'),
@@ -82,9 +91,30 @@ export function normaliseSpec(input: RunInput, { nameOf = (key) => key }: { name
   return deepFreeze(spec);
 }
 
-type Take = <T>(key: keyof RunInput, reader: read.Reader<T>, otherwise: () => T) => T;
+type Take = <T>(key: InputKey, reader: read.Reader<T>, otherwise: () => T) => T;
 
 const none = () => null;
+
+function takeSteps(take: Take, cwd: string, nameOf: NameOf): Pick<RunSpec, 'command' | 'then' | 'plan'> {
+  const plan = take('plan', (value, name) => (value === null ? null : readPlan(value, name, cwd)), none);
+  if (plan === null) {
+    const command = take('command', read.command, () => read.command(null, 'command'));
+    return { command, then: take('then', read.texts, () => []), plan };
+  }
+  for (const key of ['command', 'then'] as const) {
+    take(key, () => refuseBesidePlan(key, nameOf), none);
+  }
+  return { command: commandOf(plan), then: [], plan };
+}
+
+function commandOf(plan: readonly PlanStep[]): readonly string[] {
+  return plan.find((step) => step.kind === 'command')?.command ?? [];
+}
+
+function refuseBesidePlan(key: 'command' | 'then', nameOf: NameOf): never {
+  const reason = `${nameOf(key)} stands beside ${nameOf('plan')}, which has all steps`;
+  throw new SetupError('conflicting-options', reason, `leave out one of them`);
+}
 
 function takeLimits(take: Take): Limits {
   const limit = read.orNull(read.limit);
@@ -125,7 +155,7 @@ function currentFolder(): string {
   }
 }
 
-function refuseUnknownKeys(input: RunInput, known: ReadonlySet<string>): void {
+function refuseUnknownKeys(input: object, known: ReadonlySet<string>): void {
   const unknown = Object.keys(input).find((key) => !known.has(key));
   if (unknown === undefined) return;
   const hint = didYouMean(unknown, known, `known keys: ${[...known].join(', ')}`);
@@ -150,7 +180,7 @@ function checkMemsw({ mem, memsw }: Limits, nameOf: NameOf): void {
 /** What lies outside the microVM cannot be used in it. */
 function checkMachine({ kernel, vm, parent, cpus, traceGate }: RunSpec, nameOf: NameOf): void {
   if (kernel === null || vm === null) return;
-  const conflict = (key: keyof RunInput, reason: string, hint: string): SetupError =>
+  const conflict = (key: InputKey, reason: string, hint: string): SetupError =>
     new SetupError('conflicting-options', `${nameOf(key)}: ${reason}`, hint);
   if (parent !== null) {
     throw conflict('parent', 'a cgroup of the host does not exist in the microVM', `leave out ${nameOf('parent')}`);
@@ -166,13 +196,17 @@ function checkMachine({ kernel, vm, parent, cpus, traceGate }: RunSpec, nameOf: 
   }
 }
 
-function checkExpectations({ expect, then }: RunSpec, nameOf: NameOf): void {
-  const steps = 1 + then.length;
+function checkExpectations({ expect, then, plan }: RunSpec, nameOf: NameOf): void {
+  const steps = plan?.length ?? 1 + then.length;
   for (const { expr, path } of expect.map(compileExpectation)) {
     if (path[0] !== 'steps' || typeof path[1] !== 'number' || path[1] < steps) continue;
     const there = steps === 1 ? 'steps[0], the only one,' : `one of steps[0] to steps[${steps - 1}]`;
     const reason = `expectation ${quote(expr)}: there is no step ${path[1]}`;
-    throw new SetupError('bad-expectation', reason, `name ${there} or add steps with ${nameOf('then')}`);
+    throw new SetupError(
+      'bad-expectation',
+      reason,
+      `name ${there} or add steps with ${nameOf(plan === null ? 'then' : 'plan')}`,
+    );
   }
 }
 

@@ -1,3 +1,5 @@
+import type { PlanStep } from './plan.ts';
+
 /** What was asked for, normalised: every key is present, sizes are bytes, times are milliseconds. */
 
 export type Enforce = 'auto' | 'gate' | 'native' | 'none';
@@ -21,9 +23,12 @@ export type VmSpec = Readonly<{
 }>;
 
 export type RunSpec = Readonly<{
+  /** With a plan: that of its first step in the group, for those who list runs. */
   command: readonly string[];
   /** Further steps, each run by `sh -c` in the same group. */
   then: readonly string[];
+  /** All steps, of any kind; null: `command` and `then` are the steps. */
+  plan: readonly PlanStep[] | null;
   limits: Limits;
   enforce: Enforce;
   /** Name of the kernel to boot, or null for the host's. */

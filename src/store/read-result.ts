@@ -5,6 +5,7 @@
 
 import { z } from 'zod';
 import { SetupError } from '../errors.ts';
+import { definitions } from '../result/definition.ts';
 import { type Result, resultSchema } from '../result/schema.ts';
 
 z.config({ jitless: true });
@@ -26,6 +27,8 @@ export function asPresentResult(kept: unknown): Result {
 
 /** With the keys that are not there: null where that may be, an empty list, a flag that was not there to be set. */
 function completed(schema: unknown, value: unknown): unknown {
+  const whenAbsent = value === undefined ? definitions.get(schema as z.ZodType)?.whenAbsent : undefined;
+  if (whenAbsent !== undefined) return whenAbsent;
   if (schema instanceof z.ZodNullable) return value == null ? null : completed(schema.unwrap(), value);
   if (schema instanceof z.ZodBoolean) return value ?? false;
   if (schema instanceof z.ZodArray) {

@@ -61,6 +61,7 @@ test('the founding experiment: stop is meant to fail', (t) => {
     const facts = { result: made, stdout: null, stderr: null };
     const judge = (implicit: boolean) => (asked: (typeof explicit)[number]) => ({
       expr: asked.expr,
+      step: null,
       implicit,
       ...asked.evaluate(facts),
     });

@@ -19,6 +19,7 @@ test('every default', (t) => {
   t.deepEqual(normaliseSpec({ command }), {
     command: ['true'],
     then: [],
+    plan: null,
     limits: { kmem: null, mem: null, memsw: null, kmemTcp: null, pids: null },
     enforce: 'auto',
     kernel: null,
@@ -91,6 +92,7 @@ test('every key', (t) => {
   t.deepEqual(normaliseSpec(input), {
     command: ['sh', '-c', '', '--'],
     then: ['echo'],
+    plan: null,
     limits: { kmem: 999_424, mem: 19_996_672, memsw: 20_971_520, kmemTcp: 65_536, pids: 12 },
     enforce: 'gate',
     kernel: 'debian-11',
