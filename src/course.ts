@@ -4,9 +4,7 @@ import { killGroup } from './cgroup/kill.ts';
 import { describe, processesOf } from './cgroup/processes.ts';
 import { openSampler, type Sampler } from './cgroup/sampler.ts';
 import type { Group } from './cgroup/types.ts';
-import type { GateEvent } from './gate/protocol.ts';
 import type { Plan } from './launch/plan.ts';
-import { setupErrorOf } from './launch/setup-errors.ts';
 import { endGroup, passOnBrokenPipe, type Stop, untilEmpty } from './launch/stop.ts';
 import type { Streams } from './launch/streams.ts';
 import type { Supervisor } from './launch/supervisor.ts';
@@ -16,8 +14,8 @@ import { watchOomTime } from './observe/oom-time.ts';
 import { type OverrunWatch, watchOverrun } from './observe/overrun.ts';
 import { type Sample, type Sampling, startSampling } from './observe/samples.ts';
 import type { Facts } from './result/assemble.ts';
-import { statuses } from './result/outcome.ts';
-import { signalName } from './spec/exit-status.ts';
+import { type Clock, sinceStart } from './steps/scene.ts';
+import { openSteps } from './steps/take.ts';
 
 export type Progress = Sample & Readonly<{ denials: number }>;
 
@@ -35,15 +33,13 @@ type Scene = Readonly<{
   options: Readonly<{ onProgress?: ((progress: Progress) => void) | undefined }>;
 }>;
 
-type Clock = { startNs: number | null };
-
 const WATCH_EVERY_MS = 50;
 const HELPER_PATIENCE_MS = 3000;
 
-/** Runs the steps one after the other, watches them, and reads the counters when the last one is over. */
+/** Has the steps taken, watches them, and reads the counters when the last one is over. */
 export function followRun(scene: Scene): Course {
   const { facts, stop, group, streams } = scene;
-  const clock: Clock = { startNs: null };
+  const clock: Clock = { startNs: null, early: [] };
   let sampling: Sampling | null = null;
   let deadline: NodeJS.Timeout | null = null;
   const overrun = watchOverrun(facts.limits?.kmem ?? Number.POSITIVE_INFINITY, () => {
@@ -57,8 +53,11 @@ export function followRun(scene: Scene): Course {
     if (facts.mode === 'gate') lookForOverrun(scene, clock, sampler, overrun);
   }, WATCH_EVERY_MS);
 
-  const onGo = (): void => {
+  const onBegin = (): void => {
     if (facts.spec.timeoutMs !== null) deadline ??= setTimeout(() => stop.end('walltime'), facts.spec.timeoutMs);
+  };
+  const onGo = (): void => {
+    onBegin();
     sampling ??= startSampling(group, {
       everyMs: facts.spec.sampleMs,
       atMs: () => sinceStart(clock),
@@ -69,12 +68,17 @@ export function followRun(scene: Scene): Course {
       },
     });
   };
+  const steps = openSteps(scene, clock, { onBegin, onGo });
   const course = async (): Promise<void> => {
     const stopped = stop.happened.then(() => endRun(scene));
     // Awaited below, when the helper has told of the end: a failure is not to end kmem-run itself before that.
     stopped.catch(() => {});
-    await takeSteps(scene, clock, onGo);
+    await steps.take();
+    // What is meant to run on would keep it from ever being empty.
+    if (facts.spec.wait === 'empty') await steps.endBackground();
     await linger(scene);
+    await steps.endBackground();
+    steps.close();
     if (stop.reason() !== null) await stopped;
     await sampling?.stop();
     facts.samples = sampling?.samples() ?? [];
@@ -88,6 +92,7 @@ export function followRun(scene: Scene): Course {
   return {
     ended: course(),
     close: async () => {
+      steps.close();
       clearInterval(watch);
       sampler.close();
       oomTime.close();
@@ -122,87 +127,6 @@ async function endRun({ facts: { spec }, stop, group, supervisor }: Scene): Prom
   }
 }
 
-async function takeSteps(scene: Scene, clock: Clock, onGo: () => void): Promise<void> {
-  for (const index of scene.plan.steps.keys()) {
-    if (scene.stop.reason() !== null) return;
-    await takeStep(scene, index, clock, onGo);
-  }
-}
-
-async function takeStep(
-  { facts, plan, supervisor, stop }: Scene,
-  index: number,
-  clock: Clock,
-  onGo: () => void,
-): Promise<void> {
-  const request = plan.steps[index];
-  if (request === undefined) return;
-  const refuse = (event: Extract<GateEvent, { event: 'setup-error' }>): void => {
-    // Ended by us while it was being handed over: that is the interrupt's doing.
-    if (stop.reason() === null) throw setupErrorOf(event, request.argv[0] ?? '');
-  };
-  supervisor.step(request);
-  const begun = await nextOrLost(supervisor, stop, 'go', 'denied', 'setup-error');
-  if (begun === null) return;
-  if (begun.event === 'setup-error') return refuse(begun);
-  clock.startNs ??= begun.startNs;
-  const step = {
-    ...stepBlank,
-    command: lineOf(facts, index),
-    exit: { code: null, signal: null },
-    atMs: begun.atNs / 1e6,
-    wallMs: null,
-    failcnt: null,
-    kmemMaxUsage: null,
-  };
-  facts.steps.push(step);
-  if (begun.event === 'go') {
-    facts.noNewPrivs ||= begun.noNewPrivs === 1;
-    facts.unaccounted ||= begun.usage === 0;
-    onGo();
-  }
-  const ended = begun.event === 'denied' ? begun : await nextOrLost(supervisor, stop, 'exit', 'denied', 'setup-error');
-  if (ended === null) return;
-  if (ended.event === 'setup-error') {
-    facts.steps.pop();
-    return refuse(ended);
-  }
-  const endMs = ended.atNs / 1e6;
-  facts.wallMs = endMs;
-  facts.steps[index] = {
-    ...step,
-    exit: exitOf(ended),
-    wallMs: endMs - step.atMs,
-    failcnt: facts.mode === 'none' ? null : ended.denials,
-    kmemMaxUsage: ended.maxUsage,
-  };
-}
-
-const stepBlank = {
-  name: null,
-  kind: 'command',
-  background: false,
-  readyMs: null,
-  error: null,
-  http: null,
-  stdout: null,
-  stderr: null,
-} as const;
-
-/** Null when the helper is gone: then the group has been killed, and the result is void. */
-async function nextOrLost<Kind extends GateEvent['event']>(
-  supervisor: Supervisor,
-  stop: Stop,
-  ...kinds: Kind[]
-): Promise<Extract<GateEvent, { event: Kind }> | null> {
-  try {
-    return await supervisor.next(...kinds);
-  } catch {
-    stop.end('gate-lost');
-    return null;
-  }
-}
-
 /** After the last step: until the group is empty, if so asked, and as long as it is to be held. */
 async function linger({ facts: { spec }, stop, group }: Scene): Promise<void> {
   if (spec.wait === 'empty') await untilEmpty(group, () => stop.reason() !== null);
@@ -211,21 +135,4 @@ async function linger({ facts: { spec }, stop, group }: Scene): Promise<void> {
     await Promise.race([sleep(spec.holdMs, undefined, { signal: held.signal }).catch(() => {}), stop.happened]);
     held.abort();
   }
-}
-
-function exitOf(event: Extract<GateEvent, { event: 'exit' | 'denied' }>): {
-  code: number | null;
-  signal: string | null;
-} {
-  // The limit itself kept it from starting: the shell's status for what cannot be executed.
-  if (event.event === 'denied') return { code: statuses.notExecutable, signal: null };
-  return { code: event.code, signal: event.signal === null ? null : signalName(event.signal) };
-}
-
-function lineOf({ spec }: Facts, index: number): string {
-  return index === 0 ? spec.command.join(' ') : (spec.then[index - 1] ?? '');
-}
-
-function sinceStart({ startNs }: Clock): number {
-  return startNs === null ? 0 : Number(process.hrtime.bigint() - BigInt(startNs)) / 1e6;
 }

@@ -22,10 +22,10 @@ import { createFailureLog } from './observe/failures.ts';
 import { assemble, emptyFacts, type Facts } from './result/assemble.ts';
 import { readThrottleCount } from './result/environment.ts';
 import { injectionsOf } from './result/injections.ts';
-import { judge, type Output } from './result/judge.ts';
+import { judge, type Output, streamsRead } from './result/judge.ts';
 import type { Result } from './result/schema.ts';
 import { compileExpectation, type Expectation } from './spec/expect.ts';
-import { normaliseSpec, type RunInput } from './spec/normalise.ts';
+import { normaliseSpec, type PlanInput, type RunInput } from './spec/normalise.ts';
 import type { RunSpec } from './spec/run-spec.ts';
 
 export type { Progress } from './course.ts';
@@ -51,7 +51,7 @@ export type RunOptions = Readonly<{
  * Runs a command in an ephemeral control group and resolves with what happened, whatever the command did.
  * @throws SetupError only where kmem-run itself could not do its work; it carries `.result`
  */
-export function run(input: RunInput, options: RunOptions = {}): Promise<Result> {
+export function run(input: RunInput | PlanInput, options: RunOptions = {}): Promise<Result> {
   return runSpec(normaliseSpec(input), options);
 }
 
@@ -87,11 +87,13 @@ async function runHeld(context: Context): Promise<Output> {
   const helper = helperPath();
   const lock = openLock(id);
   const failures = createFailureLog();
-  const held: Held = { facts, stop, lock, streams: null, supervisor: null, group: null, course: null };
+  const held: Held = {
+    ...{ facts, stop, lock, streams: null, supervisor: null, group: null, course: null },
+    stepOf: (number) => number,
+  };
   facts.throttled.before = readThrottleCount();
   try {
-    const reads = expectations.flatMap(({ reads }) => reads ?? []);
-    const streams = openStreams(spec, new Set(context.options.onOutput ? BOTH : reads));
+    const streams = openStreams(spec, context.options.onOutput ? new Set(BOTH) : streamsRead(spec, expectations));
     held.streams = streams;
     const onEvent = (event: GateEvent): void => {
       failures.take(event);
@@ -103,6 +105,7 @@ async function runHeld(context: Context): Promise<Output> {
     // While the helper starts.
     const plan = await planRun(spec, context.options.guest ?? null);
     facts.mode = plan.mode;
+    held.stepOf = stepNumbers(plan);
     facts.layout = plan.hierarchies.layout;
     await lockedOrError(supervisor);
     await collectGone(plan, helper);
@@ -123,7 +126,7 @@ async function runHeld(context: Context): Promise<Output> {
     await tearDown(held);
     facts.throttled.after = readThrottleCount();
     facts.summary = failures.summary();
-    facts.failures = failures.failures;
+    facts.failures = failures.failures.map((failure) => ({ ...failure, step: held.stepOf(failure.step) }));
     facts.failureCounts = failures.counts;
     facts.injections = injectionsOf(spec.inject, failures.injections);
     facts.crashes = isFollowed(spec, facts.mode) ? failures.crashes : null;
@@ -131,6 +134,12 @@ async function runHeld(context: Context): Promise<Output> {
   }
   const { stdout, stderr } = held.streams.captures;
   return { stdout: stdout?.text() ?? null, stderr: stderr?.text() ?? null };
+}
+
+/** The helper counts the steps in the group only. */
+function stepNumbers({ steps }: Plan): (number: number | null) => number | null {
+  const inGroup = steps.flatMap(({ request }, index) => (request === null ? [] : [index]));
+  return (number) => (number === null ? null : (inGroup[number] ?? null));
 }
 
 async function lockedOrError(supervisor: Supervisor): Promise<void> {
@@ -152,6 +161,7 @@ type Held = {
   supervisor: Supervisor | null;
   group: Group | null;
   course: Course | null;
+  stepOf: (number: number | null) => number | null;
 };
 
 async function tearDown({ facts, stop, lock, streams, supervisor, group, course }: Held): Promise<void> {

@@ -26,12 +26,23 @@ export function describe(pid: number): Process | null {
 /** A process with the state letter of proc_pid_stat(5); null if it is gone. */
 export function describeState(pid: number): (Process & Readonly<{ state: string }>) | null {
   const stat = readStat(pid);
-  return stat === null ? null : { pid, ...stat };
+  return stat === null ? null : { pid, comm: stat.comm, state: stat.state };
 }
 
 /** Signals each process that is in the group now, and returns how many it reached: what they start on it, to clean up, is let be. */
 export function signalGroup(group: GroupDirectories, signal: NodeJS.Signals): number {
   return processesOf(group).filter((pid) => signalProcess(pid, signal)).length;
+}
+
+/** Signals a process of the group and all in the group that it has started and that still have it, or one of these, for a parent. */
+export function signalTree(group: GroupDirectories, root: number, signal: NodeJS.Signals): void {
+  const parents = new Map(processesOf(group).map((pid) => [pid, readStat(pid)?.parent ?? 0]));
+  const tree = new Set([root]);
+  for (let before = 0; before !== tree.size; ) {
+    before = tree.size;
+    for (const [pid, parent] of parents) if (tree.has(parent)) tree.add(pid);
+  }
+  for (const pid of tree) signalProcess(pid, signal);
 }
 
 /** False if the process is gone, may not be signalled, or is this one. */
@@ -46,7 +57,7 @@ export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
 }
 
 /** comm may hold anything, also ") S": it ends at the last parenthesis. */
-function readStat(pid: number): { comm: string; state: string } | null {
+function readStat(pid: number): { comm: string; state: string; parent: number } | null {
   let text: string;
   try {
     text = readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -54,5 +65,9 @@ function readStat(pid: number): { comm: string; state: string } | null {
     return null;
   }
   const end = text.lastIndexOf(')');
-  return { comm: text.slice(text.indexOf('(') + 1, end), state: text.charAt(end + 2) };
+  return {
+    comm: text.slice(text.indexOf('(') + 1, end),
+    state: text.charAt(end + 2),
+    parent: Number(text.slice(end + 4).split(' ', 1)[0]),
+  };
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { errnoOf, SetupError } from '../errors.ts';
-import { keepEnds } from './ends.ts';
+import { type Ends, KEPT_OF_RUN, KEPT_OF_STEP, keepEnds } from './ends.ts';
 
 const writeTo = promisify(write);
 const CHUNK_BYTES = 256 * 1024;
@@ -22,14 +22,19 @@ export type Capture = Readonly<{
   drain: () => Promise<void>;
   /** The first and the last 64 KiB, with `…` between where bytes are left out. */
   text: () => string;
+  /** The same of what comes from now on, of 16 KiB, until it is let go. */
+  part: () => Part;
   close: () => void;
 }>;
+
+export type Part = Readonly<{ text: () => string; letGo: () => void }>;
 
 /** `sink`: the descriptor to which it is copied on. @throws SetupError `no-capture` */
 export function openCapture(sink: number): Capture {
   const { writer, reader } = openUnnamed();
   const { dev, ino } = fstatSync(reader);
-  const kept = keepEnds();
+  const kept = keepEnds(KEPT_OF_RUN);
+  const parts = new Set<Ends>();
   let position = 0;
   let broken = false;
   let closed = false;
@@ -41,6 +46,7 @@ export function openCapture(sink: number): Capture {
     position += length;
     const chunk = buffer.subarray(0, length);
     kept.add(chunk);
+    for (const part of parts) part.add(chunk);
     if (!broken) broken = !(await writeAll(sink, chunk));
     return true;
   };
@@ -66,6 +72,11 @@ export function openCapture(sink: number): Capture {
       await copy();
     },
     text: kept.text,
+    part: () => {
+      const part = keepEnds(KEPT_OF_STEP);
+      parts.add(part);
+      return { text: part.text, letGo: () => void parts.delete(part) };
+    },
     close: () => {
       closed = true;
       clearInterval(timer);

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { readHierarchies } from '../cgroup/hierarchies.ts';
 import { requireVersion } from '../cgroup/place.ts';
 import type { Hierarchies } from '../cgroup/types.ts';
@@ -6,6 +7,7 @@ import type { StepRequest } from '../gate/protocol.ts';
 import { gatedCalls } from '../gate/syscalls.ts';
 import { parseAddress } from '../spec/address.ts';
 import { didYouMean } from '../spec/nearest.ts';
+import type { PlanStep } from '../spec/plan.ts';
 import { quote } from '../spec/quote.ts';
 import type { RunSpec } from '../spec/run-spec.ts';
 import { commandEnvironment } from './environment.ts';
@@ -14,6 +16,8 @@ import { chooseMode, type Mode } from './mode.ts';
 import { COMMAND_OOM_SCORE } from './oom-score.ts';
 import { resolveCommand } from './resolve.ts';
 
+type Environment = Readonly<Record<string, string>>;
+
 /** All that must be known before anything is made. */
 export type Plan = Readonly<{
   mode: Mode;
@@ -21,8 +25,20 @@ export type Plan = Readonly<{
   identity: Identity | null;
   /** The command's oom_score_adj where the helper protects itself; null: it does not, and the command inherits ours. */
   oomScore: number | null;
-  /** One per step, the command first. */
-  steps: readonly StepRequest[];
+  /** Of every program of the run. */
+  env: Readonly<Record<string, string>>;
+  /** Of programs outside the group; null: the runner's own. */
+  clientIdentity: Identity | null;
+  /** In their order. */
+  steps: readonly PlannedStep[];
+}>;
+
+/** `request`: what the helper is told of a step in the group; null: it is of another kind. */
+export type PlannedStep = Readonly<{
+  step: PlanStep;
+  request: StepRequest | null;
+  /** The command as it was given; null: as the step tells it. */
+  line: string | null;
 }>;
 
 /** In a microVM; `identity`: of the user on the host, whom the command runs as unless the spec names another; null: root. */
@@ -30,20 +46,9 @@ export type Guest = Readonly<{ identity: Identity | null }>;
 
 /** `guest`: null on the host. @throws SetupError for anything that is missing; nothing has been made then. */
 export async function planRun(spec: RunSpec, guest: Guest | null): Promise<Plan> {
-  refuseLimitless(spec);
+  refuseUnbuilt(spec);
   refuseUngated(spec);
   const env = commandEnvironment(spec);
-  const command = {
-    ...stepOf(spec, env),
-    path: resolveCommand(spec.command[0] ?? '', { cwd: spec.cwd, path: env.PATH }),
-    argv: spec.command,
-  };
-  const shell = spec.then.map((line) => ({
-    ...stepOf(spec, env),
-    path: '/bin/sh',
-    argv: ['sh', '-c', line],
-    nullStdin: true,
-  }));
   const hierarchies = readHierarchies();
   requireVersion(hierarchies, spec.cgroup);
   return {
@@ -51,17 +56,53 @@ export async function planRun(spec: RunSpec, guest: Guest | null): Promise<Plan>
     hierarchies,
     oomScore: guest === null ? null : COMMAND_OOM_SCORE,
     identity: spec.user === null ? (guest?.identity ?? null) : await resolveIdentity(spec.user),
-    steps: [command, ...shell],
+    env,
+    clientIdentity: guest?.identity ?? null,
+    steps: spec.plan === null ? oneAfterTheOther(spec, env) : spec.plan.map((step) => planned(step, spec, env)),
   };
 }
 
-function stepOf(spec: RunSpec, env: Record<string, string>): StepRequest {
-  return { path: '', argv: [], env, directory: spec.cwd, nullStdin: false };
+/** The command, then each further line by the shell. */
+function oneAfterTheOther(spec: RunSpec, env: Environment): PlannedStep[] {
+  const path = resolveCommand(spec.command[0] ?? '', { cwd: spec.cwd, path: env.PATH });
+  const lines = spec.then.map((line) => ['sh', '-c', line]);
+  return [spec.command, ...lines].map((command, index) => {
+    const file = index === 0 ? path : '/bin/sh';
+    return {
+      step: { ...PLAIN, command },
+      request: { path: file, argv: command, env, directory: spec.cwd, nullStdin: index > 0 },
+      line: index === 0 ? command.join(' ') : null,
+    };
+  });
 }
 
-function refuseLimitless(spec: RunSpec): void {
-  if (spec.plan !== null) {
-    throw new SetupError('not-built', 'this version of kmem-run makes no runs by a plan', 'give command and then');
+const PLAIN = {
+  kind: 'command',
+  name: null,
+  expect: [],
+  timeoutMs: null,
+  env: {},
+  cwd: null,
+  background: false,
+  ready: null,
+} as const;
+
+function planned(step: PlanStep, spec: RunSpec, env: Environment): PlannedStep {
+  if (step.kind !== 'command') return { step, request: null, line: null };
+  const own = { ...env, ...step.env };
+  const directory = step.cwd ?? spec.cwd;
+  const [file = ''] = step.command;
+  // A path may be one that an earlier step makes.
+  const path = file.includes('/') ? resolve(directory, file) : resolveCommand(file, { cwd: directory, path: own.PATH });
+  return { step, request: { path, argv: step.command, env: own, directory, nullStdin: true }, line: null };
+}
+
+function refuseUnbuilt(spec: RunSpec): void {
+  const unbuilt = spec.plan?.find((step) => step.kind === 'limits' || (step.kind === 'command' && step.background));
+  if (unbuilt !== undefined) {
+    const what =
+      unbuilt.kind === 'limits' ? 'changes limits between steps' : 'runs steps of the group in the background';
+    throw new SetupError('not-built', `this version of kmem-run never ${what}`, 'leave out that step');
   }
   if (spec.enforce === 'native' && spec.limits.kmem === null) {
     throw new SetupError('no-limit', '--enforce native needs a limit to enforce', 'give --kmem SIZE too');

@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import type { RunSpec } from '../spec/run-spec.ts';
 import { openSink, type Target } from '../vm/sink.ts';
-import { type Ends, keepEnds } from './ends.ts';
+import { type Ends, KEPT_OF_RUN, keepEnds } from './ends.ts';
 import { openOutput } from './streams.ts';
 
 /** What a microVM's command reads and writes, as the host's descriptors and functions. */
@@ -17,7 +17,10 @@ export type VmStreams = Readonly<{
 export function openVmStreams(spec: RunSpec, reads: ReadonlySet<'stdout' | 'stderr'>): VmStreams {
   const sink = openOutput(spec);
   const closers: (() => void)[] = sink === null ? [] : [() => closeSync(sink)];
-  const ends = { stdout: reads.has('stdout') ? keepEnds() : null, stderr: reads.has('stderr') ? keepEnds() : null };
+  const ends = {
+    stdout: reads.has('stdout') ? keepEnds(KEPT_OF_RUN) : null,
+    stderr: reads.has('stderr') ? keepEnds(KEPT_OF_RUN) : null,
+  };
   const target = (fd: number, kept: Ends | null): Target => {
     if (kept === null) return fd;
     const { write, close } = openSink(fd, { terminal: false });

@@ -1,4 +1,4 @@
-import { compileStepExpectation, type Expectation, implicitExpectations } from '../spec/expect.ts';
+import { compileExpectation, compileStepExpectation, type Expectation, implicitExpectations } from '../spec/expect.ts';
 import type { RunSpec } from '../spec/run-spec.ts';
 import { decideOutcome } from './outcome.ts';
 import type { Result } from './schema.ts';
@@ -14,14 +14,38 @@ export function stepExpectations({ plan }: Pick<RunSpec, 'plan'>): Expectation[]
   return (plan ?? []).flatMap(({ expect }, index) => expect.map((expr) => compileStepExpectation(expr, index)));
 }
 
+/** The streams that have to be captured for what is expected of the run and of its steps, and for what is waited for. */
+export function streamsRead(spec: RunSpec, ofRun: readonly Expectation[]): ReadonlySet<'stdout' | 'stderr'> {
+  const readsLog = (spec.plan ?? []).some((step) => {
+    const awaited = step.kind === 'wait' ? step.waiting : 'ready' in step ? step.ready : null;
+    return awaited?.until === 'log' && awaited.file === null;
+  });
+  if (readsLog) return new Set(['stdout', 'stderr'] as const);
+  return new Set([
+    ...ofRun.flatMap(({ reads }) => reads ?? []),
+    ...stepExpectations(spec).flatMap(({ readsOfStep }) => readsOfStep ?? []),
+  ]);
+}
+
+/** Of each step that it exits with 0, and was ready where that was asked; nothing of one that was ended with the plan. */
+function implicitOf({ spec, steps }: RunRecord, given: readonly Expectation[]): Expectation[] {
+  const named = new Set(given.map(({ step }) => step));
+  const count = spec.plan?.length ?? spec.then.length + 1;
+  const ready = (spec.plan ?? []).flatMap((step, index) =>
+    'ready' in step && step.ready !== null && !named.has(index)
+      ? [compileExpectation(`steps[${index}].error==null`)]
+      : [],
+  );
+  const exits = implicitExpectations(count, given).filter(({ step }) => steps[step ?? 0]?.stopped !== true);
+  return [...exits, ...ready];
+}
+
 /** Adds the verdict. Where nothing ran there is nothing to expect of. */
 export function judge(record: RunRecord, ofRun: readonly Expectation[], output: Output): Result {
   const ofSteps = stepExpectations(record.spec);
   const given = [...ofSteps, ...ofRun];
-  const steps = record.spec.plan?.length ?? record.spec.then.length + 1;
   const isOfStep = new Set(ofSteps);
-  const expected =
-    given.length === 0 || record.steps.length === 0 ? [] : [...given, ...implicitExpectations(steps, given)];
+  const expected = given.length === 0 || record.steps.length === 0 ? [] : [...given, ...implicitOf(record, given)];
   const beforeExpectations = { ...record, expectations: [], outcome: decideOutcome({ ...record, expectations: [] }) };
   const expectations = expected.map((expectation) => ({
     expr: expectation.expr,

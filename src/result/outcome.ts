@@ -2,7 +2,7 @@
 
 import { constants } from 'node:os';
 import { signalNumber, exitStatus as statusOfExit } from '../spec/exit-status.ts';
-import type { Outcome, Result } from './schema.ts';
+import type { Outcome, Result, Step } from './schema.ts';
 
 export type OutcomeFacts = Pick<Result, 'error' | 'terminationReason' | 'expectations' | 'steps'> &
   Readonly<{ mem: Pick<Result['mem'], 'oomKills'> }>;
@@ -34,8 +34,8 @@ export function decideOutcome(facts: OutcomeFacts): Outcome {
   // Nothing ran and nobody says why: that must not read as a pass.
   if (steps.length === 0) return 'setup-error';
   if (hasExplicit(expectations)) return expectations.every(({ passed }) => passed) ? 'passed' : 'expectation';
-  if (steps.some(({ exit }) => exit.signal !== null)) return 'signaled';
-  return steps.every(({ exit }) => exit.code === 0) ? 'passed' : 'failed';
+  if (steps.some(({ exit, stopped }) => exit.signal !== null && !stopped)) return 'signaled';
+  return steps.every(wentWell) ? 'passed' : 'failed';
 }
 
 export type StatusFacts = Pick<Result, 'outcome' | 'error' | 'expectations' | 'steps'>;
@@ -50,10 +50,15 @@ export function exitStatus(result: StatusFacts, interruptSignal: string | null =
   if (outcome === 'interrupted') return statuses.signalBase + numberOf(interruptSignal);
   if (outcome === 'timeout') return statuses.timeout;
   if (hasExplicit(expectations)) return expectations.every(({ passed }) => passed) ? 0 : statuses.expectation;
-  const first = steps.find(({ exit }) => exit.code !== 0);
+  const first = steps.find((step) => !wentWell(step));
   if (first === undefined) return 0;
-  // An end that was not seen is no result of the command's.
-  return statusOfExit(first.exit) ?? statuses.setupError;
+  // Where it exited with 0 it was too late, or never ready. An end that was not seen is no result of the command's.
+  return statusOfExit(first.exit) || (first.error === null ? statuses.setupError : 1);
+}
+
+/** One that was ended because the plan was over did what it was there for. */
+function wentWell({ exit, stopped, error }: Step): boolean {
+  return (exit.code === 0 || stopped) && error === null;
 }
 
 function numberOf(interruptSignal: string | null): number {

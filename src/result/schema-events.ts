@@ -176,6 +176,7 @@ const step = z.strictObject({
   ),
   command: text('The command as a line; of another kind of step what it does.'),
   background: flag('Whether the next step did not wait for its end.'),
+  stopped: flag('Whether it was still running in the background when the plan was over, and was ended by kmem-run.'),
   readyMs: msOrNull(
     'How long it took until the next step could begin, from when it began.',
     'it says nothing of being ready, or it never was',

@@ -18,7 +18,18 @@ const EXIT = leaves('code', 'signal');
 
 const STEP: Keys = {
   keys: {
-    ...leaves('name', 'kind', 'command', 'background', 'atMs', 'wallMs', 'readyMs', 'failcnt', 'kmemMaxUsage').keys,
+    ...leaves(
+      'name',
+      'kind',
+      'command',
+      'background',
+      'stopped',
+      'atMs',
+      'wallMs',
+      'readyMs',
+      'failcnt',
+      'kmemMaxUsage',
+    ).keys,
     ...leaves('stdout', 'stderr', 'error').keys,
     exit: EXIT,
     http: leaves('status', 'body', 'attempts'),
@@ -163,8 +174,9 @@ export function stepOfExit(path: Path): number | null {
 
 /** The step whose end a path speaks of: how it exited, or what it was answered. Null: of none. */
 export function stepOfEnd(path: Path): number | null {
-  const isAnswer = path[0] === 'steps' && (path[2] === 'http' || path[2] === 'error') && typeof path[1] === 'number';
-  return isAnswer ? (path[1] as number) : stepOfExit(path);
+  const [first, index, key, part] = path;
+  const isAnswer = key === 'error' || (key === 'http' && part === 'status');
+  return first === 'steps' && typeof index === 'number' && isAnswer ? index : stepOfExit(path);
 }
 
 /** True for `exit` and `steps[n].exit` themselves, which read as a status (exitStatus). */

@@ -210,16 +210,18 @@ function checkExpectations({ expect, then, plan }: RunSpec, nameOf: NameOf): voi
   }
 }
 
-function checkInjections({ inject, then, enforce }: RunSpec, nameOf: NameOf): void {
+function checkInjections({ inject, then, plan, enforce }: RunSpec, nameOf: NameOf): void {
   const name = nameOf('inject');
   if (inject.length > 0 && (enforce === 'native' || enforce === 'none')) {
     const reason = `${name} needs the gate to fail a call, and ${nameOf('enforce')} ${enforce} leaves it out`;
     throw new SetupError('conflicting-options', reason, `leave out ${nameOf('enforce')}, or give it gate`);
   }
+  // An address counts the steps in the group only.
+  const last = (plan?.filter(({ kind }) => kind === 'command').length ?? 1 + then.length) - 1;
   for (const address of inject) {
     const step = Number.parseInt(parseAddress(address, { name }).process, 10);
-    if (step <= then.length) continue;
-    const hint = `begin it with ${then.length === 0 ? '0, the only step' : `0 to ${then.length}`}, or add steps with ${nameOf('then')}`;
+    if (step <= last) continue;
+    const hint = `begin it with ${last === 0 ? '0, the only step' : `0 to ${last}`}, or add steps with ${nameOf(plan === null ? 'then' : 'plan')}`;
     throw new SetupError('bad-address', `${name}: ${quote(address)}: there is no step ${step}`, hint);
   }
 }

@@ -36,8 +36,8 @@ async function supervise(
   t.teardown(() => clearTimeout(patience));
   await supervisor.next('locked');
   supervisor.configure({ ...gateConfig(plan, spec, group, lockFile), ...change(folder) });
-  const [step] = plan.steps;
-  if (step === undefined) throw new Error('no step');
+  const step = plan.steps[0]?.request;
+  if (step == null) throw new Error('no step');
   return { supervisor, step, hasRun: () => existsSync(join(folder, 'marker')) };
 }
 

@@ -49,8 +49,8 @@ async function standsAtTheLimit(t: ExecutionContext, changed: Partial<GateConfig
   t.teardown(supervisor.kill);
   await supervisor.next('locked');
   supervisor.configure({ ...gateConfig(plan, spec, group, lockFile), ...changed });
-  const [step] = plan.steps;
-  if (step === undefined) throw new Error('no step');
+  const step = plan.steps[0]?.request;
+  if (step == null) throw new Error('no step');
   supervisor.step(step);
   t.is((await supervisor.next('go', 'denied', 'setup-error')).event, 'go');
   await until(() => readFileSync(said, 'utf8') !== '');

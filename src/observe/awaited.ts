@@ -1,0 +1,99 @@
+/** Looks again and again whether something that a step waits for has come true. */
+
+import { readFileSync, statSync } from 'node:fs';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { errnoOf } from '../errors.ts';
+import { formatDuration } from '../spec/duration.ts';
+import type { Awaited } from '../spec/plan.ts';
+import { ask } from './http.ts';
+
+const LOOK_EVERY_MS = 20;
+const LONGEST_LOOK_MS = 2000;
+
+export type Waited = Readonly<{ ms: number /** Why it did not come true; null: it did. */; error: string | null }>;
+
+export type Watch = Readonly<{
+  /** What the steps have written so far; for a `log` without a file. */
+  written: () => Promise<string>;
+  /** Why there is no use in looking any longer; null: there is. */
+  givenUp: () => string | null;
+}>;
+
+/** Resolves when it has come true, has not within its time, or is given up. Rejects never. */
+export function waitFor(awaited: Awaited, { written, givenUp }: Watch): Promise<Waited> {
+  return pollUntil(() => look(awaited, written), awaited.withinMs, givenUp);
+}
+
+/** `look`: null when it has come true, else what stands in the way. */
+export async function pollUntil(
+  look: () => Promise<string | null>,
+  withinMs: number,
+  givenUp: () => string | null,
+): Promise<Waited> {
+  const from = performance.now();
+  for (;;) {
+    const obstacle = await look();
+    const ms = performance.now() - from;
+    if (obstacle === null) return { ms, error: null };
+    const reason = givenUp();
+    if (reason !== null) return { ms, error: `${obstacle}: ${reason}` };
+    if (ms >= withinMs) return { ms, error: `${obstacle} after ${formatDuration(withinMs)}` };
+    await sleep(LOOK_EVERY_MS);
+  }
+}
+
+async function look(awaited: Awaited, written: Watch['written']): Promise<string | null> {
+  switch (awaited.until) {
+    case 'port':
+      return (await listens(awaited)) ? null : `nobody listens on ${awaited.host}:${awaited.port}`;
+    case 'file':
+      return isThere(awaited.file) ? null : `${awaited.file} is not there`;
+    case 'log':
+      return lookInLog(awaited, written);
+    case 'http': {
+      const request = { method: 'GET', url: awaited.url, headers: {}, body: null };
+      const { status, error } = await ask(request, AbortSignal.timeout(LONGEST_LOOK_MS));
+      if (status !== null && status < 400) return null;
+      return `${awaited.url} ${status === null ? `is not answered (${error})` : `is answered ${status}`}`;
+    }
+  }
+}
+
+async function lookInLog(
+  { pattern, file }: Extract<Awaited, { until: 'log' }>,
+  written: Watch['written'],
+): Promise<string | null> {
+  const where = file ?? 'the output';
+  const text = file === null ? await written() : readOrNull(file);
+  if (text === null) return `${where} cannot be read`;
+  return new RegExp(pattern, 'm').test(text) ? null : `no line of ${where} matches /${pattern}/`;
+}
+
+function listens({ host, port }: Extract<Awaited, { until: 'port' }>): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: LONGEST_LOOK_MS });
+    const settle = (answer: boolean) => () => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.once('connect', settle(true)).once('error', settle(false)).once('timeout', settle(false));
+  });
+}
+
+function isThere(file: string): boolean {
+  try {
+    return statSync(file, { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    if (errnoOf(error) === null) throw error;
+    return false;
+  }
+}
+
+function readOrNull(file: string): string | null {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return null;
+  }
+}

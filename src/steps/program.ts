@@ -1,0 +1,212 @@
+/** A step that runs a program, in the group or outside: begun, waited for, recorded. */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { signalProcess, signalTree } from '../cgroup/processes.ts';
+import type { GateEvent } from '../gate/protocol.ts';
+import { startClient } from '../launch/client.ts';
+import type { PlannedStep } from '../launch/plan.ts';
+import { setupErrorOf } from '../launch/setup-errors.ts';
+import { waitFor } from '../observe/awaited.ts';
+import { statuses } from '../result/outcome.ts';
+import type { Exit } from '../result/schema.ts';
+import { formatDuration } from '../spec/duration.ts';
+import { signalName } from '../spec/exit-status.ts';
+import type { CommandStep, OutsideStep } from '../spec/plan.ts';
+import { beginOwn, begunStep, record, type Scene, startClock } from './scene.ts';
+import { type Written, watchWritten } from './written.ts';
+
+/** How a program ended: what is recorded of it. */
+type End = Readonly<{
+  exit: Exit;
+  wallMs: number;
+  failcnt: number | null;
+  kmemMaxUsage: number | null;
+  error: string | null;
+}>;
+
+/** A program that has begun. `ended`: null where its end cannot be seen, as when the helper is gone. */
+type Running = Readonly<{
+  /** To the program alone, and to all that it has started. */
+  signal: (name: NodeJS.Signals) => void;
+  end: (name: NodeJS.Signals) => void;
+  ended: Promise<End | null>;
+}>;
+
+/** Resolves when the next step may begin. @throws SetupError where the helper could not start it */
+export async function takeProgram(scene: Scene, index: number, { step, request, line }: PlannedStep): Promise<void> {
+  if (step.kind !== 'command' && step.kind !== 'outside') return;
+  const written = await watchWritten(scene.streams);
+  const running = await (step.kind === 'outside'
+    ? beginOutside(scene, step)
+    : beginInGroup(scene, step, { request, line }));
+  if (running === null) return;
+  const over = { is: false };
+  const ended = recordEnd(scene, index, running, { step, written }).finally(() => {
+    over.is = true;
+  });
+  // Seen by whoever waits for it; until then it must not count as unhandled.
+  ended.catch(() => {});
+  if (step.background) {
+    const { signal, end } = running;
+    scene.background.set(index, { name: step.name, signal, end, ended, isOver: () => over.is });
+  } else await ended;
+  await awaitReady(scene, index, step, { written, isOver: () => step.background && over.is });
+}
+
+async function beginInGroup(
+  scene: Scene,
+  step: CommandStep,
+  { request, line }: Pick<PlannedStep, 'request' | 'line'>,
+): Promise<Running | null> {
+  const { facts, gate, group, stop } = scene;
+  if (request === null) return null;
+  const refuse = (event: Extract<GateEvent, { event: 'setup-error' }>): null => {
+    // Ended by us while it was being handed over: that is the interrupt's doing.
+    if (stop.reason() === null) throw setupErrorOf(event, request.argv[0] ?? '');
+    return null;
+  };
+  const answer = await gate.begin(request);
+  if (answer === null) return null;
+  const { number, begun } = answer;
+  if (begun.event === 'setup-error') return refuse(begun);
+  startClock(scene, begun.startNs);
+  const blank = begunStep(step, begun.atNs / 1e6);
+  facts.steps.push({ ...blank, command: line ?? blank.command });
+  if (begun.event === 'denied') {
+    return { signal: () => {}, end: () => {}, ended: Promise.resolve(endOf(scene, begun, begun.atNs)) };
+  }
+  facts.noNewPrivs ||= begun.noNewPrivs === 1;
+  facts.unaccounted ||= begun.usage === 0;
+  scene.onGo();
+  const { pid } = begun;
+  const handle = {
+    signal: (name: NodeJS.Signals) => void signalProcess(pid, name),
+    end: (name: NodeJS.Signals) => signalTree(group, pid, name),
+  };
+  const ended = async (): Promise<End | null> => {
+    const event = await gate.end(number);
+    if (event === null) return null;
+    if (event.event !== 'setup-error') return endOf(scene, event, begun.atNs);
+    facts.steps.pop();
+    return refuse(event);
+  };
+  return { ...handle, ended: ended() };
+}
+
+function endOf({ facts }: Scene, event: Extract<GateEvent, { event: 'exit' | 'denied' }>, begunNs: number): End {
+  facts.wallMs = event.atNs / 1e6;
+  return {
+    exit: exitOf(event),
+    wallMs: (event.atNs - begunNs) / 1e6,
+    failcnt: facts.mode === 'none' ? null : event.denials,
+    kmemMaxUsage: event.maxUsage,
+    error: null,
+  };
+}
+
+function exitOf(event: Extract<GateEvent, { event: 'exit' | 'denied' }>): Exit {
+  // The limit itself kept it from starting: the shell's status for what cannot be executed.
+  if (event.event === 'denied') return { code: statuses.notExecutable, signal: null };
+  return { code: event.code, signal: event.signal === null ? null : signalName(event.signal) };
+}
+
+async function beginOutside(scene: Scene, step: OutsideStep): Promise<Running> {
+  const { facts, plan, streams, stop } = scene;
+  beginOwn(scene, step);
+  const began = performance.now();
+  const { stdio } = streams;
+  const client = startClient({ step, cwd: facts.spec.cwd, env: plan.env, stdio, identity: plan.clientIdentity });
+  let isOver = false;
+  const signal = (name: NodeJS.Signals): void => {
+    if (!isOver) client.signal(name);
+  };
+  void stop.happened.then(() => {
+    signal('SIGTERM');
+    setTimeout(() => signal('SIGKILL'), facts.spec.graceMs).unref();
+  });
+  const ended = client.ended.then(({ code, signal: by, error }): End => {
+    // What it has left behind goes with it.
+    signal('SIGKILL');
+    isOver = true;
+    return {
+      exit: error === null ? { code, signal: by } : { code: statuses.notFound, signal: null },
+      wallMs: performance.now() - began,
+      failcnt: null,
+      kmemMaxUsage: null,
+      error: error === null ? null : `it cannot be started: ${error}`,
+    };
+  });
+  return { signal, end: signal, ended };
+}
+
+type Asked = Readonly<{ step: CommandStep | OutsideStep; written: Written }>;
+
+/** Ends it where it has a time of its own, and records how it ended. */
+async function recordEnd(scene: Scene, index: number, running: Running, { step, written }: Asked): Promise<void> {
+  const late = step.timeoutMs === null ? null : endWhenLate(scene, running, step.timeoutMs);
+  const end = await running.ended;
+  const isLate = late?.stop() ?? false;
+  if (end === null) return;
+  const wantsOutput = step.expect.length > 0;
+  const { stdout, stderr } = await written.end();
+  record(scene, index, {
+    // As timeout(1) has it.
+    exit: isLate ? { code: statuses.timeout, signal: null } : end.exit,
+    wallMs: end.wallMs,
+    failcnt: end.failcnt,
+    kmemMaxUsage: end.kmemMaxUsage,
+    error: isLate ? `it was ended after ${formatDuration(step.timeoutMs ?? 0)}` : end.error,
+    ...(wantsOutput ? { stdout, stderr } : {}),
+  });
+}
+
+function endWhenLate({ facts }: Scene, { end }: Running, timeoutMs: number): { stop: () => boolean } {
+  let isLate = false;
+  const timers = [
+    setTimeout(() => {
+      isLate = true;
+      end('SIGTERM');
+      end('SIGCONT');
+      timers.push(setTimeout(() => end('SIGKILL'), facts.spec.graceMs));
+    }, timeoutMs),
+  ];
+  return {
+    stop: () => {
+      for (const timer of timers) clearTimeout(timer);
+      return isLate;
+    },
+  };
+}
+
+type Readiness = Readonly<{ written: Written; isOver: () => boolean }>;
+
+async function awaitReady(
+  scene: Scene,
+  index: number,
+  { ready }: CommandStep | OutsideStep,
+  { written, isOver }: Readiness,
+): Promise<void> {
+  if (ready === null || scene.stop.reason() !== null) return;
+  const began = performance.now() - (scene.facts.steps[index]?.wallMs ?? 0);
+  const givenUp = (): string | null =>
+    scene.stop.reason() !== null ? 'the run was ended' : isOver() ? 'the program has ended' : null;
+  const { error } = await waitFor(ready, { written: written.text, givenUp });
+  if (error === null) record(scene, index, { readyMs: performance.now() - began });
+  else record(scene, index, { error: `not ready: ${error}` });
+}
+
+/** What the plan left running is ended when it is over: SIGTERM, and SIGKILL after the grace. */
+export async function endBackground(scene: Scene): Promise<void> {
+  const left = [...scene.background].filter(([, { isOver }]) => !isOver());
+  for (const [index, { end }] of left) {
+    record(scene, index, { stopped: true });
+    end('SIGTERM');
+    end('SIGCONT');
+  }
+  const ended = Promise.all([...scene.background.values()].map((each) => each.ended));
+  const patience = new AbortController();
+  const late = sleep(scene.facts.spec.graceMs, true, { signal: patience.signal }).catch(() => false);
+  if ((await Promise.race([ended, late])) === true) for (const [, { end }] of left) end('SIGKILL');
+  patience.abort();
+  await ended;
+}

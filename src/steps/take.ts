@@ -1,0 +1,48 @@
+/** The steps of a run, one after the other. */
+
+import type { Group } from '../cgroup/types.ts';
+import type { Plan } from '../launch/plan.ts';
+import type { Stop } from '../launch/stop.ts';
+import type { Streams } from '../launch/streams.ts';
+import type { Supervisor } from '../launch/supervisor.ts';
+import type { Facts } from '../result/assemble.ts';
+import { followGate } from './gate-steps.ts';
+import { takeOther } from './others.ts';
+import { endBackground, takeProgram } from './program.ts';
+import type { Clock, Scene } from './scene.ts';
+
+type Given = Readonly<{
+  facts: Facts;
+  plan: Plan;
+  stop: Stop;
+  group: Group;
+  supervisor: Supervisor;
+  streams: Streams;
+}>;
+
+export type Steps = Readonly<{
+  /** Resolves when the last step is over, or the run was ended. @throws SetupError */
+  take: () => Promise<void>;
+  /** Resolves when what the plan left running is ended. */
+  endBackground: () => Promise<void>;
+  close: () => void;
+}>;
+
+/** `onBegin`: called when a step begins; `onGo`: when a program in the group has been let go. */
+export function openSteps(given: Given, clock: Clock, calls: Pick<Scene, 'onBegin' | 'onGo'>): Steps {
+  const { plan, stop, supervisor } = given;
+  const gate = followGate(supervisor, stop);
+  const scene: Scene = { ...given, ...calls, clock, gate, background: new Map() };
+  return {
+    take: async () => {
+      for (const [index, planned] of plan.steps.entries()) {
+        if (stop.reason() !== null) return;
+        const { step } = planned;
+        if (step.kind === 'command' || step.kind === 'outside') await takeProgram(scene, index, planned);
+        else if (step.kind !== 'limits') await takeOther(scene, index, step);
+      }
+    },
+    endBackground: () => endBackground(scene),
+    close: gate.close,
+  };
+}
