@@ -9,7 +9,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { assertLazy, fastYargs, lazyStringWidth, zodBeside } from './bundle-plugins.js';
+import { assertLazy, fastYargs, largeOnesBeside, lazyStringWidth } from './bundle-plugins.js';
 import { agent, compileNative, exhaust, gate, nativeId } from './compile-native.js';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -79,21 +79,27 @@ const bundleEntry = (esbuild, name, options) =>
 const bundleCommand = async (esbuild) => {
   const metafile = await bundleEntry(esbuild, 'cli.cjs', {
     entryPoints: ['src/cli.ts'],
-    plugins: [lazyStringWidth, fastYargs, zodBeside],
+    plugins: [lazyStringWidth, fastYargs, largeOnesBeside],
   });
-  assertLazy(metafile, 'src/cli.ts', ['zod', 'pidusage']);
+  assertLazy(metafile, 'src/cli.ts', ['zod', 'yaml', 'pidusage']);
   return metafile;
 };
 
 /** The runner inside a microVM: no command line, no schema. */
 const bundleGuest = async (esbuild) => {
-  const metafile = await bundleEntry(esbuild, 'guest.cjs', { entryPoints: ['src/guest.ts'], plugins: [zodBeside] });
+  const metafile = await bundleEntry(esbuild, 'guest.cjs', {
+    entryPoints: ['src/guest.ts'],
+    plugins: [largeOnesBeside],
+  });
   assertLazy(metafile, 'src/guest.ts', ['zod', 'pidusage', 'yargs']);
   return metafile;
 };
 
 /** zod is kept out of the command's bundle, which is read and compiled at each start. */
 const bundleZod = (esbuild) => bundle(esbuild, 'zod.cjs', { entryPoints: ['zod'], format: 'cjs', minify: true });
+
+/** For scenario files only. */
+const bundleYaml = (esbuild) => bundle(esbuild, 'yaml.cjs', { entryPoints: ['yaml'], format: 'cjs', minify: true });
 
 /** execa and pidusage are inside; zod stays a dependency, since the types of a result are inferred from its schema. */
 const bundleLibrary = (esbuild) =>
@@ -184,7 +190,9 @@ const isBuilt = () => ['cli.cjs', 'guest.cjs', 'index.js'].every((name) => exist
 const bundles = async ({ esbuild, missing }) => {
   if (missing === undefined) {
     writeLicences(
-      await Promise.all([bundleCommand, bundleGuest, bundleZod, bundleLibrary].map((make) => make(esbuild))),
+      await Promise.all(
+        [bundleCommand, bundleGuest, bundleZod, bundleYaml, bundleLibrary].map((make) => make(esbuild)),
+      ),
     );
   } else if (isBuilt()) {
     // `npm ci --omit=dev` after a build: a slim deployment of what was built.

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * Writes what docs/ has from the sources: all of results.md, and the marked parts of gate.md and run.md.
+ * Writes what docs/ has from the sources: all of results.md and scenario.schema.json, and the marked parts of gate.md and run.md.
  * Needs the project's own Node: it imports the TypeScript sources.
  */
 
@@ -18,6 +18,8 @@ const { gateTable } = await import('../src/report/gate-table.ts');
 const { withGenerated } = await import('../src/report/generated.ts');
 const { resultsPage } = await import('../src/report/results-page.ts');
 
+const { scenarioJsonSchema } = await import('../src/scenario/schema.ts');
+
 const page = (name) => new URL(`../docs/${name}`, import.meta.url);
 
 const renew = (name, part, text) => {
@@ -27,3 +29,4 @@ const renew = (name, part, text) => {
 writeFileSync(page('results.md'), resultsPage());
 renew('gate.md', 'calls', gateTable());
 renew('run.md', 'options', optionsTable());
+writeFileSync(page('scenario.schema.json'), `${JSON.stringify(scenarioJsonSchema(), null, 2)}\n`);

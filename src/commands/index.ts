@@ -17,6 +17,14 @@ const commands: Readonly<Record<string, Readonly<{ about: string; load: () => Pr
   explore: {
     about: 'make each call of a command fail, and see what it makes of it',
     load: async () => (await import('./explore.ts')).exploreCommand,
+    },
+  scenario: {
+    about: 'run experiments that are kept as files',
+    load: async () => (await import('./scenario.ts')).scenarioCommand,
+  },
+  merge: {
+    about: 'put the reports of several scenario runs together',
+    load: async () => (await import('./merge.ts')).mergeCommand,
   },
   doctor: { about: 'try each thing that a run needs', load: async () => (await import('./doctor.ts')).doctorCommand },
   kernel: {

@@ -30,7 +30,8 @@ export async function ask(request: Request, signal: AbortSignal): Promise<Answer
 
 /** Loaded only then: most runs ask for nothing. */
 async function send({ method, url, headers, body }: Request, signal: AbortSignal): Promise<IncomingMessage> {
-  const { request } = url.toLowerCase().startsWith('https:') ? await import('node:https') : await import('node:http');
+  // Not import(): of that Node warns in a bundle that comes from its code cache.
+  const { request } = process.getBuiltinModule(url.toLowerCase().startsWith('https:') ? 'node:https' : 'node:http');
   const options: RequestOptions & { rejectUnauthorized: boolean } = {
     method,
     headers: { ...headers, ...(body === null ? {} : { 'content-length': Buffer.byteLength(body) }) },

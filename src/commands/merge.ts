@@ -1,0 +1,80 @@
+import { readFileSync } from 'node:fs';
+import { errnoOf, SetupError } from '../errors.ts';
+import { writeReport } from '../report/file.ts';
+import type { ScenariosReport } from '../report/scenarios/types.ts';
+import { suiteStatus } from '../scenario/suite.ts';
+import { quote } from '../spec/quote.ts';
+import { readOptions } from './read-options.ts';
+import { formatted, parseFormat } from './scenario-report.ts';
+
+const usage = `kmem-run merge FILE… [--format FORMAT] [--output FILE]
+
+Puts the reports of several \`kmem-run scenario run --format json\` together, such as those of --shard 1/3, 2/3 and 3/3.
+
+  --format FORMAT  pretty, tap, junit, json or github (pretty)
+  --output FILE    write it there
+
+Exit status: 0 all passed or were skipped, 1 some failed, 125 some could not be run, or a part is missing.
+`;
+
+/** `kmem-run merge`: the status that one run of all would have had. */
+export async function mergeCommand(argv: readonly string[]): Promise<number> {
+  if (argv.includes('--help')) {
+    process.stdout.write(usage);
+    return 0;
+  }
+  const { positionals, strings } = readOptions(argv.slice(1), {
+    format: { type: 'string' },
+    output: { type: 'string' },
+  });
+  if (positionals.length === 0)
+    throw new SetupError('missing-name', 'merge: which reports?', 'write kmem-run merge FILE…');
+  const format = parseFormat(strings.get('format')?.[0] ?? 'pretty');
+  const merged = mergeReports(positionals.map(readPart));
+  await writeReport(strings.get('output')?.[0] ?? '-', formatted(merged, format));
+  return suiteStatus(merged.scenarios);
+}
+
+/** Throws SetupError `parts-differ`, `part-missing`. */
+export function mergeReports(parts: readonly ScenariosReport[]): ScenariosReport {
+  const [first] = parts;
+  if (first === undefined) throw new Error('nothing to merge');
+  const shards = parts.flatMap(({ shard }) => shard ?? []);
+  if (shards.some(({ of }) => of !== shards[0]?.of))
+    throw new SetupError('parts-differ', 'the reports are parts of different wholes', 'give those of one --shard I/N');
+  const missing = Array.from({ length: shards[0]?.of ?? 0 }, (_, index) => index + 1).filter(
+    (index) => !shards.some((shard) => shard.index === index),
+  );
+  if (missing.length > 0) {
+    const words = missing.map((index) => `${index}/${shards[0]?.of}`).join(', ');
+    throw new SetupError('part-missing', `the part ${words} is missing`, 'give the reports of all parts');
+  }
+  return {
+    ...first,
+    startedAt: parts.map(({ startedAt }) => startedAt).toSorted()[0] ?? first.startedAt,
+    durationMs: parts.reduce((sum, { durationMs }) => sum + durationMs, 0),
+    shard: null,
+    scenarios: parts.flatMap(({ scenarios }) => scenarios).toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+  };
+}
+
+function readPart(file: string): ScenariosReport {
+  let report: Partial<ScenariosReport> | null = null;
+  try {
+    report = JSON.parse(readFileSync(file, 'utf8')) as Partial<ScenariosReport> | null;
+  } catch (error) {
+    if (errnoOf(error) !== null)
+      throw new SetupError(
+        'unreadable-report',
+        `${quote(file)} cannot be read (${errnoOf(error)})`,
+        'name a file that is there',
+      );
+  }
+  if (report?.kind === 'scenarios' && report.schemaVersion === 1 && Array.isArray(report.scenarios))
+    return report as ScenariosReport;
+  throw new SetupError(
+    'unreadable-report',
+    `${quote(file)} is no report of scenarios`,
+    'make it by kmem-run scenario run --format json',
+  );
+}

@@ -1,0 +1,130 @@
+/** `kmem-run scenario list`, `check`, `new` and `schema`: about the files; nothing is run. */
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { errnoOf, SetupError } from '../errors.ts';
+import { cut, visible } from '../report/visible.ts';
+import { findScenarios, shownPath } from '../scenario/find.ts';
+import { mistakeText } from '../scenario/mistake.ts';
+import { missingFor } from '../scenario/needs.ts';
+import { packageFolder } from '../scenario/package-folder.ts';
+import type { Scenario } from '../scenario/types.ts';
+import { quote } from '../spec/quote.ts';
+import type { Given } from './read-options.ts';
+
+function find({ positionals, strings }: Given) {
+  return findScenarios({ words: positionals, tags: strings.get('tag') ?? [], filters: strings.get('filter') ?? [] });
+}
+
+export async function listScenarios(given: Given): Promise<number> {
+  const { scenarios, mistakes } = find(given);
+  for (const mistake of mistakes) process.stderr.write(mistakeText(mistake));
+  if (given.booleans.get('json')) {
+    const rows = await Promise.all(
+      scenarios.map(async (each) => ({ ...described(each), missing: await missing(each) })),
+    );
+    process.stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
+  } else {
+    const width = Math.max(0, ...scenarios.map(({ name }) => name.length));
+    for (const scenario of scenarios) {
+      const lacks = (await missing(scenario)).map((lack) => `${' '.repeat(width + 2)}missing: ${visible(lack)}\n`);
+      const title = cut(described(scenario).title, 100);
+      process.stdout.write(`${visible(scenario.name).padEnd(width)}  ${title}${tagsText(scenario)}\n${lacks.join('')}`);
+    }
+  }
+  return mistakes.length === 0 ? 0 : 1;
+}
+
+function missing(scenario: Scenario): Promise<string[]> {
+  return missingFor(scenario, scenario.kernels[0]);
+}
+
+function described({ name, file, description, tags, kernels }: Scenario) {
+  return { name, file: shownPath(file), title: description.split('\n')[0] ?? '', description, tags, kernels };
+}
+
+function tagsText({ tags }: Scenario): string {
+  return tags.length === 0 ? '' : `  [${tags.map(visible).join(', ')}]`;
+}
+
+/** 0 all are scenarios, 1 some have mistakes. */
+export async function checkScenarios(given: Given): Promise<number> {
+  const { scenarios, mistakes } = find(given);
+  for (const mistake of mistakes) process.stdout.write(mistakeText(mistake));
+  const wrong = new Set(mistakes.map(({ file }) => file)).size;
+  process.stdout.write(`${scenarios.length} without mistakes${wrong > 0 ? `, ${wrong} with` : ''}\n`);
+  return wrong === 0 ? 0 : 1;
+}
+
+export async function printSchema(given: Given): Promise<number> {
+  refuseWords(given, 0);
+  const { scenarioJsonSchema } = await import('../scenario/schema.ts');
+  process.stdout.write(`${JSON.stringify(scenarioJsonSchema(), null, 2)}\n`);
+  return 0;
+}
+
+export async function newScenario(given: Given): Promise<number> {
+  refuseWords(given, 1);
+  const [name] = given.positionals;
+  if (name === undefined || !/^[A-Za-z0-9][\w.-]*$/.test(name)) {
+    const hint = 'write kmem-run scenario new NAME, of letters, digits, - and .';
+    throw new SetupError(
+      'bad-name',
+      name === undefined ? 'the name is missing' : `${quote(name)} is no name for a file`,
+      hint,
+    );
+  }
+  const folder = 'scenarios';
+  const file = join(folder, `${name}.yaml`);
+  try {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(file, template(relative(folder, join(packageFolder(), 'docs', 'scenario.schema.json'))), {
+      flag: 'wx',
+    });
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST')
+      throw new SetupError('file-exists', `${file} is there already`, 'give another name');
+    throw new SetupError(
+      'not-written',
+      `${file} cannot be written (${errnoOf(error)})`,
+      'go to a folder that you may write',
+    );
+  }
+  process.stdout.write(`${file}\nnow: kmem-run scenario run ${name}\n`);
+  return 0;
+}
+
+function refuseWords({ positionals }: Given, most: number): void {
+  const stray = positionals[most];
+  if (stray !== undefined)
+    throw new SetupError('unexpected-argument', `${quote(stray)} is one word too many`, 'see kmem-run scenario --help');
+}
+
+function template(schema: string): string {
+  return `# yaml-language-server: $schema=${schema}
+description: |
+  What a reader learns from it, in one line.
+  And why it is so, in some more. All keys are in docs/scenarios.md; what starts no server needs none of those below.
+tags: [example]
+needs:
+  commands: [python3]
+  packages: [python3]
+limits:
+  kmem: 4M
+timeout: 30s
+setUp: echo 'it works' > index.html
+steps:
+  - name: start
+    run: python3 -m http.server --bind 127.0.0.1 \${port} > log 2>&1 & echo $! > pid
+    ready: { http: 'http://127.0.0.1:\${port}/', within: 10s }
+  - name: a page
+    http: http://127.0.0.1:\${port}/
+    expect: [status==200, body~/it works/]
+  - name: stop
+    signal: TERM
+    to: { pidFile: pid }
+  - name: it is gone
+    wait: { empty: true, within: 5s }
+expect: failcnt==0
+`;
+}

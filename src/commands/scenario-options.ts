@@ -1,0 +1,92 @@
+/** The options of `kmem-run scenario run`. */
+
+import { SetupError } from '../errors.ts';
+import { quote } from '../spec/quote.ts';
+import { wholeNumber } from './experiment-options.ts';
+import type { Given, OptionForm } from './read-options.ts';
+import { type Format, parseFormat } from './scenario-report.ts';
+
+export type Shard = Readonly<{ index: number; of: number }>;
+
+export type RunChoices = Readonly<{
+  words: readonly string[];
+  tags: readonly string[];
+  filters: readonly string[];
+  kernel: string | null;
+  jobs: number;
+  retry: number;
+  repeat: number | null;
+  lastFailed: boolean;
+  shard: Shard | null;
+  format: Format;
+  output: string | null;
+  strict: boolean;
+  failFast: boolean;
+  keepDir: boolean;
+}>;
+
+export const SELECT_FORMS: Readonly<Record<string, OptionForm>> = {
+  tag: { type: 'string', repeatable: true },
+  filter: { type: 'string', repeatable: true },
+};
+
+export const RUN_FORMS: Readonly<Record<string, OptionForm>> = {
+  ...SELECT_FORMS,
+  kernel: { type: 'string' },
+  jobs: { type: 'string' },
+  retry: { type: 'string' },
+  repeat: { type: 'string' },
+  'last-failed': { type: 'boolean' },
+  shard: { type: 'string' },
+  format: { type: 'string' },
+  output: { type: 'string' },
+  strict: { type: 'boolean' },
+  'fail-fast': { type: 'boolean' },
+  'keep-dir': { type: 'boolean' },
+};
+
+const MOST_JOBS = 256;
+const MOST_RETRIES = 100;
+const MOST_REPEATS = 10_000;
+
+/** Throws SetupError `bad-option`, `bad-shard`. */
+export function readChoices({ strings, booleans, positionals }: Given): RunChoices {
+  const one = (name: string): string | null => strings.get(name)?.[0] ?? null;
+  const number = (name: string, from: number, to: number): number | null => {
+    const given = one(name);
+    return given === null ? null : wholeNumber(`--${name}`, given, { from, to });
+  };
+  const shard = one('shard');
+  return {
+    words: positionals,
+    tags: strings.get('tag') ?? [],
+    filters: strings.get('filter') ?? [],
+    kernel: one('kernel'),
+    jobs: number('jobs', 1, MOST_JOBS) ?? 1,
+    retry: number('retry', 0, MOST_RETRIES) ?? 0,
+    repeat: number('repeat', 1, MOST_REPEATS),
+    lastFailed: booleans.get('last-failed') ?? false,
+    shard: shard === null ? null : parseShard(shard),
+    format: parseFormat(one('format') ?? 'pretty'),
+    output: one('output'),
+    // What nobody looks at must not pass for want of a package.
+    strict: booleans.get('strict') ?? isInCi(process.env),
+    failFast: booleans.get('fail-fast') ?? false,
+    keepDir: booleans.get('keep-dir') ?? false,
+  };
+}
+
+function parseShard(given: string): Shard {
+  const [, index = '', of = ''] = /^([1-9][0-9]{0,3})\/([1-9][0-9]{0,3})$/.exec(given) ?? [];
+  if (index !== '' && Number(index) <= Number(of)) return { index: Number(index), of: Number(of) };
+  throw new SetupError(
+    'bad-shard',
+    `--shard: ${quote(given)} is no part of a whole`,
+    'write 1/3 for the first of three parts',
+  );
+}
+
+/** CI servers set CI; false and 0 in it turn it off. */
+export function isInCi({ CI }: NodeJS.ProcessEnv): boolean {
+  return CI !== undefined && CI !== '' && CI !== 'false' && CI !== '0';
+}

@@ -1,0 +1,78 @@
+/** How the scenarios of a call are told, in which format and where. */
+
+import { resolve } from 'node:path';
+import { SetupError } from '../errors.ts';
+import { writeReport } from '../report/file.ts';
+import { createStatusLine } from '../report/live.ts';
+import { githubReport } from '../report/scenarios/github.ts';
+import { junitReport } from '../report/scenarios/junit.ts';
+import { prettyScenario, prettySum } from '../report/scenarios/pretty.ts';
+import { tapReport } from '../report/scenarios/tap.ts';
+import type { ScenarioOutcome, ScenariosReport } from '../report/scenarios/types.ts';
+import { didYouMean } from '../spec/nearest.ts';
+import { quote } from '../spec/quote.ts';
+
+const FORMATS = {
+  pretty: (report: ScenariosReport) => {
+    const style = { color: false };
+    return report.scenarios.map((each) => prettyScenario(each, style)).join('') + prettySum(report, style);
+  },
+  tap: tapReport,
+  junit: junitReport,
+  json: (report: ScenariosReport) => `${JSON.stringify(report, null, 2)}\n`,
+  github: githubReport,
+} as const;
+
+export type Format = keyof typeof FORMATS;
+
+/** Throws SetupError `bad-option`. */
+export function parseFormat(given: string): Format {
+  if (Object.hasOwn(FORMATS, given)) return given as Format;
+  const all = Object.keys(FORMATS);
+  throw new SetupError(
+    'bad-option',
+    `--format: ${quote(given)} is no format`,
+    didYouMean(given, all, `choose among ${all.join(', ')}`),
+  );
+}
+
+export type Telling = Readonly<{
+  onStart: (name: string) => void;
+  onEnd: (outcome: ScenarioOutcome) => void;
+  /** @throws SetupError `json-not-written` */
+  end: (report: ScenariosReport) => Promise<void>;
+}>;
+
+/** `file`: null is stdout; then people read along where the format is theirs, and on a terminal of stderr where it is not. */
+export function tellScenarios(format: Format, file: string | null, total: number): Telling {
+  const people = format === 'pretty' && file === null ? process.stdout : process.stderr;
+  const color = people.isTTY === true && !process.env.NO_COLOR;
+  const readsAlong = people === process.stdout || people.isTTY === true;
+  const status = process.stderr.isTTY === true ? createStatusLine(process.stderr) : null;
+  const running = new Set<string>();
+  let done = 0;
+  const draw = (): void => status?.(`${done} of ${total} scenarios; now ${[...running].join(', ') || 'none'}`);
+  return {
+    onStart: (name) => {
+      running.add(name);
+      draw();
+    },
+    onEnd: (outcome) => {
+      running.delete(outcome.name);
+      done += 1;
+      status?.('');
+      if (readsAlong) people.write(prettyScenario(outcome, { color }));
+      if (running.size > 0) draw();
+    },
+    end: async (report) => {
+      status?.('');
+      if (readsAlong) people.write(prettySum(report, { color }));
+      if (format !== 'pretty' || file !== null)
+        await writeReport(file === null ? '-' : resolve(file), formatted(report, format));
+    },
+  };
+}
+
+export function formatted(report: ScenariosReport, format: Format): string {
+  return FORMATS[format](report);
+}

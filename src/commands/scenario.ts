@@ -1,0 +1,78 @@
+import { SetupError } from '../errors.ts';
+import { didYouMean } from '../spec/nearest.ts';
+import { quote } from '../spec/quote.ts';
+import { type Given, type OptionForm, readOptions, splitAtSeparator } from './read-options.ts';
+import { RUN_FORMS, SELECT_FORMS } from './scenario-options.ts';
+
+const usage = `kmem-run scenario list [WHAT…]
+kmem-run scenario run [WHAT…]
+kmem-run scenario check [WHAT…]
+kmem-run scenario new NAME
+kmem-run scenario schema
+
+Experiments that are kept as files. WHAT is a name, a file or a folder; without it all that are in ./scenarios, and those that
+come with kmem-run.
+
+  list      their names, and what a reader learns from each
+    --tag TAG        those with this tag (repeatable)
+    --filter TEXT    those whose name has this in it (repeatable)
+    --json           as JSON
+  run       run them; --tag and --filter as above
+    --jobs N         so many at a time, each bound to a CPU of its own (1)
+    --kernel NAME    on this kernel, those that are for it; "host" is the one that runs
+    --repeat N       each so often, whatever it asks for
+    --retry N        again where one does not pass, up to N times; one that passes then is marked as flaky
+    --last-failed    those that did not pass the last time, here
+    --fail-fast      begin none after one that did not pass
+    --shard I/N      the I-th of N parts (kmem-run merge puts the reports together)
+    --format FORMAT  pretty, tap, junit, json or github
+    --output FILE    write that there
+    --strict         what is missing is an error, not a reason to skip (so where CI is set; --no-strict)
+    --keep-dir       keep the private folder of each run, and say where it is
+  check     read them, and say what is wrong, by file, line and column
+  new       write scenarios/NAME.yaml, to begin with
+  schema    print the JSON Schema of a scenario file, for editors
+
+Exit status: 0 all passed or were skipped, 1 some failed (check: some have mistakes), 125 some could not be run.
+`;
+
+type Action = Readonly<{ options: Readonly<Record<string, OptionForm>>; run: (given: Given) => Promise<number> }>;
+
+const actions: Readonly<Record<string, Action>> = {
+  list: {
+    options: { ...SELECT_FORMS, json: { type: 'boolean' } },
+    run: async (given) => (await import('./scenario-files.ts')).listScenarios(given),
+  },
+  run: { options: RUN_FORMS, run: async (given) => (await import('./scenario-run.ts')).runScenarios(given) },
+  check: { options: SELECT_FORMS, run: async (given) => (await import('./scenario-files.ts')).checkScenarios(given) },
+  new: { options: {}, run: async (given) => (await import('./scenario-files.ts')).newScenario(given) },
+  schema: { options: {}, run: async (given) => (await import('./scenario-files.ts')).printSchema(given) },
+};
+
+/** `kmem-run scenario`: 0 passed, 1 failed, 125 could not. */
+export async function scenarioCommand(argv: readonly string[]): Promise<number> {
+  // A reader that went away is no reason to leave groups and folders behind.
+  process.stdout.on('error', () => {});
+  const { before, after } = splitAtSeparator(argv.slice(1));
+  if (before.includes('--help')) {
+    process.stdout.write(usage);
+    return 0;
+  }
+  const [name, ...tokens] = before;
+  const action = name === undefined || !Object.hasOwn(actions, name) ? undefined : actions[name];
+  if (action === undefined) throw noSuchAction(name);
+  if (after !== null)
+    throw new SetupError('unexpected-argument', 'scenario takes no --', 'see kmem-run scenario --help');
+  return action.run(readOptions(tokens, action.options));
+}
+
+function noSuchAction(name: string | undefined): SetupError {
+  const names = Object.keys(actions);
+  const otherwise = `it does one of ${names.join(', ')}: see kmem-run scenario --help`;
+  if (name === undefined) return new SetupError('missing-action', 'scenario: what is to be done is missing', otherwise);
+  return new SetupError(
+    'unknown-action',
+    `${quote(name)} is nothing that scenario does`,
+    didYouMean(name, names, otherwise),
+  );
+}

@@ -1,0 +1,63 @@
+/** For people: a line for each scenario, what went wrong below it, and the sum. */
+
+import { formatDuration } from '../../spec/duration.ts';
+import { formatSize } from '../../spec/size.ts';
+import { painter, type Style, type Tone } from '../layout.ts';
+import { visible } from '../visible.ts';
+import { counted } from '../words.ts';
+import { countOutcomes, type ScenarioOutcome, type ScenarioStatus, type ScenariosReport, titleOf } from './types.ts';
+
+const MARKS: Readonly<Record<ScenarioStatus, readonly [string, Tone]>> = {
+  passed: ['✓', 'good'],
+  failed: ['✗', 'bad'],
+  error: ['!', 'bad'],
+  skipped: ['-', 'dim'],
+};
+const shownLines = 12;
+
+/** Written when a scenario is over. */
+export function prettyScenario(outcome: ScenarioOutcome, { color }: Pick<Style, 'color'>): string {
+  const paint = painter(color);
+  const { status, flaky, attempts, reasons, output, durationMs, folders } = outcome;
+  const [mark, tone] = MARKS[status];
+  const figures = status === 'skipped' ? '' : `  ${paint('dim', figuresOf(outcome, durationMs))}`;
+  const again = flaky ? `  ${paint('warn', `flaky: ${counted(attempts, 'attempt')}`)}` : '';
+  const lines = [
+    `${paint(tone, mark)} ${visible(titleOf(outcome))}${figures}${again}`,
+    ...(status === 'error' ? [`    ${paint('bad', 'could not be run')}`] : []),
+    ...reasons.map((reason) => `    ${paint(status === 'skipped' ? 'dim' : 'plain', visible(reason))}`),
+    ...outputLines(output).map((line) => `    ${paint('dim', `| ${visible(line)}`)}`),
+    ...folders.map((folder) => `    ${paint('dim', `files: ${visible(folder)}`)}`),
+  ];
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+function figuresOf({ results }: ScenarioOutcome, durationMs: number): string {
+  const peaks = results.map(({ kmem }) => kmem.maxUsage).filter((peak) => peak !== null);
+  const failures = results.map(({ kmem }) => kmem.failcnt).filter((failcnt) => failcnt !== null);
+  return [
+    formatDuration(Math.round(durationMs / 100) * 100),
+    ...(peaks.length === 0 ? [] : [`peak ${formatSize(Math.max(...peaks))}`]),
+    ...(failures.length === 0 ? [] : [`failcnt ${Math.max(...failures)}`]),
+    ...(results.length > 1 ? [counted(results.length, 'run')] : []),
+  ].join('  ');
+}
+
+function outputLines(output: string): string[] {
+  const lines = output.trimEnd().split('\n');
+  return output.trim() === '' ? [] : lines.slice(-shownLines);
+}
+
+/** Written at the end. */
+export function prettySum({ scenarios, durationMs }: ScenariosReport, { color }: Pick<Style, 'color'>): string {
+  const counts = countOutcomes(scenarios);
+  const parts = [
+    `${counts.passed} passed`,
+    ...(counts.failed > 0 ? [`${counts.failed} failed`] : []),
+    ...(counts.error > 0 ? [`${counts.error} could not be run`] : []),
+    ...(counts.skipped > 0 ? [`${counts.skipped} skipped`] : []),
+    ...(counts.flaky > 0 ? [`${counts.flaky} flaky`] : []),
+  ];
+  const tone = counts.failed + counts.error > 0 ? 'bad' : 'good';
+  return `\n${painter(color)(tone, parts.join(', '))} in ${formatDuration(Math.round(durationMs))}\n`;
+}

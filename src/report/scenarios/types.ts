@@ -1,0 +1,61 @@
+/** What came of the scenarios of one call of kmem-run, or of several that shared the work: for every format. */
+
+import type { Result } from '../../result/schema.ts';
+
+export type ScenarioStatus = 'passed' | 'failed' | 'error' | 'skipped';
+
+export type ScenarioOutcome = Readonly<{
+  name: string;
+  /** As it was found, relative to the current folder where it is below it. */
+  file: string;
+  /** `host`, or the name of a kernel. */
+  kernel: string;
+  tags: readonly string[];
+  /** The first line of its description. */
+  title: string;
+  /** `error`: kmem-run could not do its work; `skipped`: something that it needs is not there. */
+  status: ScenarioStatus;
+  /** It passed, but not at once. */
+  flaky: boolean;
+  /** Why it did not pass (of a flaky one: why not at once), a line each. */
+  reasons: readonly string[];
+  /** The end of what was written, where it did not pass. */
+  output: string;
+  /** How often it was run, set-up that failed included. */
+  attempts: number;
+  durationMs: number;
+  /** Where the files of its runs are kept; empty: they are not. */
+  folders: readonly string[];
+  /** Of every attempt that came to a run. */
+  results: readonly Result[];
+}>;
+
+export type ScenariosReport = Readonly<{
+  kind: 'scenarios';
+  schemaVersion: 1;
+  kmemRun: string;
+  startedAt: string;
+  durationMs: number;
+  /** Which part of the scenarios this is; null: all. */
+  shard: Readonly<{ index: number; of: number }> | null;
+  scenarios: readonly ScenarioOutcome[];
+}>;
+
+export type Counts = Readonly<Record<ScenarioStatus | 'flaky' | 'all', number>>;
+
+export function countOutcomes(scenarios: readonly ScenarioOutcome[]): Counts {
+  const count = (status: ScenarioStatus) => scenarios.filter((each) => each.status === status).length;
+  return {
+    all: scenarios.length,
+    passed: count('passed'),
+    failed: count('failed'),
+    error: count('error'),
+    skipped: count('skipped'),
+    flaky: scenarios.filter(({ flaky }) => flaky).length,
+  };
+}
+
+/** `httpd`, or `httpd on 5.10`. */
+export function titleOf({ name, kernel }: Pick<ScenarioOutcome, 'name' | 'kernel'>): string {
+  return kernel === 'host' ? name : `${name} on ${kernel}`;
+}

@@ -1,0 +1,80 @@
+/** A YAML text as values, and where in the text each of them is. Loads the YAML parser. */
+
+import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+
+export type Path = readonly (string | number)[];
+export type Place = Readonly<{ line: number; column: number }>;
+
+export type Parsed = Readonly<{
+  /** Undefined where it cannot be read. */
+  value: unknown;
+  errors: readonly Readonly<{ place: Place; message: string }>[];
+  /** Of the nearest value on the path that is there. */
+  placeOf: (path: Path) => Place;
+  /** Of a key itself. */
+  placeOfKey: (path: Path, key: string) => Place;
+}>;
+
+/** Aliases that stand for more than that are a mistake, or a bomb. */
+const MOST_ALIASES = 1000;
+
+export function parseYaml(text: string): Parsed {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
+  const placeAt = (offset: number): Place => {
+    const { line, col } = lines.linePos(Math.min(offset, text.length));
+    return { line: Math.max(1, line), column: Math.max(1, col) };
+  };
+  const errors = document.errors.map(({ pos, message }) => ({ place: placeAt(pos[0]), message: oneLine(message) }));
+  const start = (node: Node | null | undefined): number => node?.range?.[0] ?? 0;
+  let value: unknown;
+  if (errors.length === 0) {
+    try {
+      value = document.toJS({ maxAliasCount: MOST_ALIASES });
+    } catch (error) {
+      // Aliases without an anchor, and too many of them.
+      errors.push({ place: placeAt(start(document.contents)), message: oneLine((error as Error).message) });
+    }
+  }
+  return {
+    value,
+    errors,
+    placeOf: (path) => placeAt(start(nodeAt(document, path).node)),
+    placeOfKey: (path, key) => {
+      const { node } = nodeAt(document, path);
+      const pair = isMap(node) ? node.items.find((item) => keyOf(item.key) === key) : undefined;
+      return placeAt(start((pair?.key as Node | undefined) ?? node));
+    },
+  };
+}
+
+/** The node that a path leads to, or the last one before it leads nowhere. */
+function nodeAt(document: Document, path: Path): { node: Node | null } {
+  let node = resolved(document, document.contents);
+  for (const segment of path) {
+    const next = childOf(node, segment);
+    if (next === undefined) break;
+    node = resolved(document, next);
+  }
+  return { node };
+}
+
+function childOf(node: Node | null, segment: string | number): Node | undefined {
+  if (isSeq(node)) return node.items[Number(segment)] as Node | undefined;
+  if (!isMap(node)) return undefined;
+  const pair = node.items.find(({ key }) => keyOf(key) === String(segment));
+  // Where there is no value, the key is the place.
+  return ((pair?.value ?? pair?.key) as Node | null | undefined) ?? undefined;
+}
+
+function keyOf(key: unknown): string {
+  return isScalar(key) ? String(key.value) : String(key);
+}
+
+function resolved(document: Document, node: Node | null): Node | null {
+  return isAlias(node) ? (node.resolve(document) ?? node) : node;
+}
+
+function oneLine(message: string): string {
+  return message.replace(/\s+/g, ' ').trim();
+}

@@ -1,0 +1,130 @@
+/** Which scenarios are meant by names, files, folders and tags. */
+
+import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { basename, join, relative, resolve } from 'node:path';
+import { errnoOf, SetupError } from '../errors.ts';
+import { didYouMean } from '../spec/nearest.ts';
+import { quote } from '../spec/quote.ts';
+import { loadScenario } from './load.ts';
+import type { Mistake } from './mistake.ts';
+import type { Scenario } from './types.ts';
+
+export type Found = Readonly<{
+  scenarios: readonly Scenario[];
+  mistakes: readonly Mistake[];
+  files: readonly string[];
+}>;
+
+export type Asked = Readonly<{
+  /** Names, files and folders; empty: all that there are. */
+  words: readonly string[];
+  tags: readonly string[];
+  /** Parts of names. */
+  filters: readonly string[];
+}>;
+
+/** In the current folder, and beside kmem-run itself. */
+function libraries(): string[] {
+  const own = ['../scenarios', '../../scenarios'].map((path) => resolve(import.meta.dirname, path)).find(existsSync);
+  const places = [resolve('scenarios'), ...(own === undefined ? [] : [own])];
+  return [...new Set(places.filter((place) => existsSync(place)).map((place) => realpathSync(place)))];
+}
+
+/** Throws SetupError `no-scenario`, `unreadable-scenario`. */
+export function findScenarios({ words, tags, filters }: Asked): Found {
+  const all = words.length === 0 || words.some((word) => !isPath(word)) ? load(libraries().flatMap(filesIn)) : NOTHING;
+  const named = words.map((word) => (isPath(word) ? load(filesAt(word)) : byName(word, all)));
+  const found = words.length === 0 ? [all] : named;
+  // The first of a name wins: one's own before those that come with kmem-run.
+  const scenarios = new Map<string, Scenario>();
+  for (const scenario of found.flatMap((each) => each.scenarios)) {
+    if (!scenarios.has(scenario.name)) scenarios.set(scenario.name, scenario);
+  }
+  const selected = [...scenarios.values()]
+    .filter((scenario) => tags.length === 0 || tags.some((tag) => scenario.tags.includes(tag)))
+    .filter(({ name }) => filters.length === 0 || filters.some((part) => name.includes(part)))
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  if (tags.length > 0 && selected.length === 0) refuseTags(tags, [...scenarios.values()]);
+  return {
+    scenarios: selected,
+    mistakes: found.flatMap((each) => each.mistakes),
+    files: [...new Set(found.flatMap((each) => each.files))],
+  };
+}
+
+const NOTHING: Found = { scenarios: [], mistakes: [], files: [] };
+
+function isPath(word: string): boolean {
+  return word.includes('/') || /\.ya?ml$/.test(word) || (existsSync(word) && statSync(word).isDirectory());
+}
+
+function byName(word: string, all: Found): Found {
+  const scenarios = all.scenarios.filter(({ name }) => name === word);
+  // A file that cannot be read as a scenario has no name but its own.
+  const mistakes = all.mistakes.filter(({ file }) => basename(file).replace(/\.ya?ml$/, '') === word);
+  if (scenarios.length > 0 || mistakes.length > 0)
+    return { scenarios, mistakes, files: scenarios.map(({ file }) => file) };
+  const names = all.scenarios.map(({ name }) => name);
+  const hint = didYouMean(
+    word,
+    names,
+    names.length === 0 ? 'there is no folder scenarios here' : `there are: ${names.join(', ')}`,
+  );
+  throw new SetupError('no-scenario', `no scenario is called ${quote(word)}`, hint);
+}
+
+function refuseTags(tags: readonly string[], scenarios: readonly Scenario[]): never {
+  const known = [...new Set(scenarios.flatMap((scenario) => scenario.tags))].toSorted();
+  const [tag = ''] = tags;
+  throw new SetupError(
+    'no-scenario',
+    `no scenario has the tag ${quote(tag)}`,
+    didYouMean(tag, known, `there are: ${known.join(', ')}`),
+  );
+}
+
+function filesAt(word: string): string[] {
+  const path = resolve(word);
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined)
+    throw new SetupError('no-scenario', `${quote(word)} is not there`, 'name a scenario file or a folder of them');
+  if (!stat.isDirectory()) return [path];
+  const files = filesIn(path);
+  if (files.length > 0) return files;
+  throw new SetupError('no-scenario', `${quote(word)} has no scenario`, 'scenario files end in .yaml or .yml');
+}
+
+function filesIn(folder: string): string[] {
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  return names
+    .filter((name) => /\.ya?ml$/.test(name))
+    .toSorted()
+    .map((name) => join(folder, name));
+}
+
+function load(files: readonly string[]): Found {
+  const loaded = files.map((file) => loadScenario(shownPath(file), textOf(file)));
+  return {
+    scenarios: loaded.flatMap(({ scenario }) => scenario ?? []),
+    mistakes: loaded.flatMap(({ mistakes }) => mistakes ?? []),
+    files,
+  };
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new SetupError(
+      'unreadable-scenario',
+      `${quote(file)} cannot be read (${errnoOf(error)})`,
+      'name a file that you may read',
+    );
+  }
+}
+
+/** Relative to the current folder where it is below it: short, and what CI servers link to. */
+export function shownPath(file: string): string {
+  const path = relative(process.cwd(), file);
+  return path === '' || path.startsWith('..') ? file : path;
+}

@@ -1,0 +1,63 @@
+/** Which scenarios did not pass the last time, by the folder in which they were run. */
+
+import { mkdirSync, readFileSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { findStateFolder } from '../../bin/cache-folder.js';
+import { errnoOf, SetupError } from '../errors.ts';
+import type { ScenarioOutcome } from '../report/scenarios/types.ts';
+
+const MOST_FOLDERS = 100;
+
+type Kept = Record<string, string[]>;
+
+/** Names. Throws SetupError `no-last-failed` where nothing is known, or nothing failed. */
+export function readLastFailed(): readonly string[] {
+  const failed = readKept()[here()];
+  if (failed === undefined)
+    throw new SetupError('no-last-failed', 'no scenarios were run here yet', 'leave out --last-failed');
+  if (failed.length === 0)
+    throw new SetupError('no-last-failed', 'the last time all scenarios passed', 'leave out --last-failed');
+  return failed;
+}
+
+/** Those that were run now; what is known of others stays. Where there is no place to keep it nothing is kept. */
+export function writeLastFailed(outcomes: readonly ScenarioOutcome[]): void {
+  const file = stateFile();
+  if (file === null) return;
+  const kept = readKept();
+  const names = new Set(kept[here()] ?? []);
+  for (const { name, status } of outcomes) {
+    names.delete(name);
+    if (status === 'failed' || status === 'error') names.add(name);
+  }
+  const others = Object.entries(kept).filter(([folder]) => folder !== here());
+  const next: Kept = Object.fromEntries([...others, [here(), [...names].toSorted()] as const].slice(-MOST_FOLDERS));
+  const temporary = `${file}.${process.pid}`;
+  try {
+    mkdirSync(join(file, '..'), { recursive: true, mode: 0o700 });
+    writeFileSync(temporary, JSON.stringify(next), { mode: 0o600 });
+    renameSync(temporary, file);
+  } catch (error) {
+    if (errnoOf(error) === null) throw error;
+  }
+}
+
+function readKept(): Kept {
+  const file = stateFile();
+  try {
+    const kept: unknown = file === null ? null : JSON.parse(readFileSync(file, 'utf8'));
+    return typeof kept === 'object' && kept !== null ? (kept as Kept) : {};
+  } catch {
+    // None was written yet, or it was damaged: then nothing is known.
+    return {};
+  }
+}
+
+function here(): string {
+  return realpathSync('.');
+}
+
+function stateFile(): string | null {
+  const { folder } = findStateFolder();
+  return folder === null ? null : join(folder, 'scenarios-last.json');
+}

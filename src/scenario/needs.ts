@@ -1,0 +1,83 @@
+/** Whether the machine has what a scenario needs; what is missing is said with what to do about it. */
+
+import { accessSync, constants, existsSync } from 'node:fs';
+import { release } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { readHierarchies } from '../cgroup/hierarchies.ts';
+import { SetupError } from '../errors.ts';
+import { findKernel } from '../vm/kernels/index.ts';
+import { HOST, type Scenario } from './types.ts';
+
+/** A sentence each; empty: all is there. */
+export async function missingFor({ needs }: Pick<Scenario, 'needs'>, kernel: string): Promise<string[]> {
+  const commands = needs.commands.filter((command) => !isInPath(command));
+  const files = needs.files.filter((file) => !existsSync(file));
+  const packages = await missingPackages(needs.packages);
+  const found: string[] = [];
+  if (packages.length > 0 || ((commands.length > 0 || files.length > 0) && needs.packages.length > 0)) {
+    const lack = [...commands, ...files];
+    const names = (packages.length > 0 ? packages : needs.packages).join(' ');
+    found.push(`${lack.length > 0 ? `no ${lack.join(', no ')}` : `no package ${names}`}: apt-get install ${names}`);
+  } else {
+    if (commands.length > 0) found.push(`no ${commands.join(', no ')} in PATH: install what has it`);
+    if (files.length > 0) found.push(`no ${files.join(', no ')}`);
+  }
+  // In a microVM whoever runs it is root where the user is, and only there.
+  if (needs.root && process.geteuid?.() !== 0) found.push('it needs root: run kmem-run as root');
+  return [...found, ...(kernel === HOST ? hostLacks(needs) : await kernelLacks(kernel))];
+}
+
+function hostLacks({ linux, cgroup }: Scenario['needs']): string[] {
+  const found: string[] = [];
+  if (linux !== null && isOlder(release(), linux)) found.push(`it needs Linux ${linux}, and this is ${release()}`);
+  const version = readHierarchies().memory?.version;
+  if (cgroup !== null && version !== Number(cgroup.slice(1))) {
+    const there = version === undefined ? 'there is no memory controller' : `kernel memory is counted by v${version}`;
+    found.push(`it needs cgroup ${cgroup}, and ${there} here`);
+  }
+  return found;
+}
+
+async function kernelLacks(kernel: string): Promise<string[]> {
+  try {
+    await findKernel(kernel);
+    return [];
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    return [`${error.message}: ${error.hint}`];
+  }
+}
+
+function isInPath(command: string): boolean {
+  if (command.includes('/')) return isExecutable(command);
+  return (process.env.PATH ?? '').split(':').some((folder) => folder !== '' && isExecutable(join(folder, command)));
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Where there is no dpkg, packages have other names: commands and files tell. */
+async function missingPackages(names: readonly string[]): Promise<string[]> {
+  if (names.length === 0 || !isInPath('dpkg-query')) return [];
+  const states = await Promise.all(
+    names.map((name) => execa('dpkg-query', ['-W', '-f', '${db:Status-Status}', name], { reject: false })),
+  );
+  return names.filter((_, index) => states[index]?.stdout !== 'installed');
+}
+
+/** By the numbers of both, as many as are asked for. */
+function isOlder(version: string, asked: string): boolean {
+  const [have, want] = [version, asked].map((text) => text.split(/[.-]/).map((part) => Number.parseInt(part, 10)));
+  for (const [index, part] of (want ?? []).entries()) {
+    const own = have?.[index] ?? 0;
+    if (own !== part) return own < part;
+  }
+  return false;
+}

@@ -1,0 +1,131 @@
+/** Many scenarios: some at a time, each as often as it asks for, again where it did not pass. */
+
+import type { ScenarioOutcome } from '../report/scenarios/types.ts';
+import { type Attempt, type AttemptOptions, attemptScenario } from './attempt.ts';
+import { shownPath } from './find.ts';
+import { missingFor } from './needs.ts';
+import type { Scenario } from './types.ts';
+
+export type SuiteOptions = Readonly<{
+  /** Null: each on its own default. */
+  kernel: string | null;
+  /** Null: as often as each asks for. */
+  repeat: number | null;
+  /** Further attempts where one did not pass. */
+  retry: number;
+  /** What is missing is an error, not a reason to skip. */
+  strict: boolean;
+  /** None is begun after one that did not pass. */
+  failFast: boolean;
+  /** For each job the CPUs that it is bound to; null: none. */
+  jobs: readonly (readonly number[] | null)[];
+  keepDir: boolean;
+  signal: AbortSignal;
+  hurry: AbortSignal;
+  onStart: (scenario: Scenario) => void;
+  onEnd: (outcome: ScenarioOutcome) => void;
+  /** Stands in for the real one in tests. */
+  attempt?: typeof attemptScenario;
+}>;
+
+/** The outcomes in the order of the scenarios; those that were not begun when it was interrupted are left out. */
+export async function runSuite(scenarios: readonly Scenario[], options: SuiteOptions): Promise<ScenarioOutcome[]> {
+  const outcomes: (ScenarioOutcome | undefined)[] = [];
+  let next = 0;
+  let isOver = false;
+  const work = async (cpus: readonly number[] | null): Promise<void> => {
+    while (!isOver && !options.signal.aborted) {
+      const index = next;
+      const scenario = scenarios[index];
+      if (scenario === undefined) return;
+      next += 1;
+      options.onStart(scenario);
+      const outcome = await runScenario(scenario, cpus, options);
+      outcomes[index] = outcome;
+      if (options.failFast && (outcome.status === 'failed' || outcome.status === 'error')) isOver = true;
+      options.onEnd(outcome);
+    }
+  };
+  await Promise.all(options.jobs.map(work));
+  return outcomes.filter((outcome) => outcome !== undefined);
+}
+
+async function runScenario(
+  scenario: Scenario,
+  cpus: readonly number[] | null,
+  options: SuiteOptions,
+): Promise<ScenarioOutcome> {
+  const kernel = options.kernel ?? scenario.kernels[0];
+  if (!scenario.kernels.includes(kernel)) {
+    return blank(scenario, kernel, { status: 'skipped', reasons: [`it is for ${scenario.kernels.join(', ')}`] });
+  }
+  const missing = await missingFor(scenario, kernel);
+  if (missing.length > 0)
+    return blank(scenario, kernel, { status: options.strict ? 'error' : 'skipped', reasons: missing });
+  const { keepDir, signal, hurry, attempt = attemptScenario } = options;
+  return repeated(scenario, kernel, options, () =>
+    attempt(scenario, { kernel, cpus, keepDir, signal, hurry } satisfies AttemptOptions),
+  );
+}
+
+async function repeated(
+  scenario: Scenario,
+  kernel: string,
+  { repeat, retry, signal }: SuiteOptions,
+  attempt: () => Promise<Attempt>,
+): Promise<ScenarioOutcome> {
+  const began = performance.now();
+  const made: Attempt[] = [];
+  let retries = 0;
+  let last: Attempt | undefined;
+  for (let run = 0; run < (repeat ?? scenario.repeat); run += 1) {
+    last = await attempt();
+    made.push(last);
+    while (last.status !== 'passed' && retries < retry && !signal.aborted) {
+      retries += 1;
+      last = await attempt();
+      made.push(last);
+    }
+    if (last.status !== 'passed' || signal.aborted) break;
+  }
+  const status = last?.status ?? 'passed';
+  const unlucky = status === 'passed' ? made.find((each) => each.status !== 'passed') : last;
+  return blank(scenario, kernel, {
+    status,
+    flaky: status === 'passed' && unlucky !== undefined,
+    reasons: unlucky?.reasons ?? [],
+    output: unlucky?.output ?? '',
+    attempts: made.length,
+    durationMs: performance.now() - began,
+    folders: made.flatMap(({ folder }) => folder ?? []),
+    results: made.flatMap(({ result }) => result ?? []),
+  });
+}
+
+function blank(
+  { name, file, tags, description }: Scenario,
+  kernel: string,
+  changes: Partial<ScenarioOutcome> & Pick<ScenarioOutcome, 'status'>,
+): ScenarioOutcome {
+  return {
+    name,
+    file: shownPath(file),
+    kernel,
+    tags,
+    title: description.split('\n')[0] ?? '',
+    flaky: false,
+    reasons: [],
+    output: '',
+    attempts: 0,
+    durationMs: 0,
+    folders: [],
+    results: [],
+    ...changes,
+  };
+}
+
+/** 0 all passed; 1 some failed; 125 none failed, but some could not be run. */
+export function suiteStatus(scenarios: readonly ScenarioOutcome[]): number {
+  if (scenarios.some(({ status }) => status === 'failed')) return 1;
+  return scenarios.some(({ status }) => status === 'error') ? 125 : 0;
+}

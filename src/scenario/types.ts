@@ -1,0 +1,37 @@
+/** A scenario as its file has it, before a run fills in folders and ports. */
+
+import type { PlanInput, StepInput } from '../spec/step-input.ts';
+
+export type Needs = Readonly<{
+  commands: readonly string[];
+  /** Debian's. */
+  packages: readonly string[];
+  files: readonly string[];
+  /** The oldest version of Linux; null: any. */
+  linux: string | null;
+  root: boolean;
+  cgroup: 'v1' | 'v2' | null;
+}>;
+
+/** What a run is asked, but for the steps; `env` values may be numbers as YAML has them. */
+export type Settings = Omit<PlanInput, 'plan'>;
+
+export type Scenario = Readonly<{
+  name: string;
+  /** Absolute. */
+  file: string;
+  description: string;
+  tags: readonly string[];
+  needs: Needs;
+  /** `host` and names of kernels; the first is the default. */
+  kernels: readonly [string, ...string[]];
+  /** What differs on a kernel. */
+  on: Readonly<Record<string, Pick<Settings, 'kmem' | 'mem' | 'memsw' | 'kmemTcp' | 'pids' | 'timeout' | 'expect'>>>;
+  setUp: readonly string[];
+  cleanUp: readonly string[];
+  repeat: number;
+  settings: Settings;
+  steps: readonly StepInput[];
+}>;
+
+export const HOST = 'host';
