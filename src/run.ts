@@ -92,6 +92,10 @@ async function runHeld(context: Context): Promise<Output> {
     stepOf: (number) => number,
   };
   facts.throttled.before = readThrottleCount();
+  const numbered = <Event extends { step: number | null }>(event: Event): Event => ({
+    ...event,
+    step: held.stepOf(event.step),
+  });
   try {
     const streams = openStreams(spec, context.options.onOutput ? new Set(BOTH) : streamsRead(spec, expectations));
     held.streams = streams;
@@ -126,10 +130,10 @@ async function runHeld(context: Context): Promise<Output> {
     await tearDown(held);
     facts.throttled.after = readThrottleCount();
     facts.summary = failures.summary();
-    facts.failures = failures.failures.map((failure) => ({ ...failure, step: held.stepOf(failure.step) }));
+    facts.failures = failures.failures.map(numbered);
     facts.failureCounts = failures.counts;
     facts.injections = injectionsOf(spec.inject, failures.injections);
-    facts.crashes = isFollowed(spec, facts.mode) ? failures.crashes : null;
+    facts.crashes = isFollowed(spec, facts.mode) ? failures.crashes.map(numbered) : null;
     facts.notices = failures.notices;
   }
   const { stdout, stderr } = held.streams.captures;

@@ -48,8 +48,22 @@ test.after.always('remove it', () => rmSync(folder, { recursive: true, force: tr
 
 test.serial('the package has what is needed to run and no more', (t) => {
   const files = readdirSync(installed, { recursive: true, encoding: 'utf8' });
-  const needed = ['LICENSE', 'README.md', 'bin/kmem-run.js', 'dist/cli.cjs', 'dist/zod.cjs', 'dist/index.js'];
-  const alsoNeeded = ['dist/types/index.d.ts', 'dist/THIRD-PARTY-LICENSES.txt', 'src/gate/gate.c', 'src/vm/agent.c'];
+  const needed = [
+    'LICENSE',
+    'README.md',
+    'bin/kmem-run.js',
+    'dist/cli.cjs',
+    'dist/zod.cjs',
+    'dist/yaml.cjs',
+    'dist/index.js',
+  ];
+  const alsoNeeded = [
+    'dist/types/index.d.ts',
+    'dist/THIRD-PARTY-LICENSES.txt',
+    'src/gate/gate.c',
+    'src/vm/agent.c',
+    'scenarios/httpd.yaml',
+  ];
   t.deepEqual(
     [...needed, ...alsoNeeded].filter((file) => !files.includes(file)),
     [],

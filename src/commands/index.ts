@@ -17,7 +17,7 @@ const commands: Readonly<Record<string, Readonly<{ about: string; load: () => Pr
   explore: {
     about: 'make each call of a command fail, and see what it makes of it',
     load: async () => (await import('./explore.ts')).exploreCommand,
-    },
+  },
   scenario: {
     about: 'run experiments that are kept as files',
     load: async () => (await import('./scenario.ts')).scenarioCommand,

@@ -1,6 +1,6 @@
 /** A YAML text as values, and where in the text each of them is. Loads the YAML parser. */
 
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from 'yaml';
 
 export type Path = readonly (string | number)[];
 export type Place = Readonly<{ line: number; column: number }>;
@@ -27,6 +27,12 @@ export function parseYaml(text: string): Parsed {
   };
   const errors = document.errors.map(({ pos, message }) => ({ place: placeAt(pos[0]), message: oneLine(message) }));
   const start = (node: Node | null | undefined): number => node?.range?.[0] ?? 0;
+  visit(document, {
+    Pair: (_, { key }) => {
+      if (isMap(key) || isSeq(key))
+        errors.push({ place: placeAt(start(key)), message: 'a key is a word, not a list or a map' });
+    },
+  });
   let value: unknown;
   if (errors.length === 0) {
     try {

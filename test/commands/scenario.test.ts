@@ -1,0 +1,136 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import type { ScenariosReport } from '../../src/report/scenarios/types.ts';
+import { validateResult } from '../../src/result/validate.ts';
+import { assertRefused, makeHarness, type Start } from '../harness.ts';
+import { needs } from '../needs.ts';
+
+const library = join(import.meta.dirname, '..', '..', 'scenarios');
+
+/** kmem-run scenario, in a folder of the test's own with these files in scenarios/. */
+function bench(t: ExecutionContext, files: Readonly<Record<string, string>> = {}) {
+  const harness = makeHarness(t);
+  const folder = harness.path('project');
+  mkdirSync(join(folder, 'scenarios'), { recursive: true });
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, 'scenarios', `${name}.yaml`), text);
+  // Not below the harness' folder, which everyone may write to.
+  const state = mkdtempSync(join(tmpdir(), 'kmem-run-state-'));
+  t.teardown(() => rmSync(state, { recursive: true, force: true }));
+  const env = { XDG_STATE_HOME: state };
+  const call = (words: readonly string[], start: Start = {}) =>
+    harness.run(words, { json: false, cwd: folder, ...start, env: { ...env, ...start.env } });
+  return { harness, folder, scenario: (...words: string[]) => call(['scenario', ...words]), call };
+}
+
+const passing = "description: it passes\ntags: [good]\nsteps:\n  - run: 'true'\n";
+const failing = 'description: it fails\nsteps:\n  - { name: it, run: echo why; exit 3 }\n';
+
+test.serial('the library passes, side by side, and leaves nothing behind', async (t) => {
+  if (!needs(t, existsSync('/usr/sbin/apachectl'), 'apache2')) return;
+  const { harness, scenario } = bench(t);
+  const ran = await scenario('run', join(library, 'httpd.yaml'), join(library, 'fork-loop.yaml'), '--jobs', '2');
+  t.is(ran.status, 0, ran.stdout + ran.stderr);
+  t.regex(ran.stdout, /^✓ httpd /m);
+  t.regex(ran.stdout, /^✓ fork-loop /m);
+  harness.assertNothingLeft();
+});
+
+test.serial('httpd fails where Apache serves another page', async (t) => {
+  if (!needs(t, existsSync('/usr/sbin/apachectl'), 'apache2')) return;
+  const httpd = readFileSync(join(library, 'httpd.yaml'), 'utf8').replace("echo 'it works'", "echo 'out of order'");
+  const { harness, scenario } = bench(t, { broken: httpd });
+  const ran = await scenario('run', 'broken');
+  t.is(ran.status, 1, ran.stdout + ran.stderr);
+  t.regex(ran.stdout, /a page: body~\/it works\/: it is "out of order/);
+  harness.assertNothingLeft();
+});
+
+test.serial('0 all passed, 1 some failed, 125 some could not be run; what was written is shown', async (t) => {
+  const { harness, scenario } = bench(t, { passing, failing, setup: `${passing}setUp: echo no; exit 4\n` });
+  t.is((await scenario('run', 'passing')).status, 0);
+  const failed = await scenario('run', 'passing', 'failing', 'setup');
+  t.is(failed.status, 1);
+  t.regex(failed.stdout, /^✗ failing .*\n {4}echo why; exit 3 failed with exit code 3.*\n {4}\| why\n/m);
+  t.regex(failed.stdout, /\n1 passed, 1 failed, 1 could not be run in /);
+  const could = await scenario('run', 'setup');
+  t.is(could.status, 125);
+  t.regex(could.stdout, /the set-up ended with 4\n.*\n {4}\| no\n/);
+  harness.assertNothingLeft();
+});
+
+test.serial('a run has a private folder and ports of its own, and cleans up however it went', async (t) => {
+  const { harness, folder, scenario } = bench(t);
+  const text = `description: a
+setUp: echo \${port} \${port.b} \${port} > \${dir}/ports
+steps:
+  - run: test "$PWD" = \${dir} && cat ports \${here}/out; exit 1
+cleanUp: cp ports \${here}/kept
+`;
+  writeFileSync(join(folder, 'scenarios', 'private.yaml'), text);
+  writeFileSync(join(folder, 'scenarios', 'out'), 'beside the file\n');
+  const ran = await scenario('run', 'private', '--keep-dir');
+  t.is(ran.status, 1);
+  t.regex(ran.stdout, /\| beside the file\n/);
+  const [first, second, third] = readFileSync(join(folder, 'scenarios', 'kept'), 'utf8')
+    .trim()
+    .split(' ');
+  t.is(first, third);
+  t.not(first, second);
+  const kept = /files: (.*)/.exec(ran.stdout)?.[1] ?? '';
+  t.true(readdirSync(kept).includes('ports'));
+  t.is((await scenario('run', 'private')).status, 1);
+  t.deepEqual(
+    readdirSync(join(harness.folder, 'tmp')).filter((name) => !kept.includes(name.replace('.log', ''))),
+    [],
+  );
+});
+
+test.serial('--last-failed runs those that did not pass, and parts of it all are put together', async (t) => {
+  const { scenario, call, folder } = bench(t, { a: passing, b: failing, c: passing });
+  assertRefused(t, await scenario('run', '--last-failed'), /no scenarios were run here yet/);
+  t.is((await scenario('run', 'a', 'b', 'c', '--shard', '1/2', '--format', 'json', '--output', 'one')).status, 0);
+  t.is((await scenario('run', 'a', 'b', 'c', '--shard', '2/2', '--format', 'json', '--output', 'two')).status, 1);
+  const report = JSON.parse(readFileSync(join(folder, 'one'), 'utf8')) as ScenariosReport;
+  t.deepEqual(
+    report.scenarios.map(({ name }) => name),
+    ['a', 'c'],
+  );
+  t.is(validateResult(report.scenarios[0]?.results[0]).outcome, 'passed');
+  const merged = await call(['merge', 'one', 'two', '--format', 'tap']);
+  t.is(merged.status, 1);
+  t.regex(merged.stdout, /^ok 1 - a\nnot ok 2 - b\n(?: .*\n)+ok 3 - c\n/m);
+  assertRefused(t, await call(['merge', 'one']), /the part 2\/2 is missing/);
+  const again = await scenario('run', 'a', 'b', 'c', '--last-failed', '--format', 'tap');
+  t.regex(again.stdout, /^1\.\.1\nnot ok 1 - b$/m);
+});
+
+test.serial('what is missing is named with its package: a reason to skip, in CI an error', async (t) => {
+  const lacking = `${passing}needs: { commands: no-such-command, packages: no-such-package }\n`;
+  const { call } = bench(t, { lacking });
+  const ran = await call(['scenario', 'run', 'lacking']);
+  t.is(ran.status, 0);
+  t.regex(ran.stdout, /no no-such-command: apt-get install no-such-package\n/);
+  t.is((await call(['scenario', 'run', 'lacking'], { env: { CI: 'true' } })).status, 125);
+  t.is((await call(['scenario', 'run', 'lacking', '--no-strict'], { env: { CI: 'true' } })).status, 0);
+});
+
+test.serial('list, check and new', async (t) => {
+  const { scenario } = bench(t, { passing, wrong: 'description: a\nstpes: []\n' });
+  const listed = await scenario('list', 'passing');
+  t.is(listed.stdout, 'passing  it passes  [good]\n');
+  t.is((await scenario('list', '--tag', 'good', 'scenarios/passing.yaml')).status, 0);
+  const checked = await scenario('check', 'scenarios');
+  t.is(checked.status, 1);
+  t.true(checked.stdout.includes('scenarios/wrong.yaml:2:1: unknown key "stpes"\n  hint: did you mean steps?\n'));
+  t.true(checked.stdout.endsWith('1 without mistakes, 1 with\n'));
+  t.is((await scenario('run', 'wrong')).status, 125);
+  assertRefused(t, await scenario('run', 'pasing'), /no scenario is called "pasing"/);
+  t.is((await scenario('new', 'mine')).status, 0);
+  assertRefused(t, await scenario('new', 'mine'), /is there already/);
+  if (needs(t, existsSync('/usr/bin/python3'), 'python3')) {
+    const ran = await scenario('run', 'mine');
+    t.is(ran.status, 0, ran.stdout);
+  }
+});

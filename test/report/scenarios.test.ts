@@ -1,0 +1,115 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import test from 'ava';
+import { githubReport } from '../../src/report/scenarios/github.ts';
+import { junitReport } from '../../src/report/scenarios/junit.ts';
+import { prettyScenario, prettySum } from '../../src/report/scenarios/pretty.ts';
+import { tapReport } from '../../src/report/scenarios/tap.ts';
+import type { ScenarioOutcome, ScenariosReport } from '../../src/report/scenarios/types.ts';
+import { result } from '../fixtures/results.ts';
+import { needs } from '../needs.ts';
+
+const outcome = (name: string, changes: Partial<ScenarioOutcome> = {}): ScenarioOutcome => ({
+  name,
+  file: `scenarios/${name}.yaml`,
+  kernel: 'host',
+  tags: [],
+  title: 'what it shows',
+  status: 'passed',
+  flaky: false,
+  reasons: [],
+  output: '',
+  attempts: 1,
+  durationMs: 1234,
+  folders: [],
+  results: [result()],
+  ...changes,
+});
+
+const nasty = 'a <b> & "c" #d \\ % \u0000\u001b[31m ]]> \ud800\r\nnext';
+const report: ScenariosReport = {
+  kind: 'scenarios',
+  schemaVersion: 1,
+  kmemRun: '0.1.0',
+  startedAt: '2025-01-02T03:04:05.678Z',
+  durationMs: 5000,
+  shard: null,
+  scenarios: [
+    outcome('fine', { kernel: '5.10' }),
+    outcome('broken', { status: 'failed', reasons: ['stop: exit!=0: it is 0', nasty], output: nasty }),
+    outcome('lacking', { status: 'skipped', reasons: ['no apachectl: apt-get install apache2'] }),
+    outcome('odd #1', { status: 'error', reasons: [nasty] }),
+    outcome('moody', { flaky: true, attempts: 2, reasons: ['a page: answered 503'] }),
+  ],
+};
+
+test('TAP 14: a point for each, skips as directives, diagnoses as YAML', (t) => {
+  const lines = tapReport(report).split('\n');
+  t.deepEqual(lines.slice(0, 2), ['TAP version 14', '1..5']);
+  t.deepEqual(
+    lines.filter((line) => /^(not )?ok/.test(line)),
+    [
+      'ok 1 - fine on 5.10',
+      'not ok 2 - broken',
+      'ok 3 - lacking # SKIP no apachectl: apt-get install apache2',
+      'not ok 4 - odd \\#1',
+      'ok 5 - moody',
+    ],
+  );
+  t.true(lines.includes('  message: "stop: exit!=0: it is 0"'));
+  t.true(lines.includes('  flaky: true'));
+  t.is(lines.filter((line) => line === '  ---').length, lines.filter((line) => line === '  ...').length);
+  // Nothing of what was written can end a block or begin a point.
+  t.true(lines.every((line) => /^(TAP version 14|1\.\.5|(not )?ok .*| {2}.*|)$/.test(line)));
+});
+
+test('TAP 14: no scenario is a plan of none', (t) => {
+  t.is(tapReport({ ...report, scenarios: [] }), 'TAP version 14\n1..0 # SKIP no scenario was selected\n');
+});
+
+test('JUnit XML is valid, whatever was written', (t) => {
+  const xml = junitReport(report);
+  if (!needs(t, spawnSync('xmllint', ['--version']).status === 0, 'libxml2-utils')) return;
+  const schema = join(import.meta.dirname, '..', 'fixtures', 'junit.xsd');
+  const lint = (input: string) =>
+    spawnSync('xmllint', ['--noout', '--schema', schema, '-'], { input, encoding: 'utf8' });
+  const { status, stderr } = lint(xml);
+  t.is(status, 0, stderr);
+  t.not(lint(xml.replace('failures="1"', '')).status, 0);
+  t.is(lint(junitReport({ ...report, scenarios: [] })).status, 0);
+  t.true(
+    xml.includes('<testsuite name="kmem-run scenarios" tests="5" failures="1" errors="1" skipped="1" time="5.000"'),
+  );
+  t.true(xml.includes('<testcase name="broken" classname="scenarios.broken" time="1.234">'));
+  t.true(xml.includes('<flakyFailure message="a page: answered 503" type="flaky">'));
+});
+
+test('GitHub: an annotation at the file, on one line', (t) => {
+  const lines = githubReport(report).trimEnd().split('\n');
+  t.is(lines.length, 5);
+  t.true(
+    lines[0]?.startsWith(
+      '::error file=scenarios/broken.yaml,line=1,title=broken failed::stop: exit!=0: it is 0%0Aa <b>',
+    ),
+  );
+  t.is(
+    lines[1],
+    '::notice file=scenarios/lacking.yaml,line=1,title=lacking skipped::no apachectl: apt-get install apache2',
+  );
+  t.true(lines[2]?.startsWith('::error file=scenarios/odd #1.yaml,line=1,title=odd #1 could not be run::'));
+  t.true(lines[3]?.startsWith('::warning file=scenarios/moody.yaml,line=1,title=moody is flaky::'));
+  t.is(lines[4], '2 passed, 1 failed, 1 could not be run, 1 skipped');
+});
+
+test('for people: a line each, the reasons below, nothing that a terminal would obey', (t) => {
+  const style = { color: false };
+  t.is(prettyScenario(outcome('fine'), style), '✓ fine  1.2 s  peak 2.52 MiB  failcnt 0\n');
+  const broken = prettyScenario(report.scenarios[1] ?? outcome('none'), style);
+  t.true(broken.startsWith('✗ broken  1.2 s  peak 2.52 MiB  failcnt 0\n    stop: exit!=0: it is 0\n'));
+  t.notRegex(broken, /(?!\n)\p{Cc}/u);
+  t.is(
+    prettyScenario(report.scenarios[2] ?? outcome('none'), style),
+    '- lacking\n    no apachectl: apt-get install apache2\n',
+  );
+  t.is(prettySum(report, style), '\n2 passed, 1 failed, 1 could not be run, 1 skipped, 1 flaky in 5 s\n');
+});
