@@ -1,10 +1,11 @@
 /** Where a program of ours that is written in C is: made by the build, or on first use from the source in the package. */
 
-import { accessSync, constants, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { findCacheFolder, isPrivateFile } from '../../bin/cache-folder.js';
 import { CompileError, compileNative, type NativeProgram, nativeId } from '../../bin/compile-native.js';
 import { SetupError } from '../errors.ts';
+import { isExecutable } from './executable.ts';
 
 /**
  * Absolute path of the program; compiled now (about a second, once per user and version) if the package came without
@@ -20,15 +21,6 @@ export const findNative = (program: NativeProgram, id: string | undefined): stri
 /** The nearest folder above with a package.json: the same from src/gate/ and from dist/. */
 export const packageRoot = (from: string): string =>
   existsSync(join(from, 'package.json')) || from === dirname(from) ? from : packageRoot(dirname(from));
-
-const isExecutable = (file: string): boolean => {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-};
 
 const cachedProgram = (program: NativeProgram, root: string, id: string | undefined): string => {
   const source = join(root, program.source);

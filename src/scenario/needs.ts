@@ -1,11 +1,11 @@
 /** Whether the machine has what a scenario needs; what is missing is said with what to do about it. */
 
-import { accessSync, constants, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { release } from 'node:os';
-import { join } from 'node:path';
 import { execa } from 'execa';
 import { readHierarchies } from '../cgroup/hierarchies.ts';
 import { SetupError } from '../errors.ts';
+import { findProgram, isExecutable } from '../gate/executable.ts';
 import { findKernel } from '../vm/kernels/index.ts';
 import { HOST, type Scenario } from './types.ts';
 
@@ -51,16 +51,7 @@ async function kernelLacks(kernel: string): Promise<string[]> {
 
 function isInPath(command: string): boolean {
   if (command.includes('/')) return isExecutable(command);
-  return (process.env.PATH ?? '').split(':').some((folder) => folder !== '' && isExecutable(join(folder, command)));
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
+  return findProgram(command) !== null;
 }
 
 /** Where there is no dpkg, packages have other names: commands and files tell. */

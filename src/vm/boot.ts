@@ -4,9 +4,10 @@ import type { ChildProcess } from 'node:child_process';
 import type { Duplex, Readable } from 'node:stream';
 import { execa } from 'execa';
 import { SetupError } from '../errors.ts';
+import { findProgram } from '../gate/executable.ts';
 import { type Console, keepConsole } from './console.ts';
 import { startOwnTime } from './own-time.ts';
-import { FDS, findProgram, type MachineShape, qemuArguments } from './qemu.ts';
+import { FDS, type MachineShape, qemuArguments } from './qemu.ts';
 import { type AgentEvent, agentError, cutLines, parseAgentLine } from './wire.ts';
 
 const LOOK_EVERY_MS = 100;

@@ -1,8 +1,7 @@
 /** QEMU: where it is, and the words by which a microVM is described to it. */
 
-import { accessSync, constants } from 'node:fs';
-import { delimiter, isAbsolute, join } from 'node:path';
 import { SetupError } from '../errors.ts';
+import { findProgram } from '../gate/executable.ts';
 import { prefetchParameters } from './agent.ts';
 import { readTscKhz } from './clock.ts';
 import type { Kernel } from './kernels/types.ts';
@@ -39,21 +38,6 @@ export function findQemu(arch: Kernel['arch']): string {
   const found = findProgram(program);
   if (found !== null) return found;
   throw new SetupError('no-qemu', `${program} is not installed`, `apt-get install ${name}`);
-}
-
-/** Absolute path of a program on PATH, or null. */
-export function findProgram(name: string): string | null {
-  const folders = (process.env.PATH ?? '').split(delimiter).filter(isAbsolute);
-  return folders.map((folder) => join(folder, name)).find(isExecutable) ?? null;
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 export type MachineShape = Readonly<{
