@@ -127,17 +127,19 @@ export function without(group: Group, ...kinds: ('unified' | 'pids')[]): Group {
   };
 }
 
+const JOINED = 'echo joined';
+
 /** Runs a program that joined the cgroups first; killed at the end of the test. Its stdin and stdout are pipes. */
 export function spawnIn(t: ExecutionContext, directories: readonly string[], command: readonly string[]): ChildProcess {
   const joins = directories.map((directory) => `echo $$ > ${directory}/cgroup.procs`);
-  const script = [...joins, 'echo joined', 'exec "$@"'].join(' && ');
+  const script = [...joins, JOINED, 'exec "$@"'].join(' && ');
   const child = spawn('sh', ['-c', script, 'sh', ...command], { stdio: ['pipe', 'pipe', 'ignore'] });
   linesOf.set(child, createInterface({ input: child.stdout })[Symbol.asyncIterator]());
   t.teardown(() => child.kill('SIGKILL'));
   return child;
 }
 
-/** The same, and waits until it has joined. */
+/** The same, and waits until it has joined and is the program. */
 export async function startIn(
   t: ExecutionContext,
   directories: readonly string[],
@@ -145,7 +147,17 @@ export async function startIn(
 ): Promise<ChildProcess & { pid: number }> {
   const child = spawnIn(t, directories, command);
   await nextLine(child);
+  await until(() => !wordsOf(child.pid).includes(JOINED));
   return child as ChildProcess & { pid: number };
+}
+
+/** Empty: it is gone. */
+function wordsOf(pid: number | undefined): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 /** What the program prints next. */
