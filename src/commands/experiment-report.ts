@@ -12,13 +12,17 @@ import type { Result } from '../result/schema.ts';
 import { version } from '../result/version.ts';
 import type { Plan, Scene } from './experiment-plan.ts';
 
-export function watchProgress<Run, History, Report extends ExperimentFacts>(
-  { nameOf, count, placeOf }: Plan<Run, History, Report>,
+/** What a line of progress is made of. `placeOf` is null of a warm-up. */
+type Watched<Run, History> = Pick<Plan<Run, History, ExperimentFacts>, 'nameOf' | 'count' | 'placeOf'>;
+
+/** `redraws`: a line may be redrawn in place, where stderr is a terminal; else there is a new one now and then. */
+export function watchProgress<Run, History>(
+  { nameOf, count, placeOf }: Watched<Run, History>,
   known: History,
-  quiet: boolean,
+  { quiet, redraws }: Readonly<{ quiet: boolean; redraws: boolean }>,
 ) {
   const { stderr } = process;
-  const isTerminal = stderr.isTTY === true;
+  const isTerminal = redraws && stderr.isTTY === true;
   const progress = quiet ? null : createProgress({ stream: stderr, isTerminal, now: () => performance.now() });
   const running = new Map<Run, string>();
   let made = 0;

@@ -48,7 +48,7 @@ async function conduct<Run, History, Report extends ExperimentFacts>(
   const { jobs, sharing } = assignCpus(request.jobs, plan.cpus, allowedCpus());
   const warnings = warningsBefore(jobs, sharing);
   const known = foldKept(plan, store, id);
-  const watch = watchProgress(plan, known, request.report.quiet);
+  const watch = watchProgress(plan, known, { quiet: request.report.quiet, redraws: true });
   const interrupts = watchInterrupts();
   let conclusion: Conclusion<History>;
   takeStdinAway();

@@ -26,6 +26,10 @@ const commands: Readonly<Record<string, Readonly<{ about: string; load: () => Pr
     about: 'put the reports of several scenario runs together',
     load: async () => (await import('./merge.ts')).mergeCommand,
   },
+  replay: {
+    about: 'make a recorded run again, and tell what differs',
+    load: async () => (await import('./replay.ts')).replayCommand,
+  },
   doctor: { about: 'try each thing that a run needs', load: async () => (await import('./doctor.ts')).doctorCommand },
   kernel: {
     about: 'keep the kernels that --kernel boots',

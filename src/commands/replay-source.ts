@@ -1,0 +1,95 @@
+/** Where a run to replay comes from: a file, the store, or a token. */
+
+import { readFileSync, statSync } from 'node:fs';
+import { errnoOf, SetupError } from '../errors.ts';
+import type { Result } from '../result/schema.ts';
+import { quote } from '../spec/quote.ts';
+import { asPresentResult } from '../store/read-result.ts';
+import { type Recorded, recordedOf } from '../store/recorded.ts';
+import { isToken, readToken } from '../store/token.ts';
+import type { Store } from '../store/types.ts';
+import { withStore } from './stored.ts';
+
+/**
+ * A word that begins as a token does is one; a path (with `/`, or to a `.json` file that is there) is a file; else it is what
+ * the store calls so, and a file where the store knows none.
+ * Throws SetupError `bad-token`, `not-a-result`, `cannot-replay`, and those of the store.
+ */
+export async function findRecorded(word: string, storeFile: string | null): Promise<Recorded> {
+  if (isToken(word)) return readToken(word);
+  if (isFile(word) && /[/]|\.json$/.test(word)) return fromFile(word);
+  try {
+    return await withStore(storeFile, (store) => fromStore(store, word));
+  } catch (error) {
+    const isUnknown = error instanceof SetupError && error.code === 'no-such-run';
+    if (isUnknown && isFile(word)) return fromFile(word);
+    if (!isUnknown || !word.includes('/')) throw error;
+    throw new SetupError('not-a-result', `there is no file ${quote(word)}`, 'name a file that kmem-run --json wrote');
+  }
+}
+
+function fromStore(store: Store, word: string): Recorded {
+  const { result, experimentId } = store.run(word);
+  const spec = experimentId === null ? null : store.experiment(experimentId).spec;
+  return replayable(asPresentResult(result), prepareIn(spec));
+}
+
+/** What the experiment of a run did before each; an experiment of a later version may say it elsewhere. */
+function prepareIn(spec: unknown): string | null {
+  const prepare = (spec as { question?: { prepare?: unknown } } | null)?.question?.prepare;
+  return typeof prepare === 'string' ? prepare : null;
+}
+
+function fromFile(file: string): Recorded {
+  const content = parse(file);
+  // What `export` prints of one run, and what --json writes.
+  const [only, ...others] = Array.isArray(content) ? content : [content];
+  if (others.length > 0) throw notAResult(file, `it holds ${others.length + 1} runs`, 'export the one that is meant');
+  const kind: unknown = only?.kind;
+  if (typeof kind === 'string' && only?.spec === undefined) {
+    const hint = `kmem-run history --experiment ${String(only.id)} lists its runs: replay one of these`;
+    throw notAResult(file, `it is the report of a ${kind}, which is many runs`, hint);
+  }
+  return replayable(presentResult(file, only?.result ?? only), null);
+}
+
+function presentResult(file: string, kept: unknown): Result {
+  const version = (kept as { schemaVersion?: unknown } | null)?.schemaVersion;
+  if (version !== 1) throw notAResult(file, 'it has no schemaVersion 1', 'name a file that kmem-run --json wrote');
+  try {
+    return asPresentResult(kept);
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    throw notAResult(file, error.message, 'name a file that kmem-run --json wrote');
+  }
+}
+
+/** What a run came to that was not left alone is nothing to hold another to. */
+function replayable(result: Result, prepare: string | null): Recorded {
+  const { outcome, id } = result;
+  if (outcome !== 'setup-error' && outcome !== 'interrupted') return recordedOf(result, prepare);
+  const reason = outcome === 'interrupted' ? 'was interrupted' : 'could not be made, or is void';
+  throw new SetupError(
+    'cannot-replay',
+    `run ${id} ${reason}, so there is nothing to compare a replay with`,
+    'run its command anew with kmem-run run',
+  );
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: whatever the file holds; looked at key by key.
+function parse(file: string): any {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    const reason = errnoOf(error) ?? 'it is not JSON';
+    throw notAResult(file, reason, 'name a file that kmem-run --json wrote');
+  }
+}
+
+function isFile(path: string): boolean {
+  return path !== '' && !path.includes('\0') && statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+function notAResult(file: string, reason: string, hint: string): SetupError {
+  return new SetupError('not-a-result', `${quote(file)} is not the result of a run: ${reason}`, hint);
+}

@@ -1,0 +1,179 @@
+import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { asSetupError, SetupError } from '../errors.ts';
+import { type Conclusion, perform, type Runner } from '../experiment/driver.ts';
+import { runPreparation } from '../experiment/prepare.ts';
+import { planReplay, type ReplayHistory, type ReplayPlan, type ReplayRun } from '../experiment/replay.ts';
+import { writeReport } from '../report/file.ts';
+import { type ReplayReport, replayJson, replayText } from '../report/replay.ts';
+import { setupErrorText } from '../report/text.ts';
+import { statuses } from '../result/outcome.ts';
+import type { Result } from '../result/schema.ts';
+import { version } from '../result/version.ts';
+import { runSpec } from '../run.ts';
+import { signalNumber } from '../spec/exit-status.ts';
+import type { RunInput } from '../spec/run-input.ts';
+import { keepBeside, keepRun } from '../store/keep.ts';
+import type { Recorded } from '../store/recorded.ts';
+import { tokenOf } from '../store/token.ts';
+import { watchProgress } from './experiment-report.ts';
+import { watchInterrupts } from './interrupts.ts';
+import { type ReplayArguments, readReplayArgv, replayUsage } from './replay-options.ts';
+import { findRecorded } from './replay-source.ts';
+import { print, styleOfStdout } from './stored.ts';
+
+/** `kmem-run replay`: 0 the same, 1 different, 125 it could not be replayed. */
+export async function replayCommand(argv: readonly string[]): Promise<number> {
+  const given = readReplayArgv(argv);
+  if (given === 'help') {
+    await print(replayUsage);
+    return 0;
+  }
+  const recorded = await findRecorded(given.word, given.store);
+  if (given.token) {
+    await print(`${tokenOf(recorded)}\n`);
+    return 0;
+  }
+  const scratch = mkdtempSync(join(tmpdir(), 'kmem-run-replay-'));
+  try {
+    const instead = insteadOf(recorded.input, given, join(scratch, 'output'));
+    const plan = planReplay({ recorded, instead, repeat: given.repeat, warmup: given.warmup });
+    if (given.dryRun) {
+      await print(`${JSON.stringify(plan.spec, null, 2)}\n`);
+      return 0;
+    }
+    refuseJsonBesideOutput(given, plan);
+    return await replay({ given, recorded, plan });
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+type Scene = Readonly<{ given: ReplayArguments; recorded: Recorded; plan: ReplayPlan }>;
+
+/** What the recorded run wrote is left as it is. */
+function insteadOf({ output, traceGate }: RunInput, given: ReplayArguments, scratch: string): Partial<RunInput> {
+  return {
+    ...(given.output !== null
+      ? { output: given.output }
+      : typeof output === 'object'
+        ? { output: { file: scratch } }
+        : {}),
+    ...(traceGate == null ? {} : { traceGate: null }),
+    ...(given.cwd === null ? {} : { cwd: given.cwd }),
+  };
+}
+
+function refuseJsonBesideOutput({ json }: ReplayArguments, { spec }: ReplayPlan): void {
+  if (json !== '-' || spec.output !== 'inherit') return;
+  throw new SetupError('json-on-stdout', "--json -: stdout is the command's", 'give --output null too, or --json FILE');
+}
+
+async function replay(scene: Scene): Promise<number> {
+  const { given, recorded, plan } = scene;
+  const watch = watchReplay(scene);
+  const interrupts = watchInterrupts();
+  let conclusion: Conclusion<ReplayHistory>;
+  try {
+    conclusion = await perform(plan, plan.empty, {
+      jobs: [{ cpus: null }],
+      runner,
+      prepare: async ({ cwd }, signal) => {
+        giveStdin(given.stdin);
+        const command = given.prepare ?? recorded.prepare;
+        if (command !== null) await runPreparation(command, cwd, signal);
+      },
+      keep: (run, result) => keep(run, result, given),
+      onStart: watch.onStart,
+      onEnd: watch.onEnd,
+      signal: interrupts.signal,
+      hurry: interrupts.hurry,
+    });
+  } finally {
+    watch.close();
+    interrupts.close();
+  }
+  const report = reportOf(scene, conclusion);
+  const failure = await tell(report, given);
+  if (report.status === 'failed' || failure !== null) return statuses.setupError;
+  if (report.status === 'stopped')
+    return statuses.signalBase + (signalNumber(interrupts.signalName() ?? 'SIGTERM') ?? 0);
+  return report.verdict === 'same' ? 0 : 1;
+}
+
+/** On the CPUs that the recorded run was bound to, which are in its spec. */
+const runner: Runner = (spec, { signal, hurry }) => runSpec(spec, { signal, hurry });
+
+/** Each run finds the same: the whole file, or nothing. */
+function giveStdin(file: string | null): void {
+  closeSync(0);
+  // Becomes the lowest number that is free.
+  openSync(file ?? '/dev/null', 'r');
+}
+
+function watchReplay({ given, plan }: Scene) {
+  const watched = {
+    nameOf: ({ kind }: ReplayRun) => kind,
+    placeOf: ({ kind }: ReplayRun) => (kind === 'replay' ? { point: 0, repeat: 0 } : null),
+    count: (history: ReplayHistory) => ({ done: history.replays.length, total: plan.total(history) }),
+  };
+  // What the command prints would run into a line that is redrawn.
+  return watchProgress(watched, plan.empty, { quiet: given.quiet, redraws: plan.spec.output !== 'inherit' });
+}
+
+/** @throws SetupError where the store does not take it; then it is in a file beside, or on stderr */
+function keep({ kind }: ReplayRun, result: Result, { keeps, store, label }: ReplayArguments): void {
+  const reason = keeps && kind === 'replay' ? keepRun(result, { store, label }) : null;
+  if (reason === null) return;
+  const { error, file, json } = keepBeside(result, reason);
+  if (file === null) process.stderr.write(json);
+  throw error;
+}
+
+function reportOf(
+  { given, recorded, plan }: Scene,
+  { history, ended, error }: Conclusion<ReplayHistory>,
+): ReplayReport {
+  return {
+    schemaVersion: 1,
+    kind: 'replay',
+    status: ended,
+    error: error === null ? null : { code: error.code, message: error.message, hint: error.hint },
+    recorded,
+    replays: history.replays,
+    ...plan.compared(history),
+    notReproduced: notReproduced(recorded.input, given),
+    warnings: [],
+    kmemRun: version,
+  };
+}
+
+function notReproduced({ clearEnv, output, traceGate }: RunInput, given: ReplayArguments): string[] {
+  const isElsewhere = typeof output === 'object' && given.output === null;
+  return [
+    ...(given.stdin === null ? ['stdin: the command finds it empty'] : []),
+    ...(clearEnv === true ? [] : ["variables that --env did not name: they are this shell's"]),
+    'files, other processes and the time, as the command found them then',
+    ...(isElsewhere ? ['the file that took the output is left as it is: a temporary one takes it'] : []),
+    ...(traceGate == null ? [] : ['no gate trace is written']),
+    ...(given.cwd === null ? [] : ['the working folder is another']),
+  ];
+}
+
+/** Null when all of it is told, else what went wrong. */
+async function tell(report: ReplayReport, { json, quiet, color }: ReplayArguments): Promise<SetupError | null> {
+  let failure: SetupError | null = null;
+  try {
+    if (json !== null) await writeReport(json, replayJson(report));
+  } catch (error) {
+    failure = asSetupError(error);
+  }
+  const stream = json === '-' ? process.stderr : process.stdout;
+  // A reader that went away is no failure.
+  stream.on('error', () => {});
+  if (report.verdict === null && report.error !== null) process.stderr.write(setupErrorText(report.error));
+  else if (!quiet) stream.write(replayText(report, styleOfStdout(color)));
+  if (failure !== null) process.stderr.write(setupErrorText(failure));
+  return failure;
+}
