@@ -4,7 +4,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { errnoOf, SetupError } from '../errors.ts';
 import type { Result } from '../result/schema.ts';
 import { quote } from '../spec/quote.ts';
-import { asPresentResult } from '../store/read-result.ts';
+import { asPresentResult, presentResult } from '../store/read-result.ts';
 import { type Recorded, recordedOf } from '../store/recorded.ts';
 import { isToken, readToken } from '../store/token.ts';
 import type { Store } from '../store/types.ts';
@@ -50,18 +50,15 @@ function fromFile(file: string): Recorded {
     const hint = `kmem-run history --experiment ${String(only.id)} lists its runs: replay one of these`;
     throw notAResult(file, `it is the report of a ${kind}, which is many runs`, hint);
   }
-  return replayable(presentResult(file, only?.result ?? only), null);
+  return replayable(resultIn(file, only?.result ?? only), null);
 }
 
-function presentResult(file: string, kept: unknown): Result {
+function resultIn(file: string, kept: unknown): Result {
   const version = (kept as { schemaVersion?: unknown } | null)?.schemaVersion;
-  if (version !== 1) throw notAResult(file, 'it has no schemaVersion 1', 'name a file that kmem-run --json wrote');
-  try {
-    return asPresentResult(kept);
-  } catch (error) {
-    if (!(error instanceof SetupError)) throw error;
-    throw notAResult(file, error.message, 'name a file that kmem-run --json wrote');
-  }
+  const { result, flaw } = presentResult(kept);
+  if (version === 1 && flaw === null) return result;
+  const reason = version === 1 ? `${flaw}` : 'it has no schemaVersion 1';
+  throw notAResult(file, reason, 'name a file that kmem-run --json wrote');
 }
 
 /** What a run came to that was not left alone is nothing to hold another to. */

@@ -37,7 +37,7 @@ export async function replayCommand(argv: readonly string[]): Promise<number> {
   }
   const scratch = mkdtempSync(join(tmpdir(), 'kmem-run-replay-'));
   try {
-    const instead = insteadOf(recorded.input, given, join(scratch, 'output'));
+    const instead = insteadOf(recorded.input, given, scratch);
     const plan = planReplay({ recorded, instead, repeat: given.repeat, warmup: given.warmup });
     if (given.dryRun) {
       await print(`${JSON.stringify(plan.spec, null, 2)}\n`);
@@ -52,15 +52,15 @@ export async function replayCommand(argv: readonly string[]): Promise<number> {
 
 type Scene = Readonly<{ given: ReplayArguments; recorded: Recorded; plan: ReplayPlan }>;
 
-/** What the recorded run wrote is left as it is. */
-function insteadOf({ output, traceGate }: RunInput, given: ReplayArguments, scratch: string): Partial<RunInput> {
+/** What the recorded run wrote is left as it is; that it is written is part of what is measured. */
+function insteadOf(input: RunInput, given: ReplayArguments, scratch: string): Partial<RunInput> {
+  const { output, traceGate, kernel } = input;
+  const elsewhere = typeof output === 'object' ? { output: { file: join(scratch, 'output') } } : {};
+  // A microVM does not share that folder.
+  const trace = kernel == null ? join(scratch, 'trace') : null;
   return {
-    ...(given.output !== null
-      ? { output: given.output }
-      : typeof output === 'object'
-        ? { output: { file: scratch } }
-        : {}),
-    ...(traceGate == null ? {} : { traceGate: null }),
+    ...(given.output === null ? elsewhere : { output: given.output }),
+    ...(traceGate == null ? {} : { traceGate: trace }),
     ...(given.cwd === null ? {} : { cwd: given.cwd }),
   };
 }
@@ -155,8 +155,8 @@ function notReproduced({ clearEnv, output, traceGate }: RunInput, given: ReplayA
     ...(given.stdin === null ? ['stdin: the command finds it empty'] : []),
     ...(clearEnv === true ? [] : ["variables that --env did not name: they are this shell's"]),
     'files, other processes and the time, as the command found them then',
-    ...(isElsewhere ? ['the file that took the output is left as it is: a temporary one takes it'] : []),
-    ...(traceGate == null ? [] : ['no gate trace is written']),
+    ...(isElsewhere ? ['the file that took the output: a temporary one takes it'] : []),
+    ...(traceGate == null ? [] : ['the file of the gate trace: a temporary one takes it, or none in a microVM']),
     ...(given.cwd === null ? [] : ['the working folder is another']),
   ];
 }

@@ -123,7 +123,8 @@ function noteRows({ circumstances }: ReplayReport): Row[] {
   if (circumstances.length === 0) return [];
   const lines = circumstances.map(({ what, recorded, replayed }): Line => {
     const came = replayed.map((value) => cut(value, valueLength)).join(' or ');
-    return { text: `${what}: ${cut(recorded, valueLength)} → ${came}`, tone: 'warn' };
+    // What it is called may come from a token that somebody else made.
+    return { text: `${visible(what)}: ${cut(recorded, valueLength)} → ${came}`, tone: 'warn' };
   });
   return [{ label: 'note', lines }];
 }

@@ -12,17 +12,26 @@ z.config({ jitless: true });
 
 /** Throws SetupError `result-unreadable`. */
 export function asPresentResult(kept: unknown): Result {
-  if (resultSchema.safeParse(kept).success) return kept as Result;
-  const result = completed(resultSchema, kept);
-  const { error } = resultSchema.safeParse(result);
-  const [flaw] = (error?.issues ?? []).filter(({ code }) => code !== 'unrecognized_keys');
-  if (flaw === undefined) return result as Result;
+  const { result, flaw } = presentResult(kept);
+  if (flaw === null) return result;
   const id = (kept as { id?: unknown } | null)?.id;
   throw new SetupError(
     'result-unreadable',
-    `the result of run ${id} is not one that this kmem-run can read (${z.core.toDotPath(flaw.path)}: ${flaw.message})`,
+    `the result of run ${id} is not one that this kmem-run can read (${flaw})`,
     `see it as it is: kmem-run show ${id} --json`,
   );
+}
+
+type Present = Readonly<{ result: Result; flaw: null } | { result: null; flaw: string }>;
+
+/** The result, or why it is none: `steps: Invalid input`. */
+export function presentResult(kept: unknown): Present {
+  if (resultSchema.safeParse(kept).success) return { result: kept as Result, flaw: null };
+  const result = completed(resultSchema, kept);
+  const { error } = resultSchema.safeParse(result);
+  const [flaw] = (error?.issues ?? []).filter(({ code }) => code !== 'unrecognized_keys');
+  if (flaw === undefined) return { result: result as Result, flaw: null };
+  return { result: null, flaw: `${z.core.toDotPath(flaw.path) || 'result'}: ${flaw.message}` };
 }
 
 /** With the keys that are not there: null where that may be, an empty list, a flag that was not there to be set. */

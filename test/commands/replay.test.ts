@@ -1,0 +1,180 @@
+import { writeFileSync } from 'node:fs';
+import test, { type ExecutionContext } from 'ava';
+import type { ReplayReport } from '../../src/report/replay.ts';
+import { openStore } from '../../src/store/store.ts';
+import { assertRefused, bin, makeHarness, type Start } from '../harness.ts';
+
+/** kmem-run with a store of the test's own. */
+function makeReplays(t: ExecutionContext) {
+  const harness = makeHarness(t);
+  const store = ['--store', harness.path('store.db')];
+  const kmemRun = (args: readonly string[], start: Start = {}) => harness.run(args, { json: false, ...start });
+  return {
+    ...harness,
+    /** A run that is kept, and in r.json. */
+    record: (...args: string[]) => kmemRun(['run', ...store, '--json', harness.path('r.json'), ...args]),
+    replay: (args: readonly string[], start: Start = {}) =>
+      kmemRun(['replay', ...store, '--json', harness.path('replay.json'), ...args], start),
+    kmemRun,
+    report: (): ReplayReport => JSON.parse(harness.read('replay.json')),
+    kept: () => {
+      const open = openStore(harness.path('store.db'), 'read');
+      try {
+        return [...open.allRuns()];
+      } finally {
+        open.close();
+      }
+    },
+  };
+}
+
+/** Its fork is denied, and it exits with 2. */
+const DENIED = ['--kmem', '148K', '--timeout', '30s', '--', 'sh', '-c', 'true & wait $!'];
+
+test.serial('from a file, from the store and from a token: made again as it was, and the same', async (t) => {
+  const { record, replay, kmemRun, path, kept, report, assertNothingLeft } = makeReplays(t);
+  const options = [
+    '--env',
+    'KIND=own',
+    '--cpus',
+    '0',
+    '--then',
+    'exit 3',
+    '--expect',
+    'failcnt>0',
+    '--expect',
+    'steps[1].exit==3',
+  ];
+  await record(...options, ...DENIED);
+  const [{ result: recorded } = t.fail() as never] = kept();
+  t.is(recorded.kmem.failcnt, 1);
+  const token = (await kmemRun(['replay', '--token', path('r.json')])).stdout.trim();
+  // The latest is the recorded one only at first.
+  for (const word of ['@', path('r.json'), recorded.id.slice(0, 8), token]) {
+    const { status, stdout, stderr } = await replay([word, '--label', 'again']);
+    t.is(status, 0, stdout + stderr);
+    t.regex(stdout, /^kmem-run: the same in \d replays?: expectation\n/);
+    t.regex(stdout, /\n {2}first call {2}sh: clone \(ENOMEM\): same\n/);
+    t.regex(stdout, /\n {2}failcnt {5}1: same\n/);
+    t.regex(stdout, /\n {2}not kept {4}stdin: the command finds it empty\n/);
+    t.like(report(), { kind: 'replay', status: 'done', verdict: 'same', recorded: { id: recorded.id } });
+  }
+  const [, ...again] = kept();
+  t.true(again.length >= 4);
+  for (const { result, label } of again) t.deepEqual([result.spec, label], [recorded.spec, 'again']);
+  t.is(new Set(kept().map(({ result }) => result.id)).size, 1 + again.length);
+  assertNothingLeft();
+});
+
+test.serial('what differs is named, and the status says so', async (t) => {
+  const { record, replay, report, path } = makeReplays(t);
+  await record('--then', '[ ! -e later ]', '--', 'sh', '-c', '[ ! -e broken ] || kill -SEGV $$');
+  writeFileSync(path('broken'), '');
+  const { status, stdout } = await replay(['@', '--repeat', '2']);
+  t.is(status, 1);
+  t.regex(stdout, /^kmem-run: different in outcome, step 0 \(2 replays\)\n/);
+  t.regex(stdout, /\n {2}outcome {5}passed → signaled: different\n {2}step 0 {6}exit 0 → SIGSEGV: different\n/);
+  t.like(report(), { verdict: 'different', replays: { length: 2 } });
+});
+
+test.serial('what it wrote is left as it is, and its stdin can be given back', async (t) => {
+  const { record, replay, read, path, kept, whatIsLeft } = makeReplays(t);
+  writeFileSync(path('words'), 'a\nb\n');
+  const count = ['--expect', 'stdout~/^2$/', '--output', path('output'), '--trace-gate', path('trace'), '--cpus', '0'];
+  await record('--kmem', '4M', ...count, '--', 'sh', '-c', 'wc -l < words');
+  writeFileSync(path('output'), 'mine');
+  writeFileSync(path('trace'), 'mine');
+  const quiet = await replay(['@']);
+  t.is(quiet.status, 0, quiet.stdout);
+  t.deepEqual([read('output'), read('trace')], ['mine', 'mine']);
+
+  await record('--', 'sh', '-c', 'read first && read second && ! read third');
+  t.is(kept().at(-1)?.result.outcome, 'failed');
+  t.is((await replay(['@', '--repeat', '2'])).status, 0);
+  const given = await replay(['@', '--repeat', '2', '--stdin', path('words')]);
+  t.is(given.status, 1);
+  t.regex(given.stdout, /outcome {5}failed → passed: different/);
+  t.deepEqual(whatIsLeft(), []);
+});
+
+test.serial('a run of a sweep is prepared for as it was then', async (t) => {
+  const { kmemRun, replay, path, kept } = makeReplays(t);
+  const words = ['--store', path('store.db'), '--warmup', '0', '--prepare', 'touch ready'];
+  await kmemRun(['sweep', ...words, '--', 'sh', '-c', 'rm ready']);
+  const id = kept()[0]?.result.id ?? '';
+  t.is((await replay([id, '--repeat', '2'])).status, 0);
+  t.is((await replay([id, '--repeat', '2', '--prepare', 'true'])).status, 1);
+});
+
+test.serial('at a terminal: a line of progress, and Ctrl-C ends it with what is known', async (t) => {
+  const { record, startProgram, read, report, assertNothingLeft } = makeReplays(t);
+  await record('--output', 'null', '--', 'sh', '-c', 'echo >> ran; sleep 0.15');
+  const line = `${process.execPath} ${bin} replay --repeat 50 --json replay.json r.json`;
+  const typed = `while [ "$(wc -l < ran)" -lt 12 ]; do sleep 0.05; done; printf '\\003'; while [ ! -e replay.json ]; do sleep 0.05; done`;
+  const { stdout } = await startProgram(['sh', '-c', `(${typed}) | script -qec "$0" /dev/null`, line]).ended;
+  const shown = stdout.replaceAll('\u001b', '␛');
+  t.regex(shown, /\r␛\[K\d+ of 50 runs ▕[█░]{12}▏ [^;]+ left; (now replay; )?last: passed at replay/);
+  t.regex(shown, /\r␛\[K(␛\[\d+m)?kmem-run: .*(the same|different) in .*\d+ replays? so far/);
+  const { status, replays } = report();
+  t.is(status, 'stopped');
+  t.true(replays.length >= 8 && replays.length < 50);
+  t.true(read('ran').length < 60);
+  assertNothingLeft();
+});
+
+test.serial('what cannot be replayed is told', async (t) => {
+  const { replay, record, kmemRun, path, has, kept } = makeReplays(t);
+  await record('--timeout', '30s', '--', '/nonexistent/program');
+  await record('--', 'true');
+  await kmemRun(['sweep', '--store', path('store.db'), '--json', path('sweep.json'), '--warmup', '0', '--', 'true']);
+  const [failed, , swept] = kept();
+  writeFileSync(path('other.json'), '{"schemaVersion":1}');
+  writeFileSync(path('newer.json'), '{"schemaVersion":2}');
+  writeFileSync(path('half.json'), '{"schemaV');
+  for (const [reason, ...args] of [
+    [/a run is still to be named/],
+    [/"b" is one word too many/, 'a', 'b'],
+    [/nothing kept is called "none"/, 'none'],
+    [/there is no file "\.\/none\.json"/, './none.json'],
+    [/"other\.json" is not the result of a run: id: /, 'other.json'],
+    [/"newer\.json" is not the result of a run: it has no schemaVersion 1/, 'newer.json'],
+    [/"half\.json" is not the result of a run: it is not JSON/, 'half.json'],
+    [/"sweep\.json" is not the result of a run: it is the report of a sweep/, 'sweep.json'],
+    [/is an experiment/, swept?.experimentId ?? ''],
+    [/run [0-9a-f]+ could not be made, or is void/, failed?.result.id ?? ''],
+    [/not a whole token/, 'kr1.abc'],
+    [/--cwd|cwd: .*does not exist/, 'r.json', '--cwd', '/nonexistent'],
+    [/--repeat: "0" is not a number from 1/, 'r.json', '--repeat', '0'],
+    [/--stdin: "none" cannot be read \(ENOENT\)/, 'r.json', '--stdin', 'none'],
+    [/--output: "x" is neither inherit nor null/, 'r.json', '--output', 'x'],
+    [/--kmem/, 'r.json', '--kmem', '1M'],
+  ] as const) {
+    const ran = await replay(args);
+    t.is(ran.status, 125, ran.stdout);
+    assertRefused(t, ran, reason);
+    t.false(has('replay.json'));
+  }
+  assertRefused(t, await kmemRun(['replay', 'r.json', '--json', '-']), /--json -: stdout is the command's/);
+});
+
+test.serial('a preparation that fails, and a command that is gone: no verdict', async (t) => {
+  const { replay, record, report } = makeReplays(t);
+  await record('--', 'true');
+  const ran = await replay(['@', '--prepare', 'exit 3']);
+  t.is(ran.status, 125);
+  assertRefused(t, ran, /--prepare "exit 3" failed before a run: exit 3/);
+  t.like(report(), { status: 'failed', verdict: null, error: { code: 'prepare-failed' } });
+});
+
+test.serial('--help, --dry-run and --token run nothing', async (t) => {
+  const { record, kmemRun, path, read, kept } = makeReplays(t);
+  await record('--', 'sh', '-c', 'echo >> ran');
+  const help = await kmemRun(['replay', '--help']);
+  t.is(help.status, 0);
+  for (const word of ['FILE|ID|TOKEN', '--repeat', '--token', 'Exit status']) t.true(help.stdout.includes(word), word);
+  const dry = await kmemRun(['replay', '--dry-run', 'r.json']);
+  t.deepEqual(JSON.parse(dry.stdout), kept()[0]?.result.spec);
+  const token = await kmemRun(['replay', '--token', '--store', path('store.db'), '@']);
+  t.regex(token.stdout, /^kr1\.[\w-]+\n$/);
+  t.is(read('ran'), '\n');
+});

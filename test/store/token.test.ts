@@ -1,0 +1,60 @@
+import { deflateRawSync } from 'node:zlib';
+import test from 'ava';
+import fc from 'fast-check';
+import { normaliseSpec } from '../../src/spec/normalise.ts';
+import { type Recorded, recordedOf } from '../../src/store/recorded.ts';
+import { isToken, readToken, tokenOf } from '../../src/store/token.ts';
+import { apacheStopFails, hostile, result, setupError, storm, unread } from '../fixtures/results.ts';
+
+const results = { plain: result(), apache: apacheStopFails(), hostile: hostile(), storm: storm(), unread: unread() };
+
+/** What comes of the input, whatever of it was said. */
+const asked = ({ input }: Recorded) => normaliseSpec({ ...input, cwd: '/', output: 'null' });
+
+for (const [name, kept] of Object.entries(results)) {
+  test(`a run comes back from its token, with what it came to: ${name}`, (t) => {
+    const recorded = recordedOf(kept, 'make clean');
+    const { facts, input, ...rest } = readToken(tokenOf(recorded));
+    t.deepEqual({ ...facts, circumstances: {} }, { ...recorded.facts, circumstances: {} });
+    t.like(recorded.facts.circumstances, facts.circumstances);
+    t.is(facts.circumstances.kernel, '6.18.5');
+    t.is(rest.prepare, 'make clean');
+    t.deepEqual(asked({ ...rest, facts, input }), asked(recorded));
+  });
+}
+
+test('a token is one word, and not a long one', (t) => {
+  const token = tokenOf(recordedOf(results.plain, null));
+  t.true(isToken(token));
+  t.regex(token, /^kr1\.[A-Za-z0-9_-]+$/);
+  t.true(token.length < 250, `${token.length}`);
+});
+
+test('tokens of today can be read tomorrow', (t) => {
+  const { input, facts, id } = readToken(TODAY);
+  t.deepEqual(input.command, ['sh', '-c', 'true & wait $!']);
+  t.like(input, { kmem: 151_552, cwd: '/tmp' });
+  t.like(facts, { outcome: 'failed', ends: ['exit 2'], failcnt: 1, peak: 77_824, firstCall: 'sh: clone (ENOMEM)' });
+  t.is(id, '32f48f5617eb');
+});
+
+const TODAY =
+  'kr1.rdRBCoAgEIXhq1hEO8MZHcc6Rycoche0iHbdPQyDMKlNV_i_NxOja_TGebLA0_AEsBJAou6V7lB1hhsEGzSSXO84YdqiFuFuRFXcqNZ5KS8TICDCPZs-LjABwE-AzFTLGwhcIMznJ_ldBVxjjPSj3KilLFEO5gA';
+
+test('a token that is not whole is refused, wherever it was cut or changed', (t) => {
+  const token = tokenOf(recordedOf(results.plain, null));
+  const property = fc.property(fc.nat(token.length - 5), (length) => {
+    t.throws(() => readToken(token.slice(0, 4 + length)), { code: 'bad-token' });
+  });
+  fc.assert(property);
+  t.throws(() => readToken(`${token.slice(0, 20)} ${token.slice(20)}`), { code: 'bad-token' });
+  t.throws(() => readToken(`kr1.${deflateRawSync('{"id":1}').toString('base64url')}`), { code: 'bad-token' });
+  t.throws(() => readToken(`kr1.${deflateRawSync(Buffer.alloc(2 ** 26)).toString('base64url')}`), {
+    code: 'bad-token',
+  });
+  t.false(isToken('31a4467ea2d1'));
+});
+
+test('of a run that never was there is a token too, for whoever asks', (t) => {
+  t.is(readToken(tokenOf(recordedOf(setupError(), null))).facts.outcome, 'setup-error');
+});
