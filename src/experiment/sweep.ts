@@ -25,12 +25,15 @@ export type SweepRun = Readonly<{ kind: 'warm-up' } | { kind: 'run'; point: numb
 
 export type PointFigures = Readonly<{ runs: readonly Figures[]; firstCalls: readonly FirstCall[] }>;
 
+/** Grown in place: copied with each run, 100,000 of them would take hours. */
+type Growing = { readonly runs: Figures[]; firstCalls: readonly FirstCall[] };
+
 export type SweepHistory = {
   /** How long the longest warm-up took; null: none was made. */
   warmUpMs: number | null;
   warmUps: number;
   /** By point. */
-  readonly points: PointFigures[];
+  readonly points: readonly Growing[];
   /** Runs that were made: point × repeats + repeat. */
   readonly made: Set<number>;
 };
@@ -95,10 +98,8 @@ function addRun(history: SweepHistory, { point, repeat }: Planned, result: Resul
   const known = history.points[point];
   if (known === undefined || history.made.has(point * repeats + repeat)) return;
   history.made.add(point * repeats + repeat);
-  history.points[point] = {
-    runs: [...known.runs, figuresOf(result)],
-    firstCalls: countCall(known.firstCalls, firstCallOf(result)),
-  };
+  known.runs.push(figuresOf(result));
+  known.firstCalls = countCall(known.firstCalls, firstCallOf(result));
 }
 
 /** What is about a microVM does not apply to the points that run on the host; where all do, it is a mistake. */
