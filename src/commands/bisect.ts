@@ -113,7 +113,7 @@ function planOf(question: Question): Plan<BisectRun, BisectHistory, BisectReport
       const phases = bisect.phases(history);
       const failsAt =
         'failsAt' in answer ? answer.failsAt : answer.kind === 'not-monotonic' ? answer.fails.limit : null;
-      const limit = failsAt ?? Math.max(...history.failed.keys());
+      const limit = failsAt ?? highestFailed(history);
       const result = history.failed.get(limit);
       return {
         ...facts,
@@ -135,6 +135,13 @@ function planOf(question: Question): Plan<BisectRun, BisectHistory, BisectReport
     summary: ({ answer, runs }) => ({ ...answer, made: runs }),
     status: ({ answer }) => (answer.kind === 'found' ? 0 : 1),
   };
+}
+
+/** Null: it failed without a limit, or nowhere. */
+function highestFailed({ failed }: BisectHistory): number | null {
+  if (failed.has(null)) return null;
+  const limits = [...failed.keys()].filter((limit) => limit !== null);
+  return limits.length === 0 ? null : Math.max(...limits);
 }
 
 function unlimitedOf({ free }: BisectHistory): BisectReport['unlimited'] {

@@ -37,8 +37,8 @@ export type BisectHistory = Readonly<{
   /** Runs without a limit. */
   free: readonly Figures[];
   trials: readonly LimitTrial[];
-  /** Of each limit at which it failed, the last such result, without what takes much room. */
-  failed: ReadonlyMap<number, Result>;
+  /** Of each limit at which it failed (null: without one), the last such result, without what takes much room. */
+  failed: ReadonlyMap<number | null, Result>;
 }>;
 
 export type LimitCount = Readonly<{ limit: number; passed: number; runs: number }>;
@@ -167,10 +167,11 @@ function runsOf(pages: readonly number[], { trials }: BisectHistory): BisectRun[
 
 function fold(history: BisectHistory, run: BisectRun, result: Result): BisectHistory {
   const figures = figuresOf(result);
-  if (run.kind === 'free') return { ...history, free: [...history.free, figures] };
-  if (run.kind === 'try') {
-    const failed = figures.passed ? history.failed : new Map([...history.failed, [run.limit, trimmed(result)]]);
-    return { ...history, failed, trials: [...history.trials, { ...figures, limit: run.limit }] };
+  if (run.kind !== 'warm-up') {
+    const limit = run.kind === 'try' ? run.limit : null;
+    const failed = figures.passed ? history.failed : new Map([...history.failed, [limit, trimmed(result)]]);
+    if (limit === null) return { ...history, failed, free: [...history.free, figures] };
+    return { ...history, failed, trials: [...history.trials, { ...figures, limit }] };
   }
   const warmUpMs = Math.max(history.warmUpMs ?? 0, figures.wallMs ?? 0);
   return { ...history, warmUps: history.warmUps + 1, warmUpMs };

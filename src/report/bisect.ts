@@ -51,8 +51,8 @@ export type BisectReport = ExperimentFacts &
       failcnt: number | null;
       wallMs: number | null;
     }>[];
-    /** The last run that failed at the limit that is said to fail; null: there is none. */
-    justBelow: Readonly<{ limit: number; result: Result }> | null;
+    /** The last run that failed at the limit that is said to fail, or without one (`limit` is null); null: there is none. */
+    justBelow: Readonly<{ limit: number | null; result: Result }> | null;
   }>;
 
 const labelWidth = 'just below'.length;
@@ -163,7 +163,7 @@ function belowRows({ justBelow, answer }: BisectReport): Row[] {
   return [
     {
       label: answer.kind === 'found' ? 'just below' : 'failed',
-      lines: [`at ${bytes(limit)}: ${headline(result)}`, ...failures],
+      lines: [`${limit === null ? 'without a limit' : `at ${bytes(limit)}`}: ${headline(result)}`, ...failures],
     },
   ];
 }
