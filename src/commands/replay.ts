@@ -82,7 +82,7 @@ async function replay(scene: Scene): Promise<number> {
       prepare: async ({ cwd }, signal) => {
         giveStdin(given.stdin);
         const command = given.prepare ?? recorded.prepare;
-        if (command !== null) await runPreparation(command, cwd, signal);
+        if (command !== null) await runPreparation(command, cwd, { signal, env: {} });
       },
       keep: (run, result) => keep(run, result, given),
       onStart: watch.onStart,
