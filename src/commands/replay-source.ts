@@ -63,7 +63,14 @@ function resultIn(file: string, kept: unknown): Result {
 
 /** What a run came to that was not left alone is nothing to hold another to. */
 function replayable(result: Result, prepare: string | null): Recorded {
-  const { outcome, id } = result;
+  const { outcome, id, spec } = result;
+  if (spec.plan !== null) {
+    throw new SetupError(
+      'cannot-replay',
+      `run ${id} was made for a scenario, whose folder and ports are gone`,
+      'run the scenario again: kmem-run scenario run NAME --format json --output FILE',
+    );
+  }
   if (outcome !== 'setup-error' && outcome !== 'interrupted') return recordedOf(result, prepare);
   const reason = outcome === 'interrupted' ? 'was interrupted' : 'could not be made, or is void';
   throw new SetupError(

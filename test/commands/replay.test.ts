@@ -178,3 +178,13 @@ test.serial('--help, --dry-run and --token run nothing', async (t) => {
   t.regex(token.stdout, /^kr1\.[\w-]+\n$/);
   t.is(read('ran'), '\n');
 });
+
+test.serial('a run of a scenario is not made again by itself', async (t) => {
+  const { kmemRun, replay, path, read, assertNothingLeft } = makeReplays(t);
+  await kmemRun(['scenario', 'run', 'fork-loop', '--format', 'json', '--output', path('suite.json')]);
+  const run = JSON.parse(read('suite.json')).scenarios[0].results[0];
+  writeFileSync(path('run.json'), JSON.stringify(run));
+  const refused = await replay([path('run.json')]);
+  assertRefused(t, refused, /^kmem-run: run [0-9a-f]+ was made for a scenario, whose folder and ports are gone/);
+  assertNothingLeft();
+});
