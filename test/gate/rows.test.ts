@@ -100,8 +100,8 @@ const FILES_TO_WATCH = 60_000;
 /** The table of 5.10 was compared on this kernel; elsewhere the kernel's own sizes alone tell what to expect. */
 const comparable = release().startsWith('6.18.');
 
-/** What a row needs more of than a system offers by default; the first is not a namespace's own. */
-const INSTANCES = '/proc/sys/fs/inotify/max_user_instances';
+/** What a row needs more of than a system offers by default; the first two are not a namespace's own. */
+const ROOM_FOR_INOTIFY = ['max_user_instances', 'max_user_watches'].map((name) => `/proc/sys/fs/inotify/${name}`);
 const ROOM_FOR_IPC = [
   'echo 100000000 > /proc/sys/kernel/msgmnb && echo 100000 > /proc/sys/fs/mqueue/queues_max || exit 9',
   '"$@"; status=$?',
@@ -109,9 +109,13 @@ const ROOM_FOR_IPC = [
   'exit $status',
 ].join('\n');
 
-const instances = readFileSync(INSTANCES, 'utf8');
-test.before(() => writeFileSync(INSTANCES, '100000'));
-test.after.always(() => writeFileSync(INSTANCES, instances));
+const before = ROOM_FOR_INOTIFY.map((file) => ({ file, room: readFileSync(file, 'utf8') }));
+test.before(() => {
+  for (const { file, room } of before) writeFileSync(file, String(Math.max(Number(room), 100_000)));
+});
+test.after.always(() => {
+  for (const { file, room } of before) writeFileSync(file, room);
+});
 
 type Exhausted = Readonly<{ row: string; made: number; errno: number; before: number; after: number }>;
 
