@@ -24,7 +24,7 @@ const servers: Readonly<Record<string, { program: string; debianPackage: string;
     postgresql: { program: '/usr/lib/postgresql', debianPackage: 'postgresql', calls: 4500, processes: 6 },
     node: { program: '/usr/bin/curl', debianPackage: 'curl', calls: 1700, processes: 1 },
     python: { program: '/usr/bin/python3', debianPackage: 'python3', calls: 1800, processes: 1 },
-    sshd: { program: '/usr/sbin/sshd', debianPackage: 'openssh-server', calls: 3000, processes: 1 },
+    sshd: { program: '/usr/sbin/sshd', debianPackage: 'openssh-server', calls: 2000, processes: 1 },
   };
 
 for (const [name, { program, debianPackage, calls, processes }] of Object.entries(servers)) {
