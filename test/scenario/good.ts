@@ -43,5 +43,7 @@ clearEnv: true
 /** The text of each, by a name. */
 export const goodFiles: ReadonlyMap<string, string> = new Map([
   ['every-key.yaml', EVERY_KEY],
-  ...readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), 'utf8')] as const),
+  ...readdirSync(folder)
+    .filter((name) => name.endsWith('.yaml'))
+    .map((name) => [name, readFileSync(join(folder, name), 'utf8')] as const),
 ]);
