@@ -33,9 +33,10 @@ type Interrupts = ReturnType<typeof watchInterrupts>;
 
 async function make({ spec, identity, progress }: RunnerRequest, interrupts: Interrupts): Promise<unknown> {
   const onProgress = progress ? (sample: unknown) => tell({ event: 'progress', progress: sample }) : undefined;
+  const onFailure = progress ? (failure: unknown) => tell({ event: 'failure', failure }) : undefined;
   const { signal, hurry } = interrupts;
   try {
-    return await runSpec(spec, { signal, hurry, onProgress, guest: { identity } });
+    return await runSpec(spec, { signal, hurry, onProgress, onFailure, guest: { identity } });
   } catch (error) {
     if (!(error instanceof SetupError) || error.result === undefined) throw error;
     return error.result;

@@ -18,12 +18,12 @@ import { setupErrorOf } from './launch/setup-errors.ts';
 import { createStop, type Stop } from './launch/stop.ts';
 import { openStreams, type Streams } from './launch/streams.ts';
 import { type Supervisor, startSupervisor } from './launch/supervisor.ts';
-import { createFailureLog } from './observe/failures.ts';
+import { createFailureLog, type FailureLog } from './observe/failures.ts';
 import { assemble, emptyFacts, type Facts } from './result/assemble.ts';
 import { readThrottleCount } from './result/environment.ts';
 import { injectionsOf } from './result/injections.ts';
 import { judge, type Output, streamsRead } from './result/judge.ts';
-import type { Result } from './result/schema.ts';
+import type { Failure, Result } from './result/schema.ts';
 import { compileExpectation, type Expectation } from './spec/expect.ts';
 import { normaliseSpec, type PlanInput, type RunInput } from './spec/normalise.ts';
 import type { RunSpec } from './spec/run-spec.ts';
@@ -37,6 +37,10 @@ export type RunOptions = Readonly<{
   hurry?: AbortSignal | undefined;
   /** Called with what the steps wrote: then both streams are captured, whether or not an expectation reads them. */
   onOutput?: ((output: Output) => void) | undefined;
+  /** `null`: an empty one for every step; absent: the first step has this process's own. */
+  stdin?: 'null' | undefined;
+  /** Called with each failure as it is told: the first 1,000. */
+  onFailure?: ((failure: Failure) => void) | undefined;
   /** Called at each sample. */
   onProgress?: ((progress: Progress) => void) | undefined;
   /** Called with what goes on before the command can start, where that takes a while: a microVM boots. */
@@ -61,13 +65,15 @@ export async function runSpec(spec: RunSpec, options: RunOptions = {}): Promise<
   if (spec.kernel !== null) return (await import('./vm-run.ts')).runInVm(spec, options);
   const facts = emptyFacts(newId(), spec);
   const expectations = spec.expect.map(compileExpectation);
-  const stop = listen(options);
+  const { stop, close } = listen(options);
   let output: Output = { stdout: null, stderr: null };
   try {
     output = await runHeld({ facts, stop, expectations, options });
     options.onOutput?.(output);
   } catch (error) {
     facts.error = asSetupError(error);
+  } finally {
+    close();
   }
   facts.terminationReason = stop.reason();
   const result = judge(assemble(facts), expectations, output);
@@ -97,10 +103,13 @@ async function runHeld(context: Context): Promise<Output> {
     step: held.stepOf(event.step),
   });
   try {
-    const streams = openStreams(spec, context.options.onOutput ? new Set(BOTH) : streamsRead(spec, expectations));
+    const { onOutput, stdin } = context.options;
+    const reads = onOutput ? new Set(BOTH) : streamsRead(spec, expectations);
+    const streams = openStreams(spec, reads, stdin ?? 'inherit');
     held.streams = streams;
     const onEvent = (event: GateEvent): void => {
       failures.take(event);
+      if (event.event === 'failure') tellFailure(failures, context.options);
       if (event.event === 'guardian-lost') stop.end('gate-lost');
       else if (event.event === 'livelock') stop.end('livelock');
     };
@@ -144,6 +153,11 @@ async function runHeld(context: Context): Promise<Output> {
 function stepNumbers({ steps }: Plan): (number: number | null) => number | null {
   const inGroup = steps.flatMap(({ request }, index) => (request === null ? [] : [index]));
   return (number) => (number === null ? null : (inGroup[number] ?? null));
+}
+
+function tellFailure({ failures }: FailureLog, { onFailure }: RunOptions): void {
+  const last = failures.at(-1);
+  if (last !== undefined) onFailure?.(last);
 }
 
 async function lockedOrError(supervisor: Supervisor): Promise<void> {
@@ -206,11 +220,16 @@ async function collectGone({ hierarchies }: Plan, helper: string): Promise<void>
   await collectLeftovers(hierarchies, (paths) => probeLocks(helper, paths), { within: 'own' });
 }
 
-function listen({ signal, hurry }: RunOptions): Stop {
+function listen({ signal, hurry }: RunOptions): Readonly<{ stop: Stop; close: () => void }> {
   const stop = createStop();
   const end = (): void => stop.end('interrupted');
   if (signal?.aborted) end();
   signal?.addEventListener('abort', end, { once: true });
   hurry?.addEventListener('abort', stop.hurry, { once: true });
-  return stop;
+  // Signals may outlive many runs.
+  const close = (): void => {
+    signal?.removeEventListener('abort', end);
+    hurry?.removeEventListener('abort', stop.hurry);
+  };
+  return { stop, close };
 }

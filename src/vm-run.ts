@@ -9,7 +9,7 @@ import { createStop, type Stop } from './launch/stop.ts';
 import { openVmStreams, type VmStreams } from './launch/vm-streams.ts';
 import { assemble, emptyFacts, type Facts } from './result/assemble.ts';
 import { judge, type RunRecord } from './result/judge.ts';
-import type { Result } from './result/schema.ts';
+import type { Failure, Result } from './result/schema.ts';
 import type { Progress, RunOptions } from './run.ts';
 import { compileExpectation } from './spec/expect.ts';
 import type { RunSpec } from './spec/run-spec.ts';
@@ -29,12 +29,13 @@ const PATIENCE_MS = 30_000;
 export async function runInVm(spec: RunSpec, options: RunOptions): Promise<Result> {
   const facts = emptyFacts(newId(), spec);
   const expectations = spec.expect.map(compileExpectation);
-  const reads = new Set(expectations.flatMap(({ reads }) => reads ?? []));
+  const read = expectations.flatMap(({ reads }) => reads ?? []);
+  const reads = new Set<'stdout' | 'stderr'>(options.onOutput ? ['stdout', 'stderr'] : read);
   const stop = createStop();
   const made: Made = { kernel: null, machine: null, record: null, bootMs: null, lastWords: null };
   let streams: VmStreams | null = null;
   try {
-    streams = openVmStreams(spec, reads);
+    streams = openVmStreams(spec, reads, options.stdin ?? 'inherit');
     await makeRun(spec, { facts, stop, streams, options, made });
   } catch (error) {
     facts.error = asSetupError(error);
@@ -45,8 +46,12 @@ export async function runInVm(spec: RunSpec, options: RunOptions): Promise<Resul
   facts.terminationReason = stop.reason();
   const record = recordOf(facts, made);
   const { stdout, stderr } = streams?.captures ?? { stdout: null, stderr: null };
-  const result = judge(record, expectations, { stdout: stdout?.text() ?? null, stderr: stderr?.text() ?? null });
-  if (result.error === null) return result;
+  const output = { stdout: stdout?.text() ?? null, stderr: stderr?.text() ?? null };
+  const result = judge(record, expectations, output);
+  if (result.error === null) {
+    options.onOutput?.(output);
+    return result;
+  }
   const { code, message, hint } = result.error;
   const error = facts.error ?? new SetupError(code, message, hint);
   error.result = result;
@@ -96,6 +101,7 @@ async function converse(machine: Machine, spec: RunSpec, talk: Talk): Promise<vo
   const take = (event: RunnerEvent): void => {
     if (event.event === 'ready') onReady();
     else if (event.event === 'progress') options.onProgress?.(event.progress as Progress);
+    else if (event.event === 'failure') options.onFailure?.(event.failure as Failure);
     else if (event.event === 'result') made.record = event.result as RunRecord;
     else if (event.event === 'interrupted') options.onInterrupted?.(event.signal);
     else if (event.event === 'code-cache') runner.keepCodeCache(event.data);
@@ -104,7 +110,7 @@ async function converse(machine: Machine, spec: RunSpec, talk: Talk): Promise<vo
     spec: insideOf(spec),
     helper: runner.helper,
     identity: ownIdentity(),
-    progress: options.onProgress !== undefined,
+    progress: options.onProgress !== undefined || options.onFailure !== undefined,
   };
   const session = runInMachine(machine, {
     stdin: streams.stdin,

@@ -1,13 +1,15 @@
 /** What the commands that make many runs take: most options of `run`, and some of their own. */
 
-import { resolve } from 'node:path';
 import { SetupError } from '../errors.ts';
-import { normaliseSpec, type RunInput } from '../spec/normalise.ts';
+import { numberFor, preparation } from '../experiment/bounds.ts';
+import { placed } from '../experiment/plan.ts';
+import { optionName } from '../spec/option-name.ts';
 import { quote } from '../spec/quote.ts';
+import type { RunInput } from '../spec/run-input.ts';
 import { type OptionTable, type ReportRequest, string } from './option-kinds.ts';
 import { parseArgv } from './parse-argv.ts';
 import { readOptions, splitAtSeparator } from './read-options.ts';
-import { OPTIONS, optionName } from './run-options.ts';
+import { OPTIONS } from './run-options.ts';
 
 export type ExperimentArguments<Own> = Readonly<{
   /** What each run has in common; null: `--resume`, and it comes from the experiment. */
@@ -60,7 +62,7 @@ export function readExperimentArgv<Own extends { resume: string | null }>(
   const form = { word, usage: `kmem-run ${word} [options]`, options: table, inherited: process.env };
   if (!strings.has('resume')) {
     const { input, report } = parseArgv(argv, { ...form, start: { output: 'null' } });
-    return { input: placed(input), resume: null, own, report };
+    return { input: placed(input, optionName), resume: null, own, report };
   }
   const stray = [...strings.keys(), ...booleans.keys()].find((name) => !BESIDE_RESUME.includes(name));
   if (stray !== undefined || after !== null) {
@@ -75,49 +77,23 @@ export function readExperimentArgv<Own extends { resume: string | null }>(
   return { input: null, resume: own.resume, own, report };
 }
 
-/** Paths that hold wherever it is gone on with. Left to be checked again at each point: what may differ between them. */
-function placed(input: RunInput): RunInput {
-  const { cwd } = normaliseSpec({ command: input.command, cwd: input.cwd }, { nameOf: optionName });
-  const { rw } = input;
-  return { ...input, cwd, ...(rw === undefined ? {} : { rw: rw.map((folder) => resolve(folder)) }) };
-}
-
 /** Before `--`, where it is the command's own. */
 export function asksForHelp(argv: readonly string[]): boolean {
   const end = argv.indexOf('--');
   return argv.slice(0, end === -1 ? argv.length : end).includes('--help');
 }
 
-/** Throws SetupError `bad-option`. */
-export function wholeNumber(name: string, text: string, { from, to }: Readonly<{ from: number; to: number }>): number {
-  const value = /^[0-9]{1,12}$/.test(text) ? Number(text) : Number.NaN;
-  if (value >= from && value <= to) return value;
-  throw new SetupError(
-    'bad-option',
-    `${name}: ${quote(text)} is not a number from ${from} to ${to}`,
-    `give a whole number from ${from} to ${to}`,
-  );
-}
-
 /** The values of own options; each table's `apply` writes here. */
 export type CommonOptions = { resume: string | null; warmup: number; prepare: string | null };
-
-const MOST_WARM_UPS = 1000;
 
 /** The options that every experiment has. */
 export function commonOptions(own: CommonOptions): OptionTable {
   return {
     warmup: string(GROUP, 'N', 'runs to make first and throw away (1)', (_, value) => {
-      own.warmup = wholeNumber('--warmup', value, { from: 0, to: MOST_WARM_UPS });
+      own.warmup = numberFor('warmup', value, optionName);
     }),
     prepare: string(GROUP, 'CMD', 'run this by sh -c before each run, outside its group', (_, value) => {
-      if (value === '' || value.includes('\0'))
-        throw new SetupError(
-          'bad-option',
-          '--prepare: there is no command in it',
-          'give a line for sh -c, or leave it out',
-        );
-      own.prepare = value;
+      own.prepare = preparation(value, optionName);
     }),
     resume: string(GROUP, 'ID', 'go on with an experiment that was stopped', (_, value) => {
       own.resume = value;

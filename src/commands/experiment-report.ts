@@ -1,16 +1,15 @@
 /** What is said of an experiment: while it goes on, and at its end. */
 
-import { availableParallelism, loadavg } from 'node:os';
 import { asSetupError, type SetupError } from '../errors.ts';
-import type { Job } from '../experiment/driver.ts';
+import type { CommonQuestion, Plan } from '../experiment/plan.ts';
 import { type ExperimentFacts, experimentJson } from '../report/experiment.ts';
 import { writeReport } from '../report/file.ts';
 import { createProgress } from '../report/progress.ts';
 import { setupErrorText } from '../report/text.ts';
-import { counted } from '../report/words.ts';
 import type { Result } from '../result/schema.ts';
-import { version } from '../result/version.ts';
-import type { Plan, Scene } from './experiment-plan.ts';
+import type { Store } from '../store/types.ts';
+import type { Kind } from './experiment-request.ts';
+import type { ReportRequest } from './option-kinds.ts';
 
 /** What a line of progress is made of. `placeOf` is null of a warm-up. */
 type Watched<Run, History> = Pick<Plan<Run, History, ExperimentFacts>, 'nameOf' | 'count' | 'placeOf'>;
@@ -45,52 +44,18 @@ export function watchProgress<Run, History>(
   };
 }
 
-export function warningsBefore(jobs: readonly Job[], sharing: boolean): string[] {
-  const used = new Set(jobs.flatMap(({ cpus }) => cpus ?? [])).size;
-  const all = availableParallelism();
-  const [load = 0] = loadavg();
-  const warnings = [];
-  if (sharing) {
-    warnings.push(
-      `${counted(jobs.length, 'job')} share ${used === 0 ? 'CPUs' : counted(used, 'CPU')}: runs that share one slow each other down, and their figures spread; give at most --jobs ${Math.max(1, used)}`,
-    );
-  }
-  if (load > all) {
-    const busy = `load ${load.toFixed(1)} on ${counted(all, 'CPU')}`;
-    warnings.push(`the machine was busy already (${busy}): figures spread more, and times say little`);
-  }
-  return warnings;
-}
-
-type Ending = Pick<ExperimentFacts, 'status' | 'warnings' | 'timeoutMs'> & Readonly<{ error: SetupError | null }>;
-
-export function factsOf<Run, History, Report extends ExperimentFacts>(
-  { id, startedAt, question }: Scene<Run, History, Report>,
-  { error, ...ending }: Ending,
-): ExperimentFacts {
-  const { input, warmup, prepare } = question;
-  return {
-    schemaVersion: 1,
-    id,
-    startedAt,
-    error: error === null ? null : { code: error.code, message: error.message, hint: error.hint },
-    command: input.command,
-    then: input.then ?? [],
-    expect: input.expect ?? [],
-    warmup,
-    prepare,
-    kmemRun: version,
-    ...ending,
-  };
-}
+type Told<Report> = Readonly<{
+  report: Report;
+  /** False: no run was made, and the store knows nothing of it. */
+  isBegun: boolean;
+}>;
 
 /** Null when all of it is told and kept, else what went wrong first. */
-export async function tell<Run, History, Report extends ExperimentFacts>(
-  report: Report,
-  { id, plan, store, request }: Scene<Run, History, Report>,
-  isBegun: boolean,
+export async function tell<Question extends CommonQuestion, Report extends ExperimentFacts>(
+  { report, isBegun }: Told<Report>,
+  { text, summary }: Kind<Question, Report>,
+  { store, request: { json, quiet, color } }: Readonly<{ store: Store; request: Readonly<ReportRequest> }>,
 ): Promise<SetupError | null> {
-  const { json, quiet, color } = request.report;
   const failures: SetupError[] = [];
   const attempt = async (work: () => void | Promise<void>): Promise<void> => {
     try {
@@ -100,14 +65,14 @@ export async function tell<Run, History, Report extends ExperimentFacts>(
     }
   };
   const status = report.status === 'done' ? 'done' : 'stopped';
-  if (isBegun) await attempt(() => store.updateExperiment(id, { status, summary: plan.summary(report) }));
+  if (isBegun) await attempt(() => store.updateExperiment(report.id, { status, summary: summary(report) }));
   if (json !== null) await attempt(() => writeReport(json, experimentJson(report)));
   const stream = json === '-' ? process.stderr : process.stdout;
   // A reader that went away is no failure: the answer is in the store.
   stream.on('error', () => {});
   const style = { color: color ?? (stream.isTTY === true && !process.env.NO_COLOR), width: stream.columns || null };
   // Of an experiment that could not begin there is nothing to tell but why.
-  if (!quiet && (isBegun || report.error === null)) stream.write(plan.text(report, style));
+  if (!quiet && (isBegun || report.error === null)) stream.write(text(report, style));
   else if (report.error !== null) process.stderr.write(setupErrorText(report.error));
   return failures[0] ?? null;
 }

@@ -1,11 +1,12 @@
 /** Where the runs of an experiment are kept, and come back from. */
 
 import { asSetupError, SetupError } from '../errors.ts';
+import type { Plan } from '../experiment/plan.ts';
 import type { ExperimentFacts } from '../report/experiment.ts';
 import type { Result } from '../result/schema.ts';
 import { keepBeside } from '../store/beside.ts';
 import type { NewExperiment, Store } from '../store/types.ts';
-import type { Plan, Scene } from './experiment-plan.ts';
+import type { Scene } from './experiment-request.ts';
 
 /** What is kept to go on with; a later version may ask otherwise. */
 export type Kept<Question> = Readonly<{ version: number; question: Question }>;

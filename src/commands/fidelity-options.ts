@@ -7,12 +7,12 @@ import { type Row, rows } from '../fidelity/rows.ts';
 import { workloadProgram } from '../fidelity/workload.ts';
 import { didYouMean } from '../spec/nearest.ts';
 import { normaliseSpec } from '../spec/normalise.ts';
+import { optionName } from '../spec/option-name.ts';
 import { outputFile } from '../spec/output-file.ts';
 import { quote } from '../spec/quote.ts';
 import type { RunInput } from '../spec/run-input.ts';
 import { parseLimit, parseSize } from '../spec/size.ts';
 import { type Given, readOptions, splitAtSeparator } from './read-options.ts';
-import { optionName } from './run-options.ts';
 
 export const fidelityUsage = `kmem-run fidelity [options] [-- command [args…]]
 

@@ -3,21 +3,24 @@ import type { OptionTable } from './option-kinds.ts';
 import { describeOptions } from './parse-argv.ts';
 import { OPTIONS } from './run-options.ts';
 
-/** Prints --help from the same definitions that parse. */
-export async function printHelp(commands: readonly (readonly [string, string])[]): Promise<number> {
+/** What --help says of a command with a table of options. */
+export type CommandHelp = Readonly<{ table: OptionTable; usage: string; epilogue: string }>;
+
+type CommandList = readonly (readonly [string, string])[];
+
+/** Of `run`, which is the command that needs no word; `commands`: names, and what they are about. */
+export function runHelp(commands: CommandList): CommandHelp {
   const list = commands.map(([name, about]) => `\n  ${name.padEnd(10)}${about}`).join('');
-  return printOptions(OPTIONS, {
+  return {
+    table: OPTIONS,
     usage:
       'kmem-run [run] [options] -- command [args…]\n\nRuns a command under a kernel-memory limit and names every allocation that failed.',
     epilogue: `Commands: ${list}\n\nExample: kmem-run --kmem 1M -- apachectl start`,
-  });
+  };
 }
 
-/** The same for a command with a table of options of its own. */
-export async function printOptions(
-  table: OptionTable,
-  { usage, epilogue }: Readonly<{ usage: string; epilogue: string }>,
-): Promise<number> {
+/** Prints --help from the same definitions that parse. */
+export async function printOptions({ table, usage, epilogue }: CommandHelp): Promise<number> {
   const parser = yargs([])
     .scriptName('kmem-run')
     .usage(usage)

@@ -60,8 +60,7 @@ export function findCommand(argv: readonly string[]): Command {
   // The others have a --help of their own.
   if (first !== undefined && first !== 'run' && Object.hasOwn(commands, first)) return callLater(first);
   if (before.includes('--version')) return printVersion;
-  if (argv.length === 0 || before.includes('--help') || first === 'help')
-    return async () => (await import('./help.ts')).printHelp(commandList());
+  if (argv.length === 0 || before.includes('--help') || first === 'help') return printHelp;
   if (first !== undefined && first !== 'run' && !first.startsWith('-')) {
     const meant = nearest(first, Object.keys(commands));
     const hint =
@@ -84,6 +83,11 @@ function callLater(name: string): Command {
       throw new SetupError('unknown-command', `${name} is not a command of kmem-run`, 'kmem-run --help lists them');
     return command(argv);
   };
+}
+
+async function printHelp(): Promise<number> {
+  const { printOptions, runHelp } = await import('./help.ts');
+  return printOptions(runHelp(commandList()));
 }
 
 async function printVersion(): Promise<number> {

@@ -1,4 +1,5 @@
 /** What an option of `run` is made of, and the makers of the common kinds. */
+import { kebab } from '../spec/option-name.ts';
 import type { RunInput } from '../spec/run-input.ts';
 import type { OptionForm } from './read-options.ts';
 
@@ -73,8 +74,4 @@ export function string(group: Group, takes: string, describe: string, apply: Str
 
 export function flag(group: Group, describe: string, apply: FlagOption['apply']): FlagOption {
   return { type: 'boolean', group, describe, apply };
-}
-
-export function kebab(key: string): string {
-  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }

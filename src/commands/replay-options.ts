@@ -2,10 +2,10 @@
 
 import { accessSync, constants } from 'node:fs';
 import { errnoOf, SetupError } from '../errors.ts';
+import { wholeNumber } from '../experiment/bounds.ts';
 import { outputFile } from '../spec/output-file.ts';
 import { quote } from '../spec/quote.ts';
 import { parseLabel } from '../store/label.ts';
-import { wholeNumber } from './experiment-options.ts';
 import { mustHave, readStoredArguments } from './stored.ts';
 
 export const replayUsage = `kmem-run replay [options] FILE|ID|TOKEN

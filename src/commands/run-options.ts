@@ -8,7 +8,7 @@ import { CGROUP, ENFORCE, ERRNO, ON_OVERRUN, WAIT } from '../spec/normalise.ts';
 import { outputFile } from '../spec/output-file.ts';
 import { quote } from '../spec/quote.ts';
 import { parseLabel } from '../store/label.ts';
-import { appends, collects, type Draft, flag, kebab, type OptionTable, sets, string, turns } from './option-kinds.ts';
+import { appends, collects, type Draft, flag, type OptionTable, sets, string, turns } from './option-kinds.ts';
 import { describeOptions, parseArgv, type RunArguments } from './parse-argv.ts';
 
 /**
@@ -108,11 +108,6 @@ export const OPTIONS: OptionTable = {
 
 /** For yargs' `.options()`: what --help lists. Parsing is `parseRunArgv`, by the same definitions. */
 export const runOptions: Readonly<Record<string, Options>> = describeOptions(OPTIONS);
-
-/** How the command line calls an input key, for normaliseSpec's messages: `kmemTcp` → `--kmem-tcp`. */
-export function optionName(key: string): string {
-  return key === 'inject' ? '--fail' : `--${kebab(key)}`;
-}
 
 /**
  * Reads what follows `kmem-run`: options, perhaps the word `run` among them, `--`, and the command, which is handed on

@@ -5,11 +5,12 @@ import { exitStatus } from '../result/outcome.ts';
 import type { Result } from '../result/schema.ts';
 import { runSpec } from '../run.ts';
 import { normaliseSpec } from '../spec/normalise.ts';
+import { optionName } from '../spec/option-name.ts';
 import { quote } from '../spec/quote.ts';
 import type { RunSpec } from '../spec/run-spec.ts';
 import { watchInterrupts } from './interrupts.ts';
 import type { RunArguments } from './parse-argv.ts';
-import { optionName, parseRunArgv } from './run-options.ts';
+import { parseRunArgv } from './run-options.ts';
 
 type Report = RunArguments['report'];
 

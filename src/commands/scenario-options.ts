@@ -1,8 +1,8 @@
 /** The options of `kmem-run scenario run`. */
 
 import { SetupError } from '../errors.ts';
+import { wholeNumber } from '../experiment/bounds.ts';
 import { quote } from '../spec/quote.ts';
-import { wholeNumber } from './experiment-options.ts';
 import type { Given, OptionForm } from './read-options.ts';
 import { type Format, parseFormat } from './scenario-report.ts';
 

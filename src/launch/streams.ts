@@ -15,14 +15,22 @@ export type Streams = Readonly<{
  * file that is copied on. Not to a pipe: unread pipe data is kernel memory, charged to the group.
  * @throws SetupError `bad-output-file`, `no-capture`
  */
-export function openStreams(spec: RunSpec, reads: ReadonlySet<'stdout' | 'stderr'>): Streams {
+export function openStreams(
+  spec: RunSpec,
+  reads: ReadonlySet<'stdout' | 'stderr'>,
+  stdin: 'inherit' | 'null',
+): Streams {
   const opened: number[] = [];
   const sink = openOutput(spec);
   if (sink !== null) opened.push(sink);
   const stdout = reads.has('stdout') ? openCapture(sink ?? 1) : null;
   const stderr = reads.has('stderr') ? openCapture(sink ?? 2) : null;
   return {
-    stdio: { stdin: 'inherit', stdout: stdout?.fd ?? sink ?? 'inherit', stderr: stderr?.fd ?? sink ?? 'inherit' },
+    stdio: {
+      stdin: stdin === 'null' ? 'ignore' : stdin,
+      stdout: stdout?.fd ?? sink ?? 'inherit',
+      stderr: stderr?.fd ?? sink ?? 'inherit',
+    },
     captures: { stdout, stderr },
     close: () => {
       stdout?.close();

@@ -14,7 +14,11 @@ export type VmStreams = Readonly<{
 }>;
 
 /** As openStreams; what an expectation reads passes through here on its way. @throws SetupError `bad-output-file` */
-export function openVmStreams(spec: RunSpec, reads: ReadonlySet<'stdout' | 'stderr'>): VmStreams {
+export function openVmStreams(
+  spec: RunSpec,
+  reads: ReadonlySet<'stdout' | 'stderr'>,
+  stdin: 'inherit' | 'null',
+): VmStreams {
   const sink = openOutput(spec);
   const closers: (() => void)[] = sink === null ? [] : [() => closeSync(sink)];
   const ends = {
@@ -31,7 +35,7 @@ export function openVmStreams(spec: RunSpec, reads: ReadonlySet<'stdout' | 'stde
     };
   };
   return {
-    stdin: 0,
+    stdin: stdin === 'null' ? null : 0,
     stdout: target(sink ?? 1, ends.stdout),
     stderr: target(sink ?? 2, ends.stderr),
     captures: ends,

@@ -10,7 +10,7 @@ export type RunnerRequest = Readonly<{
   helper: string;
   /** Whom the command runs as unless the spec names a user; null: root. */
   identity: Readonly<{ uid: number; gid: number; groups: readonly number[]; name: string; home: string }> | null;
-  /** Whether samples are sent while a run goes on. */
+  /** Whether samples and failures are sent while a run goes on. */
   progress: boolean;
 }>;
 
@@ -18,6 +18,7 @@ export type RunnerEvent =
   /** The request is read, and the run begins. */
   | Readonly<{ event: 'ready' }>
   | Readonly<{ event: 'progress'; progress: unknown }>
+  | Readonly<{ event: 'failure'; failure: unknown }>
   /** `result`: of schema version 1; its `error` is set where the run could not be made. */
   | Readonly<{ event: 'result'; result: unknown }>
   /** A signal from inside (Ctrl-C on the guest's terminal) interrupted the run. */

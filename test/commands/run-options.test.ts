@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import fc from 'fast-check';
-import { optionName, parseRunArgv, runOptions } from '../../src/commands/run-options.ts';
+import { parseRunArgv, runOptions } from '../../src/commands/run-options.ts';
 import { normaliseSpec } from '../../src/spec/normalise.ts';
+import { optionName } from '../../src/spec/option-name.ts';
 import { refused, valueOrNull } from '../spec/refusal.ts';
 
 const QUIET = {

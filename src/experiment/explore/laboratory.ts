@@ -34,6 +34,7 @@ export function openLaboratory(prepare: string | null): Laboratory {
     const options: RunOptions = {
       signal: order.signal,
       hurry: order.hurry,
+      stdin: 'null',
       onOutput: ({ stdout, stderr }) => {
         written = { stdout: stdout ?? '', stderr: stderr ?? '' };
       },

@@ -1,11 +1,13 @@
-/** What the commands that make many runs have to say of their experiment. */
+/** What an experiment is to those who make it: the command line and the library. */
 
-import type { Experiment, Job, Runner } from '../experiment/driver.ts';
+import { resolve } from 'node:path';
 import type { ExperimentFacts } from '../report/experiment.ts';
-import type { Style } from '../report/layout.ts';
+import { normaliseSpec } from '../spec/normalise.ts';
 import type { RunInput } from '../spec/run-input.ts';
-import type { Store } from '../store/types.ts';
-import type { ReportRequest } from './option-kinds.ts';
+import type { Experiment, Job, Runner } from './driver.ts';
+
+/** How whoever asked calls an input key, an experiment's own included: `warmup` is `--warmup` on a command line. */
+export type Names = (key: string) => string;
 
 /** Where a run stands in its experiment, as the store keeps it. */
 export type Place = Readonly<{ point: number; repeat: number }>;
@@ -15,7 +17,6 @@ export type CommonQuestion = Readonly<{
   input: RunInput;
   warmup: number;
   prepare: string | null;
-  label: string | null;
 }>;
 
 export type Plan<Run, History, Report extends ExperimentFacts> = Readonly<{
@@ -37,30 +38,11 @@ export type Plan<Run, History, Report extends ExperimentFacts> = Readonly<{
   /** Milliseconds for each run; null: none. */
   timeoutMs: (history: History) => number | null;
   report: (facts: ExperimentFacts, history: History, jobs: readonly Job[]) => Report;
-  text: (report: Report, style: Style) => string;
-  /** What the store says of it. */
-  summary: (report: Report) => unknown;
-  /** Of an experiment that was made. */
-  status: (report: Report) => number;
 }>;
 
-export type Request<Question extends CommonQuestion> = Readonly<{
-  kind: 'sweep' | 'bisect' | 'explore';
-  /** Null: gone on with. */
-  question: Question | null;
-  resume: string | null;
-  jobs: number;
-  report: Readonly<ReportRequest>;
-}>;
-
-/** An experiment that is kept under `id` from its first run on: one that could not begin leaves no trace. */
-export type Scene<Run, History, Report extends ExperimentFacts> = Readonly<{
-  id: string;
-  startedAt: string;
-  question: CommonQuestion;
-  plan: Plan<Run, History, Report>;
-  store: Store;
-  /** Puts the experiment itself into the store, once. */
-  begin: () => void;
-  request: Readonly<{ jobs: number; report: Readonly<ReportRequest> }>;
-}>;
+/** Paths that hold wherever it is gone on with. Left to be checked again at each point: what may differ between them. */
+export function placed(input: RunInput, nameOf: Names): RunInput {
+  const { cwd } = normaliseSpec({ command: input.command, cwd: input.cwd }, { nameOf });
+  const { rw } = input;
+  return { ...input, cwd, ...(rw === undefined ? {} : { rw: rw.map((folder) => resolve(folder)) }) };
+}

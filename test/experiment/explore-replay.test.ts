@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import test from 'ava';
 import fc from 'fast-check';
-import { replayLine } from '../../src/commands/explore-replay.ts';
+import { replayLine } from '../../src/experiment/explore/replay.ts';
 import type { RunInput } from '../../src/spec/run-input.ts';
 import { shellLine } from '../../src/spec/shell.ts';
 

@@ -1,12 +1,12 @@
 /** What an exploration came to, as its report has it. */
 
-import type { Job } from '../experiment/driver.ts';
-import { CLASSES } from '../experiment/explore/classify.ts';
-import { addressOf, type ExploreHistory, type ExploreQuestion } from '../experiment/explore/explore.ts';
-import { judge, type Trial } from '../experiment/explore/trials.ts';
-import type { ExperimentFacts } from '../report/experiment.ts';
-import type { ExploreCounts, ExploreFinding, ExploreReport } from '../report/explore.ts';
-import { replayLine } from './explore-replay.ts';
+import type { ExperimentFacts } from '../../report/experiment.ts';
+import type { ExploreCounts, ExploreFinding, ExploreReport } from '../../report/explore.ts';
+import type { Job } from '../driver.ts';
+import { CLASSES } from './classify.ts';
+import { addressOf, type ExploreHistory, type ExploreQuestion } from './explore.ts';
+import { replayLine } from './replay.ts';
+import { judge, type Trial } from './trials.ts';
 
 type Standing = Readonly<{
   history: ExploreHistory;

@@ -1,8 +1,8 @@
 /** The line by which a finding is seen again. */
 
-import type { RunInput } from '../spec/run-input.ts';
-import { shellLine, shellWord } from '../spec/shell.ts';
-import { optionName } from './run-options.ts';
+import { optionName } from '../../spec/option-name.ts';
+import type { RunInput } from '../../spec/run-input.ts';
+import { shellLine, shellWord } from '../../spec/shell.ts';
 
 /** What a run of an exploration has of its own: written so that a shell makes it anew. */
 const OWN_VARIABLES = { KMEM_RUN_DIR: '$(mktemp -d)', KMEM_RUN_PORT: '20000' } as const;

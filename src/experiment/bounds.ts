@@ -1,0 +1,46 @@
+/** The numbers that experiments take, and what they may be. */
+
+import { SetupError } from '../errors.ts';
+import { quote } from '../spec/quote.ts';
+import type { Names } from './plan.ts';
+import { SEEDS } from './random.ts';
+
+const BOUNDS = {
+  repeat: [1, 100_000],
+  jobs: [1, 1024],
+  seed: [0, SEEDS - 1],
+  warmup: [0, 1000],
+  confirm: [1, 1000],
+  limit: [1, 1_000_000],
+} as const;
+
+/** A number or its digits. Throws SetupError `bad-option`. */
+export function numberFor(key: keyof typeof BOUNDS, given: unknown, nameOf: Names): number {
+  const [from, to] = BOUNDS[key];
+  return wholeNumber(nameOf(key), given, { from, to });
+}
+
+/** The same, for what has bounds of its own. */
+export function wholeNumber(
+  name: string,
+  given: unknown,
+  { from, to }: Readonly<{ from: number; to: number }>,
+): number {
+  const value = typeof given === 'string' && /^[0-9]{1,12}$/.test(given) ? Number(given) : given;
+  if (typeof value === 'number' && Number.isInteger(value) && value >= from && value <= to) return value;
+  throw new SetupError(
+    'bad-option',
+    `${name}: ${quote(String(given))} is not a number from ${from} to ${to}`,
+    `give a whole number from ${from} to ${to}`,
+  );
+}
+
+/** Throws SetupError `bad-option`. */
+export function preparation(given: unknown, nameOf: Names): string {
+  if (typeof given === 'string' && given !== '' && !given.includes('\0')) return given;
+  throw new SetupError(
+    'bad-option',
+    `${nameOf('prepare')}: there is no command in it`,
+    'give a line for sh -c, or leave it out',
+  );
+}

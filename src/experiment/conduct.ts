@@ -1,0 +1,93 @@
+/** Makes the runs of a planned experiment, and says what they came to. Prints nothing, and keeps what `keep` keeps. */
+
+import { availableParallelism, loadavg } from 'node:os';
+import type { SetupError } from '../errors.ts';
+import type { ExperimentFacts } from '../report/experiment.ts';
+import { counted } from '../report/words.ts';
+import { version } from '../result/version.ts';
+import { runSpec } from '../run.ts';
+import { type DriverOptions, type Job, perform, type Runner } from './driver.ts';
+import { allowedCpus, assignCpus } from './jobs.ts';
+import type { CommonQuestion, Names, Plan } from './plan.ts';
+import { runPreparation } from './prepare.ts';
+
+export type Undertaking<Run, History, Report extends ExperimentFacts> = Readonly<{
+  id: string;
+  startedAt: string;
+  question: CommonQuestion;
+  plan: Plan<Run, History, Report>;
+  jobs: number;
+  nameOf: Names;
+}>;
+
+/** What is known already (`known`), and whom to tell what. */
+export type Orders<Run, History> = Pick<
+  DriverOptions<Run, History>,
+  'keep' | 'onStart' | 'onEnd' | 'signal' | 'hurry'
+> &
+  Readonly<{ known: History }>;
+
+export type Finding<Report> = Readonly<{ report: Report; error: SetupError | null; runs: number }>;
+
+/** `error` is why `report.status` is `failed`; `runs`: how many count. Never rejects but for a bug. */
+export async function conduct<Run, History, Report extends ExperimentFacts>(
+  { id, startedAt, question, plan, jobs: count, nameOf }: Undertaking<Run, History, Report>,
+  { known, ...orders }: Orders<Run, History>,
+): Promise<Finding<Report>> {
+  try {
+    const { jobs, sharing } = assignCpus(count, plan.cpus, allowedCpus());
+    const warnings = warningsBefore(jobs, sharing, nameOf);
+    const { history, ended, error } = await perform(plan.experiment, known, {
+      jobs,
+      runner: plan.runner ?? runner,
+      // A runner of its own knows what else a run finds, and prepares by itself.
+      prepare: plan.runner === null ? preparationOf(question) : null,
+      ...orders,
+    });
+    const { input, warmup, prepare } = question;
+    const facts: ExperimentFacts = {
+      schemaVersion: 1,
+      id,
+      startedAt,
+      status: ended,
+      error: error === null ? null : { code: error.code, message: error.message, hint: error.hint },
+      command: input.command,
+      then: input.then ?? [],
+      expect: input.expect ?? [],
+      warmup,
+      prepare,
+      timeoutMs: plan.timeoutMs(history),
+      warnings,
+      kmemRun: version,
+    };
+    return { report: plan.report(facts, history, jobs), error, runs: plan.count(history).done };
+  } finally {
+    plan.close();
+  }
+}
+
+/** A microVM has CPUs of its own, and what was asked about these stays. Every run must find the same stdin: none. */
+const runner: Runner = (spec, { signal, hurry, cpus }) =>
+  runSpec(spec.kernel === null ? { ...spec, cpus } : spec, { signal, hurry, stdin: 'null' });
+
+function preparationOf({ prepare, input }: CommonQuestion) {
+  if (prepare === null) return null;
+  return (_: unknown, signal: AbortSignal) => runPreparation(prepare, input.cwd ?? process.cwd(), { signal, env: {} });
+}
+
+function warningsBefore(jobs: readonly Job[], sharing: boolean, nameOf: Names): string[] {
+  const used = new Set(jobs.flatMap(({ cpus }) => cpus ?? [])).size;
+  const all = availableParallelism();
+  const [load = 0] = loadavg();
+  const warnings = [];
+  if (sharing) {
+    warnings.push(
+      `${counted(jobs.length, 'job')} share ${used === 0 ? 'CPUs' : counted(used, 'CPU')}: runs that share one slow each other down, and their figures spread; give at most ${nameOf('jobs')} ${Math.max(1, used)}`,
+    );
+  }
+  if (load > all) {
+    const busy = `load ${load.toFixed(1)} on ${counted(all, 'CPU')}`;
+    warnings.push(`the machine was busy already (${busy}): figures spread more, and times say little`);
+  }
+  return warnings;
+}

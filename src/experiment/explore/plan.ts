@@ -1,0 +1,73 @@
+/** An exploration, as it is made and reported. */
+
+import { SetupError } from '../../errors.ts';
+import { gatedCalls } from '../../gate/syscalls.ts';
+import type { ExploreReport } from '../../report/explore.ts';
+import { didYouMean } from '../../spec/nearest.ts';
+import { normaliseSpec, type RunInput } from '../../spec/normalise.ts';
+import { quote } from '../../spec/quote.ts';
+import type { Names, Place, Plan } from '../plan.ts';
+import { type ExploreHistory, type ExploreQuestion, type ExploreRun, MODES, planExplore } from './explore.ts';
+import { openLaboratory } from './laboratory.ts';
+import { reportOf } from './report.ts';
+
+/** Throws SetupError `conflicting-options`, `bad-option`, and those of normaliseSpec. */
+export function explorePlan(question: ExploreQuestion, nameOf: Names): Plan<ExploreRun, ExploreHistory, ExploreReport> {
+  refuseElsewhere(question.input, nameOf);
+  for (const name of question.only ?? []) checkCall(name, nameOf);
+  const laboratory = openLaboratory(question.prepare);
+  const explore = planExplore(question, nameOf, laboratory.observed);
+  const { cpus } = normaliseSpec(question.input, { nameOf });
+  return {
+    experiment: explore,
+    runner: laboratory.runner,
+    close: laboratory.close,
+    empty: explore.empty,
+    seed: null,
+    cpus,
+    placeOf,
+    runAt: () => ({ kind: 'warm-up' }),
+    nameOf: (run) =>
+      run.kind === 'fail'
+        ? `failure ${run.call + 1}${run.mode === 'once' ? '' : '+'}`
+        : run.kind === 'record'
+          ? 'recording'
+          : 'warm-up',
+    count: explore.count,
+    timeoutMs: explore.timeoutMs,
+    report: (facts, history, jobs) => reportOf(question, facts, { history, jobs, count: explore.count(history) }),
+  };
+}
+
+/** 0 are the recordings; each call has two points. */
+function placeOf(run: ExploreRun): Place | null {
+  if (run.kind === 'warm-up') return null;
+  if (run.kind === 'record') return { point: 0, repeat: run.repeat };
+  return { point: 1 + MODES.length * run.call + MODES.indexOf(run.mode), repeat: run.attempt };
+}
+
+function checkCall(name: string, nameOf: Names): void {
+  const names = gatedCalls.map((call) => call.name);
+  if (names.includes(name)) return;
+  throw new SetupError(
+    'bad-option',
+    `${nameOf('only')}: ${quote(name)} is no call that the gate sees`,
+    didYouMean(name, names, 'docs/gate.md lists them'),
+  );
+}
+
+/** Only the gate fails calls by address, and folders and ports are the host's. */
+function refuseElsewhere({ enforce, kernel }: RunInput, nameOf: Names): void {
+  const stray =
+    enforce !== undefined && enforce !== 'auto' && enforce !== 'gate'
+      ? `${nameOf('enforce')} ${enforce}`
+      : kernel != null
+        ? nameOf('kernel')
+        : null;
+  if (stray === null) return;
+  throw new SetupError(
+    'conflicting-options',
+    `${stray}: explore needs the gate, on the running kernel`,
+    'leave it out',
+  );
+}
