@@ -14,6 +14,7 @@ const composers = [
   'experiment',
   'doctor',
   'fidelity',
+  'library',
   'commands',
 ];
 /** Nothing imports the outermost. */

@@ -1,0 +1,42 @@
+import type { BisectQuestion } from '../experiment/bisect.ts';
+import { bisectPlan } from '../experiment/bisect-plan.ts';
+import { numberFor } from '../experiment/bounds.ts';
+import type { BisectReport } from '../report/bisect.ts';
+import type { RunInput } from '../spec/run-input.ts';
+import { parseLimit, type Size } from '../spec/size.ts';
+import { type ExperimentEvent, experiment, type Planned } from './experiment.ts';
+import { type CommonInput, plainly, splitInput } from './input.ts';
+import type { EndOptions } from './run.ts';
+import type { Running } from './running.ts';
+
+export type BisectInput = Omit<RunInput, 'kmem' | 'traceGate'> &
+  CommonInput &
+  Readonly<{
+    /** The smallest limit to try (one page). */
+    lo?: Size | null | undefined;
+    /** The highest, at which it passes (from its peak without a limit). */
+    hi?: Size | null | undefined;
+    /** Runs to confirm the limit with, on either side (3). */
+    confirm?: number | undefined;
+  }>;
+
+/** Finds the smallest kmem limit, to the page, at which a command passes: `answer.kind` says whether there is one. */
+export function bisect(input: BisectInput, options: EndOptions = {}): Running<BisectReport, ExperimentEvent> {
+  return experiment(() => planned(input), options);
+}
+
+const WITHOUT = {
+  kmem: 'it is the limit that is looked for; lo and hi say where to look',
+  traceGate: 'each run would begin the file anew',
+};
+
+function planned(given: BisectInput): Planned<BisectReport> {
+  const { input, own, warmup, prepare } = splitInput(given, ['lo', 'hi', 'confirm'], WITHOUT);
+  const limit = (key: 'lo' | 'hi'): number | null => {
+    const size = own(key);
+    return size === undefined ? null : parseLimit(size as Size, { name: key });
+  };
+  const confirm = own('confirm') === undefined ? 3 : numberFor('confirm', own('confirm'), plainly);
+  const question: BisectQuestion = { input, warmup, prepare, lo: limit('lo'), hi: limit('hi'), confirm };
+  return { question, plan: bisectPlan(question, plainly), jobs: 1 };
+}

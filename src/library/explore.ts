@@ -1,0 +1,50 @@
+import { numberFor } from '../experiment/bounds.ts';
+import type { ExploreQuestion } from '../experiment/explore/explore.ts';
+import { explorePlan } from '../experiment/explore/plan.ts';
+import type { ExploreReport } from '../report/explore.ts';
+import type { RunInput } from '../spec/run-input.ts';
+import { type ExperimentEvent, experiment, type Planned } from './experiment.ts';
+import { type CommonInput, flagIn, namesIn, plainly, splitInput } from './input.ts';
+import type { EndOptions } from './run.ts';
+import type { Running } from './running.ts';
+
+export type ExploreInput = Omit<RunInput, keyof typeof WITHOUT> &
+  CommonInput &
+  Readonly<{
+    /** Runs at a time, each bound to a CPU of its own (1). */
+    jobs?: number | undefined;
+    /** These system calls alone. */
+    only?: readonly string[] | null | undefined;
+    /** Calls of these programs alone. */
+    in?: readonly string[] | null | undefined;
+    /** Duplicates too: calls of the same program, of the same kind, on the same object. */
+    all?: boolean | undefined;
+    /** At most so many calls. */
+    limit?: number | null | undefined;
+  }>;
+
+/** Makes each call of a command that allocates kernel memory fail, one in a run, and tells what it makes of it. */
+export function explore(input: ExploreInput, options: EndOptions = {}): Running<ExploreReport, ExperimentEvent> {
+  return experiment(() => planned(input), options);
+}
+
+const WITHOUT = {
+  kmem: 'calls fail by their address, not by a limit; sweep tries limits',
+  inject: 'which calls fail is what is explored',
+  kernel: 'the gate on the running kernel is needed',
+  reserve: 'there is no limit to keep it free of',
+  reclaim: 'there is no limit to reclaim for',
+  traceGate: 'each run would begin the file anew',
+};
+
+function planned(given: ExploreInput): Planned<ExploreReport> {
+  const { input, own, warmup, prepare } = splitInput(given, ['jobs', 'only', 'in', 'all', 'limit'], WITHOUT);
+  const question: ExploreQuestion = {
+    ...{ input, warmup, prepare, all: flagIn(own('all'), 'all') },
+    only: namesIn(own('only'), 'only'),
+    within: namesIn(own('in'), 'in'),
+    limit: own('limit') === undefined ? null : numberFor('limit', own('limit'), plainly),
+  };
+  const jobs = own('jobs') === undefined ? 1 : numberFor('jobs', own('jobs'), plainly);
+  return { question, plan: explorePlan(question, plainly), jobs };
+}

@@ -1,0 +1,79 @@
+import { SetupError } from '../errors.ts';
+import { numberFor } from '../experiment/bounds.ts';
+import type { Axes } from '../experiment/points.ts';
+import { newSeed } from '../experiment/random.ts';
+import type { SweepQuestion } from '../experiment/sweep.ts';
+import { sweepPlan } from '../experiment/sweep-plan.ts';
+import type { SweepReport } from '../report/sweep.ts';
+import { parseCounts, parseLimits, parseNames } from '../spec/ranges.ts';
+import type { RunInput } from '../spec/run-input.ts';
+import type { Size } from '../spec/size.ts';
+import { type ExperimentEvent, experiment, type Planned } from './experiment.ts';
+import { type CommonInput, plainly, splitInput } from './input.ts';
+import type { EndOptions } from './run.ts';
+import type { Running } from './running.ts';
+
+/** Values to try: a list, one value, or a range as on the command line: `'512K..4M:256K'`, `'512K..4M*2'`. */
+export type SizeRange = Size | readonly Size[] | null | undefined;
+
+export type SweepInput = Omit<RunInput, 'kmem' | 'mem' | 'kmemTcp' | 'pids' | 'kernel' | 'traceGate'> &
+  CommonInput &
+  Readonly<{
+    kmem?: SizeRange;
+    mem?: SizeRange;
+    kmemTcp?: SizeRange;
+    pids?: number | string | readonly (number | string)[] | null | undefined;
+    /** Names of kernels to boot; `'host'` is the one that runs. */
+    kernel?: string | readonly string[] | null | undefined;
+    /** Runs at each point (1). */
+    repeat?: number | undefined;
+    /** Runs at a time, each bound to a CPU of its own (1). */
+    jobs?: number | undefined;
+    /** The order of another sweep, whose report has it. */
+    seed?: number | null | undefined;
+  }>;
+
+/** Runs a command at many limits, and tells at which it passes. */
+export function sweep(input: SweepInput, options: EndOptions = {}): Running<SweepReport, ExperimentEvent> {
+  return experiment(() => planned(input), options);
+}
+
+const OWN = ['kmem', 'mem', 'kmemTcp', 'pids', 'kernel', 'repeat', 'jobs', 'seed'];
+const WITHOUT = { traceGate: 'each run would begin the file anew' };
+
+function planned(given: SweepInput): Planned<SweepReport> {
+  const { input, own, warmup, prepare } = splitInput(given, OWN, WITHOUT);
+  const number = (key: 'repeat' | 'jobs' | 'seed', otherwise: () => number): number =>
+    own(key) === undefined ? otherwise() : numberFor(key, own(key), plainly);
+  const question: SweepQuestion = {
+    ...{ input, warmup, prepare, axes: axesOf(own) },
+    repeat: number('repeat', () => 1),
+    seed: number('seed', newSeed),
+  };
+  return { question, plan: sweepPlan(question, plainly), jobs: number('jobs', () => 1) };
+}
+
+function axesOf(own: (key: string) => unknown): Axes {
+  const axes: { -readonly [K in keyof Axes]: Axes[K] } = {};
+  for (const key of ['kmem', 'mem', 'kmemTcp', 'pids'] as const) {
+    const parse = key === 'pids' ? parseCounts : parseLimits;
+    if (own(key) !== undefined) axes[key] = parse(textOf(own(key), key), { name: key });
+  }
+  if (own('kernel') !== undefined) {
+    const names = parseNames(textOf(own('kernel'), 'kernel'), { name: 'kernel' });
+    axes.kernel = names.map((name) => (name === 'host' ? null : name));
+  }
+  return axes;
+}
+
+/** As on a command line, where the values of a list stand with commas between. Throws SetupError `bad-range`. */
+function textOf(given: unknown, name: string): string {
+  const values: readonly unknown[] = Array.isArray(given) ? given : [given];
+  if (values.length > 0 && values.every((value) => typeof value === 'string' || typeof value === 'number'))
+    return values.join(',');
+  throw new SetupError(
+    'bad-range',
+    `${name} has values that are neither numbers nor texts`,
+    "give [1024, '2M'] or '1M,2M'",
+  );
+}
