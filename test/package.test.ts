@@ -103,19 +103,40 @@ test.serial('the first run builds the helper in the user’s cache folder, the n
 
 test.serial('the library can be imported, and its types hold for a user', (t) => {
   const script = `
-    import { run, SetupError } from 'kmem-run';
-    console.log(typeof run, new SetupError('code', 'message', 'hint').code);`;
+    import { bisect, explore, run, SetupError, sweep } from 'kmem-run';
+    console.log([run, sweep, bisect, explore].map((one) => typeof one).join(), new SetupError('code', 'message', 'hint').code);`;
   const { stdout, stderr } = sh(user, process.execPath, ['--input-type=module', '-e', script]);
-  t.is(stdout, 'function code\n', stderr);
+  t.is(stdout, 'function,function,function,function code\n', stderr);
 
   const program = `
-    import { type Result, run } from 'kmem-run';
+    import { type BisectReport, bisect, explore, type Result, run, sweep } from 'kmem-run';
     export const peak = async (spec: Parameters<typeof run>[0]): Promise<number | null> => {
       const result: Result = await run(spec);
       // @ts-expect-error A type that had come out as any would allow this.
       result.noSuchKey;
       return result.kmem.maxUsage;
-    };`;
+    };
+    export const events = async (signal: AbortSignal): Promise<number> => {
+      for await (const event of run({ command: ['true'] }, { signal })) {
+        // @ts-expect-error Only an event of a failure has one.
+        event.failure;
+        if (event.type === 'failure') return event.failure.atMs;
+      }
+      for await (const event of sweep({ command: ['true'], kmem: [4096, '1M'], pids: '1..4:1', repeat: 2 })) {
+        if (event.type === 'run') return event.result.kmem.failcnt ?? event.total;
+      }
+      return (await explore({ command: ['true'], only: ['openat'] })).score ?? 0;
+    };
+    export const limit = async (): Promise<number | null> => {
+      const { answer }: BisectReport = await bisect({ command: ['true'], lo: '1M' });
+      // @ts-expect-error It may not have been found.
+      answer.between;
+      return answer.kind === 'found' ? answer.passesAt : null;
+    };
+    // @ts-expect-error It is what is looked for.
+    bisect({ command: ['true'], kmem: '1M' });
+    // @ts-expect-error There is no such key.
+    sweep({ command: ['true'], repeet: 2 });`;
   writeFileSync(join(user, 'peak.ts'), program);
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   const types = ['--types', 'node', '--typeRoots', join(root, 'node_modules', '@types')];

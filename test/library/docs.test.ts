@@ -1,0 +1,63 @@
+/** The example of docs/library.md is a test of ours, and catches what it says it catches. */
+
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import anyTest, { type ExecutionContext } from 'ava';
+import { makeHarness } from '../harness.ts';
+
+const test = anyTest.serial;
+const root = join(import.meta.dirname, '..', '..');
+const budget = join(import.meta.dirname, 'budget');
+const page = readFileSync(join(root, 'docs', 'library.md'), 'utf8');
+
+/** The block of code that follows the name of a file. */
+const blockOf = (name: string) =>
+  page
+    .split(`\`${name}\`\n\n\`\`\``)[1]
+    ?.split('\n```')[0]
+    ?.replace(/^\w+\n/, '');
+
+for (const name of ['server.js', 'budget.test.ts']) {
+  test(`the page has ${name} as it is tested`, (t) => {
+    t.is(`${blockOf(name)}\n`, readFileSync(join(budget, name), 'utf8'));
+  });
+}
+
+/** A project of a user's, with the example in it, and its test run; `change` is made to the server. */
+function project(t: ExecutionContext, change: (server: string) => string) {
+  const harness = makeHarness(t);
+  const modules = harness.path('node_modules');
+  mkdirSync(modules);
+  symlinkSync(root, join(modules, 'kmem-run'));
+  symlinkSync(join(root, 'node_modules', 'ava'), join(modules, 'ava'));
+  cpSync(budget, harness.folder, { recursive: true });
+  const ava = { extensions: ['ts'], workerThreads: false };
+  writeFileSync(harness.path('package.json'), JSON.stringify({ type: 'module', ava }));
+  writeFileSync(harness.path('server.js'), change(harness.read('server.js')));
+  const words = [process.execPath, join(root, 'node_modules', '.bin', 'ava')];
+  return { ...harness, test: () => harness.startProgram(words, { env: { NO_COLOR: '1' } }).ended };
+}
+
+test('in a project of its own the example passes', async (t) => {
+  const { test, assertNothingLeft } = project(t, (server) => server);
+  const { status, stdout, stderr } = await test();
+  t.is(status, 0, stdout + stderr);
+  t.regex(stdout, /1 test passed/);
+  assertNothingLeft();
+});
+
+test('a server that keeps 40 sockets for each request fails it, and the call is named', async (t) => {
+  const { test, assertNothingLeft } = project(t, (server) => {
+    const leaky = server.replace(
+      "response.end('hello\\n');",
+      `response.end('hello\\n');
+       for (let count = 0; count < 40; count++) kept.push(createSocket('udp4').bind());`,
+    );
+    return `import { createSocket } from 'node:dgram';\nconst kept = [];\n${leaky}`;
+  });
+  const { status, stdout } = await test();
+  t.is(status, 1);
+  t.regex(stdout, /calls that the budget was too small for/);
+  t.regex(stdout, /errno: 'E\w+',\s+-\s+syscall: '(socket|bind|accept4?)'/);
+  assertNothingLeft();
+});

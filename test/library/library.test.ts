@@ -1,0 +1,206 @@
+/** The built package, as those who import it use it. */
+
+import anyTest from 'ava';
+import type { BisectReport, ExploreReport, Result, SweepReport } from '../../src/index.ts';
+import { validateResult } from '../../src/result/validate.ts';
+import { makeUser } from './user.ts';
+
+const test = anyTest.serial;
+
+test('run: the result, whatever the command did; nothing is printed, nothing stays', async (t) => {
+  const { ask } = makeUser(t);
+  const answer: Result = await ask(`return run({ command: ['sh', '-c', 'echo to nobody; exit 3'], output: 'null' })`);
+  const { outcome, exit, kmem } = validateResult(answer);
+  t.deepEqual({ outcome, exit }, { outcome: 'failed', exit: { code: 3, signal: null } });
+  t.true((kmem.maxUsage ?? 0) > 0);
+});
+
+test('run: iterated, it tells of failures and samples while it goes on, and of the same ones as the result', async (t) => {
+  const { ask } = makeUser(t);
+  const { events, result } = await ask(`
+    const running = run({ command: ['sh', '-c', 'sleep 0.3; true; true'], kmem: '120K', sample: '20ms', output: 'null' });
+    const events = [];
+    for await (const event of running) events.push(event);
+    return { events, result: await running };
+  `);
+  const ofType = (type: string) => events.filter((event: { type: string }) => event.type === type);
+  t.true(result.failures.length > 0);
+  t.deepEqual(
+    ofType('failure').map(({ failure }: { failure: unknown }) => failure),
+    result.failures,
+  );
+  t.true(ofType('sample').length > 0);
+  t.is(ofType('sample').length + ofType('failure').length, events.length);
+});
+
+test('run: what it wrote is handed over, and its stdin may be none', async (t) => {
+  const { ask } = makeUser(t);
+  const answer = await ask(`
+    let output = null;
+    const onOutput = (both) => { output = both };
+    await run({ command: ['sh', '-c', 'cat; echo out; echo err >&2'], output: 'null' }, { onOutput, stdin: 'null' });
+    return output;
+  `);
+  t.deepEqual(answer, { stdout: 'out\n', stderr: 'err\n' });
+});
+
+test('sweep: ranges and lists; each run is told of with its result', async (t) => {
+  const { ask } = makeUser(t);
+  const { report, events }: { report: SweepReport; events: { type: string; name: string; at: number | null }[] } =
+    await ask(`
+    const sweeping = sweep({ command: ['true'], kmem: [65536, '1M'], pids: '4..8*2', repeat: 2, seed: 7 });
+    const events = [];
+    for await (const { type, name, result } of sweeping) events.push({ type, name, at: result?.spec.limits.kmem ?? null });
+    return { report: await sweeping, events };
+  `);
+  t.deepEqual(
+    report.points.map(({ settings, runs, passed }) => ({ ...settings, runs, passed })),
+    [
+      { kmem: 65536, pids: 4, runs: 2, passed: 0 },
+      { kmem: 65536, pids: 8, runs: 2, passed: 0 },
+      { kmem: 1048576, pids: 4, runs: 2, passed: 2 },
+      { kmem: 1048576, pids: 8, runs: 2, passed: 2 },
+    ],
+  );
+  t.like(report, { kind: 'sweep', status: 'done', seed: 7, runs: { planned: 8, made: 8 } });
+  const runs = events.filter(({ type }) => type === 'run');
+  t.is(runs.length, 9, 'the warm-up too');
+  t.is(runs[0]?.name, 'warm-up');
+  t.is(runs.filter(({ name, at }) => name.startsWith('kmem 64 KiB') && at === 65536).length, 4);
+});
+
+test('bisect: a limit, to the page', async (t) => {
+  const { ask } = makeUser(t);
+  const { answer, trials }: BisectReport = await ask(`return bisect({ command: ['true'], confirm: 1 })`);
+  if (answer.kind !== 'found') return t.fail(answer.kind);
+  t.true(answer.passesAt > answer.failsAt);
+  t.true(trials.some(({ limit, passed }) => limit === answer.failsAt && !passed));
+  t.true(trials.some(({ limit, passed }) => limit === answer.passesAt && passed));
+});
+
+test('explore: findings with a line to see them again', async (t) => {
+  const { ask, folder } = makeUser(t);
+  const report: ExploreReport = await ask(`
+    return explore({ command: ['sh', '-c', 'echo x > /dev/null; exit 0'], only: ['openat'], in: ['sh', 'dash'], limit: 4, jobs: 2, cwd: ${JSON.stringify(folder)} });
+  `);
+  t.like(report, { kind: 'explore', status: 'done' });
+  t.true(report.counts.handled + report.findings.length > 0);
+  t.true(report.findings.every(({ replay }) => replay.includes('kmem-run --fail')));
+});
+
+test('a signal ends a run: the result says so, and nothing stays', async (t) => {
+  const { ask } = makeUser(t);
+  const answer: Result = await ask(`
+    const controller = new AbortController();
+    const running = run({ command: ['sh', '-c', 'sleep 1000 & sleep 1000'], sample: '20ms', output: 'null' }, { signal: controller.signal });
+    for await (const { type, sample } of running) if (type === 'sample' && sample.processes > 0) controller.abort();
+    return running;
+  `);
+  t.like(answer, { outcome: 'interrupted', terminationReason: 'interrupted' });
+});
+
+test('a signal ends a sweep: it resolves with what is known so far', async (t) => {
+  const { ask } = makeUser(t);
+  const report: SweepReport = await ask(`
+    const controller = new AbortController();
+    const sweeping = sweep({ command: ['sleep', '0.05'], repeat: 1000, jobs: 2 }, { signal: controller.signal });
+    for await (const { type, done } of sweeping) if (type === 'run' && done === 2) controller.abort();
+    return sweeping;
+  `);
+  t.like(report, { status: 'stopped', error: null });
+  t.true(report.runs.made >= 2 && report.runs.made < 10);
+});
+
+test('a signal that was aborted before: nothing runs', async (t) => {
+  const { ask, has, path } = makeUser(t);
+  const mark = JSON.stringify(path('mark'));
+  const answer = await ask(`
+    const signal = AbortSignal.abort();
+    const { outcome } = await run({ command: ['touch', ${mark}] }, { signal });
+    const { status, runs } = await sweep({ command: ['touch', ${mark}] }, { signal });
+    return { outcome, status, made: runs.made };
+  `);
+  t.deepEqual(answer, { outcome: 'interrupted', status: 'stopped', made: 0 });
+  t.false(has('mark'));
+});
+
+test('several at a time, with one signal for all: each has its own result, and the signal keeps no listener', async (t) => {
+  const { ask } = makeUser(t);
+  const { codes, passed, listening } = await ask(`
+    const { signal } = new AbortController();
+    let listening = 0;
+    const [add, remove] = [signal.addEventListener, signal.removeEventListener];
+    signal.addEventListener = (...of) => { listening += 1; add.apply(signal, of) };
+    signal.removeEventListener = (...of) => { listening -= 1; remove.apply(signal, of) };
+    const runs = [1, 2, 3, 4].map((code) => run({ command: ['sh', '-c', \`sleep 0.2; exit \${code}\`] }, { signal }));
+    const [sweeping, ...results] = await Promise.all([sweep({ command: ['true'], kmem: '1M', repeat: 3 }, { signal }), ...runs]);
+    return { codes: results.map(({ exit }) => exit.code), passed: sweeping.points[0].passed, listening };
+  `);
+  t.deepEqual(codes, [1, 2, 3, 4]);
+  t.is(passed, 3);
+  t.is(listening, 0);
+});
+
+test('what cannot be made rejects with a SetupError, which has the result where there is one', async (t) => {
+  const { ask } = makeUser(t);
+  const answer = await ask(`
+    const told = async (begin) => {
+      try {
+        await begin();
+      } catch (error) {
+        return [error instanceof SetupError, error.code, error.result?.outcome ?? error.result?.status ?? null];
+      }
+    };
+    return {
+      program: await told(() => run({ command: ['/no/such/program'] })),
+      input: await told(() => run({ command: [] })),
+      iterated: await told(async () => { for await (const _ of run({ command: [] })); }),
+      range: await told(() => sweep({ command: ['true'], kmem: '2M..1M:1M' })),
+      misspelt: await told(() => sweep({ command: ['true'], repeet: 2 })),
+      prepare: await told(() => sweep({ command: ['true'], prepare: 'exit 7' })),
+      ends: await told(() => bisect({ command: ['true'], lo: '2M', hi: '1M' })),
+      call: await told(() => explore({ command: ['true'], only: ['opennat'] })),
+      fails: await told(() => explore({ command: ['false'], warmup: 0 })),
+      nothing: await told(() => bisect()),
+    };
+  `);
+  t.deepEqual(answer, {
+    program: [true, 'command-not-found', 'setup-error'],
+    input: [true, 'no-command', null],
+    iterated: [true, 'no-command', null],
+    range: [true, 'bad-range', null],
+    misspelt: [true, 'unknown-key', null],
+    prepare: [true, 'prepare-failed', 'failed'],
+    ends: [true, 'bad-range', null],
+    call: [true, 'bad-option', null],
+    fails: [true, 'undisturbed-fails', 'failed'],
+    nothing: [true, 'no-command', null],
+  });
+});
+
+test('leaving the loop leaves the run alone; a rejection that nobody takes is not hidden', async (t) => {
+  const { ask, begin } = makeUser(t);
+  const code = await ask(`
+    const running = run({ command: ['sh', '-c', 'sleep 0.3; exit 4'], sample: '20ms' });
+    for await (const _ of running) break;
+    return (await running).exit.code;
+  `);
+  t.is(code, 4);
+  const { status, stderr } = await begin(`run({ command: [] }); await new Promise((end) => setTimeout(end, 1000));`)
+    .ended;
+  t.is(status, 1);
+  t.regex(stderr, /no command was given/);
+});
+
+test('Ctrl-C ends a program as it would without kmem-run, and what it ran goes with it', async (t) => {
+  const { begin, has, whatIsLeft, path } = makeUser(t);
+  const { pid, ended } = begin(`await run({ command: ['sh', '-c', 'touch ${path('on')}; sleep 1000'] })`);
+  while (!has('on')) await new Promise((resolve) => setTimeout(resolve, 20));
+  process.kill(pid, 'SIGINT');
+  t.is((await ended).signal, 'SIGINT');
+  // The group itself is left to the next run, or to gc: nobody is there to remove it.
+  const processes = () => whatIsLeft().filter((line) => line.includes('process '));
+  for (let looks = 0; looks < 200 && processes().length > 0; looks++)
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  t.deepEqual(processes(), []);
+});
