@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 /**
- * Writes what docs/ has from the sources: all of results.md and scenario.schema.json, and the marked parts of gate.md and run.md.
+ * Writes what is made from the sources: all of docs/results.md and docs/scenario.schema.json, the marked parts of
+ * docs/gate.md and docs/run.md, and man/kmem-run.1.
  * Needs the project's own Node: it imports the TypeScript sources.
  */
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 if (process.features.typescript === undefined || process.features.typescript === false) {
   process.stderr.write(
@@ -14,9 +15,12 @@ if (process.features.typescript === undefined || process.features.typescript ===
 }
 
 const { optionsTable } = await import('../src/commands/options-table.ts');
+const { readManual } = await import('../src/commands/manual.ts');
 const { gateTable } = await import('../src/report/gate-table.ts');
 const { withGenerated } = await import('../src/report/generated.ts');
+const { manPage } = await import('../src/report/man-page.ts');
 const { resultsPage } = await import('../src/report/results-page.ts');
+const { version } = await import('../src/result/version.ts');
 
 const { scenarioJsonSchema } = await import('../src/scenario/schema.ts');
 
@@ -30,3 +34,5 @@ writeFileSync(page('results.md'), resultsPage());
 renew('gate.md', 'calls', gateTable());
 renew('run.md', 'options', optionsTable());
 writeFileSync(page('scenario.schema.json'), `${JSON.stringify(scenarioJsonSchema(), null, 2)}\n`);
+mkdirSync(new URL('../man/', import.meta.url), { recursive: true });
+writeFileSync(new URL('../man/kmem-run.1', import.meta.url), manPage(await readManual(), version));

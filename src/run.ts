@@ -18,7 +18,7 @@ import { setupErrorOf } from './launch/setup-errors.ts';
 import { createStop, type Stop } from './launch/stop.ts';
 import { openStreams, type Streams } from './launch/streams.ts';
 import { type Supervisor, startSupervisor } from './launch/supervisor.ts';
-import { createFailureLog, type FailureLog } from './observe/failures.ts';
+import { createFailureLog } from './observe/failures.ts';
 import { assemble, emptyFacts, type Facts } from './result/assemble.ts';
 import { readThrottleCount } from './result/environment.ts';
 import { injectionsOf } from './result/injections.ts';
@@ -109,7 +109,8 @@ async function runHeld(context: Context): Promise<Output> {
     held.streams = streams;
     const onEvent = (event: GateEvent): void => {
       failures.take(event);
-      if (event.event === 'failure') tellFailure(failures, context.options);
+      const last = event.event === 'failure' ? failures.failures.at(-1) : undefined;
+      if (last !== undefined) context.options.onFailure?.(numbered(last));
       if (event.event === 'guardian-lost') stop.end('gate-lost');
       else if (event.event === 'livelock') stop.end('livelock');
     };
@@ -153,11 +154,6 @@ async function runHeld(context: Context): Promise<Output> {
 function stepNumbers({ steps }: Plan): (number: number | null) => number | null {
   const inGroup = steps.flatMap(({ request }, index) => (request === null ? [] : [index]));
   return (number) => (number === null ? null : (inGroup[number] ?? null));
-}
-
-function tellFailure({ failures }: FailureLog, { onFailure }: RunOptions): void {
-  const last = failures.at(-1);
-  if (last !== undefined) onFailure?.(last);
 }
 
 async function lockedOrError(supervisor: Supervisor): Promise<void> {

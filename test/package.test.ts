@@ -58,6 +58,7 @@ test.serial('the package has what is needed to run and no more', (t) => {
     'dist/index.js',
   ];
   const alsoNeeded = [
+    'man/kmem-run.1',
     'dist/types/index.d.ts',
     'dist/THIRD-PARTY-LICENSES.txt',
     'src/gate/gate.c',

@@ -8,7 +8,7 @@ import type { Verdict } from '../store/spread.ts';
 import type { Store } from '../store/types.ts';
 import { mustHave, print, readStoredArguments, styleOfStdout, withStore } from './stored.ts';
 
-const usage = `kmem-run compare A B [--json] [--store FILE]
+export const compareUsage = `kmem-run compare A B [--json] [--store FILE]
 
 Compares two runs, or two sets of runs: limits, outcome, peak of kernel memory, what failed. A difference counts where it is
 more than the runs of one set differ among themselves. A and B are each a run, an experiment, a label, or several of
@@ -35,7 +35,7 @@ export async function compareCommand(argv: readonly string[]): Promise<number> {
     color: { type: 'boolean' },
   });
   if (help) {
-    await print(usage);
+    await print(compareUsage);
     return 0;
   }
   mustHave(words, 2, 'write kmem-run compare A B; kmem-run history lists what is kept');

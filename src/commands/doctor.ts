@@ -8,7 +8,7 @@ import { signalNumber } from '../spec/exit-status.ts';
 import { watchInterrupts } from './interrupts.ts';
 import { readOwnOptions } from './own-options.ts';
 
-const usage = `kmem-run doctor [--json] [--parent DIR]
+export const doctorUsage = `kmem-run doctor [--json] [--parent DIR]
 
 Tries each thing that a run needs, by doing it, and says what to do about what is missing.
 
@@ -24,7 +24,7 @@ export async function doctorCommand(argv: readonly string[]): Promise<number> {
   // A reader that went away is no reason to leave a group behind.
   process.stdout.on('error', () => {});
   if (help) {
-    process.stdout.write(usage);
+    process.stdout.write(doctorUsage);
     return 0;
   }
   const style = {

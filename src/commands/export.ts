@@ -5,7 +5,7 @@ import { asPresentResult } from '../store/read-result.ts';
 import type { Store, StoredRun } from '../store/types.ts';
 import { print, readStoredArguments, withStore } from './stored.ts';
 
-const usage = `kmem-run export [--format json|csv] [--store FILE] [ID…]
+export const exportUsage = `kmem-run export [--format json|csv] [--store FILE] [ID…]
 
 Prints runs that are kept, in the order in which they ended: those that are named (runs, experiments, labels), or all.
 
@@ -30,7 +30,7 @@ const formats: Readonly<Record<string, Format>> = {
 export async function exportCommand(argv: readonly string[]): Promise<number> {
   const { words, store, help, value } = readStoredArguments(argv, { format: { type: 'string' } });
   if (help) {
-    await print(usage);
+    await print(exportUsage);
     return 0;
   }
   const format = formatOf(value('format') ?? 'json');

@@ -32,8 +32,10 @@ Without a command:
   --limits LIST     limits to measure under (1M,2M,4M)
   --row NAME        only this row (repeatable)
 
-With a command:
-  --then CMD, --expect EXPR, --timeout DUR (30s)   as in kmem-run run
+With a command, as in kmem-run run:
+  --then CMD        a further step in the same group, by sh -c (repeatable)
+  --expect EXPR     what must hold (repeatable)
+  --timeout DUR     end a run after this time (30s)
 
 Exit status: 0 the same in both modes (with a command: both have a limit under which it passes), 1 not.
 `;

@@ -9,7 +9,7 @@ import { cut, visible } from '../report/visible.ts';
 import { counted } from '../report/words.ts';
 import { readOwnOptions } from './own-options.ts';
 
-const usage = `kmem-run gc [--force] [--dry-run]
+export const gcUsage = `kmem-run gc [--force] [--dry-run]
 
 Removes the groups of runs whose runner is gone, and kills what is in them. Groups of runs that are alive are left alone.
 
@@ -25,7 +25,7 @@ export async function gcCommand(argv: readonly string[]): Promise<number> {
   // A reader that went away is no reason to stop in the middle.
   process.stdout.on('error', () => {});
   if (help) {
-    process.stdout.write(usage);
+    process.stdout.write(gcUsage);
     return 0;
   }
   const hierarchies = readHierarchies();

@@ -7,7 +7,7 @@ import { escapeControls, quote } from '../spec/quote.ts';
 import type { Store } from '../store/types.ts';
 import { mustHave, print, readStoredArguments, type StoredArguments, styleOfStdout, withStore } from './stored.ts';
 
-const usage = `kmem-run history [--limit N] [--command TEXT] [--outcome NAME] [--label NAME] [--experiment ID] [--runs] [--json] [--store FILE]
+export const historyUsage = `kmem-run history [--limit N] [--command TEXT] [--outcome NAME] [--label NAME] [--experiment ID] [--runs] [--json] [--store FILE]
 
 Lists what is kept, the latest first: runs, and experiments as one line each.
 
@@ -49,7 +49,7 @@ export async function historyCommand(argv: readonly string[]): Promise<number> {
     color: { type: 'boolean' },
   });
   if (given.help) {
-    await print(usage);
+    await print(historyUsage);
     return 0;
   }
   mustHave(given.words, 0, 'see kmem-run history --help');

@@ -2,51 +2,108 @@ import { SetupError } from '../errors.ts';
 import { version } from '../result/version.ts';
 import { nearest } from '../spec/nearest.ts';
 import { quote } from '../spec/quote.ts';
+import type { CommandHelp } from './help.ts';
 
 /** Takes the whole command line and resolves with the exit status. */
 export type Command = (argv: readonly string[]) => Promise<number>;
 
+/** What --help says, of a command with a table of options or as it stands. */
+type Help = CommandHelp | Readonly<{ text: string; words?: readonly string[] }>;
+
+type Entry = Readonly<{ about: string; load: () => Promise<Command>; help: () => Promise<Help> }>;
+
 /** Loaded when called: each start pays for one command only. */
-const commands: Readonly<Record<string, Readonly<{ about: string; load: () => Promise<Command> }>>> = {
-  run: { about: 'run a command under limits (the default)', load: async () => (await import('./run.ts')).runCommand },
-  sweep: { about: 'run a command at many limits', load: async () => (await import('./sweep.ts')).sweepCommand },
+const commands: Readonly<Record<string, Entry>> = {
+  run: {
+    about: 'run a command under limits (the default)',
+    load: async () => (await import('./run.ts')).runCommand,
+    help: async () => (await import('./help.ts')).runHelp(commandList()),
+  },
+  sweep: {
+    about: 'run a command at many limits',
+    load: async () => (await import('./sweep.ts')).sweepCommand,
+    help: async () => (await import('./sweep.ts')).sweepHelp(),
+  },
   bisect: {
     about: 'find the smallest limit at which a command passes',
     load: async () => (await import('./bisect.ts')).bisectCommand,
+    help: async () => (await import('./bisect.ts')).bisectHelp(),
   },
   explore: {
     about: 'make each call of a command fail, and see what it makes of it',
     load: async () => (await import('./explore.ts')).exploreCommand,
+    help: async () => (await import('./explore.ts')).exploreHelp(),
   },
   scenario: {
     about: 'run experiments that are kept as files',
     load: async () => (await import('./scenario.ts')).scenarioCommand,
+    help: async () => {
+      const { scenarioUsage, scenarioActions } = await import('./scenario.ts');
+      return { text: scenarioUsage, words: scenarioActions };
+    },
   },
   merge: {
     about: 'put the reports of several scenario runs together',
     load: async () => (await import('./merge.ts')).mergeCommand,
+    help: async () => ({ text: (await import('./merge.ts')).mergeUsage }),
   },
   replay: {
     about: 'make a recorded run again, and tell what differs',
     load: async () => (await import('./replay.ts')).replayCommand,
+    help: async () => ({ text: (await import('./replay-options.ts')).replayUsage }),
   },
-  doctor: { about: 'try each thing that a run needs', load: async () => (await import('./doctor.ts')).doctorCommand },
+  doctor: {
+    about: 'try each thing that a run needs',
+    load: async () => (await import('./doctor.ts')).doctorCommand,
+    help: async () => ({ text: (await import('./doctor.ts')).doctorUsage }),
+  },
   kernel: {
     about: 'keep the kernels that --kernel boots',
     load: async () => (await import('./kernel.ts')).kernelCommand,
+    help: async () => {
+      const { kernelUsage, kernelActions } = await import('./kernel.ts');
+      return { text: kernelUsage, words: kernelActions };
+    },
   },
-  history: { about: 'list the results that are kept', load: async () => (await import('./history.ts')).historyCommand },
-  show: { about: 'show a result that is kept', load: async () => (await import('./show.ts')).showCommand },
-  compare: { about: 'compare runs that are kept', load: async () => (await import('./compare.ts')).compareCommand },
-  export: { about: 'print results that are kept', load: async () => (await import('./export.ts')).exportCommand },
+  history: {
+    about: 'list the results that are kept',
+    load: async () => (await import('./history.ts')).historyCommand,
+    help: async () => ({ text: (await import('./history.ts')).historyUsage }),
+  },
+  show: {
+    about: 'show a result that is kept',
+    load: async () => (await import('./show.ts')).showCommand,
+    help: async () => ({ text: (await import('./show.ts')).showUsage }),
+  },
+  compare: {
+    about: 'compare runs that are kept',
+    load: async () => (await import('./compare.ts')).compareCommand,
+    help: async () => ({ text: (await import('./compare.ts')).compareUsage }),
+  },
+  export: {
+    about: 'print results that are kept',
+    load: async () => (await import('./export.ts')).exportCommand,
+    help: async () => ({ text: (await import('./export.ts')).exportUsage }),
+  },
   fidelity: {
     about: "compare the gate with a kernel's own limit",
     load: async () => (await import('./fidelity.ts')).fidelityCommand,
+    help: async () => ({ text: (await import('./fidelity-options.ts')).fidelityUsage }),
   },
-  gc: { about: 'remove groups whose runner is gone', load: async () => (await import('./gc.ts')).gcCommand },
+  gc: {
+    about: 'remove groups whose runner is gone',
+    load: async () => (await import('./gc.ts')).gcCommand,
+    help: async () => ({ text: (await import('./gc.ts')).gcUsage }),
+  },
   schema: {
     about: 'print the JSON Schema of the result',
     load: async () => (await import('./schema.ts')).schemaCommand,
+    help: async () => ({ text: (await import('./schema.ts')).schemaUsage }),
+  },
+  completion: {
+    about: 'print what makes a shell complete all this',
+    load: async () => (await import('./completion.ts')).completionCommand,
+    help: async () => (await import('./completion.ts')).completionHelp,
   },
 };
 
@@ -76,13 +133,19 @@ export function commandList(): readonly (readonly [string, string])[] {
   return Object.entries(commands).map(([name, { about }]) => [name, about]);
 }
 
+/** Throws SetupError `unknown-command`. */
+export async function helpOf(name: string): Promise<Help> {
+  return entryOf(name).help();
+}
+
+function entryOf(name: string): Entry {
+  const entry = commands[name];
+  if (entry !== undefined) return entry;
+  throw new SetupError('unknown-command', `${name} is not a command of kmem-run`, 'kmem-run --help lists them');
+}
+
 function callLater(name: string): Command {
-  return async (argv) => {
-    const command = await commands[name]?.load();
-    if (command === undefined)
-      throw new SetupError('unknown-command', `${name} is not a command of kmem-run`, 'kmem-run --help lists them');
-    return command(argv);
-  };
+  return async (argv) => (await entryOf(name).load())(argv);
 }
 
 async function printHelp(): Promise<number> {

@@ -7,7 +7,7 @@ import { watchInterrupts } from './interrupts.ts';
 import { addedText, downloadProgress, listJson, listText, verifiedText } from './kernel-report.ts';
 import { type Given, type OptionForm, readOptions, splitAtSeparator } from './read-options.ts';
 
-const usage = `kmem-run kernel list [--json]
+export const kernelUsage = `kmem-run kernel list [--json]
 kmem-run kernel add NAME [--mirror URL | --deb FILE | --image FILE --modules DIR]
 kmem-run kernel remove NAME
 kmem-run kernel verify [NAME]
@@ -51,12 +51,15 @@ const actions: Readonly<Record<string, Action>> = {
   verify: { options: {}, names: [0, 1], run: verify },
 };
 
+/** What comes after the word `kernel`. */
+export const kernelActions: readonly string[] = Object.keys(actions);
+
 /** `kmem-run kernel`: 0 done, 1 a kernel is damaged. */
 export async function kernelCommand(argv: readonly string[]): Promise<number> {
   // A reader that went away is no reason to stop in the middle.
   process.stdout.on('error', () => {});
   if (asksForHelp(argv)) {
-    process.stdout.write(usage);
+    process.stdout.write(kernelUsage);
     return 0;
   }
   const { action, given } = readArguments(argv);

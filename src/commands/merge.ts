@@ -7,7 +7,7 @@ import { quote } from '../spec/quote.ts';
 import { readOptions } from './read-options.ts';
 import { formatted, parseFormat } from './scenario-report.ts';
 
-const usage = `kmem-run merge FILE… [--format FORMAT] [--output FILE]
+export const mergeUsage = `kmem-run merge FILE… [--format FORMAT] [--output FILE]
 
 Puts the reports of several \`kmem-run scenario run --format json\` together, such as those of --shard 1/3, 2/3 and 3/3.
 
@@ -20,7 +20,7 @@ Exit status: 0 all passed or were skipped, 1 some failed, 125 some could not be 
 /** `kmem-run merge`: the status that one run of all would have had. */
 export async function mergeCommand(argv: readonly string[]): Promise<number> {
   if (argv.includes('--help')) {
-    process.stdout.write(usage);
+    process.stdout.write(mergeUsage);
     return 0;
   }
   const { positionals, strings } = readOptions(argv.slice(1), {

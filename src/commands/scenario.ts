@@ -4,7 +4,7 @@ import { quote } from '../spec/quote.ts';
 import { type Given, type OptionForm, readOptions, splitAtSeparator } from './read-options.ts';
 import { RUN_FORMS, SELECT_FORMS } from './scenario-options.ts';
 
-const usage = `kmem-run scenario list [WHAT…]
+export const scenarioUsage = `kmem-run scenario list [WHAT…]
 kmem-run scenario run [WHAT…]
 kmem-run scenario check [WHAT…]
 kmem-run scenario new NAME
@@ -49,13 +49,16 @@ const actions: Readonly<Record<string, Action>> = {
   schema: { options: {}, run: async (given) => (await import('./scenario-files.ts')).printSchema(given) },
 };
 
+/** What comes after the word `scenario`. */
+export const scenarioActions: readonly string[] = Object.keys(actions);
+
 /** `kmem-run scenario`: 0 passed, 1 failed, 125 could not. */
 export async function scenarioCommand(argv: readonly string[]): Promise<number> {
   // A reader that went away is no reason to leave groups and folders behind.
   process.stdout.on('error', () => {});
   const { before, after } = splitAtSeparator(argv.slice(1));
   if (before.includes('--help')) {
-    process.stdout.write(usage);
+    process.stdout.write(scenarioUsage);
     return 0;
   }
   const [name, ...tokens] = before;

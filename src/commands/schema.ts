@@ -1,7 +1,18 @@
 import { SetupError } from '../errors.ts';
 
+export const schemaUsage = `kmem-run schema
+
+Prints the JSON Schema of the result that --json writes.
+
+Exit status: 0.
+`;
+
 /** Prints the JSON Schema of the result, made from the same definitions that check it. */
 export async function schemaCommand(argv: readonly string[]): Promise<number> {
+  if (argv[1] === '--help') {
+    process.stdout.write(schemaUsage);
+    return 0;
+  }
   if (argv.length > 1)
     throw new SetupError('unexpected-argument', `schema takes no arguments, not ${argv[1]}`, 'write: kmem-run schema');
   const { resultJsonSchema } = await import('../result/validate.ts');

@@ -7,7 +7,7 @@ import { asPresentResult } from '../store/read-result.ts';
 import type { Store, StoredRun } from '../store/types.ts';
 import { mustHave, print, readStoredArguments, styleOfStdout, withStore } from './stored.ts';
 
-const usage = `kmem-run show ID [--json] [--verbose] [--store FILE]
+export const showUsage = `kmem-run show ID [--json] [--verbose] [--store FILE]
 
 Shows a run that was kept, as it was reported then, or what is kept of an experiment.
 ID is a run's or an experiment's, or the beginning of one, or a label that one run has; @ is the latest run, @2 the one before.
@@ -30,7 +30,7 @@ export async function showCommand(argv: readonly string[]): Promise<number> {
     color: { type: 'boolean' },
   });
   if (help) {
-    await print(usage);
+    await print(showUsage);
     return 0;
   }
   mustHave(words, 1, 'write kmem-run show ID, or kmem-run show @ for the latest; kmem-run history lists them');

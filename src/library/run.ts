@@ -1,7 +1,7 @@
 import type { Output } from '../result/judge.ts';
 import type { Failure, Result } from '../result/schema.ts';
 import { type Progress, runSpec } from '../run.ts';
-import { normaliseSpec, type RunInput } from '../spec/normalise.ts';
+import { normaliseSpec, type PlanInput, type RunInput } from '../spec/normalise.ts';
 import { type Running, running } from './running.ts';
 
 /** How what was begun is ended. */
@@ -32,7 +32,10 @@ export type RunEvent =
  * Runs a command in an ephemeral control group and resolves with what happened, whatever the command did.
  * Rejects only with a SetupError: kmem-run itself could not do its work. It carries `.result` where there is one.
  */
-export function run(input: RunInput, { signal, hurry, onOutput, stdin }: RunOptions = {}): Running<Result, RunEvent> {
+export function run(
+  input: RunInput | PlanInput,
+  { signal, hurry, onOutput, stdin }: RunOptions = {},
+): Running<Result, RunEvent> {
   return running((emit) =>
     runSpec(normaliseSpec(input), {
       signal,
