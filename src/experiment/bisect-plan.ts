@@ -58,9 +58,8 @@ export function bisectPlan(question: BisectQuestion, nameOf: Names): Plan<Bisect
   };
 }
 
-/** Null: it failed without a limit, or nowhere. */
+/** Null: it failed without a limit at most. */
 function highestFailed({ failed }: BisectHistory): number | null {
-  if (failed.has(null)) return null;
   const limits = [...failed.keys()].filter((limit) => limit !== null);
   return limits.length === 0 ? null : Math.max(...limits);
 }

@@ -82,6 +82,7 @@ test.serial('further steps and expectations count', async (t) => {
   const then = await bisect.run(['--warmup', '0', '--confirm', '1', '--then', 'exit 3', '--', 'true']);
   t.is(then.status, 1);
   t.regex(then.stdout, /^kmem-run: true does not pass without a limit either\n/);
+  t.regex(then.stdout, /\n {2}failed {6}without a limit: exit 3 failed with exit code 3 after /);
   t.deepEqual(bisect.report().answer, { kind: 'never', upTo: null });
   const expected = makeBisects(t);
   const ran = await expected.run([

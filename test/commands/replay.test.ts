@@ -188,3 +188,40 @@ test.serial('a run of a scenario is not made again by itself', async (t) => {
   assertRefused(t, refused, /^kmem-run: run [0-9a-f]+ was made for a scenario, whose folder and ports are gone/);
   assertNothingLeft();
 });
+
+/** What it does after its first line is as `mode` says: fork, open files, or nothing. */
+const MODES =
+  'read mode < mode; case $mode in fork) true & wait $!;; open) for i in 1 2 3 4 5 6 7 8; do : < mode; done;; esac';
+
+test.serial('a failure that was injected: again, not reached, and diverged, told apart', async (t) => {
+  const { record, replay, path, read, kept, report, assertNothingLeft } = makeReplays(t);
+  const mode = (text: string) => writeFileSync(path('mode'), `${text}\n`);
+  const command = ['--', 'sh', '-c', MODES];
+  mode('fork');
+  await record('--kmem', '4M', '--trace-gate', path('trace'), ...command);
+  const calls = read('trace')
+    .trim()
+    .split('\n')
+    .map((line): { syscall: string; address: string | null } => JSON.parse(line));
+  const address = calls.find(({ syscall }) => syscall === 'clone')?.address ?? '';
+  t.regex(address, /^0\/\d+:clone$/);
+
+  await record('--fail', address, '--label', 'injected', ...command);
+  t.like(kept().at(-1)?.result, { outcome: 'failed', injections: [{ address, outcome: 'injected' }] });
+  const again = await replay(['injected', '--repeat', '3']);
+  t.is(again.status, 0, again.stdout);
+  t.true(again.stdout.includes(`  injection ${address}  injected: same\n`), again.stdout);
+
+  mode('none');
+  const short = await replay(['injected']);
+  t.is(short.status, 1);
+  t.regex(short.stdout, /^kmem-run: different in outcome, .*; the program did not get to that call\n/);
+  t.like(report().replays[0]?.facts.injections[0], { address, outcome: 'not-reached', seen: null });
+
+  mode('open');
+  const other = await replay(['injected']);
+  t.is(other.status, 1);
+  t.regex(other.stdout, /^kmem-run: .*; the program made another call at that address, which was not failed\n/);
+  t.like(report().replays[0]?.facts.injections[0], { address, outcome: 'diverged', seen: 'openat' });
+  assertNothingLeft();
+});

@@ -1,4 +1,4 @@
-/** Debian's Apache in a microVM: started, asked for a page and stopped, in one group. */
+/** Debian's Apache, started, asked for a page and stopped, in one group: what tests of the host and of microVMs share. */
 
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
