@@ -21,17 +21,16 @@ import {
   crashesSchema,
   enforcementSchema,
   errorSchema,
-  exitSchema,
   expectationsSchema,
   failureCountsSchema,
   failuresSchema,
   injectionsSchema,
   leftoverSchema,
   outcomeSchema,
-  stepsSchema,
   terminationReasonSchema,
 } from './schema-events.ts';
 import { specSchema } from './schema-spec.ts';
+import { exitSchema, stepsSchema } from './schema-steps.ts';
 
 const durationsSchema = define(
   z.strictObject({
