@@ -8,6 +8,7 @@ import { pageWith, type Report, reportOf } from '../fidelity/report.ts';
 import { packageRoot } from '../gate/native.ts';
 import { writeReport } from '../report/file.ts';
 import { createStatusLine } from '../report/live.ts';
+import { createProgress, type Standing } from '../report/progress.ts';
 import { runSpec } from '../run.ts';
 import { signalNumber } from '../spec/exit-status.ts';
 import { type FidelityArguments, fidelityUsage, parseFidelityArgv } from './fidelity-options.ts';
@@ -25,7 +26,8 @@ export async function fidelityCommand(argv: readonly string[]): Promise<number> 
   const interrupts = watchInterrupts();
   try {
     if ('inside' in given) {
-      await answerFile(given.inside, { run: runnerOf(interrupts), say: print });
+      const { close, ...told } = teller(true);
+      await answerFile(given.inside, { run: runnerOf(interrupts), ...told }).finally(close);
       return 0;
     }
     return await compare(given, interrupts);
@@ -54,14 +56,34 @@ async function compare(given: FidelityArguments, interrupts: Interrupts): Promis
 type Compared = Readonly<{ answer: Made | null; version: string }>;
 
 async function answerHere(request: Request, interrupts: Interrupts, live: boolean): Promise<Compared> {
+  const { close, ...told } = teller(live);
   try {
-    const answer = await answerTo(request, { run: runnerOf(interrupts), say: live ? print : () => {} });
+    const answer = await answerTo(request, { run: runnerOf(interrupts), ...told });
     return { answer, version: release() };
   } catch (error) {
     if (!(error instanceof SetupError && error.code === 'native-not-enforced')) throw error;
     const hint = 'leave out --here: kmem-run boots a kernel that enforces, see kmem-run kernel';
     throw new SetupError(error.code, error.message, hint, { cause: error });
+  } finally {
+    close();
   }
+}
+
+/** Each row as soon as it is measured, and on a terminal a line below of how far it is. */
+function teller(live: boolean) {
+  const { stderr } = process;
+  const onTerminal = live && stderr.isTTY === true;
+  const progress = onTerminal
+    ? createProgress({ stream: stderr, isTerminal: true, now: () => performance.now() })
+    : null;
+  return {
+    say: (text: string): void => {
+      if (progress !== null) progress.beside(() => print(text));
+      else if (live) print(text);
+    },
+    onProgress: (standing: Standing): void => progress?.update(standing),
+    close: (): void => progress?.close(),
+  };
 }
 
 function answerInVm(

@@ -6,10 +6,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { asSetupError, SetupError } from '../errors.ts';
+import type { Standing } from '../report/progress.ts';
 import { size } from '../report/words.ts';
 import { type CommandAnswer, type CommandRequest, compareCommand } from './command.ts';
 import { compareRow } from './judge.ts';
-import { limitsFor, measureRows, type RowsRequest, type Runner } from './measure.ts';
+import { countRuns, limitsFor, measureRows, type RowsRequest, type Runner } from './measure.ts';
 import type { Mode, Reading } from './readings.ts';
 import { tableHead, tableLine } from './table.ts';
 import { openWorkshop } from './workload.ts';
@@ -24,10 +25,12 @@ export type InsideOptions = Readonly<{
   run: Runner;
   /** Called with each line that there is to tell meanwhile. */
   say: (text: string) => void;
+  /** How far it is, where that is known. */
+  onProgress: (standing: Standing) => void;
 }>;
 
 /** Throws SetupError where a run could not be made. */
-export async function answerTo(request: Request, { run, say }: InsideOptions): Promise<Made> {
+export async function answerTo(request: Request, { run, say, onProgress }: InsideOptions): Promise<Made> {
   if (request.kind === 'command') {
     const onTrial = (mode: Mode, limit: number, passed: boolean): void =>
       say(`  ${mode.padEnd(6)}  ${size(limit)} ${passed ? 'passes' : 'does not pass'}\n`);
@@ -41,7 +44,9 @@ export async function answerTo(request: Request, { run, say }: InsideOptions): P
       if (row !== undefined) say(head + tableLine(compareRow(row, limitsFor(row, request.limits), readings)));
       head = '';
     };
-    return { kind: 'rows', readings: await measureRows(request, { run, workshop, onRow }) };
+    const total = countRuns(request);
+    const onRun = (made: number, now: string): void => onProgress({ now: [now], made, done: made, total, last: null });
+    return { kind: 'rows', readings: await measureRows(request, { run, workshop, onRow, onRun }) };
   } finally {
     workshop.close();
   }

@@ -3,6 +3,7 @@
 import type { Result } from '../result/schema.ts';
 import { normaliseSpec } from '../spec/normalise.ts';
 import type { RunSpec } from '../spec/run-spec.ts';
+import { formatSize } from '../spec/size.ts';
 import { MODES, type Mode, type Reading, type Try } from './readings.ts';
 import type { Row } from './rows.ts';
 import { readTries, type Workshop } from './workload.ts';
@@ -24,6 +25,8 @@ export type MeasureOptions = Readonly<{
   workshop: Workshop;
   /** Called as soon as all of a row is measured. */
   onRow: (readings: readonly Reading[]) => void;
+  /** Called before each run: how many were made, and which comes now. */
+  onRun: (made: number, now: string) => void;
 }>;
 
 /** Of a broken kernel or gate; the largest row takes a minute under emulation. */
@@ -32,15 +35,24 @@ const PATIENCE = '5m';
 /** Every reading of every row, those without tries included. Throws SetupError where no run can be made at all. */
 export async function measureRows(request: RowsRequest, options: MeasureOptions): Promise<Reading[]> {
   const all: Reading[] = [];
+  let made = 0;
   for (const row of request.rows) {
     const readings: Reading[] = [];
     for (const [index, limit] of limitsFor(row, request.limits).entries()) {
-      for (const mode of MODES) readings.push(await measure({ ...request, row, limit, mode, index }, options));
+      for (const mode of MODES) {
+        options.onRun(made, `${row.name} ${mode} at ${formatSize(limit)}`);
+        readings.push(await measure({ ...request, row, limit, mode, index }, options));
+        made += 1;
+      }
     }
     options.onRow(readings);
     all.push(...readings);
   }
   return all;
+}
+
+export function countRuns({ rows, limits }: RowsRequest): number {
+  return rows.reduce((sum, row) => sum + limitsFor(row, limits).length * MODES.length, 0);
 }
 
 /** What is not refused under the smallest limit is refused under none. */

@@ -20,6 +20,8 @@ export type Standing = Readonly<{
 
 export type Progress = Readonly<{
   update: (standing: Standing) => void;
+  /** Writes to the same terminal: the line goes away before, and comes back at the next update. */
+  beside: (write: () => void) => void;
   /** The line goes away; call it before anything else is written there. Ends it all. */
   close: () => void;
 }>;
@@ -45,6 +47,10 @@ export function createProgress({ stream, isTerminal, now }: ProgressOptions): Pr
   let standing: Standing | null = null;
   let drawnAt = startedAt + SILENT_MS - every;
   let onScreen = false;
+  const clear = (): void => {
+    if (onScreen) stream.write(eraseLine);
+    onScreen = false;
+  };
   const draw = (): void => {
     if (standing === null || now() - drawnAt < every) return;
     drawnAt = now();
@@ -65,11 +71,14 @@ export function createProgress({ stream, isTerminal, now }: ProgressOptions): Pr
       standing = next;
       draw();
     },
+    beside: (write) => {
+      clear();
+      write();
+    },
     close: () => {
       clearInterval(timer);
       standing = null;
-      if (onScreen) stream.write(eraseLine);
-      onScreen = false;
+      clear();
     },
   };
 }

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import anyTest, { type ExecutionContext } from 'ava';
 import type { Comparison } from '../../src/fidelity/judge.ts';
 import { rows } from '../../src/fidelity/rows.ts';
-import { makeHarness } from '../harness.ts';
+import { bin, makeHarness } from '../harness.ts';
 import { needsKernel } from '../vm/needs-kernel.ts';
 
 const test = anyTest.serial;
@@ -87,6 +87,23 @@ test('interrupted, it says so, and nothing is left', async (t) => {
   const { status, stderr } = await running.ended;
   t.is(status, 130);
   t.is(stderr, 'kmem-run: interrupted; nothing is left of the comparison\n');
+  harness.assertNothingLeft();
+});
+
+test('at a terminal: how far it is, below the rows that are measured; and Ctrl-C', async (t) => {
+  if (!(await needsKernel(t, '5.10'))) return;
+  t.timeout(PATIENCE_MS);
+  const harness = makeHarness(t);
+  const line = `${process.execPath} ${bin} fidelity --row eventfd --row fork --row dup --limits 1M`;
+  // The second row is measured by then.
+  const typed =
+    "until grep -q '4 of 6 runs' shown; do sleep 0.1; done; printf '\\003'; until grep -q interrupted shown; do sleep 0.1; done";
+  const script = `(${typed}) | script -qefc "$0" shown > /dev/null`;
+  await harness.startProgram(['sh', '-c', script, line], { patience: PATIENCE_MS }).ended;
+  const shown = harness.read('shown').replaceAll('\u001b', '␛');
+  t.regex(shown, /\r␛\[K2 of 6 runs ▕████░{8}▏ [^;]+ left; now fork native at 1 MiB/);
+  t.regex(shown, /\r␛\[Kfork, a paused child /);
+  t.regex(shown, /\r␛\[Kkmem-run: interrupted; nothing is left of the comparison\r\n/);
   harness.assertNothingLeft();
 });
 

@@ -54,6 +54,24 @@ test('on a terminal: nothing in the first second, then redrawn in place, five ti
   t.is(written.length, 12);
 });
 
+test('what is written beside it finds an empty line', (t) => {
+  const { stream, written, clock, now } = terminal();
+  const progress = createProgress({ stream, isTerminal: true, now });
+  t.teardown(progress.close);
+  const write = (): void => void stream.write('a row\n');
+  progress.beside(write);
+  clock.ms += 1500;
+  progress.update(standing);
+  progress.beside(write);
+  progress.beside(write);
+  clock.ms += 1500;
+  progress.update(standing);
+  t.deepEqual(
+    written.map((text) => (text.includes('12 of 75') ? 'line' : text)),
+    ['a row\n', 'line', '\r\u001b[K', 'a row\n', 'a row\n', 'line'],
+  );
+});
+
 test('what is over within a second leaves no trace', (t) => {
   const { stream, written, now } = terminal();
   const progress = createProgress({ stream, isTerminal: true, now });
