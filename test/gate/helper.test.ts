@@ -27,7 +27,13 @@ const makePackage = (t: ExecutionContext, text = source) => {
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-helper-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   mkdirSync(join(folder, 'src', 'gate'), { recursive: true });
-  for (const file of ['package.json', 'bin', 'src/errors.ts', 'src/gate/helper.ts', 'src/gate/native.ts']) {
+  const files = [
+    'package.json',
+    'bin',
+    'src/errors.ts',
+    ...['executable', 'helper', 'native'].map((name) => `src/gate/${name}.ts`),
+  ];
+  for (const file of files) {
     cpSync(join(root, file), join(folder, file), { recursive: true });
   }
 
