@@ -134,10 +134,10 @@ test('memory and processes are limited, and the joiner is none of them', (t) =>
     t.is(one.status, 0, one.stderr);
     t.deepEqual(one.result?.pids, { max: 1, failcnt: 0 });
     const [touch, limits] = [compileFixture('touch-memory'), ['--mem', '16M', '--memsw', '16M', '--pids', '2']];
-    const eater = await run([...limits, '--', 'sh', '-c', `${touch} 64; sleep 9 & sleep 9 & wait`]);
+    const eater = await run([...limits, '--', 'sh', '-c', `${touch} 64; sleep 3; sleep 9 & sleep 9 & wait`]);
     t.is(eater.result?.outcome, 'oom', eater.stderr);
     t.is(eater.result?.mem.oomKills, 1);
-    // By the kernel's notice: after the start of the step, and before it was over.
+    // By the kernel's notice: after the start of the step, and before it was over, some seconds later.
     const [step] = eater.result?.steps ?? [];
     const { oomKillAtMs } = eater.result?.mem ?? {};
     t.true((oomKillAtMs ?? 0) > (step?.atMs ?? 0), `${oomKillAtMs}`);
