@@ -1,24 +1,11 @@
 /** The steps of a run, one after the other. */
 
-import type { Group } from '../cgroup/types.ts';
-import type { Plan } from '../launch/plan.ts';
-import type { Stop } from '../launch/stop.ts';
-import type { Streams } from '../launch/streams.ts';
-import type { Supervisor } from '../launch/supervisor.ts';
-import type { Facts } from '../result/assemble.ts';
 import { followGate } from './gate-steps.ts';
 import { takeOther } from './others.ts';
 import { endBackground, takeProgram } from './program.ts';
 import type { Clock, Scene } from './scene.ts';
 
-type Given = Readonly<{
-  facts: Facts;
-  plan: Plan;
-  stop: Stop;
-  group: Group;
-  supervisor: Supervisor;
-  streams: Streams;
-}>;
+type Given = Pick<Scene, 'facts' | 'plan' | 'stop' | 'group' | 'supervisor' | 'streams'>;
 
 export type Steps = Readonly<{
   /** Resolves when the last step is over, or the run was ended. @throws SetupError */

@@ -11,7 +11,7 @@ import { type DriverOptions, perform, type Runner } from '../../src/experiment/d
 import { pageSize } from '../../src/spec/page-size.ts';
 import type { RunInput } from '../../src/spec/run-input.ts';
 import type { RunSpec } from '../../src/spec/run-spec.ts';
-import { neverAborted, program, resultOf } from './programs.ts';
+import { program, resultOf, unwatched } from './programs.ts';
 
 const PAGE = pageSize();
 const nameOf = (key: string) => key;
@@ -31,12 +31,7 @@ type Changes = Partial<DriverOptions<BisectRun, BisectHistory>>;
 const options = (runner: Runner, changes: Changes = {}): DriverOptions<BisectRun, BisectHistory> => ({
   jobs: [{ cpus: [0] }],
   runner,
-  prepare: null,
-  keep: () => {},
-  onStart: () => {},
-  onEnd: () => {},
-  signal: neverAborted,
-  hurry: neverAborted,
+  ...unwatched,
   ...changes,
 });
 

@@ -13,7 +13,7 @@ import {
 import { normaliseSpec } from '../../src/spec/normalise.ts';
 import type { RunSpec } from '../../src/spec/run-spec.ts';
 import { result } from '../fixtures/results.ts';
-import { neverAborted, resultOf } from './programs.ts';
+import { resultOf, unwatched } from './programs.ts';
 
 const spec = normaliseSpec({ command: ['true'] });
 
@@ -35,12 +35,7 @@ function options(changes: Partial<DriverOptions<number, Known>> = {}): DriverOpt
   return {
     jobs: [{ cpus: [0] }],
     runner: async (of) => resultOf(of, true),
-    prepare: null,
-    keep: () => {},
-    onStart: () => {},
-    onEnd: () => {},
-    signal: neverAborted,
-    hurry: neverAborted,
+    ...unwatched,
     ...changes,
   };
 }

@@ -15,7 +15,7 @@ import { judge } from '../../src/experiment/explore/trials.ts';
 import type { RecordedCall } from '../../src/gate/recording.ts';
 import type { Injection, Result } from '../../src/result/schema.ts';
 import type { RunSpec } from '../../src/spec/run-spec.ts';
-import { neverAborted, resultOf } from './programs.ts';
+import { resultOf, unwatched } from './programs.ts';
 
 /** What a program does when a call of it fails; `once` of one that comes again. */
 type Reaction = 'exit' | 'crash' | 'hang' | 'silent' | 'flicker' | 'elsewhere' | 'harmless';
@@ -116,12 +116,7 @@ async function explore(
   const conclusion: Conclusion<ExploreHistory> = await perform(plan, plan.empty, {
     jobs: [{ cpus: [0] }, { cpus: [1] }],
     runner: program.runner,
-    prepare: null,
-    keep: () => {},
-    onStart: () => {},
-    onEnd: () => {},
-    signal: neverAborted,
-    hurry: neverAborted,
+    ...unwatched,
     ...options,
   });
   const judged = [...conclusion.history.trials.values()].map((trial) => {

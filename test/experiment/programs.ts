@@ -30,3 +30,13 @@ export function program(passes: (kmem: number | null) => boolean, peak = 1_000_0
 }
 
 export const neverAborted: AbortSignal = new AbortController().signal;
+
+/** Of a driver's options those of one that prepares nothing, keeps nothing, tells nobody and is never ended. */
+export const unwatched = {
+  prepare: null,
+  keep: () => {},
+  onStart: () => {},
+  onEnd: () => {},
+  signal: neverAborted,
+  hurry: neverAborted,
+} as const;

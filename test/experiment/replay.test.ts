@@ -6,7 +6,7 @@ import { normaliseSpec } from '../../src/spec/normalise.ts';
 import type { RunSpec } from '../../src/spec/run-spec.ts';
 import { recordedOf } from '../../src/store/recorded.ts';
 import { result } from '../fixtures/results.ts';
-import { neverAborted } from './programs.ts';
+import { unwatched } from './programs.ts';
 
 const spec = normaliseSpec({ command: ['server', '--selftest'], kmem: '1M', then: ['stop'], cpus: '0', cwd: '/' });
 const made = (peak: number, outcome: Result['outcome'] = 'passed'): Result => ({
@@ -26,12 +26,7 @@ async function replayed(peaks: readonly number[], asked: Partial<ReplayQuestion>
   const { history, ended } = await perform(plan, plan.empty, {
     jobs: [{ cpus: null }],
     runner,
-    prepare: null,
-    keep: () => {},
-    onStart: () => {},
-    onEnd: () => {},
-    signal: neverAborted,
-    hurry: neverAborted,
+    ...unwatched,
   });
   return { specs, ended, history, compared: plan.compared(history) };
 }

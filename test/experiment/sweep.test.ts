@@ -15,7 +15,7 @@ import {
 } from '../../src/experiment/sweep.ts';
 import type { Result } from '../../src/result/schema.ts';
 import { refused } from '../spec/refusal.ts';
-import { neverAborted, program, resultOf } from './programs.ts';
+import { program, resultOf, unwatched } from './programs.ts';
 
 const M = 1024 * 1024;
 const nameOf = (key: string) => key;
@@ -35,12 +35,7 @@ const options = (
 ): DriverOptions<SweepRun, SweepHistory> => ({
   jobs: [{ cpus: [0] }, { cpus: [1] }],
   runner: program((kmem) => kmem === null || kmem >= 2 * M),
-  prepare: null,
-  keep: () => {},
-  onStart: () => {},
-  onEnd: () => {},
-  signal: neverAborted,
-  hurry: neverAborted,
+  ...unwatched,
   ...changes,
 });
 
