@@ -10,7 +10,7 @@ import { compileStepExpectation } from '../spec/expect.ts';
 import type { HttpStep, SignalStep, WaitStep } from '../spec/plan.ts';
 import { type Background, beginOwn, record, type Scene } from './scene.ts';
 
-/** A request that is not tried again may take so long, where the step has no time of its own. */
+/** A request that is not tried again may take so long, where the step has no time of its own; others as long as they are tried. */
 const LONGEST_ANSWER_MS = 30_000;
 const ASK_AGAIN_MS = 50;
 
@@ -34,7 +34,7 @@ async function request({ stop }: Scene, index: number, step: HttpStep): Promise<
   const expected = asExpected(step, index);
   const ended = new AbortController();
   void stop.happened.then(() => ended.abort());
-  const patienceMs = step.timeoutMs ?? Math.max(step.withinMs, LONGEST_ANSWER_MS);
+  const patienceMs = step.timeoutMs ?? (step.withinMs > 0 ? step.withinMs : LONGEST_ANSWER_MS);
   const signal = AbortSignal.any([ended.signal, AbortSignal.timeout(patienceMs)]);
   const until = performance.now() + step.withinMs;
   for (let attempts = 1; ; attempts += 1) {

@@ -54,6 +54,20 @@ test('an expectation of a step that does not hold fails the run, and names its s
   t.is(failed.length, 1);
 });
 
+test('a request that nobody answers is given up when the time for trying is', async (t) => {
+  const server = createServer(() => {});
+  t.teardown(() => server.close().closeAllConnections());
+  const port = await new Promise<number>((resolve) => {
+    server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
+  });
+  const { result } = await made(t, [{ run: 'true' }, { http: { url: `http://127.0.0.1:${port}/` }, within: 300 }], {
+    timeout: '20s',
+  });
+  // Not ended by the run's own time: half a minute is what a single request may take.
+  t.is(result.outcome, 'failed');
+  t.like(result.steps[1], { error: 'no answer: no answer in time', http: { status: null, attempts: 1 } });
+});
+
 test('a request is tried again until it is answered as expected', async (t) => {
   const url = await serve(t, 2);
   const { result } = await made(t, [
