@@ -1123,6 +1123,9 @@ static struct {
   int64_t failcnt_before; /* the kernel's counter */
   uint64_t fork_denied, exec_denied;
   bool no_new_privs;
+  bool ended; /* the command has, and the joiner not yet: its status, and when */
+  int status;
+  uint64_t ended_ns;
 } step = {.index = -1, .sock = -1};
 
 static sigset_t original_mask;
@@ -2831,7 +2834,7 @@ static void begin_step(struct step_request *request)
 {
   int pair[2];
   step.index++;
-  step.joiner_reaped = step.has_deputy = false;
+  step.joiner_reaped = step.has_deputy = step.ended = false;
   step.command = -1;
   step.denials_before = denials;
   step.failcnt_before = read_number(failcnt_fd);
@@ -2898,6 +2901,22 @@ static void let_go(void)
   tell_child('g');
 }
 
+static void tell_exit(void)
+{
+  bool signaled = WIFSIGNALED(step.status);
+  step.ended = false;
+  read_refusals();
+  event("exit");
+  field_number("step", step.index);
+  field_number("atNs", (int64_t)(step.ended_ns - start_ns));
+  field_figure("code", signaled ? -1 : WEXITSTATUS(step.status));
+  field_figure("signal", signaled ? WTERMSIG(step.status) : -1);
+  field_figure("denials", denials_of_step());
+  field_figure("maxUsage", note_max());
+  send_event();
+  step.state = IDLE;
+}
+
 static void handle_status(void)
 {
   struct status s;
@@ -2909,6 +2928,8 @@ static void handle_status(void)
     if (step.state == EXECUTING) {
       step.state = RUNNING;
       end_handover();
+      if (step.ended)
+        tell_exit();
     } else
       step_setup_failed("lost", 0, NULL);
     return;
@@ -2932,30 +2953,25 @@ static void handle_status(void)
   }
 }
 
+/*
+ * A message about a failed exec has come by now; the end of file that tells of success may not have, as the joiner holds
+ * a copy.  It is not waited for here: what the joiner calls last may be waiting for our answer.
+ */
 static void handle_command_exit(int status)
 {
-  bool signaled = WIFSIGNALED(status);
   step.command = -1;
-  while (step.sock >= 0) { /* the message about a failed exec, or the end of file, comes first; the joiner holds a copy */
+  step.ended_ns = now_ns();
+  while (step.sock >= 0) {
     struct pollfd p = {.fd = step.sock, .events = POLLIN};
-    if (poll(&p, 1, JOINER_ENDS_MS) <= 0)
+    if (poll(&p, 1, 0) <= 0)
       break;
     handle_status();
   }
-  if (step.state == EXECUTING)
-    step.state = RUNNING;
-  if (step.state != RUNNING)
-    return;
-  read_refusals();
-  event("exit");
-  field_number("step", step.index);
-  field_number("atNs", (int64_t)(now_ns() - start_ns));
-  field_figure("code", signaled ? -1 : WEXITSTATUS(status));
-  field_figure("signal", signaled ? WTERMSIG(status) : -1);
-  field_figure("denials", denials_of_step());
-  field_figure("maxUsage", note_max());
-  send_event();
-  step.state = IDLE;
+  step.status = status;
+  if (step.state == RUNNING)
+    tell_exit();
+  else
+    step.ended = step.state == EXECUTING;
 }
 
 static void handle_joiner_exit(void)

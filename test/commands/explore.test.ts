@@ -31,7 +31,7 @@ test.serial(
   async (t) => {
     const exploration = makeExplorations(t);
     const { status, stdout, stderr } = await exploration.run(['--jobs', '2', '--', 'sleep', '0.1']);
-    t.is(status, 1, stderr);
+    t.is(status, 1, stdout + stderr);
     const { findings, counts, score, calls, ...report } = exploration.report();
     t.like(report, { kind: 'explore', status: 'done', error: null, command: ['sleep', '0.1'] });
     const crash = findings.find(
@@ -59,7 +59,7 @@ test.serial('a server with four bugs: each is found, and is told for what it is'
   const exploration = makeExplorations(t);
   const kiosk = compileBare('kiosk');
   const { status, stdout, stderr } = await exploration.run(['--jobs', '2', '--timeout', '3s', '--', kiosk]);
-  t.is(status, 1, stderr);
+  t.is(status, 1, stdout + stderr);
   const { findings, score } = exploration.report();
   const found = new Map(findings.map((finding) => [shape(finding), finding]));
   // A worker that crashes, of which its parent says no more than that there is no answer.
@@ -101,8 +101,8 @@ test.serial('a server with four bugs: each is found, and is told for what it is'
 test.serial('its twin without them: every call is tried, and nothing is found', async (t) => {
   const exploration = makeExplorations(t);
   const twin = compileBare('kiosk', 'CORRECT');
-  const { status, stdout } = await exploration.run(['--jobs', '2', '--all', '--', twin]);
-  t.is(status, 0, stdout);
+  const { status, stdout, stderr } = await exploration.run(['--jobs', '2', '--all', '--', twin]);
+  t.is(status, 0, stdout + stderr);
   const { findings, counts, calls, runs } = exploration.report();
   t.deepEqual(findings, []);
   t.deepEqual([calls?.listed, calls?.chosen, calls?.unstable, calls?.duplicates], [12, 12, 0, 0]);
@@ -132,11 +132,11 @@ test.serial('a heap that grows by brk is not accused: the C library goes on by m
 test.serial('a step that starts nothing and says so to nobody is silent: a later step tells', async (t) => {
   const exploration = makeExplorations(t);
   const begin = 'echo begun > "$KMEM_RUN_DIR/state" || true';
-  const { status } = await exploration.run([
+  const { status, stdout, stderr } = await exploration.run([
     ...['--only', 'openat,open', '--in', 'sh', '--then', 'grep -q begun "$KMEM_RUN_DIR/state"', '--jobs', '2'],
     ...['--', 'sh', '-c', begin],
   ]);
-  t.is(status, 1);
+  t.is(status, 1, stdout + stderr);
   const { findings } = exploration.report();
   const later = findings.find(({ how }) => /^step 0 ends as if nothing had been, but step 1 then failed/.test(how));
   t.like(later, { class: 'silent', comm: 'sh', detail: '<dir>/state' });
@@ -150,8 +150,10 @@ test.serial('a step that starts nothing and says so to nobody is silent: a later
 test.serial('what is left behind: a process, and a file', async (t) => {
   const exploration = makeExplorations(t);
   const line = 'touch "$TMPDIR/lock"; sleep 100 & ls / >/dev/null || exit 3; kill $!; rm "$TMPDIR/lock"';
-  const { status } = await exploration.run(['--only', 'execve', '--in', 'sh', '--', 'sh', '-c', line]);
-  t.is(status, 1);
+  const { status, stdout, stderr } = await exploration.run([
+    ...['--only', 'execve', '--in', 'sh', '--', 'sh', '-c', line],
+  ]);
+  t.is(status, 1, stdout + stderr);
   const { findings } = exploration.report();
   t.true(findings.some(({ class: name, how }) => name === 'leak' && how === 'the process sleep is left'));
   t.true(findings.some(({ class: name, how }) => name === 'leak' && how === 'the file tmp/lock is left'));
@@ -161,7 +163,7 @@ test.serial('what is left behind: a process, and a file', async (t) => {
 test.serial('each run has a folder and a port of its own, which --prepare finds too; every run is kept', async (t) => {
   const exploration = makeExplorations(t);
   const note = 'echo "$KMEM_RUN_DIR $KMEM_RUN_PORT $TMPDIR" >> places';
-  const { status, stderr } = await exploration.run([
+  const { status, stdout, stderr } = await exploration.run([
     ...[
       '--prepare',
       'echo from prepare > "$KMEM_RUN_DIR/given"',
@@ -174,7 +176,7 @@ test.serial('each run has a folder and a port of its own, which --prepare finds 
     ],
     ...['--', 'sh', '-c', `${note}; cat "$KMEM_RUN_DIR/given" | grep -q prepare || { echo sh: no pipe >&2; exit 2; }`],
   ]);
-  t.is(status, 0, stderr);
+  t.is(status, 0, stdout + stderr);
   const places = exploration
     .read('places')
     .trim()
@@ -200,8 +202,8 @@ test.serial('pids, times and temporary names are no difference', async (t) => {
   const line =
     'set -e; echo "I am $$"; mktemp; mktemp -p "$KMEM_RUN_DIR" >/dev/null; date +%s > "$KMEM_RUN_DIR/when"; date "+now %T.%N"';
   const chosen = ['--only', 'openat', '--in', 'date,mktemp', '--limit', '5', '--jobs', '2'];
-  const { status, stdout } = await exploration.run([...chosen, '--', 'sh', '-c', line]);
-  t.is(status, 0, stdout);
+  const { status, stdout, stderr } = await exploration.run([...chosen, '--', 'sh', '-c', line]);
+  t.is(status, 0, stdout + stderr);
   const { counts, calls, runs } = exploration.report();
   t.is(calls?.chosen, 5);
   // Without a second look at any: none seemed to be bad even once.
@@ -221,8 +223,8 @@ test.serial('Ctrl-C: what is known so far, and nothing left', async (t) => {
     }
   });
   running.signal('SIGINT');
-  const { status, stdout } = await running.ended;
-  t.is(status, 130, stdout);
+  const { status, stdout, stderr } = await running.ended;
+  t.is(status, 130, stdout + stderr);
   const { runs, ...report } = exploration.report();
   t.like(report, { status: 'stopped' });
   t.true(runs.made >= 6 && runs.made < runs.planned);

@@ -1,16 +1,28 @@
-import { existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { helperPath } from '../../src/gate/helper.ts';
-import type { GateConfig } from '../../src/gate/protocol.ts';
+import type { GateConfig, GateEvent } from '../../src/gate/protocol.ts';
 import { gateConfig } from '../../src/launch/config.ts';
 import { planRun } from '../../src/launch/plan.ts';
 import { setupErrorOf } from '../../src/launch/setup-errors.ts';
 import { startSupervisor } from '../../src/launch/supervisor.ts';
 import type { RunInput } from '../../src/spec/normalise.ts';
 import { normaliseSpec } from '../../src/spec/normalise.ts';
-import { makeSandbox, version } from '../cgroup/sandbox.ts';
+import { makeSandbox, stateOf, until, version } from '../cgroup/sandbox.ts';
 import { slowness } from '../needs.ts';
 
 const PATIENCE_MS = 20_000 * slowness;
@@ -29,7 +41,8 @@ async function supervise(
   const lockFile = join(folder, 'lock');
   const lockFd = openSync(lockFile, 'w');
   const stdio = { stdin: 'ignore', stdout: 'inherit', stderr: 'inherit' } as const;
-  const supervisor = startSupervisor({ helper: helperPath(), lockFd, stdio, onEvent: () => {} });
+  const events: GateEvent[] = [];
+  const supervisor = startSupervisor({ helper: helperPath(), lockFd, stdio, onEvent: (event) => events.push(event) });
   t.teardown(supervisor.kill);
   // An event that never comes: waiting for it fails once the helper is gone.
   const patience = setTimeout(supervisor.kill, PATIENCE_MS);
@@ -38,7 +51,22 @@ async function supervise(
   supervisor.configure({ ...gateConfig(plan, spec, group, lockFile), ...change(folder) });
   const step = plan.steps[0]?.request;
   if (step == null) throw new Error('no step');
-  return { supervisor, step, hasRun: () => existsSync(join(folder, 'marker')) };
+  return { supervisor, step, events, hasRun: () => existsSync(join(folder, 'marker')) };
+}
+
+/** In the order in which they came to be. */
+const childrenOf = (pid: number): number[] =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+
+/** Gives how many bytes it took. */
+function fill(pipe: number): number {
+  for (let size = 0; ; ) {
+    try {
+      size += writeSync(pipe, Buffer.alloc(4096));
+    } catch {
+      return size;
+    }
+  }
 }
 
 /** As under cgroup.memory=nokmem: a counter that stays 0. */
@@ -91,6 +119,41 @@ test.serial('a group that is gone before the step', async (t) => {
   t.is(setupErrorOf(told, 'touch').code, 'cannot-join');
   t.false(hasRun());
 });
+
+test.serial(
+  'a command that ends before what started it does: the gate goes on answering, and its end is told',
+  async (t) => {
+    let full = '';
+    const { supervisor, step, hasRun, events } = await supervise(t, { kmem: '1M' }, (folder) => {
+      full = join(folder, 'full');
+      execFileSync('mkfifo', [full]);
+      return { lateJoin: [full] };
+    });
+    // The command says that it has joined where nobody reads: it is held up there, and its joiner waits for it to execute.
+    const pipe = openSync(full, constants.O_RDWR | constants.O_NONBLOCK);
+    t.teardown(() => closeSync(pipe));
+    const size = fill(pipe);
+    supervisor.step(step);
+    const waiting = () => childrenOf(supervisor.pid).filter((pid) => stateOf(pid) === 'D');
+    await until(() => waiting().length > 0 && stateOf(childrenOf(supervisor.pid).at(-1) ?? 0) === 'S');
+    const starters = waiting();
+    for (const pid of starters) process.kill(pid, 'SIGSTOP');
+    readSync(pipe, Buffer.alloc(size));
+    const { pid } = await supervisor.next('go');
+    await until(() => stateOf(pid) === null);
+    t.true(hasRun());
+    supervisor.askTotals();
+    t.is((await supervisor.next('totals', 'exit')).event, 'totals');
+    for (const pid of starters) process.kill(pid, 'SIGCONT');
+    t.like(await supervisor.next('exit'), { code: 0, signal: null });
+    supervisor.finish();
+    await supervisor.ended;
+    t.deepEqual(
+      events.filter(({ event }) => event === 'setup-error'),
+      [],
+    );
+  },
+);
 
 test.serial('a helper that cannot be started, and one that is none', async (t) => {
   const lockFd = openSync('/dev/null', 'r');
