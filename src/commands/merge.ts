@@ -53,6 +53,7 @@ export function mergeReports(parts: readonly ScenariosReport[]): ScenariosReport
     ...first,
     startedAt: parts.map(({ startedAt }) => startedAt).toSorted()[0] ?? first.startedAt,
     durationMs: parts.reduce((sum, { durationMs }) => sum + durationMs, 0),
+    status: parts.some(({ status }) => status === 'stopped') ? 'stopped' : 'done',
     shard: null,
     scenarios: parts.flatMap(({ scenarios }) => scenarios).toSorted((a, b) => (a.name < b.name ? -1 : 1)),
   };

@@ -2,28 +2,23 @@
 
 import { SetupError } from '../errors.ts';
 import { wholeNumber } from '../experiment/bounds.ts';
+import { readBaselineName } from '../scenario/baseline/place.ts';
+import type { Choices } from '../scenario/perform.ts';
 import { quote } from '../spec/quote.ts';
 import type { Given, OptionForm } from './read-options.ts';
 import { type Format, parseFormat } from './scenario-report.ts';
 
 export type Shard = Readonly<{ index: number; of: number }>;
 
-export type RunChoices = Readonly<{
-  words: readonly string[];
-  tags: readonly string[];
-  filters: readonly string[];
-  kernel: string | null;
-  jobs: number;
-  retry: number;
-  repeat: number | null;
-  lastFailed: boolean;
-  shard: Shard | null;
-  format: Format;
-  output: string | null;
-  strict: boolean;
-  failFast: boolean;
-  keepDir: boolean;
-}>;
+export type RunChoices = Choices &
+  Readonly<{
+    words: readonly string[];
+    tags: readonly string[];
+    filters: readonly string[];
+    lastFailed: boolean;
+    format: Format;
+    output: string | null;
+  }>;
 
 export const SELECT_FORMS: Readonly<Record<string, OptionForm>> = {
   tag: { type: 'string', repeatable: true },
@@ -43,20 +38,22 @@ export const RUN_FORMS: Readonly<Record<string, OptionForm>> = {
   strict: { type: 'boolean' },
   'fail-fast': { type: 'boolean' },
   'keep-dir': { type: 'boolean' },
+  'update-baseline': { type: 'boolean' },
+  baseline: { type: 'string' },
 };
 
 const MOST_JOBS = 256;
 const MOST_RETRIES = 100;
 const MOST_REPEATS = 10_000;
 
-/** Throws SetupError `bad-option`, `bad-shard`. */
+/** Throws SetupError `bad-option`, `bad-shard`, `bad-baseline-name`. */
 export function readChoices({ strings, booleans, positionals }: Given): RunChoices {
   const one = (name: string): string | null => strings.get(name)?.[0] ?? null;
   const number = (name: string, from: number, to: number): number | null => {
     const given = one(name);
     return given === null ? null : wholeNumber(`--${name}`, given, { from, to });
   };
-  const shard = one('shard');
+  const [shard, baseline] = [one('shard'), one('baseline')];
   return {
     words: positionals,
     tags: strings.get('tag') ?? [],
@@ -73,6 +70,10 @@ export function readChoices({ strings, booleans, positionals }: Given): RunChoic
     strict: booleans.get('strict') ?? isInCi(process.env),
     failFast: booleans.get('fail-fast') ?? false,
     keepDir: booleans.get('keep-dir') ?? false,
+    baseline: {
+      file: baseline === null ? null : readBaselineName(baseline),
+      update: booleans.get('update-baseline') ?? false,
+    },
   };
 }
 

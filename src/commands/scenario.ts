@@ -24,6 +24,8 @@ come with kmem-run.
     --retry N        again where one does not pass, up to N times; one that passes then is marked as flaky
     --last-failed    those that did not pass the last time, here
     --fail-fast      begin none after one that did not pass
+    --update-baseline  measure each at least 5 times, and write baseline.yaml beside it: what later runs are held to
+    --baseline FILE  that file instead; its name is baseline.yaml, or ends in .baseline.yaml
     --shard I/N      the I-th of N parts (kmem-run merge puts the reports together)
     --format FORMAT  pretty, tap, junit, json or github
     --output FILE    write that there

@@ -5,6 +5,7 @@ import { basename, join, relative, resolve } from 'node:path';
 import { errnoOf, SetupError } from '../errors.ts';
 import { didYouMean } from '../spec/nearest.ts';
 import { quote } from '../spec/quote.ts';
+import { isBaselineName } from './baseline/place.ts';
 import { loadScenario } from './load.ts';
 import type { Mistake } from './mistake.ts';
 import type { Scenario } from './types.ts';
@@ -97,7 +98,7 @@ function filesAt(word: string): string[] {
 function filesIn(folder: string): string[] {
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
   return names
-    .filter((name) => /\.ya?ml$/.test(name))
+    .filter((name) => /\.ya?ml$/.test(name) && !isBaselineName(name))
     .toSorted()
     .map((name) => join(folder, name));
 }

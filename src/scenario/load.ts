@@ -3,6 +3,8 @@
 import { basename, dirname, resolve } from 'node:path';
 import { SetupError } from '../errors.ts';
 import { normaliseSpec } from '../spec/normalise.ts';
+import { readTolerances } from './baseline/tolerance.ts';
+import type { BaselineSettings } from './baseline/types.ts';
 import type { Parsed, Path } from './document.ts';
 import { parseYaml } from './document.ts';
 import { findIssues } from './issues.ts';
@@ -87,8 +89,8 @@ function pathIn(message: string): Path {
 }
 
 function scenarioOf(file: string, given: ScenarioFile): Scenario {
-  const { name, description, tags, needs, kernels, on, setUp, cleanUp, repeat, steps, limits, timeout, env, ...rest } =
-    given;
+  const { name, description, tags, needs, kernels, on, setUp, cleanUp, repeat, baseline, steps, ...settings } = given;
+  const { limits, timeout, env, ...rest } = settings;
   const [first = HOST, ...others] = listOf(kernels);
   return {
     name: name ?? basename(file).replace(/\.ya?ml$/, ''),
@@ -113,6 +115,7 @@ function scenarioOf(file: string, given: ScenarioFile): Scenario {
     setUp: listOf(setUp),
     cleanUp: listOf(cleanUp),
     repeat: repeat ?? 1,
+    baseline: baselineOf(baseline),
     settings: {
       ...(rest as Settings),
       ...limits,
@@ -125,6 +128,11 @@ function scenarioOf(file: string, given: ScenarioFile): Scenario {
       ...(step.env === undefined ? {} : { env: textsOf(step.env) }),
     })) as Scenario['steps'],
   };
+}
+
+function baselineOf(given: ScenarioFile['baseline']): BaselineSettings | null {
+  if (given === false) return null;
+  return { isNamed: given !== undefined, file: given?.file ?? null, tolerance: readTolerances(given?.tolerance) };
 }
 
 function listOf<T>(given: T | readonly T[] | undefined): T[] {

@@ -9,6 +9,9 @@ import { compileExpectation, compileStepExpectation } from '../spec/expect.ts';
 import * as read from '../spec/fields.ts';
 import { CGROUP, ENFORCE, ERRNO, ON_OVERRUN, WAIT } from '../spec/normalise.ts';
 import { readPattern, readPort, readUrl } from '../spec/read-awaited.ts';
+import { readBaselineName } from './baseline/place.ts';
+import { readTolerance } from './baseline/tolerance.ts';
+import type { FIGURES, Figure } from './baseline/types.ts';
 
 z.config({ jitless: true });
 
@@ -135,6 +138,24 @@ const needs = z.strictObject({
   cgroup: z.enum(['v1', 'v2']).optional().describe('The version of cgroups that it is about.'),
 });
 
+const tolerance = (figure: Figure) => reads(text, (value) => readTolerance(value as string, figure));
+const tolerances = z.strictObject({
+  kmem: tolerance('kmem').optional().describe('Of the peak of kernel memory: 10%, 64K.'),
+  failcnt: tolerance('failcnt').optional().describe('Of failcnt: 50%, 3.'),
+  mem: tolerance('mem').optional().describe('Of the peak of memory, where that is limited.'),
+  kmemTcp: tolerance('kmemTcp').optional().describe('Of the peak of TCP buffers, where these are limited.'),
+} satisfies Record<(typeof FIGURES)[number], z.ZodType>);
+
+const baseline = z.strictObject({
+  file: reads(text, (value) => readBaselineName(value as string))
+    .optional()
+    .describe('Where it is kept, beside this file: baseline.yaml, or a name that ends in .baseline.yaml.'),
+  tolerance: z
+    .union([tolerance('kmem'), tolerances])
+    .optional()
+    .describe('By how much a median may differ: a share of all figures (10%), a size, or kmem, failcnt, mem, kmemTcp.'),
+});
+
 /** All but the steps' meaning, which readPlan() has. */
 export const scenarioSchema = z.strictObject({
   name: text.optional().describe("By which it is run; the file's own where it is left out."),
@@ -158,6 +179,10 @@ export const scenarioSchema = z.strictObject({
     .optional()
     .describe('What must hold of the whole run: failcnt>0, kmem.maxUsage<=4M, steps[2].exit!=0 …'),
   repeat: z.int().min(1).max(10_000).optional().describe('How often it is run; all have to pass (1).'),
+  baseline: z
+    .union([z.literal(false), baseline])
+    .optional()
+    .describe('How it is held to what --update-baseline measured; false: not at all.'),
   timeout: positive.nullable().optional().describe('For all steps together (1m).'),
   enforce: z.enum(ENFORCE).optional().describe('How the kmem limit is made to bite.'),
   cgroup: z.enum(CGROUP).optional().describe('The version of cgroups to use.'),

@@ -1,9 +1,13 @@
 /** Many scenarios: some at a time, each as often as it asks for, again where it did not pass. */
 
+import { asSetupError } from '../errors.ts';
 import type { ScenarioOutcome } from '../report/scenarios/types.ts';
-import { type Attempt, type AttemptOptions, attemptScenario } from './attempt.ts';
-import { shownPath } from './find.ts';
+import type { Result } from '../result/schema.ts';
+import { type AttemptOptions, attemptScenario } from './attempt.ts';
+import type { Baselines } from './baseline/baselines.ts';
+import { holdToBaseline } from './baseline/hold.ts';
 import { missingFor } from './needs.ts';
+import { blankOutcome, repeatAttempts } from './repeat.ts';
 import type { Scenario } from './types.ts';
 
 export type SuiteOptions = Readonly<{
@@ -22,7 +26,11 @@ export type SuiteOptions = Readonly<{
   keepDir: boolean;
   signal: AbortSignal;
   hurry: AbortSignal;
+  /** Null: none is held to one. */
+  baselines: Baselines | null;
   onStart: (scenario: Scenario) => void;
+  /** A run of it is over. */
+  onResult?: (scenario: Scenario, result: Result) => void;
   onEnd: (outcome: ScenarioOutcome) => void;
   /** Stands in for the real one in tests. */
   attempt?: typeof attemptScenario;
@@ -57,71 +65,26 @@ async function runScenario(
 ): Promise<ScenarioOutcome> {
   const kernel = options.kernel ?? scenario.kernels[0];
   if (!scenario.kernels.includes(kernel)) {
-    return blank(scenario, kernel, { status: 'skipped', reasons: [`it is for ${scenario.kernels.join(', ')}`] });
+    return blankOutcome(scenario, kernel, { status: 'skipped', reasons: [`it is for ${scenario.kernels.join(', ')}`] });
   }
   const missing = await missingFor(scenario, kernel);
   if (missing.length > 0)
-    return blank(scenario, kernel, { status: options.strict ? 'error' : 'skipped', reasons: missing });
-  const { keepDir, signal, hurry, attempt = attemptScenario } = options;
-  return repeated(scenario, kernel, options, () =>
-    attempt(scenario, { kernel, cpus, keepDir, signal, hurry } satisfies AttemptOptions),
-  );
-}
-
-async function repeated(
-  scenario: Scenario,
-  kernel: string,
-  { repeat, retry, signal }: SuiteOptions,
-  attempt: () => Promise<Attempt>,
-): Promise<ScenarioOutcome> {
-  const began = performance.now();
-  const made: Attempt[] = [];
-  let retries = 0;
-  let last: Attempt | undefined;
-  for (let run = 0; run < (repeat ?? scenario.repeat); run += 1) {
-    last = await attempt();
-    made.push(last);
-    while (last.status !== 'passed' && retries < retry && !signal.aborted) {
-      retries += 1;
-      last = await attempt();
-      made.push(last);
-    }
-    if (last.status !== 'passed' || signal.aborted) break;
-  }
-  const status = last?.status ?? 'passed';
-  const unlucky = status === 'passed' ? made.find((each) => each.status !== 'passed') : last;
-  return blank(scenario, kernel, {
-    status,
-    flaky: status === 'passed' && unlucky !== undefined,
-    reasons: unlucky?.reasons ?? [],
-    output: unlucky?.output ?? '',
-    attempts: made.length,
-    durationMs: performance.now() - began,
-    folders: made.flatMap(({ folder }) => folder ?? []),
-    results: made.flatMap(({ result }) => result ?? []),
-  });
-}
-
-function blank(
-  { name, file, tags, description }: Scenario,
-  kernel: string,
-  changes: Partial<ScenarioOutcome> & Pick<ScenarioOutcome, 'status'>,
-): ScenarioOutcome {
-  return {
-    name,
-    file: shownPath(file),
-    kernel,
-    tags,
-    title: description.split('\n')[0] ?? '',
-    flaky: false,
-    reasons: [],
-    output: '',
-    attempts: 0,
-    durationMs: 0,
-    folders: [],
-    results: [],
-    ...changes,
+    return blankOutcome(scenario, kernel, { status: options.strict ? 'error' : 'skipped', reasons: missing });
+  const { keepDir, signal, hurry, retry, repeat, strict, baselines, attempt = attemptScenario } = options;
+  const attemptOnce = async () => {
+    const made = await attempt(scenario, { kernel, cpus, keepDir, signal, hurry } satisfies AttemptOptions);
+    if (made.result !== null) options.onResult?.(scenario, made.result);
+    return made;
   };
+  const run = (times: number) => repeatAttempts(scenario, kernel, { times, retry, signal }, attemptOnce);
+  const settings = scenario.baseline;
+  if (baselines === null || settings === null) return run(repeat ?? scenario.repeat);
+  try {
+    return await holdToBaseline({ scenario, kernel, settings, baselines, run, repeat, strict, signal });
+  } catch (error) {
+    const { message, hint } = asSetupError(error);
+    return blankOutcome(scenario, kernel, { status: 'error', reasons: [message, `hint: ${hint}`] });
+  }
 }
 
 /** 0 all passed; 1 some failed; 125 none failed, but some could not be run. */

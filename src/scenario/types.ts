@@ -1,6 +1,7 @@
 /** A scenario as its file has it, before a run fills in folders and ports. */
 
 import type { PlanInput, StepInput } from '../spec/step-input.ts';
+import type { BaselineSettings } from './baseline/types.ts';
 
 export type Needs = Readonly<{
   commands: readonly string[];
@@ -30,6 +31,8 @@ export type Scenario = Readonly<{
   setUp: readonly string[];
   cleanUp: readonly string[];
   repeat: number;
+  /** Null: it is held to none. */
+  baseline: BaselineSettings | null;
   settings: Settings;
   steps: readonly StepInput[];
 }>;

@@ -142,7 +142,7 @@ function tally(key: TallyRow['key'], a: readonly string[], b: readonly string[])
 }
 
 /** Unlike a figure, an outcome that the other side never had is a difference, however few the runs are. */
-function judgeKinds(a: readonly string[], b: readonly string[]): Verdict {
+export function judgeKinds(a: readonly string[], b: readonly string[]): Verdict {
   const kinds = [...new Set([...a, ...b])];
   const shared = kinds.filter((kind) => a.includes(kind) && b.includes(kind));
   if (shared.length === 0) return 'different';

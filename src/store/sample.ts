@@ -28,6 +28,10 @@ export type Setting = (typeof settings)[number];
 export type Figure = (typeof figures)[number];
 
 export function sampleOf({ result }: StoredRun): Sample {
+  return sampleOfResult(result);
+}
+
+export function sampleOfResult(result: Result): Sample {
   const { spec, kmem, mem, failureCounts } = result;
   return {
     id: result.id,

@@ -18,6 +18,8 @@ const outcome = (name: string, changes: Partial<ScenarioOutcome> = {}): Scenario
   status: 'passed',
   flaky: false,
   reasons: [],
+  notes: [],
+  baseline: null,
   output: '',
   attempts: 1,
   durationMs: 1234,
@@ -33,19 +35,21 @@ const report: ScenariosReport = {
   kmemRun: '0.1.0',
   startedAt: '2025-01-02T03:04:05.678Z',
   durationMs: 5000,
+  status: 'done',
   shard: null,
   scenarios: [
     outcome('fine', { kernel: '5.10' }),
     outcome('broken', { status: 'failed', reasons: ['stop: exit!=0: it is 0', nasty], output: nasty }),
     outcome('lacking', { status: 'skipped', reasons: ['no apachectl: apt-get install apache2'] }),
     outcome('odd #1', { status: 'error', reasons: [nasty] }),
+    outcome('better', { notes: ['better than the baseline: kmem peak −20 % (5 → 4 MiB)', nasty] }),
     outcome('moody', { flaky: true, attempts: 2, reasons: ['a page: answered 503'] }),
   ],
 };
 
 test('TAP 14: a point for each, skips as directives, diagnoses as YAML', (t) => {
   const lines = tapReport(report).split('\n');
-  t.deepEqual(lines.slice(0, 2), ['TAP version 14', '1..5']);
+  t.deepEqual(lines.slice(0, 2), ['TAP version 14', '1..6']);
   t.deepEqual(
     lines.filter((line) => /^(not )?ok/.test(line)),
     [
@@ -53,14 +57,16 @@ test('TAP 14: a point for each, skips as directives, diagnoses as YAML', (t) => 
       'not ok 2 - broken',
       'ok 3 - lacking # SKIP no apachectl: apt-get install apache2',
       'not ok 4 - odd \\#1',
-      'ok 5 - moody',
+      'ok 5 - better',
+      'ok 6 - moody',
     ],
   );
   t.true(lines.includes('  message: "stop: exit!=0: it is 0"'));
   t.true(lines.includes('  flaky: true'));
+  t.true(lines.includes('  message: "better than the baseline: kmem peak −20 % (5 → 4 MiB)"'));
   t.is(lines.filter((line) => line === '  ---').length, lines.filter((line) => line === '  ...').length);
   // Nothing of what was written can end a block or begin a point.
-  t.true(lines.every((line) => /^(TAP version 14|1\.\.5|(not )?ok .*| {2}.*|)$/.test(line)));
+  t.true(lines.every((line) => /^(TAP version 14|1\.\.6|(not )?ok .*| {2}.*|)$/.test(line)));
 });
 
 test('TAP 14: no scenario is a plan of none', (t) => {
@@ -78,15 +84,16 @@ test('JUnit XML is valid, whatever was written', (t) => {
   t.not(lint(xml.replace('failures="1"', '')).status, 0);
   t.is(lint(junitReport({ ...report, scenarios: [] })).status, 0);
   t.true(
-    xml.includes('<testsuite name="kmem-run scenarios" tests="5" failures="1" errors="1" skipped="1" time="5.000"'),
+    xml.includes('<testsuite name="kmem-run scenarios" tests="6" failures="1" errors="1" skipped="1" time="5.000"'),
   );
   t.true(xml.includes('<testcase name="broken" classname="scenarios.broken" time="1.234">'));
+  t.true(xml.includes('<system-out>better than the baseline: kmem peak −20 % (5 → 4 MiB)\n'));
   t.true(xml.includes('<flakyFailure message="a page: answered 503" type="flaky">'));
 });
 
 test('GitHub: an annotation at the file, on one line', (t) => {
   const lines = githubReport(report).trimEnd().split('\n');
-  t.is(lines.length, 5);
+  t.is(lines.length, 6);
   t.true(
     lines[0]?.startsWith(
       '::error file=scenarios/broken.yaml,line=1,title=broken failed::stop: exit!=0: it is 0%0Aa <b>',
@@ -97,8 +104,11 @@ test('GitHub: an annotation at the file, on one line', (t) => {
     '::notice file=scenarios/lacking.yaml,line=1,title=lacking skipped::no apachectl: apt-get install apache2',
   );
   t.true(lines[2]?.startsWith('::error file=scenarios/odd #1.yaml,line=1,title=odd #1 could not be run::'));
-  t.true(lines[3]?.startsWith('::warning file=scenarios/moody.yaml,line=1,title=moody is flaky::'));
-  t.is(lines[4], '2 passed, 1 failed, 1 could not be run, 1 skipped');
+  t.true(
+    lines[3]?.startsWith('::notice file=scenarios/better.yaml,line=1,title=better passed::better than the baseline: '),
+  );
+  t.true(lines[4]?.startsWith('::warning file=scenarios/moody.yaml,line=1,title=moody is flaky::'));
+  t.is(lines[5], '3 passed, 1 failed, 1 could not be run, 1 skipped');
 });
 
 test('for people: a line each, the reasons below, nothing that a terminal would obey', (t) => {
@@ -111,5 +121,18 @@ test('for people: a line each, the reasons below, nothing that a terminal would 
     prettyScenario(report.scenarios[2] ?? outcome('none'), style),
     '- lacking\n    no apachectl: apt-get install apache2\n',
   );
-  t.is(prettySum(report, style), '\n2 passed, 1 failed, 1 could not be run, 1 skipped, 1 flaky in 5 s\n');
+  const noted = prettyScenario(outcome('better', { notes: ['better than the baseline'] }), style);
+  t.is(noted, '✓ better  1.2 s  peak 2.52 MiB  failcnt 0\n    better than the baseline\n');
+  t.is(prettySum(report, style), '\n3 passed, 1 failed, 1 could not be run, 1 skipped, 1 flaky in 5 s\n');
+});
+
+test('for people: what --update-baseline has written, by file', (t) => {
+  const baseline = { file: 'scenarios/baseline.yaml', state: 'new', changes: [], warnings: [] } as const;
+  const scenarios = [
+    outcome('a', { baseline }),
+    outcome('b', { baseline: { ...baseline, state: 'kept' } }),
+    outcome('c', { baseline: { ...baseline, state: 'compared' } }),
+  ];
+  const sum = prettySum({ ...report, scenarios }, { color: false });
+  t.is(sum, '\n3 passed in 5 s\nscenarios/baseline.yaml: 1 new, 1 as before\n');
 });

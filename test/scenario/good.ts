@@ -30,6 +30,7 @@ steps:
   - wait: empty
 expect: [kmem.maxUsage<=2M, 'steps[2].http.status==200']
 repeat: 2
+baseline: { file: own.baseline.yaml, tolerance: { kmem: 5%, failcnt: '3' } }
 timeout: null
 enforce: gate
 reserve: 8K

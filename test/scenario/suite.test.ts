@@ -34,7 +34,16 @@ async function suite(
   };
   const { signal } = new AbortController();
   const outcomes = await runSuite(scenarios, {
-    ...{ kernel: null, repeat: null, retry: 0, strict: false, failFast: false, jobs: [null], keepDir: false },
+    ...{
+      kernel: null,
+      repeat: null,
+      retry: 0,
+      strict: false,
+      failFast: false,
+      jobs: [null],
+      keepDir: false,
+      baselines: null,
+    },
     ...{ signal, hurry: signal, onStart: () => {}, onEnd: () => {}, attempt },
     ...changes,
   });

@@ -9,20 +9,15 @@ export function githubReport({ scenarios }: ScenariosReport): string {
 }
 
 function annotation(outcome: ScenarioOutcome): string[] {
-  const { status, flaky, file, reasons, output } = outcome;
-  const level =
-    status === 'failed' || status === 'error' ? 'error' : status === 'skipped' ? 'notice' : flaky ? 'warning' : null;
-  if (level === null) return [];
-  const what = flaky
-    ? 'is flaky'
-    : status === 'error'
-      ? 'could not be run'
-      : status === 'skipped'
-        ? 'skipped'
-        : 'failed';
-  const text = [...reasons, ...(output === '' ? [] : ['', output.trimEnd()])].join('\n');
+  const { status, flaky, file, reasons, notes, output } = outcome;
+  if (status === 'passed' && !flaky && notes.length === 0) return [];
+  const level = status === 'failed' || status === 'error' ? 'error' : flaky ? 'warning' : 'notice';
+  const what = flaky ? 'is flaky' : WHAT[status];
+  const text = [...reasons, ...notes, ...(output === '' ? [] : ['', output.trimEnd()])].join('\n');
   return [`::${level} file=${property(file)},line=1,title=${property(`${titleOf(outcome)} ${what}`)}::${data(text)}\n`];
 }
+
+const WHAT = { failed: 'failed', error: 'could not be run', skipped: 'skipped', passed: 'passed' } as const;
 
 function data(text: string): string {
   return text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');

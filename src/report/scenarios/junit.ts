@@ -26,20 +26,21 @@ function attributesOf(outcome: ScenarioOutcome): Record<string, string> {
   return { name: titleOf(outcome), classname, time: seconds(outcome.durationMs) };
 }
 
-function contentOf({ status, flaky, reasons, output }: ScenarioOutcome): string {
+function contentOf({ status, flaky, reasons, notes, output }: ScenarioOutcome): string {
   const message = reasons[0] ?? status;
   const told = escapeText(reasons.join('\n'));
   const inside = 6;
   const end = `\n${' '.repeat(4)}`.slice(1);
   if (status === 'skipped') return `\n${element('skipped', { message: reasons.join('; ') }, '', inside)}${end}`;
-  if (status === 'passed' && !flaky) return '';
+  const text = [...notes, ...(output === '' ? [] : [output])].join('\n');
+  const written = text === '' ? '' : element('system-out', {}, escapeText(text), inside);
+  if (status === 'passed' && !flaky) return written === '' ? '' : `\n${written}${end}`;
   const [tag, type] =
     status === 'failed'
       ? ['failure', 'failed']
       : status === 'error'
         ? ['error', 'could-not']
         : ['flakyFailure', 'flaky'];
-  const written = output === '' ? '' : element('system-out', {}, escapeText(output), inside);
   return `\n${element(tag, { message, type }, told, inside)}${written}${end}`;
 }
 

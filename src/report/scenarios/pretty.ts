@@ -18,7 +18,7 @@ const shownLines = 12;
 /** Written when a scenario is over. */
 export function prettyScenario(outcome: ScenarioOutcome, { color }: Pick<Style, 'color'>): string {
   const paint = painter(color);
-  const { status, flaky, attempts, reasons, output, durationMs, folders } = outcome;
+  const { status, flaky, attempts, reasons, notes, output, durationMs, folders } = outcome;
   const [mark, tone] = MARKS[status];
   const figures = status === 'skipped' ? '' : `  ${paint('dim', figuresOf(outcome, durationMs))}`;
   const again = flaky ? `  ${paint('warn', `flaky: ${counted(attempts, 'attempt')}`)}` : '';
@@ -26,6 +26,7 @@ export function prettyScenario(outcome: ScenarioOutcome, { color }: Pick<Style, 
     `${paint(tone, mark)} ${visible(titleOf(outcome))}${figures}${again}`,
     ...(status === 'error' ? [`    ${paint('bad', 'could not be run')}`] : []),
     ...reasons.map((reason) => `    ${paint(status === 'skipped' ? 'dim' : 'plain', visible(reason))}`),
+    ...notes.map((note) => `    ${paint('warn', visible(note))}`),
     ...outputLines(output).map((line) => `    ${paint('dim', `| ${visible(line)}`)}`),
     ...folders.map((folder) => `    ${paint('dim', `files: ${visible(folder)}`)}`),
   ];
@@ -59,5 +60,23 @@ export function prettySum({ scenarios, durationMs }: ScenariosReport, { color }:
     ...(counts.flaky > 0 ? [`${counts.flaky} flaky`] : []),
   ];
   const tone = counts.failed + counts.error > 0 ? 'bad' : 'good';
-  return `\n${painter(color)(tone, parts.join(', '))} in ${formatDuration(Math.round(durationMs))}\n`;
+  const sum = `\n${painter(color)(tone, parts.join(', '))} in ${formatDuration(Math.round(durationMs))}\n`;
+  return `${sum}${baselineSums(scenarios).join('')}`;
+}
+
+/** What --update-baseline did, a line for each file: `scenarios/baseline.yaml: 2 new, 1 changed`. */
+function baselineSums(scenarios: readonly ScenarioOutcome[]): string[] {
+  const told = ['new', 'changed', 'kept', 'not-written'] as const;
+  const all = scenarios.flatMap(({ baseline }) => baseline ?? []).filter(({ state }) => isOneOf(told, state));
+  return [...Map.groupBy(all, ({ file }) => file)].map(([file, own]) => {
+    const counts = told.map((state) => ({ state, count: own.filter((each) => each.state === state).length }));
+    const words = counts.filter(({ count }) => count > 0).map(({ state, count }) => `${count} ${STATES[state]}`);
+    return `${visible(file)}: ${words.join(', ')}\n`;
+  });
+}
+
+const STATES = { new: 'new', changed: 'changed', kept: 'as before', 'not-written': 'not written' } as const;
+
+function isOneOf(words: readonly string[], word: string): boolean {
+  return words.includes(word);
 }

@@ -13,25 +13,27 @@ export function tapReport({ scenarios }: ScenariosReport): string {
 }
 
 function testPoint(outcome: ScenarioOutcome, number: number): string[] {
-  const { status, reasons, flaky } = outcome;
+  const { status, reasons, notes, flaky } = outcome;
   const ok = status === 'passed' || status === 'skipped' ? 'ok' : 'not ok';
   const skip = status === 'skipped' ? ` # SKIP ${plain(reasons.join('; '))}` : '';
   const point = `${ok} ${number} - ${plain(titleOf(outcome))}${skip}`;
-  return status === 'skipped' || (status === 'passed' && !flaky) ? [point] : [point, ...diagnosis(outcome)];
+  const isPlain = status === 'skipped' || (status === 'passed' && !flaky && notes.length === 0);
+  return isPlain ? [point] : [point, ...diagnosis(outcome)];
 }
 
 /** A block of YAML; texts are written as JSON, which YAML takes. */
-function diagnosis({ status, flaky, reasons, file, attempts, durationMs, output }: ScenarioOutcome): string[] {
+function diagnosis({ status, flaky, reasons, notes, file, attempts, durationMs, output }: ScenarioOutcome): string[] {
   const text = JSON.stringify;
   return [
     '---',
-    `message: ${text(reasons[0] ?? status)}`,
-    `severity: ${status === 'error' ? 'error' : flaky ? 'comment' : 'fail'}`,
+    `message: ${text(reasons[0] ?? notes[0] ?? status)}`,
+    `severity: ${status === 'error' ? 'error' : status === 'passed' ? 'comment' : 'fail'}`,
     ...(flaky ? ['flaky: true'] : []),
     `file: ${text(file)}`,
     `attempts: ${attempts}`,
     `duration_ms: ${Math.round(durationMs)}`,
     ...(reasons.length > 1 ? ['reasons:', ...reasons.map((reason) => `  - ${text(reason)}`)] : []),
+    ...(notes.length > 0 ? ['notes:', ...notes.map((note) => `  - ${text(note)}`)] : []),
     ...(output === '' ? [] : [`output: ${text(output)}`]),
     '...',
   ].map((line) => `  ${line}`);

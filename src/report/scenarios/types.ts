@@ -1,8 +1,34 @@
 /** What came of the scenarios of one call of kmem-run, or of several that shared the work: for every format. */
 
 import type { Result } from '../../result/schema.ts';
+import type { Spread } from '../../store/spread.ts';
 
 export type ScenarioStatus = 'passed' | 'failed' | 'error' | 'skipped';
+
+/** What differs from the baseline by more than its spread and the tolerance. */
+export type BaselineChange = Readonly<{
+  key: 'kmem' | 'failcnt' | 'mem' | 'kmemTcp' | 'outcome' | 'ends' | 'firstFailing';
+  /** `worse` fails the scenario; `better` and `other` are told. */
+  verdict: 'worse' | 'better' | 'other';
+  /** Of a figure its spread; else how often each thing came about. */
+  before: Spread | Readonly<Record<string, number>>;
+  now: Spread | Readonly<Record<string, number>>;
+  /** Both in a sentence. */
+  text: string;
+}>;
+
+/** How a scenario stands to its baseline. */
+export type BaselineOutcome = Readonly<{
+  file: string;
+  /**
+   * `compared`; `missing`: nothing is written of it there. By `--update-baseline`: `new`, `changed`, `kept` (nothing differs
+   * from what is there), `not-written` (it did not pass).
+   */
+  state: 'compared' | 'missing' | 'new' | 'changed' | 'kept' | 'not-written';
+  changes: readonly BaselineChange[];
+  /** What spoils the comparison, such as another kernel, a sentence each. */
+  warnings: readonly string[];
+}>;
 
 export type ScenarioOutcome = Readonly<{
   name: string;
@@ -19,6 +45,10 @@ export type ScenarioOutcome = Readonly<{
   flaky: boolean;
   /** Why it did not pass (of a flaky one: why not at once), a line each. */
   reasons: readonly string[];
+  /** What is told besides, a line each: what changed against the baseline and is no reason to fail. */
+  notes: readonly string[];
+  /** Null: it is not held to one. */
+  baseline: BaselineOutcome | null;
   /** The end of what was written, where it did not pass. */
   output: string;
   /** How often it was run, set-up that failed included. */
@@ -36,6 +66,8 @@ export type ScenariosReport = Readonly<{
   kmemRun: string;
   startedAt: string;
   durationMs: number;
+  /** `stopped`: it was interrupted, and those that were not begun are left out. */
+  status: 'done' | 'stopped';
   /** Which part of the scenarios this is; null: all. */
   shard: Readonly<{ index: number; of: number }> | null;
   scenarios: readonly ScenarioOutcome[];

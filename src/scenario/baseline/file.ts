@@ -1,0 +1,126 @@
+/** The file of baselines: YAML that people review, the same for the same measurements. */
+
+import { mkdirSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { Document, isMap, isScalar, isSeq, visit } from 'yaml';
+import { errnoOf, SetupError } from '../../errors.ts';
+import { writeReport } from '../../report/file.ts';
+import { quote } from '../../spec/quote.ts';
+import { formatSize } from '../../spec/size.ts';
+import { parseYaml } from '../document.ts';
+import { type BaselineFile, baselineSchema, type EntryInFile } from './schema.ts';
+import { type Book, type Entry, FIGURES } from './types.ts';
+
+const HEAD =
+  ' What kmem-run scenario run --update-baseline measured, of each run a value; later runs are compared with it.\n Review what changes, and commit it.';
+
+/** Null: there is no such file. Throws SetupError `bad-baseline`, `unreadable-baseline`. */
+export function readBook(file: string): Book | null {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return null;
+    const hint = 'name a file that you may read';
+    throw new SetupError('unreadable-baseline', `${quote(file)} cannot be read (${errnoOf(error)})`, hint);
+  }
+  return parseBook(file, text);
+}
+
+/** Throws SetupError `bad-baseline`. */
+export function parseBook(file: string, text: string): Book {
+  const { value, errors, placeOf } = parseYaml(text);
+  const [error] = errors;
+  if (error !== undefined) throw bad(file, error.place, error.message);
+  const version: unknown = (value as Partial<BaselineFile> | null)?.version;
+  if (typeof version === 'number' && version > 1)
+    throw bad(file, placeOf(['version']), `it was written by a newer kmem-run (version ${version})`);
+  const parsed = baselineSchema.safeParse(value);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const path = (issue?.path ?? []) as (string | number)[];
+    throw bad(file, placeOf(path), `${path.join('.')}: ${issue?.message}`.replace(/\s+/g, ' '));
+  }
+  return mapEntries(parsed.data.scenarios, (kernels) => mapEntries(kernels, entryFrom));
+}
+
+function bad(file: string, { line, column }: Readonly<{ line: number; column: number }>, why: string): SetupError {
+  return new SetupError(
+    'bad-baseline',
+    `${file}:${line}:${column}: this is no baseline: ${why}`,
+    'mend it, or take it away and write it anew with --update-baseline',
+  );
+}
+
+/** Puts these into what the file has now; entries of others stay. Throws SetupError `baseline-not-written`, `bad-baseline`. */
+export async function updateBook(file: string, entries: Book): Promise<void> {
+  const merged: Record<string, Record<string, Entry>> = {};
+  for (const [name, kernels] of [...Object.entries(readBook(file) ?? {}), ...Object.entries(entries)])
+    merged[name] = { ...merged[name], ...kernels };
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    await writeReport(file, textOf(merged));
+  } catch (error) {
+    const why = error instanceof SetupError ? error.message : String(errnoOf(error));
+    throw new SetupError(
+      'baseline-not-written',
+      `the baseline cannot be written to ${quote(file)}: ${why}`,
+      'name a file that you may write by --baseline',
+      { cause: error },
+    );
+  }
+}
+
+/** Names in order, an entry's keys as they are listed here, a line for each figure. */
+export function textOf(book: Book): string {
+  const scenarios = sorted(book, (kernels) => sorted(kernels, entryInFile));
+  const document = new Document({ version: 1, scenarios } satisfies BaselineFile);
+  document.commentBefore = HEAD;
+  visit(document, {
+    Seq: (_, node) => {
+      // Steps are one below the other; values are side by side.
+      if (node.items.every((item) => isScalar(item))) node.flow = true;
+      for (const item of node.items) if (isMap(item)) item.flow = true;
+    },
+    Pair: (_, { key, value }) => {
+      const name = isScalar(key) ? String(key.value) : '';
+      if (isMap(value) && ['measuredOn', 'limits', 'parts'].includes(name)) value.flow = true;
+      if (isSeq(value) && (name === 'kmem' || name === 'mem'))
+        value.comment = ` ${sizeOfMiddle(value.toJSON() as number[])}`;
+    },
+  });
+  return document.toString({ lineWidth: 0, flowCollectionPadding: true });
+}
+
+function sizeOfMiddle(values: readonly number[]): string {
+  return formatSize(values[Math.floor(values.length / 2)] ?? 0);
+}
+
+function entryInFile({ figures, processes, parts, steps, ...entry }: Entry): EntryInFile {
+  return {
+    ...entry,
+    ...Object.fromEntries(FIGURES.flatMap((figure) => (figures[figure] ? [[figure, [...figures[figure]]]] : []))),
+    ...(processes === null ? {} : { processes }),
+    ...(parts === null ? {} : { parts }),
+    steps: [...steps],
+  };
+}
+
+function entryFrom({ kmem, failcnt, mem, kmemTcp, processes, parts, ...entry }: EntryInFile): Entry {
+  const figures = Object.entries({ kmem, failcnt, mem, kmemTcp }).filter(([, values]) => values !== undefined);
+  return {
+    ...entry,
+    figures: Object.fromEntries(figures.map(([figure, values]) => [figure, values?.toSorted((a, b) => a - b)])),
+    processes: processes ?? null,
+    parts: parts ?? null,
+  };
+}
+
+function mapEntries<From, To>(given: Readonly<Record<string, From>>, map: (value: From) => To): Record<string, To> {
+  return Object.fromEntries(Object.entries(given).map(([key, value]) => [key, map(value)]));
+}
+
+function sorted<From, To>(given: Readonly<Record<string, From>>, map: (value: From) => To): Record<string, To> {
+  const names = Object.keys(given).toSorted();
+  return Object.fromEntries(names.map((name) => [name, map(given[name] as From)]));
+}

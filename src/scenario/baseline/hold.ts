@@ -1,0 +1,149 @@
+/** Runs a scenario and holds what it measured to its baseline, or writes that. */
+
+import type { BaselineChange, BaselineOutcome, ScenarioOutcome } from '../../report/scenarios/types.ts';
+import type { Result } from '../../result/schema.ts';
+import { formatSize, groupDigits } from '../../spec/size.ts';
+import { ENOUGH_RUNS, type Spread } from '../../store/spread.ts';
+import { shownPath } from '../find.ts';
+import type { Scenario } from '../types.ts';
+import { verdictOf } from '../verdict.ts';
+import type { Baselines } from './baselines.ts';
+import { type Compared, compareEntries, covers } from './compare.ts';
+import { entryOf } from './entry.ts';
+import { toleranceText } from './tolerance.ts';
+import type { BaselineSettings, Entry, Figure } from './types.ts';
+import { spreadText } from './words.ts';
+
+export type Held = Readonly<{
+  scenario: Scenario;
+  kernel: string;
+  settings: BaselineSettings;
+  baselines: Baselines;
+  /** Runs it so often, until one does not pass. */
+  run: (times: number) => Promise<ScenarioOutcome>;
+  /** Null: as often as the scenario asks for. */
+  repeat: number | null;
+  strict: boolean;
+  signal: AbortSignal;
+}>;
+
+export function holdToBaseline(held: Held): Promise<ScenarioOutcome> {
+  return held.baselines.isUpdating ? update(held) : compare(held);
+}
+
+async function update(held: Held): Promise<ScenarioOutcome> {
+  const { scenario, kernel, settings, baselines, run, repeat, signal } = held;
+  const { file, entry: before } = baselines.find(scenario, kernel);
+  const standing = (state: BaselineOutcome['state'], compared: Compared = NOTHING): BaselineOutcome => ({
+    ...{ file: shownPath(file), state },
+    ...{ changes: compared.changes, warnings: compared.warnings },
+  });
+  // The first one pays for what it is the first to look up: it is thrown away.
+  const warm = await run(1);
+  const measured = warm.status === 'passed' && !signal.aborted ? await run(timesToMeasure(scenario, repeat)) : warm;
+  const outcome = measured === warm ? warm : { ...together(warm, measured), results: measured.results };
+  const now = measured === warm || signal.aborted ? null : entryOf(measured.results.filter(isPassed));
+  if (outcome.status !== 'passed' || now === null) {
+    const notes = [`its baseline in ${shownPath(file)} is not written: it did not pass`];
+    return { ...outcome, notes, baseline: standing('not-written') };
+  }
+  if (before !== null && covers(before, now)) return { ...outcome, baseline: standing('kept') };
+  baselines.put(scenario, kernel, now);
+  if (before === null) return { ...outcome, baseline: standing('new') };
+  const compared = compareEntries(before, now, settings, measured.results);
+  return {
+    ...outcome,
+    notes: compared.changes.map(({ text }) => `baseline: ${text}`),
+    baseline: standing('changed', compared),
+  };
+}
+
+function timesToMeasure({ repeat }: Scenario, asked: number | null): number {
+  return asked ?? Math.max(repeat, ENOUGH_RUNS);
+}
+
+async function compare(held: Held): Promise<ScenarioOutcome> {
+  const { scenario, kernel, settings, baselines, run, repeat, signal } = held;
+  const { file, entry, isThere } = baselines.find(scenario, kernel);
+  let outcome = await run(repeat ?? scenario.repeat);
+  if (entry === null) return isThere || settings.isNamed ? withoutEntry(held, outcome, shownPath(file)) : outcome;
+  let compared = measure(entry, outcome, settings);
+  while (compared.isUnsure && outcome.status === 'passed' && !signal.aborted) {
+    outcome = together(outcome, await run(1));
+    compared = measure(entry, outcome, settings);
+  }
+  return judged(outcome, compared, { file: shownPath(file), settings, entry });
+}
+
+/** Of one that did not pass all runs: what they measured may tell why. */
+function measure(entry: Entry, outcome: ScenarioOutcome, settings: BaselineSettings): Compared {
+  const results = outcome.status === 'passed' ? outcome.results.filter(isPassed) : outcome.results;
+  const now = entryOf(results);
+  return now === null ? NOTHING : compareEntries(entry, now, settings, results);
+}
+
+const NOTHING: Compared = { changes: [], warnings: [], isUnsure: false };
+
+type Written = Readonly<{ file: string; settings: BaselineSettings; entry: Entry }>;
+
+function judged(outcome: ScenarioOutcome, { changes, warnings }: Compared, written: Written): ScenarioOutcome {
+  const baseline: BaselineOutcome = { file: written.file, state: 'compared', changes, warnings };
+  const beyond = changes.filter(({ verdict }) => verdict === 'worse');
+  if (outcome.status !== 'passed' || beyond.length === 0) {
+    // That it ended otherwise is what its reasons say.
+    const told = changes.filter(({ key }) => outcome.status === 'passed' || (key !== 'outcome' && key !== 'ends'));
+    const notes = told.map((change) => noteOf(change, outcome));
+    return { ...outcome, notes: [...notes, ...warnings], baseline };
+  }
+  const told = changes.filter(({ verdict }) => verdict !== 'worse').map((change) => noteOf(change, outcome));
+  const hint = `hint: where that is meant, kmem-run scenario run ${outcome.name} --update-baseline, and commit ${written.file}`;
+  return {
+    ...outcome,
+    status: 'failed',
+    reasons: [...beyond.flatMap((change) => reasonsOf(change, written)), hint],
+    notes: [...told, ...warnings],
+    baseline,
+  };
+}
+
+function noteOf({ verdict, text }: BaselineChange, { status, name }: ScenarioOutcome): string {
+  if (status !== 'passed' || verdict === 'other') return `against the baseline: ${text}`;
+  return `better than the baseline: ${text}; to keep it: kmem-run scenario run ${name} --update-baseline`;
+}
+
+function reasonsOf({ key, text, before, now }: BaselineChange, { settings, entry }: Written): string[] {
+  if (key === 'outcome' || key === 'ends' || key === 'firstFailing') return [text];
+  const [a, b] = [before, now] as [Spread, Spread];
+  const format = key === 'failcnt' ? groupDigits : formatSize;
+  const tolerance = toleranceText(settings.tolerance[key satisfies Figure], format);
+  const few = entry.figures[key]?.length === 1 ? ', so its spread is not known' : '';
+  return [text, `baseline ${spreadText(a)}${few}, tolerance ${tolerance}; now ${spreadText(b)}`];
+}
+
+function withoutEntry({ kernel, settings, strict }: Held, outcome: ScenarioOutcome, file: string): ScenarioOutcome {
+  const lack = `${file} has no baseline of ${outcome.name} on ${kernel}: --update-baseline writes one`;
+  const baseline: BaselineOutcome = { file, state: 'missing', changes: [], warnings: [] };
+  // A suite must not pass because what it is held to went missing.
+  if (settings.isNamed && strict && outcome.status === 'passed')
+    return { ...outcome, status: 'error', reasons: [lack], baseline };
+  return { ...outcome, notes: [lack], baseline };
+}
+
+function isPassed(result: Result): boolean {
+  return verdictOf(result).status === 'passed';
+}
+
+/** Further runs of a scenario that has passed so far. */
+function together(first: ScenarioOutcome, more: ScenarioOutcome): ScenarioOutcome {
+  const flaky = more.status === 'passed' && (first.flaky || more.flaky);
+  return {
+    ...more,
+    flaky,
+    reasons: more.flaky || !first.flaky ? more.reasons : first.reasons,
+    output: more.output === '' && flaky ? first.output : more.output,
+    attempts: first.attempts + more.attempts,
+    durationMs: first.durationMs + more.durationMs,
+    folders: [...first.folders, ...more.folders],
+    results: [...first.results, ...more.results],
+  };
+}

@@ -1,0 +1,37 @@
+import { existsSync, realpathSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { SetupError } from '../../errors.ts';
+import { quote } from '../../spec/quote.ts';
+import { packageFolder } from '../package-folder.ts';
+import type { Scenario } from '../types.ts';
+
+const NAME = 'baseline.yaml';
+
+/** So that a folder of scenarios can hold it: no scenario has such a name. */
+export function isBaselineName(path: string): boolean {
+  return basename(path) === NAME || path.endsWith(`.${NAME}`);
+}
+
+/** Throws SetupError `bad-baseline-name`. */
+export function readBaselineName(path: string): string {
+  if (isBaselineName(path)) return path;
+  throw new SetupError(
+    'bad-baseline-name',
+    `${quote(path)} is no name for a file of baselines`,
+    `call it ${NAME}, or something that ends in .${NAME}: so it is told from scenarios`,
+  );
+}
+
+/** Absolute: the one that was asked for, that the scenario names, or one beside the scenario. */
+export function baselineFile(scenario: Scenario, asked: string | null): string {
+  if (asked !== null) return resolve(asked);
+  const folder = dirname(scenario.file);
+  if (scenario.baseline?.file != null) return resolve(folder, scenario.baseline.file);
+  // What comes with kmem-run is not the user's to write to, and is replaced when it is installed again.
+  return isOwn(folder) ? resolve('scenarios', NAME) : join(folder, NAME);
+}
+
+function isOwn(folder: string): boolean {
+  const own = join(packageFolder(), 'scenarios');
+  return existsSync(own) && existsSync(folder) && realpathSync(folder) === realpathSync(own);
+}

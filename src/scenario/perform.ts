@@ -1,0 +1,98 @@
+/** Runs what was found, and reports: what the command and the library have in common. */
+
+import { basename } from 'node:path';
+import { asSetupError, type SetupError } from '../errors.ts';
+import { allowedCpus, assignCpus } from '../experiment/jobs.ts';
+import type { ScenarioOutcome, ScenariosReport } from '../report/scenarios/types.ts';
+import type { Result } from '../result/schema.ts';
+import { version } from '../result/version.ts';
+import { type BaselineChoice, openBaselines } from './baseline/baselines.ts';
+import type { Found } from './find.ts';
+import type { Mistake } from './mistake.ts';
+import { runSuite } from './suite.ts';
+import { HOST, type Scenario } from './types.ts';
+
+export type Choices = Readonly<{
+  /** Null: each on its own default. */
+  kernel: string | null;
+  jobs: number;
+  /** Further attempts where one did not pass. */
+  retry: number;
+  /** Null: as often as each asks for. */
+  repeat: number | null;
+  strict: boolean;
+  failFast: boolean;
+  keepDir: boolean;
+  baseline: BaselineChoice;
+  shard: ScenariosReport['shard'];
+}>;
+
+export type Watch = Readonly<{
+  signal: AbortSignal;
+  hurry: AbortSignal;
+  onStart: (scenario: Scenario) => void;
+  onResult: (scenario: Scenario, result: Result) => void;
+  onEnd: (outcome: ScenarioOutcome) => void;
+}>;
+
+/** `error`: why the baselines could not be written; null: they were, or did not have to be. */
+export type Performed = Readonly<{ report: ScenariosReport; error: SetupError | null }>;
+
+export async function performScenarios(
+  { scenarios, mistakes }: Pick<Found, 'scenarios' | 'mistakes'>,
+  choices: Choices,
+  watch: Watch,
+): Promise<Performed> {
+  const startedAt = new Date();
+  // Nothing is lost by running the others; a file that cannot be read still fails the whole.
+  const unread = [...Map.groupBy(mistakes, ({ file }) => file)].map(([file, own]) => unreadable(file, own));
+  for (const outcome of unread) watch.onEnd(outcome);
+  const baselines = openBaselines(choices.baseline);
+  const outcomes = await runSuite(scenarios, {
+    ...choices,
+    ...watch,
+    baselines,
+    // One job measures with the whole machine, as a run does; several must not share a CPU.
+    jobs: choices.jobs === 1 ? [null] : assignCpus(choices.jobs, null, allowedCpus()).jobs.map(({ cpus }) => cpus),
+  });
+  const report: ScenariosReport = {
+    kind: 'scenarios',
+    schemaVersion: 1,
+    kmemRun: version,
+    startedAt: startedAt.toISOString(),
+    durationMs: Date.now() - startedAt.getTime(),
+    status: watch.signal.aborted ? 'stopped' : 'done',
+    shard: choices.shard,
+    scenarios: [...unread, ...outcomes],
+  };
+  try {
+    await baselines.save();
+    return { report, error: null };
+  } catch (error) {
+    return { report, error: asSetupError(error) };
+  }
+}
+
+/** A file that is no scenario, as an outcome. */
+function unreadable(file: string, mistakes: readonly Mistake[]): ScenarioOutcome {
+  return {
+    name: basename(file).replace(/\.ya?ml$/, ''),
+    file,
+    kernel: HOST,
+    tags: [],
+    title: '',
+    status: 'error',
+    flaky: false,
+    reasons: mistakes.flatMap(({ line, column, message, hint }) => [
+      `${file}:${line}:${column}: ${message}`,
+      ...(hint === null ? [] : [`hint: ${hint}`]),
+    ]),
+    notes: [],
+    baseline: null,
+    output: '',
+    attempts: 0,
+    durationMs: 0,
+    folders: [],
+    results: [],
+  };
+}
