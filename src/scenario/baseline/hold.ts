@@ -96,7 +96,7 @@ function judged(outcome: ScenarioOutcome, { changes, warnings }: Compared, writt
     return { ...outcome, notes: [...notes, ...warnings], baseline };
   }
   const told = changes.filter(({ verdict }) => verdict !== 'worse').map((change) => noteOf(change, outcome));
-  const hint = `hint: where that is meant, kmem-run scenario run ${outcome.name} --update-baseline, and commit ${written.file}`;
+  const hint = `hint: where that is meant, write ${written.file} anew with --update-baseline, and commit it`;
   return {
     ...outcome,
     status: 'failed',
@@ -106,9 +106,9 @@ function judged(outcome: ScenarioOutcome, { changes, warnings }: Compared, writt
   };
 }
 
-function noteOf({ verdict, text }: BaselineChange, { status, name }: ScenarioOutcome): string {
+function noteOf({ verdict, text }: BaselineChange, { status }: ScenarioOutcome): string {
   if (status !== 'passed' || verdict === 'other') return `against the baseline: ${text}`;
-  return `better than the baseline: ${text}; to keep it: kmem-run scenario run ${name} --update-baseline`;
+  return `better than the baseline: ${text}; --update-baseline holds it to that`;
 }
 
 function reasonsOf({ key, text, before, now }: BaselineChange, { settings, entry }: Written): string[] {
