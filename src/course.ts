@@ -14,6 +14,7 @@ import { watchOomTime } from './observe/oom-time.ts';
 import { type OverrunWatch, watchOverrun } from './observe/overrun.ts';
 import { type Sample, type Sampling, startSampling } from './observe/samples.ts';
 import type { Facts } from './result/assemble.ts';
+import { markKmem } from './steps/limits.ts';
 import { type Clock, sinceStart } from './steps/scene.ts';
 import { openSteps } from './steps/take.ts';
 
@@ -42,7 +43,7 @@ export function followRun(scene: Scene): Course {
   const clock: Clock = { startNs: null, early: [] };
   let sampling: Sampling | null = null;
   let deadline: NodeJS.Timeout | null = null;
-  const overrun = watchOverrun(facts.limits?.kmem ?? Number.POSITIVE_INFINITY, () => {
+  const overrun = watchOverrun(() => {
     if (facts.spec.onOverrun === 'kill') stop.end('overrun');
   });
   const oomKills = facts.mode === 'native' ? watchOomKills() : null;
@@ -103,16 +104,15 @@ export function followRun(scene: Scene): Course {
   };
 }
 
-function lookForOverrun(
-  { facts, supervisor, failures }: Scene,
-  clock: Clock,
-  sampler: Sampler,
-  overrun: OverrunWatch,
-): void {
-  const limit = facts.limits?.kmem ?? null;
+function lookForOverrun(scene: Scene, clock: Clock, sampler: Sampler, overrun: OverrunWatch): void {
+  const { facts, supervisor, failures } = scene;
+  const { limit, usageWhenSet } = facts.kmemLimit;
   if (limit === null || clock.startNs === null) return;
   const { kmem } = sampler.read();
-  overrun.take({ atMs: sinceStart(clock), kmem, denials: failures.denials() });
+  // What was there when the limit was set is no overrun; from where it is given back on, the limit is what counts.
+  const allowed = Math.max(limit, usageWhenSet ?? 0);
+  if (kmem !== null && kmem <= limit && allowed > limit) void markKmem(scene);
+  overrun.take({ atMs: sinceStart(clock), kmem, limit: allowed, denials: failures.denials() });
   // The answer is there by the next look.
   if (kmem !== null && kmem > limit) supervisor.askTotals();
 }

@@ -24,6 +24,7 @@ import { readThrottleCount } from './result/environment.ts';
 import { injectionsOf } from './result/injections.ts';
 import { judge, type Output, streamsRead } from './result/judge.ts';
 import type { Failure, Result } from './result/schema.ts';
+import { asksFor } from './spec/asked-limits.ts';
 import { compileExpectation, type Expectation } from './spec/expect.ts';
 import { normaliseSpec, type PlanInput, type RunInput } from './spec/normalise.ts';
 import type { RunSpec } from './spec/run-spec.ts';
@@ -127,11 +128,13 @@ async function runHeld(context: Context): Promise<Output> {
       id,
       hierarchies: plan.hierarchies,
       parent: spec.parent,
-      pids: spec.limits.pids !== null,
+      pids: asksFor(spec, 'pids'),
     });
     held.group = group;
     const applied = applyLimits(group, spec.limits, { native: plan.mode === 'native' });
     facts.limits = plan.mode === 'gate' ? { ...applied, kmem: spec.limits.kmem } : applied;
+    facts.limitsNow = facts.limits;
+    facts.kmemLimit = { limit: facts.limits.kmem, usageWhenSet: null };
     facts.ancestors = readAncestorLimits(group);
     supervisor.configure(gateConfig(plan, spec, group, lock.path));
     held.course = followRun({ ...context, plan, group, supervisor, streams, failures });

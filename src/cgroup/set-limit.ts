@@ -12,16 +12,21 @@ export function set(path: string, amount: number, hint: string): number {
 /** `report` names the file, what was asked, the write's errno and what is read back. */
 export type Answer = Readonly<{ holds: boolean; errno: string | null; report: string }>;
 
-export function writeAndReadBack(path: string, amount: number): Answer {
-  const errno = tryWrite(path, String(amount));
+/** `amount` null: no limit. */
+export function writeAndReadBack(path: string, amount: number | null): Answer {
+  const errno = tryWrite(path, amount === null ? unlimitedIn(path) : String(amount));
   const { text, errno: readErrno } = readOrErrno(path);
   const found = text === null ? `cannot be read (${readErrno})` : `reads ${parseAmount(text) ?? 'unlimited'}`;
   const written = errno === null ? '' : `the write fails (${errno}), `;
   return {
     holds: errno === null && text !== null && parseAmount(text) === amount,
     errno,
-    report: `${path}: asked ${amount}, ${written}${found}`,
+    report: `${path}: asked ${amount ?? 'none'}, ${written}${found}`,
   };
+}
+
+function unlimitedIn(path: string): string {
+  return path.endsWith('_in_bytes') ? '-1' : 'max';
 }
 
 function tryWrite(path: string, text: string): string | null {

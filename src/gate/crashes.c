@@ -27,7 +27,7 @@ struct exit_info {
 
 static struct watched {
   pid_t pid; /* 0: free */
-  int fd;
+  int fd, origin;
   char comm[20]; /* when it was first seen; a zombie tells its last */
 } watched[MAX_WATCHED];
 static int crashes_told;
@@ -58,7 +58,7 @@ static void forget_watched(struct watched *w, int status)
     field_string("comm", *w->comm ? w->comm : NULL);
     field_number("signal", WTERMSIG(status));
     field_number("atNs", (int64_t)(now_ns() - (start_ns ? start_ns : now_ns())));
-    field_figure("step", step.state == IDLE ? -1 : step.index);
+    field_figure("step", booked_on(w->origin));
     event_end(QUEUE_SOFT);
   }
   unwatch(w->fd);
@@ -115,7 +115,7 @@ static void watch_process(pid_t pid)
   int fd = free_slot ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
   if (fd < 0)
     return;
-  *free_slot = (struct watched){.pid = pid, .fd = fd};
+  *free_slot = (struct watched){.pid = pid, .fd = fd, .origin = origin};
   note_comm(free_slot);
   watch(fd, TAG_DEATH);
 }

@@ -43,6 +43,15 @@
  *
  * Failures that were asked for by address (--fail) come before the counter: such a call is denied, whatever the usage is.
  *
+ * Steps.  One is handed over at a time; what is handed over runs on while the next one begins, if that was asked for
+ * ("background").  Each has a filter of its own, and so a listener of its own, which all that it starts inherits: by
+ * the listener the supervisor knows the step that a call comes from, also where parents are long gone.  What happens is
+ * booked on that step while it runs, else on the latest in the foreground that does.  The highest usage is the whole
+ * group's: the kernel keeps one, so it is read for all steps that run whenever it is reset.
+ *
+ * The limit may change at any time ("limit").  The highest usage is read and reset then, so that the runner can tell
+ * what each limit has seen.
+ *
  * The policy (which calls, which errno, what to tell about them) is data from the runner; the seccomp
  * filter is generated from it.  An unlisted call never leaves the kernel.
  *
@@ -124,6 +133,7 @@ enum {
   MAX_FAILURES_IN_FULL = 1000,
   MAX_COUNTS = 512,
   MAX_DEFERRED = 64,
+  MAX_STEPS = 64, /* that run at one time */
   QUEUE_SOFT = 1 << 20, /* failures are dropped beyond */
   QUEUE_HARD = 2 << 20, /* nothing is queued beyond */
   COMM_CACHE = 1024,
@@ -1100,7 +1110,7 @@ static int install_filter(struct sock_fprog *prog, bool *no_new_privs)
 struct step_request {
   char *path, *directory;
   char **argv, **envp;
-  bool null_stdin;
+  bool null_stdin, background;
 };
 
 struct status {
@@ -1111,22 +1121,75 @@ struct status {
   char stage[16];
 };
 
-enum step_state { IDLE, JOINING, FORKING, EXECUTING, RUNNING };
+enum step_state { IDLE, JOINING, FORKING, EXECUTING };
 
+/* The hand-over: of one step at a time. */
 static struct {
-  int index; /* of the step that runs or ran last; -1 before the first */
+  int index; /* of the step that began last; -1 before the first */
   enum step_state state;
   pid_t joiner, command;
   bool joiner_reaped, has_deputy;
   int sock;
-  uint64_t denials_before;
-  int64_t failcnt_before; /* the kernel's counter */
   uint64_t fork_denied, exec_denied;
   bool no_new_privs;
   bool ended; /* the command has, and the joiner not yet: its status, and when */
   int status;
   uint64_t ended_ns;
 } step = {.index = -1, .sock = -1};
+
+/* The steps that have begun and not ended, in that order: the last one may be in its hand-over. */
+static struct running {
+  int index;
+  pid_t command; /* -1: there is none yet */
+  bool background;
+  uint64_t denials;
+  int64_t failcnt_before; /* the kernel's counter */
+  int64_t max;            /* the highest that was read; what the kernel keeps comes on top */
+} running[MAX_STEPS];
+static int running_count;
+static int origin = -1; /* the step that the call which is being answered comes from */
+
+static struct running *running_step(int index)
+{
+  for (int i = 0; i < running_count; i++)
+    if (running[i].index == index)
+      return &running[i];
+  return NULL;
+}
+
+static struct running *step_of_command(pid_t pid)
+{
+  for (int i = 0; i < running_count; i++)
+    if (running[i].command == pid)
+      return &running[i];
+  return NULL;
+}
+
+static void forget_step(int index)
+{
+  struct running *r = running_step(index), *end = &running[running_count];
+  if (r == NULL)
+    return;
+  memmove(r, r + 1, (size_t)(end - (r + 1)) * sizeof *r);
+  running_count--;
+}
+
+/* On which step something is booked: the one it comes from while that runs, else the latest, in the foreground first. */
+static struct running *step_to_book(int from)
+{
+  struct running *found = running_step(from);
+  for (int i = 0; found == NULL && i < running_count; i++)
+    if (!running[running_count - 1 - i].background)
+      found = &running[running_count - 1 - i];
+  return found == NULL && running_count > 0 ? &running[running_count - 1] : found;
+}
+
+/* Its index, or -1: a daemon's, between two steps. */
+static int64_t booked_on(int from)
+{
+  const struct running *r = step_to_book(from);
+  return r == NULL ? -1 : r->index;
+}
 
 static sigset_t original_mask;
 
@@ -1362,16 +1425,23 @@ static uint64_t cpu_count = 1;
 static int max_fd = -1, failcnt_fd = -1;
 static uint64_t start_ns; /* when the first step was let go */
 static int64_t overall_max = -1, peak_seen = -1, step_peak = -1;
+static int64_t limit_max = -1; /* since the limit has changed */
 static uint64_t denials, refusals, gated_calls, failures_sent, failures_dropped;
 static bool sync_wake_up;
 static struct seccomp_notif *notif;
 static struct seccomp_notif_resp *response;
 static size_t notif_size;
 
+static void watch_for_step(int fd, enum tag tag, int index)
+{
+  uint64_t data = (uint64_t)index << 40 | (uint64_t)tag << 32 | (uint32_t)fd;
+  struct epoll_event e = {.events = EPOLLIN, .data.u64 = data};
+  epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &e);
+}
+
 static void watch(int fd, enum tag tag)
 {
-  struct epoll_event e = {.events = EPOLLIN, .data.u64 = (uint64_t)tag << 32 | (uint32_t)fd};
-  epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &e);
+  watch_for_step(fd, tag, 0);
 }
 
 static void unwatch(int fd)
@@ -1452,15 +1522,22 @@ static void start_reading(void)
   read_in_a_while();
 }
 
-/* The highest of the step. */
-static int64_t note_max(void)
+static void raise_to(int64_t *highest, int64_t usage)
+{
+  if (usage > *highest)
+    *highest = usage;
+}
+
+/* The highest since it was forgotten, for all that it matters to. */
+static void note_max(void)
 {
   if (counter.freshness != EXACT)
     read_usage();
   int64_t max = counter.freshness == EXACT ? read_number(max_fd) : step_peak;
-  if (max > overall_max)
-    overall_max = max;
-  return max;
+  raise_to(&overall_max, max);
+  raise_to(&limit_max, max);
+  for (int i = 0; i < running_count; i++)
+    raise_to(&running[i].max, max);
 }
 
 static void forget_max(void)
@@ -1619,6 +1696,20 @@ static uint64_t status_number(const char *status, const char *key)
 {
   const char *field = strstr(status, key);
   return field ? strtoull(field + strlen(key), NULL, 10) : 0;
+}
+
+/* The step that a process comes from, by its parents; -1: one of them has ended, or there is nothing to tell apart. */
+static int step_by_parents(pid_t pid)
+{
+  char path[40], text[1024];
+  for (int generation = 0; running_count > 1 && pid > 1 && generation < 64; generation++) {
+    const struct running *r = step_of_command(pid);
+    if (r != NULL)
+      return r->index;
+    snprintf(path, sizeof path, "/proc/%d/status", pid);
+    pid = read_file(path, text, sizeof text) > 0 ? (pid_t)status_number(text, "\nPPid:") : 0;
+  }
+  return -1;
 }
 
 static pid_t thread_group(pid_t tid)
@@ -1855,11 +1946,12 @@ static bool is_deputy(pid_t tid)
 /* The command, or one of ours that forks it. */
 static struct task *name_own_task(pid_t tid, pid_t tgid, bool starts)
 {
+  const struct running *r = step_of_command(tid);
   struct task *t = make_task(tid, tgid, 0);
   if (t == NULL)
     return NULL;
   t->starts = starts;
-  snprintf(t->lineage, sizeof t->lineage, "%d", step.index);
+  snprintf(t->lineage, sizeof t->lineage, "%d", r ? r->index : step.index);
   return t;
 }
 
@@ -1875,7 +1967,7 @@ static struct task *task_of(pid_t tid)
     return NULL;
   pid_t tgid = (pid_t)status_number(text, "\nTgid:");
   bool starts = tid == step.joiner || is_deputy(tid);
-  if (tid == step.command || starts)
+  if (step_of_command(tid) != NULL || starts)
     return name_own_task(tid, tgid, starts);
   see_all_of(tgid != tid ? tgid : (pid_t)status_number(text, "\nPPid:"));
   t = find_task(tid);
@@ -2114,7 +2206,7 @@ static bool prepare_failure(const struct call *c, int64_t usage, int error, uint
   field_string("address", tracking ? address_of(tid, c, address, sizeof address) : NULL);
   field_figure("usage", usage);
   field_number("errno", error);
-  field_figure("step", step.state == IDLE ? -1 : step.index); /* a daemon's, between two steps */
+  field_figure("step", booked_on(origin));
   field_number("injected", injected);
   return true;
 }
@@ -2283,7 +2375,7 @@ static void look_at(const struct call *c)
 /* ---- supervisor: the decision ------------------------------------------------------------------------ */
 
 static struct {
-  int listener;
+  int listener, origin;
   struct seccomp_notif notif;
   const struct call *call;
 } deferred[MAX_DEFERRED];
@@ -2620,10 +2712,13 @@ static void deny(int listener, const struct call *c, int64_t usage, bool injecte
   note_denial(c);
   if (injected)
     note_injection(true);
+  struct running *booked = c->action == REFUSE ? NULL : step_to_book(origin);
   if (c->action == REFUSE)
     refusals++;
   else
     denials++;
+  if (booked != NULL)
+    booked->denials++;
   count_failure(comm, c, error);
   if (!told || !event_end(QUEUE_SOFT))
     failures_dropped++;
@@ -2644,6 +2739,7 @@ static bool defer(int listener, const struct call *c)
     reclaims++;
   }
   deferred[deferred_count].listener = listener;
+  deferred[deferred_count].origin = origin;
   deferred[deferred_count].notif = *notif;
   deferred[deferred_count].call = c;
   deferred_count++;
@@ -2666,6 +2762,7 @@ static void handle_reclaimed(void)
   deferred_count = 0;
   for (int i = 0; i < n; i++) {
     *notif = deferred[i].notif;
+    origin = deferred[i].origin;
     int64_t usage = read_usage();
     if (over_limit(deferred[i].call, usage))
       deny(deferred[i].listener, deferred[i].call, usage, false);
@@ -2680,10 +2777,11 @@ static void handle_reclaimed(void)
  */
 enum { FASTEST_PAGE_NS = 250, NEAR = 256 * 1024 };
 
+static uint64_t holds_until;
+
 static int64_t usage_for_decision(void)
 {
   static int64_t last;
-  static uint64_t holds_until;
   if (config.limit < 0 && trace == NULL && counter.freshness == EXACT)
     return -1;
   uint64_t now = now_ns();
@@ -2770,6 +2868,19 @@ static void end_handover(void)
   if (step.sock >= 0)
     unwatch(step.sock);
   step.sock = -1;
+  step.state = IDLE;
+}
+
+/* Its program has been executed. */
+static void step_started(void)
+{
+  const struct running *r = running_step(step.index);
+  end_handover();
+  if (r == NULL || !r->background)
+    return;
+  event("started");
+  field_number("step", r->index);
+  send_event();
 }
 
 static void step_setup_failed(const char *stage, int error, const char *subject)
@@ -2780,7 +2891,7 @@ static void step_setup_failed(const char *stage, int error, const char *subject)
     kill(step.command, SIGKILL);
   send_setup_error(stage, error, subject);
   end_handover();
-  step.state = IDLE;
+  forget_step(step.index);
 }
 
 /* Ours still, and about to exit: it must not be taken for something that the program left in the group. */
@@ -2793,19 +2904,31 @@ static void reap_own(pid_t pid)
     sleep_ms(1);
 }
 
-/* What `failcnt` of a step is: the gate's denials, or by how much the kernel's counter has risen. */
-static int64_t denials_of_step(void)
+/* What `failcnt` of a step is: the denials booked on it, or by how much the kernel's counter has risen. */
+static int64_t denials_of(const struct running *r)
 {
   if (config.failcnt_file == NULL)
-    return (int64_t)(denials - step.denials_before);
+    return (int64_t)r->denials;
   int64_t now = read_number(failcnt_fd);
-  return now < 0 || step.failcnt_before < 0 ? -1 : now - step.failcnt_before;
+  return now < 0 || r->failcnt_before < 0 ? -1 : now - r->failcnt_before;
+}
+
+/* The step is over: what is told of each end. */
+static void end_step(int index)
+{
+  note_max();
+  const struct running *r = running_step(index);
+  field_figure("denials", denials_of(r));
+  field_figure("maxUsage", r->max);
+  send_event();
+  forget_step(index);
 }
 
 /* The limit that kept the command from starting was the kernel's own: a result, like a denial by the gate. */
 static bool refused_by_kernel(int error)
 {
-  return config.failcnt_file != NULL && (error == ENOMEM || error == EAGAIN || error == E2BIG) && denials_of_step() > 0;
+  const struct running *r = running_step(step.index);
+  return config.failcnt_file != NULL && (error == ENOMEM || error == EAGAIN || error == E2BIG) && r && denials_of(r) > 0;
 }
 
 static void step_denied(const char *what)
@@ -2823,26 +2946,30 @@ static void step_denied(const char *what)
   field_string("what", what);
   field_number("atNs", (int64_t)(now_ns() - start_ns));
   field_number("startNs", (int64_t)start_ns);
-  field_figure("denials", denials_of_step());
-  field_figure("maxUsage", note_max());
-  send_event();
+  end_step(step.index);
   end_handover();
-  step.state = IDLE;
 }
 
 static void begin_step(struct step_request *request)
 {
   int pair[2];
+  if (step.state != IDLE || running_count == MAX_STEPS) { /* the runner waits for the one before, and counts */
+    send_setup_error("steps", EBUSY, NULL);
+    return;
+  }
   step.index++;
   step.joiner_reaped = step.has_deputy = step.ended = false;
   step.command = -1;
-  step.denials_before = denials;
-  step.failcnt_before = read_number(failcnt_fd);
   step.fork_denied = step.exec_denied = 0;
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
     send_setup_error("socketpair", errno, NULL);
     return;
   }
+  running[running_count++] = (struct running){.index = step.index,
+                                              .command = -1,
+                                              .background = request->background,
+                                              .failcnt_before = read_number(failcnt_fd),
+                                              .max = -1};
   step.joiner = fork();
   if (step.joiner == 0)
     joiner_main(pair[1], request);
@@ -2864,26 +2991,34 @@ static void accept_listener(int listener)
     close(listener);
     return;
   }
-  watch(listener, TAG_LISTENER);
+  watch_for_step(listener, TAG_LISTENER, step.index);
   step.state = FORKING;
   tell_child('f');
+}
+
+/* The usage of a group with a task in it: the task's stack and address space are charged, unless nothing is. */
+static int64_t usage_of_task(void)
+{
+  int64_t usage = read_usage();
+  for (int waited = 0; counter.freshness == LATE && usage == 0 && waited < LATEST_MS; waited += 50) {
+    sleep_ms(50);
+    usage = read_usage();
+  }
+  return usage;
 }
 
 /* The command exists and waits: the last moment at which nothing has run. */
 static void let_go(void)
 {
-  int64_t usage = read_usage();
-  for (int waited = 0; counter.freshness == LATE && config.limit >= 0 && usage == 0 && waited < LATEST_MS; waited += 50) {
-    sleep_ms(50);
-    usage = read_usage();
-  }
-  if (usage <= 0 && config.limit >= 0) { /* a task's stack and address space are charged by now, unless nothing is */
+  int64_t usage = config.limit >= 0 ? usage_of_task() : read_usage();
+  if (usage <= 0 && config.limit >= 0) {
     step_setup_failed(usage < 0 ? "not-told" : "not-accounted", 0, config.usage_file);
     return;
   }
   if (step.index > 0)
     note_max();
   forget_max();
+  running_step(step.index)->max = -1; /* what was before is none of its */
   uint64_t now = now_ns();
   if (start_ns == 0)
     start_ns = now;
@@ -2901,20 +3036,16 @@ static void let_go(void)
   tell_child('g');
 }
 
-static void tell_exit(void)
+static void tell_exit(int index, int status, uint64_t ended_ns)
 {
-  bool signaled = WIFSIGNALED(step.status);
-  step.ended = false;
+  bool signaled = WIFSIGNALED(status);
   read_refusals();
   event("exit");
-  field_number("step", step.index);
-  field_number("atNs", (int64_t)(step.ended_ns - start_ns));
-  field_figure("code", signaled ? -1 : WEXITSTATUS(step.status));
-  field_figure("signal", signaled ? WTERMSIG(step.status) : -1);
-  field_figure("denials", denials_of_step());
-  field_figure("maxUsage", note_max());
-  send_event();
-  step.state = IDLE;
+  field_number("step", index);
+  field_number("atNs", (int64_t)(ended_ns - start_ns));
+  field_figure("code", signaled ? -1 : WEXITSTATUS(status));
+  field_figure("signal", signaled ? WTERMSIG(status) : -1);
+  end_step(index);
 }
 
 static void handle_status(void)
@@ -2926,10 +3057,9 @@ static void handle_status(void)
     return;
   if (n != (ssize_t)sizeof s) { /* end of file: exec succeeded, or the child is gone (its reaping tells) */
     if (step.state == EXECUTING) {
-      step.state = RUNNING;
-      end_handover();
+      step_started();
       if (step.ended)
-        tell_exit();
+        tell_exit(step.index, step.status, step.ended_ns);
     } else
       step_setup_failed("lost", 0, NULL);
     return;
@@ -2946,7 +3076,8 @@ static void handle_status(void)
     step.state = FORKING;
     tell_child('f');
   } else if (s.kind == 'C') {
-    step.command = s.pid;
+    step.command = running_step(step.index)->command = s.pid;
+    origin = step.index;
     if (tracking) /* before it can be taken for a child of the joiner */
       name_own_task(s.pid, s.pid, false);
     let_go();
@@ -2957,21 +3088,29 @@ static void handle_status(void)
  * A message about a failed exec has come by now; the end of file that tells of success may not have, as the joiner holds
  * a copy.  It is not waited for here: what the joiner calls last may be waiting for our answer.
  */
-static void handle_command_exit(int status)
+static void handle_command_exit(struct running *r, int status)
 {
-  step.command = -1;
-  step.ended_ns = now_ns();
-  while (step.sock >= 0) {
+  int index = r->index;
+  uint64_t now = now_ns();
+  bool is_latest = index == step.index;
+  r->command = -1;
+  if (is_latest)
+    step.command = -1;
+  while (is_latest && step.sock >= 0) {
     struct pollfd p = {.fd = step.sock, .events = POLLIN};
     if (poll(&p, 1, 0) <= 0)
       break;
     handle_status();
   }
+  if (running_step(index) == NULL) /* told already */
+    return;
+  if (!is_latest || step.state == IDLE) {
+    tell_exit(index, status, now);
+    return;
+  }
+  step.ended = step.state == EXECUTING;
   step.status = status;
-  if (step.state == RUNNING)
-    tell_exit();
-  else
-    step.ended = step.state == EXECUTING;
+  step.ended_ns = now;
 }
 
 static void handle_joiner_exit(void)
@@ -3032,8 +3171,8 @@ static void handle_children(int signals)
     forget_task(pid);
     if (pid == step.joiner && !step.joiner_reaped)
       handle_joiner_exit();
-    else if (pid == step.command)
-      handle_command_exit(status);
+    else if (step_of_command(pid) != NULL)
+      handle_command_exit(step_of_command(pid), status);
     else if (pid == guardian_pid)
       lose_guardian();
     else if (pid == reclaimer_pid)
@@ -3102,6 +3241,7 @@ static void send_summary(void)
   field_number("traceLost", (int64_t)trace_lost);
   field_number("reclaims", reclaims);
   field_figure("maxUsage", counter.freshness == EXACT ? overall_max : peak_seen);
+  field_figure("limitMax", counter.freshness == EXACT || limit_max > step_peak ? limit_max : step_peak);
   field_figure("peakSeen", peak_seen);
   field_figure("lag", counter.freshness == EXACT ? -1 : counter_lag((long)cpu_count));
   field_figure("largestRise", counter.freshness == EXACT ? -1 : reading.largest_rise);
@@ -3212,10 +3352,37 @@ static void take_step(char **words)
       request.directory = *words + 10;
     else if (!strcmp(*words, "stdin=null"))
       request.null_stdin = true;
+    else if (!strcmp(*words, "background"))
+      request.background = true;
   }
   begin_step(&request);
   free(request.argv);
   free(request.envp);
+}
+
+/*
+ * "BYTES" or "none": the gate's limit from now on.  Nothing: the kernel's own has changed.  What the limit before has
+ * seen ends here.  Where the counter does not tell, a limit would be no limit: then all stays as it was.
+ */
+static void take_limit(const char *limit)
+{
+  int64_t asked = limit == NULL ? config.limit : strcmp(limit, "none") ? atoll(limit) : -1;
+  int64_t usage = asked >= 0 && running_count > 0 ? usage_of_task() : read_usage();
+  const char *refused = asked < 0 ? NULL : usage < 0 ? "not-told" : usage == 0 && running_count > 0 ? "not-accounted" : NULL;
+  note_max();
+  int64_t before = limit_max;
+  if (refused == NULL) {
+    forget_max();
+    limit_max = -1;
+    config.limit = asked;
+    holds_until = 0;
+    usage = read_usage();
+  }
+  event("limit");
+  field_string("refused", refused);
+  field_figure("usage", usage);
+  field_figure("maxUsage", before);
+  send_event();
 }
 
 static void take_message(char **words)
@@ -3227,6 +3394,8 @@ static void take_message(char **words)
     configured = take_configuration(words + 1);
   else if (!strcmp(*words, "step") && configured) /* else the runner has been told why */
     take_step(words + 1);
+  else if (!strcmp(*words, "limit") && configured)
+    take_limit(words[1]);
   else if (!strcmp(*words, "totals"))
     send_totals("totals");
   else if (!strcmp(*words, "finish"))
@@ -3354,8 +3523,11 @@ static int supervise(void)
     int n = epoll_wait(epoll_fd, ready, 8, backlog ? 10 : -1);
     for (int i = 0; i < n; i++) {
       int fd = (int)(uint32_t)ready[i].data.u64;
-      switch ((enum tag)(ready[i].data.u64 >> 32)) {
-      case TAG_LISTENER: handle_notification(fd, ready[i].events); break;
+      switch ((enum tag)(ready[i].data.u64 >> 32 & 0xff)) {
+      case TAG_LISTENER:
+        origin = (int)(ready[i].data.u64 >> 40);
+        handle_notification(fd, ready[i].events);
+        break;
       case TAG_CONTROL: handle_control(); break;
       case TAG_SIGNALS: handle_children(fd); break;
       case TAG_STATUS: if (fd == step.sock) handle_status(); break;

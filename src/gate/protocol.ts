@@ -48,6 +48,8 @@ export type StepRequest = Readonly<{
   env: Readonly<Record<string, string>>;
   directory: string;
   nullStdin: boolean;
+  /** The next step may begin while this one runs: `started` tells when. */
+  background: boolean;
 }>;
 
 export type GateFailure = {
@@ -62,7 +64,7 @@ export type GateFailure = {
   address: string | null;
   usage: number | null;
   errno: number;
-  /** Null: between or after the steps. */
+  /** The one whose process tree it is, while that runs; else the latest that does. Null: none. */
   step: number | null;
   /** 1: `inject` asked for it; absent under the kernel's own limit. */
   injected?: number;
@@ -80,6 +82,8 @@ export type GateSummary = {
   reclaims: number;
   traceLost: number;
   maxUsage: number | null;
+  /** The highest usage since the limit has changed; as far as it was read. */
+  limitMax: number | null;
   peakSeen: number | null;
   /** On v2 how far a reading may be behind, and the largest rise between two readings; null: the kernel keeps the highest. */
   lag: number | null;
@@ -136,13 +140,23 @@ export type GateEvent =
       denials: number | null;
       maxUsage: number | null;
     }
+  /** Of a step in the background: its program has been executed, and another step may be handed over. */
+  | { event: 'started'; step: number }
+  /** The answer to `limit`. `refused`: why nothing was changed. */
+  | {
+      event: 'limit';
+      refused: 'not-told' | 'not-accounted' | null;
+      /** Now, and the highest under the limit before. */
+      usage: number | null;
+      maxUsage: number | null;
+    }
   | {
       event: 'exit';
       step: number;
       atNs: number;
       code: number | null;
       signal: number | null;
-      /** Of the step; under a native limit what the kernel's failcnt rose by; null: it could not be read. */
+      /** Booked on the step; under a native limit what the kernel's failcnt rose by; null: it could not be read. */
       denials: number | null;
       maxUsage: number | null;
     }
@@ -207,9 +221,15 @@ export function encodeStep(step: StepRequest): Buffer {
     `path=${step.path}`,
     `directory=${step.directory}`,
     ...(step.nullStdin ? ['stdin=null'] : []),
+    ...(step.background ? ['background'] : []),
     ...step.argv.map((arg) => `arg=${arg}`),
     ...Object.entries(step.env).map(([name, value]) => `env=${name}=${value}`),
   ]);
+}
+
+/** `kmem`: the gate's limit from now on, null for none; undefined: the kernel's own has changed. */
+export function encodeLimit(kmem: number | null | undefined): Buffer {
+  return message(kmem === undefined ? ['limit'] : ['limit', String(kmem ?? 'none')]);
 }
 
 export const encodeTotals = (): Buffer => message(['totals']);

@@ -645,7 +645,7 @@ static void tell_refusal(const struct refusal *r)
   field_string("address", NULL);
   field_figure("usage", -1);
   field_number("errno", r->kind.error);
-  field_figure("step", step.state == IDLE ? -1 : step.index);
+  field_figure("step", booked_on(step_by_parents((pid_t)(r->task >> 32))));
   if (event_end(QUEUE_SOFT))
     kernel.told++;
 }

@@ -3,11 +3,12 @@ import type { Hierarchies } from '../cgroup/types.ts';
 import { SetupError } from '../errors.ts';
 import { exceedLimit } from '../gate/charge.ts';
 import { helperPath } from '../gate/helper.ts';
+import { asksFor } from '../spec/asked-limits.ts';
 import type { RunSpec } from '../spec/run-spec.ts';
 
 export type Mode = 'gate' | 'native' | 'none';
 
-type Asked = Pick<RunSpec, 'enforce' | 'limits' | 'parent' | 'inject' | 'traceGate'>;
+type Asked = Pick<RunSpec, 'enforce' | 'limits' | 'plan' | 'parent' | 'inject' | 'traceGate'>;
 
 /**
  * How the limit is made to bite. In the guest of a microVM the kernel's own limit comes first, where it proves to hold;
@@ -15,10 +16,10 @@ type Asked = Pick<RunSpec, 'enforce' | 'limits' | 'parent' | 'inject' | 'traceGa
  * @throws SetupError `native-not-enforced` where it was asked for and refuses nothing
  */
 export async function chooseMode(asked: Asked, hierarchies: Hierarchies, inGuest: boolean): Promise<Mode> {
-  const { enforce, limits, inject, traceGate } = asked;
+  const { enforce, inject, traceGate } = asked;
   // Only the gate fails calls by their address, and only it can tell of them.
   if (enforce === 'auto' && (inject.length > 0 || traceGate !== null)) return 'gate';
-  if (enforce === 'auto' && limits.kmem === null) return 'none';
+  if (enforce === 'auto' && !asksFor(asked, 'kmem')) return 'none';
   if (enforce === 'auto' && !inGuest) return 'gate';
   if (enforce !== 'auto' && enforce !== 'native') return enforce;
   // Cgroup v2 has no such limit.

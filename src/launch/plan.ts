@@ -6,6 +6,7 @@ import { SetupError } from '../errors.ts';
 import type { StepRequest } from '../gate/protocol.ts';
 import { gatedCalls } from '../gate/syscalls.ts';
 import { parseAddress } from '../spec/address.ts';
+import { asksFor } from '../spec/asked-limits.ts';
 import { didYouMean } from '../spec/nearest.ts';
 import type { PlanStep } from '../spec/plan.ts';
 import { quote } from '../spec/quote.ts';
@@ -46,7 +47,7 @@ export type Guest = Readonly<{ identity: Identity | null }>;
 
 /** `guest`: null on the host. @throws SetupError for anything that is missing; nothing has been made then. */
 export async function planRun(spec: RunSpec, guest: Guest | null): Promise<Plan> {
-  refuseUnbuilt(spec);
+  refuseImpossible(spec);
   refuseUngated(spec);
   const env = commandEnvironment(spec);
   const hierarchies = readHierarchies();
@@ -70,7 +71,7 @@ function oneAfterTheOther(spec: RunSpec, env: Environment): PlannedStep[] {
     const file = index === 0 ? path : '/bin/sh';
     return {
       step: { ...PLAIN, command },
-      request: { path: file, argv: command, env, directory: spec.cwd, nullStdin: index > 0 },
+      request: { path: file, argv: command, env, directory: spec.cwd, nullStdin: index > 0, background: false },
       line: index === 0 ? command.join(' ') : null,
     };
   });
@@ -94,17 +95,20 @@ function planned(step: PlanStep, spec: RunSpec, env: Environment): PlannedStep {
   const [file = ''] = step.command;
   // A path may be one that an earlier step makes.
   const path = file.includes('/') ? resolve(directory, file) : resolveCommand(file, { cwd: directory, path: own.PATH });
-  return { step, request: { path, argv: step.command, env: own, directory, nullStdin: true }, line: null };
+  const request = { path, argv: step.command, env: own, directory, nullStdin: true, background: step.background };
+  return { step, request, line: null };
 }
 
-function refuseUnbuilt(spec: RunSpec): void {
-  const unbuilt = spec.plan?.find((step) => step.kind === 'limits' || (step.kind === 'command' && step.background));
-  if (unbuilt !== undefined) {
-    const what =
-      unbuilt.kind === 'limits' ? 'changes limits between steps' : 'runs steps of the group in the background';
-    throw new SetupError('not-built', `this version of kmem-run never ${what}`, 'leave out that step');
+/** The helper keeps an account of each step that runs. */
+const MOST_IN_BACKGROUND = 60;
+
+function refuseImpossible(spec: RunSpec): void {
+  const inBackground = (spec.plan ?? []).filter((step) => step.kind === 'command' && step.background).length;
+  if (inBackground > MOST_IN_BACKGROUND) {
+    const message = `${inBackground} steps of the group are to run in the background, and the helper takes ${MOST_IN_BACKGROUND}`;
+    throw new SetupError('too-many-steps', message, 'start some of them by one line for the shell, with &');
   }
-  if (spec.enforce === 'native' && spec.limits.kmem === null) {
+  if (spec.enforce === 'native' && !asksFor(spec, 'kmem')) {
     throw new SetupError('no-limit', '--enforce native needs a limit to enforce', 'give --kmem SIZE too');
   }
 }

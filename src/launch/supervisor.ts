@@ -4,6 +4,7 @@ import { SetupError } from '../errors.ts';
 import {
   encodeConfig,
   encodeFinish,
+  encodeLimit,
   encodeStep,
   encodeTotals,
   type GateConfig,
@@ -21,6 +22,8 @@ export type Supervisor = Readonly<{
   next: <Kind extends GateEvent['event']>(...kinds: Kind[]) => Promise<Extract<GateEvent, { event: Kind }>>;
   configure: (config: GateConfig) => void;
   step: (request: StepRequest) => void;
+  /** Answered by `limit`; see encodeLimit(). */
+  limit: (kmem: number | null | undefined) => void;
   askTotals: () => void;
   finish: () => void;
   /** Resolves when the helper has exited and all that it sent was read. */
@@ -104,6 +107,7 @@ export function startSupervisor(options: {
     },
     configure: (config) => void control.write(encodeConfig(config)),
     step: (request) => void control.write(encodeStep(request)),
+    limit: (kmem) => void control.write(encodeLimit(kmem)),
     askTotals: () => void control.write(encodeTotals()),
     finish: () => void control.write(encodeFinish()),
     ended,
@@ -112,7 +116,9 @@ export function startSupervisor(options: {
 }
 
 /** Events that somebody waits for; one that comes before its waiter is kept. */
-const handover = new Set<GateEvent['event']>(['locked', 'setup-error', 'go', 'denied', 'exit', 'summary', 'end']);
+const handover = new Set<GateEvent['event']>([
+  ...(['locked', 'setup-error', 'go', 'started', 'denied', 'exit', 'limit', 'summary', 'end'] as const),
+]);
 
 function helperGone(): SetupError {
   return new SetupError(

@@ -2,7 +2,7 @@
 
 import type { Result } from '../result/schema.ts';
 import type { Row } from './layout.ts';
-import { number, shortSize, size } from './words.ts';
+import { number, ofLimit, shortSize, size } from './words.ts';
 
 type Counter = Readonly<{ maxUsage: number | null; usage: number | null; failcnt: number | null }>;
 
@@ -11,21 +11,22 @@ export function counterRows(result: Result, verbose: boolean): Row[] {
   const rows = [kmemRow(result, verbose), memoryRow(result, verbose)];
   const swapped = memsw !== null && mem.maxUsage !== null && memsw.maxUsage !== null && memsw.maxUsage > mem.maxUsage;
   if (memsw !== null && (verbose || limits.memsw !== null || swapped || isHit(memsw))) {
-    rows.push({ label: 'memory+swap', lines: [counterText(memsw, limits.memsw, verbose)] });
+    rows.push({ label: 'memory+swap', lines: [counterText(memsw, ofLimit(result, 'memsw', size), verbose)] });
   }
   if (kmemTcp !== null && (verbose || limits.kmemTcp !== null || isHit(kmemTcp))) {
-    rows.push({ label: 'TCP buffers', lines: [counterText(kmemTcp, limits.kmemTcp, verbose)] });
+    rows.push({ label: 'TCP buffers', lines: [counterText(kmemTcp, ofLimit(result, 'kmemTcp', size), verbose)] });
   }
   if (pids !== null && (verbose || limits.pids !== null || (pids.failcnt ?? 0) > 0)) {
-    const limit = limits.pids === null ? '' : ` of ${number(limits.pids)}`;
+    const limit = ofLimit(result, 'pids', number);
     rows.push({ label: 'processes', lines: [`at most ${number(pids.max)}${limit}, failcnt ${number(pids.failcnt)}`] });
   }
   return rows;
 }
 
-function kmemRow({ kmem, limits, enforcement }: Result, verbose: boolean): Row {
+function kmemRow(result: Result, verbose: boolean): Row {
+  const { kmem, enforcement } = result;
   const text = [
-    counterText(kmem, limits.kmem, verbose),
+    counterText(kmem, ofLimit(result, 'kmem', size), verbose),
     ...(kmem.overshoot === null ? [] : [`overshoot ${size(kmem.overshoot)}`]),
     ...(kmem.uncertainty === null || kmem.uncertainty === 0 ? [] : [`give or take ${size(kmem.uncertainty)}`]),
     ...(kmem.maxUsageSource === 'samples' ? ['the highest that a sample saw'] : []),
@@ -53,14 +54,14 @@ function whereItWent({ parts, maxUsage }: Result['kmem'], say: (bytes: number) =
   return shares.length === 0 ? [] : [`where it went: ${[...shares, ...apart].join(', ')}`];
 }
 
-function memoryRow({ mem, limits }: Result, verbose: boolean): Row {
+function memoryRow(result: Result, verbose: boolean): Row {
+  const { mem } = result;
   const oomKills = (mem.oomKills ?? 0) > 0 ? `, OOM kills ${number(mem.oomKills)}` : '';
-  return { label: 'memory', lines: [`${counterText(mem, limits.mem, verbose)}${oomKills}`] };
+  return { label: 'memory', lines: [`${counterText(mem, ofLimit(result, 'mem', size), verbose)}${oomKills}`] };
 }
 
-function counterText({ maxUsage, usage, failcnt }: Counter, limit: number | null, verbose: boolean): string {
-  const of = limit === null ? ' (no limit)' : ` of ${size(limit)}`;
-  return `peak ${size(maxUsage)}${of}, failcnt ${number(failcnt)}${verbose ? `, at the end ${size(usage)}` : ''}`;
+function counterText({ maxUsage, usage, failcnt }: Counter, limit: string, verbose: boolean): string {
+  return `peak ${size(maxUsage)}${limit === '' ? ' (no limit)' : limit}, failcnt ${number(failcnt)}${verbose ? `, at the end ${size(usage)}` : ''}`;
 }
 
 function isHit({ failcnt }: Counter): boolean {

@@ -5,7 +5,7 @@ import { formatDuration } from '../spec/duration.ts';
 import { formatSize } from '../spec/size.ts';
 import type { Tone } from './layout.ts';
 import { cut, visible } from './visible.ts';
-import { counted } from './words.ts';
+import { counted, ofLimit } from './words.ts';
 
 const commandLength = 60;
 const exprLength = 100;
@@ -60,7 +60,8 @@ function outOfMemory(result: Result): string {
   const { oomKillAtMs } = mem;
   const step = steps.findLastIndex(({ atMs }) => oomKillAtMs !== null && atMs !== null && atMs <= oomKillAtMs);
   const when = oomKillAtMs === null ? '' : ` after ${formatDuration(oomKillAtMs)}`;
-  const at = limits.mem === null ? '' : ` at the memory limit of ${formatSize(limits.mem)}`;
+  const { mem: limit } = steps[step]?.limits ?? limits;
+  const at = limit === null ? '' : ` at the memory limit of ${formatSize(limit)}`;
   const asExpected =
     expectations.length > 0 && expectations.every(({ passed }) => passed) ? '; every expectation holds' : '';
   return `the OOM killer killed ${counted(mem.oomKills ?? 0, 'process', 'processes')}${at}${when}${nameStep(result, step)}${asExpected}`;
@@ -97,7 +98,7 @@ function circumstances(step: Step, result: Result): string {
   const { failcnt } = result.kmem;
   if (failcnt !== null && failcnt > 0)
     return `${took}; ${refused(result, failcnt)}${result.steps.length > 1 ? ' in all' : ''}`;
-  const limited = result.limits.kmem !== null && failcnt === 0;
+  const limited = ofLimit(result, 'kmem', String) !== '' && failcnt === 0;
   return limited ? `${took}, though no allocation was denied` : took;
 }
 
@@ -113,9 +114,10 @@ function passed(result: Result): string {
     : `passed: ${peak(result)}`;
 }
 
-function peak({ kmem: { maxUsage }, limits }: Result): string {
+function peak(result: Result): string {
+  const { maxUsage } = result.kmem;
   if (maxUsage === null) return 'the peak of kernel memory could not be read';
-  return `kernel memory peaked at ${formatSize(maxUsage)}${limits.kmem === null ? '' : ` of ${formatSize(limits.kmem)}`}`;
+  return `kernel memory peaked at ${formatSize(maxUsage)}${ofLimit(result, 'kmem', formatSize)}`;
 }
 
 function denialsSoFar(result: Result): string {

@@ -5,7 +5,7 @@ import type { Expectation, Result, Step } from '../result/schema.ts';
 import { groupDigits } from '../spec/size.ts';
 import type { Line, Row } from './layout.ts';
 import { columns, cut, visible } from './visible.ts';
-import { counted, duration, ending, number, shortSize, size } from './words.ts';
+import { counted, duration, ending, number, ofLimit, shortSize, size } from './words.ts';
 
 const shownPids = 6;
 const nameLength = 20;
@@ -13,7 +13,8 @@ const shortCommand = 60;
 const longCommand = 1000;
 const exprLength = 200;
 
-export function enforcementRow({ enforcement, environment, limits }: Result, verbose: boolean): Row {
+export function enforcementRow(result: Result, verbose: boolean): Row {
+  const { enforcement, environment } = result;
   const { mode, vm, notes, gatedCalls, reclaims } = enforcement;
   const where = vm === null ? `Linux ${environment.kernel}` : `Linux ${vm.kernel} in a microVM (${vm.accel})`;
   const what = {
@@ -22,7 +23,8 @@ export function enforcementRow({ enforcement, environment, limits }: Result, ver
     none: `none on ${where}: counted, not limited`,
     unknown: 'none was in place',
   }[mode ?? 'unknown'];
-  const unlimited = limits.kmem === null && mode !== 'none' && mode !== null ? ' (no kmem limit was asked for)' : '';
+  const isUnlimited = ofLimit(result, 'kmem', String) === '';
+  const unlimited = isUnlimited && mode !== 'none' && mode !== null ? ' (no kmem limit was asked for)' : '';
   const counts = [
     ...(gatedCalls === null ? [] : [counted(gatedCalls, 'call gated', 'calls gated')]),
     ...(reclaims === null ? [] : [counted(reclaims, 'reclaim')]),

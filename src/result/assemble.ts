@@ -6,7 +6,7 @@ import type { GateSummary } from '../gate/protocol.ts';
 import { DEFAULT_RESERVE } from '../gate/syscalls.ts';
 import type { Limits, RunSpec } from '../spec/run-spec.ts';
 import { readEnvironment } from './environment.ts';
-import { kmemOf } from './kmem.ts';
+import { type KmemLimit, kmemOf } from './kmem.ts';
 import { notesOf } from './notes.ts';
 import type { Result } from './schema.ts';
 import { measurementWarnings } from './warnings.ts';
@@ -20,7 +20,13 @@ export type Facts = {
   terminationReason: Result['terminationReason'];
   mode: Result['enforcement']['mode'];
   layout: Layout;
+  /** From the start. */
   limits: Limits | null;
+  /** In force now: steps may change them. */
+  limitsNow: Limits | null;
+  kmemLimit: KmemLimit;
+  /** Of the kmem limits before; null: there were none. */
+  earlierOvershoot: Readonly<{ bytes: number | null }> | null;
   ancestors: readonly AncestorLimit[];
   reading: GroupReading | null;
   cpu: { userMs: number; systemMs: number } | null;
@@ -59,6 +65,9 @@ export function emptyFacts(id: string, spec: RunSpec): Facts {
     mode: null,
     layout: 'none',
     limits: null,
+    limitsNow: null,
+    kmemLimit: { limit: null, usageWhenSet: null },
+    earlierOvershoot: null,
     ancestors: [],
     reading: null,
     cpu: null,
@@ -99,7 +108,7 @@ export function assemble(facts: Facts): Omit<Result, 'outcome' | 'expectations'>
     exit: facts.steps[0]?.exit ?? { code: null, signal: null },
     durations: { wallMs: facts.wallMs, userMs: facts.cpu?.userMs ?? null, systemMs: facts.cpu?.systemMs ?? null },
     limits,
-    kmem: kmemOf(facts, limits.kmem),
+    kmem: kmemOf(facts),
     mem: {
       maxUsage: reading?.mem.maxUsage ?? null,
       usage: reading?.mem.usage ?? null,

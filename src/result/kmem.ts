@@ -9,7 +9,10 @@ export function isUnaccounted({ unaccounted, summary }: Pick<Facts, 'unaccounted
   return unaccounted && (summary?.peakSeen ?? 0) === 0;
 }
 
-export function kmemOf(facts: Facts, limit: number | null): Kmem {
+/** A kmem limit that was in force. `usageWhenSet`: what the group had already; null: nothing, it was there from the start. */
+export type KmemLimit = Readonly<{ limit: number | null; usageWhenSet: number | null }>;
+
+export function kmemOf(facts: Facts): Kmem {
   const { reading, summary, mode } = facts;
   const counter = isUnaccounted(facts) ? null : (reading?.kmem ?? null);
   const peak = isUnaccounted(facts) ? NO_PEAK : (countedPeak(facts) ?? seenPeak(facts));
@@ -17,9 +20,30 @@ export function kmemOf(facts: Facts, limit: number | null): Kmem {
     ...peak,
     usage: counter?.usage ?? null,
     failcnt: mode === 'gate' ? (summary?.denials ?? null) : (counter?.failcnt ?? null),
-    overshoot: limit === null || peak.maxUsage === null ? null : Math.max(0, peak.maxUsage - limit),
+    overshoot: peak.maxUsage === null ? null : overshootOf(facts, peak.maxUsage),
     parts: peak.maxUsage === null || summary === null ? null : partsOf(summary),
   };
+}
+
+/** Against the limit that was in force at the time. */
+function overshootOf(facts: Facts, maxUsage: number): number | null {
+  const { earlierOvershoot, kmemLimit, reading, summary } = facts;
+  if (earlierOvershoot === null) return beyond(kmemLimit, maxUsage);
+  const last = highest(summary?.limitMax ?? null, reading?.kmem.maxUsage ?? null);
+  return highest(earlierOvershoot.bytes, beyond(kmemLimit, last));
+}
+
+/** The kmem limit is another one from now on. `maxUsage`: the highest under the one before. */
+export function bookOvershoot(facts: Facts, now: KmemLimit, maxUsage: number | null): void {
+  const bytes = highest(facts.earlierOvershoot?.bytes ?? null, beyond(facts.kmemLimit, maxUsage));
+  facts.earlierOvershoot = { bytes };
+  facts.kmemLimit = now;
+}
+
+/** What was there before the limit was set is none of its: below that, nobody can tell what came before and what after. */
+function beyond({ limit, usageWhenSet }: KmemLimit, maxUsage: number | null): number | null {
+  if (limit === null || maxUsage === null) return null;
+  return Math.max(0, maxUsage - Math.max(limit, usageWhenSet ?? 0));
 }
 
 type Peak = Pick<Kmem, 'maxUsage' | 'maxUsageSource' | 'uncertainty'>;

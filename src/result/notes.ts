@@ -1,5 +1,6 @@
 /** What the mode of enforcement could not see or did differently in this run, a sentence each. */
 
+import { asksFor } from '../spec/asked-limits.ts';
 import { formatSize } from '../spec/size.ts';
 import type { Facts } from './assemble.ts';
 import { isUnaccounted } from './kmem.ts';
@@ -12,7 +13,7 @@ export function notesOf(facts: Facts): string[] {
   const notes: string[] = [];
   const { mode, summary } = facts;
   if (mode === 'gate') notes.push(GATE_NOTE);
-  if (mode === 'none' && facts.spec.limits.kmem !== null)
+  if (mode === 'none' && asksFor(facts.spec, 'kmem'))
     notes.push('the kmem limit was not enforced, as asked (--enforce none)');
   if (facts.noNewPrivs)
     notes.push('without CAP_SYS_ADMIN the gate needs no_new_privs: setuid programs lost their privilege');

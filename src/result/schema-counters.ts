@@ -32,7 +32,7 @@ export const limitsSchema = define(
       'Limits of the cgroups above the group, which hold for it too; unlimited ones are left out.',
     ),
   }),
-  'The limits that were in force, as read back from the kernel (in `gate` mode the kmem limit is the one that the gate held).',
+  'The limits that were in force from the start (`steps[].limits` has those that a step changed), as read back from the kernel (in `gate` mode the kmem limit is the one that the gate held).',
 );
 
 export const kmemSchema = define(
@@ -51,8 +51,9 @@ export const kmemSchema = define(
       unread,
     ),
     overshoot: bytesOrNull(
-      'How far `maxUsage` went above the kmem limit; 0 if it stayed below.',
-      'no kmem limit, or no `maxUsage`',
+      'How far `maxUsage` went above the kmem limit; 0 if it stayed below. Where a step changed the limit, the most by which usage went above the limit ' +
+        'that was in force at the time; what was there already when the limit was set below it is not counted.',
+      'no kmem limit at any time, or no `maxUsage`',
     ),
     uncertainty: bytesOrNull(
       'How far `maxUsage` may be from the truth: 0 for an exact counter; where `maxUsageSource` is `gate`, how late the kernel tells (0 where that can be helped) and the largest rise between two readings.',

@@ -55,6 +55,10 @@ export const enforcementSchema = define(
   'How and where the kmem limit was enforced. A limit is never silently absent.',
 );
 
+const runningStep =
+  'Index in `steps` of the step that was running. Where several were, under the gate the one that the process belongs to, in `native` mode as far as ' +
+  'its parents tell; else the latest, in the foreground first.';
+
 const failure = z.strictObject({
   atMs: ms('When it happened, from when the command was let go; a denial of its own fork is at 0.'),
   pid: define(z.int().nonnegative().nullable(), 'The process.', {
@@ -76,7 +80,7 @@ const failure = z.strictObject({
     'Name of the error that the program got, e.g. `ENOMEM`.',
     'the call failed without one (brk keeps the old break)',
   ),
-  step: define(z.int().nonnegative().nullable(), 'Index in `steps` of the step that was running.', {
+  step: define(z.int().nonnegative().nullable(), runningStep, {
     whenNull: 'between or after the steps',
   }),
   address: textOrNull(
@@ -121,7 +125,7 @@ const crash = z.strictObject({
   signal: text(
     'Name of the signal that it died of: one of `SIGSEGV`, `SIGBUS`, `SIGABRT`, `SIGILL`, `SIGFPE`, `SIGTRAP`, `SIGSYS`.',
   ),
-  step: define(z.int().nonnegative().nullable(), 'Index in `steps` of the step that was running.', {
+  step: define(z.int().nonnegative().nullable(), runningStep, {
     whenNull: 'between or after the steps',
   }),
 });

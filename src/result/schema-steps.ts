@@ -17,6 +17,8 @@ export const exitSchema = (of: string) =>
     `How ${of} ended. Both keys are null where it never ran or its end was not seen.`,
   );
 
+const unlimited = 'unlimited, or not asked for';
+
 const noProgram = 'not a step that runs a program whose output an expectation of a step reads';
 
 const answer = z.strictObject({
@@ -53,10 +55,33 @@ const step = z.strictObject({
   exit: exitSchema('the step'),
   atMs: msOrNull('When it began, from exec.', 'it never began'),
   wallMs: msOrNull('How long it took.', 'it never began, or its end was not seen'),
-  failcnt: countOrNull('By how much `kmem.failcnt` rose during the step.', 'as `kmem.failcnt`', 'could not be read'),
+  failcnt: countOrNull(
+    'By how much `kmem.failcnt` rose during the step. Where several steps of the group run at a time, under the gate only what was denied to the ' +
+      "step's own processes; in `native` mode each is told all of it.",
+    'as `kmem.failcnt`',
+    'could not be read',
+  ),
   kmemMaxUsage: bytesOrNull(
     "The group's highest kernel memory during the step: the kernel's high-water mark, reset when the step began; on cgroup v2 the highest reading.",
     'could not be read',
+  ),
+  limits: define(
+    z
+      .strictObject({
+        kmem: bytesOrNull('Kernel memory.', unlimited),
+        mem: bytesOrNull('Memory.', unlimited),
+        memsw: bytesOrNull('Memory and swap together.', unlimited),
+        kmemTcp: bytesOrNull('TCP buffers.', unlimited),
+        pids: countOrNull('Processes and threads at one time.', 'tasks', unlimited),
+      })
+      .nullable(),
+    'The limits that were in force when the step began; of a `limits` step those that it left. Of the group, also where the step runs outside it.',
+    { whenNull: 'not known' },
+  ),
+  kmemUsage: bytesOrNull(
+    "The group's kernel memory when a `limits` step changed the kmem limit. Where that is above the limit, it is what was there before: `kmem.overshoot` " +
+      'counts only what comes on top of it, until usage has been seen below the limit.',
+    'not a step that changed the kmem limit',
   ),
 });
 

@@ -87,7 +87,10 @@ export const stepSchema = z.strictObject({
   name: text.optional().describe('Names the step in reports, and for signal and wait.'),
   run: line.optional().describe('A line for sh -c, or program and arguments: a step in the group.'),
   outside: z.boolean().optional().describe('Beside run: outside the group, as a client.'),
-  background: z.boolean().optional().describe('Beside run: the next step does not wait for its end.'),
+  background: z
+    .boolean()
+    .optional()
+    .describe('Beside run: the next step does not wait for its end; it is ended after the last step.'),
   ready: z.strictObject(awaited).optional().describe('Beside run: what the next step waits for.'),
   env: variables.optional().describe('Beside run: variables.'),
   cwd: text.optional().describe('Beside run: the working folder.'),
@@ -101,7 +104,7 @@ export const stepSchema = z.strictObject({
     .union([z.literal('group'), z.strictObject({ step: text.optional(), pidFile: text.optional() })])
     .optional()
     .describe('Beside signal: group (all of it), step (a background step), or pidFile.'),
-  limits: limits.optional().describe('Limits that change now.'),
+  limits: limits.optional().describe('Limits of the group that change now, and hold from here on; null: no limit.'),
   wait: z
 
     .union([pause, z.strictObject({ ...awaited, step: text.optional(), empty: z.literal(true).optional() })])

@@ -29,9 +29,11 @@ const STEP: Keys = {
       'readyMs',
       'failcnt',
       'kmemMaxUsage',
+      'kmemUsage',
     ).keys,
     ...leaves('stdout', 'stderr', 'error').keys,
     exit: EXIT,
+    limits: leaves('kmem', 'mem', 'memsw', 'kmemTcp', 'pids'),
     http: leaves('status', 'body', 'attempts'),
   },
 };

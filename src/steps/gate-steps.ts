@@ -8,45 +8,66 @@ type Event<Kind extends GateEvent['event']> = Extract<GateEvent, { event: Kind }
 export type Begun = Event<'go' | 'denied' | 'setup-error'>;
 export type Ended = Event<'exit' | 'denied' | 'setup-error'>;
 
-export type GateSteps = Readonly<{
+export type Handed = Readonly<{
+  begun: Begun;
+  /** Of a step in the background: null when its program has been executed, else what kept it from that. */
+  started: Promise<Event<'setup-error'> | null>;
   /** Null: the helper is gone. */
-  begin: (request: StepRequest) => Promise<Readonly<{ number: number; begun: Begun }> | null>;
-  /** Null: the helper is gone. Only after `begin` has told of a step that goes. */
-  end: (number: number) => Promise<Ended | null>;
+  ended: Promise<Ended | null>;
+}>;
+
+export type GateSteps = Readonly<{
+  /** One at a time: the next one when the last has ended, or has started in the background. Null: the helper is gone. */
+  begin: (request: StepRequest) => Promise<Handed | null>;
   /** The run is over: that the helper goes is no loss any more. */
   close: () => void;
 }>;
 
+type Waiting = Readonly<{
+  started: PromiseWithResolvers<Event<'setup-error'> | null>;
+  ended: PromiseWithResolvers<Ended | null>;
+}>;
+
 export function followGate(supervisor: Supervisor, stop: Stop): GateSteps {
-  const running = new Map<number, PromiseWithResolvers<Ended | null>>();
-  let begun = 0;
-  let beginning: PromiseWithResolvers<Begun | null> | null = null;
+  const running = new Map<number, Waiting>();
+  let asked = 0;
+  let beginning: PromiseWithResolvers<Handed | null> | null = null;
   let isReading = false;
   let isClosed = false;
 
-  const settle = (event: Begun | Ended): void => {
-    if (event.event === 'go' || (beginning !== null && event.event !== 'exit' && !isOfRunning(event))) {
-      beginning?.resolve(event as Begun);
-      beginning = null;
+  const hand = (begun: Begun, number: number): void => {
+    const waiting: Waiting = { started: Promise.withResolvers(), ended: Promise.withResolvers() };
+    if (begun.event === 'go') running.set(number, waiting);
+    beginning?.resolve({ begun, started: waiting.started.promise, ended: waiting.ended.promise });
+    beginning = null;
+  };
+  const take = (event: Begun | Ended | Event<'started'>): void => {
+    // What cannot be set up is the step that was asked for last.
+    const number = 'step' in event ? event.step : asked - 1;
+    const waiting = running.get(number);
+    if (waiting === undefined) {
+      hand(event as Begun, number);
       return;
     }
-    const [number] = 'step' in event ? [event.step] : [...running.keys()].slice(-1);
-    if (number === undefined) return;
-    running.get(number)?.resolve(event as Ended);
+    waiting.started.resolve(event.event === 'setup-error' ? event : null);
+    if (event.event === 'started' || event.event === 'go') return;
     running.delete(number);
+    waiting.ended.resolve(event);
   };
-  // A program that was let go and then could not be executed.
-  const isOfRunning = (event: Begun | Ended): boolean => 'step' in event && running.has(event.step);
   const read = async (): Promise<void> => {
     if (isReading) return;
     isReading = true;
     try {
       while (beginning !== null || running.size > 0)
-        settle(await supervisor.next('go', 'denied', 'exit', 'setup-error'));
+        take(await supervisor.next('go', 'started', 'denied', 'exit', 'setup-error'));
     } catch {
       if (!isClosed) stop.end('gate-lost');
       beginning?.resolve(null);
-      for (const { resolve } of running.values()) resolve(null);
+      beginning = null;
+      for (const { started, ended } of running.values()) {
+        started.resolve(null);
+        ended.resolve(null);
+      }
       running.clear();
     } finally {
       isReading = false;
@@ -54,21 +75,13 @@ export function followGate(supervisor: Supervisor, stop: Stop): GateSteps {
   };
 
   return {
-    begin: async (request) => {
-      beginning = Promise.withResolvers<Begun | null>();
+    begin: (request) => {
+      beginning = Promise.withResolvers();
       const { promise } = beginning;
-      const number = begun;
-      begun += 1;
+      asked += 1;
       supervisor.step(request);
       void read();
-      const event = await promise;
-      return event === null ? null : { number, begun: event };
-    },
-    end: (number) => {
-      const waiting = running.get(number) ?? Promise.withResolvers<Ended | null>();
-      running.set(number, waiting);
-      void read();
-      return waiting.promise;
+      return promise;
     },
     close: () => {
       isClosed = true;

@@ -65,12 +65,12 @@ async function beginInGroup(
     if (stop.reason() === null) throw setupErrorOf(event, request.argv[0] ?? '');
     return null;
   };
-  const answer = await gate.begin(request);
-  if (answer === null) return null;
-  const { number, begun } = answer;
+  const handed = await gate.begin(request);
+  if (handed === null) return null;
+  const { begun, started, ended } = handed;
   if (begun.event === 'setup-error') return refuse(begun);
   startClock(scene, begun.startNs);
-  const blank = begunStep(step, begun.atNs / 1e6);
+  const blank = begunStep(facts, step, begun.atNs / 1e6);
   facts.steps.push({ ...blank, command: line ?? blank.command });
   if (begun.event === 'denied') {
     return { signal: () => {}, end: () => {}, ended: Promise.resolve(endOf(scene, begun, begun.atNs)) };
@@ -78,19 +78,25 @@ async function beginInGroup(
   facts.noNewPrivs ||= begun.noNewPrivs === 1;
   facts.unaccounted ||= begun.usage === 0;
   scene.onGo();
+  // The next step may begin only then, and what cannot be executed is no program that runs on.
+  const failed = step.background ? await started : null;
+  if (failed !== null) {
+    facts.steps.pop();
+    return refuse(failed);
+  }
   const { pid } = begun;
-  const handle = {
-    signal: (name: NodeJS.Signals) => void signalProcess(pid, name),
-    end: (name: NodeJS.Signals) => signalTree(group, pid, name),
-  };
-  const ended = async (): Promise<End | null> => {
-    const event = await gate.end(number);
+  const end = async (): Promise<End | null> => {
+    const event = await ended;
     if (event === null) return null;
     if (event.event !== 'setup-error') return endOf(scene, event, begun.atNs);
     facts.steps.pop();
     return refuse(event);
   };
-  return { ...handle, ended: ended() };
+  return {
+    signal: (name) => void signalProcess(pid, name),
+    end: (name) => signalTree(group, pid, name),
+    ended: end(),
+  };
 }
 
 function endOf({ facts }: Scene, event: Extract<GateEvent, { event: 'exit' | 'denied' }>, begunNs: number): End {
@@ -206,7 +212,8 @@ export async function endBackground(scene: Scene): Promise<void> {
   const ended = Promise.all([...scene.background.values()].map((each) => each.ended));
   const patience = new AbortController();
   const late = sleep(scene.facts.spec.graceMs, true, { signal: patience.signal }).catch(() => false);
-  if ((await Promise.race([ended, late])) === true) for (const [, { end }] of left) end('SIGKILL');
+  if ((await Promise.race([ended, late])) === true)
+    for (const [, { end, isOver }] of left) if (!isOver()) end('SIGKILL');
   patience.abort();
   await ended;
 }

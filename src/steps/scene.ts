@@ -54,7 +54,7 @@ export function sinceStart({ startNs }: Clock): number {
 export function beginOwn({ facts, clock, onBegin }: Scene, step: PlanStep): void {
   onBegin();
   if (clock.startNs === null) clock.early.push({ index: facts.steps.length, atNs: process.hrtime.bigint() });
-  facts.steps.push(begunStep(step, sinceStart(clock)));
+  facts.steps.push(begunStep(facts, step, sinceStart(clock)));
 }
 
 /** Time zero is known now: what began before has a negative time. */
@@ -66,7 +66,7 @@ export function startClock(scene: Pick<Scene, 'facts' | 'clock'>, startNs: numbe
 }
 
 /** The record of a step that begins. */
-export function begunStep(step: PlanStep, atMs: number): Step {
+export function begunStep({ limitsNow }: Pick<Facts, 'limitsNow'>, step: PlanStep, atMs: number): Step {
   return {
     name: step.name,
     kind: step.kind,
@@ -78,6 +78,8 @@ export function begunStep(step: PlanStep, atMs: number): Step {
     readyMs: null,
     failcnt: null,
     kmemMaxUsage: null,
+    limits: limitsNow,
+    kmemUsage: null,
     stopped: false,
     error: null,
     http: null,

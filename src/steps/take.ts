@@ -1,6 +1,7 @@
 /** The steps of a run, one after the other. */
 
 import { followGate } from './gate-steps.ts';
+import { takeLimits } from './limits.ts';
 import { takeOther } from './others.ts';
 import { endBackground, takeProgram } from './program.ts';
 import type { Clock, Scene } from './scene.ts';
@@ -26,7 +27,8 @@ export function openSteps(given: Given, clock: Clock, calls: Pick<Scene, 'onBegi
         if (stop.reason() !== null) return;
         const { step } = planned;
         if (step.kind === 'command' || step.kind === 'outside') await takeProgram(scene, index, planned);
-        else if (step.kind !== 'limits') await takeOther(scene, index, step);
+        else if (step.kind === 'limits') await takeLimits(scene, index, step);
+        else await takeOther(scene, index, step);
       }
     },
     endBackground: () => endBackground(scene),

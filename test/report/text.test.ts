@@ -184,6 +184,23 @@ test('what the peak was made up of, the largest first', (t) => {
   );
 });
 
+test('limits that steps have changed show in their order, and a step that failed to change one adds none', (t) => {
+  const MiB = 1024 * 1024;
+  const leaves = (kmem: number | null) => ({ kmem, mem: null, memsw: null, kmemTcp: null, pids: null });
+  const steps = [
+    step('serve', { limits: leaves(4 * MiB) }),
+    step('limits kmem 1 MiB', { kind: 'limits', limits: leaves(MiB) }),
+    step('limits kmem 1 KiB', { kind: 'limits', limits: leaves(MiB), exit: { code: 1, signal: null } }),
+    step('limits kmem none', { kind: 'limits', limits: leaves(null) }),
+  ];
+  const changed = result({ steps });
+  t.regex(row(changed, 'kmem') ?? '', / of 4 MiB \(4,194,304\), then 1 MiB \(1,048,576\), then no limit, failcnt 0/);
+  t.is(first(changed), 'kmem-run: passed: kernel memory peaked at 2.52 MiB of 4 MiB, then 1 MiB, then no limit');
+  const later = result({ steps: steps.slice(0, 2), limits: { kmem: null } });
+  t.regex(row(later, 'kmem') ?? '', / of no limit, then 1 MiB /);
+  t.notRegex(report(later), /no kmem limit was asked for/);
+});
+
 test('implicit expectations show when they fail, or when asked for', (t) => {
   const implicit = expectation('exit==0', { implicit: true });
   t.is(row(result({ expectations: [implicit] }), 'expected'), undefined);

@@ -1,19 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { validateResult } from '../../src/result/validate.ts';
-import { run } from '../../src/run.ts';
-import type { PlanInput, StepInput } from '../../src/spec/step-input.ts';
-
-async function made(t: ExecutionContext, plan: readonly StepInput[], more: Partial<PlanInput> = {}) {
-  const cwd = mkdtempSync(join(tmpdir(), 'kmem-run-test-'));
-  t.teardown(() => rmSync(cwd, { recursive: true, force: true }));
-  const result = await run({ plan, cwd, output: { file: join(cwd, 'output') }, timeout: '50s', ...more });
-  return { cwd, result: validateResult(result), output: readFileSync(join(cwd, 'output'), 'utf8') };
-}
+import { made } from './made.ts';
 
 /** Answers with the method, and 503 to the first `busy` requests. */
 function serve(t: ExecutionContext, busy: number): Promise<string> {
