@@ -9,7 +9,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { assertLazy, fastYargs, largeOnesBeside, lazyStringWidth } from './bundle-plugins.js';
+import { assertLazy, fastYargs, largeOnesBeside, lazyStringWidth, reportBeside } from './bundle-plugins.js';
 import { agent, compileNative, exhaust, gate, nativeId } from './compile-native.js';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -57,6 +57,13 @@ const bundle = async (esbuild, name, { identified = false, ...options }) => {
   return metafile;
 };
 
+const entryDefine = {
+  'import.meta.url': 'bundleUrl',
+  'import.meta.dirname': '__dirname',
+  'import.meta.filename': '__filename',
+  ...nativeIds,
+};
+
 /** A CommonJS bundle of what is started from bin/, with the cache of compiled code that its first line identifies. */
 const bundleEntry = (esbuild, name, options) =>
   bundle(esbuild, name, {
@@ -67,21 +74,16 @@ const bundleEntry = (esbuild, name, options) =>
     minifySyntax: true,
     // CommonJS has no import.meta.
     banner: { js: "const bundleUrl = require('node:url').pathToFileURL(__filename).href;" },
-    define: {
-      'import.meta.url': 'bundleUrl',
-      'import.meta.dirname': '__dirname',
-      'import.meta.filename': '__filename',
-      ...nativeIds,
-    },
+    define: entryDefine,
     ...options,
   });
 
 const bundleCommand = async (esbuild) => {
   const metafile = await bundleEntry(esbuild, 'cli.cjs', {
     entryPoints: ['src/cli.ts'],
-    plugins: [lazyStringWidth, fastYargs, largeOnesBeside],
+    plugins: [lazyStringWidth, fastYargs, largeOnesBeside, reportBeside],
   });
-  assertLazy(metafile, 'src/cli.ts', ['zod', 'yaml', 'pidusage']);
+  assertLazy(metafile, 'src/cli.ts', ['zod', 'yaml', 'pidusage', 'echarts']);
   return metafile;
 };
 
@@ -100,6 +102,30 @@ const bundleZod = (esbuild) => bundle(esbuild, 'zod.cjs', { entryPoints: ['zod']
 
 /** For scenario files only. */
 const bundleYaml = (esbuild) => bundle(esbuild, 'yaml.cjs', { entryPoints: ['yaml'], format: 'cjs', minify: true });
+
+/** The script of the pages that `report` makes, for a browser. */
+const bundlePageScript = (esbuild) =>
+  bundle(esbuild, 'report-page.js', {
+    entryPoints: ['src/report/html/client/main.ts'],
+    format: 'iife',
+    platform: 'browser',
+    target: 'es2023',
+    minify: true,
+    // It stands in a script element: no `</script>` of its own may end it, and its bytes are those that the policy names.
+    charset: 'ascii',
+    define: { 'process.env.NODE_ENV': '"production"' },
+  });
+
+const bundleReport = (esbuild) =>
+  bundleEntry(esbuild, 'report.cjs', { entryPoints: ['src/report/html/page.ts'], plugins: [largeOnesBeside] });
+
+/** ECharts, for files of plots. */
+const bundlePlots = (esbuild) =>
+  bundleEntry(esbuild, 'plots.cjs', {
+    entryPoints: ['src/report/plots/files.ts'],
+    external: ['@resvg/resvg-js'],
+    define: { 'process.env.NODE_ENV': '"production"', ...entryDefine },
+  });
 
 /** execa and pidusage are inside; zod stays a dependency, since the types of a result are inferred from its schema. */
 const bundleLibrary = (esbuild) =>
@@ -185,13 +211,16 @@ const importTools = async () => {
   return missing.length === 0 ? { esbuild: await import('esbuild') } : { missing };
 };
 
-const isBuilt = () => ['cli.cjs', 'guest.cjs', 'index.js'].every((name) => existsSync(join(dist, name)));
+const isBuilt = () => ['cli.cjs', 'guest.cjs', 'index.js', 'report-page.js'].every((name) => existsSync(join(dist, name)));
 
 const bundles = async ({ esbuild, missing }) => {
   if (missing === undefined) {
     writeLicences(
       await Promise.all(
-        [bundleCommand, bundleGuest, bundleZod, bundleYaml, bundleLibrary].map((make) => make(esbuild)),
+        [
+          ...[bundleCommand, bundleGuest, bundleZod, bundleYaml, bundleLibrary],
+          ...[bundlePageScript, bundleReport, bundlePlots],
+        ].map((make) => make(esbuild)),
       ),
     );
   } else if (isBuilt()) {

@@ -62,6 +62,19 @@ export const largeOnesBeside = {
   },
 };
 
+/** What only `report` needs, by the module that it loads: beside the bundle, for the others never to be read. */
+const reportParts = { 'report/html/page.ts': 'report', 'report/plots/files.ts': 'plots' };
+
+export const reportBeside = {
+  name: 'report-beside',
+  setup(build) {
+    build.onResolve({ filter: /\/report\/(html\/page|plots\/files)\.ts$/ }, ({ path, kind }) => {
+      const name = Object.entries(reportParts).find(([end]) => path.endsWith(end))?.[1];
+      return kind === 'dynamic-import' ? { path: `./${name}.cjs`, external: true } : undefined;
+    });
+  },
+};
+
 /** The chain of imports from `from` to a package or file whose name has `name` in it, or null. Ignores import(). */
 const staticChain = (inputs, from, name, seen = new Set()) => {
   seen.add(from);

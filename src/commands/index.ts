@@ -85,6 +85,11 @@ const commands: Readonly<Record<string, Entry>> = {
     load: async () => (await import('./export.ts')).exportCommand,
     help: async () => ({ text: (await import('./export.ts')).exportUsage }),
   },
+  report: {
+    about: 'make a page of results, with plots',
+    load: async () => (await import('./report.ts')).reportCommand,
+    help: async () => ({ text: (await import('./report.ts')).reportUsage }),
+  },
   fidelity: {
     about: "compare the gate with a kernel's own limit",
     load: async () => (await import('./fidelity.ts')).fidelityCommand,

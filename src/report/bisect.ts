@@ -75,7 +75,7 @@ export function bisectText(report: BisectReport, style: Style): string {
   return [head, ...layOut(rows, labelWidth, style)].map((line) => `${line}\n`).join('');
 }
 
-function sentence({ answer, confirm, trials }: BisectReport): { text: string; tone: Tone } {
+export function sentence({ answer, confirm, trials }: BisectReport): { text: string; tone: Tone } {
   const each = `(${confirm}/${confirm} each)`;
   switch (answer.kind) {
     case 'found': {

@@ -33,6 +33,14 @@ export type ExploreFinding = Readonly<{
   replay: string;
 }>;
 
+export type ExploreTrial = Pick<ExploreFinding, 'address' | 'program' | 'syscall' | 'detail'> &
+  Readonly<{
+    class: ExploreClass | 'unsteady' | 'not failed';
+    /** Null: no call failed. */
+    how: string | null;
+    replay: string;
+  }>;
+
 export type ExploreCounts = Readonly<Record<ExploreClass, number>> &
   Readonly<{
     /** Of those handled: failed with nothing but its exit status to tell. */
@@ -65,6 +73,8 @@ export type ExploreReport = ExperimentFacts &
     score: number | null;
     findings: readonly ExploreFinding[];
     unsteady: readonly ExploreFinding[];
+    /** Every call that was made to fail, those that were handled too; absent in reports of an earlier kmem-run. */
+    tried?: readonly ExploreTrial[];
   }>;
 
 const labelWidth = 'warning'.length;

@@ -15,7 +15,7 @@ const mostLinks = 40;
 type Target = Readonly<{ kind: 'stream'; path: string } | { kind: 'file'; path: string; existing: Stats | null }>;
 
 /** Writes a whole report. Throws SetupError `json-not-written`; no part of it is left behind then. */
-export async function writeReport(path: string, text: string): Promise<void> {
+export async function writeReport(path: string, text: string | Uint8Array): Promise<void> {
   try {
     if (path === stdout) return await writeStdout(text);
     const target = targetOf(path);
@@ -41,7 +41,7 @@ function targetOf(path: string, links = 0): Target {
     : { kind: 'stream', path: place };
 }
 
-async function replaceFile(path: string, existing: Stats | null, text: string): Promise<void> {
+async function replaceFile(path: string, existing: Stats | null, text: string | Uint8Array): Promise<void> {
   const temporary = join(dirname(path), `.kmem-run-${process.pid}-${randomBytes(4).toString('hex')}.tmp`);
   let handle: FileHandle;
   try {
@@ -62,7 +62,7 @@ async function replaceFile(path: string, existing: Stats | null, text: string): 
   }
 }
 
-async function writeAll(handle: FileHandle, text: string, existing: Stats | null): Promise<void> {
+async function writeAll(handle: FileHandle, text: string | Uint8Array, existing: Stats | null): Promise<void> {
   try {
     if (existing !== null) {
       // Replacing must not change who may read the file; only root can keep a foreign owner.
@@ -77,7 +77,7 @@ async function writeAll(handle: FileHandle, text: string, existing: Stats | null
   }
 }
 
-async function overwriteFile(path: string, text: string): Promise<void> {
+async function overwriteFile(path: string, text: string | Uint8Array): Promise<void> {
   const handle = await open(path, constants.O_WRONLY | constants.O_TRUNC);
   try {
     await handle.writeFile(text);
@@ -90,7 +90,7 @@ async function overwriteFile(path: string, text: string): Promise<void> {
   }
 }
 
-async function writeStream(path: string, text: string): Promise<void> {
+async function writeStream(path: string, text: string | Uint8Array): Promise<void> {
   // Append: a shell's `>>` behind /dev/stdout must not be overwritten from the start.
   const handle = await open(path, constants.O_WRONLY | constants.O_APPEND);
   try {
@@ -100,7 +100,7 @@ async function writeStream(path: string, text: string): Promise<void> {
   }
 }
 
-function writeStdout(text: string): Promise<void> {
+function writeStdout(text: string | Uint8Array): Promise<void> {
   return new Promise((done, fail) => {
     process.stdout.once('error', fail);
     process.stdout.write(text, (error) => {

@@ -2,7 +2,7 @@
 
 import type { Exit, Result } from '../result/schema.ts';
 import { formatDuration } from '../spec/duration.ts';
-import { formatSize, groupDigits } from '../spec/size.ts';
+import { formatSize, groupDigits } from '../spec/format-size.ts';
 
 export const notRead = 'not read';
 

@@ -1,13 +1,15 @@
 import { SetupError } from '../errors.ts';
+import { groupDigits } from './format-size.ts';
 import { pageSize } from './page-size.ts';
 import { quote } from './quote.ts';
+
+export { formatSize, groupDigits } from './format-size.ts';
 
 /** Bytes, or a text such as `900K`, `2.5M`, `1 GiB`. */
 export type Size = number | string;
 
 const SIZE = /^(0|[1-9][0-9]*)(?:\.([0-9]+))?(?: ?(?:([kmgt])(?:i?b)?|b))?$/i;
 const POWERS = { '': 0, k: 1, m: 2, g: 3, t: 4 } as const;
-const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
 const FORMS = 'give bytes, or a number with K, M, G or T (powers of 1024), such as 900K or 2.5M';
 
 /**
@@ -41,23 +43,6 @@ export function parseLimit(text: Size, { name = 'limit' }: { name?: string } = {
 /** Down to a multiple of the page, as the kernel's page_counter_memparse() does. */
 export function roundToPage(bytes: number): number {
   return bytes - (bytes % pageSize());
-}
-
-/** For people: `2.52 MiB`; at most two decimals, so not always exact. */
-export function formatSize(bytes: number): string {
-  let value = Math.abs(bytes);
-  let unit = 0;
-  // 1023.996 would print as 1024: the next unit says it better.
-  while (unit < UNITS.length - 1 && Math.round(value * 100) / 100 >= 1024) {
-    value /= 1024;
-    unit += 1;
-  }
-  return `${bytes < 0 ? '-' : ''}${Math.round(value * 100) / 100} ${UNITS[unit]}`;
-}
-
-/** `2637824` → `2,637,824`. */
-export function groupDigits(count: number): string {
-  return String(count).replace(/\B(?<!\.\d*)(?=(\d{3})+(?!\d))/g, ',');
 }
 
 function wholeNumber(value: number, name: string): bigint {

@@ -1,7 +1,7 @@
 /** What an exploration came to, as its report has it. */
 
 import type { ExperimentFacts } from '../../report/experiment.ts';
-import type { ExploreCounts, ExploreFinding, ExploreReport } from '../../report/explore.ts';
+import type { ExploreCounts, ExploreFinding, ExploreReport, ExploreTrial } from '../../report/explore.ts';
 import type { Job } from '../driver.ts';
 import { CLASSES } from './classify.ts';
 import { addressOf, type ExploreHistory, type ExploreQuestion } from './explore.ts';
@@ -47,6 +47,7 @@ export function reportOf(
     score: judged === 0 ? null : counts.handled / judged,
     findings: findings.toSorted((a, b) => CLASSES.indexOf(a.class) - CLASSES.indexOf(b.class)),
     unsteady,
+    tried: [...trials.values()].map((trial) => trialOf(trial, question)),
   };
 }
 
@@ -79,6 +80,17 @@ function findingOf(
     ids: attempts.filter((attempt) => attempt.verdict !== null).map(({ id }) => id),
     replay: replayLine(address, question, name === 'hang' ? timeoutMs : null),
   };
+}
+
+function trialOf(trial: Trial, question: ExploreQuestion): ExploreTrial {
+  const { call, mode } = trial;
+  const judgement = judge(trial);
+  const address = addressOf(call.address, mode);
+  const told = { address, program: call.program, syscall: call.syscall, detail: call.detail };
+  const replay = replayLine(address, question, null);
+  if (judgement.kind === 'absent') return { class: 'not failed', ...told, how: null, replay };
+  const { class: name, how } = judgement.verdict;
+  return { class: judgement.kind === 'unsteady' ? 'unsteady' : name, ...told, how, replay };
 }
 
 function varyingWarnings(ground: ExploreHistory['ground']): string[] {

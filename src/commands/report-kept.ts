@@ -1,0 +1,115 @@
+/** An experiment's report, made anew of the runs that the store has of it. */
+
+import { SetupError } from '../errors.ts';
+import { bisectPlan } from '../experiment/bisect-plan.ts';
+import type { CommonQuestion, Names, Plan } from '../experiment/plan.ts';
+import { sweepPlan } from '../experiment/sweep-plan.ts';
+import type { ExperimentReport, ReportDocument } from '../report/documents.ts';
+import type { ExperimentFacts } from '../report/experiment.ts';
+import type { ExploreCounts, ExploreReport, ExploreTrial } from '../report/explore.ts';
+import type { Result } from '../result/schema.ts';
+import { optionName } from '../spec/option-name.ts';
+import { asPresentResult } from '../store/read-result.ts';
+import type { Store, StoredExperiment } from '../store/types.ts';
+import { foldKept, type Kept, SPEC_VERSION } from './experiment-store.ts';
+
+/** Throws SetupError `cannot-report`, `result-unreadable`. */
+export function keptExperiment(store: Store, id: string): ReportDocument[] {
+  const kept = store.experiment(id);
+  switch (kept.kind) {
+    case 'sweep':
+      return [{ kind: 'experiment', report: reportOf(store, kept, sweepPlan) }];
+    case 'bisect':
+      return [{ kind: 'experiment', report: reportOf(store, kept, bisectPlan) }];
+    case 'explore':
+      return [{ kind: 'experiment', report: exploreReport(store, kept) }];
+    case 'scenario':
+      return [...store.runsOf(id)].map(({ result }) => ({ kind: 'run', result: asPresentResult(result) }));
+  }
+}
+
+function reportOf<Question extends CommonQuestion, Run, History, Report extends ExperimentFacts & ExperimentReport>(
+  store: Store,
+  kept: StoredExperiment,
+  planOf: (question: Question, nameOf: Names) => Plan<Run, History, Report>,
+): Report {
+  const question = questionOf<Question>(kept);
+  const plan = planOf(question, optionName);
+  const history = foldKept(plan, store, kept.id);
+  // On which CPUs it was made is in no run's place.
+  return plan.report({ ...factsOf(kept, question), timeoutMs: plan.timeoutMs(history) }, history, []);
+}
+
+function questionOf<Question>({ id, spec }: StoredExperiment): Question {
+  const own = spec as Partial<Kept<Question>> | null;
+  if (own?.version === SPEC_VERSION && own.question !== undefined) return own.question;
+  const reason = `experiment ${id} was kept by another version of kmem-run`;
+  throw new SetupError('cannot-report', reason, 'make its report with that version, or give the file of its --json');
+}
+
+/** Warnings and what ended it are in the report that was printed, and are not kept. */
+function factsOf({ id, startedAt, status, command }: StoredExperiment, question: CommonQuestion): ExperimentFacts {
+  const { input, warmup, prepare } = question;
+  return {
+    ...{ schemaVersion: 1, id, startedAt, status: status === 'done' ? 'done' : 'stopped', error: null, command },
+    ...{ then: input.then ?? [], expect: input.expect ?? [], warmup, prepare, timeoutMs: null },
+    warnings: status === 'running' ? ['it goes on: this is what is known so far'] : [],
+    kmemRun: 'not kept',
+  };
+}
+
+type Summary = Partial<ExploreCounts> &
+  Readonly<{
+    score?: number | null;
+    made?: number;
+    found?: readonly Readonly<{ class: string; how: string; replay: string }>[];
+  }>;
+
+/** What was found is in the summary, and the calls are in the runs; the rest of the report is not kept. */
+function exploreReport(store: Store, kept: StoredExperiment): ExploreReport {
+  const summary = (kept.summary ?? {}) as Summary;
+  const found = new Map((summary.found ?? []).map((one) => [/--fail (\S+)/.exec(one.replay)?.[1] ?? '', one]));
+  const trials = new Map<string, ExploreTrial>();
+  let made = 0;
+  for (const { result } of store.runsOf(kept.id)) {
+    made += 1;
+    const trial = trialOf(asPresentResult(result), found);
+    if (trial !== null && trials.get(trial.address)?.class !== 'handled') trials.set(trial.address, trial);
+  }
+  const count = (name: keyof ExploreCounts): number => summary[name] ?? 0;
+  return {
+    ...factsOf(kept, questionOf<CommonQuestion>(kept)),
+    kind: 'explore',
+    jobs: [],
+    calls: null,
+    runs: { planned: made, made },
+    counts: {
+      ...{ crash: count('crash'), hang: count('hang'), silent: count('silent'), leak: count('leak') },
+      ...{ handled: count('handled'), mute: count('mute'), unsteady: count('unsteady'), notFailed: count('notFailed') },
+    },
+    score: summary.score ?? null,
+    findings: [],
+    unsteady: [],
+    tried: [...trials.values()],
+  };
+}
+
+type Found = ReadonlyMap<string, Readonly<{ class: string; how: string; replay: string }>>;
+
+function trialOf({ spec, injections, failures, id }: Result, found: Found): ExploreTrial | null {
+  const [address] = spec.inject;
+  if (address === undefined) return null;
+  const failure = failures.find(({ injected }) => injected);
+  const told = {
+    address,
+    program: failure?.exe?.split('/').at(-1) ?? failure?.comm ?? null,
+    syscall: failure?.syscall ?? /:(\w+)/.exec(address)?.[1] ?? '?',
+    detail: failure?.detail ?? null,
+    replay: `kmem-run replay ${id}`,
+  };
+  const finding = found.get(address);
+  if (finding !== undefined)
+    return { ...told, class: finding.class as ExploreTrial['class'], how: finding.how, replay: finding.replay };
+  const isInjected = injections?.[0]?.outcome === 'injected' && (injections[0]?.denials ?? 0) > 0;
+  return { ...told, class: isInjected ? 'handled' : 'not failed', how: null };
+}

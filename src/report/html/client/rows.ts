@@ -1,0 +1,50 @@
+/** Which rows of a long table are shown: found, sorted, put together. Pure. */
+
+import type { Cell, NumbersTable } from '../../plots/types.ts';
+
+export type Row = readonly Cell[];
+
+export type View = Readonly<{
+  /** Text that a row must have in it; empty: any. */
+  search: string;
+  /** By column: the one value that is shown (as text); absent: any. */
+  chosen: ReadonlyMap<number, string>;
+  sort: Readonly<{ column: number; down: boolean }> | null;
+  /** Rows alike in this column become one; null: each by itself. */
+  groupBy: number | null;
+}>;
+
+export function rowsIn(
+  { rows, columns }: Pick<NumbersTable, 'rows' | 'columns'>,
+  { search, chosen, sort }: View,
+): Row[] {
+  const wanted = search.toLowerCase();
+  const found = rows.filter(
+    (row) =>
+      [...chosen].every(([column, value]) => cellName(row[column] ?? null, columns[column]?.whenNull) === value) &&
+      (wanted === '' || row.some((cell, at) => cellName(cell, columns[at]?.whenNull).toLowerCase().includes(wanted))),
+  );
+  return sort === null
+    ? found
+    : found.toSorted((a, b) => compareCells(a[sort.column] ?? null, b[sort.column] ?? null) * (sort.down ? -1 : 1));
+}
+
+export type Group = Readonly<{ value: Cell; count: number }>;
+
+/** The most frequent first. */
+export function groupsIn(rows: readonly Row[], column: number): Group[] {
+  return [...Map.groupBy(rows, (row) => row[column] ?? null)]
+    .map(([value, own]) => ({ value, count: own.length }))
+    .toSorted((a, b) => b.count - a.count);
+}
+
+/** What is not known stands last either way up. */
+function compareCells(a: Cell, b: Cell): number {
+  if (a === null || b === null) return a === b ? 0 : a === null ? 1 : -1;
+  if (typeof a === 'number' && typeof b === 'number') return a - b;
+  return String(a).localeCompare(String(b), 'en', { numeric: true });
+}
+
+export function cellName(cell: Cell, whenNull = '–'): string {
+  return cell === null ? whenNull : String(cell);
+}

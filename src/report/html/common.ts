@@ -1,0 +1,73 @@
+/** Pieces that the parts of a page share. */
+
+import type { Cell, NumbersTable } from '../plots/types.ts';
+import { cellText } from './cell.ts';
+import { type Content, html, type Markup } from './markup.ts';
+
+export type Tone = 'good' | 'warn' | 'bad' | 'plain';
+
+const SIGNS: Readonly<Record<Tone, string>> = { good: '✓', warn: '!', bad: '✗', plain: '·' };
+
+/** Told by its word and its sign, and by colour only beside. */
+export function badge(text: string, tone: Tone): Markup {
+  return html`<span class="badge ${tone}"><span aria-hidden="true">${SIGNS[tone]}</span> ${text}</span>`;
+}
+
+export type Fact = readonly [label: string, value: Content, note?: Content];
+
+/** The few figures that are looked at first. */
+export function figures(facts: readonly Fact[]): Markup {
+  return html`<dl class="figures">${facts.map(([label, value, note = null]) => html`<div><dt>${label}</dt><dd>${value}${note === null ? null : html`<small>${note}</small>`}</dd></div>`)}</dl>
+`;
+}
+
+export function facts(list: readonly Fact[]): Markup {
+  return html`<dl class="facts">${list.map(([label, value, note = null]) => html`<dt>${label}</dt><dd>${value}${note === null ? null : html` <small>${note}</small>`}</dd>`)}</dl>
+`;
+}
+
+/** A table that is short enough to be written out. */
+export function table({ caption, columns, rows }: NumbersTable): Markup {
+  const isNumber = columns.map(({ unit }) => unit !== 'text');
+  return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table><caption>${caption}</caption>
+<thead><tr>${columns.map(({ title }, at) => html`<th scope="col"${isNumber[at] ? html` class="number"` : null}>${title}</th>`)}</tr></thead>
+<tbody>${rows.map(
+    (row) => html`<tr>${row.map((value, at) => cell(value, columns[at], at === 0))}</tr>
+`,
+  )}</tbody></table></div>
+`;
+}
+
+function cell(value: Cell, column: NumbersTable['columns'][number] | undefined, isFirst: boolean): Markup {
+  const unit = column?.unit ?? 'text';
+  const text = cellText(value, unit, column?.whenNull);
+  const look = unit === 'text' ? null : html` class="number"`;
+  return isFirst ? html`<th scope="row"${look}>${text}</th>` : html`<td${look}>${text}</td>`;
+}
+
+/** A line for a shell, with a button that takes it; `what`: of the button's name. */
+export function shellCommand(line: string, what: string): Markup {
+  return html`<div class="shell"><code>${line}</code><button type="button" class="copy" data-copy aria-label="Copy ${what}">Copy</button></div>
+`;
+}
+
+export function list(items: readonly Content[], look = 'notes'): Markup {
+  return items.length === 0
+    ? html``
+    : html`<ul class="${look}">${items.map((item) => html`<li>${item}</li>`)}</ul>
+`;
+}
+
+export function heading(level: number, content: Content): Markup {
+  if (level === 2) return html`<h2>${content}</h2>\n`;
+  return level === 3 ? html`<h3>${content}</h3>\n` : html`<h4>${content}</h4>\n`;
+}
+
+/** What went wrong with kmem-run's own work, and what may have spoiled the measurement. */
+export function notices({
+  warnings,
+  error,
+}: Readonly<{ warnings: readonly string[]; error: Readonly<{ message: string; hint: string }> | null }>): Markup {
+  return html`${error === null ? null : html`<p class="notice bad"><strong>Error:</strong> ${error.message}<br>Hint: ${error.hint}</p>`}${warnings.map((text) => html`<p class="notice warn"><strong>Warning:</strong> ${text}</p>`)}
+`;
+}

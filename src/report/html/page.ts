@@ -1,0 +1,132 @@
+/** A report as one HTML page that needs nothing else: no network, no server. Data in, text out. */
+
+import { createHash } from 'node:crypto';
+import type { ReportDocument } from '../documents.ts';
+import { cut } from '../visible.ts';
+import { DATA_ID } from './data.ts';
+import { type Gathering, makeGathering } from './gathering.ts';
+import { type Content, embeddedJson, html, Markup } from './markup.ts';
+import { bisectSection } from './sections/bisect.ts';
+import { compareSection } from './sections/compare.ts';
+import { exploreSection } from './sections/explore.ts';
+import { fidelitySection } from './sections/fidelity.ts';
+import { runSection } from './sections/run.ts';
+import { scenariosSection } from './sections/scenarios.ts';
+import { sweepSection } from './sections/sweep.ts';
+import { style } from './style.ts';
+
+export type PageOptions = Readonly<{
+  /** The page's own script, as built (pageScript() reads it). */
+  script: string;
+  /** Null: from what is on it. */
+  title?: string | null;
+  /** Version of the kmem-run that makes it. */
+  version: string;
+  /** ISO 8601; null: not said. */
+  madeAt?: string | null;
+  /** Above all else, such as the way back to a list; null: nothing. */
+  before?: Markup | null;
+  /** Another script's text, run after the page's own; its hash goes into the policy. Null: none. */
+  more?: Readonly<{ script: string; connect: string }> | null;
+}>;
+
+/** What a document is called, and what there is to say of it. */
+export type Section = Readonly<{ title: string; body: Content }>;
+
+export function reportPage(documents: readonly ReportDocument[], options: PageOptions): string {
+  const gathering = makeGathering();
+  const sections = documents.map((document, index) => sectionOf(document, `d${index + 1}`, gathering));
+  const title = options.title ?? titleOf(sections);
+  const { script, more = null, before = null, version, madeAt = null } = options;
+  const scripts = [script, ...(more === null ? [] : [more.script])];
+  const policy = policyOf(scripts, more?.connect ?? null);
+  return `<!doctype html>\n${
+    html`<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<title>${title}</title>
+<style>${new Markup(style)}</style>
+</head>
+<body>
+<a class="skip" href="#content">Skip to the report</a>
+<div class="page">
+<header class="top"><h1>${title}</h1>${before}</header>
+${sections.length > 1 ? contents(sections) : null}
+<main id="content">
+${sections.map(
+  ({ title: name, body }, index) => html`<article id="d${index + 1}" aria-label="${name}">
+${body}</article>
+`,
+)}</main>
+<footer>Made by kmem-run ${version}${madeAt === null ? null : html` at <time datetime="${madeAt}">${madeAt.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')}</time>`}. This page is one file and loads nothing.</footer>
+</div>
+<script type="application/json" id="${DATA_ID}">${embeddedJson(gathering.data())}</script>
+${scripts.map(
+  (text) => html`<script>${new Markup(text)}</script>
+`,
+)}</body>
+</html>
+`.text
+  }`;
+}
+
+/** Nothing but these very scripts and this style is run, whatever else found its way into the page. */
+function policyOf(scripts: readonly string[], connect: string | null): string {
+  const hash = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+  return [
+    "default-src 'none'",
+    `script-src ${scripts.map(hash).join(' ')}`,
+    `style-src ${hash(style)}`,
+    'img-src data: blob:',
+    ...(connect === null ? [] : [`connect-src ${connect}`]),
+    "base-uri 'none'",
+    "form-action 'none'",
+  ].join('; ');
+}
+
+function contents(sections: readonly Section[]): Markup {
+  const items = sections.map(({ title }, index) => html`<li><a href="#d${index + 1}">${title}</a></li>`);
+  return html`<nav class="contents" aria-label="Contents"><ol>${items}</ol></nav>`;
+}
+
+function titleOf(sections: readonly Section[]): string {
+  const [first] = sections;
+  if (first === undefined) return 'kmem-run report: nothing was given';
+  return sections.length === 1 ? `kmem-run: ${first.title}` : `kmem-run: ${sections.length} reports`;
+}
+
+function sectionOf(document: ReportDocument, prefix: string, gathering: Gathering): Section {
+  const section = bodyOf(document, prefix, gathering);
+  return { ...section, title: cut(section.title, 120) };
+}
+
+function bodyOf(document: ReportDocument, prefix: string, gathering: Gathering): Section {
+  switch (document.kind) {
+    case 'run':
+      return runSection(document.result, prefix, gathering);
+    case 'compare':
+      return compareSection(document, prefix, gathering);
+    case 'scenarios':
+      return scenariosSection(document.report, prefix, gathering);
+    case 'experiment':
+      return experimentSection(document.report, prefix, gathering);
+  }
+}
+
+type Experiment = Extract<ReportDocument, { kind: 'experiment' }>['report'];
+
+function experimentSection(report: Experiment, prefix: string, gathering: Gathering): Section {
+  switch (report.kind) {
+    case 'sweep':
+      return sweepSection(report, prefix, gathering);
+    case 'bisect':
+      return bisectSection(report, prefix, gathering);
+    case 'explore':
+      return exploreSection(report, prefix, gathering);
+    case 'fidelity':
+      return fidelitySection(report);
+  }
+}

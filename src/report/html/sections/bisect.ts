@@ -1,0 +1,66 @@
+/** A bisection: the verdict, the way to it, and what failed just below the limit. */
+
+import { groupDigits } from '../../../spec/format-size.ts';
+import { type BisectReport, type LimitTally, sentence } from '../../bisect.ts';
+import { exactSize } from '../../experiment.ts';
+import { headline } from '../../headline.ts';
+import { searchOf } from '../../plots/of-bisect.ts';
+import { timelineOf } from '../../plots/of-run.ts';
+import { counted, size } from '../../words.ts';
+import { badge, type Fact, figures, heading, notices, type Tone } from '../common.ts';
+import { commandOf, howItWasMade } from '../experiment-facts.ts';
+import type { Gathering } from '../gathering.ts';
+import { html, type Markup } from '../markup.ts';
+import type { Section } from '../page.ts';
+import { failureParts } from './failures.ts';
+
+export function bisectSection(report: BisectReport, prefix: string, gathering: Gathering): Section {
+  const { text, tone } = sentence(report);
+  const look: Tone = tone === 'good' || tone === 'warn' || tone === 'bad' ? tone : 'plain';
+  return {
+    title: `bisect: ${commandOf(report)}`,
+    body: html`${heading(2, [badge(`bisect: ${report.answer.kind}`, look), html` <code>${commandOf(report)}</code>`])}
+<p>It ${text}.</p>
+${figures(firstFigures(report))}
+${notices(report)}
+${gathering.figure(searchOf(report, `${prefix}-search`))}
+${belowPart(report, prefix, gathering)}
+${howItWasMade(report, [
+  ['trials on either side', String(report.confirm)],
+  ['page', `${groupDigits(report.pageSize)} bytes`],
+])}`,
+  };
+}
+
+function firstFigures({ answer, unlimited, runs }: BisectReport): Fact[] {
+  const limit = (at: number | null): string => (at === null ? 'not known' : exactSize(at));
+  return [
+    ...('passesAt' in answer ? [['Passes at', limit(answer.passesAt)] as Fact] : []),
+    ...('failsAt' in answer ? [['Fails at', limit(answer.failsAt)] as Fact] : []),
+    ...('between' in answer && answer.between.length > 0
+      ? [['Between', 'a matter of luck', answer.between.map(tally).join(', ')] as Fact]
+      : []),
+    ...('surprises' in answer && answer.surprises.length > 0
+      ? [['Not as expected', answer.surprises.map(tally).join(', ')] as Fact]
+      : []),
+    [
+      'Peak without a limit',
+      unlimited === null ? 'not measured' : size(unlimited.peak),
+      unlimited === null ? 'its range was given' : `${unlimited.passed} of ${counted(unlimited.runs, 'run')} passed`,
+    ],
+    ['Runs', groupDigits(runs)],
+  ];
+}
+
+const tally = ({ limit, passed, runs }: LimitTally): string => `${groupDigits(limit)} (${passed}/${runs})`;
+
+function belowPart({ justBelow }: BisectReport, prefix: string, gathering: Gathering): Markup {
+  if (justBelow === null) return html``;
+  const { limit, result } = justBelow;
+  // Of a bisection no samples are kept: an empty plot would say nothing.
+  const course = result.samples.length === 0 ? null : timelineOf(result, `${prefix}-timeline`);
+  return html`${heading(3, limit === null ? 'What failed without a limit' : `What failed at ${exactSize(limit)}`)}
+<p>${headline(result)}</p>
+${gathering.figure(course, 4)}
+${failureParts(result, prefix, gathering, 4)}`;
+}

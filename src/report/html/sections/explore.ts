@@ -1,0 +1,120 @@
+/** An exploration: how much is handled, the processes with their calls, what was found and how to see it again. */
+
+import { groupDigits } from '../../../spec/format-size.ts';
+import type { ExploreFinding, ExploreReport } from '../../explore.ts';
+import { callsOf, exploreOf } from '../../plots/of-explore.ts';
+import { counted } from '../../words.ts';
+import { badge, type Fact, figures, heading, notices, shellCommand } from '../common.ts';
+import { commandOf, howItWasMade } from '../experiment-facts.ts';
+import type { Gathering } from '../gathering.ts';
+import { html, type Markup } from '../markup.ts';
+import type { Section } from '../page.ts';
+
+const shownKinds = 20;
+
+export function exploreSection(report: ExploreReport, prefix: string, gathering: Gathering): Section {
+  const { findings, status } = report;
+  const found =
+    findings.length === 0
+      ? badge('explore: no findings', status === 'done' ? 'good' : 'warn')
+      : badge(`explore: ${counted(findings.length, 'finding')}`, 'bad');
+  return {
+    title: `explore: ${commandOf(report)}`,
+    body: html`${heading(2, [found, html` <code>${commandOf(report)}</code>`])}
+${figures(firstFigures(report))}
+${notices(report)}
+${gathering.figure(exploreOf(report, `${prefix}-tree`))}
+${report.tried === undefined ? html`<p class="note">This report has its findings only: calls that were handled are in reports of a later kmem-run.</p>` : null}
+${findingPart(report)}
+${callTable(report, prefix, gathering)}
+${howItWasMade(report)}`,
+  };
+}
+
+function firstFigures({ score, counts, calls, runs }: ExploreReport): Fact[] {
+  const { handled, crash, hang, silent, leak, unsteady, mute, notFailed } = counts;
+  const bad = [
+    [crash, 'crash', 'crashes'],
+    [hang, 'hang', 'hangs'],
+    [silent, 'silent', 'silent'],
+    [leak, 'leak', 'leaks'],
+  ] as const;
+  const words = bad.filter(([count]) => count > 0).map(([count, one, more]) => counted(count, one, more));
+  const judged = handled + crash + hang + silent + leak;
+  return [
+    [
+      'Handled',
+      score === null ? 'nothing was tried' : `${Math.floor(score * 100)} %`,
+      score === null ? null : `${groupDigits(handled)} of ${counted(judged, 'failure')}`,
+    ],
+    [
+      'Found',
+      words.join(', ') || 'nothing',
+      unsteady === 0 ? null : `${counted(unsteady, 'doubt')}: bad once, and not again`,
+    ],
+    ['Failed without a word', groupDigits(mute)],
+    [
+      'Calls',
+      calls === null ? 'not recorded' : groupDigits(calls.chosen),
+      calls === null ? null : `of ${groupDigits(calls.listed)} listed; ${counted(notFailed, 'time')} none failed`,
+    ],
+    ['Runs', groupDigits(runs.made), runs.made === runs.planned ? null : `of about ${groupDigits(runs.planned)}`],
+  ];
+}
+
+/** The same program came to the same by a call of the same kind: shown once. */
+function findingPart({ findings }: ExploreReport): Markup {
+  const kinds = [
+    ...Map.groupBy(findings, ({ class: name, program, syscall, how }) =>
+      JSON.stringify([name, program, syscall, how]),
+    ).values(),
+  ];
+  if (kinds.length === 0) return html``;
+  const more = kinds.length - shownKinds;
+  return html`${heading(3, 'Findings')}
+${kinds.slice(0, shownKinds).map(findingItem)}
+${more > 0 ? html`<p class="note">And ${more} more, in the table below.</p>` : null}`;
+}
+
+function findingItem(same: readonly ExploreFinding[]): Markup {
+  const [first, ...others] = same;
+  if (first === undefined) return html``;
+  const { program, syscall, detail, mode, how, message, seen, runs, replay } = first;
+  const what = `${program === null ? '' : `${program}: `}${syscall}${detail === null ? '' : ` of ${detail}`}${mode === 'once' ? '' : ', and all later calls of its process'}`;
+  return html`<div class="finding">${heading(4, [badge(first.class, first.class === 'leak' ? 'warn' : 'bad'), ' ', html`<code>${what}</code>`])}
+<p>${how}${seen === runs ? null : ` (in ${seen} of ${runs} runs)`}</p>
+${message === null ? null : html`<p class="note">It printed: <code>${message}</code></p>`}
+${shellCommand(replay, `the line that shows ${first.address} again`)}
+${others.length === 0 ? null : html`<details><summary>The same at ${counted(others.length, 'other call')}</summary>${others.map((other) => shellCommand(other.replay, `the line that shows ${other.address} again`))}</details>`}</div>
+`;
+}
+
+function callTable(report: ExploreReport, prefix: string, gathering: Gathering): Markup {
+  const calls = callsOf(report);
+  if (calls.length === 0) return html``;
+  return html`${heading(3, 'Every call that was made to fail')}${gathering.table({
+    id: `${prefix}-calls`,
+    caption: counted(calls.length, 'failure'),
+    columns: [
+      { title: 'class', unit: 'text' },
+      { title: 'process', unit: 'text' },
+      { title: 'program', unit: 'text', whenNull: 'not read' },
+      { title: 'call', unit: 'text' },
+      { title: 'object', unit: 'text', whenNull: '–' },
+      { title: 'what came of it', unit: 'text', whenNull: 'no call failed' },
+      { title: 'replay', unit: 'text', whenNull: '–' },
+    ],
+    rows: calls.map(({ class: name, process, program, syscall, detail, how, replay }) => [
+      name,
+      process,
+      program,
+      syscall,
+      detail,
+      how,
+      replay,
+    ]),
+    groups: [0, 1, 2, 3],
+    choices: [0, 1, 2, 3],
+    copied: 6,
+  })}`;
+}

@@ -1,0 +1,96 @@
+/** What failed in a run: counted by program and call, and each in a table that is searched. */
+
+import type { Result } from '../../../result/schema.ts';
+import { groupDigits } from '../../../spec/format-size.ts';
+import { counted } from '../../words.ts';
+import { heading, table } from '../common.ts';
+import type { Gathering } from '../gathering.ts';
+import { html, type Markup } from '../markup.ts';
+
+const shownKinds = 12;
+const NO_NAME = '(name not read)';
+
+export function failureParts(result: Result, prefix: string, gathering: Gathering, level: number): Markup {
+  const { failures, failureCounts, kmem } = result;
+  const crashes = result.crashes ?? [];
+  if (failures.length === 0 && failureCounts.length === 0)
+    return html`${heading(level, 'Failures')}<p>${nothingNamed(kmem.failcnt)}</p>${injectionPart(result)}`;
+  const total = failureCounts.reduce((sum, { count }) => sum + count, 0);
+  const listed = failures.length < total ? `, of which the first ${groupDigits(failures.length)} are listed` : '';
+  const counts = failureCounts.toSorted((a, b) => b.count - a.count);
+  const more = counts.length > shownKinds ? ` (the ${shownKinds} most frequent of ${counts.length} kinds)` : '';
+  return html`${heading(level, 'Failures')}<p>${counted(total, 'call')} failed${listed}.</p>
+${table({
+  caption: `By program and call${more}`,
+  columns: [
+    { title: 'program', unit: 'text', whenNull: NO_NAME },
+    { title: 'call', unit: 'text' },
+    { title: 'error', unit: 'text', whenNull: 'none' },
+    { title: 'failures', unit: 'count' },
+  ],
+  rows: counts.slice(0, shownKinds).map(({ comm, syscall, errno, count }) => [comm, syscall, errno, count]),
+})}
+${failures.length === 0 ? null : eachPart(result, prefix, gathering)}
+${injectionPart(result)}
+${crashes.length === 0 ? null : crashPart(crashes)}`;
+}
+
+function nothingNamed(failcnt: number | null): string {
+  if (failcnt === null) return 'Whether anything failed could not be read.';
+  if (failcnt === 0) return 'No allocation failed.';
+  return `No call is named: the kernel only counted (failcnt ${groupDigits(failcnt)}).`;
+}
+
+function eachPart({ failures }: Result, prefix: string, gathering: Gathering): Markup {
+  return gathering.table({
+    id: `${prefix}-failures`,
+    caption: 'Each failure',
+    columns: [
+      { title: 'at', unit: 'ms' },
+      { title: 'program', unit: 'text', whenNull: NO_NAME },
+      { title: 'process', unit: 'text', whenNull: 'gone' },
+      { title: 'call', unit: 'text' },
+      { title: 'object', unit: 'text', whenNull: '–' },
+      { title: 'error', unit: 'text', whenNull: 'none' },
+      { title: 'kernel memory', unit: 'bytes', whenNull: 'not read' },
+      { title: 'step', unit: 'text', whenNull: 'between' },
+      ...(failures.some(({ address }) => address !== null)
+        ? [{ title: 'address', unit: 'text' as const, whenNull: '–' }]
+        : []),
+    ],
+    rows: failures.map(({ atMs, comm, pid, syscall, detail, errno, usage, step, address }) => [
+      ...[atMs, comm, pid === null ? null : String(pid), syscall, detail, errno, usage],
+      ...[step === null ? null : String(step), address],
+    ]),
+    groups: [1, 3, 4, 5, 7],
+    choices: [1, 3, 5],
+    copied: null,
+  });
+}
+
+function injectionPart({ injections }: Result): Markup {
+  if (injections === null || injections.length === 0) return html``;
+  return table({
+    caption: 'Failures that were asked for by --fail',
+    columns: [
+      { title: 'address', unit: 'text' },
+      { title: 'what became of it', unit: 'text' },
+      { title: 'calls failed', unit: 'count' },
+      { title: 'call that was made instead', unit: 'text', whenNull: '–' },
+    ],
+    rows: injections.map(({ address, outcome, denials, seen }) => [address, outcome, denials, seen]),
+  });
+}
+
+function crashPart(crashes: NonNullable<Result['crashes']>): Markup {
+  return table({
+    caption: 'Processes that crashed',
+    columns: [
+      { title: 'at', unit: 'ms' },
+      { title: 'program', unit: 'text', whenNull: NO_NAME },
+      { title: 'process', unit: 'text' },
+      { title: 'signal', unit: 'text' },
+    ],
+    rows: crashes.map(({ atMs, comm, pid, signal }) => [atMs, comm, String(pid), signal]),
+  });
+}

@@ -1,0 +1,162 @@
+/** One run: what came of it, its course, what failed, where it ran, how to make it again. */
+
+import type { Result } from '../../../result/schema.ts';
+import { formatSize } from '../../../spec/format-size.ts';
+import { shellLine } from '../../../spec/shell.ts';
+import { recordedOf } from '../../../store/recorded.ts';
+import { tokenOf } from '../../../store/token.ts';
+import { headline, toneOf } from '../../headline.ts';
+import { partsOf, timelineOf } from '../../plots/of-run.ts';
+import { counted, duration, ending, notRead, number, shortSize, size } from '../../words.ts';
+import { badge, type Fact, facts, figures, heading, list, notices, shellCommand, table } from '../common.ts';
+import type { Gathering } from '../gathering.ts';
+import { type Content, html, type Markup } from '../markup.ts';
+import type { Section } from '../page.ts';
+import { failureParts } from './failures.ts';
+
+export function runSection(result: Result, prefix: string, gathering: Gathering): Section {
+  const command = shellLine(result.spec.command);
+  return {
+    title: `${result.outcome}: ${command}`,
+    body: html`${heading(2, [badge(result.outcome, toneIn(result)), html` <code>${command}</code>`])}${runBody(result, prefix, gathering)}`,
+  };
+}
+
+/** Without its heading; `level`: of those within. */
+export function runBody(result: Result, prefix: string, gathering: Gathering, level = 3): Markup {
+  return html`<p>${headline(result)}</p>
+${figures(firstFigures(result))}
+${notices(result)}
+${gathering.figure(timelineOf(result, `${prefix}-timeline`), level)}
+${gathering.figure(partsOf(result, `${prefix}-parts`), level)}
+${failureParts(result, prefix, gathering, level)}
+${stepPart(result, level)}
+${expectationPart(result, level)}
+${leftoverPart(result, level)}
+${heading(level, 'Where it ran')}${facts(environmentOf(result))}${list(result.enforcement.notes)}
+${replayPart(result, level)}`;
+}
+
+export const toneIn = (result: Pick<Result, 'outcome'>) => {
+  const tone = toneOf(result);
+  return tone === 'good' || tone === 'warn' || tone === 'bad' ? tone : 'plain';
+};
+
+function firstFigures({ kmem, limits, mem, durations, pids, enforcement }: Result): Fact[] {
+  const over = kmem.overshoot === null || kmem.overshoot === 0 ? null : `${formatSize(kmem.overshoot)} above the limit`;
+  const source = kmem.maxUsageSource === 'samples' ? 'a lower bound, from samples' : null;
+  const limit = limits.kmem === null ? 'no limit' : `limit ${size(limits.kmem)}`;
+  return [
+    [
+      'Peak of kernel memory',
+      shortSize(kmem.maxUsage),
+      [limit, ...(over === null ? [] : [`; ${over}`]), ...(source === null ? [] : [`; ${source}`])],
+    ],
+    [
+      enforcement.mode === 'gate' ? 'Calls denied' : 'failcnt',
+      number(kmem.failcnt),
+      enforcement.mode === 'native' ? 'retries and page faults count too' : null,
+    ],
+    ['Peak of memory', shortSize(mem.maxUsage), limits.mem === null ? 'no limit' : `limit ${formatSize(limits.mem)}`],
+    [
+      'Processes at once',
+      pids === null ? notRead : number(pids.max),
+      limits.pids === null ? 'no limit' : `limit ${limits.pids}`,
+    ],
+    [
+      'Took',
+      duration(durations.wallMs),
+      `CPU: ${duration(durations.userMs)} user, ${duration(durations.systemMs)} kernel`,
+    ],
+  ];
+}
+
+function stepPart({ steps }: Result, level: number): Markup {
+  if (steps.length === 0) return html``;
+  const rows = steps.map((step, index) => [
+    index,
+    step.name === null ? step.command : `${step.name}: ${step.command}`,
+    step.error === null ? ending(step.exit) : `${ending(step.exit)}: ${step.error}`,
+    step.atMs,
+    step.wallMs,
+    step.kmemMaxUsage,
+    step.failcnt,
+  ]);
+  return html`${heading(level, 'Steps')}${table({
+    caption: counted(steps.length, 'step'),
+    columns: [
+      { title: 'step', unit: 'count' },
+      { title: 'command', unit: 'text' },
+      { title: 'ended', unit: 'text' },
+      { title: 'began at', unit: 'ms', whenNull: 'never began' },
+      { title: 'took', unit: 'ms', whenNull: 'no end seen' },
+      { title: 'peak', unit: 'bytes', whenNull: notRead },
+      { title: 'failcnt', unit: 'count', whenNull: notRead },
+    ],
+    rows,
+  })}`;
+}
+
+function expectationPart({ expectations }: Result, level: number): Markup {
+  if (expectations.length === 0) return html``;
+  return html`${heading(level, 'Expectations')}${table({
+    caption: counted(expectations.length, 'expectation'),
+    columns: [
+      { title: 'holds', unit: 'text' },
+      { title: 'expression', unit: 'text' },
+      { title: 'actual', unit: 'text', whenNull: 'nothing to compare' },
+      { title: 'asked for', unit: 'text' },
+    ],
+    rows: expectations.map(({ passed, expr, actual, implicit }) => [
+      passed ? '✓ yes' : '✗ no',
+      expr,
+      actual === null ? null : String(actual),
+      implicit ? 'by kmem-run' : 'by you',
+    ]),
+  })}`;
+}
+
+function leftoverPart({ leftover }: Result, level: number): Markup {
+  if (leftover.length === 0) return html``;
+  return html`${heading(level, 'Left over')}<p class="note">Still there when the run was over; they were killed.</p>
+${list(leftover.map(({ pid, comm }) => html`<code>${comm}</code> (${pid})`))}`;
+}
+
+function environmentOf({ environment, enforcement, spec, startedAt, id, terminationReason, limits }: Result): Fact[] {
+  const { vm } = enforcement;
+  const bound = spec.cpus === null ? '' : `, bound to ${spec.cpus.join(', ')}`;
+  return [
+    ['run', html`<code>${id}</code>`],
+    ['started', startedAt.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')],
+    ...(terminationReason === null ? [] : [['ended by kmem-run for', terminationReason] as const]),
+    ['enforced by', enforcement.mode ?? 'nothing: it did not come to that', reserveText(enforcement.reserve)],
+    ['kernel', environment.kernel, vm === null ? null : `in a microVM (${vm.accel ?? 'it did not come up'})`],
+    ['cgroups', environment.cgroup ?? 'none found'],
+    ['CPUs', `${environment.cpus}${bound}`],
+    ['memory, swap', `${size(environment.memTotal)}; ${size(environment.swapTotal)}`],
+    ['randomisation', environment.aslr ? 'on' : 'off'],
+    [
+      'cold',
+      environment.cold === null ? 'not known' : environment.cold ? 'yes: the first run of this command here' : 'no',
+    ],
+    ...limits.ancestors.map(({ directory, file, limit }): Fact => [`${file} above`, limitText(file, limit), directory]),
+    ['kmem-run', `${environment.kmemRun}, Node ${environment.node}`],
+  ];
+}
+
+const reserveText = (reserve: number | null): Content => (reserve === null ? null : `reserve ${formatSize(reserve)}`);
+
+const limitText = (file: string, limit: number): string => (file.startsWith('pids') ? number(limit) : size(limit));
+
+function replayPart(result: Result, level: number): Markup {
+  const { id, spec, outcome } = result;
+  if (spec.plan !== null)
+    return html`${heading(level, 'Make it again')}<p class="note">It was a run of a scenario: run that again with kmem-run scenario run.</p>`;
+  if (outcome === 'setup-error' || outcome === 'interrupted')
+    return html`${heading(level, 'Make it again')}<p class="note">There is nothing to hold a replay to: it ${outcome === 'interrupted' ? 'was interrupted' : 'did not run'}.</p>`;
+  return html`${heading(level, 'Make it again')}
+<p class="note">Where it was kept:</p>
+${shellCommand(`kmem-run replay ${id}`, 'the replay by its name')}
+<p class="note">Anywhere; all that is needed is in the line, the variables named by --env included:</p>
+${shellCommand(`kmem-run replay ${tokenOf(recordedOf(result, null))}`, 'the replay that needs no store')}`;
+}

@@ -1,0 +1,69 @@
+/** What there is to draw of a comparison. */
+
+import type { Result } from '../../result/schema.ts';
+import type { Comparison } from '../../store/compare.ts';
+import type { ComparedSide } from '../documents.ts';
+import type { ComparedRun, ComparisonPlot } from './comparison.ts';
+import { timelineData } from './of-run.ts';
+import { axisTitle } from './of-sweep.ts';
+import type { SurvivalPlot } from './survival.ts';
+import { failureText } from './timeline.ts';
+
+/** Of each side the run in the middle by its peak. Null where one side has none that can be drawn. */
+export function overlayOf(a: ComparedSide, b: ComparedSide, id: string): ComparisonPlot | null {
+  const [first, second] = [middleOf(a.results), middleOf(b.results)];
+  if (first === null || second === null) return null;
+  const of = (side: ComparedSide) =>
+    side.results.length > 1 ? ', of each side the run in the middle by its peak' : '';
+  return {
+    kind: 'comparison',
+    id,
+    title: 'Kernel memory, one over the other',
+    about: `Kernel memory of A (${a.name}, a solid line) and of B (${b.name}, dashed) over time${of(a) || of(b)}.`,
+    data: { runs: [comparedRun(first, `A: ${a.name}`, 0), comparedRun(second, `B: ${b.name}`, 1)] },
+  };
+}
+
+function comparedRun(result: Result, label: string, side: 0 | 1): ComparedRun {
+  const { samples, limits, failures } = timelineData(result);
+  return {
+    ...{ label, side, atMs: samples.atMs, kmem: samples.kmem, limit: limits.kmem },
+    failures: failures.map((failure) => ({ atMs: failure.atMs, usage: failure.usage, text: failureText(failure) })),
+  };
+}
+
+function middleOf(results: readonly Result[]): Result | null {
+  const drawn = results
+    .filter(({ samples }) => samples.length > 0)
+    .toSorted((x, y) => (x.kmem.maxUsage ?? 0) - (y.kmem.maxUsage ?? 0));
+  return drawn[Math.floor((drawn.length - 1) / 2)] ?? null;
+}
+
+/** Where both were made at several values of one limit; null elsewhere. */
+export function comparedSurvivalOf(
+  { points }: Comparison,
+  names: readonly [string, string],
+  id: string,
+): SurvivalPlot | null {
+  const axes = Object.keys(points[0]?.at ?? {});
+  const [axis] = axes;
+  if (axis === undefined || axes.length > 1 || points.length < 2) return null;
+  if (points.some(({ at }) => typeof at[axis] !== 'number')) return null;
+  const series = (['a', 'b'] as const).map((side, index) => ({
+    label: `${side.toUpperCase()}: ${names[index]}`,
+    points: points
+      .map(({ at, tallies, runsA, runsB }) => ({
+        at: Number(at[axis]),
+        runs: side === 'a' ? runsA : runsB,
+        passed: tallies.find(({ key }) => key === 'outcome')?.[side].passed ?? 0,
+      }))
+      .toSorted((x, y) => x.at - y.at),
+  }));
+  return {
+    kind: 'survival',
+    id,
+    title: 'Runs that pass, on both sides',
+    about: `How many of the runs of A and of B pass over the ${axisTitle(axis)} limit, with 95 % intervals.`,
+    data: { axis: axisTitle(axis), unit: axis === 'pids' ? 'count' : 'bytes', series },
+  };
+}

@@ -1,0 +1,52 @@
+/** All that there is to draw, in the order of the page. */
+
+import type { ReportDocument } from '../documents.ts';
+import type { Plot } from './index.ts';
+import { searchOf } from './of-bisect.ts';
+import { comparedSurvivalOf, overlayOf } from './of-compare.ts';
+import { exploreOf } from './of-explore.ts';
+import { partsOf, timelineOf } from './of-run.ts';
+import { heatmapOf, peaksOf, survivalOf } from './of-sweep.ts';
+
+/** `prefix`: what their ids begin with. */
+export function plotsOf(document: ReportDocument, prefix: string): Plot[] {
+  return plotsOrNot(document, (name) => `${prefix}-${name}`).filter((plot) => plot !== null);
+}
+
+function plotsOrNot(document: ReportDocument, id: (name: string) => string): (Plot | null)[] {
+  switch (document.kind) {
+    case 'run':
+      return [timelineOf(document.result, id('timeline')), partsOf(document.result, id('parts'))];
+    case 'compare': {
+      const { a, b, comparison } = document;
+      return [overlayOf(a, b, id('comparison')), comparedSurvivalOf(comparison, [a.name, b.name], id('survival'))];
+    }
+    case 'scenarios':
+      return document.report.scenarios.flatMap(({ results }, index) => {
+        const last = results.at(-1);
+        return last === undefined ? [] : [timelineOf(last, id(`timeline-${index + 1}`))];
+      });
+    case 'experiment':
+      return experimentPlots(document.report, id);
+  }
+}
+
+type Experiment = Extract<ReportDocument, { kind: 'experiment' }>['report'];
+
+function experimentPlots(report: Experiment, id: (name: string) => string): (Plot | null)[] {
+  switch (report.kind) {
+    case 'sweep':
+      return [survivalOf(report, id('survival')), heatmapOf(report, id('heatmap')), peaksOf(report, id('peaks'))];
+    case 'bisect': {
+      const below = report.justBelow?.result ?? null;
+      return [
+        searchOf(report, id('search')),
+        below === null || below.samples.length === 0 ? null : timelineOf(below, id('timeline')),
+      ];
+    }
+    case 'explore':
+      return [exploreOf(report, id('tree'))];
+    case 'fidelity':
+      return [];
+  }
+}

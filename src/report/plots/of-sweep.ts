@@ -1,0 +1,99 @@
+/** What there is to draw of a sweep. */
+
+import { type SweepPoint, type SweepReport, settingText } from '../sweep.ts';
+import { counted } from '../words.ts';
+import type { HeatmapPlot } from './heatmap.ts';
+import type { PeaksPlot } from './peaks.ts';
+import type { SurvivalPlot } from './survival.ts';
+
+type Value = string | number | null;
+
+const titles: Readonly<Record<string, string>> = { kmemTcp: 'kmem-tcp' };
+export const axisTitle = (axis: string): string => titles[axis] ?? axis;
+
+/** The limit with the most values: what a curve is drawn over; null: none was swept. */
+export function mainAxis({ axes, points }: Pick<SweepReport, 'axes' | 'points'>): string | null {
+  return axes
+    .filter((axis) => axis !== 'kernel')
+    .reduce<string | null>(
+      (best, axis) => (best === null || valuesOf(points, axis).length > valuesOf(points, best).length ? axis : best),
+      null,
+    );
+}
+
+export function survivalOf(report: SweepReport, id: string): SurvivalPlot | null {
+  const axis = mainAxis(report);
+  if (axis === null) return null;
+  const limited = report.points.filter(({ settings }) => typeof settings[axis] === 'number');
+  if (limited.length < 2) return null;
+  const others = report.axes.filter((other) => other !== axis);
+  const labelOf = ({ settings }: SweepPoint) =>
+    others.map((other) => `${axisTitle(other)} ${settingText(other, settings[other] ?? null)}`).join(', ') || 'runs';
+  const series = [...Map.groupBy(limited, labelOf)].map(([label, own]) => ({
+    label,
+    points: own
+      .map(({ settings, runs, passed }) => ({ at: Number(settings[axis]), runs, passed }))
+      .toSorted((a, b) => a.at - b.at),
+  }));
+  const [passed, runs] = [total(report.points, 'passed'), total(report.points, 'runs')];
+  return {
+    kind: 'survival',
+    id,
+    title: 'Runs that pass',
+    about: `How many of the runs pass over the ${axisTitle(axis)} limit, with 95 % intervals by Wilson's method: ${passed} of ${counted(runs, 'run')} in all, at ${counted(limited.length, 'point')}.`,
+    data: { axis: axisTitle(axis), unit: axis === 'pids' ? 'count' : 'bytes', series },
+  };
+}
+
+export function peaksOf(report: SweepReport, id: string): PeaksPlot | null {
+  const axis = mainAxis(report);
+  if (axis === null || axis === 'pids') return null;
+  const runs = report.points.flatMap(({ settings, figures }) => {
+    const limit = settings[axis];
+    if (typeof limit !== 'number') return [];
+    return figures.map(({ id: run, peak, passed, outcome }) => ({ id: run, limit, peak, passed, outcome }));
+  });
+  if (!runs.some(({ peak }) => peak !== null)) return null;
+  const unread = runs.filter(({ peak }) => peak === null).length;
+  const missing = unread === 0 ? '' : ` Of ${counted(unread, 'run')} the peak was not read.`;
+  return {
+    kind: 'peaks',
+    id,
+    title: 'Peak against limit',
+    about: `The highest kernel memory of each run at its ${axisTitle(axis)} limit.${missing}`,
+    data: { axis: axisTitle(axis), runs },
+  };
+}
+
+/** Of the two options that were swept; null: there are not two. */
+export function heatmapOf({ axes, points }: SweepReport, id: string): HeatmapPlot | null {
+  const [x, y, ...more] = axes.toSorted((a, b) => valuesOf(points, b).length - valuesOf(points, a).length);
+  if (x === undefined || y === undefined || more.length > 0) return null;
+  const [columns, rows] = [valuesOf(points, x), valuesOf(points, y)];
+  const fields = points.map(({ settings, passed, runs }) => ({
+    x: columns.indexOf(settings[x] ?? null),
+    y: rows.indexOf(settings[y] ?? null),
+    passed,
+    runs,
+  }));
+  const words = (axis: string, values: readonly Value[]) => values.map((value) => settingText(axis, value));
+  return {
+    kind: 'heatmap',
+    id,
+    title: `Runs that pass, by ${axisTitle(x)} and ${axisTitle(y)}`,
+    about: `How many of the runs pass at each pair of ${axisTitle(x)} and ${axisTitle(y)}.`,
+    data: {
+      x: { name: axisTitle(x), values: words(x, columns) },
+      y: { name: axisTitle(y), values: words(y, rows) },
+      fields,
+    },
+  };
+}
+
+function valuesOf(points: readonly SweepPoint[], axis: string): Value[] {
+  return [...new Set(points.map(({ settings }) => settings[axis] ?? null))];
+}
+
+function total(points: readonly SweepPoint[], key: 'passed' | 'runs'): number {
+  return points.reduce((sum, point) => sum + point[key], 0);
+}

@@ -1,0 +1,327 @@
+/** A run over time: kernel memory, memory, processes; the limits, the steps, every failure. */
+
+import type { EChartsOption, SeriesOption } from 'echarts';
+import { formatDuration } from '../../spec/duration.ts';
+import { formatSize } from '../../spec/format-size.ts';
+import { base, byteInterval, fullText, isNarrow, limitLine, shorten, xAxis, yAxis } from './parts.ts';
+import type { Drawing, Look, Named, NumbersTable } from './types.ts';
+
+export type TimelineFailure = Readonly<{
+  atMs: number;
+  /** Bytes; null: not read. */
+  usage: number | null;
+  comm: string | null;
+  pid: number | null;
+  syscall: string;
+  detail: string | null;
+  errno: string | null;
+  step: number | null;
+  address: string | null;
+  injected: boolean;
+}>;
+
+type Series = readonly (number | null)[];
+
+export type TimelineData = Readonly<{
+  /** A value for each sample, column by column. */
+  samples: Readonly<{ atMs: readonly number[]; kmem: Series; mem: Series; rss: Series; processes: Series }>;
+  /** Bytes; null: none. */
+  limits: Readonly<{ kmem: number | null; mem: number | null }>;
+  failures: readonly TimelineFailure[];
+  steps: readonly Readonly<{ name: string; fromMs: number; toMs: number }>[];
+  /** When the kernel killed for lack of memory; null: it did not, or did not say. */
+  oomKillAtMs: number | null;
+}>;
+
+export type TimelinePlot = Named & Readonly<{ kind: 'timeline'; data: TimelineData }>;
+
+type Panel = Readonly<{
+  name: string;
+  unit: 'bytes' | 'count';
+  height: number;
+  lines: readonly Line[];
+  limit: number | null;
+}>;
+type Line = Readonly<{ id: string; name: string; color: string; values: Series; filled: boolean }>;
+
+const TOP = 44;
+const GAP = 46;
+const BOTTOM = 74;
+/** More points than a screen has columns are thinned for drawing; the table has them all. */
+const SAMPLING = 'lttb';
+
+export const timeline: Drawing<TimelineData> = { option, numbers, height };
+
+function panelsOf({ samples, limits }: TimelineData, look: Look): Panel[] {
+  const { palette } = look;
+  const line = (id: keyof typeof samples, name: string, color: string, filled: boolean): Line[] =>
+    samples[id].some((value) => value !== null) ? [{ id, name, color, values: samples[id], filled }] : [];
+  const panels: Panel[] = [
+    {
+      name: 'kernel memory',
+      unit: 'bytes',
+      height: isNarrow(look) ? 190 : 230,
+      lines: line('kmem', 'kernel memory', palette.kmem, true),
+      limit: limits.kmem,
+    },
+    {
+      name: 'memory',
+      unit: 'bytes',
+      height: 110,
+      lines: [...line('mem', 'memory', palette.mem, true), ...line('rss', 'resident (sum)', palette.rss, false)],
+      limit: limits.mem,
+    },
+    {
+      name: 'processes',
+      unit: 'count',
+      height: 70,
+      lines: line('processes', 'processes', palette.processes, false),
+      limit: null,
+    },
+  ];
+  return panels.filter(({ lines }, index) => index === 0 || lines.length > 0);
+}
+
+function height(data: TimelineData, width: number): number {
+  const panels = panelsOf(data, { width, live: true, palette: {} as Look['palette'] });
+  return TOP + panels.reduce((sum, panel) => sum + panel.height + GAP, 0) - GAP + BOTTOM;
+}
+
+function option(data: TimelineData, look: Look): EChartsOption {
+  const panels = panelsOf(data, look);
+  const { palette, live } = look;
+  const [left, right] = isNarrow(look) ? [62, 10] : [72, 18];
+  const end = endOf(data);
+  const tops = panels.map(
+    (_, index) => TOP + panels.slice(0, index).reduce((sum, panel) => sum + panel.height + GAP, 0),
+  );
+  const last = panels.length - 1;
+  return {
+    ...base(look),
+    grid: panels.map((panel, index) => ({ left, right, top: tops[index] ?? TOP, height: panel.height })),
+    xAxis: panels.map((_, gridIndex) =>
+      xAxis(look, {
+        type: 'value',
+        gridIndex,
+        min: Math.min(0, ...data.failures.slice(0, 1).map(({ atMs }) => atMs)),
+        max: end,
+        splitLine: { show: false },
+        axisLabel: { show: gridIndex === last, color: palette.muted, hideOverlap: true, formatter: timeText },
+        axisPointer: {
+          show: live,
+          snap: false,
+          label: { show: gridIndex === last, formatter: ({ value }) => timeText(Number(value)) },
+        },
+      }),
+    ),
+    yAxis: panels.map((panel, gridIndex) => valueAxis(look, panel, data, gridIndex)),
+    axisPointer: { link: [{ xAxisIndex: 'all' }], lineStyle: { color: palette.muted }, triggerTooltip: false },
+    ...(live ? { dataZoom: zooms(look, panels.length) } : {}),
+    series: [
+      ...panels.flatMap((panel, index) => lineSeries(look, panel, index, data, end / (look.width - left - right) || 1)),
+      failureSeries(data, look),
+    ],
+  };
+}
+
+function zooms({ palette }: Look, panels: number) {
+  const xAxisIndex = Array.from({ length: panels }, (_, index) => index);
+  return [
+    // A wheel scrolls the page; with Ctrl it zooms.
+    {
+      type: 'inside' as const,
+      xAxisIndex,
+      zoomOnMouseWheel: 'ctrl' as const,
+      moveOnMouseWheel: false,
+      filterMode: 'none' as const,
+    },
+    {
+      type: 'slider' as const,
+      xAxisIndex,
+      filterMode: 'none' as const,
+      bottom: 8,
+      height: 22,
+      showDataShadow: false,
+      borderColor: palette.line,
+      fillerColor: palette.band,
+      handleStyle: { color: palette.muted },
+      moveHandleStyle: { color: palette.muted },
+      textStyle: { color: palette.muted },
+      labelFormatter: (value: number) => timeText(value),
+      brushSelect: false,
+    },
+  ];
+}
+
+function valueAxis(look: Look, panel: Panel, { failures }: TimelineData, gridIndex: number) {
+  const marks = gridIndex === 0 ? failures.map(({ usage }) => usage ?? 0) : [];
+  const most = largest([
+    panel.limit ?? 0,
+    ...marks,
+    ...panel.lines.flatMap(({ values }) => values.map((value) => value ?? 0)),
+  ]);
+  const interval =
+    panel.unit === 'bytes' ? byteInterval(most, panel.height > 150 ? 5 : 2) : Math.max(1, Math.ceil(most / 2));
+  // Room above for the label of the limit.
+  const max = Math.max(1, Math.ceil((most * 1.08) / interval)) * interval;
+  return yAxis(look, {
+    type: 'value',
+    gridIndex,
+    name: panel.name,
+    nameLocation: 'end',
+    nameGap: 10,
+    nameTextStyle: {
+      color: look.palette.text,
+      align: 'left',
+      fontWeight: 600,
+      padding: [0, 0, 0, isNarrow(look) ? -54 : -62],
+    },
+    min: 0,
+    max,
+    interval,
+    axisLabel: {
+      color: look.palette.muted,
+      formatter: (value: number) => (panel.unit === 'bytes' ? formatSize(value) : String(value)),
+    },
+    axisPointer: { show: false },
+  });
+}
+
+function lineSeries(look: Look, panel: Panel, index: number, data: TimelineData, msPerPixel: number): SeriesOption[] {
+  const { palette } = look;
+  const times = data.samples.atMs;
+  // Where no sample was read there is still the axis, with its limit and the steps.
+  const lines =
+    panel.lines.length > 0
+      ? panel.lines
+      : [{ id: 'none', name: panel.name, color: palette.muted, values: [], filled: false }];
+  return lines.map(
+    ({ id, name, color, values, filled }, at): SeriesOption => ({
+      id,
+      name,
+      type: 'line',
+      xAxisIndex: index,
+      yAxisIndex: index,
+      data: values.map((value, sample) => [times[sample] ?? 0, value]),
+      // A counter keeps its value until it is read again; processes come and go one by one.
+      ...(id === 'processes' ? { step: 'end' as const } : {}),
+      showSymbol: values.length === 1,
+      sampling: SAMPLING,
+      connectNulls: false,
+      silent: true,
+      lineStyle: { color, width: 1.8 },
+      itemStyle: { color },
+      ...(filled ? { areaStyle: { color, opacity: 0.14 } } : {}),
+      ...(at === 0 && panel.limit !== null
+        ? { markLine: limitLine(look, panel.limit, `limit ${formatSize(panel.limit)}`) }
+        : {}),
+      ...(at === 0 ? { markArea: stepBands(look, data, msPerPixel, index === 0) } : {}),
+    }),
+  );
+}
+
+function stepBands({ palette }: Look, { steps }: TimelineData, msPerPixel: number, named: boolean) {
+  const narrowest = 34;
+  return {
+    silent: true,
+    data: steps.map(({ name, fromMs, toMs }, index) => {
+      const pixels = (toMs - fromMs) / msPerPixel;
+      const label = {
+        show: named && pixels >= narrowest,
+        position: 'top' as const,
+        align: 'center' as const,
+        color: palette.muted,
+        fontSize: 11,
+        formatter: shorten(`${index} ${name}`, Math.max(1, Math.floor(pixels / 6.5))).replace(/[{}]/g, ''),
+      };
+      // Every other one, so that one can tell where they meet.
+      const color = index % 2 === 0 ? palette.band : 'transparent';
+      return [{ xAxis: fromMs, itemStyle: { color }, label }, { xAxis: toMs }] as [object, object];
+    }),
+  };
+}
+
+function failureSeries({ failures, limits }: TimelineData, { palette }: Look): SeriesOption {
+  return {
+    id: 'failures',
+    name: 'failures',
+    type: 'scatter',
+    xAxisIndex: 0,
+    yAxisIndex: 0,
+    z: 5,
+    symbol: 'diamond',
+    symbolSize: 10,
+    cursor: 'pointer',
+    itemStyle: { color: palette.failure, borderColor: palette.surface, borderWidth: 0.8, opacity: 0.9 },
+    emphasis: { scale: 1.6, itemStyle: { borderColor: palette.text, borderWidth: 2 } },
+    data: failures.map((failure) => ({
+      value: [failure.atMs, failure.usage ?? limits.kmem ?? 0],
+      // Hollow: how much was in use was not read.
+      ...(failure.usage === null
+        ? { itemStyle: { color: palette.surface, borderColor: palette.failure, borderWidth: 2 } }
+        : {}),
+    })),
+    tooltip: { formatter: (params: unknown) => failureText(failures[(params as { dataIndex: number }).dataIndex]) },
+  };
+}
+
+/** The same words for a tip, a panel and who cannot see either. */
+export function failureText(failure: TimelineFailure | undefined): string {
+  if (failure === undefined) return '';
+  const { comm, pid, syscall, detail, errno, usage, atMs } = failure;
+  const who = `${comm === null ? '(name not read)' : shorten(comm, 40)}${pid === null ? '' : ` [${pid}]`}`;
+  return [
+    `${who}: ${shorten(syscall, 40)}${errno === null ? '' : ` → ${shorten(errno, 20)}`}`,
+    ...(detail === null ? [] : [shorten(detail, 64)]),
+    `${timeText(atMs)}, kernel memory ${usage === null ? 'not read' : formatSize(usage)}${failure.injected ? ', injected' : ''}`,
+  ]
+    .join('\n')
+    .replace(/[{}]/g, '');
+}
+
+function numbers({ samples }: TimelineData): NumbersTable {
+  const unread = 'not read';
+  return {
+    caption: 'Samples',
+    columns: [
+      { title: 'at', unit: 'ms' },
+      { title: 'kernel memory', unit: 'bytes', whenNull: unread },
+      { title: 'memory', unit: 'bytes', whenNull: unread },
+      { title: 'resident', unit: 'bytes', whenNull: 'not sampled' },
+      { title: 'processes', unit: 'count', whenNull: unread },
+    ],
+    rows: samples.atMs.map((atMs, at) => [
+      atMs,
+      samples.kmem[at] ?? null,
+      samples.mem[at] ?? null,
+      samples.rss[at] ?? null,
+      samples.processes[at] ?? null,
+    ]),
+  };
+}
+
+function endOf({ samples, steps, failures }: TimelineData): number {
+  return Math.max(1, samples.atMs.at(-1) ?? 0, failures.at(-1)?.atMs ?? 0, largest(steps.map(({ toMs }) => toMs)));
+}
+
+/** Math.max(...values) takes so many at most. */
+function largest(values: readonly number[]): number {
+  return values.reduce((most, value) => Math.max(most, value), 0);
+}
+
+function timeText(ms: number): string {
+  return formatDuration(ms);
+}
+
+/** All that is known of one, uncut. */
+export function failureFacts(failure: TimelineFailure): readonly (readonly [string, string])[] {
+  const { comm, pid, syscall, detail, errno, usage, atMs, step, address, injected } = failure;
+  return [
+    ['process', `${comm ?? '(name not read)'}${pid === null ? '' : ` (${pid})`}`],
+    ['call', `${syscall}, ${errno ?? 'no error told'}${injected ? ', asked for by --fail' : ''}`],
+    ['object', detail ?? '–'],
+    ['at', `${timeText(atMs)}${step === null ? ', between the steps' : `, in step ${step}`}`],
+    ['kernel memory', fullText(usage, 'bytes', 'not read')],
+    ...(address === null ? [] : [['address', address] as const]),
+  ];
+}
