@@ -24,7 +24,7 @@ export async function writePlots(documents: readonly ReportDocument[], { svg, pn
   for (const plot of plots) {
     const drawn = plotSvg(plot);
     if (svg !== null) await writeReport(join(svg, `${plot.id}.svg`), drawn);
-    if (png !== null) await writeReport(join(png, `${plot.id}.png`), await plotPng(drawn));
+    if (png !== null) await writeReport(join(png, `${plot.id}.png`), plotPng(drawn));
   }
 }
 

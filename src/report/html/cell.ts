@@ -5,3 +5,6 @@ import type { Cell, Unit } from '../plots/types.ts';
 export function cellText(value: Cell, unit: Unit, whenNull = '–'): string {
   return typeof value === 'number' ? fullText(value, unit, whenNull) : (value ?? whenNull);
 }
+
+/** A path or a sentence: it is broken between words, and the table scrolls instead. */
+export const isWide = (value: Cell): boolean => typeof value === 'string' && value.length > 24;

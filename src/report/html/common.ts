@@ -1,7 +1,7 @@
 /** Pieces that the parts of a page share. */
 
 import type { Cell, NumbersTable } from '../plots/types.ts';
-import { cellText } from './cell.ts';
+import { cellText, isWide } from './cell.ts';
 import { type Content, html, type Markup } from './markup.ts';
 
 export type Tone = 'good' | 'warn' | 'bad' | 'plain';
@@ -41,7 +41,7 @@ export function table({ caption, columns, rows }: NumbersTable): Markup {
 function cell(value: Cell, column: NumbersTable['columns'][number] | undefined, isFirst: boolean): Markup {
   const unit = column?.unit ?? 'text';
   const text = cellText(value, unit, column?.whenNull);
-  const look = unit === 'text' ? null : html` class="number"`;
+  const look = unit !== 'text' ? html` class="number"` : isWide(value) ? html` class="wide"` : null;
   return isFirst ? html`<th scope="row"${look}>${text}</th>` : html`<td${look}>${text}</td>`;
 }
 

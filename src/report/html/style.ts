@@ -57,7 +57,7 @@ th, td { text-align: left; padding: 5px 12px 5px 0; border-bottom: 1px solid var
 tbody th { font-weight: 400; }
 thead th { color: var(--muted); font-weight: 600; font-size: 13px; white-space: nowrap; }
 th.number, td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-td.wide { min-width: 16em; }
+.wide { min-width: 17em; }
 th button { border: 0; background: none; padding: 0; min-height: 0; color: inherit; font-weight: inherit; }
 .tools { display: flex; flex-wrap: wrap; gap: 8px 14px; align-items: end; margin: 8px 0; }
 .tools label { display: flex; flex-direction: column; color: var(--muted); font-size: 12px; }

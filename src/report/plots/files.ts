@@ -1,5 +1,6 @@
 /** Plots as files: SVG by ECharts alone, PNG through a rasteriser. No browser. */
 
+import { createRequire } from 'node:module';
 import { use } from 'echarts/core';
 import { SVGRenderer } from 'echarts/renderers';
 import { SetupError } from '../../errors.ts';
@@ -30,8 +31,8 @@ export function plotSvg(plot: Plot, width = WIDTH): string {
 }
 
 /** Throws SetupError `no-rasteriser`. */
-export async function plotPng(svg: string): Promise<Uint8Array> {
-  const { Resvg } = await loadResvg();
+export function plotPng(svg: string): Uint8Array {
+  const { Resvg } = loadResvg();
   const options = {
     fitTo: { mode: 'zoom', value: ZOOM },
     font: { loadSystemFonts: true, defaultFontFamily: 'DejaVu Sans' },
@@ -39,9 +40,10 @@ export async function plotPng(svg: string): Promise<Uint8Array> {
   return new Resvg(svg, options).render().asPng();
 }
 
-async function loadResvg() {
+function loadResvg() {
   try {
-    return await import('@resvg/resvg-js');
+    // Not import(): from a bundle in a vm script Node warns of it.
+    return createRequire(import.meta.url)('@resvg/resvg-js') as typeof import('@resvg/resvg-js');
   } catch (cause) {
     const hint = 'npm install @resvg/resvg-js, or give --svg DIR alone';
     throw new SetupError('no-rasteriser', 'PNG files need @resvg/resvg-js, which is not installed here', hint, {

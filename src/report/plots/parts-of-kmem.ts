@@ -19,7 +19,7 @@ function option({ parts }: PartsData, look: Look): EChartsOption {
     xAxis: xAxis(look, {
       type: 'value',
       interval: byteInterval(most, isNarrow(look) ? 2 : 4),
-      axisLabel: { color: palette.muted, formatter: (value: number) => formatSize(value) },
+      axisLabel: { color: palette.muted, showMaxLabel: false, formatter: (value: number) => formatSize(value) },
     }),
     yAxis: yAxis(look, {
       type: 'category',

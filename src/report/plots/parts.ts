@@ -43,7 +43,7 @@ export function base({ palette, live }: Look): EChartsOption {
   return {
     animation: false,
     backgroundColor: live ? 'transparent' : palette.surface,
-    textStyle: { color: palette.text, fontFamily: 'system-ui, "DejaVu Sans", sans-serif', fontSize: 12 },
+    textStyle: { color: palette.text, fontFamily: 'system-ui, DejaVu Sans, sans-serif', fontSize: 12 },
     tooltip: {
       show: live,
       trigger: 'item',

@@ -44,7 +44,7 @@ type Panel = Readonly<{
 }>;
 type Line = Readonly<{ id: string; name: string; color: string; values: Series; filled: boolean }>;
 
-const TOP = 44;
+const TOP = 52;
 const GAP = 46;
 const BOTTOM = 74;
 /** More points than a screen has columns are thinned for drawing; the table has them all. */
@@ -106,7 +106,13 @@ function option(data: TimelineData, look: Look): EChartsOption {
         min: Math.min(0, ...data.failures.slice(0, 1).map(({ atMs }) => atMs)),
         max: end,
         splitLine: { show: false },
-        axisLabel: { show: gridIndex === last, color: palette.muted, hideOverlap: true, formatter: timeText },
+        axisLabel: {
+          show: gridIndex === last,
+          color: palette.muted,
+          hideOverlap: true,
+          showMaxLabel: false,
+          formatter: timeText,
+        },
         axisPointer: {
           show: live,
           snap: false,
@@ -161,7 +167,7 @@ function valueAxis(look: Look, panel: Panel, { failures }: TimelineData, gridInd
     ...panel.lines.flatMap(({ values }) => values.map((value) => value ?? 0)),
   ]);
   const interval =
-    panel.unit === 'bytes' ? byteInterval(most, panel.height > 150 ? 5 : 2) : Math.max(1, Math.ceil(most / 2));
+    panel.unit === 'bytes' ? byteInterval(most, panel.height > 150 ? 5 : 3) : Math.max(1, Math.ceil(most / 2));
   // Room above for the label of the limit.
   const max = Math.max(1, Math.ceil((most * 1.08) / interval)) * interval;
   return yAxis(look, {
@@ -169,7 +175,8 @@ function valueAxis(look: Look, panel: Panel, { failures }: TimelineData, gridInd
     gridIndex,
     name: panel.name,
     nameLocation: 'end',
-    nameGap: 10,
+    // Above the names of the steps.
+    nameGap: gridIndex === 0 ? 26 : 12,
     nameTextStyle: {
       color: look.palette.text,
       align: 'left',

@@ -1,7 +1,7 @@
 /** A long table: a page of rows at a time, with search, choices, sorting and grouping. */
 
 import type { Cell } from '../../plots/types.ts';
-import { cellText } from '../cell.ts';
+import { cellText, isWide } from '../cell.ts';
 import type { PageTable } from '../data.ts';
 import { copyButton, element } from './dom.ts';
 import { cellName, groupsIn, type Row, rowsIn, type View } from './rows.ts';
@@ -165,7 +165,7 @@ function cellOf(
   copied: boolean,
 ): HTMLElement {
   const text = textOf(cell, column);
-  const look = column?.unit === 'text' ? (copied ? 'wide' : null) : 'number';
+  const look = column?.unit === 'text' ? (copied || isWide(cell) ? 'wide' : null) : 'number';
   if (at === 0) return element('th', { scope: 'row', class: look }, text);
   if (!copied || typeof cell !== 'string') return element('td', { class: look }, text);
   return element(
