@@ -31,7 +31,7 @@ const kind: Kind<BisectQuestion, BisectReport> = {
 /** `kmem-run bisect`: 0 when a limit was found, 1 when there is none that can be told. */
 export async function bisectCommand(argv: readonly string[]): Promise<number> {
   const own = unasked();
-  const table = experimentTable(bisectOptions(own));
+  const table = bisectTable(own);
   if (asksForHelp(argv)) return printOptions(bisectHelp());
   const { input, resume, report } = readExperimentArgv(argv, { word: 'bisect', table, own });
   const { lo, hi, confirm, warmup, prepare } = own;
@@ -49,12 +49,15 @@ const unasked = (): Own => ({ lo: null, hi: null, confirm: 3, warmup: 1, prepare
 
 /** What --help, completion and the man page are made from. */
 export const bisectHelp = (): CommandHelp => ({
-  table: experimentTable(bisectOptions(unasked())),
+  table: bisectTable(unasked()),
   usage:
     'kmem-run bisect [options] -- command [args…]\nkmem-run bisect --resume ID\n\nFinds the smallest kmem limit, to the page, at which a command passes: every step exits 0, or every --expect holds.',
   epilogue:
     'Exit status: 0 found, 1 there is no such limit, or none that can be told, 125 it could not be looked for, 130 interrupted (--resume goes on).\n\nExample: kmem-run bisect --timeout 30s -- apachectl start',
 });
+
+const bisectTable = (own: Own): OptionTable =>
+  experimentTable(bisectOptions(own), 'draw the search and how many of the runs pass, in the terminal');
 
 function bisectOptions(own: Own): OptionTable {
   return {

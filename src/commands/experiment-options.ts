@@ -6,7 +6,7 @@ import { placed } from '../experiment/plan.ts';
 import { optionName } from '../spec/option-name.ts';
 import { quote } from '../spec/quote.ts';
 import type { RunInput } from '../spec/run-input.ts';
-import { type OptionTable, type ReportRequest, string } from './option-kinds.ts';
+import { flag, type OptionTable, type ReportRequest, string } from './option-kinds.ts';
 import { parseArgv } from './parse-argv.ts';
 import { readOptions, splitAtSeparator } from './read-options.ts';
 import { OPTIONS } from './run-options.ts';
@@ -20,17 +20,29 @@ export type ExperimentArguments<Own> = Readonly<{
 }>;
 
 /** Of `run`, but of no use to many: files that each run would begin anew, and what is said of one run. */
-const WITHOUT = ['trace-gate', 'verbose', 'keep', 'output'];
+const WITHOUT = ['trace-gate', 'verbose', 'keep', 'output', 'plot'];
 
 /** May stand beside `--resume`: they change nothing of what is asked. */
-const BESIDE_RESUME = ['resume', 'jobs', 'json', 'quiet', 'color', 'store'];
+const BESIDE_RESUME = ['resume', 'jobs', 'json', 'quiet', 'plot', 'color', 'store'];
 
 export const GROUP = 'The experiment:';
 
-/** The options of an experiment: its own first, so that --help begins with them; what is in `own` replaces what `run` has. */
-export function experimentTable(own: OptionTable): OptionTable {
-  const shared = Object.entries(OPTIONS).filter(([name]) => !WITHOUT.includes(name));
+/**
+ * The options of an experiment: its own first, so that --help begins with them; what is in `own` replaces what `run` has.
+ * `plot`: what --plot draws, of an experiment that has a picture.
+ */
+export function experimentTable(own: OptionTable, plot: string | null = null): OptionTable {
+  const drawn = plot === null ? {} : { plot: plotOption(plot) };
+  const shared = Object.entries({ ...OPTIONS, ...drawn }).filter(
+    ([name]) => !WITHOUT.includes(name) || Object.hasOwn(drawn, name),
+  );
   return { ...own, ...Object.fromEntries(shared), ...own, output };
+}
+
+function plotOption(describe: string): OptionTable[string] {
+  return flag('Output:', describe, ({ report }, on) => {
+    report.plot = on;
+  });
 }
 
 const output = string(

@@ -54,7 +54,7 @@ type Told<Report> = Readonly<{
 export async function tell<Question extends CommonQuestion, Report extends ExperimentFacts>(
   { report, isBegun }: Told<Report>,
   { text, summary }: Kind<Question, Report>,
-  { store, request: { json, quiet, color } }: Readonly<{ store: Store; request: Readonly<ReportRequest> }>,
+  { store, request: { json, quiet, plot, color } }: Readonly<{ store: Store; request: Readonly<ReportRequest> }>,
 ): Promise<SetupError | null> {
   const failures: SetupError[] = [];
   const attempt = async (work: () => void | Promise<void>): Promise<void> => {
@@ -70,7 +70,8 @@ export async function tell<Question extends CommonQuestion, Report extends Exper
   const stream = json === '-' ? process.stderr : process.stdout;
   // A reader that went away is no failure: the answer is in the store.
   stream.on('error', () => {});
-  const style = { color: color ?? (stream.isTTY === true && !process.env.NO_COLOR), width: stream.columns || null };
+  const colored = color ?? (stream.isTTY === true && !process.env.NO_COLOR);
+  const style = { color: colored, width: stream.columns || null, plot };
   // Of an experiment that could not begin there is nothing to tell but why.
   if (!quiet && (isBegun || report.error === null)) stream.write(text(report, style));
   else if (report.error !== null) process.stderr.write(setupErrorText(report.error));

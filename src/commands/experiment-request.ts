@@ -2,7 +2,7 @@
 
 import type { CommonQuestion, Names, Plan } from '../experiment/plan.ts';
 import type { ExperimentFacts } from '../report/experiment.ts';
-import type { Style } from '../report/layout.ts';
+import type { PlotStyle } from '../report/layout.ts';
 import type { Store } from '../store/types.ts';
 import type { ReportRequest } from './option-kinds.ts';
 
@@ -14,7 +14,7 @@ export type Kind<Question extends CommonQuestion, Report extends ExperimentFacts
   // Runs and histories are the plan's own affair: what it is given back it has made itself.
   // biome-ignore lint/suspicious/noExplicitAny: as said above
   planOf: (question: Question, nameOf: Names) => Plan<any, any, Report>;
-  text: (report: Report, style: Style) => string;
+  text: (report: Report, style: PlotStyle) => string;
   /** What the store says of it. */
   summary: (report: Report) => unknown;
   /** Of an experiment that was made. */

@@ -13,6 +13,8 @@ export type ReportRequest = {
   label: string | null;
   quiet: boolean;
   verbose: boolean;
+  /** Pictures too. */
+  plot: boolean;
   /** Null: as the terminal and NO_COLOR say. */
   color: boolean | null;
   dryRun: boolean;

@@ -41,6 +41,7 @@ export function parseArgv(argv: readonly string[], { word, usage, options, start
       label: null,
       quiet: false,
       verbose: false,
+      plot: false,
       color: null,
       dryRun: false,
     },

@@ -95,6 +95,9 @@ export const OPTIONS: OptionTable = {
   verbose: flag('Output:', 'a longer report', ({ report }, on) => {
     report.verbose = on;
   }),
+  plot: flag('Output:', 'draw the run over time, in the terminal', ({ report }, on) => {
+    report.plot = on;
+  }),
   color: {
     ...flag('Output:', 'no colours in the report', ({ report }, on) => {
       report.color = on;

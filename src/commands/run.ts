@@ -94,8 +94,9 @@ function tell(failed: SetupError | null, result: Result | undefined, report: Rep
   const ran = result !== undefined && result.steps.length > 0;
   if (failed !== null && !ran) process.stderr.write(setupErrorText(failed));
   else if (result !== undefined && !report.quiet) {
+    const { verbose, plot } = report;
     const color = report.color ?? (process.stderr.isTTY === true && !process.env.NO_COLOR);
-    process.stderr.write(textReport(result, { color, width: process.stderr.columns || null, verbose: report.verbose }));
+    process.stderr.write(textReport(result, { color, width: process.stderr.columns || null, verbose, plot }));
   } else if (failed !== null) process.stderr.write(setupErrorText(failed));
 }
 

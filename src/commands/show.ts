@@ -1,19 +1,20 @@
 import { experimentState, type HistoryEntry, historyText, localTime } from '../report/history.ts';
 import type { Style } from '../report/layout.ts';
-import { textReport } from '../report/text.ts';
+import { type TextOptions, textReport } from '../report/text.ts';
 import { cut, visible } from '../report/visible.ts';
 import { escapeControls } from '../spec/quote.ts';
 import { asPresentResult } from '../store/read-result.ts';
 import type { Store, StoredRun } from '../store/types.ts';
 import { mustHave, print, readStoredArguments, styleOfStdout, withStore } from './stored.ts';
 
-export const showUsage = `kmem-run show ID [--json] [--verbose] [--store FILE]
+export const showUsage = `kmem-run show ID [--json] [--verbose] [--plot] [--store FILE]
 
 Shows a run that was kept, as it was reported then, or what is kept of an experiment.
 ID is a run's or an experiment's, or the beginning of one, or a label that one run has; @ is the latest run, @2 the one before.
 
   --json        print the whole result as JSON
   --verbose     a longer report
+  --plot        draw the run over time
   --no-color    no colours
   --store FILE  look into this store instead of your own
 
@@ -27,6 +28,7 @@ export async function showCommand(argv: readonly string[]): Promise<number> {
   const { words, store, help, isOn, given } = readStoredArguments(argv, {
     json: { type: 'boolean' },
     verbose: { type: 'boolean' },
+    plot: { type: 'boolean' },
     color: { type: 'boolean' },
   });
   if (help) {
@@ -40,13 +42,13 @@ export async function showCommand(argv: readonly string[]): Promise<number> {
     await withStore(store, (open) =>
       open.find(word).kind === 'experiment'
         ? experimentText(open, word, isOn('json'), style)
-        : runText(open.run(word), isOn('json'), { ...style, verbose: isOn('verbose') }),
+        : runText(open.run(word), isOn('json'), { ...style, verbose: isOn('verbose'), plot: isOn('plot') }),
     ),
   );
   return 0;
 }
 
-function runText(run: StoredRun, json: boolean, style: Style & { verbose: boolean }): string {
+function runText(run: StoredRun, json: boolean, style: TextOptions): string {
   // As it was kept: it may have keys that this kmem-run does not know, and lack some that it does.
   return json ? jsonText(run.result) : textReport(asPresentResult(run.result), style);
 }

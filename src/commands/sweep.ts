@@ -37,7 +37,7 @@ const kind: Kind<SweepQuestion, SweepReport> = {
 /** `kmem-run sweep`: 0 when it was made. */
 export async function sweepCommand(argv: readonly string[]): Promise<number> {
   const own = unasked();
-  const table = experimentTable(sweepOptions(own));
+  const table = sweepTable(own);
   if (asksForHelp(argv)) return printOptions(sweepHelp());
   const { input, resume, report } = readExperimentArgv(argv, { word: 'sweep', table, own });
   const { axes, repeat, warmup, prepare, jobs } = own;
@@ -56,12 +56,15 @@ const unasked = (): Own => ({ axes: {}, repeat: 1, jobs: 1, seed: null, warmup: 
 
 /** What --help, completion and the man page are made from. */
 export const sweepHelp = (): CommandHelp => ({
-  table: experimentTable(sweepOptions(unasked())),
+  table: sweepTable(unasked()),
   usage:
     'kmem-run sweep [options] -- command [args…]\nkmem-run sweep --resume ID\n\nRuns a command at many limits, and tells at which it passes.\n\nRANGE: 512K..4M:256K (steps), 512K..4M*2 (factors), 1M,2M (a list), or a list of these.',
   epilogue:
     'Exit status: 0 the sweep was made, 125 it could not be made, 130 it was interrupted (--resume goes on).\n\nExample: kmem-run sweep --kmem 512K..4M:256K --repeat 5 -- apachectl start',
 });
+
+const sweepTable = (own: Own): OptionTable =>
+  experimentTable(sweepOptions(own), 'draw how many of the runs pass, with confidence intervals, in the terminal');
 
 function sweepOptions(own: Own): OptionTable {
   const swept = (key: 'kmem' | 'mem' | 'kmemTcp' | 'pids', what: string) =>

@@ -1,7 +1,8 @@
 /** A sweep, as it is made and reported. */
 
 import type { ExperimentFacts } from '../report/experiment.ts';
-import { type SweepPoint, type SweepReport, settingText } from '../report/sweep.ts';
+import { settingText } from '../report/survival.ts';
+import type { SweepPoint, SweepReport } from '../report/sweep.ts';
 import { normaliseSpec } from '../spec/normalise.ts';
 import { kebab } from '../spec/option-name.ts';
 import { spreadOf } from '../store/spread.ts';

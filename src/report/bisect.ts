@@ -5,7 +5,9 @@ import { groupDigits } from '../spec/size.ts';
 import { type ExperimentFacts, noticeRows } from './experiment.ts';
 import { failureRows } from './failures.ts';
 import { headline } from './headline.ts';
-import { layOut, painter, type Row, type Style, type Tone } from './layout.ts';
+import { layOut, type PlotStyle, painter, type Row, type Style, type Tone } from './layout.ts';
+import { searchPathText, survivalOfTrials } from './terminal/search-path.ts';
+import { survivalText } from './terminal/survival.ts';
 import { cut } from './visible.ts';
 import { counted, duration, size } from './words.ts';
 
@@ -58,7 +60,7 @@ export type BisectReport = ExperimentFacts &
 const labelWidth = 'just below'.length;
 const commandLength = 60;
 
-export function bisectText(report: BisectReport, style: Style): string {
+export function bisectText(report: BisectReport, style: PlotStyle): string {
   const paint = painter(style.color);
   const { text, tone } = sentence(report);
   const rows = [
@@ -72,7 +74,15 @@ export function bisectText(report: BisectReport, style: Style): string {
   ];
   const head =
     paint('strong', 'kmem-run: ') + paint(tone, `${cut([...report.command].join(' '), commandLength)} ${text}`);
-  return [head, ...layOut(rows, labelWidth, style)].map((line) => `${line}\n`).join('');
+  const lines = [head, ...layOut(rows, labelWidth, style)].map((line) => `${line}\n`).join('');
+  return style.plot === true ? lines + plotsOf(report, style) : lines;
+}
+
+function plotsOf({ trials }: BisectReport, style: Style): string {
+  return [searchPathText({ trials }, style), survivalText(survivalOfTrials(trials), style)]
+    .filter((plot) => plot !== '')
+    .map((plot) => `\n${plot}`)
+    .join('');
 }
 
 export function sentence({ answer, confirm, trials }: BisectReport): { text: string; tone: Tone } {

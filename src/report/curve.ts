@@ -1,5 +1,6 @@
 /** How many of the runs pass, over the limit, in block characters. */
 
+import { BLOCKS, EIGHTHS } from './terminal/cells.ts';
 import { columns } from './visible.ts';
 
 export type Series = Readonly<{
@@ -8,8 +9,6 @@ export type Series = Readonly<{
   shares: readonly (number | null)[];
 }>;
 
-const BLOCKS = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-const EIGHTHS = 8;
 /** Rows of a curve that is alone, so that half of the runs can be told from two thirds. */
 const TALL = 4;
 const WIDEST_POINT = 6;
@@ -40,7 +39,7 @@ function tallRows({ shares }: Series, points: number, wide: number): Drawn[] {
   const binned = binnedShares(shares, points);
   return Array.from({ length: TALL }, (_, index) => {
     const floor = TALL - 1 - index;
-    const text = binned.map((share) => cellOf(share, floor, TALL).repeat(wide)).join('');
+    const text = binned.map((share) => shareBlock(share, floor, TALL).repeat(wide)).join('');
     return { label: index === 0 ? '100 %' : floor === 0 ? '0 %' : '', text };
   });
 }
@@ -49,13 +48,13 @@ function flatRow({ label, shares }: Series, points: number, wide: number): Drawn
   return {
     label,
     text: binnedShares(shares, points)
-      .map((share) => cellOf(share, 0, 1).repeat(wide))
+      .map((share) => shareBlock(share, 0, 1).repeat(wide))
       .join(''),
   };
 }
 
 /** `floor`: how many whole cells are below this one, of `height`. A point where all failed shows as the lowest line, where nothing ran as a dot. */
-function cellOf(share: number | null, floor: number, height: number): string {
+export function shareBlock(share: number | null, floor: number, height: number): string {
   if (share === null) return floor === 0 ? '·' : ' ';
   const eighths = Math.round(share * height * EIGHTHS);
   const least = floor === 0 ? 1 : 0;

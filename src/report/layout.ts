@@ -17,6 +17,9 @@ export type Style = Readonly<{
   width: number | null;
 }>;
 
+/** `plot`: pictures in block characters too. */
+export type PlotStyle = Style & Readonly<{ plot?: boolean }>;
+
 const formats = { plain: [], good: ['green'], bad: ['red'], warn: ['yellow'], dim: ['dim'], strong: ['bold'] } as const;
 const indent = 2;
 const gap = 2;

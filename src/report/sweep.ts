@@ -3,8 +3,10 @@
 import { formatSize, groupDigits } from '../spec/size.ts';
 import type { Spread } from '../store/spread.ts';
 import { curveText } from './curve.ts';
-import { type ExperimentFacts, exactSize, noticeRows, spreadText } from './experiment.ts';
-import { layOut, painter, type Style, type Tone } from './layout.ts';
+import { type ExperimentFacts, noticeRows, spreadText } from './experiment.ts';
+import { layOut, type PlotStyle, painter, type Style, type Tone } from './layout.ts';
+import { settingText, survivalOf } from './survival.ts';
+import { survivalText } from './terminal/survival.ts';
 import { columns, cut } from './visible.ts';
 import { counted, duration } from './words.ts';
 
@@ -59,7 +61,7 @@ const narrowestCall = 14;
 const callLength = 80;
 const titles: Readonly<Record<string, string>> = { kmemTcp: 'kmem-tcp' };
 
-export function sweepText(report: SweepReport, style: Style): string {
+export function sweepText(report: SweepReport, style: PlotStyle): string {
   const paint = painter(style.color);
   const { made, planned } = report.runs;
   const how = made === planned ? counted(made, 'run') : `${groupDigits(made)} of ${counted(planned, 'run')}`;
@@ -68,8 +70,9 @@ export function sweepText(report: SweepReport, style: Style): string {
   const rest =
     report.status === 'done' || made === 0 ? [] : [{ label: 'go on', lines: [`kmem-run sweep --resume ${report.id}`] }];
   const rows = [{ label: 'seed', lines: [`${report.seed}; ${detail(report)}`] }, ...rest, ...noticeRows(report)];
-  const curve = curveLines(report, Math.min(style.width ?? curveWidth, curveWidth) - 2);
-  return [
+  const curve = style.plot === true ? [] : curveLines(report, Math.min(style.width ?? curveWidth, curveWidth) - 2);
+  const survival = style.plot === true ? survivalOf(report) : null;
+  const text = [
     paint('strong', 'kmem-run: ') + paint(report.status === 'done' ? 'plain' : 'warn', head),
     '',
     ...tableLines(report, style),
@@ -79,6 +82,7 @@ export function sweepText(report: SweepReport, style: Style): string {
   ]
     .map((line) => `${line}\n`)
     .join('');
+  return survival === null ? text : `${text}\n${survivalText(survival, style)}`;
 }
 
 function detail({ jobs, warmup, timeoutMs, id, runs }: SweepReport): string {
@@ -133,38 +137,17 @@ function callText({ comm, syscall, errno, detail: what, runs }: SweepCall, point
   return `${name}${syscall}${share}${what === null ? '' : ` ${what}`}${errno === null ? '' : ` (${errno})`}${others === 0 ? '' : `, ${counted(others, 'other')}`}`;
 }
 
-export function settingText(axis: string, value: string | number | null): string {
-  if (axis === 'kernel') return value === null ? 'host' : cut(String(value), 20);
-  if (value === null) return 'none';
-  return axis === 'pids' ? groupDigits(Number(value)) : exactSize(Number(value));
-}
-
 function toneOf(point: SweepPoint | undefined): Tone {
   if (point === undefined || point.runs === 0) return 'dim';
   return point.passed === point.runs ? 'good' : point.passed === 0 ? 'bad' : 'warn';
 }
 
-/** Over the limit with the most values; a line for each setting of the others. */
-function curveLines({ axes, points }: SweepReport, width: number): string[] {
-  const valuesOf = (axis: string) => [...new Set(points.map(({ settings }) => settings[axis] ?? null))];
-  const along = axes
-    .filter((axis) => axis !== 'kernel')
-    .reduce<string | null>(
-      (best, axis) => (best === null || valuesOf(axis).length > valuesOf(best).length ? axis : best),
-      null,
-    );
-  if (along === null) return [];
-  const ticks = valuesOf(along);
-  const others = axes.filter((axis) => axis !== along);
-  const groups = Map.groupBy(points, ({ settings }) =>
-    others.map((axis) => settingText(axis, settings[axis] ?? null)).join(' '),
-  );
-  const series = [...groups].map(([label, own]) => ({
+function curveLines(report: SweepReport, width: number): string[] {
+  const survival = survivalOf(report);
+  if (survival === null) return [];
+  const series = survival.series.map(({ label, shares }) => ({
     label,
-    shares: ticks.map((tick) => {
-      const point = own.find(({ settings }) => settings[along] === tick);
-      return point === undefined || point.runs === 0 ? null : point.passed / point.runs;
-    }),
+    shares: shares.map((share) => (share === null ? null : share.passed / share.runs)),
   }));
-  return curveText({ series, ticks: ticks.map((tick) => settingText(along, tick)) }, width);
+  return curveText({ series, ticks: survival.ticks }, width);
 }

@@ -6,20 +6,23 @@ import { counterRows } from './counters.ts';
 import { failureRows } from './failures.ts';
 import { headline, toneOf } from './headline.ts';
 import { injectionRows } from './injections.ts';
-import { layOut, painter, type Row, type Style, textWidth } from './layout.ts';
+import { layOut, type PlotStyle, painter, type Row, textWidth } from './layout.ts';
 import { crashRows, detailRows, enforcementRow, expectationRows, leftoverRows, stepRows, warningRows } from './rows.ts';
+import { timelineText } from './terminal/timeline.ts';
 import { visible } from './visible.ts';
 
-export type TextOptions = Style & Readonly<{ verbose: boolean }>;
+export type TextOptions = PlotStyle & Readonly<{ verbose: boolean }>;
 
 const labelWidth = 'memory+swap'.length;
 
 /** Lines with an end each. Nothing in it reaches the terminal as a control character but its own colours and line ends. */
-export function textReport(result: Result, { color, width, verbose }: TextOptions): string {
+export function textReport(result: Result, { color, width, verbose, plot = false }: TextOptions): string {
   const paint = painter(color);
   const hint = result.error === null ? [] : [hintLine(result.error)];
   const rows = layOut(rowsOf(result, width, verbose), labelWidth, { color, width });
-  return lines([paint('strong', 'kmem-run: ') + paint(toneOf(result), headline(result)), ...hint, ...rows]);
+  const text = lines([paint('strong', 'kmem-run: ') + paint(toneOf(result), headline(result)), ...hint, ...rows]);
+  const picture = plot ? timelineText(result, { color, width }) : '';
+  return picture === '' ? text : `${text}\n${picture}`;
 }
 
 /** Two lines: the reason and the remedy. */

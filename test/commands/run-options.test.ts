@@ -15,6 +15,7 @@ const QUIET = {
   label: null,
   quiet: false,
   verbose: false,
+  plot: false,
   color: null,
   dryRun: false,
 };
@@ -289,7 +290,7 @@ test('every key of a run that users set has an option, and --help says what each
   for (const key of keys) t.true(optionName(key).slice(2) in runOptions, key);
   for (const name of ['json', 'keep', 'label', 'store', 'quiet', 'verbose', 'no-color', 'dry-run'])
     t.true(name in runOptions, name);
-  t.is(Object.keys(runOptions).length, keys.length + 8);
+  t.is(Object.keys(runOptions).length, keys.length + 9);
   for (const [name, { type, description = '', requiresArg }] of Object.entries(runOptions)) {
     t.is(requiresArg, type === 'string', name);
     if (type === 'string') t.regex(description, /^\S+: ./, name);

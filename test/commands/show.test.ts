@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import test from 'ava';
+import { timelineText } from '../../src/report/terminal/timeline.ts';
 import { textReport } from '../../src/report/text.ts';
 import { apacheStopFails, hostile, result } from '../fixtures/results.ts';
 import { dangerous } from '../fixtures/terminal.ts';
@@ -25,6 +26,16 @@ test.serial('the report of a run, as it was when it ended, by the beginning of i
   const json = await kmemRun(['show', '@', '--json']);
   assertAnswered(t, json);
   t.deepEqual(JSON.parse(json.stdout), apacheStopFails());
+});
+
+test.serial('--plot draws the run over time below its report', async (t) => {
+  const { kmemRun, fill } = makeKept(t);
+  fill((store) => store.saveRun({ result: apacheStopFails(), experimentId: null }));
+  const { stdout: report } = await kmemRun(['show', '@']);
+  const ran = await kmemRun(['show', '@', '--plot']);
+  assertAnswered(t, ran);
+  t.is(ran.stdout, `${report}\n${timelineText(apacheStopFails(), { color: false, width: null })}`);
+  t.regex(ran.stdout, /\n {2}failures │ +4\n/);
 });
 
 test.serial('hostile names are shown, not obeyed', async (t) => {

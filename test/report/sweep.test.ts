@@ -1,6 +1,8 @@
 import test from 'ava';
 import { type ExperimentFacts, exactSize, experimentJson, spreadText } from '../../src/report/experiment.ts';
+import { type Survival, survivalOf } from '../../src/report/survival.ts';
 import { type SweepPoint, type SweepReport, sweepText } from '../../src/report/sweep.ts';
+import { survivalText } from '../../src/report/terminal/survival.ts';
 import { formatSize } from '../../src/spec/size.ts';
 import { hostileText } from '../fixtures/results.ts';
 
@@ -74,6 +76,15 @@ test('a row for each point, and the curve', (t) => {
   seed     42; 2 jobs on CPU 1, 0; 1 warm-up; at most 30 s a run; kept as 31a4467ea2d1
 `,
   );
+});
+
+test('--plot: the picture below stands for the curve', (t) => {
+  const [table = '', curve = '', notes = ''] = sweepText(report, plain).split('\n\n').slice(1);
+  t.regex(curve, /runs that pass/);
+  const [, plottedTable, plottedNotes, plot] = sweepText(report, { ...plain, plot: true }).split('\n\n');
+  t.deepEqual([plottedTable, `${plottedNotes}\n`], [table, notes]);
+  t.is(plot, survivalText(survivalOf(report) as Survival, plain));
+  t.regex(plot ?? '', / {9}1 MiB +2 MiB +2,637,824\n$/);
 });
 
 test('in 80 columns no line of the table or the curve is wider; the last column gives way', (t) => {

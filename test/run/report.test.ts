@@ -1,4 +1,5 @@
 import test from 'ava';
+import { timelineText } from '../../src/report/terminal/timeline.ts';
 import { bin, type Harness, makeHarness } from '../harness.ts';
 
 const sh = (line: string) => ['--', 'sh', '-c', line];
@@ -53,6 +54,19 @@ test.serial('the report has a line for people, then figures; --verbose has more 
   }
   const verbose = await run(['--verbose', '--kmem', '4M', '--then', 'true', ...sh('exit 3')]);
   t.true(verbose.stderr.split('\n').length > stderr.split('\n').length);
+});
+
+test.serial('--plot draws what was read, and marks each failure', async (t) => {
+  const { run } = makeHarness(t);
+  const ran = await run(['--plot', '--kmem', '200K', '--then', 'true', ...sh('sleep 0.2 & sleep 0.2 & wait')]);
+  const { result, stderr } = ran;
+  if (result === null) return t.fail(stderr);
+  t.true(stderr.endsWith(`\n\n${timelineText(result, { color: false, width: null })}`), stderr);
+  t.true(result.failures.length > 0);
+  t.regex(stderr, /\n {2}failures │ *[×2-9+]/);
+  t.regex(stderr, /\n {4}step 1 │/);
+  const quiet = await run(['--plot', '--quiet', '--kmem', '4M', ...sh('exit 0')]);
+  t.is(quiet.stderr, '');
 });
 
 test.serial('--dry-run prints what would be run, with all defaults, and runs nothing', async (t) => {

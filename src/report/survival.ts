@@ -1,0 +1,67 @@
+/** How many of the runs passed, over the limit that was varied most. */
+
+import { groupDigits } from '../spec/size.ts';
+import { exactSize } from './experiment.ts';
+import { cut } from './visible.ts';
+
+export type Share = Readonly<{ passed: number; runs: number }>;
+
+export type Survival = Readonly<{
+  /** Which setting is along the axis: `kmem`. */
+  along: string;
+  ticks: readonly string[];
+  /** One for each setting of the others; null: no run was made there. */
+  series: readonly Readonly<{ label: string; shares: readonly (Share | null)[] }>[];
+}>;
+
+type Setting = string | number | null;
+type Swept = Readonly<{
+  axes: readonly string[];
+  points: readonly (Share & Readonly<{ settings: Readonly<Record<string, Setting>> }>)[];
+}>;
+
+/** Null: no limit was varied. */
+export function survivalOf({ axes, points }: Swept): Survival | null {
+  const valuesOf = (axis: string) => [...new Set(points.map(({ settings }) => settings[axis] ?? null))];
+  const along = axes
+    .filter((axis) => axis !== 'kernel')
+    .reduce<string | null>(
+      (best, axis) => (best === null || valuesOf(axis).length > valuesOf(best).length ? axis : best),
+      null,
+    );
+  if (along === null) return null;
+  const ticks = valuesOf(along);
+  const others = axes.filter((axis) => axis !== along);
+  const groups = Map.groupBy(points, ({ settings }) =>
+    others.map((axis) => settingText(axis, settings[axis] ?? null)).join(' '),
+  );
+  const series = [...groups].map(([label, own]) => ({
+    label,
+    shares: ticks.map((tick) => {
+      const point = own.find(({ settings }) => settings[along] === tick);
+      return point === undefined || point.runs === 0 ? null : { passed: point.passed, runs: point.runs };
+    }),
+  }));
+  return { along, ticks: ticks.map((tick) => settingText(along, tick)), series };
+}
+
+export function settingText(axis: string, value: Setting): string {
+  if (axis === 'kernel') return value === null ? 'host' : cut(String(value), 20);
+  if (value === null) return 'none';
+  return axis === 'pids' ? groupDigits(Number(value)) : exactSize(Number(value));
+}
+
+/** The 97.5 % point of the standard normal distribution. */
+const Z = 1.959964;
+
+/** Between what the true share lies with 95 % confidence, by Wilson's score, which also holds for few runs, and for none or all of them passing. */
+export function confidence({ passed, runs }: Share): Readonly<{ low: number; high: number }> {
+  const share = passed / runs;
+  const centre = share + Z ** 2 / (2 * runs);
+  const half = Z * Math.sqrt((share * (1 - share)) / runs + Z ** 2 / (4 * runs ** 2));
+  const whole = 1 + Z ** 2 / runs;
+  return {
+    low: passed === 0 ? 0 : Math.max(0, (centre - half) / whole),
+    high: passed === runs ? 1 : Math.min(1, (centre + half) / whole),
+  };
+}

@@ -1,0 +1,83 @@
+/** Plots as grids of cells: block characters, and text that takes no more columns than there are. */
+
+import type { Paint, Tone } from '../layout.ts';
+import { visible } from '../visible.ts';
+
+/** A column of the terminal. */
+export type Cell = Readonly<{ text: string; tone: Tone }>;
+
+/** By eighths of a cell that are filled. */
+export const BLOCKS = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+export const EIGHTHS = 8;
+
+/** Where no terminal says how wide it is. */
+export const USUAL_WIDTH = 80;
+const WIDEST = 120;
+
+export const EMPTY: Cell = { text: ' ', tone: 'plain' };
+
+// East Asian wide and fullwidth characters and emoji take two columns.
+const wide =
+  /[\u1100-\u115f\u2329\u232a\u2e80-\u303e\u3041-\u4dbf\u4e00-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18dff}\u{1aff0}-\u{1b2ff}\u{1f000}-\u{1faff}\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}/u;
+
+/** Columns that a plot may take. */
+export function plotWidth(width: number | null): number {
+  return Math.max(1, Math.min(width ?? USUAL_WIDTH, WIDEST));
+}
+
+/** Columns that visible text takes at most. */
+export function breadth(text: string): number {
+  return [...text].reduce((sum, character) => sum + (wide.test(character) ? 2 : 1), 0);
+}
+
+/** Text of any origin, made visible and cut to so many columns. */
+export function fitted(text: string, most: number): string {
+  const shown = visible(text.slice(0, 2 * Math.max(0, most) + 1));
+  if (breadth(shown) <= most) return shown;
+  let kept = '';
+  for (const character of shown) {
+    if (breadth(kept + character) > most - 1) break;
+    kept += character;
+  }
+  return most < 1 ? '' : `${kept}…`;
+}
+
+/** Text as cells, a wide character in one cell with an empty one behind it. */
+export function cellsOf(text: string, tone: Tone): Cell[] {
+  return [...text].flatMap((character) =>
+    wide.test(character)
+      ? [
+          { text: character, tone },
+          { text: '', tone },
+        ]
+      : [{ text: character, tone }],
+  );
+}
+
+/** The cells as a line, without blanks at its end: neighbours of one tone are painted together. */
+export function lineOf(cells: readonly Cell[], paint: Paint): string {
+  const end = cells.findLastIndex(({ text }) => text !== ' ') + 1;
+  const parts: { text: string; tone: Tone }[] = [];
+  for (const { text, tone } of cells.slice(0, end)) {
+    const last = parts.at(-1);
+    if (last?.tone === tone || (text === ' ' && last !== undefined)) last.text += text;
+    else parts.push({ text, tone });
+  }
+  return parts.map(({ text, tone }) => (tone === 'plain' ? text : paint(tone, text))).join('');
+}
+
+/** Labels along an axis of so many columns; one that has no room is left out, the ends go first. */
+export function ticksLine(ticks: readonly Readonly<{ from: number; text: string }>[], room: number): string {
+  const cells = new Array<string>(Math.max(0, room)).fill(' ');
+  const [first, last] = [ticks[0], ticks.at(-1)];
+  for (const tick of new Set([first, last, ...ticks])) {
+    if (tick === undefined) continue;
+    const { from, text } = tick;
+    const size = breadth(text);
+    const isFree = cells.slice(Math.max(0, from - 1), from + size + 1).every((cell) => cell === ' ');
+    if (from < 0 || from + size > room || !isFree) continue;
+    cells.fill('', from, from + size);
+    cells[from] = text;
+  }
+  return cells.join('').trimEnd();
+}

@@ -1,0 +1,60 @@
+/** The trials of a bisection in the order in which they were made: where along the limits each was, and how it ended. */
+
+import type { BisectReport } from '../bisect.ts';
+import { exactSize } from '../experiment.ts';
+import { painter, type Style } from '../layout.ts';
+import type { Share, Survival } from '../survival.ts';
+import { counted } from '../words.ts';
+import { type Cell, EMPTY, fitted, lineOf, plotWidth, ticksLine } from './cells.ts';
+
+type Trials = BisectReport['trials'];
+
+const INDENT = 2;
+const MOST_TRIALS = 40;
+const LEAST_ROOM = 20;
+
+/** Lines with an end each, none wider than the terminal; nothing where nothing was tried. */
+export function searchPathText({ trials }: Pick<BisectReport, 'trials'>, { color, width }: Style): string {
+  const limits = [...new Set(trials.map(({ limit }) => limit))].toSorted((a, b) => a - b);
+  const [lowest, highest] = [limits[0], limits.at(-1)];
+  if (lowest === undefined || highest === undefined) return '';
+  const columns = plotWidth(width);
+  const paint = painter(color);
+  const shown = trials.slice(0, MOST_TRIALS);
+  const margin = Math.max(...shown.map((trial, index) => labelOf(trial, index).length));
+  const room = columns - INDENT - margin - 2;
+  if (room < LEAST_ROOM) return `${fitted('  (too narrow for a plot)', columns)}\n`;
+  const columnOf = (limit: number): number =>
+    highest === lowest ? 0 : Math.round(((limit - lowest) / (highest - lowest)) * (room - 1));
+  const rows = shown.map((trial, index) => {
+    const cells: Cell[] = new Array<Cell>(room).fill(EMPTY);
+    cells[columnOf(trial.limit)] = trial.passed ? { text: '●', tone: 'good' } : { text: '×', tone: 'bad' };
+    return paint('dim', `${' '.repeat(INDENT)}${labelOf(trial, index).padEnd(margin)} │`) + lineOf(cells, paint);
+  });
+  const ends = [...new Set([lowest, highest])].map((limit, index) => {
+    const text = exactSize(limit);
+    return { from: index === 0 ? 0 : room - text.length, text };
+  });
+  const more = trials.length - shown.length;
+  return [
+    paint('dim', fitted('  the search, a trial each line: ● passed, × failed', columns)),
+    ...rows,
+    paint('dim', ' '.repeat(INDENT + margin + 2) + ticksLine(ends, room)),
+    ...(more === 0 ? [] : [paint('dim', fitted(`  and ${counted(more, 'more trial')}`, columns))]),
+  ]
+    .map((line) => `${line}\n`)
+    .join('');
+}
+
+function labelOf({ phase, limit }: Trials[number], index: number): string {
+  return `${String(index + 1).padStart(2)} ${phase} ${exactSize(limit)}`;
+}
+
+/** Passes and runs at each limit that was tried. */
+export function survivalOfTrials(trials: Trials): Survival {
+  const byLimit = [...Map.groupBy(trials, ({ limit }) => limit)].toSorted(([a], [b]) => a - b);
+  const shares = byLimit.map(
+    ([, own]): Share => ({ passed: own.filter(({ passed }) => passed).length, runs: own.length }),
+  );
+  return { along: 'kmem', ticks: byLimit.map(([limit]) => exactSize(limit)), series: [{ label: '', shares }] };
+}
