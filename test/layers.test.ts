@@ -15,6 +15,7 @@ const composers = [
   'doctor',
   'fidelity',
   'library',
+  'serve',
   'commands',
 ];
 /** Nothing imports the outermost. */

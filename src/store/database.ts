@@ -9,7 +9,8 @@ import { fileExists, type Location } from './location.ts';
 import { APPLICATION_ID } from './migrations.ts';
 import { telling, troubleOf } from './sqlite-errors.ts';
 
-export type Access = 'read' | 'write';
+/** `look`: as `read`, but a store of an earlier version is not brought up to date, and one that is not there is none. */
+export type Access = 'read' | 'look' | 'write';
 
 export type Opening = Readonly<{
   access: Access;
@@ -19,10 +20,10 @@ export type Opening = Readonly<{
   patienceMs: number;
 }>;
 
-/** Throws SetupError `no-store`, `store-newer`, `not-a-store`, and those of sqlite-errors.ts. */
+/** Throws SetupError `no-store`, `store-newer`, `store-older`, `not-a-store`, and those of sqlite-errors.ts. */
 export function openDatabase(location: Location, opening: Opening): DatabaseSync {
   return telling(location.file, () =>
-    opening.access === 'read' ? openForReading(location, opening) : openForWriting(location, opening),
+    opening.access === 'write' ? openForWriting(location, opening) : openForReading(location, opening),
   );
 }
 
@@ -39,13 +40,15 @@ function openForWriting(location: Location, { migrations, patienceMs }: Opening)
 
 function openForReading(location: Location, opening: Opening): DatabaseSync {
   const { file, named } = location;
-  const { migrations } = opening;
+  const { migrations, access } = opening;
   if (!fileExists(file)) {
-    if (!named) return emptyStore(migrations);
+    if (!named && access === 'read') return emptyStore(migrations);
     throw new SetupError(
       'no-store',
       `there is no store ${quote(file)}`,
-      'see that the name is right; kmem-run --store FILE -- command makes one',
+      named
+        ? 'see that the name is right; kmem-run --store FILE -- command makes one'
+        : 'keep a result first: kmem-run --keep -- command; or name a store: --store FILE',
     );
   }
   const database = openReadOnly(file, opening);
@@ -55,6 +58,13 @@ function openForReading(location: Location, opening: Opening): DatabaseSync {
   });
   if (version === migrations.length) return database;
   database.close();
+  if (access === 'look' && version > 0) {
+    throw new SetupError(
+      'store-older',
+      `the store ${quote(file)} was written by an earlier kmem-run: its version is ${version}, and this one's is ${migrations.length}`,
+      `bring it up to date: kmem-run history${named ? ` --store ${quote(file, 1000)}` : ''}`,
+    );
+  }
   // An older one is brought up to date first; a file without tables stays as it is.
   return version === 0 ? emptyStore(migrations) : openForWriting(location, opening);
 }

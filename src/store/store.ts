@@ -3,6 +3,7 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import { SetupError } from '../errors.ts';
 import { quote } from '../spec/quote.ts';
+import { browse } from './browse.ts';
 import { columnsOf, experimentOf, type Row, runOf, SUMMARY_COLUMNS, summaryOf } from './columns.ts';
 import { type Access, openDatabase } from './database.ts';
 import { locate } from './location.ts';
@@ -21,10 +22,10 @@ const EXPERIMENT_COLUMNS = '*, (SELECT count(*) FROM run WHERE experiment_id = e
 /**
  * Opens the store in a file, or the user's own for null; it is made where it is not there. Loads node:sqlite: never call
  * it while a measured command runs for the first time. With `access` read nothing is made or written, and where the
- * user's own store does not exist it is as an empty one.
+ * user's own store does not exist it is as an empty one; with `look` there is then none.
  *
  * All its functions throw SetupError: `store-full`, `store-read-only`, `store-damaged`, `store-busy`, `store-io`,
- * `store-not-opened`, `store-failed`; opening also `store-newer`, `not-a-store`, `bad-store`, `no-store`, `no-state-folder`.
+ * `store-not-opened`, `store-failed`; opening also `store-newer`, `store-older`, `not-a-store`, `bad-store`, `no-store`, `no-state-folder`.
  */
 export function openStore(file: string | null, access: Access = 'write'): Store {
   const location = locate(file);
@@ -75,6 +76,8 @@ function storeIn(database: DatabaseSync, file: string): Omit<Store, 'file'> {
       const run = kind === 'label' ? onlyRun(database, id) : id;
       return runOf(one(database, `SELECT ${RUN_COLUMNS} FROM run WHERE id = ?`, run), file);
     },
+    browse: (query) => browse(database, query),
+    changes: () => Number(database.prepare('PRAGMA data_version').get()?.data_version),
     find: (word) => findNamed(database, word),
     runsNamed: ({ kind, id }: Named) =>
       runs({ run: 'id = ?', experiment: 'experiment_id = ?', label: 'label = ?' }[kind], id),

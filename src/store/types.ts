@@ -1,6 +1,7 @@
 /** What goes into a store and what comes out of it. */
 
 import type { Outcome, Result } from '../result/schema.ts';
+import type { Browsed, BrowseQuery } from './browse.ts';
 
 export type NewRun = Readonly<{
   result: Result;
@@ -102,6 +103,10 @@ export type Store = Readonly<{
   list(filter: RunFilter): RunSummary[];
   /** The latest first. */
   experiments(filter: ExperimentFilter): StoredExperiment[];
+  /** Runs and experiments together, a page of them. */
+  browse(query: BrowseQuery): Browsed;
+  /** Another number whenever somebody else has changed the store meanwhile. */
+  changes(): number;
   /** By id, unique prefix, a label that one run has, or `@`, the latest. Throws SetupError `no-such-run`, `ambiguous-id`. */
   run(idOrPrefix: string): StoredRun;
   /** The same for runs, experiments and labels. Throws SetupError `no-such-run`, `ambiguous-id`. */

@@ -1,0 +1,109 @@
+/** Answers on 127.0.0.1, until it is told to end. */
+
+import { randomBytes } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { errnoOf, SetupError } from '../errors.ts';
+import { type Asked, admit, type Door } from './guard.ts';
+
+export type Answer = Readonly<{ status: number; type: string; body: string }>;
+
+export type Serving = Readonly<{
+  /** With the token in it. */
+  address: string;
+  close: () => Promise<void>;
+}>;
+
+const HOST = '127.0.0.1';
+const TOKEN_BYTES = 24;
+
+/** Of every answer. What a page may load and run stands in the page itself. */
+const HEADERS = {
+  'cache-control': 'no-store',
+  'content-security-policy': "frame-ancestors 'none'; base-uri 'none'; object-src 'none'",
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+};
+
+/** `port`: null for any that is free. Throws SetupError `port-taken`, `port-refused`, `cannot-listen`. */
+export async function serve(port: number | null, answer: (asked: Asked) => Answer): Promise<Serving> {
+  const token = randomBytes(TOKEN_BYTES).toString('base64url');
+  const door: { token: string; port: number } = { token, port: 0 };
+  const server = createServer((request, response) => reply({ request, response, door, answer }));
+  await listening(server, port);
+  door.port = (server.address() as AddressInfo).port;
+  return {
+    address: `http://${HOST}:${door.port}/${token}/`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        // A browser keeps its connections open for minutes.
+        server.closeAllConnections();
+      }),
+  };
+}
+
+type Exchange = Readonly<{
+  request: IncomingMessage;
+  response: ServerResponse;
+  door: Door;
+  answer: (asked: Asked) => Answer;
+}>;
+
+function reply({ request, response, door, answer }: Exchange): void {
+  // Whoever asked has gone away.
+  response.on('error', () => {});
+  request.resume();
+  const asked = admit(request, door);
+  const given =
+    'status' in asked
+      ? { status: asked.status, type: 'text/plain', body: `kmem-run: ${asked.reason}\n`, headers: asked.headers }
+      : { ...answer(asked), headers: {} };
+  const body = Buffer.from(given.body);
+  response.writeHead(given.status, {
+    ...HEADERS,
+    'content-type': `${given.type}; charset=utf-8`,
+    'content-length': body.length,
+    ...given.headers,
+  });
+  response.end(request.method === 'HEAD' ? undefined : body);
+}
+
+function listening(server: Server, port: number | null): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => reject(listenError(error, port)));
+    server.listen({ host: HOST, port: port ?? 0, exclusive: true }, () => {
+      server.removeAllListeners('error');
+      resolve();
+    });
+  });
+}
+
+function listenError(error: unknown, port: number | null): SetupError {
+  const errno = errnoOf(error);
+  if (errno === 'EADDRINUSE') {
+    return new SetupError(
+      'port-taken',
+      `port ${port} is taken`,
+      `leave --port out for a free one, or see who has it: ss -ltnp 'sport = :${port}'`,
+      { cause: error },
+    );
+  }
+  if (errno === 'EACCES') {
+    return new SetupError(
+      'port-refused',
+      `port ${port} is not for you: ports below 1024 are for root`,
+      'leave --port out for a free one, or name one above 1023',
+      { cause: error },
+    );
+  }
+  return new SetupError(
+    'cannot-listen',
+    `nothing can listen on ${HOST} (${errno})`,
+    'see that the loopback interface is up: ip link set lo up',
+    { cause: error },
+  );
+}

@@ -1,0 +1,134 @@
+/** A page of what is kept, runs and experiments together, searched and sorted by SQLite: a store may hold a million. */
+
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
+import type { Outcome } from '../result/schema.ts';
+import type { Row } from './columns.ts';
+import type { ExperimentKind, ExperimentStatus } from './types.ts';
+
+/** What can be sorted by. */
+export const SORTS = ['started', 'command', 'state', 'limit', 'peak', 'failcnt', 'label'] as const;
+export type Sort = (typeof SORTS)[number];
+
+export type BrowseQuery = Readonly<{
+  /** `run`: runs by themselves; null: those and all experiments. Of no meaning beside `experimentId`. */
+  kind: 'run' | ExperimentKind | null;
+  /** Text in the command or the label, or the beginning of an id; null: any. */
+  text: string | null;
+  /** Of runs; null: any. */
+  outcome: Outcome | null;
+  label: string | null;
+  /** Only the runs of this experiment, which are in no other list. */
+  experimentId: string | null;
+  sort: Sort;
+  descending: boolean;
+  offset: number;
+  limit: number;
+}>;
+
+type About = Readonly<{ id: string; startedAt: string; command: string }>;
+
+export type BrowsedRun = About &
+  Readonly<{
+    entry: 'run';
+    outcome: Outcome;
+    /** Bytes; null: none was asked for. */
+    kmemLimit: number | null;
+    maxUsage: number | null;
+    failcnt: number | null;
+    label: string | null;
+    firstFailing: string | null;
+  }>;
+
+export type BrowsedExperiment = About &
+  Readonly<{ entry: 'experiment'; kind: ExperimentKind; status: ExperimentStatus; runs: number }>;
+
+export type Browsed = Readonly<{ entries: readonly (BrowsedRun | BrowsedExperiment)[]; total: number }>;
+
+const COMMAND_LENGTH = 1000;
+
+const RUNS = `SELECT 'run' AS entry, id, started_at AS started, substr(command, 1, ${COMMAND_LENGTH}) AS command, outcome AS state,
+  kmem_limit AS "limit", max_usage AS peak, failcnt, label, first_failing, NULL AS kind, NULL AS runs FROM run`;
+const EXPERIMENTS = `SELECT 'experiment' AS entry, id, started_at AS started,
+  substr((SELECT group_concat(value, ' ') FROM json_each(command)), 1, ${COMMAND_LENGTH}) AS command, status AS state,
+  NULL AS "limit", NULL AS peak, NULL AS failcnt, NULL AS label, NULL AS first_failing, kind,
+  (SELECT count(*) FROM run WHERE experiment_id = experiment.id) AS runs FROM experiment`;
+
+export function browse(database: DatabaseSync, query: BrowseQuery): Browsed {
+  const { sources, values } = sourcesOf(query);
+  if (sources.length === 0) return { entries: [], total: 0 };
+  const found = sources.join(' UNION ALL ');
+  const total = Number(database.prepare(`SELECT count(*) AS value FROM (${found})`).get(...values)?.value);
+  // What is not known comes last either way; the id makes the order a whole one.
+  const way = query.descending ? 'DESC' : 'ASC';
+  const order = `"${query.sort}" IS NULL, "${query.sort}" ${way}, started ${way}, id ${way}`;
+  const rows = database
+    .prepare(`SELECT * FROM (${found}) ORDER BY ${order} LIMIT ? OFFSET ?`)
+    .all(...values, query.limit, query.offset);
+  return { entries: rows.map(entryOf), total };
+}
+
+type Condition = readonly [condition: string, ...values: SQLInputValue[]];
+
+function sourcesOf(query: BrowseQuery) {
+  const { kind, text, outcome, label, experimentId } = query;
+  const words = text ?? '';
+  // LIKE would take % and _ for more than they are.
+  const found: Condition[] =
+    text === null ? [] : [['(instr(command, ?) > 0 OR substr(id, 1, length(?)) = ?)', words, words, words]];
+  const foundRun: Condition[] =
+    text === null
+      ? []
+      : [
+          [
+            "(instr(command, ?) > 0 OR instr(coalesce(label, ''), ?) > 0 OR substr(id, 1, length(?)) = ?)",
+            words,
+            words,
+            words,
+            words,
+          ],
+        ];
+  const ofRuns: Condition[] = [
+    experimentId === null ? ['experiment_id IS NULL'] : ['experiment_id = ?', experimentId],
+    ...foundRun,
+    ...(outcome === null ? [] : [['outcome = ?', outcome] as const]),
+    ...(label === null ? [] : [['label = ?', label] as const]),
+  ];
+  const ofExperiments: Condition[] = [...found, ...(kind === null ? [] : [['kind = ?', kind] as const])];
+  const hasRuns = experimentId !== null || kind === null || kind === 'run';
+  const hasExperiments = experimentId === null && kind !== 'run' && outcome === null && label === null;
+  const parts: (readonly [string, readonly Condition[]])[] = [
+    ...(hasRuns ? [[RUNS, ofRuns] as const] : []),
+    ...(hasExperiments ? [[`SELECT * FROM (${EXPERIMENTS})`, ofExperiments] as const] : []),
+  ];
+  return {
+    sources: parts.map(
+      ([select, conditions]) => `${select} WHERE ${conditions.map(([text]) => text).join(' AND ') || 'TRUE'}`,
+    ),
+    values: parts.flatMap(([, conditions]) => conditions.flatMap(([, ...values]) => values)),
+  };
+}
+
+function entryOf(row: Row): BrowsedRun | BrowsedExperiment {
+  const about = { id: String(row.id), startedAt: String(row.started), command: String(row.command ?? '') };
+  if (row.entry === 'experiment') {
+    return {
+      entry: 'experiment',
+      ...about,
+      kind: row.kind as ExperimentKind,
+      status: row.state as ExperimentStatus,
+      runs: Number(row.runs),
+    };
+  }
+  const number = (column: string) => (typeof row[column] === 'number' ? Number(row[column]) : null);
+  const text = (column: string) => (typeof row[column] === 'string' ? String(row[column]) : null);
+  return {
+    entry: 'run',
+    ...about,
+    outcome: row.state as Outcome,
+    kmemLimit: number('limit'),
+    maxUsage: number('peak'),
+    failcnt: number('failcnt'),
+    label: text('label'),
+    firstFailing: text('first_failing'),
+  };
+}
