@@ -211,7 +211,8 @@ const importTools = async () => {
   return missing.length === 0 ? { esbuild: await import('esbuild') } : { missing };
 };
 
-const isBuilt = () => ['cli.cjs', 'guest.cjs', 'index.js', 'report-page.js'].every((name) => existsSync(join(dist, name)));
+const isBuilt = () =>
+  ['cli.cjs', 'guest.cjs', 'index.js', 'report-page.js'].every((name) => existsSync(join(dist, name)));
 
 const bundles = async ({ esbuild, missing }) => {
   if (missing === undefined) {

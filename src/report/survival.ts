@@ -50,18 +50,3 @@ export function settingText(axis: string, value: Setting): string {
   if (value === null) return 'none';
   return axis === 'pids' ? groupDigits(Number(value)) : exactSize(Number(value));
 }
-
-/** The 97.5 % point of the standard normal distribution. */
-const Z = 1.959964;
-
-/** Between what the true share lies with 95 % confidence, by Wilson's score, which also holds for few runs, and for none or all of them passing. */
-export function confidence({ passed, runs }: Share): Readonly<{ low: number; high: number }> {
-  const share = passed / runs;
-  const centre = share + Z ** 2 / (2 * runs);
-  const half = Z * Math.sqrt((share * (1 - share)) / runs + Z ** 2 / (4 * runs ** 2));
-  const whole = 1 + Z ** 2 / runs;
-  return {
-    low: passed === 0 ? 0 : Math.max(0, (centre - half) / whole),
-    high: passed === runs ? 1 : Math.min(1, (centre + half) / whole),
-  };
-}

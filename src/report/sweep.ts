@@ -10,6 +10,8 @@ import { survivalText } from './terminal/survival.ts';
 import { columns, cut } from './visible.ts';
 import { counted, duration } from './words.ts';
 
+export { settingText } from './survival.ts';
+
 export type SweepCall = Readonly<{
   comm: string | null;
   syscall: string;

@@ -2,7 +2,8 @@
 
 import { curveText, shareBlock } from '../curve.ts';
 import { painter, type Style, type Tone } from '../layout.ts';
-import { confidence, type Share, type Survival } from '../survival.ts';
+import { type Interval, wilson } from '../plots/wilson.ts';
+import type { Share, Survival } from '../survival.ts';
 import { type Cell, EMPTY, fitted, lineOf, plotWidth, ticksLine } from './cells.ts';
 
 const HEIGHT = 8;
@@ -48,10 +49,12 @@ function pointCells(share: Share | null, row: number, wide: number): Cell[] {
   const part = share === null ? null : share.passed / share.runs;
   const block = { text: shareBlock(part, beneath, HEIGHT), tone: toneOf(share) };
   const bar = new Array<Cell>(Math.max(1, wide - 2)).fill(block);
-  return [...bar, share === null ? EMPTY : intervalCell(confidence(share), beneath), EMPTY];
+  return [...bar, intervalCell(share === null ? null : wilson(share.passed, share.runs), beneath), EMPTY];
 }
 
-function intervalCell({ low, high }: ReturnType<typeof confidence>, beneath: number): Cell {
+function intervalCell(interval: Interval | null, beneath: number): Cell {
+  if (interval === null) return EMPTY;
+  const { low, high } = interval;
   const [from, to] = [low * HEIGHT - beneath, high * HEIGHT - beneath];
   if (to <= 0 || from >= 1) return EMPTY;
   const text = from > 0 && to < 1 ? '╎' : from > 0.5 ? '╵' : to < 0.5 ? '╷' : '│';

@@ -1,6 +1,5 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { confidence, type Share } from '../../../src/report/survival.ts';
 import { breadth } from '../../../src/report/terminal/cells.ts';
 import { searchPathText, survivalOfTrials } from '../../../src/report/terminal/search-path.ts';
 import { survivalText } from '../../../src/report/terminal/survival.ts';
@@ -29,18 +28,6 @@ test('a bar and a confidence interval for each limit', (t) => {
          1 MiB   1.5 MiB 2 MiB   2.5 MiB 3 MiB
 `,
   );
-});
-
-test("the interval is Wilson's", (t) => {
-  const near = (share: Share, low: number, high: number) => {
-    const interval = confidence(share);
-    t.true(Math.abs(interval.low - low) < 5e-4 && Math.abs(interval.high - high) < 5e-4, JSON.stringify(interval));
-  };
-  // Brown, Cai, DasGupta 2001, and by hand.
-  near({ passed: 0, runs: 5 }, 0, 0.4345);
-  near({ passed: 5, runs: 5 }, 0.5655, 1);
-  near({ passed: 81, runs: 263 }, 0.2553, 0.3662);
-  near({ passed: 1, runs: 1 }, 0.2065, 1);
 });
 
 test('settings of other limits have a picture each, many of them a row each', (t) => {
