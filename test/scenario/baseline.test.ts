@@ -98,6 +98,10 @@ test('the step is named, and more processes; where nothing tells, nothing is sai
   t.deepEqual(sentences(run(2 * MiB, 2 * MiB, 2 * MiB), run(3 * MiB, 2 * MiB, 3 * MiB, { pids: { max: 20 } })), [
     'worse: kmem peak +50 % (2 → 3 MiB), at step "step 2", with 20 processes and threads at a time, not 12',
   ]);
+  // A step that rose a little does not explain it all.
+  t.deepEqual(sentences(run(2 * MiB, 1.5 * MiB, 2 * MiB), run(4 * MiB, 2 * MiB, 4 * MiB)), [
+    'worse: kmem peak +100 % (2 → 4 MiB), at step "step 2"',
+  ]);
   // Requests and clients have no peak of their own.
   t.deepEqual(sentences(run(2 * MiB, null, MiB), run(3 * MiB, null, MiB)), [
     'worse: kmem peak +50 % (2 → 3 MiB), at step "a page"',

@@ -89,14 +89,15 @@ function partsBehind({ before, now, a, b }: Facts): string[] {
   return [];
 }
 
-/** The first step whose own peak differs as the whole does. */
+/** The first step whose own peak rose or fell by most of what the whole did. */
 function stepBehind(facts: Facts): string[] {
   const { before, now, a, b, tolerance, results } = facts;
   if ((results[0]?.steps.length ?? 0) < 2) return [];
-  const sign = Math.sign(b.median - a.median);
+  const whole = b.median - a.median;
+  const least = Math.max(EXPLAINED * Math.abs(whole), slackOf(tolerance.kmem, a.median));
   const step = now.steps.find(({ name, kmem }, index) => {
     const old = before.steps[index]?.name === name ? before.steps[index] : undefined;
-    return old !== undefined && sign * (kmem - old.kmem) > slackOf(tolerance.kmem, old.kmem);
+    return old !== undefined && Math.sign(whole) * (kmem - old.kmem) >= least;
   });
   return step === undefined ? stretchBehind(facts) : [`at step "${step.name}"`];
 }
