@@ -4,6 +4,7 @@ import { SetupError } from '../errors.ts';
 import { wholeNumber } from '../experiment/bounds.ts';
 import { readBaselineName } from '../scenario/baseline/place.ts';
 import type { Choices } from '../scenario/perform.ts';
+import { BOUNDS } from '../scenario/types.ts';
 import { quote } from '../spec/quote.ts';
 import type { Given, OptionForm } from './read-options.ts';
 import { type Format, parseFormat } from './scenario-report.ts';
@@ -42,16 +43,12 @@ export const RUN_FORMS: Readonly<Record<string, OptionForm>> = {
   baseline: { type: 'string' },
 };
 
-const MOST_JOBS = 256;
-const MOST_RETRIES = 100;
-const MOST_REPEATS = 10_000;
-
 /** Throws SetupError `bad-option`, `bad-shard`, `bad-baseline-name`. */
 export function readChoices({ strings, booleans, positionals }: Given): RunChoices {
   const one = (name: string): string | null => strings.get(name)?.[0] ?? null;
-  const number = (name: string, from: number, to: number): number | null => {
+  const number = (name: keyof typeof BOUNDS): number | null => {
     const given = one(name);
-    return given === null ? null : wholeNumber(`--${name}`, given, { from, to });
+    return given === null ? null : wholeNumber(`--${name}`, given, BOUNDS[name]);
   };
   const [shard, baseline] = [one('shard'), one('baseline')];
   return {
@@ -59,9 +56,9 @@ export function readChoices({ strings, booleans, positionals }: Given): RunChoic
     tags: strings.get('tag') ?? [],
     filters: strings.get('filter') ?? [],
     kernel: one('kernel'),
-    jobs: number('jobs', 1, MOST_JOBS) ?? 1,
-    retry: number('retry', 0, MOST_RETRIES) ?? 0,
-    repeat: number('repeat', 1, MOST_REPEATS),
+    jobs: number('jobs') ?? 1,
+    retry: number('retry') ?? 0,
+    repeat: number('repeat'),
     lastFailed: booleans.get('last-failed') ?? false,
     shard: shard === null ? null : parseShard(shard),
     format: parseFormat(one('format') ?? 'pretty'),

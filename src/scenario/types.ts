@@ -38,3 +38,10 @@ export type Scenario = Readonly<{
 }>;
 
 export const HOST = 'host';
+
+/** What a call may ask of them all. */
+export const BOUNDS = {
+  jobs: { from: 1, to: 256 },
+  retry: { from: 0, to: 100 },
+  repeat: { from: 1, to: 10_000 },
+} as const;

@@ -1,7 +1,8 @@
 /** The built package, as those who import it use it. */
 
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import anyTest from 'ava';
-import type { BisectReport, ExploreReport, Result, SweepReport } from '../../src/index.ts';
+import type { BisectReport, ExploreReport, Result, ScenariosReport, SweepReport } from '../../src/index.ts';
 import { validateResult } from '../../src/result/validate.ts';
 import { makeUser } from './user.ts';
 
@@ -88,6 +89,79 @@ test('explore: findings with a line to see them again', async (t) => {
   t.true(report.findings.every(({ replay }) => replay.includes('kmem-run --fail')));
 });
 
+/** Files of a user's, and the folder of them as code has it. */
+function scenarios(path: (name: string) => string, files: Readonly<Record<string, string>>): string {
+  mkdirSync(path('scenarios'));
+  for (const [name, text] of Object.entries(files)) writeFileSync(path(`scenarios/${name}.yaml`), text);
+  return JSON.stringify(path('scenarios'));
+}
+
+const PASSING = "description: it passes\ntags: [good]\nsteps:\n  - run: 'true'\n";
+const FAILING = 'description: it fails\nsteps:\n  - { name: it, run: echo why; exit 3 }\n';
+
+test('scenario: what came of each, passed or not, with its results; events while they go on', async (t) => {
+  const { ask, path } = makeUser(t);
+  const folder = scenarios(path, { a: PASSING, b: FAILING, wrong: 'stpes: []\n' });
+  const { report, events }: { report: ScenariosReport; events: { type: string; name: string; done: number }[] } =
+    await ask(`
+    const going = scenario({ scenarios: ${folder}, repeat: 2 });
+    const events = [];
+    for await (const { type, name, done } of going) events.push({ type, name, done });
+    return { report: await going, events };
+  `);
+  t.like(report, { kind: 'scenarios', status: 'done' });
+  t.deepEqual(
+    report.scenarios.map(({ name, status, attempts }) => [name, status, attempts]),
+    [
+      ['wrong', 'error', 0],
+      ['a', 'passed', 2],
+      ['b', 'failed', 1],
+    ],
+  );
+  t.is(validateResult(report.scenarios[1]?.results[0]).outcome, 'passed');
+  t.regex(report.scenarios[0]?.reasons[0] ?? '', /wrong\.yaml:1:1: /);
+  t.is(report.scenarios[2]?.output, 'why\n');
+  t.deepEqual(
+    events.map(({ type, name, done }) => `${type} ${name} ${done}`),
+    ['end wrong 1', 'start a 1', 'run a 1', 'run a 1', 'end a 2', 'start b 2', 'run b 2', 'end b 3'],
+  );
+});
+
+test('scenario: held to a baseline, which it writes only where it is told to', async (t) => {
+  const { ask, path } = makeUser(t);
+  const folder = scenarios(path, { a: PASSING });
+  const states = await ask(`
+    const stateOf = async (more) => (await scenario({ scenarios: ${folder}, ...more })).scenarios[0].baseline?.state ?? null;
+    return [await stateOf({}), await stateOf({ updateBaseline: true }), await stateOf({})];
+  `);
+  t.deepEqual(states, [null, 'new', 'compared']);
+  t.true(existsSync(path('scenarios/baseline.yaml')));
+});
+
+test('scenario: a signal stops it with what is known so far; several at a time are apart', async (t) => {
+  const { ask, path } = makeUser(t);
+  const folder = scenarios(path, { a: PASSING, b: 'description: b\nsteps:\n  - run: sleep 1000\n', c: PASSING });
+  const { stopped, others } = await ask(`
+    const controller = new AbortController();
+    const going = scenario({ scenarios: ${folder} }, { signal: controller.signal });
+    const others = Promise.all([1, 2].map((repeat) => scenario({ scenarios: [${folder}], filters: ['c'], repeat })));
+    for await (const { type, name } of going) if (type === 'start' && name === 'b') controller.abort();
+    return { stopped: await going, others: (await others).map(({ scenarios: [one] }) => [one.status, one.attempts]) };
+  `);
+  t.is(stopped.status, 'stopped');
+  t.deepEqual(
+    stopped.scenarios.map(({ name, status }: { name: string; status: string }) => [name, status]),
+    [
+      ['a', 'passed'],
+      ['b', 'error'],
+    ],
+  );
+  t.deepEqual(others, [
+    ['passed', 1],
+    ['passed', 2],
+  ]);
+});
+
 test('a signal ends a run: the result says so, and nothing stays', async (t) => {
   const { ask } = makeUser(t);
   const answer: Result = await ask(`
@@ -162,6 +236,11 @@ test('what cannot be made rejects with a SetupError, which has the result where 
       call: await told(() => explore({ command: ['true'], only: ['opennat'] })),
       fails: await told(() => explore({ command: ['false'], warmup: 0 })),
       nothing: await told(() => bisect()),
+      scenario: await told(() => scenario('no-such-scenario')),
+      key: await told(() => scenario({ scenarois: 'httpd' })),
+      jobs: await told(() => scenario({ jobs: 0 })),
+      words: await told(() => scenario({ scenarios: 3 })),
+      baseline: await told(() => scenario({ baseline: 'mine.yaml' })),
     };
   `);
   t.deepEqual(answer, {
@@ -175,6 +254,11 @@ test('what cannot be made rejects with a SetupError, which has the result where 
     call: [true, 'bad-option', null],
     fails: [true, 'undisturbed-fails', 'failed'],
     nothing: [true, 'no-command', null],
+    scenario: [true, 'no-scenario', null],
+    key: [true, 'unknown-key', null],
+    jobs: [true, 'bad-option', null],
+    words: [true, 'bad-option', null],
+    baseline: [true, 'bad-baseline-name', null],
   });
 });
 

@@ -8,7 +8,7 @@ const built = join(import.meta.dirname, '..', '..', 'dist', 'index.js');
 
 const FRAME = (code: string) => `
   import * as library from ${JSON.stringify(built)};
-  const { run, sweep, bisect, explore, SetupError } = library;
+  const { run, sweep, bisect, explore, scenario, SetupError } = library;
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGTSTP', 'exit', 'uncaughtException'];
   const listeners = () => signals.map((name) => process.listenerCount(name));
   const before = listeners();
