@@ -114,17 +114,13 @@ limits:
 timeout: 30s
 setUp: echo 'it works' > index.html
 steps:
-  - name: start
-    run: python3 -m http.server --bind 127.0.0.1 \${port} > log 2>&1 & echo $! > pid
+  - name: server
+    run: exec python3 -m http.server --bind 127.0.0.1 \${port}
+    background: true
     ready: { http: 'http://127.0.0.1:\${port}/', within: 10s }
   - name: a page
     http: http://127.0.0.1:\${port}/
     expect: [status==200, body~/it works/]
-  - name: stop
-    signal: TERM
-    to: { pidFile: pid }
-  - name: it is gone
-    wait: { empty: true, within: 5s }
 expect: failcnt==0
 `;
 }

@@ -67,6 +67,17 @@ const breaks: Readonly<Record<string, Break>> = {
     to: 'stop-writes-on-bgsave-error no',
     because: /a write: stdout~\/\^MISCONF\/: it is "OK/,
   },
+  squeeze: {
+    what: 'it keeps its page, and opens nothing for it',
+    from: 'protocol_version = "HTTP/1.1"',
+    to: `protocol_version = "HTTP/1.1"
+      def do_GET(self):
+          self.send_response(200)
+          self.send_header("Content-Length", 8)
+          self.end_headers()
+          self.wfile.write(b"it works")`,
+    because: /client: stdout~.*squeezed 404.*: it is "connected/,
+  },
   sshd: {
     what: 'it knows nobody',
     from: 'cp key.pub authorized',
