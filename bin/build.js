@@ -69,6 +69,8 @@ const bundleEntry = (esbuild, name, options) =>
   bundle(esbuild, name, {
     identified: true,
     format: 'cjs',
+    // Node warns of an import() in a script that vm compiled.
+    supported: { 'dynamic-import': false },
     // Five per cent off each start; names stay, for bug reports.
     minifyWhitespace: true,
     minifySyntax: true,

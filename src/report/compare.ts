@@ -126,7 +126,7 @@ function tallyText(counts: Readonly<Record<string, number>>, runs: number): stri
 }
 
 /** Limits in bytes are made readable. */
-function kindText(kind: string): string {
+export function kindText(kind: string): string {
   const readable = kind.replace(
     /\b(kmem|mem|memsw|kmemTcp) ([0-9]+)\b/g,
     (_, key, bytes) => `${key} ${valueText(Number(bytes), 'bytes')}`,

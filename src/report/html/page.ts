@@ -53,7 +53,7 @@ export function reportPage(documents: readonly ReportDocument[], options: PageOp
 <body>
 <a class="skip" href="#content">Skip to the report</a>
 <div class="page">
-<header class="top"><h1>${title}</h1>${before}</header>
+<header class="top"><h1>${options.title ?? 'kmem-run report'}</h1>${before}</header>
 ${sections.length > 1 ? contents(sections) : null}
 <main id="content">
 ${sections.map(

@@ -20,6 +20,7 @@ h4 { font-size: 15px; margin: 20px 0 4px; }
 p { margin: 6px 0; }
 .note, small { color: var(--muted); font-size: 13px; }
 code, .mono { font: 13px/1.5 ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; unicode-bidi: isolate; }
+h2 code, h4 code { font-size: 0.85em; }
 td, th, dd, li { unicode-bidi: isolate; }
 nav.contents ol { columns: 2; padding-left: 22px; margin: 6px 0; font-size: 14px; }
 article { border-top: 1px solid var(--line); padding-top: 2px; margin-top: 24px; }
@@ -57,7 +58,11 @@ th, td { text-align: left; padding: 5px 12px 5px 0; border-bottom: 1px solid var
 tbody th { font-weight: 400; }
 thead th { color: var(--muted); font-weight: 600; font-size: 13px; white-space: nowrap; }
 th.number, td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+td:not(.wide), tbody th:not(.wide) { white-space: nowrap; }
 .wide { min-width: 17em; }
+.wide .shell { width: 26em; margin: 0; }
+.wide .shell code { overflow-x: auto; white-space: nowrap; }
+
 th button { border: 0; background: none; padding: 0; min-height: 0; color: inherit; font-weight: inherit; }
 .tools { display: flex; flex-wrap: wrap; gap: 8px 14px; align-items: end; margin: 8px 0; }
 .tools label { display: flex; flex-direction: column; color: var(--muted); font-size: 12px; }

@@ -3,7 +3,7 @@
 import type { EChartsOption, SeriesOption } from 'echarts';
 import { formatDuration } from '../../spec/duration.ts';
 import { formatSize } from '../../spec/format-size.ts';
-import { base, byteInterval, isNarrow, legend, limitLine, shorten, xAxis, yAxis } from './parts.ts';
+import { base, byteInterval, isNarrow, legend, limitLine, shorten, timeZooms, xAxis, yAxis } from './parts.ts';
 import type { Drawing, Look, Named, NumbersTable } from './types.ts';
 
 export type ComparedRun = Readonly<{
@@ -40,8 +40,14 @@ function option({ runs }: ComparisonData, look: Look): EChartsOption {
     xAxis: xAxis(look, {
       type: 'value',
       min: 0,
+      max: Math.max(1, ...runs.flatMap(({ atMs, failures }) => [atMs.at(-1) ?? 0, failures.at(-1)?.atMs ?? 0])),
       splitLine: { show: false },
-      axisLabel: { color: palette.muted, hideOverlap: true, formatter: (value: number) => formatDuration(value) },
+      axisLabel: {
+        color: palette.muted,
+        hideOverlap: true,
+        showMaxLabel: false,
+        formatter: (value: number) => formatDuration(value),
+      },
     }),
     yAxis: yAxis(look, {
       type: 'value',
@@ -50,24 +56,7 @@ function option({ runs }: ComparisonData, look: Look): EChartsOption {
       interval,
       axisLabel: { color: palette.muted, formatter: (value: number) => formatSize(value) },
     }),
-    ...(live
-      ? {
-          dataZoom: [
-            { type: 'inside', zoomOnMouseWheel: 'ctrl', moveOnMouseWheel: false, filterMode: 'none' },
-            {
-              type: 'slider',
-              bottom: 8,
-              height: 22,
-              showDataShadow: false,
-              filterMode: 'none',
-              borderColor: palette.line,
-              fillerColor: palette.band,
-              textStyle: { color: palette.muted },
-              labelFormatter: (value: number) => formatDuration(value),
-            },
-          ],
-        }
-      : {}),
+    ...(live ? { dataZoom: timeZooms(look, 1) } : {}),
     series: runs.flatMap((run, index) => seriesOf(run, index, look, runs)),
   };
 }

@@ -152,7 +152,11 @@ function classSeries(
       cursor: 'pointer',
       itemStyle: { color },
       emphasis: { scale: 1.5 },
-      data: calls.map(({ index, process }) => [index, rows.get(process) ?? 0]),
+      // Both ways of failing it side by side: alone, and with all later calls of its process.
+      data: calls.map(({ index, process, address }) => [
+        index + (address.endsWith('+') ? 0.3 : 0),
+        rows.get(process) ?? 0,
+      ]),
       tooltip: { formatter: (params: unknown) => callText(calls[(params as { dataIndex: number }).dataIndex]) },
     },
   ];

@@ -1,9 +1,9 @@
 /** What a plot has to point at, one after the other from left to right, and what is known of each. */
 
+import { failureFacts } from './failure.ts';
 import type { Plot } from './index.ts';
 import { optionOf } from './index.ts';
 import { light } from './palette.ts';
-import { failureFacts } from './timeline.ts';
 
 export type Mark = Readonly<{
   seriesId: string;

@@ -4,10 +4,10 @@ import type { Result } from '../../result/schema.ts';
 import type { Comparison } from '../../store/compare.ts';
 import type { ComparedSide } from '../documents.ts';
 import type { ComparedRun, ComparisonPlot } from './comparison.ts';
+import { failureText } from './failure.ts';
 import { timelineData } from './of-run.ts';
 import { axisTitle } from './of-sweep.ts';
 import type { SurvivalPlot } from './survival.ts';
-import { failureText } from './timeline.ts';
 
 /** Of each side the run in the middle by its peak. Null where one side has none that can be drawn. */
 export function overlayOf(a: ComparedSide, b: ComparedSide, id: string): ComparisonPlot | null {

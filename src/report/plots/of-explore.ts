@@ -13,7 +13,7 @@ export function exploreOf(report: ExploreReport, id: string): ExplorePlot | null
     kind: 'explore',
     id,
     title: 'Processes and their calls',
-    about: `${counted(calls.length, 'failure')} of calls, by process and by what came of it: ${words.join(', ')}.`,
+    about: `${counted(calls.length, 'failure')} of calls, by process and by what came of it: ${words.join(', ')}. Of two marks side by side the right one is of the call with all later calls of its process.`,
     data: { calls },
   };
 }

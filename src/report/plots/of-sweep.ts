@@ -59,7 +59,7 @@ export function peaksOf(report: SweepReport, id: string): PeaksPlot | null {
   return {
     kind: 'peaks',
     id,
-    title: 'Peak against limit',
+    title: 'Peak of kernel memory against the limit',
     about: `The highest kernel memory of each run at its ${axisTitle(axis)} limit.${missing}`,
     data: { axis: axisTitle(axis), runs },
   };

@@ -117,3 +117,33 @@ export function byteInterval(max: number, ticks: number): number {
   if (max <= 0) return 4096;
   return 2 ** Math.ceil(Math.log2(max / ticks));
 }
+
+/** Of axes of time, one above the other. */
+export function timeZooms({ palette }: Look, panels: number) {
+  const xAxisIndex = Array.from({ length: panels }, (_, index) => index);
+  return [
+    // A wheel scrolls the page; with Ctrl it zooms.
+    {
+      type: 'inside' as const,
+      xAxisIndex,
+      zoomOnMouseWheel: 'ctrl' as const,
+      moveOnMouseWheel: false,
+      filterMode: 'none' as const,
+    },
+    {
+      type: 'slider' as const,
+      xAxisIndex,
+      filterMode: 'none' as const,
+      bottom: 8,
+      height: 22,
+      showDataShadow: false,
+      borderColor: palette.line,
+      fillerColor: palette.band,
+      handleStyle: { color: palette.muted },
+      moveHandleStyle: { color: palette.muted },
+      textStyle: { color: palette.muted },
+      labelFormatter: (value: number) => formatDuration(value),
+      brushSelect: false,
+    },
+  ];
+}

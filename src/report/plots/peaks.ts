@@ -62,9 +62,6 @@ function option({ axis, runs }: PeaksData, look: Look): EChartsOption {
       min: 0,
       max,
       interval,
-      name: 'peak of kernel memory',
-      nameTextStyle: { color: palette.muted, align: 'left', padding: [0, 0, 0, -62] },
-      nameGap: 8,
       axisLabel: { color: palette.muted, formatter: (value: number) => formatSize(value) },
     }),
     series: [

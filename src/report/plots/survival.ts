@@ -117,24 +117,32 @@ function pointText(point: SurvivalPoint | undefined, label: string, unit: Surviv
 export function limitAxis(limits: readonly number[], unit: SurvivalData['unit'], look: Look) {
   const [min, max] = [Math.min(...limits), Math.max(...limits)];
   const isWide = limits.length > 0 && min > 0 && max / min >= 16;
-  const common = {
-    axisLabel: { color: look.palette.muted, hideOverlap: true, formatter: (value: number) => valueText(value, unit) },
-    splitLine: { show: false },
-    splitNumber: isNarrow(look) ? 3 : 7,
+  const axisLabel = {
+    color: look.palette.muted,
+    hideOverlap: true,
+    formatter: (value: number) => valueText(value, unit),
   };
-  if (isWide) return { type: 'log' as const, logBase: 2, min, max, ...common };
-  const room = (max - min || max || 1) * 0.03;
+  const common = { splitLine: { show: false }, splitNumber: isNarrow(look) ? 3 : 7 };
+  if (isWide) return { type: 'log' as const, logBase: 2, min, max, axisLabel, ...common };
   const span = max - min || max || 1;
-  const interval = unit === 'bytes' ? 2 ** Math.ceil(Math.log2(span / (isNarrow(look) ? 3.2 : 7))) : undefined;
-  return { type: 'value' as const, min: min - room, max: max + room, ...ticks(min, max, interval), ...common };
+  const room = span * 0.03;
+  const interval = unit === 'bytes' ? 2 ** Math.ceil(Math.log2(span / (isNarrow(look) ? 3.2 : 7))) : null;
+  const customValues = interval === null ? {} : { customValues: ticks(min, max, interval) };
+  return {
+    type: 'value' as const,
+    min: min - room,
+    max: max + room,
+    axisLabel: { ...axisLabel, ...(interval === null ? { showMinLabel: false, showMaxLabel: false } : customValues) },
+    axisTick: customValues,
+    ...common,
+  };
 }
 
-function ticks(min: number, max: number, interval: number | undefined) {
-  if (interval === undefined || !Number.isFinite(interval)) return {};
+/** Round values within, of which there is one at least. */
+function ticks(min: number, max: number, interval: number): number[] {
   const values = [];
   for (let at = Math.ceil(min / interval) * interval; at <= max; at += interval) values.push(at);
-  const shown = values.length > 0 ? values : [min];
-  return { customValues: shown, axisTick: { customValues: shown } };
+  return values.length > 0 ? values : [min];
 }
 
 function numbers({ axis, unit, series }: SurvivalData): NumbersTable {

@@ -3,22 +3,9 @@
 import type { EChartsOption, SeriesOption } from 'echarts';
 import { formatDuration } from '../../spec/duration.ts';
 import { formatSize } from '../../spec/format-size.ts';
-import { base, byteInterval, fullText, isNarrow, limitLine, shorten, xAxis, yAxis } from './parts.ts';
+import { failureText, type TimelineFailure } from './failure.ts';
+import { base, byteInterval, isNarrow, limitLine, shorten, timeZooms, xAxis, yAxis } from './parts.ts';
 import type { Drawing, Look, Named, NumbersTable } from './types.ts';
-
-export type TimelineFailure = Readonly<{
-  atMs: number;
-  /** Bytes; null: not read. */
-  usage: number | null;
-  comm: string | null;
-  pid: number | null;
-  syscall: string;
-  detail: string | null;
-  errno: string | null;
-  step: number | null;
-  address: string | null;
-  injected: boolean;
-}>;
 
 type Series = readonly (number | null)[];
 
@@ -122,41 +109,12 @@ function option(data: TimelineData, look: Look): EChartsOption {
     ),
     yAxis: panels.map((panel, gridIndex) => valueAxis(look, panel, data, gridIndex)),
     axisPointer: { link: [{ xAxisIndex: 'all' }], lineStyle: { color: palette.muted }, triggerTooltip: false },
-    ...(live ? { dataZoom: zooms(look, panels.length) } : {}),
+    ...(live ? { dataZoom: timeZooms(look, panels.length) } : {}),
     series: [
       ...panels.flatMap((panel, index) => lineSeries(look, panel, index, data, end / (look.width - left - right) || 1)),
       failureSeries(data, look),
     ],
   };
-}
-
-function zooms({ palette }: Look, panels: number) {
-  const xAxisIndex = Array.from({ length: panels }, (_, index) => index);
-  return [
-    // A wheel scrolls the page; with Ctrl it zooms.
-    {
-      type: 'inside' as const,
-      xAxisIndex,
-      zoomOnMouseWheel: 'ctrl' as const,
-      moveOnMouseWheel: false,
-      filterMode: 'none' as const,
-    },
-    {
-      type: 'slider' as const,
-      xAxisIndex,
-      filterMode: 'none' as const,
-      bottom: 8,
-      height: 22,
-      showDataShadow: false,
-      borderColor: palette.line,
-      fillerColor: palette.band,
-      handleStyle: { color: palette.muted },
-      moveHandleStyle: { color: palette.muted },
-      textStyle: { color: palette.muted },
-      labelFormatter: (value: number) => timeText(value),
-      brushSelect: false,
-    },
-  ];
 }
 
 function valueAxis(look: Look, panel: Panel, { failures }: TimelineData, gridIndex: number) {
@@ -272,20 +230,6 @@ function failureSeries({ failures, limits }: TimelineData, { palette }: Look): S
   };
 }
 
-/** The same words for a tip, a panel and who cannot see either. */
-export function failureText(failure: TimelineFailure | undefined): string {
-  if (failure === undefined) return '';
-  const { comm, pid, syscall, detail, errno, usage, atMs } = failure;
-  const who = `${comm === null ? '(name not read)' : shorten(comm, 40)}${pid === null ? '' : ` [${pid}]`}`;
-  return [
-    `${who}: ${shorten(syscall, 40)}${errno === null ? '' : ` → ${shorten(errno, 20)}`}`,
-    ...(detail === null ? [] : [shorten(detail, 64)]),
-    `${timeText(atMs)}, kernel memory ${usage === null ? 'not read' : formatSize(usage)}${failure.injected ? ', injected' : ''}`,
-  ]
-    .join('\n')
-    .replace(/[{}]/g, '');
-}
-
 function numbers({ samples }: TimelineData): NumbersTable {
   const unread = 'not read';
   return {
@@ -318,17 +262,4 @@ function largest(values: readonly number[]): number {
 
 function timeText(ms: number): string {
   return formatDuration(ms);
-}
-
-/** All that is known of one, uncut. */
-export function failureFacts(failure: TimelineFailure): readonly (readonly [string, string])[] {
-  const { comm, pid, syscall, detail, errno, usage, atMs, step, address, injected } = failure;
-  return [
-    ['process', `${comm ?? '(name not read)'}${pid === null ? '' : ` (${pid})`}`],
-    ['call', `${syscall}, ${errno ?? 'no error told'}${injected ? ', asked for by --fail' : ''}`],
-    ['object', detail ?? '–'],
-    ['at', `${timeText(atMs)}${step === null ? ', between the steps' : `, in step ${step}`}`],
-    ['kernel memory', fullText(usage, 'bytes', 'not read')],
-    ...(address === null ? [] : [['address', address] as const]),
-  ];
 }

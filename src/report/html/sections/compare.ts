@@ -2,6 +2,7 @@
 
 import type { Comparison, FigureRow, Point } from '../../../store/compare.ts';
 import type { Spread, Verdict } from '../../../store/spread.ts';
+import { kindText } from '../../compare.ts';
 import type { ComparedSide, ReportDocument } from '../../documents.ts';
 import { comparedSurvivalOf, overlayOf } from '../../plots/of-compare.ts';
 import { fullText } from '../../plots/parts.ts';
@@ -81,7 +82,7 @@ function pointPart(point: Point, isOneOfMany: boolean): Markup {
 function tallyText(counts: Readonly<Record<string, number>>): string {
   return (
     Object.entries(counts)
-      .map(([kind, count]) => `${kind || 'none'} ×${count}`)
+      .map(([kind, count]) => `${kindText(kind)} ×${count}`)
       .join(', ') || 'none'
   );
 }

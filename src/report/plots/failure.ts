@@ -1,0 +1,46 @@
+/** A failed call, in the words of a tip and in all that is known of it. */
+
+import { formatDuration } from '../../spec/duration.ts';
+import { formatSize } from '../../spec/format-size.ts';
+import { fullText, shorten } from './parts.ts';
+
+export type TimelineFailure = Readonly<{
+  atMs: number;
+  /** Bytes; null: not read. */
+  usage: number | null;
+  comm: string | null;
+  pid: number | null;
+  syscall: string;
+  detail: string | null;
+  errno: string | null;
+  step: number | null;
+  address: string | null;
+  injected: boolean;
+}>;
+
+/** The same words for a tip, a panel and who cannot see either. */
+export function failureText(failure: TimelineFailure | undefined): string {
+  if (failure === undefined) return '';
+  const { comm, pid, syscall, detail, errno, usage, atMs } = failure;
+  const who = `${comm === null ? '(name not read)' : shorten(comm, 40)}${pid === null ? '' : ` [${pid}]`}`;
+  return [
+    `${who}: ${shorten(syscall, 40)}${errno === null ? '' : ` → ${shorten(errno, 20)}`}`,
+    ...(detail === null ? [] : [shorten(detail, 64)]),
+    `${formatDuration(atMs)}, kernel memory ${usage === null ? 'not read' : formatSize(usage)}${failure.injected ? ', injected' : ''}`,
+  ]
+    .join('\n')
+    .replace(/[{}]/g, '');
+}
+
+/** All that is known of one, uncut. */
+export function failureFacts(failure: TimelineFailure): readonly (readonly [string, string])[] {
+  const { comm, pid, syscall, detail, errno, usage, atMs, step, address, injected } = failure;
+  return [
+    ['process', `${comm ?? '(name not read)'}${pid === null ? '' : ` (${pid})`}`],
+    ['call', `${syscall}, ${errno ?? 'no error told'}${injected ? ', asked for by --fail' : ''}`],
+    ['object', detail ?? '–'],
+    ['at', `${formatDuration(atMs)}${step === null ? ', between the steps' : `, in step ${step}`}`],
+    ['kernel memory', fullText(usage, 'bytes', 'not read')],
+    ...(address === null ? [] : [['address', address] as const]),
+  ];
+}
