@@ -2,7 +2,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { randomFrom } from '../../src/experiment/random.ts';
 import { type Answer, nextStep, type Question, type Trial } from '../../src/experiment/search.ts';
-import { middles } from '../../src/experiment/search-script.ts';
+import { middles } from '../../src/experiment/search-audit.ts';
 
 type Program = (at: number) => boolean;
 
@@ -37,17 +37,17 @@ test('a program with one limit: it is found, exactly', (t) => {
     else if (limit <= lo) t.deepEqual(answer, { kind: 'always', surprises: [] });
     else t.deepEqual(answer, { kind: 'found', passes: limit, fails: limit - 1, between: [], surprises: [] });
     for (const { at } of trials) t.true(at >= lo && at <= most);
-    // Where `hi` passes: the halving, two more, and what confirms.
-    if (limit <= hi) t.true(trials.length <= 2 + log2(hi - lo + 2) + 5 * confirm, `${trials.length} trials`);
+    // Where `hi` passes: the halving, the steps down to what is halved, and what confirms.
+    if (limit <= hi) t.true(trials.length <= 5 + log2(hi - lo + 2) + 5 * confirm, `${trials.length} trials`);
   });
   fc.assert(property, { numRuns: 3000 });
 });
 
-test('no more than 14 trials and the confirmations for 4,095 pages, and fewer near the expected one', (t) => {
+test('no more than 17 trials and the confirmations for 4,095 pages, and fewer near the expected one', (t) => {
   const confirm = 3;
   for (const limit of [1, 2, 640, 648, 2047, 2048, 4095]) {
     const { trials } = find({ lo: 1, hi: 4095, most: 8192, confirm }, (at) => at >= limit);
-    t.true(trials.length <= 2 + 12 + 5 * confirm, `${limit}: ${trials.length}`);
+    t.true(trials.length <= 5 + 12 + 5 * confirm, `${limit}: ${trials.length}`);
   }
   // The Apache cycle: 2.6 MB.
   t.true(find({ lo: 1, hi: 650, most: 2600, confirm: 3 }, (at) => at >= 640).trials.length <= 8 + 15);
@@ -173,8 +173,9 @@ test('a single surprise far from the edge is told, and is no counter-example', (
   const question = { lo: 1, hi: 1000, most: 2000, confirm: 3 };
   const program: Program = (at) => at >= 600;
   const { trials } = find(question, program);
-  // Those at the end looked where the halving did not.
-  for (const { at, passed } of trials.slice(-9)) {
+  // Those at the end looked where the halving did not; what was tried more than once confirmed.
+  const isAudit = ({ at }: Trial): boolean => trials.filter((trial) => trial.at === at).length === 1;
+  for (const { at, passed } of trials.slice(-8).filter(isAudit)) {
     let visits = 0;
     const { answer } = find(question, (number) => {
       if (number !== at) return program(number);
@@ -250,7 +251,51 @@ test('without confirmation: the halving alone', (t) => {
     t.is(answer.kind, limit > most ? 'never' : limit <= lo ? 'always' : 'found');
     if (answer.kind === 'found') t.deepEqual([answer.passes, answer.fails], [limit, limit - 1]);
     t.is(new Set(trials.map(({ at }) => at)).size, trials.length, 'each number once');
-    if (limit <= hi) t.true(trials.length <= 2 + log2(hi - lo + 2));
+    if (limit <= hi) t.true(trials.length <= 3 + log2(hi - lo + 2));
   });
   fc.assert(property, { numRuns: 1000 });
 });
+
+/** The chance to pass by limit, as seen of Apache, which gets by with fewer threads now and then: sure from `edge` on. */
+const lucky = {
+  'as likely as not, far below': (at: number, edge: number) =>
+    at >= edge ? 1 : at >= 0.94 * edge ? 0.07 : at >= 0.6 * edge ? 0.5 : 0,
+  'most of the time, on a plateau': (at: number, edge: number) =>
+    at >= edge ? 1 : at >= 0.97 * edge ? 0.15 : at >= 0.6 * edge && at < 0.7 * edge ? 0.9 : 0.02,
+  // Its peak is not the same each time: there is no edge, and what is found is where it hardly ever fails.
+  'less and less, page by page': (at: number, edge: number) => 1 / (1 + Math.exp((edge - 14 - at) / 5)),
+  'now and then, near the edge': (at: number, edge: number) => (at >= edge ? 1 : at >= 0.97 * edge ? 0.15 : 0),
+} as const;
+
+for (const [name, chance] of Object.entries(lucky)) {
+  test(`luck below the edge: ${name}; the same limit from run to run, in no more than 12 trials and what confirms it`, (t) => {
+    const edge = 572;
+    const rounds = 400;
+    const limits: (number | null)[] = [];
+    const totals: number[] = [];
+    let many = 0;
+    for (let seed = 0; seed < rounds; seed++) {
+      const random = randomFrom(seed);
+      // What is expected to pass is taken from a peak, which is not the same each time.
+      const hi = edge - 3 + Math.floor(random() * 60);
+      const { answer, trials } = find({ lo: 1, hi, most: 4 * hi, confirm: 3 }, (at) => random() < chance(at, edge));
+      limits.push(answer.kind === 'found' ? answer.passes : answer.kind === 'not-monotonic' ? answer.from : null);
+      totals.push(trials.length);
+      const toFind = trials.filter((_, index) => {
+        const step = nextStep({ lo: 1, hi, most: 4 * hi, confirm: 3 }, trials.slice(0, index));
+        return step.kind === 'try' && (step.phase === 'bracket' || step.phase === 'search');
+      });
+      if (toFind.length > 12) many += 1;
+    }
+    const astray = limits.filter(
+      (limit) => limit === null || Math.abs(limit - edge) > (name.startsWith('less') ? 16 : 3),
+    ).length;
+    t.true(
+      astray <= rounds / 20,
+      `${astray} of ${rounds} astray: ${limits.filter((limit) => limit !== edge).join(' ')}`,
+    );
+    t.true(many <= rounds / 10, `${many} of ${rounds} took more than 12`);
+    const median = totals.toSorted((a, b) => a - b)[rounds / 2] ?? 0;
+    t.true(median <= 60, `${median} trials`);
+  });
+}
