@@ -58,6 +58,7 @@ th, td { text-align: left; padding: 5px 12px 5px 0; border-bottom: 1px solid var
 tbody th { font-weight: 400; }
 thead th { color: var(--muted); font-weight: 600; font-size: 13px; white-space: nowrap; }
 th.number, td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+td.number + td:not(.number), th.number + th:not(.number), th.number + td:not(.number) { padding-left: 10px; }
 td:not(.wide), tbody th:not(.wide) { white-space: nowrap; }
 .wide { min-width: 17em; }
 .wide .shell { width: 26em; margin: 0; }

@@ -1,8 +1,10 @@
 /** A failed call, in the words of a tip and in all that is known of it. */
 
+import type { SeriesOption } from 'echarts';
 import { formatDuration } from '../../spec/duration.ts';
 import { formatSize } from '../../spec/format-size.ts';
 import { fullText, shorten } from './parts.ts';
+import type { Look } from './types.ts';
 
 export type TimelineFailure = Readonly<{
   atMs: number;
@@ -43,4 +45,33 @@ export function failureFacts(failure: TimelineFailure): readonly (readonly [stri
     ['kernel memory', fullText(usage, 'bytes', 'not read')],
     ...(address === null ? [] : [['address', address] as const]),
   ];
+}
+
+/** A mark for each; `limit`: where those stand of which nobody knows the usage. */
+export function failureSeries(
+  failures: readonly TimelineFailure[],
+  limit: number | null,
+  { palette }: Look,
+): SeriesOption {
+  return {
+    id: 'failures',
+    name: 'failures',
+    type: 'scatter',
+    xAxisIndex: 0,
+    yAxisIndex: 0,
+    z: 5,
+    symbol: 'diamond',
+    symbolSize: 10,
+    cursor: 'pointer',
+    itemStyle: { color: palette.failure, borderColor: palette.surface, borderWidth: 0.8, opacity: 0.9 },
+    emphasis: { scale: 1.6, itemStyle: { borderColor: palette.text, borderWidth: 2 } },
+    data: failures.map((failure) => ({
+      value: [failure.atMs, failure.usage ?? limit ?? 0],
+      // Hollow: how much was in use was not read.
+      ...(failure.usage === null
+        ? { itemStyle: { color: palette.surface, borderColor: palette.failure, borderWidth: 2 } }
+        : {}),
+    })),
+    tooltip: { formatter: (params: unknown) => failureText(failures[(params as { dataIndex: number }).dataIndex]) },
+  };
 }

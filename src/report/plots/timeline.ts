@@ -3,7 +3,7 @@
 import type { EChartsOption, SeriesOption } from 'echarts';
 import { formatDuration } from '../../spec/duration.ts';
 import { formatSize } from '../../spec/format-size.ts';
-import { failureText, type TimelineFailure } from './failure.ts';
+import { failureSeries, type TimelineFailure } from './failure.ts';
 import { base, byteInterval, isNarrow, limitLine, shorten, timeZooms, xAxis, yAxis } from './parts.ts';
 import type { Drawing, Look, Named, NumbersTable } from './types.ts';
 
@@ -112,7 +112,7 @@ function option(data: TimelineData, look: Look): EChartsOption {
     ...(live ? { dataZoom: timeZooms(look, panels.length) } : {}),
     series: [
       ...panels.flatMap((panel, index) => lineSeries(look, panel, index, data, end / (look.width - left - right) || 1)),
-      failureSeries(data, look),
+      failureSeries(data.failures, data.limits.kmem, look),
     ],
   };
 }
@@ -203,30 +203,6 @@ function stepBands({ palette }: Look, { steps }: TimelineData, msPerPixel: numbe
       const color = index % 2 === 0 ? palette.band : 'transparent';
       return [{ xAxis: fromMs, itemStyle: { color }, label }, { xAxis: toMs }] as [object, object];
     }),
-  };
-}
-
-function failureSeries({ failures, limits }: TimelineData, { palette }: Look): SeriesOption {
-  return {
-    id: 'failures',
-    name: 'failures',
-    type: 'scatter',
-    xAxisIndex: 0,
-    yAxisIndex: 0,
-    z: 5,
-    symbol: 'diamond',
-    symbolSize: 10,
-    cursor: 'pointer',
-    itemStyle: { color: palette.failure, borderColor: palette.surface, borderWidth: 0.8, opacity: 0.9 },
-    emphasis: { scale: 1.6, itemStyle: { borderColor: palette.text, borderWidth: 2 } },
-    data: failures.map((failure) => ({
-      value: [failure.atMs, failure.usage ?? limits.kmem ?? 0],
-      // Hollow: how much was in use was not read.
-      ...(failure.usage === null
-        ? { itemStyle: { color: palette.surface, borderColor: palette.failure, borderWidth: 2 } }
-        : {}),
-    })),
-    tooltip: { formatter: (params: unknown) => failureText(failures[(params as { dataIndex: number }).dataIndex]) },
   };
 }
 

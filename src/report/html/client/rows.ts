@@ -24,9 +24,9 @@ export function rowsIn(
       [...chosen].every(([column, value]) => cellName(row[column] ?? null, columns[column]?.whenNull) === value) &&
       (wanted === '' || row.some((cell, at) => cellName(cell, columns[at]?.whenNull).toLowerCase().includes(wanted))),
   );
-  return sort === null
-    ? found
-    : found.toSorted((a, b) => compareCells(a[sort.column] ?? null, b[sort.column] ?? null) * (sort.down ? -1 : 1));
+  if (sort === null) return found;
+  const { column, down } = sort;
+  return found.toSorted((a, b) => compareCells(a[column] ?? null, b[column] ?? null, down ? -1 : 1));
 }
 
 export type Group = Readonly<{ value: Cell; count: number }>;
@@ -39,10 +39,10 @@ export function groupsIn(rows: readonly Row[], column: number): Group[] {
 }
 
 /** What is not known stands last either way up. */
-function compareCells(a: Cell, b: Cell): number {
+function compareCells(a: Cell, b: Cell, direction: 1 | -1): number {
   if (a === null || b === null) return a === b ? 0 : a === null ? 1 : -1;
-  if (typeof a === 'number' && typeof b === 'number') return a - b;
-  return String(a).localeCompare(String(b), 'en', { numeric: true });
+  if (typeof a === 'number' && typeof b === 'number') return direction * (a - b);
+  return direction * String(a).localeCompare(String(b), 'en', { numeric: true });
 }
 
 export function cellName(cell: Cell, whenNull = '–'): string {

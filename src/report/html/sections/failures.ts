@@ -42,6 +42,7 @@ function nothingNamed(failcnt: number | null): string {
 }
 
 function eachPart({ failures }: Result, prefix: string, gathering: Gathering): Markup {
+  const addressed = failures.some(({ address }) => address !== null);
   return gathering.table({
     id: `${prefix}-failures`,
     caption: 'Each failure',
@@ -54,13 +55,11 @@ function eachPart({ failures }: Result, prefix: string, gathering: Gathering): M
       { title: 'error', unit: 'text', whenNull: 'none' },
       { title: 'kernel memory', unit: 'bytes', whenNull: 'not read' },
       { title: 'step', unit: 'text', whenNull: 'between' },
-      ...(failures.some(({ address }) => address !== null)
-        ? [{ title: 'address', unit: 'text' as const, whenNull: '–' }]
-        : []),
+      ...(addressed ? [{ title: 'address', unit: 'text' as const, whenNull: '–' }] : []),
     ],
     rows: failures.map(({ atMs, comm, pid, syscall, detail, errno, usage, step, address }) => [
       ...[atMs, comm, pid === null ? null : String(pid), syscall, detail, errno, usage],
-      ...[step === null ? null : String(step), address],
+      ...[step === null ? null : String(step), ...(addressed ? [address] : [])],
     ]),
     groups: [1, 3, 4, 5, 7],
     choices: [1, 3, 5],
