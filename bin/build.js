@@ -105,10 +105,15 @@ const bundleZod = (esbuild) => bundle(esbuild, 'zod.cjs', { entryPoints: ['zod']
 /** For scenario files only. */
 const bundleYaml = (esbuild) => bundle(esbuild, 'yaml.cjs', { entryPoints: ['yaml'], format: 'cjs', minify: true });
 
-/** The script of the pages that `report` makes, for a browser. */
-const bundlePageScript = (esbuild) =>
-  bundle(esbuild, 'report-page.js', {
-    entryPoints: ['src/report/html/client/main.ts'],
+/** Scripts for a browser: of the pages that `report` makes, and what `serve` adds. */
+const bundlePageScripts = async (esbuild) => {
+  await bundleForBrowser(esbuild, 'serve-page.js', 'src/serve/client/main.ts');
+  return bundleForBrowser(esbuild, 'report-page.js', 'src/report/html/client/main.ts');
+};
+
+const bundleForBrowser = (esbuild, name, entry) =>
+  bundle(esbuild, name, {
+    entryPoints: [entry],
     format: 'iife',
     platform: 'browser',
     target: 'es2023',
@@ -120,6 +125,9 @@ const bundlePageScript = (esbuild) =>
 
 const bundleReport = (esbuild) =>
   bundleEntry(esbuild, 'report.cjs', { entryPoints: ['src/report/html/page.ts'], plugins: [largeOnesBeside] });
+
+const bundleServe = (esbuild) =>
+  bundleEntry(esbuild, 'serve.cjs', { entryPoints: ['src/serve/pages.ts'], plugins: [largeOnesBeside] });
 
 /** ECharts, for files of plots. */
 const bundlePlots = (esbuild) =>
@@ -222,7 +230,7 @@ const bundles = async ({ esbuild, missing }) => {
       await Promise.all(
         [
           ...[bundleCommand, bundleGuest, bundleZod, bundleYaml, bundleLibrary],
-          ...[bundlePageScript, bundleReport, bundlePlots],
+          ...[bundlePageScripts, bundleReport, bundleServe, bundlePlots],
         ].map((make) => make(esbuild)),
       ),
     );

@@ -62,13 +62,17 @@ export const largeOnesBeside = {
   },
 };
 
-/** What only `report` needs, by the module that it loads: beside the bundle, for the others never to be read. */
-const reportParts = { 'report/html/page.ts': 'report', 'report/plots/files.ts': 'plots' };
+/** What only `report` and `serve` need, by the module that they load: beside the bundle, for the others never to be read. */
+const reportParts = {
+  'report/html/page.ts': 'report',
+  'report/plots/files.ts': 'plots',
+  'serve/pages.ts': 'serve',
+};
 
 export const reportBeside = {
   name: 'report-beside',
   setup(build) {
-    build.onResolve({ filter: /\/report\/(html\/page|plots\/files)\.ts$/ }, ({ path, kind }) => {
+    build.onResolve({ filter: /\/(report\/html\/page|report\/plots\/files|serve\/pages)\.ts$/ }, ({ path, kind }) => {
       const name = Object.entries(reportParts).find(([end]) => path.endsWith(end))?.[1];
       return kind === 'dynamic-import' ? { path: `./${name}.cjs`, external: true } : undefined;
     });

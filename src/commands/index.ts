@@ -80,6 +80,11 @@ const commands: Readonly<Record<string, Entry>> = {
     load: async () => (await import('./compare.ts')).compareCommand,
     help: async () => ({ text: (await import('./compare.ts')).compareUsage }),
   },
+  serve: {
+    about: 'show what is kept in a browser on this machine',
+    load: async () => (await import('./serve.ts')).serveCommand,
+    help: async () => ({ text: (await import('./serve.ts')).serveUsage }),
+  },
   export: {
     about: 'print results that are kept',
     load: async () => (await import('./export.ts')).exportCommand,

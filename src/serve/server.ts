@@ -58,6 +58,11 @@ function reply({ request, response, door, answer }: Exchange): void {
   response.on('error', () => {});
   request.resume();
   const asked = admit(request, door);
+  if (!('status' in asked) && asked.path.length === 0) {
+    // Relative links need the stroke at its end.
+    response.writeHead(308, { ...HEADERS, location: `/${door.token}/`, 'content-length': 0 }).end();
+    return;
+  }
   const given =
     'status' in asked
       ? { status: asked.status, type: 'text/plain', body: `kmem-run: ${asked.reason}\n`, headers: asked.headers }

@@ -1,0 +1,137 @@
+/** What is answered to each address below the token: pages and one stamp. Reads the store, and nothing else. */
+
+import { keptExperiment } from '../commands/report-kept.ts';
+import { SetupError } from '../errors.ts';
+import type { ComparedSide, ReportDocument } from '../report/documents.ts';
+import { localTime } from '../report/history.ts';
+import { counted } from '../report/words.ts';
+import type { Result } from '../result/schema.ts';
+import { compareRuns } from '../store/compare.ts';
+import { asPresentResult } from '../store/read-result.ts';
+import { type Sample, sampleOf } from '../store/sample.ts';
+import type { Store } from '../store/types.ts';
+import type { Asked } from './guard.ts';
+import { listQueryOf, PAGE_LENGTH } from './query.ts';
+import type { Answer } from './server.ts';
+import type { View } from './view.ts';
+
+export type Setting = Readonly<{
+  view: View;
+  pages: typeof import('./pages.ts');
+  /** For browsers: of every report, and of this server. */
+  script: string;
+  liveScript: string;
+  version: string;
+}>;
+
+/** More are not drawn one over the other. */
+const MOST_DRAWN = 20;
+
+const statuses: Readonly<Record<string, number>> = {
+  'bad-address': 400,
+  'no-such-page': 404,
+  'no-such-run': 404,
+  'no-such-experiment': 404,
+  'ambiguous-id': 404,
+  'nothing-to-compare': 409,
+  'store-busy': 503,
+};
+
+export function answersOf(setting: Setting): (asked: Asked) => Answer {
+  return (asked) => {
+    try {
+      return answer(setting, asked);
+    } catch (error) {
+      return failed(setting, asked, error);
+    }
+  };
+}
+
+function answer(setting: Setting, { path, query }: Asked): Answer {
+  const [first = '', id = '', ...more] = path;
+  if (more.length === 0 && id !== '') {
+    if (first === 'run') return page(runAnswer(setting, id));
+    if (first === 'experiment') return page(experimentAnswer(setting, id));
+  }
+  if (path.length === 1) {
+    if (first === '') return page(listAnswer(setting, query));
+    if (first === 'compare') return page(compareAnswer(setting, query));
+    if (first === 'changes') return { status: 200, type: 'application/json', body: changesAnswer(setting, query) };
+  }
+  throw new SetupError('no-such-page', 'there is no such page', 'go back to the list');
+}
+
+function page(body: string): Answer {
+  return { status: 200, type: 'text/html', body };
+}
+
+function listAnswer({ view, pages, liveScript, version }: Setting, parameters: URLSearchParams): string {
+  const query = listQueryOf(parameters);
+  const { page: number, with: _, ...asked } = query;
+  // Before it is read: what changes meanwhile is seen the next time.
+  const changes = view.changes();
+  const browsed = view.use((store) =>
+    store.browse({ ...asked, offset: (number - 1) * PAGE_LENGTH, limit: PAGE_LENGTH }),
+  );
+  return pages.listPage({ browsed, query, store: view.file, changes, script: liveScript, version });
+}
+
+function runAnswer({ view, pages, ...made }: Setting, id: string): string {
+  const { result, experimentId } = view.use((store) => store.run(id));
+  const present = asPresentResult(result);
+  return pages.runPage({ kind: 'run', result: present }, { id: present.id, experimentId }, made);
+}
+
+function experimentAnswer({ view, pages, ...made }: Setting, id: string): string {
+  const changes = view.changes();
+  return view.use((store) => {
+    const experiment = store.experiment(id);
+    return pages.experimentPage(keptExperiment(store, experiment.id), experiment, { ...made, changes });
+  });
+}
+
+function compareAnswer({ view, pages, ...made }: Setting, query: URLSearchParams): string {
+  const [nameA, nameB] = [query.get('a') ?? '', query.get('b') ?? ''];
+  if (nameA === '' || nameB === '')
+    throw new SetupError('bad-address', 'a comparison takes two', 'choose two in the list');
+  const [a, b] = view.use((store) => [sideNamed(store, nameA), sideNamed(store, nameB)] as const);
+  const comparison = compareRuns(a.samples, b.samples);
+  const document: ReportDocument = { kind: 'compare', a: a.side, b: b.side, comparison };
+  return pages.comparePage(document, made);
+}
+
+/** What is compared is held; of what is drawn only so many, since a result may be a megabyte. */
+function sideNamed(store: Store, name: string): Readonly<{ side: ComparedSide; samples: readonly Sample[] }> {
+  const samples: Sample[] = [];
+  const results: Result[] = [];
+  const commands = new Set<string>();
+  for (const run of store.runsNamed(store.find(name))) {
+    const result = asPresentResult(run.result);
+    samples.push(sampleOf({ ...run, result }));
+    commands.add(result.spec.command.join(' '));
+    if (results.length < MOST_DRAWN) results.push(result);
+  }
+  return { side: { name, runs: samples.length, commands: [...commands], results }, samples };
+}
+
+function changesAnswer({ view }: Setting, query: URLSearchParams): string {
+  const id = query.get('experiment');
+  const changes = view.changes();
+  if (id === null) return JSON.stringify({ changes, experiment: null });
+  return view.use((store) => {
+    const { status, runs } = store.experiment(id);
+    const [last] = store.list({ experimentId: id, limit: 1 });
+    const when = last === undefined ? '' : `; the last began at ${localTime(last.startedAt)}: ${last.outcome}`;
+    const text = `${counted(runs, 'run')} so far${when}`;
+    return JSON.stringify({ changes, experiment: { status, text } });
+  });
+}
+
+function failed({ pages, version }: Setting, { path }: Asked, error: unknown): Answer {
+  if (!(error instanceof SetupError)) throw error;
+  const status = statuses[error.code] ?? 500;
+  const back = path.length > 1 ? '../'.repeat(path.length - 1) : './';
+  const title = status === 404 ? 'That is not kept' : 'That cannot be shown';
+  const body = pages.messagePage({ title, message: error.message, hint: error.hint, back, version });
+  return { status, type: 'text/html', body };
+}

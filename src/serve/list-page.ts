@@ -1,0 +1,222 @@
+/** The list of what is kept: searched, sorted, a page at a time. */
+
+import { createHash } from 'node:crypto';
+import { localTime } from '../report/history.ts';
+import { badge, type Tone } from '../report/html/common.ts';
+import { type Content, html, Markup } from '../report/html/markup.ts';
+import { style } from '../report/html/style.ts';
+import { cut } from '../report/visible.ts';
+import { counted, number, shortSize } from '../report/words.ts';
+import { groupDigits } from '../spec/size.ts';
+import type { Browsed, BrowsedExperiment, BrowsedRun, Sort } from '../store/browse.ts';
+import { isUsuallyDown, KINDS, type ListQuery, listAddress, outcomes, PAGE_LENGTH } from './query.ts';
+import { listStyle } from './style.ts';
+
+export type ListFacts = Readonly<{
+  browsed: Browsed;
+  query: ListQuery;
+  /** File of the store. */
+  store: string;
+  /** Stamp of what the list was made from. */
+  changes: string;
+  /** Of the browser. */
+  script: string;
+  version: string;
+}>;
+
+const COMMAND_LENGTH = 160;
+const FAILING_LENGTH = 120;
+
+export function listPage(facts: ListFacts): string {
+  const { query, store, changes, script, version } = facts;
+  const title = query.experimentId === null ? 'What is kept' : `The runs of ${cut(query.experimentId, 40)}`;
+  return framed({ title: `kmem-run: ${title}`, script, version }, [
+    html`<header class="top"><h1>${title}</h1>
+<p class="note">in <code>${store}</code></p></header>
+<main id="content">
+${query.with === null ? null : pickNotice(query)}
+${filters(query)}
+<p class="pager" data-live="list" data-root="./" data-changes="${changes}"><span role="status" id="live" class="note"></span></p>
+${keptPart(facts)}
+</main>`,
+  ]);
+}
+
+/** Also for what cannot be shown. */
+export function messagePage({
+  title,
+  message,
+  hint,
+  back,
+  version,
+}: Readonly<{ title: string; message: string; hint: string; back: string; version: string }>): string {
+  return framed({ title: `kmem-run: ${title}`, script: null, version }, [
+    html`<header class="top"><h1>${title}</h1><nav class="pager" aria-label="Elsewhere"><a href="${back}">All that is kept</a></nav></header>
+<main id="content"><p class="notice bad">${message}<br>Hint: ${hint}</p></main>`,
+  ]);
+}
+
+type Frame = Readonly<{ title: string; script: string | null; version: string }>;
+
+function framed({ title, script, version }: Frame, body: Content): string {
+  const look = style + listStyle;
+  const hash = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+  const policy = [
+    "default-src 'none'",
+    `script-src ${script === null ? "'none'" : hash(script)}`,
+    `style-src ${hash(look)}`,
+    'img-src data:',
+    "connect-src 'self'",
+    "form-action 'self'",
+    "base-uri 'none'",
+  ].join('; ');
+  return `<!doctype html>\n${
+    html`<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<link rel="icon" href="data:,">
+<title>${title}</title>
+<style>${new Markup(look)}</style>
+</head>
+<body>
+<a class="skip" href="#content">Skip to the list</a>
+<div class="page">
+${body}
+<footer>kmem-run ${version}. This page shows what is kept; it starts and changes nothing.</footer>
+</div>
+${
+  script === null
+    ? null
+    : html`<script>${new Markup(script)}</script>
+`
+}</body>
+</html>
+`.text
+  }`;
+}
+
+function pickNotice(query: ListQuery): Markup {
+  return html`<p class="notice">To be compared with <code>${query.with}</code>: choose the other below. <a href="${listAddress(query, { with: null })}">Leave it</a></p>
+`;
+}
+
+function filters(query: ListQuery): Markup {
+  const { text, kind, outcome, label, experimentId, sort, descending, with: other } = query;
+  const hidden = [
+    ['experiment', experimentId],
+    ['with', other],
+    ['way', isUsuallyDown(sort) === descending ? null : descending ? 'down' : 'up'],
+  ] as const;
+  const isFiltered = text !== null || kind !== null || outcome !== null || label !== null || experimentId !== null;
+  const everything = { text: null, kind: null, outcome: null, label: null, experimentId: null };
+  return html`<form class="tools" method="get" action="./" role="search" aria-label="Filters of the list" data-filters>
+<label>Command, label or id<input type="search" name="text" value="${text ?? ''}" autocomplete="off"></label>
+${experimentId === null ? select('Kind', 'kind', KINDS, kind) : null}
+${select('Outcome of runs', 'outcome', outcomes, outcome)}
+<label class="narrow">Sort by<select name="sort">${columns.map(({ title, sort: value }) => html`<option value="${value}"${value === sort ? html` selected` : null}>${title}</option>`)}</select></label>
+${label === null ? null : html`<label>Label<input name="label" value="${label}"></label>`}
+${hidden.map(([name, value]) => (value === null ? null : html`<input type="hidden" name="${name}" value="${value}">`))}
+<button type="submit">Show</button>
+${isFiltered ? html`<a href="${listAddress(query, everything)}">All that is kept</a>` : null}
+</form>
+`;
+}
+
+function select(title: string, name: string, values: readonly string[], chosen: string | null): Markup {
+  return html`<label>${title}<select name="${name}"><option value="">any</option>${values.map(
+    (value) => html`<option${value === chosen ? html` selected` : null}>${value}</option>`,
+  )}</select></label>`;
+}
+
+function keptPart({ browsed, query }: ListFacts): Markup {
+  const { entries, total } = browsed;
+  const from = (query.page - 1) * PAGE_LENGTH;
+  const shown = entries.length === 0 ? 'nothing' : `${groupDigits(from + 1)} to ${groupDigits(from + entries.length)}`;
+  const pages = Math.max(1, Math.ceil(total / PAGE_LENGTH));
+  return html`<section id="kept" aria-label="Results">
+${
+  entries.length === 0
+    ? html`<p class="nothing">Nothing is kept that is asked for.</p>`
+    : html`<table class="kept" role="table"><thead role="rowgroup"><tr role="row">${columns.map((column) => headCell(column, query))}<th role="columnheader" scope="col" class="act"><span class="note">Compare</span></th></tr></thead>
+<tbody role="rowgroup">${entries.map((entry) => (entry.entry === 'run' ? runRow(entry, query) : experimentRow(entry, query)))}</tbody></table>`
+}
+<nav class="pager" aria-label="Pages">${pageLink('Previous', query, query.page - 1, pages)}<span>${shown} of ${groupDigits(total)}</span>${pageLink('Next', query, query.page + 1, pages)}</nav>
+</section>
+`;
+}
+
+const columns: readonly Readonly<{ title: string; sort: Sort; isNumber: boolean }>[] = [
+  { title: 'started', sort: 'started', isNumber: false },
+  { title: 'command', sort: 'command', isNumber: false },
+  { title: 'outcome', sort: 'state', isNumber: false },
+  { title: 'limit', sort: 'limit', isNumber: true },
+  { title: 'peak', sort: 'peak', isNumber: true },
+  { title: 'failcnt', sort: 'failcnt', isNumber: true },
+];
+
+function headCell({ title, sort, isNumber }: (typeof columns)[number], query: ListQuery): Markup {
+  const isOn = query.sort === sort;
+  const descending = isOn ? !query.descending : isUsuallyDown(sort);
+  const state = isOn ? html` aria-sort="${query.descending ? 'descending' : 'ascending'}"` : null;
+  const arrow = isOn ? html`<span aria-hidden="true"> ${query.descending ? '↓' : '↑'}</span>` : null;
+  return html`<th role="columnheader" scope="col"${state}${isNumber ? html` class="number"` : null}><a href="${listAddress(query, { sort, descending })}">${title}${arrow}</a></th>`;
+}
+
+function pageLink(title: string, query: ListQuery, page: number, pages: number): Markup | null {
+  if (page < 1 || page > pages) return null;
+  return html`<a rel="${title === 'Next' ? 'next' : 'prev'}" href="${listAddress(query, { page })}">${title}</a>`;
+}
+
+function runRow(run: BrowsedRun, query: ListQuery): Markup {
+  const { id, command, startedAt, outcome, kmemLimit, maxUsage, failcnt, label, firstFailing } = run;
+  const tone: Tone = outcome === 'passed' ? 'good' : outcome === 'interrupted' ? 'warn' : 'bad';
+  const chip =
+    label === null
+      ? null
+      : html`<a class="chip" href="${listAddress(query, { label, experimentId: null })}">${cut(label, 40)}</a>`;
+  const failing =
+    firstFailing === null ? null : html`<small>first failed: ${cut(firstFailing, FAILING_LENGTH)}</small>`;
+  return html`<tr role="row" id="row-${id}"><td role="cell"><time datetime="${startedAt}">${localTime(startedAt)}</time></td>
+<td role="cell" class="what"><a href="run/${encodeURIComponent(id)}">${shown(command, id)}</a>${chip}${failing}</td>
+<td role="cell" class="state">${badge(outcome, tone)}</td>
+<td role="cell" class="number" data-title="limit">${kmemLimit === null ? 'none' : shortSize(kmemLimit)}</td>
+<td role="cell" class="number" data-title="peak">${shortSize(maxUsage)}${meter(maxUsage, kmemLimit)}</td>
+<td role="cell" class="number" data-title="failcnt">${number(failcnt)}</td>
+<td role="cell" class="act">${compareLink(id, query)}</td></tr>
+`;
+}
+
+function experimentRow(experiment: BrowsedExperiment, query: ListQuery): Markup {
+  const { id, command, startedAt, kind, status, runs } = experiment;
+  const tone: Tone = status === 'done' ? 'plain' : 'warn';
+  return html`<tr role="row" id="row-${id}"><td role="cell"><time datetime="${startedAt}">${localTime(startedAt)}</time></td>
+<td role="cell" class="what"><a href="experiment/${encodeURIComponent(id)}">${shown(command, id)}</a><span class="chip">${kind}</span><small>${counted(runs, 'run')}</small></td>
+<td role="cell" class="state">${badge(status, tone)}</td>
+<td role="cell" class="number" data-title="limit"></td><td role="cell" class="number" data-title="peak"></td><td role="cell" class="number" data-title="failcnt"></td>
+<td role="cell" class="act">${compareLink(id, query)}</td></tr>
+`;
+}
+
+/** A command of blanks would be a link that nobody sees. */
+function shown(command: string, id: string): string {
+  return command.trim() === '' ? `(${id})` : cut(command, COMMAND_LENGTH);
+}
+
+function compareLink(id: string, query: ListQuery): Markup | null {
+  const { with: other } = query;
+  if (other === id) return html`<span class="note">chosen</span>`;
+  if (other === null)
+    return html`<a href="${listAddress(query, { with: id })}" aria-label="Compare ${id} with another">compare</a>`;
+  const address = `compare?${new URLSearchParams({ a: other, b: id })}`;
+  return html`<a href="${address}" aria-label="Compare ${other} with ${id}">with this</a>`;
+}
+
+/** How much of its limit a run took; told by the figures beside. */
+function meter(peak: number | null, limit: number | null): Markup | null {
+  if (peak === null || limit === null || limit === 0) return null;
+  const part = Math.max(1, Math.round(Math.min(1, peak / limit) * 100));
+  return html`<svg class="bar" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true"><rect class="room" width="100" height="6"/><rect class="${peak > limit ? 'over' : 'used'}" width="${part}" height="6"/></svg>`;
+}

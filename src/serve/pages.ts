@@ -1,0 +1,57 @@
+/** The pages of the local server: the list, and the pages of `report` with a way back. A bundle of its own. */
+
+import type { ReportDocument } from '../report/documents.ts';
+import { html, type Markup } from '../report/html/markup.ts';
+import { reportPage } from '../report/html/page.ts';
+import { counted } from '../report/words.ts';
+import type { StoredExperiment } from '../store/types.ts';
+
+export { listPage, messagePage } from './list-page.ts';
+
+type Made = Readonly<{ script: string; liveScript: string; version: string }>;
+
+export function runPage(
+  document: ReportDocument,
+  about: Readonly<{ id: string; experimentId: string | null }>,
+  made: Made,
+): string {
+  const { id, experimentId } = about;
+  const up =
+    experimentId === null ? null : html`<a href="../experiment/${encodeURIComponent(experimentId)}">Its experiment</a>`;
+  return page([document], links([up, compareLink(id)]), made);
+}
+
+export function experimentPage(
+  documents: readonly ReportDocument[],
+  { id, runs, status }: StoredExperiment,
+  { changes, ...made }: Made & Readonly<{ changes: string }>,
+): string {
+  const own = html`<a href="../?experiment=${encodeURIComponent(id)}">Its ${counted(runs, 'run')}</a>`;
+  const before = html`${links([own, compareLink(id)])}${status === 'running' ? liveBar(id, changes) : null}`;
+  return page(documents, before, made);
+}
+
+export function comparePage(document: ReportDocument, made: Made): string {
+  return page(
+    [document],
+    html`<nav class="pager" aria-label="Elsewhere"><a href="./">All that is kept</a></nav>`,
+    made,
+  );
+}
+
+function page(documents: readonly ReportDocument[], before: Markup, { script, liveScript, version }: Made): string {
+  return reportPage(documents, { script, version, before, more: { script: liveScript, connect: "'self'" } });
+}
+
+function links(more: readonly (Markup | null)[]): Markup {
+  return html`<nav class="pager" aria-label="Elsewhere"><a href="../">All that is kept</a>${more}</nav>`;
+}
+
+function compareLink(id: string): Markup {
+  return html`<a href="../?with=${encodeURIComponent(id)}">Compare it with another</a>`;
+}
+
+/** What a killed kmem-run left behind looks the same as one that goes on, so the bar tells when a run ended last. */
+function liveBar(id: string, changes: string): Markup {
+  return html`<p class="pager" data-live="experiment" data-root="../" data-experiment="${id}" data-changes="${changes}"><span class="badge warn">running</span><span role="status" id="live">as far as the store knows</span><label><input type="checkbox" id="redraw" checked> redraw as runs end</label></p>`;
+}
