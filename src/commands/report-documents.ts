@@ -8,7 +8,7 @@ import { quote } from '../spec/quote.ts';
 import { compareRuns } from '../store/compare.ts';
 import { asPresentResult } from '../store/read-result.ts';
 import { sampleOf } from '../store/sample.ts';
-import type { Store } from '../store/types.ts';
+import type { Store, StoredRun } from '../store/types.ts';
 import { documentsIn } from './report-file.ts';
 import { keptExperiment } from './report-kept.ts';
 import { withStore } from './stored.ts';
@@ -35,6 +35,34 @@ export async function readSides(nameA: string, nameB: string, store: string | nu
     results.map((result) => sampleOf({ result, experimentId: null, point: null, repeat: null, label: null }));
   const comparison = compareRuns(samples(a), samples(b));
   return { kind: 'compare', a: sideOf(nameA, a), b: sideOf(nameB, b), comparison };
+}
+
+/** Whole runs, in the order in which they are named. Throws SetupError `no-runs`, and those of readDocuments(). */
+export async function readRuns(words: readonly string[], store: string | null): Promise<StoredRun[]> {
+  const runs = new Map<string, StoredRun>();
+  for (const word of words.flatMap(listOf)) {
+    const own = await orFile(
+      word,
+      () => withStore(store, (open) => [...open.runsNamed(open.find(word))]),
+      () => documentsIn(word, parse(word)).flatMap(runsIn),
+    );
+    if (own.length === 0) {
+      const reason = `${quote(word)} has no whole run in it`;
+      throw new SetupError('no-runs', reason, 'name a run, or what is kept of an experiment: kmem-run history');
+    }
+    for (const run of own) runs.set(run.result.id, { ...run, result: asPresentResult(run.result) });
+  }
+  return [...runs.values()];
+}
+
+function runsIn(document: ReportDocument): StoredRun[] {
+  const results =
+    document.kind === 'run'
+      ? [document.result]
+      : document.kind === 'scenarios'
+        ? document.report.scenarios.flatMap((scenario) => scenario.results)
+        : [];
+  return results.map((result) => ({ result, experimentId: null, point: null, repeat: null, label: null }));
 }
 
 function sideOf(name: string, results: readonly Result[]): ComparedSide {

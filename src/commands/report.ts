@@ -1,27 +1,31 @@
 import { resolve } from 'node:path';
 import { SetupError } from '../errors.ts';
 import { packageRoot } from '../gate/native.ts';
+import { csvHead, csvLine } from '../report/csv.ts';
 import type { ReportDocument } from '../report/documents.ts';
 import { writeReport } from '../report/file.ts';
 import { pageScript } from '../report/html/script.ts';
 import { version } from '../result/version.ts';
 import { outputFile } from '../spec/output-file.ts';
-import { readDocuments, readSides } from './report-documents.ts';
+import { readDocuments, readRuns, readSides } from './report-documents.ts';
 import { writePlots } from './report-plots.ts';
-import { print, readStoredArguments, type StoredArguments } from './stored.ts';
+import { print, readStoredArguments, type StoredArguments, styleOfStdout } from './stored.ts';
 
-export const reportUsage = `kmem-run report RESULT… --html FILE [--svg DIR] [--png DIR] [--compare] [--title TEXT] [--store FILE]
+export const reportUsage = `kmem-run report RESULT… [--html FILE] [--svg DIR] [--png DIR] [--markdown FILE] [--csv FILE] [--plot] [--compare] [--title TEXT] [--store FILE]
 
 Makes a page of results: plots, tables, what failed and how to see it again. The page is one file that loads nothing.
 RESULT is a file that kmem-run wrote by --json (a run, a sweep, a bisection, an exploration, fidelity, scenarios; also of
 export and compare), or what is kept: a run, an experiment, a label, @ for the latest.
 
-  --html FILE   write the page there ("-": stdout)
-  --svg DIR     write each plot into this folder as SVG
-  --png DIR     and as PNG, which takes the optional package @resvg/resvg-js
-  --compare     two RESULTs (or lists with commas between), one over the other
-  --title TEXT  what the page is called
-  --store FILE  look into this store instead of your own
+  --html FILE      write the page there ("-": stdout)
+  --svg DIR        write each plot into this folder as SVG
+  --png DIR        and as PNG, which takes the optional package @resvg/resvg-js
+  --markdown FILE  write a comment for a pull request there ("-": stdout): a table, what changed from the first, details
+  --csv FILE       write a line of figures of each run there ("-": stdout)
+  --plot           print the reports with plots in block characters
+  --compare        two RESULTs (or lists with commas between), one over the other
+  --title TEXT     what the page is called
+  --store FILE     look into this store instead of your own
 
 Exit status: 0.
 `;
@@ -34,33 +38,62 @@ export async function reportCommand(argv: readonly string[]): Promise<number> {
     png: { type: 'string' },
     title: { type: 'string' },
     compare: { type: 'boolean' },
+    markdown: { type: 'string' },
+    csv: { type: 'string' },
+    plot: { type: 'boolean' },
+    color: { type: 'boolean' },
   });
   if (given.help) {
     await print(reportUsage);
     return 0;
   }
   const wanted = outputsOf(given);
+  const { csv: table, markdown } = wanted;
+  const { words, store } = given;
+  if (table !== null) await writeOut(table, await csvOf(words, store));
+  if (isOnlyCsv(wanted)) return 0;
   const documents = await documentsOf(given);
+  if (markdown !== null) await writeOut(markdown, await markdownOf(given, documents));
+  if (wanted.plot) await printPlots(documents, given.given.booleans.get('color') ?? null);
   if (wanted.html !== null) await writePage(wanted.html, documents, given.value('title'));
   const { svg, png } = wanted;
   if (svg !== null || png !== null) await writePlots(documents, { svg, png });
   return 0;
 }
 
-type Outputs = Readonly<{ html: string | null; svg: string | null; png: string | null }>;
+type Outputs = Readonly<{
+  html: string | null;
+  svg: string | null;
+  png: string | null;
+  markdown: string | null;
+  csv: string | null;
+  plot: boolean;
+}>;
 
 /** Said before anything is read: a mistake in them costs nothing. */
-function outputsOf({ value, words }: StoredArguments): Outputs {
+function outputsOf({ value, words, isOn }: StoredArguments): Outputs {
   const usage = 'write kmem-run report RESULT… --html FILE; kmem-run history lists what is kept';
   if (words.length === 0) throw new SetupError('missing-argument', 'report: of which results?', usage);
-  const [html, svg, png] = [value('html'), value('svg'), value('png')];
-  if (html === null && svg === null && png === null)
-    throw new SetupError('missing-option', 'report: nothing is to be written', usage);
-  const folder = (name: string | null): string | null => (name === null ? null : resolve(name));
+  const [html, svg, png, markdown, csv] = ['html', 'svg', 'png', 'markdown', 'csv'].map(value);
+  const plot = isOn('plot');
+  const given = [html, svg, png, markdown, csv].filter((name) => name != null);
+  if (given.length === 0 && !plot) throw new SetupError('missing-option', 'report: nothing is to be written', usage);
+  if ([html, markdown, csv].filter((name) => name === '-').length + (plot ? 1 : 0) > 1)
+    throw new SetupError(
+      'conflicting-options',
+      'report: two things are to go to stdout',
+      'name files: --markdown FILE',
+    );
+  const folder = (name: string | null | undefined): string | null => (name == null ? null : resolve(name));
+  const file = (name: string, given: string | null | undefined): string | null =>
+    given == null || given === '-' ? (given ?? null) : outputFile(given, { name });
   return {
-    html: html === null || html === '-' ? html : outputFile(html, { name: '--html' }),
+    html: file('--html', html),
     svg: folder(svg),
     png: folder(png),
+    markdown: file('--markdown', markdown),
+    csv: file('--csv', csv),
+    plot,
   };
 }
 
@@ -79,6 +112,44 @@ async function writePage(file: string, documents: readonly ReportDocument[], tit
   const script = pageScript(packageRoot(import.meta.dirname));
   const madeAt = new Date().toISOString();
   const page = reportPage(documents, { script, title, version, madeAt });
-  if (file === '-') await print(page);
-  else await writeReport(file, page);
+  await writeOut(file, page);
+}
+
+async function writeOut(file: string, text: string): Promise<void> {
+  if (file === '-') await print(text);
+  else await writeReport(file, text);
+}
+
+const isOnlyCsv = ({ html, svg, png, markdown, plot }: Outputs): boolean =>
+  !plot && [html, svg, png, markdown].every((name) => name === null);
+
+async function csvOf(words: readonly string[], store: string | null): Promise<string> {
+  const runs = await readRuns(words, store);
+  return csvHead() + runs.map(csvLine).join('');
+}
+
+/** What changed from the first of several to each other one, where they can be compared. */
+async function markdownOf(
+  { words, store, isOn, value }: StoredArguments,
+  documents: readonly ReportDocument[],
+): Promise<string> {
+  const { markdownReport } = await import('../report/markdown/report.ts');
+  const [first = '', ...others] = isOn('compare') ? [] : words;
+  const compared: ReportDocument[] = [];
+  const notes: string[] = [];
+  for (const other of others) {
+    try {
+      compared.push(await readSides(first, other, store));
+    } catch (error) {
+      if (!(error instanceof SetupError) || error.code !== 'nothing-to-compare') throw error;
+      notes.push(`${first} and ${other} are not compared: ${error.message}`);
+    }
+  }
+  return markdownReport([...documents, ...compared], { title: value('title'), version, notes });
+}
+
+async function printPlots(documents: readonly ReportDocument[], color: boolean | null): Promise<void> {
+  const { documentText } = await import('../report/document-text.ts');
+  const style = { ...styleOfStdout(color), plot: true };
+  await print(documents.map((document) => documentText(document, style)).join('\n'));
 }

@@ -1,5 +1,6 @@
+import { documentText } from '../report/document-text.ts';
 import { experimentState, type HistoryEntry, historyText, localTime } from '../report/history.ts';
-import type { Style } from '../report/layout.ts';
+import type { PlotStyle } from '../report/layout.ts';
 import { type TextOptions, textReport } from '../report/text.ts';
 import { cut, visible } from '../report/visible.ts';
 import { escapeControls } from '../spec/quote.ts';
@@ -14,7 +15,7 @@ ID is a run's or an experiment's, or the beginning of one, or a label that one r
 
   --json        print the whole result as JSON
   --verbose     a longer report
-  --plot        draw the run over time
+  --plot        draw the run over time, or how many runs of an experiment pass
   --no-color    no colours
   --store FILE  look into this store instead of your own
 
@@ -41,7 +42,7 @@ export async function showCommand(argv: readonly string[]): Promise<number> {
   await print(
     await withStore(store, (open) =>
       open.find(word).kind === 'experiment'
-        ? experimentText(open, word, isOn('json'), style)
+        ? experimentText(open, word, isOn('json'), { ...style, plot: isOn('plot') })
         : runText(open.run(word), isOn('json'), { ...style, verbose: isOn('verbose'), plot: isOn('plot') }),
     ),
   );
@@ -53,12 +54,13 @@ function runText(run: StoredRun, json: boolean, style: TextOptions): string {
   return json ? jsonText(run.result) : textReport(asPresentResult(run.result), style);
 }
 
-function experimentText(store: Store, word: string, json: boolean, style: Style): string {
+async function experimentText(store: Store, word: string, json: boolean, style: PlotStyle): Promise<string> {
   const experiment = store.experiment(word);
   const runs = store.list({ experimentId: experiment.id, limit: json ? null : SHOWN_RUNS });
   if (json) return jsonText({ ...experiment, runs });
   const { id, command, seed, startedAt, summary } = experiment;
   const more = experiment.runs - runs.length;
+  const plots = style.plot === true && experiment.kind !== 'scenario' ? await plotsOf(store, experiment.id, style) : [];
   return [
     `kmem-run: ${visible(id)}: ${experimentState(experiment)}\n`,
     `  command  ${cut(command.join(' '), 1000)}\n`,
@@ -69,7 +71,14 @@ function experimentText(store: Store, word: string, json: boolean, style: Style)
       style,
     ),
     ...(more > 0 ? [`and ${more} more: kmem-run history --experiment ${visible(id)} --limit all\n`] : []),
+    ...plots,
   ].join('');
+}
+
+/** The report, made anew of the runs that are kept. */
+async function plotsOf(store: Store, id: string, style: PlotStyle): Promise<string[]> {
+  const { keptExperiment } = await import('./report-kept.ts');
+  return keptExperiment(store, id).map((document) => `\n${documentText(document, style)}`);
 }
 
 function jsonText(value: unknown): string {

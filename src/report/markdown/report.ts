@@ -1,0 +1,200 @@
+/** Results for a pull request: a short table, what changed, and the rest folded away. */
+
+import { groupDigits } from '../../spec/size.ts';
+import { firstFailing } from '../../store/columns.ts';
+import type { Point } from '../../store/compare.ts';
+import type { Spread, Verdict } from '../../store/spread.ts';
+import { sentence } from '../bisect.ts';
+import { kindText } from '../compare.ts';
+import { documentText } from '../document-text.ts';
+import type { ExperimentReport, ReportDocument } from '../documents.ts';
+import { countOutcomes } from '../scenarios/types.ts';
+import { settingText } from '../survival.ts';
+import { counted, notRead, number, shortSize } from '../words.ts';
+import { code, escaped, pre, table } from './escape.ts';
+
+type Compared = Extract<ReportDocument, { kind: 'compare' }>;
+
+/** Where a comparison has more, they are folded away. */
+const MOST_CHANGES = 12;
+const MOST_DETAILS = 12;
+
+const verdicts: Readonly<Record<Verdict, string>> = {
+  same: 'the same',
+  'within-spread': 'the same within the spread',
+  different: '**different**',
+  'cannot-tell': 'cannot tell: too few runs',
+};
+const names: Readonly<Record<string, string>> = {
+  'kmem.maxUsage': 'kmem peak',
+  'kmem.failcnt': 'failcnt',
+  'mem.maxUsage': 'mem peak',
+};
+
+/** `title`: of the user's own; null: what it is. `notes`: what could not be done, a sentence each. */
+export function markdownReport(
+  documents: readonly ReportDocument[],
+  { title, version, notes = [] }: Readonly<{ title: string | null; version: string; notes?: readonly string[] }>,
+): string {
+  const results = documents.filter(({ kind }) => kind !== 'compare');
+  const compared = documents.filter((document) => document.kind === 'compare');
+  const left = documents.length - MOST_DETAILS;
+  return `${[
+    `### ${title === null ? 'kmem-run' : escaped(titleText(title))}`,
+    ...(results.length === 0 ? [] : [resultTable(results)]),
+    ...compared.map(changes),
+    ...notes.map((note) => `> ${escaped(titleText(note))}`),
+    ...documents.slice(0, MOST_DETAILS).map(details),
+    ...(left > 0 ? [`and ${counted(left, 'more result')}, of which the table has the sum`] : []),
+    `<sub>kmem-run ${escaped(version)}</sub>`,
+  ].join('\n\n')}\n`;
+}
+
+/** A line end would end the heading, and what follows be Markdown. */
+function titleText(text: string): string {
+  return text.replace(/\s+/g, ' ').trim();
+}
+
+function resultTable(documents: readonly ReportDocument[]): string {
+  const head = ['', 'what', 'result', 'kmem limit', 'kmem peak', 'failcnt', 'first failing call'];
+  const sides = ['left', 'left', 'left', 'right', 'right', 'right', 'left'] as const;
+  return table(head, sides, documents.map(resultRow));
+}
+
+function resultRow(document: ReportDocument): string[] {
+  if (document.kind === 'run') {
+    const { result } = document;
+    const { kmem, spec, outcome } = result;
+    return [
+      sign(outcome === 'passed'),
+      code(spec.command.join(' ')),
+      escaped(outcome),
+      spec.limits.kmem === null ? 'none' : shortSize(spec.limits.kmem),
+      shortSize(kmem.maxUsage),
+      number(kmem.failcnt),
+      code(firstFailing(result) ?? '', 80),
+    ];
+  }
+  const { good, what, text } = summaryOf(document);
+  return [sign(good), what, text, '', '', '', ''];
+}
+
+function sign(good: boolean | null): string {
+  return good === null ? '' : good ? '✅' : '❌';
+}
+
+type Summary = Readonly<{ good: boolean | null; what: string; text: string }>;
+
+function summaryOf(document: ReportDocument): Summary {
+  if (document.kind === 'scenarios') {
+    const { scenarios } = document.report;
+    const { all, passed, failed, error, skipped, flaky } = countOutcomes(scenarios);
+    const counts = Object.entries({ failed, error, skipped, flaky }).filter(([, count]) => count > 0);
+    const text = [`${passed} of ${all} passed`, ...counts.map(([name, count]) => `${count} ${name}`)].join(', ');
+    return { good: failed + error === 0, what: 'scenarios', text };
+  }
+  return document.kind === 'experiment' ? experimentSummary(document.report) : { good: null, what: '', text: '' };
+}
+
+function experimentSummary(report: ExperimentReport): Summary {
+  switch (report.kind) {
+    case 'sweep': {
+      const passed = report.points.reduce((sum, point) => sum + point.passed, 0);
+      const text = `${groupDigits(passed)} of ${counted(report.runs.made, 'run')} pass, at ${counted(report.points.length, 'point')}`;
+      return { good: null, what: `sweep of ${code(report.command.join(' '))}`, text };
+    }
+    case 'bisect':
+      return {
+        good: report.answer.kind === 'found',
+        what: `bisect of ${code(report.command.join(' '))}`,
+        text: escaped(sentence(report).text),
+      };
+    case 'explore': {
+      const bad = Object.entries(report.counts).filter(([name, count]) => count > 0 && name !== 'notFailed');
+      const text = bad.map(([name, count]) => `${count} ${escaped(name)}`).join(', ') || 'nothing was made to fail';
+      const { crash, hang, silent, leak } = report.counts;
+      return { good: crash + hang + silent + leak === 0, what: `explore of ${code(report.command.join(' '))}`, text };
+    }
+    case 'fidelity':
+      return {
+        good: report.same,
+        what: `fidelity on ${code(report.kernel)}`,
+        text: report.same ? 'the same' : 'not the same',
+      };
+  }
+}
+
+function changes({ a, b, comparison }: Compared): string {
+  const { points, verdict, onlyA, onlyB, circumstances } = comparison;
+  const rows = points.flatMap((point) => changedRows(point, points.length > 1));
+  const shown = rows.slice(0, MOST_CHANGES);
+  const more = rows.length - shown.length;
+  const only = [...onlyA, ...onlyB].length;
+  const head = ['', `A: ${code(a.name, 40)}`, `B: ${code(b.name, 40)}`, ''];
+  return [
+    `**What changed** from ${code(a.name, 40)} (${counted(a.runs, 'run')}) to ${code(b.name, 40)} (${counted(b.runs, 'run')}): ${verdicts[verdict]}`,
+    ...(shown.length === 0 ? [] : [table(head, ['left', 'left', 'left', 'left'], shown)]),
+    ...(more > 0 ? [`and ${counted(more, 'other row')}`] : []),
+    ...(only > 0 ? [`${counted(only, 'setting')} of only one of them: not compared`] : []),
+    ...(circumstances.length === 0
+      ? []
+      : [`Not equal beside: ${circumstances.map(({ what }) => escaped(what)).join(', ')}.`]),
+  ].join('\n\n');
+}
+
+/** Of one point all that decides; of several what is not the same. */
+function changedRows({ at, tallies, figures, calls }: Point, isOneOfMany: boolean): string[][] {
+  const where = isOneOfMany ? `${escaped(placeText(at))}: ` : '';
+  const isTold = ({ verdict }: { verdict: Verdict }) =>
+    !isOneOfMany || verdict === 'different' || verdict === 'cannot-tell';
+  return [
+    ...tallies
+      .filter(isTold)
+      .map((row) => [where + escaped(row.key), tallyText(row.a), tallyText(row.b), verdicts[row.verdict]]),
+    ...figures
+      .filter((row) => row.decides && isTold(row))
+      .map((row) => [
+        where + escaped(names[row.key] ?? row.key),
+        spreadText(row.a),
+        spreadText(row.b),
+        verdicts[row.verdict],
+      ]),
+    ...calls
+      .filter(isTold)
+      .map((row) => [`${where}${code(row.call, 80)}`, `in ${row.a}`, `in ${row.b}`, verdicts[row.verdict]]),
+  ];
+}
+
+function placeText(at: Point['at']): string {
+  return Object.entries(at)
+    .map(([key, value]) => `${key} ${settingText(typeof value === 'number' ? key : 'kernel', value)}`)
+    .join(', ');
+}
+
+function tallyText(counts: Readonly<Record<string, number>>): string {
+  const all = Object.entries(counts);
+  return (
+    all
+      .map(([kind, count]) => `${escaped(kindText(kind))}${count === 1 && all.length === 1 ? '' : ` ×${count}`}`)
+      .join(', ') || 'none'
+  );
+}
+
+function spreadText(spread: Spread | null): string {
+  if (spread === null) return notRead;
+  const { min, median, max } = spread;
+  return min === max ? groupDigits(median) : `${groupDigits(median)} (${groupDigits(min)} to ${groupDigits(max)})`;
+}
+
+/** The blank lines keep Markdown and HTML apart. */
+function details(document: ReportDocument): string {
+  const text = documentText(document, { color: false, width: 100, verbose: true, plot: true });
+  return `<details><summary>${summaryLine(document)}</summary>\n\n${pre(text)}\n\n</details>`;
+}
+
+function summaryLine(document: ReportDocument): string {
+  if (document.kind === 'run')
+    return `${code(document.result.spec.command.join(' '), 80)}: ${escaped(document.result.outcome)}`;
+  if (document.kind === 'compare') return `${code(document.a.name, 40)} and ${code(document.b.name, 40)} compared`;
+  return summaryOf(document).what;
+}
