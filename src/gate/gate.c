@@ -141,6 +141,7 @@ enum {
   RECLAIM_EVERY_MS = 100,
   RECLAIM_SHOWS_MS = 50,
   KILL_DEADLINE_MS = 10000,
+  KILL_STALLED_MS = 2000, /* a group that grows no smaller for so long is given up after the deadline */
   JOINER_ENDS_MS = 1000,
   LATEST_MS = 3000, /* after which memory.stat shows whatever is charged */
 };
@@ -525,18 +526,19 @@ static void send_setup_error(const char *stage, int error, const char *subject)
 
 /* ---- ending a group without the runner ------------------------------------------------------ */
 
-static bool kill_tree(const char *directory)
+/* Returns how many processes there were. */
+static int kill_tree(const char *directory)
 {
   char path[PATH_MAX];
-  bool found = false;
+  int found = 0;
   DIR *dir = opendir(directory);
   if (dir == NULL)
-    return false;
+    return 0;
   for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
     if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
       continue;
     snprintf(path, sizeof path, "%s/%s", directory, entry->d_name);
-    found |= kill_tree(path);
+    found += kill_tree(path);
   }
   closedir(dir);
   snprintf(path, sizeof path, "%s/cgroup.procs", directory);
@@ -545,7 +547,7 @@ static bool kill_tree(const char *directory)
     return found;
   for (int pid; fscanf(procs, "%d", &pid) == 1;)
     if (pid > 0) {
-      found = true;
+      found++;
       kill(pid, SIGKILL);
     }
   fclose(procs);
@@ -568,13 +570,14 @@ static void remove_tree(const char *directory)
   rmdir(directory);
 }
 
-static bool kill_group_once(void)
+/* A process that is in several directories counts in each. */
+static int kill_group_once(void)
 {
-  bool found = false;
+  int found = 0;
   for (int i = 0; i < config.kill_file_count; i++)
     write_file(config.kill_file[i], "1");
   for (int i = 0; i < config.directory_count; i++)
-    found |= kill_tree(config.directory[i]);
+    found += kill_tree(config.directory[i]);
   return found;
 }
 
@@ -586,14 +589,27 @@ static bool group_exists(void)
   return false;
 }
 
-/* The runner does this itself while it lives; here it is for when it does not. */
+/*
+ * The runner does this itself while it lives; here it is for when it does not.  While processes go there is no deadline: on
+ * a slow machine many of them take longer.
+ */
 static void kill_and_remove_group(void)
 {
   uint64_t deadline = now_ns() + KILL_DEADLINE_MS * 1000000ull;
+  int fewest = INT_MAX;
   while (now_ns() < deadline) {
+    /* One that is ending is not listed any more, and keeps the directory all the same. */
+    bool fewer = false;
     while (waitpid(-1, NULL, WNOHANG) > 0)
-      ;
-    if (!kill_group_once())
+      fewer = true;
+    int left = kill_group_once();
+    fewer |= left < fewest;
+    uint64_t stalled = now_ns() + KILL_STALLED_MS * 1000000ull;
+    if (fewer && deadline < stalled)
+      deadline = stalled;
+    if (left < fewest)
+      fewest = left;
+    if (left == 0)
       for (int i = config.directory_count - 1; i >= 0; i--)
         remove_tree(config.directory[i]);
     if (!group_exists()) {
