@@ -51,10 +51,12 @@ for (const name of ['runner', 'helper', 'runner and helper', 'guardian']) {
   test(`SIGKILL of ${name} in the middle of a storm of denials`, async (t) => {
     const harness = makeHarness(t);
     const running = harness.start(['--kmem', '400K', '--quiet', '--timeout', lenient(30), '--', storm, '30']);
+    const pids = (): number[] => victims[name]?.(running) ?? [];
+    // On a busy machine the helper takes its time to begin.
+    while (pids().length === 0) await sleep(5);
     await sleep(700);
-    const pids = victims[name]?.(running) ?? [];
-    t.true(pids.length > 0);
-    killAll(pids);
+    t.true(pids().length > 0);
+    killAll(pids());
     const { status, result } = await running.ended;
     t.deepEqual(await processesLeft(harness), []);
     if (!name.includes('runner')) {
@@ -105,9 +107,9 @@ test('a helper that is stopped does not keep the run from its timeout', async (t
     '--',
     'sh',
     '-c',
-    'while :; do sleep 0.1; done',
+    'touch ready; while :; do sleep 0.1; done',
   ]);
-  await sleep(500);
+  while (!harness.has('ready')) await sleep(5);
   for (const pid of helper(running)) process.kill(pid, 'SIGSTOP');
   const { status, result } = await running.ended;
   // Its sums are lost with it: no figure is made up.
