@@ -5,7 +5,9 @@ import { ask, isFail, isPass, list, type Notes, passesEach, type Script } from '
 import { auditAbove } from './search-audit.ts';
 
 /** A program may fail anywhere, but there is an end to looking for more. */
-const MOST_RESTARTS = 6;
+const MOST_RESTARTS = 8;
+/** As a part of `hi`: what failed no further apart than that is the same stretch of luck. */
+const NEAR_PART = 32;
 
 export type Bracket = Readonly<{ passes: number; fails: number }>;
 
@@ -59,6 +61,7 @@ function* bracketAbove(
 export function* settle(notes: Notes, question: Question): Script<Bracket | null> {
   const { lo, hi, most, confirm } = question;
   let bracket = yield* approach(question, notes);
+  let [near, before] = [0, -Infinity];
   for (let again = 0; bracket !== null; again++) {
     // From the second time on luck plays a part, and one trial says less.
     const [phase, times] = again === 0 ? (['search', 1] as const) : (['widen', Math.min(2, 1 + confirm)] as const);
@@ -69,8 +72,10 @@ export function* settle(notes: Notes, question: Question): Script<Bracket | null
     const sides = fails < lo ? [passes] : [passes, fails];
     const failing = isSure ? yield* auditAbove(notes, { passes, sides, top: hi, confirm }) : passes;
     if (failing === null) return { passes, fails };
-    // Where luck ends by and by, page by page would take for ever: each time some more are left out.
-    const skipped = Math.min(most - 1, failing + 2 ** again - 1);
+    // Where luck ends by and by, one number after the other would take for ever: each time some more are left out.
+    near = failing - before <= hi / NEAR_PART ? near + 1 : 0;
+    before = failing;
+    const skipped = Math.min(most - 1, failing + 2 ** near - 1);
     // Where nothing passes above that either, what was found is all that passes.
     bracket = (yield* bracketAbove(notes, { fails: skipped, hi, most, rest: 6 * confirm })) ?? { passes, fails };
     if (bracket.passes === passes) return bracket;

@@ -1,15 +1,16 @@
 /**
  * The smallest whole number at which something passes, asked of trials that may be wrong now and then.
  *
- * It is approached from above, where passing is sure: in steps that grow until one fails, and then by halving. That
- * takes about as many trials as halving from the start, and fewer where the number is near the expected one; above all
- * it finds the edge that matters where passing is a matter of luck further down.
+ * It is approached from above, where passing is sure: in steps that grow until one fails, each asked twice where it
+ * passes, and then by halving. That takes about as many trials as halving from the start, and fewer where the number is
+ * near the expected one; above all it finds the edge that matters where passing is a matter of luck further down.
  *
- * A halving never contradicts itself: it sees only what agrees with it. So what it finds is confirmed on both sides;
- * where these disagree with themselves the edges are sought between which it is a matter of luck; and a few other numbers
- * are tried, since passing need not be monotonic: some below the edge, each three times as far as the one before, and
- * some in the middle of the widest stretches that nobody looked at. Where one above fails, again and again, the search
- * goes on above that: what is found is the number from which on it passes.
+ * A halving never contradicts itself: it sees only what agrees with it. So what it finds is confirmed. Where what passed
+ * then fails, or a number above it does, again and again, that was luck, or an island: the search goes on above that,
+ * and takes more to be convinced. What is found is the number from which on it passes; below it, the edge is sought under
+ * which it always fails, if luck lies between; and a few other numbers are tried, since passing need not be monotonic:
+ * some below, each three times as far as the one before, and some in the middle of the widest stretches that nobody
+ * looked at.
  *
  * Pure: the script below asks and is answered from a list of trials, so the same list always leads to the same question.
  */
@@ -30,7 +31,7 @@ export type Question = Readonly<{
 export type Trial = Readonly<{ at: number; passed: boolean }>;
 export type Count = Readonly<{ at: number; passed: number; runs: number }>;
 
-/** `bracket`: what passes, at `hi` or above? `widen`: where does luck end? `audit`: far from the edge. `recheck`: an audit was a surprise. */
+/** `bracket`: between which numbers is it? `widen`: where does luck end? `audit`: far from the edge. `recheck`: an audit was a surprise. */
 export type Phase = 'bracket' | 'search' | 'confirm' | 'widen' | 'audit' | 'recheck';
 
 /** What to try next, in this order; `rest`: how many trials will follow, if there is no surprise. */

@@ -143,7 +143,7 @@ function limitRows({ answer, unlimited, pageSize }: BisectReport): Row[] {
           {
             label: 'limit',
             lines: [
-              `${size(found.passesAt)}${spread > 1 ? `, give or take ${counted(spread, 'page')}` : ', to the page'}`,
+              `${size(found.passesAt)}${spread > 1 ? `, and ${counted(spread - 1, 'page')} of luck below it` : ', to the page'}`,
             ],
           },
         ]),

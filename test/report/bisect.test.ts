@@ -110,7 +110,7 @@ test('a limit that wavers is told with its zone, and what came out otherwise els
   const surprises = [{ limit: 300 * PAGE, passed: 3, runs: 4 }];
   const told = text({ answer: { kind: 'found', passesAt: 102 * PAGE, failsAt: 100 * PAGE, between, surprises } });
   t.regex(told, /passes at 417,792, fails at 409,600 \(3\/3 each\); between them it is a matter of luck\n/);
-  t.regex(told, /limit {7}408 KiB \(417,792\), give or take 2 pages\n/);
+  t.regex(told, /limit {7}408 KiB \(417,792\), and 1 page of luck below it\n/);
   t.regex(told, /between {5}413,696 \(1\/4\)\n/);
   t.regex(told, /elsewhere {3}not as expected: 1,228,800 \(3\/4\)\n/);
 });
