@@ -98,6 +98,41 @@ test('several run at a time, and what one is denied is told of that one', async 
   t.is((first?.failcnt ?? 0) + (greedy?.failcnt ?? 0) + (after?.failcnt ?? 0), result.kmem.failcnt ?? -1);
 });
 
+test('a denial is booked on the step that the process comes from, also where its parents have ended', async (t) => {
+  const opener =
+    'open P, "+<", "pipe"; $| = 1; print "up\\n"; while (<P>) { print open(F, "/etc/hostname") ? "opened\\n" : "refused $_" }';
+  const { result } = await made(
+    t,
+    [
+      { run: 'mkfifo pipe' },
+      {
+        name: 'server',
+        run: `(perl -e '${opener}' &); exec sleep 1000`,
+        background: true,
+        ready: { log: '^up', within: lenient(20) },
+        expect: 'exit==137',
+      },
+      { name: 'bystander', run: ['sleep', '1000'], background: true },
+      { limits: { kmem: '64K' } },
+      { run: 'echo one > pipe', outside: true },
+      { wait: { log: '^refused one', within: lenient(20) } },
+      { signal: 'KILL', to: { step: 'server' } },
+      { wait: { step: 'server', within: lenient(20) } },
+      // Of a step that has ended: told of the one that runs.
+      { run: 'echo two > pipe', outside: true },
+      { wait: { log: '^refused two', within: lenient(20) } },
+    ],
+    { kmem: '64M' },
+  );
+  t.is(result.outcome, 'passed', JSON.stringify(result.steps));
+  t.deepEqual(
+    result.failures.map(({ step }) => step),
+    [1, 2],
+  );
+  t.is(result.steps[1]?.failcnt, 1);
+  t.is(result.steps[2]?.failcnt, 1);
+});
+
 test('the address of a call begins with its step', async (t) => {
   const { result, cwd } = await made(
     t,
