@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
 import type { Page } from 'playwright-core';
 import { failure, result } from '../fixtures/results.ts';
+import { needs } from '../needs.ts';
 import { timeOf } from '../store/folder.ts';
 import { makeServed, openBrowser } from './served.ts';
 
@@ -25,7 +27,10 @@ async function assertNamed(t: ExecutionContext, page: Page): Promise<void> {
 
 const fits = (page: Page) => page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth);
 
+const hasBrowser = existsSync('/usr/bin/chromium');
+
 test.serial('list, filter, sort, open, compare', async (t) => {
+  if (!needs(t, hasBrowser, 'chromium')) return;
   const { fill, serve } = makeServed(t);
   fill((store) => {
     for (let index = 0; index < 60; index++) {
@@ -96,6 +101,7 @@ test.serial('list, filter, sort, open, compare', async (t) => {
 });
 
 test.serial('a sweep is followed while it runs, in the list and on its own page', async (t) => {
+  if (!needs(t, hasBrowser, 'chromium')) return;
   const { fill, serve, file, start } = makeServed(t);
   fill(() => {});
   const { url } = await serve();

@@ -2,11 +2,12 @@
 
 import { request } from 'node:http';
 import type { ExecutionContext } from 'ava';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { openStore } from '../../src/store/store.ts';
 import type { Store } from '../../src/store/types.ts';
 import { until } from '../cgroup/sandbox.ts';
 import { type Harness, makeHarness, type Running } from '../harness.ts';
+import { launch } from '../report/html/browser.ts';
 
 export type Served = Harness &
   Readonly<{
@@ -78,15 +79,12 @@ export function ask(url: string, headers: Record<string, string> = {}, method = 
   });
 }
 
-const FLAGS =
-  '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync';
-
-/** Debian's Chromium; what its console says of errors is collected. */
+/** What its console says of errors is collected. */
 export async function openBrowser(t: ExecutionContext): Promise<{
   open: (url: string, width?: number) => Promise<Page>;
   complaints: string[];
 }> {
-  const browser: Browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS.split(' ') });
+  const browser = await launch();
   t.teardown(() => browser.close());
   const complaints: string[] = [];
   return {
