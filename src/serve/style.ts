@@ -2,7 +2,8 @@
 
 export const listStyle = `
 .kept { width: 100%; }
-.kept td, .kept th { min-width: 0; }
+.kept td, .kept th { min-width: 0; white-space: normal; }
+.kept td.number, .kept .state, .kept .act, .kept thead th { white-space: nowrap; overflow-wrap: normal; }
 .kept tbody tr:hover { background: var(--sunk); }
 .kept .what { min-width: 15em; }
 .kept .what a { font: 13px/1.5 ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }

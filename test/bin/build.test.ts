@@ -38,7 +38,8 @@ test('without devDependencies it says what is missing, and what is in C is built
 test('without devDependencies what was built before is kept', (t) => {
   const folder = makeCheckout(t);
   mkdirSync(join(folder, 'dist'));
-  for (const bundle of ['cli.cjs', 'guest.cjs', 'index.js']) writeFileSync(join(folder, 'dist', bundle), '');
+  for (const bundle of ['cli.cjs', 'guest.cjs', 'index.js', 'report-page.js'])
+    writeFileSync(join(folder, 'dist', bundle), '');
   const { stdout, stderr, status } = build(folder);
   t.deepEqual({ stderr, status }, { stderr: '', status: 0 });
   t.regex(stdout, /kept as it was built before/);

@@ -78,7 +78,7 @@ test.serial('list, filter, sort, open, compare', async (t) => {
   await page.keyboard.press('Enter');
   await page.getByText('1 to 1 of 1').waitFor();
   await page.getByRole('link', { name: markup }).click();
-  await page.locator('h1', { hasText: '<script>' }).waitFor();
+  await page.locator('h2', { hasText: '<script>' }).waitFor();
   t.notRegex(await page.title(), /^owned/);
   t.is(await page.locator('img').count(), 0);
   await page.waitForFunction(() => (window as unknown as { kmemRunPlots: Map<string, unknown> }).kmemRunPlots.size > 0);
@@ -88,7 +88,7 @@ test.serial('list, filter, sort, open, compare', async (t) => {
   await page.getByText('To be compared with').waitFor();
   t.is(await page.getByText('chosen', { exact: true }).count(), 0);
   await page.getByRole('link', { name: 'Compare run7 with run59' }).click();
-  await page.locator('h1', { hasText: 'compare: run7 and run59' }).waitFor();
+  await page.locator('h2', { hasText: /run7 and run59/ }).waitFor();
   t.true((await page.locator('main').innerText()).includes('kmem peak'));
   await page.getByRole('link', { name: 'All that is kept' }).click();
   await page.getByText('1 to 50 of 60').waitFor();
