@@ -85,9 +85,12 @@ function counterExample(notes: Notes, { upper, lower, surprises, suspects }: Fin
   return { kind, passes: below, fails, from: surprises.some(({ at }) => at > upper) ? null : upper };
 }
 
+/** What a program may get by without is a process at least, whose stack takes four pages. */
+const NEAREST = 4;
+
 /** `count` numbers below `from`, each three times as far as the one before: what is odd is often near the edge. */
 function steps(from: number, count: number): number[] {
-  return Array.from({ length: count }, (_, index) => from - 3 ** (index + 1));
+  return Array.from({ length: count }, (_, index) => from - NEAREST * 3 ** index);
 }
 
 /** Up to `count` numbers, each in the middle of the widest gap that is then left between the given ones. */
