@@ -7,6 +7,7 @@ import { createStatusLine } from '../report/live.ts';
 import { githubReport } from '../report/scenarios/github.ts';
 import { junitReport } from '../report/scenarios/junit.ts';
 import { prettyScenario, prettySum } from '../report/scenarios/pretty.ts';
+import { scenarioStory } from '../report/scenarios/story.ts';
 import { tapReport } from '../report/scenarios/tap.ts';
 import type { ScenarioOutcome, ScenariosReport } from '../report/scenarios/types.ts';
 import { didYouMean } from '../spec/nearest.ts';
@@ -62,6 +63,8 @@ export function tellScenarios(format: Format, file: string | null, total: number
       done += 1;
       status?.('');
       if (readsAlong) people.write(prettyScenario(outcome, { color }));
+      // Of one alone people want to see what happened; of many, that they passed.
+      if (readsAlong && total === 1) people.write(scenarioStory(outcome, { color, width: people.columns ?? null }));
       if (running.size > 0) draw();
     },
     end: async (report) => {

@@ -50,8 +50,10 @@ test.serial('httpd fails where Apache serves another page', async (t) => {
 test.serial('0 all passed, 1 some failed, 125 some could not be run; what was written is shown', async (t) => {
   const { harness, scenario } = bench(t, { passing, failing, setup: `${passing}setUp: echo no; exit 4\n` });
   t.is((await scenario('run', 'passing')).status, 0);
+  t.regex((await scenario('run', 'passing')).stdout, /^ {4}shows {5}it passes$/m);
   const failed = await scenario('run', 'passing', 'failing', 'setup');
   t.is(failed.status, 1);
+  t.notRegex(failed.stdout, /^ {4}shows /m);
   t.regex(failed.stdout, /^✗ failing .*\n {4}echo why; exit 3 failed with exit code 3.*\n {4}\| why\n/m);
   t.regex(failed.stdout, /\n1 passed, 1 failed, 1 could not be run in /);
   const could = await scenario('run', 'setup');

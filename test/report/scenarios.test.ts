@@ -4,9 +4,10 @@ import test from 'ava';
 import { githubReport } from '../../src/report/scenarios/github.ts';
 import { junitReport } from '../../src/report/scenarios/junit.ts';
 import { prettyScenario, prettySum } from '../../src/report/scenarios/pretty.ts';
+import { scenarioStory } from '../../src/report/scenarios/story.ts';
 import { tapReport } from '../../src/report/scenarios/tap.ts';
 import type { ScenarioOutcome, ScenariosReport } from '../../src/report/scenarios/types.ts';
-import { result } from '../fixtures/results.ts';
+import { failure, result, step } from '../fixtures/results.ts';
 import { needs } from '../needs.ts';
 
 const outcome = (name: string, changes: Partial<ScenarioOutcome> = {}): ScenarioOutcome => ({
@@ -135,4 +136,32 @@ test('for people: what --update-baseline has written, by file', (t) => {
   ];
   const sum = prettySum({ ...report, scenarios }, { color: false });
   t.is(sum, '\n3 passed in 5 s\nscenarios/baseline.yaml: 1 new, 1 as before\n');
+});
+
+test('of one alone: what happened, step by step', (t) => {
+  const steps = [
+    step('apachectl start', { name: 'start' }),
+    step('a request', {
+      kind: 'http',
+      name: 'a page',
+      http: { status: 200, body: '', attempts: 1 },
+      kmemMaxUsage: null,
+    }),
+    step('apachectl stop', { exit: { code: 126, signal: null }, failcnt: 4 }),
+  ];
+  const failures = [failure({ comm: 'apachectl', syscall: 'execve', detail: '/usr/bin/id' })];
+  const told = scenarioStory(outcome('httpd', { results: [result({ steps, failures })] }), {
+    color: false,
+    width: null,
+  });
+  t.true(
+    told.startsWith(`    shows     what it shows
+    kmem      peak 2.52 MiB of 4 MiB
+    steps     start           exit 0  412.1 ms  peak 2.52 MiB
+              a page          status 200  412.1 ms
+              apachectl stop  exit 126  412.1 ms  failcnt 4  peak 2.52 MiB
+    failures  `),
+    told,
+  );
+  t.is(scenarioStory(outcome('nothing', { results: [] }), { color: false, width: null }), '');
 });
