@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Opens connections to a server on 127.0.0.1 and keeps them, silent, until FILE is there; says how many it has got.
+With LOG and TEXT it opens no more when the text is in the log.
 
-usage: hold-connections.py PORT HOW-MANY FILE
+usage: hold-connections.py PORT HOW-MANY FILE [LOG TEXT]
 """
 import os
 import resource
@@ -19,6 +20,10 @@ for _ in range(wanted):
     except OSError as error:
         print("after", len(held), "connections:", error, flush=True)
         break
+    if len(sys.argv) > 5:
+        time.sleep(0.01)
+        if sys.argv[5] in open(sys.argv[4]).read():
+            break
 print("holds", len(held), "connections", flush=True)
 deadline = time.monotonic() + 30
 while not os.path.exists(end) and time.monotonic() < deadline:
