@@ -5,7 +5,7 @@ export const style = `
 @media (prefers-color-scheme: dark) { :root { --text: #e6edf3; --muted: #9aa4af; --line: #343b44; --surface: #14181d; --sunk: #1c2229; --page: #14181d; --link: #7cc0ff; --good: #6cc0f5; --bad: #ff9a5c; --warn: #e3b341; --focus: #7cc0ff; } }
 * { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; scroll-behavior: auto; }
-body { margin: 0; color: var(--text); background: var(--page); font: 15px/1.5 system-ui, "DejaVu Sans", sans-serif; }
+body { margin: 0; overflow-wrap: anywhere; color: var(--text); background: var(--page); font: 15px/1.5 system-ui, "DejaVu Sans", sans-serif; }
 a { color: var(--link); }
 :focus-visible { outline: 3px solid var(--focus); outline-offset: 2px; border-radius: 3px; }
 .skip { position: absolute; left: -999px; }
@@ -27,8 +27,8 @@ article { border-top: 1px solid var(--line); padding-top: 2px; margin-top: 24px;
 article:first-of-type { border: 0; margin-top: 0; }
 .badge { display: inline-block; border: 1px solid currentcolor; border-radius: 999px; padding: 0 10px; font-size: 13px; font-weight: 600; white-space: nowrap; vertical-align: 2px; }
 .good { color: var(--good); } .bad { color: var(--bad); } .warn { color: var(--warn); } .badge.plain { color: var(--muted); }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(160px, 1fr)); gap: 1px; background: var(--line); border: 1px solid var(--line); border-radius: 8px; overflow: hidden; margin: 14px 0; }
-.figures > div { background: var(--surface); padding: 10px 14px; }
+.figures { display: flex; flex-wrap: wrap; gap: 1px; background: var(--line); border: 1px solid var(--line); border-radius: 8px; overflow: hidden; margin: 14px 0; }
+.figures > div { flex: 1 1 150px; min-width: 0; background: var(--surface); padding: 10px 14px; }
 .figures dt { color: var(--muted); font-size: 13px; }
 .figures dd { margin: 0; font-size: 19px; font-weight: 600; overflow-wrap: anywhere; }
 .figures dd small { display: block; font-weight: 400; }
@@ -75,7 +75,7 @@ footer { border-top: 1px solid var(--line); margin-top: 40px; padding-top: 10px;
   .page { padding: 14px 14px 40px; }
   h1 { font-size: 19px; } h2 { font-size: 17px; }
   figure.plot { margin: 16px -6px; padding: 12px 8px 8px; }
-  .figures { grid-template-columns: 1fr 1fr; } .figures dd { font-size: 16px; }
+  .figures dd { font-size: 16px; }
   .facts { grid-template-columns: 1fr; gap: 0; } .facts dd { margin-bottom: 6px; }
   nav.contents ol { columns: 1; }
   .tools input[type="search"] { width: 100%; } .tools label { flex: 1 1 130px; }

@@ -53,6 +53,7 @@ export function failureSeries(
   limit: number | null,
   { palette }: Look,
 ): SeriesOption {
+  const hollow = { color: palette.surface, borderColor: palette.failure, borderWidth: 2 };
   return {
     id: 'failures',
     name: 'failures',
@@ -65,13 +66,12 @@ export function failureSeries(
     cursor: 'pointer',
     itemStyle: { color: palette.failure, borderColor: palette.surface, borderWidth: 0.8, opacity: 0.9 },
     emphasis: { scale: 1.6, itemStyle: { borderColor: palette.text, borderWidth: 2 } },
-    data: failures.map((failure) => ({
-      value: [failure.atMs, failure.usage ?? limit ?? 0],
-      // Hollow: how much was in use was not read.
-      ...(failure.usage === null
-        ? { itemStyle: { color: palette.surface, borderColor: palette.failure, borderWidth: 2 } }
-        : {}),
-    })),
+    data: failures.map(({ atMs, usage }) =>
+      usage === null
+        ? // Hollow: how much was in use was not read.
+          { value: [atMs, limit ?? 0], itemStyle: hollow }
+        : [atMs, usage],
+    ),
     tooltip: { formatter: (params: unknown) => failureText(failures[(params as { dataIndex: number }).dataIndex]) },
   };
 }

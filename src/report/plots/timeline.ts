@@ -52,7 +52,7 @@ function panelsOf({ samples, limits }: TimelineData, look: Look): Panel[] {
       limit: limits.kmem,
     },
     {
-      name: 'memory',
+      name: samples.rss.some((value) => value !== null) ? 'memory (dotted: resident, added up)' : 'memory',
       unit: 'bytes',
       height: 110,
       lines: [...line('mem', 'memory', palette.mem, true), ...line('rss', 'resident (sum)', palette.rss, false)],
@@ -172,9 +172,10 @@ function lineSeries(look: Look, panel: Panel, index: number, data: TimelineData,
       ...(id === 'processes' ? { step: 'end' as const } : {}),
       showSymbol: values.length === 1,
       sampling: SAMPLING,
-      connectNulls: false,
+      // What is sampled now and then goes on between; what could not be read is a gap.
+      connectNulls: id === 'rss',
       silent: true,
-      lineStyle: { color, width: 1.8 },
+      lineStyle: { color, width: 1.8, type: id === 'rss' ? ('dotted' as const) : ('solid' as const) },
       itemStyle: { color },
       ...(filled ? { areaStyle: { color, opacity: 0.14 } } : {}),
       ...(at === 0 && panel.limit !== null
