@@ -55,6 +55,9 @@ test.serial('the package has what is needed to run and no more', (t) => {
     'dist/cli.cjs',
     'dist/zod.cjs',
     'dist/yaml.cjs',
+    'dist/report.cjs',
+    'dist/report-page.js',
+    'dist/plots.cjs',
     'dist/index.js',
   ];
   const alsoNeeded = [
