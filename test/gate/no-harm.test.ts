@@ -121,8 +121,9 @@ test('2,000 processes that nobody ends are ended with the run', async (t) => {
   const harness = makeHarness(t);
   writeFileSync(join(harness.sandbox.pids, 'pids.max'), '2100');
   const script = 'i=0; while [ $i -lt 2000 ]; do sleep 1000 & i=$((i + 1)); done; echo $i';
-  const { status, stdout, result } = await harness.run(['--kmem', '512M', '--', 'sh', '-c', script], { patience });
-  t.is(status, 0);
+  const sleepers = ['--kmem', '512M', '--', 'sh', '-c', script];
+  const { status, stdout, stderr, result } = await harness.run(sleepers, { patience });
+  t.is(status, 0, stderr);
   t.is(stdout, '2000\n');
   t.is(result?.kmem.failcnt, 0);
   t.is(result?.leftover.length, 2000);
