@@ -69,14 +69,17 @@ type Summary = Partial<ExploreCounts> &
 function exploreReport(store: Store, kept: StoredExperiment): ExploreReport {
   const summary = (kept.summary ?? {}) as Summary;
   const found = new Map((summary.found ?? []).map((one) => [/--fail (\S+)/.exec(one.replay)?.[1] ?? '', one]));
+  const count = (name: keyof ExploreCounts): number => summary[name] ?? 0;
+  const bad = count('crash') + count('hang') + count('silent') + count('leak');
+  // Else what is in no finding that was kept may be bad all the same.
+  const rest = summary.found !== undefined && bad <= found.size && count('unsteady') === 0 ? 'handled' : 'not judged';
   const trials = new Map<string, ExploreTrial>();
   let made = 0;
   for (const { result } of store.runsOf(kept.id)) {
     made += 1;
-    const trial = trialOf(asPresentResult(result), found);
+    const trial = trialOf(asPresentResult(result), found, rest);
     if (trial !== null && trials.get(trial.address)?.class !== 'handled') trials.set(trial.address, trial);
   }
-  const count = (name: keyof ExploreCounts): number => summary[name] ?? 0;
   return {
     ...factsOf(kept, questionOf<CommonQuestion>(kept)),
     kind: 'explore',
@@ -96,7 +99,12 @@ function exploreReport(store: Store, kept: StoredExperiment): ExploreReport {
 
 type Found = ReadonlyMap<string, Readonly<{ class: string; how: string; replay: string }>>;
 
-function trialOf({ spec, injections, failures, id }: Result, found: Found): ExploreTrial | null {
+/** `rest`: what is in no finding. */
+function trialOf(
+  { spec, injections, failures, id }: Result,
+  found: Found,
+  rest: 'handled' | 'not judged',
+): ExploreTrial | null {
   const [address] = spec.inject;
   if (address === undefined) return null;
   const failure = failures.find(({ injected }) => injected);
@@ -111,5 +119,5 @@ function trialOf({ spec, injections, failures, id }: Result, found: Found): Expl
   if (finding !== undefined)
     return { ...told, class: finding.class as ExploreTrial['class'], how: finding.how, replay: finding.replay };
   const isInjected = injections?.[0]?.outcome === 'injected' && (injections[0]?.denials ?? 0) > 0;
-  return { ...told, class: isInjected ? 'handled' : 'not failed', how: null };
+  return { ...told, class: isInjected ? rest : 'not failed', how: isInjected ? 'not kept' : null };
 }

@@ -35,7 +35,8 @@ export type ExploreFinding = Readonly<{
 
 export type ExploreTrial = Pick<ExploreFinding, 'address' | 'program' | 'syscall' | 'detail'> &
   Readonly<{
-    class: ExploreClass | 'unsteady' | 'not failed';
+    /** `not judged`: what came of it is not known (yet). */
+    class: ExploreClass | 'unsteady' | 'not judged' | 'not failed';
     /** Null: no call failed. */
     how: string | null;
     replay: string;

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import test from 'ava';
 import { bisectReport, courseOf, exploreReport, scenariosReport, sweepOf, sweepPoint } from '../fixtures/reports.ts';
 import { result } from '../fixtures/results.ts';
@@ -85,6 +86,36 @@ test.serial('what the store has: runs, labels, a sweep that is made anew of its 
   t.regex(readFileSync(html, 'utf8'), /<dt>Passed<\/dt><dd>4 of 4<\/dd>/);
   assertAnswered(t, await kmemRun(['report', 'before', 'after', '--compare', '--html', html]));
   t.deepEqual(carried(readFileSync(html, 'utf8')).plots, ['comparison']);
+});
+
+test.serial('an exploration that is kept: what was found, and nothing of what was not judged', async (t) => {
+  const { kmemRun, file } = makeKept(t);
+  const html = join(makeFolder(t), 'page.html');
+  const explored = await kmemRun(['explore', '--only', 'mmap', '--limit', '1', '--quiet', '--', 'sleep', '0.1']);
+  t.is(explored.status, 1, explored.stderr);
+  const store = new DatabaseSync(file);
+  t.teardown(() => store.close());
+  const { id } = store.prepare('SELECT id FROM experiment').get() as { id: string };
+  const page = async () => {
+    assertAnswered(t, await kmemRun(['report', id, '--html', html]));
+    return readFileSync(html, 'utf8');
+  };
+  const whole = await page();
+  t.regex(whole, /explore: 2 findings/);
+  t.regex(whole, /<dt>Found<\/dt><dd>2 crashes/);
+  t.notRegex(whole, /\d not judged/);
+
+  // More was found than is kept of it: the rest may be bad, too.
+  store.exec(`UPDATE experiment SET summary = json_set(summary, '$.found', json('[]'))`);
+  const part = await page();
+  t.regex(part, /explore: 2 findings/);
+  t.regex(part, /2 not judged/);
+
+  // Killed: there are runs, and no verdict.
+  store.exec(`UPDATE experiment SET summary = NULL, status = 'running'`);
+  const cut = await page();
+  t.regex(cut, /explore: not judged yet/);
+  t.notRegex(cut, /explore: no findings|<dt>Found|nothing was tried/);
 });
 
 test.serial('a file for each plot, and no page where none is asked for', async (t) => {

@@ -6,7 +6,16 @@ import { base, isNarrow, legend, shorten, xAxis, yAxis } from './parts.ts';
 import type { Drawing, Look, Named, NumbersTable } from './types.ts';
 
 /** The worst first. `not failed`: it was not made, or is one that cannot fail. */
-export const CALL_CLASSES = ['crash', 'hang', 'silent', 'leak', 'unsteady', 'handled', 'not failed'] as const;
+export const CALL_CLASSES = [
+  'crash',
+  'hang',
+  'silent',
+  'leak',
+  'unsteady',
+  'not judged',
+  'handled',
+  'not failed',
+] as const;
 export type CallClass = (typeof CALL_CLASSES)[number];
 
 export type TriedCall = Readonly<{
@@ -41,6 +50,7 @@ const SYMBOLS: Readonly<Record<CallClass, string>> = {
   silent: 'diamond',
   leak: 'pin',
   unsteady: 'emptyDiamond',
+  'not judged': 'emptyRect',
   handled: 'circle',
   'not failed': 'emptyCircle',
 };
@@ -52,6 +62,7 @@ const colorOf = (palette: Palette, name: CallClass): string =>
     silent: palette.warn,
     leak: palette.rss,
     unsteady: palette.muted,
+    'not judged': palette.muted,
     handled: palette.good,
     'not failed': palette.muted,
   })[name];

@@ -13,11 +13,14 @@ import type { Section } from '../page.ts';
 const shownKinds = 20;
 
 export function exploreSection(report: ExploreReport, prefix: string, gathering: Gathering): Section {
-  const { findings, status } = report;
-  const found =
-    findings.length === 0
+  const { counts, status } = report;
+  // Not those that are listed: of an exploration that was kept the findings are in its counts.
+  const bad = counts.crash + counts.hang + counts.silent + counts.leak;
+  const found = !isJudged(report)
+    ? badge('explore: not judged yet', 'warn')
+    : bad === 0
       ? badge('explore: no findings', status === 'done' ? 'good' : 'warn')
-      : badge(`explore: ${counted(findings.length, 'finding')}`, 'bad');
+      : badge(`explore: ${counted(bad, 'finding')}`, 'bad');
   return {
     title: `explore: ${commandOf(report)}`,
     body: html`${heading(2, [found, html` <code>${commandOf(report)}</code>`])}
@@ -31,7 +34,18 @@ ${howItWasMade(report)}`,
   };
 }
 
-function firstFigures({ score, counts, calls, runs }: ExploreReport): Fact[] {
+/** What is kept of one that goes on, or was killed, has runs and no verdicts. */
+function isJudged({ score, tried = [] }: ExploreReport): boolean {
+  return score !== null || !tried.some((trial) => trial.class === 'not judged');
+}
+
+function firstFigures(report: ExploreReport): Fact[] {
+  const { score, counts, calls, runs } = report;
+  if (!isJudged(report))
+    return [
+      ['Handled, found', 'not judged yet'],
+      ['Runs', groupDigits(runs.made)],
+    ];
   const { handled, crash, hang, silent, leak, unsteady, mute, notFailed } = counts;
   const bad = [
     [crash, 'crash', 'crashes'],
