@@ -40,6 +40,7 @@ article:first-of-type { border: 0; margin-top: 0; }
 .shell { display: flex; gap: 8px; align-items: flex-start; background: var(--sunk); border: 1px solid var(--line); border-radius: 6px; padding: 6px 6px 6px 12px; margin: 6px 0; }
 .shell code { flex: 1; min-width: 0; padding-top: 3px; max-height: 8.5em; overflow: auto; }
 button, select, input { font: inherit; font-size: 13px; color: var(--text); background: var(--surface); border: 1px solid var(--muted); border-radius: 6px; padding: 4px 10px; min-height: 30px; max-width: 100%; }
+input[type="checkbox"] { min-height: 0; margin: 0 4px 0 0; vertical-align: middle; }
 button { cursor: pointer; }
 button:hover { background: var(--sunk); }
 button[disabled] { opacity: 0.5; cursor: default; }
