@@ -37,10 +37,14 @@ async function request({ stop }: Scene, index: number, step: HttpStep): Promise<
   const patienceMs = step.timeoutMs ?? (step.withinMs > 0 ? step.withinMs : LONGEST_ANSWER_MS);
   const signal = AbortSignal.any([ended.signal, AbortSignal.timeout(patienceMs)]);
   const until = performance.now() + step.withinMs;
+  let before: Answer | null = null;
   for (let attempts = 1; ; attempts += 1) {
-    const answer = await ask(step, signal);
+    const latest = await ask(step, signal);
+    // A try that is cut off says less than the answer to the one before.
+    const answer: Answer = latest.status === null && signal.aborted ? (before ?? latest) : latest;
     const { status, body, error } = answer;
     const http = { status, body, attempts };
+    before = answer;
     if (expected(answer, attempts)) return { error: null, http };
     if (performance.now() < until && !signal.aborted) {
       await sleep(ASK_AGAIN_MS);

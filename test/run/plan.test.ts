@@ -71,6 +71,20 @@ test('a request is tried again until it is answered as expected', async (t) => {
   t.like(result.steps[2]?.http, { status: 200, body: 'POST 3', attempts: 2 });
 });
 
+test('a try that is cut off does not hide the answer to the one before', async (t) => {
+  let asked = 0;
+  const server = createServer((_, response) => {
+    asked += 1;
+    if (asked === 1) response.writeHead(404).end('nothing');
+  });
+  t.teardown(() => server.close().closeAllConnections());
+  const port = await new Promise<number>((resolve) => {
+    server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
+  });
+  const { result } = await made(t, [{ run: 'true' }, { http: { url: `http://127.0.0.1:${port}/` }, within: 300 }]);
+  t.like(result.steps[1], { error: 'answered 404', http: { status: 404, body: 'nothing', attempts: 2 } });
+});
+
 test('a request without the answer that was meant fails the run', async (t) => {
   const url = await serve(t, 1);
   const { result } = await made(t, [{ run: 'true' }, { http: url }, { http: 'http://127.0.0.1:1/' }]);
