@@ -73,9 +73,9 @@ function sweepWords(bench: Bench, runs: number): Words {
   return [node, bin, 'sweep', ...rest];
 }
 
-/** As many at a time as the sweep makes. */
+/** As many at a time as the sweep makes. What stands for the number must be in none of the words. */
 function each(count: number, words: Words): Words {
-  return ['sh', '-c', `seq ${count} | xargs -P ${JOBS} -I N "$@"`, 'sh', ...words];
+  return ['sh', '-c', `seq ${count} | xargs -P ${JOBS} -I @run@ "$@"`, 'sh', ...words];
 }
 
 /** From start to end, and the largest resident set. */
