@@ -92,6 +92,12 @@ test('with --allow-io-uring it is let through, and the result says what that mea
   harness.assertNothingLeft();
 });
 
+/** Its mkdir. Not the last of all: who fills the group goes on until it is told. */
+function assertDeniedTo(t: ExecutionContext, { result }: Ran, pid: number): void {
+  const mkdir = result?.failures.filter(({ syscall, errno }) => syscall === 'mkdir' && errno === 'ENOMEM') ?? [];
+  t.deepEqual([...new Set(mkdir.map((failure) => failure.pid))], [pid]);
+}
+
 test('a program that moves itself to another cgroup stays gated, is said to have left, and is killed', async (t) => {
   const harness = makeHarness(t);
   const files = harness.sandbox.joins.map((directory) => `${directory}/cgroup.procs`);
@@ -99,7 +105,7 @@ test('a program that moves itself to another cgroup stays gated, is said to have
   t.is(ran.status, 0, ran.stderr);
   const [pid, errno] = ran.stdout.trim().split(' ');
   t.is(errno, 'ENOMEM');
-  t.is(deniedOf(ran, 'escape').at(-1), 'mkdir ENOMEM');
+  assertDeniedTo(t, ran, Number(pid));
   for (const file of files)
     t.true(notesOf(ran).includes(`opened ${file} for writing: it may have left the group`), file);
   t.regex(notesOf(ran), /1 process(es)? had left the group and (was|were) killed/);
@@ -114,8 +120,7 @@ test('a daemon that has lost its parents and its session stays gated, and is kil
   t.is(ran.status, 0, ran.stderr);
   const [pid, errno] = ran.stdout.trim().split(' ');
   t.is(errno, 'ENOMEM');
-  t.is(deniedOf(ran, 'escape').at(-1), 'mkdir ENOMEM');
-  t.is(ran.result?.failures.at(-1)?.pid, Number(pid));
+  assertDeniedTo(t, ran, Number(pid));
   t.like(ran.result?.leftover, [{ pid: Number(pid), comm: 'escape' }]);
   t.is(stateOf(Number(pid)), null);
   harness.assertNothingLeft();
