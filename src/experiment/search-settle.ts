@@ -11,9 +11,11 @@ const NEAR_PART = 32;
 
 export type Bracket = Readonly<{ passes: number; fails: number }>;
 
-/** The first step down from `hi`, as a part of all that is below it: the edge is mostly near. Each is so many times the one before. */
-const FIRST_PART = 16;
-const GROWTH = 3;
+/**
+ * The steps down from `hi`, as parts of all that is below it: the edge is mostly near. No more than two: below them
+ * halving what is left asks about fewer numbers than a third step would.
+ */
+const STEPS = [1 / 16, 3 / 16];
 
 /**
  * Goes down from `hi` until it fails. Where it passes it is asked again before the next step: what is below would never
@@ -23,8 +25,8 @@ function* approach({ lo, hi, most, confirm }: Question, notes: Notes): Script<Br
   const all = hi - lo + 1;
   const rest = Math.ceil(Math.log2(all + 1)) + 5 * confirm;
   let passes: number | null = null;
-  for (let by = all / FIRST_PART; ; by *= GROWTH) {
-    const at: number = (passes ?? hi) - Math.ceil(by);
+  for (const part of STEPS) {
+    const at: number = (passes ?? hi) - Math.ceil(part * all);
     if (at < lo) break;
     if (yield* passesEach(notes, { phase: 'bracket', at, rest }, 1 + Math.min(1, confirm))) passes = at;
     else return passes === null ? yield* bracketAbove(notes, { fails: at, hi, most, rest }) : { passes, fails: at };
