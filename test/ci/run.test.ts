@@ -53,6 +53,14 @@ test('passed, skipped and failed tests are counted', (t) => {
   );
 });
 
+test('what failed is told once more at the end, without the lines of what passed', (t) => {
+  const lines =
+    'not ok 1 - a\n  ---\n    at: here\n  ...\nok 2 - b\n# c\nnot ok 3 - d # TODO\nnot ok 4 - e\n\n1..4\n# fail 3';
+  const { stdout } = run(t, tap(lines, 'exit 1'));
+  const [, told] = stdout.split('=== failed:\n');
+  t.is(told, 'not ok 1 - a\n  ---\n    at: here\n  ...\nnot ok 4 - e\n\n1 passed, 2 failed, 1 skipped\n');
+});
+
 test('tests that never ran, since a hook failed, are failures', (t) => {
   const lines = 'not ok 1 - before hook\n# 3 tests remaining in a.test.ts\n\n1..3\n# tests 3\n# pass 0\n# fail 3';
   t.deepEqual(counted(t, tap(lines, 'exit 1')), ['0 passed, 3 failed', 1]);
