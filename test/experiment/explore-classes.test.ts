@@ -166,6 +166,25 @@ test('what varies too much of itself is not compared', (t) => {
   t.is(classify({ ...calm, stdout: 'whatever', stderr: 'starting\n' }, noisy, 0).class, 'handled');
 });
 
+for (const [what, [first, second, third], isLeft] of [
+  ['begin with the same character by chance', ['tmp.Sb1xyz', 'tmp.SQ9abc', 'tmp.iwmCqP'], false],
+  ['end with the same two by chance', ['tmp.abc1Zz', 'tmp.xyz2Zz', 'tmp.iwmCqP'], false],
+  ['are pids that follow each other', ['run.12345.log', 'run.12347.log', 'run.12402.log'], false],
+  ['are pids of which one is longer', ['run.9998', 'run.9999', 'run.10002'], false],
+  ['vary, and the new one is another name', ['tmp.abcdef', 'tmp.uvwxyz', 'lock.abcde'], true],
+  ['are numbers, and the new one is none', ['run.17', 'run.23', 'run.x'], true],
+  ['are the same each time', ['log', 'log', 'log2'], true],
+] as const) {
+  test(`names of files that ${what}: ${isLeft ? 'a leak' : 'no leak'}`, (t) => {
+    const leaving = (name: string): Sight => ({ ...calm, files: new Map([[name, file('')]]) });
+    const files = new Map([...leaving(first).files, ...leaving(third).files]);
+    const verdict = classify({ ...leaving(third), files }, baselineOf(leaving(first), leaving(second)), 0);
+    t.is(verdict.class === 'leak', isLeft);
+    // A name that was seen is never new.
+    t.is(classify(leaving(second), baselineOf(leaving(first), leaving(second)), 0).class, 'handled');
+  });
+}
+
 const attempt = (name: 'crash' | 'hang' | 'silent' | 'leak' | 'handled' | null): Attempt => ({
   id: 'a',
   outcome: name === null ? 'not-reached' : 'injected',

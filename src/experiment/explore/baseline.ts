@@ -23,7 +23,8 @@ type Files = Readonly<{
   sometimes: readonly VaryingName[];
 }>;
 
-type VaryingName = Readonly<{ prefix: string; suffix: string; length: number }>;
+/** `length`: of the whole name; null: digits, of any number. */
+type VaryingName = Readonly<{ prefix: string; suffix: string; length: number | null }>;
 
 export function baselineOf(first: Sight, second: Sight): Baseline {
   return {
@@ -102,23 +103,34 @@ function varyingNames(ours: readonly string[], theirs: readonly string[]): Varyi
   return [...pairs, ...alone.map((name) => ({ prefix: name, suffix: '', length: name.length }))];
 }
 
+/** Random names may begin or end with the same character, or with two; that they share three is too unlikely. */
+const SHARED_BY_CHANCE = 2;
+
 function inCommon(name: string, other: string): VaryingName | null {
+  const shorter = Math.min(name.length, other.length);
   let [start, end] = [0, 0];
-  while (start < name.length && name[start] === other[start]) start += 1;
-  while (end < name.length - start && name.at(-1 - end) === other.at(-1 - end)) end += 1;
-  const isSameLength = name.length === other.length;
-  const middle = name.slice(start, name.length - end) + other.slice(start, other.length - end);
-  return isSameLength && /^\w+$/.test(middle)
-    ? { prefix: name.slice(0, start), suffix: name.slice(name.length - end), length: name.length }
+  while (start < shorter && name[start] === other[start]) start += 1;
+  while (end < shorter - start && name.at(-1 - end) === other.at(-1 - end)) end += 1;
+  const middles = (): string[] => [name, other].map((one) => one.slice(start, one.length - end));
+  const widen = (kind: RegExp, most: number): void => {
+    for (let left = most; left > 0 && kind.test(name[start - 1] ?? ''); left--) start -= 1;
+    for (let left = most; left > 0 && end > 0 && kind.test(name.at(-end) ?? ''); left--) end -= 1;
+  };
+  const isNumber = middles().every((middle) => /^\d*$/.test(middle));
+  // Pids that follow each other share most of their digits.
+  widen(isNumber ? /\d/ : /\w/, isNumber ? Number.POSITIVE_INFINITY : SHARED_BY_CHANCE);
+  const isSame = isNumber || name.length === other.length;
+  return isSame && middles().every((middle) => (isNumber ? /^\d+$/ : /^\w+$/).test(middle))
+    ? { prefix: name.slice(0, start), suffix: name.slice(name.length - end), length: isNumber ? null : name.length }
     : null;
 }
 
 function isOne(name: string, { prefix, suffix, length }: VaryingName): boolean {
+  const middle = name.slice(prefix.length, name.length - suffix.length);
   return (
-    name.length === length &&
     name.startsWith(prefix) &&
     name.endsWith(suffix) &&
-    !name.slice(prefix.length, length - suffix.length).includes('/')
+    (length === null ? /^\d+$/.test(middle) : name.length === length && !middle.includes('/'))
   );
 }
 
