@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { slowness } from '../needs.ts';
 import { made } from './made.ts';
 
 /** Answers with the method, and 503 to the first `busy` requests. */
@@ -81,7 +82,10 @@ test('a try that is cut off does not hide the answer to the one before', async (
   const port = await new Promise<number>((resolve) => {
     server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
   });
-  const { result } = await made(t, [{ run: 'true' }, { http: { url: `http://127.0.0.1:${port}/` }, within: 300 }]);
+  const { result } = await made(t, [
+    { run: 'true' },
+    { http: { url: `http://127.0.0.1:${port}/` }, within: 1500 * slowness },
+  ]);
   t.like(result.steps[1], { error: 'answered 404', http: { status: 404, body: 'nothing', attempts: 2 } });
 });
 
