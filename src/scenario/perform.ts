@@ -9,6 +9,7 @@ import { version } from '../result/version.ts';
 import { type BaselineChoice, openBaselines } from './baseline/baselines.ts';
 import type { Found } from './find.ts';
 import type { Mistake } from './mistake.ts';
+import { blankOutcome } from './repeat.ts';
 import { runSuite } from './suite.ts';
 import { HOST, type Scenario } from './types.ts';
 
@@ -75,24 +76,12 @@ export async function performScenarios(
 
 /** A file that is no scenario, as an outcome. */
 function unreadable(file: string, mistakes: readonly Mistake[]): ScenarioOutcome {
-  return {
-    name: basename(file).replace(/\.ya?ml$/, ''),
-    file,
-    kernel: HOST,
-    tags: [],
-    title: '',
+  const name = basename(file).replace(/\.ya?ml$/, '');
+  return blankOutcome({ name, file, tags: [], description: '' }, HOST, {
     status: 'error',
-    flaky: false,
     reasons: mistakes.flatMap(({ line, column, message, hint }) => [
       `${file}:${line}:${column}: ${message}`,
       ...(hint === null ? [] : [`hint: ${hint}`]),
     ]),
-    notes: [],
-    baseline: null,
-    output: '',
-    attempts: 0,
-    durationMs: 0,
-    folders: [],
-    results: [],
-  };
+  });
 }

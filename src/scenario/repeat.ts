@@ -48,7 +48,7 @@ export async function repeatAttempts(
 
 /** One that was not run, with what is known of it. */
 export function blankOutcome(
-  { name, file, tags, description }: Scenario,
+  { name, file, tags, description }: Pick<Scenario, 'name' | 'file' | 'tags' | 'description'>,
   kernel: string,
   changes: Partial<ScenarioOutcome> & Pick<ScenarioOutcome, 'status'>,
 ): ScenarioOutcome {

@@ -1,9 +1,9 @@
 /** The list of what is kept: searched, sorted, a page at a time. */
 
-import { createHash } from 'node:crypto';
 import { localTime } from '../report/history.ts';
 import { badge, type Tone } from '../report/html/common.ts';
-import { type Content, html, Markup } from '../report/html/markup.ts';
+import { framedPage } from '../report/html/frame.ts';
+import { type Content, html, type Markup } from '../report/html/markup.ts';
 import { style } from '../report/html/style.ts';
 import { cut } from '../report/visible.ts';
 import { counted, number, shortSize } from '../report/words.ts';
@@ -59,43 +59,18 @@ export function messagePage({
 type Frame = Readonly<{ title: string; script: string | null; version: string }>;
 
 function framed({ title, script, version }: Frame, body: Content): string {
-  const look = style + listStyle;
-  const hash = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
-  const policy = [
-    "default-src 'none'",
-    `script-src ${script === null ? "'none'" : hash(script)}`,
-    `style-src ${hash(look)}`,
-    'img-src data:',
-    "connect-src 'self'",
-    "form-action 'self'",
-    "base-uri 'none'",
-  ].join('; ');
-  return `<!doctype html>\n${
-    html`<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<link rel="icon" href="data:,">
-<title>${title}</title>
-<style>${new Markup(look)}</style>
-</head>
-<body>
-<a class="skip" href="#content">Skip to the list</a>
-<div class="page">
-${body}
-<footer>kmem-run ${version}. This page shows what is kept; it starts and changes nothing.</footer>
-</div>
-${
-  script === null
-    ? null
-    : html`<script>${new Markup(script)}</script>
-`
-}</body>
-</html>
-`.text
-  }`;
+  return framedPage({
+    title,
+    style: style + listStyle,
+    scripts: script === null ? [] : [script],
+    allowed: { 'img-src': 'data:', 'connect-src': "'self'", 'form-action': "'self'" },
+    skip: 'Skip to the list',
+    // No browser asks for /favicon.ico then.
+    head: html`<link rel="icon" href="data:,">
+`,
+    body,
+    footer: `kmem-run ${version}. This page shows what is kept; it starts and changes nothing.`,
+  });
 }
 
 function pickNotice(query: ListQuery): Markup {

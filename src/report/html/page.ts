@@ -1,11 +1,11 @@
 /** A report as one HTML page that needs nothing else: no network, no server. Data in, text out. */
 
-import { createHash } from 'node:crypto';
 import type { ReportDocument } from '../documents.ts';
 import { cut } from '../visible.ts';
 import { DATA_ID } from './data.ts';
+import { framedPage } from './frame.ts';
 import { type Gathering, makeGathering } from './gathering.ts';
-import { type Content, embeddedJson, html, Markup } from './markup.ts';
+import { type Content, embeddedJson, html, type Markup } from './markup.ts';
 import { bisectSection } from './sections/bisect.ts';
 import { compareSection } from './sections/compare.ts';
 import { exploreSection } from './sections/explore.ts';
@@ -38,53 +38,24 @@ export function reportPage(documents: readonly ReportDocument[], options: PageOp
   const sections = documents.map((document, index) => sectionOf(document, `d${index + 1}`, gathering));
   const title = options.title ?? titleOf(sections);
   const { script, more = null, before = null, version, madeAt = null } = options;
-  const scripts = [script, ...(more === null ? [] : [more.script])];
-  const policy = policyOf(scripts, more?.connect ?? null);
-  return `<!doctype html>\n${
-    html`<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<title>${title}</title>
-<style>${new Markup(style)}</style>
-</head>
-<body>
-<a class="skip" href="#content">Skip to the report</a>
-<div class="page">
-<header class="top"><h1>${options.title ?? 'kmem-run report'}</h1>${before}</header>
+  return framedPage({
+    title,
+    style,
+    scripts: [script, ...(more === null ? [] : [more.script])],
+    allowed: { 'img-src': 'data: blob:', ...(more === null ? {} : { 'connect-src': more.connect }) },
+    skip: 'Skip to the report',
+    body: html`<header class="top"><h1>${options.title ?? 'kmem-run report'}</h1>${before}</header>
 ${sections.length > 1 ? contents(sections) : null}
 <main id="content">
 ${sections.map(
   ({ title: name, body }, index) => html`<article id="d${index + 1}" aria-label="${name}">
 ${body}</article>
 `,
-)}</main>
-<footer>Made by kmem-run ${version}${madeAt === null ? null : html` at <time datetime="${madeAt}">${madeAt.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')}</time>`}. This page is one file and loads nothing.</footer>
-</div>
-<script type="application/json" id="${DATA_ID}">${embeddedJson(gathering.data())}</script>
-${scripts.map(
-  (text) => html`<script>${new Markup(text)}</script>
+)}</main>`,
+    footer: html`Made by kmem-run ${version}${madeAt === null ? null : html` at <time datetime="${madeAt}">${madeAt.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')}</time>`}. This page is one file and loads nothing.`,
+    data: html`<script type="application/json" id="${DATA_ID}">${embeddedJson(gathering.data())}</script>
 `,
-)}</body>
-</html>
-`.text
-  }`;
-}
-
-/** Nothing but these very scripts and this style is run, whatever else found its way into the page. */
-function policyOf(scripts: readonly string[], connect: string | null): string {
-  const hash = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
-  return [
-    "default-src 'none'",
-    `script-src ${scripts.map(hash).join(' ')}`,
-    `style-src ${hash(style)}`,
-    'img-src data: blob:',
-    ...(connect === null ? [] : [`connect-src ${connect}`]),
-    "base-uri 'none'",
-    "form-action 'none'",
-  ].join('; ');
+  });
 }
 
 function contents(sections: readonly Section[]): Markup {

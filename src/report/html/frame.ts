@@ -1,0 +1,71 @@
+/** What every page has around it. Nothing but its own scripts and style is run, whatever else found its way into it. */
+
+import { createHash } from 'node:crypto';
+import { type Content, html, Markup } from './markup.ts';
+
+export type Frame = Readonly<{
+  title: string;
+  style: string;
+  scripts: readonly string[];
+  /** Directives of the Content-Security-Policy, beside those of scripts and style (W3C CSP 3). Not named: none of it is allowed. */
+  allowed: Readonly<Record<string, string>>;
+  /** What the link to `#content` says. */
+  skip: string;
+  /** In the head; null: nothing more. */
+  head?: Markup | null;
+  body: Content;
+  footer: Content;
+  /** Between the page and its scripts; null: nothing. */
+  data?: Markup | null;
+}>;
+
+export function framedPage({
+  title,
+  style,
+  scripts,
+  allowed,
+  skip,
+  head = null,
+  body,
+  footer,
+  data = null,
+}: Frame): string {
+  return `<!doctype html>\n${
+    html`<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policyOf({ scripts, style, allowed })}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+${head}<title>${title}</title>
+<style>${new Markup(style)}</style>
+</head>
+<body>
+<a class="skip" href="#content">${skip}</a>
+<div class="page">
+${body}
+<footer>${footer}</footer>
+</div>
+${data}${scripts.map(
+  (text) => html`<script>${new Markup(text)}</script>
+`,
+)}</body>
+</html>
+`.text
+  }`;
+}
+
+function policyOf({ scripts, style, allowed }: Pick<Frame, 'scripts' | 'style' | 'allowed'>): string {
+  const hash = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+  const directives = {
+    'default-src': "'none'",
+    'script-src': scripts.length === 0 ? "'none'" : scripts.map(hash).join(' '),
+    'style-src': hash(style),
+    'base-uri': "'none'",
+    'form-action': "'none'",
+    ...allowed,
+  };
+  return Object.entries(directives)
+    .map(([name, value]) => `${name} ${value}`)
+    .join('; ');
+}
