@@ -7,10 +7,11 @@ import type { ExecutionContext } from 'ava';
 import { validateResult } from '../../src/result/validate.ts';
 import { run } from '../../src/run.ts';
 import type { PlanInput, StepInput } from '../../src/spec/step-input.ts';
+import { lenient } from '../needs.ts';
 
 export async function made(t: ExecutionContext, plan: readonly StepInput[], more: Partial<PlanInput> = {}) {
   const cwd = mkdtempSync(join(tmpdir(), 'kmem-run-test-'));
   t.teardown(() => rmSync(cwd, { recursive: true, force: true }));
-  const result = await run({ plan, cwd, output: { file: join(cwd, 'output') }, timeout: '50s', ...more });
+  const result = await run({ plan, cwd, output: { file: join(cwd, 'output') }, timeout: lenient(50), ...more });
   return { cwd, result: validateResult(result), output: readFileSync(join(cwd, 'output'), 'utf8') };
 }
