@@ -24,22 +24,25 @@ const STEPS = [1 / 16, 3 / 16];
 function* approach({ lo, hi, most, confirm }: Question, notes: Notes): Script<Bracket | null> {
   const all = hi - lo + 1;
   const rest = Math.ceil(Math.log2(all + 1)) + 5 * confirm;
+  const above = (fails: number) => bracketAbove(notes, { phase: 'bracket', fails, hi, most, rest });
   let passes: number | null = null;
   for (const part of STEPS) {
     const at: number = (passes ?? hi) - Math.ceil(part * all);
     if (at < lo) break;
-    if (yield* passesEach(notes, { phase: 'bracket', at, rest }, 1 + Math.min(1, confirm))) passes = at;
-    else return passes === null ? yield* bracketAbove(notes, { fails: at, hi, most, rest }) : { passes, fails: at };
+    const isPassing =
+      (yield* passesEach(notes, { phase: 'bracket', at, rest }, 1)) &&
+      (yield* passesEach(notes, { phase: 'confirm', at, rest }, Math.min(1, confirm)));
+    if (isPassing) passes = at;
+    else return passes === null ? yield* above(at) : { passes, fails: at };
   }
   const fails = lo - 1;
-  return passes === null ? yield* bracketAbove(notes, { fails, hi, most, rest }) : { passes, fails };
+  return passes === null ? yield* above(fails) : { passes, fails };
 }
 
+type Above = Readonly<{ phase: Phase; fails: number; hi: number; most: number; rest: number }>;
+
 /** The next number above that passes: one that did more than once, or `hi`, or beyond it, further away each time. Null: none up to `most`. */
-function* bracketAbove(
-  notes: Notes,
-  { fails: known, hi, most, rest }: Readonly<{ fails: number; hi: number; most: number; rest: number }>,
-): Script<Bracket | null> {
+function* bracketAbove(notes: Notes, { phase, fails: known, hi, most, rest }: Above): Script<Bracket | null> {
   // One that passed once may have been lucky.
   const passed = list(notes).find((count) => count.at > known && isPass(count) && count.runs > 1);
   if (passed !== undefined) return { passes: passed.at, fails: known };
@@ -47,7 +50,7 @@ function* bracketAbove(
   let by = Math.max(1, Math.floor(hi / 64));
   let passes = Math.min(most, Math.max(hi, fails + 1));
   if (fails >= most) return null;
-  while (!(yield* passesEach(notes, { phase: 'bracket', at: passes, rest }, 1))) {
+  while (!(yield* passesEach(notes, { phase, at: passes, rest }, 1))) {
     if (passes >= most) return null;
     fails = passes;
     passes = Math.min(most, passes + by);
@@ -79,7 +82,8 @@ export function* settle(notes: Notes, question: Question): Script<Bracket | null
     before = failing;
     const skipped = Math.min(most - 1, failing + 2 ** near - 1);
     // Where nothing passes above that either, what was found is all that passes.
-    bracket = (yield* bracketAbove(notes, { fails: skipped, hi, most, rest: 6 * confirm })) ?? { passes, fails };
+    const above = yield* bracketAbove(notes, { phase: 'widen', fails: skipped, hi, most, rest: 6 * confirm });
+    bracket = above ?? { passes, fails };
     if (bracket.passes === passes) return bracket;
   }
   return null;
