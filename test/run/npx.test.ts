@@ -1,4 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { until } from '../cgroup/sandbox.ts';
@@ -6,9 +7,13 @@ import { type Harness, makeHarness, type Start } from '../harness.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 
-/** In the folder of the project: npx finds its own bin there and asks no registry. npm keeps its logs in the test's HOME. */
+/** For npm's cache and logs. One for all: into a new cache npx installs the project as a link, and builds it for that. */
+const home = mkdtempSync(join(tmpdir(), 'kmem-run-test-'));
+test.after.always(() => rmSync(home, { recursive: true, force: true }));
+
+/** In the folder of the project: npx finds its own bin there and asks no registry. */
 function startNpx(harness: Harness, args: readonly string[], env: Start['env'] = {}) {
-  const options = { cwd: root, env: { HOME: harness.folder, NODE_COMPILE_CACHE: harness.path('npm'), ...env } };
+  const options = { cwd: root, env: { HOME: home, NODE_COMPILE_CACHE: harness.path('npm'), ...env } };
   return harness.startProgram(['npx', '--offline', 'kmem-run', '--cwd', harness.folder, ...args], options);
 }
 
@@ -29,7 +34,7 @@ test.serial('what npx put into the environment is not the program’s', async (t
   const PATH = `/opt/mine:${process.env.PATH?.split(':')
     .filter((folder) => !folder.includes('node_modules'))
     .join(':')}`;
-  const env = { PATH, MINE: 'yes', HOME: harness.folder };
+  const env = { PATH, MINE: 'yes' };
   const ran = await startNpx(harness, ['--kmem', '8M', '--', '/usr/bin/env'], env).ended;
   const seen = new Map(
     ran.stdout
@@ -39,7 +44,7 @@ test.serial('what npx put into the environment is not the program’s', async (t
   );
   t.is(seen.get('MINE'), 'yes');
   t.is(seen.get('PATH'), PATH);
-  t.is(seen.get('HOME'), harness.folder);
+  t.is(seen.get('HOME'), home);
   const ours = [...seen.keys()].filter((name) => name.startsWith('npm_'));
   t.deepEqual(ours, []);
   for (const name of ['NODE', 'COLOR', 'INIT_CWD']) t.false(seen.has(name), name);
