@@ -117,8 +117,8 @@ test.serial('an expectation reads a stream, and it still goes where it went', as
 
 test.serial('an expectation reads steps, daemons and --output too', async (t) => {
   const harness = makeHarness(t);
-  const daemon = 'setsid sh -c "sleep 0.2; echo late" & :';
-  const options = ['--wait', 'empty', '--then', 'echo second', '--output', 'log'];
+  const daemon = 'setsid sh -c "until test -e go; do sleep 0.05; done; echo late" & :';
+  const options = ['--wait', 'empty', '--then', 'echo second; touch go', '--output', 'log'];
   const expectations = ['--expect', 'stdout~/first/', '--expect', 'stdout~/second/', '--expect', 'stdout~/late/'];
   const ran = await harness.run([...options, ...expectations, ...sh(`echo first; ${daemon}`)]);
   t.is(ran.status, 0, ran.stderr);
