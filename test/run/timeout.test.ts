@@ -1,6 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { compileFixture } from '../fixtures/compile.ts';
 import { type Harness, makeHarness, type Ran } from '../harness.ts';
+import { lenient } from '../needs.ts';
 
 const sh = (line: string) => ['--', 'sh', '-c', line];
 
@@ -70,7 +71,7 @@ test.serial('the whole group is ended, whoever left the session', async (t) => {
 test.serial('during a further step: the ones after it are not begun', async (t) => {
   const harness = makeHarness(t);
   const steps = ['--then', 'touch second; sleep 300', '--then', 'touch third'];
-  const ran = await harness.run(['--kmem', '4M', '--timeout', '500ms', ...steps, '--', 'true']);
+  const ran = await harness.run(['--kmem', '4M', '--timeout', lenient(0.5), ...steps, '--', 'true']);
   assertTimedOut(t, harness, ran);
   t.is(ran.result?.steps.length, 2);
   t.deepEqual(ran.result?.steps[1]?.exit, { code: null, signal: 'SIGTERM' });
