@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import anyTest from 'ava';
 import { compileFixture } from '../fixtures/compile.ts';
 import { makeHarness } from '../harness.ts';
-import { needs } from '../needs.ts';
+import { needs, slowness } from '../needs.ts';
 
 const test = anyTest.serial;
 const fixtures = join(import.meta.dirname, '..', 'fixtures');
@@ -115,7 +115,8 @@ const sparse = compileFixture('sparse-touch');
 
 test('page tables that grow without a call: the note tells for how long', async (t) => {
   const harness = makeHarness(t);
-  const { status, stderr, result } = await harness.run(['--kmem', '1M', '--verbose', '--', sparse, '2048', '800']);
+  const program = [sparse, '2048', String(800 * slowness)];
+  const { status, stderr, result } = await harness.run(['--kmem', '1M', '--verbose', '--', ...program]);
   t.is(status, 0);
   const note = result?.enforcement.notes.find((text) => text.includes('page tables'));
   const ms = Number(/stayed above the kmem limit for (\d+) ms while no call was denied/.exec(note ?? '')?.[1]);
