@@ -2,9 +2,12 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import anyTest, { type ExecutionContext } from 'ava';
 import { slowness } from '../needs.ts';
 import { made } from './made.ts';
+
+/** Where a request takes seconds as it is, twelve runs beside it in one process make it a minute. */
+const test = slowness > 1 ? anyTest.serial : anyTest;
 
 /** Answers with the method, and 503 to the first `busy` requests. */
 function serve(t: ExecutionContext, busy: number): Promise<string> {
