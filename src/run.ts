@@ -14,10 +14,10 @@ import { probeLocks } from './gate/locks.ts';
 import type { GateEvent } from './gate/protocol.ts';
 import { gateConfig } from './launch/config.ts';
 import { type Guest, type Plan, planRun } from './launch/plan.ts';
-import { setupErrorOf } from './launch/setup-errors.ts';
 import { createStop, type Stop } from './launch/stop.ts';
 import { openStreams, type Streams } from './launch/streams.ts';
 import { type Supervisor, startSupervisor } from './launch/supervisor.ts';
+import { untilLocked } from './launch/until-locked.ts';
 import { createFailureLog } from './observe/failures.ts';
 import { assemble, emptyFacts, type Facts } from './result/assemble.ts';
 import { readThrottleCount } from './result/environment.ts';
@@ -122,7 +122,7 @@ async function runHeld(context: Context): Promise<Output> {
     facts.mode = plan.mode;
     held.stepOf = stepNumbers(plan);
     facts.layout = plan.hierarchies.layout;
-    await lockedOrError(supervisor);
+    await untilLocked(supervisor, stop);
     await collectGone(plan, helper);
     const group = createGroup({
       id,
@@ -157,11 +157,6 @@ async function runHeld(context: Context): Promise<Output> {
 function stepNumbers({ steps }: Plan): (number: number | null) => number | null {
   const inGroup = steps.flatMap(({ request }, index) => (request === null ? [] : [index]));
   return (number) => (number === null ? null : (inGroup[number] ?? null));
-}
-
-async function lockedOrError(supervisor: Supervisor): Promise<void> {
-  const told = await supervisor.next('locked', 'setup-error');
-  if (told.event === 'setup-error') throw setupErrorOf(told, '');
 }
 
 /** The gate keeps track of each process where calls have addresses. */

@@ -3,7 +3,7 @@
 import anyTest from 'ava';
 import { compileFixture } from '../fixtures/compile.ts';
 import { makeHarness } from '../harness.ts';
-import { lenient } from '../needs.ts';
+import { lenient, slowness } from '../needs.ts';
 
 const test = anyTest.serial;
 
@@ -11,6 +11,7 @@ const RUNS = 200;
 const LIMITS = ['600K', '700K', '1M', '1500K'];
 
 test(`${RUNS} runs in a row of threads and children that allocate at once`, async (t) => {
+  t.timeout(slowness * 6 * 60_000);
   const harness = makeHarness(t);
   const burst = compileFixture('burst');
   const denials: number[] = [];

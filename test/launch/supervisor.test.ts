@@ -19,7 +19,9 @@ import type { GateConfig, GateEvent } from '../../src/gate/protocol.ts';
 import { gateConfig } from '../../src/launch/config.ts';
 import { planRun } from '../../src/launch/plan.ts';
 import { setupErrorOf } from '../../src/launch/setup-errors.ts';
+import { createStop } from '../../src/launch/stop.ts';
 import { startSupervisor } from '../../src/launch/supervisor.ts';
+import { untilLocked } from '../../src/launch/until-locked.ts';
 import type { RunInput } from '../../src/spec/normalise.ts';
 import { normaliseSpec } from '../../src/spec/normalise.ts';
 import { makeSandbox, stateOf, until, version } from '../cgroup/sandbox.ts';
@@ -166,4 +168,25 @@ test.serial('a helper that cannot be started, and one that is none', async (t) =
   const none = start('/bin/true');
   t.like(await t.throwsAsync(none.next('locked')), { name: 'SetupError', code: 'gate-lost' });
   await none.ended;
+});
+
+test.serial('a helper that was stopped before it told anything is ended with the run', async (t) => {
+  // Well before the minute after which one is given up on in any case.
+  t.timeout(30_000);
+  const folder = mkdtempSync(join(tmpdir(), 'kmem-run-supervisor-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const helper = join(folder, 'mute');
+  writeFileSync(helper, '#!/bin/sh\nkill -STOP $$\n', { mode: 0o755 });
+  const lockFd = openSync('/dev/null', 'r');
+  t.teardown(() => closeSync(lockFd));
+  const stdio = { stdin: 'ignore', stdout: 'inherit', stderr: 'inherit' } as const;
+  const supervisor = startSupervisor({ helper, lockFd, stdio, onEvent: () => {} });
+  t.teardown(supervisor.kill);
+  const stop = createStop();
+  const locked = untilLocked(supervisor, stop);
+  await until(() => stateOf(supervisor.pid) === 'T');
+  stop.end('interrupted');
+  t.like(await t.throwsAsync(locked), { code: 'gate-lost', message: 'the native helper was started and told nothing' });
+  await supervisor.ended;
+  t.is(stateOf(supervisor.pid), null);
 });
