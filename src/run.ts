@@ -123,7 +123,7 @@ async function runHeld(context: Context): Promise<Output> {
     held.stepOf = stepNumbers(plan);
     facts.layout = plan.hierarchies.layout;
     await untilLocked(supervisor, stop);
-    await collectGone(plan, helper);
+    await collectGone(plan, spec, helper);
     const group = createGroup({
       id,
       hierarchies: plan.hierarchies,
@@ -208,10 +208,11 @@ async function dismiss(supervisor: Supervisor, facts: Facts, stop: Stop): Promis
 
 const HELPER_PATIENCE_MS = 5000;
 
-/** Groups beside ours whose runner was killed are removed first. */
-async function collectGone({ hierarchies }: Plan, helper: string): Promise<void> {
-  if (findGroups(hierarchies, { within: 'own' }).length === 0) return;
-  await collectLeftovers(hierarchies, (paths) => probeLocks(helper, paths), { within: 'own' });
+/** Groups beside ours, and in the parent that was named, whose runner was killed are removed first. */
+async function collectGone({ hierarchies }: Plan, { parent }: RunSpec, helper: string): Promise<void> {
+  const where = { within: 'own', parent } as const;
+  if (findGroups(hierarchies, where).length === 0) return;
+  await collectLeftovers(hierarchies, (paths) => probeLocks(helper, paths), where);
 }
 
 function listen({ signal, hurry }: RunOptions): Readonly<{ stop: Stop; close: () => void }> {

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { SetupError } from '../errors.ts';
-import { findGroups, type Leftover } from './leftovers.ts';
+import { findGroups, type Leftover, type Where } from './leftovers.ts';
 import { lockCandidates, lockDirectory, removeLock } from './lock.ts';
 import { describe, type Process, processesOf } from './processes.ts';
 import { removeGroup } from './remove.ts';
@@ -14,9 +14,8 @@ export type ProbeLocks = (paths: readonly string[]) => Promise<ReadonlyMap<strin
 export type CollectOptions = Readonly<{
   /** Also remove groups whose lock is absent. Never those whose lock is held. */
   force?: boolean;
-  /** Where to look: see findGroups(). */
-  within?: 'all' | 'own';
-}>;
+}> &
+  Where;
 
 export type Fate = Readonly<{
   /**
@@ -47,15 +46,20 @@ const YOUNGEST_ORPHAN_MS = 60_000;
 export async function collectLeftovers(
   hierarchies: Hierarchies,
   probeLocks: ProbeLocks,
-  { force = false, within = 'all' }: CollectOptions = {},
+  { force = false, within = 'all', parent = null }: CollectOptions = {},
 ): Promise<Collected> {
-  const found = findGroups(hierarchies, { within }).map((leftover) => ({ leftover, locks: locksOf(leftover) }));
+  const found = findGroups(hierarchies, { within, parent }).map((leftover) => ({ leftover, locks: locksOf(leftover) }));
   const taken = found.flatMap(({ locks }) => locks);
   const orphans = within === 'all' ? oldLocks(new Set(taken)) : [];
   const states = await probeLocks([...taken, ...orphans]);
   const groups: Fate[] = [];
+  let whole: Leftover[] | null = null;
   for (const { leftover, locks } of found) {
-    const fate = await decide(leftover, locks, { state: stateOf(locks, states), force });
+    const state = stateOf(locks, states);
+    // With the lock goes what tells that it is dead: then all of its directories go, wherever they are.
+    if (within === 'own' && state === 'free') whole ??= findGroups(hierarchies);
+    const entire = whole?.find(({ id }) => id === leftover.id) ?? leftover;
+    const fate = await decide(entire, locks, { state, force });
     if (fate !== null) groups.push(fate);
   }
   const locks = orphans.filter((path) => states.get(path) === 'free');

@@ -45,9 +45,15 @@ export function handDown(directory: string, controller: Controller, top: string)
   } catch (error) {
     const errno = errnoOf(error) ?? 'unknown error';
     const reason = `${directory} cannot hand the ${controller} controller down`;
+    if (errno === 'EACCES' || errno === 'EPERM')
+      return { reason: `${reason} (${errno})`, errno, remedy: handingDown(directory, controller) };
     if (errno !== 'EBUSY') return { reason: `${reason} (${errno})`, errno };
     return { reason: `${reason}, since it has processes (${errno})`, errno, remedy: emptying(directory) };
   }
+}
+
+function handingDown(directory: string, controller: Controller): string {
+  return `have it handed down: sudo sh -c 'echo +${controller} >${directory}/${v2.subtreeControl}'`;
 }
 
 function emptying(directory: string): string {

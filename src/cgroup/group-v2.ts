@@ -84,10 +84,12 @@ function noPlace(refusals: readonly Refusal[], sought: Sought): SetupError {
   const told = `no control group can be made: ${nearest.map(({ reason }) => reason).join('; ')}`;
   const met = (...errnos: string[]) => refusals.find(({ errno }) => errnos.includes(errno)) ?? null;
   if (met('EROFS') !== null) return new SetupError('read-only-cgroup', told, hintForReadOnly(sought.hierarchy));
-  if (met('EACCES', 'EPERM') !== null) {
-    return new SetupError('no-permission', told, hintWithoutRoot(sought.hierarchy, sought.within));
-  }
   const busy = met('EBUSY');
+  if (met('EACCES', 'EPERM') !== null) {
+    // The runner's own cgroup is this user's, and only what runs there is in the way.
+    const own = refusals[0] === busy && busy?.remedy !== undefined ? `${busy.remedy}; or ` : '';
+    return new SetupError('no-permission', told, own + hintWithoutRoot(sought.hierarchy, sought.within));
+  }
   return new SetupError('group-not-made', told, busy?.remedy ?? SEE_DOCTOR);
 }
 

@@ -5,7 +5,7 @@ import { cannotMake as cannotMakeIn, ELSEWHERE, hintForReadOnly, makeV2 } from '
 import { groupName } from './name.ts';
 import { findPlaces, type Places } from './place.ts';
 import type { Group, Hierarchies, Hierarchy } from './types.ts';
-import { hintForPids, hintWithoutRoot } from './without-root.ts';
+import { hintForMemoryAndPids, hintForPids, hintWithoutRoot } from './without-root.ts';
 
 export type GroupRequest = Readonly<{
   id: string;
@@ -33,7 +33,7 @@ export function createGroup({ id, hierarchies, parent, pids }: GroupRequest): Gr
     made.push(path);
     return path;
   };
-  const request = { name, places, hierarchies, pids };
+  const request = { name, places, hierarchies, pids, named: parent !== null };
   try {
     const directories = places.version === 2 ? makeUnified(request, make) : makeSeparate(request, make);
     return Object.freeze({ id, name, version: places.version, ...directories, directories: Object.freeze(made) });
@@ -43,14 +43,17 @@ export function createGroup({ id, hierarchies, parent, pids }: GroupRequest): Gr
   }
 }
 
-type Request = Readonly<{ name: string; places: Places; hierarchies: Hierarchies; pids: boolean }>;
+/** `named`: the place in the memory hierarchy was. */
+type Request = Readonly<{ name: string; places: Places; hierarchies: Hierarchies; pids: boolean; named: boolean }>;
 type Made = Pick<Group, 'memory' | 'unified' | 'pids'>;
 
-function makeSeparate({ name, places, hierarchies, pids }: Request, make: Make): Made {
+function makeSeparate({ name, places, hierarchies, pids, named }: Request, make: Make): Made {
   const make1: Make = (directory) => make(`${directory}/${name}`);
   const memory = makeMemory(places, hierarchies.memory, make1);
   const unified = makeFirst(places.unified, make1);
-  return { memory, unified: unified.path, pids: pids ? makePids(places, hierarchies.pids, make1) : null };
+  const hint: HintOf = (directory) =>
+    named ? hintForPids(directory) : hintForMemoryAndPids(places.memory[0] ?? '', directory);
+  return { memory, unified: unified.path, pids: pids ? makePids(places, hierarchies.pids, hint, make1) : null };
 }
 
 function makeUnified({ name, places, hierarchies, pids: asked }: Request, make: Make): Made {
@@ -65,7 +68,7 @@ function makeUnified({ name, places, hierarchies, pids: asked }: Request, make: 
   throw new SetupError(
     'no-pids-controller',
     `${reason}, so --pids cannot be enforced`,
-    lacking?.remedy ?? 'leave out --pids',
+    lacking?.remedy === undefined ? 'leave out --pids' : `${lacking.remedy}; or leave out --pids`,
   );
 }
 
@@ -108,10 +111,10 @@ function includeNested(memory: string): void {
   }
 }
 
-function makePids({ pids }: Places, hierarchy: Hierarchy | null, make: Make): string {
+function makePids({ pids }: Places, hierarchy: Hierarchy | null, hint: HintOf, make: Make): string {
   const { path, error } = makeFirst(pids, make);
   if (path !== null) return path;
-  if (error !== null) throw cannotMake(pids[0] ?? '', hierarchy, error, hintForPids);
+  if (error !== null) throw cannotMake(pids[0] ?? '', hierarchy, error, hint);
   throw new SetupError(
     'no-pids-controller',
     'no pids hierarchy (cgroup v1) is mounted where kmem-run can see it, so --pids cannot be enforced',

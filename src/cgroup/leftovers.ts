@@ -1,6 +1,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { above } from './delegate.ts';
+import { sameCgroup } from './hierarchies.ts';
 import { groupName, idOf } from './name.ts';
 import { nestedGroups } from './nested.ts';
 import type { GroupDirectories, Hierarchies, Hierarchy } from './types.ts';
@@ -14,13 +15,17 @@ export type Leftover = GroupDirectories &
 
 /**
  * Every run's directories in the mounted hierarchies, by run. `within: 'own'` looks into the runner's own cgroups
- * only, where a run makes its group unless told otherwise: a listing each instead of a walk.
+ * only, where a run makes its group unless told otherwise, and into `parent` and its like: a listing each instead of a
+ * walk. What is found then may be only some of a run's directories.
  */
-export function findGroups(hierarchies: Hierarchies, { within = 'all' }: { within?: 'all' | 'own' } = {}): Leftover[] {
+export function findGroups(hierarchies: Hierarchies, { within = 'all', parent = null }: Where = {}): Leftover[] {
   const found = new Map<string, Found>();
   for (const kind of ['memory', 'unified', 'pids'] as const) {
-    const places = within === 'all' ? everywhere(hierarchies[kind]) : ownPlaces(hierarchies[kind], kind === 'memory');
-    for (const directory of places) {
+    const places =
+      within === 'all'
+        ? everywhere(hierarchies[kind])
+        : [...ownPlaces(hierarchies[kind], kind === 'memory'), ...likePlaces(hierarchies, kind, parent)];
+    for (const directory of new Set(places)) {
       const id = idOf(basename(directory));
       if (id === null) continue;
       const group = found.get(id) ?? { memory: null, unified: null, pids: null, directories: new Set<string>() };
@@ -31,6 +36,9 @@ export function findGroups(hierarchies: Hierarchies, { within = 'all' }: { withi
   }
   return [...found].map(([id, group]) => toLeftover(id, group));
 }
+
+/** `parent`: a directory of the memory hierarchy; it need not be there. */
+export type Where = Readonly<{ within?: 'all' | 'own'; parent?: string | null }>;
 
 type Found = { memory: string | null; unified: string | null; pids: string | null; directories: Set<string> };
 
@@ -49,6 +57,13 @@ function ownPlaces(hierarchy: Hierarchy | null, isMemory: boolean): string[] {
   const { own, mountPoint, version } = hierarchy;
   const places = version === 2 && isMemory ? above(own, mountPoint) : [own];
   return places.flatMap((directory) => listed(directory).map((name) => `${directory}/${name}`));
+}
+
+function likePlaces(hierarchies: Hierarchies, kind: 'memory' | 'unified' | 'pids', parent: string | null): string[] {
+  const { memory, [kind]: to } = hierarchies;
+  if (parent === null || memory === null || to === null) return [];
+  const like = sameCgroup(parent, memory, to);
+  return like === null ? [] : listed(like).map((name) => `${like}/${name}`);
 }
 
 function listed(directory: string): string[] {

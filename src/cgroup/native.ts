@@ -12,6 +12,9 @@ export type NativeLimit = 'bites' | 'toothless' | 'unset';
 /** Starts a task that joins by this `tasks` file and allocates kernel memory until it cannot, or has more than enough. */
 export type Exceed = (tasksFile: string) => Promise<{ refused: boolean }>;
 
+/** Takes the lock of an open lock file. */
+export type Hold = (fd: number) => Promise<void>;
+
 /** Room for the task itself, far below what it goes on to ask for. */
 const PROBE_LIMIT = 128 * 1024;
 
@@ -22,12 +25,14 @@ const PROBE_LIMIT = 128 * 1024;
 export async function probeNative(
   hierarchies: Hierarchies,
   parent: string | null,
-  exceed: Exceed,
+  { exceed, hold }: Readonly<{ exceed: Exceed; hold: Hold }>,
 ): Promise<NativeLimit> {
   const id = newId();
   // Were this process killed, the lock would tell gc that the group may go.
   const lock = openLock(id);
   try {
+    // Before the group is made: a run beside this one would take it for a dead one's.
+    await hold(lock.fd);
     const group = createGroup({ id, hierarchies, parent, pids: false });
     try {
       const limit = `${group.memory}/${v1.kmem.limit}`;

@@ -2,8 +2,8 @@ import { existsSync, realpathSync, statfsSync } from 'node:fs';
 import { posix } from 'node:path';
 import { errnoOf, SetupError } from '../errors.ts';
 import type { CgroupVersion } from '../spec/run-spec.ts';
-import { above, hasController, whyNotJoinable } from './delegate.ts';
-import { PROCS, v1 } from './files.ts';
+import { above, whyNotJoinable } from './delegate.ts';
+import { PROCS, readOrNull, v1 } from './files.ts';
 import { sameCgroup } from './hierarchies.ts';
 import { mountWords, whyNoMemory } from './no-memory.ts';
 import type { Hierarchies, Hierarchy } from './types.ts';
@@ -64,11 +64,25 @@ function memoryOf(hierarchies: Hierarchies): Hierarchy {
 
 function ownMemory({ version, mountPoint, own }: Hierarchy): string {
   if (own !== null) return own;
+  if (isOutsideNamespace()) {
+    const shell = version === 1 ? mountPoint : `${mountPoint}/shell`;
+    const make = version === 1 ? '' : `mkdir -p ${shell} && `;
+    throw new SetupError(
+      'own-cgroup-unseen',
+      `kmem-run runs in a cgroup outside of its cgroup namespace, which ${mountPoint} does not show (nsenter?)`,
+      `move the shell inside: ${make}echo $$ >${shell}/${PROCS}; or name a directory of the memory controller: --parent DIR`,
+    );
+  }
   throw new SetupError(
     'own-cgroup-unseen',
     `the mount at ${mountPoint} does not show the cgroup that kmem-run runs in: it is older than the cgroup namespace`,
     `mount it anew in here: umount -l ${mountPoint} && ${mountWords(version, mountPoint)}; or start without a cgroup namespace (docker, podman: --cgroupns=host; bwrap: no --unshare-cgroup); or name a directory of the memory controller: --parent DIR`,
   );
+}
+
+/** As after setns(2): a path that leads above the namespace's root. Source: cgroup_namespaces(7). */
+function isOutsideNamespace(): boolean {
+  return /^\d+:([^:\n]*\bmemory\b[^:\n]*)?:\/\.\./m.test(readOrNull('/proc/self/cgroup') ?? '');
 }
 
 function memoryParent(parent: string, { version, mountPoint }: Hierarchy): string {
@@ -89,9 +103,9 @@ function memoryParent(parent: string, { version, mountPoint }: Hierarchy): strin
   if (!existsSync(`${directory}/${PROCS}`)) throw refuse('is not a directory');
   if ((type === CGROUP2_MAGIC) !== (version === 2))
     throw refuse(`is not on cgroup v${version}, where the memory controller of this machine is`);
-  const holds = version === 1 ? existsSync(`${directory}/${v1.mem.usage}`) : hasController(directory, 'memory');
-  if (holds) return directory;
-  throw refuse(version === 1 ? 'is not in the memory hierarchy' : 'has no memory controller');
+  // On v2 the controller may be handed down to it yet.
+  if (version === 2 || existsSync(`${directory}/${v1.mem.usage}`)) return directory;
+  throw refuse('is not in the memory hierarchy');
 }
 
 /** The same cgroup in another hierarchy, if it is there; then the runner's own. */

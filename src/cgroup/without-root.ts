@@ -1,6 +1,6 @@
 /** How a user who is not root comes to a cgroup: hints of errors, in words that can be typed as they are. */
 
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { handsDown } from './delegate.ts';
 import { PROCS, v2 } from './files.ts';
 import type { Hierarchy } from './types.ts';
@@ -13,9 +13,15 @@ export function hintWithoutRoot(hierarchy: Hierarchy, within: string): string {
   return `${hierarchy.version === 1 ? ownDirectory(within) : ownSubtree(hierarchy)}; ${MICROVM}; or run as root`;
 }
 
-/** The same of v1's pids hierarchy, where `directory` is the like of what was named in the memory hierarchy. */
+/** The same of v1's pids hierarchy, where `directory` is the like of the `parent` that was named in the memory hierarchy. */
 export function hintForPids(directory: string): string {
   return `${makeOwn(directory)}; or leave out --pids`;
+}
+
+/** Where no parent was named: one in each, `memory` and `pids` being the runner's own cgroups. */
+export function hintForMemoryAndPids(memory: string, pids: string): string {
+  const own = (within: string) => `${within}/kmem-${uid()}`;
+  return `${makeOwn(`${own(memory)} ${own(pids)}`)}, then name the first: --parent ${own(memory)}; or leave out --pids`;
 }
 
 /** On v1 a directory is enough: what is made in it belongs to its maker, and a process may be moved by its owner. */
@@ -34,10 +40,12 @@ function ownSubtree(hierarchy: Hierarchy): string {
 
 /** Of the user's own manager, to which systemd delegates a subtree. */
 function ownScope(): string {
-  const runtime = process.env.XDG_RUNTIME_DIR;
+  // After su the variable may still name another user's directory.
+  const given = process.env.XDG_RUNTIME_DIR;
+  const runtime = given && statSync(given, { throwIfNoEntry: false })?.uid === uid() ? given : null;
   const folder = runtime ?? `/run/user/${uid()}`;
   const start = existsSync(`${folder}/systemd/private`) ? '' : `sudo systemctl start user@${uid()}.service && `;
-  const variable = runtime === undefined ? `XDG_RUNTIME_DIR=${folder} ` : '';
+  const variable = runtime === null ? `XDG_RUNTIME_DIR=${folder} ` : '';
   return `run it in a scope of your own: ${start}${variable}systemd-run --user --scope -p Delegate=yes kmem-run …`;
 }
 
@@ -52,7 +60,8 @@ function handedOver({ mountPoint }: Hierarchy): string {
     ...(handsDown(mountPoint, 'memory') ? [] : [`echo +memory +pids >${mountPoint}/${v2.subtreeControl}`]),
     `mkdir -p ${directory}/shell`,
     `chown ${uid()} ${files.join(' ')}`,
-    `echo ${process.ppid} >${directory}/shell/${PROCS}`,
+    // Filled in by the shell that it is typed in: this process's parent may be one that npx has started.
+    `echo '$$' >${directory}/shell/${PROCS}`,
   ];
   return `have a cgroup delegated to you and this shell moved there: sudo sh -c '${commands.join(' && ')}'`;
 }

@@ -1,5 +1,6 @@
 /** The gate: installed, and seen to let a program pass and to deny. */
 
+import { readSurroundings } from '../cgroup/surroundings.ts';
 import { errnoName } from '../gate/protocol.ts';
 import { setupErrorOf } from '../launch/setup-errors.ts';
 import { headline } from '../report/headline.ts';
@@ -63,6 +64,8 @@ export const privileges: Check = {
   remedy: 'run as root',
   probe: async (bench) => {
     const { noNewPrivs } = await bench.listener();
+    if (readSurroundings().noNewPrivs)
+      return note('setuid programs have no privilege here, in a gated run or without: no_new_privs is set already');
     if (!noNewPrivs) return ok('setuid programs keep their privilege in a gated run');
     return note('setuid programs lose their privilege in a gated run: without CAP_SYS_ADMIN it needs no_new_privs');
   },

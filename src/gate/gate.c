@@ -3651,10 +3651,12 @@ int main(int argc, char **argv)
     return supervise();
   if (argc >= 2 && !strcmp(argv[1], "locks"))
     return show_locks(argc - 2, argv + 2);
+  if (argc == 2 && !strcmp(argv[1], "hold")) /* what is inherited stays locked as long as who gave it has it open */
+    return flock(CONTROL_FD, LOCK_EX | LOCK_NB) == 0 ? 0 : 1;
   if (argc == 2 && !strcmp(argv[1], "probe"))
     return probe();
   if (argc == 3 && !strcmp(argv[1], "charge"))
     return charge(argv[2]);
-  fprintf(stderr, "usage: kmem-gate supervise | locks FILE... | probe | charge TASKS\n");
+  fprintf(stderr, "usage: kmem-gate supervise | locks FILE... | hold | probe | charge TASKS\n");
   return 2;
 }

@@ -1,4 +1,5 @@
 import { execa } from 'execa';
+import { SetupError } from '../errors.ts';
 
 /** Which of these lock files somebody holds; the helper tries, since Node has no flock(2). */
 export async function probeLocks(
@@ -11,6 +12,19 @@ export async function probeLocks(
   return new Map(
     rows.flatMap(([state, path]) => (path !== undefined && isState(state) ? [[path, state] as const] : [])),
   );
+}
+
+/**
+ * Takes the flock(2) of an open lock file, which is then held until it is closed here: it belongs to the open file, not to
+ * the process. @throws SetupError `no-lock`
+ */
+export async function holdLock(helper: string, fd: number): Promise<void> {
+  // execa's types know no descriptor beyond the first three.
+  const passed = fd as unknown as 'inherit';
+  const { exitCode } = await execa(helper, ['hold'], { reject: false, stdio: ['ignore', 'ignore', 'ignore', passed] });
+  if (exitCode === 0) return;
+  const hint = 'run `kmem-run doctor`: it tries each thing that a run needs';
+  throw new SetupError('no-lock', 'the lock of a throwaway group cannot be taken', hint);
 }
 
 function isState(text: string | undefined): text is 'free' | 'held' | 'absent' {

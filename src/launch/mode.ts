@@ -3,6 +3,7 @@ import type { Hierarchies } from '../cgroup/types.ts';
 import { SetupError } from '../errors.ts';
 import { exceedLimit } from '../gate/charge.ts';
 import { helperPath } from '../gate/helper.ts';
+import { holdLock } from '../gate/locks.ts';
 import { asksFor } from '../spec/asked-limits.ts';
 import type { RunSpec } from '../spec/run-spec.ts';
 
@@ -35,5 +36,8 @@ export async function chooseMode(asked: Asked, hierarchies: Hierarchies, inGuest
 }
 
 function probe({ parent }: Asked, hierarchies: Hierarchies) {
-  return probeNative(hierarchies, parent, (tasksFile) => exceedLimit(helperPath(), tasksFile));
+  return probeNative(hierarchies, parent, {
+    exceed: (tasksFile) => exceedLimit(helperPath(), tasksFile),
+    hold: (fd) => holdLock(helperPath(), fd),
+  });
 }

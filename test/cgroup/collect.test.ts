@@ -180,3 +180,27 @@ test('old lock files without a group go, young and held ones stay', async (t) =>
   t.true(existsSync(young.path));
   t.true(existsSync(held.path));
 });
+
+test('of a dead run that is found in part all goes, wherever it is, or its lock would be missed', async (t) => {
+  const sandbox = makeSandbox(t);
+  const mine = makeWithin(sandbox, 'mine', 'deeper');
+  const run = await leave(t, sandbox, 'a', mine);
+  // On v1 its unified and pids directories are beside the runner; on v2 it is in the parent alone.
+  const where = { within: 'own', parent: version === 1 ? null : mine } as const;
+  const { groups } = await collectLeftovers(sandbox.hierarchies, probeOf(sandbox), where);
+  t.is(fateOf(groups, run)?.fate, 'removed');
+  for (const directory of run.group.directories) t.false(existsSync(directory), directory);
+  t.false(existsSync(run.lock.path));
+});
+
+test('the parent that is named is looked into, too', (t) => {
+  const sandbox = makeSandbox(t);
+  const mine = makeWithin(sandbox, 'mine', 'deeper');
+  const group = createGroup({ id: `${sandbox.id}-a`, hierarchies: sandbox.hierarchies, parent: mine, pids: false });
+  const found = findGroups(sandbox.hierarchies, { within: 'own', parent: mine });
+  t.is(found.find(({ id }) => id === group.id)?.memory, group.memory);
+  t.deepEqual(
+    findGroups(sandbox.hierarchies, { within: 'own', parent: `${mine}/absent` }).map(({ memory }) => memory),
+    version === 1 ? [null] : [],
+  );
+});

@@ -191,6 +191,18 @@ v1Test('not root: no permission, and nothing made', (t) => {
   nothingMade(t, sandbox);
 });
 
+v1Test('not root, in a memory cgroup that is owned: for --pids one is to be made in each hierarchy', (t) => {
+  const sandbox = makeSandbox(t);
+  chownSync(sandbox.memory, NOBODY, NOBODY);
+  refused(t, () => asUser(NOBODY, () => sandbox.group()), {
+    code: 'no-permission',
+    hint: new RegExp(
+      `sudo install -d -o 65534 ${sandbox.memory}/kmem-65534 \\S+/kmem-65534, .*--parent ${sandbox.memory}/kmem-65534; `,
+    ),
+  });
+  nothingMade(t, sandbox);
+});
+
 v1Test('not root, with a parent that is owned: a group, without the unified hierarchy if that is not', (t) => {
   const sandbox = makeSandbox(t);
   const { hierarchies } = sandbox;
@@ -252,6 +264,21 @@ v1Test('a cgroup namespace under the old mounts: the own cgroup is not seen, and
   const found = inNamespaces([], `echo $$ > ${memory}/cgroup.procs && exec unshare -C "$0" "$@"`, request);
   t.is(found.code, 'own-cgroup-unseen', found.stderr);
   t.regex(found.hint, /--parent DIR/);
+});
+
+v1Test('a process outside of its cgroup namespace is told so, and that the shell has to move inside', (t) => {
+  const { memory } = makeSandbox(t);
+  const request = { id: 'a', parent: null, pids: false };
+  // The namespace begins in the sandbox, and the process goes out of it again; the mounts are the namespace's own.
+  const procs = `${memory.slice(0, memory.lastIndexOf('/'))}/cgroup.procs`;
+  const outside = [
+    `echo $$ >${memory}/cgroup.procs`,
+    `exec unshare -C -m sh -c 'exec 3>${procs} && umount -l "$1" && mount -t cgroup -o memory cgroup "$1" && echo 0 >&3 && shift && exec "$@"' - ${readHierarchies().memory?.mountPoint} "$0" "$@"`,
+  ].join(' && ');
+  const found = inNamespaces([], outside, request);
+  t.is(found.code, 'own-cgroup-unseen', found.stderr);
+  t.regex(found.message, /outside of its cgroup namespace/);
+  t.regex(found.hint, /echo \$\$ >\/sys\/fs\/cgroup\/memory\/cgroup\.procs/);
 });
 
 test('no cgroup file system in sight', (t) => {

@@ -34,6 +34,17 @@ test('a kernel that does not account kernel memory (cgroup.memory=nokmem)', asyn
   t.is((await probe(counter, trialOf(kmem(4096)))).level, 'ok');
 });
 
+test('a kernel whose sum lacks a part (v2 before Linux 5.13)', async (t) => {
+  const parts = { ...trialOf(kmem(null)), hierarchies: () => hierarchies };
+  const place = { controllers: ['memory'], mountPoint: '/mnt', mountRoot: '/', own: '/mnt', readOnly: false };
+  const memory = { version: 2, ...place } as const;
+  const hierarchies = { layout: 'v2', memory, unified: memory, pids: memory } as const;
+  const found = await probe(counter, parts);
+  t.is(found.level, 'missing');
+  t.regex(found.found, /lacks page tables/);
+  t.notRegex(found.remedy ?? '', /nokmem/);
+});
+
 test('a program that does not end well', async (t) => {
   const found = await probe(
     start,

@@ -164,7 +164,7 @@ function testGroups(): void {
     t.is(make(mine)().memory, `${mine}/kmem-run.a`);
   });
 
-  test('--parent that is no cgroup of this hierarchy is refused', (t) => {
+  test('--parent that is no cgroup of this hierarchy is refused', async (t) => {
     const sandbox = makeSandbox(t);
     const make = (parent: string) => () =>
       createGroup({ id: 'a', hierarchies: sandbox.hierarchies, parent, pids: false });
@@ -173,7 +173,13 @@ function testGroups(): void {
     const [runner = ''] = sandbox.joins;
     mkdirSync(`${runner}/inner`);
     t.teardown(() => rmdirSync(`${runner}/inner`));
-    refused(t, make(`${runner}/inner`), 'bad-parent', /has no memory controller/);
+    await startIn(t, [runner], ['sleep', '1000']);
+    // One that could have the controller, were it not for the processes above.
+    refused(t, make(`${runner}/inner`), 'group-not-made', /since it has processes/);
+    // Where nothing is in the way it is handed down to the parent that was named.
+    const nested = `${sandbox.memory}/outer/inner`;
+    mkdirSync(nested, { recursive: true });
+    t.is(make(nested)().memory, `${nested}/kmem-run.a`);
   });
 }
 

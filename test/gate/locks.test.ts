@@ -1,0 +1,23 @@
+import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import { helperPath } from '../../src/gate/helper.ts';
+import { holdLock, probeLocks } from '../../src/gate/locks.ts';
+
+test('a lock that was taken is held after the helper has gone, until the file is closed; and only once', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'kmem-run-locks-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, 'a.lock');
+  const state = async () => (await probeLocks(helperPath(), [path])).get(path);
+  t.is(await state(), 'absent');
+  const fd = openSync(path, 'w');
+  t.is(await state(), 'free');
+  await holdLock(helperPath(), fd);
+  t.is(await state(), 'held');
+  const other = openSync(path, 'w');
+  t.like(await t.throwsAsync(holdLock(helperPath(), other)), { name: 'SetupError', code: 'no-lock' });
+  closeSync(other);
+  closeSync(fd);
+  t.is(await state(), 'free');
+});
