@@ -164,6 +164,18 @@ function testGroups(): void {
     t.is(make(mine)().memory, `${mine}/kmem-run.a`);
   });
 
+  test('not root, in a busy cgroup that is owned: what needs no sudo comes first', async (t) => {
+    const sandbox = makeSandbox(t);
+    const own = `${sandbox.memory}/own`;
+    mkdirSync(own);
+    for (const file of ['', '/cgroup.procs', '/cgroup.subtree_control']) chownSync(own + file, NOBODY, NOBODY);
+    await startIn(t, [own], ['sleep', '1000']);
+    const hierarchies = seenFrom(own, sandbox);
+    const make = () => asUser(NOBODY, () => createGroup({ id: 'a', hierarchies, parent: null, pids: false }));
+    const { hint } = refused(t, make, 'no-permission', /since it has processes \(EBUSY\); no process may be moved/);
+    t.regex(hint, /^move them into a cgroup of their own: mkdir \S+\/own\/init && .*; or have a cgroup delegated/);
+  });
+
   test('--parent that is no cgroup of this hierarchy is refused', async (t) => {
     const sandbox = makeSandbox(t);
     const make = (parent: string) => () =>
