@@ -29,8 +29,8 @@ const chosen: readonly Inside[] = [
   },
   {
     kernel: '6.1',
-    files: ['vm/v2-cgroup', 'run/options', 'observe/oom-time'].map(fileOf),
-    match: ['the cgroup of the runner*', 'failures of memory*', 'sockets are*', '--parent*', 'the first kill*'],
+    files: ['vm/v2-cgroup', 'observe/oom-time'].map(fileOf),
+    match: ['the cgroup of the runner*', 'failures of memory*', 'sockets are*', '--parent that*', 'the first kill*'],
   },
 ];
 
