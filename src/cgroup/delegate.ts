@@ -19,7 +19,7 @@ export function handsDown(directory: string, controller: Controller): boolean {
 }
 
 /** Has this cgroup the controller, so that it could hand it down? */
-export function hasController(directory: string, controller: Controller): boolean {
+function hasController(directory: string, controller: Controller): boolean {
   return wordsOf(`${directory}/${v2.controllers}`).includes(controller);
 }
 

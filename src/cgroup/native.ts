@@ -12,7 +12,7 @@ export type NativeLimit = 'bites' | 'toothless' | 'unset';
 /** Starts a task that joins by this `tasks` file and allocates kernel memory until it cannot, or has more than enough. */
 export type Exceed = (tasksFile: string) => Promise<{ refused: boolean }>;
 
-/** Takes the lock of an open lock file. */
+/** Takes the lock of an open lock file. @throws SetupError `no-lock` */
 export type Hold = (fd: number) => Promise<void>;
 
 /** Room for the task itself, far below what it goes on to ask for. */

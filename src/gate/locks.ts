@@ -1,5 +1,4 @@
 import { execa } from 'execa';
-import { SetupError } from '../errors.ts';
 
 /** Which of these lock files somebody holds; the helper tries, since Node has no flock(2). */
 export async function probeLocks(
@@ -16,15 +15,13 @@ export async function probeLocks(
 
 /**
  * Takes the flock(2) of an open lock file, which is then held until it is closed here: it belongs to the open file, not to
- * the process. @throws SetupError `no-lock`
+ * the process. False: it cannot be had.
  */
-export async function holdLock(helper: string, fd: number): Promise<void> {
+export async function holdLock(helper: string, fd: number): Promise<boolean> {
   // execa's types know no descriptor beyond the first three.
   const passed = fd as unknown as 'inherit';
   const { exitCode } = await execa(helper, ['hold'], { reject: false, stdio: ['ignore', 'ignore', 'ignore', passed] });
-  if (exitCode === 0) return;
-  const hint = 'run `kmem-run doctor`: it tries each thing that a run needs';
-  throw new SetupError('no-lock', 'the lock of a throwaway group cannot be taken', hint);
+  return exitCode === 0;
 }
 
 function isState(text: string | undefined): text is 'free' | 'held' | 'absent' {

@@ -6,6 +6,7 @@ import { helperPath } from '../gate/helper.ts';
 import { holdLock } from '../gate/locks.ts';
 import { asksFor } from '../spec/asked-limits.ts';
 import type { RunSpec } from '../spec/run-spec.ts';
+import { setupErrorOf } from './setup-errors.ts';
 
 export type Mode = 'gate' | 'native' | 'none';
 
@@ -38,6 +39,9 @@ export async function chooseMode(asked: Asked, hierarchies: Hierarchies, inGuest
 function probe({ parent }: Asked, hierarchies: Hierarchies) {
   return probeNative(hierarchies, parent, {
     exceed: (tasksFile) => exceedLimit(helperPath(), tasksFile),
-    hold: (fd) => holdLock(helperPath(), fd),
+    hold: async (fd) => {
+      if (await holdLock(helperPath(), fd)) return;
+      throw setupErrorOf({ event: 'setup-error', stage: 'lock', errno: 0, subject: null }, '');
+    },
   });
 }
