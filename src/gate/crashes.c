@@ -52,7 +52,7 @@ static bool is_crash(int status)
 
 static void forget_watched(struct watched *w, int status)
 {
-  if (is_crash(status) && crashes_told++ < MAX_CRASHES) {
+  if (!closed && is_crash(status) && crashes_told++ < MAX_CRASHES) {
     event("crash");
     field_number("pid", w->pid);
     field_string("comm", *w->comm ? w->comm : NULL);

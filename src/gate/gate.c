@@ -49,6 +49,12 @@
  * booked on that step while it runs, else on the latest in the foreground that does.  The highest usage is the whole
  * group's: the kernel keeps one, so it is read for all steps that run whenever it is reset.
  *
+ * The step that ended last has an open account: what daemons do while no step runs is booked on it.  "account" reports
+ * it when the next step is let go or ends, and at the end of the run.
+ *
+ * Close.  After "close" the runner ends what is left, and the figures of the run stay as they were: every call continues,
+ * and nothing is counted, booked or measured any more.
+ *
  * The limit may change at any time ("limit").  The highest usage is read and reset then, so that the runner can tell
  * what each limit has seen.
  *
@@ -1159,10 +1165,12 @@ static struct running {
   pid_t command; /* -1: there is none yet */
   bool background;
   uint64_t denials;
-  int64_t failcnt_before; /* the kernel's counter */
-  int64_t max;            /* the highest that was read; what the kernel keeps comes on top */
+  int64_t failcnt_before, failcnt_after; /* the kernel's counter; after: -1 until the next step begins, or "close" */
+  int64_t max;                           /* the highest that was read; what the kernel keeps comes on top */
 } running[MAX_STEPS];
 static int running_count;
+enum { NO_STEP = -1, OUTSIDE = -2 };
+static struct running ended_last = {.index = NO_STEP}; /* its account is open; OUTSIDE: of a step of the runner's own */
 static int origin = -1; /* the step that the call which is being answered comes from */
 
 static struct running *running_step(int index)
@@ -1190,17 +1198,22 @@ static void forget_step(int index)
   running_count--;
 }
 
-/* On which step something is booked: the one it comes from while that runs, else the latest, in the foreground first. */
+/*
+ * On which step something is booked: the one it comes from while that runs, else the latest, in the foreground first;
+ * while none runs, the one that ended last.
+ */
 static struct running *step_to_book(int from)
 {
   struct running *found = running_step(from);
   for (int i = 0; found == NULL && i < running_count; i++)
     if (!running[running_count - 1 - i].background)
       found = &running[running_count - 1 - i];
-  return found == NULL && running_count > 0 ? &running[running_count - 1] : found;
+  if (found == NULL && running_count > 0)
+    return &running[running_count - 1];
+  return found == NULL && ended_last.index != NO_STEP ? &ended_last : found;
 }
 
-/* Its index, or -1: a daemon's, between two steps. */
+/* Its index, or -1: there is none. */
 static int64_t booked_on(int from)
 {
   const struct running *r = step_to_book(from);
@@ -1440,6 +1453,7 @@ static int epoll_fd = -1;
 static uint64_t cpu_count = 1;
 static int max_fd = -1, failcnt_fd = -1;
 static uint64_t start_ns; /* when the first step was let go */
+static bool closed;       /* the run is over: the figures stay as they are */
 static int64_t overall_max = -1, peak_seen = -1, step_peak = -1;
 static int64_t limit_max = -1; /* since the limit has changed */
 static uint64_t denials, refusals, gated_calls, failures_sent, failures_dropped;
@@ -1494,7 +1508,7 @@ static int64_t read_usage(void)
 {
   uint64_t began = counter.freshness == EXACT ? 0 : now_ns();
   int64_t usage = read_counter();
-  if (usage < 0)
+  if (usage < 0 || closed)
     return usage;
   if (counter.freshness != EXACT) {
     note_reading(usage, began);
@@ -1523,7 +1537,7 @@ static void read_in_a_while(void)
 static void handle_reading(void)
 {
   uint64_t expirations;
-  if (read(reading.timer, &expirations, sizeof expirations) < 0)
+  if (read(reading.timer, &expirations, sizeof expirations) < 0 || closed)
     return;
   read_usage();
   read_in_a_while();
@@ -1547,6 +1561,8 @@ static void raise_to(int64_t *highest, int64_t usage)
 /* The highest since it was forgotten, for all that it matters to. */
 static void note_max(void)
 {
+  if (closed)
+    return;
   if (counter.freshness != EXACT)
     read_usage();
   int64_t max = counter.freshness == EXACT ? read_number(max_fd) : step_peak;
@@ -1554,10 +1570,25 @@ static void note_max(void)
   raise_to(&limit_max, max);
   for (int i = 0; i < running_count; i++)
     raise_to(&running[i].max, max);
+  raise_to(&ended_last.max, max);
+}
+
+/* Before the first step there is none. */
+static void note_max_of_run(void)
+{
+  if (start_ns != 0)
+    note_max();
+}
+
+static int64_t max_of_run(void)
+{
+  return counter.freshness == EXACT ? overall_max : peak_seen;
 }
 
 static void forget_max(void)
 {
+  if (closed)
+    return;
   step_peak = -1;
   if (config.max_file)
     write_file(config.max_file, "0");
@@ -2581,7 +2612,7 @@ static bool table_denied; /* by the last decision: there is no room for a larger
 static bool over_limit(const struct call *c, int64_t usage)
 {
   table_denied = false;
-  if (config.limit < 0 || usage < 0)
+  if (closed || config.limit < 0 || usage < 0)
     return false;
   int64_t room = config.limit - config.reserve - usage - approved;
   if (c->makes_fd) {
@@ -2828,6 +2859,10 @@ static void handle_notification(int listener, uint32_t events)
   memset(notif, 0, notif_size);
   if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, notif) < 0)
     return; /* the caller was killed meanwhile */
+  if (closed) {
+    let_continue(listener);
+    return;
+  }
   settle((pid_t)notif->pid);
   const struct call *c = find_call(notif->data.arch, (uint32_t)notif->data.nr);
   if (makes_deputy()) {
@@ -2925,18 +2960,53 @@ static int64_t denials_of(const struct running *r)
 {
   if (config.failcnt_file == NULL)
     return (int64_t)r->denials;
-  int64_t now = read_number(failcnt_fd);
-  return now < 0 || r->failcnt_before < 0 ? -1 : now - r->failcnt_before;
+  int64_t after = r->failcnt_after >= 0 ? r->failcnt_after : read_number(failcnt_fd);
+  return after < 0 || r->failcnt_before < 0 ? -1 : after - r->failcnt_before;
 }
 
-/* The step is over: what is told of each end. */
-static void end_step(int index)
+static void send_figures(const struct running *r)
 {
-  note_max();
-  const struct running *r = running_step(index);
   field_figure("denials", denials_of(r));
   field_figure("maxUsage", r->max);
   send_event();
+}
+
+/* What was booked on the step that ended last, also after its end: nothing more will be. */
+static void close_account(void)
+{
+  if (ended_last.index == NO_STEP)
+    return;
+  event("account");
+  field_figure("step", ended_last.index);
+  send_figures(&ended_last);
+  ended_last.index = NO_STEP;
+}
+
+/* All that has happened up to now is booked on what has run until now. */
+static void bring_up_to_date(void)
+{
+  read_refusals();
+  note_max_of_run();
+}
+
+/* A step of the runner's own begins, outside the group: what daemons do meanwhile is booked on that. */
+static void begin_outside(void)
+{
+  if (closed || start_ns == 0)
+    return;
+  bring_up_to_date();
+  close_account();
+  forget_max();
+  ended_last = (struct running){.index = OUTSIDE, .command = -1, .failcnt_before = read_number(failcnt_fd), .failcnt_after = -1, .max = -1};
+}
+
+/* The step is over: what is told of each end.  The account before it is closed by now. */
+static void end_step(int index)
+{
+  const struct running *r = running_step(index);
+  send_figures(r);
+  if (!closed)
+    ended_last = *r;
   forget_step(index);
 }
 
@@ -2957,6 +3027,8 @@ static void step_denied(const char *what)
   read_refusals();
   if (start_ns == 0)
     start_ns = now_ns();
+  note_max();
+  close_account();
   event("denied");
   field_number("step", step.index);
   field_string("what", what);
@@ -2969,7 +3041,8 @@ static void step_denied(const char *what)
 static void begin_step(struct step_request *request)
 {
   int pair[2];
-  if (step.state != IDLE || running_count == MAX_STEPS) { /* the runner waits for the one before, and counts */
+  /* The runner waits for the one before, counts, and asks for none after "close". */
+  if (closed || step.state != IDLE || running_count == MAX_STEPS) {
     send_setup_error("steps", EBUSY, NULL);
     return;
   }
@@ -2985,7 +3058,9 @@ static void begin_step(struct step_request *request)
                                               .command = -1,
                                               .background = request->background,
                                               .failcnt_before = read_number(failcnt_fd),
+                                              .failcnt_after = -1,
                                               .max = -1};
+  ended_last.failcnt_after = running[running_count - 1].failcnt_before; /* no refusal counts on both */
   step.joiner = fork();
   if (step.joiner == 0)
     joiner_main(pair[1], request);
@@ -3033,6 +3108,7 @@ static void let_go(void)
   }
   if (step.index > 0)
     note_max();
+  close_account();
   forget_max();
   running_step(step.index)->max = -1; /* what was before is none of its */
   uint64_t now = now_ns();
@@ -3055,7 +3131,8 @@ static void let_go(void)
 static void tell_exit(int index, int status, uint64_t ended_ns)
 {
   bool signaled = WIFSIGNALED(status);
-  read_refusals();
+  bring_up_to_date();
+  close_account();
   event("exit");
   field_number("step", index);
   field_number("atNs", (int64_t)(ended_ns - start_ns));
@@ -3165,24 +3242,73 @@ static void be_prompt(void)
  * Reaping drops what /proc knew of the process, and goes round in the kernel for as long as a thread of it that was
  * preempted by us is about to do the same: with real-time priority until the kernel takes our CPU away, after a second.
  */
-static pid_t reap(int *status)
+static pid_t reap(pid_t child, int *status)
 {
   struct sched_param none = {0};
   if (prompt)
     sched_setscheduler(0, SCHED_OTHER | SCHED_RESET_ON_FORK, &none);
-  pid_t pid = waitpid(-1, status, WNOHANG);
+  pid_t pid = waitpid(child, status, WNOHANG);
   if (prompt)
     be_prompt();
   return pid;
 }
 
-static void handle_children(int signals)
+/* A child that has ended, left as it is: a zombie still has a name.  0: none. */
+static pid_t ended_child(siginfo_t *info)
 {
-  struct signalfd_siginfo info;
-  while (read(signals, &info, sizeof info) == sizeof info)
-    ;
+  info->si_pid = 0;
+  return waitid(P_ALL, 0, info, WEXITED | WNOWAIT | WNOHANG) == 0 ? info->si_pid : 0;
+}
+
+/*
+ * A joiner, its deputy, or a command that was not executed: the pids of some are not known here.  They have the helper's
+ * name without having executed anything.
+ */
+static bool is_starter(pid_t pid)
+{
+  static const uint64_t FORKED_NO_EXEC = 0x40; /* PF_FORKNOEXEC: proc_pid_stat(5), field 9 */
+  char path[40], text[1024];
+  const char *comm = comm_of(pid, now_ns());
+  if (comm == NULL || strcmp(comm, "kmem-gate"))
+    return false;
+  snprintf(path, sizeof path, "/proc/%d/stat", pid);
+  return read_file(path, text, sizeof text) > 0 && stat_field(text, 9) & FORKED_NO_EXEC;
+}
+
+static bool is_ours(pid_t pid)
+{
+  return step_of_command(pid) != NULL || pid == guardian_pid || pid == reclaimer_pid || is_starter(pid);
+}
+
+/* A child that was adopted, and that failed: nobody else hears of it. */
+static void tell_orphan(const siginfo_t *info)
+{
+  pid_t pid = info->si_pid;
+  bool exited = info->si_code == CLD_EXITED;
+  if (closed || (exited && info->si_status == 0))
+    return;
+  uint64_t now = now_ns();
+  forget_comm(pid);
+  if (is_ours(pid))
+    return;
+  const char *comm = comm_of(pid, now);
+  event("orphan-ended");
+  field_number("atNs", (int64_t)(now - (start_ns ? start_ns : now)));
+  field_number("pid", pid);
+  field_string("comm", comm ? comm : "?");
+  field_figure("code", exited ? info->si_status : -1);
+  field_figure("signal", exited ? -1 : info->si_status);
+  event_end(QUEUE_SOFT);
+}
+
+static void reap_children(void)
+{
   int status;
-  for (pid_t pid; (pid = reap(&status)) > 0;) {
+  siginfo_t info;
+  for (pid_t pid; (pid = ended_child(&info)) > 0;) {
+    tell_orphan(&info);
+    if (reap(pid, &status) != pid)
+      return;
     note_reaped(pid, status);
     forget_task(pid);
     if (pid == step.joiner && !step.joiner_reaped)
@@ -3193,13 +3319,15 @@ static void handle_children(int signals)
       lose_guardian();
     else if (pid == reclaimer_pid)
       reclaimer_pid = -1;
-    else if (WIFSIGNALED(status)) {
-      event("orphan-died");
-      field_number("pid", pid);
-      field_number("signal", WTERMSIG(status));
-      event_end(QUEUE_SOFT);
-    }
   }
+}
+
+static void handle_children(int signals)
+{
+  struct signalfd_siginfo info;
+  while (read(signals, &info, sizeof info) == sizeof info)
+    ;
+  reap_children();
 }
 
 /* ---- supervisor: messages from the runner ------------------------------------------------------------ */
@@ -3207,11 +3335,13 @@ static void handle_children(int signals)
 static char *inbox;
 static size_t inbox_used, inbox_size;
 
-static void send_totals(const char *kind)
+static void send_totals(void)
 {
-  event(kind);
+  note_max_of_run();
+  event("totals");
   field_number("denials", (int64_t)(kernel.attached ? total_of(CALLS_FAILED) : denials));
   field_number("gatedCalls", (int64_t)gated_calls);
+  field_figure("maxUsage", max_of_run());
   send_event();
 }
 
@@ -3256,12 +3386,29 @@ static void send_summary(void)
   field_number("eventsDropped", (int64_t)events_dropped);
   field_number("traceLost", (int64_t)trace_lost);
   field_number("reclaims", reclaims);
-  field_figure("maxUsage", counter.freshness == EXACT ? overall_max : peak_seen);
+  field_figure("maxUsage", max_of_run());
   field_figure("limitMax", counter.freshness == EXACT || limit_max > step_peak ? limit_max : step_peak);
   field_figure("peakSeen", peak_seen);
   field_figure("lag", counter.freshness == EXACT ? -1 : counter_lag((long)cpu_count));
   field_figure("largestRise", counter.freshness == EXACT ? -1 : reading.largest_rise);
   send_parts();
+  send_event();
+}
+
+/* What has ended by now is told as it would have been. */
+static void close_run(void)
+{
+  if (!closed) {
+    reap_children();
+    read_deaths();
+    stop_watching_kernel();
+    bring_up_to_date();
+    for (int i = 0; i < running_count; i++)
+      running[i].failcnt_after = read_number(failcnt_fd);
+    close_account();
+    closed = true;
+  }
+  event("closed");
   send_event();
 }
 
@@ -3277,6 +3424,8 @@ static void finish(void)
   dismiss(&guardian_pid);
   dismiss(&reclaimer_pid);
   read_deaths();
+  bring_up_to_date();
+  close_account();
   while (waitpid(-1, NULL, WNOHANG) > 0)
     ;
   int escaped = kill_descendants();
@@ -3378,7 +3527,8 @@ static void take_step(char **words)
 
 /*
  * "BYTES" or "none": the gate's limit from now on.  Nothing: the kernel's own has changed.  What the limit before has
- * seen ends here.  Where the counter does not tell, a limit would be no limit: then all stays as it was.
+ * seen ends here.  Where the counter does not tell, a limit would be no limit: then all stays as it was, as after
+ * "close".
  */
 static void take_limit(const char *limit)
 {
@@ -3387,7 +3537,7 @@ static void take_limit(const char *limit)
   const char *refused = asked < 0 ? NULL : usage < 0 ? "not-told" : usage == 0 && running_count > 0 ? "not-accounted" : NULL;
   note_max();
   int64_t before = limit_max;
-  if (refused == NULL) {
+  if (refused == NULL && !closed) {
     forget_max();
     limit_max = -1;
     config.limit = asked;
@@ -3413,7 +3563,11 @@ static void take_message(char **words)
   else if (!strcmp(*words, "limit") && configured)
     take_limit(words[1]);
   else if (!strcmp(*words, "totals"))
-    send_totals("totals");
+    send_totals();
+  else if (!strcmp(*words, "outside"))
+    begin_outside();
+  else if (!strcmp(*words, "close"))
+    close_run();
   else if (!strcmp(*words, "finish"))
     finish();
 }

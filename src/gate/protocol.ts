@@ -64,7 +64,10 @@ export type GateFailure = {
   address: string | null;
   usage: number | null;
   errno: number;
-  /** The one whose process tree it is, while that runs; else the latest that does. Null: none. */
+  /**
+   * The one whose process tree it is, while that runs; else the latest that does; while none runs, the one that ended
+   * last, up to its `account`. Null: none of these.
+   */
   step: number | null;
   /** 1: `inject` asked for it; absent under the kernel's own limit. */
   injected?: number;
@@ -114,7 +117,7 @@ export type GateCrash = {
   pid: number;
   comm: string | null;
   signal: number;
-  /** Null: between or after the steps. */
+  /** As in `failure`. */
   step: number | null;
 };
 
@@ -156,15 +159,29 @@ export type GateEvent =
       atNs: number;
       code: number | null;
       signal: number | null;
-      /** Booked on the step; under a native limit what the kernel's failcnt rose by; null: it could not be read. */
+      /**
+       * Booked on the step up to its end; under a native limit what the kernel's failcnt rose by; null: it could not be
+       * read.
+       */
       denials: number | null;
       maxUsage: number | null;
     }
+  /**
+   * The same figures, final: of the step that ended last, with what is booked on it after its end. It is sent when the
+   * next step is let go, before the next `exit` or `denied`, and at `close` or `finish`. A step that ends after `close`
+   * has none: its `exit` tells the figures as of `close`. `step` null: of the oldest `outside` that had none yet.
+   */
+  | { event: 'account'; step: number | null; denials: number | null; maxUsage: number | null }
   | GateFailure
-  | { event: 'totals'; denials: number; gatedCalls: number }
+  /** The answer to `totals`, up to now. `maxUsage`: as in `summary`; null: it is not known. */
+  | { event: 'totals'; denials: number; gatedCalls: number; maxUsage: number | null }
   | { event: 'count'; comm: string; syscall: string; errno: number; count: number }
   | GateInjection
-  | { event: 'orphan-died'; pid: number; signal: number }
+  /**
+   * A process that a step left behind has ended, by a signal or with a code other than 0. Told of those whose parents
+   * have ended: nobody else learns of it. `comm`: `?` where it is not known.
+   */
+  | { event: 'orphan-ended'; atNs: number; pid: number; comm: string; code: number | null; signal: number | null }
   | GateCrash
   /** `moves`, `service`, `listener`, `tracer`: something that the result should mention. */
   | { event: 'notice'; kind: string; object: string; comm: string | null }
@@ -173,6 +190,8 @@ export type GateEvent =
   | { event: 'unattributed'; errno: number }
   /** A task spins in a page fault that the native limit refuses. */
   | { event: 'livelock'; pid: number | null; tid: number; comm: string | null; refusals: number; forNs: number }
+  /** The answer to `close`. */
+  | { event: 'closed' }
   | GateSummary
   | { event: 'end'; escaped: number };
 
@@ -232,7 +251,14 @@ export function encodeLimit(kmem: number | null | undefined): Buffer {
   return message(kmem === undefined ? ['limit'] : ['limit', String(kmem ?? 'none')]);
 }
 
+/** A step of the runner's own begins, and no step in the group runs: what daemons do until the next step is booked on it. */
+export const encodeOutside = (): Buffer => message(['outside']);
 export const encodeTotals = (): Buffer => message(['totals']);
+/**
+ * The run is over, and what is left in the group is being ended: from here on nothing is denied, counted or told of it,
+ * and `summary` tells the run up to here.
+ */
+export const encodeClose = (): Buffer => message(['close']);
 export const encodeFinish = (): Buffer => message(['finish']);
 
 const names = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));

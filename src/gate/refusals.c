@@ -17,9 +17,10 @@
  * again, for ever: seconds of refusals in page faults of one task, with no call and no granted charge between, while
  * its system time grows.  The rate says nothing: an honest retry loop fails faster.
  *
- * All of it hangs on our descriptors: the kernel takes it down when we die.
+ * All of it hangs on our descriptors: the kernel takes it down when we die, or when "close" gives them up.
  */
 enum {
+  MAX_PROGRAMS = 4,
   MAX_REFUSED_TASKS = 16384,
   MAX_REFUSAL_COUNTS = 1024,
   REFUSAL_PATH = 256,
@@ -56,6 +57,7 @@ struct refusal {
 
 static struct {
   bool attached;
+  int program[MAX_PROGRAMS], program_count; /* a program is attached as long as its descriptor is open */
   int tasks, counts, totals, ring, cgroups, joiner, paths;
   int timer;
   uint64_t *consumer;
@@ -427,11 +429,13 @@ static bool attach_program(const char *tracepoint, uint32_t function)
   if (program_fd < 0)
     return false;
   union bpf_attr attach = {.raw_tracepoint = {.name = (uintptr_t)tracepoint, .prog_fd = (uint32_t)program_fd}};
-  bool attached = bpf(BPF_RAW_TRACEPOINT_OPEN, &attach) >= 0; /* kept open, and so attached, until we die */
+  int link = bpf(BPF_RAW_TRACEPOINT_OPEN, &attach);
   int saved = errno;
   close(program_fd);
   errno = saved;
-  return attached;
+  if (link >= 0)
+    kernel.program[kernel.program_count++] = link;
+  return link >= 0;
 }
 
 /* What follows a type in the kernel's description of itself (linux/btf.h), in bytes. */
@@ -652,7 +656,7 @@ static void tell_refusal(const struct refusal *r)
 
 static void read_refusals(void)
 {
-  if (!kernel.attached)
+  if (closed || !kernel.attached)
     return;
   uint64_t at = *kernel.consumer;
   while (at < __atomic_load_n(kernel.producer, __ATOMIC_ACQUIRE)) {
@@ -703,7 +707,7 @@ static void look_for_livelock(void)
   uint64_t expirations, refused = total_of(CHARGES_REFUSED), now = now_ns();
   while (read(kernel.timer, &expirations, sizeof expirations) > 0)
     ;
-  if (refused == kernel.charges_seen || kernel.livelock_told)
+  if (closed || refused == kernel.charges_seen || kernel.livelock_told)
     return;
   kernel.charges_seen = refused;
   uint32_t tid = 0, found = 0;
@@ -771,4 +775,17 @@ static void watch_kernel(void)
   timerfd_settime(kernel.timer, 0, &every, NULL);
   watch(kernel.timer, TAG_LIVELOCK);
   watch(kernel.ring, TAG_REFUSALS);
+}
+
+/* The kernel's totals and counts stay as they are from here on. */
+static void stop_watching_kernel(void)
+{
+  if (!kernel.attached)
+    return;
+  while (kernel.program_count > 0)
+    close(kernel.program[--kernel.program_count]);
+  read_refusals();
+  unwatch(kernel.ring); /* it stays mapped */
+  unwatch(kernel.timer);
+  kernel.timer = -1;
 }
