@@ -86,6 +86,8 @@ const PLAIN = {
   cwd: null,
   background: false,
   ready: null,
+  stop: 'SIGTERM',
+  stops: null,
 } as const;
 
 function planned(step: PlanStep, spec: RunSpec, env: Environment): PlannedStep {

@@ -13,6 +13,10 @@ export type TerminationReason = 'walltime' | 'interrupted' | 'livelock' | 'overr
 export type Stop = Readonly<{
   reason: () => TerminationReason | null;
   end: (reason: TerminationReason) => void;
+  /** A signal came: it ends the run, or only its stay (see untilLeft). */
+  interrupt: (signal: string | null) => void;
+  /** From now on Ctrl-C is how the user ends the run in the ordinary way: resolves then. */
+  untilLeft: () => Promise<void>;
   /** No grace any more: a second interrupt. */
   hurry: () => void;
   isHurried: () => boolean;
@@ -23,12 +27,23 @@ export type Stop = Readonly<{
 export function createStop(): Stop {
   let reason: TerminationReason | null = null;
   let hurried = false;
+  let leave: (() => void) | null = null;
   const { promise, resolve } = Promise.withResolvers<TerminationReason>();
+  const end = (cause: TerminationReason): void => {
+    reason ??= cause;
+    resolve(reason);
+  };
   return {
     reason: () => reason,
-    end: (cause) => {
-      reason ??= cause;
-      resolve(reason);
+    end,
+    interrupt: (signal) => {
+      if (leave !== null && signal === 'SIGINT') leave();
+      else end('interrupted');
+    },
+    untilLeft: () => {
+      const left = Promise.withResolvers<void>();
+      leave = left.resolve;
+      return left.promise;
     },
     hurry: () => {
       hurried = true;

@@ -2,9 +2,11 @@ import type { Socket } from 'node:net';
 import { execa } from 'execa';
 import { SetupError } from '../errors.ts';
 import {
+  encodeClose,
   encodeConfig,
   encodeFinish,
   encodeLimit,
+  encodeOutside,
   encodeStep,
   encodeTotals,
   type GateConfig,
@@ -24,7 +26,11 @@ export type Supervisor = Readonly<{
   step: (request: StepRequest) => void;
   /** Answered by `limit`; see encodeLimit(). */
   limit: (kmem: number | null | undefined) => void;
+  /** Answered by an `account` later on. */
+  beginOutside: () => void;
   askTotals: () => void;
+  /** Answered by `closed`; see encodeClose(). */
+  close: () => void;
   finish: () => void;
   /** Resolves when the helper has exited and all that it sent was read. */
   ended: Promise<void>;
@@ -108,7 +114,9 @@ export function startSupervisor(options: {
     configure: (config) => void control.write(encodeConfig(config)),
     step: (request) => void control.write(encodeStep(request)),
     limit: (kmem) => void control.write(encodeLimit(kmem)),
+    beginOutside: () => void control.write(encodeOutside()),
     askTotals: () => void control.write(encodeTotals()),
+    close: () => void control.write(encodeClose()),
     finish: () => void control.write(encodeFinish()),
     ended,
     kill: () => void subprocess.kill('SIGKILL'),
@@ -117,7 +125,7 @@ export function startSupervisor(options: {
 
 /** Events that somebody waits for; one that comes before its waiter is kept. */
 const handover = new Set<GateEvent['event']>([
-  ...(['locked', 'setup-error', 'go', 'started', 'denied', 'exit', 'limit', 'summary', 'end'] as const),
+  ...(['locked', 'setup-error', 'go', 'started', 'denied', 'exit', 'limit', 'closed', 'summary', 'end'] as const),
 ]);
 
 function helperGone(): SetupError {

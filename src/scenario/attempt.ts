@@ -1,19 +1,15 @@
 /** One run of a scenario: a private folder and free ports → set-up → the run → clean-up. */
 
-import { chmodSync, closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { execa } from 'execa';
-import { asSetupError, errnoOf, SetupError } from '../errors.ts';
-import { commandEnvironment } from '../launch/environment.ts';
+import { asSetupError } from '../errors.ts';
+import { removeFolder } from '../launch/workdir.ts';
 import type { Result } from '../result/schema.ts';
 import { runSpec } from '../run.ts';
 import { normaliseSpec } from '../spec/normalise.ts';
-import { folderOf } from './load.ts';
-import { fill, portNames, type Values } from './placeholders.ts';
-import { freePort, givePortsBack } from './ports.ts';
 import { inputFor } from './prepare-input.ts';
-import type { Scenario } from './types.ts';
+import { HOST, type Scenario } from './types.ts';
 import { verdictOf } from './verdict.ts';
 
 export type Attempt = Readonly<{
@@ -38,102 +34,40 @@ export type AttemptOptions = Readonly<{
   hurry: AbortSignal;
 }>;
 
-const SET_UP_MS = 120_000;
 const SHOWN_BYTES = 4096;
 
 /** Rejects never: what kmem-run could not do is an attempt with status `error`. */
 export async function attemptScenario(scenario: Scenario, options: AttemptOptions): Promise<Attempt> {
   const began = performance.now();
-  const made: Made = { dir: null, ports: new Map(), log: null };
+  const dir = mkdtempSync(join(tmpdir(), 'kmem-scenario-'));
+  const log = `${dir}.log`;
   let attempt: Omit<Attempt, 'durationMs' | 'folder' | 'output'>;
   try {
-    attempt = await conduct(scenario, options, made);
+    // A server that gives up root has to get there.
+    chmodSync(dir, 0o755);
+    attempt = await conduct(scenario, options, { dir, log });
   } catch (error) {
     const { message, hint, result } = asSetupError(error);
     attempt = { status: 'error', reasons: [message, `hint: ${hint}`], result: (result as Result) ?? null };
   }
-  const { durationMs, output } = { durationMs: performance.now() - began, output: tailOf(made.log) };
-  givePortsBack(made.ports.values());
-  const folder = options.keepDir ? made.dir : null;
-  if (folder === null) for (const path of [made.dir, made.log]) if (path !== null) removeAll(path);
+  const { durationMs, output } = { durationMs: performance.now() - began, output: tailOf(log) };
+  if (!options.keepDir) for (const path of [dir, log]) removeFolder(path);
+  const folder = options.keepDir ? dir : null;
   return { ...attempt, output: attempt.status === 'passed' ? '' : output, durationMs, folder };
 }
 
-type Made = { dir: string | null; readonly ports: Map<string | null, number>; log: string | null };
-
 async function conduct(
   scenario: Scenario,
-  options: AttemptOptions,
-  made: Made,
+  { kernel, cpus, signal, hurry }: AttemptOptions,
+  { dir, log }: Readonly<{ dir: string; log: string }>,
 ): Promise<Omit<Attempt, 'durationMs' | 'folder' | 'output'>> {
-  const input = inputFor(scenario, options.kernel);
-  const dir = mkdtempSync(join(tmpdir(), 'kmem-scenario-'));
-  made.dir = dir;
-  made.log = `${dir}.log`;
-  // A server that gives up root has to get there.
-  chmodSync(dir, 0o755);
-  for (const name of portNames([input, scenario.setUp, scenario.cleanUp])) made.ports.set(name, await freePort());
-  const values: Values = { dir, here: folderOf(scenario), port: (name) => made.ports.get(name) ?? 0 };
-  const asked = fill(input, values);
-  const lines = { setUp: fill(scenario.setUp, values), cleanUp: fill(scenario.cleanUp, values) };
-  const shell: Shell = { dir, log: made.log, env: commandEnvironment({ env: asked.env ?? {}, clearEnv: false }) };
-  try {
-    for (const line of lines.setUp) await runLine(line, 'set-up', shell, options.signal);
-    const cpus = asked.cpus ?? (options.kernel === 'host' ? options.cpus : null);
-    const spec = normaliseSpec({ ...asked, cpus, output: { file: made.log } });
-    const result = await runSpec(spec, { signal: options.signal, hurry: options.hurry });
-    return { ...verdictOf(result), result };
-  } finally {
-    // It was interrupted or not: what was set up has to go.
-    for (const line of lines.cleanUp) await runLine(line, 'clean-up', shell, null);
-  }
+  const input = inputFor(scenario, kernel);
+  const bound = input.cpus ?? (kernel === HOST ? cpus : null);
+  const spec = normaliseSpec({ ...input, cpus: bound, output: { file: log } });
+  const result = await runSpec(spec, { signal, hurry, place: { dir, ports: new Map() } });
+  return { ...verdictOf(result), result };
 }
 
-type Shell = Readonly<{ dir: string; log: string; env: Readonly<Record<string, string>> }>;
-
-/** @throws SetupError `scenario-set-up` */
-async function runLine(
-  line: string,
-  what: string,
-  { dir, log, env }: Shell,
-  signal: AbortSignal | null,
-): Promise<void> {
-  const output = openSync(log, 'a');
-  try {
-    const ended = await execa('sh', ['-e', '-c', line], {
-      cwd: dir,
-      env,
-      extendEnv: false,
-      reject: false,
-      stdio: ['ignore', output as unknown as 'inherit', output as unknown as 'inherit'],
-      timeout: SET_UP_MS,
-      ...(signal === null ? {} : { cancelSignal: signal }),
-    });
-    if (!ended.failed) return;
-    if (ended.isCanceled) throw new SetupError('interrupted', `the ${what} was interrupted`, 'run it again');
-    const how = ended.timedOut
-      ? `took longer than ${SET_UP_MS / 1000} s`
-      : `ended with ${ended.exitCode ?? ended.signal}`;
-    throw new SetupError(
-      'scenario-set-up',
-      `the ${what} ${how}`,
-      'see what it wrote, and --keep-dir to look at its files',
-    );
-  } finally {
-    closeSync(output);
-  }
-}
-
-function tailOf(log: string | null): string {
-  if (log === null || !existsSync(log)) return '';
-  return readFileSync(log).subarray(-SHOWN_BYTES).toString();
-}
-
-/** What a microVM's 9p or a server's child still writes may come in between. */
-function removeAll(path: string): void {
-  try {
-    rmSync(path, { recursive: true, force: true, maxRetries: 3 });
-  } catch (error) {
-    if (errnoOf(error) === null) throw error;
-  }
+function tailOf(log: string): string {
+  return existsSync(log) ? readFileSync(log).subarray(-SHOWN_BYTES).toString() : '';
 }

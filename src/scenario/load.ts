@@ -1,15 +1,15 @@
 /** A scenario file, read and checked: the scenario, or what is wrong with it and where. */
 
-import { basename, dirname, resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { SetupError } from '../errors.ts';
 import { normaliseSpec } from '../spec/normalise.ts';
+import { unknownPlaceholders } from '../spec/placeholders.ts';
 import { readTolerances } from './baseline/tolerance.ts';
 import type { BaselineSettings } from './baseline/types.ts';
 import type { Parsed, Path } from './document.ts';
 import { parseYaml } from './document.ts';
 import { findIssues } from './issues.ts';
 import type { Mistake } from './mistake.ts';
-import { fill, unknownPlaceholders } from './placeholders.ts';
 import { inputFor } from './prepare-input.ts';
 import type { ScenarioFile } from './schema.ts';
 import { HOST, type Scenario, type Settings } from './types.ts';
@@ -60,11 +60,9 @@ function findMistakes({ value, errors, placeOf, placeOfKey }: Parsed): Found[] {
 
 /** What only the whole tells: steps that name each other, memsw beside mem, an expectation of a step too many. */
 function checkAsRun(scenario: Scenario, { placeOf }: Parsed): Found | null {
-  let ports = 20_000;
-  const values = { dir: '/', here: '/', port: () => ports++ };
   for (const kernel of new Set([...scenario.kernels, ...Object.keys(scenario.on)])) {
     try {
-      normaliseSpec(fill(inputFor(scenario, kernel), { ...values }), { nameOf: nameInFile });
+      normaliseSpec(inputFor(scenario, kernel), { nameOf: nameInFile });
     } catch (error) {
       if (!(error instanceof SetupError)) throw error;
       // Whether a folder is there is known when it is run.
@@ -142,9 +140,4 @@ function listOf<T>(given: T | readonly T[] | undefined): T[] {
 
 function textsOf(env: ScenarioFile['env']): Record<string, string> {
   return Object.fromEntries(Object.entries(env ?? {}).map(([name, value]) => [name, String(value)]));
-}
-
-/** The folder that `${here}` stands for. */
-export function folderOf({ file }: Pick<Scenario, 'file'>): string {
-  return dirname(file);
 }

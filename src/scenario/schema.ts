@@ -91,6 +91,10 @@ export const stepSchema = z.strictObject({
     .boolean()
     .optional()
     .describe('Beside run: the next step does not wait for its end; it is ended after the last step.'),
+  stop: text.optional().describe('Beside background: the signal that ends it after the last step (TERM).'),
+  stops: text
+    .optional()
+    .describe('Beside run: the background step that this one ends, which may then die of a signal.'),
   ready: z.strictObject(awaited).optional().describe('Beside run: what the next step waits for.'),
   env: variables.optional().describe('Beside run: variables.'),
   cwd: text.optional().describe('Beside run: the working folder.'),
@@ -196,7 +200,14 @@ export const scenarioSchema = z.strictObject({
   onOverrun: z.enum(ON_OVERRUN).optional().describe('When usage stays above the limit with no call to deny.'),
   grace: duration.optional().describe('From SIGTERM to SIGKILL (2s).'),
   hold: duration.optional().describe('Keep the group for a while after the last step.'),
-  wait: z.enum(WAIT).optional().describe('When the run is over: its last step has exited, or the group is empty.'),
+  wait: z
+    .enum(WAIT)
+    .optional()
+    .describe(
+      'When the run is over: the last step has exited and the group is empty or quiet (quiet), exit, or empty.',
+    ),
+  quietFor: duration.optional().describe('How long nothing happens in a quiet group (500ms).'),
+  quietLimit: duration.optional().describe('The longest wait for a quiet group (5s).'),
   sample: z
     .union([duration, z.literal('off')])
     .nullable()

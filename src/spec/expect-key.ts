@@ -66,6 +66,8 @@ export const RESULT: Readonly<Record<string, Shape>> = {
   crashes: 'free',
   steps: list(STEP),
   leftover: list('free'),
+  orphans: list('free'),
+  ending: leaves('rule', 'reason', 'waitedMs'),
   samples: list('free'),
   warnings: list('leaf'),
   environment: 'free',

@@ -1,8 +1,10 @@
-import type { RunInput } from './run-input.ts';
-import type { RunSpec } from './run-spec.ts';
+import type { RunSpec, Template } from './run-spec.ts';
+import type { PlanInput, RunRequest } from './step-input.ts';
 
 /** What normaliseSpec makes the same spec of again: where folders, files and kernels are still there. */
-export function inputOf({ limits, vm, timeoutMs, graceMs, holdMs, sampleMs, ...same }: RunSpec): RunInput {
+export function inputOf(spec: RunSpec): RunRequest {
+  const { limits, vm, timeoutMs, graceMs, holdMs, quietForMs, quietLimitMs, sampleMs, template, ...rest } = spec;
+  const { command, then, plan, ...same } = rest;
   return {
     ...same,
     ...limits,
@@ -10,6 +12,14 @@ export function inputOf({ limits, vm, timeoutMs, graceMs, holdMs, sampleMs, ...s
     timeout: timeoutMs,
     grace: graceMs,
     hold: holdMs,
+    quietFor: quietForMs,
+    quietLimit: quietLimitMs,
     sample: sampleMs,
-  };
+    // The texts as they were written, last: what one run filled in is gone with it.
+    ...(template !== null ? writtenIn(template, rest.env) : plan === null ? { command, then } : { plan }),
+  } as RunRequest;
+}
+
+function writtenIn({ input, ...rest }: Template, env: RunSpec['env']): Partial<PlanInput> {
+  return { ...input, env: { ...env, ...(input.env as RunSpec['env'] | undefined) }, template: rest };
 }

@@ -3,15 +3,18 @@ import { parseAddress } from './address.ts';
 import { parseCpus } from './cpus.ts';
 import { compileExpectation } from './expect.ts';
 import * as read from './fields.ts';
+import { inputOf } from './input-of.ts';
 import { didYouMean } from './nearest.ts';
 import { outputFile } from './output-file.ts';
+import { fill, standIns, type Values } from './placeholders.ts';
 import type { PlanStep } from './plan.ts';
 import { quote } from './quote.ts';
 import { readPlan } from './read-plan.ts';
 import type { RunInput } from './run-input.ts';
-import type { CgroupVersion, Enforce, Limits, RunSpec } from './run-spec.ts';
+import type { CgroupVersion, Enforce, Limits, RunSpec, Template, Wait } from './run-spec.ts';
+import { asServerPlan, SERVER_KEYS } from './server-plan.ts';
 import { groupDigits } from './size.ts';
-import type { PlanInput } from './step-input.ts';
+import type { PlanInput, TemplateInput } from './step-input.ts';
 
 export type { RunInput } from './run-input.ts';
 export type { PlanInput, StepInput } from './step-input.ts';
@@ -20,7 +23,7 @@ export const ENFORCE = ['auto', 'gate', 'native', 'none'] as const satisfies rea
 export const CGROUP = ['auto', 'v1', 'v2'] as const satisfies readonly CgroupVersion[];
 export const ERRNO = ['native', 'enomem'] as const satisfies readonly RunSpec['errno'][];
 export const ON_OVERRUN = ['note', 'kill'] as const satisfies readonly RunSpec['onOverrun'][];
-export const WAIT = ['exit', 'empty'] as const satisfies readonly RunSpec['wait'][];
+export const WAIT = ['quiet', 'exit', 'empty'] as const satisfies readonly Wait[];
 
 /** How an input key is called where the user wrote it: `kmemTcp` is `--kmem-tcp` on a command line. */
 export type NameOf = (key: InputKey) => string;
@@ -38,15 +41,19 @@ export function normaliseSpec(
   { nameOf = (key) => key }: { nameOf?: NameOf } = {},
 ): RunSpec {
   if (typeof input !== 'object' || input === null) read.command(null, 'command');
-  const readKeys = new Set<string>();
+  const server = 'plan' in input ? null : asServerPlan(input, nameOf);
+  const template = templateOf(server ?? input);
+  const source = template === null ? input : filledIn(server ?? input, template, standIns());
+  const readKeys = new Set<string>([...SERVER_KEYS, 'template']);
   const take: Take = (key, reader, otherwise) => {
     readKeys.add(key);
-    const value = Object.hasOwn(input, key) ? (input as Readonly<Record<string, unknown>>)[key] : undefined;
+    const value = Object.hasOwn(source, key) ? (source as Readonly<Record<string, unknown>>)[key] : undefined;
     return value === undefined ? otherwise() : reader(value, nameOf(key));
   };
   const cwd = take('cwd', read.folder, currentFolder);
   const spec: RunSpec = {
     ...takeSteps(take, cwd, nameOf),
+    template,
     limits: takeLimits(take),
     enforce: take('enforce', read.oneOf(ENFORCE), () => 'auto'),
     ...takeMachine(take, nameOf),
@@ -65,7 +72,9 @@ export function normaliseSpec(
     timeoutMs: take('timeout', read.orNull(read.positiveDuration), none),
     graceMs: take('grace', read.duration, () => 2000),
     holdMs: take('hold', read.duration, () => 0),
-    wait: take('wait', read.oneOf(WAIT), () => 'exit'),
+    wait: take('wait', read.oneOf(WAIT), () => 'quiet'),
+    quietForMs: take('quietFor', read.positiveDuration, () => 500),
+    quietLimitMs: take('quietLimit', read.positiveDuration, () => 5000),
     expect: take('expect', read.texts, () => []),
     cpus: take(
       'cpus',
@@ -83,12 +92,41 @@ export function normaliseSpec(
     inject: take('inject', read.addresses, () => []),
   };
   // What was read above is what there is: no second list of keys to keep.
-  refuseUnknownKeys(input, readKeys);
+  refuseUnknownKeys(source, readKeys);
   checkMemsw(spec.limits, nameOf);
   checkMachine(spec, nameOf);
-  checkExpectations(spec, nameOf);
-  checkInjections(spec, nameOf);
+  const furtherSteps = nameOf(spec.plan === null || server !== null ? 'then' : 'plan');
+  checkExpectations(spec, furtherSteps);
+  checkInjections(spec, nameOf, furtherSteps);
   return deepFreeze(spec);
+}
+
+/** The spec of one run: what holds placeholders has its values. Throws SetupError as normaliseSpec() does. */
+export function fillIn(spec: RunSpec, values: Values): RunSpec {
+  if (spec.template === null) return spec;
+  const { template: _, ...written } = inputOf(spec) as PlanInput;
+  return deepFreeze({
+    ...normaliseSpec(fill(written, values)),
+    template: spec.template,
+  });
+}
+
+/** Keys of texts that a run fills in: all that say what is run, and where. */
+const TEXT_KEYS = ['plan', 'cwd', 'env', 'expect', 'rw', 'user'] as const;
+
+function templateOf(input: RunInput | PlanInput): Template | null {
+  const { template } = input as PlanInput;
+  if (template == null) return null;
+  const { here, setUp, cleanUp } = template satisfies TemplateInput;
+  const texts = TEXT_KEYS.flatMap((key) => {
+    const value = (input as PlanInput)[key];
+    return value == null ? [] : [[key, value] as const];
+  });
+  return { input: Object.fromEntries(texts), here, setUp, cleanUp };
+}
+
+function filledIn(input: object, template: Template, values: Values): object {
+  return { ...input, ...fill(template.input, values) };
 }
 
 type Take = <T>(key: InputKey, reader: read.Reader<T>, otherwise: () => T) => T;
@@ -196,21 +234,17 @@ function checkMachine({ kernel, vm, parent, cpus, traceGate }: RunSpec, nameOf: 
   }
 }
 
-function checkExpectations({ expect, then, plan }: RunSpec, nameOf: NameOf): void {
+function checkExpectations({ expect, then, plan }: RunSpec, furtherSteps: string): void {
   const steps = plan?.length ?? 1 + then.length;
   for (const { expr, path } of expect.map(compileExpectation)) {
     if (path[0] !== 'steps' || typeof path[1] !== 'number' || path[1] < steps) continue;
     const there = steps === 1 ? 'steps[0], the only one,' : `one of steps[0] to steps[${steps - 1}]`;
     const reason = `expectation ${quote(expr)}: there is no step ${path[1]}`;
-    throw new SetupError(
-      'bad-expectation',
-      reason,
-      `name ${there} or add steps with ${nameOf(plan === null ? 'then' : 'plan')}`,
-    );
+    throw new SetupError('bad-expectation', reason, `name ${there} or add steps with ${furtherSteps}`);
   }
 }
 
-function checkInjections({ inject, then, plan, enforce }: RunSpec, nameOf: NameOf): void {
+function checkInjections({ inject, then, plan, enforce }: RunSpec, nameOf: NameOf, furtherSteps: string): void {
   const name = nameOf('inject');
   if (inject.length > 0 && (enforce === 'native' || enforce === 'none')) {
     const reason = `${name} needs the gate to fail a call, and ${nameOf('enforce')} ${enforce} leaves it out`;
@@ -221,7 +255,7 @@ function checkInjections({ inject, then, plan, enforce }: RunSpec, nameOf: NameO
   for (const address of inject) {
     const step = Number.parseInt(parseAddress(address, { name }).process, 10);
     if (step <= last) continue;
-    const hint = `begin it with ${last === 0 ? '0, the only step' : `0 to ${last}`}, or add steps with ${nameOf(plan === null ? 'then' : 'plan')}`;
+    const hint = `begin it with ${last === 0 ? '0, the only step' : `0 to ${last}`}, or add steps with ${furtherSteps}`;
     throw new SetupError('bad-address', `${name}: ${quote(address)}: there is no step ${step}`, hint);
   }
 }

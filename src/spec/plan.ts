@@ -39,6 +39,10 @@ type Program = Common &
     background: boolean;
     /** When the next step may begin; null: when this one has ended, or for a background step at once. */
     ready: Awaited | null;
+    /** The signal that ends a background step after the last one. */
+    stop: string;
+    /** The background step that this one ends, by its name: it is waited for. */
+    stops: string | null;
   }>;
 
 /** In the group: measured, and limited. */

@@ -10,7 +10,7 @@ import { badStep, fieldsOf, readAwaited, readUrl, readWaiting } from './read-awa
 const COMMON_KEYS = ['name', 'expect', 'timeout'];
 /** What a step does, and what may stand beside it. */
 export const STEP_KEYS: Readonly<Record<string, readonly string[]>> = {
-  run: ['outside', 'background', 'ready', 'env', 'cwd'],
+  run: ['outside', 'background', 'ready', 'stop', 'stops', 'env', 'cwd'],
   http: ['within'],
   signal: ['to'],
   limits: [],
@@ -88,6 +88,8 @@ function readProgram(given: Fields, common: Common, name: string, cwd: string): 
     cwd: own,
     background: flag('background'),
     ready: given.ready === undefined ? null : readAwaited(given.ready, `${name}.ready`, own ?? cwd),
+    stop: given.stop === undefined ? 'SIGTERM' : readSignalName(given.stop, `${name}.stop`),
+    stops: given.stops === undefined ? null : read.text(given.stops, `${name}.stops`),
   };
 }
 
@@ -128,12 +130,16 @@ function readHttp(given: Fields, common: Common, name: string): HttpStep {
 }
 
 function readSignal(given: Fields, common: Common, name: string, cwd: string): SignalStep {
-  const asked = read.text(given.signal, `${name}.signal`).toUpperCase();
-  const signal = asked.startsWith('SIG') ? asked : `SIG${asked}`;
-  if (signalNumber(signal) === null)
-    throw badStep(`${name}.signal: ${quote(given.signal)} is not a signal`, 'give a name such as TERM, HUP or USR1');
+  const signal = readSignalName(given.signal, `${name}.signal`);
   return { kind: 'signal', ...common, signal, target: readTarget(given.to, `${name}.to`, cwd) };
 }
+
+const readSignalName: read.Reader<string> = (value, name) => {
+  const asked = read.text(value, name).toUpperCase();
+  const signal = asked.startsWith('SIG') ? asked : `SIG${asked}`;
+  if (signalNumber(signal) !== null) return signal;
+  throw badStep(`${name}: ${quote(value)} is not a signal`, 'give a name such as TERM, HUP or USR1');
+};
 
 function readTarget(value: unknown, name: string, cwd: string): SignalTarget {
   if (value === undefined || value === 'group') return { to: 'group' };
@@ -164,7 +170,9 @@ function checkNames(step: PlanStep, before: readonly PlanStep[], name: string): 
       ? step.target.step
       : step.kind === 'wait' && step.waiting.until === 'step'
         ? step.waiting.step
-        : null;
+        : 'stops' in step
+          ? step.stops
+          : null;
   if (target === null) return;
   const running = before.filter((earlier) => 'background' in earlier && earlier.background);
   if (running.some((earlier) => earlier.name === target)) return;

@@ -1,6 +1,8 @@
 import type { Duration } from './duration.ts';
-import type { CgroupVersion, Enforce } from './run-spec.ts';
+import type { CgroupVersion, Enforce, Wait } from './run-spec.ts';
 import type { Size } from './size.ts';
+
+export type FurtherStep = string | Readonly<{ client: string }>;
 
 /**
  * What a caller of the library asks for; everything but the command may be left out (`undefined` is left out too).
@@ -10,8 +12,21 @@ import type { Size } from './size.ts';
 export type RunInput = Readonly<{
   /** The program and its arguments, handed on as they are. */
   command: readonly string[];
-  /** Further steps, each by `sh -c` in the same group. */
-  then?: readonly string[] | undefined;
+  /** Further steps, each by `sh -c`: in the same group, or outside it as a `client`, whose memory is not counted. */
+  then?: readonly FurtherStep[] | undefined;
+  /**
+   * What the first further step waits for: `tcp:PORT`, `tcp:HOST:PORT`, `http://…`, `file:PATH` or `output:REGEX`. A
+   * command that still runs then is a server: the further steps run beside it, and it is ended after the last one.
+   * Beside `ready`, `background`, `stop` or a `client`, `${port}`, `${port.NAME}` and `${dir}` in texts stand for free
+   * ports and a private folder of the run.
+   */
+  ready?: string | null | undefined;
+  /** How long `ready` is waited for (10s). */
+  readyTimeout?: Duration | undefined;
+  /** The further steps do not wait for the command to exit; it is ended after the last one. */
+  background?: boolean | undefined;
+  /** What ends a server after the last step: a signal (TERM), or a line for `sh -c` in the group. */
+  stop?: string | undefined;
   kmem?: Size | null | undefined;
   mem?: Size | null | undefined;
   /** Memory and swap together: needs `mem`, and is not below it. */
@@ -40,7 +55,15 @@ export type RunInput = Readonly<{
   timeout?: Duration | null | undefined;
   grace?: Duration | undefined;
   hold?: Duration | undefined;
-  wait?: 'exit' | 'empty' | undefined;
+  /**
+   * When the run is over: when the last step has exited and the group is empty or quiet (`quiet`), when the last step has
+   * exited (`exit`), or when the group is empty (`empty`).
+   */
+  wait?: Wait | undefined;
+  /** For `quiet`: no process starts or ends, no call is denied and no new peak is reached for this long (500ms). */
+  quietFor?: Duration | undefined;
+  /** The longest wait for that (5s). */
+  quietLimit?: Duration | undefined;
   expect?: readonly string[] | undefined;
   /** `'0,2-3'` or numbers. */
   cpus?: string | readonly number[] | null | undefined;

@@ -14,12 +14,29 @@ export type Limits = Readonly<{
   pids: number | null;
 }>;
 
+/** When a run is over: see docs/run.md. */
+export type Wait = 'quiet' | 'exit' | 'empty';
+
 export type VmSpec = Readonly<{
   /** Bytes of memory, a multiple of 1 MiB. */
   memory: number;
   cpus: number;
   /** Absolute paths of the host's folders that stay writable in it. */
   rw: readonly string[];
+}>;
+
+/**
+ * What holds placeholders: each run fills in `${dir}`, `${port}`, `${port.NAME}` and `${here}` with a folder and ports of
+ * its own. The other keys of a spec have the values of one run, or stand-ins before it begins.
+ */
+export type Template = Readonly<{
+  /** As it was written, by the keys of a run's input; `plan` is there. */
+  input: Readonly<Record<string, unknown>>;
+  /** The folder that `${here}` stands for; null: there is none. */
+  here: string | null;
+  /** Lines for sh, before the group is made and after the run, in `${dir}`. */
+  setUp: readonly string[];
+  cleanUp: readonly string[];
 }>;
 
 export type RunSpec = Readonly<{
@@ -29,6 +46,8 @@ export type RunSpec = Readonly<{
   then: readonly string[];
   /** All steps, of any kind; null: `command` and `then` are the steps. */
   plan: readonly PlanStep[] | null;
+  /** What `plan` is made from for each run; null: it is the same for each. */
+  template: Template | null;
   limits: Limits;
   enforce: Enforce;
   /** Name of the kernel to boot, or null for the host's. */
@@ -51,7 +70,10 @@ export type RunSpec = Readonly<{
   timeoutMs: number | null;
   graceMs: number;
   holdMs: number;
-  wait: 'exit' | 'empty';
+  wait: Wait;
+  /** For `quiet`: how long nothing has to happen in the group, and how long that is waited for after the last step. */
+  quietForMs: number;
+  quietLimitMs: number;
   expect: readonly string[];
   /** CPUs that gate and command are bound to; null: not bound. */
   cpus: readonly number[] | null;

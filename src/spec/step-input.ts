@@ -31,6 +31,10 @@ export type StepInput = Readonly<{
   background?: boolean | undefined;
   /** Beside `run`: what the next step waits for. */
   ready?: AwaitedInput | undefined;
+  /** Beside `background`: the signal that ends it after the last step (TERM). */
+  stop?: string | undefined;
+  /** Beside `run`: the background step that this one ends, by its name. It is waited for, and may die of a signal. */
+  stops?: string | undefined;
   /** Beside `run`. */
   env?: Readonly<Record<string, string>> | undefined;
   cwd?: string | undefined;
@@ -63,5 +67,31 @@ export type StepInput = Readonly<{
   timeout?: Duration | null | undefined;
 }>;
 
-/** A run of several steps of any kind, instead of `command` and `then`. */
-export type PlanInput = Omit<RunInput, 'command' | 'then' | 'plan'> & Readonly<{ plan: readonly StepInput[] }>;
+/** What a run needs beside its steps when their texts hold placeholders, as those of a scenario do. */
+export type TemplateInput = Readonly<{
+  /** The folder that `${here}` stands for; null: there is none. */
+  here: string | null;
+  setUp: readonly string[];
+  cleanUp: readonly string[];
+}>;
+
+/** A run of several steps of any kind, instead of `command` and what goes with it. */
+export type PlanInput = Omit<
+  RunInput,
+  'command' | 'then' | 'ready' | 'readyTimeout' | 'background' | 'stop' | 'plan' | 'template'
+> &
+  Readonly<{
+    plan: readonly StepInput[];
+    /** Present: placeholders are filled in. */
+    template?: TemplateInput | undefined;
+  }>;
+
+/** What a run can be asked: a command and its further steps, or a plan. */
+export type RunRequest = RunInput | PlanInput;
+
+/** Its command, or that of the first step in the group, as it was written. */
+export function commandIn(request: RunRequest): readonly string[] {
+  if (!('plan' in request)) return request.command;
+  const run = request.plan.find((step) => step.run !== undefined && step.outside !== true)?.run ?? [];
+  return typeof run === 'string' ? [run] : run;
+}

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { normaliseSpec, type RunInput } from '../../src/spec/normalise.ts';
+import type { SERVER_KEYS } from '../../src/spec/server-plan.ts';
 import { refused, valueOrNull } from './refusal.ts';
 
 const command = ['true'];
@@ -20,6 +21,7 @@ test('every default', (t) => {
     command: ['true'],
     then: [],
     plan: null,
+    template: null,
     limits: { kmem: null, mem: null, memsw: null, kmemTcp: null, pids: null },
     enforce: 'auto',
     kernel: null,
@@ -35,7 +37,9 @@ test('every default', (t) => {
     timeoutMs: null,
     graceMs: 2000,
     holdMs: 0,
-    wait: 'exit',
+    wait: 'quiet',
+    quietForMs: 500,
+    quietLimitMs: 5000,
     expect: [],
     cpus: null,
     aslr: false,
@@ -52,7 +56,7 @@ test('every default', (t) => {
 
 test('every key', (t) => {
   const folder = scratch(t);
-  const input: Required<RunInput> = {
+  const input: Required<Omit<RunInput, (typeof SERVER_KEYS)[number]>> = {
     command: ['sh', '-c', '', '--'],
     then: ['echo'],
     kmem: '1000000',
@@ -77,6 +81,8 @@ test('every key', (t) => {
     grace: 0,
     hold: '10ms',
     wait: 'empty',
+    quietFor: '1s',
+    quietLimit: 3000,
     expect: ['steps[1].exit==0'],
     cpus: [0],
     aslr: true,
@@ -93,6 +99,7 @@ test('every key', (t) => {
     command: ['sh', '-c', '', '--'],
     then: ['echo'],
     plan: null,
+    template: null,
     limits: { kmem: 999_424, mem: 19_996_672, memsw: 20_971_520, kmemTcp: 65_536, pids: 12 },
     enforce: 'gate',
     kernel: 'debian-11',
@@ -109,6 +116,8 @@ test('every key', (t) => {
     graceMs: 0,
     holdMs: 10,
     wait: 'empty',
+    quietForMs: 1000,
+    quietLimitMs: 3000,
     expect: ['steps[1].exit==0'],
     cpus: [0],
     aslr: true,

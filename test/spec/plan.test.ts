@@ -11,7 +11,15 @@ const wrong =
   () =>
     normaliseSpec({ plan: plan as StepInput[], cwd });
 
-const program = { command: ['sh', '-c', 'true'], env: {}, cwd: null, background: false, ready: null };
+const program = {
+  command: ['sh', '-c', 'true'],
+  env: {},
+  cwd: null,
+  background: false,
+  ready: null,
+  stop: 'SIGTERM',
+  stops: null,
+};
 const plain = { name: null, expect: [], timeoutMs: null };
 
 test('every kind of step, with its defaults', (t) => {
@@ -39,7 +47,7 @@ test('every key of a step', (t) => {
   const common = { name: 'serve', expect: 'exit!=0', timeout: '3s' } as const;
   const given = { name: 'serve', expect: ['exit!=0'], timeoutMs: 3000 };
   const ready = { log: '^ready', file: 'log', within: 1000 };
-  t.deepEqual(planOf({ ...common, run: 'serve', background: true, ready, env: { A: 'b' }, cwd: 'x' }), [
+  t.deepEqual(planOf({ ...common, run: 'serve', background: true, ready, stop: 'int', env: { A: 'b' }, cwd: 'x' }), [
     {
       kind: 'command',
       ...given,
@@ -48,6 +56,8 @@ test('every key of a step', (t) => {
       cwd: '/tmp/x',
       background: true,
       ready: { until: 'log', pattern: '^ready', file: '/tmp/x/log', withinMs: 1000 },
+      stop: 'SIGINT',
+      stops: null,
     },
   ]);
   const http = { url: 'http://localhost/x', method: 'post', headers: { Host: 'a' }, body: 'b' };

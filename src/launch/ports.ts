@@ -8,7 +8,7 @@ const TRIES = 200;
 
 const taken = new Set<number>();
 
-/** A port of 127.0.0.1 on which nobody listens, given to no other scenario of this process. @throws SetupError `no-port` */
+/** A port of 127.0.0.1 on which nobody listens, given to no other run of this process. @throws SetupError `no-port` */
 export async function freePort(): Promise<number> {
   for (let tried = 0; tried < TRIES; tried += 1) {
     const port = FIRST + Math.floor(Math.random() * (LAST - FIRST));

@@ -1,7 +1,8 @@
 /** `${dir}`, `${port}`, `${port.NAME}` and `${here}` in the values of a file. `$${` is a plain `${`. */
 
-import { nearest } from '../spec/nearest.ts';
-import type { Path } from './document.ts';
+import { nearest } from './nearest.ts';
+
+type Path = readonly (string | number)[];
 
 export type Values = Readonly<{
   /** The private folder of the run. */
@@ -29,6 +30,23 @@ export function fill<T>(value: T, values: Values): T {
       return filled(name, values) ?? whole;
     }),
   ) as T;
+}
+
+/** Values that are of the right form, to check what holds placeholders before a run has its own. */
+export function standIns(): Values {
+  const ports = new Map<string | null, number>();
+  const port = (name: string | null): number => {
+    if (!ports.has(name)) ports.set(name, FIRST_STAND_IN + ports.size);
+    return ports.get(name) ?? 0;
+  };
+  return { dir: '/', here: '/', port };
+}
+
+const FIRST_STAND_IN = 20_000;
+
+/** Whether a run has something to fill in there. */
+export function holdsPlaceholder(text: string): boolean {
+  return fill(text, standIns()) !== text;
 }
 
 /** The names of all ports that are asked for; null is that of `${port}`. */

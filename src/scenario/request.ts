@@ -1,0 +1,56 @@
+/** A scenario as the thing that an experiment or a replay runs. */
+
+import { SetupError } from '../errors.ts';
+import { quote } from '../spec/quote.ts';
+import type { PlanInput } from '../spec/step-input.ts';
+import { findScenarios } from './find.ts';
+import { missingFor } from './needs.ts';
+import { inputFor } from './prepare-input.ts';
+import { HOST, type Scenario } from './types.ts';
+
+export type ScenarioRequest = Readonly<{ name: string; input: PlanInput }>;
+
+/**
+ * `word`: a name or a file. Throws SetupError `no-scenario`, `unreadable-scenario`, `bad-scenario`, `bad-option`,
+ * `scenario-kernel`, `scenario-needs`.
+ */
+export async function scenarioRequest(
+  word: string,
+  kernel: string,
+  nameOf: (key: string) => string,
+): Promise<ScenarioRequest> {
+  const scenario = onlyScenario(word, nameOf('scenario'));
+  const { name, kernels } = scenario;
+  if (!kernels.includes(kernel)) {
+    const asked = kernel === HOST ? 'the running kernel' : kernel;
+    const reason = `scenario ${quote(name)} is for ${kernels.join(', ')}, not for ${asked}`;
+    const hint = kernels[0] === HOST ? `leave out ${nameOf('kernel')}` : `give ${nameOf('kernel')} ${kernels[0]}`;
+    throw new SetupError('scenario-kernel', reason, hint);
+  }
+  const missing = await missingFor(scenario, kernel);
+  if (missing.length > 0) {
+    throw new SetupError(
+      'scenario-needs',
+      `scenario ${quote(name)} cannot run here: ${missing.join('; ')}`,
+      'install what is missing, or choose another scenario: kmem-run scenario list',
+    );
+  }
+  return { name, input: inputFor(scenario, kernel) };
+}
+
+function onlyScenario(word: string, option: string): Scenario {
+  const { scenarios, mistakes } = findScenarios({ words: [word], tags: [], filters: [] });
+  const [mistake] = mistakes;
+  if (mistake !== undefined) {
+    const { file, line, column, message, hint } = mistake;
+    const all = `list all mistakes: kmem-run scenario check ${file}`;
+    throw new SetupError('bad-scenario', `${file}:${line}:${column}: ${message}`, hint ?? all);
+  }
+  const [scenario, ...others] = scenarios;
+  if (scenario !== undefined && others.length === 0) return scenario;
+  throw new SetupError(
+    'bad-option',
+    `${option}: ${quote(word)} has ${scenarios.length} scenarios: ${scenarios.map(({ name }) => name).join(', ')}`,
+    'name one of them, by its file',
+  );
+}
