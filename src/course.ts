@@ -1,17 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readCounters, readCpu } from './cgroup/counters.ts';
 import { killGroup } from './cgroup/kill.ts';
-import { describe, processesOf } from './cgroup/processes.ts';
+import { describe, type Process, processesOf } from './cgroup/processes.ts';
 import { openSampler, type Sampler } from './cgroup/sampler.ts';
 import type { Group } from './cgroup/types.ts';
 import type { Plan } from './launch/plan.ts';
 import { endGroup, passOnBrokenPipe, type Stop, untilEmpty } from './launch/stop.ts';
 import type { Streams } from './launch/streams.ts';
 import type { Supervisor } from './launch/supervisor.ts';
+import type { Accounts } from './observe/accounts.ts';
 import type { FailureLog } from './observe/failures.ts';
 import { watchOomKills } from './observe/oom-kills.ts';
 import { watchOomTime } from './observe/oom-time.ts';
 import { type OverrunWatch, watchOverrun } from './observe/overrun.ts';
+import { type Counts, type Quiet, untilQuiet } from './observe/quiet.ts';
 import { type Sample, type Sampling, startSampling } from './observe/samples.ts';
 import type { Facts } from './result/assemble.ts';
 import { markKmem } from './steps/limits.ts';
@@ -31,7 +33,11 @@ type Scene = Readonly<{
   supervisor: Supervisor;
   streams: Streams;
   failures: FailureLog;
-  options: Readonly<{ onProgress?: ((progress: Progress) => void) | undefined }>;
+  accounts: Accounts;
+  options: Readonly<{
+    onProgress?: ((progress: Progress) => void) | undefined;
+    onStay?: ((processes: readonly Process[]) => void) | undefined;
+  }>;
 }>;
 
 const WATCH_EVERY_MS = 50;
@@ -43,6 +49,8 @@ export function followRun(scene: Scene): Course {
   const clock: Clock = { startNs: null, early: [] };
   let sampling: Sampling | null = null;
   let deadline: NodeJS.Timeout | null = null;
+  // The time limit is for the steps: a wait that is our own ends at it, and fails nothing.
+  const wait: OwnWait = { isOn: false, isCut: false };
   const overrun = watchOverrun(() => {
     if (facts.spec.onOverrun === 'kill') stop.end('overrun');
   });
@@ -55,7 +63,11 @@ export function followRun(scene: Scene): Course {
   }, WATCH_EVERY_MS);
 
   const onBegin = (): void => {
-    if (facts.spec.timeoutMs !== null) deadline ??= setTimeout(() => stop.end('walltime'), facts.spec.timeoutMs);
+    if (facts.spec.timeoutMs === null) return;
+    deadline ??= setTimeout(() => {
+      if (wait.isOn) wait.isCut = true;
+      else stop.end('walltime');
+    }, facts.spec.timeoutMs);
   };
   const onGo = (): void => {
     onBegin();
@@ -77,18 +89,20 @@ export function followRun(scene: Scene): Course {
     await steps.take();
     // What is meant to run on would keep it from ever being empty.
     if (facts.spec.wait === 'empty') await steps.endBackground();
-    await linger(scene);
-    await steps.endBackground();
+    await linger(scene, wait);
+    if ((await steps.endBackground()) && facts.spec.wait === 'quiet')
+      await untilEmpty(group, withinMs(LAST_CHILDREN_MS));
     steps.close();
     if (stop.reason() !== null) await stopped;
     await sampling?.stop();
     facts.samples = sampling?.samples() ?? [];
-    facts.leftover = processesOf(group).flatMap((pid) => describe(pid) ?? []);
+    facts.leftover = leftIn(group);
     facts.reading = readCounters(group);
     facts.oomKillAtMs = await oomTime.first(facts.reading.mem.oomKills);
     facts.oomKillsOutside = oomKills?.outside(group.name, facts.reading.mem.oomKills) ?? [];
     facts.cpu = readCpu(group);
     if (facts.wallMs === null && clock.startNs !== null) facts.wallMs = sinceStart(clock);
+    if (facts.leftover.length > 0 && facts.spec.wait === 'quiet' && stop.reason() === null) await endLeftover(scene);
   };
   return {
     ended: course(),
@@ -127,12 +141,85 @@ async function endRun({ facts: { spec }, stop, group, supervisor }: Scene): Prom
   }
 }
 
-/** After the last step: until the group is empty, if so asked, and as long as it is to be held. */
-async function linger({ facts: { spec }, stop, group }: Scene): Promise<void> {
-  if (spec.wait === 'empty') await untilEmpty(group, () => stop.reason() !== null);
-  if (spec.holdMs > 0 && stop.reason() === null) {
-    const held = new AbortController();
-    await Promise.race([sleep(spec.holdMs, undefined, { signal: held.signal }).catch(() => {}), stop.happened]);
-    held.abort();
+/** Their parent has told of its end: they are about to follow. */
+const LAST_CHILDREN_MS = 200;
+
+function withinMs(ms: number): () => boolean {
+  const until = performance.now() + ms;
+  return () => performance.now() >= until;
+}
+
+function leftIn(group: Group): Process[] {
+  return processesOf(group).flatMap((pid) => describe(pid) ?? []);
+}
+
+type OwnWait = { isOn: boolean; isCut: boolean };
+
+/** After the last step: until the run is over by its rule, and as long as it is to be held. */
+async function linger(scene: Scene, wait: OwnWait): Promise<void> {
+  const { facts, stop, group } = scene;
+  const { spec } = facts;
+  if (stop.reason() !== null) return;
+  const from = performance.now();
+  const isOver = (): boolean => stop.reason() !== null;
+  if (spec.wait === 'empty') await untilEmpty(group, isOver);
+  const reason = spec.wait === 'quiet' ? await waitForQuiet(scene, wait) : spec.wait;
+  const left = spec.holdMs - (spec.wait === 'quiet' ? performance.now() - from : 0);
+  if (left > 0 && !isOver()) await hold(left, stop);
+  const stays = scene.options.onStay !== undefined && reason !== 'empty' && !isOver();
+  const end = stays ? await stay(scene) : reason;
+  facts.ending = {
+    rule: stays ? 'terminal' : spec.wait,
+    reason: isOver() ? null : end,
+    waitedMs: performance.now() - from,
+  };
+}
+
+async function hold(ms: number, stop: Stop): Promise<void> {
+  const held = new AbortController();
+  await Promise.race([sleep(ms, undefined, { signal: held.signal }).catch(() => {}), stop.happened]);
+  held.abort();
+}
+
+async function waitForQuiet(scene: Scene, wait: OwnWait): Promise<Quiet | null> {
+  const { facts, stop, group } = scene;
+  const { quietForMs, quietLimitMs } = facts.spec;
+  wait.isOn = true;
+  const isOver = (): boolean => wait.isCut || stop.reason() !== null;
+  const counts = () => countsOf(scene);
+  const quiet = await untilQuiet(group, { quietForMs, limitMs: quietLimitMs, counts, isOver });
+  wait.isOn = false;
+  return wait.isCut ? 'limit' : quiet;
+}
+
+async function countsOf({ supervisor, stop }: Scene): Promise<Counts | null> {
+  supervisor.askTotals();
+  try {
+    return await supervisor.next('totals');
+  } catch {
+    stop.end('gate-lost');
+    return null;
   }
+}
+
+/** On a terminal: the user looks at the daemon for as long as it pleases, and ends it by Ctrl-C. */
+async function stay({ stop, group, options }: Scene): Promise<'empty' | 'stopped'> {
+  let isLeft = false;
+  void stop.untilLeft().then(() => {
+    isLeft = true;
+  });
+  options.onStay?.(leftIn(group));
+  await untilEmpty(group, () => isLeft || stop.reason() !== null);
+  return isLeft ? 'stopped' : 'empty';
+}
+
+/** What is left is ended as an init would; from now on nothing is denied to it, and nothing of it counts. */
+async function endLeftover({ facts: { spec }, stop, group, supervisor }: Scene): Promise<void> {
+  supervisor.close();
+  try {
+    await supervisor.next('closed');
+  } catch {
+    stop.end('gate-lost');
+  }
+  await endGroup(group, spec.graceMs, stop.isHurried);
 }

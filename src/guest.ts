@@ -1,5 +1,6 @@
 /** The runner inside a microVM: reads the request, makes the run, and tells what happened. bin/kmem-guest.js starts it. */
 import { readSync, writeSync } from 'node:fs';
+import type { Process } from './cgroup/processes.ts';
 import { watchInterrupts } from './commands/interrupts.ts';
 import { SetupError } from './errors.ts';
 import { useHelper } from './gate/helper.ts';
@@ -31,12 +32,13 @@ export function tell(event: RunnerEvent): void {
 
 type Interrupts = ReturnType<typeof watchInterrupts>;
 
-async function make({ spec, identity, progress }: RunnerRequest, interrupts: Interrupts): Promise<unknown> {
+async function make({ spec, identity, progress, stay }: RunnerRequest, interrupts: Interrupts): Promise<unknown> {
   const onProgress = progress ? (sample: unknown) => tell({ event: 'progress', progress: sample }) : undefined;
   const onFailure = progress ? (failure: unknown) => tell({ event: 'failure', failure }) : undefined;
+  const onStay = stay ? (processes: readonly Process[]) => tell({ event: 'stay', processes }) : undefined;
   const { signal, hurry } = interrupts;
   try {
-    return await runSpec(spec, { signal, hurry, onProgress, onFailure, guest: { identity } });
+    return await runSpec(spec, { signal, hurry, onProgress, onFailure, onStay, guest: { identity } });
   } catch (error) {
     if (!(error instanceof SetupError) || error.result === undefined) throw error;
     return error.result;

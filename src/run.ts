@@ -4,7 +4,7 @@ import { findGroups } from './cgroup/leftovers.ts';
 import { applyLimits, readAncestorLimits } from './cgroup/limits.ts';
 import { type Lock, openLock } from './cgroup/lock.ts';
 import { newId } from './cgroup/name.ts';
-import { processesOf } from './cgroup/processes.ts';
+import { type Process, processesOf } from './cgroup/processes.ts';
 import { removeGroup } from './cgroup/remove.ts';
 import type { Group } from './cgroup/types.ts';
 import { type Course, followRun, type Progress } from './course.ts';
@@ -18,6 +18,8 @@ import { createStop, type Stop } from './launch/stop.ts';
 import { openStreams, type Streams } from './launch/streams.ts';
 import { type Supervisor, startSupervisor } from './launch/supervisor.ts';
 import { untilLocked } from './launch/until-locked.ts';
+import { type GivenPlace, openWorkdir, type Workdir } from './launch/workdir.ts';
+import { createAccounts } from './observe/accounts.ts';
 import { createFailureLog } from './observe/failures.ts';
 import { assemble, emptyFacts, type Facts } from './result/assemble.ts';
 import { readThrottleCount } from './result/environment.ts';
@@ -28,6 +30,7 @@ import { asksFor } from './spec/asked-limits.ts';
 import { compileExpectation, type Expectation } from './spec/expect.ts';
 import { normaliseSpec, type PlanInput, type RunInput } from './spec/normalise.ts';
 import type { RunSpec } from './spec/run-spec.ts';
+import { record } from './steps/scene.ts';
 
 export type { Progress } from './course.ts';
 
@@ -48,6 +51,13 @@ export type RunOptions = Readonly<{
   onPreparation?: ((text: string) => void) | undefined;
   /** Called with the name of a signal that interrupted the run inside a microVM: Ctrl-C on its terminal. */
   onInterrupted?: ((signal: string) => void) | undefined;
+  /**
+   * Called when the last step has exited and processes remain that are quiet: the run then goes on until they end or
+   * `signal` is aborted by SIGINT, which ends it in the ordinary way. Absent: the run is over by its own rule.
+   */
+  onStay?: ((processes: readonly Process[]) => void) | undefined;
+  /** The folder and the port that placeholders stand for; absent: the run has its own. */
+  place?: GivenPlace | undefined;
   /** Given in the guest of a microVM, where native enforcement is the first choice; absent on the host. */
   guest?: Guest | undefined;
 }>;
@@ -62,6 +72,24 @@ export function run(input: RunInput | PlanInput, options: RunOptions = {}): Prom
 
 /** The same for a spec that is normalised already. */
 export async function runSpec(spec: RunSpec, options: RunOptions = {}): Promise<Result> {
+  if (spec.template === null) return runFilled(spec, options);
+  let workdir: Workdir | null = null;
+  let result: Result | undefined;
+  try {
+    workdir = await openWorkdir(spec, options.place ?? null);
+    await workdir.setUp(options.signal);
+    result = await runFilled(workdir.spec, options);
+  } catch (error) {
+    await workdir?.close().catch(() => {});
+    throw error;
+  }
+  await workdir.close().catch((error) => {
+    throw Object.assign(asSetupError(error), { result });
+  });
+  return result;
+}
+
+async function runFilled(spec: RunSpec, options: RunOptions): Promise<Result> {
   // Loaded only then: a run on the host does not pay for it.
   if (spec.kernel !== null) return (await import('./vm-run.ts')).runInVm(spec, options);
   const facts = emptyFacts(newId(), spec);
@@ -94,25 +122,24 @@ async function runHeld(context: Context): Promise<Output> {
   const helper = helperPath();
   const lock = openLock(id);
   const failures = createFailureLog();
-  const held: Held = {
-    ...{ facts, stop, lock, streams: null, supervisor: null, group: null, course: null },
-    stepOf: (number) => number,
-  };
+  let inGroup: readonly number[] = [];
+  const accounts = createAccounts(() => inGroup);
+  const held: Held = { facts, stop, lock, streams: null, supervisor: null, group: null, course: null };
   facts.throttled.before = readThrottleCount();
-  const numbered = <Event extends { step: number | null }>(event: Event): Event => ({
-    ...event,
-    step: held.stepOf(event.step),
-  });
   try {
     const { onOutput, stdin } = context.options;
     const reads = onOutput ? new Set(BOTH) : streamsRead(spec, expectations);
     const streams = openStreams(spec, reads, stdin ?? 'inherit');
     held.streams = streams;
-    const onEvent = (event: GateEvent): void => {
-      failures.take(event);
+    const onEvent = (told: GateEvent): void => {
+      const isOfStep = told.event === 'failure' || told.event === 'crash';
+      const event = isOfStep ? { ...told, step: accounts.indexOf(told.step) } : told;
+      // What dies when the run is being ended is ended by us.
+      if (event.event !== 'orphan-ended' || stop.reason() === null) failures.take(event);
       const last = event.event === 'failure' ? failures.failures.at(-1) : undefined;
-      if (last !== undefined) context.options.onFailure?.(numbered(last));
-      if (event.event === 'guardian-lost') stop.end('gate-lost');
+      if (last !== undefined) context.options.onFailure?.(last);
+      if (event.event === 'account') accounts.take(event);
+      else if (event.event === 'guardian-lost') stop.end('gate-lost');
       else if (event.event === 'livelock') stop.end('livelock');
     };
     const supervisor = startSupervisor({ helper, lockFd: lock.fd, stdio: streams.stdio, onEvent });
@@ -120,7 +147,7 @@ async function runHeld(context: Context): Promise<Output> {
     // While the helper starts.
     const plan = await planRun(spec, context.options.guest ?? null);
     facts.mode = plan.mode;
-    held.stepOf = stepNumbers(plan);
+    inGroup = plan.steps.flatMap(({ request }, index) => (request === null ? [] : [index]));
     facts.layout = plan.hierarchies.layout;
     await untilLocked(supervisor, stop);
     await collectGone(plan, spec, helper);
@@ -137,26 +164,26 @@ async function runHeld(context: Context): Promise<Output> {
     facts.kmemLimit = { limit: facts.limits.kmem, usageWhenSet: null };
     facts.ancestors = readAncestorLimits(group);
     supervisor.configure(gateConfig(plan, spec, group, lock.path));
-    held.course = followRun({ ...context, plan, group, supervisor, streams, failures });
+    held.course = followRun({ ...context, plan, group, supervisor, streams, failures, accounts });
     await held.course.ended;
   } finally {
     await tearDown(held);
     facts.throttled.after = readThrottleCount();
     facts.summary = failures.summary();
-    facts.failures = failures.failures.map(numbered);
+    // With what its daemon did after a step had exited.
+    for (const [index, { denials, maxUsage }] of accounts.all()) {
+      const failcnt = facts.mode === 'none' ? null : denials;
+      record({ facts }, index, { failcnt, kmemMaxUsage: maxUsage });
+    }
+    facts.orphans = failures.orphans;
+    facts.failures = failures.failures;
     facts.failureCounts = failures.counts;
     facts.injections = injectionsOf(spec.inject, failures.injections);
-    facts.crashes = isFollowed(spec, facts.mode) ? failures.crashes.map(numbered) : null;
+    facts.crashes = isFollowed(spec, facts.mode) ? failures.crashes : null;
     facts.notices = failures.notices;
   }
   const { stdout, stderr } = held.streams.captures;
   return { stdout: stdout?.text() ?? null, stderr: stderr?.text() ?? null };
-}
-
-/** The helper counts the steps in the group only. */
-function stepNumbers({ steps }: Plan): (number: number | null) => number | null {
-  const inGroup = steps.flatMap(({ request }, index) => (request === null ? [] : [index]));
-  return (number) => (number === null ? null : (inGroup[number] ?? null));
 }
 
 /** The gate keeps track of each process where calls have addresses. */
@@ -173,7 +200,6 @@ type Held = {
   supervisor: Supervisor | null;
   group: Group | null;
   course: Course | null;
-  stepOf: (number: number | null) => number | null;
 };
 
 async function tearDown({ facts, stop, lock, streams, supervisor, group, course }: Held): Promise<void> {
@@ -217,7 +243,7 @@ async function collectGone({ hierarchies }: Plan, { parent }: RunSpec, helper: s
 
 function listen({ signal, hurry }: RunOptions): Readonly<{ stop: Stop; close: () => void }> {
   const stop = createStop();
-  const end = (): void => stop.end('interrupted');
+  const end = (): void => stop.interrupt(typeof signal?.reason === 'string' ? signal.reason : null);
   if (signal?.aborted) end();
   signal?.addEventListener('abort', end, { once: true });
   hurry?.addEventListener('abort', stop.hurry, { once: true });

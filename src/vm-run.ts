@@ -103,6 +103,7 @@ async function converse(machine: Machine, spec: RunSpec, talk: Talk): Promise<vo
     else if (event.event === 'progress') options.onProgress?.(event.progress as Progress);
     else if (event.event === 'failure') options.onFailure?.(event.failure as Failure);
     else if (event.event === 'result') made.record = event.result as RunRecord;
+    else if (event.event === 'stay') options.onStay?.(event.processes);
     else if (event.event === 'interrupted') options.onInterrupted?.(event.signal);
     else if (event.event === 'code-cache') runner.keepCodeCache(event.data);
   };
@@ -111,6 +112,7 @@ async function converse(machine: Machine, spec: RunSpec, talk: Talk): Promise<vo
     helper: runner.helper,
     identity: ownIdentity(),
     progress: options.onProgress !== undefined || options.onFailure !== undefined,
+    stay: options.onStay !== undefined,
   };
   const session = runInMachine(machine, {
     stdin: streams.stdin,
@@ -190,7 +192,7 @@ function noRecord({ code, signal }: SessionEnd): SetupError {
 
 /** What the guest is asked to do: the same but for what is decided out here. */
 function insideOf(spec: RunSpec): RunSpec {
-  return { ...spec, kernel: null, vm: null, expect: [], output: 'inherit' };
+  return { ...spec, template: null, kernel: null, vm: null, expect: [], output: 'inherit' };
 }
 
 /** v1 has a limit on kernel memory that bites up to 5.15; from 5.16 on it has no more than v2. */

@@ -37,7 +37,8 @@ export async function pollUntil(
     const ms = performance.now() - from;
     if (obstacle === null) return { ms, error: null };
     const reason = givenUp();
-    if (reason !== null) return { ms, error: `${obstacle}: ${reason}` };
+    // It may have come true in between: what ended may have done it last.
+    if (reason !== null) return { ms, error: (await look()) === null ? null : `${obstacle}: ${reason}` };
     if (ms >= withinMs) return { ms, error: `${obstacle} after ${formatDuration(withinMs)}` };
     await sleep(LOOK_EVERY_MS);
   }

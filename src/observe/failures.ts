@@ -27,6 +27,16 @@ export type ObservedCount = { comm: string | null; syscall: string; errno: strin
 
 export type ObservedCrash = { atMs: number; pid: number; comm: string | null; signal: string; step: number | null };
 
+export type ObservedOrphan = {
+  atMs: number;
+  pid: number;
+  comm: string | null;
+  exit: { code: number | null; signal: string | null };
+};
+
+/** The first of them. */
+const MOST_ORPHANS = 100;
+
 export type FailureLog = Readonly<{
   take: (event: GateEvent) => void;
   failures: readonly ObservedFailure[];
@@ -35,6 +45,8 @@ export type FailureLog = Readonly<{
   injections: readonly GateInjection[];
   /** Processes that died of a signal such as SIGSEGV. */
   crashes: readonly ObservedCrash[];
+  /** Processes that had lost their parent and ended with another status than 0. */
+  orphans: readonly ObservedOrphan[];
   summary: () => GateSummary | null;
   /** What else the helper saw that the result should mention, a sentence each. */
   notices: readonly string[];
@@ -48,6 +60,7 @@ export function createFailureLog(): FailureLog {
   const counts: ObservedCount[] = [];
   const injections: GateInjection[] = [];
   const crashes: ObservedCrash[] = [];
+  const orphans: ObservedOrphan[] = [];
   const notices: string[] = [];
   let summary: GateSummary | null = null;
   let denials = 0;
@@ -60,7 +73,9 @@ export function createFailureLog(): FailureLog {
         counts.push({ comm: known(event.comm), syscall: event.syscall, errno: errnoOf(event), count: event.count });
       else if (event.event === 'injection') injections.push(event);
       else if (event.event === 'crash') crashes.push(crashOf(event));
-      else if (event.event === 'notice') notices.push(sentenceOf(event));
+      else if (event.event === 'orphan-ended') {
+        if (orphans.length < MOST_ORPHANS) orphans.push(orphanOf(event));
+      } else if (event.event === 'notice') notices.push(sentenceOf(event));
       else if (event.event === 'unattributed') notices.push(unattributedSentence(event.errno));
       else if (event.event === 'livelock') notices.push(livelockSentence(event));
       else if (event.event === 'totals') denials = event.denials;
@@ -70,6 +85,7 @@ export function createFailureLog(): FailureLog {
     counts,
     injections,
     crashes,
+    orphans,
     notices,
     summary: () => summary,
     denials: () => summary?.denials ?? denials,
@@ -96,6 +112,15 @@ function observed(event: GateFailure): ObservedFailure {
 
 function crashOf({ atNs, pid, comm, signal, step }: GateCrash): ObservedCrash {
   return { atMs: atNs / 1e6, pid, comm, signal: signalName(signal), step };
+}
+
+function orphanOf({ atNs, pid, comm, code, signal }: Extract<GateEvent, { event: 'orphan-ended' }>): ObservedOrphan {
+  return {
+    atMs: atNs / 1e6,
+    pid,
+    comm: known(comm),
+    exit: { code, signal: signal === null ? null : signalName(signal) },
+  };
 }
 
 /** brk fails without an errno: it answers the old break. */

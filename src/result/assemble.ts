@@ -51,6 +51,10 @@ export type Facts = {
   injections: Result['injections'];
   crashes: Result['crashes'];
   leftover: readonly Process[];
+  /** Processes that had lost their parent and ended with another status than 0. */
+  orphans: Result['orphans'];
+  /** By which rule the run was over, and why; null: it did not get there. */
+  ending: Result['ending'];
   samples: Result['samples'];
   throttled: { before: number | null; after: number | null };
 };
@@ -86,6 +90,8 @@ export function emptyFacts(id: string, spec: RunSpec): Facts {
     injections: spec.inject.length === 0 ? [] : null,
     crashes: null,
     leftover: [],
+    orphans: [],
+    ending: null,
     samples: [],
     throttled: { before: null, after: null },
   };
@@ -136,6 +142,8 @@ export function assemble(facts: Facts): Omit<Result, 'outcome' | 'expectations'>
     crashes: facts.crashes,
     steps: facts.steps,
     leftover: facts.leftover,
+    orphans: facts.orphans,
+    ending: facts.ending,
     samples: facts.samples,
     warnings: [...measurementWarnings({ limits, environment, throttled: facts.throttled }), ...facts.oomKillsOutside],
     environment,

@@ -15,6 +15,7 @@ import {
   text,
   textOrNull,
 } from './definition.ts';
+import { exitSchema } from './schema-steps.ts';
 
 const noGate = 'no gate in this mode';
 
@@ -152,7 +153,40 @@ const leftover = z.strictObject({ pid: id('The process.'), comm: text('Its name.
 
 export const leftoverSchema = define(
   z.array(leftover),
-  'Processes still in the group when the run was over; they were killed.',
+  'Processes that were still in the group when the run was over. They were ended: under `--wait quiet` by SIGTERM, and ' +
+    'SIGKILL after the grace, otherwise by SIGKILL.',
+);
+
+const orphan = z.strictObject({
+  atMs: ms('When its end was seen, from when the command was let go.'),
+  pid: id('The process.'),
+  comm: textOrNull('Its name.', 'it was gone before its name could be read'),
+  exit: exitSchema('the process'),
+});
+
+export const orphansSchema = define(
+  z.array(orphan),
+  'Processes that had outlived their parent, as daemons do, and exited other than 0 or died of a signal before the run was over: the first 100.',
+);
+
+export const endingSchema = define(
+  z
+    .strictObject({
+      rule: choice(
+        ['quiet', 'exit', 'empty', 'terminal'],
+        'By which rule the run was over: that of `--wait`; `terminal`, a daemon was left to the user until Ctrl-C.',
+      ),
+      reason: choiceOrNull(
+        ['empty', 'quiet', 'limit', 'exit', 'stopped'],
+        'Why it was over then: `empty`, no process was left; `quiet`, nothing had happened in the group for `--quiet-for`; `limit`, it was not ' +
+          'quiet within `--quiet-limit`, or `--timeout` passed in that time; `exit`, the last step had exited; `stopped`, by Ctrl-C.',
+        'kmem-run ended the run before: `terminationReason`',
+      ),
+      waitedMs: ms('How long that took after the last step, `--hold` included.'),
+    })
+    .nullable(),
+  'How the run was over once its last step had exited.',
+  { whenNull: 'it did not come to that' },
 );
 
 const expectation = z.strictObject({

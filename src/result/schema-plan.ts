@@ -47,6 +47,10 @@ const program = {
   cwd: textOrNull('Its working folder.', "the run's"),
   background: flag('Whether the next step does not wait for its end.'),
   ready: readiness,
+  stop: define(z.string(), 'The signal that ends it after the last step, when it runs in the background.', {
+    whenAbsent: 'SIGTERM',
+  }),
+  stops: textOrNull('The background step that it ends, by its name.', 'none'),
 };
 
 const target = z.union([

@@ -38,6 +38,21 @@ export const specSchema = define(
         whenNull: '`command` and `then` are the steps',
       },
     ),
+    template: define(
+      z
+        .strictObject({
+          input: define(
+            z.record(z.string(), z.unknown()),
+            'As it was written, by the keys of a run: `plan`, `cwd`, `env` …',
+          ),
+          here: textOrNull('The folder that `${here}` stands for.', 'none'),
+          setUp: define(z.array(z.string()), 'Lines for `sh` before the run, in `${dir}`.'),
+          cleanUp: define(z.array(z.string()), 'Lines for `sh` after it.'),
+        })
+        .nullable(),
+      'What holds `${dir}`, `${port}` and the like, which each run fills in anew; the other keys have the values of this run.',
+      { whenNull: 'there was nothing to fill in' },
+    ),
     then: define(z.array(z.string()), 'The further steps, each a line for `sh -c` in the same group.'),
     limits: define(
       z.strictObject({
@@ -73,9 +88,19 @@ export const specSchema = define(
     graceMs: ms('`--grace`: from SIGTERM to SIGKILL when the run is ended.'),
     holdMs: ms('`--hold`: how long the group is kept after the last step.'),
     wait: choice(
-      ['exit', 'empty'],
-      '`--wait`: whether the run is over when the last step has exited, or when the group is empty.',
+      ['quiet', 'exit', 'empty'],
+      '`--wait`: whether the run is over when the last step has exited and the group is empty or quiet, when the last step has exited, or when the ' +
+        'group is empty.',
     ),
+    quietForMs: define(
+      z.number().nonnegative(),
+      '`--quiet-for`: for how long no process starts or ends, no call is denied and no new peak is reached in a quiet group.',
+      { unit: 'ms', whenAbsent: 500 },
+    ),
+    quietLimitMs: define(z.number().nonnegative(), '`--quiet-limit`: the longest wait for that.', {
+      unit: 'ms',
+      whenAbsent: 5000,
+    }),
     expect: define(z.array(z.string()), '`--expect`: the explicit expectations, as written.'),
     cpus: define(z.array(id('A CPU.')).nullable(), '`--cpus`: the CPUs that gate and command are bound to.', {
       whenNull: 'not bound',

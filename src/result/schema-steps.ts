@@ -56,14 +56,15 @@ const step = z.strictObject({
   atMs: msOrNull('When it began, from exec.', 'it never began'),
   wallMs: msOrNull('How long it took.', 'it never began, or its end was not seen'),
   failcnt: countOrNull(
-    'By how much `kmem.failcnt` rose during the step. Where several steps of the group run at a time, under the gate only what was denied to the ' +
+    'By how much `kmem.failcnt` rose from when the step began until the next one did, or the run was over: daemons that it or an earlier step left ' +
+      'behind included, also during a step outside the group. Where several steps of the group run at a time, under the gate only what was denied to the ' +
       "step's own processes; in `native` mode each is told all of it.",
     'as `kmem.failcnt`',
-    'could not be read',
+    'could not be read; or a step outside the group while one in the group ran in the background',
   ),
   kmemMaxUsage: bytesOrNull(
-    "The group's highest kernel memory during the step: the kernel's high-water mark, reset when the step began; on cgroup v2 the highest reading.",
-    'could not be read',
+    "The group's highest kernel memory in the same time: the kernel's high-water mark, reset when the step began; on cgroup v2 the highest reading.",
+    'as `failcnt`',
   ),
   limits: define(
     z

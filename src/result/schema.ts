@@ -19,6 +19,7 @@ import {
 } from './schema-counters.ts';
 import {
   crashesSchema,
+  endingSchema,
   enforcementSchema,
   errorSchema,
   expectationsSchema,
@@ -26,6 +27,7 @@ import {
   failuresSchema,
   injectionsSchema,
   leftoverSchema,
+  orphansSchema,
   outcomeSchema,
   terminationReasonSchema,
 } from './schema-events.ts';
@@ -84,6 +86,8 @@ export const resultSchema = define(
     crashes: crashesSchema,
     steps: stepsSchema,
     leftover: leftoverSchema,
+    orphans: orphansSchema,
+    ending: endingSchema,
     expectations: expectationsSchema,
     samples: samplesSchema,
     warnings: define(z.array(z.string()), 'What may have spoiled the measurement, a sentence each.'),

@@ -1,16 +1,16 @@
 /** A step that runs a program, in the group or outside: begun, waited for, recorded. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { signalProcess, signalTree } from '../cgroup/processes.ts';
+import { processesOf, signalProcess, signalTree } from '../cgroup/processes.ts';
 import type { GateEvent } from '../gate/protocol.ts';
 import { startClient } from '../launch/client.ts';
 import type { PlannedStep } from '../launch/plan.ts';
 import { setupErrorOf } from '../launch/setup-errors.ts';
-import { waitFor } from '../observe/awaited.ts';
+import { pollUntil, waitFor } from '../observe/awaited.ts';
 import { statuses } from '../result/outcome.ts';
 import type { Exit } from '../result/schema.ts';
 import { formatDuration } from '../spec/duration.ts';
-import { signalName } from '../spec/exit-status.ts';
+import { signalName, signalNumber } from '../spec/exit-status.ts';
 import type { CommandStep, OutsideStep } from '../spec/plan.ts';
 import { beginOwn, begunStep, record, type Scene, startClock } from './scene.ts';
 import { type Written, watchWritten } from './written.ts';
@@ -40,17 +40,35 @@ export async function takeProgram(scene: Scene, index: number, { step, request, 
     ? beginOutside(scene, step)
     : beginInGroup(scene, step, { request, line }));
   if (running === null) return;
-  const over = { is: false };
+  let isOver = false;
   const ended = recordEnd(scene, index, running, { step, written }).finally(() => {
-    over.is = true;
+    isOver = true;
   });
   // Seen by whoever waits for it; until then it must not count as unhandled.
   ended.catch(() => {});
   if (step.background) {
     const { signal, end } = running;
-    scene.background.set(index, { name: step.name, signal, end, ended, isOver: () => over.is });
-  } else await ended;
-  await awaitReady(scene, index, step, { written, isOver: () => step.background && over.is });
+    // One with a number only (SIGRTMIN+3) is none of Node's names, and is sent by it all the same.
+    const stop = step.stop as NodeJS.Signals;
+    const inGroup = step.kind === 'command';
+    scene.background.set(index, { name: step.name, inGroup, stop, signal, end, ended, isOver: () => isOver });
+  } else if (step.stops === null) await ended;
+  else await awaitStopped(scene, index, step.stops, ended);
+  await awaitReady(scene, index, step, { written, isOver: () => isOver });
+}
+
+/** The step that ends a server, and the server's own end: that it dies of a signal then is what was wanted. */
+async function awaitStopped(scene: Scene, index: number, name: string, ended: Promise<void>): Promise<void> {
+  const [at, server] = [...scene.background].find(([, each]) => each.name === name) ?? [];
+  const isRunning = at !== undefined && server !== undefined && !server.isOver();
+  if (isRunning) record(scene, at, { stopped: true });
+  await ended;
+  if (!isRunning) return;
+  const { graceMs } = scene.facts.spec;
+  const look = async () => (server.isOver() ? null : 'the server still runs');
+  const { error } = await pollUntil(look, graceMs, () => (scene.stop.reason() === null ? null : 'the run was ended'));
+  if (error === null) await server.ended;
+  else record(scene, index, { error });
 }
 
 async function beginInGroup(
@@ -154,6 +172,8 @@ async function recordEnd(scene: Scene, index: number, running: Running, { step, 
   const isLate = late?.stop() ?? false;
   if (end === null) return;
   const wantsOutput = step.expect.length > 0;
+  // One that says why it was never ready stays.
+  const error = isLate ? `it was ended after ${formatDuration(step.timeoutMs ?? 0)}` : end.error;
   const { stdout, stderr } = await written.end();
   record(scene, index, {
     // As timeout(1) has it.
@@ -161,7 +181,7 @@ async function recordEnd(scene: Scene, index: number, running: Running, { step, 
     wallMs: end.wallMs,
     failcnt: end.failcnt,
     kmemMaxUsage: end.kmemMaxUsage,
-    error: isLate ? `it was ended after ${formatDuration(step.timeoutMs ?? 0)}` : end.error,
+    ...(error === null ? {} : { error }),
     ...(wantsOutput ? { stdout, stderr } : {}),
   });
 }
@@ -184,29 +204,45 @@ function endWhenLate({ facts }: Scene, { end }: Running, timeoutMs: number): { s
   };
 }
 
-type Readiness = Readonly<{ written: Written; isOver: () => boolean }>;
+type Readiness = Readonly<{
+  written: Written;
+  /** The program has ended: a server that went into the background may still get ready. */
+  isOver: () => boolean;
+}>;
 
 async function awaitReady(
   scene: Scene,
   index: number,
-  { ready }: CommandStep | OutsideStep,
+  { kind, ready }: CommandStep | OutsideStep,
   { written, isOver }: Readiness,
 ): Promise<void> {
   if (ready === null || scene.stop.reason() !== null) return;
   const began = performance.now() - (scene.facts.steps[index]?.wallMs ?? 0);
-  const givenUp = (): string | null =>
-    scene.stop.reason() !== null ? 'the run was ended' : isOver() ? 'the program has ended' : null;
+  const hasFailed = (): boolean => {
+    const { code, signal } = scene.facts.steps[index]?.exit ?? { code: null, signal: null };
+    return signal !== null || (code ?? 0) !== 0;
+  };
+  const isGone = (): boolean => kind === 'outside' || hasFailed() || processesOf(scene.group).length === 0;
+  const givenUp = (): string | null => {
+    if (scene.stop.reason() !== null) return 'the run was ended';
+    return isOver() && isGone() ? `the program has ended (${endingOf(scene, index)})` : null;
+  };
   const { error } = await waitFor(ready, { written: written.text, givenUp });
   if (error === null) record(scene, index, { readyMs: performance.now() - began });
   else record(scene, index, { error: `not ready: ${error}` });
 }
 
-/** What the plan left running is ended when it is over: SIGTERM, and SIGKILL after the grace. */
-export async function endBackground(scene: Scene): Promise<void> {
+function endingOf({ facts }: Scene, index: number): string {
+  const { code, signal } = facts.steps[index]?.exit ?? { code: null, signal: null };
+  return signal ?? `exit ${code}`;
+}
+
+/** What the plan left running is ended when it is over: its signal, and SIGKILL after the grace. True: there was something. */
+export async function endBackground(scene: Scene): Promise<boolean> {
   const left = [...scene.background].filter(([, { isOver }]) => !isOver());
-  for (const [index, { end }] of left) {
+  for (const [index, { end, stop }] of left) {
     record(scene, index, { stopped: true });
-    end('SIGTERM');
+    end(stop);
     end('SIGCONT');
   }
   const ended = Promise.all([...scene.background.values()].map((each) => each.ended));
@@ -216,4 +252,20 @@ export async function endBackground(scene: Scene): Promise<void> {
     for (const [, { end, isOver }] of left) if (!isOver()) end('SIGKILL');
   patience.abort();
   await ended;
+  for (const [index, { stop }] of left) recordBadEnd(scene, index, stop);
+  return left.length > 0;
+}
+
+/** A server that was told to end ends by that signal, with its shell status, or with 0. */
+function recordBadEnd(scene: Scene, index: number, stop: NodeJS.Signals): void {
+  const { facts } = scene;
+  const step = facts.steps[index];
+  if (step === undefined || step.error !== null || scene.stop.reason() !== null) return;
+  const { code, signal } = step.exit;
+  if (signal === 'SIGKILL' && stop !== 'SIGKILL')
+    record(scene, index, {
+      error: `it did not end within ${formatDuration(facts.spec.graceMs)} of ${stop}, and was killed`,
+    });
+  else if (code !== null && code !== 0 && code !== statuses.signalBase + (signalNumber(stop) ?? 0))
+    record(scene, index, { error: `it ended with exit ${code} when it was stopped by ${stop}` });
 }

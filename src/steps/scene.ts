@@ -5,6 +5,7 @@ import type { Plan } from '../launch/plan.ts';
 import type { Stop } from '../launch/stop.ts';
 import type { Streams } from '../launch/streams.ts';
 import type { Supervisor } from '../launch/supervisor.ts';
+import type { Accounts } from '../observe/accounts.ts';
 import type { Facts } from '../result/assemble.ts';
 import type { Step } from '../result/schema.ts';
 import type { PlanStep } from '../spec/plan.ts';
@@ -25,6 +26,7 @@ export type Scene = Readonly<{
   stop: Stop;
   group: Group;
   supervisor: Supervisor;
+  accounts: Accounts;
   streams: Streams;
   clock: Clock;
   gate: GateSteps;
@@ -38,6 +40,9 @@ export type Scene = Readonly<{
 
 export type Background = Readonly<{
   name: string | null;
+  inGroup: boolean;
+  /** What ends it after the last step. */
+  stop: NodeJS.Signals;
   /** To the program alone, and to all that it has started. */
   signal: (name: NodeJS.Signals) => void;
   end: (name: NodeJS.Signals) => void;
@@ -51,10 +56,20 @@ export function sinceStart({ startNs }: Clock): number {
 }
 
 /** A step of the runner's own begins. */
-export function beginOwn({ facts, clock, onBegin }: Scene, step: PlanStep): void {
+export function beginOwn(scene: Scene, step: PlanStep): void {
+  const { facts, clock, onBegin } = scene;
   onBegin();
+  beginAccount(scene);
   if (clock.startNs === null) clock.early.push({ index: facts.steps.length, atNs: process.hrtime.bigint() });
   facts.steps.push(begunStep(facts, step, sinceStart(clock)));
+}
+
+/** What daemons do meanwhile is this step's; where a step of the group runs in the background, it is that one's. */
+function beginAccount({ facts, clock, background, supervisor, accounts }: Scene): void {
+  const isGroupBusy = [...background.values()].some(({ inGroup, isOver }) => inGroup && !isOver());
+  if (clock.startNs === null || isGroupBusy) return;
+  accounts.begin(facts.steps.length);
+  supervisor.beginOutside();
 }
 
 /** Time zero is known now: what began before has a negative time. */

@@ -6,13 +6,13 @@ import { takeOther } from './others.ts';
 import { endBackground, takeProgram } from './program.ts';
 import type { Clock, Scene } from './scene.ts';
 
-type Given = Pick<Scene, 'facts' | 'plan' | 'stop' | 'group' | 'supervisor' | 'streams'>;
+type Given = Pick<Scene, 'facts' | 'plan' | 'stop' | 'group' | 'supervisor' | 'streams' | 'accounts'>;
 
 export type Steps = Readonly<{
   /** Resolves when the last step is over, or the run was ended. @throws SetupError */
   take: () => Promise<void>;
-  /** Resolves when what the plan left running is ended. */
-  endBackground: () => Promise<void>;
+  /** Resolves when what the plan left running is ended: whether there was anything. */
+  endBackground: () => Promise<boolean>;
   close: () => void;
 }>;
 

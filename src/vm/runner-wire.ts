@@ -2,6 +2,7 @@
  * What the host and the runner inside the microVM say to each other over the port `kmem.runner`: one request, a line of
  * JSON, and then lines of JSON from inside.
  */
+import type { Process } from '../cgroup/processes.ts';
 import type { RunSpec } from '../spec/run-spec.ts';
 
 export type RunnerRequest = Readonly<{
@@ -12,6 +13,8 @@ export type RunnerRequest = Readonly<{
   identity: Readonly<{ uid: number; gid: number; groups: readonly number[]; name: string; home: string }> | null;
   /** Whether samples and failures are sent while a run goes on. */
   progress: boolean;
+  /** Whether the run stays with a daemon until Ctrl-C: a terminal looks on. */
+  stay: boolean;
 }>;
 
 export type RunnerEvent =
@@ -19,6 +22,8 @@ export type RunnerEvent =
   | Readonly<{ event: 'ready' }>
   | Readonly<{ event: 'progress'; progress: unknown }>
   | Readonly<{ event: 'failure'; failure: unknown }>
+  /** It stays with these. */
+  | Readonly<{ event: 'stay'; processes: readonly Process[] }>
   /** `result`: of schema version 1; its `error` is set where the run could not be made. */
   | Readonly<{ event: 'result'; result: unknown }>
   /** A signal from inside (Ctrl-C on the guest's terminal) interrupted the run. */

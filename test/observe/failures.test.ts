@@ -55,7 +55,7 @@ test('the number of denials is the best that is known so far', (t) => {
   t.is(log.denials(), 0);
   log.take(failure);
   t.is(log.denials(), 1);
-  log.take({ event: 'totals', denials: 100, gatedCalls: 200 });
+  log.take({ event: 'totals', denials: 100, gatedCalls: 200, maxUsage: null });
   t.is(log.denials(), 100);
   log.take({ event: 'summary', denials: 150 } as GateEvent);
   t.is(log.denials(), 150);
@@ -64,4 +64,17 @@ test('the number of denials is the best that is known so far', (t) => {
 
 test('before the end there are no sums', (t) => {
   t.is(createFailureLog().summary(), null);
+});
+
+test('processes that had lost their parent: the first hundred, by their names and ends', (t) => {
+  const log = createFailureLog();
+  const orphan = { event: 'orphan-ended', atNs: 2_000_000, pid: 7, comm: 'apache2', code: 1, signal: null } as const;
+  log.take(orphan);
+  log.take({ ...orphan, comm: '?', code: null, signal: 11 });
+  t.deepEqual(log.orphans, [
+    { atMs: 2, pid: 7, comm: 'apache2', exit: { code: 1, signal: null } },
+    { atMs: 2, pid: 7, comm: null, exit: { code: null, signal: 'SIGSEGV' } },
+  ]);
+  for (let more = 0; more < 200; more += 1) log.take(orphan);
+  t.is(log.orphans.length, 100);
 });

@@ -1,0 +1,50 @@
+/** Whether anything still goes on in a group whose last step has exited. */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { processesOf } from '../cgroup/processes.ts';
+import type { Group } from '../cgroup/types.ts';
+
+export type Quiet = 'empty' | 'quiet' | 'limit';
+
+export type QuietOptions = Readonly<{
+  /** Milliseconds without a change. */
+  quietForMs: number;
+  /** Milliseconds after which it is given up; Infinity: never. */
+  limitMs: number;
+  /** What the helper has counted by now; null: it is gone. */
+  counts: () => Promise<Counts | null>;
+  /** True: there is no use in looking any longer. */
+  isOver: () => boolean;
+}>;
+
+export type Counts = Readonly<{ denials: number; maxUsage: number | null }>;
+
+/** The first looks follow each other closely: most groups are empty at once. */
+const FIRST_LOOK_MS = 1;
+const LOOK_EVERY_MS = 20;
+
+/**
+ * Resolves when the group is empty, when for `quietForMs` no process has started or ended, no call was denied and no new
+ * peak was reached, or at the limit. Null: it is over for another reason. What comes and goes between two looks is seen
+ * only by what it is denied, or by a new peak.
+ */
+export async function untilQuiet(group: Group, options: QuietOptions): Promise<Quiet | null> {
+  const { quietForMs, limitMs, counts, isOver } = options;
+  const from = performance.now();
+  let changedAt = from;
+  let before: string | null = null;
+  for (let pause = FIRST_LOOK_MS; ; pause = Math.min(LOOK_EVERY_MS, pause * 2)) {
+    if (isOver()) return null;
+    const pids = processesOf(group);
+    if (pids.length === 0) return 'empty';
+    const counted = await counts();
+    if (counted === null) return null;
+    const state = JSON.stringify([pids.toSorted((a, b) => a - b), counted.denials, counted.maxUsage]);
+    const now = performance.now();
+    if (state !== before) changedAt = now;
+    before = state;
+    if (now - changedAt >= quietForMs) return 'quiet';
+    if (now - from >= limitMs) return 'limit';
+    await sleep(pause);
+  }
+}
