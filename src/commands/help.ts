@@ -10,14 +10,18 @@ type CommandList = readonly (readonly [string, string])[];
 
 /** Of `run`, which is the command that needs no word; `commands`: names, and what they are about. */
 export function runHelp(commands: CommandList): CommandHelp {
-  const list = commands.map(([name, about]) => `\n  ${name.padEnd(10)}${about}`).join('');
+  const list = commands.map(([name, about]) => `\n  ${name.padEnd(12)}${about}`).join('');
   return {
     table: OPTIONS,
     usage:
       'kmem-run [run] [options] -- command [args…]\n\nRuns a command under a kernel-memory limit and names every allocation that failed.',
-    epilogue: `Commands: ${list}\n\nExample: kmem-run --kmem 1M -- apachectl start`,
+    epilogue: `Commands: ${list}\n\n${EXAMPLES}`,
   };
 }
+
+const EXAMPLES = `Examples:
+  kmem-run --kmem 1M -- apachectl start
+  kmem-run --kmem 8M --ready tcp:80 --client 'curl -sf localhost' -- node app.js`;
 
 /** Prints --help from the same definitions that parse. */
 export async function printOptions({ table, usage, epilogue }: CommandHelp): Promise<number> {

@@ -60,7 +60,7 @@ export function appends(key: ListKey): StringOption['apply'] {
 }
 
 export function turns(
-  key: 'aslr' | 'clearEnv' | 'allowIoUring',
+  key: 'aslr' | 'clearEnv' | 'allowIoUring' | 'background',
   group: Group,
   describe: string,
 ): Record<string, RunOption> {

@@ -47,9 +47,13 @@ export function parseArgv(argv: readonly string[], { word, usage, options, start
     },
     inherited,
   };
-  for (const [name, option] of Object.entries(options)) {
-    if (option.type === 'string') for (const value of given.strings.get(name) ?? []) option.apply(draft, value);
-    else if (given.booleans.has(name)) option.apply(draft, given.booleans.get(name) === true);
+  for (const { name, value } of given.written) {
+    const option = options[name];
+    if (option?.type === 'string') option.apply(draft, value);
+  }
+  for (const [name, on] of given.booleans) {
+    const option = options[name];
+    if (option?.type === 'boolean') option.apply(draft, on);
   }
   if (draft.env.size > 0) draft.input.env = Object.fromEntries(draft.env);
   keepWhereNamed(draft, given.booleans.get('keep'));

@@ -11,6 +11,8 @@ export type Given = Readonly<{
   /** By option name; of an option that is not repeatable the array has one member. Absent: not given. */
   strings: ReadonlyMap<string, readonly string[]>;
   booleans: ReadonlyMap<string, boolean>;
+  /** Options with a value, in the order in which they were written: steps of different kinds follow each other. */
+  written: readonly Readonly<{ name: string; value: string }>[];
   positionals: readonly string[];
 }>;
 
@@ -55,10 +57,12 @@ export function readOptions(tokens: readonly string[], forms: Readonly<Record<st
   // Not where it was written with one dash, which is no option at all.
   if (error && tokens.includes(`--${error.message}`)) throw missingValue(error.message);
   refuseUnknown(Object.keys(parsed), tokens, forms);
+  const values = new Map(
+    strings.filter((name) => name in parsed).map((name) => [name, valuesOf(name, parsed[name], forms)]),
+  );
   return {
-    strings: new Map(
-      strings.filter((name) => name in parsed).map((name) => [name, valuesOf(name, parsed[name], forms)]),
-    ),
+    strings: values,
+    written: inOrder(tokens, values),
     booleans: readFlags(flags, tokens, parsed),
     positionals: argv._.map(String),
   };
@@ -101,6 +105,18 @@ function valuesOf(name: string, value: unknown, forms: Readonly<Record<string, O
   const values: string[] = Array.isArray(value) ? value : [value];
   if (values.length > 1 && !forms[name]?.repeatable) throw duplicate(name);
   return values;
+}
+
+/** No value begins with two dashes, so the tokens that do are the options. */
+function inOrder(tokens: readonly string[], values: ReadonlyMap<string, readonly string[]>): Given['written'] {
+  const used = new Map<string, number>();
+  return tokens.flatMap((token) => {
+    const [, name = ''] = /^--([^=]+)/.exec(token) ?? [];
+    const at = used.get(name) ?? 0;
+    const value = values.get(name)?.[at];
+    used.set(name, at + 1);
+    return value === undefined ? [] : [{ name, value }];
+  });
 }
 
 // The parser keeps the last of several flags and reads any text but "true" as false: the tokens themselves tell.

@@ -7,6 +7,7 @@ import { SetupError } from '../errors.ts';
 import { CGROUP, ENFORCE, ERRNO, ON_OVERRUN, WAIT } from '../spec/normalise.ts';
 import { outputFile } from '../spec/output-file.ts';
 import { quote } from '../spec/quote.ts';
+import type { FurtherStep } from '../spec/run-input.ts';
 import { parseLabel } from '../store/label.ts';
 import { appends, collects, type Draft, flag, type OptionTable, sets, string, turns } from './option-kinds.ts';
 import { describeOptions, parseArgv, type RunArguments } from './parse-argv.ts';
@@ -59,8 +60,39 @@ export const OPTIONS: OptionTable = {
   ...sets('timeout', 'The run:', 'DUR', 'end the run after this time, all steps and the hold included'),
   ...sets('grace', 'The run:', 'DUR', 'from SIGTERM to SIGKILL when a run is ended (2s)'),
   ...sets('hold', 'The run:', 'DUR', 'keep the group for a while after the last step'),
-  ...sets('wait', 'The run:', WAIT.join('|'), 'when the run is over: its last step has exited, or the group is empty'),
+  ...sets(
+    'wait',
+    'The run:',
+    WAIT.join('|'),
+    'when the run is over: the last step has exited and the group is quiet or empty (quiet), the last step has exited (exit), or the group is empty (empty)',
+  ),
+  ...sets('quietFor', 'The run:', 'DUR', 'a group is quiet when nothing has happened in it for this time (500ms)'),
+  ...sets('quietLimit', 'The run:', 'DUR', 'the longest wait for a quiet group (5s)'),
   ...collects('then', 'The run:', 'CMD', 'a further step in the same group, by sh -c (repeatable)'),
+  client: {
+    ...string(
+      'The run:',
+      'CMD',
+      'a further step outside the group, by sh -c: a client (repeatable)',
+      ({ input }, value) => {
+        input.then = [...((input.then as FurtherStep[] | undefined) ?? []), { client: value }];
+      },
+    ),
+    repeatable: true,
+  },
+  ...sets(
+    'ready',
+    'The run:',
+    'WHAT',
+    'what the first further step waits for: tcp:PORT, http://…, file:PATH or output:REGEX',
+  ),
+  ...sets('readyTimeout', 'The run:', 'DUR', 'the longest wait for --ready (10s)'),
+  ...turns(
+    'background',
+    'The run:',
+    'the further steps do not wait for the command to exit; it is stopped after the last one',
+  ),
+  ...sets('stop', 'The run:', 'SIGNAL|CMD', 'what stops a command that still runs after the last step (TERM)'),
   ...collects('expect', 'The run:', 'EXPR', "what must hold, such as 'exit==0' or 'failcnt>0' (repeatable)"),
   ...sets('sample', 'The run:', 'DUR|off', 'time between samples (50ms)'),
 

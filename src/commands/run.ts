@@ -1,12 +1,14 @@
+import type { Process } from '../cgroup/processes.ts';
 import { SetupError } from '../errors.ts';
-import { createLiveLine, createStatusLine } from '../report/live.ts';
+import { createLiveLine, createStatusLine, stayText } from '../report/live.ts';
 import { setupErrorText, textReport } from '../report/text.ts';
 import { exitStatus } from '../result/outcome.ts';
 import type { Result } from '../result/schema.ts';
-import { runSpec } from '../run.ts';
+import { type Progress, runSpec } from '../run.ts';
 import { normaliseSpec } from '../spec/normalise.ts';
 import { optionName } from '../spec/option-name.ts';
 import { quote } from '../spec/quote.ts';
+import type { RunInput } from '../spec/run-input.ts';
 import type { RunSpec } from '../spec/run-spec.ts';
 import { watchInterrupts } from './interrupts.ts';
 import type { RunArguments } from './parse-argv.ts';
@@ -19,16 +21,16 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
   const { input, report } = parseRunArgv(argv);
   const spec = normaliseSpec(input, { nameOf: optionName });
   if (report.dryRun) {
-    process.stdout.write(`${JSON.stringify(spec, null, 2)}\n`);
+    // What a run fills in is not known before.
+    process.stdout.write(`${JSON.stringify({ ...spec, ...spec.template?.input }, null, 2)}\n`);
     return 0;
   }
-  return perform(spec, report);
+  return perform(spec, report, mayStay(input, report));
 }
 
-async function perform(spec: RunSpec, report: Report): Promise<number> {
+async function perform(spec: RunSpec, report: Report, stays: boolean): Promise<number> {
   const interrupts = watchInterrupts();
-  const live = showsLive(spec, report) ? createLiveLine(process.stderr, spec.limits.kmem) : null;
-  const onProgress = live === null ? undefined : live.update;
+  const view = watchOnTerminal(spec, report, stays);
   let result: Result | undefined;
   let failed: SetupError | null = null;
   // Typed on a terminal that the microVM's command holds, Ctrl-C does not reach this process.
@@ -37,7 +39,8 @@ async function perform(spec: RunSpec, report: Report): Promise<number> {
     result = await runSpec(spec, {
       signal: interrupts.signal,
       hurry: interrupts.hurry,
-      onProgress,
+      onProgress: view.onProgress,
+      onStay: view.onStay,
       onPreparation: tellsPreparation(report) ? createStatusLine(process.stderr) : undefined,
       onInterrupted: (signal) => {
         inside = signal;
@@ -48,7 +51,7 @@ async function perform(spec: RunSpec, report: Report): Promise<number> {
     failed = error;
     result = error.result as Result | undefined;
   } finally {
-    live?.clear();
+    view.close();
     interrupts.close();
   }
   const written = result === undefined ? null : await writeResult(result, report, failed);
@@ -110,7 +113,34 @@ function tellsPreparation({ quiet }: Report): boolean {
   return process.stderr.isTTY === true && !quiet;
 }
 
-/** Only on a terminal that the command does not hold: its own output would run into the line. */
-function showsLive(spec: RunSpec, { quiet }: Report): boolean {
-  return process.stderr.isTTY === true && !quiet && spec.output !== 'inherit';
+type View = Readonly<{
+  onProgress: ((progress: Progress) => void) | undefined;
+  onStay: ((processes: readonly Process[]) => void) | undefined;
+  close: () => void;
+}>;
+
+/** The live line: from the start where the command does not hold the terminal, otherwise once only a daemon is left. */
+function watchOnTerminal(spec: RunSpec, { quiet }: Report, stays: boolean): View {
+  if (process.stderr.isTTY !== true || quiet) return { onProgress: undefined, onStay: undefined, close: () => {} };
+  const line = createLiveLine(process.stderr, spec.limits.kmem);
+  let isShown = spec.output !== 'inherit';
+  return {
+    onProgress: (progress) => {
+      if (isShown) line.update(progress);
+    },
+    onStay: stays
+      ? (processes) => {
+          line.clear();
+          process.stderr.write(`kmem-run: ${stayText(processes, spec)}\n`);
+          isShown = true;
+        }
+      : undefined,
+    close: line.clear,
+  };
+}
+
+/** A person who starts a daemon and asks for nothing more wants to look at it. */
+function mayStay(input: RunInput, { quiet }: Report): boolean {
+  const isTerminal = process.stderr.isTTY === true && process.stdin.isTTY === true;
+  return isTerminal && !quiet && input.wait === undefined && (input.then ?? []).length === 0;
 }

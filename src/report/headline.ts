@@ -9,6 +9,8 @@ import { counted, ofLimit } from './words.ts';
 
 const commandLength = 60;
 const exprLength = 100;
+const nameLength = 20;
+const shownNames = 3;
 
 export function headline(result: Result): string {
   switch (result.outcome) {
@@ -23,9 +25,9 @@ export function headline(result: Result): string {
     case 'expectation':
       return expectation(result);
     case 'signaled':
-      return ended(result, (step) => step.exit.signal !== null);
+      return ended(result, (step) => step.exit.signal !== null && !step.stopped);
     case 'failed':
-      return ended(result, (step) => step.exit.code !== 0);
+      return ended(result, (step) => step.error !== null || (step.exit.code !== 0 && !step.stopped));
     case 'passed':
       return passed(result);
   }
@@ -82,6 +84,9 @@ function ended(result: Result, isIt: (step: Step) => boolean): string {
   const step = result.steps.find(isIt);
   if (step === undefined) return 'failed';
   const { code, signal } = step.exit;
+  const isProgram = step.kind === 'command' || step.kind === 'outside';
+  if (isProgram && step.error !== null)
+    return `${cut(step.command, commandLength)}: ${visible(step.error)}${denialsSoFar(result)}`;
   const how =
     signal !== null
       ? `was killed by ${visible(signal)}`
@@ -93,7 +98,7 @@ function ended(result: Result, isIt: (step: Step) => boolean): string {
 
 /** Whether the limit can have to do with how a step ended: the question that the tool is there for. */
 function circumstances(step: Step, result: Result): string {
-  if (step.failcnt !== null && step.failcnt > 0) return ` after ${refused(result, step.failcnt, 'it ')}`;
+  if (step.failcnt !== null && step.failcnt > 0) return ` after ${refused(result, step.failcnt, whomIn(result, step))}`;
   const took = step.wallMs === null ? '' : ` after ${formatDuration(step.wallMs)}`;
   const { failcnt } = result.kmem;
   if (failcnt !== null && failcnt > 0)
@@ -109,9 +114,44 @@ function passed(result: Result): string {
     const all = expectations.length === 1 ? 'the expectation holds' : `all ${expectations.length} expectations hold`;
     return `passed: ${all}; ${peak(result)}${denialsSoFar(result)}`;
   }
-  return denials > 0
-    ? `passed, although ${refused(result, denials, 'it ')}: ${peak(result)}`
+  const although = [
+    ...(denials > 0 ? [refused(result, denials, whomIn(result, null))] : []),
+    ...deaths(result, denials > 0),
+  ];
+  return although.length > 0
+    ? `passed, although ${although.join(', and ')}: ${peak(result)}`
     : `passed: ${peak(result)}`;
+}
+
+/** Daemons that died: of a signal, or under denials with any status but 0. */
+function deaths({ orphans }: Result, isDenied: boolean): string[] {
+  // One that was kept before there were any lacks the key.
+  const dead = (orphans ?? []).filter(({ exit }) => isDenied || exit.signal !== null);
+  const [first] = dead;
+  if (first === undefined) return [];
+  const more = dead.length > 1 ? ` (and ${counted(dead.length - 1, 'other process', 'other processes')} died)` : '';
+  return [`${diedText(first)}${more}`];
+}
+
+/** `apache2 (214) exited with 1`, `apache2 (214) died of SIGSEGV`. */
+export function diedText({ comm, pid, exit }: Result['orphans'][number]): string {
+  const who = `${comm === null ? 'a process' : cut(comm, nameLength)} (${pid})`;
+  return exit.signal === null ? `${who} exited with ${exit.code}` : `${who} died of ${visible(exit.signal)}`;
+}
+
+/** Whom it was denied: `it ` for the program itself, otherwise the names of the processes. `step`: of it alone; null: of all. */
+function whomIn({ failures, failureCounts, steps }: Result, step: Step | null): string {
+  const own = step === null ? failureCounts : failures.filter((failure) => failure.step === steps.indexOf(step));
+  const names = [...new Set(own.flatMap(({ comm }) => comm ?? []))];
+  const program = (step ?? steps[0])?.command.split(' ')[0]?.split('/').at(-1);
+  if (names.length === 0 || (names.length === 1 && names[0] === program)) return 'it ';
+  const shown = names.slice(0, shownNames).map((name) => cut(name, nameLength));
+  const rest = names.length - shown.length;
+  return `${listed([...shown, ...(rest === 0 ? [] : [counted(rest, 'other')])])} `;
+}
+
+function listed(names: readonly string[]): string {
+  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
 }
 
 function peak(result: Result): string {

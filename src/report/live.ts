@@ -2,8 +2,9 @@
 
 import type { Writable } from 'node:stream';
 import { formatDuration } from '../spec/duration.ts';
-import { formatSize } from '../spec/size.ts';
-import { visible } from './visible.ts';
+import type { RunSpec } from '../spec/run-spec.ts';
+import { formatSize, groupDigits } from '../spec/size.ts';
+import { cut, visible } from './visible.ts';
 import { counted } from './words.ts';
 
 export type LiveFigures = Readonly<{
@@ -21,6 +22,7 @@ export type LiveLine = Readonly<{
 }>;
 
 const redrawMs = 100;
+const nameLength = 20;
 const barWidth = 12;
 const eraseLine = '\r\x1b[K';
 
@@ -49,13 +51,26 @@ export function createLiveLine(
   };
 }
 
+/** `apache2 (6 processes) is running under the limit; Ctrl-C stops it and reports` */
+export function stayText(
+  processes: readonly Readonly<{ comm: string }>[],
+  { limits }: Pick<RunSpec, 'limits'>,
+): string {
+  const names = [...Map.groupBy(processes, ({ comm }) => comm)].map(
+    ([comm, own]) => `${cut(comm, nameLength)} (${counted(own.length, 'process', 'processes')})`,
+  );
+  const where = limits.kmem === null ? 'in the group' : 'under the limit';
+  const [is, it] = names.length === 1 ? ['is', 'it'] : ['are', 'them'];
+  return `${names.join(', ')} ${is} running ${where}; Ctrl-C stops ${it} and reports`;
+}
+
 /** `kmem 1.2 MiB of 4 MiB ▕███░░░░░░▏ 12 processes 3 denials 4.2 s` */
 export function liveText({ kmem, processes, denials, atMs }: LiveFigures, limit: number | null): string {
   return [
     `kmem ${kmem === null ? '?' : formatSize(kmem)}${limit === null ? '' : ` of ${formatSize(limit)}`}`,
     ...(limit === null || kmem === null ? [] : [bar(kmem / limit)]),
     ...(processes === null ? [] : [counted(processes, 'process', 'processes')]),
-    ...(denials === null ? [] : [counted(denials, 'denial')]),
+    ...(denials === null ? [] : [`failcnt ${groupDigits(denials)}`]),
     formatDuration(Math.round(atMs / 100) * 100),
   ].join(' ');
 }

@@ -2,6 +2,7 @@
 
 import { escapeControls } from '../spec/quote.ts';
 import { formatSize, groupDigits } from '../spec/size.ts';
+import { commandIn } from '../spec/step-input.ts';
 import type { Facts, Recorded } from '../store/recorded.ts';
 import type { FigureRow, KindRow, Replayed, ReplayVerdict } from '../store/replayed.ts';
 import type { Spread } from '../store/spread.ts';
@@ -75,7 +76,7 @@ function missedText({ replayed }: KindRow): string {
 }
 
 function recordedText({ id, startedAt, input }: Recorded): string {
-  return `${visible(id)}, ${localTime(startedAt)}: ${cut(input.command.join(' '), commandLength)}`;
+  return `${visible(id)}, ${localTime(startedAt)}: ${cut(commandIn(input).join(' '), commandLength)}`;
 }
 
 function comparedRows({ kinds, figures, replays }: ReplayReport): Row[] {

@@ -3,11 +3,12 @@
 import { GATE_NOTE } from '../result/notes.ts';
 import type { Expectation, Result, Step } from '../result/schema.ts';
 import { groupDigits } from '../spec/size.ts';
+import { diedText } from './headline.ts';
 import type { Line, Row } from './layout.ts';
 import { columns, cut, visible } from './visible.ts';
 import { counted, duration, ending, number, ofLimit, shortSize, size } from './words.ts';
 
-const shownPids = 6;
+const shownOrphans = 8;
 const nameLength = 20;
 const shortCommand = 60;
 const longCommand = 1000;
@@ -50,8 +51,11 @@ export function stepRows({ steps, outcome }: Result, width: number | null, verbo
   return [{ label: 'steps', lines }];
 }
 
-function stepFigures({ exit, wallMs, failcnt, kmemMaxUsage }: Step): string[] {
-  return [visible(ending(exit)), duration(wallMs), `failcnt ${number(failcnt)}`, `peak ${shortSize(kmemMaxUsage)}`];
+function stepFigures({ kind, exit, wallMs, failcnt, kmemMaxUsage }: Step): string[] {
+  // One that was kept before there were kinds lacks the key.
+  const isRead = (kind ?? 'command') === 'command' || kmemMaxUsage !== null;
+  const figures = isRead ? [`failcnt ${number(failcnt)}`, `peak ${shortSize(kmemMaxUsage)}`] : ['', ''];
+  return [visible(ending(exit)), duration(wallMs), ...figures];
 }
 
 export function expectationRows({ expectations }: Result, verbose: boolean): Row[] {
@@ -69,17 +73,33 @@ function expectationLine({ expr, implicit, passed, actual }: Expectation): Line 
   };
 }
 
-export function leftoverRows({ leftover }: Result, verbose: boolean): Row[] {
+export function leftoverRows({ leftover, ending, spec }: Result, verbose: boolean): Row[] {
   if (leftover.length === 0) return [];
   const names = [...Map.groupBy(leftover, ({ comm }) => comm)].map(([comm, processes]) => {
-    const pids = processes.map(({ pid }) => pid);
-    const shown = verbose ? pids : pids.slice(0, shownPids);
-    const more = pids.length > shown.length ? `, and ${pids.length - shown.length} more` : '';
-    return `${cut(comm, nameLength)} (${shown.join(', ')}${more})`;
+    const pids = processes.map(({ pid }) => pid).join(', ');
+    const which = verbose || processes.length === 1 ? pids : counted(processes.length, 'process', 'processes');
+    return `${cut(comm, nameLength)} (${which})`;
   });
-  return [
-    { label: 'left over', lines: [`${counted(leftover.length, 'process', 'processes')}, killed: ${names.join(', ')}`] },
-  ];
+  const was = names.length === 1 ? 'was' : 'were';
+  const why = {
+    quiet: `${was} running and quiet for ${duration(spec.quietForMs)}; stopped`,
+    limit: `${was} still busy after ${duration(ending?.waitedMs ?? null)}; stopped`,
+    stopped: `${was} running until Ctrl-C; stopped`,
+    killed: `${was} running; killed`,
+  }[leftoverReason(ending)];
+  return [{ label: 'left over', lines: [`${names.join(', ')} ${why}`] }];
+}
+
+// One that was kept before there were rules lacks the key.
+function leftoverReason(ending: Result['ending'] | undefined): 'quiet' | 'limit' | 'stopped' | 'killed' {
+  const reason = ending?.reason;
+  return reason === 'quiet' || reason === 'limit' || reason === 'stopped' ? reason : 'killed';
+}
+
+/** Processes that outlived their parent, and died before the run was over. */
+export function orphanRows({ orphans }: Result): Row[] {
+  const lines = (orphans ?? []).map((orphan): Line => ({ text: diedText(orphan), tone: 'bad' }));
+  return lines.length === 0 ? [] : [{ label: 'died', lines: lines.slice(0, shownOrphans) }];
 }
 
 export function crashRows({ crashes }: Pick<Result, 'crashes'>): Row[] {

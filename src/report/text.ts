@@ -7,7 +7,16 @@ import { failureRows } from './failures.ts';
 import { headline, toneOf } from './headline.ts';
 import { injectionRows } from './injections.ts';
 import { layOut, type PlotStyle, painter, type Row, textWidth } from './layout.ts';
-import { crashRows, detailRows, enforcementRow, expectationRows, leftoverRows, stepRows, warningRows } from './rows.ts';
+import {
+  crashRows,
+  detailRows,
+  enforcementRow,
+  expectationRows,
+  leftoverRows,
+  orphanRows,
+  stepRows,
+  warningRows,
+} from './rows.ts';
 import { timelineText } from './terminal/timeline.ts';
 import { visible } from './visible.ts';
 
@@ -40,6 +49,7 @@ function rowsOf(result: Result, width: number | null, verbose: boolean): Row[] {
     ...failureRows(result, verbose),
     ...injectionRows(result),
     ...crashRows(result),
+    ...orphanRows(result),
     ...stepRows(result, textWidth(labelWidth, { width }), verbose),
     ...expectationRows(result, verbose),
     ...leftoverRows(result, verbose),

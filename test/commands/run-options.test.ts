@@ -249,6 +249,18 @@ test('any command line is read or refused with a SetupError', (t) => {
   );
 });
 
+test('steps in the group and clients stand in the order in which they were written', (t) => {
+  t.deepEqual(input('--client', 'a', '--then=b', '--client=--c', '--then', 'd').then, [
+    { client: 'a' },
+    'b',
+    { client: '--c' },
+    'd',
+  ]);
+  t.deepEqual(input('--ready', 'tcp:80', '--stop', 'INT', '--background', '--quiet-for', '1s'), {
+    ...{ command: ['true'], ready: 'tcp:80', stop: 'INT', background: true, quietFor: '1s' },
+  });
+});
+
 test('every key of a run that users set has an option, and --help says what each takes', (t) => {
   const keys = [
     'kmem',
@@ -286,6 +298,7 @@ test('every key of a run that users set has an option, and --help says what each
     'clearEnv',
     'output',
     'sample',
+    ...['quietFor', 'quietLimit', 'client', 'ready', 'readyTimeout', 'background', 'stop'],
   );
   for (const key of keys) t.true(optionName(key).slice(2) in runOptions, key);
   for (const name of ['json', 'keep', 'label', 'store', 'quiet', 'verbose', 'no-color', 'dry-run'])

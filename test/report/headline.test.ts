@@ -1,16 +1,17 @@
 import test from 'ava';
 import { headline } from '../../src/report/headline.ts';
+import type { Result } from '../../src/result/schema.ts';
 import { apacheStopFails, expectation, result, step, storm } from '../fixtures/results.ts';
 
 test('the first line says what happened', (t) => {
   const denied = apacheStopFails();
   t.is(
     headline({ ...denied, outcome: 'failed', expectations: [] }),
-    'apachectl stop failed with exit code 1 after the gate denied it 4 allocations',
+    'apachectl stop failed with exit code 1 after the gate denied apache2 4 allocations',
   );
   t.is(
     headline({ ...denied, outcome: 'passed', expectations: [] }),
-    'passed, although the gate denied it 4 allocations: kernel memory peaked at 2.52 MiB of 2.5 MiB',
+    'passed, although the gate denied apache2 4 allocations: kernel memory peaked at 2.52 MiB of 2.5 MiB',
   );
 
   const crashed = [step('sleep 1', { exit: { code: null, signal: 'SIGSEGV' }, failcnt: 1, wallMs: 200 })];
@@ -41,6 +42,43 @@ test('the first line says what happened', (t) => {
       }),
     ),
     'b failed with exit code 1 after 3 ms; the gate denied 2 allocations in all',
+  );
+});
+
+test('who was denied, and which daemon died', (t) => {
+  const counted = (...names: string[]) => names.map((comm) => ({ comm, syscall: 'mmap', errno: 'ENOMEM', count: 1 }));
+  const line = (names: readonly string[], orphans: Result['orphans'] = []) =>
+    headline(
+      result({
+        steps: [step('/usr/sbin/apachectl start', { failcnt: 2 })],
+        failureCounts: counted(...names),
+        kmem: { failcnt: names.length },
+        orphans,
+      }),
+    );
+  t.regex(line(['apachectl', 'apachectl']), /^passed, although the gate denied it 2 allocations: /);
+  t.regex(line(['apachectl', 'apache2']), /^passed, although the gate denied apachectl and apache2 2 allocations: /);
+  t.regex(line(['a', 'b', 'c', 'd', 'e']), / denied a, b, c and 2 others 5 allocations: /);
+  const died = { atMs: 12, pid: 214, comm: 'apache2', exit: { code: 1, signal: null } };
+  t.regex(line(['apache2'], [died]), / denied apache2 1 allocation, and apache2 \(214\) exited with 1: /);
+  t.regex(line([], [died]), /^passed: /, 'with nothing denied, a status other than 0 may be ordinary');
+  const killed = { ...died, comm: null, exit: { code: null, signal: 'SIGSEGV' } };
+  t.regex(
+    line([], [killed, killed]),
+    /^passed, although a process \(214\) died of SIGSEGV \(and 1 other process died\): /,
+  );
+});
+
+test('a server that was never ready, and one that did not stop', (t) => {
+  const error = 'not ready: nobody listens on 127.0.0.1:80 after 10 s';
+  const server = step('node server.js', { stopped: true, exit: { code: null, signal: 'SIGTERM' }, error });
+  const failed = result({ outcome: 'failed', steps: [server, step('curl', { kind: 'outside' })] });
+  t.is(headline(failed), `node server.js: ${error}`);
+  const stopped = { ...server, error: null };
+  const client = step('curl', { kind: 'outside', exit: { code: 7, signal: null }, wallMs: 3, failcnt: null });
+  t.regex(
+    headline(result({ outcome: 'failed', steps: [stopped, client] })),
+    /^curl failed with exit code 7 after 3 ms/,
   );
 });
 

@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 import test from 'ava';
-import { createLiveLine, liveText } from '../../src/report/live.ts';
+import { createLiveLine, liveText, stayText } from '../../src/report/live.ts';
 
 const figures = { kmem: 1_258_291, processes: 12, denials: 3, atMs: 4234 };
 
@@ -19,13 +19,26 @@ function terminal(columns?: number) {
 }
 
 test('usage against the limit, and what else there is to tell', (t) => {
-  t.is(liveText(figures, 4_194_304), 'kmem 1.2 MiB of 4 MiB ▕███░░░░░░░░░▏ 12 processes 3 denials 4.2 s');
+  t.is(liveText(figures, 4_194_304), 'kmem 1.2 MiB of 4 MiB ▕███░░░░░░░░░▏ 12 processes failcnt 3 4.2 s');
   t.is(
     liveText({ ...figures, kmem: 9_000_000 }, 4_194_304),
-    'kmem 8.58 MiB of 4 MiB ▕████████████▏ 12 processes 3 denials 4.2 s',
+    'kmem 8.58 MiB of 4 MiB ▕████████████▏ 12 processes failcnt 3 4.2 s',
   );
   t.is(liveText({ ...figures, processes: 1, denials: null }, null), 'kmem 1.2 MiB 1 process 4.2 s');
   t.is(liveText({ kmem: null, processes: null, denials: null, atMs: 0 }, 4096), 'kmem ? of 4 KiB 0 ms');
+});
+
+test('which daemons a run stays with', (t) => {
+  const [apache, sleep] = [{ comm: 'apache2' }, { comm: 'sleep' }];
+  const spec = (kmem: number | null) => ({ limits: { kmem, mem: null, memsw: null, kmemTcp: null, pids: null } });
+  t.is(
+    stayText([apache, apache], spec(4096)),
+    'apache2 (2 processes) is running under the limit; Ctrl-C stops it and reports',
+  );
+  t.is(
+    stayText([apache, sleep], spec(null)),
+    'apache2 (1 process), sleep (1 process) are running in the group; Ctrl-C stops them and reports',
+  );
 });
 
 test('redrawn in place, at most ten times a second', (t) => {

@@ -52,7 +52,7 @@ test('Apache, whose stop fails as expected', (t) => {
                2  apachectl stop           exit 1  95.3 ms   failcnt 4  peak 2.52 MiB
   expected     ✓ steps[2].exit!=0  (it is 1)
                ✓ failcnt>0  (it is 4)
-  left over    3 processes, killed: apache2 (15660, 15661), sh (15700)
+  left over    apache2 (2 processes), sh (15700) were running; killed
 `,
   );
 });
@@ -217,7 +217,14 @@ test('implicit expectations show when they fail, or when asked for', (t) => {
 test('warnings and many leftovers', (t) => {
   const leftover = Array.from({ length: 9 }, (_, index) => ({ pid: 100 + index, comm: 'httpd' }));
   const made = result({ leftover, warnings: ['swap is on', 'and so on'] });
-  t.is(row(made, 'left over'), '9 processes, killed: httpd (100, 101, 102, 103, 104, 105, and 3 more)');
+  t.is(row(made, 'left over'), 'httpd (9 processes) was running; killed');
+  const over = (reason: 'quiet' | 'limit' | 'stopped', waitedMs: number) =>
+    row({ ...made, ending: { rule: 'quiet', reason, waitedMs } }, 'left over');
+  t.is(over('quiet', 620), 'httpd (9 processes) was running and quiet for 500 ms; stopped');
+  t.is(over('limit', 5010), 'httpd (9 processes) was still busy after 5.01 s; stopped');
+  t.is(over('stopped', 60_000), 'httpd (9 processes) was running until Ctrl-C; stopped');
+  const orphan = { atMs: 3, pid: 7, comm: 'apache2', exit: { code: null, signal: 'SIGSEGV' } };
+  t.is(row(result({ orphans: [orphan] }), 'died'), 'apache2 (7) died of SIGSEGV');
   t.regex(report(made), / {2}warning {6}swap is on\n {15}and so on\n$/);
 });
 

@@ -120,7 +120,10 @@ test('what is never ready fails the run, unless that is what was expected', asyn
   const ready = { port: 1, within: 50 };
   const { result } = await made(t, [{ run: 'true', ready }]);
   t.is(result.outcome, 'failed');
-  t.is(result.steps[0]?.error, 'not ready: nobody listens on 127.0.0.1:1 after 50 ms');
+  // Nobody is left who could get ready.
+  t.is(result.steps[0]?.error, 'not ready: nobody listens on 127.0.0.1:1: the program has ended (exit 0)');
+  const left = await made(t, [{ run: 'sleep 300 &', ready }]);
+  t.is(left.result.steps[0]?.error, 'not ready: nobody listens on 127.0.0.1:1 after 50 ms');
   const meant = await made(t, [{ run: 'true', ready, expect: 'error~/^not ready/' }]);
   t.is(meant.result.outcome, 'passed');
   const forgotten = await made(t, [{ run: 'true', ready, expect: 'failcnt==null' }]);

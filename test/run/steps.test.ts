@@ -64,10 +64,15 @@ test.serial('what a step uses is told step by step', async (t) => {
 
 test.serial('--wait exit: what is left is named and killed', async (t) => {
   const harness = makeHarness(t);
-  const ran = await harness.run(['--kmem', '4M', ...sh(`${daemon('sleep 300')}; sleep 0.2`)]);
+  const ran = await harness.run(['--kmem', '4M', '--wait', 'exit', ...sh(`${daemon('sleep 300')}; sleep 0.2`)]);
   t.is(ran.status, 0);
   t.true(ran.result?.leftover.some(({ comm }) => comm === 'sleep'));
-  t.regex(ran.stderr, /left over +.*sleep/);
+  t.regex(ran.stderr, /left over +.*sleep.* running; killed/);
+  t.deepEqual(ran.result?.ending, {
+    rule: 'exit',
+    reason: 'exit',
+    waitedMs: ran.result?.ending?.waitedMs ?? Number.NaN,
+  });
   harness.assertNothingLeft();
 });
 
