@@ -1,13 +1,15 @@
 import { SetupError } from '../errors.ts';
-import type { BisectQuestion } from '../experiment/bisect.ts';
+import { type BisectQuestion, withoutLimit } from '../experiment/bisect.ts';
 import { bisectPlan } from '../experiment/bisect-plan.ts';
 import { numberFor } from '../experiment/bounds.ts';
+import { subjectOf } from '../experiment/subject.ts';
 import { type BisectReport, bisectText } from '../report/bisect.ts';
 import { optionName } from '../spec/option-name.ts';
 import { parseLimit } from '../spec/size.ts';
 import { conductExperiment } from './experiment.ts';
 import {
   asksForHelp,
+  COMMON,
   type CommonOptions,
   commonOptions,
   experimentTable,
@@ -33,25 +35,30 @@ export async function bisectCommand(argv: readonly string[]): Promise<number> {
   const own = unasked();
   const table = bisectTable(own);
   if (asksForHelp(argv)) return printOptions(bisectHelp());
-  const { input, resume, report } = readExperimentArgv(argv, { word: 'bisect', table, own });
-  const { lo, hi, confirm, warmup, prepare } = own;
+  const { asked, resume, report } = readExperimentArgv(argv, { word: 'bisect', table, own });
+  const { lo, confirm, jobs, warmup, prepare } = own;
   const question: Labelled<BisectQuestion> | null =
-    input === null ? null : { input, lo, hi, confirm, warmup, prepare, label: report.label };
+    asked === null
+      ? null
+      : {
+          ...withoutLimit(await subjectOf(asked, optionName), own.hi),
+          ...{ lo, confirm, jobs: jobs ?? 1, warmup, prepare, label: report.label },
+        };
   if (report.dryRun && question !== null) {
     bisectPlan(question, optionName);
     process.stdout.write(`${JSON.stringify(question, null, 2)}\n`);
     return 0;
   }
-  return conductExperiment(kind, { question, resume, jobs: 1, report });
+  return conductExperiment(kind, { question, resume, jobs, report });
 }
 
-const unasked = (): Own => ({ lo: null, hi: null, confirm: 3, warmup: 1, prepare: null, resume: null });
+const unasked = (): Own => ({ ...{ lo: null, hi: null, confirm: 3 }, ...COMMON });
 
 /** What --help, completion and the man page are made from. */
 export const bisectHelp = (): CommandHelp => ({
   table: bisectTable(unasked()),
   usage:
-    'kmem-run bisect [options] -- command [args…]\nkmem-run bisect --resume ID\n\nFinds the smallest kmem limit, to the page, at which a command passes: every step exits 0, or every --expect holds.',
+    'kmem-run bisect [options] -- command [args…]\nkmem-run bisect [options] --scenario NAME|FILE\nkmem-run bisect --resume ID\n\nFinds the smallest kmem limit, to the page, at which a command passes: every step exits 0, or every --expect holds.',
   epilogue:
     'Exit status: 0 found, 1 there is no such limit, or none that can be told, 125 it could not be looked for, 130 interrupted (--resume goes on).\n\nExample: kmem-run bisect --timeout 30s -- apachectl start',
 });

@@ -2,10 +2,9 @@
 
 import { SetupError } from '../errors.ts';
 import { numberFor, preparation } from '../experiment/bounds.ts';
-import { placed } from '../experiment/plan.ts';
-import { optionName } from '../spec/option-name.ts';
+import { type AskedSubject, refuseSteps } from '../experiment/subject.ts';
+import { kebab, optionName } from '../spec/option-name.ts';
 import { quote } from '../spec/quote.ts';
-import type { RunInput } from '../spec/run-input.ts';
 import { flag, type OptionTable, type ReportRequest, string } from './option-kinds.ts';
 import { parseArgv } from './parse-argv.ts';
 import { readOptions, splitAtSeparator } from './read-options.ts';
@@ -13,7 +12,7 @@ import { OPTIONS } from './run-options.ts';
 
 export type ExperimentArguments<Own> = Readonly<{
   /** What each run has in common; null: `--resume`, and it comes from the experiment. */
-  input: RunInput | null;
+  asked: AskedSubject | null;
   resume: string | null;
   own: Own;
   report: Readonly<ReportRequest>;
@@ -61,22 +60,32 @@ const output = string(
   },
 );
 
+/** Stands in for a command when none belongs on the command line. */
+const NO_COMMAND = ['--', 'true'];
+
 /**
- * Reads `sweep [options] -- command` and `sweep --resume ID`. `own` is filled by the table's `apply` functions.
- * Throws SetupError as parseRunArgv() does, and `conflicting-options` for what cannot stand beside `--resume`.
+ * Reads `sweep [options] -- command`, `sweep --scenario NAME` and `sweep --resume ID`. `own` is filled by the table's
+ * `apply` functions. Throws SetupError as parseRunArgv() does, and `conflicting-options` for what cannot stand beside
+ * `--resume` or `--scenario`.
  */
-export function readExperimentArgv<Own extends { resume: string | null }>(
+export function readExperimentArgv<Own extends CommonOptions>(
   argv: readonly string[],
   { word, table, own }: Readonly<{ word: string; table: OptionTable; own: Own }>,
 ): ExperimentArguments<Own> {
   const { before, after } = splitAtSeparator(argv);
   const { strings, booleans } = readOptions(before, table);
   const form = { word, usage: `kmem-run ${word} [options]`, options: table, inherited: process.env };
+  const names = [...strings.keys(), ...booleans.keys()];
+  const start = { output: 'null' } as const;
   if (!strings.has('resume')) {
-    const { input, report } = parseArgv(argv, { ...form, start: { output: 'null' } });
-    return { input: placed(input, optionName), resume: null, own, report };
+    const isScenario = strings.has('scenario');
+    if (isScenario) refuseSteps((key) => (key === 'command' ? after !== null : names.includes(kebab(key))), stepName);
+    const { input, report } = parseArgv(isScenario ? [...before, ...NO_COMMAND] : argv, { ...form, start });
+    if (own.scenario === null) return { asked: { scenario: null, input }, resume: null, own, report };
+    const { command: _, ...settings } = input;
+    return { asked: { scenario: own.scenario, input: settings as AskedSubject['input'] }, resume: null, own, report };
   }
-  const stray = [...strings.keys(), ...booleans.keys()].find((name) => !BESIDE_RESUME.includes(name));
+  const stray = names.find((name) => !BESIDE_RESUME.includes(name));
   if (stray !== undefined || after !== null) {
     throw new SetupError(
       'conflicting-options',
@@ -84,10 +93,11 @@ export function readExperimentArgv<Own extends { resume: string | null }>(
       `leave it out, or begin a new experiment without --resume`,
     );
   }
-  // A command that is not looked at: the rest is read as ever.
-  const { report } = parseArgv([...before, '--', 'true'], { ...form, start: { output: 'null' } });
-  return { input: null, resume: own.resume, own, report };
+  const { report } = parseArgv([...before, ...NO_COMMAND], { ...form, start });
+  return { asked: null, resume: own.resume, own, report };
 }
+
+const stepName = (key: string): string => (key === 'command' ? 'a command' : optionName(key));
 
 /** Before `--`, where it is the command's own. */
 export function asksForHelp(argv: readonly string[]): boolean {
@@ -96,11 +106,27 @@ export function asksForHelp(argv: readonly string[]): boolean {
 }
 
 /** The values of own options; each table's `apply` writes here. */
-export type CommonOptions = { resume: string | null; warmup: number; prepare: string | null };
+export type CommonOptions = {
+  scenario: string | null;
+  resume: string | null;
+  /** Null: one, or as many as the resumed experiment had. */
+  jobs: number | null;
+  warmup: number;
+  prepare: string | null;
+};
+
+/** What holds unless an option says otherwise. */
+export const COMMON: CommonOptions = { scenario: null, resume: null, jobs: null, warmup: 1, prepare: null };
 
 /** The options that every experiment has. */
 export function commonOptions(own: CommonOptions): OptionTable {
   return {
+    scenario: string(GROUP, 'NAME|FILE', 'run the plan of this scenario instead of a command', (_, value) => {
+      own.scenario = value;
+    }),
+    jobs: string(GROUP, 'N', 'runs at a time, each bound to a CPU of its own (1)', (_, value) => {
+      own.jobs = numberFor('jobs', value, optionName);
+    }),
     warmup: string(GROUP, 'N', 'runs to make first and throw away (1)', (_, value) => {
       own.warmup = numberFor('warmup', value, optionName);
     }),

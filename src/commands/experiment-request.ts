@@ -25,7 +25,8 @@ export type Request<Question> = Readonly<{
   /** Null: gone on with. */
   question: Labelled<Question> | null;
   resume: string | null;
-  jobs: number;
+  /** Null: as many as the question says. */
+  jobs: number | null;
   report: Readonly<ReportRequest>;
 }>;
 

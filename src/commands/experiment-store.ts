@@ -1,7 +1,7 @@
 /** Where the runs of an experiment are kept, and come back from. */
 
 import { asSetupError, SetupError } from '../errors.ts';
-import type { Plan } from '../experiment/plan.ts';
+import type { CommonQuestion, Plan } from '../experiment/plan.ts';
 import type { ExperimentFacts } from '../report/experiment.ts';
 import type { Result } from '../result/schema.ts';
 import { keepBeside } from '../store/beside.ts';
@@ -10,22 +10,32 @@ import type { Scene } from './experiment-request.ts';
 
 /** What is kept to go on with; a later version may ask otherwise. */
 export type Kept<Question> = Readonly<{ version: number; question: Question }>;
-export const SPEC_VERSION = 1;
+export const SPEC_VERSION = 2;
+
+/** The question of a kept experiment; null: it was kept by another version. */
+export function questionIn<Question extends CommonQuestion>(spec: unknown): Question | null {
+  const { version, question } = (spec ?? {}) as Partial<Kept<Question>>;
+  if (question === undefined) return null;
+  if (version === SPEC_VERSION) return question;
+  // Version 1 had neither scenarios nor kept jobs, and a run was over when its last step had exited.
+  const then = { scenario: null, jobs: 1, onKernel: {} };
+  return version === 1 ? { ...question, ...then, input: { wait: 'exit', ...question.input } } : null;
+}
 
 /** Throws SetupError `no-such-experiment`, `ambiguous-id`, `other-kind`, `cannot-resume`. */
-export function takeUp<Question>(store: Store, kind: string, word: string) {
+export function takeUp<Question extends CommonQuestion>(store: Store, kind: string, word: string) {
   const { id, startedAt, summary, ...found } = store.experiment(word);
   if (found.kind !== kind) {
     const hint = `write kmem-run ${found.kind} --resume ${id}`;
     throw new SetupError('other-kind', `${id} is a ${found.kind}, not a ${kind}`, hint);
   }
-  const spec = found.spec as Partial<Kept<Question>> | null;
-  if (spec?.version !== SPEC_VERSION || spec.question === undefined) {
+  const question = questionIn<Question>(found.spec);
+  if (question === null) {
     const reason = `experiment ${id} was kept by another version of kmem-run`;
     throw new SetupError('cannot-resume', reason, 'go on with that version, or begin anew');
   }
   const begin = once(() => store.updateExperiment(id, { status: 'running', summary }));
-  return { id, startedAt, question: spec.question, begin };
+  return { id, startedAt, question, begin };
 }
 
 export function beginning(store: Store, experiment: Omit<NewExperiment, 'status'>): () => void {

@@ -2,7 +2,7 @@
 
 import { newId } from '../cgroup/name.ts';
 import { conduct } from '../experiment/conduct.ts';
-import type { CommonQuestion } from '../experiment/plan.ts';
+import { type CommonQuestion, shownRequest } from '../experiment/plan.ts';
 import type { ExperimentFacts } from '../report/experiment.ts';
 import { setupErrorText } from '../report/text.ts';
 import { statuses } from '../result/outcome.ts';
@@ -30,7 +30,7 @@ export async function conductExperiment<Question extends CommonQuestion, Report 
     }
     const { question, plan } = asked;
     const [id, startedAt] = [newId(), new Date().toISOString()];
-    const { command } = question.input;
+    const { command } = shownRequest(question);
     const spec: Kept<Question> = { version: SPEC_VERSION, question };
     const kept = { id, startedAt, kind: kind.name, command, spec, seed: plan.seed };
     const begin = beginning(store, kept);
@@ -50,7 +50,7 @@ async function perform<Question extends CommonQuestion, Run, History, Report ext
   const watch = watchProgress(plan, known, { quiet: request.report.quiet, redraws: true });
   const interrupts = watchInterrupts();
   const { report, runs } = await conduct(
-    { ...scene, jobs: request.jobs, nameOf: optionName },
+    { ...scene, jobs: request.jobs ?? scene.question.jobs, nameOf: optionName },
     {
       known,
       keep: (run, result) => keepRun(scene, run, result),

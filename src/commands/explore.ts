@@ -2,12 +2,15 @@ import { SetupError } from '../errors.ts';
 import { numberFor } from '../experiment/bounds.ts';
 import type { ExploreQuestion } from '../experiment/explore/explore.ts';
 import { explorePlan } from '../experiment/explore/plan.ts';
+import { subjectOf } from '../experiment/subject.ts';
 import { type ExploreReport, exploreText } from '../report/explore.ts';
 import { optionName } from '../spec/option-name.ts';
 import { parseNames } from '../spec/ranges.ts';
+import { shellWord } from '../spec/shell.ts';
 import { conductExperiment } from './experiment.ts';
 import {
   asksForHelp,
+  COMMON,
   type CommonOptions,
   commonOptions,
   experimentTable,
@@ -25,12 +28,12 @@ type Own = CommonOptions & {
   within: string[] | null;
   all: boolean;
   limit: number | null;
-  jobs: number;
 };
 
-const kind: Kind<ExploreQuestion, ExploreReport> = {
+/** `store`: the file in which its runs are kept; null: the user's own. */
+const kindFor = (store: string | null): Kind<ExploreQuestion, ExploreReport> => ({
   name: 'explore',
-  planOf: explorePlan,
+  planOf: (question, nameOf) => explorePlan(question, nameOf, (id) => replayOf(id, store)),
   text: exploreText,
   summary: ({ counts, score, runs, findings }) => ({
     ...counts,
@@ -38,22 +41,32 @@ const kind: Kind<ExploreQuestion, ExploreReport> = {
     made: runs.made,
     findings: findings.length,
     // For `show`, when the report is gone.
-    found: findings.slice(0, MOST_SUMMARISED).map(({ class: name, how, replay }) => ({ class: name, how, replay })),
+    found: findings
+      .slice(0, MOST_SUMMARISED)
+      .map(({ address, class: name, how, replay }) => ({ address, class: name, how, replay })),
   }),
   status: ({ findings }) => (findings.length === 0 ? 0 : 1),
-};
+});
+
+function replayOf(id: string, store: string | null): string {
+  return `kmem-run replay ${store === null ? '' : `--store ${shellWord(store)} `}${id}`;
+}
 
 /** `kmem-run explore`: 0 when nothing was found, 1 when something was. */
 export async function exploreCommand(argv: readonly string[]): Promise<number> {
   const own = unasked();
   const table = exploreTable(own);
   if (asksForHelp(argv)) return printOptions(exploreHelp());
-  const { input, report } = readExperimentArgv(argv, { word: 'explore', table, own });
-  if (input === null) throw new Error('there is no --resume here');
-  const { only, within, all, limit, warmup, prepare, jobs } = own;
-  const question: Labelled<ExploreQuestion> = { input, only, within, all, limit, warmup, prepare, label: report.label };
+  const { asked, report } = readExperimentArgv(argv, { word: 'explore', table, own });
+  if (asked === null) throw new Error('there is no --resume here');
+  const { only, within, all, limit, jobs, warmup, prepare } = own;
+  const question: Labelled<ExploreQuestion> = {
+    ...(await subjectOf(asked, optionName)),
+    ...{ only, within, all, limit, jobs: jobs ?? 1, warmup, prepare, label: report.label },
+  };
+  const kind = kindFor(report.store);
   if (report.dryRun) {
-    explorePlan(question, optionName);
+    kind.planOf(question, optionName);
     process.stdout.write(`${JSON.stringify(question, null, 2)}\n`);
     return 0;
   }
@@ -62,14 +75,14 @@ export async function exploreCommand(argv: readonly string[]): Promise<number> {
 
 const unasked = (): Own => ({
   ...{ only: null, within: null, all: false, limit: null },
-  ...{ jobs: 1, warmup: 1, prepare: null, resume: null },
+  ...COMMON,
 });
 
 /** What --help, completion and the man page are made from. */
 export const exploreHelp = (): CommandHelp => ({
   table: exploreTable(unasked()),
   usage:
-    'kmem-run explore [options] -- command [args…]\n\nMakes each system call of a command that allocates kernel memory fail, one in a run, and tells what it makes of it: crash, hang, silent (a wrong result and exit 0), leak, or handled.\n\nEach run finds a folder and a port of its own in KMEM_RUN_DIR and KMEM_RUN_PORT.',
+    'kmem-run explore [options] -- command [args…]\nkmem-run explore [options] --scenario NAME|FILE\n\nMakes each system call of a command that allocates kernel memory fail, one in a run, and tells what it makes of it: crash, hang, silent (a wrong result and exit 0), leak, or handled.\n\nEach run finds a folder and a port of its own in KMEM_RUN_DIR and KMEM_RUN_PORT.',
   epilogue:
     'Exit status: 0 nothing was found, 1 something was, 125 it could not be explored, 130 interrupted (what is known is told).\n\nExample: kmem-run explore --jobs 2 -- sleep 0.1',
 });
@@ -83,9 +96,6 @@ function exploreTable(own: Own): OptionTable {
 
 function exploreOptions(own: Own): OptionTable {
   return {
-    jobs: string(GROUP, 'N', 'runs at a time, each bound to a CPU of its own (1)', (_, value) => {
-      own.jobs = numberFor('jobs', value, optionName);
-    }),
     only: string(GROUP, 'LIST', 'these system calls alone: openat,mmap', (_, value) => {
       own.only = parseNames(value, { name: '--only' });
     }),

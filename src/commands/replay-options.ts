@@ -16,6 +16,7 @@ store, as for kmem-run show; TOKEN holds the run itself.
 
   --repeat N        runs to make (1; up to 5 where nothing but figures differs, to see how far these spread)
   --warmup N        runs to make first and throw away (0)
+  --scenario NAME   take the steps of this scenario (or file) as it is now, under the recorded limits and injected failures
   --prepare CMD     run this by sh -c before each run, outside its group (that of the experiment it comes from)
   --stdin FILE      give each run this file as its stdin (nothing)
   --output WHERE    inherit or null: where stdout and stderr go (as they went then)
@@ -40,6 +41,8 @@ export type ReplayArguments = Readonly<{
   /** Null: as many as it takes. */
   repeat: number | null;
   warmup: number;
+  /** A name or a file; null: the recorded steps. */
+  scenario: string | null;
   /** Null: what the experiment did; a text instead of it. */
   prepare: string | null;
   stdin: string | null;
@@ -57,7 +60,7 @@ export type ReplayArguments = Readonly<{
   color: boolean | null;
 }>;
 
-const texts = ['repeat', 'warmup', 'prepare', 'stdin', 'output', 'cwd', 'label', 'json'];
+const texts = ['repeat', 'warmup', 'scenario', 'prepare', 'stdin', 'output', 'cwd', 'label', 'json'];
 const flags = ['keep', 'token', 'dry-run', 'quiet', 'color'];
 
 /** Throws SetupError `bad-option`, `missing-argument`, `unexpected-argument`, and those of readOptions(). */
@@ -73,12 +76,19 @@ export function readReplayArgv(argv: readonly string[]): ReplayArguments | 'help
     const text = value(name);
     return text === null ? null : wholeNumber(`--${name}`, text, range);
   };
+  if (isOn('token') && value('scenario') !== null)
+    throw new SetupError(
+      'conflicting-options',
+      '--token cannot be combined with --scenario: a token holds the recorded steps',
+      'leave out one of them',
+    );
   const label = value('label');
   const json = value('json');
   return {
     word: words[0] ?? '',
     repeat: number('repeat', { from: 1, to: MOST_REPEATS }),
     warmup: number('warmup', { from: 0, to: MOST_WARM_UPS }) ?? 0,
+    scenario: value('scenario'),
     prepare: value('prepare'),
     stdin: readableFile(value('stdin')),
     output: outputOf(value('output')),

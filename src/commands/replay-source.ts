@@ -63,20 +63,23 @@ function resultIn(file: string, kept: unknown): Result {
 
 /** What a run came to that was not left alone is nothing to hold another to. */
 function replayable(result: Result, prepare: string | null): Recorded {
-  const { outcome, id, spec } = result;
-  if (spec.plan !== null) {
-    throw new SetupError(
-      'cannot-replay',
-      `run ${id} was made for a scenario, whose folder and ports are gone`,
-      'run the scenario again: kmem-run scenario run NAME --format json --output FILE',
-    );
-  }
+  const { outcome, id } = result;
   if (outcome !== 'setup-error' && outcome !== 'interrupted') return recordedOf(result, prepare);
   const reason = outcome === 'interrupted' ? 'was interrupted' : 'could not be made, or is void';
   throw new SetupError(
     'cannot-replay',
     `run ${id} ${reason}, so there is nothing to compare a replay with`,
     'run its command anew with kmem-run run',
+  );
+}
+
+/** Of a plan without a template only the steps of that one run are known. Throws SetupError `cannot-replay`. */
+export function refuseFilledIn({ id, input }: Recorded): void {
+  if (!('plan' in input) || input.template !== undefined) return;
+  throw new SetupError(
+    'cannot-replay',
+    `run ${id} cannot be replayed: its steps name a folder and ports that are gone`,
+    'replay a run of a scenario with the steps in its file: kmem-run replay --scenario NAME RUN',
   );
 }
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { asSetupError, SetupError } from '../errors.ts';
 import { type Conclusion, perform, type Runner } from '../experiment/driver.ts';
-import { runPreparation } from '../experiment/prepare.ts';
+import { preparationFolder, runPreparation } from '../experiment/prepare.ts';
 import { planReplay, type ReplayHistory, type ReplayPlan, type ReplayRun } from '../experiment/replay.ts';
 import { writeReport } from '../report/file.ts';
 import { type ReplayReport, replayJson, replayText } from '../report/replay.ts';
@@ -12,15 +12,19 @@ import { statuses } from '../result/outcome.ts';
 import type { Result } from '../result/schema.ts';
 import { version } from '../result/version.ts';
 import { runSpec } from '../run.ts';
+import { HOST } from '../scenario/types.ts';
 import { signalNumber } from '../spec/exit-status.ts';
+import { optionName } from '../spec/option-name.ts';
 import type { RunInput } from '../spec/run-input.ts';
+import type { RunSpec } from '../spec/run-spec.ts';
+import type { PlanInput, RunRequest } from '../spec/step-input.ts';
 import { keepBeside, keepRun } from '../store/keep.ts';
 import type { Recorded } from '../store/recorded.ts';
 import { tokenOf } from '../store/token.ts';
 import { watchProgress } from './experiment-report.ts';
 import { watchInterrupts } from './interrupts.ts';
 import { type ReplayArguments, readReplayArgv, replayUsage } from './replay-options.ts';
-import { findRecorded } from './replay-source.ts';
+import { findRecorded, refuseFilledIn } from './replay-source.ts';
 import { print, styleOfStdout } from './stored.ts';
 
 /** `kmem-run replay`: 0 the same, 1 different, 125 it could not be replayed. */
@@ -31,14 +35,16 @@ export async function replayCommand(argv: readonly string[]): Promise<number> {
     return 0;
   }
   const recorded = await findRecorded(given.word, given.store);
+  if (given.scenario === null) refuseFilledIn(recorded);
   if (given.token) {
     await print(`${tokenOf(recorded)}\n`);
     return 0;
   }
   const scratch = mkdtempSync(join(tmpdir(), 'kmem-run-replay-'));
   try {
-    const instead = insteadOf(recorded.input, given, scratch);
-    const plan = planReplay({ recorded, instead, repeat: given.repeat, warmup: given.warmup });
+    const { repeat, warmup, scenario } = given;
+    const steps = scenario === null ? recorded.input : await stepsOfScenario(scenario, recorded.input);
+    const plan = planReplay({ recorded, input: { ...steps, ...insteadOf(steps, given, scratch) }, repeat, warmup });
     if (given.dryRun) {
       await print(`${JSON.stringify(plan.spec, null, 2)}\n`);
       return 0;
@@ -52,8 +58,22 @@ export async function replayCommand(argv: readonly string[]): Promise<number> {
 
 type Scene = Readonly<{ given: ReplayArguments; recorded: Recorded; plan: ReplayPlan }>;
 
+/** The steps of a scenario as its file is now, under the limits, injections and other settings of the recorded run. */
+async function stepsOfScenario(word: string, recorded: RunRequest): Promise<PlanInput> {
+  // It loads the parsers of YAML and of schemas.
+  const { scenarioRequest } = await import('../scenario/request.ts');
+  const { input } = await scenarioRequest(word, recorded.kernel ?? HOST, optionName);
+  const { plan, template, cwd, env, expect, user } = input;
+  const { command: _, then: __, ...settings } = recorded as Partial<RunInput & PlanInput>;
+  return { ...settings, plan, template, cwd, env, expect, user };
+}
+
 /** What the recorded run wrote is left as it is; that it is written is part of what is measured. */
-function insteadOf(input: RunInput, given: ReplayArguments, scratch: string): Partial<RunInput> {
+function insteadOf(
+  input: RunRequest,
+  given: ReplayArguments,
+  scratch: string,
+): Pick<RunRequest, 'output' | 'traceGate' | 'cwd'> {
   const { output, traceGate, kernel } = input;
   const elsewhere = typeof output === 'object' ? { output: { file: join(scratch, 'output') } } : {};
   // A microVM does not share that folder.
@@ -79,10 +99,11 @@ async function replay(scene: Scene): Promise<number> {
     conclusion = await perform(plan, plan.empty, {
       jobs: [{ cpus: null }],
       runner,
-      prepare: async ({ cwd }, signal) => {
+      prepare: async (spec, signal) => {
         giveStdin(given.stdin);
         const command = given.prepare ?? recorded.prepare;
-        if (command !== null) await runPreparation(command, cwd, { signal, env: {} });
+        if (command !== null)
+          await runPreparation(command, preparationFolder(spec, process.cwd()), { signal, env: {} });
       },
       keep: (run, result) => keep(run, result, given),
       onStart: watch.onStart,
@@ -143,13 +164,17 @@ function reportOf(
     recorded,
     replays: history.replays,
     ...plan.compared(history),
-    notReproduced: notReproduced(recorded.input, given),
+    notReproduced: notReproduced(recorded.input, plan.spec, given),
     warnings: [],
     kmemRun: version,
   };
 }
 
-function notReproduced({ clearEnv, output, traceGate }: RunInput, given: ReplayArguments): string[] {
+function notReproduced(
+  { clearEnv, output, traceGate }: RunRequest,
+  { template }: RunSpec,
+  given: ReplayArguments,
+): string[] {
   const isElsewhere = typeof output === 'object' && given.output === null;
   return [
     ...(given.stdin === null ? ['stdin: the command finds it empty'] : []),
@@ -158,6 +183,8 @@ function notReproduced({ clearEnv, output, traceGate }: RunInput, given: ReplayA
     ...(isElsewhere ? ['the file that took the output: a temporary one takes it'] : []),
     ...(traceGate == null ? [] : ['the file of the gate trace: a temporary one takes it, or none in a microVM']),
     ...(given.cwd === null ? [] : ['the working folder is another']),
+    ...(template === null ? [] : ['the folder and the ports of the run: each replay has its own']),
+    ...(given.scenario === null ? [] : ['the steps: taken from the file of the scenario as it is now']),
   ];
 }
 

@@ -2,7 +2,7 @@
 
 import { SetupError } from '../errors.ts';
 import { bisectPlan } from '../experiment/bisect-plan.ts';
-import type { CommonQuestion, Names, Plan } from '../experiment/plan.ts';
+import { type CommonQuestion, type Names, type Plan, shownRequest } from '../experiment/plan.ts';
 import { sweepPlan } from '../experiment/sweep-plan.ts';
 import type { ExperimentReport, ReportDocument } from '../report/documents.ts';
 import type { ExperimentFacts } from '../report/experiment.ts';
@@ -11,7 +11,7 @@ import type { Result } from '../result/schema.ts';
 import { optionName } from '../spec/option-name.ts';
 import { asPresentResult } from '../store/read-result.ts';
 import type { Store, StoredExperiment } from '../store/types.ts';
-import { foldKept, type Kept, SPEC_VERSION } from './experiment-store.ts';
+import { foldKept, questionIn } from './experiment-store.ts';
 
 /** Throws SetupError `cannot-report`, `result-unreadable`. */
 export function keptExperiment(store: Store, id: string): ReportDocument[] {
@@ -40,19 +40,19 @@ function reportOf<Question extends CommonQuestion, Run, History, Report extends 
   return plan.report({ ...factsOf(kept, question), timeoutMs: plan.timeoutMs(history) }, history, []);
 }
 
-function questionOf<Question>({ id, spec }: StoredExperiment): Question {
-  const own = spec as Partial<Kept<Question>> | null;
-  if (own?.version === SPEC_VERSION && own.question !== undefined) return own.question;
+function questionOf<Question extends CommonQuestion>({ id, spec }: StoredExperiment): Question {
+  const question = questionIn<Question>(spec);
+  if (question !== null) return question;
   const reason = `experiment ${id} was kept by another version of kmem-run`;
   throw new SetupError('cannot-report', reason, 'make its report with that version, or give the file of its --json');
 }
 
 /** Warnings and what ended it are in the report that was printed, and are not kept. */
-function factsOf({ id, startedAt, status, command }: StoredExperiment, question: CommonQuestion): ExperimentFacts {
-  const { input, warmup, prepare } = question;
+function factsOf({ id, startedAt, status }: StoredExperiment, question: CommonQuestion): ExperimentFacts {
+  const { warmup, prepare } = question;
   return {
-    ...{ schemaVersion: 1, id, startedAt, status: status === 'done' ? 'done' : 'stopped', error: null, command },
-    ...{ then: input.then ?? [], expect: input.expect ?? [], warmup, prepare, timeoutMs: null },
+    ...{ schemaVersion: 1, id, startedAt, status: status === 'done' ? 'done' : 'stopped', error: null },
+    ...{ ...shownRequest(question), warmup, prepare, timeoutMs: null },
     warnings: status === 'running' ? ['it goes on: this is what is known so far'] : [],
     kmemRun: 'not kept',
   };
@@ -62,13 +62,16 @@ type Summary = Partial<ExploreCounts> &
   Readonly<{
     score?: number | null;
     made?: number;
-    found?: readonly Readonly<{ class: string; how: string; replay: string }>[];
+    /** `address` is absent where 0.1.0 kept it: then it is in `replay`. */
+    found?: readonly (Found & Readonly<{ address?: string }>)[];
   }>;
 
 /** What was found is in the summary, and the calls are in the runs; the rest of the report is not kept. */
 function exploreReport(store: Store, kept: StoredExperiment): ExploreReport {
   const summary = (kept.summary ?? {}) as Summary;
-  const found = new Map((summary.found ?? []).map((one) => [/--fail (\S+)/.exec(one.replay)?.[1] ?? '', one]));
+  const found = new Map(
+    (summary.found ?? []).map((one) => [one.address ?? /--fail (\S+)/.exec(one.replay)?.[1] ?? '', one]),
+  );
   const count = (name: keyof ExploreCounts): number => summary[name] ?? 0;
   const bad = count('crash') + count('hang') + count('silent') + count('leak');
   // Else what is in no finding that was kept may be bad all the same.
@@ -97,12 +100,12 @@ function exploreReport(store: Store, kept: StoredExperiment): ExploreReport {
   };
 }
 
-type Found = ReadonlyMap<string, Readonly<{ class: string; how: string; replay: string }>>;
+type Found = Readonly<{ class: string; how: string; replay: string }>;
 
 /** `rest`: what is in no finding. */
 function trialOf(
   { spec, injections, failures, id }: Result,
-  found: Found,
+  found: ReadonlyMap<string, Found>,
   rest: 'handled' | 'not judged',
 ): ExploreTrial | null {
   const [address] = spec.inject;

@@ -1,6 +1,7 @@
 import { numberFor } from '../experiment/bounds.ts';
 import type { Axes } from '../experiment/points.ts';
 import { newSeed } from '../experiment/random.ts';
+import { sweptSubject } from '../experiment/subject.ts';
 import type { SweepQuestion } from '../experiment/sweep.ts';
 import { sweepPlan } from '../experiment/sweep-plan.ts';
 import { type SweepReport, sweepText } from '../report/sweep.ts';
@@ -9,6 +10,7 @@ import { parseCounts, parseLimits, parseNames } from '../spec/ranges.ts';
 import { conductExperiment } from './experiment.ts';
 import {
   asksForHelp,
+  COMMON,
   type CommonOptions,
   commonOptions,
   experimentTable,
@@ -22,7 +24,6 @@ import { type OptionTable, string } from './option-kinds.ts';
 type Own = CommonOptions & {
   axes: { -readonly [K in keyof Axes]: Axes[K] };
   repeat: number;
-  jobs: number;
   seed: number | null;
 };
 
@@ -39,11 +40,16 @@ export async function sweepCommand(argv: readonly string[]): Promise<number> {
   const own = unasked();
   const table = sweepTable(own);
   if (asksForHelp(argv)) return printOptions(sweepHelp());
-  const { input, resume, report } = readExperimentArgv(argv, { word: 'sweep', table, own });
-  const { axes, repeat, warmup, prepare, jobs } = own;
+  const { asked, resume, report } = readExperimentArgv(argv, { word: 'sweep', table, own });
+  const { axes, repeat, jobs, warmup, prepare } = own;
   const seed = own.seed ?? newSeed();
   const question: Labelled<SweepQuestion> | null =
-    input === null ? null : { input, axes, repeat, warmup, prepare, seed, label: report.label };
+    asked === null
+      ? null
+      : {
+          ...(await sweptSubject(asked, optionName, axes.kernel)),
+          ...{ axes, repeat, jobs: jobs ?? 1, warmup, prepare, seed, label: report.label },
+        };
   if (report.dryRun && question !== null) {
     sweepPlan(question, optionName);
     process.stdout.write(`${JSON.stringify(question, null, 2)}\n`);
@@ -52,13 +58,13 @@ export async function sweepCommand(argv: readonly string[]): Promise<number> {
   return conductExperiment(kind, { question, resume, jobs, report });
 }
 
-const unasked = (): Own => ({ axes: {}, repeat: 1, jobs: 1, seed: null, warmup: 1, prepare: null, resume: null });
+const unasked = (): Own => ({ ...{ axes: {}, repeat: 1, seed: null }, ...COMMON });
 
 /** What --help, completion and the man page are made from. */
 export const sweepHelp = (): CommandHelp => ({
   table: sweepTable(unasked()),
   usage:
-    'kmem-run sweep [options] -- command [args…]\nkmem-run sweep --resume ID\n\nRuns a command at many limits, and tells at which it passes.\n\nRANGE: 512K..4M:256K (steps), 512K..4M*2 (factors), 1M,2M (a list), or a list of these.',
+    'kmem-run sweep [options] -- command [args…]\nkmem-run sweep [options] --scenario NAME|FILE\nkmem-run sweep --resume ID\n\nRuns a command at many limits, and tells at which it passes.\n\nRANGE: 512K..4M:256K (steps), 512K..4M*2 (factors), 1M,2M (a list), or a list of these.',
   epilogue:
     'Exit status: 0 the sweep was made, 125 it could not be made, 130 it was interrupted (--resume goes on).\n\nExample: kmem-run sweep --kmem 512K..4M:256K --repeat 5 -- apachectl start',
 });
@@ -75,9 +81,6 @@ function sweepOptions(own: Own): OptionTable {
   return {
     repeat: string(GROUP, 'N', 'runs at each point (1)', (_, value) => {
       own.repeat = numberFor('repeat', value, optionName);
-    }),
-    jobs: string(GROUP, 'N', 'runs at a time, each bound to a CPU of its own (1)', (_, value) => {
-      own.jobs = numberFor('jobs', value, optionName);
     }),
     seed: string(GROUP, 'N', 'the order of another sweep, which it printed', (_, value) => {
       own.seed = numberFor('seed', value, optionName);

@@ -26,7 +26,7 @@ export function bisectPlan(question: BisectQuestion, nameOf: Names): Plan<Bisect
       run.kind === 'warm-up' ? null : { point: run.kind === 'try' ? run.limit : 0, repeat: run.repeat },
     runAt: ({ point, repeat }) => (point === 0 ? { kind: 'free', repeat } : { kind: 'try', limit: point, repeat }),
     nameOf: (run) =>
-      run.kind === 'try' ? `kmem ${exactSize(run.limit)}` : run.kind === 'free' ? 'no limit' : 'no limit (warm-up)',
+      run.kind === 'try' ? `kmem ${exactSize(run.limit)}` : run.kind === 'free' ? 'no limit' : 'warm-up',
     count: (history) => {
       const done = history.free.length + history.trials.length;
       return { done, total: done + bisect.remaining(history) };
@@ -47,7 +47,7 @@ export function bisectPlan(question: BisectQuestion, nameOf: Names): Plan<Bisect
         pageSize: pageSize(),
         unlimited: question.hi === null ? unlimitedOf(history) : null,
         runs: history.free.length + history.trials.length,
-        trials: history.trials.map(({ limit, ...figures }, index) => ({
+        trials: history.trials.map(({ limit, repeat: _, ...figures }, index) => ({
           limit,
           phase: phases[index] ?? 'recheck',
           ...figures,

@@ -3,39 +3,50 @@
 import { SetupError } from '../errors.ts';
 import { DEFAULT_RESERVE } from '../gate/syscalls.ts';
 import type { Result } from '../result/schema.ts';
-import { type NameOf, normaliseSpec, type RunInput } from '../spec/normalise.ts';
+import { type NameOf, normaliseSpec } from '../spec/normalise.ts';
 import { pageSize } from '../spec/page-size.ts';
 import type { RunSpec } from '../spec/run-spec.ts';
+import { parseLimit } from '../spec/size.ts';
+import type { RunRequest } from '../spec/step-input.ts';
 import type { Experiment } from './driver.ts';
 import { type Figures, figuresOf } from './figures.ts';
+import type { CommonQuestion } from './plan.ts';
 import { type Answer, type Count, nextStep, type Phase, type Question } from './search.ts';
 import { patienceFor } from './timeout.ts';
 
 /** What is asked; enough to go on with it later. */
-export type BisectQuestion = Readonly<{
-  /** Without a kmem limit. */
-  input: RunInput;
-  /** Bytes, whole pages; null: one page. */
-  lo: number | null;
-  /** Null: from what it takes without a limit. */
-  hi: number | null;
-  confirm: number;
-  warmup: number;
-  prepare: string | null;
-}>;
+export type BisectQuestion = CommonQuestion &
+  Readonly<{
+    /** Bytes, whole pages; null: one page. */
+    lo: number | null;
+    /** Null: from what it takes without a limit. */
+    hi: number | null;
+    confirm: number;
+  }>;
+
+/** The question is about the limit: one that a scenario has is where the search begins. */
+export function withoutLimit<Subject extends Readonly<{ input: RunRequest }>>(
+  { input, ...subject }: Subject,
+  hi: number | null,
+) {
+  const { kmem, ...unlimited } = input;
+  const own = kmem == null ? null : parseLimit(kmem, { name: 'kmem' });
+  return { ...subject, input: unlimited, hi: hi ?? own };
+}
 
 /** `free`: without a limit. `repeat`: how many runs at that limit went before. */
 export type BisectRun = Readonly<
   { kind: 'warm-up' } | { kind: 'free'; repeat: number } | { kind: 'try'; limit: number; repeat: number }
 >;
 
-export type LimitTrial = Figures & Readonly<{ limit: number }>;
+type FreeTrial = Figures & Readonly<{ repeat: number }>;
+export type LimitTrial = FreeTrial & Readonly<{ limit: number }>;
 
 export type BisectHistory = Readonly<{
   warmUps: number;
   warmUpMs: number | null;
   /** Runs without a limit. */
-  free: readonly Figures[];
+  free: readonly FreeTrial[];
   trials: readonly LimitTrial[];
   /** Of each limit at which it failed (null: without one), the last such result, without what takes much room. */
   failed: ReadonlyMap<number | null, Result>;
@@ -100,9 +111,12 @@ export function planBisect(question: BisectQuestion, nameOf: NameOf): Bisect {
       if (step !== null) return runsOf(step.at, history);
       // One run tells; where it fails, it may have been bad luck.
       const more = history.free.length === 0 ? 1 : confirm + 1 - history.free.length;
-      return Array.from({ length: more }, (_, index) => ({ kind: 'free', repeat: history.free.length + index }));
+      return furtherRepeats(history.free, more).map((repeat) => ({ kind: 'free', repeat }));
     },
-    specOf: (run, history) => withTimeout(run.kind === 'try' ? limited(base, run.limit) : unlimited(base), history),
+    specOf: (run, history) => {
+      const limit = run.kind === 'try' ? run.limit : run.kind === 'warm-up' ? question.hi : null;
+      return withTimeout(limit === null ? unlimited(base) : limited(base, limit), history);
+    },
     fold,
     answer: (history) => {
       const step = isFreeKnown(history) ? next(history) : 'no-peak';
@@ -131,20 +145,20 @@ export function planBisect(question: BisectQuestion, nameOf: NameOf): Bisect {
 
 /** In pages; or why there is none: it does not pass without a limit either, or what that takes could not be read. */
 function searchQuestion(
-  { lo, hi, confirm }: BisectQuestion,
+  { lo, hi, confirm, jobs: batch }: BisectQuestion,
   base: RunSpec,
   { free }: BisectHistory,
 ): Question | 'fails-anyway' | 'no-peak' {
   const page = pageSize();
   const least = Math.ceil((lo ?? page) / page);
-  if (hi !== null) return { lo: least, hi: Math.floor(hi / page), most: Math.floor(hi / page), confirm };
+  if (hi !== null) return { lo: least, hi: Math.floor(hi / page), most: Math.floor(hi / page), confirm, batch };
   const passed = free.filter((figures) => figures.passed);
   if (passed.length === 0) return 'fails-anyway';
   const peak = Math.max(...passed.map((figures) => figures.peak ?? 0));
   if (peak === 0) return 'no-peak';
   // The gate denies from the limit less the reserve on, and costs a page itself.
   const start = Math.max(least, Math.ceil((peak + (base.reserve ?? DEFAULT_RESERVE)) / page) + 1);
-  return { lo: least, hi: start, most: TIMES_PEAK * start, confirm };
+  return { lo: least, hi: start, most: TIMES_PEAK * start, confirm, batch };
 }
 
 function noPeak(): SetupError {
@@ -156,22 +170,37 @@ function noPeak(): SetupError {
 }
 
 function runsOf(pages: readonly number[], { trials }: BisectHistory): BisectRun[] {
-  const made = new Map<number, number>();
+  const counts = Map.groupBy(pages, (at) => at * pageSize());
+  const numbers = new Map(
+    [...counts].map(([limit, { length }]) => [
+      limit,
+      furtherRepeats(
+        trials.filter((trial) => trial.limit === limit),
+        length,
+      ),
+    ]),
+  );
   return pages.map((at) => {
     const limit = at * pageSize();
-    const repeat = made.get(limit) ?? trials.filter((trial) => trial.limit === limit).length;
-    made.set(limit, repeat + 1);
-    return { kind: 'try', limit, repeat };
+    return { kind: 'try', limit, repeat: numbers.get(limit)?.shift() ?? 0 };
   });
+}
+
+/** The lowest numbers that no run has: of runs side by side a later one may have ended before the search was stopped. */
+function furtherRepeats(made: readonly Readonly<{ repeat: number }>[], count: number): number[] {
+  const used = new Set(made.map(({ repeat }) => repeat));
+  const numbers = Array.from({ length: made.length + count }, (_, number) => number);
+  return numbers.filter((number) => !used.has(number)).slice(0, count);
 }
 
 function fold(history: BisectHistory, run: BisectRun, result: Result): BisectHistory {
   const figures = figuresOf(result);
   if (run.kind !== 'warm-up') {
     const limit = run.kind === 'try' ? run.limit : null;
+    const trial = { ...figures, repeat: run.repeat };
     const failed = figures.passed ? history.failed : new Map([...history.failed, [limit, trimmed(result)]]);
-    if (limit === null) return { ...history, failed, free: [...history.free, figures] };
-    return { ...history, failed, trials: [...history.trials, { ...figures, limit }] };
+    if (limit === null) return { ...history, failed, free: [...history.free, trial] };
+    return { ...history, failed, trials: [...history.trials, { ...trial, limit }] };
   }
   const warmUpMs = Math.max(history.warmUpMs ?? 0, figures.wallMs ?? 0);
   return { ...history, warmUps: history.warmUps + 1, warmUpMs };

@@ -6,10 +6,11 @@ import type { ExperimentFacts } from '../report/experiment.ts';
 import { counted } from '../report/words.ts';
 import { version } from '../result/version.ts';
 import { runSpec } from '../run.ts';
+import type { RunSpec } from '../spec/run-spec.ts';
 import { type DriverOptions, type Job, perform, type Runner } from './driver.ts';
 import { allowedCpus, assignCpus } from './jobs.ts';
-import type { CommonQuestion, Names, Plan } from './plan.ts';
-import { runPreparation } from './prepare.ts';
+import { type CommonQuestion, type Names, type Plan, shownRequest } from './plan.ts';
+import { preparationFolder, runPreparation } from './prepare.ts';
 
 export type Undertaking<Run, History, Report extends ExperimentFacts> = Readonly<{
   id: string;
@@ -44,16 +45,14 @@ export async function conduct<Run, History, Report extends ExperimentFacts>(
       prepare: plan.runner === null ? preparationOf(question) : null,
       ...orders,
     });
-    const { input, warmup, prepare } = question;
+    const { warmup, prepare } = question;
     const facts: ExperimentFacts = {
       schemaVersion: 1,
       id,
       startedAt,
       status: ended,
       error: error === null ? null : { code: error.code, message: error.message, hint: error.hint },
-      command: input.command,
-      then: input.then ?? [],
-      expect: input.expect ?? [],
+      ...shownRequest(question),
       warmup,
       prepare,
       timeoutMs: plan.timeoutMs(history),
@@ -70,9 +69,10 @@ export async function conduct<Run, History, Report extends ExperimentFacts>(
 const runner: Runner = (spec, { signal, hurry, cpus }) =>
   runSpec(spec.kernel === null ? { ...spec, cpus } : spec, { signal, hurry, stdin: 'null' });
 
-function preparationOf({ prepare, input }: CommonQuestion) {
+function preparationOf({ prepare }: CommonQuestion) {
   if (prepare === null) return null;
-  return (_: unknown, signal: AbortSignal) => runPreparation(prepare, input.cwd ?? process.cwd(), { signal, env: {} });
+  return (spec: RunSpec, signal: AbortSignal) =>
+    runPreparation(prepare, preparationFolder(spec, process.cwd()), { signal, env: {} });
 }
 
 function warningsBefore(jobs: readonly Job[], sharing: boolean, nameOf: Names): string[] {

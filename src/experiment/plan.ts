@@ -3,7 +3,8 @@
 import { resolve } from 'node:path';
 import type { ExperimentFacts } from '../report/experiment.ts';
 import { normaliseSpec } from '../spec/normalise.ts';
-import type { RunInput } from '../spec/run-input.ts';
+import { holdsPlaceholder } from '../spec/placeholders.ts';
+import { commandIn, type RunRequest } from '../spec/step-input.ts';
 import type { Experiment, Job, Runner } from './driver.ts';
 
 /** How whoever asked calls an input key, an experiment's own included: `warmup` is `--warmup` on a command line. */
@@ -14,7 +15,11 @@ export type Place = Readonly<{ point: number; repeat: number }>;
 
 /** What a question is, whichever experiment asks it. */
 export type CommonQuestion = Readonly<{
-  input: RunInput;
+  input: RunRequest;
+  /** The name of the scenario whose plan `input` has; null: it was asked for without one. */
+  scenario: string | null;
+  /** So many runs at a time; the start of a resumed one may ask for another number. */
+  jobs: number;
   warmup: number;
   prepare: string | null;
 }>;
@@ -40,9 +45,26 @@ export type Plan<Run, History, Report extends ExperimentFacts> = Readonly<{
   report: (facts: ExperimentFacts, history: History, jobs: readonly Job[]) => Report;
 }>;
 
-/** Paths that hold wherever it is gone on with. Left to be checked again at each point: what may differ between them. */
-export function placed(input: RunInput, nameOf: Names): RunInput {
-  const { cwd } = normaliseSpec({ command: input.command, cwd: input.cwd }, { nameOf });
-  const { rw } = input;
-  return { ...input, cwd, ...(rw === undefined ? {} : { rw: rw.map((folder) => resolve(folder)) }) };
+/** What is run, as reports show it. */
+export function shownRequest({
+  input,
+  scenario,
+}: Pick<CommonQuestion, 'input' | 'scenario'>): Pick<ExperimentFacts, 'command' | 'then' | 'expect'> {
+  const further = 'plan' in input ? [] : (input.then ?? []);
+  return {
+    command: scenario === null ? commandIn(input) : ['scenario', scenario],
+    then: further.map((step) => (typeof step === 'string' ? step : `client: ${step.client}`)),
+    expect: input.expect ?? [],
+  };
+}
+
+/** Paths that are still right when the experiment is resumed from elsewhere. Each run fills in placeholders itself. */
+export function placed<Input extends RunRequest>(input: Input, nameOf: Names): Input {
+  const { cwd, rw } = input;
+  const folder = (path: string): string => (holdsPlaceholder(path) ? path : resolve(path));
+  return {
+    ...input,
+    cwd: cwd !== undefined && holdsPlaceholder(cwd) ? cwd : normaliseSpec({ command: ['true'], cwd }, { nameOf }).cwd,
+    ...(rw === undefined ? {} : { rw: rw.map(folder) }),
+  };
 }

@@ -2,7 +2,9 @@
 
 import { spawn } from 'node:child_process';
 import { SetupError } from '../errors.ts';
+import { holdsPlaceholder } from '../spec/placeholders.ts';
 import { quote } from '../spec/quote.ts';
+import type { RunSpec } from '../spec/run-spec.ts';
 
 /**
  * Its output goes to stderr: stdout is the report's. `env`: beside kmem-run's own. Ended with its children by `signal`, and resolves then.
@@ -39,6 +41,12 @@ export async function runPreparation(
   } finally {
     signal.removeEventListener('abort', end);
   }
+}
+
+/** The run's own folder, or `otherwise` when that is made only for the run itself. */
+export function preparationFolder({ cwd, template }: RunSpec, otherwise: string): string {
+  const written = template?.input.cwd;
+  return typeof written === 'string' && holdsPlaceholder(written) ? otherwise : cwd;
 }
 
 function killAll(group: number): void {

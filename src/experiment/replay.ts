@@ -1,7 +1,8 @@
 /** A recorded run, made again: once, or as often as it takes to tell a change from noise. */
 
-import { normaliseSpec, type RunInput } from '../spec/normalise.ts';
+import { normaliseSpec } from '../spec/normalise.ts';
 import type { RunSpec } from '../spec/run-spec.ts';
+import type { RunRequest } from '../spec/step-input.ts';
 import { type Facts, factsOf, type Recorded } from '../store/recorded.ts';
 import { compareReplays, isInDoubt, type Replayed } from '../store/replayed.ts';
 import { ENOUGH_RUNS } from '../store/spread.ts';
@@ -9,8 +10,8 @@ import type { Experiment } from './driver.ts';
 
 export type ReplayQuestion = Readonly<{
   recorded: Recorded;
-  /** What is asked, where that is not what was recorded: another folder. */
-  instead: Partial<RunInput>;
+  /** What is asked of each replay: what was recorded, but for what is to be otherwise. */
+  input: RunRequest;
   /** Null: one, and more only where its figures alone differ. */
   repeat: number | null;
   warmup: number;
@@ -31,8 +32,8 @@ export type ReplayPlan = Experiment<ReplayRun, ReplayHistory> &
   }>;
 
 /** Throws SetupError, by normaliseSpec, where it could not be run here. */
-export function planReplay({ recorded, instead, repeat, warmup }: ReplayQuestion): ReplayPlan {
-  const spec = normaliseSpec({ ...recorded.input, ...instead });
+export function planReplay({ recorded, input, repeat, warmup }: ReplayQuestion): ReplayPlan {
+  const spec = normaliseSpec(input);
   const compared = ({ replays }: ReplayHistory): Replayed =>
     compareReplays(
       recorded.facts,

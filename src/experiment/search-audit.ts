@@ -8,15 +8,17 @@ export function* auditAbove(
   notes: Notes,
   { passes, sides, top, confirm }: Readonly<{ passes: number; sides: readonly number[]; top: number; confirm: number }>,
 ): Script<number | null> {
-  const known = [...notes.keys()].filter((at) => at >= passes);
+  const known = [...notes.counts.keys()].filter((at) => at >= passes);
   const at = middles([...known, Math.max(top, passes)], confirm);
   // Where luck plays a part already, one trial says less.
-  const times = sides.every((side) => isPass(notes.get(side)) || isFail(notes.get(side))) ? 1 : Math.min(2, confirm);
+  const times = sides.every((side) => isPass(notes.counts.get(side)) || isFail(notes.counts.get(side)))
+    ? 1
+    : Math.min(2, confirm);
   yield* ask(notes, { phase: 'audit', at, times, rest: 2 * confirm });
   for (const count of list(notes).toReversed()) {
     if (count.at <= passes || isPass(count)) continue;
     yield* ask(notes, { phase: 'recheck', at: [count.at], times: confirm, rest: confirm });
-    const now = notes.get(count.at);
+    const now = notes.counts.get(count.at);
     if (now !== undefined && now.runs - now.passed > 1) return count.at;
   }
   return null;
@@ -31,7 +33,7 @@ const SUSPECTS = 2;
 /** Looks below as well. What passes there is tried again, until it is mixed or sure. */
 export function* conclude(notes: Notes, { lo, lower, upper, between, confirm }: Edges): Script<Answer> {
   const isBelow = ({ at }: Count): boolean => at >= lo && at < lower;
-  const near = steps(lower, confirm).filter((at) => at >= lo && !notes.has(at));
+  const near = steps(lower, confirm).filter((at) => at >= lo && !notes.counts.has(at));
   const known = list(notes)
     .filter(isBelow)
     .map(({ at }) => at);
@@ -40,7 +42,7 @@ export function* conclude(notes: Notes, { lo, lower, upper, between, confirm }: 
   const passing = list(notes).filter((count) => isBelow(count) && isPass(count));
   const suspects = passing.toSorted((a, b) => b.runs - a.runs || b.at - a.at).slice(0, SUSPECTS);
   for (const suspect of suspects) {
-    for (let left = RECHECKS; left > 0 && isPass(notes.get(suspect.at)); left--) {
+    for (let left = RECHECKS; left > 0 && isPass(notes.counts.get(suspect.at)); left--) {
       yield* ask(notes, { phase: 'recheck', at: [suspect.at], times: confirm, rest: 0 });
     }
   }
@@ -73,14 +75,14 @@ type Findings = Readonly<{
 
 function counterExample(notes: Notes, { upper, lower, surprises, suspects }: Findings): Answer | null {
   const kind = 'not-monotonic';
-  const passes = notes.get(upper);
+  const passes = notes.counts.get(upper);
   // Left over where the search did not go on any more; the one that was tried most.
   const [failsAbove] = surprises
     .filter((count) => count.at > upper && isFail(count))
     .toSorted((a, b) => b.runs - a.runs);
   if (failsAbove !== undefined && passes !== undefined) return { kind, passes, fails: failsAbove, from: null };
-  const below = suspects.map(({ at }) => notes.get(at)).find(isPass);
-  const fails = notes.get(lower);
+  const below = suspects.map(({ at }) => notes.counts.get(at)).find(isPass);
+  const fails = notes.counts.get(lower);
   if (below === undefined || fails === undefined) return null;
   return { kind, passes: below, fails, from: surprises.some(({ at }) => at > upper) ? null : upper };
 }

@@ -6,8 +6,8 @@ import { conclude } from './search-audit.ts';
 import { settle } from './search-settle.ts';
 
 export function* search(question: Question): Script<Answer> {
-  const notes: Notes = new Map();
-  const { lo, most, confirm } = question;
+  const { lo, most, confirm, batch } = question;
+  const notes: Notes = { counts: new Map(), batch };
   const neighbours = yield* settle(notes, question);
   if (neighbours === null) return { kind: 'never' };
   const { passes, fails } = neighbours;
@@ -29,7 +29,7 @@ function* edge(notes: Notes, { from, to, confirm, passes }: Edge): Script<number
   const way = to >= from ? 1 : -1;
   const clear = passes ? isPass : isFail;
   let at = from;
-  for (let by = 1; !clear(notes.get(at)); by *= 2) {
+  for (let by = 1; !clear(notes.counts.get(at)); by *= 2) {
     if (at === to) return null;
     at = way > 0 ? Math.min(to, from + by) : Math.max(to, from - by);
     yield* each(notes, { phase: 'widen', at, rest: 3 * confirm }, { passes, times: confirm });

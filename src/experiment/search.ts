@@ -26,6 +26,8 @@ export type Question = Readonly<{
   most: number;
   /** Trials on either side of what was found, and numbers looked at elsewhere: above, near below, far below. */
   confirm: number;
+  /** So many trials of one number are made at a time when several are wanted: more than one take another course. */
+  batch: number;
 }>;
 
 export type Trial = Readonly<{ at: number; passed: boolean }>;

@@ -1,24 +1,26 @@
 /** A sweep: every point so many times, in an order that is shuffled and comes again from its seed. */
 
 import type { Result } from '../result/schema.ts';
-import { type NameOf, normaliseSpec, type RunInput } from '../spec/normalise.ts';
+import { HOST } from '../scenario/types.ts';
+import { type NameOf, normaliseSpec } from '../spec/normalise.ts';
 import type { RunSpec } from '../spec/run-spec.ts';
+import type { RunRequest } from '../spec/step-input.ts';
 import type { Experiment } from './driver.ts';
 import { countCall, type Figures, type FirstCall, figuresOf, firstCallOf } from './figures.ts';
+import type { CommonQuestion } from './plan.ts';
 import { type Axes, crossProduct, loosest, type Point } from './points.ts';
 import { randomFrom, shuffled } from './random.ts';
 import { patienceFor } from './timeout.ts';
 
 /** What is asked; enough to go on with it later. */
-export type SweepQuestion = Readonly<{
-  /** All but what is swept. */
-  input: RunInput;
-  axes: Axes;
-  repeat: number;
-  warmup: number;
-  seed: number;
-  prepare: string | null;
-}>;
+export type SweepQuestion = CommonQuestion &
+  Readonly<{
+    /** By kernel (`host`): what a scenario asks of it, instead of `input`. */
+    onKernel: Readonly<Record<string, RunRequest>>;
+    axes: Axes;
+    repeat: number;
+    seed: number;
+  }>;
 
 /** `point`: index in the cross product. `repeat`: how many runs at that point go before it in the plan. */
 export type SweepRun = Readonly<{ kind: 'warm-up' } | { kind: 'run'; point: number; repeat: number }>;
@@ -103,7 +105,9 @@ function addRun(history: SweepHistory, { point, repeat }: Planned, result: Resul
 }
 
 /** What is about a microVM does not apply to the points that run on the host; where all do, it is a mistake. */
-function inputAt({ input, axes }: SweepQuestion, point: Point): RunInput {
+function inputAt({ input: same, onKernel, axes }: SweepQuestion, point: Point): RunRequest {
+  const kernel = point.kernel ?? HOST;
+  const input = (Object.hasOwn(onKernel, kernel) ? onKernel[kernel] : null) ?? same;
   const { vmMemory: _, vmCpus: __, rw: ___, ...onHost } = input;
   const hasKernel = axes.kernel?.some((kernel) => kernel !== null) === true;
   return { ...(hasKernel && point.kernel === null ? onHost : input), ...point };

@@ -23,7 +23,7 @@ export async function findSmallest(
   passes: (limit: number) => Promise<boolean>,
 ): Promise<Smallest> {
   const last = Math.floor(most / page);
-  const question = { lo: 1, hi: Math.min(last, Math.ceil(guess / page)), most: last, confirm: 0 };
+  const question = { lo: 1, hi: Math.min(last, Math.ceil(guess / page)), most: last, confirm: 0, batch: 1 };
   const trials: { at: number; passed: boolean }[] = [];
   let step = nextStep(question, trials);
   while (step.kind === 'try') {

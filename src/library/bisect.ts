@@ -1,15 +1,15 @@
-import type { BisectQuestion } from '../experiment/bisect.ts';
+import { type BisectQuestion, withoutLimit } from '../experiment/bisect.ts';
 import { bisectPlan } from '../experiment/bisect-plan.ts';
 import { numberFor } from '../experiment/bounds.ts';
+import { subjectOf } from '../experiment/subject.ts';
 import type { BisectReport } from '../report/bisect.ts';
-import type { RunInput } from '../spec/run-input.ts';
 import { parseLimit, type Size } from '../spec/size.ts';
 import { type ExperimentEvent, experiment, type Planned } from './experiment.ts';
-import { type CommonInput, plainly, splitInput } from './input.ts';
+import { type CommonInput, plainly, type SubjectInput, splitInput } from './input.ts';
 import type { EndOptions } from './run.ts';
 import type { Running } from './running.ts';
 
-export type BisectInput = Omit<RunInput, 'kmem' | 'traceGate'> &
+export type BisectInput = SubjectInput<'kmem' | 'traceGate'> &
   CommonInput &
   Readonly<{
     /** The smallest limit to try (one page). */
@@ -30,13 +30,14 @@ const WITHOUT = {
   traceGate: 'each run would begin the file anew',
 };
 
-function planned(given: BisectInput): Planned<BisectReport> {
-  const { input, own, warmup, prepare } = splitInput(given, ['lo', 'hi', 'confirm'], WITHOUT);
+async function planned(given: BisectInput): Promise<Planned<BisectReport>> {
+  const { asked, own, common } = splitInput(given, ['lo', 'hi', 'confirm'], WITHOUT);
   const limit = (key: 'lo' | 'hi'): number | null => {
     const size = own(key);
     return size === undefined ? null : parseLimit(size as Size, { name: key });
   };
   const confirm = own('confirm') === undefined ? 3 : numberFor('confirm', own('confirm'), plainly);
-  const question: BisectQuestion = { input, warmup, prepare, lo: limit('lo'), hi: limit('hi'), confirm };
-  return { question, plan: bisectPlan(question, plainly), jobs: 1 };
+  const subject = withoutLimit(await subjectOf(asked, plainly), limit('hi'));
+  const question: BisectQuestion = { ...subject, ...common, lo: limit('lo'), confirm };
+  return { question, plan: bisectPlan(question, plainly) };
 }

@@ -24,7 +24,6 @@ export type Planned<Report extends ExperimentFacts> = Readonly<{
   question: CommonQuestion;
   // biome-ignore lint/suspicious/noExplicitAny: runs and histories are the plan's own affair
   plan: Plan<any, any, Report>;
-  jobs: number;
 }>;
 
 /**
@@ -32,15 +31,15 @@ export type Planned<Report extends ExperimentFacts> = Readonly<{
  * Rejects only with a SetupError; where runs were to be made it carries the report (`status: 'failed'`) as `.result`.
  */
 export function experiment<Report extends ExperimentFacts>(
-  planned: () => Planned<Report>,
+  planned: () => Promise<Planned<Report>>,
   { signal, hurry }: EndOptions,
 ): Running<Report, ExperimentEvent> {
   return running(async (emit) => {
-    const { question, plan, jobs } = planned();
+    const { question, plan } = await planned();
     const names = { id: newId(), startedAt: new Date().toISOString(), nameOf: plainly };
     const never = new AbortController().signal;
     const { report, error } = await conduct(
-      { ...names, question, plan, jobs },
+      { ...names, question, plan, jobs: question.jobs },
       {
         known: plan.empty,
         keep: () => {},

@@ -1,18 +1,17 @@
 import { numberFor } from '../experiment/bounds.ts';
 import type { ExploreQuestion } from '../experiment/explore/explore.ts';
 import { explorePlan } from '../experiment/explore/plan.ts';
+import { subjectOf } from '../experiment/subject.ts';
 import type { ExploreReport } from '../report/explore.ts';
 import type { RunInput } from '../spec/run-input.ts';
 import { type ExperimentEvent, experiment, type Planned } from './experiment.ts';
-import { type CommonInput, flagIn, namesIn, plainly, splitInput } from './input.ts';
+import { type CommonInput, flagIn, namesIn, plainly, type SubjectInput, splitInput } from './input.ts';
 import type { EndOptions } from './run.ts';
 import type { Running } from './running.ts';
 
-export type ExploreInput = Omit<RunInput, keyof typeof WITHOUT> &
+export type ExploreInput = SubjectInput<keyof RunInput & keyof typeof WITHOUT> &
   CommonInput &
   Readonly<{
-    /** Runs at a time, each bound to a CPU of its own (1). */
-    jobs?: number | undefined;
     /** These system calls alone. */
     only?: readonly string[] | null | undefined;
     /** Calls of these programs alone. */
@@ -37,14 +36,14 @@ const WITHOUT = {
   traceGate: 'each run would begin the file anew',
 };
 
-function planned(given: ExploreInput): Planned<ExploreReport> {
-  const { input, own, warmup, prepare } = splitInput(given, ['jobs', 'only', 'in', 'all', 'limit'], WITHOUT);
+async function planned(given: ExploreInput): Promise<Planned<ExploreReport>> {
+  const { asked, own, common } = splitInput(given, ['only', 'in', 'all', 'limit'], WITHOUT);
   const question: ExploreQuestion = {
-    ...{ input, warmup, prepare, all: flagIn(own('all'), 'all') },
+    ...(await subjectOf(asked, plainly)),
+    ...{ ...common, all: flagIn(own('all'), 'all') },
     only: namesIn(own('only'), 'only'),
     within: namesIn(own('in'), 'in'),
     limit: own('limit') === undefined ? null : numberFor('limit', own('limit'), plainly),
   };
-  const jobs = own('jobs') === undefined ? 1 : numberFor('jobs', own('jobs'), plainly);
-  return { question, plan: explorePlan(question, plainly), jobs };
+  return { question, plan: explorePlan(question, plainly, null) };
 }

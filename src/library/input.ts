@@ -2,12 +2,28 @@
 
 import { SetupError } from '../errors.ts';
 import { numberFor, preparation } from '../experiment/bounds.ts';
-import { type Names, placed } from '../experiment/plan.ts';
+import type { CommonQuestion, Names } from '../experiment/plan.ts';
+import { type AskedSubject, refuseSteps } from '../experiment/subject.ts';
 import { quote } from '../spec/quote.ts';
 import type { RunInput } from '../spec/run-input.ts';
+import type { PlanInput } from '../spec/step-input.ts';
+
+type StepKey = 'command' | 'then' | 'ready' | 'readyTimeout' | 'background' | 'stop';
+
+/** What each run has in common: steps of its own, or those of a scenario, whose settings the other keys override. */
+export type SubjectInput<Without extends keyof RunInput> =
+  | (Omit<RunInput, Without> & Readonly<{ scenario?: null | undefined }>)
+  | (Omit<PlanInput, Without> & Readonly<{ scenario?: null | undefined }>)
+  | (Omit<RunInput, Without | StepKey> &
+      Readonly<{
+        /** Its name, or its file (with a / or ending in .yaml). */
+        scenario: string;
+      }>);
 
 /** What every experiment takes beside the keys of a run. */
 export type CommonInput = Readonly<{
+  /** Runs at a time, each bound to a CPU of its own (1). */
+  jobs?: number | undefined;
   /** Runs to make first and throw away (1). */
   warmup?: number | undefined;
   /** Run by `sh -c` before each run, outside its group. */
@@ -20,31 +36,44 @@ export const plainly: Names = (key) => key;
 type Keys = Readonly<Record<string, unknown>>;
 
 export type Split = Readonly<{
-  input: RunInput;
+  asked: AskedSubject;
   /** Undefined: not given. */
   own: (key: string) => unknown;
-  warmup: number;
-  prepare: string | null;
+  common: Pick<CommonQuestion, 'jobs' | 'warmup' | 'prepare'>;
 }>;
 
 /**
  * `own`: keys of the experiment; `without`: keys of a run that it does not take, and why.
- * Throws SetupError `unknown-key`, `bad-option`, `conflicting-options`, `bad-cwd`.
+ * Throws SetupError `unknown-key`, `bad-option`, `conflicting-options`.
  */
 export function splitInput(given: Keys, own: readonly string[], without: Readonly<Record<string, string>>): Split {
-  const owned = [...own, 'warmup', 'prepare'];
+  const owned = [...own, 'scenario', 'jobs', 'warmup', 'prepare'];
   const stray = Object.keys(without).find((key) => given?.[key] != null);
   if (stray !== undefined) throw new SetupError('conflicting-options', `${stray}: ${without[stray]}`, 'leave it out');
   const entries = Object.entries(given ?? {}).filter(([key]) => !owned.includes(key) && !Object.hasOwn(without, key));
   // Many runs would write over each other's output.
-  const input = { output: 'null', ...Object.fromEntries(entries) } as RunInput;
+  const input = { output: 'null', ...Object.fromEntries(entries) };
   const value = (key: string): unknown => given?.[key] ?? undefined;
+  const number = (key: 'jobs' | 'warmup'): number =>
+    value(key) === undefined ? 1 : numberFor(key, value(key), plainly);
+  const scenario = textIn(value('scenario'), 'scenario');
+  if (scenario !== null) refuseSteps((key) => given?.[key] != null, plainly);
   return {
-    input: placed(input, plainly),
+    asked: { scenario, input } as AskedSubject,
     own: value,
-    warmup: value('warmup') === undefined ? 1 : numberFor('warmup', value('warmup'), plainly),
-    prepare: value('prepare') === undefined ? null : preparation(value('prepare'), plainly),
+    common: {
+      jobs: number('jobs'),
+      warmup: number('warmup'),
+      prepare: value('prepare') === undefined ? null : preparation(value('prepare'), plainly),
+    },
   };
+}
+
+/** Null: not given. Throws SetupError `bad-option`. */
+export function textIn(given: unknown, name: string): string | null {
+  if (given === undefined) return null;
+  if (typeof given === 'string' && given !== '') return given;
+  throw new SetupError('bad-option', `${name}: ${quote(String(given))} is no text`, 'give one, or leave it out');
 }
 
 /** A list of names; null: not given. Throws SetupError `bad-option`. */

@@ -7,7 +7,7 @@ import type { Choices } from '../scenario/perform.ts';
 import { BOUNDS } from '../scenario/types.ts';
 import { didYouMean } from '../spec/nearest.ts';
 import { quote } from '../spec/quote.ts';
-import { flagIn, namesIn } from './input.ts';
+import { flagIn, namesIn, textIn } from './input.ts';
 import type { EndOptions } from './run.ts';
 import { type Running, running } from './running.ts';
 
@@ -130,11 +130,4 @@ function read(given: ScenarioInput): Read {
       shard: null,
     },
   };
-}
-
-/** Throws SetupError `bad-option`. */
-function textIn(given: unknown, name: string): string | null {
-  if (given === undefined) return null;
-  if (typeof given === 'string' && given !== '') return given;
-  throw new SetupError('bad-option', `${name}: ${quote(String(given))} is no text`, 'give one, or leave it out');
 }

@@ -2,21 +2,21 @@ import { SetupError } from '../errors.ts';
 import { numberFor } from '../experiment/bounds.ts';
 import type { Axes } from '../experiment/points.ts';
 import { newSeed } from '../experiment/random.ts';
+import { sweptSubject } from '../experiment/subject.ts';
 import type { SweepQuestion } from '../experiment/sweep.ts';
 import { sweepPlan } from '../experiment/sweep-plan.ts';
 import type { SweepReport } from '../report/sweep.ts';
 import { parseCounts, parseLimits, parseNames } from '../spec/ranges.ts';
-import type { RunInput } from '../spec/run-input.ts';
 import type { Size } from '../spec/size.ts';
 import { type ExperimentEvent, experiment, type Planned } from './experiment.ts';
-import { type CommonInput, plainly, splitInput } from './input.ts';
+import { type CommonInput, plainly, type SubjectInput, splitInput } from './input.ts';
 import type { EndOptions } from './run.ts';
 import type { Running } from './running.ts';
 
 /** Values to try: a list, one value, or a range as on the command line: `'512K..4M:256K'`, `'512K..4M*2'`. */
 export type SizeRange = Size | readonly Size[] | null | undefined;
 
-export type SweepInput = Omit<RunInput, 'kmem' | 'mem' | 'kmemTcp' | 'pids' | 'kernel' | 'traceGate'> &
+export type SweepInput = SubjectInput<'kmem' | 'mem' | 'kmemTcp' | 'pids' | 'kernel' | 'traceGate'> &
   CommonInput &
   Readonly<{
     kmem?: SizeRange;
@@ -27,8 +27,6 @@ export type SweepInput = Omit<RunInput, 'kmem' | 'mem' | 'kmemTcp' | 'pids' | 'k
     kernel?: string | readonly string[] | null | undefined;
     /** Runs at each point (1). */
     repeat?: number | undefined;
-    /** Runs at a time, each bound to a CPU of its own (1). */
-    jobs?: number | undefined;
     /** The order of another sweep, whose report has it. */
     seed?: number | null | undefined;
   }>;
@@ -38,19 +36,21 @@ export function sweep(input: SweepInput, options: EndOptions = {}): Running<Swee
   return experiment(() => planned(input), options);
 }
 
-const OWN = ['kmem', 'mem', 'kmemTcp', 'pids', 'kernel', 'repeat', 'jobs', 'seed'];
+const OWN = ['kmem', 'mem', 'kmemTcp', 'pids', 'kernel', 'repeat', 'seed'];
 const WITHOUT = { traceGate: 'each run would begin the file anew' };
 
-function planned(given: SweepInput): Planned<SweepReport> {
-  const { input, own, warmup, prepare } = splitInput(given, OWN, WITHOUT);
-  const number = (key: 'repeat' | 'jobs' | 'seed', otherwise: () => number): number =>
+async function planned(given: SweepInput): Promise<Planned<SweepReport>> {
+  const { asked, own, common } = splitInput(given, OWN, WITHOUT);
+  const number = (key: 'repeat' | 'seed', otherwise: () => number): number =>
     own(key) === undefined ? otherwise() : numberFor(key, own(key), plainly);
+  const axes = axesOf(own);
   const question: SweepQuestion = {
-    ...{ input, warmup, prepare, axes: axesOf(own) },
+    ...(await sweptSubject(asked, plainly, axes.kernel)),
+    ...{ ...common, axes },
     repeat: number('repeat', () => 1),
     seed: number('seed', newSeed),
   };
-  return { question, plan: sweepPlan(question, plainly), jobs: number('jobs', () => 1) };
+  return { question, plan: sweepPlan(question, plainly) };
 }
 
 function axesOf(own: (key: string) => unknown): Axes {

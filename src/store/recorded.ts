@@ -2,7 +2,7 @@
 
 import type { Result } from '../result/schema.ts';
 import { inputOf } from '../spec/input-of.ts';
-import type { RunInput } from '../spec/run-input.ts';
+import type { RunRequest } from '../spec/step-input.ts';
 import { sampleOf } from './sample.ts';
 
 export type Recorded = Readonly<{
@@ -10,7 +10,7 @@ export type Recorded = Readonly<{
   /** ISO 8601, UTC. */
   startedAt: string;
   /** What it was asked for. */
-  input: RunInput;
+  input: RunRequest;
   /** `--prepare` of the experiment that it was a part of; null: none. */
   prepare: string | null;
   facts: Facts;
@@ -45,7 +45,7 @@ export type InjectionFact = Readonly<{
 }>;
 
 /** They follow from what is asked for, which is the same. */
-const ASKED = ['command', 'steps', 'user', 'reserve'];
+const ASKED = ['command', 'steps', 'wait', 'user', 'reserve'];
 
 export function recordedOf(result: Result, prepare: string | null): Recorded {
   const { id, startedAt, spec } = result;

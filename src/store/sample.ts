@@ -1,6 +1,10 @@
 /** Of a result, what is compared; the rest of it need not be held while thousands are. */
 
 import type { Result } from '../result/schema.ts';
+import type { PlanStep } from '../spec/plan.ts';
+import { lineOf, STEP_KEYS } from '../spec/read-plan.ts';
+import type { RunSpec } from '../spec/run-spec.ts';
+import type { StepInput } from '../spec/step-input.ts';
 import { kernelOf } from './columns.ts';
 import type { StoredRun } from './types.ts';
 
@@ -56,8 +60,8 @@ function circumstancesOf(result: Result): Record<string, string> {
   const { spec, enforcement, environment } = result;
   const words = (value: unknown): string => (value == null ? 'none' : String(value));
   return {
-    command: spec.command.join(' '),
-    steps: spec.then.join('; ') || 'none',
+    ...stepsOf(spec),
+    wait: words(spec.wait),
     enforcement: words(enforcement.mode),
     reserve: words(enforcement.reserve),
     kernel: kernelOf(result),
@@ -72,4 +76,28 @@ function circumstancesOf(result: Result): Record<string, string> {
     swap: words(environment.swapTotal),
     'kmem-run': environment.kmemRun,
   };
+}
+
+/** As they were written: the ports and folders of one run are no difference. */
+function stepsOf({ command, then, plan, template }: RunSpec): Readonly<{ command: string; steps: string }> {
+  if (plan == null) return { command: command.join(' '), steps: then.join('; ') || 'none' };
+  const written = template?.input.plan as readonly StepInput[] | undefined;
+  const lines = written?.map(lineOfInput) ?? plan.map(lineOfStep);
+  const first = plan.findIndex(({ kind }) => kind === 'command');
+  return { command: lines[first] ?? '', steps: lines.join('; ') };
+}
+
+function lineOfInput({ run, outside, background, ...step }: StepInput): string {
+  if (run !== undefined) return programLine(typeof run === 'string' ? run : run.join(' '), { outside, background });
+  const actions = Object.entries(step).filter(([key]) => Object.hasOwn(STEP_KEYS, key));
+  return actions.map(([key, value]) => `${key} ${typeof value === 'string' ? value : JSON.stringify(value)}`).join(' ');
+}
+
+function lineOfStep({ kind, ...step }: PlanStep): string {
+  if (!('command' in step)) return `${kind} ${JSON.stringify(step)}`;
+  return programLine(lineOf(step.command), { outside: kind === 'outside', background: step.background });
+}
+
+function programLine(line: string, { outside, background }: Pick<StepInput, 'outside' | 'background'>): string {
+  return `${outside === true ? 'client: ' : ''}${line}${background === true ? ' &' : ''}`;
 }

@@ -9,6 +9,7 @@ import { SetupError } from '../errors.ts';
 import { inputOf } from '../spec/input-of.ts';
 import { normaliseSpec } from '../spec/normalise.ts';
 import type { RunInput } from '../spec/run-input.ts';
+import type { PlanInput, RunRequest } from '../spec/step-input.ts';
 import type { Recorded } from './recorded.ts';
 
 z.config({ jitless: true });
@@ -37,7 +38,15 @@ const schema = z.object({
   id: z.string(),
   startedAt: z.string(),
   // Its values are for normaliseSpec to check.
-  input: z.looseObject({ command: z.array(z.string()), cwd: z.string() }),
+  input: z
+    .looseObject({
+      command: z.array(z.string()).optional(),
+      plan: z.array(z.looseObject({})).optional(),
+      cwd: z.string(),
+      // The default of 0.1.0, whose tokens leave it out.
+      wait: z.string().default('exit'),
+    })
+    .refine(({ command, plan }) => (command === undefined) !== (plan === undefined)),
   prepare: z.string().nullable(),
   facts: z.object({
     outcome: z.string(),
@@ -80,11 +89,13 @@ export function readToken(token: string): Recorded {
 }
 
 /** What must be said: the rest comes by itself. */
-function unusual(input: RunInput): RunInput {
+function unusual(input: RunRequest): RunRequest {
   const usual: Readonly<Record<string, unknown>> = inputOf(normaliseSpec({ command: ['true'], cwd: '/' }));
-  const { command, cwd, ...rest } = input;
-  const said = Object.entries(rest).filter(([key, value]) => JSON.stringify(value) !== JSON.stringify(usual[key]));
-  return { command, cwd, ...Object.fromEntries(said) };
+  // `wait` is always there: a token without it is older than the present default.
+  const { cwd, wait, ...rest } = input;
+  const { command, plan, ...others } = rest as Partial<RunInput & PlanInput>;
+  const said = Object.entries(others).filter(([key, value]) => JSON.stringify(value) !== JSON.stringify(usual[key]));
+  return { command, plan, cwd, ...Object.fromEntries(said), wait } as RunRequest;
 }
 
 function badToken(cause?: unknown): SetupError {

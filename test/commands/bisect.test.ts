@@ -1,3 +1,4 @@
+import { DatabaseSync } from 'node:sqlite';
 import test, { type ExecutionContext } from 'ava';
 import type { BisectReport } from '../../src/report/bisect.ts';
 import { pageSize } from '../../src/spec/page-size.ts';
@@ -6,6 +7,7 @@ import { openStore } from '../../src/store/store.ts';
 import { until } from '../cgroup/sandbox.ts';
 import { compileFixture } from '../fixtures/compile.ts';
 import { assertRefused, makeHarness, type Start } from '../harness.ts';
+import { pythonServer } from './page-server.ts';
 
 /** kmem-run bisect with a store and a JSON file of the test's own. */
 function makeBisects(t: ExecutionContext) {
@@ -166,6 +168,58 @@ test.serial('SIGINT in the middle: what is known so far, and --resume finds the 
   t.is(bisect.kept().length, places.length);
 });
 
+test.serial('a server and its client, two at a time: the limit, and --resume goes on with as many', async (t) => {
+  const bisect = makeBisects(t);
+  const { options, command } = pythonServer();
+  const words = ['--jobs', '2', '--confirm', '1', '--lo', '128K', '--timeout', '1s', '--grace', '100ms'];
+  const { status, stdout, stderr } = await bisect.run([...words, '--wait', 'exit', ...options, ...command]);
+  t.is(status, 0, stdout + stderr);
+  const { answer, trials, then, command: shown } = bisect.report();
+  if (answer.kind !== 'found') return t.fail(answer.kind);
+  t.deepEqual(then, ['client: curl -sf http://127.0.0.1:${port}/']);
+  t.is(shown.at(-1), '${port}');
+  for (const [limit, passed] of [
+    [answer.passesAt, true],
+    [answer.failsAt, false],
+  ] as const) {
+    const own = trials.filter((trial) => trial.limit === limit);
+    t.true(own.length >= 1 && own.every((trial) => trial.passed === passed));
+  }
+  // Each had a port of its own, and runs were made side by side.
+  const results = bisect.kept().map(({ result }) => result);
+  const cpus = new Set(results.map(({ spec }) => spec.cpus?.join()));
+  t.is(cpus.size, 2);
+  t.true(new Set(results.map(({ spec }) => spec.command.at(-1))).size > results.length / 2);
+  // What is kept says how many at a time: the same course, so there is nothing left to do.
+  const id = bisect.report().id;
+  const again = await bisect.run(['--resume', id]);
+  t.is(again.stdout.split('\n')[0], stdout.split('\n')[0]);
+  t.is(bisect.kept().length, results.length);
+  bisect.assertNothingLeft();
+});
+
+test.serial(
+  'an experiment that 0.1.0 has kept goes on as it began: a run is over when its last step has exited',
+  async (t) => {
+    const bisect = makeBisects(t);
+    await bisect.run(['--confirm', '1', '--lo', '1M', '--quiet-for', '20ms', '--', 'sh', '-c', 'sleep 1 &']);
+    const { id, runs } = bisect.report();
+    const database = new DatabaseSync(bisect.path('store.db'));
+    const row = database.prepare('SELECT spec FROM experiment').get();
+    const { question } = JSON.parse(String(row?.spec));
+    const { scenario: _, jobs: __, ...then } = question;
+    database.prepare('UPDATE experiment SET spec = ?').run(JSON.stringify({ version: 1, question: then }));
+    database.exec('DELETE FROM run WHERE seq > 2');
+    database.close();
+    const resumed = await bisect.run(['--resume', id]);
+    t.is(resumed.status, 1, resumed.stderr);
+    t.is(bisect.report().runs, runs);
+    const rules = bisect.kept().map(({ result }) => result.spec.wait);
+    t.deepEqual([rules[0], new Set(rules.slice(2))], ['quiet', new Set(['exit'])]);
+    t.true(rules.length > 2);
+  },
+);
+
 test.serial('a command that is not there: the reason and the remedy', async (t) => {
   const bisect = makeBisects(t);
   const ran = await bisect.run(['--', '/nonexistent/program']);
@@ -179,6 +233,7 @@ for (const [args, reason] of [
   [['--lo', '2M', '--hi', '1M', '--', 'true'], /--lo \(2,097,152 bytes\) is above --hi \(1,048,576 bytes\)/],
   [['--lo', '1', '--', 'true'], /--lo: "1" is below one page/],
   [['--hi', 'x', '--', 'true'], /--hi: "x" is not a size/],
+  [['--jobs', '0', '--', 'true'], /--jobs: "0" is not a number from 1 to/],
   [['--confirm', '0', '--', 'true'], /--confirm: "0" is not a number from 1 to/],
   [['--enforce', 'none', '--', 'true'], /--enforce none limits nothing/],
   [['--repeat', '3', '--', 'true'], /unknown option "--repeat"/],
@@ -207,5 +262,6 @@ test.serial('--help', async (t) => {
   const { run } = makeHarness(t);
   const { status, stdout } = await run(['bisect', '--help'], { json: false });
   t.is(status, 0);
-  for (const word of ['--lo', '--hi', '--confirm', '--then', 'Exit status']) t.true(stdout.includes(word), word);
+  for (const word of ['--lo', '--hi', '--confirm', '--jobs', '--scenario', '--then', 'Exit status'])
+    t.true(stdout.includes(word), word);
 });

@@ -3,6 +3,7 @@ import test, { type ExecutionContext } from 'ava';
 import type { ReplayReport } from '../../src/report/replay.ts';
 import { openStore } from '../../src/store/store.ts';
 import { assertRefused, bin, makeHarness, type Start } from '../harness.ts';
+import { pythonServer } from './page-server.ts';
 
 /** kmem-run with a store of the test's own. */
 function makeReplays(t: ExecutionContext) {
@@ -179,13 +180,25 @@ test.serial('--help, --dry-run and --token run nothing', async (t) => {
   t.is(read('ran'), '\n');
 });
 
-test.serial('a run of a scenario is not made again by itself', async (t) => {
-  const { kmemRun, replay, path, read, assertNothingLeft } = makeReplays(t);
-  await kmemRun(['scenario', 'run', 'fork-loop', '--format', 'json', '--output', path('suite.json')]);
-  const run = JSON.parse(read('suite.json')).scenarios[0].results[0];
-  writeFileSync(path('run.json'), JSON.stringify(run));
-  const refused = await replay([path('run.json')]);
-  assertRefused(t, refused, /^kmem-run: run [0-9a-f]+ was made for a scenario, whose folder and ports are gone/);
+test.serial('a server: its folder and port are new ones, from the store and from a token', async (t) => {
+  const { record, replay, kept, kmemRun, path, assertNothingLeft } = makeReplays(t);
+  const { options, command } = pythonServer();
+  const label = ['--label', 'server', '--wait', 'exit', '--cwd', '${dir}', '--client', 'echo ${port} > port'];
+  await record('--kmem', '4M', ...options, ...label, ...command);
+  const token = (await kmemRun(['replay', '--token', path('r.json')])).stdout.trim();
+  for (const word of ['server', token]) {
+    const { stdout, stderr } = await replay([word, '--repeat', '1', '--label', 'again', '--output', 'null']);
+    // Its peak alone may differ.
+    t.regex(stdout, /^kmem-run: (the same|different in kmem peak) /, stderr);
+    t.regex(stdout, /^ {2}outcome {5}passed: same$/m);
+    t.regex(stdout, /the folder and the ports of the run: each replay has its own$/m);
+    t.regex(stdout, /: \/usr\/bin\/python3 -m http\.server --bind 127\.0\.0\.1 \$\{port\}$/m);
+  }
+  const specs = kept().map(({ result }) => result.spec);
+  t.is(specs.length, 3);
+  t.is(new Set(specs.map(({ cwd }) => cwd)).size, 3);
+  for (const { template, wait } of specs)
+    t.deepEqual([template?.input.plan, wait], [specs[0]?.template?.input.plan, 'exit']);
   assertNothingLeft();
 });
 

@@ -5,6 +5,7 @@ import { openStore } from '../../src/store/store.ts';
 import { until } from '../cgroup/sandbox.ts';
 import { assertRefused, bin, type Harness, makeHarness, type Start } from '../harness.ts';
 import { canActAsOthers } from '../needs.ts';
+import { pythonServer } from './page-server.ts';
 
 /** kmem-run sweep with a store and a JSON file of the test's own. */
 function makeSweeps(t: ExecutionContext) {
@@ -69,6 +70,24 @@ test.serial('a sweep: a row for each limit, every run kept, nothing left', async
   t.deepEqual(ids.toSorted(), own.map(({ result }) => result.id).toSorted());
   const cpus = new Set(own.map(({ result }) => JSON.stringify(result.spec.cpus)));
   t.is(cpus.size, 1, 'all on the same CPU');
+  sweep.assertNothingLeft();
+});
+
+test.serial('a server and its client, two at a time: each run has a port and a folder of its own', async (t) => {
+  const sweep = makeSweeps(t);
+  const { options, command } = pythonServer();
+  const words = ['--kmem', '64K,4M', '--repeat', '3', '--jobs', '2', '--wait', 'exit', '--cwd', '${dir}'];
+  const { status, stdout, stderr } = await sweep.run([...words, ...options, ...command]);
+  t.is(status, 0, stdout + stderr);
+  const { points, then } = sweep.report();
+  t.deepEqual(then, ['client: curl -sf http://127.0.0.1:${port}/']);
+  t.deepEqual(
+    points.map(({ passed, runs }) => `${passed} of ${runs}`),
+    ['0 of 3', '3 of 3'],
+  );
+  const specs = kept(sweep).map(({ result }) => result.spec);
+  t.is(new Set(specs.map(({ cwd }) => cwd)).size, specs.length);
+  t.true(specs.every(({ template }) => template?.input.cwd === '${dir}'));
   sweep.assertNothingLeft();
 });
 

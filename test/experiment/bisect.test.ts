@@ -6,6 +6,7 @@ import {
   type BisectQuestion,
   type BisectRun,
   planBisect,
+  withoutLimit,
 } from '../../src/experiment/bisect.ts';
 import { type DriverOptions, perform, type Runner } from '../../src/experiment/driver.ts';
 import { pageSize } from '../../src/spec/page-size.ts';
@@ -18,6 +19,8 @@ const nameOf = (key: string) => key;
 
 const question = (changes: Partial<BisectQuestion> = {}): BisectQuestion => ({
   input: { command: ['true'] },
+  scenario: null,
+  jobs: 1,
   lo: null,
   hi: null,
   confirm: 3,
@@ -265,6 +268,74 @@ test('stopped anywhere and gone on with: the same answer, and no finished run is
     },
   );
   await fc.assert(property, { numRuns: 40 });
+});
+
+test('two runs at a time, stopped anywhere: no run is made twice, none has the place of another, the same answer', async (t) => {
+  const asked = question({ jobs: 2, confirm: 4 });
+  const jobs = [{ cpus: [0] }, { cpus: [1] }];
+  // Of two at a time the second one ends first.
+  const slow = (passes: Runner): Runner => {
+    let turn = 0;
+    return async (spec, order) => {
+      turn += 1;
+      if (turn % 2 === 1) await new Promise((resolve) => setTimeout(resolve, 2));
+      return passes(spec, order);
+    };
+  };
+  const runner = slow(program((kmem) => kmem === null || kmem >= 37 * PAGE, 50 * PAGE));
+  const whole = await bisect(asked, runner, { jobs });
+  for (let stopAfter = 2; stopAfter < runsOf(whole.history); stopAfter += 3) {
+    const kept: { run: BisectRun; result: ReturnType<typeof resultOf> }[] = [];
+    const controller = new AbortController();
+    const keep = (run: BisectRun, result: ReturnType<typeof resultOf>) => {
+      if (run.kind !== 'warm-up') kept.push({ run, result });
+      if (kept.length === stopAfter) controller.abort();
+    };
+    await bisect(asked, runner, { jobs, keep, signal: controller.signal });
+    const plan = planBisect(asked, nameOf);
+    const known = kept.reduce((history, { run, result }) => plan.fold(history, run, result), plan.empty);
+    const { history } = await perform(plan, known, options(runner, { jobs, keep }));
+    t.deepEqual(plan.answer(history), whole.answer);
+    t.is(kept.length, runsOf(whole.history));
+    t.is(new Set(kept.map(({ run }) => JSON.stringify(run))).size, kept.length);
+  }
+});
+
+test('as many runs of the same limit at a time as there are jobs', async (t) => {
+  const limits: (number | null)[] = [];
+  const passes = program((kmem) => kmem === null || kmem >= 37 * PAGE, 50 * PAGE);
+  let running = 0;
+  const together: number[] = [];
+  await bisect(
+    question({ jobs: 3, confirm: 3 }),
+    async (spec, order) => {
+      limits.push(spec.limits.kmem);
+      running += 1;
+      together.push(running);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      running -= 1;
+      return passes(spec, order);
+    },
+    { jobs: [{ cpus: [0] }, { cpus: [1] }, { cpus: [2] }] },
+  );
+  t.is(Math.max(...together), 3);
+  const at = limits.indexOf(37 * PAGE) + 1;
+  t.deepEqual(limits.slice(limits.indexOf(37 * PAGE, at), limits.indexOf(37 * PAGE, at) + 3), Array(3).fill(37 * PAGE));
+});
+
+test('a limit that the input has is where the search begins, and the warm-up is made under it', async (t) => {
+  const input: RunInput = { command: ['true'], kmem: '400K' };
+  t.deepEqual(withoutLimit({ input, scenario: null }, null), {
+    ...{ input: { command: ['true'] }, scenario: null, hi: 400 * 1024 },
+  });
+  t.is(withoutLimit({ input, scenario: null }, 8192).hi, 8192);
+  t.is(withoutLimit({ input: { command: ['true'] }, scenario: null }, null).hi, null);
+  const limits: (number | null)[] = [];
+  await bisect(question({ hi: 100 * PAGE, warmup: 2 }), async (spec) => {
+    limits.push(spec.limits.kmem);
+    return resultOf(spec, (spec.limits.kmem ?? 0) >= 40 * PAGE);
+  });
+  t.deepEqual(limits.slice(0, 2), [100 * PAGE, 100 * PAGE]);
 });
 
 test('stopped: what is known so far', async (t) => {

@@ -6,7 +6,7 @@ import { type Call, kindOf, SAMPLE, select, stableCalls, type Wish } from '../..
 import type { OwnNames } from '../../src/experiment/explore/scrub.ts';
 import type { RecordedCall } from '../../src/gate/recording.ts';
 
-const names = (folder: string): OwnNames => ({ folder, port: 20_001, startedAtMs: 0 });
+const names = (folder: string): OwnNames => ({ folder, ports: [20_001], startedAtMs: 0 });
 
 const recorded = (address: string | null, changes: Partial<RecordedCall> = {}): RecordedCall => ({
   address,

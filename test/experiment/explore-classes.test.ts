@@ -3,8 +3,9 @@
 import test from 'ava';
 import { baselineOf } from '../../src/experiment/explore/baseline.ts';
 import { classify } from '../../src/experiment/explore/classify.ts';
-import type { Entry, Sight } from '../../src/experiment/explore/sight.ts';
+import { brokenOnes, type Entry, exitOf, type Sight, serversIn, stepOf } from '../../src/experiment/explore/sight.ts';
 import { type Attempt, isSettled, judge, type Trial } from '../../src/experiment/explore/trials.ts';
+import { expectation } from '../fixtures/results.ts';
 
 const file = (text: string): Entry => ({ kind: 'file', text, digest: text });
 const exits = (...codes: (number | string)[]): Sight['exits'] =>
@@ -23,6 +24,8 @@ const calm: Sight = {
   ]),
   crashes: [{ comm: 'shaky', signal: 'SIGSEGV' }],
   leftover: ['daemon'],
+  errors: [],
+  servers: [],
   broken: [],
   failedIn: null,
   wallMs: 10,
@@ -128,6 +131,27 @@ for (const [what, changes, name, how, message] of [
     /^failed: step 1 exited with 7$/,
     null,
   ],
+  [
+    'a client is turned away while the server goes on',
+    { exits: exits(0, 7), failedIn: 0, servers: [0] },
+    'handled',
+    /^failed: step 1 exited with 7$/,
+    null,
+  ],
+  [
+    'a client passes, and what the server gave it differs',
+    { stdout: 'hello\n', failedIn: 0, servers: [0] },
+    'silent',
+    /output differs: it lacks "world"$/,
+    null,
+  ],
+  [
+    'a server is never ready',
+    { exits: exits(1, 7), errors: ['not ready: no answer', null], failedIn: 0, servers: [0] },
+    'handled',
+    /^failed: step 0: not ready: no answer$/,
+    null,
+  ],
   ['fails, and later ones with it', { exits: exits(1, 7), failedIn: 0 }, 'handled', /^failed: step 0/, null],
   ['a process is left', { leftover: ['daemon', 'daemon'] }, 'leak', /^the process daemon is left$/, null],
   [
@@ -153,6 +177,55 @@ for (const [what, changes, name, how, message] of [
     t.is(verdict.message, message);
   });
 }
+
+for (const [what, step, expected] of [
+  ['a server that was stopped by its signal', { exit: exits('SIGTERM')[0], stopped: true, error: null }, 0],
+  ['a server that ends by itself when it is stopped', { exit: exits(0)[0], stopped: true, error: null }, 0],
+  ['a shell that says that its server was stopped', { exit: exits(143)[0], stopped: true, error: null }, 0],
+  ['a server that crashes when it is stopped', { exit: exits('SIGSEGV')[0], stopped: true, error: null }, 'SIGSEGV'],
+  ['a server that was never ready', { exit: exits('SIGTERM')[0], stopped: true, error: 'not ready' }, 1],
+  ['a daemon that exits with 0 and is not ready', { exit: exits(0)[0], stopped: false, error: 'not ready' }, 1],
+  ['a program that dies of the same signal', { exit: exits('SIGTERM')[0], stopped: false, error: null }, 'SIGTERM'],
+  ['a program that fails', { exit: exits(3)[0], stopped: false, error: null }, 3],
+] as const) {
+  test(`the exit that is compared: ${what}`, (t) => {
+    const { exit = exits(0)[0], ...rest } = step;
+    t.deepEqual(exit === undefined ? null : exitOf({ exit, ...rest }), exits(expected)[0]);
+  });
+}
+
+test('a server: a step in the background, and one that has exited and left a daemon whose call failed', (t) => {
+  const step = { background: false, atMs: 0, wallMs: 10 };
+  const steps = [step, { ...step, background: true, atMs: 10, wallMs: null }, { ...step, atMs: 20 }];
+  t.deepEqual(serversIn(steps, null), [1]);
+  t.deepEqual(serversIn(steps, { step: 0, atMs: 5 }), [1]);
+  t.deepEqual(serversIn(steps, { step: 0, atMs: 15 }), [0, 1]);
+  t.deepEqual(serversIn(steps, { step: 2, atMs: 25 }), [1]);
+  t.deepEqual(serversIn(steps, { step: null, atMs: 25 }), [1]);
+});
+
+test('the step of an address: clients and requests are not counted', (t) => {
+  const steps = (['outside', 'command', 'http', 'command'] as const).map((kind) => ({ kind }));
+  t.deepEqual(
+    ['0/1:mmap', '0.2/7:mmap+', '1/3:clone', '1.1.4/2'].map((address) => stepOf(address, steps)),
+    [1, 1, 3, 3],
+  );
+});
+
+test('an expectation about failed calls is no difference: the failure that was made counts there, too', (t) => {
+  const broken = [
+    'failcnt==0',
+    'steps[0].failcnt==0',
+    'kmem.failcnt<1',
+    "failures[0].syscall=='mmap'",
+    'failures.length==0',
+  ];
+  const all = [...broken, 'stdout~/failures/', 'exit==0'].map((expr) => expectation(expr, { passed: false }));
+  t.deepEqual(
+    brokenOnes([...all, expectation('maxUsage<1M'), expectation('exit==1', { passed: false, implicit: true })]),
+    ['stdout~/failures/', 'exit==0'],
+  );
+});
 
 test('failing without a word is said of what fails', (t) => {
   t.true(classify({ ...calm, exits: exits(1, 0) }, baseline, 0).mute);

@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import test from 'ava';
 import fc from 'fast-check';
+import { parseRunArgv } from '../../src/commands/run-options.ts';
 import { replayLine } from '../../src/experiment/explore/replay.ts';
+import { normaliseSpec } from '../../src/spec/normalise.ts';
 import type { RunInput } from '../../src/spec/run-input.ts';
 import { shellLine } from '../../src/spec/shell.ts';
 
@@ -32,6 +34,33 @@ test('a time limit for what hangs; a folder and a port for what asks for one; wh
     `export KMEM_RUN_DIR=$(mktemp -d); sh -c 'touch $KMEM_RUN_DIR/a' && kmem-run --fail 0/17:mmap+ -- x`,
   );
   t.is(line({ command: ['x'] }, 'true'), 'sh -c true && kmem-run --fail 0/17:mmap+ -- x');
+});
+
+test('a server and its clients, in their order', (t) => {
+  const input: RunInput = {
+    command: ['node', 'server.js', '${port}'],
+    ...{ ready: 'http://127.0.0.1:${port}/', readyTimeout: 3000, stop: 'INT', background: true },
+    then: [{ client: 'curl :${port}' }, 'ls "$KMEM_RUN_DIR"', { client: 'last' }],
+  };
+  t.is(
+    line(input),
+    `KMEM_RUN_DIR=$(mktemp -d) kmem-run --fail 0/17:mmap+ --ready 'http://127.0.0.1:\${port}/' --ready-timeout 3000ms --stop INT --client 'curl :\${port}' --then 'ls "$KMEM_RUN_DIR"' --client last --background -- node server.js '\${port}'`,
+  );
+});
+
+test('a duration of the library is in milliseconds, one in words is as it was written', (t) => {
+  const durations = { timeout: 1500, grace: 20, hold: '2s', quietFor: 300, quietLimit: '1m' };
+  t.is(
+    line({ command: ['x'], ...durations }),
+    'kmem-run --fail 0/17:mmap+ --timeout 1500ms --grace 20ms --hold 2s --quiet-for 300ms --quiet-limit 1m -- x',
+  );
+  // Read back by the command line they are what they were.
+  const { input } = parseRunArgv(
+    line({ command: ['x'], ...durations })
+      .split(' ')
+      .slice(1),
+  );
+  t.like(normaliseSpec(input), { timeoutMs: 1500, graceMs: 20, holdMs: 2000, quietForMs: 300, quietLimitMs: 60_000 });
 });
 
 test('a shell reads back the words that were written', (t) => {

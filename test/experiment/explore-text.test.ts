@@ -7,13 +7,14 @@ import { type OwnNames, scrub } from '../../src/experiment/explore/scrub.ts';
 
 const names: OwnNames = {
   folder: '/tmp/kmem-run-Ab12Cd/000007',
-  port: 20_345,
+  ports: [20_345, 20_346],
   startedAtMs: Date.UTC(2026, 0, 2, 3, 4, 5),
 };
 
 for (const [text, scrubbed] of [
   ['wrote /tmp/kmem-run-Ab12Cd/000007/log', 'wrote <dir>/log'],
   ['port 20345, [::]:20345, 120345 and 203456', 'port <port>, [::]:<port>, 120345 and 203456'],
+  ['ports 20345 and 20346', 'ports <port> and <port>'],
   ['[Fri Jan 02 03:04:05.123456 2026] started', '[<time>] started'],
   ['2026-01-02T03:04:05.678Z ok', '<time> ok'],
   ['2026-01-02 03:04:05,678 ok', '<time> ok'],

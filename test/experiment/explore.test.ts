@@ -28,6 +28,8 @@ const calm: Sight = {
   files: new Map(),
   crashes: [],
   leftover: [],
+  errors: [],
+  servers: [],
   broken: [],
   failedIn: null,
   wallMs: 100,
@@ -70,7 +72,7 @@ function makeProgram(reactions: readonly Reaction[], undisturbed: Partial<Sight>
     if (address === undefined) {
       const outcome = undisturbed.outcome ?? 'passed';
       const recorded = { ...result, outcome };
-      const recording = { calls, names: { folder: '/r', port: 20_000, startedAtMs: 0 } };
+      const recording = { calls, names: { folder: '/r', ports: [20_000], startedAtMs: 0 } };
       observations.set(recorded, { sight: { ...calm, ...undisturbed }, recording });
       return recorded;
     }
@@ -96,6 +98,8 @@ function makeProgram(reactions: readonly Reaction[], undisturbed: Partial<Sight>
 
 const question = (changes: Partial<ExploreQuestion> = {}): ExploreQuestion => ({
   input: { command: ['program'] },
+  scenario: null,
+  jobs: 1,
   only: null,
   within: null,
   all: false,

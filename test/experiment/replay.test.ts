@@ -22,7 +22,7 @@ async function replayed(peaks: readonly number[], asked: Partial<ReplayQuestion>
     specs.push(given);
     return made(peaks[specs.length - 1] ?? peaks.at(-1) ?? 0, outcome);
   };
-  const plan = planReplay({ recorded, instead: {}, repeat: null, warmup: 0, ...asked });
+  const plan = planReplay({ recorded, input: recorded.input, repeat: null, warmup: 0, ...asked });
   const { history, ended } = await perform(plan, plan.empty, {
     jobs: [{ cpus: null }],
     runner,
@@ -68,6 +68,6 @@ test('warm-ups do not count', async (t) => {
 test('what cannot be run here is refused before anything runs', (t) => {
   const gone = { ...recorded, input: { ...recorded.input, cwd: '/nonexistent/folder' } };
   const question = { recorded: gone, repeat: null, warmup: 0 };
-  t.throws(() => planReplay({ ...question, instead: {} }), { code: 'bad-cwd' });
-  t.is(planReplay({ ...question, instead: { cwd: '/' } }).spec.cwd, '/');
+  t.throws(() => planReplay({ ...question, input: gone.input }), { code: 'bad-cwd' });
+  t.is(planReplay({ ...question, input: { ...gone.input, cwd: '/' } }).spec.cwd, '/');
 });

@@ -28,8 +28,9 @@ const questions = fc
     up: fc.nat(HIGHEST),
     more: fc.nat(HIGHEST),
     confirm: fc.integer({ min: 1, max: 5 }),
+    batch: fc.integer({ min: 1, max: 4 }),
   })
-  .map(({ lo, up, more, confirm }): Question => ({ lo, hi: lo + up, most: lo + up + more, confirm }));
+  .map(({ lo, up, more, ...rest }): Question => ({ lo, hi: lo + up, most: lo + up + more, ...rest }));
 
 const log2 = (count: number): number => Math.ceil(Math.log2(count));
 
@@ -50,11 +51,11 @@ test('a program with one limit: it is found, exactly', (t) => {
 test('no more than 17 trials and the confirmations for 4,095 pages, and fewer near the expected one', (t) => {
   const confirm = 3;
   for (const limit of [1, 2, 640, 648, 2047, 2048, 4095]) {
-    const { trials } = find({ lo: 1, hi: 4095, most: 8192, confirm }, (at) => at >= limit);
+    const { trials } = find({ lo: 1, hi: 4095, most: 8192, confirm, batch: 1 }, (at) => at >= limit);
     t.true(trials.length <= 5 + 12 + 5 * confirm, `${limit}: ${trials.length}`);
   }
   // The Apache cycle: 2.6 MB.
-  t.true(find({ lo: 1, hi: 650, most: 2600, confirm: 3 }, (at) => at >= 640).trials.length <= 8 + 15);
+  t.true(find({ lo: 1, hi: 650, most: 2600, confirm: 3, batch: 1 }, (at) => at >= 640).trials.length <= 8 + 15);
 });
 
 test('a program whose passing is not monotonic: no number is given that is not true, and a counter-example is', (t) => {
@@ -92,7 +93,7 @@ test('an island wider than half of either side is always seen', (t) => {
       const room = to - from + 1 - width - 2;
       const start = from + 1 + Math.floor(Math.max(0, room) * place);
       const inIsland: Program = (at) => at >= start && at < start + width && at <= to - 1;
-      const { answer } = find({ lo, hi, most: 2 * hi, confirm: 3 }, (at) => inIsland(at) !== at >= limit);
+      const { answer } = find({ lo, hi, most: 2 * hi, confirm: 3, batch: 1 }, (at) => inIsland(at) !== at >= limit);
       if (answer.kind === 'not-monotonic') {
         t.true(answer.passes.at < answer.fails.at);
         return;
@@ -144,14 +145,14 @@ test('a coin is called noisy, or not monotonic, or gets a wide zone: never a sur
   const rounds = 300;
   for (let seed = 0; seed < rounds; seed++) {
     const random = randomFrom(seed);
-    const { answer } = find({ lo: 1, hi: 650, most: 2600, confirm: 5 }, () => random() < 0.5);
+    const { answer } = find({ lo: 1, hi: 650, most: 2600, confirm: 5, batch: 1 }, () => random() < 0.5);
     if (answer.kind === 'found' && answer.surprises.length === 0 && answer.passes - answer.fails === 1) sure += 1;
   }
   t.true(sure < rounds / 100, `${sure} of ${rounds}`);
 });
 
 test('always and never', (t) => {
-  const question = { lo: 3, hi: 700, most: 2800, confirm: 3 };
+  const question = { lo: 3, hi: 700, most: 2800, confirm: 3, batch: 1 };
   t.deepEqual(find(question, () => true).answer, { kind: 'always', surprises: [] });
   const never = find(question, () => false);
   t.deepEqual(never.answer, { kind: 'never' });
@@ -162,7 +163,7 @@ test('always and never', (t) => {
 test('an edge that wavers by a page is told with its zone', (t) => {
   // At 100 every second time.
   let turn = 0;
-  const { answer } = find({ lo: 1, hi: 200, most: 400, confirm: 4 }, (at) => {
+  const { answer } = find({ lo: 1, hi: 200, most: 400, confirm: 4, batch: 1 }, (at) => {
     if (at !== 100) return at > 100;
     turn += 1;
     return turn % 2 === 0;
@@ -174,7 +175,7 @@ test('an edge that wavers by a page is told with its zone', (t) => {
 });
 
 test('a single surprise far from the edge is told, and is no counter-example', (t) => {
-  const question = { lo: 1, hi: 1000, most: 2000, confirm: 3 };
+  const question = { lo: 1, hi: 1000, most: 2000, confirm: 3, batch: 1 };
   const program: Program = (at) => at >= 600;
   const { trials } = find(question, program);
   // Those at the end looked where the halving did not; what was tried more than once confirmed.
@@ -199,7 +200,7 @@ test('where passing is a matter of luck further down, the edge next to the sure 
   for (let seed = 0; seed < 100; seed++) {
     const random = randomFrom(seed);
     const program: Program = (at) => at >= 586 || (at >= 352 && at < 490 && random() < 0.4);
-    const { answer, trials } = find({ lo: 1, hi: 600, most: 2400, confirm: 3 }, program);
+    const { answer, trials } = find({ lo: 1, hi: 600, most: 2400, confirm: 3, batch: 1 }, program);
     if (answer.kind === 'not-monotonic') {
       // Ten times in a row.
       t.is(answer.from, 586);
@@ -238,6 +239,54 @@ test('whatever was tried already is not asked again, and the order of other numb
     );
   });
   fc.assert(property, { numRuns: 1000 });
+});
+
+/** The numbers of each step, and what it was for. */
+function stepsOf(question: Question, passes: Program): { phase: Phase; at: readonly number[] }[] {
+  const trials: Trial[] = [];
+  const steps: { phase: Phase; at: readonly number[] }[] = [];
+  for (;;) {
+    const step = nextStep(question, trials);
+    if (step.kind !== 'try') return steps;
+    steps.push({ phase: step.phase, at: step.at });
+    for (const at of step.at) trials.push({ at, passed: passes(at) });
+  }
+}
+
+test('a batch: what confirms a passing limit is asked together, and one by one without', (t) => {
+  const question = { lo: 1, hi: 200, most: 400, confirm: 5 };
+  const program: Program = (at) => at >= 150;
+  const confirming = (batch: number) =>
+    stepsOf({ ...question, batch }, program).flatMap(({ phase, at }) =>
+      phase === 'confirm' && at.every((number) => number === 150) ? [at.length] : [],
+    );
+  t.deepEqual(confirming(1), [1, 1, 1, 1, 1]);
+  t.deepEqual(confirming(2), [2, 2, 1]);
+  t.deepEqual(confirming(8), [5]);
+});
+
+test('a batch in which one trial fails is asked to its end, and no further', (t) => {
+  // The number passes when it is found, and then fails once.
+  let visits = 0;
+  const program: Program = (at) => {
+    if (at !== 150) return at > 150;
+    visits += 1;
+    return visits !== 2;
+  };
+  const steps = stepsOf({ lo: 1, hi: 200, most: 400, confirm: 5, batch: 3 }, program);
+  const first = steps.findIndex(({ phase, at }) => phase === 'confirm' && at.includes(150));
+  t.deepEqual(steps[first]?.at, [150, 150, 150]);
+  t.not(steps[first + 1]?.at[0], 150);
+});
+
+test('the size of a batch changes no answer about a program without luck', (t) => {
+  const property = fc.property(questions, fc.nat(HIGHEST), (question, limit) => {
+    const program: Program = (at) => at >= limit;
+    const { answer, trials } = find(question, program);
+    const alone = find({ ...question, batch: 1 }, program);
+    t.deepEqual([answer, trials], [alone.answer, alone.trials]);
+  });
+  fc.assert(property, { numRuns: 500 });
 });
 
 test('middles of the widest gaps', (t) => {
@@ -282,7 +331,10 @@ for (const [name, chance] of Object.entries(lucky)) {
       const random = randomFrom(seed);
       // What is expected to pass is taken from a peak, which is not the same each time.
       const hi = edge - 3 + Math.floor(random() * 60);
-      const { answer, phases } = find({ lo: 1, hi, most: 4 * hi, confirm: 3 }, (at) => random() < chance(at, edge));
+      const { answer, phases } = find(
+        { lo: 1, hi, most: 4 * hi, confirm: 3, batch: 1 },
+        (at) => random() < chance(at, edge),
+      );
       limits.push(answer.kind === 'found' ? answer.passes : answer.kind === 'not-monotonic' ? answer.from : null);
       totals.push(phases.length);
       const toFind = phases.filter((phase) => phase === 'bracket' || phase === 'search');

@@ -22,12 +22,36 @@ const nameOf = (key: string) => key;
 
 const question = (changes: Partial<SweepQuestion> = {}): SweepQuestion => ({
   input: { command: ['true'] },
+  scenario: null,
+  onKernel: {},
+  jobs: 1,
   axes: { kmem: [M, 2 * M, 3 * M] },
   repeat: 2,
   warmup: 1,
   seed: 1,
   prepare: null,
   ...changes,
+});
+
+test('what a scenario asks of a kernel is asked at its points, and what is swept holds all the same', (t) => {
+  const plan = [{ run: 'true' }];
+  const asked = question({
+    input: { plan, timeout: 1000, kmem: '1M' },
+    onKernel: {
+      host: { plan, timeout: 1000, kmem: '1M' },
+      '5.10': { plan, timeout: 2000, kernel: '5.10', kmem: '2M' },
+    },
+    axes: { kernel: [null, '5.10'], kmem: [3 * M] },
+  });
+  const sweep = planSweep(asked, nameOf);
+  const specs = [0, 1].map((point) => sweep.specOf({ kind: 'run', point, repeat: 0 }, sweep.empty()));
+  t.deepEqual(
+    specs.map(({ kernel, timeoutMs, limits }) => [kernel, timeoutMs, limits.kmem]),
+    [
+      [null, 1000, 3 * M],
+      ['5.10', 2000, 3 * M],
+    ],
+  );
 });
 
 const options = (

@@ -99,6 +99,56 @@ function scenarios(path: (name: string) => string, files: Readonly<Record<string
 const PASSING = "description: it passes\ntags: [good]\nsteps:\n  - run: 'true'\n";
 const FAILING = 'description: it fails\nsteps:\n  - { name: it, run: echo why; exit 3 }\n';
 
+test('a scenario is what bisect, sweep and explore run: its limit, its expectations, settings that are given', async (t) => {
+  const { ask, path } = makeUser(t);
+  const text =
+    'description: a page\nlimits: { kmem: 2M }\nsteps:\n  - run: test -d ${dir}\nexpect: [failcnt==0, stdout==""]\n';
+  scenarios(path, { page: text });
+  const file = JSON.stringify(path('scenarios/page.yaml'));
+  const { found, swept, explored } = await ask(`
+    const scenario = ${file};
+    const found = await bisect({ scenario, confirm: 1, lo: '1M', jobs: 2 });
+    const swept = await sweep({ scenario, kmem: ['64K', '4M'], timeout: '9s' });
+    const explored = await explore({ scenario, only: ['openat'], limit: 1, expect: ['exit==0'] });
+    return { found, swept, explored };
+  `);
+  t.deepEqual(
+    [found.command, found.expect],
+    [
+      ['scenario', 'page'],
+      ['failcnt==0', 'stdout==""'],
+    ],
+  );
+  t.like(found, { answer: { kind: 'always', passesAt: 2 ** 20 }, unlimited: null });
+  t.deepEqual(
+    swept.points.map(({ passed }: { passed: number }) => passed),
+    [0, 1],
+  );
+  t.is(swept.timeoutMs, 9000);
+  t.deepEqual([explored.command, explored.expect, explored.status], [['scenario', 'page'], ['exit==0'], 'done']);
+  // No run is kept that a line could make again.
+  t.true(explored.tried.length > 0 && explored.tried.every(({ replay }: { replay: string }) => replay === ''));
+});
+
+test('beside a scenario no steps can stand, and it has to be there', async (t) => {
+  const { ask } = makeUser(t);
+  const codes = await ask(`
+    const codeOf = async (asked) => { try { await asked } catch (error) { return [error.code, error.message] } };
+    return Promise.all([
+      codeOf(bisect({ scenario: 'fork-loop', command: ['true'] })),
+      codeOf(sweep({ scenario: 'fork-loop', ready: 'tcp:1' })),
+      codeOf(explore({ scenario: 'no-such' })),
+      codeOf(sweep({ scenario: 3 })),
+      codeOf(sweep({ scenario: 'fork-loop', kernel: 'none' })),
+    ]);
+  `);
+  t.deepEqual(
+    codes.map(([code]: [string]) => code),
+    ['conflicting-options', 'conflicting-options', 'no-scenario', 'bad-option', 'scenario-kernel'],
+  );
+  t.is(codes[0][1], 'command cannot be combined with scenario, which has steps of its own');
+});
+
 test('scenario: what came of each, passed or not, with its results; events while they go on', async (t) => {
   const { ask, path } = makeUser(t);
   const folder = scenarios(path, { a: PASSING, b: FAILING, wrong: 'stpes: []\n' });

@@ -1,7 +1,10 @@
 import { deflateRawSync } from 'node:zlib';
 import test from 'ava';
 import fc from 'fast-check';
+import { inputOf } from '../../src/spec/input-of.ts';
 import { normaliseSpec } from '../../src/spec/normalise.ts';
+import type { RunInput } from '../../src/spec/run-input.ts';
+import type { PlanInput } from '../../src/spec/step-input.ts';
 import { type Recorded, recordedOf } from '../../src/store/recorded.ts';
 import { isToken, readToken, tokenOf } from '../../src/store/token.ts';
 import { apacheStopFails, hostile, result, setupError, storm, unread } from '../fixtures/results.ts';
@@ -32,14 +35,49 @@ test('a token is one word, and not a long one', (t) => {
 
 test('tokens of today can be read tomorrow', (t) => {
   const { input, facts, id } = readToken(TODAY);
-  t.deepEqual(input.command, ['sh', '-c', 'true & wait $!']);
-  t.like(input, { kmem: 151_552, cwd: '/tmp' });
+  t.like(input, { command: ['sh', '-c', 'true & wait $!'], kmem: 151_552, cwd: '/tmp' });
+  // Made by 0.1.0, under which a run was over when its last step had exited.
+  t.is(input.wait, 'exit');
   t.like(facts, { outcome: 'failed', ends: ['exit 2'], failcnt: 1, peak: 77_824, firstCall: 'sh: clone (ENOMEM)' });
   t.is(id, '32f48f5617eb');
 });
 
 const TODAY =
   'kr1.rdRBCoAgEIXhq1hEO8MZHcc6Rycoche0iHbdPQyDMKlNV_i_NxOja_TGebLA0_AEsBJAou6V7lB1hhsEGzSSXO84YdqiFuFuRFXcqNZ5KS8TICDCPZs-LjABwE-AzFTLGwhcIMznJ_ldBVxjjPSj3KilLFEO5gA';
+
+for (const wait of ['quiet', 'exit', 'empty'] as const) {
+  test(`when a run is over is always said: ${wait}`, (t) => {
+    const spec = normaliseSpec({ command: ['true'], cwd: '/', wait });
+    const token = tokenOf(recordedOf({ ...results.plain, spec }, null));
+    t.is(normaliseSpec(readToken(token).input).wait, wait);
+  });
+}
+
+test('steps that are filled in for each run come back as they were written', (t) => {
+  const spec = normaliseSpec({
+    command: ['server', '${port}'],
+    ...{
+      cwd: '/',
+      ready: 'tcp:${port}',
+      then: [{ client: 'ask ${port}' }],
+      env: { A: '${dir}' },
+      expect: ['failcnt==0'],
+    },
+  });
+  const written = { here: '/here', setUp: ['mkdir x'], cleanUp: [] };
+  const plan: PlanInput = { ...(inputOf(spec) as PlanInput), template: written };
+  const recorded = recordedOf({ ...results.plain, spec: normaliseSpec(plan) }, null);
+  const { input } = readToken(tokenOf(recorded));
+  t.deepEqual(normaliseSpec(input), normaliseSpec(plan));
+  t.deepEqual(normaliseSpec(input).template, { ...normaliseSpec(plan).template, ...written });
+});
+
+test('a token without steps, or with two kinds of them, is none', (t) => {
+  const recorded = recordedOf(results.plain, null);
+  const { command: _, ...without } = recorded.input as RunInput;
+  for (const input of [without, { ...recorded.input, plan: [{ run: 'true' }] }])
+    t.throws(() => readToken(tokenOf({ ...recorded, input: input as RunInput })), { code: 'bad-token' });
+});
 
 test('a token that is not whole is refused, wherever it was cut or changed', (t) => {
   const token = tokenOf(recordedOf(results.plain, null));

@@ -33,7 +33,8 @@ export function classify(sight: Sight, baseline: Baseline, startStep: number): V
   if (sight.outcome === 'timeout') return verdict('hang', 'it did not come to an end');
   const failing = failingStep(sight, baseline);
   const failedIn = sight.failedIn ?? startStep;
-  if (failing === null || failing > failedIn) {
+  // A server tells its clients.
+  if (failing === null || (failing > failedIn && !sight.servers.includes(failedIn))) {
     const difference = failing === null ? differenceOf(sight, baseline) : laterStep(sight, failing, failedIn);
     if (difference !== null) return verdict('silent', difference);
   }
@@ -134,8 +135,9 @@ const told = ({ exits }: Sight): string => `${exits[0]?.code ?? 0}`;
 
 const stepName = (index: number, steps: number): string => (steps === 1 ? 'the command' : `step ${index}`);
 
-function wordsOf({ exits }: Sight, index: number): string {
-  const exit = exits[index];
+function wordsOf({ exits, errors }: Sight, index: number): string {
+  const [exit, error] = [exits[index], errors[index]];
+  if (error != null) return `${stepName(index, exits.length)}: ${error}`;
   if (exit?.signal != null) return `${stepName(index, exits.length)} died of ${exit.signal}`;
   return `${stepName(index, exits.length)} exited with ${exit?.code ?? 'nothing that was seen'}`;
 }

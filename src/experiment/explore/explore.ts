@@ -2,24 +2,19 @@
 
 import { SetupError } from '../../errors.ts';
 import type { Result } from '../../result/schema.ts';
-import { parseAddress } from '../../spec/address.ts';
-import { type NameOf, normaliseSpec, type RunInput } from '../../spec/normalise.ts';
+import { type NameOf, normaliseSpec } from '../../spec/normalise.ts';
 import { quote } from '../../spec/quote.ts';
 import type { RunSpec } from '../../spec/run-spec.ts';
 import type { Experiment } from '../driver.ts';
+import type { CommonQuestion } from '../plan.ts';
 import { type Baseline, baselineOf } from './baseline.ts';
 import { type Call, type Listed, type Recording, type Selection, select, stableCalls, type Wish } from './calls.ts';
 import { classify } from './classify.ts';
 import { patienceFor } from './patience.ts';
-import type { Sight } from './sight.ts';
+import { type Sight, stepOf } from './sight.ts';
 import { type Attempt, addAttempt, isSettled, type Trial } from './trials.ts';
 
-export type ExploreQuestion = Wish &
-  Readonly<{
-    input: RunInput;
-    warmup: number;
-    prepare: string | null;
-  }>;
+export type ExploreQuestion = CommonQuestion & Wish;
 
 /** `once`: that call alone fails; `persistent`: it and all later gated calls of its process. */
 export const MODES = ['once', 'persistent'] as const;
@@ -146,7 +141,7 @@ function withAttempt(
   const injection = result.injections?.[0];
   const outcome: Attempt['outcome'] =
     injection?.denials === 0 && injection.outcome === 'injected' ? 'harmless' : (injection?.outcome ?? 'not-reached');
-  const step = Number.parseInt(parseAddress(call.address).process, 10);
+  const step = stepOf(call.address, result.steps);
   const attempt: Attempt = {
     id: result.id,
     outcome,

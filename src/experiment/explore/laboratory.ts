@@ -6,13 +6,13 @@ import type { Result } from '../../result/schema.ts';
 import { type RunOptions, runSpec } from '../../run.ts';
 import type { RunSpec } from '../../spec/run-spec.ts';
 import type { Runner, RunOrder } from '../driver.ts';
-import { runPreparation } from '../prepare.ts';
+import { preparationFolder, runPreparation } from '../prepare.ts';
 import { LAUNCHER } from './calls.ts';
 import type { Observation } from './explore.ts';
 import { readFolder } from './folder.ts';
 import { type Lodging, openHouse } from './lodging.ts';
 import { type OwnNames, scrub } from './scrub.ts';
-import type { Sight } from './sight.ts';
+import { brokenOnes, exitOf, type Sight, serversIn } from './sight.ts';
 
 export type Laboratory = Readonly<{
   runner: Runner;
@@ -25,22 +25,29 @@ export type Laboratory = Readonly<{
 export function openLaboratory(prepare: string | null): Laboratory {
   const house = openHouse();
   const observations = new WeakMap<Result, Observation>();
-  const make = async (spec: RunSpec, order: RunOrder, lodging: Lodging): Promise<Result> => {
-    const env = { ...spec.env, ...variablesOf(lodging) };
-    if (prepare !== null) await runPreparation(prepare, spec.cwd, { signal: order.signal, env });
+  const make = async (asked: RunSpec, order: RunOrder, lodging: Lodging): Promise<Result> => {
+    const { folder, port } = lodging;
+    const spec = { ...withVariables(asked, lodging), cpus: order.cpus };
+    if (prepare !== null) {
+      const env = { ...asked.env, ...variablesOf(folder, port) };
+      await runPreparation(prepare, preparationFolder(spec, folder), { signal: order.signal, env });
+    }
     const isRecorded = spec.inject.length === 0;
-    const names: OwnNames = { folder: lodging.folder, port: lodging.port, startedAtMs: Date.now() };
+    const ports = new Map<string | null, number>([[null, port]]);
+    const startedAtMs = Date.now();
     let written = { stdout: '', stderr: '' };
     const options: RunOptions = {
       signal: order.signal,
       hurry: order.hurry,
       stdin: 'null',
+      place: { dir: folder, ports },
       onOutput: ({ stdout, stderr }) => {
         written = { stdout: stdout ?? '', stderr: stderr ?? '' };
       },
     };
     const traceGate = isRecorded ? lodging.recording : null;
-    const result = await runSpec({ ...spec, cpus: order.cpus, env, traceGate }, options);
+    const result = await runSpec({ ...spec, traceGate }, options);
+    const names: OwnNames = { folder, ports: [...ports.values()], startedAtMs };
     if (result.outcome === 'interrupted' || result.outcome === 'setup-error') return result;
     const recording = isRecorded ? { calls: await readRecording(lodging.recording), names } : null;
     observations.set(result, { sight: sightOf(result, written, names), recording });
@@ -65,21 +72,32 @@ export function openLaboratory(prepare: string | null): Laboratory {
 }
 
 /** What a command finds its folder and port by. */
-export function variablesOf({ folder, port }: Pick<Lodging, 'folder' | 'port'>): Readonly<Record<string, string>> {
+function variablesOf(folder: string, port: number | string): Readonly<Record<string, string>> {
   return { KMEM_RUN_DIR: folder, KMEM_RUN_PORT: String(port), TMPDIR: `${folder}/tmp` };
+}
+
+/** As placeholders where there are some: a replay of the run has another folder and another port. */
+function withVariables(spec: RunSpec, { folder, port }: Lodging): RunSpec {
+  const { template, env } = spec;
+  if (template === null) return { ...spec, env: { ...env, ...variablesOf(folder, port) } };
+  const own = { ...(template.input.env as RunSpec['env'] | undefined), ...variablesOf('${dir}', '${port}') };
+  const setUp = ['mkdir -p -m 1777 tmp', ...template.setUp];
+  return { ...spec, template: { ...template, setUp, input: { ...template.input, env: own } } };
 }
 
 function sightOf(result: Result, written: Readonly<{ stdout: string; stderr: string }>, names: OwnNames): Sight {
   const { outcome, steps, crashes, leftover, expectations, failures, durations } = result;
   return {
     outcome,
-    exits: steps.map(({ exit }) => exit),
+    exits: steps.map(exitOf),
+    errors: steps.map(({ error }) => error),
+    servers: serversIn(steps, failures[0] ?? null),
     stdout: scrub(written.stdout, names),
     stderr: scrub(written.stderr, names),
     files: readFolder(names),
     crashes: crashes ?? [],
     leftover: leftover.map(({ comm }) => comm).filter((comm) => comm !== LAUNCHER),
-    broken: expectations.filter(({ passed, implicit }) => !passed && !implicit).map(({ expr }) => expr),
+    broken: brokenOnes(expectations),
     failedIn: failures[0]?.step ?? null,
     wallMs: durations.wallMs,
   };

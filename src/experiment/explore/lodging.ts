@@ -1,17 +1,17 @@
 /** Runs side by side must not meet: each has a folder and a port of its own. */
 
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { errnoOf, SetupError } from '../../errors.ts';
+import { freePort, givePortsBack } from '../../launch/ports.ts';
 
 export type Lodging = Readonly<{
   /** Absolute; empty but for `tmp`. */
   folder: string;
   /** File for the run's recording, outside the folder. */
   recording: string;
-  /** TCP and UDP, of five digits; nobody listened there a moment ago. */
+  /** Of five digits; nobody listened there a moment ago. */
   port: number;
   leave: () => void;
 }>;
@@ -23,23 +23,9 @@ export type House = Readonly<{
   close: () => void;
 }>;
 
-/** Below those that the kernel hands out by itself; all with as many digits, so that lengths do not differ. */
-const FIRST_PORT = 20_000;
-const PORTS = 10_000;
-
 export function openHouse(): House {
   let base: string | null = null;
   let count = 0;
-  let port = Math.floor(Math.random() * PORTS);
-  const nextPort = async (): Promise<number> => {
-    for (let tries = 0; tries < PORTS; tries++) {
-      port = (port + 1) % PORTS;
-      // Its own from here on, also while another run looks for one.
-      const own = FIRST_PORT + port;
-      if (await isFree(own)) return own;
-    }
-    throw new SetupError('no-port', 'no port from 20000 to 29999 is free', 'end what listens there');
-  };
   return {
     move: async (owner) => {
       base ??= makeBase();
@@ -48,10 +34,12 @@ export function openHouse(): House {
       const [folder, recording] = [join(base, name), join(base, `${name}.ndjson`)];
       makeFolder(folder, owner);
       makeFolder(join(folder, 'tmp'), owner);
+      const port = await freePort();
       const leave = (): void => {
+        givePortsBack([port]);
         for (const path of [folder, recording]) rmSync(path, { recursive: true, force: true });
       };
-      return { folder, recording, port: await nextPort(), leave };
+      return { folder, recording, port, leave };
     },
     close: () => {
       if (base !== null) rmSync(base, { recursive: true, force: true });
@@ -75,15 +63,9 @@ function makeBase(): string {
   }
 }
 
+/** A server that gives up root has to get there. */
 function makeFolder(path: string, owner: Readonly<{ uid: number; gid: number }> | null): void {
-  mkdirSync(path, { mode: 0o700 });
+  mkdirSync(path);
+  chmodSync(path, 0o755);
   if (owner !== null) chownSync(path, owner.uid, owner.gid);
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen({ port, host: '0.0.0.0', exclusive: true }, () => server.close(() => resolve(true)));
-  });
 }

@@ -4,15 +4,24 @@ import { SetupError } from '../../errors.ts';
 import { gatedCalls } from '../../gate/syscalls.ts';
 import type { ExploreReport } from '../../report/explore.ts';
 import { didYouMean } from '../../spec/nearest.ts';
-import { normaliseSpec, type RunInput } from '../../spec/normalise.ts';
+import { normaliseSpec } from '../../spec/normalise.ts';
 import { quote } from '../../spec/quote.ts';
+import type { RunRequest } from '../../spec/step-input.ts';
 import type { Names, Place, Plan } from '../plan.ts';
 import { type ExploreHistory, type ExploreQuestion, type ExploreRun, MODES, planExplore } from './explore.ts';
 import { openLaboratory } from './laboratory.ts';
+import type { ReplayOf } from './replay.ts';
 import { reportOf } from './report.ts';
 
-/** Throws SetupError `conflicting-options`, `bad-option`, and those of normaliseSpec. */
-export function explorePlan(question: ExploreQuestion, nameOf: Names): Plan<ExploreRun, ExploreHistory, ExploreReport> {
+/**
+ * `replayOf`: the line for a shell that makes a kept run again; null: runs are not kept.
+ * Throws SetupError `conflicting-options`, `bad-option`, and those of normaliseSpec.
+ */
+export function explorePlan(
+  question: ExploreQuestion,
+  nameOf: Names,
+  replayOf: ReplayOf | null,
+): Plan<ExploreRun, ExploreHistory, ExploreReport> {
   refuseElsewhere(question.input, nameOf);
   for (const name of question.only ?? []) checkCall(name, nameOf);
   const laboratory = openLaboratory(question.prepare);
@@ -35,7 +44,8 @@ export function explorePlan(question: ExploreQuestion, nameOf: Names): Plan<Expl
           : 'warm-up',
     count: explore.count,
     timeoutMs: explore.timeoutMs,
-    report: (facts, history, jobs) => reportOf(question, facts, { history, jobs, count: explore.count(history) }),
+    report: (facts, history, jobs) =>
+      reportOf(question, facts, { history, jobs, count: explore.count(history), replayOf }),
   };
 }
 
@@ -57,7 +67,7 @@ function checkCall(name: string, nameOf: Names): void {
 }
 
 /** Only the gate fails calls by address, and folders and ports are the host's. */
-function refuseElsewhere({ enforce, kernel }: RunInput, nameOf: Names): void {
+function refuseElsewhere({ enforce, kernel }: RunRequest, nameOf: Names): void {
   const stray =
     enforce !== undefined && enforce !== 'auto' && enforce !== 'gate'
       ? `${nameOf('enforce')} ${enforce}`

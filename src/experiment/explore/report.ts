@@ -5,21 +5,24 @@ import type { ExploreCounts, ExploreFinding, ExploreReport, ExploreTrial } from 
 import type { Job } from '../driver.ts';
 import { CLASSES } from './classify.ts';
 import { addressOf, type ExploreHistory, type ExploreQuestion } from './explore.ts';
-import { replayLine } from './replay.ts';
-import { judge, type Trial } from './trials.ts';
+import { type ReplayOf, replayLine } from './replay.ts';
+import { type Attempt, judge, type Trial } from './trials.ts';
 
 type Standing = Readonly<{
   history: ExploreHistory;
   jobs: readonly Job[];
   count: Readonly<{ done: number; total: number }>;
+  replayOf: ReplayOf | null;
 }>;
 
 export function reportOf(
   question: ExploreQuestion,
   facts: ExperimentFacts,
-  { history, jobs, count }: Standing,
+  { history, jobs, count, replayOf }: Standing,
 ): ExploreReport {
   const { ground, trials } = history;
+  const lineOf = (trial: Trial, isHang: boolean) =>
+    seenAgainBy(trial, { question, replayOf }, isHang ? facts.timeoutMs : null);
   const counts: Record<keyof ExploreCounts, number> = {
     ...{ crash: 0, hang: 0, silent: 0, leak: 0, handled: 0 },
     ...{ mute: 0, unsteady: 0, notFailed: 0 },
@@ -29,9 +32,9 @@ export function reportOf(
   for (const trial of trials.values()) {
     const judgement = judge(trial);
     if (judgement.kind === 'absent') counts.notFailed += 1;
-    else if (judgement.kind === 'unsteady') unsteady.push(findingOf(trial, judgement, question, facts.timeoutMs));
+    else if (judgement.kind === 'unsteady') unsteady.push(findingOf(trial, judgement, lineOf));
     else counts[judgement.verdict.class] += 1;
-    if (judgement.kind === 'finding') findings.push(findingOf(trial, judgement, question, facts.timeoutMs));
+    if (judgement.kind === 'finding') findings.push(findingOf(trial, judgement, lineOf));
     if (judgement.kind === 'handled' && judgement.verdict.mute) counts.mute += 1;
   }
   counts.unsteady = unsteady.length;
@@ -47,7 +50,7 @@ export function reportOf(
     score: judged === 0 ? null : counts.handled / judged,
     findings: findings.toSorted((a, b) => CLASSES.indexOf(a.class) - CLASSES.indexOf(b.class)),
     unsteady,
-    tried: [...trials.values()].map((trial) => trialOf(trial, question)),
+    tried: [...trials.values()].map((trial) => trialOf(trial, lineOf)),
   };
 }
 
@@ -57,12 +60,27 @@ function callsOf({ listed, selection }: NonNullable<ExploreHistory['ground']>): 
   return { listed: calls.length, unstable, wanted, duplicates, beyondLimit, chosen: chosen.length };
 }
 
-function findingOf(
+type LineOf = (trial: Trial, isHang: boolean) => string;
+
+/** A scenario has steps that no command line can say: then a run of it is made again, if one is kept. */
+function seenAgainBy(
   { call, mode, attempts }: Trial,
-  { verdict, seen, runs }: Extract<ReturnType<typeof judge>, { verdict: unknown }>,
-  question: ExploreQuestion,
+  { question, replayOf }: Readonly<{ question: ExploreQuestion; replayOf: ReplayOf | null }>,
   timeoutMs: number | null,
+): string {
+  const { input, prepare } = question;
+  if (!('plan' in input)) return replayLine(addressOf(call.address, mode), { input, prepare }, timeoutMs);
+  const isBad = ({ verdict }: Attempt): boolean => verdict !== null && verdict.class !== 'handled';
+  const made = attempts.find(isBad) ?? attempts[0];
+  return replayOf === null || made === undefined ? '' : replayOf(made.id);
+}
+
+function findingOf(
+  trial: Trial,
+  { verdict, seen, runs }: Extract<ReturnType<typeof judge>, { verdict: unknown }>,
+  lineOf: LineOf,
 ): ExploreFinding {
+  const { call, mode, attempts } = trial;
   const { class: name, how, message } = verdict;
   const address = addressOf(call.address, mode);
   return {
@@ -78,16 +96,16 @@ function findingOf(
     seen,
     runs,
     ids: attempts.filter((attempt) => attempt.verdict !== null).map(({ id }) => id),
-    replay: replayLine(address, question, name === 'hang' ? timeoutMs : null),
+    replay: lineOf(trial, name === 'hang'),
   };
 }
 
-function trialOf(trial: Trial, question: ExploreQuestion): ExploreTrial {
+function trialOf(trial: Trial, lineOf: LineOf): ExploreTrial {
   const { call, mode } = trial;
   const judgement = judge(trial);
   const address = addressOf(call.address, mode);
   const told = { address, program: call.program, syscall: call.syscall, detail: call.detail };
-  const replay = replayLine(address, question, null);
+  const replay = lineOf(trial, false);
   if (judgement.kind === 'absent') return { class: 'not failed', ...told, how: null, replay };
   const { class: name, how } = judgement.verdict;
   return { class: judgement.kind === 'unsteady' ? 'unsteady' : name, ...told, how, replay };

@@ -4,8 +4,8 @@
 export type OwnNames = Readonly<{
   /** Its private folder. */
   folder: string;
-  /** Its private port. */
-  port: number;
+  /** Its private ports. */
+  ports: readonly number[];
   /** When it began, milliseconds since 1970. */
   startedAtMs: number;
 }>;
@@ -34,10 +34,10 @@ const EPOCHS = /(?<![\w.])\d{10}(?:\d{3}|\d{6}|\d{9})?(?:\.\d+)?(?!\w)/g;
 const NEAR_MS = 86_400_000;
 
 /** The text with `<dir>`, `<port>`, `<time>` and the like for what the run has of its own. */
-export function scrub(text: string, { folder, port, startedAtMs }: OwnNames): string {
+export function scrub(text: string, { folder, ports, startedAtMs }: OwnNames): string {
   return text
     .replaceAll(folder, '<dir>')
-    .replace(new RegExp(`(?<!\\d)${port}(?!\\d)`, 'g'), '<port>')
+    .replace(new RegExp(`(?<!\\d)(?:${ports.join('|')})(?!\\d)`, 'g'), '<port>')
     .replace(TIMES, '<time>')
     .replace(EPOCHS, (number) => (isNear(number, startedAtMs) ? '<time>' : number))
     .replace(DURATIONS, '<duration>')

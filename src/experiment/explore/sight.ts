@@ -1,6 +1,8 @@
 /** What is seen of one run, as far as it is compared with others. */
 
-import type { Exit, Outcome } from '../../result/schema.ts';
+import type { Exit, Expectation, Failure, Outcome, Step } from '../../result/schema.ts';
+import { parseAddress } from '../../spec/address.ts';
+import { CRASHES } from './classify.ts';
 
 /** What is in the run's folder under a name. */
 export type Entry = Readonly<
@@ -12,7 +14,12 @@ export type Crash = Readonly<{ comm: string | null; signal: string }>;
 
 export type Sight = Readonly<{
   outcome: Outcome;
+  /** Of a server that was stopped after the last step: 0. */
   exits: readonly Exit[];
+  /** Why kmem-run says that a step has failed; null: it does not. */
+  errors: readonly (string | null)[];
+  /** Steps that go on while the next ones are made: in the background, or by a daemon whose call failed. */
+  servers: readonly number[];
   /** What all steps wrote, scrubbed. */
   stdout: string;
   stderr: string;
@@ -22,10 +29,45 @@ export type Sight = Readonly<{
   crashes: readonly Crash[];
   /** Names of the processes that were left in the group. */
   leftover: readonly string[];
-  /** Explicit expectations that do not hold. */
+  /** Explicit expectations that do not hold, but for those about failed calls. */
   broken: readonly string[];
   /** The step that ran when the call failed; null: between or after them, or none failed. */
   failedIn: number | null;
   /** Null: nothing ran. */
   wallMs: number | null;
 }>;
+
+/** A server that was stopped after the last step ended well, and a step that kmem-run says has failed did not. */
+export function exitOf({ exit, stopped, error }: Pick<Step, 'exit' | 'stopped' | 'error'>): Exit {
+  if (exit.signal !== null && CRASHES.includes(exit.signal)) return exit;
+  if (error !== null) return stopped || exit.code === 0 ? { code: 1, signal: null } : exit;
+  return stopped ? { code: 0, signal: null } : exit;
+}
+
+/** `failure`: the first one, if there is any. One that came after its step had exited is a daemon's. */
+export function serversIn(
+  steps: readonly Pick<Step, 'background' | 'atMs' | 'wallMs'>[],
+  failure: Pick<Failure, 'step' | 'atMs'> | null,
+): number[] {
+  return steps.flatMap(({ background, atMs, wallMs }, index) => {
+    const isDaemon = failure?.step === index && atMs !== null && wallMs !== null && failure.atMs > atMs + wallMs;
+    return background || isDaemon ? [index] : [];
+  });
+}
+
+/** The failure that was made is itself a part of these figures. */
+const COUNTED = /^[\w.[\]]*(?:failcnt|failures|failureCounts|injections)/;
+
+/** Explicit expectations that do not hold. */
+export function brokenOnes(expectations: readonly Expectation[]): string[] {
+  return expectations
+    .filter(({ expr, passed, implicit }) => !passed && !implicit && !COUNTED.test(expr))
+    .map(({ expr }) => expr);
+}
+
+/** The step whose process a call belongs to: an address counts the steps in the group only. */
+export function stepOf(address: string, steps: readonly Pick<Step, 'kind'>[]): number {
+  const inGroup = steps.flatMap(({ kind }, index) => (kind === 'command' ? [index] : []));
+  const number = Number.parseInt(parseAddress(address).process, 10);
+  return inGroup[number] ?? number;
+}
