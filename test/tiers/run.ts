@@ -1,0 +1,118 @@
+/**
+ * Runs tiers of tests, and counts: `node test/tiers/run.ts fast vm soak [--budget MINUTES] [--times] [--no-build]`.
+ * The last line is the sum of all of them; a tier that did not run to its end counts as a failure.
+ */
+
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism, homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import { type Count, emptyCount, type Reading, readTap, sum, summary } from './tap.ts';
+import { type Batch, batchesOf, readTimes, root, TIERS, type Tier } from './tiers.ts';
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    budget: { type: 'string', default: '30' },
+    times: { type: 'boolean', default: false },
+    'no-build': { type: 'boolean', default: false },
+  },
+});
+const asked = positionals.length === 0 ? ['fast'] : positionals;
+const unknown = asked.find((name) => !(TIERS as readonly string[]).includes(name));
+const budgetMs = Number(values.budget) * 60_000;
+if (unknown !== undefined || !(budgetMs > 0)) {
+  process.stderr.write(`usage: run.ts [${TIERS.join('] [')}] [--budget MINUTES] [--times] [--no-build]\n`);
+  process.exit(2);
+}
+
+const say = (text: string): void => void process.stdout.write(`\n=== ${text}\n`);
+const scratch = mkdtempSync(join(tmpdir(), 'kmem-run-tests-'));
+const timesFile = join(scratch, 'times');
+process.once('exit', () => rmSync(scratch, { recursive: true, force: true }));
+
+let failures: string[] = [];
+let total: Count = emptyCount;
+if (!values['no-build']) total = sum(total, buildAndLint());
+for (const tier of asked as Tier[])
+  total = sum(total, total.failed > 0 && total.passed === 0 ? { ...emptyCount, failed: 1 } : await runTier(tier));
+if (values.times) showTimes();
+if (failures.length > 0) say(`failed:\n${failures.join('\n')}`);
+process.stdout.write(`${summary(total)}\n`);
+process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
+
+/** Nothing is tested of what does not build. */
+function buildAndLint(): Count {
+  for (const script of ['build', 'lint']) {
+    say(`npm run ${script}`);
+    const { status } = spawnSync('npm', ['run', '--silent', script], {
+      cwd: root,
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
+    if (status !== 0) {
+      failures = [...failures, `npm run ${script}: exit ${status}`];
+      return { ...emptyCount, failed: 1 };
+    }
+  }
+  return emptyCount;
+}
+
+async function runTier(tier: Tier): Promise<Count> {
+  const began = performance.now();
+  let count: Count = emptyCount;
+  for (const batch of batchesOf(tier, availableParallelism())) {
+    say(`${tier}: ${batch.files.length} files, ${batch.concurrency} at a time`);
+    count = sum(count, await runBatch(tier, batch));
+  }
+  if (count.passed + count.failed === 0) {
+    failures = [...failures, `tier ${tier}: no test ran`];
+    count = { ...count, failed: 1 };
+  }
+  say(`${tier}: ${summary(count)} in ${Math.round((performance.now() - began) / 1000)} s`);
+  return count;
+}
+
+async function runBatch(tier: Tier, { files, concurrency }: Batch): Promise<Count> {
+  const args = [
+    '--tap',
+    `--concurrency=${concurrency}`,
+    ...(tier === 'soak' ? ['--serial', '--timeout=2h'] : []),
+    ...files,
+  ];
+  const child = spawn(join(root, 'node_modules', '.bin', 'ava'), args, {
+    cwd: root,
+    env: { ...process.env, ...ownPlaces(), KMEM_RUN_TEST_TIMES: timesFile, ...(tier === 'soak' ? soak() : {}) },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const reading: Reading = readTap();
+  const lines = createInterface({ input: child.stdout });
+  lines.on('line', (line) => {
+    reading.take(line);
+    process.stdout.write(`${line}\n`);
+  });
+  const status = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  const { count, failed } = reading.end(status);
+  failures = [...failures, ...failed];
+  return count;
+}
+
+function soak(): Record<string, string> {
+  return { KMEM_RUN_SOAK: '1', KMEM_RUN_SOAK_MS: String(budgetMs) };
+}
+
+/** Folders of this run's own. Only kernels are where the user keeps them: they are some hundred megabytes. */
+function ownPlaces(): Record<string, string> {
+  const home = join(scratch, 'home');
+  const kernels = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
+  for (const folder of [home, join(scratch, 'state'), join(scratch, 'tmp')]) mkdirSync(folder, { recursive: true });
+  return { HOME: home, XDG_CACHE_HOME: kernels, XDG_STATE_HOME: join(scratch, 'state'), TMPDIR: join(scratch, 'tmp') };
+}
+
+function showTimes(): void {
+  if (!existsSync(timesFile)) return;
+  const times = [...readTimes(timesFile)].toSorted(([, a], [, b]) => b - a);
+  say(`seconds by file, ${Math.round(times.reduce((all, [, seconds]) => all + seconds, 0))} in all`);
+  for (const [file, seconds] of times) process.stdout.write(`${seconds.toFixed(1).padStart(8)}  ${file}\n`);
+}
