@@ -175,7 +175,7 @@ const writeTypes = () => {
   const types = join(dist, 'types');
   const fresh = `${types}.${process.pid}`;
   const tsc = join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc');
-  const { status } = spawnSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.build.json'), '--outDir', fresh], {
+  const { status } = spawnSync(process.execPath, [tsc, '-p', join(root, 'bin', 'tsconfig.json'), '--outDir', fresh], {
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   if (status !== 0) {

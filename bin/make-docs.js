@@ -14,13 +14,14 @@ if (process.features.typescript === undefined || process.features.typescript ===
   process.exit(1);
 }
 
-const { optionsTable } = await import('../src/commands/options-table.ts');
-const { readManual } = await import('../src/commands/manual.ts');
-const { gateTable } = await import('../src/report/gate-table.ts');
-const { withGenerated } = await import('../src/report/generated.ts');
-const { manPage } = await import('../src/report/man-page.ts');
-const { resultsPage } = await import('../src/report/results-page.ts');
-const { version } = await import('../src/result/version.ts');
+const { readManual } = await import('../src/commands/index.ts');
+const { runOptions } = await import('../src/commands/run-options.ts');
+const { gateTable } = await import('../src/manual/gate-table.ts');
+const { manPage } = await import('../src/manual/man.ts');
+const { optionsTable } = await import('../src/manual/options-table.ts');
+const { resultsPage } = await import('../src/manual/results-page.ts');
+const { withGenerated } = await import('../src/text/markdown-table.ts');
+const { version } = await import('../src/version.ts');
 
 const { scenarioJsonSchema } = await import('../src/scenario/schema.ts');
 
@@ -32,7 +33,7 @@ const renew = (name, part, text) => {
 
 writeFileSync(page('results.md'), resultsPage());
 renew('gate.md', 'calls', gateTable());
-renew('run.md', 'options', optionsTable());
+renew('run.md', 'options', optionsTable(runOptions));
 writeFileSync(page('scenario.schema.json'), `${JSON.stringify(scenarioJsonSchema(), null, 2)}\n`);
 mkdirSync(new URL('../man/', import.meta.url), { recursive: true });
 writeFileSync(new URL('../man/kmem-run.1', import.meta.url), manPage(await readManual(), version));

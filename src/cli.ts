@@ -1,6 +1,6 @@
 import { type Command, findCommand } from './commands/index.ts';
 import { SetupError } from './errors.ts';
-import { setupErrorText } from './report/text.ts';
+import { setupErrorText } from './report/terminal/run.ts';
 import { statuses } from './result/outcome.ts';
 
 /** Dispatches, and turns what a command gives into the exit status: nothing else sets it. */

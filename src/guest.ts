@@ -1,11 +1,11 @@
 /** The runner inside a microVM: reads the request, makes the run, and tells what happened. bin/kmem-guest.js starts it. */
 import { readSync, writeSync } from 'node:fs';
 import type { Process } from './cgroup/processes.ts';
-import { watchInterrupts } from './commands/interrupts.ts';
 import { SetupError } from './errors.ts';
 import { useHelper } from './gate/helper.ts';
-import { protectRunner } from './launch/oom-score.ts';
-import { runSpec } from './run.ts';
+import { protectRunner } from './host/oom-score.ts';
+import { runSpec } from './run/index.ts';
+import { watchInterrupts } from './run/interrupts.ts';
 import { RUNNER_FD, type RunnerEvent, type RunnerRequest } from './vm/runner-wire.ts';
 
 /** Resolves when the run has been told of. */

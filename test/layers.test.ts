@@ -1,86 +1,139 @@
+import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import test from 'ava';
 
-/** The order in which data flows; a folder imports only from itself and from what stands left of it. */
-const layers = ['spec', 'cgroup', 'gate', 'vm', 'launch', 'observe', 'result', 'store', 'report'];
-/** These put the layers together: they may import any layer and each other, and no layer imports them. */
-const composers = [
-  'run.ts',
-  'vm-run.ts',
-  'course.ts',
-  'steps',
-  'scenario',
-  'experiment',
-  'doctor',
-  'fidelity',
-  'library',
-  'serve',
-  'commands',
+/**
+ * One total order, bottom up: a folder imports only from what stands before it. Folders that stand together do not
+ * import each other.
+ */
+const ORDER: readonly (readonly string[])[] = [
+  ['errors.ts'],
+  ['version.ts'],
+  ['text'],
+  ['host'],
+  ['request'],
+  ['cgroup', 'gate', 'kernels'],
+  ['vm'],
+  ['result'],
+  ['run'],
+  ['statistics'],
+  ['store'],
+  ['experiment', 'doctor'],
+  ['scenario'],
+  ['report'],
+  ['library', 'serve'],
+  ['manual'],
+  ['commands'],
+  ['cli.ts', 'guest.ts', 'index.ts'],
 ];
-/** Nothing imports the outermost. */
-const outermost = ['cli.ts', 'guest.ts', 'index.ts'];
-const forAll = 'errors.ts';
 
-const rank = (part: string): number => {
-  const order = layers.indexOf(part);
-  if (part === forAll || order !== -1) {
-    return order;
-  }
+/** Those that show reports: all others give data. */
+const SHOW_REPORTS = ['report', 'library', 'serve', 'manual', 'commands', 'cli.ts', 'index.ts'];
 
-  return composers.includes(part) ? layers.length : outermost.includes(part) ? layers.length + 1 : Number.NaN;
-};
+const rank = (part: string): number => ORDER.findIndex((parts) => parts.includes(part));
 
 const specifiers = /(?:\bfrom\s+|\bimport\s*\(\s*|\bimport\s+)(['"])(\.{1,2}\/[^'"]+)\1/g;
+
+const importsOf = (file: string, text: string): string[] =>
+  [...text.matchAll(specifiers)].map(([, , specifier = '']) => posix.join(posix.dirname(file), specifier));
 
 /** `sources` maps paths below src/ to their text. */
 const violations = (sources: ReadonlyMap<string, string>): string[] => {
   const found: string[] = [];
   for (const [file, text] of sources) {
     const from = file.split('/')[0] ?? '';
-    if (Number.isNaN(rank(from))) {
-      found.push(`${file}: ${from} has no place in the order`);
-    }
-
-    for (const [, , specifier = ''] of text.matchAll(specifiers)) {
-      const target = posix.join(posix.dirname(file), specifier);
+    if (rank(from) === -1) found.push(`${file}: ${from} has no place in the order`);
+    for (const target of importsOf(file, text)) {
       const to = target.split('/')[0] ?? '';
-      const isLeftwards = rank(to) < rank(from) || (rank(to) === rank(from) && rank(to) <= layers.length);
-      if (to !== '..' && to !== from && !isLeftwards) {
-        found.push(`${file} imports ${target}`);
-      }
+      if (to !== '..' && to !== from && !(rank(to) < rank(from))) found.push(`${file} imports ${target}`);
+      else if (to === 'report' && !SHOW_REPORTS.includes(from)) found.push(`${file} imports ${target}`);
     }
   }
-
   return found;
 };
 
-test('imports in src go leftwards only', (t) => {
-  const src = join(import.meta.dirname, '..', 'src');
-  const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
-  t.true(files.includes('errors.ts'));
-  t.deepEqual(violations(new Map(files.map((file) => [file, readFileSync(join(src, file), 'utf8')]))), []);
+/** Files that import each other, directly or by others. */
+const cycles = (sources: ReadonlyMap<string, string>): string[] => {
+  const found: string[] = [];
+  const done = new Set<string>();
+  const visit = (file: string, path: readonly string[]): void => {
+    const at = path.indexOf(file);
+    if (at !== -1) {
+      found.push([...path.slice(at), file].join(' → '));
+      return;
+    }
+    if (done.has(file)) return;
+    for (const target of importsOf(file, sources.get(file) ?? '')) {
+      if (sources.has(target)) visit(target, [...path, file]);
+    }
+    done.add(file);
+  };
+  for (const file of sources.keys()) visit(file, []);
+  return found;
+};
+
+const src = join(import.meta.dirname, '..', 'src');
+const real = new Map(
+  readdirSync(src, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => [file, readFileSync(join(src, file), 'utf8')]),
+);
+
+test('imports in src go one way only', (t) => {
+  t.true(real.has('errors.ts'));
+  t.deepEqual(violations(real), []);
+});
+
+test('no file imports itself by way of others', (t) => {
+  t.deepEqual(cycles(real), []);
 });
 
 const seen = (file: string, text: string) => violations(new Map([[file, text]]));
 
 test('an import to the right is seen in every form', (t) => {
   t.deepEqual(seen('cgroup/a.ts', "import { x } from '../report/b.ts';"), ['cgroup/a.ts imports report/b.ts']);
-  t.deepEqual(seen('spec/a.ts', "import type {\n  X,\n} from '../gate/b.ts';"), ['spec/a.ts imports gate/b.ts']);
-  t.deepEqual(seen('launch/a.ts', "const x = await import('../run.ts');"), ['launch/a.ts imports run.ts']);
-  t.deepEqual(seen('gate/a.ts', "export * from '../observe/b.ts';"), ['gate/a.ts imports observe/b.ts']);
-  t.deepEqual(seen('spec/a.ts', "import '../vm/b.ts';"), ['spec/a.ts imports vm/b.ts']);
-  t.deepEqual(seen('errors.ts', "import { x } from './spec/b.ts';"), ['errors.ts imports spec/b.ts']);
+  t.deepEqual(seen('request/a.ts', "import type {\n  X,\n} from '../gate/b.ts';"), ['request/a.ts imports gate/b.ts']);
+  t.deepEqual(seen('run/a.ts', "const x = await import('../store/b.ts');"), ['run/a.ts imports store/b.ts']);
+  t.deepEqual(seen('gate/a.ts', "export * from '../vm/b.ts';"), ['gate/a.ts imports vm/b.ts']);
+  t.deepEqual(seen('errors.ts', "import { x } from './text/b.ts';"), ['errors.ts imports text/b.ts']);
   t.deepEqual(seen('commands/a.ts', "import '../cli.ts';"), ['commands/a.ts imports cli.ts']);
   t.deepEqual(seen('misc/a.ts', ''), ['misc/a.ts: misc has no place in the order']);
 });
 
-test('an import to the left, within a folder, or between composers is allowed', (t) => {
-  t.deepEqual(
-    seen('report/a.ts', "import '../spec/b.ts'; import './c.ts'; import { SetupError } from '../errors.ts';"),
-    [],
-  );
-  t.deepEqual(seen('run.ts', "import './report/b.ts'; import './doctor/c.ts';"), []);
+test('folders that stand together do not import each other', (t) => {
+  t.deepEqual(seen('gate/a.ts', "import '../cgroup/b.ts';"), ['gate/a.ts imports cgroup/b.ts']);
+  t.deepEqual(seen('doctor/a.ts', "import '../experiment/b.ts';"), ['doctor/a.ts imports experiment/b.ts']);
+});
+
+test('an import to the left or within a folder is allowed', (t) => {
+  t.deepEqual(seen('report/a.ts', "import '../request/b.ts'; import './c.ts'; import { x } from '../errors.ts';"), []);
   t.deepEqual(seen('cli.ts', "import './commands/b.ts';"), []);
   t.deepEqual(seen('gate/helper.ts', "import '../../bin/compile-native.js'; import 'execa';"), []);
+});
+
+test('a cycle is seen, within a folder and across them', (t) => {
+  const sources = new Map([
+    ['a/x.ts', "import './y.ts';"],
+    ['a/y.ts', "import type { Z } from '../b/z.ts';"],
+    ['b/z.ts', "import '../a/x.ts';"],
+    ['b/w.ts', "import './z.ts';"],
+  ]);
+  t.deepEqual(cycles(sources), ['a/x.ts → a/y.ts → b/z.ts → a/x.ts']);
+});
+
+/** What stands at the top: the source, and what belongs beside it. Names with a dot before them are not looked at. */
+const TOP = [
+  ...['package.json', 'tsconfig.json', 'src', 'scenarios', 'test', 'bin'],
+  ...['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'SECURITY.md', 'LICENSE', 'action.yml'],
+  ...['package-lock.json', 'biome.json', 'docs', 'man', 'bench'],
+];
+
+test('nothing else stands at the top', (t) => {
+  const tracked = execFileSync('git', ['ls-files', '-z'], { cwd: join(src, '..'), encoding: 'utf8' }).split('\0');
+  const top = new Set(tracked.filter((file) => file !== '').map((file) => file.split('/')[0] ?? ''));
+  t.deepEqual(
+    [...top].filter((name) => !name.startsWith('.') && !TOP.includes(name)),
+    [],
+  );
 });

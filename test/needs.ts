@@ -3,6 +3,20 @@ import type { ExecutionContext } from 'ava';
 /** How many times as long as usual things may take here: where the tests run in an emulated machine. */
 export const slowness = Number(process.env.KMEM_RUN_TEST_SLOWNESS ?? 1);
 
+/** Whether the long form of a test runs (`npm run test:soak`), and for how long in all, in milliseconds. */
+export const soak: Readonly<{ isOn: boolean; budgetMs: number }> = {
+  isOn: process.env.KMEM_RUN_SOAK !== undefined,
+  budgetMs: Number(process.env.KMEM_RUN_SOAK_MS ?? 0),
+};
+
+/** True while a soak has time left for a test that takes its `share` of the budget; what is left out says so. */
+export function hasTime(t: ExecutionContext, share: number, sinceMs: number): boolean {
+  if (performance.now() - sinceMs < share * soak.budgetMs) return true;
+  t.log('skipped: the time budget of this soak is used up');
+  t.pass();
+  return false;
+}
+
 /** For a limit of time that a test should not come near: of so many seconds on a machine of its own. */
 export const lenient = (seconds: number): string => `${seconds * slowness}s`;
 

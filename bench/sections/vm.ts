@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { findKernel } from '../../src/vm/kernels/index.ts';
-import type { Kernel } from '../../src/vm/kernels/types.ts';
+import { findKernel } from '../../src/kernels/find.ts';
+import type { Kernel } from '../../src/kernels/types.ts';
 import { bootMachine } from '../../src/vm/machine.ts';
 import { guestRunner } from '../../src/vm/runner.ts';
 import type { Bench, Section } from '../bench.ts';

@@ -1,10 +1,7 @@
-/** Limits of a group that has processes in it: changed together, or not at all. */
-
-import type { ChangedLimits } from '../spec/plan.ts';
-import type { Limits } from '../spec/run-spec.ts';
-import { formatSize, roundToPage } from '../spec/size.ts';
+import type { ChangedLimits, Limits } from '../request/run-spec.ts';
+import { formatSize, roundToPage } from '../request/size.ts';
 import { parseAmount, v1, v2 } from './files.ts';
-import { readOrErrno, writeAndReadBack } from './set-limit.ts';
+import { readOrErrno, writeAndReadBack } from './limits.ts';
 import type { Group } from './types.ts';
 
 export type ChangeResult = Readonly<{

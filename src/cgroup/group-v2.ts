@@ -1,12 +1,10 @@
 import { existsSync } from 'node:fs';
 import { errnoOf, SetupError } from '../errors.ts';
-import { handDown, handsDown, type Refusal, whyNotJoinable } from './delegate.ts';
-import { v1 } from './files.ts';
-import { joinLeaf, runLeaf } from './leaves.ts';
-import { moveToLeaf } from './own-unit.ts';
+import { handDown, handsDown, moveToLeaf, type Refusal, whyNotJoinable } from './delegate.ts';
+import { joinLeaf, runLeaf, v1 } from './files.ts';
+import { hintWithoutRoot } from './hints.ts';
 import { askForWritable, readSurroundings } from './surroundings.ts';
 import type { Hierarchy } from './types.ts';
-import { hintWithoutRoot } from './without-root.ts';
 
 export type Request = Readonly<{
   name: string;

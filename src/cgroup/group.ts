@@ -2,10 +2,10 @@ import { mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { errnoOf, SetupError } from '../errors.ts';
 import { v1, writeControl } from './files.ts';
 import { cannotMake as cannotMakeIn, ELSEWHERE, hintForReadOnly, makeV2 } from './group-v2.ts';
-import { groupName } from './name.ts';
+import { hintForMemoryAndPids, hintForPids, hintWithoutRoot } from './hints.ts';
 import { findPlaces, type Places } from './place.ts';
 import type { Group, Hierarchies, Hierarchy } from './types.ts';
-import { hintForMemoryAndPids, hintForPids, hintWithoutRoot } from './without-root.ts';
+import { groupName } from './types.ts';
 
 export type GroupRequest = Readonly<{
   id: string;

@@ -2,9 +2,9 @@ import { readdirSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { above } from './delegate.ts';
 import { sameCgroup } from './hierarchies.ts';
-import { groupName, idOf } from './name.ts';
 import { nestedGroups } from './nested.ts';
 import type { GroupDirectories, Hierarchies, Hierarchy } from './types.ts';
+import { groupName, idOf } from './types.ts';
 
 /** A run's directories as found in the hierarchies: of a run that lives, or that left them behind. */
 export type Leftover = GroupDirectories &

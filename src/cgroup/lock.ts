@@ -1,7 +1,7 @@
 import { closeSync, constants, lstatSync, mkdirSync, openSync, type Stats, statSync, unlinkSync } from 'node:fs';
 import { posix } from 'node:path';
 import { errnoOf, SetupError } from '../errors.ts';
-import { groupName } from './name.ts';
+import { groupName } from './types.ts';
 
 /**
  * A run's lock tells whether its runner lives, where a pid could be another process's by now. The file is made here;

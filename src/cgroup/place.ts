@@ -1,11 +1,11 @@
 import { existsSync, realpathSync, statfsSync } from 'node:fs';
 import { posix } from 'node:path';
 import { errnoOf, SetupError } from '../errors.ts';
-import type { CgroupVersion } from '../spec/run-spec.ts';
+import type { CgroupVersion } from '../request/run-spec.ts';
 import { above, whyNotJoinable } from './delegate.ts';
 import { PROCS, readOrNull, v1 } from './files.ts';
 import { sameCgroup } from './hierarchies.ts';
-import { mountWords, whyNoMemory } from './no-memory.ts';
+import { mountWords, whyNoMemory } from './hints.ts';
 import type { Hierarchies, Hierarchy } from './types.ts';
 
 /** CGROUP_SUPER_MAGIC and CGROUP2_SUPER_MAGIC of <linux/magic.h>. */

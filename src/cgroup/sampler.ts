@@ -1,7 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { kmemOf } from './counters-v2.ts';
-import { PROCS, parseAmount, v1, v2 } from './files.ts';
-import { runLeaf } from './leaves.ts';
+import { kmemOf } from './counters.ts';
+import { PROCS, parseAmount, runLeaf, v1, v2 } from './files.ts';
 import { nestedGroups, pidsIn, readPids } from './nested.ts';
 import type { Group } from './types.ts';
 

@@ -1,11 +1,13 @@
 import { SetupError } from '../errors.ts';
-import { type BisectQuestion, withoutLimit } from '../experiment/bisect.ts';
-import { bisectPlan } from '../experiment/bisect-plan.ts';
+import { type BisectQuestion, withoutLimit } from '../experiment/bisect/bisect.ts';
+import { bisectPlan } from '../experiment/bisect/plan.ts';
+import type { BisectReport } from '../experiment/bisect/report.ts';
 import { numberFor } from '../experiment/bounds.ts';
-import { subjectOf } from '../experiment/subject.ts';
-import { type BisectReport, bisectText } from '../report/bisect.ts';
-import { optionName } from '../spec/option-name.ts';
-import { parseLimit } from '../spec/size.ts';
+import type { Labelled } from '../experiment/plan.ts';
+import { bisectText } from '../report/terminal/bisect.ts';
+import { optionName } from '../request/run-input.ts';
+import { parseLimit } from '../request/size.ts';
+import { subjectOf } from '../scenario/subject.ts';
 import { conductExperiment } from './experiment.ts';
 import {
   asksForHelp,
@@ -16,7 +18,7 @@ import {
   GROUP,
   readExperimentArgv,
 } from './experiment-options.ts';
-import type { Kind, Labelled } from './experiment-request.ts';
+import type { Kind } from './experiment-request.ts';
 import { type CommandHelp, printOptions } from './help.ts';
 import { type OptionTable, string } from './option-kinds.ts';
 

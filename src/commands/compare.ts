@@ -1,11 +1,12 @@
-import { compareText, type Side } from '../report/compare.ts';
+import { compareText } from '../report/terminal/compare.ts';
 import { statuses } from '../result/outcome.ts';
-import { escapeControls } from '../spec/quote.ts';
-import { compareRuns } from '../store/compare.ts';
+import type { Side } from '../scenario/documents.ts';
+import { compareRuns } from '../statistics/compare.ts';
+import { type Sample, sampleOf } from '../statistics/sample.ts';
+import type { Verdict } from '../statistics/spread.ts';
 import { asPresentResult } from '../store/read-result.ts';
-import { type Sample, sampleOf } from '../store/sample.ts';
-import type { Verdict } from '../store/spread.ts';
 import type { Store } from '../store/types.ts';
+import { escapeControls } from '../text/quote.ts';
 import { mustHave, print, readStoredArguments, styleOfStdout, withStore } from './stored.ts';
 
 export const compareUsage = `kmem-run compare A B [--json] [--store FILE]

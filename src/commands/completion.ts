@@ -1,10 +1,10 @@
 import { SetupError } from '../errors.ts';
-import { bashCompletion } from '../report/completion/bash.ts';
-import { fishCompletion } from '../report/completion/fish.ts';
-import { zshCompletion } from '../report/completion/zsh.ts';
-import type { CommandPage } from '../report/page.ts';
-import { didYouMean } from '../spec/nearest.ts';
-import { quote } from '../spec/quote.ts';
+import { bashCompletion } from '../manual/bash.ts';
+import { fishCompletion } from '../manual/fish.ts';
+import type { CommandPage } from '../manual/page.ts';
+import { zshCompletion } from '../manual/zsh.ts';
+import { didYouMean } from '../text/nearest.ts';
+import { quote } from '../text/quote.ts';
 import { print } from './stored.ts';
 
 const shells: Readonly<Record<string, (pages: readonly CommandPage[]) => string>> = {
@@ -30,19 +30,20 @@ export const completionHelp: Readonly<{ text: string; words: readonly string[] }
 };
 
 /** `kmem-run completion`. */
-export async function completionCommand(argv: readonly string[]): Promise<number> {
-  const [, shell, ...rest] = argv;
-  if (shell === '--help') {
-    await print(text);
+export const completionCommand =
+  (readManual: () => Promise<readonly CommandPage[]>) =>
+  async (argv: readonly string[]): Promise<number> => {
+    const [, shell, ...rest] = argv;
+    if (shell === '--help') {
+      await print(text);
+      return 0;
+    }
+    const make = shell !== undefined && Object.hasOwn(shells, shell) ? shells[shell] : undefined;
+    if (make === undefined || rest.length > 0) throw noSuchShell(shell, rest);
+    // Loads every command: the others are not to pay for that.
+    await print(make(await readManual()));
     return 0;
-  }
-  const make = shell !== undefined && Object.hasOwn(shells, shell) ? shells[shell] : undefined;
-  if (make === undefined || rest.length > 0) throw noSuchShell(shell, rest);
-  // Loads every command: the others are not to pay for that.
-  const { readManual } = await import('./manual.ts');
-  await print(make(await readManual()));
-  return 0;
-}
+  };
 
 function noSuchShell(shell: string | undefined, [stray]: readonly string[]): SetupError {
   const known = Object.keys(shells);

@@ -2,11 +2,11 @@ import { openBench } from '../doctor/bench.ts';
 import { allThere, type Diagnosis, runChecks } from '../doctor/check.ts';
 import { checks } from '../doctor/checks.ts';
 import { diagnosesJson, diagnosisText, verdictText } from '../doctor/report.ts';
-import { writeReport } from '../report/file.ts';
-import type { Style } from '../report/layout.ts';
-import { signalNumber } from '../spec/exit-status.ts';
-import { watchInterrupts } from './interrupts.ts';
-import { readOwnOptions } from './own-options.ts';
+import { signalNumber } from '../host/exit-status.ts';
+import { writeReport } from '../host/write-file.ts';
+import { watchInterrupts } from '../run/interrupts.ts';
+import type { Style } from '../text/layout.ts';
+import { readOwnOptions } from './read-options.ts';
 
 export const doctorUsage = `kmem-run doctor [--json] [--parent DIR]
 

@@ -2,9 +2,9 @@
 
 import { SetupError } from '../errors.ts';
 import { numberFor, preparation } from '../experiment/bounds.ts';
-import { type AskedSubject, refuseSteps } from '../experiment/subject.ts';
-import { kebab, optionName } from '../spec/option-name.ts';
-import { quote } from '../spec/quote.ts';
+import { kebab, optionName } from '../request/run-input.ts';
+import { type AskedSubject, refuseSteps } from '../scenario/subject.ts';
+import { quote } from '../text/quote.ts';
 import { flag, type OptionTable, type ReportRequest, string } from './option-kinds.ts';
 import { parseArgv } from './parse-argv.ts';
 import { readOptions, splitAtSeparator } from './read-options.ts';

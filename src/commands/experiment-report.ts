@@ -2,10 +2,11 @@
 
 import { asSetupError, type SetupError } from '../errors.ts';
 import type { CommonQuestion, Plan } from '../experiment/plan.ts';
-import { type ExperimentFacts, experimentJson } from '../report/experiment.ts';
-import { writeReport } from '../report/file.ts';
-import { createProgress } from '../report/progress.ts';
-import { setupErrorText } from '../report/text.ts';
+import { createProgress } from '../experiment/progress.ts';
+import type { ExperimentFacts } from '../experiment/report.ts';
+import { writeReport } from '../host/write-file.ts';
+import { experimentJson } from '../report/terminal/experiment.ts';
+import { setupErrorText } from '../report/terminal/run.ts';
 import type { Result } from '../result/schema.ts';
 import type { Store } from '../store/types.ts';
 import type { Kind } from './experiment-request.ts';

@@ -1,18 +1,16 @@
-/** What a command that makes many runs does, whichever it is: open the store, make the runs, keep each, tell. */
-
-import { newId } from '../cgroup/name.ts';
+import { newId } from '../cgroup/types.ts';
 import { conduct } from '../experiment/conduct.ts';
-import { type CommonQuestion, shownRequest } from '../experiment/plan.ts';
-import type { ExperimentFacts } from '../report/experiment.ts';
-import { setupErrorText } from '../report/text.ts';
+import { type CommonQuestion, type Labelled, type Scene, shownRequest } from '../experiment/plan.ts';
+import type { ExperimentFacts } from '../experiment/report.ts';
+import { beginning, foldKept, type Kept, keepRun, SPEC_VERSION, takeUp } from '../experiment/resume.ts';
+import { signalNumber } from '../host/exit-status.ts';
+import { setupErrorText } from '../report/terminal/run.ts';
+import { optionName } from '../request/run-input.ts';
 import { statuses } from '../result/outcome.ts';
-import { signalNumber } from '../spec/exit-status.ts';
-import { optionName } from '../spec/option-name.ts';
+import { watchInterrupts } from '../run/interrupts.ts';
 import { openStore } from '../store/store.ts';
 import { tell, watchProgress } from './experiment-report.ts';
-import type { Kind, Labelled, Request, Scene } from './experiment-request.ts';
-import { beginning, foldKept, type Kept, keepRun, SPEC_VERSION, takeUp } from './experiment-store.ts';
-import { watchInterrupts } from './interrupts.ts';
+import type { Kind, Request } from './experiment-request.ts';
 
 /** Gives the exit status. Throws SetupError where nothing could be begun. */
 export async function conductExperiment<Question extends CommonQuestion, Report extends ExperimentFacts>(

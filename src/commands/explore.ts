@@ -2,11 +2,13 @@ import { SetupError } from '../errors.ts';
 import { numberFor } from '../experiment/bounds.ts';
 import type { ExploreQuestion } from '../experiment/explore/explore.ts';
 import { explorePlan } from '../experiment/explore/plan.ts';
-import { subjectOf } from '../experiment/subject.ts';
-import { type ExploreReport, exploreText } from '../report/explore.ts';
-import { optionName } from '../spec/option-name.ts';
-import { parseNames } from '../spec/ranges.ts';
-import { shellWord } from '../spec/shell.ts';
+import type { ExploreReport } from '../experiment/explore/report.ts';
+import type { Labelled } from '../experiment/plan.ts';
+import { exploreText } from '../report/terminal/explore.ts';
+import { parseNames } from '../request/ranges.ts';
+import { optionName } from '../request/run-input.ts';
+import { subjectOf } from '../scenario/subject.ts';
+import { shellWord } from '../text/quote.ts';
 import { conductExperiment } from './experiment.ts';
 import {
   asksForHelp,
@@ -17,7 +19,7 @@ import {
   GROUP,
   readExperimentArgv,
 } from './experiment-options.ts';
-import type { Kind, Labelled } from './experiment-request.ts';
+import type { Kind } from './experiment-request.ts';
 import { type CommandHelp, printOptions } from './help.ts';
 import { flag, type OptionTable, string } from './option-kinds.ts';
 

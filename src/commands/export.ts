@@ -1,8 +1,9 @@
 import { SetupError } from '../errors.ts';
-import { csvHead, csvLine } from '../report/csv.ts';
-import { escapeControls, quote } from '../spec/quote.ts';
+import { csvHead, csvLine } from '../report/formats.ts';
+import type { StoredRun } from '../statistics/sample.ts';
 import { asPresentResult } from '../store/read-result.ts';
-import type { Store, StoredRun } from '../store/types.ts';
+import type { Store } from '../store/types.ts';
+import { escapeControls, quote } from '../text/quote.ts';
 import { print, readStoredArguments, withStore } from './stored.ts';
 
 export const exportUsage = `kmem-run export [--format json|csv] [--store FILE] [ID…]

@@ -2,16 +2,15 @@
 
 import { resolve } from 'node:path';
 import { SetupError } from '../errors.ts';
-import type { Request } from '../fidelity/inside.ts';
-import { type Row, rows } from '../fidelity/rows.ts';
-import { workloadProgram } from '../fidelity/workload.ts';
-import { didYouMean } from '../spec/nearest.ts';
-import { normaliseSpec } from '../spec/normalise.ts';
-import { optionName } from '../spec/option-name.ts';
-import { outputFile } from '../spec/output-file.ts';
-import { quote } from '../spec/quote.ts';
-import type { RunInput } from '../spec/run-input.ts';
-import { parseLimit, parseSize } from '../spec/size.ts';
+import type { Request } from '../experiment/fidelity/inside.ts';
+import { type Row, rows } from '../experiment/fidelity/rows.ts';
+import { workloadProgram } from '../experiment/fidelity/workload.ts';
+import { normaliseSpec } from '../request/normalise.ts';
+import { outputFile } from '../request/output-file.ts';
+import { optionName, type RunInput } from '../request/run-input.ts';
+import { parseLimit, parseSize } from '../request/size.ts';
+import { didYouMean } from '../text/nearest.ts';
+import { quote } from '../text/quote.ts';
 import { type Given, readOptions, splitAtSeparator } from './read-options.ts';
 
 export const fidelityUsage = `kmem-run fidelity [options] [-- command [args…]]

@@ -1,18 +1,18 @@
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { SetupError } from '../errors.ts';
-import { answerFile, answerTo, type Made, type Request } from '../fidelity/inside.ts';
-import { askMachine } from '../fidelity/machine.ts';
-import type { Runner } from '../fidelity/measure.ts';
-import { pageWith, type Report, reportOf } from '../fidelity/report.ts';
-import { packageRoot } from '../gate/native.ts';
-import { writeReport } from '../report/file.ts';
-import { createStatusLine } from '../report/live.ts';
-import { createProgress, type Standing } from '../report/progress.ts';
-import { runSpec } from '../run.ts';
-import { signalNumber } from '../spec/exit-status.ts';
+import { answerFile, answerTo, type Made, type Request } from '../experiment/fidelity/inside.ts';
+import { askMachine } from '../experiment/fidelity/machine.ts';
+import type { Runner } from '../experiment/fidelity/measure.ts';
+import { pageWith, type Report, reportOf } from '../experiment/fidelity/outcome.ts';
+import { createProgress, type Standing } from '../experiment/progress.ts';
+import { packageRoot } from '../gate/find-helper.ts';
+import { signalNumber } from '../host/exit-status.ts';
+import { writeReport } from '../host/write-file.ts';
+import { createStatusLine } from '../report/terminal/live.ts';
+import { runSpec } from '../run/index.ts';
+import { type Interrupts, watchInterrupts } from '../run/interrupts.ts';
 import { type FidelityArguments, fidelityUsage, parseFidelityArgv } from './fidelity-options.ts';
-import { type Interrupts, watchInterrupts } from './interrupts.ts';
 
 /** `kmem-run fidelity`: 0 if the gate does what the kernel does, 1 if not. */
 export async function fidelityCommand(argv: readonly string[]): Promise<number> {

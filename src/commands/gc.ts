@@ -5,9 +5,9 @@ import type { Process } from '../cgroup/processes.ts';
 import type { Hierarchies } from '../cgroup/types.ts';
 import { foreignOwner, judgeLeftovers, proveLocks } from '../doctor/leftovers.ts';
 import { SetupError } from '../errors.ts';
-import { cut, visible } from '../report/visible.ts';
-import { counted } from '../report/words.ts';
-import { readOwnOptions } from './own-options.ts';
+import { counted } from '../text/figures.ts';
+import { cut, visible } from '../text/visible.ts';
+import { readOwnOptions } from './read-options.ts';
 
 export const gcUsage = `kmem-run gc [--force] [--dry-run]
 

@@ -1,10 +1,10 @@
 import { SetupError } from '../errors.ts';
-import { type HistoryEntry, historyJson, historyText } from '../report/history.ts';
+import { type HistoryEntry, historyJson, historyText } from '../report/terminal/history.ts';
 import type { Outcome } from '../result/schema.ts';
 import { outcomes } from '../result/schema-events.ts';
-import { didYouMean } from '../spec/nearest.ts';
-import { escapeControls, quote } from '../spec/quote.ts';
 import type { Store } from '../store/types.ts';
+import { didYouMean } from '../text/nearest.ts';
+import { escapeControls, quote } from '../text/quote.ts';
 import { mustHave, print, readStoredArguments, type StoredArguments, styleOfStdout, withStore } from './stored.ts';
 
 export const historyUsage = `kmem-run history [--limit N] [--command TEXT] [--outcome NAME] [--label NAME] [--experiment ID] [--runs] [--json] [--store FILE]

@@ -1,7 +1,8 @@
 import { SetupError } from '../errors.ts';
-import { version } from '../result/version.ts';
-import { nearest } from '../spec/nearest.ts';
-import { quote } from '../spec/quote.ts';
+import { type CommandPage, type PageOption, pageOfText } from '../manual/page.ts';
+import { nearest } from '../text/nearest.ts';
+import { quote } from '../text/quote.ts';
+import { version } from '../version.ts';
 import type { CommandHelp } from './help.ts';
 
 /** Takes the whole command line and resolves with the exit status. */
@@ -112,7 +113,7 @@ const commands: Readonly<Record<string, Entry>> = {
   },
   completion: {
     about: 'print what makes a shell complete all this',
-    load: async () => (await import('./completion.ts')).completionCommand,
+    load: async () => (await import('./completion.ts')).completionCommand(readManual),
     help: async () => (await import('./completion.ts')).completionHelp,
   },
 };
@@ -166,4 +167,33 @@ async function printHelp(): Promise<number> {
 async function printVersion(): Promise<number> {
   process.stdout.write(`${version}\n`);
   return 0;
+}
+
+/** In the order of --help. */
+export function readManual(): Promise<readonly CommandPage[]> {
+  return Promise.all(
+    commandList().map(async ([name, about]) => {
+      const help = await helpOf(name);
+      return 'table' in help ? pageOfTable(name, about, help) : pageOfText(name, about, help);
+    }),
+  );
+}
+
+function pageOfTable(name: string, about: string, { table, usage, epilogue }: CommandHelp): CommandPage {
+  const [head = '', ...text] = usage.split('\n\n');
+  const options = Object.entries(table).map(
+    ([key, { helpName = key, takes = null, describe, group, repeatable = false }]): PageOption => ({
+      ...{ name: helpName, takes, about: describe, group, repeatable },
+    }),
+  );
+  return {
+    name,
+    about,
+    synopsis: head.split('\n'),
+    text,
+    epilogue: epilogue.split('\n\n'),
+    options,
+    words: [],
+    runs: true,
+  };
 }

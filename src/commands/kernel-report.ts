@@ -1,10 +1,10 @@
 /** What `kmem-run kernel` says. */
 
 import type { Writable } from 'node:stream';
-import { visible } from '../report/visible.ts';
-import { formatSize } from '../spec/size.ts';
-import type { Added } from '../vm/kernels/add.ts';
-import type { Listed, Unfinished } from '../vm/kernels/list.ts';
+import type { Added } from '../kernels/add.ts';
+import type { Listed, Unfinished } from '../kernels/list.ts';
+import { formatSize } from '../request/size.ts';
+import { visible } from '../text/visible.ts';
 
 export type DownloadProgress = Readonly<{
   update: (done: number, total: number) => void;

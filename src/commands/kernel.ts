@@ -1,9 +1,9 @@
 import { SetupError } from '../errors.ts';
-import { signalNumber } from '../spec/exit-status.ts';
-import { didYouMean } from '../spec/nearest.ts';
-import { quote } from '../spec/quote.ts';
-import type { Way } from '../vm/kernels/add.ts';
-import { watchInterrupts } from './interrupts.ts';
+import { signalNumber } from '../host/exit-status.ts';
+import type { Way } from '../kernels/add.ts';
+import { watchInterrupts } from '../run/interrupts.ts';
+import { didYouMean } from '../text/nearest.ts';
+import { quote } from '../text/quote.ts';
 import { addedText, downloadProgress, listJson, listText, verifiedText } from './kernel-report.ts';
 import { type Given, type OptionForm, readOptions, splitAtSeparator } from './read-options.ts';
 
@@ -82,7 +82,7 @@ async function interruptible(work: (signal: AbortSignal) => Promise<void>, ifInt
 }
 
 async function list({ booleans }: Given): Promise<number> {
-  const { listKernels, unfinishedDownloads } = await import('../vm/kernels/list.ts');
+  const { listKernels, unfinishedDownloads } = await import('../kernels/list.ts');
   const kernels = await listKernels(false);
   const unfinished = unfinishedDownloads();
   process.stdout.write(booleans.get('json') ? listJson(kernels, unfinished) : listText(kernels, unfinished));
@@ -91,7 +91,7 @@ async function list({ booleans }: Given): Promise<number> {
 
 async function add(given: Given): Promise<number> {
   const way = wayOf(given);
-  const { addKernel, DEBIAN_KEYRING } = await import('../vm/kernels/add.ts');
+  const { addKernel, DEBIAN_KEYRING } = await import('../kernels/add.ts');
   const progress = downloadProgress(process.stderr);
   const say = (text: string): void => {
     progress.clear();
@@ -110,7 +110,7 @@ async function add(given: Given): Promise<number> {
 }
 
 async function remove(given: Given): Promise<number> {
-  const { removeKernel } = await import('../vm/kernels/remove.ts');
+  const { removeKernel } = await import('../kernels/remove.ts');
   const name = nameIn(given);
   return interruptible(async (signal) => {
     await removeKernel(name, { signal, say: note });
@@ -119,7 +119,7 @@ async function remove(given: Given): Promise<number> {
 }
 
 async function verify({ positionals: [name] }: Given): Promise<number> {
-  const { listKernels, verifyKernel } = await import('../vm/kernels/list.ts');
+  const { listKernels, verifyKernel } = await import('../kernels/list.ts');
   const kernels = name === undefined ? await listKernels(true) : [await verifyKernel(name)];
   process.stdout.write(verifiedText(kernels));
   return kernels.every(({ problems }) => problems.length === 0) ? 0 : 1;

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { errnoOf, SetupError } from '../errors.ts';
-import { writeReport } from '../report/file.ts';
-import type { ScenariosReport } from '../report/scenarios/types.ts';
+import { writeReport } from '../host/write-file.ts';
+import type { ScenariosReport } from '../scenario/report.ts';
 import { suiteStatus } from '../scenario/suite.ts';
-import { quote } from '../spec/quote.ts';
+import { quote } from '../text/quote.ts';
 import { readOptions } from './read-options.ts';
 import { formatted, parseFormat } from './scenario-report.ts';
 

@@ -1,6 +1,4 @@
-/** What an option of `run` is made of, and the makers of the common kinds. */
-import { kebab } from '../spec/option-name.ts';
-import type { RunInput } from '../spec/run-input.ts';
+import { kebab, type RunInput } from '../request/run-input.ts';
 import type { OptionForm } from './read-options.ts';
 
 /** What is said, and where; none of it changes the run. */

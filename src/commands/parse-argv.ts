@@ -3,8 +3,8 @@
 import { resolve } from 'node:path';
 import type { Options } from 'yargs';
 import { SetupError } from '../errors.ts';
-import { quote } from '../spec/quote.ts';
-import type { RunInput } from '../spec/run-input.ts';
+import type { RunInput } from '../request/run-input.ts';
+import { quote } from '../text/quote.ts';
 import type { Draft, OptionTable, ReportRequest } from './option-kinds.ts';
 import { readOptions, splitAtSeparator } from './read-options.ts';
 

@@ -1,8 +1,8 @@
 /** What yargs' parser makes of a command line, strictly: nothing unknown, nothing twice, nothing guessed. */
 import { Parser } from 'yargs/helpers';
 import { SetupError } from '../errors.ts';
-import { didYouMean } from '../spec/nearest.ts';
-import { quote } from '../spec/quote.ts';
+import { didYouMean } from '../text/nearest.ts';
+import { quote } from '../text/quote.ts';
 
 /** How an option is written: with a value, or as a flag (`--aslr`, `--aslr=false`, `--no-aslr`). */
 export type OptionForm = Readonly<{ type: 'string' | 'boolean'; repeatable?: boolean }>;
@@ -143,5 +143,22 @@ function duplicate(name: string): SetupError {
     'duplicate-option',
     `--${name} is given more than once`,
     'give it once: which one was meant cannot be told',
+  );
+}
+
+/**
+ * The options of a command that takes nothing else: `argv` begins with its name.
+ * Throws SetupError `unexpected-argument`, and those of readOptions().
+ */
+export function readOwnOptions(argv: readonly string[], forms: Readonly<Record<string, OptionForm>>): Given {
+  const { before, after } = splitAtSeparator(argv);
+  const [name = '', ...tokens] = before;
+  const given = readOptions(tokens, forms);
+  const stray = given.positionals[0] ?? (after === null ? undefined : '--');
+  if (stray === undefined) return given;
+  throw new SetupError(
+    'unexpected-argument',
+    `${name} takes options only, not ${quote(stray)}`,
+    `see kmem-run ${name} --help`,
   );
 }

@@ -3,9 +3,9 @@
 import { accessSync, constants } from 'node:fs';
 import { errnoOf, SetupError } from '../errors.ts';
 import { wholeNumber } from '../experiment/bounds.ts';
-import { outputFile } from '../spec/output-file.ts';
-import { quote } from '../spec/quote.ts';
-import { parseLabel } from '../store/label.ts';
+import { outputFile } from '../request/output-file.ts';
+import { parseLabel } from '../store/keep.ts';
+import { quote } from '../text/quote.ts';
 import { mustHave, readStoredArguments } from './stored.ts';
 
 export const replayUsage = `kmem-run replay [options] FILE|ID|TOKEN

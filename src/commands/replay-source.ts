@@ -3,11 +3,11 @@
 import { readFileSync, statSync } from 'node:fs';
 import { errnoOf, SetupError } from '../errors.ts';
 import type { Result } from '../result/schema.ts';
-import { quote } from '../spec/quote.ts';
+import { type Recorded, recordedOf } from '../statistics/recorded.ts';
 import { asPresentResult, presentResult } from '../store/read-result.ts';
-import { type Recorded, recordedOf } from '../store/recorded.ts';
 import { isToken, readToken } from '../store/token.ts';
 import type { Store } from '../store/types.ts';
+import { quote } from '../text/quote.ts';
 import { withStore } from './stored.ts';
 
 /**

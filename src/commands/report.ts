@@ -1,14 +1,15 @@
-import { resolve } from 'node:path';
-import { SetupError } from '../errors.ts';
-import { packageRoot } from '../gate/native.ts';
-import { csvHead, csvLine } from '../report/csv.ts';
-import type { ReportDocument } from '../report/documents.ts';
-import { writeReport } from '../report/file.ts';
-import { pageScript } from '../report/html/script.ts';
-import { version } from '../result/version.ts';
-import { outputFile } from '../spec/output-file.ts';
+import { mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { errnoOf, SetupError } from '../errors.ts';
+import { packageRoot } from '../gate/find-helper.ts';
+import { writeReport } from '../host/write-file.ts';
+import { csvHead, csvLine } from '../report/formats.ts';
+import { pageScript } from '../report/html/frame.ts';
+import { outputFile } from '../request/output-file.ts';
+import type { ReportDocument } from '../scenario/documents.ts';
+import { quote } from '../text/quote.ts';
+import { version } from '../version.ts';
 import { readDocuments, readRuns, readSides } from './report-documents.ts';
-import { writePlots } from './report-plots.ts';
 import { print, readStoredArguments, type StoredArguments, styleOfStdout } from './stored.ts';
 
 export const reportUsage = `kmem-run report RESULT… [--html FILE] [--svg DIR] [--png DIR] [--markdown FILE] [--csv FILE] [--plot] [--compare] [--title TEXT] [--store FILE]
@@ -149,7 +150,37 @@ async function markdownOf(
 }
 
 async function printPlots(documents: readonly ReportDocument[], color: boolean | null): Promise<void> {
-  const { documentText } = await import('../report/document-text.ts');
+  const { documentText } = await import('../report/terminal/documents.ts');
   const style = { ...styleOfStdout(color), plot: true };
   await print(documents.map((document) => documentText(document, style)).join('\n'));
+}
+
+type Folders = Readonly<{ svg: string | null; png: string | null }>;
+
+/** Throws SetupError `nothing-to-draw`, `json-not-written`, `no-rasteriser`. */
+export async function writePlots(documents: readonly ReportDocument[], { svg, png }: Folders): Promise<void> {
+  const { plotPng, plotSvg, plotsOf } = await import('../report/plots/files.ts');
+  const plots = documents.flatMap((document, index) => plotsOf(document, String(index + 1)));
+  if (plots.length === 0) {
+    throw new SetupError(
+      'nothing-to-draw',
+      'there is no plot of these results',
+      'give --html FILE: it has their tables',
+    );
+  }
+  for (const folder of [svg, png]) if (folder !== null) makeFolder(folder);
+  for (const plot of plots) {
+    const drawn = plotSvg(plot);
+    if (svg !== null) await writeReport(join(svg, `${plot.id}.svg`), drawn);
+    if (png !== null) await writeReport(join(png, `${plot.id}.png`), plotPng(drawn));
+  }
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    const reason = `the folder ${quote(folder)} cannot be made (${errnoOf(error) ?? 'no reason is given'})`;
+    throw new SetupError('json-not-written', reason, 'name a folder that can be written', { cause: error });
+  }
 }

@@ -4,11 +4,11 @@
  */
 import type { Options } from 'yargs';
 import { SetupError } from '../errors.ts';
-import { CGROUP, ENFORCE, ERRNO, ON_OVERRUN, WAIT } from '../spec/normalise.ts';
-import { outputFile } from '../spec/output-file.ts';
-import { quote } from '../spec/quote.ts';
-import type { FurtherStep } from '../spec/run-input.ts';
-import { parseLabel } from '../store/label.ts';
+import { CGROUP, ENFORCE, ERRNO, ON_OVERRUN, WAIT } from '../request/normalise.ts';
+import { outputFile } from '../request/output-file.ts';
+import type { FurtherStep } from '../request/run-input.ts';
+import { parseLabel } from '../store/keep.ts';
+import { quote } from '../text/quote.ts';
 import { appends, collects, type Draft, flag, type OptionTable, sets, string, turns } from './option-kinds.ts';
 import { describeOptions, parseArgv, type RunArguments } from './parse-argv.ts';
 

@@ -1,16 +1,15 @@
 import type { Process } from '../cgroup/processes.ts';
 import { SetupError } from '../errors.ts';
-import { createLiveLine, createStatusLine, stayText } from '../report/live.ts';
-import { setupErrorText, textReport } from '../report/text.ts';
+import { createLiveLine, createStatusLine, stayText } from '../report/terminal/live.ts';
+import { setupErrorText, textReport } from '../report/terminal/run.ts';
+import { normaliseSpec } from '../request/normalise.ts';
+import { optionName, type RunInput } from '../request/run-input.ts';
+import type { RunSpec } from '../request/run-spec.ts';
 import { exitStatus } from '../result/outcome.ts';
 import type { Result } from '../result/schema.ts';
-import { type Progress, runSpec } from '../run.ts';
-import { normaliseSpec } from '../spec/normalise.ts';
-import { optionName } from '../spec/option-name.ts';
-import { quote } from '../spec/quote.ts';
-import type { RunInput } from '../spec/run-input.ts';
-import type { RunSpec } from '../spec/run-spec.ts';
-import { watchInterrupts } from './interrupts.ts';
+import { type Progress, runSpec } from '../run/index.ts';
+import { watchInterrupts } from '../run/interrupts.ts';
+import { quote } from '../text/quote.ts';
 import type { RunArguments } from './parse-argv.ts';
 import { parseRunArgv } from './run-options.ts';
 
@@ -71,7 +70,7 @@ async function writeResult(result: Result, { json }: Report, failed: SetupError 
   if (json === null) return null;
   try {
     // Loads zod: after the command, never before.
-    const { writeJson } = await import('../report/json.ts');
+    const { writeJson } = await import('../report/formats.ts');
     await writeJson(json, result);
     return null;
   } catch (error) {

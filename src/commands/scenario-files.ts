@@ -3,13 +3,13 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { errnoOf, SetupError } from '../errors.ts';
-import { cut, visible } from '../report/visible.ts';
+import { packageFolder } from '../host/package-folder.ts';
 import { findScenarios, shownPath } from '../scenario/find.ts';
-import { mistakeText } from '../scenario/mistake.ts';
+import { mistakeText } from '../scenario/issues.ts';
 import { missingFor } from '../scenario/needs.ts';
-import { packageFolder } from '../scenario/package-folder.ts';
 import type { Scenario } from '../scenario/types.ts';
-import { quote } from '../spec/quote.ts';
+import { quote } from '../text/quote.ts';
+import { cut, visible } from '../text/visible.ts';
 import type { Given } from './read-options.ts';
 
 function find({ positionals, strings }: Given) {

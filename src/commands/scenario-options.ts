@@ -5,7 +5,7 @@ import { wholeNumber } from '../experiment/bounds.ts';
 import { readBaselineName } from '../scenario/baseline/place.ts';
 import type { Choices } from '../scenario/perform.ts';
 import { BOUNDS } from '../scenario/types.ts';
-import { quote } from '../spec/quote.ts';
+import { quote } from '../text/quote.ts';
 import type { Given, OptionForm } from './read-options.ts';
 import { type Format, parseFormat } from './scenario-report.ts';
 

@@ -2,16 +2,13 @@
 
 import { resolve } from 'node:path';
 import { SetupError } from '../errors.ts';
-import { writeReport } from '../report/file.ts';
-import { createStatusLine } from '../report/live.ts';
-import { githubReport } from '../report/scenarios/github.ts';
-import { junitReport } from '../report/scenarios/junit.ts';
-import { prettyScenario, prettySum } from '../report/scenarios/pretty.ts';
-import { scenarioStory } from '../report/scenarios/story.ts';
-import { tapReport } from '../report/scenarios/tap.ts';
-import type { ScenarioOutcome, ScenariosReport } from '../report/scenarios/types.ts';
-import { didYouMean } from '../spec/nearest.ts';
-import { quote } from '../spec/quote.ts';
+import { writeReport } from '../host/write-file.ts';
+import { githubReport, junitReport, tapReport } from '../report/scenarios/formats.ts';
+import { prettyScenario, prettySum, scenarioStory } from '../report/scenarios/pretty.ts';
+import { createStatusLine } from '../report/terminal/live.ts';
+import type { ScenarioOutcome, ScenariosReport } from '../scenario/report.ts';
+import { didYouMean } from '../text/nearest.ts';
+import { quote } from '../text/quote.ts';
 
 const FORMATS = {
   pretty: (report: ScenariosReport) => {

@@ -1,8 +1,15 @@
 import { SetupError } from '../errors.ts';
-import { didYouMean } from '../spec/nearest.ts';
-import { quote } from '../spec/quote.ts';
+import { signalNumber } from '../host/exit-status.ts';
+import { watchInterrupts } from '../run/interrupts.ts';
+import { type Found, findScenarios } from '../scenario/find.ts';
+import { readLastFailed, writeLastFailed } from '../scenario/last-failed.ts';
+import { performScenarios } from '../scenario/perform.ts';
+import { suiteStatus } from '../scenario/suite.ts';
+import { didYouMean } from '../text/nearest.ts';
+import { quote } from '../text/quote.ts';
 import { type Given, type OptionForm, readOptions, splitAtSeparator } from './read-options.ts';
-import { RUN_FORMS, SELECT_FORMS } from './scenario-options.ts';
+import { RUN_FORMS, type RunChoices, readChoices, SELECT_FORMS } from './scenario-options.ts';
+import { tellScenarios } from './scenario-report.ts';
 
 export const scenarioUsage = `kmem-run scenario list [WHAT…]
 kmem-run scenario run [WHAT…]
@@ -45,7 +52,7 @@ const actions: Readonly<Record<string, Action>> = {
     options: { ...SELECT_FORMS, json: { type: 'boolean' } },
     run: async (given) => (await import('./scenario-files.ts')).listScenarios(given),
   },
-  run: { options: RUN_FORMS, run: async (given) => (await import('./scenario-run.ts')).runScenarios(given) },
+  run: { options: RUN_FORMS, run: runScenarios },
   check: { options: SELECT_FORMS, run: async (given) => (await import('./scenario-files.ts')).checkScenarios(given) },
   new: { options: {}, run: async (given) => (await import('./scenario-files.ts')).newScenario(given) },
   schema: { options: {}, run: async (given) => (await import('./scenario-files.ts')).printSchema(given) },
@@ -80,4 +87,45 @@ function noSuchAction(name: string | undefined): SetupError {
     `${quote(name)} is nothing that scenario does`,
     didYouMean(name, names, otherwise),
   );
+}
+
+export async function runScenarios(given: Given): Promise<number> {
+  const choices = readChoices(given);
+  const found = part(select(choices), choices);
+  const total = found.scenarios.length + found.mistakes.length;
+  if (total === 0 && choices.shard === null) {
+    throw new SetupError('no-scenario', 'no scenario is selected', 'kmem-run scenario list shows what there is');
+  }
+  const interrupts = watchInterrupts();
+  const telling = tellScenarios(choices.format, choices.output, total);
+  try {
+    const { report, error } = await performScenarios(found, choices, {
+      signal: interrupts.signal,
+      hurry: interrupts.hurry,
+      onStart: ({ name }) => telling.onStart(name),
+      onResult: () => {},
+      onEnd: telling.onEnd,
+    });
+    writeLastFailed(report.scenarios);
+    await telling.end(report);
+    if (error !== null) throw error;
+    if (interrupts.signal.aborted) return 128 + (signalNumber(interrupts.signalName() ?? 'SIGTERM') ?? 0);
+    return suiteStatus(report.scenarios);
+  } finally {
+    interrupts.close();
+  }
+}
+
+function select({ words, tags, filters, lastFailed }: RunChoices): Found {
+  const found = findScenarios({ words, tags, filters });
+  if (!lastFailed) return found;
+  const failed = readLastFailed();
+  return { ...found, mistakes: [], scenarios: found.scenarios.filter(({ name }) => failed.includes(name)) };
+}
+
+/** Every N-th of them, so that parts are about as long as each other. */
+function part({ scenarios, mistakes }: Found, { shard }: RunChoices): Pick<Found, 'scenarios' | 'mistakes'> {
+  if (shard === null) return { scenarios, mistakes };
+  const own = scenarios.filter((_, index) => index % shard.of === shard.index - 1);
+  return { scenarios: own, mistakes: shard.index === 1 ? mistakes : [] };
 }

@@ -1,10 +1,10 @@
 import { SetupError } from '../errors.ts';
-import { packageRoot } from '../gate/native.ts';
-import { pageScript } from '../report/html/script.ts';
-import { visible } from '../report/visible.ts';
-import { version } from '../result/version.ts';
-import { quote } from '../spec/quote.ts';
-import { watchInterrupts } from './interrupts.ts';
+import { packageRoot } from '../gate/find-helper.ts';
+import { pageScript } from '../report/html/frame.ts';
+import { watchInterrupts } from '../run/interrupts.ts';
+import { quote } from '../text/quote.ts';
+import { visible } from '../text/visible.ts';
+import { version } from '../version.ts';
 import { mustHave, print, readStoredArguments } from './stored.ts';
 
 export const serveUsage = `kmem-run serve [--port N] [--store FILE]
@@ -30,7 +30,7 @@ export async function serveCommand(argv: readonly string[]): Promise<number> {
   const [{ serve }, { answersOf }, { viewStore }, pages] = await Promise.all([
     import('../serve/server.ts'),
     import('../serve/answers.ts'),
-    import('../serve/view.ts'),
+    import('../serve/query.ts'),
     import('../serve/pages.ts'),
   ]);
   const root = packageRoot(import.meta.dirname);

@@ -1,11 +1,12 @@
-import { documentText } from '../report/document-text.ts';
-import { experimentState, type HistoryEntry, historyText, localTime } from '../report/history.ts';
-import type { PlotStyle } from '../report/layout.ts';
-import { type TextOptions, textReport } from '../report/text.ts';
-import { cut, visible } from '../report/visible.ts';
-import { escapeControls } from '../spec/quote.ts';
+import { documentText } from '../report/terminal/documents.ts';
+import { experimentState, type HistoryEntry, historyText, localTime } from '../report/terminal/history.ts';
+import { type TextOptions, textReport } from '../report/terminal/run.ts';
+import type { StoredRun } from '../statistics/sample.ts';
 import { asPresentResult } from '../store/read-result.ts';
-import type { Store, StoredRun } from '../store/types.ts';
+import type { Store } from '../store/types.ts';
+import type { PlotStyle } from '../text/layout.ts';
+import { escapeControls } from '../text/quote.ts';
+import { cut, visible } from '../text/visible.ts';
 import { mustHave, print, readStoredArguments, styleOfStdout, withStore } from './stored.ts';
 
 export const showUsage = `kmem-run show ID [--json] [--verbose] [--plot] [--store FILE]
@@ -77,7 +78,7 @@ async function experimentText(store: Store, word: string, json: boolean, style: 
 
 /** The report, made anew of the runs that are kept. */
 async function plotsOf(store: Store, id: string, style: PlotStyle): Promise<string[]> {
-  const { keptExperiment } = await import('./report-kept.ts');
+  const { keptExperiment } = await import('../experiment/kept.ts');
   return keptExperiment(store, id).map((document) => `\n${documentText(document, style)}`);
 }
 

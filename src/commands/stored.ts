@@ -1,11 +1,11 @@
 /** What the commands that read the store have in common. */
 
 import { errnoOf, SetupError } from '../errors.ts';
-import { writeReport } from '../report/file.ts';
-import type { Style } from '../report/layout.ts';
-import { quote } from '../spec/quote.ts';
+import { writeReport } from '../host/write-file.ts';
 import { openStore } from '../store/store.ts';
 import type { Store } from '../store/types.ts';
+import type { Style } from '../text/layout.ts';
+import { quote } from '../text/quote.ts';
 import { type Given, type OptionForm, readOptions, splitAtSeparator } from './read-options.ts';
 
 export type StoredArguments = Readonly<{

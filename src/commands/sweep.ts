@@ -1,12 +1,13 @@
 import { numberFor } from '../experiment/bounds.ts';
-import type { Axes } from '../experiment/points.ts';
-import { newSeed } from '../experiment/random.ts';
-import { sweptSubject } from '../experiment/subject.ts';
-import type { SweepQuestion } from '../experiment/sweep.ts';
-import { sweepPlan } from '../experiment/sweep-plan.ts';
-import { type SweepReport, sweepText } from '../report/sweep.ts';
-import { optionName } from '../spec/option-name.ts';
-import { parseCounts, parseLimits, parseNames } from '../spec/ranges.ts';
+import type { Labelled } from '../experiment/plan.ts';
+import { sweepPlan } from '../experiment/sweep/plan.ts';
+import { type Axes, newSeed } from '../experiment/sweep/points.ts';
+import type { SweepReport } from '../experiment/sweep/report.ts';
+import type { SweepQuestion } from '../experiment/sweep/sweep.ts';
+import { sweepText } from '../report/terminal/sweep.ts';
+import { parseCounts, parseLimits, parseNames } from '../request/ranges.ts';
+import { optionName } from '../request/run-input.ts';
+import { sweptSubject } from '../scenario/subject.ts';
 import { conductExperiment } from './experiment.ts';
 import {
   asksForHelp,
@@ -17,7 +18,7 @@ import {
   GROUP,
   readExperimentArgv,
 } from './experiment-options.ts';
-import type { Kind, Labelled } from './experiment-request.ts';
+import type { Kind } from './experiment-request.ts';
 import { type CommandHelp, printOptions } from './help.ts';
 import { type OptionTable, string } from './option-kinds.ts';
 

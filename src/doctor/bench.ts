@@ -5,9 +5,9 @@ import { readHierarchies } from '../cgroup/hierarchies.ts';
 import type { Hierarchies } from '../cgroup/types.ts';
 import { SetupError } from '../errors.ts';
 import { helperPath } from '../gate/helper.ts';
+import type { RunInput } from '../request/run-input.ts';
 import type { Result } from '../result/schema.ts';
-import { run } from '../run.ts';
-import type { RunInput } from '../spec/run-input.ts';
+import { run } from '../run/index.ts';
 
 /** What `kmem-gate probe` says of a listener in a throwaway child. */
 export type ListenerProbe = Readonly<{

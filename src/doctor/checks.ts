@@ -1,14 +1,9 @@
 import type { Check } from './check.ts';
-import { container } from './container.ts';
 import { gate, listener, privileges, wakeUp } from './gate.ts';
-import { control, group, lock } from './group.ts';
-import { helper } from './helper.ts';
+import { control, counter, group, lock, randomisation, start } from './group.ts';
 import { leftovers } from './leftovers.ts';
 import { memory, native, processes, swapAccounting, tcp } from './limits.ts';
-import { hierarchies, kernel, swap } from './machine.ts';
-import { microvm } from './microvm.ts';
-import { counter, randomisation, start } from './trial.ts';
-
+import { container, helper, hierarchies, kernel, microvm, swap } from './machine.ts';
 /** In the order of a run. Leftovers come before the first program is started, since each run collects those beside it. */
 export const checks: readonly Check[] = [
   kernel,

@@ -2,14 +2,14 @@
 
 import { readSurroundings } from '../cgroup/surroundings.ts';
 import { errnoName } from '../gate/protocol.ts';
-import { setupErrorOf } from '../launch/setup-errors.ts';
-import { headline } from '../report/headline.ts';
-import { counted, shortSize } from '../report/words.ts';
-import { pageSize } from '../spec/page-size.ts';
+import { pageSize } from '../host/page-size.ts';
+import { headline } from '../result/headline.ts';
+import { setupErrorOf } from '../run/setup-errors.ts';
+import { counted, shortSize } from '../text/figures.ts';
 import { type Check, type Finding, missing, note, ok, refused } from './check.ts';
-import { helper } from './helper.ts';
+import { counter, start } from './group.ts';
+import { helper } from './machine.ts';
 import { OUTSIDE } from './remedies.ts';
-import { counter, start } from './trial.ts';
 
 const NEWER = 'boot Linux 5.9 or newer';
 const PLENTY = 64 * 1024 * 1024;

@@ -3,14 +3,18 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { tryControl, v2 } from '../cgroup/files.ts';
+import { tryControl, v1, v2 } from '../cgroup/files.ts';
 import { createGroup } from '../cgroup/group.ts';
 import { openLock } from '../cgroup/lock.ts';
 import { removeGroup } from '../cgroup/remove.ts';
 import type { Group } from '../cgroup/types.ts';
+import { headline } from '../result/headline.ts';
+import { setupErrorOf } from '../run/setup-errors.ts';
+import { shortSize } from '../text/figures.ts';
 import type { Bench } from './bench.ts';
-import { type Check, note, ok } from './check.ts';
-import { hierarchies } from './machine.ts';
+import { type Check, missing, note, ok, refused } from './check.ts';
+import { helper, hierarchies } from './machine.ts';
+import { OUTSIDE } from './remedies.ts';
 
 /**
  * Makes a group, uses it and removes it. All in one turn of the event loop, so that no signal comes in between; were
@@ -79,3 +83,40 @@ export const control: Check = {
 function holds(path: string, text: string): boolean {
   return readFileSync(path, 'latin1').trim() === text;
 }
+
+export const start: Check = {
+  name: 'start',
+  needs: [helper, group],
+  remedy: OUTSIDE,
+  probe: async (bench) => {
+    const { result } = await bench.trial();
+    if (result.outcome === 'passed') return ok('a program joins the group, starts and ends there');
+    return missing(`a program that does nothing: ${headline(result)}`);
+  },
+};
+
+export const randomisation: Check = {
+  name: 'randomisation',
+  needs: [start],
+  remedy: 'give --aslr',
+  probe: async (bench) => {
+    const { randomised } = await bench.trial();
+    return randomised === null ? ok('of addresses can be turned off') : refused('missing', randomised);
+  },
+};
+
+export const counter: Check = {
+  name: 'counter',
+  needs: [start],
+  remedy: 'boot without cgroup.memory=nokmem',
+  probe: async (bench) => {
+    const { maxUsage } = (await bench.trial()).result.kmem;
+    if (maxUsage !== null && maxUsage > 0)
+      return ok(`kmem moves: ${shortSize(maxUsage)} for a program that does nothing`);
+    const isV2 = bench.hierarchies().memory?.version === 2;
+    // A sum that lacks a part is not printed: told as a run tells it.
+    const stage = isV2 && maxUsage === null ? 'not-told' : 'not-accounted';
+    const subject = isV2 ? v2.stat : v1.kmem.usage;
+    return refused('missing', setupErrorOf({ event: 'setup-error', stage, errno: 0, subject }, ''));
+  },
+};

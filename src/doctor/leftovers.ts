@@ -6,12 +6,10 @@ import type { Leftover } from '../cgroup/leftovers.ts';
 import type { Process } from '../cgroup/processes.ts';
 import type { Hierarchies } from '../cgroup/types.ts';
 import { SetupError } from '../errors.ts';
-import { helperPath } from '../gate/helper.ts';
-import { probeLocks } from '../gate/locks.ts';
-import { counted } from '../report/words.ts';
+import { helperPath, probeLocks } from '../gate/helper.ts';
+import { counted } from '../text/figures.ts';
 import { type Check, ok, warning } from './check.ts';
-import { helper } from './helper.ts';
-import { hierarchies } from './machine.ts';
+import { helper, hierarchies } from './machine.ts';
 
 export type Judged = Readonly<{
   /** `gone`: its runner is, it may be removed. `held`: its runner lives. `unjudged`: there is no lock to judge by. */

@@ -2,7 +2,7 @@
 
 import { applyLimits } from '../cgroup/limits.ts';
 import { SetupError } from '../errors.ts';
-import type { Limits } from '../spec/run-spec.ts';
+import type { Limits } from '../request/run-spec.ts';
 import type { Bench } from './bench.ts';
 import { type Check, type Finding, note, ok, warning } from './check.ts';
 import { group, withGroup } from './group.ts';

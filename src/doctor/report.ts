@@ -1,9 +1,7 @@
-/** What doctor says, for people and for machines. */
-
-import { type Line, layOut, painter, type Style, type Tone } from '../report/layout.ts';
-import { visible } from '../report/visible.ts';
-import { counted } from '../report/words.ts';
-import { version } from '../result/version.ts';
+import { counted } from '../text/figures.ts';
+import { type Line, layOut, painter, type Style, type Tone } from '../text/layout.ts';
+import { visible } from '../text/visible.ts';
+import { version } from '../version.ts';
 import { allThere, type Diagnosis } from './check.ts';
 import { checks } from './checks.ts';
 

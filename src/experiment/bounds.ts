@@ -1,9 +1,9 @@
 /** The numbers that experiments take, and what they may be. */
 
 import { SetupError } from '../errors.ts';
-import { quote } from '../spec/quote.ts';
+import { quote } from '../text/quote.ts';
 import type { Names } from './plan.ts';
-import { SEEDS } from './random.ts';
+import { SEEDS } from './sweep/points.ts';
 
 const BOUNDS = {
   repeat: [1, 100_000],
@@ -43,4 +43,18 @@ export function preparation(given: unknown, nameOf: Names): string {
     `${nameOf('prepare')}: there is no command in it`,
     'give a line for sh -c, or leave it out',
   );
+}
+
+type TimeoutBounds = Readonly<{ atLeastMs: number; atMostMs: number }>;
+
+/** A program at its limit may hang: where no --timeout was given, an experiment sets one by what it has seen. */
+const AT_A_LIMIT: TimeoutBounds = { atLeastMs: 30_000, atMostMs: 3_600_000 };
+/** Where hundreds of calls are tried, half a minute for each that hangs would be hours. */
+export const WITH_A_FAILURE: TimeoutBounds = { atLeastMs: 5000, atMostMs: 600_000 };
+
+const TIMES = 20;
+
+/** Milliseconds, whole seconds, for runs of a program that took `wallMs` undisturbed; null: that is not known. */
+export function timeoutFor(wallMs: number | null, { atLeastMs, atMostMs }: TimeoutBounds = AT_A_LIMIT): number {
+  return Math.min(atMostMs, Math.max(atLeastMs, Math.ceil((TIMES * (wallMs ?? 0)) / 1000) * 1000));
 }

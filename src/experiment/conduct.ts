@@ -2,15 +2,15 @@
 
 import { availableParallelism, loadavg } from 'node:os';
 import type { SetupError } from '../errors.ts';
-import type { ExperimentFacts } from '../report/experiment.ts';
-import { counted } from '../report/words.ts';
-import { version } from '../result/version.ts';
-import { runSpec } from '../run.ts';
-import type { RunSpec } from '../spec/run-spec.ts';
+import type { RunSpec } from '../request/run-spec.ts';
+import { runSpec } from '../run/index.ts';
+import { counted } from '../text/figures.ts';
+import { version } from '../version.ts';
 import { type DriverOptions, type Job, perform, type Runner } from './driver.ts';
 import { allowedCpus, assignCpus } from './jobs.ts';
 import { type CommonQuestion, type Names, type Plan, shownRequest } from './plan.ts';
 import { preparationFolder, runPreparation } from './prepare.ts';
+import type { ExperimentFacts } from './report.ts';
 
 export type Undertaking<Run, History, Report extends ExperimentFacts> = Readonly<{
   id: string;

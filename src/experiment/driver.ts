@@ -6,8 +6,8 @@
  */
 
 import { asSetupError, SetupError } from '../errors.ts';
+import type { RunSpec } from '../request/run-spec.ts';
 import type { Result } from '../result/schema.ts';
-import type { RunSpec } from '../spec/run-spec.ts';
 
 export type Experiment<Run, History> = Readonly<{
   /** The runs to make next; asked again when all of them have ended. Null: it is done. */

@@ -1,7 +1,7 @@
 /** Which CPUs the jobs of an experiment are bound to: runs that share one would measure each other. */
 
 import { readFileSync } from 'node:fs';
-import { parseCpuList } from '../spec/cpus.ts';
+import { parseCpuList } from '../host/cpus.ts';
 import type { Job } from './driver.ts';
 
 export type Assignment = Readonly<{

@@ -1,7 +1,5 @@
-/** Runs that took much longer or shorter than the others of their kind: something else was at work. */
-
-import { formatDuration } from '../spec/duration.ts';
-import { spreadOf } from '../store/spread.ts';
+import { spreadOf } from '../statistics/spread.ts';
+import { formatDuration } from '../text/figures.ts';
 import type { Figures } from './figures.ts';
 
 /** Fewer of a kind do not tell what is usual. */

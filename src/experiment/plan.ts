@@ -1,11 +1,12 @@
 /** What an experiment is to those who make it: the command line and the library. */
 
 import { resolve } from 'node:path';
-import type { ExperimentFacts } from '../report/experiment.ts';
-import { normaliseSpec } from '../spec/normalise.ts';
-import { holdsPlaceholder } from '../spec/placeholders.ts';
-import { commandIn, type RunRequest } from '../spec/step-input.ts';
+import { normaliseSpec } from '../request/normalise.ts';
+import { holdsPlaceholder } from '../request/placeholders.ts';
+import { commandIn, type RunRequest } from '../request/run-input.ts';
+import type { Store } from '../store/types.ts';
 import type { Experiment, Job, Runner } from './driver.ts';
+import type { ExperimentFacts } from './report.ts';
 
 /** How whoever asked calls an input key, an experiment's own included: `warmup` is `--warmup` on a command line. */
 export type Names = (key: string) => string;
@@ -68,3 +69,17 @@ export function placed<Input extends RunRequest>(input: Input, nameOf: Names): I
     ...(rw === undefined ? {} : { rw: rw.map(folder) }),
   };
 }
+
+/** A question, and the label that its runs are kept under; null: none. */
+export type Labelled<Question> = Question & Readonly<{ label: string | null }>;
+
+/** An experiment that is kept under `id` from its first run on: one that could not begin leaves no trace. */
+export type Scene<Run, History, Report extends ExperimentFacts> = Readonly<{
+  id: string;
+  startedAt: string;
+  question: Labelled<CommonQuestion>;
+  plan: Plan<Run, History, Report>;
+  store: Store;
+  /** Puts the experiment itself into the store, once. */
+  begin: () => void;
+}>;

@@ -2,9 +2,9 @@
 
 import { spawn } from 'node:child_process';
 import { SetupError } from '../errors.ts';
-import { holdsPlaceholder } from '../spec/placeholders.ts';
-import { quote } from '../spec/quote.ts';
-import type { RunSpec } from '../spec/run-spec.ts';
+import { holdsPlaceholder } from '../request/placeholders.ts';
+import type { RunSpec } from '../request/run-spec.ts';
+import { quote } from '../text/quote.ts';
 
 /**
  * Its output goes to stderr: stdout is the report's. `env`: beside kmem-run's own. Ended with its children by `signal`, and resolves then.

@@ -1,5 +1,6 @@
+import { execa } from 'execa';
 import { gate } from '../../bin/compile-native.js';
-import { findNative } from './native.ts';
+import { findNative } from './find-helper.ts';
 
 /** Put in by bin/build.js, since hashing the source would cost each start 3 ms; absent when the sources run as they are. */
 declare const KMEM_GATE_ID: string | undefined;
@@ -16,3 +17,48 @@ export const helperPath = (): string => {
 export const useHelper = (path: string): void => {
   found = path;
 };
+
+/** A task that has not met its limit by then never will. */
+const PATIENCE_MS = 10_000;
+
+/** Whether a task of the helper's, in the cgroup of this `tasks` file, was refused kernel memory. */
+export async function exceedLimit(helper: string, tasksFile: string): Promise<{ refused: boolean }> {
+  const { exitCode } = await execa(helper, ['charge', tasksFile], {
+    reject: false,
+    stdio: 'ignore',
+    timeout: PATIENCE_MS,
+    killSignal: 'SIGKILL',
+  });
+  return { refused: exitCode === REFUSED };
+}
+
+/** Exit status of a task that was. */
+const REFUSED = 1;
+
+/** Which of these lock files somebody holds; the helper tries, since Node has no flock(2). */
+export async function probeLocks(
+  helper: string,
+  paths: readonly string[],
+): Promise<ReadonlyMap<string, 'free' | 'held' | 'absent'>> {
+  if (paths.length === 0) return new Map();
+  const { stdout } = await execa(helper, ['locks', ...paths], { reject: false });
+  const rows = stdout.split('\n').map((row) => row.split('\t'));
+  return new Map(
+    rows.flatMap(([state, path]) => (path !== undefined && isState(state) ? [[path, state] as const] : [])),
+  );
+}
+
+/**
+ * Takes the flock(2) of an open lock file, which is then held until it is closed here: it belongs to the open file, not to
+ * the process. False: it cannot be had.
+ */
+export async function holdLock(helper: string, fd: number): Promise<boolean> {
+  // execa's types know no descriptor beyond the first three.
+  const passed = fd as unknown as 'inherit';
+  const { exitCode } = await execa(helper, ['hold'], { reject: false, stdio: ['ignore', 'ignore', 'ignore', passed] });
+  return exitCode === 0;
+}
+
+function isState(text: string | undefined): text is 'free' | 'held' | 'absent' {
+  return text === 'free' || text === 'held' || text === 'absent';
+}

@@ -1,47 +1,5 @@
 import { constants } from 'node:os';
-import { observedWords, policyWords } from './policy-words.ts';
-
-/** What the supervisor is told once, before the first step. Absent keys are not sent. */
-export type GateConfig = Readonly<{
-  gate: boolean;
-  /** Bytes; null: nothing is denied. */
-  limit: number | null;
-  reserve: number;
-  errnoEnomem: boolean;
-  aslr: boolean;
-  /** `tasks` (v1) files by which the joiner joins, so that what the command is made of is charged to the group. */
-  join: readonly string[];
-  /** The same for controllers in which the joiner must not count (pids). */
-  lateJoin: readonly string[];
-  /** On v2 the directory in which the joiner's deputy is born, for the same; null: v1. */
-  joinInto: string | null;
-  /** Directory in the unified hierarchy in which the command is born (on v2 the group's leaf); null: none. */
-  cloneInto: string | null;
-  kill: readonly string[];
-  directories: readonly string[];
-  /** On v2 `memory.stat`. */
-  usage: string;
-  /** Where the kernel keeps the highest usage; null: it does not, and readings must do (v2). */
-  max: string | null;
-  /** On v2 the file whose reading may bring `memory.stat` up to date; null: v1, where `usage` is exact. */
-  refresh: string | null;
-  /** The kernel's own count of refusals, where the limit is its own; null: elsewhere. */
-  failcnt: string | null;
-  /** The group's directory in the unified hierarchy, where failures are to be found out from the kernel; null: they are not. */
-  attribute: string | null;
-  reclaim: string | null;
-  /** File for a line about each gated call; null: none. */
-  trace: string | null;
-  /** Addresses of calls that fail whatever the limit says, as spec/address.ts writes them. */
-  inject: readonly string[];
-  allowIoUring: boolean;
-  lockFile: string;
-  /** The helper keeps the OOM killer off itself, and gives the command this oom_score_adj; null: neither. */
-  oomScore: number | null;
-  identity: Readonly<{ uid: number; gid: number; groups: readonly number[] }> | null;
-  cpus: readonly number[] | null;
-}>;
-
+import { type GateConfig, observedWords, policyWords } from './policy.ts';
 export type StepRequest = Readonly<{
   path: string;
   argv: readonly string[];

@@ -1,8 +1,8 @@
 /** Reads what `--trace-gate` has written: every gated call of a run, in the order in which they were answered. */
 import { createReadStream } from 'node:fs';
 import { errnoOf, SetupError } from '../errors.ts';
-import { parseAddress } from '../spec/address.ts';
-import { quote } from '../spec/quote.ts';
+import { parseAddress } from '../request/address.ts';
+import { quote } from '../text/quote.ts';
 
 export type RecordedCall = Readonly<{
   /** Null: nobody could tell where the task comes from; then `process` is '' and `index` 0. */

@@ -1,9 +1,9 @@
-import { type BisectQuestion, withoutLimit } from '../experiment/bisect.ts';
-import { bisectPlan } from '../experiment/bisect-plan.ts';
+import { type BisectQuestion, withoutLimit } from '../experiment/bisect/bisect.ts';
+import { bisectPlan } from '../experiment/bisect/plan.ts';
+import type { BisectReport } from '../experiment/bisect/report.ts';
 import { numberFor } from '../experiment/bounds.ts';
-import { subjectOf } from '../experiment/subject.ts';
-import type { BisectReport } from '../report/bisect.ts';
-import { parseLimit, type Size } from '../spec/size.ts';
+import { parseLimit, type Size } from '../request/size.ts';
+import { subjectOf } from '../scenario/subject.ts';
 import { type ExperimentEvent, experiment, type Planned } from './experiment.ts';
 import { type CommonInput, plainly, type SubjectInput, splitInput } from './input.ts';
 import type { EndOptions } from './run.ts';

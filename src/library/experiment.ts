@@ -1,7 +1,7 @@
-import { newId } from '../cgroup/name.ts';
+import { newId } from '../cgroup/types.ts';
 import { conduct } from '../experiment/conduct.ts';
 import type { CommonQuestion, Plan } from '../experiment/plan.ts';
-import type { ExperimentFacts } from '../report/experiment.ts';
+import type { ExperimentFacts } from '../experiment/report.ts';
 import type { Result } from '../result/schema.ts';
 import { plainly } from './input.ts';
 import type { EndOptions } from './run.ts';

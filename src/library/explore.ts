@@ -1,9 +1,9 @@
 import { numberFor } from '../experiment/bounds.ts';
 import type { ExploreQuestion } from '../experiment/explore/explore.ts';
 import { explorePlan } from '../experiment/explore/plan.ts';
-import { subjectOf } from '../experiment/subject.ts';
-import type { ExploreReport } from '../report/explore.ts';
-import type { RunInput } from '../spec/run-input.ts';
+import type { ExploreReport } from '../experiment/explore/report.ts';
+import type { RunInput } from '../request/run-input.ts';
+import { subjectOf } from '../scenario/subject.ts';
 import { type ExperimentEvent, experiment, type Planned } from './experiment.ts';
 import { type CommonInput, flagIn, namesIn, plainly, type SubjectInput, splitInput } from './input.ts';
 import type { EndOptions } from './run.ts';

@@ -3,10 +3,9 @@
 import { SetupError } from '../errors.ts';
 import { numberFor, preparation } from '../experiment/bounds.ts';
 import type { CommonQuestion, Names } from '../experiment/plan.ts';
-import { type AskedSubject, refuseSteps } from '../experiment/subject.ts';
-import { quote } from '../spec/quote.ts';
-import type { RunInput } from '../spec/run-input.ts';
-import type { PlanInput } from '../spec/step-input.ts';
+import type { PlanInput, RunInput } from '../request/run-input.ts';
+import { type AskedSubject, refuseSteps } from '../scenario/subject.ts';
+import { quote } from '../text/quote.ts';
 
 type StepKey = 'command' | 'then' | 'ready' | 'readyTimeout' | 'background' | 'stop';
 

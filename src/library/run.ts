@@ -1,7 +1,7 @@
+import { normaliseSpec, type PlanInput, type RunInput } from '../request/normalise.ts';
 import type { Output } from '../result/judge.ts';
 import type { Failure, Result } from '../result/schema.ts';
-import { type Progress, runSpec } from '../run.ts';
-import { normaliseSpec, type PlanInput, type RunInput } from '../spec/normalise.ts';
+import { type Progress, runSpec } from '../run/index.ts';
 import { type Running, running } from './running.ts';
 
 /** How what was begun is ended. */

@@ -1,12 +1,12 @@
 import { SetupError } from '../errors.ts';
 import { wholeNumber } from '../experiment/bounds.ts';
-import type { ScenarioOutcome, ScenariosReport } from '../report/scenarios/types.ts';
 import type { Result } from '../result/schema.ts';
 import { readBaselineName } from '../scenario/baseline/place.ts';
 import type { Choices } from '../scenario/perform.ts';
+import type { ScenarioOutcome, ScenariosReport } from '../scenario/report.ts';
 import { BOUNDS } from '../scenario/types.ts';
-import { didYouMean } from '../spec/nearest.ts';
-import { quote } from '../spec/quote.ts';
+import { didYouMean } from '../text/nearest.ts';
+import { quote } from '../text/quote.ts';
 import { flagIn, namesIn, textIn } from './input.ts';
 import type { EndOptions } from './run.ts';
 import { type Running, running } from './running.ts';

@@ -1,101 +1,11 @@
-import type { AncestorLimit } from '../cgroup/limits.ts';
-import type { Process } from '../cgroup/processes.ts';
-import type { GroupReading, Layout } from '../cgroup/types.ts';
-import type { SetupError } from '../errors.ts';
 import type { GateSummary } from '../gate/protocol.ts';
 import { DEFAULT_RESERVE } from '../gate/syscalls.ts';
-import type { Limits, RunSpec } from '../spec/run-spec.ts';
+import type { Limits } from '../request/run-spec.ts';
 import { readEnvironment } from './environment.ts';
-import { type KmemLimit, kmemOf } from './kmem.ts';
-import { notesOf } from './notes.ts';
+import type { Facts } from './facts.ts';
+import { isUnaccounted, type KmemLimit } from './facts.ts';
+import { measurementWarnings, notesOf } from './notes.ts';
 import type { Result } from './schema.ts';
-import { measurementWarnings } from './warnings.ts';
-
-/** What a run found out, piece by piece; null or empty is what it did not get to. */
-export type Facts = {
-  readonly id: string;
-  readonly startedAt: string;
-  readonly spec: RunSpec;
-  error: SetupError | null;
-  terminationReason: Result['terminationReason'];
-  mode: Result['enforcement']['mode'];
-  layout: Layout;
-  /** From the start. */
-  limits: Limits | null;
-  /** In force now: steps may change them. */
-  limitsNow: Limits | null;
-  kmemLimit: KmemLimit;
-  /** Of the kmem limits before; null: there were none. */
-  earlierOvershoot: Readonly<{ bytes: number | null }> | null;
-  ancestors: readonly AncestorLimit[];
-  reading: GroupReading | null;
-  cpu: { userMs: number; systemMs: number } | null;
-  summary: GateSummary | null;
-  /** The gate could not do without no_new_privs. */
-  noNewPrivs: boolean;
-  /** The counter did not move while a task was in the group: kernel memory is not accounted. */
-  unaccounted: boolean;
-  escaped: number;
-  /** What the gate saw that a reader should know, a sentence each. */
-  notices: readonly string[];
-  /** Milliseconds for which usage stayed above the kmem limit with no call to deny. */
-  overrunMs: number;
-  /** When the OOM killer first killed in the group. */
-  oomKillAtMs: number | null;
-  /** Whom the OOM killer killed outside the group, a sentence each. */
-  oomKillsOutside: readonly string[];
-  wallMs: number | null;
-  steps: Result['steps'][number][];
-  failures: Result['failures'];
-  failureCounts: Result['failureCounts'];
-  injections: Result['injections'];
-  crashes: Result['crashes'];
-  leftover: readonly Process[];
-  /** Processes that had lost their parent and ended with another status than 0. */
-  orphans: Result['orphans'];
-  /** By which rule the run was over, and why; null: it did not get there. */
-  ending: Result['ending'];
-  samples: Result['samples'];
-  throttled: { before: number | null; after: number | null };
-};
-
-export function emptyFacts(id: string, spec: RunSpec): Facts {
-  return {
-    id,
-    startedAt: new Date().toISOString(),
-    spec,
-    error: null,
-    terminationReason: null,
-    mode: null,
-    layout: 'none',
-    limits: null,
-    limitsNow: null,
-    kmemLimit: { limit: null, usageWhenSet: null },
-    earlierOvershoot: null,
-    ancestors: [],
-    reading: null,
-    cpu: null,
-    summary: null,
-    noNewPrivs: false,
-    unaccounted: false,
-    escaped: 0,
-    notices: [],
-    overrunMs: 0,
-    oomKillAtMs: null,
-    oomKillsOutside: [],
-    wallMs: null,
-    steps: [],
-    failures: [],
-    failureCounts: [],
-    injections: spec.inject.length === 0 ? [] : null,
-    crashes: null,
-    leftover: [],
-    orphans: [],
-    ending: null,
-    samples: [],
-    throttled: { before: null, after: null },
-  };
-}
 
 const unset: Limits = { kmem: null, mem: null, memsw: null, kmemTcp: null, pids: null };
 
@@ -148,4 +58,75 @@ export function assemble(facts: Facts): Omit<Result, 'outcome' | 'expectations'>
     warnings: [...measurementWarnings({ limits, environment, throttled: facts.throttled }), ...facts.oomKillsOutside],
     environment,
   };
+}
+
+type Kmem = Result['kmem'];
+
+export function kmemOf(facts: Facts): Kmem {
+  const { reading, summary, mode } = facts;
+  const counter = isUnaccounted(facts) ? null : (reading?.kmem ?? null);
+  const peak = isUnaccounted(facts) ? NO_PEAK : (countedPeak(facts) ?? seenPeak(facts));
+  return {
+    ...peak,
+    usage: counter?.usage ?? null,
+    failcnt: mode === 'gate' ? (summary?.denials ?? null) : (counter?.failcnt ?? null),
+    overshoot: peak.maxUsage === null ? null : overshootOf(facts, peak.maxUsage),
+    parts: peak.maxUsage === null || summary === null ? null : partsOf(summary),
+  };
+}
+
+/** Against the limit that was in force at the time. */
+function overshootOf(facts: Facts, maxUsage: number): number | null {
+  const { earlierOvershoot, kmemLimit, reading, summary } = facts;
+  if (earlierOvershoot === null) return beyond(kmemLimit, maxUsage);
+  const last = highest(summary?.limitMax ?? null, reading?.kmem.maxUsage ?? null);
+  return highest(earlierOvershoot.bytes, beyond(kmemLimit, last));
+}
+
+/** The kmem limit is another one from now on. `maxUsage`: the highest under the one before. */
+export function bookOvershoot(facts: Facts, now: KmemLimit, maxUsage: number | null): void {
+  const bytes = highest(facts.earlierOvershoot?.bytes ?? null, beyond(facts.kmemLimit, maxUsage));
+  facts.earlierOvershoot = { bytes };
+  facts.kmemLimit = now;
+}
+
+/** What was there before the limit was set is none of its: below that, nobody can tell what came before and what after. */
+function beyond({ limit, usageWhenSet }: KmemLimit, maxUsage: number | null): number | null {
+  if (limit === null || maxUsage === null) return null;
+  return Math.max(0, maxUsage - Math.max(limit, usageWhenSet ?? 0));
+}
+
+type Peak = Pick<Kmem, 'maxUsage' | 'maxUsageSource' | 'uncertainty'>;
+
+const NO_PEAK: Peak = { maxUsage: null, maxUsageSource: null, uncertainty: null };
+
+/** Null where the kernel keeps no highest usage. */
+function countedPeak({ reading, summary }: Facts): Peak | null {
+  // The high-water mark is reset when a step begins, so the run's is the highest of all readings.
+  const maxUsage = highest(reading?.kmem.maxUsage ?? null, summary?.lag == null ? (summary?.maxUsage ?? null) : null);
+  return maxUsage === null ? null : { maxUsage, maxUsageSource: 'counter', uncertainty: 0 };
+}
+
+function seenPeak({ reading, summary, samples, mode }: Facts): Peak {
+  const sampled = samples.map(({ kmem }) => kmem);
+  const maxUsage = highest(summary?.maxUsage ?? null, reading?.kmem.usage ?? null, ...sampled);
+  if (maxUsage === null) return NO_PEAK;
+  if (mode !== 'gate' || summary?.lag == null) return { maxUsage, maxUsageSource: 'samples', uncertainty: null };
+  return { maxUsage, maxUsageSource: 'gate', uncertainty: summary.lag + (summary.largestRise ?? 0) };
+}
+
+const PARTS = ['slab', 'kernel_stack', 'pagetables', 'percpu', 'vmalloc', 'sock'] as const;
+
+/** Of the helper's highest reading. */
+function partsOf(summary: GateSummary): Kmem['parts'] {
+  const told = PARTS.flatMap((part): [string, number][] => {
+    const bytes = summary[part];
+    return bytes === null ? [] : [[part, bytes]];
+  });
+  return told.length === 0 ? null : Object.fromEntries(told);
+}
+
+function highest(...values: (number | null)[]): number | null {
+  const known = values.filter((value) => value !== null);
+  return known.length === 0 ? null : Math.max(...known);
 }

@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism, release } from 'node:os';
 import { versions } from 'node:process';
 import type { Layout } from '../cgroup/types.ts';
+import { version } from '../version.ts';
 import type { Result } from './schema.ts';
-import { version } from './version.ts';
 
 export type Environment = Result['environment'];
 

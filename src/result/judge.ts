@@ -1,5 +1,10 @@
-import { compileExpectation, compileStepExpectation, type Expectation, implicitExpectations } from '../spec/expect.ts';
-import type { RunSpec } from '../spec/run-spec.ts';
+import {
+  compileExpectation,
+  compileStepExpectation,
+  type Expectation,
+  implicitExpectations,
+} from '../request/expect.ts';
+import type { RunSpec } from '../request/run-spec.ts';
 import { decideOutcome } from './outcome.ts';
 import type { Result } from './schema.ts';
 

@@ -1,9 +1,11 @@
-/** What the mode of enforcement could not see or did differently in this run, a sentence each. */
-
-import { asksFor } from '../spec/asked-limits.ts';
-import { formatSize } from '../spec/size.ts';
-import type { Facts } from './assemble.ts';
-import { isUnaccounted } from './kmem.ts';
+import type { GateInjection } from '../gate/protocol.ts';
+import { parseAddress } from '../request/address.ts';
+import { asksFor } from '../request/run-spec.ts';
+import { formatSize } from '../request/size.ts';
+import type { Environment } from './environment.ts';
+import type { Facts } from './facts.ts';
+import { isUnaccounted } from './facts.ts';
+import type { Injection, Result } from './schema.ts';
 
 /** Holds for every run under the gate. */
 export const GATE_NOTE =
@@ -44,4 +46,43 @@ export function notesOf(facts: Facts): string[] {
       `${facts.escaped === 1 ? '1 process' : `${facts.escaped} processes`} had left the group and ${facts.escaped === 1 ? 'was' : 'were'} killed; what was done outside was not counted`,
     );
   return notes;
+}
+
+/** `told`: in the order of `asked`; null where the gate did not get to tell. */
+export function injectionsOf(asked: readonly string[], told: readonly GateInjection[]): Result['injections'] {
+  if (told.length !== asked.length) return null;
+  return told.map((event, index) => injectionOf(asked[index] ?? '', event));
+}
+
+function injectionOf(address: string, { reached, denials, seen }: GateInjection): Injection {
+  const mode = parseAddress(address).persistent ? 'persistent' : 'once';
+  if (reached === 1) return { address, mode, outcome: 'injected', denials, seen: null };
+  return { address, mode, outcome: seen === null ? 'not-reached' : 'diverged', denials, seen };
+}
+
+export type Conditions = Readonly<{
+  limits: Pick<Result['limits'], 'mem' | 'memsw'>;
+  environment: Pick<Environment, 'swapTotal' | 'aslr'>;
+  /** `readThrottleCount()` before and after the run; null where it is not known. */
+  throttled: Readonly<{ before: number | null; after: number | null }>;
+}>;
+
+export function measurementWarnings(conditions: Conditions): string[] {
+  return [swapWarning, aslrWarning, throttleWarning].map((warn) => warn(conditions)).filter((text) => text !== null);
+}
+
+function swapWarning({ limits: { mem, memsw }, environment: { swapTotal } }: Conditions) {
+  // With memsw = mem nothing of the group can be swapped out.
+  if (mem === null || memsw === mem || swapTotal === null || swapTotal === 0) return null;
+  return 'swap is on: what exceeds --mem may be swapped out instead of refused; set --memsw to the same size';
+}
+
+function aslrWarning({ environment: { aslr } }: Conditions) {
+  if (!aslr) return null;
+  return 'address-space randomisation is on: page tables, and so kmem.maxUsage, differ from run to run; leave out --aslr to compare runs';
+}
+
+function throttleWarning({ throttled: { before, after } }: Conditions) {
+  if (before === null || after === null || after <= before) return null;
+  return `the processor throttled itself ${after - before} times during the run: durations cannot be compared; let it cool down`;
 }

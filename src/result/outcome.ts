@@ -1,7 +1,7 @@
 /** The verdict of a run and the exit status that tells it. Pure: decided from the result's own keys. */
 
 import { constants } from 'node:os';
-import { signalNumber, exitStatus as statusOfExit } from '../spec/exit-status.ts';
+import { signalNumber, exitStatus as statusOfExit } from '../host/exit-status.ts';
 import type { Outcome, Result, Step } from './schema.ts';
 
 export type OutcomeFacts = Pick<Result, 'error' | 'terminationReason' | 'expectations' | 'steps'> &

@@ -15,7 +15,7 @@ import {
   text,
   textOrNull,
 } from './definition.ts';
-import { exitSchema } from './schema-steps.ts';
+import { exitSchema } from './schema-plan.ts';
 
 const noGate = 'no gate in this mode';
 

@@ -1,7 +1,8 @@
 /** The steps of a plan, as part of what was asked for. The keys are those of `PlanStep`. */
 
 import { z } from 'zod';
-import { bytesOrNull, countOrNull, define, flag, id, ms, msOrNull, text, textOrNull } from './definition.ts';
+import { STEP_KINDS } from '../request/run-spec.ts';
+import { bytesOrNull, count, countOrNull, define, flag, id, ms, msOrNull, text, textOrNull } from './definition.ts';
 
 const is = <const T extends string>(value: T, description: string) => define(z.literal(value), description);
 
@@ -110,3 +111,90 @@ const step = z.union([
 ]);
 
 export const planSchema = define(z.array(step), 'The steps of a plan.');
+
+export const exitSchema = (of: string) =>
+  define(
+    z.strictObject({
+      code: define(
+        z.int().nullable(),
+        `Exit code of ${of}${of === 'the step' ? '; where that is no program 0 for done, 1 for failed' : ''}.`,
+        { whenNull: 'it did not exit by itself, or never ran' },
+      ),
+      signal: textOrNull(`Name of the signal that killed ${of}, e.g. \`SIGSEGV\`.`, 'no signal killed it'),
+    }),
+    `How ${of} ended. Both keys are null where it never ran or its end was not seen.`,
+  );
+
+const unlimited = 'unlimited, or not asked for';
+
+const noProgram = 'not a step that runs a program whose output an expectation of a step reads';
+
+const answer = z.strictObject({
+  status: define(z.int().nullable(), 'Status of the last answer.', { whenNull: 'there was no answer' }),
+  body: textOrNull('The beginning of its body, up to 16 KiB.', 'there was no answer'),
+  attempts: count('How often it was asked.', 'requests'),
+});
+
+const stepRecord = z.strictObject({
+  name: textOrNull('Its name in the plan.', 'it has none'),
+  kind: define(
+    z.enum(STEP_KINDS),
+    'What it is: `command`, a program in the group; `outside`, one outside, a client; `http`, a request by kmem-run; `signal`; `limits`, changed ' +
+      'limits; `wait`. Without a plan every step is a `command`.',
+    { whenAbsent: 'command' },
+  ),
+  command: text('The command as a line; of another kind of step what it does.'),
+  background: flag('Whether the next step did not wait for its end.'),
+  stopped: flag('Whether it was still running in the background when the plan was over, and was ended by kmem-run.'),
+  readyMs: msOrNull(
+    'How long it took until the next step could begin, from when it began.',
+    'it says nothing of being ready, or it never was',
+  ),
+  error: textOrNull(
+    'Why kmem-run says that it failed: it was not ready in time, was not answered, ran out of its own time …',
+    'nothing of the kind',
+  ),
+  http: define(answer.nullable(), 'What a request was answered.', { whenNull: 'not a request' }),
+  stdout: textOrNull(
+    'What was written there while it ran: the first and the last 16 KiB, with `…` between where bytes are left out.',
+    noProgram,
+  ),
+  stderr: textOrNull('As `stdout`.', noProgram),
+  exit: exitSchema('the step'),
+  atMs: msOrNull('When it began, from exec.', 'it never began'),
+  wallMs: msOrNull('How long it took.', 'it never began, or its end was not seen'),
+  failcnt: countOrNull(
+    'By how much `kmem.failcnt` rose from when the step began until the next one did, or the run was over: daemons that it or an earlier step left ' +
+      'behind included, also during a step outside the group. Where several steps of the group run at a time, under the gate only what was denied to the ' +
+      "step's own processes; in `native` mode each is told all of it.",
+    'as `kmem.failcnt`',
+    'could not be read; or a step outside the group while one in the group ran in the background',
+  ),
+  kmemMaxUsage: bytesOrNull(
+    "The group's highest kernel memory in the same time: the kernel's high-water mark, reset when the step began; on cgroup v2 the highest reading.",
+    'as `failcnt`',
+  ),
+  limits: define(
+    z
+      .strictObject({
+        kmem: bytesOrNull('Kernel memory.', unlimited),
+        mem: bytesOrNull('Memory.', unlimited),
+        memsw: bytesOrNull('Memory and swap together.', unlimited),
+        kmemTcp: bytesOrNull('TCP buffers.', unlimited),
+        pids: countOrNull('Processes and threads at one time.', 'tasks', unlimited),
+      })
+      .nullable(),
+    'The limits that were in force when the step began; of a `limits` step those that it left. Of the group, also where the step runs outside it.',
+    { whenNull: 'not known' },
+  ),
+  kmemUsage: bytesOrNull(
+    "The group's kernel memory when a `limits` step changed the kmem limit. Where that is above the limit, it is what was there before: `kmem.overshoot` " +
+      'counts only what comes on top of it, until usage has been seen below the limit.',
+    'not a step that changed the kmem limit',
+  ),
+});
+
+export const stepsSchema = define(
+  z.array(stepRecord),
+  'The command (0) and the further steps, in the order in which they ran; empty if nothing ran.',
+);

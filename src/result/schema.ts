@@ -31,8 +31,8 @@ import {
   outcomeSchema,
   terminationReasonSchema,
 } from './schema-events.ts';
+import { exitSchema, stepsSchema } from './schema-plan.ts';
 import { specSchema } from './schema-spec.ts';
-import { exitSchema, stepsSchema } from './schema-steps.ts';
 
 const durationsSchema = define(
   z.strictObject({

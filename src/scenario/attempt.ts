@@ -4,13 +4,15 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { asSetupError } from '../errors.ts';
-import { removeFolder } from '../launch/workdir.ts';
+import { compileExpectation } from '../request/expect.ts';
+import { normaliseSpec } from '../request/normalise.ts';
+import { HOST } from '../request/run-spec.ts';
+import { headline } from '../result/headline.ts';
 import type { Result } from '../result/schema.ts';
-import { runSpec } from '../run.ts';
-import { normaliseSpec } from '../spec/normalise.ts';
-import { inputFor } from './prepare-input.ts';
-import { HOST, type Scenario } from './types.ts';
-import { verdictOf } from './verdict.ts';
+import { runSpec } from '../run/index.ts';
+import { removeFolder } from '../run/workdir.ts';
+import { inputFor } from './input.ts';
+import type { Scenario } from './types.ts';
 
 export type Attempt = Readonly<{
   status: 'passed' | 'failed' | 'error';
@@ -70,4 +72,39 @@ async function conduct(
 
 function tailOf(log: string): string {
   return existsSync(log) ? readFileSync(log).subarray(-SHOWN_BYTES).toString() : '';
+}
+
+/** Whether a run of a scenario is what it was meant to be, and if not, why: a line for each expectation that does not hold. */
+export function verdictOf(result: Result): Pick<Attempt, 'status' | 'reasons'> {
+  if (result.outcome === 'passed' || wasMeant(result)) return { status: 'passed', reasons: [] };
+  const failed = result.expectations.filter(({ passed }) => !passed);
+  const reasons = [
+    headline(result),
+    ...failed.map((each) => `${placeOf(result, each.step)}${each.expr}: it is ${shown(each.actual)}`),
+  ];
+  const errors = result.steps.flatMap(({ error }, index) =>
+    error === null ? [] : [`${placeOf(result, index)}${error}`],
+  );
+  const status = result.outcome === 'setup-error' || result.outcome === 'interrupted' ? 'error' : 'failed';
+  return { status, reasons: [...reasons, ...errors] };
+}
+
+/** An end by the time limit or the OOM killer can be what a scenario is about: then it says so. */
+function wasMeant({ outcome, expectations, spec }: Result): boolean {
+  if (outcome !== 'timeout' && outcome !== 'oom') return false;
+  const named = spec.expect.some((expr) =>
+    ['outcome', 'terminationReason'].includes(String(compileExpectation(expr).path[0])),
+  );
+  return named && expectations.every(({ passed, implicit }) => passed || implicit);
+}
+
+/** `stop: `, or `step 2: `. */
+function placeOf({ steps }: Result, index: number | null): string {
+  if (index === null) return '';
+  return `${steps[index]?.name ?? `step ${index}`}: `;
+}
+
+function shown(actual: string | number | boolean | null): string {
+  if (actual === null) return 'not known';
+  return typeof actual === 'string' ? JSON.stringify(actual) : String(actual);
 }

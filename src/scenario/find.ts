@@ -3,11 +3,11 @@
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, join, relative, resolve } from 'node:path';
 import { errnoOf, SetupError } from '../errors.ts';
-import { didYouMean } from '../spec/nearest.ts';
-import { quote } from '../spec/quote.ts';
+import { didYouMean } from '../text/nearest.ts';
+import { quote } from '../text/quote.ts';
 import { isBaselineName } from './baseline/place.ts';
+import type { Mistake } from './issues.ts';
 import { loadScenario } from './load.ts';
-import type { Mistake } from './mistake.ts';
 import type { Scenario } from './types.ts';
 
 export type Found = Readonly<{

@@ -1,8 +1,8 @@
 /** What is wrong with the values of a file, each at its path, in words for people. Loads zod. */
 
 import type { z } from 'zod';
-import { didYouMean } from '../spec/nearest.ts';
-import { quote } from '../spec/quote.ts';
+import { didYouMean } from '../text/nearest.ts';
+import { quote } from '../text/quote.ts';
 import type { Path } from './document.ts';
 import { scenarioSchema } from './schema.ts';
 
@@ -125,4 +125,20 @@ function alternatives(schema: z.core.$ZodType): z.core.$ZodType[] {
 
 function shapeOf(schema: z.core.$ZodType): Record<string, z.core.$ZodType> {
   return (schema._zod as unknown as { def: Definition }).def.shape ?? {};
+}
+
+/** A mistake in a scenario file, at its place. */
+export type Mistake = Readonly<{
+  file: string;
+  /** From 1. */
+  line: number;
+  column: number;
+  message: string;
+  /** Null: the message says it all. */
+  hint: string | null;
+}>;
+
+/** `file:line:column: what is wrong`, and what was meant. */
+export function mistakeText({ file, line, column, message, hint }: Mistake): string {
+  return `${file}:${line}:${column}: ${message}${hint === null ? '' : `\n  hint: ${hint}`}\n`;
 }

@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, realpathSync, renameSync, writeFileSync } from
 import { join } from 'node:path';
 import { findStateFolder } from '../../bin/cache-folder.js';
 import { errnoOf, SetupError } from '../errors.ts';
-import type { ScenarioOutcome } from '../report/scenarios/types.ts';
+import type { ScenarioOutcome } from './report.ts';
 
 const MOST_FOLDERS = 100;
 

@@ -2,17 +2,17 @@
 
 import { basename, resolve } from 'node:path';
 import { SetupError } from '../errors.ts';
-import { normaliseSpec } from '../spec/normalise.ts';
-import { unknownPlaceholders } from '../spec/placeholders.ts';
-import { readTolerances } from './baseline/tolerance.ts';
+import { normaliseSpec } from '../request/normalise.ts';
+import { unknownPlaceholders } from '../request/placeholders.ts';
+import { HOST } from '../request/run-spec.ts';
 import type { BaselineSettings } from './baseline/types.ts';
+import { readTolerances } from './baseline/types.ts';
 import type { Parsed, Path } from './document.ts';
 import { parseYaml } from './document.ts';
-import { findIssues } from './issues.ts';
-import type { Mistake } from './mistake.ts';
-import { inputFor } from './prepare-input.ts';
+import { inputFor } from './input.ts';
+import { findIssues, type Mistake } from './issues.ts';
 import type { ScenarioFile } from './schema.ts';
-import { HOST, type Scenario, type Settings } from './types.ts';
+import type { Scenario, Settings } from './types.ts';
 
 export type Loaded = Readonly<
   { scenario: Scenario; mistakes: null } | { scenario: null; mistakes: readonly Mistake[] }

@@ -5,9 +5,10 @@ import { release } from 'node:os';
 import { execa } from 'execa';
 import { readHierarchies } from '../cgroup/hierarchies.ts';
 import { SetupError } from '../errors.ts';
-import { findProgram, isExecutable } from '../gate/executable.ts';
-import { findKernel } from '../vm/kernels/index.ts';
-import { HOST, type Scenario } from './types.ts';
+import { findProgram, isExecutable } from '../host/programs.ts';
+import { findKernel } from '../kernels/find.ts';
+import { HOST } from '../request/run-spec.ts';
+import type { Scenario } from './types.ts';
 
 /** A sentence each; empty: all is there. */
 export async function missingFor({ needs }: Pick<Scenario, 'needs'>, kernel: string): Promise<string[]> {

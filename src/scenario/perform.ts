@@ -3,15 +3,15 @@
 import { basename } from 'node:path';
 import { asSetupError, type SetupError } from '../errors.ts';
 import { allowedCpus, assignCpus } from '../experiment/jobs.ts';
-import type { ScenarioOutcome, ScenariosReport } from '../report/scenarios/types.ts';
+import { HOST } from '../request/run-spec.ts';
 import type { Result } from '../result/schema.ts';
-import { version } from '../result/version.ts';
-import { type BaselineChoice, openBaselines } from './baseline/baselines.ts';
+import { version } from '../version.ts';
+import { type BaselineChoice, openBaselines } from './baseline/file.ts';
 import type { Found } from './find.ts';
-import type { Mistake } from './mistake.ts';
-import { blankOutcome } from './repeat.ts';
-import { runSuite } from './suite.ts';
-import { HOST, type Scenario } from './types.ts';
+import type { Mistake } from './issues.ts';
+import type { ScenarioOutcome, ScenariosReport } from './report.ts';
+import { blankOutcome, runSuite } from './suite.ts';
+import type { Scenario } from './types.ts';
 
 export type Choices = Readonly<{
   /** Null: each on its own default. */

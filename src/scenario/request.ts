@@ -1,12 +1,13 @@
 /** A scenario as the thing that an experiment or a replay runs. */
 
 import { SetupError } from '../errors.ts';
-import { quote } from '../spec/quote.ts';
-import type { PlanInput } from '../spec/step-input.ts';
+import type { PlanInput } from '../request/run-input.ts';
+import { HOST } from '../request/run-spec.ts';
+import { quote } from '../text/quote.ts';
 import { findScenarios } from './find.ts';
+import { inputFor } from './input.ts';
 import { missingFor } from './needs.ts';
-import { inputFor } from './prepare-input.ts';
-import { HOST, type Scenario } from './types.ts';
+import type { Scenario } from './types.ts';
 
 export type ScenarioRequest = Readonly<{ name: string; input: PlanInput }>;
 

@@ -5,13 +5,13 @@
 
 import { z } from 'zod';
 import { SetupError } from '../errors.ts';
-import { compileExpectation, compileStepExpectation } from '../spec/expect.ts';
-import * as read from '../spec/fields.ts';
-import { CGROUP, ENFORCE, ERRNO, ON_OVERRUN, WAIT } from '../spec/normalise.ts';
-import { readPattern, readPort, readUrl } from '../spec/read-awaited.ts';
+import { compileExpectation, compileStepExpectation } from '../request/expect.ts';
+import * as read from '../request/fields.ts';
+import { CGROUP, ENFORCE, ERRNO, ON_OVERRUN, WAIT } from '../request/normalise.ts';
+import { readPattern, readPort, readUrl } from '../request/read-plan.ts';
 import { readBaselineName } from './baseline/place.ts';
-import { readTolerance } from './baseline/tolerance.ts';
 import type { FIGURES, Figure } from './baseline/types.ts';
+import { readTolerance } from './baseline/types.ts';
 
 z.config({ jitless: true });
 

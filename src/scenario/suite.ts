@@ -1,13 +1,13 @@
 /** Many scenarios: some at a time, each as often as it asks for, again where it did not pass. */
 
 import { asSetupError } from '../errors.ts';
-import type { ScenarioOutcome } from '../report/scenarios/types.ts';
 import type { Result } from '../result/schema.ts';
-import { type AttemptOptions, attemptScenario } from './attempt.ts';
-import type { Baselines } from './baseline/baselines.ts';
+import { type Attempt, type AttemptOptions, attemptScenario } from './attempt.ts';
+import type { Baselines } from './baseline/file.ts';
 import { holdToBaseline } from './baseline/hold.ts';
+import { shownPath } from './find.ts';
 import { missingFor } from './needs.ts';
-import { blankOutcome, repeatAttempts } from './repeat.ts';
+import type { ScenarioOutcome } from './report.ts';
 import type { Scenario } from './types.ts';
 
 export type SuiteOptions = Readonly<{
@@ -91,4 +91,70 @@ async function runScenario(
 export function suiteStatus(scenarios: readonly ScenarioOutcome[]): number {
   if (scenarios.some(({ status }) => status === 'failed')) return 1;
   return scenarios.some(({ status }) => status === 'error') ? 125 : 0;
+}
+
+type Times = Readonly<{
+  times: number;
+  /** Further attempts where one did not pass. */
+  retry: number;
+  signal: AbortSignal;
+}>;
+
+export async function repeatAttempts(
+  scenario: Scenario,
+  kernel: string,
+  { times, retry, signal }: Times,
+  attempt: () => Promise<Attempt>,
+): Promise<ScenarioOutcome> {
+  const began = performance.now();
+  const made: Attempt[] = [];
+  let retries = 0;
+  let last: Attempt | undefined;
+  for (let run = 0; run < times; run += 1) {
+    last = await attempt();
+    made.push(last);
+    while (last.status !== 'passed' && retries < retry && !signal.aborted) {
+      retries += 1;
+      last = await attempt();
+      made.push(last);
+    }
+    if (last.status !== 'passed' || signal.aborted) break;
+  }
+  const status = last?.status ?? 'passed';
+  const unlucky = status === 'passed' ? made.find((each) => each.status !== 'passed') : last;
+  return blankOutcome(scenario, kernel, {
+    status,
+    flaky: status === 'passed' && unlucky !== undefined,
+    reasons: unlucky?.reasons ?? [],
+    output: unlucky?.output ?? '',
+    attempts: made.length,
+    durationMs: performance.now() - began,
+    folders: made.flatMap(({ folder }) => folder ?? []),
+    results: made.flatMap(({ result }) => result ?? []),
+  });
+}
+
+/** One that was not run, with what is known of it. */
+export function blankOutcome(
+  { name, file, tags, description }: Pick<Scenario, 'name' | 'file' | 'tags' | 'description'>,
+  kernel: string,
+  changes: Partial<ScenarioOutcome> & Pick<ScenarioOutcome, 'status'>,
+): ScenarioOutcome {
+  return {
+    name,
+    file: shownPath(file),
+    kernel,
+    tags,
+    title: description.split('\n')[0] ?? '',
+    flaky: false,
+    reasons: [],
+    notes: [],
+    baseline: null,
+    output: '',
+    attempts: 0,
+    durationMs: 0,
+    folders: [],
+    results: [],
+    ...changes,
+  };
 }

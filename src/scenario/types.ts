@@ -1,6 +1,4 @@
-/** A scenario as its file has it, before a run fills in folders and ports. */
-
-import type { PlanInput, StepInput } from '../spec/step-input.ts';
+import type { PlanInput, StepInput } from '../request/run-input.ts';
 import type { BaselineSettings } from './baseline/types.ts';
 
 export type Needs = Readonly<{
@@ -36,9 +34,6 @@ export type Scenario = Readonly<{
   settings: Settings;
   steps: readonly StepInput[];
 }>;
-
-export const HOST = 'host';
-
 /** What a call may ask of them all. */
 export const BOUNDS = {
   jobs: { from: 1, to: 256 },

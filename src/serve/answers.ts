@@ -1,19 +1,16 @@
-/** What is answered to each address below the token: pages and one stamp. Reads the store, and nothing else. */
-
-import { keptExperiment } from '../commands/report-kept.ts';
 import { SetupError } from '../errors.ts';
-import type { ComparedSide, ReportDocument } from '../report/documents.ts';
-import { localTime } from '../report/history.ts';
-import { counted } from '../report/words.ts';
+import { keptExperiment } from '../experiment/kept.ts';
+import { localTime } from '../report/terminal/history.ts';
 import type { Result } from '../result/schema.ts';
-import { compareRuns } from '../store/compare.ts';
+import type { ComparedSide, ReportDocument } from '../scenario/documents.ts';
+import { compareRuns } from '../statistics/compare.ts';
+import { type Sample, sampleOf } from '../statistics/sample.ts';
 import { asPresentResult } from '../store/read-result.ts';
-import { type Sample, sampleOf } from '../store/sample.ts';
 import type { Store } from '../store/types.ts';
+import { counted } from '../text/figures.ts';
 import type { Asked } from './guard.ts';
-import { listQueryOf, PAGE_LENGTH } from './query.ts';
+import { listQueryOf, PAGE_LENGTH, type View } from './query.ts';
 import type { Answer } from './server.ts';
-import type { View } from './view.ts';
 
 export type Setting = Readonly<{
   view: View;

@@ -1,16 +1,13 @@
-/** The list of what is kept: searched, sorted, a page at a time. */
-
-import { localTime } from '../report/history.ts';
 import { badge, type Tone } from '../report/html/common.ts';
 import { framedPage } from '../report/html/frame.ts';
 import { type Content, html, type Markup } from '../report/html/markup.ts';
 import { style } from '../report/html/style.ts';
-import { cut } from '../report/visible.ts';
-import { counted, number, shortSize } from '../report/words.ts';
-import { groupDigits } from '../spec/size.ts';
-import type { Browsed, BrowsedExperiment, BrowsedRun, Sort } from '../store/browse.ts';
+import { localTime } from '../report/terminal/history.ts';
+import { groupDigits } from '../request/size.ts';
+import type { Browsed, BrowsedExperiment, BrowsedRun, Sort } from '../store/types.ts';
+import { counted, number, shortSize } from '../text/figures.ts';
+import { cut } from '../text/visible.ts';
 import { isUsuallyDown, KINDS, type ListQuery, listAddress, outcomes, PAGE_LENGTH } from './query.ts';
-import { listStyle } from './style.ts';
 
 export type ListFacts = Readonly<{
   browsed: Browsed;
@@ -195,3 +192,37 @@ function meter(peak: number | null, limit: number | null): Markup | null {
   const part = Math.max(1, Math.round(Math.min(1, peak / limit) * 100));
   return html`<svg class="bar" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true"><rect class="room" width="100" height="6"/><rect class="${peak > limit ? 'over' : 'used'}" width="${part}" height="6"/></svg>`;
 }
+
+/** What the list adds to the look of a report. */
+
+export const listStyle = `
+.kept { width: 100%; }
+.kept td, .kept th { min-width: 0; white-space: normal; }
+.kept td.number, .kept .state, .kept .act, .kept thead th { white-space: nowrap; overflow-wrap: normal; }
+.kept tbody tr:hover { background: var(--sunk); }
+.kept .what { min-width: 15em; }
+.kept .what a { font: 13px/1.5 ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
+.kept .what small, .kept time { display: block; }
+.kept time { white-space: nowrap; font-variant-numeric: tabular-nums; }
+.kept td.number small { display: block; }
+.kept .bar { display: block; width: 90px; height: 6px; margin: 4px 0 0 auto; }
+.bar .room { fill: var(--line); } .bar .used { fill: var(--good); } .bar .over { fill: var(--bad); }
+.kept th a { color: inherit; text-decoration: none; } .kept th a:hover { text-decoration: underline; }
+.kept th[aria-sort] a { color: var(--text); }
+.chip { border: 1px solid var(--line); border-radius: 999px; padding: 0 8px; margin-left: 6px; font-size: 12px; color: var(--muted); white-space: nowrap; }
+.tools .narrow { display: none; }
+.nothing { padding: 32px 0; color: var(--muted); }
+@media (max-width: 760px) {
+  .tools .narrow { display: flex; }
+  .kept, .kept tbody, .kept tr, .kept td, .kept th { display: block; border: 0; padding: 0; text-align: left; }
+  .kept thead { position: absolute; left: -999px; }
+  .kept tbody tr { border-bottom: 1px solid var(--line); padding: 10px 0; display: flex; flex-wrap: wrap; gap: 2px 16px; align-items: baseline; }
+  .kept .what { order: -2; width: 100%; min-width: 0; }
+  .kept .state { order: -1; }
+  .kept td.number, .kept th.number { text-align: left; }
+  .kept td.number:not(:empty)::before { content: attr(data-title) " "; color: var(--muted); font-size: 12px; }
+  .kept td.number small, .kept .bar { display: none; }
+  .kept td:empty { display: none; }
+}
+@media print { .kept .act, nav.pager { display: none; } }
+`;

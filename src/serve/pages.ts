@@ -1,10 +1,8 @@
-/** The pages of the local server: the list, and the pages of `report` with a way back. A bundle of its own. */
-
-import type { ReportDocument } from '../report/documents.ts';
 import { html, type Markup } from '../report/html/markup.ts';
 import { reportPage } from '../report/html/page.ts';
-import { counted } from '../report/words.ts';
+import type { ReportDocument } from '../scenario/documents.ts';
 import type { StoredExperiment } from '../store/types.ts';
+import { counted } from '../text/figures.ts';
 
 export { listPage, messagePage } from './list-page.ts';
 

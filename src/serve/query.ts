@@ -1,9 +1,11 @@
 /** What the list is asked for, in its address. */
 
+import { statSync } from 'node:fs';
 import { SetupError } from '../errors.ts';
 import { outcomes } from '../result/schema-events.ts';
-import { quote } from '../spec/quote.ts';
-import { type BrowseQuery, SORTS, type Sort } from '../store/browse.ts';
+import { openStore } from '../store/store.ts';
+import { type BrowseQuery, SORTS, type Sort, type Store } from '../store/types.ts';
+import { quote } from '../text/quote.ts';
 
 export const KINDS = ['run', 'sweep', 'bisect', 'explore', 'scenario'] as const;
 export { outcomes };
@@ -87,4 +89,44 @@ function badAddress(what: string, known: readonly string[]): SetupError {
     `the address asks for ${what}, which there is not`,
     `it may be ${known.join(', ')}`,
   );
+}
+
+export type View = Readonly<{
+  file: string;
+  use: <T>(work: (store: Store) => T) => T;
+  /** Another text whenever the store has changed. */
+  changes: () => string;
+  close: () => void;
+}>;
+
+/** Throws SetupError as openStore() does, `no-store` also for the user's own. */
+export function viewStore(file: string | null): View {
+  let store = openStore(file, 'look');
+  const path = store.file;
+  let identity = identityOf(path);
+  let openings = 0;
+  const present = (): Store => {
+    const now = identityOf(path);
+    if (now === identity) return store;
+    const fresh = openStore(file, 'look');
+    store.close();
+    store = fresh;
+    identity = now;
+    openings += 1;
+    return store;
+  };
+  return {
+    file: path,
+    use: (work) => work(present()),
+    changes: () => {
+      const changes = present().changes();
+      return `${openings}.${changes}`;
+    },
+    close: () => store.close(),
+  };
+}
+
+function identityOf(path: string): string {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found === undefined ? 'none' : `${found.dev}.${found.ino}`;
 }

@@ -3,46 +3,7 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import type { Outcome } from '../result/schema.ts';
 import type { Row } from './columns.ts';
-import type { ExperimentKind, ExperimentStatus } from './types.ts';
-
-/** What can be sorted by. */
-export const SORTS = ['started', 'command', 'state', 'limit', 'peak', 'failcnt', 'label'] as const;
-export type Sort = (typeof SORTS)[number];
-
-export type BrowseQuery = Readonly<{
-  /** `run`: runs by themselves; null: those and all experiments. Of no meaning beside `experimentId`. */
-  kind: 'run' | ExperimentKind | null;
-  /** Text in the command or the label, or the beginning of an id; null: any. */
-  text: string | null;
-  /** Of runs; null: any. */
-  outcome: Outcome | null;
-  label: string | null;
-  /** Only the runs of this experiment, which are in no other list. */
-  experimentId: string | null;
-  sort: Sort;
-  descending: boolean;
-  offset: number;
-  limit: number;
-}>;
-
-type About = Readonly<{ id: string; startedAt: string; command: string }>;
-
-export type BrowsedRun = About &
-  Readonly<{
-    entry: 'run';
-    outcome: Outcome;
-    /** Bytes; null: none was asked for. */
-    kmemLimit: number | null;
-    maxUsage: number | null;
-    failcnt: number | null;
-    label: string | null;
-    firstFailing: string | null;
-  }>;
-
-export type BrowsedExperiment = About &
-  Readonly<{ entry: 'experiment'; kind: ExperimentKind; status: ExperimentStatus; runs: number }>;
-
-export type Browsed = Readonly<{ entries: readonly (BrowsedRun | BrowsedExperiment)[]; total: number }>;
+import type { Browsed, BrowsedExperiment, BrowsedRun, BrowseQuery, ExperimentKind, ExperimentStatus } from './types.ts';
 
 const COMMAND_LENGTH = 1000;
 

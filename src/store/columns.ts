@@ -3,12 +3,12 @@
 import type { SQLOutputValue } from 'node:sqlite';
 import { SetupError } from '../errors.ts';
 import type { Outcome, Result } from '../result/schema.ts';
+import { firstFailing, kernelOf } from '../result/summary.ts';
+import type { StoredRun } from '../statistics/sample.ts';
 import { damaged } from './sqlite-errors.ts';
-import type { ExperimentKind, ExperimentStatus, NewRun, RunSummary, StoredExperiment, StoredRun } from './types.ts';
+import type { ExperimentKind, ExperimentStatus, NewRun, RunSummary, StoredExperiment } from './types.ts';
 
 export type Row = Readonly<Record<string, SQLOutputValue>>;
-
-const detailLength = 200;
 /** Of the schema that this kmem-run reads. */
 const SCHEMA_VERSION = 1;
 
@@ -32,18 +32,6 @@ export function columnsOf({ result, experimentId, point = null, repeat = null, l
     layout: result.environment.cgroup,
     result: JSON.stringify(result),
   };
-}
-
-/** The release under which the command ran. */
-export function kernelOf({ enforcement, environment }: Result): string {
-  return enforcement.vm?.kernel ?? environment.kernel;
-}
-
-export function firstFailing({ failures }: Result): string | null {
-  const [first] = failures;
-  if (first === undefined) return null;
-  const detail = first.detail === null ? '' : ` ${first.detail.slice(0, detailLength)}`;
-  return `${first.comm ?? '(name not read)'}: ${first.syscall}${detail}`;
 }
 
 export const SUMMARY_COLUMNS = `id, experiment_id, point, repeat, label, started_at, substr(command, 1, 1000) AS command,

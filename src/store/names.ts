@@ -2,7 +2,7 @@
 
 import type { DatabaseSync } from 'node:sqlite';
 import { SetupError } from '../errors.ts';
-import { quote } from '../spec/quote.ts';
+import { quote } from '../text/quote.ts';
 import type { Row } from './columns.ts';
 import type { Named } from './types.ts';
 

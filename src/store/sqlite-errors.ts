@@ -2,7 +2,7 @@
 
 import { accessSync, constants } from 'node:fs';
 import { errnoOf, SetupError } from '../errors.ts';
-import { quote } from '../spec/quote.ts';
+import { quote } from '../text/quote.ts';
 
 /** The lower byte of an extended result code (sqlite.org/rescode.html). */
 const codes = {

@@ -2,15 +2,15 @@
 
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import { SetupError } from '../errors.ts';
-import { quote } from '../spec/quote.ts';
+import type { StoredRun } from '../statistics/sample.ts';
+import { quote } from '../text/quote.ts';
 import { browse } from './browse.ts';
 import { columnsOf, experimentOf, type Row, runOf, SUMMARY_COLUMNS, summaryOf } from './columns.ts';
-import { type Access, openDatabase } from './database.ts';
-import { locate } from './location.ts';
+import { type Access, locate, openDatabase } from './database.ts';
 import { migrations } from './migrations.ts';
 import { findNamed, onlyRun } from './names.ts';
 import { telling } from './sqlite-errors.ts';
-import type { ExperimentFilter, Named, RunFilter, Store, StoredRun } from './types.ts';
+import type { ExperimentFilter, Named, RunFilter, Store } from './types.ts';
 
 const PATIENCE_MS = 10_000;
 /** Results are up to a megabyte each: no more than so many are read ahead. */

@@ -6,11 +6,9 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { z } from 'zod';
 import { SetupError } from '../errors.ts';
-import { inputOf } from '../spec/input-of.ts';
-import { normaliseSpec } from '../spec/normalise.ts';
-import type { RunInput } from '../spec/run-input.ts';
-import type { PlanInput, RunRequest } from '../spec/step-input.ts';
-import type { Recorded } from './recorded.ts';
+import { normaliseSpec } from '../request/normalise.ts';
+import { inputOf, type PlanInput, type RunInput, type RunRequest } from '../request/run-input.ts';
+import type { Recorded } from '../statistics/recorded.ts';
 
 z.config({ jitless: true });
 

@@ -1,7 +1,7 @@
 /** What goes into a store and what comes out of it. */
 
 import type { Outcome, Result } from '../result/schema.ts';
-import type { Browsed, BrowseQuery } from './browse.ts';
+import type { StoredRun } from '../statistics/sample.ts';
 
 export type NewRun = Readonly<{
   result: Result;
@@ -38,16 +38,6 @@ export type RunSummary = Readonly<{
   /** How cgroups were mounted. */
   layout: Result['environment']['cgroup'];
 }>;
-
-export type StoredRun = Readonly<{
-  /** As it was when it was kept: what a later version of the schema added is not in it. */
-  result: Result;
-  experimentId: string | null;
-  point: number | null;
-  repeat: number | null;
-  label: string | null;
-}>;
-
 export type ExperimentKind = 'sweep' | 'bisect' | 'explore' | 'scenario';
 export type ExperimentStatus = 'running' | 'done' | 'stopped';
 
@@ -115,3 +105,43 @@ export type Store = Readonly<{
   runsNamed(named: Named): Iterable<StoredRun>;
   close(): void;
 }>;
+
+/** What can be sorted by. */
+export const SORTS = ['started', 'command', 'state', 'limit', 'peak', 'failcnt', 'label'] as const;
+
+export type Sort = (typeof SORTS)[number];
+
+export type BrowseQuery = Readonly<{
+  /** `run`: runs by themselves; null: those and all experiments. Of no meaning beside `experimentId`. */
+  kind: 'run' | ExperimentKind | null;
+  /** Text in the command or the label, or the beginning of an id; null: any. */
+  text: string | null;
+  /** Of runs; null: any. */
+  outcome: Outcome | null;
+  label: string | null;
+  /** Only the runs of this experiment, which are in no other list. */
+  experimentId: string | null;
+  sort: Sort;
+  descending: boolean;
+  offset: number;
+  limit: number;
+}>;
+
+type About = Readonly<{ id: string; startedAt: string; command: string }>;
+
+export type BrowsedRun = About &
+  Readonly<{
+    entry: 'run';
+    outcome: Outcome;
+    /** Bytes; null: none was asked for. */
+    kmemLimit: number | null;
+    maxUsage: number | null;
+    failcnt: number | null;
+    label: string | null;
+    firstFailing: string | null;
+  }>;
+
+export type BrowsedExperiment = About &
+  Readonly<{ entry: 'experiment'; kind: ExperimentKind; status: ExperimentStatus; runs: number }>;
+
+export type Browsed = Readonly<{ entries: readonly (BrowsedRun | BrowsedExperiment)[]; total: number }>;

@@ -1,6 +1,6 @@
 import { readFileSync, realpathSync } from 'node:fs';
 import { agent } from '../../bin/compile-native.js';
-import { findNative } from '../gate/native.ts';
+import { findNative } from '../gate/find-helper.ts';
 
 /** Put in by bin/build.js; absent when the sources run as they are. */
 declare const KMEM_AGENT_ID: string | undefined;

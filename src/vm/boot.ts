@@ -4,7 +4,7 @@ import type { ChildProcess } from 'node:child_process';
 import type { Duplex, Readable } from 'node:stream';
 import { execa } from 'execa';
 import { SetupError } from '../errors.ts';
-import { findProgram } from '../gate/executable.ts';
+import { findProgram } from '../host/programs.ts';
 import { type Console, keepConsole } from './console.ts';
 import { startOwnTime } from './own-time.ts';
 import { FDS, type MachineShape, qemuArguments } from './qemu.ts';

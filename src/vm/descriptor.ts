@@ -1,6 +1,7 @@
 /** What a descriptor of ours is, and how to read or write it without changing it for those that share it. */
 
 import { constants, fstatSync, openSync, statSync } from 'node:fs';
+import type { Readable } from 'node:stream';
 import { isatty } from 'node:tty';
 
 export type Descriptor = 'null' | 'terminal' | 'pipe' | 'socket' | 'file' | 'device';
@@ -31,4 +32,29 @@ export function reopen(fd: number, access: 'read' | 'write'): number | null {
     if ((error as NodeJS.ErrnoException).code === 'ENXIO') throw error;
     return null;
   }
+}
+
+/** Chunk by chunk: the stream stands between the reads. */
+export function chunksOf(stream: Readable): () => Promise<Buffer | null> {
+  let ended = false;
+  const { promise: over, resolve: finish } = Promise.withResolvers<null>();
+  for (const event of ['end', 'close', 'error']) {
+    stream.once(event, () => {
+      ended = true;
+      finish(null);
+    });
+  }
+  stream.on('error', () => {});
+  stream.pause();
+  return () => {
+    if (ended) return over;
+    const next = new Promise<Buffer>((resolve) => {
+      stream.once('data', (chunk: Buffer) => {
+        stream.pause();
+        resolve(chunk);
+      });
+      stream.resume();
+    });
+    return Promise.race([next, over]);
+  };
 }

@@ -1,10 +1,10 @@
 /** The microVM: boots until one comes up, by KVM where that works, and gives what a session needs. */
 
 import { SetupError } from '../errors.ts';
+import type { Kernel } from '../kernels/types.ts';
 import { KVM_DEVICE, kvmMemory } from './accel.ts';
 import { BootFailure, bootOnce, type MachineEnd, type Patience, type Ports } from './boot.ts';
 import { makeInitramfs } from './initramfs.ts';
-import type { Kernel } from './kernels/types.ts';
 import { type Accel, findQemu, type MachineShape, shareTag } from './qemu.ts';
 
 export type { MachineEnd, Ports } from './boot.ts';

@@ -1,10 +1,10 @@
 /** QEMU: where it is, and the words by which a microVM is described to it. */
 
+import { readFileSync } from 'node:fs';
 import { SetupError } from '../errors.ts';
-import { findProgram } from '../gate/executable.ts';
+import { findProgram } from '../host/programs.ts';
+import type { Kernel } from '../kernels/types.ts';
 import { prefetchParameters } from './agent.ts';
-import { readTscKhz } from './clock.ts';
-import type { Kernel } from './kernels/types.ts';
 
 export type Accel = 'kvm' | 'tcg';
 
@@ -131,4 +131,45 @@ export function kernelCommandLine({ kernel: { arch }, accel, prefetch }: Machine
 function emulatedTimers(khz: number | null): string[] {
   const rate = khz === null ? [] : [`tsc_early_khz=${khz}`, `lpj=${Math.round((khz * 1000) / DEBIAN_HZ)}`];
   return [...rate, 'no_timer_check', 'tsc=reliable'];
+}
+
+/**
+ * kHz, or null where it is not known (not x86). An emulated guest reads the host's own counter, and cannot find out the
+ * rate reliably: it would have to calibrate against a timer that is emulated too.
+ */
+export function readTscKhz(files: ClockFiles = machineFiles): number | null {
+  return fromSysfs(files.frequency()) ?? fromCpuinfo(files.cpuinfo());
+}
+
+export type ClockFiles = Readonly<{ cpuinfo: () => string; frequency: () => string }>;
+
+const machineFiles: ClockFiles = {
+  cpuinfo: () => read('/proc/cpuinfo'),
+  /** Made by a module that some machines have. */
+  frequency: () => read('/sys/devices/system/cpu/cpu0/tsc_freq_khz'),
+};
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function fromSysfs(text: string): number | null {
+  const khz = Number(text.trim());
+  return khz > 0 ? khz : null;
+}
+
+/**
+ * `bogomips` is twice the rate at which the kernel waits, and where the counter is constant it waits by the counter:
+ * exact to 5 kHz. `cpu MHz` is the clock of the moment on most machines, and only the last resort.
+ */
+function fromCpuinfo(text: string): number | null {
+  const flags = /^flags\s*:(.*)$/m.exec(text)?.[1]?.split(/\s+/) ?? [];
+  if (!flags.includes('tsc')) return null;
+  const number = (name: string): number => Number(new RegExp(`^${name}\\s*: *([0-9.]+)`, 'm').exec(text)?.[1] ?? 0);
+  const khz = flags.includes('constant_tsc') ? number('bogomips') * 500 : 0;
+  return Math.round(khz || number('cpu MHz') * 1000) || null;
 }

@@ -3,7 +3,7 @@
  * JSON, and then lines of JSON from inside.
  */
 import type { Process } from '../cgroup/processes.ts';
-import type { RunSpec } from '../spec/run-spec.ts';
+import type { RunSpec } from '../request/run-spec.ts';
 
 export type RunnerRequest = Readonly<{
   spec: RunSpec;

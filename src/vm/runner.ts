@@ -3,8 +3,8 @@
 import { closeSync, openSync, readSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findCacheFolder } from '../../bin/cache-folder.js';
+import { packageRoot } from '../gate/find-helper.ts';
 import { helperPath } from '../gate/helper.ts';
-import { packageRoot } from '../gate/native.ts';
 import { ownProgramFiles } from './agent.ts';
 
 export type GuestRunner = Readonly<{

@@ -8,8 +8,7 @@ import { read, readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
-import { chunksOf } from './chunks.ts';
-import { reopen, whatIs } from './descriptor.ts';
+import { chunksOf, reopen, whatIs } from './descriptor.ts';
 import type { Terminal } from './terminal.ts';
 import type { StreamKind } from './wire.ts';
 

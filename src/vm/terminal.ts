@@ -6,7 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import { fstatSync, readFileSync } from 'node:fs';
 import { ReadStream } from 'node:tty';
-import { chunksOf } from './chunks.ts';
+import { chunksOf } from './descriptor.ts';
 
 const LOOK_EVERY_MS = 200;
 const DEV_TTY = 0x500;

@@ -4,7 +4,7 @@ import { parseAmount } from '../../src/cgroup/files.ts';
 import { createGroup } from '../../src/cgroup/group.ts';
 import { applyLimits, readAncestorLimits } from '../../src/cgroup/limits.ts';
 import { SetupError } from '../../src/errors.ts';
-import type { Limits } from '../../src/spec/run-spec.ts';
+import type { Limits } from '../../src/request/run-spec.ts';
 import { asGroup, joinsOf, makeSandbox, startIn, version } from './sandbox.ts';
 
 /** What is v1's own way of it; test/vm/v2-cgroup.test.ts has v2's. */

@@ -4,8 +4,8 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import anyTest, { type ExecutionContext } from 'ava';
-import type { ScenariosReport } from '../../src/report/scenarios/types.ts';
 import { readBook } from '../../src/scenario/baseline/file.ts';
+import type { ScenariosReport } from '../../src/scenario/report.ts';
 import { compileFixture } from '../fixtures/compile.ts';
 import { assertRefused, makeHarness, type Start } from '../harness.ts';
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import type { BisectReport } from '../../src/report/bisect.ts';
+import type { BisectReport } from '../../src/experiment/bisect/report.ts';
 import { makeHarness } from '../harness.ts';
 import { needs } from '../needs.ts';
 import { apachectl, fixtures, siteVariables } from '../vm/apache.ts';

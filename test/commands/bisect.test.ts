@@ -1,8 +1,8 @@
 import { DatabaseSync } from 'node:sqlite';
 import test, { type ExecutionContext } from 'ava';
-import type { BisectReport } from '../../src/report/bisect.ts';
-import { pageSize } from '../../src/spec/page-size.ts';
-import { groupDigits } from '../../src/spec/size.ts';
+import type { BisectReport } from '../../src/experiment/bisect/report.ts';
+import { pageSize } from '../../src/host/page-size.ts';
+import { groupDigits } from '../../src/request/size.ts';
 import { openStore } from '../../src/store/store.ts';
 import { until } from '../cgroup/sandbox.ts';
 import { compileFixture } from '../fixtures/compile.ts';

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { readManual } from '../../src/commands/manual.ts';
+import { readManual } from '../../src/commands/index.ts';
 import { assertRefused, bin, makeHarness } from '../harness.ts';
 import { needs } from '../needs.ts';
 

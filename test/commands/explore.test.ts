@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
-import type { ExploreFinding, ExploreReport } from '../../src/report/explore.ts';
+import type { ExploreFinding, ExploreReport } from '../../src/experiment/explore/report.ts';
 import { openStore } from '../../src/store/store.ts';
 import { until } from '../cgroup/sandbox.ts';
 import { compileBare, compileFixture } from '../fixtures/compile.ts';

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { csvHead } from '../../src/report/csv.ts';
+import { csvHead } from '../../src/report/formats.ts';
 import { hostile, result, setupError } from '../fixtures/results.ts';
 import { dangerous } from '../fixtures/terminal.ts';
 import { assertRefused } from '../harness.ts';

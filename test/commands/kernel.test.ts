@@ -5,9 +5,9 @@ import test, { type ExecutionContext } from 'ava';
 import { execa } from 'execa';
 import { until } from '../cgroup/sandbox.ts';
 import { assertRefused, bin, type Ran } from '../harness.ts';
-import { debian12, type Made, writeDeb, writeTree } from '../vm/kernels/parts.ts';
-import { makePlace, type Place } from '../vm/kernels/place.ts';
-import { type Answer, makeKeys, serve, writeSuite } from '../vm/kernels/repository.ts';
+import { debian12, type Made, writeDeb, writeTree } from '../kernels/parts.ts';
+import { makePlace, type Place } from '../kernels/place.ts';
+import { type Answer, makeKeys, serve, writeSuite } from '../kernels/repository.ts';
 
 const made: Made = { release: '6.1.0-9-test', version: '6.1.99-1' };
 const padded: Made = { ...made, padding: randomBytes(1 << 20) };

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
-import type { ReplayReport } from '../../src/report/replay.ts';
+import type { ReplayReport } from '../../src/experiment/replay/report.ts';
 import { openStore } from '../../src/store/store.ts';
 import { assertRefused, bin, makeHarness, type Start } from '../harness.ts';
 import { pythonServer } from './page-server.ts';

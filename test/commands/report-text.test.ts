@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import test from 'ava';
-import { csvHead, csvLine } from '../../src/report/csv.ts';
-import { documentText } from '../../src/report/document-text.ts';
+import { csvHead, csvLine } from '../../src/report/formats.ts';
+import { documentText } from '../../src/report/terminal/documents.ts';
 import { apacheStopFails, result } from '../fixtures/results.ts';
 import { assertRefused } from '../harness.ts';
 import { saveRuns } from '../store/folder.ts';

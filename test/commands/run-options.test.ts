@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import test from 'ava';
 import fc from 'fast-check';
 import { parseRunArgv, runOptions } from '../../src/commands/run-options.ts';
-import { normaliseSpec } from '../../src/spec/normalise.ts';
-import { optionName } from '../../src/spec/option-name.ts';
-import { refused, valueOrNull } from '../spec/refusal.ts';
+import { normaliseSpec } from '../../src/request/normalise.ts';
+import { optionName } from '../../src/request/run-input.ts';
+import { refused, valueOrNull } from '../request/refusal.ts';
 
 const QUIET = {
   json: null,

@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import type { ScenariosReport } from '../../src/report/scenarios/types.ts';
 import { validateResult } from '../../src/result/validate.ts';
+import type { ScenariosReport } from '../../src/scenario/report.ts';
 import { assertRefused, makeHarness, type Start } from '../harness.ts';
 import { needs } from '../needs.ts';
 

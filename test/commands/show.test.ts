@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import test from 'ava';
+import { textReport } from '../../src/report/terminal/run.ts';
 import { timelineText } from '../../src/report/terminal/timeline.ts';
-import { textReport } from '../../src/report/text.ts';
 import { apacheStopFails, hostile, result } from '../fixtures/results.ts';
 import { dangerous } from '../fixtures/terminal.ts';
 import { assertRefused } from '../harness.ts';

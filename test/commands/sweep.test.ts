@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
-import type { SweepReport } from '../../src/report/sweep.ts';
+import type { SweepReport } from '../../src/experiment/sweep/report.ts';
 import { openStore } from '../../src/store/store.ts';
 import { until } from '../cgroup/sandbox.ts';
 import { assertRefused, bin, type Harness, makeHarness, type Start } from '../harness.ts';

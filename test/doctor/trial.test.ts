@@ -3,11 +3,11 @@ import test from 'ava';
 import { type Bench, type ListenerProbe, openBench, type Trial } from '../../src/doctor/bench.ts';
 import type { Check } from '../../src/doctor/check.ts';
 import { gate, listener, privileges, wakeUp } from '../../src/doctor/gate.ts';
+import { counter, randomisation, start } from '../../src/doctor/group.ts';
 import { remedyOf } from '../../src/doctor/remedies.ts';
-import { counter, randomisation, start } from '../../src/doctor/trial.ts';
 import { SetupError } from '../../src/errors.ts';
-import { setupErrorOf } from '../../src/launch/setup-errors.ts';
 import type { Result } from '../../src/result/schema.ts';
+import { setupErrorOf } from '../../src/run/setup-errors.ts';
 import { result, step } from '../fixtures/results.ts';
 
 // Machines that are not at hand: what their helper and their runs would say.

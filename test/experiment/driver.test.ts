@@ -10,8 +10,8 @@ import {
   perform,
   type RunOrder,
 } from '../../src/experiment/driver.ts';
-import { normaliseSpec } from '../../src/spec/normalise.ts';
-import type { RunSpec } from '../../src/spec/run-spec.ts';
+import { normaliseSpec } from '../../src/request/normalise.ts';
+import type { RunSpec } from '../../src/request/run-spec.ts';
 import { result } from '../fixtures/results.ts';
 import { resultOf, unwatched } from './programs.ts';
 

@@ -1,8 +1,8 @@
 /** Programs that are not there: runners that give the result that a real one would, at once and without a kernel. */
 
 import type { Runner } from '../../src/experiment/driver.ts';
+import type { RunSpec } from '../../src/request/run-spec.ts';
 import type { Result } from '../../src/result/schema.ts';
-import type { RunSpec } from '../../src/spec/run-spec.ts';
 import { failure, result } from '../fixtures/results.ts';
 
 let made = 0;

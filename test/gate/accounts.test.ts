@@ -21,6 +21,7 @@ import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { helperPath } from '../../src/gate/helper.ts';
+import type { GateConfig } from '../../src/gate/policy.ts';
 import {
   encodeClose,
   encodeConfig,
@@ -28,13 +29,11 @@ import {
   encodeLimit,
   encodeStep,
   encodeTotals,
-  type GateConfig,
   type GateEvent,
 } from '../../src/gate/protocol.ts';
-import { gateConfig } from '../../src/launch/config.ts';
-import { lineSplitter } from '../../src/launch/lines.ts';
-import { planRun } from '../../src/launch/plan.ts';
-import { normaliseSpec, type RunInput } from '../../src/spec/normalise.ts';
+import { lineSplitter } from '../../src/host/lines.ts';
+import { normaliseSpec, type RunInput } from '../../src/request/normalise.ts';
+import { gateConfig, planRun } from '../../src/run/plan.ts';
 import { makeSandbox, stateOf, until } from '../cgroup/sandbox.ts';
 import { compileFixture } from '../fixtures/compile.ts';
 import { slowness } from '../needs.ts';

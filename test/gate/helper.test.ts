@@ -8,6 +8,7 @@ import {
   readdirSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -31,12 +32,13 @@ const makePackage = (t: ExecutionContext, text = source) => {
     'package.json',
     'bin',
     'src/errors.ts',
-    ...['executable', 'helper', 'native'].map((name) => `src/gate/${name}.ts`),
+    ...['gate/helper', 'gate/find-helper', 'host/programs', 'host/package-folder'].map((name) => `src/${name}.ts`),
   ];
   for (const file of files) {
     cpSync(join(root, file), join(folder, file), { recursive: true });
   }
 
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
   writeFileSync(join(folder, 'src', 'gate', 'gate.c'), text);
   const cache = join(folder, 'cache');
   return { folder, cache, kept: join(cache, 'kmem-run'), env: { ...process.env, XDG_CACHE_HOME: cache, HOME: folder } };

@@ -1,7 +1,7 @@
 /** --fail: a call fails by its address, alone or with all later ones of its process; what became of it is told. */
 import anyTest from 'ava';
 import { type RecordedCall, readRecording } from '../../src/gate/recording.ts';
-import { run } from '../../src/run.ts';
+import { run } from '../../src/run/index.ts';
 import { compileFixture } from '../fixtures/compile.ts';
 import { assertRefused, type Harness, makeHarness } from '../harness.ts';
 

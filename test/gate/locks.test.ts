@@ -2,8 +2,7 @@ import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { helperPath } from '../../src/gate/helper.ts';
-import { holdLock, probeLocks } from '../../src/gate/locks.ts';
+import { helperPath, holdLock, probeLocks } from '../../src/gate/helper.ts';
 
 test('a lock that was taken is held after the helper has gone, until the file is closed; and only once', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-locks-'));

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { callNames } from '../../src/gate/call-names.ts';
-import { observedWords } from '../../src/gate/policy-words.ts';
+import { observedWords } from '../../src/gate/policy.ts';
 
 /** MAX_CALLS of the helper. */
 const ROOM = 1024;

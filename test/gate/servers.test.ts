@@ -5,7 +5,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import anyTest from 'ava';
-import { runLeaf } from '../../src/cgroup/leaves.ts';
+import { runLeaf } from '../../src/cgroup/files.ts';
 import { version } from '../cgroup/sandbox.ts';
 import { type Harness, makeHarness } from '../harness.ts';
 import { lenient, needs } from '../needs.ts';

@@ -3,26 +3,27 @@
 import anyTest from 'ava';
 import { compileFixture } from '../fixtures/compile.ts';
 import { makeHarness } from '../harness.ts';
-import { lenient, slowness } from '../needs.ts';
+import { lenient, slowness, soak } from '../needs.ts';
 
 const test = anyTest.serial;
 
-/** Fewer where each takes a quarter of a minute. */
-const RUNS = slowness === 1 ? 200 : 40;
+/** A soak makes as many as a third of its time has room for. */
+const RUNS = 40;
 const LIMITS = ['600K', '700K', '1M', '1500K'];
 
-test(`${RUNS} runs in a row of threads and children that allocate at once`, async (t) => {
-  t.timeout(slowness * 5 * 60_000);
+test('runs in a row of threads and children that allocate at once', async (t) => {
+  t.timeout(slowness * 5 * 60_000 + soak.budgetMs);
+  const until = performance.now() + soak.budgetMs / 3;
   const harness = makeHarness(t);
   const burst = compileFixture('burst');
   const denials: number[] = [];
   const overshoots: number[] = [];
-  for (let run = 0; run < RUNS; run += 1) {
+  for (let run = 0; run < RUNS || performance.now() < until; run += 1) {
     const limit = LIMITS[run % LIMITS.length] ?? '';
     const { status, stderr, result } = await harness.run(['--kmem', limit, '--timeout', lenient(20), '--', burst]);
     const { kmem, enforcement, failureCounts = [] } = result ?? {};
     const told = failureCounts.reduce((sum, { count }) => sum + count, 0);
-    // One assertion for all that has to hold, so that 200 runs do not make 2,000 of them.
+    // One assertion for all that has to hold, so that so many runs do not make ten times as many of them.
     t.deepEqual(
       { status, outcome: result?.outcome, ended: result?.terminationReason, left: harness.whatIsLeft(), told },
       { status: 0, outcome: 'passed', ended: null, left: [], told: kmem?.failcnt ?? null },
@@ -32,7 +33,9 @@ test(`${RUNS} runs in a row of threads and children that allocate at once`, asyn
     denials.push(kmem?.failcnt ?? 0);
     overshoots.push(kmem?.overshoot ?? 0);
   }
-  t.log(`denials ${Math.min(...denials)} to ${Math.max(...denials)}, overshoot up to ${Math.max(...overshoots)} bytes`);
+  t.log(
+    `${denials.length} runs, denials ${Math.min(...denials)} to ${Math.max(...denials)}, overshoot up to ${Math.max(...overshoots)} bytes`,
+  );
   harness.assertNothingLeft();
 });
 

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import test, { type ExecutionContext } from 'ava';
 import { type RecordedCall, readRecording } from '../../src/gate/recording.ts';
-import { run } from '../../src/run.ts';
+import { run } from '../../src/run/index.ts';
 import { compileFixture } from '../fixtures/compile.ts';
 import { type Harness, makeHarness } from '../harness.ts';
 import { lenient } from '../needs.ts';

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { csvHead, csvLine } from '../../src/report/csv.ts';
+import { csvHead, csvLine } from '../../src/report/formats.ts';
 import type { Result } from '../../src/result/schema.ts';
 import { hostile, result, setupError, unread } from '../fixtures/results.ts';
 import { dangerous } from '../fixtures/terminal.ts';

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { jsonReport, writeJson } from '../../src/report/json.ts';
+import { jsonReport, writeJson } from '../../src/report/formats.ts';
 import { apacheStopFails, hostile, hostileText, result, setupError, storm, unread } from '../fixtures/results.ts';
 
 test('the JSON is the result, nothing left out', (t) => {

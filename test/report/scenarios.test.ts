@@ -1,12 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import test from 'ava';
-import { githubReport } from '../../src/report/scenarios/github.ts';
-import { junitReport } from '../../src/report/scenarios/junit.ts';
-import { prettyScenario, prettySum } from '../../src/report/scenarios/pretty.ts';
-import { scenarioStory } from '../../src/report/scenarios/story.ts';
-import { tapReport } from '../../src/report/scenarios/tap.ts';
-import type { ScenarioOutcome, ScenariosReport } from '../../src/report/scenarios/types.ts';
+import { githubReport, junitReport, tapReport } from '../../src/report/scenarios/formats.ts';
+import { prettyScenario, prettySum, scenarioStory } from '../../src/report/scenarios/pretty.ts';
+import type { ScenarioOutcome, ScenariosReport } from '../../src/scenario/report.ts';
 import { failure, result, step } from '../fixtures/results.ts';
 import { needs } from '../needs.ts';
 

@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { meminfoBytes, readEnvironment, readThrottleCount } from '../../src/result/environment.ts';
+import { measurementWarnings } from '../../src/result/notes.ts';
 import { validateResult } from '../../src/result/validate.ts';
-import { measurementWarnings } from '../../src/result/warnings.ts';
 import { result } from '../fixtures/results.ts';
 
 test('the environment is that of this machine and fits the schema', (t) => {

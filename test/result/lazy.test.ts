@@ -22,15 +22,15 @@ test('what a run and its report need does not load zod', (t) => {
     load(
       'result/outcome.ts',
       'result/environment.ts',
-      'result/warnings.ts',
-      'report/text.ts',
-      'report/live.ts',
-      'report/file.ts',
+      'result/notes.ts',
+      'report/terminal/run.ts',
+      'report/terminal/live.ts',
+      'host/write-file.ts',
     ),
     '',
   );
 });
 
 test('the check would see it', (t) => {
-  t.regex(load('report/json.ts'), /zod was loaded/);
+  t.regex(load('report/formats.ts'), /zod was loaded/);
 });

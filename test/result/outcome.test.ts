@@ -1,7 +1,7 @@
 import test from 'ava';
+import { compileExpectation, implicitExpectations } from '../../src/request/expect.ts';
 import { decideOutcome, exitStatus, type OutcomeFacts } from '../../src/result/outcome.ts';
 import type { Result } from '../../src/result/schema.ts';
-import { compileExpectation, implicitExpectations } from '../../src/spec/expect.ts';
 import { apacheStopFails, expectation, result, setupError, step } from '../fixtures/results.ts';
 
 const exited = (code: number) => step('x', { exit: { code, signal: null } });

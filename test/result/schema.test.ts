@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import test from 'ava';
+import { compileExpectation } from '../../src/request/expect.ts';
+import type { RunSpec } from '../../src/request/run-spec.ts';
 import type { Result } from '../../src/result/schema.ts';
 import { resultJsonSchema, validateResult } from '../../src/result/validate.ts';
-import { version } from '../../src/result/version.ts';
-import { compileExpectation } from '../../src/spec/expect.ts';
-import type { RunSpec } from '../../src/spec/run-spec.ts';
+import { version } from '../../src/version.ts';
 import { apacheStopFails, hostile, result, setupError, storm, unread } from '../fixtures/results.ts';
 
 type Node = {

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import anyTest from 'ava';
-import { freePort, givePortsBack } from '../../src/launch/ports.ts';
+import { freePort, givePortsBack } from '../../src/host/ports.ts';
 import { makeHarness } from '../harness.ts';
 import { lenient, needs } from '../needs.ts';
 

@@ -4,9 +4,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import type { PlanInput, StepInput } from '../../src/request/run-input.ts';
 import { validateResult } from '../../src/result/validate.ts';
-import { run } from '../../src/run.ts';
-import type { PlanInput, StepInput } from '../../src/spec/step-input.ts';
+import { run } from '../../src/run/index.ts';
 import { lenient } from '../needs.ts';
 
 export async function made(t: ExecutionContext, plan: readonly StepInput[], more: Partial<PlanInput> = {}) {

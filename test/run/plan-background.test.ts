@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { SetupError } from '../../src/errors.ts';
-import { run } from '../../src/run.ts';
+import { run } from '../../src/run/index.ts';
 import { lenient } from '../needs.ts';
 import { made } from './made.ts';
 

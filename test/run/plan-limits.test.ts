@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import type { StepInput } from '../../src/spec/step-input.ts';
+import type { StepInput } from '../../src/request/run-input.ts';
 import { version } from '../cgroup/sandbox.ts';
 import { lenient } from '../needs.ts';
 import { made } from './made.ts';

@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import anyTest, { type ExecutionContext } from 'ava';
-import { findProgram } from '../../src/gate/executable.ts';
+import { findProgram } from '../../src/host/programs.ts';
 import { bin, type Harness, makeHarness } from '../harness.ts';
 import { needs } from '../needs.ts';
 import { openShell, type Shell } from '../vm/shell.ts';

@@ -4,7 +4,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import anyTest, { type ExecutionContext } from 'ava';
-import type { ScenariosReport } from '../../src/report/scenarios/types.ts';
+import type { ScenariosReport } from '../../src/scenario/report.ts';
 import { makeHarness } from '../harness.ts';
 import { needs, slowness } from '../needs.ts';
 

@@ -1,8 +1,8 @@
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
+import { inputFor } from '../../src/scenario/input.ts';
+import { mistakeText } from '../../src/scenario/issues.ts';
 import { loadScenario } from '../../src/scenario/load.ts';
-import { mistakeText } from '../../src/scenario/mistake.ts';
-import { inputFor } from '../../src/scenario/prepare-input.ts';
 import { goodFiles } from './good.ts';
 
 /** The mistakes of a text as `line:column: message`. */

@@ -1,7 +1,7 @@
 import test from 'ava';
-import type { ScenarioOutcome } from '../../src/report/scenarios/types.ts';
 import type { Attempt } from '../../src/scenario/attempt.ts';
 import { loadScenario } from '../../src/scenario/load.ts';
+import type { ScenarioOutcome } from '../../src/scenario/report.ts';
 import { runSuite, type SuiteOptions, suiteStatus } from '../../src/scenario/suite.ts';
 import type { Scenario } from '../../src/scenario/types.ts';
 

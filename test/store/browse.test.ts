@@ -1,9 +1,8 @@
 import { join } from 'node:path';
 import test from 'ava';
 import fc from 'fast-check';
-import type { BrowseQuery } from '../../src/store/browse.ts';
-import { SORTS } from '../../src/store/browse.ts';
 import { openStore } from '../../src/store/store.ts';
+import { type BrowseQuery, SORTS } from '../../src/store/types.ts';
 import { result } from '../fixtures/results.ts';
 import { experiment, makeFolder, makeStore, saveRuns, timeOf } from './folder.ts';
 

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { textReport } from '../../src/report/text.ts';
+import { textReport } from '../../src/report/terminal/run.ts';
 import { asPresentResult } from '../../src/store/read-result.ts';
 import { apacheStopFails, hostile, result, setupError, storm, unread } from '../fixtures/results.ts';
 

@@ -1,11 +1,9 @@
 import { deflateRawSync } from 'node:zlib';
 import test from 'ava';
 import fc from 'fast-check';
-import { inputOf } from '../../src/spec/input-of.ts';
-import { normaliseSpec } from '../../src/spec/normalise.ts';
-import type { RunInput } from '../../src/spec/run-input.ts';
-import type { PlanInput } from '../../src/spec/step-input.ts';
-import { type Recorded, recordedOf } from '../../src/store/recorded.ts';
+import { normaliseSpec } from '../../src/request/normalise.ts';
+import { inputOf, type PlanInput, type RunInput } from '../../src/request/run-input.ts';
+import { type Recorded, recordedOf } from '../../src/statistics/recorded.ts';
 import { isToken, readToken, tokenOf } from '../../src/store/token.ts';
 import { apacheStopFails, hostile, result, setupError, storm, unread } from '../fixtures/results.ts';
 

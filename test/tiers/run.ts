@@ -4,7 +4,7 @@
  */
 
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -35,28 +35,24 @@ process.once('exit', () => rmSync(scratch, { recursive: true, force: true }));
 
 let failures: string[] = [];
 let total: Count = emptyCount;
-if (!values['no-build']) total = sum(total, buildAndLint());
-for (const tier of asked as Tier[])
-  total = sum(total, total.failed > 0 && total.passed === 0 ? { ...emptyCount, failed: 1 } : await runTier(tier));
+for (const script of values['no-build'] ? ['lint'] : ['build', 'lint']) total = sum(total, runScript(script));
+// Nothing is tested of what does not build.
+const isBuilt = total.failed === 0;
+for (const tier of asked as Tier[]) total = sum(total, isBuilt ? await runTier(tier) : { ...emptyCount, failed: 1 });
 if (values.times) showTimes();
 if (failures.length > 0) say(`failed:\n${failures.join('\n')}`);
 process.stdout.write(`${summary(total)}\n`);
 process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
 
-/** Nothing is tested of what does not build. */
-function buildAndLint(): Count {
-  for (const script of ['build', 'lint']) {
-    say(`npm run ${script}`);
-    const { status } = spawnSync('npm', ['run', '--silent', script], {
-      cwd: root,
-      stdio: ['ignore', 'inherit', 'inherit'],
-    });
-    if (status !== 0) {
-      failures = [...failures, `npm run ${script}: exit ${status}`];
-      return { ...emptyCount, failed: 1 };
-    }
-  }
-  return emptyCount;
+function runScript(script: string): Count {
+  say(`npm run ${script}`);
+  const { status } = spawnSync('npm', ['run', '--silent', script], {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  if (status === 0) return emptyCount;
+  failures = [...failures, `npm run ${script}: exit ${status}`];
+  return { ...emptyCount, failed: 1 };
 }
 
 async function runTier(tier: Tier): Promise<Count> {
@@ -102,12 +98,21 @@ function soak(): Record<string, string> {
   return { KMEM_RUN_SOAK: '1', KMEM_RUN_SOAK_MS: String(budgetMs) };
 }
 
-/** Folders of this run's own. Only kernels are where the user keeps them: they are some hundred megabytes. */
-function ownPlaces(): Record<string, string> {
+/** Folders of this run's own. The kernels that the user has added are copied into them. */
+function ownPlaces(): Record<string, string | undefined> {
   const home = join(scratch, 'home');
-  const kernels = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
-  for (const folder of [home, join(scratch, 'state'), join(scratch, 'tmp')]) mkdirSync(folder, { recursive: true });
-  return { HOME: home, XDG_CACHE_HOME: kernels, XDG_STATE_HOME: join(scratch, 'state'), TMPDIR: join(scratch, 'tmp') };
+  const temporary = join(scratch, 'tmp');
+  if (!existsSync(home)) {
+    const kernels = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'kmem-run', 'kernels');
+    const cache = join(home, '.cache', 'kmem-run');
+    mkdirSync(cache, { recursive: true, mode: 0o700 });
+    mkdirSync(temporary);
+    // Tests act as other users.
+    for (const folder of [scratch, temporary]) chmodSync(folder, folder === temporary ? 0o1777 : 0o755);
+    if (existsSync(kernels)) cpSync(kernels, join(cache, 'kernels'), { recursive: true, preserveTimestamps: true });
+  }
+  const none = { XDG_CACHE_HOME: undefined, XDG_STATE_HOME: undefined, XDG_CONFIG_HOME: undefined };
+  return { ...none, HOME: home, TMPDIR: temporary };
 }
 
 function showTimes(): void {

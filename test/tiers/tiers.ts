@@ -12,34 +12,15 @@ export const root = join(import.meta.dirname, '..', '..');
 export type Batch = Readonly<{ files: readonly string[]; concurrency: number }>;
 
 /** They boot microVMs: one or more for most tests. */
-const IN_MICROVMS = ['test/vm/', 'test/fidelity/machine'];
+const IN_MICROVMS = ['test/vm/', 'test/experiment/fidelity/machine'];
 /** In test/vm/, but they boot nothing. */
-const BOOT_NOTHING = ['accel', 'clock', 'cpio', 'initramfs', 'own-time', 'wire', 'kernels/'].map(
-  (name) => `test/vm/${name}`,
-);
+const BOOT_NOTHING = ['accel', 'clock', 'cpio', 'initramfs', 'own-time', 'wire'].map((name) => `test/vm/${name}`);
 
-/** What they measure, or the moment that they catch, is disturbed by anything beside them. */
-const ALONE = [
-  'test/gate/',
-  'test/run/',
-  'test/bench',
-  'test/scenario/library',
-  'test/commands/bisect',
-  'test/commands/explore',
-  'test/commands/scenario-experiments',
-  'test/commands/sweep',
-  'test/commands/baseline',
-  'test/library/',
-];
+/** What they measure is disturbed by anything beside them. */
+const ALONE = ['test/run/determinism', 'test/run/overshoot', 'test/bench'];
 
-/** A soak runs these in their long form (test/needs.ts, `soak`); the tiers above run the short one. */
-const SOAKED = [
-  'test/gate/stress',
-  'test/run/storm',
-  'test/fidelity/machine',
-  'test/vm/v2-suite',
-  'test/scenario/library',
-];
+/** They have a long form, for a soak (test/needs.ts); the tiers above run the short one. */
+const SOAKED = ['test/gate/stress', 'test/experiment/fidelity/machine', 'test/vm/v2-suite'];
 
 const isOneOf = (file: string, parts: readonly string[]): boolean => parts.some((part) => file.startsWith(part));
 
@@ -53,8 +34,9 @@ export function batchesOf(tier: Tier, cpus: number, files: readonly string[] = t
   const own = files.filter((file) => tierOf(file) === tier);
   // A microVM has one CPU.
   if (tier === 'vm') return [{ files: own, concurrency: cpus }];
+  // Many wait for what they have started: one more than there are CPUs keeps these busy.
   return [
-    { files: own.filter((file) => !isOneOf(file, ALONE)), concurrency: cpus },
+    { files: own.filter((file) => !isOneOf(file, ALONE)), concurrency: cpus + 1 },
     { files: own.filter((file) => isOneOf(file, ALONE)), concurrency: 1 },
   ];
 }

@@ -1,7 +1,7 @@
 import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import anyTest, { type ExecutionContext } from 'ava';
-import { findProgram } from '../../src/gate/executable.ts';
+import { findProgram } from '../../src/host/programs.ts';
 import { type KvmAnswer, kvmMemory } from '../../src/vm/accel.ts';
 import { makeInitramfs } from '../../src/vm/initramfs.ts';
 import { bootImage } from '../../src/vm/machine.ts';

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { readTscKhz } from '../../src/vm/clock.ts';
+import { readTscKhz } from '../../src/vm/qemu.ts';
 import { needs } from '../needs.ts';
 import { makeFolder } from './machines.ts';
 

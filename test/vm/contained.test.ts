@@ -4,7 +4,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import test from 'ava';
-import { findKernel } from '../../src/vm/kernels/index.ts';
+import { findKernel } from '../../src/kernels/find.ts';
 import { boot, exited, runScript } from './machines.ts';
 import { needsKernel } from './needs-kernel.ts';
 

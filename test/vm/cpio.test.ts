@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { type CpioEntry, makeCpio } from '../../src/vm/cpio.ts';
+import { type CpioEntry, makeCpio } from '../../src/vm/initramfs.ts';
 import { unpackCpio } from './cpio.ts';
 
 test('a header is as the format says, to the byte', (t) => {

@@ -2,10 +2,10 @@
 
 import { once } from 'node:events';
 import type { ExecutionContext } from 'ava';
+import { findKernel } from '../../src/kernels/find.ts';
+import type { Kernel } from '../../src/kernels/types.ts';
 import { type Booting, startQemu } from '../../src/vm/boot.ts';
 import { makeInitramfs } from '../../src/vm/initramfs.ts';
-import { findKernel } from '../../src/vm/kernels/index.ts';
-import type { Kernel } from '../../src/vm/kernels/types.ts';
 import { findQemu, type MachineShape, qemuArguments, shareTag } from '../../src/vm/qemu.ts';
 import { cutLines, encodeConfig, type GuestConfig } from '../../src/vm/wire.ts';
 import { MIB } from './machines.ts';

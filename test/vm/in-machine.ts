@@ -4,7 +4,7 @@
  */
 
 import { appendFileSync } from 'node:fs';
-import { findKernel } from '../../src/vm/kernels/index.ts';
+import { findKernel } from '../../src/kernels/find.ts';
 import { bootMachine } from '../../src/vm/machine.ts';
 import { runInMachine } from '../../src/vm/session.ts';
 

@@ -13,9 +13,9 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import anyTest, { type ExecutionContext } from 'ava';
 import type { SetupError } from '../../src/errors.ts';
+import type { Kernel } from '../../src/kernels/types.ts';
 import { agentPath } from '../../src/vm/agent.ts';
 import { makeInitramfs } from '../../src/vm/initramfs.ts';
-import type { Kernel } from '../../src/vm/kernels/types.ts';
 import { unpackCpio } from './cpio.ts';
 
 // They set the environment of this process.

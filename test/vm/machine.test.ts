@@ -4,10 +4,9 @@ import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import anyTest, { type ExecutionContext } from 'ava';
 import { SetupError } from '../../src/errors.ts';
-import { findProgram } from '../../src/gate/executable.ts';
-import { makeCpio } from '../../src/vm/cpio.ts';
-import { makeInitramfs } from '../../src/vm/initramfs.ts';
-import type { Kernel } from '../../src/vm/kernels/types.ts';
+import { findProgram } from '../../src/host/programs.ts';
+import type { Kernel } from '../../src/kernels/types.ts';
+import { makeCpio, makeInitramfs } from '../../src/vm/initramfs.ts';
 import { type BootOptions, bootImage, bootMachine } from '../../src/vm/machine.ts';
 import { readOrEmpty } from '../processes.ts';
 import {

@@ -1,8 +1,8 @@
 /** The kernel's own limit, on the kernel of Debian 11, which has one that bites. */
 
 import test, { type ExecutionContext } from 'ava';
+import { findKernel } from '../../src/kernels/find.ts';
 import type { Result } from '../../src/result/schema.ts';
-import { findKernel } from '../../src/vm/kernels/index.ts';
 import { compileFixture } from '../fixtures/compile.ts';
 import { type Harness, makeHarness, type Ran } from '../harness.ts';
 import { needs } from '../needs.ts';

@@ -1,6 +1,6 @@
 import type { ExecutionContext } from 'ava';
-import { findProgram } from '../../src/gate/executable.ts';
-import { findKernel } from '../../src/vm/kernels/index.ts';
+import { findProgram } from '../../src/host/programs.ts';
+import { findKernel } from '../../src/kernels/find.ts';
 import { needs } from '../needs.ts';
 
 /** True where a microVM with this kernel can be booted; as `needs`, where not. */

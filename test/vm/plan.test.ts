@@ -1,7 +1,7 @@
 /** Steps beside each other, and limits that change, on the kernels of microVMs: cgroup v2, and the kernel's own limit. */
 
 import anyTest, { type ExecutionContext } from 'ava';
-import type { StepInput } from '../../src/spec/step-input.ts';
+import type { StepInput } from '../../src/request/run-input.ts';
 import { made } from '../run/made.ts';
 import { needsKernel } from './needs-kernel.ts';
 

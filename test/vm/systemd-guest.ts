@@ -4,10 +4,10 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSyn
 import { basename, dirname, join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { compileNative } from '../../bin/compile-native.js';
+import { findKernel } from '../../src/kernels/find.ts';
+import type { Kernel } from '../../src/kernels/types.ts';
 import { startQemu } from '../../src/vm/boot.ts';
-import { makeCpio } from '../../src/vm/cpio.ts';
-import { findKernel } from '../../src/vm/kernels/index.ts';
-import type { Kernel } from '../../src/vm/kernels/types.ts';
+import { makeCpio } from '../../src/vm/initramfs.ts';
 import { findQemu, qemuArguments } from '../../src/vm/qemu.ts';
 import { needs } from '../needs.ts';
 import { MIB, makeFolder } from './machines.ts';

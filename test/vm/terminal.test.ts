@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import anyTest, { type ExecutionContext } from 'ava';
-import { findProgram } from '../../src/gate/executable.ts';
+import { findProgram } from '../../src/host/programs.ts';
 import { needs } from '../needs.ts';
 import { readOrEmpty } from '../processes.ts';
 import { inMachineWords, isAlive, kernelFor, makeFolder, until } from './machines.ts';

@@ -6,16 +6,15 @@
 import { execFileSync } from 'node:child_process';
 import { chownSync, existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import anyTest, { type ExecutionContext } from 'ava';
-import { readCounters, readCpu } from '../../src/cgroup/counters.ts';
-import { kmemOf } from '../../src/cgroup/counters-v2.ts';
+import { kmemOf, readCounters, readCpu } from '../../src/cgroup/counters.ts';
+import { joinLeaf, runLeaf } from '../../src/cgroup/files.ts';
 import { createGroup } from '../../src/cgroup/group.ts';
-import { joinLeaf, runLeaf } from '../../src/cgroup/leaves.ts';
 import { applyLimits, readAncestorLimits } from '../../src/cgroup/limits.ts';
 import { removeGroup } from '../../src/cgroup/remove.ts';
 import { openSampler } from '../../src/cgroup/sampler.ts';
 import type { Hierarchies } from '../../src/cgroup/types.ts';
 import { SetupError } from '../../src/errors.ts';
-import type { Limits } from '../../src/spec/run-spec.ts';
+import type { Limits } from '../../src/request/run-spec.ts';
 import {
   asMounts,
   asUser,

@@ -2,7 +2,7 @@
 
 import { dirname, join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import { findKernel } from '../../src/vm/kernels/index.ts';
+import { findKernel } from '../../src/kernels/find.ts';
 import { boot, exited, MIB, runScript } from './machines.ts';
 import { needsKernel } from './needs-kernel.ts';
 

@@ -1,7 +1,7 @@
 /** What runs look like in which nothing fails, learnt from two of them. */
 
+import type { Entry, Sight } from './observation.ts';
 import { departure, learn, type Pattern } from './pattern.ts';
-import type { Entry, Sight } from './sight.ts';
 
 export type Baseline = Readonly<{
   exits: Sight['exits'];

@@ -1,11 +1,10 @@
-/** What a program made of a call that failed, told by how the run differs from undisturbed ones. */
-
-import { exitStatus, signalName } from '../../spec/exit-status.ts';
-import { quote } from '../../spec/quote.ts';
-import { groupDigits } from '../../spec/size.ts';
+import { exitStatus, signalName } from '../../host/exit-status.ts';
+import { groupDigits } from '../../request/size.ts';
+import { quote } from '../../text/quote.ts';
 import { type Baseline, beyond, changedFile, crashName, newFiles } from './baseline.ts';
+import type { Sight } from './observation.ts';
+import { CRASHES } from './observation.ts';
 import { type Departure, departure, type Pattern, strangers } from './pattern.ts';
-import type { Sight } from './sight.ts';
 
 /** The worst first. */
 export const CLASSES = ['crash', 'hang', 'silent', 'leak', 'handled'] as const;
@@ -20,9 +19,6 @@ export type Verdict = Readonly<{
   /** It failed, and said so by its exit status alone. */
   mute: boolean;
 }>;
-
-/** Signals by which the kernel or the C library ends a program that is broken. */
-export const CRASHES: readonly string[] = ['SIGSEGV', 'SIGBUS', 'SIGABRT', 'SIGILL', 'SIGFPE', 'SIGTRAP', 'SIGSYS'];
 
 /** `startStep`: the step whose process the call belonged to. */
 export function classify(sight: Sight, baseline: Baseline, startStep: number): Verdict {

@@ -1,25 +1,20 @@
 /** Each gated call of a command made to fail, one in a run, and what the program makes of it. */
 
 import { SetupError } from '../../errors.ts';
+import { type NameOf, normaliseSpec } from '../../request/normalise.ts';
+import type { RunSpec } from '../../request/run-spec.ts';
 import type { Result } from '../../result/schema.ts';
-import { type NameOf, normaliseSpec } from '../../spec/normalise.ts';
-import { quote } from '../../spec/quote.ts';
-import type { RunSpec } from '../../spec/run-spec.ts';
+import { quote } from '../../text/quote.ts';
+import { timeoutFor, WITH_A_FAILURE } from '../bounds.ts';
 import type { Experiment } from '../driver.ts';
 import type { CommonQuestion } from '../plan.ts';
 import { type Baseline, baselineOf } from './baseline.ts';
 import { type Call, type Listed, type Recording, type Selection, select, stableCalls, type Wish } from './calls.ts';
 import { classify } from './classify.ts';
-import { patienceFor } from './patience.ts';
-import { type Sight, stepOf } from './sight.ts';
-import { type Attempt, addAttempt, isSettled, type Trial } from './trials.ts';
+import { type Sight, stepOf } from './observation.ts';
+import { type Attempt, addAttempt, isSettled, MODES, type Mode, type Trial } from './trials.ts';
 
 export type ExploreQuestion = CommonQuestion & Wish;
-
-/** `once`: that call alone fails; `persistent`: it and all later gated calls of its process. */
-export const MODES = ['once', 'persistent'] as const;
-export type Mode = (typeof MODES)[number];
-
 /** `call`: its number among the chosen ones; `attempt` 1 looks again at what attempt 0 came to. */
 export type ExploreRun = Readonly<
   { kind: 'warm-up' } | { kind: 'record'; repeat: number } | { kind: 'fail'; call: number; mode: Mode; attempt: number }
@@ -67,7 +62,7 @@ export function planExplore(
 ): Explore {
   const base: RunSpec = { ...normaliseSpec(question.input, { nameOf }), enforce: 'gate' };
   const timeoutMs = ({ ground }: ExploreHistory): number | null =>
-    base.timeoutMs ?? (ground === null ? null : patienceFor(ground.baseline.wallMs));
+    base.timeoutMs ?? (ground === null ? null : timeoutFor(ground.baseline.wallMs, WITH_A_FAILURE));
   return {
     empty: { warmUps: 0, recorded: [], ground: null, trials: new Map() },
     strategy: (history) => {

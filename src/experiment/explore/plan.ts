@@ -2,16 +2,15 @@
 
 import { SetupError } from '../../errors.ts';
 import { gatedCalls } from '../../gate/syscalls.ts';
-import type { ExploreReport } from '../../report/explore.ts';
-import { didYouMean } from '../../spec/nearest.ts';
-import { normaliseSpec } from '../../spec/normalise.ts';
-import { quote } from '../../spec/quote.ts';
-import type { RunRequest } from '../../spec/step-input.ts';
+import { normaliseSpec } from '../../request/normalise.ts';
+import type { RunRequest } from '../../request/run-input.ts';
+import { didYouMean } from '../../text/nearest.ts';
+import { quote } from '../../text/quote.ts';
 import type { Names, Place, Plan } from '../plan.ts';
-import { type ExploreHistory, type ExploreQuestion, type ExploreRun, MODES, planExplore } from './explore.ts';
-import { openLaboratory } from './laboratory.ts';
-import type { ReplayOf } from './replay.ts';
-import { reportOf } from './report.ts';
+import { type ExploreHistory, type ExploreQuestion, type ExploreRun, planExplore } from './explore.ts';
+import { type ExploreReport, type ReplayOf, reportOf } from './report.ts';
+import { openLaboratory } from './runner.ts';
+import { MODES } from './trials.ts';
 
 /**
  * `replayOf`: the line for a shell that makes a kept run again; null: runs are not kept.

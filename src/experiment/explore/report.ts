@@ -1,11 +1,9 @@
-/** What an exploration came to, as its report has it. */
-
-import type { ExperimentFacts } from '../../report/experiment.ts';
-import type { ExploreCounts, ExploreFinding, ExploreReport, ExploreTrial } from '../../report/explore.ts';
+import { optionName, type RunInput } from '../../request/run-input.ts';
+import { shellLine, shellWord } from '../../text/quote.ts';
 import type { Job } from '../driver.ts';
+import type { ExperimentFacts } from '../report.ts';
 import { CLASSES } from './classify.ts';
 import { addressOf, type ExploreHistory, type ExploreQuestion } from './explore.ts';
-import { type ReplayOf, replayLine } from './replay.ts';
 import { type Attempt, judge, type Trial } from './trials.ts';
 
 type Standing = Readonly<{
@@ -116,4 +114,141 @@ function varyingWarnings(ground: ExploreHistory['ground']): string[] {
   return (['stdout', 'stderr'] as const)
     .filter((stream) => ground.baseline[stream] === null)
     .map((stream) => `${stream} differs too much from run to run of itself: it is not compared`);
+}
+
+export type ExploreClass = 'crash' | 'hang' | 'silent' | 'leak' | 'handled';
+
+export type ExploreFinding = Readonly<{
+  class: ExploreClass;
+  /** For `--fail`. */
+  address: string;
+  /** Of the call alone, or of it and all later ones of its process. */
+  mode: 'once' | 'persistent';
+  /** The name of the executable; null: could not be read. */
+  program: string | null;
+  /** What the process calls itself. */
+  comm: string | null;
+  syscall: string;
+  detail: string | null;
+  /** `the command died of SIGSEGV`. */
+  how: string;
+  /** What it printed and undisturbed runs do not; null: nothing. */
+  message: string | null;
+  /** In so many of the runs in which the call failed. */
+  seen: number;
+  runs: number;
+  /** Of these runs, for `kmem-run show`. */
+  ids: readonly string[];
+  /** A line for a shell. */
+  replay: string;
+}>;
+
+export type ExploreTrial = Pick<ExploreFinding, 'address' | 'program' | 'syscall' | 'detail'> &
+  Readonly<{
+    /** `not judged`: what came of it is not known (yet). */
+    class: ExploreClass | 'unsteady' | 'not judged' | 'not failed';
+    /** Null: no call failed. */
+    how: string | null;
+    replay: string;
+  }>;
+
+export type ExploreCounts = Readonly<Record<ExploreClass, number>> &
+  Readonly<{
+    /** Of those handled: failed with nothing but its exit status to tell. */
+    mute: number;
+    /** Bad in one run and not in the next: neither handled nor a finding. */
+    unsteady: number;
+    /** No call failed: it was not made, or is one that cannot fail. */
+    notFailed: number;
+  }>;
+
+export type ExploreReport = ExperimentFacts &
+  Readonly<{
+    kind: 'explore';
+    /** The CPUs of each job; null: bound to none. */
+    jobs: readonly (readonly number[] | null)[];
+    /** Null: it was not recorded. */
+    calls: Readonly<{
+      /** The same in both recordings. */
+      listed: number;
+      unstable: number;
+      /** Of the listed ones, those that were asked about, by --only and --in. */
+      wanted: number;
+      duplicates: number;
+      beyondLimit: number;
+      chosen: number;
+    }> | null;
+    runs: Readonly<{ planned: number; made: number }>;
+    counts: ExploreCounts;
+    /** handled ÷ (handled + findings); null: nothing was tried. */
+    score: number | null;
+    findings: readonly ExploreFinding[];
+    unsteady: readonly ExploreFinding[];
+    /** Every call that was made to fail, those that were handled too; absent in reports of an earlier kmem-run. */
+    tried?: readonly ExploreTrial[];
+  }>;
+
+/** The line for a shell that makes a run again which the store has. */
+export type ReplayOf = (id: string) => string;
+
+/** What a run of an exploration has of its own: written so that a shell makes it anew. */
+const OWN_VARIABLES = { KMEM_RUN_DIR: '$(mktemp -d)', KMEM_RUN_PORT: '20000' } as const;
+
+const VALUES = [
+  'mem',
+  'memsw',
+  'kmemTcp',
+  'pids',
+  'cgroup',
+  'parent',
+  'errno',
+  'onOverrun',
+  'timeout',
+  'grace',
+  'hold',
+  'wait',
+  'quietFor',
+  'quietLimit',
+  'cpus',
+  'user',
+  'ready',
+  'readyTimeout',
+  'stop',
+] as const satisfies readonly (keyof RunInput)[];
+
+const DURATIONS: readonly string[] = ['timeout', 'grace', 'hold', 'quietFor', 'quietLimit', 'readyTimeout'];
+
+const FLAGS = ['background', 'allowIoUring', 'aslr', 'clearEnv'] as const;
+
+type Asked = Readonly<{ input: RunInput; prepare: string | null }>;
+
+/** `timeoutMs`: for what hangs; null: as the user said. */
+export function replayLine(address: string, { input, prepare }: Asked, timeoutMs: number | null): string {
+  const steps = (input.then ?? []).map((step) =>
+    typeof step === 'string' ? (['--then', step] as const) : (['--client', step.client] as const),
+  );
+  const option = (name: string, value: string): string => `${name} ${shellWord(value)}`;
+  const options = [
+    `--fail ${address}`,
+    ...VALUES.flatMap((key) => (input[key] == null ? [] : [option(optionName(key), textOf(key, input[key]))])),
+    ...(timeoutMs === null || input.timeout != null ? [] : [`--timeout ${timeoutMs / 1000}s`]),
+    ...steps.map(([name, line]) => option(name, line)),
+    ...(input.expect ?? []).map((expr) => option('--expect', expr)),
+    ...FLAGS.filter((key) => input[key] === true).map(optionName),
+    ...(input.cwd === undefined || input.cwd === process.cwd() ? [] : [option('--cwd', input.cwd)]),
+    ...Object.entries(input.env ?? {}).map(([name, value]) => option('--env', `${name}=${value}`)),
+  ];
+  const said = [...input.command, ...steps.map(([, line]) => line), input.ready, input.stop, prepare].join('\n');
+  const own = Object.entries(OWN_VARIABLES).filter(([name]) => said.includes(name));
+  const passed = input.clearEnv === true ? own.map(([name]) => `--env ${name}`) : [];
+  const variables = own.map(([name, value]) => `${name}=${value}`).join(' ');
+  const line = ['kmem-run', ...options, ...passed, '--', shellLine(input.command)].join(' ');
+  if (prepare === null) return variables === '' ? line : `${variables} ${line}`;
+  // What it makes is for the run to find.
+  return `${variables === '' ? '' : `export ${variables}; `}sh -c ${shellWord(prepare)} && ${line}`;
+}
+
+/** A duration that is a number proper is in milliseconds, and the command line would read it as seconds. */
+function textOf(key: string, value: unknown): string {
+  return typeof value === 'number' && DURATIONS.includes(key) ? `${value}ms` : String(value);
 }

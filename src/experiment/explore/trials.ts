@@ -2,8 +2,6 @@
 
 import type { Call } from './calls.ts';
 import { CLASSES, type Verdict } from './classify.ts';
-import type { Mode } from './explore.ts';
-
 /** `harmless`: the call was made, and is one that cannot fail (brk that asks for the break, or gives memory back). */
 export type Outcome = 'injected' | 'harmless' | 'not-reached' | 'diverged';
 
@@ -62,3 +60,8 @@ export function judge({ attempts }: Trial): Judgement {
   if (worst.class === 'crash') return { kind: 'finding', ...of(worst) };
   return mildest.class === 'handled' ? { kind: 'unsteady', ...of(worst) } : { kind: 'finding', ...of(mildest) };
 }
+
+/** `once`: that call alone fails; `persistent`: it and all later gated calls of its process. */
+export const MODES = ['once', 'persistent'] as const;
+
+export type Mode = (typeof MODES)[number];

@@ -1,5 +1,8 @@
 /** Pieces that the parts of a page share. */
 
+import type { ExperimentFacts } from '../../experiment/report.ts';
+import { counted, duration } from '../../text/figures.ts';
+import { shellLine } from '../../text/quote.ts';
 import type { Cell, NumbersTable } from '../plots/types.ts';
 import { cellText, isWide } from './cell.ts';
 import { type Content, html, type Markup } from './markup.ts';
@@ -70,4 +73,22 @@ export function notices({
 }: Readonly<{ warnings: readonly string[]; error: Readonly<{ message: string; hint: string }> | null }>): Markup {
   return html`${error === null ? null : html`<p class="notice bad"><strong>Error:</strong> ${error.message}<br>Hint: ${error.hint}</p>`}${warnings.map((text) => html`<p class="notice warn"><strong>Warning:</strong> ${text}</p>`)}
 `;
+}
+
+export const commandOf = ({ command }: Pick<ExperimentFacts, 'command'>): string => shellLine(command);
+
+export function howItWasMade(report: ExperimentFacts, more: readonly Fact[] = []): Markup {
+  const { id, startedAt, then, expect, warmup, prepare, timeoutMs, kmemRun, status } = report;
+  return html`${heading(3, 'How it was made')}${facts([
+    ['experiment', html`<code>${id}</code>`, status === 'done' ? null : 'not made to its end'],
+    ['command', html`<code>${commandOf(report)}</code>`],
+    ...then.map((line): Fact => ['then', html`<code>${line}</code>`]),
+    ...expect.map((line): Fact => ['expects', html`<code>${line}</code>`]),
+    ...(prepare === null ? [] : [['before each run', html`<code>${prepare}</code>`] as const]),
+    ['started', startedAt.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')],
+    ['before the first', counted(warmup, 'warm-up')],
+    ['time for a run', timeoutMs === null ? 'no limit' : `at most ${duration(timeoutMs)}`],
+    ...more,
+    ['kmem-run', kmemRun],
+  ])}`;
 }

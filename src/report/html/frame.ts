@@ -1,6 +1,9 @@
 /** What every page has around it. Nothing but its own scripts and style is run, whatever else found its way into it. */
 
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { SetupError } from '../../errors.ts';
 import { type Content, html, Markup } from './markup.ts';
 
 export type Frame = Readonly<{
@@ -68,4 +71,14 @@ function policyOf({ scripts, style, allowed }: Pick<Frame, 'scripts' | 'style' |
   return Object.entries(directives)
     .map(([name, value]) => `${name} ${value}`)
     .join('; ');
+}
+
+/** The script that every page brings along (or another, by its `name`), as the build made it. Throws SetupError `not-built`. */
+export function pageScript(packageFolder: string, name = 'report-page.js'): string {
+  const file = join(packageFolder, 'dist', name);
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new SetupError('not-built', `${file} is not there`, 'run npm ci in the folder of kmem-run', { cause });
+  }
 }

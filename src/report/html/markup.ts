@@ -1,6 +1,4 @@
-/** HTML in which nothing that a program could choose is ever markup. */
-
-import { visible } from '../visible.ts';
+import { visible } from '../../text/visible.ts';
 
 /** Only what `html` makes is one: a text is escaped wherever it is put. */
 export class Markup {
@@ -55,3 +53,6 @@ export function embeddedJson(value: unknown): Markup {
     JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`),
   );
 }
+
+/** What a document is called, and what there is to say of it. */
+export type Section = Readonly<{ title: string; body: Content }>;

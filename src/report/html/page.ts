@@ -1,11 +1,8 @@
-/** A report as one HTML page that needs nothing else: no network, no server. Data in, text out. */
-
-import type { ReportDocument } from '../documents.ts';
-import { cut } from '../visible.ts';
-import { DATA_ID } from './data.ts';
+import type { ReportDocument } from '../../scenario/documents.ts';
+import { cut } from '../../text/visible.ts';
+import { DATA_ID, type Gathering, makeGathering } from './data.ts';
 import { framedPage } from './frame.ts';
-import { type Gathering, makeGathering } from './gathering.ts';
-import { type Content, embeddedJson, html, type Markup } from './markup.ts';
+import { embeddedJson, html, type Markup, type Section } from './markup.ts';
 import { bisectSection } from './sections/bisect.ts';
 import { compareSection } from './sections/compare.ts';
 import { exploreSection } from './sections/explore.ts';
@@ -29,9 +26,6 @@ export type PageOptions = Readonly<{
   /** Another script's text, run after the page's own; its hash goes into the policy. Null: none. */
   more?: Readonly<{ script: string; connect: string }> | null;
 }>;
-
-/** What a document is called, and what there is to say of it. */
-export type Section = Readonly<{ title: string; body: Content }>;
 
 export function reportPage(documents: readonly ReportDocument[], options: PageOptions): string {
   const gathering = makeGathering();

@@ -1,17 +1,16 @@
-/** Results for a pull request: a short table, what changed, and the rest folded away. */
-
-import { groupDigits } from '../../spec/size.ts';
-import { firstFailing } from '../../store/columns.ts';
-import type { Point } from '../../store/compare.ts';
-import type { Spread, Verdict } from '../../store/spread.ts';
-import { sentence } from '../bisect.ts';
-import { kindText } from '../compare.ts';
-import { documentText } from '../document-text.ts';
-import type { ExperimentReport, ReportDocument } from '../documents.ts';
-import { countOutcomes } from '../scenarios/types.ts';
-import { settingText } from '../survival.ts';
-import { counted, notRead, number, shortSize } from '../words.ts';
-import { code, escaped, pre, table } from './escape.ts';
+import type { ExperimentReport } from '../../experiment/kinds.ts';
+import { settingText } from '../../experiment/survival.ts';
+import { groupDigits } from '../../request/size.ts';
+import { firstFailing } from '../../result/summary.ts';
+import type { ReportDocument } from '../../scenario/documents.ts';
+import { countOutcomes } from '../../scenario/report.ts';
+import type { Point } from '../../statistics/compare.ts';
+import type { Spread, Verdict } from '../../statistics/spread.ts';
+import { counted, notRead, number, shortSize } from '../../text/figures.ts';
+import { cut } from '../../text/visible.ts';
+import { sentence } from '../terminal/bisect.ts';
+import { kindText } from '../terminal/compare.ts';
+import { documentText } from '../terminal/documents.ts';
 
 type Compared = Extract<ReportDocument, { kind: 'compare' }>;
 
@@ -197,4 +196,44 @@ function summaryLine(document: ReportDocument): string {
     return `${code(document.result.spec.command.join(' '), 80)}: ${escaped(document.result.outcome)}`;
   if (document.kind === 'compare') return `${code(document.a.name, 40)} and ${code(document.b.name, 40)} compared`;
   return summaryOf(document).what;
+}
+
+const meaningful = /[&<>"'`|*_~[\]\\$!#:@{}^=]|www(?=\.)/gi;
+
+export function escaped(text: string): string {
+  return text.replace(meaningful, (found) =>
+    found.length > 1 ? `${reference(found)}${found.slice(1)}` : reference(found),
+  );
+}
+
+/** On one line: a line end in it is shown as `\n`. */
+export function code(text: string, max = 100): string {
+  const shown = cut(text, max);
+  return shown === '' ? '' : `<code>${escaped(shown)}</code>`;
+}
+
+const LONGEST_PRE = 12_000;
+
+/** Text of several lines, which is visible already; what is too long for a comment is left out. In it nothing but a tag or a reference means anything. */
+export function pre(text: string): string {
+  const whole = text.trimEnd();
+  const shown =
+    whole.length > LONGEST_PRE
+      ? `${whole.slice(0, LONGEST_PRE)}\n… and more: kmem-run report --html has it all`
+      : whole;
+  return `<pre>${shown.replace(/[&<>]/g, reference)}</pre>`;
+}
+
+export function table(
+  head: readonly string[],
+  alignment: readonly ('left' | 'right')[],
+  rows: readonly (readonly string[])[],
+): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  return [line(head), line(alignment.map((side) => (side === 'left' ? '---' : '---:'))), ...rows.map(line)].join('\n');
+}
+
+/** An address of mail is found in the text that references have become; the comment parts it. */
+function reference(character: string): string {
+  return `&#${character.codePointAt(0)};${character === '@' ? '<!---->' : ''}`;
 }

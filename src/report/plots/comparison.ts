@@ -1,8 +1,7 @@
 /** Two runs over each other: kernel memory over time, with the limit of each. */
 
 import type { EChartsOption, SeriesOption } from 'echarts';
-import { formatDuration } from '../../spec/duration.ts';
-import { formatSize } from '../../spec/format-size.ts';
+import { formatDuration, formatSize } from '../../text/figures.ts';
 import { base, byteInterval, isNarrow, legend, limitLine, shorten, timeZooms, xAxis, yAxis } from './parts.ts';
 import type { Drawing, Look, Named, NumbersTable } from './types.ts';
 

@@ -1,8 +1,7 @@
 /** A failed call, in the words of a tip and in all that is known of it. */
 
 import type { SeriesOption } from 'echarts';
-import { formatDuration } from '../../spec/duration.ts';
-import { formatSize } from '../../spec/format-size.ts';
+import { formatDuration, formatSize } from '../../text/figures.ts';
 import { fullText, shorten } from './parts.ts';
 import type { Look } from './types.ts';
 

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { use } from 'echarts/core';
 import { SVGRenderer } from 'echarts/renderers';
 import { SetupError } from '../../errors.ts';
-import { visible } from '../visible.ts';
+import { visible } from '../../text/visible.ts';
 import { init } from './charts.ts';
 import { heightOf, optionOf, type Plot } from './index.ts';
 import { light } from './palette.ts';

@@ -1,12 +1,10 @@
-/** What there is to draw of a comparison. */
-
 import type { Result } from '../../result/schema.ts';
-import type { Comparison } from '../../store/compare.ts';
-import type { ComparedSide } from '../documents.ts';
+import type { ComparedSide } from '../../scenario/documents.ts';
+import type { Comparison } from '../../statistics/compare.ts';
 import type { ComparedRun, ComparisonPlot } from './comparison.ts';
 import { failureText } from './failure.ts';
-import { timelineData } from './of-run.ts';
 import { axisTitle } from './of-sweep.ts';
+import { timelineData } from './parts-of-kmem.ts';
 import type { SurvivalPlot } from './survival.ts';
 
 /** Of each side the run in the middle by its peak. Null where one side has none that can be drawn. */

@@ -1,12 +1,10 @@
-/** All that there is to draw, in the order of the page. */
-
-import type { ReportDocument } from '../documents.ts';
+import type { ReportDocument } from '../../scenario/documents.ts';
+import { exploreOf } from './explore-tree.ts';
 import type { Plot } from './index.ts';
-import { searchOf } from './of-bisect.ts';
 import { comparedSurvivalOf, overlayOf } from './of-compare.ts';
-import { exploreOf } from './of-explore.ts';
-import { partsOf, timelineOf } from './of-run.ts';
 import { heatmapOf, peaksOf, survivalOf } from './of-sweep.ts';
+import { partsOf, timelineOf } from './parts-of-kmem.ts';
+import { searchOf } from './search-path.ts';
 
 /** `prefix`: what their ids begin with. */
 export function plotsOf(document: ReportDocument, prefix: string): Plot[] {

@@ -1,7 +1,6 @@
-/** What there is to draw of a sweep. */
-
-import { type SweepPoint, type SweepReport, settingText } from '../sweep.ts';
-import { counted } from '../words.ts';
+import type { SweepPoint, SweepReport } from '../../experiment/sweep/report.ts';
+import { counted } from '../../text/figures.ts';
+import { settingText } from '../terminal/sweep.ts';
 import type { HeatmapPlot } from './heatmap.ts';
 import type { PeaksPlot } from './peaks.ts';
 import type { SurvivalPlot } from './survival.ts';

@@ -1,8 +1,10 @@
 /** What the highest reading of kernel memory was made up of, where the kernel splits it. */
 
 import type { EChartsOption } from 'echarts';
-import { formatSize } from '../../spec/format-size.ts';
+import type { Result, Step } from '../../result/schema.ts';
+import { counted, formatSize, groupDigits } from '../../text/figures.ts';
 import { base, byteInterval, isNarrow, shorten, xAxis, yAxis } from './parts.ts';
+import type { TimelineData, TimelinePlot } from './timeline.ts';
 import type { Drawing, Look, Named, NumbersTable } from './types.ts';
 
 export type PartsData = Readonly<{ parts: readonly Readonly<{ name: string; bytes: number }>[] }>;
@@ -55,4 +57,58 @@ function numbers({ parts }: PartsData): NumbersTable {
     ],
     rows: parts.map(({ name, bytes }) => [name, bytes]),
   };
+}
+
+export function timelineOf(result: Result, id: string): TimelinePlot {
+  return { kind: 'timeline', id, title: 'Over time', about: aboutRun(result), data: timelineData(result) };
+}
+
+/** Null: the kernel gives no parts. */
+export function partsOf({ kmem: { parts } }: Result, id: string): PartsPlot | null {
+  if (parts === null) return null;
+  const list = Object.entries(parts)
+    .map(([name, bytes]) => ({ name, bytes }))
+    .toSorted((a, b) => b.bytes - a.bytes);
+  if (list.length === 0) return null;
+  const about = `What the highest reading of kernel memory was made up of: ${list.map(({ name, bytes }) => `${name} ${formatSize(bytes)}`).join(', ')}.`;
+  return { kind: 'parts', id, title: 'Parts of the peak', about, data: { parts: list } };
+}
+
+export function timelineData({ samples, limits, failures, steps, mem }: Result): TimelineData {
+  const column = (key: 'kmem' | 'mem' | 'rss' | 'processes') => samples.map((sample) => sample[key]);
+  return {
+    samples: {
+      atMs: samples.map(({ atMs }) => atMs),
+      kmem: column('kmem'),
+      mem: column('mem'),
+      rss: column('rss'),
+      processes: column('processes'),
+    },
+    limits: { kmem: limits.kmem, mem: limits.mem },
+    failures: failures.map(({ atMs, usage, comm, pid, syscall, detail, errno, step, address, injected }) => ({
+      ...{ atMs, usage, comm, pid, syscall, detail, errno, step, address, injected },
+    })),
+    steps: steps.flatMap((step, index) => bandOf(step, steps[index + 1])),
+    oomKillAtMs: mem.oomKillAtMs,
+  };
+}
+
+/** While others had to wait for it; of one whose end was not seen, until the next began. */
+function bandOf(step: Step, next: Step | undefined): TimelineData['steps'] {
+  const { atMs, wallMs, readyMs, background } = step;
+  if (atMs === null) return [];
+  const took = background ? (readyMs ?? wallMs) : wallMs;
+  const toMs = took === null ? next?.atMs : atMs + took;
+  return toMs == null ? [] : [{ name: step.name ?? step.command, fromMs: atMs, toMs }];
+}
+
+function aboutRun({ kmem, limits, failures, failureCounts, samples }: Result): string {
+  const peak = kmem.maxUsage === null ? 'peak not read' : `peak ${formatSize(kmem.maxUsage)}`;
+  const limit = limits.kmem === null ? 'no kmem limit' : `limit ${formatSize(limits.kmem)}`;
+  const total = failureCounts.reduce((sum, { count }) => sum + count, 0);
+  const failed =
+    total === 0
+      ? 'no call failed'
+      : `${counted(total, 'call')} failed, of which ${groupDigits(failures.length)} are marked`;
+  return `Kernel memory, memory and processes of the group over time, in ${counted(samples.length, 'sample')}: ${peak}, ${limit}, ${failed}.`;
 }

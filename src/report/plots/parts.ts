@@ -7,9 +7,8 @@ import type {
   XAXisComponentOption,
   YAXisComponentOption,
 } from 'echarts';
-import { formatDuration } from '../../spec/duration.ts';
-import { formatSize, groupDigits } from '../../spec/format-size.ts';
-import { visible } from '../visible.ts';
+import { formatDuration, formatSize, groupDigits } from '../../text/figures.ts';
+import { visible } from '../../text/visible.ts';
 import type { Look, Unit } from './types.ts';
 
 const NARROW = 560;

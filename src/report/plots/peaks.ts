@@ -1,7 +1,7 @@
 /** What each run came to at its limit: the peak of kernel memory, and whether it passed. */
 
 import type { EChartsOption, SeriesOption } from 'echarts';
-import { formatSize } from '../../spec/format-size.ts';
+import { formatSize } from '../../text/figures.ts';
 import { base, byteInterval, isNarrow, legend, shorten, xAxis, yAxis } from './parts.ts';
 import { limitAxis } from './survival.ts';
 import type { Drawing, Look, Named, NumbersTable } from './types.ts';

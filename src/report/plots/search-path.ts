@@ -1,7 +1,8 @@
 /** The way that a bisection took: a limit for each trial, and whether it passed. */
 
 import type { EChartsOption, SeriesOption } from 'echarts';
-import { formatSize, groupDigits } from '../../spec/format-size.ts';
+import type { BisectReport } from '../../experiment/bisect/report.ts';
+import { counted, formatSize, groupDigits } from '../../text/figures.ts';
 import { base, isNarrow, legend, limitLine, shorten, xAxis, yAxis } from './parts.ts';
 import { limitAxis } from './survival.ts';
 import type { Drawing, Look, Named, NumbersTable } from './types.ts';
@@ -116,5 +117,28 @@ function numbers({ trials }: SearchData): NumbersTable {
       { title: 'run', unit: 'text' },
     ],
     rows: trials.map(({ limit, phase, outcome, peak, id }, index) => [index + 1, limit, phase, outcome, peak, id]),
+  };
+}
+
+export function searchOf({ trials, answer }: BisectReport, id: string): SearchPlot | null {
+  if (trials.length === 0) return null;
+  const passed = trials.filter((trial) => trial.passed).length;
+  return {
+    kind: 'search',
+    id,
+    title: 'The search',
+    about: `The limit of each of ${counted(trials.length, 'trial')} in turn, of which ${passed} passed.`,
+    data: {
+      trials: trials.map(({ limit, phase, id: run, passed: did, outcome, peak }) => ({
+        limit,
+        phase,
+        id: run,
+        passed: did,
+        outcome,
+        peak,
+      })),
+      passesAt: 'passesAt' in answer ? answer.passesAt : null,
+      failsAt: 'failsAt' in answer ? answer.failsAt : null,
+    },
   };
 }

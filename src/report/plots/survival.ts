@@ -1,9 +1,9 @@
 /** How many of the runs pass, over the limit, with how sure that is. */
 
 import type { EChartsOption, SeriesOption } from 'echarts';
+import { wilson } from '../../statistics/spread.ts';
 import { base, isNarrow, legend, shorten, valueText, xAxis, yAxis } from './parts.ts';
 import type { Drawing, Look, Named, NumbersTable } from './types.ts';
-import { wilson } from './wilson.ts';
 
 export type SurvivalPoint = Readonly<{ at: number; runs: number; passed: number }>;
 

@@ -1,8 +1,7 @@
 /** A run over time: kernel memory, memory, processes; the limits, the steps, every failure. */
 
 import type { EChartsOption, SeriesOption } from 'echarts';
-import { formatDuration } from '../../spec/duration.ts';
-import { formatSize } from '../../spec/format-size.ts';
+import { formatDuration, formatSize } from '../../text/figures.ts';
 import { failureSeries, type TimelineFailure } from './failure.ts';
 import { base, byteInterval, isNarrow, limitLine, shorten, timeZooms, xAxis, yAxis } from './parts.ts';
 import type { Drawing, Look, Named, NumbersTable } from './types.ts';

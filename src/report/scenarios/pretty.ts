@@ -1,11 +1,17 @@
-/** For people: a line for each scenario, what went wrong below it, and the sum. */
-
-import { formatDuration } from '../../spec/duration.ts';
-import { formatSize } from '../../spec/size.ts';
-import { painter, type Style, type Tone } from '../layout.ts';
-import { visible } from '../visible.ts';
-import { counted } from '../words.ts';
-import { countOutcomes, type ScenarioOutcome, type ScenarioStatus, type ScenariosReport, titleOf } from './types.ts';
+import { formatSize } from '../../request/size.ts';
+import type { Result } from '../../result/schema.ts';
+import {
+  countOutcomes,
+  type ScenarioOutcome,
+  type ScenarioStatus,
+  type ScenariosReport,
+  titleOf,
+} from '../../scenario/report.ts';
+import { counted, duration, ending, formatDuration, shortSize } from '../../text/figures.ts';
+import { type Line, layOut, painter, type Row, type Style, type Tone } from '../../text/layout.ts';
+import { columns, cut, visible } from '../../text/visible.ts';
+import { failureRows } from '../terminal/failures.ts';
+import { expectationRows } from '../terminal/rows.ts';
 
 const MARKS: Readonly<Record<ScenarioStatus, readonly [string, Tone]>> = {
   passed: ['✓', 'good'],
@@ -79,4 +85,44 @@ const STATES = { new: 'new', changed: 'changed', kept: 'as before', 'not-written
 
 function isOneOf(words: readonly string[], word: string): boolean {
   return words.includes(word);
+}
+
+const labelWidth = 'failures'.length;
+
+const nameLength = 40;
+
+/** Empty where nothing was run. */
+export function scenarioStory({ title, results }: ScenarioOutcome, style: Style): string {
+  const result = results.at(-1);
+  if (result === undefined || result.steps.length === 0) return '';
+  const rows: Row[] = [
+    { label: 'shows', lines: [visible(title)] },
+    { label: 'kmem', lines: [kmemText(result)] },
+    { label: 'steps', lines: stepLines(result) },
+    ...failureRows(result, false),
+    ...expectationRows(result, false),
+  ];
+  return layOut(rows, labelWidth, style)
+    .map((line) => `  ${line}\n`)
+    .join('');
+}
+
+function kmemText({ kmem, limits }: Result): string {
+  return `peak ${shortSize(kmem.maxUsage)} of ${limits.kmem === null ? 'no limit' : shortSize(limits.kmem)}`;
+}
+
+function stepLines({ steps, outcome }: Result): Line[] {
+  const names = steps.map(({ name, command }) => cut(name ?? command, nameLength));
+  const width = Math.max(...names.map(columns));
+  return steps.map(({ exit, http, wallMs, failcnt, kmemMaxUsage }, index) => {
+    const name = names[index] ?? '';
+    const figures = [
+      http?.status == null ? visible(ending(exit)) : `status ${http.status}`,
+      ...(wallMs === null ? [] : [duration(wallMs)]),
+      ...(failcnt === null || failcnt === 0 ? [] : [`failcnt ${failcnt}`]),
+      ...(kmemMaxUsage === null ? [] : [`peak ${shortSize(kmemMaxUsage)}`]),
+    ];
+    const text = `${name}${' '.repeat(width - columns(name))}  ${figures.join('  ')}`;
+    return { text, tone: exit.code === 0 || outcome === 'passed' ? 'plain' : 'bad' };
+  });
 }

@@ -1,10 +1,7 @@
-/** The trials of a bisection in the order in which they were made: where along the limits each was, and how it ended. */
-
-import type { BisectReport } from '../bisect.ts';
-import { exactSize } from '../experiment.ts';
-import { painter, type Style } from '../layout.ts';
-import type { Share, Survival } from '../survival.ts';
-import { counted } from '../words.ts';
+import type { BisectReport } from '../../experiment/bisect/report.ts';
+import type { Share, Survival } from '../../experiment/survival.ts';
+import { counted, exactSize } from '../../text/figures.ts';
+import { painter, type Style } from '../../text/layout.ts';
 import { type Cell, EMPTY, fitted, lineOf, plotWidth, ticksLine } from './cells.ts';
 
 type Trials = BisectReport['trials'];

@@ -1,10 +1,8 @@
-/** How many of the runs pass, over the limit, with how far that can be trusted: a bar and an interval for each limit. */
-
-import { curveText, shareBlock } from '../curve.ts';
-import { painter, type Style, type Tone } from '../layout.ts';
-import { type Interval, wilson } from '../plots/wilson.ts';
-import type { Share, Survival } from '../survival.ts';
+import type { Share, Survival } from '../../experiment/survival.ts';
+import { type Interval, wilson } from '../../statistics/spread.ts';
+import { painter, type Style, type Tone } from '../../text/layout.ts';
 import { type Cell, EMPTY, fitted, lineOf, plotWidth, ticksLine } from './cells.ts';
+import { curveText, shareBlock } from './curve.ts';
 
 const HEIGHT = 8;
 const INDENT = 2;

@@ -1,11 +1,16 @@
-/** What was measured now beside a baseline. Pure: from two entries to what differs by more than spread and tolerance. */
-
-import type { BaselineChange } from '../../report/scenarios/types.ts';
 import type { Result } from '../../result/schema.ts';
-import { judgeKinds } from '../../store/compare.ts';
-import { ENOUGH_RUNS, judge, spreadOf, type Verdict } from '../../store/spread.ts';
-import { slackOf } from './tolerance.ts';
-import { type BaselineSettings, type Circumstances, type Entry, FIGURES, type Figure, type Kinds } from './types.ts';
+import { judgeKinds } from '../../statistics/compare.ts';
+import { ENOUGH_RUNS, judge, spreadOf, type Verdict } from '../../statistics/spread.ts';
+import type { BaselineChange } from '../report.ts';
+import {
+  type BaselineSettings,
+  type Circumstances,
+  type Entry,
+  FIGURES,
+  type Figure,
+  type Kinds,
+  slackOf,
+} from './types.ts';
 import { circumstanceText, figureText, kindText } from './words.ts';
 
 export type Compared = Readonly<{

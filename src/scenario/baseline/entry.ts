@@ -1,9 +1,9 @@
 /** From the results of a scenario's runs to what a baseline holds of them. */
 
 import type { Result } from '../../result/schema.ts';
-import { kernelOf } from '../../store/columns.ts';
-import { limits as LIMITS, sampleOfResult } from '../../store/sample.ts';
-import { spreadOf } from '../../store/spread.ts';
+import { kernelOf } from '../../result/summary.ts';
+import { limits as LIMITS, sampleOfResult } from '../../statistics/sample.ts';
+import { spreadOf } from '../../statistics/spread.ts';
 import type { Circumstances, Entry, Figure, Kinds, Values } from './types.ts';
 
 /** More would make a line that nobody reads. */

@@ -4,12 +4,13 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Document, isMap, isScalar, isSeq, visit } from 'yaml';
 import { errnoOf, SetupError } from '../../errors.ts';
-import { writeReport } from '../../report/file.ts';
-import { quote } from '../../spec/quote.ts';
-import { formatSize } from '../../spec/size.ts';
+import { writeReport } from '../../host/write-file.ts';
+import { formatSize } from '../../request/size.ts';
+import { quote } from '../../text/quote.ts';
 import { parseYaml } from '../document.ts';
-import { type BaselineFile, baselineSchema, type EntryInFile } from './schema.ts';
-import { type Book, type Entry, FIGURES } from './types.ts';
+import type { Scenario } from '../types.ts';
+import { baselineFile } from './place.ts';
+import { type BaselineFile, type Book, baselineSchema, type Entry, type EntryInFile, FIGURES } from './types.ts';
 
 const HEAD =
   ' What kmem-run scenario run --update-baseline measured, of each run a value; later runs are compared with it.\n Review what changes, and commit it.';
@@ -123,4 +124,52 @@ function mapEntries<From, To>(given: Readonly<Record<string, From>>, map: (value
 function sorted<From, To>(given: Readonly<Record<string, From>>, map: (value: From) => To): Record<string, To> {
   const names = Object.keys(given).toSorted();
   return Object.fromEntries(names.map((name) => [name, map(given[name] as From)]));
+}
+
+export type BaselineChoice = Readonly<{
+  /** For all; null: each its own. */
+  file: string | null;
+  update: boolean;
+}>;
+
+export type Baselines = Readonly<{
+  isUpdating: boolean;
+  /** `entry`: null where there is none; `isThere`: the file is. Throws SetupError `bad-baseline`, `unreadable-baseline`. */
+  find: (scenario: Scenario, kernel: string) => Readonly<{ file: string; entry: Entry | null; isThere: boolean }>;
+  put: (scenario: Scenario, kernel: string, entry: Entry) => void;
+  /** Throws SetupError `baseline-not-written`. */
+  save: () => Promise<void>;
+}>;
+
+export function openBaselines({ file: asked, update }: BaselineChoice): Baselines {
+  const books = new Map<string, Book | null>();
+  const written = new Map<string, Record<string, Record<string, Entry>>>();
+  const bookOf = (file: string): Book | null => {
+    const known = books.get(file);
+    if (known !== undefined) return known;
+    const book = readBook(file);
+    books.set(file, book);
+    return book;
+  };
+  return {
+    isUpdating: update,
+    find: (scenario, kernel) => {
+      const file = baselineFile(scenario, asked);
+      const book = bookOf(file);
+      return { file, entry: own(own(book, scenario.name), kernel), isThere: book !== null };
+    },
+    put: (scenario, kernel, entry) => {
+      const file = baselineFile(scenario, asked);
+      const entries = written.get(file) ?? {};
+      entries[scenario.name] = { ...entries[scenario.name], [kernel]: entry };
+      written.set(file, entries);
+    },
+    save: async () => {
+      for (const [file, entries] of written) await updateBook(file, entries);
+    },
+  };
+}
+
+function own<T>(of: Readonly<Record<string, T>> | null, name: string): T | null {
+  return of !== null && Object.hasOwn(of, name) ? (of[name] as T) : null;
 }

@@ -1,17 +1,15 @@
-/** Runs a scenario and holds what it measured to its baseline, or writes that. */
-
-import type { BaselineChange, BaselineOutcome, ScenarioOutcome } from '../../report/scenarios/types.ts';
+import { formatSize, groupDigits } from '../../request/size.ts';
 import type { Result } from '../../result/schema.ts';
-import { formatSize, groupDigits } from '../../spec/size.ts';
-import { ENOUGH_RUNS, type Spread } from '../../store/spread.ts';
+import { ENOUGH_RUNS, type Spread } from '../../statistics/spread.ts';
+import { verdictOf } from '../attempt.ts';
 import { shownPath } from '../find.ts';
+import type { BaselineChange, BaselineOutcome, ScenarioOutcome } from '../report.ts';
 import type { Scenario } from '../types.ts';
-import { verdictOf } from '../verdict.ts';
-import type { Baselines } from './baselines.ts';
 import { type Compared, compareEntries, covers } from './compare.ts';
 import { entryOf } from './entry.ts';
-import { toleranceText } from './tolerance.ts';
+import type { Baselines } from './file.ts';
 import type { BaselineSettings, Entry, Figure } from './types.ts';
+import { toleranceText } from './types.ts';
 import { spreadText } from './words.ts';
 
 export type Held = Readonly<{

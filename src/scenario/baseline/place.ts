@@ -1,8 +1,8 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { SetupError } from '../../errors.ts';
-import { quote } from '../../spec/quote.ts';
-import { packageFolder } from '../package-folder.ts';
+import { packageFolder } from '../../host/package-folder.ts';
+import { quote } from '../../text/quote.ts';
 import type { Scenario } from '../types.ts';
 
 const NAME = 'baseline.yaml';

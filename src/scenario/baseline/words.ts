@@ -1,12 +1,12 @@
 /** What differs from a baseline, in a sentence: `kmem peak +14 % (2.5 → 2.9 MiB), from page tables`. */
 
+import { formatSize, groupDigits } from '../../request/size.ts';
 import type { Result } from '../../result/schema.ts';
-import { formatSize, groupDigits } from '../../spec/size.ts';
-import { sampleOfResult } from '../../store/sample.ts';
-import type { Spread } from '../../store/spread.ts';
+import { sampleOfResult } from '../../statistics/sample.ts';
+import type { Spread } from '../../statistics/spread.ts';
 import { stepName } from './entry.ts';
-import { slackOf } from './tolerance.ts';
 import type { BaselineSettings, Circumstances, Entry, Figure, Kinds } from './types.ts';
+import { slackOf } from './types.ts';
 
 const NAMES: Readonly<Record<Figure | 'outcome' | 'ends' | 'firstFailing', string>> = {
   kmem: 'kmem peak',

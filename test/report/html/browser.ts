@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { type Browser, chromium, type Page } from 'playwright-core';
-import type { ReportDocument } from '../../../src/report/documents.ts';
+import { pageScript } from '../../../src/report/html/frame.ts';
 import { type PageOptions, reportPage } from '../../../src/report/html/page.ts';
-import { pageScript } from '../../../src/report/html/script.ts';
+import type { ReportDocument } from '../../../src/scenario/documents.ts';
 import { needs } from '../../needs.ts';
 
 const executablePath = '/usr/bin/chromium';

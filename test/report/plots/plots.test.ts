@@ -1,13 +1,13 @@
 import test from 'ava';
 import fc from 'fast-check';
-import type { ReportDocument } from '../../../src/report/documents.ts';
 import { compareProcesses, processesOf } from '../../../src/report/plots/explore-tree.ts';
 import { plotPng, plotSvg } from '../../../src/report/plots/files.ts';
 import { numbersOf, optionOf } from '../../../src/report/plots/index.ts';
 import { factsOf, marksOf } from '../../../src/report/plots/marks.ts';
 import { plotsOf } from '../../../src/report/plots/of-documents.ts';
 import { light } from '../../../src/report/plots/palette.ts';
-import { wilson } from '../../../src/report/plots/wilson.ts';
+import type { ReportDocument } from '../../../src/scenario/documents.ts';
+import { wilson } from '../../../src/statistics/spread.ts';
 import { bisectReport, comparisonOf, courseOf, exploreReport, sweepOf, sweepPoint } from '../../fixtures/reports.ts';
 import { hostile, storm, unread } from '../../fixtures/results.ts';
 

@@ -1,12 +1,15 @@
 /** One plot on the page: drawn when it comes into view, in the colours of the page, with marks that open. */
 
 import type { EChartsType } from 'echarts/core';
+import { use } from 'echarts/core';
+import { CanvasRenderer } from 'echarts/renderers';
+import { formatDuration } from '../../../text/figures.ts';
+import { init } from '../../plots/charts.ts';
 import { heightOf, optionOf, type Plot } from '../../plots/index.ts';
 import { factsOf, type Mark, marksOf } from '../../plots/marks.ts';
 import { dark, light, type Palette } from '../../plots/palette.ts';
-import { draw } from './canvas.ts';
+import { fullText } from '../../plots/parts.ts';
 import { copyButton, element } from './dom.ts';
-import { readoutAt } from './readout.ts';
 
 const scheme = matchMedia('(prefers-color-scheme: dark)');
 const STRIDE = 25;
@@ -118,4 +121,38 @@ function showReadout(plot: Plot, chart: EChartsType, figure: Element): void {
     const [axis] = (event as Pointed).axesInfo ?? [];
     line.textContent = (axis === undefined ? null : readoutAt(plot, axis.value)) ?? rest;
   });
+}
+
+use([CanvasRenderer]);
+
+export function draw(place: HTMLElement): EChartsType {
+  return init(place, null, { renderer: 'canvas' });
+}
+
+/** Null: this kind of plot has none. */
+export function readoutAt(plot: Plot, atMs: number): string | null {
+  if (plot.kind === 'timeline') {
+    const { samples } = plot.data;
+    const at = nearest(samples.atMs, atMs);
+    const time = samples.atMs[at];
+    if (time === undefined) return null;
+    const [kmem, mem, processes] = [samples.kmem[at] ?? null, samples.mem[at] ?? null, samples.processes[at] ?? null];
+    return `${formatDuration(time)}: kernel memory ${fullText(kmem, 'bytes', 'not read')}, memory ${fullText(mem, 'bytes', 'not read')}, processes ${fullText(processes, 'count', 'not read')}`;
+  }
+  if (plot.kind !== 'comparison') return null;
+  const sides = plot.data.runs.map(({ atMs: times, kmem, side }) => {
+    const at = nearest(times, atMs);
+    return `${side === 0 ? 'A' : 'B'} ${fullText(kmem[at] ?? null, 'bytes', 'not read')}`;
+  });
+  return `${formatDuration(atMs)}: ${sides.join(', ')}`;
+}
+
+function nearest(times: readonly number[], wanted: number): number {
+  let [low, high] = [0, times.length - 1];
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if ((times[middle] ?? 0) <= wanted) low = middle;
+    else high = middle;
+  }
+  return Math.abs((times[low] ?? 0) - wanted) <= Math.abs((times[high] ?? 0) - wanted) ? low : high;
 }

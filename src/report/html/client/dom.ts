@@ -1,6 +1,4 @@
-/** Elements, whose texts are texts: nothing is ever parsed as HTML here. */
-
-import { visible } from '../../visible.ts';
+import { visible } from '../../../text/visible.ts';
 
 export function element<K extends keyof HTMLElementTagNameMap>(
   name: K,

@@ -1,5 +1,3 @@
-/** Which rows of a long table are shown: found, sorted, put together. Pure. */
-
 import type { Cell, NumbersTable } from '../../plots/types.ts';
 
 export type Row = readonly Cell[];

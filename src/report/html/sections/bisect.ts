@@ -1,17 +1,12 @@
-/** A bisection: the verdict, the way to it, and what failed just below the limit. */
-
-import { groupDigits } from '../../../spec/format-size.ts';
-import { type BisectReport, type LimitTally, sentence } from '../../bisect.ts';
-import { exactSize } from '../../experiment.ts';
-import { headline } from '../../headline.ts';
-import { searchOf } from '../../plots/of-bisect.ts';
-import { timelineOf } from '../../plots/of-run.ts';
-import { counted, size } from '../../words.ts';
-import { badge, type Fact, figures, heading, notices, type Tone } from '../common.ts';
-import { commandOf, howItWasMade } from '../experiment-facts.ts';
-import type { Gathering } from '../gathering.ts';
-import { html, type Markup } from '../markup.ts';
-import type { Section } from '../page.ts';
+import type { BisectReport, LimitTally } from '../../../experiment/bisect/report.ts';
+import { headline } from '../../../result/headline.ts';
+import { counted, exactSize, groupDigits, size } from '../../../text/figures.ts';
+import { timelineOf } from '../../plots/parts-of-kmem.ts';
+import { searchOf } from '../../plots/search-path.ts';
+import { sentence } from '../../terminal/bisect.ts';
+import { badge, commandOf, type Fact, figures, heading, howItWasMade, notices, type Tone } from '../common.ts';
+import type { Gathering } from '../data.ts';
+import { html, type Markup, type Section } from '../markup.ts';
 import { failureParts } from './failures.ts';
 
 export function bisectSection(report: BisectReport, prefix: string, gathering: Gathering): Section {

@@ -1,16 +1,13 @@
-/** Two runs, or two sets of runs: what differs, and one drawn over the other. */
-
-import type { Comparison, FigureRow, Point } from '../../../store/compare.ts';
-import type { Spread, Verdict } from '../../../store/spread.ts';
-import { kindText } from '../../compare.ts';
-import type { ComparedSide, ReportDocument } from '../../documents.ts';
+import type { ComparedSide, ReportDocument } from '../../../scenario/documents.ts';
+import type { Comparison, FigureRow, Point } from '../../../statistics/compare.ts';
+import type { Spread, Verdict } from '../../../statistics/spread.ts';
+import { counted, notRead } from '../../../text/figures.ts';
 import { comparedSurvivalOf, overlayOf } from '../../plots/of-compare.ts';
 import { fullText } from '../../plots/parts.ts';
-import { counted, notRead } from '../../words.ts';
+import { kindText } from '../../terminal/compare.ts';
 import { badge, figures, heading, type Tone, table } from '../common.ts';
-import type { Gathering } from '../gathering.ts';
-import { html, type Markup } from '../markup.ts';
-import type { Section } from '../page.ts';
+import type { Gathering } from '../data.ts';
+import { html, type Markup, type Section } from '../markup.ts';
 
 const tones: Readonly<Record<Verdict, Tone>> = {
   same: 'good',

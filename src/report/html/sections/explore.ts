@@ -1,14 +1,9 @@
-/** An exploration: how much is handled, the processes with their calls, what was found and how to see it again. */
-
-import { groupDigits } from '../../../spec/format-size.ts';
-import type { ExploreFinding, ExploreReport } from '../../explore.ts';
-import { callsOf, exploreOf } from '../../plots/of-explore.ts';
-import { counted } from '../../words.ts';
-import { badge, type Fact, figures, heading, notices, shellCommand } from '../common.ts';
-import { commandOf, howItWasMade } from '../experiment-facts.ts';
-import type { Gathering } from '../gathering.ts';
-import { html, type Markup } from '../markup.ts';
-import type { Section } from '../page.ts';
+import type { ExploreFinding, ExploreReport } from '../../../experiment/explore/report.ts';
+import { counted, groupDigits } from '../../../text/figures.ts';
+import { callsOf, exploreOf } from '../../plots/explore-tree.ts';
+import { badge, commandOf, type Fact, figures, heading, howItWasMade, notices, shellCommand } from '../common.ts';
+import type { Gathering } from '../data.ts';
+import { html, type Markup, type Section } from '../markup.ts';
 
 const shownKinds = 20;
 

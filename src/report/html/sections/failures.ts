@@ -1,10 +1,9 @@
 /** What failed in a run: counted by program and call, and each in a table that is searched. */
 
 import type { Result } from '../../../result/schema.ts';
-import { groupDigits } from '../../../spec/format-size.ts';
-import { counted } from '../../words.ts';
+import { counted, groupDigits } from '../../../text/figures.ts';
 import { heading, table } from '../common.ts';
-import type { Gathering } from '../gathering.ts';
+import type { Gathering } from '../data.ts';
 import { html, type Markup } from '../markup.ts';
 
 const shownKinds = 12;

@@ -1,11 +1,8 @@
-/** The gate beside the kernel's own limit. */
-
-import { shellLine } from '../../../spec/shell.ts';
-import type { FidelityReport } from '../../documents.ts';
-import { size } from '../../words.ts';
+import type { FidelityReport } from '../../../experiment/fidelity/report.ts';
+import { size } from '../../../text/figures.ts';
+import { shellLine } from '../../../text/quote.ts';
 import { badge, figures, heading, table } from '../common.ts';
-import { html, type Markup } from '../markup.ts';
-import type { Section } from '../page.ts';
+import { html, type Markup, type Section } from '../markup.ts';
 
 const absent = 'not measured';
 

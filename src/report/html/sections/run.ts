@@ -1,17 +1,15 @@
 /** One run: what came of it, its course, what failed, where it ran, how to make it again. */
 
+import { headline, toneOf } from '../../../result/headline.ts';
 import type { Result } from '../../../result/schema.ts';
-import { formatSize } from '../../../spec/format-size.ts';
-import { shellLine } from '../../../spec/shell.ts';
-import { recordedOf } from '../../../store/recorded.ts';
+import { recordedOf } from '../../../statistics/recorded.ts';
 import { tokenOf } from '../../../store/token.ts';
-import { headline, toneOf } from '../../headline.ts';
-import { partsOf, timelineOf } from '../../plots/of-run.ts';
-import { counted, duration, ending, notRead, number, shortSize, size } from '../../words.ts';
+import { counted, duration, ending, formatSize, notRead, number, shortSize, size } from '../../../text/figures.ts';
+import { shellLine } from '../../../text/quote.ts';
+import { partsOf, timelineOf } from '../../plots/parts-of-kmem.ts';
 import { badge, type Fact, facts, figures, heading, list, notices, shellCommand, table } from '../common.ts';
-import type { Gathering } from '../gathering.ts';
-import { type Content, html, type Markup } from '../markup.ts';
-import type { Section } from '../page.ts';
+import type { Gathering } from '../data.ts';
+import { type Content, html, type Markup, type Section } from '../markup.ts';
 import { failureParts } from './failures.ts';
 
 export function runSection(result: Result, prefix: string, gathering: Gathering): Section {

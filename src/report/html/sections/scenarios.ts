@@ -1,11 +1,8 @@
-/** Scenarios: a table of what came of each, and their last runs. */
-
-import { countOutcomes, type ScenarioOutcome, type ScenariosReport, titleOf } from '../../scenarios/types.ts';
-import { counted, duration } from '../../words.ts';
+import { countOutcomes, type ScenarioOutcome, type ScenariosReport, titleOf } from '../../../scenario/report.ts';
+import { counted, duration } from '../../../text/figures.ts';
 import { badge, figures, heading, list, type Tone, table } from '../common.ts';
-import type { Gathering } from '../gathering.ts';
-import { html, lines, type Markup } from '../markup.ts';
-import type { Section } from '../page.ts';
+import type { Gathering } from '../data.ts';
+import { html, lines, type Markup, type Section } from '../markup.ts';
 import { runBody } from './run.ts';
 
 const tones: Readonly<Record<ScenarioOutcome['status'], Tone>> = {

@@ -1,15 +1,12 @@
-/** A sweep: how many pass over the limit, what they peaked at, what failed first at each point. */
-
-import type { Spread } from '../../../store/spread.ts';
+import type { SweepPoint, SweepReport } from '../../../experiment/sweep/report.ts';
+import type { Spread } from '../../../statistics/spread.ts';
+import { counted } from '../../../text/figures.ts';
 import { heatmapOf, peaksOf, survivalOf } from '../../plots/of-sweep.ts';
 import type { Cell } from '../../plots/types.ts';
-import { type SweepPoint, type SweepReport, settingText } from '../../sweep.ts';
-import { counted } from '../../words.ts';
-import { badge, figures, heading, notices } from '../common.ts';
-import { commandOf, howItWasMade } from '../experiment-facts.ts';
-import type { Gathering } from '../gathering.ts';
-import { html } from '../markup.ts';
-import type { Section } from '../page.ts';
+import { settingText } from '../../terminal/sweep.ts';
+import { badge, commandOf, figures, heading, howItWasMade, notices } from '../common.ts';
+import type { Gathering } from '../data.ts';
+import { html, type Section } from '../markup.ts';
 
 export function sweepSection(report: SweepReport, prefix: string, gathering: Gathering): Section {
   const { runs, points, status, seed, repeat } = report;

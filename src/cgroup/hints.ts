@@ -1,0 +1,117 @@
+/** How a user who is not root comes to a cgroup: hints of errors, in words that can be typed as they are. */
+
+import { existsSync, statSync } from 'node:fs';
+import { handsDown } from './delegate.ts';
+import { PROCS, readOrNull, v2 } from './files.ts';
+import { readSurroundings } from './surroundings.ts';
+import type { Hierarchies, Hierarchy } from './types.ts';
+
+/** Needs no cgroup of the machine's, and no privilege. */
+const MICROVM = 'or make the run in a microVM, which needs no privilege: --kernel NAME (kmem-run kernel add 6.12)';
+
+/** Where no group can be made since that takes more rights than this user has. */
+export function hintWithoutRoot(hierarchy: Hierarchy, within: string): string {
+  return `${hierarchy.version === 1 ? ownDirectory(within) : ownSubtree(hierarchy)}; ${MICROVM}; or run as root`;
+}
+
+/** The same of v1's pids hierarchy, where `directory` is the like of the `parent` that was named in the memory hierarchy. */
+export function hintForPids(directory: string): string {
+  return `${makeOwn(directory)}; or leave out --pids`;
+}
+
+/** Where no parent was named: one in each, `memory` and `pids` being the runner's own cgroups. */
+export function hintForMemoryAndPids(memory: string, pids: string): string {
+  const own = (within: string) => `${within}/kmem-${uid()}`;
+  return `${makeOwn(`${own(memory)} ${own(pids)}`)}, then name the first: --parent ${own(memory)}; or leave out --pids`;
+}
+
+/** On v1 a directory is enough: what is made in it belongs to its maker, and a process may be moved by its owner. */
+function ownDirectory(within: string): string {
+  const directory = `${within}/kmem-${uid()}`;
+  return `${makeOwn(directory)}, then name it: --parent ${directory}`;
+}
+
+function makeOwn(directory: string): string {
+  return `have a directory made that is yours: sudo install -d -o ${uid()} ${directory}`;
+}
+
+function ownSubtree(hierarchy: Hierarchy): string {
+  return existsSync('/run/systemd/system') ? ownScope() : handedOver(hierarchy);
+}
+
+/** Of the user's own manager, to which systemd delegates a subtree. */
+function ownScope(): string {
+  // After su the variable may still name another user's directory.
+  const given = process.env.XDG_RUNTIME_DIR;
+  const runtime = given && statSync(given, { throwIfNoEntry: false })?.uid === uid() ? given : null;
+  const folder = runtime ?? `/run/user/${uid()}`;
+  const start = existsSync(`${folder}/systemd/private`) ? '' : `sudo systemctl start user@${uid()}.service && `;
+  const variable = runtime === null ? `XDG_RUNTIME_DIR=${folder} ` : '';
+  return `run it in a scope of your own: ${start}${variable}systemd-run --user --scope -p Delegate=yes kmem-run …`;
+}
+
+/**
+ * The files that cgroup-v2.rst names under "Model of Delegation". The shell is moved as well: a process may be moved only by
+ * who may write the common ancestor of where it is and where it goes.
+ */
+function handedOver({ mountPoint }: Hierarchy): string {
+  const directory = `${mountPoint}/kmem-${uid()}`;
+  const files = ['', `/${PROCS}`, `/${v2.subtreeControl}`, '/shell', `/shell/${PROCS}`].map((file) => directory + file);
+  const commands = [
+    ...(handsDown(mountPoint, 'memory') ? [] : [`echo +memory +pids >${mountPoint}/${v2.subtreeControl}`]),
+    `mkdir -p ${directory}/shell`,
+    `chown ${uid()} ${files.join(' ')}`,
+    // Filled in by the shell that it is typed in: this process's parent may be one that npx has started.
+    `echo '$$' >${directory}/shell/${PROCS}`,
+  ];
+  return `have a cgroup delegated to you and this shell moved there: sudo sh -c '${commands.join(' && ')}'`;
+}
+
+function uid(): number {
+  return process.geteuid?.() ?? 0;
+}
+
+/** Null: the kernel does not list it, as those do that have it for v2 alone (Linux 6.14). */
+type Listed = Readonly<{ onVersionOne: boolean; enabled: boolean }> | null;
+
+type Why = Readonly<{ found: string; remedy: string }>;
+
+const DEFAULT_MOUNT = { 1: '/sys/fs/cgroup/memory', 2: '/sys/fs/cgroup' } as const;
+
+export function whyNoMemory({ layout, unified }: Hierarchies, cgroups = readOrNull('/proc/cgroups') ?? ''): Why {
+  const listed = readListed(cgroups);
+  const seen = layout === 'none' ? 'no cgroup file system is mounted' : `the cgroup layout is ${layout}`;
+  if (listed?.enabled === false) {
+    return {
+      found: `${seen}, and the controller is switched off in the kernel`,
+      remedy: 'boot with cgroup_enable=memory and without cgroup_disable=memory',
+    };
+  }
+  if (listed?.onVersionOne === true) return { found: `${seen}, and the controller is on v1`, remedy: mounting(1) };
+  if (unified === null) return { found: seen, remedy: mounting(2) };
+  return { found: `${seen}, and ${unified.mountPoint} has not been handed the controller`, remedy: handingDown() };
+}
+
+/** What a shell is told to mount it. */
+export function mountWords(version: 1 | 2, directory: string = DEFAULT_MOUNT[version]): string {
+  const type = version === 1 ? 'cgroup -o memory cgroup' : 'cgroup2 cgroup2';
+  return `mkdir -p ${directory} && mount -t ${type} ${directory}`;
+}
+
+function mounting(version: 1 | 2): string {
+  const mount = `mount it: ${mountWords(version)}`;
+  if (readSurroundings().namespaces.length === 0) return mount;
+  const host = '-v /sys/fs/cgroup:/sys/fs/cgroup:rw --cgroupns=host';
+  return `${mount}; or start the container with that of the host (docker, podman: ${host}; bwrap: --bind /sys/fs/cgroup /sys/fs/cgroup)`;
+}
+
+function handingDown(): string {
+  const above = 'echo +memory >cgroup.subtree_control in each cgroup above it, from the root on';
+  if (readSurroundings().namespaces.length === 0) return `as root: ${above}`;
+  return `on the host, as root: ${above} (systemd: Delegate=memory for the unit of the container, for user@.service where the engine is rootless)`;
+}
+
+function readListed(cgroups: string): Listed {
+  const [, hierarchy, , enabled] = /^memory\t(\d+)\t(\d+)\t(\d+)$/m.exec(cgroups) ?? [];
+  return hierarchy === undefined ? null : { onVersionOne: hierarchy !== '0', enabled: enabled !== '0' };
+}

@@ -1,0 +1,73 @@
+import { conclude } from './audit.ts';
+import { settle } from './bracket.ts';
+import {
+  type Answer,
+  each,
+  isFail,
+  isPass,
+  list,
+  type Notes,
+  type Phase,
+  type Question,
+  type Script,
+} from './trials.ts';
+
+export type Trial = Readonly<{ at: number; passed: boolean }>;
+/** What to try next, in this order; `rest`: how many trials will follow, if there is no surprise. */
+export type Tries = Readonly<{ kind: 'try'; phase: Phase; at: readonly number[]; rest: number }>;
+
+/** The next trials, or the answer. Trials of a number count in the order in which they were made. */
+export function nextStep(question: Question, trials: readonly Trial[]): Tries | Answer {
+  const made = Map.groupBy(trials, ({ at }) => at);
+  const used = new Map<number, number>();
+  const script = search(question);
+  let step = script.next();
+  while (!step.done) {
+    const { phase, at, times, rest } = step.value;
+    const taken = at.map((position) => {
+      const from = used.get(position) ?? 0;
+      used.set(position, from + times);
+      return (made.get(position) ?? []).slice(from, from + times);
+    });
+    const missing = rounds(times).flatMap((round) => at.filter((_, index) => (taken[index]?.length ?? 0) <= round));
+    if (missing.length > 0) return { kind: 'try', phase, at: missing, rest };
+    step = script.next(taken.map((own) => own.filter(({ passed }) => passed).length));
+  }
+  return step.value;
+}
+
+function rounds(times: number): number[] {
+  return Array.from({ length: times }, (_, round) => round);
+}
+
+export function* search(question: Question): Script<Answer> {
+  const { lo, most, confirm, batch } = question;
+  const notes: Notes = { counts: new Map(), batch };
+  const neighbours = yield* settle(notes, question);
+  if (neighbours === null) return { kind: 'never' };
+  const { passes, fails } = neighbours;
+  const upper = yield* edge(notes, { from: passes, to: most, confirm, passes: true });
+  const lower = fails < lo ? lo - 1 : yield* edge(notes, { from: fails, to: lo, confirm, passes: false });
+  const between = list(notes).filter(({ at }) => at > (lower ?? 0) && at < (upper ?? most + 1));
+  // Luck down to the smallest number: there is none at which it surely fails.
+  const isLuckBelow = lower !== null && lower < lo && between.some((count) => !isPass(count));
+  if (upper === null || lower === null || isLuckBelow) {
+    return { kind: 'noisy', passes: upper, fails: isLuckBelow ? null : lower, between };
+  }
+  return yield* conclude(notes, { lo, lower, upper, between, confirm });
+}
+
+type Edge = Readonly<{ from: number; to: number; confirm: number; passes: boolean }>;
+
+/** The first number, going from `from` to `to` in growing steps, whose trials all came out the same; null: none. */
+function* edge(notes: Notes, { from, to, confirm, passes }: Edge): Script<number | null> {
+  const way = to >= from ? 1 : -1;
+  const clear = passes ? isPass : isFail;
+  let at = from;
+  for (let by = 1; !clear(notes.counts.get(at)); by *= 2) {
+    if (at === to) return null;
+    at = way > 0 ? Math.min(to, from + by) : Math.max(to, from - by);
+    yield* each(notes, { phase: 'widen', at, rest: 3 * confirm }, { passes, times: confirm });
+  }
+  return at;
+}

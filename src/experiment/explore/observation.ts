@@ -1,0 +1,131 @@
+/** What is seen of one run, as far as it is compared with others. */
+
+import { createHash } from 'node:crypto';
+import { closeSync, type Dirent, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { parseAddress } from '../../request/address.ts';
+import type { Exit, Expectation, Failure, Outcome, Step } from '../../result/schema.ts';
+import { type OwnNames, scrub } from './scrub.ts';
+
+/** What is in the run's folder under a name. */
+export type Entry = Readonly<
+  /** `text` is scrubbed; null: too long or not text, and only `digest` tells two apart. */
+  { kind: 'file'; text: string | null; digest: string } | { kind: 'folder' | 'link' | 'other' }
+>;
+
+export type Crash = Readonly<{ comm: string | null; signal: string }>;
+
+export type Sight = Readonly<{
+  outcome: Outcome;
+  /** Of a server that was stopped after the last step: 0. */
+  exits: readonly Exit[];
+  /** Why kmem-run says that a step has failed; null: it does not. */
+  errors: readonly (string | null)[];
+  /** Steps that go on while the next ones are made: in the background, or by a daemon whose call failed. */
+  servers: readonly number[];
+  /** What all steps wrote, scrubbed. */
+  stdout: string;
+  stderr: string;
+  /** By path below the run's folder. */
+  files: ReadonlyMap<string, Entry>;
+  /** Processes that died of a signal such as SIGSEGV; those of the steps themselves may be among them. */
+  crashes: readonly Crash[];
+  /** Names of the processes that were left in the group. */
+  leftover: readonly string[];
+  /** Explicit expectations that do not hold, but for those about failed calls. */
+  broken: readonly string[];
+  /** The step that ran when the call failed; null: between or after them, or none failed. */
+  failedIn: number | null;
+  /** Null: nothing ran. */
+  wallMs: number | null;
+}>;
+
+/** A server that was stopped after the last step ended well, and a step that kmem-run says has failed did not. */
+export function exitOf({ exit, stopped, error }: Pick<Step, 'exit' | 'stopped' | 'error'>): Exit {
+  if (exit.signal !== null && CRASHES.includes(exit.signal)) return exit;
+  if (error !== null) return stopped || exit.code === 0 ? { code: 1, signal: null } : exit;
+  return stopped ? { code: 0, signal: null } : exit;
+}
+
+/** `failure`: the first one, if there is any. One that came after its step had exited is a daemon's. */
+export function serversIn(
+  steps: readonly Pick<Step, 'background' | 'atMs' | 'wallMs'>[],
+  failure: Pick<Failure, 'step' | 'atMs'> | null,
+): number[] {
+  return steps.flatMap(({ background, atMs, wallMs }, index) => {
+    const isDaemon = failure?.step === index && atMs !== null && wallMs !== null && failure.atMs > atMs + wallMs;
+    return background || isDaemon ? [index] : [];
+  });
+}
+
+/** The failure that was made is itself a part of these figures. */
+const COUNTED = /^[\w.[\]]*(?:failcnt|failures|failureCounts|injections)/;
+
+/** Explicit expectations that do not hold. */
+export function brokenOnes(expectations: readonly Expectation[]): string[] {
+  return expectations
+    .filter(({ expr, passed, implicit }) => !passed && !implicit && !COUNTED.test(expr))
+    .map(({ expr }) => expr);
+}
+
+/** The step whose process a call belongs to: an address counts the steps in the group only. */
+export function stepOf(address: string, steps: readonly Pick<Step, 'kind'>[]): number {
+  const inGroup = steps.flatMap(({ kind }, index) => (kind === 'command' ? [index] : []));
+  const number = Number.parseInt(parseAddress(address).process, 10);
+  return inGroup[number] ?? number;
+}
+
+/** Longer files are told apart by their bytes alone. */
+const LONGEST_TEXT = 1024 * 1024;
+
+const CHUNK = 1024 * 1024;
+
+/** By path below the folder; `names.folder` is the folder. */
+export function readFolder(names: OwnNames): ReadonlyMap<string, Entry> {
+  const { folder } = names;
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return new Map(
+    entries
+      .map((entry): [string, Entry] => {
+        const path = join(entry.parentPath, entry.name);
+        return [relative(folder, path), entry.isFile() ? readFile(path, names) : { kind: kindOf(entry) }];
+      })
+      .toSorted(([a], [b]) => (a < b ? -1 : 1)),
+  );
+}
+
+function kindOf(entry: Dirent): 'folder' | 'link' | 'other' {
+  return entry.isDirectory() ? 'folder' : entry.isSymbolicLink() ? 'link' : 'other';
+}
+
+function readFile(path: string, names: OwnNames): Entry {
+  if (statSync(path).size > LONGEST_TEXT) return { kind: 'file', text: null, digest: digestOf(path) };
+  const bytes = readFileSync(path);
+  const isText = !bytes.includes(0);
+  const text = isText ? scrub(bytes.toString('utf8'), names) : null;
+  return {
+    kind: 'file',
+    text,
+    digest: createHash('sha256')
+      .update(text ?? bytes)
+      .digest('hex'),
+  };
+}
+
+/** In pieces: it may be longer than memory is large. */
+function digestOf(path: string): string {
+  const hash = createHash('sha256');
+  const buffer = Buffer.allocUnsafe(CHUNK);
+  const file = openSync(path, 'r');
+  try {
+    for (let length = readSync(file, buffer); length > 0; length = readSync(file, buffer)) {
+      hash.update(buffer.subarray(0, length));
+    }
+  } finally {
+    closeSync(file);
+  }
+  return hash.digest('hex');
+}
+
+/** Signals by which the kernel or the C library ends a program that is broken. */
+export const CRASHES: readonly string[] = ['SIGSEGV', 'SIGBUS', 'SIGABRT', 'SIGILL', 'SIGFPE', 'SIGTRAP', 'SIGSYS'];

@@ -1,0 +1,172 @@
+/** Makes the runs of an exploration: each in a lodging of its own, and looked at from all sides. */
+
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { errnoOf, SetupError } from '../../errors.ts';
+import { readRecording } from '../../gate/recording.ts';
+import { freePort, givePortsBack } from '../../host/ports.ts';
+import type { RunSpec } from '../../request/run-spec.ts';
+import type { Result } from '../../result/schema.ts';
+import { resolveIdentity } from '../../run/identity.ts';
+import { runSpec } from '../../run/index.ts';
+import type { RunOptions } from '../../run/options.ts';
+import type { Runner, RunOrder } from '../driver.ts';
+import { preparationFolder, runPreparation } from '../prepare.ts';
+import { LAUNCHER } from './calls.ts';
+import type { Observation } from './explore.ts';
+import { brokenOnes, exitOf, readFolder, type Sight, serversIn } from './observation.ts';
+import { type OwnNames, scrub } from './scrub.ts';
+
+export type Laboratory = Readonly<{
+  runner: Runner;
+  /** Of a result of this runner's. */
+  observed: (result: Result) => Observation;
+  close: () => void;
+}>;
+
+/** `prepare`: a line for sh before each run, which finds the run's folder and port as the command does; null: none. */
+export function openLaboratory(prepare: string | null): Laboratory {
+  const house = openHouse();
+  const observations = new WeakMap<Result, Observation>();
+  const make = async (asked: RunSpec, order: RunOrder, lodging: Lodging): Promise<Result> => {
+    const { folder, port } = lodging;
+    const spec = { ...withVariables(asked, lodging), cpus: order.cpus };
+    if (prepare !== null) {
+      const env = { ...asked.env, ...variablesOf(folder, port) };
+      await runPreparation(prepare, preparationFolder(spec, folder), { signal: order.signal, env });
+    }
+    const isRecorded = spec.inject.length === 0;
+    const ports = new Map<string | null, number>([[null, port]]);
+    const startedAtMs = Date.now();
+    let written = { stdout: '', stderr: '' };
+    const options: RunOptions = {
+      signal: order.signal,
+      hurry: order.hurry,
+      stdin: 'null',
+      place: { dir: folder, ports },
+      onOutput: ({ stdout, stderr }) => {
+        written = { stdout: stdout ?? '', stderr: stderr ?? '' };
+      },
+    };
+    const traceGate = isRecorded ? lodging.recording : null;
+    const result = await runSpec({ ...spec, traceGate }, options);
+    const names: OwnNames = { folder, ports: [...ports.values()], startedAtMs };
+    if (result.outcome === 'interrupted' || result.outcome === 'setup-error') return result;
+    const recording = isRecorded ? { calls: await readRecording(lodging.recording), names } : null;
+    observations.set(result, { sight: sightOf(result, written, names), recording });
+    return result;
+  };
+  return {
+    runner: async (spec, order) => {
+      const lodging = await house.move(await resolveIdentity(spec.user));
+      try {
+        return await make(spec, order, lodging);
+      } finally {
+        lodging.leave();
+      }
+    },
+    observed: (result) => {
+      const observation = observations.get(result);
+      if (observation === undefined) throw new Error(`run ${result.id} was not made here`);
+      return observation;
+    },
+    close: house.close,
+  };
+}
+
+/** What a command finds its folder and port by. */
+function variablesOf(folder: string, port: number | string): Readonly<Record<string, string>> {
+  return { KMEM_RUN_DIR: folder, KMEM_RUN_PORT: String(port), TMPDIR: `${folder}/tmp` };
+}
+
+/** As placeholders where there are some: a replay of the run has another folder and another port. */
+function withVariables(spec: RunSpec, { folder, port }: Lodging): RunSpec {
+  const { template, env } = spec;
+  if (template === null) return { ...spec, env: { ...env, ...variablesOf(folder, port) } };
+  const own = { ...(template.input.env as RunSpec['env'] | undefined), ...variablesOf('${dir}', '${port}') };
+  const setUp = ['mkdir -p -m 1777 tmp', ...template.setUp];
+  return { ...spec, template: { ...template, setUp, input: { ...template.input, env: own } } };
+}
+
+function sightOf(result: Result, written: Readonly<{ stdout: string; stderr: string }>, names: OwnNames): Sight {
+  const { outcome, steps, crashes, leftover, expectations, failures, durations } = result;
+  return {
+    outcome,
+    exits: steps.map(exitOf),
+    errors: steps.map(({ error }) => error),
+    servers: serversIn(steps, failures[0] ?? null),
+    stdout: scrub(written.stdout, names),
+    stderr: scrub(written.stderr, names),
+    files: readFolder(names),
+    crashes: crashes ?? [],
+    leftover: leftover.map(({ comm }) => comm).filter((comm) => comm !== LAUNCHER),
+    broken: brokenOnes(expectations),
+    failedIn: failures[0]?.step ?? null,
+    wallMs: durations.wallMs,
+  };
+}
+
+export type Lodging = Readonly<{
+  /** Absolute; empty but for `tmp`. */
+  folder: string;
+  /** File for the run's recording, outside the folder. */
+  recording: string;
+  /** Of five digits; nobody listened there a moment ago. */
+  port: number;
+  leave: () => void;
+}>;
+
+export type House = Readonly<{
+  /** For a run of this user; null: the runner's own. */
+  move: (owner: Readonly<{ uid: number; gid: number }> | null) => Promise<Lodging>;
+  /** Everything is removed. */
+  close: () => void;
+}>;
+
+export function openHouse(): House {
+  let base: string | null = null;
+  let count = 0;
+  return {
+    move: async (owner) => {
+      base ??= makeBase();
+      count += 1;
+      const name = String(count).padStart(6, '0');
+      const [folder, recording] = [join(base, name), join(base, `${name}.ndjson`)];
+      makeFolder(folder, owner);
+      makeFolder(join(folder, 'tmp'), owner);
+      const port = await freePort();
+      const leave = (): void => {
+        givePortsBack([port]);
+        for (const path of [folder, recording]) rmSync(path, { recursive: true, force: true });
+      };
+      return { folder, recording, port, leave };
+    },
+    close: () => {
+      if (base !== null) rmSync(base, { recursive: true, force: true });
+    },
+  };
+}
+
+function makeBase(): string {
+  try {
+    const base = mkdtempSync(join(tmpdir(), 'kmem-run-'));
+    // Another user's runs must get to their folders.
+    chmodSync(base, 0o711);
+    return base;
+  } catch (error) {
+    throw new SetupError(
+      'no-folder',
+      `no folder for the runs can be made in ${tmpdir()} (${errnoOf(error)})`,
+      'set TMPDIR to a folder with room that you may write',
+      { cause: error },
+    );
+  }
+}
+
+/** A server that gives up root has to get there. */
+function makeFolder(path: string, owner: Readonly<{ uid: number; gid: number }> | null): void {
+  mkdirSync(path);
+  chmodSync(path, 0o755);
+  if (owner !== null) chownSync(path, owner.uid, owner.gid);
+}

@@ -1,0 +1,106 @@
+import { pageSize } from '../../host/page-size.ts';
+import { normaliseSpec, type RunInput } from '../../request/normalise.ts';
+import { headline } from '../../result/headline.ts';
+import type { Result } from '../../result/schema.ts';
+import { nextStep } from '../bisect/search.ts';
+import { MODES, type Mode } from './judge.ts';
+import type { Runner } from './measure.ts';
+
+export type CommandRequest = Readonly<{
+  /** Without limit and enforcement, which are what is tried. */
+  input: RunInput;
+  reserve: number;
+}>;
+
+export type CommandAnswer = Readonly<{
+  /** Peak of a run without a limit; null: it could not be read. */
+  peak: number | null;
+  /** Why there is nothing to look for: it does not pass without a limit either; null: it passes. */
+  failsAnyway: string | null;
+  /** One for each mode; empty where it fails anyway. */
+  found: readonly Found[];
+}>;
+
+export type Found = Readonly<{
+  mode: Mode;
+  /** Bytes; null: it passes under none, up to four times the peak. */
+  limit: number | null;
+  /** What happened one page below; null: there was no run, or `limit` is null. */
+  below: string | null;
+  runs: number;
+}>;
+
+export type CommandOptions = Readonly<{ run: Runner; onTrial: (mode: Mode, limit: number, passed: boolean) => void }>;
+
+/** A limit is more than a run takes without one: by what the first runs left in caches, and by what errors print. */
+const MARGIN = 64 * 1024;
+/** From where on more room would not help. */
+const MOST_PEAKS = 4;
+
+/** The first run is thrown away: it pays for names that are looked up for the first time. */
+export async function compareCommand(request: CommandRequest, options: CommandOptions): Promise<CommandAnswer> {
+  const free = normaliseSpec({ ...request.input, ...QUIETLY, enforce: 'none' });
+  const first = await options.run(free);
+  if (first.outcome !== 'passed') return { peak: first.kmem.maxUsage, failsAnyway: headline(first), found: [] };
+  const second = await options.run(free);
+  const peak = Math.max(second.kmem.maxUsage ?? 0, MARGIN);
+  const found: Found[] = [];
+  for (const mode of MODES) found.push(await findIn(mode, peak, request, options));
+  return { peak: second.kmem.maxUsage, failsAnyway: null, found };
+}
+
+const QUIETLY = { output: 'null', sample: 'off' } as const;
+
+async function findIn(
+  mode: Mode,
+  peak: number,
+  { input, reserve }: CommandRequest,
+  { run, onTrial }: CommandOptions,
+): Promise<Found> {
+  const failures = new Map<number, Result>();
+  const question = { page: pageSize(), guess: peak + MARGIN + reserve, most: MOST_PEAKS * (peak + MARGIN + reserve) };
+  const { limit, trials } = await findSmallest(question, async (kmem) => {
+    const result = await run(normaliseSpec({ ...input, ...QUIETLY, kmem, enforce: mode, reserve }));
+    const passed = result.outcome === 'passed';
+    if (!passed) failures.set(kmem, result);
+    onTrial(mode, kmem, passed);
+    return passed;
+  });
+  const below = limit === null ? undefined : failures.get(limit - question.page);
+  return { mode, limit, below: below === undefined ? null : headline(below), runs: trials.length };
+}
+
+export type Question = Readonly<{
+  /** Limits are multiples of this. */
+  page: number;
+  /** Expected to pass; tried first. */
+  guess: number;
+  /** How far to go up where the guess does not pass. */
+  most: number;
+}>;
+
+export type Smallest = Readonly<{
+  /** Null: none passes up to the question's `most`. */
+  limit: number | null;
+  /** Limits tried, in order. */
+  trials: readonly Readonly<{ limit: number; passed: boolean }>[];
+}>;
+
+export async function findSmallest(
+  { page, guess, most }: Question,
+  passes: (limit: number) => Promise<boolean>,
+): Promise<Smallest> {
+  const last = Math.floor(most / page);
+  const question = { lo: 1, hi: Math.min(last, Math.ceil(guess / page)), most: last, confirm: 0, batch: 1 };
+  const trials: { at: number; passed: boolean }[] = [];
+  let step = nextStep(question, trials);
+  while (step.kind === 'try') {
+    for (const at of step.at) trials.push({ at, passed: await passes(at * page) });
+    step = nextStep(question, trials);
+  }
+  const pages = step.kind === 'found' ? step.passes : step.kind === 'always' ? question.lo : null;
+  return {
+    limit: pages === null ? null : pages * page,
+    trials: trials.map(({ at, passed }) => ({ limit: at * page, passed })),
+  };
+}

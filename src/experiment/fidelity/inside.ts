@@ -1,0 +1,83 @@
+/**
+ * Makes the comparison on the running kernel. In a microVM the request comes as a file and the answer goes into one: so
+ * the whole of it takes a single boot.
+ */
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { asSetupError, SetupError } from '../../errors.ts';
+import { size } from '../../text/figures.ts';
+import type { Standing } from '../progress.ts';
+import { type CommandAnswer, type CommandRequest, compareCommand } from './command.ts';
+import { compareRow, type Mode, type Reading } from './judge.ts';
+import { countRuns, limitsFor, measureRows, type RowsRequest, type Runner } from './measure.ts';
+import { tableHead, tableLine } from './table.ts';
+import { openWorkshop } from './workload.ts';
+
+export type Request = (Readonly<{ kind: 'rows' }> & RowsRequest) | (Readonly<{ kind: 'command' }> & CommandRequest);
+export type Made =
+  | Readonly<{ kind: 'rows'; readings: readonly Reading[] }>
+  | (Readonly<{ kind: 'command' }> & CommandAnswer);
+type Answer = Made | Readonly<{ kind: 'error'; code: string; message: string; hint: string }>;
+
+export type InsideOptions = Readonly<{
+  run: Runner;
+  /** Called with each line that there is to tell meanwhile. */
+  say: (text: string) => void;
+  /** How far it is, where that is known. */
+  onProgress: (standing: Standing) => void;
+}>;
+
+/** Throws SetupError where a run could not be made. */
+export async function answerTo(request: Request, { run, say, onProgress }: InsideOptions): Promise<Made> {
+  if (request.kind === 'command') {
+    const onTrial = (mode: Mode, limit: number, passed: boolean): void =>
+      say(`  ${mode.padEnd(6)}  ${size(limit)} ${passed ? 'passes' : 'does not pass'}\n`);
+    return { kind: 'command', ...(await compareCommand(request, { run, onTrial })) };
+  }
+  const workshop = openWorkshop(request.program);
+  try {
+    let head = tableHead(request.limits);
+    const onRow = (readings: readonly Reading[]): void => {
+      const row = request.rows.find(({ name }) => name === readings[0]?.row);
+      if (row !== undefined) say(head + tableLine(compareRow(row, limitsFor(row, request.limits), readings)));
+      head = '';
+    };
+    const total = countRuns(request);
+    const onRun = (made: number, now: string): void => onProgress({ now: [now], made, done: made, total, last: null });
+    return { kind: 'rows', readings: await measureRows(request, { run, workshop, onRow, onRun }) };
+  } finally {
+    workshop.close();
+  }
+}
+
+export function writeRequest(folder: string, request: Request): void {
+  writeFileSync(requestFile(folder), JSON.stringify(request));
+}
+
+/** Called inside. Never throws: what goes wrong is in the answer. */
+export async function answerFile(folder: string, options: InsideOptions): Promise<void> {
+  const answer = await answerTo(JSON.parse(readFileSync(requestFile(folder), 'utf8')), options).catch(
+    (error): Answer => {
+      const { code, message, hint } = asSetupError(error);
+      return { kind: 'error', code, message, hint };
+    },
+  );
+  writeFileSync(answerFileOf(folder), JSON.stringify(answer));
+}
+
+/** Throws SetupError: what went wrong inside, or `no-answer`. */
+export function readAnswer(folder: string): Made {
+  let answer: Answer;
+  try {
+    answer = JSON.parse(readFileSync(answerFileOf(folder), 'utf8'));
+  } catch (error) {
+    const hint = 'run it again; if that does not help, please report it';
+    throw new SetupError('no-answer', 'the comparison ended without an answer', hint, { cause: error });
+  }
+  if (answer.kind === 'error') throw new SetupError(answer.code, answer.message, answer.hint);
+  return answer;
+}
+
+const requestFile = (folder: string): string => join(folder, 'request.json');
+const answerFileOf = (folder: string): string => join(folder, 'answer.json');

@@ -1,0 +1,64 @@
+/** Has the comparison made in a microVM, by kmem-run itself, as root there. */
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SetupError } from '../../errors.ts';
+import { normaliseSpec } from '../../request/normalise.ts';
+import type { RunSpec } from '../../request/run-spec.ts';
+import { headline } from '../../result/headline.ts';
+import type { Result } from '../../result/schema.ts';
+import type { RunOptions } from '../../run/options.ts';
+import { type Made, type Request, readAnswer, writeRequest } from './inside.ts';
+
+export type MachineOptions = Readonly<{
+  run: (spec: RunSpec, options: RunOptions) => Promise<Result>;
+  /** The words that start kmem-run inside; the folder is added to them. */
+  inside: readonly string[];
+  kernel: string;
+  /** As the user gave them; null: the defaults. */
+  vmMemory: string | null;
+  vmCpus: string | null;
+  /** What is said inside meanwhile goes to stdout. */
+  live: boolean;
+  options: RunOptions;
+}>;
+
+export type FromMachine = Readonly<{
+  /** Null: interrupted. */
+  answer: Made | null;
+  /** Of the kernel that was booted. */
+  version: string;
+}>;
+
+/** Throws SetupError for whatever kept the comparison from being made. */
+export async function askMachine(request: Request, machine: MachineOptions): Promise<FromMachine> {
+  const folder = mkdtempSync(join(tmpdir(), 'kmem-run-fidelity-'));
+  try {
+    writeRequest(folder, request);
+    const result = await machine.run(specOf(folder, machine), machine.options);
+    const version = result.enforcement.vm?.kernel ?? result.environment.kernel;
+    if (result.outcome === 'interrupted') return { answer: null, version };
+    if (result.outcome !== 'passed') {
+      const message = `the comparison in the microVM was not made: ${headline(result)}`;
+      throw new SetupError('guest-failed', message, 'see the lines above; --vm-memory 2G gives it more room');
+    }
+    return { answer: readAnswer(folder), version };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function specOf(folder: string, { inside, kernel, vmMemory, vmCpus, live }: MachineOptions): RunSpec {
+  return normaliseSpec({
+    command: [...inside, folder],
+    enforce: 'none',
+    sample: 'off',
+    user: 0,
+    kernel,
+    vmMemory: vmMemory ?? undefined,
+    vmCpus: vmCpus ?? undefined,
+    rw: [folder],
+    output: live ? 'inherit' : 'null',
+  });
+}

@@ -1,0 +1,99 @@
+/** Measures rows on the running kernel: each under each limit, in both modes, one run after the other. */
+
+import { normaliseSpec } from '../../request/normalise.ts';
+import type { RunSpec } from '../../request/run-spec.ts';
+import { formatSize } from '../../request/size.ts';
+import type { Result } from '../../result/schema.ts';
+import { MODES, type Mode, type Reading, type Try } from './judge.ts';
+import type { Row } from './rows.ts';
+import { readTries, type Workshop } from './workload.ts';
+
+export type RowsRequest = Readonly<{
+  rows: readonly Row[];
+  /** Bytes, in ascending order. */
+  limits: readonly number[];
+  /** Bytes that the gate keeps free. */
+  reserve: number;
+  /** Path of the program that makes the objects. */
+  program: string;
+}>;
+
+export type Runner = (spec: RunSpec) => Promise<Result>;
+
+export type MeasureOptions = Readonly<{
+  run: Runner;
+  workshop: Workshop;
+  /** Called as soon as all of a row is measured. */
+  onRow: (readings: readonly Reading[]) => void;
+  /** Called before each run: how many were made, and which comes now. */
+  onRun: (made: number, now: string) => void;
+}>;
+
+/** Of a broken kernel or gate; the largest row takes a minute under emulation. */
+const PATIENCE = '5m';
+
+/** Every reading of every row, those without tries included. Throws SetupError where no run can be made at all. */
+export async function measureRows(request: RowsRequest, options: MeasureOptions): Promise<Reading[]> {
+  const all: Reading[] = [];
+  let made = 0;
+  for (const row of request.rows) {
+    const readings: Reading[] = [];
+    for (const [index, limit] of limitsFor(row, request.limits).entries()) {
+      for (const mode of MODES) {
+        options.onRun(made, `${row.name} ${mode} at ${formatSize(limit)}`);
+        readings.push(await measure({ ...request, row, limit, mode, index }, options));
+        made += 1;
+      }
+    }
+    options.onRow(readings);
+    all.push(...readings);
+  }
+  return all;
+}
+
+export function countRuns({ rows, limits }: RowsRequest): number {
+  return rows.reduce((sum, row) => sum + limitsFor(row, limits).length * MODES.length, 0);
+}
+
+/** What is not refused under the smallest limit is refused under none. */
+export function limitsFor({ kind }: Row, limits: readonly number[]): readonly number[] {
+  return kind === 'charged' ? limits : limits.slice(0, 1);
+}
+
+type Measurement = RowsRequest & Readonly<{ row: Row; limit: number; mode: Mode; index: number }>;
+
+async function measure(measurement: Measurement, { run, workshop }: MeasureOptions): Promise<Reading> {
+  const { row, limit, mode } = measurement;
+  const result = await run(specOf(measurement, workshop));
+  const reading = { row: row.name, mode, limit };
+  try {
+    const tries = result.outcome === 'passed' ? readTries(workshop.output) : [];
+    return { ...reading, tries, problem: problemOf(result, tries, row.tries[mode]) };
+  } catch (error) {
+    return { ...reading, tries: [], problem: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** Each limit begins where the last one's tries ended, so that together they go further. */
+function specOf({ row, limit, mode, index, reserve, program }: Measurement, workshop: Workshop): RunSpec {
+  const tries = row.tries[mode];
+  const words = [row.name, workshop.folderFor(row.name), '0', String(tries), String(index * tries)];
+  return normaliseSpec({
+    command: [program, ...words],
+    kmem: limit,
+    enforce: mode,
+    reserve,
+    allowIoUring: true,
+    sample: 'off',
+    timeout: PATIENCE,
+    output: { file: workshop.output },
+  });
+}
+
+function problemOf(result: Result, tries: readonly Try[], asked: number): string | null {
+  const { outcome, terminationReason, exit } = result;
+  const how = terminationReason ?? exit.signal ?? `exit ${exit.code}`;
+  if (outcome !== 'passed') return `the workload did not end by itself: ${outcome}, ${how}`;
+  if (tries.length < asked) return `${tries.length} of ${asked} tries`;
+  return null;
+}

@@ -1,0 +1,115 @@
+/** How far an experiment is: a line redrawn in place on a terminal, else a line now and then. */
+
+import type { Writable } from 'node:stream';
+import { groupDigits } from '../request/size.ts';
+import { counted, formatDuration } from '../text/figures.ts';
+import { cut } from '../text/visible.ts';
+
+export type Standing = Readonly<{
+  /** What runs now: `kmem 1 MiB`. */
+  now: readonly string[];
+  /** Made since this kmem-run began, and all in all, those of before among them. */
+  made: number;
+  done: number;
+  /** As far as is known. */
+  total: number;
+  /** `passed at kmem 1 MiB`; null: none has ended yet. */
+  last: string | null;
+}>;
+
+export type Progress = Readonly<{
+  update: (standing: Standing) => void;
+  /** Writes to the same terminal: the line goes away before, and comes back at the next update. */
+  beside: (write: () => void) => void;
+  /** The line goes away; call it before anything else is written there. Ends it all. */
+  close: () => void;
+}>;
+
+export type ProgressOptions = Readonly<{
+  stream: Writable & { columns?: number };
+  /** Redrawn in place. */
+  isTerminal: boolean;
+  /** Milliseconds of a monotonic clock. */
+  now: () => number;
+}>;
+
+/** Nothing is said of what takes no longer. */
+const SILENT_MS = 1000;
+const REDRAW_MS = 200;
+const LINE_EVERY_MS = 10_000;
+const eraseLine = '\r\x1b[K';
+const barWidth = 12;
+
+export function createProgress({ stream, isTerminal, now }: ProgressOptions): Progress {
+  const startedAt = now();
+  const every = isTerminal ? REDRAW_MS : LINE_EVERY_MS;
+  let standing: Standing | null = null;
+  let drawnAt = startedAt + SILENT_MS - every;
+  let onScreen = false;
+  const clear = (): void => {
+    if (onScreen) stream.write(eraseLine);
+    onScreen = false;
+  };
+  const draw = (): void => {
+    if (standing === null || now() - drawnAt < every) return;
+    drawnAt = now();
+    const text = progressText(standing, now() - startedAt);
+    if (!isTerminal) {
+      stream.write(`kmem-run: ${text}\n`);
+      return;
+    }
+    onScreen = true;
+    // As wide as the terminal it would wrap, and leave its first part behind. 0: a terminal that was told no size.
+    stream.write(eraseLine + [...text].slice(0, (stream.columns || 80) - 1).join(''));
+  };
+  // What runs may take minutes, and the time that is left goes down meanwhile.
+  const timer = setInterval(draw, every);
+  timer.unref();
+  return {
+    update: (next) => {
+      standing = next;
+      draw();
+    },
+    beside: (write) => {
+      clear();
+      write();
+    },
+    close: () => {
+      clearInterval(timer);
+      standing = null;
+      clear();
+    },
+  };
+}
+
+const nameLength = 40;
+const shownNow = 2;
+
+/** `12 of 75 ▕██░░░░░░░░░░▏ 9 s left; now kmem 1 MiB; last: passed at kmem 512 KiB` */
+export function progressText({ now, made, done, total, last }: Standing, elapsedMs: number): string {
+  const left = made === 0 ? null : (elapsedMs / made) * Math.max(0, total - done);
+  const share = total === 0 ? 0 : Math.min(1, done / total);
+  const more = now.length > shownNow ? `, ${now.length - shownNow} more` : '';
+  return [
+    `${groupDigits(done)} of ${counted(total, 'run')} ${bar(share)}${left === null ? '' : ` ${roughly(left)} left`}`,
+    ...(now.length === 0
+      ? []
+      : [
+          `now ${now
+            .slice(0, shownNow)
+            .map((one) => cut(one, nameLength))
+            .join(', ')}${more}`,
+        ]),
+    ...(last === null ? [] : [`last: ${cut(last, 2 * nameLength)}`]),
+  ].join('; ');
+}
+
+/** To the second: the rest of an estimate is noise. */
+function roughly(ms: number): string {
+  return formatDuration(Math.max(1, Math.round(ms / 1000)) * 1000);
+}
+
+function bar(share: number): string {
+  const full = Math.floor(share * barWidth);
+  return `▕${'█'.repeat(full)}${'░'.repeat(barWidth - full)}▏`;
+}

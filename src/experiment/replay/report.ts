@@ -1,0 +1,18 @@
+import type { Facts, Recorded } from '../../statistics/recorded.ts';
+import type { Replayed } from '../../statistics/replayed.ts';
+
+export type ReplayReport = Replayed &
+  Readonly<{
+    schemaVersion: 1;
+    kind: 'replay';
+    /** `stopped`: by a signal; `failed`: for `error`. */
+    status: 'done' | 'stopped' | 'failed';
+    error: Readonly<{ code: string; message: string; hint: string }> | null;
+    recorded: Recorded;
+    /** Those that count. */
+    replays: readonly Readonly<{ id: string; facts: Facts }>[];
+    /** What is not as it was in the recorded run, and could not be, a sentence each. */
+    notReproduced: readonly string[];
+    warnings: readonly string[];
+    kmemRun: string;
+  }>;

@@ -1,0 +1,82 @@
+/** Where the runs of an experiment are kept, and come back from. */
+
+import { asSetupError, SetupError } from '../errors.ts';
+import type { Result } from '../result/schema.ts';
+import { keepBeside } from '../store/keep.ts';
+import type { NewExperiment, Store } from '../store/types.ts';
+import type { CommonQuestion, Plan, Scene } from './plan.ts';
+import type { ExperimentFacts } from './report.ts';
+
+/** What is kept to go on with; a later version may ask otherwise. */
+export type Kept<Question> = Readonly<{ version: number; question: Question }>;
+export const SPEC_VERSION = 2;
+
+/** The question of a kept experiment; null: it was kept by another version. */
+export function questionIn<Question extends CommonQuestion>(spec: unknown): Question | null {
+  const { version, question } = (spec ?? {}) as Partial<Kept<Question>>;
+  if (question === undefined) return null;
+  if (version === SPEC_VERSION) return question;
+  // Version 1 had neither scenarios nor kept jobs, and a run was over when its last step had exited.
+  const then = { scenario: null, jobs: 1, onKernel: {} };
+  return version === 1 ? { ...question, ...then, input: { wait: 'exit', ...question.input } } : null;
+}
+
+/** Throws SetupError `no-such-experiment`, `ambiguous-id`, `other-kind`, `cannot-resume`. */
+export function takeUp<Question extends CommonQuestion>(store: Store, kind: string, word: string) {
+  const { id, startedAt, summary, ...found } = store.experiment(word);
+  if (found.kind !== kind) {
+    const hint = `write kmem-run ${found.kind} --resume ${id}`;
+    throw new SetupError('other-kind', `${id} is a ${found.kind}, not a ${kind}`, hint);
+  }
+  const question = questionIn<Question>(found.spec);
+  if (question === null) {
+    const reason = `experiment ${id} was kept by another version of kmem-run`;
+    throw new SetupError('cannot-resume', reason, 'go on with that version, or begin anew');
+  }
+  const begin = once(() => store.updateExperiment(id, { status: 'running', summary }));
+  return { id, startedAt, question, begin };
+}
+
+export function beginning(store: Store, experiment: Omit<NewExperiment, 'status'>): () => void {
+  return once(() => store.saveExperiment({ ...experiment, status: 'running' }));
+}
+
+function once(work: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (isDone) return;
+    work();
+    isDone = true;
+  };
+}
+
+/** What was kept before counts as if it were made now. */
+export function foldKept<Run, History, Report extends ExperimentFacts>(
+  { experiment, empty, runAt }: Plan<Run, History, Report>,
+  store: Store,
+  id: string,
+): History {
+  let history = empty;
+  for (const { result, point, repeat } of store.runsOf(id)) {
+    if (point !== null && repeat !== null) history = experiment.fold(history, runAt({ point, repeat }), result);
+  }
+  return history;
+}
+
+/** @throws SetupError where the store does not take it; then it is in a file beside, or on stderr */
+export function keepRun<Run, History, Report extends ExperimentFacts>(
+  { id, plan, store, begin, question }: Scene<Run, History, Report>,
+  run: Run,
+  result: Result,
+): void {
+  const place = plan.placeOf(run);
+  if (place === null) return;
+  try {
+    begin();
+    store.saveRun({ result, experimentId: id, ...place, label: question.label });
+  } catch (cause) {
+    const { error, file, json } = keepBeside(result, asSetupError(cause));
+    if (file === null) process.stderr.write(json);
+    throw error;
+  }
+}

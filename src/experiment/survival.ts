@@ -1,0 +1,50 @@
+import { groupDigits } from '../request/size.ts';
+import { exactSize } from '../text/figures.ts';
+import { cut } from '../text/visible.ts';
+
+export type Share = Readonly<{ passed: number; runs: number }>;
+
+export type Survival = Readonly<{
+  /** Which setting is along the axis: `kmem`. */
+  along: string;
+  ticks: readonly string[];
+  /** One for each setting of the others; null: no run was made there. */
+  series: readonly Readonly<{ label: string; shares: readonly (Share | null)[] }>[];
+}>;
+
+type Setting = string | number | null;
+type Swept = Readonly<{
+  axes: readonly string[];
+  points: readonly (Share & Readonly<{ settings: Readonly<Record<string, Setting>> }>)[];
+}>;
+
+/** Null: no limit was varied. */
+export function survivalOf({ axes, points }: Swept): Survival | null {
+  const valuesOf = (axis: string) => [...new Set(points.map(({ settings }) => settings[axis] ?? null))];
+  const along = axes
+    .filter((axis) => axis !== 'kernel')
+    .reduce<string | null>(
+      (best, axis) => (best === null || valuesOf(axis).length > valuesOf(best).length ? axis : best),
+      null,
+    );
+  if (along === null) return null;
+  const ticks = valuesOf(along);
+  const others = axes.filter((axis) => axis !== along);
+  const groups = Map.groupBy(points, ({ settings }) =>
+    others.map((axis) => settingText(axis, settings[axis] ?? null)).join(' '),
+  );
+  const series = [...groups].map(([label, own]) => ({
+    label,
+    shares: ticks.map((tick) => {
+      const point = own.find(({ settings }) => settings[along] === tick);
+      return point === undefined || point.runs === 0 ? null : { passed: point.passed, runs: point.runs };
+    }),
+  }));
+  return { along, ticks: ticks.map((tick) => settingText(along, tick)), series };
+}
+
+export function settingText(axis: string, value: Setting): string {
+  if (axis === 'kernel') return value === null ? 'host' : cut(String(value), 20);
+  if (value === null) return 'none';
+  return axis === 'pids' ? groupDigits(Number(value)) : exactSize(Number(value));
+}

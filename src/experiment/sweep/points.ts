@@ -1,0 +1,78 @@
+/** The settings that a sweep tries: the cross product of all values that were asked for. */
+
+import { SetupError } from '../../errors.ts';
+import { groupDigits } from '../../request/size.ts';
+
+/** In the order of the table's columns. */
+export const AXES = ['kernel', 'kmem', 'mem', 'kmemTcp', 'pids'] as const;
+export type AxisKey = (typeof AXES)[number];
+
+/** Values by the keys of a run's input: bytes, a count, or a kernel's name (null: the host's own kernel). */
+export type Axes = Readonly<{ [K in AxisKey]?: readonly (K extends 'kernel' ? string | null : number)[] }>;
+export type Point = Readonly<{ [K in AxisKey]?: K extends 'kernel' ? string | null : number }>;
+
+const MOST_RUNS = 1_000_000;
+
+/** The last axis changes fastest. One point without any setting where there is no axis. */
+export function crossProduct(axes: Axes): Point[] {
+  return AXES.reduce<Point[]>(
+    (points, key) => {
+      const values = axes[key];
+      return values === undefined
+        ? points
+        : points.flatMap((point) => values.map((value) => ({ ...point, [key]: value })));
+    },
+    [{}],
+  );
+}
+
+/** Throws SetupError `too-many-runs`: nobody waits for these, and each is kept. */
+export function checkSize(axes: Axes, repeat: number): void {
+  const points = AXES.reduce((product, key) => product * (axes[key]?.length ?? 1), 1);
+  if (points * repeat <= MOST_RUNS) return;
+  throw new SetupError(
+    'too-many-runs',
+    `${groupDigits(points)} points, ${groupDigits(repeat)} times each, are more than ${groupDigits(MOST_RUNS)} runs`,
+    'take larger steps, or repeat less',
+  );
+}
+
+/** The setting under which most of the program gets to run: every limit at its highest, on the host if it takes part. */
+export function loosest(axes: Axes): Point {
+  const entries = AXES.flatMap((key) => {
+    const values: readonly (string | number | null)[] | undefined = axes[key];
+    if (values === undefined) return [];
+    return [[key, key === 'kernel' ? (values.includes(null) ? null : values[0]) : values.at(-1)] as const];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** Numbers that come again from the same seed: Node's own generator cannot be seeded. */
+
+/** Seeds are whole numbers below this. */
+export const SEEDS = 2 ** 32;
+
+export function newSeed(): number {
+  return Math.floor(Math.random() * SEEDS);
+}
+
+/** Numbers from 0 up to and without 1: Tommy Ettinger's mulberry32, good enough to put things in order. */
+export function randomFrom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / SEEDS;
+  };
+}
+
+/** The same items in another order (Fisher and Yates). */
+export function shuffled<T>(items: readonly T[], random: () => number): T[] {
+  const order = [...items];
+  for (let left = order.length; left > 1; left--) {
+    const chosen = Math.floor(random() * left);
+    [order[left - 1], order[chosen]] = [order[chosen] as T, order[left - 1] as T];
+  }
+  return order;
+}

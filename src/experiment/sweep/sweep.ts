@@ -1,0 +1,113 @@
+/** A sweep: every point so many times, in an order that is shuffled and comes again from its seed. */
+
+import { type NameOf, normaliseSpec } from '../../request/normalise.ts';
+import type { RunRequest } from '../../request/run-input.ts';
+import type { RunSpec } from '../../request/run-spec.ts';
+import { HOST } from '../../request/run-spec.ts';
+import type { Result } from '../../result/schema.ts';
+import { timeoutFor } from '../bounds.ts';
+import type { Experiment } from '../driver.ts';
+import { countCall, type Figures, type FirstCall, figuresOf, firstCallOf } from '../figures.ts';
+import type { CommonQuestion } from '../plan.ts';
+import { type Axes, crossProduct, loosest, type Point, randomFrom, shuffled } from './points.ts';
+
+/** What is asked; enough to go on with it later. */
+export type SweepQuestion = CommonQuestion &
+  Readonly<{
+    /** By kernel (`host`): what a scenario asks of it, instead of `input`. */
+    onKernel: Readonly<Record<string, RunRequest>>;
+    axes: Axes;
+    repeat: number;
+    seed: number;
+  }>;
+
+/** `point`: index in the cross product. `repeat`: how many runs at that point go before it in the plan. */
+export type SweepRun = Readonly<{ kind: 'warm-up' } | { kind: 'run'; point: number; repeat: number }>;
+
+export type PointFigures = Readonly<{ runs: readonly Figures[]; firstCalls: readonly FirstCall[] }>;
+
+/** Grown in place: copied with each run, 100,000 of them would take hours. */
+type Growing = { readonly runs: Figures[]; firstCalls: readonly FirstCall[] };
+
+export type SweepHistory = {
+  /** How long the longest warm-up took; null: none was made. */
+  warmUpMs: number | null;
+  warmUps: number;
+  /** By point. */
+  readonly points: readonly Growing[];
+  /** Runs that were made: point × repeats + repeat. */
+  readonly made: Set<number>;
+};
+
+export type Sweep = Experiment<SweepRun, SweepHistory> &
+  Readonly<{ question: SweepQuestion; points: readonly Point[]; empty: () => SweepHistory; total: number }>;
+
+/** Throws SetupError, by normaliseSpec, where any point could not be run. */
+export function planSweep(question: SweepQuestion, nameOf: NameOf): Sweep {
+  const { axes, repeat, warmup, seed } = question;
+  const points = crossProduct(axes);
+  const specAt = (point: Point): RunSpec => normaliseSpec(inputAt(question, point), { nameOf });
+  for (const point of points) specAt(point);
+  const order = orderOf({ points: points.length, repeat, seed });
+  return {
+    question,
+    points,
+    total: points.length * repeat,
+    empty: () => ({
+      warmUpMs: null,
+      warmUps: 0,
+      points: points.map(() => ({ runs: [], firstCalls: [] })),
+      made: new Set(),
+    }),
+    strategy: ({ warmUps, made }) => {
+      const left = order.filter((run) => !made.has(run.point * repeat + run.repeat));
+      if (left.length === 0) return null;
+      if (warmUps < warmup) return Array.from({ length: warmup - warmUps }, (): SweepRun => ({ kind: 'warm-up' }));
+      return left.map((run): SweepRun => ({ kind: 'run', ...run }));
+    },
+    specOf: (run, { warmUpMs }) => {
+      const spec = specAt(run.kind === 'run' ? (points[run.point] ?? {}) : loosest(axes));
+      return spec.timeoutMs === null && warmUpMs !== null ? { ...spec, timeoutMs: timeoutFor(warmUpMs) } : spec;
+    },
+    fold: (history, run, result) => {
+      if (run.kind === 'run') addRun(history, run, result, repeat);
+      else {
+        history.warmUps += 1;
+        history.warmUpMs = Math.max(history.warmUpMs ?? 0, result.durations.wallMs ?? 0);
+      }
+      return history;
+    },
+  };
+}
+
+type Planned = Readonly<{ point: number; repeat: number }>;
+
+/** Round by round, each point once in a round: what drifts with time is spread over all of them, also when it is stopped. */
+export function orderOf({
+  points,
+  repeat,
+  seed,
+}: Readonly<{ points: number; repeat: number; seed: number }>): Planned[] {
+  const random = randomFrom(seed);
+  const all = Array.from({ length: points }, (_, point) => point);
+  return Array.from({ length: repeat }, (_, round) => round).flatMap((round) =>
+    shuffled(all, random).map((point) => ({ point, repeat: round })),
+  );
+}
+
+function addRun(history: SweepHistory, { point, repeat }: Planned, result: Result, repeats: number): void {
+  const known = history.points[point];
+  if (known === undefined || history.made.has(point * repeats + repeat)) return;
+  history.made.add(point * repeats + repeat);
+  known.runs.push(figuresOf(result));
+  known.firstCalls = countCall(known.firstCalls, firstCallOf(result));
+}
+
+/** What is about a microVM does not apply to the points that run on the host; where all do, it is a mistake. */
+function inputAt({ input: same, onKernel, axes }: SweepQuestion, point: Point): RunRequest {
+  const kernel = point.kernel ?? HOST;
+  const input = (Object.hasOwn(onKernel, kernel) ? onKernel[kernel] : null) ?? same;
+  const { vmMemory: _, vmCpus: __, rw: ___, ...onHost } = input;
+  const hasKernel = axes.kernel?.some((kernel) => kernel !== null) === true;
+  return { ...(hasKernel && point.kernel === null ? onHost : input), ...point };
+}

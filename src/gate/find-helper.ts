@@ -1,0 +1,75 @@
+/** Where a program of ours that is written in C is: made by the build, or on first use from the source in the package. */
+
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { findCacheFolder, isPrivateFile } from '../../bin/cache-folder.js';
+import { CompileError, compileNative, type NativeProgram, nativeId } from '../../bin/compile-native.js';
+import { SetupError } from '../errors.ts';
+import { isExecutable } from '../host/programs.ts';
+
+/**
+ * Absolute path of the program; compiled now (about a second, once per user and version) if the package came without
+ * it. `id`: what nativeId gives for it; undefined: not known yet.
+ * Throws SetupError `no-compiler`, `compile-failed`, `no-cache-folder` or `no-helper`.
+ */
+export const findNative = (program: NativeProgram, id: string | undefined): string => {
+  const root = packageRoot(import.meta.dirname);
+  const built = join(root, 'dist', program.name);
+  return isExecutable(built) ? built : cachedProgram(program, root, id);
+};
+
+/** The nearest folder above with a package.json: the same from src/gate/ and from dist/. */
+export const packageRoot = (from: string): string =>
+  existsSync(join(from, 'package.json')) || from === dirname(from) ? from : packageRoot(dirname(from));
+
+const cachedProgram = (program: NativeProgram, root: string, id: string | undefined): string => {
+  const source = join(root, program.source);
+  if (!existsSync(source)) {
+    throw new SetupError(
+      'no-helper',
+      `the package lacks ${program.called}: no dist/${program.name} and no ${source}`,
+      'reinstall kmem-run',
+    );
+  }
+
+  const { folder, reason } = findCacheFolder();
+  if (folder === null) {
+    throw new SetupError(
+      'no-cache-folder',
+      `no private folder to build ${program.called} in: ${reason}`,
+      'set XDG_CACHE_HOME to a folder that only you can write',
+    );
+  }
+
+  const file = join(folder, `${program.name}-${id ?? nativeId(program, root)}-${process.arch}`);
+  if (!(isPrivateFile(file) && isExecutable(file))) {
+    build(program, root, file);
+  }
+
+  if (!isExecutable(file)) {
+    throw new SetupError(
+      'no-helper',
+      `${file} cannot be executed (a file system mounted noexec?)`,
+      'set XDG_CACHE_HOME to a folder on a file system that allows programs',
+    );
+  }
+
+  return file;
+};
+
+const build = (program: NativeProgram, root: string, target: string): void => {
+  try {
+    compileNative(program, root, target, { warningsAreErrors: false });
+  } catch (error) {
+    if (error instanceof CompileError) {
+      throw new SetupError(error.code, error.message, error.hint, { cause: error });
+    }
+
+    throw new SetupError(
+      'no-helper',
+      `${program.called} could not be put into ${dirname(target)}: ${(error as Error).message}`,
+      'make room there, or set XDG_CACHE_HOME to a folder of yours with space',
+      { cause: error },
+    );
+  }
+};

@@ -1,0 +1,116 @@
+/** The policy as words for the helper: a call of each architecture whose calls a process on this machine can make. */
+
+import { constants } from 'node:os';
+import { callNames } from './call-names.ts';
+import { type GatedCall, gatedCalls, PAGE, refusedCalls, type WatchedCall, watchedCalls } from './syscalls.ts';
+
+/** linux/audit.h */
+const AUDIT_ARCH = { x64: 0xc000003e, i386: 0x40000003, arm64: 0xc00000b7 } as const;
+/** x32 calls carry x86-64's audit architecture and this bit in the number. */
+const X32_BIT = 0x40000000;
+
+/** The policy for every architecture whose calls a process on this machine can make. */
+export function policyWords(
+  arch: string,
+  { allowIoUring, trace, inject, refresh }: Pick<GateConfig, 'allowIoUring' | 'trace' | 'inject' | 'refresh'>,
+): string[] {
+  const ends = trace !== null || inject.length > 0 || refresh !== null;
+  const watched = watchedCalls.filter(({ leaves }) => ends || !leaves);
+  return [
+    ...gatedCalls.flatMap((call) => forEachNumber(arch, call, gatedFields(call, allowIoUring))),
+    ...watched.flatMap((call) => forEachNumber(arch, call, watchedFields(call))),
+  ];
+}
+
+/** What the calls are called that fail by the kernel's own limit, and what is to be told about them. */
+export function observedWords(arch: string): string[] {
+  const observed = (detail: string) => ['watch', 0, 0, 0, 0, detail, '', '', ''];
+  const known = new Set(gatedCalls.map(({ name }) => name));
+  const others = [...callNames].filter(([, name]) => arch === 'x64' && !known.has(name));
+  return [
+    ...gatedCalls.flatMap((call) => forEachNumber(arch, call, observed(call.detail ?? ''))),
+    ...others.map(([number, name]) => `call=${[AUDIT_ARCH.x64, number, name, ...observed('')].join(':')}`),
+  ];
+}
+
+function forEachNumber(
+  arch: string,
+  { name, numbers }: Pick<GatedCall, 'name' | 'numbers'>,
+  fields: readonly (string | number)[],
+): string[] {
+  const [x64, x32, i386, arm64] = numbers;
+  const known: readonly (readonly [number, number | null])[] =
+    arch === 'arm64'
+      ? [[AUDIT_ARCH.arm64, arm64]]
+      : [
+          [AUDIT_ARCH.x64, x64],
+          [AUDIT_ARCH.x64, x32 === null ? null : x32 + X32_BIT],
+          [AUDIT_ARCH.i386, i386],
+        ];
+  return known.flatMap(([audit, number]) =>
+    number === null ? [] : [`call=${[audit, number, name, ...fields].join(':')}`],
+  );
+}
+
+function gatedFields(call: GatedCall, allowIoUring: boolean): (string | number)[] {
+  const refused = refusedCalls.includes(call.name) && !allowIoUring;
+  return [
+    (refused ? 'refuse' : 'gate') + (call.makesFd ? '+' : ''),
+    constants.errno[refused ? 'EPERM' : call.errno],
+    call.tcpErrno === undefined ? '' : constants.errno[call.tcpErrno],
+    call.need ?? PAGE,
+    call.needThread ?? 0,
+    call.detail ?? '',
+    call.check ?? '',
+    ...conditionFields(call),
+  ];
+}
+
+function watchedFields(call: WatchedCall): (string | number)[] {
+  return ['watch', 0, '', 0, 0, '', '', ...conditionFields(call)];
+}
+
+function conditionFields({ when }: Pick<GatedCall, 'when'>): (string | number)[] {
+  return [when?.arg ?? '', when?.values.join('|') ?? ''];
+}
+
+/** What the supervisor is told once, before the first step. Absent keys are not sent. */
+export type GateConfig = Readonly<{
+  gate: boolean;
+  /** Bytes; null: nothing is denied. */
+  limit: number | null;
+  reserve: number;
+  errnoEnomem: boolean;
+  aslr: boolean;
+  /** `tasks` (v1) files by which the joiner joins, so that what the command is made of is charged to the group. */
+  join: readonly string[];
+  /** The same for controllers in which the joiner must not count (pids). */
+  lateJoin: readonly string[];
+  /** On v2 the directory in which the joiner's deputy is born, for the same; null: v1. */
+  joinInto: string | null;
+  /** Directory in the unified hierarchy in which the command is born (on v2 the group's leaf); null: none. */
+  cloneInto: string | null;
+  kill: readonly string[];
+  directories: readonly string[];
+  /** On v2 `memory.stat`. */
+  usage: string;
+  /** Where the kernel keeps the highest usage; null: it does not, and readings must do (v2). */
+  max: string | null;
+  /** On v2 the file whose reading may bring `memory.stat` up to date; null: v1, where `usage` is exact. */
+  refresh: string | null;
+  /** The kernel's own count of refusals, where the limit is its own; null: elsewhere. */
+  failcnt: string | null;
+  /** The group's directory in the unified hierarchy, where failures are to be found out from the kernel; null: they are not. */
+  attribute: string | null;
+  reclaim: string | null;
+  /** File for a line about each gated call; null: none. */
+  trace: string | null;
+  /** Addresses of calls that fail whatever the limit says, as spec/address.ts writes them. */
+  inject: readonly string[];
+  allowIoUring: boolean;
+  lockFile: string;
+  /** The helper keeps the OOM killer off itself, and gives the command this oom_score_adj; null: neither. */
+  oomScore: number | null;
+  identity: Readonly<{ uid: number; gid: number; groups: readonly number[] }> | null;
+  cpus: readonly number[] | null;
+}>;

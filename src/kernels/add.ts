@@ -1,0 +1,132 @@
+/** `kernel add` as a story: where from → a folder beside the kernels → the kernel's place. */
+
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { SetupError } from '../errors.ts';
+import { tidy } from './apt.ts';
+import { changing } from './changing.ts';
+import { examine } from './find.ts';
+import type { KernelsFolder } from './folder.ts';
+import { fromDeb, fromFallback, fromImage, type Gathered, type Place } from './gather.ts';
+import { describe, keep, makeStaging, retell } from './keep.ts';
+import { kernelOf, type Manifest } from './manifest.ts';
+import { type Fetching, fetchNewest, findFallback } from './mirror.ts';
+import { type Kernel, kernelName } from './types.ts';
+
+export { DEBIAN_KEYRING } from './apt.ts';
+
+/** Where a kernel is taken from. */
+export type Way =
+  /** `url` null: the mirrors that the system's apt is set up with. */
+  | Readonly<{ way: 'mirror'; url: string | null }>
+  | Readonly<{ way: 'deb'; file: string }>
+  | Readonly<{ way: 'image'; file: string; modules: string }>;
+
+export type AddOptions = Readonly<{
+  way: Way;
+  /** The keys that the mirror's lists are signed with. */
+  keyring: string;
+  signal: AbortSignal | undefined;
+  /** What goes on, a line for people each time. */
+  say: (text: string) => void;
+  /** Bytes of a download. */
+  onDownload: (done: number, total: number) => void;
+}>;
+
+export type Added = Readonly<{
+  kernel: Kernel;
+  /** `same`: it was there already; where it is from is told anew. `mended`: it was there, damaged. */
+  change: 'added' | 'same' | 'replaced' | 'mended';
+  /** Of the kernel that it replaced; null: there was none that could be told. */
+  before: string | null;
+}>;
+
+/**
+ * Adds a kernel, or puts the newest in the place of what has its name. One at a time: others wait.
+ * Throws SetupError, the signal's reason, or what a file system throws; what was there before is then as it was.
+ */
+export async function addKernel(text: string, options: AddOptions): Promise<Added> {
+  const name = kernelName(text);
+  return changing(options, (folders, lock) => addLocked({ name, folders, lock, ...options }));
+}
+
+type Adding = AddOptions & Readonly<{ name: string; folders: KernelsFolder; lock: number }>;
+
+async function addLocked(adding: Adding): Promise<Added> {
+  const { folders, name } = adding;
+  const state = await examine(folders, name, true);
+  const present = state?.problems.length === 0 ? state.manifest : null;
+  const staging = makeStaging(folders);
+  try {
+    const scratch = join(staging, 'unpacked');
+    mkdirSync(scratch);
+    const gathered = await gather(adding, present, { scratch, signal: adding.signal });
+    if (gathered === null && present !== null) return same(folders, present);
+    if (gathered === null) throw new Error('nothing was gathered');
+    const manifest = describe(gathered.parts, { name, ...gathered.told }, new Date());
+    if (present?.content === manifest.content) return same(folders, retell(folders, staging, present, gathered.told));
+    rmSync(scratch, { recursive: true });
+    keep(folders, staging, manifest, gathered.parts);
+    return {
+      kernel: kernelOf(folders.of(name), manifest),
+      change: state === null ? 'added' : present === null ? 'mended' : 'replaced',
+      before: state?.manifest?.version ?? null,
+    };
+  } finally {
+    rmSync(staging, { recursive: true, force: true });
+  }
+}
+
+function same(folders: KernelsFolder, manifest: Manifest): Added {
+  return { kernel: kernelOf(folders.of(manifest.name), manifest), change: 'same', before: manifest.version };
+}
+
+/** Null: what is there is what would be fetched. */
+async function gather(adding: Adding, present: Manifest | null, place: Place): Promise<Gathered | null> {
+  const { way } = adding;
+  if (way.way === 'deb') return fromDeb(way.file, null, place);
+  if (way.way === 'image') return fromImage(way.file, way.modules, place);
+  try {
+    return await fromMirror(adding, way.url, present, place);
+  } catch (error) {
+    const kept = way.url === null && isForWantOfMirror(error) ? findFallback(adding.name) : null;
+    if (kept === null) throw error;
+    adding.say(`${(error as Error).message}`);
+    adding.say(`taking ${kept.folder} instead, since KMEM_RUN_KERNELS names its folder`);
+    return fromFallback(kept, place);
+  }
+}
+
+async function fromMirror(
+  { name, folders, keyring, lock, say, onDownload }: Adding,
+  url: string | null,
+  present: Manifest | null,
+  place: Place,
+): Promise<Gathered | null> {
+  const folder = folders.download(name);
+  const fetching: Fetching = { folder, keyring, inherits: [lock], say, onDownload, signal: place.signal };
+  try {
+    const fetched = await fetchNewest(name, url, present?.origin ?? null, fetching);
+    const gathered = fetched === null ? null : await fromDeb(fetched.file, fetched.source, place);
+    rmSync(folder, { recursive: true, force: true });
+    return gathered;
+  } finally {
+    tidy(folder);
+  }
+}
+
+const FOR_WANT_OF_MIRROR = [
+  'no-tool',
+  'no-mirror',
+  'no-keyring',
+  'suite-gone',
+  'package-gone',
+  'mirror-unreachable',
+  'no-such-package',
+  'apt-failed',
+  'unknown-kernel',
+];
+
+function isForWantOfMirror(error: unknown): boolean {
+  return error instanceof SetupError && FOR_WANT_OF_MIRROR.includes(error.code);
+}

@@ -1,0 +1,102 @@
+/** What apt says when it fails, in words that can be acted on. */
+
+import { SetupError } from '../errors.ts';
+import { type Ended, isOutOfSpace, noSpace, reasonIn } from './tools.ts';
+import type { Suite } from './types.ts';
+
+const OTHER_WAYS =
+  'take another mirror with --mirror URL, or what you have with --deb FILE or --image FILE --modules DIR';
+
+const GONE = /does not have a Release file| (?:404|410) {2}|File not found/;
+const WRONG =
+  /NO_PUBKEY|signatures? (?:couldn't be|were) |GPG error|EXPKEYSIG|BADSIG|isn't valid|Hash Sum mismatch|unexpected size/;
+const UNREACHABLE = / (?!404|410)[45]\d\d {2}|Could not|Temporary failure|Connection|timed out|Error reading/;
+
+/** Whether what was fetched is not what the lists say. */
+export function isMismatch({ code, stderr }: Ended): boolean {
+  return code !== 0 && /Hash Sum mismatch|unexpected size/.test(stderr);
+}
+
+export function aptFailure(ended: Ended, { suite, sources: { debian }, folder }: Apt): SetupError {
+  if (isOutOfSpace(ended)) return noSpace(folder);
+  const { stderr } = ended;
+  const reason = reasonIn(ended);
+  if (WRONG.test(stderr)) return badSignature(reason);
+  // Of what could not be fetched apt says too that it has no Release file and is not signed.
+  if (UNREACHABLE.test(stderr)) {
+    const message = `the mirror ${debian} cannot be reached, or does not serve (apt: ${reason})`;
+    return new SetupError('mirror-unreachable', message, `try again, or ${OTHER_WAYS}`);
+  }
+  if (GONE.test(stderr)) {
+    return new SetupError(
+      'suite-gone',
+      `the mirror ${debian} does not carry ${suite.title} (${suite.codename}) any more (apt: ${reason})`,
+      OTHER_WAYS,
+    );
+  }
+  if (/is not signed/.test(stderr)) return badSignature(reason);
+  return new SetupError('apt-failed', `apt failed: ${reason}`, OTHER_WAYS);
+}
+
+function badSignature(reason: string): SetupError {
+  return new SetupError('bad-signature', `what the mirror gave is not what Debian signed (apt: ${reason})`, OTHER_WAYS);
+}
+
+/** Of a package that the mirror's lists name. */
+export function downloadFailure(ended: Ended, name: string, apt: Apt): SetupError {
+  if (isOutOfSpace(ended) || !GONE.test(ended.stderr)) return aptFailure(ended, apt);
+  return packageGone(name, apt, `apt: ${reasonIn(ended)}`);
+}
+
+export function packageGone(name: string, { sources: { debian } }: Apt, reason: string): SetupError {
+  return new SetupError(
+    'package-gone',
+    `the mirror ${debian} lists ${name} but does not have it (${reason})`,
+    OTHER_WAYS,
+  );
+}
+
+/**
+ * Whether nothing failed but the security suite, and that for want of it; where its address is but a guess, for any
+ * reason that is not a wrong signature.
+ */
+export function isSecurityGone({ stderr }: Ended, { suite, sources }: Apt): boolean {
+  const problems = stderr.split('\n').filter((line) => /^(E|W|Err):/.test(line) && !/^E: Some index files/.test(line));
+  const isOnlySecurity = problems.every((line) => line.includes(`${suite.codename}-security`));
+  const isGone = sources.securityIsGuessed ? !WRONG.test(stderr) : problems.every((line) => GONE.test(line));
+  return problems.length > 0 && isOnlySecurity && isGone;
+}
+
+export function noMirror(): SetupError {
+  return new SetupError(
+    'no-mirror',
+    "this system's apt is set up with no Debian mirror",
+    'name one with --mirror URL, such as the https://MIRROR/debian that is near you, or use --deb FILE or --image FILE --modules DIR',
+  );
+}
+
+export function noSuchKernelPackage(name: string, suite: Suite): SetupError {
+  return new SetupError(
+    'no-such-package',
+    `${suite.title} (${suite.codename}), as the mirror has it, holds no usable package ${name}`,
+    OTHER_WAYS,
+  );
+}
+
+export type Apt = Readonly<{
+  suite: Suite;
+  sources: AptSources;
+  /** Debian's word for the machine. */
+  arch: 'amd64' | 'arm64';
+  folder: string;
+  config: string;
+  signal: AbortSignal | undefined;
+}>;
+
+export type AptSources = Readonly<{
+  debian: string;
+  security: string | null;
+  /** True: nobody said that there is a mirror of the security suite there. */
+  securityIsGuessed: boolean;
+  keyring: string;
+}>;

@@ -1,0 +1,75 @@
+/** A kernel out of a Debian package, of which only what is needed is unpacked. */
+
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { SetupError } from '../errors.ts';
+import { quote } from '../text/quote.ts';
+import { KNOWN } from './modules.ts';
+import { isOutOfSpace, noSpace, reasonIn, runPipe, runTool } from './tools.ts';
+
+export type DebNames = Readonly<{ package: string; version: string }>;
+
+/** What a package says that it is. Throws SetupError `bad-package`, `no-tool`. */
+export async function debNames(file: string, signal: AbortSignal | undefined): Promise<DebNames> {
+  const ended = await runTool('dpkg-deb', ['--field', file, 'Package', 'Version'], { signal });
+  const text = ended.stdout.toString('utf8');
+  const name = /^Package: (\S+)$/m.exec(text)?.[1];
+  const version = /^Version: (\S+)$/m.exec(text)?.[1];
+  if (ended.code === 0 && name !== undefined && version !== undefined) return { package: name, version };
+  throw badPackage(file, reasonIn(ended));
+}
+
+/** Unpacks image, lists and the modules that kernels are known to need, into an empty directory. Returns the image's path. */
+export async function unpackDeb(file: string, into: string, signal: AbortSignal | undefined): Promise<string> {
+  const images = ['./boot/vmlinuz-*', './boot/vmlinux-*', './boot/Image-*'];
+  await unpack(file, into, [...images, '*/modules.builtin', ...KNOWN.map(moduleGlob)], signal);
+  const image = imageIn(into);
+  if (image !== null) return image;
+  throw new SetupError(
+    'no-image',
+    `${quote(file)} holds no kernel in /boot`,
+    'give a package with the image: linux-image-RELEASE, not the metapackage or a package of modules',
+  );
+}
+
+/** Unpacks one more module; that it is not there is no error. */
+export function unpackModule(
+  file: string,
+  into: string,
+  module: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  return unpack(file, into, [moduleGlob(module)], signal);
+}
+
+// In files' names - and _ are one.
+function moduleGlob(name: string): string {
+  return `*/${name.replaceAll('_', '[_-]')}.ko*`;
+}
+
+async function unpack(file: string, into: string, globs: string[], signal: AbortSignal | undefined): Promise<void> {
+  const tar = ['--extract', '--directory', into, '--no-same-owner', '--wildcards', ...globs];
+  const ended = await runPipe(['dpkg-deb', ['--fsys-tarfile', file]], ['tar', tar], signal);
+  if (isOutOfSpace(ended)) throw noSpace(into);
+  // tar complains of each name that is not there.
+  const complaints = ended.stderr
+    .split('\n')
+    .filter((line) => !/Not found in archive|Exiting with failure|^$/.test(line));
+  if (ended.code === 0 || complaints.length === 0) return;
+  throw badPackage(file, reasonIn({ ...ended, stderr: complaints.join('\n') }));
+}
+
+function imageIn(into: string): string | null {
+  const boot = join(into, 'boot');
+  const names = readdirSync(into).includes('boot') ? readdirSync(boot, { withFileTypes: true }) : [];
+  const found = names.find((entry) => entry.isFile());
+  return found === undefined ? null : join(boot, found.name);
+}
+
+function badPackage(file: string, reason: string): SetupError {
+  return new SetupError(
+    'bad-package',
+    `${quote(file)} cannot be read as a Debian package (${reason})`,
+    'give a package of a kernel: linux-image-RELEASE_VERSION_ARCHITECTURE.deb',
+  );
+}

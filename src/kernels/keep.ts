@@ -1,0 +1,134 @@
+/** Puts a kernel's files in their place: whole or not at all. */
+
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { sha256 } from './check.ts';
+import { entriesOf, type KernelsFolder } from './folder.ts';
+import type { Image } from './image.ts';
+import { filesOf, type KeptFile, MANIFEST, type Manifest, manifestText, SCHEMA } from './manifest.ts';
+import type { Module } from './modules.ts';
+
+export type Parts = Readonly<{ image: Image; modules: readonly Module[] }>;
+export type Told = Pick<Manifest, 'name' | 'source' | 'origin'>;
+
+/** An own folder beside the kernels; the caller removes it. Call with the lock held: what others left there is dead. */
+export function makeStaging(folders: KernelsFolder): string {
+  for (const name of entriesOf(folders.path)) {
+    if (join(folders.path, name).startsWith(folders.staging)) rmSync(join(folders.path, name), { recursive: true });
+  }
+  return mkdtempSync(folders.staging);
+}
+
+/** What kernel.json will say of these parts. */
+export function describe({ image, modules }: Parts, told: Told, addedAt: Date): Manifest {
+  const mtimeMs = Math.floor(addedAt.getTime() / 1000) * 1000;
+  const keptFile = (path: string, data: Buffer): KeptFile => ({
+    path,
+    bytes: data.length,
+    mtimeMs,
+    sha256: sha256(data),
+  });
+  const files = {
+    image: keptFile(image.arch === 'x86_64' ? 'vmlinux' : 'Image', image.data),
+    modules: modules.map(({ name, data }) => keptFile(`modules/${name}.ko`, data)),
+  };
+  const content = sha256(
+    filesOf(files)
+      .map(({ path, sha256: sum }) => `${sum} ${path}\n`)
+      .join(''),
+  ).slice(0, 16);
+  const { release, version, arch } = image;
+  return { schema: SCHEMA, ...told, release, version, arch, addedAt: addedAt.toISOString(), content, ...files };
+}
+
+/**
+ * Writes the files into `staging`, on disk, and puts them in the kernel's place; what was there is removed.
+ * Throws what writing throws (ENOSPC …), and then what was there is as it was.
+ */
+export function keep(folders: KernelsFolder, staging: string, manifest: Manifest, parts: Parts): void {
+  const folder = folders.of(manifest.name);
+  const content = join(staging, manifest.content);
+  mkdirSync(join(content, 'modules'), { recursive: true, mode: 0o700 });
+  const datas = [parts.image.data, ...parts.modules.map(({ data }) => data)];
+  for (const [index, file] of filesOf(manifest).entries()) {
+    writeFile(join(content, file.path), datas[index] ?? Buffer.alloc(0));
+    utimesSync(join(content, file.path), file.mtimeMs / 1000, file.mtimeMs / 1000);
+  }
+  writeFile(join(staging, MANIFEST), Buffer.from(manifestText(manifest)));
+  for (const directory of [join(content, 'modules'), content, staging]) sync(directory);
+  place(folder, staging, manifest.content);
+  removeAllBut(folder, [MANIFEST, manifest.content]);
+}
+
+/** What is said of a kernel whose files stay as they are, and where it is from anew. */
+export function retell(
+  folders: KernelsFolder,
+  staging: string,
+  present: Manifest,
+  told: Pick<Manifest, 'source' | 'origin'>,
+): Manifest {
+  if (present.source === told.source && isDeepStrictEqual(present.origin, told.origin)) return present;
+  const manifest = { ...present, ...told };
+  writeFile(join(staging, MANIFEST), Buffer.from(manifestText(manifest)));
+  renameSync(join(staging, MANIFEST), join(folders.of(present.name), MANIFEST));
+  sync(folders.of(present.name));
+  return manifest;
+}
+
+// The folder of the files first, and kernel.json, which names it, by one rename.
+function place(folder: string, staging: string, content: string): void {
+  makeDirectory(folder);
+  // The same content with a damaged file: nothing of it is of use.
+  rmSync(join(folder, content), { recursive: true, force: true });
+  renameSync(join(staging, content), join(folder, content));
+  sync(folder);
+  renameSync(join(staging, MANIFEST), join(folder, MANIFEST));
+  for (const directory of [folder, dirname(folder)]) sync(directory);
+}
+
+function makeDirectory(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch {
+    // A file in its place.
+    rmSync(folder, { force: true });
+    mkdirSync(folder, { mode: 0o700 });
+  }
+}
+
+function removeAllBut(folder: string, names: readonly string[]): void {
+  for (const name of readdirSync(folder)) {
+    if (!names.includes(name)) rmSync(join(folder, name), { recursive: true, force: true });
+  }
+}
+
+function writeFile(path: string, data: Buffer): void {
+  const fd = openSync(path, 'wx', 0o600);
+  try {
+    for (let at = 0; at < data.length; ) at += writeSync(fd, data, at);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function sync(directory: string): void {
+  const fd = openSync(directory, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * `kernel.json`, which says what a kernel's folder holds. It is written last, by a rename, and names the folder of the
+ * files: so a kernel is there whole or not at all, and one that is replaced goes over in one step.
+ */
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { errnoOf } from '../errors.ts';
+import type { Kernel } from './types.ts';
+
+export const MANIFEST = 'kernel.json';
+export const SCHEMA = 1;
+
+export type KeptFile = Readonly<{
+  /** Below the folder that `content` names. */
+  path: string;
+  bytes: number;
+  /** Of its last modification, in milliseconds since 1970; whole seconds, which every archive keeps. */
+  mtimeMs: number;
+  sha256: string;
+}>;
+
+/** The Debian package that a kernel is of; null: it is of no package. */
+export type Origin = Readonly<{ package: string; version: string; sha256: string }> | null;
+
+export type Manifest = Readonly<{
+  schema: typeof SCHEMA;
+  name: string;
+  release: string;
+  version: string;
+  arch: Kernel['arch'];
+  source: string;
+  addedAt: string;
+  origin: Origin;
+  /** The name of the folder beside kernel.json in which the files are; made from their checksums. */
+  content: string;
+  image: KeptFile;
+  /** In the order in which they are to be loaded. */
+  modules: readonly KeptFile[];
+}>;
+
+/** What is wrong with a kernel.json: its message is for people. */
+export class ManifestError extends Error {}
+
+/** Throws ManifestError if there is none or if it is not what this version of kmem-run writes. */
+export function readManifest(folder: string, name: string): Manifest {
+  const value = parse(readText(join(folder, MANIFEST)));
+  const problem = problemOf(value, name);
+  if (problem !== null) throw new ManifestError(`${MANIFEST}: ${problem}`);
+  return value as Manifest;
+}
+
+export function manifestText(manifest: Manifest): string {
+  return `${JSON.stringify(manifest, null, 2)}\n`;
+}
+
+/** Every file of a kernel. */
+export function filesOf({ image, modules }: Pick<Manifest, 'image' | 'modules'>): readonly KeptFile[] {
+  return [image, ...modules];
+}
+
+export function kernelOf(folder: string, manifest: Manifest): Kernel {
+  const { name, release, version, arch, source, addedAt } = manifest;
+  const path = (file: KeptFile) => join(folder, manifest.content, file.path);
+  return {
+    name,
+    release,
+    version,
+    arch,
+    image: path(manifest.image),
+    modules: manifest.modules.map(path),
+    folder,
+    source,
+    addedAt,
+    bytes: filesOf(manifest).reduce((sum, { bytes }) => sum + bytes, 0),
+  };
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const errno = errnoOf(error);
+    throw new ManifestError(errno === 'ENOENT' ? `${MANIFEST} is missing` : `${MANIFEST} cannot be read (${errno})`);
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new ManifestError(`${MANIFEST} is not JSON`);
+  }
+}
+
+type Check = (value: unknown) => boolean;
+
+const isText: Check = (value) => typeof value === 'string' && value !== '';
+const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
+const matches =
+  (pattern: RegExp): Check =>
+  (value) =>
+    typeof value === 'string' && pattern.test(value);
+const isSha256 = matches(/^[0-9a-f]{64}$/);
+
+// What is read goes into paths: it cannot lead out of the kernel's folder.
+const fileChecks = (path: RegExp): Readonly<Record<keyof KeptFile, Check>> => ({
+  path: matches(path),
+  bytes: isCount,
+  mtimeMs: isCount,
+  sha256: isSha256,
+});
+const imageChecks = fileChecks(/^(vmlinux|Image)$/);
+const moduleChecks = fileChecks(/^modules\/[A-Za-z0-9][A-Za-z0-9._-]*\.ko$/);
+const originChecks = { package: isText, version: isText, sha256: isSha256 };
+
+const checks: Readonly<Record<Exclude<keyof Manifest, 'schema' | 'name'>, Check>> = {
+  release: isText,
+  version: isText,
+  arch: matches(/^(x86_64|aarch64)$/),
+  source: isText,
+  addedAt: (value) => isText(value) && !Number.isNaN(Date.parse(value as string)),
+  origin: (value) => value === null || holds(value, originChecks),
+  content: matches(/^[0-9a-f]{16}$/),
+  image: (value) => holds(value, imageChecks),
+  modules: (value) => Array.isArray(value) && value.every((file) => holds(file, moduleChecks)),
+};
+
+function problemOf(value: unknown, name: string): string | null {
+  if (!isRecord(value)) return 'is not an object';
+  if (value.schema !== SCHEMA) return `schema ${JSON.stringify(value.schema)} is not ${SCHEMA}, this version's`;
+  if (value.name !== name) return `is of a kernel ${JSON.stringify(value.name)}`;
+  const key = failingKey(value, checks);
+  return key === null ? null : `${key} is not what it should be`;
+}
+
+function holds(value: unknown, expected: Readonly<Record<string, Check>>): boolean {
+  return isRecord(value) && failingKey(value, expected) === null;
+}
+
+function failingKey(value: Record<string, unknown>, expected: Readonly<Record<string, Check>>): string | null {
+  return Object.entries(expected).find(([key, check]) => !check(value[key]))?.[0] ?? null;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,143 @@
+/** The newest kernel package of a Debian release, fetched from a mirror. */
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { errnoOf, SetupError } from '../errors.ts';
+import { quote } from '../text/quote.ts';
+import { download, newestPackage, prepareApt, updateLists } from './apt.ts';
+import { type AptSources, noMirror } from './apt-failures.ts';
+import { sha256Of } from './check.ts';
+import { entriesOf } from './folder.ts';
+import { hostArch } from './image.ts';
+import type { Origin } from './manifest.ts';
+import { configuredMirrors } from './sources.ts';
+import { isVersionOf, type Suite, suiteOf, suites } from './types.ts';
+
+export type Fetching = Readonly<{
+  /** Keeps what was fetched: what is interrupted goes on with it. */
+  folder: string;
+  keyring: string;
+  /** Descriptors that a download holds. */
+  inherits: readonly number[];
+  say: (text: string) => void;
+  onDownload: (done: number, total: number) => void;
+  signal: AbortSignal | undefined;
+}>;
+
+export type Fetched = Readonly<{
+  file: string;
+  /** Where it is from, for people. */
+  source: string;
+}>;
+
+/**
+ * `url` null: the mirrors that the system's apt is set up with. Null: the newest is the one that is `present`.
+ * Throws SetupError `unknown-kernel`, `no-mirror`, `bad-mirror` and those of ./apt.ts.
+ */
+export async function fetchNewest(
+  name: string,
+  url: string | null,
+  present: Origin,
+  { folder, keyring, inherits, say, onDownload, signal }: Fetching,
+): Promise<Fetched | null> {
+  const suite = suiteOf(name);
+  if (suite === null) throw unknownKernel(name);
+  const sources = { ...(url === null ? await configured(signal) : mirrorsAt(url)), keyring };
+  const arch = hostArch() === 'x86_64' ? 'amd64' : 'arm64';
+  const apt = prepareApt(folder, { suite, sources, arch, signal });
+  say(`reading the lists of ${titleOf(suite)} from ${sources.debian}`);
+  const isSecurityGone = await updateLists(apt);
+  if (sources.security === null || isSecurityGone) {
+    say(`no ${suite.codename}-security there: the newest of ${suite.codename} itself is taken`);
+  }
+  const wanted = await newestPackage(apt);
+  if (present?.sha256 === wanted.sha256) return null;
+  say(`fetching ${wanted.package} ${wanted.version}`);
+  const onBytes = (bytes: number) => onDownload(bytes, wanted.bytes);
+  const { file, uri } = await download(apt, wanted, { onBytes, inherits });
+  onBytes(wanted.bytes);
+  return { file, source: `${suite.title}'s package from ${uri.replace(/\/pool\/.*/, '')}` };
+}
+
+function titleOf({ title, codename }: Suite): string {
+  return `${title} (${codename})`;
+}
+
+async function configured(signal: AbortSignal | undefined): Promise<Omit<AptSources, 'keyring'>> {
+  const { debian, security } = await configuredMirrors(signal);
+  if (debian === null) throw noMirror();
+  return { debian, security, securityIsGuessed: false };
+}
+
+/** Debian's own layout: `debian` and `debian-security` side by side; archives of it have it too. */
+function mirrorsAt(url: string): Omit<AptSources, 'keyring'> {
+  if (!/^[a-z][a-z0-9+.-]*:[^\s[\]"]+$/i.test(url)) {
+    throw new SetupError(
+      'bad-mirror',
+      `${quote(url)} is no address of a mirror`,
+      'give one such as https://MIRROR/debian',
+    );
+  }
+  const security = url.replace(/\/debian(?=\/|$)/, '/debian-security');
+  return { debian: url, security: security === url ? null : security, securityIsGuessed: true };
+}
+
+function unknownKernel(name: string): SetupError {
+  const known = suites.map((suite) => suite.name).join(', ');
+  return new SetupError(
+    'unknown-kernel',
+    `${quote(name)} is no kernel that is known by name: those are ${known}`,
+    'add it by --deb FILE or by --image FILE --modules DIR',
+  );
+}
+
+export type Fallback = Readonly<{ name: string; image: string; modules: string; sums: string; folder: string }>;
+
+const SUFFIX = '-debian';
+
+/** The newest kernel in that folder that is of this name; null: there is none, or no such folder is named. */
+export function findFallback(name: string): Fallback | null {
+  const kept = process.env.KMEM_RUN_KERNELS;
+  if (!kept) return null;
+  const newest = entriesOf(kept)
+    .filter((entry) => entry.endsWith(SUFFIX) && isVersionOf(entry.slice(0, -SUFFIX.length), name))
+    .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
+    .at(-1);
+  if (newest === undefined) return null;
+  const folder = join(kept, newest);
+  return {
+    name: newest,
+    folder,
+    image: join(folder, 'vmlinuz'),
+    modules: join(folder, 'modules'),
+    sums: join(folder, 'SHA256SUMS'),
+  };
+}
+
+/** Throws SetupError `wrong-checksum` unless each file that SHA256SUMS lists is there as it says, the image among them. */
+export async function checkSums({ sums, folder, image }: Fallback): Promise<void> {
+  const lines = [...readSums(sums).matchAll(/^([0-9a-f]{64}) [ *](.+)$/gm)];
+  const listed = lines.map(([, sum = '', path = '']) => ({ sum, path: join(folder, path) }));
+  if (!listed.some(({ path }) => path === image)) throw wrong(sums, `it does not list ${image}`);
+  for (const { sum, path } of listed) {
+    const found = await sha256Of(path).catch((error: unknown) => wrong(sums, `${path}: ${errnoOf(error)}`));
+    if (found instanceof SetupError) throw found;
+    if (found !== sum) throw wrong(sums, `${path} has the checksum ${found}`);
+  }
+}
+
+function readSums(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw wrong(file, errnoOf(error) ?? 'it cannot be read');
+  }
+}
+
+function wrong(sums: string, reason: string): SetupError {
+  return new SetupError(
+    'wrong-checksum',
+    `the kept kernel is not what ${sums} says: ${reason}`,
+    'put the folder that KMEM_RUN_KERNELS names right, or unset it',
+  );
+}

@@ -1,0 +1,110 @@
+/** Which modules the microVM needs, and in which order they are loaded. */
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { SetupError } from '../errors.ts';
+import { decompress } from './decompress.ts';
+import { elfSection } from './elf.ts';
+
+/** What the guest's agent uses. What these depend on is told by the modules themselves. */
+export const ROOTS = ['virtio_mmio', '9pnet_virtio', '9p', 'overlay', 'virtio_console'] as const;
+
+/** What the roots depend on in the kernels that are known: to be unpacked with them at once. */
+export const KNOWN = [...ROOTS, 'virtio_ring', 'virtio', 'netfs', 'fscache', '9pnet'] as const;
+
+export type Module = Readonly<{ name: string; data: Buffer }>;
+
+/** Thrown where a module is not there that is needed and not built in. */
+export class MissingModule extends Error {
+  readonly module: string;
+  constructor(module: string) {
+    super(`the module ${module} is missing`);
+    this.module = module;
+  }
+}
+
+export type ModuleTree = Readonly<{
+  /** By their names with _ for -. */
+  files: ReadonlyMap<string, string>;
+  /** Names of those that are built in. */
+  builtin: ReadonlySet<string>;
+}>;
+
+/** What is below a directory: of a /lib/modules/RELEASE, or a flat one of files. */
+export function readModuleTree(directory: string): ModuleTree {
+  const entries = readdirSync(directory, { recursive: true, withFileTypes: true });
+  const files = entries
+    .filter((entry) => entry.isFile() && MODULE_FILE.test(entry.name))
+    .map((entry) => [moduleName(entry.name), join(entry.parentPath, entry.name)] as const);
+  const builtin = entries
+    .filter((entry) => entry.isFile() && entry.name === 'modules.builtin')
+    .flatMap((entry) => readFileSync(join(entry.parentPath, entry.name), 'utf8').split('\n'))
+    .filter((line) => line !== '')
+    .map((line) => moduleName(basename(line)));
+  return { files: new Map(files), builtin: new Set(builtin) };
+}
+
+/**
+ * The modules that are needed, decompressed, each after those that it depends on.
+ * Throws MissingModule, and SetupError `bad-module`, `module-of-another-kernel` and those of decompress().
+ */
+export async function chooseModules(
+  { files, builtin }: ModuleTree,
+  release: string,
+  signal: AbortSignal | undefined,
+): Promise<Module[]> {
+  const chosen = new Map<string, Module | null>();
+  const take = async (name: string): Promise<void> => {
+    if (chosen.has(name) || builtin.has(name)) return;
+    const file = files.get(name);
+    if (file === undefined) throw new MissingModule(name);
+    const data = await decompress(readFileSync(file), file, signal);
+    const { depends, builtFor } = moduleInfo(data, file);
+    if (builtFor !== release) throw foreign(file, builtFor, release);
+    // Before what it depends on is looked at: so a circle, which no build makes, ends.
+    chosen.set(name, null);
+    for (const other of depends) await take(other);
+    chosen.delete(name);
+    chosen.set(name, { name, data });
+  };
+  for (const root of ROOTS) await take(root);
+  return [...chosen.values()].filter((module) => module !== null);
+}
+
+const MODULE_FILE = /\.ko(\.(xz|gz|zst))?$/;
+
+function moduleName(file: string): string {
+  return file.replace(/\.ko(\.[a-z0-9]+)?$/, '').replaceAll('-', '_');
+}
+
+function moduleInfo(data: Buffer, file: string): { depends: string[]; builtFor: string } {
+  const entries = new Map(
+    infoOf(data, file)
+      .toString('latin1')
+      .split('\0')
+      .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+  );
+  const depends = (entries.get('depends') ?? '').split(',').filter((name) => name !== '');
+  return {
+    depends: depends.map((name) => name.replaceAll('-', '_')),
+    builtFor: entries.get('vermagic')?.split(' ')[0] ?? '',
+  };
+}
+
+function infoOf(data: Buffer, file: string): Buffer {
+  try {
+    const section = elfSection(data, '.modinfo');
+    if (section !== null) return section;
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+  }
+  throw new SetupError('bad-module', `${file} is no kernel module`, 'it is damaged: fetch it again');
+}
+
+function foreign(file: string, builtFor: string, release: string): SetupError {
+  return new SetupError(
+    'module-of-another-kernel',
+    `${file} is of Linux ${builtFor || 'unknown'}, and the image is ${release}`,
+    `give the modules of the image: those of /lib/modules/${release}`,
+  );
+}

@@ -1,0 +1,144 @@
+/** The programs of the distribution that adding a kernel needs. */
+
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import { errnoOf, SetupError } from '../errors.ts';
+
+const otherWays = 'or take what you have with --deb FILE or --image FILE --modules DIR';
+const remedies = {
+  'apt-get': `install the package apt, ${otherWays}`,
+  'apt-cache': `install the package apt, ${otherWays}`,
+  'apt-config': `install the package apt, ${otherWays}`,
+  'apt-helper': `install the package apt, ${otherWays}`,
+  'dpkg-deb': 'install the package dpkg, or take what you have with --image FILE --modules DIR',
+  tar: 'install the package tar',
+  xz: 'install the package xz-utils',
+  flock: 'install the package util-linux',
+} as const;
+
+export type Tool = keyof typeof remedies;
+
+export type Ended = Readonly<{
+  /** Null: killed by a signal, or by the caller's. */
+  code: number | null;
+  stdout: Buffer;
+  stderr: string;
+}>;
+
+export type ToolOptions = Readonly<{
+  /** What is started in the tool's place: a program that is not on PATH. */
+  path?: string;
+  input?: Buffer;
+  /** Descriptors that it inherits from 3 on. */
+  inherits?: readonly number[];
+  /** Aborting it ends the tool and what it started, and waits until they are gone. */
+  signal?: AbortSignal | undefined;
+}>;
+
+/** Runs a tool to its end, speaking English. Throws SetupError `no-tool` where it is not installed. */
+export async function runTool(tool: Tool, args: readonly string[], options: ToolOptions = {}): Promise<Ended> {
+  options.signal?.throwIfAborted();
+  const { input, inherits = [] } = options;
+  const child = start(tool, args, {
+    ...options,
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', ...inherits],
+  });
+  // Not all of the input may be wanted.
+  child.stdin?.on('error', () => {}).end(input);
+  const stdout = collect(child.stdout);
+  const stderr = collect(child.stderr);
+  const code = await ending(child, tool);
+  options.signal?.throwIfAborted();
+  return { code, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString('utf8') };
+}
+
+/** The output of one tool as the input of the next. `code` is the first one's failure, else the second's. */
+export async function runPipe(
+  [from, fromArgs]: readonly [Tool, readonly string[]],
+  [to, toArgs]: readonly [Tool, readonly string[]],
+  signal: AbortSignal | undefined,
+): Promise<Ended> {
+  signal?.throwIfAborted();
+  const first = start(from, fromArgs, { signal, stdio: ['ignore', 'pipe', 'pipe'] });
+  const second = start(to, toArgs, { signal, stdio: ['pipe', 'pipe', 'pipe'] });
+  first.stdout?.on('error', () => {});
+  second.stdin?.on('error', () => {});
+  if (second.stdin !== null) first.stdout?.pipe(second.stdin);
+  const stdout = collect(second.stdout);
+  const stderr = [collect(first.stderr), collect(second.stderr)];
+  const ends = await Promise.allSettled([ending(first, from), ending(second, to)]);
+  signal?.throwIfAborted();
+  const codes = ends.map((end) => {
+    if (end.status === 'rejected') throw end.reason;
+    return end.value;
+  });
+  const code = codes.find((each) => each !== 0) ?? codes[1] ?? null;
+  return { code, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr.flat()).toString('utf8') };
+}
+
+/** The last line of what a tool said that tells most. */
+export function reasonIn({ code, stderr }: Ended): string {
+  const lines = stderr
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+  const line = lines.find((text) => /^E: |error:/i.test(text)) ?? lines.at(-1);
+  return line === undefined ? `exit status ${code ?? 'unknown'}` : line.replace(/^E: /, '');
+}
+
+/** Whether a tool (or a system call of Node's) failed for want of space. */
+export function isOutOfSpace(failure: unknown): boolean {
+  const errno = errnoOf(failure);
+  if (errno === 'ENOSPC' || errno === 'EDQUOT') return true;
+  const text = (failure as Partial<Ended> | null)?.stderr;
+  return typeof text === 'string' && /No space left on device|Disk quota exceeded/.test(text);
+}
+
+export function noSpace(folder: string, cause?: unknown): SetupError {
+  return new SetupError(
+    'no-space',
+    `there is not enough space in ${folder}`,
+    'make room there, or set XDG_CACHE_HOME to a folder of yours with space',
+    { cause },
+  );
+}
+
+type Start = ToolOptions & Pick<SpawnOptions, 'stdio'>;
+
+// In a process group of its own: a terminal's Ctrl-C is kmem-run's to pass on, and what a tool started is ended with it.
+function start(tool: Tool, args: readonly string[], { path, signal, stdio }: Start): ChildProcess {
+  const child = spawn(path ?? tool, args, {
+    stdio: stdio ?? 'ignore',
+    detached: true,
+    env: { ...process.env, LC_ALL: 'C', LANGUAGE: 'C' },
+  });
+  const stop = (): void => endGroup(child.pid);
+  signal?.addEventListener('abort', stop, { once: true });
+  child.once('close', () => signal?.removeEventListener('abort', stop));
+  return child;
+}
+
+function endGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGTERM');
+  } catch {
+    // It has ended.
+  }
+}
+
+function ending(child: ChildProcess, tool: Tool): Promise<number | null> {
+  return new Promise((resolve, reject) => {
+    child.once('close', resolve);
+    child.once('error', (error) => reject(errnoOf(error) === 'ENOENT' ? noTool(tool, error) : error));
+  });
+}
+
+function noTool(tool: Tool, cause: unknown): SetupError {
+  return new SetupError('no-tool', `${tool} is not installed here`, remedies[tool], { cause });
+}
+
+function collect(stream: NodeJS.ReadableStream | null): Buffer[] {
+  const chunks: Buffer[] = [];
+  stream?.on('data', (chunk: Buffer) => chunks.push(chunk));
+  return chunks;
+}

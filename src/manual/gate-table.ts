@@ -1,0 +1,107 @@
+/** The table of docs/gate.md, made from the gate's policy: what is gated, what a denied call gets, and when. */
+
+import { type GatedCall, gatedCalls, PAGE, refusedCalls, type WatchedCall, watchedCalls } from '../gate/syscalls.ts';
+import { groupDigits } from '../request/size.ts';
+import { markdownTable } from '../text/markdown-table.ts';
+
+const HEAD = ['class', 'system calls', 'a denied call gets', 'only if', 'room it needs', 'manual page'];
+
+/** Every call of the policy is in one row; calls that are treated alike share it. */
+export function gateTable(): string {
+  const rows = [...gatedCalls.map(gatedRow), ...watchedCalls.map(watchedRow)];
+  const merged = new Map<string, { calls: Set<string>; cells: readonly string[] }>();
+  for (const { call, cells } of rows) {
+    const key = cells.join('\0');
+    const row = merged.get(key) ?? { calls: new Set(), cells };
+    merged.set(key, { ...row, calls: row.calls.add(call) });
+  }
+  const table = [...merged.values()].map(({ calls, cells: [kind = '', ...rest] }) => [
+    kind,
+    [...calls].join(' '),
+    ...rest,
+  ]);
+  const classes = [...new Set(table.map(([kind]) => kind))];
+  return markdownTable(
+    HEAD,
+    classes.flatMap((kind) => table.filter((row) => row[0] === kind)),
+  );
+}
+
+type Row = Readonly<{ call: string; cells: readonly string[] }>;
+
+function gatedRow(call: GatedCall): Row {
+  return { call: nameOf(call), cells: [call.class, answerOf(call), conditionOf(call), needOf(call), call.man] };
+}
+
+function watchedRow(call: WatchedCall): Row {
+  const condition = [call.leaves ? 'with `--trace-gate` or `--fail`, and on cgroup v2' : '', valuesOf(call)]
+    .filter(Boolean)
+    .join('; ');
+  return { call: nameOf(call), cells: ['watched', 'never denied', condition, '', ''] };
+}
+
+function nameOf({ name, numbers: [x64, , , arm64] }: Pick<GatedCall, 'name' | 'numbers'>): string {
+  // mmap has two entries: an old i386 form beside the one that all have.
+  const elsewhere = gatedCalls.some((other) => other.name === name && other.numbers[0] !== null);
+  return x64 === null && arm64 === null && !elsewhere ? `\`${name}\` (i386)` : `\`${name}\``;
+}
+
+function answerOf({ name, errno, tcpErrno, check }: GatedCall): string {
+  // An errno would be taken for the new break: gate.c, "The decision".
+  if (name === 'brk') return 'the old break';
+  if (refusedCalls.includes(name)) return `\`EPERM\`, always; with \`--allow-io-uring\`: \`${errno}\``;
+  const special = [
+    ...(tcpErrno === undefined ? [] : [`\`${tcpErrno}\` for TCP`]),
+    ...(check === 'ipc' ? ['`ENOSPC` for shmget'] : []),
+    ...(check === 'tmpfs' ? ['`ENOSPC` for what would be made on tmpfs'] : []),
+  ];
+  return [`\`${errno}\``, ...special].join('; ');
+}
+
+function conditionOf(call: GatedCall): string {
+  const allocates = {
+    split: 'it splits a mapping',
+    fdtable: 'the table of descriptors grows',
+    ipc: 'it is semget, msgsnd, msgget, shmat or shmget',
+    tmpfs: '',
+  } as const;
+  return [valuesOf(call), call.check === undefined ? '' : allocates[call.check]].filter(Boolean).join('; ');
+}
+
+function needOf({ need = PAGE, needThread, check, makesFd }: GatedCall): string {
+  if (check === 'fdtable') return 'the larger table';
+  const sharing = needThread === undefined ? '' : `; ${groupDigits(needThread)} if it shares its address space`;
+  return `${groupDigits(need)}${sharing}${makesFd ? ' †' : ''}`;
+}
+
+function valuesOf({ name, when }: Pick<GatedCall, 'name' | 'when'>): string {
+  if (when === undefined) return '';
+  const words = VALUES[name] ?? {};
+  return when.values.map((value) => words[value] ?? `argument ${when.arg} is ${value}`).join(', ');
+}
+
+/** What the values of `when` are called: fcntl(2), epoll_ctl(2), madvise(2), linux/net.h, linux/ipc.h, bpf(2) … */
+const VALUES: Readonly<Record<string, Readonly<Record<number, string>>>> = {
+  fcntl: { 0: '`F_DUPFD`', 1030: '`F_DUPFD_CLOEXEC`' },
+  fcntl64: { 0: '`F_DUPFD`', 1030: '`F_DUPFD_CLOEXEC`' },
+  epoll_ctl: { 1: '`EPOLL_CTL_ADD`' },
+  madvise: {
+    0: '`MADV_NORMAL`',
+    1: '`_RANDOM`',
+    2: '`_SEQUENTIAL`',
+    10: '`_DONTFORK`',
+    11: '`_DOFORK`',
+    12: '`_MERGEABLE`',
+    13: '`_UNMERGEABLE`',
+    14: '`_HUGEPAGE`',
+    15: '`_NOHUGEPAGE`',
+    16: '`_DONTDUMP`',
+    17: '`_DODUMP`',
+    18: '`_WIPEONFORK`',
+    19: '`_KEEPONFORK`',
+  },
+  socketcall: { 1: 'socket', 2: 'bind', 3: 'connect', 5: 'accept', 8: 'socketpair', 18: 'accept4' },
+  seccomp: { 1: '`SECCOMP_SET_MODE_FILTER`' },
+  bpf: { 0: '`BPF_MAP_CREATE`', 5: '`BPF_PROG_LOAD`' },
+  ptrace: { 0: '`PTRACE_TRACEME`', 16: '`PTRACE_ATTACH`', 16902: '`PTRACE_SEIZE`' },
+};

@@ -1,0 +1,134 @@
+import type { ExploreClass, ExploreCounts, ExploreFinding, ExploreReport } from '../../experiment/explore/report.ts';
+import { groupDigits } from '../../request/size.ts';
+import { counted, duration } from '../../text/figures.ts';
+import { layOut, painter, type Row, type Style, type Tone } from '../../text/layout.ts';
+import { cut, visible } from '../../text/visible.ts';
+import { noticeRows } from './experiment.ts';
+
+const labelWidth = 'warning'.length;
+const commandLength = 60;
+const detailLength = 80;
+const messageLength = 200;
+const shownAddresses = 4;
+const shownKinds = 25;
+const tones: Readonly<Record<ExploreClass, Tone>> = {
+  crash: 'bad',
+  hang: 'bad',
+  silent: 'bad',
+  leak: 'warn',
+  handled: 'good',
+};
+
+const plurals: Readonly<Record<ExploreClass, string>> = {
+  crash: 'crashes',
+  hang: 'hangs',
+  silent: 'silent',
+  leak: 'leaks',
+  handled: 'handled',
+};
+
+export function exploreText(report: ExploreReport, style: Style): string {
+  const paint = painter(style.color);
+  const { status, findings } = report;
+  const tone = findings.length > 0 ? 'bad' : status === 'done' ? 'good' : 'warn';
+  const kinds = [...Map.groupBy(findings, kindOf).values()];
+  return [
+    paint('strong', 'kmem-run: ') + paint(tone, headline(report)),
+    ...kinds.slice(0, shownKinds).flatMap((same) => ['', ...layOut([findingRow(same)], labelWidth, style)]),
+    ...(kinds.length > shownKinds ? ['', `  and ${kinds.length - shownKinds} more: --json FILE has them all`] : []),
+    '',
+    ...layOut([...scoreRows(report), ...callRows(report), runRow(report), ...noticeRows(report)], labelWidth, style),
+  ]
+    .map((line) => `${line}\n`)
+    .join('');
+}
+
+function headline({ status, findings, command, counts }: ExploreReport): string {
+  const what = cut(command.join(' '), commandLength);
+  const tried = triedOf(counts);
+  const stopped = status === 'done' ? '' : 'stopped; ';
+  if (findings.length === 0) return `${stopped}no findings in ${counted(tried, 'failure')} of ${what}`;
+  const classes = [...Map.groupBy(findings, (finding) => finding.class)].map(([name, own]) =>
+    counted(own.length, name, plurals[name]),
+  );
+  return `${stopped}${counted(findings.length, 'finding')} in ${counted(tried, 'failure')} of ${what}: ${classes.join(', ')}`;
+}
+
+const triedOf = ({ crash, hang, silent, leak, handled, unsteady }: ExploreCounts): number =>
+  crash + hang + silent + leak + handled + unsteady;
+
+/** The same program came to the same by a call of the same kind. */
+function kindOf({ class: name, program, syscall, detail, how }: ExploreFinding): string {
+  return JSON.stringify([name, program, syscall, detail?.replace(/\d+/g, '#'), how]);
+}
+
+function findingRow(same: readonly ExploreFinding[]): Row {
+  const [first, ...others] = same;
+  if (first === undefined) return { label: '', lines: [] };
+  const { program, syscall, detail, mode, how, message, seen, runs, replay } = first;
+  const object = detail === null ? '' : ` of ${cut(detail, detailLength)}`;
+  const persists = mode === 'once' ? '' : ', and all later calls of its process';
+  const share = seen === runs ? '' : ` (in ${seen} of ${runs} runs)`;
+  const more = others.slice(0, shownAddresses).map(({ address }) => address);
+  const rest = others.length > more.length ? `, and ${others.length - more.length} more` : '';
+  return {
+    label: first.class,
+    lines: [
+      {
+        text: `${program === null ? '' : `${visible(program)}: `}${syscall}${object}${persists}`,
+        tone: tones[first.class],
+      },
+      `${visible(how)}${share}`,
+      ...(message === null ? [] : [`it printed: ${cut(message, messageLength)}`]),
+      visible(replay),
+      ...(more.length === 0 ? [] : [`the same: --fail ${more.join(', ')}${rest}`]),
+    ],
+  };
+}
+
+function scoreRows({ score, counts, unsteady }: ExploreReport): Row[] {
+  if (score === null) return [];
+  const { handled, crash, hang, silent, leak, mute } = counts;
+  // 100 % is said of nothing less.
+  const percent = Math.floor(score * 100);
+  const quiet = mute === 0 ? '' : ` (${mute} of them failed without a word)`;
+  const doubt = unsteady.length === 0 ? '' : `; ${counted(unsteady.length, 'doubt')}: bad once, and not again`;
+  return [
+    {
+      label: 'score',
+      lines: [
+        {
+          text: `${percent} %: ${groupDigits(handled)} of ${counted(handled + crash + hang + silent + leak, 'failure')} handled${quiet}${doubt}`,
+          tone: score === 1 ? 'good' : 'plain',
+        },
+      ],
+    },
+  ];
+}
+
+function callRows({ calls, counts }: ExploreReport): Row[] {
+  if (calls === null) return [];
+  const { listed, unstable, wanted, duplicates, beyondLimit, chosen } = calls;
+  const parts = [
+    `${groupDigits(chosen)} of ${counted(listed, 'call')} made to fail, alone and from there on`,
+    ...(wanted < listed ? [`${groupDigits(listed - wanted)} not asked about`] : []),
+    ...(duplicates > 0 ? [`${groupDigits(duplicates)} like others (--all tries them too)`] : []),
+    ...(beyondLimit > 0 ? [`${groupDigits(beyondLimit)} beyond --limit`] : []),
+    ...(unstable > 0 ? [`${groupDigits(unstable)} left out, since they are not the same in each run`] : []),
+    ...(counts.notFailed > 0 ? [`${counted(counts.notFailed, 'time')} no call failed`] : []),
+  ];
+  return [{ label: 'calls', lines: [parts.join('; ')] }];
+}
+
+function runRow({ runs, jobs, warmup, timeoutMs, id }: ExploreReport): Row {
+  const { made, planned } = runs;
+  const cpus = jobs.map((own) => (own === null ? 'any' : own.join('+'))).join(', ');
+  const parts = [
+    made === planned ? groupDigits(made) : `${groupDigits(made)} of about ${groupDigits(planned)}`,
+    `${counted(jobs.length, 'job')} on CPU ${cpus}`,
+    counted(warmup, 'warm-up'),
+    timeoutMs === null ? 'no time limit' : `at most ${duration(timeoutMs)} a run`,
+    ...(made === 0 ? [] : [`kept as ${id}`]),
+  ];
+  return { label: 'runs', lines: [parts.join('; ')] };
+}

@@ -1,0 +1,150 @@
+/** The failures, grouped: `apache2: 17 × mmap of /usr/lib/apache2/modules/*.so (ENOMEM)`. */
+
+import { groupDigits } from '../../request/size.ts';
+import type { Failure, Result } from '../../result/schema.ts';
+import { counted, duration, number } from '../../text/figures.ts';
+import type { Line, Row } from '../../text/layout.ts';
+import { cut } from '../../text/visible.ts';
+
+const shownNames = 8;
+const shownCalls = 4;
+const nameLength = 20;
+const detailLength = 80;
+
+type Call = { comm: string; syscall: string; errno: string | null; count: number; listed: number; details: string[] };
+
+export function failureRows(result: Result, verbose: boolean): Row[] {
+  const calls = groupCalls(result);
+  const total = calls.reduce((sum, { count }) => sum + count, 0);
+  const uncounted = result.enforcement.failuresUncounted ?? 0;
+  if (total + uncounted === 0) return unnamed(result);
+  const lines = [totalLine(total, uncounted, result.failures.length), ...nameLines(calls, verbose)];
+  return [{ label: 'failures', lines: verbose ? [...lines, ...result.failures.map(eachLine)] : lines }];
+}
+
+// The kernel counts but names nothing: say so, or the row would read as "none".
+function unnamed({ kmem: { failcnt }, enforcement: { failuresDropped } }: Result): Row[] {
+  if (failcnt === null || failcnt === 0) return [];
+  // Refused charges are known by call where it is known how many calls are left out: none failed by them.
+  if (failuresDropped !== null)
+    return [
+      {
+        label: 'failures',
+        lines: [`no call failed: the kernel got over it, or a page fault retried (failcnt ${groupDigits(failcnt)})`],
+      },
+    ];
+  return [{ label: 'failures', lines: [`not named: they were only counted (failcnt ${groupDigits(failcnt)})`] }];
+}
+
+function totalLine(total: number, uncounted: number, listed: number): Line {
+  const capped =
+    listed < total ? (listed === 0 ? '; counted only' : `; details are of the first ${groupDigits(listed)}`) : '';
+  const more = uncounted > 0 ? `; ${groupDigits(uncounted)} more, not counted by program` : '';
+  return { text: `${groupDigits(total)} in all${capped}${more}`, tone: 'bad' };
+}
+
+/** Totals come from `failureCounts`; `failures`, which is capped, only lends the details. */
+function groupCalls({ failureCounts, failures }: Result): Call[] {
+  const calls = new Map<string, Call>();
+  for (const { comm, syscall, errno, count } of failureCounts) {
+    callIn(calls, { comm, syscall, errno }).count += count;
+  }
+  for (const failure of failures) {
+    const call = callIn(calls, failure);
+    call.listed += 1;
+    if (failure.detail !== null) call.details.push(failure.detail);
+  }
+  return [...calls.values()].map((call) => ({ ...call, count: Math.max(call.count, call.listed) }));
+}
+
+function callIn(calls: Map<string, Call>, { comm, syscall, errno }: Pick<Failure, 'comm' | 'syscall' | 'errno'>): Call {
+  const key = JSON.stringify([comm, syscall, errno]);
+  const call = calls.get(key) ?? { comm: nameText(comm), syscall, errno, count: 0, listed: 0, details: [] };
+  calls.set(key, call);
+  return call;
+}
+
+function nameLines(calls: readonly Call[], verbose: boolean): string[] {
+  const names = [...Map.groupBy(calls, ({ comm }) => comm)]
+    .map(([comm, own]) => ({ comm, own: own.toSorted(byCount), count: own.reduce((sum, { count }) => sum + count, 0) }))
+    .toSorted(byCount);
+  const shown = verbose ? names : names.slice(0, shownNames);
+  const rest = names.slice(shown.length).reduce((sum, { count }) => sum + count, 0);
+  const more =
+    rest === 0 ? [] : [`and ${groupDigits(rest)} in ${counted(names.length - shown.length, 'other program')}`];
+  return [...shown.map(({ comm, own }) => `${comm}: ${callList(own, verbose)}`), ...more];
+}
+
+function callList(calls: readonly Call[], verbose: boolean): string {
+  const shown = verbose ? calls : calls.slice(0, shownCalls);
+  const rest = calls.slice(shown.length).reduce((sum, { count }) => sum + count, 0);
+  return [...shown.map(callText), ...(rest === 0 ? [] : [`and ${groupDigits(rest)} more`])].join(', ');
+}
+
+function callText({ syscall, errno, count, details }: Call): string {
+  const what = commonForm(details);
+  const name = cut(syscall, nameLength);
+  return `${groupDigits(count)} × ${name}${what === null ? '' : ` of ${what}`}${errno === null ? '' : ` (${cut(errno, nameLength)})`}`;
+}
+
+function byCount(a: { count: number }, b: { count: number }): number {
+  return b.count - a.count;
+}
+
+/** What many details have in common: the one they all are, `/usr/lib/*.so`, `4,096 to 8,192 bytes`, or the most frequent. */
+export function commonForm(details: readonly string[]): string | null {
+  const counts = new Map<string, number>();
+  for (const detail of details) counts.set(detail, (counts.get(detail) ?? 0) + 1);
+  const [most] = [...counts].toSorted(([, a], [, b]) => b - a);
+  if (most === undefined) return null;
+  const distinct = [...counts.keys()];
+  if (distinct.length === 1) return cut(most[0], detailLength);
+  const paths = distinct.filter((detail) => detail.startsWith('/'));
+  const path = paths.length > 1 ? commonPath(paths) : null;
+  if (path !== null) return path + others(distinct.length - paths.length);
+  return sizeRange(distinct) ?? cut(most[0], detailLength) + others(distinct.length - 1);
+}
+
+function others(count: number): string {
+  return count === 0 ? '' : ` and ${counted(count, 'other')}`;
+}
+
+function sizeRange(details: readonly string[]): string | null {
+  const sizes = details
+    .map((detail) => Number(/^(\d+) bytes$/.exec(detail)?.[1] ?? Number.NaN))
+    .toSorted((a, b) => a - b);
+  const [least] = sizes;
+  const most = sizes.at(-1);
+  if (least === undefined || most === undefined || sizes.some(Number.isNaN)) return null;
+  return `${groupDigits(least)} to ${groupDigits(most)} bytes`;
+}
+
+// `/*` would say nothing: at least one folder must be shared.
+function commonPath(paths: readonly string[]): string | null {
+  const parts = paths.map((path) => path.split('/'));
+  const [first = []] = parts;
+  let shared = 0;
+  while (parts.every((own) => shared < own.length - 1 && own[shared] === first[shared])) shared += 1;
+  if (shared < 2) return null;
+  const deep = parts.some((own) => own.length > shared + 1) ? '…/' : '';
+  return cut(`${first.slice(0, shared).join('/')}/${deep}*${commonExtension(paths)}`, detailLength);
+}
+
+function commonExtension(paths: readonly string[]): string {
+  const extensions = new Set(paths.map((path) => /[^/](\.[^./]+)$/.exec(path)?.[1] ?? ''));
+  return extensions.size === 1 ? ([...extensions][0] ?? '') : '';
+}
+
+function nameText(comm: string | null): string {
+  return comm === null ? '(name not read)' : cut(comm, nameLength);
+}
+
+function eachLine({ atMs, step, comm, pid, tid, syscall, detail, errno, usage }: Failure): Line {
+  const who = `${nameText(comm)}[${pid ?? '?'}${tid === pid ? '' : `/${tid}`}]`;
+  const what = detail === null ? '' : ` ${cut(detail, detailLength * 3)}`;
+  const where = step === null ? '' : ` step ${step}`;
+  return {
+    text: `${duration(atMs)}${where} ${who} ${cut(syscall, nameLength)}${what}: ${cut(errno ?? 'no errno', nameLength)} at ${number(usage)}`,
+    tone: 'dim',
+  };
+}

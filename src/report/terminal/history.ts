@@ -1,0 +1,103 @@
+/** What is kept, a line each. */
+
+import type { RunSummary, StoredExperiment } from '../../store/types.ts';
+import { counted, number, shortSize } from '../../text/figures.ts';
+import { painter, type Style, type Tone } from '../../text/layout.ts';
+import { columns, cut, visible } from '../../text/visible.ts';
+
+export type HistoryEntry =
+  | Readonly<{ kind: 'run'; run: RunSummary }>
+  | Readonly<{ kind: 'experiment'; experiment: StoredExperiment }>;
+
+const head = ['id', 'started', 'outcome', 'limit', 'peak', 'failcnt', 'label', 'command'];
+const labelColumn = head.indexOf('label');
+const longestCommand = 1000;
+const shortestCommand = 12;
+const gap = '  ';
+
+type Line = Readonly<{ cells: readonly string[]; tone: Tone }>;
+
+/** A table with a head; the command gives way to the width. Of nothing, a sentence. */
+export function historyText(entries: readonly HistoryEntry[], { color, width }: Style): string {
+  if (entries.length === 0) return 'nothing is kept that is asked for\n';
+  const lines = [{ cells: head, tone: 'dim' as const }, ...entries.map(lineOf)];
+  const shown = head
+    .map((_, column) => column)
+    .filter((column) => column !== labelColumn || lines.slice(1).some(({ cells }) => cells[column] !== ''));
+  const rows = fitted(
+    lines.map(({ cells }) => shown.map((column) => cells[column] ?? '')),
+    width,
+  );
+  const paint = painter(color);
+  return rows.map((text, index) => `${paint(lines[index]?.tone ?? 'plain', text)}\n`).join('');
+}
+
+/** Bytes and times as in a result; `entry` tells a run from an experiment. */
+export function historyJson(entries: readonly HistoryEntry[]): unknown[] {
+  return entries.map((entry) =>
+    entry.kind === 'run' ? { entry: 'run', ...entry.run } : { entry: 'experiment', ...entry.experiment },
+  );
+}
+
+/** `2025-01-02 03:04:05` in the time zone of the reader. */
+export function localTime(iso: string): string {
+  const date = new Date(iso);
+  if (Number.isNaN(date.getTime())) return visible(iso);
+  const two = (value: number) => String(value).padStart(2, '0');
+  const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join('-');
+  return `${day} ${[date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(':')}`;
+}
+
+/** `sweep, done, 2,000 runs`. */
+export function experimentState({ kind, status, runs }: StoredExperiment): string {
+  return `${visible(kind)}, ${visible(status)}, ${counted(runs, 'run')}`;
+}
+
+function lineOf(entry: HistoryEntry): Line {
+  if (entry.kind === 'experiment') {
+    const { id, startedAt, command } = entry.experiment;
+    const cells = [
+      visible(id),
+      localTime(startedAt),
+      experimentState(entry.experiment),
+      '',
+      '',
+      '',
+      '',
+      commandOf(command.join(' ')),
+    ];
+    return { cells, tone: 'plain' };
+  }
+  const { id, startedAt, outcome, kmemLimit, maxUsage, failcnt, label, command } = entry.run;
+  const limit = kmemLimit === null ? 'none' : shortSize(kmemLimit);
+  const figures = [limit, shortSize(maxUsage), number(failcnt)];
+  const tone = outcome === 'passed' ? 'plain' : 'bad';
+  return {
+    cells: [visible(id), localTime(startedAt), visible(outcome), ...figures, visible(label ?? ''), commandOf(command)],
+    tone,
+  };
+}
+
+function commandOf(command: string): string {
+  return cut(command, longestCommand);
+}
+
+/** Columns as wide as their widest cell; the last one takes what is left. */
+function fitted(table: readonly (readonly string[])[], width: number | null): string[] {
+  const last = (table[0]?.length ?? 1) - 1;
+  const widths = Array.from({ length: last }, (_, column) =>
+    Math.max(...table.map((cells) => columns(cells[column] ?? ''))),
+  );
+  const taken = widths.reduce((sum, own) => sum + own + gap.length, 0);
+  const left = width === null ? longestCommand : Math.max(shortestCommand, width - taken);
+  return table.map((cells) => {
+    const padded = widths.map((own, column) => (cells[column] ?? '') + ' '.repeat(own - columns(cells[column] ?? '')));
+    return [...padded, shortened(cells[last] ?? '', left)].join(gap).trimEnd();
+  });
+}
+
+/** Of text that is visible already. */
+function shortened(text: string, most: number): string {
+  const characters = [...text];
+  return characters.length > most ? `${characters.slice(0, most - 1).join('')}…` : text;
+}

@@ -1,0 +1,114 @@
+import type { ReplayReport } from '../../experiment/replay/report.ts';
+import { commandIn } from '../../request/run-input.ts';
+import { formatSize, groupDigits } from '../../request/size.ts';
+import type { Recorded } from '../../statistics/recorded.ts';
+import type { FigureRow, KindRow, ReplayVerdict } from '../../statistics/replayed.ts';
+import type { Spread } from '../../statistics/spread.ts';
+import { counted, notRead } from '../../text/figures.ts';
+import { type Line, layOut, painter, type Row, type Style, type Tone } from '../../text/layout.ts';
+import { escapeControls } from '../../text/quote.ts';
+import { columns, cut, visible } from '../../text/visible.ts';
+import { noticeRows } from './experiment.ts';
+import { localTime } from './history.ts';
+
+const commandLength = 60;
+const valueLength = 100;
+
+const tones: Readonly<Record<ReplayVerdict, Tone>> = {
+  same: 'plain',
+  'within-spread': 'plain',
+  different: 'bad',
+  'not-known': 'warn',
+};
+
+export function replayJson(report: ReplayReport): string {
+  return `${escapeControls(JSON.stringify(report, null, 2))}\n`;
+}
+
+export function replayText(report: ReplayReport, style: Style): string {
+  const rows = [
+    { label: 'recorded', lines: [recordedText(report.recorded)] },
+    ...(report.verdict === null ? [] : comparedRows(report)),
+    ...noteRows(report),
+    { label: 'not kept', lines: report.notReproduced.map((text): Line => ({ text: visible(text), tone: 'dim' })) },
+    ...noticeRows(report),
+  ];
+  const width = Math.max(...rows.map(({ label }) => columns(label)));
+  const paint = painter(style.color);
+  const tone = report.verdict === 'same' ? 'good' : report.verdict === null ? 'warn' : 'bad';
+  const first = paint('strong', 'kmem-run: ') + paint(tone, headline(report));
+  return [first, ...layOut(rows, width, style)].map((text) => `${text}\n`).join('');
+}
+
+function headline({ verdict, kinds, figures, replays, recorded, status }: ReplayReport): string {
+  if (verdict === null) return 'not replayed';
+  const runs = `${counted(replays.length, 'replay')}${status === 'done' ? '' : ' so far'}`;
+  if (verdict === 'same') return `the same in ${runs}: ${visible(recorded.facts.outcome)}`;
+  const missed = kinds.find(({ what, verdict: own }) => what.startsWith('injection ') && own === 'different');
+  const different = [...kinds, ...figures].filter((row) => row.verdict === 'different');
+  const names = cut(different.map(({ what }) => what).join(', '), valueLength);
+  return `different in ${names} (${runs})${missed === undefined ? '' : `; ${missedText(missed)}`}`;
+}
+
+/** Why a failure that was asked for did not come about. */
+function missedText({ replayed }: KindRow): string {
+  const kinds = Object.keys(replayed);
+  if (kinds.some((kind) => kind.startsWith('diverged')))
+    return 'the program made another call at that address, which was not failed';
+  return kinds.includes('not-reached') ? 'the program did not get to that call' : 'the call was failed this time';
+}
+
+function recordedText({ id, startedAt, input }: Recorded): string {
+  return `${visible(id)}, ${localTime(startedAt)}: ${cut(commandIn(input).join(' '), commandLength)}`;
+}
+
+function comparedRows({ kinds, figures, replays }: ReplayReport): Row[] {
+  // Of steps, and of what they imply, only what is news: the outcome says the rest.
+  const shown = kinds.filter(({ what, verdict }) => verdict !== 'same' || !/^(step|expectation) /.test(what));
+  return [
+    ...shown.map((row): Row => ({ label: visible(row.what), lines: [kindLine(row, replays.length)] })),
+    ...figures.map((row): Row => ({ label: row.what, lines: [figureLine(row)] })),
+  ];
+}
+
+function kindLine({ recorded, replayed, verdict }: KindRow, replays: number): Line {
+  const was = cut(recorded, valueLength);
+  if (verdict === 'same') return { text: `${was}: same`, tone: tones.same };
+  const came = Object.entries(replayed).map(
+    ([kind, runs]) => cut(kind, valueLength) + (runs === replays ? '' : ` (${runs} of ${replays})`),
+  );
+  return { text: `${was} → ${came.join(', ')}: ${verdictText(verdict)}`, tone: tones[verdict] };
+}
+
+function figureLine({ recorded, replayed, unit, verdict, tolerance }: FigureRow): Line {
+  if (recorded === null && replayed === null) return { text: `${notRead} in either`, tone: 'plain' };
+  const was = recorded === null ? notRead : valueText(recorded, unit);
+  if (verdict === 'same') return { text: `${was}: same`, tone: 'plain' };
+  const within = verdict === 'within-spread' ? `, which is ${groupDigits(tolerance)}` : '';
+  return { text: `${was} → ${spreadText(replayed)}: ${verdictText(verdict)}${within}`, tone: tones[verdict] };
+}
+
+function verdictText(verdict: ReplayVerdict): string {
+  if (verdict === 'not-known') return 'not to be compared';
+  return verdict === 'within-spread' ? 'the same within the spread' : verdict;
+}
+
+function valueText(value: number, unit: FigureRow['unit']): string {
+  return unit === 'bytes' ? `${groupDigits(value)} (${formatSize(value)})` : groupDigits(value);
+}
+
+function spreadText(spread: Spread | null): string {
+  if (spread === null) return notRead;
+  const { min, median, max } = spread;
+  return `${groupDigits(median)}${min === max ? '' : ` (${groupDigits(min)} to ${groupDigits(max)})`}`;
+}
+
+function noteRows({ circumstances }: ReplayReport): Row[] {
+  if (circumstances.length === 0) return [];
+  const lines = circumstances.map(({ what, recorded, replayed }): Line => {
+    const came = replayed.map((value) => cut(value, valueLength)).join(' or ');
+    // What it is called may come from a token that somebody else made.
+    return { text: `${visible(what)}: ${cut(recorded, valueLength)} → ${came}`, tone: 'warn' };
+  });
+  return [{ label: 'note', lines }];
+}

@@ -1,0 +1,109 @@
+import { settingText, survivalOf } from '../../experiment/survival.ts';
+import type { SweepCall, SweepPoint, SweepReport } from '../../experiment/sweep/report.ts';
+import { formatSize, groupDigits } from '../../request/size.ts';
+import { counted, duration } from '../../text/figures.ts';
+import { layOut, type PlotStyle, painter, type Style, type Tone } from '../../text/layout.ts';
+import { columns, cut } from '../../text/visible.ts';
+import { curveText } from './curve.ts';
+import { noticeRows, spreadText } from './experiment.ts';
+import { survivalText } from './survival.ts';
+
+export { settingText } from '../../experiment/survival.ts';
+
+const labelWidth = 'warning'.length;
+const curveWidth = 80;
+const commandLength = 60;
+const narrowestCall = 14;
+const callLength = 80;
+const titles: Readonly<Record<string, string>> = { kmemTcp: 'kmem-tcp' };
+
+export function sweepText(report: SweepReport, style: PlotStyle): string {
+  const paint = painter(style.color);
+  const { made, planned } = report.runs;
+  const how = made === planned ? counted(made, 'run') : `${groupDigits(made)} of ${counted(planned, 'run')}`;
+  const points = report.points.length === 1 ? '' : ` at ${counted(report.points.length, 'point')}`;
+  const head = `${how}${points} of ${cut([...report.command].join(' '), commandLength)}`;
+  const rest =
+    report.status === 'done' || made === 0 ? [] : [{ label: 'go on', lines: [`kmem-run sweep --resume ${report.id}`] }];
+  const rows = [{ label: 'seed', lines: [`${report.seed}; ${detail(report)}`] }, ...rest, ...noticeRows(report)];
+  const curve = style.plot === true ? [] : curveLines(report, Math.min(style.width ?? curveWidth, curveWidth) - 2);
+  const survival = style.plot === true ? survivalOf(report) : null;
+  const text = [
+    paint('strong', 'kmem-run: ') + paint(report.status === 'done' ? 'plain' : 'warn', head),
+    '',
+    ...tableLines(report, style),
+    ...(curve.length === 0 ? [] : ['', paint('dim', '  runs that pass'), ...curve.map((line) => `  ${line}`)]),
+    '',
+    ...layOut(rows, labelWidth, style),
+  ]
+    .map((line) => `${line}\n`)
+    .join('');
+  return survival === null ? text : `${text}\n${survivalText(survival, style)}`;
+}
+
+function detail({ jobs, warmup, timeoutMs, id, runs }: SweepReport): string {
+  const cpus = jobs.map((own) => (own === null ? 'any' : own.join('+'))).join(', ');
+  return [
+    `${counted(jobs.length, 'job')} on CPU ${cpus}`,
+    `${counted(warmup, 'warm-up')}`,
+    timeoutMs === null ? 'no time limit' : `at most ${duration(timeoutMs)} a run`,
+    ...(runs.made === 0 ? [] : [`kept as ${id}`]),
+  ].join('; ');
+}
+
+function tableLines({ axes, points }: SweepReport, style: Style): string[] {
+  const paint = painter(style.color);
+  const head = [...axes.map((axis) => titles[axis] ?? axis), 'runs', 'passed', 'failcnt', 'peak', 'first failing call'];
+  const table = [head, ...points.map((point) => cellsOf(point, axes))];
+  const last = head.length - 1;
+  const widths = head.map((_, column) => Math.max(...table.map((cells) => columns(cells[column] ?? ''))));
+  const before = 2 + widths.slice(0, last).reduce((sum, width) => sum + width + 2, 0);
+  const room = style.width === null ? callLength : Math.max(narrowestCall, style.width - before);
+  return table.map((cells, row) => {
+    const padded = cells.map((cell, column) => {
+      if (column === last) return cut(cell, room);
+      // Numbers to the right, names to the left.
+      const text =
+        column < axes.length || column > axes.length + 1
+          ? cell.padEnd(widths[column] ?? 0)
+          : cell.padStart(widths[column] ?? 0);
+      return row > 0 && column === axes.length + 1 ? paint(toneOf(points[row - 1]), text) : text;
+    });
+    const line = `  ${padded.join('  ')}`.trimEnd();
+    return row === 0 ? paint('dim', line) : line;
+  });
+}
+
+function cellsOf(point: SweepPoint, axes: readonly string[]): string[] {
+  const [most, ...others] = point.firstCalls.toSorted((a, b) => b.runs - a.runs);
+  return [
+    ...axes.map((axis) => settingText(axis, point.settings[axis] ?? null)),
+    groupDigits(point.runs),
+    groupDigits(point.passed),
+    spreadText(point.failcnt, groupDigits),
+    spreadText(point.peak, formatSize),
+    most === undefined ? '' : callText(most, point, others.length),
+  ];
+}
+
+/** `sh: clone of process (ENOMEM)`, with how often where it is not the same in all runs. */
+function callText({ comm, syscall, errno, detail: what, runs }: SweepCall, point: SweepPoint, others: number): string {
+  const share = runs === point.runs ? '' : ` ×${runs}`;
+  const name = comm === null ? '' : `${comm}: `;
+  return `${name}${syscall}${share}${what === null ? '' : ` ${what}`}${errno === null ? '' : ` (${errno})`}${others === 0 ? '' : `, ${counted(others, 'other')}`}`;
+}
+
+function toneOf(point: SweepPoint | undefined): Tone {
+  if (point === undefined || point.runs === 0) return 'dim';
+  return point.passed === point.runs ? 'good' : point.passed === 0 ? 'bad' : 'warn';
+}
+
+function curveLines(report: SweepReport, width: number): string[] {
+  const survival = survivalOf(report);
+  if (survival === null) return [];
+  const series = survival.series.map(({ label, shares }) => ({
+    label,
+    shares: shares.map((share) => (share === null ? null : share.passed / share.runs)),
+  }));
+  return curveText({ series, ticks: survival.ticks }, width);
+}

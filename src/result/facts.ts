@@ -1,0 +1,101 @@
+import type { AncestorLimit } from '../cgroup/limits.ts';
+import type { Process } from '../cgroup/processes.ts';
+import type { GroupReading, Layout } from '../cgroup/types.ts';
+import type { SetupError } from '../errors.ts';
+import type { GateSummary } from '../gate/protocol.ts';
+import type { Limits, RunSpec } from '../request/run-spec.ts';
+import type { Result } from './schema.ts';
+
+/** What a run found out, piece by piece; null or empty is what it did not get to. */
+export type Facts = {
+  readonly id: string;
+  readonly startedAt: string;
+  readonly spec: RunSpec;
+  error: SetupError | null;
+  terminationReason: Result['terminationReason'];
+  mode: Result['enforcement']['mode'];
+  layout: Layout;
+  /** From the start. */
+  limits: Limits | null;
+  /** In force now: steps may change them. */
+  limitsNow: Limits | null;
+  kmemLimit: KmemLimit;
+  /** Of the kmem limits before; null: there were none. */
+  earlierOvershoot: Readonly<{ bytes: number | null }> | null;
+  ancestors: readonly AncestorLimit[];
+  reading: GroupReading | null;
+  cpu: { userMs: number; systemMs: number } | null;
+  summary: GateSummary | null;
+  /** The gate could not do without no_new_privs. */
+  noNewPrivs: boolean;
+  /** The counter did not move while a task was in the group: kernel memory is not accounted. */
+  unaccounted: boolean;
+  escaped: number;
+  /** What the gate saw that a reader should know, a sentence each. */
+  notices: readonly string[];
+  /** Milliseconds for which usage stayed above the kmem limit with no call to deny. */
+  overrunMs: number;
+  /** When the OOM killer first killed in the group. */
+  oomKillAtMs: number | null;
+  /** Whom the OOM killer killed outside the group, a sentence each. */
+  oomKillsOutside: readonly string[];
+  wallMs: number | null;
+  steps: Result['steps'][number][];
+  failures: Result['failures'];
+  failureCounts: Result['failureCounts'];
+  injections: Result['injections'];
+  crashes: Result['crashes'];
+  leftover: readonly Process[];
+  /** Processes that had lost their parent and ended with another status than 0. */
+  orphans: Result['orphans'];
+  /** By which rule the run was over, and why; null: it did not get there. */
+  ending: Result['ending'];
+  samples: Result['samples'];
+  throttled: { before: number | null; after: number | null };
+};
+
+export function emptyFacts(id: string, spec: RunSpec): Facts {
+  return {
+    id,
+    startedAt: new Date().toISOString(),
+    spec,
+    error: null,
+    terminationReason: null,
+    mode: null,
+    layout: 'none',
+    limits: null,
+    limitsNow: null,
+    kmemLimit: { limit: null, usageWhenSet: null },
+    earlierOvershoot: null,
+    ancestors: [],
+    reading: null,
+    cpu: null,
+    summary: null,
+    noNewPrivs: false,
+    unaccounted: false,
+    escaped: 0,
+    notices: [],
+    overrunMs: 0,
+    oomKillAtMs: null,
+    oomKillsOutside: [],
+    wallMs: null,
+    steps: [],
+    failures: [],
+    failureCounts: [],
+    injections: spec.inject.length === 0 ? [] : null,
+    crashes: null,
+    leftover: [],
+    orphans: [],
+    ending: null,
+    samples: [],
+    throttled: { before: null, after: null },
+  };
+}
+
+/** The counter never moved: kernel memory is not accounted. */
+export function isUnaccounted({ unaccounted, summary }: Pick<Facts, 'unaccounted' | 'summary'>): boolean {
+  return unaccounted && (summary?.peakSeen ?? 0) === 0;
+}
+
+/** A kmem limit that was in force. `usageWhenSet`: what the group had already; null: nothing, it was there from the start. */
+export type KmemLimit = Readonly<{ limit: number | null; usageWhenSet: number | null }>;

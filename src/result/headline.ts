@@ -1,0 +1,198 @@
+/** What happened, in one sentence that a person understands. */
+
+import { formatSize } from '../request/size.ts';
+import { counted, formatDuration } from '../text/figures.ts';
+import type { Tone } from '../text/layout.ts';
+import { cut, visible } from '../text/visible.ts';
+import type { Result, Step } from './schema.ts';
+
+const commandLength = 60;
+const exprLength = 100;
+const nameLength = 20;
+const shownNames = 3;
+
+export function headline(result: Result): string {
+  switch (result.outcome) {
+    case 'setup-error':
+      return setupError(result);
+    case 'interrupted':
+      return `interrupted${after(result)}${inStep(result)}${denialsSoFar(result)}`;
+    case 'timeout':
+      return timeout(result);
+    case 'oom':
+      return outOfMemory(result);
+    case 'expectation':
+      return expectation(result);
+    case 'signaled':
+      return ended(result, (step) => step.exit.signal !== null && !step.stopped);
+    case 'failed':
+      return ended(result, (step) => step.error !== null || (step.exit.code !== 0 && !step.stopped));
+    case 'passed':
+      return passed(result);
+  }
+}
+
+export function toneOf({ outcome }: Pick<Result, 'outcome'>): Tone {
+  if (outcome === 'passed') return 'good';
+  return outcome === 'interrupted' ? 'warn' : 'bad';
+}
+
+function setupError({ error, terminationReason, durations }: Result): string {
+  if (error !== null) return `could not be run: ${visible(error.message)}`;
+  if (terminationReason === 'gate-lost') return `the result is void: the gate died${after({ durations })}`;
+  if (terminationReason === 'vm-lost') return `the result is void: the microVM died${after({ durations })}`;
+  return 'could not be run: nothing ran, and no reason was given';
+}
+
+function timeout(result: Result): string {
+  if (result.terminationReason === 'livelock') {
+    return `ended${after(result)}: it spun at the limit and did not get on${inStep(result)}${denialsSoFar(result)}`;
+  }
+  const { timeoutMs } = result.spec;
+  const limit = timeoutMs === null ? after(result) : ` after ${formatDuration(timeoutMs)}`;
+  return `timed out${limit}${inStep(result)}${denialsSoFar(result)}`;
+}
+
+function outOfMemory(result: Result): string {
+  if (result.terminationReason === 'overrun') {
+    return `ended${after(result)}: kernel memory went on rising above its limit (${peak(result)})`;
+  }
+  const { limits, mem, expectations, steps } = result;
+  const { oomKillAtMs } = mem;
+  const step = steps.findLastIndex(({ atMs }) => oomKillAtMs !== null && atMs !== null && atMs <= oomKillAtMs);
+  const when = oomKillAtMs === null ? '' : ` after ${formatDuration(oomKillAtMs)}`;
+  const { mem: limit } = steps[step]?.limits ?? limits;
+  const at = limit === null ? '' : ` at the memory limit of ${formatSize(limit)}`;
+  const asExpected =
+    expectations.length > 0 && expectations.every(({ passed }) => passed) ? '; every expectation holds' : '';
+  return `the OOM killer killed ${counted(mem.oomKills ?? 0, 'process', 'processes')}${at}${when}${nameStep(result, step)}${asExpected}`;
+}
+
+function expectation({ expectations }: Result): string {
+  const failed = expectations.filter(({ passed }) => !passed);
+  const first = failed[0];
+  const which =
+    first === undefined
+      ? ''
+      : `: ${cut(first.expr, exprLength)} (it is ${first.actual === null ? 'not known' : cut(String(first.actual), commandLength)})`;
+  const more = failed.length > 1 ? `, and ${failed.length - 1} more` : '';
+  return `${failed.length} of ${counted(expectations.length, 'expectation')} ${failed.length === 1 ? 'does' : 'do'} not hold${which}${more}`;
+}
+
+function ended(result: Result, isIt: (step: Step) => boolean): string {
+  const step = result.steps.find(isIt);
+  if (step === undefined) return 'failed';
+  const { code, signal } = step.exit;
+  const isProgram = step.kind === 'command' || step.kind === 'outside';
+  if (isProgram && step.error !== null)
+    return `${cut(step.command, commandLength)}: ${visible(step.error)}${denialsSoFar(result)}`;
+  const how =
+    signal !== null
+      ? `was killed by ${visible(signal)}`
+      : code === null
+        ? 'came to no end that was seen'
+        : `failed with exit code ${code}`;
+  return `${cut(step.command, commandLength)} ${how}${circumstances(step, result)}`;
+}
+
+/** Whether the limit can have to do with how a step ended: the question that the tool is there for. */
+function circumstances(step: Step, result: Result): string {
+  if (step.failcnt !== null && step.failcnt > 0) return ` after ${refused(result, step.failcnt, whomIn(result, step))}`;
+  const took = step.wallMs === null ? '' : ` after ${formatDuration(step.wallMs)}`;
+  const { failcnt } = result.kmem;
+  if (failcnt !== null && failcnt > 0)
+    return `${took}; ${refused(result, failcnt)}${result.steps.length > 1 ? ' in all' : ''}`;
+  const limited = ofLimit(result, 'kmem', String) !== '' && failcnt === 0;
+  return limited ? `${took}, though no allocation was denied` : took;
+}
+
+function passed(result: Result): string {
+  const { kmem, expectations } = result;
+  const denials = kmem.failcnt ?? 0;
+  if (expectations.some(({ implicit }) => !implicit)) {
+    const all = expectations.length === 1 ? 'the expectation holds' : `all ${expectations.length} expectations hold`;
+    return `passed: ${all}; ${peak(result)}${denialsSoFar(result)}`;
+  }
+  const although = [
+    ...(denials > 0 ? [refused(result, denials, whomIn(result, null))] : []),
+    ...deaths(result, denials > 0),
+  ];
+  return although.length > 0
+    ? `passed, although ${although.join(', and ')}: ${peak(result)}`
+    : `passed: ${peak(result)}`;
+}
+
+/** Daemons that died: of a signal, or under denials with any status but 0. */
+function deaths({ orphans }: Result, isDenied: boolean): string[] {
+  // One that was kept before there were any lacks the key.
+  const dead = (orphans ?? []).filter(({ exit }) => isDenied || exit.signal !== null);
+  const [first] = dead;
+  if (first === undefined) return [];
+  const more = dead.length > 1 ? ` (and ${counted(dead.length - 1, 'other process', 'other processes')} died)` : '';
+  return [`${diedText(first)}${more}`];
+}
+
+/** `apache2 (214) exited with 1`, `apache2 (214) died of SIGSEGV`. */
+export function diedText({ comm, pid, exit }: Result['orphans'][number]): string {
+  const who = `${comm === null ? 'a process' : cut(comm, nameLength)} (${pid})`;
+  return exit.signal === null ? `${who} exited with ${exit.code}` : `${who} died of ${visible(exit.signal)}`;
+}
+
+/** Whom it was denied: `it ` for the program itself, otherwise the names of the processes. `step`: of it alone; null: of all. */
+function whomIn({ failures, failureCounts, steps }: Result, step: Step | null): string {
+  const own = step === null ? failureCounts : failures.filter((failure) => failure.step === steps.indexOf(step));
+  const names = [...new Set(own.flatMap(({ comm }) => comm ?? []))];
+  const program = (step ?? steps[0])?.command.split(' ')[0]?.split('/').at(-1);
+  if (names.length === 0 || (names.length === 1 && names[0] === program)) return 'it ';
+  const shown = names.slice(0, shownNames).map((name) => cut(name, nameLength));
+  const rest = names.length - shown.length;
+  return `${listed([...shown, ...(rest === 0 ? [] : [counted(rest, 'other')])])} `;
+}
+
+function listed(names: readonly string[]): string {
+  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+}
+
+function peak(result: Result): string {
+  const { maxUsage } = result.kmem;
+  if (maxUsage === null) return 'the peak of kernel memory could not be read';
+  return `kernel memory peaked at ${formatSize(maxUsage)}${ofLimit(result, 'kmem', formatSize)}`;
+}
+
+function denialsSoFar(result: Result): string {
+  const { failcnt } = result.kmem;
+  return failcnt === null || failcnt === 0 ? '' : `; ${refused(result, failcnt)}`;
+}
+
+// The kernel's failcnt counts charges and retries, not allocations that a program saw fail.
+function refused({ enforcement: { mode } }: Result, times: number, whom = ''): string {
+  if (mode === 'gate') return `the gate denied ${whom}${counted(times, 'allocation')}`;
+  return `the kernel refused ${whom}kernel memory ${times === 1 ? 'once' : counted(times, 'time')}`;
+}
+
+function after({ durations: { wallMs } }: Pick<Result, 'durations'>): string {
+  return wallMs === null ? '' : ` after ${formatDuration(wallMs)}`;
+}
+
+function inStep(result: Result): string {
+  return nameStep(result, result.steps.length - 1);
+}
+
+/** Where there are several. */
+function nameStep({ steps }: Result, index: number): string {
+  const step = steps[index];
+  return step === undefined || steps.length === 1 ? '' : ` in step ${index} (${cut(step.command, commandLength)})`;
+}
+
+/** ` of 4 MiB, then 1 MiB` where steps changed it; empty: there never was one. */
+export function ofLimit(
+  { limits, steps }: Pick<Result, 'limits' | 'steps'>,
+  key: 'kmem' | 'mem' | 'memsw' | 'kmemTcp' | 'pids',
+  say: (amount: number) => string,
+): string {
+  // A result that was kept before steps told of limits has none of them.
+  const later = steps.flatMap(({ kind, limits: left }) => (kind === 'limits' && left ? [left[key]] : []));
+  const inForce = [limits[key], ...later].filter((limit, index, all) => index === 0 || limit !== all[index - 1]);
+  if (inForce.every((limit) => limit === null)) return '';
+  return ` of ${inForce.map((limit) => (limit === null ? 'no limit' : say(limit))).join(', then ')}`;
+}

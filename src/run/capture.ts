@@ -1,0 +1,154 @@
+import { closeSync, fstatSync, openSync, readSync, unlinkSync, write } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { errnoOf, SetupError } from '../errors.ts';
+
+const writeTo = promisify(write);
+const CHUNK_BYTES = 256 * 1024;
+const TAIL_EVERY_MS = 10;
+
+/** A stream that an expectation reads: a file without a name, copied on as it grows. */
+export type Capture = Readonly<{
+  /** For the command to write to. */
+  fd: number;
+  /** Device and inode, to tell who writes to it. */
+  identity: Readonly<{ dev: number; ino: number }>;
+  /** True once nobody reads what is copied on (EPIPE): the writers should hear of it. */
+  isBroken: () => boolean;
+  /** Copies what is there, and resolves when all that was written by then is copied. */
+  drain: () => Promise<void>;
+  /** The first and the last 64 KiB, with `…` between where bytes are left out. */
+  text: () => string;
+  /** The same of what comes from now on, of 16 KiB, until it is let go. */
+  part: () => Part;
+  close: () => void;
+}>;
+
+export type Part = Readonly<{ text: () => string; letGo: () => void }>;
+
+/** `sink`: the descriptor to which it is copied on. @throws SetupError `no-capture` */
+export function openCapture(sink: number): Capture {
+  const { writer, reader } = openUnnamed();
+  const { dev, ino } = fstatSync(reader);
+  const kept = keepEnds(KEPT_OF_RUN);
+  const parts = new Set<Ends>();
+  let position = 0;
+  let broken = false;
+  let closed = false;
+  const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+
+  const copyOnce = async (): Promise<boolean> => {
+    const length = readSync(reader, buffer, 0, buffer.length, position);
+    if (length === 0) return false;
+    position += length;
+    const chunk = buffer.subarray(0, length);
+    kept.add(chunk);
+    for (const part of parts) part.add(chunk);
+    if (!broken) broken = !(await writeAll(sink, chunk));
+    return true;
+  };
+  let copying: Promise<void> | null = null;
+  const copyAll = async (): Promise<void> => {
+    while (!closed && (await copyOnce()));
+  };
+  const copy = (): Promise<void> => {
+    copying ??= copyAll().finally(() => {
+      copying = null;
+    });
+    return copying;
+  };
+  const timer = setInterval(() => void copy(), TAIL_EVERY_MS);
+  timer.unref();
+
+  return {
+    fd: writer,
+    identity: { dev, ino },
+    isBroken: () => broken,
+    drain: async () => {
+      await copy();
+      await copy();
+    },
+    text: kept.text,
+    part: () => {
+      const part = keepEnds(KEPT_OF_STEP);
+      parts.add(part);
+      return { text: part.text, letGo: () => void parts.delete(part) };
+    },
+    close: () => {
+      closed = true;
+      clearInterval(timer);
+      closeSync(writer);
+      closeSync(reader);
+    },
+  };
+}
+
+function openUnnamed(): { writer: number; reader: number } {
+  const path = join(tmpdir(), `kmem-run-${process.pid}-${Math.random().toString(36).slice(2)}`);
+  try {
+    const writer = openSync(path, 'ax', 0o600);
+    try {
+      return { writer, reader: openSync(path, 'r') };
+    } finally {
+      // No name is left behind, however the run ends.
+      unlinkSync(path);
+    }
+  } catch (error) {
+    throw new SetupError(
+      'no-capture',
+      `no file for the command's output can be made in ${tmpdir()} (${errnoOf(error)})`,
+      'set TMPDIR to a folder with room that you may write',
+      { cause: error },
+    );
+  }
+}
+
+/** False when nobody reads on the other end. A non-blocking terminal or pipe says EAGAIN: wait, since order matters. */
+async function writeAll(sink: number, chunk: Buffer): Promise<boolean> {
+  for (let offset = 0; offset < chunk.length; ) {
+    try {
+      offset += (await writeTo(sink, chunk, offset)).bytesWritten;
+    } catch (error) {
+      if (errnoOf(error) !== 'EAGAIN') return false;
+      await sleep(1);
+    }
+  }
+  return true;
+}
+
+/** Of the streams of a run, and of each of its steps. */
+export const KEPT_OF_RUN = 64 * 1024;
+
+export const KEPT_OF_STEP = 16 * 1024;
+
+/** What is kept of a stream that an expectation reads. */
+export type Ends = Readonly<{
+  add: (chunk: Buffer) => void;
+  /** The first and the last bytes, with `…` between where bytes are left out. */
+  text: () => string;
+}>;
+
+/** `kept` bytes of each end, in two buffers of fixed size: a gigabyte of output leaves no garbage behind. */
+export function keepEnds(kept: number): Ends {
+  const head = Buffer.alloc(kept);
+  const tail = Buffer.alloc(kept);
+  let total = 0;
+  return {
+    add: (chunk) => {
+      const inHead = total < kept ? chunk.copy(head, total) : 0;
+      const rest = chunk.subarray(inHead).subarray(-kept);
+      tail.copyWithin(0, rest.length);
+      rest.copy(tail, kept - rest.length);
+      total += chunk.length;
+    },
+    text: () => {
+      const first = head.subarray(0, Math.min(total, kept));
+      const last = tail.subarray(Math.max(0, 2 * kept - total));
+      // Together, so that a character across the two stays whole.
+      if (total <= 2 * kept) return Buffer.concat([first, last]).toString();
+      return `${first.toString()}\n…\n${last.toString()}`;
+    },
+  };
+}

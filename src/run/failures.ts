@@ -1,0 +1,159 @@
+import {
+  errnoName,
+  type GateCrash,
+  type GateEvent,
+  type GateFailure,
+  type GateInjection,
+  type GateSummary,
+} from '../gate/protocol.ts';
+import { signalName } from '../host/exit-status.ts';
+
+export type ObservedFailure = {
+  atMs: number;
+  pid: number | null;
+  tid: number;
+  comm: string | null;
+  exe: string | null;
+  syscall: string;
+  detail: string | null;
+  usage: number | null;
+  errno: string | null;
+  step: number | null;
+  address: string | null;
+  injected: boolean;
+};
+
+export type ObservedCount = { comm: string | null; syscall: string; errno: string | null; count: number };
+
+export type ObservedCrash = { atMs: number; pid: number; comm: string | null; signal: string; step: number | null };
+
+export type ObservedOrphan = {
+  atMs: number;
+  pid: number;
+  comm: string | null;
+  exit: { code: number | null; signal: string | null };
+};
+
+/** The first of them. */
+const MOST_ORPHANS = 100;
+
+export type FailureLog = Readonly<{
+  take: (event: GateEvent) => void;
+  failures: readonly ObservedFailure[];
+  counts: readonly ObservedCount[];
+  /** What became of the failures asked for, in their order; empty until the helper has told. */
+  injections: readonly GateInjection[];
+  /** Processes that died of a signal such as SIGSEGV. */
+  crashes: readonly ObservedCrash[];
+  /** Processes that had lost their parent and ended with another status than 0. */
+  orphans: readonly ObservedOrphan[];
+  summary: () => GateSummary | null;
+  /** What else the helper saw that the result should mention, a sentence each. */
+  notices: readonly string[];
+  /** Denials up to now, as last told. */
+  denials: () => number;
+}>;
+
+/** Collects what the helper tells of denied calls. The helper bounds it: 1,000 in full, counts for all. */
+export function createFailureLog(): FailureLog {
+  const failures: ObservedFailure[] = [];
+  const counts: ObservedCount[] = [];
+  const injections: GateInjection[] = [];
+  const crashes: ObservedCrash[] = [];
+  const orphans: ObservedOrphan[] = [];
+  const notices: string[] = [];
+  let summary: GateSummary | null = null;
+  let denials = 0;
+  return {
+    take: (event) => {
+      if (event.event === 'failure') {
+        failures.push(observed(event));
+        denials = Math.max(denials, failures.length);
+      } else if (event.event === 'count')
+        counts.push({ comm: known(event.comm), syscall: event.syscall, errno: errnoOf(event), count: event.count });
+      else if (event.event === 'injection') injections.push(event);
+      else if (event.event === 'crash') crashes.push(crashOf(event));
+      else if (event.event === 'orphan-ended') {
+        if (orphans.length < MOST_ORPHANS) orphans.push(orphanOf(event));
+      } else if (event.event === 'notice') notices.push(sentenceOf(event));
+      else if (event.event === 'unattributed') notices.push(unattributedSentence(event.errno));
+      else if (event.event === 'livelock') notices.push(livelockSentence(event));
+      else if (event.event === 'totals') denials = event.denials;
+      else if (event.event === 'summary') summary = event;
+    },
+    failures,
+    counts,
+    injections,
+    crashes,
+    orphans,
+    notices,
+    summary: () => summary,
+    denials: () => summary?.denials ?? denials,
+  };
+}
+
+function observed(event: GateFailure): ObservedFailure {
+  const { atNs, pid, tid, comm, syscall, detail, usage, step } = event;
+  return {
+    atMs: atNs / 1e6,
+    pid,
+    tid,
+    comm: known(comm),
+    exe: event.exe,
+    syscall,
+    detail,
+    usage,
+    errno: errnoOf(event),
+    step,
+    address: event.address,
+    injected: event.injected === 1,
+  };
+}
+
+function crashOf({ atNs, pid, comm, signal, step }: GateCrash): ObservedCrash {
+  return { atMs: atNs / 1e6, pid, comm, signal: signalName(signal), step };
+}
+
+function orphanOf({ atNs, pid, comm, code, signal }: Extract<GateEvent, { event: 'orphan-ended' }>): ObservedOrphan {
+  return {
+    atMs: atNs / 1e6,
+    pid,
+    comm: known(comm),
+    exit: { code, signal: signal === null ? null : signalName(signal) },
+  };
+}
+
+/** brk fails without an errno: it answers the old break. */
+function errnoOf({ syscall, errno }: { syscall: string; errno: number }): string | null {
+  return syscall === 'brk' ? null : errnoName(errno);
+}
+
+function sentenceOf({ kind, object, comm }: Extract<GateEvent, { event: 'notice' }>): string {
+  const who = comm ?? 'a process';
+  switch (kind) {
+    case 'moves':
+      return `${who} opened ${object} for writing: it may have left the group; it is still gated, but what it allocates elsewhere is not counted`;
+    case 'service':
+      return `${who} turned to ${object}: what that service does for it runs outside the group`;
+    case 'listener':
+      return `${who} asked for a seccomp listener of its own, and one is there already: the kernel says EBUSY`;
+    case 'tracer':
+      return `${who} traces processes: system calls that the gate answers are not seen by a tracer's seccomp filter`;
+    default:
+      return `${who}: ${kind} ${object}`;
+  }
+}
+
+function unattributedSentence(errno: number): string {
+  const why = errno === 0 ? 'there is no unified hierarchy to tell its tasks by' : `bpf(2): ${errnoName(errno)}`;
+  return `which calls failed is not known (${why}): failcnt counts refused charges; nor would a livelock at the limit be seen, so give --timeout`;
+}
+
+function livelockSentence({ pid, tid, comm, refusals, forNs }: Extract<GateEvent, { event: 'livelock' }>): string {
+  const who = `${comm ?? 'a process'} (${pid ?? tid})`;
+  return `${who} was stuck in a page fault: the kmem limit refused it a page table ${refusals} times in ${(forNs / 1e9).toFixed(1)} s, and the kernel retries such a fault for ever`;
+}
+
+function known(comm: string): string | null {
+  return comm === '?' ? null : comm;
+}

@@ -1,0 +1,250 @@
+/**
+ * Runs on another kernel: boot → session → the guest's records → the host's verdict. What the command writes passes through
+ * the host, so expectations are judged here, by what arrived.
+ */
+import { homedir, hostname, userInfo } from 'node:os';
+import { newId } from '../cgroup/types.ts';
+import { asSetupError, SetupError } from '../errors.ts';
+import { findKernel } from '../kernels/find.ts';
+import type { Kernel } from '../kernels/types.ts';
+import { compileExpectation } from '../request/expect.ts';
+import type { RunSpec } from '../request/run-spec.ts';
+import { assemble } from '../result/assemble.ts';
+import { emptyFacts, type Facts } from '../result/facts.ts';
+import { judge, type RunRecord } from '../result/judge.ts';
+import type { Failure, Result } from '../result/schema.ts';
+import { bootMachine, type Machine } from '../vm/machine.ts';
+import { guestRunner } from '../vm/runner.ts';
+import type { RunnerEvent, RunnerRequest } from '../vm/runner-wire.ts';
+import { runInMachine, type Session, type SessionEnd } from '../vm/session.ts';
+import { openVmStreams, type VmStreams } from './microvm-streams.ts';
+import type { RunOptions } from './options.ts';
+import { createStop, type Stop } from './stop.ts';
+import type { Progress } from './watch.ts';
+
+/** Boots that hang are few, and the next one comes up. */
+const BOOT_RETRIES = 2;
+/** What the guest may take beyond its own grace to report, before it is taken for dead. */
+const PATIENCE_MS = 30_000;
+
+/** As runSpec, with `spec.kernel` booted for it. */
+export async function runInVm(spec: RunSpec, options: RunOptions): Promise<Result> {
+  const facts = emptyFacts(newId(), spec);
+  const expectations = spec.expect.map(compileExpectation);
+  const read = expectations.flatMap(({ reads }) => reads ?? []);
+  const reads = new Set<'stdout' | 'stderr'>(options.onOutput ? ['stdout', 'stderr'] : read);
+  const stop = createStop();
+  const made: Made = { kernel: null, machine: null, record: null, bootMs: null, lastWords: null };
+  let streams: VmStreams | null = null;
+  try {
+    streams = openVmStreams(spec, reads, options.stdin ?? 'inherit');
+    await makeRun(spec, { facts, stop, streams, options, made });
+  } catch (error) {
+    facts.error = asSetupError(error);
+  } finally {
+    options.onPreparation?.('');
+    streams?.close();
+  }
+  facts.terminationReason = stop.reason();
+  const record = recordOf(facts, made);
+  const { stdout, stderr } = streams?.captures ?? { stdout: null, stderr: null };
+  const output = { stdout: stdout?.text() ?? null, stderr: stderr?.text() ?? null };
+  const result = judge(record, expectations, output);
+  if (result.error === null) {
+    options.onOutput?.(output);
+    return result;
+  }
+  const { code, message, hint } = result.error;
+  const error = facts.error ?? new SetupError(code, message, hint);
+  error.result = result;
+  throw error;
+}
+
+/** What there is so far. */
+type Made = {
+  kernel: Kernel | null;
+  machine: Machine | null;
+  record: RunRecord | null;
+  bootMs: number | null;
+  /** What QEMU and the kernel said last, where the machine died. */
+  lastWords: string | null;
+};
+type Scene = Readonly<{ facts: Facts; stop: Stop; streams: VmStreams; options: RunOptions; made: Made }>;
+
+async function makeRun(spec: RunSpec, scene: Scene): Promise<void> {
+  const { stop, options, made } = scene;
+  if (spec.kernel === null || spec.vm === null) throw new Error('no kernel was asked for');
+  const runner = guestRunner();
+  made.kernel = await findKernel(spec.kernel);
+  const began = performance.now();
+  try {
+    const { memory, cpus, rw } = spec.vm;
+    made.machine = await bootMachine({
+      ...{ kernel: made.kernel, memory, cpus, rw, prefetch: runner.prefetch },
+      ...{ accel: 'auto', retries: BOOT_RETRIES, signal: options.signal, onProgress: options.onPreparation },
+    });
+    const onReady = (): void => {
+      made.bootMs = performance.now() - began;
+      options.onPreparation?.('');
+    };
+    await converse(made.machine, spec, { ...scene, runner, onReady });
+  } catch (error) {
+    if (options.signal?.aborted && made.machine === null) stop.end('interrupted');
+    else throw error;
+  } finally {
+    await made.machine?.kill();
+  }
+}
+
+type Talk = Scene & Readonly<{ runner: ReturnType<typeof guestRunner>; onReady: () => void }>;
+
+async function converse(machine: Machine, spec: RunSpec, talk: Talk): Promise<void> {
+  const { options, made, streams, stop, runner, onReady } = talk;
+  const take = (event: RunnerEvent): void => {
+    if (event.event === 'ready') onReady();
+    else if (event.event === 'progress') options.onProgress?.(event.progress as Progress);
+    else if (event.event === 'failure') options.onFailure?.(event.failure as Failure);
+    else if (event.event === 'result') made.record = event.result as RunRecord;
+    else if (event.event === 'stay') options.onStay?.(event.processes);
+    else if (event.event === 'interrupted') options.onInterrupted?.(event.signal);
+    else if (event.event === 'code-cache') runner.keepCodeCache(event.data);
+  };
+  const request: RunnerRequest = {
+    spec: insideOf(spec),
+    helper: runner.helper,
+    identity: ownIdentity(),
+    progress: options.onProgress !== undefined || options.onFailure !== undefined,
+    stay: options.onStay !== undefined,
+  };
+  const session = runInMachine(machine, {
+    stdin: streams.stdin,
+    stdout: streams.stdout,
+    stderr: streams.stderr,
+    guest: {
+      cgroup: cgroupOf(spec, made.kernel),
+      hostname: hostname(),
+      cwd: spec.cwd,
+      env: definedVariables(),
+      argv: runner.argv,
+    },
+    runner: { request: JSON.stringify(request), onLine: (line) => take(JSON.parse(line)) },
+    onStarted: () => {},
+  });
+  const guard = guardSession(session, machine, spec, options, stop);
+  const end = await session.ended.finally(guard.close);
+  if (end.lost !== null) {
+    stop.end('vm-lost');
+    made.lastWords = `${end.lost.qemu}\n${end.lost.console}`.trim();
+    return;
+  }
+  if (end.error !== null) throw end.error;
+  if (made.record === null && stop.reason() === null) throw noRecord(end);
+}
+
+/** Passes interrupts on, and ends a guest that does not answer to them or to its own time limit. */
+function guardSession(
+  session: Session,
+  machine: Machine,
+  { graceMs, timeoutMs }: RunSpec,
+  { signal, hurry }: RunOptions,
+  stop: Stop,
+): Readonly<{ close: () => void }> {
+  const timers: NodeJS.Timeout[] = [];
+  const giveUpAfter = (ms: number, reason: 'interrupted' | 'walltime'): void => {
+    timers.push(
+      setTimeout(() => {
+        stop.end(reason);
+        void machine.kill();
+      }, ms),
+    );
+  };
+  const interrupt = (): void => {
+    session.signal(nameOf(signal));
+    giveUpAfter(graceMs + PATIENCE_MS, 'interrupted');
+  };
+  const insist = (): void => {
+    session.signal(nameOf(signal));
+    giveUpAfter(PATIENCE_MS / 3, 'interrupted');
+  };
+  if (signal?.aborted) interrupt();
+  signal?.addEventListener('abort', interrupt, { once: true });
+  hurry?.addEventListener('abort', insist, { once: true });
+  if (timeoutMs !== null) giveUpAfter(timeoutMs + graceMs + PATIENCE_MS, 'walltime');
+  return {
+    close: () => {
+      for (const timer of timers) clearTimeout(timer);
+      signal?.removeEventListener('abort', interrupt);
+      hurry?.removeEventListener('abort', insist);
+    },
+  };
+}
+
+/** The signal that the user sent, where the caller tells. */
+function nameOf(signal: AbortSignal | undefined): string {
+  return typeof signal?.reason === 'string' && signal.reason.startsWith('SIG') ? signal.reason : 'SIGTERM';
+}
+
+function noRecord({ code, signal }: SessionEnd): SetupError {
+  return new SetupError(
+    'guest-failed',
+    `kmem-run in the microVM ended without a result (${signal ?? `exit ${code}`})`,
+    'give it more memory with --vm-memory; if that does not help, please report it',
+  );
+}
+
+/** What the guest is asked to do: the same but for what is decided out here. */
+function insideOf(spec: RunSpec): RunSpec {
+  return { ...spec, template: null, kernel: null, vm: null, expect: [], output: 'inherit' };
+}
+
+/** v1 has a limit on kernel memory that bites up to 5.15; from 5.16 on it has no more than v2. */
+function cgroupOf({ cgroup }: RunSpec, kernel: Kernel | null): 'v1' | 'v2' {
+  if (cgroup !== 'auto') return cgroup;
+  const [major = 0, minor = 0] = (kernel?.release ?? '').split('.').map(Number);
+  return major < 5 || (major === 5 && minor < 16) ? 'v1' : 'v2';
+}
+
+/** Null for root, who is root in the guest too. */
+function ownIdentity(): RunnerRequest['identity'] {
+  const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
+  if (uid === 0) return null;
+  return { uid, gid, groups: process.getgroups?.() ?? [gid], name: userName(uid), home: homedir() };
+}
+
+function userName(uid: number): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // Not in the user database.
+    return String(uid);
+  }
+}
+
+function definedVariables(): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
+}
+
+function recordOf(facts: Facts, { kernel, machine, record: told, bootMs, lastWords }: Made): RunRecord {
+  const own = assemble(facts);
+  const vm = kernel === null ? null : { kernel: kernel.version, accel: machine?.accel ?? null, bootMs };
+  const base = told ?? {
+    ...own,
+    environment: { ...own.environment, kernel: kernel?.release ?? own.environment.kernel },
+  };
+  return {
+    ...base,
+    id: facts.id,
+    startedAt: facts.startedAt,
+    spec: facts.spec,
+    terminationReason: own.terminationReason ?? base.terminationReason,
+    error: own.error ?? base.error,
+    enforcement: { ...base.enforcement, notes: [...base.enforcement.notes, ...deathNote(lastWords)], vm },
+  };
+}
+
+function deathNote(lastWords: string | null): string[] {
+  if (lastWords === null) return [];
+  return [lastWords === '' ? 'the microVM died without a word' : `the last that the microVM said: ${lastWords}`];
+}

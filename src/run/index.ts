@@ -1,0 +1,226 @@
+import { collectLeftovers } from '../cgroup/collect.ts';
+import { createGroup } from '../cgroup/group.ts';
+import { findGroups } from '../cgroup/leftovers.ts';
+import { applyLimits, readAncestorLimits } from '../cgroup/limits.ts';
+import { type Lock, openLock } from '../cgroup/lock.ts';
+import { processesOf } from '../cgroup/processes.ts';
+import { removeGroup } from '../cgroup/remove.ts';
+import type { Group } from '../cgroup/types.ts';
+import { newId } from '../cgroup/types.ts';
+import { asSetupError } from '../errors.ts';
+import { helperPath, probeLocks } from '../gate/helper.ts';
+import type { GateEvent } from '../gate/protocol.ts';
+import { compileExpectation, type Expectation } from '../request/expect.ts';
+import { normaliseSpec, type PlanInput, type RunInput } from '../request/normalise.ts';
+import { asksFor, type RunSpec } from '../request/run-spec.ts';
+import { assemble } from '../result/assemble.ts';
+import { readThrottleCount } from '../result/environment.ts';
+import { emptyFacts, type Facts } from '../result/facts.ts';
+import { judge, type Output, streamsRead } from '../result/judge.ts';
+import { injectionsOf } from '../result/notes.ts';
+import type { Result } from '../result/schema.ts';
+import { createAccounts } from './accounts.ts';
+import { createFailureLog } from './failures.ts';
+import type { RunOptions } from './options.ts';
+import { gateConfig, type Plan, planRun } from './plan.ts';
+import { record } from './steps/record.ts';
+import { createStop, type Stop } from './stop.ts';
+import { openStreams, type Streams } from './streams.ts';
+import { type Supervisor, startSupervisor, untilLocked } from './supervisor.ts';
+import { type Course, followRun } from './watch.ts';
+import { openWorkdir, type Workdir } from './workdir.ts';
+
+export type { Progress } from './watch.ts';
+
+/**
+ * Runs a command in an ephemeral control group and resolves with what happened, whatever the command did.
+ * @throws SetupError only where kmem-run itself could not do its work; it carries `.result`
+ */
+export function run(input: RunInput | PlanInput, options: RunOptions = {}): Promise<Result> {
+  return runSpec(normaliseSpec(input), options);
+}
+
+/** The same for a spec that is normalised already. */
+export async function runSpec(spec: RunSpec, options: RunOptions = {}): Promise<Result> {
+  if (spec.template === null) return runFilled(spec, options);
+  let workdir: Workdir | null = null;
+  let result: Result | undefined;
+  try {
+    workdir = await openWorkdir(spec, options.place ?? null);
+    await workdir.setUp(options.signal);
+    result = await runFilled(workdir.spec, options);
+  } catch (error) {
+    await workdir?.close().catch(() => {});
+    throw error;
+  }
+  await workdir.close().catch((error) => {
+    throw Object.assign(asSetupError(error), { result });
+  });
+  return result;
+}
+
+async function runFilled(spec: RunSpec, options: RunOptions): Promise<Result> {
+  // Loaded only then: a run on the host does not pay for it.
+  if (spec.kernel !== null) return (await import('./in-microvm.ts')).runInVm(spec, options);
+  const facts = emptyFacts(newId(), spec);
+  const expectations = spec.expect.map(compileExpectation);
+  const { stop, close } = listen(options);
+  let output: Output = { stdout: null, stderr: null };
+  try {
+    output = await runHeld({ facts, stop, expectations, options });
+    options.onOutput?.(output);
+  } catch (error) {
+    facts.error = asSetupError(error);
+  } finally {
+    close();
+  }
+  facts.terminationReason = stop.reason();
+  const result = judge(assemble(facts), expectations, output);
+  if (facts.error === null) return result;
+  facts.error.result = result;
+  throw facts.error;
+}
+
+const BOTH = ['stdout', 'stderr'] as const;
+
+type Context = Readonly<{ facts: Facts; stop: Stop; expectations: readonly Expectation[]; options: RunOptions }>;
+
+/** lock → helper → plan → group → limits → steps; and back, whatever happens. */
+async function runHeld(context: Context): Promise<Output> {
+  const { facts, expectations, stop } = context;
+  const { spec, id } = facts;
+  const helper = helperPath();
+  const lock = openLock(id);
+  const failures = createFailureLog();
+  let inGroup: readonly number[] = [];
+  const accounts = createAccounts(() => inGroup);
+  const held: Held = { facts, stop, lock, streams: null, supervisor: null, group: null, course: null };
+  facts.throttled.before = readThrottleCount();
+  try {
+    const { onOutput, stdin } = context.options;
+    const reads = onOutput ? new Set(BOTH) : streamsRead(spec, expectations);
+    const streams = openStreams(spec, reads, stdin ?? 'inherit');
+    held.streams = streams;
+    const onEvent = (told: GateEvent): void => {
+      const isOfStep = told.event === 'failure' || told.event === 'crash';
+      const event = isOfStep ? { ...told, step: accounts.indexOf(told.step) } : told;
+      // What dies when the run is being ended is ended by us.
+      if (event.event !== 'orphan-ended' || stop.reason() === null) failures.take(event);
+      const last = event.event === 'failure' ? failures.failures.at(-1) : undefined;
+      if (last !== undefined) context.options.onFailure?.(last);
+      if (event.event === 'account') accounts.take(event);
+      else if (event.event === 'guardian-lost') stop.end('gate-lost');
+      else if (event.event === 'livelock') stop.end('livelock');
+    };
+    const supervisor = startSupervisor({ helper, lockFd: lock.fd, stdio: streams.stdio, onEvent });
+    held.supervisor = supervisor;
+    // While the helper starts.
+    const plan = await planRun(spec, context.options.guest ?? null);
+    facts.mode = plan.mode;
+    inGroup = plan.steps.flatMap(({ request }, index) => (request === null ? [] : [index]));
+    facts.layout = plan.hierarchies.layout;
+    await untilLocked(supervisor, stop);
+    await collectGone(plan, spec, helper);
+    const group = createGroup({
+      id,
+      hierarchies: plan.hierarchies,
+      parent: spec.parent,
+      pids: asksFor(spec, 'pids'),
+    });
+    held.group = group;
+    const applied = applyLimits(group, spec.limits, { native: plan.mode === 'native' });
+    facts.limits = plan.mode === 'gate' ? { ...applied, kmem: spec.limits.kmem } : applied;
+    facts.limitsNow = facts.limits;
+    facts.kmemLimit = { limit: facts.limits.kmem, usageWhenSet: null };
+    facts.ancestors = readAncestorLimits(group);
+    supervisor.configure(gateConfig(plan, spec, group, lock.path));
+    held.course = followRun({ ...context, plan, group, supervisor, streams, failures, accounts });
+    await held.course.ended;
+  } finally {
+    await tearDown(held);
+    facts.throttled.after = readThrottleCount();
+    facts.summary = failures.summary();
+    // With what its daemon did after a step had exited.
+    for (const [index, { denials, maxUsage }] of accounts.all()) {
+      const failcnt = facts.mode === 'none' ? null : denials;
+      record({ facts }, index, { failcnt, kmemMaxUsage: maxUsage });
+    }
+    facts.orphans = failures.orphans;
+    facts.failures = failures.failures;
+    facts.failureCounts = failures.counts;
+    facts.injections = injectionsOf(spec.inject, failures.injections);
+    facts.crashes = isFollowed(spec, facts.mode) ? failures.crashes : null;
+    facts.notices = failures.notices;
+  }
+  const { stdout, stderr } = held.streams.captures;
+  return { stdout: stdout?.text() ?? null, stderr: stderr?.text() ?? null };
+}
+
+/** The gate keeps track of each process where calls have addresses. */
+function isFollowed({ inject, traceGate }: RunSpec, mode: Facts['mode']): boolean {
+  return mode === 'gate' && (inject.length > 0 || traceGate !== null);
+}
+
+/** What has to be given back. */
+type Held = {
+  readonly facts: Facts;
+  readonly stop: Stop;
+  readonly lock: Lock;
+  streams: Streams | null;
+  supervisor: Supervisor | null;
+  group: Group | null;
+  course: Course | null;
+};
+
+async function tearDown({ facts, stop, lock, streams, supervisor, group, course }: Held): Promise<void> {
+  try {
+    await course?.close();
+    // Calls of what still runs would be answered ENOSYS without a helper: then it goes after the group.
+    const early = supervisor !== null && (group === null || processesOf(group).length === 0);
+    const dismissed = early ? dismiss(supervisor, facts, stop) : null;
+    await Promise.all([dismissed, group === null ? null : removeGroup(group)]);
+    if (supervisor !== null && !early) await dismiss(supervisor, facts, stop);
+    await Promise.all([streams?.captures.stdout?.drain(), streams?.captures.stderr?.drain()]);
+  } finally {
+    supervisor?.kill();
+    streams?.close();
+    lock.release();
+  }
+}
+
+/** Lets the helper tell its sums; one that does not answer is killed. */
+async function dismiss(supervisor: Supervisor, facts: Facts, stop: Stop): Promise<void> {
+  const patience = setTimeout(supervisor.kill, HELPER_PATIENCE_MS);
+  supervisor.finish();
+  try {
+    facts.escaped = (await supervisor.next('end')).escaped;
+  } catch {
+    // Killed by somebody, or by us: there are no sums, and the figures stay null.
+    stop.end('gate-lost');
+  }
+  await supervisor.ended;
+  clearTimeout(patience);
+}
+
+const HELPER_PATIENCE_MS = 5000;
+
+/** Groups beside ours, and in the parent that was named, whose runner was killed are removed first. */
+async function collectGone({ hierarchies }: Plan, { parent }: RunSpec, helper: string): Promise<void> {
+  const where = { within: 'own', parent } as const;
+  if (findGroups(hierarchies, where).length === 0) return;
+  await collectLeftovers(hierarchies, (paths) => probeLocks(helper, paths), where);
+}
+
+function listen({ signal, hurry }: RunOptions): Readonly<{ stop: Stop; close: () => void }> {
+  const stop = createStop();
+  const end = (): void => stop.interrupt(typeof signal?.reason === 'string' ? signal.reason : null);
+  if (signal?.aborted) end();
+  signal?.addEventListener('abort', end, { once: true });
+  hurry?.addEventListener('abort', stop.hurry, { once: true });
+  // Signals may outlive many runs.
+  const close = (): void => {
+    signal?.removeEventListener('abort', end);
+    hurry?.removeEventListener('abort', stop.hurry);
+  };
+  return { stop, close };
+}

@@ -1,0 +1,178 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { joinLeaf, runLeaf, v1, v2 } from '../cgroup/files.ts';
+import { readHierarchies } from '../cgroup/hierarchies.ts';
+import { requireVersion } from '../cgroup/place.ts';
+import type { Group, Hierarchies } from '../cgroup/types.ts';
+import { SetupError } from '../errors.ts';
+import type { GateConfig } from '../gate/policy.ts';
+import type { StepRequest } from '../gate/protocol.ts';
+import { DEFAULT_RESERVE, gatedCalls } from '../gate/syscalls.ts';
+import { COMMAND_OOM_SCORE } from '../host/oom-score.ts';
+import { parseAddress } from '../request/address.ts';
+import { asksFor, type PlanStep, type RunSpec } from '../request/run-spec.ts';
+import { didYouMean } from '../text/nearest.ts';
+import { quote } from '../text/quote.ts';
+import { commandEnvironment } from './environment.ts';
+import { type Identity, resolveIdentity } from './identity.ts';
+import { chooseMode, type Mode } from './mode.ts';
+import { resolveCommand } from './resolve.ts';
+
+type Environment = Readonly<Record<string, string>>;
+
+/** All that must be known before anything is made. */
+export type Plan = Readonly<{
+  mode: Mode;
+  hierarchies: Hierarchies;
+  identity: Identity | null;
+  /** The command's oom_score_adj where the helper protects itself; null: it does not, and the command inherits ours. */
+  oomScore: number | null;
+  /** Of every program of the run. */
+  env: Readonly<Record<string, string>>;
+  /** Of programs outside the group; null: the runner's own. */
+  clientIdentity: Identity | null;
+  /** In their order. */
+  steps: readonly PlannedStep[];
+}>;
+
+/** `request`: what the helper is told of a step in the group; null: it is of another kind. */
+export type PlannedStep = Readonly<{
+  step: PlanStep;
+  request: StepRequest | null;
+  /** The command as it was given; null: as the step tells it. */
+  line: string | null;
+}>;
+
+/** In a microVM; `identity`: of the user on the host, whom the command runs as unless the spec names another; null: root. */
+export type Guest = Readonly<{ identity: Identity | null }>;
+
+/** `guest`: null on the host. @throws SetupError for anything that is missing; nothing has been made then. */
+export async function planRun(spec: RunSpec, guest: Guest | null): Promise<Plan> {
+  refuseImpossible(spec);
+  refuseUngated(spec);
+  const env = commandEnvironment(spec);
+  const hierarchies = readHierarchies();
+  requireVersion(hierarchies, spec.cgroup);
+  return {
+    mode: await chooseMode(spec, hierarchies, guest !== null),
+    hierarchies,
+    oomScore: guest === null ? null : COMMAND_OOM_SCORE,
+    identity: spec.user === null ? (guest?.identity ?? null) : await resolveIdentity(spec.user),
+    env,
+    clientIdentity: guest?.identity ?? null,
+    steps: spec.plan === null ? oneAfterTheOther(spec, env) : spec.plan.map((step) => planned(step, spec, env)),
+  };
+}
+
+/** The command, then each further line by the shell. */
+function oneAfterTheOther(spec: RunSpec, env: Environment): PlannedStep[] {
+  const path = resolveCommand(spec.command[0] ?? '', { cwd: spec.cwd, path: env.PATH });
+  const lines = spec.then.map((line) => ['sh', '-c', line]);
+  return [spec.command, ...lines].map((command, index) => {
+    const file = index === 0 ? path : '/bin/sh';
+    return {
+      step: { ...PLAIN, command },
+      request: { path: file, argv: command, env, directory: spec.cwd, nullStdin: index > 0, background: false },
+      line: index === 0 ? command.join(' ') : null,
+    };
+  });
+}
+
+const PLAIN = {
+  kind: 'command',
+  name: null,
+  expect: [],
+  timeoutMs: null,
+  env: {},
+  cwd: null,
+  background: false,
+  ready: null,
+  stop: 'SIGTERM',
+  stops: null,
+} as const;
+
+function planned(step: PlanStep, spec: RunSpec, env: Environment): PlannedStep {
+  if (step.kind !== 'command') return { step, request: null, line: null };
+  const own = { ...env, ...step.env };
+  const directory = step.cwd ?? spec.cwd;
+  const [file = ''] = step.command;
+  // A path may be one that an earlier step makes.
+  const path = file.includes('/') ? resolve(directory, file) : resolveCommand(file, { cwd: directory, path: own.PATH });
+  const request = { path, argv: step.command, env: own, directory, nullStdin: true, background: step.background };
+  return { step, request, line: null };
+}
+
+/** The helper keeps an account of each step that runs. */
+const MOST_IN_BACKGROUND = 60;
+
+function refuseImpossible(spec: RunSpec): void {
+  const inBackground = (spec.plan ?? []).filter((step) => step.kind === 'command' && step.background).length;
+  if (inBackground > MOST_IN_BACKGROUND) {
+    const message = `${inBackground} steps of the group are to run in the background, and the helper takes ${MOST_IN_BACKGROUND}`;
+    throw new SetupError('too-many-steps', message, 'start some of them by one line for the shell, with &');
+  }
+  if (spec.enforce === 'native' && !asksFor(spec, 'kmem')) {
+    throw new SetupError('no-limit', '--enforce native needs a limit to enforce', 'give --kmem SIZE too');
+  }
+}
+
+/** A call that the gate never sees would only be "not reached". */
+function refuseUngated({ inject }: RunSpec): void {
+  for (const address of inject) {
+    const { syscall } = parseAddress(address);
+    if (syscall === null || gatedCalls.some(({ name }) => name === syscall)) continue;
+    const names = gatedCalls.map(({ name }) => name);
+    const hint = didYouMean(syscall, names, 'docs/gate-rows.md lists the gated calls');
+    throw new SetupError('bad-address', `--fail ${address}: ${quote(syscall)} is no call that the gate sees`, hint);
+  }
+}
+
+/** What the helper is told of this run. @throws SetupError `no-reclaim` */
+export function gateConfig(plan: Plan, spec: RunSpec, group: Group, lockFile: string): GateConfig {
+  const gate = plan.mode === 'gate';
+  const native = plan.mode === 'native';
+  return {
+    gate,
+    limit: gate ? spec.limits.kmem : null,
+    reserve: spec.reserve ?? DEFAULT_RESERVE,
+    errnoEnomem: spec.errno === 'enomem',
+    aslr: spec.aslr,
+    ...placesOf(group),
+    kill: group.unified === null ? [] : [`${group.unified}/cgroup.kill`],
+    directories: group.directories,
+    ...countersOf(group),
+    failcnt: native ? `${group.memory}/${v1.kmem.failcnt}` : null,
+    attribute: native ? group.unified : null,
+    reclaim: spec.reclaim && gate ? reclaimFile(group) : null,
+    trace: gate ? spec.traceGate : null,
+    inject: gate ? spec.inject : [],
+    allowIoUring: spec.allowIoUring,
+    lockFile,
+    oomScore: plan.oomScore,
+    identity: plan.identity,
+    cpus: spec.cpus,
+  };
+}
+
+type Places = Pick<GateConfig, 'join' | 'lateJoin' | 'joinInto' | 'cloneInto'>;
+
+function placesOf({ version, memory, unified, pids }: Group): Places {
+  const lateJoin = pids === null || pids === memory || pids === runLeaf(memory) ? [] : [`${pids}/tasks`];
+  // Moving itself by `tasks` costs no RCU grace period, as moving a process by cgroup.procs does.
+  if (version === 1) return { join: [`${memory}/tasks`], lateJoin, joinInto: null, cloneInto: unified };
+  return { join: [], lateJoin, joinInto: joinLeaf(memory), cloneInto: runLeaf(memory) };
+}
+
+function countersOf({ version, memory }: Group): Pick<GateConfig, 'usage' | 'max' | 'refresh'> {
+  if (version === 1)
+    return { usage: `${memory}/${v1.kmem.usage}`, max: `${memory}/${v1.kmem.maxUsage}`, refresh: null };
+  return { usage: `${memory}/${v2.stat}`, max: null, refresh: `${memory}/${v2.cpuStat}` };
+}
+
+/** A request that goes nowhere would be counted all the same. Source: cgroup-v2.rst, memory.reclaim. */
+function reclaimFile({ version, memory }: Group): string {
+  const path = `${memory}/${version === 1 ? v1.forceEmpty : v2.reclaim}`;
+  if (existsSync(path)) return path;
+  const reason = `--reclaim on: this kernel cannot be asked to reclaim a group's memory (there is no ${path})`;
+  throw new SetupError('no-reclaim', reason, 'leave out --reclaim, or boot Linux 5.19 or newer, or use cgroup v1');
+}

@@ -1,0 +1,127 @@
+/** The steps that run no program: requests, signals, waiting. */
+
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { processesOf, signalGroup, signalProcess } from '../../cgroup/processes.ts';
+import { compileStepExpectation } from '../../request/expect.ts';
+import type { HttpStep, SignalStep, WaitStep } from '../../request/run-spec.ts';
+import type { Step } from '../../result/schema.ts';
+import { type Answer, ask, pollUntil, waitFor } from './ready.ts';
+import { type Background, beginOwn, record, type Scene } from './record.ts';
+
+/** A request that is not tried again may take so long, where the step has no time of its own; others as long as they are tried. */
+const LONGEST_ANSWER_MS = 30_000;
+const ASK_AGAIN_MS = 50;
+
+type Other = HttpStep | SignalStep | WaitStep;
+/** What came of it; `error` null: it was done. */
+type Done = Partial<Step> & Readonly<{ error: string | null }>;
+
+export async function takeOther(scene: Scene, index: number, step: Other): Promise<void> {
+  beginOwn(scene, step);
+  const began = performance.now();
+  const done = await (step.kind === 'http'
+    ? request(scene, index, step)
+    : step.kind === 'signal'
+      ? send(scene, step)
+      : waitUntil(scene, step));
+  const exit = { code: done.error === null ? 0 : 1, signal: null };
+  record(scene, index, { exit, wallMs: performance.now() - began, ...done });
+}
+
+async function request({ stop }: Scene, index: number, step: HttpStep): Promise<Done> {
+  const expected = asExpected(step, index);
+  const ended = new AbortController();
+  void stop.happened.then(() => ended.abort());
+  const patienceMs = step.timeoutMs ?? (step.withinMs > 0 ? step.withinMs : LONGEST_ANSWER_MS);
+  const signal = AbortSignal.any([ended.signal, AbortSignal.timeout(patienceMs)]);
+  const until = performance.now() + step.withinMs;
+  let before: Answer | null = null;
+  for (let attempts = 1; ; attempts += 1) {
+    const latest = await ask(step, signal);
+    // A try that is cut off says less than the answer to the one before.
+    const answer: Answer = latest.status === null && signal.aborted ? (before ?? latest) : latest;
+    const { status, body, error } = answer;
+    const http = { status, body, attempts };
+    before = answer;
+    if (expected(answer, attempts)) return { error: null, http };
+    if (performance.now() < until && !signal.aborted) {
+      await sleep(ASK_AGAIN_MS);
+      continue;
+    }
+    if (status === null) return { error: `no answer: ${error}`, http };
+    return { error: status < 400 ? null : `answered ${status}`, http };
+  }
+}
+
+/** Whether an answer is the one that was asked for: by what the step expects of it, else any below 400. */
+function asExpected({ expect }: HttpStep, index: number): (answer: Answer, attempts: number) => boolean {
+  const ofAnswer = expect
+    .map((expr) => compileStepExpectation(expr, index))
+    .filter(({ path }) => path[2] === 'http' && path[3] !== 'attempts');
+  return ({ status, body }, attempts) => {
+    if (ofAnswer.length === 0) return status !== null && status < 400;
+    const steps = Object.assign([], { [index]: { http: { status, body, attempts } } });
+    return ofAnswer.every(({ evaluate }) => evaluate({ result: { steps }, stdout: null, stderr: null }).passed);
+  };
+}
+
+async function send({ group, background }: Scene, { signal, target }: SignalStep): Promise<Done> {
+  // One with a number only (SIGRTMIN+3) is none of Node's names, and is sent by it all the same.
+  const name = signal as NodeJS.Signals;
+  if (target.to === 'group') {
+    return { error: signalGroup(group, name) > 0 ? null : 'no process is left in the group' };
+  }
+  if (target.to === 'step') {
+    const running = backgroundOf(background, target.step);
+    if (running === undefined || running.isOver()) return { error: `${target.step} runs no more` };
+    running.signal(name);
+    return { error: null };
+  }
+  const pid = pidIn(target.file);
+  if (pid === null) return { error: `${target.file} has no process number` };
+  if (!processesOf(group).includes(pid)) return { error: `process ${pid} is not in the group` };
+  return { error: signalProcess(pid, name) ? null : `process ${pid} cannot be signalled` };
+}
+
+function pidIn(file: string): number | null {
+  try {
+    return Number(/^\s*([1-9][0-9]{0,8})\b/.exec(readFileSync(file, 'utf8'))?.[1] ?? 'none') || null;
+  } catch {
+    return null;
+  }
+}
+
+async function waitUntil(scene: Scene, { waiting }: WaitStep): Promise<Done> {
+  const { stop, group, background, streams } = scene;
+  const givenUp = (): string | null => (stop.reason() === null ? null : 'the run was ended');
+  switch (waiting.until) {
+    case 'passed': {
+      const over = new AbortController();
+      void stop.happened.then(() => over.abort());
+      await sleep(waiting.ms, undefined, { signal: over.signal }).catch(() => {});
+      return { error: null };
+    }
+    case 'empty': {
+      const look = async () => (processesOf(group).length === 0 ? null : 'the group is not empty');
+      return { error: (await pollUntil(look, waiting.withinMs, givenUp)).error };
+    }
+    case 'step': {
+      const running = backgroundOf(background, waiting.step);
+      const look = async () => (running?.isOver() ? null : `${waiting.step} still runs`);
+      return { error: (await pollUntil(look, waiting.withinMs, givenUp)).error };
+    }
+    default: {
+      const { stdout, stderr } = streams.captures;
+      const written = async () => {
+        await Promise.all([stdout?.drain(), stderr?.drain()]);
+        return `${stdout?.text() ?? ''}\n${stderr?.text() ?? ''}`;
+      };
+      return { error: (await waitFor(waiting, { written, givenUp })).error };
+    }
+  }
+}
+
+function backgroundOf(background: ReadonlyMap<number, Background>, name: string): Background | undefined {
+  return [...background.values()].find((each) => each.name === name);
+}

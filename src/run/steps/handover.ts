@@ -1,0 +1,90 @@
+/** Tells which step in the group an event of the helper's is about: several may run at a time. */
+
+import type { GateEvent, StepRequest } from '../../gate/protocol.ts';
+import type { Stop } from '../stop.ts';
+import type { Supervisor } from '../supervisor.ts';
+
+type Event<Kind extends GateEvent['event']> = Extract<GateEvent, { event: Kind }>;
+export type Begun = Event<'go' | 'denied' | 'setup-error'>;
+export type Ended = Event<'exit' | 'denied' | 'setup-error'>;
+
+export type Handed = Readonly<{
+  begun: Begun;
+  /** Of a step in the background: null when its program has been executed, else what kept it from that. */
+  started: Promise<Event<'setup-error'> | null>;
+  /** Null: the helper is gone. */
+  ended: Promise<Ended | null>;
+}>;
+
+export type GateSteps = Readonly<{
+  /** One at a time: the next one when the last has ended, or has started in the background. Null: the helper is gone. */
+  begin: (request: StepRequest) => Promise<Handed | null>;
+  /** The run is over: that the helper goes is no loss any more. */
+  close: () => void;
+}>;
+
+type Waiting = Readonly<{
+  started: PromiseWithResolvers<Event<'setup-error'> | null>;
+  ended: PromiseWithResolvers<Ended | null>;
+}>;
+
+export function followGate(supervisor: Supervisor, stop: Stop): GateSteps {
+  const running = new Map<number, Waiting>();
+  let asked = 0;
+  let beginning: PromiseWithResolvers<Handed | null> | null = null;
+  let isReading = false;
+  let isClosed = false;
+
+  const hand = (begun: Begun, number: number): void => {
+    const waiting: Waiting = { started: Promise.withResolvers(), ended: Promise.withResolvers() };
+    if (begun.event === 'go') running.set(number, waiting);
+    beginning?.resolve({ begun, started: waiting.started.promise, ended: waiting.ended.promise });
+    beginning = null;
+  };
+  const take = (event: Begun | Ended | Event<'started'>): void => {
+    // What cannot be set up is the step that was asked for last.
+    const number = 'step' in event ? event.step : asked - 1;
+    const waiting = running.get(number);
+    if (waiting === undefined) {
+      hand(event as Begun, number);
+      return;
+    }
+    waiting.started.resolve(event.event === 'setup-error' ? event : null);
+    if (event.event === 'started' || event.event === 'go') return;
+    running.delete(number);
+    waiting.ended.resolve(event);
+  };
+  const read = async (): Promise<void> => {
+    if (isReading) return;
+    isReading = true;
+    try {
+      while (beginning !== null || running.size > 0)
+        take(await supervisor.next('go', 'started', 'denied', 'exit', 'setup-error'));
+    } catch {
+      if (!isClosed) stop.end('gate-lost');
+      beginning?.resolve(null);
+      beginning = null;
+      for (const { started, ended } of running.values()) {
+        started.resolve(null);
+        ended.resolve(null);
+      }
+      running.clear();
+    } finally {
+      isReading = false;
+    }
+  };
+
+  return {
+    begin: (request) => {
+      beginning = Promise.withResolvers();
+      const { promise } = beginning;
+      asked += 1;
+      supervisor.step(request);
+      void read();
+      return promise;
+    },
+    close: () => {
+      isClosed = true;
+    },
+  };
+}

@@ -1,0 +1,35 @@
+import { takeOther } from './actions.ts';
+import { followGate } from './handover.ts';
+import { takeLimits } from './limits.ts';
+import { endBackground, takeProgram } from './program.ts';
+import type { Clock, Scene } from './record.ts';
+
+type Given = Pick<Scene, 'facts' | 'plan' | 'stop' | 'group' | 'supervisor' | 'streams' | 'accounts'>;
+
+export type Steps = Readonly<{
+  /** Resolves when the last step is over, or the run was ended. @throws SetupError */
+  take: () => Promise<void>;
+  /** Resolves when what the plan left running is ended: whether there was anything. */
+  endBackground: () => Promise<boolean>;
+  close: () => void;
+}>;
+
+/** `onBegin`: called when a step begins; `onGo`: when a program in the group has been let go. */
+export function openSteps(given: Given, clock: Clock, calls: Pick<Scene, 'onBegin' | 'onGo'>): Steps {
+  const { plan, stop, supervisor } = given;
+  const gate = followGate(supervisor, stop);
+  const scene: Scene = { ...given, ...calls, clock, gate, background: new Map() };
+  return {
+    take: async () => {
+      for (const [index, planned] of plan.steps.entries()) {
+        if (stop.reason() !== null) return;
+        const { step } = planned;
+        if (step.kind === 'command' || step.kind === 'outside') await takeProgram(scene, index, planned);
+        else if (step.kind === 'limits') await takeLimits(scene, index, step);
+        else await takeOther(scene, index, step);
+      }
+    },
+    endBackground: () => endBackground(scene),
+    close: gate.close,
+  };
+}

@@ -1,0 +1,81 @@
+/** A step that changes the limits of the group while it lives. */
+
+import { changeLimits } from '../../cgroup/change-limits.ts';
+import { SetupError } from '../../errors.ts';
+import type { GateEvent } from '../../gate/protocol.ts';
+import type { ChangedLimits, LimitsStep } from '../../request/run-spec.ts';
+import { bookOvershoot } from '../../result/assemble.ts';
+import { beginOwn, record, type Scene } from './record.ts';
+
+type Told = Extract<GateEvent, { event: 'limit' }>;
+type Place = Pick<Scene, 'facts' | 'supervisor' | 'stop'>;
+
+/** A limit that cannot be set fails the step, and what it was to change stays as it was. */
+export async function takeLimits(scene: Scene, index: number, step: LimitsStep): Promise<void> {
+  beginOwn(scene, step);
+  const began = performance.now();
+  const error = await change(scene, step.limits);
+  const { limitsNow, kmemLimit } = scene.facts;
+  record(scene, index, {
+    exit: { code: error === null ? 0 : 1, signal: null },
+    wallMs: performance.now() - began,
+    limits: limitsNow,
+    kmemUsage: error === null && step.limits.kmem !== undefined ? kmemLimit.usageWhenSet : null,
+    error,
+  });
+}
+
+/** Null: done. */
+async function change(scene: Scene, changed: ChangedLimits): Promise<string | null> {
+  const { facts, group } = scene;
+  const now = facts.limitsNow;
+  if (now === null) return 'limit not set: there is no group';
+  const kmem = facts.mode === 'none' ? undefined : changed.kmem;
+  const native = facts.mode === 'native';
+  // The highest usage is booked on the limit that was in force: the higher of the two while one takes over from the other.
+  const raises = native && kmem !== undefined && (kmem === null || (now.kmem !== null && kmem > now.kmem));
+  if (raises && (await markKmem(scene)) === null) return GONE;
+  const { limits, error, undo } = changeLimits(group, now, changed, { native });
+  facts.limitsNow = limits;
+  if (error !== null || kmem === undefined) return error;
+  if (native) {
+    if (!raises) await markKmem(scene);
+    facts.kmemLimit = { ...facts.kmemLimit, limit: limits.kmem };
+    return null;
+  }
+  const told = await tellHelper(scene, kmem);
+  if (told?.refused === null) {
+    facts.limitsNow = { ...limits, kmem };
+    return null;
+  }
+  const stuck = undo();
+  if (stuck === null) facts.limitsNow = now;
+  const why = told === null ? GONE : REFUSALS[told.refused];
+  return stuck === null ? why : `${why}; ${stuck}`;
+}
+
+const GONE = 'limit not set: the helper is gone';
+const REFUSALS = {
+  'not-told': 'limit not set: the kernel memory of the group is not told, so the gate cannot hold a limit',
+  'not-accounted': 'limit not set: kernel memory is not accounted here, so the gate cannot hold a limit',
+} as const;
+
+/** What comes is booked on the limit that is in force anew: from what is in use now. Null: the helper is gone. */
+export function markKmem(place: Place): Promise<Told | null> {
+  return tellHelper(place, undefined);
+}
+
+/** `kmem`: the gate's limit from now on; undefined: it stays. Null: the helper is gone. */
+async function tellHelper({ facts, supervisor, stop }: Place, kmem: number | null | undefined): Promise<Told | null> {
+  try {
+    supervisor.limit(kmem);
+    const told = await supervisor.next('limit');
+    const limit = kmem === undefined ? facts.kmemLimit.limit : kmem;
+    if (told.refused === null) bookOvershoot(facts, { limit, usageWhenSet: told.usage }, told.maxUsage);
+    return told;
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    stop.end('gate-lost');
+    return null;
+  }
+}

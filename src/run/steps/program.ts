@@ -1,0 +1,304 @@
+/** A step that runs a program, in the group or outside: begun, waited for, recorded. */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { processesOf, signalProcess, signalTree } from '../../cgroup/processes.ts';
+import type { GateEvent } from '../../gate/protocol.ts';
+import { signalName, signalNumber } from '../../host/exit-status.ts';
+import type { CommandStep, OutsideStep } from '../../request/run-spec.ts';
+import { statuses } from '../../result/outcome.ts';
+import type { Exit } from '../../result/schema.ts';
+import { formatDuration } from '../../text/figures.ts';
+import type { Part } from '../capture.ts';
+import { startClient } from '../client.ts';
+import type { PlannedStep } from '../plan.ts';
+import { setupErrorOf } from '../setup-errors.ts';
+import type { Streams } from '../streams.ts';
+import { pollUntil, waitFor } from './ready.ts';
+import { beginOwn, begunStep, record, type Scene, startClock } from './record.ts';
+
+/** How a program ended: what is recorded of it. */
+type End = Readonly<{
+  exit: Exit;
+  wallMs: number;
+  failcnt: number | null;
+  kmemMaxUsage: number | null;
+  error: string | null;
+}>;
+
+/** A program that has begun. `ended`: null where its end cannot be seen, as when the helper is gone. */
+type Running = Readonly<{
+  /** To the program alone, and to all that it has started. */
+  signal: (name: NodeJS.Signals) => void;
+  end: (name: NodeJS.Signals) => void;
+  ended: Promise<End | null>;
+}>;
+
+/** Resolves when the next step may begin. @throws SetupError where the helper could not start it */
+export async function takeProgram(scene: Scene, index: number, { step, request, line }: PlannedStep): Promise<void> {
+  if (step.kind !== 'command' && step.kind !== 'outside') return;
+  const written = await watchWritten(scene.streams);
+  const running = await (step.kind === 'outside'
+    ? beginOutside(scene, step)
+    : beginInGroup(scene, step, { request, line }));
+  if (running === null) return;
+  let isOver = false;
+  const ended = recordEnd(scene, index, running, { step, written }).finally(() => {
+    isOver = true;
+  });
+  // Seen by whoever waits for it; until then it must not count as unhandled.
+  ended.catch(() => {});
+  if (step.background) {
+    const { signal, end } = running;
+    // One with a number only (SIGRTMIN+3) is none of Node's names, and is sent by it all the same.
+    const stop = step.stop as NodeJS.Signals;
+    const inGroup = step.kind === 'command';
+    scene.background.set(index, { name: step.name, inGroup, stop, signal, end, ended, isOver: () => isOver });
+  } else if (step.stops === null) await ended;
+  else await awaitStopped(scene, index, step.stops, ended);
+  await awaitReady(scene, index, step, { written, isOver: () => isOver });
+}
+
+/** The step that ends a server, and the server's own end: that it dies of a signal then is what was wanted. */
+async function awaitStopped(scene: Scene, index: number, name: string, ended: Promise<void>): Promise<void> {
+  const [at, server] = [...scene.background].find(([, each]) => each.name === name) ?? [];
+  const isRunning = at !== undefined && server !== undefined && !server.isOver();
+  if (isRunning) record(scene, at, { stopped: true });
+  await ended;
+  if (!isRunning) return;
+  const { graceMs } = scene.facts.spec;
+  const look = async () => (server.isOver() ? null : 'the server still runs');
+  const { error } = await pollUntil(look, graceMs, () => (scene.stop.reason() === null ? null : 'the run was ended'));
+  if (error === null) await server.ended;
+  else record(scene, index, { error });
+}
+
+async function beginInGroup(
+  scene: Scene,
+  step: CommandStep,
+  { request, line }: Pick<PlannedStep, 'request' | 'line'>,
+): Promise<Running | null> {
+  const { facts, gate, group, stop } = scene;
+  if (request === null) return null;
+  const refuse = (event: Extract<GateEvent, { event: 'setup-error' }>): null => {
+    // Ended by us while it was being handed over: that is the interrupt's doing.
+    if (stop.reason() === null) throw setupErrorOf(event, request.argv[0] ?? '');
+    return null;
+  };
+  const handed = await gate.begin(request);
+  if (handed === null) return null;
+  const { begun, started, ended } = handed;
+  if (begun.event === 'setup-error') return refuse(begun);
+  startClock(scene, begun.startNs);
+  const blank = begunStep(facts, step, begun.atNs / 1e6);
+  facts.steps.push({ ...blank, command: line ?? blank.command });
+  if (begun.event === 'denied') {
+    return { signal: () => {}, end: () => {}, ended: Promise.resolve(endOf(scene, begun, begun.atNs)) };
+  }
+  facts.noNewPrivs ||= begun.noNewPrivs === 1;
+  facts.unaccounted ||= begun.usage === 0;
+  scene.onGo();
+  // The next step may begin only then, and what cannot be executed is no program that runs on.
+  const failed = step.background ? await started : null;
+  if (failed !== null) {
+    facts.steps.pop();
+    return refuse(failed);
+  }
+  const { pid } = begun;
+  const end = async (): Promise<End | null> => {
+    const event = await ended;
+    if (event === null) return null;
+    if (event.event !== 'setup-error') return endOf(scene, event, begun.atNs);
+    facts.steps.pop();
+    return refuse(event);
+  };
+  return {
+    signal: (name) => void signalProcess(pid, name),
+    end: (name) => signalTree(group, pid, name),
+    ended: end(),
+  };
+}
+
+function endOf({ facts }: Scene, event: Extract<GateEvent, { event: 'exit' | 'denied' }>, begunNs: number): End {
+  facts.wallMs = event.atNs / 1e6;
+  return {
+    exit: exitOf(event),
+    wallMs: (event.atNs - begunNs) / 1e6,
+    failcnt: facts.mode === 'none' ? null : event.denials,
+    kmemMaxUsage: event.maxUsage,
+    error: null,
+  };
+}
+
+function exitOf(event: Extract<GateEvent, { event: 'exit' | 'denied' }>): Exit {
+  // The limit itself kept it from starting: the shell's status for what cannot be executed.
+  if (event.event === 'denied') return { code: statuses.notExecutable, signal: null };
+  return { code: event.code, signal: event.signal === null ? null : signalName(event.signal) };
+}
+
+async function beginOutside(scene: Scene, step: OutsideStep): Promise<Running> {
+  const { facts, plan, streams, stop } = scene;
+  beginOwn(scene, step);
+  const began = performance.now();
+  const { stdio } = streams;
+  const client = startClient({ step, cwd: facts.spec.cwd, env: plan.env, stdio, identity: plan.clientIdentity });
+  let isOver = false;
+  const signal = (name: NodeJS.Signals): void => {
+    if (!isOver) client.signal(name);
+  };
+  void stop.happened.then(() => {
+    signal('SIGTERM');
+    setTimeout(() => signal('SIGKILL'), facts.spec.graceMs).unref();
+  });
+  const ended = client.ended.then(({ code, signal: by, error }): End => {
+    // What it has left behind goes with it.
+    signal('SIGKILL');
+    isOver = true;
+    return {
+      exit: error === null ? { code, signal: by } : { code: statuses.notFound, signal: null },
+      wallMs: performance.now() - began,
+      failcnt: null,
+      kmemMaxUsage: null,
+      error: error === null ? null : `it cannot be started: ${error}`,
+    };
+  });
+  return { signal, end: signal, ended };
+}
+
+type Asked = Readonly<{ step: CommandStep | OutsideStep; written: Written }>;
+
+/** Ends it where it has a time of its own, and records how it ended. */
+async function recordEnd(scene: Scene, index: number, running: Running, { step, written }: Asked): Promise<void> {
+  const late = step.timeoutMs === null ? null : endWhenLate(scene, running, step.timeoutMs);
+  const end = await running.ended;
+  const isLate = late?.stop() ?? false;
+  if (end === null) return;
+  const wantsOutput = step.expect.length > 0;
+  // One that says why it was never ready stays.
+  const error = isLate ? `it was ended after ${formatDuration(step.timeoutMs ?? 0)}` : end.error;
+  const { stdout, stderr } = await written.end();
+  record(scene, index, {
+    // As timeout(1) has it.
+    exit: isLate ? { code: statuses.timeout, signal: null } : end.exit,
+    wallMs: end.wallMs,
+    failcnt: end.failcnt,
+    kmemMaxUsage: end.kmemMaxUsage,
+    ...(error === null ? {} : { error }),
+    ...(wantsOutput ? { stdout, stderr } : {}),
+  });
+}
+
+function endWhenLate({ facts }: Scene, { end }: Running, timeoutMs: number): { stop: () => boolean } {
+  let isLate = false;
+  const timers = [
+    setTimeout(() => {
+      isLate = true;
+      end('SIGTERM');
+      end('SIGCONT');
+      timers.push(setTimeout(() => end('SIGKILL'), facts.spec.graceMs));
+    }, timeoutMs),
+  ];
+  return {
+    stop: () => {
+      for (const timer of timers) clearTimeout(timer);
+      return isLate;
+    },
+  };
+}
+
+type Readiness = Readonly<{
+  written: Written;
+  /** The program has ended: a server that went into the background may still get ready. */
+  isOver: () => boolean;
+}>;
+
+async function awaitReady(
+  scene: Scene,
+  index: number,
+  { kind, ready }: CommandStep | OutsideStep,
+  { written, isOver }: Readiness,
+): Promise<void> {
+  if (ready === null || scene.stop.reason() !== null) return;
+  const began = performance.now() - (scene.facts.steps[index]?.wallMs ?? 0);
+  const hasFailed = (): boolean => {
+    const { code, signal } = scene.facts.steps[index]?.exit ?? { code: null, signal: null };
+    return signal !== null || (code ?? 0) !== 0;
+  };
+  const isGone = (): boolean => kind === 'outside' || hasFailed() || processesOf(scene.group).length === 0;
+  const givenUp = (): string | null => {
+    if (scene.stop.reason() !== null) return 'the run was ended';
+    return isOver() && isGone() ? `the program has ended (${endingOf(scene, index)})` : null;
+  };
+  const { error } = await waitFor(ready, { written: written.text, givenUp });
+  if (error === null) record(scene, index, { readyMs: performance.now() - began });
+  else record(scene, index, { error: `not ready: ${error}` });
+}
+
+function endingOf({ facts }: Scene, index: number): string {
+  const { code, signal } = facts.steps[index]?.exit ?? { code: null, signal: null };
+  return signal ?? `exit ${code}`;
+}
+
+/** What the plan left running is ended when it is over: its signal, and SIGKILL after the grace. True: there was something. */
+export async function endBackground(scene: Scene): Promise<boolean> {
+  const left = [...scene.background].filter(([, { isOver }]) => !isOver());
+  for (const [index, { end, stop }] of left) {
+    record(scene, index, { stopped: true });
+    end(stop);
+    end('SIGCONT');
+  }
+  const ended = Promise.all([...scene.background.values()].map((each) => each.ended));
+  const patience = new AbortController();
+  const late = sleep(scene.facts.spec.graceMs, true, { signal: patience.signal }).catch(() => false);
+  if ((await Promise.race([ended, late])) === true)
+    for (const [, { end, isOver }] of left) if (!isOver()) end('SIGKILL');
+  patience.abort();
+  await ended;
+  for (const [index, { stop }] of left) recordBadEnd(scene, index, stop);
+  return left.length > 0;
+}
+
+/** A server that was told to end ends by that signal, with its shell status, or with 0. */
+function recordBadEnd(scene: Scene, index: number, stop: NodeJS.Signals): void {
+  const { facts } = scene;
+  const step = facts.steps[index];
+  if (step === undefined || step.error !== null || scene.stop.reason() !== null) return;
+  const { code, signal } = step.exit;
+  if (signal === 'SIGKILL' && stop !== 'SIGKILL')
+    record(scene, index, {
+      error: `it did not end within ${formatDuration(facts.spec.graceMs)} of ${stop}, and was killed`,
+    });
+  else if (code !== null && code !== 0 && code !== statuses.signalBase + (signalNumber(stop) ?? 0))
+    record(scene, index, { error: `it ended with exit ${code} when it was stopped by ${stop}` });
+}
+
+/** What the steps write from now on, where the streams are captured. */
+export type Written = Readonly<{
+  /** What there is by now, of both streams. */
+  text: () => Promise<string>;
+  /** Null where a stream is not captured. */
+  end: () => Promise<Readonly<{ stdout: string | null; stderr: string | null }>>;
+}>;
+
+export async function watchWritten({ captures }: Pick<Streams, 'captures'>): Promise<Written> {
+  const { stdout, stderr } = captures;
+  // What earlier steps wrote is theirs.
+  const drain = () => Promise.all([stdout?.drain(), stderr?.drain()]);
+  await drain();
+  const parts: Readonly<{ stdout: Part | null; stderr: Part | null }> = {
+    stdout: stdout?.part() ?? null,
+    stderr: stderr?.part() ?? null,
+  };
+  const textOf = (part: Part | null) => part?.text() ?? '';
+  return {
+    text: async () => {
+      await drain();
+      return `${textOf(parts.stdout)}\n${textOf(parts.stderr)}`;
+    },
+    end: async () => {
+      await drain();
+      parts.stdout?.letGo();
+      parts.stderr?.letGo();
+      return { stdout: parts.stdout?.text() ?? null, stderr: parts.stderr?.text() ?? null };
+    },
+  };
+}

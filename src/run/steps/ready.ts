@@ -1,0 +1,156 @@
+/** Looks again and again whether something that a step waits for has come true. */
+
+import { readFileSync, statSync } from 'node:fs';
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { errnoOf } from '../../errors.ts';
+import type { Awaited, HttpStep } from '../../request/run-spec.ts';
+import { formatDuration } from '../../text/figures.ts';
+
+const LOOK_EVERY_MS = 20;
+const LONGEST_LOOK_MS = 2000;
+
+export type Waited = Readonly<{ ms: number /** Why it did not come true; null: it did. */; error: string | null }>;
+
+export type Watch = Readonly<{
+  /** What the steps have written so far; for a `log` without a file. */
+  written: () => Promise<string>;
+  /** Why there is no use in looking any longer; null: there is. */
+  givenUp: () => string | null;
+}>;
+
+/** Resolves when it has come true, has not within its time, or is given up. Rejects never. */
+export function waitFor(awaited: Awaited, { written, givenUp }: Watch): Promise<Waited> {
+  return pollUntil(() => look(awaited, written), awaited.withinMs, givenUp);
+}
+
+/** `look`: null when it has come true, else what stands in the way. */
+export async function pollUntil(
+  look: () => Promise<string | null>,
+  withinMs: number,
+  givenUp: () => string | null,
+): Promise<Waited> {
+  const from = performance.now();
+  for (;;) {
+    const obstacle = await look();
+    const ms = performance.now() - from;
+    if (obstacle === null) return { ms, error: null };
+    const reason = givenUp();
+    // It may have come true in between: what ended may have done it last.
+    if (reason !== null) return { ms, error: (await look()) === null ? null : `${obstacle}: ${reason}` };
+    if (ms >= withinMs) return { ms, error: `${obstacle} after ${formatDuration(withinMs)}` };
+    await sleep(LOOK_EVERY_MS);
+  }
+}
+
+async function look(awaited: Awaited, written: Watch['written']): Promise<string | null> {
+  switch (awaited.until) {
+    case 'port':
+      return (await listens(awaited)) ? null : `nobody listens on ${awaited.host}:${awaited.port}`;
+    case 'file':
+      return isThere(awaited.file) ? null : `${awaited.file} is not there`;
+    case 'log':
+      return lookInLog(awaited, written);
+    case 'http': {
+      const request = { method: 'GET', url: awaited.url, headers: {}, body: null };
+      const { status, error } = await ask(request, AbortSignal.timeout(LONGEST_LOOK_MS));
+      if (status !== null && status < 400) return null;
+      return `${awaited.url} ${status === null ? `is not answered (${error})` : `is answered ${status}`}`;
+    }
+  }
+}
+
+async function lookInLog(
+  { pattern, file }: Extract<Awaited, { until: 'log' }>,
+  written: Watch['written'],
+): Promise<string | null> {
+  const where = file ?? 'the output';
+  const text = file === null ? await written() : readOrNull(file);
+  if (text === null) return `${where} cannot be read`;
+  return new RegExp(pattern, 'm').test(text) ? null : `no line of ${where} matches /${pattern}/`;
+}
+
+function listens({ host, port }: Extract<Awaited, { until: 'port' }>): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: LONGEST_LOOK_MS });
+    const settle = (answer: boolean) => () => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.once('connect', settle(true)).once('error', settle(false)).once('timeout', settle(false));
+  });
+}
+
+function isThere(file: string): boolean {
+  try {
+    return statSync(file, { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    if (errnoOf(error) === null) throw error;
+    return false;
+  }
+}
+
+function readOrNull(file: string): string | null {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return null;
+  }
+}
+
+const KEPT_BYTES = 16 * 1024;
+
+export type Request = Pick<HttpStep, 'method' | 'url' | 'headers' | 'body'>;
+
+export type Answer = Readonly<{
+  /** Null: there was no answer, for `error`. */
+  status: number | null;
+  /** The first 16 KiB; null: no answer, or it broke off before its end. */
+  body: string | null;
+  error: string | null;
+}>;
+
+/** Rejects never. Of https the certificate is not looked at: what is asked is the experiment's own server. */
+export async function ask(request: Request, signal: AbortSignal): Promise<Answer> {
+  let status: number | null = null;
+  try {
+    const answer = await send(request, signal);
+    status = answer.statusCode ?? null;
+    return { status, body: await readBody(answer), error: null };
+  } catch (error) {
+    return { status, body: null, error: signal.aborted ? 'no answer in time' : reasonOf(error) };
+  }
+}
+
+/** Loaded only then: most runs ask for nothing. */
+async function send({ method, url, headers, body }: Request, signal: AbortSignal): Promise<IncomingMessage> {
+  // Not import(): of that Node warns in a bundle that comes from its code cache.
+  const { request } = process.getBuiltinModule(url.toLowerCase().startsWith('https:') ? 'node:https' : 'node:http');
+  const options: RequestOptions & { rejectUnauthorized: boolean } = {
+    method,
+    headers: { ...headers, ...(body === null ? {} : { 'content-length': Buffer.byteLength(body) }) },
+    agent: false,
+    signal,
+    rejectUnauthorized: false,
+  };
+  return new Promise((resolve, reject) => {
+    const sent: ClientRequest = request(url, options, resolve);
+    sent.once('error', reject);
+    sent.end(body ?? undefined);
+  });
+}
+
+async function readBody(answer: IncomingMessage): Promise<string> {
+  const kept: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of answer as AsyncIterable<Buffer>) {
+    if (length < KEPT_BYTES) kept.push(chunk);
+    length += chunk.length;
+  }
+  return Buffer.concat(kept).subarray(0, KEPT_BYTES).toString();
+}
+
+function reasonOf(error: unknown): string {
+  return errnoOf(error) ?? (error instanceof Error ? error.message : String(error));
+}

@@ -1,0 +1,61 @@
+import { closeSync, constants, openSync } from 'node:fs';
+import { errnoOf, SetupError } from '../errors.ts';
+import type { RunSpec } from '../request/run-spec.ts';
+import { type Capture, openCapture } from './capture.ts';
+import type { Stdio } from './supervisor.ts';
+
+export type Streams = Readonly<{
+  stdio: Stdio;
+  captures: Readonly<{ stdout: Capture | null; stderr: Capture | null }>;
+  close: () => void;
+}>;
+
+/**
+ * Where the command's output goes: untouched to where `output` says, but a stream that an expectation reads goes to a
+ * file that is copied on. Not to a pipe: unread pipe data is kernel memory, charged to the group.
+ * @throws SetupError `bad-output-file`, `no-capture`
+ */
+export function openStreams(
+  spec: RunSpec,
+  reads: ReadonlySet<'stdout' | 'stderr'>,
+  stdin: 'inherit' | 'null',
+): Streams {
+  const opened: number[] = [];
+  const sink = openOutput(spec);
+  if (sink !== null) opened.push(sink);
+  const stdout = reads.has('stdout') ? openCapture(sink ?? 1) : null;
+  const stderr = reads.has('stderr') ? openCapture(sink ?? 2) : null;
+  return {
+    stdio: {
+      stdin: stdin === 'null' ? 'ignore' : stdin,
+      stdout: stdout?.fd ?? sink ?? 'inherit',
+      stderr: stderr?.fd ?? sink ?? 'inherit',
+    },
+    captures: { stdout, stderr },
+    close: () => {
+      stdout?.close();
+      stderr?.close();
+      for (const fd of opened.splice(0)) closeSync(fd);
+    },
+  };
+}
+
+/** Where `output` says that both streams go; null: untouched. @throws SetupError `bad-output-file` */
+export function openOutput({ output }: RunSpec): number | null {
+  if (output === 'inherit') return null;
+  return openSink(output === 'null' ? '/dev/null' : output.file);
+}
+
+function openSink(file: string): number {
+  const { O_WRONLY, O_CREAT, O_TRUNC, O_APPEND } = constants;
+  try {
+    return openSync(file, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0o666);
+  } catch (error) {
+    throw new SetupError(
+      'bad-output-file',
+      `--output: ${file} cannot be opened (${errnoOf(error)})`,
+      'name a file that you may write',
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,176 @@
+import type { Socket } from 'node:net';
+import { execa } from 'execa';
+import { SetupError } from '../errors.ts';
+import type { GateConfig } from '../gate/policy.ts';
+import {
+  encodeClose,
+  encodeConfig,
+  encodeFinish,
+  encodeLimit,
+  encodeOutside,
+  encodeStep,
+  encodeTotals,
+  type GateEvent,
+  type StepRequest,
+} from '../gate/protocol.ts';
+import { lineSplitter } from '../host/lines.ts';
+import { setupErrorOf } from './setup-errors.ts';
+import type { Stop } from './stop.ts';
+
+/** Where the command's stdin, stdout and stderr come from and go to: the runner's own, or a descriptor. */
+export type Stdio = Readonly<{ stdin: 'inherit' | 'ignore'; stdout: 'inherit' | number; stderr: 'inherit' | number }>;
+
+export type Supervisor = Readonly<{
+  pid: number;
+  /** Resolves with the next event of one of these kinds. @throws SetupError when the helper is gone before it comes. */
+  next: <Kind extends GateEvent['event']>(...kinds: Kind[]) => Promise<Extract<GateEvent, { event: Kind }>>;
+  configure: (config: GateConfig) => void;
+  step: (request: StepRequest) => void;
+  /** Answered by `limit`; see encodeLimit(). */
+  limit: (kmem: number | null | undefined) => void;
+  /** Answered by an `account` later on. */
+  beginOutside: () => void;
+  askTotals: () => void;
+  /** Answered by `closed`; see encodeClose(). */
+  close: () => void;
+  finish: () => void;
+  /** Resolves when the helper has exited and all that it sent was read. */
+  ended: Promise<void>;
+  kill: () => void;
+}>;
+
+type Waiter = { kinds: readonly string[]; resolve: (event: GateEvent) => void; reject: (error: SetupError) => void };
+
+/**
+ * Starts the helper: the one place where a measured command comes from. Everything that the helper tells goes to
+ * `onEvent`, in order; `next` is for the steps of the hand-over.
+ * @throws SetupError `helper-failed`
+ */
+export function startSupervisor(options: {
+  helper: string;
+  lockFd: number;
+  stdio: Stdio;
+  onEvent: (event: GateEvent) => void;
+}): Supervisor {
+  const { helper, lockFd, stdio, onEvent } = options;
+  const subprocess = execa(helper, ['supervise'], {
+    // execa's types know no descriptor among the first three that may also be 'inherit'.
+    stdio: [stdio.stdin, stdio.stdout, stdio.stderr, 'pipe', lockFd] as unknown as [
+      'inherit',
+      'inherit',
+      'inherit',
+      'pipe',
+      'inherit',
+    ],
+    buffer: false,
+    cleanup: false,
+    reject: false,
+    extendEnv: false,
+    env: {},
+    stripFinalNewline: false,
+  });
+  const control = subprocess.stdio[3] as unknown as Socket | undefined;
+  if (subprocess.pid === undefined || control === undefined) {
+    throw new SetupError(
+      'helper-failed',
+      `the native helper cannot be started: ${helper}`,
+      'run `kmem-run doctor`; a reinstall builds it anew',
+    );
+  }
+  const waiters = new Set<Waiter>();
+  const unclaimed: GateEvent[] = [];
+  let gone = false;
+
+  const deliver = (event: GateEvent): void => {
+    onEvent(event);
+    for (const waiter of waiters) {
+      if (!waiter.kinds.includes(event.event)) continue;
+      waiters.delete(waiter);
+      waiter.resolve(event);
+      return;
+    }
+    if (handover.has(event.event)) unclaimed.push(event);
+  };
+  control.on(
+    'data',
+    lineSplitter((line) => deliver(JSON.parse(line) as GateEvent)),
+  );
+  // A write to a helper that was killed: its end is noticed below.
+  control.on('error', () => {});
+
+  const ended = Promise.allSettled([subprocess, new Promise((resolve) => control.once('close', resolve))]).then(() => {
+    gone = true;
+    for (const waiter of waiters) waiter.reject(helperGone());
+    waiters.clear();
+  });
+
+  return {
+    pid: subprocess.pid,
+    next: (...kinds) => {
+      const index = unclaimed.findIndex((event) => (kinds as string[]).includes(event.event));
+      // The cast is what `kinds` says; events come from our own helper.
+      if (index >= 0) return Promise.resolve(unclaimed.splice(index, 1)[0] as never);
+      if (gone) return Promise.reject(helperGone());
+      return new Promise((resolve, reject) => waiters.add({ kinds, resolve: resolve as Waiter['resolve'], reject }));
+    },
+    configure: (config) => void control.write(encodeConfig(config)),
+    step: (request) => void control.write(encodeStep(request)),
+    limit: (kmem) => void control.write(encodeLimit(kmem)),
+    beginOutside: () => void control.write(encodeOutside()),
+    askTotals: () => void control.write(encodeTotals()),
+    close: () => void control.write(encodeClose()),
+    finish: () => void control.write(encodeFinish()),
+    ended,
+    kill: () => void subprocess.kill('SIGKILL'),
+  };
+}
+
+/** Events that somebody waits for; one that comes before its waiter is kept. */
+const handover = new Set<GateEvent['event']>([
+  ...(['locked', 'setup-error', 'go', 'started', 'denied', 'exit', 'limit', 'closed', 'summary', 'end'] as const),
+]);
+
+function helperGone(): SetupError {
+  return new SetupError(
+    'gate-lost',
+    'the native helper died',
+    'somebody killed kmem-gate; the group was killed with it, run again',
+  );
+}
+
+const PATIENCE_MS = 60_000;
+
+const PATIENCE_WHEN_STOPPED_MS = 3000;
+
+/**
+ * Resolves when the helper holds the run's lock. No limit of time runs yet, and a helper that somebody has stopped would
+ * be waited for for ever: one that tells nothing for a minute, or for three seconds after the run is to end, is killed.
+ * @throws SetupError what the helper told instead; `gate-lost` where it told nothing
+ */
+export async function untilLocked(supervisor: Supervisor, stop: Stop): Promise<void> {
+  let isMute = false;
+  const giveUp = (): void => {
+    isMute = true;
+    supervisor.kill();
+  };
+  let patience: NodeJS.Timeout | null = setTimeout(giveUp, PATIENCE_MS);
+  void stop.happened.then(() => {
+    if (patience === null) return;
+    clearTimeout(patience);
+    patience = setTimeout(giveUp, PATIENCE_WHEN_STOPPED_MS);
+  });
+  try {
+    const told = await supervisor.next('locked', 'setup-error');
+    if (told.event === 'setup-error') throw setupErrorOf(told, '');
+  } catch (error) {
+    throw isMute ? mute() : error;
+  } finally {
+    clearTimeout(patience);
+    patience = null;
+  }
+}
+
+function mute(): SetupError {
+  const message = 'the native helper was started and told nothing';
+  return new SetupError('gate-lost', message, 'somebody stopped kmem-gate, or the machine is too busy: run again');
+}

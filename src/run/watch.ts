@@ -1,0 +1,251 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { readCounters, readCpu } from '../cgroup/counters.ts';
+import { killGroup } from '../cgroup/kill.ts';
+import { describe, type Process, processesOf } from '../cgroup/processes.ts';
+import { openSampler, type Sampler } from '../cgroup/sampler.ts';
+import type { Group } from '../cgroup/types.ts';
+import type { Facts } from '../result/facts.ts';
+import type { Accounts } from './accounts.ts';
+import type { FailureLog } from './failures.ts';
+import { watchOomKills, watchOomTime } from './oom.ts';
+import type { Plan } from './plan.ts';
+import { type Counts, type Quiet, untilQuiet } from './quiet.ts';
+import { type Sample, type Sampling, startSampling } from './samples.ts';
+import { openSteps } from './steps/index.ts';
+import { markKmem } from './steps/limits.ts';
+import { type Clock, sinceStart } from './steps/record.ts';
+import { endGroup, passOnBrokenPipe, type Stop, untilEmpty } from './stop.ts';
+import type { Streams } from './streams.ts';
+import type { Supervisor } from './supervisor.ts';
+
+export type Progress = Sample & Readonly<{ denials: number }>;
+
+/** A run from the moment at which everything stands ready. */
+export type Course = Readonly<{ ended: Promise<void>; close: () => Promise<void> }>;
+
+type Scene = Readonly<{
+  facts: Facts;
+  plan: Plan;
+  stop: Stop;
+  group: Group;
+  supervisor: Supervisor;
+  streams: Streams;
+  failures: FailureLog;
+  accounts: Accounts;
+  options: Readonly<{
+    onProgress?: ((progress: Progress) => void) | undefined;
+    onStay?: ((processes: readonly Process[]) => void) | undefined;
+  }>;
+}>;
+
+const WATCH_EVERY_MS = 50;
+const HELPER_PATIENCE_MS = 3000;
+
+/** Has the steps taken, watches them, and reads the counters when the last one is over. */
+export function followRun(scene: Scene): Course {
+  const { facts, stop, group, streams } = scene;
+  const clock: Clock = { startNs: null, early: [] };
+  let sampling: Sampling | null = null;
+  let deadline: NodeJS.Timeout | null = null;
+  // The time limit is for the steps: a wait that is our own ends at it, and fails nothing.
+  const wait: OwnWait = { isOn: false, isCut: false };
+  const overrun = watchOverrun(() => {
+    if (facts.spec.onOverrun === 'kill') stop.end('overrun');
+  });
+  const oomKills = facts.mode === 'native' ? watchOomKills() : null;
+  const oomTime = watchOomTime(group, () => sinceStart(clock));
+  const sampler = openSampler(group);
+  const watch = setInterval(() => {
+    passOnBrokenPipe(group, [streams.captures.stdout, streams.captures.stderr]);
+    if (facts.mode === 'gate') lookForOverrun(scene, clock, sampler, overrun);
+  }, WATCH_EVERY_MS);
+
+  const onBegin = (): void => {
+    if (facts.spec.timeoutMs === null) return;
+    deadline ??= setTimeout(() => {
+      if (wait.isOn) wait.isCut = true;
+      else stop.end('walltime');
+    }, facts.spec.timeoutMs);
+  };
+  const onGo = (): void => {
+    onBegin();
+    sampling ??= startSampling(group, {
+      everyMs: facts.spec.sampleMs,
+      atMs: () => sinceStart(clock),
+      onSample: (sample) => {
+        if (scene.options.onProgress === undefined) return;
+        scene.supervisor.askTotals();
+        scene.options.onProgress({ ...sample, denials: scene.failures.denials() });
+      },
+    });
+  };
+  const steps = openSteps(scene, clock, { onBegin, onGo });
+  const course = async (): Promise<void> => {
+    const stopped = stop.happened.then(() => endRun(scene));
+    // Awaited below, when the helper has told of the end: a failure is not to end kmem-run itself before that.
+    stopped.catch(() => {});
+    await steps.take();
+    // What is meant to run on would keep it from ever being empty.
+    if (facts.spec.wait === 'empty') await steps.endBackground();
+    await linger(scene, wait);
+    if ((await steps.endBackground()) && facts.spec.wait === 'quiet')
+      await untilEmpty(group, withinMs(LAST_CHILDREN_MS));
+    steps.close();
+    if (stop.reason() !== null) await stopped;
+    await sampling?.stop();
+    facts.samples = sampling?.samples() ?? [];
+    facts.leftover = leftIn(group);
+    facts.reading = readCounters(group);
+    facts.oomKillAtMs = await oomTime.first(facts.reading.mem.oomKills);
+    facts.oomKillsOutside = oomKills?.outside(group.name, facts.reading.mem.oomKills) ?? [];
+    facts.cpu = readCpu(group);
+    if (facts.wallMs === null && clock.startNs !== null) facts.wallMs = sinceStart(clock);
+    if (facts.leftover.length > 0 && facts.spec.wait === 'quiet' && stop.reason() === null) await endLeftover(scene);
+  };
+  return {
+    ended: course(),
+    close: async () => {
+      steps.close();
+      clearInterval(watch);
+      sampler.close();
+      oomTime.close();
+      facts.overrunMs = overrun.longestMs();
+      if (deadline !== null) clearTimeout(deadline);
+      await sampling?.stop();
+    },
+  };
+}
+
+function lookForOverrun(scene: Scene, clock: Clock, sampler: Sampler, overrun: OverrunWatch): void {
+  const { facts, supervisor, failures } = scene;
+  const { limit, usageWhenSet } = facts.kmemLimit;
+  if (limit === null || clock.startNs === null) return;
+  const { kmem } = sampler.read();
+  // What was there when the limit was set is no overrun; from where it is given back on, the limit is what counts.
+  const allowed = Math.max(limit, usageWhenSet ?? 0);
+  if (kmem !== null && kmem <= limit && allowed > limit) void markKmem(scene);
+  overrun.take({ atMs: sinceStart(clock), kmem, limit: allowed, denials: failures.denials() });
+  // The answer is there by the next look.
+  if (kmem !== null && kmem > limit) supervisor.askTotals();
+}
+
+/** Ends what runs; a helper that then does not tell of the end is ended too, or the run would wait for ever. */
+async function endRun({ facts: { spec }, stop, group, supervisor }: Scene): Promise<void> {
+  try {
+    if (stop.reason() === 'gate-lost') await killGroup(group);
+    else await endGroup(group, spec.graceMs, stop.isHurried);
+  } finally {
+    setTimeout(supervisor.kill, HELPER_PATIENCE_MS).unref();
+  }
+}
+
+/** Their parent has told of its end: they are about to follow. */
+const LAST_CHILDREN_MS = 200;
+
+function withinMs(ms: number): () => boolean {
+  const until = performance.now() + ms;
+  return () => performance.now() >= until;
+}
+
+function leftIn(group: Group): Process[] {
+  return processesOf(group).flatMap((pid) => describe(pid) ?? []);
+}
+
+type OwnWait = { isOn: boolean; isCut: boolean };
+
+/** After the last step: until the run is over by its rule, and as long as it is to be held. */
+async function linger(scene: Scene, wait: OwnWait): Promise<void> {
+  const { facts, stop, group } = scene;
+  const { spec } = facts;
+  if (stop.reason() !== null) return;
+  const from = performance.now();
+  const isOver = (): boolean => stop.reason() !== null;
+  if (spec.wait === 'empty') await untilEmpty(group, isOver);
+  const reason = spec.wait === 'quiet' ? await waitForQuiet(scene, wait) : spec.wait;
+  const left = spec.holdMs - (spec.wait === 'quiet' ? performance.now() - from : 0);
+  if (left > 0 && !isOver()) await hold(left, stop);
+  const stays = scene.options.onStay !== undefined && reason !== 'empty' && !isOver();
+  const end = stays ? await stay(scene) : reason;
+  facts.ending = {
+    rule: stays ? 'terminal' : spec.wait,
+    reason: isOver() ? null : end,
+    waitedMs: performance.now() - from,
+  };
+}
+
+async function hold(ms: number, stop: Stop): Promise<void> {
+  const held = new AbortController();
+  await Promise.race([sleep(ms, undefined, { signal: held.signal }).catch(() => {}), stop.happened]);
+  held.abort();
+}
+
+async function waitForQuiet(scene: Scene, wait: OwnWait): Promise<Quiet | null> {
+  const { facts, stop, group } = scene;
+  const { quietForMs, quietLimitMs } = facts.spec;
+  wait.isOn = true;
+  const isOver = (): boolean => wait.isCut || stop.reason() !== null;
+  const counts = () => countsOf(scene);
+  const quiet = await untilQuiet(group, { quietForMs, limitMs: quietLimitMs, counts, isOver });
+  wait.isOn = false;
+  return wait.isCut ? 'limit' : quiet;
+}
+
+async function countsOf({ supervisor, stop }: Scene): Promise<Counts | null> {
+  supervisor.askTotals();
+  try {
+    return await supervisor.next('totals');
+  } catch {
+    stop.end('gate-lost');
+    return null;
+  }
+}
+
+/** On a terminal: the user looks at the daemon for as long as it pleases, and ends it by Ctrl-C. */
+async function stay({ stop, group, options }: Scene): Promise<'empty' | 'stopped'> {
+  let isLeft = false;
+  void stop.untilLeft().then(() => {
+    isLeft = true;
+  });
+  options.onStay?.(leftIn(group));
+  await untilEmpty(group, () => isLeft || stop.reason() !== null);
+  return isLeft ? 'stopped' : 'empty';
+}
+
+/** What is left is ended as an init would; from now on nothing is denied to it, and nothing of it counts. */
+async function endLeftover({ facts: { spec }, stop, group, supervisor }: Scene): Promise<void> {
+  supervisor.close();
+  try {
+    await supervisor.next('closed');
+  } catch {
+    stop.end('gate-lost');
+  }
+  await endGroup(group, spec.graceMs, stop.isHurried);
+}
+
+/** Usage that stays above the kmem limit although there is no call to deny: page tables grown by page faults. */
+
+export type OverrunWatch = Readonly<{
+  /** Takes a reading: bytes, what they must not exceed, and the denials so far. */
+  take: (reading: Readonly<{ atMs: number; kmem: number | null; limit: number; denials: number }>) => void;
+  /** Milliseconds of the longest stretch; 0: there was none worth telling. */
+  longestMs: () => number;
+}>;
+
+/** Shorter is what one call and the page faults after it do, which the overshoot tells. */
+const WORTH_TELLING_MS = 200;
+
+/** `onOverrun` is called once, when a stretch is worth telling. */
+export function watchOverrun(onOverrun: () => void): OverrunWatch {
+  let since: { atMs: number; denials: number } | null = null;
+  let longest = 0;
+  return {
+    take: ({ atMs, kmem, limit, denials }) => {
+      if (kmem === null || kmem <= limit) since = null;
+      else if (since === null || denials > since.denials) since = { atMs, denials };
+      if (since === null || atMs - since.atMs < WORTH_TELLING_MS) return;
+      if (longest === 0) onOverrun();
+      longest = Math.max(longest, atMs - since.atMs);
+    },
+    longestMs: () => longest,
+  };
+}

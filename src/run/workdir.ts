@@ -1,0 +1,147 @@
+/** What a run has of its own where its steps ask for it: a folder, free ports, and lines for sh before and after. */
+
+import { chmodSync, closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { errnoOf, SetupError } from '../errors.ts';
+import { freePort, givePortsBack } from '../host/ports.ts';
+import { fillIn } from '../request/normalise.ts';
+import { fill, portNames, type Values } from '../request/placeholders.ts';
+import type { RunSpec, Template } from '../request/run-spec.ts';
+import { commandEnvironment } from './environment.ts';
+
+/** Made by the caller: then it is the caller's to remove. */
+export type GivenPlace = Readonly<{
+  /** Absolute. */
+  dir: string;
+  /** By name, null for `${port}`. Those that are missing are added, and given back after the run. */
+  ports: Map<string | null, number>;
+}>;
+
+export type Workdir = Readonly<{
+  /** With its placeholders filled in. */
+  spec: RunSpec;
+  /** Runs the lines of set-up. @throws SetupError `scenario-set-up`, `interrupted` */
+  setUp: (signal: AbortSignal | undefined) => Promise<void>;
+  /** Runs the lines of clean-up, and removes what was made here. @throws SetupError `scenario-set-up` */
+  close: () => Promise<void>;
+}>;
+
+const SET_UP_MS = 120_000;
+
+/** @throws SetupError `no-port`, `no-folder`, and those of normaliseSpec() */
+export async function openWorkdir(spec: RunSpec, given: GivenPlace | null): Promise<Workdir> {
+  const { template } = spec;
+  if (template === null) throw new Error('there is nothing to fill in');
+  const ports = given?.ports ?? new Map<string | null, number>();
+  const taken: number[] = [];
+  const { input, setUp, cleanUp } = template;
+  let made: string | null = null;
+  const dispose = (): void => {
+    givePortsBack(taken);
+    if (made !== null) removeFolder(made);
+  };
+  try {
+    for (const name of portNames([input, setUp, cleanUp])) {
+      if (ports.has(name)) continue;
+      const port = await freePort();
+      taken.push(port);
+      ports.set(name, port);
+    }
+    if (given === null && needsFolder(template)) made = makeFolder();
+    const dir = given?.dir ?? made ?? '/';
+    const values: Values = { dir, here: template.here ?? '/', port: (name) => ports.get(name) ?? 0 };
+    const filled = fillIn(spec, values);
+    const shell: Shell = { dir, output: filled.output, env: commandEnvironment({ ...filled, clearEnv: false }) };
+    return {
+      spec: filled,
+      setUp: (signal) => runLines(fill(setUp, values), 'set-up', shell, signal),
+      close: async () => {
+        try {
+          await runLines(fill(cleanUp, values), 'clean-up', shell, undefined);
+        } finally {
+          dispose();
+        }
+      },
+    };
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+}
+
+/** Whether anything is said of `${dir}`: most servers need none. */
+function needsFolder({ input, setUp, cleanUp }: Template): boolean {
+  return setUp.length > 0 || cleanUp.length > 0 || JSON.stringify(input).includes('${dir}');
+}
+
+/** A server that gives up root has to get there. */
+function makeFolder(): string {
+  try {
+    const dir = mkdtempSync(join(tmpdir(), 'kmem-run-'));
+    chmodSync(dir, 0o755);
+    return dir;
+  } catch (error) {
+    throw new SetupError(
+      'no-folder',
+      `no folder for the run can be made in ${tmpdir()} (${errnoOf(error)})`,
+      'set TMPDIR to a folder with room that you may write',
+      { cause: error },
+    );
+  }
+}
+
+/** What a microVM's 9p or a server's child still writes may come in between. */
+export function removeFolder(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+  } catch (error) {
+    if (errnoOf(error) === null) throw error;
+  }
+}
+
+type Shell = Readonly<{ dir: string; output: RunSpec['output']; env: Readonly<Record<string, string>> }>;
+
+async function runLines(
+  lines: readonly string[],
+  what: string,
+  shell: Shell,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  for (const line of lines) await runLine(line, what, shell, signal);
+}
+
+async function runLine(
+  line: string,
+  what: string,
+  { dir, output, env }: Shell,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const sink = typeof output === 'object' ? openSync(output.file, 'a') : null;
+  const stream = sink ?? (output === 'null' ? 'ignore' : 2);
+  try {
+    const ended = await execa('sh', ['-e', '-c', line], {
+      cwd: dir,
+      env,
+      extendEnv: false,
+      reject: false,
+      // execa's types know no descriptor among the first three.
+      stdio: ['ignore', stream as 'inherit', stream as 'inherit'],
+      timeout: SET_UP_MS,
+      ...(signal === undefined ? {} : { cancelSignal: signal }),
+    });
+    if (!ended.failed) return;
+    if (ended.isCanceled) throw new SetupError('interrupted', `the ${what} was interrupted`, 'run it again');
+    const how = ended.timedOut
+      ? `took longer than ${SET_UP_MS / 1000} s`
+      : `ended with ${ended.exitCode ?? ended.signal}`;
+    throw new SetupError(
+      'scenario-set-up',
+      `the ${what} ${how}`,
+      'see what it wrote, and --keep-dir to look at its files',
+    );
+  } finally {
+    if (sink !== null) closeSync(sink);
+  }
+}

@@ -1,0 +1,61 @@
+/** What an experiment runs: a command and its further steps, or the plan of a scenario under other settings. */
+
+import { SetupError } from '../errors.ts';
+import { type CommonQuestion, type Names, placed } from '../experiment/plan.ts';
+import type { SweepQuestion } from '../experiment/sweep/sweep.ts';
+import type { PlanInput, RunRequest } from '../request/run-input.ts';
+import { HOST } from '../request/run-spec.ts';
+
+export type Subject = Pick<CommonQuestion, 'input' | 'scenario'>;
+
+/** As it was asked for. `scenario`: a name or a file; then `input` has what overrides the scenario's own settings. */
+export type AskedSubject =
+  | Readonly<{ scenario: null; input: RunRequest }>
+  | Readonly<{ scenario: string; input: Omit<PlanInput, 'plan' | 'template'> }>;
+
+/** Keys of a run's steps: a scenario has its own. */
+const STEP_KEYS = ['command', 'then', 'client', 'ready', 'readyTimeout', 'background', 'stop', 'plan', 'template'];
+
+/** Beside a scenario. Throws SetupError `conflicting-options`. */
+export function refuseSteps(isGiven: (key: string) => boolean, nameOf: Names): void {
+  const stray = STEP_KEYS.find(isGiven);
+  if (stray === undefined) return;
+  throw new SetupError(
+    'conflicting-options',
+    `${nameOf(stray)} cannot be combined with ${nameOf('scenario')}, which has steps of its own`,
+    'leave out one of them',
+  );
+}
+
+/** Throws SetupError `bad-cwd`, and what scenarioRequest() throws. */
+export async function subjectOf(
+  { scenario, input }: AskedSubject,
+  nameOf: Names,
+  kernel: string | null = input.kernel ?? null,
+): Promise<Subject> {
+  if (scenario === null) return { scenario, input: placed(input, nameOf) };
+  // It loads the parsers of YAML and of schemas.
+  const { scenarioRequest } = await import('./request.ts');
+  const found = await scenarioRequest(scenario, kernel ?? HOST, nameOf);
+  const given = Object.entries(input).filter(([, value]) => value !== undefined);
+  const merged: PlanInput = {
+    ...found.input,
+    ...Object.fromEntries(given),
+    env: { ...found.input.env, ...input.env },
+    kernel: kernel === HOST ? null : kernel,
+  };
+  return { scenario: found.name, input: placed(merged, nameOf) };
+}
+
+/** The same for a sweep over kernels, which a scenario may ask different things of. */
+export async function sweptSubject(
+  asked: AskedSubject,
+  nameOf: Names,
+  kernels: readonly (string | null)[] = [null],
+): Promise<Subject & Pick<SweepQuestion, 'onKernel'>> {
+  const [first, ...others] = await Promise.all(kernels.map((kernel) => subjectOf(asked, nameOf, kernel)));
+  if (first === undefined) throw new Error('there is no kernel');
+  if (asked.scenario === null || others.length === 0) return { ...first, onKernel: {} };
+  const inputs = [first, ...others].map(({ input }, index) => [kernels[index] ?? HOST, input]);
+  return { ...first, onKernel: Object.fromEntries(inputs) };
+}

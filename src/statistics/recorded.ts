@@ -1,0 +1,78 @@
+/** What is known of a run that is to be made again: how to make it, and what it came to. */
+
+import { inputOf, type RunRequest } from '../request/run-input.ts';
+import type { Result } from '../result/schema.ts';
+import { sampleOf } from './sample.ts';
+
+export type Recorded = Readonly<{
+  id: string;
+  /** ISO 8601, UTC. */
+  startedAt: string;
+  /** What it was asked for. */
+  input: RunRequest;
+  /** `--prepare` of the experiment that it was a part of; null: none. */
+  prepare: string | null;
+  facts: Facts;
+}>;
+
+/** What a replay is held to. */
+export type Facts = Readonly<{
+  outcome: string;
+  /** How each step ended: `exit 0`, `SIGSEGV`. */
+  ends: readonly string[];
+  expectations: readonly Readonly<{ expr: string; passed: boolean }>[];
+  /** The first call that failed: `apache2: mmap (ENOMEM)`; null: none, or failures have no names in its mode. */
+  firstCall: string | null;
+  /** Null: could not be read. */
+  failcnt: number | null;
+  /** Highest kernel memory, bytes; null: could not be read. */
+  peak: number | null;
+  /** By how many bytes the peak may be off; null: not known. */
+  uncertainty: number | null;
+  injections: readonly InjectionFact[];
+  /** What may be the reason of a difference, and is none itself: `kernel` → `6.18.44`. */
+  circumstances: Readonly<Record<string, string>>;
+}>;
+
+/** What became of a failure that was asked for by its address. */
+export type InjectionFact = Readonly<{
+  address: string;
+  /** `injected`, `not-reached` or `diverged`. */
+  outcome: string;
+  /** The call that stood at the address instead; null: none, or it was the right one. */
+  seen: string | null;
+}>;
+
+/** They follow from what is asked for, which is the same. */
+const ASKED = ['command', 'steps', 'wait', 'user', 'reserve'];
+
+export function recordedOf(result: Result, prepare: string | null): Recorded {
+  const { id, startedAt, spec } = result;
+  return { id, startedAt, input: inputOf(spec), prepare, facts: factsOf(result) };
+}
+
+export function factsOf(result: Result): Facts {
+  const { outcome, steps, expectations, failures, kmem } = result;
+  const [first] = failures;
+  const { circumstances } = sampleOf({ result, experimentId: null, point: null, repeat: null, label: null });
+  return {
+    outcome,
+    ends: steps.map(({ exit }) => exit.signal ?? (exit.code === null ? 'no end seen' : `exit ${exit.code}`)),
+    expectations: expectations.map(({ expr, passed }) => ({ expr, passed })),
+    firstCall:
+      first === undefined
+        ? null
+        : `${first.comm ?? '(name not read)'}: ${first.syscall} (${first.errno ?? 'no errno'})`,
+    failcnt: kmem.failcnt,
+    peak: kmem.maxUsage,
+    uncertainty: kmem.uncertainty,
+    injections: injectionsOf(result),
+    circumstances: Object.fromEntries(Object.entries(circumstances).filter(([what]) => !ASKED.includes(what))),
+  };
+}
+
+/** Null of a run that says nothing of the injections that it was asked for: then each counts as told by the replays alone. */
+function injectionsOf(result: Result): InjectionFact[] {
+  const { injections } = result as { injections?: readonly InjectionFact[] | null };
+  return (injections ?? []).map(({ address, outcome, seen }) => ({ address, outcome, seen: seen ?? null }));
+}

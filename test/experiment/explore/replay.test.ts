@@ -1,0 +1,73 @@
+import { execFileSync } from 'node:child_process';
+import test from 'ava';
+import fc from 'fast-check';
+import { parseRunArgv } from '../../../src/commands/run-options.ts';
+import { replayLine } from '../../../src/experiment/explore/report.ts';
+import { normaliseSpec } from '../../../src/request/normalise.ts';
+import type { RunInput } from '../../../src/request/run-input.ts';
+import { shellLine } from '../../../src/text/quote.ts';
+
+const line = (input: RunInput, prepare: string | null = null, timeoutMs: number | null = null) =>
+  replayLine('0/17:mmap+', { input, prepare }, timeoutMs);
+
+test('the same options, quoted', (t) => {
+  t.is(line({ command: ['sleep', '0.1'], output: 'null' }), 'kmem-run --fail 0/17:mmap+ -- sleep 0.1');
+  const input: RunInput = {
+    command: ['sh', '-c', "echo it's"],
+    ...{ mem: '64M', timeout: '3s', then: ['a b', 'c'], expect: ['exit==0'], aslr: true, user: 'nobody' },
+    ...{ cwd: '/', env: { LANG: 'C x' }, allowIoUring: false },
+  };
+  t.is(
+    line(input, null, 5000),
+    `kmem-run --fail 0/17:mmap+ --mem 64M --timeout 3s --user nobody --then 'a b' --then c --expect exit==0 --aslr --cwd / --env 'LANG=C x' -- sh -c 'echo it'\\''s'`,
+  );
+});
+
+test('a time limit for what hangs; a folder and a port for what asks for one; what prepares the run before it', (t) => {
+  t.is(line({ command: ['x'] }, null, 5000), 'kmem-run --fail 0/17:mmap+ --timeout 5s -- x');
+  t.is(
+    line({ command: ['sh', '-c', 'x $KMEM_RUN_PORT'], clearEnv: true }),
+    `KMEM_RUN_PORT=20000 kmem-run --fail 0/17:mmap+ --clear-env --env KMEM_RUN_PORT -- sh -c 'x $KMEM_RUN_PORT'`,
+  );
+  t.is(
+    line({ command: ['x'] }, 'touch $KMEM_RUN_DIR/a'),
+    `export KMEM_RUN_DIR=$(mktemp -d); sh -c 'touch $KMEM_RUN_DIR/a' && kmem-run --fail 0/17:mmap+ -- x`,
+  );
+  t.is(line({ command: ['x'] }, 'true'), 'sh -c true && kmem-run --fail 0/17:mmap+ -- x');
+});
+
+test('a server and its clients, in their order', (t) => {
+  const input: RunInput = {
+    command: ['node', 'server.js', '${port}'],
+    ...{ ready: 'http://127.0.0.1:${port}/', readyTimeout: 3000, stop: 'INT', background: true },
+    then: [{ client: 'curl :${port}' }, 'ls "$KMEM_RUN_DIR"', { client: 'last' }],
+  };
+  t.is(
+    line(input),
+    `KMEM_RUN_DIR=$(mktemp -d) kmem-run --fail 0/17:mmap+ --ready 'http://127.0.0.1:\${port}/' --ready-timeout 3000ms --stop INT --client 'curl :\${port}' --then 'ls "$KMEM_RUN_DIR"' --client last --background -- node server.js '\${port}'`,
+  );
+});
+
+test('a duration of the library is in milliseconds, one in words is as it was written', (t) => {
+  const durations = { timeout: 1500, grace: 20, hold: '2s', quietFor: 300, quietLimit: '1m' };
+  t.is(
+    line({ command: ['x'], ...durations }),
+    'kmem-run --fail 0/17:mmap+ --timeout 1500ms --grace 20ms --hold 2s --quiet-for 300ms --quiet-limit 1m -- x',
+  );
+  // Read back by the command line they are what they were.
+  const { input } = parseRunArgv(
+    line({ command: ['x'], ...durations })
+      .split(' ')
+      .slice(1),
+  );
+  t.like(normaliseSpec(input), { timeoutMs: 1500, graceMs: 20, holdMs: 2000, quietForMs: 300, quietLimitMs: 60_000 });
+});
+
+test('a shell reads back the words that were written', (t) => {
+  const word = fc.string({ unit: 'binary' }).map((text) => text.replaceAll('\0', '').toWellFormed());
+  const property = fc.property(fc.array(word, { minLength: 1, maxLength: 5 }), (words) => {
+    const told = execFileSync('sh', ['-c', `printf '%s\\0' ${shellLine(words)}`], { encoding: 'utf8' });
+    t.deepEqual(told.split('\0').slice(0, -1), words);
+  });
+  fc.assert(property, { numRuns: 100 });
+});

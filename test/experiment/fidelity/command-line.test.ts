@@ -1,0 +1,57 @@
+import test from 'ava';
+import { parseFidelityArgv } from '../../../src/commands/fidelity-options.ts';
+import { rows } from '../../../src/experiment/fidelity/rows.ts';
+import { assertRefused, makeHarness } from '../../harness.ts';
+
+function parse(...words: readonly string[]) {
+  const given = parseFidelityArgv(['fidelity', ...words]);
+  if (given === 'help' || 'inside' in given) throw new Error('not a comparison');
+  return given;
+}
+
+test('all rows under three limits in a microVM with 5.10, with nothing kept free, unless asked otherwise', (t) => {
+  const { request, kernel, json, markdown } = parse();
+  t.like(request, { kind: 'rows', limits: [1 << 20, 2 << 20, 4 << 20], reserve: 0 });
+  t.deepEqual(request.kind === 'rows' ? request.rows : null, rows);
+  t.deepEqual([kernel, json, markdown], ['5.10', null, null]);
+  t.is(parse('--here').kernel, null);
+});
+
+test('limits are sorted, and a limit or a row that is given twice counts once', (t) => {
+  const { request } = parse('--limits', '2M,1M,1024K', '--row', 'pipe', '--row', 'pipe', '--reserve', '16K');
+  t.like(request, { limits: [1 << 20, 2 << 20], reserve: 16384 });
+  t.deepEqual(request.kind === 'rows' ? request.rows.map(({ name }) => name) : null, ['pipe']);
+});
+
+test('a command is tried as it stands, with a time limit', (t) => {
+  const { request } = parse('--then', 'true', '--', 'sh', '-c', '--row');
+  t.like(request, { kind: 'command', input: { command: ['sh', '-c', '--row'], timeout: '30s' } });
+});
+
+for (const [words, reason] of [
+  [['--row', 'pip'], /--row: there is no row "pip"/],
+  [['--limits', '1M,nonsense'], /--limits: "nonsense" is not a size/],
+  [['--here', '--kernel', '5.10'], /--kernel does not go with --here/],
+  [['--then', 'true'], /--then does not go with rows/],
+  [['--limits', '1M', '--', 'true'], /--limits does not go with a command/],
+  [['true'], /"true" stands before --/],
+  [['--'], /no command/],
+  [['--expect', 'nonsense', '--', 'true'], /expect/],
+  [['--rows', 'pipe'], /unknown option "--rows"/],
+] as const) {
+  test(`refused: fidelity ${words.join(' ')}`, async (t) => {
+    const harness = makeHarness(t);
+    const ran = await harness.run(['fidelity', ...words], { json: false });
+    t.is(ran.status, 125);
+    assertRefused(t, ran, reason);
+    harness.assertNothingLeft();
+  });
+}
+
+test('a kernel that enforces no limit is refused, and nothing is left', async (t) => {
+  const harness = makeHarness(t);
+  const ran = await harness.run(['fidelity', '--here', '--row', 'pipe', '--limits', '1M'], { json: false });
+  t.is(ran.status, 125);
+  assertRefused(t, ran, /this kernel .*memory\.kmem\.limit_in_bytes/);
+  harness.assertNothingLeft();
+});

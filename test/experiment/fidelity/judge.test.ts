@@ -1,0 +1,109 @@
+import { constants } from 'node:os';
+import test from 'ava';
+import {
+  compareRow,
+  countErrnos,
+  listErrnos,
+  type Mode,
+  medianMade,
+  type Reading,
+  type Try,
+} from '../../../src/experiment/fidelity/judge.ts';
+import type { Row } from '../../../src/experiment/fidelity/rows.ts';
+
+const { ENOMEM, ENFILE, ENOBUFS } = constants.errno;
+const LIMITS = [1024, 2048];
+const row: Row = { name: 'pipe', what: 'pipe', kind: 'charged', tries: { native: 4, gate: 1 }, why: '' };
+
+const tries = (made: number, errnos: readonly number[]): Try[] =>
+  errnos.map((errno) => ({ made, errno, before: 0, after: made }));
+
+function reading(mode: Mode, limit: number, made: number, errnos: readonly number[]): Reading {
+  return { row: 'pipe', mode, limit, tries: tries(made, errnos), problem: null };
+}
+
+/** Both limits: the same under each. */
+function both(native: readonly [number, readonly number[]], gate: readonly [number, readonly number[]]): Reading[] {
+  return LIMITS.flatMap((limit) => [reading('native', limit, ...native), reading('gate', limit, ...gate)]);
+}
+
+test('the same errno, and numbers within 5 %, is the same', (t) => {
+  for (const made of [95, 100, 105]) {
+    const { verdict, reasons, limits } = compareRow(row, LIMITS, both([100, [ENOMEM]], [made, [ENOMEM]]));
+    t.is(verdict, 'same', reasons.join());
+    t.deepEqual(
+      limits.map(({ native, gate }) => [native, gate]),
+      [
+        [100, made],
+        [100, made],
+      ],
+    );
+  }
+});
+
+test('a number that is further off under one limit alone makes the row differ', (t) => {
+  for (const made of [94, 106]) {
+    const readings = both([100, [ENOMEM]], [100, [ENOMEM]]).with(3, reading('gate', 2048, made, [ENOMEM]));
+    const { verdict, reasons } = compareRow(row, LIMITS, readings);
+    t.is(verdict, 'differs');
+    t.deepEqual(reasons, [`2 KiB: ${made} objects instead of 100, ${made > 100 ? '+' : '-'}6.0 %`]);
+  }
+});
+
+test('of several errnos that the kernel has for one call, each is as good', (t) => {
+  const verdict = (native: readonly number[], gate: number) =>
+    compareRow(row, LIMITS, both([100, native], [100, [gate]])).verdict;
+  t.is(verdict([ENOMEM, ENOMEM, ENOMEM, ENFILE], ENOMEM), 'same');
+  t.is(verdict([ENOMEM, ENOMEM, ENOMEM, ENFILE], ENFILE), 'same');
+  t.is(verdict([ENOMEM, ENOMEM], ENFILE), 'differs');
+  t.is(verdict([ENOMEM, ENFILE], ENOBUFS), 'differs');
+});
+
+test('an errno that the kernel never gives differs, and both are named', (t) => {
+  const { verdict, reasons } = compareRow(row, LIMITS, both([100, [ENOMEM]], [100, [ENFILE]]));
+  t.is(verdict, 'differs');
+  t.deepEqual(reasons, ['ENFILE, where the kernel says ENOMEM']);
+});
+
+test('a try that meets no limit, or makes nothing, differs', (t) => {
+  t.is(compareRow(row, LIMITS, both([100, [0]], [100, [0]])).verdict, 'differs');
+  t.is(compareRow(row, LIMITS, both([0, [ENOMEM]], [0, [ENOMEM]])).verdict, 'differs');
+});
+
+test('what was not measured is skipped, never the same', (t) => {
+  const whole = both([100, [ENOMEM]], [100, [ENOMEM]]);
+  t.deepEqual(compareRow(row, LIMITS, whole.slice(1)).reasons, ['not measured']);
+  t.is(compareRow(row, LIMITS, []).verdict, 'skipped');
+  const failed = whole.with(1, { ...reading('gate', 1024, 100, [ENOMEM]), problem: 'exit 2' });
+  const { verdict, reasons } = compareRow(row, LIMITS, failed);
+  t.is(verdict, 'skipped');
+  t.deepEqual(reasons, ['gate, 1 KiB: exit 2']);
+});
+
+test('a row that the kernel does not charge has to fail nowhere', (t) => {
+  const uncharged: Row = { ...row, kind: 'uncharged' };
+  const verdict = (native: number, gate: number) =>
+    compareRow(uncharged, LIMITS, both([100, [native]], [100, [gate]])).verdict;
+  t.is(verdict(0, 0), 'same');
+  t.is(verdict(ENOMEM, 0), 'differs');
+  t.is(verdict(0, ENOMEM), 'differs');
+});
+
+test('a row that the gate does not see has to fail under the kernel, and only there', (t) => {
+  const unseen: Row = { ...row, kind: 'unseen' };
+  const verdict = (native: number, gate: number) =>
+    compareRow(unseen, LIMITS, both([100, [native]], [200, [gate]])).verdict;
+  t.is(verdict(ENOMEM, 0), 'same');
+  t.is(verdict(0, 0), 'differs');
+  t.is(verdict(ENOMEM, ENOMEM), 'differs');
+});
+
+test('medians, and errnos by how often they are given', (t) => {
+  const made = (...numbers: readonly number[]) => medianMade(numbers.flatMap((number) => tries(number, [ENOMEM])));
+  t.is(made(7), 7);
+  t.is(made(9, 1, 5), 5);
+  t.is(made(9, 1, 4, 5), 4.5);
+  const counted = countErrnos(tries(1, [ENFILE, ENOMEM, ENFILE]));
+  t.is(listErrnos(counted), 'ENFILE 2, ENOMEM 1');
+  t.is(listErrnos(countErrnos(tries(1, [0]))), 'no failure');
+});

@@ -1,0 +1,23 @@
+import test from 'ava';
+import { findSmallest } from '../../../src/experiment/fidelity/command.ts';
+
+const PAGE = 4096;
+const edgeAt = (edge: number) => async (limit: number) => limit >= edge;
+
+test('the smallest limit that passes, to the page, wherever the guess lies', async (t) => {
+  for (const pages of [1, 2, 17, 500, 999, 1000]) {
+    for (const guess of [1, 600, 1000]) {
+      const question = { page: PAGE, guess: guess * PAGE, most: 1000 * PAGE };
+      const { limit, trials } = await findSmallest(question, edgeAt(pages * PAGE));
+      t.is(limit, pages * PAGE, `${pages} pages, guess ${guess}`);
+      t.true(trials.length <= 25);
+      t.true(trials.every(({ limit: at }) => at % PAGE === 0 && at >= PAGE && at <= 1000 * PAGE));
+    }
+  }
+});
+
+test('none where none passes', async (t) => {
+  const { limit, trials } = await findSmallest({ page: PAGE, guess: 10 * PAGE, most: 40 * PAGE }, async () => false);
+  t.is(limit, null);
+  t.is(trials.at(-1)?.limit, 40 * PAGE);
+});

@@ -1,0 +1,105 @@
+import { Writable } from 'node:stream';
+import test from 'ava';
+import { createProgress, progressText, type Standing } from '../../src/experiment/progress.ts';
+
+const standing: Standing = { now: ['kmem 1 MiB'], made: 10, done: 12, total: 75, last: 'passed at kmem 512 KiB' };
+
+function terminal(columns?: number) {
+  const written: string[] = [];
+  const stream: Writable & { columns?: number } = new Writable({
+    write(chunk, _encoding, done) {
+      written.push(String(chunk));
+      done();
+    },
+  });
+  if (columns !== undefined) stream.columns = columns;
+  const clock = { ms: 1000 };
+  return { stream, written, clock, now: () => clock.ms };
+}
+
+test('what runs, how much is done, the time left, and how the last one ended', (t) => {
+  t.is(
+    progressText(standing, 1400),
+    '12 of 75 runs ▕█░░░░░░░░░░░▏ 9 s left; now kmem 1 MiB; last: passed at kmem 512 KiB',
+  );
+  t.is(
+    progressText({ now: ['a', 'b', 'c', 'd'], made: 0, done: 0, total: 4, last: null }, 5000),
+    '0 of 4 runs ▕░░░░░░░░░░░░▏; now a, b, 2 more',
+  );
+  t.is(
+    progressText({ now: [], made: 4, done: 4, total: 4, last: 'failed at x' }, 60_000),
+    '4 of 4 runs ▕████████████▏ 1 s left; last: failed at x',
+  );
+  t.regex(progressText({ ...standing, made: 1, total: 2000 }, 60_000), /33 h 8 min left/);
+});
+
+test('what a terminal would obey is made visible', (t) => {
+  t.notRegex(progressText({ ...standing, now: ['\u001b[2J'], last: '\u001b]0;x\u0007' }, 1), /\p{Cc}/u);
+});
+
+test('on a terminal: nothing in the first second, then redrawn in place, five times a second at most', (t) => {
+  const { stream, written, clock, now } = terminal();
+  const progress = createProgress({ stream, isTerminal: true, now });
+  t.teardown(progress.close);
+  for (let ms = 0; ms <= 3000; ms += 10) {
+    clock.ms = 1000 + ms;
+    progress.update(standing);
+    if (ms < 1000) t.deepEqual(written, []);
+  }
+  t.is(written.length, 11);
+  t.true(written.every((text) => text.startsWith('\r\u001b[K') && !text.includes('\n')));
+  progress.close();
+  t.is(written.at(-1), '\r\u001b[K');
+  progress.update(standing);
+  t.is(written.length, 12);
+});
+
+test('what is written beside it finds an empty line', (t) => {
+  const { stream, written, clock, now } = terminal();
+  const progress = createProgress({ stream, isTerminal: true, now });
+  t.teardown(progress.close);
+  const write = (): void => void stream.write('a row\n');
+  progress.beside(write);
+  clock.ms += 1500;
+  progress.update(standing);
+  progress.beside(write);
+  progress.beside(write);
+  clock.ms += 1500;
+  progress.update(standing);
+  t.deepEqual(
+    written.map((text) => (text.includes('12 of 75') ? 'line' : text)),
+    ['a row\n', 'line', '\r\u001b[K', 'a row\n', 'a row\n', 'line'],
+  );
+});
+
+test('what is over within a second leaves no trace', (t) => {
+  const { stream, written, now } = terminal();
+  const progress = createProgress({ stream, isTerminal: true, now });
+  progress.update(standing);
+  progress.close();
+  t.deepEqual(written, []);
+});
+
+test('elsewhere: a line now and then', (t) => {
+  const { stream, written, clock, now } = terminal();
+  const progress = createProgress({ stream, isTerminal: false, now });
+  t.teardown(progress.close);
+  for (let ms = 0; ms <= 30_000; ms += 100) {
+    clock.ms = 1000 + ms;
+    progress.update(standing);
+  }
+  progress.close();
+  t.is(written.length, 3);
+  t.true(written.every((text) => /^kmem-run: 12 of 75 runs \P{Cc}*\n$/u.test(text)));
+});
+
+test('never as wide as the terminal, or it would wrap', (t) => {
+  for (const columns of [10, 40]) {
+    const { stream, written, clock, now } = terminal(columns);
+    const progress = createProgress({ stream, isTerminal: true, now });
+    clock.ms += 1000;
+    progress.update(standing);
+    progress.close();
+    t.is([...(written[0] ?? '').replace('\r\u001b[K', '')].length, columns - 1);
+  }
+});

@@ -1,0 +1,110 @@
+import { readFileSync, rmSync, statSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { findKernel } from '../../src/kernels/find.ts';
+import { listKernels, verifyKernel } from '../../src/kernels/list.ts';
+import type { Kernel } from '../../src/kernels/types.ts';
+import { debian12, type Made, writeDeb } from './parts.ts';
+import { makePlace, type Place, refusal } from './place.ts';
+
+const made: Made = { release: '6.1.0-9-test', version: '6.1.99-1' };
+
+async function withKernel(t: ExecutionContext, name: string): Promise<{ place: Place; kernel: Kernel }> {
+  const place = makePlace(t);
+  const file = writeDeb(place.folder, { made, modules: debian12 });
+  const { kernel } = await place.add(name, { way: 'deb', file });
+  return { place, kernel };
+}
+
+test.serial('an unknown kernel is refused with what can be done', async (t) => {
+  const { place } = await withKernel(t, 'mine');
+  const hint = async (name: string) => (await refusal(t, findKernel(name), 'no-such-kernel')).hint;
+  t.is(await hint('5.10'), 'kmem-run kernel add 5.10');
+  t.is(await hint('6.12'), 'kmem-run kernel add 6.12');
+  t.is(await hint('mien'), 'did you mean mine?');
+  t.is(await hint('5.1'), 'did you mean 5.10? kmem-run kernel add 5.10');
+  t.regex(await hint('something-else'), /kmem-run kernel list/);
+  rmSync(place.kernels, { recursive: true });
+  t.is(await hint('5.10'), 'kmem-run kernel add 5.10');
+  t.deepEqual(await listKernels(true), []);
+});
+
+test.serial('a kernel that lacks something, or has something of another size, is refused by the file', async (t) => {
+  const { kernel } = await withKernel(t, 'mine');
+  const overlay = kernel.modules.find((path) => path.endsWith('/overlay.ko')) ?? '';
+  const content = readFileSync(overlay);
+  const told = async () => {
+    const error = await refusal(t, findKernel('mine'), 'kernel-damaged');
+    t.regex(error.hint, /^kmem-run kernel remove mine, .*kmem-run kernel add --help$/);
+    return error.message;
+  };
+  truncateSync(overlay, content.length - 1);
+  t.regex(await told(), /"mine" is damaged: modules\/overlay\.ko has \d+ bytes, not \d+$/);
+  rmSync(overlay);
+  t.regex(await told(), /modules\/overlay\.ko is missing/);
+  symlinkSync('/etc/passwd', overlay);
+  t.regex(await told(), /modules\/overlay\.ko is not a plain file/);
+  rmSync(kernel.image);
+  t.regex(await told(), /vmlinux is missing, and 1 more|Image is missing, and 1 more/);
+});
+
+test.serial('a file that was written to is hashed, and a whole one whose time changed is not refused', async (t) => {
+  const { kernel } = await withKernel(t, 'mine');
+  const { mtimeMs } = statSync(kernel.image);
+  utimesSync(kernel.image, 1, 1);
+  t.deepEqual(await findKernel('mine'), kernel);
+  t.is(statSync(kernel.image).mtimeMs, mtimeMs, 'the next run need not hash it');
+  flip(kernel.image);
+  t.regex((await refusal(t, findKernel('mine'), 'kernel-damaged')).message, /another checksum/);
+});
+
+test.serial('verify hashes what a look at sizes and times does not see', async (t) => {
+  const { kernel } = await withKernel(t, 'mine');
+  t.deepEqual((await verifyKernel('mine')).problems, []);
+  const { atimeMs, mtimeMs } = statSync(kernel.image);
+  flip(kernel.image);
+  utimesSync(kernel.image, atimeMs / 1000, mtimeMs / 1000);
+  t.deepEqual(await findKernel('mine'), kernel, 'each run looks at sizes and times only');
+  const { problems, mend } = await verifyKernel('mine');
+  t.is(problems.length, 1);
+  t.regex(problems[0] ?? '', /has another checksum/);
+  t.regex(mend ?? '', /kmem-run kernel remove mine/);
+  t.deepEqual(
+    (await listKernels(true)).map((listed) => listed.problems.length),
+    [1],
+  );
+  await refusal(t, verifyKernel('other'), 'no-such-kernel');
+});
+
+test.serial('a kernel.json that is not what this version writes is damage, and leads nowhere', async (t) => {
+  const { kernel } = await withKernel(t, 'mine');
+  const file = join(kernel.folder, 'kernel.json');
+  const good = JSON.parse(readFileSync(file, 'utf8'));
+  const refused = async (value: unknown, reason: RegExp) => {
+    writeFileSync(file, typeof value === 'string' ? value : JSON.stringify(value));
+    t.regex((await refusal(t, findKernel('mine'), 'kernel-damaged')).message, reason);
+  };
+  await refused('', /not JSON/);
+  await refused('[]', /not an object/);
+  await refused({ ...good, schema: 2 }, /schema 2 is not 1/);
+  await refused({ ...good, name: 'other' }, /of a kernel "other"/);
+  await refused({ ...good, content: '../../../etc' }, /content is not/);
+  await refused({ ...good, image: { ...good.image, path: '../../kernel.json' } }, /image is not/);
+  await refused({ ...good, modules: [{ ...good.modules[0], path: 'modules/../../../x.ko' }] }, /modules is not/);
+  await refused({ ...good, image: { ...good.image, sha256: 'x' } }, /image is not/);
+  await refused({ ...good, arch: 'mips' }, /arch is not/);
+  await refused({ ...good, addedAt: 'yesterday' }, /addedAt is not/);
+  await refused({ ...good, modules: null }, /modules is not/);
+  rmSync(file);
+  t.regex((await refusal(t, findKernel('mine'), 'kernel-damaged')).message, /kernel\.json is missing/);
+  writeFileSync(file, JSON.stringify(good));
+  t.deepEqual(await findKernel('mine'), kernel);
+});
+
+/** Another byte in the middle; size as it was. */
+function flip(file: string): void {
+  const content = readFileSync(file);
+  const at = content.length >> 1;
+  content.writeUInt8(content.readUInt8(at) ^ 1, at);
+  writeFileSync(file, content);
+}

@@ -1,0 +1,395 @@
+/** The system's own apt against a mirror of the test's, with keys of the test's. */
+
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { readdirSync, readFileSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { findKernel } from '../../src/kernels/find.ts';
+import { unfinishedDownloads } from '../../src/kernels/list.ts';
+import { arch, debian12, type Made, write, writeTree } from './parts.ts';
+import { makePlace, type Place, refusal, setEnvironment } from './place.ts';
+import { type Answer, makeKeys, type Served, serve, writeSuite } from './repository.ts';
+
+const old: Made = { release: '6.1.0-9-test', version: '6.1.99-1', padding: randomBytes(1 << 20) };
+const fresh: Made = { release: '6.1.0-10-test', version: '6.1.100-1', padding: randomBytes(1 << 20) };
+
+let keys: ReturnType<typeof makeKeys>;
+test.before(() => {
+  keys = makeKeys();
+});
+test.after.always(() => keys?.close());
+
+type Mirror = Place &
+  Served &
+  Readonly<{
+    /** Puts a kernel into a suite of `debian` or `debian-security`. */
+    put: (root: string, suite: string, made: Made) => string;
+    answers: (answer: (path: string) => Answer) => void;
+    fetch: (options?: Parameters<Place['add']>[2]) => ReturnType<Place['add']>;
+    /** What was asked for of packages since the last call. */
+    ranges: () => (string | null)[];
+  }>;
+
+async function makeMirror(t: ExecutionContext): Promise<Mirror> {
+  const place = makePlace(t);
+  let answer: (path: string) => Answer = () => 'whole';
+  const served = await serve(t, place.path('mirror'), (path) => answer(path));
+  let seen = 0;
+  return {
+    ...place,
+    ...served,
+    put: (root, suite, made) => writeSuite(place.path('mirror', root), suite, { made, modules: debian12 }, keys).deb,
+    answers: (given) => {
+      answer = given;
+    },
+    fetch: (options) =>
+      place.add('6.1', { way: 'mirror', url: `${served.url}/debian` }, { keyring: keys.keyring, ...options }),
+    ranges: () => {
+      const fetched = served.requests.slice(seen).filter(({ path }) => path.endsWith('.deb'));
+      seen = served.requests.length;
+      return fetched.map(({ range }) => range);
+    },
+  };
+}
+
+const isPackage = (path: string) => path.endsWith('.deb');
+const packageOnly =
+  (answer: Answer) =>
+  (path: string): Answer =>
+    isPackage(path) ? answer : 'whole';
+
+test.serial('the newest kernel of suite and security suite is fetched, once', async (t) => {
+  const mirror = await makeMirror(t);
+  mirror.put('debian', 'bookworm', old);
+  const deb = mirror.put('debian-security', 'bookworm-security', fresh);
+  const downloads: number[][] = [];
+  const onDownload = (done: number, total: number) => void downloads.push([done, total]);
+  const { kernel, change } = await mirror.fetch({ onDownload });
+  t.is(change, 'added');
+  t.like(kernel, { release: fresh.release, version: '6.1.100' });
+  t.is(kernel.source, `linux-image-${fresh.release} 6.1.100-1, Debian 12's package from ${mirror.url}/debian-security`);
+  t.deepEqual(downloads.at(-1), [statSync(deb).size, statSync(deb).size]);
+  t.deepEqual(mirror.ranges(), [null]);
+  t.deepEqual(await findKernel('6.1'), kernel);
+  t.deepEqual(mirror.left(), ['.download', '6.1']);
+  t.deepEqual(readdirSync(join(mirror.kernels, '.download')), [], 'nothing of apt is left');
+
+  t.is((await mirror.fetch()).change, 'same');
+  t.deepEqual(mirror.ranges(), [], 'what is there is not fetched again');
+});
+
+test.serial('a newer one takes the place of what is there, a damaged one is fetched again', async (t) => {
+  const mirror = await makeMirror(t);
+  mirror.put('debian', 'bookworm', old);
+  const first = await mirror.fetch();
+  t.is(first.kernel.release, old.release);
+  t.true(
+    mirror.said().some((line) => /no bookworm-security/.test(line)),
+    'that the security suite is missing is said',
+  );
+  mirror.put('debian', 'bookworm', fresh);
+  t.like(await mirror.fetch(), { change: 'replaced', before: '6.1.99', kernel: { release: fresh.release } });
+  truncateSync((await findKernel('6.1')).image, 100);
+  t.regex((await refusal(t, findKernel('6.1'), 'kernel-damaged')).hint, /^kmem-run kernel add 6\.1$/);
+  t.is((await mirror.fetch()).change, 'mended');
+  t.is((await findKernel('6.1')).release, fresh.release);
+});
+
+test.serial('a download that is cut off goes on where it was', async (t) => {
+  const mirror = await makeMirror(t);
+  const size = statSync(mirror.put('debian', 'bookworm', old)).size;
+  const cutAt = 600_000;
+  mirror.answers(packageOnly({ cutAt }));
+  await refusal(t, mirror.fetch(), 'mirror-unreachable');
+  t.deepEqual(mirror.left(), ['.download']);
+  const [unfinished] = unfinishedDownloads();
+  t.is(unfinished?.name, '6.1');
+  const got = unfinished?.bytes ?? 0;
+  t.true(got > 0 && got <= cutAt, `${got} bytes are kept`);
+  await refusal(t, findKernel('6.1'), 'no-such-kernel');
+
+  mirror.ranges();
+  mirror.answers(() => 'whole');
+  const { kernel } = await mirror.fetch();
+  t.deepEqual(mirror.ranges(), [`bytes=${got}-`], `not all of the ${size} bytes`);
+  t.is(kernel.release, old.release);
+  t.deepEqual(unfinishedDownloads(), []);
+});
+
+test.serial('a download that is given up while the mirror hangs goes on where it was', async (t) => {
+  const mirror = await makeMirror(t);
+  mirror.put('debian', 'bookworm', old);
+  const hangAt = 700_000;
+  mirror.answers(packageOnly({ hangAt }));
+  const given = new AbortController();
+  const onDownload = (done: number) => {
+    if (done >= 500_000) given.abort();
+  };
+  await t.throwsAsync(mirror.fetch({ signal: given.signal, onDownload }), { name: 'AbortError' });
+  const got = unfinishedDownloads()[0]?.bytes ?? 0;
+  t.true(got >= 500_000 && got <= hangAt);
+  mirror.ranges();
+  mirror.answers(() => 'whole');
+  t.is((await mirror.fetch()).change, 'added');
+  t.deepEqual(mirror.ranges(), [`bytes=${got}-`]);
+});
+
+test.serial('a package that was fetched but not unpacked is not fetched again', async (t) => {
+  const mirror = await makeMirror(t);
+  const { size } = statSync(mirror.put('debian', 'bookworm', old));
+  const given = new AbortController();
+  const onDownload = (done: number, total: number) => {
+    if (done === total) given.abort();
+  };
+  await t.throwsAsync(mirror.fetch({ signal: given.signal, onDownload }), { name: 'AbortError' });
+  t.deepEqual(unfinishedDownloads(), [{ name: '6.1', bytes: size }]);
+  mirror.ranges();
+  t.is((await mirror.fetch()).change, 'added');
+  t.deepEqual(mirror.ranges(), [`bytes=${size}-`]);
+});
+
+test.serial('a download whose beginning was damaged starts anew', async (t) => {
+  const mirror = await makeMirror(t);
+  mirror.put('debian', 'bookworm', old);
+  mirror.answers(packageOnly({ cutAt: 600_000 }));
+  await refusal(t, mirror.fetch(), 'mirror-unreachable');
+  const folder = join(mirror.kernels, '.download', '6.1');
+  const file = join(folder, readdirSync(folder).find((name) => name.endsWith('.deb')) ?? '');
+  const { size, atimeMs, mtimeMs } = statSync(file);
+  writeFileSync(file, Buffer.alloc(size));
+  utimesSync(file, atimeMs / 1000, mtimeMs / 1000);
+  mirror.ranges();
+  mirror.answers(() => 'whole');
+  t.is((await mirror.fetch()).change, 'added');
+  t.deepEqual(mirror.ranges(), [`bytes=${size}-`, null]);
+});
+
+test.serial('a mirror in the file system serves too', async (t) => {
+  const mirror = await makeMirror(t);
+  const deb = mirror.put('debian', 'bookworm', old);
+  const way = { way: 'mirror', url: `file://${mirror.path('mirror', 'debian')}` } as const;
+  t.is((await mirror.add('6.1', way, { keyring: keys.keyring })).kernel.release, old.release);
+  t.true(statSync(deb).isFile(), 'and keeps its package');
+  writeFileSync(deb, 'something else');
+  mirror.put('debian-security', 'bookworm-security', fresh);
+  writeFileSync(
+    mirror.path('mirror', 'debian-security', 'pool', `linux-image-${fresh.release}_6.1.100-1_${arch}.deb`),
+    'x',
+  );
+  await refusal(t, mirror.add('6.1', way, { keyring: keys.keyring }), 'package-gone');
+  t.is((await findKernel('6.1')).release, old.release);
+});
+
+test.serial(
+  'a package that is not what was signed is refused, and a damaged beginning does not stay in the way',
+  async (t) => {
+    const mirror = await makeMirror(t);
+    const deb = mirror.put('debian', 'bookworm', old);
+    const whole = readFileSync(deb);
+    const wrong = Buffer.from(whole);
+    const middle = wrong.length >> 1;
+    wrong.writeUInt8(wrong.readUInt8(middle) ^ 1, middle);
+    writeFileSync(deb, wrong);
+    await refusal(t, mirror.fetch(), 'bad-signature');
+    t.deepEqual(
+      mirror.left().filter((name) => name !== '.download'),
+      [],
+    );
+    writeFileSync(deb, whole);
+    const { kernel } = await mirror.fetch();
+    t.is(kernel.release, old.release);
+  },
+);
+
+test.serial('lists that others signed, or nobody, are refused', async (t) => {
+  const mirror = await makeMirror(t);
+  mirror.put('debian', 'bookworm', old);
+  const stranger = makeKeys();
+  t.teardown(stranger.close);
+  const error = await refusal(t, mirror.fetch({ keyring: stranger.keyring }), 'bad-signature');
+  t.regex(error.hint, /--mirror.*--deb.*--image/);
+  const release = mirror.path('mirror', 'debian', 'dists', 'bookworm', 'InRelease');
+  const text = readFileSync(release, 'utf8');
+  writeFileSync(release, text.replace(/^ [0-9a-f]{64}/m, ` ${'0'.repeat(64)}`));
+  await refusal(t, mirror.fetch(), 'bad-signature');
+  t.deepEqual(mirror.ranges(), [], 'no package is fetched by such lists');
+});
+
+test.serial('a mirror without the suite, or without the package: an error that names the other ways', async (t) => {
+  const mirror = await makeMirror(t);
+  const error = await refusal(t, mirror.fetch(), 'suite-gone');
+  t.regex(error.message, /Debian 12 \(bookworm\)/);
+  t.true(error.message.includes(`${mirror.url}/debian`));
+  t.regex(error.hint, /--mirror URL.*--deb FILE.*--image FILE --modules DIR/);
+
+  mirror.put('debian', 'bookworm', old);
+  mirror.answers(packageOnly('missing'));
+  t.regex((await refusal(t, mirror.fetch(), 'package-gone')).message, /lists linux-image-6\.1\.0-9-test/);
+
+  mirror.answers(() => 'whole');
+  mirror.put('debian', 'bookworm', { release: '6.7.0-1-test', version: '6.7.1-1' });
+  await refusal(t, mirror.fetch(), 'no-such-package');
+
+  mirror.answers(() => 'refused');
+  t.regex((await refusal(t, mirror.fetch(), 'mirror-unreachable')).message, /403/);
+  await mirror.close();
+  t.regex((await refusal(t, mirror.fetch(), 'mirror-unreachable')).hint, /try again/);
+});
+
+test.serial('a security suite that is there but cannot be read is no reason to take an older kernel', async (t) => {
+  const mirror = await makeMirror(t);
+  mirror.put('debian', 'bookworm', old);
+  mirror.put('debian-security', 'bookworm-security', fresh);
+  write(mirror.path('mirror', 'debian-security', 'dists', 'bookworm-security', 'InRelease'), 'not signed');
+  await t.throwsAsync(mirror.fetch(), { name: 'SetupError' });
+  t.deepEqual(mirror.ranges(), []);
+});
+
+test.serial('a security suite that is refused: an error if it is configured, said if it is a guess', async (t) => {
+  const mirror = await makeMirror(t);
+  mirror.put('debian', 'bookworm', old);
+  mirror.put('debian-security', 'bookworm-security', fresh);
+  mirror.answers((path) => (path.startsWith('/debian-security/') ? 'refused' : 'whole'));
+  const lines = ['debian bookworm', 'debian-security bookworm-security'].map(
+    (each) => `deb ${mirror.url}/${each} main\n`,
+  );
+  configureApt(mirror, lines.join(''));
+  await refusal(t, mirror.add('6.1', noWay, { keyring: keys.keyring }), 'mirror-unreachable');
+  t.is((await mirror.fetch()).kernel.release, old.release);
+  t.true(mirror.said().some((line) => /no bookworm-security/.test(line)));
+});
+
+test.serial('what is no address of a mirror is refused, and so is a name of no suite', async (t) => {
+  const place = makePlace(t);
+  for (const url of ['', 'debian', '/srv/debian', 'http://a b', 'http://a\ndeb http://b', 'http://[x]']) {
+    await refusal(t, place.add('6.1', { way: 'mirror', url }), 'bad-mirror');
+  }
+  const error = await refusal(t, place.add('4.19', { way: 'mirror', url: null }), 'unknown-kernel');
+  t.regex(error.message, /5\.10, 6\.1, 6\.12/);
+  t.regex(error.hint, /--deb.*--image/);
+});
+
+test.serial("the system's hooks, packages and preferences play no part, and its lists are left alone", async (t) => {
+  const mirror = await makeMirror(t);
+  mirror.put('debian', 'bookworm', old);
+  const witness = mirror.path('witness');
+  const hook = (when: string) => `APT::Update::${when} { "touch ${witness}"; };\n`;
+  const installed = write(
+    mirror.path('status'),
+    `Package: linux-image-${arch}\nStatus: install ok installed\nArchitecture: ${arch}\nVersion: 9\nMaintainer: x\nDescription: x\n`,
+  );
+  const pin = write(mirror.path('preferences'), 'Package: *\nPin: origin 127.0.0.1\nPin-Priority: -1\n');
+  const state = [
+    `Dir::State "${mirror.path('state')}";\nDir::Cache "${mirror.path('system-cache')}";\n`,
+    `Dir::State::status "${installed}";\nDir::Etc::preferences "${pin}";\n`,
+  ];
+  write(
+    mirror.path('apt.conf'),
+    [...state, ...['Pre-Invoke', 'Post-Invoke', 'Post-Invoke-Success'].map(hook)].join(''),
+  );
+  t.is((await mirror.fetch()).kernel.release, old.release);
+  t.deepEqual(
+    readdirSync(mirror.folder).filter((name) => ['witness', 'state', 'system-cache'].includes(name)),
+    [],
+  );
+});
+
+/** The configuration of an apt that knows this mirror, or none. */
+function configureApt(place: Place, sources: string): void {
+  const lines = [
+    'Acquire::Retries "0";',
+    `Dir::Etc::sourcelist "${place.path('sources.list')}";`,
+    'Dir::Etc::sourceparts "/dev/null";',
+  ];
+  write(place.path('sources.list'), sources);
+  write(place.path('apt.conf'), `${lines.join('\n')}\n`);
+}
+
+test.serial('without --mirror the mirrors are those of the system', async (t) => {
+  const mirror = await makeMirror(t);
+  mirror.put('debian', 'bookworm', old);
+  mirror.put('debian-security', 'bookworm-security', fresh);
+  configureApt(
+    mirror,
+    `deb http://127.0.0.1:1/ubuntu jammy main\ndeb ${mirror.url}/debian trixie main\ndeb ${mirror.url}/debian-security trixie-security main\n`,
+  );
+  const { kernel } = await mirror.add('6.1', { way: 'mirror', url: null }, { keyring: keys.keyring });
+  t.is(kernel.release, fresh.release);
+});
+
+const noWay = { way: 'mirror', url: null } as const;
+
+test.serial('an apt that knows no Debian mirror: an error that names --mirror', async (t) => {
+  const place = makePlace(t);
+  configureApt(place, 'deb http://127.0.0.1:1/ubuntu jammy main\n');
+  const error = await refusal(t, place.add('6.1', noWay), 'no-mirror');
+  t.regex(error.hint, /--mirror URL/);
+});
+
+test.serial('without keys, without apt: an error that names the package to install', async (t) => {
+  const place = makePlace(t);
+  configureApt(place, 'deb http://127.0.0.1:1/debian bookworm main\n');
+  const error = await refusal(t, place.add('6.1', noWay, { keyring: place.path('none.gpg') }), 'no-keyring');
+  t.regex(error.hint, /debian-archive-keyring.*--deb.*--image/);
+  const bin = place.path('bin');
+  execFileSync('mkdir', [bin]);
+  for (const tool of ['flock', 'tar', 'xz']) execFileSync('sh', ['-c', `ln -s "$(command -v ${tool})" ${bin}`]);
+  setEnvironment(t, { PATH: bin });
+  t.regex((await refusal(t, place.add('6.1', noWay), 'no-tool')).hint, /the package apt/);
+  const deb = write(place.path('a.deb'), '');
+  t.regex((await refusal(t, place.add('6.1', { way: 'deb', file: deb }), 'no-tool')).hint, /the package dpkg/);
+});
+
+test.serial('where no mirror serves, the folder of KMEM_RUN_KERNELS does, and that is said', async (t) => {
+  const place = makePlace(t);
+  configureApt(place, '');
+  keepKernel(place, '6.1.99-debian', old);
+  keepKernel(place, '6.1.100-debian', fresh);
+  keepKernel(place, '6.12.5-debian', { release: '6.12.5-test', version: '6.12.5-1' });
+  setEnvironment(t, { KMEM_RUN_KERNELS: place.path('kept') });
+  const { kernel } = await place.add('6.1', noWay);
+  t.is(kernel.release, fresh.release);
+  t.regex(kernel.source, /^6\.1\.100-debian of the folder that KMEM_RUN_KERNELS named$/);
+  t.true(place.said().some((line) => /no Debian mirror/.test(line)));
+  t.true(place.said().some((line) => /KMEM_RUN_KERNELS/.test(line) && line.includes('6.1.100-debian')));
+  t.is((await place.add('6.1', noWay)).change, 'same');
+  const [image, modules] = ['vmlinuz', 'modules'].map((name) => place.path('kept', '6.1.100-debian', name));
+  const again = await place.add('6.1', { way: 'image', file: image ?? '', modules: modules ?? '' });
+  t.is(again.change, 'same');
+  t.regex(again.kernel.source, /^the image /, 'where it is from is told anew');
+  t.deepEqual(await findKernel('6.1'), again.kernel);
+  t.is((await place.add('6.12.5', noWay)).kernel.release, '6.12.5-test');
+  await refusal(t, place.add('5.10', noWay), 'no-mirror');
+  await refusal(t, place.add('6.1', { way: 'mirror', url: 'http://127.0.0.1:1/debian' }), 'no-keyring');
+});
+
+test.serial('a kept kernel that is not what its checksums say is refused', async (t) => {
+  const place = makePlace(t);
+  configureApt(place, '');
+  setEnvironment(t, { KMEM_RUN_KERNELS: place.path('kept') });
+  const folder = keepKernel(place, '6.1.99-debian', old);
+  const sums = readFileSync(join(folder, 'SHA256SUMS'), 'utf8');
+  const module = join(folder, 'modules', '9p.ko');
+  writeFileSync(module, Buffer.concat([readFileSync(module), Buffer.from('more')]));
+  t.regex((await refusal(t, place.add('6.1', noWay), 'wrong-checksum')).message, /9p\.ko/);
+  writeFileSync(join(folder, 'SHA256SUMS'), sums.replace(/^.*vmlinuz\n/m, ''));
+  t.regex((await refusal(t, place.add('6.1', noWay), 'wrong-checksum')).message, /vmlinuz/);
+  execFileSync('rm', [join(folder, 'SHA256SUMS')]);
+  await refusal(t, place.add('6.1', noWay), 'wrong-checksum');
+});
+
+/** A kernel as it is kept for CI: flat modules, and checksums of all. */
+function keepKernel(place: Place, name: string, made: Made): string {
+  const folder = place.path('kept', name);
+  const { image, modules } = writeTree(place.path('tree', name), { made, modules: debian12 });
+  execFileSync('sh', [
+    '-c',
+    'mkdir -p "$1/modules" && cp "$2" "$1/vmlinuz" && find "$3" -name "*.ko" -exec cp {} "$1/modules" ";" && cd "$1" && sha256sum vmlinuz modules/* >SHA256SUMS',
+    'sh',
+    folder,
+    image,
+    modules,
+  ]);
+  return folder;
+}

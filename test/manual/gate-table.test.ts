@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs';
+import test from 'ava';
+import { gatedCalls, watchedCalls } from '../../src/gate/syscalls.ts';
+import { gateTable } from '../../src/manual/gate-table.ts';
+import { withGenerated } from '../../src/text/markdown-table.ts';
+
+const table = gateTable();
+const rows = table
+  .trim()
+  .split('\n')
+  .slice(2)
+  .map((line) => line.split(' | ').map((cell) => cell.replaceAll(/^\| | \|$/g, '')));
+
+test('docs/gate.md has the table of the policy (else: node bin/make-docs.js)', (t) => {
+  const page = readFileSync(new URL('../../docs/gate.md', import.meta.url), 'utf8');
+  t.is(withGenerated(page, 'calls', table), page);
+});
+
+test('every call of the policy is there, in one row for each way to treat it', (t) => {
+  const names = new Set([...gatedCalls, ...watchedCalls].map(({ name }) => name));
+  for (const name of names) {
+    t.is(rows.filter(([, calls]) => calls?.split(' ').includes(`\`${name}\``)).length, 1, name);
+  }
+});
+
+test('rows are whole, and those of a class stand together', (t) => {
+  for (const row of rows) t.is(row.length, 6, row.join(' | '));
+  const classes = rows.map(([kind]) => kind).filter((kind, index, all) => kind !== all[index - 1]);
+  t.is(new Set(classes).size, classes.length);
+});
+
+const answerTo = (name: string) => rows.find(([, calls]) => calls?.split(' ').includes(`\`${name}\``))?.slice(2, 5);
+
+test('answers, conditions and needs are what the policy says', (t) => {
+  t.deepEqual(answerTo('pipe2'), ['`ENFILE`', '', '4,096 †']);
+  t.deepEqual(answerTo('socket'), ['`ENFILE`; `ENOBUFS` for TCP', '', '4,096 †']);
+  t.deepEqual(answerTo('clone3'), ['`ENOMEM`', '', '64,512; 20,480 if it shares its address space']);
+  t.deepEqual(answerTo('munmap'), ['`ENOMEM`', 'it splits a mapping', '4,096']);
+  t.deepEqual(answerTo('dup2'), ['`ENOMEM`', 'the table of descriptors grows', 'the larger table']);
+  t.regex(answerTo('madvise')?.join(' ') ?? '', /^`EAGAIN` `MADV_NORMAL`, .*`_KEEPONFORK`; it splits a mapping 4,096$/);
+});
+
+test('brk never answers an errno, and io_uring is refused', (t) => {
+  t.is(answerTo('brk')?.[0], 'the old break');
+  t.is(answerTo('io_uring_setup')?.[0], '`EPERM`, always; with `--allow-io-uring`: `ENOMEM`');
+});
+
+test('no condition is told as a number', (t) => {
+  t.notRegex(table, /argument \d+ is/);
+});

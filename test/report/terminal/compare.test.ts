@@ -1,0 +1,106 @@
+import test from 'ava';
+import { compareText } from '../../../src/report/terminal/compare.ts';
+import type { Result } from '../../../src/result/schema.ts';
+import { compareRuns } from '../../../src/statistics/compare.ts';
+import { sampleOf } from '../../../src/statistics/sample.ts';
+import { hostile, hostileText, result } from '../../fixtures/results.ts';
+import { dangerous } from '../../fixtures/terminal.ts';
+
+const plain = { color: false, width: null };
+
+const text = (a: readonly Result[], b: readonly Result[], names = ['before', 'after'], style = plain) => {
+  const [first, second] = [a, b].map((all) =>
+    all.map((made) => sampleOf({ result: made, experimentId: null, point: null, repeat: null, label: null })),
+  );
+  const side = (name = '', all: readonly Result[] = []) => ({
+    name,
+    runs: all.length,
+    commands: [...new Set(all.map(({ spec }) => spec.command.join(' ')))],
+  });
+  return compareText(side(names[0], a), side(names[1], b), compareRuns(first ?? [], second ?? []), style);
+};
+
+const peaked = (...values: number[]) => values.map((maxUsage) => result({ kmem: { maxUsage } }));
+
+test('one run each, the same', (t) => {
+  t.is(
+    text([result()], [result()]),
+    `kmem-run: the same
+  A          before: 1 run of apachectl start
+  B          after: 1 run of apachectl start
+  limits     kmem 4,194,304 (4 MiB): same
+  outcome    passed: same
+  ends       exit 0: same
+  kmem peak  2,637,824 (2.52 MiB): same
+  failcnt    0: same
+  mem peak   5,853,184 (5.58 MiB) (for information: no memory limit was asked for)
+`,
+  );
+});
+
+test('one run each, with another peak: cannot tell', (t) => {
+  const lines = text(peaked(4096), peaked(8192)).split('\n');
+  t.is(lines[0], 'kmem-run: cannot tell whether kmem peak changed: 1 run each');
+  t.is(lines[6], '  kmem peak  4,096 → 8,192: cannot tell: 1 run each');
+  const few = text(peaked(4096, 4096), peaked(8192)).split('\n');
+  t.is(few[6], '  kmem peak  4,096 → 8,192: cannot tell: 2 runs against 1; 5 each are enough');
+});
+
+test('with the spread, noise is told from a change', (t) => {
+  const noise = text(peaked(4096, 8192, 4096), peaked(8192, 4096, 8192)).split('\n');
+  t.is(noise[0], 'kmem-run: the same within the spread');
+  t.is(noise[6], '  kmem peak  4,096 (4,096 to 8,192) → 8,192 (4,096 to 8,192): the same within the spread');
+  const change = text(peaked(4096, 8192, 4096), peaked(81_920, 86_016, 81_920)).split('\n');
+  t.is(change[0], 'kmem-run: different in kmem peak');
+  t.is(change[6], '  kmem peak  4,096 (4,096 to 8,192) → 81,920 (81,920 to 86,016): different');
+});
+
+test('outcomes and calls by how often', (t) => {
+  const failed = result({
+    outcome: 'failed',
+    failureCounts: [{ comm: 'httpd', syscall: 'mmap', errno: 'ENOMEM', count: 3 }],
+  });
+  const report = text(Array(5).fill(result()), [result(), result(), result(), failed, failed]);
+  t.regex(report, /^kmem-run: cannot tell whether outcome changed: it takes more than 5 runs each\n/);
+  t.regex(
+    report,
+    /\n {2}outcome {4}passed \(5 of 5\) → passed \(3 of 5\), failed \(2 of 5\): cannot tell: it takes more/,
+  );
+  t.regex(report, /\n {2}failing {4}httpd: mmap \(ENOMEM\) in 0 of 5 → in 2 of 5: the same within the spread\n/);
+});
+
+test('several limits: a row for each, with what is not the same', (t) => {
+  const sweep = (peak: number) =>
+    [4096, 8192, 1_048_576].flatMap((kmem) =>
+      Array(3).fill(result({ spec: { limits: { kmem } }, kmem: { maxUsage: kmem === 8192 ? peak : 4096 } })),
+    );
+  t.is(
+    text(sweep(4096), sweep(8192).slice(0, 6)),
+    `kmem-run: different in kmem peak at 1 of 2 settings
+  A           before: 9 runs of apachectl start
+  B           after: 6 runs of apachectl start
+  kmem 4 KiB  the same (3 runs each)
+  kmem 8 KiB  kmem peak: 4,096 → 8,192: different
+  only in A   kmem 1 MiB
+`,
+  );
+});
+
+test('what could not be read is said so', (t) => {
+  const blind = result({ kmem: { maxUsage: null, failcnt: null } });
+  t.regex(text([result()], [blind]), /kmem peak {2}2,637,824 → not read: cannot tell: it could not be read in B\n/);
+  t.regex(text([blind], [blind]), /kmem peak {2}not read → not read: in neither\n/);
+});
+
+test('what else differs stands below', (t) => {
+  const other = result({ environment: { kernel: '5.10.0' } });
+  t.regex(text([result()], [other]), /\n {2}note {7}kernel: 6\.18\.5 → 5\.10\.0\n$/);
+});
+
+test('hostile names are shown, not obeyed', (t) => {
+  const odd = { ...hostile(), outcome: hostileText as never };
+  for (const width of [null, 60]) {
+    const shown = text([result()], [odd], [hostileText, hostileText], { color: false, width: width as null });
+    t.deepEqual(dangerous(shown, '\n'), []);
+  }
+});

@@ -1,0 +1,93 @@
+import test from 'ava';
+import { type HistoryEntry, historyText, localTime } from '../../../src/report/terminal/history.ts';
+import type { RunSummary, StoredExperiment } from '../../../src/store/types.ts';
+import { hostileText } from '../../fixtures/results.ts';
+import { dangerous } from '../../fixtures/terminal.ts';
+
+process.env.TZ = 'UTC';
+
+const run = (changes: Partial<RunSummary> = {}): HistoryEntry => ({
+  kind: 'run',
+  run: {
+    id: '31a4467ea2d1',
+    experimentId: null,
+    point: null,
+    repeat: null,
+    label: null,
+    startedAt: '2025-01-02T03:04:05.678Z',
+    command: 'apachectl start',
+    outcome: 'passed',
+    kmemLimit: 4_194_304,
+    maxUsage: 2_637_824,
+    failcnt: 0,
+    firstFailing: null,
+    kernel: '6.18.5',
+    mode: 'gate',
+    layout: 'hybrid',
+    ...changes,
+  },
+});
+
+const sweep = (changes: Partial<StoredExperiment> = {}): HistoryEntry => ({
+  kind: 'experiment',
+  experiment: {
+    id: 'sweep1',
+    kind: 'sweep',
+    command: ['true'],
+    spec: null,
+    seed: 1,
+    startedAt: '2025-01-02T03:04:05.678Z',
+    status: 'done',
+    summary: null,
+    runs: 2000,
+    ...changes,
+  },
+});
+
+const plain = { color: false, width: null };
+
+test('a line for each run, a line for each experiment', (t) => {
+  t.is(
+    historyText([run(), run({ outcome: 'failed', kmemLimit: null, maxUsage: null, failcnt: 1234 }), sweep()], plain),
+    `id            started              outcome                  limit  peak      failcnt  command
+31a4467ea2d1  2025-01-02 03:04:05  passed                   4 MiB  2.52 MiB  0        apachectl start
+31a4467ea2d1  2025-01-02 03:04:05  failed                   none   not read  1,234    apachectl start
+sweep1        2025-01-02 03:04:05  sweep, done, 2,000 runs                            true
+`,
+  );
+});
+
+test('labels have a column where there are any', (t) => {
+  t.regex(
+    historyText([run({ label: 'before' }), run()], plain),
+    /^id .* failcnt {2}label {3}command\n.* 0 {8}before {2}apachectl/,
+  );
+});
+
+test('the command gives way to the width of the terminal', (t) => {
+  const lines = historyText([run({ command: 'x'.repeat(500) })], { color: false, width: 90 }).split('\n');
+  t.deepEqual(
+    lines.slice(1, 2).map((line) => line.length),
+    [90],
+  );
+  t.true(lines[1]?.endsWith('x…'));
+});
+
+test('of nothing, a sentence', (t) => {
+  t.is(historyText([], plain), 'nothing is kept that is asked for\n');
+});
+
+test('nothing that was kept reaches the terminal as a control character', (t) => {
+  const odd = hostileText as never;
+  const entries = [
+    run({ id: odd, command: odd, outcome: odd, label: odd, startedAt: odd }),
+    sweep({ id: odd, kind: odd, status: odd, command: [odd], startedAt: odd }),
+  ];
+  for (const style of [plain, { color: false, width: 80 }])
+    t.deepEqual(dangerous(historyText(entries, style), '\n'), []);
+});
+
+test('times are those of the reader’s clock', (t) => {
+  t.is(localTime('2025-12-31T23:59:59.999Z'), '2025-12-31 23:59:59');
+  t.is(localTime('yesterday'), 'yesterday');
+});

@@ -1,0 +1,159 @@
+import test from 'ava';
+import type { ExperimentFacts } from '../../../src/experiment/report.ts';
+import { type Survival, survivalOf } from '../../../src/experiment/survival.ts';
+import type { SweepPoint, SweepReport } from '../../../src/experiment/sweep/report.ts';
+import { experimentJson, spreadText } from '../../../src/report/terminal/experiment.ts';
+import { survivalText } from '../../../src/report/terminal/survival.ts';
+import { sweepText } from '../../../src/report/terminal/sweep.ts';
+import { formatSize } from '../../../src/request/size.ts';
+import { exactSize } from '../../../src/text/figures.ts';
+import { hostileText } from '../../fixtures/results.ts';
+
+const K = 1024;
+const M = K * K;
+
+const facts: ExperimentFacts = {
+  schemaVersion: 1,
+  id: '31a4467ea2d1',
+  startedAt: '2025-01-02T03:04:05.678Z',
+  status: 'done',
+  error: null,
+  command: ['apachectl', 'start'],
+  then: [],
+  expect: [],
+  warmup: 1,
+  prepare: null,
+  timeoutMs: 30_000,
+  warnings: [],
+  kmemRun: '0.1.0',
+};
+
+const spread = (min: number, median: number, max: number) => ({ runs: 5, min, median, max });
+const call = { comm: 'apache2', syscall: 'mmap', errno: 'ENOMEM', detail: '/usr/lib/x.so', runs: 5 };
+
+function point(kmem: number, passed: number, changes: Partial<SweepPoint> = {}): SweepPoint {
+  return {
+    settings: { kmem },
+    runs: 5,
+    passed,
+    outcomes: { passed, failed: 5 - passed },
+    failcnt: passed === 5 ? spread(0, 0, 0) : spread(2, 12, 40),
+    peak: spread(2 * M, 2.5 * M, 2.52 * M),
+    wallMs: spread(100, 101, 102),
+    firstCalls: passed === 5 ? [] : [{ ...call, runs: 5 - passed }],
+    figures: [],
+    ...changes,
+  };
+}
+
+const report: SweepReport = {
+  ...facts,
+  kind: 'sweep',
+  seed: 42,
+  repeat: 5,
+  jobs: [[1], [0]],
+  runs: { planned: 15, made: 15 },
+  axes: ['kmem'],
+  points: [point(M, 0), point(2 * M, 2), point(2_637_824, 5)],
+};
+
+const plain = { color: false, width: null };
+
+test('a row for each point, and the curve', (t) => {
+  t.is(
+    sweepText(report, plain),
+    `kmem-run: 15 runs at 3 points of apachectl start
+
+  kmem       runs  passed  failcnt    peak                      first failing call
+  1 MiB         5       0  12 (2–40)  2.5 MiB (2 MiB–2.52 MiB)  apache2: mmap /usr/lib/x.so (ENOMEM)
+  2 MiB         5       2  12 (2–40)  2.5 MiB (2 MiB–2.52 MiB)  apache2: mmap ×3 /usr/lib/x.so (ENOMEM)
+  2,637,824     5       5  0          2.5 MiB (2 MiB–2.52 MiB)
+
+  runs that pass
+  100 % │            ██████
+        │            ██████
+        │      ▅▅▅▅▅▅██████
+    0 % ┤▁▁▁▁▁▁████████████
+         1 MiB    2,637,824
+
+  seed     42; 2 jobs on CPU 1, 0; 1 warm-up; at most 30 s a run; kept as 31a4467ea2d1
+`,
+  );
+});
+
+test('--plot: the picture below stands for the curve', (t) => {
+  const [table = '', curve = '', notes = ''] = sweepText(report, plain).split('\n\n').slice(1);
+  t.regex(curve, /runs that pass/);
+  const [, plottedTable, plottedNotes, plot] = sweepText(report, { ...plain, plot: true }).split('\n\n');
+  t.deepEqual([plottedTable, `${plottedNotes}\n`], [table, notes]);
+  t.is(plot, survivalText(survivalOf(report) as Survival, plain));
+  t.regex(plot ?? '', / {9}1 MiB +2 MiB +2,637,824\n$/);
+});
+
+test('in 80 columns no line of the table or the curve is wider; the last column gives way', (t) => {
+  const lines = sweepText(report, { color: false, width: 80 }).split('\n');
+  for (const line of lines) t.true([...line].length <= 80, line);
+  t.true(lines.some((line) => line.endsWith('…')));
+});
+
+test('several settings: a column each, and a curve for each of the others', (t) => {
+  const points = [null, '5.10'].flatMap((kernel) =>
+    [M, 2 * M].map((kmem) =>
+      point(kmem, kernel === null && kmem === M ? 0 : 5, { settings: { kernel, kmem, pids: 10 } }),
+    ),
+  );
+  const text = sweepText({ ...report, axes: ['kernel', 'kmem', 'pids'], points }, plain);
+  t.regex(text, /^ {2}kernel {2}kmem {3}pids {2}runs/m);
+  t.regex(text, /^ {2}host {4}1 MiB {2}10 /m);
+  t.regex(text, /^ {2}host 10 ┤▁▁▁▁▁▁██████$/m);
+  t.regex(text, /^ {2}5\.10 10 ┤████████████$/m);
+});
+
+test('stopped: how many of how many, how to go on, and points that had no run', (t) => {
+  const none = point(M, 0, { runs: 0, failcnt: null, peak: null, wallMs: null, firstCalls: [] });
+  const text = sweepText(
+    { ...report, status: 'stopped', runs: { planned: 15, made: 10 }, points: [none, ...report.points.slice(1)] },
+    plain,
+  );
+  t.regex(text, /^kmem-run: 10 of 15 runs at 3 points/);
+  t.regex(text, /^ {2}go on {4}kmem-run sweep --resume 31a4467ea2d1$/m);
+  t.regex(text, /^ {2}1 MiB {9}0 {7}0 {2}- +-$/m);
+  t.regex(text, /┤······/);
+});
+
+test('warnings and the reason why it ended', (t) => {
+  const error = { code: 'boom', message: 'it broke', hint: 'mend it' };
+  const text = sweepText({ ...report, status: 'failed', warnings: ['one', 'two'], error }, plain);
+  t.regex(text, /^ {2}warning {2}one\n {11}two\n {2}error {4}it broke\n {11}hint: mend it\n$/m);
+});
+
+test('nothing that a program chooses reaches the terminal as a control character', (t) => {
+  const firstCalls = [{ ...call, comm: hostileText, detail: hostileText, errno: hostileText, syscall: hostileText }];
+  const hostile: SweepReport = {
+    ...report,
+    command: [hostileText],
+    warnings: [hostileText],
+    axes: ['kernel'],
+    points: [
+      point(M, 0, { firstCalls, settings: { kernel: hostileText } }),
+      point(M, 1, { settings: { kernel: null } }),
+    ],
+  };
+  for (const width of [null, 80]) t.notRegex(sweepText(hostile, { color: false, width }), /[^\P{C}\n]/u);
+  t.notRegex(experimentJson(hostile), /[^\P{Cc}\n]/u);
+  t.deepEqual(JSON.parse(experimentJson(hostile)), hostile);
+});
+
+test('a size that can be copied', (t) => {
+  t.is(exactSize(M), '1 MiB');
+  t.is(exactSize(2_637_824), '2,637,824');
+  t.is(exactSize(2.5 * M), '2.5 MiB');
+  t.is(exactSize(4096), '4 KiB');
+  t.is(exactSize(3 * K * M + 4096), '3,221,229,568');
+});
+
+test('a spread', (t) => {
+  t.is(spreadText(null, formatSize), '-');
+  t.is(spreadText(spread(1, 1, 1), String), '1');
+  t.is(spreadText(spread(1, 2.5, 4), String), '3 (1–4)');
+});

@@ -1,0 +1,71 @@
+import test from 'ava';
+import fc from 'fast-check';
+import { SetupError } from '../../src/errors.ts';
+import { formatAddress, LONGEST_PROCESS, parseAddress } from '../../src/request/address.ts';
+import { refused, valueOrNull } from './refusal.ts';
+
+const number = fc.integer({ min: 1, max: 999_999_999 });
+const generation = fc.oneof(
+  number.map((n) => `.${n}`),
+  number.map((n) => `.t${n}`),
+);
+const address = fc.record({
+  process: fc
+    .tuple(fc.nat({ max: 999_999_999 }), fc.array(generation, { maxLength: 12 }))
+    .map(([step, generations]) => `${step}${generations.join('')}`),
+  index: fc.nat({ max: 999_999_999 }),
+  syscall: fc.option(fc.stringMatching(/^[a-z][a-z0-9_]{0,26}$/)),
+  persistent: fc.boolean(),
+});
+
+test('what is read is what was written', (t) => {
+  fc.assert(fc.property(address, (made) => t.deepEqual(parseAddress(formatAddress(made)), made)));
+  t.deepEqual(parseAddress('0.1.t2/17:mmap+'), { process: '0.1.t2', index: 17, syscall: 'mmap', persistent: true });
+  t.deepEqual(parseAddress('1/0'), { process: '1', index: 0, syscall: null, persistent: false });
+});
+
+test('any text is an address that is written the same, or a SetupError', (t) => {
+  const texts = fc.oneof(fc.string(), fc.stringMatching(/^[0-9.t/:+a-z]{0,14}$/), fc.string({ unit: 'binary' }));
+  fc.assert(
+    fc.property(texts, (text) => {
+      const made = valueOrNull(() => parseAddress(text));
+      t.true(made === null || formatAddress(made) === text);
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+test('an address that is cut or has a character too many is never taken for another one of its kind', (t) => {
+  fc.assert(
+    fc.property(address, fc.constantFrom(' ', '/', ':', '-', '\n', '.', 'T', '+'), (made, stray) => {
+      const text = formatAddress(made);
+      t.throws(() => parseAddress(`${stray}${text}`), { instanceOf: SetupError });
+      if (stray !== '+' || made.persistent) t.throws(() => parseAddress(`${text}${stray}`), { instanceOf: SetupError });
+    }),
+  );
+});
+
+for (const [text, place] of [
+  ['', /: it ends where a process is due/],
+  ['/1', /: at character 1, "\/1", where a process is due/],
+  ['00/1', /: at character 2, "0\/1", where "\/"/],
+  ['0.0/1', /: at character 2, "\.0\/1", where "\/"/],
+  ['0.t/1', /: at character 2, "\.t\/1", where "\/"/],
+  ['0', /: it ends where "\/" and the number of a call are due/],
+  ['0/', /: it ends where the number of a call is due/],
+  ['0/01', /: at character 3, "01", where the number of a call/],
+  ['0/x:mmap', /: at character 3, "x:mmap", where the number of a call/],
+  ['0/1234567890', /: at character 3, "1234567890", where the number/],
+  ['0/1:', /: it ends where the name of a call is due/],
+  ['0/1:MMAP', /: at character 5, "MMAP", where the name of a call/],
+  ['0/1mmap', /: at character 4, "mmap", where it is over/],
+  ['0/1++', /: at character 5, "\+", where it is over/],
+  [`0${'.1'.repeat(80)}/1`, new RegExp(`: at character ${LONGEST_PROCESS + 1}, .* at most ${LONGEST_PROCESS}`)],
+] as const) {
+  test(`no address: ${JSON.stringify(text).slice(0, 30)}`, (t) => {
+    const { message, hint } = refused(t, 'bad-address', () => parseAddress(text, { name: '--fail' }));
+    t.regex(message, place);
+    t.regex(message, /^--fail: /);
+    t.truthy(parseAddress(/such as (\S+);/.exec(hint)?.[1] ?? ''));
+  });
+}

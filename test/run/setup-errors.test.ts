@@ -1,0 +1,40 @@
+import { constants } from 'node:os';
+import test from 'ava';
+import { setupErrorOf } from '../../src/run/setup-errors.ts';
+
+const { ENOENT, EACCES, EBUSY, EPERM, EINVAL } = constants.errno;
+
+const told = (stage: string, errno: number, subject: string | null = null) =>
+  setupErrorOf({ event: 'setup-error', stage, errno, subject }, 'apachectl');
+
+test('each stage of the hand-over has its own error', (t) => {
+  const codes: readonly (readonly [string, number, string])[] = [
+    ['listener', EBUSY, 'no-listener'],
+    ['listener', EPERM, 'no-listener'],
+    ['not-accounted', 0, 'kmem-not-accounted'],
+    ['exec', ENOENT, 'command-not-found'],
+    ['exec', EACCES, 'not-executable'],
+    ['directory', EACCES, 'bad-cwd'],
+    ['identity', EPERM, 'no-permission'],
+    ['personality', EPERM, 'no-personality'],
+    ['affinity', EINVAL, 'bad-cpus'],
+    ['join', EACCES, 'cannot-join'],
+    ['lock', EBUSY, 'no-lock'],
+    ['anything-new', EPERM, 'helper-failed'],
+  ];
+  for (const [stage, errno, code] of codes) {
+    const error = told(stage, errno, '/some/file');
+    t.is(error.code, code, stage);
+    for (const text of [error.message, error.hint]) t.regex(text, /^[^\n]{10,}$/, stage);
+  }
+});
+
+test('the errno is named where there is one, and never as a number of nothing', (t) => {
+  t.regex(told('join', EACCES, '/sys/fs/cgroup/x/tasks').message, /\/sys\/fs\/cgroup\/x\/tasks \(EACCES\)$/);
+  t.notRegex(told('lost', 0).message, /\(/);
+});
+
+test('a listener above is told apart from none at all', (t) => {
+  t.regex(told('listener', EBUSY).message, /an ancestor of this process already has a seccomp listener/);
+  t.regex(told('listener', EPERM).message, /the kernel refuses a seccomp listener \(EPERM\)/);
+});

@@ -1,0 +1,190 @@
+import { execFileSync } from 'node:child_process';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { helperPath } from '../../src/gate/helper.ts';
+import type { GateConfig } from '../../src/gate/policy.ts';
+import type { GateEvent } from '../../src/gate/protocol.ts';
+import { normaliseSpec, type RunInput } from '../../src/request/normalise.ts';
+import { gateConfig, planRun } from '../../src/run/plan.ts';
+import { setupErrorOf } from '../../src/run/setup-errors.ts';
+import { createStop } from '../../src/run/stop.ts';
+import { startSupervisor, untilLocked } from '../../src/run/supervisor.ts';
+import { makeSandbox, stateOf, until, version } from '../cgroup/sandbox.ts';
+import { slowness } from '../needs.ts';
+
+const PATIENCE_MS = 20_000 * slowness;
+
+/** The helper with a group of the test's own, ready for a step that makes ./marker. */
+async function supervise(
+  t: ExecutionContext,
+  input: Partial<RunInput>,
+  change: (folder: string) => Partial<GateConfig>,
+) {
+  const folder = mkdtempSync(join(tmpdir(), 'kmem-run-supervisor-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const group = makeSandbox(t).group({ pids: false });
+  const spec = normaliseSpec({ ...input, command: ['touch', 'marker'], cwd: folder });
+  const plan = await planRun(spec, null);
+  const lockFile = join(folder, 'lock');
+  const lockFd = openSync(lockFile, 'w');
+  const stdio = { stdin: 'ignore', stdout: 'inherit', stderr: 'inherit' } as const;
+  const events: GateEvent[] = [];
+  const supervisor = startSupervisor({ helper: helperPath(), lockFd, stdio, onEvent: (event) => events.push(event) });
+  t.teardown(supervisor.kill);
+  // An event that never comes: waiting for it fails once the helper is gone.
+  const patience = setTimeout(supervisor.kill, PATIENCE_MS);
+  t.teardown(() => clearTimeout(patience));
+  await supervisor.next('locked');
+  supervisor.configure({ ...gateConfig(plan, spec, group, lockFile), ...change(folder) });
+  const step = plan.steps[0]?.request;
+  if (step == null) throw new Error('no step');
+  return { supervisor, step, events, hasRun: () => existsSync(join(folder, 'marker')) };
+}
+
+/** In the order in which they came to be. */
+const childrenOf = (pid: number): number[] =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+
+/** Gives how many bytes it took. */
+function fill(pipe: number): number {
+  for (let size = 0; ; ) {
+    try {
+      size += writeSync(pipe, Buffer.alloc(4096));
+    } catch {
+      return size;
+    }
+  }
+}
+
+/** As under cgroup.memory=nokmem: a counter that stays 0. */
+const still = (folder: string) => {
+  const usage = join(folder, 'usage');
+  writeFileSync(usage, version === 1 ? '0\n' : 'kernel 0\n');
+  return { usage };
+};
+
+test.serial('kernel memory that is not accounted: refused, and nothing runs', async (t) => {
+  const { supervisor, step, hasRun } = await supervise(t, { kmem: '1M' }, still);
+  supervisor.step(step);
+  const told = await supervisor.next('go', 'denied', 'setup-error');
+  if (told.event !== 'setup-error') return t.fail(told.event);
+  const error = setupErrorOf(told, 'touch');
+  t.is(error.code, 'kmem-not-accounted');
+  t.regex(error.message, /stays 0 while a task runs in the group/);
+  t.regex(error.hint, /nokmem/);
+  supervisor.finish();
+  await supervisor.ended;
+  t.false(hasRun());
+});
+
+test.serial('without a limit it may run, and the counter’s 0 is told', async (t) => {
+  const { supervisor, step, hasRun } = await supervise(t, {}, still);
+  supervisor.step(step);
+  t.is((await supervisor.next('go', 'setup-error')).event, 'go');
+  t.like(await supervisor.next('exit'), { code: 0, signal: null });
+  supervisor.finish();
+  await supervisor.ended;
+  t.true(hasRun());
+});
+
+test.serial('a counter that is not there', async (t) => {
+  const { supervisor, hasRun } = await supervise(t, { kmem: '1M' }, (folder) => ({ usage: join(folder, 'absent') }));
+  const told = await supervisor.next('setup-error');
+  const error = setupErrorOf(told, 'touch');
+  t.is(error.code, 'helper-failed');
+  t.regex(error.message, /"counter" \(.*\/absent\) \(ENOENT\)/);
+  t.false(hasRun());
+});
+
+test.serial('a group that is gone before the step', async (t) => {
+  const { supervisor, step, hasRun } = await supervise(t, { kmem: '1M' }, (folder) =>
+    version === 1 ? { join: [join(folder, 'tasks')] } : { joinInto: join(folder, 'join') },
+  );
+  supervisor.step(step);
+  const told = await supervisor.next('go', 'denied', 'setup-error');
+  if (told.event !== 'setup-error') return t.fail(told.event);
+  t.is(setupErrorOf(told, 'touch').code, 'cannot-join');
+  t.false(hasRun());
+});
+
+test.serial(
+  'a command that ends before what started it does: the gate goes on answering, and its end is told',
+  async (t) => {
+    let full = '';
+    const { supervisor, step, hasRun, events } = await supervise(t, { kmem: '1M' }, (folder) => {
+      full = join(folder, 'full');
+      execFileSync('mkfifo', [full]);
+      return { lateJoin: [full] };
+    });
+    // The command says that it has joined where nobody reads: it is held up there, and its joiner waits for it to execute.
+    const pipe = openSync(full, constants.O_RDWR | constants.O_NONBLOCK);
+    t.teardown(() => closeSync(pipe));
+    const size = fill(pipe);
+    supervisor.step(step);
+    const waiting = () => childrenOf(supervisor.pid).filter((pid) => stateOf(pid) === 'D');
+    await until(() => waiting().length > 0 && stateOf(childrenOf(supervisor.pid).at(-1) ?? 0) === 'S');
+    const starters = waiting();
+    for (const pid of starters) process.kill(pid, 'SIGSTOP');
+    readSync(pipe, Buffer.alloc(size));
+    const { pid } = await supervisor.next('go');
+    await until(() => stateOf(pid) === null);
+    t.true(hasRun());
+    supervisor.askTotals();
+    t.is((await supervisor.next('totals', 'exit')).event, 'totals');
+    for (const pid of starters) process.kill(pid, 'SIGCONT');
+    t.like(await supervisor.next('exit'), { code: 0, signal: null });
+    supervisor.finish();
+    await supervisor.ended;
+    t.deepEqual(
+      events.filter(({ event }) => event === 'setup-error'),
+      [],
+    );
+  },
+);
+
+test.serial('a helper that cannot be started, and one that is none', async (t) => {
+  const lockFd = openSync('/dev/null', 'r');
+  const stdio = { stdin: 'ignore', stdout: 'inherit', stderr: 'inherit' } as const;
+  const start = (helper: string) => startSupervisor({ helper, lockFd, stdio, onEvent: () => {} });
+  t.like(
+    t.throws(() => start('/absent/kmem-gate')),
+    { name: 'SetupError', code: 'helper-failed' },
+  );
+  const none = start('/bin/true');
+  t.like(await t.throwsAsync(none.next('locked')), { name: 'SetupError', code: 'gate-lost' });
+  await none.ended;
+});
+
+test.serial('a helper that was stopped before it told anything is ended with the run', async (t) => {
+  // Well before the minute after which one is given up on in any case.
+  t.timeout(30_000);
+  const folder = mkdtempSync(join(tmpdir(), 'kmem-run-supervisor-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const helper = join(folder, 'mute');
+  writeFileSync(helper, '#!/bin/sh\nkill -STOP $$\n', { mode: 0o755 });
+  const lockFd = openSync('/dev/null', 'r');
+  t.teardown(() => closeSync(lockFd));
+  const stdio = { stdin: 'ignore', stdout: 'inherit', stderr: 'inherit' } as const;
+  const supervisor = startSupervisor({ helper, lockFd, stdio, onEvent: () => {} });
+  t.teardown(supervisor.kill);
+  const stop = createStop();
+  const locked = untilLocked(supervisor, stop);
+  await until(() => stateOf(supervisor.pid) === 'T');
+  stop.end('interrupted');
+  t.like(await t.throwsAsync(locked), { code: 'gate-lost', message: 'the native helper was started and told nothing' });
+  await supervisor.ended;
+  t.is(stateOf(supervisor.pid), null);
+});

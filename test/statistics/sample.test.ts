@@ -1,0 +1,51 @@
+/** What of a result is compared, and what has to be equal for that to say something. */
+
+import test from 'ava';
+import { normaliseSpec, type PlanInput, type RunInput } from '../../src/request/normalise.ts';
+import { factsOf } from '../../src/statistics/recorded.ts';
+import { sampleOfResult } from '../../src/statistics/sample.ts';
+import { result } from '../fixtures/results.ts';
+
+const circumstancesOf = (input: RunInput | PlanInput) =>
+  sampleOfResult({ ...result(), spec: normaliseSpec(input) }).circumstances;
+
+test('the rule by which a run is over is told, since it decides what is measured', (t) => {
+  for (const wait of ['quiet', 'exit', 'empty'] as const) t.is(circumstancesOf({ command: ['true'], wait }).wait, wait);
+  // It follows from what is asked, which a replay asks again.
+  t.false('wait' in factsOf(result()).circumstances);
+});
+
+test('a command and its further steps', (t) => {
+  t.like(circumstancesOf({ command: ['apachectl', 'start'] }), { command: 'apachectl start', steps: 'none' });
+  t.like(circumstancesOf({ command: ['a'], then: ['b c', 'd'] }), { command: 'a', steps: 'b c; d' });
+});
+
+test('a server and its clients, as they were written', (t) => {
+  const asked: RunInput = {
+    command: ['node', 'server.js', '${port}'],
+    ...{ ready: 'tcp:${port}', then: [{ client: 'curl :${port}' }, 'ls'], stop: 'ctl stop' },
+  };
+  t.like(circumstancesOf(asked), {
+    command: 'node server.js ${port} &',
+    steps: 'node server.js ${port} &; client: curl :${port}; ls; ctl stop',
+  });
+});
+
+test('steps of a plan that run no program', (t) => {
+  const plan = [
+    { run: 'touch x', outside: true },
+    { name: 'it', run: ['serve', 'a b'], background: true },
+    { http: 'http://127.0.0.1:80/' },
+    { signal: 'HUP' },
+    { wait: { empty: true } },
+  ];
+  const template = { here: null, setUp: [], cleanUp: [] };
+  t.like(circumstancesOf({ plan, template }), {
+    command: 'serve a b &',
+    steps: 'client: touch x; serve a b &; http http://127.0.0.1:80/; signal HUP; wait {"empty":true}',
+  });
+  // Without a template what is known is what one run did.
+  const { command, steps } = circumstancesOf({ plan });
+  t.is(command, 'serve a b &');
+  t.regex(steps ?? '', /^client: touch x; serve a b &; http \{.*"url":"http:\/\/127.0.0.1:80\/".*\}; signal \{/);
+});

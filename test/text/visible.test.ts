@@ -1,0 +1,28 @@
+import test from 'ava';
+import fc from 'fast-check';
+import { columns, cut, visible } from '../../src/text/visible.ts';
+import { hostileText } from '../fixtures/results.ts';
+import { dangerous } from '../fixtures/terminal.ts';
+
+test('what a terminal would obey or hide is shown', (t) => {
+  t.is(visible(hostileText), 'a\\x1b[2J\\x1b]0;owned\\x07\\r\\nb\\tc\\u{202e}d\\x9b31m\\x7f\\u{d800}');
+  t.is(visible('/tmp/Привет 你好 😀 a\\b'), '/tmp/Привет 你好 😀 a\\b');
+});
+
+test('no text gets a control character through, cut or whole', (t) => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary', maxLength: 60 }), fc.integer({ min: 1, max: 40 }), (text, max) => {
+      t.deepEqual(dangerous(visible(text)), []);
+      t.deepEqual(dangerous(cut(text, max)), []);
+      t.true(visible(text).isWellFormed());
+      t.true(columns(cut(text, max)) <= max);
+    }),
+  );
+});
+
+test('what fits is not cut, what does not ends in an ellipsis', (t) => {
+  t.is(cut('12345', 5), '12345');
+  t.is(cut('123456', 5), '1234…');
+  t.is(cut('😀😀😀', 3), '😀😀😀');
+  t.is(columns(cut('x'.repeat(2_000_000), 60)), 60);
+});
