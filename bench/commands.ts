@@ -39,9 +39,7 @@ export function strace(calls: Words, command: Words): Words | null {
 /** The names by which strace knows what the gate sees on this architecture. */
 export const gatedNames: Words = [
   ...new Set(
-    gatedCalls
-      .filter(({ numbers, action }) => numbers[process.arch === 'arm64' ? 3 : 0] !== null && action === undefined)
-      .map(({ name }) => name),
+    gatedCalls.filter(({ numbers }) => numbers[process.arch === 'arm64' ? 3 : 0] !== null).map(({ name }) => name),
   ),
 ];
 

@@ -10,7 +10,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { assertLazy, fastYargs, largeOnesBeside, lazyStringWidth, reportBeside } from './bundle-plugins.js';
-import { agent, compileNative, exhaust, gate, nativeId } from './compile-native.js';
+import { agent, compileNative, exhaust, helper, nativeId } from './compile-native.js';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
@@ -34,7 +34,7 @@ const writeAtomically = (file, contents) => {
 
 /** Hashing the sources would cost each start 3 ms. */
 const nativeIds = {
-  KMEM_GATE_ID: JSON.stringify(nativeId(gate, root)),
+  KMEM_HELPER_ID: JSON.stringify(nativeId(helper, root)),
   KMEM_AGENT_ID: JSON.stringify(nativeId(agent, root)),
 };
 
@@ -205,7 +205,7 @@ const buildNative = (program) => {
   say(`dist/${program.name}, ${linkage}`);
 };
 
-const buildHelper = () => buildNative(gate);
+const buildHelper = () => buildNative(helper);
 const buildAgent = () => buildNative(agent);
 const buildExhaust = () => buildNative(exhaust);
 

@@ -1,13 +1,15 @@
 export type NativeProgram = Readonly<{
   name: string;
   /** Relative to the package's folder. */
-  source: string;
+  folder: string;
   /** In messages. */
   called: string;
+  /** A file that takes the place of the folder's main.c. */
+  main?: string;
   linkages: readonly string[];
 }>;
 
-export const gate: NativeProgram;
+export const helper: NativeProgram;
 export const agent: NativeProgram;
 export const exhaust: NativeProgram;
 

@@ -1,36 +1,39 @@
 /** How what is written in C is compiled: by the build, and on first use where the package came without it. */
 
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 /**
  * `linkages`: the best first. A static helper needs no file of the measured system, and starts with fewer page faults;
  * the agent is started where there is no other file.
  */
-export const gate = {
-  name: 'kmem-gate',
-  source: 'src/gate/gate.c',
+export const helper = {
+  name: 'kmem-helper',
+  folder: 'src/native/helper',
   called: 'the native helper',
   linkages: ['-static-pie', '-static', '-pie'],
 };
 
 export const agent = {
   name: 'kmem-agent',
-  source: 'src/vm/agent.c',
+  folder: 'src/native/agent',
   called: 'the agent of the microVM',
   linkages: ['-static-pie', '-static'],
 };
 
 export const exhaust = {
   name: 'kmem-exhaust',
-  source: 'src/fidelity/exhaust.c',
+  folder: 'src/native/exhaust',
   called: 'the workload of kmem-run fidelity',
   linkages: ['-static-pie', '-static', '-pie'],
 };
 
-const standard = ['-O2', '-std=gnu11', '-fPIE'];
+/** What the programs share. */
+const common = 'src/native/common';
+
+const standard = ['-O2', '-std=gnu11', '-D_GNU_SOURCE', '-fPIE'];
 
 const warnings = [
   '-Wall',
@@ -53,18 +56,32 @@ const linkHardening = ['-Wl,-z,relro,-z,now,-z,noexecstack'];
 
 const archHardening = hardeningByArch[process.arch] ?? [];
 
-/** 16 hex digits that change with the text of the program's source and with the flags. `root`: the package's folder. */
+/** The files of a program that end so, in one order everywhere. */
+const filesOf = (program, root, endings) =>
+  [program.folder, common].flatMap((folder) => {
+    const path = join(root, folder);
+    const names = existsSync(path) ? readdirSync(path) : [];
+    return names
+      .filter((name) => endings.test(name))
+      .sort()
+      .map((name) => join(path, name));
+  });
+
+/** `program.main`: a file that takes the place of main.c. */
+const sourcesOf = (program, root) => {
+  const sources = filesOf(program, root, /\.c$/);
+  const { main } = program;
+  return main === undefined ? sources : [main, ...sources.filter((file) => basename(file) !== 'main.c')];
+};
+
+/** 16 hex digits that change with the text of the program's files and with the flags. `root`: the package's folder. */
 export const nativeId = (program, root) => {
   // Not imported: loading it takes 3 ms, and the bundle knows the answer.
   const { createHash } = createRequire(import.meta.url)('node:crypto');
   const flags = [standard, warnings, hardening, archHardening, linkHardening, program.linkages].flat();
   const hash = createHash('sha256').update(flags.join(' '));
-  const folder = join(root, dirname(program.source));
-  // What is beside it is a part of it.
-  for (const name of readdirSync(folder)
-    .filter((file) => file.endsWith('.c'))
-    .sort()) {
-    hash.update(readFileSync(join(folder, name)));
+  for (const file of filesOf(program, root, /\.[ch]$/)) {
+    hash.update(`${basename(file)}\0`).update(readFileSync(file));
   }
 
   return hash.digest('hex').slice(0, 16);
@@ -84,8 +101,9 @@ export class CompileError extends Error {
 }
 
 /** Runs the system's compiler; returns null, or what it said when it failed. */
-const cc = (args, { called }) => {
+const cc = (args, { called }, cwd) => {
   const { error, status, signal, stderr } = spawnSync('cc', args, {
+    cwd,
     encoding: 'utf8',
     stdio: ['ignore', 'ignore', 'pipe'],
     env: { ...process.env, LC_ALL: 'C' },
@@ -111,10 +129,10 @@ const fail = (said, { called }) => {
   );
 };
 
-const link = (object, executable, program) => {
+const link = (objects, executable, program) => {
   let said = '';
   for (const linkage of program.linkages) {
-    said = cc([linkage, ...linkHardening, object, '-o', executable], program);
+    said = cc([linkage, ...linkHardening, ...objects, '-o', executable], program);
     if (said === null) {
       return linkage.slice(1);
     }
@@ -124,24 +142,25 @@ const link = (object, executable, program) => {
 };
 
 /**
- * Compiles `program`, whose source is below `root`, to `target`, which appears complete or not at all, however many do
+ * Compiles `program`, whose sources are below `root`, to `target`, which appears complete or not at all, however many do
  * so at once; returns how it was linked (`static-pie`, `static` or `pie`). Throws CompileError with code `no-compiler`
  * or `compile-failed`. Warnings are errors where the source is developed, not where a later compiler has learnt new ones.
  */
 export const compileNative = (program, root, target, { warningsAreErrors }) => {
   const scratch = mkdtempSync(join(dirname(target), `.${program.name}-`));
   try {
-    const object = join(scratch, 'program.o');
     const executable = join(scratch, program.name);
-    const source = join(root, program.source);
+    const sources = sourcesOf(program, root);
     const strict = warningsAreErrors ? ['-Werror'] : [];
     const flags = [...standard, ...warnings, ...strict, ...hardening, ...archHardening];
-    const said = cc([...flags, '-c', source, '-o', object], program);
+    // One run of the compiler for all; it names the objects after the sources, and puts them where it runs.
+    const said = cc([...flags, '-c', ...sources], program, scratch);
     if (said !== null) {
       fail(said, program);
     }
 
-    const linkage = link(object, executable, program);
+    const objects = sources.map((file) => join(scratch, `${basename(file, '.c')}.o`));
+    const linkage = link(objects, executable, program);
     chmodSync(executable, 0o755);
     renameSync(executable, target);
     return linkage;

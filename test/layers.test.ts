@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import test from 'ava';
 
@@ -136,4 +136,18 @@ test('nothing else stands at the top', (t) => {
     [...top].filter((name) => !name.startsWith('.') && !TOP.includes(name)),
     [],
   );
+});
+
+const root = join(src, '..');
+
+/** Lines of a source file, in TypeScript, JavaScript and C, tests included. */
+const MOST_LINES = 350;
+
+test(`no source file has more than ${MOST_LINES} lines`, (t) => {
+  const files = execFileSync('git', ['ls-files'], { cwd: root, encoding: 'utf8' })
+    .split('\n')
+    .filter((file) => /\.(ts|js|c|h)$/.test(file) && existsSync(join(root, file)));
+  t.true(files.length > 500, `${files.length} files`);
+  const long = files.filter((file) => readFileSync(join(root, file), 'utf8').split('\n').length - 1 > MOST_LINES);
+  t.deepEqual(long, []);
 });

@@ -29,7 +29,7 @@ const kmemRun = (args: string[], env: NodeJS.ProcessEnv = {}) =>
 
 const helpers = () => {
   const kept = join(cache, 'kmem-run');
-  return existsSync(kept) ? readdirSync(kept).filter((name) => name.startsWith('kmem-gate')) : [];
+  return existsSync(kept) ? readdirSync(kept).filter((name) => name.startsWith('kmem-helper')) : [];
 };
 
 test.before('pack, and install what was packed somewhere else', (t) => {
@@ -64,8 +64,9 @@ test.serial('the package has what is needed to run and no more', (t) => {
     'man/kmem-run.1',
     'dist/types/index.d.ts',
     'dist/THIRD-PARTY-LICENSES.txt',
-    'src/gate/gate.c',
-    'src/vm/agent.c',
+    'src/native/common/json.h',
+    'src/native/helper/main.c',
+    'src/native/agent/main.c',
     'scenarios/httpd.yaml',
   ];
   t.deepEqual(

@@ -79,7 +79,7 @@ async function helperPeakMb(words: Words): Promise<number | null> {
 /** Bytes ÷ 10⁶; null for a process that is gone or is not the helper (yet: before its exec it is a copy of Node). */
 function helperHwm(pid: number): number | null {
   const status = readOrEmpty(`/proc/${pid}/status`);
-  if (!/^Name:\tkmem-gate$/m.test(status)) return null;
+  if (!/^Name:\tkmem-helper$/m.test(status)) return null;
   const kibibytes = /^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1];
   return kibibytes === undefined ? null : (Number(kibibytes) * 1024) / 1e6;
 }

@@ -9,7 +9,7 @@ import type { RunInput } from '../request/run-input.ts';
 import type { Result } from '../result/schema.ts';
 import { run } from '../run/index.ts';
 
-/** What `kmem-gate probe` says of a listener in a throwaway child. */
+/** What `kmem-helper probe` says of a listener in a throwaway child. */
 export type ListenerProbe = Readonly<{
   /** It was installed, and answered a call. */
   listener: boolean;

@@ -8,7 +8,7 @@ import { SetupError } from '../errors.ts';
 import { isExecutable } from '../host/programs.ts';
 
 /**
- * Absolute path of the program; compiled now (about a second, once per user and version) if the package came without
+ * Absolute path of the program; compiled now (some seconds, once per user and version) if the package came without
  * it. `id`: what nativeId gives for it; undefined: not known yet.
  * Throws SetupError `no-compiler`, `compile-failed`, `no-cache-folder` or `no-helper`.
  */
@@ -23,7 +23,7 @@ export const packageRoot = (from: string): string =>
   existsSync(join(from, 'package.json')) || from === dirname(from) ? from : packageRoot(dirname(from));
 
 const cachedProgram = (program: NativeProgram, root: string, id: string | undefined): string => {
-  const source = join(root, program.source);
+  const source = join(root, program.folder, 'main.c');
   if (!existsSync(source)) {
     throw new SetupError(
       'no-helper',

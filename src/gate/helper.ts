@@ -1,15 +1,15 @@
 import { execa } from 'execa';
-import { gate } from '../../bin/compile-native.js';
+import { helper } from '../../bin/compile-native.js';
 import { findNative } from './find-helper.ts';
 
 /** Put in by bin/build.js, since hashing the source would cost each start 3 ms; absent when the sources run as they are. */
-declare const KMEM_GATE_ID: string | undefined;
+declare const KMEM_HELPER_ID: string | undefined;
 
 let found: string | undefined;
 
 /** Absolute path of the native helper, as findNative says. */
 export const helperPath = (): string => {
-  found ??= findNative(gate, typeof KMEM_GATE_ID === 'string' ? KMEM_GATE_ID : undefined);
+  found ??= findNative(helper, typeof KMEM_HELPER_ID === 'string' ? KMEM_HELPER_ID : undefined);
   return found;
 };
 

@@ -5,6 +5,23 @@
 
 export type CallClass = 'process' | 'memory' | 'files' | 'sockets' | 'events' | 'ipc' | 'namespaces' | 'security';
 
+/** src/native/helper/policy.h has the same words. `open`: the flags follow the path; `open2`: they are in memory. */
+export type CallRole =
+  | 'brk'
+  | 'exec'
+  | 'thread-exit'
+  | 'process-exit'
+  | 'vfork'
+  | 'clone'
+  | 'clone3'
+  | 'open'
+  | 'open2'
+  | 'creat'
+  | 'connect'
+  | 'filter'
+  | 'trace'
+  | 'socketcall';
+
 export type GatedCall = Readonly<{
   name: string;
   class: CallClass;
@@ -14,15 +31,21 @@ export type GatedCall = Readonly<{
   errno: 'ENOMEM' | 'ENFILE' | 'ENOSPC' | 'EAGAIN' | 'EPERM';
   /** A TCP socket gets this one instead. */
   tcpErrno?: 'ENOBUFS';
-  /** `refuse`: never let through, whatever the counter says. Default: `gate`. */
-  action?: 'refuse';
-  /** Makes a descriptor, so that the table of them may have to grow. */
-  makesFd?: true;
+  /** What the helper must know of it beyond that it allocates. */
+  role?: CallRole;
+  /**
+   * The descriptors that it returns, for which their table may have to grow: so many; `=N`: the one that argument N
+   * names; `>N`: the lowest that is free from there on.
+   */
+  creates?: 1 | 2 | '=1' | '>2';
   /** Bytes that one such call charges at least; default one page, the counter's own step. */
   need?: number;
   /** The same where the call makes a thread instead of a process. */
   needThread?: number;
-  /** How the helper describes what the call was about: an argument's index follows the kind. */
+  /**
+   * How the helper describes what the call was about: an argument's index follows the kind. `at`: a path that is relative
+   * to the directory in the argument before it.
+   */
   detail?: string;
   /**
    * `split`, `fdtable`: denied only if it really allocates, because a mapping is split or the table of descriptors
@@ -62,6 +85,7 @@ export const exec = {
   errno: 'ENOMEM',
   man: 'execve(2): ENOMEM, insufficient kernel memory',
   need: EXEC,
+  role: 'exec',
 } as const;
 export const memory = { class: 'memory', errno: 'ENOMEM', man: 'mmap(2): ENOMEM, no memory is available' } as const;
 export const splitting = {
@@ -83,7 +107,7 @@ export const opening = {
   class: 'files',
   errno: 'ENOMEM',
   man: 'open(2): ENOMEM, insufficient kernel memory',
-  makesFd: true,
+  creates: 1,
   check: 'tmpfs',
 } as const;
 export const naming = {
@@ -101,7 +125,7 @@ export const memfd = {
   class: 'files',
   errno: 'ENOSPC',
   man: 'memfd_create(2): ENOMEM, insufficient memory',
-  makesFd: true,
+  creates: 1,
 } as const;
 export const table = {
   class: 'files',
@@ -109,14 +133,14 @@ export const table = {
   man: 'dup(2), fcntl(2): not named',
   detail: 'fd0',
   check: 'fdtable',
-  makesFd: true,
+  creates: 1,
 } as const;
-export const duplicating = { ...table, when: { arg: 1, values: [F_DUPFD, F_DUPFD_CLOEXEC] } } as const;
+export const duplicating = { ...table, creates: '>2', when: { arg: 1, values: [F_DUPFD, F_DUPFD_CLOEXEC] } } as const;
 export const pipe = {
   class: 'files',
   errno: 'ENFILE',
   man: 'pipe(2): ENFILE, the system limit on open files',
-  makesFd: true,
+  creates: 2,
 } as const;
 export const socket = {
   class: 'sockets',
@@ -124,20 +148,21 @@ export const socket = {
   tcpErrno: 'ENOBUFS',
   man: 'socket(2): ENOBUFS or ENOMEM, insufficient memory; ENFILE',
   detail: 'socket',
-  makesFd: true,
+  creates: 1,
 } as const;
 export const accepting = {
   class: 'sockets',
   errno: 'ENFILE',
   man: 'accept(2): ENFILE; ENOBUFS, ENOMEM, not enough free memory',
   detail: 'fd0',
-  makesFd: true,
+  creates: 1,
 } as const;
 export const multiplexed = {
   class: 'sockets',
   errno: 'ENFILE',
   tcpErrno: 'ENOBUFS',
   man: 'socketcall(2): as the call that it stands for',
+  role: 'socketcall',
 } as const;
 export const addressed = {
   class: 'sockets',
@@ -149,7 +174,7 @@ export const events = {
   class: 'events',
   errno: 'ENOMEM',
   man: 'eventfd(2), epoll_create(2), inotify_init(2) …: ENOMEM, insufficient kernel memory',
-  makesFd: true,
+  creates: 1,
 } as const;
 export const watching = {
   class: 'events',

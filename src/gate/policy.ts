@@ -24,12 +24,12 @@ export function policyWords(
 
 /** What the calls are called that fail by the kernel's own limit, and what is to be told about them. */
 export function observedWords(arch: string): string[] {
-  const observed = (detail: string) => ['watch', 0, 0, 0, 0, detail, '', '', ''];
+  const observed = (detail: string, role: string) => ['watch', 0, 0, 0, 0, detail, '', '', '', role, ''];
   const known = new Set(gatedCalls.map(({ name }) => name));
   const others = [...callNames].filter(([, name]) => arch === 'x64' && !known.has(name));
   return [
-    ...gatedCalls.flatMap((call) => forEachNumber(arch, call, observed(call.detail ?? ''))),
-    ...others.map(([number, name]) => `call=${[AUDIT_ARCH.x64, number, name, ...observed('')].join(':')}`),
+    ...gatedCalls.flatMap((call) => forEachNumber(arch, call, observed(call.detail ?? '', call.role ?? ''))),
+    ...others.map(([number, name]) => `call=${[AUDIT_ARCH.x64, number, name, ...observed('', '')].join(':')}`),
   ];
 }
 
@@ -55,7 +55,7 @@ function forEachNumber(
 function gatedFields(call: GatedCall, allowIoUring: boolean): (string | number)[] {
   const refused = refusedCalls.includes(call.name) && !allowIoUring;
   return [
-    (refused ? 'refuse' : 'gate') + (call.makesFd ? '+' : ''),
+    refused ? 'refuse' : 'gate',
     constants.errno[refused ? 'EPERM' : call.errno],
     call.tcpErrno === undefined ? '' : constants.errno[call.tcpErrno],
     call.need ?? PAGE,
@@ -63,11 +63,13 @@ function gatedFields(call: GatedCall, allowIoUring: boolean): (string | number)[
     call.detail ?? '',
     call.check ?? '',
     ...conditionFields(call),
+    call.role ?? '',
+    call.creates ?? '',
   ];
 }
 
 function watchedFields(call: WatchedCall): (string | number)[] {
-  return ['watch', 0, '', 0, 0, '', '', ...conditionFields(call)];
+  return ['watch', 0, '', 0, 0, '', '', ...conditionFields(call), call.role, ''];
 }
 
 function conditionFields({ when }: Pick<GatedCall, 'when'>): (string | number)[] {

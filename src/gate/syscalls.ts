@@ -7,6 +7,7 @@ import {
   accepting,
   addressed,
   advising,
+  type CallRole,
   clonable,
   clone,
   duplicating,
@@ -42,13 +43,13 @@ const PTRACE_SEIZE = 0x4206;
 
 export const gatedCalls: readonly GatedCall[] = [
   { name: 'fork', ...clone, numbers: [57, 57, 2, null] },
-  { name: 'vfork', ...clonable, numbers: [58, 58, 190, null] },
-  { name: 'clone', ...clonable, numbers: [56, 56, 120, 220] },
-  { name: 'clone3', ...clonable, numbers: [435, 435, 435, 435] },
+  { name: 'vfork', ...clonable, role: 'vfork', numbers: [58, 58, 190, null] },
+  { name: 'clone', ...clonable, role: 'clone', numbers: [56, 56, 120, 220] },
+  { name: 'clone3', ...clonable, role: 'clone3', numbers: [435, 435, 435, 435] },
   { name: 'execve', ...exec, detail: 'path0', numbers: [59, 520, 11, 221] },
-  { name: 'execveat', ...exec, detail: 'path1', numbers: [322, 545, 358, 281] },
+  { name: 'execveat', ...exec, detail: 'at1', numbers: [322, 545, 358, 281] },
 
-  { name: 'brk', ...memory, numbers: [12, 12, 45, 214] },
+  { name: 'brk', ...memory, role: 'brk', numbers: [12, 12, 45, 214] },
   { name: 'mmap', ...memory, detail: 'mmap', numbers: [9, 9, null, 222] },
   { name: 'mmap', ...memory, numbers: [null, null, 90, null] },
   { name: 'mmap2', ...memory, detail: 'mmap', numbers: [null, null, 192, null] },
@@ -61,29 +62,29 @@ export const gatedCalls: readonly GatedCall[] = [
   { name: 'mlock2', ...splitting, numbers: [325, 325, 376, 284] },
   { name: 'munlock', ...splitting, numbers: [150, 150, 151, 229] },
 
-  { name: 'open', ...opening, detail: 'path0', numbers: [2, 2, 5, null] },
-  { name: 'openat', ...opening, detail: 'path1', numbers: [257, 257, 295, 56] },
-  { name: 'openat2', ...opening, detail: 'path1', numbers: [437, 437, 437, 437] },
-  { name: 'creat', ...opening, detail: 'path0', numbers: [85, 85, 8, null] },
+  { name: 'open', ...opening, role: 'open', detail: 'path0', numbers: [2, 2, 5, null] },
+  { name: 'openat', ...opening, role: 'open', detail: 'at1', numbers: [257, 257, 295, 56] },
+  { name: 'openat2', ...opening, role: 'open2', detail: 'at1', numbers: [437, 437, 437, 437] },
+  { name: 'creat', ...opening, role: 'creat', detail: 'path0', numbers: [85, 85, 8, null] },
   { name: 'mkdir', ...making, detail: 'path0', numbers: [83, 83, 39, null] },
-  { name: 'mkdirat', ...making, detail: 'path1', numbers: [258, 258, 296, 34] },
+  { name: 'mkdirat', ...making, detail: 'at1', numbers: [258, 258, 296, 34] },
   { name: 'mknod', ...making, detail: 'path0', numbers: [133, 133, 14, null] },
-  { name: 'mknodat', ...making, detail: 'path1', numbers: [259, 259, 297, 33] },
+  { name: 'mknodat', ...making, detail: 'at1', numbers: [259, 259, 297, 33] },
   { name: 'link', ...naming, detail: 'path1', numbers: [86, 86, 9, null] },
-  { name: 'linkat', ...naming, detail: 'path3', numbers: [265, 265, 303, 37] },
+  { name: 'linkat', ...naming, detail: 'at3', numbers: [265, 265, 303, 37] },
   { name: 'symlink', ...making, detail: 'path1', numbers: [88, 88, 83, null] },
-  { name: 'symlinkat', ...making, detail: 'path2', numbers: [266, 266, 304, 36] },
+  { name: 'symlinkat', ...making, detail: 'at2', numbers: [266, 266, 304, 36] },
   { name: 'memfd_create', ...memfd, detail: 'path0', numbers: [319, 319, 356, 279] },
   { name: 'dup', ...table, numbers: [32, 32, 41, 23] },
-  { name: 'dup2', ...table, numbers: [33, 33, 63, null] },
-  { name: 'dup3', ...table, numbers: [292, 292, 330, 24] },
+  { name: 'dup2', ...table, creates: '=1', numbers: [33, 33, 63, null] },
+  { name: 'dup3', ...table, creates: '=1', numbers: [292, 292, 330, 24] },
   { name: 'fcntl', ...duplicating, numbers: [72, 72, 55, 25] },
   { name: 'fcntl64', ...duplicating, numbers: [null, null, 221, null] },
   { name: 'pipe', ...pipe, numbers: [22, 22, 42, null] },
   { name: 'pipe2', ...pipe, numbers: [293, 293, 331, 59] },
 
   { name: 'socket', ...socket, numbers: [41, 41, 359, 198] },
-  { name: 'socketpair', ...socket, numbers: [53, 53, 360, 199] },
+  { name: 'socketpair', ...socket, creates: 2, numbers: [53, 53, 360, 199] },
   // i386 multiplexes: SYS_SOCKET, BIND, CONNECT, ACCEPT, SOCKETPAIR, ACCEPT4 (linux/net.h)
   {
     name: 'socketcall',
@@ -94,7 +95,7 @@ export const gatedCalls: readonly GatedCall[] = [
   { name: 'accept', ...accepting, numbers: [43, 43, null, 202] },
   { name: 'accept4', ...accepting, numbers: [288, 288, 364, 242] },
   { name: 'bind', ...addressed, numbers: [49, 49, 361, 200] },
-  { name: 'connect', ...addressed, numbers: [42, 42, 362, 203] },
+  { name: 'connect', ...addressed, role: 'connect', numbers: [42, 42, 362, 203] },
 
   { name: 'eventfd', ...events, numbers: [284, 284, 323, null] },
   { name: 'eventfd2', ...events, numbers: [290, 290, 328, 19] },
@@ -105,7 +106,7 @@ export const gatedCalls: readonly GatedCall[] = [
   { name: 'epoll_create1', ...events, numbers: [291, 291, 329, 20] },
   {
     name: 'epoll_ctl',
-    ...events,
+    ...watching,
     detail: 'fd2',
     when: { arg: 1, values: [EPOLL_CTL_ADD] },
     numbers: [233, 233, 255, 21],
@@ -118,7 +119,7 @@ export const gatedCalls: readonly GatedCall[] = [
 
   { name: 'msgget', ...ipc, numbers: [68, 68, 399, 186] },
   { name: 'msgsnd', ...ipc, detail: 'size2', numbers: [69, 69, 400, 189] },
-  { name: 'mq_open', ...ipc, detail: 'path0', numbers: [240, 240, 277, 180] },
+  { name: 'mq_open', ...ipc, detail: 'path0', creates: 1, numbers: [240, 240, 277, 180] },
   { name: 'semget', ...ipc, numbers: [64, 64, 393, 190] },
   { name: 'shmget', ...shared, numbers: [29, 29, 395, 194] },
   // Always seen: the upper half of the argument that decides is a version, which the kernel does not look at.
@@ -141,18 +142,25 @@ export const gatedCalls: readonly GatedCall[] = [
 
   { name: 'unshare', ...namespaces, numbers: [272, 272, 310, 97] },
   { name: 'mount', ...namespaces, detail: 'path1', numbers: [165, 165, 21, 40] },
-  { name: 'fsopen', ...namespaces, detail: 'path0', makesFd: true, numbers: [430, 430, 430, 430] },
-  { name: 'fsmount', ...namespaces, makesFd: true, numbers: [432, 432, 432, 432] },
-  { name: 'open_tree', ...namespaces, detail: 'path1', makesFd: true, numbers: [428, 428, 428, 428] },
+  { name: 'fsopen', ...namespaces, detail: 'path0', creates: 1, numbers: [430, 430, 430, 430] },
+  { name: 'fsmount', ...namespaces, creates: 1, numbers: [432, 432, 432, 432] },
+  { name: 'open_tree', ...namespaces, detail: 'at1', creates: 1, numbers: [428, 428, 428, 428] },
 
-  { name: 'seccomp', ...security, when: { arg: 0, values: [SECCOMP_SET_MODE_FILTER] }, numbers: [317, 317, 354, 277] },
+  {
+    name: 'seccomp',
+    ...security,
+    role: 'filter',
+    when: { arg: 0, values: [SECCOMP_SET_MODE_FILTER] },
+    numbers: [317, 317, 354, 277],
+  },
   {
     name: 'bpf',
     ...security,
+    creates: 1,
     when: { arg: 0, values: [BPF_MAP_CREATE, BPF_PROG_LOAD] },
     numbers: [321, 321, 357, 280],
   },
-  { name: 'landlock_create_ruleset', ...security, makesFd: true, numbers: [444, 444, 444, 444] },
+  { name: 'landlock_create_ruleset', ...security, creates: 1, numbers: [444, 444, 444, 444] },
 ];
 
 /** Its operations bypass every seccomp filter: refused unless the user allows it, as container runtimes do. */
@@ -162,16 +170,18 @@ export type WatchedCall = Readonly<
   Pick<GatedCall, 'name' | 'when' | 'numbers'> & {
     /** Only where its lineage is traced, or a last reading is taken. */
     leaves: boolean;
+    role: CallRole;
   }
 >;
 
 /** Never denied; seen, because they say something about the run: who leaves, who traces. */
 export const watchedCalls: readonly WatchedCall[] = [
-  { name: 'exit', leaves: true, numbers: [60, 60, 1, 93] },
-  { name: 'exit_group', leaves: true, numbers: [231, 231, 252, 94] },
+  { name: 'exit', leaves: true, role: 'thread-exit', numbers: [60, 60, 1, 93] },
+  { name: 'exit_group', leaves: true, role: 'process-exit', numbers: [231, 231, 252, 94] },
   {
     name: 'ptrace',
     leaves: false,
+    role: 'trace',
     when: { arg: 0, values: [PTRACE_TRACEME, PTRACE_ATTACH, PTRACE_SEIZE] },
     numbers: [101, 521, 26, 117],
   },

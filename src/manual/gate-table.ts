@@ -47,7 +47,7 @@ function nameOf({ name, numbers: [x64, , , arm64] }: Pick<GatedCall, 'name' | 'n
 }
 
 function answerOf({ name, errno, tcpErrno, check }: GatedCall): string {
-  // An errno would be taken for the new break: gate.c, "The decision".
+  // An errno would be taken for the new break: src/native/helper/main.c, "The decision".
   if (name === 'brk') return 'the old break';
   if (refusedCalls.includes(name)) return `\`EPERM\`, always; with \`--allow-io-uring\`: \`${errno}\``;
   const special = [
@@ -68,10 +68,10 @@ function conditionOf(call: GatedCall): string {
   return [valuesOf(call), call.check === undefined ? '' : allocates[call.check]].filter(Boolean).join('; ');
 }
 
-function needOf({ need = PAGE, needThread, check, makesFd }: GatedCall): string {
+function needOf({ need = PAGE, needThread, check, creates }: GatedCall): string {
   if (check === 'fdtable') return 'the larger table';
   const sharing = needThread === undefined ? '' : `; ${groupDigits(needThread)} if it shares its address space`;
-  return `${groupDigits(need)}${sharing}${makesFd ? ' †' : ''}`;
+  return `${groupDigits(need)}${sharing}${creates === undefined ? '' : ' †'}`;
 }
 
 function valuesOf({ name, when }: Pick<GatedCall, 'name' | 'when'>): string {

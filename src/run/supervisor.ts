@@ -134,7 +134,7 @@ function helperGone(): SetupError {
   return new SetupError(
     'gate-lost',
     'the native helper died',
-    'somebody killed kmem-gate; the group was killed with it, run again',
+    'somebody killed kmem-helper; the group was killed with it, run again',
   );
 }
 
@@ -172,5 +172,5 @@ export async function untilLocked(supervisor: Supervisor, stop: Stop): Promise<v
 
 function mute(): SetupError {
   const message = 'the native helper was started and told nothing';
-  return new SetupError('gate-lost', message, 'somebody stopped kmem-gate, or the machine is too busy: run again');
+  return new SetupError('gate-lost', message, 'somebody stopped kmem-helper, or the machine is too busy: run again');
 }

@@ -1,4 +1,4 @@
-/** What the host and the agent inside say to each other over the port `kmem.control`. agent.c speaks the other side. */
+/** What the host and the agent inside say to each other over the port `kmem.control`. src/native/agent speaks the other side. */
 
 import { StringDecoder } from 'node:string_decoder';
 import { SetupError } from '../errors.ts';

@@ -6,7 +6,11 @@ import test, { type ExecutionContext } from 'ava';
 
 const root = join(import.meta.dirname, '..', '..');
 
-const natives = { 'kmem-gate': 'gate/gate.c', 'kmem-agent': 'vm/agent.c', 'kmem-exhaust': 'fidelity/exhaust.c' };
+const natives = {
+  'kmem-helper': 'native/helper/main.c',
+  'kmem-agent': 'native/agent/main.c',
+  'kmem-exhaust': 'native/exhaust/main.c',
+};
 
 /** A checkout without node_modules, whose programs in C are one line each. */
 const makeCheckout = (t: ExecutionContext) => {
@@ -50,21 +54,21 @@ test('without a compiler the Debian packages are named', (t) => {
   const { stderr, status } = build(folder, { PATH: folder });
   t.is(status, 1);
   t.regex(stderr, /cc is not in PATH\nhint: .*apt-get install gcc libc6-dev\n/);
-  t.false(existsSync(join(folder, 'dist', 'kmem-gate')));
+  t.false(existsSync(join(folder, 'dist', 'kmem-helper')));
 });
 
 test('the helper is compiled again when its source has changed, and a warning is an error', (t) => {
   const folder = makeCheckout(t);
-  const helper = join(folder, 'dist', 'kmem-gate');
-  const rebuilt = () => build(folder).stdout.includes('kmem-gate');
+  const helper = join(folder, 'dist', 'kmem-helper');
+  const rebuilt = () => build(folder).stdout.includes('kmem-helper');
   t.true(rebuilt());
   t.false(rebuilt());
 
-  writeFileSync(join(folder, 'src', 'gate', 'gate.c'), 'int main(void)\n{\n    return 3;\n}\n');
+  writeFileSync(join(folder, 'src/native/helper/main.c'), 'int main(void)\n{\n    return 3;\n}\n');
   t.true(rebuilt());
   t.is(spawnSync(helper).status, 3);
 
-  writeFileSync(join(folder, 'src', 'gate', 'gate.c'), 'int main(void)\n{\n    int unused;\n    return 4;\n}\n');
+  writeFileSync(join(folder, 'src/native/helper/main.c'), 'int main(void)\n{\n    int unused;\n    return 4;\n}\n');
   t.regex(build(folder).stderr, /unused/);
   t.is(spawnSync(helper).status, 3, 'what was there is left alone');
 });

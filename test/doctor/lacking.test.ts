@@ -114,7 +114,7 @@ test.serial('a --parent that is none is what is missing', async (t) => {
 /** The package without a helper, and a PATH without a compiler. */
 function makeHelperless({ path }: Machine): { bin: string; env: Record<string, string> } {
   const copy = path('package');
-  for (const file of ['package.json', 'bin', 'dist/cli.cjs', 'dist/zod.cjs', 'src/gate']) {
+  for (const file of ['package.json', 'bin', 'dist/cli.cjs', 'dist/zod.cjs', 'src/native']) {
     cpSync(join(root, file), join(copy, file), { recursive: true });
   }
   mkdirSync(path('commands'));
@@ -148,7 +148,7 @@ test.serial('no helper and no compiler: the packages are named, and the groups a
 test.serial('a helper that does not start', async (t) => {
   const machine = makeMachine(t);
   const { bin: copied } = makeHelperless(machine);
-  writeFileSync(machine.path('package/dist/kmem-gate'), '#!/nonexistent/interpreter\n', { mode: 0o755 });
+  writeFileSync(machine.path('package/dist/kmem-helper'), '#!/nonexistent/interpreter\n', { mode: 0o755 });
   const ran = await machine.startProgram([...machine.alone, process.execPath, copied, 'doctor', '--json']).ended;
   t.is(ran.status, 1);
   t.like(diagnosesOf(ran).get('helper'), { level: 'missing' });

@@ -27,7 +27,8 @@ const ask = `
 const makePackage = (t: ExecutionContext, text = source) => {
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-helper-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
-  mkdirSync(join(folder, 'src', 'gate'), { recursive: true });
+  for (const name of ['gate', 'native/helper', 'native/common'])
+    mkdirSync(join(folder, 'src', name), { recursive: true });
   const files = [
     'package.json',
     'bin',
@@ -39,7 +40,7 @@ const makePackage = (t: ExecutionContext, text = source) => {
   }
 
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
-  writeFileSync(join(folder, 'src', 'gate', 'gate.c'), text);
+  writeFileSync(join(folder, 'src/native/helper/main.c'), text);
   const cache = join(folder, 'cache');
   return { folder, cache, kept: join(cache, 'kmem-run'), env: { ...process.env, XDG_CACHE_HOME: cache, HOME: folder } };
 };
@@ -51,9 +52,9 @@ const helperOf = ({ folder, env }: { folder: string; env: NodeJS.ProcessEnv }) =
   return stdout.trim() || stderr;
 };
 
-test('dist/kmem-gate is taken where it is executable', (t) => {
+test('dist/kmem-helper is taken where it is executable', (t) => {
   const made = makePackage(t);
-  const built = join(made.folder, 'dist', 'kmem-gate');
+  const built = join(made.folder, 'dist', 'kmem-helper');
   mkdirSync(join(made.folder, 'dist'));
   writeFileSync(built, '', { mode: 0o755 });
   t.is(helperOf(made), built);
@@ -62,7 +63,7 @@ test('dist/kmem-gate is taken where it is executable', (t) => {
 test('without it the helper is built once into a private cache folder', (t) => {
   const made = makePackage(t);
   const path = helperOf(made);
-  t.regex(path, new RegExp(`^${made.kept}/kmem-gate-[0-9a-f]{16}-${process.arch}$`));
+  t.regex(path, new RegExp(`^${made.kept}/kmem-helper-[0-9a-f]{16}-${process.arch}$`));
   t.is(spawnSync(path, { encoding: 'utf8' }).stdout, 'helper\n');
   t.is(statSync(made.kept).mode & 0o777, 0o700);
 
@@ -75,7 +76,7 @@ test('without it the helper is built once into a private cache folder', (t) => {
 test('another source is another helper', (t) => {
   const made = makePackage(t);
   const before = helperOf(made);
-  writeFileSync(join(made.folder, 'src', 'gate', 'gate.c'), source.replace('"helper"', '"other"'));
+  writeFileSync(join(made.folder, 'src/native/helper/main.c'), source.replace('"helper"', '"other"'));
   const after = helperOf(made);
   t.not(after, before);
   t.is(spawnSync(after, { encoding: 'utf8' }).stdout, 'other\n');

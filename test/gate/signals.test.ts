@@ -52,7 +52,7 @@ for (const [microseconds, loops] of [
 test('the same while the helper is stopped and continued all the time', async (t) => {
   const harness = makeHarness(t);
   const running = harness.start(['--kmem', '64M', '--', signals, 'restart', '200', '1000']);
-  const helper = await descendant(running.pid, 'kmem-gate');
+  const helper = await descendant(running.pid, 'kmem-helper');
   await descendant(running.pid, 'signals');
   const over = new AbortController();
   const holdUp = (async () => {
@@ -170,7 +170,7 @@ test('a helper that stands still for a second: the run waits for it, and goes on
   const harness = makeHarness(t);
   const script = 'for i in 1 2 3 4 5 6 7 8 9 10; do /bin/true || exit 9; sleep 0.05; done; echo done';
   const running = harness.start(['--kmem', '64M', '--', 'sh', '-c', script]);
-  const helper = await descendant(running.pid, 'kmem-gate');
+  const helper = await descendant(running.pid, 'kmem-helper');
   await descendant(running.pid, 'sleep');
   process.kill(helper, 'SIGSTOP');
   await sleep(1000);

@@ -17,7 +17,7 @@ const storm = compileFixture('denial-storm');
 type Victim = (running: Running) => number[];
 
 const runner: Victim = ({ pid }) => [pid];
-const helper: Victim = ({ pid }) => childrenOf(pid).filter((child) => commOf(child) === 'kmem-gate');
+const helper: Victim = ({ pid }) => childrenOf(pid).filter((child) => commOf(child) === 'kmem-helper');
 const guardian: Victim = (running) =>
   helper(running)
     .flatMap(childrenOf)

@@ -63,7 +63,7 @@ test.serial('a storm of denials for 10 s: memory stays bounded, and every one is
   const running = harness.start(['--kmem', '1M', '--cpus', '0', '--', compileFixture('denial-storm'), '10'], {
     under: [compileFixture('peak-rss'), 'peak'],
   });
-  const helper = watchPeak('kmem-gate', running.pid);
+  const helper = watchPeak('kmem-helper', running.pid);
   const { status, stdout, result } = await running.ended;
   const helperMB = await helper.stop();
   const runnerMB = Number(harness.read('peak')) / KIB_PER_MB;
@@ -87,7 +87,7 @@ test.serial('a fork bomb without end: the result arrives, and its counts agree',
   const bomb = compileFixture('fork-bomb');
   const args = ['--kmem', '4M', '--timeout', '3s', '--grace', '500ms', '--', bomb];
   const running = harness.start(args, { under: [compileFixture('peak-rss'), 'peak'] });
-  const helper = watchPeak('kmem-gate', running.pid);
+  const helper = watchPeak('kmem-helper', running.pid);
   const { status, result } = await running.ended;
   const helperMB = await helper.stop();
   const runnerMB = Number(harness.read('peak')) / KIB_PER_MB;

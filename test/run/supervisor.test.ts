@@ -160,7 +160,7 @@ test.serial('a helper that cannot be started, and one that is none', async (t) =
   const stdio = { stdin: 'ignore', stdout: 'inherit', stderr: 'inherit' } as const;
   const start = (helper: string) => startSupervisor({ helper, lockFd, stdio, onEvent: () => {} });
   t.like(
-    t.throws(() => start('/absent/kmem-gate')),
+    t.throws(() => start('/absent/kmem-helper')),
     { name: 'SetupError', code: 'helper-failed' },
   );
   const none = start('/bin/true');

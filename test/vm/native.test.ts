@@ -119,7 +119,7 @@ test.serial('a limit that keeps the command from starting is a result: its own f
   t.is(ran.result.outcome, 'failed');
   t.deepEqual(
     ran.result.failures.map(({ comm, syscall, errno, step }) => [comm, syscall, errno, step]),
-    [['kmem-gate', 'clone3', 'ENOMEM', 0]],
+    [['kmem-helper', 'clone3', 'ENOMEM', 0]],
   );
 });
 
@@ -142,7 +142,7 @@ test.serial(
     t.is(result.warnings.length, 1, result.warnings.join('\n'));
     t.regex(result.warnings[0] ?? '', /global OOM killer killed touch-memory \(\d+\) outside the group, in \//);
     t.regex(stdout, /^self 0$/m);
-    t.regex(stdout, /^kmem-gate -1000$/m);
+    t.regex(stdout, /^kmem-helper -1000$/m);
     // Node, by the name of its main thread.
     t.regex(stdout, /^(MainThread|node) -1000$/m);
   },

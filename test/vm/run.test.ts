@@ -261,7 +261,7 @@ function installFor(folder: string): Readonly<{ node: string; bin: string; cache
   mkdirSync(install);
   execFileSync('cp', ['-r', ...['bin', 'dist', 'src', 'package.json'].map((name) => join(root, name)), install]);
   // As from a packed tarball: the native programs are made on first use, in the user's cache folder.
-  for (const name of ['kmem-gate', 'kmem-agent']) rmSync(join(install, 'dist', name));
+  for (const name of ['kmem-helper', 'kmem-agent']) rmSync(join(install, 'dist', name));
   execFileSync('cp', ['-L', process.execPath, join(install, 'node')]);
   const own = execFileSync(process.execPath, [join(root, 'bin', 'kmem-run.js'), 'kernel', 'list', '--json'], {
     encoding: 'utf8',

@@ -90,7 +90,8 @@ function unitsToMask(): Set<string> {
 
 /** As src/vm/initramfs.ts makes it, with another first process. */
 function makeInitramfs(folder: string, kernel: Kernel): string {
-  const program = { name: 'init', source: 'test/fixtures/systemd-init.c', called: 'the test’s init' };
+  const main = join(root, 'test/fixtures/systemd-init.c');
+  const program = { name: 'init', folder: 'src/native/agent', main, called: 'the test’s init' };
   compileNative({ ...program, linkages: ['-static-pie', '-static'] }, root, join(folder, 'init'), {
     warningsAreErrors: true,
   });

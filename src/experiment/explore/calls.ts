@@ -25,7 +25,7 @@ export type Listed = Readonly<{
 }>;
 
 /** What starts the command: its calls are not the program's, and it may outlive a command that ends at once. */
-export const LAUNCHER = 'kmem-gate';
+export const LAUNCHER = 'kmem-helper';
 
 export function stableCalls(first: Recording, second: Recording): Listed {
   const [ours, theirs] = [first, second].map(programCalls);

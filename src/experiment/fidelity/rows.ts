@@ -1,7 +1,7 @@
-/** The rows of the comparison: kinds of kernel objects, as exhaust.c knows how to make them. */
+/** The rows of the comparison: kinds of kernel objects, as src/native/exhaust knows how to make them. */
 
 export type Row = Readonly<{
-  /** By which exhaust.c knows it. */
+  /** By which src/native/exhaust knows it. */
   name: string;
   what: string;
   /**
@@ -9,7 +9,7 @@ export type Row = Readonly<{
    * `unseen`: an enforcing kernel refuses, and the gate does not look at such calls.
    */
   kind: 'charged' | 'uncharged' | 'unseen';
-  /** How often it is tried under each limit, each time from another starting point: exhaust.c. */
+  /** How often it is tried under each limit, each time from another starting point: src/native/exhaust/main.c. */
   tries: Readonly<{ native: number; gate: number }>;
   /** Why it is not `charged`; empty where it is. */
   why: string;

@@ -2,38 +2,8 @@ import test from 'ava';
 import fc from 'fast-check';
 import { middles } from '../../../src/experiment/bisect/audit.ts';
 import { nextStep, type Trial } from '../../../src/experiment/bisect/search.ts';
-import type { Answer, Phase, Question } from '../../../src/experiment/bisect/trials.ts';
 import { randomFrom } from '../../../src/experiment/sweep/points.ts';
-
-type Program = (at: number) => boolean;
-
-/** Asks until there is an answer. */
-function find(question: Question, passes: Program): { answer: Answer; trials: Trial[]; phases: Phase[] } {
-  const trials: Trial[] = [];
-  const phases: Phase[] = [];
-  for (;;) {
-    const step = nextStep(question, trials);
-    if (step.kind !== 'try') return { answer: step, trials, phases };
-    if (trials.length > 1000) throw new Error('no answer after 1,000 trials');
-    for (const at of step.at) {
-      trials.push({ at, passed: passes(at) });
-      phases.push(step.phase);
-    }
-  }
-}
-
-const HIGHEST = 5000;
-const questions = fc
-  .record({
-    lo: fc.integer({ min: 1, max: 50 }),
-    up: fc.nat(HIGHEST),
-    more: fc.nat(HIGHEST),
-    confirm: fc.integer({ min: 1, max: 5 }),
-    batch: fc.integer({ min: 1, max: 4 }),
-  })
-  .map(({ lo, up, more, ...rest }): Question => ({ lo, hi: lo + up, most: lo + up + more, ...rest }));
-
-const log2 = (count: number): number => Math.ceil(Math.log2(count));
+import { find, HIGHEST, log2, type Program, questions } from './find.ts';
 
 test('a program with one limit: it is found, exactly', (t) => {
   const property = fc.property(questions, fc.nat(2 * HIGHEST), (question, limit) => {
@@ -240,54 +210,6 @@ test('whatever was tried already is not asked again, and the order of other numb
     );
   });
   fc.assert(property, { numRuns: 1000 });
-});
-
-/** The numbers of each step, and what it was for. */
-function stepsOf(question: Question, passes: Program): { phase: Phase; at: readonly number[] }[] {
-  const trials: Trial[] = [];
-  const steps: { phase: Phase; at: readonly number[] }[] = [];
-  for (;;) {
-    const step = nextStep(question, trials);
-    if (step.kind !== 'try') return steps;
-    steps.push({ phase: step.phase, at: step.at });
-    for (const at of step.at) trials.push({ at, passed: passes(at) });
-  }
-}
-
-test('a batch: what confirms a passing limit is asked together, and one by one without', (t) => {
-  const question = { lo: 1, hi: 200, most: 400, confirm: 5 };
-  const program: Program = (at) => at >= 150;
-  const confirming = (batch: number) =>
-    stepsOf({ ...question, batch }, program).flatMap(({ phase, at }) =>
-      phase === 'confirm' && at.every((number) => number === 150) ? [at.length] : [],
-    );
-  t.deepEqual(confirming(1), [1, 1, 1, 1, 1]);
-  t.deepEqual(confirming(2), [2, 2, 1]);
-  t.deepEqual(confirming(8), [5]);
-});
-
-test('a batch in which one trial fails is asked to its end, and no further', (t) => {
-  // The number passes when it is found, and then fails once.
-  let visits = 0;
-  const program: Program = (at) => {
-    if (at !== 150) return at > 150;
-    visits += 1;
-    return visits !== 2;
-  };
-  const steps = stepsOf({ lo: 1, hi: 200, most: 400, confirm: 5, batch: 3 }, program);
-  const first = steps.findIndex(({ phase, at }) => phase === 'confirm' && at.includes(150));
-  t.deepEqual(steps[first]?.at, [150, 150, 150]);
-  t.not(steps[first + 1]?.at[0], 150);
-});
-
-test('the size of a batch changes no answer about a program without luck', (t) => {
-  const property = fc.property(questions, fc.nat(HIGHEST), (question, limit) => {
-    const program: Program = (at) => at >= limit;
-    const { answer, trials } = find(question, program);
-    const alone = find({ ...question, batch: 1 }, program);
-    t.deepEqual([answer, trials], [alone.answer, alone.trials]);
-  });
-  fc.assert(property, { numRuns: 500 });
 });
 
 test('middles of the widest gaps', (t) => {

@@ -25,7 +25,7 @@ const recorded = (address: string | null, changes: Partial<RecordedCall> = {}): 
 
 test('calls of both recordings, in the order in which they were made; the others are counted', (t) => {
   const first = [
-    recorded('0/0:clone3', { comm: 'kmem-gate' }),
+    recorded('0/0:clone3', { comm: 'kmem-helper' }),
     recorded('0/3:openat', { atMs: 3, detail: '/run/a/log' }),
     recorded('0/2:openat', { atMs: 2 }),
     recorded('0.1/9:mmap', { atMs: 4 }),
@@ -33,7 +33,7 @@ test('calls of both recordings, in the order in which they were made; the others
     recorded('0/5:io_uring_setup', { answer: 'deny' }),
   ];
   const second = [
-    recorded('0/0:clone3', { comm: 'kmem-gate' }),
+    recorded('0/0:clone3', { comm: 'kmem-helper' }),
     recorded('0/2:openat', { comm: 'httpd/worker' }),
     recorded('0/3:openat', { detail: '/run/b/log' }),
     recorded('0.1/9:brk'),

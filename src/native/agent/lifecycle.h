@@ -1,0 +1,18 @@
+/* The life of the program: its start, its signals, its stops and its end. */
+#ifndef KMEM_AGENT_LIFECYCLE_H
+#define KMEM_AGENT_LIFECYCLE_H
+
+#include <stdbool.h>
+
+bool is_configured(void);
+bool is_running(void);
+void drain(void);
+void send_signal(int number);
+
+/* The configuration is there: the program starts as soon as its files are. */
+void run_when_fetched(void);
+
+void reap(void);
+void handle_reports(void);
+
+#endif

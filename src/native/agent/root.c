@@ -1,0 +1,144 @@
+#include "root.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../common/file.h"
+#include "fail.h"
+#include "fetch.h"
+#include "mounts.h"
+
+enum { MAX_RUN_DIRECTORIES = 256 };
+
+void setup_first_mounts(void)
+{
+  static const char *const directories[] = {"/proc", "/sys", "/dev", "/lower", "/fetched", "/upper", "/new"};
+  for (size_t i = 0; i < sizeof directories / sizeof *directories; i++)
+    make_directory(directories[i], 0755);
+  mount_or_fail("mount /proc", "proc", "proc", "/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+  mount_or_fail("mount /sys", "sysfs", "sysfs", "/sys", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+  try_mount("debugfs", "/sys/kernel/debug", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+  try_mount("tracefs", "/sys/kernel/tracing", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+  if (mount("devtmpfs", "/dev", "devtmpfs", MS_NOSUID, "mode=755") < 0 && errno != EBUSY)
+    fail("mount /dev", errno, NULL);
+}
+
+void setup_lower(void)
+{
+  mount_or_fail("mount the host's root", "9p", "root", "/lower", MS_RDONLY, NINEP ",cache=loose");
+}
+
+void setup_overlay(void)
+{
+  mount_or_fail("mount the upper layer", "tmpfs", "tmpfs", "/upper", 0, "size=80%,mode=755");
+  make_directory("/upper/data", 0755);
+  make_directory("/upper/work", 0755);
+  struct stat st;
+  if (stat("/lower", &st) == 0)
+    copy_attributes("/upper/data", &st);
+  mount_or_fail("mount the overlay", "overlay", "overlay", "/new", 0,
+                has_fetched() ? "lowerdir=/fetched:/lower,upperdir=/upper/data,workdir=/upper/work"
+                              : "lowerdir=/lower,upperdir=/upper/data,workdir=/upper/work");
+}
+
+void setup_root(void)
+{
+  move_to("/proc", "/new/proc");
+  move_to("/sys", "/new/sys");
+  move_to("/dev", "/new/dev");
+  if (chdir("/new") < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 || chdir("/") < 0)
+    fail("change the root", errno, NULL);
+}
+
+void setup_dev(void)
+{
+  make_directory("/dev/pts", 0755);
+  make_directory("/dev/shm", 01777);
+  make_directory("/dev/mqueue", 01777);
+  mount_or_fail("mount /dev/pts", "devpts", "devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "gid=5,mode=620,ptmxmode=666");
+  mount_or_fail("mount /dev/shm", "tmpfs", "tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV, "mode=1777");
+  try_mount("mqueue", "/dev/mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+  static const char *const links[][2] = {{"/proc/self/fd", "/dev/fd"},
+                                         {"/proc/self/fd/0", "/dev/stdin"},
+                                         {"/proc/self/fd/1", "/dev/stdout"},
+                                         {"/proc/self/fd/2", "/dev/stderr"}};
+  for (size_t i = 0; i < sizeof links / sizeof *links; i++)
+    if (symlink(links[i][0], links[i][1]) < 0)
+      errno = 0;
+}
+
+static struct {
+  char name[256];
+  struct stat stat;
+} run_directories[MAX_RUN_DIRECTORIES];
+static int run_directory_count;
+
+/* Servers expect the folders that their packages or a service manager made; what is in them are the host's processes. */
+static void note_run_directories(void)
+{
+  DIR *directory = opendir("/run");
+  if (directory == NULL)
+    return;
+  for (struct dirent *entry; run_directory_count < MAX_RUN_DIRECTORIES && (entry = readdir(directory)) != NULL;) {
+    struct stat *st = &run_directories[run_directory_count].stat;
+    if (entry->d_name[0] == '.' || (entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN))
+      continue;
+    if (fstatat(dirfd(directory), entry->d_name, st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st->st_mode))
+      snprintf(run_directories[run_directory_count++].name, 256, "%s", entry->d_name);
+  }
+  closedir(directory);
+}
+
+void setup_run(void)
+{
+  make_directory("/run", 0755);
+  note_run_directories();
+  mount_or_fail("mount /run", "tmpfs", "tmpfs", "/run", MS_NOSUID | MS_NODEV, "mode=755");
+  for (int i = 0; i < run_directory_count; i++) {
+    char path[300];
+    snprintf(path, sizeof path, "/run/%.255s", run_directories[i].name);
+    if (mkdir(path, 0755) == 0)
+      copy_attributes(path, &run_directories[i].stat);
+  }
+  make_directory("/run/lock", 01777);
+  chmod("/run/lock", 01777);
+}
+
+void setup_tmp(void)
+{
+  struct stat st;
+  make_directory("/tmp", 01777);
+  if (stat("/tmp", &st) == 0 && (st.st_mode & 07777) != 01777)
+    chmod("/tmp", 01777);
+}
+
+void setup_loopback(void)
+{
+  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  struct ifreq request = {.ifr_name = "lo"};
+  if (fd < 0 || ioctl(fd, SIOCGIFFLAGS, &request) < 0)
+    fail("look at the loopback interface", errno, NULL);
+  request.ifr_flags |= IFF_UP;
+  if (ioctl(fd, SIOCSIFFLAGS, &request) < 0)
+    fail("bring the loopback interface up", errno, NULL);
+  close(fd);
+}
+
+void setup_self(void)
+{
+  prctl(PR_SET_NAME, "kmem-agent");
+  write_file("/proc/self/oom_score_adj", "-1000");
+  umask(022);
+  signal(SIGPIPE, SIG_IGN);
+}

@@ -1,0 +1,50 @@
+/*
+ * The program's streams.  Each has one buffer: it is filled when it is empty and emptied when the other side can take it,
+ * so a reader that is slow stops only its own stream.
+ */
+#ifndef KMEM_AGENT_STREAMS_H
+#define KMEM_AGENT_STREAMS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct stream {
+  int from, to; /* -1: none, or closed */
+  char *buffer;
+  size_t start, end;
+  uint64_t taken, given;
+  bool draining;   /* only what was there when the program ended is taken */
+  bool exhausted;  /* while draining: there was nothing more */
+  uint64_t budget; /* while draining: bytes that may still be taken */
+};
+
+/* Written by streams.c only. */
+extern struct stream input, output, error_output;
+
+bool is_empty(const struct stream *s);
+void pump(struct stream *s);
+
+/* "stdin-end", or the host has closed the port. */
+void end_input_if_complete(void);
+
+/* The program has closed its stdin: the host need not read on. */
+void handle_input_closed(void);
+
+void open_streams(void);
+
+/* The host's reader is gone: who writes on gets SIGPIPE, or a terminal hangs up. */
+void close_stream(struct stream *s);
+
+bool is_drained(const struct stream *s);
+
+/* The program has ended: it reads no more, and what it has written is taken. */
+void drain_streams(void);
+
+/* "stdin-end": no more than so many bytes will come. */
+void set_input_total(uint64_t total);
+
+/* How much of its stdin the program took. */
+int64_t input_read(void);
+
+#endif

@@ -1,0 +1,7 @@
+/* Aborts if an allocation failed: these programs cannot go on without the little memory that they need. */
+#ifndef KMEM_COMMON_MEMORY_H
+#define KMEM_COMMON_MEMORY_H
+
+void *must(void *memory);
+
+#endif

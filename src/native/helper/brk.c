@@ -1,0 +1,70 @@
+#include "brk.h"
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../common/file.h"
+#include "proc.h"
+
+/*
+ * The last request of each process and when it was made (clock ticks since boot): a break within a page is told by
+ * nothing else.  Nobody sees a break that is inherited by fork.
+ */
+static struct {
+  pid_t pid;
+  uint64_t requested, ticks;
+} breaks[COMM_CACHE];
+
+/*
+ * The current break of the caller, or 0 if it cannot be told.  The end of [heap] is the break rounded up to the
+ * page; the last request of this process tells the exact one where it agrees.  Too high by less than a page does no
+ * harm; too low would make the C library hand out memory that is in use.
+ */
+uint64_t current_break(pid_t pid)
+{
+  char path[40], row[512], text[2048];
+  uint64_t end = 0;
+  snprintf(path, sizeof path, "/proc/%d/stat", pid);
+  if (read_file(path, text, sizeof text) <= 0)
+    return 0;
+  snprintf(path, sizeof path, "/proc/%d/maps", pid);
+  FILE *maps = fopen(path, "re");
+  if (maps == NULL)
+    return 0;
+  while (fgets(row, sizeof row, maps))
+    if (strstr(row, "[heap]")) {
+      uint64_t from, to;
+      if (sscanf(row, "%" SCNx64 "-%" SCNx64, &from, &to) == 2)
+        end = to;
+    }
+  fclose(maps);
+  if (end == 0) /* no heap yet: the break is where it would start */
+    return stat_field(text, 47);
+  unsigned slot = (unsigned)pid % COMM_CACHE;
+  if (breaks[slot].pid != pid || breaks[slot].ticks < stat_field(text, 22)) /* another process's, which had this pid */
+    return end;
+  return (breaks[slot].requested + 4095) / 4096 * 4096 == end ? breaks[slot].requested : end;
+}
+
+void note_break(pid_t tid, uint64_t address)
+{
+  static bool needed;
+  needed |= address % 4096 != 0;
+  if (address == 0 || !needed)
+    return;
+  pid_t pid = thread_group(tid);
+  unsigned slot = (unsigned)pid % COMM_CACHE;
+  breaks[slot].pid = pid;
+  breaks[slot].requested = address;
+  breaks[slot].ticks = boot_ticks();
+}
+
+void forget_break(pid_t tid)
+{
+  pid_t pid = thread_group(tid);
+  if (pid > 0 && breaks[(unsigned)pid % COMM_CACHE].pid == pid)
+    breaks[(unsigned)pid % COMM_CACHE].pid = 0;
+}

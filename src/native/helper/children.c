@@ -1,0 +1,131 @@
+#include "children.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../common/clock.h"
+#include "../common/event.h"
+#include "../common/file.h"
+#include "crashes.h"
+#include "events.h"
+#include "guardian.h"
+#include "handover.h"
+#include "lineage.h"
+#include "proc.h"
+#include "reclaim.h"
+#include "run.h"
+#include "steps.h"
+
+/*
+ * Until a notification is received its caller waits interruptibly, and a signal handler without SA_RESTART makes the
+ * call fail with EINTR.  Real-time priority, where we may have it, makes that time as short as a wake-up; joiner and
+ * command get the ordinary policy back.  The supervisor runs only while a caller waits for it.
+ */
+static bool has_priority;
+
+void raise_priority(void)
+{
+  struct sched_param lowest = {.sched_priority = 1};
+  has_priority = sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &lowest) == 0;
+}
+
+/*
+ * Reaping drops what /proc knew of the process, and goes round in the kernel for as long as a thread of it that was
+ * preempted by us is about to do the same: with real-time priority until the kernel takes our CPU away, after a second.
+ */
+static pid_t reap(pid_t child, int *status)
+{
+  struct sched_param none = {0};
+  if (has_priority)
+    sched_setscheduler(0, SCHED_OTHER | SCHED_RESET_ON_FORK, &none);
+  pid_t pid = waitpid(child, status, WNOHANG);
+  if (has_priority)
+    raise_priority();
+  return pid;
+}
+
+/* A child that has ended, left as it is: a zombie still has a name.  0: none. */
+static pid_t ended_child(siginfo_t *info)
+{
+  info->si_pid = 0;
+  return waitid(P_ALL, 0, info, WEXITED | WNOWAIT | WNOHANG) == 0 ? info->si_pid : 0;
+}
+
+/*
+ * A joiner, its deputy, or a command that was not executed: the pids of some are not known here.  They have the helper's
+ * name without having executed anything.
+ */
+static bool is_starter(pid_t pid)
+{
+  static const uint64_t FORKED_NO_EXEC = 0x40; /* PF_FORKNOEXEC: proc_pid_stat(5), field 9 */
+  char path[40], text[1024];
+  const char *comm = comm_of(pid, now_ns());
+  if (comm == NULL || strcmp(comm, HELPER_COMM))
+    return false;
+  snprintf(path, sizeof path, "/proc/%d/stat", pid);
+  return read_file(path, text, sizeof text) > 0 && stat_field(text, 9) & FORKED_NO_EXEC;
+}
+
+static bool is_ours(pid_t pid)
+{
+  return step_of_command(pid) != NULL || is_guardian(pid) || is_reclaimer(pid) || is_starter(pid);
+}
+
+/* A child that was adopted, and that failed: nobody else hears of it. */
+static void report_orphan(const siginfo_t *info)
+{
+  pid_t pid = info->si_pid;
+  bool exited = info->si_code == CLD_EXITED;
+  if (is_closed() || (exited && info->si_status == 0))
+    return;
+  uint64_t now = now_ns();
+  forget_comm(pid);
+  if (is_ours(pid))
+    return;
+  const char *comm = comm_of(pid, now);
+  event("orphan-ended");
+  field_number("atNs", since_start(now));
+  field_number("pid", pid);
+  field_string("comm", comm ? comm : "?");
+  field_figure("code", exited ? info->si_status : -1);
+  field_figure("signal", exited ? -1 : info->si_status);
+  event_end(QUEUE_SOFT);
+}
+
+void reap_children(void)
+{
+  int status;
+  siginfo_t info;
+  for (pid_t pid; (pid = ended_child(&info)) > 0;) {
+    report_orphan(&info);
+    if (reap(pid, &status) != pid)
+      return;
+    note_reaped(pid, status);
+    forget_task(pid);
+    if (pid == step.joiner && !step.joiner_reaped)
+      handle_joiner_exit();
+    else if (step_of_command(pid) != NULL)
+      handle_command_exit(step_of_command(pid), status);
+    else if (is_guardian(pid))
+      handle_guardian_exit();
+    else if (is_reclaimer(pid))
+      forget_reclaimer();
+  }
+}
+
+void handle_children(int signals)
+{
+  struct signalfd_siginfo info;
+  while (read(signals, &info, sizeof info) == sizeof info)
+    ;
+  reap_children();
+}

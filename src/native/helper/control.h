@@ -1,0 +1,7 @@
+/* What the runner asks for: configuration, steps, limits, figures, the end. */
+#ifndef KMEM_HELPER_CONTROL_H
+#define KMEM_HELPER_CONTROL_H
+
+void handle_control(void);
+
+#endif

@@ -1,0 +1,41 @@
+/*
+ * The counter of the group's kernel memory.
+ *
+ * cgroup v1 has a file with one exact number and keeps the highest.  v2 does not keep it, and tells kernel memory in
+ * memory.stat, which the kernel brings up to date late: after changes of more than 64 pages a CPU, or 2 s.
+ *
+ *   refreshed   up to Linux 6.15 a read of the group's cpu.stat brings it up to date
+ *   flushed     from 6.16 on that is another matter.  But all changes count alike: pages of a file that are charged to
+ *               the group, mapped and unmapped by us, are enough of them after a few rounds
+ *   late        neither: before 5.13, or not found out yet
+ *
+ * Which it is, is found out before the first step: a process that is in the group for that has the file's pages charged
+ * to it, and the bytes that memory.stat says are mapped must follow what we do with them.
+ */
+#ifndef KMEM_HELPER_COUNTER_H
+#define KMEM_HELPER_COUNTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum freshness { EXACT, LATE, REFRESHED, FLUSHED };
+
+/* Before 5.18 the kernel does not add it up itself. */
+int64_t kernel_memory(const char *text);
+
+void prepare_counter(long cpus);
+bool open_counter(void);
+int64_t read_counter(void);
+
+/* The maximum error of a reading: per-CPU changes that have not been flushed. */
+int64_t counter_lag(long cpus);
+
+enum freshness counter_freshness(void);
+
+/* The latest reading is the highest one: keeps its parts. */
+void keep_parts(void);
+
+/* A figure of memory.stat at the highest reading, or -1. */
+int64_t part_at_peak(const char *key);
+
+#endif

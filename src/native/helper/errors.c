@@ -1,0 +1,91 @@
+#include "errors.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/ipc.h>
+#include <linux/magic.h>
+#include <linux/net.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "policy.h"
+#include "proc.h"
+
+/* The caller's path as one of ours: under its root, its working directory, or an open directory of its. */
+static bool open_path(pid_t tid, int directory, const char *path, char *text, size_t size)
+{
+  if (path[0] == '/')
+    return snprintf(text, size, "/proc/%d/root%s", tid, path) < (int)size;
+  if (directory == AT_FDCWD)
+    return snprintf(text, size, "/proc/%d/cwd/%s", tid, path) < (int)size;
+  return snprintf(text, size, "/proc/%d/fd/%d/%s", tid, directory, path) < (int)size;
+}
+
+/* Whether the call makes the file if it is not there.  Not for those that make something always. */
+static bool may_create(const struct request *r)
+{
+  uint64_t flags = args_of(r)[r->call->detail_arg + 1];
+  if (r->call->role == ROLE_CREAT)
+    return true;
+  if (r->call->role == ROLE_OPEN2 && !read_memory(tid_of(r), flags, &flags, sizeof flags))
+    return false;
+  return (flags & O_CREAT) != 0;
+}
+
+/* Is what this call makes made on tmpfs? There an enforcing kernel says ENOSPC (mm/shmem.c). */
+static bool makes_on_tmpfs(const struct request *r)
+{
+  char path[PATH_MAX], full[PATH_MAX + 64];
+  const struct call *c = r->call;
+  bool at = c->detail == DETAIL_PATH_AT;
+  if ((c->detail != DETAIL_PATH && !at) || !read_string(tid_of(r), args_of(r)[c->detail_arg], path, sizeof path))
+    return false;
+  int directory = at ? (int)args_of(r)[c->detail_arg - 1] : AT_FDCWD;
+  if (!open_path(tid_of(r), directory, path, full, sizeof full))
+    return false;
+  bool opens = c->role == ROLE_OPEN || c->role == ROLE_OPEN2 || c->role == ROLE_CREAT;
+  if (opens && (!may_create(r) || access(full, F_OK) == 0))
+    return false;
+  char *slash = strrchr(full, '/');
+  if (slash != NULL)
+    slash[1] = '\0';
+  struct statfs fs;
+  return statfs(full, &fs) == 0 && fs.f_type == TMPFS_MAGIC;
+}
+
+/* A socket by its arguments, which i386's socketcall has in memory. */
+static bool is_tcp(const struct request *r)
+{
+  uint64_t family = args_of(r)[0], type = args_of(r)[1];
+  uint32_t words[2];
+  if (r->call->role == ROLE_SOCKETCALL) {
+    if (family != SYS_SOCKET || !read_memory(tid_of(r), args_of(r)[1], words, sizeof words))
+      return false;
+    family = words[0], type = words[1];
+  }
+  return (family == AF_INET || family == AF_INET6) && (type & 0xf) == SOCK_STREAM;
+}
+
+int errno_of(const struct request *r)
+{
+  const struct call *c = r->call;
+  if (r->table_denied && c->action == GATE) /* whatever is made: the table is fs/file.c's */
+    return ENOMEM;
+  if (c->check == CHECK_TMPFS)
+    return makes_on_tmpfs(r) ? ENOSPC : c->error;
+  if (c->check == CHECK_IPC)
+    return ipc_operation(args_of(r)) == SHMGET ? ENOSPC : c->error;
+  return c->tcp_error && is_tcp(r) ? c->tcp_error : c->error;
+}
+
+uint32_t ipc_operation(const uint64_t *args)
+{
+  return args[0] & 0xffff;
+}

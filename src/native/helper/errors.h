@@ -1,0 +1,14 @@
+/* Which errno a denied call gets: what an enforcing kernel answers. */
+#ifndef KMEM_HELPER_ERRORS_H
+#define KMEM_HELPER_ERRORS_H
+
+#include <stdint.h>
+
+#include "request.h"
+
+int errno_of(const struct request *r);
+
+/* What i386's ipc stands for; the upper half is a version, which the kernel does not look at. */
+uint32_t ipc_operation(const uint64_t *args);
+
+#endif

@@ -1,0 +1,20 @@
+/* The seccomp filter, generated from the policy. */
+#ifndef KMEM_HELPER_FILTER_H
+#define KMEM_HELPER_FILTER_H
+
+#include <linux/filter.h>
+#include <stdbool.h>
+
+/* False if the program is too long. */
+bool build_filter(void);
+
+/* Returns the listener, or -1.  `no_new_privs` is set to whether that flag had to be set. */
+int install_filter(struct sock_fprog *prog, bool *no_new_privs);
+
+/* The program that build_filter has made. */
+struct sock_fprog built_filter(void);
+
+/* Installs the program that build_filter has made, as install_filter does. */
+int install_built_filter(bool *no_new_privs);
+
+#endif

@@ -1,0 +1,146 @@
+#include "group.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../common/clock.h"
+#include "../common/file.h"
+#include "config.h"
+
+enum {
+  KILL_DEADLINE_MS = 10000,
+  KILL_STALLED_MS = 2000, /* a group that grows no smaller for so long is given up after the deadline */
+};
+
+/* Returns how many processes there were. */
+static int kill_tree(const char *directory)
+{
+  char path[PATH_MAX];
+  int found = 0;
+  DIR *dir = opendir(directory);
+  if (dir == NULL)
+    return 0;
+  for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+    if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+      continue;
+    snprintf(path, sizeof path, "%s/%s", directory, entry->d_name);
+    found += kill_tree(path);
+  }
+  closedir(dir);
+  snprintf(path, sizeof path, "%s/cgroup.procs", directory);
+  FILE *procs = fopen(path, "re");
+  if (procs == NULL)
+    return found;
+  for (int pid; fscanf(procs, "%d", &pid) == 1;)
+    if (pid > 0) {
+      found++;
+      kill(pid, SIGKILL);
+    }
+  fclose(procs);
+  return found;
+}
+
+static void remove_tree(const char *directory)
+{
+  char path[PATH_MAX];
+  DIR *dir = opendir(directory);
+  if (dir == NULL)
+    return;
+  for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+    if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+      continue;
+    snprintf(path, sizeof path, "%s/%s", directory, entry->d_name);
+    remove_tree(path);
+  }
+  closedir(dir);
+  rmdir(directory);
+}
+
+int kill_group_once(void)
+{
+  int found = 0;
+  for (int i = 0; i < config.kill_file_count; i++)
+    write_file(config.kill_file[i], "1");
+  for (int i = 0; i < config.directory_count; i++)
+    found += kill_tree(config.directory[i]);
+  return found;
+}
+
+static bool group_exists(void)
+{
+  for (int i = 0; i < config.directory_count; i++)
+    if (access(config.directory[i], F_OK) == 0)
+      return true;
+  return false;
+}
+
+/*
+ * The runner does this itself while it lives; here it is for when it does not.  While processes go there is no deadline: on
+ * a slow machine many of them take longer.
+ */
+void kill_and_remove_group(void)
+{
+  uint64_t deadline = now_ns() + KILL_DEADLINE_MS * 1000000ull;
+  int fewest = INT_MAX;
+  while (now_ns() < deadline) {
+    /* One that is ending is not listed any more, and keeps the directory all the same. */
+    bool fewer = false;
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+      fewer = true;
+    int left = kill_group_once();
+    fewer |= left < fewest;
+    uint64_t stalled = now_ns() + KILL_STALLED_MS * 1000000ull;
+    if (fewer && deadline < stalled)
+      deadline = stalled;
+    if (left < fewest)
+      fewest = left;
+    if (left == 0)
+      for (int i = config.directory_count - 1; i >= 0; i--)
+        remove_tree(config.directory[i]);
+    if (!group_exists()) {
+      if (config.lock_file)
+        unlink(config.lock_file);
+      return;
+    }
+    sleep_ms(2);
+  }
+}
+
+int kill_descendants(void)
+{
+  char text[4096], path[64];
+  int reaped = 0;
+  snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid());
+  for (int round = 0; round < 1000; round++) {
+    bool found = false;
+    if (read_file(path, text, sizeof text) > 0) {
+      char *rest = text;
+      for (char *word; (word = strsep(&rest, " \n")) != NULL;)
+        if (atoi(word) > 0 && kill(atoi(word), SIGKILL) == 0)
+          found = true;
+    }
+    if (!found)
+      break;
+    sleep_ms(1);
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+      reaped++;
+  }
+  return reaped;
+}
+
+void kill_child(pid_t *child)
+{
+  if (*child > 0 && kill(*child, SIGKILL) == 0)
+    waitpid(*child, NULL, 0);
+  *child = -1;
+}

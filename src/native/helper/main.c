@@ -1,0 +1,220 @@
+/*
+ * kmem-helper: start a command inside a cgroup and fail its allocating system calls while the
+ * group's kernel-memory counter is over a limit.
+ *
+ * THEORY OF OPERATION
+ *
+ * Processes.  The runner (Node) starts one `kmem-helper supervise`.  From it come:
+ *
+ *   supervisor  stays outside the group, answers notifications, reaps, reports to the runner.  It is a
+ *               subreaper: daemons that double-fork become its children, so their exits are seen and
+ *               nothing that the command started can hide from teardown.
+ *   guardian    a child in a session of its own that holds a copy of every listener.  If the supervisor
+ *               dies, calls block (the copy keeps the listener open) instead of failing with ENOSYS, and
+ *               the guardian kills the group at once.  If the guardian dies, the supervisor does that.
+ *   reclaimer   only with reclaim on: asks the kernel to reclaim, which may take 100 ms, off the
+ *               notification path.
+ *   joiner      one per step, short-lived, on cgroup v2 with a deputy that is born in the group.  It installs the
+ *               filter, hands the listener over, joins the group, forks the command and exits.  What a task
+ *               allocated before it joined is never charged to the group, therefore the fork: the command's own
+ *               task, stack and address space are charged.
+ *   command     waits to be released, drops privileges and execs; until then it borrows the joiner's memory.
+ *
+ * Hand-over.  J = joiner, C = command, S = supervisor; a SOCK_SEQPACKET pair carries one byte a message.
+ *
+ *   J: personality, affinity, filter          J -> S 'L' + listener   ('N' without a gate, 'E' + errno)
+ *   S: copy to the guardian, acknowledged     S -> J 'f'
+ *   J: join the group, fork (gated already)   C -> S 'C' + pid        (J -> S 'E' on failure)
+ *   S: the counter must have moved, reset max S -> C 'g'
+ *   C: pids group, identity, directory, execve (gated)  end of file on success, C -> S 'E' on failure
+ *
+ * J joins as late as it can, so that neither the filter nor its own set-up is charged to the group; it writes "0"
+ * into v1's `tasks` itself, because moving another process (or a whole one) waits for an RCU grace period.  In the
+ * unified hierarchy of a hybrid layout the command is born (CLONE_INTO_CGROUP), for the same reason; on v2 so are both,
+ * each in its leaf of the group: processes are counted in the command's.
+ *
+ * Up to 'g' a failure is the tool's (the runner reports a SetupError); but the fork and the exec pass the
+ * gate like any other call, and if it denies them that is a result.
+ *
+ * The decision.  For each gated call one pread of the group's counter: usage + need > limit - reserve is a
+ * denial with the errno of the policy table, where `need` is what such a call charges at least and the reserve
+ * is room for what page faults charge between calls.  Everything else continues.  brk must never answer an errno (C
+ * libraries take it for the new break): it answers the current break, which is how brk says no.
+ *
+ * Failures that were asked for by address (--fail) come before the counter: such a call is denied, whatever the usage is.
+ *
+ * Steps.  One is handed over at a time; what is handed over runs on while the next one begins, if that was asked for
+ * ("background").  Each has a filter of its own, and so a listener of its own, which all that it starts inherits: by
+ * the listener the supervisor knows the step that a call comes from, also where parents are long gone.  What happens is
+ * booked on that step while it runs, else on the latest in the foreground that does.  The highest usage is the whole
+ * group's: the kernel keeps one, so it is read for all steps that run whenever it is reset.
+ *
+ * The step that ended last has an open account: what daemons do while no step runs is booked on it.  "account" reports
+ * it when the next step is released or ends, and at the end of the run.
+ *
+ * Close.  After "close" the runner ends what is left, and the figures of the run stay as they were: every call continues,
+ * and nothing is counted, booked or measured any more.
+ *
+ * The limit may change at any time ("limit").  The highest usage is read and reset then, so that the runner can tell
+ * what each limit has seen.
+ *
+ * The policy (which calls, which errno, what to tell about them) is data from the runner; the seccomp
+ * filter is generated from it.  An unlisted call never leaves the kernel.
+ *
+ * Without a gate the same supervisor starts the command and reports its end.  Where the kernel's own limit is in
+ * force it also finds out which calls failed by it: see refusals.h.
+ *
+ * Never waiting.  The supervisor does not wait for the runner: events go to a bounded queue; the first
+ * failures are sent in full, counts by (comm, syscall, errno) always; what the queue has no room for is
+ * counted and reported as dropped.
+ *
+ * Death.  Runner gone (end of file on the control socket): the supervisor kills and removes the group.
+ * Supervisor gone: the guardian does.  Both hold the run's lock (flock on an inherited description), so
+ * that a later run can tell that nobody is left in charge.
+ *
+ * Sources: Documentation/userspace-api/seccomp_filter.rst, seccomp_unotify(2), cgroups(7),
+ * Documentation/admin-guide/cgroup-v1/memory.rst.
+ *
+ * MODULES, bottom up: each knows only those of the lines before it.  A header says what its module offers.
+ *
+ *   events message inbox                what goes to the runner and comes from it, and between our processes
+ *   policy inject run proc              the table of calls, failures asked for, the run's clock, /proc
+ *   bpf btf maps                        programs and maps in the kernel
+ *   config describe filter steps brk    the configuration, what a call is about, seccomp, steps, breaks
+ *   loop request launch group counter   what is waited for, one call, joiner and command, the group and its memory
+ *   guardian reclaim peak crashes       processes of ours, the highest usage, ends by a signal
+ *   tables errors notices               descriptors, errnos, what the result mentions
+ *   lineage                             addresses of calls
+ *   trace failures decide               every call, those that failed, and whether one is to fail
+ *   probes refusals                     failures under the kernel's own limit
+ *   accounts summary                    what is booked on a step, and on the run
+ *   handover                            the life of a step
+ *   notify children control             notifications, ends of processes, the runner's messages
+ *   supervisor main                     the loop, and the other uses of the program
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../common/file.h"
+#include "events.h"
+#include "filter.h"
+#include "launch.h"
+#include "message.h"
+#include "request.h"
+#include "seccomp.h"
+#include "supervisor.h"
+
+/* One line per file: "free", "held" or "absent", a tab, the file.  A lock that is held has somebody in charge. */
+static int show_locks(int count, char **files)
+{
+  for (int i = 0; i < count; i++) {
+    int fd = open(files[i], O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    const char *state = fd < 0 ? "absent" : flock(fd, LOCK_EX | LOCK_NB) == 0 ? "free" : "held";
+    printf("%s\t%s\n", state, files[i]);
+    if (fd >= 0)
+      close(fd);
+  }
+  return 0;
+}
+
+/* Does a listener work here?  Found out by doing it, in a child that is thrown away. */
+static int probe(void)
+{
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+    return 1;
+  pid_t child = fork();
+  if (child == 0) {
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog prog = {sizeof code / sizeof *code, code};
+    struct status s = {.kind = 'L'};
+    int listener = install_filter(&prog, &s.no_new_privs);
+    s.error = listener < 0 ? errno : 0;
+    send_message(pair[1], &s, sizeof s, listener);
+    if (listener < 0)
+      _exit(1);
+    errno = 0;
+    _exit(syscall(SYS_getppid) == -1 && errno == ENOMEM ? 0 : 1);
+  }
+  close(pair[1]);
+  struct status s = {0};
+  int listener = -1, sync = 0, answered = 0;
+  bool responded = false;
+  if (child > 0 && receive_message(pair[0], &s, sizeof s, &listener, 0) == sizeof s && listener >= 0) {
+    __u64 flags = SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP;
+    sync = ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, flags) == 0;
+    struct notification_buffers b = allocate_notification();
+    struct pollfd p = {.fd = listener, .events = POLLIN};
+    if (poll(&p, 1, 2000) == 1 && ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, b.notification) == 0) {
+      b.response->id = b.notification->id;
+      b.response->error = -ENOMEM;
+      responded = ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, b.response) == 0;
+    }
+  }
+  int status = 1;
+  if (child > 0) {
+    if (!responded)
+      kill(child, SIGKILL);
+    waitpid(child, &status, 0);
+    answered = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  }
+  printf("{\"listener\":%s,\"errno\":%d,\"noNewPrivs\":%s,\"syncWakeUp\":%s}\n", answered ? "true" : "false", s.error,
+         s.no_new_privs ? "true" : "false", sync ? "true" : "false");
+  return answered ? 0 : 1;
+}
+
+/*
+ * Joins a group and makes pipes, which are charged to it: 1 if one was refused, 0 if 400 of them (a megabyte) were not,
+ * 2 if it could not be tried.
+ */
+static int charge_group(const char *tasks_file)
+{
+  struct rlimit files;
+  int pair[2];
+  if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+    return 2;
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+  if (!write_file(tasks_file, "0"))
+    return 2;
+  for (int i = 0; i < 400; i++)
+    if (pipe2(pair, O_CLOEXEC) < 0)
+      return errno == EMFILE ? 2 : 1;
+  return 0;
+}
+
+int main(int argc, char **argv)
+{
+  if (argc >= 2 && !strcmp(argv[1], "supervise"))
+    return supervise();
+  if (argc >= 2 && !strcmp(argv[1], "locks"))
+    return show_locks(argc - 2, argv + 2);
+  if (argc == 2 && !strcmp(argv[1], "hold")) /* what is inherited stays locked as long as who gave it has it open */
+    return flock(CONTROL_FD, LOCK_EX | LOCK_NB) == 0 ? 0 : 1;
+  if (argc == 2 && !strcmp(argv[1], "probe"))
+    return probe();
+  if (argc == 3 && !strcmp(argv[1], "charge"))
+    return charge_group(argv[2]);
+  fprintf(stderr, "usage: kmem-helper supervise | locks FILE... | hold | probe | charge TASKS\n");
+  return 2;
+}

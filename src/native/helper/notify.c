@@ -1,0 +1,206 @@
+#include "notify.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/types.h>
+
+#include "../common/clock.h"
+#include "brk.h"
+#include "config.h"
+#include "counter.h"
+#include "decide.h"
+#include "errors.h"
+#include "failures.h"
+#include "handover.h"
+#include "inject.h"
+#include "lineage.h"
+#include "loop.h"
+#include "notices.h"
+#include "peak.h"
+#include "policy.h"
+#include "proc.h"
+#include "reclaim.h"
+#include "request.h"
+#include "run.h"
+#include "seccomp.h"
+#include "trace.h"
+
+static struct notification_buffers buffers;
+
+void prepare_notifications(void)
+{
+  buffers = allocate_notification();
+}
+
+static struct seccomp_notif_resp *response_to(const struct request *r)
+{
+  memset(buffers.response, 0, sizeof *buffers.response);
+  buffers.response->id = r->notification->id;
+  return buffers.response;
+}
+
+static bool send_response(const struct request *r)
+{
+  if (ioctl(r->listener, SECCOMP_IOCTL_NOTIF_SEND, buffers.response) == 0)
+    return true;
+  if (errno == EINPROGRESS)
+    return true;
+  note_unanswered(r); /* ENOENT: the caller died or was interrupted; nothing was failed */
+  return false;
+}
+
+static void let_continue(const struct request *r)
+{
+  response_to(r)->flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+  send_response(r);
+}
+
+/* Failures that were asked for go by the caller's place in the run. */
+static bool is_injected(const struct request *r)
+{
+  const struct task *t = injection_at(0) != NULL ? find_task(tid_of(r)) : NULL;
+  return t != NULL && injects(t->lineage, t->calls, r->call->name);
+}
+
+static void note_injected(const struct request *r, bool failed)
+{
+  const struct task *t = find_task(tid_of(r));
+  if (t != NULL)
+    note_injection(t->lineage, t->calls, r->call->name, failed);
+}
+
+static void allow(const struct request *r, int64_t usage)
+{
+  const struct call *c = r->call;
+  pid_t tid = tid_of(r);
+  if (c->role == ROLE_BRK)
+    note_break(tid, args_of(r)[0]);
+  trace_call(r, usage, "continue");
+  if (c->role == ROLE_EXEC) { /* its name and its heap are other ones from here on */
+    forget_comm(tid);
+    forget_break(tid);
+    if (config.limit >= 0)
+      add_approval(tid, c->need);
+  }
+  let_continue(r);
+}
+
+/* The break that a denied brk is answered with; 0: it is a question, a shrink, or nobody could say. */
+static uint64_t break_to_answer(const struct request *r)
+{
+  uint64_t current = current_break(thread_group(tid_of(r)));
+  return args_of(r)[0] > current ? current : 0;
+}
+
+/* `injected`: by is_injected(), just before. */
+static void deny(const struct request *r, int64_t usage, bool injected)
+{
+  uint64_t now = now_ns();
+  const struct call *c = r->call;
+  int error = config.errno_enomem && c->action == GATE ? ENOMEM : errno_of(r);
+  const char *known = comm_of(tid_of(r), now);
+  const char *comm = known ? known : "?";
+  struct seccomp_notif_resp *response = response_to(r);
+
+  if (c->role == ROLE_BRK) {
+    uint64_t current = break_to_answer(r);
+    if (current == 0) {
+      if (injected)
+        note_injected(r, false);
+      allow(r, usage); /* never an errno */
+      return;
+    }
+    response->val = (int64_t)current;
+    error = ENOMEM;
+  } else {
+    response->error = -error;
+  }
+  trace_call(r, usage, "deny");
+  bool prepared = prepare_failure(r, usage, error, now, comm, injected);
+  if (ioctl(r->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &r->notification->id) < 0) {
+    note_unanswered(r);
+    return; /* gone: what was read may be another process's */
+  }
+  note_own_denial(r);
+  if (!send_response(r))
+    return;
+  note_denial(r);
+  if (injected)
+    note_injected(r, true);
+  count_denial(r, error, comm, prepared);
+}
+
+void handle_reclaimed(void)
+{
+  if (!end_reclaim())
+    return;
+  for (struct request *r; (r = next_deferred()) != NULL;) {
+    int64_t usage = read_usage();
+    if (over_limit(r, usage))
+      deny(r, usage, false);
+    else
+      allow(r, usage);
+  }
+}
+
+static void decide_call(struct request *r)
+{
+  bool injected = is_injected(r);
+  if (r->call->action == REFUSE) {
+    deny(r, -1, injected);
+    return;
+  }
+  if (injected) {
+    deny(r, read_usage(), true);
+    return;
+  }
+  int64_t usage = usage_for_decision();
+  if (!over_limit(r, usage))
+    allow(r, usage);
+  else if (!config.reclaim || !defer(r))
+    deny(r, usage, false);
+}
+
+void handle_notification(int listener, int step_index, uint32_t events)
+{
+  if (!(events & EPOLLIN)) {
+    if (events & EPOLLHUP) /* the last task that used this filter is gone */
+      unwatch(listener);
+    return;
+  }
+  struct seccomp_notif *notification = buffers.notification;
+  struct request r = {.notification = notification, .listener = listener, .step = step_index};
+  memset(notification, 0, buffers.notification_size);
+  if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, notification) < 0)
+    return; /* the caller was killed meanwhile */
+  if (is_closed()) {
+    let_continue(&r);
+    return;
+  }
+  drop_approval(tid_of(&r));
+  r.call = find_call(notification->data.arch, (uint32_t)notification->data.nr);
+  if (is_deputy_clone(tid_of(&r))) {
+    let_continue(&r);
+    return;
+  }
+  if (r.call == NULL || r.call->action != WATCH)
+    count_gated_call();
+  if (r.call == NULL) {
+    let_continue(&r);
+    return;
+  }
+  if (is_tracking())
+    note_call(&r);
+  check_call(&r);
+  if (r.call->action == WATCH) {
+    if (is_exit(r.call) && counter_freshness() != EXACT)
+      read_usage();
+    let_continue(&r);
+    return;
+  }
+  decide_call(&r);
+}

@@ -1,0 +1,86 @@
+/* The policy: which calls are gated, and what is known about each.  It is data from the runner; no name is compared. */
+#ifndef KMEM_HELPER_POLICY_H
+#define KMEM_HELPER_POLICY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { MAX_CALLS = 1024, MAX_VALUES = 16, CALL_INDEX = 4096 };
+
+enum action { GATE, REFUSE, WATCH };
+
+/* What a call does beyond allocating, where that matters: src/gate/kinds.ts, CallRole. */
+enum role {
+  ROLE_NONE,
+  ROLE_BRK,
+  ROLE_EXEC,
+  ROLE_THREAD_EXIT,
+  ROLE_PROCESS_EXIT,
+  ROLE_VFORK,
+  ROLE_CLONE,  /* flags in the first argument */
+  ROLE_CLONE3, /* flags at the start of what the first argument points to */
+  ROLE_OPEN,   /* flags in the argument after the path */
+  ROLE_OPEN2,  /* flags at the start of what that argument points to */
+  ROLE_CREAT,
+  ROLE_CONNECT,
+  ROLE_FILTER,
+  ROLE_TRACE,
+  ROLE_SOCKETCALL,
+};
+
+/* How a call is described; `detail_arg` is the argument to show. */
+enum detail {
+  DETAIL_NONE,
+  DETAIL_PATH,    /* relative to the working directory */
+  DETAIL_PATH_AT, /* relative to the directory in the argument before it */
+  DETAIL_SIZE,
+  DETAIL_FD,
+  DETAIL_MMAP,
+  DETAIL_CLONE,
+  DETAIL_SOCKET,
+  DETAIL_ADDRESS,
+};
+
+/* SPLIT, FDTABLE, IPC: the call allocates only in that case; TMPFS: the errno differs there. */
+enum check { CHECK_NONE, CHECK_SPLIT, CHECK_FDTABLE, CHECK_IPC, CHECK_TMPFS };
+
+struct call {
+  uint32_t arch, nr;
+  enum action action;
+  enum role role;
+  enum detail detail;
+  enum check check;
+  int detail_arg;
+  int error;
+  int tcp_error;             /* what a TCP socket gets instead, or 0 */
+  int64_t need, need_thread; /* bytes that the call charges at least; for clone of a thread */
+  int creates;               /* descriptors, for which their table may have to grow */
+  int named;                 /* the argument in which the caller names the lowest of them, or -1 */
+  bool exact;                /* that one and no other */
+  int arg;                   /* the argument that decides whether the call is gated, or -1 */
+  uint32_t values[MAX_VALUES];
+  int value_count;
+  char name[28];
+};
+
+struct policy {
+  struct call call[MAX_CALLS];
+  int count;
+  int16_t index[CALL_INDEX]; /* open addressing by (arch, nr); 0 is empty, else index + 1 */
+};
+
+extern struct policy policy;
+
+/* x32 numbers are x86-64's with this bit, but for a few (asm/unistd.h has it on x86 alone). */
+#define X32_BIT 0x40000000u
+
+/* NULL if the call is not in the policy. */
+const struct call *find_call(uint32_t arch, uint32_t nr);
+
+/* "arch:nr:name:action:errno:tcpErrno:need:needThread:detail:check:arg:values:role:creates" */
+bool parse_call(char *text);
+
+/* Of a thread or a process. */
+bool is_exit(const struct call *c);
+
+#endif

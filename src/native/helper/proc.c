@@ -1,0 +1,138 @@
+#include "proc.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../common/file.h"
+
+bool read_memory(pid_t tid, uint64_t address, void *data, size_t size)
+{
+  struct iovec local = {data, size}, remote = {(void *)(uintptr_t)address, size};
+  return process_vm_readv(tid, &local, 1, &remote, 1, 0) == (ssize_t)size;
+}
+
+bool read_string(pid_t tid, uint64_t address, char *text, size_t size)
+{
+  size_t used = 0;
+  while (address != 0 && used + 1 < size) {
+    size_t chunk = 4096 - (address + used) % 4096; /* never across a page that may be missing */
+    if (chunk > size - 1 - used)
+      chunk = size - 1 - used;
+    if (!read_memory(tid, address + used, text + used, chunk))
+      return false;
+    if (memchr(text + used, '\0', chunk))
+      return true;
+    used += chunk;
+  }
+  text[used] = '\0';
+  return used > 0;
+}
+
+const char *executable(pid_t tid, char *text, size_t size)
+{
+  char path[40];
+  snprintf(path, sizeof path, "/proc/%d/exe", tid);
+  ssize_t n = readlink(path, text, size - 1);
+  if (n <= 0)
+    return NULL;
+  text[n] = '\0';
+  return text;
+}
+
+uint64_t status_number(const char *status, const char *key)
+{
+  const char *field = strstr(status, key);
+  return field ? strtoull(field + strlen(key), NULL, 10) : 0;
+}
+
+pid_t thread_group(pid_t tid)
+{
+  char path[40], text[1024];
+  snprintf(path, sizeof path, "/proc/%d/status", tid);
+  if (read_file(path, text, sizeof text) <= 0)
+    return -1;
+  const char *tgid = strstr(text, "\nTgid:");
+  return tgid ? atoi(tgid + 6) : -1;
+}
+
+enum { COMM_FRESH_MS = 100 };
+
+/* comm by tid; it may change (exec, prctl), so an entry is trusted for a short while only. */
+static struct {
+  pid_t tid;
+  uint64_t read_ns;
+  char comm[20];
+} comms[COMM_CACHE];
+
+void forget_comm(pid_t tid)
+{
+  comms[(unsigned)tid % COMM_CACHE].tid = 0;
+}
+
+const char *comm_of(pid_t tid, uint64_t now)
+{
+  unsigned slot = (unsigned)tid % COMM_CACHE;
+  if (comms[slot].tid == tid && now - comms[slot].read_ns < COMM_FRESH_MS * 1000000ull)
+    return comms[slot].comm;
+  char path[40], text[64];
+  snprintf(path, sizeof path, "/proc/%d/comm", tid);
+  ssize_t n = read_file(path, text, sizeof text);
+  if (n <= 0)
+    return NULL;
+  if (text[n - 1] == '\n')
+    text[n - 1] = '\0';
+  comms[slot].tid = tid;
+  comms[slot].read_ns = now;
+  snprintf(comms[slot].comm, sizeof comms[slot].comm, "%.19s", text);
+  return comms[slot].comm;
+}
+
+uint64_t start_of(pid_t tid)
+{
+  char path[40], text[1024];
+  snprintf(path, sizeof path, "/proc/%d/stat", tid);
+  char *field = read_file(path, text, sizeof text) > 0 ? strrchr(text, ')') : NULL;
+  for (int i = 2; field != NULL && i < 22; i++) /* proc(5): field 22 */
+    field = strchr(field + 1, ' ');
+  return field ? strtoull(field, NULL, 10) : 0;
+}
+
+pid_t tid_in_namespace(pid_t tid)
+{
+  char path[40], text[2048];
+  snprintf(path, sizeof path, "/proc/%d/status", tid);
+  char *field = read_file(path, text, sizeof text) > 0 ? strstr(text, "\nNSpid:") : NULL;
+  if (field == NULL)
+    return tid;
+  field[1 + strcspn(field + 1, "\n")] = '\0';
+  return atoi(strrchr(field, '\t') + 1);
+}
+
+uint64_t boot_ticks(void)
+{
+  struct timespec ts;
+  clock_gettime(CLOCK_BOOTTIME, &ts);
+  return (uint64_t)ts.tv_sec * 100 + (uint64_t)ts.tv_nsec / 10000000;
+}
+
+uint64_t stat_field(const char *stat, int number)
+{
+  const char *p = strrchr(stat, ')');
+  for (int field = 2; p != NULL && field < number; field++)
+    p = strchr(p + 1, ' ');
+  return p ? strtoull(p + 1, NULL, 10) : 0;
+}
+
+uint64_t cpu_count(void)
+{
+  static uint64_t count;
+  if (count == 0) {
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    count = cpus > 0 ? (uint64_t)cpus : 1;
+  }
+  return count;
+}

@@ -1,0 +1,34 @@
+/* What /proc tells of a task, and its memory. */
+#ifndef KMEM_HELPER_PROC_H
+#define KMEM_HELPER_PROC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#define HELPER_COMM "kmem-helper"
+
+enum { COMM_CACHE = 1024 };
+
+bool read_memory(pid_t tid, uint64_t address, void *data, size_t size);
+bool read_string(pid_t tid, uint64_t address, char *text, size_t size);
+const char *executable(pid_t tid, char *text, size_t size);
+
+/* A number of /proc/PID/status, or 0. */
+uint64_t status_number(const char *status, const char *key);
+
+pid_t thread_group(pid_t tid);
+void forget_comm(pid_t tid);
+const char *comm_of(pid_t tid, uint64_t now);
+uint64_t start_of(pid_t tid);
+pid_t tid_in_namespace(pid_t tid);
+uint64_t boot_ticks(void);
+
+/* A field of /proc/PID/stat by its number in proc(5); 0 if it cannot be read. */
+uint64_t stat_field(const char *stat, int number);
+
+uint64_t cpu_count(void);
+
+#endif

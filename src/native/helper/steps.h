@@ -1,0 +1,68 @@
+/* The steps that have begun and not ended, and the one that is being handed over. */
+#ifndef KMEM_HELPER_STEPS_H
+#define KMEM_HELPER_STEPS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { MAX_STEPS = 64 }; /* that run at one time */
+
+/* Indices that are no step's.  OUTSIDE: a step of the runner's own, outside the group, has an account open. */
+enum { NO_STEP = -1, OUTSIDE = -2 };
+
+enum step_state { IDLE, JOINING, FORKING, EXECUTING };
+
+/* The hand-over: of one step at a time. */
+struct handover {
+  int index; /* of the step that began last; -1 before the first */
+  enum step_state state;
+  pid_t joiner, command;
+  bool joiner_reaped, has_deputy;
+  int sock;
+  uint64_t fork_denied, exec_denied;
+  bool no_new_privs;
+  bool ended; /* the command has, and the joiner not yet: its status, and when */
+  int status;
+  uint64_t ended_ns;
+};
+
+/* Written by handover.c only. */
+extern struct handover step;
+
+struct running {
+  int index;
+  pid_t command; /* -1: there is none yet */
+  bool background;
+  uint64_t denials;
+  int64_t failcnt_before, failcnt_after; /* the kernel's counter; after: -1 until the next step begins, or "close" */
+  int64_t max;                           /* the highest that was read; what the kernel keeps comes on top */
+};
+
+struct running *running_step(int index);
+struct running *step_of_command(pid_t pid);
+int steps_running(void);
+struct running *add_running(int index, bool background, int64_t failcnt);
+void forget_step(int index);
+
+/* The step that ended last, while its account is open, or NULL. */
+struct running *ended_step(void);
+
+void open_account(const struct running *r);
+void forget_ended_step(void);
+
+/* The highest usage counts for all steps that run, and for the one whose account is open. */
+void note_max_of_steps(int64_t max);
+
+/* The kernel's final count of refusals, for all steps that run. */
+void note_failcnt_of_steps(int64_t failcnt);
+
+/* The step to book something on that comes from step `from`, or NULL. */
+struct running *step_for(int from);
+
+/* Its index, or -1: there is none. */
+int64_t step_index_for(int from);
+
+int step_by_parents(pid_t pid);
+
+#endif

@@ -1,0 +1,79 @@
+#include "summary.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../common/event.h"
+#include "config.h"
+#include "counter.h"
+#include "events.h"
+#include "failures.h"
+#include "inject.h"
+#include "maps.h"
+#include "peak.h"
+#include "proc.h"
+#include "reclaim.h"
+#include "refusals.h"
+#include "trace.h"
+
+void send_totals(void)
+{
+  note_run_max();
+  event("totals");
+  field_number("denials", (int64_t)(is_kernel_watched() ? total_of(CALLS_FAILED) : failure_tally()->denials));
+  field_number("gatedCalls", (int64_t)failure_tally()->gated_calls);
+  field_figure("maxUsage", max_of_run());
+  send_event();
+}
+
+/* What the highest reading was made up of. */
+static void send_parts(void)
+{
+  static const char *const parts[] = {"slab", "kernel_stack", "pagetables", "percpu", "vmalloc", "sock"};
+  for (unsigned i = 0; i < sizeof parts / sizeof *parts; i++)
+    field_figure(parts[i], part_at_peak(parts[i]));
+}
+
+/* At the end, one for each that was asked for. */
+static void send_injections(void)
+{
+  const struct injection *injection;
+  for (int i = 0; (injection = injection_at(i)) != NULL; i++) {
+    event("injection");
+    field_number("reached", injection->reached);
+    field_number("denials", (int64_t)injection->denials);
+    field_string("seen", *injection->seen ? injection->seen : NULL);
+    event_end(QUEUE_HARD);
+  }
+}
+
+void send_summary(void)
+{
+  struct tally tally = *failure_tally();
+  bool unknown = config.failcnt_file != NULL && !is_kernel_watched();
+  if (is_kernel_watched()) {
+    read_refusals();
+    send_refusal_counts();
+    tally.failures_dropped = total_of(CALLS_FAILED) - refusals_reported();
+    tally.uncounted = total_of(CALLS_UNCOUNTED);
+  }
+  send_failure_counts();
+  send_injections();
+  event("summary");
+  field_number("denials", (int64_t)tally.denials);
+  field_number("refusals", (int64_t)tally.refusals);
+  field_number("gatedCalls", (int64_t)tally.gated_calls);
+  field_figure("failuresDropped", unknown ? -1 : (int64_t)tally.failures_dropped);
+  field_figure("uncounted", unknown ? -1 : (int64_t)tally.uncounted);
+  field_number("eventsDropped", (int64_t)dropped_events());
+  field_number("traceLost", (int64_t)lost_trace_lines());
+  field_number("reclaims", reclaims_made());
+  field_figure("maxUsage", max_of_run());
+  field_figure("limitMax", max_of_limit_so_far());
+  field_figure("peakSeen", peak_of_readings());
+  field_figure("lag", counter_freshness() == EXACT ? -1 : counter_lag((long)cpu_count()));
+  field_figure("largestRise", largest_rise());
+  send_parts();
+  send_event();
+}

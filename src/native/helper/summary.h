@@ -1,0 +1,8 @@
+/* The figures of the run, up to now and at its end. */
+#ifndef KMEM_HELPER_SUMMARY_H
+#define KMEM_HELPER_SUMMARY_H
+
+void send_totals(void);
+void send_summary(void);
+
+#endif

@@ -1,0 +1,7 @@
+/* The supervisor: set-up and loop. */
+#ifndef KMEM_HELPER_SUPERVISOR_H
+#define KMEM_HELPER_SUPERVISOR_H
+
+int supervise(void);
+
+#endif

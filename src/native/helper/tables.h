@@ -1,0 +1,17 @@
+/*
+ * The table of descriptors doubles when it is full, which for a large table is the largest thing a call allocates.  Its
+ * present size is part of the usage, so that doubling can only matter where there is less room than twice the usage.
+ * There, a table of S with U in use takes at least (S - U) / 2 more calls of all its threads.  But processes may share a
+ * table, and a task may have got another one meanwhile (close_range, exec), so few calls go by without a look.
+ */
+#ifndef KMEM_HELPER_TABLES_H
+#define KMEM_HELPER_TABLES_H
+
+#include <stdint.h>
+
+#include "request.h"
+
+/* Bytes by which the table grows in this call, or 0. */
+int64_t table_growth(const struct request *r, int64_t usage, int64_t room);
+
+#endif

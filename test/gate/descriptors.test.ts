@@ -1,0 +1,74 @@
+/** What the table of calls says of descriptors, against what the kernel does. */
+
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { constants, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import { type GatedCall, gatedCalls } from '../../src/gate/syscalls.ts';
+import { compileFixture } from '../fixtures/compile.ts';
+import { makeHarness } from '../harness.ts';
+import { needs } from '../needs.ts';
+
+const ARCH = process.arch === 'arm64' ? 3 : 0;
+const { ENOSYS, EPERM, EOPNOTSUPP } = constants.errno;
+/** What a kernel may be built without, or a container forbid. */
+const OPTIONAL =
+  /^(memfd_secret|landlock_|userfaultfd|io_uring_|fanotify_|bpf|fs|open_tree|open_by|mount|mq_|pkey_|seccomp)/;
+
+const returned = ({ creates }: GatedCall): number =>
+  typeof creates === 'number' ? creates : Number(creates !== undefined);
+
+/** By name: how many descriptors there are more after the call, and its errno or 0. */
+function observe(folder: string): Map<string, { more: number; errno: number }> {
+  const output = execFileSync(compileFixture('descriptors'), [folder], { encoding: 'utf8' });
+  const rows = output.trimEnd().split('\n');
+  return new Map(
+    rows.map((row) => {
+      const [name = '', more, errno] = row.split(' ');
+      return [name, { more: Number(more), errno: Number(errno) }];
+    }),
+  );
+}
+
+test('each call returns the descriptors that its row says', (t) => {
+  if (!needs(t, process.geteuid?.() === 0, 'root')) return;
+  const folder = mkdtempSync(join(tmpdir(), 'kmem-run-descriptors-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const observed = observe(folder);
+  for (const call of gatedCalls.filter(({ numbers }) => numbers[ARCH] !== null)) {
+    const { more, errno } = observed.get(call.name) ?? { more: null, errno: 0 };
+    if (OPTIONAL.test(call.name) && [ENOSYS, EPERM, EOPNOTSUPP].includes(errno)) {
+      t.log(`${call.name}: not on this machine`);
+    } else {
+      t.deepEqual({ more, errno }, { more: returned(call), errno: 0 }, call.name);
+    }
+  }
+});
+
+test('rows of i386 alone are like those of the same name, but for two that stand for several calls', (t) => {
+  const alone = gatedCalls.filter(({ numbers: [x64, , , arm64] }) => x64 === null && arm64 === null);
+  t.deepEqual(
+    alone.map((call) => [call.name, returned(call)]),
+    [
+      ['mmap', 0],
+      ['mmap2', 0],
+      ['fcntl64', 1],
+      // Its descriptors go uncounted: bind and connect, which come by the same number, return none.
+      ['socketcall', 0],
+      ['ipc', 0],
+    ],
+  );
+});
+
+test('with a full table a call that returns no descriptor is not denied for a larger one', async (t) => {
+  const harness = makeHarness(t);
+  const program = compileFixture('full-table');
+  const outputs: string[] = [];
+  for (let kib = 120; kib <= 180; kib += 4) {
+    const { stdout } = await harness.run(['--kmem', `${kib}K`, '--', program]);
+    if (stdout !== '') outputs.push(stdout.trimEnd());
+  }
+  // Within a page of the limit the watch itself does not fit either.
+  t.true(outputs.includes('epoll_ctl ok, dup Cannot allocate memory'), outputs.join('\n'));
+});

@@ -1,0 +1,205 @@
+/** The helper by itself, with a group of a test's own: what a test has it do, and the events that it sends. */
+
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  closeSync,
+  constants,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import type { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import type { ExecutionContext } from 'ava';
+import { helperPath } from '../../src/gate/helper.ts';
+import type { GateConfig } from '../../src/gate/policy.ts';
+import {
+  encodeClose,
+  encodeConfig,
+  encodeFinish,
+  encodeLimit,
+  encodeStep,
+  encodeTotals,
+  type GateEvent,
+} from '../../src/gate/protocol.ts';
+import { lineSplitter } from '../../src/host/lines.ts';
+import { normaliseSpec, type RunInput } from '../../src/request/normalise.ts';
+import { gateConfig, planRun } from '../../src/run/plan.ts';
+import { makeSandbox, stateOf, until } from '../cgroup/sandbox.ts';
+import { compileFixture } from '../fixtures/compile.ts';
+import { slowness } from '../needs.ts';
+
+type Kind = GateEvent['event'];
+type Of<K extends Kind> = Extract<GateEvent, { event: K }>;
+
+const PATIENCE_MS = 60_000 * slowness;
+export const KIB = 1024;
+/** More than there is room for in any test. */
+export const ALL = 100_000;
+export const SLEEP = ['/bin/sleep', '1000'] as const;
+
+/** The helper by itself: what it tells, and the lines that what it starts writes. */
+async function startHelper(t: ExecutionContext, lockFile: string) {
+  const lock = openSync(lockFile, 'w');
+  const helper = spawn(helperPath(), ['supervise'], { stdio: ['ignore', 'pipe', 'inherit', 'pipe', lock], env: {} });
+  closeSync(lock);
+  const kill = (): void => void helper.kill('SIGKILL');
+  t.teardown(kill);
+  // An event or a line that never comes: waiting for it fails once the helper is gone.
+  const patience = setTimeout(kill, PATIENCE_MS);
+  t.teardown(() => clearTimeout(patience));
+  const ended = once(helper, 'close');
+  const control = helper.stdio[3] as Socket;
+  const events: GateEvent[] = [];
+  let [taken, arrived] = [0, Promise.withResolvers<void>()];
+  control.on(
+    'data',
+    lineSplitter((line) => {
+      events.push(JSON.parse(line) as GateEvent);
+      arrived.resolve();
+      arrived = Promise.withResolvers();
+    }),
+  );
+  control.on('error', () => {});
+  const gone = ended.then(() => Promise.reject(new Error(`the helper is gone: ${JSON.stringify(events)}`)));
+  gone.catch(() => {});
+  /** The next one of this kind; those before it are passed over. */
+  const next = async <K extends Kind>(kind: K): Promise<Of<K>> => {
+    for (;;) {
+      while (taken < events.length) {
+        const event = events[taken++];
+        if (event?.event === kind) return event as Of<K>;
+      }
+      await Promise.race([arrived.promise, gone]);
+    }
+  };
+  await next('locked');
+  const lines = createInterface({ input: helper.stdout as Readable })[Symbol.asyncIterator]();
+  const send = (message: Buffer): void => void control.write(message);
+  return { pid: helper.pid ?? 0, events, next, lines, send, ended };
+}
+
+/** With a group of the test's own, configured: 1 MiB, unless changed. */
+export async function supervise(
+  t: ExecutionContext,
+  change: (folder: string) => Partial<GateConfig> = () => ({}),
+  input: Partial<RunInput> = {},
+) {
+  const folder = mkdtempSync(join(tmpdir(), 'kmem-run-accounts-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const group = makeSandbox(t).group({ pids: false });
+  const spec = normaliseSpec({ kmem: '1M', ...input, command: ['true'] });
+  const lockFile = join(folder, 'lock');
+  const { pid, events, next, lines, send, ended } = await startHelper(t, lockFile);
+  send(encodeConfig({ ...gateConfig(await planRun(spec, null), spec, group, lockFile), ...change(folder) }));
+  const step = (argv: readonly string[], background = false): void => {
+    const env = { PATH: '/usr/bin:/bin' };
+    send(encodeStep({ path: argv[0] ?? '', argv, env, directory: folder, nullStdin: true, background }));
+  };
+  let fifos = 0;
+  return {
+    ...{ pid, events, next, step },
+    limit: (kmem: number | null) => send(encodeLimit(kmem)),
+    askTotals: () => send(encodeTotals()),
+    close: () => send(encodeClose()),
+    finish: async (): Promise<Of<'summary'>> => {
+      send(encodeFinish());
+      const summary = await next('summary');
+      await ended;
+      return summary;
+    },
+    /** A step that has ended and left a process behind; gives what has it do something, and what says so as well. */
+    leave: async () => {
+      const fifo = makeFifo(folder, `fifo-${fifos++}`);
+      step([compileFixture('left-behind'), fifo]);
+      const exit = await next('exit');
+      const order = (words: string): void => writeFileSync(fifo, words);
+      const ask = async (words: string): Promise<string> => {
+        order(words);
+        return (await lines.next()).value ?? '';
+      };
+      return { exit, order, ask };
+    },
+  };
+}
+
+export const of = <K extends Kind>(events: readonly GateEvent[], kind: K): Of<K>[] =>
+  events.filter((event): event is Of<K> => event.event === kind);
+
+/** `go 1`, `account 0`: the events that are about steps, in their order. */
+export const aboutSteps = (events: readonly GateEvent[]): string[] =>
+  events.flatMap((event) =>
+    ['go', 'exit', 'denied', 'account', 'closed', 'summary'].includes(event.event)
+      ? [`${event.event}${'step' in event ? ` ${event.step}` : ''}`]
+      : [],
+  );
+
+const childrenOf = (pid: number): number[] =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+
+/** Empty: it is gone. */
+function commOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+  } catch {
+    return '';
+  }
+}
+
+export const childrenNamed = (pid: number, comm: string): number[] =>
+  childrenOf(pid).filter((child) => commOf(child) === comm);
+
+export async function childNamed(pid: number, comm: string): Promise<number> {
+  await until(() => childrenNamed(pid, comm).length === 1);
+  return childrenNamed(pid, comm)[0] as number;
+}
+
+export function makeFifo(folder: string, name: string): string {
+  const path = join(folder, name);
+  execFileSync('mkfifo', [path]);
+  return path;
+}
+
+/**
+ * The commands that start say in this fifo that they have joined, before the helper learns their pids: while it is full
+ * they are held up there.
+ */
+export function holdBy(t: ExecutionContext, fifo: string) {
+  const pipe = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK);
+  t.teardown(() => closeSync(pipe));
+  const all = (work: () => number): void =>
+    void t.throws(
+      () => {
+        while (work() > 0);
+      },
+      { code: 'EAGAIN' },
+    );
+  return {
+    hold: () => all(() => writeSync(pipe, Buffer.alloc(4096))),
+    release: () => all(() => readSync(pipe, Buffer.alloc(4096))),
+    /** The one that is held up and those that wait for it, as soon as there is one. */
+    held: async (pid: number): Promise<number[]> => {
+      // It is made under the name of the helper.
+      await childNamed(pid, 'kmem-guardian');
+      const starting = (): number[] => childrenNamed(pid, 'kmem-helper');
+      await until(() => starting().length > 1 && starting().filter((child) => stateOf(child) === 'S').length === 1);
+      return starting();
+    },
+  };
+}
+
+/** Asks for pipes until not even one is to be had (the kernel frees those of a call that failed a moment later); how many calls were denied. */
+export async function fill(ask: (line: string) => Promise<string>): Promise<number> {
+  for (let denied = 1; ; denied++) {
+    const answer = await ask(`pipes ${ALL}`);
+    if (/^0 pipes, errno [1-9]/.test(answer)) return denied;
+  }
+}

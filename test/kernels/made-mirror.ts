@@ -1,0 +1,63 @@
+/** A mirror of the test's own, with keys of the test's, and two kernels for it. */
+
+import { randomBytes } from 'node:crypto';
+import test, { type ExecutionContext } from 'ava';
+import { debian12, type Made, write } from './parts.ts';
+import { makePlace, type Place } from './place.ts';
+import { type Answer, makeKeys, type Served, serve, writeSuite } from './repository.ts';
+
+export const old: Made = { release: '6.1.0-9-test', version: '6.1.99-1', padding: randomBytes(1 << 20) };
+export const fresh: Made = { release: '6.1.0-10-test', version: '6.1.100-1', padding: randomBytes(1 << 20) };
+
+export let keys: ReturnType<typeof makeKeys>;
+test.before(() => {
+  keys = makeKeys();
+});
+test.after.always(() => keys?.close());
+
+export type Mirror = Place &
+  Served &
+  Readonly<{
+    /** Puts a kernel into a suite of `debian` or `debian-security`. */
+    put: (root: string, suite: string, made: Made) => string;
+    answers: (answer: (path: string) => Answer) => void;
+    fetch: (options?: Parameters<Place['add']>[2]) => ReturnType<Place['add']>;
+    /** What was asked for of packages since the last call. */
+    ranges: () => (string | null)[];
+  }>;
+
+export async function makeMirror(t: ExecutionContext): Promise<Mirror> {
+  const place = makePlace(t);
+  let answer: (path: string) => Answer = () => 'whole';
+  const served = await serve(t, place.path('mirror'), (path) => answer(path));
+  let seen = 0;
+  return {
+    ...place,
+    ...served,
+    put: (root, suite, made) => writeSuite(place.path('mirror', root), suite, { made, modules: debian12 }, keys).deb,
+    answers: (given) => {
+      answer = given;
+    },
+    fetch: (options) =>
+      place.add('6.1', { way: 'mirror', url: `${served.url}/debian` }, { keyring: keys.keyring, ...options }),
+    ranges: () => {
+      const fetched = served.requests.slice(seen).filter(({ path }) => path.endsWith('.deb'));
+      seen = served.requests.length;
+      return fetched.map(({ range }) => range);
+    },
+  };
+}
+
+/** The configuration of an apt that knows this mirror, or none. */
+export function configureApt(place: Place, sources: string): void {
+  const lines = [
+    'Acquire::Retries "0";',
+    `Dir::Etc::sourcelist "${place.path('sources.list')}";`,
+    'Dir::Etc::sourceparts "/dev/null";',
+  ];
+  write(place.path('sources.list'), sources);
+  write(place.path('apt.conf'), `${lines.join('\n')}\n`);
+}
+
+/** No mirror is named. */
+export const noWay = { way: 'mirror', url: null } as const;

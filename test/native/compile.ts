@@ -1,0 +1,41 @@
+/** The helper's C, compiled for tests: with sanitizers, and with another main. */
+
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import { sourcesIn } from '../fixtures/compile.ts';
+
+export const here = import.meta.dirname;
+
+const SANITIZED = ['-g', '-O1', '-std=gnu11', '-D_GNU_SOURCE', '-fno-sanitize-recover=all'];
+
+/** All of the helper but its main.c. */
+export const helperParts = (): string[] =>
+  [...sourcesIn('helper'), ...sourcesIn('common')].filter((file) => basename(file) !== 'main.c');
+
+export function compileSanitized(
+  compiler: string,
+  sanitizers: string,
+  target: string,
+  sources: readonly string[],
+): void {
+  execFileSync(compiler, [
+    ...SANITIZED,
+    `-fsanitize=${sanitizers}`,
+    '-Wall',
+    '-Wextra',
+    '-Werror',
+    '-o',
+    target,
+    ...sources,
+  ]);
+}
+
+/** Removed when the test is over. */
+export function makeFolder(t: ExecutionContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'kmem-run-native-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
