@@ -11,7 +11,7 @@ const RUNNER_GOAL_MB = 90;
 const HELPER_GOAL_MB = 3;
 const LOOK_EVERY_MS = 5;
 
-type Scene = Readonly<{ name: string; words: Words }>;
+type MemoryCase = Readonly<{ name: string; words: Words }>;
 
 /** The largest resident set of kmem-run's own processes, over a whole run. */
 export const memory: Section = {
@@ -20,7 +20,7 @@ export const memory: Section = {
   run: async (bench) => {
     const rounds = bench.quick ? 2 : 5;
     const rows: Row[] = [];
-    for (const { name, words } of scenes(bench)) {
+    for (const { name, words } of casesOf(bench)) {
       const variants = [
         { name: 'runner', measure: () => runnerPeakMb(bench, words) },
         { name: 'helper', measure: () => helperPeakMb(words) },
@@ -38,7 +38,7 @@ export const memory: Section = {
   },
 };
 
-function scenes(bench: Bench): Scene[] {
+function casesOf(bench: Bench): MemoryCase[] {
   const milliseconds = bench.quick ? '300' : '1000';
   const storm = [bench.program('calls'), 'later-failures', milliseconds, '100000000'];
   const report = ['--json', '/dev/null', '--sample', '50ms', '--output', 'null'];

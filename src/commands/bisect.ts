@@ -34,7 +34,7 @@ const kind: Kind<BisectQuestion, BisectReport> = {
 
 /** `kmem-run bisect`: 0 when a limit was found, 1 when there is none that can be told. */
 export async function bisectCommand(argv: readonly string[]): Promise<number> {
-  const own = unasked();
+  const own = defaults();
   const table = bisectTable(own);
   if (asksForHelp(argv)) return printOptions(bisectHelp());
   const { asked, resume, report } = readExperimentArgv(argv, { word: 'bisect', table, own });
@@ -54,11 +54,11 @@ export async function bisectCommand(argv: readonly string[]): Promise<number> {
   return conductExperiment(kind, { question, resume, jobs, report });
 }
 
-const unasked = (): Own => ({ ...{ lo: null, hi: null, confirm: 3 }, ...COMMON });
+const defaults = (): Own => ({ ...{ lo: null, hi: null, confirm: 3 }, ...COMMON });
 
 /** What --help, completion and the man page are made from. */
 export const bisectHelp = (): CommandHelp => ({
-  table: bisectTable(unasked()),
+  table: bisectTable(defaults()),
   usage:
     'kmem-run bisect [options] -- command [args…]\nkmem-run bisect [options] --scenario NAME|FILE\nkmem-run bisect --resume ID\n\nFinds the smallest kmem limit, to the page, at which a command passes: every step exits 0, or every --expect holds.',
   epilogue:

@@ -1,6 +1,6 @@
 import { newId } from '../cgroup/types.ts';
 import { conduct } from '../experiment/conduct.ts';
-import { type CommonQuestion, type Labelled, type Scene, shownRequest } from '../experiment/plan.ts';
+import { type CommonQuestion, type ExperimentContext, type Labelled, shownRequest } from '../experiment/plan.ts';
 import type { ExperimentFacts } from '../experiment/report.ts';
 import { beginning, foldKept, type Kept, keepRun, SPEC_VERSION, takeUp } from '../experiment/resume.ts';
 import { signalNumber } from '../host/exit-status.ts';
@@ -39,19 +39,19 @@ export async function conductExperiment<Question extends CommonQuestion, Report 
 }
 
 async function perform<Question extends CommonQuestion, Run, History, Report extends ExperimentFacts>(
-  scene: Scene<Run, History, Report>,
+  context: ExperimentContext<Run, History, Report>,
   kind: Kind<Question, Report>,
   request: Request<Question>,
 ): Promise<number> {
-  const { plan, store } = scene;
-  const known = foldKept(plan, store, scene.id);
+  const { plan, store } = context;
+  const known = foldKept(plan, store, context.id);
   const watch = watchProgress(plan, known, { quiet: request.report.quiet, redraws: true });
   const interrupts = watchInterrupts();
   const { report, runs } = await conduct(
-    { ...scene, jobs: request.jobs ?? scene.question.jobs, nameOf: optionName },
+    { ...context, jobs: request.jobs ?? context.question.jobs, nameOf: optionName },
     {
       known,
-      keep: (run, result) => keepRun(scene, run, result),
+      keep: (run, result) => keepRun(context, run, result),
       onStart: watch.onStart,
       onEnd: watch.onEnd,
       signal: interrupts.signal,

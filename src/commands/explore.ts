@@ -56,7 +56,7 @@ function replayOf(id: string, store: string | null): string {
 
 /** `kmem-run explore`: 0 when nothing was found, 1 when something was. */
 export async function exploreCommand(argv: readonly string[]): Promise<number> {
-  const own = unasked();
+  const own = defaults();
   const table = exploreTable(own);
   if (asksForHelp(argv)) return printOptions(exploreHelp());
   const { asked, report } = readExperimentArgv(argv, { word: 'explore', table, own });
@@ -75,14 +75,14 @@ export async function exploreCommand(argv: readonly string[]): Promise<number> {
   return conductExperiment(kind, { question, resume: null, jobs, report });
 }
 
-const unasked = (): Own => ({
+const defaults = (): Own => ({
   ...{ only: null, within: null, all: false, limit: null },
   ...COMMON,
 });
 
 /** What --help, completion and the man page are made from. */
 export const exploreHelp = (): CommandHelp => ({
-  table: exploreTable(unasked()),
+  table: exploreTable(defaults()),
   usage:
     'kmem-run explore [options] -- command [args…]\nkmem-run explore [options] --scenario NAME|FILE\n\nMakes each system call of a command that allocates kernel memory fail, one in a run, and tells what it makes of it: crash, hang, silent (a wrong result and exit 0), leak, or handled.\n\nEach run finds a folder and a port of its own in KMEM_RUN_DIR and KMEM_RUN_PORT.',
   epilogue:

@@ -55,7 +55,7 @@ export async function replayCommand(argv: readonly string[]): Promise<number> {
   }
 }
 
-type Scene = Readonly<{ given: ReplayArguments; recorded: Recorded; plan: ReplayPlan }>;
+type ReplayContext = Readonly<{ given: ReplayArguments; recorded: Recorded; plan: ReplayPlan }>;
 
 /** The steps of a scenario as its file is now, under the limits, injections and other settings of the recorded run. */
 async function stepsOfScenario(word: string, recorded: RunRequest): Promise<PlanInput> {
@@ -89,9 +89,9 @@ function refuseJsonBesideOutput({ json }: ReplayArguments, { spec }: ReplayPlan)
   throw new SetupError('json-on-stdout', "--json -: stdout is the command's", 'give --output null too, or --json FILE');
 }
 
-async function replay(scene: Scene): Promise<number> {
-  const { given, recorded, plan } = scene;
-  const watch = watchReplay(scene);
+async function replay(context: ReplayContext): Promise<number> {
+  const { given, recorded, plan } = context;
+  const watch = watchReplay(context);
   const interrupts = watchInterrupts();
   let conclusion: Conclusion<ReplayHistory>;
   try {
@@ -114,7 +114,7 @@ async function replay(scene: Scene): Promise<number> {
     watch.close();
     interrupts.close();
   }
-  const report = reportOf(scene, conclusion);
+  const report = reportOf(context, conclusion);
   const failure = await tell(report, given);
   if (report.status === 'failed' || failure !== null) return statuses.setupError;
   if (report.status === 'stopped')
@@ -132,7 +132,7 @@ function giveStdin(file: string | null): void {
   openSync(file ?? '/dev/null', 'r');
 }
 
-function watchReplay({ given, plan }: Scene) {
+function watchReplay({ given, plan }: ReplayContext) {
   const watched = {
     nameOf: ({ kind }: ReplayRun) => kind,
     placeOf: ({ kind }: ReplayRun) => (kind === 'replay' ? { point: 0, repeat: 0 } : null),
@@ -152,7 +152,7 @@ function keep({ kind }: ReplayRun, result: Result, { keeps, store, label }: Repl
 }
 
 function reportOf(
-  { given, recorded, plan }: Scene,
+  { given, recorded, plan }: ReplayContext,
   { history, ended, error }: Conclusion<ReplayHistory>,
 ): ReplayReport {
   return {

@@ -97,17 +97,17 @@ export async function runScenarios(given: Given): Promise<number> {
     throw new SetupError('no-scenario', 'no scenario is selected', 'kmem-run scenario list shows what there is');
   }
   const interrupts = watchInterrupts();
-  const telling = tellScenarios(choices.format, choices.output, total);
+  const reporter = tellScenarios(choices.format, choices.output, total);
   try {
     const { report, error } = await performScenarios(found, choices, {
       signal: interrupts.signal,
       hurry: interrupts.hurry,
-      onStart: ({ name }) => telling.onStart(name),
+      onStart: ({ name }) => reporter.onStart(name),
       onResult: () => {},
-      onEnd: telling.onEnd,
+      onEnd: reporter.onEnd,
     });
     writeLastFailed(report.scenarios);
-    await telling.end(report);
+    await reporter.end(report);
     if (error !== null) throw error;
     if (interrupts.signal.aborted) return 128 + (signalNumber(interrupts.signalName() ?? 'SIGTERM') ?? 0);
     return suiteStatus(report.scenarios);

@@ -38,7 +38,7 @@ const kind: Kind<SweepQuestion, SweepReport> = {
 
 /** `kmem-run sweep`: 0 when it was made. */
 export async function sweepCommand(argv: readonly string[]): Promise<number> {
-  const own = unasked();
+  const own = defaults();
   const table = sweepTable(own);
   if (asksForHelp(argv)) return printOptions(sweepHelp());
   const { asked, resume, report } = readExperimentArgv(argv, { word: 'sweep', table, own });
@@ -59,11 +59,11 @@ export async function sweepCommand(argv: readonly string[]): Promise<number> {
   return conductExperiment(kind, { question, resume, jobs, report });
 }
 
-const unasked = (): Own => ({ ...{ axes: {}, repeat: 1, seed: null }, ...COMMON });
+const defaults = (): Own => ({ ...{ axes: {}, repeat: 1, seed: null }, ...COMMON });
 
 /** What --help, completion and the man page are made from. */
 export const sweepHelp = (): CommandHelp => ({
-  table: sweepTable(unasked()),
+  table: sweepTable(defaults()),
   usage:
     'kmem-run sweep [options] -- command [args…]\nkmem-run sweep [options] --scenario NAME|FILE\nkmem-run sweep --resume ID\n\nRuns a command at many limits, and tells at which it passes.\n\nRANGE: 512K..4M:256K (steps), 512K..4M*2 (factors), 1M,2M (a list), or a list of these.',
   epilogue:

@@ -74,7 +74,7 @@ export function placed<Input extends RunRequest>(input: Input, nameOf: Names): I
 export type Labelled<Question> = Question & Readonly<{ label: string | null }>;
 
 /** An experiment that is kept under `id` from its first run on: one that could not begin leaves no trace. */
-export type Scene<Run, History, Report extends ExperimentFacts> = Readonly<{
+export type ExperimentContext<Run, History, Report extends ExperimentFacts> = Readonly<{
   id: string;
   startedAt: string;
   question: Labelled<CommonQuestion>;

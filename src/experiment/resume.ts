@@ -4,7 +4,7 @@ import { asSetupError, SetupError } from '../errors.ts';
 import type { Result } from '../result/schema.ts';
 import { keepBeside } from '../store/keep.ts';
 import type { NewExperiment, Store } from '../store/types.ts';
-import type { CommonQuestion, Plan, Scene } from './plan.ts';
+import type { CommonQuestion, ExperimentContext, Plan } from './plan.ts';
 import type { ExperimentFacts } from './report.ts';
 
 /** What is kept to go on with; a later version may ask otherwise. */
@@ -65,7 +65,7 @@ export function foldKept<Run, History, Report extends ExperimentFacts>(
 
 /** @throws SetupError where the store does not take it; then it is in a file beside, or on stderr */
 export function keepRun<Run, History, Report extends ExperimentFacts>(
-  { id, plan, store, begin, question }: Scene<Run, History, Report>,
+  { id, plan, store, begin, question }: ExperimentContext<Run, History, Report>,
   run: Run,
   result: Result,
 ): void {

@@ -5,7 +5,7 @@ import { numberFor } from '../experiment/bounds.ts';
 import { parseLimit, type Size } from '../request/size.ts';
 import { subjectOf } from '../scenario/subject.ts';
 import { type ExperimentEvent, experiment, type Planned } from './experiment.ts';
-import { type CommonInput, plainly, type SubjectInput, splitInput } from './input.ts';
+import { type CommonInput, keyAsName, type SubjectInput, splitInput } from './input.ts';
 import type { EndOptions } from './run.ts';
 import type { Running } from './running.ts';
 
@@ -36,8 +36,8 @@ async function planned(given: BisectInput): Promise<Planned<BisectReport>> {
     const size = own(key);
     return size === undefined ? null : parseLimit(size as Size, { name: key });
   };
-  const confirm = own('confirm') === undefined ? 3 : numberFor('confirm', own('confirm'), plainly);
-  const subject = withoutLimit(await subjectOf(asked, plainly), limit('hi'));
+  const confirm = own('confirm') === undefined ? 3 : numberFor('confirm', own('confirm'), keyAsName);
+  const subject = withoutLimit(await subjectOf(asked, keyAsName), limit('hi'));
   const question: BisectQuestion = { ...subject, ...common, lo: limit('lo'), confirm };
-  return { question, plan: bisectPlan(question, plainly) };
+  return { question, plan: bisectPlan(question, keyAsName) };
 }

@@ -3,7 +3,7 @@ import { conduct } from '../experiment/conduct.ts';
 import type { CommonQuestion, Plan } from '../experiment/plan.ts';
 import type { ExperimentFacts } from '../experiment/report.ts';
 import type { Result } from '../result/schema.ts';
-import { plainly } from './input.ts';
+import { keyAsName } from './input.ts';
 import type { EndOptions } from './run.ts';
 import { type Running, running } from './running.ts';
 
@@ -36,7 +36,7 @@ export function experiment<Report extends ExperimentFacts>(
 ): Running<Report, ExperimentEvent> {
   return running(async (emit) => {
     const { question, plan } = await planned();
-    const names = { id: newId(), startedAt: new Date().toISOString(), nameOf: plainly };
+    const names = { id: newId(), startedAt: new Date().toISOString(), nameOf: keyAsName };
     const never = new AbortController().signal;
     const { report, error } = await conduct(
       { ...names, question, plan, jobs: question.jobs },

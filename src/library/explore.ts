@@ -5,7 +5,7 @@ import type { ExploreReport } from '../experiment/explore/report.ts';
 import type { RunInput } from '../request/run-input.ts';
 import { subjectOf } from '../scenario/subject.ts';
 import { type ExperimentEvent, experiment, type Planned } from './experiment.ts';
-import { type CommonInput, flagIn, namesIn, plainly, type SubjectInput, splitInput } from './input.ts';
+import { type CommonInput, flagIn, keyAsName, namesIn, type SubjectInput, splitInput } from './input.ts';
 import type { EndOptions } from './run.ts';
 import type { Running } from './running.ts';
 
@@ -39,11 +39,11 @@ const WITHOUT = {
 async function planned(given: ExploreInput): Promise<Planned<ExploreReport>> {
   const { asked, own, common } = splitInput(given, ['only', 'in', 'all', 'limit'], WITHOUT);
   const question: ExploreQuestion = {
-    ...(await subjectOf(asked, plainly)),
+    ...(await subjectOf(asked, keyAsName)),
     ...{ ...common, all: flagIn(own('all'), 'all') },
     only: namesIn(own('only'), 'only'),
     within: namesIn(own('in'), 'in'),
-    limit: own('limit') === undefined ? null : numberFor('limit', own('limit'), plainly),
+    limit: own('limit') === undefined ? null : numberFor('limit', own('limit'), keyAsName),
   };
-  return { question, plan: explorePlan(question, plainly, null) };
+  return { question, plan: explorePlan(question, keyAsName, null) };
 }

@@ -30,7 +30,7 @@ export type CommonInput = Readonly<{
 }>;
 
 /** A caller of the library writes keys as they are. */
-export const plainly: Names = (key) => key;
+export const keyAsName: Names = (key) => key;
 
 type Keys = Readonly<Record<string, unknown>>;
 
@@ -54,16 +54,16 @@ export function splitInput(given: Keys, own: readonly string[], without: Readonl
   const input = { output: 'null', ...Object.fromEntries(entries) };
   const value = (key: string): unknown => given?.[key] ?? undefined;
   const number = (key: 'jobs' | 'warmup'): number =>
-    value(key) === undefined ? 1 : numberFor(key, value(key), plainly);
+    value(key) === undefined ? 1 : numberFor(key, value(key), keyAsName);
   const scenario = textIn(value('scenario'), 'scenario');
-  if (scenario !== null) refuseSteps((key) => given?.[key] != null, plainly);
+  if (scenario !== null) refuseSteps((key) => given?.[key] != null, keyAsName);
   return {
     asked: { scenario, input } as AskedSubject,
     own: value,
     common: {
       jobs: number('jobs'),
       warmup: number('warmup'),
-      prepare: value('prepare') === undefined ? null : preparation(value('prepare'), plainly),
+      prepare: value('prepare') === undefined ? null : preparation(value('prepare'), keyAsName),
     },
   };
 }

@@ -8,7 +8,7 @@ import { parseCounts, parseLimits, parseNames } from '../request/ranges.ts';
 import type { Size } from '../request/size.ts';
 import { sweptSubject } from '../scenario/subject.ts';
 import { type ExperimentEvent, experiment, type Planned } from './experiment.ts';
-import { type CommonInput, plainly, type SubjectInput, splitInput } from './input.ts';
+import { type CommonInput, keyAsName, type SubjectInput, splitInput } from './input.ts';
 import type { EndOptions } from './run.ts';
 import type { Running } from './running.ts';
 
@@ -41,15 +41,15 @@ const WITHOUT = { traceGate: 'each run would begin the file anew' };
 async function planned(given: SweepInput): Promise<Planned<SweepReport>> {
   const { asked, own, common } = splitInput(given, OWN, WITHOUT);
   const number = (key: 'repeat' | 'seed', otherwise: () => number): number =>
-    own(key) === undefined ? otherwise() : numberFor(key, own(key), plainly);
+    own(key) === undefined ? otherwise() : numberFor(key, own(key), keyAsName);
   const axes = axesOf(own);
   const question: SweepQuestion = {
-    ...(await sweptSubject(asked, plainly, axes.kernel)),
+    ...(await sweptSubject(asked, keyAsName, axes.kernel)),
     ...{ ...common, axes },
     repeat: number('repeat', () => 1),
     seed: number('seed', newSeed),
   };
-  return { question, plan: sweepPlan(question, plainly) };
+  return { question, plan: sweepPlan(question, keyAsName) };
 }
 
 function axesOf(own: (key: string) => unknown): Axes {

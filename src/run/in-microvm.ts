@@ -69,10 +69,10 @@ type Made = {
   /** What QEMU and the kernel said last, where the machine died. */
   lastWords: string | null;
 };
-type Scene = Readonly<{ facts: Facts; stop: Stop; streams: VmStreams; options: RunOptions; made: Made }>;
+type GuestContext = Readonly<{ facts: Facts; stop: Stop; streams: VmStreams; options: RunOptions; made: Made }>;
 
-async function makeRun(spec: RunSpec, scene: Scene): Promise<void> {
-  const { stop, options, made } = scene;
+async function makeRun(spec: RunSpec, context: GuestContext): Promise<void> {
+  const { stop, options, made } = context;
   if (spec.kernel === null || spec.vm === null) throw new Error('no kernel was asked for');
   const runner = guestRunner();
   made.kernel = await findKernel(spec.kernel);
@@ -87,7 +87,7 @@ async function makeRun(spec: RunSpec, scene: Scene): Promise<void> {
       made.bootMs = performance.now() - began;
       options.onPreparation?.('');
     };
-    await converse(made.machine, spec, { ...scene, runner, onReady });
+    await converse(made.machine, spec, { ...context, runner, onReady });
   } catch (error) {
     if (options.signal?.aborted && made.machine === null) stop.end('interrupted');
     else throw error;
@@ -96,7 +96,7 @@ async function makeRun(spec: RunSpec, scene: Scene): Promise<void> {
   }
 }
 
-type Talk = Scene & Readonly<{ runner: ReturnType<typeof guestRunner>; onReady: () => void }>;
+type Talk = GuestContext & Readonly<{ runner: ReturnType<typeof guestRunner>; onReady: () => void }>;
 
 async function converse(machine: Machine, spec: RunSpec, talk: Talk): Promise<void> {
   const { options, made, streams, stop, runner, onReady } = talk;

@@ -27,7 +27,7 @@ import { record } from './steps/record.ts';
 import { createStop, type Stop } from './stop.ts';
 import { openStreams, type Streams } from './streams.ts';
 import { type Supervisor, startSupervisor, untilLocked } from './supervisor.ts';
-import { type Course, followRun } from './watch.ts';
+import { type RunWatch, watchRun } from './watch.ts';
 import { openWorkdir, type Workdir } from './workdir.ts';
 
 export type { Progress } from './watch.ts';
@@ -94,7 +94,7 @@ async function runHeld(context: Context): Promise<Output> {
   const failures = createFailureLog();
   let inGroup: readonly number[] = [];
   const accounts = createAccounts(() => inGroup);
-  const held: Held = { facts, stop, lock, streams: null, supervisor: null, group: null, course: null };
+  const held: Held = { facts, stop, lock, streams: null, supervisor: null, group: null, watch: null };
   facts.throttled.before = readThrottleCount();
   try {
     const { onOutput, stdin } = context.options;
@@ -134,8 +134,8 @@ async function runHeld(context: Context): Promise<Output> {
     facts.kmemLimit = { limit: facts.limits.kmem, usageWhenSet: null };
     facts.ancestors = readAncestorLimits(group);
     supervisor.configure(gateConfig(plan, spec, group, lock.path));
-    held.course = followRun({ ...context, plan, group, supervisor, streams, failures, accounts });
-    await held.course.ended;
+    held.watch = watchRun({ ...context, plan, group, supervisor, streams, failures, accounts });
+    await held.watch.ended;
   } finally {
     await tearDown(held);
     facts.throttled.after = readThrottleCount();
@@ -169,12 +169,12 @@ type Held = {
   streams: Streams | null;
   supervisor: Supervisor | null;
   group: Group | null;
-  course: Course | null;
+  watch: RunWatch | null;
 };
 
-async function tearDown({ facts, stop, lock, streams, supervisor, group, course }: Held): Promise<void> {
+async function tearDown({ facts, stop, lock, streams, supervisor, group, watch }: Held): Promise<void> {
   try {
-    await course?.close();
+    await watch?.close();
     // Calls of what still runs would be answered ENOSYS without a helper: then it goes after the group.
     const early = supervisor !== null && (group === null || processesOf(group).length === 0);
     const dismissed = early ? dismiss(supervisor, facts, stop) : null;

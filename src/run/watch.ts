@@ -21,9 +21,9 @@ import type { Supervisor } from './supervisor.ts';
 export type Progress = Sample & Readonly<{ denials: number }>;
 
 /** A run from the moment at which everything stands ready. */
-export type Course = Readonly<{ ended: Promise<void>; close: () => Promise<void> }>;
+export type RunWatch = Readonly<{ ended: Promise<void>; close: () => Promise<void> }>;
 
-type Scene = Readonly<{
+type WatchContext = Readonly<{
   facts: Facts;
   plan: Plan;
   stop: Stop;
@@ -42,8 +42,8 @@ const WATCH_EVERY_MS = 50;
 const HELPER_PATIENCE_MS = 3000;
 
 /** Has the steps taken, watches them, and reads the counters when the last one is over. */
-export function followRun(scene: Scene): Course {
-  const { facts, stop, group, streams } = scene;
+export function watchRun(context: WatchContext): RunWatch {
+  const { facts, stop, group, streams } = context;
   const clock: Clock = { startNs: null, early: [] };
   let sampling: Sampling | null = null;
   let deadline: NodeJS.Timeout | null = null;
@@ -57,7 +57,7 @@ export function followRun(scene: Scene): Course {
   const sampler = openSampler(group);
   const watch = setInterval(() => {
     passOnBrokenPipe(group, [streams.captures.stdout, streams.captures.stderr]);
-    if (facts.mode === 'gate') lookForOverrun(scene, clock, sampler, overrun);
+    if (facts.mode === 'gate') lookForOverrun(context, clock, sampler, overrun);
   }, WATCH_EVERY_MS);
 
   const onBegin = (): void => {
@@ -73,21 +73,21 @@ export function followRun(scene: Scene): Course {
       everyMs: facts.spec.sampleMs,
       atMs: () => sinceStart(clock),
       onSample: (sample) => {
-        if (scene.options.onProgress === undefined) return;
-        scene.supervisor.askTotals();
-        scene.options.onProgress({ ...sample, denials: scene.failures.denials() });
+        if (context.options.onProgress === undefined) return;
+        context.supervisor.askTotals();
+        context.options.onProgress({ ...sample, denials: context.failures.denials() });
       },
     });
   };
-  const steps = openSteps(scene, clock, { onBegin, onGo });
-  const course = async (): Promise<void> => {
-    const stopped = stop.happened.then(() => endRun(scene));
+  const steps = openSteps(context, clock, { onBegin, onGo });
+  const follow = async (): Promise<void> => {
+    const stopped = stop.happened.then(() => endRun(context));
     // Awaited below, when the helper has told of the end: a failure is not to end kmem-run itself before that.
     stopped.catch(() => {});
     await steps.take();
     // What is meant to run on would keep it from ever being empty.
     if (facts.spec.wait === 'empty') await steps.endBackground();
-    await linger(scene, wait);
+    await linger(context, wait);
     if ((await steps.endBackground()) && facts.spec.wait === 'quiet')
       await untilEmpty(group, withinMs(LAST_CHILDREN_MS));
     steps.close();
@@ -100,10 +100,10 @@ export function followRun(scene: Scene): Course {
     facts.oomKillsOutside = oomKills?.outside(group.name, facts.reading.mem.oomKills) ?? [];
     facts.cpu = readCpu(group);
     if (facts.wallMs === null && clock.startNs !== null) facts.wallMs = sinceStart(clock);
-    if (facts.leftover.length > 0 && facts.spec.wait === 'quiet' && stop.reason() === null) await endLeftover(scene);
+    if (facts.leftover.length > 0 && facts.spec.wait === 'quiet' && stop.reason() === null) await endLeftover(context);
   };
   return {
-    ended: course(),
+    ended: follow(),
     close: async () => {
       steps.close();
       clearInterval(watch);
@@ -116,21 +116,21 @@ export function followRun(scene: Scene): Course {
   };
 }
 
-function lookForOverrun(scene: Scene, clock: Clock, sampler: Sampler, overrun: OverrunWatch): void {
-  const { facts, supervisor, failures } = scene;
+function lookForOverrun(context: WatchContext, clock: Clock, sampler: Sampler, overrun: OverrunWatch): void {
+  const { facts, supervisor, failures } = context;
   const { limit, usageWhenSet } = facts.kmemLimit;
   if (limit === null || clock.startNs === null) return;
   const { kmem } = sampler.read();
   // What was there when the limit was set is no overrun; from where it is given back on, the limit is what counts.
   const allowed = Math.max(limit, usageWhenSet ?? 0);
-  if (kmem !== null && kmem <= limit && allowed > limit) void markKmem(scene);
+  if (kmem !== null && kmem <= limit && allowed > limit) void markKmem(context);
   overrun.take({ atMs: sinceStart(clock), kmem, limit: allowed, denials: failures.denials() });
   // The answer is there by the next look.
   if (kmem !== null && kmem > limit) supervisor.askTotals();
 }
 
 /** Ends what runs; a helper that then does not tell of the end is ended too, or the run would wait for ever. */
-async function endRun({ facts: { spec }, stop, group, supervisor }: Scene): Promise<void> {
+async function endRun({ facts: { spec }, stop, group, supervisor }: WatchContext): Promise<void> {
   try {
     if (stop.reason() === 'gate-lost') await killGroup(group);
     else await endGroup(group, spec.graceMs, stop.isHurried);
@@ -154,18 +154,18 @@ function leftIn(group: Group): Process[] {
 type OwnWait = { isOn: boolean; isCut: boolean };
 
 /** After the last step: until the run is over by its rule, and as long as it is to be held. */
-async function linger(scene: Scene, wait: OwnWait): Promise<void> {
-  const { facts, stop, group } = scene;
+async function linger(context: WatchContext, wait: OwnWait): Promise<void> {
+  const { facts, stop, group } = context;
   const { spec } = facts;
   if (stop.reason() !== null) return;
   const from = performance.now();
   const isOver = (): boolean => stop.reason() !== null;
   if (spec.wait === 'empty') await untilEmpty(group, isOver);
-  const reason = spec.wait === 'quiet' ? await waitForQuiet(scene, wait) : spec.wait;
+  const reason = spec.wait === 'quiet' ? await waitForQuiet(context, wait) : spec.wait;
   const left = spec.holdMs - (spec.wait === 'quiet' ? performance.now() - from : 0);
   if (left > 0 && !isOver()) await hold(left, stop);
-  const stays = scene.options.onStay !== undefined && reason !== 'empty' && !isOver();
-  const end = stays ? await stay(scene) : reason;
+  const stays = context.options.onStay !== undefined && reason !== 'empty' && !isOver();
+  const end = stays ? await stay(context) : reason;
   facts.ending = {
     rule: stays ? 'terminal' : spec.wait,
     reason: isOver() ? null : end,
@@ -179,18 +179,18 @@ async function hold(ms: number, stop: Stop): Promise<void> {
   held.abort();
 }
 
-async function waitForQuiet(scene: Scene, wait: OwnWait): Promise<Quiet | null> {
-  const { facts, stop, group } = scene;
+async function waitForQuiet(context: WatchContext, wait: OwnWait): Promise<Quiet | null> {
+  const { facts, stop, group } = context;
   const { quietForMs, quietLimitMs } = facts.spec;
   wait.isOn = true;
   const isOver = (): boolean => wait.isCut || stop.reason() !== null;
-  const counts = () => countsOf(scene);
+  const counts = () => countsOf(context);
   const quiet = await untilQuiet(group, { quietForMs, limitMs: quietLimitMs, counts, isOver });
   wait.isOn = false;
   return wait.isCut ? 'limit' : quiet;
 }
 
-async function countsOf({ supervisor, stop }: Scene): Promise<Counts | null> {
+async function countsOf({ supervisor, stop }: WatchContext): Promise<Counts | null> {
   supervisor.askTotals();
   try {
     return await supervisor.next('totals');
@@ -201,7 +201,7 @@ async function countsOf({ supervisor, stop }: Scene): Promise<Counts | null> {
 }
 
 /** On a terminal: the user looks at the daemon for as long as it pleases, and ends it by Ctrl-C. */
-async function stay({ stop, group, options }: Scene): Promise<'empty' | 'stopped'> {
+async function stay({ stop, group, options }: WatchContext): Promise<'empty' | 'stopped'> {
   let isLeft = false;
   void stop.untilLeft().then(() => {
     isLeft = true;
@@ -212,7 +212,7 @@ async function stay({ stop, group, options }: Scene): Promise<'empty' | 'stopped
 }
 
 /** What is left is ended as an init would; from now on nothing is denied to it, and nothing of it counts. */
-async function endLeftover({ facts: { spec }, stop, group, supervisor }: Scene): Promise<void> {
+async function endLeftover({ facts: { spec }, stop, group, supervisor }: WatchContext): Promise<void> {
   supervisor.close();
   try {
     await supervisor.next('closed');

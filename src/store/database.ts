@@ -8,7 +8,7 @@ import { findStateFolder } from '../../bin/cache-folder.js';
 import { errnoOf, SetupError } from '../errors.ts';
 import { quote } from '../text/quote.ts';
 import { APPLICATION_ID } from './migrations.ts';
-import { telling, troubleOf } from './sqlite-errors.ts';
+import { troubleOf, withStoreErrors } from './sqlite-errors.ts';
 
 /** `look`: as `read`, but a store of an earlier version is not brought up to date, and one that is not there is none. */
 export type Access = 'read' | 'look' | 'write';
@@ -23,7 +23,7 @@ export type Opening = Readonly<{
 
 /** Throws SetupError `no-store`, `store-newer`, `store-older`, `not-a-store`, and those of sqlite-errors.ts. */
 export function openDatabase(location: Location, opening: Opening): DatabaseSync {
-  return telling(location.file, () =>
+  return withStoreErrors(location.file, () =>
     opening.access === 'write' ? openForWriting(location, opening) : openForReading(location, opening),
   );
 }
@@ -32,7 +32,7 @@ function openForWriting(location: Location, { migrations, patienceMs }: Opening)
   makeFile(location);
   const { DatabaseSync } = loadSqlite();
   const database = new DatabaseSync(location.file, { timeout: patienceMs });
-  return orClose(database, () => {
+  return closeOnThrow(database, () => {
     checkVersion(database, location.file, migrations.length);
     useWal(database, patienceMs);
     migrate(database, migrations);
@@ -54,7 +54,7 @@ function openForReading(location: Location, opening: Opening): DatabaseSync {
   }
   const database = openReadOnly(file, opening);
   let version = 0;
-  orClose(database, () => {
+  closeOnThrow(database, () => {
     version = checkVersion(database, file, migrations.length);
   });
   if (version === migrations.length) return database;
@@ -180,7 +180,7 @@ function makeFile({ file, named }: Location): void {
   }
 }
 
-function orClose(database: DatabaseSync, work: () => void): DatabaseSync {
+function closeOnThrow(database: DatabaseSync, work: () => void): DatabaseSync {
   try {
     work();
     return database;

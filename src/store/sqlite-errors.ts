@@ -64,7 +64,7 @@ export function troubleOf(error: unknown): Trouble | null {
 }
 
 /** Does `work`, and turns what SQLite throws into a SetupError about the store in `file`. */
-export function telling<T>(file: string, work: () => T): T {
+export function withStoreErrors<T>(file: string, work: () => T): T {
   try {
     return work();
   } catch (error) {

@@ -9,7 +9,7 @@ import { columnsOf, experimentOf, type Row, runOf, SUMMARY_COLUMNS, summaryOf } 
 import { type Access, locate, openDatabase } from './database.ts';
 import { migrations } from './migrations.ts';
 import { findNamed, onlyRun } from './names.ts';
-import { telling } from './sqlite-errors.ts';
+import { withStoreErrors } from './sqlite-errors.ts';
 import type { ExperimentFilter, Named, RunFilter, Store } from './types.ts';
 
 const PATIENCE_MS = 10_000;
@@ -89,7 +89,7 @@ function storeIn(database: DatabaseSync, file: string): Omit<Store, 'file'> {
 function told<T extends object>(functions: T, file: string): T {
   const entries = Object.entries(functions).map(([name, work]) => [
     name,
-    (...values: unknown[]) => telling(file, () => work(...values)),
+    (...values: unknown[]) => withStoreErrors(file, () => work(...values)),
   ]);
   return Object.fromEntries(entries);
 }
@@ -104,7 +104,7 @@ function* paged(
   const query = `SELECT ${RUN_COLUMNS} FROM run WHERE (${where}) AND seq > ? ORDER BY seq LIMIT ${READ_AHEAD}`;
   let last = 0;
   for (;;) {
-    const rows = telling(file, () => database.prepare(query).all(...values, last));
+    const rows = withStoreErrors(file, () => database.prepare(query).all(...values, last));
     for (const row of rows) yield runOf(row, file);
     if (rows.length < READ_AHEAD) return;
     last = Number(rows.at(-1)?.seq);

@@ -1,10 +1,10 @@
 /** What runs look like in which nothing fails, learnt from two of them. */
 
-import type { Entry, Sight } from './observation.ts';
+import type { Entry, Observation } from './observation.ts';
 import { departure, learn, type Pattern } from './pattern.ts';
 
 export type Baseline = Readonly<{
-  exits: Sight['exits'];
+  exits: Observation['exits'];
   /** Null: it varies too much of itself to be compared. */
   stdout: Pattern | null;
   stderr: Pattern | null;
@@ -26,7 +26,7 @@ type Files = Readonly<{
 /** `length`: of the whole name; null: digits, of any number. */
 type VaryingName = Readonly<{ prefix: string; suffix: string; length: number | null }>;
 
-export function baselineOf(first: Sight, second: Sight): Baseline {
+export function baselineOf(first: Observation, second: Observation): Baseline {
   return {
     exits: first.exits,
     stdout: learn(first.stdout, second.stdout),
@@ -38,7 +38,7 @@ export function baselineOf(first: Sight, second: Sight): Baseline {
   };
 }
 
-export function crashName({ comm, signal }: Sight['crashes'][number]): string {
+export function crashName({ comm, signal }: Observation['crashes'][number]): string {
   return `${comm ?? 'a process'} (${signal})`;
 }
 
@@ -53,12 +53,12 @@ export function beyond(names: readonly string[], known: ReadonlyMap<string, numb
 }
 
 /** Names in `files` that undisturbed runs do not leave. */
-export function newFiles(files: Sight['files'], { always, sometimes }: Files): string[] {
+export function newFiles(files: Observation['files'], { always, sometimes }: Files): string[] {
   return [...files.keys()].filter((name) => !always.has(name) && !sometimes.some((one) => isOne(name, one)));
 }
 
 /** What is missing, or has another content; null: nothing. */
-export function changedFile(files: Sight['files'], { always }: Files): string | null {
+export function changedFile(files: Observation['files'], { always }: Files): string | null {
   for (const [name, { kind, pattern, digest }] of always) {
     const now = files.get(name);
     if (now === undefined) return `${name} is missing`;
@@ -78,14 +78,14 @@ function fitsText(text: string | null, pattern: Pattern | null): boolean {
   return text !== null && pattern !== null && departure(text, pattern) === null;
 }
 
-function filesOf(first: Sight['files'], second: Sight['files']): Files {
+function filesOf(first: Observation['files'], second: Observation['files']): Files {
   const always = new Map(
     [...first].flatMap(([name, entry]) => {
       const other = second.get(name);
       return other === undefined || other.kind !== entry.kind ? [] : [[name, together(entry, other)] as const];
     }),
   );
-  const others = (files: Sight['files']): string[] => [...files.keys()].filter((name) => !always.has(name));
+  const others = (files: Observation['files']): string[] => [...files.keys()].filter((name) => !always.has(name));
   return { always, sometimes: varyingNames(others(first), others(second)) };
 }
 

@@ -2,7 +2,7 @@ import { exitStatus, signalName } from '../../host/exit-status.ts';
 import { groupDigits } from '../../request/size.ts';
 import { quote } from '../../text/quote.ts';
 import { type Baseline, beyond, changedFile, crashName, newFiles } from './baseline.ts';
-import type { Sight } from './observation.ts';
+import type { Observation } from './observation.ts';
 import { CRASHES } from './observation.ts';
 import { type Departure, departure, type Pattern, strangers } from './pattern.ts';
 
@@ -21,26 +21,27 @@ export type Verdict = Readonly<{
 }>;
 
 /** `startStep`: the step whose process the call belonged to. */
-export function classify(sight: Sight, baseline: Baseline, startStep: number): Verdict {
-  const message = messageOf(sight, baseline);
+export function classify(observation: Observation, baseline: Baseline, startStep: number): Verdict {
+  const message = messageOf(observation, baseline);
   const verdict = (name: Class, how: string): Verdict => ({ class: name, how, message, mute: false });
-  const crash = crashOf(sight, baseline);
+  const crash = crashOf(observation, baseline);
   if (crash !== null) return verdict('crash', crash);
-  if (sight.outcome === 'timeout') return verdict('hang', 'it did not come to an end');
-  const failing = failingStep(sight, baseline);
-  const failedIn = sight.failedIn ?? startStep;
+  if (observation.outcome === 'timeout') return verdict('hang', 'it did not come to an end');
+  const failing = failingStep(observation, baseline);
+  const failedIn = observation.failedIn ?? startStep;
   // A server tells its clients.
-  if (failing === null || (failing > failedIn && !sight.servers.includes(failedIn))) {
-    const difference = failing === null ? differenceOf(sight, baseline) : laterStep(sight, failing, failedIn);
+  if (failing === null || (failing > failedIn && !observation.servers.includes(failedIn))) {
+    const difference =
+      failing === null ? differenceOf(observation, baseline) : laterStep(observation, failing, failedIn);
     if (difference !== null) return verdict('silent', difference);
   }
-  const leak = leakOf(sight, baseline);
+  const leak = leakOf(observation, baseline);
   if (leak !== null) return verdict('leak', leak);
   if (failing === null) return verdict('handled', 'the same result');
-  return { ...verdict('handled', `failed: ${wordsOf(sight, failing)}`), mute: message === null };
+  return { ...verdict('handled', `failed: ${wordsOf(observation, failing)}`), mute: message === null };
 }
 
-function crashOf({ exits, crashes }: Sight, baseline: Baseline): string | null {
+function crashOf({ exits, crashes }: Observation, baseline: Baseline): string | null {
   for (const [index, exit] of exits.entries()) {
     const usual = baseline.exits[index];
     if (exit.signal !== null && CRASHES.includes(exit.signal) && usual?.signal !== exit.signal)
@@ -61,7 +62,7 @@ function crashOf({ exits, crashes }: Sight, baseline: Baseline): string | null {
 }
 
 /** The first step that ends otherwise than undisturbed, and not with 0; null: none. */
-function failingStep({ exits }: Sight, baseline: Baseline): number | null {
+function failingStep({ exits }: Observation, baseline: Baseline): number | null {
   const at = exits.findIndex((exit, index) => {
     const [now, usual] = [exitStatus(exit), exitStatus(baseline.exits[index] ?? { code: 0, signal: null })];
     return now !== usual && now !== 0;
@@ -70,24 +71,24 @@ function failingStep({ exits }: Sight, baseline: Baseline): number | null {
 }
 
 /** What nobody told of: the exits are those of undisturbed runs, or 0. */
-function differenceOf(sight: Sight, baseline: Baseline): string | null {
-  const { exits, broken } = sight;
+function differenceOf(observation: Observation, baseline: Baseline): string | null {
+  const { exits, broken } = observation;
   const passes = exits.findIndex((exit, index) => exitStatus(exit) !== exitStatus(baseline.exits[index] ?? exit));
   if (passes !== -1) return `${stepName(passes, exits.length)} exits with 0, and not as undisturbed`;
-  if (broken.length > 0) return `exit ${told(sight)}, but ${broken[0]} does not hold`;
-  const output = baseline.stdout === null ? null : departure(sight.stdout, baseline.stdout);
-  if (output !== null) return `exit ${told(sight)}, but its output differs: ${departureText(output)}`;
-  const file = changedFile(sight.files, baseline.files);
-  if (file !== null) return `exit ${told(sight)}, but the file ${file}`;
-  const [unsaid] = baseline.stderr === null ? [] : strangers(sight.stderr, baseline.stderr).missing;
-  return unsaid === undefined ? null : `exit ${told(sight)}, but stderr lacks ${quote(unsaid, SHOWN)}`;
+  if (broken.length > 0) return `exit ${told(observation)}, but ${broken[0]} does not hold`;
+  const output = baseline.stdout === null ? null : departure(observation.stdout, baseline.stdout);
+  if (output !== null) return `exit ${told(observation)}, but its output differs: ${departureText(output)}`;
+  const file = changedFile(observation.files, baseline.files);
+  if (file !== null) return `exit ${told(observation)}, but the file ${file}`;
+  const [unsaid] = baseline.stderr === null ? [] : strangers(observation.stderr, baseline.stderr).missing;
+  return unsaid === undefined ? null : `exit ${told(observation)}, but stderr lacks ${quote(unsaid, SHOWN)}`;
 }
 
-function laterStep(sight: Sight, failing: number, failedIn: number): string {
-  return `step ${failedIn} ends as if nothing had been, but step ${failing} then failed: ${wordsOf(sight, failing)}`;
+function laterStep(observation: Observation, failing: number, failedIn: number): string {
+  return `step ${failedIn} ends as if nothing had been, but step ${failing} then failed: ${wordsOf(observation, failing)}`;
 }
 
-function leakOf({ leftover, files }: Sight, baseline: Baseline): string | null {
+function leakOf({ leftover, files }: Observation, baseline: Baseline): string | null {
   const [process] = beyond(leftover, baseline.leftover);
   if (process !== undefined) return `the process ${process} is left`;
   const [file] = newFiles(files, baseline.files);
@@ -95,15 +96,15 @@ function leakOf({ leftover, files }: Sight, baseline: Baseline): string | null {
 }
 
 /** What looks like an error first; stdout counts where stderr has nothing new. */
-function messageOf(sight: Sight, baseline: Baseline): string | null {
+function messageOf(observation: Observation, baseline: Baseline): string | null {
   for (const [text, pattern] of [
-    [sight.stderr, baseline.stderr],
-    [sight.stdout, baseline.stdout],
+    [observation.stderr, baseline.stderr],
+    [observation.stdout, baseline.stdout],
   ] as const) {
     const fresh = newLines(text, pattern);
     const error = fresh.find((line) => ERROR.test(line));
     if (error !== undefined) return error;
-    if (text === sight.stderr && fresh[0] !== undefined) return fresh[0];
+    if (text === observation.stderr && fresh[0] !== undefined) return fresh[0];
   }
   return null;
 }
@@ -127,11 +128,11 @@ function departureText({ missing, extra }: Departure): string {
 /** Of a line: enough to know it by. */
 const SHOWN = 60;
 
-const told = ({ exits }: Sight): string => `${exits[0]?.code ?? 0}`;
+const told = ({ exits }: Observation): string => `${exits[0]?.code ?? 0}`;
 
 const stepName = (index: number, steps: number): string => (steps === 1 ? 'the command' : `step ${index}`);
 
-function wordsOf({ exits, errors }: Sight, index: number): string {
+function wordsOf({ exits, errors }: Observation, index: number): string {
   const [exit, error] = [exits[index], errors[index]];
   if (error != null) return `${stepName(index, exits.length)}: ${error}`;
   if (exit?.signal != null) return `${stepName(index, exits.length)} died of ${exit.signal}`;

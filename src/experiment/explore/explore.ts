@@ -11,7 +11,7 @@ import type { CommonQuestion } from '../plan.ts';
 import { type Baseline, baselineOf } from './baseline.ts';
 import { type Call, type Listed, type Recording, type Selection, select, stableCalls, type Wish } from './calls.ts';
 import { classify } from './classify.ts';
-import { type Sight, stepOf } from './observation.ts';
+import { type Observation, stepOf } from './observation.ts';
 import { type Attempt, addAttempt, isSettled, MODES, type Mode, type Trial } from './trials.ts';
 
 export type ExploreQuestion = CommonQuestion & Wish;
@@ -21,13 +21,13 @@ export type ExploreRun = Readonly<
 >;
 
 /** What the runner saw of a run beside its result. */
-export type Observation = Readonly<{
-  sight: Sight;
+export type ObservedRun = Readonly<{
+  observation: Observation;
   /** Null: not recorded, since a call was made to fail. */
   recording: Recording | null;
 }>;
 
-type Recorded = Readonly<{ sight: Sight; recording: Recording; result: Pick<Result, 'id' | 'outcome'> }>;
+type Recorded = Readonly<{ observation: Observation; recording: Recording; result: Pick<Result, 'id' | 'outcome'> }>;
 
 /** What two recordings came to. */
 export type Ground = Readonly<{ baseline: Baseline; listed: Listed; selection: Selection }>;
@@ -58,7 +58,7 @@ const SETTLE_MS = 500;
 export function planExplore(
   question: ExploreQuestion,
   nameOf: NameOf,
-  observed: (result: Result) => Observation,
+  observed: (result: Result) => ObservedRun,
 ): Explore {
   const base: RunSpec = { ...normaliseSpec(question.input, { nameOf }), enforce: 'gate' };
   const timeoutMs = ({ ground }: ExploreHistory): number | null =>
@@ -89,10 +89,10 @@ export function planExplore(
     },
     fold: (history, run, result) => {
       if (run.kind === 'warm-up') return { ...history, warmUps: history.warmUps + 1 };
-      const { sight, recording } = observed(result);
-      if (run.kind === 'fail') return withAttempt(history, run, { result, sight });
+      const { observation, recording } = observed(result);
+      if (run.kind === 'fail') return withAttempt(history, run, { result, observation });
       if (recording === null) return history;
-      const recorded = [...history.recorded, { sight, recording, result }];
+      const recorded = [...history.recorded, { observation, recording, result }];
       const [first, second] = recorded;
       const ground = first === undefined || second === undefined ? null : groundOf(first, second, question);
       return { ...history, recorded, ground };
@@ -122,13 +122,13 @@ function runsLeft({ selection }: Ground, trials: ExploreHistory['trials']): Expl
 
 function groundOf(first: Recorded, second: Recorded, wish: Wish): Ground {
   const listed = stableCalls(first.recording, second.recording);
-  return { baseline: baselineOf(first.sight, second.sight), listed, selection: select(listed.calls, wish) };
+  return { baseline: baselineOf(first.observation, second.observation), listed, selection: select(listed.calls, wish) };
 }
 
 function withAttempt(
   history: ExploreHistory,
   { call: number, mode }: Extract<ExploreRun, { kind: 'fail' }>,
-  { result, sight }: Readonly<{ result: Result; sight: Sight }>,
+  { result, observation }: Readonly<{ result: Result; observation: Observation }>,
 ): ExploreHistory {
   const { ground, trials } = history;
   if (ground === null) return history;
@@ -140,7 +140,7 @@ function withAttempt(
   const attempt: Attempt = {
     id: result.id,
     outcome,
-    verdict: outcome === 'injected' ? classify(sight, ground.baseline, step) : null,
+    verdict: outcome === 'injected' ? classify(observation, ground.baseline, step) : null,
   };
   const key = trialKey(number, mode);
   return {
@@ -155,8 +155,8 @@ function callAt({ ground }: ExploreHistory, number: number): Call {
   return call;
 }
 
-function undisturbedFails({ result, sight }: Recorded): SetupError {
-  const last = sight.stderr.split('\n').findLast((line) => line.trim() !== '');
+function undisturbedFails({ result, observation }: Recorded): SetupError {
+  const last = observation.stderr.split('\n').findLast((line) => line.trim() !== '');
   return new SetupError(
     'undisturbed-fails',
     `the command does not pass even when nothing fails: ${result.outcome}${last === undefined ? '' : `, ${quote(last)}`}`,

@@ -15,7 +15,7 @@ export type Entry = Readonly<
 
 export type Crash = Readonly<{ comm: string | null; signal: string }>;
 
-export type Sight = Readonly<{
+export type Observation = Readonly<{
   outcome: Outcome;
   /** Of a server that was stopped after the last step: 0. */
   exits: readonly Exit[];

@@ -9,7 +9,7 @@ import { quote } from '../../text/quote.ts';
 import type { Names, Place, Plan } from '../plan.ts';
 import { type ExploreHistory, type ExploreQuestion, type ExploreRun, planExplore } from './explore.ts';
 import { type ExploreReport, type ReplayOf, reportOf } from './report.ts';
-import { openLaboratory } from './runner.ts';
+import { openRunner } from './runner.ts';
 import { MODES } from './trials.ts';
 
 /**
@@ -23,13 +23,13 @@ export function explorePlan(
 ): Plan<ExploreRun, ExploreHistory, ExploreReport> {
   refuseElsewhere(question.input, nameOf);
   for (const name of question.only ?? []) checkCall(name, nameOf);
-  const laboratory = openLaboratory(question.prepare);
-  const explore = planExplore(question, nameOf, laboratory.observed);
+  const opened = openRunner(question.prepare);
+  const explore = planExplore(question, nameOf, opened.observed);
   const { cpus } = normaliseSpec(question.input, { nameOf });
   return {
     experiment: explore,
-    runner: laboratory.runner,
-    close: laboratory.close,
+    runner: opened.runner,
+    close: opened.close,
     empty: explore.empty,
     seed: null,
     cpus,

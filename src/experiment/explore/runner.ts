@@ -1,4 +1,4 @@
-/** Makes the runs of an exploration: each in a lodging of its own, and looked at from all sides. */
+/** Makes the runs of an exploration: each in a place of its own, and looked at from all sides. */
 
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,24 +14,24 @@ import type { RunOptions } from '../../run/options.ts';
 import type { Runner, RunOrder } from '../driver.ts';
 import { preparationFolder, runPreparation } from '../prepare.ts';
 import { LAUNCHER } from './calls.ts';
-import type { Observation } from './explore.ts';
-import { brokenOnes, exitOf, readFolder, type Sight, serversIn } from './observation.ts';
+import type { ObservedRun } from './explore.ts';
+import { brokenOnes, exitOf, type Observation, readFolder, serversIn } from './observation.ts';
 import { type OwnNames, scrub } from './scrub.ts';
 
-export type Laboratory = Readonly<{
+export type ObservingRunner = Readonly<{
   runner: Runner;
   /** Of a result of this runner's. */
-  observed: (result: Result) => Observation;
+  observed: (result: Result) => ObservedRun;
   close: () => void;
 }>;
 
 /** `prepare`: a line for sh before each run, which finds the run's folder and port as the command does; null: none. */
-export function openLaboratory(prepare: string | null): Laboratory {
-  const house = openHouse();
-  const observations = new WeakMap<Result, Observation>();
-  const make = async (asked: RunSpec, order: RunOrder, lodging: Lodging): Promise<Result> => {
-    const { folder, port } = lodging;
-    const spec = { ...withVariables(asked, lodging), cpus: order.cpus };
+export function openRunner(prepare: string | null): ObservingRunner {
+  const places = openPlaces();
+  const observations = new WeakMap<Result, ObservedRun>();
+  const make = async (asked: RunSpec, order: RunOrder, place: RunPlace): Promise<Result> => {
+    const { folder, port } = place;
+    const spec = { ...withVariables(asked, place), cpus: order.cpus };
     if (prepare !== null) {
       const env = { ...asked.env, ...variablesOf(folder, port) };
       await runPreparation(prepare, preparationFolder(spec, folder), { signal: order.signal, env });
@@ -49,29 +49,29 @@ export function openLaboratory(prepare: string | null): Laboratory {
         written = { stdout: stdout ?? '', stderr: stderr ?? '' };
       },
     };
-    const traceGate = isRecorded ? lodging.recording : null;
+    const traceGate = isRecorded ? place.recording : null;
     const result = await runSpec({ ...spec, traceGate }, options);
     const names: OwnNames = { folder, ports: [...ports.values()], startedAtMs };
     if (result.outcome === 'interrupted' || result.outcome === 'setup-error') return result;
-    const recording = isRecorded ? { calls: await readRecording(lodging.recording), names } : null;
-    observations.set(result, { sight: sightOf(result, written, names), recording });
+    const recording = isRecorded ? { calls: await readRecording(place.recording), names } : null;
+    observations.set(result, { observation: observe(result, written, names), recording });
     return result;
   };
   return {
     runner: async (spec, order) => {
-      const lodging = await house.move(await resolveIdentity(spec.user));
+      const place = await places.make(await resolveIdentity(spec.user));
       try {
-        return await make(spec, order, lodging);
+        return await make(spec, order, place);
       } finally {
-        lodging.leave();
+        place.remove();
       }
     },
     observed: (result) => {
-      const observation = observations.get(result);
-      if (observation === undefined) throw new Error(`run ${result.id} was not made here`);
-      return observation;
+      const observedRun = observations.get(result);
+      if (observedRun === undefined) throw new Error(`run ${result.id} was not made here`);
+      return observedRun;
     },
-    close: house.close,
+    close: places.close,
   };
 }
 
@@ -81,7 +81,7 @@ function variablesOf(folder: string, port: number | string): Readonly<Record<str
 }
 
 /** As placeholders where there are some: a replay of the run has another folder and another port. */
-function withVariables(spec: RunSpec, { folder, port }: Lodging): RunSpec {
+function withVariables(spec: RunSpec, { folder, port }: RunPlace): RunSpec {
   const { template, env } = spec;
   if (template === null) return { ...spec, env: { ...env, ...variablesOf(folder, port) } };
   const own = { ...(template.input.env as RunSpec['env'] | undefined), ...variablesOf('${dir}', '${port}') };
@@ -89,7 +89,7 @@ function withVariables(spec: RunSpec, { folder, port }: Lodging): RunSpec {
   return { ...spec, template: { ...template, setUp, input: { ...template.input, env: own } } };
 }
 
-function sightOf(result: Result, written: Readonly<{ stdout: string; stderr: string }>, names: OwnNames): Sight {
+function observe(result: Result, written: Readonly<{ stdout: string; stderr: string }>, names: OwnNames): Observation {
   const { outcome, steps, crashes, leftover, expectations, failures, durations } = result;
   return {
     outcome,
@@ -107,28 +107,28 @@ function sightOf(result: Result, written: Readonly<{ stdout: string; stderr: str
   };
 }
 
-export type Lodging = Readonly<{
+export type RunPlace = Readonly<{
   /** Absolute; empty but for `tmp`. */
   folder: string;
   /** File for the run's recording, outside the folder. */
   recording: string;
   /** Of five digits; nobody listened there a moment ago. */
   port: number;
-  leave: () => void;
+  remove: () => void;
 }>;
 
-export type House = Readonly<{
+export type RunPlaces = Readonly<{
   /** For a run of this user; null: the runner's own. */
-  move: (owner: Readonly<{ uid: number; gid: number }> | null) => Promise<Lodging>;
+  make: (owner: Readonly<{ uid: number; gid: number }> | null) => Promise<RunPlace>;
   /** Everything is removed. */
   close: () => void;
 }>;
 
-export function openHouse(): House {
+export function openPlaces(): RunPlaces {
   let base: string | null = null;
   let count = 0;
   return {
-    move: async (owner) => {
+    make: async (owner) => {
       base ??= makeBase();
       count += 1;
       const name = String(count).padStart(6, '0');
@@ -136,11 +136,11 @@ export function openHouse(): House {
       makeFolder(folder, owner);
       makeFolder(join(folder, 'tmp'), owner);
       const port = await freePort();
-      const leave = (): void => {
+      const remove = (): void => {
         givePortsBack([port]);
         for (const path of [folder, recording]) rmSync(path, { recursive: true, force: true });
       };
-      return { folder, recording, port, leave };
+      return { folder, recording, port, remove };
     },
     close: () => {
       if (base !== null) rmSync(base, { recursive: true, force: true });

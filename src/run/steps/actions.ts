@@ -7,29 +7,29 @@ import { compileStepExpectation } from '../../request/expect.ts';
 import type { HttpStep, SignalStep, WaitStep } from '../../request/run-spec.ts';
 import type { Step } from '../../result/schema.ts';
 import { type Answer, ask, pollUntil, waitFor } from './ready.ts';
-import { type Background, beginOwn, record, type Scene } from './record.ts';
+import { type Background, beginOwnStep, record, type StepContext } from './record.ts';
 
 /** A request that is not tried again may take so long, where the step has no time of its own; others as long as they are tried. */
 const LONGEST_ANSWER_MS = 30_000;
 const ASK_AGAIN_MS = 50;
 
-type Other = HttpStep | SignalStep | WaitStep;
+type Action = HttpStep | SignalStep | WaitStep;
 /** What came of it; `error` null: it was done. */
 type Done = Partial<Step> & Readonly<{ error: string | null }>;
 
-export async function takeOther(scene: Scene, index: number, step: Other): Promise<void> {
-  beginOwn(scene, step);
+export async function takeAction(context: StepContext, index: number, step: Action): Promise<void> {
+  beginOwnStep(context, step);
   const began = performance.now();
   const done = await (step.kind === 'http'
-    ? request(scene, index, step)
+    ? request(context, index, step)
     : step.kind === 'signal'
-      ? send(scene, step)
-      : waitUntil(scene, step));
+      ? send(context, step)
+      : waitUntil(context, step));
   const exit = { code: done.error === null ? 0 : 1, signal: null };
-  record(scene, index, { exit, wallMs: performance.now() - began, ...done });
+  record(context, index, { exit, wallMs: performance.now() - began, ...done });
 }
 
-async function request({ stop }: Scene, index: number, step: HttpStep): Promise<Done> {
+async function request({ stop }: StepContext, index: number, step: HttpStep): Promise<Done> {
   const expected = asExpected(step, index);
   const ended = new AbortController();
   void stop.happened.then(() => ended.abort());
@@ -66,7 +66,7 @@ function asExpected({ expect }: HttpStep, index: number): (answer: Answer, attem
   };
 }
 
-async function send({ group, background }: Scene, { signal, target }: SignalStep): Promise<Done> {
+async function send({ group, background }: StepContext, { signal, target }: SignalStep): Promise<Done> {
   // One with a number only (SIGRTMIN+3) is none of Node's names, and is sent by it all the same.
   const name = signal as NodeJS.Signals;
   if (target.to === 'group') {
@@ -92,8 +92,8 @@ function pidIn(file: string): number | null {
   }
 }
 
-async function waitUntil(scene: Scene, { waiting }: WaitStep): Promise<Done> {
-  const { stop, group, background, streams } = scene;
+async function waitUntil(context: StepContext, { waiting }: WaitStep): Promise<Done> {
+  const { stop, group, background, streams } = context;
   const givenUp = (): string | null => (stop.reason() === null ? null : 'the run was ended');
   switch (waiting.until) {
     case 'passed': {

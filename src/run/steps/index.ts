@@ -1,10 +1,10 @@
-import { takeOther } from './actions.ts';
+import { takeAction } from './actions.ts';
 import { followGate } from './handover.ts';
 import { takeLimits } from './limits.ts';
 import { endBackground, takeProgram } from './program.ts';
-import type { Clock, Scene } from './record.ts';
+import type { Clock, StepContext } from './record.ts';
 
-type Given = Pick<Scene, 'facts' | 'plan' | 'stop' | 'group' | 'supervisor' | 'streams' | 'accounts'>;
+type Given = Pick<StepContext, 'facts' | 'plan' | 'stop' | 'group' | 'supervisor' | 'streams' | 'accounts'>;
 
 export type Steps = Readonly<{
   /** Resolves when the last step is over, or the run was ended. @throws SetupError */
@@ -15,21 +15,21 @@ export type Steps = Readonly<{
 }>;
 
 /** `onBegin`: called when a step begins; `onGo`: when a program in the group has been let go. */
-export function openSteps(given: Given, clock: Clock, calls: Pick<Scene, 'onBegin' | 'onGo'>): Steps {
+export function openSteps(given: Given, clock: Clock, calls: Pick<StepContext, 'onBegin' | 'onGo'>): Steps {
   const { plan, stop, supervisor } = given;
   const gate = followGate(supervisor, stop);
-  const scene: Scene = { ...given, ...calls, clock, gate, background: new Map() };
+  const context: StepContext = { ...given, ...calls, clock, gate, background: new Map() };
   return {
     take: async () => {
       for (const [index, planned] of plan.steps.entries()) {
         if (stop.reason() !== null) return;
         const { step } = planned;
-        if (step.kind === 'command' || step.kind === 'outside') await takeProgram(scene, index, planned);
-        else if (step.kind === 'limits') await takeLimits(scene, index, step);
-        else await takeOther(scene, index, step);
+        if (step.kind === 'command' || step.kind === 'outside') await takeProgram(context, index, planned);
+        else if (step.kind === 'limits') await takeLimits(context, index, step);
+        else await takeAction(context, index, step);
       }
     },
-    endBackground: () => endBackground(scene),
+    endBackground: () => endBackground(context),
     close: gate.close,
   };
 }

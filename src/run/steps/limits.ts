@@ -5,18 +5,18 @@ import { SetupError } from '../../errors.ts';
 import type { GateEvent } from '../../gate/protocol.ts';
 import type { ChangedLimits, LimitsStep } from '../../request/run-spec.ts';
 import { bookOvershoot } from '../../result/assemble.ts';
-import { beginOwn, record, type Scene } from './record.ts';
+import { beginOwnStep, record, type StepContext } from './record.ts';
 
 type Told = Extract<GateEvent, { event: 'limit' }>;
-type Place = Pick<Scene, 'facts' | 'supervisor' | 'stop'>;
+type Place = Pick<StepContext, 'facts' | 'supervisor' | 'stop'>;
 
 /** A limit that cannot be set fails the step, and what it was to change stays as it was. */
-export async function takeLimits(scene: Scene, index: number, step: LimitsStep): Promise<void> {
-  beginOwn(scene, step);
+export async function takeLimits(context: StepContext, index: number, step: LimitsStep): Promise<void> {
+  beginOwnStep(context, step);
   const began = performance.now();
-  const error = await change(scene, step.limits);
-  const { limitsNow, kmemLimit } = scene.facts;
-  record(scene, index, {
+  const error = await change(context, step.limits);
+  const { limitsNow, kmemLimit } = context.facts;
+  record(context, index, {
     exit: { code: error === null ? 0 : 1, signal: null },
     wallMs: performance.now() - began,
     limits: limitsNow,
@@ -26,24 +26,24 @@ export async function takeLimits(scene: Scene, index: number, step: LimitsStep):
 }
 
 /** Null: done. */
-async function change(scene: Scene, changed: ChangedLimits): Promise<string | null> {
-  const { facts, group } = scene;
+async function change(context: StepContext, changed: ChangedLimits): Promise<string | null> {
+  const { facts, group } = context;
   const now = facts.limitsNow;
   if (now === null) return 'limit not set: there is no group';
   const kmem = facts.mode === 'none' ? undefined : changed.kmem;
   const native = facts.mode === 'native';
   // The highest usage is booked on the limit that was in force: the higher of the two while one takes over from the other.
   const raises = native && kmem !== undefined && (kmem === null || (now.kmem !== null && kmem > now.kmem));
-  if (raises && (await markKmem(scene)) === null) return GONE;
+  if (raises && (await markKmem(context)) === null) return GONE;
   const { limits, error, undo } = changeLimits(group, now, changed, { native });
   facts.limitsNow = limits;
   if (error !== null || kmem === undefined) return error;
   if (native) {
-    if (!raises) await markKmem(scene);
+    if (!raises) await markKmem(context);
     facts.kmemLimit = { ...facts.kmemLimit, limit: limits.kmem };
     return null;
   }
-  const told = await tellHelper(scene, kmem);
+  const told = await tellHelper(context, kmem);
   if (told?.refused === null) {
     facts.limitsNow = { ...limits, kmem };
     return null;

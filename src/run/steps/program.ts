@@ -14,7 +14,7 @@ import type { PlannedStep } from '../plan.ts';
 import { setupErrorOf } from '../setup-errors.ts';
 import type { Streams } from '../streams.ts';
 import { pollUntil, waitFor } from './ready.ts';
-import { beginOwn, begunStep, record, type Scene, startClock } from './record.ts';
+import { beginOwnStep, begunStep, record, type StepContext, startClock } from './record.ts';
 
 /** How a program ended: what is recorded of it. */
 type End = Readonly<{
@@ -34,15 +34,19 @@ type Running = Readonly<{
 }>;
 
 /** Resolves when the next step may begin. @throws SetupError where the helper could not start it */
-export async function takeProgram(scene: Scene, index: number, { step, request, line }: PlannedStep): Promise<void> {
+export async function takeProgram(
+  context: StepContext,
+  index: number,
+  { step, request, line }: PlannedStep,
+): Promise<void> {
   if (step.kind !== 'command' && step.kind !== 'outside') return;
-  const written = await watchWritten(scene.streams);
+  const written = await watchWritten(context.streams);
   const running = await (step.kind === 'outside'
-    ? beginOutside(scene, step)
-    : beginInGroup(scene, step, { request, line }));
+    ? beginOutside(context, step)
+    : beginInGroup(context, step, { request, line }));
   if (running === null) return;
   let isOver = false;
-  const ended = recordEnd(scene, index, running, { step, written }).finally(() => {
+  const ended = recordEnd(context, index, running, { step, written }).finally(() => {
     isOver = true;
   });
   // Seen by whoever waits for it; until then it must not count as unhandled.
@@ -52,32 +56,32 @@ export async function takeProgram(scene: Scene, index: number, { step, request, 
     // One with a number only (SIGRTMIN+3) is none of Node's names, and is sent by it all the same.
     const stop = step.stop as NodeJS.Signals;
     const inGroup = step.kind === 'command';
-    scene.background.set(index, { name: step.name, inGroup, stop, signal, end, ended, isOver: () => isOver });
+    context.background.set(index, { name: step.name, inGroup, stop, signal, end, ended, isOver: () => isOver });
   } else if (step.stops === null) await ended;
-  else await awaitStopped(scene, index, step.stops, ended);
-  await awaitReady(scene, index, step, { written, isOver: () => isOver });
+  else await awaitStopped(context, index, step.stops, ended);
+  await awaitReady(context, index, step, { written, isOver: () => isOver });
 }
 
 /** The step that ends a server, and the server's own end: that it dies of a signal then is what was wanted. */
-async function awaitStopped(scene: Scene, index: number, name: string, ended: Promise<void>): Promise<void> {
-  const [at, server] = [...scene.background].find(([, each]) => each.name === name) ?? [];
+async function awaitStopped(context: StepContext, index: number, name: string, ended: Promise<void>): Promise<void> {
+  const [at, server] = [...context.background].find(([, each]) => each.name === name) ?? [];
   const isRunning = at !== undefined && server !== undefined && !server.isOver();
-  if (isRunning) record(scene, at, { stopped: true });
+  if (isRunning) record(context, at, { stopped: true });
   await ended;
   if (!isRunning) return;
-  const { graceMs } = scene.facts.spec;
+  const { graceMs } = context.facts.spec;
   const look = async () => (server.isOver() ? null : 'the server still runs');
-  const { error } = await pollUntil(look, graceMs, () => (scene.stop.reason() === null ? null : 'the run was ended'));
+  const { error } = await pollUntil(look, graceMs, () => (context.stop.reason() === null ? null : 'the run was ended'));
   if (error === null) await server.ended;
-  else record(scene, index, { error });
+  else record(context, index, { error });
 }
 
 async function beginInGroup(
-  scene: Scene,
+  context: StepContext,
   step: CommandStep,
   { request, line }: Pick<PlannedStep, 'request' | 'line'>,
 ): Promise<Running | null> {
-  const { facts, gate, group, stop } = scene;
+  const { facts, gate, group, stop } = context;
   if (request === null) return null;
   const refuse = (event: Extract<GateEvent, { event: 'setup-error' }>): null => {
     // Ended by us while it was being handed over: that is the interrupt's doing.
@@ -88,15 +92,15 @@ async function beginInGroup(
   if (handed === null) return null;
   const { begun, started, ended } = handed;
   if (begun.event === 'setup-error') return refuse(begun);
-  startClock(scene, begun.startNs);
+  startClock(context, begun.startNs);
   const blank = begunStep(facts, step, begun.atNs / 1e6);
   facts.steps.push({ ...blank, command: line ?? blank.command });
   if (begun.event === 'denied') {
-    return { signal: () => {}, end: () => {}, ended: Promise.resolve(endOf(scene, begun, begun.atNs)) };
+    return { signal: () => {}, end: () => {}, ended: Promise.resolve(endOf(context, begun, begun.atNs)) };
   }
   facts.noNewPrivs ||= begun.noNewPrivs === 1;
   facts.unaccounted ||= begun.usage === 0;
-  scene.onGo();
+  context.onGo();
   // The next step may begin only then, and what cannot be executed is no program that runs on.
   const failed = step.background ? await started : null;
   if (failed !== null) {
@@ -107,7 +111,7 @@ async function beginInGroup(
   const end = async (): Promise<End | null> => {
     const event = await ended;
     if (event === null) return null;
-    if (event.event !== 'setup-error') return endOf(scene, event, begun.atNs);
+    if (event.event !== 'setup-error') return endOf(context, event, begun.atNs);
     facts.steps.pop();
     return refuse(event);
   };
@@ -118,7 +122,7 @@ async function beginInGroup(
   };
 }
 
-function endOf({ facts }: Scene, event: Extract<GateEvent, { event: 'exit' | 'denied' }>, begunNs: number): End {
+function endOf({ facts }: StepContext, event: Extract<GateEvent, { event: 'exit' | 'denied' }>, begunNs: number): End {
   facts.wallMs = event.atNs / 1e6;
   return {
     exit: exitOf(event),
@@ -135,9 +139,9 @@ function exitOf(event: Extract<GateEvent, { event: 'exit' | 'denied' }>): Exit {
   return { code: event.code, signal: event.signal === null ? null : signalName(event.signal) };
 }
 
-async function beginOutside(scene: Scene, step: OutsideStep): Promise<Running> {
-  const { facts, plan, streams, stop } = scene;
-  beginOwn(scene, step);
+async function beginOutside(context: StepContext, step: OutsideStep): Promise<Running> {
+  const { facts, plan, streams, stop } = context;
+  beginOwnStep(context, step);
   const began = performance.now();
   const { stdio } = streams;
   const client = startClient({ step, cwd: facts.spec.cwd, env: plan.env, stdio, identity: plan.clientIdentity });
@@ -167,8 +171,13 @@ async function beginOutside(scene: Scene, step: OutsideStep): Promise<Running> {
 type Asked = Readonly<{ step: CommandStep | OutsideStep; written: Written }>;
 
 /** Ends it where it has a time of its own, and records how it ended. */
-async function recordEnd(scene: Scene, index: number, running: Running, { step, written }: Asked): Promise<void> {
-  const late = step.timeoutMs === null ? null : endWhenLate(scene, running, step.timeoutMs);
+async function recordEnd(
+  context: StepContext,
+  index: number,
+  running: Running,
+  { step, written }: Asked,
+): Promise<void> {
+  const late = step.timeoutMs === null ? null : endWhenLate(context, running, step.timeoutMs);
   const end = await running.ended;
   const isLate = late?.stop() ?? false;
   if (end === null) return;
@@ -176,7 +185,7 @@ async function recordEnd(scene: Scene, index: number, running: Running, { step, 
   // One that says why it was never ready stays.
   const error = isLate ? `it was ended after ${formatDuration(step.timeoutMs ?? 0)}` : end.error;
   const { stdout, stderr } = await written.end();
-  record(scene, index, {
+  record(context, index, {
     // As timeout(1) has it.
     exit: isLate ? { code: statuses.timeout, signal: null } : end.exit,
     wallMs: end.wallMs,
@@ -187,7 +196,7 @@ async function recordEnd(scene: Scene, index: number, running: Running, { step, 
   });
 }
 
-function endWhenLate({ facts }: Scene, { end }: Running, timeoutMs: number): { stop: () => boolean } {
+function endWhenLate({ facts }: StepContext, { end }: Running, timeoutMs: number): { stop: () => boolean } {
   let isLate = false;
   const timers = [
     setTimeout(() => {
@@ -212,63 +221,63 @@ type Readiness = Readonly<{
 }>;
 
 async function awaitReady(
-  scene: Scene,
+  context: StepContext,
   index: number,
   { kind, ready }: CommandStep | OutsideStep,
   { written, isOver }: Readiness,
 ): Promise<void> {
-  if (ready === null || scene.stop.reason() !== null) return;
-  const began = performance.now() - (scene.facts.steps[index]?.wallMs ?? 0);
+  if (ready === null || context.stop.reason() !== null) return;
+  const began = performance.now() - (context.facts.steps[index]?.wallMs ?? 0);
   const hasFailed = (): boolean => {
-    const { code, signal } = scene.facts.steps[index]?.exit ?? { code: null, signal: null };
+    const { code, signal } = context.facts.steps[index]?.exit ?? { code: null, signal: null };
     return signal !== null || (code ?? 0) !== 0;
   };
-  const isGone = (): boolean => kind === 'outside' || hasFailed() || processesOf(scene.group).length === 0;
+  const isGone = (): boolean => kind === 'outside' || hasFailed() || processesOf(context.group).length === 0;
   const givenUp = (): string | null => {
-    if (scene.stop.reason() !== null) return 'the run was ended';
-    return isOver() && isGone() ? `the program has ended (${endingOf(scene, index)})` : null;
+    if (context.stop.reason() !== null) return 'the run was ended';
+    return isOver() && isGone() ? `the program has ended (${endingOf(context, index)})` : null;
   };
   const { error } = await waitFor(ready, { written: written.text, givenUp });
-  if (error === null) record(scene, index, { readyMs: performance.now() - began });
-  else record(scene, index, { error: `not ready: ${error}` });
+  if (error === null) record(context, index, { readyMs: performance.now() - began });
+  else record(context, index, { error: `not ready: ${error}` });
 }
 
-function endingOf({ facts }: Scene, index: number): string {
+function endingOf({ facts }: StepContext, index: number): string {
   const { code, signal } = facts.steps[index]?.exit ?? { code: null, signal: null };
   return signal ?? `exit ${code}`;
 }
 
 /** What the plan left running is ended when it is over: its signal, and SIGKILL after the grace. True: there was something. */
-export async function endBackground(scene: Scene): Promise<boolean> {
-  const left = [...scene.background].filter(([, { isOver }]) => !isOver());
+export async function endBackground(context: StepContext): Promise<boolean> {
+  const left = [...context.background].filter(([, { isOver }]) => !isOver());
   for (const [index, { end, stop }] of left) {
-    record(scene, index, { stopped: true });
+    record(context, index, { stopped: true });
     end(stop);
     end('SIGCONT');
   }
-  const ended = Promise.all([...scene.background.values()].map((each) => each.ended));
+  const ended = Promise.all([...context.background.values()].map((each) => each.ended));
   const patience = new AbortController();
-  const late = sleep(scene.facts.spec.graceMs, true, { signal: patience.signal }).catch(() => false);
+  const late = sleep(context.facts.spec.graceMs, true, { signal: patience.signal }).catch(() => false);
   if ((await Promise.race([ended, late])) === true)
     for (const [, { end, isOver }] of left) if (!isOver()) end('SIGKILL');
   patience.abort();
   await ended;
-  for (const [index, { stop }] of left) recordBadEnd(scene, index, stop);
+  for (const [index, { stop }] of left) recordBadEnd(context, index, stop);
   return left.length > 0;
 }
 
 /** A server that was told to end ends by that signal, with its shell status, or with 0. */
-function recordBadEnd(scene: Scene, index: number, stop: NodeJS.Signals): void {
-  const { facts } = scene;
+function recordBadEnd(context: StepContext, index: number, stop: NodeJS.Signals): void {
+  const { facts } = context;
   const step = facts.steps[index];
-  if (step === undefined || step.error !== null || scene.stop.reason() !== null) return;
+  if (step === undefined || step.error !== null || context.stop.reason() !== null) return;
   const { code, signal } = step.exit;
   if (signal === 'SIGKILL' && stop !== 'SIGKILL')
-    record(scene, index, {
+    record(context, index, {
       error: `it did not end within ${formatDuration(facts.spec.graceMs)} of ${stop}, and was killed`,
     });
   else if (code !== null && code !== 0 && code !== statuses.signalBase + (signalNumber(stop) ?? 0))
-    record(scene, index, { error: `it ended with exit ${code} when it was stopped by ${stop}` });
+    record(context, index, { error: `it ended with exit ${code} when it was stopped by ${stop}` });
 }
 
 /** What the steps write from now on, where the streams are captured. */

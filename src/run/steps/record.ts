@@ -20,7 +20,7 @@ export type Clock = {
   early: Readonly<{ index: number; atNs: bigint }>[];
 };
 
-export type Scene = Readonly<{
+export type StepContext = Readonly<{
   facts: Facts;
   plan: Plan;
   stop: Stop;
@@ -56,16 +56,16 @@ export function sinceStart({ startNs }: Clock): number {
 }
 
 /** A step of the runner's own begins. */
-export function beginOwn(scene: Scene, step: PlanStep): void {
-  const { facts, clock, onBegin } = scene;
+export function beginOwnStep(context: StepContext, step: PlanStep): void {
+  const { facts, clock, onBegin } = context;
   onBegin();
-  beginAccount(scene);
+  beginAccount(context);
   if (clock.startNs === null) clock.early.push({ index: facts.steps.length, atNs: process.hrtime.bigint() });
   facts.steps.push(begunStep(facts, step, sinceStart(clock)));
 }
 
 /** What daemons do meanwhile is this step's; where a step of the group runs in the background, it is that one's. */
-function beginAccount({ facts, clock, background, supervisor, accounts }: Scene): void {
+function beginAccount({ facts, clock, background, supervisor, accounts }: StepContext): void {
   const isGroupBusy = [...background.values()].some(({ inGroup, isOver }) => inGroup && !isOver());
   if (clock.startNs === null || isGroupBusy) return;
   accounts.begin(facts.steps.length);
@@ -73,11 +73,11 @@ function beginAccount({ facts, clock, background, supervisor, accounts }: Scene)
 }
 
 /** Time zero is known now: what began before has a negative time. */
-export function startClock(scene: Pick<Scene, 'facts' | 'clock'>, startNs: number): void {
-  const { clock } = scene;
+export function startClock(context: Pick<StepContext, 'facts' | 'clock'>, startNs: number): void {
+  const { clock } = context;
   clock.startNs ??= startNs;
   for (const { index, atNs } of clock.early.splice(0))
-    record(scene, index, { atMs: Number(atNs - BigInt(startNs)) / 1e6 });
+    record(context, index, { atMs: Number(atNs - BigInt(startNs)) / 1e6 });
 }
 
 /** The record of a step that begins. */
@@ -104,7 +104,7 @@ export function begunStep({ limitsNow }: Pick<Facts, 'limitsNow'>, step: PlanSte
 }
 
 /** Adds to the record of a step. */
-export function record({ facts }: Pick<Scene, 'facts'>, index: number, changes: Partial<Step>): void {
+export function record({ facts }: Pick<StepContext, 'facts'>, index: number, changes: Partial<Step>): void {
   const step = facts.steps[index];
   if (step !== undefined) facts.steps[index] = { ...step, ...changes };
 }

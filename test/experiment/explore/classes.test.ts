@@ -7,7 +7,7 @@ import {
   brokenOnes,
   type Entry,
   exitOf,
-  type Sight,
+  type Observation,
   serversIn,
   stepOf,
 } from '../../../src/experiment/explore/observation.ts';
@@ -15,10 +15,10 @@ import { type Attempt, isSettled, judge, type Trial } from '../../../src/experim
 import { expectation } from '../../fixtures/results.ts';
 
 const file = (text: string): Entry => ({ kind: 'file', text, digest: text });
-const exits = (...codes: (number | string)[]): Sight['exits'] =>
+const exits = (...codes: (number | string)[]): Observation['exits'] =>
   codes.map((code) => (typeof code === 'string' ? { code: null, signal: code } : { code, signal: null }));
 
-const calm: Sight = {
+const calm: Observation = {
   outcome: 'passed',
   exits: exits(0, 0),
   stdout: 'hello\nworld\n',
@@ -37,7 +37,7 @@ const calm: Sight = {
   failedIn: null,
   wallMs: 10,
 };
-const again: Sight = {
+const again: Observation = {
   ...calm,
   files: new Map<string, Entry>([
     ['tmp', { kind: 'folder' }],
@@ -47,7 +47,7 @@ const again: Sight = {
   ]),
 };
 const baseline = baselineOf(calm, again);
-const withFile = (name: string, entry: Entry | null): Sight['files'] => {
+const withFile = (name: string, entry: Entry | null): Observation['files'] => {
   const files = new Map(calm.files);
   if (entry === null) files.delete(name);
   else files.set(name, entry);
@@ -256,7 +256,7 @@ for (const [what, [first, second, third], isLeft] of [
   ['are the same each time', ['log', 'log', 'log2'], true],
 ] as const) {
   test(`names of files that ${what}: ${isLeft ? 'a leak' : 'no leak'}`, (t) => {
-    const leaving = (name: string): Sight => ({ ...calm, files: new Map([[name, file('')]]) });
+    const leaving = (name: string): Observation => ({ ...calm, files: new Map([[name, file('')]]) });
     const files = new Map([...leaving(first).files, ...leaving(third).files]);
     const verdict = classify({ ...leaving(third), files }, baselineOf(leaving(first), leaving(second)), 0);
     t.is(verdict.class === 'leak', isLeft);

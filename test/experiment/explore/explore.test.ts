@@ -7,10 +7,10 @@ import {
   type ExploreHistory,
   type ExploreQuestion,
   type ExploreRun,
-  type Observation,
+  type ObservedRun,
   planExplore,
 } from '../../../src/experiment/explore/explore.ts';
-import type { Sight } from '../../../src/experiment/explore/observation.ts';
+import type { Observation } from '../../../src/experiment/explore/observation.ts';
 import { judge } from '../../../src/experiment/explore/trials.ts';
 import type { RecordedCall } from '../../../src/gate/recording.ts';
 import type { RunSpec } from '../../../src/request/run-spec.ts';
@@ -20,7 +20,7 @@ import { resultOf, unwatched } from '../programs.ts';
 /** What a program does when a call of it fails; `once` of one that comes again. */
 type Reaction = 'exit' | 'crash' | 'hang' | 'silent' | 'flicker' | 'elsewhere' | 'harmless';
 
-const calm: Sight = {
+const calm: Observation = {
   outcome: 'passed',
   exits: [{ code: 0, signal: null }],
   stdout: 'done\n',
@@ -35,7 +35,7 @@ const calm: Sight = {
   wallMs: 100,
 };
 
-const sightOf: Readonly<Record<Reaction, Partial<Sight>>> = {
+const observe: Readonly<Record<Reaction, Partial<Observation>>> = {
   exit: { outcome: 'failed', exits: [{ code: 1, signal: null }], stderr: 'out of memory\n' },
   crash: { outcome: 'signaled', exits: [{ code: null, signal: 'SIGSEGV' }] },
   hang: { outcome: 'timeout', exits: [{ code: null, signal: 'SIGTERM' }] },
@@ -46,10 +46,10 @@ const sightOf: Readonly<Record<Reaction, Partial<Sight>>> = {
 };
 
 /** A program that makes as many calls, each on an object of its own, with its runner. */
-function makeProgram(reactions: readonly Reaction[], undisturbed: Partial<Sight> = {}) {
+function makeProgram(reactions: readonly Reaction[], undisturbed: Partial<Observation> = {}) {
   const made: RunSpec[] = [];
   const tries = new Map<string, number>();
-  const observations = new Map<Result, Observation>();
+  const observations = new Map<Result, ObservedRun>();
   const calls = reactions.map(
     (_, index): RecordedCall => ({
       address: `0/${index + 1}:openat`,
@@ -73,13 +73,13 @@ function makeProgram(reactions: readonly Reaction[], undisturbed: Partial<Sight>
       const outcome = undisturbed.outcome ?? 'passed';
       const recorded = { ...result, outcome };
       const recording = { calls, names: { folder: '/r', ports: [20_000], startedAtMs: 0 } };
-      observations.set(recorded, { sight: { ...calm, ...undisturbed }, recording });
+      observations.set(recorded, { observation: { ...calm, ...undisturbed }, recording });
       return recorded;
     }
     const time = (tries.get(address) ?? 0) + 1;
     tries.set(address, time);
     const reaction = reactions[Number(/\d+(?=:)/.exec(address)?.[0]) - 1] ?? 'exit';
-    const seen = reaction === 'flicker' && time > 1 ? {} : sightOf[reaction];
+    const seen = reaction === 'flicker' && time > 1 ? {} : observe[reaction];
     const mode = address.endsWith('+') ? 'persistent' : 'once';
     const injection: Injection = {
       address,
@@ -89,10 +89,10 @@ function makeProgram(reactions: readonly Reaction[], undisturbed: Partial<Sight>
       seen: null,
     };
     const injected = { ...result, injections: [injection] };
-    observations.set(injected, { sight: { ...calm, ...seen }, recording: null });
+    observations.set(injected, { observation: { ...calm, ...seen }, recording: null });
     return injected;
   };
-  const observed = (result: Result): Observation => observations.get(result) ?? { sight: calm, recording: null };
+  const observed = (result: Result): ObservedRun => observations.get(result) ?? { observation: calm, recording: null };
   return { runner, observed, made };
 }
 
@@ -112,7 +112,7 @@ const question = (changes: Partial<ExploreQuestion> = {}): ExploreQuestion => ({
 async function explore(
   reactions: readonly Reaction[],
   asked: Partial<ExploreQuestion> = {},
-  changes: Partial<DriverOptions<ExploreRun, ExploreHistory>> & { undisturbed?: Partial<Sight> } = {},
+  changes: Partial<DriverOptions<ExploreRun, ExploreHistory>> & { undisturbed?: Partial<Observation> } = {},
 ) {
   const { undisturbed, ...options } = changes;
   const program = makeProgram(reactions, undisturbed);

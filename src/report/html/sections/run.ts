@@ -148,7 +148,7 @@ const limitText = (file: string, limit: number): string => (file.startsWith('pid
 
 function replayPart(result: Result, level: number): Markup {
   const { id, spec, outcome } = result;
-  if (spec.plan !== null)
+  if (spec.plan !== null && spec.template === null)
     return html`${heading(level, 'Make it again')}<p class="note">It was a run of a scenario: run that again with kmem-run scenario run.</p>`;
   if (outcome === 'setup-error' || outcome === 'interrupted')
     return html`${heading(level, 'Make it again')}<p class="note">There is nothing to hold a replay to: it ${outcome === 'interrupted' ? 'was interrupted' : 'did not run'}.</p>`;
