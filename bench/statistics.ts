@@ -27,8 +27,13 @@ export function combine(first: Series, second: Series, how: (a: number, b: numbe
   });
 }
 
-export const ratio = (a: number, b: number): number => a / b;
-export const difference = (a: number, b: number): number => a - b;
+export function ratio(a: number, b: number): number {
+  return a / b;
+}
+
+export function difference(a: number, b: number): number {
+  return a - b;
+}
 
 export function known(series: Series): number[] {
   return series.filter((value) => value !== null);

@@ -73,8 +73,8 @@ function kmemRunCommand(words: readonly string[]): string[] {
   return [node, program, ...words];
 }
 
-const samples = () =>
-  Array.from({ length: SAMPLES }, (_, index) => ({
+function samples() {
+  return Array.from({ length: SAMPLES }, (_, index) => ({
     ...{
       atMs: index * 50,
       kmem: 2_000_000 + Math.round(500_000 * Math.sin(index / 300)),
@@ -82,13 +82,15 @@ const samples = () =>
     },
     ...{ processes: 5 + (index % 7), rss: index % 10 === 0 ? 80_000_000 : null, cpuPercent: null },
   }));
+}
 
-const failures = () =>
-  Array.from({ length: FAILURES }, (_, index) => ({
+function failures() {
+  return Array.from({ length: FAILURES }, (_, index) => ({
     ...{ atMs: index * 100, pid: 1000 + (index % 50), tid: 1000 + (index % 50), comm: 'httpd', exe: '/usr/sbin/httpd' },
     ...{ syscall: 'mmap', detail: `/usr/lib/modules/mod_${index % 97}.so`, usage: 2_400_000 + index, errno: 'ENOMEM' },
     ...{ step: 0, address: null, injected: false },
   }));
+}
 
 type Seen = Readonly<{ paintMs: number; plotMs: number; markMs: number }>;
 

@@ -8,12 +8,14 @@ import { errnoOf } from '../errors.ts';
 
 export type CounterFiles = Readonly<{ usage: string; maxUsage: string; failcnt: string; limit: string }>;
 
-const counter = (prefix: string): CounterFiles => ({
-  usage: `${prefix}.usage_in_bytes`,
-  maxUsage: `${prefix}.max_usage_in_bytes`,
-  failcnt: `${prefix}.failcnt`,
-  limit: `${prefix}.limit_in_bytes`,
-});
+function counter(prefix: string): CounterFiles {
+  return {
+    usage: `${prefix}.usage_in_bytes`,
+    maxUsage: `${prefix}.max_usage_in_bytes`,
+    failcnt: `${prefix}.failcnt`,
+    limit: `${prefix}.limit_in_bytes`,
+  };
+}
 
 export const v1 = {
   kmem: counter('memory.kmem'),
@@ -110,7 +112,11 @@ export function parseProcs(text: string): number[] {
  */
 
 /** Where the command runs, and all that it starts. */
-export const runLeaf = (group: string): string => `${group}/run`;
+export function runLeaf(group: string): string {
+  return `${group}/run`;
+}
 
 /** Where the joiner is while it starts the command. */
-export const joinLeaf = (group: string): string => `${group}/join`;
+export function joinLeaf(group: string): string {
+  return `${group}/join`;
+}

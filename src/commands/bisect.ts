@@ -54,19 +54,24 @@ export async function bisectCommand(argv: readonly string[]): Promise<number> {
   return conductExperiment(kind, { question, resume, jobs, report });
 }
 
-const defaults = (): Own => ({ ...{ lo: null, hi: null, confirm: 3 }, ...COMMON });
+function defaults(): Own {
+  return { ...{ lo: null, hi: null, confirm: 3 }, ...COMMON };
+}
 
 /** What --help, completion and the man page are made from. */
-export const bisectHelp = (): CommandHelp => ({
-  table: bisectTable(defaults()),
-  usage:
-    'kmem-run bisect [options] -- command [args…]\nkmem-run bisect [options] --scenario NAME|FILE\nkmem-run bisect --resume ID\n\nFinds the smallest kmem limit, to the page, at which a command passes: every step exits 0, or every --expect holds.',
-  epilogue:
-    'Exit status: 0 found, 1 there is no such limit, or none that can be told, 125 it could not be looked for, 130 interrupted (--resume goes on).\n\nExample: kmem-run bisect --timeout 30s -- apachectl start',
-});
+export function bisectHelp(): CommandHelp {
+  return {
+    table: bisectTable(defaults()),
+    usage:
+      'kmem-run bisect [options] -- command [args…]\nkmem-run bisect [options] --scenario NAME|FILE\nkmem-run bisect --resume ID\n\nFinds the smallest kmem limit, to the page, at which a command passes: every step exits 0, or every --expect holds.',
+    epilogue:
+      'Exit status: 0 found, 1 there is no such limit, or none that can be told, 125 it could not be looked for, 130 interrupted (--resume goes on).\n\nExample: kmem-run bisect --timeout 30s -- apachectl start',
+  };
+}
 
-const bisectTable = (own: Own): OptionTable =>
-  experimentTable(bisectOptions(own), 'draw the search and how many of the runs pass, in the terminal');
+function bisectTable(own: Own): OptionTable {
+  return experimentTable(bisectOptions(own), 'draw the search and how many of the runs pass, in the terminal');
+}
 
 function bisectOptions(own: Own): OptionTable {
   return {

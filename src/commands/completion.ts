@@ -30,9 +30,8 @@ export const completionHelp: Readonly<{ text: string; words: readonly string[] }
 };
 
 /** `kmem-run completion`. */
-export const completionCommand =
-  (readManual: () => Promise<readonly CommandPage[]>) =>
-  async (argv: readonly string[]): Promise<number> => {
+export function completionCommand(readManual: () => Promise<readonly CommandPage[]>) {
+  return async (argv: readonly string[]): Promise<number> => {
     const [, shell, ...rest] = argv;
     if (shell === '--help') {
       await print(text);
@@ -44,6 +43,7 @@ export const completionCommand =
     await print(make(await readManual()));
     return 0;
   };
+}
 
 function noSuchShell(shell: string | undefined, [stray]: readonly string[]): SetupError {
   const known = Object.keys(shells);

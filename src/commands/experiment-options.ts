@@ -97,7 +97,9 @@ export function readExperimentArgv<Own extends CommonOptions>(
   return { asked: null, resume: own.resume, own, report };
 }
 
-const stepName = (key: string): string => (key === 'command' ? 'a command' : optionName(key));
+function stepName(key: string): string {
+  return key === 'command' ? 'a command' : optionName(key);
+}
 
 /** Before `--`, where it is the command's own. */
 export function asksForHelp(argv: readonly string[]): boolean {

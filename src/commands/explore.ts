@@ -33,22 +33,24 @@ type Own = CommonOptions & {
 };
 
 /** `store`: the file in which its runs are kept; null: the user's own. */
-const kindFor = (store: string | null): Kind<ExploreQuestion, ExploreReport> => ({
-  name: 'explore',
-  planOf: (question, nameOf) => explorePlan(question, nameOf, (id) => replayOf(id, store)),
-  text: exploreText,
-  summary: ({ counts, score, runs, findings }) => ({
-    ...counts,
-    score,
-    made: runs.made,
-    findings: findings.length,
-    // For `show`, when the report is gone.
-    found: findings
-      .slice(0, MOST_SUMMARISED)
-      .map(({ address, class: name, how, replay }) => ({ address, class: name, how, replay })),
-  }),
-  status: ({ findings }) => (findings.length === 0 ? 0 : 1),
-});
+function kindFor(store: string | null): Kind<ExploreQuestion, ExploreReport> {
+  return {
+    name: 'explore',
+    planOf: (question, nameOf) => explorePlan(question, nameOf, (id) => replayOf(id, store)),
+    text: exploreText,
+    summary: ({ counts, score, runs, findings }) => ({
+      ...counts,
+      score,
+      made: runs.made,
+      findings: findings.length,
+      // For `show`, when the report is gone.
+      found: findings
+        .slice(0, MOST_SUMMARISED)
+        .map(({ address, class: name, how, replay }) => ({ address, class: name, how, replay })),
+    }),
+    status: ({ findings }) => (findings.length === 0 ? 0 : 1),
+  };
+}
 
 function replayOf(id: string, store: string | null): string {
   return `kmem-run replay ${store === null ? '' : `--store ${shellWord(store)} `}${id}`;
@@ -75,19 +77,23 @@ export async function exploreCommand(argv: readonly string[]): Promise<number> {
   return conductExperiment(kind, { question, resume: null, jobs, report });
 }
 
-const defaults = (): Own => ({
-  ...{ only: null, within: null, all: false, limit: null },
-  ...COMMON,
-});
+function defaults(): Own {
+  return {
+    ...{ only: null, within: null, all: false, limit: null },
+    ...COMMON,
+  };
+}
 
 /** What --help, completion and the man page are made from. */
-export const exploreHelp = (): CommandHelp => ({
-  table: exploreTable(defaults()),
-  usage:
-    'kmem-run explore [options] -- command [args…]\nkmem-run explore [options] --scenario NAME|FILE\n\nMakes each system call of a command that allocates kernel memory fail, one in a run, and tells what it makes of it: crash, hang, silent (a wrong result and exit 0), leak, or handled.\n\nEach run finds a folder and a port of its own in KMEM_RUN_DIR and KMEM_RUN_PORT.',
-  epilogue:
-    'Exit status: 0 nothing was found, 1 something was, 125 it could not be explored, 130 interrupted (what is known is told).\n\nExample: kmem-run explore --jobs 2 -- sleep 0.1',
-});
+export function exploreHelp(): CommandHelp {
+  return {
+    table: exploreTable(defaults()),
+    usage:
+      'kmem-run explore [options] -- command [args…]\nkmem-run explore [options] --scenario NAME|FILE\n\nMakes each system call of a command that allocates kernel memory fail, one in a run, and tells what it makes of it: crash, hang, silent (a wrong result and exit 0), leak, or handled.\n\nEach run finds a folder and a port of its own in KMEM_RUN_DIR and KMEM_RUN_PORT.',
+    epilogue:
+      'Exit status: 0 nothing was found, 1 something was, 125 it could not be explored, 130 interrupted (what is known is told).\n\nExample: kmem-run explore --jobs 2 -- sleep 0.1',
+  };
+}
 
 /** Without what says which call fails, or where nothing can be made to. */
 function exploreTable(own: Own): OptionTable {

@@ -12,8 +12,8 @@ export type DownloadProgress = Readonly<{
   clear: () => void;
 }>;
 
-const eraseLine = '\r\x1b[K';
-const plainStep = 0.25;
+const ERASE_LINE = '\r\x1b[K';
+const PLAIN_STEP = 0.25;
 
 /** On a terminal one line that is drawn again, elsewhere a line for each quarter. */
 export function downloadProgress(stream: Writable & { isTTY?: boolean }): DownloadProgress {
@@ -25,16 +25,16 @@ export function downloadProgress(stream: Writable & { isTTY?: boolean }): Downlo
       const text = `${formatSize(done)} of ${formatSize(total)} (${Math.floor(share * 100)} %)`;
       if (stream.isTTY) {
         onScreen = true;
-        stream.write(`${eraseLine}${text}`);
-      } else if (share >= told + plainStep) {
-        told = Math.floor(share / plainStep) * plainStep;
+        stream.write(`${ERASE_LINE}${text}`);
+      } else if (share >= told + PLAIN_STEP) {
+        told = Math.floor(share / PLAIN_STEP) * PLAIN_STEP;
         stream.write(`kmem-run: ${text}\n`);
       }
     },
     clear() {
       if (!onScreen) return;
       onScreen = false;
-      stream.write(eraseLine);
+      stream.write(ERASE_LINE);
     },
   };
 }

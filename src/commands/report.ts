@@ -121,8 +121,9 @@ async function writeOut(file: string, text: string): Promise<void> {
   else await writeReport(file, text);
 }
 
-const isOnlyCsv = ({ html, svg, png, markdown, plot }: Outputs): boolean =>
-  !plot && [html, svg, png, markdown].every((name) => name === null);
+function isOnlyCsv({ html, svg, png, markdown, plot }: Outputs): boolean {
+  return !plot && [html, svg, png, markdown].every((name) => name === null);
+}
 
 async function csvOf(words: readonly string[], store: string | null): Promise<string> {
   const runs = await readRuns(words, store);

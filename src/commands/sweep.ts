@@ -59,19 +59,27 @@ export async function sweepCommand(argv: readonly string[]): Promise<number> {
   return conductExperiment(kind, { question, resume, jobs, report });
 }
 
-const defaults = (): Own => ({ ...{ axes: {}, repeat: 1, seed: null }, ...COMMON });
+function defaults(): Own {
+  return { ...{ axes: {}, repeat: 1, seed: null }, ...COMMON };
+}
 
 /** What --help, completion and the man page are made from. */
-export const sweepHelp = (): CommandHelp => ({
-  table: sweepTable(defaults()),
-  usage:
-    'kmem-run sweep [options] -- command [args…]\nkmem-run sweep [options] --scenario NAME|FILE\nkmem-run sweep --resume ID\n\nRuns a command at many limits, and tells at which it passes.\n\nRANGE: 512K..4M:256K (steps), 512K..4M*2 (factors), 1M,2M (a list), or a list of these.',
-  epilogue:
-    'Exit status: 0 the sweep was made, 125 it could not be made, 130 it was interrupted (--resume goes on).\n\nExample: kmem-run sweep --kmem 512K..4M:256K --repeat 5 -- apachectl start',
-});
+export function sweepHelp(): CommandHelp {
+  return {
+    table: sweepTable(defaults()),
+    usage:
+      'kmem-run sweep [options] -- command [args…]\nkmem-run sweep [options] --scenario NAME|FILE\nkmem-run sweep --resume ID\n\nRuns a command at many limits, and tells at which it passes.\n\nRANGE: 512K..4M:256K (steps), 512K..4M*2 (factors), 1M,2M (a list), or a list of these.',
+    epilogue:
+      'Exit status: 0 the sweep was made, 125 it could not be made, 130 it was interrupted (--resume goes on).\n\nExample: kmem-run sweep --kmem 512K..4M:256K --repeat 5 -- apachectl start',
+  };
+}
 
-const sweepTable = (own: Own): OptionTable =>
-  experimentTable(sweepOptions(own), 'draw how many of the runs pass, with confidence intervals, in the terminal');
+function sweepTable(own: Own): OptionTable {
+  return experimentTable(
+    sweepOptions(own),
+    'draw how many of the runs pass, with confidence intervals, in the terminal',
+  );
+}
 
 function sweepOptions(own: Own): OptionTable {
   const swept = (key: 'kmem' | 'mem' | 'kmemTcp' | 'pids', what: string) =>

@@ -35,10 +35,21 @@ export type Diagnosis = Readonly<{
   remedy: string | null;
 }>;
 
-export const ok = (found: string): Finding => ({ level: 'ok', found });
-export const note = (found: string): Finding => ({ level: 'note', found });
-export const warning = (found: string, remedy?: string): Finding => withRemedy('warning', found, remedy);
-export const missing = (found: string, remedy?: string): Finding => withRemedy('missing', found, remedy);
+export function ok(found: string): Finding {
+  return { level: 'ok', found };
+}
+
+export function note(found: string): Finding {
+  return { level: 'note', found };
+}
+
+export function warning(found: string, remedy?: string): Finding {
+  return withRemedy('warning', found, remedy);
+}
+
+export function missing(found: string, remedy?: string): Finding {
+  return withRemedy('missing', found, remedy);
+}
 
 /** What a SetupError says, as a finding. */
 export function refused(level: Level, error: SetupError): Finding {

@@ -37,8 +37,8 @@ export type ProgressOptions = Readonly<{
 const SILENT_MS = 1000;
 const REDRAW_MS = 200;
 const LINE_EVERY_MS = 10_000;
-const eraseLine = '\r\x1b[K';
-const barWidth = 12;
+const ERASE_LINE = '\r\x1b[K';
+const BAR_WIDTH = 12;
 
 export function createProgress({ stream, isTerminal, now }: ProgressOptions): Progress {
   const startedAt = now();
@@ -47,7 +47,7 @@ export function createProgress({ stream, isTerminal, now }: ProgressOptions): Pr
   let drawnAt = startedAt + SILENT_MS - every;
   let onScreen = false;
   const clear = (): void => {
-    if (onScreen) stream.write(eraseLine);
+    if (onScreen) stream.write(ERASE_LINE);
     onScreen = false;
   };
   const draw = (): void => {
@@ -60,7 +60,7 @@ export function createProgress({ stream, isTerminal, now }: ProgressOptions): Pr
     }
     onScreen = true;
     // As wide as the terminal it would wrap, and leave its first part behind. 0: a terminal that was told no size.
-    stream.write(eraseLine + [...text].slice(0, (stream.columns || 80) - 1).join(''));
+    stream.write(ERASE_LINE + [...text].slice(0, (stream.columns || 80) - 1).join(''));
   };
   // What runs may take minutes, and the time that is left goes down meanwhile.
   const timer = setInterval(draw, every);
@@ -82,25 +82,25 @@ export function createProgress({ stream, isTerminal, now }: ProgressOptions): Pr
   };
 }
 
-const nameLength = 40;
-const shownNow = 2;
+const NAME_LENGTH = 40;
+const SHOWN_NOW = 2;
 
 /** `12 of 75 ▕██░░░░░░░░░░▏ 9 s left; now kmem 1 MiB; last: passed at kmem 512 KiB` */
 export function progressText({ now, made, done, total, last }: Standing, elapsedMs: number): string {
   const left = made === 0 ? null : (elapsedMs / made) * Math.max(0, total - done);
   const share = total === 0 ? 0 : Math.min(1, done / total);
-  const more = now.length > shownNow ? `, ${now.length - shownNow} more` : '';
+  const more = now.length > SHOWN_NOW ? `, ${now.length - SHOWN_NOW} more` : '';
   return [
     `${groupDigits(done)} of ${counted(total, 'run')} ${bar(share)}${left === null ? '' : ` ${roughly(left)} left`}`,
     ...(now.length === 0
       ? []
       : [
           `now ${now
-            .slice(0, shownNow)
-            .map((one) => cut(one, nameLength))
+            .slice(0, SHOWN_NOW)
+            .map((one) => cut(one, NAME_LENGTH))
             .join(', ')}${more}`,
         ]),
-    ...(last === null ? [] : [`last: ${cut(last, 2 * nameLength)}`]),
+    ...(last === null ? [] : [`last: ${cut(last, 2 * NAME_LENGTH)}`]),
   ].join('; ');
 }
 
@@ -110,6 +110,6 @@ function roughly(ms: number): string {
 }
 
 function bar(share: number): string {
-  const full = Math.floor(share * barWidth);
-  return `▕${'█'.repeat(full)}${'░'.repeat(barWidth - full)}▏`;
+  const full = Math.floor(share * BAR_WIDTH);
+  return `▕${'█'.repeat(full)}${'░'.repeat(BAR_WIDTH - full)}▏`;
 }

@@ -42,11 +42,12 @@ const shared = `
   quotactl_fd landlock_create_ruleset landlock_add_rule landlock_restrict_self memfd_secret process_mrelease
   futex_waitv set_mempolicy_home_node`;
 
-const numbered = (names: string, from: number) =>
-  names
+function numbered(names: string, from: number) {
+  return names
     .trim()
     .split(/\s+/)
     .map((name, index) => [from + index, name] as const);
+}
 
 /** By number. */
 export const callNames: ReadonlyMap<number, string> = new Map([

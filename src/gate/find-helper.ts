@@ -12,17 +12,18 @@ import { isExecutable } from '../host/programs.ts';
  * it. `id`: what nativeId gives for it; undefined: not known yet.
  * Throws SetupError `no-compiler`, `compile-failed`, `no-cache-folder` or `no-helper`.
  */
-export const findNative = (program: NativeProgram, id: string | undefined): string => {
+export function findNative(program: NativeProgram, id: string | undefined): string {
   const root = packageRoot(import.meta.dirname);
   const built = join(root, 'dist', program.name);
   return isExecutable(built) ? built : cachedProgram(program, root, id);
-};
+}
 
 /** The nearest folder above with a package.json: the same from src/gate/ and from dist/. */
-export const packageRoot = (from: string): string =>
-  existsSync(join(from, 'package.json')) || from === dirname(from) ? from : packageRoot(dirname(from));
+export function packageRoot(from: string): string {
+  return existsSync(join(from, 'package.json')) || from === dirname(from) ? from : packageRoot(dirname(from));
+}
 
-const cachedProgram = (program: NativeProgram, root: string, id: string | undefined): string => {
+function cachedProgram(program: NativeProgram, root: string, id: string | undefined): string {
   const source = join(root, program.folder, 'main.c');
   if (!existsSync(source)) {
     throw new SetupError(
@@ -55,9 +56,9 @@ const cachedProgram = (program: NativeProgram, root: string, id: string | undefi
   }
 
   return file;
-};
+}
 
-const build = (program: NativeProgram, root: string, target: string): void => {
+function build(program: NativeProgram, root: string, target: string): void {
   try {
     compileNative(program, root, target, { warningsAreErrors: false });
   } catch (error) {
@@ -72,4 +73,4 @@ const build = (program: NativeProgram, root: string, target: string): void => {
       { cause: error },
     );
   }
-};
+}

@@ -8,15 +8,15 @@ declare const KMEM_HELPER_ID: string | undefined;
 let found: string | undefined;
 
 /** Absolute path of the native helper, as findNative says. */
-export const helperPath = (): string => {
+export function helperPath(): string {
   found ??= findNative(helper, typeof KMEM_HELPER_ID === 'string' ? KMEM_HELPER_ID : undefined);
   return found;
-};
+}
 
 /** In a guest: the host's, which is there by the same path, and may lie where this user's root trusts nothing. */
-export const useHelper = (path: string): void => {
+export function useHelper(path: string): void {
   found = path;
-};
+}
 
 /** A task that has not met its limit by then never will. */
 const PATIENCE_MS = 10_000;

@@ -210,14 +210,25 @@ export function encodeLimit(kmem: number | null | undefined): Buffer {
 }
 
 /** A step of the runner's own begins, and no step in the group runs: what daemons do until the next step is booked on it. */
-export const encodeOutside = (): Buffer => message(['outside']);
-export const encodeTotals = (): Buffer => message(['totals']);
+export function encodeOutside(): Buffer {
+  return message(['outside']);
+}
+
+export function encodeTotals(): Buffer {
+  return message(['totals']);
+}
+
 /**
  * The run is over, and what is left in the group is being ended: from here on nothing is denied, counted or told of it,
  * and `summary` tells the run up to here.
  */
-export const encodeClose = (): Buffer => message(['close']);
-export const encodeFinish = (): Buffer => message(['finish']);
+export function encodeClose(): Buffer {
+  return message(['close']);
+}
+
+export function encodeFinish(): Buffer {
+  return message(['finish']);
+}
 
 const names = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
 // Node has two names for one number on Linux; programs and man pages say EAGAIN.

@@ -8,8 +8,8 @@ import { getSystemErrorMessage } from 'node:util';
 import { errnoOf, SetupError } from '../errors.ts';
 import { quote } from '../text/quote.ts';
 
-const stdout = '-';
-const mostLinks = 40;
+const STDOUT = '-';
+const MOST_LINKS = 40;
 
 /** `stream`: written to as it is. `file`: the regular file, all links followed, and what is there now (null: nothing). */
 type Target = Readonly<{ kind: 'stream'; path: string } | { kind: 'file'; path: string; existing: Stats | null }>;
@@ -17,7 +17,7 @@ type Target = Readonly<{ kind: 'stream'; path: string } | { kind: 'file'; path: 
 /** Writes a whole report. Throws SetupError `json-not-written`; no part of it is left behind then. */
 export async function writeReport(path: string, text: string | Uint8Array): Promise<void> {
   try {
-    if (path === stdout) return await writeStdout(text);
+    if (path === STDOUT) return await writeStdout(text);
     const target = targetOf(path);
     if (target.kind === 'stream') await writeStream(target.path, text);
     else await replaceFile(target.path, target.existing, text);
@@ -32,7 +32,7 @@ function targetOf(path: string, links = 0): Target {
   // /dev/stdout and /proc/self/fd/N are open files of ours: to rename over what they lead to would take it from its owner.
   if (place.startsWith('/proc/')) return { kind: 'stream', path: place };
   if (existing?.isSymbolicLink()) {
-    if (links === mostLinks) throw Object.assign(new Error(), { code: 'ELOOP' });
+    if (links === MOST_LINKS) throw Object.assign(new Error(), { code: 'ELOOP' });
     return targetOf(resolve(dirname(place), readlinkSync(place)), links + 1);
   }
   if (existing?.isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
@@ -126,7 +126,7 @@ const hints: Readonly<Record<string, string>> = {
 
 function failure(path: string, error: unknown): SetupError {
   const errno = errnoOf(error) ?? '';
-  const place = path === stdout ? 'stdout' : quote(path);
+  const place = path === STDOUT ? 'stdout' : quote(path);
   const message = `the result cannot be written to ${place}: ${reason(error, errno)}`;
   return new SetupError('json-not-written', message, hints[errno] ?? 'name a file that can be written', {
     cause: error,

@@ -48,7 +48,8 @@ function sourcesList({ suite, sources, arch }: Omit<Apt, 'folder' | 'config'>): 
 }
 
 // The kernels are old on purpose: that a list of them is no longer renewed is no reason not to use it. Its signature is.
-const configText = (arch: Apt['arch']): string => `#clear APT::Update::Pre-Invoke;
+function configText(arch: Apt['arch']): string {
+  return `#clear APT::Update::Pre-Invoke;
 #clear APT::Update::Post-Invoke;
 #clear APT::Update::Post-Invoke-Success;
 APT::Update::Error-Mode "any";
@@ -65,6 +66,7 @@ Dir::Cache::archives "archives";
 Dir::Cache::pkgcache "";
 Dir::Cache::srcpkgcache "";
 `;
+}
 
 // On the command line, where a path may hold what apt.conf gives a meaning to.
 function placesIn(folder: string): string[] {

@@ -97,19 +97,22 @@ type Check = (value: unknown) => boolean;
 
 const isText: Check = (value) => typeof value === 'string' && value !== '';
 const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
-const matches =
-  (pattern: RegExp): Check =>
-  (value) =>
-    typeof value === 'string' && pattern.test(value);
+function matches(pattern: RegExp): Check {
+  return (value) => typeof value === 'string' && pattern.test(value);
+}
+
 const isSha256 = matches(/^[0-9a-f]{64}$/);
 
 // What is read goes into paths: it cannot lead out of the kernel's folder.
-const fileChecks = (path: RegExp): Readonly<Record<keyof KeptFile, Check>> => ({
-  path: matches(path),
-  bytes: isCount,
-  mtimeMs: isCount,
-  sha256: isSha256,
-});
+function fileChecks(path: RegExp): Readonly<Record<keyof KeptFile, Check>> {
+  return {
+    path: matches(path),
+    bytes: isCount,
+    mtimeMs: isCount,
+    sha256: isSha256,
+  };
+}
+
 const imageChecks = fileChecks(/^(vmlinux|Image)$/);
 const moduleChecks = fileChecks(/^modules\/[A-Za-z0-9][A-Za-z0-9._-]*\.ko$/);
 const originChecks = { package: isText, version: isText, sha256: isSha256 };

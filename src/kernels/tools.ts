@@ -3,12 +3,12 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { errnoOf, SetupError } from '../errors.ts';
 
-const otherWays = 'or take what you have with --deb FILE or --image FILE --modules DIR';
+const OTHER_WAYS = 'or take what you have with --deb FILE or --image FILE --modules DIR';
 const remedies = {
-  'apt-get': `install the package apt, ${otherWays}`,
-  'apt-cache': `install the package apt, ${otherWays}`,
-  'apt-config': `install the package apt, ${otherWays}`,
-  'apt-helper': `install the package apt, ${otherWays}`,
+  'apt-get': `install the package apt, ${OTHER_WAYS}`,
+  'apt-cache': `install the package apt, ${OTHER_WAYS}`,
+  'apt-config': `install the package apt, ${OTHER_WAYS}`,
+  'apt-helper': `install the package apt, ${OTHER_WAYS}`,
   'dpkg-deb': 'install the package dpkg, or take what you have with --image FILE --modules DIR',
   tar: 'install the package tar',
   xz: 'install the package xz-utils',

@@ -48,7 +48,9 @@ const STATUS = [
   ['129, 130, 131, 143', 'kmem-run was interrupted by SIGHUP, SIGINT, SIGQUIT, SIGTERM'],
 ] as const;
 
-const keyOf = ({ name, takes, about }: PageOption): string => JSON.stringify([name, takes, about]);
+function keyOf({ name, takes, about }: PageOption): string {
+  return JSON.stringify([name, takes, about]);
+}
 
 /** `known`: options that are as those of run. */
 function section(page: CommandPage, known: ReadonlySet<string>): string[] {

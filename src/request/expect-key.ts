@@ -7,10 +7,15 @@ export type Path = readonly (string | number)[];
 export type Shape = 'leaf' | 'free' | Readonly<{ each: Shape }> | Keys;
 type Keys = Readonly<{ keys: Readonly<Record<string, Shape>> }>;
 
-const leaves = (...names: string[]): Keys => ({
-  keys: Object.fromEntries(names.map((name) => [name, 'leaf' as const])),
-});
-const list = (each: Shape): Shape => ({ each });
+function leaves(...names: string[]): Keys {
+  return {
+    keys: Object.fromEntries(names.map((name) => [name, 'leaf' as const])),
+  };
+}
+
+function list(each: Shape): Shape {
+  return { each };
+}
 
 const COUNTER = leaves('usage', 'maxUsage', 'failcnt');
 const EXIT = leaves('code', 'signal');

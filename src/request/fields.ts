@@ -15,10 +15,9 @@ export type Reader<T> = (value: unknown, name: string) => T;
 // pids.max above PID_MAX_LIMIT is EINVAL (kernel/cgroup/pids.c).
 const MOST_PIDS = 4_194_304;
 
-export const orNull =
-  <T>(reader: Reader<T>): Reader<T | null> =>
-  (value, name) =>
-    value === null ? null : reader(value, name);
+export function orNull<T>(reader: Reader<T>): Reader<T | null> {
+  return (value, name) => (value === null ? null : reader(value, name));
+}
 
 export const limit: Reader<number> = (value, name) => parseLimit(value as Size, { name });
 
@@ -58,9 +57,8 @@ export const addresses: Reader<string[]> = (value, name) => {
   return given;
 };
 
-export const oneOf =
-  <T extends string>(choices: readonly T[]): Reader<T> =>
-  (value, name) => {
+export function oneOf<T extends string>(choices: readonly T[]): Reader<T> {
+  return (value, name) => {
     if ((choices as readonly unknown[]).includes(value)) return value as T;
     const all = `choose among ${choices.join(', ')}`;
     throw badOption(
@@ -68,6 +66,7 @@ export const oneOf =
       typeof value === 'string' ? didYouMean(value, choices, all) : all,
     );
   };
+}
 
 export const command: Reader<string[]> = (value) => {
   if (!Array.isArray(value) || value.length === 0) {

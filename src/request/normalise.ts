@@ -127,7 +127,9 @@ function filledIn(input: object, template: Template, values: Values): object {
 
 type Take = <T>(key: InputKey, reader: read.Reader<T>, otherwise: () => T) => T;
 
-const none = () => null;
+function none() {
+  return null;
+}
 
 function takeSteps(take: Take, cwd: string, nameOf: NameOf): Pick<RunSpec, 'command' | 'then' | 'plan'> {
   const plan = take('plan', (value, name) => (value === null ? null : readPlan(value, name, cwd)), none);

@@ -17,49 +17,70 @@ export type Definition = Readonly<{
 
 export const definitions = z.registry<Definition>();
 
-const natural = () => z.int().nonnegative();
+function natural() {
+  return z.int().nonnegative();
+}
 
-export const bytes = (description: string) => natural().register(definitions, { description, unit: 'bytes' });
+export function bytes(description: string) {
+  return natural().register(definitions, { description, unit: 'bytes' });
+}
 
-export const bytesOrNull = (description: string, whenNull: string) =>
-  natural().nullable().register(definitions, { description, unit: 'bytes', whenNull });
+export function bytesOrNull(description: string, whenNull: string) {
+  return natural().nullable().register(definitions, { description, unit: 'bytes', whenNull });
+}
 
-export const count = (description: string, unit: string) => natural().register(definitions, { description, unit });
+export function count(description: string, unit: string) {
+  return natural().register(definitions, { description, unit });
+}
 
-export const countOrNull = (description: string, unit: string, whenNull: string) =>
-  natural().nullable().register(definitions, { description, unit, whenNull });
+export function countOrNull(description: string, unit: string, whenNull: string) {
+  return natural().nullable().register(definitions, { description, unit, whenNull });
+}
 
 /** A time or a duration. Not `nonnegative`: a denial of the command's own exec can come just before time zero. */
-export const ms = (description: string) => z.number().register(definitions, { description, unit: 'ms' });
+export function ms(description: string) {
+  return z.number().register(definitions, { description, unit: 'ms' });
+}
 
-export const msOrNull = (description: string, whenNull: string) =>
-  z.number().nullable().register(definitions, { description, unit: 'ms', whenNull });
+export function msOrNull(description: string, whenNull: string) {
+  return z.number().nullable().register(definitions, { description, unit: 'ms', whenNull });
+}
 
 /** A number that names something and is not counted: a process, a step, a CPU. */
-export const id = (description: string) => natural().register(definitions, { description });
+export function id(description: string) {
+  return natural().register(definitions, { description });
+}
 
-export const text = (description: string) => z.string().register(definitions, { description });
+export function text(description: string) {
+  return z.string().register(definitions, { description });
+}
 
-export const textOrNull = (description: string, whenNull: string) =>
-  z.string().nullable().register(definitions, { description, whenNull });
+export function textOrNull(description: string, whenNull: string) {
+  return z.string().nullable().register(definitions, { description, whenNull });
+}
 
-export const flag = (description: string) => z.boolean().register(definitions, { description });
+export function flag(description: string) {
+  return z.boolean().register(definitions, { description });
+}
 
-export const choice = <const T extends readonly [string, ...string[]]>(values: T, description: string) =>
-  z.enum(values).register(definitions, { description });
+export function choice<const T extends readonly [string, ...string[]]>(values: T, description: string) {
+  return z.enum(values).register(definitions, { description });
+}
 
-export const choiceOrNull = <const T extends readonly [string, ...string[]]>(
+export function choiceOrNull<const T extends readonly [string, ...string[]]>(
   values: T,
   description: string,
   whenNull: string,
-) => z.enum(values).nullable().register(definitions, { description, whenNull });
+) {
+  return z.enum(values).nullable().register(definitions, { description, whenNull });
+}
 
 /** Defines a structure: an object, a list, or anything that the helpers above do not make. */
-export const define = <S extends z.ZodType>(
+export function define<S extends z.ZodType>(
   schema: S,
   description: string,
   more: Omit<Definition, 'description'> = {},
-) => {
+) {
   definitions.add(schema, { description, ...more });
   return schema;
-};
+}

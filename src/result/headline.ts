@@ -6,10 +6,10 @@ import type { Tone } from '../text/layout.ts';
 import { cut, visible } from '../text/visible.ts';
 import type { Result, Step } from './schema.ts';
 
-const commandLength = 60;
-const exprLength = 100;
-const nameLength = 20;
-const shownNames = 3;
+const COMMAND_LENGTH = 60;
+const EXPR_LENGTH = 100;
+const NAME_LENGTH = 20;
+const SHOWN_NAMES = 3;
 
 export function headline(result: Result): string {
   switch (result.outcome) {
@@ -74,7 +74,7 @@ function expectation({ expectations }: Result): string {
   const which =
     first === undefined
       ? ''
-      : `: ${cut(first.expr, exprLength)} (it is ${first.actual === null ? 'not known' : cut(String(first.actual), commandLength)})`;
+      : `: ${cut(first.expr, EXPR_LENGTH)} (it is ${first.actual === null ? 'not known' : cut(String(first.actual), COMMAND_LENGTH)})`;
   const more = failed.length > 1 ? `, and ${failed.length - 1} more` : '';
   return `${failed.length} of ${counted(expectations.length, 'expectation')} ${failed.length === 1 ? 'does' : 'do'} not hold${which}${more}`;
 }
@@ -85,14 +85,14 @@ function ended(result: Result, isIt: (step: Step) => boolean): string {
   const { code, signal } = step.exit;
   const isProgram = step.kind === 'command' || step.kind === 'outside';
   if (isProgram && step.error !== null)
-    return `${cut(step.command, commandLength)}: ${visible(step.error)}${denialsSoFar(result)}`;
+    return `${cut(step.command, COMMAND_LENGTH)}: ${visible(step.error)}${denialsSoFar(result)}`;
   const how =
     signal !== null
       ? `was killed by ${visible(signal)}`
       : code === null
         ? 'came to no end that was seen'
         : `failed with exit code ${code}`;
-  return `${cut(step.command, commandLength)} ${how}${circumstances(step, result)}`;
+  return `${cut(step.command, COMMAND_LENGTH)} ${how}${circumstances(step, result)}`;
 }
 
 /** Whether the limit can have to do with how a step ended: the question that the tool is there for. */
@@ -134,7 +134,7 @@ function deaths({ orphans }: Result, isDenied: boolean): string[] {
 
 /** `apache2 (214) exited with 1`, `apache2 (214) died of SIGSEGV`. */
 export function diedText({ comm, pid, exit }: Result['orphans'][number]): string {
-  const who = `${comm === null ? 'a process' : cut(comm, nameLength)} (${pid})`;
+  const who = `${comm === null ? 'a process' : cut(comm, NAME_LENGTH)} (${pid})`;
   return exit.signal === null ? `${who} exited with ${exit.code}` : `${who} died of ${visible(exit.signal)}`;
 }
 
@@ -144,7 +144,7 @@ function whomIn({ failures, failureCounts, steps }: Result, step: Step | null): 
   const names = [...new Set(own.flatMap(({ comm }) => comm ?? []))];
   const program = (step ?? steps[0])?.command.split(' ')[0]?.split('/').at(-1);
   if (names.length === 0 || (names.length === 1 && names[0] === program)) return 'it ';
-  const shown = names.slice(0, shownNames).map((name) => cut(name, nameLength));
+  const shown = names.slice(0, SHOWN_NAMES).map((name) => cut(name, NAME_LENGTH));
   const rest = names.length - shown.length;
   return `${listed([...shown, ...(rest === 0 ? [] : [counted(rest, 'other')])])} `;
 }
@@ -181,7 +181,7 @@ function inStep(result: Result): string {
 /** Where there are several. */
 function nameStep({ steps }: Result, index: number): string {
   const step = steps[index];
-  return step === undefined || steps.length === 1 ? '' : ` in step ${index} (${cut(step.command, commandLength)})`;
+  return step === undefined || steps.length === 1 ? '' : ` in step ${index} (${cut(step.command, COMMAND_LENGTH)})`;
 }
 
 /** ` of 4 MiB, then 1 MiB` where steps changed it; empty: there never was one. */

@@ -3,15 +3,18 @@
 import { z } from 'zod';
 import { bytes, bytesOrNull, choiceOrNull, count, countOrNull, define, ms, msOrNull, text } from './definition.ts';
 
-const unread = 'could not be read';
-const unset = 'unlimited, or not asked for';
-const maxUsage = (what: string, onV2: string) =>
-  bytesOrNull(
+const UNREAD = 'could not be read';
+const UNSET = 'unlimited, or not asked for';
+function maxUsage(what: string, onV2: string) {
+  return bytesOrNull(
     `Highest usage of ${what} during the run (v1: \`max_usage_in_bytes\`; v2: ${onV2}).`,
     'could not be read, or the kernel keeps none',
   );
-const usage = (what: string) =>
-  bytesOrNull(`Usage of ${what} at the end of the run, before the group is removed.`, unread);
+}
+
+function usage(what: string) {
+  return bytesOrNull(`Usage of ${what} at the end of the run, before the group is removed.`, UNREAD);
+}
 
 const ancestor = z.strictObject({
   directory: text("Directory of a cgroup above the run's group."),
@@ -22,11 +25,11 @@ const ancestor = z.strictObject({
 
 export const limitsSchema = define(
   z.strictObject({
-    kmem: bytesOrNull('Kernel-memory limit.', unset),
-    mem: bytesOrNull('Memory limit.', unset),
-    memsw: bytesOrNull('Limit of memory and swap together.', unset),
-    kmemTcp: bytesOrNull('Limit of TCP buffers (cgroup v1).', unset),
-    pids: countOrNull('Limit of processes and threads at one time.', 'tasks', unset),
+    kmem: bytesOrNull('Kernel-memory limit.', UNSET),
+    mem: bytesOrNull('Memory limit.', UNSET),
+    memsw: bytesOrNull('Limit of memory and swap together.', UNSET),
+    kmemTcp: bytesOrNull('Limit of TCP buffers (cgroup v1).', UNSET),
+    pids: countOrNull('Limit of processes and threads at one time.', 'tasks', UNSET),
     ancestors: define(
       z.array(ancestor),
       'Limits of the cgroups above the group, which hold for it too; unlimited ones are left out.',
@@ -48,7 +51,7 @@ export const kmemSchema = define(
     failcnt: countOrNull(
       "In `gate` mode the denials; in `native` mode the kernel's counter, which also counts retries and failures that no call shows.",
       'denials, or failed charges',
-      unread,
+      UNREAD,
     ),
     overshoot: bytesOrNull(
       'How far `maxUsage` went above the kmem limit; 0 if it stayed below. Where a step changed the limit, the most by which usage went above the limit ' +
@@ -72,8 +75,8 @@ export const memSchema = define(
   z.strictObject({
     maxUsage: maxUsage('memory', '`memory.peak`, Linux 5.19'),
     usage: usage('memory'),
-    failcnt: countOrNull('Times that usage hit the memory limit.', 'charges', unread),
-    oomKills: countOrNull("Processes of the group that the kernel's OOM killer killed.", 'processes', unread),
+    failcnt: countOrNull('Times that usage hit the memory limit.', 'charges', UNREAD),
+    oomKills: countOrNull("Processes of the group that the kernel's OOM killer killed.", 'processes', UNREAD),
     oomKillAtMs: msOrNull(
       "When the first of them was killed, from exec: the kernel's notice of `memory.events` (cgroup v2).",
       'none was, or the kernel gave no notice (cgroup v1)',
@@ -82,14 +85,15 @@ export const memSchema = define(
   'All memory charged to the group: pages of programs, page cache and kernel memory.',
 );
 
-const counterSchema = (what: string) =>
-  z
+function counterSchema(what: string) {
+  return z
     .strictObject({
       maxUsage: maxUsage(what, 'null'),
       usage: usage(what),
-      failcnt: countOrNull(`Times that usage of ${what} hit its limit.`, 'charges', unread),
+      failcnt: countOrNull(`Times that usage of ${what} hit its limit.`, 'charges', UNREAD),
     })
     .nullable();
+}
 
 export const memswSchema = define(counterSchema('memory and swap'), 'Memory and swap together.', {
   whenNull: 'the kernel does no swap accounting',
@@ -102,8 +106,8 @@ export const kmemTcpSchema = define(counterSchema('TCP buffers'), 'TCP buffers, 
 export const pidsSchema = define(
   z
     .strictObject({
-      max: countOrNull('Most processes and threads at one time.', 'tasks', unread),
-      failcnt: countOrNull('Forks that the pids limit refused.', 'forks', unread),
+      max: countOrNull('Most processes and threads at one time.', 'tasks', UNREAD),
+      failcnt: countOrNull('Forks that the pids limit refused.', 'forks', UNREAD),
     })
     .nullable(),
   'Processes and threads of the group.',
@@ -112,9 +116,9 @@ export const pidsSchema = define(
 
 const sample = z.strictObject({
   atMs: ms('When it was taken, from exec.'),
-  kmem: bytesOrNull('Usage of kernel memory.', unread),
-  mem: bytesOrNull('Usage of memory.', unread),
-  processes: countOrNull('Processes in the group.', 'processes', unread),
+  kmem: bytesOrNull('Usage of kernel memory.', UNREAD),
+  mem: bytesOrNull('Usage of memory.', UNREAD),
+  processes: countOrNull('Processes in the group.', 'processes', UNREAD),
   rss: bytesOrNull('Resident memory of the processes, added up: pages that two share count twice.', 'not sampled'),
   cpuPercent: define(z.number().nonnegative().nullable(), 'CPU use of the processes; 100 is one CPU.', {
     unit: '%',

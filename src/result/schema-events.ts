@@ -17,7 +17,7 @@ import {
 } from './definition.ts';
 import { exitSchema } from './schema-plan.ts';
 
-const noGate = 'no gate in this mode';
+const NO_GATE = 'no gate in this mode';
 
 const vm = z.strictObject({
   kernel: text('Release of the kernel that was booted.'),
@@ -37,9 +37,9 @@ export const enforcementSchema = define(
       'What is refused: `syscall`, a whole system call at its entry; `charge`, each charge inside the kernel.',
       'nothing is refused',
     ),
-    reserve: bytesOrNull('What the gate keeps free: it denies from `limits.kmem` less this on.', noGate),
-    gatedCalls: countOrNull('System calls that the gate saw.', 'calls', noGate),
-    reclaims: countOrNull('Times that the gate asked the kernel to reclaim.', 'requests', noGate),
+    reserve: bytesOrNull('What the gate keeps free: it denies from `limits.kmem` less this on.', NO_GATE),
+    gatedCalls: countOrNull('System calls that the gate saw.', 'calls', NO_GATE),
+    reclaims: countOrNull('Times that the gate asked the kernel to reclaim.', 'requests', NO_GATE),
     failuresDropped: countOrNull(
       'Failures that are in `failureCounts` and not in `failures`: the list is capped, and the gate never waits for its reader.',
       'failures',
@@ -56,7 +56,7 @@ export const enforcementSchema = define(
   'How and where the kmem limit was enforced. A limit is never silently absent.',
 );
 
-const runningStep =
+const RUNNING_STEP =
   'Index in `steps` of the step that was running. Where several were, under the gate the one that the process belongs to, in `native` mode as far as ' +
   'its parents tell; else the latest, in the foreground first.';
 
@@ -81,7 +81,7 @@ const failure = z.strictObject({
     'Name of the error that the program got, e.g. `ENOMEM`.',
     'the call failed without one (brk keeps the old break)',
   ),
-  step: define(z.int().nonnegative().nullable(), runningStep, {
+  step: define(z.int().nonnegative().nullable(), RUNNING_STEP, {
     whenNull: 'between or after the steps',
   }),
   address: textOrNull(
@@ -126,7 +126,7 @@ const crash = z.strictObject({
   signal: text(
     'Name of the signal that it died of: one of `SIGSEGV`, `SIGBUS`, `SIGABRT`, `SIGILL`, `SIGFPE`, `SIGTRAP`, `SIGSYS`.',
   ),
-  step: define(z.int().nonnegative().nullable(), runningStep, {
+  step: define(z.int().nonnegative().nullable(), RUNNING_STEP, {
     whenNull: 'between or after the steps',
   }),
 });

@@ -4,7 +4,9 @@ import { z } from 'zod';
 import { STEP_KINDS } from '../request/run-spec.ts';
 import { bytesOrNull, count, countOrNull, define, flag, id, ms, msOrNull, text, textOrNull } from './definition.ts';
 
-const is = <const T extends string>(value: T, description: string) => define(z.literal(value), description);
+function is<const T extends string>(value: T, description: string) {
+  return define(z.literal(value), description);
+}
 
 const awaited = [
   z.strictObject({
@@ -60,14 +62,14 @@ const target = z.union([
   z.strictObject({ to: is('pid-file', 'Whom it is for.'), file: text('The file with the number of the process.') }),
 ]);
 
-const notLimited = 'no limit any more';
+const NOT_LIMITED = 'no limit any more';
 
 const changed = z.strictObject({
-  kmem: bytesOrNull('Kernel memory.', notLimited).optional(),
-  mem: bytesOrNull('Memory.', notLimited).optional(),
-  memsw: bytesOrNull('Memory and swap together.', notLimited).optional(),
-  kmemTcp: bytesOrNull('TCP buffers.', notLimited).optional(),
-  pids: countOrNull('Processes and threads at one time.', 'tasks', notLimited).optional(),
+  kmem: bytesOrNull('Kernel memory.', NOT_LIMITED).optional(),
+  mem: bytesOrNull('Memory.', NOT_LIMITED).optional(),
+  memsw: bytesOrNull('Memory and swap together.', NOT_LIMITED).optional(),
+  kmemTcp: bytesOrNull('TCP buffers.', NOT_LIMITED).optional(),
+  pids: countOrNull('Processes and threads at one time.', 'tasks', NOT_LIMITED).optional(),
 });
 
 const waiting = z.union([
@@ -112,8 +114,8 @@ const step = z.union([
 
 export const planSchema = define(z.array(step), 'The steps of a plan.');
 
-export const exitSchema = (of: string) =>
-  define(
+export function exitSchema(of: string) {
+  return define(
     z.strictObject({
       code: define(
         z.int().nullable(),
@@ -124,10 +126,11 @@ export const exitSchema = (of: string) =>
     }),
     `How ${of} ended. Both keys are null where it never ran or its end was not seen.`,
   );
+}
 
-const unlimited = 'unlimited, or not asked for';
+const UNLIMITED = 'unlimited, or not asked for';
 
-const noProgram = 'not a step that runs a program whose output an expectation of a step reads';
+const NO_PROGRAM = 'not a step that runs a program whose output an expectation of a step reads';
 
 const answer = z.strictObject({
   status: define(z.int().nullable(), 'Status of the last answer.', { whenNull: 'there was no answer' }),
@@ -157,9 +160,9 @@ const stepRecord = z.strictObject({
   http: define(answer.nullable(), 'What a request was answered.', { whenNull: 'not a request' }),
   stdout: textOrNull(
     'What was written there while it ran: the first and the last 16 KiB, with `…` between where bytes are left out.',
-    noProgram,
+    NO_PROGRAM,
   ),
-  stderr: textOrNull('As `stdout`.', noProgram),
+  stderr: textOrNull('As `stdout`.', NO_PROGRAM),
   exit: exitSchema('the step'),
   atMs: msOrNull('When it began, from exec.', 'it never began'),
   wallMs: msOrNull('How long it took.', 'it never began, or its end was not seen'),
@@ -177,11 +180,11 @@ const stepRecord = z.strictObject({
   limits: define(
     z
       .strictObject({
-        kmem: bytesOrNull('Kernel memory.', unlimited),
-        mem: bytesOrNull('Memory.', unlimited),
-        memsw: bytesOrNull('Memory and swap together.', unlimited),
-        kmemTcp: bytesOrNull('TCP buffers.', unlimited),
-        pids: countOrNull('Processes and threads at one time.', 'tasks', unlimited),
+        kmem: bytesOrNull('Kernel memory.', UNLIMITED),
+        mem: bytesOrNull('Memory.', UNLIMITED),
+        memsw: bytesOrNull('Memory and swap together.', UNLIMITED),
+        kmemTcp: bytesOrNull('TCP buffers.', UNLIMITED),
+        pids: countOrNull('Processes and threads at one time.', 'tasks', UNLIMITED),
       })
       .nullable(),
     'The limits that were in force when the step began; of a `limits` step those that it left. Of the group, also where the step runs outside it.',

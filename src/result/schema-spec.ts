@@ -18,7 +18,7 @@ import {
 
 import { planSchema } from './schema-plan.ts';
 
-const notAsked = 'not asked for';
+const NOT_ASKED = 'not asked for';
 
 const output = z.union([z.enum(['inherit', 'null']), z.strictObject({ file: text('The file that takes both.') })]);
 
@@ -56,11 +56,11 @@ export const specSchema = define(
     then: define(z.array(z.string()), 'The further steps, each a line for `sh -c` in the same group.'),
     limits: define(
       z.strictObject({
-        kmem: bytesOrNull('`--kmem`: kernel memory, rounded down to the page.', notAsked),
-        mem: bytesOrNull('`--mem`: memory, rounded down to the page.', notAsked),
-        memsw: bytesOrNull('`--memsw`: memory and swap together, rounded down to the page.', notAsked),
-        kmemTcp: bytesOrNull('`--kmem-tcp`: TCP buffers, rounded down to the page.', notAsked),
-        pids: countOrNull('`--pids`: processes and threads at one time.', 'tasks', notAsked),
+        kmem: bytesOrNull('`--kmem`: kernel memory, rounded down to the page.', NOT_ASKED),
+        mem: bytesOrNull('`--mem`: memory, rounded down to the page.', NOT_ASKED),
+        memsw: bytesOrNull('`--memsw`: memory and swap together, rounded down to the page.', NOT_ASKED),
+        kmemTcp: bytesOrNull('`--kmem-tcp`: TCP buffers, rounded down to the page.', NOT_ASKED),
+        pids: countOrNull('`--pids`: processes and threads at one time.', 'tasks', NOT_ASKED),
       }),
       'The limits asked for. Those that were set and read back are in the top-level `limits`.',
     ),

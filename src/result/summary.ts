@@ -8,8 +8,8 @@ export function kernelOf({ enforcement, environment }: Result): string {
 export function firstFailing({ failures }: Result): string | null {
   const [first] = failures;
   if (first === undefined) return null;
-  const detail = first.detail === null ? '' : ` ${first.detail.slice(0, detailLength)}`;
+  const detail = first.detail === null ? '' : ` ${first.detail.slice(0, DETAIL_LENGTH)}`;
   return `${first.comm ?? '(name not read)'}: ${first.syscall}${detail}`;
 }
 
-export const detailLength = 200;
+export const DETAIL_LENGTH = 200;

@@ -8,7 +8,7 @@ import { type Result, resultSchema } from './schema.ts';
 // Compiling its checks to code costs more memory and time than checking one result by them.
 z.config({ jitless: true });
 
-const shownIssues = 3;
+const SHOWN_ISSUES = 3;
 
 /**
  * Throws SetupError `invalid-result` if the result is not what the schema says. That is a bug of kmem-run, never a
@@ -19,9 +19,9 @@ export function validateResult(result: unknown): Result {
   if (parsed.success) return result as Result;
   const { issues } = parsed.error;
   const shown = issues
-    .slice(0, shownIssues)
+    .slice(0, SHOWN_ISSUES)
     .map(({ path, message }) => `${z.core.toDotPath(path) || 'result'}: ${message}`);
-  const more = issues.length > shownIssues ? `; and ${issues.length - shownIssues} more` : '';
+  const more = issues.length > SHOWN_ISSUES ? `; and ${issues.length - SHOWN_ISSUES} more` : '';
   throw new SetupError(
     'invalid-result',
     `internal error: the result does not match its own schema (${shown.join('; ')}${more})`,

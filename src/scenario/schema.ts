@@ -16,8 +16,8 @@ import { readTolerance } from './baseline/types.ts';
 z.config({ jitless: true });
 
 /** What a reader refuses is an issue at this place; `hint` goes with it. A placeholder is not there to be read yet. */
-const reads = <S extends z.ZodType>(schema: S, reader: (value: unknown) => unknown) =>
-  schema.superRefine((value, context) => {
+function reads<S extends z.ZodType>(schema: S, reader: (value: unknown) => unknown) {
+  return schema.superRefine((value, context) => {
     if (typeof value === 'string' && /\$\{/.test(value)) return;
     try {
       reader(value);
@@ -30,11 +30,11 @@ const reads = <S extends z.ZodType>(schema: S, reader: (value: unknown) => unkno
       });
     }
   });
+}
 
-const named =
-  (reader: read.Reader<unknown>) =>
-  (value: unknown): unknown =>
-    reader(value, 'value');
+function named(reader: read.Reader<unknown>) {
+  return (value: unknown): unknown => reader(value, 'value');
+}
 
 const text = z.string().min(1);
 const size = reads(z.union([z.int(), text]), named(read.limit)).nullable();
@@ -52,7 +52,9 @@ const pattern = reads(text, named(readPattern));
 const url = reads(text, named(readUrl));
 const line = z.union([text, z.array(z.string()).min(1)]);
 const variables = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
-const list = <S extends z.ZodType>(one: S) => z.union([one, z.array(one)]);
+function list<S extends z.ZodType>(one: S) {
+  return z.union([one, z.array(one)]);
+}
 
 const limits = z.strictObject({
   kmem: size.optional().describe('Kernel memory, such as 900K or 4M; null: no limit.'),
@@ -71,7 +73,10 @@ const awaited = {
   within: positive.optional().describe('How long it may take (10s).'),
 };
 
-const ofStep = (value: unknown) => compileStepExpectation(value as string, 0);
+function ofStep(value: unknown) {
+  return compileStepExpectation(value as string, 0);
+}
+
 const stepExpect = list(reads(text, ofStep)).describe(
   'What must hold of the step: exit!=0, failcnt>0, status==200, body~/works/, stderr~/Cannot allocate/ …',
 );
@@ -145,7 +150,10 @@ const needs = z.strictObject({
   cgroup: z.enum(['v1', 'v2']).optional().describe('The version of cgroups that it is about.'),
 });
 
-const tolerance = (figure: Figure) => reads(text, (value) => readTolerance(value as string, figure));
+function tolerance(figure: Figure) {
+  return reads(text, (value) => readTolerance(value as string, figure));
+}
+
 const tolerances = z.strictObject({
   kmem: tolerance('kmem').optional().describe('Of the peak of kernel memory: 10%, 64K.'),
   failcnt: tolerance('failcnt').optional().describe('Of failcnt: 50%, 3.'),

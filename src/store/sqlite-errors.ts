@@ -20,19 +20,19 @@ export type Trouble = (typeof codes)[keyof typeof codes] | 'other';
 
 type Words = Readonly<{ code: string; reason: string; hint: (file: string) => string }>;
 
-const another = 'name another file: --store FILE';
+const ANOTHER = 'name another file: --store FILE';
 
 const words: Readonly<Record<Trouble, Words>> = {
   busy: {
     code: 'store-busy',
     reason: 'another program has held it locked for too long',
-    hint: (file) => `see which: fuser ${quote(file)}; then try again, or ${another}`,
+    hint: (file) => `see which: fuser ${quote(file)}; then try again, or ${ANOTHER}`,
   },
-  readOnly: { code: 'store-read-only', reason: 'it cannot be written', hint: () => `make it writable, or ${another}` },
+  readOnly: { code: 'store-read-only', reason: 'it cannot be written', hint: () => `make it writable, or ${ANOTHER}` },
   io: {
     code: 'store-io',
     reason: 'the file system failed to read or write it',
-    hint: () => `see that its disk is not full and works, or ${another}`,
+    hint: () => `see that its disk is not full and works, or ${ANOTHER}`,
   },
   damaged: {
     code: 'store-damaged',
@@ -47,12 +47,12 @@ const words: Readonly<Record<Trouble, Words>> = {
   notOpened: {
     code: 'store-not-opened',
     reason: 'it cannot be opened',
-    hint: () => `see that its folder is there and that you may read and write in it, or ${another}`,
+    hint: () => `see that its folder is there and that you may read and write in it, or ${ANOTHER}`,
   },
   other: {
     code: 'store-failed',
     reason: 'SQLite failed',
-    hint: () => `${another}; if that fails too, please report it`,
+    hint: () => `${ANOTHER}; if that fails too, please report it`,
   },
 };
 

@@ -19,25 +19,25 @@ export function groupDigits(count: number): string {
   return String(count).replace(/\B(?<!\.\d*)(?=(\d{3})+(?!\d))/g, ',');
 }
 
-export const notRead = 'not read';
+export const NOT_READ = 'not read';
 
 /** `2.5 MiB (2,621,440)`: readable and exact. */
 export function size(bytes: number | null): string {
-  if (bytes === null) return notRead;
+  if (bytes === null) return NOT_READ;
   if (bytes === 0) return '0';
   return bytes < 1024 ? `${bytes} bytes` : `${formatSize(bytes)} (${groupDigits(bytes)})`;
 }
 
 export function shortSize(bytes: number | null): string {
-  return bytes === null ? notRead : formatSize(bytes);
+  return bytes === null ? NOT_READ : formatSize(bytes);
 }
 
 export function number(value: number | null): string {
-  return value === null ? notRead : groupDigits(value);
+  return value === null ? NOT_READ : groupDigits(value);
 }
 
 export function duration(ms: number | null): string {
-  return ms === null ? notRead : formatDuration(ms);
+  return ms === null ? NOT_READ : formatDuration(ms);
 }
 
 /** `3 processes`, `1 process`. */

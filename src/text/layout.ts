@@ -21,9 +21,9 @@ export type Style = Readonly<{
 export type PlotStyle = Style & Readonly<{ plot?: boolean }>;
 
 const formats = { plain: [], good: ['green'], bad: ['red'], warn: ['yellow'], dim: ['dim'], strong: ['bold'] } as const;
-const indent = 2;
-const gap = 2;
-const narrowest = 40;
+const INDENT = 2;
+const GAP = 2;
+const NARROWEST = 40;
 
 export function painter(color: boolean): Paint {
   if (!color) return (_tone, text) => text;
@@ -33,7 +33,7 @@ export function painter(color: boolean): Paint {
 
 /** Columns left for a row's text; null: as many as it takes. */
 export function textWidth(labelWidth: number, { width }: Pick<Style, 'width'>): number | null {
-  return width === null ? null : Math.max(width, narrowest) - indent - labelWidth - gap;
+  return width === null ? null : Math.max(width, NARROWEST) - INDENT - labelWidth - GAP;
 }
 
 export function layOut(rows: readonly Row[], labelWidth: number, style: Style): string[] {
@@ -47,7 +47,7 @@ export function layOut(rows: readonly Row[], labelWidth: number, style: Style): 
       })
       .map(
         (text, index) =>
-          `${' '.repeat(indent)}${paint('dim', (index === 0 ? label : '').padEnd(labelWidth))}${' '.repeat(gap)}${text}`,
+          `${' '.repeat(INDENT)}${paint('dim', (index === 0 ? label : '').padEnd(labelWidth))}${' '.repeat(GAP)}${text}`,
       ),
   );
 }

@@ -8,10 +8,10 @@ declare const KMEM_AGENT_ID: string | undefined;
 let found: string | undefined;
 
 /** Absolute path of the agent, the first process of a microVM, as findNative says. */
-export const agentPath = (): string => {
+export function agentPath(): string {
   found ??= findNative(agent, typeof KMEM_AGENT_ID === 'string' ? KMEM_AGENT_ID : undefined);
   return found;
-};
+}
 
 /** Room in a kernel's command line (2,048 bytes on x86), which has other words as well. */
 const MAX_PREFETCH_BYTES = 1200;
@@ -20,7 +20,7 @@ const MAX_PREFETCH_BYTES = 1200;
  * Words of the kernel's command line which name files that the agent copies into the guest's memory before it starts
  * the program, where 9p would read them page by page. What is not there, cannot be copied or has no room is left to 9p.
  */
-export const prefetchParameters = (files: readonly string[]): string[] => {
+export function prefetchParameters(files: readonly string[]): string[] {
   const real = files.map(realPathOf).filter((file) => file !== null);
   let room = MAX_PREFETCH_BYTES;
   return [...new Set(real)]
@@ -29,27 +29,32 @@ export const prefetchParameters = (files: readonly string[]): string[] => {
       room -= word.length + 1;
       return room >= 0;
     });
-};
+}
 
 /** This Node, and the libraries that it is linked with. */
-export const ownProgramFiles = (): string[] => {
+export function ownProgramFiles(): string[] {
   const lines = readFileSync('/proc/self/maps', 'utf8').split('\n');
   const mapped = lines.flatMap((line) => /^\S+ r-xp .*? (\/.*)$/.exec(line)?.[1] ?? []);
   return [...new Set([process.execPath, ...mapped])];
-};
+}
 
-const realPathOf = (file: string): string | null => {
+function realPathOf(file: string): string | null {
   try {
     return realpathSync(file);
   } catch {
     return null;
   }
-};
+}
 
 /** The kernel splits its command line at spaces, and knows quotes. */
-const encodePath = (path: string): string =>
-  [...Buffer.from(path)].map((byte) => (isPlain(byte) ? String.fromCharCode(byte) : escapeByte(byte))).join('');
+function encodePath(path: string): string {
+  return [...Buffer.from(path)].map((byte) => (isPlain(byte) ? String.fromCharCode(byte) : escapeByte(byte))).join('');
+}
 
-const isPlain = (byte: number): boolean => /[A-Za-z0-9/._+@-]/.test(String.fromCharCode(byte));
+function isPlain(byte: number): boolean {
+  return /[A-Za-z0-9/._+@-]/.test(String.fromCharCode(byte));
+}
 
-const escapeByte = (byte: number): string => `%${byte.toString(16).padStart(2, '0')}`;
+function escapeByte(byte: number): string {
+  return `%${byte.toString(16).padStart(2, '0')}`;
+}

@@ -13,7 +13,7 @@ const natives = {
 };
 
 /** A checkout without node_modules, whose programs in C are one line each. */
-const makeCheckout = (t: ExecutionContext) => {
+function makeCheckout(t: ExecutionContext) {
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-build-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   for (const file of ['package.json', 'bin']) {
@@ -26,10 +26,11 @@ const makeCheckout = (t: ExecutionContext) => {
   }
 
   return folder;
-};
+}
 
-const build = (folder: string, env: NodeJS.ProcessEnv = process.env) =>
-  spawnSync(process.execPath, [join(folder, 'bin', 'build.js')], { encoding: 'utf8', env });
+function build(folder: string, env: NodeJS.ProcessEnv = process.env) {
+  return spawnSync(process.execPath, [join(folder, 'bin', 'build.js')], { encoding: 'utf8', env });
+}
 
 test('without devDependencies it says what is missing, and what is in C is built all the same', (t) => {
   const folder = makeCheckout(t);

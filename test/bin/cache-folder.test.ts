@@ -15,38 +15,38 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { canActAsOthers } from '../needs.ts';
 
-const nobody = 65534;
+const NOBODY = 65534;
 const script = join(import.meta.dirname, '..', '..', 'bin', 'cache-folder.js');
 const testAsRoot = canActAsOthers ? test : test.skip;
 
 /** What an unprivileged user is told, with this environment: as root there would always be root's own home to fall back on. */
-const find = (env: NodeJS.ProcessEnv) => {
+function find(env: NodeJS.ProcessEnv) {
   const ask = `
     import { findCacheFolder } from ${JSON.stringify(script)};
-    process.setegid(${nobody});
-    process.seteuid(${nobody});
+    process.setegid(${NOBODY});
+    process.seteuid(${NOBODY});
     console.log(JSON.stringify(findCacheFolder()));`;
   const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', ask], { env, encoding: 'utf8' });
   return stdout === '' ? { folder: null, reason: stderr } : JSON.parse(stdout);
-};
+}
 
 /** A folder in which nobody has a home of their own. */
-const makeHome = (t: ExecutionContext) => {
+function makeHome(t: ExecutionContext) {
   const top = mkdtempSync(join(tmpdir(), 'kmem-run-cache-'));
   t.teardown(() => rmSync(top, { recursive: true, force: true }));
   chmodSync(top, 0o755);
   const home = join(top, 'home');
   mkdirSync(home, { mode: 0o755 });
-  chownSync(home, nobody, nobody);
+  chownSync(home, NOBODY, NOBODY);
   return { top, home };
-};
+}
 
 testAsRoot('it is made private, in XDG_CACHE_HOME or else in ~/.cache', (t) => {
   const { home } = makeHome(t);
   const inHome = join(home, '.cache', 'kmem-run');
   t.deepEqual(find({ HOME: home }), { folder: inHome, reason: null });
   t.is(statSync(inHome).mode & 0o777, 0o700);
-  t.is(statSync(inHome).uid, nobody);
+  t.is(statSync(inHome).uid, NOBODY);
   t.deepEqual(find({ HOME: home, XDG_CACHE_HOME: 'relative' }), { folder: inHome, reason: null });
 
   const xdg = join(home, 'xdg');
@@ -80,7 +80,7 @@ testAsRoot('a folder that others can write, anywhere on the way, is refused', (t
 
   chmodSync(home, 0o775);
   t.truthy(find({ HOME: home }).folder, 'the user’s private group may write');
-  chownSync(home, nobody, 1);
+  chownSync(home, NOBODY, 1);
   t.is(find({ HOME: home }).reason, `others can write ${home}`);
 });
 

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 
 const root = join(import.meta.dirname, '..', '..');
-const oldNode = "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '24.11.9' } });";
+const OLD_NODE = "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '24.11.9' } });";
 
 /** The entry in a package whose bundle prints its arguments. */
-const makePackage = (t: ExecutionContext) => {
+function makePackage(t: ExecutionContext) {
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-entry-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   for (const file of ['package.json', 'bin/kmem-run.js', 'bin/cache-folder.js', 'bin/code-cache.js']) {
@@ -18,13 +18,14 @@ const makePackage = (t: ExecutionContext) => {
   mkdirSync(join(folder, 'dist'));
   writeFileSync(join(folder, 'dist', 'cli.cjs'), 'console.log(JSON.stringify(process.argv.slice(2)));\n');
   return folder;
-};
+}
 
-const run = (folder: string, args: string[] = [], { node = process.execPath, nodeArgs = [] as string[] } = {}) =>
-  spawnSync(node, [...nodeArgs, join(folder, 'bin', 'kmem-run.js'), ...args], {
+function run(folder: string, args: string[] = [], { node = process.execPath, nodeArgs = [] as string[] } = {}) {
+  return spawnSync(node, [...nodeArgs, join(folder, 'bin', 'kmem-run.js'), ...args], {
     encoding: 'utf8',
     env: { PATH: process.env.PATH, HOME: folder, XDG_CACHE_HOME: join(folder, 'cache') },
   });
+}
 
 test('the bundle is run with the arguments, and its compiled code is kept in the user’s folder', (t) => {
   const folder = makePackage(t);
@@ -37,7 +38,7 @@ test('the bundle is run with the arguments, and its compiled code is kept in the
 
 test('an older Node is told what it lacks, before anything else is loaded', (t) => {
   const folder = makePackage(t);
-  writeFileSync(join(folder, 'old.cjs'), oldNode);
+  writeFileSync(join(folder, 'old.cjs'), OLD_NODE);
   const older = [{ node: process.execPath, nodeArgs: ['--require', join(folder, 'old.cjs')] }];
   // Debian's own, where there is one that is old enough.
   const { stdout: system } = spawnSync('/usr/bin/node', ['--version'], { encoding: 'utf8' });

@@ -24,7 +24,7 @@ steps:
   - { name: it is gone, wait: { empty: true, within: 5s } }
 expect: failcnt==0
 `;
-const short = "description: It ends at once.\nsteps:\n  - run: 'true'\n";
+const SHORT = "description: It ends at once.\nsteps:\n  - run: 'true'\n";
 
 /** A project with these scenarios and the server beside them; `keep`: sockets that it keeps for each visitor. */
 function project(t: ExecutionContext, files: Readonly<Record<string, string>> = { visitors }) {
@@ -84,7 +84,7 @@ test('a server that keeps more sockets open fails with the sentence that says so
 });
 
 test('a baseline can be read and reviewed: names in order, other entries untouched, no scenario by itself', async (t) => {
-  const { run, read, folder } = project(t, { visitors, short });
+  const { run, read, folder } = project(t, { visitors, short: SHORT });
   await run(1, ['visitors', '--update-baseline']);
   const alone = read('scenarios/baseline.yaml');
   await run(1, ['short', '--update-baseline']);
@@ -99,7 +99,7 @@ test('a baseline can be read and reviewed: names in order, other entries untouch
 });
 
 test('one file for all of them, which is outside: so it can be compared with over many versions', async (t) => {
-  const { run, harness, folder } = project(t, { visitors, short });
+  const { run, harness, folder } = project(t, { visitors, short: SHORT });
   const file = harness.path('good.baseline.yaml');
   t.is((await run(1, ['visitors', '--update-baseline', '--baseline', file])).status, 0);
   t.is(readBook(join(folder, 'scenarios/baseline.yaml')), null);
@@ -124,7 +124,7 @@ test('a scenario says how much it may differ by, and in CI that its baseline mus
 });
 
 test('a file of baselines that cannot be read fails the scenario at its place, and is not written over', async (t) => {
-  const { run, read, folder } = project(t, { short });
+  const { run, read, folder } = project(t, { short: SHORT });
   const conflict = 'version: 1\n<<<<<<< HEAD\nscenarios: {}\n';
   writeFileSync(join(folder, 'scenarios/baseline.yaml'), conflict);
   for (const words of [['short'], ['short', '--update-baseline']]) {

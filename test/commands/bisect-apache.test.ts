@@ -4,7 +4,7 @@ import test from 'ava';
 import type { BisectReport } from '../../src/experiment/bisect/report.ts';
 import { makeHarness } from '../harness.ts';
 import { needs } from '../needs.ts';
-import { apachectl, fixtures, siteVariables } from '../vm/apache.ts';
+import { APACHECTL, fixtures, siteVariables } from '../vm/apache.ts';
 
 const PORT = 18_087;
 const MIB = 2 ** 20;
@@ -14,11 +14,11 @@ const ROOM = MIB / 4;
 
 test.serial('Apache starts, serves and stops: its limit is found in few runs, near its peak, and holds', async (t) => {
   t.timeout(10 * 60_000);
-  if (!needs(t, existsSync(apachectl), 'apache2')) return;
+  if (!needs(t, existsSync(APACHECTL), 'apache2')) return;
   const { path, read, run, assertNothingLeft } = makeHarness(t);
   const variables = siteVariables(path('site'), PORT).flatMap((variable) => ['--env', variable]);
   const steps = ['--then', `exec bash ${join(fixtures, 'get.sh')} ${PORT}`, '--then', 'exec apachectl stop'];
-  const cycle = ['--timeout', '60s', ...variables, ...steps, '--', apachectl, 'start'];
+  const cycle = ['--timeout', '60s', ...variables, ...steps, '--', APACHECTL, 'start'];
 
   const store = ['--store', path('store.db'), '--json', path('bisect.json')];
   const ran = await run(['bisect', ...store, '--confirm', '2', ...cycle], { json: false, patience: 8 * 60_000 });

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import test from 'ava';
-import { hostile, hostileText, result } from '../fixtures/results.ts';
+import { HOSTILE_TEXT, hostile, result } from '../fixtures/results.ts';
 import { dangerous } from '../fixtures/terminal.ts';
 import { assertRefused } from '../harness.ts';
 import { experiment, saveRuns, timeOf } from '../store/folder.ts';
@@ -91,7 +91,7 @@ test.serial('options are strict', async (t) => {
     ['--', 'true'],
     ['--limit', '0'],
     ['--limit', '1x'],
-    ['--outcome', hostileText],
+    ['--outcome', HOSTILE_TEXT],
     ['--json', '--json'],
     ['--lim', '3'],
   ]) {

@@ -12,7 +12,7 @@ import { type Answer, makeKeys, serve, writeSuite } from '../kernels/repository.
 const made: Made = { release: '6.1.0-9-test', version: '6.1.99-1' };
 const padded: Made = { ...made, padding: randomBytes(1 << 20) };
 const tree = { made, modules: debian12 };
-const systemKeys = '/usr/share/keyrings';
+const SYSTEM_KEYS = '/usr/share/keyrings';
 
 let keys: ReturnType<typeof makeKeys>;
 test.before(() => {
@@ -64,7 +64,7 @@ const mounting = (...commands: readonly string[]): string[] => {
   return ['unshare', ...namespaces, 'sh', '-c', [...commands, 'exec "$@"'].join(' && '), 'sh'];
 };
 
-const trusting = () => ({ under: mounting(`mount --bind ${keys.keyring} ${systemKeys}/debian-archive-keyring.gpg`) });
+const trusting = () => ({ under: mounting(`mount --bind ${keys.keyring} ${SYSTEM_KEYS}/debian-archive-keyring.gpg`) });
 
 async function makeMirror(t: ExecutionContext, place: Place) {
   writeSuite(place.path('mirror', 'debian'), 'bookworm', { made: padded, modules: debian12 }, keys);
@@ -261,7 +261,7 @@ test.serial('a disk that fills up: an error that says so, and what was there is 
   const disk = place.path('disk');
   mkdirSync(disk);
   const under = mounting(
-    `mount --bind ${keys.keyring} ${systemKeys}/debian-archive-keyring.gpg`,
+    `mount --bind ${keys.keyring} ${SYSTEM_KEYS}/debian-archive-keyring.gpg`,
     `mount -t tmpfs -o size=900k,mode=700 none ${disk}`,
     `${node} add mine --deb ${small} >/dev/null`,
     `{ ${node} ${add.join(' ')}; ${node} add mine --deb ${large}; ${node} verify; ls -A ${disk}/kmem-run/kernels; }`,
@@ -298,7 +298,7 @@ test.serial('a cache folder that cannot be written: an error that says so', asyn
 test.serial('no keys of Debian, no apt: an error that names the package', async (t) => {
   const place = makePlace(t);
   const { add } = await makeMirror(t, place);
-  const keyless = await kernel(t, place, add, { under: mounting(`mount -t tmpfs none ${systemKeys}`) });
+  const keyless = await kernel(t, place, add, { under: mounting(`mount -t tmpfs none ${SYSTEM_KEYS}`) });
   t.is(keyless.status, 125);
   assertRefused(t, keyless, /the keys that Debian signs its packages with are not here/);
   t.regex(keyless.stderr, /hint: .*debian-archive-keyring/);

@@ -24,8 +24,8 @@ function bench(t: ExecutionContext, files: Readonly<Record<string, string>> = {}
   return { harness, folder, scenario: (...words: string[]) => call(['scenario', ...words]), call };
 }
 
-const passing = "description: it passes\ntags: [good]\nsteps:\n  - run: 'true'\n";
-const failing = 'description: it fails\nsteps:\n  - { name: it, run: echo why; exit 3 }\n';
+const PASSING = "description: it passes\ntags: [good]\nsteps:\n  - run: 'true'\n";
+const FAILING = 'description: it fails\nsteps:\n  - { name: it, run: echo why; exit 3 }\n';
 
 test.serial('the library passes, side by side, and leaves nothing behind', async (t) => {
   if (!needs(t, existsSync('/usr/sbin/apachectl'), 'apache2')) return;
@@ -48,7 +48,11 @@ test.serial('httpd fails where Apache serves another page', async (t) => {
 });
 
 test.serial('0 all passed, 1 some failed, 125 some could not be run; what was written is shown', async (t) => {
-  const { harness, scenario } = bench(t, { passing, failing, setup: `${passing}setUp: echo no; exit 4\n` });
+  const { harness, scenario } = bench(t, {
+    passing: PASSING,
+    failing: FAILING,
+    setup: `${PASSING}setUp: echo no; exit 4\n`,
+  });
   t.is((await scenario('run', 'passing')).status, 0);
   t.regex((await scenario('run', 'passing')).stdout, /^ {4}shows {5}it passes$/m);
   const failed = await scenario('run', 'passing', 'failing', 'setup');
@@ -90,7 +94,7 @@ cleanUp: cp ports \${here}/kept
 });
 
 test.serial('--last-failed runs those that did not pass, and parts of it all are put together', async (t) => {
-  const { scenario, call, folder } = bench(t, { a: passing, b: failing, c: passing });
+  const { scenario, call, folder } = bench(t, { a: PASSING, b: FAILING, c: PASSING });
   assertRefused(t, await scenario('run', '--last-failed'), /no scenarios were run here yet/);
   t.is((await scenario('run', 'a', 'b', 'c', '--shard', '1/2', '--format', 'json', '--output', 'one')).status, 0);
   t.is((await scenario('run', 'a', 'b', 'c', '--shard', '2/2', '--format', 'json', '--output', 'two')).status, 1);
@@ -109,7 +113,7 @@ test.serial('--last-failed runs those that did not pass, and parts of it all are
 });
 
 test.serial('what is missing is named with its package: a reason to skip, in CI an error', async (t) => {
-  const lacking = `${passing}needs: { commands: no-such-command, packages: no-such-package }\n`;
+  const lacking = `${PASSING}needs: { commands: no-such-command, packages: no-such-package }\n`;
   const { call } = bench(t, { lacking });
   const ran = await call(['scenario', 'run', 'lacking']);
   t.is(ran.status, 0);
@@ -119,7 +123,7 @@ test.serial('what is missing is named with its package: a reason to skip, in CI 
 });
 
 test.serial('list, check and new', async (t) => {
-  const { scenario } = bench(t, { passing, wrong: 'description: a\nstpes: []\n' });
+  const { scenario } = bench(t, { passing: PASSING, wrong: 'description: a\nstpes: []\n' });
   const listed = await scenario('list', 'passing');
   t.is(listed.stdout, 'passing  it passes  [good]\n');
   t.is((await scenario('list', '--tag', 'good', 'scenarios/passing.yaml')).status, 0);

@@ -18,13 +18,13 @@ import test, { type ExecutionContext } from 'ava';
 import { canActAsOthers } from '../needs.ts';
 
 const root = join(import.meta.dirname, '..', '..');
-const source = '#include <stdio.h>\nint main(void)\n{\n    return puts("helper") < 0;\n}\n';
+const SOURCE = '#include <stdio.h>\nint main(void)\n{\n    return puts("helper") < 0;\n}\n';
 const ask = `
   const { helperPath } = await import('./src/gate/helper.ts');
   try { console.log(helperPath()); } catch (error) { console.log(JSON.stringify({ ...error, message: error.message })); }`;
 
 /** A package like ours without dist/, whose helper is a program of five lines, and an empty cache folder. */
-const makePackage = (t: ExecutionContext, text = source) => {
+const makePackage = (t: ExecutionContext, text = SOURCE) => {
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-helper-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   for (const name of ['gate', 'native/helper', 'native/common'])
@@ -76,7 +76,7 @@ test('without it the helper is built once into a private cache folder', (t) => {
 test('another source is another helper', (t) => {
   const made = makePackage(t);
   const before = helperOf(made);
-  writeFileSync(join(made.folder, 'src/native/helper/main.c'), source.replace('"helper"', '"other"'));
+  writeFileSync(join(made.folder, 'src/native/helper/main.c'), SOURCE.replace('"helper"', '"other"'));
   const after = helperOf(made);
   t.not(after, before);
   t.is(spawnSync(after, { encoding: 'utf8' }).stdout, 'other\n');
@@ -127,11 +127,11 @@ test('a warning of a later compiler does not stand in the way of a user', (t) =>
 });
 
 // As root there is always /root/.cache to fall back on, so the one who asks has to be somebody else.
-const nobody = 65534;
+const NOBODY = 65534;
 const asNobody = `
   const { helperPath } = await import('./src/gate/helper.ts');
-  process.setegid(${nobody});
-  process.seteuid(${nobody});
+  process.setegid(${NOBODY});
+  process.seteuid(${NOBODY});
   try { console.log(helperPath()); } catch (error) { console.log(JSON.stringify({ ...error, message: error.message })); }`;
 
 (canActAsOthers ? test : test.skip)('a cache folder that belongs to another user is refused', (t) => {

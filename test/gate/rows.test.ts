@@ -24,8 +24,8 @@ type Row = Readonly<{
   differs?: Readonly<{ bytes: number; why: string }>;
 }>;
 
-const smallerFile = 'struct file is 192 bytes instead of 256';
-const tmpfsInode = 'an inode of tmpfs is 752 bytes, about 30 more';
+const SMALLER_FILE = 'struct file is 192 bytes instead of 256';
+const TMPFS_INODE = 'an inode of tmpfs is 752 bytes, about 30 more';
 
 const rows: readonly Row[] = [
   { name: 'fork', made: 55, errno: 'ENOMEM', syscall: 'clone' },
@@ -47,25 +47,25 @@ const rows: readonly Row[] = [
   { name: 'socket_unix', made: 1729, errno: 'ENFILE', syscall: 'socket' },
   { name: 'socketpair', made: 864, errno: 'ENFILE' },
   { name: 'pipe', made: 1597, errno: 'ENFILE', syscall: 'pipe2' },
-  { name: 'open', made: 14_795, errno: 'ENOMEM', syscall: 'openat', differs: { bytes: 200, why: smallerFile } },
+  { name: 'open', made: 14_795, errno: 'ENOMEM', syscall: 'openat', differs: { bytes: 200, why: SMALLER_FILE } },
   { name: 'creat', made: 4190, errno: 'ENOSPC' },
-  { name: 'mkdir', made: 4510, errno: 'ENOSPC', differs: { bytes: 960, why: tmpfsInode } },
+  { name: 'mkdir', made: 4510, errno: 'ENOSPC', differs: { bytes: 960, why: TMPFS_INODE } },
   { name: 'link', made: 20_921, errno: 'ENOMEM' },
-  { name: 'symlink', made: 4508, errno: 'ENOSPC', differs: { bytes: 960, why: tmpfsInode } },
+  { name: 'symlink', made: 4508, errno: 'ENOSPC', differs: { bytes: 960, why: TMPFS_INODE } },
   { name: 'memfd_create', made: 3452, errno: 'ENOSPC' },
   // By several tables where RLIMIT_NOFILE allows fewer descriptors and cannot be raised; there dup2 makes the table.
   { name: 'dup', made: 262_136, errno: 'ENOMEM', syscall: /^dup2?$/ },
   { name: 'fcntl', made: 262_136, errno: 'ENOMEM' },
-  { name: 'eventfd', made: 8418, errno: 'ENOMEM', syscall: 'eventfd2', differs: { bytes: 400, why: smallerFile } },
+  { name: 'eventfd', made: 8418, errno: 'ENOMEM', syscall: 'eventfd2', differs: { bytes: 400, why: SMALLER_FILE } },
   {
     name: 'timerfd',
     made: 8418,
     errno: 'ENOMEM',
     syscall: 'timerfd_create',
-    differs: { bytes: 400, why: smallerFile },
+    differs: { bytes: 400, why: SMALLER_FILE },
   },
-  { name: 'signalfd', made: 8418, errno: 'ENOMEM', syscall: 'signalfd4', differs: { bytes: 400, why: smallerFile } },
-  { name: 'epoll_create1', made: 8418, errno: 'ENOMEM', differs: { bytes: 400, why: smallerFile } },
+  { name: 'signalfd', made: 8418, errno: 'ENOMEM', syscall: 'signalfd4', differs: { bytes: 400, why: SMALLER_FILE } },
+  { name: 'epoll_create1', made: 8418, errno: 'ENOMEM', differs: { bytes: 400, why: SMALLER_FILE } },
   {
     name: 'epoll_ctl',
     made: 17_441,

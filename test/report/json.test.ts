@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { jsonReport, writeJson } from '../../src/report/formats.ts';
-import { apacheStopFails, hostile, hostileText, result, setupError, storm, unread } from '../fixtures/results.ts';
+import { apacheStopFails, HOSTILE_TEXT, hostile, result, setupError, storm, unread } from '../fixtures/results.ts';
 
 test('the JSON is the result, nothing left out', (t) => {
   for (const made of [result(), apacheStopFails(), unread(), setupError(), storm()]) {
@@ -17,7 +17,7 @@ test('hostile names survive, but not as control characters', (t) => {
   const text = jsonReport(hostile());
   t.notRegex(text.replaceAll('\n', ''), /\p{Cc}|\p{Zl}|\p{Zp}/u);
   t.deepEqual(JSON.parse(text), hostile());
-  t.is(JSON.parse(text).failures[0].comm, hostileText);
+  t.is(JSON.parse(text).failures[0].comm, HOSTILE_TEXT);
 });
 
 test('a result that breaks its own schema is an internal error, and nothing is written', async (t) => {

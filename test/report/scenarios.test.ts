@@ -26,7 +26,7 @@ const outcome = (name: string, changes: Partial<ScenarioOutcome> = {}): Scenario
   ...changes,
 });
 
-const nasty = 'a <b> & "c" #d \\ % \u0000\u001b[31m ]]> \ud800\r\nnext';
+const NASTY = 'a <b> & "c" #d \\ % \u0000\u001b[31m ]]> \ud800\r\nnext';
 const report: ScenariosReport = {
   kind: 'scenarios',
   schemaVersion: 1,
@@ -37,10 +37,10 @@ const report: ScenariosReport = {
   shard: null,
   scenarios: [
     outcome('fine', { kernel: '5.10' }),
-    outcome('broken', { status: 'failed', reasons: ['stop: exit!=0: it is 0', nasty], output: nasty }),
+    outcome('broken', { status: 'failed', reasons: ['stop: exit!=0: it is 0', NASTY], output: NASTY }),
     outcome('lacking', { status: 'skipped', reasons: ['no apachectl: apt-get install apache2'] }),
-    outcome('odd #1', { status: 'error', reasons: [nasty] }),
-    outcome('better', { notes: ['better than the baseline: kmem peak −20 % (5 → 4 MiB)', nasty] }),
+    outcome('odd #1', { status: 'error', reasons: [NASTY] }),
+    outcome('better', { notes: ['better than the baseline: kmem peak −20 % (5 → 4 MiB)', NASTY] }),
     outcome('moody', { flaky: true, attempts: 2, reasons: ['a page: answered 503'] }),
   ],
 };

@@ -4,12 +4,12 @@ import { normaliseSpec, type PlanInput, type StepInput } from '../../src/request
 import { lineOf } from '../../src/request/read-plan.ts';
 import { refused } from './refusal.ts';
 
-const cwd = '/tmp';
-const planOf = (...plan: StepInput[]) => normaliseSpec({ plan, cwd }).plan;
+const CWD = '/tmp';
+const planOf = (...plan: StepInput[]) => normaliseSpec({ plan, cwd: CWD }).plan;
 const wrong =
   (...plan: object[]) =>
   () =>
-    normaliseSpec({ plan: plan as StepInput[], cwd });
+    normaliseSpec({ plan: plan as StepInput[], cwd: CWD });
 
 const program = {
   command: ['sh', '-c', 'true'],

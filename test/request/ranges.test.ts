@@ -6,7 +6,7 @@ import { refused, valueOrNull } from './refusal.ts';
 
 const K = 1024;
 const M = K * K;
-const name = '--kmem';
+const NAME = '--kmem';
 
 for (const [text, values] of [
   ['1M', [M]],
@@ -26,7 +26,7 @@ for (const [text, values] of [
 ] as const) {
   test(`limits: ${text}`, (t) =>
     t.deepEqual(
-      parseLimits(text, { name }),
+      parseLimits(text, { name: NAME }),
       values.map((value) => Math.floor(value / pageSize()) * pageSize()),
     ));
 }
@@ -53,7 +53,7 @@ for (const [text, code, message] of [
   ['4K..1M:4K,4M..8191T:4M', 'bad-range', /more than 10000/],
 ] as const) {
   test(`no limits: ${text}`, (t) => {
-    t.regex(refused(t, code, () => parseLimits(text, { name })).message, message);
+    t.regex(refused(t, code, () => parseLimits(text, { name: NAME })).message, message);
   });
 }
 
@@ -77,7 +77,7 @@ test('a range begins with its first end, keeps its steps, and ends at or below i
     fc.nat(2 ** 40),
     fc.integer({ min: 1, max: 2 ** 40 }),
     (first, more, step) => {
-      const values = valueOrNull(() => parseLimits(`${first}..${first + more}:${step}`, { name }));
+      const values = valueOrNull(() => parseLimits(`${first}..${first + more}:${step}`, { name: NAME }));
       if (values === null) {
         t.true(more / step > 9_999);
         return;
@@ -102,7 +102,7 @@ test('factors: each value is the one before, times the factor', (t) => {
     fc.nat(100_000),
     fc.integer({ min: 2, max: 9 }),
     (first, more, factor) => {
-      const values = parseCounts(`${first}..${first + more}*${factor}`, { name });
+      const values = parseCounts(`${first}..${first + more}*${factor}`, { name: NAME });
       t.is(values[0], first);
       for (const [index, value] of values.entries()) t.is(value, first * factor ** index);
       t.true((values.at(-1) ?? 0) * factor > first + more);
@@ -115,7 +115,7 @@ test('anything else is refused with a SetupError', (t) => {
   const piece = fc.constantFrom('1', '4K', '1M', '..', ':', '*', ',', '.', '2', 'x', '-', ' ');
   const property = fc.property(fc.array(piece, { maxLength: 9 }), (pieces) => {
     for (const parse of [parseLimits, parseCounts, parseNames]) {
-      const values = valueOrNull(() => parse(pieces.join(''), { name }));
+      const values = valueOrNull(() => parse(pieces.join(''), { name: NAME }));
       t.true(values === null || values.length > 0);
     }
   });

@@ -10,7 +10,7 @@ import { lenient, needs } from '../needs.ts';
 
 const test = anyTest.serial;
 const fixtures = join(import.meta.dirname, '..', 'fixtures');
-const postgres = '/usr/lib/postgresql';
+const POSTGRES = '/usr/lib/postgresql';
 
 type Daemon = Readonly<{
   program: string;
@@ -42,7 +42,7 @@ const daemons: Readonly<Record<string, Daemon>> = {
     words: (dir) => ['--', 'redis-server', join(dir, 'redis.conf')],
   },
   postgresql: {
-    ...{ program: postgres, debianPackage: 'postgresql', comm: 'postgres', atLeast: 2 ** 20 },
+    ...{ program: POSTGRES, debianPackage: 'postgresql', comm: 'postgres', atLeast: 2 ** 20 },
     words: (dir, port) => [
       ...[
         '--user',
@@ -50,7 +50,7 @@ const daemons: Readonly<Record<string, Daemon>> = {
         '--env',
         `HOME=${dir}`,
         '--',
-        join(postgres, newest(postgres), 'bin', 'pg_ctl'),
+        join(POSTGRES, newest(POSTGRES), 'bin', 'pg_ctl'),
         'start',
       ],
       ...['-w', '-D', join(dir, 'cluster/data'), '-l', join(dir, 'cluster/log'), '-o', `-p ${port} -k ${dir}/cluster`],

@@ -9,7 +9,7 @@ import { lenient, needs } from '../needs.ts';
 
 const test = anyTest.serial;
 const fixtures = join(import.meta.dirname, '..', 'fixtures');
-const apachectl = '/usr/sbin/apachectl';
+const APACHECTL = '/usr/sbin/apachectl';
 
 /**
  * How far below the peak of the stop the tight limit is: enough for start and page with Debian's default configuration,
@@ -18,7 +18,7 @@ const apachectl = '/usr/sbin/apachectl';
 const BELOW_PEAK_KIB = [36, 36, 16, 28, 36];
 
 test('start, page and stop pass under 4M, and nothing is denied', async (t) => {
-  if (!needs(t, existsSync(apachectl), 'apache2')) return;
+  if (!needs(t, existsSync(APACHECTL), 'apache2')) return;
   const { cycle, assertNothingLeft } = makeSite(t, 18_081);
   const { status, result, stdout } = await cycle(['--kmem', '4M']);
   t.is(status, 0);
@@ -34,7 +34,7 @@ test('start, page and stop pass under 4M, and nothing is denied', async (t) => {
 });
 
 test('under a tight limit the stop fails with "Cannot allocate memory", and that can be the expectation', async (t) => {
-  if (!needs(t, existsSync(apachectl), 'apache2')) return;
+  if (!needs(t, existsSync(APACHECTL), 'apache2')) return;
   const { cycle, assertNothingLeft } = makeSite(t, 18_082);
   const expected = ['--expect', 'steps[2].exit!=0', '--expect', 'failcnt>0'];
   const generous = await cycle(['--kmem', '16M']);
@@ -75,6 +75,6 @@ function makeSite(t: ExecutionContext, port: number) {
     .flatMap((variable) => ['--env', variable]);
   const steps = ['--then', `exec bash ${join(fixtures, 'get.sh')} ${port}`, '--then', 'exec apachectl stop'];
   const cycle = (options: readonly string[]) =>
-    harness.run(['--cpus', '0', '--timeout', lenient(40), ...options, ...env, ...steps, '--', apachectl, 'start']);
+    harness.run(['--cpus', '0', '--timeout', lenient(40), ...options, ...env, ...steps, '--', APACHECTL, 'start']);
   return { cycle, assertNothingLeft: harness.assertNothingLeft };
 }

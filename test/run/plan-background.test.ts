@@ -8,9 +8,9 @@ import { run } from '../../src/run/index.ts';
 import { lenient } from '../needs.ts';
 import { made } from './made.ts';
 
-const loop = 'while :; do sleep 0.05; done';
+const LOOP = 'while :; do sleep 0.05; done';
 /** Tells that it is up, and what it hears. */
-const server = `trap 'echo hup >> heard' HUP; trap 'echo term >> heard; exit 0' TERM; touch up; ${loop}`;
+const server = `trap 'echo hup >> heard' HUP; trap 'echo term >> heard; exit 0' TERM; touch up; ${LOOP}`;
 const background = { background: true, ready: { file: 'up', within: lenient(20) } } as const;
 
 test('the plan goes on beside a server in the group, which is ready, signalled, and ended with the plan', async (t) => {
@@ -35,7 +35,7 @@ test('the plan goes on beside a server in the group, which is ready, signalled, 
 });
 
 test('one that does not hear SIGTERM is killed after the grace, with all that it started, and fails', async (t) => {
-  const deaf = `trap '' TERM; (${loop}) & touch up; ${loop}`;
+  const deaf = `trap '' TERM; (${LOOP}) & touch up; ${LOOP}`;
   const { result } = await made(t, [{ name: 'deaf', run: deaf, ...background }, { run: 'true' }], { grace: 200 });
   t.is(result.outcome, 'failed', JSON.stringify(result.steps));
   const error = 'it did not end within 200 ms of SIGTERM, and was killed';
@@ -57,7 +57,7 @@ test('one that ends by itself is judged by its exit, and can be waited for', asy
   t.is(badly.result.outcome, 'failed');
   t.is((await made(t, plan(3, ['exit==3']))).result.outcome, 'passed');
   const patient = await made(t, [
-    { name: 'job', run: loop, background: true },
+    { name: 'job', run: LOOP, background: true },
     { wait: { step: 'job', within: 50 }, expect: 'error~/^job still runs/' },
   ]);
   t.is(patient.result.outcome, 'passed', JSON.stringify(patient.result.steps));
@@ -82,7 +82,7 @@ test('several run at a time, and what one is denied is told of that one', async 
   const { result } = await made(
     t,
     [
-      { name: 'first', run: `touch up; ${loop}`, ...background },
+      { name: 'first', run: `touch up; ${LOOP}`, ...background },
       { name: 'greedy', run: `${forks}`, background: true, expect: ['failcnt>0', 'exit!=0'] },
       { wait: { step: 'greedy', within: lenient(30) } },
       { name: 'after', run: 'exec true', expect: ['exit!=99'] },
@@ -140,7 +140,7 @@ test('the address of a call begins with its step', async (t) => {
   const { result, cwd } = await made(
     t,
     [
-      { name: 'server', run: `touch up; ${loop}`, ...background },
+      { name: 'server', run: `touch up; ${LOOP}`, ...background },
       { run: 'cat /etc/hostname > copy', expect: 'exit!=99' },
     ],
     { inject: ['1/1'] },

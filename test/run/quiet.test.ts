@@ -11,7 +11,7 @@ const sh = (line: string) => ['--', 'sh', '-c', line];
 /** In a session of its own, without a stream of its parent's: its launcher exits at once. */
 const daemon = (line: string) => sh(`(setsid sh -c '${line}' </dev/null >/dev/null 2>&1 &)`);
 /** Forks until the gate refuses it, some time after the launcher has gone; a refused fork ends dash with 2. */
-const denied = 'sleep 0.2; for i in 1 2 3 4 5 6 7 8 9; do sleep 300 & done; sleep 300';
+const DENIED = 'sleep 0.2; for i in 1 2 3 4 5 6 7 8 9; do sleep 300 & done; sleep 300';
 
 /** Fills its group with pipes; when it is told to end it makes some more, and says so. */
 const server = `
@@ -32,7 +32,7 @@ while True: time.sleep(60)
 
 test('what a daemon is denied after its launcher has exited is named, and counts for the launcher’s step', async (t) => {
   const harness = makeHarness(t);
-  const { status, stderr, result } = await harness.run(['--kmem', '400K', ...daemon(denied)]);
+  const { status, stderr, result } = await harness.run(['--kmem', '400K', ...daemon(DENIED)]);
   t.is(status, 0, stderr);
   t.true((result?.kmem.failcnt ?? 0) > 0);
   t.is(result?.steps[0]?.failcnt, result?.kmem.failcnt);
@@ -56,7 +56,7 @@ test('each step has what its own daemon did, and together that is all', async (t
   const harness = makeHarness(t);
   const more = 'for i in 1 2 3 4 5 6 7 8 9; do sleep 300 & done';
   const steps = ['--client', 'sleep 0.7', '--then', more];
-  const { result } = await harness.run(['--kmem', '400K', ...steps, ...daemon(denied)]);
+  const { result } = await harness.run(['--kmem', '400K', ...steps, ...daemon(DENIED)]);
   const [first, client, last] = result?.steps ?? [];
   t.is(first?.failcnt, 0);
   t.true((client?.failcnt ?? 0) > 0, 'what the daemon of the step before is denied meanwhile');

@@ -3,7 +3,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { openStore } from '../../src/store/store.ts';
-import { failure, hostile, hostileText, result } from '../fixtures/results.ts';
+import { failure, HOSTILE_TEXT, hostile, result } from '../fixtures/results.ts';
 import { assertRefused } from '../harness.ts';
 import { experiment, makeFolder, saveRuns } from '../store/folder.ts';
 import { ask, makeServed } from './served.ts';
@@ -214,6 +214,6 @@ test.serial('hostile names are text, wherever they stand', async (t) => {
   for (const path of paths) {
     const { body } = await ask(url + path);
     t.false(/<script>alert|<img/i.test(body), path);
-    t.false(body.includes(hostileText), path);
+    t.false(body.includes(HOSTILE_TEXT), path);
   }
 });

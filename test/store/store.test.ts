@@ -4,8 +4,8 @@ import { openStore } from '../../src/store/store.ts';
 import {
   apacheStopFails,
   failure,
+  HOSTILE_TEXT,
   hostile,
-  hostileText,
   result,
   setupError,
   storm,
@@ -129,7 +129,7 @@ test('an id may be shortened as long as one run begins so', (t) => {
     code: 'ambiguous-id',
     message: '"31" is the beginning of 2 kept: 31a4467ea2d1 (apachectl start), 31ff00000000 (apachectl start)',
   });
-  for (const none of ['7', '31a4467ea2d10', '', '%', '_', '31A4', hostileText]) {
+  for (const none of ['7', '31a4467ea2d10', '', '%', '_', '31A4', HOSTILE_TEXT]) {
     t.throws(() => store.run(none), { code: 'no-such-run' }, none);
   }
 });

@@ -1,24 +1,24 @@
 import test from 'ava';
 import { markdownTable, withGenerated } from '../../src/text/markdown-table.ts';
 
-const page = 'before\n\n<!-- generated: calls, by make-docs -->\n\nold\n\n<!-- end of calls -->\n\nafter\n';
+const PAGE = 'before\n\n<!-- generated: calls, by make-docs -->\n\nold\n\n<!-- end of calls -->\n\nafter\n';
 
 test('what stands between the two comments is replaced, and nothing else', (t) => {
-  const renewed = withGenerated(page, 'calls', '| new |\n');
-  t.is(renewed, page.replace('old', '| new |'));
+  const renewed = withGenerated(PAGE, 'calls', '| new |\n');
+  t.is(renewed, PAGE.replace('old', '| new |'));
   t.is(withGenerated(renewed, 'calls', '| new |\n'), renewed);
   t.is(
-    withGenerated(page, 'calls', 'costs $1 and $&'),
-    page.replace('old', () => 'costs $1 and $&'),
+    withGenerated(PAGE, 'calls', 'costs $1 and $&'),
+    PAGE.replace('old', () => 'costs $1 and $&'),
   );
 });
 
 test('a page without the two comments is refused, so that nothing stale stays', (t) => {
   for (const broken of [
     'no part at all',
-    page.replace('<!-- end of calls -->', ''),
-    page.replace('<!-- generated: calls', '<!-- generated: others'),
-    page + page,
+    PAGE.replace('<!-- end of calls -->', ''),
+    PAGE.replace('<!-- generated: calls', '<!-- generated: others'),
+    PAGE + PAGE,
   ]) {
     t.throws(() => withGenerated(broken, 'calls', 'new'), { message: /no part .*calls/ });
   }

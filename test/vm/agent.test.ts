@@ -50,12 +50,12 @@ const seen = (release: string, cgroups: readonly string[], useHierarchy: readonl
   ...[/^SigBlk:\s0+$/, /^SigIgn:\s0+$/],
 ];
 
-const tree = '/sys/fs/cgroup';
-const v1 = [`${tree} tmpfs`, ...['memory', 'pids', 'cpu,cpuacct', 'freezer'].map((name) => `${tree}/${name} cgroup`)];
+const TREE = '/sys/fs/cgroup';
+const v1 = [`${TREE} tmpfs`, ...['memory', 'pids', 'cpu,cpuacct', 'freezer'].map((name) => `${TREE}/${name} cgroup`)];
 const systems = [
-  { kernel: '5.10', cgroup: 'v1', cgroups: [...v1, `${tree}/unified cgroup2`], useHierarchy: ['1'] },
-  { kernel: '5.10', cgroup: 'v2', cgroups: [`${tree} cgroup2`], useHierarchy: [] },
-  { kernel: '6.12', cgroup: 'v2', cgroups: [`${tree} cgroup2`], useHierarchy: [] },
+  { kernel: '5.10', cgroup: 'v1', cgroups: [...v1, `${TREE}/unified cgroup2`], useHierarchy: ['1'] },
+  { kernel: '5.10', cgroup: 'v2', cgroups: [`${TREE} cgroup2`], useHierarchy: [] },
+  { kernel: '6.12', cgroup: 'v2', cgroups: [`${TREE} cgroup2`], useHierarchy: [] },
 ] as const;
 
 for (const { kernel, cgroup, cgroups, useHierarchy } of systems) {

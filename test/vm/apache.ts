@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { makeHarness, type Ran } from '../harness.ts';
 
-export const apachectl = '/usr/sbin/apachectl';
+export const APACHECTL = '/usr/sbin/apachectl';
 export const fixtures = join(import.meta.dirname, '..', 'fixtures');
 /** Emulated, on a machine that may be busy. */
 export const PATIENCE = { patience: 150_000 };
@@ -21,7 +21,7 @@ export function makeSite(t: ExecutionContext, port: number, where: readonly stri
   const steps = ['--then', `exec bash ${join(fixtures, 'get.sh')} ${port}`, '--then', 'exec apachectl stop'];
   const common = [...where, '--cpus', '0', '--timeout', '90s'];
   const cycle = (options: readonly string[]) =>
-    harness.run([...common, ...options, ...env, ...steps, '--', apachectl, 'start'], PATIENCE);
+    harness.run([...common, ...options, ...env, ...steps, '--', APACHECTL, 'start'], PATIENCE);
   return { cycle, assertNothingLeft: harness.assertNothingLeft };
 }
 

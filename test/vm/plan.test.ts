@@ -8,18 +8,18 @@ import { needsKernel } from './needs-kernel.ts';
 const test = anyTest.serial;
 const M = 1_048_576;
 /** Emulated, on a machine that has other things to do. */
-const within = '5m';
+const WITHIN = '5m';
 
 /** Opens a file for each line of its pipe, which is open from the start. */
 const SERVER =
   'open P, "+<", "pipe"; $| = 1; print "up\n"; while (<P>) { print open(F, "/etc/hostname") ? "opened" : "refused $!", " $_" }';
 const server: readonly StepInput[] = [
   { run: 'mkfifo pipe' },
-  { name: 'server', run: ['perl', '-e', SERVER], background: true, ready: { log: '^up', within } },
+  { name: 'server', run: ['perl', '-e', SERVER], background: true, ready: { log: '^up', within: WITHIN } },
 ];
 const ask = (word: string, answer: string): readonly StepInput[] => [
   { run: `echo ${word} > pipe`, outside: true },
-  { wait: { log: `^${answer} ${word}$`, within } },
+  { wait: { log: `^${answer} ${word}$`, within: WITHIN } },
 ];
 
 async function inGuest(t: ExecutionContext, kernel: string, plan: readonly StepInput[]) {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import anyTest from 'ava';
 import { makeHarness, type Ran } from '../harness.ts';
 import { needs } from '../needs.ts';
-import { apachectl, fixtures, makeSite, PATIENCE, siteVariables } from './apache.ts';
+import { APACHECTL, fixtures, makeSite, PATIENCE, siteVariables } from './apache.ts';
 import { needsKernel } from './needs-kernel.ts';
 
 const test = anyTest.serial;
@@ -16,7 +16,7 @@ const BELOW_PEAK_KIB = [48, 58, 40, 66, 72, 32, 54, 80];
 
 test('Apache starts, serves and stops natively under 4M; under less its stop cannot allocate memory', async (t) => {
   t.timeout(15 * 60_000);
-  if (!needs(t, existsSync(apachectl), 'apache2') || !(await needsKernel(t, '5.10'))) return;
+  if (!needs(t, existsSync(APACHECTL), 'apache2') || !(await needsKernel(t, '5.10'))) return;
   const { cycle, assertNothingLeft } = makeSite(t, 18_083, ['--kernel', '5.10']);
   const generous = await cycle(['--kmem', '4M']);
   t.is(generous.status, 0, generous.stderr);
@@ -214,7 +214,7 @@ test('SIGTERM ends the run inside, with its grace, and there is a report', async
 
 test('an ordinary user needs no privilege, and reads in the guest what they may read outside', async (t) => {
   t.timeout(10 * 60_000);
-  if (!needs(t, existsSync(apachectl), 'apache2') || !(await needsKernel(t, '5.10'))) return;
+  if (!needs(t, existsSync(APACHECTL), 'apache2') || !(await needsKernel(t, '5.10'))) return;
   const harness = makeHarness(t);
   const install = installFor(harness.folder);
   writeFileSync(harness.path('secret'), 'of root', { mode: 0o600 });
@@ -230,7 +230,7 @@ test('an ordinary user needs no privilege, and reads in the guest what they may 
   t.regex(secret.stderr, /Permission denied/);
   const steps = ['--then', `exec bash ${join(fixtures, 'get.sh')} 18084`, '--then', 'exec apachectl stop'];
   const apache = await harness.startProgram(
-    words(['--kmem', '4M', '--timeout', '60s', ...steps, '--', apachectl, 'start']),
+    words(['--kmem', '4M', '--timeout', '60s', ...steps, '--', APACHECTL, 'start']),
     PATIENCE,
   ).ended;
   t.is(apache.status, 0, apache.stderr);

@@ -5,7 +5,7 @@ import anyTest, { type ExecutionContext } from 'ava';
 import { compileFixture } from '../fixtures/compile.ts';
 import { type Harness, makeHarness, type Ran } from '../harness.ts';
 import { needs } from '../needs.ts';
-import { apachectl, makeSite, PATIENCE } from './apache.ts';
+import { APACHECTL, makeSite, PATIENCE } from './apache.ts';
 import { needsKernel } from './needs-kernel.ts';
 
 const test = anyTest.serial;
@@ -81,7 +81,7 @@ test('the overshoot is bounded for a shell that forks until it fails', (t) =>
 
 test('Apache starts and serves, and its stop cannot allocate memory: the same cliff as by v1', async (t) => {
   t.timeout(10 * 60_000);
-  if (!needs(t, existsSync(apachectl), 'apache2') || !(await needsKernel(t, KERNEL))) return;
+  if (!needs(t, existsSync(APACHECTL), 'apache2') || !(await needsKernel(t, KERNEL))) return;
   const { cycle, assertNothingLeft } = makeSite(t, 18_086, ['--kernel', KERNEL, '--cgroup', 'v2']);
   const generous = await cycle(['--kmem', '16M']);
   t.is(generous.status, 0, generous.stderr);

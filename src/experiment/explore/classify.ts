@@ -128,9 +128,13 @@ function departureText({ missing, extra }: Departure): string {
 /** Of a line: enough to know it by. */
 const SHOWN = 60;
 
-const told = ({ exits }: Observation): string => `${exits[0]?.code ?? 0}`;
+function told({ exits }: Observation): string {
+  return `${exits[0]?.code ?? 0}`;
+}
 
-const stepName = (index: number, steps: number): string => (steps === 1 ? 'the command' : `step ${index}`);
+function stepName(index: number, steps: number): string {
+  return steps === 1 ? 'the command' : `step ${index}`;
+}
 
 function wordsOf({ exits, errors }: Observation, index: number): string {
   const [exit, error] = [exits[index], errors[index]];

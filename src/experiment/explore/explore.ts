@@ -106,9 +106,13 @@ export function planExplore(
   };
 }
 
-export const addressOf = (address: string, mode: Mode): string => (mode === 'once' ? address : `${address}+`);
+export function addressOf(address: string, mode: Mode): string {
+  return mode === 'once' ? address : `${address}+`;
+}
 
-export const trialKey = (call: number, mode: Mode): string => `${call} ${mode}`;
+export function trialKey(call: number, mode: Mode): string {
+  return `${call} ${mode}`;
+}
 
 function runsLeft({ selection }: Ground, trials: ExploreHistory['trials']): ExploreRun[] {
   return MODES.flatMap((mode) =>

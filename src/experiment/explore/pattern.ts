@@ -30,7 +30,9 @@ export function learn(first: string, second: string): Pattern | null {
 
 type Pair = readonly [string, string];
 
-const equalOnes = (pairs: readonly Pair[]): number => pairs.filter(([line, other]) => line === other).length;
+function equalOnes(pairs: readonly Pair[]): number {
+  return pairs.filter(([line, other]) => line === other).length;
+}
 
 /** Null: it does not depart. */
 export function departure(text: string, { ordered, lines }: Pattern): Departure | null {
@@ -62,7 +64,9 @@ export function strangers(text: string, { lines }: Pick<Pattern, 'lines'>) {
   return { missing, extra };
 }
 
-const looseness = ({ parts }: LinePattern): number => parts.filter((part) => 'any' in part).length;
+function looseness({ parts }: LinePattern): number {
+  return parts.filter((part) => 'any' in part).length;
+}
 
 function fits(text: string, { parts }: LinePattern): boolean {
   const given = wordsOf(text);
@@ -90,7 +94,9 @@ function areAlike(first: string, second: string): boolean {
   );
 }
 
-const isWord = (text: string): boolean => /^\w+$/.test(text);
+function isWord(text: string): boolean {
+  return /^\w+$/.test(text);
+}
 
 function patternOf(first: string, second: string): LinePattern {
   const theirs = wordsOf(second);

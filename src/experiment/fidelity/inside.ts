@@ -79,5 +79,10 @@ export function readAnswer(folder: string): Made {
   return answer;
 }
 
-const requestFile = (folder: string): string => join(folder, 'request.json');
-const answerFileOf = (folder: string): string => join(folder, 'answer.json');
+function requestFile(folder: string): string {
+  return join(folder, 'request.json');
+}
+
+function answerFileOf(folder: string): string {
+  return join(folder, 'answer.json');
+}

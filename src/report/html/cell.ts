@@ -7,4 +7,6 @@ export function cellText(value: Cell, unit: Unit, whenNull = '–'): string {
 }
 
 /** A path or a sentence: it is broken between words, and the table scrolls instead. */
-export const isWide = (value: Cell): boolean => typeof value === 'string' && value.length > 24;
+export function isWide(value: Cell): boolean {
+  return typeof value === 'string' && value.length > 24;
+}

@@ -75,7 +75,9 @@ export function notices({
 `;
 }
 
-export const commandOf = ({ command }: Pick<ExperimentFacts, 'command'>): string => shellLine(command);
+export function commandOf({ command }: Pick<ExperimentFacts, 'command'>): string {
+  return shellLine(command);
+}
 
 export function howItWasMade(report: ExperimentFacts, more: readonly Fact[] = []): Markup {
   const { id, startedAt, then, expect, warmup, prepare, timeoutMs, kmemRun, status } = report;

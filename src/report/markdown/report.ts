@@ -6,7 +6,7 @@ import type { ReportDocument } from '../../scenario/documents.ts';
 import { countOutcomes } from '../../scenario/report.ts';
 import type { Point } from '../../statistics/compare.ts';
 import type { Spread, Verdict } from '../../statistics/spread.ts';
-import { counted, notRead, number, shortSize } from '../../text/figures.ts';
+import { counted, NOT_READ, number, shortSize } from '../../text/figures.ts';
 import { cut } from '../../text/visible.ts';
 import { sentence } from '../terminal/bisect.ts';
 import { kindText } from '../terminal/compare.ts';
@@ -180,7 +180,7 @@ function tallyText(counts: Readonly<Record<string, number>>): string {
 }
 
 function spreadText(spread: Spread | null): string {
-  if (spread === null) return notRead;
+  if (spread === null) return NOT_READ;
   const { min, median, max } = spread;
   return min === max ? groupDigits(median) : `${groupDigits(median)} (${groupDigits(min)} to ${groupDigits(max)})`;
 }

@@ -57,8 +57,8 @@ const SYMBOLS: Readonly<Record<CallClass, string>> = {
   'not failed': 'emptyCircle',
 };
 
-const colorOf = (palette: Palette, name: CallClass): string =>
-  ({
+function colorOf(palette: Palette, name: CallClass): string {
+  return {
     crash: palette.bad,
     hang: palette.series[3] ?? palette.bad,
     silent: palette.warn,
@@ -67,7 +67,8 @@ const colorOf = (palette: Palette, name: CallClass): string =>
     'not judged': palette.muted,
     handled: palette.good,
     'not failed': palette.muted,
-  })[name];
+  }[name];
+}
 
 type Process = Readonly<{ path: string; label: string }>;
 

@@ -33,7 +33,9 @@ const drawings = {
 } as const satisfies { [K in Plot['kind']]: Drawing<Extract<Plot, { kind: K }>['data']> };
 
 /** The kind of a plot says which drawing its data is for; TypeScript cannot follow that through a table. */
-const drawingOf = ({ kind }: Plot): Drawing<Plot['data']> => drawings[kind] as unknown as Drawing<Plot['data']>;
+function drawingOf({ kind }: Plot): Drawing<Plot['data']> {
+  return drawings[kind] as unknown as Drawing<Plot['data']>;
+}
 
 export function optionOf(plot: Plot, look: Look): EChartsOption {
   return drawingOf(plot).option(plot.data, look);

@@ -2,7 +2,7 @@ import type { ReportDocument } from '../../scenario/documents.ts';
 import { exploreOf } from './explore-tree.ts';
 import type { Plot } from './index.ts';
 import { comparedSurvivalOf, overlayOf } from './of-compare.ts';
-import { heatmapOf, peaksOf, survivalOf } from './of-sweep.ts';
+import { heatmapOf, peaksOf, survivalPlotOf } from './of-sweep.ts';
 import { partsOf, timelineOf } from './parts-of-kmem.ts';
 import { searchOf } from './search-path.ts';
 
@@ -34,7 +34,7 @@ type Experiment = Extract<ReportDocument, { kind: 'experiment' }>['report'];
 function experimentPlots(report: Experiment, id: (name: string) => string): (Plot | null)[] {
   switch (report.kind) {
     case 'sweep':
-      return [survivalOf(report, id('survival')), heatmapOf(report, id('heatmap')), peaksOf(report, id('peaks'))];
+      return [survivalPlotOf(report, id('survival')), heatmapOf(report, id('heatmap')), peaksOf(report, id('peaks'))];
     case 'bisect': {
       const below = report.justBelow?.result ?? null;
       return [

@@ -8,7 +8,9 @@ import type { SurvivalPlot } from './survival.ts';
 type Value = string | number | null;
 
 const titles: Readonly<Record<string, string>> = { kmemTcp: 'kmem-tcp' };
-export const axisTitle = (axis: string): string => titles[axis] ?? axis;
+export function axisTitle(axis: string): string {
+  return titles[axis] ?? axis;
+}
 
 /** The limit with the most values: what a curve is drawn over; null: none was swept. */
 export function mainAxis({ axes, points }: Pick<SweepReport, 'axes' | 'points'>): string | null {
@@ -20,7 +22,7 @@ export function mainAxis({ axes, points }: Pick<SweepReport, 'axes' | 'points'>)
     );
 }
 
-export function survivalOf(report: SweepReport, id: string): SurvivalPlot | null {
+export function survivalPlotOf(report: SweepReport, id: string): SurvivalPlot | null {
   const axis = mainAxis(report);
   if (axis === null) return null;
   const limited = report.points.filter(({ settings }) => typeof settings[axis] === 'number');

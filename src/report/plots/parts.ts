@@ -13,7 +13,9 @@ import type { Look, Unit } from './types.ts';
 
 const NARROW = 560;
 
-export const isNarrow = ({ width }: Pick<Look, 'width'>): boolean => width < NARROW;
+export function isNarrow({ width }: Pick<Look, 'width'>): boolean {
+  return width < NARROW;
+}
 
 /** Of a value that is there. */
 export function valueText(value: number, unit: Unit): string {

@@ -19,7 +19,7 @@ const MARKS: Readonly<Record<ScenarioStatus, readonly [string, Tone]>> = {
   error: ['!', 'bad'],
   skipped: ['-', 'dim'],
 };
-const shownLines = 12;
+const SHOWN_LINES = 12;
 
 /** Written when a scenario is over. */
 export function prettyScenario(outcome: ScenarioOutcome, { color }: Pick<Style, 'color'>): string {
@@ -52,7 +52,7 @@ function figuresOf({ results }: ScenarioOutcome, durationMs: number): string {
 
 function outputLines(output: string): string[] {
   const lines = output.trimEnd().split('\n');
-  return output.trim() === '' ? [] : lines.slice(-shownLines);
+  return output.trim() === '' ? [] : lines.slice(-SHOWN_LINES);
 }
 
 /** Written at the end. */
@@ -89,7 +89,7 @@ function isOneOf(words: readonly string[], word: string): boolean {
 
 const labelWidth = 'failures'.length;
 
-const nameLength = 40;
+const NAME_LENGTH = 40;
 
 /** Empty where nothing was run. */
 export function scenarioStory({ title, results }: ScenarioOutcome, style: Style): string {
@@ -112,7 +112,7 @@ function kmemText({ kmem, limits }: Result): string {
 }
 
 function stepLines({ steps, outcome }: Result): Line[] {
-  const names = steps.map(({ name, command }) => cut(name ?? command, nameLength));
+  const names = steps.map(({ name, command }) => cut(name ?? command, NAME_LENGTH));
   const width = Math.max(...names.map(columns));
   return steps.map(({ exit, http, wallMs, failcnt, kmemMaxUsage }, index) => {
     const name = names[index] ?? '';

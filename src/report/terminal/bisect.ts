@@ -12,7 +12,7 @@ import { searchPathText, survivalOfTrials } from './search-path.ts';
 import { survivalText } from './survival.ts';
 
 const labelWidth = 'just below'.length;
-const commandLength = 60;
+const COMMAND_LENGTH = 60;
 
 export function bisectText(report: BisectReport, style: PlotStyle): string {
   const paint = painter(style.color);
@@ -27,7 +27,7 @@ export function bisectText(report: BisectReport, style: PlotStyle): string {
     ...noticeRows(report),
   ];
   const head =
-    paint('strong', 'kmem-run: ') + paint(tone, `${cut([...report.command].join(' '), commandLength)} ${text}`);
+    paint('strong', 'kmem-run: ') + paint(tone, `${cut([...report.command].join(' '), COMMAND_LENGTH)} ${text}`);
   const lines = [head, ...layOut(rows, labelWidth, style)].map((line) => `${line}\n`).join('');
   return style.plot === true ? lines + plotsOf(report, style) : lines;
 }

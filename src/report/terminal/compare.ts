@@ -2,14 +2,14 @@ import { formatSize, groupDigits } from '../../request/size.ts';
 import type { Side } from '../../scenario/documents.ts';
 import type { CallRow, Comparison, FigureRow, Point, TallyRow } from '../../statistics/compare.ts';
 import { ENOUGH_RUNS, type Spread, type Verdict } from '../../statistics/spread.ts';
-import { counted, notRead } from '../../text/figures.ts';
+import { counted, NOT_READ } from '../../text/figures.ts';
 import { type Line, layOut, painter, type Row, type Style, type Tone } from '../../text/layout.ts';
 import { columns, cut, visible } from '../../text/visible.ts';
 
 const narrowest = 'kmem peak'.length;
-const shownCalls = 10;
-const commandLength = 60;
-const valueLength = 80;
+const SHOWN_CALLS = 10;
+const COMMAND_LENGTH = 60;
+const VALUE_LENGTH = 80;
 
 const names: Readonly<Record<string, string>> = {
   'kmem.maxUsage': 'kmem peak',
@@ -69,7 +69,7 @@ function decisiveRows(point: Point): Readonly<{ name: string; verdict: Verdict; 
 
 function sideText({ name, runs, commands }: Side): string {
   const [first = ''] = commands;
-  const of = commands.length > 1 ? counted(commands.length, 'command') : cut(first, commandLength);
+  const of = commands.length > 1 ? counted(commands.length, 'command') : cut(first, COMMAND_LENGTH);
   return `${visible(name)}: ${counted(runs, 'run')} of ${of}`;
 }
 
@@ -90,7 +90,7 @@ function pointRow(point: Point): Row {
       .map((row) => labelled(nameOf(row.key), figureLine(row, point))),
     ...point.calls
       .filter(isOther)
-      .slice(0, shownCalls)
+      .slice(0, SHOWN_CALLS)
       .map((row) => callLine(row, point)),
   ];
   const same = `${point.verdict === 'same' ? 'the same' : 'the same within the spread'} (${runsText(point)})`;
@@ -127,7 +127,7 @@ export function kindText(kind: string): string {
     /\b(kmem|mem|memsw|kmemTcp) ([0-9]+)\b/g,
     (_, key, bytes) => `${key} ${valueText(Number(bytes), 'bytes')}`,
   );
-  return cut(readable, valueLength) || 'none';
+  return cut(readable, VALUE_LENGTH) || 'none';
 }
 
 function figureLine(row: FigureRow, point: Point): Line {
@@ -145,7 +145,7 @@ function valueText(value: number, unit: FigureRow['unit']): string {
 
 /** The median, and in brackets how far it spread. */
 function spreadText(spread: Spread | null): string {
-  if (spread === null) return notRead;
+  if (spread === null) return NOT_READ;
   const { min, median, max } = spread;
   const range = min === max ? '' : ` (${groupDigits(min)} to ${groupDigits(max)})`;
   return `${groupDigits(median)}${range}`;
@@ -153,13 +153,13 @@ function spreadText(spread: Spread | null): string {
 
 function callRows(point: Point): Row[] {
   if (point.calls.length === 0) return [];
-  const shown = point.calls.slice(0, shownCalls).map((row) => callLine(row, point));
+  const shown = point.calls.slice(0, SHOWN_CALLS).map((row) => callLine(row, point));
   const more = point.calls.length - shown.length;
   return [{ label: 'failing', lines: more === 0 ? shown : [...shown, `and ${counted(more, 'other call')}`] }];
 }
 
 function callLine({ call, a, b, verdict }: CallRow, point: Point): Line {
-  const text = `${cut(call, valueLength)} in ${a} of ${point.runsA} → in ${b} of ${point.runsB}: ${verdictText(verdict, tooFew(point))}`;
+  const text = `${cut(call, VALUE_LENGTH)} in ${a} of ${point.runsA} → in ${b} of ${point.runsB}: ${verdictText(verdict, tooFew(point))}`;
   return { text, tone: tones[verdict] };
 }
 
@@ -199,7 +199,7 @@ function circumstanceRows({ circumstances }: Comparison): Row[] {
 }
 
 function listText(values: readonly string[]): string {
-  const shown = values.slice(0, 3).map((value) => cut(value, valueLength));
+  const shown = values.slice(0, 3).map((value) => cut(value, VALUE_LENGTH));
   return [...shown, ...(values.length > 3 ? [`and ${values.length - 3} more`] : [])].join(' or ');
 }
 

@@ -6,11 +6,11 @@ import { cut, visible } from '../../text/visible.ts';
 import { noticeRows } from './experiment.ts';
 
 const labelWidth = 'warning'.length;
-const commandLength = 60;
-const detailLength = 80;
-const messageLength = 200;
-const shownAddresses = 4;
-const shownKinds = 25;
+const COMMAND_LENGTH = 60;
+const DETAIL_LENGTH = 80;
+const MESSAGE_LENGTH = 200;
+const SHOWN_ADDRESSES = 4;
+const SHOWN_KINDS = 25;
 const tones: Readonly<Record<ExploreClass, Tone>> = {
   crash: 'bad',
   hang: 'bad',
@@ -34,8 +34,8 @@ export function exploreText(report: ExploreReport, style: Style): string {
   const kinds = [...Map.groupBy(findings, kindOf).values()];
   return [
     paint('strong', 'kmem-run: ') + paint(tone, headline(report)),
-    ...kinds.slice(0, shownKinds).flatMap((same) => ['', ...layOut([findingRow(same)], labelWidth, style)]),
-    ...(kinds.length > shownKinds ? ['', `  and ${kinds.length - shownKinds} more: --json FILE has them all`] : []),
+    ...kinds.slice(0, SHOWN_KINDS).flatMap((same) => ['', ...layOut([findingRow(same)], labelWidth, style)]),
+    ...(kinds.length > SHOWN_KINDS ? ['', `  and ${kinds.length - SHOWN_KINDS} more: --json FILE has them all`] : []),
     '',
     ...layOut([...scoreRows(report), ...callRows(report), runRow(report), ...noticeRows(report)], labelWidth, style),
   ]
@@ -44,7 +44,7 @@ export function exploreText(report: ExploreReport, style: Style): string {
 }
 
 function headline({ status, findings, command, counts }: ExploreReport): string {
-  const what = cut(command.join(' '), commandLength);
+  const what = cut(command.join(' '), COMMAND_LENGTH);
   const tried = triedOf(counts);
   const stopped = status === 'done' ? '' : 'stopped; ';
   if (findings.length === 0) return `${stopped}no findings in ${counted(tried, 'failure')} of ${what}`;
@@ -54,8 +54,9 @@ function headline({ status, findings, command, counts }: ExploreReport): string 
   return `${stopped}${counted(findings.length, 'finding')} in ${counted(tried, 'failure')} of ${what}: ${classes.join(', ')}`;
 }
 
-const triedOf = ({ crash, hang, silent, leak, handled, unsteady }: ExploreCounts): number =>
-  crash + hang + silent + leak + handled + unsteady;
+function triedOf({ crash, hang, silent, leak, handled, unsteady }: ExploreCounts): number {
+  return crash + hang + silent + leak + handled + unsteady;
+}
 
 /** The same program came to the same by a call of the same kind. */
 function kindOf({ class: name, program, syscall, detail, how }: ExploreFinding): string {
@@ -66,10 +67,10 @@ function findingRow(same: readonly ExploreFinding[]): Row {
   const [first, ...others] = same;
   if (first === undefined) return { label: '', lines: [] };
   const { program, syscall, detail, mode, how, message, seen, runs, replay } = first;
-  const object = detail === null ? '' : ` of ${cut(detail, detailLength)}`;
+  const object = detail === null ? '' : ` of ${cut(detail, DETAIL_LENGTH)}`;
   const persists = mode === 'once' ? '' : ', and all later calls of its process';
   const share = seen === runs ? '' : ` (in ${seen} of ${runs} runs)`;
-  const more = others.slice(0, shownAddresses).map(({ address }) => address);
+  const more = others.slice(0, SHOWN_ADDRESSES).map(({ address }) => address);
   const rest = others.length > more.length ? `, and ${others.length - more.length} more` : '';
   return {
     label: first.class,
@@ -79,7 +80,7 @@ function findingRow(same: readonly ExploreFinding[]): Row {
         tone: tones[first.class],
       },
       `${visible(how)}${share}`,
-      ...(message === null ? [] : [`it printed: ${cut(message, messageLength)}`]),
+      ...(message === null ? [] : [`it printed: ${cut(message, MESSAGE_LENGTH)}`]),
       visible(replay),
       ...(more.length === 0 ? [] : [`the same: --fail ${more.join(', ')}${rest}`]),
     ],

@@ -6,10 +6,10 @@ import { counted, duration, number } from '../../text/figures.ts';
 import type { Line, Row } from '../../text/layout.ts';
 import { cut } from '../../text/visible.ts';
 
-const shownNames = 8;
-const shownCalls = 4;
-const nameLength = 20;
-const detailLength = 80;
+const SHOWN_NAMES = 8;
+const SHOWN_CALLS = 4;
+const NAME_LENGTH = 20;
+const DETAIL_LENGTH = 80;
 
 type Call = { comm: string; syscall: string; errno: string | null; count: number; listed: number; details: string[] };
 
@@ -68,7 +68,7 @@ function nameLines(calls: readonly Call[], verbose: boolean): string[] {
   const names = [...Map.groupBy(calls, ({ comm }) => comm)]
     .map(([comm, own]) => ({ comm, own: own.toSorted(byCount), count: own.reduce((sum, { count }) => sum + count, 0) }))
     .toSorted(byCount);
-  const shown = verbose ? names : names.slice(0, shownNames);
+  const shown = verbose ? names : names.slice(0, SHOWN_NAMES);
   const rest = names.slice(shown.length).reduce((sum, { count }) => sum + count, 0);
   const more =
     rest === 0 ? [] : [`and ${groupDigits(rest)} in ${counted(names.length - shown.length, 'other program')}`];
@@ -76,15 +76,15 @@ function nameLines(calls: readonly Call[], verbose: boolean): string[] {
 }
 
 function callList(calls: readonly Call[], verbose: boolean): string {
-  const shown = verbose ? calls : calls.slice(0, shownCalls);
+  const shown = verbose ? calls : calls.slice(0, SHOWN_CALLS);
   const rest = calls.slice(shown.length).reduce((sum, { count }) => sum + count, 0);
   return [...shown.map(callText), ...(rest === 0 ? [] : [`and ${groupDigits(rest)} more`])].join(', ');
 }
 
 function callText({ syscall, errno, count, details }: Call): string {
   const what = commonForm(details);
-  const name = cut(syscall, nameLength);
-  return `${groupDigits(count)} × ${name}${what === null ? '' : ` of ${what}`}${errno === null ? '' : ` (${cut(errno, nameLength)})`}`;
+  const name = cut(syscall, NAME_LENGTH);
+  return `${groupDigits(count)} × ${name}${what === null ? '' : ` of ${what}`}${errno === null ? '' : ` (${cut(errno, NAME_LENGTH)})`}`;
 }
 
 function byCount(a: { count: number }, b: { count: number }): number {
@@ -98,11 +98,11 @@ export function commonForm(details: readonly string[]): string | null {
   const [most] = [...counts].toSorted(([, a], [, b]) => b - a);
   if (most === undefined) return null;
   const distinct = [...counts.keys()];
-  if (distinct.length === 1) return cut(most[0], detailLength);
+  if (distinct.length === 1) return cut(most[0], DETAIL_LENGTH);
   const paths = distinct.filter((detail) => detail.startsWith('/'));
   const path = paths.length > 1 ? commonPath(paths) : null;
   if (path !== null) return path + others(distinct.length - paths.length);
-  return sizeRange(distinct) ?? cut(most[0], detailLength) + others(distinct.length - 1);
+  return sizeRange(distinct) ?? cut(most[0], DETAIL_LENGTH) + others(distinct.length - 1);
 }
 
 function others(count: number): string {
@@ -127,7 +127,7 @@ function commonPath(paths: readonly string[]): string | null {
   while (parts.every((own) => shared < own.length - 1 && own[shared] === first[shared])) shared += 1;
   if (shared < 2) return null;
   const deep = parts.some((own) => own.length > shared + 1) ? '…/' : '';
-  return cut(`${first.slice(0, shared).join('/')}/${deep}*${commonExtension(paths)}`, detailLength);
+  return cut(`${first.slice(0, shared).join('/')}/${deep}*${commonExtension(paths)}`, DETAIL_LENGTH);
 }
 
 function commonExtension(paths: readonly string[]): string {
@@ -136,15 +136,15 @@ function commonExtension(paths: readonly string[]): string {
 }
 
 function nameText(comm: string | null): string {
-  return comm === null ? '(name not read)' : cut(comm, nameLength);
+  return comm === null ? '(name not read)' : cut(comm, NAME_LENGTH);
 }
 
 function eachLine({ atMs, step, comm, pid, tid, syscall, detail, errno, usage }: Failure): Line {
   const who = `${nameText(comm)}[${pid ?? '?'}${tid === pid ? '' : `/${tid}`}]`;
-  const what = detail === null ? '' : ` ${cut(detail, detailLength * 3)}`;
+  const what = detail === null ? '' : ` ${cut(detail, DETAIL_LENGTH * 3)}`;
   const where = step === null ? '' : ` step ${step}`;
   return {
-    text: `${duration(atMs)}${where} ${who} ${cut(syscall, nameLength)}${what}: ${cut(errno ?? 'no errno', nameLength)} at ${number(usage)}`,
+    text: `${duration(atMs)}${where} ${who} ${cut(syscall, NAME_LENGTH)}${what}: ${cut(errno ?? 'no errno', NAME_LENGTH)} at ${number(usage)}`,
     tone: 'dim',
   };
 }

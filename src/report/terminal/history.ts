@@ -11,9 +11,9 @@ export type HistoryEntry =
 
 const head = ['id', 'started', 'outcome', 'limit', 'peak', 'failcnt', 'label', 'command'];
 const labelColumn = head.indexOf('label');
-const longestCommand = 1000;
-const shortestCommand = 12;
-const gap = '  ';
+const LONGEST_COMMAND = 1000;
+const SHORTEST_COMMAND = 12;
+const GAP = '  ';
 
 type Line = Readonly<{ cells: readonly string[]; tone: Tone }>;
 
@@ -79,7 +79,7 @@ function lineOf(entry: HistoryEntry): Line {
 }
 
 function commandOf(command: string): string {
-  return cut(command, longestCommand);
+  return cut(command, LONGEST_COMMAND);
 }
 
 /** Columns as wide as their widest cell; the last one takes what is left. */
@@ -88,11 +88,11 @@ function fitted(table: readonly (readonly string[])[], width: number | null): st
   const widths = Array.from({ length: last }, (_, column) =>
     Math.max(...table.map((cells) => columns(cells[column] ?? ''))),
   );
-  const taken = widths.reduce((sum, own) => sum + own + gap.length, 0);
-  const left = width === null ? longestCommand : Math.max(shortestCommand, width - taken);
+  const taken = widths.reduce((sum, own) => sum + own + GAP.length, 0);
+  const left = width === null ? LONGEST_COMMAND : Math.max(SHORTEST_COMMAND, width - taken);
   return table.map((cells) => {
     const padded = widths.map((own, column) => (cells[column] ?? '') + ' '.repeat(own - columns(cells[column] ?? '')));
-    return [...padded, shortened(cells[last] ?? '', left)].join(gap).trimEnd();
+    return [...padded, shortened(cells[last] ?? '', left)].join(GAP).trimEnd();
   });
 }
 

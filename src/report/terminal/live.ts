@@ -20,10 +20,10 @@ export type LiveLine = Readonly<{
   clear(): void;
 }>;
 
-const redrawMs = 100;
-const nameLength = 20;
-const barWidth = 12;
-const eraseLine = '\r\x1b[K';
+const REDRAW_MS = 100;
+const NAME_LENGTH = 20;
+const BAR_WIDTH = 12;
+const ERASE_LINE = '\r\x1b[K';
 
 /** `limit`: bytes, null for none. `now`: milliseconds of a monotonic clock, for tests. */
 export function createLiveLine(
@@ -35,17 +35,17 @@ export function createLiveLine(
   let onScreen = false;
   return {
     update(figures) {
-      if (now() - drawnAt < redrawMs) return;
+      if (now() - drawnAt < REDRAW_MS) return;
       drawnAt = now();
       onScreen = true;
       // A line as wide as the terminal would wrap, and the next redraw would leave its first part behind.
       // 0: a terminal that was told no size.
-      stream.write(eraseLine + liveText(figures, limit).slice(0, (stream.columns || 80) - 1));
+      stream.write(ERASE_LINE + liveText(figures, limit).slice(0, (stream.columns || 80) - 1));
     },
     clear() {
       if (!onScreen) return;
       onScreen = false;
-      stream.write(eraseLine);
+      stream.write(ERASE_LINE);
     },
   };
 }
@@ -56,7 +56,7 @@ export function stayText(
   { limits }: Pick<RunSpec, 'limits'>,
 ): string {
   const names = [...Map.groupBy(processes, ({ comm }) => comm)].map(
-    ([comm, own]) => `${cut(comm, nameLength)} (${counted(own.length, 'process', 'processes')})`,
+    ([comm, own]) => `${cut(comm, NAME_LENGTH)} (${counted(own.length, 'process', 'processes')})`,
   );
   const where = limits.kmem === null ? 'in the group' : 'under the limit';
   const [is, it] = names.length === 1 ? ['is', 'it'] : ['are', 'them'];
@@ -75,13 +75,13 @@ export function liveText({ kmem, processes, denials, atMs }: LiveFigures, limit:
 }
 
 function bar(share: number): string {
-  const full = Math.min(barWidth, Math.max(0, Math.floor(share * barWidth)));
-  return `▕${'█'.repeat(full)}${'░'.repeat(barWidth - full)}▏`;
+  const full = Math.min(BAR_WIDTH, Math.max(0, Math.floor(share * BAR_WIDTH)));
+  return `▕${'█'.repeat(full)}${'░'.repeat(BAR_WIDTH - full)}▏`;
 }
 
 /** A line that is replaced by the next text; an empty text removes it. */
 export function createStatusLine(stream: Writable & { columns?: number }): (text: string) => void {
   return (text) => {
-    stream.write(eraseLine + (text === '' ? '' : `kmem-run: ${visible(text)}`).slice(0, (stream.columns || 80) - 1));
+    stream.write(ERASE_LINE + (text === '' ? '' : `kmem-run: ${visible(text)}`).slice(0, (stream.columns || 80) - 1));
   };
 }

@@ -4,15 +4,15 @@ import { formatSize, groupDigits } from '../../request/size.ts';
 import type { Recorded } from '../../statistics/recorded.ts';
 import type { FigureRow, KindRow, ReplayVerdict } from '../../statistics/replayed.ts';
 import type { Spread } from '../../statistics/spread.ts';
-import { counted, notRead } from '../../text/figures.ts';
+import { counted, NOT_READ } from '../../text/figures.ts';
 import { type Line, layOut, painter, type Row, type Style, type Tone } from '../../text/layout.ts';
 import { escapeControls } from '../../text/quote.ts';
 import { columns, cut, visible } from '../../text/visible.ts';
 import { noticeRows } from './experiment.ts';
 import { localTime } from './history.ts';
 
-const commandLength = 60;
-const valueLength = 100;
+const COMMAND_LENGTH = 60;
+const VALUE_LENGTH = 100;
 
 const tones: Readonly<Record<ReplayVerdict, Tone>> = {
   same: 'plain',
@@ -46,7 +46,7 @@ function headline({ verdict, kinds, figures, replays, recorded, status }: Replay
   if (verdict === 'same') return `the same in ${runs}: ${visible(recorded.facts.outcome)}`;
   const missed = kinds.find(({ what, verdict: own }) => what.startsWith('injection ') && own === 'different');
   const different = [...kinds, ...figures].filter((row) => row.verdict === 'different');
-  const names = cut(different.map(({ what }) => what).join(', '), valueLength);
+  const names = cut(different.map(({ what }) => what).join(', '), VALUE_LENGTH);
   return `different in ${names} (${runs})${missed === undefined ? '' : `; ${missedText(missed)}`}`;
 }
 
@@ -59,7 +59,7 @@ function missedText({ replayed }: KindRow): string {
 }
 
 function recordedText({ id, startedAt, input }: Recorded): string {
-  return `${visible(id)}, ${localTime(startedAt)}: ${cut(commandIn(input).join(' '), commandLength)}`;
+  return `${visible(id)}, ${localTime(startedAt)}: ${cut(commandIn(input).join(' '), COMMAND_LENGTH)}`;
 }
 
 function comparedRows({ kinds, figures, replays }: ReplayReport): Row[] {
@@ -72,17 +72,17 @@ function comparedRows({ kinds, figures, replays }: ReplayReport): Row[] {
 }
 
 function kindLine({ recorded, replayed, verdict }: KindRow, replays: number): Line {
-  const was = cut(recorded, valueLength);
+  const was = cut(recorded, VALUE_LENGTH);
   if (verdict === 'same') return { text: `${was}: same`, tone: tones.same };
   const came = Object.entries(replayed).map(
-    ([kind, runs]) => cut(kind, valueLength) + (runs === replays ? '' : ` (${runs} of ${replays})`),
+    ([kind, runs]) => cut(kind, VALUE_LENGTH) + (runs === replays ? '' : ` (${runs} of ${replays})`),
   );
   return { text: `${was} → ${came.join(', ')}: ${verdictText(verdict)}`, tone: tones[verdict] };
 }
 
 function figureLine({ recorded, replayed, unit, verdict, tolerance }: FigureRow): Line {
-  if (recorded === null && replayed === null) return { text: `${notRead} in either`, tone: 'plain' };
-  const was = recorded === null ? notRead : valueText(recorded, unit);
+  if (recorded === null && replayed === null) return { text: `${NOT_READ} in either`, tone: 'plain' };
+  const was = recorded === null ? NOT_READ : valueText(recorded, unit);
   if (verdict === 'same') return { text: `${was}: same`, tone: 'plain' };
   const within = verdict === 'within-spread' ? `, which is ${groupDigits(tolerance)}` : '';
   return { text: `${was} → ${spreadText(replayed)}: ${verdictText(verdict)}${within}`, tone: tones[verdict] };
@@ -98,7 +98,7 @@ function valueText(value: number, unit: FigureRow['unit']): string {
 }
 
 function spreadText(spread: Spread | null): string {
-  if (spread === null) return notRead;
+  if (spread === null) return NOT_READ;
   const { min, median, max } = spread;
   return `${groupDigits(median)}${min === max ? '' : ` (${groupDigits(min)} to ${groupDigits(max)})`}`;
 }
@@ -106,9 +106,9 @@ function spreadText(spread: Spread | null): string {
 function noteRows({ circumstances }: ReplayReport): Row[] {
   if (circumstances.length === 0) return [];
   const lines = circumstances.map(({ what, recorded, replayed }): Line => {
-    const came = replayed.map((value) => cut(value, valueLength)).join(' or ');
+    const came = replayed.map((value) => cut(value, VALUE_LENGTH)).join(' or ');
     // What it is called may come from a token that somebody else made.
-    return { text: `${visible(what)}: ${cut(recorded, valueLength)} → ${came}`, tone: 'warn' };
+    return { text: `${visible(what)}: ${cut(recorded, VALUE_LENGTH)} → ${came}`, tone: 'warn' };
   });
   return [{ label: 'note', lines }];
 }

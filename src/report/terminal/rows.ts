@@ -8,11 +8,11 @@ import { counted, duration, ending, number, shortSize, size } from '../../text/f
 import type { Line, Row } from '../../text/layout.ts';
 import { columns, cut, visible } from '../../text/visible.ts';
 
-const shownOrphans = 8;
-const nameLength = 20;
-const shortCommand = 60;
-const longCommand = 1000;
-const exprLength = 200;
+const SHOWN_ORPHANS = 8;
+const NAME_LENGTH = 20;
+const SHORT_COMMAND = 60;
+const LONG_COMMAND = 1000;
+const EXPR_LENGTH = 200;
 
 export function enforcementRow(result: Result, verbose: boolean): Row {
   const { enforcement, environment } = result;
@@ -40,7 +40,7 @@ export function enforcementRow(result: Result, verbose: boolean): Row {
 export function stepRows({ steps, outcome }: Result, width: number | null, verbose: boolean): Row[] {
   if (steps.length === 0) return [];
   const figures = aligned(steps.map(stepFigures));
-  const longest = verbose ? longCommand : shortCommand;
+  const longest = verbose ? LONG_COMMAND : SHORT_COMMAND;
   const left = width === null ? longest : Math.max(8, Math.min(longest, width - columns(figures[0] ?? '') - 5));
   const commands = aligned(steps.map(({ command }) => [cut(command, left)]));
   const lines = steps.map(({ exit }, index): Line => {
@@ -65,10 +65,10 @@ export function expectationRows({ expectations }: Result, verbose: boolean): Row
 
 function expectationLine({ expr, implicit, passed, actual }: Expectation): Line {
   const found =
-    typeof actual === 'number' ? groupDigits(actual) : actual === null ? 'not known' : cut(String(actual), exprLength);
+    typeof actual === 'number' ? groupDigits(actual) : actual === null ? 'not known' : cut(String(actual), EXPR_LENGTH);
   const by = implicit ? ', implicit' : '';
   return {
-    text: `${passed ? '✓' : '✗'} ${cut(expr, exprLength)}  (it is ${found}${by})`,
+    text: `${passed ? '✓' : '✗'} ${cut(expr, EXPR_LENGTH)}  (it is ${found}${by})`,
     tone: passed ? 'good' : 'bad',
   };
 }
@@ -78,7 +78,7 @@ export function leftoverRows({ leftover, ending, spec }: Result, verbose: boolea
   const names = [...Map.groupBy(leftover, ({ comm }) => comm)].map(([comm, processes]) => {
     const pids = processes.map(({ pid }) => pid).join(', ');
     const which = verbose || processes.length === 1 ? pids : counted(processes.length, 'process', 'processes');
-    return `${cut(comm, nameLength)} (${which})`;
+    return `${cut(comm, NAME_LENGTH)} (${which})`;
   });
   const was = names.length === 1 ? 'was' : 'were';
   const why = {
@@ -99,7 +99,7 @@ function leftoverReason(ending: Result['ending'] | undefined): 'quiet' | 'limit'
 /** Processes that outlived their parent, and died before the run was over. */
 export function orphanRows({ orphans }: Result): Row[] {
   const lines = (orphans ?? []).map((orphan): Line => ({ text: diedText(orphan), tone: 'bad' }));
-  return lines.length === 0 ? [] : [{ label: 'died', lines: lines.slice(0, shownOrphans) }];
+  return lines.length === 0 ? [] : [{ label: 'died', lines: lines.slice(0, SHOWN_ORPHANS) }];
 }
 
 export function crashRows({ crashes }: Pick<Result, 'crashes'>): Row[] {
@@ -107,7 +107,7 @@ export function crashRows({ crashes }: Pick<Result, 'crashes'>): Row[] {
   const lines = (crashes ?? []).map(({ comm, pid, signal, step }): Line => {
     const when = step === null ? '' : ` in step ${step}`;
     return {
-      text: `${comm === null ? 'a process' : cut(comm, nameLength)} (${pid}) died of ${signal}${when}`,
+      text: `${comm === null ? 'a process' : cut(comm, NAME_LENGTH)} (${pid}) died of ${signal}${when}`,
       tone: 'bad',
     };
   });

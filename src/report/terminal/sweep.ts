@@ -11,10 +11,10 @@ import { survivalText } from './survival.ts';
 export { settingText } from '../../experiment/survival.ts';
 
 const labelWidth = 'warning'.length;
-const curveWidth = 80;
-const commandLength = 60;
-const narrowestCall = 14;
-const callLength = 80;
+const CURVE_WIDTH = 80;
+const COMMAND_LENGTH = 60;
+const NARROWEST_CALL = 14;
+const CALL_LENGTH = 80;
 const titles: Readonly<Record<string, string>> = { kmemTcp: 'kmem-tcp' };
 
 export function sweepText(report: SweepReport, style: PlotStyle): string {
@@ -22,11 +22,11 @@ export function sweepText(report: SweepReport, style: PlotStyle): string {
   const { made, planned } = report.runs;
   const how = made === planned ? counted(made, 'run') : `${groupDigits(made)} of ${counted(planned, 'run')}`;
   const points = report.points.length === 1 ? '' : ` at ${counted(report.points.length, 'point')}`;
-  const head = `${how}${points} of ${cut([...report.command].join(' '), commandLength)}`;
+  const head = `${how}${points} of ${cut([...report.command].join(' '), COMMAND_LENGTH)}`;
   const rest =
     report.status === 'done' || made === 0 ? [] : [{ label: 'go on', lines: [`kmem-run sweep --resume ${report.id}`] }];
   const rows = [{ label: 'seed', lines: [`${report.seed}; ${detail(report)}`] }, ...rest, ...noticeRows(report)];
-  const curve = style.plot === true ? [] : curveLines(report, Math.min(style.width ?? curveWidth, curveWidth) - 2);
+  const curve = style.plot === true ? [] : curveLines(report, Math.min(style.width ?? CURVE_WIDTH, CURVE_WIDTH) - 2);
   const survival = style.plot === true ? survivalOf(report) : null;
   const text = [
     paint('strong', 'kmem-run: ') + paint(report.status === 'done' ? 'plain' : 'warn', head),
@@ -58,7 +58,7 @@ function tableLines({ axes, points }: SweepReport, style: Style): string[] {
   const last = head.length - 1;
   const widths = head.map((_, column) => Math.max(...table.map((cells) => columns(cells[column] ?? ''))));
   const before = 2 + widths.slice(0, last).reduce((sum, width) => sum + width + 2, 0);
-  const room = style.width === null ? callLength : Math.max(narrowestCall, style.width - before);
+  const room = style.width === null ? CALL_LENGTH : Math.max(NARROWEST_CALL, style.width - before);
   return table.map((cells, row) => {
     const padded = cells.map((cell, column) => {
       if (column === last) return cut(cell, room);

@@ -99,7 +99,9 @@ const BYTES = 16_384;
 
 const COUNT = 1;
 
-const byDefault = (figure: Figure): Tolerance => ({ share: SHARE, atLeast: figure === 'failcnt' ? COUNT : BYTES });
+function byDefault(figure: Figure): Tolerance {
+  return { share: SHARE, atLeast: figure === 'failcnt' ? COUNT : BYTES };
+}
 
 type Given = string | { readonly [figure in Figure]?: string | undefined } | undefined;
 

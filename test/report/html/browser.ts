@@ -10,7 +10,7 @@ import { type PageOptions, reportPage } from '../../../src/report/html/page.ts';
 import type { ReportDocument } from '../../../src/scenario/documents.ts';
 import { needs } from '../../needs.ts';
 
-const executablePath = '/usr/bin/chromium';
+const EXECUTABLE_PATH = '/usr/bin/chromium';
 const root = join(import.meta.dirname, '..', '..', '..');
 
 const args = [
@@ -18,7 +18,7 @@ const args = [
   ...['--disable-background-networking', '--disable-component-update'],
 ];
 
-export const launch = (): Promise<Browser> => chromium.launch({ executablePath, args });
+export const launch = (): Promise<Browser> => chromium.launch({ executablePath: EXECUTABLE_PATH, args });
 
 export function pageText(documents: readonly ReportDocument[], options: Partial<PageOptions> = {}): string {
   return reportPage(documents, { script: pageScript(root), version: '0.1.0', ...options });
@@ -41,7 +41,7 @@ export async function withPage(
   look: (page: Page) => Promise<void>,
   { width = 1000, colorScheme = 'light', complaint }: View = {},
 ): Promise<void> {
-  if (!needs(t, existsSync(executablePath), 'chromium')) return;
+  if (!needs(t, existsSync(EXECUTABLE_PATH), 'chromium')) return;
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-page-'));
   const file = join(folder, 'page.html');
   writeFileSync(file, text);

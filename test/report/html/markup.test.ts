@@ -1,7 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { embeddedJson, html, lines } from '../../../src/report/html/markup.ts';
-import { hostileText } from '../../fixtures/results.ts';
+import { HOSTILE_TEXT } from '../../fixtures/results.ts';
 
 test('texts are escaped, markup is not, lists are put together, null is nothing', (t) => {
   const inner = html`<b>${'<i>'}</b>`;
@@ -14,7 +14,7 @@ test('texts are escaped, markup is not, lists are put together, null is nothing'
 test('no text can end an element, an attribute or a script', (t) => {
   fc.assert(
     fc.property(
-      fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('</script>', '<!--', `'"><script>`, hostileText)),
+      fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('</script>', '<!--', `'"><script>`, HOSTILE_TEXT)),
       (text) => {
         t.notRegex(html`${text}`.text, /[<>"']/);
         t.notRegex(lines(text).text, /[<>"']/);

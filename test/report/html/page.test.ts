@@ -8,7 +8,7 @@ import {
   sweepOf,
   sweepPoint,
 } from '../../fixtures/reports.ts';
-import { hostile, hostileText, result } from '../../fixtures/results.ts';
+import { HOSTILE_TEXT, hostile, result } from '../../fixtures/results.ts';
 import { drawn, pageText, rowsOf, until, withPage } from './browser.ts';
 
 const KiB = 1024;
@@ -259,7 +259,7 @@ test.serial('what a program can choose stays text, in the page, its data, its ta
     // Controls and bidi overrides are shown as what they are.
     const shown = await page.locator('#d1').innerText();
     t.false(['\u001b', '\u202e', '\u007f', '\u009b'].some((hidden) => shown.includes(hidden)));
-    t.true(shown.includes('\\u{202e}') && hostileText.includes('\u202e'));
+    t.true(shown.includes('\\u{202e}') && HOSTILE_TEXT.includes('\u202e'));
   });
 });
 

@@ -1,7 +1,7 @@
 import test from 'ava';
 import type { BisectReport, Verdict } from '../../../src/experiment/bisect/report.ts';
 import { bisectText } from '../../../src/report/terminal/bisect.ts';
-import { apacheStopFails, hostile, hostileText } from '../../fixtures/results.ts';
+import { apacheStopFails, HOSTILE_TEXT, hostile } from '../../fixtures/results.ts';
 
 const PAGE = 4096;
 const trial = (limit: number, passed: boolean, phase: string) => ({
@@ -122,6 +122,10 @@ test('stopped: how to go on', (t) => {
 });
 
 test('nothing that a program chooses reaches the terminal as a control character', (t) => {
-  const told = text({ command: [hostileText], warnings: [hostileText], justBelow: { limit: PAGE, result: hostile() } });
+  const told = text({
+    command: [HOSTILE_TEXT],
+    warnings: [HOSTILE_TEXT],
+    justBelow: { limit: PAGE, result: hostile() },
+  });
   t.notRegex(told, /[^\P{C}\n]/u);
 });

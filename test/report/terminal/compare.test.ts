@@ -3,7 +3,7 @@ import { compareText } from '../../../src/report/terminal/compare.ts';
 import type { Result } from '../../../src/result/schema.ts';
 import { compareRuns } from '../../../src/statistics/compare.ts';
 import { sampleOf } from '../../../src/statistics/sample.ts';
-import { hostile, hostileText, result } from '../../fixtures/results.ts';
+import { HOSTILE_TEXT, hostile, result } from '../../fixtures/results.ts';
 import { dangerous } from '../../fixtures/terminal.ts';
 
 const plain = { color: false, width: null };
@@ -98,9 +98,9 @@ test('what else differs stands below', (t) => {
 });
 
 test('hostile names are shown, not obeyed', (t) => {
-  const odd = { ...hostile(), outcome: hostileText as never };
+  const odd = { ...hostile(), outcome: HOSTILE_TEXT as never };
   for (const width of [null, 60]) {
-    const shown = text([result()], [odd], [hostileText, hostileText], { color: false, width: width as null });
+    const shown = text([result()], [odd], [HOSTILE_TEXT, HOSTILE_TEXT], { color: false, width: width as null });
     t.deepEqual(dangerous(shown, '\n'), []);
   }
 });

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { type HistoryEntry, historyText, localTime } from '../../../src/report/terminal/history.ts';
 import type { RunSummary, StoredExperiment } from '../../../src/store/types.ts';
-import { hostileText } from '../../fixtures/results.ts';
+import { HOSTILE_TEXT } from '../../fixtures/results.ts';
 import { dangerous } from '../../fixtures/terminal.ts';
 
 process.env.TZ = 'UTC';
@@ -78,7 +78,7 @@ test('of nothing, a sentence', (t) => {
 });
 
 test('nothing that was kept reaches the terminal as a control character', (t) => {
-  const odd = hostileText as never;
+  const odd = HOSTILE_TEXT as never;
   const entries = [
     run({ id: odd, command: odd, outcome: odd, label: odd, startedAt: odd }),
     sweep({ id: odd, kind: odd, status: odd, command: [odd], startedAt: odd }),

@@ -4,7 +4,7 @@ import { replayJson, replayText } from '../../../src/report/terminal/replay.ts';
 import type { Result } from '../../../src/result/schema.ts';
 import { factsOf, recordedOf } from '../../../src/statistics/recorded.ts';
 import { compareReplays } from '../../../src/statistics/replayed.ts';
-import { apacheStopFails, hostile, hostileText, result, unread } from '../../fixtures/results.ts';
+import { apacheStopFails, HOSTILE_TEXT, hostile, result, unread } from '../../fixtures/results.ts';
 import { dangerous } from '../../fixtures/terminal.ts';
 
 const plain = { color: false, width: null };
@@ -79,7 +79,7 @@ test('what may be the reason', (t) => {
 
 test('hostile names are shown, not obeyed', (t) => {
   const other = { ...hostile(), expectations: [], failures: [] };
-  const circumstances = [{ what: hostileText, recorded: hostileText, replayed: [hostileText] }];
+  const circumstances = [{ what: HOSTILE_TEXT, recorded: HOSTILE_TEXT, replayed: [HOSTILE_TEXT] }];
   for (const replay of [hostile(), other, result()]) {
     const own = report(hostile(), [replay], { circumstances });
     t.deepEqual(dangerous(replayText(own, plain), '\n'), []);

@@ -7,8 +7,8 @@ import {
   apacheStopFails,
   expectation,
   failure,
+  HOSTILE_TEXT,
   hostile,
-  hostileText,
   result,
   setupError,
   step,
@@ -103,7 +103,7 @@ test('a setup error has its reason and its remedy and no rows of nothing', (t) =
     report(setupError()),
     'kmem-run: could not be run: the kernel refuses a seccomp listener\n  hint: run it outside that container\n',
   );
-  const error = new SetupError('bad-size', `--kmem: ${hostileText}`, 'give a size\nplease');
+  const error = new SetupError('bad-size', `--kmem: ${HOSTILE_TEXT}`, 'give a size\nplease');
   t.is(
     setupErrorText(error),
     'kmem-run: --kmem: a\\x1b[2J\\x1b]0;owned\\x07\\r\\nb\\tc\\u{202e}d\\x9b31m\\x7f\\u{d800}\n  hint: give a size\\nplease\n',
@@ -123,7 +123,7 @@ test('nothing that a program can name reaches the terminal as a control characte
         'signaled',
         'passed',
       ] as const) {
-        const error = outcome === 'setup-error' ? { code: 'x', message: hostileText, hint: hostileText } : null;
+        const error = outcome === 'setup-error' ? { code: 'x', message: HOSTILE_TEXT, hint: HOSTILE_TEXT } : null;
         const made = { ...hostile(), outcome, error };
         const text = textReport(made, { color: false, verbose, width });
         t.deepEqual(dangerous(text, '\n'), []);

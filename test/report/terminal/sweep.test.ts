@@ -7,7 +7,7 @@ import { survivalText } from '../../../src/report/terminal/survival.ts';
 import { sweepText } from '../../../src/report/terminal/sweep.ts';
 import { formatSize } from '../../../src/request/size.ts';
 import { exactSize } from '../../../src/text/figures.ts';
-import { hostileText } from '../../fixtures/results.ts';
+import { HOSTILE_TEXT } from '../../fixtures/results.ts';
 
 const K = 1024;
 const M = K * K;
@@ -128,14 +128,16 @@ test('warnings and the reason why it ended', (t) => {
 });
 
 test('nothing that a program chooses reaches the terminal as a control character', (t) => {
-  const firstCalls = [{ ...call, comm: hostileText, detail: hostileText, errno: hostileText, syscall: hostileText }];
+  const firstCalls = [
+    { ...call, comm: HOSTILE_TEXT, detail: HOSTILE_TEXT, errno: HOSTILE_TEXT, syscall: HOSTILE_TEXT },
+  ];
   const hostile: SweepReport = {
     ...report,
-    command: [hostileText],
-    warnings: [hostileText],
+    command: [HOSTILE_TEXT],
+    warnings: [HOSTILE_TEXT],
     axes: ['kernel'],
     points: [
-      point(M, 0, { firstCalls, settings: { kernel: hostileText } }),
+      point(M, 0, { firstCalls, settings: { kernel: HOSTILE_TEXT } }),
       point(M, 1, { settings: { kernel: null } }),
     ],
   };

@@ -47,7 +47,9 @@ function firstFigures({ answer, unlimited, runs }: BisectReport): Fact[] {
   ];
 }
 
-const tally = ({ limit, passed, runs }: LimitTally): string => `${groupDigits(limit)} (${passed}/${runs})`;
+function tally({ limit, passed, runs }: LimitTally): string {
+  return `${groupDigits(limit)} (${passed}/${runs})`;
+}
 
 function belowPart({ justBelow }: BisectReport, prefix: string, gathering: Gathering): Markup {
   if (justBelow === null) return html``;

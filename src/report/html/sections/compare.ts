@@ -1,7 +1,7 @@
 import type { ComparedSide, ReportDocument } from '../../../scenario/documents.ts';
 import type { Comparison, FigureRow, Point } from '../../../statistics/compare.ts';
 import type { Spread, Verdict } from '../../../statistics/spread.ts';
-import { counted, notRead } from '../../../text/figures.ts';
+import { counted, NOT_READ } from '../../../text/figures.ts';
 import { comparedSurvivalOf, overlayOf } from '../../plots/of-compare.ts';
 import { fullText } from '../../plots/parts.ts';
 import { kindText } from '../../terminal/compare.ts';
@@ -85,7 +85,7 @@ function tallyText(counts: Readonly<Record<string, number>>): string {
 }
 
 function spreadText(spread: Spread | null, { unit }: FigureRow): string {
-  if (spread === null) return notRead;
+  if (spread === null) return NOT_READ;
   const { min, median, max } = spread;
   return min === max
     ? fullText(median, unit)

@@ -5,7 +5,7 @@ import { badge, commandOf, type Fact, figures, heading, howItWasMade, notices, s
 import type { Gathering } from '../data.ts';
 import { html, type Markup, type Section } from '../markup.ts';
 
-const shownKinds = 20;
+const SHOWN_KINDS = 20;
 
 export function exploreSection(report: ExploreReport, prefix: string, gathering: Gathering): Section {
   const { counts, status } = report;
@@ -79,9 +79,9 @@ function findingPart({ findings }: ExploreReport): Markup {
     ).values(),
   ];
   if (kinds.length === 0) return html``;
-  const more = kinds.length - shownKinds;
+  const more = kinds.length - SHOWN_KINDS;
   return html`${heading(3, 'Findings')}
-${kinds.slice(0, shownKinds).map(findingItem)}
+${kinds.slice(0, SHOWN_KINDS).map(findingItem)}
 ${more > 0 ? html`<p class="note">And ${more} more, in the table below.</p>` : null}`;
 }
 

@@ -6,7 +6,7 @@ import { heading, table } from '../common.ts';
 import type { Gathering } from '../data.ts';
 import { html, type Markup } from '../markup.ts';
 
-const shownKinds = 12;
+const SHOWN_KINDS = 12;
 const NO_NAME = '(name not read)';
 
 export function failureParts(result: Result, prefix: string, gathering: Gathering, level: number): Markup {
@@ -17,7 +17,7 @@ export function failureParts(result: Result, prefix: string, gathering: Gatherin
   const total = failureCounts.reduce((sum, { count }) => sum + count, 0);
   const listed = failures.length < total ? `, of which the first ${groupDigits(failures.length)} are listed` : '';
   const counts = failureCounts.toSorted((a, b) => b.count - a.count);
-  const more = counts.length > shownKinds ? ` (the ${shownKinds} most frequent of ${counts.length} kinds)` : '';
+  const more = counts.length > SHOWN_KINDS ? ` (the ${SHOWN_KINDS} most frequent of ${counts.length} kinds)` : '';
   return html`${heading(level, 'Failures')}<p>${counted(total, 'call')} failed${listed}.</p>
 ${table({
   caption: `By program and call${more}`,
@@ -27,7 +27,7 @@ ${table({
     { title: 'error', unit: 'text', whenNull: 'none' },
     { title: 'failures', unit: 'count' },
   ],
-  rows: counts.slice(0, shownKinds).map(({ comm, syscall, errno, count }) => [comm, syscall, errno, count]),
+  rows: counts.slice(0, SHOWN_KINDS).map(({ comm, syscall, errno, count }) => [comm, syscall, errno, count]),
 })}
 ${failures.length === 0 ? null : eachPart(result, prefix, gathering)}
 ${injectionPart(result)}

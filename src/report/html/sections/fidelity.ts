@@ -4,7 +4,7 @@ import { shellLine } from '../../../text/quote.ts';
 import { badge, figures, heading, table } from '../common.ts';
 import { html, type Markup, type Section } from '../markup.ts';
 
-const absent = 'not measured';
+const ABSENT = 'not measured';
 
 export function fidelitySection(report: FidelityReport): Section {
   const { kernel, same, reserve, rows, command } = report;
@@ -54,9 +54,9 @@ function rowTable(rows: NonNullable<FidelityReport['rows']>, caption: string): M
       { title: 'object', unit: 'text' },
       { title: 'verdict', unit: 'text' },
       ...limits.flatMap((limit) => [
-        { title: `${size(limit).replace(/ \(.*/, '')}, native`, unit: 'count' as const, whenNull: absent },
-        { title: 'gate', unit: 'count' as const, whenNull: absent },
-        { title: 'off by', unit: 'percent' as const, whenNull: absent },
+        { title: `${size(limit).replace(/ \(.*/, '')}, native`, unit: 'count' as const, whenNull: ABSENT },
+        { title: 'gate', unit: 'count' as const, whenNull: ABSENT },
+        { title: 'off by', unit: 'percent' as const, whenNull: ABSENT },
       ]),
       { title: 'why', unit: 'text', whenNull: '' },
     ],

@@ -4,7 +4,7 @@ import { headline, toneOf } from '../../../result/headline.ts';
 import type { Result } from '../../../result/schema.ts';
 import { recordedOf } from '../../../statistics/recorded.ts';
 import { tokenOf } from '../../../store/token.ts';
-import { counted, duration, ending, formatSize, notRead, number, shortSize, size } from '../../../text/figures.ts';
+import { counted, duration, ending, formatSize, NOT_READ, number, shortSize, size } from '../../../text/figures.ts';
 import { shellLine } from '../../../text/quote.ts';
 import { partsOf, timelineOf } from '../../plots/parts-of-kmem.ts';
 import { badge, type Fact, facts, figures, heading, list, notices, shellCommand, table } from '../common.ts';
@@ -35,10 +35,10 @@ ${heading(level, 'Where it ran')}${facts(environmentOf(result))}${list(result.en
 ${replayPart(result, level)}`;
 }
 
-export const toneIn = (result: Pick<Result, 'outcome'>) => {
+export function toneIn(result: Pick<Result, 'outcome'>) {
   const tone = toneOf(result);
   return tone === 'good' || tone === 'warn' || tone === 'bad' ? tone : 'plain';
-};
+}
 
 function firstFigures({ kmem, limits, mem, durations, pids, enforcement }: Result): Fact[] {
   const over = kmem.overshoot === null || kmem.overshoot === 0 ? null : `${formatSize(kmem.overshoot)} above the limit`;
@@ -58,7 +58,7 @@ function firstFigures({ kmem, limits, mem, durations, pids, enforcement }: Resul
     ['Peak of memory', shortSize(mem.maxUsage), limits.mem === null ? 'no limit' : `limit ${formatSize(limits.mem)}`],
     [
       'Processes at once',
-      pids === null ? notRead : number(pids.max),
+      pids === null ? NOT_READ : number(pids.max),
       limits.pids === null ? 'no limit' : `limit ${limits.pids}`,
     ],
     [
@@ -88,8 +88,8 @@ function stepPart({ steps }: Result, level: number): Markup {
       { title: 'ended', unit: 'text' },
       { title: 'began at', unit: 'ms', whenNull: 'never began' },
       { title: 'took', unit: 'ms', whenNull: 'no end seen' },
-      { title: 'peak', unit: 'bytes', whenNull: notRead },
-      { title: 'failcnt', unit: 'count', whenNull: notRead },
+      { title: 'peak', unit: 'bytes', whenNull: NOT_READ },
+      { title: 'failcnt', unit: 'count', whenNull: NOT_READ },
     ],
     rows,
   })}`;
@@ -142,9 +142,13 @@ function environmentOf({ environment, enforcement, spec, startedAt, id, terminat
   ];
 }
 
-const reserveText = (reserve: number | null): Content => (reserve === null ? null : `reserve ${formatSize(reserve)}`);
+function reserveText(reserve: number | null): Content {
+  return reserve === null ? null : `reserve ${formatSize(reserve)}`;
+}
 
-const limitText = (file: string, limit: number): string => (file.startsWith('pids') ? number(limit) : size(limit));
+function limitText(file: string, limit: number): string {
+  return file.startsWith('pids') ? number(limit) : size(limit);
+}
 
 function replayPart(result: Result, level: number): Markup {
   const { id, spec, outcome } = result;

@@ -1,7 +1,7 @@
 import type { SweepPoint, SweepReport } from '../../../experiment/sweep/report.ts';
 import type { Spread } from '../../../statistics/spread.ts';
 import { counted } from '../../../text/figures.ts';
-import { heatmapOf, peaksOf, survivalOf } from '../../plots/of-sweep.ts';
+import { heatmapOf, peaksOf, survivalPlotOf } from '../../plots/of-sweep.ts';
 import type { Cell } from '../../plots/types.ts';
 import { settingText } from '../../terminal/sweep.ts';
 import { badge, commandOf, figures, heading, howItWasMade, notices } from '../common.ts';
@@ -25,7 +25,7 @@ ${figures([
   ['Swept', report.axes.join(', ') || 'nothing'],
 ])}
 ${notices(report)}
-${gathering.figure(survivalOf(report, `${prefix}-survival`))}
+${gathering.figure(survivalPlotOf(report, `${prefix}-survival`))}
 ${gathering.figure(heatmapOf(report, `${prefix}-heatmap`))}
 ${gathering.figure(peaksOf(report, `${prefix}-peaks`))}
 ${heading(3, 'Points')}${pointTable(report, prefix, gathering)}
@@ -74,7 +74,9 @@ function rowOf(point: SweepPoint, axes: readonly string[]): Cell[] {
   ];
 }
 
-const median = (spread: Spread | null): number | null => (spread === null ? null : Math.round(spread.median));
+function median(spread: Spread | null): number | null {
+  return spread === null ? null : Math.round(spread.median);
+}
 
 function firstCall({ firstCalls, runs }: SweepPoint): string | null {
   const [most, ...others] = firstCalls.toSorted((a, b) => b.runs - a.runs);
