@@ -12,12 +12,14 @@ test('a result of the present schema stays as it is', (t) => {
 });
 
 test('a result that was kept before keys were added can be shown', (t) => {
-  const { inject: _, allowIoUring: __, traceGate: ___, ...spec } = result().spec;
+  const { inject: _, allowIoUring: __, traceGate: ___, quietForMs: _q, quietLimitMs: _l, ...spec } = result().spec;
   const { reserve: ____, vm: _____, ...enforcement } = result().enforcement;
   const { leftover: ______, ...rest } = result();
-  const kept = { ...rest, spec, enforcement };
+  const steps = rest.steps.map(({ kind: _k, ...step }) => step);
+  const kept = { ...rest, steps, spec, enforcement };
   const shown = asPresentResult(kept);
-  t.like(shown.spec, { inject: [], allowIoUring: false, traceGate: null });
+  t.like(shown.spec, { inject: [], allowIoUring: false, traceGate: null, quietForMs: 500, quietLimitMs: 5000 });
+  t.true(shown.steps.length > 0 && shown.steps.every(({ kind }) => kind === 'command'));
   t.like(shown.enforcement, { reserve: null, vm: null });
   t.deepEqual(shown.leftover, []);
   t.regex(textReport(shown, options), /^kmem-run: passed/);
