@@ -1,4 +1,4 @@
-import type { ExecutionContext } from 'ava';
+import type { ExecutionContext, Implementation } from 'ava';
 
 /** How many times as long as usual things may take here: where the tests run in an emulated machine. */
 export const slowness = Number(process.env.KMEM_RUN_TEST_SLOWNESS ?? 1);
@@ -37,3 +37,11 @@ export function needs(t: ExecutionContext, there: boolean, what: string): boolea
 
 /** For tests that act as another user: without root they are skipped, and in CI they run all the same and fail. */
 export const canActAsOthers: boolean = process.geteuid?.() === 0 || process.env.CI !== undefined;
+
+type Register = (title: string, implementation: Implementation<[]>) => void;
+
+/** `test` where the machine has what these tests need; elsewhere they are skipped, and their titles say what is missing. */
+export function where(there: boolean, what: string, test: Register & Readonly<{ skip: Register }>): Register {
+  if (there) return test;
+  return (title, implementation) => test.skip(`${title} (needs ${what})`, implementation);
+}

@@ -32,7 +32,7 @@ const kind: Kind<BisectQuestion, BisectReport> = {
   status: ({ answer }) => (answer.kind === 'found' ? 0 : 1),
 };
 
-/** `kmem-run bisect`: 0 when a limit was found, 1 when there is none that can be told. */
+/** `kmem-run bisect`: 0 when a limit was found, 1 when there is none or the runs show none. */
 export async function bisectCommand(argv: readonly string[]): Promise<number> {
   const own = defaults();
   const table = bisectTable(own);
@@ -65,7 +65,7 @@ export function bisectHelp(): CommandHelp {
     usage:
       'kmem-run bisect [options] -- command [args…]\nkmem-run bisect [options] --scenario NAME|FILE\nkmem-run bisect --resume ID\n\nFinds the smallest kmem limit, to the page, at which a command passes: every step exits 0, or every --expect holds.',
     epilogue:
-      'Exit status: 0 found, 1 there is no such limit, or none that can be told, 125 it could not be looked for, 130 interrupted (--resume goes on).\n\nExample: kmem-run bisect --timeout 30s -- apachectl start',
+      'Exit status: 0 a limit was found, 1 there is none or the runs show none, 125 the search could not be made, 130 interrupted (--resume continues).\n\nExample: kmem-run bisect --timeout 30s -- apachectl start',
   };
 }
 

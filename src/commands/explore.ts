@@ -91,7 +91,7 @@ export function exploreHelp(): CommandHelp {
     usage:
       'kmem-run explore [options] -- command [args…]\nkmem-run explore [options] --scenario NAME|FILE\n\nMakes each system call of a command that allocates kernel memory fail, one in a run, and tells what it makes of it: crash, hang, silent (a wrong result and exit 0), leak, or handled.\n\nEach run finds a folder and a port of its own in KMEM_RUN_DIR and KMEM_RUN_PORT.',
     epilogue:
-      'Exit status: 0 nothing was found, 1 something was, 125 it could not be explored, 130 interrupted (what is known is told).\n\nExample: kmem-run explore --jobs 2 -- sleep 0.1',
+      'Exit status: 0 no findings, 1 findings, 125 the exploration could not be made, 130 interrupted (prints what is known so far).\n\nExample: kmem-run explore --jobs 2 -- sleep 0.1',
   };
 }
 

@@ -152,7 +152,11 @@ export function documentsIn(file: string, content: Content): ReportDocument[] {
     case 'scenarios':
       return [scenarios(file, content)];
     case 'replay':
-      throw notAReport(file, 'it is a replay, which is told in words', 'kmem-run report --compare shows two runs');
+      throw notAReport(
+        file,
+        'it is a replay, which has a report in text only',
+        'kmem-run report --compare shows two runs',
+      );
     default:
       return [unnamed(file, content)];
   }

@@ -70,7 +70,7 @@ export function sweepHelp(): CommandHelp {
     usage:
       'kmem-run sweep [options] -- command [args…]\nkmem-run sweep [options] --scenario NAME|FILE\nkmem-run sweep --resume ID\n\nRuns a command at many limits, and tells at which it passes.\n\nRANGE: 512K..4M:256K (steps), 512K..4M*2 (factors), 1M,2M (a list), or a list of these.',
     epilogue:
-      'Exit status: 0 the sweep was made, 125 it could not be made, 130 it was interrupted (--resume goes on).\n\nExample: kmem-run sweep --kmem 512K..4M:256K --repeat 5 -- apachectl start',
+      'Exit status: 0 the sweep was made, 125 it could not be made, 130 interrupted (--resume continues).\n\nExample: kmem-run sweep --kmem 512K..4M:256K --repeat 5 -- apachectl start',
   };
 }
 

@@ -167,9 +167,9 @@ const stepRecord = z.strictObject({
   atMs: msOrNull('When it began, from exec.', 'it never began'),
   wallMs: msOrNull('How long it took.', 'it never began, or its end was not seen'),
   failcnt: countOrNull(
-    'By how much `kmem.failcnt` rose from when the step began until the next one did, or the run was over: daemons that it or an earlier step left ' +
-      'behind included, also during a step outside the group. Where several steps of the group run at a time, under the gate only what was denied to the ' +
-      "step's own processes; in `native` mode each is told all of it.",
+    'How much `kmem.failcnt` rose between the start of the step and the start of the next one, or the end of the run. It includes daemons of this and ' +
+      'earlier steps, also during a step outside the group. If several steps of the group run at once, the gate counts only denials to the ' +
+      "step's own processes; in `native` mode each step gets the whole rise.",
     'as `kmem.failcnt`',
     'could not be read; or a step outside the group while one in the group ran in the background',
   ),

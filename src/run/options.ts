@@ -14,7 +14,7 @@ export type RunOptions = Readonly<{
   onOutput?: ((output: Output) => void) | undefined;
   /** `null`: an empty one for every step; absent: the first step has this process's own. */
   stdin?: 'null' | undefined;
-  /** Called with each failure as it is told: the first 1,000. */
+  /** Called for each of the first 1,000 failures as it happens. */
   onFailure?: ((failure: Failure) => void) | undefined;
   /** Called at each sample. */
   onProgress?: ((progress: Progress) => void) | undefined;

@@ -49,7 +49,7 @@ export async function openWorkdir(spec: RunSpec, given: GivenPlace | null): Prom
       taken.push(port);
       ports.set(name, port);
     }
-    if (given === null && needsFolder(template)) made = makeFolder();
+    if (given === null && needsFolder(template)) made = makeFolder(0o755);
     const dir = given?.dir ?? made ?? '/';
     const values: Values = { dir, here: template.here ?? '/', port: (name) => ports.get(name) ?? 0 };
     const filled = fillIn(spec, values);
@@ -76,11 +76,11 @@ function needsFolder({ input, setUp, cleanUp }: Template): boolean {
   return setUp.length > 0 || cleanUp.length > 0 || JSON.stringify(input).includes('${dir}');
 }
 
-/** A server that gives up root has to get there. */
-function makeFolder(): string {
+/** A new folder in TMPDIR, where a server that gives up root has to get. @throws SetupError `no-folder` */
+export function makeFolder(mode: number): string {
   try {
     const dir = mkdtempSync(join(tmpdir(), 'kmem-run-'));
-    chmodSync(dir, 0o755);
+    chmodSync(dir, mode);
     return dir;
   } catch (error) {
     throw new SetupError(

@@ -13,11 +13,11 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { canActAsOthers } from '../needs.ts';
+import { canActAsOthers, where } from '../needs.ts';
 
 const NOBODY = 65534;
 const script = join(import.meta.dirname, '..', '..', 'bin', 'cache-folder.js');
-const testAsRoot = canActAsOthers ? test : test.skip;
+const testAsRoot = where(canActAsOthers, 'root', test);
 
 /** What an unprivileged user is told, with this environment: as root there would always be root's own home to fall back on. */
 function find(env: NodeJS.ProcessEnv) {

@@ -17,10 +17,11 @@ import { readHierarchies } from '../../src/cgroup/hierarchies.ts';
 import { removeGroup } from '../../src/cgroup/remove.ts';
 import type { Hierarchies } from '../../src/cgroup/types.ts';
 import { SetupError } from '../../src/errors.ts';
+import { where } from '../needs.ts';
 import { asUser, makeSandbox, NOBODY, type Sandbox, startIn, version } from './sandbox.ts';
 
 /** What is v1's own way of it; test/vm/v2-cgroup.test.ts has v2's. */
-const v1Test = version === 1 ? test : test.skip;
+const v1Test = where(version === 1, 'cgroup v1', test);
 
 type Expected = Readonly<{ code: string; message?: RegExp; hint?: RegExp }>;
 

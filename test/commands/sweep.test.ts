@@ -4,7 +4,7 @@ import type { SweepReport } from '../../src/experiment/sweep/report.ts';
 import { openStore } from '../../src/store/store.ts';
 import { until } from '../cgroup/sandbox.ts';
 import { assertRefused, bin, type Harness, makeHarness, type Start } from '../harness.ts';
-import { canActAsOthers } from '../needs.ts';
+import { canActAsOthers, where } from '../needs.ts';
 import { pythonServer } from './page-server.ts';
 
 /** kmem-run sweep with a store and a JSON file of the test's own. */
@@ -147,7 +147,7 @@ test.serial('--prepare runs before each run, warm-ups too, outside the group', a
   t.true(ran?.every((line) => line.includes('kmem-run.')));
 });
 
-test.serial('a preparation that fails ends it, and what is known is told', async (t) => {
+test.serial('a preparation that fails ends it, and what is known is printed', async (t) => {
   const sweep = makeSweeps(t);
   const { status, stdout } = await sweep.run([
     '--repeat',
@@ -256,29 +256,30 @@ test.serial('at a terminal: a line of progress after a second, and Ctrl-C ends i
   harness.assertNothingLeft();
 });
 
-(canActAsOthers ? test.serial : test.serial.skip)(
-  'the disk of the store fills up: no run that ended is lost',
-  async (t) => {
-    const { run, path, folder, assertNothingLeft } = makeHarness(t);
-    mkdirSync(path('disk'));
-    const mounted = 'mount -t tmpfs -o size=256k none disk; "$@"; status=$?; cp -r disk after; exit $status';
-    const { status, stdout, stderr } = await run(
-      ['sweep', '--store', 'disk/store.db', '--repeat', '500', '--warmup', '0', '--jobs', '2', '--', 'true'],
-      { json: false, under: ['unshare', '-m', 'sh', '-c', mounted, 'sh'] },
-    );
-    t.is(status, 125);
-    const [, made = ''] = /^kmem-run: (\d+) of 500 runs of true\n/.exec(stdout) ?? t.fail(stdout) ?? [];
-    t.true(Number(made) > 5);
-    t.regex(stdout + stderr, /error .*no space is left on its disk.*; the result is in ".*\.json" instead/);
-    const beside = readdirSync(folder).filter((name) => /^kmem-run-[0-9a-f]+\.json$/.test(name));
-    t.true(beside.length >= 1);
-    for (const name of beside) t.is(JSON.parse(readFileSync(path(name), 'utf8')).outcome, 'passed');
-    const store = openStore(path('after/store.db'), 'read');
-    t.teardown(() => store.close());
-    t.is(store.list({}).length, Number(made));
-    assertNothingLeft();
-  },
-);
+where(
+  canActAsOthers,
+  'root',
+  test.serial,
+)('the disk of the store fills up: no run that ended is lost', async (t) => {
+  const { run, path, folder, assertNothingLeft } = makeHarness(t);
+  mkdirSync(path('disk'));
+  const mounted = 'mount -t tmpfs -o size=256k none disk; "$@"; status=$?; cp -r disk after; exit $status';
+  const { status, stdout, stderr } = await run(
+    ['sweep', '--store', 'disk/store.db', '--repeat', '500', '--warmup', '0', '--jobs', '2', '--', 'true'],
+    { json: false, under: ['unshare', '-m', 'sh', '-c', mounted, 'sh'] },
+  );
+  t.is(status, 125);
+  const [, made = ''] = /^kmem-run: (\d+) of 500 runs of true\n/.exec(stdout) ?? t.fail(stdout) ?? [];
+  t.true(Number(made) > 5);
+  t.regex(stdout + stderr, /error .*no space is left on its disk.*; the result is in ".*\.json" instead/);
+  const beside = readdirSync(folder).filter((name) => /^kmem-run-[0-9a-f]+\.json$/.test(name));
+  t.true(beside.length >= 1);
+  for (const name of beside) t.is(JSON.parse(readFileSync(path(name), 'utf8')).outcome, 'passed');
+  const store = openStore(path('after/store.db'), 'read');
+  t.teardown(() => store.close());
+  t.is(store.list({}).length, Number(made));
+  assertNothingLeft();
+});
 
 test.serial('a command that is not there: the reason, the remedy, and no experiment is kept', async (t) => {
   const sweep = makeSweeps(t);

@@ -1,21 +1,8 @@
-import { Writable } from 'node:stream';
 import test from 'ava';
 import { createProgress, progressText, type Standing } from '../../src/experiment/progress.ts';
+import { terminal } from '../fixtures/terminal.ts';
 
 const standing: Standing = { now: ['kmem 1 MiB'], made: 10, done: 12, total: 75, last: 'passed at kmem 512 KiB' };
-
-function terminal(columns?: number) {
-  const written: string[] = [];
-  const stream: Writable & { columns?: number } = new Writable({
-    write(chunk, _encoding, done) {
-      written.push(String(chunk));
-      done();
-    },
-  });
-  if (columns !== undefined) stream.columns = columns;
-  const clock = { ms: 1000 };
-  return { stream, written, clock, now: () => clock.ms };
-}
 
 test('what runs, how much is done, the time left, and how the last one ended', (t) => {
   t.is(

@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
-import { canActAsOthers } from '../needs.ts';
+import { canActAsOthers, where } from '../needs.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const SOURCE = '#include <stdio.h>\nint main(void)\n{\n    return puts("helper") < 0;\n}\n';
@@ -134,7 +134,11 @@ const asNobody = `
   process.seteuid(${NOBODY});
   try { console.log(helperPath()); } catch (error) { console.log(JSON.stringify({ ...error, message: error.message })); }`;
 
-(canActAsOthers ? test : test.skip)('a cache folder that belongs to another user is refused', (t) => {
+where(
+  canActAsOthers,
+  'root',
+  test,
+)('a cache folder that belongs to another user is refused', (t) => {
   const made = makePackage(t);
   chmodSync(made.folder, 0o755);
   mkdirSync(made.kept, { recursive: true });

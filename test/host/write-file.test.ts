@@ -18,9 +18,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { writeReport } from '../../src/host/write-file.ts';
-import { canActAsOthers } from '../needs.ts';
+import { canActAsOthers, where } from '../needs.ts';
 
-const asRoot = canActAsOthers ? test : test.skip;
+const asRoot = where(canActAsOthers, 'root', test);
 const module = new URL('../../src/host/write-file.ts', import.meta.url).href;
 
 function folder(t: ExecutionContext): string {

@@ -11,10 +11,11 @@ import anyTest from 'ava';
 import { version } from '../cgroup/sandbox.ts';
 import { compileFixture } from '../fixtures/compile.ts';
 import { makeHarness } from '../harness.ts';
+import { where } from '../needs.ts';
 
 const test = anyTest.serial;
-const v1Test = version === 1 ? test : test.skip;
-const v2Test = version === 2 ? test : test.skip;
+const v1Test = where(version === 1, 'cgroup v1', test);
+const v2Test = where(version === 2, 'cgroup v2', test);
 
 const RUNS = 20;
 const CPUS = availableParallelism();

@@ -3,9 +3,10 @@ import test, { type ExecutionContext } from 'ava';
 import { version } from '../cgroup/sandbox.ts';
 import { compileFixture } from '../fixtures/compile.ts';
 import { assertRefused, bin, type Harness, makeHarness, type Ran } from '../harness.ts';
+import { where } from '../needs.ts';
 
 /** What v2, with its one hierarchy, cannot be in. */
-const v1Test = version === 1 ? test.serial : test.serial.skip;
+const v1Test = where(version === 1, 'cgroup v1', test.serial);
 
 const MARK = ['--', 'touch', 'marker'];
 const NOT_OURS =

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import test from 'ava';
 import type { StepInput } from '../../src/request/run-input.ts';
 import { version } from '../cgroup/sandbox.ts';
-import { lenient } from '../needs.ts';
+import { lenient, where } from '../needs.ts';
 import { made } from './made.ts';
 
-const v1Test = version === 1 ? test : test.skip;
+const v1Test = where(version === 1, 'cgroup v1', test);
 
 const M = 1_048_576;
 const NONE = { kmem: null, mem: null, memsw: null, kmemTcp: null, pids: null };

@@ -19,10 +19,10 @@ import { type Access, openDatabase } from '../../src/store/database.ts';
 import { migrations } from '../../src/store/migrations.ts';
 import { openStore } from '../../src/store/store.ts';
 import { result } from '../fixtures/results.ts';
-import { canActAsOthers } from '../needs.ts';
+import { canActAsOthers, where } from '../needs.ts';
 import { makeFolder, saveRuns } from './folder.ts';
 
-const testAsRoot = canActAsOthers ? test : test.skip;
+const testAsRoot = where(canActAsOthers, 'root', test);
 
 const makeFilled = (t: ExecutionContext, ...ids: string[]) => {
   const file = join(makeFolder(t), 'a.sqlite');

@@ -3,10 +3,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
-import { canActAsOthers } from '../needs.ts';
+import { canActAsOthers, where } from '../needs.ts';
 import { makeFolder } from './folder.ts';
 
-const testAsRoot = canActAsOthers ? test : test.skip;
+const testAsRoot = where(canActAsOthers, 'root', test);
 
 /** A disk of 256 KiB at ./disk. What is in it is copied to ./after, since it is gone with the script. */
 const TINY = `

@@ -12,6 +12,7 @@ import { timeoutFor } from '../bounds.ts';
 import type { Experiment } from '../driver.ts';
 import { type Figures, figuresOf } from '../figures.ts';
 import type { CommonQuestion } from '../plan.ts';
+import type { BisectAnswer, LimitTally } from './report.ts';
 import { nextStep } from './search.ts';
 import type { Answer, Count, Phase, Question } from './trials.ts';
 
@@ -52,26 +53,6 @@ export type BisectHistory = Readonly<{
   /** Of each limit at which it failed (null: without one), the last such result, without what takes much room. */
   failed: ReadonlyMap<number | null, Result>;
 }>;
-
-export type LimitCount = Readonly<{ limit: number; passed: number; runs: number }>;
-
-/** As `Answer`, in bytes. */
-export type BisectAnswer =
-  | Readonly<{
-      kind: 'found';
-      passesAt: number;
-      failsAt: number;
-      between: readonly LimitCount[];
-      surprises: readonly LimitCount[];
-    }>
-  | Readonly<{ kind: 'always'; passesAt: number; surprises: readonly LimitCount[] }>
-  /** `upTo` is null: not even without a limit. */
-  | Readonly<{ kind: 'never'; upTo: number | null }>
-  /** `from`: there and at all that was tried above it passes; null: that is not known. */
-  | Readonly<{ kind: 'not-monotonic'; passes: LimitCount; fails: LimitCount; from: number | null }>
-  | Readonly<{ kind: 'noisy'; passesAt: number | null; failsAt: number | null; between: readonly LimitCount[] }>
-  /** Stopped before: the smallest limit that passed, the greatest below it that failed, as far as is known. */
-  | Readonly<{ kind: 'unfinished'; passesAt: number | null; failsAt: number | null }>;
 
 export type Bisect = Experiment<BisectRun, BisectHistory> &
   Readonly<{
@@ -237,7 +218,7 @@ function trialsOf({ trials }: BisectHistory) {
 
 function inBytes(answer: Answer, { lo, hi }: BisectQuestion, { trials }: BisectHistory): BisectAnswer {
   const page = pageSize();
-  const count = ({ at, passed, runs }: Count): LimitCount => ({ limit: at * page, passed, runs });
+  const count = ({ at, passed, runs }: Count): LimitTally => ({ limit: at * page, passed, runs });
   switch (answer.kind) {
     case 'found': {
       const { passes, fails, between, surprises } = answer;

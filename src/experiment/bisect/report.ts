@@ -1,10 +1,11 @@
 import type { Result } from '../../result/schema.ts';
+import type { Figures } from '../figures.ts';
 import type { ExperimentFacts } from '../report.ts';
 
 export type LimitTally = Readonly<{ limit: number; passed: number; runs: number }>;
 
 /** What was found; limits in bytes. */
-export type Verdict =
+export type BisectAnswer =
   /** `passesAt` and `failsAt` did so each time; they are a page apart unless `between` has limits that did neither. */
   | Readonly<{
       kind: 'found';
@@ -24,7 +25,7 @@ export type Verdict =
 export type BisectReport = ExperimentFacts &
   Readonly<{
     kind: 'bisect';
-    answer: Verdict;
+    answer: BisectAnswer;
     /** Trials on either side. */
     confirm: number;
     pageSize: number;
@@ -32,17 +33,12 @@ export type BisectReport = ExperimentFacts &
     unlimited: Readonly<{ runs: number; passed: number /** Bytes. */; peak: number | null }> | null;
     /** Those that count: without a limit and `trials`. */
     runs: number;
-    trials: readonly Readonly<{
-      limit: number;
-      /** What it was made for: bracket, search, confirm, widen, audit, recheck. */
-      phase: string;
-      id: string;
-      passed: boolean;
-      outcome: string;
-      peak: number | null;
-      failcnt: number | null;
-      wallMs: number | null;
-    }>[];
+    trials: readonly (Figures &
+      Readonly<{
+        limit: number;
+        /** What it was made for: bracket, search, confirm, widen, audit, recheck. */
+        phase: string;
+      }>)[];
     /** The last run that failed at the limit that is said to fail, or without one (`limit` is null); null: there is none. */
     justBelow: Readonly<{ limit: number | null; result: Result }> | null;
   }>;

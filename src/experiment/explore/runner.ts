@@ -1,9 +1,7 @@
 /** Makes the runs of an exploration: each in a place of its own, and looked at from all sides. */
 
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, chownSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { errnoOf, SetupError } from '../../errors.ts';
 import { readRecording } from '../../gate/recording.ts';
 import { freePort, givePortsBack } from '../../host/ports.ts';
 import type { RunSpec } from '../../request/run-spec.ts';
@@ -11,6 +9,7 @@ import type { Result } from '../../result/schema.ts';
 import { resolveIdentity } from '../../run/identity.ts';
 import { runSpec } from '../../run/index.ts';
 import type { RunOptions } from '../../run/options.ts';
+import { makeFolder as makeTemporaryFolder } from '../../run/workdir.ts';
 import type { Runner, RunOrder } from '../driver.ts';
 import { preparationFolder, runPreparation } from '../prepare.ts';
 import { LAUNCHER } from './calls.ts';
@@ -129,7 +128,8 @@ export function openPlaces(): RunPlaces {
   let count = 0;
   return {
     make: async (owner) => {
-      base ??= makeBase();
+      // Another user's runs must get to their folders, and see no others.
+      base ??= makeTemporaryFolder(0o711);
       count += 1;
       const name = String(count).padStart(6, '0');
       const [folder, recording] = [join(base, name), join(base, `${name}.ndjson`)];
@@ -146,22 +146,6 @@ export function openPlaces(): RunPlaces {
       if (base !== null) rmSync(base, { recursive: true, force: true });
     },
   };
-}
-
-function makeBase(): string {
-  try {
-    const base = mkdtempSync(join(tmpdir(), 'kmem-run-'));
-    // Another user's runs must get to their folders.
-    chmodSync(base, 0o711);
-    return base;
-  } catch (error) {
-    throw new SetupError(
-      'no-folder',
-      `no folder for the runs can be made in ${tmpdir()} (${errnoOf(error)})`,
-      'set TMPDIR to a folder with room that you may write',
-      { cause: error },
-    );
-  }
 }
 
 /** A server that gives up root has to get there. */

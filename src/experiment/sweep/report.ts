@@ -1,14 +1,6 @@
 import type { Spread } from '../../statistics/spread.ts';
+import type { Figures, FirstCall } from '../figures.ts';
 import type { ExperimentFacts } from '../report.ts';
-
-export type SweepCall = Readonly<{
-  comm: string | null;
-  syscall: string;
-  errno: string | null;
-  detail: string | null;
-  /** Runs of which it was the first call to fail. */
-  runs: number;
-}>;
 
 /** A setting that was tried; of the settings only those that were swept are there. */
 export type SweepPoint = Readonly<{
@@ -20,16 +12,9 @@ export type SweepPoint = Readonly<{
   /** Bytes. */
   peak: Spread | null;
   wallMs: Spread | null;
-  firstCalls: readonly SweepCall[];
+  firstCalls: readonly FirstCall[];
   /** One for each run, in the order in which they ended. */
-  figures: readonly Readonly<{
-    id: string;
-    passed: boolean;
-    outcome: string;
-    peak: number | null;
-    failcnt: number | null;
-    wallMs: number | null;
-  }>[];
+  figures: readonly Figures[];
 }>;
 
 export type SweepReport = ExperimentFacts &

@@ -7,15 +7,10 @@ import { base, isNarrow, legend, limitLine, shorten, xAxis, yAxis } from './part
 import { limitAxis } from './survival.ts';
 import type { Drawing, Look, Named, NumbersTable } from './types.ts';
 
-export type SearchTrial = Readonly<{
-  limit: number;
-  phase: string;
-  id: string;
-  passed: boolean;
-  outcome: string;
-  /** Bytes; null: not read. */
-  peak: number | null;
-}>;
+export type SearchTrial = Pick<
+  BisectReport['trials'][number],
+  'limit' | 'phase' | 'id' | 'passed' | 'outcome' | 'peak'
+>;
 
 export type SearchData = Readonly<{
   trials: readonly SearchTrial[];

@@ -1,6 +1,6 @@
 /** The report of a bisection: the limit in a sentence, what failed just below it, what it rests on. */
 
-import type { BisectReport, LimitTally, Verdict } from '../../experiment/bisect/report.ts';
+import type { BisectAnswer, BisectReport, LimitTally } from '../../experiment/bisect/report.ts';
 import { groupDigits } from '../../request/size.ts';
 import { headline } from '../../result/headline.ts';
 import { counted, duration, size } from '../../text/figures.ts';
@@ -78,7 +78,7 @@ export function sentence({ answer, confirm, trials }: BisectReport): { text: str
   }
 }
 
-function noise({ passesAt, failsAt }: Extract<Verdict, { kind: 'noisy' }>): string {
+function noise({ passesAt, failsAt }: Extract<BisectAnswer, { kind: 'noisy' }>): string {
   if (passesAt === null && failsAt === null) return 'whether it passes is a matter of luck at every limit tried';
   if (passesAt === null) return `it fails at ${bytes(failsAt ?? 0)}, and above that it is a matter of luck`;
   return `it passes at ${bytes(passesAt)}, and below that it is a matter of luck`;

@@ -1,5 +1,6 @@
+import type { FirstCall } from '../../experiment/figures.ts';
 import { settingText, survivalOf } from '../../experiment/survival.ts';
-import type { SweepCall, SweepPoint, SweepReport } from '../../experiment/sweep/report.ts';
+import type { SweepPoint, SweepReport } from '../../experiment/sweep/report.ts';
 import { formatSize, groupDigits } from '../../request/size.ts';
 import { counted, duration } from '../../text/figures.ts';
 import { layOut, type PlotStyle, painter, type Style, type Tone } from '../../text/layout.ts';
@@ -87,7 +88,7 @@ function cellsOf(point: SweepPoint, axes: readonly string[]): string[] {
 }
 
 /** `sh: clone of process (ENOMEM)`, with how often where it is not the same in all runs. */
-function callText({ comm, syscall, errno, detail: what, runs }: SweepCall, point: SweepPoint, others: number): string {
+function callText({ comm, syscall, errno, detail: what, runs }: FirstCall, point: SweepPoint, others: number): string {
   const share = runs === point.runs ? '' : ` ×${runs}`;
   const name = comm === null ? '' : `${comm}: `;
   return `${name}${syscall}${share}${what === null ? '' : ` ${what}`}${errno === null ? '' : ` (${errno})`}${others === 0 ? '' : `, ${counted(others, 'other')}`}`;

@@ -1,6 +1,7 @@
 import test from 'ava';
-import type { BisectReport, Verdict } from '../../../src/experiment/bisect/report.ts';
+import type { BisectAnswer, BisectReport } from '../../../src/experiment/bisect/report.ts';
 import { bisectText } from '../../../src/report/terminal/bisect.ts';
+import { experimentFacts } from '../../fixtures/experiment-facts.ts';
 import { apacheStopFails, HOSTILE_TEXT, hostile } from '../../fixtures/results.ts';
 
 const PAGE = 4096;
@@ -9,26 +10,14 @@ const trial = (limit: number, passed: boolean, phase: string) => ({
   phase,
   id: 'x',
   passed,
-  outcome: passed ? 'passed' : 'failed',
+  outcome: passed ? ('passed' as const) : ('failed' as const),
   peak: 1,
   failcnt: 0,
   wallMs: 1,
 });
 
 const report: BisectReport = {
-  schemaVersion: 1,
-  id: '31a4467ea2d1',
-  startedAt: '2025-01-02T03:04:05.678Z',
-  status: 'done',
-  error: null,
-  command: ['apachectl', 'start'],
-  then: [],
-  expect: [],
-  warmup: 1,
-  prepare: null,
-  timeoutMs: 30_000,
-  warnings: [],
-  kmemRun: '0.1.0',
+  ...experimentFacts,
   kind: 'bisect',
   answer: { kind: 'found', passesAt: 2_637_824, failsAt: 2_633_728, between: [], surprises: [] },
   confirm: 3,
@@ -46,7 +35,8 @@ const report: BisectReport = {
 
 const text = (changes: Partial<BisectReport> = {}) =>
   bisectText({ ...report, ...changes }, { color: false, width: null });
-const sentence = (answer: Verdict, changes: Partial<BisectReport> = {}) => text({ answer, ...changes }).split('\n')[0];
+const sentence = (answer: BisectAnswer, changes: Partial<BisectReport> = {}) =>
+  text({ answer, ...changes }).split('\n')[0];
 
 test('the limit in a sentence, what failed just below it, and what it rests on', (t) => {
   t.is(

@@ -1,22 +1,8 @@
-import { Writable } from 'node:stream';
 import test from 'ava';
 import { createLiveLine, liveText, stayText } from '../../../src/report/terminal/live.ts';
+import { terminal } from '../../fixtures/terminal.ts';
 
 const figures = { kmem: 1_258_291, processes: 12, denials: 3, atMs: 4234 };
-
-/** A terminal of a given width, and a clock that is set by hand. */
-function terminal(columns?: number) {
-  const written: string[] = [];
-  const stream: Writable & { columns?: number } = new Writable({
-    write(chunk, _encoding, done) {
-      written.push(String(chunk));
-      done();
-    },
-  });
-  if (columns !== undefined) stream.columns = columns;
-  const clock = { ms: 1000 };
-  return { stream, written, clock, now: () => clock.ms };
-}
 
 test('usage against the limit, and what else there is to tell', (t) => {
   t.is(liveText(figures, 4_194_304), 'kmem 1.2 MiB of 4 MiB ▕███░░░░░░░░░▏ 12 processes failcnt 3 4.2 s');

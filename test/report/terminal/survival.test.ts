@@ -8,7 +8,16 @@ const plain = { color: false, width: 80 };
 const MiB = 1024 * 1024;
 
 const trial = (limit: number, passed: boolean, phase = 'search') => ({
-  ...{ limit, phase, passed, id: 'r', outcome: passed ? 'passed' : 'failed', peak: null, failcnt: null, wallMs: null },
+  ...{
+    limit,
+    phase,
+    passed,
+    id: 'r',
+    outcome: passed ? ('passed' as const) : ('failed' as const),
+    peak: null,
+    failcnt: null,
+    wallMs: null,
+  },
 });
 
 test('a bar and a confidence interval for each limit', (t) => {

@@ -1,5 +1,4 @@
 import test from 'ava';
-import type { ExperimentFacts } from '../../../src/experiment/report.ts';
 import { type Survival, survivalOf } from '../../../src/experiment/survival.ts';
 import type { SweepPoint, SweepReport } from '../../../src/experiment/sweep/report.ts';
 import { experimentJson, spreadText } from '../../../src/report/terminal/experiment.ts';
@@ -7,26 +6,11 @@ import { survivalText } from '../../../src/report/terminal/survival.ts';
 import { sweepText } from '../../../src/report/terminal/sweep.ts';
 import { formatSize } from '../../../src/request/size.ts';
 import { exactSize } from '../../../src/text/figures.ts';
+import { experimentFacts } from '../../fixtures/experiment-facts.ts';
 import { HOSTILE_TEXT } from '../../fixtures/results.ts';
 
 const K = 1024;
 const M = K * K;
-
-const facts: ExperimentFacts = {
-  schemaVersion: 1,
-  id: '31a4467ea2d1',
-  startedAt: '2025-01-02T03:04:05.678Z',
-  status: 'done',
-  error: null,
-  command: ['apachectl', 'start'],
-  then: [],
-  expect: [],
-  warmup: 1,
-  prepare: null,
-  timeoutMs: 30_000,
-  warnings: [],
-  kmemRun: '0.1.0',
-};
 
 const spread = (min: number, median: number, max: number) => ({ runs: 5, min, median, max });
 const call = { comm: 'apache2', syscall: 'mmap', errno: 'ENOMEM', detail: '/usr/lib/x.so', runs: 5 };
@@ -47,7 +31,7 @@ function point(kmem: number, passed: number, changes: Partial<SweepPoint> = {}):
 }
 
 const report: SweepReport = {
-  ...facts,
+  ...experimentFacts,
   kind: 'sweep',
   seed: 42,
   repeat: 5,
