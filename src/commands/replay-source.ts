@@ -13,7 +13,7 @@ import { withStore } from './stored.ts';
 /**
  * A word that begins as a token does is one; a path (with `/`, or to a `.json` file that is there) is a file; else it is what
  * the store calls so, and a file where the store knows none.
- * Throws SetupError `bad-token`, `not-a-result`, `cannot-replay`, and those of the store.
+ * Throws SetupError `bad-token`, `old-token`, `not-a-result`, `cannot-replay`, and those of the store.
  */
 export async function findRecorded(word: string, storeFile: string | null): Promise<Recorded> {
   if (isToken(word)) return readToken(word);

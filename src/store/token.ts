@@ -1,6 +1,6 @@
 /**
- * A recorded run as one word that can be pasted: what it takes to make it again and what it came to, without a store.
- * `kr1.` and, in base64url, deflated JSON that has of what was asked only what is not the default anyway. Loads zod.
+ * A recorded run as one word that can be pasted: what it takes to repeat it, and how it ended, without a store. `kr2.`
+ * and, in base64url, deflated JSON, in which options that have their default are left out. Loads zod.
  */
 
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
@@ -12,22 +12,11 @@ import type { Recorded } from '../statistics/recorded.ts';
 
 z.config({ jitless: true });
 
-const PREFIX = 'kr1.';
+const PREFIX = 'kr2.';
+/** Tokens of 0.1.0 were deflated with a dictionary. */
+const OLD_PREFIX = 'kr1.';
 /** A command line may be 2 MiB; nothing that inflates to more was made here. */
 const MOST_BYTES = 8 * 2 ** 20;
-
-/** What most tokens have in them, the commonest last (RFC 1951 looks back from there). Part of the format: never to be changed under one prefix. */
-const dictionary = Buffer.from(
-  [
-    '"then":[""kernel":"5.10""enforce":"native""gate""none""vmMemory":1073741824,"vmCpus":1,"rw":["kmemTcp":"memsw":"mem":"pids":',
-    '"reserve":"errno":"enomem""reclaim":true"aslr":true"user":"hold":"wait":"empty""sample":null"clearEnv":true"seed":"expect":["',
-    '{"expr":"exit==0","passed":true}{"address":"0.1/","outcome":"not-reached","diverged","seen":"openat","mmap","clone"injected","seen":null}',
-    '"SIGSEGV"SIGABRT"exit 1""timeout""signaled""failed""passed""sh: clone (ENOMEM)openat (ENOMEM)mmap (ENOMEM)"cpus":[0]"cpus":[1]"timeout":30000,',
-    '{"id":"","startedAt":"202:00.000Z","input":{"command":["sh","-c",""],"cwd":"/","output":"null","env":{"},"kmem":,"inject":["0/"]},"prepare":null,"facts":',
-    '{"outcome":"","ends":["exit 0"],"expectations":[],"firstCall":null,"failcnt":0,"peak":,"uncertainty":0,"injections":[],"circumstances":',
-    '{"enforcement":"gate","kernel":"6.","cgroup":"hybrid","v1","v2","kmem-run":"0.1.0"}}}',
-  ].join(''),
-);
 
 const circumstances = ['enforcement', 'kernel', 'cgroup', 'kmem-run'];
 
@@ -41,8 +30,6 @@ const schema = z.object({
       command: z.array(z.string()).optional(),
       plan: z.array(z.looseObject({})).optional(),
       cwd: z.string(),
-      // The default of 0.1.0, whose tokens leave it out.
-      wait: z.string().default('exit'),
     })
     .refine(({ command, plan }) => (command === undefined) !== (plan === undefined)),
   prepare: z.string().nullable(),
@@ -60,7 +47,7 @@ const schema = z.object({
 });
 
 export function isToken(word: string): boolean {
-  return word.startsWith(PREFIX);
+  return word.startsWith(PREFIX) || word.startsWith(OLD_PREFIX);
 }
 
 export function tokenOf({ facts, input, ...rest }: Recorded): string {
@@ -69,38 +56,43 @@ export function tokenOf({ facts, input, ...rest }: Recorded): string {
     return value === undefined ? [] : [[what, value]];
   });
   const short = { ...rest, input: unusual(input), facts: { ...facts, circumstances: Object.fromEntries(kept) } };
-  return `${PREFIX}${deflateRawSync(JSON.stringify(short), { level: 9, dictionary }).toString('base64url')}`;
+  return `${PREFIX}${deflateRawSync(JSON.stringify(short), { level: 9 }).toString('base64url')}`;
 }
 
-/** Throws SetupError `bad-token`. */
+/** @throws SetupError `bad-token`, `old-token` */
 export function readToken(token: string): Recorded {
+  if (token.startsWith(OLD_PREFIX)) {
+    throw new SetupError(
+      'old-token',
+      'this token was made by an earlier version of kmem-run, and this version cannot read it',
+      'print a new one where the run is saved: kmem-run replay --token RUN',
+    );
+  }
   const packed = token.slice(PREFIX.length);
   // Node passes over what is not of the alphabet.
   if (!/^[A-Za-z0-9_-]+$/.test(packed)) throw badToken();
-  const options = { dictionary, maxOutputLength: MOST_BYTES };
   try {
-    const json = inflateRawSync(Buffer.from(packed, 'base64url'), options).toString('utf8');
+    const json = inflateRawSync(Buffer.from(packed, 'base64url'), { maxOutputLength: MOST_BYTES }).toString('utf8');
     return schema.parse(JSON.parse(json)) as Recorded;
   } catch (cause) {
     throw badToken(cause);
   }
 }
 
-/** What must be said: the rest comes by itself. */
+/** The options that do not have their default. */
 function unusual(input: RunRequest): RunRequest {
   const usual: Readonly<Record<string, unknown>> = inputOf(normaliseSpec({ command: ['true'], cwd: '/' }));
-  // `wait` is always there: a token without it is older than the present default.
-  const { cwd, wait, ...rest } = input;
+  const { cwd, ...rest } = input;
   const { command, plan, ...others } = rest as Partial<RunInput & PlanInput>;
   const said = Object.entries(others).filter(([key, value]) => JSON.stringify(value) !== JSON.stringify(usual[key]));
-  return { command, plan, cwd, ...Object.fromEntries(said), wait } as RunRequest;
+  return { command, plan, cwd, ...Object.fromEntries(said) } as RunRequest;
 }
 
 function badToken(cause?: unknown): SetupError {
   return new SetupError(
     'bad-token',
     'this is not a whole token of kmem-run',
-    'copy all of it, from kr1. to its end; kmem-run replay --token RUN prints it again',
+    'copy all of it, from kr2. to its end; kmem-run replay --token RUN prints it again',
     { cause },
   );
 }

@@ -143,7 +143,8 @@ test.serial('what cannot be replayed is told', async (t) => {
     [/"sweep\.json" is not the result of a run: it is the report of a sweep/, 'sweep.json'],
     [/is an experiment/, swept?.experimentId ?? ''],
     [/run [0-9a-f]+ could not be made, or is void/, failed?.result.id ?? ''],
-    [/not a whole token/, 'kr1.abc'],
+    [/not a whole token/, 'kr2.abc'],
+    [/made by an earlier version of kmem-run/, 'kr1.abc'],
     [/--cwd|cwd: .*does not exist/, 'r.json', '--cwd', '/nonexistent'],
     [/--repeat: "0" is not a number from 1/, 'r.json', '--repeat', '0'],
     [/--stdin: "none" cannot be read \(ENOENT\)/, 'r.json', '--stdin', 'none'],
@@ -176,7 +177,7 @@ test.serial('--help, --dry-run and --token run nothing', async (t) => {
   const dry = await kmemRun(['replay', '--dry-run', 'r.json']);
   t.deepEqual(JSON.parse(dry.stdout), kept()[0]?.result.spec);
   const token = await kmemRun(['replay', '--token', '--store', path('store.db'), '@']);
-  t.regex(token.stdout, /^kr1\.[\w-]+\n$/);
+  t.regex(token.stdout, /^kr2\.[\w-]+\n$/);
   t.is(read('ran'), '\n');
 });
 

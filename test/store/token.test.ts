@@ -27,24 +27,27 @@ for (const [name, kept] of Object.entries(results)) {
 test('a token is one word, and not a long one', (t) => {
   const token = tokenOf(recordedOf(results.plain, null));
   t.true(isToken(token));
-  t.regex(token, /^kr1\.[A-Za-z0-9_-]+$/);
-  t.true(token.length < 250, `${token.length}`);
+  t.regex(token, /^kr2\.[A-Za-z0-9_-]+$/);
+  t.true(token.length < 500, `${token.length}`);
 });
 
-test('tokens of today can be read tomorrow', (t) => {
+test('a token of today can be read tomorrow', (t) => {
   const { input, facts, id } = readToken(TODAY);
-  t.like(input, { command: ['sh', '-c', 'true & wait $!'], kmem: 151_552, cwd: '/tmp' });
-  // Made by 0.1.0, under which a run was over when its last step had exited.
-  t.is(input.wait, 'exit');
+  t.like(input, { command: ['sh', '-c', 'true & wait $!'], kmem: 151_552, cwd: '/tmp', wait: 'exit' });
   t.like(facts, { outcome: 'failed', ends: ['exit 2'], failcnt: 1, peak: 77_824, firstCall: 'sh: clone (ENOMEM)' });
   t.is(id, '32f48f5617eb');
 });
 
 const TODAY =
-  'kr1.rdRBCoAgEIXhq1hEO8MZHcc6Rycoche0iHbdPQyDMKlNV_i_NxOja_TGebLA0_AEsBJAou6V7lB1hhsEGzSSXO84YdqiFuFuRFXcqNZ5KS8TICDCPZs-LjABwE-AzFTLGwhcIMznJ_ldBVxjjPSj3KilLFEO5gA';
+  'kr2.TZDBTsMwEER_JYwQAskJsZu0ZW8I9Vi4cAJxMM6mNU2cyNkAVdV_R0YcOO_ovZk9wTcgLExbrdt6qVf8DoVJbBRu7gUEU5plrnVuFs_lgkxJ1aowevkChTHyaCODwtx1Cj6Ms4BOcEPf29CAXjHtoZA7KEicObvKvqyX7PICbwruK6lvpR-hcOi5B-la17VRSCkQ-NsLzgqtdTIl8jCLG3oGobW-4wYKHJopmVI2M4nL3yM7seKHkC5vCq2PkzzYrgNh2lPmuiFwdr15fNputjdQvzQXBKQVRrYH0Gq1NpXCHBxHsT7IEVSmjR_s_pGdj27uJ7HB8W9DDu0QHfecaNhZ4TSOY-AkXxZ6XVRV3rr8s76roeB2cZhHEPbH9-ibv0_kcQ4glIUuSpzP5x8';
+
+test('a token of 0.1.0 is refused as such, not as a damaged one', (t) => {
+  t.true(isToken('kr1.abc'));
+  t.throws(() => readToken('kr1.abc'), { code: 'old-token', message: /earlier version/ });
+});
 
 for (const wait of ['quiet', 'exit', 'empty'] as const) {
-  test(`when a run is over is always said: ${wait}`, (t) => {
+  test(`a token says when a run is over: ${wait}`, (t) => {
     const spec = normaliseSpec({ command: ['true'], cwd: '/', wait });
     const token = tokenOf(recordedOf({ ...results.plain, spec }, null));
     t.is(normaliseSpec(readToken(token).input).wait, wait);
@@ -84,8 +87,8 @@ test('a token that is not whole is refused, wherever it was cut or changed', (t)
   });
   fc.assert(property);
   t.throws(() => readToken(`${token.slice(0, 20)} ${token.slice(20)}`), { code: 'bad-token' });
-  t.throws(() => readToken(`kr1.${deflateRawSync('{"id":1}').toString('base64url')}`), { code: 'bad-token' });
-  t.throws(() => readToken(`kr1.${deflateRawSync(Buffer.alloc(2 ** 26)).toString('base64url')}`), {
+  t.throws(() => readToken(`kr2.${deflateRawSync('{"id":1}').toString('base64url')}`), { code: 'bad-token' });
+  t.throws(() => readToken(`kr2.${deflateRawSync(Buffer.alloc(2 ** 26)).toString('base64url')}`), {
     code: 'bad-token',
   });
   t.false(isToken('31a4467ea2d1'));
