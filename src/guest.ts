@@ -36,9 +36,9 @@ async function make({ spec, identity, progress, stay }: RunnerRequest, interrupt
   const onProgress = progress ? (sample: unknown) => tell({ event: 'progress', progress: sample }) : undefined;
   const onFailure = progress ? (failure: unknown) => tell({ event: 'failure', failure }) : undefined;
   const onStay = stay ? (processes: readonly Process[]) => tell({ event: 'stay', processes }) : undefined;
-  const { signal, hurry } = interrupts;
+  const { signal, kill } = interrupts;
   try {
-    return await runSpec(spec, { signal, hurry, onProgress, onFailure, onStay, guest: { identity } });
+    return await runSpec(spec, { signal, kill, onProgress, onFailure, onStay, guest: { identity } });
   } catch (error) {
     if (!(error instanceof SetupError) || error.result === undefined) throw error;
     return error.result;

@@ -55,7 +55,7 @@ async function perform<Question extends CommonQuestion, Run, History, Report ext
       onStart: watch.onStart,
       onEnd: watch.onEnd,
       signal: interrupts.signal,
-      hurry: interrupts.hurry,
+      kill: interrupts.kill,
     },
   ).finally(() => {
     watch.close();

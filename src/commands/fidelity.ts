@@ -89,7 +89,7 @@ function teller(live: boolean) {
 function answerInVm(
   { request, vmMemory, vmCpus }: FidelityArguments,
   kernel: string,
-  { signal, hurry }: Interrupts,
+  { signal, kill }: Interrupts,
   live: boolean,
 ): Promise<Compared> {
   const program = join(packageRoot(import.meta.dirname), 'bin', 'kmem-run.js');
@@ -98,15 +98,15 @@ function answerInVm(
     run: runSpec,
     inside: [process.execPath, program, 'fidelity', '--inside'],
     ...{ kernel, vmMemory, vmCpus, live },
-    options: { signal, hurry, onPreparation },
+    options: { signal, kill, onPreparation },
   });
 }
 
 /** A run that was interrupted says nothing of either mode: no other is begun. */
-function runnerOf({ signal, hurry }: Interrupts): Runner {
+function runnerOf({ signal, kill }: Interrupts): Runner {
   return (spec) => {
     if (signal.aborted) throw new Error('interrupted');
-    return runSpec(spec, { signal, hurry });
+    return runSpec(spec, { signal, kill });
   };
 }
 

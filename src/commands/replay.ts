@@ -108,7 +108,7 @@ async function replay(context: ReplayContext): Promise<number> {
       onStart: watch.onStart,
       onEnd: watch.onEnd,
       signal: interrupts.signal,
-      hurry: interrupts.hurry,
+      kill: interrupts.kill,
     });
   } finally {
     watch.close();
@@ -123,7 +123,7 @@ async function replay(context: ReplayContext): Promise<number> {
 }
 
 /** On the CPUs that the recorded run was bound to, which are in its spec. */
-const runner: Runner = (spec, { signal, hurry }) => runSpec(spec, { signal, hurry });
+const runner: Runner = (spec, { signal, kill }) => runSpec(spec, { signal, kill });
 
 /** Each run finds the same: the whole file, or nothing. */
 function giveStdin(file: string | null): void {

@@ -37,7 +37,7 @@ async function perform(spec: RunSpec, report: Report, stays: boolean): Promise<n
   try {
     result = await runSpec(spec, {
       signal: interrupts.signal,
-      hurry: interrupts.hurry,
+      kill: interrupts.kill,
       onProgress: view.onProgress,
       onStay: view.onStay,
       onPreparation: tellsPreparation(report) ? createStatusLine(process.stderr) : undefined,

@@ -101,7 +101,7 @@ export async function runScenarios(given: Given): Promise<number> {
   try {
     const { report, error } = await performScenarios(found, choices, {
       signal: interrupts.signal,
-      hurry: interrupts.hurry,
+      kill: interrupts.kill,
       onStart: ({ name }) => reporter.onStart(name),
       onResult: () => {},
       onEnd: reporter.onEnd,

@@ -22,10 +22,7 @@ export type Undertaking<Run, History, Report extends ExperimentFacts> = Readonly
 }>;
 
 /** What is known already (`known`), and whom to tell what. */
-export type Orders<Run, History> = Pick<
-  DriverOptions<Run, History>,
-  'keep' | 'onStart' | 'onEnd' | 'signal' | 'hurry'
-> &
+export type Orders<Run, History> = Pick<DriverOptions<Run, History>, 'keep' | 'onStart' | 'onEnd' | 'signal' | 'kill'> &
   Readonly<{ known: History }>;
 
 export type Finding<Report> = Readonly<{ report: Report; error: SetupError | null; runs: number }>;
@@ -66,8 +63,8 @@ export async function conduct<Run, History, Report extends ExperimentFacts>(
 }
 
 /** A microVM has CPUs of its own, and what was asked about these stays. Every run must find the same stdin: none. */
-const runner: Runner = (spec, { signal, hurry, cpus }) =>
-  runSpec(spec.kernel === null ? { ...spec, cpus } : spec, { signal, hurry, stdin: 'null' });
+const runner: Runner = (spec, { signal, kill, cpus }) =>
+  runSpec(spec.kernel === null ? { ...spec, cpus } : spec, { signal, kill, stdin: 'null' });
 
 function preparationOf({ prepare }: CommonQuestion) {
   if (prepare === null) return null;

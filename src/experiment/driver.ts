@@ -20,7 +20,7 @@ export type Experiment<Run, History> = Readonly<{
 /** Null: bound to no CPU by the job. */
 export type Job = Readonly<{ cpus: readonly number[] | null }>;
 
-export type RunOrder = Readonly<{ signal: AbortSignal; hurry: AbortSignal; cpus: readonly number[] | null }>;
+export type RunOrder = Readonly<{ signal: AbortSignal; kill: AbortSignal; cpus: readonly number[] | null }>;
 
 /** Makes one run. @throws SetupError where it could not be made */
 export type Runner = (spec: RunSpec, order: RunOrder) => Promise<Result>;
@@ -38,7 +38,7 @@ export type DriverOptions<Run, History> = Readonly<{
   /** Aborted: runs in flight are ended and do not count, and no other is begun. */
   signal: AbortSignal;
   /** Aborted too: without their grace. */
-  hurry: AbortSignal;
+  kill: AbortSignal;
 }>;
 
 export type Conclusion<History> = Readonly<{
@@ -57,11 +57,11 @@ export async function perform<Run, History>(
   known: History,
   options: DriverOptions<Run, History>,
 ): Promise<Conclusion<History>> {
-  const { jobs, runner, prepare, keep, onStart, onEnd, signal, hurry } = options;
+  const { jobs, runner, prepare, keep, onStart, onEnd, signal, kill } = options;
   let history = known;
   let error: SetupError | null = null;
   let isStopped = false;
-  const flights = watchFlights(signal, hurry);
+  const flights = watchFlights(signal, kill);
   const isOver = (): boolean => error !== null || isStopped || signal.aborted;
 
   const attempt = async (run: Run, job: Job): Promise<Result | null> => {
@@ -71,7 +71,7 @@ export async function perform<Run, History>(
       if (prepare !== null) await prepare(spec, flight.signal);
       if (isOver()) return null;
       onStart(run, history);
-      const result = await runner(spec, { signal: flight.signal, hurry: flight.hurry, cpus: job.cpus });
+      const result = await runner(spec, { signal: flight.signal, kill: flight.kill, cpus: job.cpus });
       // Ended by us, or by the signal of a terminal that reached the command first: that says nothing about the program.
       if (isOver()) return null;
       if (result.outcome !== 'interrupted') return result;
@@ -130,34 +130,34 @@ export async function perform<Run, History>(
 
 type Flight = Readonly<{
   signal: AbortSignal;
-  hurry: AbortSignal;
+  kill: AbortSignal;
   abort: (reason: unknown) => void;
-  hasten: () => void;
+  killNow: () => void;
 }>;
 
 /** A signal of its own for each run: thousands that listen to one would stay with it. */
-function watchFlights(signal: AbortSignal, hurry: AbortSignal) {
+function watchFlights(signal: AbortSignal, kill: AbortSignal) {
   const inFlight = new Set<Flight>();
   const abort = (reason: unknown): void => {
     for (const flight of inFlight) flight.abort(reason);
   };
   const passOn = (): void => abort(signal.reason);
-  const hasten = (): void => {
-    for (const flight of inFlight) flight.hasten();
+  const killNow = (): void => {
+    for (const flight of inFlight) flight.killNow();
   };
   signal.addEventListener('abort', passOn);
-  hurry.addEventListener('abort', hasten);
+  kill.addEventListener('abort', killNow);
   return {
     begin: (): Flight => {
       const [first, second] = [new AbortController(), new AbortController()];
       const flight: Flight = {
         signal: first.signal,
-        hurry: second.signal,
+        kill: second.signal,
         abort: (reason) => first.abort(reason),
-        hasten: () => second.abort(),
+        killNow: () => second.abort(),
       };
       if (signal.aborted) flight.abort(signal.reason);
-      if (hurry.aborted) flight.hasten();
+      if (kill.aborted) flight.killNow();
       inFlight.add(flight);
       return flight;
     },
@@ -165,7 +165,7 @@ function watchFlights(signal: AbortSignal, hurry: AbortSignal) {
     abort,
     close: (): void => {
       signal.removeEventListener('abort', passOn);
-      hurry.removeEventListener('abort', hasten);
+      kill.removeEventListener('abort', killNow);
     },
   };
 }

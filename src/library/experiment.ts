@@ -32,7 +32,7 @@ export type Planned<Report extends ExperimentFacts> = Readonly<{
  */
 export function experiment<Report extends ExperimentFacts>(
   planned: () => Promise<Planned<Report>>,
-  { signal, hurry }: EndOptions,
+  { signal, kill }: EndOptions,
 ): Running<Report, ExperimentEvent> {
   return running(async (emit) => {
     const { question, plan } = await planned();
@@ -53,7 +53,7 @@ export function experiment<Report extends ExperimentFacts>(
             result,
           }),
         signal: signal ?? never,
-        hurry: hurry ?? never,
+        kill: kill ?? never,
       },
     );
     if (error === null) return report;

@@ -9,7 +9,7 @@ export type EndOptions = Readonly<{
   /** Aborting ends it, with the grace that was asked for; it still tears down, and resolves with what there is. */
   signal?: AbortSignal | undefined;
   /** Aborting this one as well skips the grace. */
-  hurry?: AbortSignal | undefined;
+  kill?: AbortSignal | undefined;
 }>;
 
 export type RunOptions = EndOptions &
@@ -34,12 +34,12 @@ export type RunEvent =
  */
 export function run(
   input: RunInput | PlanInput,
-  { signal, hurry, onOutput, stdin }: RunOptions = {},
+  { signal, kill, onOutput, stdin }: RunOptions = {},
 ): Running<Result, RunEvent> {
   return running((emit) =>
     runSpec(normaliseSpec(input), {
       signal,
-      hurry,
+      kill,
       onOutput,
       stdin,
       onPreparation: (text) => emit({ type: 'preparation', text }),

@@ -61,7 +61,7 @@ const KEYS: readonly string[] = [...SELECTION, ...MANNER];
  */
 export function scenario(
   input: string | ScenarioInput = {},
-  { signal, hurry }: EndOptions = {},
+  { signal, kill }: EndOptions = {},
 ): Running<ScenariosReport, ScenarioEvent> {
   return running(async (emit) => {
     const { words, tags, filters, choices } = read(typeof input === 'string' ? { scenarios: input } : input);
@@ -77,7 +77,7 @@ export function scenario(
     let done = 0;
     const { report, error } = await performScenarios(found, choices, {
       signal: signal ?? never,
-      hurry: hurry ?? never,
+      kill: kill ?? never,
       onStart: ({ name }) => emit({ type: 'start', name, done, total }),
       onResult: ({ name }, result) => emit({ type: 'run', name, done, total, result }),
       onEnd: (outcome) => {

@@ -146,7 +146,7 @@ function guardSession(
   session: Session,
   machine: Machine,
   { graceMs, timeoutMs }: RunSpec,
-  { signal, hurry }: RunOptions,
+  { signal, kill }: RunOptions,
   stop: Stop,
 ): Readonly<{ close: () => void }> {
   const timers: NodeJS.Timeout[] = [];
@@ -168,13 +168,13 @@ function guardSession(
   };
   if (signal?.aborted) interrupt();
   signal?.addEventListener('abort', interrupt, { once: true });
-  hurry?.addEventListener('abort', insist, { once: true });
+  kill?.addEventListener('abort', insist, { once: true });
   if (timeoutMs !== null) giveUpAfter(timeoutMs + graceMs + PATIENCE_MS, 'walltime');
   return {
     close: () => {
       for (const timer of timers) clearTimeout(timer);
       signal?.removeEventListener('abort', interrupt);
-      hurry?.removeEventListener('abort', insist);
+      kill?.removeEventListener('abort', insist);
     },
   };
 }

@@ -211,16 +211,16 @@ async function collectGone({ hierarchies }: Plan, { parent }: RunSpec, helper: s
   await collectLeftovers(hierarchies, (paths) => probeLocks(helper, paths), where);
 }
 
-function listen({ signal, hurry }: RunOptions): Readonly<{ stop: Stop; close: () => void }> {
+function listen({ signal, kill }: RunOptions): Readonly<{ stop: Stop; close: () => void }> {
   const stop = createStop();
   const end = (): void => stop.interrupt(typeof signal?.reason === 'string' ? signal.reason : null);
   if (signal?.aborted) end();
   signal?.addEventListener('abort', end, { once: true });
-  hurry?.addEventListener('abort', stop.hurry, { once: true });
+  kill?.addEventListener('abort', stop.kill, { once: true });
   // Signals may outlive many runs.
   const close = (): void => {
     signal?.removeEventListener('abort', end);
-    hurry?.removeEventListener('abort', stop.hurry);
+    kill?.removeEventListener('abort', stop.kill);
   };
   return { stop, close };
 }

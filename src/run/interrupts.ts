@@ -5,7 +5,7 @@ export type Interrupts = Readonly<{
   /** Aborted by the first signal: the run ends with its grace. */
   signal: AbortSignal;
   /** Aborted by the second: without. */
-  hurry: AbortSignal;
+  kill: AbortSignal;
   /** The first signal's name; null: none, or the parent went away. */
   signalName: () => string | null;
   close: () => void;
@@ -31,7 +31,7 @@ export function watchInterrupts(): Interrupts {
   const timer = isUnderNpx() ? watchAncestors(() => interrupt(null)) : null;
   return {
     signal: first.signal,
-    hurry: second.signal,
+    kill: second.signal,
     signalName: () => name,
     close: () => {
       if (timer !== null) clearInterval(timer);

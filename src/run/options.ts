@@ -9,7 +9,7 @@ export type RunOptions = Readonly<{
   /** Aborting ends the run (`terminationReason: "interrupted"`); it still tears down and gives a result. */
   signal?: AbortSignal | undefined;
   /** Aborting this one as well skips the grace. */
-  hurry?: AbortSignal | undefined;
+  kill?: AbortSignal | undefined;
   /** Called with what the steps wrote: then both streams are captured, whether or not an expectation reads them. */
   onOutput?: ((output: Output) => void) | undefined;
   /** `null`: an empty one for every step; absent: the first step has this process's own. */

@@ -17,16 +17,16 @@ export type Stop = Readonly<{
   interrupt: (signal: string | null) => void;
   /** From now on Ctrl-C is how the user ends the run in the ordinary way: resolves then. */
   untilLeft: () => Promise<void>;
-  /** No grace any more: a second interrupt. */
-  hurry: () => void;
-  isHurried: () => boolean;
+  /** A second interrupt: the grace is over. */
+  kill: () => void;
+  mustKill: () => boolean;
   /** Resolves with the reason when there is one. */
   happened: Promise<TerminationReason>;
 }>;
 
 export function createStop(): Stop {
   let reason: TerminationReason | null = null;
-  let hurried = false;
+  let killing = false;
   let leave: (() => void) | null = null;
   const { promise, resolve } = Promise.withResolvers<TerminationReason>();
   const end = (cause: TerminationReason): void => {
@@ -45,20 +45,20 @@ export function createStop(): Stop {
       leave = left.resolve;
       return left.promise;
     },
-    hurry: () => {
-      hurried = true;
+    kill: () => {
+      killing = true;
     },
-    isHurried: () => hurried,
+    mustKill: () => killing,
     happened: promise,
   };
 }
 
 /** SIGTERM to the group, SIGKILL to what is left after the grace. A stopped process is continued, or it would not hear. */
-export async function endGroup(group: Group, graceMs: number, isHurried: () => boolean): Promise<void> {
+export async function endGroup(group: Group, graceMs: number, mustKill: () => boolean): Promise<void> {
   const deadline = performance.now() + graceMs;
   signalGroup(group, 'SIGTERM');
   signalGroup(group, 'SIGCONT');
-  while (performance.now() < deadline && !isHurried() && processesOf(group).length > 0) await sleep(LOOK_EVERY_MS);
+  while (performance.now() < deadline && !mustKill() && processesOf(group).length > 0) await sleep(LOOK_EVERY_MS);
   await killGroup(group);
 }
 

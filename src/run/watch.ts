@@ -133,7 +133,7 @@ function lookForOverrun(context: WatchContext, clock: Clock, sampler: Sampler, o
 async function endRun({ facts: { spec }, stop, group, supervisor }: WatchContext): Promise<void> {
   try {
     if (stop.reason() === 'gate-lost') await killGroup(group);
-    else await endGroup(group, spec.graceMs, stop.isHurried);
+    else await endGroup(group, spec.graceMs, stop.mustKill);
   } finally {
     setTimeout(supervisor.kill, HELPER_PATIENCE_MS).unref();
   }
@@ -219,7 +219,7 @@ async function endLeftover({ facts: { spec }, stop, group, supervisor }: WatchCo
   } catch {
     stop.end('gate-lost');
   }
-  await endGroup(group, spec.graceMs, stop.isHurried);
+  await endGroup(group, spec.graceMs, stop.mustKill);
 }
 
 /** Usage that stays above the kmem limit although there is no call to deny: page tables grown by page faults. */

@@ -33,7 +33,7 @@ export type AttemptOptions = Readonly<{
   cpus: readonly number[] | null;
   keepDir: boolean;
   signal: AbortSignal;
-  hurry: AbortSignal;
+  kill: AbortSignal;
 }>;
 
 const SHOWN_BYTES = 4096;
@@ -60,13 +60,13 @@ export async function attemptScenario(scenario: Scenario, options: AttemptOption
 
 async function conduct(
   scenario: Scenario,
-  { kernel, cpus, signal, hurry }: AttemptOptions,
+  { kernel, cpus, signal, kill }: AttemptOptions,
   { dir, log }: Readonly<{ dir: string; log: string }>,
 ): Promise<Omit<Attempt, 'durationMs' | 'folder' | 'output'>> {
   const input = inputFor(scenario, kernel);
   const bound = input.cpus ?? (kernel === HOST ? cpus : null);
   const spec = normaliseSpec({ ...input, cpus: bound, output: { file: log } });
-  const result = await runSpec(spec, { signal, hurry, place: { dir, ports: new Map() } });
+  const result = await runSpec(spec, { signal, kill, place: { dir, ports: new Map() } });
   return { ...verdictOf(result), result };
 }
 

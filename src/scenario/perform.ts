@@ -30,7 +30,7 @@ export type Choices = Readonly<{
 
 export type Watch = Readonly<{
   signal: AbortSignal;
-  hurry: AbortSignal;
+  kill: AbortSignal;
   onStart: (scenario: Scenario) => void;
   onResult: (scenario: Scenario, result: Result) => void;
   onEnd: (outcome: ScenarioOutcome) => void;

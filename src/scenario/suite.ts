@@ -25,7 +25,7 @@ export type SuiteOptions = Readonly<{
   jobs: readonly (readonly number[] | null)[];
   keepDir: boolean;
   signal: AbortSignal;
-  hurry: AbortSignal;
+  kill: AbortSignal;
   /** Null: none is held to one. */
   baselines: Baselines | null;
   onStart: (scenario: Scenario) => void;
@@ -70,9 +70,9 @@ async function runScenario(
   const missing = await missingFor(scenario, kernel);
   if (missing.length > 0)
     return blankOutcome(scenario, kernel, { status: options.strict ? 'error' : 'skipped', reasons: missing });
-  const { keepDir, signal, hurry, retry, repeat, strict, baselines, attempt = attemptScenario } = options;
+  const { keepDir, signal, kill, retry, repeat, strict, baselines, attempt = attemptScenario } = options;
   const attemptOnce = async () => {
-    const made = await attempt(scenario, { kernel, cpus, keepDir, signal, hurry } satisfies AttemptOptions);
+    const made = await attempt(scenario, { kernel, cpus, keepDir, signal, kill } satisfies AttemptOptions);
     if (made.result !== null) options.onResult?.(scenario, made.result);
     return made;
   };

@@ -96,7 +96,7 @@ test('as many runs at a time as there are jobs, none of them on the CPU of anoth
 
 test('aborted: runs in flight are told why and do not count, and no other is begun', async (t) => {
   const controller = new AbortController();
-  const hurry = new AbortController();
+  const kill = new AbortController();
   const told: unknown[] = [];
   const kept: number[] = [];
   const runner = async (of: RunSpec, order: RunOrder) => {
@@ -104,8 +104,8 @@ test('aborted: runs in flight are told why and do not count, and no other is beg
     await turn();
     if (numberOf(of) === 3) controller.abort('SIGINT');
     while (!order.signal.aborted) await turn();
-    hurry.abort();
-    told.push([order.signal.aborted, order.signal.reason, order.hurry.aborted]);
+    kill.abort();
+    told.push([order.signal.aborted, order.signal.reason, order.kill.aborted]);
     // It passed all the same, or died of the terminal's own signal: who knows.
     return resultOf(of, true);
   };
@@ -117,7 +117,7 @@ test('aborted: runs in flight are told why and do not count, and no other is beg
       runner,
       keep: (run) => void kept.push(run),
       signal: controller.signal,
-      hurry: hurry.signal,
+      kill: kill.signal,
     }),
   );
   t.deepEqual(conclusion, { history: [1, 2], ended: 'stopped', error: null });
@@ -135,7 +135,7 @@ test('aborted before it begins: nothing runs', async (t) => {
 });
 
 test('no listener stays with the signals of the whole', async (t) => {
-  const [controller, hurry] = [new AbortController(), new AbortController()];
+  const [controller, kill] = [new AbortController(), new AbortController()];
   let most = 0;
   const runner = async (of: RunSpec, order: RunOrder) => {
     order.signal.addEventListener('abort', () => {});
@@ -143,9 +143,9 @@ test('no listener stays with the signals of the whole', async (t) => {
     return resultOf(of, true);
   };
   const runs = Array.from({ length: 100 }, (_, index) => index);
-  await perform(inBatches(runs), [], options({ runner, signal: controller.signal, hurry: hurry.signal }));
+  await perform(inBatches(runs), [], options({ runner, signal: controller.signal, kill: kill.signal }));
   t.is(most, 1);
-  for (const { signal } of [controller, hurry]) t.is(getEventListeners(signal, 'abort').length, 0);
+  for (const { signal } of [controller, kill]) t.is(getEventListeners(signal, 'abort').length, 0);
 });
 
 const failing: [string, Partial<DriverOptions<number, Known>>, Known][] = [

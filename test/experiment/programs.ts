@@ -38,5 +38,5 @@ export const unwatched = {
   onStart: () => {},
   onEnd: () => {},
   signal: neverAborted,
-  hurry: neverAborted,
+  kill: neverAborted,
 } as const;

@@ -25,7 +25,7 @@ test('without a stay Ctrl-C interrupts; the second one is for the grace', (t) =>
   const stop = createStop();
   stop.interrupt('SIGINT');
   t.is(stop.reason(), 'interrupted');
-  t.false(stop.isHurried());
-  stop.hurry();
-  t.true(stop.isHurried());
+  t.false(stop.mustKill());
+  stop.kill();
+  t.true(stop.mustKill());
 });

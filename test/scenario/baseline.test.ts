@@ -261,7 +261,7 @@ function bench(t: ExecutionContext) {
     const baselines = openBaselines({ file: null, update });
     const [outcome] = await runSuite([scenario], {
       ...{ kernel: null, repeat, retry: 0, strict, failFast: false, jobs: [null], keepDir: false, baselines },
-      ...{ signal, hurry: signal, onStart: () => {}, onEnd: () => {}, attempt },
+      ...{ signal, kill: signal, onStart: () => {}, onEnd: () => {}, attempt },
     });
     await baselines.save();
     if (outcome === undefined) throw new Error('no outcome');

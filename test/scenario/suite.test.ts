@@ -44,7 +44,7 @@ async function suite(
       keepDir: false,
       baselines: null,
     },
-    ...{ signal, hurry: signal, onStart: () => {}, onEnd: () => {}, attempt },
+    ...{ signal, kill: signal, onStart: () => {}, onEnd: () => {}, attempt },
     ...changes,
   });
   return { outcomes, tries, most };

@@ -41,7 +41,7 @@ export function openRunner(prepare: string | null): ObservingRunner {
     let written = { stdout: '', stderr: '' };
     const options: RunOptions = {
       signal: order.signal,
-      hurry: order.hurry,
+      kill: order.kill,
       stdin: 'null',
       place: { dir: folder, ports },
       onOutput: ({ stdout, stderr }) => {
