@@ -143,7 +143,7 @@ const link = (objects, executable, program) => {
 
 /**
  * Compiles `program`, whose sources are below `root`, to `target`, which appears complete or not at all, however many do
- * so at once; returns how it was linked (`static-pie`, `static` or `pie`). Throws CompileError with code `no-compiler`
+ * so at once; returns how it was linked (`static-pie`, `static` or `pie`). @throws CompileError with code `no-compiler`
  * or `compile-failed`. Warnings are errors where the source is developed, not where a later compiler has learnt new ones.
  */
 export const compileNative = (program, root, target, { warningsAreErrors }) => {

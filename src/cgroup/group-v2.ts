@@ -25,7 +25,7 @@ export type Made = Readonly<{
 
 /**
  * Makes the group and its leaves by `make`, which makes one directory.
- * Throws SetupError `no-permission`, `read-only-cgroup`, `group-not-made`.
+ * @throws SetupError `no-permission`, `read-only-cgroup`, `group-not-made`.
  */
 export function makeV2(request: Request, make: (path: string) => void): Made {
   const within = makeInFirst(request, make);

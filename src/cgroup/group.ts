@@ -19,7 +19,7 @@ export type GroupRequest = Readonly<{
 /**
  * Makes the run's directories: in the memory hierarchy, in the unified one if it can be joined, and in pids if asked.
  * On v2 they are one, with two leaves in it.
- * Throws SetupError, with nothing left behind: `no-permission`, `read-only-cgroup`, `no-pids-controller`,
+ * @throws SetupError with nothing left behind: `no-permission`, `read-only-cgroup`, `no-pids-controller`,
  * `group-not-made`, and those of findPlaces().
  */
 export function createGroup({ id, hierarchies, parent, pids }: GroupRequest): Group {

@@ -14,7 +14,7 @@ export type HierarchyTexts = Readonly<{
 
 /**
  * The cgroup hierarchies that this process can reach by a path, and its own place in each.
- * Throws SetupError `no-proc` if /proc cannot be read. Source: cgroups(7), proc_pid_mountinfo(5).
+ * @throws SetupError `no-proc` if /proc cannot be read. Source: cgroups(7), proc_pid_mountinfo(5).
  */
 export function readHierarchies(texts: HierarchyTexts = {}): Hierarchies {
   const all = mountedHierarchies(texts);

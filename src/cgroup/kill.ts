@@ -24,7 +24,7 @@ const BURST_MS = 50;
 /**
  * Kills every process of the group and its nested groups, whether running, stopped or frozen; returns when none is
  * left. Where there is no cgroup.kill it sets the group's pids.max to 0: read the counters before.
- * Throws SetupError `group-not-killed` at the deadline.
+ * @throws SetupError `group-not-killed` at the deadline.
  */
 export async function killGroup(
   group: GroupDirectories,

@@ -9,7 +9,7 @@ import type { Group } from './types.ts';
 /**
  * Writes the limits that were asked for, reads each back, and returns them as the kernel now has them: bytes, and a
  * count for pids; null where none was asked for. kmem is written only if `native`, and is null otherwise.
- * The group must be empty. Throws SetupError `limit-not-set`, or `native-not-enforced`.
+ * The group must be empty. @throws SetupError `limit-not-set`, or `native-not-enforced`.
  */
 export function applyLimits(group: Group, limits: Limits, { native }: { native: boolean }): Limits {
   const memoryLimits = group.version === 1 ? applyV1(group.memory, limits) : applyV2(group.memory, limits);
@@ -125,7 +125,7 @@ function ancestorLimits(directory: string, controller: 'memory' | 'pids', files:
   }
 }
 
-/** Writes a limit and reads it back. Throws SetupError `limit-not-set`. */
+/** Writes a limit and reads it back. @throws SetupError `limit-not-set`. */
 export function set(path: string, amount: number, hint: string): number {
   const answer = writeAndReadBack(path, amount);
   if (answer.holds) return amount;

@@ -42,7 +42,7 @@ export function lockCandidates(id: string, uid: number): string[] {
     .filter((path) => statOf(path, lstatSync)?.isFile() ?? true);
 }
 
-/** Makes the lock file and opens it, close-on-exec. Throws SetupError `no-lock`. */
+/** Makes the lock file and opens it, close-on-exec. @throws SetupError `no-lock`. */
 export function openLock(id: string): Lock {
   const uid = userId();
   const directory = lockDirectory(uid);

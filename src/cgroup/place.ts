@@ -26,7 +26,7 @@ export type Places = Readonly<{
 /**
  * The directories under which a run's group is made: the runner's own cgroups (on v2 those above too, see delegate.ts), or
  * `parent` in the memory hierarchy and its like in the others.
- * Throws SetupError `no-memory-controller`, `own-cgroup-unseen`, `bad-parent`.
+ * @throws SetupError `no-memory-controller`, `own-cgroup-unseen`, `bad-parent`.
  */
 export function findPlaces(hierarchies: Hierarchies, parent: string | null): Places {
   const memory = memoryOf(hierarchies);
@@ -44,7 +44,7 @@ export function findPlaces(hierarchies: Hierarchies, parent: string | null): Pla
   return { version: 1, memory: [own], unified, pids };
 }
 
-/** Throws SetupError `no-such-cgroup` where the memory controller is on the other version than what was asked for. */
+/** @throws SetupError `no-such-cgroup` where the memory controller is on the other version than what was asked for. */
 export function requireVersion({ memory }: Hierarchies, asked: CgroupVersion): void {
   if (asked === 'auto' || memory === null || `v${memory.version}` === asked) return;
   throw new SetupError(

@@ -10,7 +10,7 @@ const LONGEST_PAUSE_MS = 20;
 
 /**
  * Kills what is in the group and removes its directories, nested groups first; returns when all are proved gone.
- * Throws SetupError `group-not-removed` at the deadline, naming what is left.
+ * @throws SetupError `group-not-removed` at the deadline, naming what is left.
  */
 export async function removeGroup(
   group: GroupDirectories,

@@ -65,7 +65,7 @@ const NO_COMMAND = ['--', 'true'];
 
 /**
  * Reads `sweep [options] -- command`, `sweep --scenario NAME` and `sweep --resume ID`. `own` is filled by the table's
- * `apply` functions. Throws SetupError as parseRunArgv() does, and `conflicting-options` for what cannot stand beside
+ * `apply` functions. @throws SetupError as parseRunArgv() does, and `conflicting-options` for what cannot stand beside
  * `--resume` or `--scenario`.
  */
 export function readExperimentArgv<Own extends CommonOptions>(

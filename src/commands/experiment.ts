@@ -12,7 +12,7 @@ import { openStore } from '../store/store.ts';
 import { tell, watchProgress } from './experiment-report.ts';
 import type { Kind, Request } from './experiment-request.ts';
 
-/** Gives the exit status. Throws SetupError where nothing could be begun. */
+/** Gives the exit status. @throws SetupError where nothing could be begun. */
 export async function conductExperiment<Question extends CommonQuestion, Report extends ExperimentFacts>(
   kind: Kind<Question, Report>,
   request: Request<Question>,

@@ -72,7 +72,7 @@ const DEFAULT_TIMEOUT = '30s';
 
 /**
  * `argv` begins with the command's name. `inside`: the folder of a request, given by kmem-run itself in a microVM.
- * Throws SetupError `bad-size`, `no-such-row`, `conflicting-options`, those of readOptions() and of normaliseSpec().
+ * @throws SetupError `bad-size`, `no-such-row`, `conflicting-options`, those of readOptions() and of normaliseSpec().
  */
 export function parseFidelityArgv(argv: readonly string[]): FidelityArguments | 'help' | Readonly<{ inside: string }> {
   const { before, after } = splitAtSeparator(argv.slice(1));

@@ -144,7 +144,7 @@ export function commandList(): readonly (readonly [string, string])[] {
   return Object.entries(commands).map(([name, { about }]) => [name, about]);
 }
 
-/** Throws SetupError `unknown-command`. */
+/** @throws SetupError `unknown-command`. */
 export async function helpOf(name: string): Promise<Help> {
   return entryOf(name).help();
 }

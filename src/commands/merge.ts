@@ -35,7 +35,7 @@ export async function mergeCommand(argv: readonly string[]): Promise<number> {
   return suiteStatus(merged.scenarios);
 }
 
-/** Throws SetupError `parts-differ`, `part-missing`. */
+/** @throws SetupError `parts-differ`, `part-missing`. */
 export function mergeReports(parts: readonly ScenariosReport[]): ScenariosReport {
   const [first] = parts;
   if (first === undefined) throw new Error('nothing to merge');

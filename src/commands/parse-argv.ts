@@ -22,7 +22,7 @@ export type ArgvForm = Readonly<{
   inherited: NodeJS.ProcessEnv;
 }>;
 
-/** Throws SetupError as parseRunArgv() does, and what the options' own `apply` throws. */
+/** @throws SetupError as parseRunArgv() does, and what the options' own `apply` throws. */
 export function parseArgv(argv: readonly string[], { word, usage, options, start, inherited }: ArgvForm): RunArguments {
   const { before, after: command } = splitAtSeparator(argv);
   const hint = `put -- before the command: ${usage} -- command [args…]`;

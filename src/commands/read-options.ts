@@ -40,7 +40,7 @@ export function splitAtSeparator(argv: readonly string[]): { before: string[]; a
   return at === -1 ? { before: [...argv], after: null } : { before: argv.slice(0, at), after: argv.slice(at + 1) };
 }
 
-/** Reads tokens that hold no `--`. Throws SetupError `unknown-option`, `missing-value`, `duplicate-option`, `bad-flag`. */
+/** Reads tokens that hold no `--`. @throws SetupError `unknown-option`, `missing-value`, `duplicate-option`, `bad-flag`. */
 export function readOptions(tokens: readonly string[], forms: Readonly<Record<string, OptionForm>>): Given {
   const strings = namesOf(forms, 'string');
   const flags = namesOf(forms, 'boolean');
@@ -148,7 +148,7 @@ function duplicate(name: string): SetupError {
 
 /**
  * The options of a command that takes nothing else: `argv` begins with its name.
- * Throws SetupError `unexpected-argument`, and those of readOptions().
+ * @throws SetupError `unexpected-argument`, and those of readOptions().
  */
 export function readOwnOptions(argv: readonly string[], forms: Readonly<Record<string, OptionForm>>): Given {
   const { before, after } = splitAtSeparator(argv);

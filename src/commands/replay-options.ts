@@ -63,7 +63,7 @@ export type ReplayArguments = Readonly<{
 const texts = ['repeat', 'warmup', 'scenario', 'prepare', 'stdin', 'output', 'cwd', 'label', 'json'];
 const flags = ['keep', 'token', 'dry-run', 'quiet', 'color'];
 
-/** Throws SetupError `bad-option`, `missing-argument`, `unexpected-argument`, and those of readOptions(). */
+/** @throws SetupError `bad-option`, `missing-argument`, `unexpected-argument`, and those of readOptions(). */
 export function readReplayArgv(argv: readonly string[]): ReplayArguments | 'help' {
   const forms = Object.fromEntries([
     ...texts.map((name) => [name, { type: 'string' }] as const),

@@ -13,7 +13,7 @@ import { withStore } from './stored.ts';
 /**
  * A word that begins as a token does is one; a path (with `/`, or to a `.json` file that is there) is a file; else it is what
  * the store calls so, and a file where the store knows none.
- * Throws SetupError `bad-token`, `old-token`, `not-a-result`, `cannot-replay`, and those of the store.
+ * @throws SetupError `bad-token`, `old-token`, `not-a-result`, `cannot-replay`, and those of the store.
  */
 export async function findRecorded(word: string, storeFile: string | null): Promise<Recorded> {
   if (isToken(word)) return readToken(word);
@@ -73,7 +73,7 @@ function replayable(result: Result, prepare: string | null): Recorded {
   );
 }
 
-/** Of a plan without a template only the steps of that one run are known. Throws SetupError `cannot-replay`. */
+/** Of a plan without a template only the steps of that one run are known. @throws SetupError `cannot-replay`. */
 export function refuseFilledIn({ id, input }: Recorded): void {
   if (!('plan' in input) || input.template !== undefined) return;
   throw new SetupError(

@@ -16,7 +16,7 @@ import { withStore } from './stored.ts';
 /** More on one page nobody reads, and no browser likes. */
 const MOST_DOCUMENTS = 200;
 
-/** Throws SetupError `not-a-report`, `too-many-results`, and those of the store. */
+/** @throws SetupError `not-a-report`, `too-many-results`, and those of the store. */
 export async function readDocuments(words: readonly string[], store: string | null): Promise<ReportDocument[]> {
   const documents: ReportDocument[] = [];
   for (const word of words.flatMap(listOf)) documents.push(...(await documentsNamed(word, store)));
@@ -28,7 +28,7 @@ export async function readDocuments(words: readonly string[], store: string | nu
   );
 }
 
-/** Throws SetupError `nothing-to-compare`, and those of readDocuments(). */
+/** @throws SetupError `nothing-to-compare`, and those of readDocuments(). */
 export async function readSides(nameA: string, nameB: string, store: string | null): Promise<ReportDocument> {
   const [a, b] = [await resultsNamed(nameA, store), await resultsNamed(nameB, store)];
   const samples = (results: readonly Result[]) =>
@@ -37,7 +37,7 @@ export async function readSides(nameA: string, nameB: string, store: string | nu
   return { kind: 'compare', a: sideOf(nameA, a), b: sideOf(nameB, b), comparison };
 }
 
-/** Whole runs, in the order in which they are named. Throws SetupError `no-runs`, and those of readDocuments(). */
+/** Whole runs, in the order in which they are named. @throws SetupError `no-runs`, and those of readDocuments(). */
 export async function readRuns(words: readonly string[], store: string | null): Promise<StoredRun[]> {
   const runs = new Map<string, StoredRun>();
   for (const word of words.flatMap(listOf)) {
@@ -137,7 +137,7 @@ function parse(file: string): unknown {
 // biome-ignore lint/suspicious/noExplicitAny: whatever the file holds; looked at key by key.
 type Content = any;
 
-/** Throws SetupError `not-a-report`. */
+/** @throws SetupError `not-a-report`. */
 export function documentsIn(file: string, content: Content): ReportDocument[] {
   // What `export` prints.
   if (Array.isArray(content)) return content.flatMap((one) => documentsIn(file, one?.result ?? one));

@@ -158,7 +158,7 @@ async function printPlots(documents: readonly ReportDocument[], color: boolean |
 
 type Folders = Readonly<{ svg: string | null; png: string | null }>;
 
-/** Throws SetupError `nothing-to-draw`, `json-not-written`, `no-rasteriser`. */
+/** @throws SetupError `nothing-to-draw`, `json-not-written`, `no-rasteriser`. */
 export async function writePlots(documents: readonly ReportDocument[], { svg, png }: Folders): Promise<void> {
   const { plotPng, plotSvg, plotsOf } = await import('../report/plots/files.ts');
   const plots = documents.flatMap((document, index) => plotsOf(document, String(index + 1)));

@@ -147,7 +147,7 @@ export const runOptions: Readonly<Record<string, Options>> = describeOptions(OPT
 /**
  * Reads what follows `kmem-run`: options, perhaps the word `run` among them, `--`, and the command, which is handed on
  * untouched. Values stay as written for normaliseSpec; `--json FILE` is checked here. `inherited`: for `--env K`.
- * Throws SetupError: `no-separator`, `no-command`, `unknown-option`, `unexpected-argument`, `missing-value`,
+ * @throws SetupError `no-separator`, `no-command`, `unknown-option`, `unexpected-argument`, `missing-value`,
  * `duplicate-option`, `bad-flag`, `bad-option`, `bad-env`, `env-not-set`, `json-on-stdout`, `bad-output-file`,
  * `conflicting-options`, `bad-label`.
  */

@@ -43,7 +43,7 @@ export const RUN_FORMS: Readonly<Record<string, OptionForm>> = {
   baseline: { type: 'string' },
 };
 
-/** Throws SetupError `bad-option`, `bad-shard`, `bad-baseline-name`. */
+/** @throws SetupError `bad-option`, `bad-shard`, `bad-baseline-name`. */
 export function readChoices({ strings, booleans, positionals }: Given): RunChoices {
   const one = (name: string): string | null => strings.get(name)?.[0] ?? null;
   const number = (name: keyof typeof BOUNDS): number | null => {

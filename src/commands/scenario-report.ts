@@ -23,7 +23,7 @@ const FORMATS = {
 
 export type Format = keyof typeof FORMATS;
 
-/** Throws SetupError `bad-option`. */
+/** @throws SetupError `bad-option`. */
 export function parseFormat(given: string): Format {
   if (Object.hasOwn(FORMATS, given)) return given as Format;
   const all = Object.keys(FORMATS);

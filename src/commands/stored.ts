@@ -34,7 +34,7 @@ export function readStoredArguments(
   return { words: given.positionals, store: value('store'), help: isOn('help'), isOn, value, given };
 }
 
-/** Throws SetupError `missing-argument`, `unexpected-argument` unless there are `count` words. */
+/** @throws SetupError `missing-argument`, `unexpected-argument` unless there are `count` words. */
 export function mustHave(words: readonly string[], count: number, usage: string): void {
   const stray = words[count];
   if (stray !== undefined) throw new SetupError('unexpected-argument', `${quote(stray)} is one word too many`, usage);
@@ -57,7 +57,7 @@ export async function withStore<T>(file: string | null, work: (store: Store) => 
   }
 }
 
-/** False: the reader went away (`| head`), and there is nothing more to do. Throws SetupError `json-not-written`. */
+/** False: the reader went away (`| head`), and there is nothing more to do. @throws SetupError `json-not-written`. */
 export async function print(text: string): Promise<boolean> {
   try {
     await writeReport('-', text);

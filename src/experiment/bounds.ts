@@ -14,7 +14,7 @@ const BOUNDS = {
   limit: [1, 1_000_000],
 } as const;
 
-/** A number or its digits. Throws SetupError `bad-option`. */
+/** A number or its digits. @throws SetupError `bad-option`. */
 export function numberFor(key: keyof typeof BOUNDS, given: unknown, nameOf: Names): number {
   const [from, to] = BOUNDS[key];
   return wholeNumber(nameOf(key), given, { from, to });
@@ -35,7 +35,7 @@ export function wholeNumber(
   );
 }
 
-/** Throws SetupError `bad-option`. */
+/** @throws SetupError `bad-option`. */
 export function preparation(given: unknown, nameOf: Names): string {
   if (typeof given === 'string' && given !== '' && !given.includes('\0')) return given;
   throw new SetupError(

@@ -16,7 +16,7 @@ import { sweepPlan } from './sweep/plan.ts';
 /** The report of an experiment, or the runs of one that has none. */
 export type KeptDocument = Readonly<{ kind: 'experiment'; report: ExperimentReport } | { kind: 'run'; result: Result }>;
 
-/** Throws SetupError `cannot-report`, `result-unreadable`. */
+/** @throws SetupError `cannot-report`, `result-unreadable`. */
 export function keptExperiment(store: Store, id: string): KeptDocument[] {
   const kept = store.experiment(id);
   switch (kept.kind) {

@@ -21,7 +21,7 @@ export function questionIn<Question extends CommonQuestion>(spec: unknown): Ques
   return version === 1 ? { ...question, ...then, input: { wait: 'exit', ...question.input } } : null;
 }
 
-/** Throws SetupError `no-such-experiment`, `ambiguous-id`, `other-kind`, `cannot-resume`. */
+/** @throws SetupError `no-such-experiment`, `ambiguous-id`, `other-kind`, `cannot-resume`. */
 export function takeUp<Question extends CommonQuestion>(store: Store, kind: string, word: string) {
   const { id, startedAt, summary, ...found } = store.experiment(word);
   if (found.kind !== kind) {

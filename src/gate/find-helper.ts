@@ -10,7 +10,7 @@ import { isExecutable } from '../host/programs.ts';
 /**
  * Absolute path of the program; compiled now (some seconds, once per user and version) if the package came without
  * it. `id`: what nativeId gives for it; undefined: not known yet.
- * Throws SetupError `no-compiler`, `compile-failed`, `no-cache-folder` or `no-helper`.
+ * @throws SetupError `no-compiler`, `compile-failed`, `no-cache-folder` or `no-helper`.
  */
 export function findNative(program: NativeProgram, id: string | undefined): string {
   const root = packageRoot(import.meta.dirname);

@@ -8,7 +8,7 @@ const MOST = 65_536;
 
 /**
  * Sorted CPU numbers out of `0,2-3` (cpuset(7), list format) or an array; each must be online.
- * A cpuset may still forbid one: sched_setaffinity(2) says so at launch. Throws SetupError `bad-cpus`.
+ * A cpuset may still forbid one: sched_setaffinity(2) says so at launch. @throws SetupError `bad-cpus`.
  */
 export function parseCpus(
   given: unknown,
@@ -44,7 +44,7 @@ export function parseCpuList(text: string): number[] | null {
   return cpus;
 }
 
-/** The CPUs that are online. Throws SetupError `bad-cpus` where the kernel does not tell. */
+/** The CPUs that are online. @throws SetupError `bad-cpus` where the kernel does not tell. */
 export function onlineCpus(): number[] {
   try {
     const cpus = parseCpuList(readFileSync(ONLINE, 'utf8').trim());

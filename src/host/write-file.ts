@@ -14,7 +14,7 @@ const MOST_LINKS = 40;
 /** `stream`: written to as it is. `file`: the regular file, all links followed, and what is there now (null: nothing). */
 type Target = Readonly<{ kind: 'stream'; path: string } | { kind: 'file'; path: string; existing: Stats | null }>;
 
-/** Writes a whole report. Throws SetupError `json-not-written`; no part of it is left behind then. */
+/** Writes a whole report. @throws SetupError `json-not-written`; no part of it is left behind then. */
 export async function writeReport(path: string, text: string | Uint8Array): Promise<void> {
   try {
     if (path === STDOUT) return await writeStdout(text);

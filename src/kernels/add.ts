@@ -43,7 +43,7 @@ export type Added = Readonly<{
 
 /**
  * Adds a kernel, or puts the newest in the place of what has its name. One at a time: others wait.
- * Throws SetupError, the signal's reason, or what a file system throws; what was there before is then as it was.
+ * @throws SetupError, the signal's reason, or what a file system throws; what was there before is then as it was.
  */
 export async function addKernel(text: string, options: AddOptions): Promise<Added> {
   const name = kernelName(text);

@@ -21,7 +21,7 @@ export type DebPackage = DebNames & Readonly<{ bytes: number; sha256: string }>;
 
 export const DEBIAN_KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
-/** Writes apt's configuration and its list of sources into `folder`, which keeps what was fetched. Throws SetupError `no-keyring`. */
+/** Writes apt's configuration and its list of sources into `folder`, which keeps what was fetched. @throws SetupError `no-keyring`. */
 export function prepareApt(folder: string, options: Omit<Apt, 'folder' | 'config'>): Apt {
   const { keyring } = options.sources;
   if (!existsSync(keyring)) {
@@ -80,7 +80,7 @@ function placesIn(folder: string): string[] {
 
 /**
  * Fetches the lists. True: the security suite is not on its mirror, and only the suite itself is known.
- * Throws SetupError `suite-gone`, `mirror-unreachable`, `bad-signature`, `no-space`, `apt-failed`.
+ * @throws SetupError `suite-gone`, `mirror-unreachable`, `bad-signature`, `no-space`, `apt-failed`.
  */
 export async function updateLists(apt: Apt): Promise<boolean> {
   const ended = await run(apt, 'apt-get', ['update', '-q']);
@@ -89,7 +89,7 @@ export async function updateLists(apt: Apt): Promise<boolean> {
   throw aptFailure(ended, apt);
 }
 
-/** The newest kernel package of the suite, found through Debian's metapackage. Throws SetupError `no-such-package`. */
+/** The newest kernel package of the suite, found through Debian's metapackage. @throws SetupError `no-such-package`. */
 export async function newestPackage(apt: Apt): Promise<DebPackage> {
   const meta = `linux-image-${apt.arch}`;
   const depends = field(await show(apt, meta), 'Depends') ?? '';

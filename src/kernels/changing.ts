@@ -7,7 +7,7 @@ type Caller = Readonly<{ signal: AbortSignal | undefined; say: (text: string) =>
 
 /**
  * Does what changes the folder of the kernels, one at a time: others wait. `lock` is the descriptor that holds it.
- * Throws SetupError of lockFolder(), `no-space`, `not-writable`, and what `work` throws.
+ * @throws SetupError of lockFolder(), `no-space`, `not-writable`, and what `work` throws.
  */
 export async function changing<T>(
   { signal, say }: Caller,
@@ -51,7 +51,7 @@ export type FolderLock = Readonly<{
 /**
  * Waits until nobody else adds or removes a kernel. `flock` takes the lock for the open file that it inherits, which
  * stays here: the kernel drops it with the last process that has it open, however that ends.
- * Throws SetupError `no-lock`, `no-tool`.
+ * @throws SetupError `no-lock`, `no-tool`.
  */
 export async function lockFolder(
   { lock }: KernelsFolder,

@@ -9,7 +9,7 @@ import { isOutOfSpace, noSpace, reasonIn, runPipe, runTool } from './tools.ts';
 
 export type DebNames = Readonly<{ package: string; version: string }>;
 
-/** What a package says that it is. Throws SetupError `bad-package`, `no-tool`. */
+/** What a package says that it is. @throws SetupError `bad-package`, `no-tool`. */
 export async function debNames(file: string, signal: AbortSignal | undefined): Promise<DebNames> {
   const ended = await runTool('dpkg-deb', ['--field', file, 'Package', 'Version'], { signal });
   const text = ended.stdout.toString('utf8');

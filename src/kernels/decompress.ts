@@ -25,7 +25,7 @@ export function compressionOf(data: Buffer): string | null {
 /**
  * The content of compressed data, or the data itself where it is not compressed. What follows the compressed stream is
  * ignored: the kernel's build appends the size of the content, but for gzip.
- * `what` names it in errors. Throws SetupError `unknown-compression`, `not-decompressed`, `no-tool`.
+ * `what` names it in errors. @throws SetupError `unknown-compression`, `not-decompressed`, `no-tool`.
  */
 export async function decompress(data: Buffer, what: string, signal: AbortSignal | undefined): Promise<Buffer> {
   const form = match(data);

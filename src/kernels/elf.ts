@@ -14,7 +14,7 @@ export function elfMachine(data: Buffer): number | null {
   return isElf ? data.readUInt16LE(18) : null;
 }
 
-/** A section's content by its name; null: there is none. Throws RangeError where the file is cut off. */
+/** A section's content by its name; null: there is none. @throws RangeError where the file is cut off. */
 export function elfSection(data: Buffer, name: string): Buffer | null {
   const table = Number(data.readBigUInt64LE(40));
   const entryBytes = data.readUInt16LE(58);
@@ -26,7 +26,7 @@ export function elfSection(data: Buffer, name: string): Buffer | null {
   return null;
 }
 
-/** The notes that a loader can see. Throws RangeError where the file is cut off. */
+/** The notes that a loader can see. @throws RangeError where the file is cut off. */
 export function elfNotes(data: Buffer): Note[] {
   const table = Number(data.readBigUInt64LE(32));
   const entryBytes = data.readUInt16LE(54);

@@ -8,7 +8,7 @@ import { type Kernel, kernelName, suiteOf, suites } from './types.ts';
 
 /**
  * A kernel that was added, looked over by the sizes and times of its files.
- * Throws SetupError `bad-kernel-name`, `no-such-kernel`, `kernel-damaged`, `no-cache-folder`.
+ * @throws SetupError `bad-kernel-name`, `no-such-kernel`, `kernel-damaged`, `no-cache-folder`.
  */
 export async function findKernel(text: string): Promise<Kernel> {
   const name = kernelName(text);

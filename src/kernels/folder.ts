@@ -18,7 +18,7 @@ export type KernelsFolder = Readonly<{
   download: (name: string) => string;
 }>;
 
-/** Throws SetupError `no-cache-folder`. Makes nothing but the private cache folder itself. */
+/** @throws SetupError `no-cache-folder`. Makes nothing but the private cache folder itself. */
 export function kernelsFolder(): KernelsFolder {
   const { folder, reason } = findCacheFolder();
   if (folder === null) {

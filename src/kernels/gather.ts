@@ -18,7 +18,7 @@ export type Place = Readonly<{
   signal: AbortSignal | undefined;
 }>;
 
-/** Throws SetupError of unpackDeb(), readImage(), chooseModules(), `missing-module`. */
+/** @throws SetupError of unpackDeb(), readImage(), chooseModules(), `missing-module`. */
 export async function fromDeb(file: string, source: string | null, { scratch, signal }: Place): Promise<Gathered> {
   const path = resolve(file);
   assertReadable(path);
@@ -40,7 +40,7 @@ export async function fromDeb(file: string, source: string | null, { scratch, si
   }
 }
 
-/** Throws SetupError `unreadable` and those of readImage(), chooseModules(), `missing-module`. */
+/** @throws SetupError `unreadable` and those of readImage(), chooseModules(), `missing-module`. */
 export async function fromImage(file: string, modulesFolder: string, { signal }: Place): Promise<Gathered> {
   const path = resolve(file);
   const folder = resolve(modulesFolder);
@@ -56,7 +56,7 @@ export async function fromImage(file: string, modulesFolder: string, { signal }:
   };
 }
 
-/** Throws SetupError `wrong-checksum` and those of fromImage(). */
+/** @throws SetupError `wrong-checksum` and those of fromImage(). */
 export async function fromFallback(kept: Fallback, place: Place): Promise<Gathered> {
   await checkSums(kept);
   const { parts } = await fromImage(kept.image, kept.modules, place);

@@ -14,7 +14,7 @@ export type Image = Readonly<{
   version: string;
 }>;
 
-/** What this machine's kernels are. Throws SetupError `unknown-machine`. */
+/** What this machine's kernels are. @throws SetupError `unknown-machine`. */
 export function hostArch(): Kernel['arch'] {
   if (process.arch === 'x64') return 'x86_64';
   if (process.arch === 'arm64') return 'aarch64';
@@ -28,7 +28,7 @@ export function hostArch(): Kernel['arch'] {
 /**
  * The kernel in an image file: a bzImage, an ELF vmlinux, arm64's Image or its EFI form, each compressed or not.
  * The ELF file that is inside a bzImage boots three times as fast under emulation, for want of the decompressor.
- * Throws SetupError `bad-image`, `image-of-another-machine`, `no-direct-boot` and those of decompress().
+ * @throws SetupError `bad-image`, `image-of-another-machine`, `no-direct-boot` and those of decompress().
  */
 export async function readImage(file: Buffer, what: string, signal: AbortSignal | undefined): Promise<Image> {
   const data = await unwrap(await decompress(file, what, signal), what, signal);

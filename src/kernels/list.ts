@@ -18,7 +18,7 @@ export type Listed = Readonly<{
 /** What was fetched of a download that was interrupted. */
 export type Unfinished = Readonly<{ name: string; bytes: number }>;
 
-/** Every kernel that was added. `thorough`: each file is hashed. Throws SetupError `no-cache-folder`. */
+/** Every kernel that was added. `thorough`: each file is hashed. @throws SetupError `no-cache-folder`. */
 export async function listKernels(thorough: boolean): Promise<Listed[]> {
   const folders = kernelsFolder();
   const listed: Listed[] = [];
@@ -26,7 +26,7 @@ export async function listKernels(thorough: boolean): Promise<Listed[]> {
   return listed;
 }
 
-/** Hashes every file of one kernel. Throws SetupError `bad-kernel-name`, `no-such-kernel`, `no-cache-folder`. */
+/** Hashes every file of one kernel. @throws SetupError `bad-kernel-name`, `no-such-kernel`, `no-cache-folder`. */
 export async function verifyKernel(text: string): Promise<Listed> {
   const folders = kernelsFolder();
   const name = kernelName(text);

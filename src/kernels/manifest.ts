@@ -42,7 +42,7 @@ export type Manifest = Readonly<{
 /** What is wrong with a kernel.json: its message is for people. */
 export class ManifestError extends Error {}
 
-/** Throws ManifestError if there is none or if it is not what this version of kmem-run writes. */
+/** @throws ManifestError if there is none or if it is not what this version of kmem-run writes. */
 export function readManifest(folder: string, name: string): Manifest {
   const value = parse(readText(join(folder, MANIFEST)));
   const problem = problemOf(value, name);

@@ -32,7 +32,7 @@ export type Fetched = Readonly<{
 
 /**
  * `url` null: the mirrors that the system's apt is set up with. Null: the newest is the one that is `present`.
- * Throws SetupError `unknown-kernel`, `no-mirror`, `bad-mirror` and those of ./apt.ts.
+ * @throws SetupError `unknown-kernel`, `no-mirror`, `bad-mirror` and those of ./apt.ts.
  */
 export async function fetchNewest(
   name: string,
@@ -114,7 +114,7 @@ export function findFallback(name: string): Fallback | null {
   };
 }
 
-/** Throws SetupError `wrong-checksum` unless each file that SHA256SUMS lists is there as it says, the image among them. */
+/** @throws SetupError `wrong-checksum` unless each file that SHA256SUMS lists is there as it says, the image among them. */
 export async function checkSums({ sums, folder, image }: Fallback): Promise<void> {
   const lines = [...readSums(sums).matchAll(/^([0-9a-f]{64}) [ *](.+)$/gm)];
   const listed = lines.map(([, sum = '', path = '']) => ({ sum, path: join(folder, path) }));

@@ -46,7 +46,7 @@ export function readModuleTree(directory: string): ModuleTree {
 
 /**
  * The modules that are needed, decompressed, each after those that it depends on.
- * Throws MissingModule, and SetupError `bad-module`, `module-of-another-kernel` and those of decompress().
+ * @throws MissingModule, and SetupError `bad-module`, `module-of-another-kernel` and those of decompress().
  */
 export async function chooseModules(
   { files, builtin }: ModuleTree,

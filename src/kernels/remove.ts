@@ -8,7 +8,7 @@ import { kernelsFolder } from './folder.ts';
 import { makeStaging } from './keep.ts';
 import { kernelName } from './types.ts';
 
-/** Removes a kernel, damaged or not, and what is left of its download. Throws SetupError `no-such-kernel`. */
+/** Removes a kernel, damaged or not, and what is left of its download. @throws SetupError `no-such-kernel`. */
 export async function removeKernel(text: string, options: Pick<AddOptions, 'signal' | 'say'>): Promise<void> {
   const name = kernelName(text);
   const { of, download } = kernelsFolder();

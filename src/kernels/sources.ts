@@ -19,7 +19,7 @@ export type Mirrors = Readonly<{
   security: string | null;
 }>;
 
-/** Throws SetupError `no-tool` where apt is not installed. */
+/** @throws SetupError `no-tool` where apt is not installed. */
 export async function configuredMirrors(signal: AbortSignal | undefined): Promise<Mirrors> {
   return mirrorsAmong(await configuredSources(signal));
 }

@@ -34,7 +34,7 @@ export type ToolOptions = Readonly<{
   signal?: AbortSignal | undefined;
 }>;
 
-/** Runs a tool to its end, speaking English. Throws SetupError `no-tool` where it is not installed. */
+/** Runs a tool to its end, speaking English. @throws SetupError `no-tool` where it is not installed. */
 export async function runTool(tool: Tool, args: readonly string[], options: ToolOptions = {}): Promise<Ended> {
   options.signal?.throwIfAborted();
   const { input, inherits = [] } = options;

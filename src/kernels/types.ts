@@ -26,7 +26,7 @@ export type Kernel = Readonly<{
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$/;
 
-/** A kernel's name as it was given: it becomes a folder's. Throws SetupError `bad-kernel-name`. */
+/** A kernel's name as it was given: it becomes a folder's. @throws SetupError `bad-kernel-name`. */
 export function kernelName(text: string): string {
   if (NAME.test(text)) return text;
   throw new SetupError(

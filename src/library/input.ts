@@ -43,7 +43,7 @@ export type Split = Readonly<{
 
 /**
  * `own`: keys of the experiment; `without`: keys of a run that it does not take, and why.
- * Throws SetupError `unknown-key`, `bad-option`, `conflicting-options`.
+ * @throws SetupError `unknown-key`, `bad-option`, `conflicting-options`.
  */
 export function splitInput(given: Keys, own: readonly string[], without: Readonly<Record<string, string>>): Split {
   const owned = [...own, 'scenario', 'jobs', 'warmup', 'prepare'];
@@ -68,14 +68,14 @@ export function splitInput(given: Keys, own: readonly string[], without: Readonl
   };
 }
 
-/** Null: not given. Throws SetupError `bad-option`. */
+/** Null: not given. @throws SetupError `bad-option`. */
 export function textIn(given: unknown, name: string): string | null {
   if (given === undefined) return null;
   if (typeof given === 'string' && given !== '') return given;
   throw new SetupError('bad-option', `${name}: ${quote(String(given))} is no text`, 'give one, or leave it out');
 }
 
-/** A list of names; null: not given. Throws SetupError `bad-option`. */
+/** A list of names; null: not given. @throws SetupError `bad-option`. */
 export function namesIn(given: unknown, name: string): readonly string[] | null {
   if (given === undefined) return null;
   if (Array.isArray(given) && given.length > 0 && given.every((one) => typeof one === 'string' && one !== ''))
@@ -83,7 +83,7 @@ export function namesIn(given: unknown, name: string): readonly string[] | null 
   throw new SetupError('bad-option', `${name} is no list of names`, `give an array, such as ['one', 'another']`);
 }
 
-/** Throws SetupError `bad-option`. */
+/** @throws SetupError `bad-option`. */
 export function flagIn(given: unknown, name: string): boolean {
   if (given === undefined || typeof given === 'boolean') return given ?? false;
   throw new SetupError(

@@ -98,7 +98,7 @@ type Read = Readonly<{
   choices: Choices;
 }>;
 
-/** Throws SetupError `unknown-key`, `bad-option`, `bad-baseline-name`. */
+/** @throws SetupError `unknown-key`, `bad-option`, `bad-baseline-name`. */
 function read(given: ScenarioInput): Read {
   const keys = given as Readonly<Record<string, unknown>>;
   const stray = Object.keys(keys ?? {}).find((key) => !KEYS.includes(key));

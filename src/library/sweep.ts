@@ -65,7 +65,7 @@ function axesOf(own: (key: string) => unknown): Axes {
   return axes;
 }
 
-/** As on a command line, where the values of a list stand with commas between. Throws SetupError `bad-range`. */
+/** As on a command line, where the values of a list stand with commas between. @throws SetupError `bad-range`. */
 function textOf(given: unknown, name: string): string {
   const values: readonly unknown[] = Array.isArray(given) ? given : [given];
   if (values.length > 0 && values.every((value) => typeof value === 'string' || typeof value === 'number'))

@@ -84,12 +84,12 @@ function harmless(text: string): string {
   return formula.test(shown) ? `'${shown}` : shown;
 }
 
-/** Ends in a line end. Throws SetupError `invalid-result` if the result does not match its schema: an internal error. */
+/** Ends in a line end. @throws SetupError `invalid-result` if the result does not match its schema: an internal error. */
 export function jsonReport(result: Result): string {
   return `${escapeControls(JSON.stringify(validateResult(result), null, 2))}\n`;
 }
 
-/** Writes the result to a file, or to stdout for `-`. Throws SetupError `json-not-written`, `invalid-result`. */
+/** Writes the result to a file, or to stdout for `-`. @throws SetupError `json-not-written`, `invalid-result`. */
 export async function writeJson(path: string, result: Result): Promise<void> {
   await writeReport(path, jsonReport(result));
 }

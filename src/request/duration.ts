@@ -12,7 +12,7 @@ const LONGEST_MS = 2 ** 31 - 1;
 
 /**
  * Whole milliseconds. In a text a bare number is seconds, as in timeout(1); a number proper is milliseconds.
- * Throws SetupError `bad-duration`, also for what a timer cannot wait (over 24.8 days).
+ * @throws SetupError `bad-duration`, also for what a timer cannot wait (over 24.8 days).
  */
 export function parseDuration(text: Duration, { name = 'duration' }: { name?: string } = {}): number {
   const ms = typeof text === 'number' ? wholeNumber(text, name) : spelledDuration(text, name);

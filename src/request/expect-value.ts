@@ -26,7 +26,7 @@ const WORDS: Readonly<Record<string, boolean | null>> = { null: null, true: true
 const NUMBER = /^[+-]?[0-9]+(?:\.[0-9]+)?$/;
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t', '\\': '\\', "'": "'", '"': '"' };
 
-/** Reads VALUE (all of the rest of an expectation). Throws Unexpected. */
+/** Reads VALUE (all of the rest of an expectation). @throws Unexpected. */
 export function parseOperand(text: string, operator: Operator, unit: Unit): Operand {
   if (text === '') throw new Unexpected(0, 'a value');
   const operand = read(text, operator, unit);

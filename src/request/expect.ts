@@ -37,7 +37,7 @@ const ACTUAL_LENGTH = 200;
 /**
  * Reads `KEY OP VALUE`: KEY a path into the result, OP one of == != < <= > >= ~ !~, VALUE a number (with a size's
  * suffix, or a duration's where the key ends in Ms), a word or a quoted text, null, true, false, /regex/flags.
- * `==` with a stream ignores its last line ends, as $(…) does. Throws SetupError `bad-expectation`.
+ * `==` with a stream ignores its last line ends, as $(…) does. @throws SetupError `bad-expectation`.
  */
 export function compileExpectation(expr: string): Expectation {
   return refusing(expr, () => compile(expr, resolvePath));

@@ -28,7 +28,7 @@ type InputKey = keyof RunInput | keyof PlanInput;
 
 /**
  * What was asked, checked, with every default in place (and nowhere else), deeply frozen.
- * Throws SetupError: `no-command`, `bad-command`, `unknown-key`, `bad-size`, `bad-duration`, `bad-pids`, `bad-memsw`,
+ * @throws SetupError `no-command`, `bad-command`, `unknown-key`, `bad-size`, `bad-duration`, `bad-pids`, `bad-memsw`,
  * `bad-cpus`, `bad-cwd`, `bad-env`, `bad-output-file`, `bad-expectation`, `bad-option`, `bad-vm-memory`, `bad-vm-cpus`,
  * `bad-folder`, `bad-address`, `bad-step`, `conflicting-options`.
  */
@@ -97,7 +97,7 @@ export function normaliseSpec(
   return deepFreeze(spec);
 }
 
-/** The spec of one run: what holds placeholders has its values. Throws SetupError as normaliseSpec() does. */
+/** The spec of one run: what holds placeholders has its values. @throws SetupError as normaliseSpec() does. */
 export function fillIn(spec: RunSpec, values: Values): RunSpec {
   if (spec.template === null) return spec;
   const { template: _, ...written } = inputOf(spec) as PlanInput;

@@ -5,7 +5,7 @@ import { quote } from '../text/quote.ts';
 
 /**
  * The absolute path of a file that will be written later, once it is clear that it can be: its folder is there, it is no
- * folder itself, and both may be written. Throws SetupError `bad-output-file`. The disk may still fill up by then.
+ * folder itself, and both may be written. @throws SetupError `bad-output-file`. The disk may still fill up by then.
  */
 export function outputFile(path: unknown, { name }: { name: string }): string {
   if (typeof path !== 'string' || path === '' || path.includes('\0')) {

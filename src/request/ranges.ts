@@ -26,17 +26,17 @@ const limits: Kind = {
 
 const counts: Kind = { value: pids, exact: pids, rounded: (value) => value };
 
-/** Limits in bytes, rounded down to the page, ascending, each once. Throws SetupError `bad-range`, `bad-size`. */
+/** Limits in bytes, rounded down to the page, ascending, each once. @throws SetupError `bad-range`, `bad-size`. */
 export function parseLimits(text: string, { name }: { name: string }): number[] {
   return parseValues(text, name, limits);
 }
 
-/** Numbers of processes, ascending, each once. Throws SetupError `bad-range`, `bad-pids`. */
+/** Numbers of processes, ascending, each once. @throws SetupError `bad-range`, `bad-pids`. */
 export function parseCounts(text: string, { name }: { name: string }): number[] {
   return parseValues(text, name, counts);
 }
 
-/** `5.10,host`: names in the order given. Throws SetupError `bad-range`. */
+/** `5.10,host`: names in the order given. @throws SetupError `bad-range`. */
 export function parseNames(text: string, { name }: { name: string }): string[] {
   const names = text.split(',').map((part) => part.trim());
   if (names.some((one) => one === '' || one.includes('\0')))

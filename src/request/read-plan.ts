@@ -33,7 +33,7 @@ type Common = Pick<PlanStep, 'name' | 'expect' | 'timeoutMs'>;
 
 /**
  * The steps, checked, with their defaults. `name`: how the list is called where it was written; `cwd`: absolute, what
- * paths are relative to. Throws SetupError `bad-step`, `unknown-key`, `bad-expectation`, and those of single values.
+ * paths are relative to. @throws SetupError `bad-step`, `unknown-key`, `bad-expectation`, and those of single values.
  */
 export function readPlan(value: unknown, name: string, cwd: string): PlanStep[] {
   if (!Array.isArray(value) || value.length === 0) {
@@ -201,7 +201,7 @@ type AwaitedFields = Readonly<Record<string, unknown>>;
 
 const AWAITED_KEYS = ['port', 'host', 'file', 'log', 'http', 'within'];
 
-/** Paths are taken relative to `cwd`. Throws SetupError `bad-step`, `bad-duration`. */
+/** Paths are taken relative to `cwd`. @throws SetupError `bad-step`, `bad-duration`. */
 export function readAwaited(value: unknown, name: string, cwd: string): Awaited {
   const given = fieldsOf(value, name, AWAITED_KEYS);
   const withinMs =
@@ -240,7 +240,7 @@ export function readWaiting(value: unknown, name: string, cwd: string): Waiting 
   throw badStep(`${name}.empty: ${quote(empty)} says nothing`, 'write empty: true');
 }
 
-/** An object without keys of other names. Throws SetupError `bad-step`, `unknown-key`. */
+/** An object without keys of other names. @throws SetupError `bad-step`, `unknown-key`. */
 export function fieldsOf(value: unknown, name: string, known: readonly string[]): AwaitedFields {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw badStep(`${name}: ${quote(value)} has no keys`, `give an object with ${known.join(', ')}`);

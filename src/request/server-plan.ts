@@ -18,7 +18,7 @@ type NameOf = (key: keyof RunInput) => string;
 
 /**
  * The same run as a plan whose placeholders are filled in, when it has one of these keys or a client; otherwise null.
- * Throws SetupError `no-command`, `bad-command`, `bad-option`, `bad-step`, `conflicting-options`.
+ * @throws SetupError `no-command`, `bad-command`, `bad-option`, `bad-step`, `conflicting-options`.
  */
 export function asServerPlan(input: RunInput, nameOf: NameOf): PlanInput | null {
   const { command, then: further, ready, readyTimeout, background, stop, ...rest } = input;
@@ -55,7 +55,7 @@ function within(timeout: RunInput['readyTimeout'], nameOf: NameOf): Pick<Awaited
   return timeout === undefined ? {} : { within: read.positiveDuration(timeout, nameOf('readyTimeout')) };
 }
 
-/** `tcp:8080`, `http://127.0.0.1:8080/`, `file:PATH`, `output:REGEX`. Throws SetupError `bad-option`, `bad-step`. */
+/** `tcp:8080`, `http://127.0.0.1:8080/`, `file:PATH`, `output:REGEX`. @throws SetupError `bad-option`, `bad-step`. */
 function readReady(value: unknown, name: string): AwaitedInput {
   const awaited = awaitedIn(read.text(value, name), name);
   // A mistake is named by the option here; the plan is read only later.

@@ -15,7 +15,7 @@ const FORMS = 'give bytes, or a number with K, M, G or T (powers of 1024), such 
 /**
  * Bytes, neither rounded nor bounded below. K, M, G, T and their spellings with B or iB are powers of 1024, as in the
  * kernel's memparse(); its octal and hexadecimal forms are refused, they surprise more than they serve.
- * Throws SetupError `bad-size`.
+ * @throws SetupError `bad-size`.
  */
 export function parseSize(text: Size, { name = 'size' }: { name?: string } = {}): number {
   const bytes = typeof text === 'number' ? wholeNumber(text, name) : spelledSize(text, name);
@@ -28,7 +28,7 @@ export function parseSize(text: Size, { name = 'size' }: { name?: string } = {})
   return Number(bytes);
 }
 
-/** A limit in bytes as the kernel keeps it: a size rounded down to the page, at least one page. Throws SetupError `bad-size`. */
+/** A limit in bytes as the kernel keeps it: a size rounded down to the page, at least one page. @throws SetupError `bad-size`. */
 export function parseLimit(text: Size, { name = 'limit' }: { name?: string } = {}): number {
   const bytes = roundToPage(parseSize(text, { name }));
   if (bytes === 0) {

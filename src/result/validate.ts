@@ -11,7 +11,7 @@ z.config({ jitless: true });
 const SHOWN_ISSUES = 3;
 
 /**
- * Throws SetupError `invalid-result` if the result is not what the schema says. That is a bug of kmem-run, never a
+ * @throws SetupError `invalid-result` if the result is not what the schema says. That is a bug of kmem-run, never a
  * mistake of the user or of the measured program, and the message says so.
  */
 export function validateResult(result: unknown): Result {

@@ -31,7 +31,7 @@ function libraries(): string[] {
   return [...new Set(places.filter((place) => existsSync(place)).map((place) => realpathSync(place)))];
 }
 
-/** Throws SetupError `no-scenario`, `unreadable-scenario`. */
+/** @throws SetupError `no-scenario`, `unreadable-scenario`. */
 export function findScenarios({ words, tags, filters }: Asked): Found {
   const all = words.length === 0 || words.some((word) => !isPath(word)) ? load(libraries().flatMap(filesIn)) : NOTHING;
   const named = words.map((word) => (isPath(word) ? load(filesAt(word)) : byName(word, all)));

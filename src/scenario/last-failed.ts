@@ -10,7 +10,7 @@ const MOST_FOLDERS = 100;
 
 type Kept = Record<string, string[]>;
 
-/** Names. Throws SetupError `no-last-failed` where nothing is known, or nothing failed. */
+/** Names. @throws SetupError `no-last-failed` where nothing is known, or nothing failed. */
 export function readLastFailed(): readonly string[] {
   const failed = readKept()[here()];
   if (failed === undefined)

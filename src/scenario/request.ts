@@ -12,7 +12,7 @@ import type { Scenario } from './types.ts';
 export type ScenarioRequest = Readonly<{ name: string; input: PlanInput }>;
 
 /**
- * `word`: a name or a file. Throws SetupError `no-scenario`, `unreadable-scenario`, `bad-scenario`, `bad-option`,
+ * `word`: a name or a file. @throws SetupError `no-scenario`, `unreadable-scenario`, `bad-scenario`, `bad-option`,
  * `scenario-kernel`, `scenario-needs`.
  */
 export async function scenarioRequest(

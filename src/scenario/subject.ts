@@ -16,7 +16,7 @@ export type AskedSubject =
 /** Keys of a run's steps: a scenario has its own. */
 const STEP_KEYS = ['command', 'then', 'client', 'ready', 'readyTimeout', 'background', 'stop', 'plan', 'template'];
 
-/** Beside a scenario. Throws SetupError `conflicting-options`. */
+/** Beside a scenario. @throws SetupError `conflicting-options`. */
 export function refuseSteps(isGiven: (key: string) => boolean, nameOf: Names): void {
   const stray = STEP_KEYS.find(isGiven);
   if (stray === undefined) return;
@@ -27,7 +27,7 @@ export function refuseSteps(isGiven: (key: string) => boolean, nameOf: Names): v
   );
 }
 
-/** Throws SetupError `bad-cwd`, and what scenarioRequest() throws. */
+/** @throws SetupError `bad-cwd`, and what scenarioRequest() throws. */
 export async function subjectOf(
   { scenario, input }: AskedSubject,
   nameOf: Names,

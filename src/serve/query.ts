@@ -17,7 +17,7 @@ export type ListQuery = Omit<BrowseQuery, 'offset' | 'limit'> & Readonly<{ page:
 
 const LATEST_FIRST: Pick<ListQuery, 'sort' | 'descending'> = { sort: 'started', descending: true };
 
-/** Throws SetupError `bad-address`. */
+/** @throws SetupError `bad-address`. */
 export function listQueryOf(parameters: URLSearchParams): ListQuery {
   const text = (name: string): string | null => parameters.get(name)?.trim() || null;
   const one = <T extends string>(name: string, known: readonly T[]): T | null => {
@@ -99,7 +99,7 @@ export type View = Readonly<{
   close: () => void;
 }>;
 
-/** Throws SetupError as openStore() does, `no-store` also for the user's own. */
+/** @throws SetupError as openStore() does, `no-store` also for the user's own. */
 export function viewStore(file: string | null): View {
   let store = openStore(file, 'look');
   const path = store.file;

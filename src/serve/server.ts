@@ -28,7 +28,7 @@ const HEADERS = {
   'x-frame-options': 'DENY',
 };
 
-/** `port`: null for any that is free. Throws SetupError `port-taken`, `port-refused`, `cannot-listen`. */
+/** `port`: null for any that is free. @throws SetupError `port-taken`, `port-refused`, `cannot-listen`. */
 export async function serve(port: number | null, answer: (asked: Asked) => Answer): Promise<Serving> {
   const token = randomBytes(TOKEN_BYTES).toString('base64url');
   const door: { token: string; port: number } = { token, port: 0 };

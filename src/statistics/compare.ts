@@ -50,7 +50,7 @@ export type Comparison = Readonly<{
   circumstances: readonly Difference[];
 }>;
 
-/** Throws SetupError `nothing-to-compare`: one side is empty, or they have no setting in common. */
+/** @throws SetupError `nothing-to-compare`: one side is empty, or they have no setting in common. */
 export function compareRuns(a: readonly Sample[], b: readonly Sample[]): Comparison {
   if (a.length === 0 || b.length === 0) {
     throw new SetupError('nothing-to-compare', 'one of the two has no runs', 'kmem-run history lists what is kept');

@@ -54,7 +54,7 @@ export function summaryOf(row: Row): RunSummary {
   };
 }
 
-/** Throws SetupError `store-damaged`, `result-newer`. */
+/** @throws SetupError `store-damaged`, `result-newer`. */
 export function runOf(row: Row, file: string): StoredRun {
   const id = String(row.id);
   const result = parse(row.result, `the result of run ${id}`, file) as Result;

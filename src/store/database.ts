@@ -21,7 +21,7 @@ export type Opening = Readonly<{
   patienceMs: number;
 }>;
 
-/** Throws SetupError `no-store`, `store-newer`, `store-older`, `not-a-store`, and those of sqlite-errors.ts. */
+/** @throws SetupError `no-store`, `store-newer`, `store-older`, `not-a-store`, and those of sqlite-errors.ts. */
 export function openDatabase(location: Location, opening: Opening): DatabaseSync {
   return withStoreErrors(location.file, () =>
     opening.access === 'write' ? openForWriting(location, opening) : openForReading(location, opening),
@@ -209,7 +209,7 @@ export type Location = Readonly<{
   named: boolean;
 }>;
 
-/** Null: the user's own store. Throws SetupError `no-state-folder`, `bad-store`. */
+/** Null: the user's own store. @throws SetupError `no-state-folder`, `bad-store`. */
 export function locate(file: string | null): Location {
   if (file === null) return { file: join(stateFolder(), 'store.sqlite'), named: false };
   if (file === '' || file.includes('\0')) throw badStore(`${quote(file)} is no path of a store`);
@@ -219,7 +219,7 @@ export function locate(file: string | null): Location {
   return location;
 }
 
-/** Throws SetupError `bad-store` where it cannot be told. */
+/** @throws SetupError `bad-store` where it cannot be told. */
 export function fileExists(file: string): boolean {
   try {
     return statSync(file, { throwIfNoEntry: false }) !== undefined;

@@ -29,7 +29,7 @@ export function keepRun(
 // No comma and no @: both mean something where runs are named. Nothing that a shell or a terminal would take as more than a name.
 const LABEL = /^[\p{L}\p{N}][\p{L}\p{N}\p{M}._+:/=-]{0,63}$/u;
 
-/** Throws SetupError `bad-label`. */
+/** @throws SetupError `bad-label`. */
 export function parseLabel(text: string): string {
   if (LABEL.test(text)) return text;
   throw new SetupError(

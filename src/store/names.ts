@@ -11,7 +11,7 @@ const LATEST = /^@([1-9][0-9]{0,8})?$/;
 
 /**
  * An id goes before a label, a label before the beginning of an id. `@2` is the run before the latest one.
- * Throws SetupError `no-such-run`, `ambiguous-id`.
+ * @throws SetupError `no-such-run`, `ambiguous-id`.
  */
 export function findNamed(database: DatabaseSync, word: string): Named {
   const latest = LATEST.exec(word);
@@ -19,7 +19,7 @@ export function findNamed(database: DatabaseSync, word: string): Named {
   return whole(database, word) ?? labelled(database, word) ?? begun(database, word);
 }
 
-/** The one run of these. Throws SetupError `ambiguous-id`. */
+/** The one run of these. @throws SetupError `ambiguous-id`. */
 export function onlyRun(database: DatabaseSync, label: string): string {
   const rows = database.prepare('SELECT id, command AS about FROM run WHERE label = ? ORDER BY seq').all(label);
   const [only] = rows;

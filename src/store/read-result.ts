@@ -10,7 +10,7 @@ import { type Result, resultSchema } from '../result/schema.ts';
 
 z.config({ jitless: true });
 
-/** Throws SetupError `result-unreadable`. */
+/** @throws SetupError `result-unreadable`. */
 export function asPresentResult(kept: unknown): Result {
   const { result, flaw } = presentResult(kept);
   if (flaw === null) return result;

@@ -83,7 +83,7 @@ export type Store = Readonly<{
   saveRun(run: NewRun): string;
   saveExperiment(experiment: NewExperiment): void;
   updateExperiment(id: string, changes: Readonly<{ status: ExperimentStatus; summary: unknown }>): void;
-  /** By id or unique prefix. Throws SetupError `no-such-experiment`, `ambiguous-id`. */
+  /** By id or unique prefix. @throws SetupError `no-such-experiment`, `ambiguous-id`. */
   experiment(idOrPrefix: string): StoredExperiment;
   /** In the order in which they ended, read as they are asked for; runs may be saved meanwhile. */
   runsOf(experimentId: string): Iterable<StoredRun>;
@@ -97,9 +97,9 @@ export type Store = Readonly<{
   browse(query: BrowseQuery): Browsed;
   /** Another number whenever somebody else has changed the store meanwhile. */
   changes(): number;
-  /** By id, unique prefix, a label that one run has, or `@`, the latest. Throws SetupError `no-such-run`, `ambiguous-id`. */
+  /** By id, unique prefix, a label that one run has, or `@`, the latest. @throws SetupError `no-such-run`, `ambiguous-id`. */
   run(idOrPrefix: string): StoredRun;
-  /** The same for runs, experiments and labels. Throws SetupError `no-such-run`, `ambiguous-id`. */
+  /** The same for runs, experiments and labels. @throws SetupError `no-such-run`, `ambiguous-id`. */
   find(word: string): Named;
   /** All runs that it names. */
   runsNamed(named: Named): Iterable<StoredRun>;

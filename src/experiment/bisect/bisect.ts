@@ -72,7 +72,7 @@ const KEPT_FAILURES = 100;
 /** How far to look above the peak, where it does not pass at that. */
 const TIMES_PEAK = 4;
 
-/** Throws SetupError, by normaliseSpec. */
+/** @throws SetupError by normaliseSpec(). */
 export function planBisect(question: BisectQuestion, nameOf: NameOf): Bisect {
   const { input, confirm, warmup } = question;
   const base = normaliseSpec(input, { nameOf });

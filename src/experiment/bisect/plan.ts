@@ -9,7 +9,7 @@ import type { Names, Plan } from '../plan.ts';
 import { type BisectHistory, type BisectQuestion, type BisectRun, planBisect } from './bisect.ts';
 import type { BisectReport } from './report.ts';
 
-/** Throws SetupError `conflicting-options`, `bad-range`, and those of normaliseSpec. */
+/** @throws SetupError `conflicting-options`, `bad-range`, and those of normaliseSpec. */
 export function bisectPlan(question: BisectQuestion, nameOf: Names): Plan<BisectRun, BisectHistory, BisectReport> {
   checkQuestion(question, nameOf);
   const bisect = planBisect(question, nameOf);

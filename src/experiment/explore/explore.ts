@@ -54,7 +54,7 @@ const RECORDINGS = 2;
 /** What is about to exit is given time for it when a leak is looked at again. */
 const SETTLE_MS = 500;
 
-/** `observed`: what the runner saw of a run that it made. Throws SetupError, by normaliseSpec. */
+/** `observed`: what the runner saw of a run that it made. @throws SetupError by normaliseSpec(). */
 export function planExplore(
   question: ExploreQuestion,
   nameOf: NameOf,

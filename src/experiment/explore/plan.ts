@@ -14,7 +14,7 @@ import { MODES } from './trials.ts';
 
 /**
  * `replayOf`: the line for a shell that makes a kept run again; null: runs are not kept.
- * Throws SetupError `conflicting-options`, `bad-option`, and those of normaliseSpec.
+ * @throws SetupError `conflicting-options`, `bad-option`, and those of normaliseSpec.
  */
 export function explorePlan(
   question: ExploreQuestion,

@@ -28,7 +28,7 @@ export type InsideOptions = Readonly<{
   onProgress: (standing: Standing) => void;
 }>;
 
-/** Throws SetupError where a run could not be made. */
+/** @throws SetupError where a run could not be made. */
 export async function answerTo(request: Request, { run, say, onProgress }: InsideOptions): Promise<Made> {
   if (request.kind === 'command') {
     const onTrial = (mode: Mode, limit: number, passed: boolean): void =>
@@ -66,7 +66,7 @@ export async function answerFile(folder: string, options: InsideOptions): Promis
   writeFileSync(answerFileOf(folder), JSON.stringify(answer));
 }
 
-/** Throws SetupError: what went wrong inside, or `no-answer`. */
+/** @throws SetupError what went wrong inside, or `no-answer`. */
 export function readAnswer(folder: string): Made {
   let answer: Answer;
   try {

@@ -31,7 +31,7 @@ export type FromMachine = Readonly<{
   version: string;
 }>;
 
-/** Throws SetupError for whatever kept the comparison from being made. */
+/** @throws SetupError for whatever kept the comparison from being made. */
 export async function askMachine(request: Request, machine: MachineOptions): Promise<FromMachine> {
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-fidelity-'));
   try {

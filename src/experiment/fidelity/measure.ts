@@ -32,7 +32,7 @@ export type MeasureOptions = Readonly<{
 /** Of a broken kernel or gate; the largest row takes a minute under emulation. */
 const PATIENCE = '5m';
 
-/** Every reading of every row, those without tries included. Throws SetupError where no run can be made at all. */
+/** Every reading of every row, those without tries included. @throws SetupError where no run can be made at all. */
 export async function measureRows(request: RowsRequest, options: MeasureOptions): Promise<Reading[]> {
   const all: Reading[] = [];
   let made = 0;

@@ -33,7 +33,7 @@ const RAISED = {
   '/proc/sys/fs/inotify/max_user_watches': 1_000_000,
 } as const;
 
-/** Throws SetupError `no-tmpfs`, `limits-not-raised`. All is as it was after close(). */
+/** @throws SetupError `no-tmpfs`, `limits-not-raised`. All is as it was after close(). */
 export function openWorkshop(program: string): Workshop {
   const isTmpfs = () => statfsSync(SHARED_MEMORY).type === TMPFS;
   if (!attempt(isTmpfs)) {

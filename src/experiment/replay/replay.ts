@@ -29,7 +29,7 @@ export type ReplayPlan = Experiment<ReplayRun, ReplayHistory> &
     total: (history: ReplayHistory) => number;
   }>;
 
-/** Throws SetupError, by normaliseSpec, where it could not be run here. */
+/** @throws SetupError by normaliseSpec(), where it could not be run here. */
 export function planReplay({ recorded, input, repeat, warmup }: ReplayQuestion): ReplayPlan {
   const spec = normaliseSpec(input);
   const compared = ({ replays }: ReplayHistory): Replayed =>

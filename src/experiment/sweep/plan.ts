@@ -11,7 +11,7 @@ import { AXES, type AxisKey, checkSize, type Point } from './points.ts';
 import type { SweepPoint, SweepReport } from './report.ts';
 import { type PointFigures, planSweep, type SweepHistory, type SweepQuestion, type SweepRun } from './sweep.ts';
 
-/** Throws SetupError `too-many-runs`, and those of normaliseSpec where any point could not be run. */
+/** @throws SetupError `too-many-runs`, and those of normaliseSpec where any point could not be run. */
 export function sweepPlan(question: SweepQuestion, nameOf: Names): Plan<SweepRun, SweepHistory, SweepReport> {
   checkSize(question.axes, question.repeat);
   const sweep = planSweep(question, nameOf);

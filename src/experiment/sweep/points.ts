@@ -26,7 +26,7 @@ export function crossProduct(axes: Axes): Point[] {
   );
 }
 
-/** Throws SetupError `too-many-runs`: nobody waits for these, and each is kept. */
+/** @throws SetupError `too-many-runs`: nobody waits for these, and each is kept. */
 export function checkSize(axes: Axes, repeat: number): void {
   const points = AXES.reduce((product, key) => product * (axes[key]?.length ?? 1), 1);
   if (points * repeat <= MOST_RUNS) return;

@@ -42,7 +42,7 @@ export type SweepHistory = {
 export type Sweep = Experiment<SweepRun, SweepHistory> &
   Readonly<{ question: SweepQuestion; points: readonly Point[]; empty: () => SweepHistory; total: number }>;
 
-/** Throws SetupError, by normaliseSpec, where any point could not be run. */
+/** @throws SetupError by normaliseSpec(), where any point could not be run. */
 export function planSweep(question: SweepQuestion, nameOf: NameOf): Sweep {
   const { axes, repeat, warmup, seed } = question;
   const points = crossProduct(axes);

@@ -73,7 +73,7 @@ function policyOf({ scripts, style, allowed }: Pick<Frame, 'scripts' | 'style' |
     .join('; ');
 }
 
-/** The script that every page brings along (or another, by its `name`), as the build made it. Throws SetupError `not-built`. */
+/** The script that every page brings along (or another, by its `name`), as the build made it. @throws SetupError `not-built`. */
 export function pageScript(packageFolder: string, name = 'report-page.js'): string {
   const file = join(packageFolder, 'dist', name);
   try {

@@ -30,7 +30,7 @@ export function plotSvg(plot: Plot, width = WIDTH): string {
   return `${svg.replace(/^<svg([^>]*)>/, `<svg$1 role="img">${named}`)}\n`;
 }
 
-/** Throws SetupError `no-rasteriser`. */
+/** @throws SetupError `no-rasteriser`. */
 export function plotPng(svg: string): Uint8Array {
   const { Resvg } = loadResvg();
   const options = {

@@ -15,7 +15,7 @@ import { type BaselineFile, type Book, baselineSchema, type Entry, type EntryInF
 const HEAD =
   ' What kmem-run scenario run --update-baseline measured, of each run a value; later runs are compared with it.\n Review what changes, and commit it.';
 
-/** Null: there is no such file. Throws SetupError `bad-baseline`, `unreadable-baseline`. */
+/** Null: there is no such file. @throws SetupError `bad-baseline`, `unreadable-baseline`. */
 export function readBook(file: string): Book | null {
   let text: string;
   try {
@@ -28,7 +28,7 @@ export function readBook(file: string): Book | null {
   return parseBook(file, text);
 }
 
-/** Throws SetupError `bad-baseline`. */
+/** @throws SetupError `bad-baseline`. */
 export function parseBook(file: string, text: string): Book {
   const { value, errors, placeOf } = parseYaml(text);
   const [error] = errors;
@@ -53,7 +53,7 @@ function bad(file: string, { line, column }: Readonly<{ line: number; column: nu
   );
 }
 
-/** Puts these into what the file has now; entries of others stay. Throws SetupError `baseline-not-written`, `bad-baseline`. */
+/** Puts these into what the file has now; entries of others stay. @throws SetupError `baseline-not-written`, `bad-baseline`. */
 export async function updateBook(file: string, entries: Book): Promise<void> {
   const merged: Record<string, Record<string, Entry>> = {};
   for (const [name, kernels] of [...Object.entries(readBook(file) ?? {}), ...Object.entries(entries)])
@@ -134,10 +134,10 @@ export type BaselineChoice = Readonly<{
 
 export type Baselines = Readonly<{
   isUpdating: boolean;
-  /** `entry`: null where there is none; `isThere`: the file is. Throws SetupError `bad-baseline`, `unreadable-baseline`. */
+  /** `entry`: null where there is none; `isThere`: the file is. @throws SetupError `bad-baseline`, `unreadable-baseline`. */
   find: (scenario: Scenario, kernel: string) => Readonly<{ file: string; entry: Entry | null; isThere: boolean }>;
   put: (scenario: Scenario, kernel: string, entry: Entry) => void;
-  /** Throws SetupError `baseline-not-written`. */
+  /** @throws SetupError `baseline-not-written`. */
   save: () => Promise<void>;
 }>;
 

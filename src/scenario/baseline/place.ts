@@ -12,7 +12,7 @@ export function isBaselineName(path: string): boolean {
   return basename(path) === NAME || path.endsWith(`.${NAME}`);
 }
 
-/** Throws SetupError `bad-baseline-name`. */
+/** @throws SetupError `bad-baseline-name`. */
 export function readBaselineName(path: string): string {
   if (isBaselineName(path)) return path;
   throw new SetupError(

@@ -105,7 +105,7 @@ function byDefault(figure: Figure): Tolerance {
 
 type Given = string | { readonly [figure in Figure]?: string | undefined } | undefined;
 
-/** Throws SetupError `bad-tolerance`. */
+/** @throws SetupError `bad-tolerance`. */
 export function readTolerances(given: Given): Record<Figure, Tolerance> {
   const of = (figure: Figure): Tolerance => {
     const text = typeof given === 'object' ? given[figure] : given;
@@ -117,7 +117,7 @@ export function readTolerances(given: Given): Record<Figure, Tolerance> {
   return Object.fromEntries(FIGURES.map((figure) => [figure, of(figure)])) as Record<Figure, Tolerance>;
 }
 
-/** `10%`; `64K`, or of failcnt `3`. Throws SetupError `bad-tolerance`. */
+/** `10%`; `64K`, or of failcnt `3`. @throws SetupError `bad-tolerance`. */
 export function readTolerance(text: string, figure: Figure): Tolerance {
   const [, percent] = /^([0-9]{1,4}(?:\.[0-9]+)?) ?%$/.exec(text) ?? [];
   if (percent !== undefined) return { share: Number(percent) / 100, atLeast: 0 };
