@@ -23,14 +23,16 @@ class BuildError extends Error {
   }
 }
 
-const say = (text) => process.stdout.write(`build: ${text}\n`);
+function say(text) {
+  return process.stdout.write(`build: ${text}\n`);
+}
 
 /** Others may be running what is replaced. */
-const writeAtomically = (file, contents) => {
+function writeAtomically(file, contents) {
   const temporary = `${file}.${process.pid}`;
   writeFileSync(temporary, contents);
   renameSync(temporary, file);
-};
+}
 
 /** Hashing the sources would cost each start 3 ms. */
 const nativeIds = {
@@ -48,14 +50,14 @@ const bundleOptions = {
   logLevel: 'warning',
 };
 
-const bundle = async (esbuild, name, { identified = false, ...options }) => {
+async function bundle(esbuild, name, { identified = false, ...options }) {
   const { outputFiles, metafile } = await esbuild.build({ ...bundleOptions, ...options, outfile: join(dist, name) });
   const { contents } = outputFiles[0];
   const id = createHash('sha256').update(contents).digest('hex').slice(0, 16);
   writeAtomically(join(dist, name), identified ? Buffer.concat([Buffer.from(`/* ${id} */`), contents]) : contents);
   say(`dist/${name}, ${Math.round(outputFiles[0].contents.length / 1024)} KiB`);
   return metafile;
-};
+}
 
 const entryDefine = {
   'import.meta.url': 'bundleUrl',
@@ -65,8 +67,8 @@ const entryDefine = {
 };
 
 /** A CommonJS bundle of what is started from bin/, with the cache of compiled code that its first line identifies. */
-const bundleEntry = (esbuild, name, options) =>
-  bundle(esbuild, name, {
+function bundleEntry(esbuild, name, options) {
+  return bundle(esbuild, name, {
     identified: true,
     format: 'cjs',
     // Node warns of an import() in a script that vm compiled.
@@ -79,40 +81,45 @@ const bundleEntry = (esbuild, name, options) =>
     define: entryDefine,
     ...options,
   });
+}
 
-const bundleCommand = async (esbuild) => {
+async function bundleCommand(esbuild) {
   const metafile = await bundleEntry(esbuild, 'cli.cjs', {
     entryPoints: ['src/cli.ts'],
     plugins: [lazyStringWidth, fastYargs, largeOnesBeside, reportBeside],
   });
   assertLazy(metafile, 'src/cli.ts', ['zod', 'yaml', 'pidusage', 'echarts']);
   return metafile;
-};
+}
 
 /** The runner inside a microVM: no command line, no schema. */
-const bundleGuest = async (esbuild) => {
+async function bundleGuest(esbuild) {
   const metafile = await bundleEntry(esbuild, 'guest.cjs', {
     entryPoints: ['src/guest.ts'],
     plugins: [largeOnesBeside],
   });
   assertLazy(metafile, 'src/guest.ts', ['zod', 'pidusage', 'yargs']);
   return metafile;
-};
+}
 
 /** zod is kept out of the command's bundle, which is read and compiled at each start. */
-const bundleZod = (esbuild) => bundle(esbuild, 'zod.cjs', { entryPoints: ['zod'], format: 'cjs', minify: true });
+function bundleZod(esbuild) {
+  return bundle(esbuild, 'zod.cjs', { entryPoints: ['zod'], format: 'cjs', minify: true });
+}
 
 /** For scenario files only. */
-const bundleYaml = (esbuild) => bundle(esbuild, 'yaml.cjs', { entryPoints: ['yaml'], format: 'cjs', minify: true });
+function bundleYaml(esbuild) {
+  return bundle(esbuild, 'yaml.cjs', { entryPoints: ['yaml'], format: 'cjs', minify: true });
+}
 
 /** Scripts for a browser: of the pages that `report` makes, and what `serve` adds. */
-const bundlePageScripts = async (esbuild) => {
+async function bundlePageScripts(esbuild) {
   await bundleForBrowser(esbuild, 'serve-page.js', 'src/serve/client/main.ts');
   return bundleForBrowser(esbuild, 'report-page.js', 'src/report/html/client/main.ts');
-};
+}
 
-const bundleForBrowser = (esbuild, name, entry) =>
-  bundle(esbuild, name, {
+function bundleForBrowser(esbuild, name, entry) {
+  return bundle(esbuild, name, {
     entryPoints: [entry],
     format: 'iife',
     platform: 'browser',
@@ -122,24 +129,28 @@ const bundleForBrowser = (esbuild, name, entry) =>
     charset: 'ascii',
     define: { 'process.env.NODE_ENV': '"production"' },
   });
+}
 
-const bundleReport = (esbuild) =>
-  bundleEntry(esbuild, 'report.cjs', { entryPoints: ['src/report/html/page.ts'], plugins: [largeOnesBeside] });
+function bundleReport(esbuild) {
+  return bundleEntry(esbuild, 'report.cjs', { entryPoints: ['src/report/html/page.ts'], plugins: [largeOnesBeside] });
+}
 
-const bundleServe = (esbuild) =>
-  bundleEntry(esbuild, 'serve.cjs', { entryPoints: ['src/serve/pages.ts'], plugins: [largeOnesBeside] });
+function bundleServe(esbuild) {
+  return bundleEntry(esbuild, 'serve.cjs', { entryPoints: ['src/serve/pages.ts'], plugins: [largeOnesBeside] });
+}
 
 /** ECharts, for files of plots. */
-const bundlePlots = (esbuild) =>
-  bundleEntry(esbuild, 'plots.cjs', {
+function bundlePlots(esbuild) {
+  return bundleEntry(esbuild, 'plots.cjs', {
     entryPoints: ['src/report/plots/files.ts'],
     external: ['@resvg/resvg-js'],
     define: { 'process.env.NODE_ENV': '"production"', ...entryDefine },
   });
+}
 
 /** execa and pidusage are inside; zod stays a dependency, since the types of a result are inferred from its schema. */
-const bundleLibrary = (esbuild) =>
-  bundle(esbuild, 'index.js', {
+function bundleLibrary(esbuild) {
+  return bundle(esbuild, 'index.js', {
     entryPoints: ['src/index.ts'],
     format: 'esm',
     external: ['zod'],
@@ -147,31 +158,34 @@ const bundleLibrary = (esbuild) =>
     banner: { js: "import { createRequire as r } from 'node:module';\nconst require = r(import.meta.url);" },
     define: nativeIds,
   });
+}
 
-const packageOf = (input) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1];
+function packageOf(input) {
+  return /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1];
+}
 
-const licenceOf = (folder) => {
+function licenceOf(folder) {
   const { name, version, license } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
   const file = readdirSync(join(root, folder)).find((entry) => /^licen[cs]e/i.test(entry));
   const text = file === undefined ? '' : readFileSync(join(root, folder, file), 'utf8').trim();
   return `${name} ${version} (${license})\n\n${text}\n`;
-};
+}
 
 /** What is bundled is redistributed, and its licences ask to be passed on. */
-const writeLicences = (metafiles) => {
+function writeLicences(metafiles) {
   const inputs = metafiles.flatMap(({ inputs }) => Object.keys(inputs));
   const folders = new Set(inputs.map(packageOf).filter((folder) => folder !== undefined));
   const texts = [...folders].sort().map(licenceOf);
   writeAtomically(join(dist, 'THIRD-PARTY-LICENSES.txt'), texts.join(`\n${'-'.repeat(80)}\n\n`));
-};
+}
 
 /** tsc leaves `./x.ts` in declarations, which compilers before 5.7 refuse. */
-const importJs = (file) => {
+function importJs(file) {
   const text = readFileSync(file, 'utf8').replaceAll(/(['"]\.{1,2}\/[^'"\n]+)\.ts(?=['"])/g, '$1.js');
   writeFileSync(file, text);
-};
+}
 
-const writeTypes = () => {
+function writeTypes() {
   const types = join(dist, 'types');
   const fresh = `${types}.${process.pid}`;
   const tsc = join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc');
@@ -190,9 +204,9 @@ const writeTypes = () => {
   rmSync(types, { recursive: true, force: true });
   renameSync(fresh, types);
   say('dist/types/');
-};
+}
 
-const buildNative = (program) => {
+function buildNative(program) {
   const target = join(dist, program.name);
   const stamp = `${target}.id`;
   const id = `${nativeId(program, root)}-${process.arch}`;
@@ -203,13 +217,21 @@ const buildNative = (program) => {
   const linkage = compileNative(program, root, target, { warningsAreErrors: true });
   writeAtomically(stamp, id);
   say(`dist/${program.name}, ${linkage}`);
-};
+}
 
-const buildHelper = () => buildNative(helper);
-const buildAgent = () => buildNative(agent);
-const buildExhaust = () => buildNative(exhaust);
+function buildHelper() {
+  return buildNative(helper);
+}
 
-const importTools = async () => {
+function buildAgent() {
+  return buildNative(agent);
+}
+
+function buildExhaust() {
+  return buildNative(exhaust);
+}
+
+async function importTools() {
   const missing = ['esbuild', 'typescript'].filter((name) => {
     try {
       require.resolve(`${name}/package.json`);
@@ -219,12 +241,13 @@ const importTools = async () => {
     }
   });
   return missing.length === 0 ? { esbuild: await import('esbuild') } : { missing };
-};
+}
 
-const isBuilt = () =>
-  ['cli.cjs', 'guest.cjs', 'index.js', 'report-page.js'].every((name) => existsSync(join(dist, name)));
+function isBuilt() {
+  return ['cli.cjs', 'guest.cjs', 'index.js', 'report-page.js'].every((name) => existsSync(join(dist, name)));
+}
 
-const bundles = async ({ esbuild, missing }) => {
+async function bundles({ esbuild, missing }) {
   if (missing === undefined) {
     writeLicences(
       await Promise.all(
@@ -243,10 +266,10 @@ const bundles = async ({ esbuild, missing }) => {
       'run npm ci without --omit=dev and without NODE_ENV=production, or install the packed tarball',
     );
   }
-};
+}
 
 /** One step's failure does not keep the others from being made. */
-const attempt = async (step, tools) => {
+async function attempt(step, tools) {
   try {
     await step(tools);
   } catch (error) {
@@ -258,7 +281,7 @@ const attempt = async (step, tools) => {
     process.stderr.write(`build: ${error.message}\n${error.hint === undefined ? '' : `hint: ${error.hint}\n`}`);
     process.exitCode = 1;
   }
-};
+}
 
 mkdirSync(dist, { recursive: true });
 const tools = await importTools();

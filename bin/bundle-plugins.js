@@ -22,13 +22,13 @@ export const lazyStringWidth = {
   },
 };
 
-const replaceOnce = (text, from, to) => {
+function replaceOnce(text, from, to) {
   if (text.split(from).length !== 2) {
     throw new Error(`yargs has changed: expected once: ${from}`);
   }
 
   return text.replace(from, to);
-};
+}
 
 /**
  * yargs loads `assert` (2 ms) for a check that it makes only when it is misused, and looks for its translations two
@@ -80,7 +80,7 @@ export const reportBeside = {
 };
 
 /** The chain of imports from `from` to a package or file whose name has `name` in it, or null. Ignores import(). */
-const staticChain = (inputs, from, name, seen = new Set()) => {
+function staticChain(inputs, from, name, seen = new Set()) {
   seen.add(from);
   for (const { path, kind } of inputs[from]?.imports ?? []) {
     if (kind !== 'dynamic-import' && !seen.has(path)) {
@@ -92,12 +92,14 @@ const staticChain = (inputs, from, name, seen = new Set()) => {
   }
 
   return null;
-};
+}
 
-const isPart = (path, name) => path === `./${name}.cjs` || path.includes(`node_modules/${name}/`);
+function isPart(path, name) {
+  return path === `./${name}.cjs` || path.includes(`node_modules/${name}/`);
+}
 
 /** Throws if one of `names` would be loaded at each start. */
-export const assertLazy = ({ inputs }, entry, names) => {
+export function assertLazy({ inputs }, entry, names) {
   for (const name of names) {
     const chain = staticChain(inputs, entry, name);
     if (chain !== null) {
@@ -106,4 +108,4 @@ export const assertLazy = ({ inputs }, entry, names) => {
       throw error;
     }
   }
-};
+}

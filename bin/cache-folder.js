@@ -8,9 +8,9 @@ import { lstatSync, mkdirSync, realpathSync } from 'node:fs';
 import { homedir, userInfo } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 
-const worldWrite = 0o002;
-const groupWrite = 0o020;
-const sticky = 0o1000;
+const WORLD_WRITE = 0o002;
+const GROUP_WRITE = 0o020;
+const STICKY = 0o1000;
 
 /** The base folders in order: XDG Base Directory Specification, then the home folder that the user database names. */
 function* bases(variable, inHome, { insist }) {
@@ -34,14 +34,14 @@ function* bases(variable, inHome, { insist }) {
   }
 }
 
-const othersCanWrite = ({ mode, gid }) => {
+function othersCanWrite({ mode, gid }) {
   // A private group (gid equal to uid) has no member but the user: a umask of 002 is common with those.
   const privateGroup = gid === process.getegid() && gid === process.geteuid();
-  return (mode & worldWrite) !== 0 || ((mode & groupWrite) !== 0 && !privateGroup);
-};
+  return (mode & WORLD_WRITE) !== 0 || ((mode & GROUP_WRITE) !== 0 && !privateGroup);
+}
 
 /** Why somebody else could replace what is in this directory, or null if nobody can. */
-const weakness = (directory) => {
+function weakness(directory) {
   for (let at = realpathSync(directory); ; at = dirname(at)) {
     const stat = lstatSync(at);
     if (stat.uid !== process.geteuid() && stat.uid !== 0) {
@@ -49,7 +49,7 @@ const weakness = (directory) => {
     }
 
     // In a sticky directory (/tmp) only the owner of an entry can rename or remove it.
-    if (othersCanWrite(stat) && (stat.mode & sticky) === 0) {
+    if (othersCanWrite(stat) && (stat.mode & STICKY) === 0) {
       return `others can write ${at}`;
     }
 
@@ -57,21 +57,23 @@ const weakness = (directory) => {
       return null;
     }
   }
-};
+}
 
-const isAbsent = (path) => {
+function isAbsent(path) {
   try {
     lstatSync(path);
     return false;
   } catch (error) {
     return error.code === 'ENOENT';
   }
-};
+}
 
-const nearestExisting = (path) => (isAbsent(path) ? nearestExisting(dirname(path)) : path);
+function nearestExisting(path) {
+  return isAbsent(path) ? nearestExisting(dirname(path)) : path;
+}
 
 /** Makes `folder` with mode 0700 if need be; returns why it cannot be trusted, or null if it can. */
-const makePrivate = (folder) => {
+function makePrivate(folder) {
   try {
     // Looked at before anything is made: root must not leave a folder of its own in another user's home.
     const before = weakness(nearestExisting(folder));
@@ -85,13 +87,13 @@ const makePrivate = (folder) => {
       return `${folder} belongs to uid ${uid}`;
     }
 
-    return (mode & (worldWrite | groupWrite)) === 0 ? weakness(folder) : `others can write ${folder}`;
+    return (mode & (WORLD_WRITE | GROUP_WRITE)) === 0 ? weakness(folder) : `others can write ${folder}`;
   } catch (error) {
     return error.message;
   }
-};
+}
 
-const findFolder = (candidates) => {
+function findFolder(candidates) {
   let reason = null;
   for (const base of candidates) {
     const folder = join(base, 'kmem-run');
@@ -104,23 +106,27 @@ const findFolder = (candidates) => {
   }
 
   return { folder: null, reason };
-};
+}
 
 /**
  * The private folder `kmem-run` in the user's cache, made if need be. `folder` is null if there is none that can be
  * trusted; `reason` then says why the first candidate was refused. Never throws.
  */
-export const findCacheFolder = () => findFolder(bases('XDG_CACHE_HOME', '.cache', { insist: false }));
+export function findCacheFolder() {
+  return findFolder(bases('XDG_CACHE_HOME', '.cache', { insist: false }));
+}
 
 /** The same in the user's state folder. What is kept must not end up elsewhere than XDG_STATE_HOME says. */
-export const findStateFolder = () => findFolder(bases('XDG_STATE_HOME', join('.local', 'state'), { insist: true }));
+export function findStateFolder() {
+  return findFolder(bases('XDG_STATE_HOME', join('.local', 'state'), { insist: true }));
+}
 
 /** Whether `file` is a plain file that the user owns and nobody else can write. */
-export const isPrivateFile = (file) => {
+export function isPrivateFile(file) {
   try {
     const stat = lstatSync(file);
-    return stat.isFile() && stat.uid === process.geteuid() && (stat.mode & (worldWrite | groupWrite)) === 0;
+    return stat.isFile() && stat.uid === process.geteuid() && (stat.mode & (WORLD_WRITE | GROUP_WRITE)) === 0;
   } catch {
     return false;
   }
-};
+}

@@ -9,16 +9,16 @@ import { dirname, join } from 'node:path';
 import vm from 'node:vm';
 
 /** The file's contents, or undefined if it cannot be read. */
-export const readOrNothing = (file) => {
+export function readOrNothing(file) {
   try {
     return readFileSync(file);
   } catch {
     return undefined;
   }
-};
+}
 
 /** Without one the next start is a little slower, and that is all. */
-const keep = (file, data) => {
+function keep(file, data) {
   const temporary = `${file}.${process.pid}`;
   try {
     writeFileSync(temporary, data, { mode: 0o600 });
@@ -27,28 +27,32 @@ const keep = (file, data) => {
   } catch {
     rmSync(temporary, { force: true });
   }
-};
+}
 
 /** Of versions that nobody has started for a while. */
-const forgetOld = (folder) => {
+function forgetOld(folder) {
   for (const name of readdirSync(folder)) {
     const file = join(folder, name);
     if (/^cli-.*\.cache$/.test(name) && Date.now() - statSync(file).mtimeMs > OLD_MS) {
       rmSync(file, { force: true });
     }
   }
-};
+}
 
 const OLD_MS = 30 * 24 * 3600 * 1000;
 
 /** The build writes a hash of the bundle into its first line: V8 itself compares no more than the length. */
-const idOf = (source) => /^\/\* ([0-9a-f]{16}) \*\//.exec(source)?.[1] ?? null;
+function idOf(source) {
+  return /^\/\* ([0-9a-f]{16}) \*\//.exec(source)?.[1] ?? null;
+}
 
 /** What a run calls and what `--version` calls differ: each kind of start has its own cache. */
-const kindOf = (args) => (args.includes('--') ? 'run' : 'other');
+function kindOf(args) {
+  return args.includes('--') ? 'run' : 'other';
+}
 
 /** Runs a CommonJS bundle; `script.cachedDataRejected` is false where V8 took the cache that it was given. */
-export const loadBundle = (file, cachedData, source = readFileSync(file, 'utf8')) => {
+export function loadBundle(file, cachedData, source = readFileSync(file, 'utf8')) {
   const script = new vm.Script(`(function(exports,require,module,__filename,__dirname){${source}\n})`, {
     filename: file,
     cachedData,
@@ -60,10 +64,10 @@ export const loadBundle = (file, cachedData, source = readFileSync(file, 'utf8')
     return own.exports;
   };
   return { script, run };
-};
+}
 
 /** `folder`: where caches are kept, a folder that nobody else can write to; null: nowhere. */
-export const runBundle = (file, folder) => {
+export function runBundle(file, folder) {
   const source = readFileSync(file, 'utf8');
   const id = idOf(source);
   const cache =
@@ -75,4 +79,4 @@ export const runBundle = (file, folder) => {
   }
 
   run();
-};
+}

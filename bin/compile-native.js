@@ -31,7 +31,7 @@ export const exhaust = {
 };
 
 /** What the programs share. */
-const common = 'src/native/common';
+const COMMON = 'src/native/common';
 
 const standard = ['-O2', '-std=gnu11', '-D_GNU_SOURCE', '-fPIE'];
 
@@ -57,8 +57,8 @@ const linkHardening = ['-Wl,-z,relro,-z,now,-z,noexecstack'];
 const archHardening = hardeningByArch[process.arch] ?? [];
 
 /** The files of a program that end so, in one order everywhere. */
-const filesOf = (program, root, endings) =>
-  [program.folder, common].flatMap((folder) => {
+function filesOf(program, root, endings) {
+  return [program.folder, COMMON].flatMap((folder) => {
     const path = join(root, folder);
     const names = existsSync(path) ? readdirSync(path) : [];
     return names
@@ -66,16 +66,17 @@ const filesOf = (program, root, endings) =>
       .sort()
       .map((name) => join(path, name));
   });
+}
 
 /** `program.main`: a file that takes the place of main.c. */
-const sourcesOf = (program, root) => {
+function sourcesOf(program, root) {
   const sources = filesOf(program, root, /\.c$/);
   const { main } = program;
   return main === undefined ? sources : [main, ...sources.filter((file) => basename(file) !== 'main.c')];
-};
+}
 
 /** 16 hex digits that change with the text of the program's files and with the flags. `root`: the package's folder. */
-export const nativeId = (program, root) => {
+export function nativeId(program, root) {
   // Not imported: loading it takes 3 ms, and the bundle knows the answer.
   const { createHash } = createRequire(import.meta.url)('node:crypto');
   const flags = [standard, warnings, hardening, archHardening, linkHardening, program.linkages].flat();
@@ -85,10 +86,10 @@ export const nativeId = (program, root) => {
   }
 
   return hash.digest('hex').slice(0, 16);
-};
+}
 
-const installHint = 'install the C compiler and headers: apt-get install gcc libc6-dev';
-const shownLines = 20;
+const INSTALL_HINT = 'install the C compiler and headers: apt-get install gcc libc6-dev';
+const SHOWN_LINES = 20;
 
 export class CompileError extends Error {
   name = 'CompileError';
@@ -101,7 +102,7 @@ export class CompileError extends Error {
 }
 
 /** Runs the system's compiler; returns null, or what it said when it failed. */
-const cc = (args, { called }, cwd) => {
+function cc(args, { called }, cwd) {
   const { error, status, signal, stderr } = spawnSync('cc', args, {
     cwd,
     encoding: 'utf8',
@@ -109,27 +110,27 @@ const cc = (args, { called }, cwd) => {
     env: { ...process.env, LC_ALL: 'C' },
   });
   if (error?.code === 'ENOENT' || error?.code === 'EACCES') {
-    throw new CompileError('no-compiler', `${called} needs a C compiler, and cc is not in PATH`, installHint);
+    throw new CompileError('no-compiler', `${called} needs a C compiler, and cc is not in PATH`, INSTALL_HINT);
   }
 
   if (error !== undefined) {
-    throw new CompileError('compile-failed', `cc could not be run: ${error.message}`, installHint);
+    throw new CompileError('compile-failed', `cc could not be run: ${error.message}`, INSTALL_HINT);
   }
 
   return status === 0 ? null : stderr.trim() || `cc ended with ${signal ?? `status ${status}`}`;
-};
+}
 
-const fail = (said, { called }) => {
+function fail(said, { called }) {
   const lacksFile = /No such file or directory|cannot find/.test(said);
-  const text = said.split('\n').slice(0, shownLines).join('\n');
+  const text = said.split('\n').slice(0, SHOWN_LINES).join('\n');
   throw new CompileError(
     'compile-failed',
     `${called} could not be compiled: ${text}`,
-    lacksFile ? installHint : 'report this as a bug of kmem-run, with the text above and the output of cc --version',
+    lacksFile ? INSTALL_HINT : 'report this as a bug of kmem-run, with the text above and the output of cc --version',
   );
-};
+}
 
-const link = (objects, executable, program) => {
+function link(objects, executable, program) {
   let said = '';
   for (const linkage of program.linkages) {
     said = cc([linkage, ...linkHardening, ...objects, '-o', executable], program);
@@ -139,14 +140,14 @@ const link = (objects, executable, program) => {
   }
 
   return fail(said, program);
-};
+}
 
 /**
  * Compiles `program`, whose sources are below `root`, to `target`, which appears complete or not at all, however many do
  * so at once; returns how it was linked (`static-pie`, `static` or `pie`). @throws CompileError with code `no-compiler`
  * or `compile-failed`. Warnings are errors where the source is developed, not where a later compiler has learnt new ones.
  */
-export const compileNative = (program, root, target, { warningsAreErrors }) => {
+export function compileNative(program, root, target, { warningsAreErrors }) {
   const scratch = mkdtempSync(join(dirname(target), `.${program.name}-`));
   try {
     const executable = join(scratch, program.name);
@@ -167,4 +168,4 @@ export const compileNative = (program, root, target, { warningsAreErrors }) => {
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
-};
+}

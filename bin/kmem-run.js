@@ -8,24 +8,24 @@ import v8 from 'node:v8';
 import { findCacheFolder } from './cache-folder.js';
 import { runBundle } from './code-cache.js';
 
-const cannotRun = 125;
-const required = [24, 12];
+const CANNOT_RUN = 125;
+const REQUIRED = [24, 12];
 
-const isOld = () => {
+function isOld() {
   const [major, minor] = process.versions.node.split('.').map(Number);
-  return major < required[0] || (major === required[0] && minor < required[1]);
-};
+  return major < REQUIRED[0] || (major === REQUIRED[0] && minor < REQUIRED[1]);
+}
 
-const refuse = (message, hint) => {
+function refuse(message, hint) {
   process.stderr.write(`kmem-run: ${message}\nhint: ${hint}\n`);
-  process.exitCode = cannotRun;
-};
+  process.exitCode = CANNOT_RUN;
+}
 
 const cli = fileURLToPath(new URL('../dist/cli.cjs', import.meta.url));
 
 if (isOld()) {
   refuse(
-    `needs Node.js ${required.join('.')} or newer, and this is ${process.versions.node} (${process.execPath})`,
+    `needs Node.js ${REQUIRED.join('.')} or newer, and this is ${process.versions.node} (${process.execPath})`,
     'put a newer node first in PATH; in a clone of kmem-run: npm ci && npx kmem-run',
   );
 } else if (existsSync(cli)) {

@@ -25,11 +25,13 @@ const { version } = await import('../src/version.ts');
 
 const { scenarioJsonSchema } = await import('../src/scenario/schema.ts');
 
-const page = (name) => new URL(`../docs/${name}`, import.meta.url);
+function page(name) {
+  return new URL(`../docs/${name}`, import.meta.url);
+}
 
-const renew = (name, part, text) => {
+function renew(name, part, text) {
   writeFileSync(page(name), withGenerated(readFileSync(page(name), 'utf8'), part, text));
-};
+}
 
 writeFileSync(page('results.md'), resultsPage());
 renew('gate.md', 'calls', gateTable());

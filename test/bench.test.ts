@@ -4,8 +4,13 @@ import { execa } from 'execa';
 
 const root = join(import.meta.dirname, '..');
 
-const bench = (...words: string[]) =>
-  execa(process.execPath, [join(root, 'bench', 'main.ts'), ...words], { cwd: root, reject: false, timeout: 120_000 });
+function bench(...words: string[]) {
+  return execa(process.execPath, [join(root, 'bench', 'main.ts'), ...words], {
+    cwd: root,
+    reject: false,
+    timeout: 120_000,
+  });
+}
 
 test('the bench prints ratios with their spread, beside the goal', async (t) => {
   const { stdout, stderr, exitCode } = await bench('--quick', 'launch');

@@ -31,15 +31,18 @@ const ORDER: readonly (readonly string[])[] = [
 /** Those that show reports: all others give data. */
 const SHOW_REPORTS = ['report', 'library', 'serve', 'manual', 'commands', 'cli.ts', 'index.ts'];
 
-const rank = (part: string): number => ORDER.findIndex((parts) => parts.includes(part));
+function rank(part: string): number {
+  return ORDER.findIndex((parts) => parts.includes(part));
+}
 
 const specifiers = /(?:\bfrom\s+|\bimport\s*\(\s*|\bimport\s+)(['"])(\.{1,2}\/[^'"]+)\1/g;
 
-const importsOf = (file: string, text: string): string[] =>
-  [...text.matchAll(specifiers)].map(([, , specifier = '']) => posix.join(posix.dirname(file), specifier));
+function importsOf(file: string, text: string): string[] {
+  return [...text.matchAll(specifiers)].map(([, , specifier = '']) => posix.join(posix.dirname(file), specifier));
+}
 
 /** `sources` maps paths below src/ to their text. */
-const violations = (sources: ReadonlyMap<string, string>): string[] => {
+function violations(sources: ReadonlyMap<string, string>): string[] {
   const found: string[] = [];
   for (const [file, text] of sources) {
     const from = file.split('/')[0] ?? '';
@@ -51,10 +54,10 @@ const violations = (sources: ReadonlyMap<string, string>): string[] => {
     }
   }
   return found;
-};
+}
 
 /** Files that import each other, directly or by others. */
-const cycles = (sources: ReadonlyMap<string, string>): string[] => {
+function cycles(sources: ReadonlyMap<string, string>): string[] {
   const found: string[] = [];
   const done = new Set<string>();
   const visit = (file: string, path: readonly string[]): void => {
@@ -71,7 +74,7 @@ const cycles = (sources: ReadonlyMap<string, string>): string[] => {
   };
   for (const file of sources.keys()) visit(file, []);
   return found;
-};
+}
 
 const src = join(import.meta.dirname, '..', 'src');
 const real = new Map(
@@ -89,7 +92,9 @@ test('no file imports itself by way of others', (t) => {
   t.deepEqual(cycles(real), []);
 });
 
-const seen = (file: string, text: string) => violations(new Map([[file, text]]));
+function seen(file: string, text: string) {
+  return violations(new Map([[file, text]]));
+}
 
 test('an import to the right is seen in every form', (t) => {
   t.deepEqual(seen('cgroup/a.ts', "import { x } from '../report/b.ts';"), ['cgroup/a.ts imports report/b.ts']);

@@ -18,7 +18,9 @@ export function hasTime(t: ExecutionContext, share: number, sinceMs: number): bo
 }
 
 /** For a limit of time that a test should not come near: of so many seconds on a machine of its own. */
-export const lenient = (seconds: number): string => `${seconds * slowness}s`;
+export function lenient(seconds: number): string {
+  return `${seconds * slowness}s`;
+}
 
 /**
  * True where the machine has what a test needs. In CI a lack fails the test; elsewhere it is said and the test ends

@@ -21,16 +21,18 @@ const user = join(folder, 'user');
 const installed = join(user, 'node_modules', 'kmem-run');
 const cache = join(folder, 'cache');
 
-const sh = (cwd: string, command: string, args: string[], env: NodeJS.ProcessEnv = {}) =>
-  spawnSync(command, args, { cwd, encoding: 'utf8', env: { ...process.env, XDG_CACHE_HOME: cache, ...env } });
+function sh(cwd: string, command: string, args: string[], env: NodeJS.ProcessEnv = {}) {
+  return spawnSync(command, args, { cwd, encoding: 'utf8', env: { ...process.env, XDG_CACHE_HOME: cache, ...env } });
+}
 
-const kmemRun = (args: string[], env: NodeJS.ProcessEnv = {}) =>
-  sh(user, join(user, 'node_modules', '.bin', 'kmem-run'), args, env);
+function kmemRun(args: string[], env: NodeJS.ProcessEnv = {}) {
+  return sh(user, join(user, 'node_modules', '.bin', 'kmem-run'), args, env);
+}
 
-const helpers = () => {
+function helpers() {
   const kept = join(cache, 'kmem-run');
   return existsSync(kept) ? readdirSync(kept).filter((name) => name.startsWith('kmem-helper')) : [];
-};
+}
 
 test.before('pack, and install what was packed somewhere else', (t) => {
   t.true(existsSync(join(root, 'dist', 'cli.cjs')), 'npm run build first');

@@ -3,7 +3,9 @@ import test from 'ava';
 import fc from 'fast-check';
 import { cgroupOf, readHierarchies, sameCgroup } from '../../src/cgroup/hierarchies.ts';
 
-const none = () => [];
+function none() {
+  return [];
+}
 
 function read(mountinfo: string, selfCgroup: string, controllersOf: (directory: string) => readonly string[] = none) {
   return readHierarchies({ mountinfo, selfCgroup, controllersOf });

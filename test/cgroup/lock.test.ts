@@ -17,7 +17,9 @@ import { lockCandidates, lockPath, openLock } from '../../src/cgroup/lock.ts';
 import { SetupError } from '../../src/errors.ts';
 import { asUser } from './sandbox.ts';
 
-const newId = () => `test-${randomBytes(6).toString('hex')}`;
+function newId() {
+  return `test-${randomBytes(6).toString('hex')}`;
+}
 
 /** Users of the test's own: no user of the machine has a lock directory that could be in the way. */
 let nextUser = 3_000_000_000 + process.pid;

@@ -24,7 +24,9 @@ import {
   without,
 } from './sandbox.ts';
 
-const isDead = (pid: number) => ['Z', null].includes(stateOf(pid));
+function isDead(pid: number) {
+  return ['Z', null].includes(stateOf(pid));
+}
 
 function gone(t: ExecutionContext, group: GroupDirectories): void {
   for (const directory of group.directories) t.false(existsSync(directory), directory);
@@ -44,9 +46,9 @@ const KINDS: readonly [string, (group: Group) => Group][] =
       ];
 
 /** Where the freezer is v2's own there is no other. */
-const freezerTest = (title: string, body: (t: ExecutionContext) => Promise<void>): void => {
+function freezerTest(title: string, body: (t: ExecutionContext) => Promise<void>): void {
   if (version === 1) test(title, body);
-};
+}
 
 for (const [kind, seen] of KINDS) {
   test.serial(`${kind}: a fork bomb is killed`, async (t) => {

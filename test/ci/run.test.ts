@@ -7,11 +7,11 @@ import test, { type ExecutionContext } from 'ava';
 const script = join(import.meta.dirname, '..', '..', '.ci', 'run');
 
 /** Runs .ci/run where `npm` and Debian's tools are stand-ins; `npmTest` is shell for what `npm test` does. */
-const run = (
+function run(
   t: ExecutionContext,
   npmTest: string,
   { npmCi = 'true', install = 'true', state = 'installed', kernel = 'true' } = {},
-) => {
+) {
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-ci-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   const bin = join(folder, 'bin');
@@ -33,7 +33,7 @@ const run = (
   });
   t.deepEqual(readdirSync(folder).sort(), ['.ci', 'bin'], 'it leaves nothing behind');
   return { stdout, last: stdout.trimEnd().split('\n').at(-1), status };
-};
+}
 
 test('the last line and the status are those of the tiers, and what is missing is a failure there', (t) => {
   const passed = run(t, 'echo "CI is $CI"; echo "3 passed, 0 failed"');

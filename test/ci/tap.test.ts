@@ -3,12 +3,12 @@
 import test from 'ava';
 import { readTap, sum, summary } from '../tiers/tap.ts';
 
-const read = (lines: string, status: number | null = 0) => {
+function read(lines: string, status: number | null = 0) {
   const reading = readTap();
   for (const line of lines.split('\n')) reading.take(line);
   const { count, failed } = reading.end(status);
   return { text: summary(count), failed };
-};
+}
 
 test('passed, skipped and failed tests', (t) => {
   t.is(read('TAP version 13\nok 1 - a\nok 2 - b\n\n1..2\n# tests 2\n# pass 2\n# fail 0').text, '2 passed, 0 failed');

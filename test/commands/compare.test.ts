@@ -7,12 +7,12 @@ import { experiment } from '../store/folder.ts';
 import { assertAnswered, makeKept } from './kept.ts';
 
 let made = 0;
-const save = (store: Store, label: string | null, ...peaks: number[]) => {
+function save(store: Store, label: string | null, ...peaks: number[]) {
   for (const maxUsage of peaks) {
     made += 1;
     store.saveRun({ result: result({ id: `run${made}x`, kmem: { maxUsage } }), experimentId: null, label });
   }
-};
+}
 
 test.serial('0 for the same, 1 for different, 125 where it cannot be told', async (t) => {
   const { kmemRun, fill } = makeKept(t);

@@ -11,7 +11,9 @@ import { needs } from '../needs.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'kmem-run-completion-'));
 const scripts = new Map<string, string>();
-const has = (program: string) => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
+function has(program: string) {
+  return spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
+}
 
 test.before('print the scripts, and make files to find', () => {
   for (const shell of ['bash', 'zsh', 'fish']) {

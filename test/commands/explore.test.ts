@@ -25,7 +25,9 @@ function makeExplorations(t: ExecutionContext) {
   };
 }
 
-const shape = ({ class: name, syscall, mode }: ExploreFinding) => `${name} ${syscall} ${mode}`;
+function shape({ class: name, syscall, mode }: ExploreFinding) {
+  return `${name} ${syscall} ${mode}`;
+}
 
 test.serial(
   'sleep: the loader crashes without a mapping, and the replay line crashes it again, 20 times of 20',

@@ -6,10 +6,13 @@ import { commOf, groupsIn, isRunning, killKeepers, startRun } from '../doctor/li
 import { type Machine, makeMachine } from '../doctor/machine.ts';
 import { assertRefused, type Ran, type Start } from '../harness.ts';
 
-const gc = (machine: Machine, args: readonly string[] = [], start: Start = {}) =>
-  machine.run(['gc', ...args], { under: machine.alone, json: false, ...start });
+function gc(machine: Machine, args: readonly string[] = [], start: Start = {}) {
+  return machine.run(['gc', ...args], { under: machine.alone, json: false, ...start });
+}
 
-const lineOf = ({ stdout }: Ran, name: string) => stdout.split('\n').find((line) => line.includes(name)) ?? '';
+function lineOf({ stdout }: Ran, name: string) {
+  return stdout.split('\n').find((line) => line.includes(name)) ?? '';
+}
 
 /** Ends what a failed test leaves. */
 function endAtLast(t: ExecutionContext, ...pids: readonly number[]): void {

@@ -6,12 +6,13 @@ import { assertRefused } from '../harness.ts';
 import { experiment, saveRuns, timeOf } from '../store/folder.ts';
 import { assertAnswered, makeKept } from './kept.ts';
 
-const idsOf = (stdout: string) =>
-  stdout
+function idsOf(stdout: string) {
+  return stdout
     .trim()
     .split('\n')
     .slice(1)
     .map((line) => line.split(' ')[0]);
+}
 
 test.serial('where nothing was kept, nothing is listed, and nothing is made', async (t) => {
   const { kmemRun, file, path } = makeKept(t);

@@ -55,16 +55,19 @@ function start(
   return { pid, ended };
 }
 
-const kernel = (t: ExecutionContext, place: Place, args: readonly string[], options?: Start) =>
-  start(t, place, args, options).ended;
+function kernel(t: ExecutionContext, place: Place, args: readonly string[], options?: Start) {
+  return start(t, place, args, options).ended;
+}
 
 /** In a mount namespace of its own, after these commands. */
-const mounting = (...commands: readonly string[]): string[] => {
+function mounting(...commands: readonly string[]): string[] {
   const namespaces = process.geteuid?.() === 0 ? ['--mount'] : ['--mount', '--map-root-user'];
   return ['unshare', ...namespaces, 'sh', '-c', [...commands, 'exec "$@"'].join(' && '), 'sh'];
-};
+}
 
-const trusting = () => ({ under: mounting(`mount --bind ${keys.keyring} ${SYSTEM_KEYS}/debian-archive-keyring.gpg`) });
+function trusting() {
+  return { under: mounting(`mount --bind ${keys.keyring} ${SYSTEM_KEYS}/debian-archive-keyring.gpg`) };
+}
 
 async function makeMirror(t: ExecutionContext, place: Place) {
   writeSuite(place.path('mirror', 'debian'), 'bookworm', { made: padded, modules: debian12 }, keys);

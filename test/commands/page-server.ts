@@ -5,18 +5,23 @@ import { join } from 'node:path';
 const SERVER = join(import.meta.dirname, '..', 'library', 'budget', 'server.js');
 
 /** Options that wait for it and ask it for a page, and its command. */
-export const nodeServer = () => ({
-  options: ['--ready', 'http://127.0.0.1:${port}/', '--client', 'curl -sf http://127.0.0.1:${port}/'],
-  command: ['--', process.execPath, SERVER, '${port}'],
-});
+export function nodeServer() {
+  return {
+    options: ['--ready', 'http://127.0.0.1:${port}/', '--client', 'curl -sf http://127.0.0.1:${port}/'],
+    command: ['--', process.execPath, SERVER, '${port}'],
+  };
+}
 
-export const pythonServer = () => ({
-  options: ['--ready', 'tcp:${port}', '--client', 'curl -sf http://127.0.0.1:${port}/'],
-  command: ['--', '/usr/bin/python3', '-m', 'http.server', '--bind', '127.0.0.1', '${port}'],
-});
+export function pythonServer() {
+  return {
+    options: ['--ready', 'tcp:${port}', '--client', 'curl -sf http://127.0.0.1:${port}/'],
+    command: ['--', '/usr/bin/python3', '-m', 'http.server', '--bind', '127.0.0.1', '${port}'],
+  };
+}
 
 /** `steps`: after the page; `settings`: further keys of the file. */
-export const pageScenario = ({ settings = '', steps = '' } = {}) => `description: a server gives a page
+export function pageScenario({ settings = '', steps = '' } = {}) {
+  return `description: a server gives a page
 setUp: echo 'it works' > page
 cleanUp: test -e page
 ${settings}
@@ -30,3 +35,4 @@ steps:
     expect: [status==200, body~/it works/]
 ${steps}
 `;
+}

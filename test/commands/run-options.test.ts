@@ -19,8 +19,13 @@ const QUIET = {
   color: null,
   dryRun: false,
 };
-const input = (...before: string[]) => parseRunArgv([...before, '--', 'true']).input;
-const report = (...before: string[]) => parseRunArgv([...before, '--', 'true']).report;
+function input(...before: string[]) {
+  return parseRunArgv([...before, '--', 'true']).input;
+}
+
+function report(...before: string[]) {
+  return parseRunArgv([...before, '--', 'true']).report;
+}
 
 test('nothing but a command', (t) => {
   t.deepEqual(parseRunArgv(['--', 'apachectl', 'start']), {

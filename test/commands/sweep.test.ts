@@ -38,7 +38,9 @@ function kept({ has, path }: Pick<Harness, 'has' | 'path'>) {
   }
 }
 
-const placesOf = (runs: ReturnType<typeof kept>) => runs.map(({ point, repeat }) => `${point} ${repeat}`);
+function placesOf(runs: ReturnType<typeof kept>) {
+  return runs.map(({ point, repeat }) => `${point} ${repeat}`);
+}
 
 /** Under the first of these `true` cannot start; the second is plenty. */
 const LIMITS = '64K,4M';

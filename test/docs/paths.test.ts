@@ -82,7 +82,9 @@ test('paths are recognised in the pages', (t) => {
   t.true(count('CONTRIBUTING.md') > 20, `${count('CONTRIBUTING.md')} paths in CONTRIBUTING.md`);
 });
 
-const found = (text: string): string[] => pathsIn(text).map(({ path }) => path);
+function found(text: string): string[] {
+  return pathsIn(text).map(({ path }) => path);
+}
 
 test('what counts as a path', (t) => {
   t.deepEqual(

@@ -8,13 +8,18 @@ import { SetupError } from '../../src/errors.ts';
 
 const { signal } = new AbortController();
 const bench = openBench({ parent: null, signal });
-const check = (name: string, probe: Check['probe'], needs: readonly Check[] = []): Check => ({
-  name,
-  needs,
-  probe,
-  remedy: `mend ${name}`,
-});
-const run = (...list: Check[]) => runChecks(list, bench, { signal });
+function check(name: string, probe: Check['probe'], needs: readonly Check[] = []): Check {
+  return {
+    name,
+    needs,
+    probe,
+    remedy: `mend ${name}`,
+  };
+}
+
+function run(...list: Check[]) {
+  return runChecks(list, bench, { signal });
+}
 
 test('a check has what it found, and a remedy where there is something to remedy', async (t) => {
   t.deepEqual(

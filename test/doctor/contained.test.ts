@@ -6,7 +6,9 @@ import type { Ran } from '../harness.ts';
 import { diagnosesOf, doctor, type Machine, makeMachine } from './machine.ts';
 
 /** Words that run a program after some shell lines. */
-const after = (lines: string): string[] => ['sh', '-ec', `${lines}\nexec "$@"`, 'sh'];
+function after(lines: string): string[] {
+  return ['sh', '-ec', `${lines}\nexec "$@"`, 'sh'];
+}
 
 const GATED = ['--kmem', '1M', '--', 'sh', '-c', 'exec true'];
 
@@ -99,12 +101,14 @@ test.serial('a read-only cgroup file system is mounted writable', async (t) => {
 });
 
 /** A container: namespaces, a private /run and /tmp, and the machine's files. */
-const box = (machine: Machine, ...more: string[]): string[] => [
-  'bwrap',
-  ...['--ro-bind', '/', '/', '--dev', '/dev', '--proc', '/proc', '--tmpfs', '/run', '--bind', '/tmp', '/tmp'],
-  ...['--unshare-pid', '--unshare-ipc', '--unshare-uts', '--cap-add', 'ALL', '--chdir', machine.folder],
-  ...more,
-];
+function box(machine: Machine, ...more: string[]): string[] {
+  return [
+    'bwrap',
+    ...['--ro-bind', '/', '/', '--dev', '/dev', '--proc', '/proc', '--tmpfs', '/run', '--bind', '/tmp', '/tmp'],
+    ...['--unshare-pid', '--unshare-ipc', '--unshare-uts', '--cap-add', 'ALL', '--chdir', machine.folder],
+    ...more,
+  ];
+}
 
 test.serial('in a container the remedies are those of container engines', async (t) => {
   const machine = makeMachine(t);

@@ -4,13 +4,15 @@ import { diagnosesJson, diagnosisText, verdictText } from '../../src/doctor/repo
 import { dangerous } from '../fixtures/terminal.ts';
 
 const plain = { color: false, width: null };
-const diagnosis = (part: Partial<Diagnosis> = {}): Diagnosis => ({
-  name: 'gate',
-  level: 'ok',
-  found: 'it denies',
-  remedy: null,
-  ...part,
-});
+function diagnosis(part: Partial<Diagnosis> = {}): Diagnosis {
+  return {
+    name: 'gate',
+    level: 'ok',
+    found: 'it denies',
+    remedy: null,
+    ...part,
+  };
+}
 
 test('a line with a mark, and the remedy below', (t) => {
   const marked = (level: Diagnosis['level']) => diagnosisText(diagnosis({ level }), plain).slice(0, 9);

@@ -11,18 +11,28 @@ import { setupErrorOf } from '../../src/run/setup-errors.ts';
 import { result, step } from '../fixtures/results.ts';
 
 // Machines that are not at hand: what their helper and their runs would say.
-const bench = (parts: Partial<Bench>): Bench => ({
-  ...openBench({ parent: null, signal: new AbortController().signal }),
-  ...parts,
-});
+function bench(parts: Partial<Bench>): Bench {
+  return {
+    ...openBench({ parent: null, signal: new AbortController().signal }),
+    ...parts,
+  };
+}
 
-const trialOf = (part: Partial<Result>, randomised: SetupError | null = null): Partial<Bench> => ({
-  trial: async (): Promise<Trial> => ({ result: { ...result(), ...part }, randomised }),
-});
-const kmem = (maxUsage: number | null, failcnt: number | null = 0): Partial<Result> => ({
-  kmem: { ...result().kmem, maxUsage, failcnt },
-});
-const probe = (check: Check, parts: Partial<Bench>) => check.probe(bench(parts));
+function trialOf(part: Partial<Result>, randomised: SetupError | null = null): Partial<Bench> {
+  return {
+    trial: async (): Promise<Trial> => ({ result: { ...result(), ...part }, randomised }),
+  };
+}
+
+function kmem(maxUsage: number | null, failcnt: number | null = 0): Partial<Result> {
+  return {
+    kmem: { ...result().kmem, maxUsage, failcnt },
+  };
+}
+
+function probe(check: Check, parts: Partial<Bench>) {
+  return check.probe(bench(parts));
+}
 
 test('a kernel that does not account kernel memory (cgroup.memory=nokmem)', async (t) => {
   for (const maxUsage of [null, 0]) {
@@ -82,9 +92,11 @@ test('the gate has to let pass, and has to deny', async (t) => {
   t.is((await probe(gate, runs(failed, kmem(1, 2)))).level, 'missing');
 });
 
-const probed = (part: Partial<ListenerProbe>): Partial<Bench> => ({
-  listener: async () => ({ listener: true, errno: 0, noNewPrivs: false, syncWakeUp: true, ...part }),
-});
+function probed(part: Partial<ListenerProbe>): Partial<Bench> {
+  return {
+    listener: async () => ({ listener: true, errno: 0, noNewPrivs: false, syncWakeUp: true, ...part }),
+  };
+}
 
 test('what the listener probe says', async (t) => {
   t.is((await probe(listener, probed({}))).level, 'ok');

@@ -20,16 +20,22 @@ const spec = normaliseSpec({ command: ['true'] });
 /** Runs are numbers; what is known is the list of those that were taken. */
 type Known = readonly number[];
 
-const inBatches = (...batches: number[][]): Experiment<number, Known> => ({
-  strategy: (known) => {
-    const left = batches.map((batch) => batch.filter((run) => !known.includes(run))).find((batch) => batch.length > 0);
-    return left ?? null;
-  },
-  specOf: (run) => ({ ...spec, command: ['true', String(run)] }),
-  fold: (known, run) => [...known, run],
-});
+function inBatches(...batches: number[][]): Experiment<number, Known> {
+  return {
+    strategy: (known) => {
+      const left = batches
+        .map((batch) => batch.filter((run) => !known.includes(run)))
+        .find((batch) => batch.length > 0);
+      return left ?? null;
+    },
+    specOf: (run) => ({ ...spec, command: ['true', String(run)] }),
+    fold: (known, run) => [...known, run],
+  };
+}
 
-const numberOf = ({ command }: RunSpec): number => Number(command[1]);
+function numberOf({ command }: RunSpec): number {
+  return Number(command[1]);
+}
 
 function options(changes: Partial<DriverOptions<number, Known>> = {}): DriverOptions<number, Known> {
   return {
@@ -40,7 +46,9 @@ function options(changes: Partial<DriverOptions<number, Known>> = {}): DriverOpt
   };
 }
 
-const boom = (): SetupError => new SetupError('boom', 'it broke', 'mend it');
+function boom(): SetupError {
+  return new SetupError('boom', 'it broke', 'mend it');
+}
 
 test('every run is made once, kept before it counts, a batch after the other', async (t) => {
   const log: string[] = [];

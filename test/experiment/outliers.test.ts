@@ -1,7 +1,9 @@
 import test from 'ava';
 import { outliersOf, outlierWarnings } from '../../src/experiment/outliers.ts';
 
-const runs = (...times: (number | null)[]) => times.map((wallMs, index) => ({ id: `r${index}`, passed: true, wallMs }));
+function runs(...times: (number | null)[]) {
+  return times.map((wallMs, index) => ({ id: `r${index}`, passed: true, wallMs }));
+}
 
 test('a run that took much longer than the others stands out', (t) => {
   t.deepEqual(

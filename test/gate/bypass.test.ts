@@ -9,11 +9,15 @@ import { lenient } from '../needs.ts';
 
 const LIMIT = ['--kmem', '1M', '--timeout', lenient(30)];
 
-const notesOf = ({ result }: Ran) => result?.enforcement.notes.join('\n') ?? '';
-const deniedOf = ({ result }: Ran, comm: string) =>
-  (result?.failures ?? [])
+function notesOf({ result }: Ran) {
+  return result?.enforcement.notes.join('\n') ?? '';
+}
+
+function deniedOf({ result }: Ran, comm: string) {
+  return (result?.failures ?? [])
     .filter((failure) => failure.comm === comm)
     .map(({ syscall, errno }) => `${syscall} ${errno}`);
+}
 
 test('int 0x80 from 64-bit code is gated by the table of i386', async (t) => {
   const harness = makeHarness(t);

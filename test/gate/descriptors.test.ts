@@ -16,8 +16,9 @@ const { ENOSYS, EPERM, EOPNOTSUPP } = constants.errno;
 const OPTIONAL =
   /^(memfd_secret|landlock_|userfaultfd|io_uring_|fanotify_|bpf|fs|open_tree|open_by|mount|mq_|pkey_|seccomp)/;
 
-const returned = ({ creates }: GatedCall): number =>
-  typeof creates === 'number' ? creates : Number(creates !== undefined);
+function returned({ creates }: GatedCall): number {
+  return typeof creates === 'number' ? creates : Number(creates !== undefined);
+}
 
 /** By name: how many descriptors there are more after the call, and its errno or 0. */
 function observe(folder: string): Map<string, { more: number; errno: number }> {

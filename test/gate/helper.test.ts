@@ -24,7 +24,7 @@ const ask = `
   try { console.log(helperPath()); } catch (error) { console.log(JSON.stringify({ ...error, message: error.message })); }`;
 
 /** A package like ours without dist/, whose helper is a program of five lines, and an empty cache folder. */
-const makePackage = (t: ExecutionContext, text = SOURCE) => {
+function makePackage(t: ExecutionContext, text = SOURCE) {
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-helper-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   for (const name of ['gate', 'native/helper', 'native/common'])
@@ -43,14 +43,14 @@ const makePackage = (t: ExecutionContext, text = SOURCE) => {
   writeFileSync(join(folder, 'src/native/helper/main.c'), text);
   const cache = join(folder, 'cache');
   return { folder, cache, kept: join(cache, 'kmem-run'), env: { ...process.env, XDG_CACHE_HOME: cache, HOME: folder } };
-};
+}
 
 const nodeArgs = ['--input-type=module', '-e', ask];
 
-const helperOf = ({ folder, env }: { folder: string; env: NodeJS.ProcessEnv }) => {
+function helperOf({ folder, env }: { folder: string; env: NodeJS.ProcessEnv }) {
   const { stdout, stderr } = spawnSync(process.execPath, nodeArgs, { cwd: folder, env, encoding: 'utf8' });
   return stdout.trim() || stderr;
-};
+}
 
 test('dist/kmem-helper is taken where it is executable', (t) => {
   const made = makePackage(t);

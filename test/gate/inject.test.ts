@@ -21,7 +21,9 @@ function addressOf(calls: readonly RecordedCall[], matches: (call: RecordedCall)
   return address;
 }
 
-const fails = (address: string, command: readonly string[]) => ['--fail', address, '--', ...command];
+function fails(address: string, command: readonly string[]) {
+  return ['--fail', address, '--', ...command];
+}
 
 test('the loader of sleep crashes without its first mmap, 20 times of 20', async (t) => {
   const harness = makeHarness(t);
@@ -79,8 +81,9 @@ test('a shell that cannot fork says so; the same under a limit that is far away,
   harness.assertNothingLeft();
 });
 
-const outcomes = (process: string, thread: string, child: string, grew: string) =>
-  `process ${process} thread ${thread} child ${child} break ${grew}\n`;
+function outcomes(process: string, thread: string, child: string, grew: string) {
+  return `process ${process} thread ${thread} child ${child} break ${grew}\n`;
+}
 
 test('one call alone fails; with + the later ones of its process too, threads included and children not', async (t) => {
   const harness = makeHarness(t);

@@ -9,12 +9,14 @@ import { needs, slowness } from '../needs.ts';
 
 const test = anyTest.serial;
 
-const notesOf = (result: { enforcement: { notes: readonly string[] } } | null) =>
-  result?.enforcement.notes.join('\n') ?? '';
+function notesOf(result: { enforcement: { notes: readonly string[] } } | null) {
+  return result?.enforcement.notes.join('\n') ?? '';
+}
 
 /** Without the system's own programs there is nothing to try. */
-const has = (t: ExecutionContext, program: string, debianPackage: string) =>
-  needs(t, existsSync(program), debianPackage);
+function has(t: ExecutionContext, program: string, debianPackage: string) {
+  return needs(t, existsSync(program), debianPackage);
+}
 
 test('setuid programs keep their privilege', async (t) => {
   const harness = makeHarness(t);

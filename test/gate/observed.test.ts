@@ -7,9 +7,13 @@ const ROOM = 1024;
 const X64 = String(0xc000003e);
 const I386 = String(0x40000003);
 
-const rows = (arch: string) => observedWords(arch).map((word) => word.replace(/^call=/, '').split(':'));
-const named = (arch: string, audit: string, number: number) =>
-  rows(arch).find(([of, nr]) => of === audit && nr === String(number));
+function rows(arch: string) {
+  return observedWords(arch).map((word) => word.replace(/^call=/, '').split(':'));
+}
+
+function named(arch: string, audit: string, number: number) {
+  return rows(arch).find(([of, nr]) => of === audit && nr === String(number));
+}
 
 test('every number has one name, and the helper has room for all', (t) => {
   for (const arch of ['x64', 'arm64']) {

@@ -26,7 +26,9 @@ function fileOf(t: ExecutionContext, text: string): string {
   return join(folder, 'trace');
 }
 
-const asText = (lines: readonly unknown[]) => lines.map((each) => `${JSON.stringify(each)}\n`).join('');
+function asText(lines: readonly unknown[]) {
+  return lines.map((each) => `${JSON.stringify(each)}\n`).join('');
+}
 
 test('each line is a call, told by its place', async (t) => {
   const unknown = { ...line, address: null, pid: null, comm: null, exe: null, detail: null, answer: 'deny' };

@@ -141,7 +141,9 @@ function tmpfsFolder(t: ExecutionContext): string {
   return folder;
 }
 
-const exactly = (word: string) => new RegExp(`^${word}$`);
+function exactly(word: string) {
+  return new RegExp(`^${word}$`);
+}
 
 function assertNear(t: ExecutionContext, actual: number, expected: number, what: string): void {
   const off = actual / expected - 1;

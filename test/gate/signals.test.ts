@@ -24,10 +24,13 @@ function countsOf(stdout: string): Counts {
   );
 }
 
-const sum = (counts: Counts, key: 'failed' | 'interrupted') =>
-  Object.values(counts).reduce((total, count) => total + count[key], 0);
+function sum(counts: Counts, key: 'failed' | 'interrupted') {
+  return Object.values(counts).reduce((total, count) => total + count[key], 0);
+}
 
-const alarmsOf = (counts: Counts) => counts.alarms?.made ?? 0;
+function alarmsOf(counts: Counts) {
+  return counts.alarms?.made ?? 0;
+}
 
 for (const [microseconds, loops] of [
   [200, 3000],

@@ -131,19 +131,22 @@ export async function supervise(
   };
 }
 
-export const of = <K extends Kind>(events: readonly GateEvent[], kind: K): Of<K>[] =>
-  events.filter((event): event is Of<K> => event.event === kind);
+export function of<K extends Kind>(events: readonly GateEvent[], kind: K): Of<K>[] {
+  return events.filter((event): event is Of<K> => event.event === kind);
+}
 
 /** `go 1`, `account 0`: the events that are about steps, in their order. */
-export const aboutSteps = (events: readonly GateEvent[]): string[] =>
-  events.flatMap((event) =>
+export function aboutSteps(events: readonly GateEvent[]): string[] {
+  return events.flatMap((event) =>
     ['go', 'exit', 'denied', 'account', 'closed', 'summary'].includes(event.event)
       ? [`${event.event}${'step' in event ? ` ${event.step}` : ''}`]
       : [],
   );
+}
 
-const childrenOf = (pid: number): number[] =>
-  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+}
 
 /** Empty: it is gone. */
 function commOf(pid: number): string {
@@ -154,8 +157,9 @@ function commOf(pid: number): string {
   }
 }
 
-export const childrenNamed = (pid: number, comm: string): number[] =>
-  childrenOf(pid).filter((child) => commOf(child) === comm);
+export function childrenNamed(pid: number, comm: string): number[] {
+  return childrenOf(pid).filter((child) => commOf(child) === comm);
+}
 
 export async function childNamed(pid: number, comm: string): Promise<number> {
   await until(() => childrenNamed(pid, comm).length === 1);

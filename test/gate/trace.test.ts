@@ -116,8 +116,8 @@ const programs: readonly (readonly [string, readonly string[], number])[] = [
 ];
 
 /** What a recording comes to: each address with the call and what it was about. */
-const callsOf = (calls: readonly RecordedCall[]) =>
-  new Map(
+function callsOf(calls: readonly RecordedCall[]) {
+  return new Map(
     calls
       .map(({ address, syscall, detail }): [string, string] => [
         address ?? `unknown ${syscall}`,
@@ -125,6 +125,7 @@ const callsOf = (calls: readonly RecordedCall[]) =>
       ])
       .sort(([a], [b]) => (a < b ? -1 : 1)),
   );
+}
 
 /** By the library: what a start of Node costs besides would be most of it. */
 async function recordTo({ path, sandbox }: Harness, file: string, command: readonly string[]) {

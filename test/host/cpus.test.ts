@@ -4,7 +4,9 @@ import fc from 'fast-check';
 import { onlineCpus, parseCpuList, parseCpus } from '../../src/host/cpus.ts';
 import { refused } from '../request/refusal.ts';
 
-const online = () => [0, 1, 2, 3, 8];
+function online() {
+  return [0, 1, 2, 3, 8];
+}
 
 test('lists and ranges, in order and once each', (t) => {
   t.deepEqual(parseCpus('0', { online }), [0]);

@@ -38,7 +38,9 @@ const order = [
   'overlay',
   'virtio_console',
 ];
-const names = (paths: readonly string[]) => paths.map((path) => basename(path, '.ko'));
+function names(paths: readonly string[]) {
+  return paths.map((path) => basename(path, '.ko'));
+}
 
 function imageWay(place: Place, image: Buffer, modules = debian12): { way: 'image'; file: string; modules: string } {
   const root = place.path('given');

@@ -10,11 +10,13 @@ import { arch, write } from './parts.ts';
 import { makePlace, refusal } from './place.ts';
 import { type Answer, makeKeys } from './repository.ts';
 
-const isPackage = (path: string) => path.endsWith('.deb');
-const packageOnly =
-  (answer: Answer) =>
-  (path: string): Answer =>
-    isPackage(path) ? answer : 'whole';
+function isPackage(path: string) {
+  return path.endsWith('.deb');
+}
+
+function packageOnly(answer: Answer) {
+  return (path: string): Answer => (isPackage(path) ? answer : 'whole');
+}
 
 test.serial('the newest kernel of suite and security suite is fetched, once', async (t) => {
   const mirror = await makeMirror(t);

@@ -1,12 +1,14 @@
 import test from 'ava';
 import { mirrorsAmong, parseDeb822, parseOneLine, type Source } from '../../src/kernels/sources.ts';
 
-const source = (uri: string, suite: string, components = ['main'], signedBy: string | null = null): Source => ({
-  uri,
-  suite,
-  components,
-  signedBy,
-});
+function source(uri: string, suite: string, components = ['main'], signedBy: string | null = null): Source {
+  return {
+    uri,
+    suite,
+    components,
+    signedBy,
+  };
+}
 
 test('one-line sources are read with their options and without comments', (t) => {
   const text = `# deb http://a/debian bookworm main

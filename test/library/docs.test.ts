@@ -11,11 +11,12 @@ const budget = join(import.meta.dirname, 'budget');
 const page = readFileSync(join(root, 'docs', 'library.md'), 'utf8');
 
 /** The block of code that follows the name of a file. */
-const blockOf = (name: string) =>
-  page
+function blockOf(name: string) {
+  return page
     .split(`\`${name}\`\n\n\`\`\``)[1]
     ?.split('\n```')[0]
     ?.replace(/^\w+\n/, '');
+}
 
 for (const name of ['server.js', 'budget.test.ts']) {
   test(`the page has ${name} as it is tested`, (t) => {

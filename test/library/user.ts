@@ -6,7 +6,8 @@ import { type Harness, makeHarness, type Running } from '../harness.ts';
 
 const built = join(import.meta.dirname, '..', '..', 'dist', 'index.js');
 
-const FRAME = (code: string) => `
+function FRAME(code: string) {
+  return `
   import * as library from ${JSON.stringify(built)};
   const { run, sweep, bisect, explore, scenario, SetupError } = library;
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGTSTP', 'exit', 'uncaughtException'];
@@ -16,6 +17,7 @@ const FRAME = (code: string) => `
   const { writeSync } = await import('node:fs');
   writeSync(3, JSON.stringify({ answer, listeners: [before, listeners()], exitCode: process.exitCode ?? null }));
 `;
+}
 
 export type User = Harness &
   Readonly<{

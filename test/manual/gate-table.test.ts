@@ -29,7 +29,9 @@ test('rows are whole, and those of a class stand together', (t) => {
   t.is(new Set(classes).size, classes.length);
 });
 
-const answerTo = (name: string) => rows.find(([, calls]) => calls?.split(' ').includes(`\`${name}\``))?.slice(2, 5);
+function answerTo(name: string) {
+  return rows.find(([, calls]) => calls?.split(' ').includes(`\`${name}\``))?.slice(2, 5);
+}
 
 test('answers, conditions and needs are what the policy says', (t) => {
   t.deepEqual(answerTo('pipe2'), ['`ENFILE`', '', '4,096 †']);

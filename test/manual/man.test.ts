@@ -10,7 +10,9 @@ import { needs } from '../needs.ts';
 const root = join(import.meta.dirname, '..', '..');
 const file = join(root, 'man', 'kmem-run.1');
 const page = readFileSync(file, 'utf8');
-const has = (program: string) => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
+function has(program: string) {
+  return spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
+}
 
 test('the man page is what bin/make-docs.js makes of the sources', async (t) => {
   t.is(page, manPage(await readManual(), version), 'run npx node bin/make-docs.js');

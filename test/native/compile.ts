@@ -12,8 +12,9 @@ export const here = import.meta.dirname;
 const SANITIZED = ['-g', '-O1', '-std=gnu11', '-D_GNU_SOURCE', '-fno-sanitize-recover=all'];
 
 /** All of the helper but its main.c. */
-export const helperParts = (): string[] =>
-  [...sourcesIn('helper'), ...sourcesIn('common')].filter((file) => basename(file) !== 'main.c');
+export function helperParts(): string[] {
+  return [...sourcesIn('helper'), ...sourcesIn('common')].filter((file) => basename(file) !== 'main.c');
+}
 
 export function compileSanitized(
   compiler: string,

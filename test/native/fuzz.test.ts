@@ -8,12 +8,12 @@ import { compileSanitized, helperParts, here, makeFolder } from './compile.ts';
 const SECONDS = 20;
 
 /** Whether clang is there, and what it links fuzz targets with. */
-const canFuzz = (folder: string): boolean => {
+function canFuzz(folder: string): boolean {
   const args = ['-x', 'c', '-fsanitize=fuzzer', '-o', join(folder, 'trial'), '-'];
   const input =
     '#include <stddef.h>\nint LLVMFuzzerTestOneInput(const char *d, size_t n) { return d == 0 && n > 0; }\n';
   return spawnSync('clang', args, { input }).status === 0;
-};
+}
 
 test('control messages and words of the policy, as any bytes', (t) => {
   t.timeout((SECONDS + 60) * 1000);

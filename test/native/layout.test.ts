@@ -8,8 +8,12 @@ import { here } from './compile.ts';
 const native = join(here, '../../src/native');
 const MOST_LINES = 350;
 
-const filesOf = (folder: string) =>
-  readdirSync(join(native, folder)).map((name) => ({ name, text: readFileSync(join(native, folder, name), 'utf8') }));
+function filesOf(folder: string) {
+  return readdirSync(join(native, folder)).map((name) => ({
+    name,
+    text: readFileSync(join(native, folder, name), 'utf8'),
+  }));
+}
 
 /** By module: those of its own folder that it includes. */
 function dependencies(folder: string): Map<string, Set<string>> {

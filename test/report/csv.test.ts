@@ -4,8 +4,9 @@ import type { Result } from '../../src/result/schema.ts';
 import { hostile, result, setupError, unread } from '../fixtures/results.ts';
 import { dangerous } from '../fixtures/terminal.ts';
 
-const line = (made: Result, label: string | null = null) =>
-  csvLine({ result: made, experimentId: null, point: null, repeat: null, label });
+function line(made: Result, label: string | null = null) {
+  return csvLine({ result: made, experimentId: null, point: null, repeat: null, label });
+}
 
 /** What a reader that goes by RFC 4180 makes of it, by column. */
 function read(text: string): Record<string, string> {
@@ -19,7 +20,9 @@ function read(text: string): Record<string, string> {
   return Object.fromEntries(names.map((name, index) => [name, fields[index] ?? '']));
 }
 
-const ofCommand = (...command: string[]) => read(line(result({ spec: { command } }))).command;
+function ofCommand(...command: string[]) {
+  return read(line(result({ spec: { command } }))).command;
+}
 
 test('figures and words by their keys in the result', (t) => {
   t.like(read(line(result(), 'before')), {

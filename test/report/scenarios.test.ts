@@ -7,24 +7,26 @@ import type { ScenarioOutcome, ScenariosReport } from '../../src/scenario/report
 import { failure, result, step } from '../fixtures/results.ts';
 import { needs } from '../needs.ts';
 
-const outcome = (name: string, changes: Partial<ScenarioOutcome> = {}): ScenarioOutcome => ({
-  name,
-  file: `scenarios/${name}.yaml`,
-  kernel: 'host',
-  tags: [],
-  title: 'what it shows',
-  status: 'passed',
-  flaky: false,
-  reasons: [],
-  notes: [],
-  baseline: null,
-  output: '',
-  attempts: 1,
-  durationMs: 1234,
-  folders: [],
-  results: [result()],
-  ...changes,
-});
+function outcome(name: string, changes: Partial<ScenarioOutcome> = {}): ScenarioOutcome {
+  return {
+    name,
+    file: `scenarios/${name}.yaml`,
+    kernel: 'host',
+    tags: [],
+    title: 'what it shows',
+    status: 'passed',
+    flaky: false,
+    reasons: [],
+    notes: [],
+    baseline: null,
+    output: '',
+    attempts: 1,
+    durationMs: 1234,
+    folders: [],
+    results: [result()],
+    ...changes,
+  };
+}
 
 const NASTY = 'a <b> & "c" #d \\ % \u0000\u001b[31m ]]> \ud800\r\nnext';
 const report: ScenariosReport = {

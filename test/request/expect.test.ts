@@ -25,7 +25,9 @@ const result = {
   spec: { cwd: '/tmp/x', env: { MY_VAR: '1' } },
 };
 const facts: Facts = { result, stdout: 'first\nsecond 42\n', stderr: 'httpd: Cannot allocate memory\n' };
-const ask = (expr: string, of: Facts = facts) => compileExpectation(expr).evaluate(of);
+function ask(expr: string, of: Facts = facts) {
+  return compileExpectation(expr).evaluate(of);
+}
 
 for (const [expr, passed, actual] of [
   ['exit==0', true, 0],

@@ -5,7 +5,9 @@ import { inputOf } from '../../src/request/run-input.ts';
 
 const text = fc.string({ minLength: 1, maxLength: 8, unit: 'grapheme-ascii' });
 const size = fc.integer({ min: 4096, max: 2 ** 40 });
-const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
+function maybe<T>(arbitrary: fc.Arbitrary<T>) {
+  return fc.option(arbitrary, { nil: undefined });
+}
 
 const inputs = fc.record({
   command: fc.array(text, { minLength: 1, maxLength: 3 }),

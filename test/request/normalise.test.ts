@@ -8,7 +8,9 @@ import type { SERVER_KEYS } from '../../src/request/server-plan.ts';
 import { refused, valueOrNull } from './refusal.ts';
 
 const command = ['true'];
-const wrong = (input: object) => () => normaliseSpec(input as RunInput);
+function wrong(input: object) {
+  return () => normaliseSpec(input as RunInput);
+}
 
 function scratch(t: ExecutionContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-test-'));

@@ -5,11 +5,13 @@ import { lineOf } from '../../src/request/read-plan.ts';
 import { refused } from './refusal.ts';
 
 const CWD = '/tmp';
-const planOf = (...plan: StepInput[]) => normaliseSpec({ plan, cwd: CWD }).plan;
-const wrong =
-  (...plan: object[]) =>
-  () =>
-    normaliseSpec({ plan: plan as StepInput[], cwd: CWD });
+function planOf(...plan: StepInput[]) {
+  return normaliseSpec({ plan, cwd: CWD }).plan;
+}
+
+function wrong(...plan: object[]) {
+  return () => normaliseSpec({ plan: plan as StepInput[], cwd: CWD });
+}
 
 const program = {
   command: ['sh', '-c', 'true'],

@@ -3,9 +3,14 @@ import { fillIn, normaliseSpec, type RunInput } from '../../src/request/normalis
 import { refused } from './refusal.ts';
 
 const command = ['node', 'server.js', '${port}'];
-const wrong = (input: object) => () => normaliseSpec({ command, ...input } as RunInput);
+function wrong(input: object) {
+  return () => normaliseSpec({ command, ...input } as RunInput);
+}
+
 const values = { dir: '/tmp', here: '/', port: (name: string | null) => (name === null ? 20_500 : 20_501) };
-const planOf = (input: object) => fillIn(normaliseSpec({ command, ...input } as RunInput), values).plan;
+function planOf(input: object) {
+  return fillIn(normaliseSpec({ command, ...input } as RunInput), values).plan;
+}
 
 test('without a server or a client there is no plan, and nothing is filled in', (t) => {
   const spec = normaliseSpec({

@@ -11,11 +11,11 @@ const withoutZod = `
   for (const path of JSON.parse(process.argv[1])) await import(path);
 `;
 
-const load = (...paths: string[]) => {
+function load(...paths: string[]) {
   const urls = paths.map((path) => new URL(`../../src/${path}`, import.meta.url).href);
   const args = ['--input-type=module', '-e', withoutZod, JSON.stringify(urls)];
   return spawnSync(process.execPath, args, { encoding: 'utf8' }).stderr;
-};
+}
 
 test('what a run and its report need does not load zod', (t) => {
   t.is(

@@ -4,8 +4,14 @@ import { decideOutcome, exitStatus, type OutcomeFacts } from '../../src/result/o
 import type { Result } from '../../src/result/schema.ts';
 import { apacheStopFails, expectation, result, setupError, step } from '../fixtures/results.ts';
 
-const exited = (code: number) => step('x', { exit: { code, signal: null } });
-const killed = (signal: string) => step('x', { exit: { code: null, signal } });
+function exited(code: number) {
+  return step('x', { exit: { code, signal: null } });
+}
+
+function killed(signal: string) {
+  return step('x', { exit: { code: null, signal } });
+}
+
 const unseen = step('x', { exit: { code: null, signal: null } });
 const held = expectation('a', { passed: true });
 const broken = expectation('b', { passed: false });

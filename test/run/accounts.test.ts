@@ -1,7 +1,9 @@
 import test from 'ava';
 import { createAccounts } from '../../src/run/accounts.ts';
 
-const told = (step: number | null, denials: number) => ({ event: 'account', step, denials, maxUsage: 4096 }) as const;
+function told(step: number | null, denials: number) {
+  return { event: 'account', step, denials, maxUsage: 4096 } as const;
+}
 
 test('steps in the group by the helper’s numbers, those outside in their order', (t) => {
   // Of the plan the steps 0 and 3 are in the group.

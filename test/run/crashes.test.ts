@@ -3,7 +3,9 @@
 import test from 'ava';
 import { makeHarness } from '../harness.ts';
 
-const watched = (file: string) => ['--trace-gate', file, '--output', 'null'];
+function watched(file: string) {
+  return ['--trace-gate', file, '--output', 'null'];
+}
 
 test('a child that crashes is told, though its parent hides it, or lets go of it, or never asks', async (t) => {
   const { run, path, assertNothingLeft } = makeHarness(t);

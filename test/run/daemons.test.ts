@@ -58,7 +58,9 @@ const daemons: Readonly<Record<string, Daemon>> = {
   },
 };
 
-const newest = (folder: string): string => readdirSync(folder).toSorted().at(-1) ?? '';
+function newest(folder: string): string {
+  return readdirSync(folder).toSorted().at(-1) ?? '';
+}
 
 for (const [name, { program, debianPackage, comm, atLeast, words }] of Object.entries(daemons)) {
   test(`${name}: generous and tight, twice each`, async (t) => {

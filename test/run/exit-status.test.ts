@@ -1,7 +1,9 @@
 import test from 'ava';
 import { makeHarness } from '../harness.ts';
 
-const sh = (line: string) => ['--', 'sh', '-c', line];
+function sh(line: string) {
+  return ['--', 'sh', '-c', line];
+}
 
 const own: readonly (readonly [title: string, args: readonly string[], status: number, outcome: string])[] = [
   ['success', ['--', 'true'], 0, 'passed'],

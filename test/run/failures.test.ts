@@ -15,8 +15,9 @@ const failure: GateFailure = {
   step: 0,
 } as GateFailure;
 
-const count = (changes: object) =>
-  ({ event: 'count', comm: 'httpd', syscall: 'mmap', errno: 12, count: 2, ...changes }) as GateEvent;
+function count(changes: object) {
+  return { event: 'count', comm: 'httpd', syscall: 'mmap', errno: 12, count: 2, ...changes } as GateEvent;
+}
 
 test('a failure as the helper tells it, in the result’s words', (t) => {
   const log = createFailureLog();

@@ -18,10 +18,11 @@ exit $status
 `;
 const fullDisk = ['unshare', '-m', 'sh', '-ec', FULL, 'sh'];
 
-const unwritten = ({ stderr }: Ran) =>
-  /\nkmem-run: the result cannot be written to "[^"\n]*": no space left on device\n {2}hint: free some space [^\n]*\n$/.test(
+function unwritten({ stderr }: Ran) {
+  return /\nkmem-run: the result cannot be written to "[^"\n]*": no space left on device\n {2}hint: free some space [^\n]*\n$/.test(
     `\n${stderr}`,
   );
+}
 
 test.serial('a full device under --json: the report is there, the status says that the result is not', async (t) => {
   const harness = makeHarness(t);

@@ -2,7 +2,9 @@ import { execFileSync } from 'node:child_process';
 import test from 'ava';
 import { resolveIdentity } from '../../src/run/identity.ts';
 
-const own = (...args: string[]) => execFileSync('id', args, { encoding: 'utf8' }).trim();
+function own(...args: string[]) {
+  return execFileSync('id', args, { encoding: 'utf8' }).trim();
+}
 
 test('nobody named: no change of identity', async (t) => {
   t.is(await resolveIdentity(null), null);

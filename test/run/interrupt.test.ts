@@ -2,7 +2,10 @@ import test from 'ava';
 import { until } from '../cgroup/sandbox.ts';
 import { bin, makeHarness } from '../harness.ts';
 
-const sh = (line: string) => ['--', 'sh', '-c', line];
+function sh(line: string) {
+  return ['--', 'sh', '-c', line];
+}
+
 /** Up, with a child and a daemon, and in no hurry to end. */
 const BUSY = 'setsid sleep 300 & touch up; sleep 300';
 

@@ -5,7 +5,9 @@ import { compileFixture } from '../fixtures/compile.ts';
 import { everySchema, knownKeywords, type Schema, violations } from '../fixtures/json-schema.ts';
 import { type Harness, makeHarness, type Ran } from '../harness.ts';
 
-const sh = (line: string) => ['--', 'sh', '-c', line];
+function sh(line: string) {
+  return ['--', 'sh', '-c', line];
+}
 
 async function readSchema(harness: Harness): Promise<Schema> {
   const { status, stdout, stderr } = await harness.run(['schema'], { json: false });
@@ -13,12 +15,12 @@ async function readSchema(harness: Harness): Promise<Schema> {
   return JSON.parse(stdout);
 }
 
-const interrupted = async (harness: Harness): Promise<Ran> => {
+async function interrupted(harness: Harness): Promise<Ran> {
   const running = harness.start(['--kmem', '4M', ...sh('touch up; sleep 300')]);
   await until(() => harness.has('up'));
   running.signal('SIGTERM');
   return running.ended;
-};
+}
 
 const outcomes: readonly (readonly [outcome: Outcome, make: (harness: Harness) => Promise<Ran>])[] = [
   ['passed', ({ run }) => run(['--kmem', '4M', '--cpus', '0', '--pids', '99', '--then', 'true', '--', 'true'])],

@@ -22,8 +22,13 @@ const REMEDY =
 const AS_NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--'];
 
 /** Runs kmem-run in a mount namespace of its own, after these shell lines. */
-const mounted = (...lines: string[]) => ['unshare', '-m', 'sh', '-ec', `${lines.join('\n')}\nexec "$@"`, 'sh'];
-const readOnly = (path: string) => `mount -o remount,ro,bind ${path}`;
+function mounted(...lines: string[]) {
+  return ['unshare', '-m', 'sh', '-ec', `${lines.join('\n')}\nexec "$@"`, 'sh'];
+}
+
+function readOnly(path: string) {
+  return `mount -o remount,ro,bind ${path}`;
+}
 
 function assertNothingRan(t: ExecutionContext, harness: Harness, ran: Ran, code: string, reason: RegExp): void {
   t.is(ran.status, 125);

@@ -17,7 +17,9 @@ function startNpx(harness: Harness, args: readonly string[], env: Start['env'] =
   return harness.startProgram(['npx', '--offline', 'kmem-run', '--cwd', harness.folder, ...args], options);
 }
 
-const sh = (line: string, ...args: string[]) => ['--', 'sh', '-c', line, 'sh', ...args];
+function sh(line: string, ...args: string[]) {
+  return ['--', 'sh', '-c', line, 'sh', ...args];
+}
 
 test.serial('npx passes on what stands after --, and the status', async (t) => {
   const harness = makeHarness(t);

@@ -1,8 +1,9 @@
 import test from 'ava';
 import { parseVictims } from '../../src/run/oom.ts';
 
-const killed = (rest: string, head = '6,812,19782887,-') =>
-  `${head};oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,${rest}\n SUBSYSTEM=x\n`;
+function killed(rest: string, head = '6,812,19782887,-') {
+  return `${head};oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,${rest}\n SUBSYSTEM=x\n`;
+}
 
 test('who was killed, where, and whether the whole machine was short of memory', (t) => {
   const records = [

@@ -7,7 +7,9 @@ import { compileFixture } from '../fixtures/compile.ts';
 import { makeHarness } from '../harness.ts';
 import { slowness } from '../needs.ts';
 
-const sh = (line: string) => ['--', 'sh', '-c', line];
+function sh(line: string) {
+  return ['--', 'sh', '-c', line];
+}
 
 test.serial('--env adds, copies and wins; --clear-env leaves nothing else', async (t) => {
   const { run } = makeHarness(t);

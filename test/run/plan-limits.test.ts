@@ -13,7 +13,8 @@ const v1Test = where(version === 1, 'cgroup v1', test);
 const M = 1_048_576;
 const NONE = { kmem: null, mem: null, memsw: null, kmemTcp: null, pids: null };
 /** Makes so many pipes each time its file `go.N` comes, and tells of each turn in `log`. */
-const holder = (each: number) => `
+function holder(each: number) {
+  return `
 import os, time, itertools, resource
 resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
 log = open('log', 'w')
@@ -29,17 +30,24 @@ for turn in itertools.count():
             break
     print(turn, said, file=log, flush=True)
 `;
-const logged = (pattern: string) => ({ log: pattern, file: 'log', within: lenient(30) });
-const server = (each: number): StepInput => ({
-  name: 'server',
-  run: ['python3', '-c', holder(each)],
-  background: true,
-  ready: logged('^up'),
-});
-const turn = (number: number): StepInput[] => [
-  { run: `touch go.${number}`, outside: true },
-  { wait: logged(`^${number} `) },
-];
+}
+
+function logged(pattern: string) {
+  return { log: pattern, file: 'log', within: lenient(30) };
+}
+
+function server(each: number): StepInput {
+  return {
+    name: 'server',
+    run: ['python3', '-c', holder(each)],
+    background: true,
+    ready: logged('^up'),
+  };
+}
+
+function turn(number: number): StepInput[] {
+  return [{ run: `touch go.${number}`, outside: true }, { wait: logged(`^${number} `) }];
+}
 
 test('the gate is squeezed and loosened while a server runs: its calls fail between the two', async (t) => {
   const { result, cwd } = await made(

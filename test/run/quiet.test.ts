@@ -7,9 +7,15 @@ import { lenient } from '../needs.ts';
 
 const test = anyTest.serial;
 
-const sh = (line: string) => ['--', 'sh', '-c', line];
+function sh(line: string) {
+  return ['--', 'sh', '-c', line];
+}
+
 /** In a session of its own, without a stream of its parent's: its launcher exits at once. */
-const daemon = (line: string) => sh(`(setsid sh -c '${line}' </dev/null >/dev/null 2>&1 &)`);
+function daemon(line: string) {
+  return sh(`(setsid sh -c '${line}' </dev/null >/dev/null 2>&1 &)`);
+}
+
 /** Forks until the gate refuses it, some time after the launcher has gone; a refused fork ends dash with 2. */
 const DENIED = 'sleep 0.2; for i in 1 2 3 4 5 6 7 8 9; do sleep 300 & done; sleep 300';
 

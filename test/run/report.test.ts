@@ -2,7 +2,10 @@ import test from 'ava';
 import { timelineText } from '../../src/report/terminal/timeline.ts';
 import { bin, type Harness, makeHarness } from '../harness.ts';
 
-const sh = (line: string) => ['--', 'sh', '-c', line];
+function sh(line: string) {
+  return ['--', 'sh', '-c', line];
+}
+
 const ESCAPE = String.fromCharCode(27);
 
 /** What a terminal shows of a run: stdout and stderr together. */

@@ -5,22 +5,25 @@ import fc from 'fast-check';
 import { type Sample, startSampling, thin } from '../../src/run/samples.ts';
 import { joinsOf, makeSandbox, startIn, until } from '../cgroup/sandbox.ts';
 
-const sampleAt = (atMs: number, kmem: number | null, mem: number | null): Sample => ({
-  atMs,
-  kmem,
-  mem,
-  processes: 1,
-  rss: null,
-  cpuPercent: null,
-});
+function sampleAt(atMs: number, kmem: number | null, mem: number | null): Sample {
+  return {
+    atMs,
+    kmem,
+    mem,
+    processes: 1,
+    rss: null,
+    cpuPercent: null,
+  };
+}
 
 const figure = fc.option(fc.nat(1000), { nil: null });
 const series = fc
   .array(fc.tuple(figure, figure), { minLength: 2, maxLength: 300 })
   .map((figures) => figures.map(([kmem, mem], index) => sampleAt(index, kmem, mem)));
 
-const highest = (samples: readonly Sample[], key: 'kmem' | 'mem') =>
-  Math.max(...samples.map((sample) => sample[key] ?? -1));
+function highest(samples: readonly Sample[], key: 'kmem' | 'mem') {
+  return Math.max(...samples.map((sample) => sample[key] ?? -1));
+}
 
 test('thinning keeps the order, the peaks, the first and the last, and about half', (t) => {
   fc.assert(

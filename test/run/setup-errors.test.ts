@@ -4,8 +4,9 @@ import { setupErrorOf } from '../../src/run/setup-errors.ts';
 
 const { ENOENT, EACCES, EBUSY, EPERM, EINVAL } = constants.errno;
 
-const told = (stage: string, errno: number, subject: string | null = null) =>
-  setupErrorOf({ event: 'setup-error', stage, errno, subject }, 'apachectl');
+function told(stage: string, errno: number, subject: string | null = null) {
+  return setupErrorOf({ event: 'setup-error', stage, errno, subject }, 'apachectl');
+}
 
 test('each stage of the hand-over has its own error', (t) => {
   const codes: readonly (readonly [string, number, string])[] = [

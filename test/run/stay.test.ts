@@ -26,7 +26,9 @@ async function openTerminal(t: ExecutionContext): Promise<Terminal | null> {
   };
 }
 
-const resultOf = (harness: Harness) => JSON.parse(harness.read('result.json'));
+function resultOf(harness: Harness) {
+  return JSON.parse(harness.read('result.json'));
+}
 
 test('it says so, keeps a line, and Ctrl-C stops the daemon and reports', async (t) => {
   const terminal = await openTerminal(t);

@@ -6,9 +6,14 @@ import { compileFixture } from '../fixtures/compile.ts';
 import { makeHarness } from '../harness.ts';
 import { lenient } from '../needs.ts';
 
-const sh = (line: string) => ['--', 'sh', '-c', line];
+function sh(line: string) {
+  return ['--', 'sh', '-c', line];
+}
+
 /** A daemon as it should be: forked twice, in a session of its own, with no stream of its parent's. */
-const daemon = (line: string) => `(setsid sh -c '${line}' </dev/null >/dev/null 2>&1 &)`;
+function daemon(line: string) {
+  return `(setsid sh -c '${line}' </dev/null >/dev/null 2>&1 &)`;
+}
 
 test.serial('all steps run, in order, also after a failure', async (t) => {
   const harness = makeHarness(t);

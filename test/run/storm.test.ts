@@ -56,7 +56,9 @@ function readOrEmpty(file: string): string {
   }
 }
 
-const sumOf = (result: Result | null) => (result?.failureCounts ?? []).reduce((sum, { count }) => sum + count, 0);
+function sumOf(result: Result | null) {
+  return (result?.failureCounts ?? []).reduce((sum, { count }) => sum + count, 0);
+}
 
 test.serial('a storm of denials for 10 s: memory stays bounded, and every one is counted', async (t) => {
   const harness = makeHarness(t);

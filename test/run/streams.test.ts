@@ -3,10 +3,18 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import test from 'ava';
 import { bin, type Harness, makeHarness } from '../harness.ts';
 
-const sh = (line: string) => ['--', 'sh', '-c', line];
+function sh(line: string) {
+  return ['--', 'sh', '-c', line];
+}
+
 /** Starts kmem-run with redirections of a shell's. */
-const redirected = (redirections: string) => ['sh', '-c', `exec "$@" ${redirections}`, 'sh'];
-const hash = (file: string) => createHash('sha256').update(readFileSync(file)).digest('hex');
+function redirected(redirections: string) {
+  return ['sh', '-c', `exec "$@" ${redirections}`, 'sh'];
+}
+
+function hash(file: string) {
+  return createHash('sha256').update(readFileSync(file)).digest('hex');
+}
 
 function makeBytes(harness: Harness, size: number): string {
   writeFileSync(harness.path('in'), randomBytes(size));

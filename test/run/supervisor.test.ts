@@ -55,8 +55,9 @@ async function supervise(
 }
 
 /** In the order in which they came to be. */
-const childrenOf = (pid: number): number[] =>
-  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+}
 
 /** Gives how many bytes it took. */
 function fill(pipe: number): number {
@@ -70,11 +71,11 @@ function fill(pipe: number): number {
 }
 
 /** As under cgroup.memory=nokmem: a counter that stays 0. */
-const still = (folder: string) => {
+function still(folder: string) {
   const usage = join(folder, 'usage');
   writeFileSync(usage, version === 1 ? '0\n' : 'kernel 0\n');
   return { usage };
-};
+}
 
 test.serial('kernel memory that is not accounted: refused, and nothing runs', async (t) => {
   const { supervisor, step, hasRun } = await supervise(t, { kmem: '1M' }, still);

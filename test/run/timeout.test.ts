@@ -3,7 +3,9 @@ import { compileFixture } from '../fixtures/compile.ts';
 import { type Harness, makeHarness, type Ran } from '../harness.ts';
 import { lenient } from '../needs.ts';
 
-const sh = (line: string) => ['--', 'sh', '-c', line];
+function sh(line: string) {
+  return ['--', 'sh', '-c', line];
+}
 
 function assertTimedOut(t: ExecutionContext, harness: Harness, ran: Ran): void {
   t.is(ran.status, 124, ran.stderr);

@@ -35,7 +35,9 @@ function sentences(before: readonly Result[], now: readonly Result[], given = to
   return changes.map(({ verdict, text }) => `${verdict}: ${text}`);
 }
 
-const five = (value: number) => [value, value, value, value, value];
+function five(value: number) {
+  return [value, value, value, value, value];
+}
 
 test('a peak that rose beyond tolerance and spread is told in a sentence', (t) => {
   t.deepEqual(sentences(peaks(five(2.5 * MiB)), peaks([2.86 * MiB, 2.86 * MiB, 2.86 * MiB])), [

@@ -25,7 +25,9 @@ async function assertNamed(t: ExecutionContext, page: Page): Promise<void> {
   t.deepEqual(nameless, []);
 }
 
-const fits = (page: Page) => page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth);
+function fits(page: Page) {
+  return page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth);
+}
 
 const hasBrowser = existsSync('/usr/bin/chromium');
 

@@ -4,10 +4,10 @@ import { admit } from '../../src/serve/guard.ts';
 
 const door = { token: 'right-token', port: 8080 };
 const own = { host: '127.0.0.1:8080' };
-const ask = (url: string, headers: Record<string, string> = own, method = 'GET') => {
+function ask(url: string, headers: Record<string, string> = own, method = 'GET') {
   const asked = admit({ url, headers, method }, door);
   return 'status' in asked ? asked.status : [...asked.path, asked.query.toString()];
-};
+}
 
 test('with the token, by the address that was printed', (t) => {
   t.deepEqual(ask('/right-token/'), ['', '']);

@@ -8,7 +8,9 @@ import { assertRefused } from '../harness.ts';
 import { experiment, makeFolder, saveRuns } from '../store/folder.ts';
 import { ask, makeServed } from './served.ts';
 
-const hashOf = (file: string) => createHash('sha256').update(readFileSync(file)).digest('hex');
+function hashOf(file: string) {
+  return createHash('sha256').update(readFileSync(file)).digest('hex');
+}
 
 function assertGuarded(t: ExecutionContext, { headers }: Awaited<ReturnType<typeof ask>>): void {
   t.is(headers['referrer-policy'], 'no-referrer');

@@ -4,22 +4,28 @@ import { compareRuns } from '../../src/statistics/compare.ts';
 import { type Sample, sampleOf } from '../../src/statistics/sample.ts';
 import { apacheStopFails, hostile, result, setupError, unread } from '../fixtures/results.ts';
 
-const sample = (made: Result): Sample =>
-  sampleOf({ result: made, experimentId: null, point: null, repeat: null, label: null });
+function sample(made: Result): Sample {
+  return sampleOf({ result: made, experimentId: null, point: null, repeat: null, label: null });
+}
 
 /** A run with this peak under this limit. */
-const peaked = (maxUsage: number, kmem: number | null = 4_194_304, changes: Parameters<typeof result>[0] = {}) =>
-  sample(result({ ...changes, spec: { limits: { kmem }, ...changes.spec }, kmem: { maxUsage, ...changes.kmem } }));
+function peaked(maxUsage: number, kmem: number | null = 4_194_304, changes: Parameters<typeof result>[0] = {}) {
+  return sample(
+    result({ ...changes, spec: { limits: { kmem }, ...changes.spec }, kmem: { maxUsage, ...changes.kmem } }),
+  );
+}
 
-const peaks = (...values: number[]) => values.map((value) => peaked(value));
+function peaks(...values: number[]) {
+  return values.map((value) => peaked(value));
+}
 
-const verdicts = (a: Sample[], b: Sample[]) => {
+function verdicts(a: Sample[], b: Sample[]) {
   const { verdict, points } = compareRuns(a, b);
   const [point] = points;
   const rows = [...(point?.tallies ?? []), ...(point?.figures ?? []).filter(({ decides }) => decides)];
   const calls = (point?.calls ?? []).map(({ call, verdict: own }) => [call, own]);
   return { verdict, ...Object.fromEntries([...rows.map((row) => [row.key, row.verdict]), ...calls]) };
-};
+}
 
 const alike = {
   verdict: 'same',

@@ -4,14 +4,20 @@ import { type Facts, factsOf } from '../../src/statistics/recorded.ts';
 import { compareReplays, isInDoubt } from '../../src/statistics/replayed.ts';
 import { apacheStopFails, expectation, failure, result, step, unread } from '../fixtures/results.ts';
 
-const facts = (changes: Parameters<typeof result>[0] = {}): Facts => factsOf(result(changes));
-const peak = (maxUsage: number | null): Facts => facts({ kmem: { maxUsage } });
+function facts(changes: Parameters<typeof result>[0] = {}): Facts {
+  return factsOf(result(changes));
+}
+
+function peak(maxUsage: number | null): Facts {
+  return facts({ kmem: { maxUsage } });
+}
+
 const PAGE = 4096;
 
-const different = (recorded: Facts, ...replays: readonly Facts[]): string[] => {
+function different(recorded: Facts, ...replays: readonly Facts[]): string[] {
   const { kinds, figures } = compareReplays(recorded, replays);
   return [...kinds, ...figures].filter(({ verdict }) => verdict === 'different').map(({ what }) => what);
-};
+}
 
 test('a run is the same as itself', (t) => {
   for (const kept of [result(), apacheStopFails(), unread()]) {

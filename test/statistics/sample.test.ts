@@ -6,8 +6,9 @@ import { factsOf } from '../../src/statistics/recorded.ts';
 import { sampleOfResult } from '../../src/statistics/sample.ts';
 import { result } from '../fixtures/results.ts';
 
-const circumstancesOf = (input: RunInput | PlanInput) =>
-  sampleOfResult({ ...result(), spec: normaliseSpec(input) }).circumstances;
+function circumstancesOf(input: RunInput | PlanInput) {
+  return sampleOfResult({ ...result(), spec: normaliseSpec(input) }).circumstances;
+}
 
 test('the rule by which a run is over is told, since it decides what is measured', (t) => {
   for (const wait of ['quiet', 'exit', 'empty'] as const) t.is(circumstancesOf({ command: ['true'], wait }).wait, wait);

@@ -24,18 +24,21 @@ import { makeFolder, saveRuns } from './folder.ts';
 
 const testAsRoot = where(canActAsOthers, 'root', test);
 
-const makeFilled = (t: ExecutionContext, ...ids: string[]) => {
+function makeFilled(t: ExecutionContext, ...ids: string[]) {
   const file = join(makeFolder(t), 'a.sqlite');
   const store = openStore(file);
   saveRuns(store, ...ids);
   store.close();
   return file;
-};
+}
 
-const open = (file: string, steps: readonly string[], access: Access = 'write') =>
-  openDatabase({ file, named: true }, { access, migrations: steps, patienceMs: 1000 });
+function open(file: string, steps: readonly string[], access: Access = 'write') {
+  return openDatabase({ file, named: true }, { access, migrations: steps, patienceMs: 1000 });
+}
 
-const value = (database: DatabaseSync, query: string) => Object.values(database.prepare(query).get() ?? {})[0];
+function value(database: DatabaseSync, query: string) {
+  return Object.values(database.prepare(query).get() ?? {})[0];
+}
 
 /** As a later kmem-run would have them. */
 const later = [
@@ -66,16 +69,7 @@ test('a store of an older version is taken to the present one, step by step, wit
   const file = makeFilled(t, 'one', 'two');
   const database = open(file, later);
   t.is(value(database, 'PRAGMA user_version'), 3);
-  t.deepEqual(
-    database
-      .prepare('SELECT run_id, words FROM note ORDER BY run_id')
-      .all()
-      .map((row) => ({ ...row })),
-    [
-      { run_id: 'one', words: 'here' },
-      { run_id: 'two', words: 'here' },
-    ],
-  );
+  t.is(value(database, "SELECT group_concat(run_id || ' ' || words) FROM note"), 'one here,two here');
   database.close();
   open(file, later).close();
 });

@@ -10,7 +10,9 @@ import { apacheStopFails, hostile, result, setupError, storm, unread } from '../
 const results = { plain: result(), apache: apacheStopFails(), hostile: hostile(), storm: storm(), unread: unread() };
 
 /** What comes of the input, whatever of it was said. */
-const asked = ({ input }: Recorded) => normaliseSpec({ ...input, cwd: '/', output: 'null' });
+function asked({ input }: Recorded) {
+  return normaliseSpec({ ...input, cwd: '/', output: 'null' });
+}
 
 for (const [name, kept] of Object.entries(results)) {
   test(`a run comes back from its token, with what it came to: ${name}`, (t) => {

@@ -28,7 +28,10 @@ if (unknown !== undefined || !(budgetMs > 0)) {
   process.exit(2);
 }
 
-const say = (text: string): void => void process.stdout.write(`\n=== ${text}\n`);
+function say(text: string): void {
+  process.stdout.write(`\n=== ${text}\n`);
+}
+
 const scratch = mkdtempSync(join(tmpdir(), 'kmem-run-tests-'));
 const timesFile = join(scratch, 'times');
 process.once('exit', () => rmSync(scratch, { recursive: true, force: true }));

@@ -4,11 +4,13 @@ export type Count = Readonly<{ passed: number; failed: number; skipped: number }
 
 export const emptyCount: Count = { passed: 0, failed: 0, skipped: 0 };
 
-export const sum = (a: Count, b: Count): Count => ({
-  passed: a.passed + b.passed,
-  failed: a.failed + b.failed,
-  skipped: a.skipped + b.skipped,
-});
+export function sum(a: Count, b: Count): Count {
+  return {
+    passed: a.passed + b.passed,
+    failed: a.failed + b.failed,
+    skipped: a.skipped + b.skipped,
+  };
+}
 
 export function summary({ passed, failed, skipped }: Count): string {
   return `${passed} passed, ${failed} failed${skipped === 0 ? '' : `, ${skipped} skipped`}`;

@@ -22,7 +22,9 @@ const ALONE = ['test/run/determinism', 'test/run/overshoot', 'test/bench'];
 /** They have a long form, for a soak (test/needs.ts); the tiers above run the short one. */
 const SOAKED = ['test/gate/stress', 'test/experiment/fidelity/machine', 'test/vm/v2-suite'];
 
-const isOneOf = (file: string, parts: readonly string[]): boolean => parts.some((part) => file.startsWith(part));
+function isOneOf(file: string, parts: readonly string[]): boolean {
+  return parts.some((part) => file.startsWith(part));
+}
 
 export function tierOf(file: string): Exclude<Tier, 'soak'> {
   return isOneOf(file, IN_MICROVMS) && !isOneOf(file, BOOT_NOTHING) ? 'vm' : 'fast';

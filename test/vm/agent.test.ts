@@ -12,7 +12,9 @@ const piped = { stdin: 'pipe', stdout: 'pipe', stderr: 'pipe' } as const;
 const terminal = { stdin: 'tty', stdout: 'tty', stderr: 'tty' } as const;
 const size = { rows: 40, columns: 100 };
 
-const sha256 = (data: Buffer): string => createHash('sha256').update(data).digest('hex');
+function sha256(data: Buffer): string {
+  return createHash('sha256').update(data).digest('hex');
+}
 
 /** What a server expects of a system, and what kmem-run does. */
 const look = `
@@ -26,29 +28,31 @@ const look = `
   umask; ulimit -Sn; ulimit -Hn; cat /proc/self/oom_score_adj /proc/1/oom_score_adj; id -u
   grep -E '^Sig(Blk|Ign)' /proc/self/status; ! grep /modules /proc/self/mounts`;
 
-const seen = (release: string, cgroups: readonly string[], useHierarchy: readonly string[]) => [
-  new RegExp(`^${release.replaceAll('.', '\\.')}`),
-  'guest',
-  '1600000000',
-  ...cgroups,
-  ...useHierarchy,
-  '0x9',
-  '1',
-  ...[
-    '1777 /tmp',
-    '1777 /dev/shm',
-    '1777 /run/lock',
-    '666 /dev/null',
-    '666 /dev/ptmx',
-    '755 /var/run/.',
-    '1777 /var/lock/.',
-  ],
-  ...['tmpfs /run', 'tmpfs /dev/shm', 'mqueue /dev/mqueue', 'devpts /dev/pts'],
-  ...['debugfs /sys/kernel/debug', 'tracefs /sys/kernel/tracing'],
-  ...['/dev/null', /^pipe:/, /^pipe:/, '4'],
-  ...['0022', '1024', '1048576', '0', '-1000', '0'],
-  ...[/^SigBlk:\s0+$/, /^SigIgn:\s0+$/],
-];
+function seen(release: string, cgroups: readonly string[], useHierarchy: readonly string[]) {
+  return [
+    new RegExp(`^${release.replaceAll('.', '\\.')}`),
+    'guest',
+    '1600000000',
+    ...cgroups,
+    ...useHierarchy,
+    '0x9',
+    '1',
+    ...[
+      '1777 /tmp',
+      '1777 /dev/shm',
+      '1777 /run/lock',
+      '666 /dev/null',
+      '666 /dev/ptmx',
+      '755 /var/run/.',
+      '1777 /var/lock/.',
+    ],
+    ...['tmpfs /run', 'tmpfs /dev/shm', 'mqueue /dev/mqueue', 'devpts /dev/pts'],
+    ...['debugfs /sys/kernel/debug', 'tracefs /sys/kernel/tracing'],
+    ...['/dev/null', /^pipe:/, /^pipe:/, '4'],
+    ...['0022', '1024', '1048576', '0', '-1000', '0'],
+    ...[/^SigBlk:\s0+$/, /^SigIgn:\s0+$/],
+  ];
+}
 
 const TREE = '/sys/fs/cgroup';
 const v1 = [`${TREE} tmpfs`, ...['memory', 'pids', 'cpu,cpuacct', 'freezer'].map((name) => `${TREE}/${name} cgroup`)];
@@ -298,7 +302,9 @@ for (const { what, wanted, told } of failures) {
   });
 }
 
-const without = (name: string) => (files: readonly string[]) => files.filter((file) => basename(file) !== name);
+function without(name: string) {
+  return (files: readonly string[]) => files.filter((file) => basename(file) !== name);
+}
 
 test('without the module of the overlay it is told what fails, and the machine ends', async (t) => {
   const guest = await bootGuest(t, { modules: without('overlay.ko') });

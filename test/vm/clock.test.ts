@@ -6,9 +6,15 @@ import { readTscKhz } from '../../src/vm/qemu.ts';
 import { needs } from '../needs.ts';
 import { makeFolder } from './machines.ts';
 
-const cpuinfo = (flags: string, mhz: string, bogomips: string): string =>
-  ['processor\t: 0', `flags\t\t: fpu ${flags} msr`, `cpu MHz\t\t: ${mhz}`, `bogomips\t: ${bogomips}`, ''].join('\n');
-const files = (text: string, frequency = '') => ({ cpuinfo: () => text, frequency: () => frequency });
+function cpuinfo(flags: string, mhz: string, bogomips: string): string {
+  return ['processor\t: 0', `flags\t\t: fpu ${flags} msr`, `cpu MHz\t\t: ${mhz}`, `bogomips\t: ${bogomips}`, ''].join(
+    '\n',
+  );
+}
+
+function files(text: string, frequency = '') {
+  return { cpuinfo: () => text, frequency: () => frequency };
+}
 
 test('a constant counter has the rate by which the kernel waits, whatever the clock of the moment', (t) => {
   t.is(readTscKhz(files(cpuinfo('tsc constant_tsc', '812.004', '5192.27'))), 2_596_135);

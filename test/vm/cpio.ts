@@ -28,4 +28,6 @@ export function unpackCpio(archive: Buffer): Unpacked[] {
   }
 }
 
-const align = (offset: number): number => Math.ceil(offset / 4) * 4;
+function align(offset: number): number {
+  return Math.ceil(offset / 4) * 4;
+}

@@ -100,25 +100,29 @@ function guestOf({ ports, ended, console: { tail } }: Booting): Guest {
 }
 
 /** Configures it; what is not said is as little as can be. */
-export const config = (argv: readonly string[], more: Partial<GuestConfig> = {}): GuestConfig => ({
-  cgroup: 'v1',
-  time: Date.now(),
-  hostname: 'guest',
-  rw: [],
-  streams: { stdin: 'null', stdout: 'pipe', stderr: 'pipe' },
-  size: null,
-  cwd: '/',
-  env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
-  argv,
-  runner: false,
-  ...more,
-});
+export function config(argv: readonly string[], more: Partial<GuestConfig> = {}): GuestConfig {
+  return {
+    cgroup: 'v1',
+    time: Date.now(),
+    hostname: 'guest',
+    rw: [],
+    streams: { stdin: 'null', stdout: 'pipe', stderr: 'pipe' },
+    size: null,
+    cwd: '/',
+    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
+    argv,
+    runner: false,
+    ...more,
+  };
+}
 
-export const shell = (script: string, more: Partial<GuestConfig> = {}): GuestConfig =>
-  config(['/bin/sh', '-c', script], more);
+export function shell(script: string, more: Partial<GuestConfig> = {}): GuestConfig {
+  return config(['/bin/sh', '-c', script], more);
+}
 
-export const sharesOf = (folders: readonly string[]): GuestConfig['rw'] =>
-  folders.map((path, index) => ({ tag: shareTag(index), path }));
+export function sharesOf(folders: readonly string[]): GuestConfig['rw'] {
+  return folders.map((path, index) => ({ tag: shareTag(index), path }));
+}
 
 /** Reads a port: all that came so far, and until something in it, or so many bytes, are there. */
 export function reader(port: NodeJS.ReadableStream) {

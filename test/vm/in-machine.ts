@@ -9,7 +9,9 @@ import { bootMachine } from '../../src/vm/machine.ts';
 import { runInMachine } from '../../src/vm/session.ts';
 
 const [log = '', script = ''] = process.argv.slice(2);
-const note = (words: string): void => appendFileSync(log, `${words}\n`);
+function note(words: string): void {
+  appendFileSync(log, `${words}\n`);
+}
 
 note(`runner ${process.pid}`);
 const machine = await bootMachine({

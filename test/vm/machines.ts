@@ -87,7 +87,9 @@ export async function runScript(
   return { ...end, stdout: stdout(), stderr: stderr() };
 }
 
-export const exited = (code: number): SessionEnd => ({ code, signal: null, lost: null, error: null });
+export function exited(code: number): SessionEnd {
+  return { code, signal: null, lost: null, error: null };
+}
 
 /** Whether it runs: one that nobody has reaped yet does not. */
 export function isAlive(pid: number): boolean {

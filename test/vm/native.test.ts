@@ -27,7 +27,9 @@ async function inGuest(t: ExecutionContext, args: readonly string[]): Promise<(R
   return { ...ran, result: ran.result };
 }
 
-const pairsOf = ({ failureCounts }: Result) => failureCounts.map(({ syscall, errno }) => `${syscall} ${errno}`);
+function pairsOf({ failureCounts }: Result) {
+  return failureCounts.map(({ syscall, errno }) => `${syscall} ${errno}`);
+}
 
 test.serial(
   'the kernel enforces by itself, and a failure is a call in which it refused, under whatever name',

@@ -17,10 +17,9 @@ const server: readonly StepInput[] = [
   { run: 'mkfifo pipe' },
   { name: 'server', run: ['perl', '-e', SERVER], background: true, ready: { log: '^up', within: WITHIN } },
 ];
-const ask = (word: string, answer: string): readonly StepInput[] => [
-  { run: `echo ${word} > pipe`, outside: true },
-  { wait: { log: `^${answer} ${word}$`, within: WITHIN } },
-];
+function ask(word: string, answer: string): readonly StepInput[] {
+  return [{ run: `echo ${word} > pipe`, outside: true }, { wait: { log: `^${answer} ${word}$`, within: WITHIN } }];
+}
 
 async function inGuest(t: ExecutionContext, kernel: string, plan: readonly StepInput[]) {
   t.timeout(20 * 60_000);

@@ -23,7 +23,10 @@ import {
 
 const test = anyTest.serial;
 
-const hashOf = (data: Buffer): string => createHash('sha256').update(data).digest('hex');
+function hashOf(data: Buffer): string {
+  return createHash('sha256').update(data).digest('hex');
+}
+
 const lostNothing = { lost: null, error: null };
 
 test('exit status, both streams, and what the program is given', async (t) => {

@@ -30,4 +30,6 @@ export const questions = fc
   })
   .map(({ lo, up, more, ...rest }): Question => ({ lo, hi: lo + up, most: lo + up + more, ...rest }));
 
-export const log2 = (count: number): number => Math.ceil(Math.log2(count));
+export function log2(count: number): number {
+  return Math.ceil(Math.log2(count));
+}

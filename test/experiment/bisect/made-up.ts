@@ -9,28 +9,34 @@ import { pageSize } from '../../../src/host/page-size.ts';
 import { unwatched } from '../programs.ts';
 
 export const PAGE = pageSize();
-export const nameOf = (key: string) => key;
+export function nameOf(key: string) {
+  return key;
+}
 
-export const question = (changes: Partial<BisectQuestion> = {}): BisectQuestion => ({
-  input: { command: ['true'] },
-  scenario: null,
-  jobs: 1,
-  lo: null,
-  hi: null,
-  confirm: 3,
-  warmup: 1,
-  prepare: null,
-  ...changes,
-});
+export function question(changes: Partial<BisectQuestion> = {}): BisectQuestion {
+  return {
+    input: { command: ['true'] },
+    scenario: null,
+    jobs: 1,
+    lo: null,
+    hi: null,
+    confirm: 3,
+    warmup: 1,
+    prepare: null,
+    ...changes,
+  };
+}
 
 export type Changes = Partial<DriverOptions<BisectRun, BisectHistory>>;
 
-export const options = (runner: Runner, changes: Changes = {}): DriverOptions<BisectRun, BisectHistory> => ({
-  jobs: [{ cpus: [0] }],
-  runner,
-  ...unwatched,
-  ...changes,
-});
+export function options(runner: Runner, changes: Changes = {}): DriverOptions<BisectRun, BisectHistory> {
+  return {
+    jobs: [{ cpus: [0] }],
+    runner,
+    ...unwatched,
+    ...changes,
+  };
+}
 
 export async function bisect(asked: BisectQuestion, runner: Runner, changes: Changes = {}) {
   const plan = planBisect(asked, nameOf);
@@ -38,4 +44,6 @@ export async function bisect(asked: BisectQuestion, runner: Runner, changes: Cha
   return { plan, ...conclusion, answer: plan.answer(conclusion.history) };
 }
 
-export const runsOf = ({ free, trials }: BisectHistory) => free.length + trials.length;
+export function runsOf({ free, trials }: BisectHistory) {
+  return free.length + trials.length;
+}

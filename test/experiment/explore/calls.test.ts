@@ -6,22 +6,26 @@ import { type Call, kindOf, SAMPLE, select, stableCalls, type Wish } from '../..
 import type { OwnNames } from '../../../src/experiment/explore/scrub.ts';
 import type { RecordedCall } from '../../../src/gate/recording.ts';
 
-const names = (folder: string): OwnNames => ({ folder, ports: [20_001], startedAtMs: 0 });
+function names(folder: string): OwnNames {
+  return { folder, ports: [20_001], startedAtMs: 0 };
+}
 
-const recorded = (address: string | null, changes: Partial<RecordedCall> = {}): RecordedCall => ({
-  address,
-  process: '0',
-  index: 1,
-  syscall: 'openat',
-  pid: 1,
-  tid: 1,
-  comm: 'httpd',
-  exe: '/usr/sbin/httpd',
-  detail: '/etc/passwd',
-  answer: 'continue',
-  atMs: 1,
-  ...changes,
-});
+function recorded(address: string | null, changes: Partial<RecordedCall> = {}): RecordedCall {
+  return {
+    address,
+    process: '0',
+    index: 1,
+    syscall: 'openat',
+    pid: 1,
+    tid: 1,
+    comm: 'httpd',
+    exe: '/usr/sbin/httpd',
+    detail: '/etc/passwd',
+    answer: 'continue',
+    atMs: 1,
+    ...changes,
+  };
+}
 
 test('calls of both recordings, in the order in which they were made; the others are counted', (t) => {
   const first = [

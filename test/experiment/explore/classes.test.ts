@@ -14,9 +14,13 @@ import {
 import { type Attempt, isSettled, judge, type Trial } from '../../../src/experiment/explore/trials.ts';
 import { expectation } from '../../fixtures/results.ts';
 
-const file = (text: string): Entry => ({ kind: 'file', text, digest: text });
-const exits = (...codes: (number | string)[]): Observation['exits'] =>
-  codes.map((code) => (typeof code === 'string' ? { code: null, signal: code } : { code, signal: null }));
+function file(text: string): Entry {
+  return { kind: 'file', text, digest: text };
+}
+
+function exits(...codes: (number | string)[]): Observation['exits'] {
+  return codes.map((code) => (typeof code === 'string' ? { code: null, signal: code } : { code, signal: null }));
+}
 
 const calm: Observation = {
   outcome: 'passed',
@@ -47,12 +51,12 @@ const again: Observation = {
   ]),
 };
 const baseline = baselineOf(calm, again);
-const withFile = (name: string, entry: Entry | null): Observation['files'] => {
+function withFile(name: string, entry: Entry | null): Observation['files'] {
   const files = new Map(calm.files);
   if (entry === null) files.delete(name);
   else files.set(name, entry);
   return files;
-};
+}
 
 for (const [what, changes, name, how, message] of [
   ['the same again', {}, 'handled', /^the same result$/, null],
@@ -265,16 +269,21 @@ for (const [what, [first, second, third], isLeft] of [
   });
 }
 
-const attempt = (name: 'crash' | 'hang' | 'silent' | 'leak' | 'handled' | null): Attempt => ({
-  id: 'a',
-  outcome: name === null ? 'not-reached' : 'injected',
-  verdict: name === null ? null : { class: name, how: name, message: null, mute: false },
-});
-const trial = (...names: Parameters<typeof attempt>[0][]): Trial => ({
-  call: { address: '0/1:mmap', syscall: 'mmap', program: 'a', comm: 'a', detail: null },
-  mode: 'once',
-  attempts: names.map(attempt),
-});
+function attempt(name: 'crash' | 'hang' | 'silent' | 'leak' | 'handled' | null): Attempt {
+  return {
+    id: 'a',
+    outcome: name === null ? 'not-reached' : 'injected',
+    verdict: name === null ? null : { class: name, how: name, message: null, mute: false },
+  };
+}
+
+function trial(...names: Parameters<typeof attempt>[0][]): Trial {
+  return {
+    call: { address: '0/1:mmap', syscall: 'mmap', program: 'a', comm: 'a', detail: null },
+    mode: 'once',
+    attempts: names.map(attempt),
+  };
+}
 
 for (const [names, kind, name, seen] of [
   [['handled'], 'handled', 'handled', 1],

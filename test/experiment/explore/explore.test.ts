@@ -96,18 +96,20 @@ function makeProgram(reactions: readonly Reaction[], undisturbed: Partial<Observ
   return { runner, observed, made };
 }
 
-const question = (changes: Partial<ExploreQuestion> = {}): ExploreQuestion => ({
-  input: { command: ['program'] },
-  scenario: null,
-  jobs: 1,
-  only: null,
-  within: null,
-  all: false,
-  limit: null,
-  warmup: 1,
-  prepare: null,
-  ...changes,
-});
+function question(changes: Partial<ExploreQuestion> = {}): ExploreQuestion {
+  return {
+    input: { command: ['program'] },
+    scenario: null,
+    jobs: 1,
+    only: null,
+    within: null,
+    all: false,
+    limit: null,
+    warmup: 1,
+    prepare: null,
+    ...changes,
+  };
+}
 
 async function explore(
   reactions: readonly Reaction[],

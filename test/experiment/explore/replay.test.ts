@@ -7,8 +7,9 @@ import { normaliseSpec } from '../../../src/request/normalise.ts';
 import type { RunInput } from '../../../src/request/run-input.ts';
 import { shellLine } from '../../../src/text/quote.ts';
 
-const line = (input: RunInput, prepare: string | null = null, timeoutMs: number | null = null) =>
-  replayLine('0/17:mmap+', { input, prepare }, timeoutMs);
+function line(input: RunInput, prepare: string | null = null, timeoutMs: number | null = null) {
+  return replayLine('0/17:mmap+', { input, prepare }, timeoutMs);
+}
 
 test('the same options, quoted', (t) => {
   t.is(line({ command: ['sleep', '0.1'], output: 'null' }), 'kmem-run --fail 0/17:mmap+ -- sleep 0.1');

@@ -68,12 +68,14 @@ const template = fc.array(fc.tuple(fc.array(word, { minLength: 3, maxLength: 8 }
   minLength: 1,
   maxLength: 12,
 });
-const fill = (lines: readonly (readonly [readonly string[], boolean, boolean])[], pid: number, name: string): string =>
-  lines
+function fill(lines: readonly (readonly [readonly string[], boolean, boolean])[], pid: number, name: string): string {
+  return lines
     .map(([words, hasPid, hasName]) =>
       [...words, ...(hasPid ? [`#${pid}`] : []), ...(hasName ? [`tmp.${name}`] : [])].join(' '),
     )
     .join('\n');
+}
+
 const pid = fc.integer({ min: 1, max: 4_194_304 });
 const name = fc.stringMatching(/^[A-Za-z0-9]{6}$/);
 

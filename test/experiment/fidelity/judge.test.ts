@@ -15,8 +15,9 @@ const { ENOMEM, ENFILE, ENOBUFS } = constants.errno;
 const LIMITS = [1024, 2048];
 const row: Row = { name: 'pipe', what: 'pipe', kind: 'charged', tries: { native: 4, gate: 1 }, why: '' };
 
-const tries = (made: number, errnos: readonly number[]): Try[] =>
-  errnos.map((errno) => ({ made, errno, before: 0, after: made }));
+function tries(made: number, errnos: readonly number[]): Try[] {
+  return errnos.map((errno) => ({ made, errno, before: 0, after: made }));
+}
 
 function reading(mode: Mode, limit: number, made: number, errnos: readonly number[]): Reading {
   return { row: 'pipe', mode, limit, tries: tries(made, errnos), problem: null };

@@ -2,7 +2,9 @@ import test from 'ava';
 import { findSmallest } from '../../../src/experiment/fidelity/command.ts';
 
 const PAGE = 4096;
-const edgeAt = (edge: number) => async (limit: number) => limit >= edge;
+function edgeAt(edge: number) {
+  return async (limit: number) => limit >= edge;
+}
 
 test('the smallest limit that passes, to the page, wherever the guess lies', async (t) => {
   for (const pages of [1, 2, 17, 500, 999, 1000]) {

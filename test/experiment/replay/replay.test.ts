@@ -9,10 +9,13 @@ import { result } from '../../fixtures/results.ts';
 import { unwatched } from '../programs.ts';
 
 const spec = normaliseSpec({ command: ['server', '--selftest'], kmem: '1M', then: ['stop'], cpus: '0', cwd: '/' });
-const made = (peak: number, outcome: Result['outcome'] = 'passed'): Result => ({
-  ...result({ outcome, kmem: { maxUsage: peak, failcnt: 0 } }),
-  spec,
-});
+function made(peak: number, outcome: Result['outcome'] = 'passed'): Result {
+  return {
+    ...result({ outcome, kmem: { maxUsage: peak, failcnt: 0 } }),
+    spec,
+  };
+}
+
 const recorded = recordedOf(made(1_048_576), null);
 
 /** Replays whose peaks are these, one after the other; the last again and again. */

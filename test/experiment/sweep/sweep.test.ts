@@ -18,20 +18,24 @@ import { refused } from '../../request/refusal.ts';
 import { program, resultOf, unwatched } from '../programs.ts';
 
 const M = 1024 * 1024;
-const nameOf = (key: string) => key;
+function nameOf(key: string) {
+  return key;
+}
 
-const question = (changes: Partial<SweepQuestion> = {}): SweepQuestion => ({
-  input: { command: ['true'] },
-  scenario: null,
-  onKernel: {},
-  jobs: 1,
-  axes: { kmem: [M, 2 * M, 3 * M] },
-  repeat: 2,
-  warmup: 1,
-  seed: 1,
-  prepare: null,
-  ...changes,
-});
+function question(changes: Partial<SweepQuestion> = {}): SweepQuestion {
+  return {
+    input: { command: ['true'] },
+    scenario: null,
+    onKernel: {},
+    jobs: 1,
+    axes: { kmem: [M, 2 * M, 3 * M] },
+    repeat: 2,
+    warmup: 1,
+    seed: 1,
+    prepare: null,
+    ...changes,
+  };
+}
 
 test('what a scenario asks of a kernel is asked at its points, and what is swept holds all the same', (t) => {
   const plan = [{ run: 'true' }];
@@ -54,17 +58,18 @@ test('what a scenario asks of a kernel is asked at its points, and what is swept
   );
 });
 
-const options = (
-  changes: Partial<DriverOptions<SweepRun, SweepHistory>> = {},
-): DriverOptions<SweepRun, SweepHistory> => ({
-  jobs: [{ cpus: [0] }, { cpus: [1] }],
-  runner: program((kmem) => kmem === null || kmem >= 2 * M),
-  ...unwatched,
-  ...changes,
-});
+function options(changes: Partial<DriverOptions<SweepRun, SweepHistory>> = {}): DriverOptions<SweepRun, SweepHistory> {
+  return {
+    jobs: [{ cpus: [0] }, { cpus: [1] }],
+    runner: program((kmem) => kmem === null || kmem >= 2 * M),
+    ...unwatched,
+    ...changes,
+  };
+}
 
-const run = (sweep: Sweep, changes: Partial<DriverOptions<SweepRun, SweepHistory>> = {}) =>
-  perform(sweep, sweep.empty(), options(changes));
+function run(sweep: Sweep, changes: Partial<DriverOptions<SweepRun, SweepHistory>> = {}) {
+  return perform(sweep, sweep.empty(), options(changes));
+}
 
 test('every point so many times; warm-ups before them, not kept', async (t) => {
   const sweep = planSweep(question({ warmup: 2 }), nameOf);

@@ -18,7 +18,9 @@ const args = [
   ...['--disable-background-networking', '--disable-component-update'],
 ];
 
-export const launch = (): Promise<Browser> => chromium.launch({ executablePath: EXECUTABLE_PATH, args });
+export function launch(): Promise<Browser> {
+  return chromium.launch({ executablePath: EXECUTABLE_PATH, args });
+}
 
 export function pageText(documents: readonly ReportDocument[], options: Partial<PageOptions> = {}): string {
   return reportPage(documents, { script: pageScript(root), version: '0.1.0', ...options });

@@ -15,13 +15,16 @@ const CMARK = '/usr/bin/cmark-gfm';
 const told = { title: null, version: '0.1.0' };
 
 /** As GitHub reads it, raw HTML and all. */
-const rendered = (markdown: string): string =>
-  execFileSync(CMARK, ['--unsafe', '-e', 'table', '-e', 'autolink', '-e', 'strikethrough'], {
+function rendered(markdown: string): string {
+  return execFileSync(CMARK, ['--unsafe', '-e', 'table', '-e', 'autolink', '-e', 'strikethrough'], {
     input: markdown,
     encoding: 'utf8',
   });
+}
 
-const run = (made: Result): ReportDocument => ({ kind: 'run', result: made });
+function run(made: Result): ReportDocument {
+  return { kind: 'run', result: made };
+}
 
 function compared(name: string, a: readonly Result[], b: readonly Result[]): ReportDocument {
   const samples = (all: readonly Result[]) =>
@@ -89,12 +92,13 @@ test('it is folded where it is read, and its tables are tables', (t) => {
 const entities: Readonly<Record<string, string>> = { lt: '<', gt: '>', quot: '"', amp: '&' };
 
 /** What a reader sees, and nothing of the markup. */
-const seen = (html: string): string =>
-  html
+function seen(html: string): string {
+  return html
     .replace(/<[^>]*>/g, '')
     .replace(/&(?:#(\d+)|(lt|gt|quot|amp));/g, (_, number, name) =>
       number === undefined ? (entities[name] ?? '') : String.fromCodePoint(Number(number)),
     );
+}
 
 const odd = [
   'a|b',

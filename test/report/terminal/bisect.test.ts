@@ -5,16 +5,18 @@ import { experimentFacts } from '../../fixtures/experiment-facts.ts';
 import { apacheStopFails, HOSTILE_TEXT, hostile } from '../../fixtures/results.ts';
 
 const PAGE = 4096;
-const trial = (limit: number, passed: boolean, phase: string) => ({
-  limit,
-  phase,
-  id: 'x',
-  passed,
-  outcome: passed ? ('passed' as const) : ('failed' as const),
-  peak: 1,
-  failcnt: 0,
-  wallMs: 1,
-});
+function trial(limit: number, passed: boolean, phase: string) {
+  return {
+    limit,
+    phase,
+    id: 'x',
+    passed,
+    outcome: passed ? ('passed' as const) : ('failed' as const),
+    peak: 1,
+    failcnt: 0,
+    wallMs: 1,
+  };
+}
 
 const report: BisectReport = {
   ...experimentFacts,
@@ -33,10 +35,13 @@ const report: BisectReport = {
   justBelow: { limit: 2_633_728, result: apacheStopFails() },
 };
 
-const text = (changes: Partial<BisectReport> = {}) =>
-  bisectText({ ...report, ...changes }, { color: false, width: null });
-const sentence = (answer: BisectAnswer, changes: Partial<BisectReport> = {}) =>
-  text({ answer, ...changes }).split('\n')[0];
+function text(changes: Partial<BisectReport> = {}) {
+  return bisectText({ ...report, ...changes }, { color: false, width: null });
+}
+
+function sentence(answer: BisectAnswer, changes: Partial<BisectReport> = {}) {
+  return text({ answer, ...changes }).split('\n')[0];
+}
 
 test('the limit in a sentence, what failed just below it, and what it rests on', (t) => {
   t.is(

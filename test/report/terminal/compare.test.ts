@@ -8,7 +8,7 @@ import { dangerous } from '../../fixtures/terminal.ts';
 
 const plain = { color: false, width: null };
 
-const text = (a: readonly Result[], b: readonly Result[], names = ['before', 'after'], style = plain) => {
+function text(a: readonly Result[], b: readonly Result[], names = ['before', 'after'], style = plain) {
   const [first, second] = [a, b].map((all) =>
     all.map((made) => sampleOf({ result: made, experimentId: null, point: null, repeat: null, label: null })),
   );
@@ -18,9 +18,11 @@ const text = (a: readonly Result[], b: readonly Result[], names = ['before', 'af
     commands: [...new Set(all.map(({ spec }) => spec.command.join(' ')))],
   });
   return compareText(side(names[0], a), side(names[1], b), compareRuns(first ?? [], second ?? []), style);
-};
+}
 
-const peaked = (...values: number[]) => values.map((maxUsage) => result({ kmem: { maxUsage } }));
+function peaked(...values: number[]) {
+  return values.map((maxUsage) => result({ kmem: { maxUsage } }));
+}
 
 test('one run each, the same', (t) => {
   t.is(

@@ -2,8 +2,9 @@ import test from 'ava';
 import fc from 'fast-check';
 import { curveText } from '../../../src/report/terminal/curve.ts';
 
-const draw = (shares: (number | null)[], ticks: string[], width = 78) =>
-  curveText({ series: [{ label: '', shares }], ticks }, width);
+function draw(shares: (number | null)[], ticks: string[], width = 78) {
+  return curveText({ series: [{ label: '', shares }], ticks }, width);
+}
 
 test('one curve, four rows high', (t) => {
   t.deepEqual(draw([0, 0.5, 0.75, 1], ['1 MiB', '2 MiB', '3 MiB', '4 MiB']), [

@@ -4,47 +4,51 @@ import { exploreText } from '../../../src/report/terminal/explore.ts';
 
 const plain = { color: false, width: null };
 
-const finding = (changes: Partial<ExploreFinding> = {}): ExploreFinding => ({
-  class: 'crash',
-  address: '0/17:mmap',
-  mode: 'once',
-  program: 'httpd',
-  comm: 'worker',
-  syscall: 'mmap',
-  detail: '8192 bytes',
-  how: 'httpd died of SIGSEGV',
-  message: null,
-  seen: 2,
-  runs: 2,
-  ids: ['a', 'b'],
-  replay: 'kmem-run --fail 0/17:mmap -- httpd',
-  ...changes,
-});
+function finding(changes: Partial<ExploreFinding> = {}): ExploreFinding {
+  return {
+    class: 'crash',
+    address: '0/17:mmap',
+    mode: 'once',
+    program: 'httpd',
+    comm: 'worker',
+    syscall: 'mmap',
+    detail: '8192 bytes',
+    how: 'httpd died of SIGSEGV',
+    message: null,
+    seen: 2,
+    runs: 2,
+    ids: ['a', 'b'],
+    replay: 'kmem-run --fail 0/17:mmap -- httpd',
+    ...changes,
+  };
+}
 
-const report = (changes: Partial<ExploreReport> = {}): ExploreReport => ({
-  schemaVersion: 1,
-  kind: 'explore',
-  id: 'abcdef012345',
-  startedAt: '2026-01-02T03:04:05.678Z',
-  status: 'done',
-  error: null,
-  command: ['httpd', '-X'],
-  then: [],
-  expect: [],
-  warmup: 1,
-  prepare: null,
-  timeoutMs: 5000,
-  warnings: [],
-  kmemRun: '0.1.0',
-  jobs: [[1], [0]],
-  calls: { listed: 20, unstable: 3, wanted: 15, duplicates: 4, beyondLimit: 1, chosen: 10 },
-  runs: { planned: 30, made: 30 },
-  counts: { crash: 0, hang: 0, silent: 0, leak: 0, handled: 20, mute: 0, unsteady: 0, notFailed: 0 },
-  score: 1,
-  findings: [],
-  unsteady: [],
-  ...changes,
-});
+function report(changes: Partial<ExploreReport> = {}): ExploreReport {
+  return {
+    schemaVersion: 1,
+    kind: 'explore',
+    id: 'abcdef012345',
+    startedAt: '2026-01-02T03:04:05.678Z',
+    status: 'done',
+    error: null,
+    command: ['httpd', '-X'],
+    then: [],
+    expect: [],
+    warmup: 1,
+    prepare: null,
+    timeoutMs: 5000,
+    warnings: [],
+    kmemRun: '0.1.0',
+    jobs: [[1], [0]],
+    calls: { listed: 20, unstable: 3, wanted: 15, duplicates: 4, beyondLimit: 1, chosen: 10 },
+    runs: { planned: 30, made: 30 },
+    counts: { crash: 0, hang: 0, silent: 0, leak: 0, handled: 20, mute: 0, unsteady: 0, notFailed: 0 },
+    score: 1,
+    findings: [],
+    unsteady: [],
+    ...changes,
+  };
+}
 
 test('nothing found: the score, and what it rests on', (t) => {
   t.is(

@@ -2,8 +2,11 @@ import test from 'ava';
 import { commonForm, failureRows } from '../../../src/report/terminal/failures.ts';
 import { failure, result } from '../../fixtures/results.ts';
 
-const lines = (made: Parameters<typeof failureRows>[0]) =>
-  failureRows(made, false).flatMap((row) => row.lines.map((line) => (typeof line === 'string' ? line : line.text)));
+function lines(made: Parameters<typeof failureRows>[0]) {
+  return failureRows(made, false).flatMap((row) =>
+    row.lines.map((line) => (typeof line === 'string' ? line : line.text)),
+  );
+}
 
 test('what many details have in common', (t) => {
   t.is(commonForm([]), null);

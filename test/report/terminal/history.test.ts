@@ -6,43 +6,47 @@ import { dangerous } from '../../fixtures/terminal.ts';
 
 process.env.TZ = 'UTC';
 
-const run = (changes: Partial<RunSummary> = {}): HistoryEntry => ({
-  kind: 'run',
-  run: {
-    id: '31a4467ea2d1',
-    experimentId: null,
-    point: null,
-    repeat: null,
-    label: null,
-    startedAt: '2025-01-02T03:04:05.678Z',
-    command: 'apachectl start',
-    outcome: 'passed',
-    kmemLimit: 4_194_304,
-    maxUsage: 2_637_824,
-    failcnt: 0,
-    firstFailing: null,
-    kernel: '6.18.5',
-    mode: 'gate',
-    layout: 'hybrid',
-    ...changes,
-  },
-});
+function run(changes: Partial<RunSummary> = {}): HistoryEntry {
+  return {
+    kind: 'run',
+    run: {
+      id: '31a4467ea2d1',
+      experimentId: null,
+      point: null,
+      repeat: null,
+      label: null,
+      startedAt: '2025-01-02T03:04:05.678Z',
+      command: 'apachectl start',
+      outcome: 'passed',
+      kmemLimit: 4_194_304,
+      maxUsage: 2_637_824,
+      failcnt: 0,
+      firstFailing: null,
+      kernel: '6.18.5',
+      mode: 'gate',
+      layout: 'hybrid',
+      ...changes,
+    },
+  };
+}
 
-const sweep = (changes: Partial<StoredExperiment> = {}): HistoryEntry => ({
-  kind: 'experiment',
-  experiment: {
-    id: 'sweep1',
-    kind: 'sweep',
-    command: ['true'],
-    spec: null,
-    seed: 1,
-    startedAt: '2025-01-02T03:04:05.678Z',
-    status: 'done',
-    summary: null,
-    runs: 2000,
-    ...changes,
-  },
-});
+function sweep(changes: Partial<StoredExperiment> = {}): HistoryEntry {
+  return {
+    kind: 'experiment',
+    experiment: {
+      id: 'sweep1',
+      kind: 'sweep',
+      command: ['true'],
+      spec: null,
+      seed: 1,
+      startedAt: '2025-01-02T03:04:05.678Z',
+      status: 'done',
+      summary: null,
+      runs: 2000,
+      ...changes,
+    },
+  };
+}
 
 const plain = { color: false, width: null };
 

@@ -4,8 +4,9 @@ import { textReport } from '../../../src/report/terminal/run.ts';
 import { injectionsOf } from '../../../src/result/notes.ts';
 import { result } from '../../fixtures/results.ts';
 
-const told = (reached: number, denials: number, seen: string | null) =>
-  ({ event: 'injection', reached, denials, seen }) as const;
+function told(reached: number, denials: number, seen: string | null) {
+  return { event: 'injection', reached, denials, seen } as const;
+}
 
 test('what the gate tells, by the addresses that were asked for', (t) => {
   const asked = ['0/1:mmap', '0/2+', '0/3', '0/4:brk', '0/5:mmap'];

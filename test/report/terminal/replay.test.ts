@@ -24,7 +24,9 @@ function report(recorded: Result, replays: readonly Result[], changes: Partial<R
   };
 }
 
-const lines = (...given: Parameters<typeof report>): string[] => replayText(report(...given), plain).split('\n');
+function lines(...given: Parameters<typeof report>): string[] {
+  return replayText(report(...given), plain).split('\n');
+}
 
 test('the same', (t) => {
   const [first, recorded, ...rest] = lines(apacheStopFails(), [apacheStopFails()]);

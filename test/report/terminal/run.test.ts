@@ -18,13 +18,20 @@ import {
 import { dangerous } from '../../fixtures/terminal.ts';
 
 const plain: TextOptions = { color: false, verbose: false, width: null };
-const report = (made: Result) => textReport(made, plain);
-const first = (made: Result) => report(made).split('\n')[0];
-const row = (made: Result, label: string, options = plain) =>
-  textReport(made, options)
+function report(made: Result) {
+  return textReport(made, plain);
+}
+
+function first(made: Result) {
+  return report(made).split('\n')[0];
+}
+
+function row(made: Result, label: string, options = plain) {
+  return textReport(made, options)
     .split('\n')
     .find((line) => line.startsWith(`  ${label} `))
     ?.slice(15);
+}
 
 test('a run that passed', (t) => {
   t.is(

@@ -7,18 +7,20 @@ import { survivalText } from '../../../src/report/terminal/survival.ts';
 const plain = { color: false, width: 80 };
 const MiB = 1024 * 1024;
 
-const trial = (limit: number, passed: boolean, phase = 'search') => ({
-  ...{
-    limit,
-    phase,
-    passed,
-    id: 'r',
-    outcome: passed ? ('passed' as const) : ('failed' as const),
-    peak: null,
-    failcnt: null,
-    wallMs: null,
-  },
-});
+function trial(limit: number, passed: boolean, phase = 'search') {
+  return {
+    ...{
+      limit,
+      phase,
+      passed,
+      id: 'r',
+      outcome: passed ? ('passed' as const) : ('failed' as const),
+      peak: null,
+      failcnt: null,
+      wallMs: null,
+    },
+  };
+}
 
 test('a bar and a confidence interval for each limit', (t) => {
   const shares = [{ passed: 0, runs: 5 }, { passed: 1, runs: 5 }, null, { passed: 4, runs: 5 }, { passed: 5, runs: 5 }];

@@ -12,7 +12,10 @@ import { HOSTILE_TEXT } from '../../fixtures/results.ts';
 const K = 1024;
 const M = K * K;
 
-const spread = (min: number, median: number, max: number) => ({ runs: 5, min, median, max });
+function spread(min: number, median: number, max: number) {
+  return { runs: 5, min, median, max };
+}
+
 const call = { comm: 'apache2', syscall: 'mmap', errno: 'ENOMEM', detail: '/usr/lib/x.so', runs: 5 };
 
 function point(kmem: number, passed: number, changes: Partial<SweepPoint> = {}): SweepPoint {

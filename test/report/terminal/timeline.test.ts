@@ -9,13 +9,19 @@ import { dangerous } from '../../fixtures/terminal.ts';
 
 const MiB = 1024 * 1024;
 
-const samplesOf = (values: readonly (number | null)[], everyMs = 100): Result['samples'] =>
-  values.map((kmem, index) => ({
+function samplesOf(values: readonly (number | null)[], everyMs = 100): Result['samples'] {
+  return values.map((kmem, index) => ({
     ...{ atMs: index * everyMs, kmem, mem: null, processes: null, rss: null, cpuPercent: null },
   }));
+}
 
-const draw = (made: Result, width: number | null = 80) => timelineText(made, { color: false, width });
-const rows = (made: Result, width?: number) => draw(made, width).split('\n');
+function draw(made: Result, width: number | null = 80) {
+  return timelineText(made, { color: false, width });
+}
+
+function rows(made: Result, width?: number) {
+  return draw(made, width).split('\n');
+}
 
 test('kmem against its limit, failures as marks, steps as bands', (t) => {
   const made = result({
