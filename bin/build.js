@@ -9,7 +9,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { assertLazy, fastYargs, largeOnesBeside, lazyStringWidth, reportBeside } from './bundle-plugins.js';
+import { assertLazy, largeOnesBeside, noTranslations, reportBeside } from './bundle-plugins.js';
 import { agent, compileNative, exhaust, helper, nativeId } from './compile-native.js';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -86,9 +86,9 @@ function bundleEntry(esbuild, name, options) {
 async function bundleCommand(esbuild) {
   const metafile = await bundleEntry(esbuild, 'cli.cjs', {
     entryPoints: ['src/cli.ts'],
-    plugins: [lazyStringWidth, fastYargs, largeOnesBeside, reportBeside],
+    plugins: [noTranslations, largeOnesBeside, reportBeside],
   });
-  assertLazy(metafile, 'src/cli.ts', ['zod', 'yaml', 'pidusage', 'echarts']);
+  assertLazy(metafile, 'src/cli.ts', ['zod', 'yaml', 'pidusage', 'echarts', 'yargs']);
   return metafile;
 }
 

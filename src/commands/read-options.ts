@@ -1,5 +1,5 @@
 /** What yargs' parser makes of a command line, strictly: nothing unknown, nothing twice, nothing guessed. */
-import { Parser } from 'yargs/helpers';
+import Parser from 'yargs-parser';
 import { SetupError } from '../errors.ts';
 import { didYouMean } from '../text/nearest.ts';
 import { quote } from '../text/quote.ts';
