@@ -14,17 +14,19 @@ export type ProbeLocks = (paths: readonly string[]) => Promise<ReadonlyMap<strin
 export type CollectOptions = Readonly<{
   /** Also remove groups whose lock is absent. Never those whose lock is held. */
   force?: boolean;
+  /** Remove nothing, and say what would be. */
+  dryRun?: boolean;
 }> &
   Where;
 
 export type Fate = Readonly<{
   /**
-   * `removed`: its runner was gone. `held`: its runner lives, left alone. `unjudged`: left alone too, there is no
+   * `removed`: its runner was gone. `removable`: so it is, but nothing is removed in a dry run. `held`: its runner lives, left alone. `unjudged`: left alone too, there is no
    * lock to judge by (perhaps a run of another mount namespace). `failed`: it could not be removed, see `error`.
    */
-  fate: 'removed' | 'held' | 'unjudged' | 'failed';
+  fate: 'removed' | 'removable' | 'held' | 'unjudged' | 'failed';
   leftover: Leftover;
-  /** What was in it. */
+  /** What is in it, or was. */
   processes: readonly Process[];
   /** Null unless it failed. */
   error: SetupError | null;
@@ -32,7 +34,7 @@ export type Fate = Readonly<{
 
 export type Collected = Readonly<{
   groups: readonly Fate[];
-  /** Lock files without a group that were removed. */
+  /** Lock files without a group that were removed, or would be. */
   locks: readonly string[];
 }>;
 
@@ -46,7 +48,7 @@ const YOUNGEST_ORPHAN_MS = 60_000;
 export async function collectLeftovers(
   hierarchies: Hierarchies,
   probeLocks: ProbeLocks,
-  { force = false, within = 'all', parent = null }: CollectOptions = {},
+  { force = false, dryRun = false, within = 'all', parent = null }: CollectOptions = {},
 ): Promise<Collected> {
   const found = findGroups(hierarchies, { within, parent }).map((leftover) => ({ leftover, locks: locksOf(leftover) }));
   const taken = found.flatMap(({ locks }) => locks);
@@ -59,17 +61,21 @@ export async function collectLeftovers(
     // With the lock goes what tells that it is dead: then all of its directories go, wherever they are.
     if (within === 'own' && state === 'free') whole ??= findGroups(hierarchies);
     const entire = whole?.find(({ id }) => id === leftover.id) ?? leftover;
-    const fate = await decide(entire, locks, { state, force });
+    const fate = await decide(entire, locks, { state, force, dryRun });
     if (fate !== null) groups.push(fate);
   }
   const locks = orphans.filter((path) => states.get(path) === 'free');
-  for (const path of locks) removeLock(path);
+  if (!dryRun) for (const path of locks) removeLock(path);
   return { groups, locks };
 }
 
-type Judgement = Readonly<{ state: LockState; force: boolean }>;
+type Judgement = Readonly<{ state: LockState; force: boolean; dryRun: boolean }>;
 
-async function decide(leftover: Leftover, locks: readonly string[], { state, force }: Judgement): Promise<Fate | null> {
+async function decide(
+  leftover: Leftover,
+  locks: readonly string[],
+  { state, force, dryRun }: Judgement,
+): Promise<Fate | null> {
   // A run that ended meanwhile took its directories and its lock with it.
   if (!leftover.directories.some((directory) => existsSync(directory))) return null;
   const processes = processesOf(leftover).flatMap((pid) => describe(pid) ?? []);
@@ -81,6 +87,7 @@ async function decide(leftover: Leftover, locks: readonly string[], { state, for
   });
   if (state === 'held') return fate('held');
   if (state === 'absent' && !force) return fate('unjudged');
+  if (dryRun) return fate('removable');
   try {
     await removeGroup(leftover);
     for (const path of locks) removeLock(path);

@@ -1,9 +1,6 @@
 import { collectLeftovers, type Fate } from '../cgroup/collect.ts';
 import { readHierarchies } from '../cgroup/hierarchies.ts';
-import type { Leftover } from '../cgroup/leftovers.ts';
-import type { Process } from '../cgroup/processes.ts';
-import type { Hierarchies } from '../cgroup/types.ts';
-import { foreignOwner, judgeLeftovers, proveLocks } from '../doctor/leftovers.ts';
+import { foreignOwner, proveLocks } from '../doctor/leftovers.ts';
 import { SetupError } from '../errors.ts';
 import { counted } from '../text/figures.ts';
 import { cut, visible } from '../text/visible.ts';
@@ -36,36 +33,22 @@ export async function gcCommand(argv: readonly string[]): Promise<number> {
       'run kmem-run gc where they are: on the host, outside this container',
     );
   }
-  return dryRun ? foretell(hierarchies, force) : collect(hierarchies, force);
-}
-
-type Found = Readonly<{ leftover: Leftover; processes: readonly Process[] }>;
-/** What is said of one group. */
-type Row = Readonly<{ word: Fate['fate'] | 'removable'; name: string; reason: string; hint: string | null }>;
-
-async function collect(hierarchies: Hierarchies, force: boolean): Promise<number> {
-  const { groups, locks } = await collectLeftovers(hierarchies, proveLocks, { force });
-  tell([...groups.map(rowOf), ...lockRows('removed', locks)]);
+  const { groups, locks } = await collectLeftovers(hierarchies, proveLocks, { force, dryRun });
+  print([...groups.map(rowOf), ...lockRows(dryRun ? 'removable' : 'removed', locks)]);
   return groups.some(({ fate }) => fate === 'failed') ? 1 : 0;
 }
 
-async function foretell(hierarchies: Hierarchies, force: boolean): Promise<number> {
-  const { groups, locks } = await judgeLeftovers(hierarchies, proveLocks);
-  const rows = groups.map((judged) => {
-    if (judged.judgement === 'held') return held(judged);
-    if (judged.judgement === 'unjudged' && !force) return unjudged(judged);
-    return row('removable', judged, contents(judged, 'would be killed'));
-  });
-  tell([...rows, ...lockRows('removable', locks)]);
-  return 0;
-}
+/** What is said of one group. */
+type Row = Readonly<{ word: Fate['fate']; name: string; reason: string; hint: string | null }>;
 
 function rowOf(found: Fate): Row {
   switch (found.fate) {
     case 'removed':
       return row('removed', found, contents(found, 'killed'));
+    case 'removable':
+      return row('removable', found, contents(found, 'would be killed'));
     case 'held':
-      return held(found);
+      return row('held', found, `its run is alive: left alone, with ${contents(found, 'in it')}`);
     case 'unjudged':
       return unjudged(found);
     case 'failed':
@@ -73,11 +56,7 @@ function rowOf(found: Fate): Row {
   }
 }
 
-function held(found: Found): Row {
-  return row('held', found, `its run is alive: left alone, with ${contents(found, 'in it')}`);
-}
-
-function unjudged(found: Found): Row {
+function unjudged(found: Fate): Row {
   const owner = foreignOwner(found.leftover);
   if (owner !== null) {
     const reason = `belongs to user ${owner}, whose locks cannot be seen: left alone`;
@@ -94,7 +73,7 @@ function failed(found: Fate): Row {
   return row('failed', found, error?.message ?? 'not removed', hint ?? null);
 }
 
-function row(word: Row['word'], { leftover: { name } }: Found, reason: string, hint: string | null = null): Row {
+function row(word: Row['word'], { leftover: { name } }: Fate, reason: string, hint: string | null = null): Row {
   return { word, name, reason, hint };
 }
 
@@ -107,7 +86,7 @@ function lockRows(word: Row['word'], locks: readonly string[]): Row[] {
 const SHOWN = 5;
 
 /** "2 processes killed: sleep (123), httpd (124)". */
-function contents({ processes }: Found, participle: string): string {
+function contents({ processes }: Fate, participle: string): string {
   if (processes.length === 0) return 'no process in it';
   const names = processes.slice(0, SHOWN).map(({ pid, comm }) => `${cut(comm, 20)} (${pid})`);
   const more = processes.length > SHOWN ? `, and ${processes.length - SHOWN} more` : '';
@@ -117,7 +96,7 @@ function contents({ processes }: Found, participle: string): string {
 const WORDS: readonly Row['word'][] = ['removed', 'removable', 'failed'];
 const wordWidth = 'removable'.length;
 
-function tell(rows: readonly Row[]): void {
+function print(rows: readonly Row[]): void {
   const lines = rows.flatMap(({ word, name, reason, hint }) => [
     `${word.padEnd(wordWidth)}  ${name}  ${visible(reason)}`,
     ...(hint === null ? [] : [`${' '.repeat(wordWidth)}  hint: ${visible(hint)}`]),

@@ -1,47 +1,12 @@
 /** What earlier runs left behind, looked at and left alone. */
 
-import { basename } from 'node:path';
-import { collectLeftovers, type ProbeLocks } from '../cgroup/collect.ts';
+import { collectLeftovers, type Fate, type ProbeLocks } from '../cgroup/collect.ts';
 import type { Leftover } from '../cgroup/leftovers.ts';
-import type { Process } from '../cgroup/processes.ts';
-import type { Hierarchies } from '../cgroup/types.ts';
 import { SetupError } from '../errors.ts';
 import { helperPath, probeLocks } from '../gate/helper.ts';
 import { counted } from '../text/figures.ts';
 import { type Check, ok, warning } from './check.ts';
 import { helper, hierarchies } from './machine.ts';
-
-export type Judged = Readonly<{
-  /** `gone`: its runner is, it may be removed. `held`: its runner lives. `unjudged`: there is no lock to judge by. */
-  judgement: 'gone' | 'held' | 'unjudged';
-  leftover: Leftover;
-  /** What is in it. */
-  processes: readonly Process[];
-}>;
-
-export type Judgements = Readonly<{
-  groups: readonly Judged[];
-  /** Lock files without a group that collectLeftovers() would remove. */
-  locks: readonly string[];
-}>;
-
-/** As collectLeftovers() judges, removing nothing. */
-export async function judgeLeftovers(found: Hierarchies, prober: ProbeLocks): Promise<Judgements> {
-  const free = new Map<string, string>();
-  // The collector removes where a lock is free: one that finds none free removes nothing.
-  const noneFree: ProbeLocks = async (paths) => {
-    const states = await prober(paths);
-    for (const [path, state] of states) if (state === 'free') free.set(basename(path, '.lock'), path);
-    return new Map([...states].map(([path, state]) => [path, state === 'free' ? 'absent' : state]));
-  };
-  const { groups } = await collectLeftovers(found, noneFree);
-  const judged = groups.map(({ fate, leftover, processes }): Judged => {
-    const judgement = fate === 'held' ? 'held' : free.has(leftover.id) ? 'gone' : 'unjudged';
-    return { judgement, leftover, processes };
-  });
-  const ids = new Set(judged.map(({ leftover }) => leftover.id));
-  return { groups: judged, locks: [...free].filter(([id]) => !ids.has(id)).map(([, path]) => path) };
-}
 
 /** The user whose group it is, where that is another one and we are not root; null: ours to judge and to remove. */
 export function foreignOwner({ uid }: Leftover): number | null {
@@ -69,11 +34,11 @@ export const leftovers: Check = {
   needs: [hierarchies, helper],
   remedy: 'kmem-run gc',
   probe: async (bench) => {
-    const { groups } = await judgeLeftovers(bench.hierarchies(), proveLocks);
+    const { groups } = await collectLeftovers(bench.hierarchies(), proveLocks, { dryRun: true });
     const own = groups.filter(({ leftover }) => foreignOwner(leftover) === null);
-    const count = (wanted: Judged['judgement']) => own.filter(({ judgement }) => judgement === wanted).length;
+    const count = (wanted: Fate['fate']) => own.filter(({ fate }) => fate === wanted).length;
     const [gone, held, unjudged, foreign] = [
-      count('gone'),
+      count('removable'),
       count('held'),
       count('unjudged'),
       groups.length - own.length,

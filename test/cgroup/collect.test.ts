@@ -181,6 +181,38 @@ test('old lock files without a group go, young and held ones stay', async (t) =>
   t.true(existsSync(held.path));
 });
 
+/** As if each run's lock were as its id says; other runs' lock files are none of a test's business. */
+const byId: ProbeLocks = async (paths) => {
+  const states: readonly LockState[] = ['free', 'held', 'absent'];
+  return new Map(
+    paths.flatMap((path): [string, LockState][] => {
+      const state = states.find((one) => path.includes(`-${one}`));
+      return state === undefined ? [] : [[path, state]];
+    }),
+  );
+};
+
+test('a dry run judges as a real one does, and removes nothing', async (t) => {
+  const sandbox = makeSandbox(t);
+  const groupOf = (suffix: string) => `${sandbox.memory}/kmem-run.${sandbox.id}-${suffix}`;
+  for (const suffix of ['free', 'held', 'absent', 'unknown']) mkdirSync(groupOf(suffix));
+  const { pid } = await startIn(t, [groupOf('free')], ['sleep', '1000']);
+  const collect = async (dryRun: boolean) => {
+    const { groups } = await collectLeftovers(asMounts(sandbox.hierarchies), byId, { dryRun });
+    return Object.fromEntries(groups.map((group) => [group.leftover.id.split('-').at(-1), group]));
+  };
+  const judged = await collect(true);
+  const fates = { free: 'removable', held: 'held', absent: 'unjudged', unknown: 'held' };
+  t.like(judged, Object.fromEntries(Object.entries(fates).map(([suffix, fate]) => [suffix, { fate }])));
+  t.deepEqual(judged.free?.processes, [{ pid, comm: 'sleep' }]);
+  for (const suffix of Object.keys(fates)) t.true(existsSync(groupOf(suffix)), suffix);
+  t.is(stateOf(pid), 'S');
+
+  const collected = await collect(false);
+  t.is(collected.free?.fate, 'removed');
+  for (const suffix of ['held', 'absent', 'unknown']) t.is(collected[suffix]?.fate, judged[suffix]?.fate, suffix);
+});
+
 test('of a dead run that is found in part all goes, wherever it is, or its lock would be missed', async (t) => {
   const sandbox = makeSandbox(t);
   const mine = makeWithin(sandbox, 'mine', 'deeper');
