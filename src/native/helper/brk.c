@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../common/file.h"
 #include "proc.h"
 
 /*
@@ -27,8 +26,7 @@ uint64_t current_break(pid_t pid)
 {
   char path[40], row[512], text[2048];
   uint64_t end = 0;
-  snprintf(path, sizeof path, "/proc/%d/stat", pid);
-  if (read_file(path, text, sizeof text) <= 0)
+  if (!read_proc(pid, "stat", text, sizeof text))
     return 0;
   snprintf(path, sizeof path, "/proc/%d/maps", pid);
   FILE *maps = fopen(path, "re");

@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/types.h>
@@ -14,7 +13,6 @@
 
 #include "../common/clock.h"
 #include "../common/event.h"
-#include "../common/file.h"
 #include "crashes.h"
 #include "events.h"
 #include "guardian.h"
@@ -67,12 +65,11 @@ static pid_t ended_child(siginfo_t *info)
 static bool is_starter(pid_t pid)
 {
   static const uint64_t FORKED_NO_EXEC = 0x40; /* PF_FORKNOEXEC: proc_pid_stat(5), field 9 */
-  char path[40], text[1024];
+  char text[1024];
   const char *comm = comm_of(pid, now_ns());
   if (comm == NULL || strcmp(comm, HELPER_COMM))
     return false;
-  snprintf(path, sizeof path, "/proc/%d/stat", pid);
-  return read_file(path, text, sizeof text) > 0 && stat_field(text, 9) & FORKED_NO_EXEC;
+  return read_proc(pid, "stat", text, sizeof text) && stat_field(text, 9) & FORKED_NO_EXEC;
 }
 
 static bool is_ours(pid_t pid)

@@ -15,7 +15,6 @@
 
 #include "../common/clock.h"
 #include "../common/event.h"
-#include "../common/file.h"
 #include "events.h"
 #include "loop.h"
 #include "proc.h"
@@ -81,10 +80,9 @@ static void forget_watched(struct watched *w, int status)
 /* The wait status of a zombie: proc_pid_stat(5), field 52; -1: it is none, or gone, or not ours to see. */
 static int status_of_zombie(pid_t pid)
 {
-  char path[40], text[1024];
-  snprintf(path, sizeof path, "/proc/%d/stat", pid);
-  ssize_t n = read_file(path, text, sizeof text);
-  char *name = n > 0 ? strchr(text, '(') : NULL, *rest = name ? strrchr(text, ')') : NULL;
+  char text[1024];
+  char *name = read_proc(pid, "stat", text, sizeof text) ? strchr(text, '(') : NULL,
+       *rest = name ? strrchr(text, ')') : NULL;
   if (rest == NULL || rest[1] == '\0' || rest[2] != 'Z')
     return -1;
   return atoi(strrchr(text, ' ') + 1);

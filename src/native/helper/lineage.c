@@ -187,13 +187,12 @@ void add_own_task(pid_t tid, int step_index)
 
 static struct task *task_of(pid_t tid, int step_index)
 {
-  char path[40], text[2048];
+  char text[2048];
   struct task *t = find_task(tid);
   if (is_same_task(t, tid, t && t->exits))
     return t;
   forget_task(tid);
-  snprintf(path, sizeof path, "/proc/%d/status", tid);
-  if (read_file(path, text, sizeof text) <= 0)
+  if (!read_proc(tid, "status", text, sizeof text))
     return NULL;
   pid_t tgid = (pid_t)status_number(text, "\nTgid:");
   bool starts = tid == step.joiner || is_deputy(tid);

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "../common/clock.h"
 #include "../common/file.h"
 
 bool read_memory(pid_t tid, uint64_t address, void *data, size_t size)
@@ -43,6 +43,13 @@ const char *executable(pid_t tid, char *text, size_t size)
   return text;
 }
 
+bool read_proc(pid_t pid, const char *name, char *text, size_t size)
+{
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
+  return read_file(path, text, size) > 0;
+}
+
 uint64_t status_number(const char *status, const char *key)
 {
   const char *field = strstr(status, key);
@@ -51,12 +58,9 @@ uint64_t status_number(const char *status, const char *key)
 
 pid_t thread_group(pid_t tid)
 {
-  char path[40], text[1024];
-  snprintf(path, sizeof path, "/proc/%d/status", tid);
-  if (read_file(path, text, sizeof text) <= 0)
-    return -1;
-  const char *tgid = strstr(text, "\nTgid:");
-  return tgid ? atoi(tgid + 6) : -1;
+  char text[1024];
+  uint64_t tgid = read_proc(tid, "status", text, sizeof text) ? status_number(text, "\nTgid:") : 0;
+  return tgid ? (pid_t)tgid : -1;
 }
 
 enum { COMM_FRESH_MS = 100 };
@@ -78,13 +82,12 @@ const char *comm_of(pid_t tid, uint64_t now)
   unsigned slot = (unsigned)tid % COMM_CACHE;
   if (comms[slot].tid == tid && now - comms[slot].read_ns < COMM_FRESH_MS * 1000000ull)
     return comms[slot].comm;
-  char path[40], text[64];
-  snprintf(path, sizeof path, "/proc/%d/comm", tid);
-  ssize_t n = read_file(path, text, sizeof text);
-  if (n <= 0)
+  char text[64];
+  if (!read_proc(tid, "comm", text, sizeof text))
     return NULL;
-  if (text[n - 1] == '\n')
-    text[n - 1] = '\0';
+  size_t last = strlen(text) - 1;
+  if (text[last] == '\n')
+    text[last] = '\0';
   comms[slot].tid = tid;
   comms[slot].read_ns = now;
   snprintf(comms[slot].comm, sizeof comms[slot].comm, "%.19s", text);
@@ -93,19 +96,14 @@ const char *comm_of(pid_t tid, uint64_t now)
 
 uint64_t start_of(pid_t tid)
 {
-  char path[40], text[1024];
-  snprintf(path, sizeof path, "/proc/%d/stat", tid);
-  char *field = read_file(path, text, sizeof text) > 0 ? strrchr(text, ')') : NULL;
-  for (int i = 2; field != NULL && i < 22; i++) /* proc(5): field 22 */
-    field = strchr(field + 1, ' ');
-  return field ? strtoull(field, NULL, 10) : 0;
+  char text[1024];
+  return read_proc(tid, "stat", text, sizeof text) ? stat_field(text, 22) : 0;
 }
 
 pid_t tid_in_namespace(pid_t tid)
 {
-  char path[40], text[2048];
-  snprintf(path, sizeof path, "/proc/%d/status", tid);
-  char *field = read_file(path, text, sizeof text) > 0 ? strstr(text, "\nNSpid:") : NULL;
+  char text[2048];
+  char *field = read_proc(tid, "status", text, sizeof text) ? strstr(text, "\nNSpid:") : NULL;
   if (field == NULL)
     return tid;
   field[1 + strcspn(field + 1, "\n")] = '\0';
@@ -114,9 +112,7 @@ pid_t tid_in_namespace(pid_t tid)
 
 uint64_t boot_ticks(void)
 {
-  struct timespec ts;
-  clock_gettime(CLOCK_BOOTTIME, &ts);
-  return (uint64_t)ts.tv_sec * 100 + (uint64_t)ts.tv_nsec / 10000000;
+  return (uint64_t)uptime_ms() / 10;
 }
 
 uint64_t stat_field(const char *stat, int number)

@@ -16,6 +16,9 @@ bool read_memory(pid_t tid, uint64_t address, void *data, size_t size);
 bool read_string(pid_t tid, uint64_t address, char *text, size_t size);
 const char *executable(pid_t tid, char *text, size_t size);
 
+/* A file of /proc/PID whole, NUL-terminated; false if it is empty or cannot be read. */
+bool read_proc(pid_t pid, const char *name, char *text, size_t size);
+
 /* A number of /proc/PID/status, or 0. */
 uint64_t status_number(const char *status, const char *key);
 

@@ -12,7 +12,6 @@
 
 #include "../common/clock.h"
 #include "../common/event.h"
-#include "../common/file.h"
 #include "bpf.h"
 #include "config.h"
 #include "describe.h"
@@ -129,9 +128,8 @@ void read_refusals(void)
 
 static uint64_t system_ticks(pid_t tid)
 {
-  char path[40], text[2048];
-  snprintf(path, sizeof path, "/proc/%d/stat", tid);
-  return read_file(path, text, sizeof text) > 0 ? stat_field(text, 15) : 0;
+  char text[2048];
+  return read_proc(tid, "stat", text, sizeof text) ? stat_field(text, 15) : 0;
 }
 
 static void report_livelock(pid_t tid, const struct refused_task *task)

@@ -1,10 +1,8 @@
 #include "steps.h"
 
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "../common/file.h"
 #include "proc.h"
 
 struct handover step = {.index = -1, .sock = -1};
@@ -117,13 +115,12 @@ int64_t step_index_for(int from)
 /* The step that a process comes from, by its parents; -1: one of them has ended, or there is nothing to tell apart. */
 int step_by_parents(pid_t pid)
 {
-  char path[40], text[1024];
+  char text[1024];
   for (int generation = 0; running_count > 1 && pid > 1 && generation < 64; generation++) {
     const struct running *r = step_of_command(pid);
     if (r != NULL)
       return r->index;
-    snprintf(path, sizeof path, "/proc/%d/status", pid);
-    pid = read_file(path, text, sizeof text) > 0 ? (pid_t)status_number(text, "\nPPid:") : 0;
+    pid = read_proc(pid, "status", text, sizeof text) ? (pid_t)status_number(text, "\nPPid:") : 0;
   }
   return -1;
 }

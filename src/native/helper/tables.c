@@ -11,7 +11,6 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-#include "../common/file.h"
 #include "proc.h"
 
 static struct table {
@@ -81,10 +80,9 @@ int64_t table_growth(const struct request *r, int64_t usage, int64_t room)
   t->calls_left -= unseen;
   if (unseen && named < SMALLEST_TABLE)
     return 0;
-  char path[40], text[2048];
+  char text[2048];
   struct rlimit most;
-  snprintf(path, sizeof path, "/proc/%d/status", tid);
-  uint64_t size = read_file(path, text, sizeof text) > 0 ? status_number(text, "\nFDSize:") : 0;
+  uint64_t size = read_proc(tid, "status", text, sizeof text) ? status_number(text, "\nFDSize:") : 0;
   if (size == 0 || prlimit(tid, RLIMIT_NOFILE, NULL, &most) < 0)
     return 0;
   if (names && named >= size)
