@@ -1,4 +1,5 @@
-import { type CounterFiles, parseAmount, parseKeyed, readOrNull as read, readOrNull, v1, v2 } from './files.ts';
+import { readOrNull } from '../host/read-file.ts';
+import { type CounterFiles, parseAmount, parseKeyed, v1, v2 } from './files.ts';
 import { nestedGroups } from './nested.ts';
 import type { CounterReading, Group, GroupReading } from './types.ts';
 
@@ -23,7 +24,7 @@ export function readCounters(group: Group): GroupReading {
  * cgroup-v2.rst: `cpu.stat` has these figures whether the cpu controller is enabled or not.
  */
 export function readCpu(group: Group): { userMs: number; systemMs: number } | null {
-  const text = group.unified === null ? null : read(`${group.unified}/${v2.cpuStat}`);
+  const text = group.unified === null ? null : readOrNull(`${group.unified}/${v2.cpuStat}`);
   if (text === null) return null;
   const user = parseKeyed(text, 'user_usec');
   const system = parseKeyed(text, 'system_usec');
@@ -31,7 +32,7 @@ export function readCpu(group: Group): { userMs: number; systemMs: number } | nu
 }
 
 function readCounter(directory: string, files: CounterFiles): CounterReading {
-  const amount = (file: string) => parseAmount(read(`${directory}/${file}`) ?? '');
+  const amount = (file: string) => parseAmount(readOrNull(`${directory}/${file}`) ?? '');
   const maxUsage = amount(files.maxUsage);
   const failcnt = amount(files.failcnt);
   // Newer kernels keep failcnt for memory alone (seen on 6.18): elsewhere it stays 0 while the limit refuses charges.
@@ -54,14 +55,14 @@ function readOomKills(memory: string): number | null {
 }
 
 function oomKillsOf(directory: string): number | null {
-  return parseKeyed(read(`${directory}/${v1.oomControl}`) ?? '', 'oom_kill');
+  return parseKeyed(readOrNull(`${directory}/${v1.oomControl}`) ?? '', 'oom_kill');
 }
 
 function readPids(directory: string): GroupReading['pids'] {
   return {
-    current: parseAmount(read(`${directory}/${v1.pids.current}`) ?? ''),
-    max: parseAmount(read(`${directory}/${v1.pids.peak}`) ?? ''),
-    failcnt: parseKeyed(read(`${directory}/${v1.pids.events}`) ?? '', 'max'),
+    current: parseAmount(readOrNull(`${directory}/${v1.pids.current}`) ?? ''),
+    max: parseAmount(readOrNull(`${directory}/${v1.pids.peak}`) ?? ''),
+    failcnt: parseKeyed(readOrNull(`${directory}/${v1.pids.events}`) ?? '', 'max'),
   };
 }
 

@@ -8,9 +8,11 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, constants, existsSync, mkdirSync, openSync } from 'node:fs';
 import { basename, posix } from 'node:path';
 import { errnoOf } from '../errors.ts';
-import { PROCS, readOrNull, tryControl, v2, writeControl } from './files.ts';
+import { readOrNull } from '../host/read-file.ts';
+import { PROCS, tryControl, v2, writeControl } from './files.ts';
 import { isWithin } from './hierarchies.ts';
 import { pidsIn } from './nested.ts';
+import { parentOf } from './processes.ts';
 import type { Hierarchy } from './types.ts';
 
 export type Controller = 'memory' | 'pids';
@@ -128,13 +130,8 @@ export function moveToLeaf(own: string): boolean {
 
 /** This process, or one that it has started, directly or by way of others. */
 function isOurs(pid: number): boolean {
-  for (let at = pid; at > 1; at = parentOf(at)) if (at === process.pid) return true;
+  for (let at: number | null = pid; at !== null && at > 1; at = parentOf(at)) if (at === process.pid) return true;
   return false;
-}
-
-/** 0: it is gone. */
-function parentOf(pid: number): number {
-  return Number(/^PPid:\t(\d+)$/m.exec(readOrNull(`/proc/${pid}/status`) ?? '')?.[1] ?? 0);
 }
 
 /** As the manager says: what it marks the directory with is not marked by a user's manager. */

@@ -3,7 +3,7 @@
  * v1: Documentation/admin-guide/cgroup-v1/memory.rst and pids.rst. v2: Documentation/admin-guide/cgroup-v2.rst.
  */
 
-import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { errnoOf } from '../errors.ts';
 
 export type CounterFiles = Readonly<{ usage: string; maxUsage: string; failcnt: string; limit: string }>;
@@ -67,15 +67,6 @@ export function tryControl(path: string, text: string): boolean {
   } catch (error) {
     if (errnoOf(error) === null) throw error;
     return false;
-  }
-}
-
-/** The text of a file; null where it cannot be read. */
-export function readOrNull(path: string): string | null {
-  try {
-    return readFileSync(path, 'latin1');
-  } catch {
-    return null;
   }
 }
 

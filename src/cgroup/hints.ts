@@ -1,8 +1,9 @@
 /** How a user who is not root comes to a cgroup: hints of errors, in words that can be typed as they are. */
 
 import { existsSync, statSync } from 'node:fs';
+import { readOrNull } from '../host/read-file.ts';
 import { handsDown } from './delegate.ts';
-import { PROCS, readOrNull, v2 } from './files.ts';
+import { PROCS, v2 } from './files.ts';
 import { readSurroundings } from './surroundings.ts';
 import type { Hierarchies, Hierarchy } from './types.ts';
 

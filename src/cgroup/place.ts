@@ -1,9 +1,10 @@
 import { existsSync, realpathSync, statfsSync } from 'node:fs';
 import { posix } from 'node:path';
 import { errnoOf, SetupError } from '../errors.ts';
+import { readOrNull } from '../host/read-file.ts';
 import type { CgroupVersion } from '../request/run-spec.ts';
 import { above, whyNotJoinable } from './delegate.ts';
-import { PROCS, readOrNull, v1 } from './files.ts';
+import { PROCS, v1 } from './files.ts';
 import { sameCgroup } from './hierarchies.ts';
 import { mountWords, whyNoMemory } from './hints.ts';
 import type { Hierarchies, Hierarchy } from './types.ts';

@@ -29,6 +29,11 @@ export function describeState(pid: number): (Process & Readonly<{ state: string 
   return stat === null ? null : { pid, comm: stat.comm, state: stat.state };
 }
 
+/** Null: the process is gone. */
+export function parentOf(pid: number): number | null {
+  return readStat(pid)?.parent ?? null;
+}
+
 /** Signals each process that is in the group now, and returns how many it reached: what they start on it, to clean up, is let be. */
 export function signalGroup(group: GroupDirectories, signal: NodeJS.Signals): number {
   return processesOf(group).filter((pid) => signalProcess(pid, signal)).length;

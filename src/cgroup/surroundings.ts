@@ -1,7 +1,7 @@
 /** What confines kmem-run: the namespaces and filters of which container engines make a container. */
 
 import { existsSync, readlinkSync } from 'node:fs';
-import { readOrNull } from './files.ts';
+import { readOrNull } from '../host/read-file.ts';
 
 export type Surroundings = Readonly<{
   /** Kinds of namespaces that are not the ones that the machine was booted with. */

@@ -1,11 +1,17 @@
 import { StringDecoder } from 'node:string_decoder';
 
 /** Cuts a stream of bytes into lines; a character that was split between two chunks stays whole. */
-export function lineSplitter(onLine: (line: string) => void): (chunk: Buffer) => void {
+export function cutLines(onLine: (line: string) => void): (chunk: Buffer) => void {
   const decoder = new StringDecoder('utf8');
   let rest = '';
   return (chunk) => {
-    const lines = (rest + decoder.write(chunk)).split('\n');
+    const text = decoder.write(chunk);
+    // A line of a megabyte comes in many chunks: it is looked through once only.
+    if (!text.includes('\n')) {
+      rest += text;
+      return;
+    }
+    const lines = (rest + text).split('\n');
     rest = lines.pop() ?? '';
     for (const line of lines) onLine(line);
   };

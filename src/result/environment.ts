@@ -1,9 +1,9 @@
 /** The machine, as far as it matters to a comparison. On the launch path of every run: one file is read. */
 
-import { readFileSync } from 'node:fs';
 import { availableParallelism, release } from 'node:os';
 import { versions } from 'node:process';
 import type { Layout } from '../cgroup/types.ts';
+import { readOrNull } from '../host/read-file.ts';
 import { version } from '../version.ts';
 import type { Result } from './schema.ts';
 
@@ -42,12 +42,4 @@ export function readThrottleCount(): number | null {
 export function meminfoBytes(meminfo: string | null, key: string): number | null {
   const kib = new RegExp(`^${key}:\\s+(\\d+) kB$`, 'm').exec(meminfo ?? '')?.[1];
   return kib === undefined ? null : Number(kib) * 1024;
-}
-
-function readOrNull(path: string) {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return null;
-  }
 }

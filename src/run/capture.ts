@@ -1,11 +1,9 @@
-import { closeSync, fstatSync, openSync, readSync, unlinkSync, write } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, unlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { errnoOf, SetupError } from '../errors.ts';
+import { writeAll } from '../host/write-all.ts';
 
-const writeTo = promisify(write);
 const CHUNK_BYTES = 256 * 1024;
 const TAIL_EVERY_MS = 10;
 
@@ -103,19 +101,6 @@ function openUnnamed(): { writer: number; reader: number } {
       { cause: error },
     );
   }
-}
-
-/** False when nobody reads on the other end. A non-blocking terminal or pipe says EAGAIN: wait, since order matters. */
-async function writeAll(sink: number, chunk: Buffer): Promise<boolean> {
-  for (let offset = 0; offset < chunk.length; ) {
-    try {
-      offset += (await writeTo(sink, chunk, offset)).bytesWritten;
-    } catch (error) {
-      if (errnoOf(error) !== 'EAGAIN') return false;
-      await sleep(1);
-    }
-  }
-  return true;
 }
 
 /** Of the streams of a run, and of each of its steps. */

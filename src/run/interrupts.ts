@@ -1,5 +1,5 @@
+import { parentOf } from '../cgroup/processes.ts';
 import { isUnderNpx } from './environment.ts';
-import { parentOf } from './stop.ts';
 
 export type Interrupts = Readonly<{
   /** Aborted by the first signal: the run ends with its grace. */

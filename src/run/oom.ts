@@ -5,9 +5,10 @@
 
 import { closeSync, constants, type FSWatcher, openSync, readFileSync, readSync, watch } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseKeyed, readOrNull, v2 } from '../cgroup/files.ts';
+import { parseKeyed, v2 } from '../cgroup/files.ts';
 import type { Group } from '../cgroup/types.ts';
 import { errnoOf } from '../errors.ts';
+import { readOrNull } from '../host/read-file.ts';
 
 export type Victim = Readonly<{ pid: number; comm: string; cgroup: string; global: boolean }>;
 

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { killGroup } from '../cgroup/kill.ts';
 import { processesOf, signalGroup, signalProcess } from '../cgroup/processes.ts';
@@ -79,14 +79,4 @@ function writesTo(pid: number, { identity }: Capture): boolean {
     const stat = statSync(`/proc/${pid}/fd/${fd}`, { throwIfNoEntry: false });
     return stat !== undefined && stat.ino === identity.ino && stat.dev === identity.dev;
   });
-}
-
-/** The pid of a process's parent, or null if it is gone. proc_pid_stat(5), field 4; the name may hold anything. */
-export function parentOf(pid: number): number | null {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return Number(text.slice(text.lastIndexOf(')') + 4).split(' ')[0]);
-  } catch {
-    return null;
-  }
 }

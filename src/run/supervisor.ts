@@ -13,7 +13,7 @@ import {
   type GateEvent,
   type StepRequest,
 } from '../gate/protocol.ts';
-import { lineSplitter } from '../host/lines.ts';
+import { cutLines } from '../host/lines.ts';
 import { setupErrorOf } from './setup-errors.ts';
 import type { Stop } from './stop.ts';
 
@@ -93,7 +93,7 @@ export function startSupervisor(options: {
   };
   control.on(
     'data',
-    lineSplitter((line) => deliver(JSON.parse(line) as GateEvent)),
+    cutLines((line) => deliver(JSON.parse(line) as GateEvent)),
   );
   // A write to a helper that was killed: its end is noticed below.
   control.on('error', () => {});

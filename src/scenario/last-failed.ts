@@ -1,9 +1,10 @@
 /** Which scenarios did not pass the last time, by the folder in which they were run. */
 
-import { mkdirSync, readFileSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { findStateFolder } from '../../bin/cache-folder.js';
 import { errnoOf, SetupError } from '../errors.ts';
+import { keepFile } from '../host/keep-file.ts';
 import type { ScenarioOutcome } from './report.ts';
 
 const MOST_FOLDERS = 100;
@@ -32,11 +33,9 @@ export function writeLastFailed(outcomes: readonly ScenarioOutcome[]): void {
   }
   const others = Object.entries(kept).filter(([folder]) => folder !== here());
   const next: Kept = Object.fromEntries([...others, [here(), [...names].toSorted()] as const].slice(-MOST_FOLDERS));
-  const temporary = `${file}.${process.pid}`;
   try {
     mkdirSync(join(file, '..'), { recursive: true, mode: 0o700 });
-    writeFileSync(temporary, JSON.stringify(next), { mode: 0o600 });
-    renameSync(temporary, file);
+    keepFile(file, JSON.stringify(next));
   } catch (error) {
     if (errnoOf(error) === null) throw error;
   }

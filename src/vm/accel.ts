@@ -3,10 +3,11 @@
  * a guest hangs in it. So the first boot under KVM is a trial, whose answer is remembered.
  */
 
-import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { findCacheFolder, isPrivateFile } from '../../bin/cache-folder.js';
+import { keepFile } from '../host/keep-file.ts';
 
 export const KVM_DEVICE = '/dev/kvm';
 const FILE = 'kvm.json';
@@ -39,7 +40,7 @@ export function kvmMemory(options: { qemu: string; image: string; device: string
       if (file === null) return;
       const { [key]: _, ...others } = readAnswers(file);
       const kept = Object.entries(others).slice(1 - KEPT_ANSWERS);
-      replace(file, Object.fromEntries(works === null ? kept : [...kept, [key, works]]));
+      remember(file, Object.fromEntries(works === null ? kept : [...kept, [key, works]]));
     },
   };
 }
@@ -72,13 +73,11 @@ function readAnswers(file: string): Answers {
   }
 }
 
-/** Whole or not at all. That it cannot be remembered costs the next run a trial, and no more. */
-function replace(file: string, answers: Answers): void {
-  const draft = `${file}.${process.pid}`;
+/** If it cannot be remembered, the next run tries again. */
+function remember(file: string, answers: Answers): void {
   try {
-    writeFileSync(draft, JSON.stringify(answers), { mode: 0o600 });
-    renameSync(draft, file);
+    keepFile(file, JSON.stringify(answers));
   } catch {
-    rmSync(draft, { force: true });
+    // The folder takes no file.
   }
 }

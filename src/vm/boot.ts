@@ -4,11 +4,12 @@ import type { ChildProcess } from 'node:child_process';
 import type { Duplex, Readable } from 'node:stream';
 import { execa } from 'execa';
 import { SetupError } from '../errors.ts';
+import { cutLines } from '../host/lines.ts';
 import { findProgram } from '../host/programs.ts';
 import { type Console, keepConsole } from './console.ts';
 import { startOwnTime } from './own-time.ts';
 import { FDS, type MachineShape, qemuArguments } from './qemu.ts';
-import { type AgentEvent, agentError, cutLines, parseAgentLine } from './wire.ts';
+import { type AgentEvent, agentError, parseAgentLine } from './wire.ts';
 
 const LOOK_EVERY_MS = 100;
 const KEPT_STDERR = 8 * 1024;

@@ -1,10 +1,11 @@
 /** The kernel's first root: the agent, and the modules that it loads to reach the host's files. */
 
-import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { findCacheFolder, isPrivateFile } from '../../bin/cache-folder.js';
 import { errnoOf, SetupError } from '../errors.ts';
+import { keepFile } from '../host/keep-file.ts';
 import type { Kernel } from '../kernels/types.ts';
 import { agentPath } from './agent.ts';
 
@@ -29,9 +30,11 @@ export async function makeInitramfs(kernel: Kernel): Promise<string> {
   const name = `${kernel.name}-${createHash('sha256').update(archive).digest('hex').slice(0, 16)}.cpio`;
   const file = join(folder, name);
   if (isPrivateFile(file) && (await isMarkedUsed(file))) return file;
-  await writeWhole(file, archive).catch((error: Error) => {
-    throw noFolder(`${folder} cannot be written: ${error.message}`);
-  });
+  try {
+    keepFile(file, archive);
+  } catch (error) {
+    throw noFolder(`${folder} cannot be written: ${(error as Error).message}`);
+  }
   await removeStale(folder, kernel.name, name);
   return file;
 }
@@ -79,18 +82,6 @@ function noFolder(reason: string | null): SetupError {
     `no private folder to keep the microVM's first root in: ${reason}`,
     'set XDG_CACHE_HOME to a folder that only you can write, with some megabytes of space',
   );
-}
-
-/** Others may be about to boot from it: it is there whole or not at all. */
-async function writeWhole(file: string, data: Buffer): Promise<void> {
-  const temporary = `${file}.${process.pid}.${randomUUID()}`;
-  try {
-    await writeFile(temporary, data, { mode: 0o600 });
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
 }
 
 /** False: another run has just removed it. */

@@ -1,10 +1,11 @@
 /** kmem-run as the program of a guest: its command line, and the code cache that makes its start fast. */
 
-import { closeSync, openSync, readSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { findCacheFolder } from '../../bin/cache-folder.js';
 import { packageRoot } from '../gate/find-helper.ts';
 import { helperPath } from '../gate/helper.ts';
+import { keepFile } from '../host/keep-file.ts';
 import { ownProgramFiles } from './agent.ts';
 
 export type GuestRunner = Readonly<{
@@ -55,11 +56,9 @@ function bundleId(bundle: string): string | null {
 
 /** Without it the next start is slower, and that is all. */
 function keep(file: string, data: Buffer): void {
-  const temporary = `${file}.${process.pid}`;
   try {
-    writeFileSync(temporary, data, { mode: 0o600 });
-    renameSync(temporary, file);
+    keepFile(file, data);
   } catch {
-    rmSync(temporary, { force: true });
+    // The folder takes no file.
   }
 }

@@ -5,6 +5,7 @@
 
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { SetupError } from '../errors.ts';
+import { cutLines } from '../host/lines.ts';
 import { openGuestStreams, type StreamRequest } from './guest-streams.ts';
 import type { Machine } from './machine.ts';
 import { type InPump, type OutPump, pumpIn, pumpOut } from './pump.ts';
@@ -12,7 +13,6 @@ import {
   type AgentEnd,
   type AgentEvent,
   agentError,
-  cutLines,
   encodeConfig,
   type GuestConfig,
   parseAgentLine,

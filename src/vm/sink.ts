@@ -1,16 +1,11 @@
 /** Where the guest's output goes: a descriptor, or a function of the caller's. */
 
-import { closeSync, write } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
-import { errnoOf } from '../errors.ts';
+import { writeAll } from '../host/write-all.ts';
 import { reopen, whatIs } from './descriptor.ts';
 import type { StreamKind } from './wire.ts';
-
-const writeTo = promisify(write);
-const FULL_FOR_MS = 2;
 
 /** False: nobody reads any more, and the writers inside are told so. The next bytes come when it has answered. */
 export type Writer = (chunk: Buffer) => boolean | Promise<boolean>;
@@ -79,16 +74,4 @@ function toTerminal(target: number, terminal: boolean): Sink {
       if (own !== null) closeSync(own);
     },
   };
-}
-
-async function writeAll(fd: number, chunk: Buffer): Promise<boolean> {
-  for (let offset = 0; offset < chunk.length; ) {
-    try {
-      offset += (await writeTo(fd, chunk, offset)).bytesWritten;
-    } catch (error) {
-      if (errnoOf(error) !== 'EAGAIN') return false;
-      await sleep(FULL_FOR_MS);
-    }
-  }
-  return true;
 }

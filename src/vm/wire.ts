@@ -1,6 +1,5 @@
 /** What the host and the agent inside say to each other over the port `kmem.control`. src/native/agent speaks the other side. */
 
-import { StringDecoder } from 'node:string_decoder';
 import { SetupError } from '../errors.ts';
 
 export type StreamName = 'stdin' | 'stdout' | 'stderr';
@@ -123,23 +122,6 @@ function objectOf(line: string): Readonly<Record<string, unknown>> {
   } catch {
     return {};
   }
-}
-
-/** Cuts a stream of bytes into lines; a character that was split between two chunks stays whole. */
-export function cutLines(onLine: (line: string) => void): (chunk: Buffer) => void {
-  const decoder = new StringDecoder('utf8');
-  let rest = '';
-  return (chunk) => {
-    const text = decoder.write(chunk);
-    // A line of a megabyte comes in many chunks: it is looked through once only.
-    if (!text.includes('\n')) {
-      rest += text;
-      return;
-    }
-    const lines = (rest + text).split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) onLine(line);
-  };
 }
 
 /** What the agent could not do, as the user sees it. */

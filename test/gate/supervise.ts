@@ -30,7 +30,7 @@ import {
   encodeTotals,
   type GateEvent,
 } from '../../src/gate/protocol.ts';
-import { lineSplitter } from '../../src/host/lines.ts';
+import { cutLines } from '../../src/host/lines.ts';
 import { normaliseSpec, type RunInput } from '../../src/request/normalise.ts';
 import { gateConfig, planRun } from '../../src/run/plan.ts';
 import { makeSandbox, stateOf, until } from '../cgroup/sandbox.ts';
@@ -62,7 +62,7 @@ async function startHelper(t: ExecutionContext, lockFile: string) {
   let [taken, arrived] = [0, Promise.withResolvers<void>()];
   control.on(
     'data',
-    lineSplitter((line) => {
+    cutLines((line) => {
       events.push(JSON.parse(line) as GateEvent);
       arrived.resolve();
       arrived = Promise.withResolvers();

@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { lineSplitter } from '../../src/host/lines.ts';
+import { cutLines } from '../../src/host/lines.ts';
 
 test('lines come whole, however the bytes are cut', (t) => {
   const texts = fc.array(fc.string({ unit: 'grapheme' }).filter((text) => !text.includes('\n')));
@@ -8,7 +8,7 @@ test('lines come whole, however the bytes are cut', (t) => {
     fc.property(texts, fc.array(fc.nat(200)), (lines, cuts) => {
       const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(''));
       const seen: string[] = [];
-      const take = lineSplitter((line) => seen.push(line));
+      const take = cutLines((line) => seen.push(line));
       const places = [...new Set([0, ...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length])].toSorted(
         (a, b) => a - b,
       );
@@ -20,7 +20,7 @@ test('lines come whole, however the bytes are cut', (t) => {
 
 test('what has no end yet is no line', (t) => {
   const seen: string[] = [];
-  const take = lineSplitter((line) => seen.push(line));
+  const take = cutLines((line) => seen.push(line));
   take(Buffer.from('half'));
   t.deepEqual(seen, []);
   take(Buffer.from(' and half\n'));

@@ -2,12 +2,13 @@
 
 import { once } from 'node:events';
 import type { ExecutionContext } from 'ava';
+import { cutLines } from '../../src/host/lines.ts';
 import { findKernel } from '../../src/kernels/find.ts';
 import type { Kernel } from '../../src/kernels/types.ts';
 import { type Booting, startQemu } from '../../src/vm/boot.ts';
 import { makeInitramfs } from '../../src/vm/initramfs.ts';
 import { findQemu, type MachineShape, qemuArguments, shareTag } from '../../src/vm/qemu.ts';
-import { cutLines, encodeConfig, type GuestConfig } from '../../src/vm/wire.ts';
+import { encodeConfig, type GuestConfig } from '../../src/vm/wire.ts';
 import { MIB } from './machines.ts';
 import { needsKernel } from './needs-kernel.ts';
 

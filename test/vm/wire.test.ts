@@ -1,6 +1,6 @@
 import test from 'ava';
 import { SetupError } from '../../src/errors.ts';
-import { agentError, cutLines, encodeConfig, type GuestConfig, parseAgentLine, say } from '../../src/vm/wire.ts';
+import { agentError, encodeConfig, type GuestConfig, parseAgentLine, say } from '../../src/vm/wire.ts';
 
 const config: GuestConfig = {
   cgroup: 'v1',
@@ -65,17 +65,6 @@ test('words for the agent', (t) => {
   t.is(say.stdinEnd(5), 'stdin-end 5\n');
   t.is(say.close('stderr'), 'close stderr\n');
   t.is(say.cont(), 'cont\n');
-});
-
-test('lines are whole, wherever the stream is cut', (t) => {
-  const text = `eins\nzwöi\n\n{"d":"${'x'.repeat(300)}"}\nrest`;
-  const bytes = Buffer.from(text);
-  for (const size of [1, 2, 7, bytes.length]) {
-    const lines: string[] = [];
-    const take = cutLines((line) => lines.push(line));
-    for (let at = 0; at < bytes.length; at += size) take(bytes.subarray(at, at + size));
-    t.deepEqual(lines, text.split('\n').slice(0, -1), `pieces of ${size}`);
-  }
 });
 
 test('what the agent could not do is said with its reason and a remedy', (t) => {

@@ -1,10 +1,11 @@
 /** Looks again and again whether something that a step waits for has come true. */
 
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf } from '../../errors.ts';
+import { readOrNull } from '../../host/read-file.ts';
 import type { Awaited, HttpStep } from '../../request/run-spec.ts';
 import { formatDuration } from '../../text/figures.ts';
 
@@ -66,7 +67,7 @@ async function lookInLog(
   written: Watch['written'],
 ): Promise<string | null> {
   const where = file ?? 'the output';
-  const text = file === null ? await written() : readOrNull(file);
+  const text = file === null ? await written() : readOrNull(file, 'utf8');
   if (text === null) return `${where} cannot be read`;
   return new RegExp(pattern, 'm').test(text) ? null : `no line of ${where} matches /${pattern}/`;
 }
@@ -88,14 +89,6 @@ function isThere(file: string): boolean {
   } catch (error) {
     if (errnoOf(error) === null) throw error;
     return false;
-  }
-}
-
-function readOrNull(file: string): string | null {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return null;
   }
 }
 
