@@ -47,7 +47,7 @@ export function onOneCpu(command: Words): Words {
   return [findProgram('taskset') ?? 'taskset', '-c', '0', ...command];
 }
 
-const PATIENCE_MS = 120_000;
+const TIMEOUT_MS = 120_000;
 
 /** Runs it to its end and gives what it printed. @throws Error if it did not exit 0 */
 export function output(words: Words, env: Readonly<Record<string, string>> = {}): string {
@@ -56,7 +56,7 @@ export function output(words: Words, env: Readonly<Record<string, string>> = {})
     encoding: 'utf8',
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: PATIENCE_MS,
+    timeout: TIMEOUT_MS,
   });
   if (error !== undefined || status !== 0) {
     throw new Error(`${words.join(' ')}: ${error?.message ?? signal ?? `exit ${status}`}\n${stderr}`);
@@ -68,7 +68,7 @@ export function output(words: Words, env: Readonly<Record<string, string>> = {})
 export function wallMs(words: Words): number {
   const [file = '', ...args] = words;
   const begin = performance.now();
-  const { status, signal, error } = spawnSync(file, args, { stdio: 'ignore', timeout: PATIENCE_MS });
+  const { status, signal, error } = spawnSync(file, args, { stdio: 'ignore', timeout: TIMEOUT_MS });
   const elapsed = performance.now() - begin;
   if (error !== undefined || status !== 0)
     throw new Error(`${words.join(' ')}: ${error?.message ?? signal ?? `exit ${status}`}`);

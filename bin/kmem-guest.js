@@ -8,12 +8,12 @@ v8.setFlagsFromString('--semi-space-growth-factor=1');
 
 const bundle = fileURLToPath(new URL('../dist/guest.cjs', import.meta.url));
 const { script, run } = loadBundle(bundle, readOrNothing(process.argv[2]));
-const { main, tell } = run();
+const { main, send } = run();
 
 try {
   await main();
   if (script.cachedDataRejected !== false) {
-    tell({ event: 'code-cache', data: script.createCachedData().toString('base64') });
+    send({ event: 'code-cache', data: script.createCachedData().toString('base64') });
   }
 } catch (error) {
   process.stderr.write(`kmem-run: an error of kmem-run's own in the microVM: ${error.stack}\n`);

@@ -14,18 +14,18 @@ export async function main(): Promise<void> {
   const request = readRequest();
   useHelper(request.helper);
   const interrupts = watchInterrupts();
-  tell({ event: 'ready' });
+  send({ event: 'ready' });
   try {
-    tell({ event: 'result', result: await make(request, interrupts) });
+    send({ event: 'result', result: await make(request, interrupts) });
     const signal = interrupts.signalName();
-    if (signal !== null) tell({ event: 'interrupted', signal });
+    if (signal !== null) send({ event: 'interrupted', signal });
   } finally {
     interrupts.close();
   }
 }
 
 /** A line to the host. */
-export function tell(event: RunnerEvent): void {
+export function send(event: RunnerEvent): void {
   const line = Buffer.from(`${JSON.stringify(event)}\n`);
   for (let offset = 0; offset < line.length; ) offset += writeSync(RUNNER_FD, line, offset);
 }
@@ -33,9 +33,9 @@ export function tell(event: RunnerEvent): void {
 type Interrupts = ReturnType<typeof watchInterrupts>;
 
 async function make({ spec, identity, progress, stay }: RunnerRequest, interrupts: Interrupts): Promise<unknown> {
-  const onProgress = progress ? (sample: unknown) => tell({ event: 'progress', progress: sample }) : undefined;
-  const onFailure = progress ? (failure: unknown) => tell({ event: 'failure', failure }) : undefined;
-  const onStay = stay ? (processes: readonly Process[]) => tell({ event: 'stay', processes }) : undefined;
+  const onProgress = progress ? (sample: unknown) => send({ event: 'progress', progress: sample }) : undefined;
+  const onFailure = progress ? (failure: unknown) => send({ event: 'failure', failure }) : undefined;
+  const onStay = stay ? (processes: readonly Process[]) => send({ event: 'stay', processes }) : undefined;
   const { signal, kill } = interrupts;
   try {
     return await runSpec(spec, { signal, kill, onProgress, onFailure, onStay, guest: { identity } });

@@ -17,7 +17,7 @@ const root = join(import.meta.dirname, '..');
 export const bin = join(root, 'bin', 'kmem-run.js');
 
 /** A run that has not ended by then is killed, so that a broken kmem-run fails a test and does not hang it. */
-const PATIENCE_MS = 60_000 * slowness;
+const TIMEOUT_MS = 60_000 * slowness;
 
 export type Ran = Readonly<{
   /** Null: killed by `signal`. */
@@ -37,7 +37,7 @@ export type Start = Readonly<{
   /** False: no --json. Default: a file of the test's. */
   json?: boolean;
   /** Milliseconds. Default: a minute. */
-  patience?: number;
+  timeout?: number;
   stdin?: ExecaOptions['stdin'];
   input?: Buffer | string;
   stdout?: ExecaOptions['stdout'];
@@ -86,7 +86,7 @@ export function makeHarness(t: ExecutionContext): Harness {
       reject: false,
       encoding: 'buffer',
       stripFinalNewline: false,
-      timeout: start.patience ?? PATIENCE_MS,
+      timeout: start.timeout ?? TIMEOUT_MS,
       killSignal: 'SIGKILL',
       ...(start.input === undefined ? { stdin: start.stdin ?? 'ignore' } : { input: start.input }),
       stdout: start.stdout ?? 'pipe',

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { SetupError } from '../errors.ts';
-import { findGroups, type Leftover, type Where } from './leftovers.ts';
+import { findGroups, type Leftover, type Scope } from './leftovers.ts';
 import { lockCandidates, lockDirectory, removeLock } from './lock.ts';
 import { describe, type Process, processesOf } from './processes.ts';
 import { removeGroup } from './remove.ts';
@@ -17,7 +17,7 @@ export type CollectOptions = Readonly<{
   /** Remove nothing, and say what would be. */
   dryRun?: boolean;
 }> &
-  Where;
+  Scope;
 
 export type Fate = Readonly<{
   /**

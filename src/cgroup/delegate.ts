@@ -101,7 +101,7 @@ function wordsOf(path: string): string[] {
 const LEAF = 'runner';
 
 /** Of systemd's to answer. */
-const PATIENCE_MS = 5000;
+const TIMEOUT_MS = 5000;
 
 /** Looks at what is left: a helper that is just starting may have forked. */
 const ROUNDS = 5;
@@ -141,7 +141,7 @@ function isDelegated(own: string): boolean {
   const manager = /\/user@\d+\.service\//.test(own) ? ['--user'] : [];
   try {
     const words = [...manager, 'show', '--property=Delegate', '--value', '--', unit];
-    const answer = execFileSync('systemctl', words, { timeout: PATIENCE_MS, stdio: ['ignore', 'pipe', 'ignore'] });
+    const answer = execFileSync('systemctl', words, { timeout: TIMEOUT_MS, stdio: ['ignore', 'pipe', 'ignore'] });
     return answer.toString().trim() === 'yes';
   } catch {
     return false;

@@ -6,7 +6,7 @@ import { hintWithoutRoot } from './hints.ts';
 import { askForWritable, readSurroundings } from './surroundings.ts';
 import type { Hierarchy } from './types.ts';
 
-export type Request = Readonly<{
+export type V2Request = Readonly<{
   name: string;
   /** Directories to try. */
   candidates: readonly string[];
@@ -15,7 +15,7 @@ export type Request = Readonly<{
   pids: boolean;
 }>;
 
-export type Made = Readonly<{
+export type V2Directories = Readonly<{
   memory: string;
   /** Null: the pids controller is not handed down to here. */
   pids: string | null;
@@ -27,7 +27,7 @@ export type Made = Readonly<{
  * Makes the group and its leaves by `make`, which makes one directory.
  * @throws SetupError `no-permission`, `read-only-cgroup`, `group-not-made`.
  */
-export function makeV2(request: Request, make: (path: string) => void): Made {
+export function makeV2(request: V2Request, make: (path: string) => void): V2Directories {
   const within = makeInFirst(request, make);
   const memory = `${within}/${request.name}`;
   const lacking = handPidsDown(request, within, memory);
@@ -38,7 +38,7 @@ export function makeV2(request: Request, make: (path: string) => void): Made {
 }
 
 /** The directory in which the group could be made. */
-function makeInFirst({ name, candidates, hierarchy }: Request, make: (path: string) => void): string {
+function makeInFirst({ name, candidates, hierarchy }: V2Request, make: (path: string) => void): string {
   const refusals: Refusal[] = [];
   for (const directory of candidates) {
     const refusal = whyNotJoinable(directory, hierarchy) ?? whyNotMemory(directory, hierarchy);
@@ -62,7 +62,7 @@ function whyNotMemory(directory: string, { own, mountPoint }: Hierarchy): Refusa
 }
 
 /** What the group has of the pids controller it hands to its leaves; the cgroup above is asked for it only if need be. */
-function handPidsDown({ pids, hierarchy }: Request, within: string, group: string): Refusal | null {
+function handPidsDown({ pids, hierarchy }: V2Request, within: string, group: string): Refusal | null {
   const refusal = pids ? handDown(within, 'pids', hierarchy.mountPoint) : null;
   return refusal ?? (handsDown(within, 'pids') ? handDown(group, 'pids', within) : null);
 }
@@ -79,16 +79,16 @@ type Sought = Readonly<{ hierarchy: Hierarchy; within: string }>;
 function noPlace(refusals: readonly Refusal[], sought: Sought): SetupError {
   // The nearest for each cause: those above are refused for the same.
   const nearest = refusals.filter(({ errno }, index) => refusals.findIndex((one) => one.errno === errno) === index);
-  const told = `no control group can be made: ${nearest.map(({ reason }) => reason).join('; ')}`;
+  const message = `no control group can be made: ${nearest.map(({ reason }) => reason).join('; ')}`;
   const met = (...errnos: string[]) => refusals.find(({ errno }) => errnos.includes(errno)) ?? null;
-  if (met('EROFS') !== null) return new SetupError('read-only-cgroup', told, hintForReadOnly(sought.hierarchy));
+  if (met('EROFS') !== null) return new SetupError('read-only-cgroup', message, hintForReadOnly(sought.hierarchy));
   const busy = met('EBUSY');
   if (met('EACCES', 'EPERM') !== null) {
     // The runner's own cgroup is this user's, and only what runs there is in the way.
     const own = refusals[0] === busy && busy?.remedy !== undefined ? `${busy.remedy}; or ` : '';
-    return new SetupError('no-permission', told, own + hintWithoutRoot(sought.hierarchy, sought.within));
+    return new SetupError('no-permission', message, own + hintWithoutRoot(sought.hierarchy, sought.within));
   }
-  return new SetupError('group-not-made', told, busy?.remedy ?? SEE_DOCTOR);
+  return new SetupError('group-not-made', message, busy?.remedy ?? SEE_DOCTOR);
 }
 
 export function hintForReadOnly({ mountPoint }: Hierarchy): string {

@@ -44,10 +44,10 @@ export function createGroup({ id, hierarchies, parent, pids }: GroupRequest): Gr
 }
 
 /** `named`: the place in the memory hierarchy was. */
-type Request = Readonly<{ name: string; places: Places; hierarchies: Hierarchies; pids: boolean; named: boolean }>;
-type Made = Pick<Group, 'memory' | 'unified' | 'pids'>;
+type MakeRequest = Readonly<{ name: string; places: Places; hierarchies: Hierarchies; pids: boolean; named: boolean }>;
+type GroupPaths = Pick<Group, 'memory' | 'unified' | 'pids'>;
 
-function makeSeparate({ name, places, hierarchies, pids, named }: Request, make: Make): Made {
+function makeSeparate({ name, places, hierarchies, pids, named }: MakeRequest, make: Make): GroupPaths {
   const make1: Make = (directory) => make(`${directory}/${name}`);
   const memory = makeMemory(places, hierarchies.memory, make1);
   const unified = makeFirst(places.unified, make1);
@@ -56,7 +56,7 @@ function makeSeparate({ name, places, hierarchies, pids, named }: Request, make:
   return { memory, unified: unified.path, pids: pids ? makePids(places, hierarchies.pids, hint, make1) : null };
 }
 
-function makeUnified({ name, places, hierarchies, pids: asked }: Request, make: Make): Made {
+function makeUnified({ name, places, hierarchies, pids: asked }: MakeRequest, make: Make): GroupPaths {
   if (hierarchies.memory === null) throw new RangeError('no memory hierarchy');
   const request = { name, candidates: places.memory, hierarchy: hierarchies.memory, pids: asked };
   const { memory, pids, lacking } = makeV2(request, make);

@@ -18,8 +18,8 @@ export type Leftover = GroupDirectories &
  * only, where a run makes its group unless told otherwise, and into `parent` and its like: a listing each instead of a
  * walk. What is found then may be only some of a run's directories.
  */
-export function findGroups(hierarchies: Hierarchies, { within = 'all', parent = null }: Where = {}): Leftover[] {
-  const found = new Map<string, Found>();
+export function findGroups(hierarchies: Hierarchies, { within = 'all', parent = null }: Scope = {}): Leftover[] {
+  const found = new Map<string, FoundGroup>();
   for (const kind of ['memory', 'unified', 'pids'] as const) {
     const places =
       within === 'all'
@@ -38,11 +38,11 @@ export function findGroups(hierarchies: Hierarchies, { within = 'all', parent = 
 }
 
 /** `parent`: a directory of the memory hierarchy; it need not be there. */
-export type Where = Readonly<{ within?: 'all' | 'own'; parent?: string | null }>;
+export type Scope = Readonly<{ within?: 'all' | 'own'; parent?: string | null }>;
 
-type Found = { memory: string | null; unified: string | null; pids: string | null; directories: Set<string> };
+type FoundGroup = { memory: string | null; unified: string | null; pids: string | null; directories: Set<string> };
 
-function toLeftover(id: string, { memory, unified, pids, directories }: Found): Leftover {
+function toLeftover(id: string, { memory, unified, pids, directories }: FoundGroup): Leftover {
   const all = [...directories];
   return { id, name: groupName(id), memory, unified, pids, directories: all, uid: ownerOf(all) };
 }

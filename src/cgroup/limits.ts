@@ -133,10 +133,10 @@ export function set(path: string, amount: number, hint: string): number {
 }
 
 /** `report` names the file, what was asked, the write's errno and what is read back. */
-export type Answer = Readonly<{ holds: boolean; errno: string | null; report: string }>;
+export type NativeLimitProbe = Readonly<{ holds: boolean; errno: string | null; report: string }>;
 
 /** `amount` null: no limit. */
-export function writeAndReadBack(path: string, amount: number | null): Answer {
+export function writeAndReadBack(path: string, amount: number | null): NativeLimitProbe {
   const errno = tryWrite(path, amount === null ? unlimitedIn(path) : String(amount));
   const { text, errno: readErrno } = readOrErrno(path);
   const found = text === null ? `cannot be read (${readErrno})` : `reads ${parseAmount(text) ?? 'unlimited'}`;

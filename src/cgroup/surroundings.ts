@@ -56,8 +56,8 @@ export function askForWritable({ namespaces, engine }: Surroundings): string | n
 
 function readEngine(): string | null {
   // systemd's convention, which lxc, nspawn and podman follow: the variable is PID 1's, and systemd notes it for others.
-  const told = process.env.container ?? readOrNull('/run/systemd/container')?.trim();
-  if (told !== undefined && /^[\w.-]+$/.test(told)) return told;
+  const name = process.env.container ?? readOrNull('/run/systemd/container')?.trim();
+  if (name !== undefined && /^[\w.-]+$/.test(name)) return name;
   return MARKS.find(([file]) => existsSync(file))?.[1] ?? null;
 }
 

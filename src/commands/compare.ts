@@ -2,7 +2,7 @@ import { compareText } from '../report/terminal/compare.ts';
 import { statuses } from '../result/outcome.ts';
 import type { Side } from '../scenario/documents.ts';
 import { compareRuns } from '../statistics/compare.ts';
-import { type Sample, sampleOf } from '../statistics/sample.ts';
+import { type RunSample, sampleOf } from '../statistics/sample.ts';
 import type { Verdict } from '../statistics/spread.ts';
 import { asPresentResult } from '../store/read-result.ts';
 import type { Store } from '../store/types.ts';
@@ -52,8 +52,8 @@ export async function compareCommand(argv: readonly string[]): Promise<number> {
 }
 
 /** A run that is named twice counts once. */
-function samplesNamed(store: Store, words: string): Sample[] {
-  const samples = new Map<string, Sample>();
+function samplesNamed(store: Store, words: string): RunSample[] {
+  const samples = new Map<string, RunSample>();
   for (const word of words.split(',')) {
     for (const run of store.runsNamed(store.find(word))) {
       const sample = sampleOf({ ...run, result: asPresentResult(run.result) });
@@ -63,7 +63,7 @@ function samplesNamed(store: Store, words: string): Sample[] {
   return [...samples.values()];
 }
 
-function sideOf(name: string, samples: readonly Sample[]): Side {
+function sideOf(name: string, samples: readonly RunSample[]): Side {
   const commands = new Set(samples.map(({ circumstances }) => circumstances.command ?? ''));
   return { name, runs: samples.length, commands: [...commands] };
 }

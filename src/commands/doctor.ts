@@ -37,14 +37,17 @@ export async function doctorCommand(argv: readonly string[]): Promise<number> {
     const onDiagnosis = json ? undefined : (diagnosis: Diagnosis) => print(diagnosisText(diagnosis, style));
     const diagnoses = await runChecks(checks, openBench({ parent, signal }), { signal, onDiagnosis });
     if (signal.aborted) return interrupted(interrupts.signalName());
-    await tell(diagnoses, { json, style });
+    await printSummary(diagnoses, { json, style });
     return allThere(diagnoses) ? 0 : 1;
   } finally {
     interrupts.close();
   }
 }
 
-async function tell(diagnoses: readonly Diagnosis[], { json, style }: { json: boolean; style: Style }): Promise<void> {
+async function printSummary(
+  diagnoses: readonly Diagnosis[],
+  { json, style }: { json: boolean; style: Style },
+): Promise<void> {
   if (json) await writeReport('-', diagnosesJson(diagnoses));
   else print(verdictText(diagnoses, style));
 }

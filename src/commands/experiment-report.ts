@@ -45,15 +45,15 @@ export function watchProgress<Run, History>(
   };
 }
 
-type Told<Report> = Readonly<{
+type Conducted<Report> = Readonly<{
   report: Report;
   /** False: no run was made, and the store knows nothing of it. */
   isBegun: boolean;
 }>;
 
 /** Null when all of it is told and kept, else what went wrong first. */
-export async function tell<Question extends CommonQuestion, Report extends ExperimentFacts>(
-  { report, isBegun }: Told<Report>,
+export async function reportExperiment<Question extends CommonQuestion, Report extends ExperimentFacts>(
+  { report, isBegun }: Conducted<Report>,
   { text, summary }: Kind<Question, Report>,
   { store, request: { json, quiet, plot, color } }: Readonly<{ store: Store; request: Readonly<ReportRequest> }>,
 ): Promise<SetupError | null> {

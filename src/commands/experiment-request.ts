@@ -17,7 +17,7 @@ export type Kind<Question extends CommonQuestion, Report extends ExperimentFacts
   status: (report: Report) => number;
 }>;
 
-export type Request<Question> = Readonly<{
+export type ExperimentRequest<Question> = Readonly<{
   /** Null: gone on with. */
   question: Labelled<Question> | null;
   resume: string | null;

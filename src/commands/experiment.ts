@@ -9,13 +9,13 @@ import { optionName } from '../request/run-input.ts';
 import { statuses } from '../result/outcome.ts';
 import { watchInterrupts } from '../run/interrupts.ts';
 import { openStore } from '../store/store.ts';
-import { tell, watchProgress } from './experiment-report.ts';
-import type { Kind, Request } from './experiment-request.ts';
+import { reportExperiment, watchProgress } from './experiment-report.ts';
+import type { ExperimentRequest, Kind } from './experiment-request.ts';
 
 /** Gives the exit status. @throws SetupError where nothing could be begun. */
 export async function conductExperiment<Question extends CommonQuestion, Report extends ExperimentFacts>(
   kind: Kind<Question, Report>,
-  request: Request<Question>,
+  request: ExperimentRequest<Question>,
 ): Promise<number> {
   const planOf = (question: Question) => kind.planOf(question, optionName);
   // Planned before anything is opened or made: most mistakes end here.
@@ -41,7 +41,7 @@ export async function conductExperiment<Question extends CommonQuestion, Report 
 async function perform<Question extends CommonQuestion, Run, History, Report extends ExperimentFacts>(
   context: ExperimentContext<Run, History, Report>,
   kind: Kind<Question, Report>,
-  request: Request<Question>,
+  request: ExperimentRequest<Question>,
 ): Promise<number> {
   const { plan, store } = context;
   const known = foldKept(plan, store, context.id);
@@ -61,7 +61,7 @@ async function perform<Question extends CommonQuestion, Run, History, Report ext
     watch.close();
     interrupts.close();
   });
-  const failure = await tell({ report, isBegun: runs > 0 }, kind, { store, request: request.report });
+  const failure = await reportExperiment({ report, isBegun: runs > 0 }, kind, { store, request: request.report });
   if (failure !== null) process.stderr.write(setupErrorText(failure));
   if (report.status === 'failed' || failure !== null) return statuses.setupError;
   if (report.status === 'done') return kind.status(report);

@@ -2,8 +2,8 @@
 
 import { resolve } from 'node:path';
 import { SetupError } from '../errors.ts';
-import type { Request } from '../experiment/fidelity/inside.ts';
-import { type Row, rows } from '../experiment/fidelity/rows.ts';
+import type { InsideRequest } from '../experiment/fidelity/inside.ts';
+import { type ObjectRow, rows } from '../experiment/fidelity/rows.ts';
 import { workloadProgram } from '../experiment/fidelity/workload.ts';
 import { normaliseSpec } from '../request/normalise.ts';
 import { outputFile } from '../request/output-file.ts';
@@ -57,7 +57,7 @@ const FORMS = {
 } as const;
 
 export type FidelityArguments = Readonly<{
-  request: Request;
+  request: InsideRequest;
   /** Null: on the running kernel. */
   kernel: string | null;
   vmMemory: string | null;
@@ -114,7 +114,7 @@ function refuseStray({ positionals, strings, booleans }: Given, command: readonl
   if (name !== undefined) throw conflict(name, with_);
 }
 
-function rowsRequest({ strings }: Given, reserve: number): Request {
+function rowsRequest({ strings }: Given, reserve: number): InsideRequest {
   const limits = (strings.get('limits')?.[0] ?? '1M,2M,4M').split(',');
   const names = strings.get('row') ?? rows.map(({ name }) => name);
   return {
@@ -126,7 +126,7 @@ function rowsRequest({ strings }: Given, reserve: number): Request {
   };
 }
 
-function findRow(name: string): Row {
+function findRow(name: string): ObjectRow {
   const row = rows.find((known) => known.name === name);
   if (row !== undefined) return row;
   const names = rows.map((known) => known.name);
@@ -134,7 +134,7 @@ function findRow(name: string): Row {
   throw new SetupError('no-such-row', `--row: there is no row ${quote(name)}`, hint);
 }
 
-function commandRequest({ strings }: Given, command: readonly string[], reserve: number): Request {
+function commandRequest({ strings }: Given, command: readonly string[], reserve: number): InsideRequest {
   const uid = process.getuid?.() ?? 0;
   const input: RunInput = {
     command,

@@ -1,9 +1,9 @@
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { SetupError } from '../errors.ts';
-import { answerFile, answerTo, type Made, type Request } from '../experiment/fidelity/inside.ts';
+import { answerFile, answerTo, type InsideRequest, type Measured } from '../experiment/fidelity/inside.ts';
 import { askMachine } from '../experiment/fidelity/machine.ts';
-import type { Runner } from '../experiment/fidelity/measure.ts';
+import type { RunFunction } from '../experiment/fidelity/measure.ts';
 import { pageWith, type Report, reportOf } from '../experiment/fidelity/outcome.ts';
 import { createProgress, type Standing } from '../experiment/progress.ts';
 import { packageRoot } from '../gate/find-helper.ts';
@@ -26,8 +26,8 @@ export async function fidelityCommand(argv: readonly string[]): Promise<number> 
   const interrupts = watchInterrupts();
   try {
     if ('inside' in given) {
-      const { close, ...told } = teller(true);
-      await answerFile(given.inside, { run: runnerOf(interrupts), ...told }).finally(close);
+      const { close, ...callbacks } = progressCallbacks(true);
+      await answerFile(given.inside, { run: runnerOf(interrupts), ...callbacks }).finally(close);
       return 0;
     }
     return await compare(given, interrupts);
@@ -49,16 +49,16 @@ async function compare(given: FidelityArguments, interrupts: Interrupts): Promis
   const report = reportOf(request, answer, version);
   if (json !== null) await writeReport(json, `${JSON.stringify(report.json, null, 2)}\n`);
   if (markdown !== null && report.markdown !== null) await writeReport(markdown, pageWith(markdown, report.markdown));
-  tell(report, live);
+  printReport(report, live);
   return report.same ? 0 : 1;
 }
 
-type Compared = Readonly<{ answer: Made | null; version: string }>;
+type Compared = Readonly<{ answer: Measured | null; version: string }>;
 
-async function answerHere(request: Request, interrupts: Interrupts, live: boolean): Promise<Compared> {
-  const { close, ...told } = teller(live);
+async function answerHere(request: InsideRequest, interrupts: Interrupts, live: boolean): Promise<Compared> {
+  const { close, ...callbacks } = progressCallbacks(live);
   try {
-    const answer = await answerTo(request, { run: runnerOf(interrupts), ...told });
+    const answer = await answerTo(request, { run: runnerOf(interrupts), ...callbacks });
     return { answer, version: release() };
   } catch (error) {
     if (!(error instanceof SetupError && error.code === 'native-not-enforced')) throw error;
@@ -70,7 +70,7 @@ async function answerHere(request: Request, interrupts: Interrupts, live: boolea
 }
 
 /** Each row as soon as it is measured, and on a terminal a line below of how far it is. */
-function teller(live: boolean) {
+function progressCallbacks(live: boolean) {
   const { stderr } = process;
   const onTerminal = live && stderr.isTTY === true;
   const progress = onTerminal
@@ -103,14 +103,14 @@ function answerInVm(
 }
 
 /** A run that was interrupted says nothing of either mode: no other is begun. */
-function runnerOf({ signal, kill }: Interrupts): Runner {
+function runnerOf({ signal, kill }: Interrupts): RunFunction {
   return (spec) => {
     if (signal.aborted) throw new Error('interrupted');
     return runSpec(spec, { signal, kill });
   };
 }
 
-function tell({ text }: Report, live: boolean): void {
+function printReport({ text }: Report, live: boolean): void {
   if (live) print(text);
   else process.stderr.write(text);
 }

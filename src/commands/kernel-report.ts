@@ -2,7 +2,7 @@
 
 import type { Writable } from 'node:stream';
 import type { Added } from '../kernels/add.ts';
-import type { Listed, Unfinished } from '../kernels/list.ts';
+import type { ListedKernel, Unfinished } from '../kernels/list.ts';
 import { formatSize } from '../request/size.ts';
 import { visible } from '../text/visible.ts';
 
@@ -17,7 +17,7 @@ const PLAIN_STEP = 0.25;
 
 /** On a terminal one line that is drawn again, elsewhere a line for each quarter. */
 export function downloadProgress(stream: Writable & { isTTY?: boolean }): DownloadProgress {
-  let told = 0;
+  let printed = 0;
   let onScreen = false;
   return {
     update(done, total) {
@@ -26,8 +26,8 @@ export function downloadProgress(stream: Writable & { isTTY?: boolean }): Downlo
       if (stream.isTTY) {
         onScreen = true;
         stream.write(`${ERASE_LINE}${text}`);
-      } else if (share >= told + PLAIN_STEP) {
-        told = Math.floor(share / PLAIN_STEP) * PLAIN_STEP;
+      } else if (share >= printed + PLAIN_STEP) {
+        printed = Math.floor(share / PLAIN_STEP) * PLAIN_STEP;
         stream.write(`kmem-run: ${text}\n`);
       }
     },
@@ -48,7 +48,7 @@ export function addedText({ kernel, change, before }: Added): string {
   return `${visible(`${change} ${what}, ${formatSize(bytes)} in ${folder}${replaced}`)}\n`;
 }
 
-export function listText(kernels: readonly Listed[], unfinished: readonly Unfinished[]): string {
+export function listText(kernels: readonly ListedKernel[], unfinished: readonly Unfinished[]): string {
   const rows = [
     ...table(kernels),
     ...unfinished.map(
@@ -59,7 +59,7 @@ export function listText(kernels: readonly Listed[], unfinished: readonly Unfini
   return rows.map((row) => `${visible(row)}\n`).join('');
 }
 
-export function listJson(kernels: readonly Listed[], unfinished: readonly Unfinished[]): string {
+export function listJson(kernels: readonly ListedKernel[], unfinished: readonly Unfinished[]): string {
   const shown = kernels.map(({ name, kernel, problems }) => ({
     name,
     release: kernel?.release ?? null,
@@ -75,7 +75,7 @@ export function listJson(kernels: readonly Listed[], unfinished: readonly Unfini
 }
 
 /** A line for each kernel, and one more for each thing that is wrong with it. */
-export function verifiedText(kernels: readonly Listed[]): string {
+export function verifiedText(kernels: readonly ListedKernel[]): string {
   if (kernels.length === 0) return 'no kernel was added: nothing to verify\n';
   const rows = kernels.flatMap((listed) => [
     `${listed.name}  ${listed.problems.length === 0 ? 'whole' : 'damaged'}`,
@@ -84,11 +84,11 @@ export function verifiedText(kernels: readonly Listed[]): string {
   return rows.map((row) => `${visible(row)}\n`).join('');
 }
 
-function problemRows({ problems, mend }: Listed): string[] {
+function problemRows({ problems, mend }: ListedKernel): string[] {
   return [...problems.map((problem) => `  ${problem}`), ...(mend === null ? [] : [`  hint: ${mend}`])];
 }
 
-function table(kernels: readonly Listed[]): string[] {
+function table(kernels: readonly ListedKernel[]): string[] {
   const rows = kernels.map(({ name, kernel }) => [
     name,
     kernel?.version ?? '?',
@@ -104,7 +104,7 @@ function table(kernels: readonly Listed[]): string[] {
   return rows.length === 0 ? [] : [text(header), ...rows.flatMap((row, at) => [text(row), ...problemsAt(kernels, at)])];
 }
 
-function problemsAt(kernels: readonly Listed[], at: number): string[] {
+function problemsAt(kernels: readonly ListedKernel[], at: number): string[] {
   const listed = kernels[at];
   return listed === undefined ? [] : problemRows(listed);
 }

@@ -26,14 +26,14 @@ export type Draft = Readonly<{
   /** Where `--env K` copies from. */
   inherited: NodeJS.ProcessEnv;
 }>;
-type Shown = OptionForm & Readonly<{ group: Group; describe: string; takes?: string; helpName?: string }>;
+type Shown = OptionForm & Readonly<{ group: OptionGroup; describe: string; takes?: string; helpName?: string }>;
 export type StringOption = Shown & Readonly<{ type: 'string'; apply: (draft: Draft, value: string) => void }>;
 type FlagOption = Shown & Readonly<{ type: 'boolean'; apply: (draft: Draft, on: boolean) => void }>;
 export type RunOption = StringOption | FlagOption;
 export type OptionTable = Readonly<Record<string, RunOption>>;
-type Group = 'The experiment:' | 'Limits:' | 'Enforcement:' | 'The run:' | 'The command:' | 'Output:';
+type OptionGroup = 'The experiment:' | 'Limits:' | 'Enforcement:' | 'The run:' | 'The command:' | 'Output:';
 
-export function sets(key: Key, group: Group, takes: string, describe: string): Record<string, RunOption> {
+export function sets(key: Key, group: OptionGroup, takes: string, describe: string): Record<string, RunOption> {
   const apply = ({ input }: Draft, value: string) => {
     input[key] = value;
   };
@@ -44,7 +44,7 @@ type ListKey = 'then' | 'expect' | 'rw' | 'inject';
 
 export function collects(
   key: Exclude<ListKey, 'inject'>,
-  group: Group,
+  group: OptionGroup,
   takes: string,
   describe: string,
 ): Record<string, RunOption> {
@@ -59,7 +59,7 @@ export function appends(key: ListKey): StringOption['apply'] {
 
 export function turns(
   key: 'aslr' | 'clearEnv' | 'allowIoUring' | 'background',
-  group: Group,
+  group: OptionGroup,
   describe: string,
 ): Record<string, RunOption> {
   const apply = ({ input }: Draft, on: boolean) => {
@@ -68,10 +68,15 @@ export function turns(
   return { [kebab(key)]: flag(group, describe, apply) };
 }
 
-export function string(group: Group, takes: string, describe: string, apply: StringOption['apply']): StringOption {
+export function string(
+  group: OptionGroup,
+  takes: string,
+  describe: string,
+  apply: StringOption['apply'],
+): StringOption {
   return { type: 'string', group, takes, describe, apply };
 }
 
-export function flag(group: Group, describe: string, apply: FlagOption['apply']): FlagOption {
+export function flag(group: OptionGroup, describe: string, apply: FlagOption['apply']): FlagOption {
   return { type: 'boolean', group, describe, apply };
 }

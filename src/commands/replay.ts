@@ -115,7 +115,7 @@ async function replay(context: ReplayContext): Promise<number> {
     interrupts.close();
   }
   const report = reportOf(context, conclusion);
-  const failure = await tell(report, given);
+  const failure = await printReplay(report, given);
   if (report.status === 'failed' || failure !== null) return statuses.setupError;
   if (report.status === 'stopped')
     return statuses.signalBase + (signalNumber(interrupts.signalName() ?? 'SIGTERM') ?? 0);
@@ -188,7 +188,7 @@ function notReproduced(
 }
 
 /** Null when all of it is told, else what went wrong. */
-async function tell(report: ReplayReport, { json, quiet, color }: ReplayArguments): Promise<SetupError | null> {
+async function printReplay(report: ReplayReport, { json, quiet, color }: ReplayArguments): Promise<SetupError | null> {
   let failure: SetupError | null = null;
   try {
     if (json !== null) await writeReport(json, replayJson(report));

@@ -40,7 +40,7 @@ async function perform(spec: RunSpec, report: Report, stays: boolean): Promise<n
       kill: interrupts.kill,
       onProgress: view.onProgress,
       onStay: view.onStay,
-      onPreparation: tellsPreparation(report) ? createStatusLine(process.stderr) : undefined,
+      onPreparation: showsPreparation(report) ? createStatusLine(process.stderr) : undefined,
       onInterrupted: (signal) => {
         inside = signal;
       },
@@ -55,10 +55,10 @@ async function perform(spec: RunSpec, report: Report, stays: boolean): Promise<n
   }
   const written = result === undefined ? null : await writeResult(result, report, failed);
   const kept = result === undefined ? null : await keepResult(result, report, failed);
-  tell(failed, result, report);
+  printReport(failed, result, report);
   for (const error of [written, kept]) if (error !== null) process.stderr.write(setupErrorText(error));
   if (result !== undefined && report.keep && kept === null && failed === null && !report.quiet)
-    tellKept(result, report);
+    printKept(result, report);
   if (written !== null || kept !== null || result === undefined) return CANNOT;
   return exitStatus(result, interrupts.signalName() ?? inside);
 }
@@ -92,7 +92,7 @@ async function keepResult(result: Result, report: Report, failed: SetupError | n
   return error;
 }
 
-function tell(failed: SetupError | null, result: Result | undefined, report: Report): void {
+function printReport(failed: SetupError | null, result: Result | undefined, report: Report): void {
   const ran = result !== undefined && result.steps.length > 0;
   if (failed !== null && !ran) process.stderr.write(setupErrorText(failed));
   else if (result !== undefined && !report.quiet) {
@@ -102,13 +102,13 @@ function tell(failed: SetupError | null, result: Result | undefined, report: Rep
   } else if (failed !== null) process.stderr.write(setupErrorText(failed));
 }
 
-function tellKept({ id }: Result, { store }: Report): void {
+function printKept({ id }: Result, { store }: Report): void {
   process.stderr.write(
     `kmem-run: kept: kmem-run show ${id}${store === null ? '' : ` --store ${quote(store, 1000)}`}\n`,
   );
 }
 
-function tellsPreparation({ quiet }: Report): boolean {
+function showsPreparation({ quiet }: Report): boolean {
   return process.stderr.isTTY === true && !quiet;
 }
 

@@ -34,7 +34,7 @@ export function parseFormat(given: string): Format {
   );
 }
 
-export type Telling = Readonly<{
+export type ScenarioReporter = Readonly<{
   onStart: (name: string) => void;
   onEnd: (outcome: ScenarioOutcome) => void;
   /** @throws SetupError `json-not-written` */
@@ -42,7 +42,7 @@ export type Telling = Readonly<{
 }>;
 
 /** `file`: null is stdout; then people read along where the format is theirs, and on a terminal of stderr where it is not. */
-export function tellScenarios(format: Format, file: string | null, total: number): Telling {
+export function reportScenarios(format: Format, file: string | null, total: number): ScenarioReporter {
   const people = format === 'pretty' && file === null ? process.stdout : process.stderr;
   const color = people.isTTY === true && !process.env.NO_COLOR;
   const readsAlong = people === process.stdout || people.isTTY === true;

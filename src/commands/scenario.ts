@@ -1,7 +1,7 @@
 import { SetupError } from '../errors.ts';
 import { signalNumber } from '../host/exit-status.ts';
 import { watchInterrupts } from '../run/interrupts.ts';
-import { type Found, findScenarios } from '../scenario/find.ts';
+import { type FoundFile, findScenarios } from '../scenario/find.ts';
 import { readLastFailed, writeLastFailed } from '../scenario/last-failed.ts';
 import { performScenarios } from '../scenario/perform.ts';
 import { suiteStatus } from '../scenario/suite.ts';
@@ -9,7 +9,7 @@ import { didYouMean } from '../text/nearest.ts';
 import { quote } from '../text/quote.ts';
 import { type Given, type OptionForm, readOptions, splitAtSeparator } from './read-options.ts';
 import { RUN_FORMS, type RunChoices, readChoices, SELECT_FORMS } from './scenario-options.ts';
-import { tellScenarios } from './scenario-report.ts';
+import { reportScenarios } from './scenario-report.ts';
 
 export const scenarioUsage = `kmem-run scenario list [WHAT…]
 kmem-run scenario run [WHAT…]
@@ -97,7 +97,7 @@ export async function runScenarios(given: Given): Promise<number> {
     throw new SetupError('no-scenario', 'no scenario is selected', 'kmem-run scenario list shows what there is');
   }
   const interrupts = watchInterrupts();
-  const reporter = tellScenarios(choices.format, choices.output, total);
+  const reporter = reportScenarios(choices.format, choices.output, total);
   try {
     const { report, error } = await performScenarios(found, choices, {
       signal: interrupts.signal,
@@ -116,7 +116,7 @@ export async function runScenarios(given: Given): Promise<number> {
   }
 }
 
-function select({ words, tags, filters, lastFailed }: RunChoices): Found {
+function select({ words, tags, filters, lastFailed }: RunChoices): FoundFile {
   const found = findScenarios({ words, tags, filters });
   if (!lastFailed) return found;
   const failed = readLastFailed();
@@ -124,7 +124,7 @@ function select({ words, tags, filters, lastFailed }: RunChoices): Found {
 }
 
 /** Every N-th of them, so that parts are about as long as each other. */
-function part({ scenarios, mistakes }: Found, { shard }: RunChoices): Pick<Found, 'scenarios' | 'mistakes'> {
+function part({ scenarios, mistakes }: FoundFile, { shard }: RunChoices): Pick<FoundFile, 'scenarios' | 'mistakes'> {
   if (shard === null) return { scenarios, mistakes };
   const own = scenarios.filter((_, index) => index % shard.of === shard.index - 1);
   return { scenarios: own, mistakes: shard.index === 1 ? mistakes : [] };

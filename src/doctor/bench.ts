@@ -20,7 +20,7 @@ export type ListenerProbe = Readonly<{
 }>;
 
 /** A program in a group, with no limit and no gate. */
-export type Trial = Readonly<{
+export type BenchRun = Readonly<{
   result: Result;
   /** Why randomisation could not be turned off; null: it could. */
   randomised: SetupError | null;
@@ -34,7 +34,7 @@ export type Bench = Readonly<{
   listener: () => Promise<ListenerProbe>;
   /** A run of a program that does nothing. */
   run: (input: Omit<RunInput, 'command'>) => Promise<Result>;
-  trial: () => Promise<Trial>;
+  trial: () => Promise<BenchRun>;
 }>;
 
 export type BenchOptions = Readonly<{
@@ -43,7 +43,7 @@ export type BenchOptions = Readonly<{
   signal: AbortSignal;
 }>;
 
-const PATIENCE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 
 /** Nothing is tried yet. What is asked of it throws SetupError as a run does. */
 export function openBench({ parent, signal }: BenchOptions): Bench {
@@ -55,7 +55,7 @@ export function openBench({ parent, signal }: BenchOptions): Bench {
         parent,
         output: 'null',
         sample: 'off',
-        timeout: PATIENCE_MS,
+        timeout: TIMEOUT_MS,
         grace: 0,
         cwd: '/',
         clearEnv: true,
@@ -74,7 +74,7 @@ export function openBench({ parent, signal }: BenchOptions): Bench {
 }
 
 /** With randomisation on where it cannot be turned off, so that one lack does not hide others. */
-async function tryToStart(runNothing: Bench['run']): Promise<Trial> {
+async function tryToStart(runNothing: Bench['run']): Promise<BenchRun> {
   try {
     return { result: await runNothing({ enforce: 'none' }), randomised: null };
   } catch (error) {
@@ -84,7 +84,7 @@ async function tryToStart(runNothing: Bench['run']): Promise<Trial> {
 }
 
 async function probeListener(helper: string): Promise<ListenerProbe> {
-  const { stdout } = await execa(helper, ['probe'], { reject: false, timeout: PATIENCE_MS, killSignal: 'SIGKILL' });
+  const { stdout } = await execa(helper, ['probe'], { reject: false, timeout: TIMEOUT_MS, killSignal: 'SIGKILL' });
   try {
     return JSON.parse(stdout) as ListenerProbe;
   } catch (error) {

@@ -10,7 +10,7 @@ import { remedyOf } from './remedies.ts';
  */
 export type Level = 'ok' | 'note' | 'warning' | 'missing';
 
-export type Finding = Readonly<{
+export type CheckFinding = Readonly<{
   level: Level;
   found: string;
   /** In place of the check's own remedy, where the cause is known better. */
@@ -22,7 +22,7 @@ export type Check = Readonly<{
   /** Checks before this one, without which it cannot be tried. */
   needs?: readonly Check[];
   /** A SetupError that it throws is a finding: missing. */
-  probe: (bench: Bench) => Finding | Promise<Finding>;
+  probe: (bench: Bench) => CheckFinding | Promise<CheckFinding>;
   /** One line that can be followed, for a finding that is a warning or missing. */
   remedy: string;
 }>;
@@ -35,24 +35,24 @@ export type Diagnosis = Readonly<{
   remedy: string | null;
 }>;
 
-export function ok(found: string): Finding {
+export function ok(found: string): CheckFinding {
   return { level: 'ok', found };
 }
 
-export function note(found: string): Finding {
+export function note(found: string): CheckFinding {
   return { level: 'note', found };
 }
 
-export function warning(found: string, remedy?: string): Finding {
+export function warning(found: string, remedy?: string): CheckFinding {
   return withRemedy('warning', found, remedy);
 }
 
-export function missing(found: string, remedy?: string): Finding {
+export function missing(found: string, remedy?: string): CheckFinding {
   return withRemedy('missing', found, remedy);
 }
 
 /** What a SetupError says, as a finding. */
-export function refused(level: Level, error: SetupError): Finding {
+export function refused(level: Level, error: SetupError): CheckFinding {
   return withRemedy(level, error.message, remedyOf(error));
 }
 
@@ -95,7 +95,7 @@ async function diagnose(check: Check, bench: Bench, before: readonly Diagnosis[]
   return { name, level, found, remedy: level === 'warning' || level === 'missing' ? remedy : null };
 }
 
-async function tryProbe({ probe }: Check, bench: Bench): Promise<Finding> {
+async function tryProbe({ probe }: Check, bench: Bench): Promise<CheckFinding> {
   try {
     return await probe(bench);
   } catch (error) {
@@ -115,6 +115,6 @@ function whatIsMissing({ needs = [] }: Check, before: readonly Diagnosis[]): Set
   return new Set(names);
 }
 
-function withRemedy(level: Level, found: string, remedy: string | undefined): Finding {
+function withRemedy(level: Level, found: string, remedy: string | undefined): CheckFinding {
   return remedy === undefined ? { level, found } : { level, found, remedy };
 }

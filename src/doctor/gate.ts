@@ -6,7 +6,7 @@ import { pageSize } from '../host/page-size.ts';
 import { headline } from '../result/headline.ts';
 import { setupErrorOf } from '../run/setup-errors.ts';
 import { counted, shortSize } from '../text/figures.ts';
-import { type Check, type Finding, missing, note, ok, refused } from './check.ts';
+import { type Check, type CheckFinding, missing, note, ok, refused } from './check.ts';
 import { counter, start } from './group.ts';
 import { helper } from './machine.ts';
 import { OUTSIDE } from './remedies.ts';
@@ -40,7 +40,7 @@ export const listener: Check = {
   },
 };
 
-function missingListener(errno: number): Finding {
+function missingListener(errno: number): CheckFinding {
   const [found, remedy] = causes[errnoName(errno)] ?? [];
   if (found !== undefined) return missing(found, remedy);
   // EBUSY, an ancestor's listener, is told as a run tells it.

@@ -4,17 +4,17 @@ import { applyLimits } from '../cgroup/limits.ts';
 import { SetupError } from '../errors.ts';
 import type { Limits } from '../request/run-spec.ts';
 import type { Bench } from './bench.ts';
-import { type Check, type Finding, note, ok, warning } from './check.ts';
+import { type Check, type CheckFinding, note, ok, warning } from './check.ts';
 import { group, withGroup } from './group.ts';
 
 const none: Limits = { kmem: null, mem: null, memsw: null, kmemTcp: null, pids: null };
 const BYTES = 64 * 1024 * 1024;
 const PROCESSES = 100;
 
-type Asked = Readonly<{ limits: Partial<Limits>; native?: boolean }>;
+type LimitTrial = Readonly<{ limits: Partial<Limits>; native?: boolean }>;
 
 /** The error where the limits do not hold; null: they do. */
-async function limit(bench: Bench, { limits, native = false }: Asked): Promise<SetupError | null> {
+async function limit(bench: Bench, { limits, native = false }: LimitTrial): Promise<SetupError | null> {
   try {
     const pids = limits.pids !== undefined;
     await withGroup(bench, { pids }, (made) => applyLimits(made, { ...none, ...limits }, { native }));
@@ -26,7 +26,7 @@ async function limit(bench: Bench, { limits, native = false }: Asked): Promise<S
 }
 
 /** Only runs that ask for this limit miss it. */
-async function orWarning(bench: Bench, limits: Partial<Limits>, works: string, fails: string): Promise<Finding> {
+async function orWarning(bench: Bench, limits: Partial<Limits>, works: string, fails: string): Promise<CheckFinding> {
   const error = await limit(bench, { limits });
   return error === null ? ok(works) : warning(`${fails}: ${error.message}`);
 }

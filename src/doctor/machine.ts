@@ -10,7 +10,7 @@ import { listKernels } from '../kernels/list.ts';
 import { readEnvironment } from '../result/environment.ts';
 import { counted, shortSize } from '../text/figures.ts';
 import { findQemu } from '../vm/qemu.ts';
-import { type Check, type Finding, missing, note, ok, warning } from './check.ts';
+import { type Check, type CheckFinding, missing, note, ok, warning } from './check.ts';
 
 /** The gate's policy has the numbers of these. */
 const ARCHITECTURES = ['x64', 'arm64'];
@@ -106,7 +106,7 @@ export const microvm: Check = {
 };
 
 /** A run on the host does without. */
-function without({ message, hint }: SetupError): Finding {
+function without({ message, hint }: SetupError): CheckFinding {
   return note(`no --kernel: ${message} (${hint})`);
 }
 

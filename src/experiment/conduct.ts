@@ -25,13 +25,13 @@ export type Undertaking<Run, History, Report extends ExperimentFacts> = Readonly
 export type Orders<Run, History> = Pick<DriverOptions<Run, History>, 'keep' | 'onStart' | 'onEnd' | 'signal' | 'kill'> &
   Readonly<{ known: History }>;
 
-export type Finding<Report> = Readonly<{ report: Report; error: SetupError | null; runs: number }>;
+export type ConductedExperiment<Report> = Readonly<{ report: Report; error: SetupError | null; runs: number }>;
 
 /** `error` is why `report.status` is `failed`; `runs`: how many count. Never rejects but for a bug. */
 export async function conduct<Run, History, Report extends ExperimentFacts>(
   { id, startedAt, question, plan, jobs: count, nameOf }: Undertaking<Run, History, Report>,
   { known, ...orders }: Orders<Run, History>,
-): Promise<Finding<Report>> {
+): Promise<ConductedExperiment<Report>> {
   try {
     const { jobs, sharing } = assignCpus(count, plan.cpus, allowedCpus());
     const warnings = warningsBefore(jobs, sharing, nameOf);

@@ -14,10 +14,15 @@ export type Figures = Readonly<{
   wallMs: number | null;
 }>;
 
-export type Call = Readonly<{ comm: string | null; syscall: string; errno: string | null; detail: string | null }>;
+export type FailedCall = Readonly<{
+  comm: string | null;
+  syscall: string;
+  errno: string | null;
+  detail: string | null;
+}>;
 
 /** How often each call was the first one of its run that failed. */
-export type FirstCall = Call & Readonly<{ runs: number }>;
+export type FirstCall = FailedCall & Readonly<{ runs: number }>;
 
 export function figuresOf(result: Result): Figures {
   const { id, outcome, kmem, durations } = result;
@@ -27,7 +32,7 @@ export function figuresOf(result: Result): Figures {
 }
 
 /** Null: none failed, or failures have no names in its mode. */
-export function firstCallOf({ failures }: Result): Call | null {
+export function firstCallOf({ failures }: Result): FailedCall | null {
   const [first] = failures;
   if (first === undefined) return null;
   const { comm, syscall, errno, detail } = first;
@@ -38,9 +43,9 @@ export function firstCallOf({ failures }: Result): Call | null {
 const MOST_CALLS = 100;
 
 /** The list with one more. The detail is that of the first run of its kind: paths often hold a number that differs. */
-export function countCall(calls: readonly FirstCall[], call: Call | null): readonly FirstCall[] {
+export function countCall(calls: readonly FirstCall[], call: FailedCall | null): readonly FirstCall[] {
   if (call === null) return calls;
-  const isIt = ({ comm, syscall, errno }: Call): boolean =>
+  const isIt = ({ comm, syscall, errno }: FailedCall): boolean =>
     comm === call.comm && syscall === call.syscall && errno === call.errno;
   if (calls.some(isIt)) return calls.map((known) => (isIt(known) ? { ...known, runs: known.runs + 1 } : known));
   return calls.length < MOST_CALLS ? [...calls, { ...call, runs: 1 }] : calls;

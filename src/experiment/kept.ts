@@ -66,7 +66,7 @@ type Summary = Partial<ExploreCounts> &
     score?: number | null;
     made?: number;
     /** `address` is absent where 0.1.0 kept it: then it is in `replay`. */
-    found?: readonly (Found & Readonly<{ address?: string }>)[];
+    found?: readonly (KeptFinding & Readonly<{ address?: string }>)[];
   }>;
 
 /** What was found is in the summary, and the calls are in the runs; the rest of the report is not kept. */
@@ -103,18 +103,18 @@ function exploreReport(store: Store, kept: StoredExperiment): ExploreReport {
   };
 }
 
-type Found = Readonly<{ class: string; how: string; replay: string }>;
+type KeptFinding = Readonly<{ class: string; how: string; replay: string }>;
 
 /** `rest`: what is in no finding. */
 function trialOf(
   { spec, injections, failures, id }: Result,
-  found: ReadonlyMap<string, Found>,
+  found: ReadonlyMap<string, KeptFinding>,
   rest: 'handled' | 'not judged',
 ): ExploreTrial | null {
   const [address] = spec.inject;
   if (address === undefined) return null;
   const failure = failures.find(({ injected }) => injected);
-  const told = {
+  const named = {
     address,
     program: failure?.exe?.split('/').at(-1) ?? failure?.comm ?? null,
     syscall: failure?.syscall ?? /:(\w+)/.exec(address)?.[1] ?? '?',
@@ -123,7 +123,7 @@ function trialOf(
   };
   const finding = found.get(address);
   if (finding !== undefined)
-    return { ...told, class: finding.class as ExploreTrial['class'], how: finding.how, replay: finding.replay };
+    return { ...named, class: finding.class as ExploreTrial['class'], how: finding.how, replay: finding.replay };
   const isInjected = injections?.[0]?.outcome === 'injected' && (injections[0]?.denials ?? 0) > 0;
-  return { ...told, class: isInjected ? rest : 'not failed', how: isInjected ? 'not kept' : null };
+  return { ...named, class: isInjected ? rest : 'not failed', how: isInjected ? 'not kept' : null };
 }

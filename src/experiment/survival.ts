@@ -12,10 +12,10 @@ export type Survival = Readonly<{
   series: readonly Readonly<{ label: string; shares: readonly (Share | null)[] }>[];
 }>;
 
-type Setting = string | number | null;
+type AxisValue = string | number | null;
 type Swept = Readonly<{
   axes: readonly string[];
-  points: readonly (Share & Readonly<{ settings: Readonly<Record<string, Setting>> }>)[];
+  points: readonly (Share & Readonly<{ settings: Readonly<Record<string, AxisValue>> }>)[];
 }>;
 
 /** Null: no limit was varied. */
@@ -43,7 +43,7 @@ export function survivalOf({ axes, points }: Swept): Survival | null {
   return { along, ticks: ticks.map((tick) => settingText(along, tick)), series };
 }
 
-export function settingText(axis: string, value: Setting): string {
+export function settingText(axis: string, value: AxisValue): string {
   if (axis === 'kernel') return value === null ? 'host' : cut(String(value), 20);
   if (value === null) return 'none';
   return axis === 'pids' ? groupDigits(Number(value)) : exactSize(Number(value));

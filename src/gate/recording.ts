@@ -48,9 +48,9 @@ async function* linesOf(file: string): AsyncGenerator<string> {
 }
 
 function readLine(line: string, where: string): RecordedCall {
-  const told = parsed(line);
-  if (!isCall(told)) throw badRecording(`${where} is not a gated call: ${quote(line)}`);
-  const { address, syscall, pid, tid, comm, exe = null, detail, answer, atMs } = told;
+  const record = parsed(line);
+  if (!isCall(record)) throw badRecording(`${where} is not a gated call: ${quote(line)}`);
+  const { address, syscall, pid, tid, comm, exe = null, detail, answer, atMs } = record;
   return { address, ...placeOf(address, where), syscall, pid, tid, comm, exe, detail, answer, atMs };
 }
 
@@ -74,9 +74,9 @@ function parsed(line: string): unknown {
 
 type Line = Omit<RecordedCall, 'process' | 'index'>;
 
-function isCall(told: unknown): told is Line {
-  if (typeof told !== 'object' || told === null) return false;
-  const { address, syscall, pid, tid, comm, exe, detail, answer, atMs } = told as Record<string, unknown>;
+function isCall(record: unknown): record is Line {
+  if (typeof record !== 'object' || record === null) return false;
+  const { address, syscall, pid, tid, comm, exe, detail, answer, atMs } = record as Record<string, unknown>;
   return (
     [address, comm, exe ?? null, detail].every((value) => value === null || typeof value === 'string') &&
     typeof syscall === 'string' &&

@@ -8,7 +8,7 @@ import { changing } from './changing.ts';
 import { examine } from './find.ts';
 import type { KernelsFolder } from './folder.ts';
 import { fromDeb, fromFallback, fromImage, type Gathered, type Place } from './gather.ts';
-import { describe, keep, makeStaging, retell } from './keep.ts';
+import { describe, keep, makeStaging, renewManifest } from './keep.ts';
 import { kernelOf, type Manifest } from './manifest.ts';
 import { type Fetching, fetchNewest, findFallback } from './mirror.ts';
 import { type Kernel, kernelName } from './types.ts';
@@ -63,8 +63,9 @@ async function addLocked(adding: Adding): Promise<Added> {
     const gathered = await gather(adding, present, { scratch, signal: adding.signal });
     if (gathered === null && present !== null) return same(folders, present);
     if (gathered === null) throw new Error('nothing was gathered');
-    const manifest = describe(gathered.parts, { name, ...gathered.told }, new Date());
-    if (present?.content === manifest.content) return same(folders, retell(folders, staging, present, gathered.told));
+    const manifest = describe(gathered.parts, { name, ...gathered.provenance }, new Date());
+    if (present?.content === manifest.content)
+      return same(folders, renewManifest(folders, staging, present, gathered.provenance));
     rmSync(scratch, { recursive: true });
     keep(folders, staging, manifest, gathered.parts);
     return {

@@ -1,7 +1,7 @@
 /** What apt says when it fails, in words that can be acted on. */
 
 import { SetupError } from '../errors.ts';
-import { type Ended, isOutOfSpace, noSpace, reasonIn } from './tools.ts';
+import { isOutOfSpace, noSpace, reasonIn, type ToolEnd } from './tools.ts';
 import type { Suite } from './types.ts';
 
 const OTHER_WAYS =
@@ -13,11 +13,11 @@ const WRONG =
 const UNREACHABLE = / (?!404|410)[45]\d\d {2}|Could not|Temporary failure|Connection|timed out|Error reading/;
 
 /** Whether what was fetched is not what the lists say. */
-export function isMismatch({ code, stderr }: Ended): boolean {
+export function isMismatch({ code, stderr }: ToolEnd): boolean {
   return code !== 0 && /Hash Sum mismatch|unexpected size/.test(stderr);
 }
 
-export function aptFailure(ended: Ended, { suite, sources: { debian }, folder }: Apt): SetupError {
+export function aptFailure(ended: ToolEnd, { suite, sources: { debian }, folder }: Apt): SetupError {
   if (isOutOfSpace(ended)) return noSpace(folder);
   const { stderr } = ended;
   const reason = reasonIn(ended);
@@ -43,7 +43,7 @@ function badSignature(reason: string): SetupError {
 }
 
 /** Of a package that the mirror's lists name. */
-export function downloadFailure(ended: Ended, name: string, apt: Apt): SetupError {
+export function downloadFailure(ended: ToolEnd, name: string, apt: Apt): SetupError {
   if (isOutOfSpace(ended) || !GONE.test(ended.stderr)) return aptFailure(ended, apt);
   return packageGone(name, apt, `apt: ${reasonIn(ended)}`);
 }
@@ -60,7 +60,7 @@ export function packageGone(name: string, { sources: { debian } }: Apt, reason: 
  * Whether nothing failed but the security suite, and that for want of it; where its address is but a guess, for any
  * reason that is not a wrong signature.
  */
-export function isSecurityGone({ stderr }: Ended, { suite, sources }: Apt): boolean {
+export function isSecurityGone({ stderr }: ToolEnd, { suite, sources }: Apt): boolean {
   const problems = stderr.split('\n').filter((line) => /^(E|W|Err):/.test(line) && !/^E: Some index files/.test(line));
   const isOnlySecurity = problems.every((line) => line.includes(`${suite.codename}-security`));
   const isGone = sources.securityIsGuessed ? !WRONG.test(stderr) : problems.every((line) => GONE.test(line));

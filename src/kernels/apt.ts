@@ -15,7 +15,7 @@ import {
 import { sha256Of } from './check.ts';
 import type { DebNames } from './deb.ts';
 import { entriesOf } from './folder.ts';
-import { type Ended, runTool } from './tools.ts';
+import { runTool, type ToolEnd } from './tools.ts';
 import { isVersionOf } from './types.ts';
 export type DebPackage = DebNames & Readonly<{ bytes: number; sha256: string }>;
 
@@ -193,7 +193,7 @@ function run(
   tool: 'apt-get' | 'apt-cache' | 'apt-config' | 'apt-helper',
   args: readonly string[],
   options: { path?: string; inherits?: readonly number[] } = {},
-): Promise<Ended> {
+): Promise<ToolEnd> {
   return runTool(tool, ['-c', config, ...placesIn(folder), ...args], { ...options, signal });
 }
 

@@ -7,11 +7,11 @@ import { quote } from '../text/quote.ts';
 import { sha256Of } from './check.ts';
 import { debNames, unpackDeb, unpackModule } from './deb.ts';
 import { readImage } from './image.ts';
-import type { Parts, Told } from './keep.ts';
+import type { Parts, Provenance } from './keep.ts';
 import { checkSums, type Fallback } from './mirror.ts';
 import { chooseModules, MissingModule, type ModuleTree, readModuleTree } from './modules.ts';
 
-export type Gathered = Readonly<{ parts: Parts; told: Omit<Told, 'name'> }>;
+export type Gathered = Readonly<{ parts: Parts; provenance: Omit<Provenance, 'name'> }>;
 export type Place = Readonly<{
   /** An empty directory to unpack into. */
   scratch: string;
@@ -30,7 +30,10 @@ export async function fromDeb(file: string, source: string | null, { scratch, si
       const modules = await chooseModules(readModuleTree(scratch), image.release, signal);
       const origin = { ...names, sha256: await sha256Of(path) };
       const what = source ?? `the package ${path}`;
-      return { parts: { image, modules }, told: { origin, source: `${names.package} ${names.version}, ${what}` } };
+      return {
+        parts: { image, modules },
+        provenance: { origin, source: `${names.package} ${names.version}, ${what}` },
+      };
     } catch (error) {
       if (!(error instanceof MissingModule)) throw error;
       if (tried.has(error.module)) throw missingModule(error, path);
@@ -52,7 +55,7 @@ export async function fromImage(file: string, modulesFolder: string, { signal }:
   });
   return {
     parts: { image, modules },
-    told: { origin: null, source: `the image ${path} and the modules of ${folder}` },
+    provenance: { origin: null, source: `the image ${path} and the modules of ${folder}` },
   };
 }
 
@@ -60,7 +63,7 @@ export async function fromImage(file: string, modulesFolder: string, { signal }:
 export async function fromFallback(kept: Fallback, place: Place): Promise<Gathered> {
   await checkSums(kept);
   const { parts } = await fromImage(kept.image, kept.modules, place);
-  return { parts, told: { origin: null, source: `${kept.name} of the folder that KMEM_RUN_KERNELS named` } };
+  return { parts, provenance: { origin: null, source: `${kept.name} of the folder that KMEM_RUN_KERNELS named` } };
 }
 
 function treeOf(folder: string): ModuleTree {

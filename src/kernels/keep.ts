@@ -21,7 +21,7 @@ import { filesOf, type KeptFile, MANIFEST, type Manifest, manifestText, SCHEMA }
 import type { Module } from './modules.ts';
 
 export type Parts = Readonly<{ image: Image; modules: readonly Module[] }>;
-export type Told = Pick<Manifest, 'name' | 'source' | 'origin'>;
+export type Provenance = Pick<Manifest, 'name' | 'source' | 'origin'>;
 
 /** An own folder beside the kernels; the caller removes it. Call with the lock held: what others left there is dead. */
 export function makeStaging(folders: KernelsFolder): string {
@@ -32,7 +32,7 @@ export function makeStaging(folders: KernelsFolder): string {
 }
 
 /** What kernel.json will say of these parts. */
-export function describe({ image, modules }: Parts, told: Told, addedAt: Date): Manifest {
+export function describe({ image, modules }: Parts, provenance: Provenance, addedAt: Date): Manifest {
   const mtimeMs = Math.floor(addedAt.getTime() / 1000) * 1000;
   const keptFile = (path: string, data: Buffer): KeptFile => ({
     path,
@@ -50,7 +50,7 @@ export function describe({ image, modules }: Parts, told: Told, addedAt: Date): 
       .join(''),
   ).slice(0, 16);
   const { release, version, arch } = image;
-  return { schema: SCHEMA, ...told, release, version, arch, addedAt: addedAt.toISOString(), content, ...files };
+  return { schema: SCHEMA, ...provenance, release, version, arch, addedAt: addedAt.toISOString(), content, ...files };
 }
 
 /**
@@ -73,14 +73,14 @@ export function keep(folders: KernelsFolder, staging: string, manifest: Manifest
 }
 
 /** What is said of a kernel whose files stay as they are, and where it is from anew. */
-export function retell(
+export function renewManifest(
   folders: KernelsFolder,
   staging: string,
   present: Manifest,
-  told: Pick<Manifest, 'source' | 'origin'>,
+  provenance: Pick<Manifest, 'source' | 'origin'>,
 ): Manifest {
-  if (present.source === told.source && isDeepStrictEqual(present.origin, told.origin)) return present;
-  const manifest = { ...present, ...told };
+  if (present.source === provenance.source && isDeepStrictEqual(present.origin, provenance.origin)) return present;
+  const manifest = { ...present, ...provenance };
   writeFile(join(staging, MANIFEST), Buffer.from(manifestText(manifest)));
   renameSync(join(staging, MANIFEST), join(folders.of(present.name), MANIFEST));
   sync(folders.of(present.name));

@@ -5,7 +5,7 @@ import { entriesOf, type KernelsFolder, kernelNames, kernelsFolder } from './fol
 import { kernelOf } from './manifest.ts';
 import { type Kernel, kernelName } from './types.ts';
 
-export type Listed = Readonly<{
+export type ListedKernel = Readonly<{
   name: string;
   /** Null: kernel.json cannot be used. */
   kernel: Kernel | null;
@@ -19,15 +19,15 @@ export type Listed = Readonly<{
 export type Unfinished = Readonly<{ name: string; bytes: number }>;
 
 /** Every kernel that was added. `thorough`: each file is hashed. @throws SetupError `no-cache-folder`. */
-export async function listKernels(thorough: boolean): Promise<Listed[]> {
+export async function listKernels(thorough: boolean): Promise<ListedKernel[]> {
   const folders = kernelsFolder();
-  const listed: Listed[] = [];
+  const listed: ListedKernel[] = [];
   for (const name of kernelNames(folders)) listed.push(...(await look(folders, name, thorough)));
   return listed;
 }
 
 /** Hashes every file of one kernel. @throws SetupError `bad-kernel-name`, `no-such-kernel`, `no-cache-folder`. */
-export async function verifyKernel(text: string): Promise<Listed> {
+export async function verifyKernel(text: string): Promise<ListedKernel> {
   const folders = kernelsFolder();
   const name = kernelName(text);
   const [listed] = await look(folders, name, true);
@@ -43,7 +43,7 @@ export function unfinishedDownloads(): Unfinished[] {
 }
 
 /** One, or none: it is gone by now. */
-async function look(folders: KernelsFolder, name: string, thorough: boolean): Promise<Listed[]> {
+async function look(folders: KernelsFolder, name: string, thorough: boolean): Promise<ListedKernel[]> {
   const state = await examine(folders, name, thorough);
   if (state === null) return [];
   const { manifest, problems } = state;

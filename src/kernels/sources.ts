@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { errnoOf } from '../errors.ts';
 import { runTool } from './tools.ts';
 
-export type Source = Readonly<{
+export type KernelSource = Readonly<{
   uri: string;
   suite: string;
   components: readonly string[];
@@ -24,7 +24,7 @@ export async function configuredMirrors(signal: AbortSignal | undefined): Promis
   return mirrorsAmong(await configuredSources(signal));
 }
 
-async function configuredSources(signal: AbortSignal | undefined): Promise<Source[]> {
+async function configuredSources(signal: AbortSignal | undefined): Promise<KernelSource[]> {
   const { stdout } = await runTool(
     'apt-config',
     ['shell', 'LIST', 'Dir::Etc::sourcelist/f', 'PARTS', 'Dir::Etc::sourceparts/d'],
@@ -63,7 +63,7 @@ function readOrEmpty(file: string): string {
 }
 
 /** `deb [arch=amd64 signed-by=FILE] URI SUITE COMPONENT…` */
-export function parseOneLine(text: string): Source[] {
+export function parseOneLine(text: string): KernelSource[] {
   return text.split('\n').flatMap((line) => {
     const [, options = '', rest = ''] = /^\s*deb\s+(?:\[([^\]]*)\]\s+)?([^#]*)/.exec(line) ?? [];
     const [uri, suite, ...components] = words(rest);
@@ -74,7 +74,7 @@ export function parseOneLine(text: string): Source[] {
 }
 
 /** Paragraphs of `Types: deb`, `URIs: …`, `Suites: …`, `Components: …` as in sources.list(5). */
-export function parseDeb822(text: string): Source[] {
+export function parseDeb822(text: string): KernelSource[] {
   const lines = text.split('\n').filter((line) => !line.startsWith('#'));
   return lines
     .join('\n')
@@ -113,7 +113,7 @@ const RELEASES =
  * Others have a suite of Debian's name in a repository of their own: a mirror of Debian's is told by its keyring, or by
  * `debian` in the last part of its address together with Debian's own component.
  */
-export function mirrorsAmong(sources: readonly Source[]): Mirrors {
+export function mirrorsAmong(sources: readonly KernelSource[]): Mirrors {
   const debian = sources
     .filter(
       ({ uri, suite, components }) => !uri.startsWith('cdrom:') && RELEASES.test(suite) && components.includes('main'),
@@ -130,6 +130,6 @@ function hasDebianKeyring(signedBy: string | null): boolean {
   return signedBy?.includes('debian-archive-') ?? false;
 }
 
-function isSecurity({ suite }: Source): boolean {
+function isSecurity({ suite }: KernelSource): boolean {
   return /-security$|\/updates$/.test(suite);
 }

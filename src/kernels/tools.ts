@@ -17,7 +17,7 @@ const remedies = {
 
 export type Tool = keyof typeof remedies;
 
-export type Ended = Readonly<{
+export type ToolEnd = Readonly<{
   /** Null: killed by a signal, or by the caller's. */
   code: number | null;
   stdout: Buffer;
@@ -35,7 +35,7 @@ export type ToolOptions = Readonly<{
 }>;
 
 /** Runs a tool to its end, speaking English. @throws SetupError `no-tool` where it is not installed. */
-export async function runTool(tool: Tool, args: readonly string[], options: ToolOptions = {}): Promise<Ended> {
+export async function runTool(tool: Tool, args: readonly string[], options: ToolOptions = {}): Promise<ToolEnd> {
   options.signal?.throwIfAborted();
   const { input, inherits = [] } = options;
   const child = start(tool, args, {
@@ -56,7 +56,7 @@ export async function runPipe(
   [from, fromArgs]: readonly [Tool, readonly string[]],
   [to, toArgs]: readonly [Tool, readonly string[]],
   signal: AbortSignal | undefined,
-): Promise<Ended> {
+): Promise<ToolEnd> {
   signal?.throwIfAborted();
   const first = start(from, fromArgs, { signal, stdio: ['ignore', 'pipe', 'pipe'] });
   const second = start(to, toArgs, { signal, stdio: ['pipe', 'pipe', 'pipe'] });
@@ -76,7 +76,7 @@ export async function runPipe(
 }
 
 /** The last line of what a tool said that tells most. */
-export function reasonIn({ code, stderr }: Ended): string {
+export function reasonIn({ code, stderr }: ToolEnd): string {
   const lines = stderr
     .split('\n')
     .map((line) => line.trim())
@@ -89,7 +89,7 @@ export function reasonIn({ code, stderr }: Ended): string {
 export function isOutOfSpace(failure: unknown): boolean {
   const errno = errnoOf(failure);
   if (errno === 'ENOSPC' || errno === 'EDQUOT') return true;
-  const text = (failure as Partial<Ended> | null)?.stderr;
+  const text = (failure as Partial<ToolEnd> | null)?.stderr;
   return typeof text === 'string' && /No space left on device|Disk quota exceeded/.test(text);
 }
 

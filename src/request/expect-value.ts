@@ -9,7 +9,7 @@ export type Operator = (typeof OPERATORS)[number];
 export type Operand = string | number | boolean | null | RegExp;
 
 /** What the left side is, which decides how a number on the right is read. */
-export type Unit = 'text' | 'status' | 'ms' | 'any';
+export type ValueUnit = 'text' | 'status' | 'ms' | 'any';
 
 /** Where in the text reading stopped (from its start), and what should have stood there. */
 export class Unexpected extends Error {
@@ -27,7 +27,7 @@ const NUMBER = /^[+-]?[0-9]+(?:\.[0-9]+)?$/;
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t', '\\': '\\', "'": "'", '"': '"' };
 
 /** Reads VALUE (all of the rest of an expectation). @throws Unexpected. */
-export function parseOperand(text: string, operator: Operator, unit: Unit): Operand {
+export function parseOperand(text: string, operator: Operator, unit: ValueUnit): Operand {
   if (text === '') throw new Unexpected(0, 'a value');
   const operand = read(text, operator, unit);
   const ordering = operator.startsWith('<') || operator.startsWith('>');
@@ -38,7 +38,7 @@ export function parseOperand(text: string, operator: Operator, unit: Unit): Oper
   return operand;
 }
 
-function read(text: string, operator: Operator, unit: Unit): Operand {
+function read(text: string, operator: Operator, unit: ValueUnit): Operand {
   if (/^['"]/.test(text)) return quoted(text);
   if (operator.endsWith('~')) return text.startsWith('/') ? regularExpression(text) : bareWord(text);
   if (/^\/.+\/[dgimsuvy]*$/.test(text))
@@ -48,7 +48,7 @@ function read(text: string, operator: Operator, unit: Unit): Operand {
   return number(text, unit);
 }
 
-function number(text: string, unit: Unit): number {
+function number(text: string, unit: ValueUnit): number {
   if (NUMBER.test(text)) return Number(text);
   try {
     return unit === 'ms' ? parseDuration(text) : parseSize(text);

@@ -9,15 +9,15 @@ import {
   resolveStepPath,
   stepOfEnd,
 } from './expect-key.ts';
-import { holds, type Operand, type Operator, parseOperand, Unexpected, type Unit } from './expect-value.ts';
+import { holds, type Operand, type Operator, parseOperand, Unexpected, type ValueUnit } from './expect-value.ts';
 
 /** What an expectation is asked of. `stdout`, `stderr`: what was kept of them (head and tail), null if not captured. */
-export type Facts = Readonly<{ result: object; stdout: string | null; stderr: string | null }>;
+export type ExpectationFacts = Readonly<{ result: object; stdout: string | null; stderr: string | null }>;
 
 /** `actual`: the value found, null if there is none; long texts are cut, objects and arrays only named. */
-export type Verdict = Readonly<{ passed: boolean; actual: string | number | boolean | null }>;
+export type ExpectationVerdict = Readonly<{ passed: boolean; actual: string | number | boolean | null }>;
 
-export type Expectation = Readonly<{
+export type ParsedExpectation = Readonly<{
   expr: string;
   /** The key as the result spells it: `failcnt` is `kmem.failcnt`. */
   key: string;
@@ -28,7 +28,7 @@ export type Expectation = Readonly<{
   readsOfStep: 'stdout' | 'stderr' | null;
   /** The step whose end it names (`exit` is that of step 0): there is no implicit `exit==0` of that one then. */
   step: number | null;
-  evaluate(facts: Facts): Verdict;
+  evaluate(facts: ExpectationFacts): ExpectationVerdict;
 }>;
 
 const HINT = "an expectation is KEY OP VALUE, such as 'exit==0', 'kmem.maxUsage<=900K' or 'stderr~/Cannot allocate/'";
@@ -39,16 +39,16 @@ const ACTUAL_LENGTH = 200;
  * suffix, or a duration's where the key ends in Ms), a word or a quoted text, null, true, false, /regex/flags.
  * `==` with a stream ignores its last line ends, as $(…) does. @throws SetupError `bad-expectation`.
  */
-export function compileExpectation(expr: string): Expectation {
+export function compileExpectation(expr: string): ParsedExpectation {
   return refusing(expr, () => compile(expr, resolvePath));
 }
 
 /** The same for one that is relative to a step: `exit!=0`, `status==200`, `stderr~/Cannot/`. */
-export function compileStepExpectation(expr: string, step: number): Expectation {
+export function compileStepExpectation(expr: string, step: number): ParsedExpectation {
   return refusing(expr, () => compile(expr, (path) => resolveStepPath(path, step)));
 }
 
-function refusing(expr: string, work: () => Expectation): Expectation {
+function refusing(expr: string, work: () => ParsedExpectation): ParsedExpectation {
   try {
     return work();
   } catch (error) {
@@ -64,7 +64,7 @@ function refusing(expr: string, work: () => Expectation): Expectation {
 }
 
 /** `exit==0` or `steps[i].exit==0` for each step whose exit no given expectation names. */
-export function implicitExpectations(stepCount: number, given: readonly Expectation[]): Expectation[] {
+export function implicitExpectations(stepCount: number, given: readonly ParsedExpectation[]): ParsedExpectation[] {
   const named = new Set(given.map(({ step }) => step));
   const steps = Array.from({ length: stepCount }, (_, index) => index).filter((index) => !named.has(index));
   return steps.map((index) => compileExpectation(index === 0 ? 'exit==0' : `steps[${index}].exit==0`));
@@ -72,7 +72,7 @@ export function implicitExpectations(stepCount: number, given: readonly Expectat
 
 type Resolve = (path: Path) => Resolved;
 
-function compile(expr: string, resolve: Resolve): Expectation {
+function compile(expr: string, resolve: Resolve): ParsedExpectation {
   if (typeof expr !== 'string')
     throw new SetupError('bad-expectation', `an expectation is a text, not ${quote(expr)}`, HINT);
   const { path, end } = readKey(expr, resolve);
@@ -86,7 +86,7 @@ function compile(expr: string, resolve: Resolve): Expectation {
     reads,
     readsOfStep: streamOfStep(path),
     step: stepOfEnd(path),
-    evaluate: (facts: Facts) =>
+    evaluate: (facts: ExpectationFacts) =>
       evaluate(reads === null ? lookUp(facts.result, path) : facts[reads], {
         isText: unitOf(path) === 'text',
         operator,
@@ -97,13 +97,13 @@ function compile(expr: string, resolve: Resolve): Expectation {
 
 type Question = { isText: boolean; operator: Operator; operand: Operand };
 
-function evaluate(found: unknown, { isText, operator, operand }: Question): Verdict {
+function evaluate(found: unknown, { isText, operator, operand }: Question): ExpectationVerdict {
   const wholeText = isText && (operator === '==' || operator === '!=') && typeof found === 'string';
   const actual = wholeText ? found.replace(/\n+$/, '') : found;
   return { passed: holds(actual, operator, operand), actual: reportable(actual) };
 }
 
-function reportable(actual: unknown): Verdict['actual'] {
+function reportable(actual: unknown): ExpectationVerdict['actual'] {
   if (typeof actual === 'string') return actual.length > ACTUAL_LENGTH ? `${actual.slice(0, ACTUAL_LENGTH)}…` : actual;
   if (typeof actual === 'number' || typeof actual === 'boolean') return actual;
   if (Array.isArray(actual)) return `an array of ${actual.length}`;
@@ -115,7 +115,7 @@ function streamOfStep(path: Path): 'stdout' | 'stderr' | null {
   return first === 'steps' && (last === 'stdout' || last === 'stderr') ? last : null;
 }
 
-function unitOf(path: Path): Unit {
+function unitOf(path: Path): ValueUnit {
   if (path[0] === 'stdout' || path[0] === 'stderr' || streamOfStep(path) !== null) return 'text';
   if (path[0] === 'steps' && path.at(-1) === 'body') return 'text';
   if (isExitStatus(path)) return 'status';

@@ -6,7 +6,7 @@ import { parseAddress } from './address.ts';
 import { compileExpectation } from './expect.ts';
 import * as read from './fields.ts';
 import { outputFile } from './output-file.ts';
-import { fill, standIns, type Values } from './placeholders.ts';
+import { fill, type PlaceholderValues, standIns } from './placeholders.ts';
 import { readPlan } from './read-plan.ts';
 import { inputOf, type PlanInput, type RunInput, type TemplateInput } from './run-input.ts';
 import type { CgroupVersion, Enforce, Limits, PlanStep, RunSpec, Template, Wait } from './run-spec.ts';
@@ -98,7 +98,7 @@ export function normaliseSpec(
 }
 
 /** The spec of one run: what holds placeholders has its values. @throws SetupError as normaliseSpec() does. */
-export function fillIn(spec: RunSpec, values: Values): RunSpec {
+export function fillIn(spec: RunSpec, values: PlaceholderValues): RunSpec {
   if (spec.template === null) return spec;
   const { template: _, ...written } = inputOf(spec) as PlanInput;
   return deepFreeze({
@@ -121,7 +121,7 @@ function templateOf(input: RunInput | PlanInput): Template | null {
   return { input: Object.fromEntries(texts), here, setUp, cleanUp };
 }
 
-function filledIn(input: object, template: Template, values: Values): object {
+function filledIn(input: object, template: Template, values: PlaceholderValues): object {
   return { ...input, ...fill(template.input, values) };
 }
 

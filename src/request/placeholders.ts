@@ -1,8 +1,7 @@
 import { nearest } from '../text/nearest.ts';
+import type { Path } from './expect-key.ts';
 
-type Path = readonly (string | number)[];
-
-export type Values = Readonly<{
+export type PlaceholderValues = Readonly<{
   /** The private folder of the run. */
   dir: string;
   /** The folder of the scenario file. */
@@ -21,7 +20,7 @@ const FORMS = 'there are ${dir}, ${here}, ${port} and ${port.NAME}; $${ is a pla
 const IN_SHELL = new Set(['run', 'setUp', 'cleanUp', 'env']);
 
 /** The value with all placeholders filled in, keys as they are. */
-export function fill<T>(value: T, values: Values): T {
+export function fill<T>(value: T, values: PlaceholderValues): T {
   return mapTexts(value, [], (text) =>
     text.replace(PLACEHOLDER, (whole, doubled: string, name: string) => {
       if (doubled !== '') return whole.slice(1);
@@ -31,7 +30,7 @@ export function fill<T>(value: T, values: Values): T {
 }
 
 /** Values that are of the right form, to check what holds placeholders before a run has its own. */
-export function standIns(): Values {
+export function standIns(): PlaceholderValues {
   const ports = new Map<string | null, number>();
   const port = (name: string | null): number => {
     if (!ports.has(name)) ports.set(name, FIRST_STAND_IN + ports.size);
@@ -73,7 +72,7 @@ export function unknownPlaceholders(value: unknown): Unknown[] {
   return found;
 }
 
-function filled(name: string, { dir, here, port }: Values): string | null {
+function filled(name: string, { dir, here, port }: PlaceholderValues): string | null {
   if (name === 'dir') return dir;
   if (name === 'here') return here;
   const match = PORT.exec(name);

@@ -119,11 +119,11 @@ const PARTS = ['slab', 'kernel_stack', 'pagetables', 'percpu', 'vmalloc', 'sock'
 
 /** Of the helper's highest reading. */
 function partsOf(summary: GateSummary): Kmem['parts'] {
-  const told = PARTS.flatMap((part): [string, number][] => {
+  const known = PARTS.flatMap((part): [string, number][] => {
     const bytes = summary[part];
     return bytes === null ? [] : [[part, bytes]];
   });
-  return told.length === 0 ? null : Object.fromEntries(told);
+  return known.length === 0 ? null : Object.fromEntries(known);
 }
 
 function highest(...values: (number | null)[]): number | null {

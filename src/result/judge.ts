@@ -1,8 +1,8 @@
 import {
   compileExpectation,
   compileStepExpectation,
-  type Expectation,
   implicitExpectations,
+  type ParsedExpectation,
 } from '../request/expect.ts';
 import type { RunSpec } from '../request/run-spec.ts';
 import { decideOutcome } from './outcome.ts';
@@ -15,12 +15,12 @@ export type RunRecord = Omit<Result, 'outcome' | 'expectations'>;
 export type Output = Readonly<{ stdout: string | null; stderr: string | null }>;
 
 /** Those of the steps of a plan, in their order. */
-export function stepExpectations({ plan }: Pick<RunSpec, 'plan'>): Expectation[] {
+export function stepExpectations({ plan }: Pick<RunSpec, 'plan'>): ParsedExpectation[] {
   return (plan ?? []).flatMap(({ expect }, index) => expect.map((expr) => compileStepExpectation(expr, index)));
 }
 
 /** The streams that have to be captured for what is expected of the run and of its steps, and for what is waited for. */
-export function streamsRead(spec: RunSpec, ofRun: readonly Expectation[]): ReadonlySet<'stdout' | 'stderr'> {
+export function streamsRead(spec: RunSpec, ofRun: readonly ParsedExpectation[]): ReadonlySet<'stdout' | 'stderr'> {
   const readsLog = (spec.plan ?? []).some((step) => {
     const awaited = step.kind === 'wait' ? step.waiting : 'ready' in step ? step.ready : null;
     return awaited?.until === 'log' && awaited.file === null;
@@ -33,7 +33,7 @@ export function streamsRead(spec: RunSpec, ofRun: readonly Expectation[]): Reado
 }
 
 /** Of each step that it exits with 0, and was ready where that was asked; nothing of one that was ended with the plan. */
-function implicitOf({ spec, steps }: RunRecord, given: readonly Expectation[]): Expectation[] {
+function implicitOf({ spec, steps }: RunRecord, given: readonly ParsedExpectation[]): ParsedExpectation[] {
   const named = new Set(given.map(({ step }) => step));
   const count = spec.plan?.length ?? spec.then.length + 1;
   const ready = (spec.plan ?? []).flatMap((step, index) =>
@@ -46,7 +46,7 @@ function implicitOf({ spec, steps }: RunRecord, given: readonly Expectation[]): 
 }
 
 /** Adds the verdict. Where nothing ran there is nothing to expect of. */
-export function judge(record: RunRecord, ofRun: readonly Expectation[], output: Output): Result {
+export function judge(record: RunRecord, ofRun: readonly ParsedExpectation[], output: Output): Result {
   const ofSteps = stepExpectations(record.spec);
   const given = [...ofSteps, ...ofRun];
   const isOfStep = new Set(ofSteps);

@@ -49,9 +49,9 @@ export function notesOf(facts: Facts): string[] {
 }
 
 /** `told`: in the order of `asked`; null where the gate did not get to tell. */
-export function injectionsOf(asked: readonly string[], told: readonly GateInjection[]): Result['injections'] {
-  if (told.length !== asked.length) return null;
-  return told.map((event, index) => injectionOf(asked[index] ?? '', event));
+export function injectionsOf(asked: readonly string[], events: readonly GateInjection[]): Result['injections'] {
+  if (events.length !== asked.length) return null;
+  return events.map((event, index) => injectionOf(asked[index] ?? '', event));
 }
 
 function injectionOf(address: string, { reached, denials, seen }: GateInjection): Injection {

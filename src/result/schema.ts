@@ -101,7 +101,7 @@ type Frozen<T> = T extends object ? { readonly [K in keyof T]: Frozen<T[K]> } : 
 
 export type Result = Frozen<z.infer<typeof resultSchema>>;
 export type Outcome = Result['outcome'];
-export type TerminationReason = Result['terminationReason'];
+export type TerminationReason = NonNullable<Result['terminationReason']>;
 export type Exit = Result['exit'];
 export type Failure = Result['failures'][number];
 export type FailureCount = Result['failureCounts'][number];

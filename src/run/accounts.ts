@@ -2,14 +2,14 @@
 
 import type { GateEvent } from '../gate/protocol.ts';
 
-type Told = Extract<GateEvent, { event: 'account' }>;
+type AccountEvent = Extract<GateEvent, { event: 'account' }>;
 
 export type Account = Readonly<{ denials: number | null; maxUsage: number | null }>;
 
 export type Accounts = Readonly<{
   /** A step outside the group begins: its index. The helper was told so, and an account of it will come. */
   begin: (index: number) => void;
-  take: (told: Told) => void;
+  take: (event: AccountEvent) => void;
   /** The index of a step by the helper's number, which counts those in the group only; null: of the one outside that lasts. */
   indexOf: (number: number | null) => number | null;
   /** By the index of the step. */

@@ -18,23 +18,23 @@ import { guestRunner } from '../vm/runner.ts';
 import type { RunnerEvent, RunnerRequest } from '../vm/runner-wire.ts';
 import { runInMachine, type Session, type SessionEnd } from '../vm/session.ts';
 import { openVmStreams, type VmStreams } from './microvm-streams.ts';
-import type { RunOptions } from './options.ts';
+import type { RunnerOptions } from './options.ts';
 import { createStop, type Stop } from './stop.ts';
-import type { Progress } from './watch.ts';
+import type { RunProgress } from './watch.ts';
 
 /** Boots that hang are few, and the next one comes up. */
 const BOOT_RETRIES = 2;
 /** What the guest may take beyond its own grace to report, before it is taken for dead. */
-const PATIENCE_MS = 30_000;
+const TIMEOUT_MS = 30_000;
 
 /** As runSpec, with `spec.kernel` booted for it. */
-export async function runInVm(spec: RunSpec, options: RunOptions): Promise<Result> {
+export async function runInVm(spec: RunSpec, options: RunnerOptions): Promise<Result> {
   const facts = emptyFacts(newId(), spec);
   const expectations = spec.expect.map(compileExpectation);
   const read = expectations.flatMap(({ reads }) => reads ?? []);
   const reads = new Set<'stdout' | 'stderr'>(options.onOutput ? ['stdout', 'stderr'] : read);
   const stop = createStop();
-  const made: Made = { kernel: null, machine: null, record: null, bootMs: null, lastWords: null };
+  const made: GuestRun = { kernel: null, machine: null, record: null, bootMs: null, lastWords: null };
   let streams: VmStreams | null = null;
   try {
     streams = openVmStreams(spec, reads, options.stdin ?? 'inherit');
@@ -61,7 +61,7 @@ export async function runInVm(spec: RunSpec, options: RunOptions): Promise<Resul
 }
 
 /** What there is so far. */
-type Made = {
+type GuestRun = {
   kernel: Kernel | null;
   machine: Machine | null;
   record: RunRecord | null;
@@ -69,7 +69,7 @@ type Made = {
   /** What QEMU and the kernel said last, where the machine died. */
   lastWords: string | null;
 };
-type GuestContext = Readonly<{ facts: Facts; stop: Stop; streams: VmStreams; options: RunOptions; made: Made }>;
+type GuestContext = Readonly<{ facts: Facts; stop: Stop; streams: VmStreams; options: RunnerOptions; made: GuestRun }>;
 
 async function makeRun(spec: RunSpec, context: GuestContext): Promise<void> {
   const { stop, options, made } = context;
@@ -96,13 +96,13 @@ async function makeRun(spec: RunSpec, context: GuestContext): Promise<void> {
   }
 }
 
-type Talk = GuestContext & Readonly<{ runner: ReturnType<typeof guestRunner>; onReady: () => void }>;
+type Conversation = GuestContext & Readonly<{ runner: ReturnType<typeof guestRunner>; onReady: () => void }>;
 
-async function converse(machine: Machine, spec: RunSpec, talk: Talk): Promise<void> {
-  const { options, made, streams, stop, runner, onReady } = talk;
+async function converse(machine: Machine, spec: RunSpec, conversation: Conversation): Promise<void> {
+  const { options, made, streams, stop, runner, onReady } = conversation;
   const take = (event: RunnerEvent): void => {
     if (event.event === 'ready') onReady();
-    else if (event.event === 'progress') options.onProgress?.(event.progress as Progress);
+    else if (event.event === 'progress') options.onProgress?.(event.progress as RunProgress);
     else if (event.event === 'failure') options.onFailure?.(event.failure as Failure);
     else if (event.event === 'result') made.record = event.result as RunRecord;
     else if (event.event === 'stay') options.onStay?.(event.processes);
@@ -146,7 +146,7 @@ function guardSession(
   session: Session,
   machine: Machine,
   { graceMs, timeoutMs }: RunSpec,
-  { signal, kill }: RunOptions,
+  { signal, kill }: RunnerOptions,
   stop: Stop,
 ): Readonly<{ close: () => void }> {
   const timers: NodeJS.Timeout[] = [];
@@ -160,16 +160,16 @@ function guardSession(
   };
   const interrupt = (): void => {
     session.signal(nameOf(signal));
-    giveUpAfter(graceMs + PATIENCE_MS, 'interrupted');
+    giveUpAfter(graceMs + TIMEOUT_MS, 'interrupted');
   };
   const insist = (): void => {
     session.signal(nameOf(signal));
-    giveUpAfter(PATIENCE_MS / 3, 'interrupted');
+    giveUpAfter(TIMEOUT_MS / 3, 'interrupted');
   };
   if (signal?.aborted) interrupt();
   signal?.addEventListener('abort', interrupt, { once: true });
   kill?.addEventListener('abort', insist, { once: true });
-  if (timeoutMs !== null) giveUpAfter(timeoutMs + graceMs + PATIENCE_MS, 'walltime');
+  if (timeoutMs !== null) giveUpAfter(timeoutMs + graceMs + TIMEOUT_MS, 'walltime');
   return {
     close: () => {
       for (const timer of timers) clearTimeout(timer);
@@ -226,10 +226,10 @@ function definedVariables(): Record<string, string> {
   );
 }
 
-function recordOf(facts: Facts, { kernel, machine, record: told, bootMs, lastWords }: Made): RunRecord {
+function recordOf(facts: Facts, { kernel, machine, record, bootMs, lastWords }: GuestRun): RunRecord {
   const own = assemble(facts);
   const vm = kernel === null ? null : { kernel: kernel.version, accel: machine?.accel ?? null, bootMs };
-  const base = told ?? {
+  const base = record ?? {
     ...own,
     environment: { ...own.environment, kernel: kernel?.release ?? own.environment.kernel },
   };

@@ -10,7 +10,7 @@ import { newId } from '../cgroup/types.ts';
 import { asSetupError } from '../errors.ts';
 import { helperPath, probeLocks } from '../gate/helper.ts';
 import type { GateEvent } from '../gate/protocol.ts';
-import { compileExpectation, type Expectation } from '../request/expect.ts';
+import { compileExpectation, type ParsedExpectation } from '../request/expect.ts';
 import { normaliseSpec, type PlanInput, type RunInput } from '../request/normalise.ts';
 import { asksFor, type RunSpec } from '../request/run-spec.ts';
 import { assemble } from '../result/assemble.ts';
@@ -21,8 +21,8 @@ import { injectionsOf } from '../result/notes.ts';
 import type { Result } from '../result/schema.ts';
 import { createAccounts } from './accounts.ts';
 import { createFailureLog } from './failures.ts';
-import type { RunOptions } from './options.ts';
-import { gateConfig, type Plan, planRun } from './plan.ts';
+import type { RunnerOptions } from './options.ts';
+import { gateConfig, planRun, type RunPlan } from './plan.ts';
 import { record } from './steps/record.ts';
 import { createStop, type Stop } from './stop.ts';
 import { openStreams, type Streams } from './streams.ts';
@@ -30,18 +30,18 @@ import { type Supervisor, startSupervisor, untilLocked } from './supervisor.ts';
 import { type RunWatch, watchRun } from './watch.ts';
 import { openWorkdir, type Workdir } from './workdir.ts';
 
-export type { Progress } from './watch.ts';
+export type { RunProgress as Progress } from './watch.ts';
 
 /**
  * Runs a command in an ephemeral control group and resolves with what happened, whatever the command did.
  * @throws SetupError only where kmem-run itself could not do its work; it carries `.result`
  */
-export function run(input: RunInput | PlanInput, options: RunOptions = {}): Promise<Result> {
+export function run(input: RunInput | PlanInput, options: RunnerOptions = {}): Promise<Result> {
   return runSpec(normaliseSpec(input), options);
 }
 
 /** The same for a spec that is normalised already. */
-export async function runSpec(spec: RunSpec, options: RunOptions = {}): Promise<Result> {
+export async function runSpec(spec: RunSpec, options: RunnerOptions = {}): Promise<Result> {
   if (spec.template === null) return runFilled(spec, options);
   let workdir: Workdir | null = null;
   let result: Result | undefined;
@@ -59,7 +59,7 @@ export async function runSpec(spec: RunSpec, options: RunOptions = {}): Promise<
   return result;
 }
 
-async function runFilled(spec: RunSpec, options: RunOptions): Promise<Result> {
+async function runFilled(spec: RunSpec, options: RunnerOptions): Promise<Result> {
   // Loaded only then: a run on the host does not pay for it.
   if (spec.kernel !== null) return (await import('./in-microvm.ts')).runInVm(spec, options);
   const facts = emptyFacts(newId(), spec);
@@ -83,7 +83,12 @@ async function runFilled(spec: RunSpec, options: RunOptions): Promise<Result> {
 
 const BOTH = ['stdout', 'stderr'] as const;
 
-type Context = Readonly<{ facts: Facts; stop: Stop; expectations: readonly Expectation[]; options: RunOptions }>;
+type Context = Readonly<{
+  facts: Facts;
+  stop: Stop;
+  expectations: readonly ParsedExpectation[];
+  options: RunnerOptions;
+}>;
 
 /** lock → helper → plan → group → limits → steps; and back, whatever happens. */
 async function runHeld(context: Context): Promise<Output> {
@@ -101,9 +106,9 @@ async function runHeld(context: Context): Promise<Output> {
     const reads = onOutput ? new Set(BOTH) : streamsRead(spec, expectations);
     const streams = openStreams(spec, reads, stdin ?? 'inherit');
     held.streams = streams;
-    const onEvent = (told: GateEvent): void => {
-      const isOfStep = told.event === 'failure' || told.event === 'crash';
-      const event = isOfStep ? { ...told, step: accounts.indexOf(told.step) } : told;
+    const onEvent = (reported: GateEvent): void => {
+      const isOfStep = reported.event === 'failure' || reported.event === 'crash';
+      const event = isOfStep ? { ...reported, step: accounts.indexOf(reported.step) } : reported;
       // What dies when the run is being ended is ended by us.
       if (event.event !== 'orphan-ended' || stop.reason() === null) failures.take(event);
       const last = event.event === 'failure' ? failures.failures.at(-1) : undefined;
@@ -190,7 +195,7 @@ async function tearDown({ facts, stop, lock, streams, supervisor, group, watch }
 
 /** Lets the helper tell its sums; one that does not answer is killed. */
 async function dismiss(supervisor: Supervisor, facts: Facts, stop: Stop): Promise<void> {
-  const patience = setTimeout(supervisor.kill, HELPER_PATIENCE_MS);
+  const timer = setTimeout(supervisor.kill, HELPER_TIMEOUT_MS);
   supervisor.finish();
   try {
     facts.escaped = (await supervisor.next('end')).escaped;
@@ -199,19 +204,19 @@ async function dismiss(supervisor: Supervisor, facts: Facts, stop: Stop): Promis
     stop.end('gate-lost');
   }
   await supervisor.ended;
-  clearTimeout(patience);
+  clearTimeout(timer);
 }
 
-const HELPER_PATIENCE_MS = 5000;
+const HELPER_TIMEOUT_MS = 5000;
 
 /** Groups beside ours, and in the parent that was named, whose runner was killed are removed first. */
-async function collectGone({ hierarchies }: Plan, { parent }: RunSpec, helper: string): Promise<void> {
+async function collectGone({ hierarchies }: RunPlan, { parent }: RunSpec, helper: string): Promise<void> {
   const where = { within: 'own', parent } as const;
   if (findGroups(hierarchies, where).length === 0) return;
   await collectLeftovers(hierarchies, (paths) => probeLocks(helper, paths), where);
 }
 
-function listen({ signal, kill }: RunOptions): Readonly<{ stop: Stop; close: () => void }> {
+function listen({ signal, kill }: RunnerOptions): Readonly<{ stop: Stop; close: () => void }> {
   const stop = createStop();
   const end = (): void => stop.interrupt(typeof signal?.reason === 'string' ? signal.reason : null);
   if (signal?.aborted) end();

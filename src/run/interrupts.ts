@@ -44,10 +44,10 @@ export function watchInterrupts(): Interrupts {
 function watchAncestors(onGone: () => void): NodeJS.Timeout {
   const line = (): string => `${process.ppid} ${parentOf(process.ppid)}`;
   const before = line();
-  let told = false;
+  let isGone = false;
   const timer = setInterval(() => {
-    if (told || line() === before) return;
-    told = true;
+    if (isGone || line() === before) return;
+    isGone = true;
     onGone();
   }, LOOK_EVERY_MS);
   timer.unref();

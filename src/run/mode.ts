@@ -7,14 +7,14 @@ import { setupErrorOf } from './setup-errors.ts';
 
 export type Mode = 'gate' | 'native' | 'none';
 
-type Asked = Pick<RunSpec, 'enforce' | 'limits' | 'plan' | 'parent' | 'inject' | 'traceGate'>;
+type ModeRequest = Pick<RunSpec, 'enforce' | 'limits' | 'plan' | 'parent' | 'inject' | 'traceGate'>;
 
 /**
  * How the limit is made to bite. In the guest of a microVM the kernel's own limit comes first, where it proves to hold;
  * on the host never unless it is asked for: it can wake the global OOM killer.
  * @throws SetupError `native-not-enforced` where it was asked for and refuses nothing
  */
-export async function chooseMode(asked: Asked, hierarchies: Hierarchies, inGuest: boolean): Promise<Mode> {
+export async function chooseMode(asked: ModeRequest, hierarchies: Hierarchies, inGuest: boolean): Promise<Mode> {
   const { enforce, inject, traceGate } = asked;
   // Only the gate fails calls by their address, and only it can tell of them.
   if (enforce === 'auto' && (inject.length > 0 || traceGate !== null)) return 'gate';
@@ -33,7 +33,7 @@ export async function chooseMode(asked: Asked, hierarchies: Hierarchies, inGuest
   );
 }
 
-function probe({ parent }: Asked, hierarchies: Hierarchies) {
+function probe({ parent }: ModeRequest, hierarchies: Hierarchies) {
   return probeNative(hierarchies, parent, {
     exceed: (tasksFile) => exceedLimit(helperPath(), tasksFile),
     hold: async (fd) => {

@@ -105,7 +105,7 @@ export type OomTime = Readonly<{
 }>;
 
 /** A notice that came is read in the next round of the event loop; the kernel gives one of a file every 10 ms at most. */
-const PATIENCE_MS = 100;
+const TIMEOUT_MS = 100;
 
 export function watchOomTime({ version, memory }: Group, atMs: () => number): OomTime {
   const file = `${memory}/${v2.events}`;
@@ -121,9 +121,9 @@ export function watchOomTime({ version, memory }: Group, atMs: () => number): Oo
   return {
     first: async (kills) => {
       if (first === null && watcher !== null && (kills ?? 0) > 0) {
-        const patience = new AbortController();
-        await Promise.race([noticed, sleep(PATIENCE_MS, undefined, { signal: patience.signal }).catch(() => {})]);
-        patience.abort();
+        const waiting = new AbortController();
+        await Promise.race([noticed, sleep(TIMEOUT_MS, undefined, { signal: waiting.signal }).catch(() => {})]);
+        waiting.abort();
       }
       return first;
     },

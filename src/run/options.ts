@@ -2,10 +2,10 @@ import type { Process } from '../cgroup/processes.ts';
 import type { Output } from '../result/judge.ts';
 import type { Failure } from '../result/schema.ts';
 import type { Guest } from './plan.ts';
-import type { Progress } from './watch.ts';
+import type { RunProgress } from './watch.ts';
 import type { GivenPlace } from './workdir.ts';
 
-export type RunOptions = Readonly<{
+export type RunnerOptions = Readonly<{
   /** Aborting ends the run (`terminationReason: "interrupted"`); it still tears down and gives a result. */
   signal?: AbortSignal | undefined;
   /** Aborting this one as well skips the grace. */
@@ -17,7 +17,7 @@ export type RunOptions = Readonly<{
   /** Called for each of the first 1,000 failures as it happens. */
   onFailure?: ((failure: Failure) => void) | undefined;
   /** Called at each sample. */
-  onProgress?: ((progress: Progress) => void) | undefined;
+  onProgress?: ((progress: RunProgress) => void) | undefined;
   /** Called with what goes on before the command can start, where that takes a while: a microVM boots. */
   onPreparation?: ((text: string) => void) | undefined;
   /** Called with the name of a signal that interrupted the run inside a microVM: Ctrl-C on its terminal. */

@@ -21,7 +21,7 @@ import { resolveCommand } from './resolve.ts';
 type Environment = Readonly<Record<string, string>>;
 
 /** All that must be known before anything is made. */
-export type Plan = Readonly<{
+export type RunPlan = Readonly<{
   mode: Mode;
   hierarchies: Hierarchies;
   identity: Identity | null;
@@ -47,7 +47,7 @@ export type PlannedStep = Readonly<{
 export type Guest = Readonly<{ identity: Identity | null }>;
 
 /** `guest`: null on the host. @throws SetupError for anything that is missing; nothing has been made then. */
-export async function planRun(spec: RunSpec, guest: Guest | null): Promise<Plan> {
+export async function planRun(spec: RunSpec, guest: Guest | null): Promise<RunPlan> {
   refuseImpossible(spec);
   refuseUngated(spec);
   const env = commandEnvironment(spec);
@@ -128,7 +128,7 @@ function refuseUngated({ inject }: RunSpec): void {
 }
 
 /** What the helper is told of this run. @throws SetupError `no-reclaim` */
-export function gateConfig(plan: Plan, spec: RunSpec, group: Group, lockFile: string): GateConfig {
+export function gateConfig(plan: RunPlan, spec: RunSpec, group: Group, lockFile: string): GateConfig {
   const gate = plan.mode === 'gate';
   const native = plan.mode === 'native';
   return {

@@ -12,12 +12,12 @@ export type QuietOptions = Readonly<{
   /** Milliseconds after which it is given up; Infinity: never. */
   limitMs: number;
   /** What the helper has counted by now; null: it is gone. */
-  counts: () => Promise<Counts | null>;
+  counts: () => Promise<Activity | null>;
   /** True: there is no use in looking any longer. */
   isOver: () => boolean;
 }>;
 
-export type Counts = Readonly<{ denials: number; maxUsage: number | null }>;
+export type Activity = Readonly<{ denials: number; maxUsage: number | null }>;
 
 /** The first looks follow each other closely: most groups are empty at once. */
 const FIRST_LOOK_MS = 1;

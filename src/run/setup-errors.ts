@@ -3,12 +3,12 @@ import { SetupError } from '../errors.ts';
 import { errnoName, type GateEvent } from '../gate/protocol.ts';
 import { notExecutable, notFound } from './resolve.ts';
 
-type Told = Extract<GateEvent, { event: 'setup-error' }>;
+type SetupErrorEvent = Extract<GateEvent, { event: 'setup-error' }>;
 
 const DOCTOR = 'run `kmem-run doctor`: it tries each thing that a run needs';
 
 /** What the helper could not do, as the error that the user sees. `command` is the step's program. */
-export function setupErrorOf({ stage, errno, subject }: Told, command: string): SetupError {
+export function setupErrorOf({ stage, errno, subject }: SetupErrorEvent, command: string): SetupError {
   const why = errno === 0 ? '' : ` (${errnoName(errno)})`;
   switch (stage) {
     case 'listener':

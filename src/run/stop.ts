@@ -3,11 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { killGroup } from '../cgroup/kill.ts';
 import { processesOf, signalGroup, signalProcess } from '../cgroup/processes.ts';
 import type { Group } from '../cgroup/types.ts';
+import type { TerminationReason } from '../result/schema.ts';
 import type { Capture } from './capture.ts';
 
 const LOOK_EVERY_MS = 10;
-
-export type TerminationReason = 'walltime' | 'interrupted' | 'livelock' | 'overrun' | 'gate-lost' | 'vm-lost';
 
 /** Why kmem-run ends a run. The first cause wins. */
 export type Stop = Readonly<{

@@ -138,9 +138,9 @@ function helperGone(): SetupError {
   );
 }
 
-const PATIENCE_MS = 60_000;
+const TIMEOUT_MS = 60_000;
 
-const PATIENCE_WHEN_STOPPED_MS = 3000;
+const TIMEOUT_WHEN_STOPPED_MS = 3000;
 
 /**
  * Resolves when the helper holds the run's lock. No limit of time runs yet, and a helper that somebody has stopped would
@@ -153,20 +153,20 @@ export async function untilLocked(supervisor: Supervisor, stop: Stop): Promise<v
     isMute = true;
     supervisor.kill();
   };
-  let patience: NodeJS.Timeout | null = setTimeout(giveUp, PATIENCE_MS);
+  let timer: NodeJS.Timeout | null = setTimeout(giveUp, TIMEOUT_MS);
   void stop.happened.then(() => {
-    if (patience === null) return;
-    clearTimeout(patience);
-    patience = setTimeout(giveUp, PATIENCE_WHEN_STOPPED_MS);
+    if (timer === null) return;
+    clearTimeout(timer);
+    timer = setTimeout(giveUp, TIMEOUT_WHEN_STOPPED_MS);
   });
   try {
-    const told = await supervisor.next('locked', 'setup-error');
-    if (told.event === 'setup-error') throw setupErrorOf(told, '');
+    const event = await supervisor.next('locked', 'setup-error');
+    if (event.event === 'setup-error') throw setupErrorOf(event, '');
   } catch (error) {
     throw isMute ? mute() : error;
   } finally {
-    clearTimeout(patience);
-    patience = null;
+    clearTimeout(timer);
+    timer = null;
   }
 }
 

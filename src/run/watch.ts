@@ -8,8 +8,8 @@ import type { Facts } from '../result/facts.ts';
 import type { Accounts } from './accounts.ts';
 import type { FailureLog } from './failures.ts';
 import { watchOomKills, watchOomTime } from './oom.ts';
-import type { Plan } from './plan.ts';
-import { type Counts, type Quiet, untilQuiet } from './quiet.ts';
+import type { RunPlan } from './plan.ts';
+import { type Activity, type Quiet, untilQuiet } from './quiet.ts';
 import { type Sample, type Sampling, startSampling } from './samples.ts';
 import { openSteps } from './steps/index.ts';
 import { markKmem } from './steps/limits.ts';
@@ -18,14 +18,14 @@ import { endGroup, passOnBrokenPipe, type Stop, untilEmpty } from './stop.ts';
 import type { Streams } from './streams.ts';
 import type { Supervisor } from './supervisor.ts';
 
-export type Progress = Sample & Readonly<{ denials: number }>;
+export type RunProgress = Sample & Readonly<{ denials: number }>;
 
 /** A run from the moment at which everything stands ready. */
 export type RunWatch = Readonly<{ ended: Promise<void>; close: () => Promise<void> }>;
 
 type WatchContext = Readonly<{
   facts: Facts;
-  plan: Plan;
+  plan: RunPlan;
   stop: Stop;
   group: Group;
   supervisor: Supervisor;
@@ -33,13 +33,13 @@ type WatchContext = Readonly<{
   failures: FailureLog;
   accounts: Accounts;
   options: Readonly<{
-    onProgress?: ((progress: Progress) => void) | undefined;
+    onProgress?: ((progress: RunProgress) => void) | undefined;
     onStay?: ((processes: readonly Process[]) => void) | undefined;
   }>;
 }>;
 
 const WATCH_EVERY_MS = 50;
-const HELPER_PATIENCE_MS = 3000;
+const HELPER_TIMEOUT_MS = 3000;
 
 /** Has the steps taken, watches them, and reads the counters when the last one is over. */
 export function watchRun(context: WatchContext): RunWatch {
@@ -135,7 +135,7 @@ async function endRun({ facts: { spec }, stop, group, supervisor }: WatchContext
     if (stop.reason() === 'gate-lost') await killGroup(group);
     else await endGroup(group, spec.graceMs, stop.mustKill);
   } finally {
-    setTimeout(supervisor.kill, HELPER_PATIENCE_MS).unref();
+    setTimeout(supervisor.kill, HELPER_TIMEOUT_MS).unref();
   }
 }
 
@@ -190,7 +190,7 @@ async function waitForQuiet(context: WatchContext, wait: OwnWait): Promise<Quiet
   return wait.isCut ? 'limit' : quiet;
 }
 
-async function countsOf({ supervisor, stop }: WatchContext): Promise<Counts | null> {
+async function countsOf({ supervisor, stop }: WatchContext): Promise<Activity | null> {
   supervisor.askTotals();
   try {
     return await supervisor.next('totals');

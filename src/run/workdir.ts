@@ -7,7 +7,7 @@ import { execa } from 'execa';
 import { errnoOf, SetupError } from '../errors.ts';
 import { freePort, givePortsBack } from '../host/ports.ts';
 import { fillIn } from '../request/normalise.ts';
-import { fill, portNames, type Values } from '../request/placeholders.ts';
+import { fill, type PlaceholderValues, portNames } from '../request/placeholders.ts';
 import type { RunSpec, Template } from '../request/run-spec.ts';
 import { commandEnvironment } from './environment.ts';
 
@@ -51,7 +51,7 @@ export async function openWorkdir(spec: RunSpec, given: GivenPlace | null): Prom
     }
     if (given === null && needsFolder(template)) made = makeFolder(0o755);
     const dir = given?.dir ?? made ?? '/';
-    const values: Values = { dir, here: template.here ?? '/', port: (name) => ports.get(name) ?? 0 };
+    const values: PlaceholderValues = { dir, here: template.here ?? '/', port: (name) => ports.get(name) ?? 0 };
     const filled = fillIn(spec, values);
     const shell: Shell = { dir, output: filled.output, env: commandEnvironment({ ...filled, clearEnv: false }) };
     return {

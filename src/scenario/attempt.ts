@@ -14,7 +14,7 @@ import { removeFolder } from '../run/workdir.ts';
 import { inputFor } from './input.ts';
 import type { Scenario } from './types.ts';
 
-export type Attempt = Readonly<{
+export type ScenarioAttempt = Readonly<{
   status: 'passed' | 'failed' | 'error';
   /** Why it did not pass, a line each. */
   reasons: readonly string[];
@@ -39,11 +39,11 @@ export type AttemptOptions = Readonly<{
 const SHOWN_BYTES = 4096;
 
 /** Rejects never: what kmem-run could not do is an attempt with status `error`. */
-export async function attemptScenario(scenario: Scenario, options: AttemptOptions): Promise<Attempt> {
+export async function attemptScenario(scenario: Scenario, options: AttemptOptions): Promise<ScenarioAttempt> {
   const began = performance.now();
   const dir = mkdtempSync(join(tmpdir(), 'kmem-scenario-'));
   const log = `${dir}.log`;
-  let attempt: Omit<Attempt, 'durationMs' | 'folder' | 'output'>;
+  let attempt: Omit<ScenarioAttempt, 'durationMs' | 'folder' | 'output'>;
   try {
     // A server that gives up root has to get there.
     chmodSync(dir, 0o755);
@@ -62,7 +62,7 @@ async function conduct(
   scenario: Scenario,
   { kernel, cpus, signal, kill }: AttemptOptions,
   { dir, log }: Readonly<{ dir: string; log: string }>,
-): Promise<Omit<Attempt, 'durationMs' | 'folder' | 'output'>> {
+): Promise<Omit<ScenarioAttempt, 'durationMs' | 'folder' | 'output'>> {
   const input = inputFor(scenario, kernel);
   const bound = input.cpus ?? (kernel === HOST ? cpus : null);
   const spec = normaliseSpec({ ...input, cpus: bound, output: { file: log } });
@@ -75,7 +75,7 @@ function tailOf(log: string): string {
 }
 
 /** Whether a run of a scenario is what it was meant to be, and if not, why: a line for each expectation that does not hold. */
-export function verdictOf(result: Result): Pick<Attempt, 'status' | 'reasons'> {
+export function verdictOf(result: Result): Pick<ScenarioAttempt, 'status' | 'reasons'> {
   if (result.outcome === 'passed' || wasMeant(result)) return { status: 'passed', reasons: [] };
   const failed = result.expectations.filter(({ passed }) => !passed);
   const reasons = [

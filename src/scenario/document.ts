@@ -2,17 +2,18 @@
 
 import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from 'yaml';
 
-export type Path = readonly (string | number)[];
-export type Place = Readonly<{ line: number; column: number }>;
+import type { Path } from '../request/expect-key.ts';
+
+export type Position = Readonly<{ line: number; column: number }>;
 
 export type Parsed = Readonly<{
   /** Undefined where it cannot be read. */
   value: unknown;
-  errors: readonly Readonly<{ place: Place; message: string }>[];
+  errors: readonly Readonly<{ place: Position; message: string }>[];
   /** Of the nearest value on the path that is there. */
-  placeOf: (path: Path) => Place;
+  placeOf: (path: Path) => Position;
   /** Of a key itself. */
-  placeOfKey: (path: Path, key: string) => Place;
+  placeOfKey: (path: Path, key: string) => Position;
 }>;
 
 /** Aliases that stand for more than that are a mistake, or a bomb. */
@@ -21,7 +22,7 @@ const MOST_ALIASES = 1000;
 export function parseYaml(text: string): Parsed {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
-  const placeAt = (offset: number): Place => {
+  const placeAt = (offset: number): Position => {
     const { line, col } = lines.linePos(Math.min(offset, text.length));
     return { line: Math.max(1, line), column: Math.max(1, col) };
   };

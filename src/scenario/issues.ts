@@ -1,9 +1,9 @@
 /** What is wrong with the values of a file, each at its path, in words for people. Loads zod. */
 
 import type { z } from 'zod';
+import type { Path } from '../request/expect-key.ts';
 import { didYouMean } from '../text/nearest.ts';
 import { quote } from '../text/quote.ts';
-import type { Path } from './document.ts';
 import { scenarioSchema } from './schema.ts';
 
 /** `key`: it is about this key below the path, not about a value. */
@@ -36,8 +36,8 @@ function bestBranch(issue: z.core.$ZodIssueInvalidUnion, path: Path, root: unkno
 
 /** `3 is not a text, a list`, or what one of the alternatives says of it in words of its own. */
 function noneOf({ errors }: z.core.$ZodIssueInvalidUnion, value: unknown): string {
-  const told = errors.flatMap((branch) => branch.map((each) => messageOf(each, value)));
-  const [own] = told.filter((message) => !message.startsWith(`${quote(value)} is not `));
+  const messages = errors.flatMap((branch) => branch.map((each) => messageOf(each, value)));
+  const [own] = messages.filter((message) => !message.startsWith(`${quote(value)} is not `));
   const types = errors.flatMap((branch) =>
     branch.map((each) => (each.code === 'invalid_type' ? article(each.expected) : null)),
   );

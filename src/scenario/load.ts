@@ -2,12 +2,13 @@
 
 import { basename, resolve } from 'node:path';
 import { SetupError } from '../errors.ts';
+import type { Path } from '../request/expect-key.ts';
 import { normaliseSpec } from '../request/normalise.ts';
 import { unknownPlaceholders } from '../request/placeholders.ts';
 import { HOST } from '../request/run-spec.ts';
 import type { BaselineSettings } from './baseline/types.ts';
 import { readTolerances } from './baseline/types.ts';
-import type { Parsed, Path } from './document.ts';
+import type { Parsed } from './document.ts';
 import { parseYaml } from './document.ts';
 import { inputFor } from './input.ts';
 import { findIssues, type Mistake } from './issues.ts';

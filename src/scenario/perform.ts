@@ -7,7 +7,7 @@ import { HOST } from '../request/run-spec.ts';
 import type { Result } from '../result/schema.ts';
 import { version } from '../version.ts';
 import { type BaselineChoice, openBaselines } from './baseline/file.ts';
-import type { Found } from './find.ts';
+import type { FoundFile } from './find.ts';
 import type { Mistake } from './issues.ts';
 import type { ScenarioOutcome, ScenariosReport } from './report.ts';
 import { blankOutcome, runSuite } from './suite.ts';
@@ -28,7 +28,7 @@ export type Choices = Readonly<{
   shard: ScenariosReport['shard'];
 }>;
 
-export type Watch = Readonly<{
+export type SuiteWatch = Readonly<{
   signal: AbortSignal;
   kill: AbortSignal;
   onStart: (scenario: Scenario) => void;
@@ -40,9 +40,9 @@ export type Watch = Readonly<{
 export type Performed = Readonly<{ report: ScenariosReport; error: SetupError | null }>;
 
 export async function performScenarios(
-  { scenarios, mistakes }: Pick<Found, 'scenarios' | 'mistakes'>,
+  { scenarios, mistakes }: Pick<FoundFile, 'scenarios' | 'mistakes'>,
   choices: Choices,
-  watch: Watch,
+  watch: SuiteWatch,
 ): Promise<Performed> {
   const startedAt = new Date();
   // Nothing is lost by running the others; a file that cannot be read still fails the whole.

@@ -73,9 +73,9 @@ export type ScenariosReport = Readonly<{
   scenarios: readonly ScenarioOutcome[];
 }>;
 
-export type Counts = Readonly<Record<ScenarioStatus | 'flaky' | 'all', number>>;
+export type StatusCounts = Readonly<Record<ScenarioStatus | 'flaky' | 'all', number>>;
 
-export function countOutcomes(scenarios: readonly ScenarioOutcome[]): Counts {
+export function countOutcomes(scenarios: readonly ScenarioOutcome[]): StatusCounts {
   const count = (status: ScenarioStatus) => scenarios.filter((each) => each.status === status).length;
   return {
     all: scenarios.length,

@@ -10,7 +10,7 @@ import * as read from '../request/fields.ts';
 import { CGROUP, ENFORCE, ERRNO, ON_OVERRUN, WAIT } from '../request/normalise.ts';
 import { readPattern, readPort, readUrl } from '../request/read-plan.ts';
 import { readBaselineName } from './baseline/place.ts';
-import type { FIGURES, Figure } from './baseline/types.ts';
+import type { BaselineFigure, FIGURES } from './baseline/types.ts';
 import { readTolerance } from './baseline/types.ts';
 
 z.config({ jitless: true });
@@ -150,7 +150,7 @@ const needs = z.strictObject({
   cgroup: z.enum(['v1', 'v2']).optional().describe('The version of cgroups that it is about.'),
 });
 
-function tolerance(figure: Figure) {
+function tolerance(figure: BaselineFigure) {
   return reads(text, (value) => readTolerance(value as string, figure));
 }
 

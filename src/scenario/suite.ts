@@ -2,7 +2,7 @@
 
 import { asSetupError } from '../errors.ts';
 import type { Result } from '../result/schema.ts';
-import { type Attempt, type AttemptOptions, attemptScenario } from './attempt.ts';
+import { type AttemptOptions, attemptScenario, type ScenarioAttempt } from './attempt.ts';
 import type { Baselines } from './baseline/file.ts';
 import { holdToBaseline } from './baseline/hold.ts';
 import { shownPath } from './find.ts';
@@ -104,12 +104,12 @@ export async function repeatAttempts(
   scenario: Scenario,
   kernel: string,
   { times, retry, signal }: Times,
-  attempt: () => Promise<Attempt>,
+  attempt: () => Promise<ScenarioAttempt>,
 ): Promise<ScenarioOutcome> {
   const began = performance.now();
-  const made: Attempt[] = [];
+  const made: ScenarioAttempt[] = [];
   let retries = 0;
-  let last: Attempt | undefined;
+  let last: ScenarioAttempt | undefined;
   for (let run = 0; run < times; run += 1) {
     last = await attempt();
     made.push(last);

@@ -4,16 +4,16 @@ import { localTime } from '../report/terminal/history.ts';
 import type { Result } from '../result/schema.ts';
 import type { ComparedSide, ReportDocument } from '../scenario/documents.ts';
 import { compareRuns } from '../statistics/compare.ts';
-import { type Sample, sampleOf } from '../statistics/sample.ts';
+import { type RunSample, sampleOf } from '../statistics/sample.ts';
 import { asPresentResult } from '../store/read-result.ts';
 import type { Store } from '../store/types.ts';
 import { counted } from '../text/figures.ts';
-import type { Asked } from './guard.ts';
-import { listQueryOf, PAGE_LENGTH, type View } from './query.ts';
-import type { Answer } from './server.ts';
+import type { GuardedRequest } from './guard.ts';
+import { listQueryOf, PAGE_LENGTH, type StoreView } from './query.ts';
+import type { PageResponse } from './server.ts';
 
-export type Setting = Readonly<{
-  view: View;
+export type ServeSetting = Readonly<{
+  view: StoreView;
   pages: typeof import('./pages.ts');
   /** For browsers: of every report, and of this server. */
   script: string;
@@ -34,7 +34,7 @@ const statuses: Readonly<Record<string, number>> = {
   'store-busy': 503,
 };
 
-export function answersOf(setting: Setting): (asked: Asked) => Answer {
+export function answersOf(setting: ServeSetting): (asked: GuardedRequest) => PageResponse {
   return (asked) => {
     try {
       return answer(setting, asked);
@@ -44,7 +44,7 @@ export function answersOf(setting: Setting): (asked: Asked) => Answer {
   };
 }
 
-function answer(setting: Setting, { path, query }: Asked): Answer {
+function answer(setting: ServeSetting, { path, query }: GuardedRequest): PageResponse {
   const [first = '', id = '', ...more] = path;
   if (more.length === 0 && id !== '') {
     if (first === 'run') return page(runAnswer(setting, id));
@@ -58,11 +58,11 @@ function answer(setting: Setting, { path, query }: Asked): Answer {
   throw new SetupError('no-such-page', 'there is no such page', 'go back to the list');
 }
 
-function page(body: string): Answer {
+function page(body: string): PageResponse {
   return { status: 200, type: 'text/html', body };
 }
 
-function listAnswer({ view, pages, liveScript, version }: Setting, parameters: URLSearchParams): string {
+function listAnswer({ view, pages, liveScript, version }: ServeSetting, parameters: URLSearchParams): string {
   const query = listQueryOf(parameters);
   const { page: number, with: _, ...asked } = query;
   // Before it is read: what changes meanwhile is seen the next time.
@@ -73,13 +73,13 @@ function listAnswer({ view, pages, liveScript, version }: Setting, parameters: U
   return pages.listPage({ browsed, query, store: view.file, changes, script: liveScript, version });
 }
 
-function runAnswer({ view, pages, ...made }: Setting, id: string): string {
+function runAnswer({ view, pages, ...made }: ServeSetting, id: string): string {
   const { result, experimentId } = view.use((store) => store.run(id));
   const present = asPresentResult(result);
   return pages.runPage({ kind: 'run', result: present }, { id: present.id, experimentId }, made);
 }
 
-function experimentAnswer({ view, pages, ...made }: Setting, id: string): string {
+function experimentAnswer({ view, pages, ...made }: ServeSetting, id: string): string {
   const changes = view.changes();
   return view.use((store) => {
     const experiment = store.experiment(id);
@@ -87,7 +87,7 @@ function experimentAnswer({ view, pages, ...made }: Setting, id: string): string
   });
 }
 
-function compareAnswer({ view, pages, ...made }: Setting, query: URLSearchParams): string {
+function compareAnswer({ view, pages, ...made }: ServeSetting, query: URLSearchParams): string {
   const [nameA, nameB] = [query.get('a') ?? '', query.get('b') ?? ''];
   if (nameA === '' || nameB === '')
     throw new SetupError('bad-address', 'a comparison takes two', 'choose two in the list');
@@ -98,8 +98,8 @@ function compareAnswer({ view, pages, ...made }: Setting, query: URLSearchParams
 }
 
 /** What is compared is held; of what is drawn only so many, since a result may be a megabyte. */
-function sideNamed(store: Store, name: string): Readonly<{ side: ComparedSide; samples: readonly Sample[] }> {
-  const samples: Sample[] = [];
+function sideNamed(store: Store, name: string): Readonly<{ side: ComparedSide; samples: readonly RunSample[] }> {
+  const samples: RunSample[] = [];
   const results: Result[] = [];
   const commands = new Set<string>();
   for (const run of store.runsNamed(store.find(name))) {
@@ -111,7 +111,7 @@ function sideNamed(store: Store, name: string): Readonly<{ side: ComparedSide; s
   return { side: { name, runs: samples.length, commands: [...commands], results }, samples };
 }
 
-function changesAnswer({ view }: Setting, query: URLSearchParams): string {
+function changesAnswer({ view }: ServeSetting, query: URLSearchParams): string {
   const id = query.get('experiment');
   const changes = view.changes();
   if (id === null) return JSON.stringify({ changes, experiment: null });
@@ -124,7 +124,7 @@ function changesAnswer({ view }: Setting, query: URLSearchParams): string {
   });
 }
 
-function failed({ pages, version }: Setting, { path }: Asked, error: unknown): Answer {
+function failed({ pages, version }: ServeSetting, { path }: GuardedRequest, error: unknown): PageResponse {
   if (!(error instanceof SetupError)) throw error;
   const status = statuses[error.code] ?? 500;
   const back = path.length > 1 ? '../'.repeat(path.length - 1) : './';

@@ -9,13 +9,13 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 
-export type Asked = Readonly<{
+export type GuardedRequest = Readonly<{
   /** The words of the path behind the token. */
   path: readonly string[];
   query: URLSearchParams;
 }>;
 
-export type Refusal = Readonly<{ status: number; reason: string; headers?: Readonly<Record<string, string>> }>;
+export type HttpRefusal = Readonly<{ status: number; reason: string; headers?: Readonly<Record<string, string>> }>;
 
 export type Door = Readonly<{ token: string; port: number }>;
 
@@ -23,7 +23,7 @@ type Request = Pick<IncomingMessage, 'method' | 'url' | 'headers'>;
 
 const METHODS = ['GET', 'HEAD'];
 
-export function admit({ method = '', url = '', headers }: Request, door: Door): Asked | Refusal {
+export function admit({ method = '', url = '', headers }: Request, door: Door): GuardedRequest | HttpRefusal {
   const hosts = [`127.0.0.1:${door.port}`, `localhost:${door.port}`];
   if (!hosts.includes(headers.host ?? '')) return refusal(421, 'this name is not served here');
   const [pathname = '', ...rest] = url.split('?');
@@ -60,6 +60,6 @@ function decoded(word: string): string | null {
   }
 }
 
-function refusal(status: number, reason: string, headers: Readonly<Record<string, string>> = {}): Refusal {
+function refusal(status: number, reason: string, headers: Readonly<Record<string, string>> = {}): HttpRefusal {
   return { status, reason, headers };
 }

@@ -6,12 +6,12 @@ import { counted } from '../text/figures.ts';
 
 export { listPage, messagePage } from './list-page.ts';
 
-type Made = Readonly<{ script: string; liveScript: string; version: string }>;
+type BuiltScripts = Readonly<{ script: string; liveScript: string; version: string }>;
 
 export function runPage(
   document: ReportDocument,
   about: Readonly<{ id: string; experimentId: string | null }>,
-  made: Made,
+  made: BuiltScripts,
 ): string {
   const { id, experimentId } = about;
   const up =
@@ -22,14 +22,14 @@ export function runPage(
 export function experimentPage(
   documents: readonly ReportDocument[],
   { id, runs, status }: StoredExperiment,
-  { changes, ...made }: Made & Readonly<{ changes: string }>,
+  { changes, ...made }: BuiltScripts & Readonly<{ changes: string }>,
 ): string {
   const own = html`<a href="../?experiment=${encodeURIComponent(id)}">Its ${counted(runs, 'run')}</a>`;
   const before = html`${links([own, compareLink(id)])}${status === 'running' ? liveBar(id, changes) : null}`;
   return page(documents, before, made);
 }
 
-export function comparePage(document: ReportDocument, made: Made): string {
+export function comparePage(document: ReportDocument, made: BuiltScripts): string {
   return page(
     [document],
     html`<nav class="pager" aria-label="Elsewhere"><a href="./">All that is kept</a></nav>`,
@@ -37,7 +37,11 @@ export function comparePage(document: ReportDocument, made: Made): string {
   );
 }
 
-function page(documents: readonly ReportDocument[], before: Markup, { script, liveScript, version }: Made): string {
+function page(
+  documents: readonly ReportDocument[],
+  before: Markup,
+  { script, liveScript, version }: BuiltScripts,
+): string {
   return reportPage(documents, { script, version, before, more: { script: liveScript, connect: "'self'" } });
 }
 

@@ -91,7 +91,7 @@ function badAddress(what: string, known: readonly string[]): SetupError {
   );
 }
 
-export type View = Readonly<{
+export type StoreView = Readonly<{
   file: string;
   use: <T>(work: (store: Store) => T) => T;
   /** Another text whenever the store has changed. */
@@ -100,7 +100,7 @@ export type View = Readonly<{
 }>;
 
 /** @throws SetupError as openStore() does, `no-store` also for the user's own. */
-export function viewStore(file: string | null): View {
+export function viewStore(file: string | null): StoreView {
   let store = openStore(file, 'look');
   const path = store.file;
   let identity = identityOf(path);

@@ -4,9 +4,9 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { errnoOf, SetupError } from '../errors.ts';
-import { type Asked, admit, type Door } from './guard.ts';
+import { admit, type Door, type GuardedRequest } from './guard.ts';
 
-export type Answer = Readonly<{ status: number; type: string; body: string }>;
+export type PageResponse = Readonly<{ status: number; type: string; body: string }>;
 
 export type Serving = Readonly<{
   /** With the token in it. */
@@ -29,7 +29,7 @@ const HEADERS = {
 };
 
 /** `port`: null for any that is free. @throws SetupError `port-taken`, `port-refused`, `cannot-listen`. */
-export async function serve(port: number | null, answer: (asked: Asked) => Answer): Promise<Serving> {
+export async function serve(port: number | null, answer: (asked: GuardedRequest) => PageResponse): Promise<Serving> {
   const token = randomBytes(TOKEN_BYTES).toString('base64url');
   const door: { token: string; port: number } = { token, port: 0 };
   const server = createServer((request, response) => reply({ request, response, door, answer }));
@@ -50,7 +50,7 @@ type Exchange = Readonly<{
   request: IncomingMessage;
   response: ServerResponse;
   door: Door;
-  answer: (asked: Asked) => Answer;
+  answer: (asked: GuardedRequest) => PageResponse;
 }>;
 
 function reply({ request, response, door, answer }: Exchange): void {

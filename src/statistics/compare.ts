@@ -1,11 +1,11 @@
 /** Two sets of runs, and where they differ by more than they spread. Pure: from the runs to what a report shows. */
 
 import { SetupError } from '../errors.ts';
-import { limits, type Sample, type Setting } from './sample.ts';
+import { limits, type RunSample, type Setting } from './sample.ts';
 import { judge, type Spread, spreadOf, type Verdict } from './spread.ts';
 
 /** A number in both sets; null where no run has it. */
-export type FigureRow = Readonly<{
+export type ComparedFigure = Readonly<{
   key: string;
   unit: 'bytes' | 'count';
   a: Spread | null;
@@ -27,14 +27,14 @@ export type TallyRow = Readonly<{
 export type CallRow = Readonly<{ call: string; a: number; b: number; verdict: Verdict }>;
 
 /** Runs at the same settings (or, where there is one set on each side, these two). */
-export type Point = Readonly<{
+export type ComparedPoint = Readonly<{
   /** What sets it apart from the other points: `{ kmem: 1048576 }`; empty where there is one. */
   at: Readonly<Record<string, string | number | null>>;
   runsA: number;
   runsB: number;
   verdict: Verdict;
   tallies: readonly TallyRow[];
-  figures: readonly FigureRow[];
+  figures: readonly ComparedFigure[];
   calls: readonly CallRow[];
 }>;
 
@@ -42,16 +42,16 @@ export type Difference = Readonly<{ what: string; a: readonly string[]; b: reado
 
 export type Comparison = Readonly<{
   verdict: Verdict;
-  points: readonly Point[];
+  points: readonly ComparedPoint[];
   /** Settings at which only one of them ran. */
-  onlyA: readonly Point['at'][];
-  onlyB: readonly Point['at'][];
+  onlyA: readonly ComparedPoint['at'][];
+  onlyB: readonly ComparedPoint['at'][];
   /** What else differs, which may be the reason, or may spoil the comparison; it does not decide. */
   circumstances: readonly Difference[];
 }>;
 
 /** @throws SetupError `nothing-to-compare`: one side is empty, or they have no setting in common. */
-export function compareRuns(a: readonly Sample[], b: readonly Sample[]): Comparison {
+export function compareRuns(a: readonly RunSample[], b: readonly RunSample[]): Comparison {
   if (a.length === 0 || b.length === 0) {
     throw new SetupError('nothing-to-compare', 'one of the two has no runs', 'kmem-run history lists what is kept');
   }
@@ -76,17 +76,18 @@ export function compareRuns(a: readonly Sample[], b: readonly Sample[]): Compari
 }
 
 /** The settings that tell the points of one side apart; where each side has one point, those two are compared. */
-function variedIn(a: readonly Sample[], b: readonly Sample[]): Setting[] {
-  const varies = (runs: readonly Sample[], key: Setting) => new Set(runs.map(({ settings }) => settings[key])).size > 1;
+function variedIn(a: readonly RunSample[], b: readonly RunSample[]): Setting[] {
+  const varies = (runs: readonly RunSample[], key: Setting) =>
+    new Set(runs.map(({ settings }) => settings[key])).size > 1;
   return (Object.keys(a[0]?.settings ?? {}) as Setting[]).filter((key) => varies(a, key) || varies(b, key));
 }
 
-function groupBy(runs: readonly Sample[], varied: readonly Setting[]): Map<string, Sample[]> {
+function groupBy(runs: readonly RunSample[], varied: readonly Setting[]): Map<string, RunSample[]> {
   const ordered = runs.toSorted((x, y) => compareSettings(x, y, varied));
   return Map.groupBy(ordered, ({ settings }) => JSON.stringify(varied.map((key) => [key, settings[key]])));
 }
 
-function compareSettings(x: Sample, y: Sample, varied: readonly Setting[]): number {
+function compareSettings(x: RunSample, y: RunSample, varied: readonly Setting[]): number {
   for (const key of varied) {
     const [first, second] = [x.settings[key] ?? 0, y.settings[key] ?? 0];
     if (first !== second) return first < second ? -1 : 1;
@@ -94,11 +95,11 @@ function compareSettings(x: Sample, y: Sample, varied: readonly Setting[]): numb
   return 0;
 }
 
-function settingsOf(key: string): Point['at'] {
+function settingsOf(key: string): ComparedPoint['at'] {
   return Object.fromEntries(JSON.parse(key));
 }
 
-function comparePoint(key: string, a: readonly Sample[], b: readonly Sample[]): Point {
+function comparePoint(key: string, a: readonly RunSample[], b: readonly RunSample[]): ComparedPoint {
   const tallies = [
     tally('limits', a.map(limitsText), b.map(limitsText)),
     tally(
@@ -124,12 +125,12 @@ function comparePoint(key: string, a: readonly Sample[], b: readonly Sample[]): 
 }
 
 function figure(
-  key: keyof Sample['figures'],
-  unit: FigureRow['unit'],
-  a: readonly Sample[],
-  b: readonly Sample[],
+  key: keyof RunSample['figures'],
+  unit: ComparedFigure['unit'],
+  a: readonly RunSample[],
+  b: readonly RunSample[],
   decides: boolean,
-): FigureRow {
+): ComparedFigure {
   const [first, second] = [a, b].map((runs) =>
     runs.map(({ figures }) => figures[key]).filter((value) => value !== null),
   );
@@ -158,10 +159,10 @@ function is(kind: string): (other: string) => number {
 }
 
 /** The calls that failed in any run, those first that tell the sets apart, then by how often. */
-function callRows(a: readonly Sample[], b: readonly Sample[]): CallRow[] {
+function callRows(a: readonly RunSample[], b: readonly RunSample[]): CallRow[] {
   const names = new Set([...a, ...b].flatMap(({ calls }) => [...calls.keys()]));
   const rows = [...names].map((call) => {
-    const has = ({ calls }: Sample) => (calls.has(call) ? 1 : 0);
+    const has = ({ calls }: RunSample) => (calls.has(call) ? 1 : 0);
     const [ours, theirs] = [a.map(has), b.map(has)];
     return { call, a: countOf(ours), b: countOf(theirs), verdict: judge(ours, theirs) };
   });
@@ -185,15 +186,15 @@ function countsOf(kinds: readonly string[]): Record<string, number> {
   return Object.fromEntries(counts.toSorted(([, x], [, y]) => y - x));
 }
 
-function limitsText({ settings }: Sample): string {
+function limitsText({ settings }: RunSample): string {
   const given = limits.filter((key) => settings[key] !== null).map((key) => `${key} ${settings[key]}`);
   return given.join(', ') || 'none';
 }
 
-function circumstancesOf(a: readonly Sample[], b: readonly Sample[]): Difference[] {
+function circumstancesOf(a: readonly RunSample[], b: readonly RunSample[]): Difference[] {
   const keys = Object.keys(a[0]?.circumstances ?? {});
   return keys.flatMap((what) => {
-    const values = (runs: readonly Sample[]) =>
+    const values = (runs: readonly RunSample[]) =>
       [...new Set(runs.map(({ circumstances }) => circumstances[what] ?? ''))].sort();
     const [first, second] = [values(a), values(b)];
     const all = new Set([...first, ...second]);

@@ -12,11 +12,11 @@ export type Recorded = Readonly<{
   input: RunRequest;
   /** `--prepare` of the experiment that it was a part of; null: none. */
   prepare: string | null;
-  facts: Facts;
+  facts: RecordedFacts;
 }>;
 
 /** What a replay is held to. */
-export type Facts = Readonly<{
+export type RecordedFacts = Readonly<{
   outcome: string;
   /** How each step ended: `exit 0`, `SIGSEGV`. */
   ends: readonly string[];
@@ -51,7 +51,7 @@ export function recordedOf(result: Result, prepare: string | null): Recorded {
   return { id, startedAt, input: inputOf(spec), prepare, facts: factsOf(result) };
 }
 
-export function factsOf(result: Result): Facts {
+export function factsOf(result: Result): RecordedFacts {
   const { outcome, steps, expectations, failures, kmem } = result;
   const [first] = failures;
   const { circumstances } = sampleOf({ result, experimentId: null, point: null, repeat: null, label: null });

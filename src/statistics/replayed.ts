@@ -1,5 +1,5 @@
 import { pageSize } from '../host/page-size.ts';
-import type { Facts } from './recorded.ts';
+import type { RecordedFacts } from './recorded.ts';
 import { type Spread, spreadOf } from './spread.ts';
 
 /** `not-known`: one side could not be read; it does not decide. */
@@ -15,7 +15,7 @@ export type KindRow = Readonly<{
   verdict: ReplayVerdict;
 }>;
 
-export type FigureRow = Readonly<{
+export type ReplayedFigure = Readonly<{
   what: 'failcnt' | 'kmem peak';
   unit: 'count' | 'bytes';
   recorded: number | null;
@@ -29,7 +29,7 @@ export type Replayed = Readonly<{
   /** Null: there is no replay yet. */
   verdict: 'same' | 'different' | null;
   kinds: readonly KindRow[];
-  figures: readonly FigureRow[];
+  figures: readonly ReplayedFigure[];
   /** What else is not as it was, which may be the reason, and does not decide. */
   circumstances: readonly Readonly<{ what: string; recorded: string; replayed: readonly string[] }>[];
 }>;
@@ -37,7 +37,7 @@ export type Replayed = Readonly<{
 /** By so much the peak of any run varies: stacks, page tables and slabs are charged by the page, and freed late. */
 const NOISE_PAGES = 2;
 
-export function compareReplays(recorded: Facts, replays: readonly Facts[]): Replayed {
+export function compareReplays(recorded: RecordedFacts, replays: readonly RecordedFacts[]): Replayed {
   const kinds = kindsOf(recorded, replays);
   const figures = [failcntRow(recorded, replays), peakRow(recorded, replays)];
   const isDifferent = [...kinds, ...figures].some(({ verdict }) => verdict === 'different');
@@ -56,8 +56,9 @@ export function isInDoubt({ kinds, figures }: Replayed): boolean {
   );
 }
 
-function kindsOf(recorded: Facts, replays: readonly Facts[]): KindRow[] {
-  const row = (what: string, read: (facts: Facts) => string | null): KindRow => kindRow(what, recorded, replays, read);
+function kindsOf(recorded: RecordedFacts, replays: readonly RecordedFacts[]): KindRow[] {
+  const row = (what: string, read: (facts: RecordedFacts) => string | null): KindRow =>
+    kindRow(what, recorded, replays, read);
   const steps = Math.max(recorded.ends.length, ...replays.map(({ ends }) => ends.length));
   const exprs = new Set([recorded, ...replays].flatMap(({ expectations }) => expectations.map(({ expr }) => expr)));
   const addresses = new Set([recorded, ...replays].flatMap((facts) => facts.injections.map(({ address }) => address)));
@@ -72,9 +73,9 @@ function kindsOf(recorded: Facts, replays: readonly Facts[]): KindRow[] {
 
 function kindRow(
   what: string,
-  recorded: Facts,
-  replays: readonly Facts[],
-  read: (facts: Facts) => string | null,
+  recorded: RecordedFacts,
+  replays: readonly RecordedFacts[],
+  read: (facts: RecordedFacts) => string | null,
 ): KindRow {
   const was = read(recorded);
   const came = replays.map(read);
@@ -90,34 +91,34 @@ function kindRow(
 
 const NOT_TOLD = 'not told';
 
-function expectationText({ expectations }: Facts, expr: string): string | null {
+function expectationText({ expectations }: RecordedFacts, expr: string): string | null {
   const found = expectations.find((one) => one.expr === expr);
   return found === undefined ? null : found.passed ? 'holds' : 'does not hold';
 }
 
-function injectionText({ injections }: Facts, address: string): string | null {
+function injectionText({ injections }: RecordedFacts, address: string): string | null {
   const found = injections.find((one) => one.address === address);
   if (found === undefined) return null;
   return found.seen === null ? found.outcome : `${found.outcome}: it was ${found.seen}`;
 }
 
-function failcntRow(recorded: Facts, replays: readonly Facts[]): FigureRow {
+function failcntRow(recorded: RecordedFacts, replays: readonly RecordedFacts[]): ReplayedFigure {
   const figures = replays.map(({ failcnt }) => failcnt);
   return figureRow({ what: 'failcnt', unit: 'count', recorded: recorded.failcnt, figures, noise: 0 });
 }
 
-function peakRow(recorded: Facts, replays: readonly Facts[]): FigureRow {
+function peakRow(recorded: RecordedFacts, replays: readonly RecordedFacts[]): ReplayedFigure {
   const figures = replays.map(({ peak }) => peak);
   const unsure = Math.max(0, ...replays.map(({ uncertainty }) => uncertainty ?? 0)) + (recorded.uncertainty ?? 0);
   const noise = NOISE_PAGES * pageSize() + unsure;
   return figureRow({ what: 'kmem peak', unit: 'bytes', recorded: recorded.peak, figures, noise });
 }
 
-type Figure = Pick<FigureRow, 'what' | 'unit' | 'recorded'> &
+type Figure = Pick<ReplayedFigure, 'what' | 'unit' | 'recorded'> &
   Readonly<{ figures: readonly (number | null)[]; noise: number }>;
 
 /** One run beside several: it may lie as far outside of their range as that is wide. */
-function figureRow({ figures, noise, ...row }: Figure): FigureRow {
+function figureRow({ figures, noise, ...row }: Figure): ReplayedFigure {
   const { recorded } = row;
   const replayed = spreadOf(figures.filter((value) => value !== null));
   if (recorded === null || replayed === null) {
@@ -131,7 +132,7 @@ function figureRow({ figures, noise, ...row }: Figure): FigureRow {
   return { ...row, replayed, tolerance, verdict: isSame ? 'same' : gap <= tolerance ? 'within-spread' : 'different' };
 }
 
-function circumstanceRows(recorded: Facts, replays: readonly Facts[]): Replayed['circumstances'] {
+function circumstanceRows(recorded: RecordedFacts, replays: readonly RecordedFacts[]): Replayed['circumstances'] {
   return Object.entries(recorded.circumstances).flatMap(([what, was]) => {
     const came = [...new Set(replays.map(({ circumstances }) => circumstances[what] ?? ''))].filter(
       (value) => value !== '' && value !== was,

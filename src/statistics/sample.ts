@@ -6,7 +6,7 @@ import type { PlanStep, RunSpec } from '../request/run-spec.ts';
 import type { Result } from '../result/schema.ts';
 import { kernelOf } from '../result/summary.ts';
 
-export type Sample = Readonly<{
+export type RunSample = Readonly<{
   id: string;
   /** What was asked for that makes runs comparable or not: a sweep varies one or more of these. */
   settings: Readonly<Record<Setting, string | number | null>>;
@@ -29,11 +29,11 @@ const figures = ['kmem.maxUsage', 'kmem.failcnt', 'mem.maxUsage'] as const;
 export type Setting = (typeof settings)[number];
 export type Figure = (typeof figures)[number];
 
-export function sampleOf({ result }: StoredRun): Sample {
+export function sampleOf({ result }: StoredRun): RunSample {
   return sampleOfResult(result);
 }
 
-export function sampleOfResult(result: Result): Sample {
+export function sampleOfResult(result: Result): RunSample {
   const { spec, kmem, mem, failureCounts } = result;
   return {
     id: result.id,

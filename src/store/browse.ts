@@ -2,7 +2,7 @@
 
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import type { Outcome } from '../result/schema.ts';
-import type { Row } from './columns.ts';
+import type { StoreRow } from './columns.ts';
 import type { Browsed, BrowsedExperiment, BrowsedRun, BrowseQuery, ExperimentKind, ExperimentStatus } from './types.ts';
 
 const COMMAND_LENGTH = 1000;
@@ -69,7 +69,7 @@ function sourcesOf(query: BrowseQuery) {
   };
 }
 
-function entryOf(row: Row): BrowsedRun | BrowsedExperiment {
+function entryOf(row: StoreRow): BrowsedRun | BrowsedExperiment {
   const about = { id: String(row.id), startedAt: String(row.started), command: String(row.command ?? '') };
   if (row.entry === 'experiment') {
     return {

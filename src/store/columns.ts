@@ -8,7 +8,7 @@ import type { StoredRun } from '../statistics/sample.ts';
 import { damaged } from './sqlite-errors.ts';
 import type { ExperimentKind, ExperimentStatus, NewRun, RunSummary, StoredExperiment } from './types.ts';
 
-export type Row = Readonly<Record<string, SQLOutputValue>>;
+export type StoreRow = Readonly<Record<string, SQLOutputValue>>;
 /** Of the schema that this kmem-run reads. */
 const SCHEMA_VERSION = 1;
 
@@ -37,7 +37,7 @@ export function columnsOf({ result, experimentId, point = null, repeat = null, l
 export const SUMMARY_COLUMNS = `id, experiment_id, point, repeat, label, started_at, substr(command, 1, 1000) AS command,
   outcome, kmem_limit, max_usage, failcnt, first_failing, kernel, mode, layout`;
 
-export function summaryOf(row: Row): RunSummary {
+export function summaryOf(row: StoreRow): RunSummary {
   return {
     id: String(row.id),
     ...placeOf(row),
@@ -55,7 +55,7 @@ export function summaryOf(row: Row): RunSummary {
 }
 
 /** @throws SetupError `store-damaged`, `result-newer`. */
-export function runOf(row: Row, file: string): StoredRun {
+export function runOf(row: StoreRow, file: string): StoredRun {
   const id = String(row.id);
   const result = parse(row.result, `the result of run ${id}`, file) as Result;
   const version: unknown = result?.schemaVersion;
@@ -70,7 +70,7 @@ export function runOf(row: Row, file: string): StoredRun {
   return { result, ...placeOf(row) };
 }
 
-export function experimentOf(row: Row, file: string): StoredExperiment {
+export function experimentOf(row: StoreRow, file: string): StoredExperiment {
   const id = String(row.id);
   const read = (column: string) => parse(row[column], `the ${column} of experiment ${id}`, file);
   return {
@@ -86,7 +86,7 @@ export function experimentOf(row: Row, file: string): StoredExperiment {
   };
 }
 
-function placeOf(row: Row) {
+function placeOf(row: StoreRow) {
   return {
     experimentId: textOrNull(row.experiment_id),
     point: numberOrNull(row.point),

@@ -18,7 +18,7 @@ export type Opening = Readonly<{
   /** The step from version N to N + 1 at index N. */
   migrations: readonly string[];
   /** How long to wait for another program that writes. */
-  patienceMs: number;
+  busyMs: number;
 }>;
 
 /** @throws SetupError `no-store`, `store-newer`, `store-older`, `not-a-store`, and those of sqlite-errors.ts. */
@@ -28,13 +28,13 @@ export function openDatabase(location: Location, opening: Opening): DatabaseSync
   );
 }
 
-function openForWriting(location: Location, { migrations, patienceMs }: Opening): DatabaseSync {
+function openForWriting(location: Location, { migrations, busyMs }: Opening): DatabaseSync {
   makeFile(location);
   const { DatabaseSync } = loadSqlite();
-  const database = new DatabaseSync(location.file, { timeout: patienceMs });
+  const database = new DatabaseSync(location.file, { timeout: busyMs });
   return closeOnThrow(database, () => {
     checkVersion(database, location.file, migrations.length);
-    useWal(database, patienceMs);
+    useWal(database, busyMs);
     migrate(database, migrations);
   });
 }
@@ -71,9 +71,9 @@ function openForReading(location: Location, opening: Opening): DatabaseSync {
 }
 
 /** In WAL mode even a reader writes, beside the file; where that cannot be, nobody else can be writing either. */
-function openReadOnly(file: string, { patienceMs }: Opening): DatabaseSync {
+function openReadOnly(file: string, { busyMs }: Opening): DatabaseSync {
   const { DatabaseSync } = loadSqlite();
-  const options = { readOnly: true, timeout: patienceMs };
+  const options = { readOnly: true, timeout: busyMs };
   const database = new DatabaseSync(file, options);
   try {
     versionOf(database);
@@ -141,16 +141,16 @@ function numberIn(database: DatabaseSync, query: string): number {
  * Readers and a writer do not wait for each other; a result that was kept outlives a killed runner, but perhaps not a
  * power cut. Where the file system cannot do it (some network ones) SQLite stays with its rollback journal.
  */
-function useWal(database: DatabaseSync, patienceMs: number): void {
+function useWal(database: DatabaseSync, busyMs: number): void {
   if (database.prepare('PRAGMA journal_mode').get()?.journal_mode !== 'wal') {
     // SQLite does not wait by itself while two do this at once.
-    patiently(patienceMs, () => database.exec('PRAGMA journal_mode = WAL'));
+    retryWhileBusy(busyMs, () => database.exec('PRAGMA journal_mode = WAL'));
   }
   database.exec('PRAGMA synchronous = NORMAL');
 }
 
-function patiently(patienceMs: number, work: () => void): void {
-  const end = performance.now() + patienceMs;
+function retryWhileBusy(busyMs: number, work: () => void): void {
+  const end = performance.now() + busyMs;
   for (;;) {
     try {
       work();

@@ -3,8 +3,8 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { SetupError } from '../errors.ts';
 import { quote } from '../text/quote.ts';
-import type { Row } from './columns.ts';
-import type { Named } from './types.ts';
+import type { StoreRow } from './columns.ts';
+import type { StoreName } from './types.ts';
 
 const SHOWN = 5;
 const LATEST = /^@([1-9][0-9]{0,8})?$/;
@@ -13,7 +13,7 @@ const LATEST = /^@([1-9][0-9]{0,8})?$/;
  * An id goes before a label, a label before the beginning of an id. `@2` is the run before the latest one.
  * @throws SetupError `no-such-run`, `ambiguous-id`.
  */
-export function findNamed(database: DatabaseSync, word: string): Named {
+export function findNamed(database: DatabaseSync, word: string): StoreName {
   const latest = LATEST.exec(word);
   if (latest !== null) return latestRun(database, Number(latest[1] ?? 1));
   return whole(database, word) ?? labelled(database, word) ?? begun(database, word);
@@ -27,7 +27,7 @@ export function onlyRun(database: DatabaseSync, label: string): string {
   return String(only.id);
 }
 
-function latestRun(database: DatabaseSync, which: number): Named {
+function latestRun(database: DatabaseSync, which: number): StoreName {
   const row = database.prepare('SELECT id FROM run ORDER BY seq DESC LIMIT 1 OFFSET ?').get(which - 1);
   if (row !== undefined) return { kind: 'run', id: String(row.id) };
   const many = Number(database.prepare('SELECT count(*) AS value FROM run').get()?.value);
@@ -36,13 +36,13 @@ function latestRun(database: DatabaseSync, which: number): Named {
     : new SetupError('no-such-run', `only ${many} runs are kept, not ${which}`, LIST);
 }
 
-function whole(database: DatabaseSync, word: string): Named | null {
+function whole(database: DatabaseSync, word: string): StoreName | null {
   const isThere = (table: string) => database.prepare(`SELECT 1 FROM ${table} WHERE id = ?`).get(word) !== undefined;
   if (isThere('run')) return { kind: 'run', id: word };
   return isThere('experiment') ? { kind: 'experiment', id: word } : null;
 }
 
-function labelled(database: DatabaseSync, word: string): Named | null {
+function labelled(database: DatabaseSync, word: string): StoreName | null {
   const row = database.prepare('SELECT 1 FROM run WHERE label = ? LIMIT 1').get(word);
   return row === undefined ? null : { kind: 'label', id: word };
 }
@@ -53,16 +53,16 @@ const BEGINNING = `
   SELECT 'experiment', id, kind FROM experiment WHERE id >= $from AND id < $to
   ORDER BY id`;
 
-function begun(database: DatabaseSync, word: string): Named {
+function begun(database: DatabaseSync, word: string): StoreName {
   // Beyond every id that begins with it.
   const rows = word === '' ? [] : database.prepare(BEGINNING).all({ from: word, to: `${word}\u{10ffff}` });
   const [only] = rows;
   if (only === undefined) throw new SetupError('no-such-run', `nothing kept is called ${quote(word)}`, LIST);
   if (rows.length > 1) throw ambiguous(`${quote(word)} is the beginning of`, rows);
-  return { kind: only.kind as Named['kind'], id: String(only.id) };
+  return { kind: only.kind as StoreName['kind'], id: String(only.id) };
 }
 
-function ambiguous(what: string, rows: readonly Row[]): SetupError {
+function ambiguous(what: string, rows: readonly StoreRow[]): SetupError {
   const shown = rows.slice(0, SHOWN).map(({ id, about }) => `${id} (${unquoted(String(about))})`);
   const more = rows.length > SHOWN ? `, and ${rows.length - SHOWN} more` : '';
   return new SetupError(

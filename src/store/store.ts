@@ -5,14 +5,14 @@ import { SetupError } from '../errors.ts';
 import type { StoredRun } from '../statistics/sample.ts';
 import { quote } from '../text/quote.ts';
 import { browse } from './browse.ts';
-import { columnsOf, experimentOf, type Row, runOf, SUMMARY_COLUMNS, summaryOf } from './columns.ts';
+import { columnsOf, experimentOf, runOf, type StoreRow, SUMMARY_COLUMNS, summaryOf } from './columns.ts';
 import { type Access, locate, openDatabase } from './database.ts';
 import { migrations } from './migrations.ts';
 import { findNamed, onlyRun } from './names.ts';
 import { withStoreErrors } from './sqlite-errors.ts';
-import type { ExperimentFilter, Named, RunFilter, Store } from './types.ts';
+import type { ExperimentFilter, RunFilter, Store, StoreName } from './types.ts';
 
-const PATIENCE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 /** Results are up to a megabyte each: no more than so many are read ahead. */
 const READ_AHEAD = 16;
 
@@ -29,9 +29,9 @@ const EXPERIMENT_COLUMNS = '*, (SELECT count(*) FROM run WHERE experiment_id = e
  */
 export function openStore(file: string | null, access: Access = 'write'): Store {
   const location = locate(file);
-  const database = openDatabase(location, { access, migrations, patienceMs: PATIENCE_MS });
+  const database = openDatabase(location, { access, migrations, busyMs: TIMEOUT_MS });
   const store = storeIn(database, location.file);
-  return { ...told(store, location.file), file: location.file };
+  return { ...withErrorsOf(location.file, store), file: location.file };
 }
 
 function storeIn(database: DatabaseSync, file: string): Omit<Store, 'file'> {
@@ -79,14 +79,14 @@ function storeIn(database: DatabaseSync, file: string): Omit<Store, 'file'> {
     browse: (query) => browse(database, query),
     changes: () => Number(database.prepare('PRAGMA data_version').get()?.data_version),
     find: (word) => findNamed(database, word),
-    runsNamed: ({ kind, id }: Named) =>
+    runsNamed: ({ kind, id }: StoreName) =>
       runs({ run: 'id = ?', experiment: 'experiment_id = ?', label: 'label = ?' }[kind], id),
     close: () => database.close(),
   };
 }
 
-/** Every function of it tells what SQLite throws as a SetupError. */
-function told<T extends object>(functions: T, file: string): T {
+/** Each function throws what SQLite throws as a SetupError that names the file. */
+function withErrorsOf<T extends object>(file: string, functions: T): T {
   const entries = Object.entries(functions).map(([name, work]) => [
     name,
     (...values: unknown[]) => withStoreErrors(file, () => work(...values)),
@@ -111,7 +111,7 @@ function* paged(
   }
 }
 
-function listRuns(database: DatabaseSync, filter: RunFilter): Row[] {
+function listRuns(database: DatabaseSync, filter: RunFilter): StoreRow[] {
   const conditions = conditionsOf([
     ['instr(command, ?) > 0', filter.command],
     ['outcome = ?', filter.outcome],
@@ -123,7 +123,7 @@ function listRuns(database: DatabaseSync, filter: RunFilter): Row[] {
   return database.prepare(query).all(...conditions.values, filter.limit ?? -1);
 }
 
-function listExperiments(database: DatabaseSync, filter: ExperimentFilter): Row[] {
+function listExperiments(database: DatabaseSync, filter: ExperimentFilter): StoreRow[] {
   // The words, as they are shown.
   const shown = "(SELECT group_concat(value, ' ') FROM json_each(command))";
   const { where, values } = conditionsOf([[`instr(${shown}, ?) > 0`, filter.command]]);
@@ -152,7 +152,7 @@ function isThere(database: DatabaseSync, table: string, id: string): boolean {
   return database.prepare(`SELECT 1 FROM ${table} WHERE id = ?`).get(id) !== undefined;
 }
 
-function one(database: DatabaseSync, query: string, id: string): Row {
+function one(database: DatabaseSync, query: string, id: string): StoreRow {
   const row = database.prepare(query).get(id);
   // Found a moment ago.
   if (row === undefined) throw noSuch(id);

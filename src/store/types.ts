@@ -75,7 +75,7 @@ export type RunFilter = Readonly<{
 export type ExperimentFilter = Readonly<{ limit?: number | null; command?: string | null }>;
 
 /** What a word on the command line names. */
-export type Named = Readonly<{ kind: 'run' | 'experiment' | 'label'; id: string }>;
+export type StoreName = Readonly<{ kind: 'run' | 'experiment' | 'label'; id: string }>;
 
 export type Store = Readonly<{
   file: string;
@@ -100,9 +100,9 @@ export type Store = Readonly<{
   /** By id, unique prefix, a label that one run has, or `@`, the latest. @throws SetupError `no-such-run`, `ambiguous-id`. */
   run(idOrPrefix: string): StoredRun;
   /** The same for runs, experiments and labels. @throws SetupError `no-such-run`, `ambiguous-id`. */
-  find(word: string): Named;
+  find(word: string): StoreName;
   /** All runs that it names. */
-  runsNamed(named: Named): Iterable<StoredRun>;
+  runsNamed(named: StoreName): Iterable<StoredRun>;
   close(): void;
 }>;
 

@@ -7,7 +7,7 @@ export type Tone = 'plain' | 'good' | 'bad' | 'warn' | 'dim';
 
 export type Line = Readonly<{ text: string; tone: Tone }>;
 
-export type Row = Readonly<{ label: string; lines: readonly (string | Line)[] }>;
+export type LabelledLines = Readonly<{ label: string; lines: readonly (string | Line)[] }>;
 
 export type Paint = (tone: Tone | 'strong', text: string) => string;
 
@@ -36,7 +36,7 @@ export function textWidth(labelWidth: number, { width }: Pick<Style, 'width'>): 
   return width === null ? null : Math.max(width, NARROWEST) - INDENT - labelWidth - GAP;
 }
 
-export function layOut(rows: readonly Row[], labelWidth: number, style: Style): string[] {
+export function layOut(rows: readonly LabelledLines[], labelWidth: number, style: Style): string[] {
   const paint = painter(style.color);
   const width = textWidth(labelWidth, style);
   return rows.flatMap(({ label, lines }) =>

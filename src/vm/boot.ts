@@ -36,7 +36,7 @@ export type Booting = Readonly<{
 }>;
 
 /** In milliseconds of QEMU's own time: neither counts while the machine is too busy to run it. */
-export type Patience = Readonly<{
+export type BootTimeouts = Readonly<{
   /** Without a word from the kernel. */
   silenceMs: number;
   totalMs: number;
@@ -61,13 +61,13 @@ export class BootFailure extends Error {
 export async function bootOnce(
   qemu: string,
   shape: MachineShape,
-  patience: Patience,
+  timeouts: BootTimeouts,
   signal: AbortSignal | null,
 ): Promise<Booting> {
   if (signal?.aborted) throw interrupted();
   const booting = startQemu(qemu, qemuArguments(shape));
   try {
-    await untilUp(booting, patience, signal);
+    await untilUp(booting, timeouts, signal);
     return booting;
   } catch (error) {
     await booting.kill();
@@ -109,7 +109,7 @@ export function startQemu(qemu: string, words: readonly string[]): Booting {
   const ended = endOf(subprocess.nodeChildProcess as ChildProcess).finally(() => {
     over = true;
   });
-  const tell = (name: NodeJS.Signals): void => {
+  const sendSignal = (name: NodeJS.Signals): void => {
     if (!over) process.kill(pid, name);
   };
   return {
@@ -117,10 +117,10 @@ export function startQemu(qemu: string, words: readonly string[]): Booting {
     ports,
     console: kept,
     ended,
-    pause: () => tell('SIGSTOP'),
-    resume: () => tell('SIGCONT'),
+    pause: () => sendSignal('SIGSTOP'),
+    resume: () => sendSignal('SIGCONT'),
     kill: async () => {
-      tell('SIGKILL');
+      sendSignal('SIGKILL');
       await ended;
       for (const stream of all) stream.destroy();
     },
@@ -155,7 +155,7 @@ async function endOf(subprocess: ChildProcess): Promise<MachineEnd> {
   return { code, signal, stderr: said.trim() };
 }
 
-async function untilUp(booting: Booting, patience: Patience, signal: AbortSignal | null): Promise<void> {
+async function untilUp(booting: Booting, timeouts: BootTimeouts, signal: AbortSignal | null): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const { console: kept, ports } = booting;
   const fail = (reason: string, end: MachineEnd | null): void => reject(new BootFailure(reason, end, kept.tail()));
@@ -165,7 +165,7 @@ async function untilUp(booting: Booting, patience: Patience, signal: AbortSignal
   };
   const onData = cutLines((line) => take(parseAgentLine(line)));
   const onAbort = (): void => reject(interrupted());
-  const timer = watchSilence(booting, patience, (reason) => fail(reason, null));
+  const timer = watchSilence(booting, timeouts, (reason) => fail(reason, null));
   ports.control.on('data', onData);
   signal?.addEventListener('abort', onAbort);
   void booting.ended.then((end) => fail(reasonOf(end, kept.panic()), end));
@@ -180,15 +180,15 @@ async function untilUp(booting: Booting, patience: Patience, signal: AbortSignal
   }
 }
 
-function watchSilence({ pid, console: kept }: Booting, patience: Patience, onHang: (reason: string) => void) {
+function watchSilence({ pid, console: kept }: Booting, timeouts: BootTimeouts, onHang: (reason: string) => void) {
   const now = startOwnTime(pid);
   let heard = 0;
   let heardAt = 0;
   return setInterval(() => {
     const at = now();
     if (kept.total() !== heard) [heard, heardAt] = [kept.total(), at];
-    if (at - heardAt > patience.silenceMs) onHang(`no word from its kernel for ${seconds(patience.silenceMs)}`);
-    else if (at > patience.totalMs) onHang(`it was not up after ${seconds(patience.totalMs)}`);
+    if (at - heardAt > timeouts.silenceMs) onHang(`no word from its kernel for ${seconds(timeouts.silenceMs)}`);
+    else if (at > timeouts.totalMs) onHang(`it was not up after ${seconds(timeouts.totalMs)}`);
   }, LOOK_EVERY_MS);
 }
 

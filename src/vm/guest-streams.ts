@@ -2,9 +2,9 @@
 
 import { whatIs } from './descriptor.ts';
 import { openSink, type Sink, type Target } from './sink.ts';
-import { openSource, type Source } from './source.ts';
+import { type InputSource, openSource } from './source.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
-import type { Size, StreamKind, StreamName } from './wire.ts';
+import type { StreamKind, StreamName, TerminalSize } from './wire.ts';
 
 export type StreamRequest = Readonly<{
   /** A descriptor; null: no input. */
@@ -16,13 +16,13 @@ export type StreamRequest = Readonly<{
 export type GuestStreams = Readonly<{
   /** What stdin is, where it is one. */
   terminal: Terminal | null;
-  source: Source;
+  source: InputSource;
   stdout: Sink;
   stderr: Sink;
   kinds: Readonly<Record<StreamName, StreamKind>>;
   /** Of the terminal that the program has; null: it has none. */
-  size: () => Size | null;
-  onResize: (listener: (size: Size) => void) => void;
+  size: () => TerminalSize | null;
+  onResize: (listener: (size: TerminalSize) => void) => void;
   /** `taken`: how many bytes of stdin the program read; null: not known. */
   close: (taken: number | null) => void;
 }>;
@@ -34,9 +34,9 @@ export function openGuestStreams({ stdin, stdout, stderr }: StreamRequest): Gues
   const terminal = isTerminal(stdin) ? openTerminal(stdin, { raw }) : null;
   const source = openSource(stdin, terminal);
   const sinks = { stdout: openSink(stdout, { terminal: raw }), stderr: openSink(stderr, { terminal: raw }) };
-  const size = (): Size | null =>
+  const size = (): TerminalSize | null =>
     raw ? { rows: process.stdout.rows ?? 24, columns: process.stdout.columns ?? 80 } : null;
-  let tellSize: (() => void) | null = null;
+  let sendSize: (() => void) | null = null;
   return {
     terminal,
     source,
@@ -44,14 +44,14 @@ export function openGuestStreams({ stdin, stdout, stderr }: StreamRequest): Gues
     kinds: { stdin: source.kind, stdout: sinks.stdout.kind, stderr: sinks.stderr.kind },
     size,
     onResize: (listener) => {
-      tellSize = () => {
+      sendSize = () => {
         const now = size();
         if (now !== null) listener(now);
       };
-      if (raw) process.stdout.on('resize', tellSize);
+      if (raw) process.stdout.on('resize', sendSize);
     },
     close: (taken) => {
-      if (tellSize !== null) process.stdout.off('resize', tellSize);
+      if (sendSize !== null) process.stdout.off('resize', sendSize);
       source.close(taken);
       sinks.stdout.close();
       sinks.stderr.close();

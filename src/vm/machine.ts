@@ -3,7 +3,7 @@
 import { SetupError } from '../errors.ts';
 import type { Kernel } from '../kernels/types.ts';
 import { KVM_DEVICE, kvmMemory } from './accel.ts';
-import { BootFailure, bootOnce, type MachineEnd, type Patience, type Ports } from './boot.ts';
+import { BootFailure, type BootTimeouts, bootOnce, type MachineEnd, type Ports } from './boot.ts';
 import { makeInitramfs } from './initramfs.ts';
 import { type Accel, findQemu, type MachineShape, shareTag } from './qemu.ts';
 
@@ -49,7 +49,7 @@ export type BootOptions = Readonly<{
 }>;
 
 /** Many times what a boot takes: what has not come up by then never does. */
-const PATIENCE: Readonly<Record<Accel | 'trial', Patience>> = {
+const TIMEOUTS: Readonly<Record<Accel | 'trial', BootTimeouts>> = {
   tcg: { silenceMs: 15_000, totalMs: 60_000 },
   kvm: { silenceMs: 10_000, totalMs: 30_000 },
   trial: { silenceMs: 4_000, totalMs: 10_000 },
@@ -64,7 +64,7 @@ export async function bootMachine(options: BootOptions): Promise<Machine> {
   return bootImage(options, {
     qemu,
     initramfs: await makeInitramfs(options.kernel),
-    patience: PATIENCE,
+    timeouts: TIMEOUTS,
     device: KVM_DEVICE,
   });
 }
@@ -73,7 +73,7 @@ export async function bootMachine(options: BootOptions): Promise<Machine> {
 export type BootParts = Readonly<{
   qemu: string;
   initramfs: string;
-  patience: Readonly<Record<Accel | 'trial', Patience>>;
+  timeouts: Readonly<Record<Accel | 'trial', BootTimeouts>>;
   /** What is opened for KVM. */
   device: string;
 }>;
@@ -106,9 +106,9 @@ function noKvm(): SetupError {
 
 /** Null: not this time. */
 async function tryKvm(options: BootOptions, parts: BootParts, answer: 'works' | 'unknown'): Promise<Machine | null> {
-  const patience = answer === 'works' ? parts.patience.kvm : parts.patience.trial;
+  const timeouts = answer === 'works' ? parts.timeouts.kvm : parts.timeouts.trial;
   try {
-    return await attempt('kvm', options, parts, { patience, number: 1 });
+    return await attempt('kvm', options, parts, { timeouts, number: 1 });
   } catch (error) {
     if (error instanceof BootFailure) return null;
     throw error;
@@ -119,7 +119,7 @@ async function bootWith(accel: Accel, options: BootOptions, parts: BootParts): P
   let failure: BootFailure | null = null;
   for (let number = 1; number <= options.retries + 1; number += 1) {
     try {
-      return await attempt(accel, options, parts, { patience: parts.patience[accel], number });
+      return await attempt(accel, options, parts, { timeouts: parts.timeouts[accel], number });
     } catch (error) {
       if (!(error instanceof BootFailure)) throw error;
       failure = error;
@@ -132,14 +132,14 @@ async function attempt(
   accel: Accel,
   options: BootOptions,
   { qemu, initramfs }: BootParts,
-  { patience, number }: { patience: Patience; number: number },
+  { timeouts, number }: { timeouts: BootTimeouts; number: number },
 ): Promise<Machine> {
   const { kernel, memory, cpus, rw, prefetch, signal, onProgress } = options;
   const again = number === 1 ? '' : `, boot ${number} of ${options.retries + 1}`;
   onProgress?.(`booting Linux ${kernel.version} (${accel === 'kvm' ? 'KVM' : 'emulated'}${again})`);
   const shape: MachineShape = { kernel, initramfs, memory, cpus, rw, prefetch, accel };
   const began = performance.now();
-  const booting = await bootOnce(qemu, shape, patience, signal ?? null);
+  const booting = await bootOnce(qemu, shape, timeouts, signal ?? null);
   const bootMs = performance.now() - began;
   return {
     ports: booting.ports,

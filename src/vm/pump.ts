@@ -2,7 +2,7 @@
 
 import type { Duplex } from 'node:stream';
 import type { Sink } from './sink.ts';
-import type { Source } from './source.ts';
+import type { InputSource } from './source.ts';
 
 export type OutPump = Readonly<{
   /** Bytes that came and were passed on, or dropped since nobody reads them. */
@@ -55,7 +55,7 @@ export function pumpOut(port: Duplex, sink: Sink, onBroken: () => void): OutPump
 export type InPump = Readonly<{ stop: () => void }>;
 
 /** `onEnd`: told how many bytes there were in all. It is not called once stopped. */
-export function pumpIn(source: Source, port: Duplex, onEnd: (bytes: number) => void): InPump {
+export function pumpIn(source: InputSource, port: Duplex, onEnd: (bytes: number) => void): InPump {
   let stopped = false;
   const run = async (): Promise<void> => {
     let total = 0;

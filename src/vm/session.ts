@@ -58,15 +58,15 @@ export type Lost = Readonly<{ qemu: string; console: string }>;
 export function runInMachine(machine: Machine, request: SessionRequest): Session {
   const { control } = machine.ports;
   const streams = openGuestStreams(request);
-  const tell = (words: string | Buffer): void => {
+  const send = (words: string | Buffer): void => {
     if (!control.destroyed) control.write(words);
   };
   const outputs = [
-    pumpOut(machine.ports.stdout, streams.stdout, () => tell(say.close('stdout'))),
-    pumpOut(machine.ports.stderr, streams.stderr, () => tell(say.close('stderr'))),
+    pumpOut(machine.ports.stdout, streams.stdout, () => send(say.close('stdout'))),
+    pumpOut(machine.ports.stderr, streams.stderr, () => send(say.close('stderr'))),
   ] as const;
   const runner = openRunner(machine, request);
-  const { promise: told, resolve: settle } = Promise.withResolvers<AgentEnd | SetupError>();
+  const { promise: ended, resolve: finish } = Promise.withResolvers<AgentEnd | SetupError>();
   const { terminal } = streams;
   const stops = watchStops({
     onStop: () => {
@@ -82,13 +82,13 @@ export function runInMachine(machine: Machine, request: SessionRequest): Session
   const take = (event: AgentEvent | null): void => {
     if (event?.event === 'started') {
       terminal?.take();
-      input = pumpIn(streams.source, machine.ports.stdin, (bytes) => tell(say.stdinEnd(bytes)));
+      input = pumpIn(streams.source, machine.ports.stdin, (bytes) => send(say.stdinEnd(bytes)));
       request.onStarted();
     }
-    if (event?.event === 'stopped') void stops.stop(true).then(() => tell(say.cont()));
+    if (event?.event === 'stopped') void stops.stop(true).then(() => send(say.cont()));
     if (event?.event === 'stdin-closed') input?.stop();
-    if (event?.event === 'setup-error') settle(agentError(event));
-    if (event?.event === 'end') settle(event);
+    if (event?.event === 'setup-error') finish(agentError(event));
+    if (event?.event === 'end') finish(event);
   };
   control.on(
     'data',
@@ -96,8 +96,8 @@ export function runInMachine(machine: Machine, request: SessionRequest): Session
   );
   // The boot paused it, so that nothing that was said meanwhile is lost.
   control.resume();
-  streams.onResize((size) => tell(say.size(size)));
-  tell(
+  streams.onResize((size) => send(say.size(size)));
+  send(
     encodeConfig({
       ...request.guest,
       time: Date.now(),
@@ -108,14 +108,14 @@ export function runInMachine(machine: Machine, request: SessionRequest): Session
     }),
   );
   const conclude = async (): Promise<SessionEnd> => {
-    const ending = await Promise.race([told, gone(machine)]);
+    const ending = await Promise.race([ended, gone(machine)]);
     await untilPassedOn(machine, ending, outputs, runner);
     input?.stop();
     stops.close();
     streams.close(ending === null || ending instanceof SetupError ? null : ending.stdin);
     return endOf(machine, ending);
   };
-  return { signal: (name) => tell(say.signal(name)), ended: conclude() };
+  return { signal: (name) => send(say.signal(name)), ended: conclude() };
 }
 
 /** Null: the machine is gone, and nothing was told. */
@@ -161,7 +161,7 @@ function endOf(machine: Machine, ending: Ending): Promise<SessionEnd> {
 type Runner = Readonly<{ quiet: () => Promise<void> }>;
 
 /**
- * What the program wrote to its descriptor 3 before its end is with us when that is told, but maybe not read: `quiet`
+ * What the program wrote to its descriptor 3 before its end is with us when that is reported, but maybe not read: `quiet`
  * resolves when nothing more is there.
  */
 function openRunner({ ports: { runner: port } }: Machine, { runner }: SessionRequest): Runner {

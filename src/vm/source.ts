@@ -15,7 +15,7 @@ import type { StreamKind } from './wire.ts';
 const readFrom = promisify(read);
 const CHUNK_BYTES = 64 * 1024;
 
-export type Source = Readonly<{
+export type InputSource = Readonly<{
   kind: StreamKind;
   /** Null: the end. One read at a time. */
   read: () => Promise<Buffer | null>;
@@ -24,7 +24,7 @@ export type Source = Readonly<{
 }>;
 
 /** `terminal`: the one that stdin is, opened; null where stdin is none. */
-export function openSource(fd: number | null, terminal: Terminal | null): Source {
+export function openSource(fd: number | null, terminal: Terminal | null): InputSource {
   if (fd === null) return nothing;
   if (terminal !== null) {
     return { kind: terminal.isRaw ? 'tty' : 'pipe', read: terminal.read, close: terminal.close };
@@ -43,9 +43,9 @@ export function openSource(fd: number | null, terminal: Terminal | null): Source
   }
 }
 
-const nothing: Source = { kind: 'null', read: async () => null, close: () => {} };
+const nothing: InputSource = { kind: 'null', read: async () => null, close: () => {} };
 
-function fromPipe(fd: number): Source {
+function fromPipe(fd: number): InputSource {
   const own = reopen(fd, 'read');
   if (own === null) return fd === 0 ? fromStream(process.stdin, leaveStdin) : fromDevice(fd);
   const socket = new Socket({ fd: own, readable: true, writable: false });
@@ -58,12 +58,12 @@ function leaveStdin(): void {
   (process.stdin as unknown as Partial<Socket>).unref?.();
 }
 
-function fromStream(stream: Readable, leave: () => void): Source {
+function fromStream(stream: Readable, leave: () => void): InputSource {
   return { kind: 'pipe', read: chunksOf(stream), close: leave };
 }
 
 /** /dev/zero and the like. */
-function fromDevice(fd: number): Source {
+function fromDevice(fd: number): InputSource {
   return { kind: 'pipe', read: () => readChunk(fd, null), close: () => {} };
 }
 
@@ -71,7 +71,7 @@ function fromDevice(fd: number): Source {
  * Read at positions of ours, so that the offset, which the shell and other programs share, stays where it was; in the
  * end it is moved behind what the program took: `while read line; do kmem-run …; done < list` goes through its list.
  */
-function fromFile(fd: number): Source {
+function fromFile(fd: number): InputSource {
   const start = positionOf(fd);
   let at = start;
   return {

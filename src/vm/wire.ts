@@ -10,7 +10,7 @@ export type StreamName = 'stdin' | 'stdout' | 'stderr';
  */
 export type StreamKind = 'null' | 'pipe' | 'smallpipe' | 'tty';
 
-export type Size = Readonly<{ rows: number; columns: number }>;
+export type TerminalSize = Readonly<{ rows: number; columns: number }>;
 
 export type GuestConfig = Readonly<{
   /** What the guest mounts at /sys/fs/cgroup. */
@@ -22,7 +22,7 @@ export type GuestConfig = Readonly<{
   rw: readonly Readonly<{ tag: string; path: string }>[];
   streams: Readonly<Record<StreamName, StreamKind>>;
   /** Of the terminal; null: there is none. */
-  size: Size | null;
+  size: TerminalSize | null;
   cwd: string;
   env: Readonly<Record<string, string>>;
   /** The program, by its absolute path, and its arguments. */
@@ -39,7 +39,7 @@ export type AgentEvent =
   | Readonly<{ event: 'stopped' }>
   /** Nobody in there reads stdin any more. */
   | Readonly<{ event: 'stdin-closed' }>
-  /** The streams' bytes in all. `stdin`: how many of those sent the program took; null: not told. */
+  /** The streams' bytes in all. `stdin`: how many of those sent the program took; null: not event. */
   | Readonly<{
       event: 'end';
       code: number | null;
@@ -79,7 +79,7 @@ function withoutNul(key: string, value: string): string {
 /** Lines to the agent, after the configuration. */
 export const say = {
   signal: (name: string): string => `signal ${name}\n`,
-  size: ({ rows, columns }: Size): string => `size ${rows} ${columns}\n`,
+  size: ({ rows, columns }: TerminalSize): string => `size ${rows} ${columns}\n`,
   stdinEnd: (bytes: number): string => `stdin-end ${bytes}\n`,
   close: (stream: 'stdout' | 'stderr'): string => `close ${stream}\n`,
   cont: (): string => 'cont\n',
@@ -87,11 +87,11 @@ export const say = {
 
 /** Null: not one that is known; an agent may say more than we ask for. */
 export function parseAgentLine(line: string): AgentEvent | null {
-  const told = objectOf(line);
-  const number = (key: string): number => (typeof told[key] === 'number' ? told[key] : 0);
-  const numberOrNull = (key: string): number | null => (typeof told[key] === 'number' ? told[key] : null);
-  const text = (key: string): string | null => (typeof told[key] === 'string' ? told[key] : null);
-  switch (told.event) {
+  const event = objectOf(line);
+  const number = (key: string): number => (typeof event[key] === 'number' ? event[key] : 0);
+  const numberOrNull = (key: string): number | null => (typeof event[key] === 'number' ? event[key] : null);
+  const text = (key: string): string | null => (typeof event[key] === 'string' ? event[key] : null);
+  switch (event.event) {
     case 'up':
       return { event: 'up', uptimeMs: number('uptimeMs') };
     case 'setup-error':
@@ -100,7 +100,7 @@ export function parseAgentLine(line: string): AgentEvent | null {
       return { event: 'started', pid: number('pid') };
     case 'stopped':
     case 'stdin-closed':
-      return { event: told.event };
+      return { event: event.event };
     case 'end':
       return {
         event: 'end',

@@ -16,7 +16,7 @@ function makeExplorations(t: ExecutionContext) {
     ...args,
   ];
   const start = (args: readonly string[], more: Start = {}) =>
-    harness.start(words(args), { patience: 300_000, ...more, json: false });
+    harness.start(words(args), { timeout: 300_000, ...more, json: false });
   return {
     ...harness,
     report: (): ExploreReport => JSON.parse(harness.read('explore.json')),

@@ -28,7 +28,7 @@ test('git bisect run finds the commit that is beyond the baseline, and skips wha
   // npm's own, which it would leave in the folder for temporary files.
   const quiet = { NODE_DISABLE_COMPILE_CACHE: '1' };
   const env = { ...GIT_ENVIRONMENT, ...quiet, PATH, HOME: harness.folder, XDG_STATE_HOME: state };
-  const start = { cwd: project, env, patience: 600_000 * slowness };
+  const start = { cwd: project, env, timeout: 600_000 * slowness };
   const { status, stdout, stderr } = await harness.startProgram(['sh', '../find.sh'], start).ended;
   t.is(status, 0, stdout + stderr);
   const said = `${stdout}\n${transcript}`;

@@ -18,7 +18,7 @@ function makeScenarios(t: ExecutionContext, text = pageScenario()) {
   write(text);
   const store = ['--store', harness.path('store.db')];
   const kmemRun = (args: readonly string[], start: Start = {}) =>
-    harness.run(args, { json: false, patience: 300_000, ...start });
+    harness.run(args, { json: false, timeout: 300_000, ...start });
   return {
     ...harness,
     write,

@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import test from 'ava';
-import { type Bench, type ListenerProbe, openBench, type Trial } from '../../src/doctor/bench.ts';
+import { type Bench, type BenchRun, type ListenerProbe, openBench } from '../../src/doctor/bench.ts';
 import type { Check } from '../../src/doctor/check.ts';
 import { gate, listener, privileges, wakeUp } from '../../src/doctor/gate.ts';
 import { counter, randomisation, start } from '../../src/doctor/group.ts';
@@ -20,7 +20,7 @@ function bench(parts: Partial<Bench>): Bench {
 
 function trialOf(part: Partial<Result>, randomised: SetupError | null = null): Partial<Bench> {
   return {
-    trial: async (): Promise<Trial> => ({ result: { ...result(), ...part }, randomised }),
+    trial: async (): Promise<BenchRun> => ({ result: { ...result(), ...part }, randomised }),
   };
 }
 

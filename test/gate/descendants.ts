@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { slowness } from '../needs.ts';
 import { commOf, readOrEmpty } from '../processes.ts';
 
-const PATIENCE_MS = 20_000 * slowness;
+const TIMEOUT_MS = 20_000 * slowness;
 const EVERY_MS = 10;
 
 /** Resolves with the pid of the first descendant of that name, once there is one. */
@@ -20,7 +20,7 @@ export async function descendant(pid: number, comm: string): Promise<number> {
 
 /** Polls until it is so; throws with that message where it never is. */
 export async function untilSo(condition: () => boolean, message: string): Promise<void> {
-  const deadline = performance.now() + PATIENCE_MS;
+  const deadline = performance.now() + TIMEOUT_MS;
   while (!condition()) {
     if (performance.now() > deadline) throw new Error(message);
     await sleep(EVERY_MS);

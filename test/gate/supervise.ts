@@ -40,7 +40,7 @@ import { slowness } from '../needs.ts';
 type Kind = GateEvent['event'];
 type Of<K extends Kind> = Extract<GateEvent, { event: K }>;
 
-const PATIENCE_MS = 60_000 * slowness;
+const TIMEOUT_MS = 60_000 * slowness;
 export const KIB = 1024;
 /** More than there is room for in any test. */
 export const ALL = 100_000;
@@ -54,8 +54,8 @@ async function startHelper(t: ExecutionContext, lockFile: string) {
   const kill = (): void => void helper.kill('SIGKILL');
   t.teardown(kill);
   // An event or a line that never comes: waiting for it fails once the helper is gone.
-  const patience = setTimeout(kill, PATIENCE_MS);
-  t.teardown(() => clearTimeout(patience));
+  const timer = setTimeout(kill, TIMEOUT_MS);
+  t.teardown(() => clearTimeout(timer));
   const ended = once(helper, 'close');
   const control = helper.stdio[3] as Socket;
   const events: GateEvent[] = [];

@@ -1,7 +1,7 @@
 import test from 'ava';
-import { mirrorsAmong, parseDeb822, parseOneLine, type Source } from '../../src/kernels/sources.ts';
+import { type KernelSource, mirrorsAmong, parseDeb822, parseOneLine } from '../../src/kernels/sources.ts';
 
-function source(uri: string, suite: string, components = ['main'], signedBy: string | null = null): Source {
+function source(uri: string, suite: string, components = ['main'], signedBy: string | null = null): KernelSource {
   return {
     uri,
     suite,

@@ -1,7 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { z } from 'zod';
-import { compileExpectation, type Facts, implicitExpectations } from '../../src/request/expect.ts';
+import { compileExpectation, type ExpectationFacts, implicitExpectations } from '../../src/request/expect.ts';
 import { RESULT, resolvePath, type Shape } from '../../src/request/expect-key.ts';
 import { resultSchema } from '../../src/result/schema.ts';
 import { refused, valueOrNull } from './refusal.ts';
@@ -24,8 +24,8 @@ const result = {
   environment: { kernel: '6.18.0', aslr: false },
   spec: { cwd: '/tmp/x', env: { MY_VAR: '1' } },
 };
-const facts: Facts = { result, stdout: 'first\nsecond 42\n', stderr: 'httpd: Cannot allocate memory\n' };
-function ask(expr: string, of: Facts = facts) {
+const facts: ExpectationFacts = { result, stdout: 'first\nsecond 42\n', stderr: 'httpd: Cannot allocate memory\n' };
+function ask(expr: string, of: ExpectationFacts = facts) {
   return compileExpectation(expr).evaluate(of);
 }
 

@@ -11,7 +11,7 @@ const test = anyTest.serial;
 
 /** From before the helper has begun to well into the run; the hand-over takes about 10 ms somewhere in between. */
 const DELAYS_MS = [0, 20, 40, 50, 55, 60, 65, 70, 75, 80, 90, 100, 120, 150, 250];
-const PATIENCE_MS = 10_000 * slowness;
+const TIMEOUT_MS = 10_000 * slowness;
 const storm = compileFixture('denial-storm');
 
 type Victim = (running: Running) => number[];
@@ -130,7 +130,7 @@ function killAll(pids: readonly number[]): void {
 }
 
 async function processesLeft(harness: Harness): Promise<string[]> {
-  const deadline = performance.now() + PATIENCE_MS;
+  const deadline = performance.now() + TIMEOUT_MS;
   for (;;) {
     const left = harness.whatIsLeft().filter((what) => what.includes('process '));
     if (left.length === 0 || performance.now() > deadline) return left;

@@ -43,12 +43,12 @@ test('under a tight limit the stop fails with "Cannot allocate memory", and that
   // Apache's threads come and go as the machine schedules them: the file that fails is not the same each time.
   const seen: Ran[] = [];
   for (const below of BELOW_PEAK_KIB)
-    if (!seen.some(tellsTheStory)) seen.push(await cycle(['--kmem', `${peakKib - below}K`, ...expected]));
+    if (!seen.some(isExplained)) seen.push(await cycle(['--kmem', `${peakKib - below}K`, ...expected]));
   t.log(
     `stop peaks at ${peakKib} KiB`,
     seen.map(({ result }) => `${(result?.limits.kmem ?? 0) / 1024}K: ${result?.steps.map(({ exit }) => exit.code)}`),
   );
-  const told = seen.find(tellsTheStory);
+  const told = seen.find(isExplained);
   t.truthy(told, seen.map(({ stderr, stdout }) => stdout + stderr).join('\n---\n'));
   t.is(told?.result?.steps[0]?.exit.code, 0);
   t.is(told?.result?.steps[1]?.exit.code, 0);
@@ -59,7 +59,7 @@ test('under a tight limit the stop fails with "Cannot allocate memory", and that
   assertNothingLeft();
 });
 
-function tellsTheStory({ status, stderr, result }: Ran): boolean {
+function isExplained({ status, stderr, result }: Ran): boolean {
   const files =
     result?.failures.filter(({ comm, detail }) => comm === 'apache2' || detail === '/usr/sbin/apache2') ?? [];
   return status === 0 && /Cannot allocate memory/.test(stderr) && files.length > 0;

@@ -56,11 +56,11 @@ test('one that ends by itself is judged by its exit, and can be waited for', asy
   const badly = await made(t, plan(3));
   t.is(badly.result.outcome, 'failed');
   t.is((await made(t, plan(3, ['exit==3']))).result.outcome, 'passed');
-  const patient = await made(t, [
+  const slow = await made(t, [
     { name: 'job', run: LOOP, background: true },
     { wait: { step: 'job', within: 50 }, expect: 'error~/^job still runs/' },
   ]);
-  t.is(patient.result.outcome, 'passed', JSON.stringify(patient.result.steps));
+  t.is(slow.result.outcome, 'passed', JSON.stringify(slow.result.steps));
 });
 
 test('an expectation of its exit decides, also where it is ended with the plan', async (t) => {

@@ -25,7 +25,7 @@ import { startSupervisor, untilLocked } from '../../src/run/supervisor.ts';
 import { makeSandbox, stateOf, until, version } from '../cgroup/sandbox.ts';
 import { slowness } from '../needs.ts';
 
-const PATIENCE_MS = 20_000 * slowness;
+const TIMEOUT_MS = 20_000 * slowness;
 
 /** The helper with a group of the test's own, ready for a step that makes ./marker. */
 async function supervise(
@@ -45,8 +45,8 @@ async function supervise(
   const supervisor = startSupervisor({ helper: helperPath(), lockFd, stdio, onEvent: (event) => events.push(event) });
   t.teardown(supervisor.kill);
   // An event that never comes: waiting for it fails once the helper is gone.
-  const patience = setTimeout(supervisor.kill, PATIENCE_MS);
-  t.teardown(() => clearTimeout(patience));
+  const timer = setTimeout(supervisor.kill, TIMEOUT_MS);
+  t.teardown(() => clearTimeout(timer));
   await supervisor.next('locked');
   supervisor.configure({ ...gateConfig(plan, spec, group, lockFile), ...change(folder) });
   const step = plan.steps[0]?.request;

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import type { Result } from '../../src/result/schema.ts';
-import type { Attempt } from '../../src/scenario/attempt.ts';
+import type { ScenarioAttempt } from '../../src/scenario/attempt.ts';
 import { compareEntries, covers } from '../../src/scenario/baseline/compare.ts';
 import { entryOf } from '../../src/scenario/baseline/entry.ts';
 import { openBaselines, parseBook, readBook, textOf } from '../../src/scenario/baseline/file.ts';
-import type { Book, Entry } from '../../src/scenario/baseline/types.ts';
+import type { BaselineEntry, Book } from '../../src/scenario/baseline/types.ts';
 import { readTolerances } from '../../src/scenario/baseline/types.ts';
 import { loadScenario } from '../../src/scenario/load.ts';
 import type { ScenarioOutcome } from '../../src/scenario/report.ts';
@@ -19,7 +19,7 @@ import { refused, valueOrNull } from '../request/refusal.ts';
 const MiB = 1024 * 1024;
 const tolerance = readTolerances(undefined);
 
-function entry(results: readonly Result[]): Entry {
+function entry(results: readonly Result[]): BaselineEntry {
   const made = entryOf(results);
   if (made === null) throw new Error('no results');
   return made;
@@ -167,7 +167,7 @@ const kinds = fc.dictionary(names, fc.integer({ min: 1, max: 99 }), {
   maxKeys: 3,
 });
 const values = fc.array(fc.nat(), { minLength: 1, maxLength: 25 }).map((list) => list.toSorted((a, b) => a - b));
-const anyEntry: fc.Arbitrary<Entry> = fc.record({
+const anyEntry: fc.Arbitrary<BaselineEntry> = fc.record({
   measuredOn: fc.record({
     linux: fc.string({ unit: 'binary' }),
     cgroup: fc.constantFrom('v1', 'v2', 'hybrid'),
@@ -245,7 +245,7 @@ function bench(t: ExecutionContext) {
     const { scenario } = loadScenario(join(folder, 'a.yaml'), `description: a\nsteps:\n  - run: a\n${text}`);
     if (scenario === null) throw new Error('no scenario');
     let runs = 0;
-    const attempt = async (): Promise<Attempt> => {
+    const attempt = async (): Promise<ScenarioAttempt> => {
       const peak = given[Math.min(runs, given.length - 1)] ?? 0;
       runs += 1;
       const status = peak === 'failed' ? 'failed' : 'passed';

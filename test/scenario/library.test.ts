@@ -13,7 +13,7 @@ const library = join(import.meta.dirname, '..', '..', 'scenarios');
 const names = readdirSync(library).flatMap((file) => (file.endsWith('.yaml') ? [file.replace('.yaml', '')] : []));
 
 /** Milliseconds: the whole library, side by side, takes a fifth of that. */
-const PATIENCE = 300_000 * slowness;
+const TIMEOUT = 300_000 * slowness;
 
 type Break = Readonly<{
   /** What is wrong with the server then. */
@@ -96,7 +96,7 @@ function bench(t: ExecutionContext, files: Readonly<Record<string, string>> = {}
   // Not below the harness' folder, which everyone may write to.
   const state = mkdtempSync(join(tmpdir(), 'kmem-run-state-'));
   t.teardown(() => rmSync(state, { recursive: true, force: true }));
-  const start = { json: false, cwd: folder, env: { XDG_STATE_HOME: state, ...strictness() }, patience: PATIENCE };
+  const start = { json: false, cwd: folder, env: { XDG_STATE_HOME: state, ...strictness() }, timeout: TIMEOUT };
   return { harness, folder, run: (...words: string[]) => harness.run(['scenario', 'run', ...words], start) };
 }
 

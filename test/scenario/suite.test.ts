@@ -1,5 +1,5 @@
 import test from 'ava';
-import type { Attempt } from '../../src/scenario/attempt.ts';
+import type { ScenarioAttempt } from '../../src/scenario/attempt.ts';
 import { loadScenario } from '../../src/scenario/load.ts';
 import type { ScenarioOutcome } from '../../src/scenario/report.ts';
 import { runSuite, type SuiteOptions, suiteStatus } from '../../src/scenario/suite.ts';
@@ -16,12 +16,12 @@ type Tried = Readonly<{ outcomes: ScenarioOutcome[]; tries: string[]; most: numb
 /** `results`: by name what each attempt comes to; the last one again and again. */
 async function suite(
   scenarios: readonly Scenario[],
-  results: Readonly<Record<string, readonly Attempt['status'][]>>,
+  results: Readonly<Record<string, readonly ScenarioAttempt['status'][]>>,
   changes: Partial<SuiteOptions> = {},
 ): Promise<Tried> {
   const tries: string[] = [];
   let [running, most] = [0, 0];
-  const attempt = async ({ name }: Scenario): Promise<Attempt> => {
+  const attempt = async ({ name }: Scenario): Promise<ScenarioAttempt> => {
     const own = results[name] ?? ['passed'];
     const status = own[Math.min(tries.filter((tried) => tried === name).length, own.length - 1)] ?? 'passed';
     tries.push(name);

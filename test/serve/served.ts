@@ -36,7 +36,7 @@ export function makeServed(t: ExecutionContext): Served {
       const running = harness.start(['serve', '--store', file, ...args], {
         json: false,
         stdout: { file: harness.path(name) },
-        patience: 10 * 60_000,
+        timeout: 10 * 60_000,
         env: { TZ: 'UTC' },
       });
       let ended = false;

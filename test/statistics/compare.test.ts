@@ -1,10 +1,10 @@
 import test from 'ava';
 import type { Result } from '../../src/result/schema.ts';
 import { compareRuns } from '../../src/statistics/compare.ts';
-import { type Sample, sampleOf } from '../../src/statistics/sample.ts';
+import { type RunSample, sampleOf } from '../../src/statistics/sample.ts';
 import { apacheStopFails, hostile, result, setupError, unread } from '../fixtures/results.ts';
 
-function sample(made: Result): Sample {
+function sample(made: Result): RunSample {
   return sampleOf({ result: made, experimentId: null, point: null, repeat: null, label: null });
 }
 
@@ -19,7 +19,7 @@ function peaks(...values: number[]) {
   return values.map((value) => peaked(value));
 }
 
-function verdicts(a: Sample[], b: Sample[]) {
+function verdicts(a: RunSample[], b: RunSample[]) {
   const { verdict, points } = compareRuns(a, b);
   const [point] = points;
   const rows = [...(point?.tallies ?? []), ...(point?.figures ?? []).filter(({ decides }) => decides)];

@@ -1,20 +1,20 @@
 import test from 'ava';
 import type { Result } from '../../src/result/schema.ts';
-import { type Facts, factsOf } from '../../src/statistics/recorded.ts';
+import { factsOf, type RecordedFacts } from '../../src/statistics/recorded.ts';
 import { compareReplays, isInDoubt } from '../../src/statistics/replayed.ts';
 import { apacheStopFails, expectation, failure, result, step, unread } from '../fixtures/results.ts';
 
-function facts(changes: Parameters<typeof result>[0] = {}): Facts {
+function facts(changes: Parameters<typeof result>[0] = {}): RecordedFacts {
   return factsOf(result(changes));
 }
 
-function peak(maxUsage: number | null): Facts {
+function peak(maxUsage: number | null): RecordedFacts {
   return facts({ kmem: { maxUsage } });
 }
 
 const PAGE = 4096;
 
-function different(recorded: Facts, ...replays: readonly Facts[]): string[] {
+function different(recorded: RecordedFacts, ...replays: readonly RecordedFacts[]): string[] {
   const { kinds, figures } = compareReplays(recorded, replays);
   return [...kinds, ...figures].filter(({ verdict }) => verdict === 'different').map(({ what }) => what);
 }
@@ -68,7 +68,7 @@ test('a peak may be off by what any run varies by, by what it is uncertain by, a
 });
 
 test('failcnt: as it was, or among those of the replays', (t) => {
-  const failcnt = (count: number): Facts => facts({ kmem: { failcnt: count } });
+  const failcnt = (count: number): RecordedFacts => facts({ kmem: { failcnt: count } });
   t.deepEqual(different(failcnt(4), failcnt(4)), []);
   t.deepEqual(different(failcnt(4), failcnt(5)), ['failcnt']);
   t.deepEqual(different(failcnt(4), failcnt(3), failcnt(9)), []);
@@ -88,7 +88,7 @@ test('in doubt are figures alone', (t) => {
 });
 
 test('a failure that was asked for and did not come about: not reached and diverged are told apart', (t) => {
-  const injected = (outcome: string, seen: string | null = null): Facts => {
+  const injected = (outcome: string, seen: string | null = null): RecordedFacts => {
     const injections = [{ address: '0/17:mmap', mode: 'once', outcome, denials: 1, seen }];
     return factsOf({ ...result(), injections } as unknown as Result);
   };

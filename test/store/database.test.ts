@@ -33,7 +33,7 @@ function makeFilled(t: ExecutionContext, ...ids: string[]) {
 }
 
 function open(file: string, steps: readonly string[], access: Access = 'write') {
-  return openDatabase({ file, named: true }, { access, migrations: steps, patienceMs: 1000 });
+  return openDatabase({ file, named: true }, { access, migrations: steps, busyMs: 1000 });
 }
 
 function value(database: DatabaseSync, query: string) {
@@ -272,7 +272,7 @@ testAsRoot('a store on a read-only file system can be read and not written', (t)
 testAsRoot('an older store on a read-only file system cannot be taken to the present version: an error', (t) => {
   const file = makeFilled(t, 'one');
   const steps = JSON.stringify(later);
-  const opened = `openDatabase({ file: 'a.sqlite', named: true }, { access: 'read', migrations: ${steps}, patienceMs: 100 })`;
+  const opened = `openDatabase({ file: 'a.sqlite', named: true }, { access: 'read', migrations: ${steps}, busyMs: 100 })`;
   t.regex(onReadOnly(file, opened), /^store-read-only: /);
 });
 

@@ -88,7 +88,7 @@ function makeQemu(t: ExecutionContext, underKvm: string) {
   return { qemu, device, starts: () => readFileSync(log, 'utf8').trim().split('\n') };
 }
 
-const patience = {
+const timeouts = {
   trial: { silenceMs: 1000, totalMs: 2000 },
   kvm: { silenceMs: 1000, totalMs: 2000 },
   tcg: { silenceMs: 30_000, totalMs: 90_000 },
@@ -107,7 +107,7 @@ for (const [title, underKvm] of [
       ['kvm', 'tcg'],
       ['kvm', 'tcg', 'tcg'],
     ]) {
-      const machine = await bootImage({ ...ordinary, kernel, accel: 'auto' }, { qemu, initramfs, patience, device });
+      const machine = await bootImage({ ...ordinary, kernel, accel: 'auto' }, { qemu, initramfs, timeouts, device });
       t.is(machine.accel, 'tcg');
       t.is(machine.attempts, 1);
       await machine.kill();
@@ -124,7 +124,7 @@ test('KVM that was asked for and cannot be had is an error, and nothing is start
   const kernel = await kernelFor(t);
   if (kernel === null) return;
   const { qemu, device } = makeQemu(t, 'exit 1');
-  const parts = { qemu, initramfs: '/nonexistent', patience };
+  const parts = { qemu, initramfs: '/nonexistent', timeouts };
   const refused = bootImage({ ...ordinary, kernel, accel: 'kvm' }, { ...parts, device: `${device}.absent` });
   const { code, hint } = (await t.throwsAsync(refused)) as Error & { code: string; hint: string };
   t.is(code, 'no-kvm');

@@ -100,7 +100,7 @@ test('64 MiB go in and out byte for byte, and the end of stdin is seen', async (
   const stdout = reader(guest.ports.stdout);
   guest.configure(config(['/bin/cat'], { streams: piped }));
   guest.ports.stdin.write(data);
-  guest.tell(`stdin-end ${data.length}`);
+  guest.send(`stdin-end ${data.length}`);
   const end = await guest.next('end');
   t.like(end, { ...endedWell, stdout: data.length, stderr: 0, stdin: data.length });
   t.is(sha256(await stdout.bytes(data.length)), sha256(data));
@@ -116,7 +116,7 @@ test('a program that does not read all of its stdin: what it took is told', asyn
   guest.ports.stdin.write('0123456789');
   t.is((await guest.next('stdin-closed')).event, 'stdin-closed');
   await stderr.saying(/closed/);
-  guest.tell('signal SIGTERM');
+  guest.send('signal SIGTERM');
   t.like(await guest.next('end'), { event: 'end', code: null, signal: 'SIGTERM', stdout: 5, stdin: 5 });
 });
 
@@ -125,7 +125,7 @@ test('the same after stdin has ended', async (t) => {
   if (guest === null) return;
   guest.ports.stdin.write('0123456789');
   guest.configure(shell('dd bs=5 count=1 status=none; sleep 1; exit 3', { streams: piped }));
-  guest.tell('stdin-end 10');
+  guest.send('stdin-end 10');
   t.like(await guest.next('end'), { event: 'end', code: 3, signal: null, stdout: 5, stdin: 5 });
 });
 
@@ -137,7 +137,7 @@ test('an empty stdin, a small pipe and the port of the runner', async (t) => {
   const script = `wc -c; perl -e 'printf "%d %d\\n", fcntl(STDOUT, 1032, 0), fcntl(STDERR, 1032, 0)'; read line <&3; echo "$line: told" >&3`;
   const streams = { stdin: 'pipe', stdout: 'smallpipe', stderr: 'pipe' } as const;
   const ran = finish(guest, shell(script, { streams, runner: true }));
-  guest.tell('stdin-end 0');
+  guest.send('stdin-end 0');
   t.is(await runner.saying(/\n/), 'ask: told\n');
   const { stdout, end } = await ran;
   t.is(stdout, '0\n4096 65536\n');
@@ -150,7 +150,7 @@ test('a stream that nobody reads stops no other; closed, its writers get SIGPIPE
   const stderr = reader(guest.ports.stderr);
   guest.configure(shell('yes & sleep 1; echo late >&2; wait $!; echo "yes: $?" >&2'));
   await stderr.saying(/late/);
-  guest.tell('close stdout');
+  guest.send('close stdout');
   await stderr.saying(/yes: 141\n/);
   t.like(await guest.next('end'), endedWell);
 });
@@ -177,7 +177,7 @@ test('a terminal: its size, UTF-8 in lines, and SIGWINCH', async (t) => {
   t.is(await stdout.saying(/go\r\n/), '40 100\r\n/dev/pts/0\r\ngo\r\n');
   guest.ports.stdin.write('aüx\x7f\x7fb\r');
   t.regex(await stdout.saying(/ready\r\n/), /\r\n<ab>\r\nready\r\n$/);
-  guest.tell('size 24 80');
+  guest.send('size 24 80');
   t.regex(await stdout.saying(/24 80\r\n/), /ready\r\n24 80\r\n$/);
   t.like(await guest.next('end'), { event: 'end', code: 5, signal: null, stderr: 0, stdin: null });
 });
@@ -192,7 +192,7 @@ test('a terminal: Ctrl-Z stops the program, cont continues it, Ctrl-C ends it', 
   await stdout.saying(/on\r\n/);
   guest.ports.stdin.write('\x1a');
   t.is((await guest.next('stopped')).event, 'stopped');
-  guest.tell('cont');
+  guest.send('cont');
   await stdout.saying(/again\r\n/);
   guest.ports.stdin.write('\x03');
   t.like(await guest.next('end'), { event: 'end', code: null, signal: 'SIGINT' });
@@ -206,9 +206,9 @@ test('a terminal that the host hangs up, and a pipe beside a terminal', async (t
     shell('yes; echo "yes: $?" >&2; sleep 1000', { streams: { stdin: 'tty', stdout: 'pipe', stderr: 'tty' }, size }),
   );
   await guest.next('started');
-  guest.tell('close stdout');
+  guest.send('close stdout');
   t.is(await stderr.saying(/\n/), 'yes: 141\r\n');
-  guest.tell('close stderr');
+  guest.send('close stderr');
   t.like(await guest.next('end'), { event: 'end', code: null, signal: 'SIGHUP' });
 });
 

@@ -8,7 +8,7 @@ import { makeHarness, type Ran } from '../harness.ts';
 export const APACHECTL = '/usr/sbin/apachectl';
 export const fixtures = join(import.meta.dirname, '..', 'fixtures');
 /** Emulated, on a machine that may be busy. */
-export const PATIENCE = { patience: 150_000 };
+export const TIMEOUT = { timeout: 150_000 };
 
 export type Site = Readonly<{
   cycle: (options: readonly string[]) => Promise<Ran>;
@@ -21,7 +21,7 @@ export function makeSite(t: ExecutionContext, port: number, where: readonly stri
   const steps = ['--then', `exec bash ${join(fixtures, 'get.sh')} ${port}`, '--then', 'exec apachectl stop'];
   const common = [...where, '--cpus', '0', '--timeout', '90s'];
   const cycle = (options: readonly string[]) =>
-    harness.run([...common, ...options, ...env, ...steps, '--', APACHECTL, 'start'], PATIENCE);
+    harness.run([...common, ...options, ...env, ...steps, '--', APACHECTL, 'start'], TIMEOUT);
   return { cycle, assertNothingLeft: harness.assertNothingLeft };
 }
 

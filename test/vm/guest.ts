@@ -12,17 +12,17 @@ import { encodeConfig, type GuestConfig } from '../../src/vm/wire.ts';
 import { MIB } from './machines.ts';
 import { needsKernel } from './needs-kernel.ts';
 
-const PATIENCE_MS = 120_000;
+const TIMEOUT_MS = 120_000;
 
-export type Told = Readonly<Record<string, unknown>> & Readonly<{ event: string }>;
+export type AgentMessage = Readonly<Record<string, unknown>> & Readonly<{ event: string }>;
 
 export type Guest = Readonly<{
   ports: Booting['ports'];
   ended: Booting['ended'];
   /** The next event of this kind, or of `setup-error`: which one, the test checks. Others before it are passed over. */
-  next: (kind: string) => Promise<Told>;
+  next: (kind: string) => Promise<AgentMessage>;
   /** A line to the agent. */
-  tell: (line: string) => void;
+  send: (line: string) => void;
   configure: (config: GuestConfig) => void;
   consoleTail: () => string;
 }>;
@@ -37,7 +37,7 @@ export type Boot = Readonly<{
 
 /** Null: this machine cannot boot it, and the test is over. */
 export async function bootGuest(t: ExecutionContext, boot: Boot = {}): Promise<Guest | null> {
-  t.timeout(PATIENCE_MS);
+  t.timeout(TIMEOUT_MS);
   const name = boot.kernel ?? '5.10';
   if (!(await needsKernel(t, name))) return null;
   const found = await findKernel(name);
@@ -57,7 +57,7 @@ export async function bootGuest(t: ExecutionContext, boot: Boot = {}): Promise<G
 }
 
 function guestOf({ ports, ended, console: { tail } }: Booting): Guest {
-  const events: Told[] = [];
+  const events: AgentMessage[] = [];
   const waiters = new Set<() => void>();
   const wake = (): void => {
     for (const waiter of waiters) waiter();
@@ -74,11 +74,11 @@ function guestOf({ ports, ended, console: { tail } }: Booting): Guest {
     over = true;
     wake();
   });
-  const take = (kind: string): Told | null => {
+  const take = (kind: string): AgentMessage | null => {
     const at = events.findIndex(({ event }) => event === kind || event === 'setup-error');
     return at === -1 ? null : (events.splice(0, at + 1).at(-1) ?? null);
   };
-  const next = (kind: string): Promise<Told> =>
+  const next = (kind: string): Promise<AgentMessage> =>
     new Promise((resolve, reject) => {
       const look = (): void => {
         const told = take(kind);
@@ -94,7 +94,7 @@ function guestOf({ ports, ended, console: { tail } }: Booting): Guest {
     ports,
     ended,
     next,
-    tell: (line) => void ports.control.write(`${line}\n`),
+    send: (line) => void ports.control.write(`${line}\n`),
     configure: (config) => void ports.control.write(encodeConfig(config)),
     consoleTail: tail,
   };
@@ -149,7 +149,7 @@ export function reader(port: NodeJS.ReadableStream) {
   };
 }
 
-export type Ran = Readonly<{ stdout: string; stderr: string; end: Told }>;
+export type Ran = Readonly<{ stdout: string; stderr: string; end: AgentMessage }>;
 
 /** Boots, runs the program to its end, and gives what it wrote. */
 export async function runInGuest(t: ExecutionContext, wanted: GuestConfig, boot: Boot = {}): Promise<Ran | null> {

@@ -27,7 +27,7 @@ for (const [kernel, calls] of [
         ...['--then', `exec ${compileFixture('interrupted')} ${calls}`, '--then', 'true'],
         ...['--', compileFixture('three-tasks')],
       ],
-      { patience: 240_000 },
+      { timeout: 240_000 },
     );
     t.is(status, 126);
     t.is(stdout, 'process . . . thread . . . child . ENOMEM . break grew\n');

@@ -26,19 +26,19 @@ import {
 
 const test = anyTest.serial;
 
-const patient = { silenceMs: 30_000, totalMs: 120_000 };
-const impatient = { silenceMs: 3000, totalMs: 60_000 };
+const long = { silenceMs: 30_000, totalMs: 120_000 };
+const short = { silenceMs: 3000, totalMs: 60_000 };
 
 /** Boots from these files, and gives the error that this must end in. */
 async function failToBoot(
   t: ExecutionContext,
   options: Partial<BootOptions> & Readonly<{ kernel: Kernel }>,
   initramfs: string,
-  tcg = impatient,
+  tcg = short,
 ): Promise<SetupError> {
-  const patience = { tcg, kvm: tcg, trial: tcg };
+  const timeouts = { tcg, kvm: tcg, trial: tcg };
   const qemu = findProgram('qemu-system-x86_64') ?? '';
-  const parts = { qemu, initramfs, patience, device: '/nonexistent' };
+  const parts = { qemu, initramfs, timeouts, device: '/nonexistent' };
   const error = await t.throwsAsync(bootImage({ ...ordinary, ...options }, parts), { instanceOf: SetupError });
   t.deepEqual(qemus(), []);
   return error;
@@ -158,7 +158,7 @@ test('a guest that talks on and on is not up either', async (t) => {
 test('a panic is told at once, in its own words', async (t) => {
   const kernel = await kernelFor(t);
   if (kernel === null) return;
-  const { code, message } = await failToBoot(t, { kernel }, makeInit(t, 'return 3;'), patient);
+  const { code, message } = await failToBoot(t, { kernel }, makeInit(t, 'return 3;'), long);
   t.is(code, 'boot-failed');
   t.regex(
     message,
@@ -181,7 +181,7 @@ test('memory that the machine has not is said with the option to change', async 
   const kernel = await kernelFor(t);
   if (kernel === null) return;
   const memory = 2 ** 50;
-  const { code, message, hint } = await failToBoot(t, { kernel, memory }, await makeInitramfs(kernel), patient);
+  const { code, message, hint } = await failToBoot(t, { kernel, memory }, await makeInitramfs(kernel), long);
   t.is(code, 'boot-failed');
   t.regex(message, /did not come up: QEMU ended with status 1: .*memory/);
   t.regex(hint, /--vm-memory/);

@@ -109,8 +109,8 @@ export function makeFolder(t: ExecutionContext): string {
   return folder;
 }
 
-export async function until(happened: () => boolean, what: string, patienceMs = 60_000): Promise<void> {
-  const deadline = performance.now() + patienceMs;
+export async function until(happened: () => boolean, what: string, timeoutMs = 60_000): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
   while (!happened()) {
     if (performance.now() > deadline) throw new Error(`in vain: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import anyTest from 'ava';
 import { makeHarness, type Ran } from '../harness.ts';
 import { needs } from '../needs.ts';
-import { APACHECTL, fixtures, makeSite, PATIENCE, siteVariables } from './apache.ts';
+import { APACHECTL, fixtures, makeSite, siteVariables, TIMEOUT } from './apache.ts';
 import { needsKernel } from './needs-kernel.ts';
 
 const test = anyTest.serial;
@@ -74,7 +74,7 @@ test('streams, arguments, folder, environment and exit come through; files do no
       'sh',
       ...args,
     ],
-    { input: 'from stdin\n', ...PATIENCE },
+    { input: 'from stdin\n', ...TIMEOUT },
   );
   t.is(status, 7);
   t.is(stdout, `from stdin\n${harness.folder}\nvalue\nof two lines\na b|ü\n||changed\n`);
@@ -105,7 +105,7 @@ test('expectations are judged by what arrived, and a signal is told from an exit
       '-c',
       'echo one; kill -SEGV $$',
     ],
-    PATIENCE,
+    TIMEOUT,
   );
   t.is(ran.status, 0, ran.stderr);
   t.is(harness.read('out'), 'one\ntwo\n');
@@ -117,7 +117,7 @@ test('expectations are judged by what arrived, and a signal is told from an exit
 test('what cannot be run in the guest is an error of the same kind as on the host', async (t) => {
   if (!(await needsKernel(t, '5.10'))) return;
   const harness = makeHarness(t);
-  const absent = await harness.run(['--kernel', '5.10', '--', 'no-such-program'], PATIENCE);
+  const absent = await harness.run(['--kernel', '5.10', '--', 'no-such-program'], TIMEOUT);
   t.is(absent.status, 127);
   t.is(absent.result?.error?.code, 'command-not-found');
   const unknown = await harness.run(['--kernel', '9.99', '--', 'true']);
@@ -148,7 +148,7 @@ test('a gate in the guest, by --enforce gate', async (t) => {
       '-c',
       'while sleep 60 & do :; done',
     ],
-    PATIENCE,
+    TIMEOUT,
   );
   t.is(result?.enforcement.mode, 'gate', stderr);
   t.regex(stderr, /Cannot fork/);
@@ -162,7 +162,7 @@ test('a command that fills the memory of the guest is killed there, and said to 
   const harness = makeHarness(t);
   const { status, result, stderr } = await harness.run(
     ['--kernel', '5.10', '--vm-memory', '512M', '--', 'perl', '-e', 'push @all, "x" x 10_000_000 while 1'],
-    PATIENCE,
+    TIMEOUT,
   );
   t.is(result?.outcome, 'oom', stderr);
   t.is(status, 137);
@@ -177,7 +177,7 @@ test('QEMU killed: the result is void, and says so; kmem-run killed: QEMU is gon
   const share = ['--rw', harness.path('kept')];
   const running = harness.start(
     ['--kernel', '5.10', ...share, '--', 'sh', '-c', 'echo > kept/up; exec sleep 60'],
-    PATIENCE,
+    TIMEOUT,
   );
   // A boot that fails is made again: it has to be up.
   await until(() => harness.has('kept/up'));
@@ -188,7 +188,7 @@ test('QEMU killed: the result is void, and says so; kmem-run killed: QEMU is gon
   t.is(result?.outcome, 'setup-error');
   t.is(result?.kmem.maxUsage, null);
 
-  const second = harness.start(['--kernel', '5.10', '--', 'sleep', '60'], PATIENCE);
+  const second = harness.start(['--kernel', '5.10', '--', 'sleep', '60'], TIMEOUT);
   const qemu = await qemuOf(second.pid);
   process.kill(parentOfQemu(qemu), 'SIGKILL');
   await second.ended;
@@ -201,7 +201,7 @@ test('SIGTERM ends the run inside, with its grace, and there is a report', async
   const harness = makeHarness(t);
   mkdirSync(harness.path('kept'));
   const script = 'trap "echo term > kept/trap; exit 5" TERM; echo > kept/up; while :; do sleep 0.1; done';
-  const running = harness.start(['--kernel', '5.10', '--rw', harness.path('kept'), '--', 'sh', '-c', script], PATIENCE);
+  const running = harness.start(['--kernel', '5.10', '--rw', harness.path('kept'), '--', 'sh', '-c', script], TIMEOUT);
   await until(() => harness.has('kept/up'));
   running.signal('SIGTERM');
   const { status, result } = await running.ended;
@@ -225,13 +225,13 @@ test('an ordinary user needs no privilege, and reads in the guest what they may 
     ...[install.node, install.bin, '--kernel', '5.10', ...options],
   ];
   const script = 'id -u; cat secret; echo $?';
-  const secret = await harness.startProgram(words(['--quiet', '--', 'sh', '-c', script]), PATIENCE).ended;
+  const secret = await harness.startProgram(words(['--quiet', '--', 'sh', '-c', script]), TIMEOUT).ended;
   t.is(secret.stdout, '65534\n1\n', secret.stderr);
   t.regex(secret.stderr, /Permission denied/);
   const steps = ['--then', `exec bash ${join(fixtures, 'get.sh')} 18084`, '--then', 'exec apachectl stop'];
   const apache = await harness.startProgram(
     words(['--kmem', '4M', '--timeout', '60s', ...steps, '--', APACHECTL, 'start']),
-    PATIENCE,
+    TIMEOUT,
   ).ended;
   t.is(apache.status, 0, apache.stderr);
   t.regex(apache.stdout, /HTTP\/1\.1 200/);

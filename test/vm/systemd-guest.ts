@@ -15,7 +15,7 @@ import { needsKernel } from './needs-kernel.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 /** A minute on a machine that does nothing else. */
-const PATIENCE_MS = 12 * 60_000;
+const TIMEOUT_MS = 12 * 60_000;
 const SYSTEM_UNITS = '/usr/lib/systemd/system';
 /** What systemd starts by itself, and the tests do not need. */
 const TARGETS = ['sysinit', 'sockets', 'timers', 'paths', 'local-fs'];
@@ -30,7 +30,7 @@ export type Ran = Readonly<{
 
 /** Null: this machine cannot, and the test is over. `script`: of bash; kmem-run is in its PATH. */
 export async function runUnderSystemd(t: ExecutionContext, name: string, script: string): Promise<Ran | null> {
-  t.timeout(PATIENCE_MS + 60_000);
+  t.timeout(TIMEOUT_MS + 60_000);
   if (!(await needsKernel(t, name))) return null;
   const there = [`${SYSTEM_UNITS}/user@.service`, '/usr/bin/dbus-daemon', '/usr/share/pam-configs/systemd'];
   if (!needs(t, there.every(existsSync), 'systemd, dbus and libpam-systemd')) return null;
@@ -41,7 +41,7 @@ export async function runUnderSystemd(t: ExecutionContext, name: string, script:
   const words = qemuArguments({ ...shape, rw: [folder], prefetch: [], accel: 'tcg' });
   const qemu = startQemu(findQemu(kernel.arch), words);
   t.teardown(() => qemu.kill());
-  const deadline = setTimeout(() => void qemu.kill(), PATIENCE_MS);
+  const deadline = setTimeout(() => void qemu.kill(), TIMEOUT_MS);
   const end = await qemu.ended;
   clearTimeout(deadline);
   const output = existsSync(`${folder}/output`) ? readFileSync(`${folder}/output`, 'utf8') : '';

@@ -7,7 +7,7 @@ import { boot, exited, MIB, runScript } from './machines.ts';
 import { needsKernel } from './needs-kernel.ts';
 
 const root = join(import.meta.dirname, '..', '..');
-const PATIENCE_MS = 20 * 60_000;
+const TIMEOUT_MS = 20 * 60_000;
 const EACH_TEST = '20m';
 
 export type Inside = Readonly<{
@@ -17,15 +17,15 @@ export type Inside = Readonly<{
   /** Patterns of titles; absent: all tests. */
   match?: readonly string[];
   /** Absent: enough for some files. */
-  patienceMs?: number;
+  timeoutMs?: number;
 }>;
 
 /** Passes where the tests of the files pass inside. */
 export async function passInside(
   t: ExecutionContext,
-  { kernel, files, match = [], patienceMs = PATIENCE_MS }: Inside,
+  { kernel, files, match = [], timeoutMs = TIMEOUT_MS }: Inside,
 ): Promise<void> {
-  t.timeout(patienceMs);
+  t.timeout(timeoutMs);
   if (!(await needsKernel(t, kernel))) return;
   const machine = await boot(t, await findKernel(kernel), { memory: 2048 * MIB, retries: 2 });
   const words = [...match.map((pattern) => `--match=${pattern}`), ...files].map((word) => `'${word}'`);

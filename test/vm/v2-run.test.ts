@@ -5,7 +5,7 @@ import anyTest, { type ExecutionContext } from 'ava';
 import { compileFixture } from '../fixtures/compile.ts';
 import { type Harness, makeHarness, type Ran } from '../harness.ts';
 import { needs } from '../needs.ts';
-import { APACHECTL, makeSite, PATIENCE } from './apache.ts';
+import { APACHECTL, makeSite, TIMEOUT } from './apache.ts';
 import { needsKernel } from './needs-kernel.ts';
 
 const test = anyTest.serial;
@@ -22,7 +22,7 @@ async function inGuest(t: ExecutionContext, body: (run: Run, harness: Harness) =
   if (!(await needsKernel(t, KERNEL))) return;
   const harness = makeHarness(t);
   const kernelOf = (args: readonly string[]) => (args[0]?.startsWith('--kernel') ? [] : ['--kernel', KERNEL]);
-  await body((args) => harness.run([...kernelOf(args), ...args], PATIENCE), harness);
+  await body((args) => harness.run([...kernelOf(args), ...args], TIMEOUT), harness);
   harness.assertNothingLeft();
 }
 

@@ -1,4 +1,4 @@
-import { type Answer, ask, type Count, isFail, isPass, list, type Notes, type Script } from './trials.ts';
+import { ask, type Count, isFail, isPass, list, type Notes, type Script, type SearchResult } from './trials.ts';
 
 /** Looks above, where the halving did not. Gives the greatest number that failed more than once; null: none did. */
 export function* auditAbove(
@@ -28,7 +28,7 @@ const RECHECKS = 3;
 const SUSPECTS = 2;
 
 /** Looks below as well. What passes there is tried again, until it is mixed or sure. */
-export function* conclude(notes: Notes, { lo, lower, upper, between, confirm }: Edges): Script<Answer> {
+export function* conclude(notes: Notes, { lo, lower, upper, between, confirm }: Edges): Script<SearchResult> {
   const isBelow = ({ at }: Count): boolean => at >= lo && at < lower;
   const near = steps(lower, confirm).filter((at) => at >= lo && !notes.counts.has(at));
   const known = list(notes)
@@ -56,7 +56,7 @@ function answerOf({
   upper,
   between,
   surprises,
-}: Omit<Edges, 'confirm'> & { surprises: readonly Count[] }): Answer {
+}: Omit<Edges, 'confirm'> & { surprises: readonly Count[] }): SearchResult {
   return lower < lo
     ? { kind: 'always', surprises }
     : { kind: 'found', passes: upper, fails: lower, between, surprises };
@@ -70,7 +70,7 @@ type Findings = Readonly<{
   suspects: readonly Count[];
 }>;
 
-function counterExample(notes: Notes, { upper, lower, surprises, suspects }: Findings): Answer | null {
+function counterExample(notes: Notes, { upper, lower, surprises, suspects }: Findings): SearchResult | null {
   const kind = 'not-monotonic';
   const passes = notes.counts.get(upper);
   // Left over where the search did not go on any more; the one that was tried most.

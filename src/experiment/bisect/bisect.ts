@@ -14,7 +14,7 @@ import { type Figures, figuresOf } from '../figures.ts';
 import type { CommonQuestion } from '../plan.ts';
 import type { BisectAnswer, LimitTally } from './report.ts';
 import { nextStep } from './search.ts';
-import type { Answer, Count, Phase, Question } from './trials.ts';
+import type { Count, Phase, SearchQuestion, SearchResult } from './trials.ts';
 
 /** What is asked; enough to go on with it later. */
 export type BisectQuestion = CommonQuestion &
@@ -130,7 +130,7 @@ function searchQuestion(
   { lo, hi, confirm, jobs: batch }: BisectQuestion,
   base: RunSpec,
   { free }: BisectHistory,
-): Question | 'fails-anyway' | 'no-peak' {
+): SearchQuestion | 'fails-anyway' | 'no-peak' {
   const page = pageSize();
   const least = Math.ceil((lo ?? page) / page);
   if (hi !== null) return { lo: least, hi: Math.floor(hi / page), most: Math.floor(hi / page), confirm, batch };
@@ -216,7 +216,7 @@ function trialsOf({ trials }: BisectHistory) {
   return trials.map(({ limit, passed }) => ({ at: limit / pageSize(), passed }));
 }
 
-function inBytes(answer: Answer, { lo, hi }: BisectQuestion, { trials }: BisectHistory): BisectAnswer {
+function inBytes(answer: SearchResult, { lo, hi }: BisectQuestion, { trials }: BisectHistory): BisectAnswer {
   const page = pageSize();
   const count = ({ at, passed, runs }: Count): LimitTally => ({ limit: at * page, passed, runs });
   switch (answer.kind) {

@@ -1,5 +1,15 @@
 import { auditAbove } from './audit.ts';
-import { ask, isFail, isPass, list, type Notes, type Phase, passesEach, type Question, type Script } from './trials.ts';
+import {
+  ask,
+  isFail,
+  isPass,
+  list,
+  type Notes,
+  type Phase,
+  passesEach,
+  type Script,
+  type SearchQuestion,
+} from './trials.ts';
 
 /** A program may fail anywhere, but there is an end to looking for more. */
 const MOST_RESTARTS = 8;
@@ -18,7 +28,7 @@ const STEPS = [1 / 16, 3 / 16];
  * Goes down from `hi` until it fails. Where it passes it is asked again before the next step: what is below would never
  * be left any more if that was luck. Null: it fails up to `most`.
  */
-function* approach({ lo, hi, most, confirm }: Question, notes: Notes): Script<Bracket | null> {
+function* approach({ lo, hi, most, confirm }: SearchQuestion, notes: Notes): Script<Bracket | null> {
   const all = hi - lo + 1;
   const rest = Math.ceil(Math.log2(all + 1)) + 5 * confirm;
   const above = (fails: number) => bracketAbove(notes, { phase: 'bracket', fails, hi, most, rest });
@@ -60,7 +70,7 @@ function* bracketAbove(notes: Notes, { phase, fails: known, hi, most, rest }: Ab
  * Two neighbours, of which the greater one passes and the other fails, and above which nothing that was looked at fails
  * for sure. `fails` is `lo - 1` where it passes at `lo`. Null: it fails up to `most`.
  */
-export function* settle(notes: Notes, question: Question): Script<Bracket | null> {
+export function* findBracket(notes: Notes, question: SearchQuestion): Script<Bracket | null> {
   const { lo, hi, most, confirm } = question;
   let bracket = yield* approach(question, notes);
   let [near, before] = [0, -Infinity];
@@ -92,7 +102,7 @@ export function* settle(notes: Notes, question: Question): Script<Bracket | null
  */
 function* confirmed(
   notes: Notes,
-  { passes, fails, lo, confirm, isLast }: Bracket & Pick<Question, 'lo' | 'confirm'> & { isLast: boolean },
+  { passes, fails, lo, confirm, isLast }: Bracket & Pick<SearchQuestion, 'lo' | 'confirm'> & { isLast: boolean },
 ): Script<boolean> {
   const phase = 'confirm';
   const isLuck = (): boolean => list(notes).some((count) => !isPass(count) && !isFail(count));

@@ -1,15 +1,15 @@
 import { conclude } from './audit.ts';
-import { settle } from './bracket.ts';
+import { findBracket } from './bracket.ts';
 import {
-  type Answer,
   each,
   isFail,
   isPass,
   list,
   type Notes,
   type Phase,
-  type Question,
   type Script,
+  type SearchQuestion,
+  type SearchResult,
 } from './trials.ts';
 
 export type Trial = Readonly<{ at: number; passed: boolean }>;
@@ -17,7 +17,7 @@ export type Trial = Readonly<{ at: number; passed: boolean }>;
 export type Tries = Readonly<{ kind: 'try'; phase: Phase; at: readonly number[]; rest: number }>;
 
 /** The next trials, or the answer. Trials of a number count in the order in which they were made. */
-export function nextStep(question: Question, trials: readonly Trial[]): Tries | Answer {
+export function nextStep(question: SearchQuestion, trials: readonly Trial[]): Tries | SearchResult {
   const made = Map.groupBy(trials, ({ at }) => at);
   const used = new Map<number, number>();
   const script = search(question);
@@ -40,10 +40,10 @@ function rounds(times: number): number[] {
   return Array.from({ length: times }, (_, round) => round);
 }
 
-export function* search(question: Question): Script<Answer> {
+export function* search(question: SearchQuestion): Script<SearchResult> {
   const { lo, most, confirm, batch } = question;
   const notes: Notes = { counts: new Map(), batch };
-  const neighbours = yield* settle(notes, question);
+  const neighbours = yield* findBracket(notes, question);
   if (neighbours === null) return { kind: 'never' };
   const { passes, fails } = neighbours;
   const upper = yield* edge(notes, { from: passes, to: most, confirm, passes: true });

@@ -3,7 +3,7 @@ export type Ask = Readonly<{ phase: Phase; at: readonly number[]; times: number;
 export type Script<T> = Generator<Ask, T, readonly number[]>;
 
 /** What to ask about. */
-export type Where = Readonly<{ phase: Phase; at: number; rest: number }>;
+export type TrialPlace = Readonly<{ phase: Phase; at: number; rest: number }>;
 
 export type Notes = Readonly<{
   counts: Map<number, Count>;
@@ -12,14 +12,14 @@ export type Notes = Readonly<{
 }>;
 
 /** Asks so many times, or until it fails; a batch is asked to its end. */
-export function* passesEach(notes: Notes, where: Where, times: number): Script<boolean> {
+export function* passesEach(notes: Notes, where: TrialPlace, times: number): Script<boolean> {
   return yield* each(notes, where, { passes: true, times });
 }
 
 /** Asks so many times, or until one comes out otherwise; a batch is asked to its end. */
 export function* each(
   notes: Notes,
-  { phase, at, rest }: Where,
+  { phase, at, rest }: TrialPlace,
   { passes, times }: Readonly<{ passes: boolean; times: number }>,
 ): Script<boolean> {
   for (let left = times; left > 0; ) {
@@ -53,7 +53,7 @@ export function isFail(count: Count | undefined): boolean {
   return count !== undefined && count.passed === 0;
 }
 
-export type Question = Readonly<{
+export type SearchQuestion = Readonly<{
   /** The smallest number that counts, at least 1. */
   lo: number;
   /** Expected to pass. */
@@ -71,7 +71,7 @@ export type Count = Readonly<{ at: number; passed: number; runs: number }>;
 /** `bracket`: between which numbers is it? `widen`: where does luck end? `audit`: far from the edge. `recheck`: an audit was a surprise. */
 export type Phase = 'bracket' | 'search' | 'confirm' | 'widen' | 'audit' | 'recheck';
 
-export type Answer =
+export type SearchResult =
   /** `passes` and `fails` did so each time; they are neighbours unless `between` has numbers that did neither. */
   | Readonly<{ kind: 'found'; passes: number; fails: number; between: readonly Count[]; surprises: readonly Count[] }>
   /** It passes at `lo` already. */

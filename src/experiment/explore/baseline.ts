@@ -1,6 +1,6 @@
 /** What runs look like in which nothing fails, learnt from two of them. */
 
-import type { Entry, Observation } from './observation.ts';
+import type { FileEntry, Observation } from './observation.ts';
 import { departure, learn, type Pattern } from './pattern.ts';
 
 export type Baseline = Readonly<{
@@ -18,7 +18,7 @@ export type Baseline = Readonly<{
 
 type Files = Readonly<{
   /** Those that both had. `pattern` null: their content is not compared. */
-  always: ReadonlyMap<string, Readonly<{ kind: Entry['kind']; pattern: Pattern | null; digest: string | null }>>;
+  always: ReadonlyMap<string, Readonly<{ kind: FileEntry['kind']; pattern: Pattern | null; digest: string | null }>>;
   /** What else they had: names that are others each time, and files that are not always there. */
   sometimes: readonly VaryingName[];
 }>;
@@ -89,7 +89,7 @@ function filesOf(first: Observation['files'], second: Observation['files']): Fil
   return { always, sometimes: varyingNames(others(first), others(second)) };
 }
 
-function together(first: Entry, second: Entry) {
+function together(first: FileEntry, second: FileEntry) {
   const { kind } = first;
   if (first.kind !== 'file' || second.kind !== 'file') return { kind, pattern: null, digest: null };
   const pattern = first.text === null || second.text === null ? null : learn(first.text, second.text);

@@ -17,7 +17,7 @@ export type Call = Readonly<{
 
 export type Recording = Readonly<{ calls: readonly RecordedCall[]; names: OwnNames }>;
 
-export type Listed = Readonly<{
+export type ListedCalls = Readonly<{
   /** In the order in which they were made. */
   calls: readonly Call[];
   /** Calls of either recording that the other does not have at that address, or that have none. */
@@ -27,7 +27,7 @@ export type Listed = Readonly<{
 /** What starts the command: its calls are not the program's, and it may outlive a command that ends at once. */
 export const LAUNCHER = 'kmem-helper';
 
-export function stableCalls(first: Recording, second: Recording): Listed {
+export function stableCalls(first: Recording, second: Recording): ListedCalls {
   const [ours, theirs] = [first, second].map(programCalls);
   const others = new Map(
     (theirs ?? []).flatMap((call) => (call.address === null ? [] : [[call.address, call] as const])),

@@ -10,7 +10,7 @@ import { type Departure, departure, type Pattern, strangers } from './pattern.ts
 export const CLASSES = ['crash', 'hang', 'silent', 'leak', 'handled'] as const;
 export type Class = (typeof CLASSES)[number];
 
-export type Verdict = Readonly<{
+export type Classification = Readonly<{
   class: Class;
   /** How it is told, in some words: `sleep died of SIGSEGV`. */
   how: string;
@@ -21,9 +21,9 @@ export type Verdict = Readonly<{
 }>;
 
 /** `startStep`: the step whose process the call belonged to. */
-export function classify(observation: Observation, baseline: Baseline, startStep: number): Verdict {
+export function classify(observation: Observation, baseline: Baseline, startStep: number): Classification {
   const message = messageOf(observation, baseline);
-  const verdict = (name: Class, how: string): Verdict => ({ class: name, how, message, mute: false });
+  const verdict = (name: Class, how: string): Classification => ({ class: name, how, message, mute: false });
   const crash = crashOf(observation, baseline);
   if (crash !== null) return verdict('crash', crash);
   if (observation.outcome === 'timeout') return verdict('hang', 'it did not come to an end');
@@ -75,13 +75,13 @@ function differenceOf(observation: Observation, baseline: Baseline): string | nu
   const { exits, broken } = observation;
   const passes = exits.findIndex((exit, index) => exitStatus(exit) !== exitStatus(baseline.exits[index] ?? exit));
   if (passes !== -1) return `${stepName(passes, exits.length)} exits with 0, and not as undisturbed`;
-  if (broken.length > 0) return `exit ${told(observation)}, but ${broken[0]} does not hold`;
+  if (broken.length > 0) return `exit ${exitsText(observation)}, but ${broken[0]} does not hold`;
   const output = baseline.stdout === null ? null : departure(observation.stdout, baseline.stdout);
-  if (output !== null) return `exit ${told(observation)}, but its output differs: ${departureText(output)}`;
+  if (output !== null) return `exit ${exitsText(observation)}, but its output differs: ${departureText(output)}`;
   const file = changedFile(observation.files, baseline.files);
-  if (file !== null) return `exit ${told(observation)}, but the file ${file}`;
+  if (file !== null) return `exit ${exitsText(observation)}, but the file ${file}`;
   const [unsaid] = baseline.stderr === null ? [] : strangers(observation.stderr, baseline.stderr).missing;
-  return unsaid === undefined ? null : `exit ${told(observation)}, but stderr lacks ${quote(unsaid, SHOWN)}`;
+  return unsaid === undefined ? null : `exit ${exitsText(observation)}, but stderr lacks ${quote(unsaid, SHOWN)}`;
 }
 
 function laterStep(observation: Observation, failing: number, failedIn: number): string {
@@ -128,7 +128,7 @@ function departureText({ missing, extra }: Departure): string {
 /** Of a line: enough to know it by. */
 const SHOWN = 60;
 
-function told({ exits }: Observation): string {
+function exitsText({ exits }: Observation): string {
   return `${exits[0]?.code ?? 0}`;
 }
 

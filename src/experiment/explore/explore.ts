@@ -9,15 +9,25 @@ import { timeoutFor, WITH_A_FAILURE } from '../bounds.ts';
 import type { Experiment } from '../driver.ts';
 import type { CommonQuestion } from '../plan.ts';
 import { type Baseline, baselineOf } from './baseline.ts';
-import { type Call, type Listed, type Recording, type Selection, select, stableCalls, type Wish } from './calls.ts';
+import {
+  type Call,
+  type ListedCalls,
+  type Recording,
+  type Selection,
+  select,
+  stableCalls,
+  type Wish,
+} from './calls.ts';
 import { classify } from './classify.ts';
 import { type Observation, stepOf } from './observation.ts';
-import { type Attempt, addAttempt, isSettled, MODES, type Mode, type Trial } from './trials.ts';
+import { type Attempt, addAttempt, type CallTrial, type FailureMode, isSettled, MODES } from './trials.ts';
 
 export type ExploreQuestion = CommonQuestion & Wish;
 /** `call`: its number among the chosen ones; `attempt` 1 looks again at what attempt 0 came to. */
 export type ExploreRun = Readonly<
-  { kind: 'warm-up' } | { kind: 'record'; repeat: number } | { kind: 'fail'; call: number; mode: Mode; attempt: number }
+  | { kind: 'warm-up' }
+  | { kind: 'record'; repeat: number }
+  | { kind: 'fail'; call: number; mode: FailureMode; attempt: number }
 >;
 
 /** What the runner saw of a run beside its result. */
@@ -30,7 +40,7 @@ export type ObservedRun = Readonly<{
 type Recorded = Readonly<{ observation: Observation; recording: Recording; result: Pick<Result, 'id' | 'outcome'> }>;
 
 /** What two recordings came to. */
-export type Ground = Readonly<{ baseline: Baseline; listed: Listed; selection: Selection }>;
+export type Ground = Readonly<{ baseline: Baseline; listed: ListedCalls; selection: Selection }>;
 
 export type ExploreHistory = Readonly<{
   warmUps: number;
@@ -38,7 +48,7 @@ export type ExploreHistory = Readonly<{
   /** Null: not recorded often enough. */
   ground: Ground | null;
   /** In the order in which they were first tried. */
-  trials: ReadonlyMap<string, Trial>;
+  trials: ReadonlyMap<string, CallTrial>;
 }>;
 
 export type Explore = Experiment<ExploreRun, ExploreHistory> &
@@ -106,11 +116,11 @@ export function planExplore(
   };
 }
 
-export function addressOf(address: string, mode: Mode): string {
+export function addressOf(address: string, mode: FailureMode): string {
   return mode === 'once' ? address : `${address}+`;
 }
 
-export function trialKey(call: number, mode: Mode): string {
+export function trialKey(call: number, mode: FailureMode): string {
   return `${call} ${mode}`;
 }
 

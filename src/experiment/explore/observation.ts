@@ -8,7 +8,7 @@ import type { Exit, Expectation, Failure, Outcome, Step } from '../../result/sch
 import { type OwnNames, scrub } from './scrub.ts';
 
 /** What is in the run's folder under a name. */
-export type Entry = Readonly<
+export type FileEntry = Readonly<
   /** `text` is scrubbed; null: too long or not text, and only `digest` tells two apart. */
   { kind: 'file'; text: string | null; digest: string } | { kind: 'folder' | 'link' | 'other' }
 >;
@@ -27,7 +27,7 @@ export type Observation = Readonly<{
   stdout: string;
   stderr: string;
   /** By path below the run's folder. */
-  files: ReadonlyMap<string, Entry>;
+  files: ReadonlyMap<string, FileEntry>;
   /** Processes that died of a signal such as SIGSEGV; those of the steps themselves may be among them. */
   crashes: readonly Crash[];
   /** Names of the processes that were left in the group. */
@@ -81,12 +81,12 @@ const LONGEST_TEXT = 1024 * 1024;
 const CHUNK = 1024 * 1024;
 
 /** By path below the folder; `names.folder` is the folder. */
-export function readFolder(names: OwnNames): ReadonlyMap<string, Entry> {
+export function readFolder(names: OwnNames): ReadonlyMap<string, FileEntry> {
   const { folder } = names;
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
   return new Map(
     entries
-      .map((entry): [string, Entry] => {
+      .map((entry): [string, FileEntry] => {
         const path = join(entry.parentPath, entry.name);
         return [relative(folder, path), entry.isFile() ? readFile(path, names) : { kind: kindOf(entry) }];
       })
@@ -98,7 +98,7 @@ function kindOf(entry: Dirent): 'folder' | 'link' | 'other' {
   return entry.isDirectory() ? 'folder' : entry.isSymbolicLink() ? 'link' : 'other';
 }
 
-function readFile(path: string, names: OwnNames): Entry {
+function readFile(path: string, names: OwnNames): FileEntry {
   if (statSync(path).size > LONGEST_TEXT) return { kind: 'file', text: null, digest: digestOf(path) };
   const bytes = readFileSync(path);
   const isText = !bytes.includes(0);

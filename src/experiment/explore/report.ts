@@ -4,7 +4,7 @@ import type { Job } from '../driver.ts';
 import type { ExperimentFacts } from '../report.ts';
 import { CLASSES } from './classify.ts';
 import { addressOf, type ExploreHistory, type ExploreQuestion } from './explore.ts';
-import { type Attempt, judge, type Trial } from './trials.ts';
+import { type Attempt, type CallTrial, judge } from './trials.ts';
 
 type Standing = Readonly<{
   history: ExploreHistory;
@@ -19,7 +19,7 @@ export function reportOf(
   { history, jobs, count, replayOf }: Standing,
 ): ExploreReport {
   const { ground, trials } = history;
-  const lineOf = (trial: Trial, isHang: boolean) =>
+  const lineOf = (trial: CallTrial, isHang: boolean) =>
     seenAgainBy(trial, { question, replayOf }, isHang ? facts.timeoutMs : null);
   const counts: Record<keyof ExploreCounts, number> = {
     ...{ crash: 0, hang: 0, silent: 0, leak: 0, handled: 0 },
@@ -58,11 +58,11 @@ function callsOf({ listed, selection }: NonNullable<ExploreHistory['ground']>): 
   return { listed: calls.length, unstable, wanted, duplicates, beyondLimit, chosen: chosen.length };
 }
 
-type LineOf = (trial: Trial, isHang: boolean) => string;
+type LineOf = (trial: CallTrial, isHang: boolean) => string;
 
 /** A scenario has steps that no command line can say: then a run of it is made again, if one is kept. */
 function seenAgainBy(
-  { call, mode, attempts }: Trial,
+  { call, mode, attempts }: CallTrial,
   { question, replayOf }: Readonly<{ question: ExploreQuestion; replayOf: ReplayOf | null }>,
   timeoutMs: number | null,
 ): string {
@@ -74,7 +74,7 @@ function seenAgainBy(
 }
 
 function findingOf(
-  trial: Trial,
+  trial: CallTrial,
   { verdict, seen, runs }: Extract<ReturnType<typeof judge>, { verdict: unknown }>,
   lineOf: LineOf,
 ): ExploreFinding {
@@ -98,15 +98,15 @@ function findingOf(
   };
 }
 
-function trialOf(trial: Trial, lineOf: LineOf): ExploreTrial {
+function trialOf(trial: CallTrial, lineOf: LineOf): ExploreTrial {
   const { call, mode } = trial;
   const judgement = judge(trial);
   const address = addressOf(call.address, mode);
-  const told = { address, program: call.program, syscall: call.syscall, detail: call.detail };
+  const named = { address, program: call.program, syscall: call.syscall, detail: call.detail };
   const replay = lineOf(trial, false);
-  if (judgement.kind === 'absent') return { class: 'not failed', ...told, how: null, replay };
+  if (judgement.kind === 'absent') return { class: 'not failed', ...named, how: null, replay };
   const { class: name, how } = judgement.verdict;
-  return { class: judgement.kind === 'unsteady' ? 'unsteady' : name, ...told, how, replay };
+  return { class: judgement.kind === 'unsteady' ? 'unsteady' : name, ...named, how, replay };
 }
 
 function varyingWarnings(ground: ExploreHistory['ground']): string[] {
@@ -220,10 +220,10 @@ const DURATIONS: readonly string[] = ['timeout', 'grace', 'hold', 'quietFor', 'q
 
 const FLAGS = ['background', 'allowIoUring', 'aslr', 'clearEnv'] as const;
 
-type Asked = Readonly<{ input: RunInput; prepare: string | null }>;
+type AskedRun = Readonly<{ input: RunInput; prepare: string | null }>;
 
 /** `timeoutMs`: for what hangs; null: as the user said. */
-export function replayLine(address: string, { input, prepare }: Asked, timeoutMs: number | null): string {
+export function replayLine(address: string, { input, prepare }: AskedRun, timeoutMs: number | null): string {
   const steps = (input.then ?? []).map((step) =>
     typeof step === 'string' ? (['--then', step] as const) : (['--client', step.client] as const),
   );

@@ -8,7 +8,7 @@ import type { RunSpec } from '../../request/run-spec.ts';
 import type { Result } from '../../result/schema.ts';
 import { resolveIdentity } from '../../run/identity.ts';
 import { runSpec } from '../../run/index.ts';
-import type { RunOptions } from '../../run/options.ts';
+import type { RunnerOptions } from '../../run/options.ts';
 import { makeFolder as makeTemporaryFolder } from '../../run/workdir.ts';
 import type { Runner, RunOrder } from '../driver.ts';
 import { preparationFolder, runPreparation } from '../prepare.ts';
@@ -39,7 +39,7 @@ export function openRunner(prepare: string | null): ObservingRunner {
     const ports = new Map<string | null, number>([[null, port]]);
     const startedAtMs = Date.now();
     let written = { stdout: '', stderr: '' };
-    const options: RunOptions = {
+    const options: RunnerOptions = {
       signal: order.signal,
       kill: order.kill,
       stdin: 'null',

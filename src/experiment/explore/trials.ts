@@ -1,23 +1,23 @@
 /** What came of one call that was made to fail, in one way, in one or two runs. */
 
 import type { Call } from './calls.ts';
-import { CLASSES, type Verdict } from './classify.ts';
+import { CLASSES, type Classification } from './classify.ts';
 /** `harmless`: the call was made, and is one that cannot fail (brk that asks for the break, or gives memory back). */
-export type Outcome = 'injected' | 'harmless' | 'not-reached' | 'diverged';
+export type AttemptOutcome = 'injected' | 'harmless' | 'not-reached' | 'diverged';
 
 export type Attempt = Readonly<{
   /** Of the run. */
   id: string;
-  outcome: Outcome;
+  outcome: AttemptOutcome;
   /** Null: no call failed. */
-  verdict: Verdict | null;
+  verdict: Classification | null;
 }>;
 
-export type Trial = Readonly<{ call: Call; mode: Mode; attempts: readonly Attempt[] }>;
+export type CallTrial = Readonly<{ call: Call; mode: FailureMode; attempts: readonly Attempt[] }>;
 
 /** `unsteady`: bad, and when looked at again not; `absent`: the run went another way, and the call did not come. */
 export type Finding = Readonly<{
-  verdict: Verdict;
+  verdict: Classification;
   /** In so many of the runs in which the call failed. */
   seen: number;
   runs: number;
@@ -25,12 +25,12 @@ export type Finding = Readonly<{
 
 const MOST_ATTEMPTS = 2;
 
-export function addAttempt(trial: Trial, attempt: Attempt): Trial {
+export function addAttempt(trial: CallTrial, attempt: Attempt): CallTrial {
   return { ...trial, attempts: [...trial.attempts, attempt] };
 }
 
 /** Whatever is bad is looked at again, so that no noise is taken for a fault; and so is a call that did not come. */
-export function isSettled({ attempts }: Trial): boolean {
+export function isSettled({ attempts }: CallTrial): boolean {
   return (
     attempts.length >= MOST_ATTEMPTS ||
     attempts.some(({ outcome, verdict }) => outcome === 'harmless' || verdict?.class === 'handled')
@@ -45,13 +45,13 @@ export type Judgement =
  * A crash is no noise, and counts if it is seen once. All else counts when it is seen each time; of two classes, the
  * milder one.
  */
-export function judge({ attempts }: Trial): Judgement {
+export function judge({ attempts }: CallTrial): Judgement {
   const verdicts = attempts.flatMap(({ verdict }) => verdict ?? []);
   const mildestFirst = verdicts.toSorted((a, b) => CLASSES.indexOf(b.class) - CLASSES.indexOf(a.class));
   const [mildest, worst] = [mildestFirst[0], mildestFirst.at(-1)];
   if (mildest === undefined || worst === undefined)
     return { kind: 'absent', outcome: attempts[0]?.outcome ?? 'not-reached' };
-  const of = (verdict: Verdict) => ({
+  const of = (verdict: Classification) => ({
     verdict,
     seen: verdicts.filter((one) => one.class === verdict.class).length,
     runs: verdicts.length,
@@ -64,4 +64,4 @@ export function judge({ attempts }: Trial): Judgement {
 /** `once`: that call alone fails; `persistent`: it and all later gated calls of its process. */
 export const MODES = ['once', 'persistent'] as const;
 
-export type Mode = (typeof MODES)[number];
+export type FailureMode = (typeof MODES)[number];

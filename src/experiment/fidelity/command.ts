@@ -3,8 +3,8 @@ import { normaliseSpec, type RunInput } from '../../request/normalise.ts';
 import { headline } from '../../result/headline.ts';
 import type { Result } from '../../result/schema.ts';
 import { nextStep } from '../bisect/search.ts';
-import { MODES, type Mode } from './judge.ts';
-import type { Runner } from './measure.ts';
+import { type ComparedMode, MODES } from './judge.ts';
+import type { RunFunction } from './measure.ts';
 
 export type CommandRequest = Readonly<{
   /** Without limit and enforcement, which are what is tried. */
@@ -18,11 +18,11 @@ export type CommandAnswer = Readonly<{
   /** Why there is nothing to look for: it does not pass without a limit either; null: it passes. */
   failsAnyway: string | null;
   /** One for each mode; empty where it fails anyway. */
-  found: readonly Found[];
+  found: readonly FoundLimit[];
 }>;
 
-export type Found = Readonly<{
-  mode: Mode;
+export type FoundLimit = Readonly<{
+  mode: ComparedMode;
   /** Bytes; null: it passes under none, up to four times the peak. */
   limit: number | null;
   /** What happened one page below; null: there was no run, or `limit` is null. */
@@ -30,7 +30,10 @@ export type Found = Readonly<{
   runs: number;
 }>;
 
-export type CommandOptions = Readonly<{ run: Runner; onTrial: (mode: Mode, limit: number, passed: boolean) => void }>;
+export type CommandOptions = Readonly<{
+  run: RunFunction;
+  onTrial: (mode: ComparedMode, limit: number, passed: boolean) => void;
+}>;
 
 /** A limit is more than a run takes without one: by what the first runs left in caches, and by what errors print. */
 const MARGIN = 64 * 1024;
@@ -44,7 +47,7 @@ export async function compareCommand(request: CommandRequest, options: CommandOp
   if (first.outcome !== 'passed') return { peak: first.kmem.maxUsage, failsAnyway: headline(first), found: [] };
   const second = await options.run(free);
   const peak = Math.max(second.kmem.maxUsage ?? 0, MARGIN);
-  const found: Found[] = [];
+  const found: FoundLimit[] = [];
   for (const mode of MODES) found.push(await findIn(mode, peak, request, options));
   return { peak: second.kmem.maxUsage, failsAnyway: null, found };
 }
@@ -52,11 +55,11 @@ export async function compareCommand(request: CommandRequest, options: CommandOp
 const QUIETLY = { output: 'null', sample: 'off' } as const;
 
 async function findIn(
-  mode: Mode,
+  mode: ComparedMode,
   peak: number,
   { input, reserve }: CommandRequest,
   { run, onTrial }: CommandOptions,
-): Promise<Found> {
+): Promise<FoundLimit> {
   const failures = new Map<number, Result>();
   const question = { page: pageSize(), guess: peak + MARGIN + reserve, most: MOST_PEAKS * (peak + MARGIN + reserve) };
   const { limit, trials } = await findSmallest(question, async (kmem) => {
@@ -70,7 +73,7 @@ async function findIn(
   return { mode, limit, below: below === undefined ? null : headline(below), runs: trials.length };
 }
 
-export type Question = Readonly<{
+export type CommandQuestion = Readonly<{
   /** Limits are multiples of this. */
   page: number;
   /** Expected to pass; tried first. */
@@ -87,7 +90,7 @@ export type Smallest = Readonly<{
 }>;
 
 export async function findSmallest(
-  { page, guess, most }: Question,
+  { page, guess, most }: CommandQuestion,
   passes: (limit: number) => Promise<boolean>,
 ): Promise<Smallest> {
   const last = Math.floor(most / page);

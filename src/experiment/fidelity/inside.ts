@@ -9,19 +9,21 @@ import { asSetupError, SetupError } from '../../errors.ts';
 import { size } from '../../text/figures.ts';
 import type { Standing } from '../progress.ts';
 import { type CommandAnswer, type CommandRequest, compareCommand } from './command.ts';
-import { compareRow, type Mode, type Reading } from './judge.ts';
-import { countRuns, limitsFor, measureRows, type RowsRequest, type Runner } from './measure.ts';
+import { type ComparedMode, compareRow, type Reading } from './judge.ts';
+import { countRuns, limitsFor, measureRows, type RowsRequest, type RunFunction } from './measure.ts';
 import { tableHead, tableLine } from './table.ts';
 import { openWorkshop } from './workload.ts';
 
-export type Request = (Readonly<{ kind: 'rows' }> & RowsRequest) | (Readonly<{ kind: 'command' }> & CommandRequest);
-export type Made =
+export type InsideRequest =
+  | (Readonly<{ kind: 'rows' }> & RowsRequest)
+  | (Readonly<{ kind: 'command' }> & CommandRequest);
+export type Measured =
   | Readonly<{ kind: 'rows'; readings: readonly Reading[] }>
   | (Readonly<{ kind: 'command' }> & CommandAnswer);
-type Answer = Made | Readonly<{ kind: 'error'; code: string; message: string; hint: string }>;
+type InsideAnswer = Measured | Readonly<{ kind: 'error'; code: string; message: string; hint: string }>;
 
 export type InsideOptions = Readonly<{
-  run: Runner;
+  run: RunFunction;
   /** Called with each line that there is to tell meanwhile. */
   say: (text: string) => void;
   /** How far it is, where that is known. */
@@ -29,9 +31,9 @@ export type InsideOptions = Readonly<{
 }>;
 
 /** @throws SetupError where a run could not be made. */
-export async function answerTo(request: Request, { run, say, onProgress }: InsideOptions): Promise<Made> {
+export async function answerTo(request: InsideRequest, { run, say, onProgress }: InsideOptions): Promise<Measured> {
   if (request.kind === 'command') {
-    const onTrial = (mode: Mode, limit: number, passed: boolean): void =>
+    const onTrial = (mode: ComparedMode, limit: number, passed: boolean): void =>
       say(`  ${mode.padEnd(6)}  ${size(limit)} ${passed ? 'passes' : 'does not pass'}\n`);
     return { kind: 'command', ...(await compareCommand(request, { run, onTrial })) };
   }
@@ -51,14 +53,14 @@ export async function answerTo(request: Request, { run, say, onProgress }: Insid
   }
 }
 
-export function writeRequest(folder: string, request: Request): void {
+export function writeRequest(folder: string, request: InsideRequest): void {
   writeFileSync(requestFile(folder), JSON.stringify(request));
 }
 
 /** Called inside. Never throws: what goes wrong is in the answer. */
 export async function answerFile(folder: string, options: InsideOptions): Promise<void> {
   const answer = await answerTo(JSON.parse(readFileSync(requestFile(folder), 'utf8')), options).catch(
-    (error): Answer => {
+    (error): InsideAnswer => {
       const { code, message, hint } = asSetupError(error);
       return { kind: 'error', code, message, hint };
     },
@@ -67,8 +69,8 @@ export async function answerFile(folder: string, options: InsideOptions): Promis
 }
 
 /** @throws SetupError what went wrong inside, or `no-answer`. */
-export function readAnswer(folder: string): Made {
-  let answer: Answer;
+export function readAnswer(folder: string): Measured {
+  let answer: InsideAnswer;
   try {
     answer = JSON.parse(readFileSync(answerFileOf(folder), 'utf8'));
   } catch (error) {

@@ -2,7 +2,7 @@
 
 import { errnoName } from '../../gate/protocol.ts';
 import { formatSize } from '../../request/size.ts';
-import type { Row } from './rows.ts';
+import type { ObjectRow } from './rows.ts';
 
 /** How far the gate's number may be off. */
 export const TOLERANCE = 0.05;
@@ -16,8 +16,8 @@ export type AtLimit = Readonly<{
   off: number | null;
 }>;
 
-export type Comparison = Readonly<{
-  row: Row;
+export type RowComparison = Readonly<{
+  row: ObjectRow;
   limits: readonly AtLimit[];
   /** Over all limits, the most frequent first; 0: no call failed. */
   errnos: Readonly<{ native: readonly ErrnoCount[]; gate: readonly ErrnoCount[] }>;
@@ -28,7 +28,7 @@ export type Comparison = Readonly<{
 }>;
 
 /** `limits`: those under which the row is to be measured; a reading that is not there makes it `skipped`. */
-export function compareRow(row: Row, limits: readonly number[], readings: readonly Reading[]): Comparison {
+export function compareRow(row: ObjectRow, limits: readonly number[], readings: readonly Reading[]): RowComparison {
   const pairs = limits.map((limit) => ({
     limit,
     native: triesOf(readings, row, limit, 'native'),
@@ -55,7 +55,7 @@ export function compareRow(row: Row, limits: readonly number[], readings: readon
 
 type Pair = Readonly<{ limit: number; native: readonly Try[]; gate: readonly Try[] }>;
 
-function triesOf(readings: readonly Reading[], row: Row, limit: number, mode: Reading['mode']): readonly Try[] {
+function triesOf(readings: readonly Reading[], row: ObjectRow, limit: number, mode: Reading['mode']): readonly Try[] {
   return readings.find((at) => at.row === row.name && at.limit === limit && at.mode === mode)?.tries ?? [];
 }
 
@@ -66,7 +66,7 @@ function atLimit(limit: number, nativeTries: readonly Try[], gateTries: readonly
   return { limit, native, gate, off };
 }
 
-function differences({ limits, errnos }: Pick<Comparison, 'limits' | 'errnos'>, pairs: readonly Pair[]): string[] {
+function differences({ limits, errnos }: Pick<RowComparison, 'limits' | 'errnos'>, pairs: readonly Pair[]): string[] {
   const counts = limits.flatMap(({ limit, native, gate, off }) =>
     native !== null && gate !== null && off !== null && Math.abs(gate - native) > TOLERANCE * native
       ? [`${formatSize(limit)}: ${gate} objects instead of ${native}, ${percent(off)}`]
@@ -86,7 +86,7 @@ function differences({ limits, errnos }: Pick<Comparison, 'limits' | 'errnos'>, 
   return [...open, ...counts, ...never];
 }
 
-function surprises({ kind }: Row, { native, gate }: Comparison['errnos']): string[] {
+function surprises({ kind }: ObjectRow, { native, gate }: RowComparison['errnos']): string[] {
   const kernelRefuses = native.some(({ errno }) => errno !== 0);
   const gateRefuses = gate.some(({ errno }) => errno !== 0);
   const reasons: string[] = [];
@@ -116,7 +116,7 @@ function nameOf(errno: number): string {
 
 export const MODES = ['native', 'gate'] as const;
 
-export type Mode = (typeof MODES)[number];
+export type ComparedMode = (typeof MODES)[number];
 
 /** One try, as the workload tells it. */
 export type Try = Readonly<{
@@ -132,7 +132,7 @@ export type Try = Readonly<{
 /** One row in one mode under one limit. */
 export type Reading = Readonly<{
   row: string;
-  mode: Mode;
+  mode: ComparedMode;
   /** Bytes. */
   limit: number;
   tries: readonly Try[];

@@ -8,11 +8,11 @@ import { normaliseSpec } from '../../request/normalise.ts';
 import type { RunSpec } from '../../request/run-spec.ts';
 import { headline } from '../../result/headline.ts';
 import type { Result } from '../../result/schema.ts';
-import type { RunOptions } from '../../run/options.ts';
-import { type Made, type Request, readAnswer, writeRequest } from './inside.ts';
+import type { RunnerOptions } from '../../run/options.ts';
+import { type InsideRequest, type Measured, readAnswer, writeRequest } from './inside.ts';
 
 export type MachineOptions = Readonly<{
-  run: (spec: RunSpec, options: RunOptions) => Promise<Result>;
+  run: (spec: RunSpec, options: RunnerOptions) => Promise<Result>;
   /** The words that start kmem-run inside; the folder is added to them. */
   inside: readonly string[];
   kernel: string;
@@ -21,18 +21,18 @@ export type MachineOptions = Readonly<{
   vmCpus: string | null;
   /** What is said inside meanwhile goes to stdout. */
   live: boolean;
-  options: RunOptions;
+  options: RunnerOptions;
 }>;
 
 export type FromMachine = Readonly<{
   /** Null: interrupted. */
-  answer: Made | null;
+  answer: Measured | null;
   /** Of the kernel that was booted. */
   version: string;
 }>;
 
 /** @throws SetupError for whatever kept the comparison from being made. */
-export async function askMachine(request: Request, machine: MachineOptions): Promise<FromMachine> {
+export async function askMachine(request: InsideRequest, machine: MachineOptions): Promise<FromMachine> {
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-fidelity-'));
   try {
     writeRequest(folder, request);

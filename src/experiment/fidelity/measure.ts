@@ -4,12 +4,12 @@ import { normaliseSpec } from '../../request/normalise.ts';
 import type { RunSpec } from '../../request/run-spec.ts';
 import { formatSize } from '../../request/size.ts';
 import type { Result } from '../../result/schema.ts';
-import { MODES, type Mode, type Reading, type Try } from './judge.ts';
-import type { Row } from './rows.ts';
+import { type ComparedMode, MODES, type Reading, type Try } from './judge.ts';
+import type { ObjectRow } from './rows.ts';
 import { readTries, type Workshop } from './workload.ts';
 
 export type RowsRequest = Readonly<{
-  rows: readonly Row[];
+  rows: readonly ObjectRow[];
   /** Bytes, in ascending order. */
   limits: readonly number[];
   /** Bytes that the gate keeps free. */
@@ -18,10 +18,10 @@ export type RowsRequest = Readonly<{
   program: string;
 }>;
 
-export type Runner = (spec: RunSpec) => Promise<Result>;
+export type RunFunction = (spec: RunSpec) => Promise<Result>;
 
 export type MeasureOptions = Readonly<{
-  run: Runner;
+  run: RunFunction;
   workshop: Workshop;
   /** Called as soon as all of a row is measured. */
   onRow: (readings: readonly Reading[]) => void;
@@ -30,7 +30,7 @@ export type MeasureOptions = Readonly<{
 }>;
 
 /** Of a broken kernel or gate; the largest row takes a minute under emulation. */
-const PATIENCE = '5m';
+const TIMEOUT = '5m';
 
 /** Every reading of every row, those without tries included. @throws SetupError where no run can be made at all. */
 export async function measureRows(request: RowsRequest, options: MeasureOptions): Promise<Reading[]> {
@@ -56,11 +56,11 @@ export function countRuns({ rows, limits }: RowsRequest): number {
 }
 
 /** What is not refused under the smallest limit is refused under none. */
-export function limitsFor({ kind }: Row, limits: readonly number[]): readonly number[] {
+export function limitsFor({ kind }: ObjectRow, limits: readonly number[]): readonly number[] {
   return kind === 'charged' ? limits : limits.slice(0, 1);
 }
 
-type Measurement = RowsRequest & Readonly<{ row: Row; limit: number; mode: Mode; index: number }>;
+type Measurement = RowsRequest & Readonly<{ row: ObjectRow; limit: number; mode: ComparedMode; index: number }>;
 
 async function measure(measurement: Measurement, { run, workshop }: MeasureOptions): Promise<Reading> {
   const { row, limit, mode } = measurement;
@@ -85,7 +85,7 @@ function specOf({ row, limit, mode, index, reserve, program }: Measurement, work
     reserve,
     allowIoUring: true,
     sample: 'off',
-    timeout: PATIENCE,
+    timeout: TIMEOUT,
     output: { file: workshop.output },
   });
 }

@@ -5,15 +5,15 @@ import { formatSize } from '../../request/size.ts';
 import { counted, size } from '../../text/figures.ts';
 import { withGenerated } from '../../text/markdown-table.ts';
 import type { CommandAnswer } from './command.ts';
-import type { Made, Request } from './inside.ts';
-import { type Comparison, compareRow, percent } from './judge.ts';
+import type { InsideRequest, Measured } from './inside.ts';
+import { compareRow, percent, type RowComparison } from './judge.ts';
 import { limitsFor } from './measure.ts';
 import { fidelityTables, isSame, verdictText } from './table.ts';
 
 /** `version`: of the kernel that both modes ran on. */
 export type Report = Readonly<{ same: boolean; text: string; json: unknown; markdown: string | null }>;
 
-export function reportOf(request: Request, answer: Made, version: string): Report {
+export function reportOf(request: InsideRequest, answer: Measured, version: string): Report {
   if (request.kind === 'rows' && answer.kind === 'rows') {
     const comparisons = request.rows.map((row) => compareRow(row, limitsFor(row, request.limits), answer.readings));
     return rowsReport(request, comparisons, version);
@@ -23,8 +23,8 @@ export function reportOf(request: Request, answer: Made, version: string): Repor
 }
 
 function rowsReport(
-  { limits, reserve }: Extract<Request, { kind: 'rows' }>,
-  comparisons: readonly Comparison[],
+  { limits, reserve }: Extract<InsideRequest, { kind: 'rows' }>,
+  comparisons: readonly RowComparison[],
   version: string,
 ): Report {
   const same = isSame(comparisons);
@@ -39,7 +39,7 @@ function rowsReport(
 }
 
 function commandReport(
-  { input, reserve }: Extract<Request, { kind: 'command' }>,
+  { input, reserve }: Extract<InsideRequest, { kind: 'command' }>,
   { peak, failsAnyway, found }: CommandAnswer,
   version: string,
 ): Report {

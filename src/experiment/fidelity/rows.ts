@@ -1,6 +1,6 @@
 /** The rows of the comparison: kinds of kernel objects, as src/native/exhaust knows how to make them. */
 
-export type Row = Readonly<{
+export type ObjectRow = Readonly<{
   /** By which src/native/exhaust knows it. */
   name: string;
   what: string;
@@ -22,15 +22,15 @@ const LARGE = { native: 4, gate: 4 } as const;
 /** Which errno it is depends on which part of the object does not fit, and only the kernel knows. */
 const MIXED = { native: 8, gate: 1 } as const;
 
-function charged(name: string, what: string, tries: Row['tries']): Row {
+function charged(name: string, what: string, tries: ObjectRow['tries']): ObjectRow {
   return { name, what, kind: 'charged', tries, why: '' };
 }
 
-function uncharged(name: string, what: string, why: string): Row {
+function uncharged(name: string, what: string, why: string): ObjectRow {
   return { name, what, kind: 'uncharged', tries: ONCE, why };
 }
 
-export const rows: readonly Row[] = [
+export const rows: readonly ObjectRow[] = [
   charged('fork', 'fork, a paused child', LARGE),
   charged('thread', 'clone of a paused thread', LARGE),
   charged('socket_tcp', 'socket, TCP', MIXED),

@@ -1,8 +1,8 @@
 import { formatSize, groupDigits } from '../../request/size.ts';
 import { counted } from '../../text/figures.ts';
 import { markdownTable } from '../../text/markdown-table.ts';
-import { type AtLimit, type Comparison, listErrnos, percent, TOLERANCE } from './judge.ts';
-import type { Row } from './rows.ts';
+import { type AtLimit, listErrnos, percent, type RowComparison, TOLERANCE } from './judge.ts';
+import type { ObjectRow } from './rows.ts';
 
 const WHAT = 34;
 const NUMBER = 9;
@@ -20,7 +20,7 @@ export function tableHead(limits: readonly number[]): string {
 }
 
 /** A row as a line, and one more for each reason why it is not the same. */
-export function tableLine(comparison: Comparison): string {
+export function tableLine(comparison: RowComparison): string {
   const { row, limits, errnos, verdict, reasons } = comparison;
   const figures = limits.map(({ native, gate, off }) =>
     `${numberText(native, '-').padStart(NUMBER)}${numberText(gate, '-').padStart(NUMBER)}${offText(off).padStart(OFF)}`.padStart(
@@ -32,12 +32,12 @@ export function tableLine(comparison: Comparison): string {
   return `${[line, ...reasons.map((reason) => `  ${verdict}: ${reason}`)].join('\n')}\n`;
 }
 
-export function isSame(comparisons: readonly Comparison[]): boolean {
+export function isSame(comparisons: readonly RowComparison[]): boolean {
   return comparisons.length > 0 && comparisons.every(({ verdict }) => verdict === 'same');
 }
 
 /** In one sentence. */
-export function verdictText(comparisons: readonly Comparison[]): string {
+export function verdictText(comparisons: readonly RowComparison[]): string {
   const [charged, uncharged, unseen] = (['charged', 'uncharged', 'unseen'] as const).map(
     (kind) => comparisons.filter(({ row }) => row.kind === kind).length,
   );
@@ -54,8 +54,8 @@ export function verdictText(comparisons: readonly Comparison[]): string {
 }
 
 /** The rows that both charge, those that the kernel does not, and those that the gate does not see. */
-export function fidelityTables(comparisons: readonly Comparison[]): string {
-  const of = (kind: Row['kind']) => comparisons.filter(({ row }) => row.kind === kind);
+export function fidelityTables(comparisons: readonly RowComparison[]): string {
+  const of = (kind: ObjectRow['kind']) => comparisons.filter(({ row }) => row.kind === kind);
   const parts = [
     chargedTable(of('charged')),
     plainTable('Rows that this kernel does not charge, or frees at once', of('uncharged')),
@@ -64,7 +64,7 @@ export function fidelityTables(comparisons: readonly Comparison[]): string {
   return parts.filter((part) => part !== '').join('\n');
 }
 
-function chargedTable(comparisons: readonly Comparison[]): string {
+function chargedTable(comparisons: readonly RowComparison[]): string {
   const limits = comparisons[0]?.limits ?? [];
   const columns = limits.map(({ limit }) => `${formatSize(limit)}: native / gate`);
   const cells = comparisons.map(({ row, limits: at, errnos, verdict, reasons }) => [
@@ -78,7 +78,7 @@ function chargedTable(comparisons: readonly Comparison[]): string {
   return markdownTable(['what', 'errno, native', 'errno, gate', ...columns, 'verdict'], cells);
 }
 
-function plainTable(title: string, comparisons: readonly Comparison[]): string {
+function plainTable(title: string, comparisons: readonly RowComparison[]): string {
   if (comparisons.length === 0) return '';
   const cells = comparisons.map(({ row, limits, errnos, reasons }) => {
     const [at] = limits;

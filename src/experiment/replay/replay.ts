@@ -1,7 +1,7 @@
 import { normaliseSpec } from '../../request/normalise.ts';
 import type { RunRequest } from '../../request/run-input.ts';
 import type { RunSpec } from '../../request/run-spec.ts';
-import { type Facts, factsOf, type Recorded } from '../../statistics/recorded.ts';
+import { factsOf, type Recorded, type RecordedFacts } from '../../statistics/recorded.ts';
 import { compareReplays, isInDoubt, type Replayed } from '../../statistics/replayed.ts';
 import { ENOUGH_RUNS } from '../../statistics/spread.ts';
 import type { Experiment } from '../driver.ts';
@@ -18,7 +18,7 @@ export type ReplayQuestion = Readonly<{
 export type ReplayRun = Readonly<{ kind: 'warm-up' | 'replay' }>;
 
 export type ReplayHistory = Readonly<{ warmUps: number; replays: readonly Replay[] }>;
-export type Replay = Readonly<{ id: string; facts: Facts }>;
+export type Replay = Readonly<{ id: string; facts: RecordedFacts }>;
 
 export type ReplayPlan = Experiment<ReplayRun, ReplayHistory> &
   Readonly<{

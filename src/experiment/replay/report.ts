@@ -1,4 +1,4 @@
-import type { Facts, Recorded } from '../../statistics/recorded.ts';
+import type { Recorded, RecordedFacts } from '../../statistics/recorded.ts';
 import type { Replayed } from '../../statistics/replayed.ts';
 
 export type ReplayReport = Replayed &
@@ -10,7 +10,7 @@ export type ReplayReport = Replayed &
     error: Readonly<{ code: string; message: string; hint: string }> | null;
     recorded: Recorded;
     /** Those that count. */
-    replays: readonly Readonly<{ id: string; facts: Facts }>[];
+    replays: readonly Readonly<{ id: string; facts: RecordedFacts }>[];
     /** What is not as it was in the recorded run, and could not be, a sentence each. */
     notReproduced: readonly string[];
     warnings: readonly string[];

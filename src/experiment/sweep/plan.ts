@@ -41,19 +41,24 @@ function pointText(point: Point, shown: readonly AxisKey[]): string {
   return shown.map((key) => `${kebab(key)} ${settingText(key, point[key] ?? null)}`).join(', ') || 'no limit';
 }
 
-type Asked = Readonly<{ question: SweepQuestion; points: readonly Point[]; shown: readonly AxisKey[]; total: number }>;
+type AskedSweep = Readonly<{
+  question: SweepQuestion;
+  points: readonly Point[];
+  shown: readonly AxisKey[];
+  total: number;
+}>;
 
 function reportOf(
-  { question, points, shown, total }: Asked,
+  { question, points, shown, total }: AskedSweep,
   facts: ExperimentFacts,
   history: SweepHistory,
   jobs: readonly Job[],
 ): SweepReport {
-  const told = points.map((point, index) =>
+  const reported = points.map((point, index) =>
     sweepPoint(point, shown, history.points[index] ?? { runs: [], firstCalls: [] }),
   );
   const outliers = outlierWarnings(
-    told.map(({ figures, settings }) => ({ figures, name: pointText(settings as Point, shown) })),
+    reported.map(({ figures, settings }) => ({ figures, name: pointText(settings as Point, shown) })),
   );
   return {
     ...facts,
@@ -64,7 +69,7 @@ function reportOf(
     jobs: jobs.map(({ cpus }) => cpus),
     runs: { planned: total, made: history.made.size },
     axes: shown,
-    points: told,
+    points: reported,
   };
 }
 

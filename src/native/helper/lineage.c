@@ -131,7 +131,7 @@ static void find_new_thread(struct task *creator, int step_index)
   int fresh = 0;
   if (!creator->thread_pending)
     return;
-  bool told = creator->tid_address != 0 && read_memory(creator->tid, creator->tid_address, &written, sizeof written);
+  bool has_tid = creator->tid_address != 0 && read_memory(creator->tid, creator->tid_address, &written, sizeof written);
   snprintf(path, sizeof path, "/proc/%d/task", creator->tgid);
   DIR *dir = opendir(path);
   if (dir == NULL)
@@ -142,11 +142,11 @@ static void find_new_thread(struct task *creator, int step_index)
     if (tid <= 0 || is_same_task(t, tid, t && (t->exits || t->tgid != creator->tgid)))
       continue;
     fresh++;
-    if (!told || tid_in_namespace(tid) == written)
+    if (!has_tid || tid_in_namespace(tid) == written)
       found = tid;
   }
   closedir(dir);
-  if (found == 0 || (!told && (fresh > 1 || !is_only_creator(creator))))
+  if (found == 0 || (!has_tid && (fresh > 1 || !is_only_creator(creator))))
     return;
   creator->thread_pending = false;
   add_task(found, creator->tgid, creator, "t", creator->threads, step_index);

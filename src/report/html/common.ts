@@ -3,7 +3,7 @@
 import type { ExperimentFacts } from '../../experiment/report.ts';
 import { counted, duration } from '../../text/figures.ts';
 import { shellLine } from '../../text/quote.ts';
-import type { Cell, NumbersTable } from '../plots/types.ts';
+import type { NumbersTable, TableCell } from '../plots/types.ts';
 import { cellText, isWide } from './cell.ts';
 import { type Content, html, type Markup } from './markup.ts';
 
@@ -41,7 +41,7 @@ export function table({ caption, columns, rows }: NumbersTable): Markup {
 `;
 }
 
-function cell(value: Cell, column: NumbersTable['columns'][number] | undefined, isFirst: boolean): Markup {
+function cell(value: TableCell, column: NumbersTable['columns'][number] | undefined, isFirst: boolean): Markup {
   const unit = column?.unit ?? 'text';
   const text = cellText(value, unit, column?.whenNull);
   const look = unit !== 'text' ? html` class="number"` : isWide(value) ? html` class="wide"` : null;

@@ -4,7 +4,7 @@ import { groupDigits } from '../../request/size.ts';
 import { firstFailing } from '../../result/summary.ts';
 import type { ReportDocument } from '../../scenario/documents.ts';
 import { countOutcomes } from '../../scenario/report.ts';
-import type { Point } from '../../statistics/compare.ts';
+import type { ComparedPoint } from '../../statistics/compare.ts';
 import type { Spread, Verdict } from '../../statistics/spread.ts';
 import { counted, NOT_READ, number, shortSize } from '../../text/figures.ts';
 import { cut } from '../../text/visible.ts';
@@ -142,7 +142,7 @@ function changes({ a, b, comparison }: Compared): string {
 }
 
 /** Of one point all that decides; of several what is not the same. */
-function changedRows({ at, tallies, figures, calls }: Point, isOneOfMany: boolean): string[][] {
+function changedRows({ at, tallies, figures, calls }: ComparedPoint, isOneOfMany: boolean): string[][] {
   const where = isOneOfMany ? `${escaped(placeText(at))}: ` : '';
   const isTold = ({ verdict }: { verdict: Verdict }) =>
     !isOneOfMany || verdict === 'different' || verdict === 'cannot-tell';
@@ -164,7 +164,7 @@ function changedRows({ at, tallies, figures, calls }: Point, isOneOfMany: boolea
   ];
 }
 
-function placeText(at: Point['at']): string {
+function placeText(at: ComparedPoint['at']): string {
   return Object.entries(at)
     .map(([key, value]) => `${key} ${settingText(typeof value === 'number' ? key : 'kernel', value)}`)
     .join(', ');

@@ -18,10 +18,10 @@ export const CALL_CLASSES = [
   'handled',
   'not failed',
 ] as const;
-export type CallClass = (typeof CALL_CLASSES)[number];
+export type TriedClass = (typeof CALL_CLASSES)[number];
 
 export type TriedCall = Readonly<{
-  class: CallClass;
+  class: TriedClass;
   /** For --fail. */
   address: string;
   /** Of the process: `0.2`, and of the call in it. */
@@ -46,7 +46,7 @@ export const exploreTree: Drawing<ExploreData> = {
   height: ({ calls }) => 120 + Math.max(2, processesOf(calls).length) * 30,
 };
 
-const SYMBOLS: Readonly<Record<CallClass, string>> = {
+const SYMBOLS: Readonly<Record<TriedClass, string>> = {
   crash: 'triangle',
   hang: 'rect',
   silent: 'diamond',
@@ -57,7 +57,7 @@ const SYMBOLS: Readonly<Record<CallClass, string>> = {
   'not failed': 'emptyCircle',
 };
 
-function colorOf(palette: Palette, name: CallClass): string {
+function colorOf(palette: Palette, name: TriedClass): string {
   return {
     crash: palette.bad,
     hang: palette.series[3] ?? palette.bad,
@@ -148,7 +148,7 @@ function option({ calls }: ExploreData, look: Look): EChartsOption {
 }
 
 function classSeries(
-  name: CallClass,
+  name: TriedClass,
   calls: readonly TriedCall[],
   rows: ReadonlyMap<string, number>,
   { palette }: Look,
@@ -223,19 +223,22 @@ export function exploreOf(report: ExploreReport, id: string): ExplorePlot | null
 
 /** All that were tried where the report has them; one of an earlier kmem-run has what it found alone. */
 export function callsOf({ findings, unsteady, tried }: ExploreReport): TriedCall[] {
-  const told = [
+  const placed = [
     ...findings.map((finding) => callOf(finding, finding.class)),
     ...unsteady.map((finding) => callOf(finding, 'unsteady' as const)),
   ];
-  const known = new Set(told.map(({ address }) => address));
+  const known = new Set(placed.map(({ address }) => address));
   const rest = (tried ?? []).filter(({ address }) => !known.has(address)).map((call) => callOf(call, call.class));
-  return [...told, ...rest].toSorted((a, b) => compareProcesses(a.process, b.process) || a.index - b.index);
+  return [...placed, ...rest].toSorted((a, b) => compareProcesses(a.process, b.process) || a.index - b.index);
 }
 
-type Told = Pick<ExploreFinding, 'address' | 'program' | 'syscall' | 'detail'> &
+type PlacedFinding = Pick<ExploreFinding, 'address' | 'program' | 'syscall' | 'detail'> &
   Readonly<{ how: string | null; replay: string | null }>;
 
-function callOf({ address, program, syscall, detail, how, replay }: Told, name: TriedCall['class']): TriedCall {
+function callOf(
+  { address, program, syscall, detail, how, replay }: PlacedFinding,
+  name: TriedCall['class'],
+): TriedCall {
   // A report may come from anywhere: one address that is none must not keep the rest from being seen.
   const [, process = address, index = '0'] = /^([0-9.t]+)\/([0-9]+)/.exec(address) ?? [];
   return { class: name, address, process, index: Number(index), program, syscall, detail, how, replay };

@@ -13,13 +13,13 @@ export type Look = Readonly<{
 
 export type Unit = 'bytes' | 'count' | 'ms' | 'percent' | 'text';
 
-export type Cell = string | number | null;
+export type TableCell = string | number | null;
 
 /** `null` is `whenNull` of its column, never 0. */
 export type NumbersTable = Readonly<{
   caption: string;
   columns: readonly Readonly<{ title: string; unit: Unit; whenNull?: string }>[];
-  rows: readonly (readonly Cell[])[];
+  rows: readonly (readonly TableCell[])[];
 }>;
 
 /** `title` names it for everybody, `about` tells those who do not see it what there is to see. */

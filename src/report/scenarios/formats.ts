@@ -93,7 +93,7 @@ function attributesOf(outcome: ScenarioOutcome): Record<string, string> {
 
 function contentOf({ status, flaky, reasons, notes, output }: ScenarioOutcome): string {
   const message = reasons[0] ?? status;
-  const told = escapeText(reasons.join('\n'));
+  const details = escapeText(reasons.join('\n'));
   const inside = 6;
   const end = `\n${' '.repeat(4)}`.slice(1);
   if (status === 'skipped') return `\n${element('skipped', { message: reasons.join('; ') }, '', inside)}${end}`;
@@ -106,7 +106,7 @@ function contentOf({ status, flaky, reasons, notes, output }: ScenarioOutcome): 
       : status === 'error'
         ? ['error', 'could-not']
         : ['flakyFailure', 'flaky'];
-  return `\n${element(tag, { message, type }, told, inside)}${written}${end}`;
+  return `\n${element(tag, { message, type }, details, inside)}${written}${end}`;
 }
 
 function element(tag: string, attributes: Record<string, string | number>, content: string, indent: number): string {

@@ -8,7 +8,7 @@ import {
   titleOf,
 } from '../../scenario/report.ts';
 import { counted, duration, ending, formatDuration, shortSize } from '../../text/figures.ts';
-import { type Line, layOut, painter, type Row, type Style, type Tone } from '../../text/layout.ts';
+import { type LabelledLines, type Line, layOut, painter, type Style, type Tone } from '../../text/layout.ts';
 import { columns, cut, visible } from '../../text/visible.ts';
 import { failureRows } from '../terminal/failures.ts';
 import { expectationRows } from '../terminal/rows.ts';
@@ -72,10 +72,10 @@ export function prettySum({ scenarios, durationMs }: ScenariosReport, { color }:
 
 /** What --update-baseline did, a line for each file: `scenarios/baseline.yaml: 2 new, 1 changed`. */
 function baselineSums(scenarios: readonly ScenarioOutcome[]): string[] {
-  const told = ['new', 'changed', 'kept', 'not-written'] as const;
-  const all = scenarios.flatMap(({ baseline }) => baseline ?? []).filter(({ state }) => isOneOf(told, state));
+  const states = ['new', 'changed', 'kept', 'not-written'] as const;
+  const all = scenarios.flatMap(({ baseline }) => baseline ?? []).filter(({ state }) => isOneOf(states, state));
   return [...Map.groupBy(all, ({ file }) => file)].map(([file, own]) => {
-    const counts = told.map((state) => ({ state, count: own.filter((each) => each.state === state).length }));
+    const counts = states.map((state) => ({ state, count: own.filter((each) => each.state === state).length }));
     const words = counts.filter(({ count }) => count > 0).map(({ state, count }) => `${count} ${STATES[state]}`);
     return `${visible(file)}: ${words.join(', ')}\n`;
   });
@@ -95,7 +95,7 @@ const NAME_LENGTH = 40;
 export function scenarioStory({ title, results }: ScenarioOutcome, style: Style): string {
   const result = results.at(-1);
   if (result === undefined || result.steps.length === 0) return '';
-  const rows: Row[] = [
+  const rows: LabelledLines[] = [
     { label: 'shows', lines: [visible(title)] },
     { label: 'kmem', lines: [kmemText(result)] },
     { label: 'steps', lines: stepLines(result) },

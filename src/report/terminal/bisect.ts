@@ -4,7 +4,7 @@ import type { BisectAnswer, BisectReport, LimitTally } from '../../experiment/bi
 import { groupDigits } from '../../request/size.ts';
 import { headline } from '../../result/headline.ts';
 import { counted, duration, size } from '../../text/figures.ts';
-import { layOut, type PlotStyle, painter, type Row, type Style, type Tone } from '../../text/layout.ts';
+import { type LabelledLines, layOut, type PlotStyle, painter, type Style, type Tone } from '../../text/layout.ts';
 import { cut } from '../../text/visible.ts';
 import { noticeRows } from './experiment.ts';
 import { failureRows } from './failures.ts';
@@ -84,7 +84,7 @@ function noise({ passesAt, failsAt }: Extract<BisectAnswer, { kind: 'noisy' }>):
   return `it passes at ${bytes(passesAt)}, and below that it is a matter of luck`;
 }
 
-function limitRows({ answer, unlimited, pageSize }: BisectReport): Row[] {
+function limitRows({ answer, unlimited, pageSize }: BisectReport): LabelledLines[] {
   const found = answer.kind === 'found' ? answer : null;
   const between = answer.kind === 'found' || answer.kind === 'noisy' ? answer.between : [];
   const from = answer.kind === 'not-monotonic' ? answer.from : null;
@@ -120,7 +120,7 @@ function unlimitedText({ runs, passed, peak }: NonNullable<BisectReport['unlimit
   return passed === runs ? `passes, and peaks at ${size(peak)}` : `passes ${passed} of ${counted(runs, 'time')}`;
 }
 
-function belowRows({ justBelow, answer }: BisectReport): Row[] {
+function belowRows({ justBelow, answer }: BisectReport): LabelledLines[] {
   if (justBelow === null) return [];
   const { limit, result } = justBelow;
   const failures = failureRows(result, false).flatMap(({ lines }) => lines);
@@ -132,7 +132,7 @@ function belowRows({ justBelow, answer }: BisectReport): Row[] {
   ];
 }
 
-function runRow({ runs, trials, unlimited, warmup, timeoutMs, id }: BisectReport): Row {
+function runRow({ runs, trials, unlimited, warmup, timeoutMs, id }: BisectReport): LabelledLines {
   const count = (...phases: string[]) => trials.filter(({ phase }) => phases.includes(phase)).length;
   const free = unlimited?.runs ?? 0;
   const parts = [

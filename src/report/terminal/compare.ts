@@ -1,9 +1,9 @@
 import { formatSize, groupDigits } from '../../request/size.ts';
 import type { Side } from '../../scenario/documents.ts';
-import type { CallRow, Comparison, FigureRow, Point, TallyRow } from '../../statistics/compare.ts';
+import type { CallRow, ComparedFigure, ComparedPoint, Comparison, TallyRow } from '../../statistics/compare.ts';
 import { ENOUGH_RUNS, type Spread, type Verdict } from '../../statistics/spread.ts';
 import { counted, NOT_READ } from '../../text/figures.ts';
-import { type Line, layOut, painter, type Row, type Style, type Tone } from '../../text/layout.ts';
+import { type LabelledLines, type Line, layOut, painter, type Style, type Tone } from '../../text/layout.ts';
 import { columns, cut, visible } from '../../text/visible.ts';
 
 const narrowest = 'kmem peak'.length;
@@ -28,7 +28,9 @@ export function compareText(a: Side, b: Side, comparison: Comparison, style: Sty
   const rows = [
     { label: 'A', lines: [sideText(a)] },
     { label: 'B', lines: [sideText(b)] },
-    ...(comparison.points.length === 1 ? pointRows(comparison.points[0] as Point) : comparison.points.map(pointRow)),
+    ...(comparison.points.length === 1
+      ? pointRows(comparison.points[0] as ComparedPoint)
+      : comparison.points.map(pointRow)),
     ...alone('only in A', comparison.onlyA),
     ...alone('only in B', comparison.onlyB),
     ...circumstanceRows(comparison),
@@ -58,7 +60,7 @@ function headline({ verdict, points }: Comparison): string {
 }
 
 /** What decides, with the reason why it cannot be told where that is the verdict. */
-function decisiveRows(point: Point): Readonly<{ name: string; verdict: Verdict; doubt: string }>[] {
+function decisiveRows(point: ComparedPoint): Readonly<{ name: string; verdict: Verdict; doubt: string }>[] {
   const figures = point.figures.filter(({ decides }) => decides);
   return [
     ...point.tallies.map(({ key, verdict }) => ({ name: key, verdict, doubt: tallyDoubt(point) })),
@@ -73,16 +75,16 @@ function sideText({ name, runs, commands }: Side): string {
   return `${visible(name)}: ${counted(runs, 'run')} of ${of}`;
 }
 
-function pointRows(point: Point): Row[] {
+function pointRows(point: ComparedPoint): LabelledLines[] {
   return [
-    ...point.tallies.map((row): Row => ({ label: row.key, lines: [tallyLine(row, point)] })),
-    ...point.figures.map((row): Row => ({ label: nameOf(row.key), lines: [figureLine(row, point)] })),
+    ...point.tallies.map((row): LabelledLines => ({ label: row.key, lines: [tallyLine(row, point)] })),
+    ...point.figures.map((row): LabelledLines => ({ label: nameOf(row.key), lines: [figureLine(row, point)] })),
     ...callRows(point),
   ];
 }
 
 /** One of several: only what is not the same. */
-function pointRow(point: Point): Row {
+function pointRow(point: ComparedPoint): LabelledLines {
   const lines = [
     ...point.tallies.filter(isOther).map((row) => labelled(row.key, tallyLine(row, point))),
     ...point.figures
@@ -105,7 +107,7 @@ function labelled(label: string, { text, tone }: Line): Line {
   return { text: `${label}: ${text}`, tone };
 }
 
-function tallyLine({ a, b, verdict }: TallyRow, point: Point): Line {
+function tallyLine({ a, b, verdict }: TallyRow, point: ComparedPoint): Line {
   const [first, second] = [tallyText(a, point.runsA), tallyText(b, point.runsB)];
   // One kind in all runs of both.
   const kinds = new Set([...Object.keys(a), ...Object.keys(b)]);
@@ -130,7 +132,7 @@ export function kindText(kind: string): string {
   return cut(readable, VALUE_LENGTH) || 'none';
 }
 
-function figureLine(row: FigureRow, point: Point): Line {
+function figureLine(row: ComparedFigure, point: ComparedPoint): Line {
   const { a, b, unit, verdict, decides } = row;
   const both = a !== null && b !== null && verdict === 'same';
   const values = both ? valueText(a.median, unit) : `${spreadText(a)} → ${spreadText(b)}`;
@@ -139,7 +141,7 @@ function figureLine(row: FigureRow, point: Point): Line {
   return { text: `${values}: ${how}`, tone: tones[verdict] };
 }
 
-function valueText(value: number, unit: FigureRow['unit']): string {
+function valueText(value: number, unit: ComparedFigure['unit']): string {
   return unit === 'bytes' ? `${groupDigits(value)} (${formatSize(value)})` : groupDigits(value);
 }
 
@@ -151,14 +153,14 @@ function spreadText(spread: Spread | null): string {
   return `${groupDigits(median)}${range}`;
 }
 
-function callRows(point: Point): Row[] {
+function callRows(point: ComparedPoint): LabelledLines[] {
   if (point.calls.length === 0) return [];
   const shown = point.calls.slice(0, SHOWN_CALLS).map((row) => callLine(row, point));
   const more = point.calls.length - shown.length;
   return [{ label: 'failing', lines: more === 0 ? shown : [...shown, `and ${counted(more, 'other call')}`] }];
 }
 
-function callLine({ call, a, b, verdict }: CallRow, point: Point): Line {
+function callLine({ call, a, b, verdict }: CallRow, point: ComparedPoint): Line {
   const text = `${cut(call, VALUE_LENGTH)} in ${a} of ${point.runsA} → in ${b} of ${point.runsB}: ${verdictText(verdict, tooFew(point))}`;
   return { text, tone: tones[verdict] };
 }
@@ -169,28 +171,28 @@ function verdictText(verdict: Verdict, doubt: string): string {
 }
 
 /** An outcome that only one side had, and there seldom. */
-function tallyDoubt(point: Point): string {
+function tallyDoubt(point: ComparedPoint): string {
   return `it takes more than ${runsText(point)}`;
 }
 
-function figureDoubt({ a, b }: FigureRow, point: Point): string {
+function figureDoubt({ a, b }: ComparedFigure, point: ComparedPoint): string {
   return a === null || b === null ? `it could not be read in ${a === null ? 'A' : 'B'}` : tooFew(point);
 }
 
-function tooFew(point: Point): string {
+function tooFew(point: ComparedPoint): string {
   if (point.runsA === 1 && point.runsB === 1) return '1 run each';
   return `${runsText(point)}; ${ENOUGH_RUNS} each are enough`;
 }
 
-function runsText({ runsA, runsB }: Point): string {
+function runsText({ runsA, runsB }: ComparedPoint): string {
   return runsA === runsB ? `${counted(runsA, 'run')} each` : `${counted(runsA, 'run')} against ${groupDigits(runsB)}`;
 }
 
-function alone(label: string, settings: readonly Point['at'][]): Row[] {
+function alone(label: string, settings: readonly ComparedPoint['at'][]): LabelledLines[] {
   return settings.length === 0 ? [] : [{ label, lines: [settings.map(settingText).join('; ')] }];
 }
 
-function circumstanceRows({ circumstances }: Comparison): Row[] {
+function circumstanceRows({ circumstances }: Comparison): LabelledLines[] {
   if (circumstances.length === 0) return [];
   const lines = circumstances.map(({ what, a, b }): Line => {
     return { text: `${what}: ${listText(a)} → ${listText(b)}`, tone: 'warn' };
@@ -203,7 +205,7 @@ function listText(values: readonly string[]): string {
   return [...shown, ...(values.length > 3 ? [`and ${values.length - 3} more`] : [])].join(' or ');
 }
 
-function settingText(at: Point['at']): string {
+function settingText(at: ComparedPoint['at']): string {
   return Object.entries(at)
     .map(
       ([key, value]) =>

@@ -1,6 +1,6 @@
 import type { ExperimentFacts } from '../../experiment/report.ts';
 import type { Spread } from '../../statistics/spread.ts';
-import type { Line, Row } from '../../text/layout.ts';
+import type { LabelledLines, Line } from '../../text/layout.ts';
 import { escapeControls } from '../../text/quote.ts';
 import { visible } from '../../text/visible.ts';
 
@@ -15,7 +15,7 @@ export function spreadText(spread: Spread | null, words: (value: number) => stri
   return min === max ? `${median}` : `${median} (${min}–${max})`;
 }
 
-export function noticeRows({ warnings, error }: Pick<ExperimentFacts, 'warnings' | 'error'>): Row[] {
+export function noticeRows({ warnings, error }: Pick<ExperimentFacts, 'warnings' | 'error'>): LabelledLines[] {
   const lines = warnings.map((text): Line => ({ text: visible(text), tone: 'warn' }));
   const failed: readonly Line[] =
     error === null

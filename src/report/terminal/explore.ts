@@ -1,7 +1,7 @@
 import type { ExploreClass, ExploreCounts, ExploreFinding, ExploreReport } from '../../experiment/explore/report.ts';
 import { groupDigits } from '../../request/size.ts';
 import { counted, duration } from '../../text/figures.ts';
-import { layOut, painter, type Row, type Style, type Tone } from '../../text/layout.ts';
+import { type LabelledLines, layOut, painter, type Style, type Tone } from '../../text/layout.ts';
 import { cut, visible } from '../../text/visible.ts';
 import { noticeRows } from './experiment.ts';
 
@@ -63,7 +63,7 @@ function kindOf({ class: name, program, syscall, detail, how }: ExploreFinding):
   return JSON.stringify([name, program, syscall, detail?.replace(/\d+/g, '#'), how]);
 }
 
-function findingRow(same: readonly ExploreFinding[]): Row {
+function findingRow(same: readonly ExploreFinding[]): LabelledLines {
   const [first, ...others] = same;
   if (first === undefined) return { label: '', lines: [] };
   const { program, syscall, detail, mode, how, message, seen, runs, replay } = first;
@@ -87,7 +87,7 @@ function findingRow(same: readonly ExploreFinding[]): Row {
   };
 }
 
-function scoreRows({ score, counts, unsteady }: ExploreReport): Row[] {
+function scoreRows({ score, counts, unsteady }: ExploreReport): LabelledLines[] {
   if (score === null) return [];
   const { handled, crash, hang, silent, leak, mute } = counts;
   // 100 % is said of nothing less.
@@ -107,7 +107,7 @@ function scoreRows({ score, counts, unsteady }: ExploreReport): Row[] {
   ];
 }
 
-function callRows({ calls, counts }: ExploreReport): Row[] {
+function callRows({ calls, counts }: ExploreReport): LabelledLines[] {
   if (calls === null) return [];
   const { listed, unstable, wanted, duplicates, beyondLimit, chosen } = calls;
   const parts = [
@@ -121,7 +121,7 @@ function callRows({ calls, counts }: ExploreReport): Row[] {
   return [{ label: 'calls', lines: [parts.join('; ')] }];
 }
 
-function runRow({ runs, jobs, warmup, timeoutMs, id }: ExploreReport): Row {
+function runRow({ runs, jobs, warmup, timeoutMs, id }: ExploreReport): LabelledLines {
   const { made, planned } = runs;
   const cpus = jobs.map((own) => (own === null ? 'any' : own.join('+'))).join(', ');
   const parts = [

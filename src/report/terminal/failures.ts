@@ -3,7 +3,7 @@
 import { groupDigits } from '../../request/size.ts';
 import type { Failure, Result } from '../../result/schema.ts';
 import { counted, duration, number } from '../../text/figures.ts';
-import type { Line, Row } from '../../text/layout.ts';
+import type { LabelledLines, Line } from '../../text/layout.ts';
 import { cut } from '../../text/visible.ts';
 
 const SHOWN_NAMES = 8;
@@ -11,9 +11,16 @@ const SHOWN_CALLS = 4;
 const NAME_LENGTH = 20;
 const DETAIL_LENGTH = 80;
 
-type Call = { comm: string; syscall: string; errno: string | null; count: number; listed: number; details: string[] };
+type CallTally = {
+  comm: string;
+  syscall: string;
+  errno: string | null;
+  count: number;
+  listed: number;
+  details: string[];
+};
 
-export function failureRows(result: Result, verbose: boolean): Row[] {
+export function failureRows(result: Result, verbose: boolean): LabelledLines[] {
   const calls = groupCalls(result);
   const total = calls.reduce((sum, { count }) => sum + count, 0);
   const uncounted = result.enforcement.failuresUncounted ?? 0;
@@ -23,7 +30,7 @@ export function failureRows(result: Result, verbose: boolean): Row[] {
 }
 
 // The kernel counts but names nothing: say so, or the row would read as "none".
-function unnamed({ kmem: { failcnt }, enforcement: { failuresDropped } }: Result): Row[] {
+function unnamed({ kmem: { failcnt }, enforcement: { failuresDropped } }: Result): LabelledLines[] {
   if (failcnt === null || failcnt === 0) return [];
   // Refused charges are known by call where it is known how many calls are left out: none failed by them.
   if (failuresDropped !== null)
@@ -44,8 +51,8 @@ function totalLine(total: number, uncounted: number, listed: number): Line {
 }
 
 /** Totals come from `failureCounts`; `failures`, which is capped, only lends the details. */
-function groupCalls({ failureCounts, failures }: Result): Call[] {
-  const calls = new Map<string, Call>();
+function groupCalls({ failureCounts, failures }: Result): CallTally[] {
+  const calls = new Map<string, CallTally>();
   for (const { comm, syscall, errno, count } of failureCounts) {
     callIn(calls, { comm, syscall, errno }).count += count;
   }
@@ -57,14 +64,17 @@ function groupCalls({ failureCounts, failures }: Result): Call[] {
   return [...calls.values()].map((call) => ({ ...call, count: Math.max(call.count, call.listed) }));
 }
 
-function callIn(calls: Map<string, Call>, { comm, syscall, errno }: Pick<Failure, 'comm' | 'syscall' | 'errno'>): Call {
+function callIn(
+  calls: Map<string, CallTally>,
+  { comm, syscall, errno }: Pick<Failure, 'comm' | 'syscall' | 'errno'>,
+): CallTally {
   const key = JSON.stringify([comm, syscall, errno]);
   const call = calls.get(key) ?? { comm: nameText(comm), syscall, errno, count: 0, listed: 0, details: [] };
   calls.set(key, call);
   return call;
 }
 
-function nameLines(calls: readonly Call[], verbose: boolean): string[] {
+function nameLines(calls: readonly CallTally[], verbose: boolean): string[] {
   const names = [...Map.groupBy(calls, ({ comm }) => comm)]
     .map(([comm, own]) => ({ comm, own: own.toSorted(byCount), count: own.reduce((sum, { count }) => sum + count, 0) }))
     .toSorted(byCount);
@@ -75,13 +85,13 @@ function nameLines(calls: readonly Call[], verbose: boolean): string[] {
   return [...shown.map(({ comm, own }) => `${comm}: ${callList(own, verbose)}`), ...more];
 }
 
-function callList(calls: readonly Call[], verbose: boolean): string {
+function callList(calls: readonly CallTally[], verbose: boolean): string {
   const shown = verbose ? calls : calls.slice(0, SHOWN_CALLS);
   const rest = calls.slice(shown.length).reduce((sum, { count }) => sum + count, 0);
   return [...shown.map(callText), ...(rest === 0 ? [] : [`and ${groupDigits(rest)} more`])].join(', ');
 }
 
-function callText({ syscall, errno, count, details }: Call): string {
+function callText({ syscall, errno, count, details }: CallTally): string {
   const what = commonForm(details);
   const name = cut(syscall, NAME_LENGTH);
   return `${groupDigits(count)} × ${name}${what === null ? '' : ` of ${what}`}${errno === null ? '' : ` (${cut(errno, NAME_LENGTH)})`}`;

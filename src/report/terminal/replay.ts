@@ -2,10 +2,10 @@ import type { ReplayReport } from '../../experiment/replay/report.ts';
 import { commandIn } from '../../request/run-input.ts';
 import { formatSize, groupDigits } from '../../request/size.ts';
 import type { Recorded } from '../../statistics/recorded.ts';
-import type { FigureRow, KindRow, ReplayVerdict } from '../../statistics/replayed.ts';
+import type { KindRow, ReplayedFigure, ReplayVerdict } from '../../statistics/replayed.ts';
 import type { Spread } from '../../statistics/spread.ts';
 import { counted, NOT_READ } from '../../text/figures.ts';
-import { type Line, layOut, painter, type Row, type Style, type Tone } from '../../text/layout.ts';
+import { type LabelledLines, type Line, layOut, painter, type Style, type Tone } from '../../text/layout.ts';
 import { escapeControls } from '../../text/quote.ts';
 import { columns, cut, visible } from '../../text/visible.ts';
 import { noticeRows } from './experiment.ts';
@@ -62,12 +62,12 @@ function recordedText({ id, startedAt, input }: Recorded): string {
   return `${visible(id)}, ${localTime(startedAt)}: ${cut(commandIn(input).join(' '), COMMAND_LENGTH)}`;
 }
 
-function comparedRows({ kinds, figures, replays }: ReplayReport): Row[] {
+function comparedRows({ kinds, figures, replays }: ReplayReport): LabelledLines[] {
   // Of steps, and of what they imply, only what is news: the outcome says the rest.
   const shown = kinds.filter(({ what, verdict }) => verdict !== 'same' || !/^(step|expectation) /.test(what));
   return [
-    ...shown.map((row): Row => ({ label: visible(row.what), lines: [kindLine(row, replays.length)] })),
-    ...figures.map((row): Row => ({ label: row.what, lines: [figureLine(row)] })),
+    ...shown.map((row): LabelledLines => ({ label: visible(row.what), lines: [kindLine(row, replays.length)] })),
+    ...figures.map((row): LabelledLines => ({ label: row.what, lines: [figureLine(row)] })),
   ];
 }
 
@@ -80,7 +80,7 @@ function kindLine({ recorded, replayed, verdict }: KindRow, replays: number): Li
   return { text: `${was} → ${came.join(', ')}: ${verdictText(verdict)}`, tone: tones[verdict] };
 }
 
-function figureLine({ recorded, replayed, unit, verdict, tolerance }: FigureRow): Line {
+function figureLine({ recorded, replayed, unit, verdict, tolerance }: ReplayedFigure): Line {
   if (recorded === null && replayed === null) return { text: `${NOT_READ} in either`, tone: 'plain' };
   const was = recorded === null ? NOT_READ : valueText(recorded, unit);
   if (verdict === 'same') return { text: `${was}: same`, tone: 'plain' };
@@ -93,7 +93,7 @@ function verdictText(verdict: ReplayVerdict): string {
   return verdict === 'within-spread' ? 'the same within the spread' : verdict;
 }
 
-function valueText(value: number, unit: FigureRow['unit']): string {
+function valueText(value: number, unit: ReplayedFigure['unit']): string {
   return unit === 'bytes' ? `${groupDigits(value)} (${formatSize(value)})` : groupDigits(value);
 }
 
@@ -103,7 +103,7 @@ function spreadText(spread: Spread | null): string {
   return `${groupDigits(median)}${min === max ? '' : ` (${groupDigits(min)} to ${groupDigits(max)})`}`;
 }
 
-function noteRows({ circumstances }: ReplayReport): Row[] {
+function noteRows({ circumstances }: ReplayReport): LabelledLines[] {
   if (circumstances.length === 0) return [];
   const lines = circumstances.map(({ what, recorded, replayed }): Line => {
     const came = replayed.map((value) => cut(value, VALUE_LENGTH)).join(' or ');

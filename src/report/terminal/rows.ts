@@ -5,7 +5,7 @@ import { diedText, ofLimit } from '../../result/headline.ts';
 import { GATE_NOTE } from '../../result/notes.ts';
 import type { Expectation, Injection, Result, Step } from '../../result/schema.ts';
 import { counted, duration, ending, number, shortSize, size } from '../../text/figures.ts';
-import type { Line, Row } from '../../text/layout.ts';
+import type { LabelledLines, Line } from '../../text/layout.ts';
 import { columns, cut, visible } from '../../text/visible.ts';
 
 const SHOWN_ORPHANS = 8;
@@ -14,7 +14,7 @@ const SHORT_COMMAND = 60;
 const LONG_COMMAND = 1000;
 const EXPR_LENGTH = 200;
 
-export function enforcementRow(result: Result, verbose: boolean): Row {
+export function enforcementRow(result: Result, verbose: boolean): LabelledLines {
   const { enforcement, environment } = result;
   const { mode, vm, notes, gatedCalls, reclaims } = enforcement;
   const where = vm === null ? `Linux ${environment.kernel}` : `Linux ${vm.kernel} in a microVM (${vm.accel})`;
@@ -31,13 +31,13 @@ export function enforcementRow(result: Result, verbose: boolean): Row {
     ...(reclaims === null ? [] : [counted(reclaims, 'reclaim')]),
   ].join(', ');
   // What holds for every gated run is in the line above already.
-  const told = verbose ? [counts, ...notes] : notes.filter((note) => note !== GATE_NOTE);
-  const more = told.filter((line) => line !== '').map(visible);
+  const shown = verbose ? [counts, ...notes] : notes.filter((note) => note !== GATE_NOTE);
+  const more = shown.filter((line) => line !== '').map(visible);
   return { label: 'enforcement', lines: [`${visible(what)}${unlimited}`, ...more] };
 }
 
 /** `width`: columns for one line, null for as many as it takes; the command gives way, the figures do not. */
-export function stepRows({ steps, outcome }: Result, width: number | null, verbose: boolean): Row[] {
+export function stepRows({ steps, outcome }: Result, width: number | null, verbose: boolean): LabelledLines[] {
   if (steps.length === 0) return [];
   const figures = aligned(steps.map(stepFigures));
   const longest = verbose ? LONG_COMMAND : SHORT_COMMAND;
@@ -58,7 +58,7 @@ function stepFigures({ kind, exit, wallMs, failcnt, kmemMaxUsage }: Step): strin
   return [visible(ending(exit)), duration(wallMs), ...figures];
 }
 
-export function expectationRows({ expectations }: Result, verbose: boolean): Row[] {
+export function expectationRows({ expectations }: Result, verbose: boolean): LabelledLines[] {
   const shown = expectations.filter(({ implicit, passed }) => verbose || !implicit || !passed);
   return shown.length === 0 ? [] : [{ label: 'expected', lines: shown.map(expectationLine) }];
 }
@@ -73,7 +73,7 @@ function expectationLine({ expr, implicit, passed, actual }: Expectation): Line 
   };
 }
 
-export function leftoverRows({ leftover, ending, spec }: Result, verbose: boolean): Row[] {
+export function leftoverRows({ leftover, ending, spec }: Result, verbose: boolean): LabelledLines[] {
   if (leftover.length === 0) return [];
   const names = [...Map.groupBy(leftover, ({ comm }) => comm)].map(([comm, processes]) => {
     const pids = processes.map(({ pid }) => pid).join(', ');
@@ -97,12 +97,12 @@ function leftoverReason(ending: Result['ending'] | undefined): 'quiet' | 'limit'
 }
 
 /** Processes that outlived their parent, and died before the run was over. */
-export function orphanRows({ orphans }: Result): Row[] {
+export function orphanRows({ orphans }: Result): LabelledLines[] {
   const lines = (orphans ?? []).map((orphan): Line => ({ text: diedText(orphan), tone: 'bad' }));
   return lines.length === 0 ? [] : [{ label: 'died', lines: lines.slice(0, SHOWN_ORPHANS) }];
 }
 
-export function crashRows({ crashes }: Pick<Result, 'crashes'>): Row[] {
+export function crashRows({ crashes }: Pick<Result, 'crashes'>): LabelledLines[] {
   // One that was kept before there were any lacks the key.
   const lines = (crashes ?? []).map(({ comm, pid, signal, step }): Line => {
     const when = step === null ? '' : ` in step ${step}`;
@@ -114,14 +114,14 @@ export function crashRows({ crashes }: Pick<Result, 'crashes'>): Row[] {
   return lines.length === 0 ? [] : [{ label: 'crashed', lines }];
 }
 
-export function warningRows({ warnings }: Result): Row[] {
+export function warningRows({ warnings }: Result): LabelledLines[] {
   return warnings.length === 0
     ? []
     : [{ label: 'warning', lines: warnings.map((text): Line => ({ text: visible(text), tone: 'warn' })) }];
 }
 
 /** What only `--verbose` says. */
-export function detailRows({ durations, limits, environment, samples, id }: Result): Row[] {
+export function detailRows({ durations, limits, environment, samples, id }: Result): LabelledLines[] {
   const { userMs, systemMs, wallMs } = durations;
   const above = limits.ancestors.map(({ directory, file, limit, controller }) => {
     return `${visible(file)} ${controller === 'pids' ? number(limit) : size(limit)} at ${visible(directory)}`;
@@ -157,7 +157,7 @@ function aligned(table: readonly (readonly string[])[]): string[] {
 
 type Counter = Readonly<{ maxUsage: number | null; usage: number | null; failcnt: number | null }>;
 
-export function counterRows(result: Result, verbose: boolean): Row[] {
+export function counterRows(result: Result, verbose: boolean): LabelledLines[] {
   const { limits, mem, memsw, kmemTcp, pids } = result;
   const rows = [kmemRow(result, verbose), memoryRow(result, verbose)];
   const swapped = memsw !== null && mem.maxUsage !== null && memsw.maxUsage !== null && memsw.maxUsage > mem.maxUsage;
@@ -174,7 +174,7 @@ export function counterRows(result: Result, verbose: boolean): Row[] {
   return rows;
 }
 
-function kmemRow(result: Result, verbose: boolean): Row {
+function kmemRow(result: Result, verbose: boolean): LabelledLines {
   const { kmem, enforcement } = result;
   const text = [
     counterText(kmem, ofLimit(result, 'kmem', size), verbose),
@@ -205,7 +205,7 @@ function whereItWent({ parts, maxUsage }: Result['kmem'], say: (bytes: number) =
   return shares.length === 0 ? [] : [`where it went: ${[...shares, ...apart].join(', ')}`];
 }
 
-function memoryRow(result: Result, verbose: boolean): Row {
+function memoryRow(result: Result, verbose: boolean): LabelledLines {
   const { mem } = result;
   const oomKills = (mem.oomKills ?? 0) > 0 ? `, OOM kills ${number(mem.oomKills)}` : '';
   return { label: 'memory', lines: [`${counterText(mem, ofLimit(result, 'mem', size), verbose)}${oomKills}`] };
@@ -219,7 +219,7 @@ function isHit({ failcnt }: Counter): boolean {
   return (failcnt ?? 0) > 0;
 }
 
-export function injectionRows({ injections, spec }: Pick<Result, 'injections' | 'spec'>): Row[] {
+export function injectionRows({ injections, spec }: Pick<Result, 'injections' | 'spec'>): LabelledLines[] {
   // One that was kept by a version without injections lacks both.
   if (spec.inject.length === 0) return [];
   const lines = injections?.map(lineOf) ?? [{ text: 'what became of them is not known', tone: 'warn' }];

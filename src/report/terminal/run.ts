@@ -3,7 +3,7 @@
 import type { SetupError } from '../../errors.ts';
 import { headline, toneOf } from '../../result/headline.ts';
 import type { Result } from '../../result/schema.ts';
-import { layOut, type PlotStyle, painter, type Row, textWidth } from '../../text/layout.ts';
+import { type LabelledLines, layOut, type PlotStyle, painter, textWidth } from '../../text/layout.ts';
 import { visible } from '../../text/visible.ts';
 import { failureRows } from './failures.ts';
 import {
@@ -39,7 +39,7 @@ export function setupErrorText(error: Pick<SetupError, 'message' | 'hint'>): str
   return lines([`kmem-run: ${visible(error.message)}`, hintLine(error)]);
 }
 
-function rowsOf(result: Result, width: number | null, verbose: boolean): Row[] {
+function rowsOf(result: Result, width: number | null, verbose: boolean): LabelledLines[] {
   // Nothing ran: rows of "not read" would bury the reason.
   if (result.steps.length === 0 && result.failures.length === 0 && result.kmem.maxUsage === null)
     return warningRows(result);

@@ -187,7 +187,7 @@ type Axis = Readonly<{
 }>;
 
 /** A reading holds until the next one was due: later it is not known any more. */
-const PATIENCE = 1.5;
+const HELD_GAPS = 1.5;
 
 /**
  * The highest reading in each column, else the sample before it; null: a gap. `others`: read out of turn, of which
@@ -195,7 +195,7 @@ const PATIENCE = 1.5;
  */
 export function heldReadings(samples: Readings, others: Readings, { room, wholeMs, usualMs }: Axis): (number | null)[] {
   const columnMs = wholeMs / room;
-  const holdsMs = PATIENCE * Math.max(medianGap(samples) ?? usualMs ?? columnMs, columnMs);
+  const holdsMs = HELD_GAPS * Math.max(medianGap(samples) ?? usualMs ?? columnMs, columnMs);
   const columnOf = (atMs: number) => Math.max(0, Math.min(room - 1, Math.floor(atMs / columnMs)));
   const own = Map.groupBy(samples, ({ atMs }) => columnOf(atMs));
   const beside = Map.groupBy(others, ({ atMs }) => columnOf(atMs));

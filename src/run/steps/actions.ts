@@ -6,7 +6,7 @@ import { processesOf, signalGroup, signalProcess } from '../../cgroup/processes.
 import { compileStepExpectation } from '../../request/expect.ts';
 import type { HttpStep, SignalStep, WaitStep } from '../../request/run-spec.ts';
 import type { Step } from '../../result/schema.ts';
-import { type Answer, ask, pollUntil, waitFor } from './ready.ts';
+import { ask, type HttpAnswer, pollUntil, waitFor } from './ready.ts';
 import { type Background, beginOwnStep, record, type StepContext } from './record.ts';
 
 /** A request that is not tried again may take so long, where the step has no time of its own; others as long as they are tried. */
@@ -33,14 +33,14 @@ async function request({ stop }: StepContext, index: number, step: HttpStep): Pr
   const expected = asExpected(step, index);
   const ended = new AbortController();
   void stop.happened.then(() => ended.abort());
-  const patienceMs = step.timeoutMs ?? (step.withinMs > 0 ? step.withinMs : LONGEST_ANSWER_MS);
-  const signal = AbortSignal.any([ended.signal, AbortSignal.timeout(patienceMs)]);
+  const answerMs = step.timeoutMs ?? (step.withinMs > 0 ? step.withinMs : LONGEST_ANSWER_MS);
+  const signal = AbortSignal.any([ended.signal, AbortSignal.timeout(answerMs)]);
   const until = performance.now() + step.withinMs;
-  let before: Answer | null = null;
+  let before: HttpAnswer | null = null;
   for (let attempts = 1; ; attempts += 1) {
     const latest = await ask(step, signal);
     // A try that is cut off says less than the answer to the one before.
-    const answer: Answer = latest.status === null && signal.aborted ? (before ?? latest) : latest;
+    const answer: HttpAnswer = latest.status === null && signal.aborted ? (before ?? latest) : latest;
     const { status, body, error } = answer;
     const http = { status, body, attempts };
     before = answer;
@@ -55,7 +55,7 @@ async function request({ stop }: StepContext, index: number, step: HttpStep): Pr
 }
 
 /** Whether an answer is the one that was asked for: by what the step expects of it, else any below 400. */
-function asExpected({ expect }: HttpStep, index: number): (answer: Answer, attempts: number) => boolean {
+function asExpected({ expect }: HttpStep, index: number): (answer: HttpAnswer, attempts: number) => boolean {
   const ofAnswer = expect
     .map((expr) => compileStepExpectation(expr, index))
     .filter(({ path }) => path[2] === 'http' && path[3] !== 'attempts');

@@ -6,14 +6,14 @@ import type { Supervisor } from '../supervisor.ts';
 
 type Event<Kind extends GateEvent['event']> = Extract<GateEvent, { event: Kind }>;
 export type Begun = Event<'go' | 'denied' | 'setup-error'>;
-export type Ended = Event<'exit' | 'denied' | 'setup-error'>;
+export type EndEvent = Event<'exit' | 'denied' | 'setup-error'>;
 
 export type Handed = Readonly<{
   begun: Begun;
   /** Of a step in the background: null when its program has been executed, else what kept it from that. */
   started: Promise<Event<'setup-error'> | null>;
   /** Null: the helper is gone. */
-  ended: Promise<Ended | null>;
+  ended: Promise<EndEvent | null>;
 }>;
 
 export type GateSteps = Readonly<{
@@ -25,7 +25,7 @@ export type GateSteps = Readonly<{
 
 type Waiting = Readonly<{
   started: PromiseWithResolvers<Event<'setup-error'> | null>;
-  ended: PromiseWithResolvers<Ended | null>;
+  ended: PromiseWithResolvers<EndEvent | null>;
 }>;
 
 export function followGate(supervisor: Supervisor, stop: Stop): GateSteps {
@@ -41,7 +41,7 @@ export function followGate(supervisor: Supervisor, stop: Stop): GateSteps {
     beginning?.resolve({ begun, started: waiting.started.promise, ended: waiting.ended.promise });
     beginning = null;
   };
-  const take = (event: Begun | Ended | Event<'started'>): void => {
+  const take = (event: Begun | EndEvent | Event<'started'>): void => {
     // What cannot be set up is the step that was asked for last.
     const number = 'step' in event ? event.step : asked - 1;
     const waiting = running.get(number);

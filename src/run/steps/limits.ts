@@ -7,8 +7,8 @@ import type { ChangedLimits, LimitsStep } from '../../request/run-spec.ts';
 import { bookOvershoot } from '../../result/assemble.ts';
 import { beginOwnStep, record, type StepContext } from './record.ts';
 
-type Told = Extract<GateEvent, { event: 'limit' }>;
-type Place = Pick<StepContext, 'facts' | 'supervisor' | 'stop'>;
+type LimitEvent = Extract<GateEvent, { event: 'limit' }>;
+type LimitContext = Pick<StepContext, 'facts' | 'supervisor' | 'stop'>;
 
 /** A limit that cannot be set fails the step, and what it was to change stays as it was. */
 export async function takeLimits(context: StepContext, index: number, step: LimitsStep): Promise<void> {
@@ -43,14 +43,14 @@ async function change(context: StepContext, changed: ChangedLimits): Promise<str
     facts.kmemLimit = { ...facts.kmemLimit, limit: limits.kmem };
     return null;
   }
-  const told = await tellHelper(context, kmem);
-  if (told?.refused === null) {
+  const event = await askHelper(context, kmem);
+  if (event?.refused === null) {
     facts.limitsNow = { ...limits, kmem };
     return null;
   }
   const stuck = undo();
   if (stuck === null) facts.limitsNow = now;
-  const why = told === null ? GONE : REFUSALS[told.refused];
+  const why = event === null ? GONE : REFUSALS[event.refused];
   return stuck === null ? why : `${why}; ${stuck}`;
 }
 
@@ -61,18 +61,21 @@ const REFUSALS = {
 } as const;
 
 /** What comes is booked on the limit that is in force anew: from what is in use now. Null: the helper is gone. */
-export function markKmem(place: Place): Promise<Told | null> {
-  return tellHelper(place, undefined);
+export function markKmem(place: LimitContext): Promise<LimitEvent | null> {
+  return askHelper(place, undefined);
 }
 
 /** `kmem`: the gate's limit from now on; undefined: it stays. Null: the helper is gone. */
-async function tellHelper({ facts, supervisor, stop }: Place, kmem: number | null | undefined): Promise<Told | null> {
+async function askHelper(
+  { facts, supervisor, stop }: LimitContext,
+  kmem: number | null | undefined,
+): Promise<LimitEvent | null> {
   try {
     supervisor.limit(kmem);
-    const told = await supervisor.next('limit');
+    const event = await supervisor.next('limit');
     const limit = kmem === undefined ? facts.kmemLimit.limit : kmem;
-    if (told.refused === null) bookOvershoot(facts, { limit, usageWhenSet: told.usage }, told.maxUsage);
-    return told;
+    if (event.refused === null) bookOvershoot(facts, { limit, usageWhenSet: event.usage }, event.maxUsage);
+    return event;
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
     stop.end('gate-lost');

@@ -168,14 +168,14 @@ async function beginOutside(context: StepContext, step: OutsideStep): Promise<Ru
   return { signal, end: signal, ended };
 }
 
-type Asked = Readonly<{ step: CommandStep | OutsideStep; written: Written }>;
+type WrittenStep = Readonly<{ step: CommandStep | OutsideStep; written: Written }>;
 
 /** Ends it where it has a time of its own, and records how it ended. */
 async function recordEnd(
   context: StepContext,
   index: number,
   running: Running,
-  { step, written }: Asked,
+  { step, written }: WrittenStep,
 ): Promise<void> {
   const late = step.timeoutMs === null ? null : endWhenLate(context, running, step.timeoutMs);
   const end = await running.ended;
@@ -256,11 +256,11 @@ export async function endBackground(context: StepContext): Promise<boolean> {
     end('SIGCONT');
   }
   const ended = Promise.all([...context.background.values()].map((each) => each.ended));
-  const patience = new AbortController();
-  const late = sleep(context.facts.spec.graceMs, true, { signal: patience.signal }).catch(() => false);
+  const grace = new AbortController();
+  const late = sleep(context.facts.spec.graceMs, true, { signal: grace.signal }).catch(() => false);
   if ((await Promise.race([ended, late])) === true)
     for (const [, { end, isOver }] of left) if (!isOver()) end('SIGKILL');
-  patience.abort();
+  grace.abort();
   await ended;
   for (const [index, { stop }] of left) recordBadEnd(context, index, stop);
   return left.length > 0;

@@ -14,7 +14,7 @@ const LONGEST_LOOK_MS = 2000;
 
 export type Waited = Readonly<{ ms: number /** Why it did not come true; null: it did. */; error: string | null }>;
 
-export type Watch = Readonly<{
+export type ReadyWatch = Readonly<{
   /** What the steps have written so far; for a `log` without a file. */
   written: () => Promise<string>;
   /** Why there is no use in looking any longer; null: there is. */
@@ -22,7 +22,7 @@ export type Watch = Readonly<{
 }>;
 
 /** Resolves when it has come true, has not within its time, or is given up. Rejects never. */
-export function waitFor(awaited: Awaited, { written, givenUp }: Watch): Promise<Waited> {
+export function waitFor(awaited: Awaited, { written, givenUp }: ReadyWatch): Promise<Waited> {
   return pollUntil(() => look(awaited, written), awaited.withinMs, givenUp);
 }
 
@@ -45,7 +45,7 @@ export async function pollUntil(
   }
 }
 
-async function look(awaited: Awaited, written: Watch['written']): Promise<string | null> {
+async function look(awaited: Awaited, written: ReadyWatch['written']): Promise<string | null> {
   switch (awaited.until) {
     case 'port':
       return (await listens(awaited)) ? null : `nobody listens on ${awaited.host}:${awaited.port}`;
@@ -64,7 +64,7 @@ async function look(awaited: Awaited, written: Watch['written']): Promise<string
 
 async function lookInLog(
   { pattern, file }: Extract<Awaited, { until: 'log' }>,
-  written: Watch['written'],
+  written: ReadyWatch['written'],
 ): Promise<string | null> {
   const where = file ?? 'the output';
   const text = file === null ? await written() : readOrNull(file, 'utf8');
@@ -75,11 +75,11 @@ async function lookInLog(
 function listens({ host, port }: Extract<Awaited, { until: 'port' }>): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host, port, timeout: LONGEST_LOOK_MS });
-    const settle = (answer: boolean) => () => {
+    const finish = (answer: boolean) => () => {
       socket.destroy();
       resolve(answer);
     };
-    socket.once('connect', settle(true)).once('error', settle(false)).once('timeout', settle(false));
+    socket.once('connect', finish(true)).once('error', finish(false)).once('timeout', finish(false));
   });
 }
 
@@ -94,9 +94,9 @@ function isThere(file: string): boolean {
 
 const KEPT_BYTES = 16 * 1024;
 
-export type Request = Pick<HttpStep, 'method' | 'url' | 'headers' | 'body'>;
+export type HttpRequest = Pick<HttpStep, 'method' | 'url' | 'headers' | 'body'>;
 
-export type Answer = Readonly<{
+export type HttpAnswer = Readonly<{
   /** Null: there was no answer, for `error`. */
   status: number | null;
   /** The first 16 KiB; null: no answer, or it broke off before its end. */
@@ -105,7 +105,7 @@ export type Answer = Readonly<{
 }>;
 
 /** Rejects never. Of https the certificate is not looked at: what is asked is the experiment's own server. */
-export async function ask(request: Request, signal: AbortSignal): Promise<Answer> {
+export async function ask(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
   let status: number | null = null;
   try {
     const answer = await send(request, signal);
@@ -117,7 +117,7 @@ export async function ask(request: Request, signal: AbortSignal): Promise<Answer
 }
 
 /** Loaded only then: most runs ask for nothing. */
-async function send({ method, url, headers, body }: Request, signal: AbortSignal): Promise<IncomingMessage> {
+async function send({ method, url, headers, body }: HttpRequest, signal: AbortSignal): Promise<IncomingMessage> {
   // Not import(): of that Node warns in a bundle that comes from its code cache.
   const { request } = process.getBuiltinModule(url.toLowerCase().startsWith('https:') ? 'node:https' : 'node:http');
   const options: RequestOptions & { rejectUnauthorized: boolean } = {

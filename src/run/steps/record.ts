@@ -7,7 +7,7 @@ import { formatSize } from '../../request/size.ts';
 import type { Facts } from '../../result/facts.ts';
 import type { Step } from '../../result/schema.ts';
 import type { Accounts } from '../accounts.ts';
-import type { Plan } from '../plan.ts';
+import type { RunPlan } from '../plan.ts';
 import type { Stop } from '../stop.ts';
 import type { Streams } from '../streams.ts';
 import type { Supervisor } from '../supervisor.ts';
@@ -22,7 +22,7 @@ export type Clock = {
 
 export type StepContext = Readonly<{
   facts: Facts;
-  plan: Plan;
+  plan: RunPlan;
   stop: Stop;
   group: Group;
   supervisor: Supervisor;

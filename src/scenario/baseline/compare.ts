@@ -3,11 +3,11 @@ import { judgeKinds } from '../../statistics/compare.ts';
 import { ENOUGH_RUNS, judge, spreadOf, type Verdict } from '../../statistics/spread.ts';
 import type { BaselineChange } from '../report.ts';
 import {
+  type BaselineEntry,
+  type BaselineFigure,
   type BaselineSettings,
   type Circumstances,
-  type Entry,
   FIGURES,
-  type Figure,
   type Kinds,
   slackOf,
 } from './types.ts';
@@ -25,8 +25,8 @@ export type Compared = Readonly<{
 const FEWEST_RUNS = 3;
 
 export function compareEntries(
-  before: Entry,
-  now: Entry,
+  before: BaselineEntry,
+  now: BaselineEntry,
   { tolerance }: Pick<BaselineSettings, 'tolerance'>,
   results: readonly Result[],
 ): Compared {
@@ -42,9 +42,9 @@ export function compareEntries(
 type One = Readonly<{ change: BaselineChange | null; isUnsure: boolean }>;
 
 function compareFigure(
-  before: Entry,
-  now: Entry,
-  figure: Figure,
+  before: BaselineEntry,
+  now: BaselineEntry,
+  figure: BaselineFigure,
   tolerance: BaselineSettings['tolerance'],
   results: readonly Result[],
 ): One | null {
@@ -79,7 +79,7 @@ function listOf(kinds: Kinds): string[] {
   return Object.entries(kinds).flatMap(([kind, count]) => new Array<string>(count).fill(kind));
 }
 
-function warningsOf(before: Entry, now: Entry): string[] {
+function warningsOf(before: BaselineEntry, now: BaselineEntry): string[] {
   const keys = Object.keys(now.measuredOn) as (keyof Circumstances)[];
   const circumstances = keys
     .filter((key) => before.measuredOn[key] !== now.measuredOn[key])
@@ -88,7 +88,7 @@ function warningsOf(before: Entry, now: Entry): string[] {
   return old === own ? circumstances : [...circumstances, `the baseline was measured with limits ${old}, now ${own}`];
 }
 
-function limitsText(limits: Entry['limits']): string {
+function limitsText(limits: BaselineEntry['limits']): string {
   return (
     Object.entries(limits)
       .map(([key, limit]) => `${key} ${limit}`)
@@ -97,7 +97,7 @@ function limitsText(limits: Entry['limits']): string {
 }
 
 /** Whether a baseline says of these runs all that there is to say: then it is not written anew, and the file has no noise. */
-export function covers(before: Entry, now: Entry): boolean {
+export function covers(before: BaselineEntry, now: BaselineEntry): boolean {
   const figures = FIGURES.every((figure) => {
     const [a, b] = [spreadOf(before.figures[figure] ?? []), spreadOf(now.figures[figure] ?? [])];
     return a === null || b === null ? a === b : a.min <= b.min && b.max <= a.max && a.runs >= b.runs;

@@ -4,13 +4,13 @@ import type { Result } from '../../result/schema.ts';
 import { kernelOf } from '../../result/summary.ts';
 import { limits as LIMITS, sampleOfResult } from '../../statistics/sample.ts';
 import { spreadOf } from '../../statistics/spread.ts';
-import type { Circumstances, Entry, Figure, Kinds, Values } from './types.ts';
+import type { BaselineEntry, BaselineFigure, Circumstances, Kinds, Numbers } from './types.ts';
 
 /** More would make a line that nobody reads. */
 const MOST_VALUES = 25;
 
 /** Null: no run has figures. */
-export function entryOf(results: readonly Result[]): Entry | null {
+export function entryOf(results: readonly Result[]): BaselineEntry | null {
   const [first] = results;
   if (first === undefined) return null;
   const samples = results.map(sampleOfResult);
@@ -50,9 +50,9 @@ function firstFailing({ failures }: Result): string {
   return `${first.comm ?? '(name not read)'}: ${first.syscall} (${first.errno ?? 'no errno'})`;
 }
 
-function figuresOf(results: readonly Result[]): Partial<Record<Figure, Values>> {
+function figuresOf(results: readonly Result[]): Partial<Record<BaselineFigure, Numbers>> {
   const limited = (key: 'mem' | 'memsw' | 'kmemTcp') => results.some(({ spec }) => spec.limits[key] !== null);
-  const read: Readonly<Record<Figure, (result: Result) => number | null>> = {
+  const read: Readonly<Record<BaselineFigure, (result: Result) => number | null>> = {
     kmem: ({ kmem }) => kmem.maxUsage,
     failcnt: ({ kmem }) => kmem.failcnt,
     mem: ({ mem }) => (limited('mem') || limited('memsw') ? mem.maxUsage : null),
@@ -83,7 +83,7 @@ function partsOf(results: readonly Result[]): Record<string, number> | null {
   return medians.length === 0 ? null : Object.fromEntries(medians);
 }
 
-function stepsOf(results: readonly Result[]): Entry['steps'] {
+function stepsOf(results: readonly Result[]): BaselineEntry['steps'] {
   const most = Math.max(...results.map(({ steps }) => steps.length));
   return Array.from({ length: most }, (_, index) => {
     const kmem = medianOf(results.map(({ steps }) => steps[index]?.kmemMaxUsage ?? null));

@@ -10,7 +10,14 @@ import { quote } from '../../text/quote.ts';
 import { parseYaml } from '../document.ts';
 import type { Scenario } from '../types.ts';
 import { baselineFile } from './place.ts';
-import { type BaselineFile, type Book, baselineSchema, type Entry, type EntryInFile, FIGURES } from './types.ts';
+import {
+  type BaselineEntry,
+  type BaselineFile,
+  type Book,
+  baselineSchema,
+  type EntryInFile,
+  FIGURES,
+} from './types.ts';
 
 const HEAD =
   ' What kmem-run scenario run --update-baseline measured, of each run a value; later runs are compared with it.\n Review what changes, and commit it.';
@@ -55,7 +62,7 @@ function bad(file: string, { line, column }: Readonly<{ line: number; column: nu
 
 /** Puts these into what the file has now; entries of others stay. @throws SetupError `baseline-not-written`, `bad-baseline`. */
 export async function updateBook(file: string, entries: Book): Promise<void> {
-  const merged: Record<string, Record<string, Entry>> = {};
+  const merged: Record<string, Record<string, BaselineEntry>> = {};
   for (const [name, kernels] of [...Object.entries(readBook(file) ?? {}), ...Object.entries(entries)])
     merged[name] = { ...merged[name], ...kernels };
   try {
@@ -97,7 +104,7 @@ function sizeOfMiddle(values: readonly number[]): string {
   return formatSize(values[Math.floor(values.length / 2)] ?? 0);
 }
 
-function entryInFile({ figures, processes, parts, steps, ...entry }: Entry): EntryInFile {
+function entryInFile({ figures, processes, parts, steps, ...entry }: BaselineEntry): EntryInFile {
   return {
     ...entry,
     ...Object.fromEntries(FIGURES.flatMap((figure) => (figures[figure] ? [[figure, [...figures[figure]]]] : []))),
@@ -107,7 +114,7 @@ function entryInFile({ figures, processes, parts, steps, ...entry }: Entry): Ent
   };
 }
 
-function entryFrom({ kmem, failcnt, mem, kmemTcp, processes, parts, ...entry }: EntryInFile): Entry {
+function entryFrom({ kmem, failcnt, mem, kmemTcp, processes, parts, ...entry }: EntryInFile): BaselineEntry {
   const figures = Object.entries({ kmem, failcnt, mem, kmemTcp }).filter(([, values]) => values !== undefined);
   return {
     ...entry,
@@ -135,15 +142,18 @@ export type BaselineChoice = Readonly<{
 export type Baselines = Readonly<{
   isUpdating: boolean;
   /** `entry`: null where there is none; `isThere`: the file is. @throws SetupError `bad-baseline`, `unreadable-baseline`. */
-  find: (scenario: Scenario, kernel: string) => Readonly<{ file: string; entry: Entry | null; isThere: boolean }>;
-  put: (scenario: Scenario, kernel: string, entry: Entry) => void;
+  find: (
+    scenario: Scenario,
+    kernel: string,
+  ) => Readonly<{ file: string; entry: BaselineEntry | null; isThere: boolean }>;
+  put: (scenario: Scenario, kernel: string, entry: BaselineEntry) => void;
   /** @throws SetupError `baseline-not-written`. */
   save: () => Promise<void>;
 }>;
 
 export function openBaselines({ file: asked, update }: BaselineChoice): Baselines {
   const books = new Map<string, Book | null>();
-  const written = new Map<string, Record<string, Record<string, Entry>>>();
+  const written = new Map<string, Record<string, Record<string, BaselineEntry>>>();
   const bookOf = (file: string): Book | null => {
     const known = books.get(file);
     if (known !== undefined) return known;

@@ -8,7 +8,7 @@ import type { Scenario } from '../types.ts';
 import { type Compared, compareEntries, covers } from './compare.ts';
 import { entryOf } from './entry.ts';
 import type { Baselines } from './file.ts';
-import type { BaselineSettings, Entry, Figure } from './types.ts';
+import type { BaselineEntry, BaselineFigure, BaselineSettings } from './types.ts';
 import { toleranceText } from './types.ts';
 import { spreadText } from './words.ts';
 
@@ -74,7 +74,7 @@ async function compare(held: Held): Promise<ScenarioOutcome> {
 }
 
 /** Of one that did not pass all runs: what they measured may tell why. */
-function measure(entry: Entry, outcome: ScenarioOutcome, settings: BaselineSettings): Compared {
+function measure(entry: BaselineEntry, outcome: ScenarioOutcome, settings: BaselineSettings): Compared {
   const results = outcome.status === 'passed' ? outcome.results.filter(isPassed) : outcome.results;
   const now = entryOf(results);
   return now === null ? NOTHING : compareEntries(entry, now, settings, results);
@@ -82,24 +82,24 @@ function measure(entry: Entry, outcome: ScenarioOutcome, settings: BaselineSetti
 
 const NOTHING: Compared = { changes: [], warnings: [], isUnsure: false };
 
-type Written = Readonly<{ file: string; settings: BaselineSettings; entry: Entry }>;
+type Written = Readonly<{ file: string; settings: BaselineSettings; entry: BaselineEntry }>;
 
 function judged(outcome: ScenarioOutcome, { changes, warnings }: Compared, written: Written): ScenarioOutcome {
   const baseline: BaselineOutcome = { file: written.file, state: 'compared', changes, warnings };
   const beyond = changes.filter(({ verdict }) => verdict === 'worse');
   if (outcome.status !== 'passed' || beyond.length === 0) {
     // That it ended otherwise is what its reasons say.
-    const told = changes.filter(({ key }) => outcome.status === 'passed' || (key !== 'outcome' && key !== 'ends'));
-    const notes = told.map((change) => noteOf(change, outcome));
+    const shown = changes.filter(({ key }) => outcome.status === 'passed' || (key !== 'outcome' && key !== 'ends'));
+    const notes = shown.map((change) => noteOf(change, outcome));
     return { ...outcome, notes: [...notes, ...warnings], baseline };
   }
-  const told = changes.filter(({ verdict }) => verdict !== 'worse').map((change) => noteOf(change, outcome));
+  const shown = changes.filter(({ verdict }) => verdict !== 'worse').map((change) => noteOf(change, outcome));
   const hint = `hint: where that is meant, write ${written.file} anew with --update-baseline, and commit it`;
   return {
     ...outcome,
     status: 'failed',
     reasons: [...beyond.flatMap((change) => reasonsOf(change, written)), hint],
-    notes: [...told, ...warnings],
+    notes: [...shown, ...warnings],
     baseline,
   };
 }
@@ -113,7 +113,7 @@ function reasonsOf({ key, text, before, now }: BaselineChange, { settings, entry
   if (key === 'outcome' || key === 'ends' || key === 'firstFailing') return [text];
   const [a, b] = [before, now] as [Spread, Spread];
   const format = key === 'failcnt' ? groupDigits : formatSize;
-  const tolerance = toleranceText(settings.tolerance[key satisfies Figure], format);
+  const tolerance = toleranceText(settings.tolerance[key satisfies BaselineFigure], format);
   const few = entry.figures[key]?.length === 1 ? ', so its spread is not known' : '';
   return [text, `baseline ${spreadText(a)}${few}, tolerance ${tolerance}; now ${spreadText(b)}`];
 }

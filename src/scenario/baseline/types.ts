@@ -5,14 +5,14 @@ import { parseSize } from '../../request/size.ts';
 /** What a baseline holds of a scenario on a kernel: what its runs measured when it was written. */
 
 /** The values of several runs, from the lowest to the highest: the spread, and what judge() of the store goes by. */
-export type Values = readonly number[];
+export type Numbers = readonly number[];
 
 /** How often each thing came about. */
 export type Kinds = Readonly<Record<string, number>>;
 
 /** Figures that are held to the baseline. Of memory and TCP buffers only where they were limited. */
 export const FIGURES = ['kmem', 'failcnt', 'mem', 'kmemTcp'] as const;
-export type Figure = (typeof FIGURES)[number];
+export type BaselineFigure = (typeof FIGURES)[number];
 
 export type Circumstances = Readonly<{
   linux: string;
@@ -23,7 +23,7 @@ export type Circumstances = Readonly<{
   cpus: number;
 }>;
 
-export type Entry = Readonly<{
+export type BaselineEntry = Readonly<{
   measuredOn: Circumstances;
   limits: Readonly<Record<string, number>>;
   outcome: Kinds;
@@ -32,7 +32,7 @@ export type Entry = Readonly<{
   /** `apachectl: execve (ENOMEM)`, or `none`. */
   firstFailing: Kinds;
   /** Without those that could not be read. */
-  figures: Readonly<Partial<Record<Figure, Values>>>;
+  figures: Readonly<Partial<Record<BaselineFigure, Numbers>>>;
   // What tells where a change comes from; medians.
   /** Processes and threads at one time. */
   processes: number | null;
@@ -43,7 +43,7 @@ export type Entry = Readonly<{
 }>;
 
 /** By scenario, then by kernel (`host`, or the name of one). */
-export type Book = Readonly<Record<string, Readonly<Record<string, Entry>>>>;
+export type Book = Readonly<Record<string, Readonly<Record<string, BaselineEntry>>>>;
 
 /** What a median may differ by: a part of it, or so much. */
 export type Tolerance = Readonly<{ share: number; atLeast: number }>;
@@ -53,7 +53,7 @@ export type BaselineSettings = Readonly<{
   isNamed: boolean;
   /** Null: beside the scenario. */
   file: string | null;
-  tolerance: Readonly<Record<Figure, Tolerance>>;
+  tolerance: Readonly<Record<BaselineFigure, Tolerance>>;
 }>;
 
 z.config({ jitless: true });
@@ -99,26 +99,26 @@ const BYTES = 16_384;
 
 const COUNT = 1;
 
-function byDefault(figure: Figure): Tolerance {
+function byDefault(figure: BaselineFigure): Tolerance {
   return { share: SHARE, atLeast: figure === 'failcnt' ? COUNT : BYTES };
 }
 
-type Given = string | { readonly [figure in Figure]?: string | undefined } | undefined;
+type Given = string | { readonly [figure in BaselineFigure]?: string | undefined } | undefined;
 
 /** @throws SetupError `bad-tolerance`. */
-export function readTolerances(given: Given): Record<Figure, Tolerance> {
-  const of = (figure: Figure): Tolerance => {
+export function readTolerances(given: Given): Record<BaselineFigure, Tolerance> {
+  const of = (figure: BaselineFigure): Tolerance => {
     const text = typeof given === 'object' ? given[figure] : given;
     if (text === undefined) return byDefault(figure);
     // One size for all is one of bytes.
     if (typeof given === 'string' && figure === 'failcnt' && !text.endsWith('%')) return byDefault(figure);
     return readTolerance(text, figure);
   };
-  return Object.fromEntries(FIGURES.map((figure) => [figure, of(figure)])) as Record<Figure, Tolerance>;
+  return Object.fromEntries(FIGURES.map((figure) => [figure, of(figure)])) as Record<BaselineFigure, Tolerance>;
 }
 
 /** `10%`; `64K`, or of failcnt `3`. @throws SetupError `bad-tolerance`. */
-export function readTolerance(text: string, figure: Figure): Tolerance {
+export function readTolerance(text: string, figure: BaselineFigure): Tolerance {
   const [, percent] = /^([0-9]{1,4}(?:\.[0-9]+)?) ?%$/.exec(text) ?? [];
   if (percent !== undefined) return { share: Number(percent) / 100, atLeast: 0 };
   if (figure === 'failcnt' && /^[0-9]{1,9}$/.test(text)) return { share: 0, atLeast: Number(text) };

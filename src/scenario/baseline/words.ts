@@ -5,10 +5,10 @@ import type { Result } from '../../result/schema.ts';
 import { sampleOfResult } from '../../statistics/sample.ts';
 import type { Spread } from '../../statistics/spread.ts';
 import { stepName } from './entry.ts';
-import type { BaselineSettings, Circumstances, Entry, Figure, Kinds } from './types.ts';
+import type { BaselineEntry, BaselineFigure, BaselineSettings, Circumstances, Kinds } from './types.ts';
 import { slackOf } from './types.ts';
 
-const NAMES: Readonly<Record<Figure | 'outcome' | 'ends' | 'firstFailing', string>> = {
+const NAMES: Readonly<Record<BaselineFigure | 'outcome' | 'ends' | 'firstFailing', string>> = {
   kmem: 'kmem peak',
   failcnt: 'failcnt',
   mem: 'memory peak',
@@ -18,17 +18,17 @@ const NAMES: Readonly<Record<Figure | 'outcome' | 'ends' | 'firstFailing', strin
   firstFailing: 'first failing call',
 };
 
-type Facts = Readonly<{
-  figure: Figure;
-  before: Entry;
-  now: Entry;
+type EntryFacts = Readonly<{
+  figure: BaselineFigure;
+  before: BaselineEntry;
+  now: BaselineEntry;
   tolerance: BaselineSettings['tolerance'];
   a: Spread;
   b: Spread;
   results: readonly Result[];
 }>;
 
-export function figureText(facts: Facts): string {
+export function figureText(facts: EntryFacts): string {
   const { figure, a, b } = facts;
   const share = a.median === 0 ? '' : `${changeText(b.median / a.median - 1)} `;
   const evidence = evidenceFor(facts).map((text) => `, ${text}`);
@@ -44,7 +44,7 @@ function changeText(share: number): string {
 }
 
 /** `2.5 → 2.9 MiB`: the unit once where it is the same. */
-function valuesText(figure: Figure, before: number, now: number): string {
+function valuesText(figure: BaselineFigure, before: number, now: number): string {
   if (figure === 'failcnt') return `${groupDigits(before)} → ${groupDigits(now)}`;
   const [first, second] = [formatSize(before), formatSize(now)];
   const unit = second.slice(second.indexOf(' '));
@@ -52,7 +52,7 @@ function valuesText(figure: Figure, before: number, now: number): string {
 }
 
 /** Only what was measured: where there is nothing to tell from, nothing is said. */
-function evidenceFor(facts: Facts): string[] {
+function evidenceFor(facts: EntryFacts): string[] {
   const { figure, a, b, results } = facts;
   if (figure === 'failcnt') return b.median > a.median ? mostFailing(results) : [];
   if (figure !== 'kmem') return [];
@@ -72,7 +72,7 @@ const MOST_PARTS = 2;
 /** Of the whole change: what parts have to explain to be named. */
 const EXPLAINED = 0.75;
 
-function partsBehind({ before, now, a, b }: Facts): string[] {
+function partsBehind({ before, now, a, b }: EntryFacts): string[] {
   if (before.parts === null || now.parts === null) return [];
   const whole = b.median - a.median;
   const names = new Set([...Object.keys(before.parts), ...Object.keys(now.parts)]);
@@ -90,7 +90,7 @@ function partsBehind({ before, now, a, b }: Facts): string[] {
 }
 
 /** The first step whose own peak rose or fell by most of what the whole did. */
-function stepBehind(facts: Facts): string[] {
+function stepBehind(facts: EntryFacts): string[] {
   const { before, now, a, b, tolerance, results } = facts;
   if ((results[0]?.steps.length ?? 0) < 2) return [];
   const whole = b.median - a.median;
@@ -103,7 +103,7 @@ function stepBehind(facts: Facts): string[] {
 }
 
 /** Only steps that run programs in the group have a peak of their own: one that none of them reached was between them. */
-function stretchBehind({ before, now, a, b, tolerance, results }: Facts): string[] {
+function stretchBehind({ before, now, a, b, tolerance, results }: EntryFacts): string[] {
   const measured = Math.max(...now.steps.map(({ kmem }) => kmem));
   if (b.median < a.median || b.median - measured <= slackOf(tolerance.kmem, a.median)) return [];
   if (before.steps.length !== now.steps.length) return [];
@@ -116,7 +116,7 @@ function stretchBehind({ before, now, a, b, tolerance, results }: Facts): string
   return first === last ? [`at step ${named(first)}`] : [`between step ${named(first)} and step ${named(last)}`];
 }
 
-function processesBehind({ before, now }: Facts): string[] {
+function processesBehind({ before, now }: EntryFacts): string[] {
   const [old, own] = [before.processes, now.processes];
   return old === null || own === null || own <= old ? [] : [`with ${own} processes and threads at a time, not ${old}`];
 }

@@ -3,11 +3,11 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { nextStep, type Trial } from '../../../src/experiment/bisect/search.ts';
-import type { Phase, Question } from '../../../src/experiment/bisect/trials.ts';
+import type { Phase, SearchQuestion } from '../../../src/experiment/bisect/trials.ts';
 import { find, HIGHEST, type Program, questions } from './find.ts';
 
 /** The numbers of each step, and what it was for. */
-function stepsOf(question: Question, passes: Program): { phase: Phase; at: readonly number[] }[] {
+function stepsOf(question: SearchQuestion, passes: Program): { phase: Phase; at: readonly number[] }[] {
   const trials: Trial[] = [];
   const steps: { phase: Phase; at: readonly number[] }[] = [];
   for (;;) {

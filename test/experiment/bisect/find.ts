@@ -1,11 +1,14 @@
 import fc from 'fast-check';
 import { nextStep, type Trial } from '../../../src/experiment/bisect/search.ts';
-import type { Answer, Phase, Question } from '../../../src/experiment/bisect/trials.ts';
+import type { Phase, SearchQuestion, SearchResult } from '../../../src/experiment/bisect/trials.ts';
 
 export type Program = (at: number) => boolean;
 
 /** Asks until there is an answer. */
-export function find(question: Question, passes: Program): { answer: Answer; trials: Trial[]; phases: Phase[] } {
+export function find(
+  question: SearchQuestion,
+  passes: Program,
+): { answer: SearchResult; trials: Trial[]; phases: Phase[] } {
   const trials: Trial[] = [];
   const phases: Phase[] = [];
   for (;;) {
@@ -28,7 +31,7 @@ export const questions = fc
     confirm: fc.integer({ min: 1, max: 5 }),
     batch: fc.integer({ min: 1, max: 4 }),
   })
-  .map(({ lo, up, more, ...rest }): Question => ({ lo, hi: lo + up, most: lo + up + more, ...rest }));
+  .map(({ lo, up, more, ...rest }): SearchQuestion => ({ lo, hi: lo + up, most: lo + up + more, ...rest }));
 
 export function log2(count: number): number {
   return Math.ceil(Math.log2(count));

@@ -5,16 +5,16 @@ import { baselineOf } from '../../../src/experiment/explore/baseline.ts';
 import { classify } from '../../../src/experiment/explore/classify.ts';
 import {
   brokenOnes,
-  type Entry,
   exitOf,
+  type FileEntry,
   type Observation,
   serversIn,
   stepOf,
 } from '../../../src/experiment/explore/observation.ts';
-import { type Attempt, isSettled, judge, type Trial } from '../../../src/experiment/explore/trials.ts';
+import { type Attempt, type CallTrial, isSettled, judge } from '../../../src/experiment/explore/trials.ts';
 import { expectation } from '../../fixtures/results.ts';
 
-function file(text: string): Entry {
+function file(text: string): FileEntry {
   return { kind: 'file', text, digest: text };
 }
 
@@ -27,7 +27,7 @@ const calm: Observation = {
   exits: exits(0, 0),
   stdout: 'hello\nworld\n',
   stderr: 'starting\n',
-  files: new Map<string, Entry>([
+  files: new Map<string, FileEntry>([
     ['tmp', { kind: 'folder' }],
     ['log', file('an entry\n')],
     ['pid', file('1234')],
@@ -43,7 +43,7 @@ const calm: Observation = {
 };
 const again: Observation = {
   ...calm,
-  files: new Map<string, Entry>([
+  files: new Map<string, FileEntry>([
     ['tmp', { kind: 'folder' }],
     ['log', file('an entry\n')],
     ['pid', file('999')],
@@ -51,7 +51,7 @@ const again: Observation = {
   ]),
 };
 const baseline = baselineOf(calm, again);
-function withFile(name: string, entry: Entry | null): Observation['files'] {
+function withFile(name: string, entry: FileEntry | null): Observation['files'] {
   const files = new Map(calm.files);
   if (entry === null) files.delete(name);
   else files.set(name, entry);
@@ -277,7 +277,7 @@ function attempt(name: 'crash' | 'hang' | 'silent' | 'leak' | 'handled' | null):
   };
 }
 
-function trial(...names: Parameters<typeof attempt>[0][]): Trial {
+function trial(...names: Parameters<typeof attempt>[0][]): CallTrial {
   return {
     call: { address: '0/1:mmap', syscall: 'mmap', program: 'a', comm: 'a', detail: null },
     mode: 'once',

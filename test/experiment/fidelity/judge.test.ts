@@ -1,25 +1,25 @@
 import { constants } from 'node:os';
 import test from 'ava';
 import {
+  type ComparedMode,
   compareRow,
   countErrnos,
   listErrnos,
-  type Mode,
   medianMade,
   type Reading,
   type Try,
 } from '../../../src/experiment/fidelity/judge.ts';
-import type { Row } from '../../../src/experiment/fidelity/rows.ts';
+import type { ObjectRow } from '../../../src/experiment/fidelity/rows.ts';
 
 const { ENOMEM, ENFILE, ENOBUFS } = constants.errno;
 const LIMITS = [1024, 2048];
-const row: Row = { name: 'pipe', what: 'pipe', kind: 'charged', tries: { native: 4, gate: 1 }, why: '' };
+const row: ObjectRow = { name: 'pipe', what: 'pipe', kind: 'charged', tries: { native: 4, gate: 1 }, why: '' };
 
 function tries(made: number, errnos: readonly number[]): Try[] {
   return errnos.map((errno) => ({ made, errno, before: 0, after: made }));
 }
 
-function reading(mode: Mode, limit: number, made: number, errnos: readonly number[]): Reading {
+function reading(mode: ComparedMode, limit: number, made: number, errnos: readonly number[]): Reading {
   return { row: 'pipe', mode, limit, tries: tries(made, errnos), problem: null };
 }
 
@@ -82,7 +82,7 @@ test('what was not measured is skipped, never the same', (t) => {
 });
 
 test('a row that the kernel does not charge has to fail nowhere', (t) => {
-  const uncharged: Row = { ...row, kind: 'uncharged' };
+  const uncharged: ObjectRow = { ...row, kind: 'uncharged' };
   const verdict = (native: number, gate: number) =>
     compareRow(uncharged, LIMITS, both([100, [native]], [100, [gate]])).verdict;
   t.is(verdict(0, 0), 'same');
@@ -91,7 +91,7 @@ test('a row that the kernel does not charge has to fail nowhere', (t) => {
 });
 
 test('a row that the gate does not see has to fail under the kernel, and only there', (t) => {
-  const unseen: Row = { ...row, kind: 'unseen' };
+  const unseen: ObjectRow = { ...row, kind: 'unseen' };
   const verdict = (native: number, gate: number) =>
     compareRow(unseen, LIMITS, both([100, [native]], [200, [gate]])).verdict;
   t.is(verdict(ENOMEM, 0), 'same');

@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import anyTest, { type ExecutionContext } from 'ava';
-import type { Comparison } from '../../../src/experiment/fidelity/judge.ts';
+import type { RowComparison } from '../../../src/experiment/fidelity/judge.ts';
 import { rows } from '../../../src/experiment/fidelity/rows.ts';
 import { bin, makeHarness } from '../../harness.ts';
 import { soak } from '../../needs.ts';
@@ -12,7 +12,7 @@ import { needsKernel } from '../../vm/needs-kernel.ts';
 const test = anyTest.serial;
 
 /** Emulated, on a machine that may be busy. */
-const PATIENCE_MS = 25 * 60_000;
+const TIMEOUT_MS = 25 * 60_000;
 
 /** One of each kind; all of them, which takes some six minutes, in a soak that has the time. */
 const chosen =
@@ -21,10 +21,10 @@ const chosen =
     : ['fork', 'socket_udp', 'mkdir', 'semget', 'brk', 'stat_kept'];
 
 async function compare(t: ExecutionContext, args: readonly string[]) {
-  t.timeout(PATIENCE_MS);
+  t.timeout(TIMEOUT_MS);
   const harness = makeHarness(t);
   const json = harness.path('fidelity.json');
-  const ran = await harness.run(['fidelity', '--json', json, ...args], { json: false, patience: PATIENCE_MS });
+  const ran = await harness.run(['fidelity', '--json', json, ...args], { json: false, timeout: TIMEOUT_MS });
   t.is(ran.stderr, '');
   harness.assertNothingLeft();
   return { ...ran, report: JSON.parse(readFileSync(json, 'utf8')) };
@@ -39,7 +39,7 @@ test('gate and kernel give the same errno after as many objects, within 5 %, und
   t.log(stdout);
   t.is(status, 0, stdout);
   t.regex(report.kernel, /^5\.10/);
-  const compared: Comparison[] = report.rows;
+  const compared: RowComparison[] = report.rows;
   t.deepEqual(
     compared.map(({ row }) => row.name),
     chosen,
@@ -75,7 +75,7 @@ test('a gate that keeps too much free is not the same', async (t) => {
 
 test('interrupted, it says so, and nothing is left', async (t) => {
   if (!(await needsKernel(t, '5.10'))) return;
-  t.timeout(PATIENCE_MS);
+  t.timeout(TIMEOUT_MS);
   const harness = makeHarness(t);
   const output = harness.path('stdout');
   const running = harness.start(['fidelity', '--row', 'fork', '--row', 'dup'], {
@@ -94,14 +94,14 @@ test('interrupted, it says so, and nothing is left', async (t) => {
 
 test('at a terminal: how far it is, below the rows that are measured; and Ctrl-C', async (t) => {
   if (!(await needsKernel(t, '5.10'))) return;
-  t.timeout(PATIENCE_MS);
+  t.timeout(TIMEOUT_MS);
   const harness = makeHarness(t);
   const line = `${process.execPath} ${bin} fidelity --row eventfd --row fork --row dup --limits 1M`;
   // The second row is measured by then.
   const typed =
     "until grep -q '4 of 6 runs' shown; do sleep 0.1; done; printf '\\003'; until grep -q interrupted shown; do sleep 0.1; done";
   const script = `(${typed}) | script -qefc "$0" shown > /dev/null`;
-  await harness.startProgram(['sh', '-c', script, line], { patience: PATIENCE_MS }).ended;
+  await harness.startProgram(['sh', '-c', script, line], { timeout: TIMEOUT_MS }).ended;
   const shown = harness.read('shown').replaceAll('\u001b', '␛');
   t.regex(shown, /\r␛\[K2 of 6 runs ▕████░{8}▏ [^;]+ left; now fork native at 1 MiB/);
   t.regex(shown, /\r␛\[Kfork, a paused child /);

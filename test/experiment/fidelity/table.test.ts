@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import test from 'ava';
 import { compareRow, MODES } from '../../../src/experiment/fidelity/judge.ts';
 import { pageWith, reportOf } from '../../../src/experiment/fidelity/outcome.ts';
-import { type Row, rows } from '../../../src/experiment/fidelity/rows.ts';
+import { type ObjectRow, rows } from '../../../src/experiment/fidelity/rows.ts';
 import { isSame, tableHead, tableLine, verdictText } from '../../../src/experiment/fidelity/table.ts';
 
 const LIMIT = 1024 * 1024;
-const pipe: Row = { name: 'pipe', what: 'pipe', kind: 'charged', tries: { native: 1, gate: 1 }, why: '' };
+const pipe: ObjectRow = { name: 'pipe', what: 'pipe', kind: 'charged', tries: { native: 1, gate: 1 }, why: '' };
 const request = { kind: 'rows', rows: [pipe], limits: [LIMIT], reserve: 0, program: '' } as const;
 
 function answer(gate: number, errno = constants.errno.ENFILE) {

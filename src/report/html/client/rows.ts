@@ -1,6 +1,6 @@
-import type { Cell, NumbersTable } from '../../plots/types.ts';
+import type { NumbersTable, TableCell } from '../../plots/types.ts';
 
-export type Row = readonly Cell[];
+export type TableRow = readonly TableCell[];
 
 export type View = Readonly<{
   /** Text that a row must have in it; empty: any. */
@@ -15,7 +15,7 @@ export type View = Readonly<{
 export function rowsIn(
   { rows, columns }: Pick<NumbersTable, 'rows' | 'columns'>,
   { search, chosen, sort }: View,
-): Row[] {
+): TableRow[] {
   const wanted = search.toLowerCase();
   const found = rows.filter(
     (row) =>
@@ -27,22 +27,22 @@ export function rowsIn(
   return found.toSorted((a, b) => compareCells(a[column] ?? null, b[column] ?? null, down ? -1 : 1));
 }
 
-export type Group = Readonly<{ value: Cell; count: number }>;
+export type RowGroup = Readonly<{ value: TableCell; count: number }>;
 
 /** The most frequent first. */
-export function groupsIn(rows: readonly Row[], column: number): Group[] {
+export function groupsIn(rows: readonly TableRow[], column: number): RowGroup[] {
   return [...Map.groupBy(rows, (row) => row[column] ?? null)]
     .map(([value, own]) => ({ value, count: own.length }))
     .toSorted((a, b) => b.count - a.count);
 }
 
 /** What is not known stands last either way up. */
-function compareCells(a: Cell, b: Cell, direction: 1 | -1): number {
+function compareCells(a: TableCell, b: TableCell, direction: 1 | -1): number {
   if (a === null || b === null) return a === b ? 0 : a === null ? 1 : -1;
   if (typeof a === 'number' && typeof b === 'number') return direction * (a - b);
   return direction * String(a).localeCompare(String(b), 'en', { numeric: true });
 }
 
-export function cellName(cell: Cell, whenNull = '–'): string {
+export function cellName(cell: TableCell, whenNull = '–'): string {
   return cell === null ? whenNull : String(cell);
 }

@@ -1,10 +1,10 @@
 /** A long table: a page of rows at a time, with search, choices, sorting and grouping. */
 
-import type { Cell } from '../../plots/types.ts';
+import type { TableCell } from '../../plots/types.ts';
 import { cellText, isWide } from '../cell.ts';
 import type { PageTable } from '../data.ts';
 import { copyButton, element } from './dom.ts';
-import { cellName, groupsIn, type Row, rowsIn, type View } from './rows.ts';
+import { cellName, groupsIn, rowsIn, type TableRow, type View } from './rows.ts';
 
 const PAGE = 50;
 /** More values than that are for the search. */
@@ -134,7 +134,7 @@ function groupTable({ caption, columns }: PageTable, column: number, groups: Ret
   return framed(`${caption}, by ${columns[column]?.title}`, head, lines);
 }
 
-function rowTable(table: PageTable, rows: readonly Row[], state: State, update: Update): HTMLElement {
+function rowTable(table: PageTable, rows: readonly TableRow[], state: State, update: Update): HTMLElement {
   const { columns, copied, caption } = table;
   const head = element('tr', {});
   for (const [at, { title, unit }] of columns.entries()) {
@@ -159,7 +159,7 @@ function rowTable(table: PageTable, rows: readonly Row[], state: State, update: 
 }
 
 function cellOf(
-  cell: Cell,
+  cell: TableCell,
   column: PageTable['columns'][number] | undefined,
   at: number,
   copied: boolean,
@@ -175,7 +175,7 @@ function cellOf(
   );
 }
 
-function textOf(cell: Cell, column: PageTable['columns'][number] | undefined): string {
+function textOf(cell: TableCell, column: PageTable['columns'][number] | undefined): string {
   return cellText(cell, column?.unit ?? 'text', column?.whenNull);
 }
 

@@ -1,5 +1,5 @@
 import type { ComparedSide, ReportDocument } from '../../../scenario/documents.ts';
-import type { Comparison, FigureRow, Point } from '../../../statistics/compare.ts';
+import type { ComparedFigure, ComparedPoint, Comparison } from '../../../statistics/compare.ts';
 import type { Spread, Verdict } from '../../../statistics/spread.ts';
 import { counted, NOT_READ } from '../../../text/figures.ts';
 import { comparedSurvivalOf, overlayOf } from '../../plots/of-compare.ts';
@@ -47,7 +47,7 @@ function sideFact(label: string, { name, runs, commands }: ComparedSide): [strin
   return [label, name, `${counted(runs, 'run')} of ${commands.join(' or ') || 'nothing'}`];
 }
 
-function pointPart(point: Point, isOneOfMany: boolean): Markup {
+function pointPart(point: ComparedPoint, isOneOfMany: boolean): Markup {
   const { tallies, figures: own, calls, verdict } = point;
   const title = isOneOfMany ? `${settingText(point.at)}: ${words[verdict]}` : 'What differs';
   return html`${heading(3, title)}${table({
@@ -84,7 +84,7 @@ function tallyText(counts: Readonly<Record<string, number>>): string {
   );
 }
 
-function spreadText(spread: Spread | null, { unit }: FigureRow): string {
+function spreadText(spread: Spread | null, { unit }: ComparedFigure): string {
   if (spread === null) return NOT_READ;
   const { min, median, max } = spread;
   return min === max
@@ -92,7 +92,7 @@ function spreadText(spread: Spread | null, { unit }: FigureRow): string {
     : `${fullText(median, unit)}, from ${fullText(min, unit)} to ${fullText(max, unit)}`;
 }
 
-function settingText(at: Point['at']): string {
+function settingText(at: ComparedPoint['at']): string {
   return Object.entries(at)
     .map(
       ([key, value]) =>

@@ -2,7 +2,7 @@ import type { SweepPoint, SweepReport } from '../../../experiment/sweep/report.t
 import type { Spread } from '../../../statistics/spread.ts';
 import { counted } from '../../../text/figures.ts';
 import { heatmapOf, peaksOf, survivalPlotOf } from '../../plots/of-sweep.ts';
-import type { Cell } from '../../plots/types.ts';
+import type { TableCell } from '../../plots/types.ts';
 import { settingText } from '../../terminal/sweep.ts';
 import { badge, commandOf, figures, heading, howItWasMade, notices } from '../common.ts';
 import type { Gathering } from '../data.ts';
@@ -59,7 +59,7 @@ function pointTable({ axes, points }: SweepReport, prefix: string, gathering: Ga
   });
 }
 
-function rowOf(point: SweepPoint, axes: readonly string[]): Cell[] {
+function rowOf(point: SweepPoint, axes: readonly string[]): TableCell[] {
   const outcomes = Object.entries(point.outcomes).map(([name, count]) => `${name} ×${count}`);
   return [
     ...axes.map((axis) => settingText(axis, point.settings[axis] ?? null)),
