@@ -12,23 +12,31 @@ export type Survival = Readonly<{
   series: readonly Readonly<{ label: string; shares: readonly (Share | null)[] }>[];
 }>;
 
-type AxisValue = string | number | null;
+export type AxisValue = string | number | null;
 type Swept = Readonly<{
   axes: readonly string[];
   points: readonly (Share & Readonly<{ settings: Readonly<Record<string, AxisValue>> }>)[];
 }>;
 
-/** Null: no limit was varied. */
-export function survivalOf({ axes, points }: Swept): Survival | null {
-  const valuesOf = (axis: string) => [...new Set(points.map(({ settings }) => settings[axis] ?? null))];
-  const along = axes
+/** The limit with the most values, over which a curve is drawn; null: none was varied. */
+export function mainAxis({ axes, points }: Swept): string | null {
+  return axes
     .filter((axis) => axis !== 'kernel')
     .reduce<string | null>(
-      (best, axis) => (best === null || valuesOf(axis).length > valuesOf(best).length ? axis : best),
+      (best, axis) => (best === null || valuesOf(points, axis).length > valuesOf(points, best).length ? axis : best),
       null,
     );
+}
+
+export function valuesOf(points: Swept['points'], axis: string): AxisValue[] {
+  return [...new Set(points.map(({ settings }) => settings[axis] ?? null))];
+}
+
+/** Null: no limit was varied. */
+export function survivalOf({ axes, points }: Swept): Survival | null {
+  const along = mainAxis({ axes, points });
   if (along === null) return null;
-  const ticks = valuesOf(along);
+  const ticks = valuesOf(points, along);
   const others = axes.filter((axis) => axis !== along);
   const groups = Map.groupBy(points, ({ settings }) =>
     others.map((axis) => settingText(axis, settings[axis] ?? null)).join(' '),

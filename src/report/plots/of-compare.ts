@@ -1,9 +1,9 @@
+import { kebab } from '../../request/run-input.ts';
 import type { Result } from '../../result/schema.ts';
 import type { ComparedSide } from '../../scenario/documents.ts';
 import type { Comparison } from '../../statistics/compare.ts';
 import type { ComparedRun, ComparisonPlot } from './comparison.ts';
 import { failureText } from './failure.ts';
-import { axisTitle } from './of-sweep.ts';
 import { timelineData } from './parts-of-kmem.ts';
 import type { SurvivalPlot } from './survival.ts';
 
@@ -61,7 +61,7 @@ export function comparedSurvivalOf(
     kind: 'survival',
     id,
     title: 'Runs that pass, on both sides',
-    about: `How many of the runs of A and of B pass over the ${axisTitle(axis)} limit, with 95 % intervals.`,
-    data: { axis: axisTitle(axis), unit: axis === 'pids' ? 'count' : 'bytes', series },
+    about: `How many of the runs of A and of B pass over the ${kebab(axis)} limit, with 95 % intervals.`,
+    data: { axis: kebab(axis), unit: axis === 'pids' ? 'count' : 'bytes', series },
   };
 }

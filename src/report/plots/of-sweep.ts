@@ -1,26 +1,10 @@
+import { type AxisValue, mainAxis, settingText, valuesOf } from '../../experiment/survival.ts';
 import type { SweepPoint, SweepReport } from '../../experiment/sweep/report.ts';
+import { kebab } from '../../request/run-input.ts';
 import { counted } from '../../text/figures.ts';
-import { settingText } from '../terminal/sweep.ts';
 import type { HeatmapPlot } from './heatmap.ts';
 import type { PeaksPlot } from './peaks.ts';
 import type { SurvivalPlot } from './survival.ts';
-
-type Value = string | number | null;
-
-const titles: Readonly<Record<string, string>> = { kmemTcp: 'kmem-tcp' };
-export function axisTitle(axis: string): string {
-  return titles[axis] ?? axis;
-}
-
-/** The limit with the most values: what a curve is drawn over; null: none was swept. */
-export function mainAxis({ axes, points }: Pick<SweepReport, 'axes' | 'points'>): string | null {
-  return axes
-    .filter((axis) => axis !== 'kernel')
-    .reduce<string | null>(
-      (best, axis) => (best === null || valuesOf(points, axis).length > valuesOf(points, best).length ? axis : best),
-      null,
-    );
-}
 
 export function survivalPlotOf(report: SweepReport, id: string): SurvivalPlot | null {
   const axis = mainAxis(report);
@@ -29,7 +13,7 @@ export function survivalPlotOf(report: SweepReport, id: string): SurvivalPlot | 
   if (limited.length < 2) return null;
   const others = report.axes.filter((other) => other !== axis);
   const labelOf = ({ settings }: SweepPoint) =>
-    others.map((other) => `${axisTitle(other)} ${settingText(other, settings[other] ?? null)}`).join(', ') || 'runs';
+    others.map((other) => `${kebab(other)} ${settingText(other, settings[other] ?? null)}`).join(', ') || 'runs';
   const series = [...Map.groupBy(limited, labelOf)].map(([label, own]) => ({
     label,
     points: own
@@ -41,8 +25,8 @@ export function survivalPlotOf(report: SweepReport, id: string): SurvivalPlot | 
     kind: 'survival',
     id,
     title: 'Runs that pass',
-    about: `How many of the runs pass over the ${axisTitle(axis)} limit, with 95 % intervals by Wilson's method: ${passed} of ${counted(runs, 'run')} in all, at ${counted(limited.length, 'point')}.`,
-    data: { axis: axisTitle(axis), unit: axis === 'pids' ? 'count' : 'bytes', series },
+    about: `How many of the runs pass over the ${kebab(axis)} limit, with 95 % intervals by Wilson's method: ${passed} of ${counted(runs, 'run')} in all, at ${counted(limited.length, 'point')}.`,
+    data: { axis: kebab(axis), unit: axis === 'pids' ? 'count' : 'bytes', series },
   };
 }
 
@@ -61,8 +45,8 @@ export function peaksOf(report: SweepReport, id: string): PeaksPlot | null {
     kind: 'peaks',
     id,
     title: 'Peak of kernel memory against the limit',
-    about: `The highest kernel memory of each run at its ${axisTitle(axis)} limit.${missing}`,
-    data: { axis: axisTitle(axis), runs },
+    about: `The highest kernel memory of each run at its ${kebab(axis)} limit.${missing}`,
+    data: { axis: kebab(axis), runs },
   };
 }
 
@@ -77,22 +61,18 @@ export function heatmapOf({ axes, points }: SweepReport, id: string): HeatmapPlo
     passed,
     runs,
   }));
-  const words = (axis: string, values: readonly Value[]) => values.map((value) => settingText(axis, value));
+  const words = (axis: string, values: readonly AxisValue[]) => values.map((value) => settingText(axis, value));
   return {
     kind: 'heatmap',
     id,
-    title: `Runs that pass, by ${axisTitle(x)} and ${axisTitle(y)}`,
-    about: `How many of the runs pass at each pair of ${axisTitle(x)} and ${axisTitle(y)}.`,
+    title: `Runs that pass, by ${kebab(x)} and ${kebab(y)}`,
+    about: `How many of the runs pass at each pair of ${kebab(x)} and ${kebab(y)}.`,
     data: {
-      x: { name: axisTitle(x), values: words(x, columns) },
-      y: { name: axisTitle(y), values: words(y, rows) },
+      x: { name: kebab(x), values: words(x, columns) },
+      y: { name: kebab(y), values: words(y, rows) },
       fields,
     },
   };
-}
-
-function valuesOf(points: readonly SweepPoint[], axis: string): Value[] {
-  return [...new Set(points.map(({ settings }) => settings[axis] ?? null))];
 }
 
 function total(points: readonly SweepPoint[], key: 'passed' | 'runs'): number {

@@ -22,11 +22,7 @@ export function survivalText({ along, ticks, series }: Survival, { color, width 
   const wide = Math.min(WIDEST, Math.floor(room / ticks.length));
   const title = `  runs that pass, over ${along}`;
   if (wide < NARROWEST || series.length > MOST_PICTURES) {
-    const shares = series.map(({ label, shares }) => ({
-      label,
-      shares: shares.map((share) => (share === null ? null : share.passed / share.runs)),
-    }));
-    const lines = curveText({ series: shares, ticks }, Math.max(1, columns - INDENT)).map((line) => `  ${line}`);
+    const lines = survivalCurve({ ticks, series }, Math.max(1, columns - INDENT)).map((line) => `  ${line}`);
     return [title, ...lines].map((line) => `${fitted(line, columns)}\n`).join('');
   }
   const pictures = series.flatMap(({ label, shares }) => [
@@ -39,6 +35,15 @@ export function survivalText({ along, ticks, series }: Survival, { color, width 
     paint('dim', ' '.repeat(INDENT + MARGIN + 1) + tickLine(ticks, wide)),
   ]);
   return pictures.map((line) => `${line}\n`).join('');
+}
+
+/** Without intervals, in few lines. */
+export function survivalCurve({ ticks, series }: Pick<Survival, 'ticks' | 'series'>, width: number): string[] {
+  const drawn = series.map(({ label, shares }) => ({
+    label,
+    shares: shares.map((share) => (share === null ? null : share.passed / share.runs)),
+  }));
+  return curveText({ series: drawn, ticks }, width);
 }
 
 /** A bar, the interval beside it, a blank. */

@@ -1,22 +1,19 @@
 import type { FirstCall } from '../../experiment/figures.ts';
 import { settingText, survivalOf } from '../../experiment/survival.ts';
 import type { SweepPoint, SweepReport } from '../../experiment/sweep/report.ts';
+import { kebab } from '../../request/run-input.ts';
 import { formatSize, groupDigits } from '../../request/size.ts';
 import { counted, duration } from '../../text/figures.ts';
 import { layOut, type PlotStyle, painter, type Style, type Tone } from '../../text/layout.ts';
 import { columns, cut } from '../../text/visible.ts';
-import { curveText } from './curve.ts';
 import { noticeRows, spreadText } from './experiment.ts';
-import { survivalText } from './survival.ts';
-
-export { settingText } from '../../experiment/survival.ts';
+import { survivalCurve, survivalText } from './survival.ts';
 
 const labelWidth = 'warning'.length;
 const CURVE_WIDTH = 80;
 const COMMAND_LENGTH = 60;
 const NARROWEST_CALL = 14;
 const CALL_LENGTH = 80;
-const titles: Readonly<Record<string, string>> = { kmemTcp: 'kmem-tcp' };
 
 export function sweepText(report: SweepReport, style: PlotStyle): string {
   const paint = painter(style.color);
@@ -54,7 +51,7 @@ function detail({ jobs, warmup, timeoutMs, id, runs }: SweepReport): string {
 
 function tableLines({ axes, points }: SweepReport, style: Style): string[] {
   const paint = painter(style.color);
-  const head = [...axes.map((axis) => titles[axis] ?? axis), 'runs', 'passed', 'failcnt', 'peak', 'first failing call'];
+  const head = [...axes.map(kebab), 'runs', 'passed', 'failcnt', 'peak', 'first failing call'];
   const table = [head, ...points.map((point) => cellsOf(point, axes))];
   const last = head.length - 1;
   const widths = head.map((_, column) => Math.max(...table.map((cells) => columns(cells[column] ?? ''))));
@@ -102,9 +99,5 @@ function toneOf(point: SweepPoint | undefined): Tone {
 function curveLines(report: SweepReport, width: number): string[] {
   const survival = survivalOf(report);
   if (survival === null) return [];
-  const series = survival.series.map(({ label, shares }) => ({
-    label,
-    shares: shares.map((share) => (share === null ? null : share.passed / share.runs)),
-  }));
-  return curveText({ series, ticks: survival.ticks }, width);
+  return survivalCurve(survival, width);
 }

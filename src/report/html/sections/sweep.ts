@@ -1,9 +1,9 @@
+import { settingText } from '../../../experiment/survival.ts';
 import type { SweepPoint, SweepReport } from '../../../experiment/sweep/report.ts';
 import type { Spread } from '../../../statistics/spread.ts';
 import { counted } from '../../../text/figures.ts';
 import { heatmapOf, peaksOf, survivalPlotOf } from '../../plots/of-sweep.ts';
 import type { TableCell } from '../../plots/types.ts';
-import { settingText } from '../../terminal/sweep.ts';
 import { badge, commandOf, figures, heading, howItWasMade, notices } from '../common.ts';
 import type { Gathering } from '../data.ts';
 import { html, type Section } from '../markup.ts';
