@@ -1,7 +1,7 @@
 import { SetupError } from '../errors.ts';
 import { signalNumber } from '../host/exit-status.ts';
 import { watchInterrupts } from '../run/interrupts.ts';
-import { type FoundFile, findScenarios } from '../scenario/find.ts';
+import { type FoundScenarios, findScenarios } from '../scenario/find.ts';
 import { readLastFailed, writeLastFailed } from '../scenario/last-failed.ts';
 import { performScenarios } from '../scenario/perform.ts';
 import { suiteStatus } from '../scenario/suite.ts';
@@ -116,7 +116,7 @@ export async function runScenarios(given: Given): Promise<number> {
   }
 }
 
-function select({ words, tags, filters, lastFailed }: RunChoices): FoundFile {
+function select({ words, tags, filters, lastFailed }: RunChoices): FoundScenarios {
   const found = findScenarios({ words, tags, filters });
   if (!lastFailed) return found;
   const failed = readLastFailed();
@@ -124,7 +124,10 @@ function select({ words, tags, filters, lastFailed }: RunChoices): FoundFile {
 }
 
 /** Every N-th of them, so that parts are about as long as each other. */
-function part({ scenarios, mistakes }: FoundFile, { shard }: RunChoices): Pick<FoundFile, 'scenarios' | 'mistakes'> {
+function part(
+  { scenarios, mistakes }: FoundScenarios,
+  { shard }: RunChoices,
+): Pick<FoundScenarios, 'scenarios' | 'mistakes'> {
   if (shard === null) return { scenarios, mistakes };
   const own = scenarios.filter((_, index) => index % shard.of === shard.index - 1);
   return { scenarios: own, mistakes: shard.index === 1 ? mistakes : [] };

@@ -12,10 +12,10 @@ const LEAST_MS = 20;
 const SHOWN = 3;
 
 type Timed = Pick<Figures, 'id' | 'passed' | 'wallMs'>;
-export type Kind = Readonly<{ name: string; figures: readonly Timed[] }>;
+export type TimedKind = Readonly<{ name: string; figures: readonly Timed[] }>;
 
 /** A sentence about all of them; none where nothing stands out. `kinds`: runs at one point each. */
-export function outlierWarnings(kinds: readonly Kind[]): string[] {
+export function outlierWarnings(kinds: readonly TimedKind[]): string[] {
   const found = kinds.flatMap(({ name, figures }) => outliersOf(figures).map((one) => ({ ...one, name })));
   if (found.length === 0) return [];
   const worst = found.toSorted((a, b) => b.share - a.share).slice(0, SHOWN);

@@ -12,7 +12,7 @@ import type { ExperimentFacts } from './report.ts';
 export type Names = (key: string) => string;
 
 /** Where a run stands in its experiment, as the store keeps it. */
-export type RunPlace = Readonly<{ point: number; repeat: number }>;
+export type PlanPlace = Readonly<{ point: number; repeat: number }>;
 
 /** What a question is, whichever experiment asks it. */
 export type CommonQuestion = Readonly<{
@@ -36,8 +36,8 @@ export type Plan<Run, History, Report extends ExperimentFacts> = Readonly<{
   /** CPUs that the user named; null: choose. */
   cpus: readonly number[] | null;
   /** Null: a warm-up, which is not kept. */
-  placeOf: (run: Run) => RunPlace | null;
-  runAt: (place: RunPlace) => Run;
+  placeOf: (run: Run) => PlanPlace | null;
+  runAt: (place: PlanPlace) => Run;
   /** What a line of progress calls it: `kmem 1 MiB`. */
   nameOf: (run: Run) => string;
   count: (history: History) => Readonly<{ done: number; total: number }>;

@@ -3,7 +3,7 @@ import { processesOf } from '../cgroup/processes.ts';
 import { openSampler } from '../cgroup/sampler.ts';
 import type { Group } from '../cgroup/types.ts';
 
-export type Sample = {
+export type GroupSample = {
   atMs: number;
   kmem: number | null;
   mem: number | null;
@@ -13,7 +13,7 @@ export type Sample = {
 };
 
 export type Sampling = Readonly<{
-  samples: () => readonly Sample[];
+  samples: () => readonly GroupSample[];
   /** Takes a last sample and stops. */
   stop: () => Promise<void>;
 }>;
@@ -22,7 +22,7 @@ export type SamplingOptions = Readonly<{
   /** Milliseconds; null: no samples. */
   everyMs: number | null;
   atMs: () => number;
-  onSample: (sample: Sample) => void;
+  onSample: (sample: GroupSample) => void;
 }>;
 
 /** pidusage keeps a descriptor for each pid: beyond this the group's own figures must do. */
@@ -34,11 +34,11 @@ export function startSampling(group: Group, { everyMs, atMs, onSample }: Samplin
   if (everyMs === null) return { samples: () => [], stop: async () => {} };
   const sampler = openSampler(group);
   const perProcess = createProcessFigures(group);
-  let samples: Sample[] = [];
+  let samples: GroupSample[] = [];
   let pending: Promise<void> | null = null;
 
-  const take = (): Sample => {
-    const sample: Sample = { atMs: atMs(), ...sampler.read(), rss: null, cpuPercent: null };
+  const take = (): GroupSample => {
+    const sample: GroupSample = { atMs: atMs(), ...sampler.read(), rss: null, cpuPercent: null };
     samples.push(sample);
     if (samples.length > MOST_SAMPLES) samples = thin(samples);
     onSample(sample);
@@ -70,12 +70,12 @@ export function startSampling(group: Group, { everyMs, atMs, onSample }: Samplin
 }
 
 /** Every second sample, and those with the highest kmem and mem. */
-export function thin(samples: readonly Sample[]): Sample[] {
+export function thin(samples: readonly GroupSample[]): GroupSample[] {
   const peaks = new Set([indexOfHighest(samples, 'kmem'), indexOfHighest(samples, 'mem')]);
   return samples.filter((_, index) => index % 2 === 0 || index === samples.length - 1 || peaks.has(index));
 }
 
-function indexOfHighest(samples: readonly Sample[], key: 'kmem' | 'mem'): number {
+function indexOfHighest(samples: readonly GroupSample[], key: 'kmem' | 'mem'): number {
   return samples.reduce(
     (best, sample, index) => ((sample[key] ?? -1) > (samples[best]?.[key] ?? -1) ? index : best),
     0,
@@ -83,11 +83,11 @@ function indexOfHighest(samples: readonly Sample[], key: 'kmem' | 'mem'): number
 }
 
 /** Fills in RSS and CPU: by process through pidusage while they are few, else CPU of the whole group and no RSS. */
-function createProcessFigures(group: Group): (sample: Sample) => Promise<void> {
+function createProcessFigures(group: Group): (sample: GroupSample) => Promise<void> {
   let pidusage: typeof import('pidusage') | null = null;
   let before: { atMs: number; cpuMs: number } | null = null;
 
-  const ofGroup = (sample: Sample): void => {
+  const ofGroup = (sample: GroupSample): void => {
     const cpu = readCpu(group);
     if (cpu === null) return;
     const now = { atMs: sample.atMs, cpuMs: cpu.userMs + cpu.systemMs };

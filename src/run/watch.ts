@@ -10,7 +10,7 @@ import type { FailureLog } from './failures.ts';
 import { watchOomKills, watchOomTime } from './oom.ts';
 import type { RunPlan } from './plan.ts';
 import { type Activity, type Quiet, untilQuiet } from './quiet.ts';
-import { type Sample, type Sampling, startSampling } from './samples.ts';
+import { type GroupSample, type Sampling, startSampling } from './samples.ts';
 import { openSteps } from './steps/index.ts';
 import { markKmem } from './steps/limits.ts';
 import { type Clock, sinceStart } from './steps/record.ts';
@@ -18,7 +18,7 @@ import { endGroup, passOnBrokenPipe, type Stop, untilEmpty } from './stop.ts';
 import type { Streams } from './streams.ts';
 import type { Supervisor } from './supervisor.ts';
 
-export type RunProgress = Sample & Readonly<{ denials: number }>;
+export type RunProgress = GroupSample & Readonly<{ denials: number }>;
 
 /** A run from the moment at which everything stands ready. */
 export type RunWatch = Readonly<{ ended: Promise<void>; close: () => Promise<void> }>;

@@ -10,13 +10,13 @@ import type { Mistake } from './issues.ts';
 import { loadScenario } from './load.ts';
 import type { Scenario } from './types.ts';
 
-export type FoundFile = Readonly<{
+export type FoundScenarios = Readonly<{
   scenarios: readonly Scenario[];
   mistakes: readonly Mistake[];
   files: readonly string[];
 }>;
 
-export type Selection = Readonly<{
+export type ScenarioSelection = Readonly<{
   /** Names, files and folders; empty: all that there are. */
   words: readonly string[];
   tags: readonly string[];
@@ -32,7 +32,7 @@ function libraries(): string[] {
 }
 
 /** @throws SetupError `no-scenario`, `unreadable-scenario`. */
-export function findScenarios({ words, tags, filters }: Selection): FoundFile {
+export function findScenarios({ words, tags, filters }: ScenarioSelection): FoundScenarios {
   const all = words.length === 0 || words.some((word) => !isPath(word)) ? load(libraries().flatMap(filesIn)) : NOTHING;
   const named = words.map((word) => (isPath(word) ? load(filesAt(word)) : byName(word, all)));
   const found = words.length === 0 ? [all] : named;
@@ -53,13 +53,13 @@ export function findScenarios({ words, tags, filters }: Selection): FoundFile {
   };
 }
 
-const NOTHING: FoundFile = { scenarios: [], mistakes: [], files: [] };
+const NOTHING: FoundScenarios = { scenarios: [], mistakes: [], files: [] };
 
 function isPath(word: string): boolean {
   return word.includes('/') || /\.ya?ml$/.test(word) || (existsSync(word) && statSync(word).isDirectory());
 }
 
-function byName(word: string, all: FoundFile): FoundFile {
+function byName(word: string, all: FoundScenarios): FoundScenarios {
   const scenarios = all.scenarios.filter(({ name }) => name === word);
   // A file that cannot be read as a scenario has no name but its own.
   const mistakes = all.mistakes.filter(({ file }) => basename(file).replace(/\.ya?ml$/, '') === word);
@@ -103,7 +103,7 @@ function filesIn(folder: string): string[] {
     .map((name) => join(folder, name));
 }
 
-function load(files: readonly string[]): FoundFile {
+function load(files: readonly string[]): FoundScenarios {
   const loaded = files.map((file) => loadScenario(shownPath(file), textOf(file)));
   return {
     scenarios: loaded.flatMap(({ scenario }) => scenario ?? []),

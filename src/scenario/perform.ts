@@ -7,7 +7,7 @@ import { HOST } from '../request/run-spec.ts';
 import type { Result } from '../result/schema.ts';
 import { version } from '../version.ts';
 import { type BaselineChoice, openBaselines } from './baseline/file.ts';
-import type { FoundFile } from './find.ts';
+import type { FoundScenarios } from './find.ts';
 import type { Mistake } from './issues.ts';
 import type { ScenarioOutcome, ScenariosReport } from './report.ts';
 import { blankOutcome, runSuite } from './suite.ts';
@@ -40,7 +40,7 @@ export type SuiteWatch = Readonly<{
 export type Performed = Readonly<{ report: ScenariosReport; error: SetupError | null }>;
 
 export async function performScenarios(
-  { scenarios, mistakes }: Pick<FoundFile, 'scenarios' | 'mistakes'>,
+  { scenarios, mistakes }: Pick<FoundScenarios, 'scenarios' | 'mistakes'>,
   choices: Choices,
   watch: SuiteWatch,
 ): Promise<Performed> {

@@ -5,12 +5,12 @@ import test, { type ExecutionContext } from 'ava';
 import { execa } from 'execa';
 import { until } from '../cgroup/sandbox.ts';
 import { assertRefused, bin, type Ran } from '../harness.ts';
-import { debian12, type Made, writeDeb, writeTree } from '../kernels/parts.ts';
+import { debian12, type MadeKernel, writeDeb, writeTree } from '../kernels/parts.ts';
 import { makePlace, type Place } from '../kernels/place.ts';
-import { type Answer, makeKeys, serve, writeSuite } from '../kernels/repository.ts';
+import { makeKeys, type RepositoryAnswer, serve, writeSuite } from '../kernels/repository.ts';
 
-const made: Made = { release: '6.1.0-9-test', version: '6.1.99-1' };
-const padded: Made = { ...made, padding: randomBytes(1 << 20) };
+const made: MadeKernel = { release: '6.1.0-9-test', version: '6.1.99-1' };
+const padded: MadeKernel = { ...made, padding: randomBytes(1 << 20) };
 const tree = { made, modules: debian12 };
 const SYSTEM_KEYS = '/usr/share/keyrings';
 
@@ -71,12 +71,12 @@ function trusting() {
 
 async function makeMirror(t: ExecutionContext, place: Place) {
   writeSuite(place.path('mirror', 'debian'), 'bookworm', { made: padded, modules: debian12 }, keys);
-  let answer: Answer = 'whole';
+  let answer: RepositoryAnswer = 'whole';
   const served = await serve(t, place.path('mirror'), (path) => (path.endsWith('.deb') ? answer : 'whole'));
   return {
     add: ['add', '6.1', '--mirror', `${served.url}/debian`],
     ranges: () => served.requests.filter(({ path }) => path.endsWith('.deb')).map(({ range }) => range),
-    answers: (given: Answer) => {
+    answers: (given: RepositoryAnswer) => {
       answer = given;
     },
   };

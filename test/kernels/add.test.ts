@@ -10,7 +10,7 @@ import {
   bzImage,
   compressors,
   debian12,
-  type Made,
+  type MadeKernel,
   moduleFile,
   plainImage,
   shippedImage,
@@ -22,7 +22,7 @@ import {
 } from './parts.ts';
 import { makePlace, type Place, refusal } from './place.ts';
 
-const made: Made = { release: '6.1.0-9-test', version: '6.1.99-2+deb12u1' };
+const made: MadeKernel = { release: '6.1.0-9-test', version: '6.1.99-2+deb12u1' };
 const tree = { made, modules: debian12 };
 const isX86 = process.arch === 'x64';
 
@@ -216,7 +216,7 @@ test.serial('the same again changes nothing, another version takes its place, a 
   t.deepEqual(again, { kernel: first.kernel, change: 'same', before: '6.1.99' });
   t.is(statSync(first.kernel.image).ino, inode);
 
-  const newer: Made = { release: '6.1.0-10-test', version: '6.1.100-1' };
+  const newer: MadeKernel = { release: '6.1.0-10-test', version: '6.1.100-1' };
   const next = await place.add('k', { way: 'deb', file: writeDeb(place.folder, { made: newer, modules: debian12 }) });
   t.like(next, { change: 'replaced', before: '6.1.99' });
   t.is((await findKernel('k')).release, newer.release);
@@ -266,7 +266,7 @@ test.serial('an add that is given up leaves nothing but what was there', async (
   const place = makePlace(t);
   const file = writeDeb(place.folder, tree);
   const { kernel } = await place.add('k', { way: 'deb', file });
-  const newer: Made = { release: '6.1.0-10-test', version: '6.1.100-1', padding: randomBytes(4 << 20) };
+  const newer: MadeKernel = { release: '6.1.0-10-test', version: '6.1.100-1', padding: randomBytes(4 << 20) };
   const given = new AbortController();
   const way = { way: 'deb', file: writeDeb(place.folder, { made: newer, modules: debian12 }) } as const;
   const work = place.add('k', way, { signal: given.signal });

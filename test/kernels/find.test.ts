@@ -4,10 +4,10 @@ import test, { type ExecutionContext } from 'ava';
 import { findKernel } from '../../src/kernels/find.ts';
 import { listKernels, verifyKernel } from '../../src/kernels/list.ts';
 import type { Kernel } from '../../src/kernels/types.ts';
-import { debian12, type Made, writeDeb } from './parts.ts';
+import { debian12, type MadeKernel, writeDeb } from './parts.ts';
 import { makePlace, type Place, refusal } from './place.ts';
 
-const made: Made = { release: '6.1.0-9-test', version: '6.1.99-1' };
+const made: MadeKernel = { release: '6.1.0-9-test', version: '6.1.99-1' };
 
 async function withKernel(t: ExecutionContext, name: string): Promise<{ place: Place; kernel: Kernel }> {
   const place = makePlace(t);

@@ -2,12 +2,12 @@
 
 import { randomBytes } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';
-import { debian12, type Made, write } from './parts.ts';
+import { debian12, type MadeKernel, write } from './parts.ts';
 import { makePlace, type Place } from './place.ts';
-import { type Answer, makeKeys, type Served, serve, writeSuite } from './repository.ts';
+import { makeKeys, type RepositoryAnswer, type Served, serve, writeSuite } from './repository.ts';
 
-export const old: Made = { release: '6.1.0-9-test', version: '6.1.99-1', padding: randomBytes(1 << 20) };
-export const fresh: Made = { release: '6.1.0-10-test', version: '6.1.100-1', padding: randomBytes(1 << 20) };
+export const old: MadeKernel = { release: '6.1.0-9-test', version: '6.1.99-1', padding: randomBytes(1 << 20) };
+export const fresh: MadeKernel = { release: '6.1.0-10-test', version: '6.1.100-1', padding: randomBytes(1 << 20) };
 
 export let keys: ReturnType<typeof makeKeys>;
 test.before(() => {
@@ -19,8 +19,8 @@ export type Mirror = Place &
   Served &
   Readonly<{
     /** Puts a kernel into a suite of `debian` or `debian-security`. */
-    put: (root: string, suite: string, made: Made) => string;
-    answers: (answer: (path: string) => Answer) => void;
+    put: (root: string, suite: string, made: MadeKernel) => string;
+    answers: (answer: (path: string) => RepositoryAnswer) => void;
     fetch: (options?: Parameters<Place['add']>[2]) => ReturnType<Place['add']>;
     /** What was asked for of packages since the last call. */
     ranges: () => (string | null)[];
@@ -28,7 +28,7 @@ export type Mirror = Place &
 
 export async function makeMirror(t: ExecutionContext): Promise<Mirror> {
   const place = makePlace(t);
-  let answer: (path: string) => Answer = () => 'whole';
+  let answer: (path: string) => RepositoryAnswer = () => 'whole';
   const served = await serve(t, place.path('mirror'), (path) => answer(path));
   let seen = 0;
   return {

@@ -8,14 +8,14 @@ import { unfinishedDownloads } from '../../src/kernels/list.ts';
 import { configureApt, fresh, keys, makeMirror, noWay, old } from './made-mirror.ts';
 import { arch, write } from './parts.ts';
 import { makePlace, refusal } from './place.ts';
-import { type Answer, makeKeys } from './repository.ts';
+import { makeKeys, type RepositoryAnswer } from './repository.ts';
 
 function isPackage(path: string) {
   return path.endsWith('.deb');
 }
 
-function packageOnly(answer: Answer) {
-  return (path: string): Answer => (isPackage(path) ? answer : 'whole');
+function packageOnly(answer: RepositoryAnswer) {
+  return (path: string): RepositoryAnswer => (isPackage(path) ? answer : 'whole');
 }
 
 test.serial('the newest kernel of suite and security suite is fetched, once', async (t) => {

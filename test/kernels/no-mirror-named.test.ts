@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { findKernel } from '../../src/kernels/find.ts';
 import { configureApt, fresh, keys, makeMirror, noWay, old } from './made-mirror.ts';
-import { debian12, type Made, write, writeTree } from './parts.ts';
+import { debian12, type MadeKernel, write, writeTree } from './parts.ts';
 import { makePlace, type Place, refusal, setEnvironment } from './place.ts';
 
 test.serial('without --mirror the mirrors are those of the system', async (t) => {
@@ -81,7 +81,7 @@ test.serial('a kept kernel that is not what its checksums say is refused', async
 });
 
 /** A kernel as it is kept for CI: flat modules, and checksums of all. */
-function keepKernel(place: Place, name: string, made: Made): string {
+function keepKernel(place: Place, name: string, made: MadeKernel): string {
   const folder = place.path('kept', name);
   const { image, modules } = writeTree(place.path('tree', name), { made, modules: debian12 });
   execFileSync('sh', [

@@ -7,7 +7,7 @@ import { gzipSync, zstdCompressSync } from 'node:zlib';
 
 export const arch = process.arch === 'arm64' ? 'arm64' : 'amd64';
 
-export type Made = Readonly<{
+export type MadeKernel = Readonly<{
   release: string;
   /** Debian's, with its revision. */
   version: string;
@@ -17,7 +17,7 @@ export type Made = Readonly<{
 }>;
 
 /** `Linux version 5.10.0-1-amd64 (…) #1 SMP Debian 5.10.1-1 (2026-01-01)`, beside the format of /proc/version. */
-function banner({ release, version }: Made): Buffer {
+function banner({ release, version }: MadeKernel): Buffer {
   const format = 'Linux version %s (someone@somewhere) (gcc) %s\n\0';
   return Buffer.from(
     `${format}Linux version ${release} (someone@somewhere) (gcc) #1 SMP Debian ${version} (2026-01-01)\n\0`,
@@ -25,17 +25,17 @@ function banner({ release, version }: Made): Buffer {
 }
 
 /** What QEMU boots: an ELF vmlinux that says where it begins without the real mode, or arm64's Image. */
-export function plainImage(made: Made): Buffer {
+export function plainImage(made: MadeKernel): Buffer {
   return arch === 'arm64' ? arm64Image(made) : vmlinux(made);
 }
 
-function arm64Image(made: Made): Buffer {
+function arm64Image(made: MadeKernel): Buffer {
   const header = Buffer.alloc(64);
   header.write('ARMd', 0x38, 'latin1');
   return Buffer.concat([header, banner(made), made.padding ?? Buffer.alloc(0)]);
 }
 
-export function vmlinux(made: Made, machine = 62): Buffer {
+export function vmlinux(made: MadeKernel, machine = 62): Buffer {
   const type = made.pvh === false ? 6 : 18;
   const note = Buffer.alloc(24);
   note.writeUInt32LE(4, 0);
@@ -114,7 +114,7 @@ export function wrapped(payload: Buffer): Buffer {
 }
 
 /** The image as a distribution ships it. */
-export function shippedImage(made: Made, compression: Compression = 'xz'): Buffer {
+export function shippedImage(made: MadeKernel, compression: Compression = 'xz'): Buffer {
   return arch === 'arm64' ? compressors.gz(plainImage(made)) : bzImage(plainImage(made), compression);
 }
 
@@ -133,7 +133,7 @@ export const debian12: Readonly<Record<string, readonly string[]>> = {
 };
 
 export type Tree = Readonly<{
-  made: Made;
+  made: MadeKernel;
   modules: Readonly<Record<string, readonly string[]>>;
   builtin?: readonly string[];
   compression?: Compression | undefined;

@@ -69,7 +69,7 @@ export type Served = Readonly<{
   close: () => Promise<void>;
 }>;
 
-export type Answer =
+export type RepositoryAnswer =
   /** Everything up to this byte of a package, and then the connection is cut. */
   | Readonly<{ cutAt: number }>
   /** Everything up to this byte of a package, and then nothing more. */
@@ -82,7 +82,7 @@ export type Answer =
 export async function serve(
   t: ExecutionContext,
   root: string,
-  answer: (path: string) => Answer = () => 'whole',
+  answer: (path: string) => RepositoryAnswer = () => 'whole',
 ): Promise<Served> {
   const requests: { path: string; range: string | null }[] = [];
   const server = createServer((request, response) => {
@@ -102,7 +102,7 @@ export async function serve(
 
 const lastModified = new Date('2026-01-01T00:00:00Z').toUTCString();
 
-function respond(file: string, request: IncomingMessage, response: ServerResponse, answer: Answer): void {
+function respond(file: string, request: IncomingMessage, response: ServerResponse, answer: RepositoryAnswer): void {
   const stat = statSync(file, { throwIfNoEntry: false });
   if (answer === 'missing' || stat === undefined || !stat.isFile()) {
     response.writeHead(404, { 'content-length': 0 }).end();

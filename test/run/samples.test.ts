@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import fc from 'fast-check';
-import { type Sample, startSampling, thin } from '../../src/run/samples.ts';
+import { type GroupSample, startSampling, thin } from '../../src/run/samples.ts';
 import { joinsOf, makeSandbox, startIn, until } from '../cgroup/sandbox.ts';
 
-function sampleAt(atMs: number, kmem: number | null, mem: number | null): Sample {
+function sampleAt(atMs: number, kmem: number | null, mem: number | null): GroupSample {
   return {
     atMs,
     kmem,
@@ -21,7 +21,7 @@ const series = fc
   .array(fc.tuple(figure, figure), { minLength: 2, maxLength: 300 })
   .map((figures) => figures.map(([kmem, mem], index) => sampleAt(index, kmem, mem)));
 
-function highest(samples: readonly Sample[], key: 'kmem' | 'mem') {
+function highest(samples: readonly GroupSample[], key: 'kmem' | 'mem') {
   return Math.max(...samples.map((sample) => sample[key] ?? -1));
 }
 
@@ -62,7 +62,7 @@ test('no interval, no samples', async (t) => {
 test('a group is looked at until it is stopped, with a last look then, and no more', async (t) => {
   const group = makeSandbox(t).group();
   const child = await startIn(t, joinsOf(group), ['sleep', '300']);
-  const seen: Sample[] = [];
+  const seen: GroupSample[] = [];
   const sampling = startSampling(group, {
     everyMs: 5,
     atMs: () => seen.length,
@@ -86,7 +86,7 @@ test('a long run keeps a bounded number, the highest among them', async (t) => {
   await startIn(t, joinsOf(group), ['sh', '-c', 'echo; sleep 0.5; sleep 300 | sleep 300 | sleep 300; sleep 300']);
   let taken = 0;
   let most = 0;
-  const onSample = ({ kmem }: Sample) => {
+  const onSample = ({ kmem }: GroupSample) => {
     taken += 1;
     most = Math.max(most, kmem ?? 0);
   };
@@ -101,12 +101,12 @@ test('more processes than are looked at one by one: CPU of the group, and no RSS
   const group = makeSandbox(t).group();
   const line = 'for i in $(seq 40); do sleep 300 & done; echo; while :; do :; done';
   await startIn(t, joinsOf(group), ['sh', '-c', line]);
-  const seen: Sample[] = [];
+  const seen: GroupSample[] = [];
   const begin = performance.now();
   const options = {
     everyMs: 5,
     atMs: () => performance.now() - begin,
-    onSample: (sample: Sample) => seen.push(sample),
+    onSample: (sample: GroupSample) => seen.push(sample),
   };
   const sampling = startSampling(group, options);
   const crowded = () => seen.filter(({ processes }) => processes === 41);

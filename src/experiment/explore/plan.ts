@@ -6,7 +6,7 @@ import { normaliseSpec } from '../../request/normalise.ts';
 import type { RunRequest } from '../../request/run-input.ts';
 import { didYouMean } from '../../text/nearest.ts';
 import { quote } from '../../text/quote.ts';
-import type { Names, Plan, RunPlace } from '../plan.ts';
+import type { Names, Plan, PlanPlace } from '../plan.ts';
 import { type ExploreHistory, type ExploreQuestion, type ExploreRun, planExplore } from './explore.ts';
 import { type ExploreReport, type ReplayOf, reportOf } from './report.ts';
 import { openRunner } from './runner.ts';
@@ -49,7 +49,7 @@ export function explorePlan(
 }
 
 /** 0 are the recordings; each call has two points. */
-function placeOf(run: ExploreRun): RunPlace | null {
+function placeOf(run: ExploreRun): PlanPlace | null {
   if (run.kind === 'warm-up') return null;
   if (run.kind === 'record') return { point: 0, repeat: run.repeat };
   return { point: 1 + MODES.length * run.call + MODES.indexOf(run.mode), repeat: run.attempt };
