@@ -3,12 +3,20 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { batchesOf, root, testFiles, tierOf } from '../tiers/tiers.ts';
+import { batchesOf, LONG, root, testFiles, tierOf } from '../tiers/tiers.ts';
 
 test('each file runs once: in the fast tier, or in that of microVMs', (t) => {
   const run = [...batchesOf('fast', 2), ...batchesOf('vm', 2)].flatMap(({ files }) => files);
   t.deepEqual(run.toSorted(), testFiles());
   t.is(new Set(run).size, run.length);
+});
+
+test('the longest files run first', (t) => {
+  for (const tier of ['fast', 'vm'] as const) {
+    const [{ files } = { files: [] }] = batchesOf(tier, 2);
+    const long = LONG.filter((file) => tierOf(file) === tier);
+    t.deepEqual(files.slice(0, long.length), long);
+  }
 });
 
 test('what a soak runs is in a tier above, in its short form', (t) => {
@@ -20,6 +28,7 @@ test('what a soak runs is in a tier above, in its short form', (t) => {
 test('the tiers name files that are there', (t) => {
   for (const file of ['test/gate/stress.test.ts', 'test/run/determinism.test.ts'])
     t.true(existsSync(join(root, file)), file);
+  for (const file of LONG) t.true(testFiles().includes(file), file);
   t.is(tierOf('test/vm/run.test.ts'), 'vm');
   t.is(tierOf('test/vm/wire.test.ts'), 'fast');
   t.is(tierOf('test/run/steps.test.ts'), 'fast');

@@ -75,6 +75,7 @@ async function runTier(tier: Tier): Promise<Count> {
 
 async function runBatch(tier: Tier, { files, concurrency }: Batch): Promise<Count> {
   const args = [
+    '--config=test/tiers/ava.js',
     '--tap',
     `--concurrency=${concurrency}`,
     ...(tier === 'soak' ? ['--serial', '--timeout=2h'] : []),
@@ -105,22 +106,33 @@ function soak(): Record<string, string> {
 function ownPlaces(): Record<string, string | undefined> {
   const home = join(scratch, 'home');
   const temporary = join(scratch, 'tmp');
+  const fixtures = join(scratch, 'fixtures');
   if (!existsSync(home)) {
     const kernels = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'kmem-run', 'kernels');
     const cache = join(home, '.cache', 'kmem-run');
     mkdirSync(cache, { recursive: true, mode: 0o700 });
     mkdirSync(temporary);
+    mkdirSync(fixtures);
     // Tests act as other users.
     for (const folder of [scratch, temporary]) chmodSync(folder, folder === temporary ? 0o1777 : 0o755);
     if (existsSync(kernels)) cpSync(kernels, join(cache, 'kernels'), { recursive: true, preserveTimestamps: true });
   }
   const none = { XDG_CACHE_HOME: undefined, XDG_STATE_HOME: undefined, XDG_CONFIG_HOME: undefined };
-  return { ...none, HOME: home, TMPDIR: temporary };
+  return {
+    ...none,
+    HOME: home,
+    TMPDIR: temporary,
+    // Of what each process of ava loads, and of the programs that tests compile: made once, not for each file.
+    NODE_COMPILE_CACHE: join(scratch, 'compiled'),
+    KMEM_RUN_TEST_FIXTURES: fixtures,
+  };
 }
 
 function showTimes(): void {
   if (!existsSync(timesFile)) return;
-  const times = [...readTimes(timesFile)].toSorted(([, a], [, b]) => b - a);
-  say(`seconds by file, ${Math.round(times.reduce((all, [, seconds]) => all + seconds, 0))} in all`);
-  for (const [file, seconds] of times) process.stdout.write(`${seconds.toFixed(1).padStart(8)}  ${file}\n`);
+  const times = [...readTimes(timesFile)].toSorted(([, a], [, b]) => b.wall - a.wall);
+  const all = (key: 'wall' | 'cpu') => Math.round(times.reduce((sum, [, time]) => sum + time[key], 0));
+  say(`seconds by file, and CPU seconds; ${all('wall')} and ${all('cpu')} in all`);
+  for (const [file, { wall, cpu }] of times)
+    process.stdout.write(`${wall.toFixed(1).padStart(8)} ${cpu.toFixed(1).padStart(8)}  ${file}\n`);
 }

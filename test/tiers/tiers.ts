@@ -22,6 +22,49 @@ const ALONE = ['test/run/determinism', 'test/run/overshoot', 'test/bench'];
 /** They have a long form, for a soak (test/needs.ts); the tiers above run the short one. */
 const SOAKED = ['test/gate/stress', 'test/experiment/fidelity/machine', 'test/vm/v2-suite'];
 
+/**
+ * They take longest, longest first: begun early, none of them runs on alone at the end. The order is that of
+ * `npm run test:times`, about; a file that takes less than 20 s need not be here.
+ */
+export const LONG: readonly string[] = [
+  'test/experiment/fidelity/machine',
+  'test/vm/v2-suite',
+  'test/vm/run',
+  'test/vm/systemd',
+  'test/vm/v2-run',
+  'test/vm/v2-cgroup',
+  'test/vm/session',
+  'test/vm/agent',
+  'test/vm/v2-fresh',
+  'test/vm/contained',
+  'test/vm/native',
+  'test/vm/machine',
+  'test/scenario/library',
+  'test/gate/rows',
+  'test/native/sanitized',
+  'test/kernels/mirror',
+  'test/commands/bisect-apache',
+  'test/gate/stress',
+  'test/commands/explore',
+  'test/commands/scenario-experiments',
+  'test/run/killed',
+  'test/run/daemons',
+  'test/kernels/debian',
+  'test/native/fuzz',
+  'test/commands/sweep',
+  'test/commands/kernel',
+  'test/gate/at-the-limit',
+  'test/gate/trace',
+  'test/report/html/page',
+  'test/run/npx',
+  'test/gate/signals',
+  'test/package',
+  'test/gate/inject',
+  'test/run/options',
+  'test/commands/scenario',
+  'test/commands/replay',
+].map((name) => `${name}.test.ts`);
+
 function isOneOf(file: string, parts: readonly string[]): boolean {
   return parts.some((part) => file.startsWith(part));
 }
@@ -30,17 +73,22 @@ export function tierOf(file: string): Exclude<Tier, 'soak'> {
   return isOneOf(file, IN_MICROVMS) && !isOneOf(file, BOOT_NOTHING) ? 'vm' : 'fast';
 }
 
-/** In the order in which they run. */
+/** In the order in which they run, and so do the files of each. */
 export function batchesOf(tier: Tier, cpus: number, files: readonly string[] = testFiles()): Batch[] {
   if (tier === 'soak') return [{ files: files.filter((file) => isOneOf(file, SOAKED)), concurrency: 1 }];
-  const own = files.filter((file) => tierOf(file) === tier);
-  // A microVM has one CPU.
-  if (tier === 'vm') return [{ files: own, concurrency: cpus }];
-  // Many wait for what they have started: one more than there are CPUs keeps these busy.
+  const own = longestFirst(files.filter((file) => tierOf(file) === tier));
+  // A microVM has one CPU, and its tests wait for some half of their time.
+  if (tier === 'vm') return [{ files: own, concurrency: cpus + 1 }];
+  // They wait for some 60 % of their time.
   return [
-    { files: own.filter((file) => !isOneOf(file, ALONE)), concurrency: cpus + 1 },
+    { files: own.filter((file) => !isOneOf(file, ALONE)), concurrency: 2 * cpus + 1 },
     { files: own.filter((file) => isOneOf(file, ALONE)), concurrency: 1 },
   ];
+}
+
+function longestFirst(files: readonly string[]): string[] {
+  const long = LONG.filter((file) => files.includes(file));
+  return [...long, ...files.filter((file) => !long.includes(file))];
 }
 
 /** Relative to the root, sorted. */
@@ -52,10 +100,18 @@ export function testFiles(): string[] {
     .toSorted();
 }
 
-/** Seconds that each file took, as test/tiers/times.js wrote them down. */
-export function readTimes(file: string): Map<string, number> {
+/** What a file took, in seconds; `cpu`: of its process and all that it waited for. */
+export type Times = Readonly<{ wall: number; cpu: number }>;
+
+/** As test/tiers/times.js wrote them down. */
+export function readTimes(file: string): Map<string, Times> {
   const lines = readFileSync(file, 'utf8')
     .split('\n')
     .filter((line) => line !== '');
-  return new Map(lines.map((line) => JSON.parse(line) as [string, number]));
+  return new Map(
+    lines.map((line) => {
+      const [name, wall, cpu] = JSON.parse(line) as [string, number, number];
+      return [name, { wall, cpu }];
+    }),
+  );
 }

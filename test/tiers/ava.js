@@ -1,0 +1,10 @@
+/** The configuration of package.json, with the test files run in the order in which the command line names them. */
+
+import { readFileSync } from 'node:fs';
+
+const { ava } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+
+/** @param {string} file */
+const place = (file) => process.argv.findIndex((word) => file.endsWith(`/${word}`));
+
+export default { ...ava, sortTestFiles: (/** @type {string} */ a, /** @type {string} */ b) => place(a) - place(b) };
