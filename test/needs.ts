@@ -9,12 +9,23 @@ export const soak: Readonly<{ isOn: boolean; budgetMs: number }> = {
   budgetMs: Number(process.env.KMEM_RUN_SOAK_MS ?? 0),
 };
 
-/** True while a soak has time left for a test that takes its `share` of the budget; what is left out says so. */
-export function hasTime(t: ExecutionContext, share: number, sinceMs: number): boolean {
-  if (performance.now() - sinceMs < share * soak.budgetMs) return true;
-  t.log('skipped: the time budget of this soak is used up');
-  t.pass();
-  return false;
+/**
+ * For the tests of a soak that may take a `share` of its budget together: true while there is time for one more that takes
+ * as long as those before it. What is left out says so.
+ */
+export function timeBudget(share: number): (t: ExecutionContext) => boolean {
+  const began = performance.now();
+  let begun = 0;
+  return (t) => {
+    const spent = performance.now() - began;
+    if (begun === 0 || (spent * (begun + 1)) / begun < share * soak.budgetMs) {
+      begun += 1;
+      return true;
+    }
+    t.log('skipped: the time budget of this soak is used up');
+    t.pass();
+    return false;
+  };
 }
 
 /** For a limit of time that a test should not come near: of so many seconds on a machine of its own. */

@@ -6,7 +6,7 @@ import anyTest, { type ExecutionContext } from 'ava';
 import type { RowComparison } from '../../../src/experiment/fidelity/judge.ts';
 import { rows } from '../../../src/experiment/fidelity/rows.ts';
 import { bin, makeHarness } from '../../harness.ts';
-import { soak } from '../../needs.ts';
+import { soak, timeBudget } from '../../needs.ts';
 import { needsKernel } from '../../vm/needs-kernel.ts';
 
 const test = anyTest.serial;
@@ -14,11 +14,10 @@ const test = anyTest.serial;
 /** Emulated, on a machine that may be busy. */
 const TIMEOUT_MS = 25 * 60_000;
 
-/** One of each kind; all of them, which takes some six minutes, in a soak that has the time. */
-const chosen =
-  soak.budgetMs >= 20 * 60_000
-    ? rows.map(({ name }) => name)
-    : ['fork', 'socket_udp', 'mkdir', 'semget', 'brk', 'stat_kept'];
+/** One of each kind; a soak compares as many of the others as it has time for, or all. */
+const CHOSEN = ['fork', 'socket_udp', 'mkdir', 'semget', 'brk', 'stat_kept'];
+/** So many at a time, by one boot. */
+const TOGETHER = 3;
 
 async function compare(t: ExecutionContext, args: readonly string[]) {
   t.timeout(TIMEOUT_MS);
@@ -30,8 +29,28 @@ async function compare(t: ExecutionContext, args: readonly string[]) {
   return { ...ran, report: JSON.parse(readFileSync(json, 'utf8')) };
 }
 
-test('gate and kernel give the same errno after as many objects, within 5 %, under three limits', async (t) => {
-  if (!(await needsKernel(t, '5.10'))) return;
+const SAME = 'gate and kernel give the same errno after as many objects, within 5 %, under three limits';
+
+if (soak.isOn) {
+  const hasTime = timeBudget(1 / 3);
+  const others = rows.map(({ name }) => name).filter((name) => !CHOSEN.includes(name));
+  // The tier above has just compared those.
+  const names = [...others, ...CHOSEN];
+  for (let from = 0; from < names.length; from += TOGETHER) {
+    const some = names.slice(from, from + TOGETHER);
+    test(`${SAME}: ${some.join(', ')}`, async (t) => {
+      if ((await needsKernel(t, '5.10')) && hasTime(t)) await assertSame(t, some);
+    });
+  }
+} else {
+  test(SAME, async (t) => {
+    if (await needsKernel(t, '5.10')) await assertSame(t, CHOSEN);
+  });
+  testCommand();
+}
+
+/** The same errno after as many objects, within 5 %, under three limits. */
+async function assertSame(t: ExecutionContext, chosen: readonly string[]): Promise<void> {
   const { status, stdout, report } = await compare(
     t,
     chosen.flatMap((name) => ['--row', name]),
@@ -62,71 +81,73 @@ test('gate and kernel give the same errno after as many objects, within 5 %, und
       row.name,
     );
   }
-});
+}
 
-test('a gate that keeps too much free is not the same', async (t) => {
-  if (!(await needsKernel(t, '5.10'))) return;
-  const { status, stdout, report } = await compare(t, ['--row', 'pipe', '--limits', '1M', '--reserve', '128K']);
-  t.is(status, 1);
-  t.is(report.same, false);
-  t.regex(stdout, /\n {2}differs: 1 MiB: \d+ objects instead of \d+, -\d+\.\d %\n/);
-  t.regex(stdout, /not the same: pipe \(differs\)\n$/);
-});
-
-test('interrupted, it says so, and nothing is left', async (t) => {
-  if (!(await needsKernel(t, '5.10'))) return;
-  t.timeout(TIMEOUT_MS);
-  const harness = makeHarness(t);
-  const output = harness.path('stdout');
-  const running = harness.start(['fidelity', '--row', 'fork', '--row', 'dup'], {
-    json: false,
-    stdout: { file: output },
+function testCommand(): void {
+  test('a gate that keeps too much free is not the same', async (t) => {
+    if (!(await needsKernel(t, '5.10'))) return;
+    const { status, stdout, report } = await compare(t, ['--row', 'pipe', '--limits', '1M', '--reserve', '128K']);
+    t.is(status, 1);
+    t.is(report.same, false);
+    t.regex(stdout, /\n {2}differs: 1 MiB: \d+ objects instead of \d+, -\d+\.\d %\n/);
+    t.regex(stdout, /not the same: pipe \(differs\)\n$/);
   });
-  const over = running.ended.then(() => true);
-  const told = () => existsSync(output) && readFileSync(output, 'utf8').includes('fork, a paused child');
-  while (!told() && !(await Promise.race([over, sleep(50)])));
-  running.signal('SIGINT');
-  const { status, stderr } = await running.ended;
-  t.is(status, 130);
-  t.is(stderr, 'kmem-run: interrupted; nothing is left of the comparison\n');
-  harness.assertNothingLeft();
-});
 
-test('at a terminal: how far it is, below the rows that are measured; and Ctrl-C', async (t) => {
-  if (!(await needsKernel(t, '5.10'))) return;
-  t.timeout(TIMEOUT_MS);
-  const harness = makeHarness(t);
-  const line = `${process.execPath} ${bin} fidelity --row eventfd --row fork --row dup --limits 1M`;
-  // The second row is measured by then.
-  const typed =
-    "until grep -q '4 of 6 runs' shown; do sleep 0.1; done; printf '\\003'; until grep -q interrupted shown; do sleep 0.1; done";
-  const script = `(${typed}) | script -qefc "$0" shown > /dev/null`;
-  await harness.startProgram(['sh', '-c', script, line], { timeout: TIMEOUT_MS }).ended;
-  const shown = harness.read('shown').replaceAll('\u001b', '␛');
-  t.regex(shown, /\r␛\[K2 of 6 runs ▕████░{8}▏ [^;]+ left; now fork native at 1 MiB/);
-  t.regex(shown, /\r␛\[Kfork, a paused child /);
-  t.regex(shown, /\r␛\[Kkmem-run: interrupted; nothing is left of the comparison\r\n/);
-  harness.assertNothingLeft();
-});
+  test('interrupted, it says so, and nothing is left', async (t) => {
+    if (!(await needsKernel(t, '5.10'))) return;
+    t.timeout(TIMEOUT_MS);
+    const harness = makeHarness(t);
+    const output = harness.path('stdout');
+    const running = harness.start(['fidelity', '--row', 'fork', '--row', 'dup'], {
+      json: false,
+      stdout: { file: output },
+    });
+    const over = running.ended.then(() => true);
+    const told = () => existsSync(output) && readFileSync(output, 'utf8').includes('fork, a paused child');
+    while (!told() && !(await Promise.race([over, sleep(50)])));
+    running.signal('SIGINT');
+    const { status, stderr } = await running.ended;
+    t.is(status, 130);
+    t.is(stderr, 'kmem-run: interrupted; nothing is left of the comparison\n');
+    harness.assertNothingLeft();
+  });
 
-test('the smallest limit of a command: in both modes it passes there, and fails a page below', async (t) => {
-  if (!(await needsKernel(t, '5.10'))) return;
-  const { status, stdout, report } = await compare(t, ['--', 'sh', '-c', 'true & true & wait']);
-  t.is(status, 0, stdout);
-  t.deepEqual(
-    report.found.map(({ mode }: { mode: string }) => mode),
-    ['native', 'gate'],
-  );
-  for (const { limit, below } of report.found) {
-    t.is(limit % 4096, 0);
-    t.true(limit > 64 * 1024 && limit < 2 * report.peak + 128 * 1024, stdout);
-    t.regex(below, /sh -c/);
-  }
-});
+  test('at a terminal: how far it is, below the rows that are measured; and Ctrl-C', async (t) => {
+    if (!(await needsKernel(t, '5.10'))) return;
+    t.timeout(TIMEOUT_MS);
+    const harness = makeHarness(t);
+    const line = `${process.execPath} ${bin} fidelity --row eventfd --row fork --row dup --limits 1M`;
+    // The second row is measured by then.
+    const typed =
+      "until grep -q '4 of 6 runs' shown; do sleep 0.1; done; printf '\\003'; until grep -q interrupted shown; do sleep 0.1; done";
+    const script = `(${typed}) | script -qefc "$0" shown > /dev/null`;
+    await harness.startProgram(['sh', '-c', script, line], { timeout: TIMEOUT_MS }).ended;
+    const shown = harness.read('shown').replaceAll('\u001b', '␛');
+    t.regex(shown, /\r␛\[K2 of 6 runs ▕████░{8}▏ [^;]+ left; now fork native at 1 MiB/);
+    t.regex(shown, /\r␛\[Kfork, a paused child /);
+    t.regex(shown, /\r␛\[Kkmem-run: interrupted; nothing is left of the comparison\r\n/);
+    harness.assertNothingLeft();
+  });
 
-test('a command that does not pass anyway has no such limit', async (t) => {
-  if (!(await needsKernel(t, '5.10'))) return;
-  const { status, stdout } = await compare(t, ['--', 'sh', '-c', 'exit 3']);
-  t.is(status, 1);
-  t.regex(stdout, /nothing to compare; without a limit: sh -c exit 3 failed with exit code 3/);
-});
+  test('the smallest limit of a command: in both modes it passes there, and fails a page below', async (t) => {
+    if (!(await needsKernel(t, '5.10'))) return;
+    const { status, stdout, report } = await compare(t, ['--', 'sh', '-c', 'true & true & wait']);
+    t.is(status, 0, stdout);
+    t.deepEqual(
+      report.found.map(({ mode }: { mode: string }) => mode),
+      ['native', 'gate'],
+    );
+    for (const { limit, below } of report.found) {
+      t.is(limit % 4096, 0);
+      t.true(limit > 64 * 1024 && limit < 2 * report.peak + 128 * 1024, stdout);
+      t.regex(below, /sh -c/);
+    }
+  });
+
+  test('a command that does not pass anyway has no such limit', async (t) => {
+    if (!(await needsKernel(t, '5.10'))) return;
+    const { status, stdout } = await compare(t, ['--', 'sh', '-c', 'exit 3']);
+    t.is(status, 1);
+    t.regex(stdout, /nothing to compare; without a limit: sh -c exit 3 failed with exit code 3/);
+  });
+}
