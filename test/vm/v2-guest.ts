@@ -1,6 +1,6 @@
 /** Test files of this repository, run in a microVM that has nothing but cgroup v2, where this machine may have none. */
 
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { findKernel } from '../../src/kernels/find.ts';
 import { boot, exited, MIB, runScript } from './machines.ts';
@@ -27,10 +27,12 @@ export async function passInside(
 ): Promise<void> {
   t.timeout(timeoutMs);
   if (!(await needsKernel(t, kernel))) return;
-  const machine = await boot(t, await findKernel(kernel), { memory: 2048 * MIB, retries: 2 });
+  // Node is large, and each of its pages would be asked of the host.
+  const options = { memory: 2048 * MIB, retries: 2, prefetch: [process.execPath] };
+  const machine = await boot(t, await findKernel(kernel), options);
   const words = [...match.map((pattern) => `--match=${pattern}`), ...files].map((word) => `'${word}'`);
   const script = `exec ava --tap --timeout=${EACH_TEST} ${words.join(' ')}`;
-  const { HOME = '/root', CI } = process.env;
+  const { HOME = '/root', CI, KMEM_RUN_TEST_FIXTURES } = process.env;
   const ran = await runScript(machine, script, {
     guest: {
       cgroup: 'v2',
@@ -46,6 +48,7 @@ export async function passInside(
         // Of what each process of ava loads, once compiled.
         NODE_COMPILE_CACHE: '/var/tmp/compiled',
         ...(CI === undefined ? {} : { CI }),
+        ...(KMEM_RUN_TEST_FIXTURES === undefined ? {} : { KMEM_RUN_TEST_FIXTURES }),
       },
       argv: ['/bin/sh', '-c', script],
     },
@@ -54,5 +57,11 @@ export async function passInside(
   t.deepEqual({ code, signal, lost, error }, exited(0), `${ran.stdout}${ran.stderr}`);
   const passed = ran.stdout.split('\n').filter((line) => line.startsWith('ok ') && !line.endsWith('# SKIP'));
   t.log(passed.map((line) => line.replace(/^ok \d+ - /, '')));
-  t.true(passed.length >= files.length, ran.stdout);
+  t.true(passed.length > 0, ran.stdout);
+  // The titles name the file only where there are several.
+  for (const file of files.length > 1 ? files : [])
+    t.true(
+      passed.some((line) => line.includes(`${basename(file, '.test.ts')} › `)),
+      `${file}: ${ran.stdout}`,
+    );
 }
