@@ -35,7 +35,7 @@ if (version === 1 && soak.isOn) {
   for (const kernel of ['6.12', '6.1'])
     for (const file of allFiles())
       test(`${file} on cgroup v2, Linux ${kernel}, in a microVM`, async (t) => {
-        if (hasTime(t)) await passInside(t, { kernel, files: [file], patienceMs: 2 * 3_600_000 });
+        if (hasTime(t)) await passInside(t, { kernel, files: [file], timeoutMs: 2 * 3_600_000 });
       });
 } else if (version === 1) {
   test(`on cgroup v2, Linux ${chosen.kernel}, in a microVM`, (t) => passInside(t, chosen));
