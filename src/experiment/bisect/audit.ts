@@ -1,4 +1,16 @@
-import { ask, type Count, isFail, isPass, list, type Notes, type Script, type SearchResult } from './trials.ts';
+import {
+  ask,
+  type Count,
+  each,
+  isConfirmed,
+  isFail,
+  isPass,
+  list,
+  missingTrials,
+  type Notes,
+  type Script,
+  type SearchResult,
+} from './trials.ts';
 
 /** Looks above, where the halving did not. Gives the greatest number that failed more than once; null: none did. */
 export function* auditAbove(
@@ -27,6 +39,16 @@ export type Edges = Readonly<{ lo: number; lower: number; upper: number; between
 const RECHECKS = 3;
 const SUSPECTS = 2;
 
+/** Tries again what failed above, where the search did not go on any more, until one is confirmed to fail. */
+function* recheckAbove(notes: Notes, upper: number, confirm: number): Script<void> {
+  const failing = list(notes).filter((count) => count.at > upper && isFail(count));
+  for (const count of failing.toSorted((a, b) => b.runs - a.runs).slice(0, SUSPECTS)) {
+    const { at } = count;
+    yield* each(notes, { phase: 'recheck', at, rest: 0 }, { passes: false, times: missingTrials(count, confirm) });
+    if (isFail(notes.counts.get(at))) return;
+  }
+}
+
 /** Looks below as well. What passes there is tried again, until it is mixed or sure. */
 export function* conclude(notes: Notes, { lo, lower, upper, between, confirm }: Edges): Script<SearchResult> {
   const isBelow = ({ at }: Count): boolean => at >= lo && at < lower;
@@ -43,10 +65,12 @@ export function* conclude(notes: Notes, { lo, lower, upper, between, confirm }: 
       yield* ask(notes, { phase: 'recheck', at: [suspect.at], times: confirm, rest: 0 });
     }
   }
+  yield* recheckAbove(notes, upper, confirm);
   const isAbove = (count: Count): boolean => count.at > upper && !isPass(count);
   const surprises = list(notes).filter((count) => isAbove(count) || (isBelow(count) && !isFail(count)));
   return (
-    counterExample(notes, { upper, lower, surprises, suspects }) ?? answerOf({ lo, lower, upper, between, surprises })
+    counterExample(notes, { upper, lower, surprises, suspects, confirm }) ??
+    answerOf({ lo, lower, upper, between, surprises })
   );
 }
 
@@ -68,14 +92,15 @@ type Findings = Readonly<{
   surprises: readonly Count[];
   /** What was tried again below. */
   suspects: readonly Count[];
+  confirm: number;
 }>;
 
-function counterExample(notes: Notes, { upper, lower, surprises, suspects }: Findings): SearchResult | null {
+function counterExample(notes: Notes, { upper, lower, surprises, suspects, confirm }: Findings): SearchResult | null {
   const kind = 'not-monotonic';
   const passes = notes.counts.get(upper);
-  // Left over where the search did not go on any more; the one that was tried most.
+  // The one that was tried most.
   const [failsAbove] = surprises
-    .filter((count) => count.at > upper && isFail(count))
+    .filter((count) => count.at > upper && isFail(count) && isConfirmed(count, confirm))
     .toSorted((a, b) => b.runs - a.runs);
   if (failsAbove !== undefined && passes !== undefined) return { kind, passes, fails: failsAbove, from: null };
   const below = suspects.map(({ at }) => notes.counts.get(at)).find(isPass);

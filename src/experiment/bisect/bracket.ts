@@ -68,16 +68,21 @@ function* bracketAbove(notes: Notes, { phase, fails: known, hi, most, rest }: Ab
 
 /**
  * Two neighbours, of which the greater one passes and the other fails, and above which nothing that was looked at fails
- * for sure. `fails` is `lo - 1` where it passes at `lo`. Null: it fails up to `most`.
+ * for sure. `fails` is `lo - 1` if it passes at `lo`. If it fails up to `most`, the greater one is one that passed once
+ * and failed as well. Null: no trial passed.
  */
 export function* findBracket(notes: Notes, question: SearchQuestion): Script<Bracket | null> {
   const { lo, hi, most, confirm } = question;
   let bracket = yield* approach(question, notes);
+  if (bracket === null) {
+    const lucky = list(notes).findLast(({ passed }) => passed > 0);
+    return lucky === undefined ? null : { passes: lucky.at, fails: lucky.at - 1 };
+  }
   let [near, before] = [0, -Infinity];
-  for (let again = 0; bracket !== null; again++) {
+  for (let again = 0; ; again++) {
     // From the second time on luck plays a part, and one trial says less.
-    const [phase, times] = again === 0 ? (['search', 1] as const) : (['widen', Math.min(2, 1 + confirm)] as const);
-    const { passes, fails } = yield* halve(notes, bracket, { phase, times, rest: 5 * confirm });
+    const [phase, times] = again === 0 ? (['search', 1] as const) : (['widen', luckTimes(confirm)] as const);
+    const { passes, fails }: Bracket = yield* halve(notes, bracket, { phase, times, rest: 5 * confirm });
     const isLast = again === MOST_RESTARTS;
     const isSure = yield* confirmed(notes, { passes, fails, lo, confirm, isLast });
     if (isLast) return { passes, fails };
@@ -93,7 +98,6 @@ export function* findBracket(notes: Notes, question: SearchQuestion): Script<Bra
     bracket = above ?? { passes, fails };
     if (bracket.passes === passes) return bracket;
   }
-  return null;
 }
 
 /**
@@ -114,9 +118,15 @@ function* confirmed(
   return yield* passesEach(notes, { phase, at: passes, rest: 3 * confirm }, confirm);
 }
 
+/** How often to try each number where luck plays a part. */
+export function luckTimes(confirm: number): number {
+  return Math.min(2, 1 + confirm);
+}
+
 type Halving = Readonly<{ phase: Phase; times: number; rest: number }>;
 
-function* halve(notes: Notes, bracket: Bracket, { phase, times, rest }: Halving): Script<Bracket> {
+/** Narrows a bracket to two neighbours. */
+export function* halve(notes: Notes, bracket: Bracket, { phase, times, rest }: Halving): Script<Bracket> {
   let { passes, fails } = bracket;
   while (passes - fails > 1) {
     const at = Math.floor((passes + fails) / 2);

@@ -1,10 +1,12 @@
 import { conclude } from './audit.ts';
-import { findBracket } from './bracket.ts';
+import { type Bracket, findBracket, halve, luckTimes } from './bracket.ts';
 import {
+  type Count,
   each,
   isFail,
   isPass,
   list,
+  missingTrials,
   type Notes,
   type Phase,
   type Script,
@@ -41,14 +43,18 @@ function rounds(times: number): number[] {
 }
 
 export function* search(question: SearchQuestion): Script<SearchResult> {
-  const { lo, most, confirm, batch } = question;
+  const { lo, confirm, batch } = question;
   const notes: Notes = { counts: new Map(), batch };
   const neighbours = yield* findBracket(notes, question);
   if (neighbours === null) return { kind: 'never' };
-  const { passes, fails } = neighbours;
-  const upper = yield* edge(notes, { from: passes, to: most, confirm, passes: true });
-  const lower = fails < lo ? lo - 1 : yield* edge(notes, { from: fails, to: lo, confirm, passes: false });
-  const between = list(notes).filter(({ at }) => at > (lower ?? 0) && at < (upper ?? most + 1));
+  let zone = yield* zoneAround(notes, neighbours, question);
+  const gap = gapIn(zone);
+  if (gap !== null) {
+    const rest = 4 * confirm;
+    const narrowed = yield* halve(notes, gap, { phase: 'widen', times: luckTimes(confirm), rest });
+    zone = yield* zoneAround(notes, narrowed, question);
+  }
+  const { upper, lower, between } = zone;
   // Luck down to the smallest number: there is none at which it surely fails.
   const isLuckBelow = lower !== null && lower < lo && between.some((count) => !isPass(count));
   if (upper === null || lower === null || isLuckBelow) {
@@ -57,17 +63,50 @@ export function* search(question: SearchQuestion): Script<SearchResult> {
   return yield* conclude(notes, { lo, lower, upper, between, confirm });
 }
 
+/** Null: there is no such edge. `between`: what was tried between them. */
+type Zone = Readonly<{ upper: number | null; lower: number | null; between: readonly Count[] }>;
+
+/** The edges of the luck around two neighbours; they are those themselves if both are confirmed. */
+function* zoneAround(
+  notes: Notes,
+  { passes, fails }: Bracket,
+  { lo, most, confirm }: Pick<SearchQuestion, 'lo' | 'most' | 'confirm'>,
+): Script<Zone> {
+  const upper = yield* edge(notes, { from: passes, to: most, confirm, passes: true });
+  const lower = fails < lo ? lo - 1 : yield* edge(notes, { from: fails, to: lo, confirm, passes: false });
+  const between = list(notes).filter(({ at }) => at > (lower ?? 0) && at < (upper ?? most + 1));
+  return { upper, lower, between };
+}
+
+/**
+ * Finds what is left to narrow if the edges are not neighbours although no number between them was a matter of luck: the
+ * search had left out the number that it took to fail, and it passes.
+ */
+function gapIn({ upper, lower, between }: Zone): Bracket | null {
+  if (upper === null || lower === null || upper - lower === 1) return null;
+  if (between.some((count) => !isPass(count) && !isFail(count))) return null;
+  const fails = between.findLast(isFail)?.at ?? lower;
+  return { passes: between.find(({ at }) => at > fails)?.at ?? upper, fails };
+}
+
 type Edge = Readonly<{ from: number; to: number; confirm: number; passes: boolean }>;
 
-/** The first number, going from `from` to `to` in growing steps, whose trials all came out the same; null: none. */
+/**
+ * The first number, going from `from` to `to` in growing steps, whose trials all came out the same, more than `confirm`
+ * of them; null: none. The search may have left `from` without confirming it, or without trying it.
+ */
 function* edge(notes: Notes, { from, to, confirm, passes }: Edge): Script<number | null> {
   const way = to >= from ? 1 : -1;
   const clear = passes ? isPass : isFail;
   let at = from;
-  for (let by = 1; !clear(notes.counts.get(at)); by *= 2) {
+  for (let by = 1; ; by *= 2) {
+    const known = notes.counts.get(at);
+    if (known === undefined || clear(known)) {
+      const times = missingTrials(known, confirm);
+      yield* each(notes, { phase: 'widen', at, rest: 3 * confirm }, { passes, times });
+    }
+    if (clear(notes.counts.get(at))) return at;
     if (at === to) return null;
     at = way > 0 ? Math.min(to, from + by) : Math.max(to, from - by);
-    yield* each(notes, { phase: 'widen', at, rest: 3 * confirm }, { passes, times: confirm });
   }
-  return at;
 }

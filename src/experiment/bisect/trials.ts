@@ -53,6 +53,16 @@ export function isFail(count: Count | undefined): boolean {
   return count !== undefined && count.passed === 0;
 }
 
+/** Tried as often as a number that is found by one trial and then confirmed. */
+export function isConfirmed(count: Count | undefined, confirm: number): boolean {
+  return missingTrials(count, confirm) === 0;
+}
+
+/** How many more trials confirm what a number has shown so far. */
+export function missingTrials(count: Count | undefined, confirm: number): number {
+  return Math.max(0, confirm + 1 - (count?.runs ?? 0));
+}
+
 export type SearchQuestion = Readonly<{
   /** The smallest number that counts, at least 1. */
   lo: number;
@@ -72,13 +82,13 @@ export type Count = Readonly<{ at: number; passed: number; runs: number }>;
 export type Phase = 'bracket' | 'search' | 'confirm' | 'widen' | 'audit' | 'recheck';
 
 export type SearchResult =
-  /** `passes` and `fails` did so each time; they are neighbours unless `between` has numbers that did neither. */
+  /** `passes` and `fails` did so each time, in more than `confirm` trials; they are neighbours unless `between` has numbers that did neither. */
   | Readonly<{ kind: 'found'; passes: number; fails: number; between: readonly Count[]; surprises: readonly Count[] }>
-  /** It passes at `lo` already. */
+  /** It passes at `lo` already, in more than `confirm` trials. */
   | Readonly<{ kind: 'always'; surprises: readonly Count[] }>
-  /** It fails at every number tried, up to `most`. */
+  /** It fails at every number tried, up to `most`: no trial passed. */
   | Readonly<{ kind: 'never' }>
-  /** It passes at `passes` and fails at `fails`, which is the greater number; each time, on several trials. At `from` and all that was tried above it passes; null: that is not known. */
+  /** It passes at `passes` and fails at `fails`, which is the greater number; each time, in more than `confirm` trials. At `from` and all that was tried above it passes; null: that is not known. */
   | Readonly<{ kind: 'not-monotonic'; passes: Count; fails: Count; from: number | null }>
   /** No number was found above which (`passes` is null) or below which it is not a matter of luck. */
   | Readonly<{ kind: 'noisy'; passes: number | null; fails: number | null; between: readonly Count[] }>;

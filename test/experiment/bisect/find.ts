@@ -1,3 +1,4 @@
+import type { ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { nextStep, type Trial } from '../../../src/experiment/bisect/search.ts';
 import type { Phase, SearchQuestion, SearchResult } from '../../../src/experiment/bisect/trials.ts';
@@ -20,6 +21,14 @@ export function find(
       phases.push(step.phase);
     }
   }
+}
+
+/** Like fc.assert(), but a failed assertion does not hide the seed and the counterexample. */
+export function holds<Values>(t: ExecutionContext, property: fc.IProperty<Values>, parameters: fc.Parameters<Values>) {
+  const details = fc.check(property, parameters);
+  if (!details.failed) return;
+  t.log(fc.defaultReportMessage(details));
+  t.fail('the property fails; its seed and counterexample are logged above');
 }
 
 export const HIGHEST = 5000;

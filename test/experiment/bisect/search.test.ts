@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { middles } from '../../../src/experiment/bisect/audit.ts';
 import { nextStep, type Trial } from '../../../src/experiment/bisect/search.ts';
 import { randomFrom } from '../../../src/experiment/sweep/points.ts';
-import { find, HIGHEST, log2, type Program, questions } from './find.ts';
+import { find, HIGHEST, holds, log2, type Program, questions } from './find.ts';
 
 test('a program with one limit: it is found, exactly', (t) => {
   const property = fc.property(questions, fc.nat(2 * HIGHEST), (question, limit) => {
@@ -16,7 +16,7 @@ test('a program with one limit: it is found, exactly', (t) => {
     // Where `hi` passes: the halving, the steps down to what is halved, and what confirms.
     if (limit <= hi) t.true(trials.length <= 5 + log2(hi - lo + 2) + 5 * confirm, `${trials.length} trials`);
   });
-  fc.assert(property, { numRuns: 3000 });
+  holds(t, property, { numRuns: 3000 });
 });
 
 test('no more than 17 trials and the confirmations for 4,095 pages, and fewer near the expected one', (t) => {
@@ -48,7 +48,7 @@ test('a program whose passing is not monotonic: no number is given that is not t
     }
     t.true(trials.length < 200, `${trials.length} trials`);
   });
-  fc.assert(property, { numRuns: 3000 });
+  holds(t, property, { numRuns: 3000 });
 });
 
 test('an island wider than half of either side is always seen', (t) => {
@@ -73,53 +73,7 @@ test('an island wider than half of either side is always seen', (t) => {
       t.true(answer.kind === 'found' && answer.passes !== limit);
     },
   );
-  fc.assert(property, { numRuns: 2000 });
-});
-
-test('a noisy program: the answer holds of the trials that were made, and the zone of luck lies between', (t) => {
-  const property = fc.property(
-    questions,
-    fc.integer({ min: 60, max: HIGHEST }),
-    fc.nat(40),
-    fc.nat(),
-    (question, limit, spread, seed) => {
-      const random = randomFrom(seed);
-      // Surely fails below, surely passes above, by chance between.
-      const passes: Program = (at) => at > limit + spread || (at >= limit - spread && random() < 0.5);
-      const { answer, trials } = find(question, passes);
-      const count = (at: number) => {
-        const own = trials.filter((trial) => trial.at === at);
-        return { passed: own.filter(({ passed }) => passed).length, runs: own.length };
-      };
-      t.true(trials.length < 600);
-      if (answer.kind === 'found') {
-        t.true(answer.fails < answer.passes);
-        t.true(answer.passes >= limit - spread && answer.fails <= limit + spread);
-        t.is(count(answer.passes).passed, count(answer.passes).runs);
-        t.is(count(answer.fails).passed, 0);
-        for (const at of [answer.passes, answer.fails]) t.true(count(at).runs >= question.confirm);
-        for (const { at, passed, runs } of answer.between) {
-          t.true(at > answer.fails && at < answer.passes);
-          t.deepEqual({ passed, runs }, count(at));
-        }
-      } else if (answer.kind === 'never') t.false(trials.some(({ passed }) => passed));
-      else if (answer.kind === 'always') t.true(question.lo >= limit - spread);
-      else if (answer.kind === 'noisy')
-        t.true(question.most <= limit + 3 * spread || question.lo >= limit - 3 * spread || answer.between.length > 0);
-    },
-  );
-  fc.assert(property, { numRuns: 2000 });
-});
-
-test('a coin is called noisy, or not monotonic, or gets a wide zone: never a sure number', (t) => {
-  let sure = 0;
-  const rounds = 300;
-  for (let seed = 0; seed < rounds; seed++) {
-    const random = randomFrom(seed);
-    const { answer } = find({ lo: 1, hi: 650, most: 2600, confirm: 5, batch: 1 }, () => random() < 0.5);
-    if (answer.kind === 'found' && answer.surprises.length === 0 && answer.passes - answer.fails === 1) sure += 1;
-  }
-  t.true(sure < rounds / 100, `${sure} of ${rounds}`);
+  holds(t, property, { numRuns: 2000 });
 });
 
 test('always and never', (t) => {
@@ -209,7 +163,7 @@ test('whatever was tried already is not asked again, and the order of other numb
       answer,
     );
   });
-  fc.assert(property, { numRuns: 1000 });
+  holds(t, property, { numRuns: 1000 });
 });
 
 test('middles of the widest gaps', (t) => {
@@ -229,7 +183,7 @@ test('without confirmation: the halving alone', (t) => {
     t.is(new Set(trials.map(({ at }) => at)).size, trials.length, 'each number once');
     if (limit <= hi) t.true(trials.length <= 3 + log2(hi - lo + 2));
   });
-  fc.assert(property, { numRuns: 1000 });
+  holds(t, property, { numRuns: 1000 });
 });
 
 /** The chance to pass by limit, as seen of Apache, which gets by with fewer threads now and then: sure from `edge` on. */
