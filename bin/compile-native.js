@@ -13,6 +13,8 @@ export const helper = {
   name: 'kmem-helper',
   folder: 'src/native/helper',
   called: 'the native helper',
+  /** BPF objects, which are part of the helper's file, and what both sides know of them. */
+  embeds: 'src/native/bpf',
   linkages: ['-static-pie', '-static', '-pie'],
 };
 
@@ -57,8 +59,8 @@ const linkHardening = ['-Wl,-z,relro,-z,now,-z,noexecstack'];
 const archHardening = hardeningByArch[process.arch] ?? [];
 
 /** The files of a program that end so, in one order everywhere. */
-function filesOf(program, root, endings) {
-  return [program.folder, COMMON].flatMap((folder) => {
+function filesOf(program, root, endings, folders = [program.folder, COMMON]) {
+  return folders.flatMap((folder) => {
     const path = join(root, folder);
     const names = existsSync(path) ? readdirSync(path) : [];
     return names
@@ -81,7 +83,8 @@ export function nativeId(program, root) {
   const { createHash } = createRequire(import.meta.url)('node:crypto');
   const flags = [standard, warnings, hardening, archHardening, linkHardening, program.linkages].flat();
   const hash = createHash('sha256').update(flags.join(' '));
-  for (const file of filesOf(program, root, /\.[ch]$/)) {
+  const embedded = program.embeds === undefined ? [] : filesOf(program, root, /\.(h|o)$/, [program.embeds]);
+  for (const file of [...filesOf(program, root, /\.[ch]$/), ...embedded]) {
     hash.update(`${basename(file)}\0`).update(readFileSync(file));
   }
 
@@ -153,7 +156,8 @@ export function compileNative(program, root, target, { warningsAreErrors }) {
     const executable = join(scratch, program.name);
     const sources = sourcesOf(program, root);
     const strict = warningsAreErrors ? ['-Werror'] : [];
-    const flags = [...standard, ...warnings, ...strict, ...hardening, ...archHardening];
+    const embeds = program.embeds === undefined ? [] : [`-Wa,-I,${join(root, program.embeds)}`];
+    const flags = [...standard, ...warnings, ...strict, ...hardening, ...archHardening, ...embeds];
     // One run of the compiler for all; it names the objects after the sources, and puts them where it runs.
     const said = cc([...flags, '-c', ...sources], program, scratch);
     if (said !== null) {

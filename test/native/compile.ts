@@ -28,6 +28,7 @@ export function compileSanitized(
     '-Wall',
     '-Wextra',
     '-Werror',
+    `-Wa,-I,${join(here, '../../src/native/bpf')}`,
     '-o',
     target,
     ...sources,

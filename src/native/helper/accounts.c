@@ -5,6 +5,7 @@
 #include "../common/event.h"
 #include "config.h"
 #include "events.h"
+#include "faults.h"
 #include "peak.h"
 #include "refusals.h"
 #include "run.h"
@@ -38,6 +39,7 @@ void close_account(void)
 void update_figures(void)
 {
   read_refusals();
+  read_faults();
   note_run_max();
 }
 

@@ -15,6 +15,7 @@
 #include "../common/event.h"
 #include "crashes.h"
 #include "events.h"
+#include "faults.h"
 #include "guardian.h"
 #include "handover.h"
 #include "lineage.h"
@@ -102,6 +103,7 @@ void reap_children(void)
 {
   int status;
   siginfo_t info;
+  read_faults(); /* what ended a process comes before its end */
   for (pid_t pid; (pid = ended_child(&info)) > 0;) {
     report_orphan(&info);
     if (reap(pid, &status) != pid)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../common/memory.h"
+#include "fit.h"
 #include "inject.h"
 #include "policy.h"
 
@@ -69,6 +70,12 @@ bool configure(char *text)
     return config.oom_score = must(strdup(value)), true;
   if (!strcmp(key, "attribute"))
     return config.attribute = must(strdup(value)), true;
+  if (!strcmp(key, "watched"))
+    return config.watched = must(strdup(value)), true;
+  if (!strcmp(key, "fitted"))
+    return config.fitted_count++, remember_fitted(value), true;
+  if (!strcmp(key, "fault-signal"))
+    return config.fault_signal = atoi(value), true;
   if (!strcmp(key, "max"))
     return config.max_file = must(strdup(value)), true;
   if (!strcmp(key, "trace"))

@@ -16,6 +16,9 @@ struct config {
   char *usage_file, *max_file, *failcnt_file, *reclaim_file, *lock_file, *trace_file;
   char *refresh_file; /* cgroup v2, where usage_file is memory.stat: cpu.stat */
   char *oom_score;    /* the command's; the supervisor has the lowest then */
+  char *watched;      /* the group's directory of the memory controller: programs in the kernel watch it */
+  int fitted_count;   /* words about the kernel that the runner had (fit.h) */
+  int fault_signal;   /* that ends a page fault over the limit; 0: none, it is only counted */
   char *attribute;    /* where the kernel itself enforces: the group's directory in the unified hierarchy */
   char *join[MAX_LIST], *late_join[MAX_LIST], *join_into, *clone_into, *kill_file[MAX_LIST], *directory[MAX_LIST];
   int join_count, late_join_count, kill_file_count, directory_count;

@@ -15,12 +15,14 @@
 #include "../common/file.h"
 #include "../common/memory.h"
 #include "accounts.h"
+#include "btf.h"
 #include "children.h"
 #include "config.h"
 #include "counter.h"
 #include "crashes.h"
 #include "decide.h"
 #include "events.h"
+#include "faults.h"
 #include "filter.h"
 #include "group.h"
 #include "guardian.h"
@@ -28,6 +30,7 @@
 #include "inbox.h"
 #include "inject.h"
 #include "lineage.h"
+#include "moves.h"
 #include "peak.h"
 #include "proc.h"
 #include "reclaim.h"
@@ -36,6 +39,7 @@
 #include "steps.h"
 #include "summary.h"
 #include "trace.h"
+#include "watched.h"
 
 /* What has ended by now is told as it would have been. */
 static void close_run(void)
@@ -44,6 +48,8 @@ static void close_run(void)
     reap_children();
     read_deaths();
     stop_watching_kernel();
+    stop_watching_faults();
+    read_moves();
     update_figures();
     note_failcnt_of_steps(read_failcnt());
     close_account();
@@ -89,6 +95,21 @@ static bool configure_all(char **words)
   return true;
 }
 
+/* By programs in the kernel. */
+static void start_watching(void)
+{
+  if (config.failcnt_file)
+    watch_kernel();
+  if (config.watched)
+    watch_moves();
+  if (config.watched && config.refresh_file)
+    sum_counter();
+  if (config.watched && config.gate && config.limit >= 0)
+    watch_faults();
+  forget_kernel_btf();
+  report_fitted();
+}
+
 /* What the configuration asks for is opened and started: what cannot be, ends the run before its first step. */
 static bool handle_configuration(char **words)
 {
@@ -103,8 +124,7 @@ static bool handle_configuration(char **words)
   if (config.trace_file && !open_trace())
     return fail_setup("trace", errno, config.trace_file);
   open_kernel_counters();
-  if (config.failcnt_file)
-    watch_kernel();
+  start_watching();
   if (config.gate && !build_filter())
     return fail_setup("filter", E2BIG, NULL);
   if (config.has_cpus && sched_setaffinity(0, sizeof config.cpus, &config.cpus) < 0)
@@ -146,6 +166,7 @@ static void handle_limit(const char *limit)
     reset_limit_max();
     set_limit(asked);
     forget_usage();
+    update_fault_limit();
     usage = read_usage();
   }
   event("limit");

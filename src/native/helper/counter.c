@@ -2,8 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/sched.h>
-#include <signal.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,9 +12,12 @@
 
 #include "../common/file.h"
 #include "../common/stat.h"
-#include "clone3.h"
 #include "config.h"
+#include "group.h"
 #include "proc.h"
+#include "readings.h"
+#include "run.h"
+#include "watched.h"
 
 enum {
   FLUSH_PAGES = 16, /* what one page fault maps: fault_around_bytes */
@@ -29,7 +30,7 @@ enum {
 };
 
 static struct {
-  enum freshness freshness;
+  enum freshness freshness, by_stat; /* by_stat: what memory.stat by itself is */
   int usage_fd, refresh_fd, file;
   int rounds;
   volatile char *pages;
@@ -132,23 +133,15 @@ static void find_freshness(long cpus)
 /* Pages are charged to the group of whose address space it is, so this is no thread, and nothing like vfork. */
 static void charge_pages(void)
 {
-  int directory = open(config.join_into, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  struct clone_args args = {.flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = (uint64_t)directory};
-  long pid = directory < 0 ? -1 : raw_clone3(&args);
-  bool joins = pid == -ENOSYS; /* some container profiles have no clone3 */
-  if (joins)
-    pid = fork();
+  pid_t pid = fork_in_group();
   if (pid == 0) {
-    int procs = joins ? openat(directory, "cgroup.procs", O_WRONLY | O_CLOEXEC) : -1;
-    bool charged = !joins || write(procs, "0", 1) == 1;
+    bool charged = true;
     for (int i = 0; i < FLUSH_PAGES; i++)
       charged &= pwrite(counter.file, "", 1, i * 4096) == 1;
     _exit(!charged);
   }
   if (pid > 0)
-    waitpid((pid_t)pid, NULL, 0);
-  if (directory >= 0)
-    close(directory);
+    waitpid(pid, NULL, 0);
 }
 
 void prepare_counter(long cpus)
@@ -159,6 +152,26 @@ void prepare_counter(long cpus)
     return;
   charge_pages();
   find_freshness(cpus);
+}
+
+static int64_t read_fresh_stat(void)
+{
+  refresh(false);
+  return read_stat() ? kernel_memory(counter.stat) : -1;
+}
+
+void sum_counter(void)
+{
+  /* Where memory.stat is late there is nothing to hold a sum against. */
+  if (counter.freshness == LATE) {
+    report_unwatched("readings", ENOTSUP);
+    return;
+  }
+  counter.by_stat = counter.freshness;
+  if (start_readings(read_fresh_stat))
+    counter.freshness = SUMMED;
+  else
+    report_unwatched("readings", errno);
 }
 
 bool open_counter(void)
@@ -177,8 +190,15 @@ int64_t read_counter(void)
 {
   if (counter.freshness == EXACT)
     return read_number(counter.usage_fd);
-  refresh(false);
-  return read_stat() ? kernel_memory(counter.stat) : -1;
+  if (counter.freshness == SUMMED) {
+    int64_t usage = read_by_program();
+    if (usage >= 0)
+      return usage;
+    /* The run's own leaves are removed after its end: that takes nothing from what was read. */
+    if (!is_closed())
+      counter.freshness = counter.by_stat;
+  }
+  return read_fresh_stat();
 }
 
 int64_t counter_lag(long cpus)
@@ -193,6 +213,11 @@ enum freshness counter_freshness(void)
 
 void keep_parts(void)
 {
+  if (counter.freshness == SUMMED) {
+    counter.freshness = counter.by_stat;
+    read_fresh_stat();
+    counter.freshness = SUMMED;
+  }
   memcpy(counter.at_peak, counter.stat, sizeof counter.at_peak);
 }
 

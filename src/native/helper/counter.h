@@ -9,6 +9,9 @@
  *               the group, mapped and unmapped by us, are enough of them after a few rounds
  *   late        neither: before 5.13, or not found out yet
  *
+ * Where programs in the kernel load, it is summed: one adds up what each CPU has (readings.h), which is exact at any time,
+ * and others see the highest usage.
+ *
  * Which it is, is found out before the first step: a process that is in the group for that has the file's pages charged
  * to it, and the bytes that memory.stat says are mapped must follow what we do with them.
  */
@@ -18,12 +21,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum freshness { EXACT, LATE, REFRESHED, FLUSHED };
+enum freshness { EXACT, LATE, REFRESHED, FLUSHED, SUMMED };
 
 /* Before 5.18 the kernel does not add it up itself. */
 int64_t kernel_memory(const char *text);
 
 void prepare_counter(long cpus);
+
+/* Readings by a program, if they work here: after prepare_counter. */
+void sum_counter(void);
 bool open_counter(void);
 int64_t read_counter(void);
 

@@ -21,22 +21,27 @@ static struct tally tally;
 
 static struct count {
   char comm[20];
-  const struct call *call;
-  int error;
+  const struct call *call; /* NULL: page faults, in the call of this number */
+  int number, error;
   uint64_t count;
 } counts[MAX_COUNTS];
 
 static int count_used;
 
-static void count_failure(const char *comm, const struct call *c, int error)
+static bool is_kind(const struct count *row, const char *comm, const struct call *c, int number, int error)
+{
+  return row->call == c && row->number == number && row->error == error && !strcmp(row->comm, comm);
+}
+
+static void count_failure(const char *comm, const struct call *c, int number, int error)
 {
   static int last;
-  if (last < count_used && counts[last].call == c && counts[last].error == error && !strcmp(counts[last].comm, comm)) {
+  if (last < count_used && is_kind(&counts[last], comm, c, number, error)) {
     counts[last].count++;
     return;
   }
   for (int i = 0; i < count_used; i++)
-    if (counts[i].call == c && counts[i].error == error && !strcmp(counts[i].comm, comm)) {
+    if (is_kind(&counts[i], comm, c, number, error)) {
       counts[i].count++;
       last = i;
       return;
@@ -48,13 +53,27 @@ static void count_failure(const char *comm, const struct call *c, int error)
   struct count *row = &counts[count_used++];
   snprintf(row->comm, sizeof row->comm, "%s", comm);
   row->call = c;
+  row->number = number;
   row->error = error;
   row->count = 1;
 }
 
+bool may_report_failure(void)
+{
+  return tally.failures_sent < MAX_FAILURES_IN_FULL;
+}
+
+void note_reported(bool sent)
+{
+  if (sent)
+    tally.failures_sent++;
+  else
+    tally.failures_dropped++;
+}
+
 bool prepare_failure(const struct request *r, int64_t usage, int error, uint64_t now, const char *comm, bool injected)
 {
-  if (tally.failures_sent >= MAX_FAILURES_IN_FULL)
+  if (!may_report_failure())
     return false;
   char detail[PATH_MAX], exe[PATH_MAX], address[ADDRESS_LENGTH];
   pid_t tid = tid_of(r), pid = thread_group(tid);
@@ -85,11 +104,14 @@ void count_denial(const struct request *r, int error, const char *comm, bool pre
     tally.denials++;
   if (booked != NULL)
     booked->denials++;
-  count_failure(comm, r->call, error);
-  if (!prepared || !event_end(QUEUE_SOFT))
-    tally.failures_dropped++;
-  else
-    tally.failures_sent++;
+  count_failure(comm, r->call, 0, error);
+  note_reported(prepared && event_end(QUEUE_SOFT));
+}
+
+void count_fault(const char *comm, int call)
+{
+  tally.denials++;
+  count_failure(comm, NULL, call, 0);
 }
 
 void count_gated_call(void)
@@ -107,7 +129,9 @@ void send_failure_counts(void)
   for (int i = 0; i < count_used; i++) {
     event("count");
     field_string("comm", counts[i].comm);
-    field_string("syscall", counts[i].call->name);
+    field_string("syscall", counts[i].call ? counts[i].call->name : NULL);
+    if (counts[i].call == NULL)
+      field_number("faultIn", counts[i].number);
     field_number("errno", counts[i].error);
     field_number("count", (int64_t)counts[i].count);
     event_end(QUEUE_HARD);

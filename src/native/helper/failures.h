@@ -20,10 +20,17 @@ bool prepare_failure(const struct request *r, int64_t usage, int error, uint64_t
 /* Counts a call that has been denied, and sends its event if that is `prepared`. */
 void count_denial(const struct request *r, int error, const char *comm, bool prepared);
 
+/* A page fault of `comm` over the limit, which a signal has ended; `call`: in which system call, -1 if in none. */
+void count_fault(const char *comm, int call);
+
+/* Whether one more is reported in full. */
+bool may_report_failure(void);
+void note_reported(bool sent);
+
 void count_gated_call(void);
 const struct tally *failure_tally(void);
 
-/* One event for each (comm, call, errno). */
+/* One event for each (comm, call, errno); page faults have an errno of 0 and the number of the call. */
 void send_failure_counts(void);
 
 #endif

@@ -1,8 +1,10 @@
 #include "group.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,6 +17,7 @@
 
 #include "../common/clock.h"
 #include "../common/file.h"
+#include "clone3.h"
 #include "config.h"
 
 enum {
@@ -136,6 +139,25 @@ int kill_descendants(void)
       reaped++;
   }
   return reaped;
+}
+
+pid_t fork_in_group(void)
+{
+  int directory = open(config.join_into, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  struct clone_args args = {.flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = (uint64_t)directory};
+  long pid = directory < 0 ? -1 : raw_clone3(&args);
+  bool joins = pid == -ENOSYS; /* some container profiles have no clone3 */
+  if (joins)
+    pid = fork();
+  if (pid == 0 && joins) {
+    int procs = openat(directory, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+    if (write(procs, "0", 1) != 1)
+      _exit(1);
+    close(procs);
+  }
+  if (directory >= 0)
+    close(directory);
+  return pid < 0 ? -1 : (pid_t)pid;
 }
 
 void kill_child(pid_t *child)

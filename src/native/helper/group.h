@@ -13,6 +13,9 @@ void kill_and_remove_group(void);
 /* Descendants outside the group (one moved itself away) end with the run too.  Returns how many there were. */
 int kill_descendants(void);
 
+/* As fork(2); the child is in the group of the memory controller (cgroup v2). */
+pid_t fork_in_group(void);
+
 /* Kills and reaps one of the helper's own processes, and sets its pid to -1. */
 void kill_child(pid_t *child);
 

@@ -16,6 +16,8 @@ enum tag {
   TAG_REFUSALS,
   TAG_LIVELOCK,
   TAG_READING,
+  TAG_FAULTS,
+  TAG_MOVES,
   TAG_DEATH
 };
 

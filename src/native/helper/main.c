@@ -79,14 +79,17 @@
  *
  *   events message inbox                what goes to the runner and comes from it, and between our processes
  *   policy inject run proc              the table of calls, failures asked for, the run's clock, /proc
- *   bpf btf maps                        programs and maps in the kernel
+ *   bpf btf elf relocate fit object     programs in the kernel: loaded, fitted to it, and what they report
+ *   ring embedded                       their events, and the programs themselves (src/native/bpf)
  *   config describe filter steps brk    the configuration, what a call is about, seccomp, steps, breaks
- *   loop request launch group counter   what is waited for, one call, joiner and command, the group and its memory
+ *   loop request launch group           what is waited for, one call, joiner and command, the group
+ *   watched readings counter            the group's kernel memory, by programs in the kernel and by its files
  *   guardian reclaim peak crashes       processes of ours, the highest usage, ends by a signal
  *   tables errors notices               descriptors, errnos, what the result mentions
  *   lineage                             addresses of calls
  *   trace failures decide               every call, those that failed, and whether one is to fail
- *   probes refusals                     failures under the kernel's own limit
+ *   faults moves                        page faults over the limit, and tasks that leave the group
+ *   probes refusals survey              failures under the kernel's own limit
  *   accounts summary                    what is booked on a step, and on the run
  *   handover                            the life of a step
  *   notify children control             notifications, ends of processes, the runner's messages
@@ -118,6 +121,8 @@
 #include "request.h"
 #include "seccomp.h"
 #include "supervisor.h"
+#include "survey.h"
+#include "watched.h"
 
 /* One line per file: "free", "held" or "absent", a tab, the file.  A lock that is held has somebody in charge. */
 static int show_locks(int count, char **files)
@@ -213,8 +218,12 @@ int main(int argc, char **argv)
     return flock(CONTROL_FD, LOCK_EX | LOCK_NB) == 0 ? 0 : 1;
   if (argc == 2 && !strcmp(argv[1], "probe"))
     return probe();
+  if (argc == 2 && !strcmp(argv[1], "keep"))
+    return keep_attached();
+  if (argc == 2 && !strcmp(argv[1], "programs"))
+    return show_programs();
   if (argc == 3 && !strcmp(argv[1], "charge"))
     return charge_group(argv[2]);
-  fprintf(stderr, "usage: kmem-helper supervise | locks FILE... | hold | probe | charge TASKS\n");
+  fprintf(stderr, "usage: kmem-helper supervise | locks FILE... | hold | probe | keep | programs | charge TASKS\n");
   return 2;
 }

@@ -11,6 +11,7 @@
 #include "config.h"
 #include "counter.h"
 #include "loop.h"
+#include "readings.h"
 #include "run.h"
 #include "steps.h"
 
@@ -98,6 +99,8 @@ void note_max(void)
   if (counter_freshness() != EXACT)
     read_usage();
   int64_t max = counter_freshness() == EXACT ? read_number(max_fd) : step_peak;
+  if (counter_freshness() == SUMMED)
+    raise_to(&max, peak_by_program());
   raise_to(&overall_max, max);
   raise_to(&limit_max, max);
   note_max_of_steps(max);
@@ -111,7 +114,7 @@ void note_run_max(void)
 
 int64_t max_of_run(void)
 {
-  return counter_freshness() == EXACT ? overall_max : peak_seen;
+  return counter_freshness() == EXACT || overall_max > peak_seen ? overall_max : peak_seen;
 }
 
 void reset_max(void)
@@ -119,6 +122,8 @@ void reset_max(void)
   if (is_closed())
     return;
   step_peak = -1;
+  if (counter_freshness() == SUMMED)
+    reset_peak_by_program();
   if (config.max_file)
     write_file(config.max_file, "0");
 }
@@ -145,7 +150,11 @@ int64_t peak_of_readings(void)
 
 int64_t largest_rise(void)
 {
-  return counter_freshness() == EXACT ? -1 : reading.largest_rise;
+  switch (counter_freshness()) {
+  case EXACT: return -1;
+  case SUMMED: return 0; /* the highest is seen */
+  default: return reading.largest_rise;
+  }
 }
 
 int64_t read_failcnt(void)

@@ -1,10 +1,6 @@
 /*
- * The programs in the kernel that find out which calls fail by its own limit.
- *
- *   charged   (exit of the charge function)   one of the group's tasks was refused: note it for the task
- *   entered   (sys_enter)                     nothing refused yet in this call
- *   returned  (sys_exit)                      an error, and a refusal since it was entered: a failure
- *   faulted   (page_fault_user)               what is refused now is a page fault's, which no call returns from
+ * The programs in the kernel that find out which calls fail by its own limit: src/native/bpf/refusals.bpf.c, which says
+ * what each does.
  */
 #ifndef KMEM_HELPER_PROBES_H
 #define KMEM_HELPER_PROBES_H
@@ -12,6 +8,9 @@
 #include <linux/audit.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
+
+#include "../bpf/refusals.h"
 
 #if defined __x86_64__
 #define THIS_ARCH AUDIT_ARCH_X86_64
@@ -25,9 +24,23 @@
 #define THIS_ARCH_32 0
 #endif
 
-/* Before 5.11 maps count as locked memory; what we may lock is no business of the command's. */
+/* What charges kernel memory and can refuse: a function by its number in the kernel's BTF; 0 with errno. */
+uint32_t charge_function(void);
+
+/* `cgroup`: the group's directory in the unified hierarchy.  False with errno. */
 bool attach_to_kernel(const char *cgroup);
 
+/* The counts stay readable. */
 void detach_from_kernel(void);
+
+void set_joiner(pid_t joiner);
+
+/* While attached: maps of what was refused. */
+int refused_tasks(void);
+int refusal_counts(void);
+int refusal_ring(void);
+
+/* All zero before anything was attached. */
+struct refusals_totals refusals_totals(void);
 
 #endif

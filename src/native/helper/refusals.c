@@ -5,6 +5,7 @@
 #include <linux/bpf.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -17,10 +18,10 @@
 #include "describe.h"
 #include "events.h"
 #include "loop.h"
-#include "maps.h"
 #include "policy.h"
 #include "probes.h"
 #include "proc.h"
+#include "ring.h"
 #include "run.h"
 #include "steps.h"
 
@@ -35,6 +36,7 @@ static struct {
   int timer;
   uint64_t reported, charges_seen;
   bool livelock_reported;
+  struct ring ring;
 } kernel = {.timer = -1};
 
 static const struct call *call_of(const struct refusal_kind *kind)
@@ -58,7 +60,7 @@ static bool is_still_there(const struct refusal *r)
 {
   uint32_t tid = (uint32_t)r->task;
   struct refused_task task;
-  return get_entry(bpf_maps.tasks, &tid, &task) && task.calls == r->calls;
+  return get_entry(refused_tasks(), &tid, &task) && task.calls == r->calls;
 }
 
 /* What the arguments alone tell. */
@@ -84,12 +86,15 @@ static const char *describe_refusal(const struct refusal *r, char *text, size_t 
   bool file = c->detail == DETAIL_MMAP && !(r->args[3] & MAP_ANONYMOUS);
   if (!is_told_by_arguments(c))
     return NULL;
-  const char *about = describe(c, (pid_t)(uint32_t)r->task, r->args, text, size);
+  uint64_t args[CALL_ARGUMENTS];
+  memcpy(args, r->args, sizeof args);
+  const char *about = describe(c, (pid_t)(uint32_t)r->task, args, text, size);
   return file && !is_still_there(r) ? NULL : about;
 }
 
-static void report_refusal(const struct refusal *r)
+static void report_refusal(const void *event_data)
 {
+  const struct refusal *r = event_data;
   char name[32], detail[PATH_MAX], exe[PATH_MAX];
   pid_t tid = (pid_t)(uint32_t)r->task;
   start_run(r->ns); /* by the first step's own fork: the run's clock begins here */
@@ -111,19 +116,7 @@ static void report_refusal(const struct refusal *r)
 
 void read_refusals(void)
 {
-  if (is_closed() || !kernel.attached)
-    return;
-  uint64_t at = *bpf_maps.consumer;
-  while (at < __atomic_load_n(bpf_maps.producer, __ATOMIC_ACQUIRE)) {
-    const char *record = bpf_maps.data + (at & (REFUSAL_RING - 1));
-    uint32_t length = __atomic_load_n((const uint32_t *)(const void *)record, __ATOMIC_ACQUIRE);
-    if (length & BPF_RINGBUF_BUSY_BIT)
-      return;
-    if (!(length & BPF_RINGBUF_DISCARD_BIT))
-      report_refusal((const void *)(record + BPF_RINGBUF_HDR_SZ));
-    at += ((length & ~(uint32_t)BPF_RINGBUF_DISCARD_BIT) + BPF_RINGBUF_HDR_SZ + 7) & ~7ull;
-    __atomic_store_n(bpf_maps.consumer, at, __ATOMIC_RELEASE);
-  }
+  read_ring(&kernel.ring, is_closed() ? NULL : report_refusal);
 }
 
 static uint64_t system_ticks(pid_t tid)
@@ -157,7 +150,7 @@ void check_livelock(void)
     uint32_t tid;
     uint64_t since_ns, ticks;
   } suspect;
-  uint64_t expirations, refused = total_of(CHARGES_REFUSED), now = now_ns();
+  uint64_t expirations, refused = refusals_totals().charges_refused, now = now_ns();
   while (read(kernel.timer, &expirations, sizeof expirations) > 0)
     ;
   if (is_closed() || refused == kernel.charges_seen || kernel.livelock_reported)
@@ -165,10 +158,10 @@ void check_livelock(void)
   kernel.charges_seen = refused;
   uint32_t tid = 0, found = 0;
   struct refused_task task, first = {0};
-  bool more = next_key(bpf_maps.tasks, NULL, &tid);
+  bool more = next_key(refused_tasks(), NULL, &tid);
   /* Where entries come and go meanwhile, the walk may begin again: it has an end. */
-  for (int i = 0; more && i < MAX_REFUSED_TASKS; i++, more = next_key(bpf_maps.tasks, &tid, &tid)) {
-    if (!get_entry(bpf_maps.tasks, &tid, &task) || !is_stuck(&task, now))
+  for (int i = 0; more && i < MAX_REFUSED_TASKS; i++, more = next_key(refused_tasks(), &tid, &tid)) {
+    if (!get_entry(refused_tasks(), &tid, &task) || !is_stuck(&task, now))
       continue;
     if (tid == suspect.tid && task.since_ns == suspect.since_ns) {
       if (system_ticks((pid_t)tid) > suspect.ticks)
@@ -190,8 +183,8 @@ void send_refusal_counts(void)
   struct refusal_kind kind;
   uint64_t count;
   char name[32];
-  for (bool more = next_key(bpf_maps.counts, NULL, &kind); more; more = next_key(bpf_maps.counts, &kind, &kind)) {
-    if (!get_entry(bpf_maps.counts, &kind, &count))
+  for (bool more = next_key(refusal_counts(), NULL, &kind); more; more = next_key(refusal_counts(), &kind, &kind)) {
+    if (!get_entry(refusal_counts(), &kind, &count))
       continue;
     event("count");
     field_string("comm", kind.comm);
@@ -204,15 +197,15 @@ void send_refusal_counts(void)
 
 void note_joiner(pid_t joiner)
 {
-  uint32_t first = 0, pid = (uint32_t)joiner;
   if (kernel.attached)
-    set_entry(bpf_maps.joiner, &first, &pid);
+    set_joiner(joiner);
 }
 
 void watch_kernel(void)
 {
   errno = 0;
-  kernel.attached = config.attribute && attach_to_kernel(config.attribute);
+  kernel.attached =
+      config.attribute && attach_to_kernel(config.attribute) && map_ring(&kernel.ring, refusal_ring(), REFUSAL_RING);
   if (!kernel.attached) {
     event("unattributed");
     field_number("errno", errno);
@@ -224,7 +217,7 @@ void watch_kernel(void)
   kernel.timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
   timerfd_settime(kernel.timer, 0, &every, NULL);
   watch(kernel.timer, TAG_LIVELOCK);
-  watch(bpf_maps.ring, TAG_REFUSALS);
+  watch(refusal_ring(), TAG_REFUSALS);
 }
 
 void stop_watching_kernel(void)
@@ -233,7 +226,6 @@ void stop_watching_kernel(void)
     return;
   detach_from_kernel();
   read_refusals();
-  unwatch(bpf_maps.ring); /* it stays mapped */
   unwatch(kernel.timer);
   kernel.timer = -1;
 }

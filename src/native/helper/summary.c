@@ -9,19 +9,22 @@
 #include "counter.h"
 #include "events.h"
 #include "failures.h"
+#include "faults.h"
 #include "inject.h"
-#include "maps.h"
+#include "moves.h"
 #include "peak.h"
+#include "probes.h"
 #include "proc.h"
 #include "reclaim.h"
 #include "refusals.h"
 #include "trace.h"
+#include "watched.h"
 
 void send_totals(void)
 {
   note_run_max();
   event("totals");
-  field_number("denials", (int64_t)(is_kernel_watched() ? total_of(CALLS_FAILED) : failure_tally()->denials));
+  field_number("denials", (int64_t)(is_kernel_watched() ? refusals_totals().calls_failed : failure_tally()->denials));
   field_number("gatedCalls", (int64_t)failure_tally()->gated_calls);
   field_figure("maxUsage", max_of_run());
   send_event();
@@ -55,8 +58,8 @@ void send_summary(void)
   if (is_kernel_watched()) {
     read_refusals();
     send_refusal_counts();
-    tally.failures_dropped = total_of(CALLS_FAILED) - refusals_reported();
-    tally.uncounted = total_of(CALLS_UNCOUNTED);
+    tally.failures_dropped = refusals_totals().calls_failed - refusals_reported();
+    tally.uncounted = refusals_totals().calls_uncounted;
   }
   send_failure_counts();
   send_injections();
@@ -74,6 +77,12 @@ void send_summary(void)
   field_figure("peakSeen", peak_of_readings());
   field_figure("lag", counter_freshness() == EXACT ? -1 : counter_lag((long)cpu_count()));
   field_figure("largestRise", largest_rise());
+  field_number("summed", counter_freshness() == SUMMED);
+  field_figure("faultPages", are_faults_watched() ? (int64_t)fault_tally().pages : -1);
+  field_figure("faultBytes", are_faults_watched() ? (int64_t)fault_tally().bytes : -1);
+  field_number("movesWatched", are_moves_watched());
+  field_number("watchLost", (int64_t)(fault_tally().lost + moves_lost()));
+  field_number("watchMissed", (int64_t)events_missed());
   send_parts();
   send_event();
 }

@@ -16,10 +16,12 @@
 #include "control.h"
 #include "crashes.h"
 #include "events.h"
+#include "faults.h"
 #include "guardian.h"
 #include "handover.h"
 #include "launch.h"
 #include "loop.h"
+#include "moves.h"
 #include "notify.h"
 #include "peak.h"
 #include "proc.h"
@@ -68,6 +70,8 @@ static void dispatch(const struct ready *ready)
   case TAG_REFUSALS: read_refusals(); break;
   case TAG_LIVELOCK: check_livelock(); break;
   case TAG_READING: handle_reading(); break;
+  case TAG_FAULTS: read_faults(); break;
+  case TAG_MOVES: read_moves(); break;
   case TAG_DEATH: handle_death(ready->fd); break;
   }
 }

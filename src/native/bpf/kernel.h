@@ -1,0 +1,109 @@
+/*
+ * What the programs use of the kernel's own types: the fields that are read, and no others.  Where a field stands in the
+ * running kernel is found when a program is loaded (CO-RE: src/native/helper/relocate.h).  A name that ends in ___WORD
+ * is another version of the type whose name stands before the underscores.
+ */
+#ifndef KMEM_BPF_KERNEL_H
+#define KMEM_BPF_KERNEL_H
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+#include <stdbool.h>
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+/* Unrolled, the programs would be several times as large. */
+#define LOOP _Pragma("clang loop unroll(disable)")
+
+#define PAGE_BYTES 4096ull
+
+struct page;
+
+/* include/linux/gfp.h: the same bit from 5.10 to 6.18.  A trial shows that it is (watch.bpf.c, `learn`). */
+#define GFP_ACCOUNT (1u << 22)
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct kernfs_node {
+  __u64 id;
+};
+
+struct cgroup_subsys_state {
+  struct cgroup *cgroup;
+  struct cgroup_subsys_state *parent;
+};
+
+struct cgroup_root {
+  int hierarchy_id;
+};
+
+struct cgroup {
+  struct kernfs_node *kn;
+  struct cgroup_root *root;
+  int level;
+};
+
+/* From 6.1 on the ancestors by level; before, their ids. */
+struct cgroup___pointers {
+  struct cgroup *ancestors[1];
+};
+struct cgroup___ids {
+  __u64 ancestor_ids[1];
+};
+
+struct css_set {
+  struct cgroup_subsys_state *subsys[1];
+};
+
+struct task_struct {
+  int pid, tgid;
+  struct css_set *cgroups;
+  struct task_struct *real_parent;
+  unsigned long min_flt, maj_flt;
+  char comm[16];
+};
+
+struct page_counter {
+  struct {
+    long counter;
+  } usage;
+};
+
+struct mem_cgroup {
+  struct cgroup_subsys_state css;
+  struct memcg_vmstats_percpu *vmstats_percpu;
+};
+
+/* Where the kernel was built with cgroup v1. */
+struct mem_cgroup___v1 {
+  struct page_counter kmem;
+};
+
+struct memcg_vmstats_percpu {
+  long state[1];
+};
+
+struct kmem_cache {
+  unsigned int flags;
+};
+
+struct pt_regs___x86 {
+  unsigned long orig_ax;
+};
+struct pt_regs___arm64 {
+  int syscallno;
+};
+
+#pragma clang attribute pop
+
+enum cgroup_subsys_id { memory_cgrp_id = 1 };
+
+enum memcg_stat_item { MEMCG_KMEM = 1 };
+
+/* From 6.9 on; before, the flag of the name without the first underscore. */
+enum _slab_flag_bits { _SLAB_ACCOUNT = 1 };
+#define SLAB_ACCOUNT_BEFORE 0x04000000u
+
+#endif

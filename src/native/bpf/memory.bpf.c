@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * The group's kernel memory: page faults that take it over its limit, and, on cgroup v2, exact readings and the peak.
+ *
+ * A tracepoint cannot refuse a page; it can end the task that asked for it.  `allocated` looks at each accounted page
+ * that the kernel hands out and tells a page fault by the kernel stack: the entry of the page fault handler is on it,
+ * wherever the fault happened (in the program, or inside a system call).  Where that entry is, `allocated` learns from a
+ * fault that the supervisor makes for it.
+ *
+ * What went over the limit by other means (a call that the gate let through and that took more than it needs) is no
+ * fault of the next page's: that much, and the reserve, is allowed on top while the group is over its limit.
+ *
+ * A fault that is over the limit sends the task a signal.  If the task goes on, its next fault over the limit kills it.
+ */
+#include "usage.h"
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
+
+struct watched_group group;
+struct usage_layout layout;
+struct usage_state usage_state;
+struct fault_config config;
+struct fault_state state;
+
+enum { MAX_FRAMES = 64, MAX_TASKS = 8192, SIGNAL_KILL = 9 };
+
+struct task_fault {
+  __u64 address, episode, fault;
+  __u64 killed; /* what it still takes in its call is not to be helped */
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __type(key, __u32);
+  __type(value, struct task_fault);
+  __uint(max_entries, MAX_TASKS);
+} tasks SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, EVENT_RING);
+} ring SEC(".maps");
+
+struct frames {
+  __u64 address[MAX_FRAMES];
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __type(key, __u32);
+  __type(value, struct frames);
+  __uint(max_entries, 1);
+} stacks SEC(".maps");
+
+static __always_inline struct frames *read_stack(void *context, int *count)
+{
+  __u32 first = 0;
+  struct frames *frames = bpf_map_lookup_elem(&stacks, &first);
+  if (!frames)
+    return 0;
+  long bytes = bpf_get_stack(context, frames, sizeof *frames, 0);
+  *count = bytes > 0 ? (int)((__u64)bytes / sizeof frames->address[0]) : 0;
+  return frames;
+}
+
+/* The supervisor faults in its own program: the outermost frame is the handler's entry. */
+static __always_inline void learn(void *context)
+{
+  int count = 0;
+  struct frames *frames = read_stack(context, &count);
+  if (frames && count > 0 && count <= MAX_FRAMES)
+    state.entry = frames->address[(count - 1) & (MAX_FRAMES - 1)];
+}
+
+static __always_inline bool is_in_fault(void *context)
+{
+  int count = 0;
+  struct frames *frames = read_stack(context, &count);
+  if (!frames || state.entry == 0)
+    return false;
+  LOOP for (int i = 0; i < MAX_FRAMES; i++)
+  {
+    if (i >= count)
+      return false;
+    if (frames->address[i] == state.entry)
+      return true;
+  }
+  return false;
+}
+
+static __always_inline int call_number(struct task_struct *task)
+{
+  if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
+    return -2;
+  __u64 registers = (__u64)bpf_task_pt_regs(bpf_get_current_task_btf());
+  struct pt_regs___x86 *x86 = (void *)registers;
+  struct pt_regs___arm64 *arm64 = (void *)registers;
+  if (bpf_core_field_exists(x86->orig_ax))
+    return (int)BPF_CORE_READ(x86, orig_ax);
+  if (bpf_core_field_exists(arm64->syscallno))
+    return BPF_CORE_READ(arm64, syscallno);
+  return -2;
+}
+
+static __always_inline void send_fault(struct task_struct *task, __u64 address, __u64 bytes, __u64 usage, __u32 signal)
+{
+  struct fault_event *e = bpf_ringbuf_reserve(&ring, sizeof *e, 0);
+  if (!e) {
+    __sync_fetch_and_add(&state.lost, 1);
+    return;
+  }
+  e->ns = bpf_ktime_get_ns();
+  e->task = bpf_get_current_pid_tgid();
+  e->address = address;
+  e->bytes = bytes;
+  e->usage = usage;
+  e->call = call_number(task);
+  e->signal = signal;
+  bpf_get_current_comm(e->comm, sizeof e->comm);
+  bpf_ringbuf_submit(e, 0);
+}
+
+/* One fault may take several pages; it is answered once. */
+static __always_inline void end_fault(struct task_struct *task, __u64 bytes, __u64 usage)
+{
+  __u32 tid = (__u32)bpf_get_current_pid_tgid(), signal = config.signal;
+  /* Both count faults that have ended: this fault's number. */
+  __u64 fault = BPF_CORE_READ(task, min_flt) + BPF_CORE_READ(task, maj_flt) + 1, address = 0;
+  struct task_fault *known = bpf_map_lookup_elem(&tasks, &tid);
+  if (known) {
+    if (known->fault == fault || known->killed)
+      return;
+    address = known->address;
+    if (known->fault != 0 && known->episode == state.episode)
+      signal = SIGNAL_KILL;
+    known->killed = signal == SIGNAL_KILL;
+    known->fault = fault;
+    known->episode = state.episode;
+  } else {
+    struct task_fault first = {.episode = state.episode, .fault = fault, .killed = signal == SIGNAL_KILL};
+    bpf_map_update_elem(&tasks, &tid, &first, BPF_ANY);
+  }
+  bpf_send_signal_thread(signal);
+  send_fault(task, address, bytes, usage, signal);
+}
+
+/* Keeps the books of a page that a fault was given; whether it is over the limit. */
+static __always_inline bool is_over(__u64 bytes, __u64 usage)
+{
+  __u64 before = usage > bytes ? usage - bytes : 0, last = state.usage;
+  state.usage = usage;
+  if (usage <= config.limit || before <= config.limit) {
+    state.admitted = 0;
+    if (usage <= config.limit) {
+      state.over = 0;
+      return false;
+    }
+  } else if (before > last) {
+    state.admitted += before - (last > config.limit ? last : config.limit);
+  } else if (state.admitted > before - config.limit) {
+    state.admitted = before - config.limit;
+  }
+  if (state.over == 0) {
+    state.over = 1;
+    state.episode++;
+  }
+  __u64 allowed = state.admitted ? state.admitted + config.reserve : 0;
+  return usage - config.limit > allowed;
+}
+
+/* `usage`: with this page. */
+static __always_inline void check_page(void *context, __u64 bytes, __u64 usage)
+{
+  /* Far below the limit nothing else is asked. */
+  if (usage + config.reserve < config.limit) {
+    state.usage = usage;
+    state.over = state.admitted = 0;
+    return;
+  }
+  if (!is_in_fault(context) || !is_over(bytes, usage))
+    return;
+  __sync_fetch_and_add(&state.pages, 1);
+  __sync_fetch_and_add(&state.bytes, bytes);
+  if (usage > state.highest)
+    state.highest = usage;
+  if (config.signal)
+    end_fault((void *)bpf_get_current_task(), bytes, usage);
+}
+
+static __always_inline void note_peak(__u64 usage)
+{
+  if (usage > usage_state.peak)
+    usage_state.peak = usage;
+}
+
+SEC("tp_btf/mm_page_alloc")
+int BPF_PROG(page_allocated, struct page *page, unsigned int order, unsigned int gfp)
+{
+  if (!(gfp & GFP_ACCOUNT))
+    return 0;
+  if (config.learner && (__u32)bpf_get_current_pid_tgid() == config.learner) {
+    learn(ctx);
+    return 0;
+  }
+  if ((config.limit == NO_LIMIT && !place.unified) || !is_current_ours(&group, &layout))
+    return 0;
+  __u64 usage = usage_of(&group, &layout);
+  note_peak(usage);
+  if (config.limit != NO_LIMIT)
+    check_page(ctx, PAGE_BYTES << order, usage);
+  return 0;
+}
+
+static __always_inline int note_address(unsigned long address)
+{
+  if (config.limit == NO_LIMIT || !is_current_ours(&group, &layout))
+    return 0;
+  if (usage_of(&group, &layout) + config.reserve < config.limit)
+    return 0;
+  __u32 tid = (__u32)bpf_get_current_pid_tgid();
+  struct task_fault *known = bpf_map_lookup_elem(&tasks, &tid);
+  if (known) {
+    known->address = address;
+    return 0;
+  }
+  struct task_fault first = {.address = address};
+  bpf_map_update_elem(&tasks, &tid, &first, BPF_ANY);
+  return 0;
+}
+
+SEC("tp_btf/page_fault_user")
+int BPF_PROG(faulted, unsigned long address)
+{
+  return note_address(address);
+}
+
+SEC("tp_btf/page_fault_kernel")
+int BPF_PROG(faulted_in_call, unsigned long address)
+{
+  return note_address(address);
+}
+
+/*
+ * cgroup v2 keeps no highest usage.  The rest of this looks at the usage whenever the group may have been charged: after
+ * objects and pages, and at the end of each call for what has no tracepoint (kernel stacks, per-CPU memory).
+ */
+static __always_inline int look(void)
+{
+  if (is_current_ours(&group, &layout))
+    note_peak(usage_of(&group, &layout));
+  return 0;
+}
+
+SEC("tp_btf/kmem_cache_alloc")
+int BPF_PROG(object_allocated)
+{
+  return look();
+}
+
+SEC("tp_btf/kmalloc")
+int BPF_PROG(bytes_allocated)
+{
+  return look();
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(call_ended)
+{
+  return look();
+}
+
+SEC("tp_btf/cgroup_rmdir")
+int BPF_PROG(group_removed)
+{
+  struct cgroup *removed = 0;
+  bpf_probe_read_kernel(&removed, sizeof removed,
+                        ctx); /* as a number: the verifier does no sums with trusted pointers */
+  if (group.css && BPF_CORE_READ(removed, level) >= group.level &&
+      (has_ancestor(removed, &group) || (__u64)removed == group.cgroup))
+    layout.incomplete = 1;
+  return 0;
+}
+
+/* Where the figures are.  Only a program of this kind may ask for the addresses of symbols. */
+SEC("syscall/prepare")
+int prepare(void *context)
+{
+  __u64 offsets = 0, indices = 0;
+  __u32 item = bpf_core_enum_value(enum memcg_stat_item, MEMCG_KMEM);
+  static const char per_cpu_offset[] = "__per_cpu_offset", stats_index[] = "mem_cgroup_stats_index";
+  if (bpf_kallsyms_lookup_name(per_cpu_offset, sizeof per_cpu_offset, 0, &offsets))
+    return 1;
+  bpf_probe_read_kernel(layout.offset, sizeof layout.offset, (const void *)offsets);
+  /* From 6.10 on the figures are packed. */
+  if (bpf_kallsyms_lookup_name(stats_index, sizeof stats_index, 0, &indices) == 0) {
+    __u8 index = 0;
+    bpf_probe_read_kernel(&index, sizeof index, (const void *)(indices + item));
+    item = index;
+  }
+  layout.item = bpf_core_field_offset(struct memcg_vmstats_percpu, state) + item * sizeof(long);
+  return 0;
+}
+
+SEC("syscall/read")
+int read_usage(void *context)
+{
+  __u64 usage = group.css ? usage_of(&group, &layout) : 0;
+  usage_state.usage = usage;
+  note_peak(usage);
+  return 0;
+}

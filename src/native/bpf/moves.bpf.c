@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Tasks that leave the group or enter it, whoever moves them: by a write to a group's file, from inside or outside, and
+ * by clone3 into another group.  What the supervisor itself brings into the group is none of these.
+ */
+#include "group.h"
+
+extern struct watched_group group; /* memory.bpf.c */
+
+struct move_config move_config;
+struct move_state move_state;
+
+enum {
+  MAX_PARENTS = 32,
+  MAX_DEPTH = 3, /* of a run's own groups: on cgroup v2 its tasks are in leaves of the group */
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, EVENT_RING);
+} moved SEC(".maps");
+
+/* Daemons whose parents are gone are the supervisor's own: all that a run starts descends from it. */
+static __always_inline bool is_descendant(struct task_struct *task)
+{
+  LOOP for (int i = 0; i < MAX_PARENTS && task; i++)
+  {
+    if ((__u32)BPF_CORE_READ(task, tgid) == move_config.supervisor)
+      return true;
+    task = BPF_CORE_READ(task, real_parent);
+  }
+  return false;
+}
+
+static __always_inline void send_move(struct task_struct *task, struct cgroup *to, __u32 kind, __u32 born)
+{
+  struct move_event *e = bpf_ringbuf_reserve(&moved, sizeof *e, 0);
+  if (!e) {
+    __sync_fetch_and_add(&move_state.lost, 1);
+    return;
+  }
+  e->ns = bpf_ktime_get_ns();
+  e->task = (__u64)BPF_CORE_READ(task, tgid) << 32 | (__u32)BPF_CORE_READ(task, pid);
+  e->by = bpf_get_current_pid_tgid();
+  e->to = BPF_CORE_READ(to, kn, id);
+  e->kind = kind;
+  e->born = born;
+  bpf_probe_read_kernel(e->comm, sizeof e->comm, __builtin_preserve_access_index(&task->comm));
+  bpf_ringbuf_submit(e, 0);
+}
+
+/* The group's address is found by its id, when the first task enters it: the supervisor sees to that. */
+static __always_inline void find_group(struct cgroup_subsys_state *css)
+{
+  LOOP for (int i = 0; i < MAX_DEPTH && css; i++)
+  {
+    struct cgroup *cgroup = BPF_CORE_READ(css, cgroup);
+    if (BPF_CORE_READ(cgroup, kn, id) == group.id) {
+      group.level = BPF_CORE_READ(cgroup, level);
+      group.cgroup = (__u64)cgroup;
+      group.css = (__u64)css;
+      return;
+    }
+    css = BPF_CORE_READ(css, parent);
+  }
+}
+
+/* It is where it was moved to by now; `to` is of the hierarchy that the move was in. */
+SEC("tp_btf/cgroup_attach_task")
+int BPF_PROG(attached, struct cgroup *to, const char *path, struct task_struct *task, bool whole_process)
+{
+  struct cgroup_subsys_state *css = memory_of(task);
+  struct cgroup *now = BPF_CORE_READ(css, cgroup);
+  __sync_fetch_and_add(&move_state.seen, 1);
+  if (BPF_CORE_READ(now, root) != BPF_CORE_READ(to, root))
+    return 0;
+  if (group.css == 0)
+    find_group(css);
+  bool inside = is_below(css, &group), ours = is_descendant(task);
+  if (inside != ours)
+    send_move(task, to, inside ? MOVE_ENTERED : MOVE_LEFT, 0);
+  return 0;
+}
+
+SEC("tp_btf/task_newtask")
+int BPF_PROG(started, struct task_struct *task, unsigned long flags)
+{
+  struct task_struct *parent = (void *)bpf_get_current_task();
+  struct cgroup_subsys_state *before = memory_of(parent), *css = memory_of(task);
+  __sync_fetch_and_add(&move_state.seen, 1);
+  if (before == css)
+    return 0;
+  if (group.css == 0)
+    find_group(css);
+  bool was_inside = is_below(before, &group), inside = is_below(css, &group);
+  if (was_inside && !inside)
+    send_move(task, BPF_CORE_READ(css, cgroup), MOVE_LEFT, 1);
+  else if (!was_inside && inside && !is_descendant(parent))
+    send_move(task, BPF_CORE_READ(css, cgroup), MOVE_ENTERED, 1);
+  return 0;
+}

@@ -1,0 +1,55 @@
+/* What refusals.bpf.c and the supervisor (helper/refusals.c) share. */
+#ifndef KMEM_BPF_REFUSALS_H
+#define KMEM_BPF_REFUSALS_H
+
+#include <linux/types.h>
+
+enum {
+  MAX_REFUSED_TASKS = 16384,
+  MAX_REFUSAL_COUNTS = 1024,
+  REFUSAL_PATH = 256,
+  REFUSAL_RING = 1 << 19, /* room for all failures that are sent in full, even if nobody reads them */
+  REFUSALS_IN_FULL = 1000,
+  CALL_NUMBERS = 512,
+  CALL_ARGUMENTS = 6,
+  MAX_REGISTERS = 288, /* bytes of struct pt_regs */
+};
+
+/* Written by the supervisor before the programs are attached. */
+struct refusals_config {
+  __u32 joiner; /* pid of a joiner: it is in the memory hierarchy's group only */
+  /* Offsets in struct pt_regs, and how it shows a call of a 32-bit program. */
+  __u32 number_at, mode_at, mode_mask, mode_32_bit;
+  __u32 arguments_at[CALL_ARGUMENTS];
+  __u32 brk;
+  __u8 path_argument[CALL_NUMBERS]; /* by call number: which argument is a path, counted from 1; 0: none */
+};
+
+struct refusals_totals {
+  __u64 charges_refused, calls_failed, calls_uncounted;
+};
+
+/* What is known of a task that was refused. */
+struct refused_task {
+  __u64 pending;                   /* refusals since the call was entered */
+  __u64 in_fault;                  /* it is not in a call but in a page fault of its own */
+  __u64 since_ns, last_ns, streak; /* refusals in page faults, with nothing granted between; since_ns 0: none */
+  __u64 calls;                     /* calls that it has entered since it is in the table */
+};
+
+struct refusal_kind {
+  char comm[16];
+  __u32 nr;
+  __u32 not_32_bit; /* 0: a 32-bit program's call */
+  __u32 error, unused;
+};
+
+struct refusal {
+  __u64 ns, task; /* task: tgid << 32 | tid */
+  __u64 calls;    /* the task's, at that time */
+  struct refusal_kind kind;
+  __u64 args[CALL_ARGUMENTS];
+  char path[REFUSAL_PATH];
+};
+
+#endif

@@ -1,0 +1,85 @@
+/* What the programs that watch a group share with the supervisor (helper/watch.h). */
+#ifndef KMEM_BPF_SHARED_H
+#define KMEM_BPF_SHARED_H
+
+#include <linux/types.h>
+
+/* `id` is written by the supervisor: the inode number of the group's directory.  The rest is found by the programs. */
+struct watched_group {
+  __u64 id, css, cgroup;
+  __s32 level;
+};
+
+/* How the kernel's memory is read (usage.h); a constant, written by the supervisor. */
+enum { MAX_CPUS = 64, MAX_GROUPS = 16 };
+
+struct usage_place {
+  __u32 unified, cpus; /* unified: cgroup v2 */
+};
+
+/* Found out by the programs. */
+struct usage_layout {
+  __u32 incomplete; /* the sum is not the group's any more: too many groups below it, or one was removed */
+  __u32 item;       /* where a CPU's figures have kernel memory, in bytes */
+  __u64 offset[MAX_CPUS];
+  __u64 group[MAX_GROUPS]; /* addresses, 0: none */
+};
+
+struct usage_state {
+  __u64 usage, peak; /* bytes; usage: as of the last reading that was asked for */
+};
+
+enum { EVENT_RING = 1 << 18 };
+
+/* memory.bpf.c */
+
+#define NO_LIMIT (~0ull)
+
+struct fault_config {
+  __u64 limit;   /* bytes, or NO_LIMIT */
+  __u64 reserve; /* bytes that faults may take above what the gate itself let over the limit */
+  __u32 signal;  /* that ends a fault over the limit; 0: faults are counted only */
+  __u32 learner; /* tid of the supervisor while it makes a fault of its own, else 0 */
+};
+
+struct fault_state {
+  __u64 entry;        /* the address at which the kernel's page fault handler returns; 0: not known yet */
+  __u64 usage;        /* bytes, after the last page of a fault */
+  __u64 admitted;     /* bytes above the limit that are not of page faults */
+  __u64 episode;      /* counts the times that the group went over its limit */
+  __u64 over;         /* whether it is */
+  __u64 pages, bytes; /* over the limit */
+  __u64 highest;      /* bytes: the highest usage after a page over the limit */
+  __u64 lost;         /* events for which the ring had no room */
+};
+
+struct fault_event {
+  __u64 ns, task; /* task: tgid << 32 | tid */
+  __u64 address;  /* 0: not known */
+  __u64 bytes, usage;
+  __s32 call;   /* the number of the system call that it happened in; -1: none, -2: not known */
+  __u32 signal; /* that was sent */
+  char comm[16];
+};
+
+/* moves.bpf.c */
+
+struct move_config {
+  __u32 supervisor; /* pid */
+};
+
+struct move_state {
+  __u64 seen, lost;
+};
+
+enum move_kind { MOVE_LEFT, MOVE_ENTERED };
+
+struct move_event {
+  __u64 ns, task, by; /* the task that was moved, and who moved it: tgid << 32 | tid */
+  __u64 to;           /* inode number of the group's directory */
+  __u32 kind;
+  __u32 born; /* it was started there (clone3) */
+  char comm[16];
+};
+
+#endif

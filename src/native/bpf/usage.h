@@ -1,0 +1,73 @@
+/*
+ * The group's kernel memory, in bytes.
+ *
+ * cgroup v1 has a page counter, which is exact.  cgroup v2 keeps a figure per CPU and group; memory.stat shows their sum
+ * as of the last flush.  The sum of the figures themselves is exact at any time, as long as no group has been removed:
+ * what was charged to it moves to its parent, and the figures do not.
+ */
+#ifndef KMEM_BPF_USAGE_H
+#define KMEM_BPF_USAGE_H
+
+#include "group.h"
+
+const volatile struct usage_place place = {0};
+
+static __always_inline __u64 counter_of(__u64 css)
+{
+  struct mem_cgroup___v1 *memcg = (void *)css;
+  return (__u64)BPF_CORE_READ(memcg, kmem.usage.counter) * PAGE_BYTES;
+}
+
+/* Pages; may be negative for a group by itself. */
+static __always_inline __s64 sum_of(__u64 css, const struct usage_layout *layout)
+{
+  struct mem_cgroup *memcg = (void *)css;
+  __u64 figures = (__u64)BPF_CORE_READ(memcg, vmstats_percpu) + layout->item;
+  __s64 pages = 0;
+  LOOP for (__u32 cpu = 0; cpu < MAX_CPUS && cpu < place.cpus; cpu++)
+  {
+    __s64 figure = 0;
+    bpf_probe_read_kernel(&figure, sizeof figure, (const void *)(figures + layout->offset[cpu]));
+    pages += figure;
+  }
+  return pages;
+}
+
+static __always_inline __u64 usage_of(const struct watched_group *group, const struct usage_layout *layout)
+{
+  if (!place.unified)
+    return counter_of(group->css);
+  __s64 pages = 0;
+  LOOP for (int i = 0; i < MAX_GROUPS && layout->group[i]; i++) pages += sum_of(layout->group[i], layout);
+  return pages > 0 ? (__u64)pages * PAGE_BYTES : 0;
+}
+
+/* Adds a group whose task was seen to those that are summed up. */
+static __always_inline void note_group(__u64 css, struct usage_layout *layout)
+{
+  LOOP for (int i = 0; i < MAX_GROUPS; i++)
+  {
+    if (layout->group[i] == css)
+      return;
+    if (layout->group[i] == 0) {
+      layout->group[i] = css;
+      return;
+    }
+  }
+  layout->incomplete = 1;
+}
+
+/* The current task's group, if it is ours or below: 0 otherwise. */
+static __always_inline bool is_current_ours(struct watched_group *group, struct usage_layout *layout)
+{
+  struct cgroup_subsys_state *css = memory_of((void *)bpf_get_current_task());
+  if (!is_below(css, group))
+    return false;
+  if (place.unified) {
+    note_group(group->css, layout);
+    note_group((__u64)css, layout);
+  }
+  return !layout->incomplete;
+}
+
+#endif

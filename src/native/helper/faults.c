@@ -1,0 +1,155 @@
+#include "faults.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "../bpf/shared.h"
+#include "../common/event.h"
+#include "config.h"
+#include "events.h"
+#include "failures.h"
+#include "loop.h"
+#include "moves.h"
+#include "object.h"
+#include "peak.h"
+#include "proc.h"
+#include "ring.h"
+#include "run.h"
+#include "steps.h"
+#include "watched.h"
+
+/* Without these the faults are ended all the same; their addresses are not known. */
+static const char *const addresses[] = {"tp_btf/page_fault_user", "tp_btf/page_fault_kernel"};
+
+static struct {
+  struct object *object;
+  struct ring ring;
+  struct fault_config *config;
+  struct fault_state *state;
+  bool attached;
+  uint64_t ended;
+} faults;
+
+/* A page table's page, in a fault of ours: shows the program where the kernel's handler is entered. */
+static bool teach(void)
+{
+  const size_t table = 2 << 20;
+  faults.config->learner = (uint32_t)gettid();
+  char *area = mmap(NULL, 2 * table, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (area != MAP_FAILED) {
+    madvise(area, 2 * table, MADV_NOHUGEPAGE);
+    *(volatile char *)(((uintptr_t)area + table - 1) & ~(table - 1)) = 1;
+    munmap(area, 2 * table);
+  }
+  faults.config->learner = 0;
+  errno = ENOTSUP;
+  return faults.state->entry != 0;
+}
+
+static bool attach(void)
+{
+  faults.object = watch_programs();
+  if (faults.object == NULL || !are_moves_watched())
+    return false;
+  faults.config = object_variable(faults.object, "config");
+  faults.state = object_variable(faults.object, "state");
+  faults.config->limit = NO_LIMIT;
+  faults.config->reserve = (uint64_t)config.reserve;
+  faults.config->signal = (uint32_t)config.fault_signal;
+  if (!load_and_attach(faults.object, "tp_btf/mm_page_alloc") || !teach() ||
+      !map_ring(&faults.ring, object_map(faults.object, "ring"), EVENT_RING))
+    return false;
+  for (unsigned i = 0; i < sizeof addresses / sizeof *addresses; i++)
+    load_and_attach(faults.object, addresses[i]);
+  return true;
+}
+
+void watch_faults(void)
+{
+  faults.attached = attach();
+  if (!faults.attached) {
+    report_unwatched("faults", errno);
+    return;
+  }
+  watch(object_map(faults.object, "ring"), TAG_FAULTS);
+  update_fault_limit();
+}
+
+void update_fault_limit(void)
+{
+  if (!faults.attached)
+    return;
+  int64_t usage = read_usage(), limit = is_closed() ? -1 : config.limit;
+  faults.config->limit = NO_LIMIT;
+  /* What was there before is no fault's. */
+  faults.state->usage = usage < 0 ? 0 : (uint64_t)usage;
+  faults.state->admitted = limit >= 0 && usage > limit ? (uint64_t)(usage - limit) : 0;
+  if (limit >= 0)
+    faults.config->limit = (uint64_t)limit;
+}
+
+static void report_fault(const void *event_data)
+{
+  const struct fault_event *e = event_data;
+  char exe[PATH_MAX], address[24];
+  pid_t pid = (pid_t)(e->task >> 32), tid = (pid_t)(uint32_t)e->task;
+  struct running *booked = step_for(step_by_parents(pid));
+  faults.ended++;
+  if (booked != NULL)
+    booked->denials++;
+  count_fault(e->comm, e->call);
+  if (!may_report_failure()) {
+    note_reported(false);
+    return;
+  }
+  snprintf(address, sizeof address, "0x%" PRIx64, (uint64_t)e->address);
+  start_run(e->ns); /* by the first step's own command, before it was released: the run's clock begins here */
+  event("fault");
+  field_number("atNs", since_start(e->ns));
+  field_number("pid", pid);
+  field_number("tid", tid);
+  field_string("comm", e->comm);
+  field_string("exe", executable(tid, exe, sizeof exe));
+  field_number("call", e->call);
+  field_string("at", e->address ? address : NULL);
+  field_number("bytes", (int64_t)e->bytes);
+  field_number("usage", (int64_t)e->usage);
+  field_number("signal", e->signal);
+  field_figure("step", booked ? booked->index : -1);
+  note_reported(event_end(QUEUE_SOFT));
+}
+
+void read_faults(void)
+{
+  read_ring(&faults.ring, is_closed() ? NULL : report_fault);
+}
+
+void stop_watching_faults(void)
+{
+  if (!faults.attached)
+    return;
+  read_faults();
+  faults.config->limit = NO_LIMIT;
+}
+
+struct fault_tally fault_tally(void)
+{
+  struct fault_tally tally = {0};
+  if (faults.attached)
+    tally = (struct fault_tally){.ended = faults.ended + faults.state->lost,
+                                 .pages = faults.state->pages,
+                                 .bytes = faults.state->bytes,
+                                 .lost = faults.state->lost};
+  return tally;
+}
+
+bool are_faults_watched(void)
+{
+  return faults.attached;
+}

@@ -1,0 +1,33 @@
+/*
+ * Page faults over the limit, which no gate sees: a program in the kernel ends them by a signal
+ * (src/native/bpf/faults.bpf.c).  It is attached before the first step, and goes with our descriptors.
+ */
+#ifndef KMEM_HELPER_FAULTS_H
+#define KMEM_HELPER_FAULTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* If it cannot be done the run goes on without it, and the runner is told why. */
+void watch_faults(void);
+
+/* What has come in is counted and reported. */
+void read_faults(void);
+
+/* The limit has changed, or the run is over: from now on. */
+void update_fault_limit(void);
+
+void stop_watching_faults(void);
+
+struct fault_tally {
+  uint64_t ended;        /* faults that were ended by a signal */
+  uint64_t pages, bytes; /* that were over the limit, whether ended or not */
+  uint64_t lost;
+};
+
+/* All zero if nothing is watched. */
+struct fault_tally fault_tally(void);
+
+bool are_faults_watched(void);
+
+#endif

@@ -1,0 +1,39 @@
+/* Fits the programs of BPF objects to the running kernel: what they attach to, and where the fields are that they read. */
+#ifndef KMEM_HELPER_FIT_H
+#define KMEM_HELPER_FIT_H
+
+#include <linux/bpf.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "btf.h"
+
+struct btf_object {
+  const char *image; /* ELF */
+  struct btf types;
+};
+
+/* Ends the helper. */
+_Noreturn void bad_object(const char *what);
+
+/* "sys_exit" of "KIND/sys_exit"; NULL: it is of another kind. */
+const char *tracepoint_of(const char *section, const char *kind);
+
+/* Names of kernel types that a program needs.  All that are noted by the time of the first fit are found in one pass. */
+void note_names(const struct btf_object *object, const char *section);
+
+/*
+ * `function` gets the number of a tp_btf program's tracepoint.  False with errno: ENOENT if the kernel has no such
+ * tracepoint, or what kernel_btf() says.
+ */
+bool fit_to_kernel(const struct btf_object *object, const char *section, struct bpf_insn *code, uint32_t length,
+                   uint32_t *function);
+
+/*
+ * Finding all that takes milliseconds, and it stays the same until the next boot: a word for each program that was fitted,
+ * for a later helper to remember.  NULL: there are no more.
+ */
+const char *fitted_word(int index);
+void remember_fitted(const char *word);
+
+#endif

@@ -1,0 +1,79 @@
+#include "survey.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../common/clock.h"
+#include "../common/json.h"
+#include "btf.h"
+#include "embedded.h"
+#include "object.h"
+#include "probes.h"
+
+static const struct {
+  const char *name, *image, *end;
+} objects[] = {
+    {"refusals", refusals_object, refusals_object_end},
+    {"watch", watch_object, watch_object_end},
+};
+
+/* The verifier counts what it did in its last line; the reason stands before that. */
+static const char *reason_in(char *log)
+{
+  char *summary = strstr(log, "\nprocessed ");
+  if (summary)
+    *summary = '\0';
+  char *line = strrchr(log, '\n');
+  return line ? line + 1 : log;
+}
+
+static void show_program(struct object *object, const char *name, const char *section)
+{
+  static char log[1 << 20];
+  uint32_t function = strcmp(section, "fexit") == 0 ? charge_function() : 0;
+  bool exists = function != 0 || strcmp(section, "fexit") != 0;
+  uint64_t began = now_ns();
+  errno = ENOENT;
+  int fd = exists ? load_object_program(object, section, function) : -1, error = fd < 0 ? errno : 0;
+  uint64_t loaded = now_ns();
+  bool attached = fd >= 0 && (!strncmp(section, "syscall", 7) || attach_object_program(object, section));
+  if (fd >= 0 && !attached)
+    error = errno;
+  uint64_t done = now_ns();
+  log[0] = '\0';
+  if (fd < 0 && exists)
+    load_with_log(object, section, function, log, sizeof log);
+  char text[2048];
+  struct json line = {.text = text, .size = sizeof text - 2};
+  json_start(&line);
+  json_raw(&line, "{");
+  json_field_string(&line, "object", name);
+  json_field_string(&line, "program", section);
+  json_field_number(&line, "errno", error);
+  json_field_number(&line, "loadNs", (int64_t)(loaded - began));
+  json_field_number(&line, "attachNs", (int64_t)(done - loaded));
+  json_field_string(&line, "reason", fd < 0 && exists ? reason_in(log) : NULL);
+  json_raw(&line, "}\n");
+  fwrite(text, 1, line.used, stdout);
+}
+
+int show_programs(void)
+{
+  uint64_t began = now_ns();
+  const struct btf *kernel = kernel_btf();
+  printf("{\"types\":%s,\"readNs\":%llu}\n", kernel ? "true" : "false", (unsigned long long)(now_ns() - began));
+  for (unsigned i = 0; i < sizeof objects / sizeof *objects; i++) {
+    struct object object;
+    if (!open_object(&object, objects[i].image, (size_t)(objects[i].end - objects[i].image))) {
+      printf("{\"object\":\"%s\",\"program\":null,\"errno\":%d}\n", objects[i].name, errno);
+      continue;
+    }
+    for (int p = 0; p < object.program_count; p++)
+      show_program(&object, objects[i].name, object.program[p].section);
+    close_object(&object);
+  }
+  return 0;
+}

@@ -1,0 +1,92 @@
+#include "watched.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stddef.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../bpf/shared.h"
+#include "../common/event.h"
+#include "config.h"
+#include "embedded.h"
+#include "events.h"
+
+static struct object object;
+static bool is_open;
+
+static bool name_group(void)
+{
+  struct watched_group *group = object_variable(&object, "group");
+  struct stat status;
+  if (stat(config.watched, &status) < 0)
+    return false;
+  group->id = status.st_ino;
+  return true;
+}
+
+struct object *watch_programs(void)
+{
+  if (is_open)
+    return &object;
+  long cpus = sysconf(_SC_NPROCESSORS_CONF);
+  bool unified = config.refresh_file != NULL;
+  if (unified && cpus > MAX_CPUS) {
+    errno = E2BIG;
+    return NULL;
+  }
+  is_open = open_object(&object, watch_object, (size_t)(watch_object_end - watch_object)) && name_group();
+  if (!is_open)
+    return NULL;
+  *(struct usage_place *)object_variable(&object, "place") =
+      (struct usage_place){.unified = unified, .cpus = unified ? (uint32_t)cpus : 0};
+  return &object;
+}
+
+uint64_t events_missed(void)
+{
+  return is_open ? object_misses(&object) : 0;
+}
+
+bool load_and_attach(struct object *programs, const char *section)
+{
+  return load_object_program(programs, section, 0) >= 0 && attach_object_program(programs, section);
+}
+
+int keep_attached(void)
+{
+  static const char *const sections[] = {"tp_btf/mm_page_alloc", "tp_btf/page_fault_user", "tp_btf/page_fault_kernel",
+                                         "tp_btf/cgroup_attach_task", "tp_btf/task_newtask"};
+  struct object kept;
+  char byte;
+  if (!open_object(&kept, watch_object, (size_t)(watch_object_end - watch_object)))
+    return 1;
+  /* No task is in it, and that is seen at once. */
+  *(struct watched_group *)object_variable(&kept, "group") =
+      (struct watched_group){.css = 1, .cgroup = 1, .level = INT_MAX};
+  ((struct fault_config *)object_variable(&kept, "config"))->limit = NO_LIMIT;
+  for (unsigned i = 0; i < sizeof sections / sizeof *sections; i++)
+    if (!load_and_attach(&kept, sections[i]))
+      return 1;
+  forget_kernel_btf();
+  while (read(STDIN_FILENO, &byte, 1) > 0)
+    ;
+  return 0;
+}
+
+void report_fitted(void)
+{
+  for (int i = config.fitted_count; fitted_word(i) != NULL; i++) {
+    event("fitted");
+    field_string("word", fitted_word(i));
+    event_end(QUEUE_HARD);
+  }
+}
+
+void report_unwatched(const char *what, int error)
+{
+  event("unwatched");
+  field_string("what", what);
+  field_number("errno", error);
+  send_event();
+}
