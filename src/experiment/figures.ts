@@ -1,6 +1,7 @@
 /** What an experiment keeps of a result: a few numbers, where the result itself may be a megabyte. */
 
 import type { Outcome, Result } from '../result/schema.ts';
+import { callOf } from '../result/summary.ts';
 
 export type Figures = Readonly<{
   /** Of the run, for `kmem-run show`. */
@@ -35,8 +36,8 @@ export function figuresOf(result: Result): Figures {
 export function firstCallOf({ failures }: Result): FailedCall | null {
   const [first] = failures;
   if (first === undefined) return null;
-  const { comm, syscall, errno, detail } = first;
-  return { comm, syscall, errno, detail };
+  const { comm, errno, detail } = first;
+  return { comm, syscall: callOf(first), errno, detail };
 }
 
 /** A program that fails elsewhere each time must not fill the memory with where. */

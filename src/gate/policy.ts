@@ -104,6 +104,10 @@ export type GateConfig = Readonly<{
   failcnt: string | null;
   /** The group's directory in the unified hierarchy, where failures are to be found out from the kernel; null: they are not. */
   attribute: string | null;
+  /** The group's directory of the memory controller, which programs in the kernel watch where they load. */
+  watched: string;
+  /** The signal that ends a page fault over the limit; null: none, such faults are only counted. */
+  faultSignal: 'SIGBUS' | 'SIGKILL' | null;
   reclaim: string | null;
   /** File for a line about each gated call; null: none. */
   trace: string | null;

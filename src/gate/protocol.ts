@@ -31,6 +31,25 @@ export type GateFailure = {
   injected?: number;
 };
 
+/** A page fault over the limit, ended by a signal. */
+export type GateFault = {
+  event: 'fault';
+  atNs: number;
+  pid: number;
+  tid: number;
+  comm: string;
+  exe: string | null;
+  /** The number of the system call in which it happened; -1: in none; -2: this kernel does not tell. */
+  call: number;
+  /** What was touched, in hexadecimal; null: not known. */
+  at: string | null;
+  bytes: number;
+  usage: number;
+  signal: number;
+  /** As in `failure`. */
+  step: number | null;
+};
+
 export type GateSummary = {
   event: 'summary';
   denials: number;
@@ -49,6 +68,16 @@ export type GateSummary = {
   /** On v2 how far a reading may be behind, and the largest rise between two readings; null: the kernel keeps the highest. */
   lag: number | null;
   largestRise: number | null;
+  /** 1: a program in the kernel read the usage on v2, and saw the highest. */
+  summed: number;
+  /** Pages of page faults over the limit, and their bytes; null: nothing looked at them. */
+  faultPages: number | null;
+  faultBytes: number | null;
+  /** 1: tasks that left or entered the group were seen. */
+  movesWatched: number;
+  /** Events of the programs in the kernel that are lost, and that they missed because they were running already. */
+  watchLost: number;
+  watchMissed: number;
   /** On v2 what the highest reading was made up of; null where the kernel does not tell. */
   slab: number | null;
   kernel_stack: number | null;
@@ -131,9 +160,11 @@ export type GateEvent =
    */
   | { event: 'account'; step: number | null; denials: number | null; maxUsage: number | null }
   | GateFailure
+  | GateFault
   /** The answer to `totals`, up to now. `maxUsage`: as in `summary`; null: it is not known. */
   | { event: 'totals'; denials: number; gatedCalls: number; maxUsage: number | null }
-  | { event: 'count'; comm: string; syscall: string; errno: number; count: number }
+  /** `syscall` null: page faults over the limit, in the system call of the number `faultIn` (see `GateFault`). */
+  | { event: 'count'; comm: string; syscall: string | null; errno: number; faultIn?: number; count: number }
   | GateInjection
   /**
    * A process that a step left behind has ended, by a signal or with a code other than 0. Told of those whose parents
@@ -144,6 +175,26 @@ export type GateEvent =
   /** `moves`, `service`, `listener`, `tracer`: something that the result should mention. */
   | { event: 'notice'; kind: string; object: string; comm: string | null }
   | { event: 'guardian-lost' }
+  /** What was found of the kernel for one of its programs, which saves a later helper the search. */
+  | { event: 'fitted'; word: string }
+  /** A program in the kernel could not be loaded or does not work. */
+  | { event: 'unwatched'; what: 'faults' | 'moves' | 'readings'; errno: number }
+  /**
+   * A task has left the group or entered it. `to`: the inode number of the group's directory that it is in now. `born`: 1:
+   * it was started there.
+   */
+  | {
+      event: 'move';
+      atNs: number;
+      pid: number;
+      tid: number;
+      comm: string;
+      kind: 'left' | 'entered';
+      born: number;
+      by: number;
+      to: number;
+      step: number | null;
+    }
   /** What fails under the native limit cannot be found out from this kernel. */
   | { event: 'unattributed'; errno: number }
   /** A task spins in a page fault that the native limit refuses. */
@@ -158,7 +209,8 @@ function message(words: readonly string[]): Buffer {
   return Buffer.from(`${words.join('\0')}\0\0`);
 }
 
-export function encodeConfig(config: GateConfig): Buffer {
+/** `fitted`: what an earlier helper found of the kernel. */
+export function encodeConfig(config: GateConfig, fitted: readonly string[] = []): Buffer {
   const words = [
     'config',
     `gate=${Number(config.gate)}`,
@@ -166,7 +218,10 @@ export function encodeConfig(config: GateConfig): Buffer {
     `aslr=${Number(config.aslr)}`,
     `usage=${config.usage}`,
     `reserve=${config.reserve}`,
+    `watched=${config.watched}`,
+    `fault-signal=${config.faultSignal === null ? 0 : constants.signals[config.faultSignal]}`,
     `lock-file=${config.lockFile}`,
+    ...fitted.map((word) => `fitted=${word}`),
     ...config.join.map((file) => `join=${file}`),
     ...config.lateJoin.map((file) => `late-join=${file}`),
     ...config.kill.map((file) => `kill=${file}`),

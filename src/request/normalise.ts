@@ -19,6 +19,7 @@ export const ENFORCE = ['auto', 'gate', 'native', 'none'] as const satisfies rea
 export const CGROUP = ['auto', 'v1', 'v2'] as const satisfies readonly CgroupVersion[];
 export const ERRNO = ['native', 'enomem'] as const satisfies readonly RunSpec['errno'][];
 export const ON_OVERRUN = ['note', 'kill'] as const satisfies readonly RunSpec['onOverrun'][];
+export const ON_FAULT = ['sigbus', 'kill', 'note'] as const satisfies readonly RunSpec['onFault'][];
 export const WAIT = ['quiet', 'exit', 'empty'] as const satisfies readonly Wait[];
 
 /** How an input key is called where the user wrote it: `kmemTcp` is `--kmem-tcp` on a command line. */
@@ -60,6 +61,7 @@ export function normaliseSpec(
     reclaim: take('reclaim', read.boolean, () => false),
     allowIoUring: take('allowIoUring', read.boolean, () => false),
     onOverrun: take('onOverrun', read.oneOf(ON_OVERRUN), () => 'note'),
+    onFault: take('onFault', read.oneOf(ON_FAULT), () => 'sigbus'),
     traceGate: take(
       'traceGate',
       read.orNull((file, name) => outputFile(file, { name })),

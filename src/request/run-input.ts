@@ -49,6 +49,7 @@ export type RunInput = Readonly<{
   reclaim?: boolean | undefined;
   allowIoUring?: boolean | undefined;
   onOverrun?: 'note' | 'kill' | undefined;
+  onFault?: 'sigbus' | 'kill' | 'note' | undefined;
   /** File for a line of JSON about each gated call. */
   traceGate?: string | null | undefined;
   timeout?: Duration | null | undefined;

@@ -63,6 +63,8 @@ export type RunSpec = Readonly<{
   allowIoUring: boolean;
   /** What to do when usage stays above the kmem limit and there is no call to deny. */
   onOverrun: 'note' | 'kill';
+  /** What ends a page fault over the kmem limit, where programs in the kernel can see it; `note`: nothing. */
+  onFault: 'sigbus' | 'kill' | 'note';
   /** File for a line about each gated call; null: none. */
   traceGate: string | null;
   timeoutMs: number | null;

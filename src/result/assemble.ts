@@ -13,6 +13,7 @@ const unset: Limits = { kmem: null, mem: null, memsw: null, kmemTcp: null, pids:
 export function assemble(facts: Facts): Omit<Result, 'outcome' | 'expectations'> {
   const { spec, error, summary, reading } = facts;
   const limits = { ...unset, ...facts.limits, ancestors: facts.ancestors };
+  const programs = summary === null ? null : programsOf(summary, spec);
   const environment = readEnvironment({ layout: facts.layout, aslr: spec.aslr, cold: null });
   return {
     schemaVersion: 1,
@@ -43,7 +44,8 @@ export function assemble(facts: Facts): Omit<Result, 'outcome' | 'expectations'>
       reclaims: facts.mode === 'gate' ? (summary?.reclaims ?? null) : null,
       failuresDropped: summary?.failuresDropped ?? null,
       failuresUncounted: summary?.uncounted ?? null,
-      notes: notesOf(facts),
+      programs,
+      notes: notesOf(facts, programs),
       vm: null,
     },
     failures: facts.failures,
@@ -96,6 +98,12 @@ function beyond({ limit, usageWhenSet }: KmemLimit, maxUsage: number | null): nu
   return Math.max(0, maxUsage - Math.max(limit, usageWhenSet ?? 0));
 }
 
+function programsOf(summary: GateSummary, { onFault }: Result['spec']): Result['enforcement']['programs'] {
+  const { faultPages, faultBytes, movesWatched, watchLost, watchMissed } = summary;
+  const faults = faultPages === null ? null : onFault;
+  return { faults, faultPages, faultBytes, moves: movesWatched === 1, lost: watchLost, missed: watchMissed };
+}
+
 type Peak = Pick<Kmem, 'maxUsage' | 'maxUsageSource' | 'uncertainty'>;
 
 const NO_PEAK: Peak = { maxUsage: null, maxUsageSource: null, uncertainty: null };
@@ -111,6 +119,7 @@ function seenPeak({ reading, summary, samples, mode }: Facts): Peak {
   const sampled = samples.map(({ kmem }) => kmem);
   const maxUsage = highest(summary?.maxUsage ?? null, reading?.kmem.usage ?? null, ...sampled);
   if (maxUsage === null) return NO_PEAK;
+  if (summary?.summed === 1) return { maxUsage, maxUsageSource: 'sum', uncertainty: 0 };
   if (mode !== 'gate' || summary?.lag == null) return { maxUsage, maxUsageSource: 'samples', uncertainty: null };
   return { maxUsage, maxUsageSource: 'gate', uncertainty: summary.lag + (summary.largestRise ?? 0) };
 }

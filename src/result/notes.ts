@@ -7,14 +7,26 @@ import type { Facts } from './facts.ts';
 import { isUnaccounted } from './facts.ts';
 import type { Injection, Result } from './schema.ts';
 
-/** Holds for every run under the gate. */
-export const GATE_NOTE =
-  'the gate fails whole system calls: memory charged by page faults, or by the rest of a call that it let through, is measured and not stopped';
+/** One of them holds for every run under the gate. */
+export const GATE_NOTES = {
+  calls:
+    'the gate fails whole system calls: memory charged by page faults, or by the rest of a call that it let through, is measured and not stopped',
+  faults:
+    'the gate fails whole system calls, and page faults over the limit are ended by a signal: what a call that it let through charges beyond its need is measured and not stopped',
+} as const;
 
-export function notesOf(facts: Facts): string[] {
+/** How the note begins about what no program in the kernel watches. */
+export const UNWATCHED = 'not watched by programs in the kernel';
+
+/** Page faults over the limit are ended. */
+export function endsFaults(programs: Result['enforcement']['programs']): boolean {
+  return programs !== null && (programs.faults === 'sigbus' || programs.faults === 'kill');
+}
+
+export function notesOf(facts: Facts, programs: Result['enforcement']['programs']): string[] {
   const notes: string[] = [];
   const { mode, summary } = facts;
-  if (mode === 'gate') notes.push(GATE_NOTE);
+  if (mode === 'gate') notes.push(endsFaults(programs) ? GATE_NOTES.faults : GATE_NOTES.calls);
   if (mode === 'none' && asksFor(facts.spec, 'kmem'))
     notes.push('the kmem limit was not enforced, as asked (--enforce none)');
   if (facts.noNewPrivs)
@@ -34,6 +46,14 @@ export function notesOf(facts: Facts): string[] {
       `${summary.eventsDropped} messages of the gate were dropped because they came too fast; counts are complete`,
     );
   notes.push(...facts.notices);
+  if (programs?.faults === 'note' && (programs.faultPages ?? 0) > 0)
+    notes.push(
+      `page faults took ${programs.faultPages} pages (${formatSize(programs.faultBytes ?? 0)}) while the group was above the kmem limit; --on-fault sigbus ends them`,
+    );
+  if (programs !== null && programs.lost > 0)
+    notes.push(
+      `${programs.lost} events of programs in the kernel were lost: as many page faults or moves are not named`,
+    );
   if (facts.overrunMs > 0)
     notes.push(
       `usage stayed above the kmem limit for ${Math.round(facts.overrunMs)} ms while no call was denied: page tables grow by page faults, which the gate cannot stop`,

@@ -42,8 +42,8 @@ export const kmemSchema = define(
   z.strictObject({
     maxUsage: maxUsage('kernel memory', 'the highest reading'),
     maxUsageSource: choiceOrNull(
-      ['counter', 'gate', 'samples'],
-      "Where `maxUsage` comes from: `counter`, the kernel's own high-water mark; on cgroup v2, which keeps none, the highest reading: `gate`, taken " +
+      ['counter', 'sum', 'gate', 'samples'],
+      "Where `maxUsage` comes from: `counter`, the kernel's own high-water mark; on cgroup v2, which keeps none, the highest reading: `sum`, of the figures of all CPUs, by a program in the kernel that looks whenever the group is charged; `gate`, taken " +
         'before gated calls, at exits and every 10 ms; `samples`, taken every 10 ms, a lower bound.',
       '`maxUsage` is null',
     ),
@@ -59,7 +59,7 @@ export const kmemSchema = define(
       'no kmem limit at any time, or no `maxUsage`',
     ),
     uncertainty: bytesOrNull(
-      'How far `maxUsage` may be from the truth: 0 for an exact counter; where `maxUsageSource` is `gate`, how late the kernel tells (0 where that can be helped) and the largest rise between two readings.',
+      'How far `maxUsage` may be from the truth: 0 for an exact counter and for `sum`; where `maxUsageSource` is `gate`, how late the kernel tells (0 where that can be helped) and the largest rise between two readings.',
       'not known',
     ),
     parts: define(

@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import {
+  bytes,
   bytesOrNull,
   choice,
   choiceOrNull,
@@ -17,12 +18,30 @@ import {
 } from './definition.ts';
 import { exitSchema } from './schema-plan.ts';
 
+const NOT_WATCHED = 'page faults were not watched';
 const NO_GATE = 'no gate in this mode';
 
 const vm = z.strictObject({
   kernel: text('Release of the kernel that was booted.'),
   accel: textOrNull('`kvm`, or `tcg` for emulation.', 'it did not come up'),
   bootMs: msOrNull('From the start of QEMU until the runner inside was ready.', 'not measured'),
+});
+
+const programs = z.strictObject({
+  faults: choiceOrNull(
+    ['sigbus', 'kill', 'note'],
+    'What happened to page faults over the kmem limit: ended by SIGBUS or SIGKILL, or counted.',
+    'they were not watched: there was no gate or no limit, or `notes` says why',
+  ),
+  faultPages: countOrNull(
+    'Pages that page faults took above the limit, before their signal had effect.',
+    'pages',
+    NOT_WATCHED,
+  ),
+  faultBytes: bytesOrNull('The same in bytes.', NOT_WATCHED),
+  moves: flag('Whether tasks that left the group or entered it were seen; `notes` names them.'),
+  lost: count('Events of these programs that were lost, since nobody read them in time.', 'events'),
+  missed: count('Times that such a program was not run, since it was running on that CPU already.', 'times'),
 });
 
 export const enforcementSchema = define(
@@ -50,6 +69,14 @@ export const enforcementSchema = define(
       'failures',
       'not known',
     ),
+    programs: define(
+      programs.nullable(),
+      'What programs in the kernel (BPF) watched; they load where the kernel allows it.',
+      {
+        whenNull: 'nothing ran, or the helper died',
+        whenAbsent: null,
+      },
+    ),
     notes: define(z.array(z.string()), 'What this mode cannot see or did differently, a sentence each.'),
     vm: define(vm.nullable(), 'The microVM in which the command ran.', { whenNull: "it ran on the host's kernel" }),
   }),
@@ -60,6 +87,12 @@ const RUNNING_STEP =
   'Index in `steps` of the step that was running. Where several were, under the gate the one that the process belongs to, in `native` mode as far as ' +
   'its parents tell; else the latest, in the foreground first.';
 
+const fault = z.strictObject({
+  address: textOrNull('What was touched, in hexadecimal.', 'this kernel does not tell'),
+  bytes: bytes('Size of the page that the kernel took for it.'),
+  signal: text('The signal that ended it: that of `--on-fault`, or `SIGKILL` if the task had gone on after that one.'),
+});
+
 const failure = z.strictObject({
   atMs: ms('When it happened, from when the command was let go; a denial of its own fork is at 0.'),
   pid: define(z.int().nonnegative().nullable(), 'The process.', {
@@ -68,7 +101,10 @@ const failure = z.strictObject({
   tid: id('The thread; the same as `pid` in the first thread.'),
   comm: textOrNull('Its name (`/proc/PID/comm`).', 'it was gone before its name could be read'),
   exe: textOrNull('The executable that made the call.', 'it was gone, or could not be read'),
-  syscall: text('The system call that failed.'),
+  syscall: textOrNull(
+    'The system call that failed; of a page fault, the one that it happened in.',
+    'a page fault of the program itself, in no system call, or this kernel does not tell which',
+  ),
   detail: textOrNull(
     'What it was about: the path of an open or exec, the file behind an mmap, the size asked for.',
     'nothing to add, or it could not be read',
@@ -79,7 +115,7 @@ const failure = z.strictObject({
   ),
   errno: textOrNull(
     'Name of the error that the program got, e.g. `ENOMEM`.',
-    'the call failed without one (brk keeps the old break)',
+    'the call failed without one: brk keeps the old break, a page fault ends in a signal',
   ),
   step: define(z.int().nonnegative().nullable(), RUNNING_STEP, {
     whenNull: 'between or after the steps',
@@ -89,6 +125,10 @@ const failure = z.strictObject({
     'failures are addressed under `--fail` and `--trace-gate` only, and this one perhaps not even there: nobody could tell where the task came from',
   ),
   injected: flag('It was asked for by `--fail`, and is not the doing of the limit.'),
+  fault: define(fault.nullable(), 'The page fault that took the group over its limit.', {
+    whenNull: 'a call failed',
+    whenAbsent: null,
+  }),
 });
 
 export const failuresSchema = define(
@@ -139,8 +179,11 @@ export const crashesSchema = define(
 
 const failureCount = z.strictObject({
   comm: textOrNull('Name of the processes.', 'their name could not be read'),
-  syscall: text('The system call.'),
-  errno: textOrNull('The error that the program got.', 'none'),
+  syscall: textOrNull(
+    'The system call; of page faults, the one that they happened in.',
+    'page faults in no system call',
+  ),
+  errno: textOrNull('The error that the program got.', 'none, as of page faults'),
   count: count('How many.', 'failures'),
 });
 

@@ -83,6 +83,11 @@ export const specSchema = define(
       ['note', 'kill'],
       '`--on-overrun`: whether usage that stays above the kmem limit with no call to deny is noted, or ends the run.',
     ),
+    onFault: define(
+      z.enum(['sigbus', 'kill', 'note']),
+      '`--on-fault`: the signal that ends a page fault over the kmem limit; `note`, it is only counted.',
+      { whenAbsent: 'note' },
+    ),
     traceGate: textOrNull('`--trace-gate`: the file that got a line about each gated call.', 'none was written'),
     timeoutMs: msOrNull('`--timeout`, for all steps and the hold together.', 'no time limit'),
     graceMs: ms('`--grace`: from SIGTERM to SIGKILL when the run is ended.'),

@@ -1,4 +1,4 @@
-import type { Result } from './schema.ts';
+import type { Failure, Result } from './schema.ts';
 
 /** The release under which the command ran. */
 export function kernelOf({ enforcement, environment }: Result): string {
@@ -8,8 +8,19 @@ export function kernelOf({ enforcement, environment }: Result): string {
 export function firstFailing({ failures }: Result): string | null {
   const [first] = failures;
   if (first === undefined) return null;
-  const detail = first.detail === null ? '' : ` ${first.detail.slice(0, DETAIL_LENGTH)}`;
-  return `${first.comm ?? '(name not read)'}: ${first.syscall}${detail}`;
+  const { comm, syscall, detail } = first;
+  const about = detail === null || syscall === null ? '' : ` ${detail.slice(0, DETAIL_LENGTH)}`;
+  return `${comm ?? '(name not read)'}: ${callOf(first)}${about}`;
+}
+
+/** The system call, or that it was a page fault in none. */
+export function callOf({ syscall }: Pick<Failure, 'syscall'>): string {
+  return syscall ?? 'page fault';
+}
+
+/** The errno, or the signal that ended a page fault. */
+export function errorOf({ errno, fault }: Pick<Failure, 'errno' | 'fault'>): string {
+  return errno ?? fault?.signal ?? 'no errno';
 }
 
 export const DETAIL_LENGTH = 200;

@@ -1,12 +1,15 @@
+import { callNames } from '../gate/call-names.ts';
 import {
   errnoName,
   type GateCrash,
   type GateEvent,
   type GateFailure,
+  type GateFault,
   type GateInjection,
   type GateSummary,
 } from '../gate/protocol.ts';
 import { signalName } from '../host/exit-status.ts';
+import { UNWATCHED } from '../result/notes.ts';
 
 export type ObservedFailure = {
   atMs: number;
@@ -14,16 +17,19 @@ export type ObservedFailure = {
   tid: number;
   comm: string | null;
   exe: string | null;
-  syscall: string;
+  syscall: string | null;
   detail: string | null;
   usage: number | null;
   errno: string | null;
   step: number | null;
   address: string | null;
   injected: boolean;
+  fault: ObservedFault | null;
 };
 
-export type ObservedCount = { comm: string | null; syscall: string; errno: string | null; count: number };
+export type ObservedFault = { address: string | null; bytes: number; signal: string };
+
+export type ObservedCount = { comm: string | null; syscall: string | null; errno: string | null; count: number };
 
 export type ObservedCrash = { atMs: number; pid: number; comm: string | null; signal: string; step: number | null };
 
@@ -37,6 +43,8 @@ export type ObservedOrphan = {
 /** The first of them. */
 const MOST_ORPHANS = 100;
 
+type Unwatched = Extract<GateEvent, { event: 'unwatched' }>;
+
 export type FailureLog = Readonly<{
   take: (event: GateEvent) => void;
   failures: readonly ObservedFailure[];
@@ -49,7 +57,7 @@ export type FailureLog = Readonly<{
   orphans: readonly ObservedOrphan[];
   summary: () => GateSummary | null;
   /** What else the helper saw that the result should mention, a sentence each. */
-  notices: readonly string[];
+  notices: () => readonly string[];
   /** Denials up to now, as last told. */
   denials: () => number;
 }>;
@@ -62,6 +70,7 @@ export function createFailureLog(): FailureLog {
   const crashes: ObservedCrash[] = [];
   const orphans: ObservedOrphan[] = [];
   const notices: string[] = [];
+  const unwatched: Unwatched[] = [];
   let summary: GateSummary | null = null;
   let denials = 0;
   return {
@@ -69,14 +78,18 @@ export function createFailureLog(): FailureLog {
       if (event.event === 'failure') {
         failures.push(observed(event));
         denials = Math.max(denials, failures.length);
-      } else if (event.event === 'count')
-        counts.push({ comm: known(event.comm), syscall: event.syscall, errno: errnoOf(event), count: event.count });
+      } else if (event.event === 'fault') {
+        failures.push(observedFault(event));
+        denials = Math.max(denials, failures.length);
+      } else if (event.event === 'count') counts.push(countOf(event));
       else if (event.event === 'injection') injections.push(event);
       else if (event.event === 'crash') crashes.push(crashOf(event));
       else if (event.event === 'orphan-ended') {
         if (orphans.length < MOST_ORPHANS) orphans.push(orphanOf(event));
       } else if (event.event === 'notice') notices.push(sentenceOf(event));
       else if (event.event === 'unattributed') notices.push(unattributedSentence(event.errno));
+      else if (event.event === 'unwatched') unwatched.push(event);
+      else if (event.event === 'move') notices.push(moveSentence(event));
       else if (event.event === 'livelock') notices.push(livelockSentence(event));
       else if (event.event === 'totals') denials = event.denials;
       else if (event.event === 'summary') summary = event;
@@ -86,7 +99,7 @@ export function createFailureLog(): FailureLog {
     injections,
     crashes,
     orphans,
-    notices,
+    notices: () => (unwatched.length === 0 ? notices : [...notices, unwatchedSentence(unwatched)]),
     summary: () => summary,
     denials: () => summary?.denials ?? denials,
   };
@@ -107,7 +120,37 @@ function observed(event: GateFailure): ObservedFailure {
     step,
     address: event.address,
     injected: event.injected === 1,
+    fault: null,
   };
+}
+
+/** No call fails by it: it ends in a signal. */
+function observedFault(event: GateFault): ObservedFailure {
+  const { atNs, pid, tid, comm, exe, call, at, bytes, usage, signal, step } = event;
+  return {
+    atMs: atNs / 1e6,
+    pid,
+    tid,
+    comm: known(comm),
+    exe,
+    syscall: callName(call),
+    detail: 'page fault',
+    usage,
+    errno: null,
+    step,
+    address: null,
+    injected: false,
+    fault: { address: at, bytes, signal: signalName(signal) },
+  };
+}
+
+function countOf({ comm, syscall, errno, faultIn, count }: Extract<GateEvent, { event: 'count' }>): ObservedCount {
+  if (syscall === null) return { comm: known(comm), syscall: callName(faultIn ?? -1), errno: null, count };
+  return { comm: known(comm), syscall, errno: errnoOf({ syscall, errno }), count };
+}
+
+function callName(call: number): string | null {
+  return call < 0 ? null : (callNames.get(call) ?? `call_${call}`);
 }
 
 function crashOf({ atNs, pid, comm, signal, step }: GateCrash): ObservedCrash {
@@ -142,6 +185,27 @@ function sentenceOf({ kind, object, comm }: Extract<GateEvent, { event: 'notice'
     default:
       return `${who}: ${kind} ${object}`;
   }
+}
+
+const WATCHED = {
+  faults: 'page faults over the limit',
+  moves: 'tasks that leave the group',
+  readings: 'exact usage on cgroup v2',
+} as const;
+
+/** One sentence, as a rule the reason is the same for all. */
+function unwatchedSentence(events: readonly Unwatched[]): string {
+  const reasons = Map.groupBy(events, ({ errno }) => errno);
+  const lists = [...reasons].map(
+    ([errno, list]) => `${list.map(({ what }) => WATCHED[what]).join(', ')} (bpf(2): ${errnoName(errno)})`,
+  );
+  return `${UNWATCHED}: ${lists.join('; ')}`;
+}
+
+function moveSentence({ comm, pid, kind, born }: Extract<GateEvent, { event: 'move' }>): string {
+  const who = `${comm} (pid ${pid})`;
+  if (kind === 'entered') return `${who} ${born === 1 ? 'was started in' : 'was moved into'} the group from outside`;
+  return `${who} ${born === 1 ? 'was started outside' : 'left'} the group: what it allocates there is neither limited nor counted`;
 }
 
 function unattributedSentence(errno: number): string {

@@ -155,7 +155,7 @@ async function runHeld(context: Context): Promise<Output> {
     facts.failureCounts = failures.counts;
     facts.injections = injectionsOf(spec.inject, failures.injections);
     facts.crashes = isFollowed(spec, facts.mode) ? failures.crashes : null;
-    facts.notices = failures.notices;
+    facts.notices = failures.notices();
   }
   const { stdout, stderr } = held.streams.captures;
   return { stdout: stdout?.text() ?? null, stderr: stderr?.text() ?? null };

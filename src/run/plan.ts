@@ -127,6 +127,8 @@ function refuseUngated({ inject }: RunSpec): void {
   }
 }
 
+const FAULT_SIGNALS = { sigbus: 'SIGBUS', kill: 'SIGKILL', note: null } as const;
+
 /** What the helper is told of this run. @throws SetupError `no-reclaim` */
 export function gateConfig(plan: RunPlan, spec: RunSpec, group: Group, lockFile: string): GateConfig {
   const gate = plan.mode === 'gate';
@@ -143,6 +145,8 @@ export function gateConfig(plan: RunPlan, spec: RunSpec, group: Group, lockFile:
     ...countersOf(group),
     failcnt: native ? `${group.memory}/${v1.kmem.failcnt}` : null,
     attribute: native ? group.unified : null,
+    watched: group.memory,
+    faultSignal: FAULT_SIGNALS[spec.onFault],
     reclaim: spec.reclaim && gate ? reclaimFile(group) : null,
     trace: gate ? spec.traceGate : null,
     inject: gate ? spec.inject : [],

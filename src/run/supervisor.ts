@@ -39,6 +39,30 @@ export type Supervisor = Readonly<{
   kill: () => void;
 }>;
 
+/** What helpers found of the kernel: it stays the same while this process lives. */
+const fitted = new Set<string>();
+
+let starts = 0;
+
+/**
+ * From the second run of this process on: keeps programs in the kernel attached between runs, for which attaching is slow
+ * after a detach. It ends with this process, whose end of the pipe closes.
+ */
+function keepAttached(helper: string): void {
+  starts += 1;
+  if (starts !== 2) return;
+  const keeper = execa(helper, ['keep'], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    reject: false,
+    cleanup: false,
+    extendEnv: false,
+    env: {},
+  });
+  keeper.nodeChildProcess.unref();
+  (keeper.stdin as unknown as Socket).unref();
+  keeper.stdin.on('error', () => {});
+}
+
 type Waiter = { kinds: readonly string[]; resolve: (event: GateEvent) => void; reject: (error: SetupError) => void };
 
 /**
@@ -53,6 +77,7 @@ export function startSupervisor(options: {
   onEvent: (event: GateEvent) => void;
 }): Supervisor {
   const { helper, lockFd, stdio, onEvent } = options;
+  keepAttached(helper);
   const subprocess = execa(helper, ['supervise'], {
     // execa's types know no descriptor among the first three that may also be 'inherit'.
     stdio: [stdio.stdin, stdio.stdout, stdio.stderr, 'pipe', lockFd] as unknown as [
@@ -82,6 +107,7 @@ export function startSupervisor(options: {
   let gone = false;
 
   const deliver = (event: GateEvent): void => {
+    if (event.event === 'fitted') fitted.add(event.word);
     onEvent(event);
     for (const waiter of waiters) {
       if (!waiter.kinds.includes(event.event)) continue;
@@ -113,7 +139,7 @@ export function startSupervisor(options: {
       if (gone) return Promise.reject(helperGone());
       return new Promise((resolve, reject) => waiters.add({ kinds, resolve: resolve as Waiter['resolve'], reject }));
     },
-    configure: (config) => void control.write(encodeConfig(config)),
+    configure: (config) => void control.write(encodeConfig(config, [...fitted])),
     step: (request) => void control.write(encodeStep(request)),
     limit: (kmem) => void control.write(encodeLimit(kmem)),
     beginOutside: () => void control.write(encodeOutside()),

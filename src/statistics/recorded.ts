@@ -2,6 +2,7 @@
 
 import { inputOf, type RunRequest } from '../request/run-input.ts';
 import type { Result } from '../result/schema.ts';
+import { callOf, errorOf } from '../result/summary.ts';
 import { sampleOf } from './sample.ts';
 
 export type Recorded = Readonly<{
@@ -59,10 +60,7 @@ export function factsOf(result: Result): RecordedFacts {
     outcome,
     ends: steps.map(({ exit }) => exit.signal ?? (exit.code === null ? 'no end seen' : `exit ${exit.code}`)),
     expectations: expectations.map(({ expr, passed }) => ({ expr, passed })),
-    firstCall:
-      first === undefined
-        ? null
-        : `${first.comm ?? '(name not read)'}: ${first.syscall} (${first.errno ?? 'no errno'})`,
+    firstCall: first === undefined ? null : `${first.comm ?? '(name not read)'}: ${callOf(first)} (${errorOf(first)})`,
     failcnt: kmem.failcnt,
     peak: kmem.maxUsage,
     uncertainty: kmem.uncertainty,

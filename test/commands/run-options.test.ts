@@ -286,6 +286,7 @@ test('every key of a run that users set has an option, and --help says what each
     'reclaim',
     'allowIoUring',
     'onOverrun',
+    'onFault',
     'traceGate',
     'inject',
   ];

@@ -52,7 +52,7 @@ for (const [where, options] of Object.entries({ 'all CPUs': [], 'one CPU': ['--c
     t.true(failed > 400);
     t.true((result?.kmem.failcnt ?? 0) >= failed);
     t.is(
-      result?.failures.find(({ syscall }) => ['munmap', 'brk', 'dup2'].includes(syscall)),
+      result?.failures.find(({ syscall }) => ['munmap', 'brk', 'dup2'].includes(syscall ?? '')),
       undefined,
     );
     harness.assertNothingLeft();

@@ -5,7 +5,7 @@ import { createFailureLog } from '../../src/run/failures.ts';
 function noticeOf(event: GateEvent): string {
   const log = createFailureLog();
   log.take(event);
-  return log.notices.join('\n');
+  return log.notices().join('\n');
 }
 
 test('a kernel that does not tell which calls failed: said with the reason, and with what that leaves unseen', (t) => {

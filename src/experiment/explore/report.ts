@@ -203,6 +203,7 @@ const VALUES = [
   'parent',
   'errno',
   'onOverrun',
+  'onFault',
   'timeout',
   'grace',
   'hold',

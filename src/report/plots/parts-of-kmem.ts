@@ -2,6 +2,7 @@
 
 import type { EChartsOption } from 'echarts';
 import type { Result, Step } from '../../result/schema.ts';
+import { callOf } from '../../result/summary.ts';
 import { counted, formatSize, groupDigits } from '../../text/figures.ts';
 import { base, byteInterval, isNarrow, shorten, xAxis, yAxis } from './parts.ts';
 import type { TimelineData, TimelinePlot } from './timeline.ts';
@@ -85,9 +86,10 @@ export function timelineData({ samples, limits, failures, steps, mem }: Result):
       processes: column('processes'),
     },
     limits: { kmem: limits.kmem, mem: limits.mem },
-    failures: failures.map(({ atMs, usage, comm, pid, syscall, detail, errno, step, address, injected }) => ({
-      ...{ atMs, usage, comm, pid, syscall, detail, errno, step, address, injected },
-    })),
+    failures: failures.map((failure) => {
+      const { atMs, usage, comm, pid, detail, errno, step, address, injected } = failure;
+      return { atMs, usage, comm, pid, syscall: callOf(failure), detail, errno, step, address, injected };
+    }),
     steps: steps.flatMap((step, index) => bandOf(step, steps[index + 1])),
     oomKillAtMs: mem.oomKillAtMs,
   };

@@ -2,6 +2,7 @@
 
 import { groupDigits } from '../../request/size.ts';
 import type { Failure, Result } from '../../result/schema.ts';
+import { callOf, errorOf } from '../../result/summary.ts';
 import { counted, duration, number } from '../../text/figures.ts';
 import type { LabelledLines, Line } from '../../text/layout.ts';
 import { cut } from '../../text/visible.ts';
@@ -53,13 +54,11 @@ function totalLine(total: number, uncounted: number, listed: number): Line {
 /** Totals come from `failureCounts`; `failures`, which is capped, only lends the details. */
 function groupCalls({ failureCounts, failures }: Result): CallTally[] {
   const calls = new Map<string, CallTally>();
-  for (const { comm, syscall, errno, count } of failureCounts) {
-    callIn(calls, { comm, syscall, errno }).count += count;
-  }
+  for (const { count, ...failure } of failureCounts) callIn(calls, failure).count += count;
   for (const failure of failures) {
     const call = callIn(calls, failure);
     call.listed += 1;
-    if (failure.detail !== null) call.details.push(failure.detail);
+    if (failure.detail !== null && failure.syscall !== null) call.details.push(failure.detail);
   }
   return [...calls.values()].map((call) => ({ ...call, count: Math.max(call.count, call.listed) }));
 }
@@ -69,7 +68,14 @@ function callIn(
   { comm, syscall, errno }: Pick<Failure, 'comm' | 'syscall' | 'errno'>,
 ): CallTally {
   const key = JSON.stringify([comm, syscall, errno]);
-  const call = calls.get(key) ?? { comm: nameText(comm), syscall, errno, count: 0, listed: 0, details: [] };
+  const call = calls.get(key) ?? {
+    comm: nameText(comm),
+    syscall: callOf({ syscall }),
+    errno,
+    count: 0,
+    listed: 0,
+    details: [],
+  };
   calls.set(key, call);
   return call;
 }
@@ -149,12 +155,14 @@ function nameText(comm: string | null): string {
   return comm === null ? '(name not read)' : cut(comm, NAME_LENGTH);
 }
 
-function eachLine({ atMs, step, comm, pid, tid, syscall, detail, errno, usage }: Failure): Line {
+function eachLine(failure: Failure): Line {
+  const { atMs, step, comm, pid, tid, syscall, detail, usage, fault } = failure;
   const who = `${nameText(comm)}[${pid ?? '?'}${tid === pid ? '' : `/${tid}`}]`;
-  const what = detail === null ? '' : ` ${cut(detail, DETAIL_LENGTH * 3)}`;
+  const what = detail === null || syscall === null ? '' : ` ${cut(detail, DETAIL_LENGTH * 3)}`;
+  const touched = fault?.address == null ? '' : ` of ${fault.address}`;
   const where = step === null ? '' : ` step ${step}`;
   return {
-    text: `${duration(atMs)}${where} ${who} ${cut(syscall, NAME_LENGTH)}${what}: ${cut(errno ?? 'no errno', NAME_LENGTH)} at ${number(usage)}`,
+    text: `${duration(atMs)}${where} ${who} ${cut(callOf(failure), NAME_LENGTH)}${what}${touched}: ${cut(errorOf(failure), NAME_LENGTH)} at ${number(usage)}`,
     tone: 'dim',
   };
 }

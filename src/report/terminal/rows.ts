@@ -2,7 +2,7 @@
 
 import { groupDigits } from '../../request/size.ts';
 import { diedText, ofLimit } from '../../result/headline.ts';
-import { GATE_NOTE } from '../../result/notes.ts';
+import { endsFaults, GATE_NOTES, UNWATCHED } from '../../result/notes.ts';
 import type { Expectation, Injection, Result, Step } from '../../result/schema.ts';
 import { counted, duration, ending, number, shortSize, size } from '../../text/figures.ts';
 import type { LabelledLines, Line } from '../../text/layout.ts';
@@ -14,12 +14,15 @@ const SHORT_COMMAND = 60;
 const LONG_COMMAND = 1000;
 const EXPR_LENGTH = 200;
 
+/** What holds for every run under the gate is in the line about enforcement already. */
+const NOT_SHOWN: ReadonlySet<string> = new Set(Object.values(GATE_NOTES));
+
 export function enforcementRow(result: Result, verbose: boolean): LabelledLines {
   const { enforcement, environment } = result;
   const { mode, vm, notes, gatedCalls, reclaims } = enforcement;
   const where = vm === null ? `Linux ${environment.kernel}` : `Linux ${vm.kernel} in a microVM (${vm.accel})`;
   const what = {
-    gate: `gate on ${where}, per system call; page faults and what one call allocates inside are measured, not stopped`,
+    gate: `gate on ${where}, ${endsFaults(enforcement.programs) ? 'per system call and page fault; what one call allocates inside is' : 'per system call; page faults and what one call allocates inside are'} measured, not stopped`,
     native: `the kernel's own limit on ${where}, on every charge`,
     none: `none on ${where}: counted, not limited`,
     unknown: 'none was in place',
@@ -30,8 +33,9 @@ export function enforcementRow(result: Result, verbose: boolean): LabelledLines 
     ...(gatedCalls === null ? [] : [counted(gatedCalls, 'call gated', 'calls gated')]),
     ...(reclaims === null ? [] : [counted(reclaims, 'reclaim')]),
   ].join(', ');
-  // What holds for every gated run is in the line above already.
-  const shown = verbose ? [counts, ...notes] : notes.filter((note) => note !== GATE_NOTE);
+  const shown = verbose
+    ? [counts, ...notes]
+    : notes.filter((note) => !NOT_SHOWN.has(note) && !note.startsWith(UNWATCHED));
   const more = shown.filter((line) => line !== '').map(visible);
   return { label: 'enforcement', lines: [`${visible(what)}${unlimited}`, ...more] };
 }

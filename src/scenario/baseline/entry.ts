@@ -1,7 +1,7 @@
 /** From the results of a scenario's runs to what a baseline holds of them. */
 
 import type { Result } from '../../result/schema.ts';
-import { kernelOf } from '../../result/summary.ts';
+import { callOf, errorOf, kernelOf } from '../../result/summary.ts';
 import { limits as LIMITS, sampleOfResult } from '../../statistics/sample.ts';
 import { spreadOf } from '../../statistics/spread.ts';
 import type { BaselineEntry, BaselineFigure, Circumstances, Kinds, Numbers } from './types.ts';
@@ -47,7 +47,7 @@ function circumstancesOf(result: Result): Circumstances {
 function firstFailing({ failures }: Result): string {
   const [first] = failures;
   if (first === undefined) return 'none';
-  return `${first.comm ?? '(name not read)'}: ${first.syscall} (${first.errno ?? 'no errno'})`;
+  return `${first.comm ?? '(name not read)'}: ${callOf(first)} (${errorOf(first)})`;
 }
 
 function figuresOf(results: readonly Result[]): Partial<Record<BaselineFigure, Numbers>> {
