@@ -106,8 +106,8 @@ export type GateConfig = Readonly<{
   attribute: string | null;
   /** The group's directory of the memory controller, which programs in the kernel watch where they load. */
   watched: string;
-  /** The signal that ends a page fault over the limit; null: none, such faults are only counted. */
-  faultSignal: 'SIGBUS' | 'SIGKILL' | null;
+  /** What ends a page fault over the limit; `none`: such faults are only counted; null: nobody looks at them. */
+  faultSignal: 'SIGBUS' | 'SIGKILL' | 'none' | null;
   reclaim: string | null;
   /** File for a line about each gated call; null: none. */
   trace: string | null;

@@ -219,7 +219,6 @@ export function encodeConfig(config: GateConfig, fitted: readonly string[] = [])
     `usage=${config.usage}`,
     `reserve=${config.reserve}`,
     `watched=${config.watched}`,
-    `fault-signal=${config.faultSignal === null ? 0 : constants.signals[config.faultSignal]}`,
     `lock-file=${config.lockFile}`,
     ...fitted.map((word) => `fitted=${word}`),
     ...config.join.map((file) => `join=${file}`),
@@ -228,6 +227,8 @@ export function encodeConfig(config: GateConfig, fitted: readonly string[] = [])
     ...config.directories.map((directory) => `directory=${directory}`),
   ];
   if (config.limit !== null) words.push(`limit=${config.limit}`);
+  if (config.faultSignal !== null)
+    words.push(`fault-signal=${config.faultSignal === 'none' ? 0 : constants.signals[config.faultSignal]}`);
   if (config.joinInto !== null) words.push(`join-into=${config.joinInto}`);
   if (config.cloneInto !== null) words.push(`clone-into=${config.cloneInto}`);
   if (config.max !== null) words.push(`max=${config.max}`);

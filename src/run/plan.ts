@@ -127,7 +127,7 @@ function refuseUngated({ inject }: RunSpec): void {
   }
 }
 
-const FAULT_SIGNALS = { sigbus: 'SIGBUS', kill: 'SIGKILL', note: null } as const;
+const FAULT_SIGNALS = { sigbus: 'SIGBUS', kill: 'SIGKILL', note: 'none' } as const;
 
 /** What the helper is told of this run. @throws SetupError `no-reclaim` */
 export function gateConfig(plan: RunPlan, spec: RunSpec, group: Group, lockFile: string): GateConfig {
@@ -146,7 +146,7 @@ export function gateConfig(plan: RunPlan, spec: RunSpec, group: Group, lockFile:
     failcnt: native ? `${group.memory}/${v1.kmem.failcnt}` : null,
     attribute: native ? group.unified : null,
     watched: group.memory,
-    faultSignal: FAULT_SIGNALS[spec.onFault],
+    faultSignal: gate && asksFor(spec, 'kmem') ? FAULT_SIGNALS[spec.onFault] : null,
     reclaim: spec.reclaim && gate ? reclaimFile(group) : null,
     trace: gate ? spec.traceGate : null,
     inject: gate ? spec.inject : [],

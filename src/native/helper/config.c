@@ -8,7 +8,7 @@
 #include "inject.h"
 #include "policy.h"
 
-struct config config = {.limit = -1};
+struct config config = {.limit = -1, .fault_signal = -1};
 
 static bool append(char **list, int *count, const char *value)
 {

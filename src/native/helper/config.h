@@ -18,7 +18,7 @@ struct config {
   char *oom_score;    /* the command's; the supervisor has the lowest then */
   char *watched;      /* the group's directory of the memory controller: programs in the kernel watch it */
   int fitted_count;   /* words about the kernel that the runner had (fit.h) */
-  int fault_signal;   /* that ends a page fault over the limit; 0: none, it is only counted */
+  int fault_signal;   /* that ends a page fault over the limit; 0: it is only counted; -1: nobody looks */
   char *attribute;    /* where the kernel itself enforces: the group's directory in the unified hierarchy */
   char *join[MAX_LIST], *late_join[MAX_LIST], *join_into, *clone_into, *kill_file[MAX_LIST], *directory[MAX_LIST];
   int join_count, late_join_count, kill_file_count, directory_count;

@@ -104,7 +104,7 @@ static void start_watching(void)
     watch_moves();
   if (config.watched && config.refresh_file)
     sum_counter();
-  if (config.watched && config.gate && config.limit >= 0)
+  if (config.watched && config.fault_signal >= 0)
     watch_faults();
   forget_kernel_btf();
   report_fitted();
