@@ -107,11 +107,12 @@ async function runHeld(context: Context): Promise<Output> {
     const streams = openStreams(spec, reads, stdin ?? 'inherit');
     held.streams = streams;
     const onEvent = (reported: GateEvent): void => {
-      const isOfStep = reported.event === 'failure' || reported.event === 'crash';
+      const isFailure = reported.event === 'failure' || reported.event === 'fault';
+      const isOfStep = isFailure || reported.event === 'crash' || reported.event === 'move';
       const event = isOfStep ? { ...reported, step: accounts.indexOf(reported.step) } : reported;
       // What dies when the run is being ended is ended by us.
       if (event.event !== 'orphan-ended' || stop.reason() === null) failures.take(event);
-      const last = event.event === 'failure' ? failures.failures.at(-1) : undefined;
+      const last = isFailure ? failures.failures.at(-1) : undefined;
       if (last !== undefined) context.options.onFailure?.(last);
       if (event.event === 'account') accounts.take(event);
       else if (event.event === 'guardian-lost') stop.end('gate-lost');
