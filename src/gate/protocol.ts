@@ -175,6 +175,8 @@ export type GateEvent =
   /** `moves`, `service`, `listener`, `tracer`: something that the result should mention. */
   | { event: 'notice'; kind: string; object: string; comm: string | null }
   | { event: 'guardian-lost' }
+  /** The group's counter cannot be read any more; no call is answered. */
+  | { event: 'counter-lost' }
   /** What was found of the kernel for one of its programs, which saves a later helper the search. */
   | { event: 'fitted'; word: string }
   /** A program in the kernel could not be loaded or does not work. */

@@ -90,6 +90,7 @@ export function createFailureLog(): FailureLog {
       else if (event.event === 'unattributed') notices.push(unattributedSentence(event.errno));
       else if (event.event === 'unwatched') unwatched.push(event);
       else if (event.event === 'move') notices.push(moveSentence(event));
+      else if (event.event === 'counter-lost') notices.push(COUNTER_LOST);
       else if (event.event === 'livelock') notices.push(livelockSentence(event));
       else if (event.event === 'totals') denials = event.denials;
       else if (event.event === 'summary') summary = event;
@@ -201,6 +202,9 @@ function unwatchedSentence(events: readonly Unwatched[]): string {
   );
   return `${UNWATCHED}: ${lists.join('; ')}`;
 }
+
+const COUNTER_LOST =
+  "the group's kernel memory could not be read any more (was the group removed?): from then on no gated call was answered";
 
 function moveSentence({ comm, pid, kind, born }: Extract<GateEvent, { event: 'move' }>): string {
   const who = `${comm} (pid ${pid})`;

@@ -115,7 +115,7 @@ async function runHeld(context: Context): Promise<Output> {
       const last = isFailure ? failures.failures.at(-1) : undefined;
       if (last !== undefined) context.options.onFailure?.(last);
       if (event.event === 'account') accounts.take(event);
-      else if (event.event === 'guardian-lost') stop.end('gate-lost');
+      else if (event.event === 'guardian-lost' || event.event === 'counter-lost') stop.end('gate-lost');
       else if (event.event === 'livelock') stop.end('livelock');
     };
     const supervisor = startSupervisor({ helper, lockFd: lock.fd, stdio: streams.stdio, onEvent });

@@ -13,6 +13,12 @@ export function setupErrorOf({ stage, errno, subject }: SetupErrorEvent, command
   switch (stage) {
     case 'listener':
       return noListener(errno);
+    case 'unnotified':
+      return new SetupError(
+        'no-gate',
+        'the gate sees no system call of the command: a seccomp filter around kmem-run answers seccomp(2) itself',
+        'run kmem-run outside that sandbox, or allow seccomp(2) there (docker, podman: --security-opt seccomp=unconfined)',
+      );
     case 'not-accounted':
       return new SetupError(
         'kmem-not-accounted',

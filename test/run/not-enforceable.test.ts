@@ -98,6 +98,15 @@ test.serial('seccomp(2) refused: no listener', async (t) => {
   }
 });
 
+test.serial(
+  'seccomp(2) answered by a filter around kmem-run as if it had worked: nothing would be gated',
+  async (t) => {
+    const harness = makeHarness(t);
+    const ran = await harness.run(['--kmem', '1M', ...MARK], { under: [compileFixture('refuse-seccomp'), '0'] });
+    assertNothingRan(t, harness, ran, 'no-gate', /the gate sees no system call of the command/);
+  },
+);
+
 test.serial('what needs no gate runs all the same where seccomp(2) is refused', async (t) => {
   const harness = makeHarness(t);
   const under = [compileFixture('refuse-seccomp'), String(constants.errno.EPERM)];

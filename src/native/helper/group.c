@@ -121,17 +121,18 @@ void kill_and_remove_group(void)
 
 int kill_descendants(void)
 {
-  char text[4096], path[64];
+  char path[64];
   int reaped = 0;
   snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid());
   for (int round = 0; round < 1000; round++) {
     bool found = false;
-    if (read_file(path, text, sizeof text) > 0) {
-      char *rest = text;
-      for (char *word; (word = strsep(&rest, " \n")) != NULL;)
-        if (atoi(word) > 0 && kill(atoi(word), SIGKILL) == 0)
-          found = true;
-    }
+    FILE *children = fopen(path, "re");
+    /* They are ours until we reap them: none of these numbers can be another's by now. */
+    for (int pid; children && fscanf(children, "%d", &pid) == 1;)
+      if (pid > 0 && kill(pid, SIGKILL) == 0)
+        found = true;
+    if (children)
+      fclose(children);
     if (!found)
       break;
     sleep_ms(1);

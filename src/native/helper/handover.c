@@ -125,6 +125,12 @@ static void step_denied(const char *what)
   end_handover();
 }
 
+void note_notified(int index)
+{
+  if (index == step.index)
+    step.notified = true;
+}
+
 void begin_step(struct step_request *request)
 {
   int pair[2];
@@ -134,7 +140,7 @@ void begin_step(struct step_request *request)
     return;
   }
   step.index++;
-  step.joiner_reaped = step.has_deputy = step.ended = false;
+  step.joiner_reaped = step.has_deputy = step.ended = step.notified = false;
   step.command = -1;
   step.fork_denied = step.exec_denied = 0;
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
@@ -250,7 +256,11 @@ void handle_status(void)
   } else if (s.kind == 'C') {
     step.command = running_step(step.index)->command = s.pid;
     add_own_task(s.pid, step.index);
-    release_command();
+    /* A filter above ours may have answered seccomp(2) in the kernel's place: then nothing would ever be gated. */
+    if (config.gate && !step.notified)
+      step_setup_failed("unnotified", 0, NULL);
+    else
+      release_command();
   }
 }
 

@@ -16,6 +16,9 @@ void note_own_denial(const struct request *r);
 /* The joiner's first call on v2.  It is not charged to the group, and no part of what is run. */
 bool is_deputy_clone(pid_t tid);
 
+/* A call of this step was seen: its filter works. */
+void note_notified(int index);
+
 void begin_step(struct step_request *request);
 
 /* The usage of a group with a task in it: the task's stack and address space are charged, unless nothing is. */

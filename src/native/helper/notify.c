@@ -9,12 +9,15 @@
 #include <sys/types.h>
 
 #include "../common/clock.h"
+#include "../common/event.h"
 #include "brk.h"
 #include "config.h"
 #include "counter.h"
 #include "decide.h"
 #include "errors.h"
+#include "events.h"
 #include "failures.h"
+#include "group.h"
 #include "handover.h"
 #include "inject.h"
 #include "lineage.h"
@@ -134,12 +137,33 @@ static void deny(const struct request *r, int64_t usage, bool injected)
   count_denial(r, error, comm, prepared);
 }
 
+/*
+ * The counter cannot be read any more: the command may have removed its own group.  No call is answered from here on; the
+ * runner ends the run.
+ */
+static bool counter_lost;
+
+static bool lose_counter(int64_t usage)
+{
+  if (usage >= 0 || config.limit < 0)
+    return false;
+  if (!counter_lost) {
+    counter_lost = true;
+    event("counter-lost");
+    send_event();
+    kill_group_once();
+  }
+  return true;
+}
+
 void handle_reclaimed(void)
 {
   if (!end_reclaim())
     return;
   for (struct request *r; (r = next_deferred()) != NULL;) {
     int64_t usage = read_usage();
+    if (lose_counter(usage))
+      continue;
     if (over_limit(r, usage))
       deny(r, usage, false);
     else
@@ -159,6 +183,8 @@ static void decide_call(struct request *r)
     return;
   }
   int64_t usage = usage_for_decision();
+  if (lose_counter(usage))
+    return;
   if (!over_limit(r, usage))
     allow(r, usage);
   else if (!config.reclaim || !defer(r))
@@ -177,6 +203,9 @@ void handle_notification(int listener, int step_index, uint32_t events)
   memset(notification, 0, buffers.notification_size);
   if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, notification) < 0)
     return; /* the caller was killed meanwhile */
+  note_notified(step_index);
+  if (counter_lost)
+    return;
   if (is_closed()) {
     let_continue(&r);
     return;

@@ -22,7 +22,8 @@ struct handover {
   int sock;
   uint64_t fork_denied, exec_denied;
   bool no_new_privs;
-  bool ended; /* the command has, and the joiner not yet: its status, and when */
+  bool notified; /* a gated call of its was seen: the joiner's fork at the latest */
+  bool ended;    /* the command has, and the joiner not yet: its status, and when */
   int status;
   uint64_t ended_ns;
 };

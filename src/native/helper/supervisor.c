@@ -79,6 +79,8 @@ static void dispatch(const struct ready *ready)
 int supervise(void)
 {
   prctl(PR_SET_NAME, HELPER_COMM);
+  /* A program of the same user could write our memory or take a listener (pidfd_getfd(2)); exec makes the command's own. */
+  prctl(PR_SET_DUMPABLE, 0);
   fcntl(CONTROL_FD, F_SETFD, FD_CLOEXEC);
   fcntl(LOCK_FD, F_SETFD, FD_CLOEXEC);
   allocate_queue();
