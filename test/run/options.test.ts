@@ -206,3 +206,15 @@ test.serial('--parent: no root is needed by who owns the directory', async (t) =
   t.is(ran.result?.limits.mem, 64 << 20);
   t.deepEqual(harness.whatIsLeft(), [`cgroup ${parent}`]);
 });
+
+test.serial('a program of the same user can neither take the gate nor write to its memory', async (t) => {
+  const harness = makeHarness(t);
+  const parent = makeWithin(harness.sandbox, 'owned');
+  t.teardown(() => removeGroup(asGroup('parent', [parent])));
+  delegate(harness.sandbox, parent, NOBODY);
+  const under = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--'];
+  const ran = await harness.run(['--kmem', '4M', '--parent', parent, '--', compileFixture('take-listener')], { under });
+  t.is(ran.status, 0, ran.stderr);
+  t.is(ran.stdout, 'descriptor: EPERM\nmemory: EACCES\n');
+  t.deepEqual(harness.whatIsLeft(), [`cgroup ${parent}`]);
+});
