@@ -27,8 +27,14 @@ export type GateFailure = {
    * last, up to its `account`. Null: none of these.
    */
   step: number | null;
-  /** 1: `inject` asked for it; absent under the kernel's own limit. */
+  /** 1: `inject` asked for it; absent under the kernel's own limit, as the following are. */
   injected?: number;
+  /** Bytes: what had no room, what the gate keeps free, and what was left with that; null: the limit is not the reason. */
+  need?: number | null;
+  reserve?: number | null;
+  room?: number | null;
+  /** 1: `need` is that of a larger table of descriptors. */
+  table?: number;
 };
 
 /** A page fault over the limit, ended by a signal. */

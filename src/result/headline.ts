@@ -4,7 +4,7 @@ import { formatSize } from '../request/size.ts';
 import { counted, formatDuration } from '../text/figures.ts';
 import type { Tone } from '../text/layout.ts';
 import { cut, visible } from '../text/visible.ts';
-import type { Result, Step } from './schema.ts';
+import type { Failure, Result, Step } from './schema.ts';
 
 const COMMAND_LENGTH = 60;
 const EXPR_LENGTH = 100;
@@ -195,4 +195,12 @@ export function ofLimit(
   const inForce = [limits[key], ...later].filter((limit, index, all) => index === 0 || limit !== all[index - 1]);
   if (inForce.every((limit) => limit === null)) return '';
   return ` of ${inForce.map((limit) => (limit === null ? 'no limit' : say(limit))).join(', then ')}`;
+}
+
+/** Why the limit left no room for the call, or null: it was not the reason. */
+export function reasonOf({ denial }: Pick<Failure, 'denial'>): string | null {
+  if (denial == null) return null;
+  const { need, reserve, room, table } = denial;
+  const what = table ? 'its larger table of descriptors needs' : 'needs';
+  return `${what} ${formatSize(need)}, ${formatSize(reserve)} are reserved, ${formatSize(room)} were left`;
 }

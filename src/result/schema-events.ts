@@ -87,6 +87,15 @@ const RUNNING_STEP =
   'Index in `steps` of the step that was running. Where several were, under the gate the one that the process belongs to, in `native` mode as far as ' +
   'its parents tell; else the latest, in the foreground first.';
 
+const denial = z.strictObject({
+  need: bytes('What such a call charges at least, or, with `table`, what the larger table takes.'),
+  reserve: bytes('What the gate keeps free for page faults.'),
+  room: bytes(
+    'What was left below the limit, with the reserve; less what programs that had just been started still need.',
+  ),
+  table: flag('The call would have made the table of descriptors grow.'),
+});
+
 const fault = z.strictObject({
   address: textOrNull('What was touched, in hexadecimal.', 'this kernel does not tell'),
   bytes: bytes('Size of the page that the kernel took for it.'),
@@ -125,6 +134,14 @@ const failure = z.strictObject({
     'failures are addressed under `--fail` and `--trace-gate` only, and this one perhaps not even there: nobody could tell where the task came from',
   ),
   injected: flag('It was asked for by `--fail`, and is not the doing of the limit.'),
+  denial: define(
+    denial.nullable(),
+    'Why the gate denied the call: it needs more than what is left beyond the reserve.',
+    {
+      whenNull: "a page fault, a failure asked for, a call that is always refused, or the kernel's own limit",
+      whenAbsent: null,
+    },
+  ),
   fault: define(fault.nullable(), 'The page fault that took the group over its limit.', {
     whenNull: 'a call failed',
     whenAbsent: null,

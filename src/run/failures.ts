@@ -25,7 +25,10 @@ export type ObservedFailure = {
   address: string | null;
   injected: boolean;
   fault: ObservedFault | null;
+  denial: ObservedDenial | null;
 };
+
+export type ObservedDenial = { need: number; reserve: number; room: number; table: boolean };
 
 export type ObservedFault = { address: string | null; bytes: number; signal: string };
 
@@ -122,7 +125,13 @@ function observed(event: GateFailure): ObservedFailure {
     address: event.address,
     injected: event.injected === 1,
     fault: null,
+    denial: denialOf(event),
   };
+}
+
+/** Null: it was asked for, or the limit is the kernel's own. */
+function denialOf({ need, reserve, room, table }: GateFailure): ObservedDenial | null {
+  return need == null || reserve == null || room == null ? null : { need, reserve, room, table: table === 1 };
 }
 
 /** No call fails by it: it ends in a signal. */
@@ -142,6 +151,7 @@ function observedFault(event: GateFault): ObservedFailure {
     address: null,
     injected: false,
     fault: { address: at, bytes, signal: signalName(signal) },
+    denial: null,
   };
 }
 

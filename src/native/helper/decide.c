@@ -102,6 +102,14 @@ static bool allocates(const struct request *r)
   return true;
 }
 
+/* Keeps the reason; true. */
+static bool denied(struct request *r, int64_t need, int64_t room)
+{
+  r->need = need;
+  r->room = room + config.reserve > 0 ? room + config.reserve : 0;
+  return true;
+}
+
 bool over_limit(struct request *r, int64_t usage)
 {
   const struct call *c = r->call;
@@ -113,11 +121,11 @@ bool over_limit(struct request *r, int64_t usage)
     int64_t growth = table_growth(r, usage, room);
     r->table_denied = growth > 0 && growth > room;
     if (r->table_denied)
-      return true;
+      return denied(r, growth, room);
     if (c->check == CHECK_FDTABLE)
       return false;
   }
-  return c->need > room && need_of(r) > room && allocates(r);
+  return c->need > room && need_of(r) > room && allocates(r) && denied(r, need_of(r), room);
 }
 
 /*

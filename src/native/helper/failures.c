@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "../common/event.h"
+#include "config.h"
 #include "describe.h"
 #include "events.h"
 #include "lineage.h"
@@ -92,6 +93,11 @@ bool prepare_failure(const struct request *r, int64_t usage, int error, uint64_t
   field_number("errno", error);
   field_figure("step", step_index_for(r->step));
   field_number("injected", injected);
+  bool by_limit = !injected && r->call->action == GATE;
+  field_figure("need", by_limit ? r->need : -1);
+  field_figure("reserve", by_limit ? config.reserve : -1);
+  field_figure("room", by_limit ? r->room : -1);
+  field_number("table", by_limit && r->table_denied);
   return true;
 }
 

@@ -19,6 +19,8 @@ struct request {
   const struct call *call;
   int listener, step;
   bool table_denied; /* by the last decision: there is no room for a larger table of descriptors */
+  int64_t need;      /* bytes; of the last decision, if it was a denial: what had no room, */
+  int64_t room;      /* and what was left below the limit, with the reserve */
 };
 
 /* As large as this kernel needs them. */

@@ -1,6 +1,7 @@
 /** The failures, grouped: `apache2: 17 × mmap of /usr/lib/apache2/modules/*.so (ENOMEM)`. */
 
 import { groupDigits } from '../../request/size.ts';
+import { reasonOf } from '../../result/headline.ts';
 import type { Failure, Result } from '../../result/schema.ts';
 import { callOf, errorOf } from '../../result/summary.ts';
 import { counted, duration, number } from '../../text/figures.ts';
@@ -159,10 +160,11 @@ function eachLine(failure: Failure): Line {
   const { atMs, step, comm, pid, tid, syscall, detail, usage, fault } = failure;
   const who = `${nameText(comm)}[${pid ?? '?'}${tid === pid ? '' : `/${tid}`}]`;
   const what = detail === null || syscall === null ? '' : ` ${cut(detail, DETAIL_LENGTH * 3)}`;
+  const reason = reasonOf(failure);
   const touched = fault?.address == null ? '' : ` of ${fault.address}`;
   const where = step === null ? '' : ` step ${step}`;
   return {
-    text: `${duration(atMs)}${where} ${who} ${cut(callOf(failure), NAME_LENGTH)}${what}${touched}: ${cut(errorOf(failure), NAME_LENGTH)} at ${number(usage)}`,
+    text: `${duration(atMs)}${where} ${who} ${cut(callOf(failure), NAME_LENGTH)}${what}${touched}: ${cut(errorOf(failure), NAME_LENGTH)} at ${number(usage)}${reason === null ? '' : `; ${reason}`}`,
     tone: 'dim',
   };
 }

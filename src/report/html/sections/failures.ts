@@ -1,6 +1,8 @@
 /** What failed in a run: counted by program and call, and each in a table that is searched. */
 
+import { reasonOf } from '../../../result/headline.ts';
 import type { Result } from '../../../result/schema.ts';
+import { callOf } from '../../../result/summary.ts';
 import { counted, groupDigits } from '../../../text/figures.ts';
 import { heading, table } from '../common.ts';
 import type { Gathering } from '../data.ts';
@@ -53,14 +55,19 @@ function eachPart({ failures }: Result, prefix: string, gathering: Gathering): M
       { title: 'object', unit: 'text', whenNull: '–' },
       { title: 'error', unit: 'text', whenNull: 'none' },
       { title: 'kernel memory', unit: 'bytes', whenNull: 'not read' },
+      { title: 'why', unit: 'text', whenNull: '–' },
       { title: 'step', unit: 'text', whenNull: 'between' },
       ...(addressed ? [{ title: 'address', unit: 'text' as const, whenNull: '–' }] : []),
     ],
-    rows: failures.map(({ atMs, comm, pid, syscall, detail, errno, usage, step, address }) => [
-      ...[atMs, comm, pid === null ? null : String(pid), syscall, detail, errno, usage],
-      ...[step === null ? null : String(step), ...(addressed ? [address] : [])],
-    ]),
-    groups: [1, 3, 4, 5, 7],
+    rows: failures.map((failure) => {
+      const { atMs, comm, pid, detail, errno, fault, usage, step, address } = failure;
+      const who = pid === null ? null : String(pid);
+      return [
+        ...[atMs, comm, who, callOf(failure), detail, errno ?? fault?.signal ?? null, usage, reasonOf(failure)],
+        ...[step === null ? null : String(step), ...(addressed ? [address] : [])],
+      ];
+    }),
+    groups: [1, 3, 4, 5, 8],
     choices: [1, 3, 5],
     copied: null,
   });
