@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { errnoOf, SetupError } from '../errors.ts';
 import type { Limits } from '../request/run-spec.ts';
 import { roundToPage } from '../request/size.ts';
-import { parseAmount, v1, v2, writeControl } from './files.ts';
+import { parseAmount, tryControl, v1, v2, writeControl } from './files.ts';
 import type { Group } from './types.ts';
 
 /**
@@ -23,6 +23,8 @@ export function applyLimits(group: Group, limits: Limits, { native }: { native: 
 type MemoryLimits = Pick<Limits, 'mem' | 'memsw' | 'kmemTcp'>;
 
 function applyV1(memory: string, limits: Limits): MemoryLimits {
+  // Without a write to their limit the kernel does not count TCP buffers at all (net/ipv4/tcp_memcontrol.c).
+  if (limits.kmemTcp === null) tryControl(`${memory}/${v1.kmemTcp.limit}`, '-1');
   const mem = ifAsked(limits.mem, (asked) => set(`${memory}/${v1.mem.limit}`, roundToPage(asked), MEM));
   return {
     mem,

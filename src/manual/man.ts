@@ -41,6 +41,7 @@ const STATUS = [
   ['0', 'every step exited with 0; with --expect: all expectations hold'],
   ['1-255', 'that of the first step that did not exit with 0; 128+n: it died of signal n'],
   ['122', 'an expectation does not hold'],
+  ['123', 'the OOM killer ended a process of the group, and the command exited 0'],
   ['124', '--timeout passed'],
   ['125', 'kmem-run could not do its work'],
   ['126', 'the command cannot be executed, or the limit itself kept it from starting'],

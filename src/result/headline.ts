@@ -11,7 +11,23 @@ const EXPR_LENGTH = 100;
 const NAME_LENGTH = 20;
 const SHOWN_NAMES = 3;
 
+/** Every limit that was hit is named, not only that of kernel memory. */
 export function headline(result: Result): string {
+  return [whatHappened(result), ...otherLimits(result)].join('; ');
+}
+
+function otherLimits({ outcome, mem, pids, kmemTcp }: Result): string[] {
+  const killed = outcome === 'oom' ? 0 : (mem.oomKills ?? 0);
+  const forks = pids?.failcnt ?? 0;
+  const buffers = kmemTcp?.failcnt ?? 0;
+  return [
+    ...(killed > 0 ? [`the OOM killer ended ${counted(killed, 'process', 'processes')} of the group`] : []),
+    ...(forks > 0 ? [`--pids refused ${counted(forks, 'fork or thread', 'forks or threads')}`] : []),
+    ...(buffers > 0 ? [`TCP buffers met --kmem-tcp ${counted(buffers, 'time')}`] : []),
+  ];
+}
+
+function whatHappened(result: Result): string {
   switch (result.outcome) {
     case 'setup-error':
       return setupError(result);

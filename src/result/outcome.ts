@@ -10,6 +10,7 @@ export type OutcomeFacts = Pick<Result, 'error' | 'terminationReason' | 'expecta
 /** Statuses of `exitStatus` that are kmem-run's own, not the command's. */
 export const statuses = {
   expectation: 122,
+  oom: 123,
   timeout: 124,
   setupError: 125,
   notExecutable: 126,
@@ -41,7 +42,8 @@ export function decideOutcome(facts: OutcomeFacts): Outcome {
 export type StatusFacts = Pick<Result, 'outcome' | 'error' | 'expectations' | 'steps'>;
 
 /**
- * The exit status of `kmem-run run`. Without explicit expectations it is that of the first step that did not exit 0.
+ * The exit status of `kmem-run run`. Without explicit expectations it is that of the first step that did not exit 0; 123 if
+ * all did although the OOM killer ended a process of the group.
  * `interruptSignal`: the signal that interrupted kmem-run; null (its parent went away) counts as SIGTERM.
  */
 export function exitStatus(result: StatusFacts, interruptSignal: string | null = null): number {
@@ -51,7 +53,8 @@ export function exitStatus(result: StatusFacts, interruptSignal: string | null =
   if (outcome === 'timeout') return statuses.timeout;
   if (hasExplicit(expectations)) return expectations.every(({ passed }) => passed) ? 0 : statuses.expectation;
   const first = steps.find((step) => !wentWell(step));
-  if (first === undefined) return 0;
+  // A child was killed, and its parent exited 0 all the same.
+  if (first === undefined) return outcome === 'oom' ? statuses.oom : 0;
   // Where it exited with 0 it was too late, or never ready. An end that was not seen is no result of the command's.
   return statusOfExit(first.exit) || (first.error === null ? statuses.setupError : 1);
 }

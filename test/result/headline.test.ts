@@ -124,3 +124,16 @@ test('the first line of expectations', (t) => {
     '2 of 2 expectations do not hold: failcnt==0 (it is 12), and 1 more',
   );
 });
+
+test('the first line names every limit that was hit', (t) => {
+  const mem = { ...result().mem, oomKills: 2 };
+  const timedOut = { outcome: 'timeout', terminationReason: 'walltime', mem } as const;
+  t.regex(headline(result(timedOut)), /^timed out.*; the OOM killer ended 2 processes of the group$/);
+  t.regex(headline(result({ pids: { max: 3, failcnt: 1 } })), /; --pids refused 1 fork or thread$/);
+  t.regex(
+    headline(result({ kmemTcp: { maxUsage: 9, usage: 0, failcnt: 4 } })),
+    /; TCP buffers met --kmem-tcp 4 times$/,
+  );
+  t.notRegex(headline(result()), /;/);
+  t.regex(headline(result({ outcome: 'oom', mem })), /^the OOM killer killed 2 processes[^;]*$/);
+});

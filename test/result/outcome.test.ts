@@ -135,7 +135,7 @@ test('an interrupt has the status of its signal', (t) => {
 
 test('OOM kills decide the outcome, the steps or the expectations the status', (t) => {
   t.deepEqual(verdict({ mem: killedByOom, steps: [killed('SIGKILL')] }), ['oom', 137]);
-  t.deepEqual(verdict({ mem: killedByOom }), ['oom', 0]);
+  t.deepEqual(verdict({ mem: killedByOom }), ['oom', 123]);
   t.deepEqual(verdict({ mem: killedByOom, expectations: [held] }), ['oom', 0]);
   t.deepEqual(verdict({ mem: killedByOom, expectations: [broken] }), ['oom', 122]);
   t.deepEqual(verdict({ mem: { ...killedByOom, oomKills: null } }), ['passed', 0]);

@@ -1,0 +1,52 @@
+/** Limits other than that of kernel memory. */
+
+import { existsSync } from 'node:fs';
+import test from 'ava';
+import { version } from '../cgroup/sandbox.ts';
+import { makeHarness } from '../harness.ts';
+import { needs, where } from '../needs.ts';
+
+const python = '/usr/bin/python3';
+
+test('a child is killed for its memory and the parent exits 0: status 123', async (t) => {
+  if (!needs(t, existsSync(python), 'python3')) return;
+  const harness = makeHarness(t);
+  const ran = await harness.run(['--mem', '40M', '--', 'sh', '-c', `${python} -c 'bytearray(90000000)'; true`]);
+  t.is(ran.status, 123, ran.stderr);
+  t.is(ran.result?.outcome, 'oom');
+  t.is(ran.result?.exit.code, 0);
+  harness.assertNothingLeft();
+});
+
+const queue = `
+import socket
+listening = socket.socket()
+listening.bind(("127.0.0.1", 0))
+listening.listen(8)
+ends, queued = [], 0
+for i in range(4):
+    client = socket.create_connection(listening.getsockname())
+    ends += [client, listening.accept()[0]]
+    client.setblocking(False)
+    try:
+        while True:
+            queued += client.send(b"x" * 65536)
+    except BlockingIOError:
+        pass
+print(queued)
+`;
+
+where(
+  version === 1,
+  'cgroup v1',
+  test,
+)('TCP buffers are counted, also without --kmem-tcp', async (t) => {
+  if (!needs(t, existsSync(python), 'python3')) return;
+  const harness = makeHarness(t);
+  const ran = await harness.run(['--', python, '-c', queue]);
+  t.is(ran.status, 0, ran.stderr);
+  const queued = Number(ran.stdout);
+  t.true(queued > 0);
+  t.true((ran.result?.kmemTcp?.maxUsage ?? 0) >= queued, JSON.stringify(ran.result?.kmemTcp));
+  harness.assertNothingLeft();
+});
