@@ -4,7 +4,7 @@
  */
 import type { Options } from 'yargs';
 import { SetupError } from '../errors.ts';
-import { CGROUP, ENFORCE, ERRNO, ON_FAULT, ON_OVERRUN, WAIT } from '../request/normalise.ts';
+import { CGROUP, ENFORCE, ERRNO, ON_ESCAPE, ON_FAULT, ON_OVERRUN, WAIT } from '../request/normalise.ts';
 import { outputFile } from '../request/output-file.ts';
 import type { FurtherStep } from '../request/run-input.ts';
 import { parseLabel } from '../store/keep.ts';
@@ -51,6 +51,12 @@ export const OPTIONS: OptionTable = {
     'Enforcement:',
     ON_FAULT.join('|'),
     'end a page fault over the kmem limit with SIGBUS or SIGKILL, or only count it',
+  ),
+  ...sets(
+    'onEscape',
+    'Enforcement:',
+    ON_ESCAPE.join('|'),
+    'when a process leaves the group: report it, or kill it too',
   ),
   ...sets('traceGate', 'Enforcement:', 'FILE', 'write a line of JSON about each gated call'),
   fail: {

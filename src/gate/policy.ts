@@ -106,6 +106,8 @@ export type GateConfig = Readonly<{
   attribute: string | null;
   /** The group's directory of the memory controller, which programs in the kernel watch where they load. */
   watched: string;
+  /** What leaves the group is killed, where that is seen. */
+  killEscaped: boolean;
   /** What ends a page fault over the limit; `none`: such faults are only counted; null: nobody looks at them. */
   faultSignal: 'SIGBUS' | 'SIGKILL' | 'none' | null;
   reclaim: string | null;

@@ -188,8 +188,8 @@ export type GateEvent =
   /** A program in the kernel could not be loaded or does not work. */
   | { event: 'unwatched'; what: 'faults' | 'moves' | 'readings'; errno: number }
   /**
-   * A task has left the group or entered it. `to`: the inode number of the group's directory that it is in now. `born`: 1:
-   * it was started there.
+   * A task has left the group or entered it. `to`: the group that it is in now, from the root of the hierarchy; null: not
+   * known. `born`: 1: it was started there.
    */
   | {
       event: 'move';
@@ -200,7 +200,7 @@ export type GateEvent =
       kind: 'left' | 'entered';
       born: number;
       by: number;
-      to: number;
+      to: string | null;
       step: number | null;
     }
   /** What fails under the native limit cannot be found out from this kernel. */
@@ -235,6 +235,7 @@ export function encodeConfig(config: GateConfig, fitted: readonly string[] = [])
     ...config.directories.map((directory) => `directory=${directory}`),
   ];
   if (config.limit !== null) words.push(`limit=${config.limit}`);
+  if (config.killEscaped) words.push('kill-escaped=1');
   if (config.faultSignal !== null)
     words.push(`fault-signal=${config.faultSignal === 'none' ? 0 : constants.signals[config.faultSignal]}`);
   if (config.joinInto !== null) words.push(`join-into=${config.joinInto}`);

@@ -20,6 +20,7 @@ export const CGROUP = ['auto', 'v1', 'v2'] as const satisfies readonly CgroupVer
 export const ERRNO = ['native', 'enomem'] as const satisfies readonly RunSpec['errno'][];
 export const ON_OVERRUN = ['note', 'kill'] as const satisfies readonly RunSpec['onOverrun'][];
 export const ON_FAULT = ['sigbus', 'kill', 'note'] as const satisfies readonly RunSpec['onFault'][];
+export const ON_ESCAPE = ['note', 'kill'] as const satisfies readonly RunSpec['onEscape'][];
 export const WAIT = ['quiet', 'exit', 'empty'] as const satisfies readonly Wait[];
 
 /** How an input key is called where the user wrote it: `kmemTcp` is `--kmem-tcp` on a command line. */
@@ -62,6 +63,7 @@ export function normaliseSpec(
     allowIoUring: take('allowIoUring', read.boolean, () => false),
     onOverrun: take('onOverrun', read.oneOf(ON_OVERRUN), () => 'note'),
     onFault: take('onFault', read.oneOf(ON_FAULT), () => 'sigbus'),
+    onEscape: take('onEscape', read.oneOf(ON_ESCAPE), () => 'note'),
     traceGate: take(
       'traceGate',
       read.orNull((file, name) => outputFile(file, { name })),

@@ -50,6 +50,7 @@ export type RunInput = Readonly<{
   allowIoUring?: boolean | undefined;
   onOverrun?: 'note' | 'kill' | undefined;
   onFault?: 'sigbus' | 'kill' | 'note' | undefined;
+  onEscape?: 'note' | 'kill' | undefined;
   /** File for a line of JSON about each gated call. */
   traceGate?: string | null | undefined;
   timeout?: Duration | null | undefined;

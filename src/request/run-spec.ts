@@ -65,6 +65,8 @@ export type RunSpec = Readonly<{
   onOverrun: 'note' | 'kill';
   /** What ends a page fault over the kmem limit, where programs in the kernel can see it; `note`: nothing. */
   onFault: 'sigbus' | 'kill' | 'note';
+  /** What to do about a process that leaves the group, where programs in the kernel can see it. */
+  onEscape: 'note' | 'kill';
   /** File for a line about each gated call; null: none. */
   traceGate: string | null;
   timeoutMs: number | null;

@@ -52,6 +52,7 @@ export function assemble(facts: Facts): Omit<Result, 'outcome' | 'expectations'>
     failureCounts: facts.failureCounts,
     injections: facts.injections,
     crashes: facts.crashes,
+    escapes: facts.escapes,
     steps: facts.steps,
     leftover: facts.leftover,
     orphans: facts.orphans,

@@ -45,6 +45,7 @@ export type Facts = {
   failureCounts: Result['failureCounts'];
   injections: Result['injections'];
   crashes: Result['crashes'];
+  escapes: Result['escapes'];
   leftover: readonly Process[];
   /** Processes that had lost their parent and ended with another status than 0. */
   orphans: Result['orphans'];
@@ -84,6 +85,7 @@ export function emptyFacts(id: string, spec: RunSpec): Facts {
     failureCounts: [],
     injections: spec.inject.length === 0 ? [] : null,
     crashes: null,
+    escapes: null,
     leftover: [],
     orphans: [],
     ending: null,

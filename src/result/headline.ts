@@ -16,13 +16,22 @@ export function headline(result: Result): string {
   return [whatHappened(result), ...otherLimits(result)].join('; ');
 }
 
-function otherLimits({ outcome, mem, pids, kmemTcp }: Result): string[] {
+function escaped(escapes: NonNullable<Result['escapes']>): string {
+  const [first] = escapes;
+  const count = new Set(escapes.map(({ pid }) => pid)).size;
+  return count === 1
+    ? `${visible(cut(first?.comm ?? '', NAME_LENGTH))} left the group`
+    : `${counted(count, 'process', 'processes')} left the group`;
+}
+
+function otherLimits({ outcome, mem, pids, kmemTcp, escapes }: Result): string[] {
   const killed = outcome === 'oom' ? 0 : (mem.oomKills ?? 0);
   const forks = pids?.failcnt ?? 0;
   const buffers = kmemTcp?.failcnt ?? 0;
   return [
     ...(killed > 0 ? [`the OOM killer ended ${counted(killed, 'process', 'processes')} of the group`] : []),
     ...(forks > 0 ? [`--pids refused ${counted(forks, 'fork or thread', 'forks or threads')}`] : []),
+    ...(escapes !== null && escapes.length > 0 ? [escaped(escapes)] : []),
     ...(buffers > 0 ? [`TCP buffers met --kmem-tcp ${counted(buffers, 'time')}`] : []),
   ];
 }

@@ -188,6 +188,25 @@ const crash = z.strictObject({
   }),
 });
 
+const escaped = z.strictObject({
+  atMs: ms('When it left.'),
+  pid: id('The process.'),
+  comm: text('Its name.'),
+  born: flag('It was started outside (clone3), and did not move.'),
+  by: id('The process that moved it, which may be itself.'),
+  to: textOrNull(
+    'The group that it was in afterwards, from the root of the hierarchy.',
+    'it was gone before that could be read',
+  ),
+  step: define(z.int().nonnegative().nullable(), RUNNING_STEP, { whenNull: 'between or after the steps' }),
+});
+
+export const escapesSchema = define(
+  z.array(escaped).nullable(),
+  'Processes that left the group: what they allocate elsewhere is neither limited nor counted. The first 100.',
+  { whenNull: 'not watched: programs in the kernel did not load', whenAbsent: null },
+);
+
 export const crashesSchema = define(
   z.array(crash).nullable(),
   'Processes of the group that crashed, also those whose parents say nothing of it: the first 100.',

@@ -88,6 +88,11 @@ export const specSchema = define(
       '`--on-fault`: the signal that ends a page fault over the kmem limit; `note`, it is only counted.',
       { whenAbsent: 'note' },
     ),
+    onEscape: define(
+      z.enum(['note', 'kill']),
+      '`--on-escape`: whether a process that leaves the group is reported, or killed too.',
+      { whenAbsent: 'note' },
+    ),
     traceGate: textOrNull('`--trace-gate`: the file that got a line about each gated call.', 'none was written'),
     timeoutMs: msOrNull('`--timeout`, for all steps and the hold together.', 'no time limit'),
     graceMs: ms('`--grace`: from SIGTERM to SIGKILL when the run is ended.'),

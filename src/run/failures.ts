@@ -48,6 +48,11 @@ const MOST_ORPHANS = 100;
 
 type Unwatched = Extract<GateEvent, { event: 'unwatched' }>;
 
+export type ObservedEscape = Omit<Extract<GateEvent, { event: 'move' }>, 'event' | 'kind' | 'born' | 'atNs' | 'tid'> & {
+  atMs: number;
+  born: boolean;
+};
+
 export type FailureLog = Readonly<{
   take: (event: GateEvent) => void;
   failures: readonly ObservedFailure[];
@@ -61,6 +66,8 @@ export type FailureLog = Readonly<{
   summary: () => GateSummary | null;
   /** What else the helper saw that the result should mention, a sentence each. */
   notices: () => readonly string[];
+  /** Processes that left the group, in order: the first 100. */
+  escapes: readonly ObservedEscape[];
   /** Denials up to now, as last told. */
   denials: () => number;
 }>;
@@ -73,9 +80,16 @@ export function createFailureLog(): FailureLog {
   const crashes: ObservedCrash[] = [];
   const orphans: ObservedOrphan[] = [];
   const notices: string[] = [];
+  const escapes: ObservedEscape[] = [];
   const unwatched: Unwatched[] = [];
   let summary: GateSummary | null = null;
   let denials = 0;
+  const takeMove = (event: Extract<GateEvent, { event: 'move' }>): void => {
+    notices.push(moveSentence(event));
+    const { atNs, pid, comm, born, by, to, step } = event;
+    if (event.kind === 'left' && escapes.length < MOST_ORPHANS)
+      escapes.push({ atMs: atNs / 1e6, pid, comm, born: born === 1, by, to, step });
+  };
   return {
     take: (event) => {
       if (event.event === 'failure') {
@@ -92,7 +106,7 @@ export function createFailureLog(): FailureLog {
       } else if (event.event === 'notice') notices.push(sentenceOf(event));
       else if (event.event === 'unattributed') notices.push(unattributedSentence(event.errno));
       else if (event.event === 'unwatched') unwatched.push(event);
-      else if (event.event === 'move') notices.push(moveSentence(event));
+      else if (event.event === 'move') takeMove(event);
       else if (event.event === 'counter-lost') notices.push(COUNTER_LOST);
       else if (event.event === 'livelock') notices.push(livelockSentence(event));
       else if (event.event === 'totals') denials = event.denials;
@@ -104,6 +118,7 @@ export function createFailureLog(): FailureLog {
     crashes,
     orphans,
     notices: () => (unwatched.length === 0 ? notices : [...notices, unwatchedSentence(unwatched)]),
+    escapes,
     summary: () => summary,
     denials: () => summary?.denials ?? denials,
   };

@@ -155,6 +155,7 @@ async function runHeld(context: Context): Promise<Output> {
     facts.failures = failures.failures;
     facts.failureCounts = failures.counts;
     facts.injections = injectionsOf(spec.inject, failures.injections);
+    facts.escapes = facts.summary?.movesWatched === 1 ? failures.escapes : null;
     facts.crashes = isFollowed(spec, facts.mode) ? failures.crashes : null;
     facts.notices = failures.notices();
   }

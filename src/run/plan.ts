@@ -146,6 +146,7 @@ export function gateConfig(plan: RunPlan, spec: RunSpec, group: Group, lockFile:
     failcnt: native ? `${group.memory}/${v1.kmem.failcnt}` : null,
     attribute: native ? group.unified : null,
     watched: group.memory,
+    killEscaped: spec.onEscape === 'kill',
     faultSignal: gate && asksFor(spec, 'kmem') ? FAULT_SIGNALS[spec.onFault] : null,
     reclaim: spec.reclaim && gate ? reclaimFile(group) : null,
     trace: gate ? spec.traceGate : null,

@@ -13,6 +13,12 @@ export function setupErrorOf({ stage, errno, subject }: SetupErrorEvent, command
   switch (stage) {
     case 'listener':
       return noListener(errno);
+    case 'escapes':
+      return new SetupError(
+        'no-watch',
+        `--on-escape kill needs a program in the kernel (BPF), which does not load here${why}`,
+        'run kmem-run as root on a kernel with BTF (see kmem-run doctor), or leave out --on-escape',
+      );
     case 'unnotified':
       return new SetupError(
         'no-gate',

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { SetupError } from '../errors.ts';
 import { compileExpectation, compileStepExpectation } from '../request/expect.ts';
 import * as read from '../request/fields.ts';
-import { CGROUP, ENFORCE, ERRNO, ON_FAULT, ON_OVERRUN, WAIT } from '../request/normalise.ts';
+import { CGROUP, ENFORCE, ERRNO, ON_ESCAPE, ON_FAULT, ON_OVERRUN, WAIT } from '../request/normalise.ts';
 import { readPattern, readPort, readUrl } from '../request/read-plan.ts';
 import { readBaselineName } from './baseline/place.ts';
 import type { BaselineFigure, FIGURES } from './baseline/types.ts';
@@ -206,6 +206,7 @@ export const scenarioSchema = z.strictObject({
   reclaim: z.boolean().optional().describe('Ask the kernel to reclaim before a call is denied.'),
   allowIoUring: z.boolean().optional().describe('Let io_uring through, ungated.'),
   onOverrun: z.enum(ON_OVERRUN).optional().describe('When usage stays above the limit with no call to deny.'),
+  onEscape: z.enum(ON_ESCAPE).optional().describe('When a process leaves the group.'),
   onFault: z.enum(ON_FAULT).optional().describe('What ends a page fault over the limit.'),
   grace: duration.optional().describe('From SIGTERM to SIGKILL (2s).'),
   hold: duration.optional().describe('Keep the group for a while after the last step.'),

@@ -287,6 +287,7 @@ test('every key of a run that users set has an option, and --help says what each
     'allowIoUring',
     'onOverrun',
     'onFault',
+    'onEscape',
     'traceGate',
     'inject',
   ];

@@ -24,6 +24,7 @@ const inputs = fc.record({
   reclaim: maybe(fc.boolean()),
   allowIoUring: maybe(fc.boolean()),
   onOverrun: maybe(fc.constantFrom('note', 'kill')),
+  onEscape: maybe(fc.constantFrom('note', 'kill')),
   onFault: maybe(fc.constantFrom('sigbus', 'kill', 'note')),
   timeout: maybe(fc.integer({ min: 1, max: 1e6 })),
   grace: maybe(fc.integer({ min: 0, max: 1e6 })),

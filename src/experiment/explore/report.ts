@@ -204,6 +204,7 @@ const VALUES = [
   'errno',
   'onOverrun',
   'onFault',
+  'onEscape',
   'timeout',
   'grace',
   'hold',

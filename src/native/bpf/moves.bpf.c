@@ -11,6 +11,7 @@ struct move_config move_config;
 struct move_state move_state;
 
 enum {
+  SIGNAL_KILL = 9,
   MAX_PARENTS = 32,
   MAX_DEPTH = 3, /* of a run's own groups: on cgroup v2 its tasks are in leaves of the group */
 };
@@ -79,6 +80,9 @@ int BPF_PROG(attached, struct cgroup *to, const char *path, struct task_struct *
   bool inside = is_below(css, &group), ours = is_descendant(task);
   if (inside != ours)
     send_move(task, to, inside ? MOVE_ENTERED : MOVE_LEFT, 0);
+  /* At once, before it does anything there; who is moved by others is left to the supervisor. */
+  if (move_config.kill && ours && !inside && (__u32)BPF_CORE_READ(task, tgid) == bpf_get_current_pid_tgid() >> 32)
+    bpf_send_signal(SIGNAL_KILL);
   return 0;
 }
 

@@ -66,6 +66,7 @@ struct fault_event {
 
 struct move_config {
   __u32 supervisor; /* pid */
+  __u32 kill;       /* a process that moves itself out of the group */
 };
 
 struct move_state {

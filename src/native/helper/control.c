@@ -96,18 +96,21 @@ static bool configure_all(char **words)
 }
 
 /* By programs in the kernel. */
-static void start_watching(void)
+static bool start_watching(void)
 {
   if (config.failcnt_file)
     watch_kernel();
   if (config.watched)
     watch_moves();
+  if (config.kill_escaped && !are_moves_watched())
+    return fail_setup("escapes", errno, NULL);
   if (config.watched && config.refresh_file)
     sum_counter();
   if (config.watched && config.fault_signal >= 0)
     watch_faults();
   forget_kernel_btf();
   report_fitted();
+  return true;
 }
 
 /* What the configuration asks for is opened and started: what cannot be, ends the run before its first step. */
@@ -124,7 +127,8 @@ static bool handle_configuration(char **words)
   if (config.trace_file && !open_trace())
     return fail_setup("trace", errno, config.trace_file);
   open_kernel_counters();
-  start_watching();
+  if (!start_watching())
+    return false;
   if (config.gate && !build_filter())
     return fail_setup("filter", E2BIG, NULL);
   if (config.has_cpus && sched_setaffinity(0, sizeof config.cpus, &config.cpus) < 0)

@@ -1,8 +1,11 @@
 #include "moves.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../bpf/shared.h"
@@ -11,6 +14,7 @@
 #include "events.h"
 #include "loop.h"
 #include "object.h"
+#include "proc.h"
 #include "ring.h"
 #include "run.h"
 #include "steps.h"
@@ -31,6 +35,7 @@ static bool attach(void)
     return false;
   struct move_config *move_config = object_variable(moves.object, "move_config");
   move_config->supervisor = (uint32_t)getpid();
+  move_config->kill = config.kill_escaped;
   if (!map_ring(&moves.ring, object_map(moves.object, "moved"), EVENT_RING))
     return false;
   for (unsigned i = 0; i < sizeof programs / sizeof *programs; i++)
@@ -49,10 +54,52 @@ void watch_moves(void)
   watch(object_map(moves.object, "moved"), TAG_MOVES);
 }
 
+/* The group that it is in now, by its path from the root of the memory controller's hierarchy; NULL: nobody can say. */
+static const char *group_of(pid_t pid, char *text, size_t size)
+{
+  if (!read_proc(pid, "cgroup", text, size))
+    return NULL;
+  for (char *row; (row = strsep(&text, "\n")) != NULL;) {
+    char *controllers = strchr(row, ':'), *path = controllers ? strchr(controllers + 1, ':') : NULL;
+    if (path == NULL)
+      continue;
+    *path++ = '\0';
+    if (config.refresh_file ? !strcmp(row, "0:") : strstr(controllers, "memory") != NULL)
+      return path;
+  }
+  return NULL;
+}
+
+static bool is_ours(pid_t pid)
+{
+  char text[1024];
+  for (int generation = 0; pid > 1 && generation < 64; generation++) {
+    if (pid == getpid())
+      return true;
+    pid = read_proc(pid, "status", text, sizeof text) ? (pid_t)status_number(text, "\nPPid:") : 0;
+  }
+  return false;
+}
+
+/* By a descriptor: the process may have ended, and its number may be another's. */
+static void kill_escaped(pid_t pid)
+{
+  int process = (int)syscall(SYS_pidfd_open, pid, 0);
+  if (process < 0)
+    return;
+  if (is_ours(pid))
+    syscall(SYS_pidfd_send_signal, process, SIGKILL, NULL, 0);
+  close(process);
+}
+
 static void report_move(const void *event_data)
 {
   const struct move_event *e = event_data;
   pid_t pid = (pid_t)(e->task >> 32);
+  char text[4096];
+  const char *to = group_of(pid, text, sizeof text);
+  if (config.kill_escaped && e->kind == MOVE_LEFT)
+    kill_escaped(pid);
   event("move");
   field_number("atNs", since_start(e->ns));
   field_number("pid", pid);
@@ -61,7 +108,7 @@ static void report_move(const void *event_data)
   field_string("kind", e->kind == MOVE_ENTERED ? "entered" : "left");
   field_number("born", e->born);
   field_number("by", (int64_t)(e->by >> 32));
-  field_number("to", (int64_t)e->to);
+  field_string("to", to);
   field_figure("step", step_index_for(step_by_parents(pid)));
   event_end(QUEUE_HARD);
 }
