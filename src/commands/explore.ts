@@ -98,7 +98,13 @@ export function exploreHelp(): CommandHelp {
 /** Without what says which call fails, or where nothing can be made to. */
 function exploreTable(own: Own): OptionTable {
   const { resume: _, ...common } = commonOptions(own);
-  const { fail: __, reserve: ___, reclaim: ____, ...table } = experimentTable({ ...exploreOptions(own), ...common });
+  const {
+    fail: __,
+    reserve: ___,
+    reclaim: ____,
+    rcuWait: _____,
+    ...table
+  } = experimentTable({ ...exploreOptions(own), ...common });
   return table;
 }
 

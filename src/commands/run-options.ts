@@ -37,7 +37,13 @@ export const OPTIONS: OptionTable = {
     ERRNO.join('|'),
     'deny with the errno of an enforcing kernel, or always with ENOMEM',
   ),
-  reclaim: string('Enforcement:', 'on|off', 'ask the kernel to reclaim before a call is denied', setReclaim),
+  reclaim: string('Enforcement:', 'on|off', 'ask the kernel to reclaim before a call is denied', turnsOn('reclaim')),
+  'rcu-wait': string(
+    'Enforcement:',
+    'on|off',
+    'before a call is denied, wait until what ended processes leave is freed (on)',
+    turnsOn('rcuWait'),
+  ),
 
   ...turns('allowIoUring', 'Enforcement:', 'let io_uring through, ungated, instead of refusing it'),
   ...sets(
@@ -170,11 +176,14 @@ export function parseRunArgv(
   return parseArgv(argv, { word: 'run', usage: 'kmem-run [options]', options: OPTIONS, start: {}, inherited });
 }
 
-function setReclaim({ input }: Draft, given: string): void {
-  if (given !== 'on' && given !== 'off') {
-    throw new SetupError('bad-option', `--reclaim: ${quote(given)} is neither on nor off`, 'give on or off');
-  }
-  input.reclaim = given === 'on';
+function turnsOn(key: 'reclaim' | 'rcuWait'): (draft: Draft, given: string) => void {
+  return ({ input }, given) => {
+    if (given !== 'on' && given !== 'off') {
+      const name = key === 'reclaim' ? 'reclaim' : 'rcu-wait';
+      throw new SetupError('bad-option', `--${name}: ${quote(given)} is neither on nor off`, 'give on or off');
+    }
+    input[key] = given === 'on';
+  };
 }
 
 function setOutput({ input }: Draft, given: string): void {

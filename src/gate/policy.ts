@@ -12,9 +12,15 @@ const X32_BIT = 0x40000000;
 /** The policy for every architecture whose calls a process on this machine can make. */
 export function policyWords(
   arch: string,
-  { allowIoUring, trace, inject, refresh }: Pick<GateConfig, 'allowIoUring' | 'trace' | 'inject' | 'refresh'>,
+  {
+    allowIoUring,
+    trace,
+    inject,
+    refresh,
+    rcuWait,
+  }: Pick<GateConfig, 'allowIoUring' | 'trace' | 'inject' | 'refresh' | 'rcuWait'>,
 ): string[] {
-  const ends = trace !== null || inject.length > 0 || refresh !== null;
+  const ends = trace !== null || inject.length > 0 || refresh !== null || rcuWait;
   const watched = watchedCalls.filter(({ leaves }) => ends || !leaves);
   return [
     ...gatedCalls.flatMap((call) => forEachNumber(arch, call, gatedFields(call, allowIoUring))),
@@ -111,6 +117,8 @@ export type GateConfig = Readonly<{
   /** What ends a page fault over the limit; `none`: such faults are only counted; null: nobody looks at them. */
   faultSignal: 'SIGBUS' | 'SIGKILL' | 'none' | null;
   reclaim: string | null;
+  /** Before a denial the helper waits until what has ended is freed. */
+  rcuWait: boolean;
   /** File for a line about each gated call; null: none. */
   trace: string | null;
   /** Addresses of calls that fail whatever the limit says, as spec/address.ts writes them. */

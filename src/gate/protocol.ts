@@ -66,6 +66,8 @@ export type GateSummary = {
   uncounted: number | null;
   eventsDropped: number;
   reclaims: number;
+  rcuWaits: number;
+  rcuWaitedNs: number;
   traceLost: number;
   maxUsage: number | null;
   /** The highest usage since the limit has changed; as far as it was read. */
@@ -235,6 +237,7 @@ export function encodeConfig(config: GateConfig, fitted: readonly string[] = [])
     ...config.directories.map((directory) => `directory=${directory}`),
   ];
   if (config.limit !== null) words.push(`limit=${config.limit}`);
+  if (config.rcuWait) words.push('rcu-wait=1');
   if (config.killEscaped) words.push('kill-escaped=1');
   if (config.faultSignal !== null)
     words.push(`fault-signal=${config.faultSignal === 'none' ? 0 : constants.signals[config.faultSignal]}`);

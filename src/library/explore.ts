@@ -33,6 +33,7 @@ const WITHOUT = {
   kernel: 'the gate on the running kernel is needed',
   reserve: 'there is no limit to keep it free of',
   reclaim: 'there is no limit to reclaim for',
+  rcuWait: 'there is no limit to wait for',
   traceGate: 'each run would begin the file anew',
 };
 

@@ -47,6 +47,7 @@ export type RunInput = Readonly<{
   reserve?: Size | null | undefined;
   errno?: 'native' | 'enomem' | undefined;
   reclaim?: boolean | undefined;
+  rcuWait?: boolean | undefined;
   allowIoUring?: boolean | undefined;
   onOverrun?: 'note' | 'kill' | undefined;
   onFault?: 'sigbus' | 'kill' | 'note' | undefined;

@@ -59,6 +59,8 @@ export type RunSpec = Readonly<{
   reserve: number | null;
   errno: 'native' | 'enomem';
   reclaim: boolean;
+  /** Before a denial the gate waits until what ended processes leave is freed. */
+  rcuWait: boolean;
   /** io_uring is let through, ungated, instead of refused. */
   allowIoUring: boolean;
   /** What to do when usage stays above the kmem limit and there is no call to deny. */

@@ -1,6 +1,7 @@
 import type { GateSummary } from '../gate/protocol.ts';
 import { DEFAULT_RESERVE } from '../gate/syscalls.ts';
 import type { Limits } from '../request/run-spec.ts';
+import { asksFor } from '../request/run-spec.ts';
 import { readEnvironment } from './environment.ts';
 import type { Facts } from './facts.ts';
 import { isUnaccounted, type KmemLimit } from './facts.ts';
@@ -42,6 +43,7 @@ export function assemble(facts: Facts): Omit<Result, 'outcome' | 'expectations'>
       reserve: facts.mode === 'gate' ? (spec.reserve ?? DEFAULT_RESERVE) : null,
       gatedCalls: facts.mode === 'gate' ? (summary?.gatedCalls ?? null) : null,
       reclaims: facts.mode === 'gate' ? (summary?.reclaims ?? null) : null,
+      rcuWaits: rcuWaitsOf(facts),
       failuresDropped: summary?.failuresDropped ?? null,
       failuresUncounted: summary?.uncounted ?? null,
       programs,
@@ -97,6 +99,11 @@ export function bookOvershoot(facts: Facts, now: KmemLimit, maxUsage: number | n
 function beyond({ limit, usageWhenSet }: KmemLimit, maxUsage: number | null): number | null {
   if (limit === null || maxUsage === null) return null;
   return Math.max(0, maxUsage - Math.max(limit, usageWhenSet ?? 0));
+}
+
+function rcuWaitsOf({ mode, summary, spec }: Facts): Result['enforcement']['rcuWaits'] {
+  if (mode !== 'gate' || summary === null || !spec.rcuWait || !asksFor(spec, 'kmem')) return null;
+  return { count: summary.rcuWaits, waitedMs: summary.rcuWaitedNs / 1e6 };
 }
 
 function programsOf(summary: GateSummary, { onFault }: Result['spec']): Result['enforcement']['programs'] {

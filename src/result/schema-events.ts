@@ -59,6 +59,16 @@ export const enforcementSchema = define(
     reserve: bytesOrNull('What the gate keeps free: it denies from `limits.kmem` less this on.', NO_GATE),
     gatedCalls: countOrNull('System calls that the gate saw.', 'calls', NO_GATE),
     reclaims: countOrNull('Times that the gate asked the kernel to reclaim.', 'requests', NO_GATE),
+    rcuWaits: define(
+      z
+        .strictObject({
+          count: count('How often.', 'waits'),
+          waitedMs: ms('For how long in all; at most about 10 s.'),
+        })
+        .nullable(),
+      'Waits, before a denial, for what ended processes had left to be freed.',
+      { whenNull: 'no gate, no limit, or `--rcu-wait off`', whenAbsent: null },
+    ),
     failuresDropped: countOrNull(
       'Failures that are in `failureCounts` and not in `failures`: the list is capped, and the gate never waits for its reader.',
       'failures',

@@ -78,6 +78,11 @@ export const specSchema = define(
       '`--errno`: deny with the errno of an enforcing kernel, or always with ENOMEM.',
     ),
     reclaim: flag('`--reclaim`: whether the kernel is asked to reclaim before a denial.'),
+    rcuWait: define(
+      z.boolean(),
+      '`--rcu-wait`: whether the gate waits, before a denial, until what ended processes leave is freed.',
+      { whenAbsent: false },
+    ),
     allowIoUring: flag('`--allow-io-uring`: whether io_uring is let through, ungated, instead of refused.'),
     onOverrun: choice(
       ['note', 'kill'],

@@ -148,6 +148,7 @@ export function gateConfig(plan: RunPlan, spec: RunSpec, group: Group, lockFile:
     watched: group.memory,
     killEscaped: spec.onEscape === 'kill',
     faultSignal: gate && asksFor(spec, 'kmem') ? FAULT_SIGNALS[spec.onFault] : null,
+    rcuWait: gate && spec.rcuWait && asksFor(spec, 'kmem'),
     reclaim: spec.reclaim && gate ? reclaimFile(group) : null,
     trace: gate ? spec.traceGate : null,
     inject: gate ? spec.inject : [],

@@ -204,6 +204,7 @@ export const scenarioSchema = z.strictObject({
   reserve: amount.nullable().optional().describe('What the gate keeps free below the kmem limit.'),
   errno: z.enum(ERRNO).optional().describe('The errors that denied calls get.'),
   reclaim: z.boolean().optional().describe('Ask the kernel to reclaim before a call is denied.'),
+  rcuWait: z.boolean().optional().describe('Before a call is denied, wait until what ended processes leave is freed.'),
   allowIoUring: z.boolean().optional().describe('Let io_uring through, ungated.'),
   onOverrun: z.enum(ON_OVERRUN).optional().describe('When usage stays above the limit with no call to deny.'),
   onEscape: z.enum(ON_ESCAPE).optional().describe('When a process leaves the group.'),

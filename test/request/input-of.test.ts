@@ -22,6 +22,7 @@ const inputs = fc.record({
   reserve: maybe(size),
   errno: maybe(fc.constantFrom('native', 'enomem')),
   reclaim: maybe(fc.boolean()),
+  rcuWait: maybe(fc.boolean()),
   allowIoUring: maybe(fc.boolean()),
   onOverrun: maybe(fc.constantFrom('note', 'kill')),
   onEscape: maybe(fc.constantFrom('note', 'kill')),

@@ -137,7 +137,7 @@ static bool handle_configuration(char **words)
     write_file("/proc/self/oom_score_adj", "-1000");
   if (!start_guardian())
     return fail_setup("guardian", errno, NULL);
-  if (config.reclaim)
+  if (config.reclaim || config.rcu_wait)
     start_reclaimer();
   return true;
 }

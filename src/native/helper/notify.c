@@ -187,7 +187,7 @@ static void decide_call(struct request *r)
     return;
   if (!over_limit(r, usage))
     allow(r, usage);
-  else if (!config.reclaim || !defer(r))
+  else if (!defer(r))
     deny(r, usage, false);
 }
 
@@ -226,6 +226,8 @@ void handle_notification(int listener, int step_index, uint32_t events)
     note_call(&r);
   check_call(&r);
   if (r.call->action == WATCH) {
+    if (is_exit(r.call))
+      note_end();
     if (is_exit(r.call) && counter_freshness() != EXACT)
       read_usage();
     let_continue(&r);

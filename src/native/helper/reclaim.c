@@ -1,8 +1,10 @@
 #include "reclaim.h"
 
+#include <linux/membarrier.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../common/clock.h"
@@ -18,11 +20,22 @@ enum {
   MAX_DEFERRED = 64,
   RECLAIM_EVERY_MS = 100,
   RECLAIM_SHOWS_MS = 50,
+  RCU_WAITS = 4,         /* of one call */
+  RCU_SLEEP_MS = 10,     /* where the kernel has no such wait (nohz_full) */
+  MAX_WAITED_MS = 10000, /* in all: a run that goes on so long at its limit does not get slower without end */
+};
+
+/* What the reclaimer is asked for, and answers when it has done it. */
+struct effort {
+  bool waits, reclaims;
+  int64_t target; /* the usage at which the call has room */
 };
 
 static pid_t reclaimer_pid = -1;
 static int reclaimer_sock = -1;
-static bool reclaiming;
+static bool reclaiming, has_ended;
+static struct rcu_waits waits;
+static uint64_t began_ns;
 static uint64_t last_reclaim_ns;
 static int64_t reclaims;
 
@@ -31,6 +44,33 @@ static struct {
   struct seccomp_notif notification;
 } deferred[MAX_DEFERRED];
 static int deferred_count, deferred_taken;
+
+static void reclaim(void)
+{
+  int64_t before = read_counter();
+  write_file(config.reclaim_file, config.refresh_file ? "1T" : "0"); /* v2: as much as there is */
+  /* Reclaimed objects are freed after a grace period of RCU. */
+  for (int ms = 0; ms < RECLAIM_SHOWS_MS && read_counter() >= before; ms++)
+    sleep_ms(1);
+}
+
+/* Until the usage is not above `target` any more.  Source: membarrier(2). */
+static void wait_for_rcu(int64_t target)
+{
+  for (int i = 0; i < RCU_WAITS && read_counter() > target; i++)
+    if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) < 0)
+      sleep_ms(RCU_SLEEP_MS);
+}
+
+void note_end(void)
+{
+  has_ended = true;
+}
+
+static bool may_wait_for_rcu(void)
+{
+  return config.rcu_wait && has_ended && waits.waited_ns < MAX_WAITED_MS * 1000000ull;
+}
 
 void start_reclaimer(void)
 {
@@ -45,13 +85,12 @@ void start_reclaimer(void)
     close_others(pair[1], pair[1]);
     if (!open_counter())
       _exit(1);
-    for (char byte; receive_message(pair[1], &byte, 1, NULL, 0) == 1;) {
-      int64_t before = read_counter();
-      write_file(config.reclaim_file, config.refresh_file ? "1T" : "0"); /* v2: as much as there is */
-      /* Reclaimed objects are freed after a grace period of RCU. */
-      for (int ms = 0; ms < RECLAIM_SHOWS_MS && read_counter() >= before; ms++)
-        sleep_ms(1);
-      send_message(pair[1], "r", 1, -1);
+    for (struct effort effort; receive_message(pair[1], &effort, sizeof effort, NULL, 0) == sizeof effort;) {
+      if (effort.waits)
+        wait_for_rcu(effort.target);
+      if (effort.reclaims)
+        reclaim();
+      send_message(pair[1], &effort, sizeof effort, -1);
     }
     _exit(0);
   }
@@ -60,17 +99,32 @@ void start_reclaimer(void)
   watch(reclaimer_sock, TAG_RECLAIMER);
 }
 
+static struct effort next_effort(const struct request *r, uint64_t now)
+{
+  if (reclaimer_sock < 0 || reclaiming)
+    return (struct effort){0};
+  return (struct effort){
+      .waits = may_wait_for_rcu(),
+      .reclaims = config.reclaim && now - last_reclaim_ns >= RECLAIM_EVERY_MS * 1000000ull,
+      .target = config.limit - config.reserve - r->need,
+  };
+}
+
 bool defer(const struct request *r)
 {
   uint64_t now = now_ns();
-  bool may_start = reclaimer_sock >= 0 && !reclaiming && now - last_reclaim_ns >= RECLAIM_EVERY_MS * 1000000ull;
-  if (!(may_start || reclaiming) || deferred_count == MAX_DEFERRED)
+  struct effort effort = next_effort(r, now);
+  bool starts = effort.waits || effort.reclaims;
+  if (!(starts || reclaiming) || deferred_count == MAX_DEFERRED)
     return false;
-  if (may_start) {
-    if (!send_message(reclaimer_sock, "r", 1, -1))
+  if (starts) {
+    if (!send_message(reclaimer_sock, &effort, sizeof effort, -1))
       return false;
     reclaiming = true;
-    reclaims++;
+    began_ns = now;
+    has_ended &= !effort.waits;
+    waits.count += effort.waits;
+    reclaims += effort.reclaims;
   }
   deferred[deferred_count].request = *r;
   deferred[deferred_count].notification = *r->notification;
@@ -80,8 +134,8 @@ bool defer(const struct request *r)
 
 bool end_reclaim(void)
 {
-  char byte;
-  ssize_t received = receive_message(reclaimer_sock, &byte, 1, NULL, MSG_DONTWAIT);
+  struct effort effort = {0};
+  ssize_t received = receive_message(reclaimer_sock, &effort, sizeof effort, NULL, MSG_DONTWAIT);
   if (received < 0)
     return false;
   if (received == 0) { /* somebody killed it: what waits is decided now, and nothing is reclaimed any more */
@@ -89,7 +143,10 @@ bool end_reclaim(void)
     reclaimer_sock = -1;
   }
   reclaiming = false;
-  last_reclaim_ns = now_ns();
+  if (effort.waits)
+    waits.waited_ns += now_ns() - began_ns;
+  if (effort.reclaims)
+    last_reclaim_ns = now_ns();
   return true;
 }
 
@@ -107,6 +164,11 @@ struct request *next_deferred(void)
 int64_t reclaims_made(void)
 {
   return reclaims;
+}
+
+struct rcu_waits rcu_waits(void)
+{
+  return waits;
 }
 
 bool is_reclaimer(pid_t pid)

@@ -1,4 +1,10 @@
-/* The reclaimer: asks the kernel to reclaim, off the notification path, while calls wait for it. */
+/*
+ * The reclaimer: makes room off the notification path, while calls wait for it.
+ *
+ * What a process that has ended was charged stays charged until a grace period of RCU has passed, so that a limit would
+ * depend on speed.  Before a denial it waits for one, several times if that frees something, if a process of the group has
+ * ended since the last wait; with reclaim on it also asks the kernel to reclaim.
+ */
 #ifndef KMEM_HELPER_RECLAIM_H
 #define KMEM_HELPER_RECLAIM_H
 
@@ -20,6 +26,15 @@ bool end_reclaim(void);
 struct request *next_deferred(void);
 
 int64_t reclaims_made(void);
+
+/* A process or thread of the group ends: a wait may free what it leaves. */
+void note_end(void);
+
+struct rcu_waits {
+  uint64_t count, waited_ns;
+};
+struct rcu_waits rcu_waits(void);
+
 bool is_reclaimer(pid_t pid);
 void forget_reclaimer(void);
 void dismiss_reclaimer(void);

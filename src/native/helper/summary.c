@@ -72,6 +72,8 @@ void send_summary(void)
   field_number("eventsDropped", (int64_t)dropped_events());
   field_number("traceLost", (int64_t)lost_trace_lines());
   field_number("reclaims", reclaims_made());
+  field_number("rcuWaits", (int64_t)rcu_waits().count);
+  field_number("rcuWaitedNs", (int64_t)rcu_waits().waited_ns);
   field_figure("maxUsage", max_of_run());
   field_figure("limitMax", max_of_limit_so_far());
   field_figure("peakSeen", peak_of_readings());

@@ -19,7 +19,7 @@ const NOT_SHOWN: ReadonlySet<string> = new Set(Object.values(GATE_NOTES));
 
 export function enforcementRow(result: Result, verbose: boolean): LabelledLines {
   const { enforcement, environment } = result;
-  const { mode, vm, notes, gatedCalls, reclaims } = enforcement;
+  const { mode, vm, notes, gatedCalls, reclaims, rcuWaits } = enforcement;
   const where = vm === null ? `Linux ${environment.kernel}` : `Linux ${vm.kernel} in a microVM (${vm.accel})`;
   const what = {
     gate: `gate on ${where}, ${endsFaults(enforcement.programs) ? 'per system call and page fault; what one call allocates inside is' : 'per system call; page faults and what one call allocates inside are'} measured, not stopped`,
@@ -32,6 +32,9 @@ export function enforcementRow(result: Result, verbose: boolean): LabelledLines 
   const counts = [
     ...(gatedCalls === null ? [] : [counted(gatedCalls, 'call gated', 'calls gated')]),
     ...(reclaims === null ? [] : [counted(reclaims, 'reclaim')]),
+    ...(rcuWaits === null || rcuWaits.count === 0
+      ? []
+      : [`${counted(rcuWaits.count, 'wait')} for RCU (${duration(rcuWaits.waitedMs)})`]),
   ].join(', ');
   const shown = verbose
     ? [counts, ...notes]
