@@ -19,6 +19,25 @@ export type ListenerProbe = Readonly<{
   syncWakeUp: boolean;
 }>;
 
+/** Kinds of programs in the kernel; what each is for is in programs.ts. */
+export type ProgramKind = 'faults' | 'readings' | 'moves' | 'refusals';
+
+/** What `kmem-helper programs` says of a kind that it loaded, attached and made to see something. */
+export type ProgramTrial = Readonly<{
+  kind: ProgramKind;
+  /** The section of the program that does not load (`tp_btf/sys_exit`); null: all do, or no map could be made. */
+  program: string | null;
+  /** Why it does not, or why nothing could be done that it would see; 0: all was done. */
+  errno: number;
+  works: boolean;
+}>;
+
+export type ProgramTrials = Readonly<{
+  /** The kernel's types can be read (BTF). */
+  types: boolean;
+  of: (kind: ProgramKind) => ProgramTrial;
+}>;
+
 /** A program in a group, with no limit and no gate. */
 export type BenchRun = Readonly<{
   result: Result;
@@ -32,6 +51,7 @@ export type Bench = Readonly<{
   hierarchies: () => Hierarchies;
   helper: () => string;
   listener: () => Promise<ListenerProbe>;
+  programs: () => Promise<ProgramTrials>;
   /** A run of a program that does nothing. */
   run: (input: Omit<RunInput, 'command'>) => Promise<Result>;
   trial: () => Promise<BenchRun>;
@@ -63,11 +83,13 @@ export function openBench({ parent, signal }: BenchOptions): Bench {
       },
       { signal },
     );
+  const hierarchies = once(readHierarchies);
   return {
     parent,
-    hierarchies: once(readHierarchies),
+    hierarchies,
     helper: helperPath,
     listener: once(() => probeListener(helperPath())),
+    programs: once(() => tryPrograms(helperPath(), hierarchies())),
     run: runNothing,
     trial: once(() => tryToStart(runNothing)),
   };
@@ -84,14 +106,37 @@ async function tryToStart(runNothing: Bench['run']): Promise<BenchRun> {
 }
 
 async function probeListener(helper: string): Promise<ListenerProbe> {
-  const { stdout } = await execa(helper, ['probe'], { reject: false, timeout: TIMEOUT_MS, killSignal: 'SIGKILL' });
+  const [probe] = await askHelper(helper, 'probe');
+  return probe as ListenerProbe;
+}
+
+async function tryPrograms(helper: string, { memory }: Hierarchies): Promise<ProgramTrials> {
+  const join = memory?.own == null ? [] : [`${memory.own}/${memory.version === 1 ? 'tasks' : 'cgroup.procs'}`];
+  const lines = await askHelper(helper, 'programs', ...join);
+  const trials = lines.filter((line): line is ProgramTrial => 'kind' in line);
+  return {
+    types: lines.some((line) => 'types' in line && line.types === true),
+    of: (kind) => {
+      const found = trials.find((trial) => trial.kind === kind);
+      if (found === undefined) throw noAnswer(helper, 'programs');
+      return found;
+    },
+  };
+}
+
+/** Its answer: an object on each line, and at least one. */
+async function askHelper(helper: string, ...args: readonly [string, ...string[]]): Promise<object[]> {
+  const { stdout } = await execa(helper, args, { reject: false, timeout: TIMEOUT_MS, killSignal: 'SIGKILL' });
   try {
-    return JSON.parse(stdout) as ListenerProbe;
+    return stdout.split('\n').map((line) => JSON.parse(line) as object);
   } catch (error) {
-    throw new SetupError('helper-failed', `the native helper gave no answer: ${helper} probe`, 'reinstall kmem-run', {
-      cause: error,
-    });
+    throw noAnswer(helper, args[0], error);
   }
+}
+
+function noAnswer(helper: string, command: string, cause?: unknown): SetupError {
+  const message = `the native helper gave no answer: ${helper} ${command}`;
+  return new SetupError('helper-failed', message, 'reinstall kmem-run', { cause });
 }
 
 function once<T>(make: () => T): () => T {

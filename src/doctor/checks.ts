@@ -4,6 +4,8 @@ import { control, counter, group, lock, randomisation, start } from './group.ts'
 import { leftovers } from './leftovers.ts';
 import { memory, native, processes, swapAccounting, tcp } from './limits.ts';
 import { container, helper, hierarchies, kernel, microvm, swap } from './machine.ts';
+import { exactUsage, moves, pageFaults, refusals } from './programs.ts';
+
 /** In the order of a run. Leftovers come before the first program is started, since each run collects those beside it. */
 export const checks: readonly Check[] = [
   kernel,
@@ -26,6 +28,10 @@ export const checks: readonly Check[] = [
   tcp,
   processes,
   control,
+  pageFaults,
+  exactUsage,
+  moves,
+  refusals,
   swap,
   microvm,
 ];

@@ -31,13 +31,17 @@ async function orWarning(bench: Bench, limits: Partial<Limits>, works: string, f
   return error === null ? ok(works) : warning(`${fails}: ${error.message}`);
 }
 
+/** The kernel keeps the limit that is written to it. */
+export async function enforcesLimit(bench: Bench): Promise<boolean> {
+  return (await limit(bench, { limits: { kmem: BYTES }, native: true })) === null;
+}
+
 export const native: Check = {
   name: 'native-limit',
   needs: [group],
   remedy: 'leave --enforce as it is',
   probe: async (bench) => {
-    const error = await limit(bench, { limits: { kmem: BYTES }, native: true });
-    if (error === null) return ok('this kernel enforces a kmem limit itself: --enforce native works here');
+    if (await enforcesLimit(bench)) return ok('this kernel enforces a kmem limit itself: --enforce native works here');
     return note('this kernel enforces no kmem limit itself, so the gate does: --enforce native is refused');
   },
 };

@@ -89,7 +89,8 @@
  *   lineage                             addresses of calls
  *   trace failures decide               every call, those that failed, and whether one is to fail
  *   faults moves                        page faults over the limit, and tasks that leave the group
- *   probes refusals survey              failures under the kernel's own limit
+ *   probes refusals                     failures under the kernel's own limit
+ *   trials survey                       which programs load and work here
  *   accounts summary                    what is booked on a step, and on the run
  *   handover                            the life of a step
  *   notify children control             notifications, ends of processes, the runner's messages
@@ -220,10 +221,11 @@ int main(int argc, char **argv)
     return probe();
   if (argc == 2 && !strcmp(argv[1], "keep"))
     return keep_attached();
-  if (argc == 2 && !strcmp(argv[1], "programs"))
-    return show_programs();
+  if ((argc == 2 || argc == 3) && !strcmp(argv[1], "programs"))
+    return show_programs(argv[2]);
   if (argc == 3 && !strcmp(argv[1], "charge"))
     return charge_group(argv[2]);
-  fprintf(stderr, "usage: kmem-helper supervise | locks FILE... | hold | probe | keep | programs | charge TASKS\n");
+  fprintf(stderr,
+          "usage: kmem-helper supervise | locks FILE... | hold | probe | keep | programs [TASKS] | charge TASKS\n");
   return 2;
 }

@@ -12,6 +12,7 @@
 #include "embedded.h"
 #include "object.h"
 #include "probes.h"
+#include "trials.h"
 
 static const struct {
   const char *name, *image, *end;
@@ -60,14 +61,35 @@ static void show_program(struct object *object, const char *name, const char *se
   fwrite(text, 1, line.used, stdout);
 }
 
-int show_programs(void)
+static void show_trial(const struct trial *trial)
+{
+  char text[256];
+  struct json line = {.text = text, .size = sizeof text - 2};
+  json_start(&line);
+  json_raw(&line, "{");
+  json_field_string(&line, "kind", trial->kind);
+  json_field_string(&line, "program", trial->program);
+  json_field_number(&line, "errno", trial->error);
+  json_raw(&line, trial->works ? ",\"works\":true}\n" : ",\"works\":false}\n");
+  fwrite(text, 1, line.used, stdout);
+}
+
+/* What a constant says of the machine decides which code the verifier looks at. */
+static bool open_named(struct object *object, unsigned index)
+{
+  if (objects[index].image == watch_object)
+    return open_watch_object(object, is_memory_unified());
+  return open_object(object, objects[index].image, (size_t)(objects[index].end - objects[index].image));
+}
+
+int show_programs(const char *join_file)
 {
   uint64_t began = now_ns();
   const struct btf *kernel = kernel_btf();
   printf("{\"types\":%s,\"readNs\":%llu}\n", kernel ? "true" : "false", (unsigned long long)(now_ns() - began));
   for (unsigned i = 0; i < sizeof objects / sizeof *objects; i++) {
     struct object object;
-    if (!open_object(&object, objects[i].image, (size_t)(objects[i].end - objects[i].image))) {
+    if (!open_named(&object, i)) {
       printf("{\"object\":\"%s\",\"program\":null,\"errno\":%d}\n", objects[i].name, errno);
       continue;
     }
@@ -75,5 +97,9 @@ int show_programs(void)
       show_program(&object, objects[i].name, object.program[p].section);
     close_object(&object);
   }
+  struct trial trials[TRIALS];
+  run_trials(trials, join_file);
+  for (int i = 0; i < TRIALS; i++)
+    show_trial(&trials[i]);
   return 0;
 }

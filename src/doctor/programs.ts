@@ -1,0 +1,74 @@
+/** Programs in the kernel (BPF): each kind is loaded, attached and made to see something. Runs work without them. */
+
+import type { Bench, ProgramKind } from './bench.ts';
+import { type Check, type CheckFinding, note, ok } from './check.ts';
+import { group } from './group.ts';
+import { enforcesLimit } from './limits.ts';
+import { helper, hierarchies } from './machine.ts';
+import { obstacleTo, readObstacles } from './obstacles.ts';
+
+/** `works` and `without`: what a run has by these programs, and what it has without them. */
+type Watching = Readonly<{ kind: ProgramKind; works: string; without: string }>;
+
+/** None of these findings is a warning or missing: the remedy stands in the finding. */
+const remedy = 'none is needed: runs work without, and report what was not watched';
+const needs = [hierarchies, helper];
+
+async function tryPrograms(bench: Bench, { kind, works, without }: Watching): Promise<CheckFinding> {
+  const programs = await bench.programs();
+  const trial = programs.of(kind);
+  if (trial.works) return ok(`${works}; a program in the kernel was loaded and triggered`);
+  return note(`${without}; ${obstacleTo(trial, readObstacles(programs.types))}`);
+}
+
+export const pageFaults: Check = {
+  name: 'page-faults',
+  needs,
+  remedy,
+  probe: (bench) =>
+    tryPrograms(bench, {
+      kind: 'faults',
+      works: 'those over the kmem limit are ended by a signal (--on-fault)',
+      without: 'those over the kmem limit are measured, not ended',
+    }),
+};
+
+export const exactUsage: Check = {
+  name: 'exact-usage',
+  needs,
+  remedy,
+  probe: (bench) => {
+    if (bench.hierarchies().memory?.version === 1) return ok('cgroup v1 counts exactly; no program is needed');
+    return tryPrograms(bench, {
+      kind: 'readings',
+      works: 'usage and peak on cgroup v2 are exact',
+      without: 'on cgroup v2 the peak is the highest of many readings, with an uncertainty',
+    });
+  },
+};
+
+export const moves: Check = {
+  name: 'moves',
+  needs,
+  remedy,
+  probe: (bench) =>
+    tryPrograms(bench, {
+      kind: 'moves',
+      works: 'each task that leaves the group or enters it is reported',
+      without: 'a task that leaves the group is reported only if it opens a cgroup file for that',
+    }),
+};
+
+export const refusals: Check = {
+  name: 'refusals',
+  needs: [...needs, group],
+  remedy,
+  probe: async (bench) => {
+    if (!(await enforcesLimit(bench))) return note('not needed: this kernel enforces no kmem limit itself');
+    return tryPrograms(bench, {
+      kind: 'refusals',
+      works: 'calls that fail under --enforce native are named',
+      without: 'under --enforce native refused charges are counted, but failed calls are not named',
+    });
+  },
+};
