@@ -8,6 +8,7 @@ import {
   type GateInjection,
   type GateSummary,
 } from '../gate/protocol.ts';
+import { gatedCalls } from '../gate/syscalls.ts';
 import { signalName } from '../host/exit-status.ts';
 import { UNWATCHED } from '../result/notes.ts';
 
@@ -175,8 +176,11 @@ function countOf({ comm, syscall, errno, faultIn, count }: Extract<GateEvent, { 
   return { comm: known(comm), syscall, errno: errnoOf({ syscall, errno }), count };
 }
 
+/** By the numbers of the machine: `callNames` are those of x86-64. */
 function callName(call: number): string | null {
-  return call < 0 ? null : (callNames.get(call) ?? `call_${call}`);
+  if (call < 0) return null;
+  const onArm64 = () => gatedCalls.find(({ numbers }) => numbers[3] === call)?.name;
+  return (process.arch === 'arm64' ? onArm64() : callNames.get(call)) ?? `call_${call}`;
 }
 
 function crashOf({ atNs, pid, comm, signal, step }: GateCrash): ObservedCrash {

@@ -7,11 +7,20 @@ import type { ExecutionContext } from 'ava';
 import type { PlanInput, StepInput } from '../../src/request/run-input.ts';
 import { validateResult } from '../../src/result/validate.ts';
 import { run } from '../../src/run/index.ts';
+import type { RunnerOptions } from '../../src/run/options.ts';
 import { lenient } from '../needs.ts';
 
-export async function made(t: ExecutionContext, plan: readonly StepInput[], more: Partial<PlanInput> = {}) {
+export async function made(
+  t: ExecutionContext,
+  plan: readonly StepInput[],
+  more: Partial<PlanInput> = {},
+  options: RunnerOptions = {},
+) {
   const cwd = mkdtempSync(join(tmpdir(), 'kmem-run-test-'));
   t.teardown(() => rmSync(cwd, { recursive: true, force: true }));
-  const result = await run({ plan, cwd, output: { file: join(cwd, 'output') }, timeout: lenient(50), ...more });
+  const result = await run(
+    { plan, cwd, output: { file: join(cwd, 'output') }, timeout: lenient(50), ...more },
+    options,
+  );
   return { cwd, result: validateResult(result), output: readFileSync(join(cwd, 'output'), 'utf8') };
 }
