@@ -1,0 +1,172 @@
+/**
+ * Page faults over the kmem limit, which no gate sees: a program in the kernel ends them by a signal. The program here
+ * touches one page in each 2 MiB, and each needs a page table.
+ */
+
+import anyTest, { type ExecutionContext } from 'ava';
+import { compileFixture } from '../fixtures/compile.ts';
+import { makeHarness, type Ran } from '../harness.ts';
+import { needs } from '../needs.ts';
+import { whyNoPrograms } from '../programs.ts';
+import { made } from './made.ts';
+
+const test = anyTest.serial;
+const LIMIT = 512 * 1024;
+const PAGE = 4096;
+const MOST = 4 * PAGE;
+/** As many page tables are seven times the limit. */
+const PAGES = 1000;
+/** A signal has effect when the call has ended; each part of readv faults. */
+const PARTS = 1024;
+
+const canWatch = (t: ExecutionContext): boolean =>
+  needs(t, whyNoPrograms === null, `programs in the kernel: ${whyNoPrograms}`);
+
+const KILLED = 'exit.signal==SIGBUS';
+
+type Result = NonNullable<Ran['result']>;
+
+async function touch(
+  t: ExecutionContext,
+  how: string,
+  options: readonly string[] = [],
+): Promise<Ran & { result: Result }> {
+  const harness = makeHarness(t);
+  const ran = await harness.run(['--kmem', `${LIMIT}`, ...options, '--', compileFixture('sparse'), `${PAGES}`, how]);
+  harness.assertNothingLeft();
+  if (ran.result === null) throw new Error(`no result: ${ran.stderr}`);
+  return { ...ran, result: ran.result };
+}
+
+/** Each failure is a page fault and counted everywhere, `signals` in their order. */
+function assertFaults(t: ExecutionContext, result: Result, syscall: string | null, signals: readonly string[]): void {
+  t.deepEqual(
+    result.failures.map(({ fault }) => fault?.signal),
+    signals,
+  );
+  let usage = LIMIT;
+  for (const failure of result.failures) {
+    t.like(failure, { comm: 'sparse', syscall, detail: 'page fault', errno: null, step: 0, injected: false });
+    // One that was killed may be gone when that is looked up.
+    t.regex(failure.exe ?? '/sparse', /\/sparse$/);
+    t.is(failure.fault?.bytes, PAGE);
+    // Of the page that was touched: the first in its 2 MiB.
+    t.is(Number(BigInt(failure.fault?.address ?? '0x1') % BigInt(PAGE)), 0, `${failure.fault?.address}`);
+    t.true((failure.usage ?? 0) > usage, 'each is further over the limit');
+    usage = failure.usage ?? 0;
+  }
+  const count = signals.length;
+  t.is(result.kmem.failcnt, count);
+  t.is(result.steps[0]?.failcnt, count);
+  t.deepEqual(result.failureCounts, [{ comm: 'sparse', syscall, errno: null, count }]);
+}
+
+const SIGBUS = ['SIGBUS'];
+const THEN_KILLED = ['SIGBUS', 'SIGKILL'];
+
+/** What the program does about SIGBUS, and what comes of it. */
+const ways: Readonly<Record<string, readonly [syscall: string | null, signals: readonly string[], exit: object]>> = {
+  default: [null, SIGBUS, { code: null, signal: 'SIGBUS' }],
+  ignore: [null, THEN_KILLED, { code: null, signal: 'SIGKILL' }],
+  block: [null, THEN_KILLED, { code: null, signal: 'SIGKILL' }],
+  return: [null, THEN_KILLED, { code: null, signal: 'SIGKILL' }],
+  exit: [null, SIGBUS, { code: 3, signal: null }],
+  read: ['read', SIGBUS, { code: null, signal: 'SIGBUS' }],
+};
+
+for (const [how, [syscall, signals, exit]] of Object.entries(ways)) {
+  test(`SIGBUS, ${how}: the overshoot stays within 16 KiB, and each fault is named and counted`, async (t) => {
+    if (!canWatch(t)) return;
+    const { result, stdout } = await touch(t, how);
+    const { overshoot } = result.kmem;
+    t.log(`overshoot ${overshoot}`);
+    t.true((overshoot ?? 0) > 0 && (overshoot ?? MOST + 1) <= MOST, `${overshoot}`);
+    t.deepEqual(result.exit, exit);
+    t.is(stdout, '', 'it did not get to its end');
+    assertFaults(t, result, syscall, signals);
+    t.like(result.enforcement.programs, { faults: 'sigbus', faultPages: signals.length, lost: 0, missed: 0 });
+  });
+}
+
+test('--on-fault kill: the first fault over the limit is the last', async (t) => {
+  if (!canWatch(t)) return;
+  const { result } = await touch(t, 'ignore', ['--on-fault', 'kill']);
+  t.is(result.exit.signal, 'SIGKILL');
+  t.true((result.kmem.overshoot ?? MOST + 1) <= MOST, `${result.kmem.overshoot}`);
+  assertFaults(t, result, null, ['SIGKILL']);
+  t.is(result.enforcement.programs?.faults, 'kill');
+});
+
+test('--on-fault note: nothing is ended, and what page faults took is counted', async (t) => {
+  if (!canWatch(t)) return;
+  const { result, status, stderr } = await touch(t, 'default', ['--on-fault', 'note']);
+  t.is(status, 0);
+  t.true(result.failures.every(({ fault, syscall }) => fault === null && syscall !== null));
+  const { programs, notes } = result.enforcement;
+  const { overshoot } = result.kmem;
+  t.log(`overshoot ${overshoot}, ${programs?.faultPages} pages`);
+  t.true((overshoot ?? 0) > 100 * PAGE);
+  t.is(programs?.faults, 'note');
+  t.is(programs?.faultBytes, (programs?.faultPages ?? 0) * PAGE);
+  // What else is over the limit was charged within calls.
+  const others = (overshoot ?? 0) - (programs?.faultBytes ?? 0);
+  t.true(others >= 0 && others <= MOST, `${others}`);
+  t.regex(notes.join('\n'), new RegExp(`page faults took ${programs?.faultPages} pages .*--on-fault sigbus`));
+  t.regex(stderr, /page faults took /);
+});
+
+test('one call that faults a thousand times cannot be stopped, and is not counted as a thousand failures', async (t) => {
+  if (!canWatch(t)) return;
+  const { result } = await touch(t, 'readv');
+  t.log(`overshoot ${result.kmem.overshoot}`);
+  assertFaults(t, result, 'readv', THEN_KILLED);
+  t.is(result.exit.signal, 'SIGKILL');
+  const { faultPages, faultBytes } = result.enforcement.programs ?? {};
+  t.true((faultPages ?? 0) > 100 && (faultPages ?? PARTS) < PARTS, `${faultPages}`);
+  const others = (result.kmem.overshoot ?? 0) - (faultBytes ?? 0);
+  t.true(others >= 0 && others <= MOST, `${others}`);
+});
+
+test('faults are booked on the step that they are of, and a raised limit counts from then on', async (t) => {
+  if (!canWatch(t)) return;
+  const sparse = [compileFixture('sparse'), `${PAGES}`, 'default'];
+  const plan = [{ run: 'true' }, { run: sparse, expect: KILLED }, { limits: { kmem: '64M' } }, { run: sparse }];
+  const { result, output } = await made(t, plan, { kmem: LIMIT });
+  t.is(result.outcome, 'passed', JSON.stringify(result.steps));
+  t.is(output, 'touched all\n');
+  t.deepEqual(
+    result.steps.map(({ failcnt }) => failcnt ?? 0),
+    [0, 1, 0, 0],
+  );
+  t.deepEqual(
+    result.failures.map(({ step, detail }) => [step, detail]),
+    [[1, 'page fault']],
+  );
+  t.true((result.kmem.overshoot ?? MOST + 1) <= MOST, `${result.kmem.overshoot}`);
+});
+
+test('a lowered limit counts from then on', async (t) => {
+  if (!canWatch(t)) return;
+  const sparse = [compileFixture('sparse'), `${PAGES}`, 'default'];
+  const plan = [{ run: 'true' }, { limits: { kmem: LIMIT } }, { run: sparse, expect: KILLED }];
+  const told: (number | null)[] = [];
+  const { result } = await made(t, plan, { kmem: '64M' }, { onFailure: ({ step }) => told.push(step) });
+  t.is(result.outcome, 'passed', JSON.stringify(result.steps));
+  t.deepEqual(
+    result.failures.map(({ step, fault }) => [step, fault?.signal]),
+    [[2, 'SIGBUS']],
+  );
+  t.deepEqual(told, [2], 'while it ran');
+  t.true((result.kmem.maxUsage ?? Number.POSITIVE_INFINITY) <= LIMIT + MOST, `${result.kmem.maxUsage}`);
+});
+
+test('without a limit, and under --enforce none, nothing is ended', async (t) => {
+  if (!canWatch(t)) return;
+  const harness = makeHarness(t);
+  for (const options of [[], ['--kmem', `${LIMIT}`, '--enforce', 'none']]) {
+    const { status, result } = await harness.run([...options, '--', compileFixture('sparse'), `${PAGES}`, 'default']);
+    t.is(status, 0);
+    t.deepEqual(result?.failures, []);
+    t.like(result?.enforcement.programs, { faults: null, faultPages: null, faultBytes: null });
+  }
+});
