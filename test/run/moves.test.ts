@@ -1,0 +1,131 @@
+/** Tasks that leave the group or enter it: programs in the kernel see them, however they are moved and by whom. */
+
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import anyTest, { type ExecutionContext } from 'ava';
+import { groupsIn, startIn, until, version } from '../cgroup/sandbox.ts';
+import { compileFixture } from '../fixtures/compile.ts';
+import { type Harness, makeHarness, type Ran } from '../harness.ts';
+import { needs } from '../needs.ts';
+import { whyNoPrograms } from '../programs.ts';
+
+const test = anyTest.serial;
+const LEFT = /^(\S+) \(pid (\d+)\) left the group: /;
+const ENTERED = /^(\S+) \(pid (\d+)\) was moved into the group from outside$/;
+const BORN_OUTSIDE = /^(\S+) \(pid (\d+)\) was started outside the group: /;
+/** By which a process moves itself, or another one, alone. */
+const JOIN = version === 1 ? 'tasks' : 'cgroup.procs';
+
+const canWatch = (t: ExecutionContext): boolean =>
+  needs(t, whyNoPrograms === null, `programs in the kernel: ${whyNoPrograms}`);
+
+/** Of the notes that name a move: who, and its pid. */
+function told({ result }: Ran, pattern: RegExp): [comm: string, pid: number][] {
+  const found = (result?.enforcement.notes ?? []).map((note) => pattern.exec(note));
+  return found.flatMap((match) => (match === null ? [] : [[match[1] ?? '', Number(match[2])]]));
+}
+
+function movesIn(ran: Ran): number {
+  return [LEFT, ENTERED, BORN_OUTSIDE].flatMap((pattern) => told(ran, pattern)).length;
+}
+
+function assertAllSeen(t: ExecutionContext, { result }: Ran): void {
+  t.like(result?.enforcement.programs, { moves: true, lost: 0, missed: 0 });
+}
+
+/** A cgroup beside the run's: it goes with the sandbox. */
+function makeElsewhere({ sandbox }: Harness): string {
+  const directory = `${sandbox.memory}/elsewhere`;
+  mkdirSync(directory);
+  return directory;
+}
+
+test('a task that writes itself to another group is named', async (t) => {
+  if (!canWatch(t)) return;
+  const harness = makeHarness(t);
+  const script = 'echo $$; echo 0 > "$0"; true';
+  const ran = await harness.run(['--kmem', '4M', '--', 'sh', '-c', script, `${makeElsewhere(harness)}/${JOIN}`]);
+  t.is(ran.status, 0, ran.stderr);
+  assertAllSeen(t, ran);
+  t.deepEqual(told(ran, LEFT), [['sh', Number(ran.stdout)]]);
+  t.is(movesIn(ran), 1);
+  t.regex(ran.stderr, /left the group: what it allocates there is neither limited nor counted/);
+});
+
+test('so is one that names the file by another path, with or without a limit', async (t) => {
+  if (!canWatch(t)) return;
+  const harness = makeHarness(t);
+  symlinkSync(`${makeElsewhere(harness)}/${JOIN}`, harness.path('innocent'));
+  for (const options of [['--kmem', '4M'], []]) {
+    const ran = await harness.run([...options, '--', 'sh', '-c', 'echo $$; echo 0 > innocent']);
+    t.is(ran.status, 0, ran.stderr);
+    t.deepEqual(told(ran, LEFT), [['sh', Number(ran.stdout)]]);
+    t.is(movesIn(ran), 1);
+  }
+});
+
+test('a task moved from outside is named, and so is one that is moved in', async (t) => {
+  if (!canWatch(t)) return;
+  const harness = makeHarness(t);
+  const elsewhere = makeElsewhere(harness);
+  const script = 'echo $$ > starting && mv starting pid; until [ -e go ]; do sleep 0.02; done';
+  const running = harness.start(['--kmem', '4M', '--', 'sh', '-c', script]);
+  await until(() => harness.has('pid'));
+  const pid = Number(harness.read('pid'));
+  const [group] = groupsIn(harness.sandbox);
+  const stranger = await startIn(t, [elsewhere], ['sleep', '60']);
+  const leaf = version === 1 ? `${group}` : `${group}/run`;
+  writeFileSync(`${leaf}/${JOIN}`, `${stranger.pid}`);
+  writeFileSync(`${elsewhere}/${JOIN}`, `${pid}`);
+  writeFileSync(harness.path('go'), '');
+  const ran = await running.ended;
+  t.is(ran.status, 0, ran.stderr);
+  assertAllSeen(t, ran);
+  t.deepEqual(told(ran, ENTERED), [['sleep', stranger.pid]]);
+  t.deepEqual(told(ran, LEFT), [['sh', pid]]);
+  t.is(movesIn(ran), 2);
+});
+
+test('clone3 into a group of the unified hierarchy: on v1 memory stays where it was, on v2 the child is named', async (t) => {
+  if (!canWatch(t)) return;
+  const harness = makeHarness(t);
+  const elsewhere = `${harness.sandbox.unified}/elsewhere`;
+  if (version === 1) mkdirSync(elsewhere);
+  else makeElsewhere(harness);
+  const ran = await harness.run(['--kmem', '4M', '--', compileFixture('born-elsewhere'), elsewhere]);
+  t.is(ran.status, 0, ran.stderr);
+  assertAllSeen(t, ran);
+  const child = Number(ran.stdout);
+  t.deepEqual(told(ran, BORN_OUTSIDE), version === 1 ? [] : [['born-elsewhere', child]]);
+  t.is(movesIn(ran), version === 1 ? 0 : 1);
+});
+
+test('a run whose tasks stay says nothing: joiners, forks, threads, daemons and steps are no moves', async (t) => {
+  if (!canWatch(t)) return;
+  const harness = makeHarness(t);
+  const daemon = 'setsid sh -c "sleep 0.2; true" & true';
+  const threads = 'import threading; [threading.Thread(target=print).start() for _ in range(4)]';
+  const steps = ['--then', `python3 -c '${threads}'`, '--then', 'sh -c "true | true"', '--then', 'true'];
+  for (const options of [
+    ['--kmem', '64M', '--pids', '100'],
+    ['--enforce', 'none'],
+  ]) {
+    const ran = await harness.run([...options, ...steps, '--', 'sh', '-c', daemon]);
+    t.is(ran.status, 0, ran.stderr);
+    assertAllSeen(t, ran);
+    t.is(movesIn(ran), 0, ran.result?.enforcement.notes.join('\n'));
+  }
+  harness.assertNothingLeft();
+});
+
+test('a move within the group is none', async (t) => {
+  if (!canWatch(t)) return;
+  const harness = makeHarness(t);
+  const script = `d=$(sed -n 's/^[0-9]*:\\(memory\\)*://p' /proc/self/cgroup | head -n 1); d="$0"/$(basename "$d")
+    mkdir "$d/below" && echo 0 > "$d/below/${JOIN}" && echo 0 > "$d/${JOIN}" && rmdir "$d/below" && echo done`;
+  if (version === 2) return t.pass('on v2 a group with processes has none below it');
+  const ran = await harness.run(['--kmem', '4M', '--', 'sh', '-c', script, harness.sandbox.memory]);
+  t.is(ran.stdout, 'done\n', ran.stderr);
+  assertAllSeen(t, ran);
+  t.is(movesIn(ran), 0, ran.result?.enforcement.notes.join('\n'));
+  harness.assertNothingLeft();
+});
