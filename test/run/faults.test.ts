@@ -145,19 +145,22 @@ test('faults are booked on the step that they are of, and a raised limit counts 
   t.true((result.kmem.overshoot ?? MOST + 1) <= MOST, `${result.kmem.overshoot}`);
 });
 
-test('a lowered limit counts from then on', async (t) => {
+test('a limit that is lowered, or comes only then, counts from then on', async (t) => {
   if (!canWatch(t)) return;
   const sparse = [compileFixture('sparse'), `${PAGES}`, 'default'];
   const plan = [{ run: 'true' }, { limits: { kmem: LIMIT } }, { run: sparse, expect: KILLED }];
-  const told: (number | null)[] = [];
-  const { result } = await made(t, plan, { kmem: '64M' }, { onFailure: ({ step }) => told.push(step) });
-  t.is(result.outcome, 'passed', JSON.stringify(result.steps));
-  t.deepEqual(
-    result.failures.map(({ step, fault }) => [step, fault?.signal]),
-    [[2, 'SIGBUS']],
-  );
-  t.deepEqual(told, [2], 'while it ran');
-  t.true((result.kmem.maxUsage ?? Number.POSITIVE_INFINITY) <= LIMIT + MOST, `${result.kmem.maxUsage}`);
+  for (const kmem of ['64M', null]) {
+    const told: (number | null)[] = [];
+    const { result } = await made(t, plan, { kmem }, { onFailure: ({ step }) => told.push(step) });
+    t.is(result.outcome, 'passed', JSON.stringify(result.steps));
+    t.deepEqual(
+      result.failures.map(({ step, fault }) => [step, fault?.signal]),
+      [[2, 'SIGBUS']],
+    );
+    t.deepEqual(told, [2], 'while it ran');
+    t.is(result.enforcement.programs?.faults, 'sigbus');
+    t.true((result.kmem.maxUsage ?? Number.POSITIVE_INFINITY) <= LIMIT + MOST, `${result.kmem.maxUsage}`);
+  }
 });
 
 test('without a limit, and under --enforce none, nothing is ended', async (t) => {
