@@ -40,7 +40,7 @@ bool parse_btf(struct btf *btf, const void *data, size_t size)
     return false;
   uint64_t types_end = (uint64_t)header->hdr_len + header->type_off + header->type_len;
   uint64_t strings_end = (uint64_t)header->hdr_len + header->str_off + header->str_len;
-  if (types_end > size || strings_end > size || header->str_len == 0)
+  if (types_end > size || strings_end > size || header->str_len == 0 || (header->hdr_len + header->type_off) % 4 != 0)
     return false;
   *btf = (struct btf){.types = (const char *)data + header->hdr_len + header->type_off,
                       .strings = (const char *)data + header->hdr_len + header->str_off,
@@ -52,8 +52,11 @@ bool parse_btf(struct btf *btf, const void *data, size_t size)
   btf->at = must(malloc(room * sizeof *btf->at));
   for (uint32_t at = 0; at + sizeof(struct btf_type) <= header->type_len;) {
     const struct btf_type *t = (const void *)(btf->types + at);
+    size_t whole = sizeof *t + extra_of(t->info);
+    if (whole > header->type_len - at)
+      break; /* cut short: it and what follows is not there */
     btf->at[btf->count++] = at;
-    at += (uint32_t)(sizeof *t + extra_of(t->info));
+    at += (uint32_t)whole;
   }
   return true;
 }
