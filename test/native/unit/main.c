@@ -46,5 +46,8 @@ int main(void)
   test_errors();
   test_steps();
   test_events();
+  test_btf();
+  test_relocate();
+  test_ring();
   return end_of_checks();
 }

@@ -21,5 +21,8 @@ void test_decide(void);
 void test_errors(void);
 void test_steps(void);
 void test_events(void);
+void test_btf(void);
+void test_relocate(void);
+void test_ring(void);
 
 #endif

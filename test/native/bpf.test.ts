@@ -1,0 +1,56 @@
+/** The programs in the kernel: their objects are those of their sources, and load here. */
+
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+import { readHierarchies } from '../../src/cgroup/hierarchies.ts';
+import { errnoName } from '../../src/gate/protocol.ts';
+import { needs } from '../needs.ts';
+import { surveyHere, whyNoPrograms } from '../programs.ts';
+import { here } from './compile.ts';
+
+const root = join(here, '..', '..');
+
+/** The first line of what a program says of itself; null: it is not there. */
+function saysOf(command: string, args: readonly string[]): string | null {
+  const { status, stdout } = spawnSync(command, args, { encoding: 'utf8' });
+  return status === 0 ? (stdout.split('\n')[0]?.trim() ?? null) : null;
+}
+
+test('compiled again in another folder, the objects are the same', (t) => {
+  const versions = JSON.parse(readFileSync(join(root, 'src/native/bpf/versions.json'), 'utf8'));
+  const installed = {
+    clang: saysOf('clang', ['--version']),
+    bpftool: saysOf('bpftool', ['version']),
+    libbpf: saysOf('dpkg-query', ['-W', '-f', '${Version}', 'libbpf-dev']),
+  };
+  const same = JSON.stringify(installed) === JSON.stringify(versions);
+  if (!needs(t, same, `${JSON.stringify(versions)}; it has ${JSON.stringify(installed)}`)) return;
+  const args = [join(root, 'bin/build-bpf.js'), '--check'];
+  const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  t.is(stderr, '');
+  t.is(status, 0);
+});
+
+/** Why each may be refused on a machine that allows programs as such. */
+const refusals: Readonly<Record<string, RegExp>> = {
+  // No kernel limit, no trampolines, or a policy that forbids them.
+  fexit: /^(ENOENT|EPERM|ENOTSUP|EOPNOTSUPP)$/,
+  // Before Linux 5.17.
+  'syscall/prepare': /^EINVAL$/,
+  'syscall/read': /^EINVAL$/,
+};
+
+test('here each program loads, or is refused for a known reason, and sees what is done for it', (t) => {
+  if (!needs(t, whyNoPrograms === null, `programs in the kernel: ${whyNoPrograms}`)) return;
+  const { memory } = readHierarchies();
+  const { programs, kinds } = surveyHere(`${memory?.own}/${memory?.version === 1 ? 'tasks' : 'cgroup.procs'}`);
+  t.is(programs.length, 15);
+  for (const { program, errno, reason } of programs)
+    if (errno !== 0) t.regex(errnoName(errno), refusals[program] ?? /^none$/, `${program}: ${reason}`);
+  const works = Object.fromEntries(kinds.map((kind) => [kind.kind, kind.works]));
+  t.log(works);
+  t.like(works, { faults: true, moves: true });
+  for (const { program, works: well, errno } of kinds) if (program !== null) t.true(!well && errno !== 0, program);
+});
