@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -48,8 +49,19 @@ uint64_t events_missed(void)
   return is_open ? object_misses(&object) : 0;
 }
 
+/* On cgroup v2 readings and page faults need the same program: attached twice it would count each page twice. */
+static bool is_attached(const struct object *programs, const char *section)
+{
+  for (int i = 0; i < programs->program_count; i++)
+    if (!strcmp(programs->program[i].section, section))
+      return programs->program[i].link >= 0;
+  return false;
+}
+
 bool load_and_attach(struct object *programs, const char *section)
 {
+  if (is_attached(programs, section))
+    return true;
   return load_object_program(programs, section, 0) >= 0 && attach_object_program(programs, section);
 }
 
