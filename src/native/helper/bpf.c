@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -42,6 +43,7 @@ int load_program(const struct program_text *text)
       .log_level = text->log ? 1 : 0,
       .prog_flags = text->type == BPF_PROG_TYPE_SYSCALL ? BPF_F_SLEEPABLE : 0,
   };
+  snprintf(attr.prog_name, sizeof attr.prog_name, "%s", text->name);
   return bpf(BPF_PROG_LOAD, &attr);
 }
 

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 struct program_text {
+  const char *name; /* by which others see it (bpftool prog show): up to 15 letters, digits and _ */
   enum bpf_prog_type type;
   enum bpf_attach_type attach_type;
   uint32_t function; /* what it attaches to, by its number in the kernel's BTF; or 0 */

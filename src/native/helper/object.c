@@ -228,6 +228,13 @@ static void link_maps(struct object *o, const Elf64_Shdr *section, struct bpf_in
   }
 }
 
+/* "kmem_" and what it attaches to. */
+static void name_program(const char *section, char *name, size_t size)
+{
+  const char *tracepoint = strchr(section, '/');
+  snprintf(name, size, "kmem_%s", tracepoint ? tracepoint + 1 : section);
+}
+
 int load_object_program(struct object *o, const char *name, uint32_t function)
 {
   return load_with_log(o, name, function, NULL, 0);
@@ -239,7 +246,10 @@ int load_with_log(struct object *o, const char *name, uint32_t function, char *l
   const Elf64_Shdr *section = find_section(o->object.image, name);
   struct bpf_insn *code = must(malloc(section->sh_size));
   memcpy(code, o->object.image + section->sh_offset, section->sh_size);
-  struct program_text text = {.type = BPF_PROG_TYPE_TRACING,
+  char short_name[BPF_OBJ_NAME_LEN];
+  name_program(name, short_name, sizeof short_name);
+  struct program_text text = {.name = short_name,
+                              .type = BPF_PROG_TYPE_TRACING,
                               .attach_type = BPF_TRACE_RAW_TP,
                               .function = function,
                               .code = code,
