@@ -89,6 +89,8 @@ static void allow(const struct request *r, int64_t usage)
     if (config.limit >= 0)
       add_approval(tid, c->need);
   }
+  if (r->later > 0)
+    add_approval(0, r->later);
   let_continue(r);
 }
 

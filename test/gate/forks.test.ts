@@ -1,0 +1,29 @@
+/** A fork needs room for what its parent has: page tables and mappings, which are copied for the child. */
+
+import anyTest from 'ava';
+import { compileFixture } from '../fixtures/compile.ts';
+import { makeHarness } from '../harness.ts';
+
+const test = anyTest.serial;
+
+/** Page tables, mappings, a limit with room for them and for no second time as much, and one with room for that, too. */
+const parents = [
+  { what: 'page tables', args: ['900', '0'], narrow: '6M', wide: '16M' },
+  { what: 'mappings', args: ['0', '8000'], narrow: '3M', wide: '8M' },
+] as const;
+
+for (const { what, args, narrow, wide } of parents) {
+  test(`a fork of a process with many ${what} is denied where there is no room for them twice`, async (t) => {
+    const harness = makeHarness(t);
+    const fork = (limit: string) => harness.run(['--kmem', limit, '--', compileFixture('large-parent'), ...args]);
+    const denied = await fork(narrow);
+    t.is(denied.stdout, 'Cannot allocate memory\n', denied.stderr);
+    t.is(denied.result?.kmem.overshoot, 0);
+    t.deepEqual(
+      denied.result?.failureCounts.map(({ syscall, count }) => ({ syscall, count })),
+      [{ syscall: 'clone', count: 1 }],
+    );
+    t.is((await fork(wide)).stdout, 'forked\n');
+    harness.assertNothingLeft();
+  });
+}
