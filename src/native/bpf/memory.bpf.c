@@ -7,8 +7,9 @@
  * wherever the fault happened (in the program, or inside a system call).  Where that entry is, `allocated` learns from a
  * fault that the supervisor makes for it.
  *
- * What went over the limit by other means (a call that the gate let through and that took more than it needs) is no
- * fault of the next page's: that much, and the reserve, is allowed on top while the group is over its limit.
+ * The gate keeps the reserve below the limit free for page faults.  What went there by other means (a call that the gate
+ * let through and that took more than it needs) is no fault of the next page's: while usage is above the limit less the
+ * reserve, page faults may take the reserve, however much of it calls have taken.
  *
  * A fault that is over the limit sends the task a signal.  If the task goes on, its next fault over the limit kills it.
  */
@@ -148,24 +149,23 @@ static __always_inline void end_fault(struct task_struct *task, __u64 bytes, __u
 static __always_inline bool is_over(__u64 bytes, __u64 usage)
 {
   __u64 before = usage > bytes ? usage - bytes : 0, last = state.usage;
+  __u64 free = config.limit > config.reserve ? config.limit - config.reserve : 0;
   state.usage = usage;
-  if (usage <= config.limit || before <= config.limit) {
+  if (before <= free)
     state.admitted = 0;
-    if (usage <= config.limit) {
-      state.over = 0;
-      return false;
-    }
-  } else if (before > last) {
-    state.admitted += before - (last > config.limit ? last : config.limit);
-  } else if (state.admitted > before - config.limit) {
-    state.admitted = before - config.limit;
+  else if (before > last)
+    state.admitted += before - (last > free ? last : free);
+  else if (state.admitted > before - free)
+    state.admitted = before - free;
+  if (usage <= config.limit) {
+    state.over = 0;
+    return false;
   }
   if (state.over == 0) {
     state.over = 1;
     state.episode++;
   }
-  __u64 allowed = state.admitted ? state.admitted + config.reserve : 0;
-  return usage - config.limit > allowed;
+  return usage - config.limit > state.admitted;
 }
 
 /* `usage`: with this page. */

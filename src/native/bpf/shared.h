@@ -37,7 +37,7 @@ enum { EVENT_RING = 1 << 18 };
 
 struct fault_config {
   __u64 limit;   /* bytes, or NO_LIMIT */
-  __u64 reserve; /* bytes that faults may take above what the gate itself let over the limit */
+  __u64 reserve; /* bytes below the limit that the gate keeps free for faults */
   __u32 signal;  /* that ends a fault over the limit; 0: faults are counted only */
   __u32 learner; /* tid of the supervisor while it makes a fault of its own, else 0 */
 };
@@ -45,7 +45,7 @@ struct fault_config {
 struct fault_state {
   __u64 entry;        /* the address at which the kernel's page fault handler returns; 0: not known yet */
   __u64 usage;        /* bytes, after the last page of a fault */
-  __u64 admitted;     /* bytes above the limit that are not of page faults */
+  __u64 admitted;     /* bytes above the limit less the reserve that are not of page faults */
   __u64 episode;      /* counts the times that the group went over its limit */
   __u64 over;         /* whether it is */
   __u64 pages, bytes; /* over the limit */

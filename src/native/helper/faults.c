@@ -89,7 +89,8 @@ void update_fault_limit(void)
   faults.config->limit = NO_LIMIT;
   /* What was there before is no fault's. */
   faults.state->usage = usage < 0 ? 0 : (uint64_t)usage;
-  faults.state->admitted = limit >= 0 && usage > limit ? (uint64_t)(usage - limit) : 0;
+  int64_t admitted = usage - limit + config.reserve;
+  faults.state->admitted = limit >= 0 && admitted > 0 ? (uint64_t)admitted : 0;
   if (limit >= 0)
     faults.config->limit = (uint64_t)limit;
 }
