@@ -63,7 +63,7 @@ export function normaliseSpec(
     rcuWait: take('rcuWait', read.boolean, () => true),
     allowIoUring: take('allowIoUring', read.boolean, () => false),
     onOverrun: take('onOverrun', read.oneOf(ON_OVERRUN), () => 'note'),
-    onFault: take('onFault', read.oneOf(ON_FAULT), () => 'sigbus'),
+    onFault: take('onFault', read.oneOf(ON_FAULT), () => 'note'),
     onEscape: take('onEscape', read.oneOf(ON_ESCAPE), () => 'note'),
     traceGate: take(
       'traceGate',

@@ -36,7 +36,7 @@ test('every default', (t) => {
     rcuWait: true,
     allowIoUring: false,
     onOverrun: 'note',
-    onFault: 'sigbus',
+    onFault: 'note',
     onEscape: 'note',
     traceGate: null,
     timeoutMs: null,

@@ -36,7 +36,16 @@ const commands: readonly (readonly string[])[] = [
   ['--kmem', '2M', '--', 'sh', '-c', 'sleep 60 & sleep 60 & wait'],
   ['--kmem', '400K', '--', compileFixture('denial-storm'), '30'],
   // Page faults over the limit, one process after the other.
-  ['--kmem', '1M', '--', 'sh', '-c', `for i in 1 3 6; do (sleep 0.$i; exec ${sparse} 1000 default) & done; sleep 60`],
+  [
+    '--kmem',
+    '1M',
+    '--on-fault',
+    'sigbus',
+    '--',
+    'sh',
+    '-c',
+    `for i in 1 3 6; do (sleep 0.$i; exec ${sparse} 1000 default) & done; sleep 60`,
+  ],
 ];
 
 test(`${ROUNDS} runs whose processes are killed leave no program, process or group`, async (t) => {
