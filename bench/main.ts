@@ -11,11 +11,12 @@ import { denials } from './sections/denials.ts';
 import { launch } from './sections/launch.ts';
 import { loads } from './sections/loads.ts';
 import { memory } from './sections/memory.ts';
+import { programs } from './sections/programs.ts';
 import { report } from './sections/report.ts';
 import { sweep } from './sections/sweep.ts';
 import { vm } from './sections/vm.ts';
 
-const sections: readonly Section[] = [launch, calls, loads, apache, denials, memory, sweep, vm, report];
+const sections: readonly Section[] = [launch, calls, loads, apache, programs, denials, memory, sweep, vm, report];
 
 function usage(): string {
   const list = sections.map(({ name, about }) => `  ${name.padEnd(10)}${about}\n`).join('');

@@ -54,7 +54,7 @@ function rowOf(name: string, measured: Readonly<Record<string, Series>>): Row {
   return [name, figure(known(own), '/s'), name === 'bare' ? '' : times(combine(own, measured.bare ?? [], ratio)), ''];
 }
 
-function requestsPerSecond(bench: Bench, ab: string, port: number): number {
+export function requestsPerSecond(bench: Bench, ab: string, port: number): number {
   const page = `http://127.0.0.1:${port}/index.html`;
   const said = output([ab, '-q', '-n', bench.quick ? '1000' : '4000', '-c', CONCURRENCY, page]);
   const failed = /^(?:Failed requests|Non-2xx responses):\s+([1-9]\d*)/m.exec(said);
@@ -66,15 +66,15 @@ function requestsPerSecond(bench: Bench, ab: string, port: number): number {
 /** Null where the tool of this way is not installed. */
 async function start(bench: Bench, { name, wrap }: Way, program: string): Promise<Server | null> {
   const port = await freePort();
-  const folder = join(bench.folder, `apache-${port}`);
-  const words = wrap([program, '-d', folder, '-f', writeConfiguration(folder, port), '-D', 'FOREGROUND']);
+  const { folder, file: configuration } = writeConfiguration(bench, port);
+  const words = wrap([program, '-d', folder, '-f', configuration, '-D', 'FOREGROUND']);
   if (words === null) return null;
   const [file = '', ...args] = words;
   const child = spawn(file, args, { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, LANG: 'C' } });
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
   const stop = (): void => stopServer(child, folder);
   bench.atEnd(stop);
-  await untilAnswers(port, name, child);
+  await untilAnswers(port, name, () => child.exitCode);
   return {
     name,
     port,
@@ -88,17 +88,24 @@ async function start(bench: Bench, { name, wrap }: Way, program: string): Promis
 /** Asks Apache itself, by its pid file: strace would leave it running. kmem-run ends when its command does. */
 function stopServer(child: ChildProcess, folder: string): void {
   if (child.exitCode !== null || child.signalCode !== null) return;
+  if (!stopByPidFile(folder)) child.kill('SIGTERM');
+}
+
+/** Whether there was such a process. */
+export function stopByPidFile(folder: string): boolean {
   try {
     process.kill(Number(readFileSync(join(folder, 'apache2.pid'), 'utf8')), 'SIGTERM');
+    return true;
   } catch {
-    child.kill('SIGTERM');
+    return false;
   }
 }
 
-async function untilAnswers(port: number, name: string, child: ChildProcess): Promise<void> {
+/** `exitCode`: null while the server runs, or where nobody knows. */
+export async function untilAnswers(port: number, name: string, exitCode: () => number | null): Promise<void> {
   const deadline = performance.now() + START_WITHIN_MS;
   while (!(await answers(port))) {
-    if (child.exitCode !== null) throw new Error(`Apache (${name}) ended with ${child.exitCode}`);
+    if (exitCode() !== null) throw new Error(`Apache (${name}) ended with ${exitCode()}`);
     if (performance.now() > deadline) throw new Error(`Apache (${name}) did not answer on port ${port}`);
     await sleep(20);
   }
@@ -112,7 +119,7 @@ function answers(port: number): Promise<boolean> {
   }).finally(() => socket.destroy()) as Promise<boolean>;
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   const server = createServer();
   return new Promise((resolve, reject) => {
     server.once('error', reject);
@@ -124,7 +131,8 @@ function freePort(): Promise<number> {
 }
 
 /** Nothing of the system's configuration is read; all files are in the folder. */
-function writeConfiguration(folder: string, port: number): string {
+export function writeConfiguration(bench: Bench, port: number): { folder: string; file: string } {
+  const folder = join(bench.folder, `apache-${port}`);
   mkdirSync(join(folder, 'www'), { recursive: true });
   writeFileSync(join(folder, 'www', 'index.html'), 'a page\n'.repeat(1000));
   const file = join(folder, 'httpd.conf');
@@ -150,5 +158,5 @@ function writeConfiguration(folder: string, port: number): string {
       '',
     ].join('\n'),
   );
-  return file;
+  return { folder, file };
 }

@@ -110,8 +110,8 @@ export type GateConfig = Readonly<{
   failcnt: string | null;
   /** The group's directory in the unified hierarchy, where failures are to be found out from the kernel; null: they are not. */
   attribute: string | null;
-  /** The group's directory of the memory controller, which programs in the kernel watch where they load. */
-  watched: string;
+  /** The group's directory of the memory controller, which programs in the kernel watch where they load; null: none does. */
+  watched: string | null;
   /** What leaves the group is killed, where that is seen. */
   killEscaped: boolean;
   /** What ends a page fault over the limit; `none`: such faults are only counted; null: nobody looks at them. */

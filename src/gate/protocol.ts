@@ -228,7 +228,6 @@ export function encodeConfig(config: GateConfig, fitted: readonly string[] = [])
     `aslr=${Number(config.aslr)}`,
     `usage=${config.usage}`,
     `reserve=${config.reserve}`,
-    `watched=${config.watched}`,
     `lock-file=${config.lockFile}`,
     ...fitted.map((word) => `fitted=${word}`),
     ...config.join.map((file) => `join=${file}`),
@@ -236,6 +235,7 @@ export function encodeConfig(config: GateConfig, fitted: readonly string[] = [])
     ...config.kill.map((file) => `kill=${file}`),
     ...config.directories.map((directory) => `directory=${directory}`),
   ];
+  if (config.watched !== null) words.push(`watched=${config.watched}`);
   if (config.limit !== null) words.push(`limit=${config.limit}`);
   if (config.rcuWait) words.push('rcu-wait=1');
   if (config.killEscaped) words.push('kill-escaped=1');
