@@ -68,6 +68,7 @@ export const RESULT: Readonly<Record<string, Shape>> = {
   failureCounts: list('free'),
   injections: 'free',
   crashes: 'free',
+  escapes: 'free',
   steps: list(STEP),
   leftover: list('free'),
   orphans: list('free'),

@@ -29,7 +29,7 @@ type Result = NonNullable<Ran['result']>;
 async function touch(
   t: ExecutionContext,
   how: string,
-  options: readonly string[] = [],
+  options: readonly string[] = ['--on-fault', 'sigbus'],
 ): Promise<Ran & { result: Result }> {
   const harness = makeHarness(t);
   const ran = await harness.run(['--kmem', `${LIMIT}`, ...options, '--', compileFixture('sparse'), `${PAGES}`, how]);
@@ -131,7 +131,7 @@ test('faults are booked on the step that they are of, and a raised limit counts 
   if (!canWatch(t)) return;
   const sparse = [compileFixture('sparse'), `${PAGES}`, 'default'];
   const plan = [{ run: 'true' }, { run: sparse, expect: KILLED }, { limits: { kmem: '64M' } }, { run: sparse }];
-  const { result, output } = await made(t, plan, { kmem: LIMIT });
+  const { result, output } = await made(t, plan, { kmem: LIMIT, onFault: 'sigbus' });
   t.is(result.outcome, 'passed', JSON.stringify(result.steps));
   t.is(output, 'touched all\n');
   t.deepEqual(
@@ -151,7 +151,7 @@ test('a limit that is lowered, or comes only then, counts from then on', async (
   const plan = [{ run: 'true' }, { limits: { kmem: LIMIT } }, { run: sparse, expect: KILLED }];
   for (const kmem of ['64M', null]) {
     const told: (number | null)[] = [];
-    const { result } = await made(t, plan, { kmem }, { onFailure: ({ step }) => told.push(step) });
+    const { result } = await made(t, plan, { kmem, onFault: 'sigbus' }, { onFailure: ({ step }) => told.push(step) });
     t.is(result.outcome, 'passed', JSON.stringify(result.steps));
     t.deepEqual(
       result.failures.map(({ step, fault }) => [step, fault?.signal]),

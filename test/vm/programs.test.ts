@@ -110,8 +110,8 @@ function stepOf(result: Result | undefined, name: string) {
 }
 
 test('on 6.12, v2: readings equal memory.stat, peaks are exact, and a fault over the limit is ended', async (t) => {
-  const one = await inGuest(t, '6.12', [...measured, survey], { cpus: '0' });
-  const two = await inGuest(t, '6.12', measured, { cpus: '0' });
+  const one = await inGuest(t, '6.12', [...measured, survey], { cpus: '0', onFault: 'sigbus' });
+  const two = await inGuest(t, '6.12', measured, { cpus: '0', onFault: 'sigbus' });
   if (one === null || two === null) return;
   assertSurvey(t, readSurvey(one.output), expected['6.12'] as Expected);
   const peaks = [one, two].map(({ result }) => stepOf(result, 'objects')?.kmemMaxUsage);
