@@ -1,5 +1,6 @@
 import { type Command, findCommand } from './commands/index.ts';
 import { SetupError } from './errors.ts';
+import { endKeeper } from './gate/keeper.ts';
 import { setupErrorText } from './report/terminal/run.ts';
 import { statuses } from './result/outcome.ts';
 
@@ -12,6 +13,8 @@ async function main(argv: readonly string[]): Promise<number> {
     if (!(error instanceof SetupError)) throw error;
     process.stderr.write(setupErrorText(error));
     return statuses.setupError;
+  } finally {
+    await endKeeper();
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { execa } from 'execa';
 import { SetupError } from '../errors.ts';
+import { keepAttached } from '../gate/keeper.ts';
 import type { GateConfig } from '../gate/policy.ts';
 import {
   encodeClose,
@@ -41,27 +42,6 @@ export type Supervisor = Readonly<{
 
 /** What helpers found of the kernel: it stays the same while this process lives. */
 const fitted = new Set<string>();
-
-let starts = 0;
-
-/**
- * From the second run of this process on: keeps programs in the kernel attached between runs, for which attaching is slow
- * after a detach. It ends with this process, whose end of the pipe closes.
- */
-function keepAttached(helper: string): void {
-  starts += 1;
-  if (starts !== 2) return;
-  const keeper = execa(helper, ['keep'], {
-    stdio: ['pipe', 'ignore', 'ignore'],
-    reject: false,
-    cleanup: false,
-    extendEnv: false,
-    env: {},
-  });
-  keeper.nodeChildProcess.unref();
-  (keeper.stdin as unknown as Socket).unref();
-  keeper.stdin.on('error', () => {});
-}
 
 type Waiter = { kinds: readonly string[]; resolve: (event: GateEvent) => void; reject: (error: SetupError) => void };
 

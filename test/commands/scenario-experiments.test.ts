@@ -137,8 +137,10 @@ test('explore: a finding is made again by the line that is printed', async (t) =
   t.regex(crash?.replay, /^kmem-run replay --store \S+ [0-9a-f]{12}$/);
   t.true(ran.stdout.includes(crash.replay));
   const again = await kmemRun(crash.replay.split(' ').slice(1));
-  t.is(again.status, 0, again.stdout + again.stderr);
-  t.regex(again.stdout, /^kmem-run: the same in \d replays?: signaled|expectation/);
+  // Two of these ran side by side when it was recorded, so the server's peak may differ, and nothing else.
+  t.regex(again.stdout, /^kmem-run: (the same in \d replays?: |different in kmem peak \(5 replays\)$)/m);
+  for (const what of ['outcome', 'first call', 'failcnt'])
+    t.regex(again.stdout, new RegExp(`^ *${what} +.*: same$`, 'm'), again.stdout);
   t.regex(
     again.stdout,
     new RegExp(` injection ${crash.address.replaceAll('.', '\\.').replace('+', '\\+')} +injected: same`),

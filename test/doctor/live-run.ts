@@ -26,8 +26,8 @@ export async function startRun(machine: Machine): Promise<Live> {
   const [sleep = 0] = inGroup();
   const [supervisor = 0] = childrenOf(running.pid);
   const others = () => childrenOf(supervisor).filter((pid) => pid !== sleep);
-  // The one that started the program is gone a little later.
-  await until(() => others().length === 1);
+  // The one that started the program is gone a little later; guardian and reclaimer have names of their own.
+  await until(() => others().length > 0 && others().every((pid) => commOf(pid) !== 'kmem-helper'));
   const helpers = [supervisor, ...others()];
   return { running, name, sleep, helpers };
 }

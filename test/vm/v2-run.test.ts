@@ -42,7 +42,7 @@ test('without a limit the kernel’s counter is told, and where it went', (t) =>
     t.regex(result?.enforcement.vm?.kernel ?? '', /^6\.12/);
     t.is(result?.enforcement.mode, 'none');
     const { maxUsage, maxUsageSource, parts, usage, failcnt } = result?.kmem ?? {};
-    t.is(maxUsageSource, 'samples');
+    t.is(maxUsageSource, 'sum');
     // Two sleeps and a shell: three tasks, their stacks and page tables.
     t.true((maxUsage ?? 0) > 128 * KIB, `${maxUsage}`);
     t.true((usage ?? Number.POSITIVE_INFINITY) < (maxUsage ?? 0));
@@ -71,7 +71,7 @@ test('the overshoot is bounded for a shell that forks until it fails', (t) =>
     ]);
     t.log(result?.kmem);
     t.is(result?.enforcement.mode, 'gate');
-    t.is(result?.kmem.maxUsageSource, 'gate');
+    t.is(result?.kmem.maxUsageSource, 'sum');
     t.true((result?.kmem.failcnt ?? 0) > 0, stderr);
     t.regex(stderr, /Cannot fork|Cannot allocate memory|failed to map segment/);
     t.true((result?.kmem.overshoot ?? Number.POSITIVE_INFINITY) <= 256 * KIB);

@@ -1,0 +1,36 @@
+/**
+ * Keeps programs in the kernel attached between the runs of this process, for which attaching is slow after a detach (the
+ * kernel waits until nobody uses what was detached).
+ */
+
+import type { Socket } from 'node:net';
+import { execa } from 'execa';
+
+let starts = 0;
+let end: (() => Promise<void>) | null = null;
+
+/** From the second run on. It ends with this process at the latest: its stdin is a pipe from here. */
+export function keepAttached(helper: string): void {
+  starts += 1;
+  if (starts !== 2) return;
+  const keeper = execa(helper, ['keep'], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    reject: false,
+    cleanup: false,
+    extendEnv: false,
+    env: {},
+  });
+  keeper.nodeChildProcess.unref();
+  (keeper.stdin as unknown as Socket).unref();
+  keeper.stdin.on('error', () => {});
+  end = async () => {
+    keeper.nodeChildProcess.ref();
+    keeper.kill('SIGKILL');
+    await keeper;
+  };
+}
+
+/** For the end of a command, so that it leaves no process behind for a moment. */
+export async function endKeeper(): Promise<void> {
+  await end?.();
+}
