@@ -173,3 +173,25 @@ test('without a limit, and under --enforce none, nothing is ended', async (t) =>
     t.like(result?.enforcement.programs, { faults: null, faultPages: null, faultBytes: null });
   }
 });
+
+test('a task whose number was that of one killed before is ended as well', async (t) => {
+  if (!canWatch(t)) return;
+  const harness = makeHarness(t);
+  const command = [compileFixture('same-number'), `${PAGES}`];
+  const { result, stdout, stderr } = await harness.run([
+    '--kmem',
+    `${LIMIT}`,
+    '--on-fault',
+    'sigbus',
+    '--',
+    ...command,
+  ]);
+  const touched = stdout.trim().split('\n').map(Number);
+  t.is(touched.length, 2, stderr);
+  t.true(
+    touched.every((pages) => pages < PAGES),
+    stdout,
+  );
+  t.true((result?.kmem.overshoot ?? MOST + 1) <= MOST, `${result?.kmem.overshoot}`);
+  harness.assertNothingLeft();
+});

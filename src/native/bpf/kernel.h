@@ -62,6 +62,7 @@ struct task_struct {
   struct css_set *cgroups;
   struct task_struct *real_parent;
   unsigned long min_flt, maj_flt;
+  __u64 start_time;
   char comm[16];
 };
 

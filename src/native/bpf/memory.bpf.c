@@ -26,6 +26,7 @@ struct fault_state state;
 enum { MAX_FRAMES = 64, MAX_TASKS = 8192, SIGNAL_KILL = 9 };
 
 struct task_fault {
+  __u64 started; /* its number may be another's later */
   __u64 address, episode, fault;
   __u64 killed; /* what it still takes in its call is not to be helped */
 };
@@ -121,13 +122,20 @@ static __always_inline void send_fault(struct task_struct *task, __u64 address, 
   bpf_ringbuf_submit(e, 0);
 }
 
+static __always_inline struct task_fault *find_task(__u32 tid, __u64 started)
+{
+  struct task_fault *known = bpf_map_lookup_elem(&tasks, &tid);
+  return known && known->started == started ? known : 0;
+}
+
 /* One fault may take several pages; it is answered once. */
 static __always_inline void end_fault(struct task_struct *task, __u64 bytes, __u64 usage)
 {
   __u32 tid = (__u32)bpf_get_current_pid_tgid(), signal = config.signal;
   /* Both count faults that have ended: this fault's number. */
   __u64 fault = BPF_CORE_READ(task, min_flt) + BPF_CORE_READ(task, maj_flt) + 1, address = 0;
-  struct task_fault *known = bpf_map_lookup_elem(&tasks, &tid);
+  __u64 started = BPF_CORE_READ(task, start_time);
+  struct task_fault *known = find_task(tid, started);
   if (known) {
     if (known->fault == fault || known->killed)
       return;
@@ -138,7 +146,8 @@ static __always_inline void end_fault(struct task_struct *task, __u64 bytes, __u
     known->fault = fault;
     known->episode = state.episode;
   } else {
-    struct task_fault first = {.episode = state.episode, .fault = fault, .killed = signal == SIGNAL_KILL};
+    struct task_fault first = {
+        .started = started, .episode = state.episode, .fault = fault, .killed = signal == SIGNAL_KILL};
     bpf_map_update_elem(&tasks, &tid, &first, BPF_ANY);
   }
   bpf_send_signal_thread(signal);
@@ -218,12 +227,14 @@ static __always_inline int note_address(unsigned long address)
   if (usage_of(&group, &layout) + config.reserve < config.limit)
     return 0;
   __u32 tid = (__u32)bpf_get_current_pid_tgid();
-  struct task_fault *known = bpf_map_lookup_elem(&tasks, &tid);
+  struct task_struct *task = (void *)bpf_get_current_task();
+  __u64 started = BPF_CORE_READ(task, start_time);
+  struct task_fault *known = find_task(tid, started);
   if (known) {
     known->address = address;
     return 0;
   }
-  struct task_fault first = {.address = address};
+  struct task_fault first = {.started = started, .address = address};
   bpf_map_update_elem(&tasks, &tid, &first, BPF_ANY);
   return 0;
 }
@@ -275,9 +286,13 @@ int BPF_PROG(group_removed)
   struct cgroup *removed = 0;
   bpf_probe_read_kernel(&removed, sizeof removed,
                         ctx); /* as a number: the verifier does no sums with trusted pointers */
-  if (group.css && BPF_CORE_READ(removed, level) >= group.level &&
-      (has_ancestor(removed, &group) || (__u64)removed == group.cgroup))
+  if (group.css == 0)
+    return 0;
+  bool own = (__u64)removed == group.cgroup;
+  if (place.unified && (own || has_ancestor(removed, &group)))
     layout.incomplete = 1;
+  if (own)
+    group.css = 0; /* the next group that is made may be at its address */
   return 0;
 }
 

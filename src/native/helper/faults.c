@@ -24,8 +24,8 @@
 #include "steps.h"
 #include "watched.h"
 
-/* Without these the faults are ended all the same; their addresses are not known. */
-static const char *const addresses[] = {"tp_btf/page_fault_user", "tp_btf/page_fault_kernel"};
+/* Without these the faults are ended all the same: for the addresses, and for a group that is removed meanwhile. */
+static const char *const others[] = {"tp_btf/page_fault_user", "tp_btf/page_fault_kernel", "tp_btf/cgroup_rmdir"};
 
 static struct {
   struct object *object;
@@ -65,8 +65,8 @@ static bool attach(void)
   if (!load_and_attach(faults.object, "tp_btf/mm_page_alloc") || !teach() ||
       !map_ring(&faults.ring, object_map(faults.object, "ring"), EVENT_RING))
     return false;
-  for (unsigned i = 0; i < sizeof addresses / sizeof *addresses; i++)
-    load_and_attach(faults.object, addresses[i]);
+  for (unsigned i = 0; i < sizeof others / sizeof *others; i++)
+    load_and_attach(faults.object, others[i]);
   return true;
 }
 

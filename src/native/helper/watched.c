@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -67,7 +68,8 @@ bool load_and_attach(struct object *programs, const char *section)
 
 int keep_attached(void)
 {
-  static const char *const sections[] = {"tp_btf/mm_page_alloc", "tp_btf/page_fault_user", "tp_btf/page_fault_kernel",
+  static const char *const sections[] = {"tp_btf/mm_page_alloc",      "tp_btf/page_fault_user",
+                                         "tp_btf/page_fault_kernel",  "tp_btf/cgroup_rmdir",
                                          "tp_btf/cgroup_attach_task", "tp_btf/task_newtask"};
   struct object kept;
   char byte;
@@ -77,6 +79,8 @@ int keep_attached(void)
   *(struct watched_group *)object_variable(&kept, "group") =
       (struct watched_group){.css = 1, .cgroup = 1, .level = INT_MAX};
   ((struct fault_config *)object_variable(&kept, "config"))->limit = NO_LIMIT;
+  /* Nor is any a descendant: without this all are, of the kernel's task 0. */
+  ((struct move_config *)object_variable(&kept, "move_config"))->supervisor = UINT32_MAX;
   for (unsigned i = 0; i < sizeof sections / sizeof *sections; i++)
     if (!load_and_attach(&kept, sections[i]))
       return 1;
