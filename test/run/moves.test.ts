@@ -51,6 +51,17 @@ test('a task that writes itself to another group is named', async (t) => {
   t.regex(ran.stderr, /left the group: what it allocates there is neither limited nor counted/);
 });
 
+test('so is one with more ancestors than the program in the kernel looks at', async (t) => {
+  if (!canWatch(t)) return;
+  const harness = makeHarness(t);
+  const command = [compileFixture('deep'), '60', `${makeElsewhere(harness)}/${JOIN}`];
+  const ran = await harness.run(['--kmem', '16M', '--', ...command]);
+  t.is(ran.status, 0, ran.stderr);
+  assertAllSeen(t, ran);
+  t.deepEqual(told(ran, LEFT), [['deep', Number(ran.stdout)]]);
+  t.is(movesIn(ran), 1);
+});
+
 test('so is one that names the file by another path, with or without a limit', async (t) => {
   if (!canWatch(t)) return;
   const harness = makeHarness(t);

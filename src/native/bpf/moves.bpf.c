@@ -21,19 +21,24 @@ struct {
   __uint(max_entries, EVENT_RING);
 } moved SEC(".maps");
 
+enum descent { IS_OTHER, IS_OURS, IS_DEEP };
+
 /* Daemons whose parents are gone are the supervisor's own: all that a run starts descends from it. */
-static __always_inline bool is_descendant(struct task_struct *task)
+static __always_inline enum descent descent_of(struct task_struct *task)
 {
   LOOP for (int i = 0; i < MAX_PARENTS && task; i++)
   {
-    if ((__u32)BPF_CORE_READ(task, tgid) == move_config.supervisor)
-      return true;
+    __u32 pid = BPF_CORE_READ(task, tgid);
+    if (pid == move_config.supervisor)
+      return IS_OURS;
+    if (pid <= 1)
+      return IS_OTHER;
     task = BPF_CORE_READ(task, real_parent);
   }
-  return false;
+  return IS_DEEP;
 }
 
-static __always_inline void send_move(struct task_struct *task, struct cgroup *to, __u32 kind, __u32 born)
+static __always_inline void send_move(struct task_struct *task, struct cgroup *to, __u32 kind, __u32 born, __u32 deep)
 {
   struct move_event *e = bpf_ringbuf_reserve(&moved, sizeof *e, 0);
   if (!e) {
@@ -46,6 +51,7 @@ static __always_inline void send_move(struct task_struct *task, struct cgroup *t
   e->to = BPF_CORE_READ(to, kn, id);
   e->kind = kind;
   e->born = born;
+  e->deep = deep;
   bpf_probe_read_kernel(e->comm, sizeof e->comm, __builtin_preserve_access_index(&task->comm));
   bpf_ringbuf_submit(e, 0);
 }
@@ -77,11 +83,13 @@ int BPF_PROG(attached, struct cgroup *to, const char *path, struct task_struct *
     return 0;
   if (group.css == 0)
     find_group(css);
-  bool inside = is_below(css, &group), ours = is_descendant(task);
-  if (inside != ours)
-    send_move(task, to, inside ? MOVE_ENTERED : MOVE_LEFT, 0);
+  bool inside = is_below(css, &group);
+  enum descent descent = descent_of(task);
+  if (inside == (descent == IS_OTHER))
+    send_move(task, to, inside ? MOVE_ENTERED : MOVE_LEFT, 0, descent == IS_DEEP);
   /* At once, before it does anything there; who is moved by others is left to the supervisor. */
-  if (move_config.kill && ours && !inside && (__u32)BPF_CORE_READ(task, tgid) == bpf_get_current_pid_tgid() >> 32)
+  if (move_config.kill && descent == IS_OURS && !inside &&
+      (__u32)BPF_CORE_READ(task, tgid) == bpf_get_current_pid_tgid() >> 32)
     bpf_send_signal(SIGNAL_KILL);
   return 0;
 }
@@ -98,8 +106,8 @@ int BPF_PROG(started, struct task_struct *task, unsigned long flags)
     find_group(css);
   bool was_inside = is_below(before, &group), inside = is_below(css, &group);
   if (was_inside && !inside)
-    send_move(task, BPF_CORE_READ(css, cgroup), MOVE_LEFT, 1);
-  else if (!was_inside && inside && !is_descendant(parent))
-    send_move(task, BPF_CORE_READ(css, cgroup), MOVE_ENTERED, 1);
+    send_move(task, BPF_CORE_READ(css, cgroup), MOVE_LEFT, 1, 0);
+  else if (!was_inside && inside && descent_of(parent) == IS_OTHER)
+    send_move(task, BPF_CORE_READ(css, cgroup), MOVE_ENTERED, 1, 0);
   return 0;
 }

@@ -80,6 +80,7 @@ struct move_event {
   __u64 to;           /* inode number of the group's directory */
   __u32 kind;
   __u32 born; /* it was started there (clone3) */
+  __u32 deep; /* whether it is the run's at all is not known: it has too many ancestors */
   char comm[16];
 };
 

@@ -22,6 +22,8 @@
 
 static const char *const programs[] = {"tp_btf/cgroup_attach_task", "tp_btf/task_newtask"};
 
+enum { MAX_GENERATIONS = 4096 };
+
 static struct {
   struct object *object;
   struct ring ring;
@@ -73,7 +75,7 @@ static const char *group_of(pid_t pid, char *text, size_t size)
 static bool is_ours(pid_t pid)
 {
   char text[1024];
-  for (int generation = 0; pid > 1 && generation < 64; generation++) {
+  for (int generation = 0; pid > 1 && generation < MAX_GENERATIONS; generation++) {
     if (pid == getpid())
       return true;
     pid = read_proc(pid, "status", text, sizeof text) ? (pid_t)status_number(text, "\nPPid:") : 0;
@@ -97,6 +99,9 @@ static void report_move(const void *event_data)
   const struct move_event *e = event_data;
   pid_t pid = (pid_t)(e->task >> 32);
   char text[4096];
+  /* One that is gone may have been ours. */
+  if (e->deep && !is_ours(pid) && read_proc(pid, "stat", text, sizeof text))
+    return;
   const char *to = group_of(pid, text, sizeof text);
   if (config.kill_escaped && e->kind == MOVE_LEFT)
     kill_escaped(pid);
