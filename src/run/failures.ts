@@ -83,10 +83,14 @@ export function createFailureLog(): FailureLog {
   const notices: string[] = [];
   const escapes: ObservedEscape[] = [];
   const unwatched: Unwatched[] = [];
+  const moves = new Set<string>();
   let summary: GateSummary | null = null;
   let denials = 0;
   const takeMove = (event: Extract<GateEvent, { event: 'move' }>): void => {
-    notices.push(moveSentence(event));
+    const sentence = moveSentence(event);
+    // Of one that goes to and fro, once.
+    if (moves.size < MOST_ORPHANS && !moves.has(sentence)) notices.push(sentence);
+    moves.add(sentence);
     const { atNs, pid, comm, born, by, to, step } = event;
     if (event.kind === 'left' && escapes.length < MOST_ORPHANS)
       escapes.push({ atMs: atNs / 1e6, pid, comm, born: born === 1, by, to, step });

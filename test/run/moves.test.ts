@@ -5,7 +5,7 @@ import anyTest, { type ExecutionContext } from 'ava';
 import { groupsIn, startIn, until, version } from '../cgroup/sandbox.ts';
 import { compileFixture } from '../fixtures/compile.ts';
 import { type Harness, makeHarness, type Ran } from '../harness.ts';
-import { needs } from '../needs.ts';
+import { needs, where } from '../needs.ts';
 import { whyNoPrograms } from '../programs.ts';
 
 const test = anyTest.serial;
@@ -60,6 +60,33 @@ test('so is one with more ancestors than the program in the kernel looks at', as
   assertAllSeen(t, ran);
   t.deepEqual(told(ran, LEFT), [['deep', Number(ran.stdout)]]);
   t.is(movesIn(ran), 1);
+});
+
+where(
+  version === 1,
+  'cgroup v1',
+  test,
+)('one that goes to and fro is named once, and the rest is counted', async (t) => {
+  if (!canWatch(t)) return;
+  const harness = makeHarness(t);
+  const script = `g="$1"/$(sed -n 's/^[0-9]*:\\(memory\\)*://p' /proc/self/cgroup | head -n 1 | sed 's/.*\\///')
+    i=0; while [ $i -lt 1500 ]; do echo 0 > "$0"; echo 0 > "$g/${JOIN}"; i=$((i+1)); done; echo done`;
+  const ran = await harness.run([
+    '--kmem',
+    '4M',
+    '--',
+    'dash',
+    '-c',
+    script,
+    `${makeElsewhere(harness)}/${JOIN}`,
+    harness.sandbox.memory,
+  ]);
+  t.is(ran.stdout, 'done\n', ran.stderr);
+  t.is(ran.status, 0, ran.stderr);
+  t.is(told(ran, LEFT).length, 1);
+  t.is(ran.result?.escapes?.length, 100);
+  // 1,500 times out of the group: the first 1,000 are named.
+  t.is(ran.result?.enforcement.programs?.lost, 500);
 });
 
 test('so is one that names the file by another path, with or without a limit', async (t) => {

@@ -22,12 +22,14 @@
 
 static const char *const programs[] = {"tp_btf/cgroup_attach_task", "tp_btf/task_newtask"};
 
-enum { MAX_GENERATIONS = 4096 };
+enum { MAX_MOVES_IN_FULL = 1000, MAX_GENERATIONS = 4096 };
 
 static struct {
   struct object *object;
   struct ring ring;
   const struct move_state *state;
+  int named;
+  uint64_t unnamed;
 } moves;
 
 static bool attach(void)
@@ -102,6 +104,12 @@ static void report_move(const void *event_data)
   /* One that is gone may have been ours. */
   if (e->deep && !is_ours(pid) && read_proc(pid, "stat", text, sizeof text))
     return;
+  if (moves.named == MAX_MOVES_IN_FULL) {
+    if (config.kill_escaped && e->kind == MOVE_LEFT)
+      kill_escaped(pid);
+    moves.unnamed++;
+    return;
+  }
   const char *to = group_of(pid, text, sizeof text);
   if (config.kill_escaped && e->kind == MOVE_LEFT)
     kill_escaped(pid);
@@ -115,7 +123,10 @@ static void report_move(const void *event_data)
   field_number("by", (int64_t)(e->by >> 32));
   field_string("to", to);
   field_figure("step", step_index_for(step_by_parents(pid)));
-  event_end(QUEUE_HARD);
+  if (event_end(QUEUE_SOFT))
+    moves.named++;
+  else
+    moves.unnamed++;
 }
 
 void read_moves(void)
@@ -130,5 +141,5 @@ bool are_moves_watched(void)
 
 uint64_t moves_lost(void)
 {
-  return moves.state ? moves.state->lost : 0;
+  return moves.state ? moves.state->lost + moves.unnamed : 0;
 }

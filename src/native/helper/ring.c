@@ -22,8 +22,9 @@ void read_ring(struct ring *ring, void (*handle)(const void *event))
 {
   if (ring->consumer == NULL)
     return;
-  uint64_t at = *ring->consumer;
-  while (at < __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE)) {
+  /* What comes meanwhile is left for the next time: who makes events faster than they are read would hold us here. */
+  uint64_t at = *ring->consumer, end = __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE);
+  while (at < end) {
     const char *record = ring->data + (at & (ring->size - 1));
     uint32_t length = __atomic_load_n((const uint32_t *)(const void *)record, __ATOMIC_ACQUIRE);
     if (length & BPF_RINGBUF_BUSY_BIT)
