@@ -57,6 +57,10 @@ const LOCKED_DOWN: Obstacle = [
 const causes: Readonly<Record<string, Obstacle>> = {
   ENOSYS: ['there is no bpf(2)', 'boot a kernel built with CONFIG_BPF_SYSCALL, or have the sandbox allow bpf(2)'],
   EOPNOTSUPP: ['it loads, but was not tried: kmem-run’s own cgroup is not shown', 'mount its hierarchy'],
+  ESRCH: [
+    'it knows processes by the machine’s own numbers, which a PID namespace hides',
+    'run kmem-run outside the container (docker, podman: --pid=host)',
+  ],
   E2BIG: ['this machine has more CPUs than the program adds up', 'use up to 64'],
 };
 

@@ -167,3 +167,17 @@ test('a move within the group is none', async (t) => {
   t.is(movesIn(ran), 0, ran.result?.enforcement.notes.join('\n'));
   harness.assertNothingLeft();
 });
+
+test('in a PID namespace, where no number is the kernel’s own, nothing is said to be watched', async (t) => {
+  if (!canWatch(t)) return;
+  const harness = makeHarness(t);
+  const under = ['unshare', '--pid', '--fork', '--mount-proc'];
+  const { status, stderr, result } = await harness.run(['--kmem', '4M', '--', 'true'], { under });
+  t.is(status, 0, stderr);
+  const notes = result?.enforcement.notes.join('\n') ?? '';
+  t.like(result?.enforcement.programs, { moves: false, faults: null });
+  t.is(result?.escapes, null);
+  t.notRegex(notes, /from outside/);
+  t.regex(notes, /not watched by programs in the kernel: .*tasks that leave the group/);
+  harness.assertNothingLeft();
+});

@@ -34,6 +34,11 @@ static struct {
 
 static bool attach(void)
 {
+  /* The programs tell our own by their numbers in the first one. */
+  if (!is_in_first_pid_namespace()) {
+    errno = ESRCH;
+    return false;
+  }
   moves.object = watch_programs();
   if (moves.object == NULL)
     return false;

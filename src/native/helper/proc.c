@@ -32,6 +32,15 @@ bool read_string(pid_t tid, uint64_t address, char *text, size_t size)
   return used > 0;
 }
 
+/* The first one's inode number is fixed: PROC_PID_INIT_INO of linux/proc_ns.h. */
+bool is_in_first_pid_namespace(void)
+{
+  char text[40];
+  ssize_t n = readlink("/proc/self/ns/pid", text, sizeof text - 1);
+  text[n > 0 ? n : 0] = '\0';
+  return !strcmp(text, "pid:[4026531836]");
+}
+
 const char *executable(pid_t tid, char *text, size_t size)
 {
   char path[40];

@@ -22,6 +22,7 @@ bool read_proc(pid_t pid, const char *name, char *text, size_t size);
 /* A number of /proc/PID/status, or 0. */
 uint64_t status_number(const char *status, const char *key);
 
+bool is_in_first_pid_namespace(void);
 pid_t thread_group(pid_t tid);
 void forget_comm(pid_t tid);
 const char *comm_of(pid_t tid, uint64_t now);

@@ -18,6 +18,7 @@
 #include "embedded.h"
 #include "object.h"
 #include "probes.h"
+#include "proc.h"
 
 static const char *const looks[] = {"tp_btf/mm_page_alloc", "tp_btf/kmem_cache_alloc", "tp_btf/kmalloc",
                                     "tp_btf/sys_exit", "tp_btf/cgroup_rmdir"};
@@ -132,6 +133,10 @@ static void try_moves(struct object *o, struct trial *trial, const char *join_fi
 {
   const struct move_state *state = object_variable(o, "move_state");
   struct move_config *config = object_variable(o, "move_config");
+  if (!is_in_first_pid_namespace()) {
+    trial->error = ESRCH;
+    return;
+  }
   config->supervisor = (uint32_t)getpid();
   if (load(o, trial, "tp_btf/task_newtask", 0) < 0)
     return;
