@@ -132,8 +132,11 @@ function lookForOverrun(context: WatchContext, clock: Clock, sampler: Sampler, o
 /** Ends what runs; a helper that then does not tell of the end is ended too, or the run would wait for ever. */
 async function endRun({ facts: { spec }, stop, group, supervisor }: WatchContext): Promise<void> {
   try {
-    if (stop.reason() === 'gate-lost') await killGroup(group);
-    else await endGroup(group, spec.graceMs, stop.mustKill);
+    if (stop.reason() === 'gate-lost') {
+      await killGroup(group);
+      // What has left the group waits for an answer that does not come: the helper ends it, if there is one.
+      supervisor.finish();
+    } else await endGroup(group, spec.graceMs, stop.mustKill);
   } finally {
     setTimeout(supervisor.kill, HELPER_TIMEOUT_MS).unref();
   }

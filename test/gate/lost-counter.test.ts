@@ -2,7 +2,7 @@
 
 import { writeFileSync } from 'node:fs';
 import test from 'ava';
-import { version } from '../cgroup/sandbox.ts';
+import { stateOf, version } from '../cgroup/sandbox.ts';
 import { makeHarness } from '../harness.ts';
 import { lenient, where } from '../needs.ts';
 
@@ -10,6 +10,7 @@ import { lenient, where } from '../needs.ts';
 const SCRIPT = `
 own=$(grep -m1 ':memory:' /proc/self/cgroup | cut -d: -f3)
 root=$(findmnt -n -o TARGET -t cgroup -O memory | head -1)
+[ -z "$1" ] || echo $$ > "$1/cgroup.procs"
 echo $$ > "$root/tasks"
 sleep 0.2
 rmdir "$root$own"
@@ -31,5 +32,27 @@ where(
   t.is(ran.stdout, '');
   t.is(ran.result?.terminationReason, 'gate-lost');
   t.regex(ran.result?.enforcement.notes.join('\n') ?? '', /could not be read any more/);
+  harness.assertNothingLeft();
+});
+
+/** It stays, whatever becomes of its calls; in no group of the run's, where it would be killed with the rest. */
+const STAYING = `${SCRIPT.slice(0, SCRIPT.indexOf('exec '))}
+echo $$ > pid
+while :; do sleep 0.1 || true; done`;
+
+where(
+  version === 1,
+  'cgroup v1',
+  test,
+)('what has left every group is ended with the run', async (t) => {
+  const harness = makeHarness(t);
+  const script = harness.path('stay.sh');
+  writeFileSync(script, STAYING);
+  const { unified } = harness.sandbox;
+  const ran = await harness.run(['--kmem', '1M', '--timeout', lenient(30), '--', 'sh', script, `${unified}`]);
+  t.is(ran.status, 125, ran.stderr);
+  t.is(ran.result?.terminationReason, 'gate-lost');
+  t.regex(ran.result?.enforcement.notes.join('\n') ?? '', /1 process had left the group and was killed/);
+  if (harness.has('pid')) t.is(stateOf(Number(harness.read('pid'))), null);
   harness.assertNothingLeft();
 });
