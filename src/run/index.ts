@@ -98,6 +98,7 @@ async function runHeld(context: Context): Promise<Output> {
   const lock = openLock(id);
   const failures = createFailureLog();
   let inGroup: readonly number[] = [];
+  let isOver = false;
   const accounts = createAccounts(() => inGroup);
   const held: Held = { facts, stop, lock, streams: null, supervisor: null, group: null, watch: null };
   facts.throttled.before = readThrottleCount();
@@ -107,6 +108,8 @@ async function runHeld(context: Context): Promise<Output> {
     const streams = openStreams(spec, reads, stdin ?? 'inherit');
     held.streams = streams;
     const onEvent = (reported: GateEvent): void => {
+      // The group goes by our own hand then: who has left it, and makes a call, finds no counter.
+      if (isOver && reported.event === 'counter-lost') return;
       const isFailure = reported.event === 'failure' || reported.event === 'fault';
       const isOfStep = isFailure || reported.event === 'crash' || reported.event === 'move';
       const event = isOfStep ? { ...reported, step: accounts.indexOf(reported.step) } : reported;
@@ -143,6 +146,7 @@ async function runHeld(context: Context): Promise<Output> {
     held.watch = watchRun({ ...context, plan, group, supervisor, streams, failures, accounts });
     await held.watch.ended;
   } finally {
+    isOver = true;
     await tearDown(held);
     facts.throttled.after = readThrottleCount();
     facts.summary = failures.summary();

@@ -56,3 +56,24 @@ where(
   if (harness.has('pid')) t.is(stateOf(Number(harness.read('pid'))), null);
   harness.assertNothingLeft();
 });
+
+const LEAVING = `
+dash -c 'echo 0 > "$0/cgroup.procs"; echo 0 > "$1/tasks"; while :; do : < /dev/null; done' "$0" "$1" &
+sleep 60 &
+sleep 0.3`;
+
+where(
+  version === 1,
+  'cgroup v1',
+  test,
+)('a run whose group is removed at its end has lost no counter, whoever still makes calls elsewhere', async (t) => {
+  const harness = makeHarness(t);
+  const { unified, memory } = harness.sandbox;
+  for (let i = 0; i < 5; i++) {
+    const shell = ['sh', '-c', LEAVING, `${unified}`, memory];
+    const ran = await harness.run(['--kmem', '8M', '--wait', 'exit', '--', ...shell]);
+    t.is(ran.status, 0, ran.stderr);
+    t.is(ran.result?.terminationReason, null);
+  }
+  harness.assertNothingLeft();
+});
