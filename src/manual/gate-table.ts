@@ -34,7 +34,10 @@ function gatedRow(call: GatedCall): Row {
 }
 
 function watchedRow(call: WatchedCall): Row {
-  const condition = [call.leaves ? 'with `--trace-gate` or `--fail`, and on cgroup v2' : '', valuesOf(call)]
+  const condition = [
+    call.leaves ? 'with `--kmem` but for `--rcu-wait off`, with `--trace-gate` or `--fail`, and on cgroup v2' : '',
+    valuesOf(call),
+  ]
     .filter(Boolean)
     .join('; ');
   return { call: nameOf(call), cells: ['watched', 'never denied', condition, '', ''] };
