@@ -52,6 +52,10 @@ test.serial('without permission but with a directory of its own: a gated run wor
 
   const gated = ['--kmem', '64M', '--parent', shown, '--', 'true'];
   t.is((await machine.run(gated, { under: machine.asNobody, json: false })).status, 0);
+  // The command's first calls are read as root's are, though the helper's memory is closed to its own user.
+  const denied = ['--kmem', '4K', ...gated.slice(2)];
+  const { stderr } = await machine.run(denied, { under: machine.asNobody, json: false });
+  t.regex(stderr, /kmem-helper: 1 × clone3 of process CLONE_VM CLONE_VFORK \(ENOMEM\)/);
   t.is(statSync(mine).nlink, 2);
 });
 

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/personality.h>
+#include <sys/prctl.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -239,6 +240,8 @@ _Noreturn void joiner_main(int sock, const struct step_request *request)
   await_status(sock, 'f');
   if (listener >= 0)
     close(listener);
+  /* It holds no listener any more, and the supervisor of an ordinary user could not read what its calls are about. */
+  prctl(PR_SET_DUMPABLE, 1);
   join_group(sock, opened.join, config.join_count);
   errno = start_in_group(sock, request);
   if (errno != 0)
