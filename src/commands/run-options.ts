@@ -20,7 +20,7 @@ export const OPTIONS: OptionTable = {
   ...sets('kmem', 'Limits:', 'SIZE', 'kernel memory, such as 900K or 1M'),
   ...sets('mem', 'Limits:', 'SIZE', 'memory'),
   ...sets('memsw', 'Limits:', 'SIZE', 'memory and swap together (needs --mem)'),
-  ...sets('kmemTcp', 'Limits:', 'SIZE', 'TCP buffers (cgroup v1)'),
+  ...sets('kmemTcp', 'Limits:', 'SIZE', 'TCP buffers (cgroup v1; a soft limit, which they can exceed)'),
   ...sets('pids', 'Limits:', 'N', 'processes and threads at one time'),
 
   ...sets('enforce', 'Enforcement:', ENFORCE.join('|'), 'how the kmem limit is made to bite'),

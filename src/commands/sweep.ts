@@ -97,7 +97,7 @@ function sweepOptions(own: Own): OptionTable {
     ...commonOptions(own),
     kmem: swept('kmem', 'kernel memory'),
     mem: swept('mem', 'memory'),
-    'kmem-tcp': swept('kmemTcp', 'TCP buffers (cgroup v1)'),
+    'kmem-tcp': swept('kmemTcp', 'TCP buffers (cgroup v1; a soft limit)'),
     pids: swept('pids', 'processes and threads at one time'),
     kernel: string(
       'Enforcement:',

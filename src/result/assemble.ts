@@ -68,19 +68,26 @@ export function assemble(facts: Facts): Omit<Result, 'outcome' | 'expectations'>
 type Kmem = Result['kmem'];
 
 export function kmemOf(facts: Facts): Kmem {
-  const { reading, summary, mode } = facts;
+  const { reading, summary } = facts;
   const counter = isUnaccounted(facts) ? null : (reading?.kmem ?? null);
   const peak = isUnaccounted(facts) ? NO_PEAK : (countedPeak(facts) ?? seenPeak(facts));
   return {
     ...peak,
     usage: counter?.usage ?? null,
-    failcnt: mode === 'gate' ? (summary?.denials ?? null) : (counter?.failcnt ?? null),
+    failcnt: failcntOf(facts),
     overshoot: peak.maxUsage === null ? null : overshootOf(facts, peak.maxUsage),
     parts: peak.maxUsage === null || summary === null ? null : partsOf(summary),
   };
 }
 
 /** Against the limit that was in force at the time. */
+/** The kernel's counter stays 0 under `--enforce none`, since no limit is set: that would read as if none had been needed. */
+function failcntOf({ mode, spec, summary, reading, unaccounted }: Facts): number | null {
+  if (mode === 'gate') return summary?.denials ?? null;
+  if (spec.enforce === 'none' || isUnaccounted({ unaccounted, summary })) return null;
+  return reading?.kmem.failcnt ?? null;
+}
+
 function overshootOf(facts: Facts, maxUsage: number): number | null {
   const { earlierOvershoot, kmemLimit, reading, summary } = facts;
   if (earlierOvershoot === null) return beyond(kmemLimit, maxUsage);

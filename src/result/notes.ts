@@ -45,7 +45,7 @@ export function notesOf(facts: Facts, programs: Result['enforcement']['programs'
     notes.push(
       `${summary.eventsDropped} messages of the gate were dropped because they came too fast; counts are complete`,
     );
-  notes.push(...facts.notices);
+  notes.push(...softLimitNotes(facts), ...facts.notices);
   if (programs?.faults === 'note' && (programs.faultPages ?? 0) > 0)
     notes.push(
       `page faults took ${programs.faultPages} pages (${formatSize(programs.faultBytes ?? 0)}) while the group was above the kmem limit; --on-fault sigbus ends them`,
@@ -103,6 +103,16 @@ function aslrWarning({ environment: { aslr } }: Conditions) {
 }
 
 function throttleWarning({ throttled: { before, after } }: Conditions) {
+/** The kernel slows the sender down, and still charges what has been promised to it. */
+function softLimitNotes({ reading, limits, steps }: Facts): string[] {
+  const peak = reading?.kmemTcp?.maxUsage ?? null;
+  const inForce = [limits?.kmemTcp ?? null, ...steps.flatMap(({ limits: left }) => (left ? [left.kmemTcp] : []))];
+  const known = inForce.filter((limit) => limit !== null);
+  if (peak === null || known.length < inForce.length || peak <= Math.max(...known)) return [];
+  const over = formatSize(Math.max(...known));
+  return [`TCP buffers peaked at ${formatSize(peak)}, above --kmem-tcp ${over}: in the kernel that limit is soft`];
+}
+
   if (before === null || after === null || after <= before) return null;
   return `the processor throttled itself ${after - before} times during the run: durations cannot be compared; let it cool down`;
 }

@@ -28,7 +28,7 @@ export const limitsSchema = define(
     kmem: bytesOrNull('Kernel-memory limit.', UNSET),
     mem: bytesOrNull('Memory limit.', UNSET),
     memsw: bytesOrNull('Limit of memory and swap together.', UNSET),
-    kmemTcp: bytesOrNull('Limit of TCP buffers (cgroup v1).', UNSET),
+    kmemTcp: bytesOrNull('Limit of TCP buffers (cgroup v1), which the kernel lets them exceed.', UNSET),
     pids: countOrNull('Limit of processes and threads at one time.', 'tasks', UNSET),
     ancestors: define(
       z.array(ancestor),
@@ -51,7 +51,7 @@ export const kmemSchema = define(
     failcnt: countOrNull(
       "In `gate` mode the denials; in `native` mode the kernel's counter, which also counts retries and failures that no call shows.",
       'denials, or failed charges',
-      UNREAD,
+      'not counted (`--enforce none`), or could not be read',
     ),
     overshoot: bytesOrNull(
       'How far `maxUsage` went above the kmem limit; 0 if it stayed below. Where a step changed the limit, the most by which usage went above the limit ' +

@@ -59,7 +59,7 @@ export const specSchema = define(
         kmem: bytesOrNull('`--kmem`: kernel memory, rounded down to the page.', NOT_ASKED),
         mem: bytesOrNull('`--mem`: memory, rounded down to the page.', NOT_ASKED),
         memsw: bytesOrNull('`--memsw`: memory and swap together, rounded down to the page.', NOT_ASKED),
-        kmemTcp: bytesOrNull('`--kmem-tcp`: TCP buffers, rounded down to the page.', NOT_ASKED),
+        kmemTcp: bytesOrNull('`--kmem-tcp`: TCP buffers, rounded down to the page; a soft limit.', NOT_ASKED),
         pids: countOrNull('`--pids`: processes and threads at one time.', 'tasks', NOT_ASKED),
       }),
       'The limits asked for. Those that were set and read back are in the top-level `limits`.',

@@ -50,3 +50,30 @@ where(
   t.true((ran.result?.kmemTcp?.maxUsage ?? 0) >= queued, JSON.stringify(ran.result?.kmemTcp));
   harness.assertNothingLeft();
 });
+
+test('under --enforce none nothing is counted, and failcnt says so', async (t) => {
+  const harness = makeHarness(t);
+  const options = ['--kmem', '4K', '--enforce', 'none', '--expect', 'failcnt==null'];
+  const ran = await harness.run([...options, '--', 'sh', '-c', 'exit 3']);
+  t.is(ran.result?.kmem.failcnt, null);
+  t.true(ran.result?.expectations.find(({ expr }) => expr === 'failcnt==null')?.passed);
+  const failed = await harness.run(['--kmem', '4K', '--enforce', 'none', '--', 'sh', '-c', 'exit 3']);
+  t.is(failed.status, 3);
+  t.notRegex(failed.stderr, /no allocation was denied/);
+  harness.assertNothingLeft();
+});
+
+where(
+  version === 1,
+  'cgroup v1',
+  test,
+)('a peak of TCP buffers above --kmem-tcp is named: the limit is soft', async (t) => {
+  if (!needs(t, existsSync(python), 'python3')) return;
+  const harness = makeHarness(t);
+  const ran = await harness.run(['--kmem-tcp', '64K', '--', python, '-c', queue]);
+  t.true((ran.result?.kmemTcp?.maxUsage ?? 0) > 65_536, JSON.stringify(ran.result?.kmemTcp));
+  t.true(ran.result?.enforcement.notes.some((note) => /TCP buffers peaked at .* above --kmem-tcp 64 KiB/.test(note)));
+  const below = await harness.run(['--kmem-tcp', '1G', '--', python, '-c', queue]);
+  t.false(below.result?.enforcement.notes.some((note) => note.includes('--kmem-tcp')));
+  harness.assertNothingLeft();
+});

@@ -37,7 +37,7 @@ ${crashes.length === 0 ? null : crashPart(crashes)}`;
 }
 
 function nothingNamed(failcnt: number | null): string {
-  if (failcnt === null) return 'Whether anything failed could not be read.';
+  if (failcnt === null) return 'Whether anything failed is not known.';
   if (failcnt === 0) return 'No allocation failed.';
   return `No call is named: the kernel only counted (failcnt ${groupDigits(failcnt)}).`;
 }
