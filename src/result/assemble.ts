@@ -15,6 +15,7 @@ export function assemble(facts: Facts): Omit<Result, 'outcome' | 'expectations'>
   const { spec, error, summary, reading } = facts;
   const limits = { ...unset, ...facts.limits, ancestors: facts.ancestors };
   const programs = summary === null ? null : programsOf(summary, spec);
+  const kmem = kmemOf(facts);
   const environment = readEnvironment({ layout: facts.layout, aslr: spec.aslr, cold: null });
   return {
     schemaVersion: 1,
@@ -26,7 +27,7 @@ export function assemble(facts: Facts): Omit<Result, 'outcome' | 'expectations'>
     exit: facts.steps[0]?.exit ?? { code: null, signal: null },
     durations: { wallMs: facts.wallMs, userMs: facts.cpu?.userMs ?? null, systemMs: facts.cpu?.systemMs ?? null },
     limits,
-    kmem: kmemOf(facts),
+    kmem,
     mem: {
       maxUsage: reading?.mem.maxUsage ?? null,
       usage: reading?.mem.usage ?? null,
@@ -47,7 +48,7 @@ export function assemble(facts: Facts): Omit<Result, 'outcome' | 'expectations'>
       failuresDropped: summary?.failuresDropped ?? null,
       failuresUncounted: summary?.uncounted ?? null,
       programs,
-      notes: notesOf(facts, programs),
+      notes: notesOf(facts, programs, kmem),
       vm: null,
     },
     failures: facts.failures,
@@ -80,7 +81,6 @@ export function kmemOf(facts: Facts): Kmem {
   };
 }
 
-/** Against the limit that was in force at the time. */
 /** The kernel's counter stays 0 under `--enforce none`, since no limit is set: that would read as if none had been needed. */
 function failcntOf({ mode, spec, summary, reading, unaccounted }: Facts): number | null {
   if (mode === 'gate') return summary?.denials ?? null;
@@ -88,6 +88,7 @@ function failcntOf({ mode, spec, summary, reading, unaccounted }: Facts): number
   return reading?.kmem.failcnt ?? null;
 }
 
+/** Against the limit that was in force at the time. */
 function overshootOf(facts: Facts, maxUsage: number): number | null {
   const { earlierOvershoot, kmemLimit, reading, summary } = facts;
   if (earlierOvershoot === null) return beyond(kmemLimit, maxUsage);

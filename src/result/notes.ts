@@ -19,11 +19,15 @@ export const GATE_NOTES = {
 export const UNWATCHED = 'not watched by programs in the kernel';
 
 /** Page faults over the limit are ended. */
-export function endsFaults(programs: Result['enforcement']['programs']): boolean {
+export function endsFaults(programs: Programs): boolean {
   return programs !== null && (programs.faults === 'sigbus' || programs.faults === 'kill');
+type Programs = Result['enforcement']['programs'];
+
 }
 
-export function notesOf(facts: Facts, programs: Result['enforcement']['programs']): string[] {
+type Usage = Pick<Result['kmem'], 'overshoot' | 'parts'>;
+
+export function notesOf(facts: Facts, programs: Programs, kmem: Usage): string[] {
   const notes: string[] = [];
   const { mode, summary } = facts;
   if (mode === 'gate') notes.push(endsFaults(programs) ? GATE_NOTES.faults : GATE_NOTES.calls);
@@ -56,7 +60,7 @@ export function notesOf(facts: Facts, programs: Result['enforcement']['programs'
     );
   if (facts.overrunMs > 0)
     notes.push(
-      `usage stayed above the kmem limit for ${Math.round(facts.overrunMs)} ms while no call was denied: page tables grow by page faults, which the gate cannot stop`,
+      `usage stayed above the kmem limit for ${Math.round(facts.overrunMs)} ms while no call was denied: ${causeOf(kmem, programs)}`,
     );
   if (summary && summary.traceLost > 0) notes.push(`${summary.traceLost} lines of --trace-gate could not be written`);
   if (facts.spec.allowIoUring && mode === 'gate')
@@ -71,6 +75,22 @@ export function notesOf(facts: Facts, programs: Result['enforcement']['programs'
 /** `told`: in the order of `asked`; null where the gate did not get to tell. */
 export function injectionsOf(asked: readonly string[], events: readonly GateInjection[]): Result['injections'] {
   if (events.length !== asked.length) return null;
+const BY_CALLS = 'calls that are not gated, or what calls took beyond their need';
+
+/** Only what was counted is named as the cause of an overrun. */
+export function causeOf({ overshoot, parts }: Usage, programs: Programs): string {
+  const faultBytes = programs?.faults == null ? null : programs.faultBytes;
+  if (faultBytes === null) {
+    const tables = parts?.pagetables;
+    const known = tables === undefined ? '' : `; page tables were ${formatSize(tables)} at the peak`;
+    return `the cause is not known, since page faults were not watched${known}`;
+  }
+  if (faultBytes === 0) return `not by page faults, but by ${BY_CALLS}`;
+  const rest = (overshoot ?? 0) - faultBytes;
+  const others = rest > 0 ? `, the other ${formatSize(rest)} by ${BY_CALLS}` : '';
+  return `page faults took ${formatSize(faultBytes)} above the limit${others}`;
+}
+
   return events.map((event, index) => injectionOf(asked[index] ?? '', event));
 }
 
@@ -83,6 +103,16 @@ function injectionOf(address: string, { reached, denials, seen }: GateInjection)
 export type Conditions = Readonly<{
   limits: Pick<Result['limits'], 'mem' | 'memsw'>;
   environment: Pick<Environment, 'swapTotal' | 'aslr'>;
+/** The kernel slows the sender down, and still charges what has been promised to it. */
+function softLimitNotes({ reading, limits, steps }: Facts): string[] {
+  const peak = reading?.kmemTcp?.maxUsage ?? null;
+  const inForce = [limits?.kmemTcp ?? null, ...steps.flatMap(({ limits: left }) => (left ? [left.kmemTcp] : []))];
+  const known = inForce.filter((limit) => limit !== null);
+  if (peak === null || known.length < inForce.length || peak <= Math.max(...known)) return [];
+  const over = formatSize(Math.max(...known));
+  return [`TCP buffers peaked at ${formatSize(peak)}, above --kmem-tcp ${over}: in the kernel that limit is soft`];
+}
+
   /** `readThrottleCount()` before and after the run; null where it is not known. */
   throttled: Readonly<{ before: number | null; after: number | null }>;
 }>;
@@ -103,16 +133,6 @@ function aslrWarning({ environment: { aslr } }: Conditions) {
 }
 
 function throttleWarning({ throttled: { before, after } }: Conditions) {
-/** The kernel slows the sender down, and still charges what has been promised to it. */
-function softLimitNotes({ reading, limits, steps }: Facts): string[] {
-  const peak = reading?.kmemTcp?.maxUsage ?? null;
-  const inForce = [limits?.kmemTcp ?? null, ...steps.flatMap(({ limits: left }) => (left ? [left.kmemTcp] : []))];
-  const known = inForce.filter((limit) => limit !== null);
-  if (peak === null || known.length < inForce.length || peak <= Math.max(...known)) return [];
-  const over = formatSize(Math.max(...known));
-  return [`TCP buffers peaked at ${formatSize(peak)}, above --kmem-tcp ${over}: in the kernel that limit is soft`];
-}
-
   if (before === null || after === null || after <= before) return null;
   return `the processor throttled itself ${after - before} times during the run: durations cannot be compared; let it cool down`;
 }
