@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import { SetupError } from '../errors.ts';
 import { errnoName, type GateEvent } from '../gate/protocol.ts';
+import { formatSize } from '../request/size.ts';
 import { notExecutable, notFound } from './resolve.ts';
 
 type SetupErrorEvent = Extract<GateEvent, { event: 'setup-error' }>;
@@ -74,6 +75,21 @@ export function setupErrorOf({ stage, errno, subject }: SetupErrorEvent, command
         DOCTOR,
       );
   }
+}
+
+/** Null: it was not the memory limit. `oomKills`, `failcnt`: of the group's memory. */
+export function memoryErrorOf(
+  { stage, errno }: SetupErrorEvent,
+  limit: number | null,
+  { oomKills, failcnt }: Readonly<{ oomKills: number | null; failcnt: number | null }>,
+): SetupError | null {
+  const isLost = stage === 'lost' || errno === constants.errno.ENOMEM;
+  if (limit === null || !isLost || ((oomKills ?? 0) === 0 && (failcnt ?? 0) === 0)) return null;
+  return new SetupError(
+    'mem-too-small',
+    `the memory limit of ${formatSize(limit)} is too small for the command to start`,
+    'raise --mem: it counts the pages of the program and of its libraries too, and 1M is enough for a small one',
+  );
 }
 
 /** seccomp(2): EBUSY where a filter with a listener is installed already, by an ancestor. */

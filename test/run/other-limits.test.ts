@@ -77,3 +77,16 @@ where(
   t.false(below.result?.enforcement.notes.some((note) => note.includes('--kmem-tcp')));
   harness.assertNothingLeft();
 });
+
+test('a memory limit in which the command cannot start is named as the reason', async (t) => {
+  const harness = makeHarness(t);
+  for (const mem of ['4K', '8K', '16K', '24K']) {
+    const ran = await harness.run(['--mem', mem, '--', 'true']);
+    t.notRegex(ran.stderr, /native helper failed/, mem);
+    if (ran.result?.outcome !== 'oom') t.like(ran.result?.error, { code: 'mem-too-small' }, mem);
+  }
+  const ran = await harness.run(['--mem', '4K', '--', 'true']);
+  t.is(ran.status, 125, ran.stderr);
+  t.regex(ran.stderr, /the memory limit of 4 KiB is too small for the command to start\n {2}hint: raise --mem/);
+  harness.assertNothingLeft();
+});

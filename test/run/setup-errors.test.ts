@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import test from 'ava';
-import { setupErrorOf } from '../../src/run/setup-errors.ts';
+import { memoryErrorOf, setupErrorOf } from '../../src/run/setup-errors.ts';
 
 const { ENOENT, EACCES, EBUSY, EPERM, EINVAL } = constants.errno;
 
@@ -38,4 +38,14 @@ test('the errno is named where there is one, and never as a number of nothing', 
 test('a listener above is told apart from none at all', (t) => {
   t.regex(told('listener', EBUSY).message, /an ancestor of this process already has a seccomp listener/);
   t.regex(told('listener', EPERM).message, /the kernel refuses a seccomp listener \(EPERM\)/);
+});
+
+test('a command that the memory limit kept from starting: that is the reason', (t) => {
+  const lost = { event: 'setup-error', stage: 'lost', errno: 0, subject: null } as const;
+  const hit = { oomKills: 1, failcnt: 0 };
+  t.regex(memoryErrorOf(lost, 8192, hit)?.message ?? '', /memory limit of 8 KiB is too small for the command to start/);
+  t.is(memoryErrorOf(lost, 8192, { oomKills: 0, failcnt: 7 })?.code, 'mem-too-small');
+  t.is(memoryErrorOf(lost, 8192, { oomKills: 0, failcnt: null }), null);
+  t.is(memoryErrorOf(lost, null, hit), null);
+  t.is(memoryErrorOf({ ...lost, stage: 'exec', errno: ENOENT }, 8192, hit), null);
 });

@@ -1,6 +1,7 @@
 /** A step that runs a program, in the group or outside: begun, waited for, recorded. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { readCounters } from '../../cgroup/counters.ts';
 import { processesOf, signalProcess, signalTree } from '../../cgroup/processes.ts';
 import type { GateEvent } from '../../gate/protocol.ts';
 import { signalName, signalNumber } from '../../host/exit-status.ts';
@@ -11,7 +12,7 @@ import { formatDuration } from '../../text/figures.ts';
 import type { Part } from '../capture.ts';
 import { startClient } from '../client.ts';
 import type { PlannedStep } from '../plan.ts';
-import { setupErrorOf } from '../setup-errors.ts';
+import { memoryErrorOf, setupErrorOf } from '../setup-errors.ts';
 import type { Streams } from '../streams.ts';
 import { pollUntil, waitFor } from './ready.ts';
 import { beginOwnStep, begunStep, record, type StepContext, startClock } from './record.ts';
@@ -85,8 +86,9 @@ async function beginInGroup(
   if (request === null) return null;
   const refuse = (event: Extract<GateEvent, { event: 'setup-error' }>): null => {
     // Ended by us while it was being handed over: that is the interrupt's doing.
-    if (stop.reason() === null) throw setupErrorOf(event, request.argv[0] ?? '');
-    return null;
+    if (stop.reason() !== null) return null;
+    const { mem } = readCounters(group);
+    throw memoryErrorOf(event, facts.limitsNow?.mem ?? null, mem) ?? setupErrorOf(event, request.argv[0] ?? '');
   };
   const handed = await gate.begin(request);
   if (handed === null) return null;
