@@ -15,14 +15,17 @@ export const GATE_NOTES = {
     'the gate fails whole system calls, and page faults over the limit are ended by a signal: what a call that it let through charges beyond its need is measured and not stopped',
 } as const;
 
+/** How the note begins that has the last lines of a microVM that died. */
+export const LAST_OUTPUT = 'last output of the microVM: ';
+
 /** How the note begins about what no program in the kernel watches. */
 export const UNWATCHED = 'not watched by programs in the kernel';
+
+type Programs = Result['enforcement']['programs'];
 
 /** Page faults over the limit are ended. */
 export function endsFaults(programs: Programs): boolean {
   return programs !== null && (programs.faults === 'sigbus' || programs.faults === 'kill');
-type Programs = Result['enforcement']['programs'];
-
 }
 
 type Usage = Pick<Result['kmem'], 'overshoot' | 'parts'>;
@@ -72,9 +75,6 @@ export function notesOf(facts: Facts, programs: Programs, kmem: Usage): string[]
   return notes;
 }
 
-/** `told`: in the order of `asked`; null where the gate did not get to tell. */
-export function injectionsOf(asked: readonly string[], events: readonly GateInjection[]): Result['injections'] {
-  if (events.length !== asked.length) return null;
 const BY_CALLS = 'calls that are not gated, or what calls took beyond their need';
 
 /** Only what was counted is named as the cause of an overrun. */
@@ -91,6 +91,9 @@ export function causeOf({ overshoot, parts }: Usage, programs: Programs): string
   return `page faults took ${formatSize(faultBytes)} above the limit${others}`;
 }
 
+/** `told`: in the order of `asked`; null where the gate did not get to tell. */
+export function injectionsOf(asked: readonly string[], events: readonly GateInjection[]): Result['injections'] {
+  if (events.length !== asked.length) return null;
   return events.map((event, index) => injectionOf(asked[index] ?? '', event));
 }
 
@@ -100,9 +103,6 @@ function injectionOf(address: string, { reached, denials, seen }: GateInjection)
   return { address, mode, outcome: seen === null ? 'not-reached' : 'diverged', denials, seen };
 }
 
-export type Conditions = Readonly<{
-  limits: Pick<Result['limits'], 'mem' | 'memsw'>;
-  environment: Pick<Environment, 'swapTotal' | 'aslr'>;
 /** The kernel slows the sender down, and still charges what has been promised to it. */
 function softLimitNotes({ reading, limits, steps }: Facts): string[] {
   const peak = reading?.kmemTcp?.maxUsage ?? null;
@@ -113,6 +113,9 @@ function softLimitNotes({ reading, limits, steps }: Facts): string[] {
   return [`TCP buffers peaked at ${formatSize(peak)}, above --kmem-tcp ${over}: in the kernel that limit is soft`];
 }
 
+export type Conditions = Readonly<{
+  limits: Pick<Result['limits'], 'mem' | 'memsw'>;
+  environment: Pick<Environment, 'swapTotal' | 'aslr'>;
   /** `readThrottleCount()` before and after the run; null where it is not known. */
   throttled: Readonly<{ before: number | null; after: number | null }>;
 }>;

@@ -12,6 +12,7 @@ import type { RunSpec } from '../request/run-spec.ts';
 import { assemble } from '../result/assemble.ts';
 import { emptyFacts, type Facts } from '../result/facts.ts';
 import { judge, type RunRecord } from '../result/judge.ts';
+import { LAST_OUTPUT } from '../result/notes.ts';
 import type { Failure, Result } from '../result/schema.ts';
 import { bootMachine, type Machine } from '../vm/machine.ts';
 import { guestRunner } from '../vm/runner.ts';
@@ -246,5 +247,5 @@ function recordOf(facts: Facts, { kernel, machine, record, bootMs, lastWords }: 
 
 function deathNote(lastWords: string | null): string[] {
   if (lastWords === null) return [];
-  return [lastWords === '' ? 'the microVM died without a word' : `the last that the microVM said: ${lastWords}`];
+  return [lastWords === '' ? 'the microVM died without output' : `${LAST_OUTPUT}${lastWords}`];
 }

@@ -187,6 +187,7 @@ test('QEMU killed: the result is void, and says so; kmem-run killed: QEMU is gon
   t.is(result?.terminationReason, 'vm-lost');
   t.is(result?.outcome, 'setup-error');
   t.is(result?.kmem.maxUsage, null);
+  t.regex(stderr, /last output +\S/);
 
   const second = harness.start(['--kernel', '5.10', '--', 'sleep', '60'], TIMEOUT);
   const qemu = await qemuOf(second.pid);

@@ -2,7 +2,7 @@
 
 import { groupDigits } from '../../request/size.ts';
 import { diedText, ofLimit } from '../../result/headline.ts';
-import { endsFaults, GATE_NOTES, UNWATCHED } from '../../result/notes.ts';
+import { endsFaults, GATE_NOTES, LAST_OUTPUT, UNWATCHED } from '../../result/notes.ts';
 import type { Expectation, Injection, Result, Step } from '../../result/schema.ts';
 import { counted, duration, ending, number, shortSize, size } from '../../text/figures.ts';
 import type { LabelledLines, Line } from '../../text/layout.ts';
@@ -38,7 +38,7 @@ export function enforcementRow(result: Result, verbose: boolean): LabelledLines 
   ].join(', ');
   const shown = verbose
     ? [counts, ...notes]
-    : notes.filter((note) => !NOT_SHOWN.has(note) && !note.startsWith(UNWATCHED));
+    : notes.filter((note) => !NOT_SHOWN.has(note) && !note.startsWith(UNWATCHED) && !note.startsWith(LAST_OUTPUT));
   const more = shown.filter((line) => line !== '').map(visible);
   return { label: 'enforcement', lines: [`${visible(what)}${unlimited}`, ...more] };
 }
@@ -107,6 +107,12 @@ function leftoverReason(ending: Result['ending'] | undefined): 'quiet' | 'limit'
 export function orphanRows({ orphans }: Result): LabelledLines[] {
   const lines = (orphans ?? []).map((orphan): Line => ({ text: diedText(orphan), tone: 'bad' }));
   return lines.length === 0 ? [] : [{ label: 'died', lines: lines.slice(0, SHOWN_ORPHANS) }];
+}
+
+/** What a microVM that died wrote last, line by line: it often says why. */
+export function lastOutputRows({ enforcement: { notes } }: Result): LabelledLines[] {
+  const output = notes.find((note) => note.startsWith(LAST_OUTPUT))?.slice(LAST_OUTPUT.length);
+  return output === undefined ? [] : [{ label: 'last output', lines: output.split('\n').map(visible) }];
 }
 
 export function crashRows({ crashes }: Pick<Result, 'crashes'>): LabelledLines[] {

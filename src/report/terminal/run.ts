@@ -13,6 +13,7 @@ import {
   enforcementRow,
   expectationRows,
   injectionRows,
+  lastOutputRows,
   leftoverRows,
   orphanRows,
   stepRows,
@@ -42,7 +43,7 @@ export function setupErrorText(error: Pick<SetupError, 'message' | 'hint'>): str
 function rowsOf(result: Result, width: number | null, verbose: boolean): LabelledLines[] {
   // Nothing ran: rows of "not read" would bury the reason.
   if (result.steps.length === 0 && result.failures.length === 0 && result.kmem.maxUsage === null)
-    return warningRows(result);
+    return [...lastOutputRows(result), ...warningRows(result)];
   return [
     ...counterRows(result, verbose),
     enforcementRow(result, verbose),
@@ -50,6 +51,7 @@ function rowsOf(result: Result, width: number | null, verbose: boolean): Labelle
     ...injectionRows(result),
     ...crashRows(result),
     ...orphanRows(result),
+    ...lastOutputRows(result),
     ...stepRows(result, textWidth(labelWidth, { width }), verbose),
     ...expectationRows(result, verbose),
     ...leftoverRows(result, verbose),
