@@ -11,11 +11,18 @@ async function main(argv: readonly string[]): Promise<number> {
     return await command(argv);
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
+    if (takesJson(argv)) await (await import('./commands/option-error.ts')).writeOptionError(argv, error);
     process.stderr.write(setupErrorText(error));
     return statuses.setupError;
   } finally {
     await endKeeper();
   }
+}
+
+/** Of a run: other commands write their --json themselves, and it means another thing there. */
+function takesJson(argv: readonly string[]): boolean {
+  const [first = ''] = argv;
+  return first === 'run' || first.startsWith('-');
 }
 
 main(process.argv.slice(2)).then(

@@ -55,6 +55,24 @@ for (const [title, args, reason] of unreadable) {
   });
 }
 
+/** Those that are no error of a run's options, or about --json itself. */
+const WITHOUT_RESULT = ['a word before --', 'a misspelt command of ours', 'JSON where', 'JSON into'];
+
+test.serial('wrong options: --json has a result that says why', async (t) => {
+  const harness = makeHarness(t);
+  for (const [title, args, reason] of unreadable) {
+    if (WITHOUT_RESULT.some((start) => title.startsWith(start))) continue;
+    const ran = await harness.run(args);
+    t.is(ran.status, 125, title);
+    t.like(ran.result, { outcome: 'setup-error', steps: [] }, title);
+    t.regex(ran.result?.error?.message ?? '', reason, title);
+  }
+  const twice = await harness.run(['--kmem', 'x', '--output', 'null', '--json=-', ...MARK], { json: false });
+  t.is(JSON.parse(twice.stdout).error.code, 'bad-size');
+  t.false(harness.has('marker'));
+  harness.assertNothingLeft();
+});
+
 /** The spec could be read: there is a result that says why there is no more. */
 const refused: readonly (readonly [...Refusal, status: number, code: string])[] = [
   [
