@@ -1,5 +1,6 @@
 /** What an experiment keeps of a result: a few numbers, where the result itself may be a megabyte. */
 
+import { passes } from '../result/passes.ts';
 import type { Outcome, Result } from '../result/schema.ts';
 import { callOf } from '../result/summary.ts';
 
@@ -13,7 +14,12 @@ export type Figures = Readonly<{
   failcnt: number | null;
   /** Null: nothing ran. */
   wallMs: number | null;
+  /** Absent from what an earlier version wrote. */
+  hits?: Hits;
 }>;
+
+/** How often limits other than that of kernel memory were hit; null: not counted. */
+export type Hits = Readonly<{ oomKills: number | null; pids: number | null; kmemTcp: number | null }>;
 
 export type FailedCall = Readonly<{
   comm: string | null;
@@ -26,10 +32,12 @@ export type FailedCall = Readonly<{
 export type FirstCall = FailedCall & Readonly<{ runs: number }>;
 
 export function figuresOf(result: Result): Figures {
-  const { id, outcome, kmem, durations } = result;
-  // What `outcome` comes to has in it every step's exit, and every expectation where there is one.
-  const passed = outcome === 'passed';
-  return { id, passed, outcome, peak: kmem.maxUsage, failcnt: kmem.failcnt, wallMs: durations.wallMs };
+  const { id, outcome, kmem, durations, mem, pids, kmemTcp } = result;
+  return {
+    ...{ id, passed: passes(result), outcome },
+    ...{ peak: kmem.maxUsage, failcnt: kmem.failcnt, wallMs: durations.wallMs },
+    hits: { oomKills: mem.oomKills, pids: pids?.failcnt ?? null, kmemTcp: kmemTcp?.failcnt ?? null },
+  };
 }
 
 /** Null: none failed, or failures have no names in its mode. */

@@ -4,10 +4,10 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { asSetupError } from '../errors.ts';
-import { compileExpectation } from '../request/expect.ts';
 import { normaliseSpec } from '../request/normalise.ts';
 import { HOST } from '../request/run-spec.ts';
 import { headline } from '../result/headline.ts';
+import { wasMeant } from '../result/passes.ts';
 import type { Result } from '../result/schema.ts';
 import { runSpec } from '../run/index.ts';
 import { removeFolder } from '../run/workdir.ts';
@@ -87,15 +87,6 @@ export function verdictOf(result: Result): Pick<ScenarioAttempt, 'status' | 'rea
   );
   const status = result.outcome === 'setup-error' || result.outcome === 'interrupted' ? 'error' : 'failed';
   return { status, reasons: [...reasons, ...errors] };
-}
-
-/** An end by the time limit or the OOM killer can be what a scenario is about: then it says so. */
-function wasMeant({ outcome, expectations, spec }: Result): boolean {
-  if (outcome !== 'timeout' && outcome !== 'oom') return false;
-  const named = spec.expect.some((expr) =>
-    ['outcome', 'terminationReason'].includes(String(compileExpectation(expr).path[0])),
-  );
-  return named && expectations.every(({ passed, implicit }) => passed || implicit);
 }
 
 /** `stop: `, or `step 2: `. */

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { countCall, type FirstCall, figuresOf, firstCallOf } from '../../src/experiment/figures.ts';
-import { apacheStopFails, failure, result, setupError, unread } from '../fixtures/results.ts';
+import { apacheStopFails, expectation, failure, result, setupError, unread } from '../fixtures/results.ts';
 
 test('a few numbers of a result', (t) => {
   t.deepEqual(figuresOf(result()), {
@@ -10,10 +10,21 @@ test('a few numbers of a result', (t) => {
     peak: 2_637_824,
     failcnt: 0,
     wallMs: 412.1,
+    hits: { oomKills: 0, pids: 0, kmemTcp: 0 },
   });
   t.like(figuresOf(unread()), { passed: false, peak: null, failcnt: null, wallMs: null });
   t.false(figuresOf(result({ outcome: 'oom' })).passed);
   t.false(figuresOf(setupError()).passed);
+});
+
+test('a run passes where its exit status is 0, or where its end by a limit was meant', (t) => {
+  const passed = (outcome: 'oom' | 'timeout', expr: string, holds = true) =>
+    figuresOf(result({ outcome, spec: { expect: [expr] }, expectations: [{ ...expectation(expr), passed: holds }] }))
+      .passed;
+  t.true(passed('oom', 'mem.oomKills>0'));
+  t.false(passed('oom', 'mem.oomKills>0', false));
+  t.true(passed('timeout', 'outcome==timeout'));
+  t.false(passed('timeout', 'failcnt==0'));
 });
 
 test('the first call that failed', (t) => {

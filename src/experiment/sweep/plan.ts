@@ -86,6 +86,11 @@ function sweepPoint(point: Point, shown: readonly AxisKey[], { runs, firstCalls 
     failcnt: known(runs.map(({ failcnt }) => failcnt)),
     peak: known(runs.map(({ peak }) => peak)),
     wallMs: known(runs.map(({ wallMs }) => wallMs)),
+    hits: {
+      oomKills: known(runs.map(({ hits }) => hits?.oomKills ?? null)),
+      pids: known(runs.map(({ hits }) => hits?.pids ?? null)),
+      kmemTcp: known(runs.map(({ hits }) => hits?.kmemTcp ?? null)),
+    },
     firstCalls,
     figures: runs,
   };

@@ -1,5 +1,5 @@
 import type { Spread } from '../../statistics/spread.ts';
-import type { Figures, FirstCall } from '../figures.ts';
+import type { Figures, FirstCall, Hits } from '../figures.ts';
 import type { ExperimentFacts } from '../report.ts';
 
 /** A setting that was tried; of the settings only those that were swept are there. */
@@ -12,6 +12,8 @@ export type SweepPoint = Readonly<{
   /** Bytes. */
   peak: Spread | null;
   wallMs: Spread | null;
+  /** Absent from what an earlier version wrote. */
+  hits?: Readonly<Record<keyof Hits, Spread | null>>;
   firstCalls: readonly FirstCall[];
   /** One for each run, in the order in which they ended. */
   figures: readonly Figures[];

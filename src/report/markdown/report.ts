@@ -1,5 +1,6 @@
 import type { ExperimentReport } from '../../experiment/kinds.ts';
 import { settingText } from '../../experiment/survival.ts';
+import { hitTexts } from '../../experiment/sweep/hits.ts';
 import { groupDigits } from '../../request/size.ts';
 import { firstFailing } from '../../result/summary.ts';
 import type { ReportDocument } from '../../scenario/documents.ts';
@@ -99,7 +100,10 @@ function experimentSummary(report: ExperimentReport): Summary {
   switch (report.kind) {
     case 'sweep': {
       const passed = report.points.reduce((sum, point) => sum + point.passed, 0);
-      const text = `${groupDigits(passed)} of ${counted(report.runs.made, 'run')} pass, at ${counted(report.points.length, 'point')}`;
+      const text = [
+        `${groupDigits(passed)} of ${counted(report.runs.made, 'run')} pass, at ${counted(report.points.length, 'point')}`,
+        ...hitTexts(report.points, (count) => counted(count, 'point')),
+      ].join('; ');
       return { good: null, what: `sweep of ${code(report.command.join(' '))}`, text };
     }
     case 'bisect':

@@ -1,5 +1,6 @@
 import type { FirstCall } from '../../experiment/figures.ts';
 import { settingText, survivalOf } from '../../experiment/survival.ts';
+import { type HitColumn, hitColumns } from '../../experiment/sweep/hits.ts';
 import type { SweepPoint, SweepReport } from '../../experiment/sweep/report.ts';
 import { kebab } from '../../request/run-input.ts';
 import { formatSize, groupDigits } from '../../request/size.ts';
@@ -51,8 +52,10 @@ function detail({ jobs, warmup, timeoutMs, id, runs }: SweepReport): string {
 
 function tableLines({ axes, points }: SweepReport, style: Style): string[] {
   const paint = painter(style.color);
-  const head = [...axes.map(kebab), 'runs', 'passed', 'failcnt', 'peak', 'first failing call'];
-  const table = [head, ...points.map((point) => cellsOf(point, axes))];
+  const hits = hitColumns(points);
+  const others = hits.map(({ title }) => title);
+  const head = [...axes.map(kebab), 'runs', 'passed', 'failcnt', ...others, 'peak', 'first failing call'];
+  const table = [head, ...points.map((point) => cellsOf(point, axes, hits))];
   const last = head.length - 1;
   const widths = head.map((_, column) => Math.max(...table.map((cells) => columns(cells[column] ?? ''))));
   const before = 2 + widths.slice(0, last).reduce((sum, width) => sum + width + 2, 0);
@@ -72,13 +75,14 @@ function tableLines({ axes, points }: SweepReport, style: Style): string[] {
   });
 }
 
-function cellsOf(point: SweepPoint, axes: readonly string[]): string[] {
+function cellsOf(point: SweepPoint, axes: readonly string[], hits: readonly HitColumn[]): string[] {
   const [most, ...others] = point.firstCalls.toSorted((a, b) => b.runs - a.runs);
   return [
     ...axes.map((axis) => settingText(axis, point.settings[axis] ?? null)),
     groupDigits(point.runs),
     groupDigits(point.passed),
     spreadText(point.failcnt, groupDigits),
+    ...hits.map(({ key }) => spreadText(point.hits?.[key] ?? null, groupDigits)),
     spreadText(point.peak, formatSize),
     most === undefined ? '' : callText(most, point, others.length),
   ];

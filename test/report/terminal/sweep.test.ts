@@ -108,6 +108,17 @@ test('stopped: how many of how many, how to go on, and points that had no run', 
   t.regex(text, /┤······/);
 });
 
+test('a limit beside kmem has a column only if it was hit', (t) => {
+  const none = { oomKills: spread(0, 0, 0), pids: spread(0, 0, 0), kmemTcp: null };
+  const hit = point(M, 0, { hits: { ...none, oomKills: spread(1, 1, 2), pids: spread(0, 4, 9) } });
+  const text = sweepText({ ...report, points: [hit, point(2 * M, 2, { hits: none })] }, plain);
+  t.regex(text, /^ {2}kmem {3}runs {2}passed {2}failcnt {4}OOM kills {2}pids failcnt {2}peak/m);
+  t.regex(text, /^ {2}1 MiB {5}5 {7}0 {2}12 \(2–40\) {2}1 \(1–2\) {4}4 \(0–9\) {7}2\.5 MiB/m);
+  t.regex(text, /^ {2}2 MiB .* {2}12 \(2–40\) {2}0 {10}0 {13}2\.5 MiB/m);
+  t.notRegex(text, /TCP/);
+  t.notRegex(sweepText({ ...report, points: [point(2 * M, 2, { hits: none })] }, plain), /OOM|pids/);
+});
+
 test('warnings and the reason why it ended', (t) => {
   const error = { code: 'boom', message: 'it broke', hint: 'mend it' };
   const text = sweepText({ ...report, status: 'failed', warnings: ['one', 'two'], error }, plain);

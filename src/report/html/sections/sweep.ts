@@ -1,4 +1,5 @@
 import { settingText } from '../../../experiment/survival.ts';
+import { type HitColumn, hitColumns } from '../../../experiment/sweep/hits.ts';
 import type { SweepPoint, SweepReport } from '../../../experiment/sweep/report.ts';
 import type { Spread } from '../../../statistics/spread.ts';
 import { counted } from '../../../text/figures.ts';
@@ -38,6 +39,7 @@ ${howItWasMade(report, [
 
 function pointTable({ axes, points }: SweepReport, prefix: string, gathering: Gathering) {
   const none = 'not read';
+  const hits = hitColumns(points);
   return gathering.table({
     id: `${prefix}-points`,
     caption: 'Each point',
@@ -47,19 +49,20 @@ function pointTable({ axes, points }: SweepReport, prefix: string, gathering: Ga
       { title: 'passed', unit: 'count' },
       { title: 'outcomes', unit: 'text', whenNull: 'no run was made' },
       { title: 'failcnt, median', unit: 'count', whenNull: none },
+      ...hits.map(({ title }) => ({ title: `${title}, most`, unit: 'count' as const, whenNull: 'not counted' })),
       { title: 'peak, median', unit: 'bytes', whenNull: none },
       { title: 'peak, most', unit: 'bytes', whenNull: none },
       { title: 'took, median', unit: 'ms', whenNull: none },
       { title: 'first failing call', unit: 'text', whenNull: 'none failed' },
     ],
-    rows: points.map((point) => rowOf(point, axes)),
+    rows: points.map((point) => rowOf(point, axes, hits)),
     groups: [],
     choices: [],
     copied: null,
   });
 }
 
-function rowOf(point: SweepPoint, axes: readonly string[]): TableCell[] {
+function rowOf(point: SweepPoint, axes: readonly string[], hits: readonly HitColumn[]): TableCell[] {
   const outcomes = Object.entries(point.outcomes).map(([name, count]) => `${name} ×${count}`);
   return [
     ...axes.map((axis) => settingText(axis, point.settings[axis] ?? null)),
@@ -67,6 +70,7 @@ function rowOf(point: SweepPoint, axes: readonly string[]): TableCell[] {
     point.passed,
     outcomes.length === 0 ? null : outcomes.join(', '),
     median(point.failcnt),
+    ...hits.map(({ key }) => point.hits?.[key]?.max ?? null),
     median(point.peak),
     point.peak?.max ?? null,
     median(point.wallMs),
