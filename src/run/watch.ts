@@ -88,8 +88,9 @@ export function watchRun(context: WatchContext): RunWatch {
     // What is meant to run on would keep it from ever being empty.
     if (facts.spec.wait === 'empty') await steps.endBackground();
     await linger(context, wait);
-    if ((await steps.endBackground()) && facts.spec.wait === 'quiet')
-      await untilEmpty(group, withinMs(LAST_CHILDREN_MS));
+    const hasEnded = await steps.endBackground();
+    // A group that was quiet for long has nothing in it that is about to exit.
+    if (hasEnded || facts.ending?.reason !== 'quiet') await untilLastChildren(context);
     steps.close();
     if (stop.reason() !== null) await stopped;
     await sampling?.stop();
@@ -142,12 +143,12 @@ async function endRun({ facts: { spec }, stop, group, supervisor }: WatchContext
   }
 }
 
-/** Their parent has told of its end: they are about to follow. */
+/** What follows its parent (bwrap, dbus-daemon) is about to exit by itself: it is not left over. */
 const LAST_CHILDREN_MS = 200;
 
-function withinMs(ms: number): () => boolean {
-  const until = performance.now() + ms;
-  return () => performance.now() >= until;
+async function untilLastChildren({ group, stop }: WatchContext): Promise<void> {
+  const until = performance.now() + LAST_CHILDREN_MS;
+  await untilEmpty(group, () => performance.now() >= until || stop.reason() !== null);
 }
 
 function leftIn(group: Group): Process[] {
