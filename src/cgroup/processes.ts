@@ -34,6 +34,20 @@ export function parentOf(pid: number): number | null {
   return readStat(pid)?.parent ?? null;
 }
 
+/** When it started, in ticks since boot: with the pid it names a process for good. Null: it is gone. */
+export function startOf(pid: number): string | null {
+  return readStat(pid)?.start ?? null;
+}
+
+/** It is gone, or on its way: from then on cgroup v1 says that it is in the root. */
+export function isEnding(pid: number): boolean {
+  const stat = readStat(pid);
+  return stat === null || (stat.flags & PF_EXITING) !== 0;
+}
+
+/** Source: include/linux/sched.h. */
+const PF_EXITING = 4;
+
 /** Signals each process that is in the group now, and returns how many it reached: what they start on it, to clean up, is let be. */
 export function signalGroup(group: GroupDirectories, signal: NodeJS.Signals): number {
   return processesOf(group).filter((pid) => signalProcess(pid, signal)).length;
@@ -62,7 +76,7 @@ export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
 }
 
 /** comm may hold anything, also ") S": it ends at the last parenthesis. */
-function readStat(pid: number): { comm: string; state: string; parent: number } | null {
+function readStat(pid: number): { comm: string; state: string; parent: number; flags: number; start: string } | null {
   let text: string;
   try {
     text = readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -70,9 +84,8 @@ function readStat(pid: number): { comm: string; state: string; parent: number } 
     return null;
   }
   const end = text.lastIndexOf(')');
-  return {
-    comm: text.slice(text.indexOf('(') + 1, end),
-    state: text.charAt(end + 2),
-    parent: Number(text.slice(end + 4).split(' ', 1)[0]),
-  };
+  // proc_pid_stat(5) counts from 1, and these are the third and the following.
+  const [state = '', parent = '', ...more] = text.slice(end + 2).split(' ');
+  const comm = text.slice(text.indexOf('(') + 1, end);
+  return { comm, state, parent: Number(parent), flags: Number(more[4]), start: more[17] ?? '' };
 }

@@ -199,11 +199,15 @@ const crash = z.strictObject({
 });
 
 const escaped = z.strictObject({
-  atMs: ms('When it left.'),
+  atMs: ms('When it left, or when it was first seen outside.'),
   pid: id('The process.'),
   comm: text('Its name.'),
-  born: flag('It was started outside (clone3), and did not move.'),
-  by: id('The process that moved it, which may be itself.'),
+  born: define(z.boolean().nullable(), 'It was started outside (clone3), and did not move.', {
+    whenNull: 'not known: it was outside when it was first seen',
+  }),
+  by: define(z.int().nonnegative().nullable(), 'The process that moved it, which may be itself.', {
+    whenNull: 'not known: no program in the kernel saw it, see `enforcement.programs.moves`',
+  }),
   to: textOrNull(
     'The group that it was in afterwards, from the root of the hierarchy.',
     'it was gone before that could be read',
@@ -213,8 +217,10 @@ const escaped = z.strictObject({
 
 export const escapesSchema = define(
   z.array(escaped).nullable(),
-  'Processes that left the group: what they allocate elsewhere is neither limited nor counted. The first 100.',
-  { whenNull: 'not watched: programs in the kernel did not load', whenAbsent: null },
+  'Processes that left the group: what they allocate elsewhere is neither limited nor counted. The first 100. Where no program in the kernel ' +
+    'watches (`enforcement.programs.moves`), kmem-run looks where the processes are when a step begins and ends and every 200 ms: a visit between ' +
+    'two looks is invisible.',
+  { whenNull: 'nothing ran', whenAbsent: null },
 );
 
 export const crashesSchema = define(

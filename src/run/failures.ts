@@ -49,9 +49,15 @@ const MOST_ORPHANS = 100;
 
 type Unwatched = Extract<GateEvent, { event: 'unwatched' }>;
 
-export type ObservedEscape = Omit<Extract<GateEvent, { event: 'move' }>, 'event' | 'kind' | 'born' | 'atNs' | 'tid'> & {
+export type ObservedEscape = {
   atMs: number;
-  born: boolean;
+  pid: number;
+  comm: string;
+  /** Null, as `by`: not known. */
+  born: boolean | null;
+  by: number | null;
+  to: string | null;
+  step: number | null;
 };
 
 export type FailureLog = Readonly<{
@@ -69,6 +75,10 @@ export type FailureLog = Readonly<{
   notices: () => readonly string[];
   /** Processes that left the group, in order: the first 100. */
   escapes: readonly ObservedEscape[];
+  /** One that no program in the kernel saw leave. */
+  takeSeen: (seen: ObservedEscape) => void;
+  /** False from when the helper has said that no program in the kernel watches moves. */
+  areMovesWatched: () => boolean;
   /** Denials up to now, as last told. */
   denials: () => number;
 }>;
@@ -124,6 +134,11 @@ export function createFailureLog(): FailureLog {
     orphans,
     notices: () => (unwatched.length === 0 ? notices : [...notices, unwatchedSentence(unwatched)]),
     escapes,
+    takeSeen: (seen) => {
+      notices.push(outsideSentence(seen.comm, seen.pid));
+      if (escapes.length < MOST_ORPHANS) escapes.push(seen);
+    },
+    areMovesWatched: () => !unwatched.some(({ what }) => what === 'moves'),
     summary: () => summary,
     denials: () => summary?.denials ?? denials,
   };
@@ -243,6 +258,10 @@ function moveSentence({ comm, pid, kind, born }: Extract<GateEvent, { event: 'mo
   const who = `${comm} (pid ${pid})`;
   if (kind === 'entered') return `${who} ${born === 1 ? 'was started in' : 'was moved into'} the group from outside`;
   return `${who} ${born === 1 ? 'was started outside' : 'left'} the group: what it allocates there is neither limited nor counted`;
+}
+
+function outsideSentence(comm: string, pid: number): string {
+  return `${comm} (pid ${pid}) was seen outside the group: what it allocates there is neither limited nor counted`;
 }
 
 function unattributedSentence(errno: number): string {

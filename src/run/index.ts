@@ -117,6 +117,7 @@ async function runHeld(context: Context): Promise<Output> {
       if (event.event !== 'orphan-ended' || stop.reason() === null) failures.take(event);
       const last = isFailure ? failures.failures.at(-1) : undefined;
       if (last !== undefined) context.options.onFailure?.(last);
+      if (event.event === 'go' || event.event === 'exit') held.watch?.lookOutside();
       if (event.event === 'account') accounts.take(event);
       else if (event.event === 'guardian-lost' || event.event === 'counter-lost') stop.end('gate-lost');
       else if (event.event === 'livelock') stop.end('livelock');
@@ -159,7 +160,7 @@ async function runHeld(context: Context): Promise<Output> {
     facts.failures = failures.failures;
     facts.failureCounts = failures.counts;
     facts.injections = injectionsOf(spec.inject, failures.injections);
-    facts.escapes = facts.summary?.movesWatched === 1 ? failures.escapes : null;
+    facts.escapes = facts.summary === null ? null : failures.escapes;
     facts.crashes = isFollowed(spec, facts.mode) ? failures.crashes : null;
     facts.notices = failures.notices();
   }

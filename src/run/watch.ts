@@ -1,13 +1,16 @@
+import { realpathSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readCounters, readCpu } from '../cgroup/counters.ts';
 import { killGroup } from '../cgroup/kill.ts';
 import { describe, type Process, processesOf } from '../cgroup/processes.ts';
 import { openSampler, type Sampler } from '../cgroup/sampler.ts';
 import type { Group } from '../cgroup/types.ts';
+import { helperPath } from '../gate/helper.ts';
 import type { Facts } from '../result/facts.ts';
 import type { Accounts } from './accounts.ts';
 import type { FailureLog } from './failures.ts';
 import { watchOomKills, watchOomTime } from './oom.ts';
+import { lookOutside, type Outsider } from './outside.ts';
 import type { RunPlan } from './plan.ts';
 import { type Activity, type Quiet, untilQuiet } from './quiet.ts';
 import { type GroupSample, type Sampling, startSampling } from './samples.ts';
@@ -21,7 +24,12 @@ import type { Supervisor } from './supervisor.ts';
 export type RunProgress = GroupSample & Readonly<{ denials: number }>;
 
 /** A run from the moment at which everything stands ready. */
-export type RunWatch = Readonly<{ ended: Promise<void>; close: () => Promise<void> }>;
+export type RunWatch = Readonly<{
+  ended: Promise<void>;
+  /** A step has begun or ended: where no program in the kernel watches, kmem-run looks who is outside the group. */
+  lookOutside: () => void;
+  close: () => Promise<void>;
+}>;
 
 type WatchContext = Readonly<{
   facts: Facts;
@@ -40,6 +48,8 @@ type WatchContext = Readonly<{
 
 const WATCH_EVERY_MS = 50;
 const HELPER_TIMEOUT_MS = 3000;
+/** A look reads a few files of each process. */
+const LOOK_OUTSIDE_EVERY_MS = 200;
 
 /** Has the steps taken, watches them, and reads the counters when the last one is over. */
 export function watchRun(context: WatchContext): RunWatch {
@@ -55,6 +65,11 @@ export function watchRun(context: WatchContext): RunWatch {
   const oomKills = facts.mode === 'native' ? watchOomKills() : null;
   const oomTime = watchOomTime(group, () => sinceStart(clock));
   const sampler = openSampler(group);
+  const outside = lookOutside(group, { pid: context.supervisor.pid, path: realpathSync(helperPath()) });
+  const look = (): void => {
+    if (!context.failures.areMovesWatched()) takeOutsiders(context, clock, outside());
+  };
+  const looks = setInterval(look, LOOK_OUTSIDE_EVERY_MS);
   const watch = setInterval(() => {
     passOnBrokenPipe(group, [streams.captures.stdout, streams.captures.stderr]);
     if (facts.mode === 'gate') lookForOverrun(context, clock, sampler, overrun);
@@ -92,6 +107,7 @@ export function watchRun(context: WatchContext): RunWatch {
     // A group that was quiet for long has nothing in it that is about to exit.
     if (hasEnded || facts.ending?.reason !== 'quiet') await untilLastChildren(context);
     steps.close();
+    look();
     if (stop.reason() !== null) await stopped;
     await sampling?.stop();
     facts.samples = sampling?.samples() ?? [];
@@ -105,9 +121,11 @@ export function watchRun(context: WatchContext): RunWatch {
   };
   return {
     ended: follow(),
+    lookOutside: look,
     close: async () => {
       steps.close();
       clearInterval(watch);
+      clearInterval(looks);
       sampler.close();
       oomTime.close();
       facts.overrunMs = overrun.longestMs();
@@ -115,6 +133,14 @@ export function watchRun(context: WatchContext): RunWatch {
       await sampling?.stop();
     },
   };
+}
+
+function takeOutsiders({ facts, failures }: WatchContext, clock: Clock, outsiders: readonly Outsider[]): void {
+  const step = facts.steps.length === 0 ? null : facts.steps.length - 1;
+  for (const { pid, comm, to, wasInside } of outsiders) {
+    const born = wasInside ? false : null;
+    failures.takeSeen({ atMs: sinceStart(clock), pid, comm, born, by: null, to, step });
+  }
 }
 
 function lookForOverrun(context: WatchContext, clock: Clock, sampler: Sampler, overrun: OverrunWatch): void {
