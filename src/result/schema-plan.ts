@@ -168,8 +168,8 @@ const stepRecord = z.strictObject({
   wallMs: msOrNull('How long it took.', 'it never began, or its end was not seen'),
   failcnt: countOrNull(
     'How much `kmem.failcnt` rose between the start of the step and the start of the next one, or the end of the run. It includes daemons of this and ' +
-      'earlier steps, also during a step outside the group. If several steps of the group run at once, the gate counts only denials to the ' +
-      "step's own processes; in `native` mode each step gets the whole rise.",
+      'earlier steps, also during a step outside the group. If several steps of the group run at once, each denial counts for one step: under the gate ' +
+      'for that of the process, in `native` mode for the latest step, in the foreground first. So the steps add up to the run.',
     'as `kmem.failcnt`',
     'could not be read; or a step outside the group while one in the group ran in the background',
   ),

@@ -171,3 +171,25 @@ test('a limit that keeps it from starting is its result', async (t) => {
   t.is(result.outcome, 'passed', JSON.stringify(result.steps));
   t.is(result.failures[0]?.step, 0);
 });
+
+test('each denial counts for one step: those of the steps add up to those of the run', async (t) => {
+  const forks = '(i=0; while [ $i -lt 40 ]; do sleep 1000 & i=$((i+1)); done); true';
+  const { result } = await made(
+    t,
+    [
+      { name: 'server', run: `${forks}; ${server}`, ...background },
+      { run: forks },
+      { signal: 'HUP', to: { step: 'server' } },
+      { run: forks },
+      { wait: '50ms' },
+    ],
+    { kmem: '1M' },
+  );
+  const counts = result.steps.map(({ failcnt }) => failcnt ?? 0);
+  t.true((result.kmem.failcnt ?? 0) >= 3, JSON.stringify(counts));
+  t.is(
+    counts.reduce((sum, count) => sum + count, 0),
+    result.kmem.failcnt ?? -1,
+    JSON.stringify(counts),
+  );
+});

@@ -71,6 +71,9 @@ test('the kernel’s own limit takes none below the usage, and bites from where 
   t.true((result.kmem.maxUsage ?? 0) > M, `${result.kmem.maxUsage}`);
   const short = result.steps.findIndex(({ name }) => name === 'short');
   t.true(result.failures.some(({ step }) => step === short));
+  // Though the server ran beside it: no refusal counts twice.
+  const booked = result.steps.reduce((sum, { failcnt }) => sum + (failcnt ?? 0), 0);
+  t.is(booked, result.kmem.failcnt ?? -1, JSON.stringify(result.steps.map(({ failcnt }) => failcnt)));
   // What its children still fail at when it has ended is told of a step that runs then: of the server, too.
   const began = result.steps[short]?.atMs ?? Infinity;
   t.deepEqual(

@@ -1,5 +1,6 @@
 #include "accounts.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "../common/event.h"
@@ -10,12 +11,24 @@
 #include "refusals.h"
 #include "run.h"
 
+static int64_t booked; /* of the kernel's counter of refusals */
+static bool is_counted;
+
+/* The kernel does not say whose charge it refused: what is new is booked once, so that the steps add up to the run. */
+void book_failcnt(void)
+{
+  int64_t now = config.failcnt_file == NULL || is_closed() ? -1 : read_failcnt();
+  struct running *r = step_for(-1);
+  is_counted |= now >= 0;
+  if (r == NULL || now <= booked)
+    return;
+  r->denials += (uint64_t)(now - booked);
+  booked = now;
+}
+
 int64_t denials_of(const struct running *r)
 {
-  if (config.failcnt_file == NULL)
-    return (int64_t)r->denials;
-  int64_t after = r->failcnt_after >= 0 ? r->failcnt_after : read_failcnt();
-  return after < 0 || r->failcnt_before < 0 ? -1 : after - r->failcnt_before;
+  return config.failcnt_file != NULL && !is_counted ? -1 : (int64_t)r->denials;
 }
 
 static void send_figures(const struct running *r)
@@ -40,6 +53,7 @@ void update_figures(void)
 {
   read_refusals();
   read_faults();
+  book_failcnt();
   note_run_max();
 }
 
@@ -50,8 +64,7 @@ void begin_outside(void)
   update_figures();
   close_account();
   reset_max();
-  open_account(&(struct running){
-      .index = OUTSIDE, .command = -1, .failcnt_before = read_failcnt(), .failcnt_after = -1, .max = -1});
+  open_account(&(struct running){.index = OUTSIDE, .command = -1, .max = -1});
 }
 
 void end_step(int index)

@@ -6,7 +6,10 @@
 
 #include "steps.h"
 
-/* What `failcnt` of a step is: the denials booked on it, or by how much the kernel's counter has risen. */
+/* Books what the kernel has refused since, under its own limit. */
+void book_failcnt(void);
+
+/* What `failcnt` of a step is: what is booked on it; -1: it cannot be read. */
 int64_t denials_of(const struct running *r);
 
 /* Sends the final figures of the step that ended last: nothing more is booked on it. */

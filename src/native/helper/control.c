@@ -51,7 +51,6 @@ static void close_run(void)
     stop_watching_faults();
     read_moves();
     update_figures();
-    note_failcnt_of_steps(read_failcnt());
     close_account();
     end_run();
   }

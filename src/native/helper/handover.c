@@ -101,6 +101,7 @@ static void kill_own(pid_t pid)
 static bool refused_by_kernel(int error)
 {
   const struct running *r = running_step(step.index);
+  book_failcnt();
   return config.failcnt_file != NULL && (error == ENOMEM || error == EAGAIN || error == E2BIG) && r &&
          denials_of(r) > 0;
 }
@@ -113,6 +114,7 @@ static void step_denied(const char *what)
     kill_own(step.joiner);
   step.joiner_reaped = true;
   read_refusals();
+  book_failcnt();
   start_run(now_ns());
   note_max();
   close_account();
@@ -147,7 +149,8 @@ void begin_step(struct step_request *request)
     send_setup_error("socketpair", errno, NULL);
     return;
   }
-  add_running(step.index, request->background, read_failcnt());
+  book_failcnt();
+  add_running(step.index, request->background);
   step.joiner = fork();
   if (step.joiner == 0)
     joiner_main(pair[1], request);

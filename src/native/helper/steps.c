@@ -33,18 +33,12 @@ int steps_running(void)
   return running_count;
 }
 
-/* One that begins; NULL: as many as can be run already.  No refusal by the kernel counts on it and on the one before. */
-struct running *add_running(int index, bool background, int64_t failcnt)
+/* One that begins; NULL: as many as can be run already. */
+struct running *add_running(int index, bool background)
 {
   if (running_count == MAX_STEPS)
     return NULL;
-  ended_last.failcnt_after = failcnt;
-  running[running_count] = (struct running){.index = index,
-                                            .command = -1,
-                                            .background = background,
-                                            .failcnt_before = failcnt,
-                                            .failcnt_after = -1,
-                                            .max = -1};
+  running[running_count] = (struct running){.index = index, .command = -1, .background = background, .max = -1};
   return &running[running_count++];
 }
 
@@ -83,12 +77,6 @@ void note_max_of_steps(int64_t max)
   for (int i = 0; i < running_count; i++)
     raise_max(&running[i], max);
   raise_max(&ended_last, max);
-}
-
-void note_failcnt_of_steps(int64_t failcnt)
-{
-  for (int i = 0; i < running_count; i++)
-    running[i].failcnt_after = failcnt;
 }
 
 /*

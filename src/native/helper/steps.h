@@ -36,14 +36,13 @@ struct running {
   pid_t command; /* -1: there is none yet */
   bool background;
   uint64_t denials;
-  int64_t failcnt_before, failcnt_after; /* the kernel's counter; after: -1 until the next step begins, or "close" */
-  int64_t max;                           /* the highest that was read; what the kernel keeps comes on top */
+  int64_t max; /* the highest that was read; what the kernel keeps comes on top */
 };
 
 struct running *running_step(int index);
 struct running *step_of_command(pid_t pid);
 int steps_running(void);
-struct running *add_running(int index, bool background, int64_t failcnt);
+struct running *add_running(int index, bool background);
 void forget_step(int index);
 
 /* The step that ended last, while its account is open, or NULL. */
@@ -54,9 +53,6 @@ void forget_ended_step(void);
 
 /* The highest usage counts for all steps that run, and for the one whose account is open. */
 void note_max_of_steps(int64_t max);
-
-/* The kernel's final count of refusals, for all steps that run. */
-void note_failcnt_of_steps(int64_t failcnt);
 
 /* The step to book something on that comes from step `from`, or NULL. */
 struct running *step_for(int from);

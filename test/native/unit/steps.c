@@ -8,9 +8,9 @@
 void test_steps(void)
 {
   check_number(step_index_for(0), -1, "steps: none runs, and none has ended");
-  struct running *first = add_running(0, true, 7);
+  struct running *first = add_running(0, true);
   first->command = getpid();
-  add_running(1, false, -1);
+  add_running(1, false);
   check_number(step_index_for(0), 0, "steps: the one that it comes from");
   check_number(step_index_for(9), 1, "steps: else the latest in the foreground");
   check(step_of_command(getpid()) == running_step(0), "steps: a command's");
@@ -35,8 +35,8 @@ void test_steps(void)
   forget_ended_step();
   bool all = true;
   for (int i = 0; i < MAX_STEPS; i++)
-    all &= add_running(i, true, -1) != NULL;
-  check(all && add_running(MAX_STEPS, true, -1) == NULL, "steps: as many as there is room for");
+    all &= add_running(i, true) != NULL;
+  check(all && add_running(MAX_STEPS, true) == NULL, "steps: as many as there is room for");
   for (int i = 0; i < MAX_STEPS; i++)
     forget_step(i);
   check_number(steps_running(), 0, "steps: all are gone");
