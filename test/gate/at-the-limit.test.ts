@@ -129,6 +129,18 @@ test('page tables that grow without a call: the note tells for how long', async 
   harness.assertNothingLeft();
 });
 
+test('names looked up in vain: page tables are not blamed for what they take', async (t) => {
+  const harness = makeHarness(t);
+  const script = 'i=0; while [ $i -lt 20000 ]; do [ -e absent$i ]; i=$((i+1)); done';
+  const options = ['--kmem', '1M', '--hold', `${1000 * slowness}ms`];
+  const { result, stderr } = await harness.run([...options, '--', 'sh', '-c', script]);
+  t.true((result?.kmem.overshoot ?? 0) > 1 << 20, stderr);
+  const note = result?.enforcement.notes.find((text) => text.includes('stayed above'));
+  const isWatched = result?.enforcement.programs?.faults !== null;
+  t.regex(note ?? '', isWatched ? /by calls that are not gated/ : /the cause is not known/);
+  harness.assertNothingLeft();
+});
+
 test('--on-overrun kill ends such a run', async (t) => {
   const harness = makeHarness(t);
   const kill = ['--kmem', '1M', '--on-overrun', 'kill'];
