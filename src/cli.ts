@@ -1,12 +1,13 @@
 import { type Command, findCommand } from './commands/index.ts';
 import { SetupError } from './errors.ts';
-import { endKeeper } from './gate/keeper.ts';
+import { allowKeeper, endKeeper } from './gate/keeper.ts';
 import { setupErrorText } from './report/terminal/run.ts';
 import { statuses } from './result/outcome.ts';
 
 /** Dispatches, and turns what a command gives into the exit status: nothing else sets it. */
 async function main(argv: readonly string[]): Promise<number> {
   try {
+    allowKeeper();
     const command: Command = findCommand(argv);
     return await command(argv);
   } catch (error) {

@@ -6,13 +6,19 @@
 import type { Socket } from 'node:net';
 import { execa } from 'execa';
 
+let isAllowed = false;
 let starts = 0;
 let end: (() => Promise<void>) | null = null;
 
-/** From the second run on. It ends with this process at the latest: its stdin is a pipe from here. */
+/** For a process of our own: a program that uses the library would have a child for as long as it lives. */
+export function allowKeeper(): void {
+  isAllowed = true;
+}
+
+/** From the second run on, if it is allowed. It ends with this process at the latest: its stdin is a pipe from here. */
 export function keepAttached(helper: string): void {
   starts += 1;
-  if (starts !== 2) return;
+  if (!isAllowed || starts !== 2) return;
   const keeper = execa(helper, ['keep'], {
     stdio: ['pipe', 'ignore', 'ignore'],
     reject: false,
