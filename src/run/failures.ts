@@ -242,11 +242,14 @@ const WATCHED = {
   readings: 'exact usage on cgroup v2',
 } as const;
 
+/** On cgroup v2 the sum is that of the group and up to 15 below it, as long as none of these is removed. */
+const SUM_LOST = "a group below the run's was removed, or there are too many";
+
 /** One sentence, as a rule the reason is the same for all. */
 function unwatchedSentence(events: readonly Unwatched[]): string {
   const reasons = Map.groupBy(events, ({ errno }) => errno);
   const lists = [...reasons].map(
-    ([errno, list]) => `${list.map(({ what }) => WATCHED[what]).join(', ')} (bpf(2): ${errnoName(errno)})`,
+    ([errno, list]) => `${list.map(({ what }) => WATCHED[what]).join(', ')} (${errno === 0 ? SUM_LOST : `bpf(2): ${errnoName(errno)}`})`,
   );
   return `${UNWATCHED}: ${lists.join('; ')}`;
 }

@@ -201,8 +201,12 @@ int64_t read_counter(void)
     if (usage >= 0)
       return usage;
     /* The run's own leaves are removed after its end: that takes nothing from what was read. */
-    if (!is_closed() && is_group_there())
+    if (!is_closed() && is_group_there()) {
       counter.freshness = counter.by_stat;
+      report_unwatched("readings", 0);
+      if (config.fault_signal >= 0) /* they go by the same sum */
+        report_unwatched("faults", 0);
+    }
   }
   return read_fresh_stat();
 }

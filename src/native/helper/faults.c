@@ -12,6 +12,7 @@
 #include "../bpf/shared.h"
 #include "../common/event.h"
 #include "config.h"
+#include "counter.h"
 #include "events.h"
 #include "failures.h"
 #include "loop.h"
@@ -152,5 +153,5 @@ struct fault_tally fault_tally(void)
 
 bool are_faults_watched(void)
 {
-  return faults.attached;
+  return faults.attached && (config.refresh_file == NULL || counter_freshness() == SUMMED);
 }
