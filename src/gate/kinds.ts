@@ -40,6 +40,13 @@ export type GatedCall = Readonly<{
   creates?: 1 | 2 | '=1' | '>2';
   /** Bytes that one such call charges at least; default one page, the counter's own step. */
   need?: number;
+  /**
+   * What is added for a size in the arguments, a rule of src/native/helper/sizes.c. `arg1*64`: the argument by a factor
+   * (and `/` a divisor); `pow`: the same, up to the next power of two, as the kernel's allocator gives it; `filter`: the
+   * instructions of the sock_fprog to which the argument points; `xattr`: the size in such xattr_args; `bpf-map`; page tables of a `mapping` that is filled at
+   * once, of one that `move`s, of a `range`, of `all` mappings.
+   */
+  size?: string;
   /** The same where the call makes a thread instead of a process. */
   needThread?: number;
   /**
@@ -49,10 +56,10 @@ export type GatedCall = Readonly<{
   detail?: string;
   /**
    * `split`, `fdtable`: denied only if it really allocates, because a mapping is split or the table of descriptors
-   * grows. `ipc`: only if i386's multiplexer stands for a call that allocates. `tmpfs`: ENOSPC if it would make
+   * grows. `on-tmpfs`: or because the file is on tmpfs. `ipc`: only if i386's multiplexer stands for a call that allocates. `tmpfs`: ENOSPC if it would make
    * something on tmpfs, and `errno` elsewhere.
    */
-  check?: 'split' | 'fdtable' | 'ipc' | 'tmpfs';
+  check?: 'split' | 'fdtable' | 'ipc' | 'tmpfs' | 'on-tmpfs';
   /** Gated only if this argument has one of these values. */
   when?: Readonly<{ arg: number; values: readonly number[] }>;
   /** Numbers on x86-64, x32, i386, arm64; null where the architecture lacks the call. */
@@ -71,6 +78,11 @@ const EXEC = 64 * 1024;
 
 const F_DUPFD = 0;
 const F_DUPFD_CLOEXEC = 1030;
+const F_SETPIPE_SZ = 1031;
+const MADV_POPULATE_READ = 22;
+const MADV_POPULATE_WRITE = 23;
+/** Of struct pipe_buffer, one for each page. */
+const PIPE_BUFFER = 40;
 
 export const clone = {
   class: 'process',
@@ -102,6 +114,18 @@ export const advising = {
   errno: 'EAGAIN',
   man: 'madvise(2): EAGAIN, a kernel resource was temporarily unavailable',
   when: flagsAdvice,
+} as const;
+export const populating = {
+  class: 'memory',
+  errno: 'ENOMEM',
+  man: 'madvise(2), mlockall(2): ENOMEM, not enough memory',
+  need: 0,
+} as const;
+export const populatingRange = {
+  ...populating,
+  detail: 'size1',
+  size: 'range',
+  when: { arg: 2, values: [MADV_POPULATE_READ, MADV_POPULATE_WRITE] },
 } as const;
 export const opening = {
   class: 'files',
@@ -136,6 +160,23 @@ export const table = {
   creates: 1,
 } as const;
 export const duplicating = { ...table, creates: '>2', when: { arg: 1, values: [F_DUPFD, F_DUPFD_CLOEXEC] } } as const;
+export const resizing = {
+  class: 'files',
+  errno: 'ENOMEM',
+  man: 'fcntl(2): ENOMEM, there is not enough memory for the buffers of a pipe',
+  detail: 'size2',
+  need: 0,
+  size: `pow2*${PIPE_BUFFER}/${PAGE}`,
+  when: { arg: 1, values: [F_SETPIPE_SZ] },
+} as const;
+/** Kept in kernel memory on tmpfs. */
+export const attribute = {
+  class: 'files',
+  errno: 'ENOMEM',
+  man: 'setxattr(2): not named',
+  check: 'on-tmpfs',
+  size: 'pow3',
+} as const;
 export const pipe = {
   class: 'files',
   errno: 'ENFILE',

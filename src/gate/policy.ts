@@ -64,7 +64,7 @@ function gatedFields(call: GatedCall, allowIoUring: boolean): (string | number)[
     refused ? 'refuse' : 'gate',
     constants.errno[refused ? 'EPERM' : call.errno],
     call.tcpErrno === undefined ? '' : constants.errno[call.tcpErrno],
-    call.need ?? PAGE,
+    needOf(call),
     call.needThread ?? 0,
     call.detail ?? '',
     call.check ?? '',
@@ -72,6 +72,11 @@ function gatedFields(call: GatedCall, allowIoUring: boolean): (string | number)[
     call.role ?? '',
     call.creates ?? '',
   ];
+}
+
+/** `4096+arg1*64`: bytes, and what is added for a size in the arguments. */
+function needOf({ need = PAGE, size }: GatedCall): string {
+  return size === undefined ? `${need}` : `${need}+${size}`;
 }
 
 function watchedFields(call: WatchedCall): (string | number)[] {

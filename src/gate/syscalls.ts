@@ -7,6 +7,7 @@ import {
   accepting,
   addressed,
   advising,
+  attribute,
   type CallRole,
   clonable,
   clone,
@@ -23,6 +24,9 @@ import {
   naming,
   opening,
   pipe,
+  populating,
+  populatingRange,
+  resizing,
   security,
   shared,
   socket,
@@ -33,6 +37,9 @@ import {
 
 export { DEFAULT_RESERVE, type GatedCall, PAGE } from './kinds.ts';
 
+const MLOCK_ONFAULT = 1;
+const MCL_CURRENT = 1;
+const MCL_FUTURE = 2;
 const EPOLL_CTL_ADD = 1;
 const SECCOMP_SET_MODE_FILTER = 1;
 const BPF_MAP_CREATE = 0;
@@ -50,16 +57,25 @@ export const gatedCalls: readonly GatedCall[] = [
   { name: 'execveat', ...exec, detail: 'at1', numbers: [322, 545, 358, 281] },
 
   { name: 'brk', ...memory, role: 'brk', numbers: [12, 12, 45, 214] },
-  { name: 'mmap', ...memory, detail: 'mmap', numbers: [9, 9, null, 222] },
+  { name: 'mmap', ...memory, detail: 'mmap', size: 'mapping', numbers: [9, 9, null, 222] },
   { name: 'mmap', ...memory, numbers: [null, null, 90, null] },
-  { name: 'mmap2', ...memory, detail: 'mmap', numbers: [null, null, 192, null] },
-  { name: 'mremap', ...memory, detail: 'size2', numbers: [25, 25, 163, 216] },
+  { name: 'mmap2', ...memory, detail: 'mmap', size: 'mapping', numbers: [null, null, 192, null] },
+  { name: 'mremap', ...memory, detail: 'size2', size: 'move', numbers: [25, 25, 163, 216] },
   { name: 'mprotect', ...splitting, numbers: [10, 10, 125, 226] },
   { name: 'pkey_mprotect', ...splitting, numbers: [329, 329, 380, 288] },
   { name: 'munmap', ...splitting, numbers: [11, 11, 91, 215] },
   { name: 'madvise', ...advising, numbers: [28, 28, 219, 233] },
-  { name: 'mlock', ...splitting, numbers: [149, 149, 150, 228] },
-  { name: 'mlock2', ...splitting, numbers: [325, 325, 376, 284] },
+  { name: 'madvise', ...populatingRange, numbers: [28, 28, 219, 233] },
+  { name: 'mlock', ...splitting, size: 'range', numbers: [149, 149, 150, 228] },
+  { name: 'mlock2', ...splitting, size: 'range', when: { arg: 2, values: [0] }, numbers: [325, 325, 376, 284] },
+  { name: 'mlock2', ...splitting, when: { arg: 2, values: [MLOCK_ONFAULT] }, numbers: [325, 325, 376, 284] },
+  {
+    name: 'mlockall',
+    ...populating,
+    size: 'all',
+    when: { arg: 0, values: [MCL_CURRENT, MCL_CURRENT | MCL_FUTURE] },
+    numbers: [151, 151, 152, 230],
+  },
   { name: 'munlock', ...splitting, numbers: [150, 150, 151, 229] },
 
   { name: 'open', ...opening, role: 'open', detail: 'path0', numbers: [2, 2, 5, null] },
@@ -79,7 +95,13 @@ export const gatedCalls: readonly GatedCall[] = [
   { name: 'dup2', ...table, creates: '=1', numbers: [33, 33, 63, null] },
   { name: 'dup3', ...table, creates: '=1', numbers: [292, 292, 330, 24] },
   { name: 'fcntl', ...duplicating, numbers: [72, 72, 55, 25] },
+  { name: 'fcntl', ...resizing, numbers: [72, 72, 55, 25] },
   { name: 'fcntl64', ...duplicating, numbers: [null, null, 221, null] },
+  { name: 'fcntl64', ...resizing, numbers: [null, null, 221, null] },
+  { name: 'setxattr', ...attribute, detail: 'path0', numbers: [188, 188, 226, 5] },
+  { name: 'lsetxattr', ...attribute, detail: 'path0', numbers: [189, 189, 227, 6] },
+  { name: 'setxattrat', ...attribute, detail: 'at1', size: 'xattr4', numbers: [463, 463, 463, 463] },
+  { name: 'fsetxattr', ...attribute, detail: 'fd0', numbers: [190, 190, 228, 7] },
   { name: 'pipe', ...pipe, numbers: [22, 22, 42, null] },
   { name: 'pipe2', ...pipe, numbers: [293, 293, 331, 59] },
 
@@ -115,12 +137,14 @@ export const gatedCalls: readonly GatedCall[] = [
   { name: 'inotify_init1', ...events, numbers: [294, 294, 332, 26] },
   { name: 'inotify_add_watch', ...watching, detail: 'path1', numbers: [254, 254, 292, 27] },
   { name: 'userfaultfd', ...events, numbers: [323, 323, 374, 282] },
-  { name: 'io_uring_setup', ...events, numbers: [425, 425, 425, 425] },
+  { name: 'io_uring_setup', ...events, size: 'pow0*128', numbers: [425, 425, 425, 425] },
 
   { name: 'msgget', ...ipc, numbers: [68, 68, 399, 186] },
-  { name: 'msgsnd', ...ipc, detail: 'size2', numbers: [69, 69, 400, 189] },
+  { name: 'msgsnd', ...ipc, detail: 'size2', size: 'arg2', numbers: [69, 69, 400, 189] },
   { name: 'mq_open', ...ipc, detail: 'path0', creates: 1, numbers: [240, 240, 277, 180] },
-  { name: 'semget', ...ipc, numbers: [64, 64, 393, 190] },
+  { name: 'mq_timedsend', ...ipc, detail: 'size2', size: 'arg2', numbers: [242, 242, 279, 182] },
+  { name: 'mq_timedsend_time64', ...ipc, detail: 'size2', size: 'arg2', numbers: [null, null, 418, null] },
+  { name: 'semget', ...ipc, size: 'pow1*64', numbers: [64, 64, 393, 190] },
   { name: 'shmget', ...shared, numbers: [29, 29, 395, 194] },
   // Always seen: the upper half of the argument that decides is a version, which the kernel does not look at.
   { name: 'ipc', ...ipc, check: 'ipc', numbers: [null, null, 117, null] },
@@ -150,6 +174,7 @@ export const gatedCalls: readonly GatedCall[] = [
     name: 'seccomp',
     ...security,
     role: 'filter',
+    size: 'filter2*24',
     when: { arg: 0, values: [SECCOMP_SET_MODE_FILTER] },
     numbers: [317, 317, 354, 277],
   },
@@ -157,7 +182,15 @@ export const gatedCalls: readonly GatedCall[] = [
     name: 'bpf',
     ...security,
     creates: 1,
-    when: { arg: 0, values: [BPF_MAP_CREATE, BPF_PROG_LOAD] },
+    size: 'bpf-map',
+    when: { arg: 0, values: [BPF_MAP_CREATE] },
+    numbers: [321, 321, 357, 280],
+  },
+  {
+    name: 'bpf',
+    ...security,
+    creates: 1,
+    when: { arg: 0, values: [BPF_PROG_LOAD] },
     numbers: [321, 321, 357, 280],
   },
   { name: 'landlock_create_ruleset', ...security, creates: 1, numbers: [444, 444, 444, 444] },

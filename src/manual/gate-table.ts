@@ -43,9 +43,9 @@ function watchedRow(call: WatchedCall): Row {
   return { call: nameOf(call), cells: ['watched', 'never denied', condition, '', ''] };
 }
 
-function nameOf({ name, numbers: [x64, , , arm64] }: Pick<GatedCall, 'name' | 'numbers'>): string {
-  // mmap has two entries: an old i386 form beside the one that all have.
-  const elsewhere = gatedCalls.some((other) => other.name === name && other.numbers[0] !== null);
+function nameOf({ name, size, numbers: [x64, , , arm64] }: Pick<GatedCall, 'name' | 'size' | 'numbers'>): string {
+  // mmap has two entries: an old i386 form, whose arguments are in memory, beside the one that all have.
+  const elsewhere = gatedCalls.some((other) => other.name === name && other.size === size && other.numbers[0] !== null);
   return x64 === null && arm64 === null && !elsewhere ? `\`${name}\` (i386)` : `\`${name}\``;
 }
 
@@ -67,15 +67,38 @@ function conditionOf(call: GatedCall): string {
     fdtable: 'the table of descriptors grows',
     ipc: 'it is semget, msgsnd, msgget, shmat or shmget',
     tmpfs: '',
+    'on-tmpfs': 'the file is on tmpfs',
   } as const;
-  return [valuesOf(call), call.check === undefined ? '' : allocates[call.check]].filter(Boolean).join('; ');
+  const reason = call.check === undefined ? '' : allocates[call.check];
+  const orTables = call.check === 'split' && call.size !== undefined ? ' or makes page tables' : '';
+  return [valuesOf(call), reason + orTables].filter(Boolean).join('; ');
 }
 
-function needOf({ need = PAGE, needThread, check, creates }: GatedCall): string {
+function needOf({ need = PAGE, needThread, check, creates, size }: GatedCall): string {
   if (check === 'fdtable') return 'the larger table';
   const sharing = needThread === undefined ? '' : `; ${groupDigits(needThread)} if it shares its address space`;
-  return `${groupDigits(need)}${sharing}${creates === undefined ? '' : ' †'}`;
+  const sizes = [...(need > 0 ? [groupDigits(need)] : []), ...(size === undefined ? [] : [sizeOf(size)])].join(' + ');
+  return `${sizes}${sharing}${creates === undefined ? '' : ' †'}`;
 }
+
+/** What the rules of `size` are called: a kind, the argument, and what it is multiplied by. */
+function sizeOf(rule: string): string {
+  const [, kind = '', argument = '', factor = ''] = /^([a-z-]+)(\d?)(.*)$/.exec(rule) ?? [];
+  const by = factor.replace('*', ' × ').replace('/', ' / ');
+  return (SIZES[kind] ?? rule).replace('ARGUMENT', `argument ${argument}`).replace('FACTOR', by);
+}
+
+const SIZES: Readonly<Record<string, string>> = {
+  arg: 'ARGUMENTFACTOR',
+  pow: 'ARGUMENTFACTOR, up to a power of two',
+  filter: 'instructionsFACTOR ‡',
+  xattr: 'the size of the value, up to a power of two ‡',
+  'bpf-map': "the map's entries ‡",
+  mapping: 'page tables with `MAP_POPULATE` or `MAP_LOCKED`',
+  move: 'page tables with `MREMAP_FIXED`, unless they can move along',
+  range: 'missing page tables',
+  all: 'missing page tables of all mappings',
+};
 
 function valuesOf({ name, when }: Pick<GatedCall, 'name' | 'when'>): string {
   if (when === undefined) return '';
@@ -85,8 +108,10 @@ function valuesOf({ name, when }: Pick<GatedCall, 'name' | 'when'>): string {
 
 /** What the values of `when` are called: fcntl(2), epoll_ctl(2), madvise(2), linux/net.h, linux/ipc.h, bpf(2) … */
 const VALUES: Readonly<Record<string, Readonly<Record<number, string>>>> = {
-  fcntl: { 0: '`F_DUPFD`', 1030: '`F_DUPFD_CLOEXEC`' },
-  fcntl64: { 0: '`F_DUPFD`', 1030: '`F_DUPFD_CLOEXEC`' },
+  fcntl: { 0: '`F_DUPFD`', 1030: '`F_DUPFD_CLOEXEC`', 1031: '`F_SETPIPE_SZ`' },
+  fcntl64: { 0: '`F_DUPFD`', 1030: '`F_DUPFD_CLOEXEC`', 1031: '`F_SETPIPE_SZ`' },
+  mlock2: { 0: 'no flags', 1: '`MLOCK_ONFAULT`' },
+  mlockall: { 1: '`MCL_CURRENT`', 3: '`MCL_CURRENT` with `MCL_FUTURE`' },
   epoll_ctl: { 1: '`EPOLL_CTL_ADD`' },
   madvise: {
     0: '`MADV_NORMAL`',
@@ -102,6 +127,8 @@ const VALUES: Readonly<Record<string, Readonly<Record<number, string>>>> = {
     17: '`_DODUMP`',
     18: '`_WIPEONFORK`',
     19: '`_KEEPONFORK`',
+    22: '`MADV_POPULATE_READ`',
+    23: '`_POPULATE_WRITE`',
   },
   socketcall: { 1: 'socket', 2: 'bind', 3: 'connect', 5: 'accept', 8: 'socketpair', 18: 'accept4' },
   seccomp: { 1: '`SECCOMP_SET_MODE_FILTER`' },

@@ -15,50 +15,23 @@
 #include "policy.h"
 #include "proc.h"
 #include "run.h"
+#include "sizes.h"
 #include "tables.h"
 #include "trace.h"
 
-/*
- * A program that was let start charges after the answer, up to its first calls: until it is heard of, what it needs is
- * not in the counter yet.  Without this, several that start at once are all let through for the same room.  (A fork
- * charges within the call, so its time is too short to matter; what the child of a large process takes later matters.)
- */
-enum { MAX_APPROVALS = 64, APPROVAL_MS = 50 };
+/* A reading, and the most that may be charged in one go beside it: see usage_for_decision(). */
+enum { FASTEST_PAGE_NS = 250, NEAR = 256 * 1024, SMALL_SIZE = 4096, LARGE_CALL_NS = 50000000 };
 
-static struct {
-  pid_t tid;
-  int64_t need;
-  uint64_t at_ns;
-} approvals[MAX_APPROVALS];
-
-static int approval_count;
-static int64_t approved; /* nobody else has this room */
-static int64_t expected; /* no fork has it: by page faults of children that were forked a moment ago */
-
-static void remove_approval(int i)
+static int64_t room_at(int64_t usage)
 {
-  *(approvals[i].tid ? &approved : &expected) -= approvals[i].need;
-  approvals[i] = approvals[--approval_count];
+  return config.limit - config.reserve - usage - approved_room();
 }
 
-void drop_approval(pid_t tid)
+/* Without a reading there is none. */
+static int64_t room_now(void)
 {
-  if (approval_count == 0)
-    return;
-  uint64_t now = now_ns();
-  for (int i = approval_count - 1; i >= 0; i--)
-    if (approvals[i].tid == tid || now - approvals[i].at_ns > APPROVAL_MS * 1000000ull)
-      remove_approval(i);
-}
-
-void add_approval(pid_t tid, int64_t need)
-{
-  if (approval_count == MAX_APPROVALS)
-    remove_approval(0);
-  approvals[approval_count].tid = tid;
-  approvals[approval_count].need = need;
-  approvals[approval_count++].at_ns = now_ns();
-  *(tid ? &approved : &expected) += need;
+  int64_t usage = read_usage();
+  return usage < 0 ? 0 : room_at(usage);
 }
 
 static int64_t need_of(const struct request *r)
@@ -116,8 +89,8 @@ static bool lacks_room_to_fork(struct request *r, int64_t room)
     return need > room && denied(r, need, room);
   int64_t more = need_of_large_fork(r);
   if (more > 0)
-    room = config.limit - config.reserve - read_usage() - approved;
-  return need + more > room - expected && denied(r, need + more, room - expected);
+    room = room_now();
+  return need + more > room - expected_room() && denied(r, need + more, room - expected_room());
 }
 
 /* An address strictly inside a mapping: the mapping is split there, which allocates. */
@@ -155,14 +128,30 @@ static bool allocates(const struct request *r)
   return true;
 }
 
-bool over_limit(struct request *r, int64_t usage)
+/* The size that the arguments say comes in one go: a reading that is not new does not hold for so much. */
+static bool lacks_room_for_size(struct request *r, int64_t room)
 {
-  const struct call *c = r->call;
+  int64_t size = size_at_most(r);
+  if (size > NEAR)
+    room = room_now();
+  if (size > room)
+    size = size_without_tables(r, room);
+  if (r->call->check == CHECK_ON_TMPFS && size + r->call->need > room && !is_on_tmpfs(r))
+    return false;
+  int64_t base = r->call->need > room - size && allocates(r) ? r->call->need : 0;
+  int64_t need = base + size;
+  r->charges = size > SMALL_SIZE ? need : 0;
+  return need > 0 && need > room && denied(r, need, room);
+}
+
+static bool lacks_room(struct request *r, int64_t usage)
+{
+  const struct call *c = r->call = row_for(r->call, args_of(r));
   r->table_denied = false;
-  r->later = 0;
+  r->later = r->charges = 0;
   if (is_closed() || config.limit < 0 || usage < 0)
     return false;
-  int64_t room = config.limit - config.reserve - usage - approved;
+  int64_t room = room_at(usage);
   if (c->creates > 0) {
     int64_t growth = table_growth(r, usage, room);
     r->table_denied = growth > 0 && growth > room;
@@ -173,17 +162,33 @@ bool over_limit(struct request *r, int64_t usage)
   }
   if (c->detail == DETAIL_CLONE)
     return lacks_room_to_fork(r, room);
+  if (c->size != SIZE_NONE)
+    return lacks_room_for_size(r, room);
   return c->need > room && need_of(r) > room && allocates(r) && denied(r, need_of(r), room);
+}
+
+static uint64_t holds_until, large_until;
+
+bool over_limit(struct request *r, int64_t usage)
+{
+  bool lacks = lacks_room(r, usage);
+  if (lacks && r->need <= config.limit - config.reserve - usage && drop_finished(r)) {
+    usage = read_usage(); /* what had that room is charged by now */
+    lacks = usage < 0 || lacks_room(r, usage);
+  }
+  if (lacks || r->charges == 0)
+    return lacks;
+  hold_call(r, r->charges);
+  if (r->charges > NEAR)
+    large_until = now_ns() + LARGE_CALL_NS;
+  return false;
 }
 
 /*
  * The counter is read only when it can matter.  Far below the limit nothing can bring it there at once: no CPU can
- * have more than a page charged in FASTEST_PAGE_NS, so the reading holds for as long as the room would last.
+ * have more than a page charged in FASTEST_PAGE_NS, so the reading holds for as long as the room would last.  What a large
+ * call takes can come faster.
  */
-enum { FASTEST_PAGE_NS = 250, NEAR = 256 * 1024 };
-
-static uint64_t holds_until;
-
 void forget_usage(void)
 {
   holds_until = 0;
@@ -195,10 +200,10 @@ int64_t usage_for_decision(void)
   if (config.limit < 0 && !is_tracing() && counter_freshness() == EXACT)
     return -1;
   uint64_t now = now_ns();
-  if (now < holds_until && !is_tracing() && !may_read_again(now))
+  if (now < holds_until && now >= large_until && !is_tracing() && !may_read_again(now))
     return last;
   last = read_usage();
-  int64_t room = config.limit - config.reserve - approved - last - NEAR;
+  int64_t room = room_at(last) - NEAR;
   holds_until = room > 0 ? now + (uint64_t)(room / 4096) * FASTEST_PAGE_NS / cpu_count() : 0;
   return last;
 }

@@ -6,15 +6,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "approvals.h"
 #include "request.h"
 
-/* Called for each notification: the task's previous call is done, and so are calls of long ago. */
-void drop_approval(pid_t tid);
-
-/* What it needs is not in the counter yet.  `tid` 0: a child that is not known yet. */
-void add_approval(pid_t tid, int64_t need);
-
-/* Whether to deny the call; sets `table_denied` if that is for the table of descriptors, and `later`. */
+/*
+ * Whether to deny the call; sets `table_denied` if that is for the table of descriptors, and `later`.  What is not denied
+ * is allowed: the room that it needs is held for it.
+ */
 bool over_limit(struct request *r, int64_t usage);
 
 /* The limit has changed: the next decision reads the counter. */

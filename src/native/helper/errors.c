@@ -60,6 +60,21 @@ static bool makes_on_tmpfs(const struct request *r)
   return statfs(full, &fs) == 0 && fs.f_type == TMPFS_MAGIC;
 }
 
+bool is_on_tmpfs(const struct request *r)
+{
+  char path[PATH_MAX], full[PATH_MAX + 64];
+  struct statfs fs;
+  uint64_t about = args_of(r)[r->call->detail_arg];
+  if (r->call->detail == DETAIL_FD)
+    snprintf(full, sizeof full, "/proc/%d/fd/%d", tid_of(r), (int)about);
+  else if (!read_string(tid_of(r), about, path, sizeof path) ||
+           !open_path(tid_of(r),
+                      r->call->detail == DETAIL_PATH_AT ? (int)args_of(r)[r->call->detail_arg - 1] : AT_FDCWD, path,
+                      full, sizeof full))
+    return false;
+  return statfs(full, &fs) == 0 && fs.f_type == TMPFS_MAGIC;
+}
+
 /* A socket by its arguments, which i386's socketcall has in memory. */
 static bool is_tcp(const struct request *r)
 {

@@ -2,11 +2,15 @@
 #ifndef KMEM_HELPER_ERRORS_H
 #define KMEM_HELPER_ERRORS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "request.h"
 
 int errno_of(const struct request *r);
+
+/* Whether the file that the call is about, by path or descriptor, is on tmpfs. */
+bool is_on_tmpfs(const struct request *r);
 
 /* What i386's ipc stands for; the upper half is a version, which the kernel does not look at. */
 uint32_t ipc_operation(const uint64_t *args);

@@ -10,6 +10,8 @@
 #include "policy.h"
 #include "seccomp.h"
 
+enum { MOST_DECIDING = 250 }; /* a jump reaches 255 instructions */
+
 static struct sock_filter program[BPF_MAXINSNS];
 static unsigned program_length;
 
@@ -35,11 +37,18 @@ static void emit_block(const uint32_t *numbers, unsigned count)
 static void emit_conditional(const struct call *c)
 {
   /* Values that decide are small constants: the low half of the argument tells (little endian). */
-  uint8_t values = (uint8_t)c->value_count;
+  unsigned values = 0;
+  for (const struct call *row = c; row != NULL; row = next_row(row))
+    values += (unsigned)row->value_count;
+  if (values > MOST_DECIDING) {
+    program_length = BPF_MAXINSNS; /* too long */
+    return;
+  }
   emit(BPF_JMP | BPF_JEQ | BPF_K, c->nr & ~X32_BIT, 0, (uint8_t)(values + 3));
   emit(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(offsetof(struct seccomp_data, args) + 8 * (unsigned)c->arg), 0, 0);
-  for (uint8_t i = 0; i < values; i++)
-    emit(BPF_JMP | BPF_JEQ | BPF_K, c->values[i], (uint8_t)(values - i), 0);
+  for (const struct call *row = c; row != NULL; row = next_row(row))
+    for (int i = 0; i < row->value_count; i++)
+      emit(BPF_JMP | BPF_JEQ | BPF_K, row->values[i], (uint8_t)values--, 0);
   emit(BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
   emit(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF, 0, 0);
 }

@@ -33,7 +33,13 @@ static const char *const details[] = {
 };
 static const char *const checks[] = {
     [CHECK_NONE] = "",   [CHECK_SPLIT] = "split", [CHECK_FDTABLE] = "fdtable",
-    [CHECK_IPC] = "ipc", [CHECK_TMPFS] = "tmpfs",
+    [CHECK_IPC] = "ipc", [CHECK_TMPFS] = "tmpfs", [CHECK_ON_TMPFS] = "on-tmpfs",
+};
+
+static const char *const sizes[] = {
+    [SIZE_NONE] = "",       [SIZE_ARGUMENT] = "arg",    [SIZE_POWER] = "pow",       [SIZE_FILTER] = "filter",
+    [SIZE_XATTR] = "xattr", [SIZE_BPF_MAP] = "bpf-map", [SIZE_MAPPING] = "mapping", [SIZE_MOVE] = "move",
+    [SIZE_RANGE] = "range", [SIZE_ALL] = "all",
 };
 
 #define COUNT_OF(list) ((int)(sizeof list / sizeof *list))
@@ -51,6 +57,27 @@ const struct call *find_call(uint32_t arch, uint32_t nr)
       return c;
   }
   return NULL;
+}
+
+static bool has_value(const struct call *c, uint32_t value)
+{
+  for (int i = 0; i < c->value_count; i++)
+    if (c->values[i] == value)
+      return true;
+  return false;
+}
+
+const struct call *next_row(const struct call *c)
+{
+  return c->next != 0 ? &policy.call[c->next - 1] : NULL;
+}
+
+const struct call *row_for(const struct call *c, const uint64_t *args)
+{
+  const struct call *row = c;
+  while (row->next != 0 && row->arg >= 0 && !has_value(row, (uint32_t)args[row->arg]))
+    row = next_row(row);
+  return row;
 }
 
 /* The place of the first `length` characters of `text` in a list of words, or -1. */
@@ -95,8 +122,42 @@ static bool parse_creates(struct call *c, const char *text)
   return (!named || c->named >= 0) && c->creates >= 0 && c->creates <= 2;
 }
 
-static void index_call(const struct call *c)
+/* "4096", "4096+arg1*64", "0+pow2*40/4096": bytes, and what is added for a size. */
+static bool parse_need(struct call *c, char *text)
 {
+  char *rule = text;
+  c->need = atoll(strsep(&rule, "+"));
+  c->factor = c->divisor = 1;
+  if (rule == NULL)
+    return true;
+  size_t length = strcspn(rule, "012345");
+  int size = place_of(sizes, COUNT_OF(sizes), rule, length);
+  bool scales = size >= SIZE_ARGUMENT && size <= SIZE_XATTR;
+  if (size <= SIZE_NONE || scales != is_argument(rule[length]))
+    return false;
+  c->size = (enum size)size;
+  if (!scales)
+    return rule[length] == '\0';
+  c->size_arg = rule[length] - '0';
+  char *end = rule + length + 1;
+  if (*end == '*')
+    c->factor = (uint32_t)strtoul(end + 1, &end, 10);
+  if (*end == '/')
+    c->divisor = (uint32_t)strtoul(end + 1, &end, 10);
+  return *end == '\0' && c->factor > 0 && c->divisor > 0 && c->factor <= MOST_PER_UNIT;
+}
+
+static void index_call(struct call *c)
+{
+  for (unsigned slot = call_slot(c->arch, c->nr); policy.index[slot] != 0; slot = (slot + 1) & (CALL_INDEX - 1u)) {
+    struct call *other = &policy.call[policy.index[slot] - 1];
+    if (other->arch != c->arch || other->nr != c->nr)
+      continue;
+    while (other->next != 0)
+      other = &policy.call[other->next - 1];
+    other->next = (int16_t)(c - policy.call + 1);
+    return;
+  }
   unsigned slot = call_slot(c->arch, c->nr);
   while (policy.index[slot] != 0)
     slot = (slot + 1) & (CALL_INDEX - 1u);
@@ -135,7 +196,7 @@ bool parse_call(char *text)
   int check = place_of_word(checks, COUNT_OF(checks), field[CHECK]);
   bool conditional = *field[ARG] != '\0';
   if (action < 0 || role < 0 || check < 0 || !parse_detail(c, field[DETAIL]) || !parse_creates(c, field[CREATES]) ||
-      (conditional && (!is_argument(*field[ARG]) || field[ARG][1] != '\0')))
+      !parse_need(c, field[NEED]) || (conditional && (!is_argument(*field[ARG]) || field[ARG][1] != '\0')))
     return false;
   if ((role == ROLE_OPEN || role == ROLE_OPEN2) && c->detail_arg > 4) /* the flags come after */
     return false;
@@ -147,7 +208,6 @@ bool parse_call(char *text)
   c->check = (enum check)check;
   c->error = atoi(field[ERRNO]);
   c->tcp_error = atoi(field[TCP_ERRNO]);
-  c->need = atoll(field[NEED]);
   c->need_thread = atoll(field[NEED_THREAD]);
   c->arg = conditional ? *field[ARG] - '0' : -1;
   for (char *v; c->value_count < MAX_VALUES && (v = strsep(&field[VALUES], "|")) != NULL;)

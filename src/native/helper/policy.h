@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { MAX_CALLS = 1024, MAX_VALUES = 16, CALL_INDEX = 4096 };
+enum { MAX_CALLS = 1024, MAX_VALUES = 16, CALL_INDEX = 4096, MOST_PER_UNIT = 1 << 20 };
 
 enum action { GATE, REFUSE, WATCH };
 
@@ -41,8 +41,22 @@ enum detail {
   DETAIL_ADDRESS,
 };
 
-/* SPLIT, FDTABLE, IPC: the call allocates only in that case; TMPFS: the errno differs there. */
-enum check { CHECK_NONE, CHECK_SPLIT, CHECK_FDTABLE, CHECK_IPC, CHECK_TMPFS };
+/* SPLIT, FDTABLE, IPC, ON_TMPFS: the call allocates only in that case; TMPFS: the errno differs there. */
+enum check { CHECK_NONE, CHECK_SPLIT, CHECK_FDTABLE, CHECK_IPC, CHECK_TMPFS, CHECK_ON_TMPFS };
+
+/* How much a call charges beyond its need: sizes.c. */
+enum size {
+  SIZE_NONE,
+  SIZE_ARGUMENT, /* `size_arg` by `factor` and `divisor` */
+  SIZE_POWER,    /* the same, up to the next power of two */
+  SIZE_FILTER,   /* the instructions of the sock_fprog to which the argument points */
+  SIZE_XATTR,    /* the size in the xattr_args to which it points */
+  SIZE_BPF_MAP,
+  SIZE_MAPPING, /* page tables: of a mapping that is filled at once, */
+  SIZE_MOVE,    /* of one that is moved, */
+  SIZE_RANGE,   /* of the range in the first two arguments, */
+  SIZE_ALL,     /* of all mappings */
+};
 
 struct call {
   uint32_t arch, nr;
@@ -54,12 +68,16 @@ struct call {
   int error;
   int tcp_error;             /* what a TCP socket gets instead, or 0 */
   int64_t need, need_thread; /* bytes that the call charges at least; for clone of a thread */
-  int creates;               /* descriptors, for which their table may have to grow */
-  int named;                 /* the argument in which the caller names the lowest of them, or -1 */
-  bool exact;                /* that one and no other */
-  int arg;                   /* the argument that decides whether the call is gated, or -1 */
+  enum size size;
+  int size_arg;
+  uint32_t factor, divisor;
+  int creates; /* descriptors, for which their table may have to grow */
+  int named;   /* the argument in which the caller names the lowest of them, or -1 */
+  bool exact;  /* that one and no other */
+  int arg;     /* the argument that decides whether the call is gated, or -1 */
   uint32_t values[MAX_VALUES];
   int value_count;
+  int16_t next; /* the row of the same number with other values, as in the index */
   char name[28];
 };
 
@@ -74,10 +92,15 @@ extern struct policy policy;
 /* x32 numbers are x86-64's with this bit, but for a few (asm/unistd.h has it on x86 alone). */
 #define X32_BIT 0x40000000u
 
-/* NULL if the call is not in the policy. */
+/* NULL if the call is not in the policy; of several rows the first. */
 const struct call *find_call(uint32_t arch, uint32_t nr);
 
-/* "arch:nr:name:action:errno:tcpErrno:need:needThread:detail:check:arg:values:role:creates" */
+const struct call *next_row(const struct call *c);
+
+/* Of the rows of one number the one whose condition holds. */
+const struct call *row_for(const struct call *c, const uint64_t *args);
+
+/* "arch:nr:name:action:errno:tcpErrno:need:needThread:detail:check:arg:values:role:creates"; `need` may have a rule: "4096+arg1*64" */
 bool parse_call(char *text);
 
 /* Of a thread or a process. */

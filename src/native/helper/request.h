@@ -21,6 +21,7 @@ struct request {
   bool table_denied; /* by the last decision: there is no room for a larger table of descriptors */
   int64_t need;      /* bytes; of the last decision, if it was a denial: what had no room, */
   int64_t room;      /* and what was left below the limit, with the reserve */
+  int64_t charges;   /* by the last decision: bytes that the call charges in one go, or 0: no more than a page */
   int64_t later;     /* by the last decision: bytes that a fork's child takes by page faults, beyond a small one's */
 };
 

@@ -59,10 +59,10 @@ static void test_approvals(void)
   check(denies(LIMIT - 8 * PAGE), "decide: another task's call changes nothing");
   drop_approval(1);
   check(!denies(LIMIT - 8 * PAGE), "decide: the task's next call does");
-  for (int i = 0; i < 200; i++)
-    add_approval(100 + i, PAGE);
-  check(denies(LIMIT - 64 * PAGE) && !denies(LIMIT - 65 * PAGE), "decide: the oldest approvals are dropped");
-  for (int i = 0; i < 200; i++)
+  for (int i = 0; i < 2000; i++)
+    add_approval(100 + i, 16);
+  check(denies(LIMIT - 5 * PAGE + 1) && !denies(LIMIT - 5 * PAGE), "decide: there is room for 1,024 approvals");
+  for (int i = 0; i < 2000; i++)
     drop_approval(100 + i);
 }
 

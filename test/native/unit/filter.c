@@ -51,6 +51,7 @@ void test_filter(void)
   for (unsigned number = 1000; number < 1450; number++)
     add(AUDIT_ARCH_X86_64, number, ":");
   add(AUDIT_ARCH_X86_64, 72, "1:0|1030");
+  add(AUDIT_ARCH_X86_64, 72, "1:1031|1032");
   add(AUDIT_ARCH_X86_64, 520 | X32_BIT, ":");
   add(AUDIT_ARCH_I386, 5, ":");
   check(build_filter(), "filter: it is built");
@@ -59,6 +60,8 @@ void test_filter(void)
   check_number(verdict_of(AUDIT_ARCH_X86_64, 1449, 0), NOTIFIED, "filter: the last one");
   check_number(verdict_of(AUDIT_ARCH_X86_64, 1450, 0), ALLOWED, "filter: what is not listed");
   check_number(verdict_of(AUDIT_ARCH_X86_64, 72, 1030), NOTIFIED, "filter: an argument that decides");
+  check_number(verdict_of(AUDIT_ARCH_X86_64, 72, 0), NOTIFIED, "filter: the first of its values");
+  check_number(verdict_of(AUDIT_ARCH_X86_64, 72, 1032), NOTIFIED, "filter: a value of another row of the number");
   check_number(verdict_of(AUDIT_ARCH_X86_64, 72, 3), ALLOWED, "filter: another value of it");
   check_number(verdict_of(AUDIT_ARCH_X86_64, 520 | X32_BIT, 0), NOTIFIED, "filter: a call of x32");
   check_number(verdict_of(AUDIT_ARCH_I386, 5, 0), NOTIFIED, "filter: a call of i386");

@@ -44,6 +44,7 @@ int main(void)
   test_describe();
   test_decide();
   test_errors();
+  test_sizes();
   test_steps();
   test_events();
   test_btf();

@@ -50,6 +50,42 @@ static void test_descriptors(void)
   check(mkdir && mkdir->creates == 0 && mkdir->arg == -1 && mkdir->detail == DETAIL_PATH, "policy: no descriptor");
 }
 
+static void test_rules(void)
+{
+  reset_policy();
+  parse("1:1:semget:gate:12::4096+pow1*64:0::::::");
+  parse("1:2:fcntl:gate:12::0+pow2*40/4096:0::::::");
+  parse("1:3:msgsnd:gate:12::4096+arg2:0::::::");
+  parse("1:4:mlockall:gate:12::0+all:0::::::");
+  const struct call *semget = find_call(1, 1), *fcntl = find_call(1, 2), *msgsnd = find_call(1, 3),
+                    *mlockall = find_call(1, 4);
+  check(semget && semget->need == 4096 && semget->size == SIZE_POWER && semget->size_arg == 1 && semget->factor == 64 &&
+            semget->divisor == 1,
+        "policy: a size by a factor");
+  check(fcntl && fcntl->need == 0 && fcntl->factor == 40 && fcntl->divisor == 4096, "policy: and by a divisor");
+  check(msgsnd && msgsnd->size == SIZE_ARGUMENT && msgsnd->size_arg == 2 && msgsnd->factor == 1,
+        "policy: a size as it is");
+  check(mlockall && mlockall->size == SIZE_ALL, "policy: a size of no argument");
+}
+
+static void test_rows_of_a_number(void)
+{
+  reset_policy();
+  parse("1:1:fcntl:gate:12::4096:0:fd0:fdtable:1:0|1030::>2");
+  parse("1:1:fcntl:gate:12::0+pow2*40/4096:0:size2::1:1031::");
+  parse("1:1:fcntl:gate:12::1:0:::1:7::");
+  parse("1:2:dup:gate:12::4096:0:fd0:fdtable::::1");
+  const struct call *first = find_call(1, 1), *dup = find_call(1, 2);
+  check(first == &policy.call[0], "policy: of several rows the first is found");
+  if (first == NULL || dup == NULL)
+    return;
+  check(row_for(first, (uint64_t[6]){0, 1030}) == first, "policy: its own values");
+  check(row_for(first, (uint64_t[6]){0, 1031}) == &policy.call[1], "policy: those of the second");
+  check(row_for(first, (uint64_t[6]){0, 7}) == &policy.call[2], "policy: those of the third");
+  check(row_for(&policy.call[1], (uint64_t[6]){0, 1031}) == &policy.call[1], "policy: of the second itself");
+  check(row_for(dup, (uint64_t[6]){0}) == dup, "policy: the only one");
+}
+
 static void test_refused_words(void)
 {
   static const struct {
@@ -69,6 +105,14 @@ static void test_refused_words(void)
       {"1:1:a:gate:12::4096:0:::6:1::", "a condition on the seventh argument"},
       {"1:1:a:gate:12::4096:0::::::=7", "a descriptor in the eighth argument"},
       {"1:1:a:gate:12::4096:0::::::3", "three descriptors"},
+      {"1:1:a:gate:12::4096+arg6:0::::::", "the size in a seventh argument"},
+      {"1:1:a:gate:12::4096+arg:0::::::", "a size in no argument"},
+      {"1:1:a:gate:12::4096+all1:0::::::", "an argument where the rule has none"},
+      {"1:1:a:gate:12::4096+much:0::::::", "a rule that is none"},
+      {"1:1:a:gate:12::4096+:0::::::", "an empty rule"},
+      {"1:1:a:gate:12::4096+arg1*0:0::::::", "a factor that is 0"},
+      {"1:1:a:gate:12::4096+arg1/0:0::::::", "a divisor that is 0"},
+      {"1:1:a:gate:12::4096+arg1*64x:0::::::", "what follows a factor"},
       {"", "nothing"},
   };
   reset_policy();
@@ -120,6 +164,8 @@ void test_policy(void)
 {
   test_fields();
   test_descriptors();
+  test_rules();
+  test_rows_of_a_number();
   test_refused_words();
   test_many();
   test_collisions();

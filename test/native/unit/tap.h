@@ -19,6 +19,7 @@ void test_inject(void);
 void test_describe(void);
 void test_decide(void);
 void test_errors(void);
+void test_sizes(void);
 void test_steps(void);
 void test_events(void);
 void test_btf(void);

@@ -1,0 +1,54 @@
+/** Calls that charge as much as their arguments say: denied if there is no room for that, allowed if they ask for little. */
+
+import anyTest from 'ava';
+import { compileFixture } from '../fixtures/compile.ts';
+import { makeHarness } from '../harness.ts';
+import { needs } from '../needs.ts';
+
+const test = anyTest.serial;
+
+const GIB = 1 << 30;
+const NO_MEMORY = 'Cannot allocate memory';
+
+/** `size` takes 1 MB or more, `small` some pages. `privileged`: as root only. */
+const calls: readonly Readonly<{ name: string; size: number; small: number; privileged?: true }>[] = [
+  { name: 'semget', size: 32_000, small: 100 },
+  { name: 'bpf', size: 2000, small: 2, privileged: true },
+  { name: 'mmap', size: GIB, small: 65_536 },
+  { name: 'madvise', size: GIB, small: 65_536 },
+  { name: 'mlock', size: GIB, small: 65_536, privileged: true },
+  { name: 'mlockall', size: GIB, small: 65_536, privileged: true },
+  { name: 'fcntl', size: 1 << 20, small: 8192, privileged: true },
+  { name: 'fsetxattr', size: 65_000, small: 100, privileged: true },
+];
+
+for (const { name, size, small, privileged } of calls) {
+  test(`${name} is denied where the size in its arguments has no room`, async (t) => {
+    if (privileged && !needs(t, process.geteuid?.() === 0, 'root')) return;
+    const harness = makeHarness(t);
+    const program = compileFixture('sizes');
+    const large = await harness.run(['--kmem', '1M', '--', program, name, String(size)]);
+    t.is(large.stdout, `${NO_MEMORY}\n`, large.stderr);
+    t.deepEqual(
+      large.result?.failureCounts.map(({ syscall, count }) => ({ syscall, count })),
+      [{ syscall: name, count: 1 }],
+    );
+    t.is(large.result?.kmem.overshoot, 0);
+    const little = await harness.run(['--kmem', '1M', '--', program, name, String(small)]);
+    t.is(little.stdout, 'ok\n', little.stderr);
+    t.is(little.result?.kmem.failcnt, 0);
+    harness.assertNothingLeft();
+  });
+}
+
+test('a size counts where there is less room than it takes, and no page more', async (t) => {
+  const harness = makeHarness(t);
+  const program = compileFixture('sizes');
+  const run = async (limit: string) => await harness.run(['--kmem', limit, '--', program, 'semget', '32000']);
+  const { result } = await run('16M');
+  const peak = result?.kmem.maxUsage ?? 0;
+  // Beside the peak: the reserve, and the page that such a call needs for the rest.
+  t.is((await run(String(peak + 16_384 + 8192))).stdout, 'ok\n');
+  t.is((await run(String(peak))).stdout, `${NO_MEMORY}\n`);
+  harness.assertNothingLeft();
+});
