@@ -33,8 +33,10 @@ export function observedWords(arch: string): string[] {
   const observed = (detail: string, role: string) => ['watch', 0, 0, 0, 0, detail, '', '', '', role, ''];
   const known = new Set(gatedCalls.map(({ name }) => name));
   const others = [...callNames].filter(([, name]) => arch === 'x64' && !known.has(name));
+  // A number may have several rows; the kernel's failures are described by the first.
+  const rows = [...new Map(gatedCalls.toReversed().map((call) => [`${call.name} ${call.numbers}`, call])).values()];
   return [
-    ...gatedCalls.flatMap((call) => forEachNumber(arch, call, observed(call.detail ?? '', call.role ?? ''))),
+    ...rows.flatMap((call) => forEachNumber(arch, call, observed(call.detail ?? '', call.role ?? ''))),
     ...others.map(([number, name]) => `call=${[AUDIT_ARCH.x64, number, name, ...observed('', '')].join(':')}`),
   ];
 }
