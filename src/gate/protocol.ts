@@ -68,6 +68,8 @@ export type GateSummary = {
   reclaims: number;
   rcuWaits: number;
   rcuWaitedNs: number;
+  /** Calls that a signal took back before they were received. */
+  interrupted: number;
   traceLost: number;
   maxUsage: number | null;
   /** The highest usage since the limit has changed; as far as it was read. */

@@ -45,6 +45,7 @@ export function assemble(facts: Facts): Omit<Result, 'outcome' | 'expectations'>
       gatedCalls: facts.mode === 'gate' ? (summary?.gatedCalls ?? null) : null,
       reclaims: facts.mode === 'gate' ? (summary?.reclaims ?? null) : null,
       rcuWaits: rcuWaitsOf(facts),
+      interrupted: facts.mode === 'gate' ? (summary?.interrupted ?? null) : null,
       failuresDropped: summary?.failuresDropped ?? null,
       failuresUncounted: summary?.uncounted ?? null,
       programs,

@@ -13,7 +13,14 @@ const SHOWN_NAMES = 3;
 
 /** Every limit that was hit is named, not only that of kernel memory. */
 export function headline(result: Result): string {
-  return [whatHappened(result), ...otherLimits(result)].join('; ');
+  return [whatHappened(result), ...interruptions(result), ...otherLimits(result)].join('; ');
+}
+
+/** A call that fails with EINTR may be why the command failed. */
+function interruptions({ outcome, enforcement: { interrupted } }: Result): string[] {
+  const failed = outcome === 'failed' || outcome === 'signaled' || outcome === 'expectation' || outcome === 'timeout';
+  if (!failed || interrupted === null || interrupted === 0) return [];
+  return [`signals took back ${counted(interrupted, 'call')} at the gate, which may have failed with EINTR`];
 }
 
 function escaped(escapes: NonNullable<Result['escapes']>): string {
@@ -128,7 +135,9 @@ function circumstances(step: Step, result: Result): string {
   if (failcnt !== null && failcnt > 0)
     return `${took}; ${refused(result, failcnt)}${result.steps.length > 1 ? ' in all' : ''}`;
   const limited = ofLimit(result, 'kmem', String) !== '' && failcnt === 0;
-  return limited ? `${took}, though no allocation was denied` : took;
+  // Then calls may have failed after all: the headline says so.
+  const { interrupted } = result.enforcement;
+  return limited && (interrupted === null || interrupted === 0) ? `${took}, though no allocation was denied` : took;
 }
 
 function passed(result: Result): string {

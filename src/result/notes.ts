@@ -2,6 +2,7 @@ import type { GateInjection } from '../gate/protocol.ts';
 import { parseAddress } from '../request/address.ts';
 import { asksFor } from '../request/run-spec.ts';
 import { formatSize } from '../request/size.ts';
+import { counted } from '../text/figures.ts';
 import type { Environment } from './environment.ts';
 import type { Facts } from './facts.ts';
 import { isUnaccounted } from './facts.ts';
@@ -51,6 +52,10 @@ export function notesOf(facts: Facts, programs: Programs, kmem: Usage): string[]
   if (summary && summary.eventsDropped > 0)
     notes.push(
       `${summary.eventsDropped} messages of the gate were dropped because they came too fast; counts are complete`,
+    );
+  if (mode === 'gate' && summary && summary.interrupted > 0)
+    notes.push(
+      `signals took back ${counted(summary.interrupted, 'call')} before the gate received them: such a call fails with EINTR, unless the signal's handler restarts calls (SA_RESTART) or the caller ended`,
     );
   notes.push(...softLimitNotes(facts), ...facts.notices);
   if (programs?.faults === 'note' && (programs.faultPages ?? 0) > 0)

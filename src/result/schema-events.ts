@@ -69,6 +69,11 @@ export const enforcementSchema = define(
       'Waits, before a denial, for what ended processes had left to be freed.',
       { whenNull: 'no gate, no limit, or `--rcu-wait off`', whenAbsent: null },
     ),
+    interrupted: define(
+      z.int().nonnegative().nullable(),
+      'Calls that a signal took back before the gate received them. They fail with EINTR, unless the handler restarts calls (SA_RESTART) or the caller ended.',
+      { unit: 'calls', whenNull: NO_GATE, whenAbsent: null },
+    ),
     failuresDropped: countOrNull(
       'Failures that are in `failureCounts` and not in `failures`: the list is capped, and the gate never waits for its reader.',
       'failures',

@@ -249,7 +249,8 @@ const SUM_LOST = "a group below the run's was removed, or there are too many";
 function unwatchedSentence(events: readonly Unwatched[]): string {
   const reasons = Map.groupBy(events, ({ errno }) => errno);
   const lists = [...reasons].map(
-    ([errno, list]) => `${list.map(({ what }) => WATCHED[what]).join(', ')} (${errno === 0 ? SUM_LOST : `bpf(2): ${errnoName(errno)}`})`,
+    ([errno, list]) =>
+      `${list.map(({ what }) => WATCHED[what]).join(', ')} (${errno === 0 ? SUM_LOST : `bpf(2): ${errnoName(errno)}`})`,
   );
   return `${UNWATCHED}: ${lists.join('; ')}`;
 }

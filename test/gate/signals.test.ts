@@ -145,11 +145,28 @@ test('without SA_RESTART an alarm interrupts at most the one call that the helpe
   const { status, stdout, result } = await harness.run(['--kmem', '64M', '--', signals, 'interrupt', '200', '3000']);
   const counts = countsOf(stdout);
   const interrupted = sum(counts, 'interrupted');
+  t.is(result?.enforcement.interrupted, interrupted, 'each of them is counted');
   t.log(`${interrupted} calls interrupted by ${alarmsOf(counts)} alarms`);
   t.is(status, 0);
   t.is(sum(counts, 'failed'), interrupted);
   t.true(interrupted <= alarmsOf(counts));
   t.is(result?.kmem.failcnt, 0);
+});
+
+test('calls that a signal takes back while the helper stands still are counted, and noted', async (t) => {
+  const harness = makeHarness(t);
+  const running = harness.start(['--kmem', '64M', '--', signals, 'interrupt', '500', '2000']);
+  const helper = await descendant(running.pid, 'kmem-helper');
+  await descendant(running.pid, 'signals');
+  process.kill(helper, 'SIGSTOP');
+  await sleep(100);
+  process.kill(helper, 'SIGCONT');
+  const { stdout, result } = await running.ended;
+  const interrupted = sum(countsOf(stdout), 'interrupted');
+  t.true(interrupted > 0, stdout);
+  t.is(result?.enforcement.interrupted, interrupted);
+  t.true(result?.enforcement.notes.some((note) => note.startsWith(`signals took back ${interrupted} call`)));
+  harness.assertNothingLeft();
 });
 
 for (const how of ['restart', 'interrupt']) {

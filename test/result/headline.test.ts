@@ -45,6 +45,16 @@ test('the first line says what happened', (t) => {
   );
 });
 
+test('calls that a signal took back may be why a command failed', (t) => {
+  const steps = [step('dash x.sh', { exit: { code: 2, signal: null }, wallMs: 200 })];
+  const enforcement = { interrupted: 3 };
+  t.is(
+    headline(result({ outcome: 'failed', steps, enforcement })),
+    'dash x.sh failed with exit code 2 after 200 ms; signals took back 3 calls at the gate, which may have failed with EINTR',
+  );
+  t.notRegex(headline(result({ outcome: 'passed', enforcement })), /EINTR/);
+});
+
 test('who was denied, and which daemon died', (t) => {
   const counted = (...names: string[]) => names.map((comm) => ({ comm, syscall: 'mmap', errno: 'ENOMEM', count: 1 }));
   const line = (names: readonly string[], orphans: Result['orphans'] = []) =>

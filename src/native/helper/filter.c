@@ -108,13 +108,14 @@ bool build_filter(void)
   return program_length < BPF_MAXINSNS;
 }
 
-int install_filter(struct sock_fprog *prog, bool *no_new_privs)
+int install_filter(struct sock_fprog *prog, bool *no_new_privs, bool *killable)
 {
   static const unsigned long flags[] = {SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
                                         SECCOMP_FILTER_FLAG_NEW_LISTENER};
   *no_new_privs = false;
   for (unsigned i = 0; i < 2;) {
     int fd = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags[i], prog);
+    *killable = i == 0;
     if (fd >= 0)
       return fd;
     if (errno == EACCES && !*no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
@@ -132,8 +133,8 @@ struct sock_fprog built_filter(void)
   return (struct sock_fprog){(unsigned short)program_length, program};
 }
 
-int install_built_filter(bool *no_new_privs)
+int install_built_filter(bool *no_new_privs, bool *killable)
 {
   struct sock_fprog built = built_filter();
-  return install_filter(&built, no_new_privs);
+  return install_filter(&built, no_new_privs, killable);
 }

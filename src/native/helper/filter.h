@@ -8,13 +8,16 @@
 /* False if the program is too long. */
 bool build_filter(void);
 
-/* Returns the listener, or -1.  `no_new_privs` is set to whether that flag had to be set. */
-int install_filter(struct sock_fprog *prog, bool *no_new_privs);
+/*
+ * Returns the listener, or -1.  `no_new_privs` is set to whether that flag had to be set, `killable` to whether only a
+ * deadly signal ends the wait of a call that has been received.
+ */
+int install_filter(struct sock_fprog *prog, bool *no_new_privs, bool *killable);
 
 /* The program that build_filter has made. */
 struct sock_fprog built_filter(void);
 
 /* Installs the program that build_filter has made, as install_filter does. */
-int install_built_filter(bool *no_new_privs);
+int install_built_filter(bool *no_new_privs, bool *killable);
 
 #endif

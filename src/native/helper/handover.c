@@ -16,6 +16,7 @@
 #include "counter.h"
 #include "events.h"
 #include "guardian.h"
+#include "interruptions.h"
 #include "launch.h"
 #include "lineage.h"
 #include "loop.h"
@@ -163,7 +164,7 @@ void begin_step(struct step_request *request)
     step_setup_failed("fork-joiner", errno, NULL);
 }
 
-static void accept_listener(int listener)
+static void accept_listener(int listener, bool killable)
 {
   __u64 flags = SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP;
   sync_wake_up = ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, flags) == 0;
@@ -172,6 +173,7 @@ static void accept_listener(int listener)
     close(listener);
     return;
   }
+  begin_listener(listener, !killable);
   watch_for_step(listener, TAG_LISTENER, step.index);
   step.state = FORKING;
   signal_child('f');
@@ -252,7 +254,7 @@ void handle_status(void)
     step_setup_failed(s.stage, s.error, NULL);
   else if (s.kind == 'L' && fd >= 0) {
     step.no_new_privs = s.no_new_privs;
-    accept_listener(fd);
+    accept_listener(fd, s.killable);
   } else if (s.kind == 'N') {
     step.state = FORKING;
     signal_child('f');

@@ -76,7 +76,7 @@ static int setup_filter(int sock, struct status *s)
 {
   if (!config.gate)
     return -1;
-  int listener = install_built_filter(&s->no_new_privs);
+  int listener = install_built_filter(&s->no_new_privs, &s->killable);
   if (listener < 0)
     child_fail(sock, "listener");
   return listener;

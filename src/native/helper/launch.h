@@ -10,6 +10,7 @@
 struct status {
   char kind; /* 'L', 'N', 'C', 'E'; to the child: 'f', 'g' */
   bool no_new_privs;
+  bool killable; /* once a call has been received, only a deadly signal ends its wait */
   int error;
   int pid;
   char stage[16];

@@ -36,6 +36,9 @@
  * Up to 'g' a failure is the tool's (the runner reports a SetupError); but the fork and the exec pass the
  * gate like any other call, and if it denies them that is a result.
  *
+ * Interruptions.  A signal may take a call back before it is received; it then fails with EINTR, which most of these calls
+ * never do.  Such calls are counted by the numbers of the notifications: see interruptions.h.
+ *
  * The decision.  For each gated call one pread of the group's counter: usage + need > limit - reserve is a
  * denial with the errno of the policy table, where `need` is what such a call charges at least and the reserve
  * is room for what page faults charge between calls.  Everything else continues.  brk must never answer an errno (C
@@ -83,6 +86,7 @@
  *   ring embedded                       their events, and the programs themselves (src/native/bpf)
  *   config describe filter steps brk    the configuration, what a call is about, seccomp, steps, breaks
  *   loop request launch group           what is waited for, one call, joiner and command, the group
+ *   interruptions                       calls that a signal took back
  *   watched readings counter            the group's kernel memory, by programs in the kernel and by its files
  *   guardian reclaim peak crashes       processes of ours, the highest usage, ends by a signal
  *   tables errors notices               descriptors, errnos, what the result mentions
@@ -154,7 +158,7 @@ static int probe(void)
     };
     struct sock_fprog prog = {sizeof code / sizeof *code, code};
     struct status s = {.kind = 'L'};
-    int listener = install_filter(&prog, &s.no_new_privs);
+    int listener = install_filter(&prog, &s.no_new_privs, &s.killable);
     s.error = listener < 0 ? errno : 0;
     send_message(pair[1], &s, sizeof s, listener);
     if (listener < 0)

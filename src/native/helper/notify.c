@@ -20,6 +20,7 @@
 #include "group.h"
 #include "handover.h"
 #include "inject.h"
+#include "interruptions.h"
 #include "lineage.h"
 #include "loop.h"
 #include "notices.h"
@@ -53,6 +54,8 @@ static bool send_response(const struct request *r)
   if (errno == EINPROGRESS)
     return true;
   note_unanswered(r); /* ENOENT: the caller died or was interrupted; nothing was failed */
+  if (!is_closed())
+    note_gone(r->listener);
   return false;
 }
 
@@ -206,6 +209,7 @@ void handle_notification(int listener, int step_index, uint32_t events)
   memset(notification, 0, buffers.notification_size);
   if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, notification) < 0)
     return; /* the caller was killed meanwhile */
+  note_id(listener, notification->id, !is_closed() && !counter_lost);
   note_notified(step_index);
   if (counter_lost)
     return;

@@ -11,6 +11,7 @@
 #include "failures.h"
 #include "faults.h"
 #include "inject.h"
+#include "interruptions.h"
 #include "moves.h"
 #include "peak.h"
 #include "probes.h"
@@ -74,6 +75,7 @@ void send_summary(void)
   field_number("reclaims", reclaims_made());
   field_number("rcuWaits", (int64_t)rcu_waits().count);
   field_number("rcuWaitedNs", (int64_t)rcu_waits().waited_ns);
+  field_number("interrupted", interruptions());
   field_figure("maxUsage", max_of_run());
   field_figure("limitMax", max_of_limit_so_far());
   field_figure("peakSeen", peak_of_readings());

@@ -50,5 +50,6 @@ int main(void)
   test_btf();
   test_relocate();
   test_ring();
+  test_interruptions();
   return end_of_checks();
 }

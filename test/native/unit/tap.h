@@ -25,5 +25,6 @@ void test_events(void);
 void test_btf(void);
 void test_relocate(void);
 void test_ring(void);
+void test_interruptions(void);
 
 #endif

@@ -1,0 +1,59 @@
+#include "interruptions.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../common/memory.h"
+
+/* By descriptor; the number of one that was closed is used again. */
+static struct numbering {
+  bool started, to_the_end;
+  uint64_t next;
+} * numberings;
+
+static int numbering_count;
+static int64_t lost;
+
+static struct numbering *numbering_of(int listener)
+{
+  if (listener < 0)
+    return NULL;
+  if (listener >= numbering_count) {
+    int count = listener + 64;
+    numberings = must(realloc(numberings, (size_t)count * sizeof *numberings));
+    memset(numberings + numbering_count, 0, (size_t)(count - numbering_count) * sizeof *numberings);
+    numbering_count = count;
+  }
+  return &numberings[listener];
+}
+
+void begin_listener(int listener, bool to_the_end)
+{
+  struct numbering *n = numbering_of(listener);
+  if (n != NULL)
+    *n = (struct numbering){.to_the_end = to_the_end};
+}
+
+void note_id(int listener, uint64_t id, bool counts)
+{
+  struct numbering *n = numbering_of(listener);
+  if (n == NULL)
+    return;
+  if (n->started && counts)
+    lost += (int64_t)(id - n->next); /* numbers may wrap around */
+  n->started = true;
+  n->next = id + 1;
+}
+
+void note_gone(int listener)
+{
+  const struct numbering *n = numbering_of(listener);
+  if (n != NULL && n->to_the_end)
+    lost++;
+}
+
+int64_t interruptions(void)
+{
+  return lost;
+}
