@@ -88,6 +88,7 @@
  *   loop request launch group           what is waited for, one call, joiner and command, the group
  *   interruptions                       calls that a signal took back
  *   watched readings counter            the group's kernel memory, by programs in the kernel and by its files
+ *   approvals sizes                     what was allowed and is not charged yet, and sizes in a call's arguments
  *   guardian reclaim peak crashes       processes of ours, the highest usage, ends by a signal
  *   tables errors notices               descriptors, errnos, what the result mentions
  *   lineage                             addresses of calls
