@@ -9,7 +9,6 @@
 
 #include "../common/clock.h"
 #include "../common/file.h"
-#include "approvals.h"
 #include "config.h"
 #include "counter.h"
 #include "group.h"
@@ -23,13 +22,12 @@ enum {
   RECLAIM_SHOWS_MS = 50,
   RCU_WAITS = 4,         /* of one call */
   RCU_SLEEP_MS = 10,     /* where the kernel has no such wait (nohz_full) */
-  NAP_MS = 20,           /* for a child that was forked a moment ago to get a CPU */
   MAX_WAITED_MS = 10000, /* in all: a run that goes on so long at its limit does not get slower without end */
 };
 
 /* What the reclaimer is asked for, and answers when it has done it. */
 struct effort {
-  bool naps, waits, reclaims;
+  bool waits, reclaims;
   int64_t target; /* the usage at which the call has room */
 };
 
@@ -37,7 +35,6 @@ static pid_t reclaimer_pid = -1;
 static int reclaimer_sock = -1;
 static bool reclaiming, has_ended;
 static struct rcu_waits waits;
-static uint64_t napped_ns;
 static uint64_t began_ns;
 static uint64_t last_reclaim_ns;
 static int64_t reclaims;
@@ -89,8 +86,6 @@ void start_reclaimer(void)
     if (!open_counter())
       _exit(1);
     for (struct effort effort; receive_message(pair[1], &effort, sizeof effort, NULL, 0) == sizeof effort;) {
-      if (effort.naps)
-        sleep_ms(NAP_MS);
       if (effort.waits)
         wait_for_rcu(effort.target);
       if (effort.reclaims)
@@ -109,7 +104,6 @@ static struct effort next_effort(const struct request *r, uint64_t now)
   if (reclaimer_sock < 0 || reclaiming)
     return (struct effort){0};
   return (struct effort){
-      .naps = config.rcu_wait && approved_room() + expected_room() > 0 && napped_ns < MAX_WAITED_MS * 1000000ull,
       .waits = may_wait_for_rcu(),
       .reclaims = config.reclaim && now - last_reclaim_ns >= RECLAIM_EVERY_MS * 1000000ull,
       .target = config.limit - config.reserve - r->need,
@@ -120,7 +114,7 @@ bool defer(const struct request *r)
 {
   uint64_t now = now_ns();
   struct effort effort = next_effort(r, now);
-  bool starts = effort.naps || effort.waits || effort.reclaims;
+  bool starts = effort.waits || effort.reclaims;
   if (!(starts || reclaiming) || deferred_count == MAX_DEFERRED)
     return false;
   if (starts) {
@@ -149,8 +143,6 @@ bool end_reclaim(void)
     reclaimer_sock = -1;
   }
   reclaiming = false;
-  if (effort.naps)
-    napped_ns += now_ns() - began_ns;
   if (effort.waits)
     waits.waited_ns += now_ns() - began_ns;
   if (effort.reclaims)

@@ -3,8 +3,7 @@
  *
  * What a process that has ended was charged stays charged until a grace period of RCU has passed, so that a limit would
  * depend on speed.  Before a denial it waits for one, several times if that frees something, if a process of the group has
- * ended since the last wait.  If the room is only held for calls and children of a moment ago, it gives them time to charge
- * what they take, or not.  With reclaim on it also asks the kernel to reclaim.
+ * ended since the last wait; with reclaim on it also asks the kernel to reclaim.
  */
 #ifndef KMEM_HELPER_RECLAIM_H
 #define KMEM_HELPER_RECLAIM_H
