@@ -3,7 +3,7 @@
  * all allowed for the same room: each sees the counter before the others have charged.
  *
  * A call is over when its task makes the next one, when the task is seen elsewhere, or when its child speaks; after 50 ms
- * nobody waits for it any more.  What a child is expected to take is over when no child of its parent runs.
+ * nobody waits for it any more.
  */
 #ifndef KMEM_HELPER_APPROVALS_H
 #define KMEM_HELPER_APPROVALS_H
@@ -20,13 +20,10 @@ void add_approval(pid_t tid, int64_t need);
 /* A call that charges before it returns. */
 void hold_call(const struct request *r, int64_t need);
 
-/* A child that is forked now: its first page faults. */
-void expect_child(const struct request *r, int64_t need);
-
 /* Called for each notification: the task's previous call is done, and so are calls of long ago. */
 void drop_approval(pid_t tid);
 
-/* Drops the calls that are seen to be over; true if there was one.  Reads /proc, of a few: only before a denial. */
+/* Drops the calls that are seen to be over; true if there was one.  Reads /proc: only before a denial. */
 bool drop_finished(const struct request *r);
 
 /* Bytes: nobody else has this room. */

@@ -60,13 +60,7 @@ static int64_t mapping_count(pid_t tid)
  * A fork's own need has room for the child of a small process.  The mappings of a larger one are copied in the call, and
  * so are its page tables, or the child's first page faults make them (`later`).
  */
-enum {
-  SMALL_TABLES = 48 * 1024,
-  SMALL_MAPPINGS = 64,
-  MAPPING_BYTES = 256,
-  LARGEST_PARENT = 64 << 20,
-  CHILD_FAULTS = 20 * 1024
-};
+enum { SMALL_TABLES = 48 * 1024, SMALL_MAPPINGS = 64, MAPPING_BYTES = 256, LARGEST_PARENT = 64 << 20 };
 
 static int64_t need_of_large_fork(struct request *r)
 {
@@ -91,14 +85,11 @@ static bool denied(struct request *r, int64_t need, int64_t room)
 static bool lacks_room_to_fork(struct request *r, int64_t room)
 {
   int64_t need = need_of(r);
-  r->charges = need;
   if (room > LARGEST_PARENT || need == r->call->need_thread)
     return need > room && denied(r, need, room);
   int64_t more = need_of_large_fork(r);
   if (more > 0)
     room = room_now();
-  r->charges += more - r->later;
-  r->makes_child = true;
   return need + more > room - expected_room() && denied(r, need + more, room - expected_room());
 }
 
@@ -158,7 +149,6 @@ static bool lacks_room(struct request *r, int64_t usage)
   const struct call *c = r->call = row_for(r->call, args_of(r));
   r->table_denied = false;
   r->later = r->charges = 0;
-  r->makes_child = false;
   if (is_closed() || config.limit < 0 || usage < 0)
     return false;
   int64_t room = room_at(usage);
@@ -189,8 +179,6 @@ bool over_limit(struct request *r, int64_t usage)
   if (lacks || r->charges == 0)
     return lacks;
   hold_call(r, r->charges);
-  if (r->makes_child)
-    expect_child(r, CHILD_FAULTS);
   if (r->charges > NEAR)
     large_until = now_ns() + LARGE_CALL_NS;
   return false;

@@ -135,12 +135,6 @@ static void test_held(void)
   check(drop_finished(&other) && approved_room() == 0, "approvals: one that it has left is not");
   notification.data.nr = SYS_pause;
   hold_call(&request, PAGE);
-  expect_child(&request, PAGE);
-  check(!drop_finished(&other) && expected_room() == PAGE, "approvals: before its fork is over no child has started");
-  drop_approval(child);
-  check(expected_room() == PAGE, "approvals: which the next call of the parent does not say");
-  check(drop_finished(&other) && expected_room() == 0, "approvals: where no child runs, each has");
-  hold_call(&request, PAGE);
   kill(child, SIGKILL);
   waitpid(child, NULL, 0);
   check(drop_finished(&other) && approved_room() == 0, "approvals: neither is that of a task that is gone");
