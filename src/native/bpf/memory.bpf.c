@@ -2,9 +2,9 @@
 /*
  * The group's kernel memory: page faults that take it over its limit, and, on cgroup v2, exact readings and the peak.
  *
- * A tracepoint cannot refuse a page; it can end the task that asked for it.  `allocated` looks at each accounted page
+ * A tracepoint cannot refuse a page; it can end the task that asked for it.  `page_allocated` looks at each accounted page
  * that the kernel hands out and tells a page fault by the kernel stack: the entry of the page fault handler is on it,
- * wherever the fault happened (in the program, or inside a system call).  Where that entry is, `allocated` learns from a
+ * wherever the fault happened (in the program, or inside a system call).  Where that entry is, `learn` finds out from a
  * fault that the supervisor makes for it.
  *
  * The gate keeps the reserve below the limit free for page faults.  What went there by other means (a call that the gate
@@ -190,8 +190,6 @@ static __always_inline void check_page(void *context, __u64 bytes, __u64 usage)
     return;
   __sync_fetch_and_add(&state.pages, 1);
   __sync_fetch_and_add(&state.bytes, bytes);
-  if (usage > state.highest)
-    state.highest = usage;
   if (config.signal)
     end_fault((void *)bpf_get_current_task(), bytes, usage);
 }
@@ -284,8 +282,8 @@ SEC("tp_btf/cgroup_rmdir")
 int BPF_PROG(group_removed)
 {
   struct cgroup *removed = 0;
-  bpf_probe_read_kernel(&removed, sizeof removed,
-                        ctx); /* as a number: the verifier does no sums with trusted pointers */
+  /* As a number: the verifier does no sums with trusted pointers. */
+  bpf_probe_read_kernel(&removed, sizeof removed, ctx);
   if (group.css == 0)
     return 0;
   bool own = (__u64)removed == group.cgroup;

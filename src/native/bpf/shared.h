@@ -49,7 +49,6 @@ struct fault_state {
   __u64 episode;      /* counts the times that the group went over its limit */
   __u64 over;         /* whether it is */
   __u64 pages, bytes; /* over the limit */
-  __u64 highest;      /* bytes: the highest usage after a page over the limit */
   __u64 lost;         /* events for which the ring had no room */
 };
 

@@ -1,6 +1,5 @@
 #include "approvals.h"
 
-#include <sched.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,15 +7,13 @@
 
 #include "../common/clock.h"
 #include "../common/file.h"
-#include "describe.h"
 #include "proc.h"
 
 enum { MAX_APPROVALS = 1024, APPROVAL_MS = 50, NO_CALL = -1 };
 
 static struct approval {
   pid_t tid;
-  int call;   /* its number, or NO_CALL: it goes on after the call has returned */
-  bool waits; /* vfork: the call waits for the child when all is charged */
+  int call; /* its number, or NO_CALL: it goes on after the call has returned */
   int64_t need;
   uint64_t at_ns;
 } approvals[MAX_APPROVALS];
@@ -50,23 +47,22 @@ void drop_approval(pid_t tid)
       remove_approval(i);
 }
 
-static void add(pid_t tid, int call, bool waits, int64_t need)
+static void add(pid_t tid, int call, int64_t need)
 {
   if (approval_count == MAX_APPROVALS)
     remove_approval(0);
-  approvals[approval_count++] = (struct approval){tid, call, waits, need, now_ns()};
+  approvals[approval_count++] = (struct approval){tid, call, need, now_ns()};
   *(tid ? &approved : &expected) += need;
 }
 
 void add_approval(pid_t tid, int64_t need)
 {
-  add(tid, NO_CALL, false, need);
+  add(tid, NO_CALL, need);
 }
 
 void hold_call(const struct request *r, int64_t need)
 {
-  bool waits = (clone_flags(r->call, tid_of(r), args_of(r)) & CLONE_VFORK) != 0;
-  add(tid_of(r), r->notification->data.nr, waits, need);
+  add(tid_of(r), r->notification->data.nr, need);
 }
 
 /* Gone, or waiting in another call.  A task that runs is "running", whatever it does. */
@@ -76,19 +72,15 @@ static bool is_elsewhere(const struct approval *a)
   snprintf(path, sizeof path, "/proc/%d/syscall", a->tid);
   if (read_file(path, text, sizeof text) <= 0)
     return thread_group(a->tid) < 0;
-  return strncmp(text, "running", 7) != 0 && (a->waits || atoi(text) != a->call);
+  return strncmp(text, "running", 7) != 0 && atoi(text) != a->call;
 }
 
-bool drop_finished(const struct request *r)
+bool drop_finished(void)
 {
-  char text[4096];
-  pid_t parent = 0;
   bool any = false;
-  if (approved > 0 && read_proc(tid_of(r), "status", text, sizeof text))
-    parent = (pid_t)status_number(text, "\nPPid:");
   for (int i = approval_count - 1; i >= 0; i--) {
     const struct approval *a = &approvals[i];
-    if (a->tid == 0 || a->call == NO_CALL || !(a->tid == parent || is_elsewhere(a)))
+    if (a->tid == 0 || a->call == NO_CALL || !is_elsewhere(a))
       continue;
     remove_approval(i);
     any = true;

@@ -172,7 +172,7 @@ static uint64_t holds_until, large_until;
 bool over_limit(struct request *r, int64_t usage)
 {
   bool lacks = lacks_room(r, usage);
-  if (lacks && r->need <= config.limit - config.reserve - usage && drop_finished(r)) {
+  if (lacks && r->need <= config.limit - config.reserve - usage && drop_finished()) {
     usage = read_usage(); /* what had that room is charged by now */
     lacks = usage < 0 || lacks_room(r, usage);
   }

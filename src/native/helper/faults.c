@@ -34,7 +34,6 @@ static struct {
   struct fault_config *config;
   struct fault_state *state;
   bool attached;
-  uint64_t ended;
 } faults;
 
 /* A page table's page, in a fault of ours: shows the program where the kernel's handler is entered. */
@@ -102,7 +101,6 @@ static void report_fault(const void *event_data)
   char exe[PATH_MAX], address[24];
   pid_t pid = (pid_t)(e->task >> 32), tid = (pid_t)(uint32_t)e->task;
   struct running *booked = step_for(step_by_parents(pid));
-  faults.ended++;
   if (booked != NULL)
     booked->denials++;
   count_fault(e->comm, e->call);
@@ -144,10 +142,8 @@ struct fault_tally fault_tally(void)
 {
   struct fault_tally tally = {0};
   if (faults.attached)
-    tally = (struct fault_tally){.ended = faults.ended + faults.state->lost,
-                                 .pages = faults.state->pages,
-                                 .bytes = faults.state->bytes,
-                                 .lost = faults.state->lost};
+    tally =
+        (struct fault_tally){.pages = faults.state->pages, .bytes = faults.state->bytes, .lost = faults.state->lost};
   return tally;
 }
 

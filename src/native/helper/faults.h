@@ -1,6 +1,6 @@
 /*
  * Page faults over the limit, which no gate sees: a program in the kernel ends them by a signal
- * (src/native/bpf/faults.bpf.c).  It is attached before the first step, and goes with our descriptors.
+ * (src/native/bpf/memory.bpf.c).  It is attached before the first step, and goes with our descriptors.
  */
 #ifndef KMEM_HELPER_FAULTS_H
 #define KMEM_HELPER_FAULTS_H
@@ -20,7 +20,6 @@ void update_fault_limit(void);
 void stop_watching_faults(void);
 
 struct fault_tally {
-  uint64_t ended;        /* faults that were ended by a signal */
   uint64_t pages, bytes; /* that were over the limit, whether ended or not */
   uint64_t lost;
 };

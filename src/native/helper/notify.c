@@ -151,7 +151,7 @@ static bool counter_lost;
 static bool lose_counter(int64_t usage)
 {
   /* Up to the first command's release a counter that does not tell is a reason to run nothing (handover.c). */
-  if (usage >= 0 || config.limit < 0 || run_start() == 0)
+  if (usage >= 0 || config.limit < 0 || run_start() == 0 || is_closed())
     return false;
   if (!counter_lost) {
     counter_lost = true;

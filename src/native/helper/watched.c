@@ -37,9 +37,15 @@ struct object *watch_programs(void)
     errno = E2BIG;
     return NULL;
   }
-  is_open = open_object(&object, watch_object, (size_t)(watch_object_end - watch_object)) && name_group();
-  if (!is_open)
+  if (!open_object(&object, watch_object, (size_t)(watch_object_end - watch_object)))
     return NULL;
+  is_open = name_group();
+  if (!is_open) {
+    int saved = errno;
+    close_object(&object);
+    errno = saved;
+    return NULL;
+  }
   *(struct usage_place *)object_variable(&object, "place") =
       (struct usage_place){.unified = unified, .cpus = unified ? (uint32_t)cpus : 0};
   return &object;
