@@ -136,7 +136,8 @@ export function watchRun(context: WatchContext): RunWatch {
 }
 
 function takeOutsiders({ facts, failures }: WatchContext, clock: Clock, outsiders: readonly Outsider[]): void {
-  const step = facts.steps.length === 0 ? null : facts.steps.length - 1;
+  // What runs before word of the first step's begin has come is that step.
+  const step = Math.max(facts.steps.length - 1, 0);
   for (const { pid, comm, to, wasInside } of outsiders) {
     const born = wasInside ? false : null;
     failures.takeSeen({ atMs: sinceStart(clock), pid, comm, born, by: null, to, step });
