@@ -1,10 +1,8 @@
 import type { GateSummary } from '../gate/protocol.ts';
 import { DEFAULT_RESERVE } from '../gate/syscalls.ts';
-import type { Limits } from '../request/run-spec.ts';
-import { asksFor } from '../request/run-spec.ts';
+import { asksFor, type Limits } from '../request/run-spec.ts';
 import { readEnvironment } from './environment.ts';
-import type { Facts } from './facts.ts';
-import { isUnaccounted, type KmemLimit } from './facts.ts';
+import { type Facts, isUnaccounted, type KmemLimit } from './facts.ts';
 import { measurementWarnings, notesOf } from './notes.ts';
 import type { Result } from './schema.ts';
 
