@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { canActAsOthers, where } from '../needs.ts';
 
 const script = join(import.meta.dirname, '..', '..', '.ci', 'run');
 
@@ -10,13 +11,24 @@ const script = join(import.meta.dirname, '..', '..', '.ci', 'run');
 function run(
   t: ExecutionContext,
   npmTest: string,
-  { npmCi = 'true', install = 'true', state = 'installed', kernel = 'true' } = {},
+  {
+    npmCi = 'true',
+    install = 'true',
+    state = 'installed',
+    kernel = 'true',
+    parentMode = 0o755,
+    scriptMode = 0o755,
+  } = {},
 ) {
-  const folder = mkdtempSync(join(tmpdir(), 'kmem-run-ci-'));
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const parent = mkdtempSync(join(tmpdir(), 'kmem-run-ci-'));
+  t.teardown(() => rmSync(parent, { recursive: true, force: true }));
+  chmodSync(parent, parentMode);
+  const folder = join(parent, 'checkout');
+  mkdirSync(folder);
   const bin = join(folder, 'bin');
   mkdirSync(bin);
   cpSync(script, join(folder, '.ci', 'run'));
+  chmodSync(join(folder, '.ci', 'run'), scriptMode);
   const tools = {
     npm: `case "$*" in ci) ${npmCi} ;; 'run --silent test:ci') ${npmTest} ;; *) echo "npm $*"; exit 9 ;; esac`,
     npx: `echo "npx $*"; ${kernel}`,
@@ -31,8 +43,13 @@ function run(
     encoding: 'utf8',
     env: { PATH: `${bin}:${process.env.PATH}`, TMPDIR: folder, POLICY_RC_D: join(folder, 'policy-rc.d') },
   });
-  t.deepEqual(readdirSync(folder).sort(), ['.ci', 'bin'], 'it leaves nothing behind');
-  return { stdout, last: stdout.trimEnd().split('\n').at(-1), status };
+  const left = readdirSync(parent, { recursive: true }).sort();
+  t.deepEqual(
+    left.filter((path) => !path.includes('/bin/')),
+    ['checkout', 'checkout/.ci', 'checkout/.ci/run', 'checkout/bin'],
+    'nothing is left behind',
+  );
+  return { folder, stdout, last: stdout.trimEnd().split('\n').at(-1), status };
 }
 
 test('the last line and the status are those of the tiers, and what is missing is a failure there', (t) => {
@@ -57,4 +74,28 @@ test('no tests without kernels, no kernels without modules, no modules without p
 
   const installed = run(t, passes, { state: 'absent' });
   t.deepEqual([installed.last, installed.status], ['1 passed, 0 failed', 0]);
+});
+
+where(
+  canActAsOthers,
+  'root',
+  test,
+)('a checkout that other users cannot reach is tested at a path where they can', (t) => {
+  const asOther = 'setpriv --reuid 65534 --regid 65534 --clear-groups';
+  const looks = `echo "at $PWD"; ${asOther} test -r "$PWD/.ci/run" && echo "1 passed, 0 failed"; exit 3`;
+  const closed = run(t, looks, { parentMode: 0o700 });
+  t.deepEqual([closed.last, closed.status], ['1 passed, 0 failed', 3]);
+  const at = /^at (.*)$/m.exec(closed.stdout)?.[1] ?? '';
+  t.true(
+    closed.stdout.includes(`\n=== other users cannot reach ${closed.folder}: running at ${at}, the same folder\n`),
+  );
+  t.not(at, closed.folder);
+  t.false(existsSync(at));
+
+  const hidden = run(t, looks, { scriptMode: 0o700 });
+  t.deepEqual([hidden.last, hidden.status], ['0 passed, 1 failed', 1]);
+  t.regex(
+    hidden.stdout,
+    /^=== other users cannot read the checkout itself \(chmod -R go\+rX \.\): ended before a test ran/m,
+  );
 });
