@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
 import { type Options as ExecaOptions, execa } from 'execa';
 import { lockPath } from '../src/cgroup/lock.ts';
@@ -12,6 +13,7 @@ import type { Result } from '../src/result/schema.ts';
 import { validateResult } from '../src/result/validate.ts';
 import { makeSandbox, type Sandbox } from './cgroup/sandbox.ts';
 import { slowness } from './needs.ts';
+import { commOf, readOrEmpty } from './processes.ts';
 
 const root = join(import.meta.dirname, '..');
 export const bin = join(root, 'bin', 'kmem-run.js');
@@ -60,6 +62,8 @@ export type Harness = Readonly<{
   /** No group, no process, no lock and no temporary file of any run that was started here. */
   assertNothingLeft: () => void;
   whatIsLeft: () => string[];
+  /** The processes among it, once none is left or `withinMs` has passed: a killed run takes a moment to end. */
+  processesLeft: (withinMs: number) => Promise<string[]>;
 }>;
 
 /** Joins as a single thread by v1's `tasks`, which waits for nothing; v2 has no such file. */
@@ -138,6 +142,14 @@ export function makeHarness(t: ExecutionContext): Harness {
     startProgram: (words, options) => startProgram(words, options),
     assertNothingLeft: () => t.deepEqual(whatIsLeft(), []),
     whatIsLeft,
+    processesLeft: async (withinMs) => {
+      const deadline = performance.now() + withinMs;
+      for (;;) {
+        const left = whatIsLeft().filter((what) => what.includes('process '));
+        if (left.length === 0 || performance.now() > deadline) return left;
+        await sleep(20);
+      }
+    },
   };
 }
 
@@ -165,15 +177,7 @@ function markedProcesses(mark: string): number[] {
 }
 
 function describe(pid: number): string {
-  return `${pid} (${readOrEmpty(`/proc/${pid}/comm`).trim()})`;
-}
-
-function readOrEmpty(file: string): string {
-  try {
-    return readFileSync(file, 'latin1');
-  } catch {
-    return '';
-  }
+  return `${pid} (${commOf(pid)})`;
 }
 
 /** A refusal as people see it: one line of reason, one of remedy, and no more. */

@@ -18,6 +18,13 @@ test('passed, skipped and failed tests', (t) => {
   t.is(read(failing, 1).text, '1 passed, 1 failed');
 });
 
+test('a test that says that it is skipped is no pass', (t) => {
+  const lines =
+    'ok 1 - a\nok 2 - b\n#   skipped: this machine lacks apache2\nok 3 - c\n#   took 3 s\n\n1..3\n# pass 3\n# fail 0';
+  t.is(read(lines).text, '2 passed, 0 failed, 1 skipped');
+  t.is(read('ok 1 - a\n#   skipped: no time\n1..1').text, '0 passed, 1 failed, 1 skipped', 'nothing but skips');
+});
+
 test('what failed is shown once more, without the lines of what passed', (t) => {
   const lines =
     'not ok 1 - a\n  ---\n    at: here\n  ...\nok 2 - b\n# c\nnot ok 3 - d # TODO\nnot ok 4 - e\n\n1..4\n# fail 3';

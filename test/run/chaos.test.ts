@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import anyTest from 'ava';
 import { compileFixture } from '../fixtures/compile.ts';
-import { type Harness, makeHarness, type Running } from '../harness.ts';
+import { makeHarness, type Running } from '../harness.ts';
 import { canActAsOthers, needs, slowness, soak } from '../needs.ts';
 import { childrenOf, commOf } from '../processes.ts';
 import { programsLeft, programsOfOurs } from './programs-left.ts';
@@ -78,7 +78,7 @@ test(`${ROUNDS} runs whose processes are killed leave no program, process or gro
     if (roles.length === 3) await harness.run(['--', 'true']);
     const { status, signal } = await running.ended;
     t.false(signal === 'SIGKILL' && !roles.includes('runner'), `${name}: hung, status ${status}`);
-    t.deepEqual(await processesLeft(harness), [], name);
+    t.deepEqual(await harness.processesLeft(TIMEOUT_MS), [], name);
     t.deepEqual(await programsLeft(), [], name);
   }
   await harness.run(['--', 'true']);
@@ -105,15 +105,6 @@ function kill(pids: readonly number[], signal: NodeJS.Signals): number {
     }
   }
   return killed;
-}
-
-async function processesLeft(harness: Harness): Promise<string[]> {
-  const deadline = performance.now() + TIMEOUT_MS;
-  for (;;) {
-    const left = harness.whatIsLeft().filter((what) => what.includes('process '));
-    if (left.length === 0 || performance.now() > deadline) return left;
-    await sleep(20);
-  }
 }
 
 function pick<Item>(items: readonly Item[], drawn: number): Item {

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import anyTest from 'ava';
 import { compileFixture } from '../fixtures/compile.ts';
-import { type Harness, makeHarness, type Running } from '../harness.ts';
+import { makeHarness, type Running } from '../harness.ts';
 import { lenient, slowness } from '../needs.ts';
 import { childrenOf, commOf } from '../processes.ts';
 
@@ -39,7 +39,7 @@ for (const [name, victim] of Object.entries(victims)) {
       killAll(victim(running));
       if (victim(running).length === 0 && !name.includes('runner')) running.signal('SIGTERM');
       await running.ended;
-      t.deepEqual(await processesLeft(harness), [], `${name} after ${delay} ms`);
+      t.deepEqual(await harness.processesLeft(TIMEOUT_MS), [], `${name} after ${delay} ms`);
     }
     const next = await harness.run(['--', 'true']);
     t.is(next.status, 0);
@@ -58,7 +58,7 @@ for (const name of ['runner', 'helper', 'runner and helper', 'guardian']) {
     t.true(pids().length > 0);
     killAll(pids());
     const { status, result } = await running.ended;
-    t.deepEqual(await processesLeft(harness), []);
+    t.deepEqual(await harness.processesLeft(TIMEOUT_MS), []);
     if (!name.includes('runner')) {
       t.is(status, 125);
       t.is(result?.terminationReason, 'gate-lost');
@@ -89,7 +89,7 @@ test('SIGKILL of the runner while it tears down', async (t) => {
     await sleep(1000 + delay);
     killAll([running.pid]);
     await running.ended;
-    t.deepEqual(await processesLeft(harness), []);
+    t.deepEqual(await harness.processesLeft(TIMEOUT_MS), []);
   }
   await harness.run(['--', 'true']);
   harness.assertNothingLeft();
@@ -115,7 +115,7 @@ test('a helper that is stopped does not keep the run from its timeout', async (t
   // Its sums are lost with it: no figure is made up.
   t.is(status, 124);
   t.is(result?.kmem.failcnt, null);
-  t.deepEqual(await processesLeft(harness), []);
+  t.deepEqual(await harness.processesLeft(TIMEOUT_MS), []);
   harness.assertNothingLeft();
 });
 
@@ -126,14 +126,5 @@ function killAll(pids: readonly number[]): void {
     } catch {
       // Gone already.
     }
-  }
-}
-
-async function processesLeft(harness: Harness): Promise<string[]> {
-  const deadline = performance.now() + TIMEOUT_MS;
-  for (;;) {
-    const left = harness.whatIsLeft().filter((what) => what.includes('process '));
-    if (left.length === 0 || performance.now() > deadline) return left;
-    await sleep(20);
   }
 }

@@ -102,12 +102,15 @@ test('a server that ends before it is ready is not waited for, and one that neve
   t.is(ended.status, 3);
   t.regex(
     ended.stderr,
-    /^kmem-run: .*server\.cjs .*: not ready: .* is not answered .*: the program has ended \(exit 3\)/m,
+    /^kmem-run: \S*node server\.cjs.*: not ready: .* is not answered .*: the program has ended \(exit 3\)/m,
   );
   t.like(ended.result, { outcome: 'failed', steps: [{ exit: { code: 3 } }, { kind: 'outside' }] });
   const mute = await harness.run(['--ready', URL, '--ready-timeout', '700ms', ...node('mute')]);
   t.is(mute.status, 143);
-  t.regex(mute.stderr, /^kmem-run: .*server\.cjs .*: not ready: .* is not answered \(ECONNREFUSED\) after 700 ms/m);
+  t.regex(
+    mute.stderr,
+    /^kmem-run: \S*node server\.cjs.*: not ready: .* is not answered \(ECONNREFUSED\) after 700 ms/m,
+  );
   t.is(mute.result?.outcome, 'failed');
   harness.assertNothingLeft();
 });

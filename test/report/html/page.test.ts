@@ -325,7 +325,7 @@ test.serial('dark where that is asked for, and no wider than a telephone', async
       t.is(await page.evaluate(color), '#e6edf3');
       await page.emulateMedia({ colorScheme: 'light' });
       await until(page, `${color} === '#1b1f24'`);
-      t.pass();
+      t.is(await page.evaluate(color), '#1b1f24');
     },
     { width: 400, colorScheme: 'dark' },
   );
