@@ -1,5 +1,6 @@
 #include "approvals.h"
 
+#include <sched.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,13 +8,19 @@
 
 #include "../common/clock.h"
 #include "../common/file.h"
+#include "describe.h"
 #include "proc.h"
 
-enum { MAX_APPROVALS = 1024, APPROVAL_MS = 50, NO_CALL = -1 };
+enum { MAX_APPROVALS = 1024, APPROVAL_MS = 50, MS_FOR_EACH = 2, NO_CALL = -1, MOST_LOOKS = 16 };
+
+/* A child's first page faults make its page tables: so much, by so many of them. */
+enum { CHILD_NEED = 20 * 1024, FIRST_FAULTS = 16 };
 
 static struct approval {
   pid_t tid;
-  int call; /* its number, or NO_CALL: it goes on after the call has returned */
+  int call;     /* its number, or NO_CALL: it goes on after the call has returned */
+  bool waits;   /* vfork: the call waits for the child when all is charged */
+  int children; /* of the task, which are expected to start */
   int64_t need;
   uint64_t at_ns;
 } approvals[MAX_APPROVALS];
@@ -31,9 +38,14 @@ int64_t expected_room(void)
   return expected;
 }
 
+static int64_t *sum_of(const struct approval *a)
+{
+  return a->tid == 0 || a->children > 0 ? &expected : &approved;
+}
+
 static void remove_approval(int i)
 {
-  *(approvals[i].tid ? &approved : &expected) -= approvals[i].need;
+  *sum_of(&approvals[i]) -= approvals[i].need;
   approvals[i] = approvals[--approval_count];
 }
 
@@ -41,28 +53,43 @@ void drop_approval(pid_t tid)
 {
   if (approval_count == 0)
     return;
-  uint64_t now = now_ns();
+  /* The more tasks are about to charge, the longer each waits for a CPU. */
+  uint64_t now = now_ns(), lifetime_ns = (APPROVAL_MS + MS_FOR_EACH * (uint64_t)approval_count) * 1000000;
   for (int i = approval_count - 1; i >= 0; i--)
-    if (approvals[i].tid == tid || now - approvals[i].at_ns > APPROVAL_MS * 1000000ull)
+    if ((approvals[i].tid == tid && approvals[i].children == 0) || now - approvals[i].at_ns > lifetime_ns)
       remove_approval(i);
 }
 
-static void add(pid_t tid, int call, int64_t need)
+static void add(struct approval a)
 {
   if (approval_count == MAX_APPROVALS)
     remove_approval(0);
-  approvals[approval_count++] = (struct approval){tid, call, need, now_ns()};
-  *(tid ? &approved : &expected) += need;
+  a.at_ns = now_ns();
+  approvals[approval_count++] = a;
+  *sum_of(&a) += a.need;
 }
 
 void add_approval(pid_t tid, int64_t need)
 {
-  add(tid, NO_CALL, need);
+  add((struct approval){.tid = tid, .call = NO_CALL, .need = need});
 }
 
 void hold_call(const struct request *r, int64_t need)
 {
-  add(tid_of(r), r->notification->data.nr, need);
+  bool waits = (clone_flags(r->call, tid_of(r), args_of(r)) & CLONE_VFORK) != 0;
+  add((struct approval){.tid = tid_of(r), .call = r->notification->data.nr, .waits = waits, .need = need});
+}
+
+void expect_child(pid_t parent)
+{
+  int children = 1;
+  for (int i = 0; i < approval_count; i++)
+    if (approvals[i].tid == parent && approvals[i].children > 0) {
+      children += approvals[i].children;
+      remove_approval(i);
+      break;
+    }
+  add((struct approval){.tid = parent, .call = NO_CALL, .children = children, .need = children * CHILD_NEED});
 }
 
 /* Gone, or waiting in another call.  A task that runs is "running", whatever it does. */
@@ -72,18 +99,84 @@ static bool is_elsewhere(const struct approval *a)
   snprintf(path, sizeof path, "/proc/%d/syscall", a->tid);
   if (read_file(path, text, sizeof text) <= 0)
     return thread_group(a->tid) < 0;
-  return strncmp(text, "running", 7) != 0 && atoi(text) != a->call;
+  return strncmp(text, "running", 7) != 0 && (a->waits || atoi(text) != a->call);
 }
 
-bool drop_finished(void)
+/* It runs, or waits for a CPU, and has not had its first page faults. */
+static bool is_about_to_start(pid_t child)
 {
+  char stat[1024];
+  if (!read_proc(child, "stat", stat, sizeof stat))
+    return false;
+  const char *state = strrchr(stat, ')');
+  return state != NULL && state[1] == ' ' && state[2] == 'R' && stat_field(stat, 10) < FIRST_FAULTS;
+}
+
+/* Of the youngest `most` children; the kernel lists them by age.  Where it lists none (proc_pid_children(5)): `most`. */
+static int children_about_to_start(pid_t parent, int most)
+{
+  char path[64], text[16384];
+  snprintf(path, sizeof path, "/proc/%d/task/%d/children", parent, parent);
+  ssize_t length = read_file(path, text, sizeof text);
+  if (length < 0)
+    return thread_group(parent) < 0 ? 0 : most;
+  int count = 0;
+  for (char *end = text + length; most > 0 && end > text; most--) {
+    while (end > text && end[-1] == ' ')
+      *--end = '\0';
+    while (end > text && end[-1] != ' ')
+      end--;
+    count += is_about_to_start((pid_t)atoi(end));
+  }
+  return count;
+}
+
+static bool is_in_call(pid_t tid)
+{
+  for (int i = 0; i < approval_count; i++)
+    if (approvals[i].tid == tid && approvals[i].call != NO_CALL)
+      return true;
+  return false;
+}
+
+/* Drops the children that have started; true if there was one.  While its parent forks, the youngest is not there yet. */
+static bool drop_started(struct approval *a)
+{
+  int expected_still = is_in_call(a->tid) + children_about_to_start(a->tid, a->children);
+  int started = a->children - expected_still;
+  if (started <= 0)
+    return false;
+  a->children -= started;
+  a->need -= started * CHILD_NEED;
+  expected -= started * CHILD_NEED;
+  return true;
+}
+
+bool drop_finished(const struct request *r)
+{
+  char text[4096];
+  pid_t parent = 0;
   bool any = false;
-  for (int i = approval_count - 1; i >= 0; i--) {
-    const struct approval *a = &approvals[i];
-    if (a->tid == 0 || a->call == NO_CALL || !is_elsewhere(a))
+  if (approval_count > 0 && read_proc(tid_of(r), "status", text, sizeof text))
+    parent = (pid_t)status_number(text, "\nPPid:");
+  for (int i = approval_count - 1, looks = 0; i >= 0 && looks < MOST_LOOKS; i--) {
+    struct approval *a = &approvals[i];
+    if (a->call == NO_CALL)
       continue;
-    remove_approval(i);
-    any = true;
+    bool over = a->tid == parent || is_elsewhere(a);
+    any |= over;
+    looks += !over;
+    if (over)
+      remove_approval(i);
+  }
+  for (int i = approval_count - 1, looks = 0; i >= 0 && looks < MOST_LOOKS; i--) {
+    struct approval *a = &approvals[i];
+    if (a->children == 0)
+      continue;
+    any |= drop_started(a);
+    looks += a->children;
+    if (a->children == 0)
+      remove_approval(i);
   }
   return any;
 }

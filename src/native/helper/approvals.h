@@ -2,8 +2,8 @@
  * What calls were allowed and are not known to have been charged yet.  Without this, several calls at the same moment are
  * all allowed for the same room: each sees the counter before the others have charged.
  *
- * A call is over when its task makes the next one, or when the task is seen elsewhere; after 50 ms nobody waits for it any
- * more.
+ * A call is over when its task makes the next one, when the task is seen elsewhere, or when its child makes one; after 50 ms
+ * nobody waits for it any more.  A child has started when it waits for something, or has had its first page faults.
  */
 #ifndef KMEM_HELPER_APPROVALS_H
 #define KMEM_HELPER_APPROVALS_H
@@ -17,14 +17,17 @@
 /* A program that was let start: it charges up to its first calls.  `tid` 0: page faults of a child not known yet. */
 void add_approval(pid_t tid, int64_t need);
 
-/* A call with a size, which charges before it returns. */
+/* A call that charges before it returns. */
 void hold_call(const struct request *r, int64_t need);
+
+/* A child is forked now: its first page faults. */
+void expect_child(pid_t parent);
 
 /* Called for each notification: the task's previous call is done, and so are calls of long ago. */
 void drop_approval(pid_t tid);
 
 /* Drops the calls that are seen to be over; true if there was one.  Reads /proc: only before a denial. */
-bool drop_finished(void);
+bool drop_finished(const struct request *r);
 
 /* Bytes: nobody else has this room. */
 int64_t approved_room(void);

@@ -85,11 +85,14 @@ static bool denied(struct request *r, int64_t need, int64_t room)
 static bool lacks_room_to_fork(struct request *r, int64_t room)
 {
   int64_t need = need_of(r);
+  r->charges = need;
   if (room > LARGEST_PARENT || need == r->call->need_thread)
     return need > room && denied(r, need, room);
   int64_t more = need_of_large_fork(r);
   if (more > 0)
     room = room_now();
+  r->charges += more - r->later;
+  r->makes_child = true;
   return need + more > room - expected_room() && denied(r, need + more, room - expected_room());
 }
 
@@ -149,6 +152,7 @@ static bool lacks_room(struct request *r, int64_t usage)
   const struct call *c = r->call = row_for(r->call, args_of(r));
   r->table_denied = false;
   r->later = r->charges = 0;
+  r->makes_child = false;
   if (is_closed() || config.limit < 0 || usage < 0)
     return false;
   int64_t room = room_at(usage);
@@ -169,16 +173,34 @@ static bool lacks_room(struct request *r, int64_t usage)
 
 static uint64_t holds_until, large_until;
 
+/* For children to start, before another fork is denied for their sake. */
+enum { MOST_WAITS_MS = 4 };
+
+/* Whether it would have room if what was allowed had been charged. */
+static bool waits_for_others(const struct request *r, int64_t usage)
+{
+  return r->need <= config.limit - config.reserve - usage;
+}
+
 bool over_limit(struct request *r, int64_t usage)
 {
   bool lacks = lacks_room(r, usage);
-  if (lacks && r->need <= config.limit - config.reserve - usage && drop_finished()) {
+  for (int waited_ms = 0; lacks && waits_for_others(r, usage);) {
+    bool any = drop_finished(r);
+    if (!any && (waited_ms == MOST_WAITS_MS || expected_room() == 0))
+      break;
+    if (!any) {
+      sleep_ms(1);
+      waited_ms++;
+    }
     usage = read_usage(); /* what had that room is charged by now */
     lacks = usage < 0 || lacks_room(r, usage);
   }
   if (lacks || r->charges == 0)
     return lacks;
   hold_call(r, r->charges);
+  if (r->makes_child)
+    expect_child(tid_of(r));
   if (r->charges > NEAR)
     large_until = now_ns() + LARGE_CALL_NS;
   return false;

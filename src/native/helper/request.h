@@ -22,6 +22,7 @@ struct request {
   int64_t need;      /* bytes; of the last decision, if it was a denial: what had no room, */
   int64_t room;      /* and what was left below the limit, with the reserve */
   int64_t charges;   /* by the last decision: bytes that the call charges in one go, or 0: no more than a page */
+  bool makes_child;  /* by the last decision: a process, whose first page faults are not in `charges` */
   int64_t later;     /* by the last decision: bytes that a fork's child takes by page faults, beyond a small one's */
 };
 

@@ -126,17 +126,50 @@ static void test_held(void)
   notification.pid = (uint32_t)child;
   notification.data.nr = SYS_pause;
   hold_call(&request, PAGE);
-  check(!drop_finished() && approved_room() == PAGE, "approvals: a call that a task is in is held");
+  struct seccomp_notif another = {.pid = 1};
+  const struct request other = {.notification = &another, .call = &call};
+  check(!drop_finished(&other) && approved_room() == PAGE, "approvals: a call that a task is in is held");
   drop_approval(child);
   notification.data.nr = SYS_clone;
   hold_call(&request, PAGE);
-  check(drop_finished() && approved_room() == 0, "approvals: one that it has left is not");
+  check(drop_finished(&other) && approved_room() == 0, "approvals: one that it has left is not");
+  notification.pid = (uint32_t)child;
   notification.data.nr = SYS_pause;
   hold_call(&request, PAGE);
   kill(child, SIGKILL);
   waitpid(child, NULL, 0);
-  check(drop_finished() && approved_room() == 0, "approvals: neither is that of a task that is gone");
+  check(drop_finished(&other) && approved_room() == 0, "approvals: neither is that of a task that is gone");
+  notification.pid = (uint32_t)getppid();
+  notification.data.nr = SYS_clone;
+  hold_call(&request, PAGE);
+  another.pid = (uint32_t)getpid();
+  check(drop_finished(&other) && approved_room() == 0, "approvals: a fork is over when its child speaks");
 #endif
+}
+
+static volatile bool is_spinning;
+
+static void test_expected(void)
+{
+  pid_t parent = fork();
+  while (parent == 0)
+    is_spinning = true;
+  struct seccomp_notif another = {.pid = 1};
+  const struct request other = {.notification = &another, .call = &call};
+  notification.pid = (uint32_t)parent;
+  notification.data.nr = SYS_clone;
+  hold_call(&request, PAGE);
+  expect_child(parent);
+  int64_t one = expected_room();
+  expect_child(parent);
+  check(one > 0 && expected_room() == 2 * one, "approvals: each child that is forked is expected");
+  check(drop_finished(&other) && expected_room() == one,
+        "approvals: before its fork is over the youngest is not there");
+  drop_approval(parent);
+  check(expected_room() == one, "approvals: which the next call of the parent does not say");
+  check(drop_finished(&other) && expected_room() == 0, "approvals: none that is about to start");
+  kill(parent, SIGKILL);
+  waitpid(parent, NULL, 0);
 }
 
 void test_sizes(void)
@@ -147,4 +180,5 @@ void test_sizes(void)
   test_mappings();
   test_ranges();
   test_held();
+  test_expected();
 }
