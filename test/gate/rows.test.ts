@@ -155,7 +155,7 @@ for (const row of rows) {
     const harness = makeHarness(t);
     const own = await exhaust(t, harness, row, ['--enforce', 'none'], LIMIT);
     t.is(own.errno, 0);
-    for (const limit of ['1M', '2M', '4M']) {
+    for (const limit of ['1M', '4M']) {
       const gated = await exhaust(t, harness, row, ['--kmem', limit, '--allow-io-uring']);
       t.is(gated.errno, constants.errno[row.errno], limit);
       t.is(gated.result?.kmem.failcnt, 1);

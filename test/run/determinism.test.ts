@@ -17,7 +17,7 @@ const test = anyTest.serial;
 const v1Test = where(version === 1, 'cgroup v1', test);
 const v2Test = where(version === 2, 'cgroup v2', test);
 
-const RUNS = 20;
+const RUNS = 10;
 const CPUS = availableParallelism();
 /** Bytes of kmem of one TCP socket on 6.18, docs/gate.md. */
 const TCP_SOCKET = 3629;

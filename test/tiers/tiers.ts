@@ -17,7 +17,7 @@ const IN_MICROVMS = ['test/vm/', 'test/experiment/fidelity/machine'];
 const BOOT_NOTHING = ['accel', 'clock', 'cpio', 'initramfs', 'own-time', 'wire'].map((name) => `test/vm/${name}`);
 
 /** What they measure is disturbed by anything beside them. */
-const ALONE = ['test/run/determinism', 'test/run/overshoot', 'test/bench'];
+const ALONE = ['test/run/determinism', 'test/run/overshoot'];
 
 /** They have a long form, for a soak (test/needs.ts); the tiers above run the short one. */
 const SOAKED = ['test/gate/stress', 'test/experiment/fidelity/machine', 'test/run/chaos', 'test/vm/v2-suite'];
