@@ -129,7 +129,7 @@ test.serial('an out-of-memory kill in a nested process fails the run too', async
 
 test.serial('--pids contains a fork bomb, and both figures are told', async (t) => {
   const harness = makeHarness(t);
-  const bomb = 'bomb() { bomb | bomb & }; bomb; while :; do :; done';
+  const bomb = 'bomb() { bomb | bomb & }; bomb & while :; do :; done';
   const ran = await harness.run(['--pids', '20', '--timeout', '1s', '--grace', '200ms', ...sh(bomb)]);
   t.is(ran.status, 124);
   t.is(ran.result?.limits.pids, 20);
