@@ -38,6 +38,8 @@ export type GatedCall = Readonly<{
    * names; `>N`: the lowest that is free from there on.
    */
   creates?: 1 | 2 | '=1' | '>2';
+  /** It may fail with EINTR by itself, because it can wait: then the gate repairs no EINTR of it. */
+  interruptible?: true;
   /** Bytes that one such call charges at least; default one page, the counter's own step. */
   need?: number;
   /**
@@ -132,6 +134,7 @@ export const opening = {
   errno: 'ENOMEM',
   man: 'open(2): ENOMEM, insufficient kernel memory',
   creates: 1,
+  interruptible: true,
   check: 'tmpfs',
 } as const;
 export const naming = {
@@ -197,6 +200,7 @@ export const accepting = {
   man: 'accept(2): ENFILE; ENOBUFS, ENOMEM, not enough free memory',
   detail: 'fd0',
   creates: 1,
+  interruptible: true,
 } as const;
 export const multiplexed = {
   class: 'sockets',

@@ -73,6 +73,7 @@ function gatedFields(call: GatedCall, allowIoUring: boolean): (string | number)[
     ...conditionFields(call),
     call.role ?? '',
     call.creates ?? '',
+    call.interruptible ? 1 : '',
   ];
 }
 
@@ -82,7 +83,7 @@ function needOf({ need = PAGE, size }: GatedCall): string {
 }
 
 function watchedFields(call: WatchedCall): (string | number)[] {
-  return ['watch', 0, '', 0, 0, '', '', ...conditionFields(call), call.role, ''];
+  return ['watch', 0, '', 0, 0, '', '', ...conditionFields(call), call.role, '', ''];
 }
 
 function conditionFields({ when }: Pick<GatedCall, 'when'>): (string | number)[] {

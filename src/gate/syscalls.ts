@@ -117,7 +117,7 @@ export const gatedCalls: readonly GatedCall[] = [
   { name: 'accept', ...accepting, numbers: [43, 43, null, 202] },
   { name: 'accept4', ...accepting, numbers: [288, 288, 364, 242] },
   { name: 'bind', ...addressed, numbers: [49, 49, 361, 200] },
-  { name: 'connect', ...addressed, role: 'connect', numbers: [42, 42, 362, 203] },
+  { name: 'connect', ...addressed, role: 'connect', interruptible: true, numbers: [42, 42, 362, 203] },
 
   { name: 'eventfd', ...events, numbers: [284, 284, 323, null] },
   { name: 'eventfd2', ...events, numbers: [290, 290, 328, 19] },
@@ -140,10 +140,17 @@ export const gatedCalls: readonly GatedCall[] = [
   { name: 'io_uring_setup', ...events, size: 'pow0*128', numbers: [425, 425, 425, 425] },
 
   { name: 'msgget', ...ipc, numbers: [68, 68, 399, 186] },
-  { name: 'msgsnd', ...ipc, detail: 'size2', size: 'arg2', numbers: [69, 69, 400, 189] },
+  { name: 'msgsnd', ...ipc, detail: 'size2', size: 'arg2', interruptible: true, numbers: [69, 69, 400, 189] },
   { name: 'mq_open', ...ipc, detail: 'path0', creates: 1, numbers: [240, 240, 277, 180] },
-  { name: 'mq_timedsend', ...ipc, detail: 'size2', size: 'arg2', numbers: [242, 242, 279, 182] },
-  { name: 'mq_timedsend_time64', ...ipc, detail: 'size2', size: 'arg2', numbers: [null, null, 418, null] },
+  { name: 'mq_timedsend', ...ipc, detail: 'size2', size: 'arg2', interruptible: true, numbers: [242, 242, 279, 182] },
+  {
+    name: 'mq_timedsend_time64',
+    ...ipc,
+    detail: 'size2',
+    size: 'arg2',
+    interruptible: true,
+    numbers: [null, null, 418, null],
+  },
   { name: 'semget', ...ipc, size: 'pow1*64', numbers: [64, 64, 393, 190] },
   { name: 'shmget', ...shared, numbers: [29, 29, 395, 194] },
   // Always seen: the upper half of the argument that decides is a version, which the kernel does not look at.

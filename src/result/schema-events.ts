@@ -71,7 +71,7 @@ export const enforcementSchema = define(
     ),
     interrupted: define(
       z.int().nonnegative().nullable(),
-      'Calls that a signal took back before the gate received them. They fail with EINTR, unless the handler restarts calls (SA_RESTART) or the caller ended.',
+      'Calls that a signal took back before the gate received them, and that were not repaired. They fail with EINTR, unless the handler restarts calls (SA_RESTART) or the caller ended.',
       { unit: 'calls', whenNull: NO_GATE, whenAbsent: null },
     ),
     failuresDropped: countOrNull(

@@ -19,6 +19,11 @@ int64_t uptime_ms(void)
 
 void sleep_ms(long ms)
 {
-  struct timespec ts = {ms / 1000, (ms % 1000) * 1000000};
+  sleep_us(ms * 1000);
+}
+
+void sleep_us(long us)
+{
+  struct timespec ts = {us / 1000000, (us % 1000000) * 1000};
   nanosleep(&ts, NULL);
 }

@@ -10,5 +10,6 @@ uint64_t now_ns(void);
 int64_t uptime_ms(void);
 
 void sleep_ms(long ms);
+void sleep_us(long us);
 
 #endif

@@ -1,6 +1,7 @@
 #include "filter.h"
 
 #include <errno.h>
+#include <linux/audit.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/prctl.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "policy.h"
+#include "repair.h"
 #include "seccomp.h"
 
 enum { MOST_DECIDING = 250 }; /* a jump reaches 255 instructions */
@@ -61,7 +63,7 @@ static bool contains(const uint32_t *numbers, unsigned count, uint32_t number)
   return false;
 }
 
-static void emit_arch(uint32_t arch)
+static void emit_arch(uint32_t arch, bool returns)
 {
   uint32_t plain[MAX_CALLS], conditional[MAX_CALLS];
   unsigned plain_count = 0, conditional_count = 0;
@@ -85,12 +87,17 @@ static void emit_arch(uint32_t arch)
   }
   for (unsigned i = 0; i < plain_count; i += 200)
     emit_block(plain + i, plain_count - i < 200 ? plain_count - i : 200);
+  if (returns && arch == AUDIT_ARCH_X86_64) {
+    emit(BPF_JMP | BPF_JEQ | BPF_K, SYS_rt_sigreturn, 0, 1);
+    emit(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF, 0, 0);
+  }
   emit(BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
   if (skip < BPF_MAXINSNS)
     program[skip].k = program_length - skip - 1;
 }
 
-bool build_filter(void)
+/* `returns`: those of signal handlers are notified as well. */
+static bool build(bool returns)
 {
   uint32_t done[8];
   int done_count = 0;
@@ -102,30 +109,33 @@ bool build_filter(void)
     if (seen || done_count == 8)
       continue;
     done[done_count++] = policy.call[i].arch;
-    emit_arch(policy.call[i].arch);
+    emit_arch(policy.call[i].arch, returns);
   }
   emit(BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
   return program_length < BPF_MAXINSNS;
 }
 
+bool build_filter(void)
+{
+  return build(can_repair());
+}
+
+static int install(struct sock_fprog *prog, unsigned long flags, bool *no_new_privs)
+{
+  for (;;) {
+    int fd = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER | flags, prog);
+    if (fd >= 0 || errno != EACCES || *no_new_privs || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+      return fd;
+    *no_new_privs = true;
+  }
+}
+
 int install_filter(struct sock_fprog *prog, bool *no_new_privs, bool *killable)
 {
-  static const unsigned long flags[] = {SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
-                                        SECCOMP_FILTER_FLAG_NEW_LISTENER};
   *no_new_privs = false;
-  for (unsigned i = 0; i < 2;) {
-    int fd = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags[i], prog);
-    *killable = i == 0;
-    if (fd >= 0)
-      return fd;
-    if (errno == EACCES && !*no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
-      *no_new_privs = true;
-    else if (errno == EINVAL)
-      i++;
-    else
-      return -1;
-  }
-  return -1;
+  int fd = install(prog, SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, no_new_privs);
+  *killable = fd >= 0;
+  return fd >= 0 || errno != EINVAL ? fd : install(prog, 0, no_new_privs);
 }
 
 struct sock_fprog built_filter(void)
@@ -133,8 +143,16 @@ struct sock_fprog built_filter(void)
   return (struct sock_fprog){(unsigned short)program_length, program};
 }
 
+/* Without WAIT_KILLABLE_RECV a handler's return could be lost after it was looked at. */
 int install_built_filter(bool *no_new_privs, bool *killable)
 {
   struct sock_fprog built = built_filter();
-  return install_filter(&built, no_new_privs, killable);
+  *no_new_privs = false;
+  int fd = install(&built, SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, no_new_privs);
+  *killable = fd >= 0;
+  if (fd >= 0 || errno != EINVAL)
+    return fd;
+  build(false);
+  built = built_filter();
+  return install(&built, 0, no_new_privs);
 }

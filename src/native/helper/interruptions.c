@@ -10,6 +10,7 @@
 static struct numbering {
   bool started, to_the_end;
   uint64_t next;
+  int64_t lost; /* and not repaired, whether it counts or not */
 } * numberings;
 
 static int numbering_count;
@@ -40,8 +41,9 @@ void note_id(int listener, uint64_t id, bool counts)
   struct numbering *n = numbering_of(listener);
   if (n == NULL)
     return;
-  if (n->started && counts)
-    lost += (int64_t)(id - n->next); /* numbers may wrap around */
+  int64_t gap = n->started ? (int64_t)(id - n->next) : 0; /* numbers may wrap around */
+  n->lost += gap;
+  lost += counts ? gap : 0;
   n->started = true;
   n->next = id + 1;
 }
@@ -51,6 +53,20 @@ void note_gone(int listener)
   const struct numbering *n = numbering_of(listener);
   if (n != NULL && n->to_the_end)
     lost++;
+}
+
+bool may_have_lost(int listener)
+{
+  const struct numbering *n = numbering_of(listener);
+  return n == NULL || n->lost > 0;
+}
+
+void note_repaired(int listener)
+{
+  struct numbering *n = numbering_of(listener);
+  if (n != NULL)
+    n->lost--;
+  lost--;
 }
 
 int64_t interruptions(void)

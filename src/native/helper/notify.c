@@ -28,6 +28,7 @@
 #include "policy.h"
 #include "proc.h"
 #include "reclaim.h"
+#include "repair.h"
 #include "request.h"
 #include "run.h"
 #include "seccomp.h"
@@ -197,6 +198,52 @@ static void decide_call(struct request *r)
     deny(r, usage, false);
 }
 
+/* Returns of signal handlers whose task does not wait for us yet. */
+enum { MAX_RETURNS = 256, LOOKS = 4, LOOK_AGAIN_US = 5 };
+
+static struct {
+  struct request request;
+  struct seccomp_notif notification;
+} returns[MAX_RETURNS];
+static int return_count;
+
+/* False: the task is about to wait for the answer. */
+static bool answer_return(const struct request *r)
+{
+  enum repair repair =
+      may_have_lost(r->listener) ? repair_context(r->listener, r->notification->id, tid_of(r)) : NOT_LOST;
+  if (repair == NOT_ASLEEP)
+    return false;
+  if (repair == REPAIRED)
+    note_repaired(r->listener);
+  let_continue(r);
+  return true;
+}
+
+/* A return that was lost crashes its program if it is not repaired: none is answered before it was looked at. */
+static void handle_return(const struct request *r)
+{
+  for (int looks = 0; looks < LOOKS || return_count == MAX_RETURNS; looks++) {
+    if (answer_return(r))
+      return;
+    sleep_us(LOOK_AGAIN_US);
+  }
+  returns[return_count].notification = *r->notification;
+  returns[return_count].request = *r;
+  return_count++;
+}
+
+bool returns_wait(void)
+{
+  for (int i = return_count - 1; i >= 0; i--) {
+    struct request r = returns[i].request;
+    r.notification = &returns[i].notification;
+    if (answer_return(&r))
+      returns[i] = returns[--return_count];
+  }
+  return return_count > 0;
+}
+
 void handle_notification(int listener, int step_index, uint32_t events)
 {
   if (!(events & EPOLLIN)) {
@@ -211,6 +258,10 @@ void handle_notification(int listener, int step_index, uint32_t events)
     return; /* the caller was killed meanwhile */
   note_id(listener, notification->id, !is_closed() && !counter_lost);
   note_notified(step_index);
+  if (is_handler_return(&notification->data)) {
+    handle_return(&r);
+    return;
+  }
   if (counter_lost)
     return;
   if (is_closed()) {

@@ -2,12 +2,16 @@
 #ifndef KMEM_HELPER_NOTIFY_H
 #define KMEM_HELPER_NOTIFY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 void prepare_notifications(void);
 
 /* A reclaim has ended: decides the calls that waited for it. */
 void handle_reclaimed(void);
+
+/* Whether a handler's return waits for its task to be seen; answers what can be answered. */
+bool returns_wait(void);
 
 /* `step_index`: the step that the listener belongs to. */
 void handle_notification(int listener, int step_index, uint32_t events);

@@ -181,6 +181,7 @@ bool parse_call(char *text)
     VALUES,
     ROLE,
     CREATES,
+    INTERRUPTIBLE,
     FIELDS
   };
   char *field[FIELDS];
@@ -209,6 +210,7 @@ bool parse_call(char *text)
   c->error = atoi(field[ERRNO]);
   c->tcp_error = atoi(field[TCP_ERRNO]);
   c->need_thread = atoll(field[NEED_THREAD]);
+  c->interruptible = *field[INTERRUPTIBLE] != '\0';
   c->arg = conditional ? *field[ARG] - '0' : -1;
   for (char *v; c->value_count < MAX_VALUES && (v = strsep(&field[VALUES], "|")) != NULL;)
     if (*v)

@@ -71,10 +71,11 @@ struct call {
   enum size size;
   int size_arg;
   uint32_t factor, divisor;
-  int creates; /* descriptors, for which their table may have to grow */
-  int named;   /* the argument in which the caller names the lowest of them, or -1 */
-  bool exact;  /* that one and no other */
-  int arg;     /* the argument that decides whether the call is gated, or -1 */
+  bool interruptible; /* may fail with EINTR for reasons of its own */
+  int creates;        /* descriptors, for which their table may have to grow */
+  int named;          /* the argument in which the caller names the lowest of them, or -1 */
+  bool exact;         /* that one and no other */
+  int arg;            /* the argument that decides whether the call is gated, or -1 */
   uint32_t values[MAX_VALUES];
   int value_count;
   int16_t next; /* the row of the same number with other values, as in the index */
@@ -100,7 +101,8 @@ const struct call *next_row(const struct call *c);
 /* Of the rows of one number the one whose condition holds. */
 const struct call *row_for(const struct call *c, const uint64_t *args);
 
-/* "arch:nr:name:action:errno:tcpErrno:need:needThread:detail:check:arg:values:role:creates"; `need` may have a rule: "4096+arg1*64" */
+/* "arch:nr:name:action:errno:tcpErrno:need:needThread:detail:check:arg:values:role:creates:interruptible"; `need` may
+ * have a rule: "4096+arg1*64" */
 bool parse_call(char *text);
 
 /* Of a thread or a process. */

@@ -103,7 +103,7 @@ int supervise(void)
   send_event();
   for (;;) {
     struct ready ready[8];
-    int n = wait_for_ready(ready, 8, has_backlog() ? 10 : -1);
+    int n = wait_for_ready(ready, 8, returns_wait() ? 1 : has_backlog() ? 10 : -1);
     for (int i = 0; i < n; i++)
       dispatch(&ready[i]);
     if (has_backlog())

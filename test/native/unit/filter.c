@@ -4,9 +4,11 @@
 #include <linux/seccomp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "../../../src/native/helper/filter.h"
 #include "../../../src/native/helper/policy.h"
+#include "../../../src/native/helper/repair.h"
 #include "tap.h"
 
 enum { ALLOWED, NOTIFIED, BROKEN };
@@ -41,7 +43,7 @@ static int verdict_of(uint32_t arch, unsigned number, uint64_t second)
 static void add(uint32_t arch, unsigned number, const char *condition)
 {
   char word[100];
-  snprintf(word, sizeof word, "%u:%u:call:gate:12::4096:0:::%s::", arch, number, condition);
+  snprintf(word, sizeof word, "%u:%u:call:gate:12::4096:0:::%s:::", arch, number, condition);
   parse_call(word);
 }
 
@@ -55,6 +57,8 @@ void test_filter(void)
   add(AUDIT_ARCH_X86_64, 520 | X32_BIT, ":");
   add(AUDIT_ARCH_I386, 5, ":");
   check(build_filter(), "filter: it is built");
+  check_number(verdict_of(AUDIT_ARCH_X86_64, SYS_rt_sigreturn, 0), can_repair() ? NOTIFIED : ALLOWED,
+               "filter: the return of a handler, where calls can be repaired");
   check_number(verdict_of(AUDIT_ARCH_X86_64, 1000, 0), NOTIFIED, "filter: the first of a long list");
   check_number(verdict_of(AUDIT_ARCH_X86_64, 1200, 0), NOTIFIED, "filter: one of the second block");
   check_number(verdict_of(AUDIT_ARCH_X86_64, 1449, 0), NOTIFIED, "filter: the last one");

@@ -19,10 +19,17 @@ void test_interruptions(void)
   note_id(200, 5010, false);
   note_id(200, 5011, true);
   check_number(interruptions(), 2, "interruptions: after the end of the run none counts");
+  check(may_have_lost(7), "interruptions: a listener that lost a call");
+  note_repaired(7);
+  check_number(interruptions(), 1, "interruptions: one that is repaired counts no more");
+  check(may_have_lost(7), "interruptions: there was another one");
+  note_repaired(7);
+  check(!may_have_lost(7), "interruptions: all of them are repaired");
+  check(may_have_lost(200), "interruptions: after the end of the run one may be lost as well");
   note_gone(7);
   note_gone(200);
-  check_number(interruptions(), 3, "interruptions: a caller that is gone counts where a signal could do that");
+  check_number(interruptions(), 1, "interruptions: a caller that is gone counts where a signal could do that");
   begin_listener(200, false);
   note_id(200, 9, true);
-  check_number(interruptions(), 3, "interruptions: a descriptor that is used again begins anew");
+  check_number(interruptions(), 1, "interruptions: a descriptor that is used again begins anew");
 }
