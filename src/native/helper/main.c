@@ -37,7 +37,8 @@
  * gate like any other call, and if it denies them that is a result.
  *
  * Interruptions.  A signal may take a call back before it is received; it then fails with EINTR, which most of these calls
- * never do.  Such calls are counted by the numbers of the notifications: see interruptions.h.
+ * never do.  Such calls are counted by the numbers of the notifications (interruptions.h) and made again when the
+ * signal's handler returns, where that is safe (repair.h).
  *
  * The decision.  For each gated call one pread of the group's counter: usage + need > limit - reserve is a
  * denial with the errno of the policy table, where `need` is what such a call charges at least and the reserve
@@ -82,11 +83,12 @@
  *
  *   events message inbox                what goes to the runner and comes from it, and between our processes
  *   policy inject run proc              the table of calls, failures asked for, the run's clock, /proc
+ *   repair                              calls that a signal took back are made again
  *   bpf btf elf relocate fit object     programs in the kernel: loaded, fitted to it, and what they report
  *   ring embedded                       their events, and the programs themselves (src/native/bpf)
  *   config describe filter steps brk    the configuration, what a call is about, seccomp, steps, breaks
  *   loop request launch group           what is waited for, one call, joiner and command, the group
- *   interruptions                       calls that a signal took back
+ *   interruptions                       their number
  *   watched readings counter            the group's kernel memory, by programs in the kernel and by its files
  *   approvals sizes                     what was allowed and is not charged yet, and sizes in a call's arguments
  *   guardian reclaim peak crashes       processes of ours, the highest usage, ends by a signal
