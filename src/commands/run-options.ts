@@ -41,7 +41,7 @@ export const OPTIONS: OptionTable = {
   'rcu-wait': string(
     'Enforcement:',
     'on|off',
-    'before a call is denied, wait until what ended processes leave is freed',
+    'before a call is denied, wait until what ended processes leave is freed (on)',
     turnsOn('rcuWait'),
   ),
 

@@ -35,7 +35,7 @@ function gatedRow(call: GatedCall): Row {
 
 function watchedRow(call: WatchedCall): Row {
   const condition = [
-    call.leaves ? 'with `--kmem` and `--rcu-wait on`, with `--trace-gate` or `--fail`, and on cgroup v2' : '',
+    call.leaves ? 'with `--kmem` but for `--rcu-wait off`, with `--trace-gate` or `--fail`, and on cgroup v2' : '',
     valuesOf(call),
   ]
     .filter(Boolean)

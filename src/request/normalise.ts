@@ -60,7 +60,7 @@ export function normaliseSpec(
     reserve: take('reserve', read.orNull(read.size), none),
     errno: take('errno', read.oneOf(ERRNO), () => 'native'),
     reclaim: take('reclaim', read.boolean, () => false),
-    rcuWait: take('rcuWait', read.boolean, () => false),
+    rcuWait: take('rcuWait', read.boolean, () => true),
     allowIoUring: take('allowIoUring', read.boolean, () => false),
     onOverrun: take('onOverrun', read.oneOf(ON_OVERRUN), () => 'note'),
     onFault: take('onFault', read.oneOf(ON_FAULT), () => 'note'),

@@ -67,7 +67,7 @@ export const enforcementSchema = define(
         })
         .nullable(),
       'Waits, before a denial, for what ended processes had left to be freed.',
-      { whenNull: 'no gate, no limit, or not `--rcu-wait on`', whenAbsent: null },
+      { whenNull: 'no gate, no limit, or `--rcu-wait off`', whenAbsent: null },
     ),
     interrupted: define(
       z.int().nonnegative().nullable(),

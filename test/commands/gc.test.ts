@@ -28,7 +28,7 @@ test.serial(
     const live = await startRun(machine);
     const { name, sleep, helpers } = live;
     endAtLast(t, sleep, ...helpers);
-    t.deepEqual(helpers.map(commOf).toSorted(), ['kmem-guardian', 'kmem-helper']);
+    t.deepEqual(helpers.map(commOf).toSorted(), ['kmem-guardian', 'kmem-helper', 'kmem-reclaimer']);
     await killKeepers(live);
     t.true(isRunning(sleep));
     t.true(existsSync(`${machine.sandbox.memory}/${name}`));
