@@ -4,6 +4,7 @@ import { formatSize } from '../request/size.ts';
 import { counted, formatDuration } from '../text/figures.ts';
 import type { Tone } from '../text/layout.ts';
 import { cut, visible } from '../text/visible.ts';
+import { endsFaults } from './notes.ts';
 import type { Failure, Result, Step } from './schema.ts';
 
 const COMMAND_LENGTH = 60;
@@ -199,8 +200,10 @@ function denialsSoFar(result: Result): string {
 }
 
 // The kernel's failcnt counts charges and retries, not allocations that a program saw fail.
-function refused({ enforcement: { mode } }: Result, times: number, whom = ''): string {
-  if (mode === 'gate') return `the gate denied ${whom}${counted(times, 'allocation')}`;
+function refused({ enforcement: { mode, programs } }: Result, times: number, whom = ''): string {
+  // A page fault is no call of the gate's.
+  if (mode === 'gate')
+    return `${endsFaults(programs) ? 'kmem-run' : 'the gate'} denied ${whom}${counted(times, 'allocation')}`;
   return `the kernel refused ${whom}kernel memory ${times === 1 ? 'once' : counted(times, 'time')}`;
 }
 

@@ -77,13 +77,15 @@ const ways: Readonly<Record<string, readonly [syscall: string | null, signals: r
 for (const [how, [syscall, signals, exit]] of Object.entries(ways)) {
   test(`SIGBUS, ${how}: the overshoot stays within 16 KiB, and each fault is named and counted`, async (t) => {
     if (!canWatch(t)) return;
-    const { result, stdout } = await touch(t, how);
+    const { result, stdout, stderr } = await touch(t, how);
     const { overshoot } = result.kmem;
     t.log(`overshoot ${overshoot}`);
     t.true((overshoot ?? 0) > 0 && (overshoot ?? MOST + 1) <= MOST, `${overshoot}`);
     t.deepEqual(result.exit, exit);
     t.is(stdout, '', 'it did not get to its end');
     assertFaults(t, result, syscall, signals);
+    t.regex(stderr, /^kmem-run: .* kmem-run denied it \d allocations?/m);
+    if (syscall !== null) t.regex(stderr, /1 × read in a page fault$/m);
     t.like(result.enforcement.programs, { faults: 'sigbus', faultPages: signals.length, lost: 0, missed: 0 });
   });
 }

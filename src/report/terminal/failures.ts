@@ -101,12 +101,15 @@ function callList(calls: readonly CallTally[], verbose: boolean): string {
 function callText({ syscall, errno, count, details }: CallTally): string {
   const what = commonForm(details);
   const name = cut(syscall, NAME_LENGTH);
-  return `${groupDigits(count)} × ${name}${what === null ? '' : ` of ${what}`}${errno === null ? '' : ` (${cut(errno, NAME_LENGTH)})`}`;
+  return `${groupDigits(count)} × ${name}${what === null ? '' : what === PAGE_FAULT ? ` in a ${what}` : ` of ${what}`}${errno === null ? '' : ` (${cut(errno, NAME_LENGTH)})`}`;
 }
 
 function byCount(a: { count: number }, b: { count: number }): number {
   return b.count - a.count;
 }
+
+/** The detail of a page fault, whose call is the one that it happened in. */
+const PAGE_FAULT = 'page fault';
 
 /** What many details have in common: the one they all are, `/usr/lib/*.so`, `4,096 to 8,192 bytes`, or the most frequent. */
 export function commonForm(details: readonly string[]): string | null {
