@@ -139,6 +139,15 @@ test('a reclaimer that is killed holds up nothing', async (t) => {
   harness.assertNothingLeft();
 });
 
+test('a reclaimer that stands still for ever holds up a call for 10 s at most', async (t) => {
+  const harness = makeHarness(t);
+  const { running } = await holdCall(harness);
+  const { status, stdout } = await running.ended;
+  t.is(status, 0);
+  t.is(countsOf(stdout).fill?.failed, 1);
+  harness.assertNothingLeft();
+});
+
 test('a program that is killed while its call is held ends at once', async (t) => {
   const harness = makeHarness(t);
   const { running, program } = await holdCall(harness);

@@ -1,6 +1,7 @@
 #include "reclaim.h"
 
 #include <linux/membarrier.h>
+#include <signal.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -22,6 +23,7 @@ enum {
   RECLAIM_SHOWS_MS = 50,
   RCU_WAITS = 4,         /* of one call */
   RCU_SLEEP_MS = 10,     /* where the kernel has no such wait (nohz_full) */
+  LATEST_MS = 10000,     /* for an answer */
   MAX_WAITED_MS = 10000, /* in all: a run that goes on so long at its limit does not get slower without end */
 };
 
@@ -130,6 +132,18 @@ bool defer(const struct request *r)
   deferred[deferred_count].notification = *r->notification;
   deferred_count++;
   return true;
+}
+
+int mind_reclaimer(void)
+{
+  if (!reclaiming)
+    return -1;
+  uint64_t waited_ms = (now_ns() - began_ns) / 1000000;
+  if (waited_ms < LATEST_MS)
+    return (int)(LATEST_MS - waited_ms);
+  if (reclaimer_pid > 0)
+    kill(reclaimer_pid, SIGKILL);
+  return LATEST_MS;
 }
 
 bool end_reclaim(void)

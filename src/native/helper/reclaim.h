@@ -19,6 +19,12 @@ void start_reclaimer(void);
 /* Queues the call until a reclaim has ended; false if none runs and none may start. */
 bool defer(const struct request *r);
 
+/*
+ * How long its answer may still take, in ms, or -1: nobody waits for it.  One that is too late (somebody stopped it) is
+ * killed, and its socket says so.
+ */
+int mind_reclaimer(void);
+
 /* Reads the reclaimer's answer; false if there is none yet. */
 bool end_reclaim(void);
 

@@ -25,6 +25,7 @@
 #include "notify.h"
 #include "peak.h"
 #include "proc.h"
+#include "reclaim.h"
 #include "refusals.h"
 #include "steps.h"
 
@@ -103,7 +104,7 @@ int supervise(void)
   send_event();
   for (;;) {
     struct ready ready[8];
-    int n = wait_for_ready(ready, 8, returns_wait() ? 1 : has_backlog() ? 10 : -1);
+    int n = wait_for_ready(ready, 8, returns_wait() ? 1 : has_backlog() ? 10 : mind_reclaimer());
     for (int i = 0; i < n; i++)
       dispatch(&ready[i]);
     if (has_backlog())
