@@ -187,6 +187,22 @@ repairTest('twelve timers of 200 to 320 µs on four threads: no call fails, and 
   harness.assertNothingLeft();
 });
 
+repairTest('handlers that do not block their signal do not pile up, with timers of 100 µs', async (t) => {
+  const harness = makeHarness(t);
+  const { stdout, result } = await harness.run(['--kmem', '64M', '--', handlers, 'nested', '100', '1000', '2']);
+  t.regex(stdout, /^handled [1-9]\d+ failed 0\n$/);
+  t.is(result?.outcome, 'passed');
+  harness.assertNothingLeft();
+});
+
+repairTest('both copies of a call that a handler forked upon are repaired', async (t) => {
+  const harness = makeHarness(t);
+  const { stdout, result } = await harness.run(['--kmem', '64M', '--', handlers, 'both', '1500', '10000', '1']);
+  t.regex(stdout, /^handled [1-9]\d+ failed 0\n$/);
+  t.is(result?.outcome, 'passed');
+  harness.assertNothingLeft();
+});
+
 repairTest('a shell loses no fork, beside a busy process', async (t) => {
   const harness = makeHarness(t);
   const busy = spawn('sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' });

@@ -18,7 +18,8 @@ enum { CHILD_NEED = 20 * 1024, FIRST_FAULTS = 16 };
 
 static struct approval {
   pid_t tid;
-  int call;     /* its number, or NO_CALL: it goes on after the call has returned */
+  int call;     /* its number, or NO_CALL: page faults are expected */
+  bool execs;   /* the new program charges after the call has returned, up to its first calls */
   bool waits;   /* vfork: the call waits for the child when all is charged */
   int children; /* of the task, which are expected to start */
   int64_t need;
@@ -69,9 +70,14 @@ static void add(struct approval a)
   *sum_of(&a) += a.need;
 }
 
-void add_approval(pid_t tid, int64_t need)
+void expect_faults(int64_t need)
 {
-  add((struct approval){.tid = tid, .call = NO_CALL, .need = need});
+  add((struct approval){.call = NO_CALL, .need = need});
+}
+
+void hold_exec(const struct request *r)
+{
+  add((struct approval){.tid = tid_of(r), .call = r->notification->data.nr, .execs = true, .need = r->call->need});
 }
 
 void hold_call(const struct request *r, int64_t need)
@@ -134,7 +140,7 @@ static int children_about_to_start(pid_t parent, int most)
 static bool is_in_call(pid_t tid)
 {
   for (int i = 0; i < approval_count; i++)
-    if (approvals[i].tid == tid && approvals[i].call != NO_CALL)
+    if (approvals[i].tid == tid && approvals[i].call != NO_CALL && !approvals[i].execs)
       return true;
   return false;
 }
@@ -163,7 +169,7 @@ bool drop_finished(const struct request *r)
     struct approval *a = &approvals[i];
     if (a->call == NO_CALL)
       continue;
-    bool over = a->tid == parent || is_elsewhere(a);
+    bool over = (a->tid == parent && !a->execs) || is_elsewhere(a);
     any |= over;
     looks += !over;
     if (over)

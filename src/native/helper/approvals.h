@@ -14,8 +14,11 @@
 
 #include "request.h"
 
-/* A program that was let start: it charges up to its first calls.  `tid` 0: page faults of a child not known yet. */
-void add_approval(pid_t tid, int64_t need);
+/* A program that may start: it charges up to its first calls. */
+void hold_exec(const struct request *r);
+
+/* Page faults of a child that is not known yet. */
+void expect_faults(int64_t need);
 
 /* A call that charges before it returns. */
 void hold_call(const struct request *r, int64_t need);

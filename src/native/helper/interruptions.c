@@ -10,7 +10,8 @@
 static struct numbering {
   bool started, to_the_end;
   uint64_t next;
-  int64_t lost; /* and not repaired, whether it counts or not */
+  bool has_lost;
+  int64_t lost; /* that count, and are not repaired */
 } * numberings;
 
 static int numbering_count;
@@ -42,7 +43,8 @@ void note_id(int listener, uint64_t id, bool counts)
   if (n == NULL)
     return;
   int64_t gap = n->started ? (int64_t)(id - n->next) : 0; /* numbers may wrap around */
-  n->lost += gap;
+  n->has_lost |= gap > 0;
+  n->lost += counts ? gap : 0;
   lost += counts ? gap : 0;
   n->started = true;
   n->next = id + 1;
@@ -55,18 +57,20 @@ void note_gone(int listener)
     lost++;
 }
 
-bool may_have_lost(int listener)
+bool has_lost(int listener)
 {
   const struct numbering *n = numbering_of(listener);
-  return n == NULL || n->lost > 0;
+  return n == NULL || n->has_lost;
 }
 
-void note_repaired(int listener)
+void note_repaired(int listener, int count)
 {
   struct numbering *n = numbering_of(listener);
-  if (n != NULL)
-    n->lost--;
-  lost--;
+  if (n == NULL)
+    return;
+  int64_t counted = count < n->lost ? count : n->lost;
+  n->lost -= counted;
+  lost -= counted;
 }
 
 int64_t interruptions(void)

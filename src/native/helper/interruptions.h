@@ -19,10 +19,13 @@ void note_id(int listener, uint64_t id, bool counts);
 /* A call that had been received had no caller to answer any more. */
 void note_gone(int listener);
 
-/* Whether a call of this listener was lost and is not known to have been repaired. */
-bool may_have_lost(int listener);
+/*
+ * Whether a call of this listener was ever lost.  How many are not repaired yet does not tell: a fork copies a context, and
+ * of callers that died no context is left.
+ */
+bool has_lost(int listener);
 
-void note_repaired(int listener);
+void note_repaired(int listener, int count);
 
 /* Those that were not repaired. */
 int64_t interruptions(void);

@@ -91,10 +91,10 @@ static void allow(const struct request *r, int64_t usage)
     forget_comm(tid);
     forget_break(tid);
     if (config.limit >= 0)
-      add_approval(tid, c->need);
+      hold_exec(r);
   }
   if (r->later > 0)
-    add_approval(0, r->later);
+    expect_faults(r->later);
   let_continue(r);
 }
 
@@ -210,12 +210,10 @@ static int return_count;
 /* False: the task is about to wait for the answer. */
 static bool answer_return(const struct request *r)
 {
-  enum repair repair =
-      may_have_lost(r->listener) ? repair_context(r->listener, r->notification->id, tid_of(r)) : NOT_LOST;
-  if (repair == NOT_ASLEEP)
+  int repaired = has_lost(r->listener) ? repair_context(r->listener, r->notification->id, tid_of(r)) : 0;
+  if (repaired == NOT_ASLEEP)
     return false;
-  if (repair == REPAIRED)
-    note_repaired(r->listener);
+  note_repaired(r->listener, repaired);
   let_continue(r);
   return true;
 }

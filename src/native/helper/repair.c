@@ -22,12 +22,9 @@
 
 #include <linux/audit.h>
 
-static bool write_memory(pid_t tid, const struct iovec *local, const struct iovec *remote, unsigned long count)
+static bool write_memory(pid_t tid, const struct iovec *local, const struct iovec *remote)
 {
-  ssize_t size = 0;
-  for (unsigned long i = 0; i < count; i++)
-    size += (ssize_t)local[i].iov_len;
-  return process_vm_writev(tid, local, count, remote, count, 0) == size;
+  return process_vm_writev(tid, local, 1, remote, 1, 0) == (ssize_t)local->iov_len;
 }
 
 /* Yama, a missing capability or a user namespace may forbid it (ptrace(2), PTRACE_MODE_ATTACH_REALCREDS). */
@@ -43,7 +40,7 @@ static bool try_to_write(void)
     return false;
   uint64_t one = 1;
   struct iovec local = {&one, sizeof one}, remote = {&word, sizeof word};
-  bool may_write = write_memory(child, &local, &remote, 1);
+  bool may_write = write_memory(child, &local, &remote);
   kill(child, SIGKILL);
   waitpid(child, NULL, 0);
   return may_write;
@@ -75,7 +72,7 @@ static uint64_t stack_of(pid_t tid)
   return field == NULL ? 0 : strtoull(field, NULL, 16);
 }
 
-enum { SYSCALL_BYTES = 2, MOVE_BYTES = 5, LONG_MOVE_BYTES = 7 };
+enum { SYSCALL_BYTES = 2, MOVE_BYTES = 5, LONG_MOVE_BYTES = 7, MOST_IN_A_ROW = 16, ROWS = 64 };
 
 /*
  * The number of the call that ends at `address`: `mov $number,%eax` or `mov $number,%rax`, then `syscall`.  -1: it comes
@@ -95,31 +92,85 @@ static int call_before(pid_t tid, uint64_t address)
   return number;
 }
 
-static bool is_to_be_made_again(int number)
+/* What rt_sigreturn restores, as the kernel puts it on the stack (struct rt_sigframe). */
+struct frame {
+  unsigned long flags;
+  void *link;
+  stack_t stack;
+  mcontext_t context;
+  uint64_t mask;
+  int signal; /* with SA_SIGINFO */
+};
+
+/* The call that a signal took back in this context, or -1. What a SIGSYS handler answers is no call's result. */
+static int lost_call(pid_t tid, const struct frame *f)
 {
-  if (number == SYS_rt_sigreturn)
-    return true;
+  if (f->context.gregs[REG_RAX] != -EINTR || f->signal == SIGSYS)
+    return -1;
+  int number = call_before(tid, (uint64_t)f->context.gregs[REG_RIP]);
   const struct call *c = number < 0 ? NULL : find_call(AUDIT_ARCH_X86_64, (uint32_t)number);
-  return c != NULL && !c->interruptible;
+  return number == SYS_rt_sigreturn || (c != NULL && !c->interruptible) ? number : -1;
 }
 
-enum repair repair_context(int listener, uint64_t id, pid_t tid)
+static void make_again(struct frame *f, int number)
 {
-  uint64_t frame = stack_of(tid);
-  if (frame == 0)
-    return ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0 ? NOT_ASLEEP : NOT_LOST;
-  uint64_t place = frame + offsetof(ucontext_t, uc_mcontext.gregs);
-  greg_t registers[NGREG];
-  if (!read_memory(tid, place, registers, sizeof registers) || registers[REG_RAX] != -EINTR)
-    return NOT_LOST;
-  int number = call_before(tid, (uint64_t)registers[REG_RIP]);
-  if (!is_to_be_made_again(number) || ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) < 0)
-    return NOT_LOST;
-  greg_t ax = number, ip = registers[REG_RIP] - SYSCALL_BYTES;
-  struct iovec local[] = {{&ax, sizeof ax}, {&ip, sizeof ip}};
-  struct iovec remote[] = {{(void *)(uintptr_t)(place + REG_RAX * sizeof ax), sizeof ax},
-                           {(void *)(uintptr_t)(place + REG_RIP * sizeof ip), sizeof ip}};
-  return write_memory(tid, local, remote, 2) ? REPAIRED : NOT_LOST;
+  f->context.gregs[REG_RAX] = number;
+  f->context.gregs[REG_RIP] -= SYSCALL_BYTES;
+}
+
+/* At the first instruction of a handler, which has not begun: the registers are what the kernel passes to it. */
+static bool is_about_to_begin(const struct frame *f)
+{
+  return f->context.gregs[REG_RDX] == f->context.gregs[REG_RSP] + (greg_t)sizeof(void *);
+}
+
+/*
+ * Handlers that do not block their signal (SA_NODEFER) would pile up where signals come faster than they return: each
+ * return leads to the beginning of another handler, upon which the next signal is delivered.  After some of those in a row
+ * the handler begins with its signal blocked, as without SA_NODEFER; its own return unblocks it.
+ */
+static bool let_begin(pid_t tid, struct frame *f)
+{
+  static struct {
+    pid_t tid;
+    int count;
+  } in_a_row[ROWS]; /* one that is in another's place begins anew */
+  int i = tid % ROWS;
+  greg_t signal = f->context.gregs[REG_RDI];
+  in_a_row[i].count = !is_about_to_begin(f) ? 0 : in_a_row[i].tid == tid ? in_a_row[i].count + 1 : 1;
+  in_a_row[i].tid = tid;
+  if (in_a_row[i].count < MOST_IN_A_ROW || signal < 1 || signal > 64)
+    return false;
+  f->mask |= 1ull << (signal - 1);
+  return true;
+}
+
+/*
+ * Where signals come faster than returns are received, handlers pile up, each upon a return that was lost.  The outermost
+ * takes over what the innermost would restore, so that one return ends them all.
+ */
+int repair_context(int listener, uint64_t id, pid_t tid)
+{
+  struct frame f, next;
+  uint64_t place = stack_of(tid);
+  if (place == 0)
+    return ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0 ? NOT_ASLEEP : 0;
+  if (!read_memory(tid, place, &f, sizeof f))
+    return 0;
+  int repaired = 0, number;
+  while ((number = lost_call(tid, &f)) == SYS_rt_sigreturn &&
+         read_memory(tid, (uint64_t)f.context.gregs[REG_RSP], &next, sizeof next)) {
+    f = next;
+    repaired++;
+  }
+  if (number >= 0) {
+    make_again(&f, number);
+    repaired++;
+  }
+  if ((!let_begin(tid, &f) && repaired == 0) || ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) < 0)
+    return 0;
+  struct iovec local = {&f, offsetof(struct frame, signal)}, remote = {(void *)(uintptr_t)place, local.iov_len};
+  return write_memory(tid, &local, &remote) ? repaired : 0;
 }
 
 #else
@@ -135,10 +186,10 @@ bool is_handler_return(const struct seccomp_data *data)
   return false;
 }
 
-enum repair repair_context(int listener, uint64_t id, pid_t tid)
+int repair_context(int listener, uint64_t id, pid_t tid)
 {
   (void)listener, (void)id, (void)tid;
-  return NOT_LOST;
+  return 0;
 }
 
 #endif

@@ -22,13 +22,10 @@ bool can_repair(void);
 
 bool is_handler_return(const struct seccomp_data *data);
 
-enum repair {
-  NOT_LOST, /* the context needs none, or cannot be repaired */
-  REPAIRED,
-  NOT_ASLEEP, /* the task is about to wait for us: its registers are not known yet */
-};
+/* The task is about to wait for our answer: its registers are not known yet. */
+enum { NOT_ASLEEP = -1 };
 
-/* Of a task that is in rt_sigreturn and waits for our answer to `id`. */
-enum repair repair_context(int listener, uint64_t id, pid_t tid);
+/* Of a task that is in rt_sigreturn and waits for our answer to `id`.  Returns how many calls are made again. */
+int repair_context(int listener, uint64_t id, pid_t tid);
 
 #endif

@@ -3,6 +3,7 @@
 #include <linux/ipc.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,6 +15,7 @@
 #include "../../../src/native/helper/decide.h"
 #include "../../../src/native/helper/tables.h"
 #include "tap.h"
+#include <stdbool.h>
 
 enum { PAGE = 4096, LIMIT = 1 << 20 };
 
@@ -50,20 +52,30 @@ static void test_threads(void)
   notification.data.args[0] = 0;
 }
 
+static volatile bool is_spinning;
+
 static void test_approvals(void)
 {
+  pid_t task = fork();
+  while (task == 0)
+    is_spinning = true;
+  struct call exec = {.need = 8 * PAGE};
+  struct seccomp_notif of_exec = {.pid = (uint32_t)task};
+  const struct request executes = {.notification = &of_exec, .call = &exec};
   call = (struct call){.need = PAGE, .named = -1};
-  add_approval(1, 8 * PAGE);
+  hold_exec(&executes);
   check(denies(LIMIT - 8 * PAGE), "decide: what was let through and is not charged yet is no room");
-  drop_approval(2);
-  check(denies(LIMIT - 8 * PAGE), "decide: another task's call changes nothing");
   drop_approval(1);
+  check(denies(LIMIT - 8 * PAGE), "decide: another task's call changes nothing");
+  drop_approval(task);
   check(!denies(LIMIT - 8 * PAGE), "decide: the task's next call does");
+  exec.need = 16;
   for (int i = 0; i < 2000; i++)
-    add_approval(100 + i, 16);
+    hold_exec(&executes);
   check(denies(LIMIT - 5 * PAGE + 1) && !denies(LIMIT - 5 * PAGE), "decide: there is room for 1,024 approvals");
-  for (int i = 0; i < 2000; i++)
-    drop_approval(100 + i);
+  drop_approval(task);
+  kill(task, SIGKILL);
+  waitpid(task, NULL, 0);
 }
 
 static void test_splits(void)

@@ -136,6 +136,8 @@ static void test_held(void)
   notification.pid = (uint32_t)child;
   notification.data.nr = SYS_pause;
   hold_call(&request, PAGE);
+  hold_exec(&request);
+  check(!drop_finished(&other), "approvals: nor is a program that is about to start");
   kill(child, SIGKILL);
   waitpid(child, NULL, 0);
   check(drop_finished(&other) && approved_room() == 0, "approvals: neither is that of a task that is gone");
