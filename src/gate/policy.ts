@@ -30,7 +30,7 @@ export function policyWords(
 
 /** What the calls are called that fail by the kernel's own limit, and what is to be told about them. */
 export function observedWords(arch: string): string[] {
-  const observed = (detail: string, role: string) => ['watch', 0, 0, 0, 0, detail, '', '', '', role, ''];
+  const observed = (detail: string, role: string) => ['watch', 0, 0, 0, 0, detail, '', '', '', role, '', ''];
   const known = new Set(gatedCalls.map(({ name }) => name));
   const others = [...callNames].filter(([, name]) => arch === 'x64' && !known.has(name));
   // A number may have several rows; the kernel's failures are described by the first.

@@ -39,12 +39,15 @@ test.serial('from a file, from the store and from a token: made again as it was,
     'KIND=own',
     '--cpus',
     '0',
+    // What the first step leaves is freed some 100 ms later, or is in the peak of the next one by chance.
+    '--client',
+    'sleep 0.3',
     '--then',
     'exit 3',
     '--expect',
     'failcnt>0',
     '--expect',
-    'steps[1].exit==3',
+    'steps[2].exit==3',
   ];
   await record(...options, ...DENIED);
   const [{ result: recorded } = t.fail() as never] = kept();
@@ -62,7 +65,9 @@ test.serial('from a file, from the store and from a token: made again as it was,
   }
   const [, ...again] = kept();
   t.true(again.length >= 4);
-  for (const { result, label } of again) t.deepEqual([result.spec, label], [recorded.spec, 'again']);
+  // The template of a replay says where it was made.
+  const specs = again.map(({ result: { spec }, label }) => [{ ...spec, template: null }, label]);
+  for (const spec of specs) t.deepEqual(spec, [{ ...recorded.spec, template: null }, 'again']);
   t.is(new Set(kept().map(({ result }) => result.id)).size, 1 + again.length);
   assertNothingLeft();
 });

@@ -2,10 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { needs } from '../needs.ts';
+import { needs, soak } from '../needs.ts';
 import { compileSanitized, helperParts, here, makeFolder } from './compile.ts';
 
-const SECONDS = 20;
+const SECONDS = soak.isOn ? 20 : 5;
 
 /** Whether clang is there, and what it links fuzz targets with. */
 function canFuzz(folder: string): boolean {

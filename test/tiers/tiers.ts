@@ -20,7 +20,13 @@ const BOOT_NOTHING = ['accel', 'clock', 'cpio', 'initramfs', 'own-time', 'wire']
 const ALONE = ['test/run/determinism', 'test/run/overshoot'];
 
 /** They have a long form, for a soak (test/needs.ts); the tiers above run the short one. */
-const SOAKED = ['test/gate/stress', 'test/experiment/fidelity/machine', 'test/run/chaos', 'test/vm/v2-suite'];
+const SOAKED = [
+  'test/gate/stress',
+  'test/experiment/fidelity/machine',
+  'test/run/chaos',
+  'test/vm/v2-suite',
+  'test/native/fuzz',
+];
 
 /**
  * They take longest, longest first: begun early, none of them runs on alone at the end. The order is that of

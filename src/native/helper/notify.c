@@ -282,7 +282,7 @@ void handle_notification(int listener, int step_index, uint32_t events)
     note_call(&r);
   check_call(&r);
   if (r.call->action == WATCH) {
-    if (is_exit(r.call))
+    if (is_exit(r.call) && tid_of(&r) != step.joiner && !is_deputy(tid_of(&r)))
       note_end();
     if (is_exit(r.call) && counter_freshness() != EXACT)
       read_usage();
