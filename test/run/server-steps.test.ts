@@ -104,10 +104,7 @@ test('a server that ends before it is ready is not waited for, and one that neve
   t.like(ended.result, { outcome: 'failed', steps: [{ exit: { code: 3 } }, { kind: 'outside' }] });
   const mute = await harness.run(['--ready', URL, '--ready-timeout', '700ms', ...node('mute')]);
   t.is(mute.status, 143);
-  t.regex(
-    mute.stderr,
-    /^kmem-run: \S*node server\.cjs.*: not ready: .* is not answered \(ECONNREFUSED\) after 700 ms/m,
-  );
+  t.regex(mute.stderr, /^kmem-run: .*: not ready: .* is not answered \(ECONNREFUSED\) after 700 ms/m);
   t.is(mute.result?.outcome, 'failed');
   harness.assertNothingLeft();
 });
