@@ -72,7 +72,7 @@ static uint64_t stack_of(pid_t tid)
   return field == NULL ? 0 : strtoull(field, NULL, 16);
 }
 
-enum { SYSCALL_BYTES = 2, MOVE_BYTES = 5, LONG_MOVE_BYTES = 7, MOST_IN_A_ROW = 16, ROWS = 64 };
+enum { SYSCALL_BYTES = 2, MOVE_BYTES = 5, LONG_MOVE_BYTES = 7, MOST_IN_A_ROW = 16, ROWS = 64, MOST_FRAMES = 4096 };
 
 /*
  * The number of the call that ends at `address`: `mov $number,%eax` or `mov $number,%rax`, then `syscall`.  -1: it comes
@@ -158,7 +158,8 @@ int repair_context(int listener, uint64_t id, pid_t tid)
   if (!read_memory(tid, place, &f, sizeof f))
     return 0;
   int repaired = 0, number;
-  while ((number = lost_call(tid, &f)) == SYS_rt_sigreturn &&
+  /* A program can make a chain that never ends. */
+  while ((number = lost_call(tid, &f)) == SYS_rt_sigreturn && repaired < MOST_FRAMES &&
          read_memory(tid, (uint64_t)f.context.gregs[REG_RSP], &next, sizeof next)) {
     f = next;
     repaired++;
