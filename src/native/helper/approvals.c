@@ -13,6 +13,9 @@
 
 enum { MAX_APPROVALS = 1024, APPROVAL_MS = 50, MS_FOR_EACH = 2, NO_CALL = -1, MOST_LOOKS = 16 };
 
+/* A task that has had less of a CPU since the last look may still be in its call; nobody waits for it longer than this. */
+enum { CALL_CPU_NS = 10000000, LONGEST_MS = 1000 };
+
 /* A child's first page faults make its page tables: so much, by so many of them. */
 enum { CHILD_NEED = 20 * 1024, FIRST_FAULTS = 16 };
 
@@ -21,9 +24,11 @@ static struct approval {
   int call;     /* its number, or NO_CALL: page faults are expected */
   bool execs;   /* the new program charges after the call has returned, up to its first calls */
   bool waits;   /* vfork: the call waits for the child when all is charged */
+  pid_t before; /* the newest process of the machine then: a child of the call has a number above it */
   int children; /* of the task, which are expected to start */
   int64_t need;
-  uint64_t at_ns;
+  uint64_t at_ns, begun_ns;
+  uint64_t cpu_ns; /* of the task, at the last look */
 } approvals[MAX_APPROVALS];
 
 static int approval_count;
@@ -50,22 +55,11 @@ static void remove_approval(int i)
   approvals[i] = approvals[--approval_count];
 }
 
-void drop_approval(pid_t tid)
-{
-  if (approval_count == 0)
-    return;
-  /* The more tasks are about to charge, the longer each waits for a CPU. */
-  uint64_t now = now_ns(), lifetime_ns = (APPROVAL_MS + MS_FOR_EACH * (uint64_t)approval_count) * 1000000;
-  for (int i = approval_count - 1; i >= 0; i--)
-    if ((approvals[i].tid == tid && approvals[i].children == 0) || now - approvals[i].at_ns > lifetime_ns)
-      remove_approval(i);
-}
-
 static void add(struct approval a)
 {
   if (approval_count == MAX_APPROVALS)
     remove_approval(0);
-  a.at_ns = now_ns();
+  a.at_ns = a.begun_ns = now_ns();
   approvals[approval_count++] = a;
   *sum_of(&a) += a.need;
 }
@@ -83,7 +77,9 @@ void hold_exec(const struct request *r)
 void hold_call(const struct request *r, int64_t need)
 {
   bool waits = (clone_flags(r->call, tid_of(r), args_of(r)) & CLONE_VFORK) != 0;
-  add((struct approval){.tid = tid_of(r), .call = r->notification->data.nr, .waits = waits, .need = need});
+  pid_t before = r->makes_child ? newest_pid() : 0;
+  add((struct approval){
+      .tid = tid_of(r), .call = r->notification->data.nr, .waits = waits, .before = before, .need = need});
 }
 
 void expect_child(pid_t parent)
@@ -158,6 +154,40 @@ static bool drop_started(struct approval *a)
   return true;
 }
 
+/* Its time has passed, and there is no sign that it lacked a CPU.  Where there is a sign, its time begins anew. */
+static bool is_out_of_time(struct approval *a, uint64_t now)
+{
+  if (a->call == NO_CALL && a->children == 0)
+    return true;
+  if (now - a->begun_ns > LONGEST_MS * 1000000ull)
+    return true;
+  if (a->children > 0) {
+    drop_started(a);
+    if (a->children == 0)
+      return true;
+  } else {
+    uint64_t cpu_ns = cpu_ns_of(a->tid);
+    if (cpu_ns == 0 || (a->cpu_ns > 0 && cpu_ns - a->cpu_ns > CALL_CPU_NS) || is_elsewhere(a))
+      return true;
+    a->cpu_ns = cpu_ns;
+  }
+  a->at_ns = now;
+  return false;
+}
+
+void drop_approval(pid_t tid)
+{
+  if (approval_count == 0)
+    return;
+  /* The more tasks are about to charge, the longer each waits for a CPU. */
+  uint64_t now = now_ns(), lifetime_ns = (APPROVAL_MS + MS_FOR_EACH * (uint64_t)approval_count) * 1000000;
+  for (int i = approval_count - 1; i >= 0; i--) {
+    struct approval *a = &approvals[i];
+    if ((a->tid == tid && a->children == 0) || (now - a->at_ns > lifetime_ns && is_out_of_time(a, now)))
+      remove_approval(i);
+  }
+}
+
 bool drop_finished(const struct request *r)
 {
   char text[4096];
@@ -169,7 +199,8 @@ bool drop_finished(const struct request *r)
     struct approval *a = &approvals[i];
     if (a->call == NO_CALL)
       continue;
-    bool over = (a->tid == parent && !a->execs) || is_elsewhere(a);
+    bool has_child = a->tid == parent && a->before > 0 && tid_of(r) > a->before;
+    bool over = has_child || is_elsewhere(a);
     any |= over;
     looks += !over;
     if (over)

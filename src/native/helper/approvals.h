@@ -2,8 +2,9 @@
  * What calls were allowed and are not known to have been charged yet.  Without this, several calls at the same moment are
  * all allowed for the same room: each sees the counter before the others have charged.
  *
- * A call is over when its task makes the next one, when the task is seen elsewhere, or when its child makes one; after 50 ms
- * nobody waits for it any more.  A child has started when it waits for something, or has had its first page faults.
+ * A call is over when its task makes the next one, when the task is seen elsewhere, or when the child of this call makes one;
+ * after 50 ms nobody waits for it any more, but for a task that lacks a CPU.  A child has started when it waits for something,
+ * or has had its first page faults.
  */
 #ifndef KMEM_HELPER_APPROVALS_H
 #define KMEM_HELPER_APPROVALS_H

@@ -132,6 +132,19 @@ uint64_t stat_field(const char *stat, int number)
   return p ? strtoull(p + 1, NULL, 10) : 0;
 }
 
+uint64_t cpu_ns_of(pid_t tid)
+{
+  char text[128];
+  return read_proc(tid, "schedstat", text, sizeof text) ? strtoull(text, NULL, 10) : 0;
+}
+
+pid_t newest_pid(void)
+{
+  char text[128];
+  const char *last = read_text("/proc/loadavg", text, sizeof text) ? strrchr(text, ' ') : NULL;
+  return last != NULL ? atoi(last) : 0;
+}
+
 uint64_t cpu_count(void)
 {
   static uint64_t count;

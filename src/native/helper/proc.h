@@ -33,6 +33,12 @@ uint64_t boot_ticks(void);
 /* A field of /proc/PID/stat by its number in proc(5); 0 if it cannot be read. */
 uint64_t stat_field(const char *stat, int number);
 
+/* What a task has had of the CPUs, in nanoseconds (sched-stats.rst); 0 if it cannot be read. */
+uint64_t cpu_ns_of(pid_t tid);
+
+/* The last process or thread that was started on this machine (proc_loadavg(5)), in our PID namespace; 0: not known. */
+pid_t newest_pid(void);
+
 uint64_t cpu_count(void);
 
 #endif
