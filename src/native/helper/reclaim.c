@@ -22,7 +22,7 @@ enum {
   RECLAIM_EVERY_MS = 100,
   RECLAIM_SHOWS_MS = 50,
   RCU_WAITS = 4,         /* of one call */
-  RCU_SLEEP_MS = 10,     /* where the kernel has no such wait (nohz_full) */
+  RCU_WAIT_MS = 10,      /* at least, also where the kernel has no such wait (nohz_full) */
   LATEST_MS = 10000,     /* for an answer */
   MAX_WAITED_MS = 10000, /* in all: a run that goes on so long at its limit does not get slower without end */
 };
@@ -56,12 +56,18 @@ static void reclaim(void)
     sleep_ms(1);
 }
 
-/* Until the usage is not above `target` any more.  Source: membarrier(2). */
+/*
+ * Until the usage is not above `target` any more.  With /sys/kernel/rcu_expedited the wait ends early, before what waited for
+ * a grace period has been freed.  Source: membarrier(2).
+ */
 static void wait_for_rcu(int64_t target)
 {
-  for (int i = 0; i < RCU_WAITS && read_counter() > target; i++)
-    if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) < 0)
-      sleep_ms(RCU_SLEEP_MS);
+  for (int i = 0; i < RCU_WAITS && read_counter() > target; i++) {
+    uint64_t latest = now_ns() + RCU_WAIT_MS * 1000000ull;
+    syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+    while (now_ns() < latest && read_counter() > target)
+      sleep_ms(1);
+  }
 }
 
 void note_end(void)
