@@ -6,11 +6,13 @@
 
 #include "../common/memory.h"
 
+enum { MANY_GAPS = 1000 };
+
 /* By descriptor; the number of one that was closed is used again. */
 static struct numbering {
   bool started, to_the_end;
   uint64_t next;
-  bool has_lost;
+  int64_t gaps;
   int64_t lost; /* that count, and are not repaired */
 } * numberings;
 
@@ -37,17 +39,19 @@ void begin_listener(int listener, bool to_the_end)
     *n = (struct numbering){.to_the_end = to_the_end};
 }
 
-void note_id(int listener, uint64_t id, bool counts)
+bool note_id(int listener, uint64_t id, bool counts)
 {
   struct numbering *n = numbering_of(listener);
   if (n == NULL)
-    return;
+    return false;
   int64_t gap = n->started ? (int64_t)(id - n->next) : 0; /* numbers may wrap around */
-  n->has_lost |= gap > 0;
+  bool had_many = n->gaps >= MANY_GAPS;
+  n->gaps += gap > 0;
   n->lost += counts ? gap : 0;
   lost += counts ? gap : 0;
   n->started = true;
   n->next = id + 1;
+  return !had_many && n->gaps >= MANY_GAPS;
 }
 
 void note_gone(int listener)
@@ -60,7 +64,7 @@ void note_gone(int listener)
 bool has_lost(int listener)
 {
   const struct numbering *n = numbering_of(listener);
-  return n == NULL || n->has_lost;
+  return n == NULL || n->gaps > 0;
 }
 
 void note_repaired(int listener, int count)

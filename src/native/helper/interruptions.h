@@ -13,8 +13,11 @@
 /* A listener is new; `to_the_end`: a signal can take back a call that has been received too (before Linux 5.19). */
 void begin_listener(int listener, bool to_the_end);
 
-/* Each notification, in the order of arrival; `counts`: what was lost before it is to be counted. */
-void note_id(int listener, uint64_t id, bool counts);
+/*
+ * Each notification, in the order of arrival; `counts`: what was lost before it is to be counted.  True once: calls of this
+ * listener were lost at many times.
+ */
+bool note_id(int listener, uint64_t id, bool counts);
 
 /* A call that had been received had no caller to answer any more. */
 void note_gone(int listener);

@@ -1,11 +1,13 @@
 #include "notify.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/types.h>
 
 #include "../common/clock.h"
@@ -218,13 +220,32 @@ static bool answer_return(const struct request *r)
   return true;
 }
 
+/* Calls that were received and not handled yet. */
+enum { MAX_RECEIVED = 64 };
+
+static struct seccomp_notif received[MAX_RECEIVED];
+static int received_count, received_taken;
+
+static void wait_briefly(void)
+{
+  static int slack_ns;
+  if (slack_ns == 0)
+    slack_ns = prctl(PR_GET_TIMERSLACK);
+  /* Not for good: commands are our children, and would have it, too. */
+  prctl(PR_SET_TIMERSLACK, 1);
+  sleep_us(LOOK_AGAIN_US);
+  prctl(PR_SET_TIMERSLACK, (unsigned long)slack_ns);
+}
+
 /* A return that was lost crashes its program if it is not repaired: none is answered before it was looked at. */
 static void handle_return(const struct request *r)
 {
   for (int looks = 0; looks < LOOKS || return_count == MAX_RETURNS; looks++) {
     if (answer_return(r))
       return;
-    sleep_us(LOOK_AGAIN_US);
+    if (received_taken < received_count && return_count < MAX_RETURNS)
+      break; /* it has time to fall asleep while others are served */
+    wait_briefly();
   }
   returns[return_count].notification = *r->notification;
   returns[return_count].request = *r;
@@ -242,6 +263,68 @@ bool returns_wait(void)
   return return_count > 0;
 }
 
+static void handle(struct request *r)
+{
+  if (is_handler_return(&r->notification->data)) {
+    handle_return(r);
+    return;
+  }
+  if (counter_lost)
+    return;
+  if (is_closed()) {
+    let_continue(r);
+    return;
+  }
+  drop_approval(tid_of(r));
+  r->call = find_call(r->notification->data.arch, (uint32_t)r->notification->data.nr);
+  if (is_deputy_clone(tid_of(r))) {
+    let_continue(r);
+    return;
+  }
+  if (r->call == NULL || r->call->action != WATCH)
+    count_gated_call();
+  if (r->call == NULL) {
+    let_continue(r);
+    return;
+  }
+  if (is_tracking())
+    note_call(r);
+  check_call(r);
+  if (r->call->action == WATCH) {
+    if (is_exit(r->call) && tid_of(r) != step.joiner && !is_deputy(tid_of(r)))
+      note_end();
+    if (is_exit(r->call) && counter_freshness() != EXACT)
+      read_usage();
+    let_continue(r);
+    return;
+  }
+  decide_call(r);
+}
+
+static bool receive(int listener, int step_index)
+{
+  memset(buffers.notification, 0, buffers.notification_size);
+  if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, buffers.notification) < 0)
+    return false; /* the caller was killed meanwhile */
+  received[received_count++] = *buffers.notification;
+  if (note_id(listener, buffers.notification->id, !is_closed() && !counter_lost)) {
+    /* Waking us on the caller's CPU is faster where one task calls; so many signals need all CPUs. */
+    __u64 flags = 0;
+    ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, flags);
+  }
+  note_notified(step_index);
+  return true;
+}
+
+/* A call that was received is not taken back.  Where signals take calls back, no call waits until another one is decided. */
+static void receive_more(int listener, int step_index)
+{
+  struct pollfd p = {.fd = listener, .events = POLLIN};
+  while (has_lost(listener) && received_count < MAX_RECEIVED && poll(&p, 1, 0) == 1 && (p.revents & POLLIN))
+    if (!receive(listener, step_index))
+      break;
+}
+
 void handle_notification(int listener, int step_index, uint32_t events)
 {
   if (!(events & EPOLLIN)) {
@@ -249,45 +332,12 @@ void handle_notification(int listener, int step_index, uint32_t events)
       unwatch(listener);
     return;
   }
-  struct seccomp_notif *notification = buffers.notification;
-  struct request r = {.notification = notification, .listener = listener, .step = step_index};
-  memset(notification, 0, buffers.notification_size);
-  if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, notification) < 0)
-    return; /* the caller was killed meanwhile */
-  note_id(listener, notification->id, !is_closed() && !counter_lost);
-  note_notified(step_index);
-  if (is_handler_return(&notification->data)) {
-    handle_return(&r);
+  received_count = 0;
+  if (!receive(listener, step_index))
     return;
+  for (received_taken = 0; received_taken < received_count;) {
+    receive_more(listener, step_index);
+    struct request r = {.notification = &received[received_taken++], .listener = listener, .step = step_index};
+    handle(&r);
   }
-  if (counter_lost)
-    return;
-  if (is_closed()) {
-    let_continue(&r);
-    return;
-  }
-  drop_approval(tid_of(&r));
-  r.call = find_call(notification->data.arch, (uint32_t)notification->data.nr);
-  if (is_deputy_clone(tid_of(&r))) {
-    let_continue(&r);
-    return;
-  }
-  if (r.call == NULL || r.call->action != WATCH)
-    count_gated_call();
-  if (r.call == NULL) {
-    let_continue(&r);
-    return;
-  }
-  if (is_tracking())
-    note_call(&r);
-  check_call(&r);
-  if (r.call->action == WATCH) {
-    if (is_exit(r.call) && tid_of(&r) != step.joiner && !is_deputy(tid_of(&r)))
-      note_end();
-    if (is_exit(r.call) && counter_freshness() != EXACT)
-      read_usage();
-    let_continue(&r);
-    return;
-  }
-  decide_call(&r);
 }

@@ -1,6 +1,7 @@
 #include "repair.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -14,7 +15,6 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "../common/file.h"
 #include "policy.h"
 #include "proc.h"
 
@@ -59,20 +59,50 @@ bool is_handler_return(const struct seccomp_data *data)
   return data->arch == AUDIT_ARCH_X86_64 && data->nr == SYS_rt_sigreturn;
 }
 
+enum { SYSCALL_BYTES = 2, MOVE_BYTES = 5, LONG_MOVE_BYTES = 7, MOST_IN_A_ROW = 16, ROWS = 64, MOST_FRAMES = 4096 };
+
+/* /proc/TID/syscall of tasks whose handlers return often; one that is in another's place is opened anew. */
+static ssize_t read_call(pid_t tid, char *text, size_t size)
+{
+  static struct {
+    pid_t tid;
+    int fd;
+  } files[ROWS];
+  int i = tid % ROWS;
+  char path[40];
+  for (int tries = 0; tries < 2; tries++) {
+    if (files[i].tid == tid) {
+      ssize_t n = pread(files[i].fd, text, size - 1, 0);
+      if (n > 0) {
+        text[n] = '\0';
+        return n;
+      }
+    }
+    /* A former task of that number is told by its file: it is empty, or an error. */
+    if (files[i].tid != 0)
+      close(files[i].fd);
+    files[i].tid = 0;
+    snprintf(path, sizeof path, "/proc/%d/syscall", tid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+      return -1;
+    files[i].tid = tid;
+    files[i].fd = fd;
+  }
+  return -1;
+}
+
 /* 0: it runs.  The line is the call's number, its six arguments, the stack pointer and the instruction's address. */
 static uint64_t stack_of(pid_t tid)
 {
-  char path[40], text[256];
-  snprintf(path, sizeof path, "/proc/%d/syscall", tid);
-  if (read_file(path, text, sizeof text) <= 0)
+  char text[256];
+  if (read_call(tid, text, sizeof text) <= 0)
     return 0;
   const char *field = text;
   for (int i = 0; i < 7 && field != NULL; i++)
     field = strchr(field + 1, ' ');
   return field == NULL ? 0 : strtoull(field, NULL, 16);
 }
-
-enum { SYSCALL_BYTES = 2, MOVE_BYTES = 5, LONG_MOVE_BYTES = 7, MOST_IN_A_ROW = 16, ROWS = 64, MOST_FRAMES = 4096 };
 
 /*
  * The number of the call that ends at `address`: `mov $number,%eax` or `mov $number,%rax`, then `syscall`.  -1: it comes
