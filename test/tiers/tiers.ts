@@ -16,6 +16,9 @@ const IN_MICROVMS = ['test/vm/', 'test/experiment/fidelity/machine'];
 /** In test/vm/, but they boot nothing. */
 const BOOT_NOTHING = ['accel', 'clock', 'cpio', 'initramfs', 'own-time', 'wire'].map((name) => `test/vm/${name}`);
 
+/** They boot nothing, but take too long for each `npm test`: Debian's kernels, and the gate's tests under sanitizers. */
+const BESIDE_MICROVMS = ['test/kernels/debian', 'test/native/sanitized'];
+
 /** What they measure is disturbed by anything beside them. */
 const ALONE = ['test/run/determinism', 'test/run/overshoot'];
 
@@ -45,9 +48,10 @@ export const LONG: readonly string[] = [
   'test/vm/contained',
   'test/vm/native',
   'test/vm/machine',
+  'test/native/sanitized',
+  'test/kernels/debian',
   'test/scenario/library',
   'test/gate/rows',
-  'test/native/sanitized',
   'test/kernels/mirror',
   'test/commands/bisect-apache',
   'test/gate/stress',
@@ -55,7 +59,6 @@ export const LONG: readonly string[] = [
   'test/commands/scenario-experiments',
   'test/run/killed',
   'test/run/daemons',
-  'test/kernels/debian',
   'test/native/fuzz',
   'test/commands/sweep',
   'test/commands/kernel',
@@ -76,6 +79,7 @@ function isOneOf(file: string, parts: readonly string[]): boolean {
 }
 
 export function tierOf(file: string): Exclude<Tier, 'soak'> {
+  if (isOneOf(file, BESIDE_MICROVMS)) return 'vm';
   return isOneOf(file, IN_MICROVMS) && !isOneOf(file, BOOT_NOTHING) ? 'vm' : 'fast';
 }
 
