@@ -45,10 +45,11 @@ test('a size counts where there is less room than it takes, and no page more', a
   const harness = makeHarness(t);
   const program = compileFixture('sizes');
   const run = async (limit: string) => await harness.run(['--kmem', limit, '--', program, 'semget', '32000']);
-  const { result } = await run('16M');
-  const peak = result?.kmem.maxUsage ?? 0;
+  const peaks: number[] = [];
+  for (let count = 0; count < 3; count += 1) peaks.push((await run('16M')).result?.kmem.maxUsage ?? 0);
   // Beside the peak: the reserve, and the page that such a call needs for the rest.
-  t.is((await run(String(peak + 16_384 + 8192))).stdout, 'ok\n');
-  t.is((await run(String(peak))).stdout, `${NO_MEMORY}\n`);
+  t.is((await run(String(Math.max(...peaks) + 16_384 + 8192))).stdout, 'ok\n');
+  // What a start takes differs by some pages: without the reserve, and below the least of the peaks.
+  t.is((await run(String(Math.min(...peaks) - 16_384))).stdout, `${NO_MEMORY}\n`);
   harness.assertNothingLeft();
 });
