@@ -1,5 +1,6 @@
 /** Ways around the gate: other tables of system calls, io_uring, leaving the group, losing one's parents. */
 
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
 import { stateOf } from '../cgroup/sandbox.ts';
@@ -22,6 +23,11 @@ function deniedOf({ result }: Ran, comm: string) {
 test('int 0x80 from 64-bit code is gated by the table of i386', async (t) => {
   const harness = makeHarness(t);
   const ran = await harness.run([...LIMIT, '--', compileFixture('abi'), 'int80']);
+  if (spawnSync(compileFixture('abi'), ['int80']).signal === 'SIGSEGV') {
+    t.log('this kernel has no int 0x80: it is a fault');
+    t.is(ran.result?.exit.signal, 'SIGSEGV');
+    return;
+  }
   t.is(ran.status, 0, ran.stderr);
   t.deepEqual(ran.stdout.trimEnd().split('\n'), [
     'open ENOMEM',

@@ -4,8 +4,11 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { until } from '../cgroup/sandbox.ts';
 import { type Harness, makeHarness, type Start } from '../harness.ts';
+import { slowness } from '../needs.ts';
 
 const root = join(import.meta.dirname, '..', '..');
+/** The first npx builds the project, beside whatever else runs. */
+const TIMEOUT_MS = 240_000 * slowness;
 
 /** For npm's cache and logs. One for all: into a new cache npx installs the project as a link, and builds it for that. */
 const home = mkdtempSync(join(tmpdir(), 'kmem-run-test-'));
@@ -13,7 +16,11 @@ test.after.always(() => rmSync(home, { recursive: true, force: true }));
 
 /** In the folder of the project: npx finds its own bin there and asks no registry. */
 function startNpx(harness: Harness, args: readonly string[], env: Start['env'] = {}) {
-  const options = { cwd: root, env: { HOME: home, NODE_COMPILE_CACHE: harness.path('npm'), ...env } };
+  const options = {
+    cwd: root,
+    env: { HOME: home, NODE_COMPILE_CACHE: harness.path('npm'), ...env },
+    timeout: TIMEOUT_MS,
+  };
   return harness.startProgram(['npx', '--offline', 'kmem-run', '--cwd', harness.folder, ...args], options);
 }
 
