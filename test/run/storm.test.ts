@@ -5,7 +5,7 @@ import type { Result } from '../../src/result/schema.ts';
 import { compileFixture } from '../fixtures/compile.ts';
 import { makeHarness } from '../harness.ts';
 
-const RUNNER_MB = 90;
+const RUNNER_MB = 120;
 const HELPER_MB = 3;
 const KIB_PER_MB = 1e6 / 1024;
 
