@@ -22,7 +22,7 @@ enum {
   RECLAIM_EVERY_MS = 100,
   RECLAIM_SHOWS_MS = 50,
   RCU_WAITS = 4,         /* of one call */
-  RCU_WAIT_MS = 25,      /* where the kernel does not wait */
+  RCU_WAIT_MS = 20,      /* where the kernel does not wait */
   LATEST_MS = 10000,     /* for an answer */
   MAX_WAITED_MS = 10000, /* in all: a run that goes on so long at its limit does not get slower without end */
 };
