@@ -181,22 +181,19 @@ repairTest('nor where a handler jumps out, and leaves its call behind', async (t
  * Signals can come faster than a machine serves them, and its programs then do nothing but handle signals. Each interval in
  * microseconds is tried until the program gets on with one.
  */
-for (const { what, intervals, words } of [
-  {
-    what: 'twelve timers on four threads',
-    intervals: [200, 400, 800, 1600],
-    words: { mode: 'plain', rest: ['2000', '4'] },
-  },
+for (const { what, mode, intervals, rest } of [
+  { what: 'twelve timers on four threads', mode: 'plain', intervals: [200, 400, 800, 1600], rest: ['2000', '4'] },
   {
     what: 'six timers, handlers do not block their signal',
+    mode: 'nested',
     intervals: [100, 200, 400, 800, 1600],
-    words: { mode: 'nested', rest: ['1000', '2'] },
+    rest: ['1000', '2'],
   },
 ]) {
   repairTest(`${what}: no call fails, and the program gets on`, async (t) => {
     const harness = makeHarness(t);
     for (const interval of intervals) {
-      const command = [handlers, words.mode, String(interval), ...words.rest];
+      const command = [handlers, mode, String(interval), ...rest];
       const { stdout, result } = await harness.run(['--kmem', '64M', '--timeout', lenient(15), '--', ...command]);
       t.log(`${interval} µs: ${result?.outcome}, ${stdout}`);
       if (result?.outcome === 'timeout' && interval !== intervals.at(-1)) continue;

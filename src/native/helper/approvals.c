@@ -154,7 +154,7 @@ static bool drop_started(struct approval *a)
   return true;
 }
 
-/* Its time has passed, and there is no sign that it lacked a CPU.  Where there is a sign, its time begins anew. */
+/* For one whose time has passed: false, and its time begins anew, where it may have lacked a CPU. */
 static bool is_out_of_time(struct approval *a, uint64_t now)
 {
   if (a->call == NO_CALL && a->children == 0)
