@@ -24,6 +24,8 @@ export async function startRun(machine: Machine): Promise<Live> {
   const inGroup = () => pidsOf(`${memory}/${name}`).filter((pid) => commOf(pid) === 'sleep');
   await until(() => inGroup().length === 1);
   const [sleep = 0] = inGroup();
+  // Until then it opens libraries and locales, which fails (ENOSYS) if its supervisor is killed meanwhile.
+  await until(() => isAsleep(sleep));
   const [supervisor = 0] = childrenOf(running.pid);
   const others = () => childrenOf(supervisor).filter((pid) => pid !== sleep);
   // The one that started the program is gone a little later; guardian and reclaimer have names of their own.
@@ -60,6 +62,11 @@ export function commOf(pid: number): string | null {
   } catch {
     return null;
   }
+}
+
+/** Source: proc_pid_wchan(5). */
+function isAsleep(pid: number): boolean {
+  return readFileSync(`/proc/${pid}/wchan`, 'latin1').endsWith('nanosleep');
 }
 
 function childrenOf(pid: number): number[] {
