@@ -3,12 +3,13 @@
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { release } from 'node:os';
+import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import anyTest from 'ava';
 import { stateOf } from '../cgroup/sandbox.ts';
 import { compileFixture } from '../fixtures/compile.ts';
 import { type Harness, makeHarness } from '../harness.ts';
-import { lenient, where } from '../needs.ts';
+import { lenient, slowness, where } from '../needs.ts';
 import { descendant, untilSo } from './descendants.ts';
 
 const test = anyTest.serial;
@@ -63,11 +64,23 @@ for (const [microseconds, loops] of [
 
 test('the same while the helper is stopped and continued all the time', async (t) => {
   const harness = makeHarness(t);
-  const running = harness.start(['--kmem', '64M', '--', signals, 'restart', '200', '1000']);
+  const { stops, ran } = await holdUp(harness, [signals, 'restart', String(200 * slowness), '1000']);
+  const { status, stdout, result } = ran;
+  t.log(`${stops} times`);
+  t.is(status, 0);
+  t.is(sum(countsOf(stdout), 'failed'), 0, stdout);
+  t.true(stops > 3);
+  t.is(result?.kmem.failcnt, 0);
+  harness.assertNothingLeft();
+});
+
+/** Runs a program whose helper is stopped and continued from its beginning to its end. */
+async function holdUp(harness: Harness, command: readonly [string, ...string[]]) {
+  const running = harness.start(['--kmem', '64M', '--', ...command]);
   const helper = await descendant(running.pid, 'kmem-helper');
-  await descendant(running.pid, 'signals');
+  await descendant(running.pid, basename(command[0]));
   const over = new AbortController();
-  const holdUp = (async () => {
+  const holding = (async () => {
     let stops = 0;
     for (; !over.signal.aborted; stops += 1) {
       signal(helper, 'SIGSTOP');
@@ -77,16 +90,10 @@ test('the same while the helper is stopped and continued all the time', async (t
     }
     return stops;
   })();
-  const { status, stdout, result } = await running.ended;
+  const ran = await running.ended;
   over.abort();
-  const stops = await holdUp;
-  t.log(`${stops} times`);
-  t.is(status, 0);
-  t.is(sum(countsOf(stdout), 'failed'), 0, stdout);
-  t.true(stops > 3);
-  t.is(result?.kmem.failcnt, 0);
-  harness.assertNothingLeft();
-});
+  return { stops: await holding, ran };
+}
 
 /**
  * A program in a call that fails, which the helper holds: it waits for the kernel to reclaim, and the reclaimer stands
@@ -193,9 +200,9 @@ for (const { what, mode, intervals, rest } of [
   repairTest(`${what}: no call fails, and the program gets on`, async (t) => {
     const harness = makeHarness(t);
     for (const interval of intervals) {
-      const command = [handlers, mode, String(interval), ...rest];
+      const command = [handlers, mode, String(interval * slowness), ...rest];
       const { stdout, result } = await harness.run(['--kmem', '64M', '--timeout', lenient(15), '--', ...command]);
-      t.log(`${interval} µs: ${result?.outcome}, ${stdout}`);
+      t.log(`${interval * slowness} µs: ${result?.outcome}, ${stdout}`);
       if (result?.outcome === 'timeout' && interval !== intervals.at(-1)) continue;
       t.regex(stdout, /^handled [1-9]\d+ failed 0\n$/);
       t.is(result?.outcome, 'passed');
@@ -208,7 +215,16 @@ for (const { what, mode, intervals, rest } of [
 
 repairTest('both copies of a call that a handler forked upon are repaired', async (t) => {
   const harness = makeHarness(t);
-  const { stdout, result } = await harness.run(['--kmem', '64M', '--', handlers, 'both', '1500', '10000', '1']);
+  const { stdout, result } = await harness.run([
+    '--kmem',
+    '64M',
+    '--',
+    handlers,
+    'both',
+    String(1500 * slowness),
+    '10000',
+    '1',
+  ]);
   t.regex(stdout, /^handled [1-9]\d+ failed 0\n$/);
   t.is(result?.outcome, 'passed');
   harness.assertNothingLeft();
@@ -242,13 +258,8 @@ test('without SA_RESTART an alarm interrupts at most the one call that the helpe
 
 test('calls that a signal takes back while the helper stands still are counted, and noted', async (t) => {
   const harness = makeHarness(t);
-  const running = harness.start(['--kmem', '64M', '--', handlers, 'open', '500', '2000', '1']);
-  const helper = await descendant(running.pid, 'kmem-helper');
-  await descendant(running.pid, 'handlers');
-  process.kill(helper, 'SIGSTOP');
-  await sleep(100);
-  process.kill(helper, 'SIGCONT');
-  const { stdout, result } = await running.ended;
+  const { ran } = await holdUp(harness, [handlers, 'open', '500', '2000', '1']);
+  const { stdout, result } = ran;
   const interrupted = Number(/ failed (\d+)/.exec(stdout)?.[1]);
   t.true(interrupted > 0, stdout);
   t.is(result?.enforcement.interrupted, interrupted);
