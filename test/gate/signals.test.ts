@@ -230,6 +230,17 @@ repairTest('both copies of a call that a handler forked upon are repaired', asyn
   harness.assertNothingLeft();
 });
 
+for (const wait of ['lock', 'accept']) {
+  repairTest(`a wait that signals end is not made again, nor are the signals blocked (${wait})`, async (t) => {
+    const harness = makeHarness(t);
+    const command = [compileFixture('ended-waits'), wait];
+    const { stdout, result } = await harness.run(['--kmem', '64M', '--timeout', lenient(30), '--', ...command]);
+    t.is(stdout, 'Interrupted system call\n');
+    t.is(result?.outcome, 'passed');
+    harness.assertNothingLeft();
+  });
+}
+
 repairTest('a shell loses no fork, beside a busy process', async (t) => {
   const harness = makeHarness(t);
   const busy = spawn('sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' });

@@ -80,6 +80,12 @@ const struct call *row_for(const struct call *c, const uint64_t *args)
   return row;
 }
 
+bool is_notified(const struct call *c, const uint64_t *args)
+{
+  const struct call *row = row_for(c, args);
+  return row->arg < 0 || has_value(row, (uint32_t)args[row->arg]);
+}
+
 /* The place of the first `length` characters of `text` in a list of words, or -1. */
 static int place_of(const char *const words[], int count, const char *text, size_t length)
 {

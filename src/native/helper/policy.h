@@ -101,6 +101,9 @@ const struct call *next_row(const struct call *c);
 /* Of the rows of one number the one whose condition holds. */
 const struct call *row_for(const struct call *c, const uint64_t *args);
 
+/* Of the rows of one number: whether the filter notifies a call with these arguments. */
+bool is_notified(const struct call *c, const uint64_t *args);
+
 /* "arch:nr:name:action:errno:tcpErrno:need:needThread:detail:check:arg:values:role:creates:interruptible"; `need` may
  * have a rule: "4096+arg1*64" */
 bool parse_call(char *text);

@@ -132,6 +132,8 @@ struct frame {
   int signal; /* with SA_SIGINFO */
 };
 
+enum { INFO_OFFSET = offsetof(struct frame, signal) };
+
 /* The call that a signal took back in this context, or -1. What a SIGSYS handler answers is no call's result. */
 static int lost_call(pid_t tid, const struct frame *f)
 {
@@ -139,7 +141,12 @@ static int lost_call(pid_t tid, const struct frame *f)
     return -1;
   int number = call_before(tid, (uint64_t)f->context.gregs[REG_RIP]);
   const struct call *c = number < 0 ? NULL : find_call(AUDIT_ARCH_X86_64, (uint32_t)number);
-  return number == SYS_rt_sigreturn || (c != NULL && !c->interruptible) ? number : -1;
+  const greg_t *g = f->context.gregs;
+  const uint64_t args[] = {(uint64_t)g[REG_RDI], (uint64_t)g[REG_RSI], (uint64_t)g[REG_RDX],
+                           (uint64_t)g[REG_R10], (uint64_t)g[REG_R8],  (uint64_t)g[REG_R9]};
+  /* A call that is not notified failed by itself: fcntl is F_SETLKW as well. */
+  bool may_be_lost = c != NULL && !c->interruptible && is_notified(c, args);
+  return number == SYS_rt_sigreturn || may_be_lost ? number : -1;
 }
 
 static void make_again(struct frame *f, int number)
@@ -148,10 +155,15 @@ static void make_again(struct frame *f, int number)
   f->context.gregs[REG_RIP] -= SYSCALL_BYTES;
 }
 
-/* At the first instruction of a handler, which has not begun: the registers are what the kernel passes to it. */
+/*
+ * At the first instruction of a handler, which has not begun: the registers are what the kernel passes to it.  One of them
+ * alone says little: in accept(2) the third argument is often the address of a variable at the top of the stack.
+ */
 static bool is_about_to_begin(const struct frame *f)
 {
-  return f->context.gregs[REG_RDX] == f->context.gregs[REG_RSP] + (greg_t)sizeof(void *);
+  const greg_t *g = f->context.gregs;
+  greg_t context = g[REG_RSP] + (greg_t)sizeof(void *), info = context + (greg_t)INFO_OFFSET;
+  return g[REG_RAX] == 0 && g[REG_RDX] == context && g[REG_RSI] == info;
 }
 
 /*
