@@ -2,6 +2,7 @@
 
 import { writeFileSync } from 'node:fs';
 import test from 'ava';
+import { compileFixture } from '../fixtures/compile.ts';
 import { makeHarness } from '../harness.ts';
 import { lenient } from '../needs.ts';
 
@@ -21,5 +22,14 @@ test('two hundred processes, one alive at a time, pass where two of them have ro
   const hasty = await run('off');
   t.not(hasty.status, 0);
   t.is(hasty.result?.enforcement.rcuWaits, null);
+  harness.assertNothingLeft();
+});
+
+test('a fork that joins the wait of a smaller call gets a wait of its own', async (t) => {
+  const harness = makeHarness(t);
+  const command = [compileFixture('ended-beside'), '300'];
+  const { stdout, result } = await harness.run(['--kmem', '400K', '--timeout', lenient(60), '--', ...command]);
+  t.is(stdout, '0\n');
+  t.is(result?.kmem.failcnt, 0);
   harness.assertNothingLeft();
 });

@@ -173,10 +173,10 @@ void handle_reclaimed(void)
     int64_t usage = read_usage();
     if (lose_counter(usage))
       continue;
-    if (over_limit(r, usage))
-      deny(r, usage, false);
-    else
+    if (!over_limit(r, usage))
       allow(r, usage);
+    else if (!defer_again(r))
+      deny(r, usage, false);
   }
 }
 

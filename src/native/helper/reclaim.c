@@ -3,6 +3,7 @@
 #include <linux/membarrier.h>
 #include <signal.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -10,6 +11,7 @@
 
 #include "../common/clock.h"
 #include "../common/file.h"
+#include "approvals.h"
 #include "config.h"
 #include "counter.h"
 #include "group.h"
@@ -30,6 +32,7 @@ enum {
 /* What the reclaimer is asked for, and answers when it has done it. */
 struct effort {
   bool waits, reclaims;
+  bool reached;   /* the answer: the wait ended at the target */
   int64_t target; /* the usage at which the call has room */
 };
 
@@ -41,11 +44,15 @@ static uint64_t began_ns;
 static uint64_t last_reclaim_ns;
 static int64_t reclaims;
 
-static struct {
+struct deferred {
   struct request request;
   struct seccomp_notif notification;
-} deferred[MAX_DEFERRED];
-static int deferred_count, deferred_taken;
+  bool joined; /* the effort was begun for another call, which may need less */
+};
+
+/* Calls that wait for the effort, and those of the last one, which are decided. */
+static struct deferred deferred[MAX_DEFERRED], served[MAX_DEFERRED];
+static int deferred_count, served_count, served_taken;
 
 static void reclaim(void)
 {
@@ -60,7 +67,7 @@ static void reclaim(void)
  * Until the usage is not above `target` any more.  With /sys/kernel/rcu_expedited the call returns at once, long before what
  * waits for a grace period is freed; with nohz_full it fails.  Source: membarrier(2).
  */
-static void wait_for_rcu(int64_t target)
+static bool wait_for_rcu(int64_t target)
 {
   for (int i = 0; i < RCU_WAITS && read_counter() > target; i++) {
     uint64_t began = now_ns();
@@ -69,6 +76,7 @@ static void wait_for_rcu(int64_t target)
       for (int ms = 0; ms < RCU_WAIT_MS && read_counter() > target; ms++)
         sleep_ms(1);
   }
+  return read_counter() <= target;
 }
 
 void note_end(void)
@@ -96,7 +104,7 @@ void start_reclaimer(void)
       _exit(1);
     for (struct effort effort; receive_message(pair[1], &effort, sizeof effort, NULL, 0) == sizeof effort;) {
       if (effort.waits)
-        wait_for_rcu(effort.target);
+        effort.reached = wait_for_rcu(effort.target);
       if (effort.reclaims)
         reclaim();
       send_message(pair[1], &effort, sizeof effort, -1);
@@ -115,7 +123,7 @@ static struct effort next_effort(const struct request *r, uint64_t now)
   return (struct effort){
       .waits = may_wait_for_rcu(),
       .reclaims = config.reclaim && now - last_reclaim_ns >= RECLAIM_EVERY_MS * 1000000ull,
-      .target = config.limit - config.reserve - r->need,
+      .target = config.limit - config.reserve - r->need - approved_room() - (r->makes_child ? expected_room() : 0),
   };
 }
 
@@ -135,10 +143,13 @@ bool defer(const struct request *r)
     waits.count += effort.waits;
     reclaims += effort.reclaims;
   }
-  deferred[deferred_count].request = *r;
-  deferred[deferred_count].notification = *r->notification;
-  deferred_count++;
+  deferred[deferred_count++] = (struct deferred){*r, *r->notification, .joined = !starts};
   return true;
+}
+
+bool defer_again(const struct request *r)
+{
+  return served[served_taken - 1].joined && defer(r);
 }
 
 int mind_reclaimer(void)
@@ -166,19 +177,21 @@ bool end_reclaim(void)
   reclaiming = false;
   if (effort.waits)
     waits.waited_ns += now_ns() - began_ns;
+  has_ended |= effort.reached; /* there may be more to be freed */
   if (effort.reclaims)
     last_reclaim_ns = now_ns();
+  memcpy(served, deferred, (size_t)deferred_count * sizeof *deferred);
+  served_count = deferred_count;
+  deferred_count = served_taken = 0;
   return true;
 }
 
 struct request *next_deferred(void)
 {
-  if (deferred_taken == deferred_count) {
-    deferred_taken = deferred_count = 0;
+  if (served_taken == served_count)
     return NULL;
-  }
-  struct request *r = &deferred[deferred_taken].request;
-  r->notification = &deferred[deferred_taken++].notification;
+  struct request *r = &served[served_taken].request;
+  r->notification = &served[served_taken++].notification;
   return r;
 }
 

@@ -19,6 +19,9 @@ void start_reclaimer(void);
 /* Queues the call until a reclaim has ended; false if none runs and none may start. */
 bool defer(const struct request *r);
 
+/* The same for the call that next_deferred() named last, if the reclaim was begun for another one. */
+bool defer_again(const struct request *r);
+
 /*
  * How long its answer may still take, in ms, or -1: nobody waits for it.  One that is too late (somebody stopped it) is
  * killed, and its socket says so.
