@@ -1,4 +1,4 @@
-/** A fork needs room for what its parent has: page tables and mappings, which are copied for the child. */
+/** A fork needs room for what its parent has: page tables, mappings and a table of descriptors, which are copied for the child. */
 
 import anyTest from 'ava';
 import { compileFixture } from '../fixtures/compile.ts';
@@ -6,10 +6,11 @@ import { makeHarness } from '../harness.ts';
 
 const test = anyTest.serial;
 
-/** Page tables, mappings, a limit with room for them and for no second time as much, and one with room for that, too. */
+/** Page tables, mappings, a descriptor, a limit with room for them and for no second time as much, and one with room for that, too. */
 const parents = [
-  { what: 'page tables', args: ['900', '0'], narrow: '6M', wide: '16M' },
-  { what: 'mappings', args: ['0', '8000'], narrow: '3M', wide: '8M' },
+  { what: 'page tables', args: ['900', '0', '2'], narrow: '6M', wide: '16M' },
+  { what: 'mappings', args: ['0', '8000', '2'], narrow: '3M', wide: '8M' },
+  { what: 'descriptors', args: ['0', '0', '4000'], narrow: '200K', wide: '400K' },
 ] as const;
 
 for (const { what, args, narrow, wide } of parents) {

@@ -34,13 +34,6 @@ static int64_t room_now(void)
   return usage < 0 ? 0 : room_at(usage);
 }
 
-static int64_t need_of(const struct request *r)
-{
-  const struct call *c = r->call;
-  bool shares_memory = c->need_thread > 0 && (clone_flags(c, tid_of(r), args_of(r)) & CLONE_VM);
-  return shares_memory ? c->need_thread : c->need; /* no address space to copy */
-}
-
 static int64_t mapping_count(pid_t tid)
 {
   char path[40], part[4096];
@@ -84,9 +77,14 @@ static bool denied(struct request *r, int64_t need, int64_t room)
 /* `room`: by a reading that may be too old for so large a need. */
 static bool lacks_room_to_fork(struct request *r, int64_t room)
 {
-  int64_t need = need_of(r);
+  const struct call *c = r->call;
+  uint64_t flags = clone_flags(c, tid_of(r), args_of(r));
+  bool shares_memory = c->need_thread > 0 && (flags & CLONE_VM); /* no address space to copy */
+  int64_t need = shares_memory ? c->need_thread : c->need;
+  if (room <= LARGEST_PARENT && !(flags & CLONE_FILES))
+    need += table_copy(tid_of(r));
   r->charges = need;
-  if (room > LARGEST_PARENT || need == r->call->need_thread)
+  if (room > LARGEST_PARENT || shares_memory)
     return need > room && denied(r, need, room);
   int64_t more = need_of_large_fork(r);
   if (more > 0)
@@ -168,7 +166,7 @@ static bool lacks_room(struct request *r, int64_t usage)
     return lacks_room_to_fork(r, room);
   if (c->size != SIZE_NONE)
     return lacks_room_for_size(r, room);
-  return c->need > room && need_of(r) > room && allocates(r) && denied(r, need_of(r), room);
+  return c->need > room && allocates(r) && denied(r, c->need, room);
 }
 
 static uint64_t holds_until, large_until;

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -9,7 +10,9 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 #include "proc.h"
 
@@ -18,7 +21,7 @@ static struct table {
   int64_t calls_left;
 } tables[COMM_CACHE];
 
-enum { SMALLEST_TABLE = 64, MOST_UNSEEN = 64 };
+enum { SMALLEST_TABLE = 64, MOST_UNSEEN = 64, SMALLEST_COPY = 256 };
 
 /* Pointers, and three bitmaps (fs/file.c, alloc_fdtable). */
 static int64_t table_bytes(uint64_t descriptors)
@@ -62,6 +65,27 @@ static bool names_descriptor(const struct request *r, uint64_t *descriptor)
     return false;
   *descriptor = args_of(r)[r->call->named] & UINT32_MAX;
   return true;
+}
+
+/* proc_pid_fd(5) lists descriptors in order, and its position is the next one's number and two. */
+static bool has_descriptor_from(int dir, uint64_t descriptor)
+{
+  char entry[32]; /* room for one: the kernel keeps a name for each that it lists */
+  return lseek(dir, (off_t)descriptor + 2, SEEK_SET) >= 0 && syscall(SYS_getdents64, dir, entry, sizeof entry) > 0;
+}
+
+int64_t table_copy(pid_t tid)
+{
+  char path[64];
+  uint64_t size = SMALLEST_COPY;
+  snprintf(path, sizeof path, "/proc/%d/fd", tid);
+  int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (dir < 0)
+    return 0;
+  while (has_descriptor_from(dir, size))
+    size *= 2;
+  close(dir);
+  return size > SMALLEST_COPY ? table_bytes(size) : 0;
 }
 
 int64_t table_growth(const struct request *r, int64_t usage, int64_t room)

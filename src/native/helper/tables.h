@@ -8,10 +8,17 @@
 #define KMEM_HELPER_TABLES_H
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "request.h"
 
 /* Bytes by which the table grows in this call, or 0. */
 int64_t table_growth(const struct request *r, int64_t usage, int64_t room);
+
+/*
+ * Bytes that a fork takes for the child's table, which is as large as the parent's highest descriptor needs.  0 if it is
+ * small: the need of a fork has room for that.
+ */
+int64_t table_copy(pid_t tid);
 
 #endif

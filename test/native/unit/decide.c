@@ -45,11 +45,13 @@ static void test_room(void)
 static void test_threads(void)
 {
   call = (struct call){.need = 16 * PAGE, .need_thread = 4 * PAGE, .role = ROLE_CLONE, .named = -1};
+  call.detail = DETAIL_CLONE;
   notification.data.args[0] = 0;
   check(denies(LIMIT - 8 * PAGE), "decide: a process needs more");
   notification.data.args[0] = CLONE_VM;
   check(!denies(LIMIT - 8 * PAGE), "decide: than a thread");
   notification.data.args[0] = 0;
+  drop_approval(notification.pid);
 }
 
 static volatile bool is_spinning;
