@@ -29,6 +29,18 @@ for (const { what, args, narrow, wide } of parents) {
   });
 }
 
+test('children that have had a CPU have started, whatever page faults they had', async (t) => {
+  const harness = makeHarness(t);
+  const count = async (idle: number) => {
+    const { stdout } = await harness.run(['--kmem', '4M', '--', compileFixture('busy-children'), String(idle)]);
+    return Number(stdout);
+  };
+  const [idle, busy] = [await count(1000), await count(30)];
+  t.log(`${busy} forks with busy children, ${idle} without`);
+  t.true(busy >= idle - 1 && idle > 40);
+  harness.assertNothingLeft();
+});
+
 const MIB = 1 << 20;
 
 for (const kind of ['at-once', 'recursive']) {

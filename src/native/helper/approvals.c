@@ -104,14 +104,15 @@ static bool is_elsewhere(const struct approval *a)
   return strncmp(text, "running", 7) != 0 && (a->waits || atoi(text) != a->call);
 }
 
-/* It runs, or waits for a CPU, and has not had its first page faults. */
+/* It runs, or waits for a CPU, and has had neither its first page faults nor a CPU for long. */
 static bool is_about_to_start(pid_t child)
 {
   char stat[1024];
   if (!read_proc(child, "stat", stat, sizeof stat))
     return false;
   const char *state = strrchr(stat, ')');
-  return state != NULL && state[1] == ' ' && state[2] == 'R' && stat_field(stat, 10) < FIRST_FAULTS;
+  return state != NULL && state[1] == ' ' && state[2] == 'R' && stat_field(stat, 10) < FIRST_FAULTS &&
+         cpu_ns_of(child) < CALL_CPU_NS;
 }
 
 /* Of the youngest `most` children; the kernel lists them by age.  Where it lists none (proc_pid_children(5)): `most`. */
