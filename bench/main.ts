@@ -11,12 +11,25 @@ import { denials } from './sections/denials.ts';
 import { launch } from './sections/launch.ts';
 import { loads } from './sections/loads.ts';
 import { memory } from './sections/memory.ts';
+import { onFault } from './sections/on-fault.ts';
 import { programs } from './sections/programs.ts';
 import { report } from './sections/report.ts';
 import { sweep } from './sections/sweep.ts';
 import { vm } from './sections/vm.ts';
 
-const sections: readonly Section[] = [launch, calls, loads, apache, programs, denials, memory, sweep, vm, report];
+const sections: readonly Section[] = [
+  launch,
+  calls,
+  loads,
+  apache,
+  programs,
+  denials,
+  memory,
+  sweep,
+  vm,
+  report,
+  onFault,
+];
 
 function usage(): string {
   const list = sections.map(({ name, about }) => `  ${name.padEnd(10)}${about}\n`).join('');
@@ -53,7 +66,9 @@ async function main(words: readonly string[]): Promise<number> {
   const bench = createBench({ quick, boots });
   bench.say(header(bench.quick));
   let status = 0;
-  for (const section of sections.filter(({ name }) => names.length === 0 || names.includes(name))) {
+  for (const section of sections.filter(({ name, onlyByName }) =>
+    names.length === 0 ? !onlyByName : names.includes(name),
+  )) {
     bench.say(`\n${section.name}: ${section.about}\n`);
     try {
       await section.run(bench);
