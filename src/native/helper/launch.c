@@ -25,11 +25,19 @@ void keep_signal_mask(const sigset_t *mask)
   original_mask = *mask;
 }
 
+/* Nobody answers exit_group(2) any more, which waits as long as somebody holds the listener: the joiner itself may. */
+static _Noreturn void end_unsupervised(void)
+{
+  kill(getpid(), SIGKILL);
+  _exit(126);
+}
+
 static _Noreturn void child_fail(int sock, const char *stage)
 {
   struct status s = {.kind = 'E', .error = errno};
   snprintf(s.stage, sizeof s.stage, "%s", stage);
-  send_message(sock, &s, sizeof s, -1);
+  if (!send_message(sock, &s, sizeof s, -1))
+    end_unsupervised();
   _exit(126);
 }
 
@@ -37,7 +45,7 @@ static void await_status(int sock, char kind)
 {
   struct status s;
   if (receive_message(sock, &s, sizeof s, NULL, 0) != sizeof s || s.kind != kind)
-    _exit(126);
+    end_unsupervised();
 }
 
 static void setup_stdin(int sock, const struct step_request *request)
@@ -236,7 +244,7 @@ _Noreturn void joiner_main(int sock, const struct step_request *request)
   if (listener >= 0)
     s.kind = 'L';
   if (!send_message(sock, &s, sizeof s, listener))
-    _exit(126);
+    end_unsupervised();
   await_status(sock, 'f');
   if (listener >= 0)
     close(listener);

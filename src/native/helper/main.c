@@ -166,6 +166,7 @@ static int probe(void)
     send_message(pair[1], &s, sizeof s, listener);
     if (listener < 0)
       _exit(1);
+    close(listener); /* or its own call would wait for ever if the parent is killed */
     errno = 0;
     _exit(syscall(SYS_getppid) == -1 && errno == ENOMEM ? 0 : 1);
   }
