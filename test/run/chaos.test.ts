@@ -57,9 +57,10 @@ test(`${ROUNDS} runs whose processes are killed leave no program, process or gro
   const harness = makeHarness(t);
   let seen = 0;
   let struck = 0;
+  let round = 0;
   const began = performance.now();
   const isOver = () => soak.isOn && performance.now() - began > SHARE * soak.budgetMs;
-  for (let round = 0; round < ROUNDS && !isOver(); round += 1) {
+  for (; round < ROUNDS && !isOver(); round += 1) {
     const roles = pick(victims, draw());
     const command = pick(commands, draw());
     const delay = Math.floor(draw() * LATEST_MS);
@@ -83,7 +84,7 @@ test(`${ROUNDS} runs whose processes are killed leave no program, process or gro
   }
   await harness.run(['--', 'true']);
   harness.assertNothingLeft();
-  t.log(`${struck} processes killed, up to ${seen} programs at once`);
+  t.log(`${round} rounds, ${struck} processes killed, up to ${seen} programs at once`);
 });
 
 function pidsOf({ pid }: Running, role: Role): number[] {
