@@ -199,7 +199,7 @@ function cells(limit: string, { note, sigbus }: Tallies): string[] {
 }
 
 function kibibytes(bytes: number): string {
-  return `${Math.round(bytes / 1024)}K`;
+  return bytes === 0 ? '0' : `${Math.ceil(bytes / 1024)}K`;
 }
 
 function read(folder: string): readonly Scenario[] {
