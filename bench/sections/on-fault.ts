@@ -25,7 +25,15 @@ type Way = (typeof WAYS)[number];
 /** One run. `limit` is null where the scenario has its own. */
 type Attempt = (scenario: Scenario, way: Way, limit: string | number | null) => Promise<ScenarioAttempt>;
 
-type Tally = Readonly<{ runs: number; passed: number; faulted: number; timedOut: number; overshoot: number }>;
+type Tally = Readonly<{
+  runs: number;
+  passed: number;
+  faulted: number;
+  timedOut: number;
+  overshoot: number;
+  /** Why others were not measured; they are no runs of the program. */
+  lost: readonly string[];
+}>;
 type Tallies = Readonly<Record<Way, Tally>>;
 
 /** The table behind the default of --on-fault in docs/gate.md, as Markdown. */
@@ -91,8 +99,8 @@ function limitsKmem({ settings, steps }: Scenario): boolean {
   return [settings, ...steps.map(({ limits }) => limits)].some((limits) => (limits?.kmem ?? null) !== null);
 }
 
-function isUsual({ runs, passed, faulted }: Tally): boolean {
-  return passed === runs && faulted === 0;
+function isUsual({ runs, passed, faulted, lost }: Tally): boolean {
+  return passed === runs && faulted === 0 && lost.length === 0;
 }
 
 function sum(tallies: readonly Tally[]): Tally {
@@ -102,6 +110,7 @@ function sum(tallies: readonly Tally[]): Tally {
     faulted: all.faulted + each.faulted,
     timedOut: all.timedOut + each.timedOut,
     overshoot: Math.max(all.overshoot, each.overshoot),
+    lost: [...all.lost, ...each.lost],
   }));
 }
 
@@ -170,19 +179,23 @@ async function tally(
   return { note: sum(tallies.note), sigbus: sum(tallies.sigbus) };
 }
 
-/** @throws Error if it did not come to a run, or page faults were not watched */
 function tallyOf({ status, reasons, result }: ScenarioAttempt): Tally {
-  if (result === null || status === 'error') throw new Error(reasons.join('; '));
-  const faultPages = result.enforcement.programs?.faultPages ?? null;
-  const { overshoot } = result.kmem;
-  if (faultPages === null || overshoot === null) throw new Error('page faults or usage were not watched');
+  const faultPages = result?.enforcement.programs?.faultPages ?? null;
+  const overshoot = result?.kmem.overshoot ?? null;
+  if (status === 'error') return lostRun(reasons.join('; '));
+  if (faultPages === null || overshoot === null) return lostRun('page faults or usage were not watched');
   return {
     runs: 1,
     passed: status === 'passed' ? 1 : 0,
     faulted: faultPages > 0 ? 1 : 0,
-    timedOut: result.outcome === 'timeout' ? 1 : 0,
+    timedOut: result?.outcome === 'timeout' ? 1 : 0,
     overshoot,
+    lost: [],
   };
+}
+
+function lostRun(reason: string): Tally {
+  return { runs: 0, passed: 0, faulted: 0, timedOut: 0, overshoot: 0, lost: [reason] };
 }
 
 function cells(limit: string, { note, sigbus }: Tallies): string[] {
@@ -191,9 +204,11 @@ function cells(limit: string, { note, sigbus }: Tallies): string[] {
     what(note) + what(sigbus) === 0 ? null : `${shown(what(note))} and ${shown(what(sigbus))}`;
   const over = both(({ overshoot }) => overshoot, kibibytes);
   const late = both(({ timedOut }) => timedOut, String);
+  const lost = [...note.lost, ...sigbus.lost];
   const remarks = [
     ...(over === null ? [] : [`overshoot at most ${over}`]),
     ...(late === null ? [] : [`${late} timed out`]),
+    ...(lost.length === 0 ? [] : [`${lost.length} not measured: ${[...new Set(lost)].join('; ')}`]),
   ];
   return [limit, passed(note), passed(sigbus), remarks.join('; ')];
 }

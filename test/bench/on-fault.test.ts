@@ -107,27 +107,34 @@ test('scenarios of the library that always pass share a row, and one without a l
   ]);
 });
 
-test('a program that is not installed is named with its package, one that is not measured with the reason', async (t) => {
+test('a program that is not installed is named with its package, a run that is not measured with the reason', async (t) => {
   const programs = [
     scenario('a.yaml', 'absent', 'needs: { commands: [no-such-program], packages: [no-such-package] }\n'),
     scenario('b.yaml', 'broken'),
     scenario('c.yaml', 'unwatched'),
     scenario('d.yaml', 'sound'),
   ];
-  const { rows, error } = await table({ programs }, async ({ name }) => {
-    if (name === 'b') return { ...attempt({ passes: true }), status: 'error', reasons: ['no group'], result: null };
-    if (name === 'd') return attempt({ passes: true });
-    return {
-      ...attempt({ passes: true }),
-      result: result({ kmem: { maxUsage: KIB }, enforcement: { programs: null } }),
-    };
+  const { rows, error } = await table({ programs }, async ({ name }, _way, limit) => {
+    const sound = attempt({ passes: true });
+    const unlucky = { ...sound, status: 'error', reasons: ['no group'], result: null } as const;
+    if (name === 'b') return unlucky;
+    if (name === 'd') return typeof limit === 'number' && limit > 1024 * KIB ? unlucky : sound;
+    return { ...sound, result: result({ kmem: { maxUsage: 800 * KIB }, enforcement: { programs: null } }) };
   });
   t.is(rows[0], '| absent |  |  |  | no no-such-program: apt-get install no-such-package |');
+  const unwatched = 'not measured: page faults or usage were not watched |';
   t.deepEqual(
-    rows.slice(1).map((row) => row.split(' | ')[0]),
-    ['| sound', '| ', '| '],
+    rows.slice(1).map((row) => row.replace(/[0-9]+K to [0-9]+K/, 'a band')),
+    [
+      `| unwatched | a band | 0 of 0 (0) | 0 of 0 (0) | 30 ${unwatched}`,
+      `|  | a band | 0 of 0 (0) | 0 of 0 (0) | 40 ${unwatched}`,
+      `|  | a band | 0 of 0 (0) | 0 of 0 (0) | 30 ${unwatched}`,
+      '| sound | a band | 10 of 10 (0) | 10 of 10 (0) | 10 not measured: no group |',
+      '|  | a band | 20 of 20 (0) | 20 of 20 (0) |  |',
+      '|  | a band | 15 of 15 (0) | 15 of 15 (0) |  |',
+    ],
   );
-  t.is(error, 'broken: no group\nunwatched: page faults or usage were not watched');
+  t.is(error, 'broken: no group');
 });
 
 test('the programs of the table pass when nothing limits them', async (t) => {
