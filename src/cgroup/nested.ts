@@ -35,7 +35,8 @@ function subdirectories(directory: string): string[] {
     const entries = readdirSync(directory, { withFileTypes: true });
     return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
   } catch (error) {
-    if (isGone(error) || errnoOf(error) === 'EACCES') return [];
+    // A path may be longer than the system takes, where others nest groups.
+    if (isGone(error) || ['EACCES', 'ENAMETOOLONG'].includes(errnoOf(error) ?? '')) return [];
     throw error;
   }
 }
