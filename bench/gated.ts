@@ -44,6 +44,7 @@ export async function startGated(bench: Bench, words: Words, { watched, onOneCpu
     onEvent: ({ event }) => {
       unwatched ||= event === 'unwatched';
     },
+    onLost: () => {},
   });
   await supervisor.next('locked');
   const spec = normaliseSpec({ command: words, kmem: GENEROUS, enforce: 'gate', ...(onOneCpu ? { cpus: '0' } : {}) });

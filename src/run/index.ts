@@ -100,7 +100,7 @@ async function runHeld(context: Context): Promise<Output> {
   let inGroup: readonly number[] = [];
   let isOver = false;
   const accounts = createAccounts(() => inGroup);
-  const held: Held = { facts, stop, lock, streams: null, supervisor: null, group: null, watch: null };
+  const held: Held = { facts, lock, streams: null, supervisor: null, group: null, watch: null };
   facts.throttled.before = readThrottleCount();
   try {
     const { onOutput, stdin } = context.options;
@@ -122,7 +122,8 @@ async function runHeld(context: Context): Promise<Output> {
       else if (event.event === 'guardian-lost' || event.event === 'counter-lost') stop.end('gate-lost');
       else if (event.event === 'livelock') stop.end('livelock');
     };
-    const supervisor = startSupervisor({ helper, lockFd: lock.fd, stdio: streams.stdio, onEvent });
+    const onLost = (): void => stop.end('gate-lost');
+    const supervisor = startSupervisor({ helper, lockFd: lock.fd, stdio: streams.stdio, onEvent, onLost });
     held.supervisor = supervisor;
     // While the helper starts.
     const plan = await planRun(spec, context.options.guest ?? null);
@@ -176,7 +177,6 @@ function isFollowed({ inject, traceGate }: RunSpec, mode: Facts['mode']): boolea
 /** What has to be given back. */
 type Held = {
   readonly facts: Facts;
-  readonly stop: Stop;
   readonly lock: Lock;
   streams: Streams | null;
   supervisor: Supervisor | null;
@@ -184,14 +184,14 @@ type Held = {
   watch: RunWatch | null;
 };
 
-async function tearDown({ facts, stop, lock, streams, supervisor, group, watch }: Held): Promise<void> {
+async function tearDown({ facts, lock, streams, supervisor, group, watch }: Held): Promise<void> {
   try {
     await watch?.close();
     // Calls of what still runs would be answered ENOSYS without a helper: then it goes after the group.
     const early = supervisor !== null && (group === null || processesOf(group).length === 0);
-    const dismissed = early ? dismiss(supervisor, facts, stop) : null;
+    const dismissed = early ? dismiss(supervisor, facts) : null;
     await Promise.all([dismissed, group === null ? null : removeGroup(group)]);
-    if (supervisor !== null && !early) await dismiss(supervisor, facts, stop);
+    if (supervisor !== null && !early) await dismiss(supervisor, facts);
     await Promise.all([streams?.captures.stdout?.drain(), streams?.captures.stderr?.drain()]);
   } finally {
     supervisor?.kill();
@@ -201,14 +201,13 @@ async function tearDown({ facts, stop, lock, streams, supervisor, group, watch }
 }
 
 /** Lets the helper tell its sums; one that does not answer is killed. */
-async function dismiss(supervisor: Supervisor, facts: Facts, stop: Stop): Promise<void> {
+async function dismiss(supervisor: Supervisor, facts: Facts): Promise<void> {
   const timer = setTimeout(supervisor.kill, HELPER_TIMEOUT_MS);
   supervisor.finish();
   try {
     facts.escaped = (await supervisor.next('end')).escaped;
   } catch {
     // Killed by somebody, or by us: there are no sums, and the figures stay null.
-    stop.end('gate-lost');
   }
   await supervisor.ended;
   clearTimeout(timer);

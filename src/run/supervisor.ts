@@ -47,7 +47,8 @@ type Waiter = { kinds: readonly string[]; resolve: (event: GateEvent) => void; r
 
 /**
  * Starts the helper: the one place where a measured command comes from. Everything that the helper tells goes to
- * `onEvent`, in order; `next` is for the steps of the hand-over.
+ * `onEvent`, in order; `next` is for the steps of the hand-over. `onLost` is called when the helper is gone without having
+ * said why, before whoever waits for an event learns that it does not come.
  * @throws SetupError `helper-failed`
  */
 export function startSupervisor(options: {
@@ -55,8 +56,9 @@ export function startSupervisor(options: {
   lockFd: number;
   stdio: Stdio;
   onEvent: (event: GateEvent) => void;
+  onLost: () => void;
 }): Supervisor {
-  const { helper, lockFd, stdio, onEvent } = options;
+  const { helper, lockFd, stdio, onEvent, onLost } = options;
   keepAttached(helper);
   const subprocess = execa(helper, ['supervise'], {
     // execa's types know no descriptor among the first three that may also be 'inherit'.
@@ -85,9 +87,11 @@ export function startSupervisor(options: {
   const waiters = new Set<Waiter>();
   const unclaimed: GateEvent[] = [];
   let gone = false;
+  let hasSaidWhy = false;
 
   const deliver = (event: GateEvent): void => {
     if (event.event === 'fitted') fitted.add(event.word);
+    hasSaidWhy ||= event.event === 'end' || event.event === 'setup-error';
     onEvent(event);
     for (const waiter of waiters) {
       if (!waiter.kinds.includes(event.event)) continue;
@@ -106,6 +110,7 @@ export function startSupervisor(options: {
 
   const ended = Promise.allSettled([subprocess, new Promise((resolve) => control.once('close', resolve))]).then(() => {
     gone = true;
+    if (!hasSaidWhy) onLost();
     for (const waiter of waiters) waiter.reject(helperGone());
     waiters.clear();
   });

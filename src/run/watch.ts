@@ -106,7 +106,6 @@ export function watchRun(context: WatchContext): RunWatch {
     const hasEnded = await steps.endBackground();
     // A group that was quiet for long has nothing in it that is about to exit.
     if (hasEnded || facts.ending?.reason !== 'quiet') await untilLastChildren(context);
-    steps.close();
     look();
     if (stop.reason() !== null) await stopped;
     await sampling?.stop();
@@ -123,7 +122,6 @@ export function watchRun(context: WatchContext): RunWatch {
     ended: follow(),
     lookOutside: look,
     close: async () => {
-      steps.close();
       clearInterval(watch);
       clearInterval(looks);
       sampler.close();
@@ -221,12 +219,11 @@ async function waitForQuiet(context: WatchContext, wait: OwnWait): Promise<Quiet
   return wait.isCut ? 'limit' : quiet;
 }
 
-async function countsOf({ supervisor, stop }: WatchContext): Promise<Activity | null> {
+async function countsOf({ supervisor }: WatchContext): Promise<Activity | null> {
   supervisor.askTotals();
   try {
     return await supervisor.next('totals');
   } catch {
-    stop.end('gate-lost');
     return null;
   }
 }
@@ -245,11 +242,8 @@ async function stay({ stop, group, options }: WatchContext): Promise<'empty' | '
 /** What is left is ended as an init would; from now on nothing is denied to it, and nothing of it counts. */
 async function endLeftover({ facts: { spec }, stop, group, supervisor }: WatchContext): Promise<void> {
   supervisor.close();
-  try {
-    await supervisor.next('closed');
-  } catch {
-    stop.end('gate-lost');
-  }
+  // Where the helper is gone, there is none to wait for.
+  await supervisor.next('closed').catch(() => {});
   await endGroup(group, spec.graceMs, stop.mustKill);
 }
 

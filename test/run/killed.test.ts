@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import anyTest from 'ava';
+import { stateOf, until } from '../cgroup/sandbox.ts';
 import { compileFixture } from '../fixtures/compile.ts';
 import { makeHarness, type Running } from '../harness.ts';
 import { lenient, slowness } from '../needs.ts';
@@ -118,6 +119,31 @@ test('a helper that is stopped does not keep the run from its timeout', async (t
   t.deepEqual(await harness.processesLeft(TIMEOUT_MS), []);
   harness.assertNothingLeft();
 });
+
+for (const rule of ['exit', 'empty', 'quiet']) {
+  test(`helper and guardian die while kmem-run only waits: --wait ${rule}`, async (t) => {
+    const harness = makeHarness(t);
+    const running = harness.start([
+      ...['--kmem', '4M', '--quiet', '--wait', rule, '--hold', '1h', '--quiet-limit', '1h'],
+      // It works all the time, so that the group is never quiet, and ends soon where it is left without a gate.
+      ...['--', 'sh', '-c', '(while sleep 0.01; do :; done) & echo $$ > step'],
+    ]);
+    await until(() => harness.has('step') && harness.read('step') !== '');
+    const step = Number(harness.read('step'));
+    // The helper has taken its end.
+    await until(() => stateOf(step) === null);
+    killAll([...helper(running), ...guardian(running)]);
+    const { status, result } = await running.ended;
+    t.is(status, 125);
+    t.is(result?.outcome, 'setup-error');
+    t.is(result?.terminationReason, 'gate-lost');
+    // The figures that only the helper had.
+    t.is(result?.kmem.failcnt, null);
+    t.deepEqual(await harness.processesLeft(TIMEOUT_MS), []);
+    await harness.run(['--', 'true']);
+    harness.assertNothingLeft();
+  });
+}
 
 function killAll(pids: readonly number[]): void {
   for (const pid of pids) {

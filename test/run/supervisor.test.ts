@@ -42,7 +42,13 @@ async function supervise(
   const lockFd = openSync(lockFile, 'w');
   const stdio = { stdin: 'ignore', stdout: 'inherit', stderr: 'inherit' } as const;
   const events: GateEvent[] = [];
-  const supervisor = startSupervisor({ helper: helperPath(), lockFd, stdio, onEvent: (event) => events.push(event) });
+  const supervisor = startSupervisor({
+    helper: helperPath(),
+    lockFd,
+    stdio,
+    onEvent: (event) => events.push(event),
+    onLost: () => {},
+  });
   t.teardown(supervisor.kill);
   // An event that never comes: waiting for it fails once the helper is gone.
   const timer = setTimeout(supervisor.kill, TIMEOUT_MS);
@@ -159,7 +165,7 @@ test.serial(
 test.serial('a helper that cannot be started, and one that is none', async (t) => {
   const lockFd = openSync('/dev/null', 'r');
   const stdio = { stdin: 'ignore', stdout: 'inherit', stderr: 'inherit' } as const;
-  const start = (helper: string) => startSupervisor({ helper, lockFd, stdio, onEvent: () => {} });
+  const start = (helper: string) => startSupervisor({ helper, lockFd, stdio, onEvent: () => {}, onLost: () => {} });
   t.like(
     t.throws(() => start('/absent/kmem-helper')),
     { name: 'SetupError', code: 'helper-failed' },
@@ -179,7 +185,7 @@ test.serial('a helper that was stopped before it told anything is ended with the
   const lockFd = openSync('/dev/null', 'r');
   t.teardown(() => closeSync(lockFd));
   const stdio = { stdin: 'ignore', stdout: 'inherit', stderr: 'inherit' } as const;
-  const supervisor = startSupervisor({ helper, lockFd, stdio, onEvent: () => {} });
+  const supervisor = startSupervisor({ helper, lockFd, stdio, onEvent: () => {}, onLost: () => {} });
   t.teardown(supervisor.kill);
   const stop = createStop();
   const locked = untilLocked(supervisor, stop);

@@ -56,6 +56,7 @@ async function standsAtTheLimit(t: ExecutionContext, changed: Partial<GateConfig
     lockFd: openSync(lockFile, 'w'),
     stdio,
     onEvent: () => {},
+    onLost: () => {},
   });
   t.teardown(supervisor.kill);
   await supervisor.next('locked');

@@ -1,7 +1,6 @@
 /** Tells which step in the group an event of the helper's is about: several may run at a time. */
 
 import type { GateEvent, StepRequest } from '../../gate/protocol.ts';
-import type { Stop } from '../stop.ts';
 import type { Supervisor } from '../supervisor.ts';
 
 type Event<Kind extends GateEvent['event']> = Extract<GateEvent, { event: Kind }>;
@@ -19,8 +18,6 @@ export type Handed = Readonly<{
 export type GateSteps = Readonly<{
   /** One at a time: the next one when the last has ended, or has started in the background. Null: the helper is gone. */
   begin: (request: StepRequest) => Promise<Handed | null>;
-  /** The run is over: that the helper goes is no loss any more. */
-  close: () => void;
 }>;
 
 type Waiting = Readonly<{
@@ -28,12 +25,11 @@ type Waiting = Readonly<{
   ended: PromiseWithResolvers<EndEvent | null>;
 }>;
 
-export function followGate(supervisor: Supervisor, stop: Stop): GateSteps {
+export function followGate(supervisor: Supervisor): GateSteps {
   const running = new Map<number, Waiting>();
   let asked = 0;
   let beginning: PromiseWithResolvers<Handed | null> | null = null;
   let isReading = false;
-  let isClosed = false;
 
   const hand = (begun: Begun, number: number): void => {
     const waiting: Waiting = { started: Promise.withResolvers(), ended: Promise.withResolvers() };
@@ -61,7 +57,6 @@ export function followGate(supervisor: Supervisor, stop: Stop): GateSteps {
       while (beginning !== null || running.size > 0)
         take(await supervisor.next('go', 'started', 'denied', 'exit', 'setup-error'));
     } catch {
-      if (!isClosed) stop.end('gate-lost');
       beginning?.resolve(null);
       beginning = null;
       for (const { started, ended } of running.values()) {
@@ -82,9 +77,6 @@ export function followGate(supervisor: Supervisor, stop: Stop): GateSteps {
       supervisor.step(request);
       void read();
       return promise;
-    },
-    close: () => {
-      isClosed = true;
     },
   };
 }

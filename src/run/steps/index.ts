@@ -11,13 +11,12 @@ export type Steps = Readonly<{
   take: () => Promise<void>;
   /** Resolves when what the plan left running is ended: whether there was anything. */
   endBackground: () => Promise<boolean>;
-  close: () => void;
 }>;
 
 /** `onBegin`: called when a step begins; `onGo`: when a program in the group has been let go. */
 export function openSteps(given: Given, clock: Clock, calls: Pick<StepContext, 'onBegin' | 'onGo'>): Steps {
   const { plan, stop, supervisor } = given;
-  const gate = followGate(supervisor, stop);
+  const gate = followGate(supervisor);
   const context: StepContext = { ...given, ...calls, clock, gate, background: new Map() };
   return {
     take: async () => {
@@ -30,6 +29,5 @@ export function openSteps(given: Given, clock: Clock, calls: Pick<StepContext, '
       }
     },
     endBackground: () => endBackground(context),
-    close: gate.close,
   };
 }

@@ -8,7 +8,7 @@ import { bookOvershoot } from '../../result/assemble.ts';
 import { beginOwnStep, record, type StepContext } from './record.ts';
 
 type LimitEvent = Extract<GateEvent, { event: 'limit' }>;
-type LimitContext = Pick<StepContext, 'facts' | 'supervisor' | 'stop'>;
+type LimitContext = Pick<StepContext, 'facts' | 'supervisor'>;
 
 /** A limit that cannot be set fails the step, and what it was to change stays as it was. */
 export async function takeLimits(context: StepContext, index: number, step: LimitsStep): Promise<void> {
@@ -67,7 +67,7 @@ export function markKmem(place: LimitContext): Promise<LimitEvent | null> {
 
 /** `kmem`: the gate's limit from now on; undefined: it stays. Null: the helper is gone. */
 async function askHelper(
-  { facts, supervisor, stop }: LimitContext,
+  { facts, supervisor }: LimitContext,
   kmem: number | null | undefined,
 ): Promise<LimitEvent | null> {
   try {
@@ -78,7 +78,6 @@ async function askHelper(
     return event;
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
-    stop.end('gate-lost');
     return null;
   }
 }
