@@ -24,11 +24,28 @@ export function errnoOf(error: unknown): string | null {
   return typeof code === 'string' ? code : null;
 }
 
-/** What was thrown, as a SetupError; a bug of kmem-run's own becomes one with code `internal`. */
+/** What the machine has none left of may be there again a moment later. */
+const shortages: Readonly<Record<string, readonly [message: string, hint: string]>> = {
+  EMFILE: ['kmem-run has as many files open as it may (EMFILE)', 'raise the limit, for example: ulimit -n 4096'],
+  ENFILE: ['the machine has as many files open as it can (ENFILE)', 'raise the limit: sysctl -w fs.file-max=1000000'],
+  ENOMEM: ['the machine has no memory left for kmem-run (ENOMEM)', 'free some memory, and run again'],
+};
+
+/** The machine had no descriptor or no memory for it. */
+export function isShortage(error: unknown): boolean {
+  return Object.hasOwn(shortages, errnoOf(error) ?? '');
+}
+
+/**
+ * What was thrown, as a SetupError. Where the machine has run out of something its code is `shortage`; a bug of kmem-run's
+ * own becomes one with code `internal`.
+ */
 export function asSetupError(error: unknown): SetupError {
   if (error instanceof SetupError) return error;
   const reason = error instanceof Error ? error.message : String(error);
   const errno = errnoOf(error);
+  const shortage = isShortage(error) ? shortages[errno ?? ''] : undefined;
+  if (shortage !== undefined) return new SetupError('shortage', ...shortage, { cause: error });
   return new SetupError(
     'internal',
     `an error of kmem-run's own: ${reason}`,

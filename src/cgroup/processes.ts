@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { errnoOf } from '../errors.ts';
+import { errnoOf, isShortage } from '../errors.ts';
 import { nestedGroups, pidsIn } from './nested.ts';
 import type { GroupDirectories } from './types.ts';
 
@@ -8,6 +8,16 @@ export type Process = Readonly<{ pid: number; comm: string }>;
 /** The pids in the group and its nested groups, in every hierarchy that it joined; zombies are not among them. */
 export function processesOf(group: GroupDirectories): number[] {
   return listProcesses(group).filter((pid) => pid !== 0);
+}
+
+/** For a look that is repeated: null where the machine has no descriptor or memory for it just now. */
+export function processesNow(group: GroupDirectories): number[] | null {
+  try {
+    return processesOf(group);
+  } catch (error) {
+    if (isShortage(error)) return null;
+    throw error;
+  }
 }
 
 /** The same with a 0 where there are processes outside our pid namespace, which cannot be named or signalled. */

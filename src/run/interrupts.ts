@@ -42,12 +42,16 @@ export function watchInterrupts(): Interrupts {
 
 /** npx passes no signal on; that it (or the shell that it puts between) is gone is all that can be seen. */
 function watchAncestors(onGone: () => void): NodeJS.Timeout {
-  const line = (): string => `${process.ppid} ${parentOf(process.ppid)}`;
+  const line = (): string | null => {
+    const grandparent = parentOf(process.ppid);
+    return grandparent === null ? null : `${process.ppid} ${grandparent}`;
+  };
   const before = line();
-  let isGone = false;
   const timer = setInterval(() => {
-    if (isGone || line() === before) return;
-    isGone = true;
+    const now = line();
+    // Null: it cannot be read just now, when no descriptor is free.
+    if (now === null || now === before) return;
+    clearInterval(timer);
     onGone();
   }, LOOK_EVERY_MS);
   timer.unref();

@@ -1,7 +1,7 @@
 /** Whether anything still goes on in a group whose last step has exited. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { processesOf } from '../cgroup/processes.ts';
+import { processesNow } from '../cgroup/processes.ts';
 import type { Group } from '../cgroup/types.ts';
 
 export type Quiet = 'empty' | 'quiet' | 'limit';
@@ -35,11 +35,11 @@ export async function untilQuiet(group: Group, options: QuietOptions): Promise<Q
   let before: string | null = null;
   for (let pause = FIRST_LOOK_MS; ; pause = Math.min(LOOK_EVERY_MS, pause * 2)) {
     if (isOver()) return null;
-    const pids = processesOf(group);
-    if (pids.length === 0) return 'empty';
+    const pids = processesNow(group);
+    if (pids?.length === 0) return 'empty';
     const counted = await counts();
     if (counted === null) return null;
-    const state = JSON.stringify([pids.toSorted((a, b) => a - b), counted.denials, counted.maxUsage]);
+    const state = JSON.stringify([pids?.toSorted((a, b) => a - b), counted.denials, counted.maxUsage]);
     const now = performance.now();
     if (state !== before) changedAt = now;
     before = state;

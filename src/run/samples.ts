@@ -96,13 +96,13 @@ function createProcessFigures(group: Group): (sample: GroupSample) => Promise<vo
     before = now;
   };
   return async (sample) => {
-    const pids = processesOf(group);
-    if (pids.length === 0) return;
-    if (pids.length > MOST_PIDS) {
-      ofGroup(sample);
-      return;
-    }
     try {
+      const pids = processesOf(group);
+      if (pids.length === 0) return;
+      if (pids.length > MOST_PIDS) {
+        ofGroup(sample);
+        return;
+      }
       // Loaded at the first sample, not at launch: most short runs never need it.
       pidusage ??= (await import('pidusage')).default as unknown as typeof import('pidusage');
       const figures = Object.values(await pidusage(pids)).filter((figure) => figure !== null);
@@ -110,7 +110,7 @@ function createProcessFigures(group: Group): (sample: GroupSample) => Promise<vo
       sample.rss = figures.reduce((sum, { memory }) => sum + memory, 0);
       sample.cpuPercent = figures.reduce((sum, { cpu }) => sum + cpu, 0);
     } catch {
-      // All gone between the two looks: there is no figure.
+      // All gone between the two looks, or no descriptor is free: there is no figure.
     }
   };
 }

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { killGroup } from '../cgroup/kill.ts';
-import { processesOf, signalGroup, signalProcess } from '../cgroup/processes.ts';
+import { processesNow, processesOf, signalGroup, signalProcess } from '../cgroup/processes.ts';
 import type { Group } from '../cgroup/types.ts';
 import type { TerminationReason } from '../result/schema.ts';
 import type { Capture } from './capture.ts';
@@ -57,12 +57,12 @@ export async function endGroup(group: Group, graceMs: number, mustKill: () => bo
   const deadline = performance.now() + graceMs;
   signalGroup(group, 'SIGTERM');
   signalGroup(group, 'SIGCONT');
-  while (performance.now() < deadline && !mustKill() && processesOf(group).length > 0) await sleep(LOOK_EVERY_MS);
+  while (performance.now() < deadline && !mustKill() && processesNow(group)?.length !== 0) await sleep(LOOK_EVERY_MS);
   await killGroup(group);
 }
 
 export async function untilEmpty(group: Group, isOver: () => boolean): Promise<void> {
-  while (!isOver() && processesOf(group).length > 0) await sleep(LOOK_EVERY_MS);
+  while (!isOver() && processesNow(group)?.length !== 0) await sleep(LOOK_EVERY_MS);
 }
 
 /** What a pipe would have told the writers themselves: nobody reads any more. */

@@ -5,6 +5,7 @@ import { killGroup } from '../cgroup/kill.ts';
 import { describe, type Process, processesOf } from '../cgroup/processes.ts';
 import { openSampler, type Sampler } from '../cgroup/sampler.ts';
 import type { Group } from '../cgroup/types.ts';
+import { isShortage } from '../errors.ts';
 import { helperPath } from '../gate/helper.ts';
 import type { Facts } from '../result/facts.ts';
 import type { Accounts } from './accounts.ts';
@@ -66,14 +67,15 @@ export function watchRun(context: WatchContext): RunWatch {
   const oomTime = watchOomTime(group, () => sinceStart(clock));
   const sampler = openSampler(group);
   const outside = lookOutside(group, { pid: context.supervisor.pid, path: realpathSync(helperPath()) });
-  const look = (): void => {
+  const look = unlessShort(() => {
     if (!context.failures.areMovesWatched()) takeOutsiders(context, clock, outside());
-  };
+  });
   const looks = setInterval(look, LOOK_OUTSIDE_EVERY_MS);
-  const watch = setInterval(() => {
+  const lookInside = unlessShort(() => {
     passOnBrokenPipe(group, [streams.captures.stdout, streams.captures.stderr]);
     if (facts.mode === 'gate') lookForOverrun(context, clock, sampler, overrun);
-  }, WATCH_EVERY_MS);
+  });
+  const watch = setInterval(lookInside, WATCH_EVERY_MS);
 
   const onBegin = (): void => {
     if (facts.spec.timeoutMs === null) return;
@@ -130,6 +132,17 @@ export function watchRun(context: WatchContext): RunWatch {
       if (deadline !== null) clearTimeout(deadline);
       await sampling?.stop();
     },
+  };
+}
+
+/** A look that the machine has no descriptor or memory for is left out: it says nothing about the run. */
+function unlessShort(look: () => void): () => void {
+  return () => {
+    try {
+      look();
+    } catch (error) {
+      if (!isShortage(error)) throw error;
+    }
   };
 }
 

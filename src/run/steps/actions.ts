@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { processesOf, signalGroup, signalProcess } from '../../cgroup/processes.ts';
+import { processesNow, processesOf, signalGroup, signalProcess } from '../../cgroup/processes.ts';
 import { compileStepExpectation } from '../../request/expect.ts';
 import type { HttpStep, SignalStep, WaitStep } from '../../request/run-spec.ts';
 import type { Step } from '../../result/schema.ts';
@@ -103,7 +103,7 @@ async function waitUntil(context: StepContext, { waiting }: WaitStep): Promise<D
       return { error: null };
     }
     case 'empty': {
-      const look = async () => (processesOf(group).length === 0 ? null : 'the group is not empty');
+      const look = async () => (processesNow(group)?.length === 0 ? null : 'the group is not empty');
       return { error: (await pollUntil(look, waiting.withinMs, givenUp)).error };
     }
     case 'step': {

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readCounters } from '../../cgroup/counters.ts';
-import { processesOf, signalProcess, signalTree } from '../../cgroup/processes.ts';
+import { processesNow, signalProcess, signalTree } from '../../cgroup/processes.ts';
 import type { GateEvent } from '../../gate/protocol.ts';
 import { signalName, signalNumber } from '../../host/exit-status.ts';
 import type { CommandStep, OutsideStep } from '../../request/run-spec.ts';
@@ -234,7 +234,7 @@ async function awaitReady(
     const { code, signal } = context.facts.steps[index]?.exit ?? { code: null, signal: null };
     return signal !== null || (code ?? 0) !== 0;
   };
-  const isGone = (): boolean => kind === 'outside' || hasFailed() || processesOf(context.group).length === 0;
+  const isGone = (): boolean => kind === 'outside' || hasFailed() || processesNow(context.group)?.length === 0;
   const givenUp = (): string | null => {
     if (context.stop.reason() !== null) return 'the run was ended';
     return isOver() && isGone() ? `the program has ended (${endingOf(context, index)})` : null;
