@@ -1,8 +1,9 @@
 import { type Command, findCommand } from './commands/index.ts';
-import { SetupError } from './errors.ts';
+import { asSetupError, SetupError } from './errors.ts';
 import { allowKeeper, endKeeper } from './gate/keeper.ts';
 import { setupErrorText } from './report/terminal/run.ts';
 import { statuses } from './result/outcome.ts';
+import { exitWhenWritten } from './run/interrupts.ts';
 
 /** Dispatches, and turns what a command gives into the exit status: nothing else sets it. */
 async function main(argv: readonly string[]): Promise<number> {
@@ -26,15 +27,17 @@ function takesJson(argv: readonly string[]): boolean {
   return first === 'run' || first.startsWith('-');
 }
 
-main(process.argv.slice(2)).then(
-  (status) => {
+function reportBug(error: unknown): void {
+  process.stderr.write(setupErrorText(asSetupError(error)));
+  if (process.env.KMEM_RUN_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+}
+
+main(process.argv.slice(2))
+  .catch((error: unknown) => {
+    reportBug(error);
+    return statuses.setupError;
+  })
+  .then((status) => {
     process.exitCode = status;
-  },
-  (error: unknown) => {
-    process.stderr.write(
-      `kmem-run: an error of kmem-run's own: ${error instanceof Error ? error.message : String(error)}\n  hint: please report it\n`,
-    );
-    if (process.env.KMEM_RUN_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
-    process.exitCode = statuses.setupError;
-  },
-);
+    exitWhenWritten();
+  });

@@ -15,13 +15,9 @@ export async function main(): Promise<void> {
   useHelper(request.helper);
   const interrupts = watchInterrupts();
   send({ event: 'ready' });
-  try {
-    send({ event: 'result', result: await make(request, interrupts) });
-    const signal = interrupts.signalName();
-    if (signal !== null) send({ event: 'interrupted', signal });
-  } finally {
-    interrupts.close();
-  }
+  send({ event: 'result', result: await make(request, interrupts) });
+  const signal = interrupts.signalName();
+  if (signal !== null) send({ event: 'interrupted', signal });
 }
 
 /** A line to the host. */

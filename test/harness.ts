@@ -153,6 +153,23 @@ export function makeHarness(t: ExecutionContext): Harness {
   };
 }
 
+/** One signal after the other, so that some come in each phase of what is left of it. */
+export async function signalUntilEnded({ ended, signal }: Running, name: NodeJS.Signals): Promise<Ran> {
+  let isOver = false;
+  const over = ended.finally(() => {
+    isOver = true;
+  });
+  while (!isOver) {
+    try {
+      signal(name);
+    } catch {
+      // Gone by now.
+    }
+    await sleep(2);
+  }
+  return over;
+}
+
 /** Not what the test runner's own environment (npm, npx, a terminal) would bring. */
 function environment(temporary: string): Record<string, string> {
   const { PATH = '/usr/bin:/bin', HOME = '/root' } = process.env;

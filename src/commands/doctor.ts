@@ -5,7 +5,6 @@ import { diagnosesJson, diagnosisText, verdictText } from '../doctor/report.ts';
 import { signalNumber } from '../host/exit-status.ts';
 import { writeReport } from '../host/write-file.ts';
 import { watchInterrupts } from '../run/interrupts.ts';
-import type { Style } from '../text/layout.ts';
 import { readOwnOptions } from './read-options.ts';
 
 export const doctorUsage = `kmem-run doctor [--json] [--parent DIR]
@@ -21,7 +20,7 @@ Exit status: 0 a gated run works, 1 it does not.
 /** `kmem-run doctor`: 0 if a gated run would work here, 1 if not. */
 export async function doctorCommand(argv: readonly string[]): Promise<number> {
   const { json, parent, help } = readArguments(argv);
-  // A reader that went away is no reason to leave a group behind.
+  // A reader that went away is no reason to stop.
   process.stdout.on('error', () => {});
   if (help) {
     process.stdout.write(doctorUsage);
@@ -31,25 +30,15 @@ export async function doctorCommand(argv: readonly string[]): Promise<number> {
     color: process.stdout.isTTY === true && !process.env.NO_COLOR,
     width: process.stdout.columns ?? null,
   };
-  const interrupts = watchInterrupts();
-  try {
-    const { signal } = interrupts;
-    const onDiagnosis = json ? undefined : (diagnosis: Diagnosis) => print(diagnosisText(diagnosis, style));
-    const diagnoses = await runChecks(checks, openBench({ parent, signal }), { signal, onDiagnosis });
-    if (signal.aborted) return interrupted(interrupts.signalName());
-    await printSummary(diagnoses, { json, style });
-    return allThere(diagnoses) ? 0 : 1;
-  } finally {
-    interrupts.close();
-  }
-}
-
-async function printSummary(
-  diagnoses: readonly Diagnosis[],
-  { json, style }: { json: boolean; style: Style },
-): Promise<void> {
-  if (json) await writeReport('-', diagnosesJson(diagnoses));
-  else print(verdictText(diagnoses, style));
+  const { signal, signalName, beginReport } = watchInterrupts();
+  const onDiagnosis = json
+    ? undefined
+    : (diagnosis: Diagnosis) => void process.stdout.write(diagnosisText(diagnosis, style));
+  const diagnoses = await runChecks(checks, openBench({ parent, signal }), { signal, onDiagnosis });
+  if (signal.aborted) return interrupted(signalName());
+  if (json) await writeReport('-', diagnosesJson(diagnoses), beginReport());
+  else void process.stdout.write(verdictText(diagnoses, style));
+  return allThere(diagnoses) ? 0 : 1;
 }
 
 function interrupted(signal: string | null): number {
@@ -68,8 +57,4 @@ function readArguments(argv: readonly string[]): { json: boolean; parent: string
     parent: strings.get('parent')?.[0] ?? null,
     help: booleans.get('help') ?? false,
   };
-}
-
-function print(text: string): void {
-  process.stdout.write(text);
 }

@@ -55,8 +55,9 @@ type Conducted<Report> = Readonly<{
 export async function reportExperiment<Question extends CommonQuestion, Report extends ExperimentFacts>(
   { report, isBegun }: Conducted<Report>,
   { text, summary }: Kind<Question, Report>,
-  { store, request: { json, quiet, plot, color } }: Readonly<{ store: Store; request: Readonly<ReportRequest> }>,
+  { store, request, givenUp }: Readonly<{ store: Store; request: Readonly<ReportRequest>; givenUp: AbortSignal }>,
 ): Promise<SetupError | null> {
+  const { json, quiet, plot, color } = request;
   const failures: SetupError[] = [];
   const attempt = async (work: () => void | Promise<void>): Promise<void> => {
     try {
@@ -67,14 +68,18 @@ export async function reportExperiment<Question extends CommonQuestion, Report e
   };
   const status = report.status === 'done' ? 'done' : 'stopped';
   if (isBegun) await attempt(() => store.updateExperiment(report.id, { status, summary: summary(report) }));
-  if (json !== null) await attempt(() => writeReport(json, experimentJson(report)));
+  if (json !== null) await attempt(() => writeReport(json, experimentJson(report), givenUp));
   const stream = json === '-' ? process.stderr : process.stdout;
-  // A reader that went away is no failure: the answer is in the store.
+  // A reader that went away is no reason to stop.
   stream.on('error', () => {});
+  const write =
+    json === '-'
+      ? (shown: string) => void process.stderr.write(shown)
+      : (shown: string) => void process.stdout.write(shown);
   const colored = color ?? (stream.isTTY === true && !process.env.NO_COLOR);
   const style = { color: colored, width: stream.columns || null, plot };
   // Of an experiment that could not begin there is nothing to tell but why.
-  if (!quiet && (isBegun || report.error === null)) stream.write(text(report, style));
+  if (!quiet && (isBegun || report.error === null)) write(text(report, style));
   else if (report.error !== null) process.stderr.write(setupErrorText(report.error));
   return failures[0] ?? null;
 }

@@ -57,11 +57,11 @@ async function perform<Question extends CommonQuestion, Run, History, Report ext
       signal: interrupts.signal,
       kill: interrupts.kill,
     },
-  ).finally(() => {
-    watch.close();
-    interrupts.close();
+  ).finally(watch.close);
+  const givenUp = interrupts.beginReport();
+  const failure = await reportExperiment({ report, isBegun: runs > 0 }, kind, {
+    ...{ store, request: request.report, givenUp },
   });
-  const failure = await reportExperiment({ report, isBegun: runs > 0 }, kind, { store, request: request.report });
   if (failure !== null) process.stderr.write(setupErrorText(failure));
   if (report.status === 'failed' || failure !== null) return statuses.setupError;
   if (report.status === 'done') return kind.status(report);

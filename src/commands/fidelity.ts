@@ -8,6 +8,7 @@ import { pageWith, type Report, reportOf } from '../experiment/fidelity/outcome.
 import { createProgress, type Standing } from '../experiment/progress.ts';
 import { packageRoot } from '../gate/find-helper.ts';
 import { signalNumber } from '../host/exit-status.ts';
+import { saveReport } from '../host/write-beside.ts';
 import { writeReport } from '../host/write-file.ts';
 import { createStatusLine } from '../report/terminal/live.ts';
 import { runSpec } from '../run/index.ts';
@@ -17,10 +18,10 @@ import { type FidelityArguments, fidelityUsage, parseFidelityArgv } from './fide
 /** `kmem-run fidelity`: 0 if the gate does what the kernel does, 1 if not. */
 export async function fidelityCommand(argv: readonly string[]): Promise<number> {
   const given = parseFidelityArgv(argv);
-  // A reader that went away is no reason to leave a group behind.
+  // A reader that went away is no reason to stop.
   process.stdout.on('error', () => {});
   if (given === 'help') {
-    print(fidelityUsage);
+    process.stdout.write(fidelityUsage);
     return 0;
   }
   const interrupts = watchInterrupts();
@@ -34,8 +35,6 @@ export async function fidelityCommand(argv: readonly string[]): Promise<number> 
   } catch (error) {
     if (!interrupts.signal.aborted) throw error;
     return interrupted(interrupts.signalName());
-  } finally {
-    interrupts.close();
   }
 }
 
@@ -46,10 +45,12 @@ async function compare(given: FidelityArguments, interrupts: Interrupts): Promis
   const { answer, version } =
     kernel === null ? await answerHere(request, interrupts, live) : await answerInVm(given, kernel, interrupts, live);
   if (answer === null || interrupts.signal.aborted) return interrupted(interrupts.signalName());
+  const givenUp = interrupts.beginReport();
   const report = reportOf(request, answer, version);
-  if (json !== null) await writeReport(json, `${JSON.stringify(report.json, null, 2)}\n`);
-  if (markdown !== null && report.markdown !== null) await writeReport(markdown, pageWith(markdown, report.markdown));
   printReport(report, live);
+  if (json !== null) await saveReport(json, `${JSON.stringify(report.json, null, 2)}\n`, givenUp);
+  if (markdown !== null && report.markdown !== null)
+    await writeReport(markdown, pageWith(markdown, report.markdown), givenUp);
   return report.same ? 0 : 1;
 }
 
@@ -78,8 +79,8 @@ function progressCallbacks(live: boolean) {
     : null;
   return {
     say: (text: string): void => {
-      if (progress !== null) progress.beside(() => print(text));
-      else if (live) print(text);
+      if (progress !== null) progress.beside(() => void process.stdout.write(text));
+      else if (live) void process.stdout.write(text);
     },
     onProgress: (standing: Standing): void => progress?.update(standing),
     close: (): void => progress?.close(),
@@ -111,15 +112,11 @@ function runnerOf({ signal, kill }: Interrupts): RunFunction {
 }
 
 function printReport({ text }: Report, live: boolean): void {
-  if (live) print(text);
+  if (live) void process.stdout.write(text);
   else process.stderr.write(text);
 }
 
 function interrupted(signal: string | null): number {
   process.stderr.write('kmem-run: interrupted; nothing is left of the comparison\n');
   return 128 + (signalNumber(signal ?? 'SIGTERM') ?? 0);
-}
-
-function print(text: string): void {
-  process.stdout.write(text);
 }

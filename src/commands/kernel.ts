@@ -56,7 +56,7 @@ export const kernelActions: readonly string[] = Object.keys(actions);
 
 /** `kmem-run kernel`: 0 done, 1 a kernel is damaged. */
 export async function kernelCommand(argv: readonly string[]): Promise<number> {
-  // A reader that went away is no reason to stop in the middle.
+  // A reader that went away is no reason to stop.
   process.stdout.on('error', () => {});
   if (asksForHelp(argv)) {
     process.stdout.write(kernelUsage);
@@ -76,8 +76,6 @@ async function interruptible(work: (signal: AbortSignal) => Promise<void>, ifInt
     if (!interrupts.signal.aborted) throw error;
     note(`interrupted; ${ifInterrupted}`);
     return 128 + (signalNumber(interrupts.signalName() ?? 'SIGTERM') ?? 0);
-  } finally {
-    interrupts.close();
   }
 }
 
@@ -102,7 +100,7 @@ async function add(given: Given): Promise<number> {
       const options = { way, keyring: DEBIAN_KEYRING, signal, say, onDownload: progress.update };
       const added = await addKernel(nameIn(given), options);
       progress.clear();
-      process.stdout.write(addedText(added));
+      void process.stdout.write(addedText(added));
     } finally {
       progress.clear();
     }
@@ -114,7 +112,7 @@ async function remove(given: Given): Promise<number> {
   const name = nameIn(given);
   return interruptible(async (signal) => {
     await removeKernel(name, { signal, say: note });
-    process.stdout.write(`removed ${name}\n`);
+    void process.stdout.write(`removed ${name}\n`);
   }, 'nothing was removed');
 }
 

@@ -7,7 +7,7 @@ import { preparationFolder, runPreparation } from '../experiment/prepare.ts';
 import { planReplay, type ReplayHistory, type ReplayPlan, type ReplayRun } from '../experiment/replay/replay.ts';
 import type { ReplayReport } from '../experiment/replay/report.ts';
 import { signalNumber } from '../host/exit-status.ts';
-import { writeReport } from '../host/write-file.ts';
+import { saveReport } from '../host/write-beside.ts';
 import { replayJson, replayText } from '../report/terminal/replay.ts';
 import { setupErrorText } from '../report/terminal/run.ts';
 import { optionName, type PlanInput, type RunInput, type RunRequest } from '../request/run-input.ts';
@@ -112,10 +112,9 @@ async function replay(context: ReplayContext): Promise<number> {
     });
   } finally {
     watch.close();
-    interrupts.close();
   }
   const report = reportOf(context, conclusion);
-  const failure = await printReplay(report, given);
+  const failure = await printReplay(report, given, interrupts.beginReport());
   if (report.status === 'failed' || failure !== null) return statuses.setupError;
   if (report.status === 'stopped')
     return statuses.signalBase + (signalNumber(interrupts.signalName() ?? 'SIGTERM') ?? 0);
@@ -188,18 +187,22 @@ function notReproduced(
 }
 
 /** Null when all of it is told, else what went wrong. */
-async function printReplay(report: ReplayReport, { json, quiet, color }: ReplayArguments): Promise<SetupError | null> {
+async function printReplay(
+  report: ReplayReport,
+  { json, quiet, color }: ReplayArguments,
+  givenUp: AbortSignal,
+): Promise<SetupError | null> {
   let failure: SetupError | null = null;
   try {
-    if (json !== null) await writeReport(json, replayJson(report));
+    if (json !== null) await saveReport(json, replayJson(report), givenUp);
   } catch (error) {
     failure = asSetupError(error);
   }
-  const stream = json === '-' ? process.stderr : process.stdout;
   // A reader that went away is no failure.
-  stream.on('error', () => {});
+  process.stdout.on('error', () => {});
   if (report.verdict === null && report.error !== null) process.stderr.write(setupErrorText(report.error));
-  else if (!quiet) stream.write(replayText(report, styleOfStdout(color)));
+  else if (!quiet && json === '-') process.stderr.write(replayText(report, styleOfStdout(color)));
+  else if (!quiet) process.stdout.write(replayText(report, styleOfStdout(color)));
   if (failure !== null) process.stderr.write(setupErrorText(failure));
   return failure;
 }

@@ -1,5 +1,5 @@
 import type { Process } from '../cgroup/processes.ts';
-import { SetupError } from '../errors.ts';
+import { asSetupError, SetupError } from '../errors.ts';
 import { createLiveLine, createStatusLine, stayText } from '../report/terminal/live.ts';
 import { setupErrorText, textReport } from '../report/terminal/run.ts';
 import { normaliseSpec } from '../request/normalise.ts';
@@ -51,45 +51,50 @@ async function perform(spec: RunSpec, report: Report, stays: boolean): Promise<n
     result = error.result as Result | undefined;
   } finally {
     view.close();
-    interrupts.close();
   }
-  const written = result === undefined ? null : await writeResult(result, report, failed);
-  const kept = result === undefined ? null : await keepResult(result, report, failed);
+  const givenUp = interrupts.beginReport();
+  const errors = result === undefined ? [] : await saveResult(result, { report, failed, givenUp });
   printReport(failed, result, report);
-  for (const error of [written, kept]) if (error !== null) process.stderr.write(setupErrorText(error));
-  if (result !== undefined && report.keep && kept === null && failed === null && !report.quiet)
+  for (const error of errors) process.stderr.write(setupErrorText(error));
+  if (result !== undefined && report.keep && errors.length === 0 && failed === null && !report.quiet)
     printKept(result, report);
-  if (written !== null || kept !== null || result === undefined) return CANNOT;
+  if (errors.length > 0 || result === undefined) return CANNOT;
   return exitStatus(result, interrupts.signalName() ?? inside);
 }
 
 const CANNOT = 125;
 
-/** Null when it is written. A run that could not be made has an error already, which matters more. */
-async function writeResult(result: Result, { json }: Report, failed: SetupError | null): Promise<SetupError | null> {
-  if (json === null) return null;
+type Saving = Readonly<{ report: Report; failed: SetupError | null; givenUp: AbortSignal }>;
+
+/**
+ * Where --json and --keep say. What could not be done is returned; a result that is in neither place is written beside.
+ * A run that could not be made has an error already, which matters more.
+ */
+async function saveResult(result: Result, { report, failed, givenUp }: Saving): Promise<SetupError[]> {
+  const unwritten = report.json === null ? null : await writeResult(result, report.json, givenUp);
+  if (!report.keep && unwritten === null) return [];
+  // Loads node:sqlite: after the command, never before.
+  const { keepBeside, keepRun } = await import('../store/keep.ts');
+  const unkept = report.keep ? keepRun(result, report) : null;
+  const [first, ...others] = [unwritten, unkept].filter((error) => error !== null);
+  if (failed !== null || first === undefined) return [];
+  if (others.length === 0 && report.keep && report.json !== null) return [first];
+  const { error, file, json } = keepBeside(result, first);
+  // No folder took it either: this is all that there is of it.
+  if (file === null) process.stderr.write(json);
+  return [error, ...others];
+}
+
+/** Null when it is written. */
+async function writeResult(result: Result, file: string, givenUp: AbortSignal): Promise<SetupError | null> {
   try {
     // Loads zod: after the command, never before.
     const { writeJson } = await import('../report/formats.ts');
-    await writeJson(json, result);
+    await writeJson(file, result, givenUp);
     return null;
   } catch (error) {
-    if (!(error instanceof SetupError)) throw error;
-    return failed === null ? error : null;
+    return asSetupError(error);
   }
-}
-
-/** Null when it is in the store. A measurement that the store does not take is written beside. */
-async function keepResult(result: Result, report: Report, failed: SetupError | null): Promise<SetupError | null> {
-  if (!report.keep) return null;
-  // Loads node:sqlite: after the command, never before.
-  const { keepBeside, keepRun } = await import('../store/keep.ts');
-  const reason = keepRun(result, report);
-  if (reason === null || failed !== null) return null;
-  const { error, file, json } = keepBeside(result, reason);
-  // No folder took it either: this is all that there is of it.
-  if (file === null) process.stderr.write(json);
-  return error;
 }
 
 function printReport(failed: SetupError | null, result: Result | undefined, report: Report): void {

@@ -2,7 +2,7 @@
 
 import { resolve } from 'node:path';
 import { SetupError } from '../errors.ts';
-import { writeReport } from '../host/write-file.ts';
+import { saveReport } from '../host/write-beside.ts';
 import { githubReport, junitReport, tapReport } from '../report/scenarios/formats.ts';
 import { prettyScenario, prettySum, scenarioStory } from '../report/scenarios/pretty.ts';
 import { createStatusLine } from '../report/terminal/live.ts';
@@ -38,13 +38,15 @@ export type ScenarioReporter = Readonly<{
   onStart: (name: string) => void;
   onEnd: (outcome: ScenarioOutcome) => void;
   /** @throws SetupError `json-not-written` */
-  end: (report: ScenariosReport) => Promise<void>;
+  end: (report: ScenariosReport, givenUp: AbortSignal) => Promise<void>;
 }>;
 
 /** `file`: null is stdout; then people read along where the format is theirs, and on a terminal of stderr where it is not. */
 export function reportScenarios(format: Format, file: string | null, total: number): ScenarioReporter {
   const people = format === 'pretty' && file === null ? process.stdout : process.stderr;
   const color = people.isTTY === true && !process.env.NO_COLOR;
+  const write = (text: string): void =>
+    void (people === process.stdout ? process.stdout.write(text) : people.write(text));
   const readsAlong = people === process.stdout || people.isTTY === true;
   const status = process.stderr.isTTY === true ? createStatusLine(process.stderr) : null;
   const running = new Set<string>();
@@ -59,16 +61,16 @@ export function reportScenarios(format: Format, file: string | null, total: numb
       running.delete(outcome.name);
       done += 1;
       status?.('');
-      if (readsAlong) people.write(prettyScenario(outcome, { color }));
+      if (readsAlong) write(prettyScenario(outcome, { color }));
       // Of one alone people want to see what happened; of many, that they passed.
-      if (readsAlong && total === 1) people.write(scenarioStory(outcome, { color, width: people.columns ?? null }));
+      if (readsAlong && total === 1) write(scenarioStory(outcome, { color, width: people.columns ?? null }));
       if (running.size > 0) draw();
     },
-    end: async (report) => {
+    end: async (report, givenUp) => {
       status?.('');
-      if (readsAlong) people.write(prettySum(report, { color }));
+      if (readsAlong) write(prettySum(report, { color }));
       if (format !== 'pretty' || file !== null)
-        await writeReport(file === null ? '-' : resolve(file), formatted(report, format));
+        await saveReport(file === null ? '-' : resolve(file), formatted(report, format), givenUp);
     },
   };
 }

@@ -63,7 +63,7 @@ export const scenarioActions: readonly string[] = Object.keys(actions);
 
 /** `kmem-run scenario`: 0 passed, 1 failed, 125 could not. */
 export async function scenarioCommand(argv: readonly string[]): Promise<number> {
-  // A reader that went away is no reason to leave groups and folders behind.
+  // A reader that went away is no reason to stop.
   process.stdout.on('error', () => {});
   const { before, after } = splitAtSeparator(argv.slice(1));
   if (before.includes('--help')) {
@@ -98,22 +98,19 @@ export async function runScenarios(given: Given): Promise<number> {
   }
   const interrupts = watchInterrupts();
   const reporter = reportScenarios(choices.format, choices.output, total);
-  try {
-    const { report, error } = await performScenarios(found, choices, {
-      signal: interrupts.signal,
-      kill: interrupts.kill,
-      onStart: ({ name }) => reporter.onStart(name),
-      onResult: () => {},
-      onEnd: reporter.onEnd,
-    });
-    writeLastFailed(report.scenarios);
-    await reporter.end(report);
-    if (error !== null) throw error;
-    if (interrupts.signal.aborted) return 128 + (signalNumber(interrupts.signalName() ?? 'SIGTERM') ?? 0);
-    return suiteStatus(report.scenarios);
-  } finally {
-    interrupts.close();
-  }
+  const { report, error } = await performScenarios(found, choices, {
+    signal: interrupts.signal,
+    kill: interrupts.kill,
+    onStart: ({ name }) => reporter.onStart(name),
+    onResult: () => {},
+    onEnd: reporter.onEnd,
+  });
+  const givenUp = interrupts.beginReport();
+  writeLastFailed(report.scenarios);
+  await reporter.end(report, givenUp);
+  if (error !== null) throw error;
+  if (report.status === 'stopped') return 128 + (signalNumber(interrupts.signalName() ?? 'SIGTERM') ?? 0);
+  return suiteStatus(report.scenarios);
 }
 
 function select({ words, tags, filters, lastFailed }: RunChoices): FoundScenarios {

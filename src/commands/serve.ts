@@ -47,7 +47,6 @@ export async function serveCommand(argv: readonly string[]): Promise<number> {
     });
     await serving.close();
   } finally {
-    interrupts.close();
     view.close();
   }
   return 0;

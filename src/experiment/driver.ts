@@ -112,9 +112,11 @@ export async function perform<Run, History>(
   };
 
   try {
-    while (!isOver()) {
+    while (error === null) {
       const runs = experiment.strategy(history);
+      // A signal after the last run changes nothing.
       if (runs === null) return { history, ended: 'done', error: null };
+      if (isOver()) break;
       const queue = runs.values();
       await Promise.all(jobs.map((job) => work(job, queue)));
     }

@@ -3,6 +3,9 @@ import { constants } from 'node:os';
 /** How a process ended: one of the two is null, both where it is not known. */
 export type Exit = Readonly<{ code: number | null; signal: string | null }>;
 
+/** By these a user, a terminal or a service manager ends a program. */
+export const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
+
 /** As programs see it: the C library keeps 32 and 33 for itself (signal(7)). */
 const SIGRTMIN = 34;
 

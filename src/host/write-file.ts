@@ -1,28 +1,59 @@
 /** Where a report goes: whole or not at all. A file is replaced in one step; what is no regular file is written to. */
 
 import { randomBytes } from 'node:crypto';
-import { constants, lstatSync, readlinkSync, realpathSync, type Stats } from 'node:fs';
+import {
+  constants,
+  fstatSync,
+  lstatSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
 import { type FileHandle, open, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { getSystemErrorMessage } from 'node:util';
 import { errnoOf, SetupError } from '../errors.ts';
 import { quote } from '../text/quote.ts';
+import { ENDING_SIGNALS } from './exit-status.ts';
 
-const STDOUT = '-';
+export const STDOUT = '-';
 const MOST_LINKS = 40;
+const TRY_AGAIN_MS = 5;
 
 /** `stream`: written to as it is. `file`: the regular file, all links followed, and what is there now (null: nothing). */
 type Target = Readonly<{ kind: 'stream'; path: string } | { kind: 'file'; path: string; existing: Stats | null }>;
 
-/** Writes a whole report. @throws SetupError `json-not-written`; no part of it is left behind then. */
-export async function writeReport(path: string, text: string | Uint8Array): Promise<void> {
+/**
+ * Writes a whole report. When `givenUp` is aborted, it waits no longer for the reader of a pipe.
+ * @throws SetupError `json-not-written`; no part of it is left behind in a file then
+ */
+export async function writeReport(path: string, text: string | Uint8Array, givenUp?: AbortSignal): Promise<void> {
   try {
-    if (path === STDOUT) return await writeStdout(text);
+    if (path === STDOUT) return await writeStdout(text, givenUp);
     const target = targetOf(path);
-    if (target.kind === 'stream') await writeStream(target.path, text);
-    else await replaceFile(target.path, target.existing, text);
+    if (target.kind === 'stream') await writeStream(target.path, text, givenUp);
+    else await holdingSignals(() => replaceFile(target.path, target.existing, text));
   } catch (error) {
-    throw failure(path, error);
+    throw writeFailure(path, error);
+  }
+}
+
+/** A signal that would end this process, and leave a temporary file behind, is delivered when the work is done. */
+async function holdingSignals(work: () => Promise<void>): Promise<void> {
+  let held: NodeJS.Signals | null = null;
+  const hold = (signal: NodeJS.Signals): void => {
+    held ??= signal;
+  };
+  for (const signal of ENDING_SIGNALS) process.on(signal, hold);
+  try {
+    await work();
+  } finally {
+    for (const signal of ENDING_SIGNALS) process.off(signal, hold);
+    // Whoever else listens has heard of it.
+    if (held !== null && process.listenerCount(held) === 0) process.kill(process.pid, held);
   }
 }
 
@@ -90,18 +121,52 @@ async function overwriteFile(path: string, text: string | Uint8Array): Promise<v
   }
 }
 
-async function writeStream(path: string, text: string | Uint8Array): Promise<void> {
-  // Append: a shell's `>>` behind /dev/stdout must not be overwritten from the start.
-  const handle = await open(path, constants.O_WRONLY | constants.O_APPEND);
+async function writeStream(path: string, text: string | Uint8Array, givenUp?: AbortSignal): Promise<void> {
+  const handle = await openStream(path, givenUp);
   try {
-    await handle.writeFile(text);
+    for (let rest = Buffer.from(text); rest.length > 0; ) {
+      try {
+        rest = rest.subarray((await handle.write(rest)).bytesWritten);
+      } catch (error) {
+        if (errnoOf(error) !== 'EAGAIN') throw error;
+        await waitForReader(givenUp);
+      }
+    }
   } finally {
     await handle.close();
   }
 }
 
-function writeStdout(text: string | Uint8Array): Promise<void> {
+/** Non-blocking: while one of Node's threads waits for a reader, the process could not exit. */
+async function openStream(path: string, givenUp?: AbortSignal): Promise<FileHandle> {
+  // Append: a shell's `>>` behind /dev/stdout must not be overwritten from the start.
+  const { O_WRONLY, O_APPEND, O_NONBLOCK, O_NOCTTY } = constants;
+  for (;;) {
+    try {
+      return await open(path, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY);
+    } catch (error) {
+      if (errnoOf(error) !== 'ENXIO' || !statSync(path).isFIFO()) throw error;
+      await waitForReader(givenUp);
+    }
+  }
+}
+
+async function waitForReader(givenUp?: AbortSignal): Promise<void> {
+  if (givenUp?.aborted) throw notRead();
+  await sleep(TRY_AGAIN_MS);
+}
+
+function notRead(): Error {
+  return new Error('interrupted, and nobody reads it');
+}
+
+function writeStdout(text: string | Uint8Array, givenUp?: AbortSignal): Promise<void> {
+  if (isStdoutClosed()) throw Object.assign(new Error('it is closed'), { code: 'EBADF' });
   return new Promise((done, fail) => {
+    // Later than what can be written at once.
+    const giveUp = (): void => void setImmediate(() => fail(notRead()));
+    if (givenUp?.aborted) giveUp();
+    givenUp?.addEventListener('abort', giveUp, { once: true });
     process.stdout.once('error', fail);
     process.stdout.write(text, (error) => {
       // On failure the 'error' event is still to come, and without a listener it would end the process.
@@ -110,6 +175,13 @@ function writeStdout(text: string | Uint8Array): Promise<void> {
       done();
     });
   });
+}
+
+/** Node.js opens /dev/null for reading and writing in place of a descriptor that was closed; `>/dev/null` only writes. */
+function isStdoutClosed(): boolean {
+  if (fstatSync(1).rdev !== statSync('/dev/null').rdev) return false;
+  const flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync('/proc/self/fdinfo/1', 'latin1'))?.[1] ?? '0';
+  return (Number.parseInt(flags, 8) & constants.O_RDWR) !== 0;
 }
 
 function isRefusal(error: unknown): boolean {
@@ -124,10 +196,11 @@ const hints: Readonly<Record<string, string>> = {
   EPIPE: 'let the program behind the pipe read to the end, or name a file',
 };
 
-function failure(path: string, error: unknown): SetupError {
+/** Why a report, or what was printed (`-`), could not be written. */
+export function writeFailure(path: string, error: unknown): SetupError {
   const errno = errnoOf(error) ?? '';
-  const place = path === STDOUT ? 'stdout' : quote(path);
-  const message = `the result cannot be written to ${place}: ${reason(error, errno)}`;
+  const what = path === STDOUT ? 'stdout cannot be written' : `the result cannot be written to ${quote(path)}`;
+  const message = `${what}: ${reason(error, errno)}`;
   return new SetupError('json-not-written', message, hints[errno] ?? 'name a file that can be written', {
     cause: error,
   });

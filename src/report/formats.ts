@@ -89,7 +89,7 @@ export function jsonReport(result: Result): string {
   return `${escapeControls(JSON.stringify(validateResult(result), null, 2))}\n`;
 }
 
-/** Writes the result to a file, or to stdout for `-`. @throws SetupError `json-not-written`, `invalid-result`. */
-export async function writeJson(path: string, result: Result): Promise<void> {
-  await writeReport(path, jsonReport(result));
+/** Writes the result to a file, or to stdout for `-`; see writeReport(). @throws SetupError `json-not-written`, `invalid-result`. */
+export async function writeJson(path: string, result: Result, givenUp?: AbortSignal): Promise<void> {
+  await writeReport(path, jsonReport(result), givenUp);
 }

@@ -19,6 +19,8 @@ export type Stop = Readonly<{
   /** A second interrupt: the grace is over. */
   kill: () => void;
   mustKill: () => boolean;
+  /** The run has come to its own end: from now on nothing but the loss of the gate makes its result another. */
+  complete: () => void;
   /** Resolves with the reason when there is one. */
   happened: Promise<TerminationReason>;
 }>;
@@ -26,9 +28,11 @@ export type Stop = Readonly<{
 export function createStop(): Stop {
   let reason: TerminationReason | null = null;
   let killing = false;
+  let isComplete = false;
   let leave: (() => void) | null = null;
   const { promise, resolve } = Promise.withResolvers<TerminationReason>();
   const end = (cause: TerminationReason): void => {
+    if (isComplete && cause !== 'gate-lost') return;
     reason ??= cause;
     resolve(reason);
   };
@@ -48,6 +52,9 @@ export function createStop(): Stop {
       killing = true;
     },
     mustKill: () => killing,
+    complete: () => {
+      isComplete = true;
+    },
     happened: promise,
   };
 }

@@ -107,6 +107,7 @@ export function watchRun(context: WatchContext): RunWatch {
     await linger(context, wait);
     const hasEnded = await steps.endBackground();
     // A group that was quiet for long has nothing in it that is about to exit.
+    stop.complete();
     if (hasEnded || facts.ending?.reason !== 'quiet') await untilLastChildren(context);
     look();
     if (stop.reason() !== null) await stopped;

@@ -136,6 +136,15 @@ test('aborted: runs in flight are told why and do not count, and no other is beg
   ]);
 });
 
+test('aborted after the last run has ended: it is done', async (t) => {
+  const controller = new AbortController();
+  const onEnd = (run: number): void => {
+    if (run === 2) controller.abort();
+  };
+  const conclusion = await perform(inBatches([1], [2]), [], options({ onEnd, signal: controller.signal }));
+  t.like(conclusion, { history: [1, 2], ended: 'done', error: null });
+});
+
 test('aborted before it begins: nothing runs', async (t) => {
   const runner = async () => t.fail() as never;
   const conclusion = await perform(inBatches([1]), [], options({ runner, signal: AbortSignal.abort() }));

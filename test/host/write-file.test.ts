@@ -180,3 +180,26 @@ test('a fifo is written to and stays a fifo', async (t) => {
   t.is(Buffer.concat(read).toString(), text);
   t.true(existsSync(fifo) && lstatSync(fifo).isFIFO());
 });
+
+test('a fifo that nobody reads is given up on when the caller says so', async (t) => {
+  const fifo = join(folder(t), 'fifo');
+  spawnSync('mkfifo', [fifo]);
+  await t.throwsAsync(writeReport(fifo, 'text', AbortSignal.abort()), {
+    code: 'json-not-written',
+    message: /: interrupted, and nobody reads it$/,
+  });
+});
+
+test('a signal ends the process when the file is in place, and leaves no temporary one', (t) => {
+  const at = folder(t);
+  const path = join(at, 'a.json');
+  const script = `import(${JSON.stringify(module)}).then(({ writeReport }) => {
+    void writeReport(process.argv[1], 'x'.repeat(1_000_000));
+    setImmediate(() => process.kill(process.pid, 'SIGTERM'));
+    setInterval(() => {}, 1000);
+  })`;
+  const { signal, stderr } = spawnSync(process.execPath, ['-e', script, path], { encoding: 'utf8' });
+  t.is(signal, 'SIGTERM', stderr);
+  t.deepEqual(readdirSync(at), ['a.json']);
+  t.is(statSync(path).size, 1_000_000);
+});

@@ -29,3 +29,13 @@ test('without a stay Ctrl-C interrupts; the second one is for the grace', (t) =>
   stop.kill();
   t.true(stop.mustKill());
 });
+
+test('a run that has come to its own end is ended by no signal and no time limit, but void without its gate', (t) => {
+  const stop = createStop();
+  stop.complete();
+  stop.interrupt('SIGTERM');
+  stop.end('walltime');
+  t.is(stop.reason(), null);
+  stop.end('gate-lost');
+  t.is(stop.reason(), 'gate-lost');
+});

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import anyTest from 'ava';
-import { makeHarness, type Ran } from '../harness.ts';
+import { makeHarness, type Ran, signalUntilEnded } from '../harness.ts';
 import { needs } from '../needs.ts';
 import { APACHECTL, fixtures, makeSite, siteVariables, TIMEOUT } from './apache.ts';
 import { needsKernel } from './needs-kernel.ts';
@@ -210,6 +210,22 @@ test('SIGTERM ends the run inside, with its grace, and there is a report', async
   t.is(result?.outcome, 'interrupted');
   t.deepEqual(result?.steps[0]?.exit, { code: 5, signal: null });
   t.is(harness.read('kept/trap'), 'term\n');
+  harness.assertNothingLeft();
+});
+
+test('signals after the end of the steps take the grace from what is left over; result and status are those of the steps', async (t) => {
+  if (!(await needsKernel(t, '5.10'))) return;
+  const harness = makeHarness(t);
+  mkdirSync(harness.path('kept'));
+  const script = `cd kept; (trap ': > told' TERM; : > up; while :; do sleep 0.1; done) &
+    until [ -e up ]; do sleep 0.1; done; exit 7`;
+  const options = ['--kernel', '5.10', '--rw', harness.path('kept'), '--quiet-limit', '50ms', '--grace', '1h'];
+  const running = harness.start([...options, '--', 'sh', '-c', script], TIMEOUT);
+  await until(() => harness.has('kept/told'));
+  const { status, result } = await signalUntilEnded(running, 'SIGTERM');
+  t.is(status, 7);
+  t.is(result?.outcome, 'failed');
+  t.is(result?.terminationReason, null);
   harness.assertNothingLeft();
 });
 

@@ -1,0 +1,76 @@
+/** A place for results that could not be written where they should be. */
+
+import { randomBytes } from 'node:crypto';
+import { closeSync, fsyncSync, openSync, unlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { errnoOf, SetupError } from '../errors.ts';
+import { quote } from '../text/quote.ts';
+import { writeReport } from './write-file.ts';
+
+export type Beside = Readonly<{
+  /** As the reason, and says where the text is instead. */
+  error: SetupError;
+  /** Absolute; null: no folder accepted it. */
+  file: string | null;
+}>;
+
+/** Writes to a new file in the current folder, or else in that for temporary files. `code`: of the error. Never throws. */
+export function writeBeside(name: string, text: string, reason: SetupError, code: string): Beside {
+  const explained = (where: string): SetupError =>
+    new SetupError(code, `${reason.message}; ${where}`, reason.hint, { cause: reason });
+  const tried: string[] = [];
+  for (const folder of folders()) {
+    const file = join(folder, name);
+    const errno = writeNew(file, text);
+    if (errno === null) return { error: explained(`the result is in ${quote(file, 1000)} instead`), file };
+    tried.push(`${quote(folder)} (${errno})`);
+  }
+  return { error: explained(`the result could not be written to ${tried.join(' or ')} either`), file: null };
+}
+
+/**
+ * As writeReport(), for what is kept nowhere else: where it cannot be written it goes to a file beside, or else to stderr.
+ * @throws SetupError `json-not-written`, which says where it is
+ */
+export async function saveReport(path: string, text: string, givenUp: AbortSignal): Promise<void> {
+  try {
+    await writeReport(path, text, givenUp);
+  } catch (reason) {
+    if (!(reason instanceof SetupError)) throw reason;
+    const name = `kmem-run-${randomBytes(6).toString('hex')}.${text.startsWith('{') ? 'json' : 'txt'}`;
+    const { error, file } = writeBeside(name, text, reason, reason.code);
+    if (file === null) process.stderr.write(text);
+    throw error;
+  }
+}
+
+function folders(): string[] {
+  return [...new Set([currentFolder(), tmpdir()])].filter((folder) => folder !== null);
+}
+
+/** Null: it was removed. */
+function currentFolder(): string | null {
+  try {
+    return process.cwd();
+  } catch {
+    return null;
+  }
+}
+
+/** The errno where it could not be written; nothing is left of it then. */
+function writeNew(file: string, text: string): string | null {
+  let fd: number | null = null;
+  try {
+    // Never through a link that somebody has put there; readable by nobody else, as in the store.
+    fd = openSync(file, 'wx', 0o600);
+    writeFileSync(fd, text);
+    fsyncSync(fd);
+    return null;
+  } catch (error) {
+    if (fd !== null) unlinkSync(file);
+    return errnoOf(error) ?? 'failed';
+  } finally {
+    if (fd !== null) closeSync(fd);
+  }
+}

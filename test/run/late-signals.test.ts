@@ -1,0 +1,106 @@
+/** Signals to kmem-run when the command has ended: the result exists, and it is the command's. */
+
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { constants } from 'node:os';
+import anyTest, { type ExecutionContext } from 'ava';
+import { validateResult } from '../../src/result/validate.ts';
+import { stateOf, until } from '../cgroup/sandbox.ts';
+import { makeHarness, signalUntilEnded } from '../harness.ts';
+
+const test = anyTest.serial;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
+
+for (const name of [...SIGNALS, 'SIGPIPE'] as const) {
+  test(`${name} again and again, from the command's end to that of kmem-run, loses no result`, async (t) => {
+    const harness = makeHarness(t);
+    const options = ['--quiet', '--kmem', '4M', '--trace-gate', 'trace', '--output', 'output'];
+    const running = harness.start([...options, '--', 'sh', '-c', 'echo $$ > command; echo written; exit 7']);
+    await until(() => harness.has('command') && harness.read('command') !== '');
+    const command = Number(harness.read('command'));
+    await until(() => stateOf(command) === null);
+    const { status, signal, result } = await signalUntilEnded(running, name);
+    t.is(signal, null);
+    t.deepEqual(result?.exit, { code: 7, signal: null });
+    // kmem-run may hear of the signal before it hears of the command's end.
+    const interrupted = name !== 'SIGPIPE' && result?.outcome === 'interrupted';
+    t.is(status, interrupted ? 128 + constants.signals[name] : 7);
+    t.is(harness.read('output'), 'written\n');
+    // Whole lines.
+    for (const call of harness.read('trace').trim().split('\n')) t.truthy(JSON.parse(call));
+    harness.assertNothingLeft();
+  });
+}
+
+/** Leaves a daemon that SIGTERM does not end: kmem-run waits for it in its grace when the run is over. */
+const DAEMON = `(trap 'touch told' TERM; touch up; while [ ! -e go ]; do sleep 0.05; done) &
+while [ ! -e up ]; do sleep 0.01; done
+exit 7`;
+
+function leaveDaemon(t: ExecutionContext) {
+  const harness = makeHarness(t);
+  const args = ['--quiet', '--kmem', '8M', '--quiet-limit', '50ms', '--grace', '1h', '--', 'sh', '-c', DAEMON];
+  return { harness, running: harness.start(args) };
+}
+
+for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  test(`${name} while what is left over has its grace: the result is that of the steps`, async (t) => {
+    const { harness, running } = leaveDaemon(t);
+    await until(() => harness.has('told'));
+    running.signal(name);
+    writeFileSync(harness.path('go'), '');
+    const { status, result } = await running.ended;
+    t.is(status, 7);
+    t.is(result?.outcome, 'failed');
+    t.is(result?.terminationReason, null);
+    harness.assertNothingLeft();
+  });
+}
+
+test('a second signal takes the grace from what is left over, and the result is that of the steps', async (t) => {
+  const { harness, running } = leaveDaemon(t);
+  await until(() => harness.has('told'));
+  const { status, result } = await signalUntilEnded(running, 'SIGTERM');
+  t.is(status, 7);
+  t.is(result?.outcome, 'failed');
+  harness.assertNothingLeft();
+});
+
+test('a signal ends the wait for a reader of --json, and the result is in a file beside', async (t) => {
+  const harness = makeHarness(t);
+  execFileSync('mkfifo', [harness.path('pipe')]);
+  const command = ['--', 'sh', '-c', 'touch done; exit 7'];
+  const running = harness.start(['--quiet', '--kmem', '4M', '--json', 'pipe', ...command], { json: false });
+  // Its group is gone: there is nothing more to do but to report.
+  await until(() => harness.has('done') && !harness.whatIsLeft().some((what) => what.startsWith('cgroup ')));
+  const { status, stderr } = await signalUntilEnded(running, 'SIGTERM');
+  t.is(status, 125);
+  t.regex(stderr, /^kmem-run: the result cannot be written to .*: interrupted, and nobody reads it; the result is in /);
+  const [file = ''] = readdirSync(harness.folder).filter((each) => each.startsWith('kmem-run-'));
+  const { outcome, exit } = validateResult(JSON.parse(readFileSync(harness.path(file), 'utf8')));
+  t.is(outcome, 'failed');
+  t.is(exit.code, 7);
+  harness.assertNothingLeft();
+});
+
+for (const [what, args] of Object.entries({
+  sweep: ['sweep', '--kmem', '4M', '--repeat', '1', '--store', 'store.sqlite', '--json', 'pipe', '--', 'true'],
+  scenario: ['scenario', 'run', 'one.yaml', '--format', 'json', '--output', 'pipe'],
+})) {
+  test(`signals while ${what} reports change neither its report nor its status`, async (t) => {
+    const harness = makeHarness(t);
+    execFileSync('mkfifo', [harness.path('pipe')]);
+    writeFileSync(harness.path('one.yaml'), 'description: One run.\nsteps:\n  - run: ["true"]\n');
+    const running = harness.start(args, { json: false });
+    // A kmem-run that never opens it must not leave the reader waiting.
+    void running.ended.then(() => open(harness.path('pipe'), 'r+')).then((writer) => writer.close());
+    // Opens when kmem-run has opened it to write.
+    const reader = await open(harness.path('pipe'));
+    const [ran, report] = await Promise.all([signalUntilEnded(running, 'SIGTERM'), reader.readFile('utf8')]);
+    await reader.close();
+    t.is(ran.status, 0, ran.stderr);
+    t.is(JSON.parse(report).status, 'done');
+    harness.assertNothingLeft();
+  });
+}
