@@ -1,6 +1,7 @@
 import { type Command, findCommand } from './commands/index.ts';
 import { asSetupError, SetupError } from './errors.ts';
 import { allowKeeper, endKeeper } from './gate/keeper.ts';
+import { printed } from './host/print.ts';
 import { setupErrorText } from './report/terminal/run.ts';
 import { statuses } from './result/outcome.ts';
 import { exitWhenWritten } from './run/interrupts.ts';
@@ -10,7 +11,9 @@ async function main(argv: readonly string[]): Promise<number> {
   try {
     allowKeeper();
     const command: Command = findCommand(argv);
-    return await command(argv);
+    const status = await command(argv);
+    await printed();
+    return status;
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
     if (takesJson(argv)) await (await import('./commands/option-error.ts')).writeOptionError(argv, error);
@@ -31,6 +34,14 @@ function reportBug(error: unknown): void {
   process.stderr.write(setupErrorText(asSetupError(error)));
   if (process.env.KMEM_RUN_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
 }
+
+// The status is the command's, whether anybody can read the report or not.
+process.stderr.on('error', () => {});
+// Node.js itself would exit with 1, as if the answer were no. The helper ends what runs when this process is gone.
+process.on('uncaughtException', (error) => {
+  reportBug(error);
+  process.exit(statuses.setupError);
+});
 
 main(process.argv.slice(2))
   .catch((error: unknown) => {

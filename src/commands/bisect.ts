@@ -4,6 +4,7 @@ import { bisectPlan } from '../experiment/bisect/plan.ts';
 import type { BisectReport } from '../experiment/bisect/report.ts';
 import { numberFor } from '../experiment/bounds.ts';
 import type { Labelled } from '../experiment/plan.ts';
+import { print } from '../host/print.ts';
 import { bisectText } from '../report/terminal/bisect.ts';
 import { optionName } from '../request/run-input.ts';
 import { parseLimit } from '../request/size.ts';
@@ -48,7 +49,7 @@ export async function bisectCommand(argv: readonly string[]): Promise<number> {
         };
   if (report.dryRun && question !== null) {
     bisectPlan(question, optionName);
-    process.stdout.write(`${JSON.stringify(question, null, 2)}\n`);
+    await print(`${JSON.stringify(question, null, 2)}\n`);
     return 0;
   }
   return conductExperiment(kind, { question, resume, jobs, report });

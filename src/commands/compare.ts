@@ -1,3 +1,4 @@
+import { print } from '../host/print.ts';
 import { compareText } from '../report/terminal/compare.ts';
 import { statuses } from '../result/outcome.ts';
 import type { Side } from '../scenario/documents.ts';
@@ -7,7 +8,7 @@ import type { Verdict } from '../statistics/spread.ts';
 import { asPresentResult } from '../store/read-result.ts';
 import type { Store } from '../store/types.ts';
 import { escapeControls } from '../text/quote.ts';
-import { mustHave, print, readStoredArguments, styleOfStdout, withStore } from './stored.ts';
+import { mustHave, readStoredArguments, styleOfStdout, withStore } from './stored.ts';
 
 export const compareUsage = `kmem-run compare A B [--json] [--store FILE]
 

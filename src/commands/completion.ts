@@ -1,11 +1,11 @@
 import { SetupError } from '../errors.ts';
+import { print } from '../host/print.ts';
 import { bashCompletion } from '../manual/bash.ts';
 import { fishCompletion } from '../manual/fish.ts';
 import type { CommandPage } from '../manual/page.ts';
 import { zshCompletion } from '../manual/zsh.ts';
 import { didYouMean } from '../text/nearest.ts';
 import { quote } from '../text/quote.ts';
-import { print } from './stored.ts';
 
 const shells: Readonly<Record<string, (pages: readonly CommandPage[]) => string>> = {
   bash: bashCompletion,

@@ -3,6 +3,7 @@ import { allThere, type Diagnosis, runChecks } from '../doctor/check.ts';
 import { checks } from '../doctor/checks.ts';
 import { diagnosesJson, diagnosisText, verdictText } from '../doctor/report.ts';
 import { signalNumber } from '../host/exit-status.ts';
+import { print } from '../host/print.ts';
 import { writeReport } from '../host/write-file.ts';
 import { watchInterrupts } from '../run/interrupts.ts';
 import { readOwnOptions } from './read-options.ts';
@@ -20,10 +21,8 @@ Exit status: 0 a gated run works, 1 it does not.
 /** `kmem-run doctor`: 0 if a gated run would work here, 1 if not. */
 export async function doctorCommand(argv: readonly string[]): Promise<number> {
   const { json, parent, help } = readArguments(argv);
-  // A reader that went away is no reason to stop.
-  process.stdout.on('error', () => {});
   if (help) {
-    process.stdout.write(doctorUsage);
+    await print(doctorUsage);
     return 0;
   }
   const style = {
@@ -31,13 +30,11 @@ export async function doctorCommand(argv: readonly string[]): Promise<number> {
     width: process.stdout.columns ?? null,
   };
   const { signal, signalName, beginReport } = watchInterrupts();
-  const onDiagnosis = json
-    ? undefined
-    : (diagnosis: Diagnosis) => void process.stdout.write(diagnosisText(diagnosis, style));
+  const onDiagnosis = json ? undefined : (diagnosis: Diagnosis) => void print(diagnosisText(diagnosis, style));
   const diagnoses = await runChecks(checks, openBench({ parent, signal }), { signal, onDiagnosis });
   if (signal.aborted) return interrupted(signalName());
   if (json) await writeReport('-', diagnosesJson(diagnoses), beginReport());
-  else void process.stdout.write(verdictText(diagnoses, style));
+  else void print(verdictText(diagnoses, style));
   return allThere(diagnoses) ? 0 : 1;
 }
 

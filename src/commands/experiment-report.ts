@@ -4,6 +4,7 @@ import { asSetupError, type SetupError } from '../errors.ts';
 import type { CommonQuestion, Plan } from '../experiment/plan.ts';
 import { createProgress } from '../experiment/progress.ts';
 import type { ExperimentFacts } from '../experiment/report.ts';
+import { print } from '../host/print.ts';
 import { writeReport } from '../host/write-file.ts';
 import { experimentJson } from '../report/terminal/experiment.ts';
 import { setupErrorText } from '../report/terminal/run.ts';
@@ -70,12 +71,8 @@ export async function reportExperiment<Question extends CommonQuestion, Report e
   if (isBegun) await attempt(() => store.updateExperiment(report.id, { status, summary: summary(report) }));
   if (json !== null) await attempt(() => writeReport(json, experimentJson(report), givenUp));
   const stream = json === '-' ? process.stderr : process.stdout;
-  // A reader that went away is no reason to stop.
-  stream.on('error', () => {});
   const write =
-    json === '-'
-      ? (shown: string) => void process.stderr.write(shown)
-      : (shown: string) => void process.stdout.write(shown);
+    json === '-' ? (shown: string) => void process.stderr.write(shown) : (shown: string) => void print(shown);
   const colored = color ?? (stream.isTTY === true && !process.env.NO_COLOR);
   const style = { color: colored, width: stream.columns || null, plot };
   // Of an experiment that could not begin there is nothing to tell but why.

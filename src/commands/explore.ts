@@ -4,6 +4,7 @@ import type { ExploreQuestion } from '../experiment/explore/explore.ts';
 import { explorePlan } from '../experiment/explore/plan.ts';
 import type { ExploreReport } from '../experiment/explore/report.ts';
 import type { Labelled } from '../experiment/plan.ts';
+import { print } from '../host/print.ts';
 import { exploreText } from '../report/terminal/explore.ts';
 import { parseNames } from '../request/ranges.ts';
 import { optionName } from '../request/run-input.ts';
@@ -71,7 +72,7 @@ export async function exploreCommand(argv: readonly string[]): Promise<number> {
   const kind = kindFor(report.store);
   if (report.dryRun) {
     kind.planOf(question, optionName);
-    process.stdout.write(`${JSON.stringify(question, null, 2)}\n`);
+    await print(`${JSON.stringify(question, null, 2)}\n`);
     return 0;
   }
   return conductExperiment(kind, { question, resume: null, jobs, report });

@@ -1,10 +1,11 @@
 import { SetupError } from '../errors.ts';
+import { print } from '../host/print.ts';
 import { csvHead, csvLine } from '../report/formats.ts';
 import type { StoredRun } from '../statistics/sample.ts';
 import { asPresentResult } from '../store/read-result.ts';
 import type { Store } from '../store/types.ts';
 import { escapeControls, quote } from '../text/quote.ts';
-import { print, readStoredArguments, withStore } from './stored.ts';
+import { readStoredArguments, withStore } from './stored.ts';
 
 export const exportUsage = `kmem-run export [--format json|csv] [--store FILE] [ID…]
 

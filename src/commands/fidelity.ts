@@ -8,6 +8,7 @@ import { pageWith, type Report, reportOf } from '../experiment/fidelity/outcome.
 import { createProgress, type Standing } from '../experiment/progress.ts';
 import { packageRoot } from '../gate/find-helper.ts';
 import { signalNumber } from '../host/exit-status.ts';
+import { print } from '../host/print.ts';
 import { saveReport } from '../host/write-beside.ts';
 import { writeReport } from '../host/write-file.ts';
 import { createStatusLine } from '../report/terminal/live.ts';
@@ -18,10 +19,8 @@ import { type FidelityArguments, fidelityUsage, parseFidelityArgv } from './fide
 /** `kmem-run fidelity`: 0 if the gate does what the kernel does, 1 if not. */
 export async function fidelityCommand(argv: readonly string[]): Promise<number> {
   const given = parseFidelityArgv(argv);
-  // A reader that went away is no reason to stop.
-  process.stdout.on('error', () => {});
   if (given === 'help') {
-    process.stdout.write(fidelityUsage);
+    await print(fidelityUsage);
     return 0;
   }
   const interrupts = watchInterrupts();
@@ -79,8 +78,8 @@ function progressCallbacks(live: boolean) {
     : null;
   return {
     say: (text: string): void => {
-      if (progress !== null) progress.beside(() => void process.stdout.write(text));
-      else if (live) void process.stdout.write(text);
+      if (progress !== null) progress.beside(() => void print(text));
+      else if (live) void print(text);
     },
     onProgress: (standing: Standing): void => progress?.update(standing),
     close: (): void => progress?.close(),
@@ -112,7 +111,7 @@ function runnerOf({ signal, kill }: Interrupts): RunFunction {
 }
 
 function printReport({ text }: Report, live: boolean): void {
-  if (live) void process.stdout.write(text);
+  if (live) void print(text);
   else process.stderr.write(text);
 }
 

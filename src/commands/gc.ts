@@ -2,6 +2,7 @@ import { collectLeftovers, type Fate } from '../cgroup/collect.ts';
 import { readHierarchies } from '../cgroup/hierarchies.ts';
 import { foreignOwner, proveLocks } from '../doctor/leftovers.ts';
 import { SetupError } from '../errors.ts';
+import { print } from '../host/print.ts';
 import { counted } from '../text/figures.ts';
 import { cut, visible } from '../text/visible.ts';
 import { readOwnOptions } from './read-options.ts';
@@ -19,10 +20,8 @@ Exit status: 0 nothing is left that should have been removed, 1 something could 
 /** `kmem-run gc`: 0 if all that was to be removed is, 1 if not. */
 export async function gcCommand(argv: readonly string[]): Promise<number> {
   const { force, dryRun, help } = readArguments(argv);
-  // A reader that went away is no reason to stop in the middle.
-  process.stdout.on('error', () => {});
   if (help) {
-    process.stdout.write(gcUsage);
+    await print(gcUsage);
     return 0;
   }
   const hierarchies = readHierarchies();
@@ -34,7 +33,7 @@ export async function gcCommand(argv: readonly string[]): Promise<number> {
     );
   }
   const { groups, locks } = await collectLeftovers(hierarchies, proveLocks, { force, dryRun });
-  print([...groups.map(rowOf), ...lockRows(dryRun ? 'removable' : 'removed', locks)]);
+  await print(textOf([...groups.map(rowOf), ...lockRows(dryRun ? 'removable' : 'removed', locks)]));
   return groups.some(({ fate }) => fate === 'failed') ? 1 : 0;
 }
 
@@ -96,13 +95,13 @@ function contents({ processes }: Fate, participle: string): string {
 const WORDS: readonly Row['word'][] = ['removed', 'removable', 'failed'];
 const wordWidth = 'removable'.length;
 
-function print(rows: readonly Row[]): void {
+function textOf(rows: readonly Row[]): string {
   const lines = rows.flatMap(({ word, name, reason, hint }) => [
     `${word.padEnd(wordWidth)}  ${name}  ${visible(reason)}`,
     ...(hint === null ? [] : [`${' '.repeat(wordWidth)}  hint: ${visible(hint)}`]),
   ]);
   if (!rows.some(({ word }) => WORDS.includes(word))) lines.push('nothing to remove');
-  process.stdout.write(lines.map((line) => `${line}\n`).join(''));
+  return lines.map((line) => `${line}\n`).join('');
 }
 
 function readArguments(argv: readonly string[]): { force: boolean; dryRun: boolean; help: boolean } {

@@ -1,4 +1,5 @@
 import yargs from 'yargs';
+import { print } from '../host/print.ts';
 import type { OptionTable } from './option-kinds.ts';
 import { describeOptions } from './parse-argv.ts';
 import { OPTIONS } from './run-options.ts';
@@ -35,6 +36,6 @@ export async function printOptions({ table, usage, epilogue }: CommandHelp): Pro
     .version(false)
     .help(false)
     .epilogue(epilogue);
-  process.stdout.write(`${await parser.getHelp()}\n`);
+  await print(`${await parser.getHelp()}\n`);
   return 0;
 }

@@ -1,11 +1,12 @@
 import { SetupError } from '../errors.ts';
+import { print } from '../host/print.ts';
 import { type HistoryEntry, historyJson, historyText } from '../report/terminal/history.ts';
 import type { Outcome } from '../result/schema.ts';
 import { outcomes } from '../result/schema-events.ts';
 import type { Store } from '../store/types.ts';
 import { didYouMean } from '../text/nearest.ts';
 import { escapeControls, quote } from '../text/quote.ts';
-import { mustHave, print, readStoredArguments, type StoredArguments, styleOfStdout, withStore } from './stored.ts';
+import { mustHave, readStoredArguments, type StoredArguments, styleOfStdout, withStore } from './stored.ts';
 
 export const historyUsage = `kmem-run history [--limit N] [--command TEXT] [--outcome NAME] [--label NAME] [--experiment ID] [--runs] [--json] [--store FILE]
 

@@ -1,4 +1,5 @@
 import { SetupError } from '../errors.ts';
+import { print } from '../host/print.ts';
 import { type CommandPage, type PageOption, pageOfText } from '../manual/page.ts';
 import { nearest } from '../text/nearest.ts';
 import { quote } from '../text/quote.ts';
@@ -165,7 +166,7 @@ async function printHelp(): Promise<number> {
 }
 
 async function printVersion(): Promise<number> {
-  process.stdout.write(`${version}\n`);
+  await print(`${version}\n`);
   return 0;
 }
 

@@ -1,5 +1,6 @@
 import { SetupError } from '../errors.ts';
 import { signalNumber } from '../host/exit-status.ts';
+import { print } from '../host/print.ts';
 import type { Way } from '../kernels/add.ts';
 import { watchInterrupts } from '../run/interrupts.ts';
 import { didYouMean } from '../text/nearest.ts';
@@ -56,10 +57,8 @@ export const kernelActions: readonly string[] = Object.keys(actions);
 
 /** `kmem-run kernel`: 0 done, 1 a kernel is damaged. */
 export async function kernelCommand(argv: readonly string[]): Promise<number> {
-  // A reader that went away is no reason to stop.
-  process.stdout.on('error', () => {});
   if (asksForHelp(argv)) {
-    process.stdout.write(kernelUsage);
+    await print(kernelUsage);
     return 0;
   }
   const { action, given } = readArguments(argv);
@@ -83,7 +82,7 @@ async function list({ booleans }: Given): Promise<number> {
   const { listKernels, unfinishedDownloads } = await import('../kernels/list.ts');
   const kernels = await listKernels(false);
   const unfinished = unfinishedDownloads();
-  process.stdout.write(booleans.get('json') ? listJson(kernels, unfinished) : listText(kernels, unfinished));
+  await print(booleans.get('json') ? listJson(kernels, unfinished) : listText(kernels, unfinished));
   return 0;
 }
 
@@ -100,7 +99,7 @@ async function add(given: Given): Promise<number> {
       const options = { way, keyring: DEBIAN_KEYRING, signal, say, onDownload: progress.update };
       const added = await addKernel(nameIn(given), options);
       progress.clear();
-      void process.stdout.write(addedText(added));
+      void print(addedText(added));
     } finally {
       progress.clear();
     }
@@ -112,14 +111,14 @@ async function remove(given: Given): Promise<number> {
   const name = nameIn(given);
   return interruptible(async (signal) => {
     await removeKernel(name, { signal, say: note });
-    void process.stdout.write(`removed ${name}\n`);
+    void print(`removed ${name}\n`);
   }, 'nothing was removed');
 }
 
 async function verify({ positionals: [name] }: Given): Promise<number> {
   const { listKernels, verifyKernel } = await import('../kernels/list.ts');
   const kernels = name === undefined ? await listKernels(true) : [await verifyKernel(name)];
-  process.stdout.write(verifiedText(kernels));
+  await print(verifiedText(kernels));
   return kernels.every(({ problems }) => problems.length === 0) ? 0 : 1;
 }
 

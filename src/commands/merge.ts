@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { errnoOf, SetupError } from '../errors.ts';
+import { print } from '../host/print.ts';
 import { writeReport } from '../host/write-file.ts';
 import type { ScenariosReport } from '../scenario/report.ts';
 import { suiteStatus } from '../scenario/suite.ts';
@@ -20,7 +21,7 @@ Exit status: 0 all passed or were skipped, 1 some failed, 125 some could not be 
 /** `kmem-run merge`: the status that one run of all would have had. */
 export async function mergeCommand(argv: readonly string[]): Promise<number> {
   if (argv.includes('--help')) {
-    process.stdout.write(mergeUsage);
+    await print(mergeUsage);
     return 0;
   }
   const { positionals, strings } = readOptions(argv.slice(1), {

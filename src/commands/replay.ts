@@ -7,6 +7,7 @@ import { preparationFolder, runPreparation } from '../experiment/prepare.ts';
 import { planReplay, type ReplayHistory, type ReplayPlan, type ReplayRun } from '../experiment/replay/replay.ts';
 import type { ReplayReport } from '../experiment/replay/report.ts';
 import { signalNumber } from '../host/exit-status.ts';
+import { print } from '../host/print.ts';
 import { saveReport } from '../host/write-beside.ts';
 import { replayJson, replayText } from '../report/terminal/replay.ts';
 import { setupErrorText } from '../report/terminal/run.ts';
@@ -24,7 +25,7 @@ import { version } from '../version.ts';
 import { watchProgress } from './experiment-report.ts';
 import { type ReplayArguments, readReplayArgv, replayUsage } from './replay-options.ts';
 import { findRecorded, refuseFilledIn } from './replay-source.ts';
-import { print, styleOfStdout } from './stored.ts';
+import { styleOfStdout } from './stored.ts';
 
 /** `kmem-run replay`: 0 the same, 1 different, 125 it could not be replayed. */
 export async function replayCommand(argv: readonly string[]): Promise<number> {
@@ -198,11 +199,9 @@ async function printReplay(
   } catch (error) {
     failure = asSetupError(error);
   }
-  // A reader that went away is no failure.
-  process.stdout.on('error', () => {});
   if (report.verdict === null && report.error !== null) process.stderr.write(setupErrorText(report.error));
   else if (!quiet && json === '-') process.stderr.write(replayText(report, styleOfStdout(color)));
-  else if (!quiet) process.stdout.write(replayText(report, styleOfStdout(color)));
+  else if (!quiet) void print(replayText(report, styleOfStdout(color)));
   if (failure !== null) process.stderr.write(setupErrorText(failure));
   return failure;
 }

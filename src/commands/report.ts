@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { errnoOf, SetupError } from '../errors.ts';
 import { packageRoot } from '../gate/find-helper.ts';
+import { print } from '../host/print.ts';
 import { writeReport } from '../host/write-file.ts';
 import { csvHead, csvLine } from '../report/formats.ts';
 import { pageScript } from '../report/html/frame.ts';
@@ -10,7 +11,7 @@ import type { ReportDocument } from '../scenario/documents.ts';
 import { quote } from '../text/quote.ts';
 import { version } from '../version.ts';
 import { readDocuments, readRuns, readSides } from './report-documents.ts';
-import { print, readStoredArguments, type StoredArguments, styleOfStdout } from './stored.ts';
+import { readStoredArguments, type StoredArguments, styleOfStdout } from './stored.ts';
 
 export const reportUsage = `kmem-run report RESULT… [--html FILE] [--svg DIR] [--png DIR] [--markdown FILE] [--csv FILE] [--plot] [--compare] [--title TEXT] [--store FILE]
 

@@ -1,5 +1,6 @@
 import type { Process } from '../cgroup/processes.ts';
 import { asSetupError, SetupError } from '../errors.ts';
+import { print } from '../host/print.ts';
 import { createLiveLine, createStatusLine, stayText } from '../report/terminal/live.ts';
 import { setupErrorText, textReport } from '../report/terminal/run.ts';
 import { normaliseSpec } from '../request/normalise.ts';
@@ -21,7 +22,7 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
   const spec = normaliseSpec(input, { nameOf: optionName });
   if (report.dryRun) {
     // What a run fills in is not known before.
-    process.stdout.write(`${JSON.stringify({ ...spec, ...spec.template?.input }, null, 2)}\n`);
+    await print(`${JSON.stringify({ ...spec, ...spec.template?.input }, null, 2)}\n`);
     return 0;
   }
   return perform(spec, report, mayStay(input, report));

@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { errnoOf, SetupError } from '../errors.ts';
 import { packageFolder } from '../host/package-folder.ts';
+import { print } from '../host/print.ts';
 import { findScenarios, shownPath } from '../scenario/find.ts';
 import { mistakeText } from '../scenario/issues.ts';
 import { missingFor } from '../scenario/needs.ts';
@@ -23,13 +24,13 @@ export async function listScenarios(given: Given): Promise<number> {
     const rows = await Promise.all(
       scenarios.map(async (each) => ({ ...described(each), missing: await missing(each) })),
     );
-    process.stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
+    await print(`${JSON.stringify(rows, null, 2)}\n`);
   } else {
     const width = Math.max(0, ...scenarios.map(({ name }) => name.length));
     for (const scenario of scenarios) {
       const lacks = (await missing(scenario)).map((lack) => `${' '.repeat(width + 2)}missing: ${visible(lack)}\n`);
       const title = cut(described(scenario).title, 100);
-      process.stdout.write(`${visible(scenario.name).padEnd(width)}  ${title}${tagsText(scenario)}\n${lacks.join('')}`);
+      await print(`${visible(scenario.name).padEnd(width)}  ${title}${tagsText(scenario)}\n${lacks.join('')}`);
     }
   }
   return mistakes.length === 0 ? 0 : 1;
@@ -50,16 +51,16 @@ function tagsText({ tags }: Scenario): string {
 /** 0 all are scenarios, 1 some have mistakes. */
 export async function checkScenarios(given: Given): Promise<number> {
   const { scenarios, mistakes } = find(given);
-  for (const mistake of mistakes) process.stdout.write(mistakeText(mistake));
+  for (const mistake of mistakes) await print(mistakeText(mistake));
   const wrong = new Set(mistakes.map(({ file }) => file)).size;
-  process.stdout.write(`${scenarios.length} without mistakes${wrong > 0 ? `, ${wrong} with` : ''}\n`);
+  await print(`${scenarios.length} without mistakes${wrong > 0 ? `, ${wrong} with` : ''}\n`);
   return wrong === 0 ? 0 : 1;
 }
 
 export async function printSchema(given: Given): Promise<number> {
   refuseWords(given, 0);
   const { scenarioJsonSchema } = await import('../scenario/schema.ts');
-  process.stdout.write(`${JSON.stringify(scenarioJsonSchema(), null, 2)}\n`);
+  await print(`${JSON.stringify(scenarioJsonSchema(), null, 2)}\n`);
   return 0;
 }
 
@@ -90,7 +91,7 @@ export async function newScenario(given: Given): Promise<number> {
       'go to a folder that you may write',
     );
   }
-  process.stdout.write(`${file}\nnow: kmem-run scenario run ${name}\n`);
+  await print(`${file}\nnow: kmem-run scenario run ${name}\n`);
   return 0;
 }
 

@@ -2,6 +2,7 @@
 
 import { resolve } from 'node:path';
 import { SetupError } from '../errors.ts';
+import { print } from '../host/print.ts';
 import { saveReport } from '../host/write-beside.ts';
 import { githubReport, junitReport, tapReport } from '../report/scenarios/formats.ts';
 import { prettyScenario, prettySum, scenarioStory } from '../report/scenarios/pretty.ts';
@@ -45,8 +46,7 @@ export type ScenarioReporter = Readonly<{
 export function reportScenarios(format: Format, file: string | null, total: number): ScenarioReporter {
   const people = format === 'pretty' && file === null ? process.stdout : process.stderr;
   const color = people.isTTY === true && !process.env.NO_COLOR;
-  const write = (text: string): void =>
-    void (people === process.stdout ? process.stdout.write(text) : people.write(text));
+  const write = (text: string): void => void (people === process.stdout ? print(text) : people.write(text));
   const readsAlong = people === process.stdout || people.isTTY === true;
   const status = process.stderr.isTTY === true ? createStatusLine(process.stderr) : null;
   const running = new Set<string>();

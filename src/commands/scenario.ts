@@ -1,5 +1,6 @@
 import { SetupError } from '../errors.ts';
 import { signalNumber } from '../host/exit-status.ts';
+import { print } from '../host/print.ts';
 import { watchInterrupts } from '../run/interrupts.ts';
 import { type FoundScenarios, findScenarios } from '../scenario/find.ts';
 import { readLastFailed, writeLastFailed } from '../scenario/last-failed.ts';
@@ -63,11 +64,9 @@ export const scenarioActions: readonly string[] = Object.keys(actions);
 
 /** `kmem-run scenario`: 0 passed, 1 failed, 125 could not. */
 export async function scenarioCommand(argv: readonly string[]): Promise<number> {
-  // A reader that went away is no reason to stop.
-  process.stdout.on('error', () => {});
   const { before, after } = splitAtSeparator(argv.slice(1));
   if (before.includes('--help')) {
-    process.stdout.write(scenarioUsage);
+    await print(scenarioUsage);
     return 0;
   }
   const [name, ...tokens] = before;

@@ -1,4 +1,5 @@
 import { SetupError } from '../errors.ts';
+import { print } from '../host/print.ts';
 
 export const schemaUsage = `kmem-run schema
 
@@ -10,12 +11,12 @@ Exit status: 0.
 /** Prints the JSON Schema of the result, made from the same definitions that check it. */
 export async function schemaCommand(argv: readonly string[]): Promise<number> {
   if (argv[1] === '--help') {
-    process.stdout.write(schemaUsage);
+    await print(schemaUsage);
     return 0;
   }
   if (argv.length > 1)
     throw new SetupError('unexpected-argument', `schema takes no arguments, not ${argv[1]}`, 'write: kmem-run schema');
   const { resultJsonSchema } = await import('../result/validate.ts');
-  process.stdout.write(`${JSON.stringify(resultJsonSchema(), null, 2)}\n`);
+  await print(`${JSON.stringify(resultJsonSchema(), null, 2)}\n`);
   return 0;
 }

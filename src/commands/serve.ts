@@ -1,11 +1,12 @@
 import { SetupError } from '../errors.ts';
 import { packageRoot } from '../gate/find-helper.ts';
+import { print } from '../host/print.ts';
 import { pageScript } from '../report/html/frame.ts';
 import { watchInterrupts } from '../run/interrupts.ts';
 import { quote } from '../text/quote.ts';
 import { visible } from '../text/visible.ts';
 import { version } from '../version.ts';
-import { mustHave, print, readStoredArguments } from './stored.ts';
+import { mustHave, readStoredArguments } from './stored.ts';
 
 export const serveUsage = `kmem-run serve [--port N] [--store FILE]
 

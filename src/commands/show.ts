@@ -1,3 +1,4 @@
+import { print } from '../host/print.ts';
 import { documentText } from '../report/terminal/documents.ts';
 import { experimentState, type HistoryEntry, historyText, localTime } from '../report/terminal/history.ts';
 import { type TextOptions, textReport } from '../report/terminal/run.ts';
@@ -7,7 +8,7 @@ import type { Store } from '../store/types.ts';
 import type { PlotStyle } from '../text/layout.ts';
 import { escapeControls } from '../text/quote.ts';
 import { cut, visible } from '../text/visible.ts';
-import { mustHave, print, readStoredArguments, styleOfStdout, withStore } from './stored.ts';
+import { mustHave, readStoredArguments, styleOfStdout, withStore } from './stored.ts';
 
 export const showUsage = `kmem-run show ID [--json] [--verbose] [--plot] [--store FILE]
 

@@ -1,7 +1,6 @@
 /** What the commands that read the store have in common. */
 
-import { errnoOf, SetupError } from '../errors.ts';
-import { writeReport } from '../host/write-file.ts';
+import { SetupError } from '../errors.ts';
 import { openStore } from '../store/store.ts';
 import type { Store } from '../store/types.ts';
 import type { Style } from '../text/layout.ts';
@@ -54,17 +53,6 @@ export async function withStore<T>(file: string | null, work: (store: Store) => 
     return await work(store);
   } finally {
     store.close();
-  }
-}
-
-/** False: the reader went away (`| head`), and there is nothing more to do. @throws SetupError `json-not-written`. */
-export async function print(text: string): Promise<boolean> {
-  try {
-    await writeReport('-', text);
-    return true;
-  } catch (error) {
-    if (error instanceof SetupError && errnoOf(error.cause) === 'EPIPE') return false;
-    throw error;
   }
 }
 

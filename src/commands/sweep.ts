@@ -4,6 +4,7 @@ import { sweepPlan } from '../experiment/sweep/plan.ts';
 import { type Axes, newSeed } from '../experiment/sweep/points.ts';
 import type { SweepReport } from '../experiment/sweep/report.ts';
 import type { SweepQuestion } from '../experiment/sweep/sweep.ts';
+import { print } from '../host/print.ts';
 import { sweepText } from '../report/terminal/sweep.ts';
 import { parseCounts, parseLimits, parseNames } from '../request/ranges.ts';
 import { optionName } from '../request/run-input.ts';
@@ -53,7 +54,7 @@ export async function sweepCommand(argv: readonly string[]): Promise<number> {
         };
   if (report.dryRun && question !== null) {
     sweepPlan(question, optionName);
-    process.stdout.write(`${JSON.stringify(question, null, 2)}\n`);
+    await print(`${JSON.stringify(question, null, 2)}\n`);
     return 0;
   }
   return conductExperiment(kind, { question, resume, jobs, report });
