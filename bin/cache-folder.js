@@ -4,7 +4,7 @@
  * else's business: either is used only where nobody but the user (or root) can write.
  */
 
-import { lstatSync, mkdirSync, realpathSync } from 'node:fs';
+import { lstatSync, mkdirSync, realpathSync, statSync } from 'node:fs';
 import { homedir, userInfo } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 
@@ -72,6 +72,25 @@ function nearestExisting(path) {
   return isAbsent(path) ? nearestExisting(dirname(path)) : path;
 }
 
+/**
+ * Makes a folder, with those above it, as mkdir -p does. Node's own `recursive` never returns where the parent is there and
+ * the kernel says ENOENT all the same, as /proc does. Throws what mkdir(2) says.
+ */
+export function makeFolder(folder, mode = 0o777) {
+  const parent = dirname(folder);
+  if (isAbsent(parent)) {
+    makeFolder(parent, mode);
+  }
+
+  try {
+    mkdirSync(folder, { mode });
+  } catch (error) {
+    if (error.code !== 'EEXIST' || !statSync(folder).isDirectory()) {
+      throw error;
+    }
+  }
+}
+
 /** Makes `folder` with mode 0700 if need be; returns why it cannot be trusted, or null if it can. */
 function makePrivate(folder) {
   try {
@@ -81,7 +100,7 @@ function makePrivate(folder) {
       return before;
     }
 
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder, 0o700);
     const { uid, mode } = lstatSync(folder);
     if (uid !== process.geteuid()) {
       return `${folder} belongs to uid ${uid}`;

@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
-import { errnoOf, SetupError } from '../errors.ts';
+import { SetupError } from '../errors.ts';
 import { print } from '../host/print.ts';
+import { readJsonInput } from '../host/read-input.ts';
 import { writeReport } from '../host/write-file.ts';
+import { readScenarios } from '../scenario/read-report.ts';
 import type { ScenariosReport } from '../scenario/report.ts';
 import { suiteStatus } from '../scenario/suite.ts';
-import { quote } from '../text/quote.ts';
 import { readOptions } from './read-options.ts';
 import { formatted, parseFormat } from './scenario-report.ts';
 
@@ -61,22 +61,6 @@ export function mergeReports(parts: readonly ScenariosReport[]): ScenariosReport
 }
 
 function readPart(file: string): ScenariosReport {
-  let report: Partial<ScenariosReport> | null = null;
-  try {
-    report = JSON.parse(readFileSync(file, 'utf8')) as Partial<ScenariosReport> | null;
-  } catch (error) {
-    if (errnoOf(error) !== null)
-      throw new SetupError(
-        'unreadable-report',
-        `${quote(file)} cannot be read (${errnoOf(error)})`,
-        'name a file that is there',
-      );
-  }
-  if (report?.kind === 'scenarios' && report.schemaVersion === 1 && Array.isArray(report.scenarios))
-    return report as ScenariosReport;
-  throw new SetupError(
-    'unreadable-report',
-    `${quote(file)} is no report of scenarios`,
-    'make it by kmem-run scenario run --format json',
-  );
+  const error = { code: 'unreadable-report', hint: 'make it by kmem-run scenario run --format json' };
+  return readScenarios(file, readJsonInput(file, error), error);
 }

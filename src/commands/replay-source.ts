@@ -1,7 +1,7 @@
 /** Where a run to replay comes from: a file, the store, or a token. */
 
-import { readFileSync, statSync } from 'node:fs';
-import { errnoOf, SetupError } from '../errors.ts';
+import { SetupError } from '../errors.ts';
+import { isFile, readJsonInput } from '../host/read-input.ts';
 import type { Result } from '../result/schema.ts';
 import { type Recorded, recordedOf } from '../statistics/recorded.ts';
 import { asPresentResult, presentResult } from '../store/read-result.ts';
@@ -85,16 +85,7 @@ export function refuseFilledIn({ id, input }: Recorded): void {
 
 // biome-ignore lint/suspicious/noExplicitAny: whatever the file holds; looked at key by key.
 function parse(file: string): any {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8'));
-  } catch (error) {
-    const reason = errnoOf(error) ?? 'it is not JSON';
-    throw notAResult(file, reason, 'name a file that kmem-run --json wrote');
-  }
-}
-
-function isFile(path: string): boolean {
-  return path !== '' && !path.includes('\0') && statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+  return readJsonInput(file, { code: 'not-a-result', hint: 'name a file that kmem-run --json wrote' });
 }
 
 function notAResult(file: string, reason: string, hint: string): SetupError {

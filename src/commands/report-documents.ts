@@ -1,11 +1,12 @@
 /** What a page is to be made of: files that kmem-run wrote, and what the store has. */
 
-import { readFileSync, statSync } from 'node:fs';
-import { errnoOf, SetupError } from '../errors.ts';
+import { SetupError } from '../errors.ts';
 import type { FidelityReport } from '../experiment/fidelity/report.ts';
 import { keptExperiment } from '../experiment/kept.ts';
+import { isFile, readJsonInput } from '../host/read-input.ts';
 import type { Result } from '../result/schema.ts';
 import type { ComparedSide, ReportDocument } from '../scenario/documents.ts';
+import { readScenarios } from '../scenario/read-report.ts';
 import { compareRuns } from '../statistics/compare.ts';
 import { type StoredRun, sampleOf } from '../statistics/sample.ts';
 import { asPresentResult, presentResult } from '../store/read-result.ts';
@@ -117,21 +118,10 @@ function documentsOf(store: Store, word: string): ReportDocument[] {
   return [...store.runsNamed(named)].map(({ result }) => ({ kind: 'run', result: asPresentResult(result) }));
 }
 
-function isFile(path: string): boolean {
-  return path !== '' && !path.includes('\0') && statSync(path, { throwIfNoEntry: false })?.isFile() === true;
-}
+const NOT_A_REPORT = { code: 'not-a-report', hint: 'name a file that kmem-run --json wrote' };
 
 function parse(file: string): unknown {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8'));
-  } catch (error) {
-    const reason = errnoOf(error) ?? 'it is not JSON';
-    throw new SetupError(
-      'not-a-report',
-      `${quote(file)} cannot be read: ${reason}`,
-      'name a file that kmem-run --json wrote',
-    );
-  }
+  return readJsonInput(file, NOT_A_REPORT);
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: whatever the file holds; looked at key by key.
@@ -150,7 +140,7 @@ export function documentsIn(file: string, content: Content): ReportDocument[] {
     case 'explore':
       return [experiment(file, content, ['findings', 'unsteady', 'counts', 'command'])];
     case 'scenarios':
-      return [scenarios(file, content)];
+      return [{ kind: 'scenarios', report: readScenarios(file, content, NOT_A_REPORT) }];
     case 'replay':
       throw notAReport(
         file,
@@ -194,16 +184,6 @@ function withPresentResult(content: Content, file: string): Content {
   const { justBelow } = content;
   if (justBelow == null) return content;
   return { ...content, justBelow: { ...justBelow, result: resultIn(file, justBelow.result) } };
-}
-
-function scenarios(file: string, content: Content): ReportDocument {
-  if (content.schemaVersion !== 1 || !Array.isArray(content.scenarios))
-    throw notAReport(file, 'it has no scenarios of schemaVersion 1', 'make it by kmem-run scenario run --format json');
-  const all = content.scenarios.map((scenario: Content) => ({
-    ...scenario,
-    results: (scenario.results ?? []).map((result: unknown) => resultIn(file, result)),
-  }));
-  return { kind: 'scenarios', report: { ...content, scenarios: all } };
 }
 
 function resultIn(file: string, kept: Content): Result {

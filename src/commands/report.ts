@@ -1,8 +1,9 @@
-import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { makeFolder } from '../../bin/cache-folder.js';
 import { errnoOf, SetupError } from '../errors.ts';
 import { packageRoot } from '../gate/find-helper.ts';
 import { print } from '../host/print.ts';
+import { isFile } from '../host/read-input.ts';
 import { writeReport } from '../host/write-file.ts';
 import { csvHead, csvLine } from '../report/formats.ts';
 import { pageScript } from '../report/html/frame.ts';
@@ -50,17 +51,36 @@ export async function reportCommand(argv: readonly string[]): Promise<number> {
     return 0;
   }
   const wanted = outputsOf(given);
-  const { csv: table, markdown } = wanted;
+  const { csv: table } = wanted;
   const { words, store } = given;
   if (table !== null) await writeOut(table, await csvOf(words, store));
   if (isOnlyCsv(wanted)) return 0;
   const documents = await documentsOf(given);
-  if (markdown !== null) await writeOut(markdown, await markdownOf(given, documents));
-  if (wanted.plot) await printPlots(documents, given.given.booleans.get('color') ?? null);
-  if (wanted.html !== null) await writePage(wanted.html, documents, given.value('title'));
-  const { svg, png } = wanted;
-  if (svg !== null || png !== null) await writePlots(documents, { svg, png });
+  await orNotAReport(words, () => drawAll(documents, given, wanted));
   return 0;
+}
+
+/** Of the report of an experiment no more than its kind is checked before it is drawn. */
+async function orNotAReport(words: readonly string[], draw: () => Promise<void>): Promise<void> {
+  try {
+    await draw();
+  } catch (error) {
+    if (error instanceof SetupError || !words.some(isFile)) throw error;
+    const reason = `${words.map((word) => quote(word)).join(', ')} cannot be drawn (${error instanceof Error ? error.message : error})`;
+    const hint = 'name a file that kmem-run --json wrote and nobody has changed';
+    throw new SetupError('not-a-report', reason, hint, { cause: error });
+  }
+}
+
+async function drawAll(
+  documents: readonly ReportDocument[],
+  given: StoredArguments,
+  { html, svg, png, markdown, plot }: Outputs,
+): Promise<void> {
+  if (markdown !== null) await writeOut(markdown, await markdownOf(given, documents));
+  if (plot) await printPlots(documents, given.given.booleans.get('color') ?? null);
+  if (html !== null) await writePage(html, documents, given.value('title'));
+  if (svg !== null || png !== null) await writePlots(documents, { svg, png });
 }
 
 type Outputs = Readonly<{
@@ -170,7 +190,7 @@ export async function writePlots(documents: readonly ReportDocument[], { svg, pn
       'give --html FILE: it has their tables',
     );
   }
-  for (const folder of [svg, png]) if (folder !== null) makeFolder(folder);
+  for (const folder of [svg, png]) if (folder !== null) ensureFolder(folder);
   for (const plot of plots) {
     const drawn = plotSvg(plot);
     if (svg !== null) await writeReport(join(svg, `${plot.id}.svg`), drawn);
@@ -178,9 +198,9 @@ export async function writePlots(documents: readonly ReportDocument[], { svg, pn
   }
 }
 
-function makeFolder(folder: string): void {
+function ensureFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
   } catch (error) {
     const reason = `the folder ${quote(folder)} cannot be made (${errnoOf(error) ?? 'no reason is given'})`;
     throw new SetupError('json-not-written', reason, 'name a folder that can be written', { cause: error });

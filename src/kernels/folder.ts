@@ -1,8 +1,8 @@
 /** Where kernels are kept: `kmem-run/kernels` in the user's own cache folder. */
 
-import { mkdirSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { findCacheFolder } from '../../bin/cache-folder.js';
+import { findCacheFolder, makeFolder } from '../../bin/cache-folder.js';
 import { errnoOf, SetupError } from '../errors.ts';
 import { isKernelName } from './types.ts';
 
@@ -40,7 +40,7 @@ export function kernelsFolder(): KernelsFolder {
 
 /** Makes the folder if need be. */
 export function ensureFolder({ path }: KernelsFolder): void {
-  mkdirSync(path, { recursive: true, mode: 0o700 });
+  makeFolder(path, 0o700);
 }
 
 /** The names of the kernels that were added, whether whole or damaged. */

@@ -3,6 +3,7 @@
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { errnoOf, SetupError } from '../errors.ts';
+import { readBounded, Unreadable } from '../host/read-input.ts';
 import { quote } from '../text/quote.ts';
 import { sha256Of } from './check.ts';
 import { debNames, unpackDeb, unpackModule } from './deb.ts';
@@ -49,7 +50,7 @@ export async function fromImage(file: string, modulesFolder: string, { signal }:
   const folder = resolve(modulesFolder);
   assertReadable(path);
   const tree = treeOf(folder);
-  const image = await readImage(readFileSync(path), path, signal);
+  const image = await readImage(imageIn(path), path, signal);
   const modules = await chooseModules(tree, image.release, signal).catch((error: unknown) => {
     throw error instanceof MissingModule ? missingModule(error, folder) : error;
   });
@@ -65,6 +66,18 @@ export async function fromFallback(kept: Fallback, place: Place): Promise<Gather
   const { parts } = await fromImage(kept.image, kept.modules, place);
   return { parts, provenance: { origin: null, source: `${kept.name} of the folder that KMEM_RUN_KERNELS named` } };
 }
+
+function imageIn(path: string): Buffer {
+  try {
+    return readBounded(path, MOST_IMAGE_BYTES);
+  } catch (error) {
+    if (!(error instanceof Unreadable)) throw error;
+    throw new SetupError('unreadable', `${quote(path)} cannot be read: ${error.message}`, 'give the image of a kernel');
+  }
+}
+
+/** Decompressed, and with all that a distribution builds in, an image takes some 80 MiB. */
+const MOST_IMAGE_BYTES = 256 * 2 ** 20;
 
 function treeOf(folder: string): ModuleTree {
   try {

@@ -1,8 +1,9 @@
 /** Which scenarios are meant by names, files, folders and tags. */
 
-import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { basename, join, relative, resolve } from 'node:path';
-import { errnoOf, SetupError } from '../errors.ts';
+import { SetupError } from '../errors.ts';
+import { readInput } from '../host/read-input.ts';
 import { didYouMean } from '../text/nearest.ts';
 import { quote } from '../text/quote.ts';
 import { isBaselineName } from './baseline/place.ts';
@@ -23,6 +24,9 @@ export type ScenarioSelection = Readonly<{
   /** Parts of names. */
   filters: readonly string[];
 }>;
+
+/** More than loadScenario() takes, so that a file that is too long is one mistake among others. */
+const MOST_BYTES = 16 * 2 ** 20;
 
 /** In the current folder, and beside kmem-run itself. */
 function libraries(): string[] {
@@ -113,15 +117,7 @@ function load(files: readonly string[]): FoundScenarios {
 }
 
 function textOf(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new SetupError(
-      'unreadable-scenario',
-      `${quote(file)} cannot be read (${errnoOf(error)})`,
-      'name a file that you may read',
-    );
-  }
+  return readInput(file, MOST_BYTES, { code: 'unreadable-scenario', hint: 'name a scenario file that you may read' });
 }
 
 /** Relative to the current folder where it is below it: short, and what CI servers link to. */

@@ -1,6 +1,6 @@
 /** Which scenarios did not pass the last time, by the folder in which they were run. */
 
-import { mkdirSync, readFileSync, realpathSync } from 'node:fs';
+import { readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { findStateFolder } from '../../bin/cache-folder.js';
 import { errnoOf, SetupError } from '../errors.ts';
@@ -34,7 +34,6 @@ export function writeLastFailed(outcomes: readonly ScenarioOutcome[]): void {
   const others = Object.entries(kept).filter(([folder]) => folder !== here());
   const next: Kept = Object.fromEntries([...others, [here(), [...names].toSorted()] as const].slice(-MOST_FOLDERS));
   try {
-    mkdirSync(join(file, '..'), { recursive: true, mode: 0o700 });
     keepFile(file, JSON.stringify(next));
   } catch (error) {
     if (errnoOf(error) === null) throw error;

@@ -2,11 +2,19 @@
 
 import type { SQLOutputValue } from 'node:sqlite';
 import { SetupError } from '../errors.ts';
+import { parseJson } from '../host/read-input.ts';
 import type { Outcome, Result } from '../result/schema.ts';
 import { firstFailing, kernelOf } from '../result/summary.ts';
 import type { StoredRun } from '../statistics/sample.ts';
 import { damaged } from './sqlite-errors.ts';
-import type { ExperimentKind, ExperimentStatus, NewRun, RunSummary, StoredExperiment } from './types.ts';
+import {
+  EXPERIMENT_KINDS,
+  type ExperimentKind,
+  type ExperimentStatus,
+  type NewRun,
+  type RunSummary,
+  type StoredExperiment,
+} from './types.ts';
 
 export type StoreRow = Readonly<Record<string, SQLOutputValue>>;
 /** Of the schema that this kmem-run reads. */
@@ -75,8 +83,8 @@ export function experimentOf(row: StoreRow, file: string): StoredExperiment {
   const read = (column: string) => parse(row[column], `the ${column} of experiment ${id}`, file);
   return {
     id,
-    kind: row.kind as ExperimentKind,
-    command: read('command') as string[],
+    kind: kindOf(row, file),
+    command: wordsOf(read('command'), `experiment ${id}`, file),
     spec: read('spec'),
     seed: numberOrNull(row.seed),
     startedAt: String(row.started_at),
@@ -84,6 +92,17 @@ export function experimentOf(row: StoreRow, file: string): StoredExperiment {
     summary: row.summary === null ? null : read('summary'),
     runs: Number(row.runs),
   };
+}
+
+function wordsOf(command: unknown, of: string, file: string): readonly string[] {
+  if (Array.isArray(command) && command.every((word) => typeof word === 'string')) return command;
+  throw damaged(file, `the command of ${of} is not a list of words`);
+}
+
+function kindOf({ kind, id }: StoreRow, file: string): ExperimentKind {
+  const known = EXPERIMENT_KINDS.find((each) => each === kind);
+  if (known === undefined) throw damaged(file, `experiment ${id} is of no kind that there is`);
+  return known;
 }
 
 function placeOf(row: StoreRow) {
@@ -97,7 +116,7 @@ function placeOf(row: StoreRow) {
 
 function parse(text: SQLOutputValue | undefined, what: string, file: string): unknown {
   try {
-    return JSON.parse(String(text));
+    return parseJson(String(text));
   } catch {
     throw damaged(file, `${what} cannot be read`);
   }

@@ -6,6 +6,7 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { z } from 'zod';
 import { SetupError } from '../errors.ts';
+import { parseJson } from '../host/read-input.ts';
 import { normaliseSpec } from '../request/normalise.ts';
 import { inputOf, type PlanInput, type RunInput, type RunRequest } from '../request/run-input.ts';
 import type { Recorded } from '../statistics/recorded.ts';
@@ -73,7 +74,7 @@ export function readToken(token: string): Recorded {
   if (!/^[A-Za-z0-9_-]+$/.test(packed)) throw badToken();
   try {
     const json = inflateRawSync(Buffer.from(packed, 'base64url'), { maxOutputLength: MOST_BYTES }).toString('utf8');
-    return schema.parse(JSON.parse(json)) as Recorded;
+    return schema.parse(parseJson(json)) as Recorded;
   } catch (cause) {
     throw badToken(cause);
   }

@@ -38,7 +38,9 @@ export type RunSummary = Readonly<{
   /** How cgroups were mounted. */
   layout: Result['environment']['cgroup'];
 }>;
-export type ExperimentKind = 'sweep' | 'bisect' | 'explore' | 'scenario';
+
+export const EXPERIMENT_KINDS = ['sweep', 'bisect', 'explore', 'scenario'] as const;
+export type ExperimentKind = (typeof EXPERIMENT_KINDS)[number];
 export type ExperimentStatus = 'running' | 'done' | 'stopped';
 
 export type NewExperiment = Readonly<{

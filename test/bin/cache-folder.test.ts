@@ -13,6 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { makeFolder } from '../../bin/cache-folder.js';
 import { canActAsOthers, where } from '../needs.ts';
 
 const NOBODY = 65534;
@@ -95,4 +96,22 @@ testAsRoot('neither a link planted in a shared folder nor a file is taken', (t) 
 
   writeFileSync(join(home, '.cache'), '');
   t.is(find({ HOME: home }).folder, null);
+});
+
+testAsRoot('a home in which nothing can be made is refused, not tried for ever', (t) => {
+  // The user's own home is the last resort, and nobody has none.
+  const { folder, reason } = find({ HOME: '/proc' });
+  t.is(folder, null);
+  t.regex(reason, /ENOENT|belongs to/);
+  t.throws(() => makeFolder('/proc/absent/kmem-run'), { code: 'ENOENT' });
+});
+
+test('a folder is made with those above it, and one that is there is left alone', (t) => {
+  const { top } = makeHome(t);
+  makeFolder(join(top, 'a', 'b', 'c'), 0o700);
+  makeFolder(join(top, 'a', 'b', 'c'));
+  t.is(statSync(join(top, 'a', 'b')).mode & 0o777, 0o700);
+  writeFileSync(join(top, 'file'), '');
+  t.throws(() => makeFolder(join(top, 'file')), { code: 'EEXIST' });
+  t.throws(() => makeFolder(join(top, 'file', 'below')), { code: 'ENOTDIR' });
 });

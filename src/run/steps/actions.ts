@@ -1,8 +1,8 @@
 /** The steps that run no program: requests, signals, waiting. */
 
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { processesNow, processesOf, signalGroup, signalProcess } from '../../cgroup/processes.ts';
+import { readBounded } from '../../host/read-input.ts';
 import { compileStepExpectation } from '../../request/expect.ts';
 import type { HttpStep, SignalStep, WaitStep } from '../../request/run-spec.ts';
 import type { Step } from '../../result/schema.ts';
@@ -84,9 +84,14 @@ async function send({ group, background }: StepContext, { signal, target }: Sign
   return { error: signalProcess(pid, name) ? null : `process ${pid} cannot be signalled` };
 }
 
+/** A number and a line end; some servers write a few lines more. */
+const MOST_PIDFILE_BYTES = 64 * 1024;
+
 function pidIn(file: string): number | null {
   try {
-    return Number(/^\s*([1-9][0-9]{0,8})\b/.exec(readFileSync(file, 'utf8'))?.[1] ?? 'none') || null;
+    return (
+      Number(/^\s*([1-9][0-9]{0,8})\b/.exec(readBounded(file, MOST_PIDFILE_BYTES).toString())?.[1] ?? 'none') || null
+    );
   } catch {
     return null;
   }

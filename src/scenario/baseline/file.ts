@@ -1,9 +1,10 @@
 /** The file of baselines: YAML that people review, the same for the same measurements. */
 
-import { mkdirSync, readFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { Document, isMap, isScalar, isSeq, visit } from 'yaml';
+import { makeFolder } from '../../../bin/cache-folder.js';
 import { errnoOf, SetupError } from '../../errors.ts';
+import { readBounded, Unreadable } from '../../host/read-input.ts';
 import { writeReport } from '../../host/write-file.ts';
 import { formatSize } from '../../request/size.ts';
 import { quote } from '../../text/quote.ts';
@@ -22,15 +23,19 @@ import {
 const HEAD =
   ' What kmem-run scenario run --update-baseline measured, of each run a value; later runs are compared with it.\n Review what changes, and commit it.';
 
+/** A scenario takes a few hundred bytes there. */
+const MOST_BYTES = 16 * 2 ** 20;
+
 /** Null: there is no such file. @throws SetupError `bad-baseline`, `unreadable-baseline`. */
 export function readBook(file: string): Book | null {
   let text: string;
   try {
-    text = readFileSync(file, 'utf8');
+    text = readBounded(file, MOST_BYTES).toString();
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return null;
+    if (!(error instanceof Unreadable)) throw error;
+    if (error.errno === 'ENOENT') return null;
     const hint = 'name a file that you may read';
-    throw new SetupError('unreadable-baseline', `${quote(file)} cannot be read (${errnoOf(error)})`, hint);
+    throw new SetupError('unreadable-baseline', `${quote(file)} cannot be read: ${error.message}`, hint);
   }
   return parseBook(file, text);
 }
@@ -66,7 +71,7 @@ export async function updateBook(file: string, entries: Book): Promise<void> {
   for (const [name, kernels] of [...Object.entries(readBook(file) ?? {}), ...Object.entries(entries)])
     merged[name] = { ...merged[name], ...kernels };
   try {
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolder(dirname(resolve(file)));
     await writeReport(file, textOf(merged));
   } catch (error) {
     const why = error instanceof SetupError ? error.message : String(errnoOf(error));
