@@ -19,6 +19,17 @@ export type KeptDocument = Readonly<{ kind: 'experiment'; report: ExperimentRepo
 /** @throws SetupError `cannot-report`, `result-unreadable`. */
 export function keptExperiment(store: Store, id: string): KeptDocument[] {
   const kept = store.experiment(id);
+  try {
+    return documentsOf(store, kept);
+  } catch (error) {
+    if (error instanceof SetupError) throw error;
+    // What an experiment asks is kept as it is, and checked by nobody before it is used.
+    const reason = `what is kept of experiment ${kept.id} is damaged (${error instanceof Error ? error.message : error})`;
+    throw new SetupError('cannot-report', reason, 'give the file of its --json', { cause: error });
+  }
+}
+
+function documentsOf(store: Store, kept: StoredExperiment): KeptDocument[] {
   switch (kept.kind) {
     case 'sweep':
       return [{ kind: 'experiment', report: reportOf(store, kept, sweepPlan) }];
@@ -27,7 +38,7 @@ export function keptExperiment(store: Store, id: string): KeptDocument[] {
     case 'explore':
       return [{ kind: 'experiment', report: exploreReport(store, kept) }];
     case 'scenario':
-      return [...store.runsOf(id)].map(({ result }) => ({ kind: 'run', result: asPresentResult(result) }));
+      return [...store.runsOf(kept.id)].map(({ result }) => ({ kind: 'run', result: asPresentResult(result) }));
   }
 }
 

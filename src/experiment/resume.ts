@@ -3,6 +3,7 @@
 import { asSetupError, SetupError } from '../errors.ts';
 import type { Result } from '../result/schema.ts';
 import { keepBeside } from '../store/keep.ts';
+import { asPresentResult } from '../store/read-result.ts';
 import type { NewExperiment, Store } from '../store/types.ts';
 import type { CommonQuestion, ExperimentContext, Plan } from './plan.ts';
 import type { ExperimentFacts } from './report.ts';
@@ -50,7 +51,7 @@ function once(work: () => void): () => void {
   };
 }
 
-/** What was kept before counts as if it were made now. */
+/** What was kept before counts as if it were made now. @throws SetupError `result-unreadable` */
 export function foldKept<Run, History, Report extends ExperimentFacts>(
   { experiment, empty, runAt }: Plan<Run, History, Report>,
   store: Store,
@@ -58,7 +59,8 @@ export function foldKept<Run, History, Report extends ExperimentFacts>(
 ): History {
   let history = empty;
   for (const { result, point, repeat } of store.runsOf(id)) {
-    if (point !== null && repeat !== null) history = experiment.fold(history, runAt({ point, repeat }), result);
+    if (point === null || repeat === null) continue;
+    history = experiment.fold(history, runAt({ point, repeat }), asPresentResult(result));
   }
   return history;
 }

@@ -1,4 +1,4 @@
-import { SetupError } from '../errors.ts';
+import { asSetupError, SetupError } from '../errors.ts';
 import { keptExperiment } from '../experiment/kept.ts';
 import { localTime } from '../report/terminal/history.ts';
 import type { Result } from '../result/schema.ts';
@@ -124,8 +124,9 @@ function changesAnswer({ view }: ServeSetting, query: URLSearchParams): string {
   });
 }
 
-function failed({ pages, version }: ServeSetting, { path }: GuardedRequest, error: unknown): PageResponse {
-  if (!(error instanceof SetupError)) throw error;
+function failed({ pages, version }: ServeSetting, { path }: GuardedRequest, thrown: unknown): PageResponse {
+  // Whatever a row holds, one page of it cannot be shown, and the others can.
+  const error = asSetupError(thrown);
   const status = statuses[error.code] ?? 500;
   const back = path.length > 1 ? '../'.repeat(path.length - 1) : './';
   const title = status === 404 ? 'That is not kept' : 'That cannot be shown';

@@ -4,10 +4,10 @@ import { statSync } from 'node:fs';
 import { SetupError } from '../errors.ts';
 import { outcomes } from '../result/schema-events.ts';
 import { openStore } from '../store/store.ts';
-import { type BrowseQuery, SORTS, type Sort, type Store } from '../store/types.ts';
+import { type BrowseQuery, EXPERIMENT_KINDS, SORTS, type Sort, type Store } from '../store/types.ts';
 import { quote } from '../text/quote.ts';
 
-export const KINDS = ['run', 'sweep', 'bisect', 'explore', 'scenario'] as const;
+export const KINDS = ['run', ...EXPERIMENT_KINDS] as const;
 export { outcomes };
 
 export const PAGE_LENGTH = 50;

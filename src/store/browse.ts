@@ -7,10 +7,13 @@ import type { Browsed, BrowsedExperiment, BrowsedRun, BrowseQuery, ExperimentKin
 
 const COMMAND_LENGTH = 1000;
 
+/** The words of an experiment, as they are shown; what is damaged stays as it is, so that the rest can be listed. */
+export const WORDS = `CASE WHEN json_valid(command) THEN (SELECT group_concat(value, ' ') FROM json_each(command)) ELSE command END`;
+
 const RUNS = `SELECT 'run' AS entry, id, started_at AS started, substr(command, 1, ${COMMAND_LENGTH}) AS command, outcome AS state,
   kmem_limit AS "limit", max_usage AS peak, failcnt, label, first_failing, NULL AS kind, NULL AS runs FROM run`;
 const EXPERIMENTS = `SELECT 'experiment' AS entry, id, started_at AS started,
-  substr((SELECT group_concat(value, ' ') FROM json_each(command)), 1, ${COMMAND_LENGTH}) AS command, status AS state,
+  substr(${WORDS}, 1, ${COMMAND_LENGTH}) AS command, status AS state,
   NULL AS "limit", NULL AS peak, NULL AS failcnt, NULL AS label, NULL AS first_failing, kind,
   (SELECT count(*) FROM run WHERE experiment_id = experiment.id) AS runs FROM experiment`;
 

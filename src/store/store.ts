@@ -4,7 +4,7 @@ import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import { SetupError } from '../errors.ts';
 import type { StoredRun } from '../statistics/sample.ts';
 import { quote } from '../text/quote.ts';
-import { browse } from './browse.ts';
+import { browse, WORDS } from './browse.ts';
 import { columnsOf, experimentOf, runOf, type StoreRow, SUMMARY_COLUMNS, summaryOf } from './columns.ts';
 import { type Access, locate, openDatabase } from './database.ts';
 import { migrations } from './migrations.ts';
@@ -124,9 +124,7 @@ function listRuns(database: DatabaseSync, filter: RunFilter): StoreRow[] {
 }
 
 function listExperiments(database: DatabaseSync, filter: ExperimentFilter): StoreRow[] {
-  // The words, as they are shown.
-  const shown = "(SELECT group_concat(value, ' ') FROM json_each(command))";
-  const { where, values } = conditionsOf([[`instr(${shown}, ?) > 0`, filter.command]]);
+  const { where, values } = conditionsOf([[`instr(${WORDS}, ?) > 0`, filter.command]]);
   const query = `SELECT ${EXPERIMENT_COLUMNS} FROM experiment WHERE ${where} ORDER BY started_at DESC, id LIMIT ?`;
   return database.prepare(query).all(...values, filter.limit ?? -1);
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
+import { DatabaseSync } from 'node:sqlite';
 import test, { type ExecutionContext } from 'ava';
 import { openStore } from '../../src/store/store.ts';
 import { failure, HOSTILE_TEXT, hostile, result } from '../fixtures/results.ts';
@@ -218,4 +219,29 @@ test.serial('hostile names are text, wherever they stand', async (t) => {
     t.false(/<script>alert|<img/i.test(body), path);
     t.false(body.includes(HOSTILE_TEXT), path);
   }
+});
+
+test.serial('a damaged row is a page that says so, and the server goes on', async (t) => {
+  const { file, fill, serve } = makeServed(t);
+  fill((store) => {
+    saveRuns(store, 'a1');
+    for (const id of ['e1', 'e2', 'e3']) store.saveExperiment(experiment({ id }));
+    store.saveRun({ result: result({ id: 'b1' }), experimentId: 'e1', point: 0, repeat: 0 });
+  });
+  const database = new DatabaseSync(file);
+  database.exec(`UPDATE run SET result = json_remove(result, '$.kmem') WHERE id = 'b1';
+    UPDATE experiment SET kind = 'odd' WHERE id = 'e2';
+    UPDATE experiment SET command = '[' WHERE id = 'e3'`);
+  database.close();
+  const { url, running } = await serve();
+  for (const damaged of ['run/b1', 'experiment/e1', 'experiment/e2', 'experiment/e3'])
+    t.is((await ask(`${url}${damaged}`)).status, 500, damaged);
+  const list = await ask(url);
+  t.is(list.status, 200);
+  for (const id of ['a1', 'e1', 'e2', 'e3']) t.true(list.body.includes(id), id);
+  t.is((await ask(`${url}run/a1`)).status, 200);
+  running.signal('SIGTERM');
+  const { status, stderr } = await running.ended;
+  t.is(status, 0);
+  t.notRegex(stderr, /^\s+at |Error/m);
 });
