@@ -1,6 +1,17 @@
 /** A YAML text as values, and where in the text each of them is. Loads the YAML parser. */
 
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from 'yaml';
+import {
+  type Document,
+  isAlias,
+  isCollection,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  visit,
+} from 'yaml';
 
 import type { Path } from '../request/expect-key.ts';
 
@@ -18,6 +29,9 @@ export type Parsed = Readonly<{
 
 /** Aliases that stand for more than that are a mistake, or a bomb. */
 const MOST_ALIASES = 1000;
+/** Lists and maps within each other; the parser itself gives up at some hundreds more. */
+const MOST_LEVELS = 100;
+const TOO_DEEP = `nested more than ${MOST_LEVELS} levels deep`;
 
 export function parseYaml(text: string): Parsed {
   const lines = new LineCounter();
@@ -26,14 +40,25 @@ export function parseYaml(text: string): Parsed {
     const { line, col } = lines.linePos(Math.min(offset, text.length));
     return { line: Math.max(1, line), column: Math.max(1, col) };
   };
-  const errors = document.errors.map(({ pos, message }) => ({ place: placeAt(pos[0]), message: oneLine(message) }));
   const start = (node: Node | null | undefined): number => node?.range?.[0] ?? 0;
-  visit(document, {
-    Pair: (_, { key }) => {
-      if (isMap(key) || isSeq(key))
-        errors.push({ place: placeAt(start(key)), message: 'a key is a word, not a list or a map' });
-    },
-  });
+  const errors = errorsOf(document).map(({ pos, message }) => ({ place: placeAt(pos[0]), message: oneLine(message) }));
+  const refuse = (node: Node | null, message: string): void =>
+    void errors.push({ place: placeAt(start(node)), message });
+  if (errors.length === 0)
+    visit(document, {
+      Alias: (_, alias, path) => {
+        const named = alias.resolve(document);
+        if (named !== undefined && path.includes(named)) refuse(alias, 'an alias stands inside what it names');
+      },
+      Collection: (_, collection, path) => {
+        if (path.filter((node) => isCollection(node)).length < MOST_LEVELS) return undefined;
+        refuse(collection, TOO_DEEP);
+        return visit.BREAK;
+      },
+      Pair: (_, { key }) => {
+        if (isMap(key) || isSeq(key)) refuse(key, 'a key is a word, not a list or a map');
+      },
+    });
   let value: unknown;
   if (errors.length === 0) {
     try {
@@ -53,6 +78,12 @@ export function parseYaml(text: string): Parsed {
       return placeAt(start((pair?.key as Node | undefined) ?? node));
     },
   };
+}
+
+/** What is nested too deep for the parser is one mistake, and not an overflow of the stack at each level. */
+function errorsOf({ errors }: Document): readonly Pick<Document['errors'][number], 'pos' | 'message'>[] {
+  const overflow = errors.find(({ message }) => /Maximum call stack size|Stack overflow/.test(message));
+  return overflow === undefined ? errors : [{ pos: overflow.pos, message: TOO_DEEP }];
 }
 
 /** The node that a path leads to, or the last one before it leads nowhere. */

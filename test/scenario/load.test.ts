@@ -139,3 +139,18 @@ test('aliases that stand for more than a file can hold are a mistake', (t) => {
   const bomb = `a: &a [x, x]\n${[...'bcdefghijkl'].map((key, index) => `${key}: &${key} [*${'abcdefghijk'[index]}, *${'abcdefghijk'[index]}, *${'abcdefghijk'[index]}, *${'abcdefghijk'[index]}]`).join('\n')}\n`;
   t.regex(mistakesIn(bomb)[0] ?? '', /^1:1: .*[Aa]lias/);
 });
+
+test('an alias that stands inside what it names is a mistake, there', (t) => {
+  t.deepEqual(mistakesIn('a: &a {b: *a}\n'), ['1:11: an alias stands inside what it names']);
+  t.deepEqual(mistakesIn('description: x\nsteps: &a\n  - run: echo\n  - *a\n'), [
+    '4:5: an alias stands inside what it names',
+  ]);
+});
+
+test('a file that is nested too deep is one mistake, also where the parser gives up', (t) => {
+  for (const text of ['['.repeat(20_000), `a: ${'['.repeat(120)}${']'.repeat(120)}`, '- '.repeat(50_000)]) {
+    const mistakes = mistakesIn(text);
+    t.is(mistakes.length, 1, text.slice(0, 10));
+    t.regex(mistakes[0] ?? '', /: nested more than 100 levels deep$/);
+  }
+});
