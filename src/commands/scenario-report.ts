@@ -9,7 +9,7 @@ import { prettyScenario, prettySum, scenarioStory } from '../report/scenarios/pr
 import { createStatusLine } from '../report/terminal/live.ts';
 import type { ScenarioOutcome, ScenariosReport } from '../scenario/report.ts';
 import { didYouMean } from '../text/nearest.ts';
-import { quote } from '../text/quote.ts';
+import { escapeControls, quote } from '../text/quote.ts';
 
 const FORMATS = {
   pretty: (report: ScenariosReport) => {
@@ -18,7 +18,7 @@ const FORMATS = {
   },
   tap: tapReport,
   junit: junitReport,
-  json: (report: ScenariosReport) => `${JSON.stringify(report, null, 2)}\n`,
+  json: (report: ScenariosReport) => `${escapeControls(JSON.stringify(report, null, 2))}\n`,
   github: githubReport,
 } as const;
 

@@ -7,9 +7,12 @@ export function quote(value: unknown, max = 80): string {
   return Array.isArray(value) ? 'an array' : `a ${typeof value}`;
 }
 
-/** The same JSON without what JSON leaves as it is and a terminal obeys: DEL, the C1 controls, line separators. */
+/** The same JSON without what JSON leaves as it is and a terminal obeys or hides: DEL, C1 controls, separators, format characters. */
 export function escapeControls(json: string): string {
-  return json.replace(/[\u007f-\u009f\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return json.replace(
+    /[\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 /** Words as a POSIX shell reads them back. */

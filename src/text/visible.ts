@@ -9,6 +9,11 @@ export function visible(text: string): string {
   return text.replace(hidden, escaped);
 }
 
+/** The same but for line ends and tabs, which stay. */
+export function visibleLines(text: string): string {
+  return text.replace(/[^\n\t]+/g, visible);
+}
+
 /** The text made visible and cut to `max` characters; the last is `…` if any are left out. */
 export function cut(text: string, max: number): string {
   // A command line can be 2 MiB: only what can show is looked at.

@@ -164,3 +164,19 @@ test('of one alone: what happened, step by step', (t) => {
   );
   t.is(scenarioStory(outcome('nothing', { results: [] }), { color: false, width: null }), '');
 });
+
+test('no format has a control character that a terminal or a CI server would obey', (t) => {
+  const odd = outcome('x\u001b[31m\u0085\u202ey', {
+    output: '\u001b[2J\u007f\u009b1m\tz\r\n',
+    reasons: ['r\u0007'],
+    status: 'failed',
+  });
+  const all = { ...report, scenarios: [odd] };
+  for (const format of [tapReport, junitReport, githubReport]) {
+    const text = format(all);
+    t.notRegex(text, /(?![\n\t])[\p{Cc}\p{Cf}]/u, format.name);
+    t.true(text.includes('31m'), format.name);
+  }
+  t.regex(tapReport(all), /^not ok 1 - x\\\\x1b\[31m/m);
+  t.true(junitReport(all).includes('<system-out>\\x1b[2J\\x7f\\x9b1m\tz\\r\n'));
+});

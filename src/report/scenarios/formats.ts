@@ -1,4 +1,6 @@
 import { countOutcomes, type ScenarioOutcome, type ScenariosReport, titleOf } from '../../scenario/report.ts';
+import { escapeControls } from '../../text/quote.ts';
+import { visible, visibleLines } from '../../text/visible.ts';
 
 export function tapReport({ scenarios }: ScenariosReport): string {
   return [
@@ -21,7 +23,7 @@ function testPoint(outcome: ScenarioOutcome, number: number): string[] {
 
 /** A block of YAML; texts are written as JSON, which YAML takes. */
 function diagnosis({ status, flaky, reasons, notes, file, attempts, durationMs, output }: ScenarioOutcome): string[] {
-  const text = JSON.stringify;
+  const text = (value: string): string => escapeControls(JSON.stringify(value));
   return [
     '---',
     `message: ${text(reasons[0] ?? notes[0] ?? status)}`,
@@ -39,7 +41,7 @@ function diagnosis({ status, flaky, reasons, notes, file, attempts, durationMs, 
 
 /** In a description # begins a directive and \ an escape. */
 function plain(words: string): string {
-  return words.replace(/[\\#]/g, '\\$&').replace(/\s+/g, ' ');
+  return visible(words.replace(/\s+/g, ' ')).replace(/[\\#]/g, '\\$&');
 }
 
 export function githubReport({ scenarios }: ScenariosReport): string {
@@ -60,7 +62,7 @@ function annotation(outcome: ScenarioOutcome): string[] {
 const WHAT = { failed: 'failed', error: 'could not be run', skipped: 'skipped', passed: 'passed' } as const;
 
 function data(text: string): string {
-  return text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
+  return visibleLines(text).replaceAll('%', '%25').replaceAll('\n', '%0A');
 }
 
 function property(text: string): string {
@@ -119,16 +121,15 @@ function seconds(ms: number): string {
   return (ms / 1000).toFixed(3);
 }
 
-// Characters that XML 1.0 cannot have, not even by number.
-const FORBIDDEN = /[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/gu;
+// Beside controls, which are made visible, XML 1.0 cannot have these, not even by number.
+const FORBIDDEN = /[\ufffe\uffff]/g;
 
 function escapeText(text: string): string {
-  return text
+  return visibleLines(text)
     .replace(FORBIDDEN, '\ufffd')
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('\r', '&#13;');
+    .replaceAll('>', '&gt;');
 }
 
 function escapeAttribute(text: string): string {
