@@ -5,7 +5,7 @@ export type Identity = Readonly<{ uid: number; gid: number; groups: readonly num
 
 /**
  * The identity that `--user` names, by the system's own lookup (getent, id), so that LDAP and the like are seen.
- * @throws SetupError `unknown-user`, `no-permission`
+ * @throws SetupError `unknown-user`, `no-permission`, `no-user-lookup`
  */
 export async function resolveIdentity(user: string | null): Promise<Identity | null> {
   if (user === null) return null;
@@ -15,13 +15,13 @@ export async function resolveIdentity(user: string | null): Promise<Identity | n
       `only root can run a command as ${user}`,
       'leave out --user, or run kmem-run as root',
     );
-  const entry = await execa('getent', ['passwd', '--', user], { reject: false });
-  const fields = (entry.stdout ?? '').split(':');
+  const entry = await lookUp('getent', ['passwd', '--', user]);
+  const fields = entry.stdout.split(':');
   const [name, , uid, gid, , home] = fields;
   if (entry.exitCode !== 0 || name === undefined || uid === undefined || gid === undefined) {
     throw new SetupError('unknown-user', `no such user: ${user}`, 'give a name or a number that `getent passwd` knows');
   }
-  const groups = await execa('id', ['-G', '--', name], { reject: false });
+  const groups = await lookUp('id', ['-G', '--', name]);
   return {
     uid: Number(uid),
     gid: Number(gid),
@@ -29,4 +29,15 @@ export async function resolveIdentity(user: string | null): Promise<Identity | n
     name,
     home: home ?? '/',
   };
+}
+
+/** Without the program nothing is known: neither that there is no such user, nor that he is in no further group. */
+async function lookUp(program: string, args: readonly string[]): Promise<{ stdout: string; exitCode: number | null }> {
+  const { stdout, exitCode, code, originalMessage } = await execa(program, args, { reject: false });
+  if (exitCode !== undefined) return { stdout, exitCode };
+  throw new SetupError(
+    'no-user-lookup',
+    `--user: ${program} cannot be started (${code ?? originalMessage})`,
+    `add the folder of ${program} to PATH, for example PATH=/usr/bin:/bin`,
+  );
 }

@@ -1,4 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'ava';
 import { resolveIdentity } from '../../src/run/identity.ts';
 
@@ -25,4 +28,23 @@ test('a user who is not there', async (t) => {
   for (const user of ['kmem-run-absent', '4000000000', '-r', '']) {
     t.like(await t.throwsAsync(resolveIdentity(user)), { name: 'SetupError', code: 'unknown-user' }, user);
   }
+});
+
+test.serial('without the programs that look a user up, that is the reason', async (t) => {
+  const { PATH } = process.env;
+  const folder = mkdtempSync(join(tmpdir(), 'kmem-run-identity-'));
+  t.teardown(() => {
+    process.env.PATH = PATH;
+    rmSync(folder, { recursive: true, force: true });
+  });
+  process.env.PATH = folder;
+  const refused = async (program: string) => {
+    const error = await t.throwsAsync(resolveIdentity('nobody'));
+    t.like(error, { name: 'SetupError', code: 'no-user-lookup' });
+    t.true(error?.message.startsWith(`--user: ${program} cannot be started`), error?.message);
+  };
+  await refused('getent');
+  // His other groups would be silently absent.
+  symlinkSync('/usr/bin/getent', join(folder, 'getent'));
+  await refused('id');
 });
