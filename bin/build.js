@@ -9,7 +9,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { assertLazy, largeOnesBeside, noTranslations, reportBeside } from './bundle-plugins.js';
+import { assertLazy, largeOnesBeside, noGetconf, noTranslations, reportBeside } from './bundle-plugins.js';
 import { agent, compileNative, exhaust, helper, nativeId } from './compile-native.js';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -86,7 +86,7 @@ function bundleEntry(esbuild, name, options) {
 async function bundleCommand(esbuild) {
   const metafile = await bundleEntry(esbuild, 'cli.cjs', {
     entryPoints: ['src/cli.ts'],
-    plugins: [noTranslations, largeOnesBeside, reportBeside],
+    plugins: [noTranslations, noGetconf, largeOnesBeside, reportBeside],
   });
   assertLazy(metafile, 'src/cli.ts', ['zod', 'yaml', 'pidusage', 'echarts', 'yargs']);
   return metafile;
@@ -96,7 +96,7 @@ async function bundleCommand(esbuild) {
 async function bundleGuest(esbuild) {
   const metafile = await bundleEntry(esbuild, 'guest.cjs', {
     entryPoints: ['src/guest.ts'],
-    plugins: [largeOnesBeside],
+    plugins: [noGetconf, largeOnesBeside],
   });
   assertLazy(metafile, 'src/guest.ts', ['zod', 'pidusage', 'yargs']);
   return metafile;
@@ -154,6 +154,7 @@ function bundleLibrary(esbuild) {
     entryPoints: ['src/index.ts'],
     format: 'esm',
     external: ['zod'],
+    plugins: [noGetconf],
     // What is CommonJS inside (pidusage) requires Node's own modules. The name is one that no source imports.
     banner: { js: "import { createRequire as r } from 'node:module';\nconst require = r(import.meta.url);" },
     define: nativeIds,

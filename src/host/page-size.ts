@@ -4,6 +4,9 @@ import { SetupError } from '../errors.ts';
 
 // getauxval(3): the kernel hands AT_PAGESZ to every process, so no `getconf` has to be spawned at launch.
 const AT_PAGESZ = 6n;
+const AT_CLKTCK = 17n;
+/** USER_HZ of every architecture that Node.js runs on. */
+const USUAL_TICKS = 100;
 const WORD_BYTES = ['arm', 'ia32', 'mips', 'mipsel', 'ppc', 's390'].includes(process.arch) ? 4 : 8;
 
 let known: number | null = null;
@@ -21,14 +24,23 @@ export function pageSize(): number {
   return known;
 }
 
-/** AT_PAGESZ in an auxiliary vector (pairs of machine words), or null if it is not there or no power of two. */
+/** AT_PAGESZ in an auxiliary vector, or null if it is not there or no power of two. */
 export function pageSizeFrom(auxv: Buffer | null): number | null {
+  const size = valueIn(auxv, AT_PAGESZ);
+  if (size === null) return null;
+  return size > 0n && size <= 1n << 30n && (size & (size - 1n)) === 0n ? Number(size) : null;
+}
+
+/** Clock ticks in a second, the unit of times in /proc/PID/stat. */
+export function clockTicks(): number {
+  return Number(valueIn(readAuxv(), AT_CLKTCK) ?? USUAL_TICKS);
+}
+
+/** Null: it has no value of that type. The vector has pairs of machine words. */
+function valueIn(auxv: Buffer | null, type: bigint): bigint | null {
   if (auxv === null) return null;
-  for (let at = 0; at + 2 * WORD_BYTES <= auxv.length; at += 2 * WORD_BYTES) {
-    if (word(auxv, at) !== AT_PAGESZ) continue;
-    const size = word(auxv, at + WORD_BYTES);
-    return size > 0n && size <= 1n << 30n && (size & (size - 1n)) === 0n ? Number(size) : null;
-  }
+  for (let at = 0; at + 2 * WORD_BYTES <= auxv.length; at += 2 * WORD_BYTES)
+    if (word(auxv, at) === type) return word(auxv, at + WORD_BYTES);
   return null;
 }
 

@@ -4,6 +4,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { type GroupSample, startSampling, thin } from '../../src/run/samples.ts';
 import { joinsOf, makeSandbox, startIn, until } from '../cgroup/sandbox.ts';
+import { makeHarness } from '../harness.ts';
 
 function sampleAt(atMs: number, kmem: number | null, mem: number | null): GroupSample {
   return {
@@ -113,4 +114,14 @@ test('more processes than are looked at one by one: CPU of the group, and no RSS
   await until(() => crowded().some(({ cpuPercent }) => (cpuPercent ?? 0) > 1));
   await sampling.stop();
   t.true(crowded().every(({ rss }) => rss === null));
+});
+
+test('the bundle asks the kernel for its page size, and no getconf', async (t) => {
+  const harness = makeHarness(t);
+  const { status, stderr, result } = await harness.run(['--sample', '5ms', '--', '/bin/sleep', '1'], {
+    under: ['/usr/bin/env', `PATH=${harness.folder}`],
+  });
+  t.is(status, 0, stderr);
+  t.notRegex(stderr, /getconf/);
+  t.true(result?.samples.some(({ rss }) => rss !== null));
 });
