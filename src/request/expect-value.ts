@@ -1,5 +1,6 @@
 /** The right side of an expectation, and how it compares with what was found. */
 import { SetupError } from '../errors.ts';
+import { matches } from '../host/matches.ts';
 import { parseDuration } from './duration.ts';
 import { parseSize } from './size.ts';
 
@@ -103,9 +104,9 @@ function regularExpression(text: string): RegExp {
 
 /**
  * Whether `actual OP operand` holds. Nothing holds for null (not known) but `==null`, and nothing for an object or
- * array but `!=null`: a question that cannot be answered must not pass.
+ * array but `!=null`: a question that cannot be answered must not pass. Null: a regular expression was not decided.
  */
-export function holds(actual: unknown, operator: Operator, operand: Operand): boolean {
+export function holds(actual: unknown, operator: Operator, operand: Operand): boolean | null {
   if (operand === null && !operator.endsWith('~')) return (actual === null) === (operator === '==');
   if (actual === null || typeof actual === 'object') return false;
   switch (operator) {
@@ -116,14 +117,18 @@ export function holds(actual: unknown, operator: Operator, operand: Operand): bo
     case '~':
       return finds(String(actual), operand);
     case '!~':
-      return !finds(String(actual), operand);
+      return negated(finds(String(actual), operand));
     default:
       return typeof actual === 'number' && typeof operand === 'number' && ordered(actual, operator, operand);
   }
 }
 
-function finds(text: string, operand: Operand): boolean {
-  return operand instanceof RegExp ? operand.test(text) : text.includes(String(operand));
+function finds(text: string, operand: Operand): boolean | null {
+  return operand instanceof RegExp ? matches(operand, text) : text.includes(String(operand));
+}
+
+function negated(found: boolean | null): boolean | null {
+  return found === null ? null : !found;
 }
 
 function ordered(actual: number, operator: '<' | '<=' | '>' | '>=', operand: number): boolean {

@@ -14,7 +14,7 @@ import { holds, type Operand, type Operator, parseOperand, Unexpected, type Valu
 /** What an expectation is asked of. `stdout`, `stderr`: what was kept of them (head and tail), null if not captured. */
 export type ExpectationFacts = Readonly<{ result: object; stdout: string | null; stderr: string | null }>;
 
-/** `actual`: the value found, null if there is none; long texts are cut, objects and arrays only named. */
+/** `actual`: the value found, null if there is none; long texts are cut; objects, arrays and what was not decided are only named. */
 export type ExpectationVerdict = Readonly<{ passed: boolean; actual: string | number | boolean | null }>;
 
 export type ParsedExpectation = Readonly<{
@@ -33,6 +33,7 @@ export type ParsedExpectation = Readonly<{
 
 const HINT = "an expectation is KEY OP VALUE, such as 'exit==0', 'kmem.maxUsage<=900K' or 'stderr~/Cannot allocate/'";
 const ACTUAL_LENGTH = 200;
+const NOT_DECIDED = 'not decided: matching the pattern takes too long';
 
 /**
  * Reads `KEY OP VALUE`: KEY a path into the result, OP one of == != < <= > >= ~ !~, VALUE a number (with a size's
@@ -100,7 +101,8 @@ type Question = { isText: boolean; operator: Operator; operand: Operand };
 function evaluate(found: unknown, { isText, operator, operand }: Question): ExpectationVerdict {
   const wholeText = isText && (operator === '==' || operator === '!=') && typeof found === 'string';
   const actual = wholeText ? found.replace(/\n+$/, '') : found;
-  return { passed: holds(actual, operator, operand), actual: reportable(actual) };
+  const held = holds(actual, operator, operand);
+  return held === null ? { passed: false, actual: NOT_DECIDED } : { passed: held, actual: reportable(actual) };
 }
 
 function reportable(actual: unknown): ExpectationVerdict['actual'] {

@@ -256,3 +256,11 @@ function pathsOf(shape: Shape): Written[] {
   if ('each' in shape) return [['length'], ...pathsOf(shape.each).map((path): Written => [0, ...path])];
   return Object.entries(shape.keys).flatMap(([name, part]) => pathsOf(part).map((path): Written => [name, ...path]));
 }
+
+test('a pattern that takes too long does not hold, negated neither, and that is the reason', (t) => {
+  const stdout = `${'a'.repeat(60)}!`;
+  t.deepEqual(compileExpectation('stdout!~/^(a+)+$/').evaluate({ result: {}, stdout, stderr: null }), {
+    passed: false,
+    actual: 'not decided: matching the pattern takes too long',
+  });
+});

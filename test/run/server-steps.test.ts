@@ -160,3 +160,13 @@ test('interrupted while a client runs: server, client and folder are gone', asyn
   t.is((await running.ended).status, 130);
   harness.assertNothingLeft();
 });
+
+test('a pattern that takes too long is no reason to wait for ever', async (t) => {
+  const harness = makeHarness(t);
+  const plan = `description: x\nsteps:\n  - run: printf '%060d!' 0 | tr 0 a\n  - wait: { log: '^(a+)+$', within: 1h }\n`;
+  writeFileSync(harness.path('slow.yaml'), plan);
+  const { status, stdout } = await harness.run(['scenario', 'run', './slow.yaml'], { json: false });
+  t.is(status, 1);
+  t.regex(stdout, /matching \/\^\(a\+\)\+\$\/ with the output takes too long/);
+  harness.assertNothingLeft();
+});

@@ -5,7 +5,8 @@ import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf } from '../../errors.ts';
-import { readOrNull } from '../../host/read-file.ts';
+import { matches } from '../../host/matches.ts';
+import { readBounded, Unreadable } from '../../host/read-input.ts';
 import type { Awaited, HttpStep } from '../../request/run-spec.ts';
 import { formatDuration } from '../../text/figures.ts';
 
@@ -23,7 +24,11 @@ export type ReadyWatch = Readonly<{
 
 /** Resolves when it has come true, has not within its time, or is given up. Rejects never. */
 export function waitFor(awaited: Awaited, { written, givenUp }: ReadyWatch): Promise<Waited> {
-  return pollUntil(() => look(awaited, written), awaited.withinMs, givenUp);
+  const began = performance.now();
+  return pollUntil(() => look(awaited, written), awaited.withinMs, givenUp).catch((error: unknown) => {
+    if (!(error instanceof Hopeless)) throw error;
+    return { ms: performance.now() - began, error: error.message };
+  });
 }
 
 /** `look`: null when it has come true, else what stands in the way. */
@@ -62,14 +67,32 @@ async function look(awaited: Awaited, written: ReadyWatch['written']): Promise<s
   }
 }
 
+/** Why looking again is of no use. */
+class Hopeless extends Error {}
+
+const MOST_LOG_BYTES = 64 * 2 ** 20;
+
+/** Null: it is not there yet. */
+function readLog(file: string): string | null {
+  try {
+    return readBounded(file, MOST_LOG_BYTES).toString();
+  } catch (error) {
+    if (!(error instanceof Unreadable)) throw error;
+    if (error.errno !== null) return null;
+    throw new Hopeless(`${file} cannot be read: ${error.message}`);
+  }
+}
+
 async function lookInLog(
   { pattern, file }: Extract<Awaited, { until: 'log' }>,
   written: ReadyWatch['written'],
 ): Promise<string | null> {
   const where = file ?? 'the output';
-  const text = file === null ? await written() : readOrNull(file, 'utf8');
+  const text = file === null ? await written() : readLog(file);
   if (text === null) return `${where} cannot be read`;
-  return new RegExp(pattern, 'm').test(text) ? null : `no line of ${where} matches /${pattern}/`;
+  const found = matches(new RegExp(pattern, 'm'), text);
+  if (found === null) throw new Hopeless(`matching /${pattern}/ with ${where} takes too long`);
+  return found ? null : `no line of ${where} matches /${pattern}/`;
 }
 
 function listens({ host, port }: Extract<Awaited, { until: 'port' }>): Promise<boolean> {
