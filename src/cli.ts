@@ -1,6 +1,7 @@
 import { type Command, findCommand } from './commands/index.ts';
 import { asSetupError, SetupError } from './errors.ts';
 import { allowKeeper, endKeeper } from './gate/keeper.ts';
+import { ownArguments } from './host/own-process.ts';
 import { printed } from './host/print.ts';
 import { setupErrorText } from './report/terminal/run.ts';
 import { statuses } from './result/outcome.ts';
@@ -43,7 +44,7 @@ process.on('uncaughtException', (error) => {
   process.exit(statuses.setupError);
 });
 
-main(process.argv.slice(2))
+main(ownArguments())
   .catch((error: unknown) => {
     reportBug(error);
     return statuses.setupError;

@@ -2,6 +2,7 @@
 
 import { SetupError } from '../errors.ts';
 import { numberFor, preparation } from '../experiment/bounds.ts';
+import { ownEnvironment } from '../host/own-process.ts';
 import { kebab, optionName } from '../request/run-input.ts';
 import { type AskedSubject, refuseSteps } from '../scenario/subject.ts';
 import { quote } from '../text/quote.ts';
@@ -74,7 +75,7 @@ export function readExperimentArgv<Own extends CommonOptions>(
 ): ExperimentArguments<Own> {
   const { before, after } = splitAtSeparator(argv);
   const { strings, booleans } = readOptions(before, table);
-  const form = { word, usage: `kmem-run ${word} [options]`, options: table, inherited: process.env };
+  const form = { word, usage: `kmem-run ${word} [options]`, options: table, inherited: ownEnvironment() };
   const names = [...strings.keys(), ...booleans.keys()];
   const start = { output: 'null' } as const;
   if (!strings.has('resume')) {

@@ -5,6 +5,7 @@ import { SetupError } from '../errors.ts';
 import type { InsideRequest } from '../experiment/fidelity/inside.ts';
 import { type ObjectRow, rows } from '../experiment/fidelity/rows.ts';
 import { workloadProgram } from '../experiment/fidelity/workload.ts';
+import { ownFolder } from '../host/own-process.ts';
 import { normaliseSpec } from '../request/normalise.ts';
 import { outputFile } from '../request/output-file.ts';
 import { optionName, type RunInput } from '../request/run-input.ts';
@@ -139,7 +140,7 @@ function commandRequest({ strings }: Given, command: readonly string[], reserve:
   const input: RunInput = {
     command,
     timeout: strings.get('timeout')?.[0] ?? DEFAULT_TIMEOUT,
-    cwd: process.cwd(),
+    cwd: ownFolder(),
     then: strings.get('then'),
     expect: strings.get('expect'),
     ...(uid === 0 ? {} : { user: uid }),

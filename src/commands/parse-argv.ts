@@ -1,8 +1,8 @@
 /** A command line that ends in a command to run, read by a table of options. */
 
-import { resolve } from 'node:path';
 import type { Options } from 'yargs';
 import { SetupError } from '../errors.ts';
+import { absolute } from '../host/own-process.ts';
 import type { RunInput } from '../request/run-input.ts';
 import { quote } from '../text/quote.ts';
 import type { Draft, OptionTable, ReportRequest } from './option-kinds.ts';
@@ -87,7 +87,7 @@ function checkReport({ input, report }: Draft): void {
       'give --output null or --output FILE too, or --json FILE',
     );
   }
-  if (file !== null && report.json === resolve(file)) {
+  if (file !== null && report.json === absolute(file)) {
     throw new SetupError('conflicting-options', '--output and --json name the same file', 'name two files');
   }
 }

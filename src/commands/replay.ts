@@ -7,6 +7,7 @@ import { preparationFolder, runPreparation } from '../experiment/prepare.ts';
 import { planReplay, type ReplayHistory, type ReplayPlan, type ReplayRun } from '../experiment/replay/replay.ts';
 import type { ReplayReport } from '../experiment/replay/report.ts';
 import { signalNumber } from '../host/exit-status.ts';
+import { ownFolder } from '../host/own-process.ts';
 import { print } from '../host/print.ts';
 import { saveReport } from '../host/write-beside.ts';
 import { replayJson, replayText } from '../report/terminal/replay.ts';
@@ -102,8 +103,7 @@ async function replay(context: ReplayContext): Promise<number> {
       prepare: async (spec, signal) => {
         giveStdin(given.stdin);
         const command = given.prepare ?? recorded.prepare;
-        if (command !== null)
-          await runPreparation(command, preparationFolder(spec, process.cwd()), { signal, env: {} });
+        if (command !== null) await runPreparation(command, preparationFolder(spec, ownFolder()), { signal, env: {} });
       },
       keep: (run, result) => keep(run, result, given),
       onStart: watch.onStart,

@@ -1,7 +1,8 @@
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { makeFolder } from '../../bin/cache-folder.js';
 import { errnoOf, SetupError } from '../errors.ts';
 import { packageRoot } from '../gate/find-helper.ts';
+import { absolute } from '../host/own-process.ts';
 import { print } from '../host/print.ts';
 import { isFile } from '../host/read-input.ts';
 import { writeReport } from '../host/write-file.ts';
@@ -106,7 +107,7 @@ function outputsOf({ value, words, isOn }: StoredArguments): Outputs {
       'report: two things are to go to stdout',
       'name files: --markdown FILE',
     );
-  const folder = (name: string | null | undefined): string | null => (name == null ? null : resolve(name));
+  const folder = (name: string | null | undefined): string | null => (name == null ? null : absolute(name));
   const file = (name: string, given: string | null | undefined): string | null =>
     given == null || given === '-' ? (given ?? null) : outputFile(given, { name });
   return {

@@ -4,6 +4,7 @@
  */
 import type { Options } from 'yargs';
 import { SetupError } from '../errors.ts';
+import { ownEnvironment } from '../host/own-process.ts';
 import { CGROUP, ENFORCE, ERRNO, ON_ESCAPE, ON_FAULT, ON_OVERRUN, WAIT } from '../request/normalise.ts';
 import { outputFile } from '../request/output-file.ts';
 import type { FurtherStep } from '../request/run-input.ts';
@@ -171,7 +172,7 @@ export const runOptions: Readonly<Record<string, Options>> = describeOptions(OPT
  */
 export function parseRunArgv(
   argv: readonly string[],
-  { inherited = process.env }: { inherited?: NodeJS.ProcessEnv } = {},
+  { inherited = ownEnvironment() }: { inherited?: NodeJS.ProcessEnv } = {},
 ): RunArguments {
   return parseArgv(argv, { word: 'run', usage: 'kmem-run [options]', options: OPTIONS, start: {}, inherited });
 }

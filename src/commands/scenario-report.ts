@@ -1,7 +1,7 @@
 /** How the scenarios of a call are told, in which format and where. */
 
-import { resolve } from 'node:path';
 import { SetupError } from '../errors.ts';
+import { absolute } from '../host/own-process.ts';
 import { print } from '../host/print.ts';
 import { saveReport } from '../host/write-beside.ts';
 import { githubReport, junitReport, tapReport } from '../report/scenarios/formats.ts';
@@ -70,7 +70,7 @@ export function reportScenarios(format: Format, file: string | null, total: numb
       status?.('');
       if (readsAlong) write(prettySum(report, { color }));
       if (format !== 'pretty' || file !== null)
-        await saveReport(file === null ? '-' : resolve(file), formatted(report, format), givenUp);
+        await saveReport(file === null ? '-' : absolute(file), formatted(report, format), givenUp);
     },
   };
 }

@@ -1,10 +1,10 @@
 /** What the checks share: everything is done once, and by the code that a run uses. */
 
-import { execa } from 'execa';
 import { readHierarchies } from '../cgroup/hierarchies.ts';
 import type { Hierarchies } from '../cgroup/types.ts';
 import { SetupError } from '../errors.ts';
 import { helperPath } from '../gate/helper.ts';
+import { execa } from '../host/execa.ts';
 import type { RunInput } from '../request/run-input.ts';
 import type { Result } from '../result/schema.ts';
 import { run } from '../run/index.ts';

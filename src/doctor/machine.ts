@@ -1,11 +1,11 @@
 /** What is there before anything is made. */
 
 import { availableParallelism, release } from 'node:os';
-import { execa } from 'execa';
 import { findPlaces } from '../cgroup/place.ts';
 import { readSurroundings } from '../cgroup/surroundings.ts';
 import type { Hierarchies, Hierarchy } from '../cgroup/types.ts';
 import { SetupError } from '../errors.ts';
+import { execa } from '../host/execa.ts';
 import { listKernels } from '../kernels/list.ts';
 import { readEnvironment } from '../result/environment.ts';
 import { counted, shortSize } from '../text/figures.ts';

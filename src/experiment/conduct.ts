@@ -2,6 +2,7 @@
 
 import { availableParallelism, loadavg } from 'node:os';
 import type { SetupError } from '../errors.ts';
+import { ownFolder } from '../host/own-process.ts';
 import type { RunSpec } from '../request/run-spec.ts';
 import { runSpec } from '../run/index.ts';
 import { counted } from '../text/figures.ts';
@@ -69,7 +70,7 @@ const runner: Runner = (spec, { signal, kill, cpus }) =>
 function preparationOf({ prepare }: CommonQuestion) {
   if (prepare === null) return null;
   return (spec: RunSpec, signal: AbortSignal) =>
-    runPreparation(prepare, preparationFolder(spec, process.cwd()), { signal, env: {} });
+    runPreparation(prepare, preparationFolder(spec, ownFolder()), { signal, env: {} });
 }
 
 function warningsBefore(jobs: readonly Job[], sharing: boolean, nameOf: Names): string[] {

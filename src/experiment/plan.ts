@@ -1,6 +1,6 @@
 /** What an experiment is to those who make it: the command line and the library. */
 
-import { resolve } from 'node:path';
+import { absolute } from '../host/own-process.ts';
 import { normaliseSpec } from '../request/normalise.ts';
 import { holdsPlaceholder } from '../request/placeholders.ts';
 import { commandIn, type RunRequest } from '../request/run-input.ts';
@@ -62,7 +62,7 @@ export function shownRequest({
 /** Paths that are still right when the experiment is resumed from elsewhere. Each run fills in placeholders itself. */
 export function placed<Input extends RunRequest>(input: Input, nameOf: Names): Input {
   const { cwd, rw } = input;
-  const folder = (path: string): string => (holdsPlaceholder(path) ? path : resolve(path));
+  const folder = (path: string): string => (holdsPlaceholder(path) ? path : absolute(path));
   return {
     ...input,
     cwd: cwd !== undefined && holdsPlaceholder(cwd) ? cwd : normaliseSpec({ command: ['true'], cwd }, { nameOf }).cwd,

@@ -2,6 +2,8 @@
 
 import { spawn } from 'node:child_process';
 import { SetupError } from '../errors.ts';
+import { startable } from '../gate/helper.ts';
+import { ownEnvironment } from '../host/own-process.ts';
 import { holdsPlaceholder } from '../request/placeholders.ts';
 import type { RunSpec } from '../request/run-spec.ts';
 import { quote } from '../text/quote.ts';
@@ -17,12 +19,9 @@ export async function runPreparation(
 ): Promise<void> {
   if (signal.aborted) return;
   // A group of its own: so that what it started ends with it.
-  const child = spawn('/bin/sh', ['-c', command], {
-    cwd,
-    stdio: ['ignore', 2, 2],
-    detached: true,
-    env: { ...process.env, ...env },
-  });
+  const program = startable({ command: ['/bin/sh', '-c', command], cwd, env: { ...ownEnvironment(), ...env } });
+  const [file = '', ...args] = program.command;
+  const child = spawn(file, args, { cwd: program.cwd, stdio: ['ignore', 2, 2], detached: true, env: program.env });
   const end = (): void => {
     if (child.pid !== undefined) killAll(child.pid);
   };

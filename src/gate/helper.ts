@@ -1,5 +1,6 @@
-import { execa } from 'execa';
 import { helper } from '../../bin/compile-native.js';
+import { execa } from '../host/execa.ts';
+import { hasBytes } from '../text/bytes.ts';
 import { findNative } from './find-helper.ts';
 
 /** Put in by bin/build.js, since hashing the source would cost each start 3 ms; absent when the sources run as they are. */
@@ -16,6 +17,27 @@ export function helperPath(): string {
 /** In a guest: the host's, which is there by the same path, and may lie where this user's root trusts nothing. */
 export function useHelper(path: string): void {
   found = path;
+}
+
+export type Program = Readonly<{
+  command: readonly string[];
+  /** Absolute. */
+  cwd: string;
+  /** All of its variables. */
+  env: Readonly<Record<string, string>>;
+}>;
+
+/** The same program as Node.js can start it, whose words are UTF-8: by the helper if they have other bytes. */
+export function startable(program: Program): Program {
+  const { command, cwd, env } = program;
+  const before = [cwd, ...Object.entries(env).map(([name, value]) => `${name}=${value}`)];
+  if (![...before, ...command].some(hasBytes)) return program;
+  return { command: [helperPath(), 'exec', ...[...before, '--', ...command].map(withSigns)], cwd: '/', env: {} };
+}
+
+/** As src/native/helper/encoded.c reads it: `%ff` for a byte that is not UTF-8. */
+function withSigns(word: string): string {
+  return word.replace(/[%\udc80-\udcff]/gu, (sign) => `%${(sign.charCodeAt(0) & 0xff).toString(16)}`);
 }
 
 /** A task that has not met its limit by then never will. */

@@ -4,7 +4,7 @@
  */
 
 import type { Socket } from 'node:net';
-import { execa } from 'execa';
+import { execa } from '../host/execa.ts';
 
 let isAllowed = false;
 let starts = 0;

@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { bytesOf } from '../text/bytes.ts';
 import { type GateConfig, observedWords, policyWords } from './policy.ts';
 export type StepRequest = Readonly<{
   path: string;
@@ -216,9 +217,9 @@ export type GateEvent =
   | GateSummary
   | { event: 'end'; escaped: number };
 
-/** A message is a list of NUL-terminated words, ended by an empty word. */
+/** A message is a list of NUL-terminated words of any bytes, ended by an empty word. */
 function message(words: readonly string[]): Buffer {
-  return Buffer.from(`${words.join('\0')}\0\0`);
+  return bytesOf(`${words.join('\0')}\0\0`);
 }
 
 /** `fitted`: what an earlier helper found of the kernel. */

@@ -2,6 +2,7 @@
 
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from 'node:fs';
 import { errnoOf, SetupError } from '../errors.ts';
+import { fsPath } from '../text/bytes.ts';
 import { quote } from '../text/quote.ts';
 
 const MIB = 2 ** 20;
@@ -14,7 +15,7 @@ const MOST_LEVELS = 200;
 export function isFile(path: string): boolean {
   if (path === '' || path.includes('\0')) return false;
   try {
-    return statSync(path, { throwIfNoEntry: false })?.isDirectory() === false;
+    return statSync(fsPath(path), { throwIfNoEntry: false })?.isDirectory() === false;
   } catch {
     return false;
   }
@@ -36,7 +37,7 @@ export function readBounded(file: string, mostBytes: number): Buffer {
   let fd: number | null = null;
   try {
     // Without O_NONBLOCK a FIFO would wait for a writer before its kind can be looked at.
-    fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+    fd = openSync(fsPath(file), constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
     const stat = fstatSync(fd);
     if (!stat.isFile()) throw new Unreadable(`it is ${kindOf(stat)}, not a regular file`);
     if (stat.size > mostBytes) throw tooLarge(mostBytes);

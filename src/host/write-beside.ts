@@ -5,7 +5,9 @@ import { closeSync, fsyncSync, openSync, unlinkSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { errnoOf, SetupError } from '../errors.ts';
+import { fsPath } from '../text/bytes.ts';
 import { quote } from '../text/quote.ts';
+import { ownFolder } from './own-process.ts';
 import { writeReport } from './write-file.ts';
 
 export type Beside = Readonly<{
@@ -52,7 +54,7 @@ function folders(): string[] {
 /** Null: it was removed. */
 function currentFolder(): string | null {
   try {
-    return process.cwd();
+    return ownFolder();
   } catch {
     return null;
   }
@@ -63,7 +65,7 @@ function writeNew(file: string, text: string): string | null {
   let fd: number | null = null;
   try {
     // Never through a link that somebody has put there; readable by nobody else, as in the store.
-    fd = openSync(file, 'wx', 0o600);
+    fd = openSync(fsPath(file), 'wx', 0o600);
     writeFileSync(fd, text);
     fsyncSync(fd);
     return null;

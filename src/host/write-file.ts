@@ -1,23 +1,16 @@
 /** Where a report goes: whole or not at all. A file is replaced in one step; what is no regular file is written to. */
 
 import { randomBytes } from 'node:crypto';
-import {
-  constants,
-  fstatSync,
-  lstatSync,
-  readFileSync,
-  readlinkSync,
-  realpathSync,
-  type Stats,
-  statSync,
-} from 'node:fs';
+import { constants, fstatSync, lstatSync, readFileSync, readlinkSync, type Stats, statSync } from 'node:fs';
 import { type FileHandle, open, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { getSystemErrorMessage } from 'node:util';
 import { errnoOf, SetupError } from '../errors.ts';
+import { fsPath, textOf } from '../text/bytes.ts';
 import { quote } from '../text/quote.ts';
 import { ENDING_SIGNALS } from './exit-status.ts';
+import { realPath } from './own-process.ts';
 
 export const STDOUT = '-';
 const MOST_LINKS = 40;
@@ -58,13 +51,13 @@ async function holdingSignals(work: () => Promise<void>): Promise<void> {
 }
 
 function targetOf(path: string, links = 0): Target {
-  const place = join(realpathSync(dirname(path)), basename(path));
-  const existing = lstatSync(place, { throwIfNoEntry: false }) ?? null;
+  const place = join(realPath(dirname(path)), basename(path));
+  const existing = lstatSync(fsPath(place), { throwIfNoEntry: false }) ?? null;
   // /dev/stdout and /proc/self/fd/N are open files of ours: to rename over what they lead to would take it from its owner.
   if (place.startsWith('/proc/')) return { kind: 'stream', path: place };
   if (existing?.isSymbolicLink()) {
     if (links === MOST_LINKS) throw Object.assign(new Error(), { code: 'ELOOP' });
-    return targetOf(resolve(dirname(place), readlinkSync(place)), links + 1);
+    return targetOf(resolve(dirname(place), textOf(readlinkSync(fsPath(place), { encoding: 'buffer' }))), links + 1);
   }
   if (existing?.isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
   return existing === null || existing.isFile()
@@ -76,7 +69,7 @@ async function replaceFile(path: string, existing: Stats | null, text: string | 
   const temporary = join(dirname(path), `.kmem-run-${process.pid}-${randomBytes(4).toString('hex')}.tmp`);
   let handle: FileHandle;
   try {
-    handle = await open(temporary, 'wx', existing === null ? 0o666 : 0o600);
+    handle = await open(fsPath(temporary), 'wx', existing === null ? 0o666 : 0o600);
   } catch (error) {
     // The folder takes no new file, but the file that is there may still be written.
     if (existing === null || !isRefusal(error)) throw error;
@@ -84,9 +77,9 @@ async function replaceFile(path: string, existing: Stats | null, text: string | 
   }
   try {
     await writeAll(handle, text, existing);
-    await rename(temporary, path);
+    await rename(fsPath(temporary), fsPath(path));
   } catch (error) {
-    await unlink(temporary).catch(() => {});
+    await unlink(fsPath(temporary)).catch(() => {});
     // A file that is a mount point of its own cannot be replaced.
     if (errnoOf(error) !== 'EBUSY') throw error;
     await overwriteFile(path, text);
@@ -109,7 +102,7 @@ async function writeAll(handle: FileHandle, text: string | Uint8Array, existing:
 }
 
 async function overwriteFile(path: string, text: string | Uint8Array): Promise<void> {
-  const handle = await open(path, constants.O_WRONLY | constants.O_TRUNC);
+  const handle = await open(fsPath(path), constants.O_WRONLY | constants.O_TRUNC);
   try {
     await handle.writeFile(text);
     await handle.sync();
@@ -143,9 +136,9 @@ async function openStream(path: string, givenUp?: AbortSignal): Promise<FileHand
   const { O_WRONLY, O_APPEND, O_NONBLOCK, O_NOCTTY } = constants;
   for (;;) {
     try {
-      return await open(path, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY);
+      return await open(fsPath(path), O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY);
     } catch (error) {
-      if (errnoOf(error) !== 'ENXIO' || !statSync(path).isFIFO()) throw error;
+      if (errnoOf(error) !== 'ENXIO' || !statSync(fsPath(path)).isFIFO()) throw error;
       await waitForReader(givenUp);
     }
   }

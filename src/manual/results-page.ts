@@ -16,6 +16,9 @@ const head = `# The result of a run
 * Bytes are integers. Times are milliseconds (\`ms\`) on the monotonic clock, from exec of the command.
 * Every key is always there. A figure that could not be read, and a limit that is unlimited or was not asked for, is
   \`null\`: never 0, and never the kernel's 9223372036854771712.
+* A byte that is not UTF-8, in an argument, a variable, a path or captured output, is a lone surrogate: U+DC00 plus the
+  byte, written as \`"\\udcff"\` for \`0xff\`. Python reads it as \`os.fsencode()\` expects it, and \`kmem-run replay\`
+  turns it back into the byte. Reports show it as \`\\xff\`.
 * Within a schema version keys are only ever added: ignore those that you do not know.
 * \`name[]\` is a list, \`name.*\` an object with any keys.
 `;

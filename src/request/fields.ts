@@ -1,7 +1,8 @@
 /** Readers of single values: each takes what was given and its name, and gives what a RunSpec holds or throws SetupError. */
 import { statSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { errnoOf, SetupError } from '../errors.ts';
+import { absolute } from '../host/own-process.ts';
+import { fsPath, hasBytes, isPassable } from '../text/bytes.ts';
 import { didYouMean } from '../text/nearest.ts';
 import { quote } from '../text/quote.ts';
 import { parseAddress } from './address.ts';
@@ -40,9 +41,17 @@ export const boolean: Reader<boolean> = (value, name) => {
   throw badOption(`${name}: ${quote(value)} is neither true nor false`, 'give true or false');
 };
 
+/** What can be given to a program, by the bytes that it stands for. */
+function isWord(value: unknown): value is string {
+  return typeof value === 'string' && !value.includes('\0') && isPassable(value);
+}
+
 export const text: Reader<string> = (value, name) => {
-  if (typeof value === 'string' && value !== '' && !value.includes('\0')) return value;
-  throw badOption(`${name}: ${quote(value)} is not a usable text`, 'give a text that is not empty and holds no NUL');
+  if (isWord(value) && value !== '') return value;
+  throw badOption(
+    `${name}: ${quote(value)} is not a usable text`,
+    'give a text that is not empty and holds no NUL and no half of a character',
+  );
 };
 
 export const texts: Reader<string[]> = (value, name) => {
@@ -73,8 +82,8 @@ export const command: Reader<string[]> = (value) => {
     throw new SetupError('no-command', 'no command was given', 'name the program to run and its arguments');
   }
   for (const [index, argument] of value.entries()) {
-    if (typeof argument !== 'string' || argument.includes('\0') || (index === 0 && argument === '')) {
-      const hint = 'arguments are texts without NUL, and the name of the program is not empty';
+    if (!isWord(argument) || (index === 0 && argument === '')) {
+      const hint = 'arguments are texts without NUL and half characters, and the name of the program is not empty';
       throw new SetupError(
         'bad-command',
         `argument ${index} of the command, ${quote(argument)}, cannot be passed on`,
@@ -101,14 +110,14 @@ export const seed: Reader<number> = (value, name) => {
 };
 
 export const environment: Reader<Readonly<Record<string, string>>> = (value, name) => {
-  const hint = 'a name is not empty and holds no "=", a value is a text, and neither holds NUL';
+  const hint = 'a name is not empty and holds no "=", a value is a text, and neither holds NUL or half a character';
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new SetupError('bad-env', `${name}: ${quote(value)} is not an object of variables`, hint);
   }
   for (const [variable, content] of Object.entries(value)) {
-    const named = /^[^=\0]+$/.test(variable);
+    const named = /^[^=\0]+$/.test(variable) && isPassable(variable);
     if (!named) throw new SetupError('bad-env', `${name}: ${quote(variable)} cannot be the name of a variable`, hint);
-    if (typeof content === 'string' && !content.includes('\0')) continue;
+    if (isWord(content)) continue;
     throw new SetupError('bad-env', `${name}: the value of ${variable} cannot be passed on`, hint);
   }
   return { ...value };
@@ -118,10 +127,10 @@ export const folder: Reader<string> = (value, name) =>
   existingFolder(text(value, name), name, 'bad-cwd', 'cannot be the working folder');
 
 function existingFolder(given: string, name: string, code: string, refusal: string): string {
-  const path = resolve(given);
+  const path = absolute(given);
   let reason = 'it is not a folder';
   try {
-    if (statSync(path).isDirectory()) return path;
+    if (statSync(fsPath(path)).isDirectory()) return path;
   } catch (error) {
     reason = errnoOf(error) === 'ENOENT' ? 'it does not exist' : String(errnoOf(error));
   }
@@ -150,6 +159,11 @@ export const vmCpus: Reader<number> = (value, name) => {
 /** Folders that exist, each once. */
 export const folders: Reader<string[]> = (value, name) => {
   const paths = texts(value, name).map((path) => existingFolder(path, name, 'bad-folder', 'cannot be shared'));
+  const odd = paths.find(hasBytes);
+  if (odd !== undefined) {
+    const reason = `${name}: ${quote(odd)} cannot be shared: its name is not UTF-8, which QEMU requires`;
+    throw new SetupError('bad-folder', reason, 'give a link to it that has a name in UTF-8');
+  }
   return [...new Set(paths)];
 };
 

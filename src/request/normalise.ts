@@ -1,5 +1,6 @@
 import { SetupError } from '../errors.ts';
 import { parseCpus } from '../host/cpus.ts';
+import { ownFolder } from '../host/own-process.ts';
 import { didYouMean } from '../text/nearest.ts';
 import { quote } from '../text/quote.ts';
 import { parseAddress } from './address.ts';
@@ -186,7 +187,7 @@ function takeMachine(take: Take, nameOf: NameOf): Pick<RunSpec, 'kernel' | 'vm'>
 
 function currentFolder(): string {
   try {
-    return process.cwd();
+    return ownFolder();
   } catch {
     throw new SetupError(
       'bad-cwd',

@@ -1,6 +1,8 @@
 import { accessSync, constants, type Stats, statSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname } from 'node:path';
 import { errnoOf, SetupError } from '../errors.ts';
+import { absolute } from '../host/own-process.ts';
+import { fsPath } from '../text/bytes.ts';
 import { quote } from '../text/quote.ts';
 
 /**
@@ -11,7 +13,7 @@ export function outputFile(path: unknown, { name }: { name: string }): string {
   if (typeof path !== 'string' || path === '' || path.includes('\0')) {
     throw refused(`${name}: ${quote(path)} is not a path`, 'name a file');
   }
-  const file = resolve(path);
+  const file = absolute(path);
   const there = stat(file, name);
   if (there?.isDirectory() || path.endsWith('/'))
     throw refused(`${name}: ${quote(path)} is a folder`, 'name a file in it');
@@ -29,7 +31,7 @@ export function outputFile(path: unknown, { name }: { name: string }): string {
 
 function stat(path: string, name: string): Stats | null {
   try {
-    return statSync(path);
+    return statSync(fsPath(path));
   } catch (error) {
     const errno = errnoOf(error);
     if (errno === 'ENOENT' || errno === 'ENOTDIR') return null;
@@ -39,7 +41,7 @@ function stat(path: string, name: string): Stats | null {
 
 function mustAllow(path: string, mode: number, name: string): void {
   try {
-    accessSync(path, mode);
+    accessSync(fsPath(path), mode);
   } catch (error) {
     throw refused(`${name}: ${quote(path)} cannot be written (${errnoOf(error)})`, 'name a file that you may write');
   }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { errnoOf, SetupError } from '../errors.ts';
 import { writeAll } from '../host/write-all.ts';
+import { textOf } from '../text/bytes.ts';
 
 const CHUNK_BYTES = 256 * 1024;
 const TAIL_EVERY_MS = 10;
@@ -132,8 +133,8 @@ export function keepEnds(kept: number): Ends {
       const first = head.subarray(0, Math.min(total, kept));
       const last = tail.subarray(Math.max(0, 2 * kept - total));
       // Together, so that a character across the two stays whole.
-      if (total <= 2 * kept) return Buffer.concat([first, last]).toString();
-      return `${first.toString()}\n…\n${last.toString()}`;
+      if (total <= 2 * kept) return textOf(Buffer.concat([first, last]));
+      return `${textOf(first)}\n…\n${textOf(last)}`;
     },
   };
 }

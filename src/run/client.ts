@@ -1,7 +1,8 @@
 /** Programs of a plan that run outside the group: in the runner's own cgroup, each in a process group of its own. */
 
-import { execa } from 'execa';
 import { errnoOf } from '../errors.ts';
+import { startable } from '../gate/helper.ts';
+import { execa } from '../host/execa.ts';
 import type { OutsideStep } from '../request/run-spec.ts';
 import type { Identity } from './identity.ts';
 import type { Stdio } from './supervisor.ts';
@@ -29,10 +30,11 @@ export type ClientOptions = Readonly<{
 }>;
 
 export function startClient({ step, cwd, env, stdio, identity }: ClientOptions): Client {
-  const [file = '', ...args] = step.command;
+  const program = startable({ command: step.command, cwd: step.cwd ?? cwd, env: { ...env, ...step.env } });
+  const [file = '', ...args] = program.command;
   const subprocess = execa(file, args, {
-    cwd: step.cwd ?? cwd,
-    env: { ...env, ...step.env },
+    cwd: program.cwd,
+    env: program.env,
     extendEnv: false,
     // Descriptors and 'inherit' alike, as for the helper.
     stdio: ['ignore', stdio.stdout as 'inherit', stdio.stderr as 'inherit'],

@@ -1,3 +1,4 @@
+import { ownEnvironment } from '../host/own-process.ts';
 import type { RunSpec } from '../request/run-spec.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -10,7 +11,7 @@ export function isUnderNpx(env: Environment = process.env): boolean {
 /** The environment of the command: the runner's own without what npx put there, plus what the user named. */
 export function commandEnvironment(
   spec: Pick<RunSpec, 'env' | 'clearEnv'>,
-  own: Environment = process.env,
+  own: Environment = ownEnvironment(),
 ): Record<string, string> {
   if (spec.clearEnv) return { ...spec.env };
   return { ...(isUnderNpx(own) ? withoutNpx(own) : defined(own)), ...spec.env };

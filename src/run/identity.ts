@@ -1,5 +1,5 @@
-import { execa } from 'execa';
 import { SetupError } from '../errors.ts';
+import { execa } from '../host/execa.ts';
 
 export type Identity = Readonly<{ uid: number; gid: number; groups: readonly number[]; name: string; home: string }>;
 

@@ -5,6 +5,7 @@
 import { homedir, hostname, userInfo } from 'node:os';
 import { newId } from '../cgroup/types.ts';
 import { asSetupError, SetupError } from '../errors.ts';
+import { ownEnvironment } from '../host/own-process.ts';
 import { findKernel } from '../kernels/find.ts';
 import type { Kernel } from '../kernels/types.ts';
 import { compileExpectation } from '../request/expect.ts';
@@ -125,7 +126,7 @@ async function converse(machine: Machine, spec: RunSpec, conversation: Conversat
       cgroup: cgroupOf(spec, made.kernel),
       hostname: hostname(),
       cwd: spec.cwd,
-      env: definedVariables(),
+      env: ownEnvironment(),
       argv: runner.argv,
     },
     runner: { request: JSON.stringify(request), onLine: (line) => take(JSON.parse(line)) },
@@ -219,12 +220,6 @@ function userName(uid: number): string {
     // Not in the user database.
     return String(uid);
   }
-}
-
-function definedVariables(): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined),
-  );
 }
 
 function recordOf(facts: Facts, { kernel, machine, record, bootMs, lastWords }: GuestRun): RunRecord {

@@ -1,6 +1,7 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { errnoOf, SetupError } from '../errors.ts';
+import { fsPath } from '../text/bytes.ts';
 
 /** confstr(_CS_PATH), what execvp(3) takes where PATH is not set. */
 const DEFAULT_PATH = '/bin:/usr/bin';
@@ -29,8 +30,8 @@ export function resolveCommand(command: string, { cwd, path }: { cwd: string; pa
 
 function problemOf(file: string): string | null {
   try {
-    if (statSync(file).isDirectory()) return 'it is a directory';
-    accessSync(file, constants.X_OK);
+    if (statSync(fsPath(file)).isDirectory()) return 'it is a directory';
+    accessSync(fsPath(file), constants.X_OK);
     return null;
   } catch (error) {
     const errno = errnoOf(error);

@@ -1,6 +1,7 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { errnoOf, SetupError } from '../errors.ts';
 import type { RunSpec } from '../request/run-spec.ts';
+import { fsPath } from '../text/bytes.ts';
 import { type Capture, openCapture } from './capture.ts';
 import type { Stdio } from './supervisor.ts';
 
@@ -49,7 +50,7 @@ export function openOutput({ output }: RunSpec): number | null {
 function openSink(file: string): number {
   const { O_WRONLY, O_CREAT, O_TRUNC, O_APPEND } = constants;
   try {
-    return openSync(file, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0o666);
+    return openSync(fsPath(file), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0o666);
   } catch (error) {
     throw new SetupError(
       'bad-output-file',

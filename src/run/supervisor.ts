@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net';
-import { execa } from 'execa';
 import { SetupError } from '../errors.ts';
 import { keepAttached } from '../gate/keeper.ts';
 import type { GateConfig } from '../gate/policy.ts';
@@ -14,6 +13,7 @@ import {
   type GateEvent,
   type StepRequest,
 } from '../gate/protocol.ts';
+import { execa } from '../host/execa.ts';
 import { cutLines } from '../host/lines.ts';
 import { setupErrorOf } from './setup-errors.ts';
 import type { Stop } from './stop.ts';

@@ -3,12 +3,14 @@
 import { chmodSync, closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { execa } from 'execa';
 import { errnoOf, SetupError } from '../errors.ts';
+import { startable } from '../gate/helper.ts';
+import { execa } from '../host/execa.ts';
 import { freePort, givePortsBack } from '../host/ports.ts';
 import { fillIn } from '../request/normalise.ts';
 import { fill, type PlaceholderValues, portNames } from '../request/placeholders.ts';
 import type { RunSpec, Template } from '../request/run-spec.ts';
+import { fsPath } from '../text/bytes.ts';
 import { commandEnvironment } from './environment.ts';
 
 /** Made by the caller: then it is the caller's to remove. */
@@ -118,12 +120,14 @@ async function runLine(
   { dir, output, env }: Shell,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const sink = typeof output === 'object' ? openSync(output.file, 'a') : null;
+  const sink = typeof output === 'object' ? openSync(fsPath(output.file), 'a') : null;
   const stream = sink ?? (output === 'null' ? 'ignore' : 2);
   try {
-    const ended = await execa('sh', ['-e', '-c', line], {
-      cwd: dir,
-      env,
+    const program = startable({ command: ['sh', '-e', '-c', line], cwd: dir, env });
+    const [file = '', ...args] = program.command;
+    const ended = await execa(file, args, {
+      cwd: program.cwd,
+      env: program.env,
       extendEnv: false,
       reject: false,
       // execa's types know no descriptor among the first three.

@@ -1,9 +1,11 @@
 /** Which scenarios are meant by names, files, folders and tags. */
 
-import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, join, relative, resolve } from 'node:path';
-import { SetupError } from '../errors.ts';
+import { errnoOf, SetupError } from '../errors.ts';
+import { absolute, ownFolder, realPath } from '../host/own-process.ts';
 import { readInput } from '../host/read-input.ts';
+import { fsPath } from '../text/bytes.ts';
 import { didYouMean } from '../text/nearest.ts';
 import { quote } from '../text/quote.ts';
 import { isBaselineName } from './baseline/place.ts';
@@ -31,8 +33,8 @@ const MOST_BYTES = 16 * 2 ** 20;
 /** In the current folder, and beside kmem-run itself. */
 function libraries(): string[] {
   const own = ['../scenarios', '../../scenarios'].map((path) => resolve(import.meta.dirname, path)).find(existsSync);
-  const places = [resolve('scenarios'), ...(own === undefined ? [] : [own])];
-  return [...new Set(places.filter((place) => existsSync(place)).map((place) => realpathSync(place)))];
+  const places = [absolute('scenarios'), ...(own === undefined ? [] : [own])];
+  return [...new Set(places.filter((place) => existsSync(fsPath(place))).map(realPath))];
 }
 
 /** @throws SetupError `no-scenario`, `unreadable-scenario`. */
@@ -89,8 +91,8 @@ function refuseTags(tags: readonly string[], scenarios: readonly Scenario[]): ne
 }
 
 function filesAt(word: string): string[] {
-  const path = resolve(word);
-  const stat = statSync(path, { throwIfNoEntry: false });
+  const path = absolute(word);
+  const stat = statSync(fsPath(path), { throwIfNoEntry: false });
   if (stat === undefined)
     throw new SetupError('no-scenario', `${quote(word)} is not there`, 'name a scenario file or a folder of them');
   if (!stat.isDirectory()) return [path];
@@ -100,11 +102,19 @@ function filesAt(word: string): string[] {
 }
 
 function filesIn(folder: string): string[] {
-  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
-  return names
+  return namesIn(folder)
     .filter((name) => /\.ya?ml$/.test(name) && !isBaselineName(name))
     .toSorted()
     .map((name) => join(folder, name));
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(fsPath(folder), { recursive: true, encoding: 'utf8' });
+  } catch (error) {
+    const reason = `${quote(folder)} cannot be searched for scenarios (${errnoOf(error)})`;
+    throw new SetupError('unreadable-scenario', reason, 'name a folder that you may read, or the files in it');
+  }
 }
 
 function load(files: readonly string[]): FoundScenarios {
@@ -122,6 +132,6 @@ function textOf(file: string): string {
 
 /** Relative to the current folder where it is below it: short, and what CI servers link to. */
 export function shownPath(file: string): string {
-  const path = relative(process.cwd(), file);
+  const path = relative(ownFolder(), file);
   return path === '' || path.startsWith('..') ? file : path;
 }

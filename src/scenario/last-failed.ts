@@ -1,10 +1,11 @@
 /** Which scenarios did not pass the last time, by the folder in which they were run. */
 
-import { readFileSync, realpathSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findStateFolder } from '../../bin/cache-folder.js';
 import { errnoOf, SetupError } from '../errors.ts';
 import { keepFile } from '../host/keep-file.ts';
+import { realPath } from '../host/own-process.ts';
 import type { ScenarioOutcome } from './report.ts';
 
 const MOST_FOLDERS = 100;
@@ -52,7 +53,7 @@ function readKept(): Kept {
 }
 
 function here(): string {
-  return realpathSync('.');
+  return realPath('.');
 }
 
 function stateFile(): string | null {

@@ -1,7 +1,8 @@
 /** A scenario file, read and checked: the scenario, or what is wrong with it and where. */
 
-import { basename, resolve } from 'node:path';
+import { basename } from 'node:path';
 import { SetupError } from '../errors.ts';
+import { absolute } from '../host/own-process.ts';
 import type { Path } from '../request/expect-key.ts';
 import { normaliseSpec } from '../request/normalise.ts';
 import { unknownPlaceholders } from '../request/placeholders.ts';
@@ -93,7 +94,7 @@ function scenarioOf(file: string, given: ScenarioFile): Scenario {
   const [first = HOST, ...others] = listOf(kernels);
   return {
     name: name ?? basename(file).replace(/\.ya?ml$/, ''),
-    file: resolve(file),
+    file: absolute(file),
     description: description.trim(),
     tags: listOf(tags),
     needs: {

@@ -2,9 +2,9 @@
 
 import { existsSync } from 'node:fs';
 import { release } from 'node:os';
-import { execa } from 'execa';
 import { readHierarchies } from '../cgroup/hierarchies.ts';
 import { SetupError } from '../errors.ts';
+import { execa } from '../host/execa.ts';
 import { findProgram, isExecutable } from '../host/programs.ts';
 import { findKernel } from '../kernels/find.ts';
 import { HOST } from '../request/run-spec.ts';

@@ -6,6 +6,7 @@ import { parseJson } from '../host/read-input.ts';
 import type { Outcome, Result } from '../result/schema.ts';
 import { firstFailing, kernelOf } from '../result/summary.ts';
 import type { StoredRun } from '../statistics/sample.ts';
+import { withShownBytes } from '../text/bytes.ts';
 import { damaged } from './sqlite-errors.ts';
 import {
   EXPERIMENT_KINDS,
@@ -29,7 +30,7 @@ export function columnsOf({ result, experimentId, point = null, repeat = null, l
     repeat,
     label,
     started_at: result.startedAt,
-    command: result.spec.command.join(' '),
+    command: withShownBytes(result.spec.command.join(' ')),
     outcome: result.outcome,
     kmem_limit: result.spec.limits.kmem,
     max_usage: result.kmem.maxUsage,

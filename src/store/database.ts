@@ -1,11 +1,13 @@
 /** The file: opened, told from other files, brought to the present version, read and written by several at once. */
 
 import { closeSync, openSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { findStateFolder } from '../../bin/cache-folder.js';
 import { errnoOf, SetupError } from '../errors.ts';
+import { absolute } from '../host/own-process.ts';
+import { fsPath } from '../text/bytes.ts';
 import { quote } from '../text/quote.ts';
 import { APPLICATION_ID } from './migrations.ts';
 import { troubleOf, withStoreErrors } from './sqlite-errors.ts';
@@ -31,7 +33,7 @@ export function openDatabase(location: Location, opening: Opening): DatabaseSync
 function openForWriting(location: Location, { migrations, busyMs }: Opening): DatabaseSync {
   makeFile(location);
   const { DatabaseSync } = loadSqlite();
-  const database = new DatabaseSync(location.file, { timeout: busyMs });
+  const database = new DatabaseSync(fsPath(location.file), { timeout: busyMs });
   return closeOnThrow(database, () => {
     checkVersion(database, location.file, migrations.length);
     useWal(database, busyMs);
@@ -74,14 +76,14 @@ function openForReading(location: Location, opening: Opening): DatabaseSync {
 function openReadOnly(file: string, { busyMs }: Opening): DatabaseSync {
   const { DatabaseSync } = loadSqlite();
   const options = { readOnly: true, timeout: busyMs };
-  const database = new DatabaseSync(file, options);
+  const database = new DatabaseSync(fsPath(file), options);
   try {
     versionOf(database);
     return database;
   } catch (error) {
     database.close();
     const trouble = troubleOf(error);
-    const left = statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+    const left = statSync(fsPath(`${file}-wal`), { throwIfNoEntry: false })?.size ?? 0;
     if ((trouble !== 'notOpened' && trouble !== 'readOnly') || left > 0) throw error;
     return new DatabaseSync(new URL('?immutable=1', pathToFileURL(file)), options);
   }
@@ -167,7 +169,7 @@ const RETRY_MS = 10;
 /** SQLite would let the umask decide who may read it. An empty file is a new database to it. */
 function makeFile({ file, named }: Location): void {
   try {
-    closeSync(openSync(file, 'wx', named ? 0o666 : 0o600));
+    closeSync(openSync(fsPath(file), 'wx', named ? 0o666 : 0o600));
   } catch (error) {
     const errno = errnoOf(error);
     if (errno === 'EEXIST') return;
@@ -213,8 +215,8 @@ export type Location = Readonly<{
 export function locate(file: string | null): Location {
   if (file === null) return { file: join(stateFolder(), 'store.sqlite'), named: false };
   if (file === '' || file.includes('\0')) throw badStore(`${quote(file)} is no path of a store`);
-  const location = { file: resolve(file), named: true };
-  if (fileExists(location.file) && !statSync(location.file).isFile())
+  const location = { file: absolute(file), named: true };
+  if (fileExists(location.file) && !statSync(fsPath(location.file)).isFile())
     throw badStore(`${quote(file)} is no regular file`);
   return location;
 }
@@ -222,7 +224,7 @@ export function locate(file: string | null): Location {
 /** @throws SetupError `bad-store` where it cannot be told. */
 export function fileExists(file: string): boolean {
   try {
-    return statSync(file, { throwIfNoEntry: false }) !== undefined;
+    return statSync(fsPath(file), { throwIfNoEntry: false }) !== undefined;
   } catch (error) {
     throw badStore(`the store ${quote(file)} cannot be looked up (${errnoOf(error)})`);
   }

@@ -3,6 +3,7 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import { SetupError } from '../errors.ts';
 import type { StoredRun } from '../statistics/sample.ts';
+import { withShownBytes } from '../text/bytes.ts';
 import { quote } from '../text/quote.ts';
 import { browse, WORDS } from './browse.ts';
 import { columnsOf, experimentOf, runOf, type StoreRow, SUMMARY_COLUMNS, summaryOf } from './columns.ts';
@@ -48,7 +49,7 @@ function storeIn(database: DatabaseSync, file: string): Omit<Store, 'file'> {
     },
     saveExperiment({ id, kind, command, spec, seed, startedAt, status }) {
       if (isThere(database, 'experiment', id)) throw alreadyKept('experiment', id);
-      const texts = { command: JSON.stringify(command), spec: JSON.stringify(spec ?? null) };
+      const texts = { command: JSON.stringify(command.map(withShownBytes)), spec: JSON.stringify(spec ?? null) };
       insertInto(database, 'experiment')({ id, kind, ...texts, seed, started_at: startedAt, status });
     },
     updateExperiment(id, { status, summary }) {

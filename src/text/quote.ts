@@ -1,7 +1,12 @@
+import { hasBytes, withShownBytes } from './bytes.ts';
+
 /** What a user gave, fit for one line of a message: quoted, control characters escaped, cut after `max` characters. */
 export function quote(value: unknown, max = 80): string {
   if (typeof value === 'string') {
-    return escapeControls(JSON.stringify(value.length > max ? `${value.slice(0, max)}…` : value));
+    const shown = JSON.stringify(value.length > max ? `${value.slice(0, max)}…` : value);
+    return escapeControls(
+      shown.replace(/(\\\\)|\\udc([89a-f][0-9a-f])/g, (_, backslash, byte) => backslash ?? `\\x${byte}`),
+    );
   }
   if (value === null || ['number', 'boolean', 'bigint', 'undefined'].includes(typeof value)) return String(value);
   return Array.isArray(value) ? 'an array' : `a ${typeof value}`;
@@ -19,8 +24,9 @@ export function escapeControls(json: string): string {
 
 const PLAIN = /^[\w@%+=:,./-]+$/;
 
-/** The word itself where a shell takes it as it is, else in single quotes. */
+/** The word itself where a shell takes it as it is, else in quotes; bytes that are not UTF-8 as POSIX 2024 and bash have it. */
 export function shellWord(word: string): string {
+  if (hasBytes(word)) return `$'${withShownBytes(word.replace(/[\\']/g, '\\$&'))}'`;
   return PLAIN.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 

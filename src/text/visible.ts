@@ -1,5 +1,7 @@
 /** Text of unknown origin, fit for a terminal. */
 
+import { hasBytes, withShownBytes } from './bytes.ts';
+
 // Controls, format characters (bidi overrides, zero-width), line separators, lone surrogates: what a terminal obeys or hides.
 const hidden = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 const named: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
@@ -28,5 +30,7 @@ export function columns(text: string): number {
 
 function escaped(character: string): string {
   const code = character.codePointAt(0) ?? 0;
-  return named[character] ?? (code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`);
+  if (hasBytes(character)) return withShownBytes(character);
+  // From 0x80 on `\x` is a byte, and U+0080 has two.
+  return named[character] ?? (code < 0x80 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`);
 }

@@ -2,8 +2,8 @@
 
 import type { ChildProcess } from 'node:child_process';
 import type { Duplex, Readable } from 'node:stream';
-import { execa } from 'execa';
 import { SetupError } from '../errors.ts';
+import { execa } from '../host/execa.ts';
 import { cutLines } from '../host/lines.ts';
 import { findProgram } from '../host/programs.ts';
 import { type Console, keepConsole } from './console.ts';

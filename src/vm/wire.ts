@@ -1,6 +1,7 @@
 /** What the host and the agent inside say to each other over the port `kmem.control`. src/native/agent speaks the other side. */
 
 import { SetupError } from '../errors.ts';
+import { bytesOf } from '../text/bytes.ts';
 
 export type StreamName = 'stdin' | 'stdout' | 'stderr';
 
@@ -68,7 +69,7 @@ export function encodeConfig(config: GuestConfig): Buffer {
     ...config.argv.map((argument) => ['arg', argument] as const),
     ...(config.runner ? [['runner', 1] as const] : []),
   ];
-  return Buffer.from(`${records.map(([key, value]) => `${key}=${withoutNul(key, `${value}`)}\0`).join('')}\0`);
+  return bytesOf(`${records.map(([key, value]) => `${key}=${withoutNul(key, `${value}`)}\0`).join('')}\0`);
 }
 
 function withoutNul(key: string, value: string): string {

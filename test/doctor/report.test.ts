@@ -53,7 +53,7 @@ test('nothing that was found is obeyed by a terminal', (t) => {
   const rude = diagnosis({ level: 'missing', found: 'a\u001b[2Jb\u009b\u202e', remedy: 'rm \u0007' });
   t.deepEqual(dangerous(diagnosisText(rude, plain), '\n'), []);
   t.deepEqual(dangerous(diagnosesJson([rude]), '\n'), []);
-  t.is(JSON.parse(diagnosesJson([rude])).checks[0].found, 'a\\x1b[2Jb\\x9b\\u{202e}');
+  t.is(JSON.parse(diagnosesJson([rude])).checks[0].found, 'a\\x1b[2Jb\\u{9b}\\u{202e}');
 });
 
 test('JSON says whether a gated run works', (t) => {

@@ -178,5 +178,5 @@ test('no format has a control character that a terminal or a CI server would obe
     t.true(text.includes('31m'), format.name);
   }
   t.regex(tapReport(all), /^not ok 1 - x\\\\x1b\[31m/m);
-  t.true(junitReport(all).includes('<system-out>\\x1b[2J\\x7f\\x9b1m\tz\\r\n'));
+  t.true(junitReport(all).includes('<system-out>\\x1b[2J\\x7f\\u{9b}1m\tz\\r\n'));
 });

@@ -5,7 +5,7 @@ import { HOSTILE_TEXT } from '../fixtures/results.ts';
 import { dangerous } from '../fixtures/terminal.ts';
 
 test('what a terminal would obey or hide is shown', (t) => {
-  t.is(visible(HOSTILE_TEXT), 'a\\x1b[2J\\x1b]0;owned\\x07\\r\\nb\\tc\\u{202e}d\\x9b31m\\x7f\\u{d800}');
+  t.is(visible(HOSTILE_TEXT), 'a\\x1b[2J\\x1b]0;owned\\x07\\r\\nb\\tc\\u{202e}d\\u{9b}31m\\x7f\\u{d800}');
   t.is(visible('/tmp/Привет 你好 😀 a\\b'), '/tmp/Привет 你好 😀 a\\b');
 });
 

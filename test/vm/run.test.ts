@@ -57,7 +57,7 @@ test('streams, arguments, folder, environment and exit come through; files do no
   const harness = makeHarness(t);
   mkdirSync(harness.path('kept'));
   writeFileSync(harness.path('there'), 'before');
-  const script = `cat; pwd; echo "$NAMED"; printf '%s|' "$@"; echo changed > there; echo kept > kept/file; cat there; echo err >&2; exit 7`;
+  const script = `cat; pwd; echo "$NAMED"; printf '%s|' "$@"; echo changed > there; echo kept > kept/file; cat there; echo err >&2; printf '%s ' "$ODD" "$4" > kept/odd; exit 7`;
   const args = ['a b', 'ü\n', ''];
   const { status, stdout, stderr, result } = await harness.run(
     [
@@ -74,10 +74,16 @@ test('streams, arguments, folder, environment and exit come through; files do no
       'sh',
       ...args,
     ],
-    { input: 'from stdin\n', ...TIMEOUT },
+    {
+      ...{ input: 'from stdin\n', ...TIMEOUT },
+      // Bytes that are not UTF-8.
+      under: ['/bin/sh', '-c', `export ODD="$(printf 'o\\377')"; exec "$@" "$(printf 'a\\351')"`, 'sh'],
+    },
   );
   t.is(status, 7);
-  t.is(stdout, `from stdin\n${harness.folder}\nvalue\nof two lines\na b|ü\n||changed\n`);
+  t.is(stdout, `from stdin\n${harness.folder}\nvalue\nof two lines\na b|ü\n||a\ufffd|changed\n`);
+  t.is(readFileSync(harness.path('kept/odd'), 'latin1'), 'o\xff a\xe9 ');
+  t.is(result?.spec.command.at(-1), 'a\udce9');
   t.regex(stderr, /^err\n/);
   t.is(harness.read('there'), 'before');
   t.is(harness.read('kept/file'), 'kept\n');

@@ -1,3 +1,4 @@
+import { ownFolder } from '../../host/own-process.ts';
 import { optionName, type RunInput } from '../../request/run-input.ts';
 import { shellLine, shellWord } from '../../text/quote.ts';
 import type { Job } from '../driver.ts';
@@ -237,7 +238,7 @@ export function replayLine(address: string, { input, prepare }: AskedRun, timeou
     ...steps.map(([name, line]) => option(name, line)),
     ...(input.expect ?? []).map((expr) => option('--expect', expr)),
     ...FLAGS.filter((key) => input[key] === true).map(optionName),
-    ...(input.cwd === undefined || input.cwd === process.cwd() ? [] : [option('--cwd', input.cwd)]),
+    ...(input.cwd === undefined || input.cwd === ownFolder() ? [] : [option('--cwd', input.cwd)]),
     ...Object.entries(input.env ?? {}).map(([name, value]) => option('--env', `${name}=${value}`)),
   ];
   const said = [...input.command, ...steps.map(([, line]) => line), input.ready, input.stop, prepare].join('\n');

@@ -48,7 +48,7 @@ static void json_string(struct json *json, const char *text)
     else if (*p < 0x20 || *p == 0x7f)
       snprintf(escaped, sizeof escaped, "\\u%04x", *p);
     else if (n == 0)
-      snprintf(escaped, sizeof escaped, "\\ufffd");
+      snprintf(escaped, sizeof escaped, "\\udc%02x", *p); /* src/text/bytes.ts reads it */
     else
       *escaped = '\0';
     put_bytes(json, *escaped ? escaped : (const char *)p, *escaped ? strlen(escaped) : n);

@@ -81,6 +81,7 @@
  *
  * MODULES, bottom up: each knows only those of the lines before it.  A header says what its module offers.
  *
+ *   encoded                             a program whose words are not UTF-8, outside the group
  *   events message inbox                what goes to the runner and comes from it, and between our processes
  *   policy inject run proc              the table of calls, failures asked for, the run's clock, /proc
  *   repair                              calls that a signal took back are made again
@@ -122,6 +123,7 @@
 #include <unistd.h>
 
 #include "../common/file.h"
+#include "encoded.h"
 #include "events.h"
 #include "filter.h"
 #include "launch.h"
@@ -225,6 +227,8 @@ int main(int argc, char **argv)
     return show_locks(argc - 2, argv + 2);
   if (argc == 2 && !strcmp(argv[1], "hold")) /* what is inherited stays locked as long as who gave it has it open */
     return flock(CONTROL_FD, LOCK_EX | LOCK_NB) == 0 ? 0 : 1;
+  if (argc >= 2 && !strcmp(argv[1], "exec"))
+    return exec_encoded(argv + 2);
   if (argc == 2 && !strcmp(argv[1], "probe"))
     return probe();
   if (argc == 2 && !strcmp(argv[1], "keep"))
@@ -233,7 +237,8 @@ int main(int argc, char **argv)
     return show_programs(argv[2]);
   if (argc == 3 && !strcmp(argv[1], "charge"))
     return charge_group(argv[2]);
-  fprintf(stderr,
-          "usage: kmem-helper supervise | locks FILE... | hold | probe | keep | programs [TASKS] | charge TASKS\n");
+  fprintf(stderr, "usage: kmem-helper supervise | locks FILE... | hold | exec DIRECTORY VARIABLE... -- PROGRAM... | "
+                  "probe | keep |\n"
+                  "       programs [TASKS] | charge TASKS\n");
   return 2;
 }

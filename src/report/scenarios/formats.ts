@@ -1,4 +1,5 @@
 import { countOutcomes, type ScenarioOutcome, type ScenariosReport, titleOf } from '../../scenario/report.ts';
+import { withShownBytes } from '../../text/bytes.ts';
 import { escapeControls } from '../../text/quote.ts';
 import { visible, visibleLines } from '../../text/visible.ts';
 
@@ -23,7 +24,7 @@ function testPoint(outcome: ScenarioOutcome, number: number): string[] {
 
 /** A block of YAML; texts are written as JSON, which YAML takes. */
 function diagnosis({ status, flaky, reasons, notes, file, attempts, durationMs, output }: ScenarioOutcome): string[] {
-  const text = (value: string): string => escapeControls(JSON.stringify(value));
+  const text = (value: string): string => escapeControls(JSON.stringify(withShownBytes(value)));
   return [
     '---',
     `message: ${text(reasons[0] ?? notes[0] ?? status)}`,

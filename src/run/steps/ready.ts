@@ -8,6 +8,7 @@ import { errnoOf } from '../../errors.ts';
 import { matches } from '../../host/matches.ts';
 import { readBounded, Unreadable } from '../../host/read-input.ts';
 import type { Awaited, HttpStep } from '../../request/run-spec.ts';
+import { textOf } from '../../text/bytes.ts';
 import { formatDuration } from '../../text/figures.ts';
 
 const LOOK_EVERY_MS = 20;
@@ -164,7 +165,7 @@ async function readBody(answer: IncomingMessage): Promise<string> {
     if (length < KEPT_BYTES) kept.push(chunk);
     length += chunk.length;
   }
-  return Buffer.concat(kept).subarray(0, KEPT_BYTES).toString();
+  return textOf(Buffer.concat(kept).subarray(0, KEPT_BYTES));
 }
 
 function reasonOf(error: unknown): string {

@@ -1,6 +1,7 @@
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { SetupError } from '../../errors.ts';
+import { absolute, realPath } from '../../host/own-process.ts';
 import { packageFolder } from '../../host/package-folder.ts';
 import { quote } from '../../text/quote.ts';
 import type { Scenario } from '../types.ts';
@@ -24,14 +25,14 @@ export function readBaselineName(path: string): string {
 
 /** Absolute: the one that was asked for, that the scenario names, or one beside the scenario. */
 export function baselineFile(scenario: Scenario, asked: string | null): string {
-  if (asked !== null) return resolve(asked);
+  if (asked !== null) return absolute(asked);
   const folder = dirname(scenario.file);
   if (scenario.baseline?.file != null) return resolve(folder, scenario.baseline.file);
   // What comes with kmem-run is not the user's to write to, and is replaced when it is installed again.
-  return isOwn(folder) ? resolve('scenarios', NAME) : join(folder, NAME);
+  return isOwn(folder) ? join(absolute('scenarios'), NAME) : join(folder, NAME);
 }
 
 function isOwn(folder: string): boolean {
   const own = join(packageFolder(), 'scenarios');
-  return existsSync(own) && existsSync(folder) && realpathSync(folder) === realpathSync(own);
+  return existsSync(own) && existsSync(folder) && realPath(folder) === realPath(own);
 }

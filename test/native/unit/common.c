@@ -29,14 +29,14 @@ static void test_strings(void)
   check_text(string_of("\n\x1f\x7f"), "\"k\":\"\\u000a\\u001f\\u007f\"", "json: control characters");
   check_text(string_of("\xc3\xa9\xe2\x82\xac\xf0\x9f\x92\xa9"), "\"k\":\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x92\xa9\"",
              "json: characters of 2, 3 and 4 bytes");
-  check_text(string_of("\xff"), "\"k\":\"\\ufffd\"", "json: a byte that begins nothing");
-  check_text(string_of("\xc3"), "\"k\":\"\\ufffd\"", "json: a character cut at the end");
-  check_text(string_of("\xe2\x82x"), "\"k\":\"\\ufffd\\ufffdx\"", "json: a character cut in the middle");
-  check_text(string_of("\xc0\xaf"), "\"k\":\"\\ufffd\\ufffd\"", "json: overlong, of 2 bytes");
-  check_text(string_of("\xe0\x80\xaf"), "\"k\":\"\\ufffd\\ufffd\\ufffd\"", "json: overlong, of 3 bytes");
-  check_text(string_of("\xe0\x9f\xbf"), "\"k\":\"\\ufffd\\ufffd\\ufffd\"", "json: the last overlong one");
-  check_text(string_of("\xed\xa0\x80"), "\"k\":\"\\ufffd\\ufffd\\ufffd\"", "json: a surrogate");
-  check_text(string_of("\xf4\x90\x80\x80"), "\"k\":\"\\ufffd\\ufffd\\ufffd\\ufffd\"", "json: beyond U+10FFFF");
+  check_text(string_of("\xff"), "\"k\":\"\\udcff\"", "json: a byte that begins nothing");
+  check_text(string_of("\xc3"), "\"k\":\"\\udcc3\"", "json: a character cut at the end");
+  check_text(string_of("\xe2\x82x"), "\"k\":\"\\udce2\\udc82x\"", "json: a character cut in the middle");
+  check_text(string_of("\xc0\xaf"), "\"k\":\"\\udcc0\\udcaf\"", "json: overlong, of 2 bytes");
+  check_text(string_of("\xe0\x80\xaf"), "\"k\":\"\\udce0\\udc80\\udcaf\"", "json: overlong, of 3 bytes");
+  check_text(string_of("\xe0\x9f\xbf"), "\"k\":\"\\udce0\\udc9f\\udcbf\"", "json: the last overlong one");
+  check_text(string_of("\xed\xa0\x80"), "\"k\":\"\\udced\\udca0\\udc80\"", "json: a surrogate");
+  check_text(string_of("\xf4\x90\x80\x80"), "\"k\":\"\\udcf4\\udc90\\udc80\\udc80\"", "json: beyond U+10FFFF");
 }
 
 static void test_objects(void)

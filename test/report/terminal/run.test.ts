@@ -113,7 +113,7 @@ test('a setup error has its reason and its remedy and no rows of nothing', (t) =
   const error = new SetupError('bad-size', `--kmem: ${HOSTILE_TEXT}`, 'give a size\nplease');
   t.is(
     setupErrorText(error),
-    'kmem-run: --kmem: a\\x1b[2J\\x1b]0;owned\\x07\\r\\nb\\tc\\u{202e}d\\x9b31m\\x7f\\u{d800}\n  hint: give a size\\nplease\n',
+    'kmem-run: --kmem: a\\x1b[2J\\x1b]0;owned\\x07\\r\\nb\\tc\\u{202e}d\\u{9b}31m\\x7f\\u{d800}\n  hint: give a size\\nplease\n',
   );
 });
 
