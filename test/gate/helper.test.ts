@@ -33,7 +33,9 @@ function makePackage(t: ExecutionContext, text = SOURCE) {
     'package.json',
     'bin',
     'src/errors.ts',
-    ...['gate/helper', 'gate/find-helper', 'host/programs', 'host/package-folder'].map((name) => `src/${name}.ts`),
+    ...['gate/helper', 'gate/find-helper', 'host/programs', 'host/package-folder', 'host/execa', 'text/bytes'].map(
+      (name) => `src/${name}.ts`,
+    ),
   ];
   for (const file of files) {
     cpSync(join(root, file), join(folder, file), { recursive: true });

@@ -3,15 +3,30 @@ import test from 'ava';
 import fc from 'fast-check';
 import { normaliseSpec } from '../../src/request/normalise.ts';
 import { inputOf, type PlanInput, type RunInput } from '../../src/request/run-input.ts';
+import type { Result } from '../../src/result/schema.ts';
 import { type Recorded, recordedOf } from '../../src/statistics/recorded.ts';
 import { isToken, readToken, tokenOf } from '../../src/store/token.ts';
 import { apacheStopFails, hostile, result, setupError, storm, unread } from '../fixtures/results.ts';
 
-const results = { plain: result(), apache: apacheStopFails(), hostile: hostile(), storm: storm(), unread: unread() };
+const results = {
+  plain: result(),
+  apache: apacheStopFails(),
+  hostile: hostileCommand(),
+  storm: storm(),
+  unread: unread(),
+};
 
 /** What comes of the input, whatever of it was said. */
 function asked({ input }: Recorded) {
   return normaliseSpec({ ...input, cwd: '/', output: 'null' });
+}
+
+/** Half a pair of surrogates is in no command: it stands for no bytes. */
+function hostileCommand(): Result {
+  const kept = hostile();
+  const [word = ''] = kept.spec.command;
+  const text = word.replace('\ud800', '\udcff');
+  return { ...kept, spec: { ...kept.spec, command: [text], env: { X: text } } };
 }
 
 for (const [name, kept] of Object.entries(results)) {
