@@ -144,7 +144,7 @@ test.serial('what cannot be replayed is told', async (t) => {
     [/there is no file "\.\/none\.json"/, './none.json'],
     [/"other\.json" is not the result of a run: id: /, 'other.json'],
     [/"newer\.json" is not the result of a run: it has no schemaVersion 1/, 'newer.json'],
-    [/"half\.json" is not the result of a run: it is not JSON/, 'half.json'],
+    [/"half\.json" cannot be read: it is not JSON/, 'half.json'],
     [/"sweep\.json" is not the result of a run: it is the report of a sweep/, 'sweep.json'],
     [/is an experiment/, swept?.experimentId ?? ''],
     [/run [0-9a-f]+ could not be made, or is void/, failed?.result.id ?? ''],
