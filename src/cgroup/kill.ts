@@ -4,7 +4,7 @@ import { SetupError } from '../errors.ts';
 import { PROCS, tryControl, v1, v2, writeControl } from './files.ts';
 import { cgroupOf, mountedHierarchies } from './hierarchies.ts';
 import { nestedGroups } from './nested.ts';
-import { describeState, listProcesses, signalProcess } from './processes.ts';
+import { describeState, listProcesses, signalMember } from './processes.ts';
 import type { GroupDirectories, Hierarchy } from './types.ts';
 
 export type KillOptions = Readonly<{
@@ -76,7 +76,7 @@ function killBurst(group: GroupDirectories): number[] {
   let pids = listProcesses(group);
   if (pids.length > 0) stopForks(group);
   while (pids.some((pid) => !killed.has(pid))) {
-    for (const pid of pids) if (!killed.has(pid)) signalProcess(pid, 'SIGKILL');
+    for (const pid of pids) if (!killed.has(pid)) signalMember(group, pid, 'SIGKILL');
     for (const pid of pids) killed.add(pid);
     if (performance.now() > until) break;
     pids = listProcesses(group);

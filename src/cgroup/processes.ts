@@ -1,5 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { errnoOf, isShortage } from '../errors.ts';
+import { readOrNull } from '../host/read-file.ts';
 import { nestedGroups, pidsIn } from './nested.ts';
 import type { GroupDirectories } from './types.ts';
 
@@ -60,7 +62,35 @@ const PF_EXITING = 4;
 
 /** Signals each process that is in the group now, and returns how many it reached: what they start on it, to clean up, is let be. */
 export function signalGroup(group: GroupDirectories, signal: NodeJS.Signals): number {
-  return processesOf(group).filter((pid) => signalProcess(pid, signal)).length;
+  return processesOf(group).filter((pid) => signalMember(group, pid, signal)).length;
+}
+
+/**
+ * As signalProcess(), but only while the process is in the group: its number was read some time ago, and may be another
+ * process's by now. Node has no pidfd, so that a number would have to come back within a few microseconds.
+ */
+export function signalMember(group: GroupDirectories, pid: number, signal: NodeJS.Signals): boolean {
+  return isIn(group, pid) && signalProcess(pid, signal);
+}
+
+/** cgroup v1 reports a thread that has ended in the root, also a leader whose other threads run on. */
+function isIn({ directories }: GroupDirectories, pid: number): boolean {
+  const names = new Set(directories.map((directory) => basename(directory)));
+  const leadsThere = (file: string): boolean =>
+    readOrNull(file)
+      ?.split(/[/\n]/)
+      .some((part) => names.has(part)) ?? false;
+  return (
+    leadsThere(`/proc/${pid}/cgroup`) || threadsOf(pid).some((tid) => leadsThere(`/proc/${pid}/task/${tid}/cgroup`))
+  );
+}
+
+function threadsOf(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch {
+    return [];
+  }
 }
 
 /** Signals a process of the group and all in the group that it has started and that still have it, or one of these, for a parent. */
@@ -71,7 +101,7 @@ export function signalTree(group: GroupDirectories, root: number, signal: NodeJS
     before = tree.size;
     for (const [pid, parent] of parents) if (tree.has(parent)) tree.add(pid);
   }
-  for (const pid of tree) signalProcess(pid, signal);
+  for (const pid of tree) signalMember(group, pid, signal);
 }
 
 /** False if the process is gone, may not be signalled, or is this one. */

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { killGroup } from '../cgroup/kill.ts';
-import { processesNow, processesOf, signalGroup, signalProcess } from '../cgroup/processes.ts';
+import { processesNow, processesOf, signalGroup, signalMember } from '../cgroup/processes.ts';
 import type { Group } from '../cgroup/types.ts';
 import type { TerminationReason } from '../result/schema.ts';
 import type { Capture } from './capture.ts';
@@ -76,7 +76,7 @@ export async function untilEmpty(group: Group, isOver: () => boolean): Promise<v
 export function passOnBrokenPipe(group: Group, captures: readonly (Capture | null)[]): void {
   for (const capture of captures) {
     if (capture === null || !capture.isBroken()) continue;
-    for (const pid of processesOf(group)) if (writesTo(pid, capture)) signalProcess(pid, 'SIGPIPE');
+    for (const pid of processesOf(group)) if (writesTo(pid, capture)) signalMember(group, pid, 'SIGPIPE');
   }
 }
 

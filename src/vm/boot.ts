@@ -105,13 +105,10 @@ export function startQemu(qemu: string, words: readonly string[]): Booting {
   const all = [...Object.values(ports), at(FDS.console)];
   // QEMU's end is noticed as such.
   for (const stream of all) stream.on('error', () => {});
-  let over = false;
-  const ended = endOf(subprocess.nodeChildProcess as ChildProcess).finally(() => {
-    over = true;
-  });
-  const sendSignal = (name: NodeJS.Signals): void => {
-    if (!over) process.kill(pid, name);
-  };
+  const child = subprocess.nodeChildProcess as ChildProcess;
+  const ended = endOf(child);
+  // Node's own: it sends none once it has reaped the process, whose number may then be another's.
+  const sendSignal = (name: NodeJS.Signals): void => void child.kill(name);
   return {
     pid,
     ports,

@@ -1,6 +1,14 @@
 import { mkdirSync } from 'node:fs';
 import test from 'ava';
-import { describe, describeState, processesOf, signalGroup, signalProcess } from '../../src/cgroup/processes.ts';
+import {
+  describe,
+  describeState,
+  processesOf,
+  signalGroup,
+  signalMember,
+  signalProcess,
+  signalTree,
+} from '../../src/cgroup/processes.ts';
 import { removeGroup } from '../../src/cgroup/remove.ts';
 import { joinsOf, makeSandbox, nextLine, startIn, until } from './sandbox.ts';
 
@@ -46,4 +54,16 @@ test('a signal reaches each process of the group once', async (t) => {
 
 test('the tool itself, absent processes and foreign ones (0) are never signalled', (t) => {
   for (const pid of [process.pid, 0, -1, 2 ** 22 + 1]) t.false(signalProcess(pid, 'SIGKILL'), String(pid));
+});
+
+test('a number that is no longer one of the group is not signalled', async (t) => {
+  const group = makeSandbox(t).group();
+  const member = await startIn(t, joinsOf(group), ['sleep', '1000']);
+  const bystander = await startIn(t, [], ['sleep', '1000']);
+  t.false(signalMember(group, bystander.pid, 'SIGKILL'));
+  signalTree(group, bystander.pid, 'SIGKILL');
+  t.true(signalMember(group, member.pid, 'SIGKILL'));
+  await until(() => member.signalCode !== null);
+  t.is(describeState(bystander.pid)?.state, 'S');
+  await removeGroup(group);
 });

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,14 +20,65 @@
 #include "../common/file.h"
 #include "clone3.h"
 #include "config.h"
+#include "proc.h"
 
 enum {
   KILL_DEADLINE_MS = 10000,
   KILL_STALLED_MS = 2000, /* a group that grows no smaller for so long is given up after the deadline */
 };
 
-/* Returns how many processes there were. */
-static int kill_tree(const char *directory)
+/* A line of /proc/PID/cgroup that leads through a directory of this name. */
+static bool leads_through(const char *cgroups, const char *name)
+{
+  size_t length = strlen(name);
+  for (const char *at = cgroups; (at = strstr(at, name)) != NULL; at += length)
+    if (at > cgroups && at[-1] == '/' && strchr("/\n", at[length]) != NULL)
+      return true;
+  return false;
+}
+
+/* cgroup v1 reports a thread that has ended in the root, also a leader whose other threads run on. */
+static bool is_in(pid_t pid, const char *directory)
+{
+  char path[64], text[8192];
+  const char *name = strrchr(directory, '/') + 1;
+  if (read_proc(pid, "cgroup", text, sizeof text) && leads_through(text, name))
+    return true;
+  bool found = false;
+  snprintf(path, sizeof path, "/proc/%d/task", pid);
+  DIR *threads = opendir(path);
+  for (struct dirent *entry; threads && !found && (entry = readdir(threads)) != NULL;) {
+    snprintf(path, sizeof path, "task/%.20s/cgroup", entry->d_name);
+    found = entry->d_name[0] != '.' && read_proc(pid, path, text, sizeof text) && leads_through(text, name);
+  }
+  if (threads)
+    closedir(threads);
+  return found;
+}
+
+static bool is_child(pid_t pid, const char *unused)
+{
+  char text[1024];
+  (void)unused;
+  return read_proc(pid, "stat", text, sizeof text) && stat_field(text, 4) == (uint64_t)getpid();
+}
+
+/*
+ * The number was read from a list, and may be another process's by now.  A pidfd stays with one process: what holds of the
+ * number once it is open holds of the process that the signal reaches.
+ */
+static bool kill_listed(pid_t pid, bool (*belongs)(pid_t, const char *), const char *directory)
+{
+  int process = (int)syscall(SYS_pidfd_open, pid, 0);
+  if (process < 0) /* before Linux 5.3, or not allowed */
+    return errno != ESRCH && belongs(pid, directory) && kill(pid, SIGKILL) == 0;
+  bool killed = belongs(pid, directory) && syscall(SYS_pidfd_send_signal, process, SIGKILL, NULL, 0) == 0;
+  close(process);
+  return killed;
+}
+
+/* `directory`: `group`, or one within it.  Returns how many processes there were. */
+static int kill_tree(const char *directory, const char *group)
 {
   char path[PATH_MAX];
   int found = 0;
@@ -37,7 +89,7 @@ static int kill_tree(const char *directory)
     if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
       continue;
     snprintf(path, sizeof path, "%s/%s", directory, entry->d_name);
-    found += kill_tree(path);
+    found += kill_tree(path, group);
   }
   closedir(dir);
   snprintf(path, sizeof path, "%s/cgroup.procs", directory);
@@ -47,7 +99,7 @@ static int kill_tree(const char *directory)
   for (int pid; fscanf(procs, "%d", &pid) == 1;)
     if (pid > 0) {
       found++;
-      kill(pid, SIGKILL);
+      kill_listed(pid, is_in, group);
     }
   fclose(procs);
   return found;
@@ -75,7 +127,7 @@ int kill_group_once(void)
   for (int i = 0; i < config.kill_file_count; i++)
     write_file(config.kill_file[i], "1");
   for (int i = 0; i < config.directory_count; i++)
-    found += kill_tree(config.directory[i]);
+    found += kill_tree(config.directory[i], config.directory[i]);
   return found;
 }
 
@@ -126,11 +178,9 @@ int kill_descendants(void)
   snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid());
   for (int round = 0; round < 1000; round++) {
     bool found = false;
-    FILE *children = fopen(path, "re");
-    /* They are ours until we reap them: none of these numbers can be another's by now. */
+    FILE *children = fopen(path, "re"); /* read to its end: a read may end within a number */
     for (int pid; children && fscanf(children, "%d", &pid) == 1;)
-      if (pid > 0 && kill(pid, SIGKILL) == 0)
-        found = true;
+      found |= kill_listed(pid, is_child, NULL);
     if (children)
       fclose(children);
     if (!found)

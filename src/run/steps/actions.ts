@@ -1,7 +1,7 @@
 /** The steps that run no program: requests, signals, waiting. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { processesNow, processesOf, signalGroup, signalProcess } from '../../cgroup/processes.ts';
+import { processesNow, processesOf, signalGroup, signalMember } from '../../cgroup/processes.ts';
 import { readBounded } from '../../host/read-input.ts';
 import { compileStepExpectation } from '../../request/expect.ts';
 import type { HttpStep, SignalStep, WaitStep } from '../../request/run-spec.ts';
@@ -81,7 +81,7 @@ async function send({ group, background }: StepContext, { signal, target }: Sign
   const pid = pidIn(target.file);
   if (pid === null) return { error: `${target.file} has no process number` };
   if (!processesOf(group).includes(pid)) return { error: `process ${pid} is not in the group` };
-  return { error: signalProcess(pid, name) ? null : `process ${pid} cannot be signalled` };
+  return { error: signalMember(group, pid, name) ? null : `process ${pid} cannot be signalled` };
 }
 
 /** A number and a line end; some servers write a few lines more. */

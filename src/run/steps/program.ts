@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readCounters } from '../../cgroup/counters.ts';
-import { processesNow, signalProcess, signalTree } from '../../cgroup/processes.ts';
+import { processesNow, signalMember, signalTree } from '../../cgroup/processes.ts';
 import type { GateEvent } from '../../gate/protocol.ts';
 import { signalName, signalNumber } from '../../host/exit-status.ts';
 import type { CommandStep, OutsideStep } from '../../request/run-spec.ts';
@@ -118,7 +118,7 @@ async function beginInGroup(
     return refuse(event);
   };
   return {
-    signal: (name) => void signalProcess(pid, name),
+    signal: (name) => void signalMember(group, pid, name),
     end: (name) => signalTree(group, pid, name),
     ended: end(),
   };

@@ -51,5 +51,6 @@ int main(void)
   test_relocate();
   test_ring();
   test_interruptions();
+  test_group();
   return end_of_checks();
 }

@@ -26,5 +26,6 @@ void test_btf(void);
 void test_relocate(void);
 void test_ring(void);
 void test_interruptions(void);
+void test_group(void);
 
 #endif
