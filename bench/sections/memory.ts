@@ -58,7 +58,7 @@ function runnerPeakMb(bench: Bench, words: Words): number {
   return ((kibibytes ?? Number.NaN) * 1024) / 1e6;
 }
 
-/** VmHWM of the supervisor, the helper's largest process, as last seen. */
+/** VmHWM of the supervisor, the helper's largest process and a child of its guardian's, as last seen. */
 async function helperPeakMb(words: Words): Promise<number | null> {
   const [file = '', ...args] = words;
   const runner = spawn(file, args, { stdio: 'ignore' });
@@ -69,7 +69,8 @@ async function helperPeakMb(words: Words): Promise<number | null> {
   });
   let peak: number | null = null;
   while (!over) {
-    for (const pid of childrenOf(runner.pid ?? -1)) peak = Math.max(peak ?? 0, helperHwm(pid) ?? 0) || peak;
+    for (const pid of childrenOf(runner.pid ?? -1).flatMap(childrenOf))
+      peak = Math.max(peak ?? 0, helperHwm(pid) ?? 0) || peak;
     await sleep(LOOK_EVERY_MS);
   }
   await ended;

@@ -119,6 +119,11 @@ export type GateCrash = {
   step: number | null;
 };
 
+/** What the owner of a program outside the group reports: how it ended, or why it could not be started. */
+export type OwnerEvent =
+  | { event: 'exit'; code: number | null; signal: number | null }
+  | { event: 'setup-error'; errno: number };
+
 export type GateEvent =
   | { event: 'locked' }
   | { event: 'setup-error'; stage: string; errno: number; subject: string | null }
@@ -295,6 +300,11 @@ export function encodeTotals(): Buffer {
  */
 export function encodeClose(): Buffer {
   return message(['close']);
+}
+
+/** For the owner of a program outside the group, to its process group. */
+export function encodeSignal(number: number): Buffer {
+  return message(['signal', String(number)]);
 }
 
 export function encodeFinish(): Buffer {

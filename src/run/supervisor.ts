@@ -37,6 +37,7 @@ export type Supervisor = Readonly<{
   finish: () => void;
   /** Resolves when the helper has exited and all that it sent was read. */
   ended: Promise<void>;
+  /** Has the guardian kill the supervisor, the group, and what has left it; also where one of them was stopped. */
   kill: () => void;
 }>;
 
@@ -108,12 +109,15 @@ export function startSupervisor(options: {
   // A write to a helper that was killed: its end is noticed below.
   control.on('error', () => {});
 
-  const ended = Promise.allSettled([subprocess, new Promise((resolve) => control.once('close', resolve))]).then(() => {
+  // The supervisor is gone. Its guardian, which was started as `subprocess`, ends what is left; it may have been stopped.
+  const closed = new Promise((resolve) => control.once('close', resolve)).then(() => {
     gone = true;
     if (!hasSaidWhy) onLost();
     for (const waiter of waiters) waiter.reject(helperGone());
     waiters.clear();
+    subprocess.kill('SIGCONT');
   });
+  const ended = Promise.allSettled([subprocess, closed]).then(() => {});
 
   return {
     pid: subprocess.pid,
@@ -132,7 +136,11 @@ export function startSupervisor(options: {
     close: () => void control.write(encodeClose()),
     finish: () => void control.write(encodeFinish()),
     ended,
-    kill: () => void subprocess.kill('SIGKILL'),
+    kill: () => {
+      subprocess.kill('SIGCONT');
+      subprocess.kill('SIGUSR1');
+      control.destroy();
+    },
   };
 }
 

@@ -4,14 +4,13 @@ import { chmodSync, closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { errnoOf, SetupError } from '../errors.ts';
-import { startable } from '../gate/helper.ts';
-import { execa } from '../host/execa.ts';
 import { freePort, givePortsBack } from '../host/ports.ts';
 import { fillIn } from '../request/normalise.ts';
 import { fill, type PlaceholderValues, portNames } from '../request/placeholders.ts';
 import type { RunSpec, Template } from '../request/run-spec.ts';
 import { fsPath } from '../text/bytes.ts';
 import { commandEnvironment } from './environment.ts';
+import { type Owned, startOwned } from './owned.ts';
 
 /** Made by the caller: then it is the caller's to remove. */
 export type GivenPlace = Readonly<{
@@ -55,7 +54,12 @@ export async function openWorkdir(spec: RunSpec, given: GivenPlace | null): Prom
     const dir = given?.dir ?? made ?? '/';
     const values: PlaceholderValues = { dir, here: template.here ?? '/', port: (name) => ports.get(name) ?? 0 };
     const filled = fillIn(spec, values);
-    const shell: Shell = { dir, output: filled.output, env: commandEnvironment({ ...filled, clearEnv: false }) };
+    const shell: Shell = {
+      dir,
+      owned: [],
+      output: filled.output,
+      env: commandEnvironment({ ...filled, clearEnv: false }),
+    };
     return {
       spec: filled,
       setUp: (signal) => runLines(fill(setUp, values), 'set-up', shell, signal),
@@ -63,6 +67,7 @@ export async function openWorkdir(spec: RunSpec, given: GivenPlace | null): Prom
         try {
           await runLines(fill(cleanUp, values), 'clean-up', shell, undefined);
         } finally {
+          await Promise.all(shell.owned.map((line) => line.release()));
           dispose();
         }
       },
@@ -103,7 +108,13 @@ export function removeFolder(path: string): void {
   }
 }
 
-type Shell = Readonly<{ dir: string; output: RunSpec['output']; env: Readonly<Record<string, string>> }>;
+type Shell = Readonly<{
+  dir: string;
+  output: RunSpec['output'];
+  env: Readonly<Record<string, string>>;
+  /** What the lines leave running is for the run, and ends with it. */
+  owned: Owned[];
+}>;
 
 async function runLines(
   lines: readonly string[],
@@ -117,29 +128,30 @@ async function runLines(
 async function runLine(
   line: string,
   what: string,
-  { dir, output, env }: Shell,
+  { dir, output, env, owned }: Shell,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const sink = typeof output === 'object' ? openSync(fsPath(output.file), 'a') : null;
   const stream = sink ?? (output === 'null' ? 'ignore' : 2);
+  let isLate = false;
   try {
-    const program = startable({ command: ['sh', '-e', '-c', line], cwd: dir, env });
-    const [file = '', ...args] = program.command;
-    const ended = await execa(file, args, {
-      cwd: program.cwd,
-      env: program.env,
-      extendEnv: false,
-      reject: false,
-      // execa's types know no descriptor among the first three.
-      stdio: ['ignore', stream as 'inherit', stream as 'inherit'],
-      timeout: SET_UP_MS,
-      ...(signal === undefined ? {} : { cancelSignal: signal }),
-    });
-    if (!ended.failed) return;
-    if (ended.isCanceled) throw new SetupError('interrupted', `the ${what} was interrupted`, 'run it again');
-    const how = ended.timedOut
-      ? `took longer than ${SET_UP_MS / 1000} s`
-      : `ended with ${ended.exitCode ?? ended.signal}`;
+    const interrupted = (): SetupError => new SetupError('interrupted', `the ${what} was interrupted`, 'run it again');
+    if (signal?.aborted) throw interrupted();
+    const command = ['sh', '-e', '-c', line];
+    const program = startOwned({ command, cwd: dir, env, stdout: stream, stderr: stream, identity: null });
+    owned.push(program);
+    const end = (): void => program.signal('SIGKILL');
+    const timer = setTimeout(() => {
+      isLate = true;
+      end();
+    }, SET_UP_MS);
+    signal?.addEventListener('abort', end, { once: true });
+    const { code, signal: by, error } = await program.ended;
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', end);
+    if (signal?.aborted) throw interrupted();
+    if (code === 0) return;
+    const how = isLate ? `took longer than ${SET_UP_MS / 1000} s` : `ended with ${error ?? code ?? by}`;
     throw new SetupError(
       'scenario-set-up',
       `the ${what} ${how}`,

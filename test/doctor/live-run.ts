@@ -26,11 +26,12 @@ export async function startRun(machine: Machine): Promise<Live> {
   const [sleep = 0] = inGroup();
   // Until then it opens libraries and locales, which fails (ENOSYS) if its supervisor is killed meanwhile.
   await until(() => isAsleep(sleep));
-  const [supervisor = 0] = childrenOf(running.pid);
+  const [guardian = 0] = childrenOf(running.pid);
+  const [supervisor = 0] = childrenOf(guardian);
   const others = () => childrenOf(supervisor).filter((pid) => pid !== sleep);
-  // The one that started the program is gone a little later; guardian and reclaimer have names of their own.
+  // The one that started the program is gone a little later; the reclaimer has a name of its own.
   await until(() => others().length > 0 && others().every((pid) => commOf(pid) !== 'kmem-helper'));
-  const helpers = [supervisor, ...others()];
+  const helpers = [guardian, supervisor, ...others()];
   return { running, name, sleep, helpers };
 }
 

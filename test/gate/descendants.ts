@@ -3,7 +3,7 @@
 import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { slowness } from '../needs.ts';
-import { commOf, readOrEmpty } from '../processes.ts';
+import { commOf, readOrEmpty, supervisorsOf } from '../processes.ts';
 
 const TIMEOUT_MS = 20_000 * slowness;
 const EVERY_MS = 10;
@@ -16,6 +16,12 @@ export async function descendant(pid: number, comm: string): Promise<number> {
     return found !== undefined;
   }, `${comm} was never seen`);
   return found as number;
+}
+
+/** The same for the supervisor. */
+export async function supervisorOf(runner: number): Promise<number> {
+  await untilSo(() => supervisorsOf(runner).length > 0, 'the supervisor was never seen');
+  return supervisorsOf(runner)[0] as number;
 }
 
 /** Polls until it is so; throws with that message where it never is. */

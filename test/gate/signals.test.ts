@@ -10,7 +10,7 @@ import { stateOf } from '../cgroup/sandbox.ts';
 import { compileFixture } from '../fixtures/compile.ts';
 import { type Harness, makeHarness } from '../harness.ts';
 import { lenient, slowness, where } from '../needs.ts';
-import { descendant, untilSo } from './descendants.ts';
+import { descendant, supervisorOf, untilSo } from './descendants.ts';
 
 const test = anyTest.serial;
 const signals = compileFixture('signals');
@@ -77,7 +77,7 @@ test('the same while the helper is stopped and continued all the time', async (t
 /** Runs a program whose helper is stopped and continued from its beginning to its end. */
 async function holdUp(harness: Harness, command: readonly [string, ...string[]]) {
   const running = harness.start(['--kmem', '64M', '--', ...command]);
-  const helper = await descendant(running.pid, 'kmem-helper');
+  const helper = await supervisorOf(running.pid);
   await descendant(running.pid, basename(command[0]));
   const over = new AbortController();
   const holding = (async () => {
@@ -299,7 +299,7 @@ test('a helper that stands still for a second: the run waits for it, and goes on
   const harness = makeHarness(t);
   const script = 'for i in 1 2 3 4 5 6 7 8 9 10; do /bin/true || exit 9; sleep 0.05; done; echo done';
   const running = harness.start(['--kmem', '64M', '--', 'sh', '-c', script]);
-  const helper = await descendant(running.pid, 'kmem-helper');
+  const helper = await supervisorOf(running.pid);
   await descendant(running.pid, 'sleep');
   process.kill(helper, 'SIGSTOP');
   await sleep(1000);

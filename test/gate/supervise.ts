@@ -82,9 +82,11 @@ async function startHelper(t: ExecutionContext, lockFile: string) {
     }
   };
   await next('locked');
+  // Its guardian's.
+  const pid = await childNamed(helper.pid ?? 0, 'kmem-helper');
   const lines = createInterface({ input: helper.stdout as Readable })[Symbol.asyncIterator]();
   const send = (message: Buffer): void => void control.write(message);
-  return { pid: helper.pid ?? 0, events, next, lines, send, ended };
+  return { pid, events, next, lines, send, ended };
 }
 
 /** With a group of the test's own, configured: 1 MiB, unless changed. */
@@ -191,8 +193,6 @@ export function holdBy(t: ExecutionContext, fifo: string) {
     release: () => all(() => readSync(pipe, Buffer.alloc(4096))),
     /** The one that is held up and those that wait for it, as soon as there is one. */
     held: async (pid: number): Promise<number[]> => {
-      // It is made under the name of the helper.
-      await childNamed(pid, 'kmem-guardian');
       const starting = (): number[] => childrenNamed(pid, 'kmem-helper');
       await until(() => starting().length > 1 && starting().filter((child) => stateOf(child) === 'S').length === 1);
       return starting();

@@ -8,7 +8,7 @@ import anyTest from 'ava';
 import { compileFixture } from '../fixtures/compile.ts';
 import { makeHarness, type Running } from '../harness.ts';
 import { canActAsOthers, needs, slowness, soak } from '../needs.ts';
-import { childrenOf, commOf } from '../processes.ts';
+import { guardiansOf, supervisorsOf } from '../processes.ts';
 import { programsLeft, programsOfOurs } from './programs-left.ts';
 
 const test = anyTest.serial;
@@ -89,9 +89,7 @@ test(`${ROUNDS} runs whose processes are killed leave no program, process or gro
 
 function pidsOf({ pid }: Running, role: Role): number[] {
   if (role === 'runner') return [pid];
-  const helpers = childrenOf(pid).filter((child) => commOf(child) === 'kmem-helper');
-  if (role === 'loader') return helpers;
-  return helpers.flatMap(childrenOf).filter((child) => commOf(child) === 'kmem-guardian');
+  return role === 'loader' ? supervisorsOf(pid) : guardiansOf(pid);
 }
 
 /** How many there were. */

@@ -6,7 +6,7 @@ import { stateOf, until } from '../cgroup/sandbox.ts';
 import { compileFixture } from '../fixtures/compile.ts';
 import { makeHarness, type Running } from '../harness.ts';
 import { lenient, slowness } from '../needs.ts';
-import { childrenOf, commOf } from '../processes.ts';
+import { guardiansOf, supervisorsOf } from '../processes.ts';
 
 const test = anyTest.serial;
 
@@ -18,11 +18,8 @@ const storm = compileFixture('denial-storm');
 type Victim = (running: Running) => number[];
 
 const runner: Victim = ({ pid }) => [pid];
-const helper: Victim = ({ pid }) => childrenOf(pid).filter((child) => commOf(child) === 'kmem-helper');
-const guardian: Victim = (running) =>
-  helper(running)
-    .flatMap(childrenOf)
-    .filter((child) => commOf(child) === 'kmem-guardian');
+const helper: Victim = ({ pid }) => supervisorsOf(pid);
+const guardian: Victim = ({ pid }) => guardiansOf(pid);
 const victims: Record<string, Victim> = {
   runner,
   helper,

@@ -5,7 +5,6 @@ import {
   existsSync,
   mkdtempSync,
   openSync,
-  readFileSync,
   readSync,
   rmSync,
   writeFileSync,
@@ -24,6 +23,7 @@ import { createStop } from '../../src/run/stop.ts';
 import { startSupervisor, untilLocked } from '../../src/run/supervisor.ts';
 import { makeSandbox, stateOf, until, version } from '../cgroup/sandbox.ts';
 import { slowness } from '../needs.ts';
+import { childrenOf } from '../processes.ts';
 
 const TIMEOUT_MS = 20_000 * slowness;
 
@@ -58,11 +58,6 @@ async function supervise(
   const step = plan.steps[0]?.request;
   if (step == null) throw new Error('no step');
   return { supervisor, step, events, hasRun: () => existsSync(join(folder, 'marker')) };
-}
-
-/** In the order in which they came to be. */
-function childrenOf(pid: number): number[] {
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
 }
 
 /** Gives how many bytes it took. */
@@ -141,8 +136,9 @@ test.serial(
     t.teardown(() => closeSync(pipe));
     const size = fill(pipe);
     supervisor.step(step);
-    const waiting = () => childrenOf(supervisor.pid).filter((pid) => stateOf(pid) === 'D');
-    await until(() => waiting().length > 0 && stateOf(childrenOf(supervisor.pid).at(-1) ?? 0) === 'S');
+    const started = () => childrenOf(childrenOf(supervisor.pid)[0] ?? 0);
+    const waiting = () => started().filter((pid) => stateOf(pid) === 'D');
+    await until(() => waiting().length > 0 && stateOf(started().at(-1) ?? 0) === 'S');
     const starters = waiting();
     for (const pid of starters) process.kill(pid, 'SIGSTOP');
     readSync(pipe, Buffer.alloc(size));

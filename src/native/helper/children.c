@@ -16,7 +16,6 @@
 #include "crashes.h"
 #include "events.h"
 #include "faults.h"
-#include "guardian.h"
 #include "handover.h"
 #include "lineage.h"
 #include "proc.h"
@@ -75,7 +74,7 @@ static bool is_starter(pid_t pid)
 
 static bool is_ours(pid_t pid)
 {
-  return step_of_command(pid) != NULL || is_guardian(pid) || is_reclaimer(pid) || is_starter(pid);
+  return step_of_command(pid) != NULL || is_reclaimer(pid) || is_starter(pid);
 }
 
 /* A child that was adopted, and that failed: nobody else hears of it. */
@@ -114,8 +113,6 @@ void reap_children(void)
       handle_joiner_exit();
     else if (step_of_command(pid) != NULL)
       handle_command_exit(step_of_command(pid), status);
-    else if (is_guardian(pid))
-      handle_guardian_exit();
     else if (is_reclaimer(pid))
       forget_reclaimer();
   }

@@ -60,7 +60,6 @@ static void close_run(void)
 
 static void finish(void)
 {
-  dismiss_guardian();
   dismiss_reclaimer();
   read_deaths();
   update_figures();
@@ -74,6 +73,7 @@ static void finish(void)
   field_number("escaped", escaped);
   event_end(QUEUE_HARD);
   drain_queue();
+  release_guardian();
   exit(0);
 }
 
@@ -87,6 +87,7 @@ static bool configure_all(char **words)
 {
   for (; *words; words++) {
     char *copy = must(strdup(*words));
+    tell_guardian(copy);
     if (!configure(*words))
       return fail_setup("configuration", EINVAL, copy);
     free(copy);
@@ -134,8 +135,6 @@ static bool handle_configuration(char **words)
     return fail_setup("affinity", errno, NULL);
   if (config.oom_score)
     write_file("/proc/self/oom_score_adj", "-1000");
-  if (!start_guardian())
-    return fail_setup("guardian", errno, NULL);
   if (config.reclaim || config.rcu_wait)
     start_reclaimer();
   return true;
@@ -211,6 +210,7 @@ void handle_control(void)
   if (n <= 0) { /* the runner is gone */
     kill_and_remove_group();
     kill_descendants();
+    release_guardian();
     exit(1);
   }
   inbox.used += (size_t)n;

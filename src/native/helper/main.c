@@ -4,14 +4,16 @@
  *
  * THEORY OF OPERATION
  *
- * Processes.  The runner (Node) starts one `kmem-helper supervise`.  From it come:
+ * Processes.  The runner (Node) starts one `kmem-helper supervise`, which is the guardian.  From it come, each from the one
+ * before:
  *
+ *   guardian    in a session of its own, holds a copy of every listener.  If the supervisor dies, calls block (the copy
+ *               keeps the listener open) instead of failing with ENOSYS, and the guardian kills the group at once, and
+ *               all that the supervisor has started: they are its own children then (a subreaper), also those that have
+ *               left the group.  If the guardian dies, the supervisor does that.
  *   supervisor  stays outside the group, answers notifications, reaps, reports to the runner.  It is a
  *               subreaper: daemons that double-fork become its children, so their exits are seen and
  *               nothing that the command started can hide from teardown.
- *   guardian    a child in a session of its own that holds a copy of every listener.  If the supervisor
- *               dies, calls block (the copy keeps the listener open) instead of failing with ENOSYS, and
- *               the guardian kills the group at once.  If the guardian dies, the supervisor does that.
  *   reclaimer   only with reclaim on: asks the kernel to reclaim, which may take 100 ms, off the
  *               notification path.
  *   joiner      one per step, short-lived, on cgroup v2 with a deputy that is born in the group.  It installs the
@@ -72,8 +74,8 @@
  * failures are sent in full, counts by (comm, syscall, errno) always; what the queue has no room for is
  * counted and reported as dropped.
  *
- * Death.  Runner gone (end of file on the control socket): the supervisor kills and removes the group.
- * Supervisor gone: the guardian does.  Both hold the run's lock (flock on an inherited description), so
+ * Death.  Runner gone (its child, the guardian, is told by a signal; end of file on the control socket): guardian or
+ * supervisor, who is first, kills and removes the group.  Each continues if it was stopped and the one above it dies.  Both hold the run's lock (flock on an inherited description), so
  * that a later run can tell that nobody is left in charge.
  *
  * Sources: Documentation/userspace-api/seccomp_filter.rst, seccomp_unotify(2), cgroups(7),
@@ -92,7 +94,7 @@
  *   interruptions                       their number
  *   watched readings counter            the group's kernel memory, by programs in the kernel and by its files
  *   approvals sizes                     what was allowed and is not charged yet, and sizes in a call's arguments
- *   guardian reclaim peak crashes       processes of ours, the highest usage, ends by a signal
+ *   guardian own reclaim peak crashes   processes of ours, the highest usage, ends by a signal
  *   tables errors notices               descriptors, errnos, what the result mentions
  *   lineage                             addresses of calls
  *   trace failures decide               every call, those that failed, and whether one is to fail
@@ -128,6 +130,7 @@
 #include "filter.h"
 #include "launch.h"
 #include "message.h"
+#include "own.h"
 #include "request.h"
 #include "seccomp.h"
 #include "supervisor.h"
@@ -223,6 +226,8 @@ int main(int argc, char **argv)
 {
   if (argc >= 2 && !strcmp(argv[1], "supervise"))
     return supervise();
+  if (argc >= 5 && !strcmp(argv[1], "own"))
+    return own(argv + 2);
   if (argc >= 2 && !strcmp(argv[1], "locks"))
     return show_locks(argc - 2, argv + 2);
   if (argc == 2 && !strcmp(argv[1], "hold")) /* what is inherited stays locked as long as who gave it has it open */
@@ -237,8 +242,7 @@ int main(int argc, char **argv)
     return show_programs(argv[2]);
   if (argc == 3 && !strcmp(argv[1], "charge"))
     return charge_group(argv[2]);
-  fprintf(stderr, "usage: kmem-helper supervise | locks FILE... | hold | exec DIRECTORY VARIABLE... -- PROGRAM... | "
-                  "probe | keep |\n"
-                  "       programs [TASKS] | charge TASKS\n");
+  fprintf(stderr, "usage: kmem-helper supervise | own UID GID PROGRAM [ARGUMENT...] | locks FILE... | hold |\n"
+                  "       exec DIRECTORY VARIABLE... -- PROGRAM... | probe | keep | programs [TASKS] | charge TASKS\n");
   return 2;
 }

@@ -62,6 +62,7 @@ static void dispatch(const struct ready *ready)
   switch (ready->tag) {
   case TAG_LISTENER: handle_notification(ready->fd, ready->step, ready->events); break;
   case TAG_CONTROL: handle_control(); break;
+  case TAG_GUARDIAN: handle_guardian_end(); break;
   case TAG_SIGNALS: handle_children(ready->fd); break;
   case TAG_STATUS:
     if (ready->fd == step.sock)
@@ -86,6 +87,11 @@ int supervise(void)
   fcntl(LOCK_FD, F_SETFD, FD_CLOEXEC);
   allocate_queue();
   int signals = open_signals();
+  int guardian = start_guardian();
+  if (guardian < 0) {
+    send_setup_error("guardian", errno, NULL);
+    return 1;
+  }
   if (!open_loop() || signals < 0) {
     send_setup_error("supervisor", errno, NULL);
     return 1;
@@ -100,6 +106,7 @@ int supervise(void)
   prepare_notifications();
   watch(CONTROL_FD, TAG_CONTROL);
   watch(signals, TAG_SIGNALS);
+  watch(guardian, TAG_GUARDIAN);
   event("locked");
   send_event();
   for (;;) {

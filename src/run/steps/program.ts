@@ -10,7 +10,7 @@ import { statuses } from '../../result/outcome.ts';
 import type { Exit } from '../../result/schema.ts';
 import { formatDuration } from '../../text/figures.ts';
 import type { Part } from '../capture.ts';
-import { startClient } from '../client.ts';
+import { startOwned } from '../owned.ts';
 import type { PlannedStep } from '../plan.ts';
 import { memoryErrorOf, setupErrorOf } from '../setup-errors.ts';
 import type { Streams } from '../streams.ts';
@@ -145,8 +145,9 @@ async function beginOutside(context: StepContext, step: OutsideStep): Promise<Ru
   const { facts, plan, streams, stop } = context;
   beginOwnStep(context, step);
   const began = performance.now();
-  const { stdio } = streams;
-  const client = startClient({ step, cwd: facts.spec.cwd, env: plan.env, stdio, identity: plan.clientIdentity });
+  const { cwd, env } = { cwd: step.cwd ?? facts.spec.cwd, env: { ...plan.env, ...step.env } };
+  const { stdout, stderr } = streams.stdio;
+  const client = startOwned({ command: step.command, cwd, env, stdout, stderr, identity: plan.clientIdentity });
   let isOver = false;
   const signal = (name: NodeJS.Signals): void => {
     if (!isOver) client.signal(name);
@@ -155,13 +156,14 @@ async function beginOutside(context: StepContext, step: OutsideStep): Promise<Ru
     signal('SIGTERM');
     setTimeout(() => signal('SIGKILL'), facts.spec.graceMs).unref();
   });
-  const ended = client.ended.then(({ code, signal: by, error }): End => {
-    // What it has left behind goes with it.
-    signal('SIGKILL');
+  const ended = client.ended.then(async ({ code, signal: by, error }): Promise<End> => {
     isOver = true;
+    const wallMs = performance.now() - began;
+    // What it has left behind goes with it.
+    await client.release();
     return {
       exit: error === null ? { code, signal: by } : { code: statuses.notFound, signal: null },
-      wallMs: performance.now() - began,
+      wallMs,
       failcnt: null,
       kmemMaxUsage: null,
       error: error === null ? null : `it cannot be started: ${error}`,

@@ -1,0 +1,100 @@
+/**
+ * Programs that kmem-run starts outside the group: clients, lines of set-up and clean-up, preparations. Each has an owner,
+ * a process of the native helper, which ends it with all that it started, also when kmem-run is killed.
+ */
+
+import type { Socket } from 'node:net';
+import { getSystemErrorName } from 'node:util';
+import { helperPath, type Program, startable } from '../gate/helper.ts';
+import { encodeSignal, type OwnerEvent } from '../gate/protocol.ts';
+import { execa } from '../host/execa.ts';
+import { type Exit, signalName, signalNumber } from '../host/exit-status.ts';
+import { cutLines } from '../host/lines.ts';
+import type { Identity } from './identity.ts';
+import type { Stdio } from './supervisor.ts';
+
+export type OwnedEnd = Exit &
+  Readonly<{
+    /** Why it could not be started, as an errno; null: it was. */
+    error: string | null;
+  }>;
+
+export type Owned = Readonly<{
+  /** The program has ended; what it started may run on. */
+  ended: Promise<OwnedEnd>;
+  /** To its process group; by SIGKILL all that it started is ended, wherever it is. */
+  signal: (name: NodeJS.Signals) => void;
+  /** Ends all that it started, and resolves when that is gone. */
+  release: () => Promise<void>;
+}>;
+
+export type OwnedProgram = Program &
+  Readonly<{
+    stdout: 'ignore' | Stdio['stdout'];
+    stderr: 'ignore' | Stdio['stderr'];
+    /** Null: the runner's own. */
+    identity: Identity | null;
+  }>;
+
+/** Its stdin is /dev/null. */
+export function startOwned({ stdout, stderr, identity, ...program }: OwnedProgram): Owned {
+  const { command, cwd, env } = startable(program);
+  const user = identity === null ? ['', ''] : [String(identity.uid), String(identity.gid)];
+  const owner = execa(helperPath(), ['own', ...user, ...command], {
+    cwd,
+    env,
+    extendEnv: false,
+    // Descriptors and 'inherit' alike, as for the supervisor.
+    stdio: ['ignore', stdout as 'inherit', stderr as 'inherit', 'pipe'],
+    // A session of its own: the keys of the user's terminal do not reach it.
+    detached: true,
+    cleanup: false,
+    buffer: false,
+    reject: false,
+  });
+  const control = owner.stdio[3] as unknown as Socket | undefined;
+  let isOver = false;
+  const gone = owner.then(() => {
+    isOver = true;
+  });
+  const ended = new Promise<OwnedEnd>((resolve) => {
+    control?.on(
+      'data',
+      cutLines((line) => resolve(endOf(JSON.parse(line) as OwnerEvent))),
+    );
+    // Of an owner that was killed nothing more is heard; the program is killed with it.
+    void owner.then(({ code, exitCode }) =>
+      resolve({ code: null, signal: 'SIGKILL', error: exitCode === undefined && code !== undefined ? code : null }),
+    );
+  }).then((end) => {
+    // What is left to own keeps no program of the library's users alive.
+    owner.nodeChildProcess.unref();
+    control?.unref();
+    return end;
+  });
+  // A write to an owner that was killed: its end is noticed above.
+  control?.on('error', () => {});
+  const kill = (): void => {
+    if (isOver) return;
+    // Continued, if somebody has stopped it; see guardian.c.
+    owner.kill('SIGCONT');
+    owner.kill('SIGUSR1');
+  };
+  return {
+    ended,
+    signal: (name) => {
+      if (name === 'SIGKILL') kill();
+      else if (!isOver) control?.write(encodeSignal(signalNumber(name) ?? 0));
+    },
+    release: () => {
+      owner.nodeChildProcess.ref();
+      kill();
+      return gone;
+    },
+  };
+}
+
+function endOf(event: OwnerEvent): OwnedEnd {
+  if (event.event === 'setup-error') return { code: null, signal: null, error: getSystemErrorName(-event.errno) };
+  return { code: event.code, signal: event.signal === null ? null : signalName(event.signal), error: null };
+}
