@@ -35,7 +35,7 @@ export const exhaust = {
 /** What the programs share. */
 const COMMON = 'src/native/common';
 
-const standard = ['-O2', '-std=gnu11', '-D_GNU_SOURCE', '-fPIE'];
+const standard = ['-O2', '-std=gnu11', '-D_GNU_SOURCE', '-fPIE', '-pthread'];
 
 const warnings = [
   '-Wall',
@@ -54,7 +54,7 @@ const hardening = ['-fstack-protector-strong', '-fstack-clash-protection', '-U_F
 
 const hardeningByArch = { x64: ['-fcf-protection'], arm64: ['-mbranch-protection=standard'] };
 
-const linkHardening = ['-Wl,-z,relro,-z,now,-z,noexecstack'];
+const linkHardening = ['-pthread', '-Wl,-z,relro,-z,now,-z,noexecstack'];
 
 const archHardening = hardeningByArch[process.arch] ?? [];
 

@@ -9,7 +9,7 @@ import { sourcesIn } from '../fixtures/compile.ts';
 
 export const here = import.meta.dirname;
 
-const SANITIZED = ['-g', '-O1', '-std=gnu11', '-D_GNU_SOURCE', '-fno-sanitize-recover=all'];
+const SANITIZED = ['-g', '-O1', '-std=gnu11', '-D_GNU_SOURCE', '-pthread', '-fno-sanitize-recover=all'];
 
 /** All of the helper but its main.c. */
 export function helperParts(): string[] {

@@ -17,6 +17,7 @@
 
 #include "policy.h"
 #include "proc.h"
+#include "timed.h"
 
 /* The caller's path as one of ours: under its root, its working directory, or an open directory of its. */
 static bool open_path(pid_t tid, int directory, const char *path, char *text, size_t size)
@@ -39,40 +40,56 @@ static bool may_create(const struct request *r)
   return (flags & O_CREAT) != 0;
 }
 
+/* A path's file system may belong to a FUSE server that does not answer. */
+struct place {
+  bool exists; /* otherwise the file system is its folder's */
+  bool opens;  /* makes nothing if it is there already */
+  bool on_tmpfs;
+  char path[PATH_MAX + 64];
+};
+
+static void look_up(void *data)
+{
+  struct place *place = data;
+  struct statfs fs;
+  if (place->opens && access(place->path, F_OK) == 0)
+    return;
+  char *slash = strrchr(place->path, '/');
+  if (!place->exists && slash != NULL)
+    slash[1] = '\0';
+  place->on_tmpfs = statfs(place->path, &fs) == 0 && fs.f_type == TMPFS_MAGIC;
+}
+
 /* Is what this call makes made on tmpfs? There an enforcing kernel says ENOSPC (mm/shmem.c). */
 static bool makes_on_tmpfs(const struct request *r)
 {
-  char path[PATH_MAX], full[PATH_MAX + 64];
+  char path[PATH_MAX];
+  struct place place = {.exists = false};
   const struct call *c = r->call;
   bool at = c->detail == DETAIL_PATH_AT;
-  if ((c->detail != DETAIL_PATH && !at) || !read_string(tid_of(r), args_of(r)[c->detail_arg], path, sizeof path))
+  place.opens = c->role == ROLE_OPEN || c->role == ROLE_OPEN2 || c->role == ROLE_CREAT;
+  if ((c->detail != DETAIL_PATH && !at) || (place.opens && !may_create(r)) ||
+      !read_string(tid_of(r), args_of(r)[c->detail_arg], path, sizeof path))
     return false;
   int directory = at ? (int)args_of(r)[c->detail_arg - 1] : AT_FDCWD;
-  if (!open_path(tid_of(r), directory, path, full, sizeof full))
+  if (!open_path(tid_of(r), directory, path, place.path, sizeof place.path))
     return false;
-  bool opens = c->role == ROLE_OPEN || c->role == ROLE_OPEN2 || c->role == ROLE_CREAT;
-  if (opens && (!may_create(r) || access(full, F_OK) == 0))
-    return false;
-  char *slash = strrchr(full, '/');
-  if (slash != NULL)
-    slash[1] = '\0';
-  struct statfs fs;
-  return statfs(full, &fs) == 0 && fs.f_type == TMPFS_MAGIC;
+  return do_in_time(look_up, &place, sizeof place) && place.on_tmpfs;
 }
 
 bool is_on_tmpfs(const struct request *r)
 {
-  char path[PATH_MAX], full[PATH_MAX + 64];
-  struct statfs fs;
+  char path[PATH_MAX];
+  struct place place = {.exists = true};
   uint64_t about = args_of(r)[r->call->detail_arg];
   if (r->call->detail == DETAIL_FD)
-    snprintf(full, sizeof full, "/proc/%d/fd/%d", tid_of(r), (int)about);
+    snprintf(place.path, sizeof place.path, "/proc/%d/fd/%d", tid_of(r), (int)about);
   else if (!read_string(tid_of(r), about, path, sizeof path) ||
            !open_path(tid_of(r),
                       r->call->detail == DETAIL_PATH_AT ? (int)args_of(r)[r->call->detail_arg - 1] : AT_FDCWD, path,
-                      full, sizeof full))
+                      place.path, sizeof place.path))
     return false;
-  return statfs(full, &fs) == 0 && fs.f_type == TMPFS_MAGIC;
+  return do_in_time(look_up, &place, sizeof place) && place.on_tmpfs;
 }
 
 /* A socket by its arguments, which i386's socketcall has in memory. */

@@ -85,7 +85,7 @@
  *
  *   encoded                             a program whose words are not UTF-8, outside the group
  *   events message inbox                what goes to the runner and comes from it, and between our processes
- *   policy inject run proc              the table of calls, failures asked for, the run's clock, /proc
+ *   policy inject run timed proc        the table of calls, failures asked for, the run's clock, work in limited time, /proc
  *   repair                              calls that a signal took back are made again
  *   bpf btf elf relocate fit object     programs in the kernel: loaded, fitted to it, and what they report
  *   ring embedded                       their events, and the programs themselves (src/native/bpf)

@@ -1,5 +1,6 @@
 #include "proc.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,11 +9,50 @@
 
 #include "../common/clock.h"
 #include "../common/file.h"
+#include "timed.h"
+
+enum { MOST_TRANSFERRED = 4096 };
+
+struct transfer {
+  pid_t tid;
+  bool writes, done;
+  uint64_t address;
+  size_t size;
+  char bytes[MOST_TRANSFERRED];
+};
+
+static void transfer(void *data)
+{
+  struct transfer *t = data;
+  struct iovec local = {t->bytes, t->size}, remote = {(void *)(uintptr_t)t->address, t->size};
+  t->done = (t->writes ? process_vm_writev : process_vm_readv)(t->tid, &local, 1, &remote, 1, 0) == (ssize_t)t->size;
+}
+
+static bool do_transfer(struct transfer *t)
+{
+  return do_in_time(transfer, t, offsetof(struct transfer, bytes) + t->size) && t->done;
+}
 
 bool read_memory(pid_t tid, uint64_t address, void *data, size_t size)
 {
-  struct iovec local = {data, size}, remote = {(void *)(uintptr_t)address, size};
-  return process_vm_readv(tid, &local, 1, &remote, 1, 0) == (ssize_t)size;
+  struct transfer t;
+  if (size > sizeof t.bytes)
+    return false;
+  t = (struct transfer){.tid = tid, .address = address, .size = size};
+  bool done = do_transfer(&t);
+  if (done)
+    memcpy(data, t.bytes, size);
+  return done;
+}
+
+bool write_memory(pid_t tid, uint64_t address, const void *data, size_t size)
+{
+  struct transfer t;
+  if (size > sizeof t.bytes)
+    return false;
+  t = (struct transfer){.tid = tid, .writes = true, .address = address, .size = size};
+  memcpy(t.bytes, data, size);
+  return do_transfer(&t);
 }
 
 bool read_string(pid_t tid, uint64_t address, char *text, size_t size)

@@ -12,7 +12,12 @@
 
 enum { COMM_CACHE = 1024 };
 
+/*
+ * A task's memory, at most 4096 bytes at once.  False: it cannot be accessed, or not in time (timed.h); of a string also where
+ * its end cannot.
+ */
 bool read_memory(pid_t tid, uint64_t address, void *data, size_t size);
+bool write_memory(pid_t tid, uint64_t address, const void *data, size_t size);
 bool read_string(pid_t tid, uint64_t address, char *text, size_t size);
 const char *executable(pid_t tid, char *text, size_t size);
 

@@ -10,22 +10,17 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
 
 #include "policy.h"
 #include "proc.h"
+#include "timed.h"
 
 #ifdef __x86_64__
 
 #include <linux/audit.h>
-
-static bool write_memory(pid_t tid, const struct iovec *local, const struct iovec *remote)
-{
-  return process_vm_writev(tid, local, 1, remote, 1, 0) == (ssize_t)local->iov_len;
-}
 
 /* Yama, a missing capability or a user namespace may forbid it (ptrace(2), PTRACE_MODE_ATTACH_REALCREDS). */
 static bool try_to_write(void)
@@ -39,8 +34,7 @@ static bool try_to_write(void)
   if (child < 0)
     return false;
   uint64_t one = 1;
-  struct iovec local = {&one, sizeof one}, remote = {&word, sizeof word};
-  bool may_write = write_memory(child, &local, &remote);
+  bool may_write = write_memory(child, (uint64_t)(uintptr_t)&word, &one, sizeof one);
   kill(child, SIGKILL);
   waitpid(child, NULL, 0);
   return may_write;
@@ -187,33 +181,46 @@ static bool let_begin(pid_t tid, struct frame *f)
   return true;
 }
 
+struct context {
+  pid_t tid;
+  uint64_t place; /* of the outermost frame */
+  bool read;
+  int repaired;
+  int number; /* of the call that was lost, or -1 */
+  struct frame frame;
+};
+
+static void read_context(void *data)
+{
+  struct context *c = data;
+  struct frame next;
+  c->read = read_memory(c->tid, c->place, &c->frame, sizeof c->frame);
+  /* A program can make a chain that never ends. */
+  while (c->read && (c->number = lost_call(c->tid, &c->frame)) == SYS_rt_sigreturn && c->repaired < MOST_FRAMES &&
+         read_memory(c->tid, (uint64_t)c->frame.context.gregs[REG_RSP], &next, sizeof next)) {
+    c->frame = next;
+    c->repaired++;
+  }
+}
+
 /*
  * Where signals come faster than returns are received, handlers pile up, each upon a return that was lost.  The outermost
  * takes over what the innermost would restore, so that one return ends them all.
  */
 int repair_context(int listener, uint64_t id, pid_t tid)
 {
-  struct frame f, next;
-  uint64_t place = stack_of(tid);
-  if (place == 0)
+  struct context c = {.tid = tid, .place = stack_of(tid), .number = -1};
+  if (c.place == 0)
     return ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0 ? NOT_ASLEEP : 0;
-  if (!read_memory(tid, place, &f, sizeof f))
+  if (!do_in_time(read_context, &c, sizeof c) || !c.read)
     return 0;
-  int repaired = 0, number;
-  /* A program can make a chain that never ends. */
-  while ((number = lost_call(tid, &f)) == SYS_rt_sigreturn && repaired < MOST_FRAMES &&
-         read_memory(tid, (uint64_t)f.context.gregs[REG_RSP], &next, sizeof next)) {
-    f = next;
-    repaired++;
+  if (c.number >= 0) {
+    make_again(&c.frame, c.number);
+    c.repaired++;
   }
-  if (number >= 0) {
-    make_again(&f, number);
-    repaired++;
-  }
-  if ((!let_begin(tid, &f) && repaired == 0) || ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) < 0)
+  if ((!let_begin(tid, &c.frame) && c.repaired == 0) || ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) < 0)
     return 0;
-  struct iovec local = {&f, offsetof(struct frame, signal)}, remote = {(void *)(uintptr_t)place, local.iov_len};
-  return write_memory(tid, &local, &remote) ? repaired : 0;
+  return write_memory(tid, c.place, &c.frame, offsetof(struct frame, signal)) ? c.repaired : 0;
 }
 
 #else
