@@ -4,7 +4,17 @@
  * else's business: either is used only where nobody but the user (or root) can write.
  */
 
-import { lstatSync, mkdirSync, realpathSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+} from 'node:fs';
 import { homedir, userInfo } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 
@@ -40,36 +50,49 @@ function othersCanWrite({ mode, gid }) {
   return (mode & WORLD_WRITE) !== 0 || ((mode & GROUP_WRITE) !== 0 && !privateGroup);
 }
 
-/** Why somebody else could replace what is in this directory, or null if nobody can. */
-function weakness(directory) {
-  for (let at = realpathSync(directory); ; at = dirname(at)) {
-    const stat = lstatSync(at);
-    if (stat.uid !== process.geteuid() && stat.uid !== 0) {
-      return `${at} belongs to uid ${stat.uid}`;
-    }
+const MOST_LINKS = 40;
 
-    // In a sticky directory (/tmp) only the owner of an entry can rename or remove it.
-    if (othersCanWrite(stat) && (stat.mode & STICKY) === 0) {
-      return `others can write ${at}`;
-    }
+/** Follows a path from its beginning, so that each name is looked up in a folder that nobody else can change. */
+function walk(start, path, isTrusted, links = 0) {
+  if (links > MOST_LINKS) throw new Error(`${path}: too many symbolic links`);
+  let at = isAbsolute(path) ? '/' : start;
+  const names = path.split('/').filter((name) => name !== '' && name !== '.');
+  check('/', lstatSync('/'), isTrusted);
+  for (const [index, name] of names.entries()) {
+    const next = name === '..' ? dirname(at) : join(at, name);
+    const stat = lstatSync(next, { throwIfNoEntry: false });
+    if (stat === undefined) return { at, missing: names.slice(index) };
+    check(next, stat, isTrusted);
+    if (stat.isSymbolicLink()) {
+      const target = walk(at, readlinkSync(next), isTrusted, links + 1);
+      if (target.missing.length > 0) throw new Error(`${next} is a link to nothing`);
+      at = target.at;
+    } else at = next;
+  }
 
-    if (at === dirname(at)) {
-      return null;
-    }
+  return { at, missing: [] };
+}
+
+function check(path, stat, isTrusted) {
+  if (!isTrusted(stat.uid)) throw new Error(`${path} belongs to uid ${stat.uid}`);
+  // In a sticky directory (/tmp) only the owner of an entry can rename or remove it. A link has no mode of its own.
+  if (!stat.isSymbolicLink() && othersCanWrite(stat) && (stat.mode & STICKY) === 0) {
+    throw new Error(`others can write ${path}`);
   }
 }
 
-function isAbsent(path) {
-  try {
-    lstatSync(path);
-    return false;
-  } catch (error) {
-    return error.code === 'ENOENT';
-  }
+function isOwn(uid) {
+  return uid === process.geteuid() || uid === 0;
 }
 
-function nearestExisting(path) {
-  return isAbsent(path) ? nearestExisting(dirname(path)) : path;
+/**
+ * An existing absolute path without its links, if nobody but root, the user and whom `isTrusted` accepts can change what
+ * it leads to: then it leads to the same whenever it is used. Throws an Error that says who can, or that it is not there.
+ */
+export function trustedPath(path, isTrusted = isOwn) {
+  const { at, missing } = walk('/', path, isTrusted);
+  if (missing.length > 0) throw new Error(`${join(at, missing[0])} does not exist`);
+  return at;
 }
 
 /**
@@ -78,7 +101,7 @@ function nearestExisting(path) {
  */
 export function makeFolder(folder, mode = 0o777) {
   const parent = dirname(folder);
-  if (isAbsent(parent)) {
+  if (lstatSync(parent, { throwIfNoEntry: false }) === undefined) {
     makeFolder(parent, mode);
   }
 
@@ -91,37 +114,30 @@ export function makeFolder(folder, mode = 0o777) {
   }
 }
 
-/** Makes `folder` with mode 0700 if need be; returns why it cannot be trusted, or null if it can. */
-function makePrivate(folder) {
-  try {
-    // Looked at before anything is made: root must not leave a folder of its own in another user's home.
-    const before = weakness(nearestExisting(folder));
-    if (before !== null) {
-      return before;
-    }
-
-    makeFolder(folder, 0o700);
-    const { uid, mode } = lstatSync(folder);
-    if (uid !== process.geteuid()) {
-      return `${folder} belongs to uid ${uid}`;
-    }
-
-    return (mode & (WORLD_WRITE | GROUP_WRITE)) === 0 ? weakness(folder) : `others can write ${folder}`;
-  } catch (error) {
-    return error.message;
+/** Makes a folder with mode 0700 if need be, and returns its path without links. Throws an Error if others can change it. */
+export function makePrivate(folder) {
+  // Looked at before anything is made: root must not leave a folder of its own in another user's home.
+  let { at, missing } = walk('/', folder, isOwn);
+  for (const name of missing) {
+    at = join(at, name);
+    makeFolder(at, 0o700);
   }
+
+  const path = trustedPath(folder);
+  const stat = lstatSync(path);
+  if (stat.uid !== process.geteuid()) throw new Error(`${path} belongs to uid ${stat.uid}`);
+  if (othersCanWrite(stat)) throw new Error(`others can write ${path}`);
+  return path;
 }
 
 function findFolder(candidates) {
   let reason = null;
   for (const base of candidates) {
-    const folder = join(base, 'kmem-run');
-    const refusal = makePrivate(folder);
-    if (refusal === null) {
-      return { folder, reason: null };
+    try {
+      return { folder: makePrivate(join(base, 'kmem-run')), reason: null };
+    } catch (error) {
+      reason = reason === null ? error.message : reason;
     }
-
-    reason = reason === null ? refusal : reason;
   }
 
   return { folder: null, reason };
@@ -140,12 +156,28 @@ export function findStateFolder() {
   return findFolder(bases('XDG_STATE_HOME', join('.local', 'state'), { insist: true }));
 }
 
-/** Whether `file` is a plain file that the user owns and nobody else can write. */
+function isPrivate(stat) {
+  return stat.isFile() && stat.uid === process.geteuid() && (stat.mode & (WORLD_WRITE | GROUP_WRITE)) === 0;
+}
+
+/** Whether `file`, in a folder that only the user can change, is a plain file that nobody else can write. */
 export function isPrivateFile(file) {
   try {
-    const stat = lstatSync(file);
-    return stat.isFile() && stat.uid === process.geteuid() && (stat.mode & (WORLD_WRITE | GROUP_WRITE)) === 0;
+    return isPrivate(lstatSync(file));
   } catch {
     return false;
+  }
+}
+
+/** The contents of such a file; undefined if it is none, or cannot be read. */
+export function readPrivateFile(file) {
+  let fd = null;
+  try {
+    fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    return isPrivate(fstatSync(fd)) ? readFileSync(fd) : undefined;
+  } catch {
+    return undefined;
+  } finally {
+    if (fd !== null) closeSync(fd);
   }
 }

@@ -7,6 +7,7 @@ import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync 
 import module from 'node:module';
 import { dirname, join } from 'node:path';
 import vm from 'node:vm';
+import { readPrivateFile } from './cache-folder.js';
 
 /** The file's contents, or undefined if it cannot be read. */
 export function readOrNothing(file) {
@@ -21,7 +22,7 @@ export function readOrNothing(file) {
 function keep(file, data) {
   const temporary = `${file}.${process.pid}`;
   try {
-    writeFileSync(temporary, data, { mode: 0o600 });
+    writeFileSync(temporary, data, { mode: 0o600, flag: 'wx' });
     renameSync(temporary, file);
     forgetOld(dirname(file));
   } catch {
@@ -72,7 +73,7 @@ export function runBundle(file, folder) {
   const id = idOf(source);
   const cache =
     folder === null || id === null ? null : join(folder, `cli-${id}-${process.version}-${kindOf(process.argv)}.cache`);
-  const cachedData = cache === null ? undefined : readOrNothing(cache);
+  const cachedData = cache === null ? undefined : readPrivateFile(cache);
   const { script, run } = loadBundle(file, cachedData, source);
   if (cache !== null && (cachedData === undefined || script.cachedDataRejected)) {
     process.once('exit', () => keep(cache, script.createCachedData()));

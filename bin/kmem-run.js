@@ -5,7 +5,7 @@ import module from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import v8 from 'node:v8';
-import { findCacheFolder } from './cache-folder.js';
+import { findCacheFolder, makePrivate } from './cache-folder.js';
 import { runBundle } from './code-cache.js';
 
 const CANNOT_RUN = 125;
@@ -21,6 +21,15 @@ function refuse(message, hint) {
   process.exitCode = CANNOT_RUN;
 }
 
+/** Node loads what it finds there, whoever wrote it. */
+function useCompileCache(folder) {
+  try {
+    module.enableCompileCache(makePrivate(folder));
+  } catch {
+    // The folder is not the user's alone: without it the next start is slower.
+  }
+}
+
 const cli = fileURLToPath(new URL('../dist/cli.cjs', import.meta.url));
 
 if (isOld()) {
@@ -34,7 +43,7 @@ if (isOld()) {
   v8.setFlagsFromString('--semi-space-growth-factor=1');
   const { folder } = findCacheFolder();
   // For what the bundle loads later (zod).
-  if (folder !== null) module.enableCompileCache(join(folder, 'compile-cache'));
+  if (folder !== null) useCompileCache(join(folder, 'compile-cache'));
   runBundle(cli, folder);
 } else {
   refuse(`${cli} has not been built`, 'run npm ci in the folder of kmem-run');

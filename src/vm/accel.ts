@@ -3,10 +3,10 @@
  * a guest hangs in it. So the first boot under KVM is a trial, whose answer is remembered.
  */
 
-import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, openSync, statSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
-import { findCacheFolder, isPrivateFile } from '../../bin/cache-folder.js';
+import { findCacheFolder, readPrivateFile } from '../../bin/cache-folder.js';
 import { keepFile } from '../host/keep-file.ts';
 
 export const KVM_DEVICE = '/dev/kvm';
@@ -64,8 +64,7 @@ type Answers = Readonly<Record<string, boolean>>;
 
 function readAnswers(file: string): Answers {
   try {
-    if (!isPrivateFile(file)) return {};
-    const value: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    const value: unknown = JSON.parse(readPrivateFile(file)?.toString() ?? '{}');
     const entries = Object.entries(value ?? {}).filter(([, works]) => typeof works === 'boolean');
     return Object.fromEntries(entries);
   } catch {

@@ -2,7 +2,7 @@
 
 import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import { findCacheFolder } from '../../bin/cache-folder.js';
+import { findCacheFolder, isPrivateFile } from '../../bin/cache-folder.js';
 import { packageRoot } from '../gate/find-helper.ts';
 import { helperPath } from '../gate/helper.ts';
 import { keepFile } from '../host/keep-file.ts';
@@ -24,11 +24,13 @@ export function guestRunner(): GuestRunner {
   const bundle = join(root, 'dist', 'guest.cjs');
   const cache = codeCacheFile(bundle);
   const helper = helperPath();
-  const argv = [process.execPath, join(root, 'bin', 'kmem-guest.js'), ...(cache === null ? [] : [cache])];
+  // The guest's root is not told whose file it is.
+  const cached = cache !== null && isPrivateFile(cache) ? [cache] : [];
+  const argv = [process.execPath, join(root, 'bin', 'kmem-guest.js'), ...cached];
   return {
     argv,
     helper,
-    prefetch: [...ownProgramFiles(), helper, bundle, ...(cache === null ? [] : [cache])],
+    prefetch: [...ownProgramFiles(), helper, bundle, ...cached],
     keepCodeCache: (base64) => {
       if (cache !== null) keep(cache, Buffer.from(base64, 'base64'));
     },

@@ -3,6 +3,7 @@ import {
   chmodSync,
   chownSync,
   existsSync,
+  lchownSync,
   mkdirSync,
   mkdtempSync,
   rmSync,
@@ -13,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { makeFolder } from '../../bin/cache-folder.js';
+import { makeFolder, readPrivateFile } from '../../bin/cache-folder.js';
 import { canActAsOthers, where } from '../needs.ts';
 
 const NOBODY = 65534;
@@ -83,6 +84,37 @@ testAsRoot('a folder that others can write, anywhere on the way, is refused', (t
   t.truthy(find({ HOME: home }).folder, 'the user’s private group may write');
   chownSync(home, NOBODY, 1);
   t.is(find({ HOME: home }).reason, `others can write ${home}`);
+});
+
+testAsRoot(
+  'a link is followed to where it leads now if it is the user’s own, and not at all if it is another’s',
+  (t) => {
+    const { top, home } = makeHome(t);
+    const real = join(top, 'real');
+    mkdirSync(real);
+    chownSync(real, NOBODY, NOBODY);
+    const link = join(home, '.cache');
+    symlinkSync(real, link);
+    lchownSync(link, NOBODY, NOBODY);
+    // What is used is what was looked at, whatever the link leads to by then.
+    t.deepEqual(find({ HOME: home }), { folder: join(real, 'kmem-run'), reason: null });
+    lchownSync(link, 1, 1);
+    t.deepEqual(find({ HOME: home }), { folder: null, reason: `${link} belongs to uid 1` });
+  },
+);
+
+testAsRoot('a file is read only if nobody else can have written it', (t) => {
+  const { top } = makeHome(t);
+  const [file, link] = [join(top, 'file'), join(top, 'link')];
+  writeFileSync(file, 'text', { mode: 0o600 });
+  symlinkSync(file, link);
+  t.is(readPrivateFile(file)?.toString(), 'text');
+  t.is(readPrivateFile(link), undefined);
+  chmodSync(file, 0o602);
+  t.is(readPrivateFile(file), undefined);
+  chmodSync(file, 0o600);
+  chownSync(file, NOBODY, NOBODY);
+  t.is(readPrivateFile(file), undefined);
 });
 
 testAsRoot('neither a link planted in a shared folder nor a file is taken', (t) => {

@@ -1,8 +1,22 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { NOBODY } from '../cgroup/sandbox.ts';
+import { canActAsOthers, where } from '../needs.ts';
+
+const asRoot = where(canActAsOthers, 'root', test);
 
 const root = join(import.meta.dirname, '..', '..');
 const OLD_NODE = "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '24.11.9' } });";
@@ -34,6 +48,21 @@ test('the bundle is run with the arguments, and its compiled code is kept in the
   t.deepEqual(JSON.parse(stdout), ['--kmem', '1M', '--', 'a', '--help']);
   t.is(readdirSync(join(folder, 'cache', 'kmem-run', 'compile-cache')).length, 1);
   t.is(statSync(join(folder, 'cache', 'kmem-run')).mode & 0o777, 0o700);
+});
+
+asRoot('code that another user may have written is not loaded', (t) => {
+  const folder = makePackage(t);
+  writeFileSync(join(folder, 'dist', 'cli.cjs'), '/* 0123456789abcdef */ console.log("ran");\n');
+  t.is(run(folder).stdout, 'ran\n');
+  const cache = join(folder, 'cache', 'kmem-run');
+  const [name] = readdirSync(cache).filter((each) => each.startsWith('cli-'));
+  const file = join(cache, name ?? '');
+  chownSync(file, NOBODY, NOBODY);
+  chownSync(join(cache, 'compile-cache'), NOBODY, NOBODY);
+  const { stdout, stderr } = run(folder);
+  t.deepEqual({ stdout, stderr }, { stdout: 'ran\n', stderr: '' });
+  // Made anew, since it was not taken.
+  t.is(statSync(file).uid, 0);
 });
 
 test('an older Node is told what it lacks, before anything else is loaded', (t) => {
