@@ -1,7 +1,8 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync } from 'node:fs';
+import { basename } from 'node:path';
 import { SetupError } from '../errors.ts';
 import { findGroups, type Leftover, type Scope } from './leftovers.ts';
-import { lockCandidates, lockDirectory, removeLock } from './lock.ts';
+import { isForsaken, type LockFolder, lockCandidates, openLockFolders, removeLock } from './lock.ts';
 import { describe, type Process, processesOf } from './processes.ts';
 import { removeGroup } from './remove.ts';
 import type { Hierarchies } from './types.ts';
@@ -34,11 +35,11 @@ export type Fate = Readonly<{
 
 export type Collected = Readonly<{
   groups: readonly Fate[];
-  /** Lock files without a group that were removed, or would be. */
+  /** Names of lock files without a group that were removed, or would be. */
   locks: readonly string[];
 }>;
 
-/** A lock file without a group may belong to a run that is just being made. */
+/** A lock file without a group, whose maker cannot be told to be gone, may belong to a run that is just being made. */
 const YOUNGEST_ORPHAN_MS = 60_000;
 
 /**
@@ -50,23 +51,36 @@ export async function collectLeftovers(
   probeLocks: ProbeLocks,
   { force = false, dryRun = false, within = 'all', parent = null }: CollectOptions = {},
 ): Promise<Collected> {
-  const found = findGroups(hierarchies, { within, parent }).map((leftover) => ({ leftover, locks: locksOf(leftover) }));
-  const taken = found.flatMap(({ locks }) => locks);
-  const orphans = within === 'all' ? oldLocks(new Set(taken)) : [];
-  const states = await probeLocks([...taken, ...orphans]);
-  const groups: Fate[] = [];
-  let whole: Leftover[] | null = null;
-  for (const { leftover, locks } of found) {
-    const state = stateOf(locks, states);
-    // With the lock goes what tells that it is dead: then all of its directories go, wherever they are.
-    if (within === 'own' && state === 'free') whole ??= findGroups(hierarchies);
-    const entire = whole?.find(({ id }) => id === leftover.id) ?? leftover;
-    const fate = await decide(entire, locks, { state, force, dryRun });
-    if (fate !== null) groups.push(fate);
+  const folders = new Map<number, LockFolder[]>();
+  const foldersOf = (uid: number): LockFolder[] => {
+    const opened = folders.get(uid) ?? openLockFolders(uid);
+    folders.set(uid, opened);
+    return opened;
+  };
+  try {
+    const found = findGroups(hierarchies, { within, parent }).map((leftover) => ({
+      leftover,
+      locks: leftover.uid === null ? [] : lockCandidates(leftover.id, foldersOf(leftover.uid)),
+    }));
+    const taken = found.flatMap(({ locks }) => locks);
+    const orphans = within === 'all' ? orphanLocks(foldersOf(userId()), new Set(taken)) : [];
+    const states = await probeLocks([...taken, ...orphans]);
+    const groups: Fate[] = [];
+    let whole: Leftover[] | null = null;
+    for (const { leftover, locks } of found) {
+      const state = stateOf(locks, states);
+      // With the lock goes what tells that it is dead: then all of its directories go, wherever they are.
+      if (within === 'own' && state === 'free') whole ??= findGroups(hierarchies);
+      const entire = whole?.find(({ id }) => id === leftover.id) ?? leftover;
+      const fate = await decide(entire, locks, { state, force, dryRun });
+      if (fate !== null) groups.push(fate);
+    }
+    const locks = orphans.filter((path) => states.get(path) === 'free');
+    if (!dryRun) for (const path of locks) removeLock(path);
+    return { groups, locks: locks.map((path) => basename(path)) };
+  } finally {
+    for (const { close } of [...folders.values()].flat()) close();
   }
-  const locks = orphans.filter((path) => states.get(path) === 'free');
-  if (!dryRun) for (const path of locks) removeLock(path);
-  return { groups, locks };
 }
 
 type Judgement = Readonly<{ state: LockState; force: boolean; dryRun: boolean }>;
@@ -105,16 +119,12 @@ function stateOf(locks: readonly string[], states: ReadonlyMap<string, LockState
   return found.includes('free') ? 'free' : 'absent';
 }
 
-function locksOf({ id, uid }: Leftover): string[] {
-  return uid === null ? [] : lockCandidates(id, uid);
-}
-
 /** Our own lock files without a group, which a runner leaves that is killed before it makes one. */
-function oldLocks(known: ReadonlySet<string>): string[] {
-  const directory = lockDirectory(process.geteuid?.() ?? 0);
-  return lockNames(directory)
-    .map((name) => `${directory}/${name}`)
-    .filter((path) => !known.has(path) && ageMs(path) > YOUNGEST_ORPHAN_MS);
+function orphanLocks([folder]: readonly LockFolder[], known: ReadonlySet<string>): string[] {
+  if (folder === undefined) return [];
+  return lockNames(folder.of('.'))
+    .map(folder.of)
+    .filter((path) => !known.has(path) && (isForsaken(path) || ageMs(path) > YOUNGEST_ORPHAN_MS));
 }
 
 function lockNames(directory: string): string[] {
@@ -126,6 +136,10 @@ function lockNames(directory: string): string[] {
 }
 
 function ageMs(path: string): number {
-  const stat = statSync(path, { throwIfNoEntry: false });
+  const stat = lstatSync(path, { throwIfNoEntry: false });
   return stat === undefined ? 0 : Date.now() - stat.mtimeMs;
+}
+
+function userId(): number {
+  return process.geteuid?.() ?? 0;
 }

@@ -1,5 +1,19 @@
-import { closeSync, constants, lstatSync, mkdirSync, openSync, type Stats, statSync, unlinkSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  type Stats,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import { posix } from 'node:path';
+import { makerMark, makerOf } from '../../bin/maker.js';
 import { errnoOf, SetupError } from '../errors.ts';
 import { groupName } from './types.ts';
 
@@ -11,8 +25,11 @@ import { groupName } from './types.ts';
 export type Lock = Readonly<{
   fd: number;
   path: string;
-  /** Removes the file and closes the descriptor. */
-  release(): void;
+  /**
+   * Closes the descriptor and removes the file, unless something is left of the run's `group`: then gc tells by the file,
+   * which nobody holds, that the run is over.
+   */
+  release(group?: Readonly<{ directories: readonly string[] }> | null): void;
 }>;
 
 /** The file of a run of user `uid`, as that user's runner makes it if its environment is this one. */
@@ -29,50 +46,80 @@ export function lockDirectory(uid: number): string {
   return temporaryDirectory(uid);
 }
 
-/**
- * Every path where the lock of a run of user `uid` may be, in whatever environment that began. Only in directories that
- * are that user's alone, and nothing but regular files: root probes these, and a FIFO would hold it up.
- */
-export function lockCandidates(id: string, uid: number): string[] {
+/** A directory of lock files that is one user's alone, held open: its name may lead elsewhere by the time of a removal. */
+export type LockFolder = Readonly<{
+  /** The path of a lock file, for this process and for its children, or whatever the directory is called by then. */
+  of: (file: string) => string;
+  close: () => void;
+}>;
+
+/** Every directory where locks of runs of user `uid` may be, in whatever environment they began. */
+export function openLockFolders(uid: number): LockFolder[] {
   const others = uid === 0 ? [] : [`/run/user/${uid}/kmem-run`, temporaryDirectory(uid)];
-  const directories = [...new Set([lockDirectory(uid), ...others])];
-  return directories
-    .filter((directory) => refusal(directory, uid) === null)
-    .map((directory) => lockFile(directory, id))
-    .filter((path) => statOf(path, lstatSync)?.isFile() ?? true);
+  return [...new Set([lockDirectory(uid), ...others])].flatMap((directory) => {
+    const opened = openFolder(directory, uid);
+    return typeof opened === 'string' ? [] : [opened];
+  });
 }
 
-/** Makes the lock file and opens it, close-on-exec. @throws SetupError `no-lock`. */
+/** Where the lock of a run may be: nothing but regular files, since root probes these, and a FIFO would hold it up. */
+export function lockCandidates(id: string, folders: readonly LockFolder[]): string[] {
+  return folders.map(({ of }) => of(fileOf(id))).filter((path) => statOf(path, lstatSync)?.isFile() ?? true);
+}
+
+/** Makes the lock file and opens it, close-on-exec; in it is who makes it. @throws SetupError `no-lock`. */
 export function openLock(id: string): Lock {
   const uid = userId();
   const directory = lockDirectory(uid);
   const path = lockFile(directory, id);
+  let folder: LockFolder | null = null;
   try {
     makeDirectory(directory);
-    const reason = refusal(directory, uid);
-    if (reason !== null) throw noLock(`${directory} ${reason}`, `remove it: rm -r ${directory}`);
+    const opened = openFolder(directory, uid);
+    if (typeof opened === 'string') throw noLock(`${directory} ${opened}`, `remove it: rm -r ${directory}`);
+    folder = opened;
     const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } = constants;
-    return openedLock(openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600), path);
+    const fd = openSync(folder.of(fileOf(id)), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+    writeSync(fd, makerMark());
+    return openedLock({ fd, path, folder, file: fileOf(id) });
   } catch (error) {
+    folder?.close();
     if (error instanceof SetupError) throw error;
     const hint = `make ${posix.dirname(directory)} a writable directory with room in it`;
     throw noLock(`cannot make the lock file ${path} (${errnoOf(error) ?? 'unknown error'})`, hint, error);
   }
 }
 
-function openedLock(fd: number, path: string): Lock {
+type Opened = Readonly<{ fd: number; path: string; folder: LockFolder; file: string }>;
+
+function openedLock({ fd, path, folder, file }: Opened): Lock {
   let open = true;
-  const release = (): void => {
+  const release: Lock['release'] = (group = null) => {
     if (!open) return;
     open = false;
     // While it is still locked, so that nobody finds it free.
     try {
-      removeLock(path);
+      if (!group?.directories.some((directory) => existsSync(directory))) removeLock(folder.of(file));
     } finally {
       closeSync(fd);
+      folder.close();
     }
   };
   return { fd, path, release };
+}
+
+/** Whether the process that made this lock file was killed; null: that cannot be told. */
+export function isForsaken(path: string): boolean | null {
+  let fd: number | null = null;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    const maker = makerOf(`${readFileSync(fd, 'latin1')}lock`);
+    return maker === 'unknown' || maker === null ? null : maker === 'gone';
+  } catch {
+    return null;
+  } finally {
+    if (fd !== null) closeSync(fd);
+  }
 }
 
 /** Removes a lock file; that it is gone already is fine. */
@@ -85,8 +132,31 @@ export function removeLock(path: string): void {
 }
 
 function lockFile(directory: string, id: string): string {
+  return posix.join(directory, fileOf(id));
+}
+
+/** @throws RangeError for an id that could lead out of the directory. */
+function fileOf(id: string): string {
   groupName(id);
-  return posix.join(directory, `${id}.lock`);
+  return `${id}.lock`;
+}
+
+/** Or why the directory is not to be trusted. */
+function openFolder(directory: string, uid: number): LockFolder | string {
+  const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants;
+  let fd: number;
+  try {
+    fd = openSync(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === 'EACCES') return refusal(statOf(directory, lstatSync), uid) ?? 'may not be read';
+    return errno === 'ENOENT' ? 'is not there' : 'is not a directory';
+  }
+  const reason = refusal(fstatSync(fd), uid);
+  const close = (): void => closeSync(fd);
+  if (reason === null) return { of: (file) => `/proc/${process.pid}/fd/${fd}/${file}`, close };
+  close();
+  return reason;
 }
 
 function temporaryDirectory(uid: number): string {
@@ -102,8 +172,7 @@ function makeDirectory(directory: string): void {
 }
 
 /** Why a lock directory is not to be trusted (another user could make a live run look dead); null: it is. */
-function refusal(directory: string, uid: number): string | null {
-  const stat = statOf(directory, lstatSync);
+function refusal(stat: Stats | null, uid: number): string | null {
   if (stat === null) return 'is not there';
   if (!stat.isDirectory()) return 'is not a directory';
   if (stat.uid !== uid) return `belongs to user ${stat.uid}`;

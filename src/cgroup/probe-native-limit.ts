@@ -3,7 +3,7 @@ import { parseAmount, tryControl, v1 } from './files.ts';
 import { createGroup } from './group.ts';
 import { openLock } from './lock.ts';
 import { removeGroup } from './remove.ts';
-import type { Hierarchies } from './types.ts';
+import type { Group, Hierarchies } from './types.ts';
 import { newId } from './types.ts';
 
 /** `bites`: charges are refused. `toothless`: the limit is taken, and what exceeds it is not refused. `unset`: it is not even taken. */
@@ -30,10 +30,11 @@ export async function probeNative(
   const id = newId();
   // Were this process killed, the lock would tell gc that the group may go.
   const lock = openLock(id);
+  let group: Group | null = null;
   try {
     // Before the group is made: a run beside this one would take it for a dead one's.
     await hold(lock.fd);
-    const group = createGroup({ id, hierarchies, parent, pids: false });
+    group = createGroup({ id, hierarchies, parent, pids: false });
     try {
       const limit = `${group.memory}/${v1.kmem.limit}`;
       if (!tryControl(limit, String(PROBE_LIMIT)) || read(limit) !== PROBE_LIMIT) return 'unset';
@@ -44,7 +45,7 @@ export async function probeNative(
       await removeGroup(group);
     }
   } finally {
-    lock.release();
+    lock.release(group);
   }
 }
 

@@ -27,15 +27,16 @@ export async function withGroup<T>(
 ): Promise<T> {
   const id = randomBytes(6).toString('hex');
   const made = openLock(id);
+  let group: Group | null = null;
   try {
-    const group = createGroup({ id, hierarchies: bench.hierarchies(), parent: bench.parent, pids });
+    group = createGroup({ id, hierarchies: bench.hierarchies(), parent: bench.parent, pids });
     try {
       return use(group);
     } finally {
       await removeGroup(group);
     }
   } finally {
-    made.release();
+    made.release(group);
   }
 }
 

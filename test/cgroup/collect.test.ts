@@ -1,5 +1,18 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { collectLeftovers, type Fate, type LockState, type ProbeLocks } from '../../src/cgroup/collect.ts';
 import { createGroup } from '../../src/cgroup/group.ts';
@@ -175,10 +188,58 @@ test('old lock files without a group go, young and held ones stay', async (t) =>
   for (const { path } of [old, held]) utimesSync(path, hourAgo, hourAgo);
   writeFileSync(young.path, '');
   const { locks } = await collectLeftovers(asMounts(sandbox.hierarchies), probeOf(sandbox));
-  t.deepEqual(locks, [lockPath(`${sandbox.id}-old`, 0)]);
+  t.deepEqual(locks, [`${sandbox.id}-old.lock`]);
   t.false(existsSync(old.path));
   t.true(existsSync(young.path));
   t.true(existsSync(held.path));
+});
+
+test('a lock file goes at once if the process that made it was killed', async (t) => {
+  const sandbox = makeSandbox(t);
+  const id = `${sandbox.id}-killed`;
+  t.teardown(() => rmSync(lockPath(id, 0), { force: true }));
+  const module = new URL('../../src/cgroup/lock.ts', import.meta.url).href;
+  const script = `import(${JSON.stringify(module)}).then(({ openLock }) => { openLock('${id}'); process.kill(process.pid, 'SIGKILL'); })`;
+  t.is(spawnSync(process.execPath, ['-e', script]).signal, 'SIGKILL');
+  t.true(existsSync(lockPath(id, 0)));
+  const { locks } = await collectLeftovers(asMounts(sandbox.hierarchies), probeOf(sandbox));
+  t.deepEqual(locks, [`${id}.lock`]);
+  t.false(existsSync(lockPath(id, 0)));
+});
+
+test('a lock folder that its user exchanges for a link is not followed', async (t) => {
+  const sandbox = makeSandbox(t);
+  const uid = 3_100_000_000 + process.pid;
+  const [directory, victim] = [`/tmp/kmem-run-${uid}`, mkdtempSync(join(tmpdir(), 'kmem-test-'))];
+  t.teardown(() =>
+    [directory, `${directory}.away`, victim].forEach((at) => void rmSync(at, { recursive: true, force: true })),
+  );
+  mkdirSync(directory, { mode: 0o700 });
+  const name = `${sandbox.id}-theirs`;
+  for (const folder of [directory, victim]) writeFileSync(join(folder, `${name}.lock`), '');
+  const group = `${sandbox.memory}/kmem-run.${name}`;
+  mkdirSync(group);
+  for (const path of [directory, group]) chownSync(path, uid, uid);
+  const exchanging: ProbeLocks = async (paths) => {
+    const states = await probeOf(sandbox)(paths);
+    renameSync(directory, `${directory}.away`);
+    symlinkSync(victim, directory);
+    return states;
+  };
+  const { groups } = await collectLeftovers(asMounts(sandbox.hierarchies), exchanging);
+  t.is(fateOf(groups, { id: name })?.fate, 'removed');
+  t.deepEqual(readdirSync(victim), [`${name}.lock`]);
+  t.deepEqual(readdirSync(`${directory}.away`), []);
+});
+
+test('what is left of a run whose group could not be removed is told by its lock', async (t) => {
+  const sandbox = makeSandbox(t);
+  const { lock, group, id } = await leave(t, sandbox, 'left');
+  lock.release(group);
+  t.true(existsSync(lock.path));
+  const { groups } = await collectLeftovers(asMounts(sandbox.hierarchies), probeOf(sandbox));
+  t.is(fateOf(groups, { id })?.fate, 'removed');
+  t.false(existsSync(lock.path));
 });
 
 /** As if each run's lock were as its id says; other runs' lock files are none of a test's business. */

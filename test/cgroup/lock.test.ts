@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import test, { type ExecutionContext } from 'ava';
-import { lockCandidates, lockPath, openLock } from '../../src/cgroup/lock.ts';
+import { lockCandidates, lockPath, openLock, openLockFolders } from '../../src/cgroup/lock.ts';
 import { SetupError } from '../../src/errors.ts';
 import { asUser } from './sandbox.ts';
 
@@ -39,6 +39,12 @@ function setRuntime(t: ExecutionContext, value: string | undefined): void {
   };
   t.teardown(() => set(before));
   set(value);
+}
+
+function candidates(t: ExecutionContext, id: string, uid: number): string[] {
+  const folders = openLockFolders(uid);
+  t.teardown(() => folders.forEach(({ close }) => void close()));
+  return lockCandidates(id, folders);
 }
 
 function refused(t: ExecutionContext, work: () => unknown, message: RegExp): void {
@@ -109,7 +115,7 @@ test.serial("a lock directory that is not the user's alone is refused", (t) => {
     prepare(directory, uid);
     refused(t, () => asUser(uid, () => openLock('a')), message);
     t.false(existsSync('/tmp/a.lock'));
-    t.deepEqual(lockCandidates('a', uid), []);
+    t.deepEqual(candidates(t, 'a', uid), []);
   }
 });
 
@@ -119,8 +125,9 @@ test.serial('not root: made by its user, and found by root', (t) => {
   const lock = asUser(uid, () => openLock('a'));
   t.teardown(() => lock.release());
   t.is(statSync(lock.path).uid, uid);
-  t.deepEqual(lockCandidates('a', uid), [`${directory}/a.lock`]);
-  t.deepEqual(lockCandidates('b', uid), [`${directory}/b.lock`]);
+  const [found] = candidates(t, 'a', uid);
+  t.is(statSync(found ?? '').ino, statSync(`${directory}/a.lock`).ino);
+  t.is(candidates(t, 'b', uid).length, 1);
 });
 
 test.serial('what is no regular file is never a lock to be probed', (t) => {
@@ -130,8 +137,8 @@ test.serial('what is no regular file is never a lock to be probed', (t) => {
   chownSync(directory, uid, uid);
   spawnSync('mkfifo', [`${directory}/a.lock`]);
   symlinkSync('/dev/zero', `${directory}/b.lock`);
-  t.deepEqual(lockCandidates('a', uid), []);
-  t.deepEqual(lockCandidates('b', uid), []);
+  t.deepEqual(candidates(t, 'a', uid), []);
+  t.deepEqual(candidates(t, 'b', uid), []);
 });
 
 test.serial('an id cannot lead out of the directory', (t) => {
