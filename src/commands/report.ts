@@ -1,6 +1,5 @@
 import { join } from 'node:path';
-import { makeFolder } from '../../bin/cache-folder.js';
-import { errnoOf, SetupError } from '../errors.ts';
+import { SetupError } from '../errors.ts';
 import { packageRoot } from '../gate/find-helper.ts';
 import { absolute } from '../host/own-process.ts';
 import { print } from '../host/print.ts';
@@ -191,19 +190,9 @@ export async function writePlots(documents: readonly ReportDocument[], { svg, pn
       'give --html FILE: it has their tables',
     );
   }
-  for (const folder of [svg, png]) if (folder !== null) ensureFolder(folder);
   for (const plot of plots) {
     const drawn = plotSvg(plot);
-    if (svg !== null) await writeReport(join(svg, `${plot.id}.svg`), drawn);
-    if (png !== null) await writeReport(join(png, `${plot.id}.png`), plotPng(drawn));
-  }
-}
-
-function ensureFolder(folder: string): void {
-  try {
-    makeFolder(folder);
-  } catch (error) {
-    const reason = `the folder ${quote(folder)} cannot be made (${errnoOf(error) ?? 'no reason is given'})`;
-    throw new SetupError('json-not-written', reason, 'name a folder that can be written', { cause: error });
+    if (svg !== null) await writeReport(join(svg, `${plot.id}.svg`), drawn, undefined, { makesFolders: true });
+    if (png !== null) await writeReport(join(png, `${plot.id}.png`), plotPng(drawn), undefined, { makesFolders: true });
   }
 }

@@ -1,8 +1,9 @@
 /** `kmem-run scenario list`, `check`, `new` and `schema`: about the files; nothing is run. */
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { errnoOf, SetupError } from '../errors.ts';
+import { openPlace } from '../host/open-place.ts';
 import { packageFolder } from '../host/package-folder.ts';
 import { print } from '../host/print.ts';
 import { findScenarios, shownPath } from '../scenario/find.ts';
@@ -78,10 +79,13 @@ export async function newScenario(given: Given): Promise<number> {
   const folder = 'scenarios';
   const file = join(folder, `${name}.yaml`);
   try {
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(file, template(relative(folder, join(packageFolder(), 'docs', 'scenario.schema.json'))), {
-      flag: 'wx',
-    });
+    const place = openPlace(file, { makesFolders: true });
+    const schema = relative(folder, join(packageFolder(), 'docs', 'scenario.schema.json'));
+    try {
+      writeFileSync(place.path, template(schema), { flag: 'wx' });
+    } finally {
+      place.close();
+    }
   } catch (error) {
     if (errnoOf(error) === 'EEXIST')
       throw new SetupError('file-exists', `${file} is there already`, 'give another name');

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { errnoOf, SetupError } from '../errors.ts';
 import { fsPath } from '../text/bytes.ts';
 import { quote } from '../text/quote.ts';
+import { openPlace, type Place } from './open-place.ts';
 import { ownFolder } from './own-process.ts';
 import { writeReport } from './write-file.ts';
 
@@ -62,17 +63,20 @@ function currentFolder(): string | null {
 
 /** The errno where it could not be written; nothing is left of it then. */
 function writeNew(file: string, text: string): string | null {
+  let place: Place | null = null;
   let fd: number | null = null;
   try {
+    place = openPlace(file);
     // Never through a link that somebody has put there; readable by nobody else, as in the store.
-    fd = openSync(fsPath(file), 'wx', 0o600);
+    fd = openSync(fsPath(place.path), 'wx', 0o600);
     writeFileSync(fd, text);
     fsyncSync(fd);
     return null;
   } catch (error) {
-    if (fd !== null) unlinkSync(file);
+    if (place !== null && fd !== null) unlinkSync(fsPath(place.path));
     return errnoOf(error) ?? 'failed';
   } finally {
     if (fd !== null) closeSync(fd);
+    place?.close();
   }
 }

@@ -1,34 +1,42 @@
 /** Where a report goes: whole or not at all. A file is replaced in one step; what is no regular file is written to. */
 
 import { randomBytes } from 'node:crypto';
-import { constants, fstatSync, lstatSync, readFileSync, readlinkSync, type Stats, statSync } from 'node:fs';
+import { constants, fstatSync, readFileSync, type Stats, statSync } from 'node:fs';
 import { type FileHandle, open, rename, unlink } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { getSystemErrorMessage } from 'node:util';
 import { errnoOf, SetupError } from '../errors.ts';
-import { fsPath, textOf } from '../text/bytes.ts';
+import { fsPath } from '../text/bytes.ts';
 import { quote } from '../text/quote.ts';
 import { ENDING_SIGNALS } from './exit-status.ts';
-import { realPath } from './own-process.ts';
+import { appendFlags, checkOpened, openPlace, type Place } from './open-place.ts';
 
 export const STDOUT = '-';
-const MOST_LINKS = 40;
 const TRY_AGAIN_MS = 5;
 
-/** `stream`: written to as it is. `file`: the regular file, all links followed, and what is there now (null: nothing). */
-type Target = Readonly<{ kind: 'stream'; path: string } | { kind: 'file'; path: string; existing: Stats | null }>;
+type WriteOptions = Readonly<{
+  /** Its folder is made, too, with those above it. */
+  makesFolders?: boolean;
+}>;
 
 /**
  * Writes a whole report. When `givenUp` is aborted, it waits no longer for the reader of a pipe.
  * @throws SetupError `json-not-written`; no part of it is left behind in a file then
  */
-export async function writeReport(path: string, text: string | Uint8Array, givenUp?: AbortSignal): Promise<void> {
+export async function writeReport(
+  path: string,
+  text: string | Uint8Array,
+  givenUp?: AbortSignal,
+  options: WriteOptions = {},
+): Promise<void> {
   try {
     if (path === STDOUT) return await writeStdout(text, givenUp);
-    const target = targetOf(path);
-    if (target.kind === 'stream') await writeStream(target.path, text, givenUp);
-    else await holdingSignals(() => replaceFile(target.path, target.existing, text));
+    const place = openPlace(path, options);
+    try {
+      await writePlace(place, text, givenUp);
+    } finally {
+      place.close();
+    }
   } catch (error) {
     throw writeFailure(path, error);
   }
@@ -50,30 +58,24 @@ async function holdingSignals(work: () => Promise<void>): Promise<void> {
   }
 }
 
-function targetOf(path: string, links = 0): Target {
-  const place = join(realPath(dirname(path)), basename(path));
-  const existing = lstatSync(fsPath(place), { throwIfNoEntry: false }) ?? null;
-  // /dev/stdout and /proc/self/fd/N are open files of ours: to rename over what they lead to would take it from its owner.
-  if (place.startsWith('/proc/')) return { kind: 'stream', path: place };
-  if (existing?.isSymbolicLink()) {
-    if (links === MOST_LINKS) throw Object.assign(new Error(), { code: 'ELOOP' });
-    return targetOf(resolve(dirname(place), textOf(readlinkSync(fsPath(place), { encoding: 'buffer' }))), links + 1);
-  }
+async function writePlace(place: Place, text: string | Uint8Array, givenUp?: AbortSignal): Promise<void> {
+  const { existing, isOpenFile } = place;
   if (existing?.isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
-  return existing === null || existing.isFile()
-    ? { kind: 'file', path: place, existing }
-    : { kind: 'stream', path: place };
+  // /dev/stdout and /proc/self/fd/N are open files of ours: to rename over what they lead to would take it from its owner.
+  if (isOpenFile || !(existing === null || existing.isFile())) await writeStream(place, text, givenUp);
+  else await holdingSignals(() => replaceFile(place, text));
 }
 
-async function replaceFile(path: string, existing: Stats | null, text: string | Uint8Array): Promise<void> {
-  const temporary = join(dirname(path), `.kmem-run-${process.pid}-${randomBytes(4).toString('hex')}.tmp`);
+async function replaceFile(place: Place, text: string | Uint8Array): Promise<void> {
+  const { path, beside, existing } = place;
+  const temporary = beside(`.kmem-run-${process.pid}-${randomBytes(4).toString('hex')}.tmp`);
   let handle: FileHandle;
   try {
     handle = await open(fsPath(temporary), 'wx', existing === null ? 0o666 : 0o600);
   } catch (error) {
     // The folder takes no new file, but the file that is there may still be written.
     if (existing === null || !isRefusal(error)) throw error;
-    return await overwriteFile(path, text);
+    return await overwriteFile(place, text);
   }
   try {
     await writeAll(handle, text, existing);
@@ -82,7 +84,7 @@ async function replaceFile(path: string, existing: Stats | null, text: string | 
     await unlink(fsPath(temporary)).catch(() => {});
     // A file that is a mount point of its own cannot be replaced.
     if (errnoOf(error) !== 'EBUSY') throw error;
-    await overwriteFile(path, text);
+    await overwriteFile(place, text);
   }
 }
 
@@ -101,9 +103,10 @@ async function writeAll(handle: FileHandle, text: string | Uint8Array, existing:
   }
 }
 
-async function overwriteFile(path: string, text: string | Uint8Array): Promise<void> {
-  const handle = await open(fsPath(path), constants.O_WRONLY | constants.O_TRUNC);
+async function overwriteFile(place: Place, text: string | Uint8Array): Promise<void> {
+  const handle = await open(fsPath(place.path), appendFlags(place));
   try {
+    checkOpened(place, handle.fd, { truncate: true });
     await handle.writeFile(text);
     await handle.sync();
   } catch (error) {
@@ -114,9 +117,10 @@ async function overwriteFile(path: string, text: string | Uint8Array): Promise<v
   }
 }
 
-async function writeStream(path: string, text: string | Uint8Array, givenUp?: AbortSignal): Promise<void> {
-  const handle = await openStream(path, givenUp);
+async function writeStream(place: Place, text: string | Uint8Array, givenUp?: AbortSignal): Promise<void> {
+  const handle = await openStream(place, givenUp);
   try {
+    checkOpened(place, handle.fd, { truncate: false });
     for (let rest = Buffer.from(text); rest.length > 0; ) {
       try {
         rest = rest.subarray((await handle.write(rest)).bytesWritten);
@@ -131,14 +135,13 @@ async function writeStream(path: string, text: string | Uint8Array, givenUp?: Ab
 }
 
 /** Non-blocking: while one of Node's threads waits for a reader, the process could not exit. */
-async function openStream(path: string, givenUp?: AbortSignal): Promise<FileHandle> {
-  // Append: a shell's `>>` behind /dev/stdout must not be overwritten from the start.
-  const { O_WRONLY, O_APPEND, O_NONBLOCK, O_NOCTTY } = constants;
+async function openStream(place: Place, givenUp?: AbortSignal): Promise<FileHandle> {
   for (;;) {
     try {
-      return await open(fsPath(path), O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY);
+      // At the end: a shell's `>>` behind /dev/stdout must not be overwritten from the start.
+      return await open(fsPath(place.path), appendFlags(place) | constants.O_NONBLOCK);
     } catch (error) {
-      if (errnoOf(error) !== 'ENXIO' || !statSync(fsPath(path)).isFIFO()) throw error;
+      if (errnoOf(error) !== 'ENXIO' || !statSync(fsPath(place.path)).isFIFO()) throw error;
       await waitForReader(givenUp);
     }
   }

@@ -2,6 +2,7 @@ import { closeSync, fstatSync, openSync, readSync, unlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { errnoOf, SetupError } from '../errors.ts';
+import { openPlace, type Place } from '../host/open-place.ts';
 import { writeAll } from '../host/write-all.ts';
 import { textOf } from '../text/bytes.ts';
 
@@ -85,15 +86,13 @@ export function openCapture(sink: number): Capture {
 }
 
 function openUnnamed(): { writer: number; reader: number } {
-  const path = join(tmpdir(), `kmem-run-${process.pid}-${Math.random().toString(36).slice(2)}`);
+  let place: Place | null = null;
   try {
-    const writer = openSync(path, 'ax', 0o600);
-    try {
-      return { writer, reader: openSync(path, 'r') };
-    } finally {
-      // No name is left behind, however the run ends.
-      unlinkSync(path);
-    }
+    place = openPlace(join(tmpdir(), `kmem-run-${process.pid}-${Math.random().toString(36).slice(2)}`));
+    const writer = openSync(place.path, 'ax', 0o600);
+    // No name is left behind, however the run ends.
+    unlinkSync(place.path);
+    return { writer, reader: openSync(`/proc/self/fd/${writer}`, 'r') };
   } catch (error) {
     throw new SetupError(
       'no-capture',
@@ -101,6 +100,8 @@ function openUnnamed(): { writer: number; reader: number } {
       'set TMPDIR to a folder with room that you may write',
       { cause: error },
     );
+  } finally {
+    place?.close();
   }
 }
 

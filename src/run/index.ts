@@ -1,3 +1,4 @@
+import { closeSync } from 'node:fs';
 import { collectLeftovers } from '../cgroup/collect.ts';
 import { createGroup } from '../cgroup/group.ts';
 import { findGroups } from '../cgroup/leftovers.ts';
@@ -25,7 +26,7 @@ import type { RunnerOptions } from './options.ts';
 import { gateConfig, planRun, type RunPlan } from './plan.ts';
 import { record } from './steps/record.ts';
 import { createStop, type Stop } from './stop.ts';
-import { openStreams, type Streams } from './streams.ts';
+import { openSink, openStreams, type Streams } from './streams.ts';
 import { type Supervisor, startSupervisor, untilLocked } from './supervisor.ts';
 import { type RunWatch, watchRun } from './watch.ts';
 import { openWorkdir, type Workdir } from './workdir.ts';
@@ -100,7 +101,7 @@ async function runHeld(context: Context): Promise<Output> {
   let inGroup: readonly number[] = [];
   let isOver = false;
   const accounts = createAccounts(() => inGroup);
-  const held: Held = { facts, lock, streams: null, supervisor: null, group: null, watch: null };
+  const held: Held = { facts, lock, streams: null, trace: null, supervisor: null, group: null, watch: null };
   facts.throttled.before = readThrottleCount();
   try {
     const { onOutput, stdin } = context.options;
@@ -144,7 +145,10 @@ async function runHeld(context: Context): Promise<Output> {
     facts.limitsNow = facts.limits;
     facts.kmemLimit = { limit: facts.limits.kmem, usageWhenSet: null };
     facts.ancestors = readAncestorLimits(group);
-    supervisor.configure(gateConfig(plan, spec, group, lock.path));
+    const config = gateConfig(plan, spec, group, lock.path);
+    held.trace = config.trace === null ? null : openSink(config.trace, '--trace-gate');
+    // The file that is open here, wherever its name leads by now.
+    supervisor.configure({ ...config, trace: held.trace === null ? null : `/proc/${process.pid}/fd/${held.trace}` });
     held.watch = watchRun({ ...context, plan, group, supervisor, streams, failures, accounts });
     await held.watch.ended;
   } finally {
@@ -179,12 +183,14 @@ type Held = {
   readonly facts: Facts;
   readonly lock: Lock;
   streams: Streams | null;
+  /** The file of --trace-gate, which the helper writes. */
+  trace: number | null;
   supervisor: Supervisor | null;
   group: Group | null;
   watch: RunWatch | null;
 };
 
-async function tearDown({ facts, lock, streams, supervisor, group, watch }: Held): Promise<void> {
+async function tearDown({ facts, lock, streams, trace, supervisor, group, watch }: Held): Promise<void> {
   try {
     await watch?.close();
     // Calls of what still runs would be answered ENOSYS without a helper: then it goes after the group.
@@ -196,7 +202,8 @@ async function tearDown({ facts, lock, streams, supervisor, group, watch }: Held
   } finally {
     supervisor?.kill();
     streams?.close();
-    lock.release();
+    if (trace !== null) closeSync(trace);
+    lock.release(group);
   }
 }
 

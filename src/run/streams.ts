@@ -1,7 +1,7 @@
-import { closeSync, constants, openSync } from 'node:fs';
-import { errnoOf, SetupError } from '../errors.ts';
+import { closeSync } from 'node:fs';
+import { SetupError } from '../errors.ts';
+import { openToAppend, reasonOf } from '../host/open-place.ts';
 import type { RunSpec } from '../request/run-spec.ts';
-import { fsPath } from '../text/bytes.ts';
 import { type Capture, openCapture } from './capture.ts';
 import type { Stdio } from './supervisor.ts';
 
@@ -44,17 +44,17 @@ export function openStreams(
 /** Where `output` says that both streams go; null: untouched. @throws SetupError `bad-output-file` */
 export function openOutput({ output }: RunSpec): number | null {
   if (output === 'inherit') return null;
-  return openSink(output === 'null' ? '/dev/null' : output.file);
+  return openSink(output === 'null' ? '/dev/null' : output.file, '--output');
 }
 
-function openSink(file: string): number {
-  const { O_WRONLY, O_CREAT, O_TRUNC, O_APPEND } = constants;
+/** Opens a file that an option names, empty. @throws SetupError `bad-output-file` */
+export function openSink(file: string, option: string): number {
   try {
-    return openSync(fsPath(file), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0o666);
+    return openToAppend(file, { truncate: true });
   } catch (error) {
     throw new SetupError(
       'bad-output-file',
-      `--output: ${file} cannot be opened (${errnoOf(error)})`,
+      `${option}: ${file} cannot be opened (${reasonOf(error)})`,
       'name a file that you may write',
       { cause: error },
     );

@@ -1,8 +1,6 @@
 /** The file of baselines: YAML that people review, the same for the same measurements. */
 
-import { dirname, resolve } from 'node:path';
 import { Document, isMap, isScalar, isSeq, visit } from 'yaml';
-import { makeFolder } from '../../../bin/cache-folder.js';
 import { errnoOf, SetupError } from '../../errors.ts';
 import { readBounded, Unreadable } from '../../host/read-input.ts';
 import { writeReport } from '../../host/write-file.ts';
@@ -71,8 +69,7 @@ export async function updateBook(file: string, entries: Book): Promise<void> {
   for (const [name, kernels] of [...Object.entries(readBook(file) ?? {}), ...Object.entries(entries)])
     merged[name] = { ...merged[name], ...kernels };
   try {
-    makeFolder(dirname(resolve(file)));
-    await writeReport(file, textOf(merged));
+    await writeReport(file, textOf(merged), undefined, { makesFolders: true });
   } catch (error) {
     const why = error instanceof SetupError ? error.message : String(errnoOf(error));
     throw new SetupError(
