@@ -1,7 +1,7 @@
 /** Runs kmem-run as its users do, in cgroups and folders of the test's own, so that what it leaves behind can be told. */
 
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -51,6 +51,8 @@ export type Running = Readonly<{ pid: number; ended: Promise<Ran>; signal: (name
 export type Harness = Readonly<{
   /** A folder of the test's own, which everyone may write to. */
   folder: string;
+  /** Its TMPDIR. */
+  temporary: string;
   sandbox: Sandbox;
   path: (name: string) => string;
   has: (name: string) => boolean;
@@ -74,9 +76,10 @@ export function makeHarness(t: ExecutionContext): Harness {
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-test-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   execFileSync('chmod', ['0777', folder]);
-  const temporary = join(folder, 'tmp');
-  mkdirSync(temporary);
-  execFileSync('chmod', ['0777', temporary]);
+  // As /tmp is: not in the folder, where anyone could put another in its place.
+  const temporary = mkdtempSync(join(tmpdir(), 'kmem-run-test-'));
+  t.teardown(() => rmSync(temporary, { recursive: true, force: true }));
+  execFileSync('chmod', ['1777', temporary]);
   const sandbox = makeSandbox(t);
   const mark = `KMEM_RUN_TEST=${sandbox.id}`;
   const ids: string[] = [];
@@ -133,6 +136,7 @@ export function makeHarness(t: ExecutionContext): Harness {
   ];
   return {
     folder,
+    temporary,
     sandbox,
     path: (name) => join(folder, name),
     has: (name) => existsSync(join(folder, name)),

@@ -1,5 +1,4 @@
-import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { asSetupError, SetupError } from '../errors.ts';
 import { type Conclusion, perform, type Runner } from '../experiment/driver.ts';
@@ -9,6 +8,7 @@ import type { ReplayReport } from '../experiment/replay/report.ts';
 import { signalNumber } from '../host/exit-status.ts';
 import { ownFolder } from '../host/own-process.ts';
 import { print } from '../host/print.ts';
+import { makeFolder, removeFolder } from '../host/temporary.ts';
 import { saveReport } from '../host/write-beside.ts';
 import { replayJson, replayText } from '../report/terminal/replay.ts';
 import { setupErrorText } from '../report/terminal/run.ts';
@@ -41,7 +41,7 @@ export async function replayCommand(argv: readonly string[]): Promise<number> {
     await print(`${tokenOf(recorded)}\n`);
     return 0;
   }
-  const scratch = mkdtempSync(join(tmpdir(), 'kmem-run-replay-'));
+  const scratch = makeFolder(0o700);
   try {
     const { repeat, warmup, scenario } = given;
     const steps = scenario === null ? recorded.input : await stepsOfScenario(scenario, recorded.input);
@@ -53,7 +53,7 @@ export async function replayCommand(argv: readonly string[]): Promise<number> {
     refuseJsonBesideOutput(given, plan);
     return await replay({ given, recorded, plan });
   } finally {
-    rmSync(scratch, { recursive: true, force: true });
+    removeFolder(scratch);
   }
 }
 

@@ -1,14 +1,13 @@
 /** What a run has of its own where its steps ask for it: a folder, free ports, and lines for sh before and after. */
 
-import { chmodSync, closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { errnoOf, SetupError } from '../errors.ts';
+import { closeSync } from 'node:fs';
+import { SetupError } from '../errors.ts';
+import { openToAppend } from '../host/open-place.ts';
 import { freePort, givePortsBack } from '../host/ports.ts';
+import { makeFolder, removeFolder } from '../host/temporary.ts';
 import { fillIn } from '../request/normalise.ts';
 import { fill, type PlaceholderValues, portNames } from '../request/placeholders.ts';
 import type { RunSpec, Template } from '../request/run-spec.ts';
-import { fsPath } from '../text/bytes.ts';
 import { commandEnvironment } from './environment.ts';
 import { type Owned, startOwned } from './owned.ts';
 
@@ -83,31 +82,6 @@ function needsFolder({ input, setUp, cleanUp }: Template): boolean {
   return setUp.length > 0 || cleanUp.length > 0 || JSON.stringify(input).includes('${dir}');
 }
 
-/** A new folder in TMPDIR, where a server that gives up root has to get. @throws SetupError `no-folder` */
-export function makeFolder(mode: number): string {
-  try {
-    const dir = mkdtempSync(join(tmpdir(), 'kmem-run-'));
-    chmodSync(dir, mode);
-    return dir;
-  } catch (error) {
-    throw new SetupError(
-      'no-folder',
-      `no folder for the run can be made in ${tmpdir()} (${errnoOf(error)})`,
-      'set TMPDIR to a folder with room that you may write',
-      { cause: error },
-    );
-  }
-}
-
-/** What a microVM's 9p or a server's child still writes may come in between. */
-export function removeFolder(path: string): void {
-  try {
-    rmSync(path, { recursive: true, force: true, maxRetries: 3 });
-  } catch (error) {
-    if (errnoOf(error) === null) throw error;
-  }
-}
-
 type Shell = Readonly<{
   dir: string;
   output: RunSpec['output'];
@@ -131,7 +105,7 @@ async function runLine(
   { dir, output, env, owned }: Shell,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const sink = typeof output === 'object' ? openSync(fsPath(output.file), 'a') : null;
+  const sink = typeof output === 'object' ? openToAppend(output.file, { truncate: false }) : null;
   const stream = sink ?? (output === 'null' ? 'ignore' : 2);
   let isLate = false;
   try {

@@ -1,16 +1,15 @@
 /** One run of a scenario: a private folder and free ports → set-up → the run → clean-up. */
 
-import { chmodSync, existsSync, mkdtempSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { asSetupError } from '../errors.ts';
+import { makeFolder, removeFolder } from '../host/temporary.ts';
 import { normaliseSpec } from '../request/normalise.ts';
 import { HOST } from '../request/run-spec.ts';
 import { headline } from '../result/headline.ts';
 import { wasMeant } from '../result/passes.ts';
 import type { Result } from '../result/schema.ts';
 import { runSpec } from '../run/index.ts';
-import { removeFolder } from '../run/workdir.ts';
 import { inputFor } from './input.ts';
 import type { Scenario } from './types.ts';
 
@@ -41,20 +40,27 @@ const SHOWN_BYTES = 4096;
 /** Rejects never: what kmem-run could not do is an attempt with status `error`. */
 export async function attemptScenario(scenario: Scenario, options: AttemptOptions): Promise<ScenarioAttempt> {
   const began = performance.now();
-  const dir = mkdtempSync(join(tmpdir(), 'kmem-scenario-'));
-  const log = `${dir}.log`;
+  let base: string | null = null;
+  let dir = '';
+  let output = '';
   let attempt: Omit<ScenarioAttempt, 'durationMs' | 'folder' | 'output'>;
   try {
-    // A server that gives up root has to get there.
+    // The log is beside the folder, where nobody else can put a link. A server that gives up root has to get there.
+    base = makeFolder(0o711, { keeps: options.keepDir });
+    dir = join(base, 'run');
+    mkdirSync(dir);
     chmodSync(dir, 0o755);
-    attempt = await conduct(scenario, options, { dir, log });
+    const log = `${dir}.log`;
+    attempt = await conduct(scenario, options, { dir, log }).finally(() => {
+      output = tailOf(log);
+    });
   } catch (error) {
     const { message, hint, result } = asSetupError(error);
     attempt = { status: 'error', reasons: [message, `hint: ${hint}`], result: (result as Result) ?? null };
   }
-  const { durationMs, output } = { durationMs: performance.now() - began, output: tailOf(log) };
-  if (!options.keepDir) for (const path of [dir, log]) removeFolder(path);
-  const folder = options.keepDir ? dir : null;
+  const durationMs = performance.now() - began;
+  if (base !== null && !options.keepDir) removeFolder(base);
+  const folder = base !== null && options.keepDir ? dir : null;
   return { ...attempt, output: attempt.status === 'passed' ? '' : output, durationMs, folder };
 }
 

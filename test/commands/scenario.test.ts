@@ -1,9 +1,19 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { validateResult } from '../../src/result/validate.ts';
 import type { ScenariosReport } from '../../src/scenario/report.ts';
+import { NOBODY } from '../cgroup/sandbox.ts';
 import { assertRefused, makeHarness, type Start } from '../harness.ts';
 import { needs } from '../needs.ts';
 
@@ -88,10 +98,32 @@ cleanUp: cp ports \${here}/kept
   t.true(readdirSync(kept).includes('ports'));
   t.is((await scenario('run', 'private')).status, 1);
   t.deepEqual(
-    readdirSync(join(harness.folder, 'tmp')).filter((name) => !kept.includes(name.replace('.log', ''))),
+    readdirSync(harness.temporary).filter((name) => !kept.includes(name)),
     [],
   );
 });
+
+test.serial(
+  'no other user can put anything beside the folder of a run, where its log is, nor in place of it',
+  async (t) => {
+    const { folder, scenario, harness } = bench(t);
+    const text = `description: a
+steps:
+  - run: setpriv --reuid ${NOBODY} --regid ${NOBODY} --clear-groups ln -s /nonexistent \${dir}.link
+    expect: exit!=0
+  - run: test "$(stat -c %u \${dir}/.. \${dir}.log | xargs)" = '0 0'
+`;
+    writeFileSync(join(folder, 'scenarios', 'private.yaml'), text);
+    const ran = await scenario('run', 'private');
+    t.is(ran.status, 0, ran.stdout);
+    chownSync(harness.temporary, NOBODY, NOBODY);
+    const refused = await scenario('run', 'private');
+    t.is(refused.status, 125);
+    t.regex(refused.stdout, new RegExp(`no folder for the run can be made in .*belongs to uid ${NOBODY}`));
+    t.regex(refused.stdout, /hint: set TMPDIR to a folder/);
+    chownSync(harness.temporary, 0, 0);
+  },
+);
 
 test.serial('--last-failed runs those that did not pass, and parts of it all are put together', async (t) => {
   const { scenario, call, folder } = bench(t, { a: PASSING, b: FAILING, c: PASSING });

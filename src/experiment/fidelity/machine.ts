@@ -1,9 +1,7 @@
 /** Has the comparison made in a microVM, by kmem-run itself, as root there. */
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { SetupError } from '../../errors.ts';
+import { makeFolder, removeFolder } from '../../host/temporary.ts';
 import { normaliseSpec } from '../../request/normalise.ts';
 import type { RunSpec } from '../../request/run-spec.ts';
 import { headline } from '../../result/headline.ts';
@@ -33,7 +31,7 @@ export type FromMachine = Readonly<{
 
 /** @throws SetupError for whatever kept the comparison from being made. */
 export async function askMachine(request: InsideRequest, machine: MachineOptions): Promise<FromMachine> {
-  const folder = mkdtempSync(join(tmpdir(), 'kmem-run-fidelity-'));
+  const folder = makeFolder(0o700);
   try {
     writeRequest(folder, request);
     const result = await machine.run(specOf(folder, machine), machine.options);
@@ -45,7 +43,7 @@ export async function askMachine(request: InsideRequest, machine: MachineOptions
     }
     return { answer: readAnswer(folder), version };
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
   }
 }
 

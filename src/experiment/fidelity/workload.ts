@@ -1,11 +1,12 @@
 /** Runs the rows' program, and has what they need there: folders on tmpfs, and room in the system's own limits. */
 
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { exhaust } from '../../../bin/compile-native.js';
 import { errnoOf, SetupError } from '../../errors.ts';
 import { findNative } from '../../gate/find-helper.ts';
+import { makeFolder, removeFolder } from '../../host/temporary.ts';
 import type { Try } from './judge.ts';
 
 /** Path of the program; compiled now if the package came without it. Throws as findNative does. */
@@ -40,8 +41,8 @@ export function openWorkshop(program: string): Workshop {
     throw new SetupError('no-tmpfs', `${SHARED_MEMORY} is not on tmpfs`, `mount -t tmpfs tmpfs ${SHARED_MEMORY}`);
   }
   const restore = raiseLimits();
-  const place = mkdtempSync(join(SHARED_MEMORY, 'kmem-run-fidelity-'));
-  const elsewhere = mkdtempSync(join(NOT_TMPFS, 'kmem-run-fidelity-'));
+  const place = makeFolder(0o700, { place: SHARED_MEMORY });
+  const elsewhere = makeFolder(0o700, { place: NOT_TMPFS });
   const watched = join(place, 'watched');
   let folders = 0;
   const folderFor = (row: string): string => {
@@ -61,7 +62,7 @@ export function openWorkshop(program: string): Workshop {
     folderFor,
     output: join(place, 'output'),
     close: () => {
-      for (const folder of [place, elsewhere]) rmSync(folder, { recursive: true, force: true });
+      for (const folder of [place, elsewhere]) removeFolder(folder);
       restore();
     },
   };
