@@ -1,8 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { errnoOf, isShortage } from '../errors.ts';
-import { readOrNull } from '../host/read-file.ts';
-import { nestedGroups, pidsIn } from './nested.ts';
+import { pidsBelow } from './nested.ts';
 import type { GroupDirectories } from './types.ts';
 
 export type Process = Readonly<{ pid: number; comm: string }>;
@@ -24,9 +23,10 @@ export function processesNow(group: GroupDirectories): number[] | null {
 
 /** The same with a 0 where there are processes outside our pid namespace, which cannot be named or signalled. */
 export function listProcesses(group: GroupDirectories): number[] {
-  // On v2 the group's leaves are in it and beside it.
-  const cgroups = new Set(group.directories.flatMap((directory) => [directory, ...nestedGroups(directory)]));
-  return [...new Set([...cgroups].flatMap(pidsIn))];
+  // On v2 the group's leaves are in it.
+  const { directories } = group;
+  const tops = directories.filter((each) => !directories.some((other) => each.startsWith(`${other}/`)));
+  return [...new Set(tops.flatMap(pidsBelow))];
 }
 
 /** What a process is called (at most 15 bytes, proc_pid_comm(5)); null if it is gone. */
@@ -76,10 +76,16 @@ export function signalMember(group: GroupDirectories, pid: number, signal: NodeJ
 /** cgroup v1 reports a thread that has ended in the root, also a leader whose other threads run on. */
 function isIn({ directories }: GroupDirectories, pid: number): boolean {
   const names = new Set(directories.map((directory) => basename(directory)));
-  const leadsThere = (file: string): boolean =>
-    readOrNull(file)
-      ?.split(/[/\n]/)
-      .some((part) => names.has(part)) ?? false;
+  const leadsThere = (file: string): boolean => {
+    try {
+      return readFileSync(file, 'latin1')
+        .split(/[/\n]/)
+        .some((part) => names.has(part));
+    } catch (error) {
+      // The kernel does not tell a path that is too long: the list that the process was on is what there is.
+      return errnoOf(error) === 'ENAMETOOLONG';
+    }
+  };
   return (
     leadsThere(`/proc/${pid}/cgroup`) || threadsOf(pid).some((tid) => leadsThere(`/proc/${pid}/task/${tid}/cgroup`))
   );

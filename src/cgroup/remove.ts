@@ -1,12 +1,15 @@
 import { rmdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf, SetupError } from '../errors.ts';
+import { cut } from '../text/visible.ts';
 import { DEADLINE_MS, type KillOptions, killUntil, nameProcesses, STUCK } from './kill.ts';
-import { nestedGroups } from './nested.ts';
+import { walkNested } from './nested.ts';
 import { listProcesses } from './processes.ts';
 import type { GroupDirectories } from './types.ts';
 
 const LONGEST_PAUSE_MS = 20;
+/** Directories named in an error. */
+const SHOWN = 5;
 
 /**
  * Kills what is in the group and removes its directories, nested groups first; returns when all are proved gone.
@@ -31,7 +34,18 @@ export async function removeGroup(
 type Left = Readonly<{ directory: string; errno: string }>;
 
 function removeTrees(directories: readonly string[]): Left[] {
-  return directories.flatMap((directory) => removeDirectories([directory, ...nestedGroups(directory)]));
+  return directories
+    .toReversed()
+    .flatMap((directory) => [...removeNested(directory), ...removeDirectories([directory])]);
+}
+
+function removeNested(directory: string): Left[] {
+  const left: Left[] = [];
+  walkNested(directory, (path, names) => {
+    const [failure] = removeDirectories([path]);
+    if (failure !== undefined) left.push({ ...failure, directory: [directory, ...names].join('/') });
+  });
+  return left;
 }
 
 /** Last first, since a nested group comes after the one that it is in; those that are gone already are fine. */
@@ -54,7 +68,8 @@ function isFinal(errno: string): boolean {
 
 function notRemoved(group: GroupDirectories, left: readonly Left[]): SetupError {
   const pids = listProcesses(group);
-  const directories = left.map(({ directory, errno }) => `${directory} (${errno})`).join(', ');
+  const shown = left.slice(0, SHOWN).map(({ directory, errno }) => `${cut(directory, 300)} (${errno})`);
+  const directories = [...shown, ...(left.length > SHOWN ? [`${left.length - SHOWN} more`] : [])].join(', ');
   const within = pids.length === 0 ? 'no process in it' : `in it ${nameProcesses(pids)}`;
   return new SetupError(
     'group-not-removed',

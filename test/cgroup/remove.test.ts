@@ -1,4 +1,15 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -49,6 +60,40 @@ const KINDS: readonly [string, (group: Group) => Group][] =
 function freezerTest(title: string, body: (t: ExecutionContext) => Promise<void>): void {
   if (version === 1) test(title, body);
 }
+
+/** Nested groups, each in the one before, in the group's memory directory; returns descriptors of all, the deepest last. */
+function nest(t: ExecutionContext, { memory }: Group, depth: number, name: string): number[] {
+  const opened = [openSync(memory, constants.O_DIRECTORY)];
+  for (let level = 0; level < depth; level += 1) {
+    const path = `/proc/self/fd/${opened.at(-1)}/${name}`;
+    mkdirSync(path);
+    opened.push(openSync(path, constants.O_DIRECTORY));
+  }
+  t.teardown(() => {
+    for (const fd of opened.toReversed()) {
+      closeSync(fd);
+      const parent = opened[opened.indexOf(fd) - 1];
+      // What a failed test leaves.
+      if (parent !== undefined && existsSync(`/proc/self/fd/${parent}/${name}`))
+        rmdirSync(`/proc/self/fd/${parent}/${name}`);
+    }
+  });
+  return opened;
+}
+
+test('nested groups are removed however deep they are, and however long their paths', async (t) => {
+  for (const [depth, name] of [
+    [80, 'd'],
+    [22, 'd'.repeat(200)],
+  ] as const) {
+    const group = makeSandbox(t).group();
+    const deepest = nest(t, group, depth, name).at(-1);
+    const { pid } = await startIn(t, [`/proc/${process.pid}/fd/${deepest}`], ['sleep', '1000']);
+    await removeGroup(group);
+    gone(t, group);
+    await until(() => isDead(pid));
+  }
+});
 
 for (const [kind, seen] of KINDS) {
   test.serial(`${kind}: a fork bomb is killed`, async (t) => {

@@ -37,19 +37,27 @@ static bool leads_through(const char *cgroups, const char *name)
   return false;
 }
 
+/* The kernel does not tell a path that is too long: the list that the process was on is what there is. */
+static bool tells_of(pid_t pid, const char *file, const char *name)
+{
+  char text[8192];
+  errno = 0;
+  return read_proc(pid, file, text, sizeof text) ? leads_through(text, name) : errno == ENAMETOOLONG;
+}
+
 /* cgroup v1 reports a thread that has ended in the root, also a leader whose other threads run on. */
 static bool is_in(pid_t pid, const char *directory)
 {
-  char path[64], text[8192];
+  char path[64];
   const char *name = strrchr(directory, '/') + 1;
-  if (read_proc(pid, "cgroup", text, sizeof text) && leads_through(text, name))
+  if (tells_of(pid, "cgroup", name))
     return true;
   bool found = false;
   snprintf(path, sizeof path, "/proc/%d/task", pid);
   DIR *threads = opendir(path);
   for (struct dirent *entry; threads && !found && (entry = readdir(threads)) != NULL;) {
     snprintf(path, sizeof path, "task/%.20s/cgroup", entry->d_name);
-    found = entry->d_name[0] != '.' && read_proc(pid, path, text, sizeof text) && leads_through(text, name);
+    found = entry->d_name[0] != '.' && tells_of(pid, path, name);
   }
   if (threads)
     closedir(threads);
@@ -77,23 +85,34 @@ static bool kill_listed(pid_t pid, bool (*belongs)(pid_t, const char *), const c
   return killed;
 }
 
-/* `directory`: `group`, or one within it.  Returns how many processes there were. */
-static int kill_tree(const char *directory, const char *group)
+/* A nested group by its name in the directory that is open: its path may be longer than a path can be. */
+static DIR *open_directory(int parent, const char *name)
 {
-  char path[PATH_MAX];
+  int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+  if (fd >= 0 && dir == NULL)
+    close(fd);
+  return dir;
+}
+
+static bool is_group(const struct dirent *entry)
+{
+  return entry->d_type == DT_DIR && entry->d_name[0] != '.';
+}
+
+/* `name`: `group`, or one within it.  Returns how many processes there were. */
+static int kill_tree(int parent, const char *name, const char *group)
+{
   int found = 0;
-  DIR *dir = opendir(directory);
+  DIR *dir = open_directory(parent, name);
   if (dir == NULL)
     return 0;
-  for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
-    if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
-      continue;
-    snprintf(path, sizeof path, "%s/%s", directory, entry->d_name);
-    found += kill_tree(path, group);
-  }
+  for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
+    if (is_group(entry))
+      found += kill_tree(dirfd(dir), entry->d_name, group);
+  int fd = openat(dirfd(dir), "cgroup.procs", O_RDONLY | O_CLOEXEC);
   closedir(dir);
-  snprintf(path, sizeof path, "%s/cgroup.procs", directory);
-  FILE *procs = fopen(path, "re");
+  FILE *procs = fd < 0 ? NULL : fdopen(fd, "r");
   if (procs == NULL)
     return found;
   for (int pid; fscanf(procs, "%d", &pid) == 1;)
@@ -105,20 +124,16 @@ static int kill_tree(const char *directory, const char *group)
   return found;
 }
 
-static void remove_tree(const char *directory)
+static void remove_tree(int parent, const char *name)
 {
-  char path[PATH_MAX];
-  DIR *dir = opendir(directory);
+  DIR *dir = open_directory(parent, name);
   if (dir == NULL)
     return;
-  for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
-    if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
-      continue;
-    snprintf(path, sizeof path, "%s/%s", directory, entry->d_name);
-    remove_tree(path);
-  }
+  for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
+    if (is_group(entry))
+      remove_tree(dirfd(dir), entry->d_name);
   closedir(dir);
-  rmdir(directory);
+  unlinkat(parent, name, AT_REMOVEDIR);
 }
 
 int kill_group_once(void)
@@ -127,7 +142,7 @@ int kill_group_once(void)
   for (int i = 0; i < config.kill_file_count; i++)
     write_file(config.kill_file[i], "1");
   for (int i = 0; i < config.directory_count; i++)
-    found += kill_tree(config.directory[i], config.directory[i]);
+    found += kill_tree(AT_FDCWD, config.directory[i], config.directory[i]);
   return found;
 }
 
@@ -161,7 +176,7 @@ void kill_and_remove_group(void)
       fewest = left;
     if (left == 0)
       for (int i = config.directory_count - 1; i >= 0; i--)
-        remove_tree(config.directory[i]);
+        remove_tree(AT_FDCWD, config.directory[i]);
     if (!group_exists()) {
       if (config.lock_file)
         unlink(config.lock_file);
