@@ -8,6 +8,7 @@ import module from 'node:module';
 import { dirname, join } from 'node:path';
 import vm from 'node:vm';
 import { readPrivateFile } from './cache-folder.js';
+import { makerMark } from './maker.js';
 
 /** The file's contents, or undefined if it cannot be read. */
 export function readOrNothing(file) {
@@ -20,7 +21,7 @@ export function readOrNothing(file) {
 
 /** Without one the next start is a little slower, and that is all. */
 function keep(file, data) {
-  const temporary = `${file}.${process.pid}`;
+  const temporary = `${file}.${makerMark()}0`;
   try {
     writeFileSync(temporary, data, { mode: 0o600, flag: 'wx' });
     renameSync(temporary, file);

@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
+import { makerMark } from './maker.js';
 
 /**
  * `linkages`: the best first. A static helper needs no file of the measured system, and starts with fewer page faults;
@@ -151,7 +152,7 @@ function link(objects, executable, program) {
  * or `compile-failed`. Warnings are errors where the source is developed, not where a later compiler has learnt new ones.
  */
 export function compileNative(program, root, target, { warningsAreErrors }) {
-  const scratch = mkdtempSync(join(dirname(target), `.${program.name}-`));
+  const scratch = mkdtempSync(join(dirname(target), `.${program.name}-${makerMark()}`));
   try {
     const executable = join(scratch, program.name);
     const sources = sourcesOf(program, root);

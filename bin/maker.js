@@ -30,7 +30,10 @@ let own;
 
 /** What stands for this process in a name; something that makes the name unique is to follow. */
 export function makerMark() {
-  own ??= `${placeOfPids()}-${Number(readlinkSync('/proc/self')).toString(36)}-${startOf('self').toString(36)}-`;
+  if (own === undefined) {
+    own = `${placeOfPids()}-${Number(readlinkSync('/proc/self')).toString(36)}-${startOf('self').toString(36)}-`;
+  }
+
   return own;
 }
 

@@ -3,15 +3,18 @@ import { readHierarchies } from '../cgroup/hierarchies.ts';
 import { foreignOwner, proveLocks } from '../doctor/leftovers.ts';
 import { SetupError } from '../errors.ts';
 import { print } from '../host/print.ts';
+import { collectRemains, type Remains } from '../host/temporary.ts';
 import { counted } from '../text/figures.ts';
+import { quote } from '../text/quote.ts';
 import { cut, visible } from '../text/visible.ts';
 import { readOwnOptions } from './read-options.ts';
 
 export const gcUsage = `kmem-run gc [--force] [--dry-run]
 
 Removes the groups of runs whose runner is gone, and kills what is in them. Groups of runs that are alive are left alone.
+Removes your temporary folders and unfinished files in the cache that a killed kmem-run left behind.
 
-  --force    remove groups too whose runner cannot be told to be gone, since there is no lock of theirs here
+  --force    also remove what cannot be told to be left behind: groups without a lock here, folders of another container
   --dry-run  say what would be removed, and remove nothing
 
 Exit status: 0 nothing is left that should have been removed, 1 something could not be removed.
@@ -33,8 +36,10 @@ export async function gcCommand(argv: readonly string[]): Promise<number> {
     );
   }
   const { groups, locks } = await collectLeftovers(hierarchies, proveLocks, { force, dryRun });
-  await print(textOf([...groups.map(rowOf), ...lockRows(dryRun ? 'removable' : 'removed', locks)]));
-  return groups.some(({ fate }) => fate === 'failed') ? 1 : 0;
+  const remains = collectRemains({ force, dryRun });
+  const lockFiles = lockRows(dryRun ? 'removable' : 'removed', locks);
+  await print(textOf([...groups.map(rowOf), ...lockFiles, ...remains.map(remainsRow)]));
+  return [...groups, ...remains].some(({ fate }) => fate === 'failed') ? 1 : 0;
 }
 
 /** What is said of one group. */
@@ -80,6 +85,23 @@ function lockRows(word: Row['word'], locks: readonly string[]): Row[] {
   return locks.length === 0
     ? []
     : [{ word, name: counted(locks.length, 'lock file'), reason: 'of no group', hint: null }];
+}
+
+function remainsRow({ path, fate, errno }: Remains): Row {
+  const name = visible(path);
+  switch (fate) {
+    case 'unjudged':
+      return {
+        word: fate,
+        name,
+        reason: 'made in another container or before the last boot: left alone',
+        hint: 'if its run is gone: kmem-run gc --force',
+      };
+    case 'failed':
+      return { word: fate, name, reason: `cannot be removed (${errno})`, hint: `remove it: rm -r ${quote(path)}` };
+    default:
+      return { word: fate, name, reason: 'of a kmem-run that was killed', hint: null };
+  }
 }
 
 const SHOWN = 5;

@@ -4,6 +4,7 @@ import { collectLeftovers, type Fate, type ProbeLocks } from '../cgroup/collect.
 import type { Leftover } from '../cgroup/leftovers.ts';
 import { SetupError } from '../errors.ts';
 import { helperPath, probeLocks } from '../gate/helper.ts';
+import { collectRemains } from '../host/temporary.ts';
 import { counted } from '../text/figures.ts';
 import { type Check, ok, warning } from './check.ts';
 import { helper, hierarchies } from './machine.ts';
@@ -49,9 +50,15 @@ export const leftovers: Check = {
     ]
       .map((text) => `; ${text}`)
       .join('');
+    const files = collectRemains({ force: false, dryRun: true }).filter(({ fate }) => fate === 'removable').length;
     const unknown = `${counted(unjudged, 'group')} without a lock to judge by`;
-    if (gone > 0)
-      return warning(`${counted(gone, 'group')} of runs that are gone${unjudged > 0 ? `; ${unknown}` : ''}${rest}`);
+    const dead = [
+      ...(gone > 0 ? [`${counted(gone, 'group')} of runs that are gone`] : []),
+      ...(files > 0
+        ? [`${counted(files, 'temporary file or folder', 'temporary files or folders')} of runs that are gone`]
+        : []),
+    ].join('; ');
+    if (dead !== '') return warning(`${dead}${unjudged > 0 ? `; ${unknown}` : ''}${rest}`);
     if (unjudged > 0)
       return warning(`${unknown}${rest}`, 'if no other container runs kmem-run here: kmem-run gc --force');
     return ok(`none${rest}`);

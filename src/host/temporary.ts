@@ -1,15 +1,17 @@
 /** Folders that are only for a while. gc finds those whose maker was killed by their names. */
 
-import { chmodSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { trustedPath } from '../../bin/cache-folder.js';
-import { makerMark } from '../../bin/maker.js';
+import { findCacheFolder, findStateFolder, trustedPath } from '../../bin/cache-folder.js';
+import { makerMark, makerOf } from '../../bin/maker.js';
 import { errnoOf, SetupError } from '../errors.ts';
 
 const PREFIX = 'kmem-run-';
 /** Not removed by gc, whatever becomes of its maker. */
 const KEPT = 'kmem-kept-';
+/** Where the rows of fidelity have theirs: on tmpfs, and on what is not. */
+export const WORKSHOPS = ['/dev/shm', '/var/tmp'] as const;
 
 /**
  * A new folder in `place`, where nobody else can put another into its place. `mode`: for example 0o755 for a server that
@@ -38,9 +40,56 @@ type FolderOptions = Readonly<{
 }>;
 
 /** In a user namespace the system's folders belong to the owner of /. Throws an Error that says who else could change it. */
-export function trustedPlace(place: string): string {
+function trustedPlace(place: string): string {
   const system = statSync('/').uid;
   return trustedPath(place, (uid) => uid === 0 || uid === process.geteuid?.() || uid === system);
+}
+
+/** What a process that was killed left behind. */
+export type Remains = Readonly<{
+  path: string;
+  /** `removable`: in a dry run. `unjudged`: made in another container or before the last boot, and left alone. */
+  fate: 'removed' | 'removable' | 'unjudged' | 'failed';
+  /** The name of the system's error; null unless it failed. */
+  errno: string | null;
+}>;
+
+/**
+ * Removes this user's temporary folders, and what was not finished in the cache folder, whose maker is gone. `force`: also
+ * where that cannot be told. Waits for no lock: what is being made has a maker that lives.
+ */
+export function collectRemains({ force, dryRun }: Readonly<{ force: boolean; dryRun: boolean }>): Remains[] {
+  const ofRuns = [tmpdir(), ...WORKSHOPS].flatMap((place) => marked(place, PREFIX));
+  const { folder: cache } = findCacheFolder();
+  const { folder: state } = findStateFolder();
+  const inCache = cache === null ? [] : [cache, join(cache, 'initramfs'), join(cache, 'kernels')];
+  const unfinished = [...inCache, ...(state === null ? [] : [state])].flatMap((place) => marked(place, ''));
+  return [...ofRuns, ...unfinished].map(({ path, maker }) => {
+    if (maker === 'unknown' && !force) return { path, fate: 'unjudged', errno: null };
+    if (dryRun) return { path, fate: 'removable', errno: null };
+    try {
+      rmSync(path, { recursive: true, force: true });
+      return { path, fate: 'removed', errno: null };
+    } catch (error) {
+      return { path, fate: 'failed', errno: errnoOf(error) ?? 'unknown error' };
+    }
+  });
+}
+
+/** What is in a folder with the mark of a process that does not live, and belongs to us. */
+function marked(place: string, prefix: string): { path: string; maker: 'gone' | 'unknown' }[] {
+  try {
+    const folder = trustedPlace(place);
+    return readdirSync(folder).flatMap((name) => {
+      const maker = name.startsWith(prefix) ? makerOf(name) : null;
+      const path = join(folder, name);
+      const isOurs = () => lstatSync(path, { throwIfNoEntry: false })?.uid === process.geteuid?.();
+      return maker === null || maker === 'alive' || !isOurs() ? [] : [{ path, maker }];
+    });
+  } catch {
+    // Not there, or nothing of ours could be in it.
+    return [];
+  }
 }
 
 /** What a microVM's 9p or a server's child still writes may come in between. */

@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { makerMark } from '../../bin/maker.js';
 import { sha256 } from './check.ts';
 import { entriesOf, type KernelsFolder } from './folder.ts';
 import type { Image } from './image.ts';
@@ -28,7 +29,7 @@ export function makeStaging(folders: KernelsFolder): string {
   for (const name of entriesOf(folders.path)) {
     if (join(folders.path, name).startsWith(folders.staging)) rmSync(join(folders.path, name), { recursive: true });
   }
-  return mkdtempSync(folders.staging);
+  return mkdtempSync(`${folders.staging}${makerMark()}`);
 }
 
 /** What kernel.json will say of these parts. */

@@ -6,6 +6,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { findStateFolder } from '../../bin/cache-folder.js';
 import { errnoOf, SetupError } from '../errors.ts';
+import { openPlace, reasonOf } from '../host/open-place.ts';
 import { absolute } from '../host/own-process.ts';
 import { fsPath } from '../text/bytes.ts';
 import { quote } from '../text/quote.ts';
@@ -216,9 +217,20 @@ export function locate(file: string | null): Location {
   if (file === null) return { file: join(stateFolder(), 'store.sqlite'), named: false };
   if (file === '' || file.includes('\0')) throw badStore(`${quote(file)} is no path of a store`);
   const location = { file: absolute(file), named: true };
+  refuseOthersLinks(location.file);
   if (fileExists(location.file) && !statSync(fsPath(location.file)).isFile())
     throw badStore(`${quote(file)} is no regular file`);
   return location;
+}
+
+/** As root: SQLite follows every link. @throws SetupError `bad-store`. */
+function refuseOthersLinks(file: string): void {
+  try {
+    openPlace(file).close();
+  } catch (error) {
+    // What else is wrong there is told when it is opened.
+    if (errnoOf(error) === 'EPERM') throw badStore(`the store ${quote(file)} is not used: ${reasonOf(error)}`);
+  }
 }
 
 /** @throws SetupError `bad-store` where it cannot be told. */

@@ -25,7 +25,10 @@ const OLD_NODE = "Object.defineProperty(process, 'versions', { value: { ...proce
 function makePackage(t: ExecutionContext) {
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-entry-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
-  for (const file of ['package.json', 'bin/kmem-run.js', 'bin/cache-folder.js', 'bin/code-cache.js']) {
+  for (const file of [
+    'package.json',
+    ...['kmem-run', 'cache-folder', 'code-cache', 'maker'].map((name) => `bin/${name}.js`),
+  ]) {
     cpSync(join(root, file), join(folder, file));
   }
 

@@ -1,13 +1,20 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { makerMark } from '../../bin/maker.js';
 import { NOBODY, startIn, stateOf, until } from '../cgroup/sandbox.ts';
 import { commOf, groupsIn, isRunning, killKeepers, startRun } from '../doctor/live-run.ts';
 import { type Machine, makeMachine } from '../doctor/machine.ts';
 import { assertRefused, type Ran, type Start } from '../harness.ts';
 
+/** Without what other tests have in the cache. */
+const home = mkdtempSync(join(tmpdir(), 'kmem-run-home-'));
+test.after.always(() => rmSync(home, { recursive: true, force: true }));
+
 function gc(machine: Machine, args: readonly string[] = [], start: Start = {}) {
-  return machine.run(['gc', ...args], { under: machine.alone, json: false, ...start });
+  return machine.run(['gc', ...args], { under: machine.alone, json: false, env: { HOME: home }, ...start });
 }
 
 function lineOf({ stdout }: Ran, name: string) {
@@ -137,6 +144,52 @@ test.serial('old lock files without a group go too, young ones stay', async (t) 
 function exited(child: ChildProcess): Promise<unknown> {
   return new Promise((resolve) => child.once('exit', resolve));
 }
+
+test.serial(
+  'the folder and the log of a scenario whose runner was killed go, and what is being made stays',
+  async (t) => {
+    const machine = makeMachine(t);
+    const file = machine.path('waits.yaml');
+    writeFileSync(file, 'description: a\nsteps:\n  - run: touch started && sleep 1000\n');
+    const running = machine.start(['scenario', 'run', file], {
+      under: machine.alone,
+      json: false,
+      env: { HOME: home },
+    });
+    const names = () => readdirSync(machine.temporary);
+    await until(() => names().some((name) => existsSync(join(machine.temporary, name, 'run', 'started'))));
+    const path = join(machine.temporary, names()[0] ?? '');
+    t.is((await gc(machine, ['--force'])).stdout.split('\n').at(-2), 'nothing to remove');
+    running.signal('SIGKILL');
+    await running.ended;
+    await until(() => groupsIn(machine.sandbox.memory).length === 0);
+    t.deepEqual(readdirSync(path).toSorted(), ['run', 'run.log']);
+    t.is((await gc(machine, ['--dry-run'])).stdout, `removable  ${path}  of a kmem-run that was killed\n`);
+    t.is((await gc(machine)).stdout, `removed    ${path}  of a kmem-run that was killed\n`);
+    machine.assertClean();
+  },
+);
+
+test.serial('so does what was not finished in the cache', async (t) => {
+  const machine = makeMachine(t);
+  const cache = join(home, '.cache', 'kmem-run');
+  const module = new URL('../../bin/maker.js', import.meta.url).href;
+  const ask = `import(${JSON.stringify(module)}).then(({ makerMark }) => console.log(makerMark()))`;
+  const dead = spawnSync(process.execPath, ['-e', ask], { encoding: 'utf8' }).stdout.trim();
+  const places = [`.kmem-helper-${dead}a`, `kvm.json.${dead}1`, `initramfs/x.cpio.${dead}1`, `kernels/.new-${dead}a`];
+  for (const place of places) mkdirSync(join(cache, place), { recursive: true, mode: 0o700 });
+  for (const stays of [`.kmem-helper-${makerMark()}a`, 'kernels/6.12']) mkdirSync(join(cache, stays));
+  const elsewhere = join(cache, '.kmem-helper-zzzzz-1-1-a');
+  mkdirSync(elsewhere);
+  const { stdout } = await gc(machine);
+  for (const place of places) t.regex(lineOf({ stdout } as Ran, place), /^removed /);
+  t.regex(lineOf({ stdout } as Ran, elsewhere), /^unjudged .* made in another container or before the last boot/);
+  t.true(existsSync(elsewhere));
+  t.regex(lineOf(await gc(machine, ['--force']), elsewhere), /^removed /);
+  t.deepEqual(readdirSync(join(cache, 'kernels')), ['6.12']);
+  t.true(existsSync(join(cache, `.kmem-helper-${makerMark()}a`)));
+  rmSync(cache, { recursive: true });
+});
 
 test.serial('what another user owns is said to be theirs, and the own is removed', async (t) => {
   const machine = makeMachine(t);

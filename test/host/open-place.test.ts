@@ -22,6 +22,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { openPlace, openToAppend } from '../../src/host/open-place.ts';
 import { writeReport } from '../../src/host/write-file.ts';
+import { locate } from '../../src/store/database.ts';
 import { NOBODY } from '../cgroup/sandbox.ts';
 import { canActAsOthers, where } from '../needs.ts';
 
@@ -69,6 +70,7 @@ asRoot('a link of another user is not followed to what is not theirs, whoever ma
     await t.throwsAsync(writeReport(path, 'new'), { code: 'json-not-written', ...REFUSED }, path);
     t.throws(() => append(path, 'new'), REFUSED, path);
   }
+  t.throws(() => locate(join(theirs, 'result')), { code: 'bad-store', ...REFUSED });
   t.is(readFileSync(file, 'utf8'), 'ours');
   t.deepEqual(readdirSync(ours).toSorted(), ['file', 'shared']);
 });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { exhaust } from '../../../bin/compile-native.js';
 import { errnoOf, SetupError } from '../../errors.ts';
 import { findNative } from '../../gate/find-helper.ts';
-import { makeFolder, removeFolder } from '../../host/temporary.ts';
+import { makeFolder, removeFolder, WORKSHOPS } from '../../host/temporary.ts';
 import type { Try } from './judge.ts';
 
 /** Path of the program; compiled now if the package came without it. Throws as findNative does. */
@@ -23,9 +23,8 @@ export type Workshop = Readonly<{
 }>;
 
 const TMPFS = 0x01021994;
-const SHARED_MEMORY = '/dev/shm';
-/** A file system that keeps names that were looked up in vain, as far as anybody can tell. */
-const NOT_TMPFS = '/var/tmp';
+/** The second is a file system that keeps names that were looked up in vain, as far as anybody can tell. */
+const [SHARED_MEMORY, NOT_TMPFS] = WORKSHOPS;
 const FILES_TO_WATCH = 60_000;
 
 /** What a row needs more of than systems offer by default, and what is not a namespace's own. */
