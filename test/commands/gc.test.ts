@@ -6,7 +6,7 @@ import test, { type ExecutionContext } from 'ava';
 import { makerMark } from '../../bin/maker.js';
 import { NOBODY, startIn, stateOf, until } from '../cgroup/sandbox.ts';
 import { commOf, groupsIn, isRunning, killKeepers, startRun } from '../doctor/live-run.ts';
-import { type Machine, makeMachine } from '../doctor/machine.ts';
+import { diagnosesOf, doctor, type Machine, makeMachine } from '../doctor/machine.ts';
 import { assertRefused, type Ran, type Start } from '../harness.ts';
 
 /** Without what other tests have in the cache. */
@@ -164,6 +164,8 @@ test.serial(
     await running.ended;
     await until(() => groupsIn(machine.sandbox.memory).length === 0);
     t.deepEqual(readdirSync(path).toSorted(), ['run', 'run.log']);
+    const diagnoses = diagnosesOf(await doctor(machine, ['--json'], { env: { HOME: home } }));
+    t.regex(JSON.stringify(diagnoses.get('leftovers')), /"1 temporary file or folder of runs that are gone/);
     t.is((await gc(machine, ['--dry-run'])).stdout, `removable  ${path}  of a kmem-run that was killed\n`);
     t.is((await gc(machine)).stdout, `removed    ${path}  of a kmem-run that was killed\n`);
     machine.assertClean();
