@@ -19,7 +19,7 @@ import { killGroup, killUntil } from '../../src/cgroup/kill.ts';
 import { processesOf } from '../../src/cgroup/processes.ts';
 import { removeGroup } from '../../src/cgroup/remove.ts';
 import type { Group, GroupDirectories } from '../../src/cgroup/types.ts';
-import { SetupError } from '../../src/errors.ts';
+import { errnoOf, SetupError } from '../../src/errors.ts';
 import {
   asGroup,
   joinsOf,
@@ -61,6 +61,15 @@ function freezerTest(title: string, body: (t: ExecutionContext) => Promise<void>
   if (version === 1) test(title, body);
 }
 
+function isRemoved(path: string): boolean {
+  try {
+    rmdirSync(path);
+    return true;
+  } catch (error) {
+    return errnoOf(error) === 'ENOENT';
+  }
+}
+
 /** Nested groups, each in the one before, in the group's memory directory; returns descriptors of all, the deepest last. */
 function nest(t: ExecutionContext, { memory }: Group, depth: number, name: string): number[] {
   const opened = [openSync(memory, constants.O_DIRECTORY)];
@@ -69,13 +78,11 @@ function nest(t: ExecutionContext, { memory }: Group, depth: number, name: strin
     mkdirSync(path);
     opened.push(openSync(path, constants.O_DIRECTORY));
   }
-  t.teardown(() => {
-    for (const fd of opened.toReversed()) {
+  t.teardown(async () => {
+    // What a failed test leaves; a process in it is being killed then.
+    for (const [index, fd] of [...opened.entries()].toReversed()) {
       closeSync(fd);
-      const parent = opened[opened.indexOf(fd) - 1];
-      // What a failed test leaves.
-      if (parent !== undefined && existsSync(`/proc/self/fd/${parent}/${name}`))
-        rmdirSync(`/proc/self/fd/${parent}/${name}`);
+      if (index > 0) await until(() => isRemoved(`/proc/self/fd/${opened[index - 1]}/${name}`));
     }
   });
   return opened;
