@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -224,6 +225,13 @@ pid_t fork_in_group(void)
   if (directory >= 0)
     close(directory);
   return pid < 0 ? -1 : (pid_t)pid;
+}
+
+void end_with(pid_t parent)
+{
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent)
+    _exit(126);
 }
 
 void kill_child(pid_t *child)

@@ -16,6 +16,9 @@ int kill_descendants(void);
 /* As fork(2); the child is in the group of the memory controller (cgroup v2). */
 pid_t fork_in_group(void);
 
+/* In a child of the helper's: it is killed when `parent` dies, and ends now if that has happened meanwhile. */
+void end_with(pid_t parent);
+
 /* Kills and reaps one of the helper's own processes, and sets its pid to -1. */
 void kill_child(pid_t *child);
 

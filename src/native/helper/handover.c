@@ -15,6 +15,7 @@
 #include "accounts.h"
 #include "counter.h"
 #include "events.h"
+#include "group.h"
 #include "guardian.h"
 #include "interruptions.h"
 #include "launch.h"
@@ -152,9 +153,13 @@ void begin_step(struct step_request *request)
   }
   book_failcnt();
   add_running(step.index, request->background);
+  pid_t supervisor = getpid();
   step.joiner = fork();
-  if (step.joiner == 0)
+  if (step.joiner == 0) {
+    /* Its gated calls wait for an answer, and until it has joined nobody who ends the group finds it. */
+    end_with(supervisor);
     joiner_main(pair[1], request);
+  }
   note_joiner(step.joiner);
   close(pair[1]);
   step.sock = pair[0];

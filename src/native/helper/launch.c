@@ -230,8 +230,6 @@ static int start_in_group(int sock, const struct step_request *request)
 
 _Noreturn void joiner_main(int sock, const struct step_request *request)
 {
-  /* Its gated calls wait for an answer, and until it has joined nobody who ends the group finds it. */
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (sock != 3) {
     dup3(sock, 3, O_CLOEXEC);
     sock = 3;

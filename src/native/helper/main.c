@@ -128,6 +128,7 @@
 #include "encoded.h"
 #include "events.h"
 #include "filter.h"
+#include "group.h"
 #include "launch.h"
 #include "message.h"
 #include "own.h"
@@ -156,8 +157,9 @@ static int probe(void)
   int pair[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
     return 1;
-  pid_t child = fork();
+  pid_t self = getpid(), child = fork();
   if (child == 0) {
+    end_with(self);
     struct sock_filter code[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 0, 1),

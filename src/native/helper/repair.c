@@ -14,6 +14,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "group.h"
 #include "policy.h"
 #include "proc.h"
 #include "timed.h"
@@ -26,8 +27,10 @@
 static bool try_to_write(void)
 {
   static uint64_t word;
+  pid_t self = getpid();
   pid_t child = fork(); /* not dumpable, as we are: an ordinary user may not write it */
   if (child == 0) {
+    end_with(self);
     for (;;)
       pause();
   }
