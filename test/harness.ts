@@ -69,7 +69,7 @@ export type Harness = Readonly<{
 }>;
 
 /** Joins as a single thread by v1's `tasks`, which waits for nothing; v2 has no such file. */
-const JOIN =
+export const JOIN =
   'for g in $JOINS; do echo 0 2>/dev/null > "$g/tasks" || echo 0 > "$g/cgroup.procs"; done; unset JOINS; exec "$@"';
 
 export function makeHarness(t: ExecutionContext): Harness {

@@ -28,14 +28,17 @@ export type Sandbox = Readonly<{
   group(options?: { pids?: boolean }): Group;
 }>;
 
+/** Whose end is the sandbox's. */
+type Owner = Readonly<{ teardown: (work: () => unknown) => void }>;
+
 /** Fails the test where there is neither v1 memory and pids with a unified hierarchy beside them, nor v2 with both. */
-export function makeSandbox(t: ExecutionContext): Sandbox {
+export function makeSandbox(t: Owner): Sandbox {
   const id = randomBytes(6).toString('hex');
   const found = readHierarchies();
   return found.memory?.version === 2 ? makeUnifiedSandbox(t, id, found) : makeSeparateSandbox(t, id, found);
 }
 
-function makeUnifiedSandbox(t: ExecutionContext, id: string, found: Hierarchies): Sandbox {
+function makeUnifiedSandbox(t: Owner, id: string, found: Hierarchies): Sandbox {
   const unified = within(found.memory, id);
   const runner = `${unified.own}/runner`;
   writeFileSync(`${dirname(unified.own)}/cgroup.subtree_control`, CONTROLLERS);
@@ -47,7 +50,7 @@ function makeUnifiedSandbox(t: ExecutionContext, id: string, found: Hierarchies)
   return asSandbox(id, { layout: found.layout, memory: unified, unified, pids: unified }, [runner]);
 }
 
-function makeSeparateSandbox(t: ExecutionContext, id: string, found: Hierarchies): Sandbox {
+function makeSeparateSandbox(t: Owner, id: string, found: Hierarchies): Sandbox {
   const memory = within(found.memory, id);
   const unified = within(found.unified, id);
   const pids = within(found.pids, id);

@@ -16,8 +16,8 @@ const IN_MICROVMS = ['test/vm/', 'test/experiment/fidelity/machine'];
 /** In test/vm/, but they boot nothing. */
 const BOOT_NOTHING = ['accel', 'clock', 'cpio', 'initramfs', 'own-time', 'wire'].map((name) => `test/vm/${name}`);
 
-/** They boot nothing, but take too long for each `npm test`: Debian's kernels, and the gate's tests under sanitizers. */
-const BESIDE_MICROVMS = ['test/kernels/debian', 'test/native/sanitized'];
+/** They boot nothing, but take too long for each `npm test`: Debian's kernels, the gate's tests under sanitizers, chaos. */
+const BESIDE_MICROVMS = ['test/kernels/debian', 'test/native/sanitized', 'test/chaos/'];
 
 /** What they measure is disturbed by anything beside them. */
 const ALONE = ['test/run/determinism', 'test/run/overshoot'];
@@ -26,7 +26,7 @@ const ALONE = ['test/run/determinism', 'test/run/overshoot'];
 const SOAKED = [
   'test/gate/stress',
   'test/experiment/fidelity/machine',
-  'test/run/chaos',
+  'test/chaos/chaos',
   'test/vm/v2-suite',
   'test/native/fuzz',
 ];
@@ -37,6 +37,7 @@ const SOAKED = [
  */
 export const LONG: readonly string[] = [
   'test/experiment/fidelity/machine',
+  'test/chaos/chaos',
   'test/vm/v2-suite',
   'test/vm/run',
   'test/vm/systemd',

@@ -1,0 +1,142 @@
+/** What is done to a run: signals to parts of it, in an order that is drawn. */
+
+import { constants } from 'node:os';
+import type { Status } from './kinds.ts';
+
+export const ROLES = [
+  'runner',
+  'helper',
+  'guardian',
+  'reclaimer',
+  'joiner',
+  'target',
+  'targets',
+  'qemu',
+  'group',
+] as const;
+/** `target`: one of the command's processes; `group`: the runner's process group. */
+export type Role = (typeof ROLES)[number];
+
+/** `pause` lets a time pass that is drawn. */
+export type Blow = Readonly<{ signal: NodeJS.Signals; roles: readonly Role[] }> | 'pause';
+
+export type Action = Readonly<{
+  name: string;
+  weight: number;
+  blows: readonly Blow[];
+  /** Statuses of kmem-run besides those that the run has by itself. */
+  statuses: readonly Status[];
+  /** False: the run may go on, so it is ended by SIGTERM after a pause. */
+  ends: boolean;
+  /** Nobody is left who could end the command: the next start does. */
+  abandons?: boolean;
+  /** Of kmem-run before it gives a part up that does not answer. */
+  extraMs?: number;
+}>;
+
+const LOST = 125;
+/** Of a helper that is told to end and does not. */
+const HELPER_TIMEOUT_MS = 5000;
+
+export function statusesOf(...signals: readonly NodeJS.Signals[]): readonly Status[] {
+  return signals.flatMap((signal) => [signal, 128 + constants.signals[signal]]);
+}
+
+function blow(signal: NodeJS.Signals, ...roles: readonly Role[]): Blow {
+  return { signal, roles };
+}
+
+function kill(weight: number, statuses: readonly Status[], ...roles: readonly Role[]): Action {
+  return { name: `kill-${roles.join('-')}`, weight, blows: [blow('SIGKILL', ...roles)], statuses, ends: true };
+}
+
+function signalled(name: string, weight: number, ...signals: readonly NodeJS.Signals[]): Action {
+  const blows = signals.flatMap((signal, index) =>
+    index === 0 ? [blow(signal, 'runner')] : ['pause' as const, blow(signal, 'runner')],
+  );
+  return { name, weight, blows, statuses: statusesOf(...signals), ends: true };
+}
+
+/** For a moment; what is stopped may be late, nothing else. */
+function stopped(weight: number, role: Role): Action {
+  const blows = [blow('SIGSTOP', role), 'pause', blow('SIGCONT', role)] as const;
+  return { name: `stop-${role}`, weight, blows, statuses: [], ends: false };
+}
+
+/** What a command makes of the death of one of its processes. */
+const OF_A_COMMAND: readonly Status[] = [0, 1, 2, 137, 143];
+
+export const actions: readonly Action[] = [
+  kill(6, ['SIGKILL'], 'runner'),
+  kill(5, [LOST], 'helper'),
+  kill(4, [LOST], 'guardian'),
+  { ...kill(5, ['SIGKILL', LOST], 'runner', 'helper', 'guardian'), abandons: true },
+  { ...kill(4, OF_A_COMMAND, 'target'), ends: false },
+  { ...kill(1, OF_A_COMMAND, 'targets'), ends: false },
+  { ...kill(1, [LOST], 'joiner'), ends: false },
+  { ...kill(1, [], 'reclaimer'), ends: false },
+  kill(4, ['SIGKILL', LOST], 'runner', 'helper'),
+  kill(3, [LOST], 'helper', 'guardian'),
+  kill(3, ['SIGKILL', LOST], 'runner', 'guardian'),
+  signalled('term', 4, 'SIGTERM'),
+  signalled('int', 3, 'SIGINT'),
+  signalled('hup', 2, 'SIGHUP'),
+  signalled('quit', 1, 'SIGQUIT'),
+  signalled('int-int', 3, 'SIGINT', 'SIGINT'),
+  signalled('term-kill', 2, 'SIGTERM', 'SIGKILL'),
+  { name: 'int-group', weight: 2, blows: [blow('SIGINT', 'group')], statuses: statusesOf('SIGINT'), ends: true },
+  { name: 'cont-all', weight: 1, blows: [blow('SIGCONT', ...ROLES)], statuses: [], ends: false },
+  stopped(2, 'runner'),
+  stopped(2, 'helper'),
+  stopped(2, 'guardian'),
+  stopped(1, 'reclaimer'),
+  stopped(1, 'joiner'),
+  stopped(2, 'target'),
+  {
+    name: 'stop-helper-term-runner',
+    weight: 2,
+    blows: [blow('SIGSTOP', 'helper'), blow('SIGTERM', 'runner')],
+    statuses: statusesOf('SIGTERM'),
+    ends: true,
+    extraMs: HELPER_TIMEOUT_MS,
+  },
+  {
+    name: 'stop-guardian-kill-helper',
+    weight: 2,
+    blows: [blow('SIGSTOP', 'guardian'), blow('SIGKILL', 'helper')],
+    statuses: [LOST],
+    ends: true,
+  },
+  {
+    name: 'stop-targets-kill-runner',
+    weight: 2,
+    blows: [blow('SIGSTOP', 'targets'), blow('SIGKILL', 'runner')],
+    statuses: ['SIGKILL'],
+    ends: true,
+  },
+];
+
+/** Parts of a run in a microVM are behind QEMU: it and the runner can be reached. */
+export const actionsInMicrovms: readonly Action[] = [
+  { ...kill(4, [LOST], 'qemu') },
+  stopped(2, 'qemu'),
+  kill(3, ['SIGKILL', LOST], 'runner', 'qemu'),
+  {
+    name: 'stop-qemu-kill-runner',
+    weight: 2,
+    blows: [blow('SIGSTOP', 'qemu'), blow('SIGKILL', 'runner')],
+    statuses: ['SIGKILL'],
+    ends: true,
+  },
+  {
+    name: 'stop-qemu-term-runner',
+    weight: 2,
+    blows: [blow('SIGSTOP', 'qemu'), blow('SIGTERM', 'runner')],
+    statuses: [...statusesOf('SIGTERM'), LOST],
+    ends: true,
+    extraMs: HELPER_TIMEOUT_MS,
+  },
+  ...actions.filter(({ blows }) =>
+    blows.every((blow) => blow === 'pause' || blow.roles.every((role) => role === 'runner' || role === 'group')),
+  ),
+];

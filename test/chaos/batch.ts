@@ -1,0 +1,92 @@
+/** What must hold after each batch of runs: with the next start, and gc, nothing of them is left. */
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { nestedGroups, pidsIn } from '../../src/cgroup/nested.ts';
+import { bin } from '../harness.ts';
+import { slowness } from '../needs.ts';
+import { readOrEmpty } from '../processes.ts';
+import { programsLeft } from '../run/programs-left.ts';
+import { allProcesses, describe, readProcess, treeOf } from './processes.ts';
+
+export type Surroundings = Readonly<{
+  /** Cgroups of this batch, and all below them. */
+  groups: readonly string[];
+  temporary: string;
+  cache: string;
+  /** In a PID namespace all processes are the batch's. */
+  isolated: boolean;
+}>;
+
+/** What there may be, as lines: it must be the same afterwards. */
+export type Inventory = ReadonlySet<string>;
+
+const TIMEOUT_MS = 10_000 * slowness;
+const LOOK_EVERY_MS = 50;
+
+export function takeInventory({ groups, temporary, cache, isolated }: Surroundings): Inventory {
+  const own = new Set(treeOf(process.pid).map(({ pid }) => pid));
+  const processes = isolated
+    ? allProcesses().filter(({ pid }) => pid !== 1)
+    : groups.flatMap((group) =>
+        [group, ...nestedGroups(group)].flatMap(pidsIn).flatMap((pid) => readProcess(pid) ?? []),
+      );
+  return new Set([
+    ...groups.flatMap(nestedGroups).map((group) => `group ${group}`),
+    ...filesIn('/run/kmem-run').map((name) => `lock ${name}`),
+    ...filesIn('/dev/shm').map((name) => `shared memory ${name}`),
+    ...filesIn(temporary).map((name) => `temporary file ${name}`),
+    ...filesIn(cache).map((name) => `file in the cache ${name}`),
+    ...readFileSync('/proc/self/mounts', 'utf8')
+      .split('\n')
+      .map((line) => `mount ${line}`),
+    ...processes
+      .filter(({ pid, state }) => state === 'Z' || !own.has(pid))
+      .map((process) => `process ${describe(process)}`),
+    ...filesIn('/proc/self/fd').map((fd) => `descriptor ${fd}`),
+    // Sockets that nobody can reach any more are still there; a network namespace has none but ours.
+    ...(isolated ? [`sockets: ${readOrEmpty('/proc/net/unix').split('\n').length}`] : []),
+  ]);
+}
+
+/** The problems, once the next run has started and gc has run. */
+export async function judgeBatch(surroundings: Surroundings, before: Inventory): Promise<readonly string[]> {
+  const problems = [
+    ...mustPass(surroundings, RUN),
+    ...mustPass(surroundings, ['gc']),
+    ...(surroundings.isolated ? [] : await programsLeft()).map((program) => `program in the kernel ${program}`),
+  ];
+  // The kernel, and node, take a moment to close what is over.
+  const deadline = performance.now() + TIMEOUT_MS;
+  for (;;) {
+    const left = [...takeInventory(surroundings)].filter((line) => !before.has(line));
+    if (left.length === 0 || performance.now() > deadline) return [...problems, ...left.map((line) => `left: ${line}`)];
+    await sleep(LOOK_EVERY_MS);
+  }
+}
+
+/** Milliseconds that a run takes when nothing disturbs it. What kmem-run keeps in its cache is there afterwards. */
+export function usualMsOf(surroundings: Surroundings): number {
+  const problems = [RUN, ['gc']].flatMap((args) => mustPass(surroundings, args));
+  if (problems.length > 0) throw new Error(problems.join('\n'));
+  const began = performance.now();
+  mustPass(surroundings, RUN);
+  return performance.now() - began;
+}
+
+const RUN = ['--kmem', '4M', '--quiet', '--', 'true'];
+
+function mustPass({ temporary }: Surroundings, args: readonly string[]): readonly string[] {
+  const { status, signal, stdout, stderr } = spawnSync(process.execPath, [bin, ...args], {
+    cwd: join(temporary, '..'),
+    encoding: 'utf8',
+  });
+  if (status === 0) return [];
+  return [`kmem-run ${args.join(' ')}: ${status ?? signal}: ${stdout}${stderr}`];
+}
+
+function filesIn(folder: string): readonly string[] {
+  return existsSync(folder) ? readdirSync(folder) : [];
+}

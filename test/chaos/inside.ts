@@ -1,0 +1,135 @@
+/**
+ * One batch, in the namespaces, cgroups and folders that main.ts made. The last argument is the batch as JSON; a line of
+ * JSON for each run and for the batch goes to stdout.
+ */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { compileFixture } from '../fixtures/compile.ts';
+import { judgeBatch, takeInventory, usualMsOf } from './batch.ts';
+import { judgeRun } from './judge.ts';
+import { isWatched } from './kinds.ts';
+import { type Choice, planOf } from './plan.ts';
+import { forget, makeRun, type Place, statusOf } from './run.ts';
+
+export type Batch = Readonly<{
+  choice: Choice;
+  numbers: readonly number[];
+  jobs: number;
+  folder: string;
+  groups: readonly string[];
+  /** The `cgroup.procs` of a cgroup of each hierarchy that a command may move to. */
+  elsewhere: readonly string[];
+  /** In a PID namespace; otherwise the kinds of run are those whose programs in the kernel work only outside one. */
+  isolated: boolean;
+}>;
+
+export type Line = Readonly<
+  | {
+      number: number;
+      kind: string;
+      action: string;
+      delayMs: number;
+      problems: readonly string[];
+      goneMs: number;
+      status: string;
+      stderr: string;
+    }
+  | { batch: readonly string[] }
+>;
+
+const FIXTURES = ['denial-storm', 'sparse', 'crowd'];
+
+async function main(batch: Batch): Promise<void> {
+  const { choice, folder, jobs, groups, isolated } = batch;
+  const plans = batch.numbers
+    .map((number) => planOf(choice, number))
+    .filter(({ kind }) => isWatched(kind) !== isolated);
+  if (plans.length === 0) return;
+  const bystanders = isolated ? startNumbered() : [];
+  const surroundings = {
+    ...{ groups, isolated, temporary: join(folder, 'tmp') },
+    cache: join(folder, 'home', '.cache', 'kmem-run'),
+  };
+  const place = makePlace(batch, usualMsOf(surroundings));
+  const before = takeInventory(surroundings);
+  const rest = [...plans];
+  const work = async (): Promise<void> => {
+    for (let plan = rest.shift(); plan !== undefined; plan = rest.shift()) {
+      const seen = await makeRun(plan, place);
+      const problems = judgeRun(seen, place);
+      say({
+        ...{ number: plan.number, kind: plan.kind.name, action: plan.action.name, delayMs: plan.delayMs, problems },
+        ...{ goneMs: seen.goneMs, status: `${seen.status}`, stderr: problems.length === 0 ? '' : seen.stderr },
+      });
+      forget(seen);
+    }
+  };
+  await Promise.all(Array.from({ length: jobs }, work));
+  const killed = bystanders.filter((one) => statusOf(one) !== null).map(({ pid }) => `bystander ${pid} was killed`);
+  say({ batch: [...killed, ...(await judgeBatch(surroundings, before))] });
+  for (const bystander of bystanders) bystander.kill('SIGKILL');
+}
+
+/** Numbers of processes of the runs, from 30000 on, when they are cut short. */
+const CUT_SHORT = [
+  { first: 30, count: 3 },
+  { first: 300, count: 28 },
+  { first: 3000, count: 277 },
+];
+const FIRST_OF_RUNS = 30_000;
+
+/** Who takes 3068 for a process, since a buffer ended within 30683, hits one of these. */
+function startNumbered(): readonly ChildProcess[] {
+  const started = CUT_SHORT.map(({ first, count }) => {
+    countFrom(first);
+    return spawn(compileFixture('bystander'), [`${count}`], { stdio: 'ignore', detached: true });
+  });
+  countFrom(FIRST_OF_RUNS);
+  return started;
+}
+
+/** The PID namespace's next process has the next number. */
+function countFrom(pid: number): void {
+  writeFileSync('/proc/sys/kernel/ns_last_pid', `${pid - 1}`);
+}
+
+function makePlace({ folder, elsewhere, choice }: Batch, usualMs: number): Place {
+  const scenario = (name: string, text: string): string => {
+    const file = join(folder, `${name}.yaml`);
+    writeFileSync(file, `description: for chaos\nlimits: { kmem: 4M }\n${text}`);
+    return file;
+  };
+  const fixtures = Object.fromEntries(FIXTURES.map((name) => [name, compileFixture(name)]));
+  const runs = join(folder, 'runs');
+  mkdirSync(runs);
+  chmodSync(runs, 0o755);
+  return {
+    folder: runs,
+    store: join(folder, 'store.sqlite'),
+    usualMs,
+    words: {
+      ...fixtures,
+      w: compileFixture('witness'),
+      kernel: choice.kernel ?? '',
+      elsewhere,
+      sleep: 'sleep 61',
+      outside: scenario('outside', OUTSIDE),
+      'set-up': scenario('set-up', 'setUp: sleep 61\nsteps:\n  - { name: none, run: "true" }\n'),
+    },
+  };
+}
+
+const OUTSIDE = `setUp: echo 'it works' > index.html
+steps:
+  - { name: server, run: 'exec sleep 61', background: true }
+  - { name: client, run: 'sleep 61', outside: true, background: true }
+  - { name: more, run: 'sleep 0.3 & sleep 61 & wait' }
+`;
+
+function say(line: Line): void {
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+}
+
+await main(JSON.parse(process.argv[2] ?? ''));

@@ -1,0 +1,103 @@
+/** What must hold of one run, whatever was done to it. */
+
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import type { Result } from '../../src/result/schema.ts';
+import { validateResult } from '../../src/result/validate.ts';
+import { statusesOf } from './actions.ts';
+import type { Status } from './kinds.ts';
+import { filesLeft, type Place, type Seen } from './run.ts';
+
+/** A frame of a stack trace, and what Node.js says of an error that nobody caught. */
+export const STACK_TRACE = /^\s+at .+[:(]\d+|^Node\.js v\d|Uncaught/m;
+
+const SHOWN = 5;
+
+/** What does not hold, in a line each. */
+export function judgeRun(seen: Seen, place: Place): readonly string[] {
+  const { late, bystanders, stderr } = seen;
+  const problems = [
+    ...(late.length === 0 ? [] : [`${late.length} still there: ${late.slice(0, SHOWN).join(', ')}`]),
+    ...bystanders.map((pid) => `bystander ${pid} was killed`),
+    ...(STACK_TRACE.test(stderr) ? ['a stack trace'] : []),
+    ...judgeStatus(seen),
+    ...judgeFiles(seen),
+  ];
+  const { result, problem } = readResult(seen, place);
+  if (problem !== null) problems.push(problem);
+  if (result !== null) problems.push(...judgeCalls(result));
+  return [...problems, ...judgeWitnesses(seen, result)];
+}
+
+export function allowedStatuses({ plan: { kind, action }, struck, ended }: Seen): readonly Status[] {
+  return [
+    ...kind.statuses,
+    ...(struck === 0 ? [] : [...action.statuses, ...(kind.disturbed ?? [])]),
+    ...(ended ? statusesOf('SIGTERM') : []),
+  ];
+}
+
+function judgeStatus(seen: Seen): readonly string[] {
+  const { status } = seen;
+  // It is late as well.
+  if (status === null) return ['kmem-run did not end'];
+  const allowed = allowedStatuses(seen);
+  return allowed.includes(status) ? [] : [`ended with ${status}, not with ${allowed.join(', ')}`];
+}
+
+/** Only SIGKILL keeps kmem-run from removing what it was writing. */
+function judgeFiles(seen: Seen): readonly string[] {
+  return seen.status === 'SIGKILL' || seen.status === null
+    ? []
+    : filesLeft(seen).map((name) => `file ${name} was left`);
+}
+
+type Reading = Readonly<{ result: Result | null; problem: string | null }>;
+
+/** A result is whole. It is there if kmem-run ended by itself, or any time after the command ended unless it was killed. */
+function readResult(seen: Seen, place: Place): Reading {
+  const { plan, status, done, folder, label } = seen;
+  const file = join(folder, 'result.json');
+  const isThere = plan.kind.result === 'store' ? isStored(place, label) : existsSync(file);
+  const endedByItself = typeof status === 'number' && plan.kind.result === 'run';
+  if (!isThere) {
+    const mustBe = status !== 'SIGKILL' && status !== null && (done || endedByItself);
+    return {
+      result: null,
+      problem: mustBe ? `no result (status ${status}${done ? ', the command had ended' : ''})` : null,
+    };
+  }
+  if (plan.kind.result === 'store') return { result: null, problem: null };
+  try {
+    const document = JSON.parse(readFileSync(file, 'utf8'));
+    return { result: plan.kind.result === 'run' ? validateResult(document) : null, problem: null };
+  } catch (error) {
+    return { result: null, problem: `the result is not whole: ${error instanceof Error ? error.message : error}` };
+  }
+}
+
+function isStored({ store }: Place, label: string): boolean {
+  if (!existsSync(store)) return false;
+  const database = new DatabaseSync(store, { readOnly: true, timeout: 10_000 });
+  try {
+    return database.prepare('SELECT 1 FROM run WHERE label = ?').get(label) !== undefined;
+  } finally {
+    database.close();
+  }
+}
+
+/** A step begins with an execve, which is gated. */
+function judgeCalls({ enforcement, steps }: Result): readonly string[] {
+  const { mode, gatedCalls } = enforcement;
+  if (mode !== 'gate' || gatedCalls === null || gatedCalls >= steps.length) return [];
+  return [`${gatedCalls} gated calls in ${steps.length} steps`];
+}
+
+/** Each program that says so was in the run's group when it began. */
+function judgeWitnesses({ folder }: Seen, result: Result | null): readonly string[] {
+  const group = new RegExp(`/kmem-run\\.${result?.id ?? '[0-9a-f]+'}(/|$)`);
+  const lines = readFileSync(join(folder, 'witness'), 'utf8').split('\n').slice(0, -1);
+  const outside = lines.filter((line) => !group.test(line));
+  return outside.slice(0, 1).map((line) => `${outside.length} programs began outside the group: ${line}`);
+}

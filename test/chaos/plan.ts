@@ -1,0 +1,60 @@
+/** What one run of chaos is: drawn from a seed and a number. */
+
+import { type Action, actions, actionsInMicrovms } from './actions.ts';
+import { createDraw, type Draw } from './draw.ts';
+import { type Kind, kinds, kindsInMicrovms } from './kinds.ts';
+
+/** Empty lists: all. */
+export type Choice = Readonly<{
+  seed: number;
+  kinds: readonly string[];
+  actions: readonly string[];
+  /** Of microVMs; null: on this machine. */
+  kernel: string | null;
+}>;
+
+export type Plan = Readonly<{
+  number: number;
+  kind: Kind;
+  action: Action;
+  /** From the start to the first blow. */
+  delayMs: number;
+  /** Between blows. */
+  pauseMs: number;
+  /** For what is left to choose when the blow falls: victims among the processes that are there. */
+  draw: Draw;
+}>;
+
+const LATEST_MS = 1500;
+/** A boot takes seconds. */
+const LATEST_IN_MICROVMS_MS = 12_000;
+const LONGEST_PAUSE_MS = 600;
+
+export function planOf({ seed, kinds: kindNames, actions: actionNames, kernel }: Choice, number: number): Plan {
+  const draw = createDraw(seed, number);
+  return {
+    number,
+    kind: draw.weighted(named(kernel === null ? kinds : kindsInMicrovms, kindNames, 'kind')),
+    action: draw.weighted(named(kernel === null ? actions : actionsInMicrovms, actionNames, 'action')),
+    delayMs: draw.below(kernel === null ? LATEST_MS : LATEST_IN_MICROVMS_MS),
+    pauseMs: draw.below(LONGEST_PAUSE_MS),
+    draw,
+  };
+}
+
+export function replayLine({ seed, kinds, actions, kernel }: Choice, number: number): string {
+  const options = [
+    `--seed ${seed} --run ${number}`,
+    ...(kinds.length === 0 ? [] : [`--kind ${kinds.join(',')}`]),
+    ...(actions.length === 0 ? [] : [`--action ${actions.join(',')}`]),
+    ...(kernel === null ? [] : [`--kernel ${kernel}`]),
+  ];
+  return `npm run test:chaos -- ${options.join(' ')}`;
+}
+
+function named<Item extends Readonly<{ name: string }>>(all: readonly Item[], names: readonly string[], what: string) {
+  const unknown = names.find((name) => all.every((item) => item.name !== name));
+  if (unknown !== undefined)
+    throw new Error(`unknown ${what}: ${unknown} (there are ${all.map(({ name }) => name).join(', ')})`);
+  return names.length === 0 ? all : all.filter(({ name }) => names.includes(name));
+}

@@ -1,0 +1,73 @@
+/** What /proc says of all processes that can be seen here. */
+
+import { readdirSync } from 'node:fs';
+import { readOrEmpty } from '../processes.ts';
+
+/** `start`: in ticks since the boot, which tells a process from a later one of the same pid. */
+export type Process = Readonly<{
+  pid: number;
+  comm: string;
+  state: string;
+  parent: number;
+  group: number;
+  start: string;
+}>;
+
+/** Null: gone. */
+export function readProcess(pid: number): Process | null {
+  const stat = readOrEmpty(`/proc/${pid}/stat`);
+  const end = stat.lastIndexOf(')');
+  if (end === -1) return null;
+  const fields = stat.slice(end + 2).split(' ');
+  const [state = '', parent, group] = fields;
+  const comm = stat.slice(stat.indexOf('(') + 1, end);
+  return { pid, comm, state, parent: Number(parent), group: Number(group), start: fields[19] ?? '' };
+}
+
+export function allProcesses(): readonly Process[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => readProcess(Number(name)) ?? []);
+}
+
+/** A process and all that descend from it. */
+export function treeOf(root: number, table: readonly Process[] = allProcesses()): readonly Process[] {
+  const found = table.filter(({ pid }) => pid === root);
+  // It grows while it is gone through.
+  for (const { pid } of found) found.push(...table.filter(({ parent }) => parent === pid));
+  return found;
+}
+
+/** Of a table those that inherited a variable, wherever they moved to. What others inherited is read once only. */
+export function findMarked(variable: string): (table: readonly Process[]) => readonly Process[] {
+  const others = new Set<string>();
+  return (table) =>
+    table.filter(({ pid, start }) => {
+      if (others.has(`${pid} ${start}`)) return false;
+      const environment = readOrEmpty(`/proc/${pid}/environ`);
+      const isMarked = environment.split('\0').includes(variable);
+      // In the middle of an execve there is none to read.
+      if (!isMarked && environment !== '') others.add(`${pid} ${start}`);
+      return isMarked;
+    });
+}
+
+export function isAlive(process: Process): boolean {
+  const now = readProcess(process.pid);
+  return now !== null && now.start === process.start && !'ZX'.includes(now.state);
+}
+
+export function describe({ pid, comm }: Process): string {
+  const now = readProcess(pid);
+  return `${comm} (${pid}${now === null ? '' : `, ${now.state}, child of ${now.parent}`})`;
+}
+
+/** True where there was such a process. */
+export function send(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    process.kill(pid, signal);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,169 @@
+/** One run: started, struck, and looked at until nothing of it is there any more. */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { bin } from '../harness.ts';
+import { slowness } from '../needs.ts';
+import { graceOf, type Status } from './kinds.ts';
+import type { Plan } from './plan.ts';
+import { allProcesses, describe, findMarked, isAlive, type Process, send, treeOf } from './processes.ts';
+import { strike } from './strike.ts';
+
+/** Where runs are made, and what stands in `Kind.args` for `{NAME}`; a list is so many words. */
+export type Place = Readonly<{
+  folder: string;
+  store: string;
+  words: Readonly<Record<string, string | readonly string[]>>;
+  /** How long a run takes here that nothing disturbs. */
+  usualMs: number;
+}>;
+
+export type Seen = Readonly<{
+  plan: Plan;
+  folder: string;
+  label: string;
+  /** Of kmem-run; null: it had to be killed. */
+  status: Status | null;
+  /** SIGTERM was sent after the blows. */
+  ended: boolean;
+  /** The command had said that it was done before the first blow. */
+  done: boolean;
+  struck: number;
+  stderr: string;
+  /** What was there when everything should have been gone. */
+  late: readonly string[];
+  /** Processes that have nothing to do with the run, and died. */
+  bystanders: readonly string[];
+  goneMs: number;
+}>;
+
+/** From the last blow until all is gone, besides the grace. */
+const GONE_MS = 3000;
+/** On a machine where all takes longer, so does this. */
+const USUAL_RUNS = 10;
+const LOOK_EVERY_MS = 20;
+
+export async function makeRun(plan: Plan, place: Place): Promise<Seen> {
+  const folder = join(place.folder, `run-${plan.number}`);
+  const label = `chaos-${plan.number}`;
+  mkdirSync(folder);
+  // Another user's command writes to it.
+  chmodSync(folder, 0o777);
+  writeFileSync(join(folder, 'witness'), '');
+  chmodSync(join(folder, 'witness'), 0o666);
+  const bystanders = [startBystander()];
+  const errors = openSync(join(folder, 'stderr'), 'w');
+  const child = spawn(process.execPath, [bin, ...argsOf(plan, place, folder, label)], {
+    cwd: folder,
+    env: { ...process.env, KMEM_RUN_CHAOS: label, WITNESS: join(folder, 'witness') },
+    stdio: ['ignore', 'ignore', errors],
+    detached: true,
+  });
+  closeSync(errors);
+  const runner = child.pid ?? 0;
+  const over = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const isOver = () => statusOf(child) !== null;
+  bystanders.push(startBystander());
+  await sleep(plan.delayMs);
+  bystanders.push(startBystander());
+  const known = new Map<string, Process>();
+  const marked = findMarked(`KMEM_RUN_CHAOS=${label}`);
+  const look = (): readonly Process[] => {
+    const table = allProcesses();
+    const ours = marked(table);
+    for (const process of [...treeOf(runner, table), ...ours])
+      if (!isOver() || process.pid !== runner) known.set(`${process.pid} ${process.start}`, process);
+    return ours;
+  };
+  look();
+  const done = existsSync(join(folder, 'done'));
+  const struck = await strike(plan, runner, isOver, look);
+  const mustEnd = struck === 0 || !endsRun(plan);
+  if (mustEnd) await sleep(plan.pauseMs);
+  const ended = mustEnd && !isOver() && child.kill('SIGTERM');
+  if (plan.action.abandons) await startAnother(folder);
+  const began = performance.now();
+  const late = await untilGone(plan, place, () => {
+    look();
+    return [...known.values()].filter(isAlive);
+  });
+  const goneMs = performance.now() - began;
+  const described = late.map(describe);
+  const hangs = late.some(({ pid }) => pid === runner);
+  for (const process of known.values()) if (isAlive(process)) send(process.pid, 'SIGKILL');
+  await over;
+  const seen: Seen = {
+    ...{ plan, folder, label, ended, done, struck, goneMs, late: described },
+    status: hangs ? null : statusOf(child),
+    stderr: readFileSync(join(folder, 'stderr'), 'utf8'),
+    bystanders: bystanders.filter((one) => statusOf(one) !== null).map(({ pid }) => `${pid}`),
+  };
+  for (const bystander of bystanders) bystander.kill('SIGKILL');
+  return seen;
+}
+
+/** An experiment goes on with its other runs when a part of one has died. */
+function endsRun({ kind, action: { ends, blows } }: Plan): boolean {
+  const ofRunner = blows.some(
+    (blow) => blow !== 'pause' && blow.roles.some((role) => role === 'runner' || role === 'group'),
+  );
+  return ends && (ofRunner || kind.result !== 'report');
+}
+
+/** Files of the run that are not its own: those of kmem-run that it did not remove. */
+export function filesLeft({ folder }: Seen): readonly string[] {
+  const own = ['witness', 'stderr', 'done', 'result.json', 'trace.jsonl'];
+  return readdirSync(folder).filter((name) => !own.includes(name));
+}
+
+export function forget({ folder }: Seen): void {
+  rmSync(folder, { recursive: true });
+}
+
+/** In a session and a process group of its own, whose number is near those of the run. */
+export function startBystander(): ChildProcess {
+  return spawn('sleep', ['1000'], { stdio: 'ignore', detached: true });
+}
+
+export function statusOf({ exitCode, signalCode }: ChildProcess): Status | null {
+  return exitCode ?? signalCode;
+}
+
+function argsOf({ kind }: Plan, { words, store }: Place, folder: string, label: string): string[] {
+  const all: Place['words'] = { ...words, dir: folder, store, label };
+  return kind.args.flatMap((arg) => {
+    const whole = /^\{([\w-]+)\}$/.exec(arg)?.[1];
+    if (whole !== undefined) return all[whole] ?? arg;
+    return arg.replace(/\{([\w-]+)\}/g, (text, name) => `${all[name] ?? text}`);
+  });
+}
+
+/** In the same place, where it removes what was abandoned. */
+async function startAnother(folder: string): Promise<void> {
+  const another = spawn(process.execPath, [bin, '--quiet', '--', 'true'], { cwd: folder, stdio: 'ignore' });
+  await new Promise((resolve) => another.once('exit', resolve));
+}
+
+/** What is there when the time is over; a machine that is merely slow has a little more. */
+async function untilGone({ kind, action }: Plan, { usualMs }: Place, left: () => Process[]): Promise<Process[]> {
+  const extraMs = graceOf(kind) + (kind.extraMs ?? 0) + (action.extraMs ?? 0);
+  const limitMs = extraMs + Math.max(GONE_MS * slowness, USUAL_RUNS * usualMs);
+  const began = performance.now();
+  for (;;) {
+    const found = left();
+    if (found.length === 0 || performance.now() - began > limitMs) return found;
+    await sleep(LOOK_EVERY_MS);
+  }
+}
