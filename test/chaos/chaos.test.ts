@@ -1,26 +1,37 @@
-/** Runs that are killed, stopped and interrupted at any moment: the short form; in a soak for as long as it may take. */
+/** The short form of `npm run test:chaos`; in a soak for as long as it may take. */
 
 import { join } from 'node:path';
-import anyTest from 'ava';
+import anyTest, { type ExecutionContext } from 'ava';
 import { execa } from 'execa';
 import { canActAsOthers, needs, slowness, soak } from '../needs.ts';
 
 const test = anyTest.serial;
 
 const RUNS = 200;
-/** Of a soak. */
-const SHARE = 0.25;
+/** Of a soak, for each test. */
+const SHARE = 0.15;
 /** The same draws come again with the same seed. */
 const SEED = process.env.KMEM_RUN_TEST_SEED ?? '15';
-const SECONDS_A_RUN = 10;
+const LONGEST_MS = 30 * 60_000;
+
+async function makeAll(t: ExecutionContext, options: readonly string[]): Promise<void> {
+  if (!needs(t, canActAsOthers, 'root')) return;
+  t.timeout(LONGEST_MS * slowness + soak.budgetMs);
+  const args = [join(import.meta.dirname, 'main.ts'), '--seed', SEED, ...options];
+  const { exitCode, stdout } = await execa(process.execPath, args, { reject: false, stderr: 'inherit' });
+  t.log(stdout.split('\n').at(-1));
+  t.is(exitCode, 0, stdout);
+}
+
+/** As many as there is time for, in a soak. */
+function unlessSoak(...options: readonly string[]): readonly string[] {
+  return soak.isOn ? ['--minutes', `${Math.ceil((SHARE * soak.budgetMs) / 60_000)}`] : options;
+}
 
 test('runs that are disturbed at any moment leave nothing, harm nobody, and lose no result', async (t) => {
-  if (!needs(t, canActAsOthers, 'root')) return;
-  t.timeout(RUNS * SECONDS_A_RUN * 1000 * slowness + soak.budgetMs);
-  const minutes = `${Math.ceil((SHARE * soak.budgetMs) / 60_000)}`;
-  const args = ['--seed', SEED, ...(soak.isOn ? ['--minutes', minutes] : ['--runs', `${RUNS}`])];
-  const main = join(import.meta.dirname, 'main.ts');
-  const { exitCode, stdout } = await execa(process.execPath, [main, ...args], { reject: false, stderr: 'inherit' });
-  t.log(stdout);
-  t.is(exitCode, 0, stdout);
+  await makeAll(t, unlessSoak('--runs', `${RUNS}`));
+});
+
+test('damaged inputs are refused with a reason and a hint, or answered', async (t) => {
+  await makeAll(t, ['--inputs', ...unlessSoak()]);
 });

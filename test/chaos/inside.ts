@@ -1,7 +1,4 @@
-/**
- * One batch, in the namespaces, cgroups and folders that main.ts made. The last argument is the batch as JSON; a line of
- * JSON for each run and for the batch goes to stdout.
- */
+/** One batch of runs, in the place that world.ts made: a line of JSON for each run, and one for the batch. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
@@ -12,15 +9,12 @@ import { judgeRun } from './judge.ts';
 import { isWatched } from './kinds.ts';
 import { type Choice, planOf } from './plan.ts';
 import { forget, makeRun, type Place, statusOf } from './run.ts';
+import type { World } from './world.ts';
 
 export type Batch = Readonly<{
   choice: Choice;
   numbers: readonly number[];
   jobs: number;
-  folder: string;
-  groups: readonly string[];
-  /** The `cgroup.procs` of a cgroup of each hierarchy that a command may move to. */
-  elsewhere: readonly string[];
   /** In a PID namespace; otherwise the kinds of run are those whose programs in the kernel work only outside one. */
   isolated: boolean;
 }>;
@@ -41,7 +35,7 @@ export type Line = Readonly<
 
 const FIXTURES = ['denial-storm', 'sparse', 'crowd'];
 
-async function main(batch: Batch): Promise<void> {
+async function main(batch: Batch & World): Promise<void> {
   const { choice, folder, jobs, groups, isolated } = batch;
   const plans = batch.numbers
     .map((number) => planOf(choice, number))
@@ -95,7 +89,7 @@ function countFrom(pid: number): void {
   writeFileSync('/proc/sys/kernel/ns_last_pid', `${pid - 1}`);
 }
 
-function makePlace({ folder, elsewhere, choice }: Batch, usualMs: number): Place {
+function makePlace({ folder, elsewhere, choice }: Batch & World, usualMs: number): Place {
   const scenario = (name: string, text: string): string => {
     const file = join(folder, `${name}.yaml`);
     writeFileSync(file, `description: for chaos\nlimits: { kmem: 4M }\n${text}`);

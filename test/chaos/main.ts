@@ -1,24 +1,24 @@
 /**
- * Disturbs runs of kmem-run, again and again, and looks at what is left:
+ * Disturbs runs of kmem-run again and again, and looks at what is left; or gives it damaged inputs:
  *
- *   npm run test:chaos -- [--runs N] [--minutes M] [--seed S] [--kind K,…] [--action A,…] [--jobs J] [--kernel NAME]
- *   npm run test:chaos -- --seed S --run N      one run again, with the options above that were given when it failed
+ *   npm run test:chaos -- [--runs N] [--minutes M] [--seed S] [--jobs J] [--kind K,…] [--action A,…] [--kernel NAME]
+ *   npm run test:chaos -- --inputs [--runs N] [--minutes M] [--seed S] [--jobs J]
  *
- * Needs root. Exits 1 if something does not hold.
+ * `--run N` makes one of them again, with the seed, kinds, actions and kernel as they were. Needs root. Exits 1 if
+ * something does not hold.
  */
 
 import { parseArgs } from 'node:util';
-import type { Line } from './inside.ts';
+import { CASES } from './inputs/cases.ts';
+import type { InputLine, Inputs } from './inputs/inside.ts';
+import type { Batch, Line } from './inside.ts';
 import { type Choice, planOf, replayLine } from './plan.ts';
-import { runBatch } from './world.ts';
-
-/** So many, and what is left of them is looked at. */
-const BATCH = 50;
-const STDERR_SHOWN = 400;
+import { enterWorld } from './world.ts';
 
 const { values } = parseArgs({
   options: {
-    runs: { type: 'string', default: '200' },
+    inputs: { type: 'boolean', default: false },
+    runs: { type: 'string' },
     minutes: { type: 'string' },
     seed: { type: 'string', default: '1' },
     run: { type: 'string' },
@@ -29,16 +29,21 @@ const { values } = parseArgs({
   },
 });
 
+const RUNS = values.inputs ? CASES : 200;
+/** After so many it is looked at what is left of them. */
+const BATCH = values.inputs ? CASES : 50;
+const SHOWN = 400;
+
 const choice: Choice = {
-  seed: number('seed', values.seed),
+  seed: numberOf('seed') ?? 1,
   kinds: values.kind?.split(',') ?? [],
   actions: values.action?.split(',') ?? [],
   kernel: values.kernel ?? null,
 };
-const minutes = values.minutes === undefined ? null : number('minutes', values.minutes);
-const runs = number('runs', values.runs);
-const jobs = number('jobs', values.jobs);
-// Says what is unknown, before anything is started.
+const minutes = numberOf('minutes');
+const runs = numberOf('runs') ?? RUNS;
+const jobs = numberOf('jobs') ?? 1;
+// A name that is unknown is an error before anything is started.
 planOf(choice, 0);
 
 const began = performance.now();
@@ -46,17 +51,19 @@ let made = 0;
 let failures = 0;
 let latestMs = 0;
 for (const numbers of batches()) {
-  for (const isolated of [true, false])
-    await runBatch({ choice, numbers, jobs, isolated }, (line) => take(line, numbers));
+  if (values.inputs) await answerInputs(numbers);
+  else for (const isolated of [true, false]) await makeRuns(numbers, isolated);
 }
 const seconds = Math.round((performance.now() - began) / 1000);
+const latest = values.inputs ? '' : `; the last process was gone after ${Math.round(latestMs)} ms`;
 say(
-  `${made} runs of seed ${choice.seed} in ${seconds} s, ${failures} failures; the last process went after ${Math.round(latestMs)} ms`,
+  `${made} ${values.inputs ? 'inputs' : 'runs'} of seed ${choice.seed} in ${seconds} s, ${failures} failures${latest}`,
 );
 process.exitCode = failures === 0 && made > 0 ? 0 : 1;
 
 function* batches(): Generator<readonly number[]> {
-  if (values.run !== undefined) return yield [number('run', values.run)];
+  const only = numberOf('run');
+  if (only !== null) return yield [only];
   const isOver = (first: number): boolean =>
     minutes === null ? first >= runs : performance.now() - began > minutes * 60_000;
   for (let first = 0; !isOver(first); first += BATCH) {
@@ -65,23 +72,53 @@ function* batches(): Generator<readonly number[]> {
   }
 }
 
-function take(line: Line, numbers: readonly number[]): void {
-  if ('batch' in line) {
-    const { batch } = line;
-    failures += batch.length === 0 ? 0 : 1;
-    for (const problem of batch) say(`after runs ${numbers[0]} to ${numbers.at(-1)}: ${problem}`);
-    return;
-  }
-  made += 1;
-  latestMs = Math.max(latestMs, line.goneMs);
-  if (line.problems.length === 0) return;
-  failures += 1;
-  say(`${line.kind}, ${line.action} after ${line.delayMs} ms: ${line.problems.join('; ')}`);
-  say(`  again: ${replayLine(choice, line.number)}`);
-  if (line.stderr !== '') say(`  stderr: ${JSON.stringify(line.stderr.slice(0, STDERR_SHOWN))}`);
+async function makeRuns(numbers: readonly number[], isolated: boolean): Promise<void> {
+  const given: Batch = { choice, numbers, jobs, isolated };
+  const range = `runs ${numbers[0]} to ${numbers.at(-1)}`;
+  const entering = { program: 'inside.ts', given, isolated, boots: choice.kernel !== null };
+  const status = await enterWorld<Line>(entering, (line) => {
+    if ('batch' in line) return fail(line.batch.map((problem) => `after ${range}: ${problem}`));
+    made += 1;
+    latestMs = Math.max(latestMs, line.goneMs);
+    const { kind, action, delayMs, problems, stderr } = line;
+    if (problems.length === 0) return;
+    fail([
+      `${kind}, ${action} after ${delayMs} ms: ${problems.join('; ')}`,
+      `  again: ${replayLine(choice, line.number)}`,
+      `  stderr: ${quoted(stderr)}`,
+    ]);
+  });
+  if (status !== 0) fail([`${range} ended with ${status}`]);
 }
 
-function number(name: string, text: string): number {
+async function answerInputs(numbers: readonly number[]): Promise<void> {
+  const given: Inputs = { seed: choice.seed, numbers, jobs };
+  const entering = { program: 'inputs/inside.ts', given, isolated: true, boots: false };
+  const status = await enterWorld<InputLine>(entering, ({ number, kind, args, problems, stderr }) => {
+    made += 1;
+    if (problems.length === 0) return;
+    fail([
+      `${kind}: kmem-run ${quoted(args.join(' '))}: ${problems.join('; ')}`,
+      `  again: npm run test:chaos -- --inputs --seed ${choice.seed} --run ${number}`,
+      `  stderr: ${quoted(stderr)}`,
+    ]);
+  });
+  if (status !== 0) fail([`inputs ended with ${status}`]);
+}
+
+/** One failure, in so many lines. */
+function fail(lines: readonly string[]): void {
+  if (lines.length > 0) failures += 1;
+  for (const line of lines) say(line);
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text.slice(0, SHOWN));
+}
+
+function numberOf(name: 'runs' | 'minutes' | 'seed' | 'run' | 'jobs'): number | null {
+  const text = values[name];
+  if (text === undefined) return null;
   const value = Number(text);
   if (Number.isSafeInteger(value) && value >= 0) return value;
   process.stderr.write(`--${name} must be a whole number: ${text}\n`);

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Role } from './actions.ts';
 import type { Plan } from './plan.ts';
-import { type Process, send, treeOf } from './processes.ts';
+import { isAlive, type Process, send, treeOf } from './processes.ts';
 
 const OURS = /^(kmem-|node$|MainThread$|qemu-)/;
 
@@ -29,14 +29,6 @@ function partsOf(runner: number, role: Role, marked: readonly Process[]): readon
   }
 }
 
-/** Of the victims of a role as many as the signal reached. */
-function hit(runner: number, role: Role, signal: NodeJS.Signals, marked: readonly Process[], { draw }: Plan): number {
-  const parts = partsOf(runner, role, marked);
-  if (parts.length === 0) return 0;
-  const victims = role === 'target' ? [draw.pick(parts)] : parts;
-  return victims.filter(({ pid }) => send(role === 'group' ? -pid : pid, signal)).length;
-}
-
 /** How many processes were struck. `isOver`: whether the runner has ended, whose pid another process may have by now. */
 export async function strike(
   plan: Plan,
@@ -45,12 +37,22 @@ export async function strike(
   marked: () => readonly Process[],
 ): Promise<number> {
   let count = 0;
+  // Who was stopped is continued.
+  let target: Process | undefined;
+  const victimsOf = (role: Role): readonly Process[] => {
+    const parts = partsOf(runner, role, marked());
+    if (role !== 'target' || parts.length === 0) return parts;
+    target ??= plan.draw.pick(parts);
+    return [target].filter(isAlive);
+  };
   for (const blow of plan.action.blows) {
     if (blow === 'pause') await sleep(plan.pauseMs);
     else {
       for (const role of plan.draw.shuffle(blow.roles)) {
         const isOfRunner = role === 'runner' || role === 'group';
-        if (!isOfRunner || !isOver()) count += hit(runner, role, blow.signal, marked(), plan);
+        if (isOfRunner && isOver()) continue;
+        const pids = victimsOf(role).map(({ pid }) => (role === 'group' ? -pid : pid));
+        count += pids.filter((pid) => send(pid, blow.signal)).length;
       }
     }
   }

@@ -1,13 +1,12 @@
-/** Namespaces, cgroups and folders for one batch; all of it goes, even if this process is killed. */
+/** Namespaces, cgroups and folders for a program; all of it goes, even if this process is killed. */
 
 import { spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { makeSandbox } from '../cgroup/sandbox.ts';
 import { JOIN } from '../harness.ts';
-import type { Batch, Line } from './inside.ts';
 
 /** Enough for some crowds of kinds.ts at once. */
 const MOST_PROCESSES = 4000;
@@ -41,38 +40,53 @@ const ENTER = `
   if [ -n "$KERNELS" ]; then mkdir -p "$HOME/.cache/kmem-run/kernels"; mount --bind "$KERNELS" "$HOME/.cache/kmem-run/kernels"; fi
   "$@"; exit $?`;
 
-export type Asked = Pick<Batch, 'choice' | 'numbers' | 'jobs' | 'isolated'>;
+/** What a program in there is given, besides its own. */
+export type World = Readonly<{
+  folder: string;
+  /** Cgroups: nobody else's are below them. */
+  groups: readonly string[];
+  /** The `cgroup.procs` of a cgroup of each hierarchy that a command may move to. */
+  elsewhere: readonly string[];
+}>;
 
-/** Resolves when nothing of it is there any more. `take`: each line as it comes. */
-export async function runBatch(asked: Asked, take: (line: Line) => void): Promise<void> {
+export type Entering = Readonly<{
+  /** A file beside this one: its last argument is JSON, and so is each line that it prints. */
+  program: string;
+  given: object;
+  /** In a PID namespace and a network namespace too. */
+  isolated: boolean;
+  /** It boots kernels of the user's. */
+  boots: boolean;
+}>;
+
+/** Resolves with the program's exit status when nothing of it is there any more. `take`: each line as it comes. */
+export async function enterWorld<Line>(entering: Entering, take: (line: Line) => void): Promise<number | null> {
+  const { program, given, isolated, boots } = entering;
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-chaos-'));
   // The sweeper removes it.
   const { memory, pids, unified, joins } = makeSandbox({ teardown: () => {} });
   const groups = [...new Set([memory, pids, unified])];
-  writeFileSync(`${pids}/pids.max`, `${MOST_PROCESSES}`);
   const sweeper = spawn('sh', ['-c', SWEEP, 'sh', folder, ...groups], {
     stdio: ['pipe', 'ignore', 'inherit'],
     detached: true,
   });
   const swept = new Promise((resolve) => sweeper.once('exit', resolve));
   try {
-    const home = join(folder, 'home');
-    for (const each of [folder, home, join(folder, 'tmp')]) {
-      if (!existsSync(each)) mkdirSync(each);
-      chmodSync(each, 0o755);
-    }
+    writeFileSync(`${pids}/pids.max`, `${MOST_PROCESSES}`);
+    for (const name of ['home', 'tmp']) mkdirSync(join(folder, name));
+    // Commands of other users run there.
+    chmodSync(folder, 0o755);
     chmodSync(join(folder, 'tmp'), 0o1777);
-    const batch: Batch = { ...asked, folder, groups, elsewhere: makeElsewhere(groups) };
-    const namespaces = ['--mount', ...(asked.isolated ? ['--pid', '--net', '--fork', '--mount-proc'] : [])];
-    const inside = [process.execPath, join(import.meta.dirname, 'inside.ts'), JSON.stringify(batch)];
-    const child = spawn('sh', ['-c', JOIN, 'sh', 'unshare', ...namespaces, 'sh', '-ec', ENTER, 'sh', ...inside], {
-      env: environmentIn(folder, joins, asked.choice.kernel !== null),
+    const world: World = { folder, groups, elsewhere: makeElsewhere(groups) };
+    const namespaces = ['--mount', ...(isolated ? ['--pid', '--net', '--fork', '--mount-proc'] : [])];
+    const words = [process.execPath, join(import.meta.dirname, program), JSON.stringify({ ...given, ...world })];
+    const child = spawn('sh', ['-c', JOIN, 'sh', 'unshare', ...namespaces, 'sh', '-ec', ENTER, 'sh', ...words], {
+      env: environmentIn(folder, joins, boots),
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
     for await (const line of createInterface({ input: child.stdout })) take(JSON.parse(line));
-    const status = await ended;
-    if (status !== 0) take({ batch: [`the batch ended with ${status}`] });
+    return await ended;
   } finally {
     sweeper.stdin.end();
     await swept;

@@ -1,0 +1,129 @@
+/** Damaged inputs, in the place that world.ts made: a line of JSON for each that is not answered as it must be. */
+
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import type { Result } from '../../../src/result/schema.ts';
+import { openStore } from '../../../src/store/store.ts';
+import { bin } from '../../harness.ts';
+import { slowness } from '../../needs.ts';
+import { experiment } from '../../store/folder.ts';
+import { type Input, makeInput, type Shelf } from './cases.ts';
+import * as corpus from './corpus.ts';
+import { type Answer, judgeAnswer } from './judge.ts';
+
+export type Inputs = Readonly<{ seed: number; numbers: readonly number[]; jobs: number }>;
+
+export type InputLine = Readonly<{
+  number: number;
+  kind: string;
+  args: readonly string[];
+  problems: readonly string[];
+  stderr: string;
+}>;
+
+/** Of so many inputs one is answered by the command itself, in a process of its own. */
+const OF_THE_COMMAND = 20;
+const TIMEOUT_MS = 10_000 * slowness;
+const HUGE = 3 * 2 ** 30;
+
+async function work(): Promise<void> {
+  let worker: Worker | null = null;
+  for (let number = rest.shift(); number !== undefined; number = rest.shift()) {
+    const input = makeInput(seed, number, shelf);
+    const isOfTheCommand = number % OF_THE_COMMAND === 0;
+    if (!isOfTheCommand) worker ??= startWorker();
+    const answer = await (isOfTheCommand || worker === null ? runCommand(input) : worker.answer(input));
+    if (answer.status === null && !isOfTheCommand) {
+      worker?.end();
+      worker = null;
+    }
+    const { kind, args } = input;
+    const problems = judgeAnswer(input, answer);
+    const line: InputLine = { number, kind, args, problems, stderr: answer.stderr };
+    process.stdout.write(`${JSON.stringify(line)}\n`);
+  }
+  worker?.end();
+}
+
+const NO_ANSWER: Answer = { status: null, stdout: '', stderr: '' };
+
+type Worker = Readonly<{ answer: (input: Input) => Promise<Answer>; end: () => void }>;
+
+/** Its standard error is shown: what it says there it says on its way down. */
+function startWorker(): Worker {
+  const words = limited(join(import.meta.dirname, 'worker.ts'));
+  const child = spawn('sh', words, { stdio: ['pipe', 'ignore', 'inherit', 'pipe'] });
+  child.stdin?.on('error', () => {});
+  const lines = createInterface({ input: child.stdio[3] as Readable });
+  const answer = ({ args }: Input): Promise<Answer> => {
+    const { promise, resolve } = Promise.withResolvers<Answer>();
+    const onLine = (line: string): void => resolve(JSON.parse(line));
+    const onEnd = (): void => resolve(NO_ANSWER);
+    const timer = setTimeout(onEnd, TIMEOUT_MS);
+    lines.once('line', onLine);
+    child.once('exit', onEnd);
+    child.stdin?.write(`${JSON.stringify(args)}\n`);
+    return promise.finally(() => {
+      clearTimeout(timer);
+      lines.off('line', onLine);
+      child.off('exit', onEnd);
+    });
+  };
+  return { answer, end: () => void child.kill('SIGKILL') };
+}
+
+/** A file without an end, read whole, must not take the machine's memory. */
+function limited(...words: readonly string[]): string[] {
+  return ['-c', `ulimit -v ${8 * 2 ** 20}; exec "$@"`, 'sh', process.execPath, ...words];
+}
+
+async function runCommand({ args }: Input): Promise<Answer> {
+  const child = spawn('sh', limited(bin, ...args.map(asArgument)), { stdio: ['ignore', 'pipe', 'pipe'] });
+  const timer = setTimeout(() => child.kill('SIGKILL'), TIMEOUT_MS);
+  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  const [stdout, stderr, status] = await Promise.all([textOf(child.stdout), textOf(child.stderr), ended]);
+  clearTimeout(timer);
+  return { status, stdout, stderr };
+}
+
+/** The kernel's argument list ends at a NUL. */
+function asArgument(word: string): string {
+  return word.replaceAll('\0', '');
+}
+
+async function textOf(stream: Readable): Promise<string> {
+  return Buffer.concat(await stream.toArray()).toString();
+}
+
+async function makeShelf(): Promise<Shelf> {
+  const own = join(folder, 'inputs');
+  mkdirSync(own);
+  const file = (name: string): string => join(own, name);
+  execFileSync('mkfifo', [file('fifo')]);
+  writeFileSync(file('huge'), '{');
+  truncateSync(file('huge'), HUGE);
+  symlinkSync('loop', file('loop'));
+  const server = createServer().listen(file('socket'));
+  await new Promise((resolve) => server.once('listening', resolve));
+  const store = openStore(file('store'));
+  store.saveExperiment(experiment());
+  for (const [index, result] of (corpus.runs as readonly Result[]).entries()) {
+    const label = index % 2 === 0 ? 'a' : 'b';
+    store.saveRun({ result: { ...result, id: `run${index}` }, experimentId: index < 2 ? 'sweep1' : null, label });
+  }
+  store.close();
+  const system = ['/dev/null', '/proc/self/mem', '/', '/nonexistent', '/etc/shadow', '/dev/full'];
+  const odd = [...system, ...['fifo', 'huge', 'loop', 'socket'].map(file)];
+  return { folder: own, store: file('store'), odd };
+}
+
+const { seed, numbers, jobs, folder } = JSON.parse(process.argv[2] ?? '') as Inputs & { folder: string };
+process.chdir(folder);
+const shelf = await makeShelf();
+const rest = [...numbers];
+await Promise.all(Array.from({ length: jobs }, work));
+process.exit();

@@ -1,0 +1,55 @@
+/**
+ * Answers inputs as the command does, many in one process: lines of JSON with the words of a command line come in, and one
+ * with the answer goes out for each. Descriptor 3 takes them, since the commands write to stdout.
+ */
+
+import { writeSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { findCommand } from '../../../src/commands/index.ts';
+import { SetupError } from '../../../src/errors.ts';
+import { setupErrorText } from '../../../src/report/terminal/run.ts';
+import type { Answer } from './judge.ts';
+
+const ANSWERS = 3;
+const CANNOT = 125;
+
+/** As in src/cli.ts, whose other errors are those that must not be. */
+async function statusOf(argv: readonly string[]): Promise<number> {
+  try {
+    return await findCommand(argv)(argv);
+  } catch (error) {
+    process.stderr.write(error instanceof SetupError ? setupErrorText(error) : `internal error: ${error}\n`);
+    return CANNOT;
+  }
+}
+
+async function answer(argv: readonly string[]): Promise<Answer> {
+  const written = { stdout: '', stderr: '' };
+  const { stdout, stderr } = process;
+  const originals = [stdout.write, stderr.write] as const;
+  stdout.write = take('stdout', written);
+  stderr.write = take('stderr', written);
+  try {
+    return { status: await statusOf(argv), ...written };
+  } finally {
+    [stdout.write, stderr.write] = originals;
+  }
+}
+
+type Written = { stdout: string; stderr: string };
+
+function take(name: keyof Written, written: Written): typeof process.stdout.write {
+  return (chunk: Uint8Array | string, ...rest: readonly unknown[]): boolean => {
+    written[name] += typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString();
+    const done = rest.find((argument) => typeof argument === 'function');
+    if (done !== undefined) process.nextTick(done as () => void);
+    return true;
+  };
+}
+
+// A command adds some to each, for as long as its process lives.
+for (const stream of [process.stdout, process.stderr]) stream.setMaxListeners(0);
+for await (const line of createInterface({ input: process.stdin })) {
+  const bytes = Buffer.from(`${JSON.stringify(await answer(JSON.parse(line)))}\n`);
+  for (let at = 0; at < bytes.length; ) at += writeSync(ANSWERS, bytes, at);
+}
