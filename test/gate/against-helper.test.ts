@@ -1,0 +1,60 @@
+/** Ways around the gate that lead through its helper: they are denied to other users, and show in the result of root's. */
+
+import test from 'ava';
+import { stateOf } from '../cgroup/sandbox.ts';
+import { compileFixture } from '../fixtures/compile.ts';
+import { makeHarness } from '../harness.ts';
+import { lenient } from '../needs.ts';
+
+const LIMIT = 1 << 20;
+/** They take some seven times the limit. */
+const PIPES = 3000;
+const OPTIONS = ['--kmem', `${LIMIT}`, '--timeout', lenient(30)];
+
+function words(way: string): string[] {
+  return [compileFixture('against-helper'), way, `${PIPES}`, `${LIMIT}`];
+}
+
+for (const way of ['answer', 'memory'])
+  test(`a command of root's that takes the gate away (${way}): what it took is over the limit, and shown`, async (t) => {
+    const harness = makeHarness(t);
+    const { status, stdout, stderr, result } = await harness.run([...OPTIONS, '--', ...words(way)]);
+    t.is(status, 0, stderr);
+    t.is(stdout, `done ${PIPES}\n`);
+    t.true((result?.kmem.maxUsage ?? 0) > 4 * LIMIT);
+    t.true((result?.kmem.overshoot ?? 0) > 3 * LIMIT);
+    harness.assertNothingLeft();
+  });
+
+test('one that traces the helper stays gated, and is named', async (t) => {
+  const harness = makeHarness(t);
+  const { status, stdout, stderr, result } = await harness.run([...OPTIONS, '--', ...words('trace')]);
+  t.is(status, 0, stderr);
+  t.regex(stdout, /^done \d+\n$/);
+  t.true(Number(stdout.split(' ')[1]) < PIPES);
+  t.regex(result?.enforcement.notes.join('\n') ?? '', /against-helper traces processes/);
+  harness.assertNothingLeft();
+});
+
+for (const [way, errno] of Object.entries({ answer: 'EACCES', memory: 'EACCES', trace: 'EPERM' }))
+  test(`another user's command cannot take it away (${way})`, async (t) => {
+    const harness = makeHarness(t);
+    const { status, stdout, stderr, result } = await harness.run([...OPTIONS, '--user', 'nobody', '--', ...words(way)]);
+    t.is(status, 0, stderr);
+    t.regex(stdout, new RegExp(`^${errno} \\d+\n$`));
+    t.true(Number(stdout.split(' ')[1]) < PIPES);
+    t.true((result?.kmem.failcnt ?? 0) > 0);
+    t.true((result?.kmem.overshoot ?? LIMIT) < LIMIT / 4);
+    harness.assertNothingLeft();
+  });
+
+test('a process that is made a child of the helper is gated, counted as left over, and killed', async (t) => {
+  const harness = makeHarness(t);
+  const { stdout, stderr, result } = await harness.run([...OPTIONS, '--wait', 'exit', '--', ...words('sibling')]);
+  t.regex(stdout, /^done \d+\n$/, stderr);
+  t.true(Number(stdout.split(' ')[1]) < PIPES);
+  const [left, ...more] = result?.leftover ?? [];
+  t.deepEqual([left?.comm, more.length], ['against-helper', 0]);
+  t.is(stateOf(left?.pid ?? 0), null);
+  harness.assertNothingLeft();
+});
