@@ -118,7 +118,8 @@ export const actions: readonly Action[] = [
 
 /** Parts of a run in a microVM are behind QEMU: it and the runner can be reached. */
 export const actionsInMicrovms: readonly Action[] = [
-  { ...kill(4, [LOST], 'qemu') },
+  // While it boots, another one is started.
+  { ...kill(4, [LOST], 'qemu'), ends: false },
   stopped(2, 'qemu'),
   kill(3, ['SIGKILL', LOST], 'runner', 'qemu'),
   {

@@ -68,8 +68,9 @@ export async function judgeBatch(surroundings: Surroundings, before: Inventory):
 }
 
 /** Milliseconds that a run takes when nothing disturbs it. What kmem-run keeps in its cache is there afterwards. */
-export function usualMsOf(surroundings: Surroundings): number {
-  const problems = [RUN, ['gc']].flatMap((args) => mustPass(surroundings, args));
+export function usualMsOf(surroundings: Surroundings, kernel: string | null): number {
+  const inMicrovm = kernel === null ? [] : [['--kernel', kernel, ...RUN]];
+  const problems = [RUN, ['gc'], ...inMicrovm].flatMap((args) => mustPass(surroundings, args));
   if (problems.length > 0) throw new Error(problems.join('\n'));
   const began = performance.now();
   mustPass(surroundings, RUN);

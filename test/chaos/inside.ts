@@ -46,7 +46,7 @@ async function main(batch: Batch & World): Promise<void> {
     ...{ groups, isolated, temporary: join(folder, 'tmp') },
     cache: join(folder, 'home', '.cache', 'kmem-run'),
   };
-  const place = makePlace(batch, usualMsOf(surroundings));
+  const place = makePlace(batch, usualMsOf(surroundings, choice.kernel));
   const before = takeInventory(surroundings);
   const rest = [...plans];
   const work = async (): Promise<void> => {

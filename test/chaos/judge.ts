@@ -81,7 +81,10 @@ function isStored({ store }: Place, label: string): boolean {
   if (!existsSync(store)) return false;
   const database = new DatabaseSync(store, { readOnly: true, timeout: 10_000 });
   try {
-    return database.prepare('SELECT 1 FROM run WHERE label = ?').get(label) !== undefined;
+    // Who made the store may have been killed before there was a table.
+    const tables = database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'run'");
+    const labelled = () => database.prepare('SELECT 1 FROM run WHERE label = ?').get(label);
+    return tables.get() !== undefined && labelled() !== undefined;
   } finally {
     database.close();
   }

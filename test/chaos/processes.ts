@@ -57,10 +57,15 @@ export function isAlive(process: Process): boolean {
   return now !== null && now.start === process.start && !'ZX'.includes(now.state);
 }
 
+/** `kmem-helper keep (31, S, child of 1)`. */
 export function describe({ pid, comm }: Process): string {
   const now = readProcess(pid);
-  return `${comm} (${pid}${now === null ? '' : `, ${now.state}, child of ${now.parent}`})`;
+  const [, ...words] = readOrEmpty(`/proc/${pid}/cmdline`).split('\0');
+  const command = [comm, ...words].join(' ').trim().slice(0, LONGEST_COMMAND);
+  return `${command} (${pid}${now === null ? '' : `, ${now.state}, child of ${now.parent}`})`;
 }
+
+const LONGEST_COMMAND = 60;
 
 /** True where there was such a process. */
 export function send(pid: number, signal: NodeJS.Signals): boolean {
