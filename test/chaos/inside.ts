@@ -69,8 +69,8 @@ async function main(batch: Batch & World): Promise<void> {
 /** Numbers of processes of the runs, from 30000 on, when they are cut short. */
 const CUT_SHORT = [
   { first: 30, count: 3 },
-  { first: 300, count: 28 },
-  { first: 3000, count: 277 },
+  { first: 300, count: 100 },
+  { first: 3000, count: 500 },
 ];
 const FIRST_OF_RUNS = 30_000;
 

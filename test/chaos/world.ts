@@ -8,6 +8,8 @@ import { createInterface } from 'node:readline';
 import { makeSandbox } from '../cgroup/sandbox.ts';
 import { JOIN } from '../harness.ts';
 
+const kernels = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'kmem-run', 'kernels');
+
 /** Enough for some crowds of kinds.ts at once. */
 const MOST_PROCESSES = 4000;
 
@@ -32,18 +34,24 @@ const SWEEP = `
   done
   rm -rf "$folder"`;
 
-/** Mounts of its own, over which nothing of the machine's can be seen; kernels are only read. Orphans are this shell's. */
-const ENTER = `
-  mkdir -p -m 700 /run/kmem-run
-  mount -t tmpfs -o mode=700 tmpfs /run/kmem-run
-  mount -t tmpfs tmpfs /dev/shm
-  if [ -n "$KERNELS" ]; then mkdir -p "$HOME/.cache/kmem-run/kernels"; mount --bind "$KERNELS" "$HOME/.cache/kmem-run/kernels"; fi
-  "$@"; exit $?`;
+/**
+ * Mounts of its own, which show nothing of the machine's runs; kernels are only read. The hierarchies begin at these cgroups,
+ * so that `gc` finds no others. Orphans become this shell's children.
+ */
+function enterLines(bound: readonly (readonly [from: string, to: string])[]): string {
+  const places = bound.map(([from, to]) => `mount --bind '${from}' '${to}'`);
+  return `
+    mkdir -p -m 700 /run/kmem-run
+    mount -t tmpfs -o mode=700 tmpfs /run/kmem-run
+    mount -t tmpfs tmpfs /dev/shm
+    ${places.join('\n')}
+    "$@"; exit $?`;
+}
 
 /** What a program in there is given, besides its own. */
 export type World = Readonly<{
   folder: string;
-  /** Cgroups: nobody else's are below them. */
+  /** Mount points of the hierarchies, where nobody else's cgroups are. */
   groups: readonly string[];
   /** The `cgroup.procs` of a cgroup of each hierarchy that a command may move to. */
   elsewhere: readonly string[];
@@ -64,8 +72,9 @@ export async function enterWorld<Line>(entering: Entering, take: (line: Line) =>
   const { program, given, isolated, boots } = entering;
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-chaos-'));
   // The sweeper removes it.
-  const { memory, pids, unified, joins } = makeSandbox({ teardown: () => {} });
+  const { memory, pids, unified, joins, hierarchies } = makeSandbox({ teardown: () => {} });
   const groups = [...new Set([memory, pids, unified])];
+  const mountPoints = [hierarchies.memory, hierarchies.pids, hierarchies.unified].map((each) => each?.mountPoint ?? '');
   const sweeper = spawn('sh', ['-c', SWEEP, 'sh', folder, ...groups], {
     stdio: ['pipe', 'ignore', 'inherit'],
     detached: true,
@@ -73,17 +82,27 @@ export async function enterWorld<Line>(entering: Entering, take: (line: Line) =>
   const swept = new Promise((resolve) => sweeper.once('exit', resolve));
   try {
     writeFileSync(`${pids}/pids.max`, `${MOST_PROCESSES}`);
-    for (const name of ['home', 'tmp']) mkdirSync(join(folder, name));
+    for (const name of ['tmp', 'home/.cache/kmem-run/kernels'])
+      mkdirSync(join(folder, name), { recursive: true, mode: 0o755 });
     // Commands of other users run there.
     chmodSync(folder, 0o755);
     chmodSync(join(folder, 'tmp'), 0o1777);
-    const world: World = { folder, groups, elsewhere: makeElsewhere(groups) };
+    for (const group of groups) mkdirSync(`${group}/elsewhere`);
+    const bound = [memory, pids, unified].map((group, index) => [group, mountPoints[index] ?? ''] as const);
+    if (boots) bound.push([kernels, join(folder, 'home/.cache/kmem-run/kernels')]);
+    const places = [...new Set(mountPoints)];
+    const elsewhere = places.map((place) => `${place}/elsewhere/cgroup.procs`);
+    const world: World = { folder, groups: places, elsewhere };
     const namespaces = ['--mount', ...(isolated ? ['--pid', '--net', '--fork', '--mount-proc'] : [])];
     const words = [process.execPath, join(import.meta.dirname, program), JSON.stringify({ ...given, ...world })];
-    const child = spawn('sh', ['-c', JOIN, 'sh', 'unshare', ...namespaces, 'sh', '-ec', ENTER, 'sh', ...words], {
-      env: environmentIn(folder, joins, boots),
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    const child = spawn(
+      'sh',
+      ['-c', JOIN, 'sh', 'unshare', ...namespaces, 'sh', '-ec', enterLines(bound), 'sh', ...words],
+      {
+        env: environmentIn(folder, joins),
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    );
     const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
     for await (const line of createInterface({ input: child.stdout })) take(JSON.parse(line));
     return await ended;
@@ -93,23 +112,14 @@ export async function enterWorld<Line>(entering: Entering, take: (line: Line) =>
   }
 }
 
-function makeElsewhere(groups: readonly string[]): readonly string[] {
-  return groups.map((group) => {
-    mkdirSync(`${group}/elsewhere`);
-    return `${group}/elsewhere/cgroup.procs`;
-  });
-}
-
-function environmentIn(folder: string, joins: readonly string[], boots: boolean): Record<string, string> {
+function environmentIn(folder: string, joins: readonly string[]): Record<string, string> {
   const { PATH = '/usr/bin:/bin', KMEM_RUN_TEST_FIXTURES, KMEM_RUN_TEST_SLOWNESS } = process.env;
-  const kernels = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'kmem-run', 'kernels');
   return {
     PATH,
     LANG: 'C.UTF-8',
     HOME: join(folder, 'home'),
     TMPDIR: join(folder, 'tmp'),
     JOINS: joins.join(' '),
-    KERNELS: boots ? kernels : '',
     ...(KMEM_RUN_TEST_FIXTURES === undefined ? {} : { KMEM_RUN_TEST_FIXTURES }),
     ...(KMEM_RUN_TEST_SLOWNESS === undefined ? {} : { KMEM_RUN_TEST_SLOWNESS }),
   };
