@@ -18,12 +18,12 @@ export const ROLES = [
 export type Role = (typeof ROLES)[number];
 
 /** `pause` lets a time pass that is drawn. */
-export type Blow = Readonly<{ signal: NodeJS.Signals; roles: readonly Role[] }> | 'pause';
+export type Sent = Readonly<{ signal: NodeJS.Signals; roles: readonly Role[] }> | 'pause';
 
 export type Action = Readonly<{
   name: string;
   weight: number;
-  blows: readonly Blow[];
+  signals: readonly Sent[];
   /** Statuses of kmem-run besides those that the run has by itself. */
   statuses: readonly Status[];
   /** False: the run may go on, so it is ended by SIGTERM after a pause. */
@@ -42,25 +42,23 @@ export function statusesOf(...signals: readonly NodeJS.Signals[]): readonly Stat
   return signals.flatMap((signal) => [signal, 128 + constants.signals[signal]]);
 }
 
-function blow(signal: NodeJS.Signals, ...roles: readonly Role[]): Blow {
+function to(signal: NodeJS.Signals, ...roles: readonly Role[]): Sent {
   return { signal, roles };
 }
 
 function kill(weight: number, statuses: readonly Status[], ...roles: readonly Role[]): Action {
-  return { name: `kill-${roles.join('-')}`, weight, blows: [blow('SIGKILL', ...roles)], statuses, ends: true };
+  return { name: `kill-${roles.join('-')}`, weight, signals: [to('SIGKILL', ...roles)], statuses, ends: true };
 }
 
-function signalled(name: string, weight: number, ...signals: readonly NodeJS.Signals[]): Action {
-  const blows = signals.flatMap((signal, index) =>
-    index === 0 ? [blow(signal, 'runner')] : ['pause' as const, blow(signal, 'runner')],
-  );
-  return { name, weight, blows, statuses: statusesOf(...signals), ends: true };
+function signalled(name: string, weight: number, ...names: readonly NodeJS.Signals[]): Action {
+  const signals = names.flatMap((each, index) => [...(index === 0 ? [] : ['pause' as const]), to(each, 'runner')]);
+  return { name, weight, signals, statuses: statusesOf(...names), ends: true };
 }
 
 /** For a moment; what is stopped may be late, nothing else. */
 function stopped(weight: number, role: Role): Action {
-  const blows = [blow('SIGSTOP', role), 'pause', blow('SIGCONT', role)] as const;
-  return { name: `stop-${role}`, weight, blows, statuses: [], ends: false };
+  const signals = [to('SIGSTOP', role), 'pause', to('SIGCONT', role)] as const;
+  return { name: `stop-${role}`, weight, signals, statuses: [], ends: false };
 }
 
 /** What a command makes of the death of one of its processes. */
@@ -84,8 +82,8 @@ export const actions: readonly Action[] = [
   signalled('quit', 1, 'SIGQUIT'),
   signalled('int-int', 3, 'SIGINT', 'SIGINT'),
   signalled('term-kill', 2, 'SIGTERM', 'SIGKILL'),
-  { name: 'int-group', weight: 2, blows: [blow('SIGINT', 'group')], statuses: statusesOf('SIGINT'), ends: true },
-  { name: 'cont-all', weight: 1, blows: [blow('SIGCONT', ...ROLES)], statuses: [], ends: false },
+  { name: 'int-group', weight: 2, signals: [to('SIGINT', 'group')], statuses: statusesOf('SIGINT'), ends: true },
+  { name: 'cont-all', weight: 1, signals: [to('SIGCONT', ...ROLES)], statuses: [], ends: false },
   stopped(2, 'runner'),
   stopped(2, 'helper'),
   stopped(2, 'guardian'),
@@ -95,7 +93,7 @@ export const actions: readonly Action[] = [
   {
     name: 'stop-helper-term-runner',
     weight: 2,
-    blows: [blow('SIGSTOP', 'helper'), blow('SIGTERM', 'runner')],
+    signals: [to('SIGSTOP', 'helper'), to('SIGTERM', 'runner')],
     statuses: statusesOf('SIGTERM'),
     ends: true,
     extraMs: HELPER_TIMEOUT_MS,
@@ -103,14 +101,14 @@ export const actions: readonly Action[] = [
   {
     name: 'stop-guardian-kill-helper',
     weight: 2,
-    blows: [blow('SIGSTOP', 'guardian'), blow('SIGKILL', 'helper')],
+    signals: [to('SIGSTOP', 'guardian'), to('SIGKILL', 'helper')],
     statuses: [LOST],
     ends: true,
   },
   {
     name: 'stop-targets-kill-runner',
     weight: 2,
-    blows: [blow('SIGSTOP', 'targets'), blow('SIGKILL', 'runner')],
+    signals: [to('SIGSTOP', 'targets'), to('SIGKILL', 'runner')],
     statuses: ['SIGKILL'],
     ends: true,
   },
@@ -125,19 +123,19 @@ export const actionsInMicrovms: readonly Action[] = [
   {
     name: 'stop-qemu-kill-runner',
     weight: 2,
-    blows: [blow('SIGSTOP', 'qemu'), blow('SIGKILL', 'runner')],
+    signals: [to('SIGSTOP', 'qemu'), to('SIGKILL', 'runner')],
     statuses: ['SIGKILL'],
     ends: true,
   },
   {
     name: 'stop-qemu-term-runner',
     weight: 2,
-    blows: [blow('SIGSTOP', 'qemu'), blow('SIGTERM', 'runner')],
+    signals: [to('SIGSTOP', 'qemu'), to('SIGTERM', 'runner')],
     statuses: [...statusesOf('SIGTERM'), LOST],
     ends: true,
     extraMs: HELPER_TIMEOUT_MS,
   },
-  ...actions.filter(({ blows }) =>
-    blows.every((blow) => blow === 'pause' || blow.roles.every((role) => role === 'runner' || role === 'group')),
+  ...actions.filter(({ signals }) =>
+    signals.every((sent) => sent === 'pause' || sent.roles.every((role) => role === 'runner' || role === 'group')),
   ),
 ];

@@ -11,7 +11,7 @@ import { readOrEmpty } from '../processes.ts';
 import { programsLeft } from '../run/programs-left.ts';
 import { allProcesses, describe, readProcess, treeOf } from './processes.ts';
 
-export type Surroundings = Readonly<{
+export type Inspected = Readonly<{
   /** Cgroups of this batch, and all below them. */
   groups: readonly string[];
   temporary: string;
@@ -26,7 +26,7 @@ export type Inventory = ReadonlySet<string>;
 const TIMEOUT_MS = 10_000 * slowness;
 const LOOK_EVERY_MS = 50;
 
-export function takeInventory({ groups, temporary, cache, isolated }: Surroundings): Inventory {
+export function takeInventory({ groups, temporary, cache, isolated }: Inspected): Inventory {
   const own = new Set(treeOf(process.pid).map(({ pid }) => pid));
   const processes = isolated
     ? allProcesses().filter(({ pid }) => pid !== 1)
@@ -52,34 +52,34 @@ export function takeInventory({ groups, temporary, cache, isolated }: Surroundin
 }
 
 /** The problems, once the next run has started and gc has run. */
-export async function judgeBatch(surroundings: Surroundings, before: Inventory): Promise<readonly string[]> {
+export async function judgeBatch(inspected: Inspected, before: Inventory): Promise<readonly string[]> {
   const problems = [
-    ...mustPass(surroundings, RUN),
-    ...mustPass(surroundings, ['gc']),
-    ...(surroundings.isolated ? [] : await programsLeft()).map((program) => `program in the kernel ${program}`),
+    ...mustPass(inspected, RUN),
+    ...mustPass(inspected, ['gc']),
+    ...(inspected.isolated ? [] : await programsLeft()).map((program) => `program in the kernel ${program}`),
   ];
   // The kernel, and node, take a moment to close what is over.
   const deadline = performance.now() + TIMEOUT_MS;
   for (;;) {
-    const left = [...takeInventory(surroundings)].filter((line) => !before.has(line));
+    const left = [...takeInventory(inspected)].filter((line) => !before.has(line));
     if (left.length === 0 || performance.now() > deadline) return [...problems, ...left.map((line) => `left: ${line}`)];
     await sleep(LOOK_EVERY_MS);
   }
 }
 
 /** Milliseconds that a run takes when nothing disturbs it. What kmem-run keeps in its cache is there afterwards. */
-export function usualMsOf(surroundings: Surroundings, kernel: string | null): number {
+export function usualMsOf(inspected: Inspected, kernel: string | null): number {
   const inMicrovm = kernel === null ? [] : [['--kernel', kernel, ...RUN]];
-  const problems = [RUN, ['gc'], ...inMicrovm].flatMap((args) => mustPass(surroundings, args));
-  if (problems.length > 0) throw new Error(problems.join('\n'));
+  const problems = [RUN, ['gc'], ...inMicrovm].flatMap((args) => mustPass(inspected, args));
+  if (problems.length > 0) throw new Error(`a run that nothing disturbs fails: ${problems.join('\n')}`);
   const began = performance.now();
-  mustPass(surroundings, RUN);
+  mustPass(inspected, RUN);
   return performance.now() - began;
 }
 
 const RUN = ['--kmem', '4M', '--quiet', '--', 'true'];
 
-function mustPass({ temporary }: Surroundings, args: readonly string[]): readonly string[] {
+function mustPass({ temporary }: Inspected, args: readonly string[]): readonly string[] {
   const { status, signal, stdout, stderr } = spawnSync(process.execPath, [bin, ...args], {
     cwd: join(temporary, '..'),
     encoding: 'utf8',

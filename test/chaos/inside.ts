@@ -1,15 +1,15 @@
-/** One batch of runs, in the place that world.ts made: a line of JSON for each run, and one for the batch. */
+/** One batch of runs, in the namespaces that isolated.ts made: a line of JSON for each run, and one for the batch. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compileFixture } from '../fixtures/compile.ts';
 import { judgeBatch, takeInventory, usualMsOf } from './batch.ts';
+import type { Surroundings } from './isolated.ts';
 import { judgeRun } from './judge.ts';
 import { isWatched } from './kinds.ts';
 import { type Choice, planOf } from './plan.ts';
 import { forget, makeRun, type Place, statusOf } from './run.ts';
-import type { World } from './world.ts';
 
 export type Batch = Readonly<{
   choice: Choice;
@@ -33,36 +33,40 @@ export type Line = Readonly<
   | { batch: readonly string[] }
 >;
 
-const FIXTURES = ['denial-storm', 'sparse', 'crowd'];
+const FIXTURES = ['denial-storm', 'sparse', 'leave-children'];
 
-async function main(batch: Batch & World): Promise<void> {
+async function main(batch: Batch & Surroundings): Promise<void> {
   const { choice, folder, jobs, groups, isolated } = batch;
   const plans = batch.numbers
     .map((number) => planOf(choice, number))
     .filter(({ kind }) => isWatched(kind) !== isolated);
   if (plans.length === 0) return;
   const bystanders = isolated ? startNumbered() : [];
-  const surroundings = {
+  const inspected = {
     ...{ groups, isolated, temporary: join(folder, 'tmp') },
     cache: join(folder, 'home', '.cache', 'kmem-run'),
   };
-  const place = makePlace(batch, usualMsOf(surroundings, choice.kernel));
-  const before = takeInventory(surroundings);
+  const place = makePlace(batch, usualMsOf(inspected, choice.kernel));
+  const before = takeInventory(inspected);
   const rest = [...plans];
   const work = async (): Promise<void> => {
     for (let plan = rest.shift(); plan !== undefined; plan = rest.shift()) {
-      const seen = await makeRun(plan, place);
-      const problems = judgeRun(seen, place);
+      const observed = await makeRun(plan, place);
+      const problems = judgeRun(observed, place);
       say({
         ...{ number: plan.number, kind: plan.kind.name, action: plan.action.name, delayMs: plan.delayMs, problems },
-        ...{ goneMs: seen.goneMs, status: `${seen.status}`, stderr: problems.length === 0 ? '' : seen.stderr },
+        ...{
+          goneMs: observed.goneMs,
+          status: `${observed.status}`,
+          stderr: problems.length === 0 ? '' : observed.stderr,
+        },
       });
-      forget(seen);
+      forget(observed);
     }
   };
   await Promise.all(Array.from({ length: jobs }, work));
   const killed = bystanders.filter((one) => statusOf(one) !== null).map(({ pid }) => `bystander ${pid} was killed`);
-  say({ batch: [...killed, ...(await judgeBatch(surroundings, before))] });
+  say({ batch: [...killed, ...(await judgeBatch(inspected, before))] });
   for (const bystander of bystanders) bystander.kill('SIGKILL');
 }
 
@@ -89,7 +93,7 @@ function countFrom(pid: number): void {
   writeFileSync('/proc/sys/kernel/ns_last_pid', `${pid - 1}`);
 }
 
-function makePlace({ folder, elsewhere, choice }: Batch & World, usualMs: number): Place {
+function makePlace({ folder, elsewhere, choice }: Batch & Surroundings, usualMs: number): Place {
   const scenario = (name: string, text: string): string => {
     const file = join(folder, `${name}.yaml`);
     writeFileSync(file, `description: for chaos\nlimits: { kmem: 4M }\n${text}`);
@@ -105,7 +109,7 @@ function makePlace({ folder, elsewhere, choice }: Batch & World, usualMs: number
     usualMs,
     words: {
       ...fixtures,
-      w: compileFixture('witness'),
+      w: compileFixture('record-group'),
       kernel: choice.kernel ?? '',
       elsewhere,
       sleep: 'sleep 61',

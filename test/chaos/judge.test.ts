@@ -1,4 +1,4 @@
-/** What chaos looks at is seen when it is wrong: an oracle that never fails would be none. */
+/** Each check of chaos fails when it should: one that never fails would be none. */
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,7 +9,7 @@ import { result } from '../fixtures/results.ts';
 import { judgeAnswer } from './inputs/judge.ts';
 import { judgeRun } from './judge.ts';
 import { type Choice, planOf } from './plan.ts';
-import type { Place, Seen } from './run.ts';
+import type { Observed, Place } from './run.ts';
 
 const choice: Choice = { seed: 1, kinds: ['short'], actions: ['term'], kernel: null };
 const ID = 'b889901ef923';
@@ -17,13 +17,13 @@ const ID = 'b889901ef923';
 /** A run that was disturbed, and went as it should; `change` makes it go wrong. */
 function problemsOf(
   t: ExecutionContext,
-  change: Partial<Seen> & { files?: Record<string, string>; kind?: string } = {},
+  change: Partial<Observed> & { files?: Record<string, string>; kind?: string } = {},
 ) {
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-judge-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
-  const { files = {}, kind = 'short', ...seen } = change;
+  const { files = {}, kind = 'short', ...observed } = change;
   const written = {
-    witness: `12 /user/kmem-run.${ID}\n13 /user/kmem-run.${ID}/run\n`,
+    groups: `12 /user/kmem-run.${ID}\n13 /user/kmem-run.${ID}/run\n`,
     'result.json': JSON.stringify(result({ id: ID })),
     ...files,
   };
@@ -33,8 +33,8 @@ function problemsOf(
   const place: Place = { folder, store, words: {}, usualMs: 1 };
   return judgeRun(
     {
-      ...{ plan, folder, label: 'chaos-0', status: 143, ended: false, done: true, struck: 1, goneMs: 1 },
-      ...{ stderr: '', late: [], bystanders: [], ...seen },
+      ...{ plan, folder, label: 'chaos-0', status: 143, ended: false, done: true, reached: 1, goneMs: 1 },
+      ...{ stderr: '', late: [], bystanders: [], ...observed },
     },
     place,
   );
@@ -70,10 +70,10 @@ const wrong: Readonly<Record<string, readonly [Parameters<typeof problemsOf>[1],
     /^0 gated calls in 1 steps$/,
   ],
   'a program outside the group': [
-    { files: { witness: '12 /user\n' } },
+    { files: { groups: '12 /user\n' } },
     /^1 programs began outside the group: 12 \/user$/,
   ],
-  'a program in the group of another run': [{ files: { witness: '12 /kmem-run.abc\n' } }, /^1 programs began outside/],
+  'a program in the group of another run': [{ files: { groups: '12 /kmem-run.abc\n' } }, /^1 programs began outside/],
 };
 
 for (const [what, [change, problem]] of Object.entries(wrong)) {
@@ -91,14 +91,14 @@ test('a result in the store is found by its label', (t) => {
   store.saveRun({ result: result(), experimentId: null, label: 'chaos-0' });
   store.close();
   const plan = planOf({ ...choice, kinds: ['stored'] }, 0);
-  const seen: Seen = {
-    ...{ plan, folder: join(file, '..'), label: 'chaos-0', status: 0, ended: false, done: true, struck: 1, goneMs: 1 },
+  const observed: Observed = {
+    ...{ plan, folder: join(file, '..'), label: 'chaos-0', status: 0, ended: false, done: true, reached: 1, goneMs: 1 },
     ...{ stderr: '', late: [], bystanders: [] },
   };
-  writeFileSync(join(file, '..', 'witness'), '');
+  writeFileSync(join(file, '..', 'groups'), '');
   const place: Place = { folder: '', store: file, words: {}, usualMs: 1 };
-  t.deepEqual(judgeRun({ ...seen, status: 'SIGKILL', plan: killed }, place), []);
-  t.true(judgeRun(seen, place).every((problem) => problem.startsWith('file store.sqlite')));
+  t.deepEqual(judgeRun({ ...observed, status: 'SIGKILL', plan: killed }, place), []);
+  t.true(judgeRun(observed, place).every((problem) => problem.startsWith('file store.sqlite')));
 });
 
 test('one seed and one number give the same run each time, whatever was drawn before', (t) => {

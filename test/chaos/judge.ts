@@ -7,7 +7,7 @@ import type { Result } from '../../src/result/schema.ts';
 import { validateResult } from '../../src/result/validate.ts';
 import { statusesOf } from './actions.ts';
 import type { Status } from './kinds.ts';
-import { filesLeft, type Place, type Seen } from './run.ts';
+import { filesLeft, type Observed, type Place } from './run.ts';
 
 /** A frame of a stack trace, and what Node.js says of an error that nobody caught. */
 export const STACK_TRACE = /^\s+at .+[:(]\d+|^Node\.js v\d|Uncaught/m;
@@ -15,49 +15,49 @@ export const STACK_TRACE = /^\s+at .+[:(]\d+|^Node\.js v\d|Uncaught/m;
 const SHOWN = 5;
 
 /** What does not hold, in a line each. */
-export function judgeRun(seen: Seen, place: Place): readonly string[] {
-  const { late, bystanders, stderr } = seen;
+export function judgeRun(observed: Observed, place: Place): readonly string[] {
+  const { late, bystanders, stderr } = observed;
   const problems = [
     ...(late.length === 0 ? [] : [`${late.length} still there: ${late.slice(0, SHOWN).join(', ')}`]),
     ...bystanders.map((pid) => `bystander ${pid} was killed`),
     ...(STACK_TRACE.test(stderr) ? ['a stack trace'] : []),
-    ...judgeStatus(seen),
-    ...judgeFiles(seen),
+    ...judgeStatus(observed),
+    ...judgeFiles(observed),
   ];
-  const { result, problem } = readResult(seen, place);
+  const { result, problem } = readResult(observed, place);
   if (problem !== null) problems.push(problem);
   if (result !== null) problems.push(...judgeCalls(result));
-  return [...problems, ...judgeWitnesses(seen, result)];
+  return [...problems, ...judgeGroups(observed, result)];
 }
 
-export function allowedStatuses({ plan: { kind, action }, struck, ended }: Seen): readonly Status[] {
+export function allowedStatuses({ plan: { kind, action }, reached, ended }: Observed): readonly Status[] {
   return [
     ...kind.statuses,
-    ...(struck === 0 ? [] : [...action.statuses, ...(kind.disturbed ?? [])]),
+    ...(reached === 0 ? [] : [...action.statuses, ...(kind.disturbed ?? [])]),
     ...(ended ? statusesOf('SIGTERM') : []),
   ];
 }
 
-function judgeStatus(seen: Seen): readonly string[] {
-  const { status } = seen;
+function judgeStatus(observed: Observed): readonly string[] {
+  const { status } = observed;
   // It is late as well.
   if (status === null) return ['kmem-run did not end'];
-  const allowed = allowedStatuses(seen);
+  const allowed = allowedStatuses(observed);
   return allowed.includes(status) ? [] : [`ended with ${status}, not with ${allowed.join(', ')}`];
 }
 
 /** Only SIGKILL keeps kmem-run from removing what it was writing. */
-function judgeFiles(seen: Seen): readonly string[] {
-  return seen.status === 'SIGKILL' || seen.status === null
+function judgeFiles(observed: Observed): readonly string[] {
+  return observed.status === 'SIGKILL' || observed.status === null
     ? []
-    : filesLeft(seen).map((name) => `file ${name} was left`);
+    : filesLeft(observed).map((name) => `file ${name} was left`);
 }
 
 type Reading = Readonly<{ result: Result | null; problem: string | null }>;
 
 /** A result is whole. It is there if kmem-run ended by itself, or any time after the command ended unless it was killed. */
-function readResult(seen: Seen, place: Place): Reading {
-  const { plan, status, done, folder, label } = seen;
+function readResult(observed: Observed, place: Place): Reading {
+  const { plan, status, done, folder, label } = observed;
   const file = join(folder, 'result.json');
   const isThere = plan.kind.result === 'store' ? isStored(place, label) : existsSync(file);
   const endedByItself = typeof status === 'number' && plan.kind.result === 'run';
@@ -98,9 +98,9 @@ function judgeCalls({ enforcement, steps }: Result): readonly string[] {
 }
 
 /** Each program that says so was in the run's group when it began. */
-function judgeWitnesses({ folder }: Seen, result: Result | null): readonly string[] {
+function judgeGroups({ folder }: Observed, result: Result | null): readonly string[] {
   const group = new RegExp(`/kmem-run\\.${result?.id ?? '[0-9a-f]+'}(/|$)`);
-  const lines = readFileSync(join(folder, 'witness'), 'utf8').split('\n').slice(0, -1);
+  const lines = readFileSync(join(folder, 'groups'), 'utf8').split('\n').slice(0, -1);
   const outside = lines.filter((line) => !group.test(line));
   return outside.slice(0, 1).map((line) => `${outside.length} programs began outside the group: ${line}`);
 }

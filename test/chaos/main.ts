@@ -12,8 +12,8 @@ import { parseArgs } from 'node:util';
 import { CASES } from './inputs/cases.ts';
 import type { InputLine, Inputs } from './inputs/inside.ts';
 import type { Batch, Line } from './inside.ts';
+import { runIsolated } from './isolated.ts';
 import { type Choice, planOf, replayLine } from './plan.ts';
-import { enterWorld } from './world.ts';
 
 const { values } = parseArgs({
   options: {
@@ -75,8 +75,8 @@ function* batches(): Generator<readonly number[]> {
 async function makeRuns(numbers: readonly number[], isolated: boolean): Promise<void> {
   const given: Batch = { choice, numbers, jobs, isolated };
   const range = `runs ${numbers[0]} to ${numbers.at(-1)}`;
-  const entering = { program: 'inside.ts', given, isolated, boots: choice.kernel !== null };
-  const status = await enterWorld<Line>(entering, (line) => {
+  const isolatedProgram = { program: 'inside.ts', given, isolated, boots: choice.kernel !== null };
+  const status = await runIsolated<Line>(isolatedProgram, (line) => {
     if ('batch' in line) return fail(line.batch.map((problem) => `after ${range}: ${problem}`));
     made += 1;
     latestMs = Math.max(latestMs, line.goneMs);
@@ -93,8 +93,8 @@ async function makeRuns(numbers: readonly number[], isolated: boolean): Promise<
 
 async function answerInputs(numbers: readonly number[]): Promise<void> {
   const given: Inputs = { seed: choice.seed, numbers, jobs };
-  const entering = { program: 'inputs/inside.ts', given, isolated: true, boots: false };
-  const status = await enterWorld<InputLine>(entering, ({ number, kind, args, problems, stderr }) => {
+  const isolatedProgram = { program: 'inputs/inside.ts', given, isolated: true, boots: false };
+  const status = await runIsolated<InputLine>(isolatedProgram, ({ number, kind, args, problems, stderr }) => {
     made += 1;
     if (problems.length === 0) return;
     fail([

@@ -17,11 +17,11 @@ export type Plan = Readonly<{
   number: number;
   kind: Kind;
   action: Action;
-  /** From the start to the first blow. */
+  /** From the start to the first signal. */
   delayMs: number;
-  /** Between blows. */
+  /** Between two signals. */
   pauseMs: number;
-  /** For what is left to choose when the blow falls: victims among the processes that are there. */
+  /** For what is left to choose when a signal is sent: receivers among the processes that are there. */
   draw: Draw;
 }>;
 

@@ -1,4 +1,4 @@
-/** One run: started, struck, and looked at until nothing of it is there any more. */
+/** One run: started, disturbed, and looked at until nothing of it is there any more. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import {
@@ -19,7 +19,7 @@ import { slowness } from '../needs.ts';
 import { graceOf, type Status } from './kinds.ts';
 import type { Plan } from './plan.ts';
 import { allProcesses, describe, findMarked, isAlive, type Process, send, treeOf } from './processes.ts';
-import { strike } from './strike.ts';
+import { sendSignals } from './send-signals.ts';
 
 /** Where runs are made, and what stands in `Kind.args` for `{NAME}`; a list is so many words. */
 export type Place = Readonly<{
@@ -30,17 +30,18 @@ export type Place = Readonly<{
   usualMs: number;
 }>;
 
-export type Seen = Readonly<{
+export type Observed = Readonly<{
   plan: Plan;
   folder: string;
   label: string;
   /** Of kmem-run; null: it had to be killed. */
   status: Status | null;
-  /** SIGTERM was sent after the blows. */
+  /** SIGTERM was sent after the action's own signals. */
   ended: boolean;
-  /** The command had said that it was done before the first blow. */
+  /** The command had said that it was done before the first signal. */
   done: boolean;
-  struck: number;
+  /** Processes that the signals reached. */
+  reached: number;
   stderr: string;
   /** What was there when everything should have been gone. */
   late: readonly string[];
@@ -49,25 +50,25 @@ export type Seen = Readonly<{
   goneMs: number;
 }>;
 
-/** From the last blow until all is gone, besides the grace. */
+/** From the last signal until all is gone, besides the grace. */
 const GONE_MS = 3000;
 /** On a machine where all takes longer, so does this. */
 const USUAL_RUNS = 10;
 const LOOK_EVERY_MS = 20;
 
-export async function makeRun(plan: Plan, place: Place): Promise<Seen> {
+export async function makeRun(plan: Plan, place: Place): Promise<Observed> {
   const folder = join(place.folder, `run-${plan.number}`);
   const label = `chaos-${plan.number}`;
   mkdirSync(folder);
   // Another user's command writes to it.
   chmodSync(folder, 0o777);
-  writeFileSync(join(folder, 'witness'), '');
-  chmodSync(join(folder, 'witness'), 0o666);
+  writeFileSync(join(folder, 'groups'), '');
+  chmodSync(join(folder, 'groups'), 0o666);
   const bystanders = [startBystander()];
   const errors = openSync(join(folder, 'stderr'), 'w');
   const child = spawn(process.execPath, [bin, ...argsOf(plan, place, folder, label)], {
     cwd: folder,
-    env: { ...process.env, KMEM_RUN_CHAOS: label, WITNESS: join(folder, 'witness') },
+    env: { ...process.env, KMEM_RUN_CHAOS: label, RECORD_GROUP: join(folder, 'groups') },
     stdio: ['ignore', 'ignore', errors],
     detached: true,
   });
@@ -89,8 +90,8 @@ export async function makeRun(plan: Plan, place: Place): Promise<Seen> {
   };
   look();
   const done = existsSync(join(folder, 'done'));
-  const struck = await strike(plan, runner, isOver, look);
-  const mustEnd = struck === 0 || !endsRun(plan);
+  const reached = await sendSignals(plan, runner, isOver, look);
+  const mustEnd = reached === 0 || !endsRun(plan);
   if (mustEnd) await sleep(plan.pauseMs);
   const ended = mustEnd && !isOver() && child.kill('SIGTERM');
   if (plan.action.abandons) await startAnother(folder);
@@ -104,31 +105,31 @@ export async function makeRun(plan: Plan, place: Place): Promise<Seen> {
   const hangs = late.some(({ pid }) => pid === runner);
   for (const process of known.values()) if (isAlive(process)) send(process.pid, 'SIGKILL');
   await over;
-  const seen: Seen = {
-    ...{ plan, folder, label, ended, done, struck, goneMs, late: described },
+  const observed: Observed = {
+    ...{ plan, folder, label, ended, done, reached, goneMs, late: described },
     status: hangs ? null : statusOf(child),
     stderr: readFileSync(join(folder, 'stderr'), 'utf8'),
     bystanders: bystanders.filter((one) => statusOf(one) !== null).map(({ pid }) => `${pid}`),
   };
   for (const bystander of bystanders) bystander.kill('SIGKILL');
-  return seen;
+  return observed;
 }
 
 /** An experiment goes on with its other runs when a part of one has died. */
-function endsRun({ kind, action: { ends, blows } }: Plan): boolean {
-  const ofRunner = blows.some(
-    (blow) => blow !== 'pause' && blow.roles.some((role) => role === 'runner' || role === 'group'),
+function endsRun({ kind, action: { ends, signals } }: Plan): boolean {
+  const ofRunner = signals.some(
+    (sent) => sent !== 'pause' && sent.roles.some((role) => role === 'runner' || role === 'group'),
   );
   return ends && (ofRunner || kind.result !== 'report');
 }
 
 /** Files of the run that are not its own: those of kmem-run that it did not remove. */
-export function filesLeft({ folder }: Seen): readonly string[] {
-  const own = ['witness', 'stderr', 'done', 'result.json', 'trace.jsonl'];
+export function filesLeft({ folder }: Observed): readonly string[] {
+  const own = ['groups', 'stderr', 'done', 'result.json', 'trace.jsonl'];
   return readdirSync(folder).filter((name) => !own.includes(name));
 }
 
-export function forget({ folder }: Seen): void {
+export function forget({ folder }: Observed): void {
   rmSync(folder, { recursive: true });
 }
 

@@ -23,11 +23,11 @@ export type Input = Readonly<{
 }>;
 
 /** Where the files of a case go, and what is there for all of them. */
-export type Shelf = Readonly<{ folder: string; store: string; odd: readonly string[] }>;
+export type Prepared = Readonly<{ folder: string; store: string; odd: readonly string[] }>;
 
 type Making = Readonly<{
   draw: Draw;
-  shelf: Shelf;
+  prepared: Prepared;
   /** Of the case within its kind. */
   index: number;
   /** Writes a file of the case's own, and gives its path. */
@@ -137,7 +137,7 @@ const kinds: readonly Kind[] = [
   {
     name: 'odd-file',
     count: ODD_FILES * readers.length,
-    args: ({ index, shelf }) => pickFor(readers, index)(pickFor(shelf.odd, Math.floor(index / readers.length))),
+    args: ({ index, prepared }) => pickFor(readers, index)(pickFor(prepared.odd, Math.floor(index / readers.length))),
     statuses: JUDGES,
     several: true,
   },
@@ -174,7 +174,7 @@ const kinds: readonly Kind[] = [
 export const CASES: number = kinds.reduce((sum, { count }) => sum + count, 0);
 
 /** Its files are written now. Numbers from `CASES` on are further cases of the same kinds. */
-export function makeInput(seed: number, number: number, shelf: Shelf): Input {
+export function makeInput(seed: number, number: number, prepared: Prepared): Input {
   let index = number % CASES;
   const kind = kinds.find(({ count }) => {
     if (index < count) return true;
@@ -182,11 +182,11 @@ export function makeInput(seed: number, number: number, shelf: Shelf): Input {
     return false;
   }) as Kind;
   const put = (name: string, data: string | Uint8Array): string => {
-    const file = join(shelf.folder, `${number}.${name}`);
+    const file = join(prepared.folder, `${number}.${name}`);
     writeFileSync(file, data);
     return file;
   };
-  const args = kind.args({ draw: createDraw(seed, number), shelf, index, put });
+  const args = kind.args({ draw: createDraw(seed, number), prepared, index, put });
   return { number, kind: kind.name, args, statuses: kind.statuses ?? READS, several: kind.several ?? false };
 }
 
@@ -216,8 +216,8 @@ function damagedStore(making: Making): readonly string[] {
 }
 
 /** Its bytes, or what is in its rows. */
-function damagedDatabase({ draw, shelf, put }: Making): string {
-  const bytes = readFileSync(shelf.store);
+function damagedDatabase({ draw, prepared, put }: Making): string {
+  const bytes = readFileSync(prepared.store);
   const way = draw.below(5);
   if (way === 0) return put('sqlite', bytes.subarray(0, draw.below(bytes.length)));
   if (way <= 2) {

@@ -1,4 +1,4 @@
-/** Damaged inputs, in the place that world.ts made: a line of JSON for each that is not answered as it must be. */
+/** Damaged inputs, in the namespaces that isolated.ts made: a line of JSON for each that is not answered as it must be. */
 
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { openStore } from '../../../src/store/store.ts';
 import { bin } from '../../harness.ts';
 import { slowness } from '../../needs.ts';
 import { experiment } from '../../store/folder.ts';
-import { type Input, makeInput, type Shelf } from './cases.ts';
+import { type Input, makeInput, type Prepared } from './cases.ts';
 import * as corpus from './corpus.ts';
 import { type Answer, judgeAnswer } from './judge.ts';
 
@@ -33,7 +33,7 @@ const HUGE = 3 * 2 ** 30;
 async function work(): Promise<void> {
   let worker: Worker | null = null;
   for (let number = rest.shift(); number !== undefined; number = rest.shift()) {
-    const input = makeInput(seed, number, shelf);
+    const input = makeInput(seed, number, prepared);
     const isOfTheCommand = number % OF_THE_COMMAND === 0;
     if (!isOfTheCommand) worker ??= startWorker();
     const answer = await (isOfTheCommand || worker === null ? runCommand(input) : worker.answer(input));
@@ -99,7 +99,7 @@ async function textOf(stream: Readable): Promise<string> {
   return Buffer.concat(await stream.toArray()).toString();
 }
 
-async function makeShelf(): Promise<Shelf> {
+async function prepare(): Promise<Prepared> {
   const own = join(folder, 'inputs');
   mkdirSync(own);
   const file = (name: string): string => join(own, name);
@@ -123,7 +123,7 @@ async function makeShelf(): Promise<Shelf> {
 
 const { seed, numbers, jobs, folder } = JSON.parse(process.argv[2] ?? '') as Inputs & { folder: string };
 process.chdir(folder);
-const shelf = await makeShelf();
+const prepared = await prepare();
 const rest = [...numbers];
 await Promise.all(Array.from({ length: jobs }, work));
 process.exit();

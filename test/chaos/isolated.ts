@@ -10,7 +10,7 @@ import { JOIN } from '../harness.ts';
 
 const kernels = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'kmem-run', 'kernels');
 
-/** Enough for some crowds of kinds.ts at once. */
+/** Enough for some runs of the kind leave-children at once. */
 const MOST_PROCESSES = 4000;
 
 /**
@@ -49,7 +49,7 @@ function enterLines(bound: readonly (readonly [from: string, to: string])[]): st
 }
 
 /** What a program in there is given, besides its own. */
-export type World = Readonly<{
+export type Surroundings = Readonly<{
   folder: string;
   /** Mount points of the hierarchies, where nobody else's cgroups are. */
   groups: readonly string[];
@@ -57,7 +57,7 @@ export type World = Readonly<{
   elsewhere: readonly string[];
 }>;
 
-export type Entering = Readonly<{
+export type Isolated = Readonly<{
   /** A file beside this one: its last argument is JSON, and so is each line that it prints. */
   program: string;
   given: object;
@@ -68,8 +68,8 @@ export type Entering = Readonly<{
 }>;
 
 /** Resolves with the program's exit status when nothing of it is there any more. `take`: each line as it comes. */
-export async function enterWorld<Line>(entering: Entering, take: (line: Line) => void): Promise<number | null> {
-  const { program, given, isolated, boots } = entering;
+export async function runIsolated<Line>(isolatedProgram: Isolated, take: (line: Line) => void): Promise<number | null> {
+  const { program, given, isolated, boots } = isolatedProgram;
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-chaos-'));
   // The sweeper removes it.
   const { memory, pids, unified, joins, hierarchies } = makeSandbox({ teardown: () => {} });
@@ -92,9 +92,9 @@ export async function enterWorld<Line>(entering: Entering, take: (line: Line) =>
     if (boots) bound.push([kernels, join(folder, 'home/.cache/kmem-run/kernels')]);
     const places = [...new Set(mountPoints)];
     const elsewhere = places.map((place) => `${place}/elsewhere/cgroup.procs`);
-    const world: World = { folder, groups: places, elsewhere };
+    const surroundings: Surroundings = { folder, groups: places, elsewhere };
     const namespaces = ['--mount', ...(isolated ? ['--pid', '--net', '--fork', '--mount-proc'] : [])];
-    const words = [process.execPath, join(import.meta.dirname, program), JSON.stringify({ ...given, ...world })];
+    const words = [process.execPath, join(import.meta.dirname, program), JSON.stringify({ ...given, ...surroundings })];
     const child = spawn(
       'sh',
       ['-c', JOIN, 'sh', 'unshare', ...namespaces, 'sh', '-ec', enterLines(bound), 'sh', ...words],

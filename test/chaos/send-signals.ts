@@ -1,4 +1,4 @@
-/** Who is struck: the parts of a run, found among its processes. */
+/** Who receives a signal: the parts of a run, found among its processes. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Role } from './actions.ts';
@@ -29,8 +29,8 @@ function partsOf(runner: number, role: Role, marked: readonly Process[]): readon
   }
 }
 
-/** How many processes were struck. `isOver`: whether the runner has ended, whose pid another process may have by now. */
-export async function strike(
+/** How many processes were reached. `isOver`: whether the runner has ended, whose pid another process may have by now. */
+export async function sendSignals(
   plan: Plan,
   runner: number,
   isOver: () => boolean,
@@ -45,14 +45,14 @@ export async function strike(
     target ??= plan.draw.pick(parts);
     return [target].filter(isAlive);
   };
-  for (const blow of plan.action.blows) {
-    if (blow === 'pause') await sleep(plan.pauseMs);
+  for (const sent of plan.action.signals) {
+    if (sent === 'pause') await sleep(plan.pauseMs);
     else {
-      for (const role of plan.draw.shuffle(blow.roles)) {
+      for (const role of plan.draw.shuffle(sent.roles)) {
         const isOfRunner = role === 'runner' || role === 'group';
         if (isOfRunner && isOver()) continue;
         const pids = victimsOf(role).map(({ pid }) => (role === 'group' ? -pid : pid));
-        count += pids.filter((pid) => send(pid, blow.signal)).length;
+        count += pids.filter((pid) => send(pid, sent.signal)).length;
       }
     }
   }
