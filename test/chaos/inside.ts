@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compileFixture } from '../fixtures/compile.ts';
-import { judgeBatch, takeInventory, usualMsOf } from './batch.ts';
+import { judgeBatch, takeInventory, warmUp } from './batch.ts';
 import type { Surroundings } from './isolated.ts';
 import { judgeRun } from './judge.ts';
 import { isWatched } from './kinds.ts';
@@ -46,7 +46,8 @@ async function main(batch: Batch & Surroundings): Promise<void> {
     ...{ groups, isolated, temporary: join(folder, 'tmp') },
     cache: join(folder, 'home', '.cache', 'kmem-run'),
   };
-  const place = makePlace(batch, usualMsOf(inspected, choice.kernel));
+  warmUp(inspected, choice.kernel);
+  const place = makePlace(batch);
   const before = takeInventory(inspected);
   const rest = [...plans];
   const work = async (): Promise<void> => {
@@ -93,7 +94,7 @@ function countFrom(pid: number): void {
   writeFileSync('/proc/sys/kernel/ns_last_pid', `${pid - 1}`);
 }
 
-function makePlace({ folder, elsewhere, choice }: Batch & Surroundings, usualMs: number): Place {
+function makePlace({ folder, elsewhere, choice }: Batch & Surroundings): Place {
   const scenario = (name: string, text: string): string => {
     const file = join(folder, `${name}.yaml`);
     writeFileSync(file, `description: for chaos\nlimits: { kmem: 4M }\n${text}`);
@@ -106,7 +107,6 @@ function makePlace({ folder, elsewhere, choice }: Batch & Surroundings, usualMs:
   return {
     folder: runs,
     store: join(folder, 'store.sqlite'),
-    usualMs,
     words: {
       ...fixtures,
       w: compileFixture('record-group'),

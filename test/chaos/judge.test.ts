@@ -30,7 +30,7 @@ function problemsOf(
   for (const [name, text] of Object.entries(written)) if (text !== '') writeFileSync(join(folder, name), text);
   const plan = planOf({ ...choice, kinds: [kind] }, 0);
   const store = join(folder, '..', `${ID}.sqlite`);
-  const place: Place = { folder, store, words: {}, usualMs: 1 };
+  const place: Place = { folder, store, words: {} };
   return judgeRun(
     {
       ...{ plan, folder, label: 'chaos-0', status: 143, ended: false, done: true, reached: 1, goneMs: 1 },
@@ -96,7 +96,7 @@ test('a result in the store is found by its label', (t) => {
     ...{ stderr: '', late: [], bystanders: [] },
   };
   writeFileSync(join(file, '..', 'groups'), '');
-  const place: Place = { folder: '', store: file, words: {}, usualMs: 1 };
+  const place: Place = { folder: '', store: file, words: {} };
   t.deepEqual(judgeRun({ ...observed, status: 'SIGKILL', plan: killed }, place), []);
   t.true(judgeRun(observed, place).every((problem) => problem.startsWith('file store.sqlite')));
 });

@@ -26,8 +26,6 @@ export type Place = Readonly<{
   folder: string;
   store: string;
   words: Readonly<Record<string, string | readonly string[]>>;
-  /** How long a run takes here that nothing disturbs. */
-  usualMs: number;
 }>;
 
 export type Observed = Readonly<{
@@ -52,8 +50,8 @@ export type Observed = Readonly<{
 
 /** From the last signal until all is gone, besides the grace. */
 const GONE_MS = 3000;
-/** On a machine where all takes longer, so does this. */
-const USUAL_RUNS = 10;
+/** On a busy machine a process may be late: then it has the time that so many starts of kmem-run take at that moment. */
+const STARTS = 10;
 const LOOK_EVERY_MS = 20;
 
 export async function makeRun(plan: Plan, place: Place): Promise<Observed> {
@@ -94,9 +92,10 @@ export async function makeRun(plan: Plan, place: Place): Promise<Observed> {
   const mustEnd = reached === 0 || !endsRun(plan);
   if (mustEnd) await sleep(plan.pauseMs);
   const ended = mustEnd && !isOver() && child.kill('SIGTERM');
-  if (plan.action.abandons) await startAnother(folder);
+  // In the same place: it removes what was abandoned.
+  if (plan.action.abandons) await run(['--quiet', '--', 'true']);
   const began = performance.now();
-  const late = await untilGone(plan, place, () => {
+  const late = await untilGone(plan, () => {
     look();
     return [...known.values()].filter(isAlive);
   });
@@ -151,20 +150,26 @@ function argsOf({ kind }: Plan, { words, store }: Place, folder: string, label: 
   });
 }
 
-/** In the same place, where it removes what was abandoned. */
-async function startAnother(folder: string): Promise<void> {
-  const another = spawn(process.execPath, [bin, '--quiet', '--', 'true'], { cwd: folder, stdio: 'ignore' });
-  await new Promise((resolve) => another.once('exit', resolve));
+async function run(args: readonly string[]): Promise<void> {
+  const child = spawn(process.execPath, [bin, ...args], { stdio: 'ignore' });
+  await new Promise((resolve) => child.once('exit', resolve));
 }
 
-/** What is there when the time is over; a machine that is merely slow has a little more. */
-async function untilGone({ kind, action }: Plan, { usualMs }: Place, left: () => Process[]): Promise<Process[]> {
+/** What is there when the time is over. */
+async function untilGone({ kind, action }: Plan, left: () => Process[]): Promise<Process[]> {
   const extraMs = graceOf(kind) + (kind.extraMs ?? 0) + (action.extraMs ?? 0);
-  const limitMs = extraMs + Math.max(GONE_MS * slowness, USUAL_RUNS * usualMs);
+  if (await waitFor(left, extraMs + GONE_MS * slowness)) return [];
+  const began = performance.now();
+  // It starts no run, which would remove what is left.
+  await run(['--version']);
+  return (await waitFor(left, STARTS * (performance.now() - began))) ? [] : left();
+}
+
+async function waitFor(left: () => Process[], limitMs: number): Promise<boolean> {
   const began = performance.now();
   for (;;) {
-    const found = left();
-    if (found.length === 0 || performance.now() - began > limitMs) return found;
+    if (left().length === 0) return true;
+    if (performance.now() - began > limitMs) return false;
     await sleep(LOOK_EVERY_MS);
   }
 }
