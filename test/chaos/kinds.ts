@@ -15,7 +15,7 @@ export type Kind = Readonly<{
   graceMs?: number;
   /** Besides the grace: what a machine inside a machine takes. */
   extraMs?: number;
-  /** Statuses besides, of experiments whose runs were disturbed. */
+  /** Statuses besides, of a run that was disturbed. */
   disturbed?: readonly Status[];
 }>;
 
@@ -48,7 +48,9 @@ const runs: readonly Kind[] = [
   kind('deaf', 1, '--kmem 4M --grace 300ms', 'trap "" TERM INT HUP; w sleep 61 & while :; do sleep 0.05; done', {
     graceMs: 300,
   }),
-  kind('output', 1, '--kmem 4M --expect stdout~x --output /dev/null', 'yes x | head -c 20000000; w sleep 61'),
+  kind('output', 1, '--kmem 4M --expect stdout~x --output /dev/null', 'yes x | head -c 20000000; w sleep 61', {
+    disturbed: [122],
+  }),
   {
     ...kind('steps', 1, '--kmem 4M', 'w sleep 61 & true'),
     args: ['--kmem', '4M', '--quiet', '--json', '{dir}/result.json', '--wait', 'empty']

@@ -35,7 +35,7 @@ async function work(): Promise<void> {
   for (let number = rest.shift(); number !== undefined; number = rest.shift()) {
     const input = makeInput(seed, number, prepared);
     const isOfTheCommand = number % OF_THE_COMMAND === 0;
-    if (!isOfTheCommand) worker ??= startWorker();
+    if (!isOfTheCommand) worker ??= await startWorker();
     const answer = await (isOfTheCommand || worker === null ? runCommand(input) : worker.answer(input));
     if (answer.status === null && !isOfTheCommand) {
       worker?.end();
@@ -54,11 +54,13 @@ const NO_ANSWER: Answer = { status: null, stdout: '', stderr: '' };
 type Worker = Readonly<{ answer: (input: Input) => Promise<Answer>; end: () => void }>;
 
 /** Its standard error is shown: what it says there it says on its way down. */
-function startWorker(): Worker {
+async function startWorker(): Promise<Worker> {
   const words = limited(join(import.meta.dirname, 'worker.ts'));
   const child = spawn('sh', words, { stdio: ['pipe', 'ignore', 'inherit', 'pipe'] });
   child.stdin?.on('error', () => {});
   const lines = createInterface({ input: child.stdio[3] as Readable });
+  // A slow start is none of the first input's time.
+  await new Promise((resolve) => lines.once('line', resolve));
   const answer = ({ args }: Input): Promise<Answer> => {
     const { promise, resolve } = Promise.withResolvers<Answer>();
     const onLine = (line: string): void => resolve(JSON.parse(line));

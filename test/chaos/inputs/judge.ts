@@ -18,6 +18,8 @@ const MISLEADING = /[\u202a-\u202e\u2066-\u2069\u2028\u2029]/;
 const LONGEST = 6000;
 
 export function judgeAnswer({ statuses, several }: Input, { status, stdout, stderr }: Answer): readonly string[] {
+  // compare says on stdout that it cannot tell.
+  const isRefused = status === CANNOT && stderr !== '' && !several;
   const hints = stderr.match(/^\s*hint: /gm)?.length ?? 0;
   const reasons = stderr.match(/^kmem-run: /gm)?.length ?? 0;
   const unforeseen = UNFORESEEN.exec(stderr)?.[0];
@@ -26,8 +28,8 @@ export function judgeAnswer({ statuses, several }: Input, { status, stdout, stde
     ...(STACK_TRACE.test(stderr) ? ['a stack trace'] : []),
     ...(unforeseen === undefined ? [] : [`"${unforeseen}" on stderr`]),
     ...(status === CANNOT && stderr === '' && stdout === '' ? ['no reason'] : []),
-    ...(status === CANNOT && !several && hints !== 1 ? [`${hints} hints`] : []),
-    ...(status === CANNOT && !several && reasons > 1 ? [`${reasons} reasons`] : []),
+    ...(isRefused && hints !== 1 ? [`${hints} hints`] : []),
+    ...(isRefused && reasons > 1 ? [`${reasons} reasons`] : []),
     ...(stderr.length > LONGEST ? [`${stderr.length} characters on stderr`] : []),
     ...(CONTROL.test(stderr) || MISLEADING.test(stderr) ? ['control characters on stderr'] : []),
     ...(CONTROL.test(stdout) ? ['control characters on stdout'] : []),

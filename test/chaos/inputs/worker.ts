@@ -1,6 +1,6 @@
 /**
- * Answers inputs as the command does, many in one process: lines of JSON with the words of a command line come in, and one
- * with the answer goes out for each. Descriptor 3 takes them, since the commands write to stdout.
+ * Answers inputs as the command does, many in one process. It says that it is ready; then lines of JSON with the words of a
+ * command line come in, and one with the answer goes out for each, to descriptor 3, since the commands write to stdout.
  */
 
 import { writeSync } from 'node:fs';
@@ -36,6 +36,11 @@ async function answer(argv: readonly string[]): Promise<Answer> {
   }
 }
 
+function say(what: Answer | 'ready'): void {
+  const bytes = Buffer.from(`${JSON.stringify(what)}\n`);
+  for (let at = 0; at < bytes.length; ) at += writeSync(ANSWERS, bytes, at);
+}
+
 type Written = { stdout: string; stderr: string };
 
 function take(name: keyof Written, written: Written): typeof process.stdout.write {
@@ -49,7 +54,5 @@ function take(name: keyof Written, written: Written): typeof process.stdout.writ
 
 // A command adds some to each, for as long as its process lives.
 for (const stream of [process.stdout, process.stderr]) stream.setMaxListeners(0);
-for await (const line of createInterface({ input: process.stdin })) {
-  const bytes = Buffer.from(`${JSON.stringify(await answer(JSON.parse(line)))}\n`);
-  for (let at = 0; at < bytes.length; ) at += writeSync(ANSWERS, bytes, at);
-}
+say('ready');
+for await (const line of createInterface({ input: process.stdin })) say(await answer(JSON.parse(line)));
