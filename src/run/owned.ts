@@ -62,8 +62,13 @@ export function startOwned({ stdout, stderr, identity, ...program }: OwnedProgra
       'data',
       cutLines((line) => resolve(endOf(JSON.parse(line) as OwnerEvent))),
     );
-    // Of an owner that was killed nothing more is heard; the program is killed with it.
-    void owner.then(({ code, exitCode }) =>
+    // Of an owner that was killed nothing more is heard; the program is killed with it. What it has said may come later than
+    // its exit.
+    const closed = new Promise<void>((heard) => {
+      if (control === undefined) heard();
+      else control.once('close', heard);
+    });
+    void Promise.all([owner, closed]).then(([{ code, exitCode }]) =>
       resolve({ code: null, signal: 'SIGKILL', error: exitCode === undefined && code !== undefined ? code : null }),
     );
   }).then((end) => {

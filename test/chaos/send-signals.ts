@@ -9,7 +9,10 @@ const OURS = /^(kmem-|node$|MainThread$|qemu-)/;
 
 function partsOf(runner: number, role: Role, marked: readonly Process[]): readonly Process[] {
   const tree = treeOf(runner);
-  const helpers = tree.filter(({ comm, parent }) => comm === 'kmem-helper' && parent === runner);
+  const childrenOf = (parents: readonly Process[], name: string): readonly Process[] =>
+    tree.filter(({ comm, parent }) => comm === name && parents.some(({ pid }) => pid === parent));
+  const guardians = childrenOf(tree.slice(0, 1), 'kmem-guardian');
+  const helpers = childrenOf(guardians, 'kmem-helper');
   switch (role) {
     case 'runner':
     case 'group':
@@ -17,10 +20,11 @@ function partsOf(runner: number, role: Role, marked: readonly Process[]): readon
     case 'helper':
       return helpers;
     case 'joiner':
-      return tree.filter((process) => process.comm === 'kmem-helper' && !helpers.includes(process));
+      return childrenOf(helpers, 'kmem-helper');
     case 'guardian':
+      return guardians;
     case 'reclaimer':
-      return tree.filter(({ comm }) => comm === `kmem-${role}`);
+      return childrenOf(helpers, 'kmem-reclaimer');
     case 'qemu':
       return tree.filter(({ comm }) => comm.startsWith('qemu-'));
     case 'target':

@@ -87,14 +87,15 @@ test.serial('address-space randomisation is off unless asked', async (t) => {
 
 test.serial('--cpus binds the command, its children and the gate, and not kmem-run', async (t) => {
   const { run } = makeHarness(t);
-  // The command's parent is the gate's supervisor; its parent is the runner.
+  // The command's parent is the gate's supervisor; its parent is the guardian, and the guardian's is the runner.
   const show = [
-    'runner=$(sed -n "s/^PPid:\\t//p" /proc/$PPID/status)',
-    'for pid in self $$ $PPID $runner; do sed -n "s/^Cpus_allowed_list:\\t//p" /proc/$pid/status; done',
+    'parent() { sed -n "s/^PPid:\\t//p" /proc/$1/status; }',
+    'guardian=$(parent $PPID)',
+    'for pid in self $$ $PPID $guardian $(parent $guardian); do sed -n "s/^Cpus_allowed_list:\\t//p" /proc/$pid/status; done',
   ].join('; ');
   const whole = /^Cpus_allowed_list:\t(.*)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
   const ran = await run(['--kmem', '4M', '--cpus', '0', ...sh(show)]);
-  t.deepEqual(ran.stdout.trim().split('\n'), ['0', '0', '0', whole]);
+  t.deepEqual(ran.stdout.trim().split('\n'), ['0', '0', '0', '0', whole]);
   t.deepEqual(ran.result?.spec.cpus, [0]);
 });
 
