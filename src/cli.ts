@@ -44,6 +44,8 @@ process.on('uncaughtException', (error) => {
   process.exit(statuses.setupError);
 });
 
+// Node.js exits, with 0, as soon as nothing is left to wait for: that is no answer.
+process.exitCode = statuses.setupError;
 main(ownArguments())
   .catch((error: unknown) => {
     reportBug(error);

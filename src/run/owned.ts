@@ -93,6 +93,8 @@ export function startOwned({ stdout, stderr, identity, ...program }: OwnedProgra
     },
     release: () => {
       owner.nodeChildProcess.ref();
+      // Its end is part of the owner's.
+      control?.ref();
       kill();
       return gone;
     },

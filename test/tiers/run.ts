@@ -32,7 +32,7 @@ function say(text: string): void {
   process.stdout.write(`\n=== ${text}\n`);
 }
 
-const scratch = mkdtempSync(join(tmpdir(), 'kmem-run-tests-'));
+const scratch = mkdtempSync(join(tmpdir(), 'kmem-'));
 const timesFile = join(scratch, 'times');
 process.once('exit', () => rmSync(scratch, { recursive: true, force: true }));
 
