@@ -1,6 +1,6 @@
 /** Which scenarios are meant by names, files, folders and tags. */
 
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, type Stats, statSync } from 'node:fs';
 import { basename, join, relative, resolve } from 'node:path';
 import { errnoOf, SetupError } from '../errors.ts';
 import { absolute, ownFolder, realPath } from '../host/own-process.ts';
@@ -92,9 +92,16 @@ function refuseTags(tags: readonly string[], scenarios: readonly Scenario[]): ne
 
 function filesAt(word: string): string[] {
   const path = absolute(word);
-  const stat = statSync(fsPath(path), { throwIfNoEntry: false });
-  if (stat === undefined)
-    throw new SetupError('no-scenario', `${quote(word)} is not there`, 'name a scenario file or a folder of them');
+  const refuse = (why: string): SetupError =>
+    new SetupError('no-scenario', `${quote(word)} ${why}`, 'name a scenario file or a folder of them');
+  let stat: Stats | undefined;
+  try {
+    stat = statSync(fsPath(path), { throwIfNoEntry: false });
+  } catch (error) {
+    // A link to itself, a folder that may not be entered.
+    throw refuse(`cannot be read: ${errnoOf(error)}`);
+  }
+  if (stat === undefined) throw refuse('is not there');
   if (!stat.isDirectory()) return [path];
   const files = filesIn(path);
   if (files.length > 0) return files;

@@ -17,6 +17,8 @@ export type Kind = Readonly<{
   extraMs?: number;
   /** Statuses besides, of a run that was disturbed. */
   disturbed?: readonly Status[];
+  /** It runs programs outside the group: who is killed with all that know of them leaves them (ARCHITECTURE.md). */
+  runsOutside?: boolean;
 }>;
 
 const GRACE_MS = 2000;
@@ -104,11 +106,11 @@ function command(name: string, options: string): readonly string[] {
 
 const experiments: readonly Kind[] = [
   experiment('sweep', command('sweep', '--kmem 150K..400K:50K'), [0, 1]),
-  experiment('prepare', command('sweep', '--kmem 1M,2M --prepare {sleep}'), []),
+  { ...experiment('prepare', command('sweep', '--kmem 1M,2M --prepare {sleep}'), []), runsOutside: true },
   experiment('explore', command('explore', '--store {store}'), [0, 1]),
   experiment('bisect', command('bisect', '--store {store}'), [0, 1]),
-  experiment('outside', [...scenario, '{outside}'], []),
-  experiment('set-up', [...scenario, '{set-up}'], []),
+  { ...experiment('outside', [...scenario, '{outside}'], []), runsOutside: true },
+  { ...experiment('set-up', [...scenario, '{set-up}'], []), runsOutside: true },
 ];
 
 /** Whose programs in the kernel (BPF) work only outside a PID namespace. */

@@ -32,10 +32,12 @@ const LONGEST_PAUSE_MS = 600;
 
 export function planOf({ seed, kinds: kindNames, actions: actionNames, kernel }: Choice, number: number): Plan {
   const draw = createDraw(seed, number);
+  const kind = draw.weighted(named(kernel === null ? kinds : kindsInMicrovms, kindNames, 'kind'));
+  const possible = named(kernel === null ? actions : actionsInMicrovms, actionNames, 'action');
   return {
     number,
-    kind: draw.weighted(named(kernel === null ? kinds : kindsInMicrovms, kindNames, 'kind')),
-    action: draw.weighted(named(kernel === null ? actions : actionsInMicrovms, actionNames, 'action')),
+    kind,
+    action: draw.weighted(possible.filter(({ abandons = false }) => !(abandons && kind.runsOutside))),
     delayMs: draw.below(kernel === null ? LATEST_MS : LATEST_IN_MICROVMS_MS),
     pauseMs: draw.below(LONGEST_PAUSE_MS),
     draw,

@@ -16,8 +16,14 @@ const IN_MICROVMS = ['test/vm/', 'test/experiment/fidelity/machine'];
 /** In test/vm/, but they boot nothing. */
 const BOOT_NOTHING = ['accel', 'clock', 'cpio', 'initramfs', 'own-time', 'wire'].map((name) => `test/vm/${name}`);
 
-/** They boot nothing, but take too long for each `npm test`: Debian's kernels, the gate's tests under sanitizers, chaos. */
-const BESIDE_MICROVMS = ['test/kernels/debian', 'test/native/sanitized', 'test/chaos/chaos'];
+/** They boot nothing, but take too long for each `npm test`: Debian's kernels, sanitizers, storms, chaos, whole servers. */
+const BESIDE_MICROVMS = [
+  'test/kernels/debian',
+  'test/native/sanitized',
+  'test/gate/stress',
+  'test/bench/on-fault',
+  'test/chaos/chaos',
+];
 
 /** What they measure is disturbed by anything beside them. */
 const ALONE = ['test/run/determinism', 'test/run/overshoot'];
