@@ -54,7 +54,7 @@ test.serial(
         ['odd-comm', 'pipe2', null, 0],
         ['a b) S 1 [0]', 'openat', '/dev/null', 0],
         ['line\nbreak\t"\\', 'openat', '/dev/null', 0],
-        ['�� not utf-8', 'openat', '/dev/null', 0],
+        ['\udcff\udcc3 not utf-8', 'openat', '/dev/null', 0],
         ['sh-109 => -12', 'openat', '/dev/null', 0],
         ['', 'openat', '/dev/null', 0],
         ['mapper', 'mmap', '/etc/passwd', 0],
