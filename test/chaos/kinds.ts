@@ -17,7 +17,7 @@ export type Kind = Readonly<{
   extraMs?: number;
   /** Statuses besides, of a run that was disturbed. */
   disturbed?: readonly Status[];
-  /** It runs programs outside the group: who is killed with all that know of them leaves them (ARCHITECTURE.md). */
+  /** It runs programs outside the group: killed with its guardian, their owner leaves what they started (ARCHITECTURE.md). */
   runsOutside?: boolean;
 }>;
 

@@ -37,11 +37,19 @@ export function planOf({ seed, kinds: kindNames, actions: actionNames, kernel }:
   return {
     number,
     kind,
-    action: draw.weighted(possible.filter(({ abandons = false }) => !(abandons && kind.runsOutside))),
+    action: draw.weighted(possible.filter((action) => !(kind.runsOutside && killsOwners(action)))),
     delayMs: draw.below(kernel === null ? LATEST_MS : LATEST_IN_MICROVMS_MS),
     pauseMs: draw.below(LONGEST_PAUSE_MS),
     draw,
   };
+}
+
+/** An owner and its guardian, at the same moment. */
+function killsOwners({ signals }: Action): boolean {
+  return signals.some(
+    (sent) =>
+      sent !== 'pause' && sent.signal === 'SIGKILL' && sent.roles.includes('helper') && sent.roles.includes('guardian'),
+  );
 }
 
 export function replayLine({ seed, kinds, actions, kernel }: Choice, number: number): string {
