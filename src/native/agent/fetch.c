@@ -21,6 +21,8 @@ enum {
   MAX_FETCHED = 16,
   FETCH_BLOCK = 480 << 10, /* below msize, and a multiple of the page */
   DEFAULT_READAHEAD_KIB = 128,
+  SPLIT_TRIES = 200,
+  SPLIT_WAIT_NS = 5000000,
 };
 
 static struct {
@@ -132,7 +134,15 @@ static bool fetch_into(int from, char *memory, size_t size)
   return true;
 }
 
-/* Half a copy is taken away again: what the overlay then shows is the host's file. */
+/* What the overlay then shows is the host's file. */
+static void unfetch(const char *path)
+{
+  char to[4200];
+  snprintf(to, sizeof to, "/fetched%s", path);
+  unlink(to);
+}
+
+/* Half a copy is taken away again. */
 static void fetch(const char *path, const struct stat *st)
 {
   char from[4200], to[4200];
@@ -145,7 +155,29 @@ static void fetch(const char *path, const struct stat *st)
   if (memory != MAP_FAILED)
     munmap(memory, size);
   if (!whole || !copy_attributes(to, st))
-    unlink(to);
+    unfetch(path);
+}
+
+static bool has_huge_pages(int meminfo)
+{
+  static const char name[] = "\nShmemHugePages:";
+  char text[4096];
+  ssize_t n = pread(meminfo, text, sizeof text - 1, 0);
+  text[n > 0 ? n : 0] = '\0';
+  const char *line = strstr(text, name);
+  return line == NULL || atoi(line + sizeof name - 1) > 0;
+}
+
+/* The kernel passes over a page that somebody holds at the moment, so it is asked until there is none. */
+static bool split_huge_pages(int split, int meminfo)
+{
+  mount(NULL, "/fetched", NULL, MS_REMOUNT, "huge=never"); /* else the kernel may put them together again */
+  for (int tries = 0; tries < SPLIT_TRIES; tries++) {
+    if (write(split, "1", 1) == 1 && !has_huge_pages(meminfo))
+      return true;
+    nanosleep(&(struct timespec){.tv_nsec = SPLIT_WAIT_NS}, NULL);
+  }
+  return false;
 }
 
 /* Whether 9p reads ahead as much as a message holds; where it reads page by page it keeps the kernel's default. */
@@ -172,10 +204,16 @@ void setup_prefetch(void)
   static char line[8192];
   if (read_text("/proc/cmdline", line, sizeof line) == NULL || strstr(line, "kmem.prefetch=") == NULL || reads_ahead())
     return;
+  /* Kept open, since /sys and /proc move meanwhile. */
   int split = open("/sys/kernel/debug/split_huge_pages", O_WRONLY | O_CLOEXEC);
-  bool huge = split >= 0 && mount("tmpfs", "/fetched", "tmpfs", MS_NODEV, "mode=755,size=30%,huge=within_size") == 0;
-  if (!huge && mount("tmpfs", "/fetched", "tmpfs", MS_NODEV, "mode=755,size=30%") < 0)
+  int meminfo = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
+  bool huge = split >= 0 && meminfo >= 0 &&
+              mount("tmpfs", "/fetched", "tmpfs", MS_NODEV, "mode=755,size=30%,huge=within_size") == 0;
+  if (!huge && mount("tmpfs", "/fetched", "tmpfs", MS_NODEV, "mode=755,size=30%") < 0) {
+    close(split);
+    close(meminfo);
     return;
+  }
   struct statfs space;
   uint64_t room = statfs("/fetched", &space) == 0 ? (uint64_t)space.f_blocks * (uint64_t)space.f_bsize : 0;
   for (char *next = line, *word; (word = strsep(&next, " ")) != NULL;)
@@ -188,10 +226,13 @@ void setup_prefetch(void)
   if (fetched_count > 0 && (fetcher = fork()) == 0) {
     for (int i = 0; i < fetched_count; i++)
       fetch(fetched[i].path, &fetched[i].stat);
-    mount(NULL, "/fetched", NULL, MS_REMOUNT, "huge=never"); /* else the kernel may put them together again */
-    _exit(write(split, "1", 1) == 1 ? 0 : 1);                /* by its descriptor: /sys has moved meanwhile */
+    bool whole = !huge || split_huge_pages(split, meminfo);
+    for (int i = 0; i < fetched_count && !whole; i++)
+      unfetch(fetched[i].path);
+    _exit(0);
   }
   close(split);
+  close(meminfo);
 }
 
 bool has_fetched(void)
