@@ -66,7 +66,7 @@ async function orNotAReport(words: readonly string[], draw: () => Promise<void>)
     await draw();
   } catch (error) {
     if (error instanceof SetupError || !words.some(isFile)) throw error;
-    const reason = `${words.map((word) => quote(word)).join(', ')} cannot be drawn (${error instanceof Error ? error.message : error})`;
+    const reason = `${words.map((word) => quote(word)).join(', ')} cannot be drawn: it has not all that such a report has`;
     const hint = 'name a file that kmem-run --json wrote and nobody has changed';
     throw new SetupError('not-a-report', reason, hint, { cause: error });
   }

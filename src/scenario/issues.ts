@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import type { Path } from '../request/expect-key.ts';
 import { didYouMean } from '../text/nearest.ts';
 import { quote } from '../text/quote.ts';
+import { visible } from '../text/visible.ts';
 import { scenarioSchema } from './schema.ts';
 
 /** `key`: it is about this key below the path, not about a value. */
@@ -140,5 +141,6 @@ export type Mistake = Readonly<{
 
 /** `file:line:column: what is wrong`, and what was meant. */
 export function mistakeText({ file, line, column, message, hint }: Mistake): string {
-  return `${file}:${line}:${column}: ${message}${hint === null ? '' : `\n  hint: ${hint}`}\n`;
+  const reason = `${visible(file)}:${line}:${column}: ${visible(message)}`;
+  return `${reason}${hint === null ? '' : `\n  hint: ${visible(hint)}`}\n`;
 }

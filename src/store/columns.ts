@@ -68,7 +68,8 @@ export function runOf(row: StoreRow, file: string): StoredRun {
   const id = String(row.id);
   const result = parse(row.result, `the result of run ${id}`, file) as Result;
   const version: unknown = result?.schemaVersion;
-  if (typeof version !== 'number') throw damaged(file, `what is kept as run ${id} is no result`);
+  const isNone = typeof version !== 'number' || (version <= SCHEMA_VERSION && result.id !== id);
+  if (isNone) throw damaged(file, `what is kept as run ${id} is no result of that run`);
   if (version > SCHEMA_VERSION) {
     throw new SetupError(
       'result-newer',

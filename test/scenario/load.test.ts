@@ -66,6 +66,12 @@ test('a mistake is told in one line, with the remedy in another', (t) => {
   const [mistake] = loadScenario('x.yaml', 'description: a\nsteps:\n  - rnu: a\n').mistakes ?? [];
   if (mistake === undefined) return t.fail('no mistake was found');
   t.is(mistakeText(mistake), 'x.yaml:3:5: steps[0]: unknown key "rnu"\n  hint: did you mean run?\n');
+  const [odd] =
+    loadScenario('\x1bx', 'description: a\nsteps:\n  - {run: a, expect: ["stdout~/[1-\\x11]/"]}\n').mistakes ?? [];
+  if (odd === undefined) return t.fail('no mistake was found');
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are meant.
+  t.notRegex(mistakeText(odd), /[\x00-\x09\x0b-\x1f]/);
+  t.regex(mistakeText(odd), /^\\x1bx:3:.*\[1-\\x11\]/);
 });
 
 /** What editors, merges and cats do to a file. */

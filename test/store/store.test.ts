@@ -191,11 +191,12 @@ test('control characters of what is kept do not get into an error', (t) => {
 
 test('a result of a newer schema, and one that is none, are told', (t) => {
   const store = makeStore(t);
-  saveRuns(store, 'newer', 'broken', 'odd');
+  saveRuns(store, 'newer', 'broken', 'odd', 'renamed');
   const other = new DatabaseSync(store.file);
   other.exec(`UPDATE run SET result = '{"schemaVersion":2}' WHERE id = 'newer'`);
   other.exec(`UPDATE run SET result = substr(result, 1, 100) WHERE id = 'broken'`);
   other.exec(`UPDATE run SET result = '[]' WHERE id = 'odd'`);
+  other.exec(`UPDATE run SET result = json_remove(result, '$.id') WHERE id = 'renamed'`);
   other.close();
   t.throws(() => store.run('newer'), {
     code: 'result-newer',
@@ -203,7 +204,8 @@ test('a result of a newer schema, and one that is none, are told', (t) => {
   });
   t.throws(() => store.run('broken'), { code: 'store-damaged', message: /the result of run broken cannot be read/ });
   t.throws(() => store.run('odd'), { code: 'store-damaged', message: /run odd is no result/ });
-  t.is(store.list({}).length, 3, 'they are still listed');
+  t.throws(() => store.run('renamed'), { code: 'store-damaged', message: /run renamed is no result of that run/ });
+  t.is(store.list({}).length, 4, 'they are still listed');
 });
 
 test('a closed store is an error of our own, not of the store', (t) => {
