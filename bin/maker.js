@@ -1,6 +1,6 @@
 /**
- * Which process made a file or folder that is only for a while, as a part of its name: so that gc can tell what was left
- * by a process that was killed. A pid alone may be another process's by now, or another container's.
+ * The mark of a process in the names of its temporary files and folders: gc finds by it what a killed process left.
+ * A pid alone is not enough: another process may have it by now, or a process of another container.
  */
 
 import { readFileSync, readlinkSync } from 'node:fs';
@@ -28,7 +28,7 @@ function startOf(pid) {
 
 let own;
 
-/** What stands for this process in a name; something that makes the name unique is to follow. */
+/** The mark of this process, for the beginning of a name; append something that makes the name unique. */
 export function makerMark() {
   if (own === undefined) {
     own = `${placeOfPids()}-${Number(readlinkSync('/proc/self')).toString(36)}-${startOf('self').toString(36)}-`;

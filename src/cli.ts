@@ -44,7 +44,7 @@ process.on('uncaughtException', (error) => {
   process.exit(statuses.setupError);
 });
 
-// Node.js exits, with 0, as soon as nothing is left to wait for: that is no answer.
+// Node.js exits with 0 if nothing is left to wait for, even if the command has not finished.
 process.exitCode = statuses.setupError;
 main(ownArguments())
   .catch((error: unknown) => {

@@ -24,7 +24,7 @@ export function errnoOf(error: unknown): string | null {
   return typeof code === 'string' ? code : null;
 }
 
-/** What the machine has none left of may be there again a moment later. */
+/** Resources that the machine has run out of. More may be free a moment later. */
 const shortages: Readonly<Record<string, readonly [message: string, hint: string]>> = {
   EMFILE: ['kmem-run has as many files open as it may (EMFILE)', 'raise the limit, for example: ulimit -n 4096'],
   ENFILE: ['the machine has as many files open as it can (ENFILE)', 'raise the limit: sysctl -w fs.file-max=1000000'],

@@ -39,7 +39,7 @@ export type Collected = Readonly<{
   locks: readonly string[];
 }>;
 
-/** A lock file without a group, whose maker cannot be told to be gone, may belong to a run that is just being made. */
+/** A lock file without a group may belong to a run that is just starting, unless its maker is known to be gone. */
 const YOUNGEST_ORPHAN_MS = 60_000;
 
 /**

@@ -67,7 +67,7 @@ export function lockCandidates(id: string, folders: readonly LockFolder[]): stri
   return folders.map(({ of }) => of(fileOf(id))).filter((path) => statOf(path, lstatSync)?.isFile() ?? true);
 }
 
-/** Makes the lock file and opens it, close-on-exec; in it is who makes it. @throws SetupError `no-lock`. */
+/** Makes and opens the lock file, close-on-exec. The file names its maker. @throws SetupError `no-lock`. */
 export function openLock(id: string): Lock {
   const uid = userId();
   const directory = lockDirectory(uid);
@@ -108,7 +108,7 @@ function openedLock({ fd, path, folder, file }: Opened): Lock {
   return { fd, path, release };
 }
 
-/** Whether the process that made this lock file was killed; null: that cannot be told. */
+/** Whether the process that made this lock file was killed; null: unknown. */
 export function isForsaken(path: string): boolean | null {
   let fd: number | null = null;
   try {

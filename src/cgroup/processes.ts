@@ -67,7 +67,7 @@ export function signalGroup(group: GroupDirectories, signal: NodeJS.Signals): nu
 
 /**
  * As signalProcess(), but only while the process is in the group: its number was read some time ago, and may be another
- * process's by now. Node has no pidfd, so that a number would have to come back within a few microseconds.
+ * process's by now. Node has no pidfd: a number that is reused within a few microseconds is not noticed.
  */
 export function signalMember(group: GroupDirectories, pid: number, signal: NodeJS.Signals): boolean {
   return isIn(group, pid) && signalProcess(pid, signal);
@@ -82,7 +82,7 @@ function isIn({ directories }: GroupDirectories, pid: number): boolean {
         .split(/[/\n]/)
         .some((part) => names.has(part));
     } catch (error) {
-      // The kernel does not tell a path that is too long: the list that the process was on is what there is.
+      // The kernel reports no path that is too long. The list named the process, so it counts.
       return errnoOf(error) === 'ENAMETOOLONG';
     }
   };

@@ -14,7 +14,7 @@ export const gcUsage = `kmem-run gc [--force] [--dry-run]
 Removes the groups of runs whose runner is gone, and kills what is in them. Groups of runs that are alive are left alone.
 Removes your temporary folders and unfinished files in the cache that a killed kmem-run left behind.
 
-  --force    also remove what cannot be told to be left behind: groups without a lock here, folders of another container
+  --force    also remove what cannot be judged: groups without a lock here, folders of another container
   --dry-run  say what would be removed, and remove nothing
 
 Exit status: 0 nothing is left that should have been removed, 1 something could not be removed.

@@ -23,8 +23,8 @@ export function keptExperiment(store: Store, id: string): KeptDocument[] {
     return documentsOf(store, kept);
   } catch (error) {
     if (error instanceof SetupError) throw error;
-    // What an experiment asks is kept as it is, and checked by nobody before it is used.
-    const reason = `what is kept of experiment ${kept.id} is damaged (${error instanceof Error ? error.message : error})`;
+    // The store does not check what an experiment asks.
+    const reason = `the saved experiment ${kept.id} is damaged (${error instanceof Error ? error.message : error})`;
     throw new SetupError('cannot-report', reason, 'give the file of its --json', { cause: error });
   }
 }

@@ -27,7 +27,7 @@ export type Program = Readonly<{
   env: Readonly<Record<string, string>>;
 }>;
 
-/** The same program as Node.js can start it, whose words are UTF-8: by the helper if they have other bytes. */
+/** The same program as Node.js can start it: through the helper if its words are not UTF-8. */
 export function startable(program: Program): Program {
   const { command, cwd, env } = program;
   const before = [cwd, ...Object.entries(env).map(([name, value]) => `${name}=${value}`)];

@@ -4,7 +4,7 @@ import { readFileSync, readlinkSync, realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fsPath, hasBytes, textOf } from '../text/bytes.ts';
 
-/** What a text has where bytes may have been lost. */
+/** Node.js writes this in place of bytes that are not UTF-8. */
 const LOST = '\ufffd';
 
 /** Those after the script's name. */

@@ -11,7 +11,7 @@ const WORD_BYTES = ['arm', 'ia32', 'mips', 'mipsel', 'ppc', 's390'].includes(pro
 
 let known: number | null = null;
 
-/** Bytes in a page of the running kernel. @throws SetupError `no-page-size` where it cannot be told. */
+/** Bytes in a page of the running kernel. @throws SetupError `no-page-size` if it is unknown. */
 export function pageSize(): number {
   known ??= pageSizeFrom(readAuxv()) ?? architecturalPageSize();
   if (known === null) {

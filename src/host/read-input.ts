@@ -11,7 +11,7 @@ export const MOST_JSON_BYTES = 256 * MIB;
 /** Nothing that kmem-run writes is nested nearly so deep, and what walks through it calls itself at each level. */
 const MOST_LEVELS = 200;
 
-/** Whether there is a file by that name, of any kind but a folder: whether it can be read is told when it is. */
+/** Whether there is a file by that name that is no folder. Reading it may still fail. */
 export function isFile(path: string): boolean {
   if (path === '' || path.includes('\0')) return false;
   try {

@@ -1,4 +1,4 @@
-/** Folders that are only for a while. gc finds those whose maker was killed by their names. */
+/** Temporary folders. Their names carry the mark of their maker, by which gc finds those of a killed process. */
 
 import { chmodSync, lstatSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,7 +10,7 @@ import { errnoOf, SetupError } from '../errors.ts';
 const PREFIX = 'kmem-run-';
 /** Not removed by gc, whatever becomes of its maker. */
 const KEPT = 'kmem-kept-';
-/** Where the rows of fidelity have theirs: on tmpfs, and on what is not. */
+/** For the rows of fidelity: one on tmpfs, one on another file system. */
 export const WORKSHOPS = ['/dev/shm', '/var/tmp'] as const;
 
 /**
@@ -55,8 +55,8 @@ export type Remains = Readonly<{
 }>;
 
 /**
- * Removes this user's temporary folders, and what was not finished in the cache folder, whose maker is gone. `force`: also
- * where that cannot be told. Waits for no lock: what is being made has a maker that lives.
+ * Removes this user's temporary folders and unfinished files in the cache folder if their maker is gone; with `force`, also
+ * if that is unknown. Waits for no lock: whatever is still being made has a living maker.
  */
 export function collectRemains({ force, dryRun }: Readonly<{ force: boolean; dryRun: boolean }>): Remains[] {
   const ofRuns = [tmpdir(), ...WORKSHOPS].flatMap((place) => marked(place, PREFIX));
@@ -76,7 +76,7 @@ export function collectRemains({ force, dryRun }: Readonly<{ force: boolean; dry
   });
 }
 
-/** What is in a folder with the mark of a process that does not live, and belongs to us. */
+/** Our own entries of a folder that carry the mark of a process that no longer lives. */
 function marked(place: string, prefix: string): { path: string; maker: 'gone' | 'unknown' }[] {
   try {
     const folder = trustedPlace(place);

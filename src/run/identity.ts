@@ -31,7 +31,7 @@ export async function resolveIdentity(user: string | null): Promise<Identity | n
   };
 }
 
-/** Without the program nothing is known: neither that there is no such user, nor that he is in no further group. */
+/** If the program cannot be started, nothing follows: the user may exist, and may be in more groups. */
 async function lookUp(program: string, args: readonly string[]): Promise<{ stdout: string; exitCode: number | null }> {
   const { stdout, exitCode, code, originalMessage } = await execa(program, args, { reject: false });
   if (exitCode !== undefined) return { stdout, exitCode };

@@ -62,8 +62,7 @@ export function startOwned({ stdout, stderr, identity, ...program }: OwnedProgra
       'data',
       cutLines((line) => resolve(endOf(JSON.parse(line) as OwnerEvent))),
     );
-    // Of an owner that was killed nothing more is heard; the program is killed with it. What it has said may come later than
-    // its exit.
+    // An owner that was killed reports nothing; the program is killed with it. A report may arrive after the owner's exit.
     const closed = new Promise<void>((heard) => {
       if (control === undefined) heard();
       else control.once('close', heard);
@@ -72,7 +71,7 @@ export function startOwned({ stdout, stderr, identity, ...program }: OwnedProgra
       resolve({ code: null, signal: 'SIGKILL', error: exitCode === undefined && code !== undefined ? code : null }),
     );
   }).then((end) => {
-    // What is left to own keeps no program of the library's users alive.
+    // An owner that only guards leftovers does not keep the process alive.
     owner.nodeChildProcess.unref();
     control?.unref();
     return end;
@@ -93,7 +92,7 @@ export function startOwned({ stdout, stderr, identity, ...program }: OwnedProgra
     },
     release: () => {
       owner.nodeChildProcess.ref();
-      // Its end is part of the owner's.
+      // The owner has ended only once its socket has closed, and Node.js must wait for that.
       control?.ref();
       kill();
       return gone;

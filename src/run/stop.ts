@@ -19,7 +19,7 @@ export type Stop = Readonly<{
   /** A second interrupt: the grace is over. */
   kill: () => void;
   mustKill: () => boolean;
-  /** The run has come to its own end: from now on nothing but the loss of the gate makes its result another. */
+  /** The run is over by its own rule: from now on only the loss of the gate changes its result. */
   complete: () => void;
   /** Resolves with the reason when there is one. */
   happened: Promise<TerminationReason>;

@@ -228,12 +228,12 @@ function refuseOthersLinks(file: string): void {
   try {
     openPlace(file).close();
   } catch (error) {
-    // What else is wrong there is told when it is opened.
+    // Other errors are reported when the store is opened.
     if (errnoOf(error) === 'EPERM') throw badStore(`the store ${quote(file)} is not used: ${reasonOf(error)}`);
   }
 }
 
-/** @throws SetupError `bad-store` where it cannot be told. */
+/** @throws SetupError `bad-store` if it is unknown. */
 export function fileExists(file: string): boolean {
   try {
     return statSync(fsPath(file), { throwIfNoEntry: false }) !== undefined;

@@ -59,7 +59,7 @@ const words: Readonly<Record<Trouble, Words>> = {
 /** What kind of trouble a thrown value is; null: it does not come from SQLite. */
 export function troubleOf(error: unknown): Trouble | null {
   const { code, errcode } = (error ?? {}) as { code?: unknown; errcode?: unknown };
-  // An integer above 2^53, which kmem-run never writes.
+  // Node.js cannot read an integer above 2^53, and kmem-run never writes one.
   if (code === 'ERR_OUT_OF_RANGE') return 'damaged';
   if (code !== 'ERR_SQLITE_ERROR' || typeof errcode !== 'number') return null;
   return codes[(errcode & 0xff) as keyof typeof codes] ?? 'other';

@@ -17,7 +17,7 @@ export type Kind = Readonly<{
   extraMs?: number;
   /** Statuses besides, of a run that was disturbed. */
   disturbed?: readonly Status[];
-  /** It runs programs outside the group: killed with its guardian, their owner leaves what they started (ARCHITECTURE.md). */
+  /** It runs programs outside the group. An owner killed with its guardian leaves what they started (ARCHITECTURE.md). */
   runsOutside?: boolean;
 }>;
 

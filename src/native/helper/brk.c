@@ -18,7 +18,7 @@ static struct {
 } breaks[COMM_CACHE];
 
 /*
- * The current break of the caller, or 0 if it cannot be told.  The end of [heap] is the break rounded up to the
+ * The current break of the caller, or 0 if it is unknown.  The end of [heap] is the break rounded up to the
  * page; the last request of this process tells the exact one where it agrees.  Too high by less than a page does no
  * harm; too low would make the C library hand out memory that is in use.
  */

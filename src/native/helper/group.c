@@ -38,7 +38,7 @@ static bool leads_through(const char *cgroups, const char *name)
   return false;
 }
 
-/* The kernel does not tell a path that is too long: the list that the process was on is what there is. */
+/* The kernel reports no path that is too long.  The list named the process, so it counts. */
 static bool tells_of(pid_t pid, const char *file, const char *name)
 {
   char text[8192];

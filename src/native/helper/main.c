@@ -74,9 +74,9 @@
  * failures are sent in full, counts by (comm, syscall, errno) always; what the queue has no room for is
  * counted and reported as dropped.
  *
- * Death.  Runner gone (its child, the guardian, is told by a signal; end of file on the control socket): guardian or
- * supervisor, who is first, kills and removes the group.  Each continues if it was stopped and the one above it dies.  Both hold the run's lock (flock on an inherited description), so
- * that a later run can tell that nobody is left in charge.
+ * Death.  If the runner dies, its child, the guardian, gets a signal, and the supervisor reads end of file on the control
+ * socket; whichever is first kills and removes the group.  A stopped one continues when the one above it dies.  Both hold
+ * the run's lock (flock on an inherited description), so that a later run knows whether anybody is left in charge.
  *
  * Sources: Documentation/userspace-api/seccomp_filter.rst, seccomp_unotify(2), cgroups(7),
  * Documentation/admin-guide/cgroup-v1/memory.rst.

@@ -130,7 +130,7 @@ int own(char **words)
       break;
   }
   kill_descendants();
-  /* The runner may be writing: a socket that is closed to it would take with it what it has not read. */
+  /* If the runner writes to a closed socket, Node.js drops what it has not read yet. */
   shutdown(CONTROL_FD, SHUT_WR);
   for (char rest[256]; recv(CONTROL_FD, rest, sizeof rest, 0) > 0;)
     continue;

@@ -141,7 +141,7 @@ static int lost_call(pid_t tid, const struct frame *f)
   const greg_t *g = f->context.gregs;
   const uint64_t args[] = {(uint64_t)g[REG_RDI], (uint64_t)g[REG_RSI], (uint64_t)g[REG_RDX],
                            (uint64_t)g[REG_R10], (uint64_t)g[REG_R8],  (uint64_t)g[REG_R9]};
-  /* A call that is not notified failed by itself: fcntl is F_SETLKW as well. */
+  /* A call that is not notified failed by itself, for example fcntl with F_SETLKW. */
   bool may_be_lost = c != NULL && !c->interruptible && is_notified(c, args);
   return number == SYS_rt_sigreturn || may_be_lost ? number : -1;
 }

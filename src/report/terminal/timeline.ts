@@ -23,7 +23,7 @@ type Plotted = Readonly<{ label: string; cells: readonly Cell[] }>;
 const HEIGHT = 8;
 const INDENT = 2;
 const MOST_STEPS = 8;
-/** Narrower than this nothing can be told. */
+/** Narrower than this, nothing can be read. */
 const LEAST_ROOM = 8;
 const quarters = [0, 0.25, 0.5, 0.75, 1];
 

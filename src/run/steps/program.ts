@@ -145,9 +145,13 @@ async function beginOutside(context: StepContext, step: OutsideStep): Promise<Ru
   const { facts, plan, streams, stop } = context;
   beginOwnStep(context, step);
   const began = performance.now();
-  const { cwd, env } = { cwd: step.cwd ?? facts.spec.cwd, env: { ...plan.env, ...step.env } };
   const { stdout, stderr } = streams.stdio;
-  const client = startOwned({ command: step.command, cwd, env, stdout, stderr, identity: plan.clientIdentity });
+  const client = startOwned({
+    command: step.command,
+    cwd: step.cwd ?? facts.spec.cwd,
+    env: { ...plan.env, ...step.env },
+    ...{ stdout, stderr, identity: plan.clientIdentity },
+  });
   let isOver = false;
   const signal = (name: NodeJS.Signals): void => {
     if (!isOver) client.signal(name);
