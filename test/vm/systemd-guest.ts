@@ -24,6 +24,8 @@ const NEEDED = /^(dbus\.socket|.*\.(target|slice))$/;
 export type Ran = Readonly<{
   /** What the script wrote. */
   output: string;
+  /** The last lines of the kernel's console. */
+  console: string;
   /** The text of a file that the script left in $RESULTS; throws where it left none. */
   read: (name: string) => string;
 }>;
@@ -52,7 +54,7 @@ export async function runUnderSystemd(t: ExecutionContext, name: string, script:
 ${qemu.console.tail()}
 ${output}`,
   );
-  return { output, read: (file) => readFileSync(join(folder, 'results', file), 'utf8') };
+  return { output, console: qemu.console.tail(), read: (file) => readFileSync(join(folder, 'results', file), 'utf8') };
 }
 
 function layOut(folder: string, script: string): void {

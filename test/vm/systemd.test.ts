@@ -14,7 +14,7 @@ test('systemd and kmem-run leave each other alone, and a user needs no privilege
   const ran = await runUnderSystemd(t, '6.12', script);
   if (ran === null) return;
   const lines = (name: string): string[] => ran.read(name).trim().split('\n');
-  t.regex(ran.output, /\] done\n$/);
+  t.regex(ran.output, /\] done\n$/, ran.console);
 
   // The words of the error were followed as they are: a scope under the user's own manager.
   t.regex(ran.read('refused'), /run it in a scope of your own: .*; or make the run in a microVM, .*: --kernel NAME/);
