@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
+import { newId } from '../host/new-id.ts';
 import { parseAmount, tryControl, v1 } from './files.ts';
 import { createGroup } from './group.ts';
 import { openLock } from './lock.ts';
 import { removeGroup } from './remove.ts';
 import type { Group, Hierarchies } from './types.ts';
-import { newId } from './types.ts';
 
 /** `bites`: charges are refused. `toothless`: the limit is taken, and what exceeds it is not refused. `unset`: it is not even taken. */
 export type NativeLimit = 'bites' | 'toothless' | 'unset';

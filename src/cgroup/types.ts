@@ -77,10 +77,3 @@ export function idOf(name: string): string | null {
   const id = name.startsWith(PREFIX) ? name.slice(PREFIX.length) : '';
   return ID.test(id) ? id : null;
 }
-
-/** Unlikely to be taken; the lock file, made exclusively, tells. node:crypto would take 3 ms to load. */
-export function newId(): string {
-  return Math.floor(Math.random() * 2 ** 48)
-    .toString(16)
-    .padStart(12, '0');
-}

@@ -1,9 +1,9 @@
-import { newId } from '../cgroup/types.ts';
 import { conduct } from '../experiment/conduct.ts';
 import { type CommonQuestion, type ExperimentContext, type Labelled, shownRequest } from '../experiment/plan.ts';
 import type { ExperimentFacts } from '../experiment/report.ts';
 import { beginning, foldKept, type Kept, keepRun, SPEC_VERSION, takeUp } from '../experiment/resume.ts';
 import { signalNumber } from '../host/exit-status.ts';
+import { newId } from '../host/new-id.ts';
 import { setupErrorText } from '../report/terminal/run.ts';
 import { optionName } from '../request/run-input.ts';
 import { statuses } from '../result/outcome.ts';

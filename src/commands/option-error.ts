@@ -1,7 +1,7 @@
 /** A result of a run whose options are wrong: what reads `--json` finds the reason where that of any other failure is. */
 
-import { newId } from '../cgroup/types.ts';
 import { SetupError } from '../errors.ts';
+import { newId } from '../host/new-id.ts';
 import { normaliseSpec } from '../request/normalise.ts';
 import { outputFile } from '../request/output-file.ts';
 import { assemble } from '../result/assemble.ts';

@@ -1,6 +1,5 @@
 /** The group of a run: made, limited and removed, with nothing in it. */
 
-import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { tryControl, v1, v2 } from '../cgroup/files.ts';
@@ -8,6 +7,7 @@ import { createGroup } from '../cgroup/group.ts';
 import { openLock } from '../cgroup/lock.ts';
 import { removeGroup } from '../cgroup/remove.ts';
 import type { Group } from '../cgroup/types.ts';
+import { newId } from '../host/new-id.ts';
 import { headline } from '../result/headline.ts';
 import { setupErrorOf } from '../run/setup-errors.ts';
 import { shortSize } from '../text/figures.ts';
@@ -25,7 +25,7 @@ export async function withGroup<T>(
   { pids }: Readonly<{ pids: boolean }>,
   use: (group: Group) => T,
 ): Promise<T> {
-  const id = randomBytes(6).toString('hex');
+  const id = newId();
   const made = openLock(id);
   let group: Group | null = null;
   try {
@@ -44,7 +44,7 @@ export const lock: Check = {
   name: 'lock',
   remedy: 'make the folder of lock files yours and writable, with room in it',
   probe: () => {
-    const made = openLock(randomBytes(6).toString('hex'));
+    const made = openLock(newId());
     made.release();
     return ok(`made and removed in ${dirname(made.path)}`);
   },

@@ -1,12 +1,12 @@
 /** A place for results that could not be written where they should be. */
 
-import { randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { errnoOf, SetupError } from '../errors.ts';
 import { fsPath } from '../text/bytes.ts';
 import { quote } from '../text/quote.ts';
+import { newId } from './new-id.ts';
 import { openPlace, type Place } from './open-place.ts';
 import { ownFolder } from './own-process.ts';
 import { writeReport } from './write-file.ts';
@@ -41,7 +41,7 @@ export async function saveReport(path: string, text: string, givenUp: AbortSigna
     await writeReport(path, text, givenUp);
   } catch (reason) {
     if (!(reason instanceof SetupError)) throw reason;
-    const name = `kmem-run-${randomBytes(6).toString('hex')}.${text.startsWith('{') ? 'json' : 'txt'}`;
+    const name = `kmem-run-${newId()}.${text.startsWith('{') ? 'json' : 'txt'}`;
     const { error, file } = writeBeside(name, text, reason, reason.code);
     if (file === null) process.stderr.write(text);
     throw error;

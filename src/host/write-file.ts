@@ -1,6 +1,5 @@
 /** Where a report goes: whole or not at all. A file is replaced in one step; what is no regular file is written to. */
 
-import { randomBytes } from 'node:crypto';
 import { constants, fstatSync, readFileSync, type Stats, statSync } from 'node:fs';
 import { type FileHandle, open, rename, unlink } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,6 +8,7 @@ import { errnoOf, SetupError } from '../errors.ts';
 import { fsPath } from '../text/bytes.ts';
 import { quote } from '../text/quote.ts';
 import { ENDING_SIGNALS } from './exit-status.ts';
+import { newId } from './new-id.ts';
 import { appendFlags, checkOpened, openPlace, type Place } from './open-place.ts';
 
 export const STDOUT = '-';
@@ -68,7 +68,7 @@ async function writePlace(place: Place, text: string | Uint8Array, givenUp?: Abo
 
 async function replaceFile(place: Place, text: string | Uint8Array): Promise<void> {
   const { path, beside, existing } = place;
-  const temporary = beside(`.kmem-run-${process.pid}-${randomBytes(4).toString('hex')}.tmp`);
+  const temporary = beside(`.kmem-run-${process.pid}-${newId()}.tmp`);
   let handle: FileHandle;
   try {
     handle = await open(fsPath(temporary), 'wx', existing === null ? 0o666 : 0o600);

@@ -1,7 +1,7 @@
-import { newId } from '../cgroup/types.ts';
 import { conduct } from '../experiment/conduct.ts';
 import type { CommonQuestion, Plan } from '../experiment/plan.ts';
 import type { ExperimentFacts } from '../experiment/report.ts';
+import { newId } from '../host/new-id.ts';
 import type { Result } from '../result/schema.ts';
 import { keyAsName } from './input.ts';
 import type { EndOptions } from './run.ts';

@@ -3,8 +3,8 @@
  * the host, so expectations are judged here, by what arrived.
  */
 import { homedir, hostname, userInfo } from 'node:os';
-import { newId } from '../cgroup/types.ts';
 import { asSetupError, SetupError } from '../errors.ts';
+import { newId } from '../host/new-id.ts';
 import { ownEnvironment } from '../host/own-process.ts';
 import { findKernel } from '../kernels/find.ts';
 import type { Kernel } from '../kernels/types.ts';
