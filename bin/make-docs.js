@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * Writes what is made from the sources: all of docs/results.md and docs/scenario.schema.json, the marked parts of
- * docs/gate.md and docs/run.md, and man/kmem-run.1.
+ * Writes what is made from the sources: all of docs/reference/results.md and docs/scenario.schema.json, the marked parts of
+ * docs/reference/gate.md and docs/reference/run.md, and man/kmem-run.1.
  * Needs the project's own Node: it imports the TypeScript sources.
  */
 
@@ -33,9 +33,9 @@ function renew(name, part, text) {
   writeFileSync(page(name), withGenerated(readFileSync(page(name), 'utf8'), part, text));
 }
 
-writeFileSync(page('results.md'), resultsPage());
-renew('gate.md', 'calls', gateTable());
-renew('run.md', 'options', optionsTable(runOptions));
+writeFileSync(page('reference/results.md'), resultsPage());
+renew('reference/gate.md', 'calls', gateTable());
+renew('reference/run.md', 'options', optionsTable(runOptions));
 writeFileSync(page('scenario.schema.json'), `${JSON.stringify(scenarioJsonSchema(), null, 2)}\n`);
 mkdirSync(new URL('../man/', import.meta.url), { recursive: true });
 writeFileSync(new URL('../man/kmem-run.1', import.meta.url), manPage(await readManual(), version));

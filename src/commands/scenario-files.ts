@@ -109,7 +109,7 @@ function template(schema: string): string {
   return `# yaml-language-server: $schema=${schema}
 description: |
   What a reader learns from it, in one line.
-  And why it is so, in some more. All keys are in docs/scenarios.md; what starts no server needs none of those below.
+  And why it is so, in some more. All keys are in docs/reference/scenarios.md; what starts no server needs none of those below.
 tags: [example]
 needs:
   commands: [python3]

@@ -73,7 +73,7 @@ export const PAGE = 4096;
 /** Kept free below the limit unless the user says otherwise: room for what page faults charge between two calls. */
 export const DEFAULT_RESERVE = 16 * 1024;
 
-/** Measured on 6.18: see docs/gate.md, "What a call needs". */
+/** Measured on 6.18: see docs/reference/gate.md, "What a call needs". */
 const FORK = 63 * 1024;
 const THREAD = 20 * 1024;
 const EXEC = 64 * 1024;

@@ -1,4 +1,4 @@
-/** The table of docs/gate.md, made from the gate's policy: what is gated, what a denied call gets, and when. */
+/** The table of docs/reference/gate.md, made from the gate's policy: what is gated, what a denied call gets, and when. */
 
 import { type GatedCall, gatedCalls, PAGE, refusedCalls, type WatchedCall, watchedCalls } from '../gate/syscalls.ts';
 import { groupDigits } from '../request/size.ts';

@@ -1,4 +1,4 @@
-/** The tables of docs/run.md, made from the definitions that parse and that --help lists. */
+/** The tables of docs/reference/run.md, made from the definitions that parse and that --help lists. */
 
 import { DEFAULT_RESERVE } from '../gate/syscalls.ts';
 import { normaliseSpec } from '../request/normalise.ts';

@@ -1,4 +1,4 @@
-/** docs/results.md, made from the schema: every key with its type, unit, meaning, and what null says. */
+/** docs/reference/results.md, made from the schema: every key with its type, unit, meaning, and what null says. */
 
 import { z } from 'zod';
 import { definitions } from '../result/definition.ts';

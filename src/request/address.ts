@@ -1,4 +1,4 @@
-/** Names of gated calls: `0.2/17:mmap`, as docs/trace-gate.md tells them, and what `--fail` takes: `0.2/17:mmap+`, `0.2/17`. */
+/** Names of gated calls: `0.2/17:mmap`, as docs/reference/trace-gate.md tells them, and what `--fail` takes: `0.2/17:mmap+`, `0.2/17`. */
 import { SetupError } from '../errors.ts';
 import { quote } from '../text/quote.ts';
 

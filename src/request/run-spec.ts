@@ -12,7 +12,7 @@ export type Limits = Readonly<{
   pids: number | null;
 }>;
 
-/** When a run is over: see docs/run.md. */
+/** When a run is over: see docs/reference/run.md. */
 export type Wait = 'quiet' | 'exit' | 'empty';
 
 export type VmSpec = Readonly<{

@@ -1,6 +1,6 @@
 /**
  * Every key of the result is defined where its type is: what it is, its unit, and what its absence means.
- * The JSON Schema and docs/results.md are made from these definitions, so neither can drift from the type.
+ * The JSON Schema and docs/reference/results.md are made from these definitions, so neither can drift from the type.
  */
 
 import { z } from 'zod';

@@ -122,7 +122,7 @@ function refuseUngated({ inject }: RunSpec): void {
     const { syscall } = parseAddress(address);
     if (syscall === null || gatedCalls.some(({ name }) => name === syscall)) continue;
     const names = gatedCalls.map(({ name }) => name);
-    const hint = didYouMean(syscall, names, 'docs/gate-rows.md lists the gated calls');
+    const hint = didYouMean(syscall, names, 'docs/reference/gate-rows.md lists the gated calls');
     throw new SetupError('bad-address', `--fail ${address}: ${quote(syscall)} is no call that the gate sees`, hint);
   }
 }

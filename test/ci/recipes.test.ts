@@ -1,4 +1,4 @@
-/** The recipes of docs/ci.md: the shell's as it stands there; the others are YAML, and kmem-run takes their lines. */
+/** The recipes of docs/guides/ci.md: the shell's as it stands there; the others are YAML, and kmem-run takes their lines. */
 
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -7,7 +7,7 @@ import { parse } from 'yaml';
 import { validateResult } from '../../src/result/validate.ts';
 import { bin, makeHarness } from '../harness.ts';
 
-const page = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'ci.md'), 'utf8');
+const page = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'guides', 'ci.md'), 'utf8');
 const script = page.split('`kernel-memory.sh`\n\n```sh\n')[1]?.split('```')[0] ?? '';
 
 test('within its budget: 0; beyond: 122, and the call is in the file', async (t) => {

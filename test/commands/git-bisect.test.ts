@@ -1,4 +1,4 @@
-/** The transcript of docs/baselines.md, its commands as they stand there: git finds the commit that keeps more sockets. */
+/** The transcript of docs/guides/baselines.md, its commands as they stand there: git finds the commit that keeps more sockets. */
 
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,7 +8,7 @@ import { FIRST_BAD, GIT_ENVIRONMENT, makeHistory } from '../fixtures/history.ts'
 import { bin, makeHarness } from '../harness.ts';
 import { slowness } from '../needs.ts';
 
-const page = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'baselines.md'), 'utf8');
+const page = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'guides', 'baselines.md'), 'utf8');
 const [, transcript = ''] = /<!-- run by test\/commands\/git-bisect\.test\.ts -->\n```\n(.*?)```/s.exec(page) ?? [];
 const commands = transcript.split('\n').flatMap((line) => (line.startsWith('$ ') ? [line.slice(2)] : []));
 

@@ -91,9 +91,10 @@ test('what counts as a path', (t) => {
     found('`src/run/index.ts` and `test/tiers/tiers.ts`, `bench/`, `.ci/run`, `.clang-format`, `biome.json`'),
     ['src/run/index.ts', 'test/tiers/tiers.ts', 'bench/', '.ci/run', '.clang-format', 'biome.json'],
   );
-  t.deepEqual(found('[a page](docs/gate.md#anchor), [an address](https://example.org/a.md), [here](#below)'), [
-    'docs/gate.md',
-  ]);
+  t.deepEqual(
+    found('[a page](docs/reference/gate.md#anchor), [an address](https://example.org/a.md), [here](#below)'),
+    ['docs/reference/gate.md'],
+  );
   const others = [
     ...['`npm test`', '`over_limit()`', '`0.1/17:mmap`', '`/proc/PID/stat`', '`~/.cache`', '`${dir}`', '`exit.code`'],
     ...['`--wait`', '`memory.stat`', '`@throws`', '`kmem-helper`', 'src/no-backticks.ts', '`steps[2].exit`'],
@@ -104,7 +105,7 @@ test('what counts as a path', (t) => {
 
 test('a wrong path is reported in each form', (t) => {
   const missing = (text: string): string[] => missingIn(text, root);
-  t.deepEqual(missing('`src/run/index.ts`, `src/run/`, `package.json`, [a](docs/gate.md)'), []);
+  t.deepEqual(missing('`src/run/index.ts`, `src/run/`, `package.json`, [a](docs/reference/gate.md)'), []);
   t.deepEqual(missing('`src/run/indx.ts`'), ['src/run/indx.ts']);
   t.deepEqual(missing('`sources/run/index.ts`'), ['sources/run/index.ts']);
   t.deepEqual(missing('`src/course/`'), ['src/course/']);

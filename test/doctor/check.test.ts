@@ -124,7 +124,7 @@ test('every check has a name of its own, a remedy, and needs only what comes bef
   }
 });
 
-test('every check is explained in docs/doctor.md', (t) => {
-  const page = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'doctor.md'), 'utf8');
+test('every check is explained in docs/reference/doctor.md', (t) => {
+  const page = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'reference', 'doctor.md'), 'utf8');
   for (const { name } of checks) t.regex(page, new RegExp(`^\\| [^|]*\`${name}\`[^|]* \\| `, 'm'), name);
 });

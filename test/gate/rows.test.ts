@@ -1,6 +1,6 @@
 /**
  * Each kind of kernel object, made until the gate refuses one: the errno is one that an enforcing kernel gives
- * (docs/fidelity.md), and the number made is the one that it let through. docs/gate-rows.md has the figures.
+ * (docs/reference/fidelity.md), and the number made is the one that it let through. docs/reference/gate-rows.md has the figures.
  */
 
 import { execFileSync } from 'node:child_process';

@@ -1,4 +1,4 @@
-/** The example of docs/library.md is a test of ours, and catches what it says it catches. */
+/** The example of docs/reference/library.md is a test of ours, and catches what it says it catches. */
 
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { makeHarness } from '../harness.ts';
 const test = anyTest.serial;
 const root = join(import.meta.dirname, '..', '..');
 const budget = join(import.meta.dirname, 'budget');
-const page = readFileSync(join(root, 'docs', 'library.md'), 'utf8');
+const page = readFileSync(join(root, 'docs', 'reference', 'library.md'), 'utf8');
 
 /** The block of code that follows the name of a file. */
 function blockOf(name: string) {

@@ -11,8 +11,8 @@ const rows = table
   .slice(2)
   .map((line) => line.split(' | ').map((cell) => cell.replaceAll(/^\| | \|$/g, '')));
 
-test('docs/gate.md has the table of the policy (else: node bin/make-docs.js)', (t) => {
-  const page = readFileSync(new URL('../../docs/gate.md', import.meta.url), 'utf8');
+test('docs/reference/gate.md has the table of the policy (else: node bin/make-docs.js)', (t) => {
+  const page = readFileSync(new URL('../../docs/reference/gate.md', import.meta.url), 'utf8');
   t.is(withGenerated(page, 'calls', table), page);
 });
 

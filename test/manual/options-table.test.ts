@@ -7,8 +7,8 @@ import { withGenerated } from '../../src/text/markdown-table.ts';
 const tables = optionsTable(runOptions);
 const rows = tables.split('\n').filter((line) => line.startsWith('| `--'));
 
-test('docs/run.md has the options as they are defined (else: node bin/make-docs.js)', (t) => {
-  const page = readFileSync(new URL('../../docs/run.md', import.meta.url), 'utf8');
+test('docs/reference/run.md has the options as they are defined (else: node bin/make-docs.js)', (t) => {
+  const page = readFileSync(new URL('../../docs/reference/run.md', import.meta.url), 'utf8');
   t.is(withGenerated(page, 'options', tables), page);
 });
 

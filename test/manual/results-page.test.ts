@@ -4,8 +4,8 @@ import { resultsPage } from '../../src/manual/results-page.ts';
 
 const page = resultsPage();
 
-test('docs/results.md is what the schema says (else: node bin/make-docs.js)', (t) => {
-  t.is(readFileSync(new URL('../../docs/results.md', import.meta.url), 'utf8'), page);
+test('docs/reference/results.md is what the schema says (else: node bin/make-docs.js)', (t) => {
+  t.is(readFileSync(new URL('../../docs/reference/results.md', import.meta.url), 'utf8'), page);
 });
 
 test('every key is a row with five cells', (t) => {

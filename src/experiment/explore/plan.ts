@@ -61,7 +61,7 @@ function checkCall(name: string, nameOf: Names): void {
   throw new SetupError(
     'bad-option',
     `${nameOf('only')}: ${quote(name)} is no call that the gate sees`,
-    didYouMean(name, names, 'docs/gate.md lists them'),
+    didYouMean(name, names, 'docs/reference/gate.md lists them'),
   );
 }
 

@@ -56,8 +56,8 @@ test('the tables go into the marked part of a page, and a page that is not there
   t.regex(pageWith(join(folder, 'absent.md'), markdown ?? ''), /\| pipe \|/);
 });
 
-test('docs/fidelity.md has every row, and each is the same (else: kmem-run fidelity --markdown docs/fidelity.md)', (t) => {
-  const page = readFileSync(new URL('../../../docs/fidelity.md', import.meta.url), 'utf8');
+test('docs/reference/fidelity.md has every row, and each is the same (else: kmem-run fidelity --markdown docs/reference/fidelity.md)', (t) => {
+  const page = readFileSync(new URL('../../../docs/reference/fidelity.md', import.meta.url), 'utf8');
   const lines = page.split('\n').filter((line) => line.startsWith('| '));
   for (const { what, kind } of rows) {
     const [line, ...more] = lines.filter((text) => text.startsWith(`| ${what} |`));
