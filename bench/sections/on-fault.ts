@@ -36,7 +36,7 @@ type Tally = Readonly<{
 }>;
 type Tallies = Readonly<Record<Way, Tally>>;
 
-/** The table behind the default of --on-fault in docs/reference/gate.md, as Markdown. */
+/** The table behind the default of --on-fault in docs/internals/gate.md, as Markdown. */
 export const onFault: Section = {
   name: 'on-fault',
   about: 'what programs do at their limits with --on-fault note and sigbus: runs that passed',
