@@ -12,8 +12,10 @@ import type { EndOptions } from './run.ts';
 import { type Running, running } from './running.ts';
 
 export type ScenarioInput = Readonly<{
-  /** Names, files (with a / or ending in .yaml) and folders; absent: all in ./scenarios, and those that come with kmem-run. */
+  /** Names, files (with a / or ending in .yaml) and folders; absent: ./scenarios. */
   scenarios?: string | readonly string[] | undefined;
+  /** The library that comes with kmem-run, instead of ./scenarios (false). */
+  library?: boolean | undefined;
   /** Those with one of these tags; those whose names have one of these texts in them. */
   tags?: readonly string[] | undefined;
   filters?: readonly string[] | undefined;
@@ -25,7 +27,7 @@ export type ScenarioInput = Readonly<{
   repeat?: number | undefined;
   /** Again where one does not pass, up to so many times (0). */
   retry?: number | undefined;
-  /** What is missing is an error, not a reason to skip (false). */
+  /** Fail if a scenario lacks a program, instead of skipping it (false). */
   strict?: boolean | undefined;
   /** Begin none after one that did not pass (false). */
   failFast?: boolean | undefined;
@@ -51,7 +53,7 @@ export type ScenarioEvent =
   /** It is over. */
   | (Standing & Readonly<{ type: 'end'; outcome: ScenarioOutcome }>);
 
-const SELECTION = ['scenarios', 'tags', 'filters'];
+const SELECTION = ['scenarios', 'library', 'tags', 'filters'];
 const MANNER = ['kernel', 'jobs', 'repeat', 'retry', 'strict', 'failFast', 'keepDir', 'baseline', 'updateBaseline'];
 const KEYS: readonly string[] = [...SELECTION, ...MANNER];
 
@@ -64,13 +66,13 @@ export function scenario(
   { signal, kill }: EndOptions = {},
 ): Running<ScenariosReport, ScenarioEvent> {
   return running(async (emit) => {
-    const { words, tags, filters, choices } = read(typeof input === 'string' ? { scenarios: input } : input);
+    const { words, library, tags, filters, choices } = read(typeof input === 'string' ? { scenarios: input } : input);
     // They load the parsers of YAML and of schemas: who makes runs only does without.
-    const [{ findScenarios }, { performScenarios }] = await Promise.all([
+    const [{ defaultFolders, findScenarios }, { performScenarios }] = await Promise.all([
       import('../scenario/find.ts'),
       import('../scenario/perform.ts'),
     ]);
-    const found = findScenarios({ words, tags, filters });
+    const found = findScenarios({ words, folders: defaultFolders(words, library), tags, filters });
     const total = found.scenarios.length + found.mistakes.length;
     if (total === 0) throw new SetupError('no-scenario', 'no scenario is selected', 'name those that are there');
     const never = new AbortController().signal;
@@ -93,6 +95,7 @@ export function scenario(
 
 type Read = Readonly<{
   words: readonly string[];
+  library: boolean;
   tags: readonly string[];
   filters: readonly string[];
   choices: Choices;
@@ -113,6 +116,7 @@ function read(given: ScenarioInput): Read {
   const baseline = textIn(value('baseline'), 'baseline');
   return {
     words: namesIn(words, 'scenarios') ?? [],
+    library: flagIn(value('library'), 'library'),
     tags: namesIn(value('tags'), 'tags') ?? [],
     filters: namesIn(value('filters'), 'filters') ?? [],
     choices: {
