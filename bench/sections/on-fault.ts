@@ -218,7 +218,7 @@ function kibibytes(bytes: number): string {
 }
 
 function read(folder: string): readonly Scenario[] {
-  const { scenarios, mistakes } = findScenarios({ words: [folder], tags: [], filters: [] });
+  const { scenarios, mistakes } = findScenarios({ words: [folder], folders: [], tags: [], filters: [] });
   const [mistake] = mistakes;
   if (mistake !== undefined) throw new Error(`${mistake.file}:${mistake.line}: ${mistake.message}`);
   return scenarios;

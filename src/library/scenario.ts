@@ -12,8 +12,10 @@ import type { EndOptions } from './run.ts';
 import { type Running, running } from './running.ts';
 
 export type ScenarioInput = Readonly<{
-  /** Names, files (contain / or end in .yaml) and folders; absent: ./scenarios, and those that come with kmem-run. */
+  /** Names, files (contain / or end in .yaml) and folders; absent: ./scenarios. */
   scenarios?: string | readonly string[] | undefined;
+  /** The library that comes with kmem-run, instead of ./scenarios or beside what is named; absent: false. */
+  library?: boolean | undefined;
   /** Only scenarios with one of these tags, and whose names contain one of these texts; absent: all. */
   tags?: readonly string[] | undefined;
   filters?: readonly string[] | undefined;
@@ -25,7 +27,7 @@ export type ScenarioInput = Readonly<{
   repeat?: number | undefined;
   /** How often a scenario that does not pass is run again; absent: 0. */
   retry?: number | undefined;
-  /** Whether missing software is an error instead of a reason to skip; absent: false. */
+  /** Whether a scenario that lacks a program fails instead of being skipped; absent: false. */
   strict?: boolean | undefined;
   /** Whether to start no further scenario after the first that does not pass; absent: false. */
   failFast?: boolean | undefined;
@@ -51,7 +53,7 @@ export type ScenarioEvent =
   /** The scenario is over. */
   | (Standing & Readonly<{ type: 'end'; outcome: ScenarioOutcome }>);
 
-const SELECTION = ['scenarios', 'tags', 'filters'];
+const SELECTION = ['scenarios', 'library', 'tags', 'filters'];
 const MANNER = ['kernel', 'jobs', 'repeat', 'retry', 'strict', 'failFast', 'keepDir', 'baseline', 'updateBaseline'];
 const KEYS: readonly string[] = [...SELECTION, ...MANNER];
 
@@ -66,13 +68,13 @@ export function scenario(
   { signal, kill }: EndOptions = {},
 ): Running<ScenariosReport, ScenarioEvent> {
   return running(async (emit) => {
-    const { words, tags, filters, choices } = read(typeof input === 'string' ? { scenarios: input } : input);
+    const { words, library, tags, filters, choices } = read(typeof input === 'string' ? { scenarios: input } : input);
     // They load the parsers of YAML and of schemas, which a caller that only makes runs does not need.
-    const [{ findScenarios }, { performScenarios }] = await Promise.all([
+    const [{ defaultFolders, findScenarios }, { performScenarios }] = await Promise.all([
       import('../scenario/find.ts'),
       import('../scenario/perform.ts'),
     ]);
-    const found = findScenarios({ words, tags, filters });
+    const found = findScenarios({ words, folders: defaultFolders(words, library), tags, filters });
     const total = found.scenarios.length + found.mistakes.length;
     if (total === 0) throw new SetupError('no-scenario', 'no scenario is selected', 'name those that are there');
     const never = new AbortController().signal;
@@ -95,6 +97,7 @@ export function scenario(
 
 type Read = Readonly<{
   words: readonly string[];
+  library: boolean;
   tags: readonly string[];
   filters: readonly string[];
   choices: Choices;
@@ -115,6 +118,7 @@ function read(given: ScenarioInput): Read {
   const baseline = textIn(value('baseline'), 'baseline');
   return {
     words: namesIn(words, 'scenarios') ?? [],
+    library: flagIn(value('library'), 'library'),
     tags: namesIn(value('tags'), 'tags') ?? [],
     filters: namesIn(value('filters'), 'filters') ?? [],
     choices: {
