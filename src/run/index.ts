@@ -71,7 +71,10 @@ async function runFilled(spec: RunSpec, options: RunnerOptions): Promise<Result>
     output = await runHeld({ facts, stop, expectations, options });
     options.onOutput?.(output);
   } catch (error) {
-    facts.error = asSetupError(error);
+    const failed = asSetupError(error);
+    // A helper that had only just been started died of the signal that interrupts the run.
+    const isInterrupted = failed.code === 'gate-lost' && facts.limits === null && stop.reason() === 'interrupted';
+    facts.error = isInterrupted ? null : failed;
   } finally {
     close();
   }
@@ -123,7 +126,9 @@ async function runHeld(context: Context): Promise<Output> {
       else if (event.event === 'guardian-lost' || event.event === 'counter-lost') stop.end('gate-lost');
       else if (event.event === 'livelock') stop.end('livelock');
     };
-    const onLost = (): void => stop.end('gate-lost');
+    const onLost = (): void => {
+      if (held.group !== null) stop.end('gate-lost');
+    };
     const supervisor = startSupervisor({ helper, lockFd: lock.fd, stdio: streams.stdio, onEvent, onLost });
     held.supervisor = supervisor;
     // While the helper starts.

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { SetupError } from '../errors.ts';
 import { keepAttached } from '../gate/keeper.ts';
 import type { GateConfig } from '../gate/policy.ts';
@@ -14,6 +15,7 @@ import {
   type StepRequest,
 } from '../gate/protocol.ts';
 import { execa } from '../host/execa.ts';
+import { ENDING_SIGNALS } from '../host/exit-status.ts';
 import { cutLines } from '../host/lines.ts';
 import { setupErrorOf } from './setup-errors.ts';
 import type { Stop } from './stop.ts';
@@ -35,8 +37,8 @@ export type Supervisor = Readonly<{
   /** Answered by `closed`; see encodeClose(). */
   close: () => void;
   finish: () => void;
-  /** Resolves when the helper has exited and all that it sent was read. */
-  ended: Promise<void>;
+  /** Resolves when the helper has exited and all that it sent was read, with the signal that it died of or null. */
+  ended: Promise<NodeJS.Signals | null>;
   /** Has the guardian kill the supervisor, the group, and what has left it; also where one of them was stopped. */
   kill: () => void;
 }>;
@@ -117,7 +119,7 @@ export function startSupervisor(options: {
     waiters.clear();
     subprocess.kill('SIGCONT');
   });
-  const ended = Promise.allSettled([subprocess, closed]).then(() => {});
+  const ended = Promise.all([subprocess, closed]).then(([{ signal }]) => signal ?? null);
 
   return {
     pid: subprocess.pid,
@@ -160,6 +162,7 @@ function helperGone(): SetupError {
 const TIMEOUT_MS = 60_000;
 
 const TIMEOUT_WHEN_STOPPED_MS = 3000;
+const SAME_SIGNAL_MS = 500;
 
 /**
  * Resolves when the helper holds the run's lock. No limit of time runs yet, and a helper that somebody has stopped would
@@ -182,11 +185,19 @@ export async function untilLocked(supervisor: Supervisor, stop: Stop): Promise<v
     const event = await supervisor.next('locked', 'setup-error');
     if (event.event === 'setup-error') throw setupErrorOf(event, '');
   } catch (error) {
-    throw isMute ? mute() : error;
+    if (isMute) throw mute();
+    await untilInterrupted(supervisor, stop);
+    throw error;
   } finally {
     clearTimeout(timer);
     timer = null;
   }
+}
+
+/** Ctrl-C reaches the helper too, which ignores it from its first instructions on. Here the signal may come a little later. */
+async function untilInterrupted(supervisor: Supervisor, stop: Stop): Promise<void> {
+  const signal = await supervisor.ended;
+  if (ENDING_SIGNALS.some((name) => name === signal)) await Promise.race([stop.happened, sleep(SAME_SIGNAL_MS)]);
 }
 
 function mute(): SetupError {

@@ -191,3 +191,20 @@ test.serial('a helper that was stopped before it told anything is ended with the
   await supervisor.ended;
   t.is(stateOf(supervisor.pid), null);
 });
+
+test('a helper that dies of the signal that interrupts the run is given up on only once the run is interrupted', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'kmem-run-supervisor-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const helper = join(folder, 'new');
+  writeFileSync(helper, '#!/bin/sh\nkill -INT $$\n', { mode: 0o755 });
+  const lockFd = openSync('/dev/null', 'r');
+  t.teardown(() => closeSync(lockFd));
+  const stdio = { stdin: 'ignore', stdout: 'inherit', stderr: 'inherit' } as const;
+  const supervisor = startSupervisor({ helper, lockFd, stdio, onEvent: () => {}, onLost: () => {} });
+  const stop = createStop();
+  const locked = untilLocked(supervisor, stop);
+  t.is(await supervisor.ended, 'SIGINT');
+  setImmediate(() => stop.interrupt('SIGINT'));
+  t.like(await t.throwsAsync(locked), { code: 'gate-lost' });
+  t.is(stop.reason(), 'interrupted');
+});
