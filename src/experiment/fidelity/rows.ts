@@ -1,25 +1,25 @@
 /** The rows of the comparison: kinds of kernel objects, as src/native/exhaust knows how to make them. */
 
 export type ObjectRow = Readonly<{
-  /** By which src/native/exhaust knows it. */
+  /** Its name in src/native/exhaust. */
   name: string;
   what: string;
   /**
-   * `charged`: both modes refuse the same. `uncharged`: an enforcing kernel refuses none (5.10), nor does the gate.
-   * `unseen`: an enforcing kernel refuses, and the gate does not look at such calls.
+   * `charged`: both modes refuse the same. `uncharged`: neither an enforcing kernel (5.10) nor the gate refuses any.
+   * `unseen`: an enforcing kernel refuses, but the gate does not check such calls.
    */
   kind: 'charged' | 'uncharged' | 'unseen';
   /** How often it is tried under each limit, each time from another starting point: src/native/exhaust/main.c. */
   tries: Readonly<{ native: number; gate: number }>;
-  /** Why it is not `charged`; empty where it is. */
+  /** Why it is not `charged`; empty if it is. */
   why: string;
 }>;
 
-/** All of an object's parts fail with one errno, and there are so many objects that a part more or less is nothing. */
+/** All parts of an object fail with one errno, and there are so many objects that one part does not matter. */
 const ONCE = { native: 1, gate: 1 } as const;
-/** Few objects fit: the middle of several tries is finer than one of them. */
+/** Few objects fit: the median of several tries is more precise than one of them. */
 const LARGE = { native: 4, gate: 4 } as const;
-/** Which errno it is depends on which part of the object does not fit, and only the kernel knows. */
+/** The errno depends on which part of the object does not fit, which only the kernel knows. */
 const MIXED = { native: 8, gate: 1 } as const;
 
 function charged(name: string, what: string, tries: ObjectRow['tries']): ObjectRow {
@@ -66,21 +66,21 @@ export const rows: readonly ObjectRow[] = [
   charged('madvise', 'madvise, splits', ONCE),
   charged('mlock', 'mlock2, splits', ONCE),
 
-  uncharged('brk', 'brk', 'the heap is one mapping that grows; only touching it charges, by page faults'),
+  uncharged('brk', 'brk', 'the heap is one mapping that grows; only page faults charge'),
   uncharged('rename', 'rename on tmpfs', 'the old name is freed as the new one is made'),
-  uncharged('stat', 'stat of absent names on tmpfs', 'tmpfs does not keep names that were looked up in vain'),
+  uncharged('stat', 'stat of absent names on tmpfs', 'tmpfs does not cache failed lookups'),
   uncharged('access', 'access to absent names on tmpfs', 'the same'),
   uncharged('readlink', 'readlink of absent names on tmpfs', 'the same'),
-  uncharged('timer_create', 'timer_create', 'charged from 5.15 on'),
-  uncharged('add_key', 'add_key', 'counted by a quota of its own'),
-  uncharged('lock', 'fcntl, F_SETLK', 'locks come from a cache that is not accounted'),
-  uncharged('bpf', 'bpf, BPF_MAP_CREATE', 'charged from 5.11 on; its descriptor is a file, which is charged'),
+  uncharged('timer_create', 'timer_create', 'charged since 5.15'),
+  uncharged('add_key', 'add_key', 'has a quota of its own'),
+  uncharged('lock', 'fcntl, F_SETLK', 'locks come from a cache that is not charged'),
+  uncharged('bpf', 'bpf, BPF_MAP_CREATE', 'charged since 5.11; its descriptor is a file, which is charged'),
 
   {
     name: 'stat_kept',
     what: 'stat of absent names, not on tmpfs',
     kind: 'unseen',
     tries: ONCE,
-    why: 'names that were looked up in vain stay, and are charged; the gate does not stop each stat to look at it',
+    why: 'failed lookups stay cached and are charged; the gate does not check stat',
   },
 ];

@@ -9,7 +9,7 @@ const NUMBER = 9;
 const OFF = 9;
 const AT_LIMIT = 2 * NUMBER + OFF + 3;
 
-/** Two lines: the limits, and what stands below them. */
+/** Two lines: the limits, and the columns below each. */
 export function tableHead(limits: readonly number[]): string {
   const each = `${'native'.padStart(NUMBER)}${'gate'.padStart(NUMBER)}${'off'.padStart(OFF)}`.padStart(AT_LIMIT);
   return [
@@ -46,9 +46,9 @@ export function verdictText(comparisons: readonly RowComparison[]): string {
     ...(uncharged ? [`${uncharged} that the kernel does not charge`] : []),
     ...(unseen ? [`${unseen} that the gate does not see`] : []),
   ];
-  const beside = others.length === 0 ? '' : `; beside them ${others.join(' and ')}`;
+  const also = others.length === 0 ? '' : `; also ${others.join(' and ')}`;
   if (bad.length === 0) {
-    return `same errno and numbers within ${100 * TOLERANCE} % in ${counted(charged ?? 0, 'row')} that both charge${beside}`;
+    return `same errno and numbers within ${100 * TOLERANCE} % in ${counted(charged ?? 0, 'row')} that both charge${also}`;
   }
   return `not the same: ${bad.map(({ row, verdict }) => `${row.name} (${verdict})`).join(', ')}`;
 }
@@ -59,7 +59,7 @@ export function fidelityTables(comparisons: readonly RowComparison[]): string {
   const parts = [
     chargedTable(of('charged')),
     plainTable('Rows that this kernel does not charge, or frees at once', of('uncharged')),
-    plainTable('Rows that this kernel refuses and the gate does not see', of('unseen')),
+    plainTable('Rows that this kernel refuses but the gate does not see', of('unseen')),
   ];
   return parts.filter((part) => part !== '').join('\n');
 }
