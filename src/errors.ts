@@ -1,14 +1,14 @@
 /**
- * The tool's own failure: a mistake in what was asked, or something that the machine lacks.
- * What the measured program does is never one of these; that is a result.
+ * An error of kmem-run itself: an invalid request, or something that the machine lacks. What the measured program does
+ * is never an error of this kind; it is a result.
  */
 export class SetupError extends Error {
   override readonly name = 'SetupError';
   /** Stable, kebab-case: `bad-size`, `unknown-option`, `no-listener`, `limit-not-set` … */
   readonly code: string;
-  /** One line that can be followed as it stands. */
+  /** How to fix it, in one line. */
   readonly hint: string;
-  /** The result of the run that could not be made, where there is one (`outcome: "setup-error"`). */
+  /** Result of the run that could not be made (`outcome: "setup-error"`), or the report; undefined: none. */
   result?: unknown;
 
   constructor(code: string, message: string, hint: string, options?: ErrorOptions) {

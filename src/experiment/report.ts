@@ -1,22 +1,22 @@
-/** Keys that every experiment's JSON has. */
+/** Keys in the JSON of every experiment. */
 export type ExperimentFacts = Readonly<{
   schemaVersion: 1;
-  /** For `--resume`, `kmem-run show` and the rest. */
+  /** Id for `--resume`, `kmem-run show` and other commands. */
   id: string;
-  /** ISO 8601, UTC. */
+  /** Start of the experiment: ISO 8601, UTC. */
   startedAt: string;
-  /** `stopped`: by a signal; `failed`: for `error`. */
+  /** `stopped`: by a signal; `failed`: because of `error`. */
   status: 'done' | 'stopped' | 'failed';
   error: Readonly<{ code: string; message: string; hint: string }> | null;
   command: readonly string[];
   then: readonly string[];
   expect: readonly string[];
-  /** Runs that were made and thrown away before the first that counts. */
+  /** Number of runs that were made and discarded before the first that counts. */
   warmup: number;
   prepare: string | null;
-  /** Milliseconds for each run, as asked for or as derived from the first run; null: none. */
+  /** Time limit of each run in milliseconds, as requested or as derived from the first run; null: none. */
   timeoutMs: number | null;
-  /** What may have spoiled the measurement, a sentence each. */
+  /** What may have distorted the measurement, one sentence each. */
   warnings: readonly string[];
   kmemRun: string;
 }>;

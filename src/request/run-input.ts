@@ -4,84 +4,113 @@ import type { Size } from './size.ts';
 export type FurtherStep = string | Readonly<{ client: string }>;
 
 /**
- * What a caller of the library asks for; everything but the command may be left out (`undefined` is left out too).
- * Sizes are bytes or `'1M'`; durations are milliseconds or `'1.5s'` (in a text a bare number is seconds).
- * `null`, where it may be given, means none: no limit, not bound, no samples. `normaliseSpec` has the defaults.
+ * The input of a run. Every key but `command` is optional; `undefined` counts as absent. Sizes are bytes or strings
+ * (`'1M'`); durations are milliseconds or strings (`'1.5s'`; a number alone in a string is seconds). If a key accepts
+ * `null`, it means none: no limit, not bound, no samples. `normaliseSpec` has the defaults.
  */
 export type RunInput = Readonly<{
-  /** The program and its arguments, handed on as they are. */
+  /** The program and its arguments, passed on unchanged. */
   command: readonly string[];
   /** Further steps, each by `sh -c`: in the same group, or outside it as a `client`, whose memory is not counted. */
   then?: readonly FurtherStep[] | undefined;
   /**
    * What the first further step waits for: `tcp:PORT`, `tcp:HOST:PORT`, `http://…`, `file:PATH` or `output:REGEX`. A
-   * command that still runs then is a server: the further steps run beside it, and it is ended after the last one.
-   * Beside `ready`, `background`, `stop` or a `client`, `${port}`, `${port.NAME}` and `${dir}` in texts stand for free
-   * ports and a private folder of the run.
+   * command that still runs then is a server: the further steps run while it runs, and it is ended after the last one.
+   * With `ready`, `background`, `stop` or a `client`, `${port}`, `${port.NAME}` and `${dir}` in strings are replaced by
+   * free ports and a private folder of the run. Absent: further steps wait for the end of the command, unless
+   * `background` is set.
    */
   ready?: string | null | undefined;
-  /** How long `ready` is waited for (10s). */
+  /** Longest wait for `ready`; absent: 10 s. */
   readyTimeout?: Duration | undefined;
-  /** The further steps do not wait for the command to exit; it is ended after the last one. */
+  /** Whether further steps start without waiting for the command to exit; it is ended after the last one. */
   background?: boolean | undefined;
-  /** What ends a server after the last step: a signal (TERM), or a line for `sh -c` in the group. */
+  /** What ends a server after the last step: a signal, or a line for `sh -c` in the group; absent: TERM. */
   stop?: string | undefined;
+  /** Limits of kernel memory and memory, rounded down to the page; absent: not limited. */
   kmem?: Size | null | undefined;
   mem?: Size | null | undefined;
-  /** Memory and swap together: needs `mem`, and is not below it. */
+  /** Limit of memory and swap combined; requires `mem`, and is at least `mem`. */
   memsw?: Size | null | undefined;
+  /** Soft limit of TCP buffers (cgroup v1). */
   kmemTcp?: Size | null | undefined;
+  /** Limit of concurrent processes and threads. */
   pids?: number | string | null | undefined;
+  /** How the kmem limit is enforced; absent: `'auto'`. */
   enforce?: Enforce | undefined;
-  /** Name of the kernel to boot in a microVM. */
+  /** Name of the kernel to boot in a microVM; absent: the command runs on the running kernel. */
   kernel?: string | null | undefined;
-  /** Memory of the microVM; needs `kernel`, as do the next two. */
+  /** Memory of the microVM; requires `kernel`, as do the next two keys. Absent: 1 GiB. */
   vmMemory?: Size | null | undefined;
-  /** Its processors. */
+  /** Number of its processors; absent: 1. */
   vmCpus?: number | string | null | undefined;
-  /** Folders of the host that the command may write to; all else that it writes is gone with the microVM. */
+  /** Folders of the host that the command may write to; everything else that it writes is lost with the microVM. */
   rw?: readonly string[] | undefined;
+  /** Cgroup version to use; absent: `'auto'`. */
   cgroup?: CgroupVersion | undefined;
+  /** Cgroup directory in which the group is made; absent: that of this process. */
   parent?: string | null | undefined;
-  /** Kept free below the kmem limit by the gate; null: the gate's own default. */
+  /** What the gate keeps free below the kmem limit; null or absent: the gate's default. */
   reserve?: Size | null | undefined;
+  /** Errno of denied calls: that of an enforcing kernel, or always ENOMEM; absent: `'native'`. */
   errno?: 'native' | 'enomem' | undefined;
+  /** Whether the kernel is asked to reclaim before a call is denied; absent: false. */
   reclaim?: boolean | undefined;
+  /** Whether the gate waits, before a denial, until the memory of ended processes is freed; absent: true. */
   rcuWait?: boolean | undefined;
+  /** Whether io_uring is allowed, ungated, instead of refused; absent: false. */
   allowIoUring?: boolean | undefined;
+  /** Whether usage above the kmem limit with no call to deny is reported, or ends the run; absent: `'note'`. */
   onOverrun?: 'note' | 'kill' | undefined;
+  /** Signal that ends a page fault over the kmem limit; `'note'` or absent: the fault is only counted. */
   onFault?: 'sigbus' | 'kill' | 'note' | undefined;
+  /** Whether a process that leaves the group is only reported, or also killed; absent: `'note'`. */
   onEscape?: 'note' | 'kill' | undefined;
-  /** File for a line of JSON about each gated call. */
+  /** File that receives a line of JSON for each gated call; absent: none is written. */
   traceGate?: string | null | undefined;
+  /** Time limit of all steps and the hold together; absent: none. */
   timeout?: Duration | null | undefined;
+  /** Time between SIGTERM and SIGKILL when the run is ended; absent: 2 s. */
   grace?: Duration | undefined;
+  /** How long the group is kept after the last step; absent: 0. */
   hold?: Duration | undefined;
   /**
-   * When the run is over: when the last step has exited and the group is empty or quiet (`quiet`), when the last step has
-   * exited (`exit`), or when the group is empty (`empty`).
+   * When the run is over: the last step has exited and the group is empty or quiet (`quiet`), the last step has exited
+   * (`exit`), or the group is empty (`empty`). Absent: `'quiet'`.
    */
   wait?: Wait | undefined;
-  /** For `quiet`: no process starts or ends, no call is denied and no new peak is reached for this long (500ms). */
+  /**
+   * A group is quiet if for this time no process started or ended, no call was denied and no new peak was reached;
+   * absent: 500 ms.
+   */
   quietFor?: Duration | undefined;
-  /** The longest wait for that (5s). */
+  /** Longest wait for a quiet group; absent: 5 s. */
   quietLimit?: Duration | undefined;
+  /** Expectations, such as `'exit==0'`; absent: every step must exit with 0. */
   expect?: readonly string[] | undefined;
-  /** `'0,2-3'` or numbers. */
+  /** CPUs that gate and command are bound to: `'0,2-3'` or numbers; absent: not bound. */
   cpus?: string | readonly number[] | null | undefined;
+  /** Whether address-space randomisation is left on; absent: false. */
   aslr?: boolean | undefined;
+  /** Name or number of the user that runs the command; absent: that of this process. */
   user?: string | number | null | undefined;
+  /** Working directory; absent: that of this process. */
   cwd?: string | undefined;
+  /** Variables in addition to those of this process. */
   env?: Readonly<Record<string, string>> | undefined;
+  /** Whether the command receives only the variables in `env`; absent: false. */
   clearEnv?: boolean | undefined;
+  /** Where stdout and stderr of every step go; absent: `'inherit'` for `run`, `'null'` for experiments. */
   output?: 'inherit' | 'null' | Readonly<{ file: string }> | undefined;
+  /** Interval between samples; absent: 50 ms. */
   sample?: Duration | 'off' | null | undefined;
+  /** Seed of all random choices. */
   seed?: number | null | undefined;
-  /** Calls to fail, by address: `'0.1/17:mmap'`, `'0.1/17:mmap+'` for all later ones too, `'0.1/17'` for any call. */
+  /** Addresses of calls to fail: `'0.1/17:mmap'`; `'0.1/17:mmap+'` also fails all later ones, `'0.1/17'` any call. */
   inject?: readonly string[] | undefined;
 }>;
 
-/** What normaliseSpec makes the same spec of again: where folders, files and kernels are still there. */
+/** The input from which normaliseSpec makes the same spec again, if folders, files and kernels still exist. */
 export function inputOf(spec: RunSpec): RunRequest {
   const { limits, vm, timeoutMs, graceMs, holdMs, quietForMs, quietLimitMs, sampleMs, template, ...rest } = spec;
   const { command, then, plan, ...same } = rest;
@@ -95,7 +124,7 @@ export function inputOf(spec: RunSpec): RunRequest {
     quietFor: quietForMs,
     quietLimit: quietLimitMs,
     sample: sampleMs,
-    // The texts as they were written, last: what one run filled in is gone with it.
+    // The texts as written come last: the values that a run filled in are gone with it.
     ...(template !== null ? writtenIn(template, rest.env) : plan === null ? { command, then } : { plan }),
   } as RunRequest;
 }
@@ -104,7 +133,7 @@ function writtenIn({ input, ...rest }: Template, env: RunSpec['env']): Partial<P
   return { ...input, env: { ...env, ...(input.env as RunSpec['env'] | undefined) }, template: rest };
 }
 
-/** How the command line calls an input key, for messages and for lines to copy: `kmemTcp` → `--kmem-tcp`. */
+/** The option for an input key, for messages and for lines to copy: `kmemTcp` → `--kmem-tcp`. */
 export function optionName(key: string): string {
   return key === 'inject' ? '--fail' : `--${kebab(key)}`;
 }
@@ -113,40 +142,40 @@ export function kebab(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
-/** One of `port`, `file`, `log` and `http`; `within` (10s) is how long it may take. */
+/** A condition to wait for: one of `port`, `file`, `log` and `http`. `within` is the longest wait; absent: 10 s. */
 export type AwaitedInput = Readonly<{
-  /** Somebody listens there. */
+  /** A process listens on this port. */
   port?: number | string | undefined;
-  /** 127.0.0.1. */
+  /** Address of the port; absent: 127.0.0.1. */
   host?: string | undefined;
-  /** The file is there; beside `log` the file to look into, else what the steps have written. */
+  /** The file exists. With `log`, the file to search; absent: the output of the steps. */
   file?: string | undefined;
-  /** A regular expression for a line. */
+  /** A line matches this regular expression. */
   log?: string | undefined;
-  /** An answer below 400. */
+  /** This URL is answered with a status below 400. */
   http?: string | undefined;
   within?: Duration | undefined;
 }>;
 
 /**
- * A step as people write it, in a scenario file or for the library. Exactly one of `run`, `http`, `signal`, `limits` and
- * `wait` says what it does.
+ * A step as written in a scenario file or for the library. Exactly one of `run`, `http`, `signal`, `limits` and `wait`
+ * is present.
  */
 export type StepInput = Readonly<{
   name?: string | undefined;
   /** A line for `sh -c`, or a program and its arguments. */
   run?: string | readonly string[] | undefined;
-  /** Beside `run`: outside the group, as a client. */
+  /** With `run`: whether the program runs outside the group, as a client; absent: false. */
   outside?: boolean | undefined;
-  /** Beside `run`: the next step does not wait for its end. */
+  /** With `run`: whether the next step starts without waiting for its end; absent: false. */
   background?: boolean | undefined;
-  /** Beside `run`: what the next step waits for. */
+  /** With `run`: what the next step waits for; absent: the end of this step, or nothing after a background step. */
   ready?: AwaitedInput | undefined;
-  /** Beside `background`: the signal that ends it after the last step (TERM). */
+  /** With `background`: the signal that ends it after the last step; absent: TERM. */
   stop?: string | undefined;
-  /** Beside `run`: the background step that this one ends, by its name. It is waited for, and may die of a signal. */
+  /** With `run`: name of the background step that this one ends. It may be killed by a signal, and is waited for. */
   stops?: string | undefined;
-  /** Beside `run`. */
+  /** With `run`: variables in addition to those of the run, and the working directory. */
   env?: Readonly<Record<string, string>> | undefined;
   cwd?: string | undefined;
   http?:
@@ -158,9 +187,9 @@ export type StepInput = Readonly<{
         body?: string | undefined;
       }>
     | undefined;
-  /** Beside `http`: tried again until it is answered as expected. */
+  /** With `http`: how long the request is retried until the response is as expected; absent: one try. */
   within?: Duration | undefined;
-  /** `TERM` or `SIGTERM`; `to` is `group`, `{ step: NAME }` or `{ pidFile: FILE }`. */
+  /** A signal, `TERM` or `SIGTERM`. `to` is its recipient: `group`, `{ step: NAME }` or `{ pidFile: FILE }`. */
   signal?: string | undefined;
   to?: 'group' | Readonly<{ step?: string | undefined; pidFile?: string | undefined }> | undefined;
   limits?:
@@ -172,35 +201,35 @@ export type StepInput = Readonly<{
         pids?: number | string | null | undefined;
       }>
     | undefined;
-  /** A duration, `empty`, or what to wait for; `{ step: NAME }` is the end of a background step. */
+  /** A duration, `empty`, or a condition; `{ step: NAME }` waits for the end of a background step. */
   wait?: Duration | (AwaitedInput & Readonly<{ step?: string | undefined; empty?: boolean | undefined }>) | undefined;
   expect?: string | readonly string[] | undefined;
   timeout?: Duration | null | undefined;
 }>;
 
-/** What a run needs beside its steps when their texts hold placeholders, as those of a scenario do. */
+/** What a run needs in addition to its steps if their texts contain placeholders, as those of a scenario do. */
 export type TemplateInput = Readonly<{
-  /** The folder that `${here}` stands for; null: there is none. */
+  /** Folder that `${here}` stands for; null: there is none. */
   here: string | null;
   setUp: readonly string[];
   cleanUp: readonly string[];
 }>;
 
-/** A run of several steps of any kind, instead of `command` and what goes with it. */
+/** A run of steps of any kind, in place of `command` and its further steps. */
 export type PlanInput = Omit<
   RunInput,
   'command' | 'then' | 'ready' | 'readyTimeout' | 'background' | 'stop' | 'plan' | 'template'
 > &
   Readonly<{
     plan: readonly StepInput[];
-    /** Present: placeholders are filled in. */
+    /** If present, placeholders are filled in. */
     template?: TemplateInput | undefined;
   }>;
 
-/** What a run can be asked: a command and its further steps, or a plan. */
+/** The request for a run: a command and its further steps, or a plan. */
 export type RunRequest = RunInput | PlanInput;
 
-/** Its command, or that of the first step in the group, as it was written. */
+/** The command, or that of the first step in the group, as written. */
 export function commandIn(request: RunRequest): readonly string[] {
   if (!('plan' in request)) return request.command;
   const run = request.plan.find((step) => step.run !== undefined && step.outside !== true)?.run ?? [];

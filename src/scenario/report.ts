@@ -1,62 +1,62 @@
-/** What came of the scenarios of one call of kmem-run, or of several that shared the work: for every format. */
+/** Outcome of the scenarios of one call of kmem-run, or of several that shared the work: for every format. */
 
 import type { Result } from '../result/schema.ts';
 import type { Spread } from '../statistics/spread.ts';
 
 export type ScenarioStatus = 'passed' | 'failed' | 'error' | 'skipped';
 
-/** What differs from the baseline by more than its spread and the tolerance. */
+/** A difference from the baseline that exceeds its spread and the tolerance. */
 export type BaselineChange = Readonly<{
   key: 'kmem' | 'failcnt' | 'mem' | 'kmemTcp' | 'outcome' | 'ends' | 'firstFailing';
-  /** `worse` fails the scenario; `better` and `other` are told. */
+  /** `worse` fails the scenario; `better` and `other` are only reported. */
   verdict: 'worse' | 'better' | 'other';
-  /** Of a figure its spread; else how often each thing came about. */
+  /** Spread of a figure; for other keys, how often each value occurred. */
   before: Spread | Readonly<Record<string, number>>;
   now: Spread | Readonly<Record<string, number>>;
-  /** Both in a sentence. */
+  /** The change in one sentence. */
   text: string;
 }>;
 
-/** How a scenario stands to its baseline. */
+/** Comparison of a scenario with its baseline. */
 export type BaselineOutcome = Readonly<{
   file: string;
   /**
-   * `compared`; `missing`: nothing is written of it there. By `--update-baseline`: `new`, `changed`, `kept` (nothing differs
-   * from what is there), `not-written` (it did not pass).
+   * `compared`; `missing`: the file has no entry for it. With `--update-baseline`: `new`, `changed`, `kept` (equal to the
+   * entry), `not-written` (it did not pass).
    */
   state: 'compared' | 'missing' | 'new' | 'changed' | 'kept' | 'not-written';
   changes: readonly BaselineChange[];
-  /** What spoils the comparison, such as another kernel, a sentence each. */
+  /** What distorts the comparison, such as another kernel, one sentence each. */
   warnings: readonly string[];
 }>;
 
 export type ScenarioOutcome = Readonly<{
   name: string;
-  /** As it was found, relative to the current folder where it is below it. */
+  /** Path as found; relative if it is below the current folder. */
   file: string;
   /** `host`, or the name of a kernel. */
   kernel: string;
   tags: readonly string[];
   /** The first line of its description. */
   title: string;
-  /** `error`: kmem-run could not do its work; `skipped`: something that it needs is not there. */
+  /** `error`: kmem-run could not do its work; `skipped`: something that it needs is missing. */
   status: ScenarioStatus;
-  /** It passed, but not at once. */
+  /** Whether it passed only when it was run again. */
   flaky: boolean;
-  /** Why it did not pass (of a flaky one: why not at once), a line each. */
+  /** Why it did not pass (if flaky: at first), one line each. */
   reasons: readonly string[];
-  /** What is told besides, a line each: what changed against the baseline and is no reason to fail. */
+  /** Changes from the baseline that are no reason to fail, one line each. */
   notes: readonly string[];
-  /** Null: it is not held to one. */
+  /** Null: it is not compared with one. */
   baseline: BaselineOutcome | null;
-  /** The end of what was written, where it did not pass. */
+  /** The end of its output, if it did not pass. */
   output: string;
-  /** How often it was run, set-up that failed included. */
+  /** Number of runs, including those whose setup failed. */
   attempts: number;
   durationMs: number;
-  /** Where the files of its runs are kept; empty: they are not. */
+  /** Folders with the files of its runs; empty: they are not kept. */
   folders: readonly string[];
-  /** Of every attempt that came to a run. */
+  /** Result of every attempt in which a run was made. */
   results: readonly Result[];
 }>;
 
@@ -66,9 +66,9 @@ export type ScenariosReport = Readonly<{
   kmemRun: string;
   startedAt: string;
   durationMs: number;
-  /** `stopped`: it was interrupted, and those that were not begun are left out. */
+  /** `stopped`: it was interrupted, and scenarios that had not started are left out. */
   status: 'done' | 'stopped';
-  /** Which part of the scenarios this is; null: all. */
+  /** Part of the scenarios that was run; null: all. */
   shard: Readonly<{ index: number; of: number }> | null;
   scenarios: readonly ScenarioOutcome[];
 }>;

@@ -1,6 +1,6 @@
 /**
- * A scenario file: every key, what it may hold, and what it means. The schema for editors is made from it. Loads zod.
- * Values are checked by the readers that a run has, so that a file and a command line are held to the same.
+ * The scenario file: every key, its type and its meaning. The schema for editors is made from it. Loads zod.
+ * The readers of a run check the values, so that the same rules apply to a file and to a command line.
  */
 
 import { z } from 'zod';
@@ -15,7 +15,7 @@ import { readTolerance } from './baseline/types.ts';
 
 z.config({ jitless: true });
 
-/** What a reader refuses is an issue at this place; `hint` goes with it. A placeholder is not there to be read yet. */
+/** What a reader rejects becomes an issue at this place, with its `hint`. Values with placeholders are checked later. */
 function reads<S extends z.ZodType>(schema: S, reader: (value: unknown) => unknown) {
   return schema.superRefine((value, context) => {
     if (typeof value === 'string' && /\$\{/.test(value)) return;
@@ -59,18 +59,18 @@ function list<S extends z.ZodType>(one: S) {
 const limits = z.strictObject({
   kmem: size.optional().describe('Kernel memory, such as 900K or 4M; null: no limit.'),
   mem: size.optional().describe('Memory.'),
-  memsw: size.optional().describe('Memory and swap together; needs mem.'),
+  memsw: size.optional().describe('Memory and swap combined; requires mem.'),
   kmemTcp: size.optional().describe('TCP buffers (cgroup v1).'),
-  pids: pids.optional().describe('Processes and threads at one time.'),
+  pids: pids.optional().describe('Concurrent processes and threads.'),
 });
 
 const awaited = {
-  port: port.optional().describe('Somebody listens there.'),
-  host: text.optional().describe('The address; 127.0.0.1 where it is left out.'),
-  file: text.optional().describe('The file is there; beside log the file to look into.'),
-  log: pattern.optional().describe('A regular expression for a line, of file or of what the steps have written.'),
-  http: url.optional().describe('It is answered below 400.'),
-  within: positive.optional().describe('How long it may take (10s).'),
+  port: port.optional().describe('A process listens on this port.'),
+  host: text.optional().describe('Address of the port (127.0.0.1).'),
+  file: text.optional().describe('The file exists. With log: the file to search.'),
+  log: pattern.optional().describe('A line of file, or of the output of the steps, matches this regular expression.'),
+  http: url.optional().describe('This URL is answered with a status below 400.'),
+  within: positive.optional().describe('Longest wait (10s).'),
 };
 
 function ofStep(value: unknown) {
@@ -78,53 +78,55 @@ function ofStep(value: unknown) {
 }
 
 const stepExpect = list(reads(text, ofStep)).describe(
-  'What must hold of the step: exit!=0, failcnt>0, status==200, body~/works/, stderr~/Cannot allocate/ …',
+  'Expectations of the step: exit!=0, failcnt>0, status==200, body~/works/, stderr~/Cannot allocate/ …',
 );
 
 const request = z.strictObject({
-  url: url.describe('What is asked for.'),
-  method: text.optional().describe('GET where it is left out.'),
+  url: url.describe('URL of the request.'),
+  method: text.optional().describe('Method of the request (GET).'),
   headers: variables.optional().describe('Headers of the request.'),
   body: text.optional().describe('Body of the request.'),
 });
 
 export const stepSchema = z.strictObject({
-  name: text.optional().describe('Names the step in reports, and for signal and wait.'),
-  run: line.optional().describe('A line for sh -c, or program and arguments: a step in the group.'),
-  outside: z.boolean().optional().describe('Beside run: outside the group, as a client.'),
+  name: text.optional().describe('Name of the step in reports, and for signal and wait.'),
+  run: line.optional().describe('Run a line with sh -c, or a program with arguments, in the group.'),
+  outside: z.boolean().optional().describe('With run: run it outside the group, as a client.'),
   background: z
     .boolean()
     .optional()
-    .describe('Beside run: the next step does not wait for its end; it is ended after the last step.'),
-  stop: text.optional().describe('Beside background: the signal that ends it after the last step (TERM).'),
+    .describe('With run: the next step does not wait for its end; it is ended after the last step.'),
+  stop: text.optional().describe('With background: the signal that ends it after the last step (TERM).'),
   stops: text
     .optional()
-    .describe('Beside run: the background step that this one ends, which may then die of a signal.'),
-  ready: z.strictObject(awaited).optional().describe('Beside run: what the next step waits for.'),
-  env: variables.optional().describe('Beside run: variables.'),
-  cwd: text.optional().describe('Beside run: the working folder.'),
+    .describe('With run: the background step that this one ends, which may then be killed by a signal.'),
+  ready: z.strictObject(awaited).optional().describe('With run: what the next step waits for.'),
+  env: variables.optional().describe('With run: environment variables.'),
+  cwd: text.optional().describe('With run: the working directory.'),
   http: z
     .union([url, request])
     .optional()
-    .describe('A request, by kmem-run itself: a URL, or url, method, headers, body.'),
-  within: duration.optional().describe('Beside http: how long it is tried again until it is answered as expected (0).'),
-  signal: text.optional().describe('A signal, such as TERM or HUP.'),
+    .describe('Send a request from kmem-run itself: a URL, or url, method, headers, body.'),
+  within: duration
+    .optional()
+    .describe('With http: how long the request is retried until the response is as expected (0).'),
+  signal: text.optional().describe('Send a signal, such as TERM or HUP.'),
   to: z
     .union([z.literal('group'), z.strictObject({ step: text.optional(), pidFile: text.optional() })])
     .optional()
-    .describe('Beside signal: group (all of it), step (a background step), or pidFile.'),
-  limits: limits.optional().describe('Limits of the group that change now, and hold from here on; null: no limit.'),
+    .describe('With signal: the recipient: group (all processes), step (a background step), or pidFile.'),
+  limits: limits.optional().describe('Change limits of the group from now on; null: no limit.'),
   wait: z
 
     .union([pause, z.strictObject({ ...awaited, step: text.optional(), empty: z.literal(true).optional() })])
     .optional()
-    .describe('Wait: a duration, empty, or port, file, log, http, or step (the end of a background step).'),
+    .describe('Wait for a duration, for empty, or for port, file, log, http, or step (the end of a background step).'),
   expect: stepExpect.optional(),
-  timeout: positive.nullable().optional().describe('The step is ended after that; the run goes on.'),
+  timeout: positive.nullable().optional().describe('Time limit of the step; the run continues after it.'),
 });
 
 const kernelSettings = z.strictObject({
-  limits: limits.optional().describe('Limits there; those that are not named stay as they are.'),
+  limits: limits.optional().describe('Limits on this kernel; other limits are unchanged.'),
   timeout: positive.nullable().optional(),
   expect: list(
     reads(
@@ -133,21 +135,21 @@ const kernelSettings = z.strictObject({
     ),
   )
     .optional()
-    .describe('Instead of expect.'),
+    .describe('Expectations that replace expect.'),
 });
 
 const needs = z.strictObject({
-  commands: list(text).optional().describe('Programs that have to be in PATH.'),
-  packages: list(text).optional().describe('The Debian packages that have what it needs.'),
-  files: list(text).optional().describe('Files that have to be there.'),
+  commands: list(text).optional().describe('Programs that must be in PATH.'),
+  packages: list(text).optional().describe('Debian packages to install what is missing.'),
+  files: list(text).optional().describe('Files that must exist.'),
   linux: reads(z.union([text, z.number()]), (value) => {
     if (/^[0-9]+(\.[0-9]+){0,2}$/.test(String(value))) return;
     throw new SetupError('bad-version', `${value} is not a version of Linux`, 'write one such as 5.14');
   })
     .optional()
-    .describe('The oldest version of Linux on which it makes sense.'),
-  root: z.boolean().optional().describe('Whether it has to be run by root.'),
-  cgroup: z.enum(['v1', 'v2']).optional().describe('The version of cgroups that it is about.'),
+    .describe('Oldest version of Linux that it supports.'),
+  root: z.boolean().optional().describe('Whether it requires root.'),
+  cgroup: z.enum(['v1', 'v2']).optional().describe('Version of cgroups that it requires.'),
 });
 
 function tolerance(figure: BaselineFigure) {
@@ -155,36 +157,41 @@ function tolerance(figure: BaselineFigure) {
 }
 
 const tolerances = z.strictObject({
-  kmem: tolerance('kmem').optional().describe('Of the peak of kernel memory: 10%, 64K.'),
-  failcnt: tolerance('failcnt').optional().describe('Of failcnt: 50%, 3.'),
-  mem: tolerance('mem').optional().describe('Of the peak of memory, where that is limited.'),
-  kmemTcp: tolerance('kmemTcp').optional().describe('Of the peak of TCP buffers, where these are limited.'),
+  kmem: tolerance('kmem').optional().describe('Tolerance of the peak of kernel memory: 10%, 64K.'),
+  failcnt: tolerance('failcnt').optional().describe('Tolerance of failcnt: 50%, 3.'),
+  mem: tolerance('mem').optional().describe('Tolerance of the peak of memory, if it is limited.'),
+  kmemTcp: tolerance('kmemTcp').optional().describe('Tolerance of the peak of TCP buffers, if they are limited.'),
 } satisfies Record<(typeof FIGURES)[number], z.ZodType>);
 
 const baseline = z.strictObject({
   file: reads(text, (value) => readBaselineName(value as string))
     .optional()
-    .describe('Where it is kept, beside this file: baseline.yaml, or a name that ends in .baseline.yaml.'),
+    .describe('File of the baseline, next to this file: baseline.yaml, or a name that ends in .baseline.yaml.'),
   tolerance: z
     .union([tolerance('kmem'), tolerances])
     .optional()
-    .describe('By how much a median may differ: a share of all figures (10%), a size, or kmem, failcnt, mem, kmemTcp.'),
+    .describe(
+      'Allowed difference of a median: a percentage for all figures (10%), a size, or kmem, failcnt, mem, kmemTcp.',
+    ),
 });
 
-/** All but the steps' meaning, which readPlan() has. */
+/** The whole file. readPlan() checks what the steps mean. */
 export const scenarioSchema = z.strictObject({
-  name: text.optional().describe("By which it is run; the file's own where it is left out."),
-  description: text.describe('What a reader learns from it; the first line is shown in lists.'),
-  tags: list(reads(text, tagOf)).optional().describe('Words to select scenarios by.'),
-  needs: needs.optional().describe('What has to be there; what is missing is said, with the package that has it.'),
+  name: text.optional().describe('Name for the command line (that of the file).'),
+  description: text.describe('What a reader learns from it. Lists show the first line.'),
+  tags: list(reads(text, tagOf)).optional().describe('Tags to select scenarios by.'),
+  needs: needs.optional().describe('Requirements. kmem-run reports what is missing, with the package to install.'),
   kernels: list(text)
     .optional()
-    .describe('Where it holds: host, and names of kernels that --kernel boots. The first one is the default (host).'),
-  on: z.record(z.string(), kernelSettings).optional().describe('What differs on a kernel (or on host), by its name.'),
-  setUp: list(text).optional().describe('Lines for sh, before the group is made and outside it, in ${dir}.'),
-  cleanUp: list(text).optional().describe('Lines for sh, when all is over, however it went.'),
+    .describe('Kernels on which it holds: host, and names that --kernel boots. The first one is the default (host).'),
+  on: z
+    .record(z.string(), kernelSettings)
+    .optional()
+    .describe('Different settings for a kernel (or for host), by its name.'),
+  setUp: list(text).optional().describe('Lines that sh runs before the group is made, outside it, in ${dir}.'),
+  cleanUp: list(text).optional().describe('Lines that sh always runs at the end.'),
   limits: limits.optional().describe('Limits of the group.'),
-  steps: z.array(stepSchema).min(1).describe('What happens while the group lives, one after the other.'),
+  steps: z.array(stepSchema).min(1).describe('What happens while the group exists, in order.'),
   expect: list(
     reads(
       text,
@@ -192,24 +199,36 @@ export const scenarioSchema = z.strictObject({
     ),
   )
     .optional()
-    .describe('What must hold of the whole run: failcnt>0, kmem.maxUsage<=4M, steps[2].exit!=0 …'),
-  repeat: z.int().min(1).max(10_000).optional().describe('How often it is run; all have to pass (1).'),
+    .describe('Expectations of the whole run: failcnt>0, kmem.maxUsage<=4M, steps[2].exit!=0 …'),
+  repeat: z.int().min(1).max(10_000).optional().describe('Number of runs; all must pass (1).'),
   baseline: z
     .union([z.literal(false), baseline])
     .optional()
-    .describe('How it is held to what --update-baseline measured; false: not at all.'),
-  timeout: positive.nullable().optional().describe('For all steps together (1m).'),
-  enforce: z.enum(ENFORCE).optional().describe('How the kmem limit is made to bite.'),
-  cgroup: z.enum(CGROUP).optional().describe('The version of cgroups to use.'),
+    .describe('How it is compared with the baseline that --update-baseline measured; false: not at all.'),
+  timeout: positive.nullable().optional().describe('Time limit of all steps together (1m); null: none.'),
+  enforce: z.enum(ENFORCE).optional().describe('How the kmem limit is enforced (auto).'),
+  cgroup: z.enum(CGROUP).optional().describe('Version of cgroups to use (auto).'),
   reserve: amount.nullable().optional().describe('What the gate keeps free below the kmem limit.'),
-  errno: z.enum(ERRNO).optional().describe('The errors that denied calls get.'),
+  errno: z
+    .enum(ERRNO)
+    .optional()
+    .describe('Errno of denied calls: that of an enforcing kernel, or always ENOMEM (native).'),
   reclaim: z.boolean().optional().describe('Ask the kernel to reclaim before a call is denied.'),
-  rcuWait: z.boolean().optional().describe('Before a call is denied, wait until what ended processes leave is freed.'),
-  allowIoUring: z.boolean().optional().describe('Let io_uring through, ungated.'),
-  onOverrun: z.enum(ON_OVERRUN).optional().describe('When usage stays above the limit with no call to deny.'),
-  onEscape: z.enum(ON_ESCAPE).optional().describe('When a process leaves the group.'),
-  onFault: z.enum(ON_FAULT).optional().describe('What ends a page fault over the limit.'),
-  grace: duration.optional().describe('From SIGTERM to SIGKILL (2s).'),
+  rcuWait: z
+    .boolean()
+    .optional()
+    .describe('Before a call is denied, wait until the memory of ended processes is freed.'),
+  allowIoUring: z.boolean().optional().describe('Allow io_uring, ungated, instead of refusing it.'),
+  onOverrun: z
+    .enum(ON_OVERRUN)
+    .optional()
+    .describe('If usage stays above the limit with no call to deny, report it or end the run (note).'),
+  onEscape: z.enum(ON_ESCAPE).optional().describe('If a process leaves the group, report it or also kill it (note).'),
+  onFault: z
+    .enum(ON_FAULT)
+    .optional()
+    .describe('Signal that ends a page fault over the limit, or only count it (note).'),
+  grace: duration.optional().describe('Time between SIGTERM and SIGKILL (2s).'),
   hold: duration.optional().describe('Keep the group for a while after the last step.'),
   wait: z
     .enum(WAIT)
@@ -217,23 +236,23 @@ export const scenarioSchema = z.strictObject({
     .describe(
       'When the run is over: the last step has exited and the group is empty or quiet (quiet), exit, or empty.',
     ),
-  quietFor: duration.optional().describe('How long nothing happens in a quiet group (500ms).'),
-  quietLimit: duration.optional().describe('The longest wait for a quiet group (5s).'),
+  quietFor: duration.optional().describe('A group is quiet if nothing has happened in it for this time (500ms).'),
+  quietLimit: duration.optional().describe('Longest wait for a quiet group (5s).'),
   sample: z
     .union([duration, z.literal('off')])
     .nullable()
     .optional()
-    .describe('Time between samples (50ms).'),
+    .describe('Interval between samples (50ms).'),
   cpus: reads(z.union([text, z.array(z.int())]), () => {})
     .optional()
-    .describe('Bind to these CPUs, such as 0 or 0,2-3.'),
+    .describe('Bind command and gate to these CPUs, such as 0 or 0,2-3.'),
   aslr: z.boolean().optional().describe('Leave address-space randomisation on.'),
   user: z.union([text, z.int()]).optional().describe('Run the steps in the group as this user.'),
-  cwd: text.optional().describe('Working folder; ${dir} where it is left out.'),
+  cwd: text.optional().describe('Working directory (${dir}).'),
   env: variables.optional().describe('Variables of all steps, and of setUp and cleanUp.'),
-  clearEnv: z.boolean().optional().describe('Pass no other variables.'),
+  clearEnv: z.boolean().optional().describe('Pass only the variables in env.'),
   vmMemory: amount.optional().describe('Memory of the microVM (1G).'),
-  vmCpus: z.union([z.int(), text]).optional().describe('Its processors (1).'),
+  vmCpus: z.union([z.int(), text]).optional().describe('Number of processors of the microVM (1).'),
 });
 
 export type ScenarioFile = z.infer<typeof scenarioSchema>;

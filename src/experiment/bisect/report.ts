@@ -4,9 +4,9 @@ import type { ExperimentFacts } from '../report.ts';
 
 export type LimitTally = Readonly<{ limit: number; passed: number; runs: number }>;
 
-/** What was found; limits in bytes. */
+/** The answer; limits in bytes. */
 export type BisectAnswer =
-  /** `passesAt` and `failsAt` did so each time; they are a page apart unless `between` has limits that did neither. */
+  /** All runs pass at `passesAt` and fail at `failsAt`: a page apart, unless runs disagreed at the limits in `between`. */
   | Readonly<{
       kind: 'found';
       passesAt: number;
@@ -15,9 +15,9 @@ export type BisectAnswer =
       surprises: readonly LimitTally[];
     }>
   | Readonly<{ kind: 'always'; passesAt: number; surprises: readonly LimitTally[] }>
-  /** `upTo` is null: not even without a limit. */
+  /** `upTo`: the highest limit that was tried; null: it fails even without a limit. */
   | Readonly<{ kind: 'never'; upTo: number | null }>
-  /** `from`: there and at all that was tried above it passes; null: that is not known. */
+  /** `from`: it passes there and at every tried limit above; null: not known. */
   | Readonly<{ kind: 'not-monotonic'; passes: LimitTally; fails: LimitTally; from: number | null }>
   | Readonly<{ kind: 'noisy'; passesAt: number | null; failsAt: number | null; between: readonly LimitTally[] }>
   | Readonly<{ kind: 'unfinished'; passesAt: number | null; failsAt: number | null }>;
@@ -26,19 +26,19 @@ export type BisectReport = ExperimentFacts &
   Readonly<{
     kind: 'bisect';
     answer: BisectAnswer;
-    /** Trials on either side. */
+    /** Number of runs that confirm each side. */
     confirm: number;
     pageSize: number;
-    /** The runs without a limit; null: `--hi` was given, and none was made. */
-    unlimited: Readonly<{ runs: number; passed: number /** Bytes. */; peak: number | null }> | null;
-    /** Those that count: without a limit and `trials`. */
+    /** The runs without a limit; null: `--hi` was given, so there are none. */
+    unlimited: Readonly<{ runs: number; passed: number /** In bytes. */; peak: number | null }> | null;
+    /** Number of runs that count: those without a limit, and `trials`. */
     runs: number;
     trials: readonly (Figures &
       Readonly<{
         limit: number;
-        /** What it was made for: bracket, search, confirm, widen, audit, recheck. */
+        /** Purpose of the run: bracket, search, confirm, widen, audit, recheck. */
         phase: string;
       }>)[];
-    /** The last run that failed at the limit that is said to fail, or without one (`limit` is null); null: there is none. */
+    /** The last run that failed at the failing limit, or without a limit (`limit` is null); null: none failed. */
     justBelow: Readonly<{ limit: number | null; result: Result }> | null;
   }>;

@@ -121,59 +121,59 @@ export type ExploreClass = 'crash' | 'hang' | 'silent' | 'leak' | 'handled';
 
 export type ExploreFinding = Readonly<{
   class: ExploreClass;
-  /** For `--fail`. */
+  /** Address for `--fail`. */
   address: string;
-  /** Of the call alone, or of it and all later ones of its process. */
+  /** Whether the call alone failed, or also all later ones of its process. */
   mode: 'once' | 'persistent';
-  /** The name of the executable; null: could not be read. */
+  /** Name of the executable; null: could not be read. */
   program: string | null;
-  /** What the process calls itself. */
+  /** Name of the process; null: could not be read. */
   comm: string | null;
   syscall: string;
   detail: string | null;
-  /** `the command died of SIGSEGV`. */
+  /** What happened: `the command died of SIGSEGV`. */
   how: string;
-  /** What it printed and undisturbed runs do not; null: nothing. */
+  /** What it printed and undisturbed runs do not print; null: nothing. */
   message: string | null;
-  /** In so many of the runs in which the call failed. */
+  /** Number of runs with this reaction, and of all `runs` in which the call failed. */
   seen: number;
   runs: number;
-  /** Of these runs, for `kmem-run show`. */
+  /** Ids of these runs, for `kmem-run show`. */
   ids: readonly string[];
-  /** A line for a shell. */
+  /** Shell command that reproduces it. */
   replay: string;
 }>;
 
 export type ExploreTrial = Pick<ExploreFinding, 'address' | 'program' | 'syscall' | 'detail'> &
   Readonly<{
-    /** `not judged`: what came of it is not known (yet). */
+    /** `not judged`: the reaction is not known, or not yet. */
     class: ExploreClass | 'unsteady' | 'not judged' | 'not failed';
-    /** Null: no call failed. */
+    /** What happened; null: no call failed. */
     how: string | null;
     replay: string;
   }>;
 
 export type ExploreCounts = Readonly<Record<ExploreClass, number>> &
   Readonly<{
-    /** Of those handled: failed with nothing but its exit status to tell. */
+    /** Handled calls after which the program failed silently, with a non-zero status. */
     mute: number;
-    /** Bad in one run and not in the next: neither handled nor a finding. */
+    /** Calls whose runs disagreed: neither handled nor findings. */
     unsteady: number;
-    /** No call failed: it was not made, or is one that cannot fail. */
+    /** Addresses at which no call failed: it was not made, or cannot fail. */
     notFailed: number;
   }>;
 
 export type ExploreReport = ExperimentFacts &
   Readonly<{
     kind: 'explore';
-    /** The CPUs of each job; null: bound to none. */
+    /** The CPUs of each job; null: not bound. */
     jobs: readonly (readonly number[] | null)[];
-    /** Null: it was not recorded. */
+    /** Numbers of calls; null: the command was not recorded. */
     calls: Readonly<{
-      /** The same in both recordings. */
+      /** Calls that are the same in both recordings. */
       listed: number;
       unstable: number;
-      /** Of the listed ones, those that were asked about, by --only and --in. */
+      /** Listed calls that --only and --in select. */
       wanted: number;
       duplicates: number;
       beyondLimit: number;
@@ -181,11 +181,11 @@ export type ExploreReport = ExperimentFacts &
     }> | null;
     runs: Readonly<{ planned: number; made: number }>;
     counts: ExploreCounts;
-    /** handled ÷ (handled + findings); null: nothing was tried. */
+    /** handled ÷ (handled + findings); null: no call was tried. */
     score: number | null;
     findings: readonly ExploreFinding[];
     unsteady: readonly ExploreFinding[];
-    /** Every call that was made to fail, those that were handled too; absent in reports of an earlier kmem-run. */
+    /** Every call that was made to fail, handled or not; absent in reports of earlier versions. */
     tried?: readonly ExploreTrial[];
   }>;
 

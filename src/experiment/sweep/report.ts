@@ -2,20 +2,21 @@ import type { Spread } from '../../statistics/spread.ts';
 import type { Figures, FirstCall, Hits } from '../figures.ts';
 import type { ExperimentFacts } from '../report.ts';
 
-/** A setting that was tried; of the settings only those that were swept are there. */
+/** A combination of settings that was tried; `settings` has only those that were swept. */
 export type SweepPoint = Readonly<{
   settings: Readonly<Record<string, string | number | null>>;
   runs: number;
   passed: number;
   outcomes: Readonly<Record<string, number>>;
+  /** Spreads over the runs with a known value; null: there is none. */
   failcnt: Spread | null;
-  /** Bytes. */
+  /** Highest kernel memory in bytes. */
   peak: Spread | null;
   wallMs: Spread | null;
-  /** Absent from what an earlier version wrote. */
+  /** Absent in reports of earlier versions. */
   hits?: Readonly<Record<keyof Hits, Spread | null>>;
   firstCalls: readonly FirstCall[];
-  /** One for each run, in the order in which they ended. */
+  /** Figures of each run, in the order in which the runs ended. */
   figures: readonly Figures[];
 }>;
 
@@ -24,7 +25,7 @@ export type SweepReport = ExperimentFacts &
     kind: 'sweep';
     seed: number;
     repeat: number;
-    /** The CPUs of each job; null: bound to none. */
+    /** The CPUs of each job; null: not bound. */
     jobs: readonly (readonly number[] | null)[];
     runs: Readonly<{ planned: number; made: number }>;
     /** The settings that vary, in the order of the table's columns. */
