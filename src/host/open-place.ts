@@ -77,7 +77,10 @@ export function openPlace(path: string, { makesFolders = false }: { makesFolders
         check(existing === null || isProc ? fstatSync(folder) : existing);
         return { path: entry, beside, existing, isOpenFile: isProc, check, close };
       } else {
-        if (existing === null && makesFolders) makeFolder(entry);
+        if (existing === null && makesFolders) {
+          refuseOthers(others, fstatSync(folder));
+          makeFolder(entry);
+        }
         enter(entry, isProc);
       }
     }

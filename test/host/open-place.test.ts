@@ -70,6 +70,8 @@ asRoot('a link of another user is not followed to what is not theirs, whoever ma
     await t.throwsAsync(writeReport(path, 'new'), { code: 'json-not-written', ...REFUSED }, path);
     t.throws(() => append(path, 'new'), REFUSED, path);
   }
+  const making = writeReport(join(theirs, 'folder/deeper/new'), 'new', undefined, { makesFolders: true });
+  await t.throwsAsync(making, REFUSED);
   t.throws(() => locate(join(theirs, 'result')), { code: 'bad-store', ...REFUSED });
   t.is(readFileSync(file, 'utf8'), 'ours');
   t.deepEqual(readdirSync(ours).toSorted(), ['file', 'shared']);
