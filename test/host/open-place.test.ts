@@ -119,6 +119,23 @@ asRoot(
   },
 );
 
+asRoot('nor in a folder that others can write', async (t) => {
+  const { ours, file } = folders(t);
+  const shared = join(ours, 'shared');
+  const result = join(shared, 'result');
+  mkdirSync(shared);
+  chownSync(shared, 0, NOBODY);
+  linkSync(file, result);
+  for (const mode of [0o1777, 0o775]) {
+    chmodSync(shared, mode);
+    t.throws(() => append(result, 'new'), { message: /second name, and is in a folder that other users can write/ });
+  }
+  t.is(readFileSync(file, 'utf8'), 'ours');
+  chmodSync(shared, 0o755);
+  append(result, 'new');
+  t.is(readFileSync(file, 'utf8'), 'new');
+});
+
 asRoot('folders on the way are made if that is asked for', async (t) => {
   const { ours } = folders(t);
   const path = join(ours, 'a/b/result');
