@@ -133,8 +133,10 @@ export function openPlaces(): RunPlaces {
       count += 1;
       const name = String(count).padStart(6, '0');
       const [folder, recording] = [join(base, name), join(base, `${name}.ndjson`)];
-      makeFolder(folder, owner);
-      makeFolder(join(folder, 'tmp'), owner);
+      const made = [folder, join(folder, 'tmp')];
+      for (const path of made) makeFolder(path);
+      // The inner one first: in a folder that is theirs, they can put a link into its place.
+      if (owner !== null) for (const path of made.toReversed()) chownSync(path, owner.uid, owner.gid);
       const port = await freePort();
       const remove = (): void => {
         givePortsBack([port]);
@@ -149,8 +151,7 @@ export function openPlaces(): RunPlaces {
 }
 
 /** A server that gives up root has to get there. */
-function makeFolder(path: string, owner: Readonly<{ uid: number; gid: number }> | null): void {
+function makeFolder(path: string): void {
   mkdirSync(path);
   chmodSync(path, 0o755);
-  if (owner !== null) chownSync(path, owner.uid, owner.gid);
 }
