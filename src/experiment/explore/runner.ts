@@ -1,10 +1,10 @@
 /** Makes the runs of an exploration: each in a place of its own, and looked at from all sides. */
 
-import { chmodSync, chownSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { readRecording } from '../../gate/recording.ts';
 import { freePort, givePortsBack } from '../../host/ports.ts';
-import { makeFolder as makeTemporaryFolder } from '../../host/temporary.ts';
+import { makeFolder as makeTemporaryFolder, removeFolder } from '../../host/temporary.ts';
 import type { RunSpec } from '../../request/run-spec.ts';
 import type { Result } from '../../result/schema.ts';
 import { resolveIdentity } from '../../run/identity.ts';
@@ -140,12 +140,12 @@ export function openPlaces(): RunPlaces {
       const port = await freePort();
       const remove = (): void => {
         givePortsBack([port]);
-        for (const path of [folder, recording]) rmSync(path, { recursive: true, force: true });
+        for (const path of [folder, recording]) removeFolder(path);
       };
       return { folder, recording, port, remove };
     },
     close: () => {
-      if (base !== null) rmSync(base, { recursive: true, force: true });
+      if (base !== null) removeFolder(base);
     },
   };
 }

@@ -33,3 +33,18 @@ asRoot('a folder is made, and given to the user, only while that user cannot exc
   t.deepEqual([...new Set(owners)], [process.geteuid?.()]);
   for (const path of [folder, join(folder, 'tmp')]) t.is(statSync(path).uid, NOBODY);
 });
+
+test.serial('a folder that fills up again while it is removed is left to gc', async (t) => {
+  const places = openPlaces();
+  const { remove } = await places.make(null);
+  const { rmSync } = fs;
+  const failing = (): never => {
+    throw Object.assign(new Error('ENOTEMPTY'), { code: 'ENOTEMPTY', errno: -39 });
+  };
+  Object.assign(fs, { rmSync: failing });
+  syncBuiltinESMExports();
+  t.notThrows(remove);
+  Object.assign(fs, { rmSync });
+  syncBuiltinESMExports();
+  places.close();
+});
