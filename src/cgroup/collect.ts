@@ -71,7 +71,7 @@ export async function collectLeftovers(
       const state = stateOf(locks, states);
       // With the lock goes what tells that it is dead: then all of its directories go, wherever they are.
       if (within === 'own' && state === 'free') whole ??= findGroups(hierarchies);
-      const entire = whole?.find(({ id }) => id === leftover.id) ?? leftover;
+      const entire = whole?.find(({ id, uid }) => id === leftover.id && uid === leftover.uid) ?? leftover;
       const fate = await decide(entire, locks, { state, force, dryRun });
       if (fate !== null) groups.push(fate);
     }

@@ -14,7 +14,8 @@ export type Leftover = GroupDirectories &
   }>;
 
 /**
- * Every run's directories in the mounted hierarchies, by run. `within: 'own'` looks into the runner's own cgroups
+ * Every run's directories in the mounted hierarchies, by run. Those of one run belong to one user: another user's of the same
+ * name are another run's, and their lock says nothing about this one. `within: 'own'` looks into the runner's own cgroups
  * only, where a run makes its group unless told otherwise, and into `parent` and its like: a listing each instead of a
  * walk. What is found then may be only some of a run's directories.
  */
@@ -28,23 +29,26 @@ export function findGroups(hierarchies: Hierarchies, { within = 'all', parent = 
     for (const directory of new Set(places)) {
       const id = idOf(basename(directory));
       if (id === null) continue;
-      const group = found.get(id) ?? { memory: null, unified: null, pids: null, directories: new Set<string>() };
+      const uid = ownerOf(directory);
+      const run = `${id} ${uid}`;
+      const group = found.get(run) ?? { id, uid, memory: null, unified: null, pids: null, directories: new Set() };
       group[kind] ??= directory;
       group.directories.add(directory);
-      found.set(id, group);
+      found.set(run, group);
     }
   }
-  return [...found].map(([id, group]) => toLeftover(id, group));
+  return [...found.values()].map(toLeftover);
 }
 
 /** `parent`: a directory of the memory hierarchy; it need not be there. */
 export type Scope = Readonly<{ within?: 'all' | 'own'; parent?: string | null }>;
 
-type FoundGroup = { memory: string | null; unified: string | null; pids: string | null; directories: Set<string> };
+type FoundGroup = Pick<Leftover, 'id' | 'uid'> &
+  Record<'memory' | 'unified' | 'pids', string | null> &
+  Readonly<{ directories: Set<string> }>;
 
-function toLeftover(id: string, { memory, unified, pids, directories }: FoundGroup): Leftover {
-  const all = [...directories];
-  return { id, name: groupName(id), memory, unified, pids, directories: all, uid: ownerOf(all) };
+function toLeftover({ id, uid, memory, unified, pids, directories }: FoundGroup): Leftover {
+  return { id, name: groupName(id), memory, unified, pids, directories: [...directories], uid };
 }
 
 function everywhere(hierarchy: Hierarchy | null): string[] {
@@ -74,10 +78,6 @@ function listed(directory: string): string[] {
   }
 }
 
-function ownerOf(directories: readonly string[]): number | null {
-  for (const directory of directories) {
-    const stat = statSync(directory, { throwIfNoEntry: false });
-    if (stat !== undefined) return stat.uid;
-  }
-  return null;
+function ownerOf(directory: string): number | null {
+  return statSync(directory, { throwIfNoEntry: false })?.uid ?? null;
 }

@@ -36,6 +36,8 @@ export type Place = Readonly<{
 }>;
 
 const MOST_LINKS = 40;
+const WORLD_WRITE = 0o002;
+const OTHERS_WRITE = 0o022;
 const PROC_SUPER_MAGIC = 0x9fa0;
 /** Not among Node's constants. Source: include/uapi/asm-generic/fcntl.h; x86 and arm64 have no other. */
 const O_PATH = 0o10000000;
@@ -77,7 +79,10 @@ export function openPlace(path: string, { makesFolders = false }: { makesFolders
         check(existing === null || isProc ? fstatSync(folder) : existing);
         return { path: entry, beside, existing, isOpenFile: isProc, check, close };
       } else {
-        if (existing === null && makesFolders) makeFolder(entry);
+        if (existing === null && makesFolders) {
+          refuseOthers(others, fstatSync(folder));
+          makeFolder(entry);
+        }
         enter(entry, isProc);
       }
     }
@@ -174,8 +179,11 @@ function refuseOthers(others: ReadonlySet<number>, { uid }: Stats): void {
   }
 }
 
-/** In another user's folder a file that is not theirs may be one from elsewhere, under a second name. */
+/** Where others can make names, a file that is not theirs may be one from elsewhere, under a second name. */
 function refuseSecondName({ uid, nlink }: Stats, folder: Stats): void {
-  if (nlink < 2 || folder.uid === uid || !isOther(folder.uid)) return;
-  throw Object.assign(new Error(`it has a second name, and is in a folder of user ${folder.uid}`), { code: 'EPERM' });
+  const isTheirs = isOther(folder.uid) && folder.uid !== uid;
+  const isShared = process.geteuid?.() === 0 && (folder.mode & (folder.gid === 0 ? WORLD_WRITE : OTHERS_WRITE)) !== 0;
+  if (nlink < 2 || !(isTheirs || isShared)) return;
+  const whose = isTheirs ? `of user ${folder.uid}` : 'that other users can write';
+  throw Object.assign(new Error(`it has a second name, and is in a folder ${whose}`), { code: 'EPERM' });
 }

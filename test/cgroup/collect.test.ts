@@ -232,6 +232,27 @@ test('a lock folder that its user exchanges for a link is not followed', async (
   t.deepEqual(readdirSync(`${directory}.away`), []);
 });
 
+test('the lock of another user, whose group has the same name, says nothing about a run', async (t) => {
+  const sandbox = makeSandbox(t);
+  const run = await leave(t, sandbox, 'mine', makeWithin(sandbox, 'mine', 'deeper'));
+  hold(run.lock);
+  const uid = 3_200_000_000 + process.pid;
+  // Found before the run's own, and its lock is free.
+  const [theirs, locks] = [`${sandbox.memory}/kmem-run.${run.id}`, `/tmp/kmem-run-${uid}`];
+  t.teardown(() => rmSync(locks, { recursive: true }));
+  mkdirSync(theirs);
+  mkdirSync(locks, { mode: 0o700 });
+  writeFileSync(join(locks, `${run.id}.lock`), '');
+  for (const path of [theirs, locks]) chownSync(path, uid, uid);
+  const { groups } = await collectLeftovers(asMounts(sandbox.hierarchies), probeOf(sandbox));
+  t.deepEqual(groups.map(({ fate, leftover }) => [leftover.uid, fate]).toSorted(), [
+    [0, 'held'],
+    [uid, 'removed'],
+  ]);
+  t.is(stateOf(run.pid), 'S');
+  t.false(existsSync(theirs));
+});
+
 test('what is left of a run whose group could not be removed is told by its lock', async (t) => {
   const sandbox = makeSandbox(t);
   const { lock, group, id } = await leave(t, sandbox, 'left');

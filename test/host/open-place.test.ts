@@ -70,6 +70,8 @@ asRoot('a link of another user is not followed to what is not theirs, whoever ma
     await t.throwsAsync(writeReport(path, 'new'), { code: 'json-not-written', ...REFUSED }, path);
     t.throws(() => append(path, 'new'), REFUSED, path);
   }
+  const making = writeReport(join(theirs, 'folder/deeper/new'), 'new', undefined, { makesFolders: true });
+  await t.throwsAsync(making, REFUSED);
   t.throws(() => locate(join(theirs, 'result')), { code: 'bad-store', ...REFUSED });
   t.is(readFileSync(file, 'utf8'), 'ours');
   t.deepEqual(readdirSync(ours).toSorted(), ['file', 'shared']);
@@ -116,6 +118,23 @@ asRoot(
     t.is(readFileSync(join(theirs, 'result'), 'utf8'), 'new');
   },
 );
+
+asRoot('nor in a folder that others can write', async (t) => {
+  const { ours, file } = folders(t);
+  const shared = join(ours, 'shared');
+  const result = join(shared, 'result');
+  mkdirSync(shared);
+  chownSync(shared, 0, NOBODY);
+  linkSync(file, result);
+  for (const mode of [0o1777, 0o775]) {
+    chmodSync(shared, mode);
+    t.throws(() => append(result, 'new'), { message: /second name, and is in a folder that other users can write/ });
+  }
+  t.is(readFileSync(file, 'utf8'), 'ours');
+  chmodSync(shared, 0o755);
+  append(result, 'new');
+  t.is(readFileSync(file, 'utf8'), 'new');
+});
 
 asRoot('folders on the way are made if that is asked for', async (t) => {
   const { ours } = folders(t);

@@ -1,8 +1,9 @@
 /** What is seen of one run, as far as it is compared with others. */
 
 import { createHash } from 'node:crypto';
-import { closeSync, type Dirent, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
+import { closeSync, constants, type Dirent, fstatSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { errnoOf } from '../../errors.ts';
 import { parseAddress } from '../../request/address.ts';
 import type { Exit, Expectation, Failure, Outcome, Step } from '../../result/schema.ts';
 import { type OwnNames, scrub } from './scrub.ts';
@@ -86,9 +87,10 @@ export function readFolder(names: OwnNames): ReadonlyMap<string, FileEntry> {
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
   return new Map(
     entries
-      .map((entry): [string, FileEntry] => {
+      .flatMap((entry): [string, FileEntry][] => {
         const path = join(entry.parentPath, entry.name);
-        return [relative(folder, path), entry.isFile() ? readFile(path, names) : { kind: kindOf(entry) }];
+        const found: FileEntry | null = entry.isFile() ? readFile(path, names) : { kind: kindOf(entry) };
+        return found === null ? [] : [[relative(folder, path), found]];
       })
       .toSorted(([a], [b]) => (a < b ? -1 : 1)),
   );
@@ -98,31 +100,39 @@ function kindOf(entry: Dirent): 'folder' | 'link' | 'other' {
   return entry.isDirectory() ? 'folder' : entry.isSymbolicLink() ? 'link' : 'other';
 }
 
-function readFile(path: string, names: OwnNames): FileEntry {
-  if (statSync(path).size > LONGEST_TEXT) return { kind: 'file', text: null, digest: digestOf(path) };
-  const bytes = readFileSync(path);
-  const isText = !bytes.includes(0);
-  const text = isText ? scrub(bytes.toString('utf8'), names) : null;
-  return {
-    kind: 'file',
-    text,
-    digest: createHash('sha256')
-      .update(text ?? bytes)
-      .digest('hex'),
-  };
+/** Null: it is gone by now. What is left of the run may still put something else there, such as a link or a FIFO. */
+function readFile(path: string, names: OwnNames): FileEntry | null {
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+  let file: number | null = null;
+  try {
+    file = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    const stat = fstatSync(file);
+    if (!stat.isFile()) return { kind: 'other' };
+    if (stat.size > LONGEST_TEXT) return { kind: 'file', text: null, digest: digestOf(file) };
+    const bytes = readFileSync(file);
+    const text = bytes.includes(0) ? null : scrub(bytes.toString('utf8'), names);
+    return {
+      kind: 'file',
+      text,
+      digest: createHash('sha256')
+        .update(text ?? bytes)
+        .digest('hex'),
+    };
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return null;
+    if (errnoOf(error) === 'ELOOP' || errnoOf(error) === 'ENXIO') return { kind: 'other' };
+    throw error;
+  } finally {
+    if (file !== null) closeSync(file);
+  }
 }
 
 /** In pieces: it may be longer than memory is large. */
-function digestOf(path: string): string {
+function digestOf(file: number): string {
   const hash = createHash('sha256');
   const buffer = Buffer.allocUnsafe(CHUNK);
-  const file = openSync(path, 'r');
-  try {
-    for (let length = readSync(file, buffer); length > 0; length = readSync(file, buffer)) {
-      hash.update(buffer.subarray(0, length));
-    }
-  } finally {
-    closeSync(file);
+  for (let length = readSync(file, buffer); length > 0; length = readSync(file, buffer)) {
+    hash.update(buffer.subarray(0, length));
   }
   return hash.digest('hex');
 }

@@ -1,10 +1,10 @@
 /** Makes the runs of an exploration: each in a place of its own, and looked at from all sides. */
 
-import { chmodSync, chownSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { readRecording } from '../../gate/recording.ts';
 import { freePort, givePortsBack } from '../../host/ports.ts';
-import { makeFolder as makeTemporaryFolder } from '../../host/temporary.ts';
+import { makeFolder as makeTemporaryFolder, removeFolder } from '../../host/temporary.ts';
 import type { RunSpec } from '../../request/run-spec.ts';
 import type { Result } from '../../result/schema.ts';
 import { resolveIdentity } from '../../run/identity.ts';
@@ -133,24 +133,25 @@ export function openPlaces(): RunPlaces {
       count += 1;
       const name = String(count).padStart(6, '0');
       const [folder, recording] = [join(base, name), join(base, `${name}.ndjson`)];
-      makeFolder(folder, owner);
-      makeFolder(join(folder, 'tmp'), owner);
+      const made = [folder, join(folder, 'tmp')];
+      for (const path of made) makeFolder(path);
+      // The inner one first: in a folder that is theirs, they can put a link into its place.
+      if (owner !== null) for (const path of made.toReversed()) chownSync(path, owner.uid, owner.gid);
       const port = await freePort();
       const remove = (): void => {
         givePortsBack([port]);
-        for (const path of [folder, recording]) rmSync(path, { recursive: true, force: true });
+        for (const path of [folder, recording]) removeFolder(path);
       };
       return { folder, recording, port, remove };
     },
     close: () => {
-      if (base !== null) rmSync(base, { recursive: true, force: true });
+      if (base !== null) removeFolder(base);
     },
   };
 }
 
 /** A server that gives up root has to get there. */
-function makeFolder(path: string, owner: Readonly<{ uid: number; gid: number }> | null): void {
+function makeFolder(path: string): void {
   mkdirSync(path);
   chmodSync(path, 0o755);
-  if (owner !== null) chownSync(path, owner.uid, owner.gid);
 }
