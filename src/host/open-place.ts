@@ -94,23 +94,26 @@ export function openPlace(path: string, { makesFolders = false }: { makesFolders
 
 /**
  * Opens a file to write at its end; it is made if need be, and emptied if `truncate`. What is no regular file is opened as
- * it is. Throws as openPlace() does.
+ * it is, and a pipe only if somebody reads it: who waits in open(2) hears no Ctrl-C. Throws as openPlace() does.
  */
 export function openToAppend(path: string, { truncate }: Readonly<{ truncate: boolean }>): number {
   const place = openPlace(path);
   try {
-    const fd = openSync(
-      fsPath(place.path),
-      appendFlags(place) | (place.existing === null ? constants.O_CREAT : 0),
-      0o666,
-    );
+    const flags = appendFlags(place);
+    const { O_CREAT, O_NONBLOCK } = constants;
+    const fd = openSync(fsPath(place.path), flags | O_NONBLOCK | (place.existing === null ? O_CREAT : 0), 0o666);
+    let isKept = false;
     try {
       checkOpened(place, fd, { truncate });
-      return fd;
-    } catch (error) {
-      closeSync(fd);
-      throw error;
+      isKept = fstatSync(fd).isFile();
+      // Whoever gets it expects to be waited for.
+      return isKept ? fd : openSync(`/proc/self/fd/${fd}`, flags & ~constants.O_NOFOLLOW);
+    } finally {
+      if (!isKept) closeSync(fd);
     }
+  } catch (error) {
+    if (errnoOf(error) === 'ENXIO' && place.existing?.isFIFO()) throw new Error('nobody reads this pipe');
+    throw error;
   } finally {
     place.close();
   }

@@ -1,13 +1,16 @@
 /** Where root writes in folders that other users can change. */
 
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
   closeSync,
+  constants,
   lchownSync,
   linkSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -142,4 +145,19 @@ asRoot('folders on the way are made if that is asked for', async (t) => {
   await t.throwsAsync(writeReport(path, 'new'), { message: /no such file or directory$/ });
   await writeReport(path, 'new', undefined, { makesFolders: true });
   t.is(readFileSync(path, 'utf8'), 'new');
+});
+
+test('a pipe that nobody reads is refused, and not waited for', (t) => {
+  const { ours } = folders(t);
+  const pipe = join(ours, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  t.throws(() => openToAppend(pipe, { truncate: true }), { message: 'nobody reads this pipe' });
+  const reader = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
+  const fd = openToAppend(pipe, { truncate: true });
+  const flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1] ?? '';
+  t.is(Number.parseInt(flags, 8) & constants.O_NONBLOCK, 0, 'a command waits for its reader');
+  writeSync(fd, 'read');
+  closeSync(fd);
+  t.is(readFileSync(reader, 'utf8'), 'read');
+  closeSync(reader);
 });
