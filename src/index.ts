@@ -1,4 +1,4 @@
-/** The library: what the commands do, as functions that print nothing and never end the process. */
+/** The library: the commands as functions that print nothing and never exit. They reject with a SetupError only. */
 export { SetupError } from './errors.ts';
 export type { BisectReport } from './experiment/bisect/report.ts';
 export type { ExploreReport } from './experiment/explore/report.ts';

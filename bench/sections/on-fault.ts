@@ -36,7 +36,7 @@ type Tally = Readonly<{
 }>;
 type Tallies = Readonly<Record<Way, Tally>>;
 
-/** The table behind the default of --on-fault in docs/reference/gate.md, as Markdown. */
+/** The table behind the default of --on-fault in docs/internals/gate.md, as Markdown. */
 export const onFault: Section = {
   name: 'on-fault',
   about: 'what programs do at their limits with --on-fault note and sigbus: runs that passed',
@@ -218,7 +218,7 @@ function kibibytes(bytes: number): string {
 }
 
 function read(folder: string): readonly Scenario[] {
-  const { scenarios, mistakes } = findScenarios({ words: [folder], tags: [], filters: [] });
+  const { scenarios, mistakes } = findScenarios({ words: [folder], folders: [], tags: [], filters: [] });
   const [mistake] = mistakes;
   if (mistake !== undefined) throw new Error(`${mistake.file}:${mistake.line}: ${mistake.message}`);
   return scenarios;

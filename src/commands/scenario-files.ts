@@ -6,7 +6,14 @@ import { errnoOf, SetupError } from '../errors.ts';
 import { openPlace } from '../host/open-place.ts';
 import { packageFolder } from '../host/package-folder.ts';
 import { print } from '../host/print.ts';
-import { findScenarios, shownPath } from '../scenario/find.ts';
+import {
+  ALL_FOLDERS,
+  defaultFolders,
+  findScenarios,
+  isInLibrary,
+  type ScenarioFolder,
+  shownPath,
+} from '../scenario/find.ts';
 import { mistakeText } from '../scenario/issues.ts';
 import { missingFor } from '../scenario/needs.ts';
 import type { Scenario } from '../scenario/types.ts';
@@ -14,12 +21,14 @@ import { quote } from '../text/quote.ts';
 import { cut, visible } from '../text/visible.ts';
 import type { Given } from './read-options.ts';
 
-function find({ positionals, strings }: Given) {
-  return findScenarios({ words: positionals, tags: strings.get('tag') ?? [], filters: strings.get('filter') ?? [] });
+function find({ positionals: words, strings, booleans }: Given, inNone: readonly ScenarioFolder[]) {
+  const library = booleans.get('library') ?? false;
+  const folders = words.length === 0 && !library ? inNone : defaultFolders(words, library);
+  return findScenarios({ words, folders, tags: strings.get('tag') ?? [], filters: strings.get('filter') ?? [] });
 }
 
 export async function listScenarios(given: Given): Promise<number> {
-  const { scenarios, mistakes } = find(given);
+  const { scenarios, mistakes } = find(given, ALL_FOLDERS);
   for (const mistake of mistakes) process.stderr.write(mistakeText(mistake));
   if (given.booleans.get('json')) {
     const rows = await Promise.all(
@@ -27,14 +36,23 @@ export async function listScenarios(given: Given): Promise<number> {
     );
     await print(`${JSON.stringify(rows, null, 2)}\n`);
   } else {
+    const [library, own] = [scenarios.filter(isInLibrary), scenarios.filter((each) => !isInLibrary(each))];
     const width = Math.max(0, ...scenarios.map(({ name }) => name.length));
-    for (const scenario of scenarios) {
-      const lacks = (await missing(scenario)).map((lack) => `${' '.repeat(width + 2)}missing: ${visible(lack)}\n`);
-      const title = cut(described(scenario).title, 100);
-      await print(`${visible(scenario.name).padEnd(width)}  ${title}${tagsText(scenario)}\n${lacks.join('')}`);
-    }
+    if (own.length > 0) await print(await listText(own, width));
+    if (library.length > 0 && given.positionals.length === 0)
+      await print(`${own.length > 0 ? '\n' : ''}library (run one by its name, all with --library):\n`);
+    await print(await listText(library, width));
   }
   return mistakes.length === 0 ? 0 : 1;
+}
+
+async function listText(scenarios: readonly Scenario[], width: number): Promise<string> {
+  const lines = scenarios.map(async (scenario) => {
+    const lacks = (await missing(scenario)).map((lack) => `${' '.repeat(width + 2)}missing: ${visible(lack)}\n`);
+    const title = cut(described(scenario).title, 100);
+    return `${visible(scenario.name).padEnd(width)}  ${title}${tagsText(scenario)}\n${lacks.join('')}`;
+  });
+  return (await Promise.all(lines)).join('');
 }
 
 function missing(scenario: Scenario): Promise<string[]> {
@@ -42,7 +60,15 @@ function missing(scenario: Scenario): Promise<string[]> {
 }
 
 function described({ name, file, description, tags, kernels }: Scenario) {
-  return { name, file: shownPath(file), title: description.split('\n')[0] ?? '', description, tags, kernels };
+  return {
+    name,
+    file: shownPath(file),
+    library: isInLibrary({ file }),
+    title: description.split('\n')[0] ?? '',
+    description,
+    tags,
+    kernels,
+  };
 }
 
 function tagsText({ tags }: Scenario): string {
@@ -51,7 +77,7 @@ function tagsText({ tags }: Scenario): string {
 
 /** 0 all are scenarios, 1 some have mistakes. */
 export async function checkScenarios(given: Given): Promise<number> {
-  const { scenarios, mistakes } = find(given);
+  const { scenarios, mistakes } = find(given, ['own']);
   for (const mistake of mistakes) await print(mistakeText(mistake));
   const wrong = new Set(mistakes.map(({ file }) => file)).size;
   await print(`${scenarios.length} without mistakes${wrong > 0 ? `, ${wrong} with` : ''}\n`);

@@ -2,7 +2,7 @@ import { SetupError } from '../errors.ts';
 import { signalNumber } from '../host/exit-status.ts';
 import { print } from '../host/print.ts';
 import { watchInterrupts } from '../run/interrupts.ts';
-import { type FoundScenarios, findScenarios } from '../scenario/find.ts';
+import { ALL_FOLDERS, defaultFolders, type FoundScenarios, findScenarios } from '../scenario/find.ts';
 import { readLastFailed, writeLastFailed } from '../scenario/last-failed.ts';
 import { performScenarios } from '../scenario/perform.ts';
 import { suiteStatus } from '../scenario/suite.ts';
@@ -18,14 +18,15 @@ kmem-run scenario check [WHAT…]
 kmem-run scenario new NAME
 kmem-run scenario schema
 
-Experiments that are kept as files. WHAT is a name, a file or a folder; without it all that are in ./scenarios, and those that
-come with kmem-run.
+Experiments that are kept as files. WHAT is a name, a file or a folder, by default ./scenarios. A name is looked up in
+./scenarios, then in the library that comes with kmem-run.
 
-  list      their names, and what a reader learns from each
-    --tag TAG        those with this tag (repeatable)
-    --filter TEXT    those whose name has this in it (repeatable)
+  list      list their names and what each shows; without WHAT also those of the library
+    --tag TAG        only those with this tag (repeatable)
+    --filter TEXT    only those whose name contains this text (repeatable)
+    --library        the library, instead of ./scenarios
     --json           as JSON
-  run       run them; --tag and --filter as above
+  run       run them; --tag, --filter and --library as above
     --jobs N         so many at a time, each bound to a CPU of its own (1)
     --kernel NAME    on this kernel, those that are for it; "host" is the one that runs
     --repeat N       each so often, whatever it asks for
@@ -37,9 +38,9 @@ come with kmem-run.
     --shard I/N      the I-th of N parts (kmem-run merge puts the reports together)
     --format FORMAT  pretty, tap, junit, json or github
     --output FILE    write that there
-    --strict         what is missing is an error, not a reason to skip (so where CI is set; --no-strict)
+    --strict         fail if a scenario lacks a program, instead of skipping it
     --keep-dir       keep the private folder of each run, and say where it is
-  check     read them, and say what is wrong, by file, line and column
+  check     read them, and say what is wrong, by file, line and column; --tag, --filter and --library as above
   new       write scenarios/NAME.yaml, to begin with
   schema    print the JSON Schema of a scenario file, for editors
 
@@ -112,8 +113,11 @@ export async function runScenarios(given: Given): Promise<number> {
   return suiteStatus(report.scenarios);
 }
 
-function select({ words, tags, filters, lastFailed }: RunChoices): FoundScenarios {
-  const found = findScenarios({ words, tags, filters });
+function select({ words, library, tags, filters, lastFailed }: RunChoices): FoundScenarios {
+  // Those of the library may have failed, too.
+  const isAny = lastFailed && words.length === 0 && !library;
+  const folders = isAny ? ALL_FOLDERS : defaultFolders(words, library);
+  const found = findScenarios({ words, folders, tags, filters });
   if (!lastFailed) return found;
   const failed = readLastFailed();
   return { ...found, mistakes: [], scenarios: found.scenarios.filter(({ name }) => failed.includes(name)) };

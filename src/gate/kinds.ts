@@ -73,7 +73,7 @@ export const PAGE = 4096;
 /** Kept free below the limit unless the user says otherwise: room for what page faults charge between two calls. */
 export const DEFAULT_RESERVE = 16 * 1024;
 
-/** Measured on 6.18: see docs/reference/gate.md, "What a call needs". */
+/** Measured on 6.18: see docs/internals/gate.md, "What a call needs". */
 const FORK = 63 * 1024;
 const THREAD = 20 * 1024;
 const EXEC = 64 * 1024;
@@ -157,7 +157,7 @@ export const memfd = {
 export const table = {
   class: 'files',
   errno: 'ENOMEM',
-  man: 'dup(2), fcntl(2): not named',
+  man: 'dup(2), fcntl(2): not documented',
   detail: 'fd0',
   check: 'fdtable',
   creates: 1,
@@ -176,7 +176,7 @@ export const resizing = {
 export const attribute = {
   class: 'files',
   errno: 'ENOMEM',
-  man: 'setxattr(2): not named',
+  man: 'setxattr(2): not documented',
   check: 'on-tmpfs',
   size: 'pow3',
 } as const;

@@ -12,15 +12,20 @@ import type { Running } from './running.ts';
 export type BisectInput = SubjectInput<'kmem' | 'traceGate'> &
   CommonInput &
   Readonly<{
-    /** The smallest limit to try (one page). */
+    /** Smallest limit to try, in bytes or as a string such as `'64K'`; absent: one page. */
     lo?: Size | null | undefined;
-    /** The highest, at which it passes (from its peak without a limit). */
+    /** Limit at which the command passes; nothing above it is tried. Absent: derived from the peak without a limit. */
     hi?: Size | null | undefined;
-    /** Runs to confirm the limit with, on either side (3). */
+    /** Number of runs that confirm each side of the limit; absent: 3. */
     confirm?: number | undefined;
   }>;
 
-/** Finds the smallest kmem limit, to the page, at which a command passes: `answer.kind` says whether there is one. */
+/**
+ * Finds the smallest kmem limit, to the page, at which a command passes. Resolves with the report, whose `answer.kind`
+ * says whether there is such a limit; after an abort with `status: 'stopped'` and what is known so far.
+ * @throws SetupError (as a rejection) if the input is invalid or runs could not be made. If any run was to be made,
+ * `.result` is the report.
+ */
 export function bisect(input: BisectInput, options: EndOptions = {}): Running<BisectReport, ExperimentEvent> {
   return experiment(() => planned(input), options);
 }

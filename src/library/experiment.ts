@@ -8,16 +8,16 @@ import type { EndOptions } from './run.ts';
 import { type Running, running } from './running.ts';
 
 type Standing = Readonly<{
-  /** What it is a run of: `kmem 1 MiB`. */
+  /** Name of the run: `kmem 1 MiB`. */
   name: string;
-  /** Runs that count and are over, and all that are planned: about so many where that depends on what is found. */
+  /** Number of counted runs that are over, and of all planned runs; `total` is an estimate if it depends on results. */
   done: number;
   total: number;
 }>;
 
 export type ExperimentEvent =
   | (Standing & Readonly<{ type: 'start' }>)
-  /** The result of a run; `warmUp`: it is thrown away. */
+  /** A run is over. `warmUp`: it does not count and is discarded. */
   | (Standing & Readonly<{ type: 'run'; warmUp: boolean; result: Result }>);
 
 export type Planned<Report extends ExperimentFacts> = Readonly<{
@@ -27,8 +27,8 @@ export type Planned<Report extends ExperimentFacts> = Readonly<{
 }>;
 
 /**
- * Resolves with the report, also of what a signal stopped (`status: 'stopped'`).
- * Rejects only with a SetupError; where runs were to be made it carries the report (`status: 'failed'`) as `.result`.
+ * Resolves with the report, also after an abort (`status: 'stopped'`).
+ * @throws SetupError (as a rejection). If runs were to be made, `.result` is the report (`status: 'failed'`).
  */
 export function experiment<Report extends ExperimentFacts>(
   planned: () => Promise<Planned<Report>>,

@@ -12,17 +12,22 @@ import type { Running } from './running.ts';
 export type ExploreInput = SubjectInput<keyof RunInput & keyof typeof WITHOUT> &
   CommonInput &
   Readonly<{
-    /** These system calls alone. */
+    /** Fail only these system calls, by name; absent: all that allocate. */
     only?: readonly string[] | null | undefined;
-    /** Calls of these programs alone. */
+    /** Fail only calls of these programs, by name; absent: of all. */
     in?: readonly string[] | null | undefined;
-    /** Duplicates too: calls of the same program, of the same kind, on the same object. */
+    /** Include duplicates: calls of the same kind by the same program on the same object; absent: false. */
     all?: boolean | undefined;
-    /** At most so many calls. */
+    /** Largest number of calls to fail; absent: no limit. */
     limit?: number | null | undefined;
   }>;
 
-/** Makes each call of a command that allocates kernel memory fail, one in a run, and tells what it makes of it. */
+/**
+ * Fails each call of a command that allocates kernel memory, one in each run, and classifies the reaction. Resolves
+ * with the report; after an abort with `status: 'stopped'` and what is known so far.
+ * @throws SetupError (as a rejection) if the input is invalid or runs could not be made. If any run was to be made,
+ * `.result` is the report.
+ */
 export function explore(input: ExploreInput, options: EndOptions = {}): Running<ExploreReport, ExperimentEvent> {
   return experiment(() => planned(input), options);
 }

@@ -1,4 +1,4 @@
-/** Splits what a caller asks of an experiment into what each run has, and what is the experiment's own. */
+/** Splits the input of an experiment into the input of each run and the keys of the experiment itself. */
 
 import { SetupError } from '../errors.ts';
 import { numberFor, preparation } from '../experiment/bounds.ts';
@@ -9,40 +9,40 @@ import { quote } from '../text/quote.ts';
 
 type StepKey = 'command' | 'then' | 'ready' | 'readyTimeout' | 'background' | 'stop';
 
-/** What each run has in common: steps of its own, or those of a scenario, whose settings the other keys override. */
+/** The input of each run: steps, or a scenario, whose settings the other keys override. */
 export type SubjectInput<Without extends keyof RunInput> =
   | (Omit<RunInput, Without> & Readonly<{ scenario?: null | undefined }>)
   | (Omit<PlanInput, Without> & Readonly<{ scenario?: null | undefined }>)
   | (Omit<RunInput, Without | StepKey> &
       Readonly<{
-        /** Its name, or its file (with a / or ending in .yaml). */
+        /** Name of the scenario, or its file (contains / or ends in .yaml). */
         scenario: string;
       }>);
 
-/** What every experiment takes beside the keys of a run. */
+/** Keys of every experiment in addition to those of a run. */
 export type CommonInput = Readonly<{
-  /** Runs at a time, each bound to a CPU of its own (1). */
+  /** Number of concurrent runs, each bound to a CPU of its own; absent: 1. */
   jobs?: number | undefined;
-  /** Runs to make first and throw away (1). */
+  /** Number of runs to make first and discard; absent: 1. */
   warmup?: number | undefined;
-  /** Run by `sh -c` before each run, outside its group. */
+  /** Command that `sh -c` runs before each run, outside its group; absent: none. */
   prepare?: string | null | undefined;
 }>;
 
-/** A caller of the library writes keys as they are. */
+/** Messages to a caller of the library name keys as they are. */
 export const keyAsName: Names = (key) => key;
 
 type Keys = Readonly<Record<string, unknown>>;
 
 export type Split = Readonly<{
   asked: AskedSubject;
-  /** Undefined: not given. */
+  /** Undefined if the key is missing. */
   own: (key: string) => unknown;
   common: Pick<CommonQuestion, 'jobs' | 'warmup' | 'prepare'>;
 }>;
 
 /**
- * `own`: keys of the experiment; `without`: keys of a run that it does not take, and why.
+ * `own`: keys of the experiment; `without`: keys of a run that it rejects, and why.
  * @throws SetupError `unknown-key`, `bad-option`, `conflicting-options`.
  */
 export function splitInput(given: Keys, own: readonly string[], without: Readonly<Record<string, string>>): Split {
@@ -50,7 +50,7 @@ export function splitInput(given: Keys, own: readonly string[], without: Readonl
   const stray = Object.keys(without).find((key) => given?.[key] != null);
   if (stray !== undefined) throw new SetupError('conflicting-options', `${stray}: ${without[stray]}`, 'leave it out');
   const entries = Object.entries(given ?? {}).filter(([key]) => !owned.includes(key) && !Object.hasOwn(without, key));
-  // Many runs would write over each other's output.
+  // Many runs would mix their output.
   const input = { output: 'null', ...Object.fromEntries(entries) };
   const value = (key: string): unknown => given?.[key] ?? undefined;
   const number = (key: 'jobs' | 'warmup'): number =>
@@ -68,14 +68,14 @@ export function splitInput(given: Keys, own: readonly string[], without: Readonl
   };
 }
 
-/** Null: not given. @throws SetupError `bad-option`. */
+/** Null if the key is missing. @throws SetupError `bad-option`. */
 export function textIn(given: unknown, name: string): string | null {
   if (given === undefined) return null;
   if (typeof given === 'string' && given !== '') return given;
   throw new SetupError('bad-option', `${name}: ${quote(String(given))} is no text`, 'give one, or leave it out');
 }
 
-/** A list of names; null: not given. @throws SetupError `bad-option`. */
+/** A list of names; null if the key is missing. @throws SetupError `bad-option`. */
 export function namesIn(given: unknown, name: string): readonly string[] | null {
   if (given === undefined) return null;
   if (Array.isArray(given) && given.length > 0 && given.every((one) => typeof one === 'string' && one !== ''))

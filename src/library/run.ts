@@ -4,33 +4,38 @@ import type { Failure, Result } from '../result/schema.ts';
 import { type Progress, runSpec } from '../run/index.ts';
 import { type Running, running } from './running.ts';
 
-/** How what was begun is ended. */
+/** How to end the work early. */
 export type EndOptions = Readonly<{
-  /** Aborting ends it, with the grace that was asked for; it still tears down, and resolves with what there is. */
+  /** Aborting ends the work: SIGTERM, then SIGKILL after `grace`. The promise resolves with what is known. */
   signal?: AbortSignal | undefined;
-  /** Aborting this one as well skips the grace. */
+  /** Aborting this one after `signal` skips the grace. */
   kill?: AbortSignal | undefined;
 }>;
 
 export type RunOptions = EndOptions &
   Readonly<{
-    /** Called at the end with what the steps wrote, of each stream the first and the last 64 KiB. Then both go to a file that is copied on. */
+    /**
+     * Called at the end with the output of the steps: the first and the last 64 KiB of each stream. Both streams then
+     * go through a file and are copied from there. Absent: the output is not captured.
+     */
     onOutput?: ((output: Output) => void) | undefined;
-    /** `null`: an empty one for every step; absent: the command has this process's own. */
+    /** `'null'`: every step has an empty stdin; absent: the command has the stdin of this process. */
     stdin?: 'null' | undefined;
   }>;
 
 export type RunEvent =
-  /** Before the command can start, where that takes a while: a microVM boots. Empty: it stands ready. */
+  /** Progress before the command can start, while a microVM boots. An empty text means that it is ready. */
   | Readonly<{ type: 'preparation'; text: string }>
-  /** A look at the group, each `sample` milliseconds. */
+  /** A sample of the group, each `sample` milliseconds. */
   | Readonly<{ type: 'sample'; sample: Progress }>
-  /** A call that failed: the first 1,000. */
+  /** A failed call; the first 1,000. */
   | Readonly<{ type: 'failure'; failure: Failure }>;
 
 /**
- * Runs a command in an ephemeral control group and resolves with what happened, whatever the command did.
- * Rejects only with a SetupError: kmem-run itself could not do its work. It carries `.result` where there is one.
+ * Runs a command in an ephemeral control group and resolves with the result, whatever the command did; after an abort
+ * with `outcome: 'interrupted'`.
+ * @throws SetupError (as a rejection) if kmem-run could not do its work; then `.result` is the result
+ * (`outcome: 'setup-error'`), if the input was valid.
  */
 export function run(
   input: RunInput | PlanInput,

@@ -1,14 +1,14 @@
-/** What the library's functions give back: a promise of the end that can be iterated for what happens until then. */
+/** The return value of the library's functions: a promise that is also an async iterable of events. */
 
 /**
- * Awaited: the end. Iterated: events, from the moment at which the iteration begins; it ends with the run, and throws what
- * the promise rejects with. Leaving the loop leaves the run alone: a signal ends it.
+ * Awaited, it gives the result. Iterated, it gives events from the start of the iteration; the loop ends with the work
+ * and throws what the promise rejects with. Leaving the loop does not end the work; aborting `signal` does.
  */
 export type Running<End, Event> = Promise<End> & AsyncIterable<Event>;
 
 type Reader<Event> = { readonly queue: Event[]; wake: () => void };
 
-/** `work` begins when the caller's own code has had its turn, so that who iterates at once misses nothing. */
+/** `work` starts after the caller's current turn, so that a caller who iterates at once misses nothing. */
 export function running<End, Event>(work: (emit: (event: Event) => void) => Promise<End>): Running<End, Event> {
   const readers = new Set<Reader<Event>>();
   const wakeAll = (): void => {
@@ -28,7 +28,7 @@ export function running<End, Event>(work: (emit: (event: Event) => void) => Prom
   const iterate = (): AsyncIterator<Event> => {
     const reader: Reader<Event> = { queue: [], wake: () => {} };
     readers.add(reader);
-    // The loop throws it: who does nothing but iterate has handled it.
+    // The loop throws the error, so a caller who only iterates has handled it.
     end.catch(() => {});
     return eventsOf(reader, { end, isOver: () => isOver, leave: () => readers.delete(reader) });
   };

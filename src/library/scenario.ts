@@ -12,65 +12,69 @@ import type { EndOptions } from './run.ts';
 import { type Running, running } from './running.ts';
 
 export type ScenarioInput = Readonly<{
-  /** Names, files (with a / or ending in .yaml) and folders; absent: all in ./scenarios, and those that come with kmem-run. */
+  /** Names, files (contain / or end in .yaml) and folders; absent: ./scenarios. */
   scenarios?: string | readonly string[] | undefined;
-  /** Those with one of these tags; those whose names have one of these texts in them. */
+  /** The library that comes with kmem-run, instead of ./scenarios or beside what is named; absent: false. */
+  library?: boolean | undefined;
+  /** Only scenarios with one of these tags, and whose names contain one of these texts; absent: all. */
   tags?: readonly string[] | undefined;
   filters?: readonly string[] | undefined;
-  /** On this kernel, those that are for it; `'host'` is the one that runs. Absent: each on the first that it names. */
+  /** Kernel for the scenarios that support it (`'host'`: the running one); absent: for each the first that it names. */
   kernel?: string | undefined;
-  /** So many at a time, each bound to a CPU of its own (1). */
+  /** Number of concurrent scenarios, each bound to a CPU of its own; absent: 1. */
   jobs?: number | undefined;
-  /** Each so often, whatever it asks for. */
+  /** Number of runs of each; absent: as its file says. */
   repeat?: number | undefined;
-  /** Again where one does not pass, up to so many times (0). */
+  /** How often a scenario that does not pass is run again; absent: 0. */
   retry?: number | undefined;
-  /** What is missing is an error, not a reason to skip (false). */
+  /** Whether a scenario that lacks a program fails instead of being skipped; absent: false. */
   strict?: boolean | undefined;
-  /** Begin none after one that did not pass (false). */
+  /** Whether to start no further scenario after the first that does not pass; absent: false. */
   failFast?: boolean | undefined;
-  /** Keep the private folder of each run: `folders` of an outcome (false). */
+  /** Whether to keep the private folder of each run (`folders` of an outcome); absent: false. */
   keepDir?: boolean | undefined;
-  /** The file of baselines for all of them; absent: each its own. */
+  /** File of baselines for all of them; absent: each uses its own. */
   baseline?: string | undefined;
-  /** Measure, and write the baselines (false). */
+  /** Whether to measure and write the baselines; absent: false. */
   updateBaseline?: boolean | undefined;
 }>;
 
 type Standing = Readonly<{
   name: string;
-  /** Scenarios that are over, and all that were found. */
+  /** Number of scenarios that are over, and of all that were found. */
   done: number;
   total: number;
 }>;
 
 export type ScenarioEvent =
   | (Standing & Readonly<{ type: 'start' }>)
-  /** A run of it is over: one of several where it repeats, or is run again. */
+  /** A run of the scenario is over; there are several if it repeats or is retried. */
   | (Standing & Readonly<{ type: 'run'; result: Result }>)
-  /** It is over. */
+  /** The scenario is over. */
   | (Standing & Readonly<{ type: 'end'; outcome: ScenarioOutcome }>);
 
-const SELECTION = ['scenarios', 'tags', 'filters'];
+const SELECTION = ['scenarios', 'library', 'tags', 'filters'];
 const MANNER = ['kernel', 'jobs', 'repeat', 'retry', 'strict', 'failFast', 'keepDir', 'baseline', 'updateBaseline'];
 const KEYS: readonly string[] = [...SELECTION, ...MANNER];
 
 /**
- * Runs scenarios, and resolves with what came of each, passed or not. Rejects only with a SetupError: none of that name is
- * there, or baselines could not be written; then it carries the report as `.result`.
+ * Runs scenarios, and resolves with the outcome of each, passed or not; after an abort with `status: 'stopped'` and
+ * without those that had not started.
+ * @throws SetupError (as a rejection) if the input is invalid, if no scenario is selected, or if baselines could not be
+ * written; in that last case `.result` is the report.
  */
 export function scenario(
   input: string | ScenarioInput = {},
   { signal, kill }: EndOptions = {},
 ): Running<ScenariosReport, ScenarioEvent> {
   return running(async (emit) => {
-    const { words, tags, filters, choices } = read(typeof input === 'string' ? { scenarios: input } : input);
-    // They load the parsers of YAML and of schemas: who makes runs only does without.
-    const [{ findScenarios }, { performScenarios }] = await Promise.all([
+    const { words, library, tags, filters, choices } = read(typeof input === 'string' ? { scenarios: input } : input);
+    // They load the parsers of YAML and of schemas, which a caller that only makes runs does not need.
+    const [{ defaultFolders, findScenarios }, { performScenarios }] = await Promise.all([
       import('../scenario/find.ts'),
       import('../scenario/perform.ts'),
     ]);
-    const found = findScenarios({ words, tags, filters });
+    const found = findScenarios({ words, folders: defaultFolders(words, library), tags, filters });
     const total = found.scenarios.length + found.mistakes.length;
     if (total === 0) throw new SetupError('no-scenario', 'no scenario is selected', 'name those that are there');
     const never = new AbortController().signal;
@@ -93,6 +97,7 @@ export function scenario(
 
 type Read = Readonly<{
   words: readonly string[];
+  library: boolean;
   tags: readonly string[];
   filters: readonly string[];
   choices: Choices;
@@ -113,6 +118,7 @@ function read(given: ScenarioInput): Read {
   const baseline = textIn(value('baseline'), 'baseline');
   return {
     words: namesIn(words, 'scenarios') ?? [],
+    library: flagIn(value('library'), 'library'),
     tags: namesIn(value('tags'), 'tags') ?? [],
     filters: namesIn(value('filters'), 'filters') ?? [],
     choices: {

@@ -12,25 +12,32 @@ import { type CommonInput, keyAsName, type SubjectInput, splitInput } from './in
 import type { EndOptions } from './run.ts';
 import type { Running } from './running.ts';
 
-/** Values to try: a list, one value, or a range as on the command line: `'512K..4M:256K'`, `'512K..4M*2'`. */
+/** Sizes to try, in bytes or as strings: one, a list, or a range such as `'512K..4M:256K'` or `'512K..4M*2'`. */
 export type SizeRange = Size | readonly Size[] | null | undefined;
 
 export type SweepInput = SubjectInput<'kmem' | 'mem' | 'kmemTcp' | 'pids' | 'kernel' | 'traceGate'> &
   CommonInput &
   Readonly<{
+    /** Limits of kernel memory, memory and TCP buffers; absent: not limited. */
     kmem?: SizeRange;
     mem?: SizeRange;
     kmemTcp?: SizeRange;
+    /** Limits of concurrent processes and threads; absent: not limited. */
     pids?: number | string | readonly (number | string)[] | null | undefined;
-    /** Names of kernels to boot; `'host'` is the one that runs. */
+    /** Names of kernels to boot; `'host'` is the running one. Absent: only the running one. */
     kernel?: string | readonly string[] | null | undefined;
-    /** Runs at each point (1). */
+    /** Number of runs at each point; absent: 1. */
     repeat?: number | undefined;
-    /** The order of another sweep, whose report has it. */
+    /** Seed of the order, from the report of another sweep; absent: a new one. */
     seed?: number | null | undefined;
   }>;
 
-/** Runs a command at many limits, and tells at which it passes. */
+/**
+ * Runs a command at many limits and reports at which it passes. Resolves with the report; after an abort with
+ * `status: 'stopped'` and what is known so far.
+ * @throws SetupError (as a rejection) if the input is invalid or runs could not be made. If any run was to be made,
+ * `.result` is the report.
+ */
 export function sweep(input: SweepInput, options: EndOptions = {}): Running<SweepReport, ExperimentEvent> {
   return experiment(() => planned(input), options);
 }
@@ -65,7 +72,7 @@ function axesOf(own: (key: string) => unknown): Axes {
   return axes;
 }
 
-/** As on a command line, where the values of a list stand with commas between. @throws SetupError `bad-range`. */
+/** The values as on a command line, separated by commas. @throws SetupError `bad-range`. */
 function textOf(given: unknown, name: string): string {
   const values: readonly unknown[] = Array.isArray(given) ? given : [given];
   if (values.length > 0 && values.every((value) => typeof value === 'string' || typeof value === 'number'))

@@ -35,7 +35,7 @@ function gatedRow(call: GatedCall): Row {
 
 function watchedRow(call: WatchedCall): Row {
   const condition = [
-    call.leaves ? 'with `--kmem` but for `--rcu-wait off`, with `--trace-gate` or `--fail`, and on cgroup v2' : '',
+    call.leaves ? 'with `--kmem` (unless `--rcu-wait off`), `--trace-gate` or `--fail`, and on cgroup v2' : '',
     valuesOf(call),
   ]
     .filter(Boolean)
@@ -56,7 +56,7 @@ function answerOf({ name, errno, tcpErrno, check }: GatedCall): string {
   const special = [
     ...(tcpErrno === undefined ? [] : [`\`${tcpErrno}\` for TCP`]),
     ...(check === 'ipc' ? ['`ENOSPC` for shmget'] : []),
-    ...(check === 'tmpfs' ? ['`ENOSPC` for what would be made on tmpfs'] : []),
+    ...(check === 'tmpfs' ? ['`ENOSPC` if it creates something on tmpfs'] : []),
   ];
   return [`\`${errno}\``, ...special].join('; ');
 }
@@ -81,7 +81,7 @@ function needOf({ need = PAGE, needThread, check, creates, size }: GatedCall): s
   return `${sizes}${sharing}${creates === undefined ? '' : ' †'}`;
 }
 
-/** What the rules of `size` are called: a kind, the argument, and what it is multiplied by. */
+/** Describes a rule of `size`: a kind, the argument, and its factor. */
 function sizeOf(rule: string): string {
   const [, kind = '', argument = '', factor = ''] = /^([a-z-]+)(\d?)(.*)$/.exec(rule) ?? [];
   const by = factor.replace('*', ' × ').replace('/', ' / ');
@@ -90,12 +90,12 @@ function sizeOf(rule: string): string {
 
 const SIZES: Readonly<Record<string, string>> = {
   arg: 'ARGUMENTFACTOR',
-  pow: 'ARGUMENTFACTOR, up to a power of two',
+  pow: 'ARGUMENTFACTOR, rounded up to a power of two',
   filter: 'instructionsFACTOR ‡',
-  xattr: 'the size of the value, up to a power of two ‡',
+  xattr: 'the size of the value, rounded up to a power of two ‡',
   'bpf-map': "the map's entries ‡",
   mapping: 'page tables with `MAP_POPULATE` or `MAP_LOCKED`',
-  move: 'page tables with `MREMAP_FIXED`, unless they can move along',
+  move: 'page tables with `MREMAP_FIXED`, unless they can be moved',
   range: 'missing page tables',
   all: 'missing page tables of all mappings',
 };
@@ -106,7 +106,7 @@ function valuesOf({ name, when }: Pick<GatedCall, 'name' | 'when'>): string {
   return when.values.map((value) => words[value] ?? `argument ${when.arg} is ${value}`).join(', ');
 }
 
-/** What the values of `when` are called: fcntl(2), epoll_ctl(2), madvise(2), linux/net.h, linux/ipc.h, bpf(2) … */
+/** Names of the values of `when`: fcntl(2), epoll_ctl(2), madvise(2), linux/net.h, linux/ipc.h, bpf(2) … */
 const VALUES: Readonly<Record<string, Readonly<Record<number, string>>>> = {
   fcntl: { 0: '`F_DUPFD`', 1030: '`F_DUPFD_CLOEXEC`', 1031: '`F_SETPIPE_SZ`' },
   fcntl64: { 0: '`F_DUPFD`', 1030: '`F_DUPFD_CLOEXEC`', 1031: '`F_SETPIPE_SZ`' },

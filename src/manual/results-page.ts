@@ -1,4 +1,4 @@
-/** docs/reference/results.md, made from the schema: every key with its type, unit, meaning, and what null says. */
+/** docs/reference/results.md, made from the schema: every key with its type, unit, meaning, and what null means. */
 
 import { z } from 'zod';
 import { definitions } from '../result/definition.ts';
@@ -11,16 +11,16 @@ const head = `# The result of a run
 
 <!-- Made by \`node bin/make-docs.js\` from src/result/schema*.ts. Change it there. -->
 
-\`--json FILE\` writes this, the library's \`run()\` returns it, and \`kmem-run schema\` prints its JSON Schema.
+\`--json FILE\` writes this result, and the library's \`run()\` returns it. \`kmem-run schema\` prints its JSON Schema.
 
 * Bytes are integers. Times are milliseconds (\`ms\`) on the monotonic clock, from exec of the command.
-* Every key is always there. A figure that could not be read, and a limit that is unlimited or was not asked for, is
-  \`null\`: never 0, and never the kernel's 9223372036854771712.
-* A byte that is not UTF-8, in an argument, a variable, a path or captured output, is a lone surrogate: U+DC00 plus the
-  byte, written as \`"\\udcff"\` for \`0xff\`. Python reads it as \`os.fsencode()\` expects it, and \`kmem-run replay\`
+* Every key is always present. A figure that could not be read is \`null\`, and so is a limit that is unlimited or was
+  not requested: never 0, and never the kernel's 9223372036854771712.
+* A byte that is not UTF-8 (in an argument, a variable, a path or captured output) is a lone surrogate, U+DC00 plus the
+  byte: \`0xff\` is written as \`"\\udcff"\`. Python reads it as \`os.fsencode()\` expects it, and \`kmem-run replay\`
   turns it back into the byte. Reports show it as \`\\xff\`.
-* Within a schema version keys are only ever added: ignore those that you do not know.
-* \`name[]\` is a list, \`name.*\` an object with any keys.
+* Within a schema version keys are only added: ignore keys that you do not know.
+* \`name[]\` is a list; \`name.*\` is an object with arbitrary keys.
 `;
 
 /** The whole page. Throws an Error for a key without a definition: the page must not go out with holes. */
@@ -31,14 +31,14 @@ export function resultsPage(): string {
   const structured = sections.filter(({ inner }) => inner.length > 0);
   return [
     head,
-    `## The whole\n\n${table([...sections.map(({ entry }) => entry)], new Set(simple.map(({ path }) => path)))}`,
+    `## Overview\n\n${table([...sections.map(({ entry }) => entry)], new Set(simple.map(({ path }) => path)))}`,
     ...structured.map(
       ({ entry, inner }) => `## \`${entry.path}\`\n\n${text(entry, 'description')}\n\n${table(inner, null)}`,
     ),
   ].join('\n');
 }
 
-/** `plain`: the entries that are not explained further down; null: none is. */
+/** `plain`: the entries without a section of their own; null: links to no section. */
 function table(entries: readonly Entry[], plain: ReadonlySet<string> | null): string {
   const rows = entries.map((entry) => {
     const { path, node } = entry;
@@ -56,7 +56,7 @@ function descendants(entry: Entry): Entry[] {
   return children(entry).flatMap((child) => [child, ...descendants(child)]);
 }
 
-/** The keys directly below an object, or below the items of a list; one that several alternatives have is there once. */
+/** The keys directly below an object, or below the items of a list; a key of several alternatives is listed once. */
 function children({ path, node }: Entry): Entry[] {
   const inner = withoutNull(node).flatMap((option) => {
     const { items } = option;

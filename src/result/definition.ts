@@ -1,5 +1,5 @@
 /**
- * Every key of the result is defined where its type is: what it is, its unit, and what its absence means.
+ * Every key of the result is defined next to its type: its meaning, its unit, and what null means.
  * The JSON Schema and docs/reference/results.md are made from these definitions, so neither can drift from the type.
  */
 
@@ -7,11 +7,11 @@ import { z } from 'zod';
 
 export type Definition = Readonly<{
   description: string;
-  /** Of the number; absent where there is none (names, identifiers, structures). */
+  /** Unit of the number; absent for names, identifiers and structures. */
   unit?: string;
-  /** What null says; present on every key that can be null, and on no other. */
+  /** What null means; present on every key that can be null, and on no other. */
   whenNull?: string;
-  /** What a result has there that was kept before there was this key; absent: null, an empty list, false. */
+  /** Value of the key in results saved before the key existed; absent: null, an empty list or false. */
   whenAbsent?: unknown;
 }>;
 
@@ -46,7 +46,7 @@ export function msOrNull(description: string, whenNull: string) {
   return z.number().nullable().register(definitions, { description, unit: 'ms', whenNull });
 }
 
-/** A number that names something and is not counted: a process, a step, a CPU. */
+/** A number that identifies something: a process, a step, a CPU. */
 export function id(description: string) {
   return natural().register(definitions, { description });
 }
@@ -75,7 +75,7 @@ export function choiceOrNull<const T extends readonly [string, ...string[]]>(
   return z.enum(values).nullable().register(definitions, { description, whenNull });
 }
 
-/** Defines a structure: an object, a list, or anything that the helpers above do not make. */
+/** Defines a structure: an object, a list, or anything that the functions above do not make. */
 export function define<S extends z.ZodType>(
   schema: S,
   description: string,

@@ -1,14 +1,14 @@
-/** The numbers of the group: limits as set, usage and failures as counted, samples over time. */
+/** The numbers of the group: its limits, usage and failures, and samples over time. */
 
 import { z } from 'zod';
 import { bytes, bytesOrNull, choiceOrNull, count, countOrNull, define, ms, msOrNull, text } from './definition.ts';
 
 const UNREAD = 'could not be read';
-const UNSET = 'unlimited, or not asked for';
+const UNSET = 'unlimited, or not requested';
 function maxUsage(what: string, onV2: string) {
   return bytesOrNull(
     `Highest usage of ${what} during the run (v1: \`max_usage_in_bytes\`; v2: ${onV2}).`,
-    'could not be read, or the kernel keeps none',
+    'could not be read, or the kernel does not record it',
   );
 }
 
@@ -18,24 +18,24 @@ function usage(what: string) {
 
 const ancestor = z.strictObject({
   directory: text("Directory of a cgroup above the run's group."),
-  controller: text('The controller that limits there: `memory` or `pids`.'),
-  file: text('The file that holds the limit, e.g. `memory.limit_in_bytes`.'),
-  limit: count('The limit found there.', 'bytes, or tasks for `pids.max`'),
+  controller: text('Controller that the limit belongs to: `memory` or `pids`.'),
+  file: text('File that holds the limit, e.g. `memory.limit_in_bytes`.'),
+  limit: count('Value of the limit.', 'bytes, or tasks for `pids.max`'),
 });
 
 export const limitsSchema = define(
   z.strictObject({
     kmem: bytesOrNull('Kernel-memory limit.', UNSET),
     mem: bytesOrNull('Memory limit.', UNSET),
-    memsw: bytesOrNull('Limit of memory and swap together.', UNSET),
-    kmemTcp: bytesOrNull('Limit of TCP buffers (cgroup v1), which the kernel lets them exceed.', UNSET),
-    pids: countOrNull('Limit of processes and threads at one time.', 'tasks', UNSET),
+    memsw: bytesOrNull('Limit of memory and swap combined.', UNSET),
+    kmemTcp: bytesOrNull('Soft limit of TCP buffers (cgroup v1): the kernel lets them exceed it.', UNSET),
+    pids: countOrNull('Limit of concurrent processes and threads.', 'tasks', UNSET),
     ancestors: define(
       z.array(ancestor),
-      'Limits of the cgroups above the group, which hold for it too; unlimited ones are left out.',
+      'Limits of the cgroups above the group, which apply to it as well. Unlimited ones are left out.',
     ),
   }),
-  'The limits that were in force from the start (`steps[].limits` has those that a step changed), as read back from the kernel (in `gate` mode the kmem limit is the one that the gate held).',
+  'The limits in force from the start, as read back from the kernel. In `gate` mode, `kmem` is the limit that the gate enforced. `steps[].limits` reports limits that a step changed.',
 );
 
 export const kmemSchema = define(
@@ -43,29 +43,29 @@ export const kmemSchema = define(
     maxUsage: maxUsage('kernel memory', 'the highest reading'),
     maxUsageSource: choiceOrNull(
       ['counter', 'sum', 'gate', 'samples'],
-      "Where `maxUsage` comes from: `counter`, the kernel's own high-water mark; on cgroup v2, which keeps none, the highest reading: `sum`, of the figures of all CPUs, by a program in the kernel that looks whenever the group is charged; `gate`, taken " +
-        'before gated calls, at exits and every 10 ms; `samples`, taken every 10 ms, a lower bound.',
+      "Source of `maxUsage`. `counter`: the kernel's own high-water mark. Cgroup v2 has none, so there it is the highest reading: `sum`, the figures of all CPUs, " +
+        'added up by a program in the kernel at each charge; `gate`, read before gated calls, at exits and every 10 ms; `samples`, read every 10 ms, a lower bound.',
       '`maxUsage` is null',
     ),
     usage: usage('kernel memory'),
     failcnt: countOrNull(
-      "In `gate` mode the denials; in `native` mode the kernel's counter, which also counts retries and failures that no call shows.",
+      "In `gate` mode, the number of denials. In `native` mode, the kernel's counter, which also counts retries and failures that no call reports.",
       'denials, or failed charges',
       'not counted (`--enforce none`), or could not be read',
     ),
     overshoot: bytesOrNull(
-      'How far `maxUsage` went above the kmem limit; 0 if it stayed below. Where a step changed the limit, the most by which usage went above the limit ' +
-        'that was in force at the time; what was there already when the limit was set below it is not counted.',
-      'no kmem limit at any time, or no `maxUsage`',
+      'How far `maxUsage` exceeded the kmem limit; 0 if it did not. If a step changed the limit, the most by which usage exceeded the limit in force at the ' +
+        'time. Usage that was already above a new limit when it was set is not counted.',
+      'there was never a kmem limit, or `maxUsage` is null',
     ),
     uncertainty: bytesOrNull(
-      'How far `maxUsage` may be from the truth: 0 for an exact counter and for `sum`; where `maxUsageSource` is `gate`, how late the kernel tells (0 where that can be helped) and the largest rise between two readings.',
+      'Maximum error of `maxUsage`. 0 for an exact counter and for `sum`. If `maxUsageSource` is `gate`: unflushed per-CPU deltas (0 if they could be flushed) plus the largest rise between two readings.',
       'not known',
     ),
     parts: define(
       z.record(z.string(), bytes('Usage of one part.')).nullable(),
-      'What the highest reading was made up of (`slab`, `kernel_stack`, `pagetables`, `percpu`, `vmalloc`), where the kernel splits it; the rest are pages, as those of pipes. `sock`, buffers of sockets, is not part of `kmem`.',
-      { unit: 'bytes', whenNull: 'the kernel gives no parts (cgroup v1)' },
+      'Breakdown of the highest reading (`slab`, `kernel_stack`, `pagetables`, `percpu`, `vmalloc`), if the kernel provides one. The remainder is pages, such as those of pipes. `sock`, the buffers of sockets, is not part of `kmem`.',
+      { unit: 'bytes', whenNull: 'the kernel provides no breakdown (cgroup v1)' },
     ),
   }),
   'Kernel memory charged to the group.',
@@ -75,11 +75,11 @@ export const memSchema = define(
   z.strictObject({
     maxUsage: maxUsage('memory', '`memory.peak`, Linux 5.19'),
     usage: usage('memory'),
-    failcnt: countOrNull('Times that usage hit the memory limit.', 'charges', UNREAD),
-    oomKills: countOrNull("Processes of the group that the kernel's OOM killer killed.", 'processes', UNREAD),
+    failcnt: countOrNull('Number of times that usage hit the memory limit.', 'charges', UNREAD),
+    oomKills: countOrNull("Number of processes of the group that the kernel's OOM killer killed.", 'processes', UNREAD),
     oomKillAtMs: msOrNull(
-      "When the first of them was killed, from exec: the kernel's notice of `memory.events` (cgroup v2).",
-      'none was, or the kernel gave no notice (cgroup v1)',
+      'Time of the first OOM kill, from exec, as `memory.events` notified it (cgroup v2).',
+      'no process was killed, or the kernel does not notify (cgroup v1)',
     ),
   }),
   'All memory charged to the group: pages of programs, page cache and kernel memory.',
@@ -90,37 +90,40 @@ function counterSchema(what: string) {
     .strictObject({
       maxUsage: maxUsage(what, 'null'),
       usage: usage(what),
-      failcnt: countOrNull(`Times that usage of ${what} hit its limit.`, 'charges', UNREAD),
+      failcnt: countOrNull(`Number of times that usage of ${what} hit its limit.`, 'charges', UNREAD),
     })
     .nullable();
 }
 
-export const memswSchema = define(counterSchema('memory and swap'), 'Memory and swap together.', {
-  whenNull: 'the kernel does no swap accounting',
+export const memswSchema = define(counterSchema('memory and swap'), 'Memory and swap combined.', {
+  whenNull: 'the kernel does not account swap',
 });
 
 export const kmemTcpSchema = define(counterSchema('TCP buffers'), 'TCP buffers, which are not part of `kmem`.', {
-  whenNull: 'the kernel does not count them apart',
+  whenNull: 'the kernel does not count them separately',
 });
 
 export const pidsSchema = define(
   z
     .strictObject({
-      max: countOrNull('Most processes and threads at one time.', 'tasks', UNREAD),
-      failcnt: countOrNull('Forks that the pids limit refused.', 'forks', UNREAD),
+      max: countOrNull('Highest number of concurrent processes and threads.', 'tasks', UNREAD),
+      failcnt: countOrNull('Number of forks that the pids limit refused.', 'forks', UNREAD),
     })
     .nullable(),
   'Processes and threads of the group.',
-  { whenNull: 'the group joined no pids hierarchy' },
+  { whenNull: 'the group is in no pids hierarchy' },
 );
 
 const sample = z.strictObject({
-  atMs: ms('When it was taken, from exec.'),
+  atMs: ms('Time of the sample, from exec.'),
   kmem: bytesOrNull('Usage of kernel memory.', UNREAD),
   mem: bytesOrNull('Usage of memory.', UNREAD),
-  processes: countOrNull('Processes in the group.', 'processes', UNREAD),
-  rss: bytesOrNull('Resident memory of the processes, added up: pages that two share count twice.', 'not sampled'),
-  cpuPercent: define(z.number().nonnegative().nullable(), 'CPU use of the processes; 100 is one CPU.', {
+  processes: countOrNull('Number of processes in the group.', 'processes', UNREAD),
+  rss: bytesOrNull(
+    'Sum of the resident memory of all processes. Shared pages count once for each process.',
+    'not sampled',
+  ),
+  cpuPercent: define(z.number().nonnegative().nullable(), 'CPU usage of the processes; 100 is one full CPU.', {
     unit: '%',
     whenNull: 'not sampled',
   }),
@@ -128,5 +131,5 @@ const sample = z.strictObject({
 
 export const samplesSchema = define(
   z.array(sample),
-  'The group over time, in order. A long run keeps a bounded number: they are thinned out and the peaks are kept.',
+  'Samples of the group over time, in order. Their number is bounded: in a long run they are thinned out, but peaks are kept.',
 );

@@ -1,4 +1,4 @@
-/** What happened in the run: enforcement, failures, expectations, what was left over. */
+/** What happened in the run: enforcement, failures, expectations, leftover processes. */
 
 import { z } from 'zod';
 import {
@@ -19,36 +19,36 @@ import {
 import { exitSchema } from './schema-plan.ts';
 
 const NOT_WATCHED = 'page faults were not watched';
-const NO_GATE = 'no gate in this mode';
+const NO_GATE = 'there is no gate in this mode';
 
 const vm = z.strictObject({
   kernel: text('Release of the kernel that was booted.'),
-  accel: textOrNull('`kvm`, or `tcg` for emulation.', 'it did not come up'),
-  bootMs: msOrNull('From the start of QEMU until the runner inside was ready.', 'not measured'),
+  accel: textOrNull('`kvm`, or `tcg` for emulation.', 'it did not start'),
+  bootMs: msOrNull('Time from the start of QEMU until the runner inside was ready.', 'not measured'),
 });
 
 const programs = z.strictObject({
   faults: choiceOrNull(
     ['sigbus', 'kill', 'note'],
-    'What happened to page faults over the kmem limit: ended by SIGBUS or SIGKILL, or counted.',
-    'they were not watched: there was no gate or no limit, or `notes` says why',
+    'What happens to page faults over the kmem limit: they are ended by SIGBUS or SIGKILL, or only counted (`note`).',
+    'page faults were not watched: there was no gate or no limit, or `notes` says why',
   ),
   faultPages: countOrNull(
-    'Pages that page faults took above the limit, before their signal had effect.',
+    'Pages that page faults took above the limit before their signal took effect.',
     'pages',
     NOT_WATCHED,
   ),
   faultBytes: bytesOrNull('The same in bytes.', NOT_WATCHED),
-  moves: flag('Whether tasks that left the group or entered it were seen; `notes` names them.'),
-  lost: count('Events of these programs that were lost, since nobody read them in time.', 'events'),
-  missed: count('Times that such a program was not run, since it was running on that CPU already.', 'times'),
+  moves: flag('Whether tasks that leave or enter the group were watched; `notes` names them.'),
+  lost: count('Events of these programs that were lost because they were not read in time.', 'events'),
+  missed: count('Number of times that such a program was skipped because it was already running on that CPU.', 'times'),
 });
 
 export const enforcementSchema = define(
   z.strictObject({
     mode: choiceOrNull(
       ['gate', 'native', 'none'],
-      "What made the kmem limit bite: kmem-run's gate, the kernel's own limit, or nothing, because that was asked for.",
+      "What enforced the kmem limit: kmem-run's gate, the kernel's own limit, or nothing (`--enforce none`).",
       'kmem-run failed before a mode was in place; nothing ran',
     ),
     granularity: choiceOrNull(
@@ -56,104 +56,102 @@ export const enforcementSchema = define(
       'What is refused: `syscall`, a whole system call at its entry; `charge`, each charge inside the kernel.',
       'nothing is refused',
     ),
-    reserve: bytesOrNull('What the gate keeps free: it denies from `limits.kmem` less this on.', NO_GATE),
-    gatedCalls: countOrNull('System calls that the gate saw.', 'calls', NO_GATE),
-    reclaims: countOrNull('Times that the gate asked the kernel to reclaim.', 'requests', NO_GATE),
+    reserve: bytesOrNull('What the gate keeps free: it starts to deny at `limits.kmem` minus this value.', NO_GATE),
+    gatedCalls: countOrNull('Number of system calls that the gate handled.', 'calls', NO_GATE),
+    reclaims: countOrNull('Number of times that the gate asked the kernel to reclaim.', 'requests', NO_GATE),
     rcuWaits: define(
       z
         .strictObject({
-          count: count('How often.', 'waits'),
-          waitedMs: ms('For how long in all; at most about 10 s.'),
+          count: count('Number of waits.', 'waits'),
+          waitedMs: ms('Total time of the waits; at most about 10 s.'),
         })
         .nullable(),
-      'Waits, before a denial, for what ended processes had left to be freed.',
-      { whenNull: 'no gate, no limit, or `--rcu-wait off`', whenAbsent: null },
+      'Waits, before a denial, until the memory of ended processes was freed.',
+      { whenNull: 'there was no gate or no limit, or `--rcu-wait off` was given', whenAbsent: null },
     ),
     interrupted: define(
       z.int().nonnegative().nullable(),
-      'Calls that a signal took back before the gate received them, and that were not repaired. They fail with EINTR, unless the handler restarts calls (SA_RESTART) or the caller ended.',
+      'Calls that a signal interrupted before the gate received them, and that were not repaired. They fail with EINTR, unless the handler restarts calls (SA_RESTART) or the caller ended.',
       { unit: 'calls', whenNull: NO_GATE, whenAbsent: null },
     ),
     failuresDropped: countOrNull(
-      'Failures that are in `failureCounts` and not in `failures`: the list is capped, and the gate never waits for its reader.',
+      'Failures that are counted in `failureCounts` but missing from `failures`: the list is capped, and the gate never waits for its reader.',
       'failures',
       'not known',
     ),
     failuresUncounted: countOrNull(
-      'Failures that are not in `failureCounts` either, whose table is bounded; `kmem.failcnt` has them.',
+      'Failures that are missing from `failureCounts` too, because its table is bounded. `kmem.failcnt` includes them.',
       'failures',
       'not known',
     ),
     programs: define(
       programs.nullable(),
-      'What programs in the kernel (BPF) watched; they load where the kernel allows it.',
+      'What programs in the kernel (BPF) watched. They are loaded if the kernel allows it.',
       {
         whenNull: 'nothing ran, or the helper died',
         whenAbsent: null,
       },
     ),
-    notes: define(z.array(z.string()), 'What this mode cannot see or did differently, a sentence each.'),
+    notes: define(z.array(z.string()), 'What this mode cannot see or did differently, one sentence each.'),
     vm: define(vm.nullable(), 'The microVM in which the command ran.', { whenNull: "it ran on the host's kernel" }),
   }),
   'How and where the kmem limit was enforced. A limit is never silently absent.',
 );
 
 const RUNNING_STEP =
-  'Index in `steps` of the step that was running. Where several were, under the gate the one that the process belongs to, in `native` mode as far as ' +
-  'its parents tell; else the latest, in the foreground first.';
+  'Index in `steps` of the step that was running. If several were running: the step that the process belongs to (in `native` mode, if its parents ' +
+  'are known), otherwise the latest foreground step, otherwise the latest step.';
 
 const denial = z.strictObject({
-  need: bytes('What such a call charges at least, or, with `table`, what the larger table takes.'),
+  need: bytes('Least that such a call charges; if `table` is true, what the larger table takes.'),
   reserve: bytes('What the gate keeps free for page faults.'),
-  room: bytes(
-    'What was left below the limit, with the reserve; less what programs that had just been started still need.',
-  ),
-  table: flag('The call would have made the table of descriptors grow.'),
+  room: bytes('What was left below the limit, reserve included, minus what programs that had just started still need.'),
+  table: flag('Whether the call would have enlarged the table of descriptors.'),
 });
 
 const fault = z.strictObject({
-  address: textOrNull('What was touched, in hexadecimal.', 'this kernel does not tell'),
-  bytes: bytes('Size of the page that the kernel took for it.'),
-  signal: text('The signal that ended it: that of `--on-fault`, or `SIGKILL` if the task had gone on after that one.'),
+  address: textOrNull('Address that was accessed, in hexadecimal.', 'this kernel does not report it'),
+  bytes: bytes('Size of the page that the kernel allocated.'),
+  signal: text('Signal that ended it: the one of `--on-fault`, or `SIGKILL` if the task had survived that one.'),
 });
 
 const failure = z.strictObject({
-  atMs: ms('When it happened, from when the command was let go; a denial of its own fork is at 0.'),
+  atMs: ms('Time of the failure, from the start of the command. A denial of its own fork is at 0.'),
   pid: define(z.int().nonnegative().nullable(), 'The process.', {
-    whenNull: 'it was gone before it could be looked up',
+    whenNull: 'it ended before it could be looked up',
   }),
-  tid: id('The thread; the same as `pid` in the first thread.'),
-  comm: textOrNull('Its name (`/proc/PID/comm`).', 'it was gone before its name could be read'),
-  exe: textOrNull('The executable that made the call.', 'it was gone, or could not be read'),
+  tid: id('The thread; equal to `pid` in the first thread.'),
+  comm: textOrNull('Name of the process (`/proc/PID/comm`).', 'it ended before its name could be read'),
+  exe: textOrNull('Executable that made the call.', 'it ended before its executable could be read, or reading failed'),
   syscall: textOrNull(
-    'The system call that failed; of a page fault, the one that it happened in.',
-    'a page fault of the program itself, in no system call, or this kernel does not tell which',
+    'The system call that failed; for a page fault, the system call in which it happened.',
+    'a page fault outside any system call, or this kernel does not report the call',
   ),
   detail: textOrNull(
-    'What it was about: the path of an open or exec, the file behind an mmap, the size asked for.',
-    'nothing to add, or it could not be read',
+    'Object of the call: the path of an open or exec, the file behind an mmap, the requested size.',
+    'there is none, or it could not be read',
   ),
   usage: bytesOrNull(
     'Kernel memory of the group when the call was denied.',
-    "could not be read, or it was the kernel's own limit: then it was at the limit, but for what was asked",
+    "could not be read, or the kernel's own limit refused the call: usage was then closer to the limit than the requested amount",
   ),
   errno: textOrNull(
-    'Name of the error that the program got, e.g. `ENOMEM`.',
-    'the call failed without one: brk keeps the old break, a page fault ends in a signal',
+    'Name of the error that the program received, e.g. `ENOMEM`.',
+    'the failure has no errno: brk returns the old break, a page fault ends in a signal',
   ),
   step: define(z.int().nonnegative().nullable(), RUNNING_STEP, {
     whenNull: 'between or after the steps',
   }),
   address: textOrNull(
-    'Names the call across runs of the same command, for `--fail`.',
-    'failures are addressed under `--fail` and `--trace-gate` only, and this one perhaps not even there: nobody could tell where the task came from',
+    'Address for `--fail`, which identifies the call across runs of the same command.',
+    'neither `--fail` nor `--trace-gate` was given, or the origin of the task is unknown',
   ),
-  injected: flag('It was asked for by `--fail`, and is not the doing of the limit.'),
+  injected: flag('Whether `--fail` caused the failure, and not the limit.'),
   denial: define(
     denial.nullable(),
-    'Why the gate denied the call: it needs more than what is left beyond the reserve.',
+    'Why the gate denied the call: it needs more than what is left without the reserve.',
     {
-      whenNull: "a page fault, a failure asked for, a call that is always refused, or the kernel's own limit",
+      whenNull: "a page fault, an injected failure, a call that is always refused, or the kernel's own limit",
       whenAbsent: null,
     },
   ),
@@ -165,38 +163,38 @@ const failure = z.strictObject({
 
 export const failuresSchema = define(
   z.array(failure),
-  'Failed allocations as the program saw them, in order: the first 1,000.',
+  'Failed allocations as the program saw them, in order; the first 1,000.',
 );
 
 const injection = z.strictObject({
-  address: text('The address, as it was given.'),
+  address: text('The address, as given.'),
   mode: choice(
     ['once', 'persistent'],
-    'Whether that call alone was to fail, or all later ones of its process too (`+`).',
+    'Whether that call alone was to fail, or all later calls of its process as well (`+`).',
   ),
   outcome: choice(
     ['injected', 'not-reached', 'diverged'],
-    '`injected`; `not-reached`, no call was made at that place; `diverged`, another call than the one named was made there, and was not failed.',
+    '`injected`: the call failed as requested; `not-reached`: no call was made at that address; `diverged`: a different call was made there, and was not failed.',
   ),
   denials: count(
-    'How many calls failed by it. 0 beside `injected`: the call asked `brk` for the break, or gave memory back, which cannot fail.',
+    'Number of calls that failed because of it. 0 with `injected` means that the call was a `brk` that queried the break or released memory, which cannot fail.',
     'calls',
   ),
-  seen: textOrNull('The call that was made at that place instead.', 'the outcome is not `diverged`'),
+  seen: textOrNull('The call that was made at that address instead.', 'the outcome is not `diverged`'),
 });
 
 export const injectionsSchema = define(
   z.array(injection).nullable(),
-  'What became of the failures asked for, in the order of `spec.inject`; empty where none was.',
+  'Outcome of each injected failure, in the order of `spec.inject`; empty if none was requested.',
   { whenNull: 'not known: nothing ran, or the gate died' },
 );
 
 const crash = z.strictObject({
-  atMs: ms('When its end was seen, from when the command was let go.'),
+  atMs: ms('Time at which its end was observed, from the start of the command.'),
   pid: id('The process.'),
-  comm: textOrNull('Its name.', 'it was gone before its name could be read'),
+  comm: textOrNull('Name of the process.', 'it ended before its name could be read'),
   signal: text(
-    'Name of the signal that it died of: one of `SIGSEGV`, `SIGBUS`, `SIGABRT`, `SIGILL`, `SIGFPE`, `SIGTRAP`, `SIGSYS`.',
+    'Name of the signal that killed it: one of `SIGSEGV`, `SIGBUS`, `SIGABRT`, `SIGILL`, `SIGFPE`, `SIGTRAP`, `SIGSYS`.',
   ),
   step: define(z.int().nonnegative().nullable(), RUNNING_STEP, {
     whenNull: 'between or after the steps',
@@ -204,44 +202,44 @@ const crash = z.strictObject({
 });
 
 const escaped = z.strictObject({
-  atMs: ms('When it left, or when it was first seen outside.'),
+  atMs: ms('Time at which it left, or was first seen outside.'),
   pid: id('The process.'),
-  comm: text('Its name.'),
-  born: define(z.boolean().nullable(), 'It was started outside (clone3), and did not move.', {
-    whenNull: 'not known: it was outside when it was first seen',
+  comm: text('Name of the process.'),
+  born: define(z.boolean().nullable(), 'Whether it was started outside (clone3) and did not move.', {
+    whenNull: 'not known: it was already outside when it was first seen',
   }),
-  by: define(z.int().nonnegative().nullable(), 'The process that moved it, which may be itself.', {
-    whenNull: 'not known: no program in the kernel saw it, see `enforcement.programs.moves`',
+  by: define(z.int().nonnegative().nullable(), 'The process that moved it, possibly itself.', {
+    whenNull: 'not known: no program in the kernel saw the move (`enforcement.programs.moves`)',
   }),
   to: textOrNull(
-    'The group that it was in afterwards, from the root of the hierarchy.',
-    'it was gone before that could be read',
+    'Cgroup that it was in afterwards, relative to the root of the hierarchy.',
+    'it ended before its cgroup could be read',
   ),
   step: define(z.int().nonnegative().nullable(), RUNNING_STEP, { whenNull: 'between or after the steps' }),
 });
 
 export const escapesSchema = define(
   z.array(escaped).nullable(),
-  'Processes that left the group: what they allocate elsewhere is neither limited nor counted. The first 100. Where no program in the kernel ' +
-    'watches (`enforcement.programs.moves`), kmem-run looks where the processes are when a step begins and ends and every 200 ms: a visit between ' +
-    'two looks is invisible.',
+  'Processes that left the group; the first 100. What they allocate elsewhere is neither limited nor counted. If no program in the kernel watches ' +
+    'moves (`enforcement.programs.moves`), kmem-run checks at the start and end of each step and every 200 ms. It misses a process that leaves and ' +
+    'returns between two checks.',
   { whenNull: 'nothing ran', whenAbsent: null },
 );
 
 export const crashesSchema = define(
   z.array(crash).nullable(),
-  'Processes of the group that crashed, also those whose parents say nothing of it: the first 100.',
-  { whenNull: 'not watched: that takes `--fail` or `--trace-gate`, and the gate' },
+  'Processes of the group that crashed, even if their parents did not report it; the first 100.',
+  { whenNull: 'not watched: this requires the gate and `--fail` or `--trace-gate`' },
 );
 
 const failureCount = z.strictObject({
-  comm: textOrNull('Name of the processes.', 'their name could not be read'),
+  comm: textOrNull('Name of the processes.', 'the name could not be read'),
   syscall: textOrNull(
-    'The system call; of page faults, the one that they happened in.',
-    'page faults in no system call',
+    'The system call; for page faults, the system call in which they happened.',
+    'page faults outside any system call',
   ),
-  errno: textOrNull('The error that the program got.', 'none, as of page faults'),
-  count: count('How many.', 'failures'),
+  errno: textOrNull('Name of the error that the program received.', 'the failures have no errno, as with page faults'),
+  count: count('Number of failures.', 'failures'),
 });
 
 export const failureCountsSchema = define(
@@ -249,24 +247,24 @@ export const failureCountsSchema = define(
   'All failures, counted by process name, system call and error.',
 );
 
-const leftover = z.strictObject({ pid: id('The process.'), comm: text('Its name.') });
+const leftover = z.strictObject({ pid: id('The process.'), comm: text('Name of the process.') });
 
 export const leftoverSchema = define(
   z.array(leftover),
-  'Processes that were still in the group when the run was over. They were ended: under `--wait quiet` by SIGTERM, and ' +
-    'SIGKILL after the grace, otherwise by SIGKILL.',
+  'Processes that were still in the group when the run was over. They were ended: with `--wait quiet` by SIGTERM, then ' +
+    'SIGKILL after the grace; otherwise by SIGKILL.',
 );
 
 const orphan = z.strictObject({
-  atMs: ms('When its end was seen, from when the command was let go.'),
+  atMs: ms('Time at which its end was observed, from the start of the command.'),
   pid: id('The process.'),
-  comm: textOrNull('Its name.', 'it was gone before its name could be read'),
+  comm: textOrNull('Name of the process.', 'it ended before its name could be read'),
   exit: exitSchema('the process'),
 });
 
 export const orphansSchema = define(
   z.array(orphan),
-  'Processes that had outlived their parent, as daemons do, and exited other than 0 or died of a signal before the run was over: the first 100.',
+  'Processes that had outlived their parent, as daemons do, and exited with a status other than 0 or were killed by a signal before the run was over; the first 100.',
 );
 
 export const endingSchema = define(
@@ -274,47 +272,47 @@ export const endingSchema = define(
     .strictObject({
       rule: choice(
         ['quiet', 'exit', 'empty', 'terminal'],
-        'By which rule the run was over: that of `--wait`; `terminal`, a daemon was left to the user until Ctrl-C.',
+        'Rule that decided when the run was over: the one of `--wait`, or `terminal` if a daemon was kept for the user until Ctrl-C.',
       ),
       reason: choiceOrNull(
         ['empty', 'quiet', 'limit', 'exit', 'stopped'],
-        'Why it was over then: `empty`, no process was left; `quiet`, nothing had happened in the group for `--quiet-for`; `limit`, it was not ' +
-          'quiet within `--quiet-limit`, or `--timeout` passed in that time; `exit`, the last step had exited; `stopped`, by Ctrl-C.',
-        'kmem-run ended the run before: `terminationReason`',
+        'Why it was over: `empty`, no process was left; `quiet`, nothing had happened in the group for `--quiet-for`; `limit`, the group was not ' +
+          'quiet within `--quiet-limit`, or `--timeout` expired while waiting; `exit`, the last step had exited; `stopped`, by Ctrl-C.',
+        'kmem-run had ended the run: see `terminationReason`',
       ),
-      waitedMs: ms('How long that took after the last step, `--hold` included.'),
+      waitedMs: ms('Time from the end of the last step until the run was over, `--hold` included.'),
     })
     .nullable(),
-  'How the run was over once its last step had exited.',
-  { whenNull: 'it did not come to that' },
+  'When and why the run was over after its last step had exited.',
+  { whenNull: 'the last step was not reached or did not exit' },
 );
 
 const expectation = z.strictObject({
   expr: text('The expression, e.g. `kmem.maxUsage<=900K`.'),
-  step: define(z.int().nonnegative().nullable(), 'Index in `steps` of the step to which it is relative.', {
-    whenNull: 'it is of the whole run',
+  step: define(z.int().nonnegative().nullable(), 'Index in `steps` of the step that it refers to.', {
+    whenNull: 'it refers to the whole run',
   }),
   implicit: flag(
-    'Added by kmem-run (`exit==0` of each step whose end no explicit one names). There are implicit ones only beside explicit ones.',
+    'Whether kmem-run added it: `exit==0` for each step whose exit no explicit expectation names. Implicit expectations exist only if there are explicit ones.',
   ),
-  passed: flag('Whether it holds. Of what could not be read only `==null` holds.'),
+  passed: flag('Whether it holds. A missing value satisfies only `==null`.'),
   actual: define(z.union([z.number(), z.string(), z.boolean()]).nullable(), 'The value that was compared.', {
-    whenNull: 'there was none to compare',
+    whenNull: 'the value is missing',
   }),
 });
 
-export const expectationsSchema = define(z.array(expectation), 'The expectations and whether they hold.');
+export const expectationsSchema = define(z.array(expectation), 'The expectations, and whether they hold.');
 
 export const errorSchema = define(
   z
     .strictObject({
       code: text('Stable name of the error, e.g. `no-listener`.'),
-      message: text('The reason, in one line.'),
-      hint: text('The remedy, in one line.'),
+      message: text('What is wrong, in one line.'),
+      hint: text('How to fix it, in one line.'),
     })
     .nullable(),
-  "kmem-run's own failure; never the program's.",
-  { whenNull: 'kmem-run did its work' },
+  'Error of kmem-run itself, never of the command.',
+  { whenNull: 'there was no error' },
 );
 
 export const outcomes = [
@@ -330,14 +328,14 @@ export const outcomes = [
 
 export const outcomeSchema = choice(
   outcomes,
-  'The verdict, the first that applies: `setup-error`, kmem-run could not do its work; `interrupted` by the user; `timeout`, also for a ' +
-    'livelock; `oom`, killed for lack of memory; `expectation`, one does not hold; `signaled`, a step died of a signal; `failed`, a step ' +
-    'exited other than 0; `passed`. Where explicit expectations are given, they decide instead of the exits.',
+  'The verdict; the first that applies. `setup-error`: kmem-run could not do its work; `interrupted`: by the user; `timeout`: `--timeout` expired, or ' +
+    'a livelock; `oom`: killed for lack of memory; `expectation`: an expectation does not hold; `signaled`: a signal killed a step; `failed`: a step ' +
+    'exited with a status other than 0; `passed`. If there are explicit expectations, they decide instead of the exits.',
 );
 
 export const terminationReasonSchema = choiceOrNull(
   ['walltime', 'interrupted', 'livelock', 'overrun', 'gate-lost', 'vm-lost'],
-  'Why kmem-run ended the run: `walltime`, `--timeout` passed; `interrupted` by a signal; `livelock`, it spun at the limit without getting on; ' +
-    '`overrun`, usage went on rising above the limit; `gate-lost`, `vm-lost`: the gate or the microVM died, and the result is void. The first cause wins.',
-  'the run came to its own end',
+  'Why kmem-run ended the run; the first cause wins. `walltime`: `--timeout` expired; `interrupted`: by a signal; `livelock`: it made no progress at the ' +
+    'limit; `overrun`: usage kept rising above the limit; `gate-lost`, `vm-lost`: the gate or the microVM died, and the result is void.',
+  'kmem-run did not end the run',
 );

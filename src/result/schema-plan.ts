@@ -1,4 +1,4 @@
-/** The steps of a plan, as part of what was asked for. The keys are those of `PlanStep`. */
+/** The steps of a plan, as requested. The keys are those of `PlanStep`. */
 
 import { z } from 'zod';
 import { STEP_KINDS } from '../request/run-spec.ts';
@@ -8,108 +8,115 @@ function is<const T extends string>(value: T, description: string) {
   return define(z.literal(value), description);
 }
 
+/** Alternatives share a row of docs/reference/results.md, which shows the first text. */
+const FILE = 'File that must exist (`file`), or that is searched (`log`).';
+
 const awaited = [
   z.strictObject({
-    until: is('port', 'What is waited for.'),
-    host: text('The address.'),
-    port: id('The port on which somebody has to listen.'),
-    withinMs: ms('How long it may take.'),
+    until: is('port', 'What the wait is for.'),
+    host: text('Address of the port.'),
+    port: id('Port on which a process must listen.'),
+    withinMs: ms('Longest wait.'),
   }),
   z.strictObject({
-    until: is('file', 'What is waited for.'),
-    file: text('The file that has to be there.'),
-    withinMs: ms('How long it may take.'),
+    until: is('file', 'What the wait is for.'),
+    file: text(FILE),
+    withinMs: ms('Longest wait.'),
   }),
   z.strictObject({
-    until: is('log', 'What is waited for.'),
-    pattern: text('The regular expression for a line.'),
-    file: textOrNull('The file.', 'what the steps have written to stdout and stderr'),
-    withinMs: ms('How long it may take.'),
+    until: is('log', 'What the wait is for.'),
+    pattern: text('Regular expression that a line must match.'),
+    file: textOrNull(FILE, 'stdout and stderr of the steps are searched'),
+    withinMs: ms('Longest wait.'),
   }),
   z.strictObject({
-    until: is('http', 'What is waited for.'),
-    url: text('What has to be answered below 400.'),
-    withinMs: ms('How long it may take.'),
+    until: is('http', 'What the wait is for.'),
+    url: text('URL that must be answered with a status below 400.'),
+    withinMs: ms('Longest wait.'),
   }),
 ] as const;
 
 const readiness = define(z.union(awaited).nullable(), 'When the next step may begin.', {
-  whenNull: 'when this one has ended; of a background step at once',
+  whenNull: 'when this step has ended; after a background step, at once',
 });
 
 const common = {
-  name: textOrNull('Its name.', 'it has none'),
-  expect: define(z.array(z.string()), 'What must hold of it, relative to the step.'),
-  timeoutMs: msOrNull('When it is ended by kmem-run.', 'with the run'),
+  name: textOrNull('Name of the step.', 'it has none'),
+  expect: define(z.array(z.string()), 'Expectations of the step; keys are relative to it.'),
+  timeoutMs: msOrNull('Time limit of the step.', 'only the time limit of the run applies'),
 };
 
 const program = {
   ...common,
   command: define(z.array(z.string()), 'Program and arguments.'),
-  env: define(z.record(z.string(), z.string()), "Variables beside the run's own."),
-  cwd: textOrNull('Its working folder.', "the run's"),
-  background: flag('Whether the next step does not wait for its end.'),
+  env: define(z.record(z.string(), z.string()), 'Variables in addition to those of the run.'),
+  cwd: textOrNull('Working directory.', 'that of the run'),
+  background: flag('Whether the next step starts without waiting for its end.'),
   ready: readiness,
-  stop: define(z.string(), 'The signal that ends it after the last step, when it runs in the background.', {
+  stop: define(z.string(), 'Signal that ends it after the last step, if it runs in the background.', {
     whenAbsent: 'SIGTERM',
   }),
-  stops: textOrNull('The background step that it ends, by its name.', 'none'),
+  stops: textOrNull('Name of the background step that it ends.', 'none'),
 };
 
 const target = z.union([
-  z.strictObject({ to: is('group', 'Whom it is for.') }),
-  z.strictObject({ to: is('step', 'Whom it is for.'), step: text('The name of a background step.') }),
-  z.strictObject({ to: is('pid-file', 'Whom it is for.'), file: text('The file with the number of the process.') }),
+  z.strictObject({ to: is('group', 'Recipient of the signal.') }),
+  z.strictObject({ to: is('step', 'Recipient of the signal.'), step: text('Name of the background step.') }),
+  z.strictObject({ to: is('pid-file', 'Recipient of the signal.'), file: text('File that contains the PID.') }),
 ]);
 
-const NOT_LIMITED = 'no limit any more';
+const NOT_LIMITED = 'the limit is removed';
 
 const changed = z.strictObject({
   kmem: bytesOrNull('Kernel memory.', NOT_LIMITED).optional(),
   mem: bytesOrNull('Memory.', NOT_LIMITED).optional(),
-  memsw: bytesOrNull('Memory and swap together.', NOT_LIMITED).optional(),
+  memsw: bytesOrNull('Memory and swap combined.', NOT_LIMITED).optional(),
   kmemTcp: bytesOrNull('TCP buffers.', NOT_LIMITED).optional(),
-  pids: countOrNull('Processes and threads at one time.', 'tasks', NOT_LIMITED).optional(),
+  pids: countOrNull('Concurrent processes and threads.', 'tasks', NOT_LIMITED).optional(),
 });
 
 const waiting = z.union([
   ...awaited,
-  z.strictObject({ until: is('passed', 'What is waited for.'), ms: ms('That time has passed.') }),
+  z.strictObject({ until: is('passed', 'What the wait is for.'), ms: ms('How long it waits.') }),
   z.strictObject({
-    until: is('step', 'What is waited for.'),
-    step: text('The name of the background step that has to end.'),
-    withinMs: ms('How long it may take.'),
+    until: is('step', 'What the wait is for.'),
+    step: text('Name of the background step that must end.'),
+    withinMs: ms('Longest wait.'),
   }),
   z.strictObject({
-    until: is('empty', 'What is waited for.'),
-    withinMs: ms('How long it may take until the group is empty.'),
+    until: is('empty', 'What the wait is for.'),
+    withinMs: ms('Longest wait until the group is empty.'),
   }),
 ]);
 
 const step = z.union([
-  z.strictObject({ kind: is('command', 'What it is, as in `steps`.'), ...program }),
-  z.strictObject({ kind: is('outside', 'What it is, as in `steps`.'), ...program }),
+  z.strictObject({ kind: is('command', 'Kind of step, as in `steps`.'), ...program }),
+  z.strictObject({ kind: is('outside', 'Kind of step, as in `steps`.'), ...program }),
   z.strictObject({
-    kind: is('http', 'What it is, as in `steps`.'),
+    kind: is('http', 'Kind of step, as in `steps`.'),
     ...common,
-    method: text('The method.'),
-    url: text('What is asked for.'),
+    method: text('Method of the request.'),
+    url: text('URL of the request.'),
     headers: define(z.record(z.string(), z.string()), 'Headers of the request.'),
     body: textOrNull('Body of the request.', 'none'),
-    withinMs: ms('How long it is tried again; 0: not at all.'),
+    withinMs: ms('How long the request is retried; 0: it is not retried.'),
   }),
   z.strictObject({
-    kind: is('signal', 'What it is, as in `steps`.'),
+    kind: is('signal', 'Kind of step, as in `steps`.'),
     ...common,
-    signal: text('Its name.'),
-    target: define(target, 'Whom it is for.'),
+    signal: text('Name of the signal.'),
+    target: define(target, 'Recipient of the signal.'),
   }),
   z.strictObject({
-    kind: is('limits', 'What it is, as in `steps`.'),
+    kind: is('limits', 'Kind of step, as in `steps`.'),
     ...common,
-    limits: define(changed, 'Those that change.'),
+    limits: define(changed, 'Limits that change.'),
   }),
-  z.strictObject({ kind: is('wait', 'What it is, as in `steps`.'), ...common, waiting: define(waiting, 'What for.') }),
+  z.strictObject({
+    kind: is('wait', 'Kind of step, as in `steps`.'),
+    ...common,
+    waiting: define(waiting, 'What the wait is for.'),
+  }),
 ]);
 
 export const planSchema = define(z.array(step), 'The steps of a plan.');
@@ -119,62 +126,62 @@ export function exitSchema(of: string) {
     z.strictObject({
       code: define(
         z.int().nullable(),
-        `Exit code of ${of}${of === 'the step' ? '; where that is no program 0 for done, 1 for failed' : ''}.`,
+        `Exit code of ${of}${of === 'the step' ? '; for a step that runs no program, 0 for done and 1 for failed' : ''}.`,
         { whenNull: 'it did not exit by itself, or never ran' },
       ),
       signal: textOrNull(`Name of the signal that killed ${of}, e.g. \`SIGSEGV\`.`, 'no signal killed it'),
     }),
-    `How ${of} ended. Both keys are null where it never ran or its end was not seen.`,
+    `How ${of} ended. Both keys are null if it never ran or its end was not observed.`,
   );
 }
 
-const UNLIMITED = 'unlimited, or not asked for';
+const UNLIMITED = 'unlimited, or not requested';
 
-const NO_PROGRAM = 'not a step that runs a program whose output an expectation of a step reads';
+const NO_PROGRAM = 'the step runs no program, or no expectation of a step reads its output';
 
 const answer = z.strictObject({
-  status: define(z.int().nullable(), 'Status of the last answer.', { whenNull: 'there was no answer' }),
-  body: textOrNull('The beginning of its body, up to 16 KiB.', 'there was no answer'),
-  attempts: count('How often it was asked.', 'requests'),
+  status: define(z.int().nullable(), 'Status of the last response.', { whenNull: 'there was no response' }),
+  body: textOrNull('First 16 KiB of its body.', 'there was no response'),
+  attempts: count('Number of requests.', 'requests'),
 });
 
 const stepRecord = z.strictObject({
-  name: textOrNull('Its name in the plan.', 'it has none'),
+  name: textOrNull('Name of the step in the plan.', 'it has none'),
   kind: define(
     z.enum(STEP_KINDS),
-    'What it is: `command`, a program in the group; `outside`, one outside, a client; `http`, a request by kmem-run; `signal`; `limits`, changed ' +
-      'limits; `wait`. Without a plan every step is a `command`.',
+    'Kind of step: `command`, a program in the group; `outside`, a program outside it (a client); `http`, a request by kmem-run; `signal`; ' +
+      '`limits`, a change of limits; `wait`. Without a plan, every step is a `command`.',
     { whenAbsent: 'command' },
   ),
-  command: text('The command as a line; of another kind of step what it does.'),
-  background: flag('Whether the next step did not wait for its end.'),
-  stopped: flag('Whether it was still running in the background when the plan was over, and was ended by kmem-run.'),
+  command: text('The command as one line; for other kinds of step, a description.'),
+  background: flag('Whether the next step started without waiting for its end.'),
+  stopped: flag('Whether it still ran in the background when the plan was over, and kmem-run ended it.'),
   readyMs: msOrNull(
-    'How long it took until the next step could begin, from when it began.',
-    'it says nothing of being ready, or it never was',
+    'Time from its start until it was ready and the next step could start.',
+    'it has no `ready` condition, or was never ready',
   ),
   error: textOrNull(
-    'Why kmem-run says that it failed: it was not ready in time, was not answered, ran out of its own time …',
-    'nothing of the kind',
+    'Why kmem-run failed the step: it was not ready in time, its request got no response, its own time limit expired …',
+    'kmem-run did not fail the step',
   ),
-  http: define(answer.nullable(), 'What a request was answered.', { whenNull: 'not a request' }),
+  http: define(answer.nullable(), 'Response to the request.', { whenNull: 'the step is no request' }),
   stdout: textOrNull(
-    'What was written there while it ran: the first and the last 16 KiB, with `…` between where bytes are left out.',
+    'Standard output while it ran: the first and the last 16 KiB, with `…` in between if bytes are left out.',
     NO_PROGRAM,
   ),
-  stderr: textOrNull('As `stdout`.', NO_PROGRAM),
+  stderr: textOrNull('Standard error while it ran, as `stdout`.', NO_PROGRAM),
   exit: exitSchema('the step'),
-  atMs: msOrNull('When it began, from exec.', 'it never began'),
-  wallMs: msOrNull('How long it took.', 'it never began, or its end was not seen'),
+  atMs: msOrNull('Start of the step, from exec.', 'it never started'),
+  wallMs: msOrNull('Duration of the step.', 'it never started, or its end was not observed'),
   failcnt: countOrNull(
-    'How much `kmem.failcnt` rose between the start of the step and the start of the next one, or the end of the run. It includes daemons of this and ' +
-      'earlier steps, also during a step outside the group. If several steps of the group run at once, each denial counts for one step: under the gate ' +
-      'for that of the process, in `native` mode for the latest step, in the foreground first. So the steps add up to the run.',
+    'Increase of `kmem.failcnt` from the start of the step to the start of the next one, or to the end of the run. It includes daemons of this and ' +
+      'earlier steps, even during a step outside the group. If several steps run in the group at once, each denial counts for one step: under the gate, ' +
+      'the step of the process; in `native` mode, the latest foreground step, otherwise the latest step. The steps add up to the run.',
     'as `kmem.failcnt`',
-    'could not be read; or a step outside the group while one in the group ran in the background',
+    'could not be read, or the step ran outside the group while a step in the group ran in the background',
   ),
   kmemMaxUsage: bytesOrNull(
-    "The group's highest kernel memory in the same time: the kernel's high-water mark, reset when the step began; on cgroup v2 the highest reading.",
+    "Highest kernel memory of the group in the same interval: the kernel's high-water mark, reset when the step starts; on cgroup v2, the highest reading.",
     'as `failcnt`',
   ),
   limits: define(
@@ -182,22 +189,22 @@ const stepRecord = z.strictObject({
       .strictObject({
         kmem: bytesOrNull('Kernel memory.', UNLIMITED),
         mem: bytesOrNull('Memory.', UNLIMITED),
-        memsw: bytesOrNull('Memory and swap together.', UNLIMITED),
+        memsw: bytesOrNull('Memory and swap combined.', UNLIMITED),
         kmemTcp: bytesOrNull('TCP buffers.', UNLIMITED),
-        pids: countOrNull('Processes and threads at one time.', 'tasks', UNLIMITED),
+        pids: countOrNull('Concurrent processes and threads.', 'tasks', UNLIMITED),
       })
       .nullable(),
-    'The limits that were in force when the step began; of a `limits` step those that it left. Of the group, also where the step runs outside it.',
+    'Limits of the group when the step started, even if the step ran outside the group; for a `limits` step, the limits after it.',
     { whenNull: 'not known' },
   ),
   kmemUsage: bytesOrNull(
-    "The group's kernel memory when a `limits` step changed the kmem limit. Where that is above the limit, it is what was there before: `kmem.overshoot` " +
-      'counts only what comes on top of it, until usage has been seen below the limit.',
-    'not a step that changed the kmem limit',
+    'Kernel memory of the group when a `limits` step changed the kmem limit. If it is above the new limit, `kmem.overshoot` counts only ' +
+      'what is added on top of it, until usage has been observed below the limit.',
+    'the step did not change the kmem limit',
   ),
 });
 
 export const stepsSchema = define(
   z.array(stepRecord),
-  'The command (0) and the further steps, in the order in which they ran; empty if nothing ran.',
+  'The command (step 0) and further steps, in the order in which they ran; empty if nothing ran.',
 );

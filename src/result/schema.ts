@@ -1,8 +1,8 @@
 /**
  * The result of one run, schema version 1. Within a version keys are only ever added.
  *
- * Bytes are integers, times are milliseconds on the monotonic clock from exec. What could not be read, and a limit
- * that is unlimited or was not asked for, is null: never 0 and never 9223372036854771712.
+ * Bytes are integers, times are milliseconds on the monotonic clock from exec. A figure that could not be read, and a
+ * limit that is unlimited or was not requested, is null: never 0 and never 9223372036854771712.
  * Importing zod costs 10 ms: on the path of a run use `import type { Result }`, and `validate.ts` after the command.
  */
 
@@ -37,37 +37,37 @@ import { specSchema } from './schema-spec.ts';
 
 const durationsSchema = define(
   z.strictObject({
-    wallMs: msOrNull('From exec to the end of the last step.', 'nothing ran'),
-    userMs: msOrNull("The group's CPU time in user mode.", 'could not be read'),
-    systemMs: msOrNull("The group's CPU time in the kernel.", 'could not be read'),
+    wallMs: msOrNull('Time from exec to the end of the last step.', 'nothing ran'),
+    userMs: msOrNull('CPU time of the group in user mode.', 'could not be read'),
+    systemMs: msOrNull('CPU time of the group in the kernel.', 'could not be read'),
   }),
-  'How long it took.',
+  'Durations of the run.',
 );
 
 const environmentSchema = define(
   z.strictObject({
-    kernel: text('Release of the running kernel (`uname -r`); in a microVM that of the guest.'),
+    kernel: text('Release of the running kernel (`uname -r`); in a microVM, of the guest.'),
     cgroup: choiceOrNull(['v1', 'hybrid', 'v2'], 'How cgroups are mounted.', 'no cgroup hierarchy was found'),
-    cpus: count('CPUs that the runner may use.', 'CPUs'),
+    cpus: count('Number of CPUs that the runner may use.', 'CPUs'),
     memTotal: bytesOrNull('Memory of the machine.', 'could not be read'),
-    swapTotal: bytesOrNull('Swap of the machine; 0 where it is off.', 'could not be read'),
+    swapTotal: bytesOrNull('Swap of the machine; 0 if it is off.', 'could not be read'),
     aslr: flag('Whether address-space randomisation was on for the command.'),
     cold: define(
       z.boolean().nullable(),
-      'Whether no run of this command went before on this machine: a first run is charged for what it is the first to look up.',
+      'Whether this was the first run of the command on this machine. A first run is charged for files that it is the first to look up.',
       { whenNull: 'not known' },
     ),
     kmemRun: text('Version of kmem-run.'),
-    node: text('Version of the Node.js that ran it.'),
+    node: text('Version of Node.js that kmem-run used.'),
   }),
-  'The machine, as far as it matters to a comparison.',
+  'Properties of the machine that matter when runs are compared.',
 );
 
 export const resultSchema = define(
   z.strictObject({
     schemaVersion: define(z.literal(1), 'Version of this schema.'),
-    id: text('Names the run; its group is `kmem-run.<id>`.'),
-    startedAt: define(z.iso.datetime(), 'When the run began: ISO 8601, UTC.'),
+    id: text('Identifies the run; its group is `kmem-run.<id>`.'),
+    startedAt: define(z.iso.datetime(), 'Start of the run: ISO 8601, UTC.'),
     spec: specSchema,
     outcome: outcomeSchema,
     terminationReason: terminationReasonSchema,
@@ -92,7 +92,7 @@ export const resultSchema = define(
     ending: endingSchema,
     expectations: expectationsSchema,
     samples: samplesSchema,
-    warnings: define(z.array(z.string()), 'What may have spoiled the measurement, a sentence each.'),
+    warnings: define(z.array(z.string()), 'What may have distorted the measurement, one sentence each.'),
     environment: environmentSchema,
   }),
   'The result of one run of kmem-run.',

@@ -1,9 +1,10 @@
 /** Which scenarios are meant by names, files, folders and tags. */
 
 import { existsSync, readdirSync, type Stats, statSync } from 'node:fs';
-import { basename, join, relative, resolve } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { errnoOf, SetupError } from '../errors.ts';
 import { absolute, ownFolder, realPath } from '../host/own-process.ts';
+import { packageFolder } from '../host/package-folder.ts';
 import { readInput } from '../host/read-input.ts';
 import { fsPath } from '../text/bytes.ts';
 import { didYouMean } from '../text/nearest.ts';
@@ -20,28 +21,49 @@ export type FoundScenarios = Readonly<{
 }>;
 
 export type ScenarioSelection = Readonly<{
-  /** Names, files and folders; empty: all that there are. */
+  /** Names, files and folders. */
   words: readonly string[];
+  /** Selected as a whole: `own` is ./scenarios, `library` is what comes with kmem-run. */
+  folders: readonly ScenarioFolder[];
   tags: readonly string[];
   /** Parts of names. */
   filters: readonly string[];
 }>;
 
+export const ALL_FOLDERS = ['own', 'library'] as const;
+
+export type ScenarioFolder = (typeof ALL_FOLDERS)[number];
+
 /** More than loadScenario() takes, so that a file that is too long is one mistake among others. */
 const MOST_BYTES = 16 * 2 ** 20;
 
-/** In the current folder, and beside kmem-run itself. */
-function libraries(): string[] {
-  const own = ['../scenarios', '../../scenarios'].map((path) => resolve(import.meta.dirname, path)).find(existsSync);
-  const places = [absolute('scenarios'), ...(own === undefined ? [] : [own])];
-  return [...new Set(places.filter((place) => existsSync(fsPath(place))).map(realPath))];
+function folderOf(kind: ScenarioFolder): string {
+  return kind === 'own' ? absolute('scenarios') : join(packageFolder(), 'scenarios');
+}
+
+/** Without duplicates: in a clone of kmem-run ./scenarios is the library. */
+function filesOf(kinds: readonly ScenarioFolder[]): string[] {
+  const folders = kinds.map(folderOf).filter((folder) => existsSync(fsPath(folder)));
+  return [...new Set(folders.map(realPath))].flatMap(filesIn);
+}
+
+export function isInLibrary({ file }: Pick<Scenario, 'file'>): boolean {
+  return realPath(file).startsWith(`${realPath(folderOf('library'))}/`);
+}
+
+/** What is selected unless a command says otherwise: the user's own scenarios if nothing is named. */
+export function defaultFolders(words: readonly string[], library: boolean): readonly ScenarioFolder[] {
+  if (library) return ['library'];
+  return words.length === 0 ? ['own'] : [];
 }
 
 /** @throws SetupError `no-scenario`, `unreadable-scenario`. */
-export function findScenarios({ words, tags, filters }: ScenarioSelection): FoundScenarios {
-  const all = words.length === 0 || words.some((word) => !isPath(word)) ? load(libraries().flatMap(filesIn)) : NOTHING;
+export function findScenarios({ words, folders, tags, filters }: ScenarioSelection): FoundScenarios {
+  const all = words.some((word) => !isPath(word)) ? load(filesOf(ALL_FOLDERS)) : NOTHING;
   const named = words.map((word) => (isPath(word) ? load(filesAt(word)) : byName(word, all)));
-  const found = words.length === 0 ? [all] : named;
+  const files = filesOf(folders);
+  if (words.length === 0 && files.length === 0) throw noOwn();
+  const found = [...named, load(files)];
   // The first of a name wins: one's own before those that come with kmem-run.
   const scenarios = new Map<string, Scenario>();
   for (const scenario of found.flatMap((each) => each.scenarios)) {
@@ -78,6 +100,14 @@ function byName(word: string, all: FoundScenarios): FoundScenarios {
     names.length === 0 ? 'there is no folder scenarios here' : `there are: ${names.join(', ')}`,
   );
   throw new SetupError('no-scenario', `no scenario is called ${quote(word)}`, hint);
+}
+
+function noOwn(): SetupError {
+  return new SetupError(
+    'no-scenario',
+    'there are no scenarios in ./scenarios',
+    'write one with kmem-run scenario new NAME, or select the built-in library: --library',
+  );
 }
 
 function refuseTags(tags: readonly string[], scenarios: readonly Scenario[]): never {

@@ -40,7 +40,7 @@ export async function scenarioRequest(
 }
 
 function onlyScenario(word: string, option: string): Scenario {
-  const { scenarios, mistakes } = findScenarios({ words: [word], tags: [], filters: [] });
+  const { scenarios, mistakes } = findScenarios({ words: [word], folders: [], tags: [], filters: [] });
   const [mistake] = mistakes;
   if (mistake !== undefined) {
     const { file, line, column, message, hint } = mistake;

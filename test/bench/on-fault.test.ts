@@ -141,7 +141,7 @@ test('the programs of the table pass when nothing limits them', async (t) => {
   if (!needs(t, canActAsOthers, 'root')) return;
   const harness = makeHarness(t);
   mkdirSync(harness.path('cache'));
-  const { status, stdout, stderr } = await harness.run(['scenario', 'run', fixtures, '--no-strict'], {
+  const { status, stdout, stderr } = await harness.run(['scenario', 'run', fixtures], {
     env: { BENCH_CACHE: harness.path('cache') },
     json: false,
     timeout: TIMEOUT,

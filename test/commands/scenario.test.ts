@@ -11,6 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { parse } from 'yaml';
 import { validateResult } from '../../src/result/validate.ts';
 import type { ScenariosReport } from '../../src/scenario/report.ts';
 import { NOBODY } from '../cgroup/sandbox.ts';
@@ -32,6 +33,19 @@ function bench(t: ExecutionContext, files: Readonly<Record<string, string>> = {}
   const call = (words: readonly string[], start: Start = {}) =>
     harness.run(words, { json: false, cwd: folder, ...start, env: { ...env, ...start.env } });
   return { harness, folder, scenario: (...words: string[]) => call(['scenario', ...words]), call };
+}
+
+const libraryNames = readdirSync(library)
+  .flatMap((file) => (/^(?!baseline\b).*\.yaml$/.test(file) ? [file.replace('.yaml', '')] : []))
+  .toSorted();
+
+function namesIn(baseline: string): string[] {
+  return Object.keys((parse(baseline) as { scenarios: object }).scenarios);
+}
+
+/** The names in a list: lines of what is missing are indented. */
+function firstWords(text: string): string[] {
+  return text.split('\n').flatMap((line) => /^\S+/.exec(line)?.[0] ?? []);
 }
 
 const PASSING = "description: it passes\ntags: [good]\nsteps:\n  - run: 'true'\n";
@@ -144,15 +158,66 @@ test.serial('--last-failed runs those that did not pass, and parts of it all are
   t.regex(again.stdout, /^1\.\.1\nnot ok 1 - b$/m);
 });
 
-test.serial('what is missing is named with its package: a reason to skip, in CI an error', async (t) => {
-  const lacking = `${PASSING}needs: { commands: no-such-command, packages: no-such-package }\n`;
-  const { call } = bench(t, { lacking });
-  const ran = await call(['scenario', 'run', 'lacking']);
-  t.is(ran.status, 0);
-  t.regex(ran.stdout, /no no-such-command: apt-get install no-such-package\n/);
-  t.is((await call(['scenario', 'run', 'lacking'], { env: { CI: 'true' } })).status, 125);
-  t.is((await call(['scenario', 'run', 'lacking', '--no-strict'], { env: { CI: 'true' } })).status, 0);
+test.serial(
+  'what is missing is named with its package: a reason to skip, in CI too, and with --strict an error',
+  async (t) => {
+    const lacking = `${PASSING}needs: { commands: no-such-command, packages: no-such-package }\n`;
+    const { call } = bench(t, { lacking });
+    const ran = await call(['scenario', 'run', 'lacking'], { env: { CI: 'true' } });
+    t.is(ran.status, 0);
+    t.regex(ran.stdout, /no no-such-command: apt-get install no-such-package\n/);
+    t.is((await call(['scenario', 'run', 'lacking', '--strict'])).status, 125);
+  },
+);
+
+test.serial(
+  'without a name only the scenarios of the project run; the library runs by name or by --library',
+  async (t) => {
+    const { folder, call, scenario } = bench(t, { mine: PASSING, httpd: PASSING });
+    const own = await call(['scenario', 'run'], { env: { CI: 'true' } });
+    t.is(own.status, 0, own.stdout + own.stderr);
+    t.regex(own.stdout, /^✓ httpd .*\n✓ mine .*\n\n2 passed in /);
+    t.is((await scenario('run', '--update-baseline')).status, 0);
+    t.deepEqual(namesIn(readFileSync(join(folder, 'scenarios', 'baseline.yaml'), 'utf8')), ['httpd', 'mine']);
+    t.regex((await scenario('run', 'timers', 'mine')).stdout, /^✓ mine .*\n✓ timers /m);
+    const counted = (text: string) => text.trim().split('\n').at(-1);
+    t.is(counted((await scenario('check')).stdout), '2 without mistakes');
+    t.is(counted((await scenario('check', '--library')).stdout), `${libraryNames.length} without mistakes`);
+    t.is(
+      counted((await scenario('check', 'scenarios', '--library')).stdout),
+      `${libraryNames.length + 1} without mistakes`,
+    );
+  },
+);
+
+test.serial('list shows the library apart, and a scenario of its name hides its own', async (t) => {
+  const { scenario } = bench(t, { mine: PASSING, httpd: PASSING });
+  const [own = '', apart = ''] = (await scenario('list')).stdout.split(/\n\nlibrary .*\n/);
+  t.deepEqual(firstWords(own), ['httpd', 'mine']);
+  t.deepEqual(
+    firstWords(apart),
+    libraryNames.filter((name) => name !== 'httpd'),
+  );
 });
+
+test.serial(
+  'where there are no scenarios, run says how to get some; in a clone ./scenarios is the library',
+  async (t) => {
+    const { folder, call, scenario } = bench(t);
+    const empty = await scenario('run');
+    assertRefused(t, empty, /there are no scenarios in \.\/scenarios/);
+    t.regex(empty.stderr, /hint: .*--library/);
+    rmSync(join(folder, 'scenarios'), { recursive: true });
+    assertRefused(t, await scenario('run'), /there are no scenarios in \.\/scenarios/);
+    const cwd = join(library, '..');
+    const listed = (await call(['scenario', 'list', '--json'], { cwd })).stdout;
+    t.deepEqual(
+      (JSON.parse(listed) as { name: string }[]).map(({ name }) => name),
+      libraryNames,
+    );
+    t.regex((await call(['scenario', 'run', 'timers'], { cwd })).stdout, /^1 passed /m);
+  },
+);
 
 test.serial('list, check and new', async (t) => {
   const { scenario } = bench(t, { passing: PASSING, wrong: 'description: a\nstpes: []\n' });

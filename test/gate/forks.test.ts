@@ -49,7 +49,7 @@ for (const kind of ['at-once', 'recursive']) {
       const harness = makeHarness(t);
       const { result } = await harness.run(['--kmem', `${mib}M`, '--', compileFixture('fork-storm'), kind]);
       t.true((result?.kmem.failcnt ?? 0) > 0);
-      // None in 244 runs (docs/reference/gate.md), and 20 to 110 % if what is allowed is not held.
+      // None in 244 runs (docs/internals/gate.md), and 20 to 110 % if what is allowed is not held.
       t.true((result?.kmem.overshoot ?? Infinity) <= 0.05 * mib * MIB, String(result?.kmem.overshoot));
       harness.assertNothingLeft();
     });

@@ -58,3 +58,19 @@ for (const [where, options] of Object.entries({ 'all CPUs': [], 'one CPU': ['--c
     harness.assertNothingLeft();
   });
 }
+
+for (const [mode, interval, ...rest] of [
+  ['plain', '100', '2000', '4'],
+  ['nested', '50', '1000', '2'],
+] as const) {
+  test(`signals that come faster than the gate may serve them harm nothing but the program’s speed (${mode})`, async (t) => {
+    const harness = makeHarness(t);
+    const command = [compileFixture('handlers'), mode, interval, ...rest];
+    const { stdout, result } = await harness.run(['--kmem', '64M', '--timeout', lenient(15), '--', ...command]);
+    t.log(`${result?.outcome} ${stdout.trim()}`);
+    if (result?.outcome === 'timeout') t.is(stdout, '');
+    else t.regex(stdout, /^handled [1-9]\d+ failed 0\n$/);
+    t.true(['passed', 'timeout'].includes(result?.outcome ?? ''), result?.outcome);
+    harness.assertNothingLeft();
+  });
+}

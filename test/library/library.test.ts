@@ -177,6 +177,16 @@ test('scenario: what came of each, passed or not, with its results; events while
   );
 });
 
+test('scenario: ./scenarios alone if none is named; the library by name or by its option', async (t) => {
+  const { ask, path } = makeUser(t);
+  scenarios(path, { a: PASSING });
+  const names = await ask(`
+    const namesOf = async (input) => (await scenario(input)).scenarios.map(({ name }) => name);
+    return [await namesOf({}), await namesOf({ scenarios: ['a', 'timers'] }), await namesOf({ library: true, filters: ['timer'] })];
+  `);
+  t.deepEqual(names, [['a'], ['a', 'timers'], ['timers']]);
+});
+
 test('scenario: held to a baseline, which it writes only where it is told to', async (t) => {
   const { ask, path } = makeUser(t);
   const folder = scenarios(path, { a: PASSING });

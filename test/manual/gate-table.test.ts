@@ -16,7 +16,7 @@ test('docs/reference/gate.md has the table of the policy (else: node bin/make-do
   t.is(withGenerated(page, 'calls', table), page);
 });
 
-test('every call of the policy is there, in one row for each way to treat it', (t) => {
+test('every call of the policy is listed, in one row for each way it is treated', (t) => {
   const ways = new Map<string, Set<string>>();
   for (const call of [...gatedCalls, ...watchedCalls]) {
     const way = JSON.stringify([call.when?.values, 'size' in call ? call.size : '']);
@@ -27,7 +27,7 @@ test('every call of the policy is there, in one row for each way to treat it', (
   }
 });
 
-test('rows are whole, and those of a class stand together', (t) => {
+test('rows are complete, and those of a class are adjacent', (t) => {
   for (const row of rows) t.is(row.length, 6, row.join(' | '));
   const classes = rows.map(([kind]) => kind).filter((kind, index, all) => kind !== all[index - 1]);
   t.is(new Set(classes).size, classes.length);
@@ -41,7 +41,7 @@ test('answers, conditions and needs are what the policy says', (t) => {
   t.deepEqual(answerTo('pipe2'), ['`ENFILE`', '', '4,096 †']);
   t.deepEqual(answerTo('socket'), ['`ENFILE`; `ENOBUFS` for TCP', '', '4,096 †']);
   t.deepEqual(answerTo('clone3'), ['`ENOMEM`', '', '64,512; 20,480 if it shares its address space']);
-  t.deepEqual(answerTo('semget'), ['`ENOMEM`', '', '4,096 + argument 1 × 64, up to a power of two']);
+  t.deepEqual(answerTo('semget'), ['`ENOMEM`', '', '4,096 + argument 1 × 64, rounded up to a power of two']);
   t.deepEqual(answerTo('munmap'), ['`ENOMEM`', 'it splits a mapping', '4,096']);
   t.deepEqual(answerTo('dup2'), ['`ENOMEM`', 'the table of descriptors grows', 'the larger table']);
   t.regex(answerTo('madvise')?.join(' ') ?? '', /^`EAGAIN` `MADV_NORMAL`, .*`_KEEPONFORK`; it splits a mapping 4,096$/);
@@ -52,6 +52,6 @@ test('brk never answers an errno, and io_uring is refused', (t) => {
   t.is(answerTo('io_uring_setup')?.[0], '`EPERM`, always; with `--allow-io-uring`: `ENOMEM`');
 });
 
-test('no condition is told as a number', (t) => {
+test('no condition is given as a number', (t) => {
   t.notRegex(table, /argument \d+ is/);
 });

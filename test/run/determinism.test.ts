@@ -19,7 +19,7 @@ const v2Test = where(version === 2, 'cgroup v2', test);
 
 const RUNS = 10;
 const CPUS = availableParallelism();
-/** Bytes of kmem of one TCP socket on 6.18, docs/reference/gate.md. */
+/** Bytes of kmem of one TCP socket on 6.18, docs/internals/gate.md. */
 const TCP_SOCKET = 3629;
 /**
  * A program of another cgroup on the same CPU disturbs a series by a page (the kernel's stock of charged bytes is one

@@ -96,18 +96,19 @@ function bench(t: ExecutionContext, files: Readonly<Record<string, string>> = {}
   // Not below the harness' folder, which everyone may write to.
   const state = mkdtempSync(join(tmpdir(), 'kmem-run-state-'));
   t.teardown(() => rmSync(state, { recursive: true, force: true }));
-  const start = { json: false, cwd: folder, env: { XDG_STATE_HOME: state, ...strictness() }, timeout: TIMEOUT };
-  return { harness, folder, run: (...words: string[]) => harness.run(['scenario', 'run', ...words], start) };
-}
-
-/** In CI what is missing is an error, and so it is to the scenarios there. */
-function strictness(): Record<string, string> {
-  return process.env.CI ? { CI: process.env.CI } : {};
+  const start = { json: false, cwd: folder, env: { XDG_STATE_HOME: state }, timeout: TIMEOUT };
+  // In CI a missing program fails the test.
+  const strictness = process.env.CI ? ['--strict'] : [];
+  return {
+    harness,
+    folder,
+    run: (...words: string[]) => harness.run(['scenario', 'run', ...words, ...strictness], start),
+  };
 }
 
 test('all of them pass, side by side, and leave nothing behind', async (t) => {
   const { harness, folder, run } = bench(t);
-  const ran = await run(library, '--jobs', '2', '--format', 'json', '--output', 'report');
+  const ran = await run('--library', '--jobs', '2', '--format', 'json', '--output', 'report');
   const { scenarios } = JSON.parse(readFileSync(join(folder, 'report'), 'utf8')) as ScenariosReport;
   const unlucky = scenarios.filter(({ status }) => status !== 'passed' && status !== 'skipped');
   for (const { name, output } of unlucky) t.log(name, output);

@@ -20,7 +20,10 @@ const BOOT_NOTHING = ['accel', 'clock', 'cpio', 'initramfs', 'own-time', 'wire']
 const BESIDE_MICROVMS = [
   'test/kernels/debian',
   'test/native/sanitized',
+  'test/native/fuzz',
   'test/gate/stress',
+  'test/gate/no-harm',
+  'test/run/storm',
   'test/bench/on-fault',
   'test/chaos/chaos',
 ];

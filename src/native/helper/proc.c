@@ -1,5 +1,6 @@
 #include "proc.h"
 
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 #include "../common/file.h"
 #include "timed.h"
 
-enum { MOST_TRANSFERRED = 4096 };
+enum { MOST_TRANSFERRED = 4096, PAGEMAPS = 64 };
 
 struct transfer {
   pid_t tid;
@@ -28,9 +29,59 @@ static void transfer(void *data)
   t->done = (t->writes ? process_vm_writev : process_vm_readv)(t->tid, &local, 1, &remote, 1, 0) == (ssize_t)t->size;
 }
 
+/* Bits of an entry of pagemap: Documentation/admin-guide/mm/pagemap.rst. */
+enum { PAGE_BYTES = 4096, MOST_PAGES = MOST_TRANSFERRED / PAGE_BYTES + 1 };
+#define PAGE_PRESENT (1ull << 63)
+#define PAGE_OF_FILE (1ull << 61)
+#define PAGE_WRITE_PROTECTED (1ull << 57) /* by a userfaultfd */
+
+/* Of the last tasks whose memory was looked at. */
+static int pagemap_of(pid_t tid, bool anew)
+{
+  static struct {
+    pid_t tid;
+    int fd;
+  } files[PAGEMAPS];
+  int i = tid % PAGEMAPS;
+  if (files[i].tid == tid && !anew)
+    return files[i].fd;
+  if (files[i].tid != 0)
+    close(files[i].fd);
+  char path[40];
+  snprintf(path, sizeof path, "/proc/%d/pagemap", tid);
+  files[i].fd = open(path, O_RDONLY | O_CLOEXEC);
+  files[i].tid = files[i].fd < 0 ? 0 : tid;
+  return files[i].fd;
+}
+
+/* Who reads pages that are there, or writes such of no file, waits for nobody. */
+static bool is_there(const struct transfer *t)
+{
+  uint64_t first = t->address / PAGE_BYTES, pages[MOST_PAGES];
+  size_t count = (size_t)((t->address + t->size - 1) / PAGE_BYTES - first + 1);
+  if (t->size == 0 || count > MOST_PAGES)
+    return false;
+  ssize_t size = (ssize_t)(count * sizeof *pages), n = 0;
+  /* That of a program that has called exec since is empty. */
+  for (int tries = 0; tries < 2 && n != size; tries++)
+    n = pread(pagemap_of(t->tid, tries > 0), pages, (size_t)size, (off_t)(first * sizeof *pages));
+  for (size_t i = 0; i < count && n == size; i++)
+    if (!(pages[i] & PAGE_PRESENT) || (t->writes && (pages[i] & (PAGE_OF_FILE | PAGE_WRITE_PROTECTED))))
+      n = 0;
+  return n == size;
+}
+
 static bool do_transfer(struct transfer *t)
 {
-  return do_in_time(transfer, t, offsetof(struct transfer, bytes) + t->size) && t->done;
+  /* A page can go between the look and the transfer, and the wait for it hears nothing but SIGKILL. */
+  bool there = begin_wait();
+  if (there) {
+    there = is_there(t);
+    if (there)
+      transfer(t);
+    end_wait();
+  }
+  return (there || do_in_time(transfer, t, offsetof(struct transfer, bytes) + t->size)) && t->done;
 }
 
 bool read_memory(pid_t tid, uint64_t address, void *data, size_t size)

@@ -17,7 +17,6 @@
 #include "group.h"
 #include "policy.h"
 #include "proc.h"
-#include "timed.h"
 
 #ifdef __x86_64__
 
@@ -187,23 +186,22 @@ static bool let_begin(pid_t tid, struct frame *f)
 struct context {
   pid_t tid;
   uint64_t place; /* of the outermost frame */
-  bool read;
   int repaired;
   int number; /* of the call that was lost, or -1 */
   struct frame frame;
 };
 
-static void read_context(void *data)
+static bool read_context(struct context *c)
 {
-  struct context *c = data;
   struct frame next;
-  c->read = read_memory(c->tid, c->place, &c->frame, sizeof c->frame);
+  bool read = read_memory(c->tid, c->place, &c->frame, sizeof c->frame);
   /* A program can make a chain that never ends. */
-  while (c->read && (c->number = lost_call(c->tid, &c->frame)) == SYS_rt_sigreturn && c->repaired < MOST_FRAMES &&
+  while (read && (c->number = lost_call(c->tid, &c->frame)) == SYS_rt_sigreturn && c->repaired < MOST_FRAMES &&
          read_memory(c->tid, (uint64_t)c->frame.context.gregs[REG_RSP], &next, sizeof next)) {
     c->frame = next;
     c->repaired++;
   }
+  return read;
 }
 
 /*
@@ -215,7 +213,7 @@ int repair_context(int listener, uint64_t id, pid_t tid)
   struct context c = {.tid = tid, .place = stack_of(tid), .number = -1};
   if (c.place == 0)
     return ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0 ? NOT_ASLEEP : 0;
-  if (!do_in_time(read_context, &c, sizeof c) || !c.read)
+  if (!read_context(&c))
     return 0;
   if (c.number >= 0) {
     make_again(&c.frame, c.number);

@@ -16,4 +16,11 @@ enum { MOST_TIMED_BYTES = 4352 };
  */
 bool do_in_time(void (*work)(void *data), void *data, size_t size);
 
+/*
+ * Between the two this process may wait for 5 to 10 s: after that it is killed, and with it what it holds.  False: nobody
+ * watches that, or it is part of work whose time is limited.
+ */
+bool begin_wait(void);
+void end_wait(void);
+
 #endif

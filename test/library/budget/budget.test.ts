@@ -21,14 +21,14 @@ test('a hundred visitors at a time cost the server at most 4 MiB of kernel memor
     },
     { signal: stop.signal },
   );
-  // The visitors are here, outside the server's group: what they cost is not the server's.
-  // If they are turned away it is the result that says why.
+  // The visitors run in this process, outside the server's group, so they do not count against its budget.
+  // If the server rejects them, the result says why.
   const visits = visit(port, stop.signal).catch(() => stop.abort());
   const result = await running;
   stop.abort();
   await visits;
 
-  // Node asks for io_uring, which the gate refuses whatever the budget, and does without.
+  // Node tries io_uring, which the gate refuses at any budget, and continues without it.
   const denied = result.failureCounts.filter(({ syscall }) => syscall !== 'io_uring_setup');
   t.deepEqual(denied, [], 'calls that the budget was too small for');
   t.is(result.outcome, 'passed');
