@@ -76,7 +76,7 @@ function isHelper(pid: number, path: string): boolean {
   try {
     return readlinkSync(`/proc/${pid}/exe`) === path;
   } catch {
-    return describe(pid)?.comm === 'kmem-helper';
+    return /^kmem-(helper|reclaimer|guardian)$/.test(describe(pid)?.comm ?? '');
   }
 }
 

@@ -15,11 +15,9 @@ export function setupErrorOf({ stage, errno, subject }: SetupErrorEvent, command
     case 'listener':
       return noListener(errno);
     case 'escapes':
-      return new SetupError(
-        'no-watch',
-        `--on-escape kill needs a program in the kernel (BPF), which does not load here${why}`,
-        'run kmem-run as root on a kernel with BTF (see kmem-run doctor), or leave out --on-escape',
-      );
+      return noProgram('--on-escape kill', why, 'leave out --on-escape');
+    case 'faults':
+      return noProgram('--on-fault sigbus or kill', why, 'leave out --on-fault');
     case 'unnotified':
       return new SetupError(
         'no-gate',
@@ -93,6 +91,14 @@ export function memoryErrorOf(
 }
 
 /** seccomp(2): EBUSY where a filter with a listener is installed already, by an ancestor. */
+function noProgram(option: string, why: string, without: string): SetupError {
+  return new SetupError(
+    'no-watch',
+    `${option} needs a program in the kernel (BPF), which does not load here${why}`,
+    `run kmem-run as root on a kernel with BTF (see kmem-run doctor), or ${without}`,
+  );
+}
+
 function noListener(errno: number): SetupError {
   if (errno === constants.errno.EBUSY) {
     return new SetupError(

@@ -205,6 +205,11 @@ test.serial('--parent: no root is needed by who owns the directory', async (t) =
   t.true(ran.result?.enforcement.notes.some((note) => note.includes('no_new_privs')));
   t.is(ran.result?.kmem.failcnt, Number(ran.stdout.trim().split('\n').at(-1)));
   t.is(ran.result?.limits.mem, 64 << 20);
+  t.deepEqual(ran.result?.escapes, [], 'the helper’s own processes are not the command’s');
+  const refused = await harness.run([...args, '--on-fault', 'sigbus', ...sh('touch ran')], { under });
+  t.is(refused.status, 125);
+  t.regex(refused.stderr, /^kmem-run: --on-fault sigbus or kill needs a program in the kernel/);
+  t.false(harness.has('ran'));
   t.deepEqual(harness.whatIsLeft(), [`cgroup ${parent}`]);
 });
 

@@ -108,6 +108,8 @@ static bool start_watching(void)
     sum_counter();
   if (config.watched && config.fault_signal >= 0)
     watch_faults();
+  if (config.fault_signal > 0 && !are_faults_watched())
+    return fail_setup("faults", errno, NULL);
   forget_kernel_btf();
   report_fitted();
   return true;
