@@ -170,12 +170,14 @@ function isOther(uid: number): boolean {
 function refuseOthers(others: ReadonlySet<number>, { uid }: Stats): void {
   for (const other of others) {
     if (uid !== other)
-      throw Object.assign(new Error(`a link of user ${other} leads to what is not theirs`), { code: 'EPERM' });
+      throw Object.assign(new Error(`a link of user ${other} leads to something of another user`), { code: 'EPERM' });
   }
 }
 
 /** In another user's folder a file that is not theirs may be one from elsewhere, under a second name. */
 function refuseSecondName({ uid, nlink }: Stats, folder: Stats): void {
   if (nlink < 2 || folder.uid === uid || !isOther(folder.uid)) return;
-  throw Object.assign(new Error(`it has a second name, and is in a folder of user ${folder.uid}`), { code: 'EPERM' });
+  throw Object.assign(new Error(`it has more than one name and is in a folder of user ${folder.uid}`), {
+    code: 'EPERM',
+  });
 }
