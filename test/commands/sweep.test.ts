@@ -53,7 +53,7 @@ test.serial('a sweep: a row for each limit, every run kept, nothing left', async
   t.regex(stdout, /^ {2}64 KiB {5}3 {7}0 {2}[1-9].*\(ENOMEM\)$/m);
   t.regex(stdout, /^ {2}4 MiB {6}3 {7}3 {2}0 /m);
   t.regex(stdout, /┤▁▁▁▁▁▁██████$/m);
-  t.regex(stdout, /^ {2}seed {5}7; 1 job on CPU \d+; 1 warm-up; at most 30 s a run; kept as [0-9a-f]{12}$/m);
+  t.regex(stdout, /^ {2}seed {5}7; 1 job on CPU \d+; 1 warm-up; at most 30 s a run; saved as [0-9a-f]{12}$/m);
 
   const { points, runs, id, ...report } = sweep.report();
   t.like(report, { kind: 'sweep', status: 'done', seed: 7, repeat: 3, axes: ['kmem'], error: null });
@@ -283,7 +283,7 @@ where(
   assertNothingLeft();
 });
 
-test.serial('a command that is not there: the reason, the remedy, and no experiment is kept', async (t) => {
+test.serial('a command that does not exist: the reason, the remedy, and no experiment is kept', async (t) => {
   const sweep = makeSweeps(t);
   const ran = await sweep.run(['--kmem', LIMITS, '--', '/nonexistent/program']);
   t.is(ran.status, 125);
