@@ -149,7 +149,7 @@ test.serial('SIGINT in the middle: what is known so far, and --resume finds the 
   const { status, stdout } = await running.ended;
   t.is(status, 130);
   t.regex(stdout, /is not fully bisected/);
-  t.regex(stdout, /go on {7}kmem-run bisect --resume [0-9a-f]{12}\n/);
+  t.regex(stdout, /resume {6}kmem-run bisect --resume [0-9a-f]{12}\n/);
   t.like(bisect.report(), { status: 'stopped', answer: { kind: 'unfinished' } });
   t.is(bisect.kept().length, before.length);
   bisect.assertNothingLeft();

@@ -160,8 +160,8 @@ test.serial('what is left behind: a process, and a file', async (t) => {
   ]);
   t.is(status, 1, stdout + stderr);
   const { findings } = exploration.report();
-  t.true(findings.some(({ class: name, how }) => name === 'leak' && how === 'the process sleep is left'));
-  t.true(findings.some(({ class: name, how }) => name === 'leak' && how === 'the file tmp/lock is left'));
+  t.true(findings.some(({ class: name, how }) => name === 'leak' && how === 'the process sleep is left behind'));
+  t.true(findings.some(({ class: name, how }) => name === 'leak' && how === 'the file tmp/lock is left behind'));
   exploration.assertNothingLeft();
 });
 

@@ -161,8 +161,8 @@ test.serial('help, and a command line that is wrong: nothing is done', async (t)
   await refused([], /kernel requires a command/);
   t.regex(await refused(['lst'], /"lst"/), /did you mean list\?/);
   await refused(['constructor'], /"constructor"/);
-  await refused(['add'], /which one/);
-  await refused(['remove'], /which one/);
+  await refused(['add'], /requires a name/);
+  await refused(['remove'], /requires a name/);
   await refused(['add', 'a', 'b'], /unexpected argument "b"/);
   await refused(['list', 'a'], /unexpected argument "a"/);
   await refused(['verify', 'a', 'b'], /unexpected argument "b"/);
@@ -207,7 +207,7 @@ test.serial('Ctrl-C in the middle of a download: what was fetched is kept, told,
   process.kill(pid, 'SIGINT');
   const { status, stderr, stdout } = await ended;
   t.deepEqual({ status, stdout }, { status: 130, stdout: '' });
-  t.regex(stderr, /\nkmem-run: interrupted; what was fetched is kept/);
+  t.regex(stderr, /\nkmem-run: interrupted; the download is kept/);
   t.regex(
     (await kernel(t, place, ['list'])).stdout,
     /no kernels.*\n6\.1: [67]\d\d[\d.]* KiB fetched; resume with kmem-run kernel add 6\.1\n/,

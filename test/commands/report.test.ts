@@ -139,7 +139,7 @@ test.serial('mistakes are told, and nothing is written', async (t) => {
   mkdirSync(join(folder, 'empty'));
   const refused = async (words: readonly string[], message: RegExp) =>
     assertRefused(t, await kmemRun(['report', ...words]), message);
-  await refused(['--html', html], /of which results/);
+  await refused(['--html', html], /report requires a result/);
   await refused([odd], /report requires an output/);
   await refused([odd, '--html', html], /was not written by kmem-run: it has no points/);
   await refused([join(folder, 'none.json'), '--html', html], /no such file/);

@@ -185,12 +185,12 @@ test('a scenario of another kernel, one that lacks something, one with a mistake
   write(pageScenario({ settings: 'needs: { commands: [no-such-program] }' }), 'lacking');
   write('description: x\nsteps: []\nstpes: []\n', 'wrong');
   for (const [word, reason, hint] of [
-    ['elsewhere', /scenario "elsewhere" is for 5\.10, not for the running kernel/, /give --kernel 5\.10/],
+    ['elsewhere', /scenario "elsewhere" is for 5\.10, not for the running kernel/, /use --kernel 5\.10/],
     ['lacking', /scenario "lacking" cannot run here: no no-such-program in PATH/, /install what is missing/],
     ['wrong', /scenarios\/wrong\.yaml:\d:\d+: /, /hint: /],
     ['pag', /no scenario is called "pag"/, /did you mean page\?/],
     ['./none.yaml', /"\.\/none\.yaml" does not exist/, /name a scenario file/],
-    ['./scenarios', /--scenario: ".\/scenarios" has \d scenarios: /, /name one of them/],
+    ['./scenarios', /--scenario: ".\/scenarios" contains \d scenarios: /, /name one of them/],
   ] as const) {
     if (word === './scenarios') write(pageScenario(), 'wrong');
     const ran = await kmemRun(['bisect', '--store', path('store.db'), '--scenario', word]);

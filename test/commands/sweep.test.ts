@@ -212,7 +212,7 @@ for (const signal of ['SIGINT', 'SIGKILL'] as const) {
     if (signal === 'SIGINT') {
       t.is(ended.status, 130);
       t.regex(ended.stdout, /^kmem-run: 3 of 8 runs at 2 points of sh/);
-      t.regex(ended.stdout, /go on {4}kmem-run sweep --resume [0-9a-f]{12}\n/);
+      t.regex(ended.stdout, /resume {3}kmem-run sweep --resume [0-9a-f]{12}\n/);
       t.like(sweep.report(), { status: 'stopped', runs: { planned: 8, made: 3 } });
     }
     // The helper outlives its runner, and ends what it ran.
@@ -306,7 +306,7 @@ for (const [args, reason] of [
   [['--prepare', '', '--', 'true'], /--prepare/],
   [['--output', 'file', '--', 'true'], /--output: many runs cannot share the file "file"/],
   [['--trace-gate', 'x', '--', 'true'], /unknown option "--trace-gate"/],
-  [['--vm-memory', '1G', '--', 'true'], /--vm-memory is about a microVM/],
+  [['--vm-memory', '1G', '--', 'true'], /--vm-memory requires a microVM/],
   [['--kmem', '4K..1G:4K', '--', 'true'], /more than 10000 values/],
   [['--kmem', '4K..16M:4K', '--repeat', '1000', '--', 'true'], /more than 1,000,000 runs/],
   [['--kmem', '1M', 'true'], /there is no --/],

@@ -214,7 +214,7 @@ test('what cannot be is refused, and nothing runs', async (t) => {
   };
   await refusal(
     ['--fail', '0.1/17-mmap'],
-    /^kmem-run: --fail: "0\.1\/17-mmap" is not the address of a call: at character 7, "-mmap"/,
+    /^kmem-run: --fail: "0\.1\/17-mmap" is not the address of a call: "-mmap" \(character 7\)/,
   );
   await refusal(['--fail', '0/17:mnap'], /"mnap" is not a gated call$/);
   await refusal(['--fail', '1/17'], /there is no step 1$/);

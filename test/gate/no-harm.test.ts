@@ -186,7 +186,7 @@ test('a connect to a service that works for others is in the notes, and another 
   t.is(stdout, 'connected\n'.repeat(9));
   const told = result?.enforcement.notes.filter((note) => /^python3 .* runs outside the group$/.test(note)) ?? [];
   t.deepEqual(
-    told.map((note) => / to ([^:]+): /.exec(note)?.[1]),
+    told.map((note) => / used ([^:]+): /.exec(note)?.[1]),
     named,
   );
   harness.assertNothingLeft();

@@ -103,7 +103,7 @@ test.serial('every page is there, and looking at them changes nothing', async (t
     ['?outcome=fine', 400, /outcome: &quot;fine&quot;/],
     ['?page=0', 400, /page/],
     ['compare?a=a1', 400, /a comparison requires two results/],
-    ['compare?a=a1&b=/etc/passwd', 404, /nothing kept/],
+    ['compare?a=a1&b=/etc/passwd', 404, /no saved result/],
   ];
   for (const [path, status, content] of pages) {
     const { pathname, origin } = new URL(url);
