@@ -127,3 +127,12 @@ test('comments and plain words are left alone', async (t) => {
     '--kmem requires a value; fix it; no such file: "x"; the calls that programs make do not fail; "x" is no longer';
   t.deepEqual(phrasesIn(plain), []);
 });
+
+test('the lists of .cspell.json are sorted, and have each word once', (t) => {
+  const { words, overrides } = JSON.parse(read('.cspell.json'));
+  for (const list of [
+    words,
+    ...overrides.map((one: { words?: string[]; flagWords?: string[] }) => one.words ?? one.flagWords),
+  ])
+    t.deepEqual(list, [...new Set(list as string[])].toSorted());
+});

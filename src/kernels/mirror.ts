@@ -86,7 +86,7 @@ function unknownKernel(name: string): SetupError {
   const known = suites.map((suite) => suite.name).join(', ');
   return new SetupError(
     'unknown-kernel',
-    `${quote(name)} is not a kernel that is known by name: known are ${known}`,
+    `unknown kernel ${quote(name)}: known by name are ${known}`,
     'add it with --deb FILE or with --image FILE --modules DIR',
   );
 }

@@ -36,7 +36,7 @@ export function notesOf(facts: Facts, programs: Programs, kmem: Usage): string[]
   const { mode, summary } = facts;
   if (mode === 'gate') notes.push(endsFaults(programs) ? GATE_NOTES.faults : GATE_NOTES.calls);
   if (mode === 'none' && asksFor(facts.spec, 'kmem'))
-    notes.push('the kmem limit was not enforced, as asked (--enforce none)');
+    notes.push('the kmem limit was not enforced, as requested (--enforce none)');
   if (facts.noNewPrivs)
     notes.push('without CAP_SYS_ADMIN the gate needs no_new_privs: setuid programs lost their privilege');
   if (isUnaccounted(facts))
@@ -72,7 +72,7 @@ export function notesOf(facts: Facts, programs: Programs, kmem: Usage): string[]
     );
   if (summary && summary.traceLost > 0) notes.push(`${summary.traceLost} lines of --trace-gate could not be written`);
   if (facts.spec.allowIoUring && mode === 'gate')
-    notes.push('io_uring was let through, as asked: its operations are not gated');
+    notes.push('io_uring was allowed, as requested: its operations are not gated');
   if (facts.escaped > 0)
     notes.push(
       `${facts.escaped === 1 ? '1 process' : `${facts.escaped} processes`} had left the group and ${facts.escaped === 1 ? 'was' : 'were'} killed; what was done outside was not counted`,

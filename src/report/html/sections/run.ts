@@ -103,7 +103,7 @@ function expectationPart({ expectations }: Result, level: number): Markup {
       { title: 'holds', unit: 'text' },
       { title: 'expression', unit: 'text' },
       { title: 'actual', unit: 'text', whenNull: 'nothing to compare' },
-      { title: 'asked for', unit: 'text' },
+      { title: 'requested', unit: 'text' },
     ],
     rows: expectations.map(({ passed, expr, actual, implicit }) => [
       passed ? '✓ yes' : '✗ no',
