@@ -208,7 +208,7 @@ function checkMemsw({ mem, memsw }: Limits, nameOf: NameOf): void {
     throw new SetupError(
       'bad-memsw',
       `${both} limits memory and swap together, and requires ${one}`,
-      `add ${one}, not above ${both}`,
+      `add ${one}, at most as large as ${both}`,
     );
   }
   const figures = `${both} (${groupDigits(memsw)} bytes) is below ${one} (${groupDigits(mem)} bytes)`;
