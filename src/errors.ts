@@ -26,8 +26,8 @@ export function errnoOf(error: unknown): string | null {
 
 /** Resources that the machine has run out of. More may be free a moment later. */
 const shortages: Readonly<Record<string, readonly [message: string, hint: string]>> = {
-  EMFILE: ['kmem-run has as many files open as it may (EMFILE)', 'raise the limit, for example: ulimit -n 4096'],
-  ENFILE: ['the machine has as many files open as it can (ENFILE)', 'raise the limit: sysctl -w fs.file-max=1000000'],
+  EMFILE: ['kmem-run has too many open files (EMFILE)', 'raise the limit, for example: ulimit -n 4096'],
+  ENFILE: ['the machine has too many open files (ENFILE)', 'raise the limit: sysctl -w fs.file-max=1000000'],
   ENOMEM: ['the machine has no memory left for kmem-run (ENOMEM)', 'free some memory, and run again'],
 };
 
@@ -48,8 +48,8 @@ export function asSetupError(error: unknown): SetupError {
   if (shortage !== undefined) return new SetupError('shortage', ...shortage, { cause: error });
   return new SetupError(
     'internal',
-    `an error of kmem-run's own: ${reason}`,
-    `please report it${errno === null ? '' : `; kmem-run doctor may tell more about ${errno}`}`,
+    `internal error: ${reason}`,
+    `please report it${errno === null ? '' : `; run kmem-run doctor to diagnose ${errno}`}`,
     { cause: error },
   );
 }

@@ -38,7 +38,7 @@ export function changeLimits(
   const undo = (): string | null => {
     const backwards = done.splice(0).toReversed();
     const stuck = backwards.filter(({ path, before }) => !writeAndReadBack(path, before).holds);
-    return stuck.length === 0 ? null : `${stuck.map(({ path }) => path).join(', ')} could not be put back`;
+    return stuck.length === 0 ? null : `${stuck.map(({ path }) => path).join(', ')} could not be restored`;
   };
   for (const write of writes) {
     const before = parseAmount(readOrErrno(write.path).text ?? '');
@@ -48,7 +48,7 @@ export function changeLimits(
       continue;
     }
     const inUse = answer.errno === 'EBUSY' ? usageOf(write.path) : null;
-    const why = inUse === null ? '' : `: ${formatSize(inUse)} are in use, and the kernel takes no limit below that`;
+    const why = inUse === null ? '' : `: ${formatSize(inUse)} are in use, and the kernel accepts no lower limit`;
     const changedAll = { ...now, ...Object.fromEntries(done.map(({ key }) => [key, next[key]])) };
     const stuck = undo();
     const error = `limit not set: ${answer.report}${why}${stuck === null ? '' : `; ${stuck}`}`;
@@ -71,11 +71,11 @@ function merged(now: Limits, changed: ChangedLimits): Limits {
 function whyNot({ version, pids }: Group, next: Limits, { native }: { native: boolean }): string | null {
   const { kmem, mem, memsw, kmemTcp } = next;
   if (mem !== null && memsw !== null && mem > memsw)
-    return `limit not set: memory and swap together (${memsw}) are less than memory (${mem})`;
+    return `limit not set: the limit on memory and swap (${memsw}) is below that on memory (${mem})`;
   if (version === 2 && kmemTcp !== null)
-    return 'limit not set: cgroup v2 has no limit of TCP buffers, they count as memory';
+    return 'limit not set: cgroup v2 has no limit on TCP buffers; they count as memory';
   if (version === 2 && native && kmem !== null) return 'limit not set: cgroup v2 has no limit on kernel memory';
-  if (next.pids !== null && pids === null) return 'limit not set: the group joined no pids hierarchy';
+  if (next.pids !== null && pids === null) return 'limit not set: the group is in no pids hierarchy';
   return null;
 }
 

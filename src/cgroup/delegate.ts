@@ -39,7 +39,7 @@ export function handDown(directory: string, controller: Controller, top: string)
   if (handsDown(directory, controller)) return null;
   if (!hasController(directory, controller)) {
     if (directory === top || !isWithin(directory, top))
-      return { reason: `${directory} has no ${controller} controller to hand down`, errno: 'ENOENT' };
+      return { reason: `${directory} has no ${controller} controller to delegate`, errno: 'ENOENT' };
     const refusal = handDown(posix.dirname(directory), controller, top);
     if (refusal !== null) return refusal;
   }
@@ -48,16 +48,16 @@ export function handDown(directory: string, controller: Controller, top: string)
     return null;
   } catch (error) {
     const errno = errnoOf(error) ?? 'unknown error';
-    const reason = `${directory} cannot hand the ${controller} controller down`;
+    const reason = `${directory} cannot delegate the ${controller} controller`;
     if (errno === 'EACCES' || errno === 'EPERM')
       return { reason: `${reason} (${errno})`, errno, remedy: handingDown(directory, controller) };
     if (errno !== 'EBUSY') return { reason: `${reason} (${errno})`, errno };
-    return { reason: `${reason}, since it has processes (${errno})`, errno, remedy: emptying(directory) };
+    return { reason: `${reason}, because it has processes (${errno})`, errno, remedy: emptying(directory) };
   }
 }
 
 function handingDown(directory: string, controller: Controller): string {
-  return `have it handed down: sudo sh -c 'echo +${controller} >${directory}/${v2.subtreeControl}'`;
+  return `delegate it: sudo sh -c 'echo +${controller} >${directory}/${v2.subtreeControl}'`;
 }
 
 function emptying(directory: string): string {
@@ -89,7 +89,7 @@ export function whyNotJoinable(directory: string, hierarchy: Hierarchy | null): 
     return null;
   } catch (error) {
     const errno = errnoOf(error) ?? 'unknown error';
-    return { reason: `no process may be moved from the cgroup of kmem-run to one in ${directory} (${errno})`, errno };
+    return { reason: `kmem-run cannot move processes from its own cgroup to one in ${directory} (${errno})`, errno };
   }
 }
 

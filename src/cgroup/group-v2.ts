@@ -79,7 +79,7 @@ type Sought = Readonly<{ hierarchy: Hierarchy; within: string }>;
 function noPlace(refusals: readonly Refusal[], sought: Sought): SetupError {
   // The nearest for each cause: those above are refused for the same.
   const nearest = refusals.filter(({ errno }, index) => refusals.findIndex((one) => one.errno === errno) === index);
-  const message = `no control group can be made: ${nearest.map(({ reason }) => reason).join('; ')}`;
+  const message = `cannot make a control group: ${nearest.map(({ reason }) => reason).join('; ')}`;
   const met = (...errnos: string[]) => refusals.find(({ errno }) => errnos.includes(errno)) ?? null;
   if (met('EROFS') !== null) return new SetupError('read-only-cgroup', message, hintForReadOnly(sought.hierarchy));
   const busy = met('EBUSY');
@@ -101,5 +101,5 @@ export function cannotMake(directory: string, errno: string): string {
   return `cannot make a control group in ${directory} (${errno})`;
 }
 
-export const ELSEWHERE = 'name a directory of that hierarchy that you own: --parent DIR';
-const SEE_DOCTOR = `see what kmem-run doctor says, or ${ELSEWHERE}`;
+export const ELSEWHERE = 'choose a directory of that hierarchy that you own: --parent DIR';
+const SEE_DOCTOR = `run kmem-run doctor, or ${ELSEWHERE}`;

@@ -64,7 +64,7 @@ function makeUnified({ name, places, hierarchies, pids: asked }: MakeRequest, ma
   // Some machines have pids on v1 beside memory on v2.
   const beside = makeFirst(places.pids, (directory) => make(`${directory}/${name}`));
   if (beside.path !== null) return { memory, unified: memory, pids: beside.path };
-  const reason = lacking?.reason ?? 'the pids controller is not there';
+  const reason = lacking?.reason ?? 'there is no pids controller';
   throw new SetupError(
     'no-pids-controller',
     `${reason}, so --pids cannot be enforced`,
@@ -144,5 +144,5 @@ function cannotMake(directory: string, hierarchy: Hierarchy | null, cause: unkno
   if (hierarchy !== null && (errno === 'EACCES' || errno === 'EPERM'))
     return refusal('no-permission', owned?.(directory) ?? hintWithoutRoot(hierarchy, directory));
   if (hierarchy !== null && errno === 'EROFS') return refusal('read-only-cgroup', hintForReadOnly(hierarchy));
-  return refusal('group-not-made', `see what kmem-run doctor says, or ${ELSEWHERE}`);
+  return refusal('group-not-made', `run kmem-run doctor, or ${ELSEWHERE}`);
 }

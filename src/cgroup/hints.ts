@@ -8,7 +8,7 @@ import { readSurroundings } from './surroundings.ts';
 import type { Hierarchies, Hierarchy } from './types.ts';
 
 /** Needs no cgroup of the machine's, and no privilege. */
-const MICROVM = 'or make the run in a microVM, which needs no privilege: --kernel NAME (kmem-run kernel add 6.12)';
+const MICROVM = 'or run in a microVM, which needs no privilege: --kernel NAME (kmem-run kernel add 6.12)';
 
 /** Where no group can be made since that takes more rights than this user has. */
 export function hintWithoutRoot(hierarchy: Hierarchy, within: string): string {
@@ -33,7 +33,7 @@ function ownDirectory(within: string): string {
 }
 
 function makeOwn(directory: string): string {
-  return `have a directory made that is yours: sudo install -d -o ${uid()} ${directory}`;
+  return `create a directory that you own: sudo install -d -o ${uid()} ${directory}`;
 }
 
 function ownSubtree(hierarchy: Hierarchy): string {
@@ -65,7 +65,7 @@ function handedOver({ mountPoint }: Hierarchy): string {
     // Filled in by the shell that it is typed in: this process's parent may be one that npx has started.
     `echo '$$' >${directory}/shell/${PROCS}`,
   ];
-  return `have a cgroup delegated to you and this shell moved there: sudo sh -c '${commands.join(' && ')}'`;
+  return `delegate a cgroup to yourself and move this shell there: sudo sh -c '${commands.join(' && ')}'`;
 }
 
 function uid(): number {
@@ -84,13 +84,13 @@ export function whyNoMemory({ layout, unified }: Hierarchies, cgroups = readOrNu
   const seen = layout === 'none' ? 'no cgroup file system is mounted' : `the cgroup layout is ${layout}`;
   if (listed?.enabled === false) {
     return {
-      found: `${seen}, and the controller is switched off in the kernel`,
+      found: `${seen}, and the controller is disabled in the kernel`,
       remedy: 'boot with cgroup_enable=memory and without cgroup_disable=memory',
     };
   }
   if (listed?.onVersionOne === true) return { found: `${seen}, and the controller is on v1`, remedy: mounting(1) };
   if (unified === null) return { found: seen, remedy: mounting(2) };
-  return { found: `${seen}, and ${unified.mountPoint} has not been handed the controller`, remedy: handingDown() };
+  return { found: `${seen}, and the controller is not delegated to ${unified.mountPoint}`, remedy: handingDown() };
 }
 
 /** What a shell is told to mount it. */
@@ -103,11 +103,11 @@ function mounting(version: 1 | 2): string {
   const mount = `mount it: ${mountWords(version)}`;
   if (readSurroundings().namespaces.length === 0) return mount;
   const host = '-v /sys/fs/cgroup:/sys/fs/cgroup:rw --cgroupns=host';
-  return `${mount}; or start the container with that of the host (docker, podman: ${host}; bwrap: --bind /sys/fs/cgroup /sys/fs/cgroup)`;
+  return `${mount}; or start the container with the host's (docker, podman: ${host}; bwrap: --bind /sys/fs/cgroup /sys/fs/cgroup)`;
 }
 
 function handingDown(): string {
-  const above = 'echo +memory >cgroup.subtree_control in each cgroup above it, from the root on';
+  const above = 'echo +memory >cgroup.subtree_control in each cgroup above it, starting at the root';
   if (readSurroundings().namespaces.length === 0) return `as root: ${above}`;
   return `on the host, as root: ${above} (systemd: Delegate=memory for the unit of the container, for user@.service where the engine is rootless)`;
 }

@@ -35,7 +35,7 @@ export async function killGroup(
   throw new SetupError('group-not-killed', `${group.name} still has ${nameProcesses(left)}`, STUCK);
 }
 
-export const STUCK = 'when they are gone (state D waits for a device or file server) run kmem-run gc';
+export const STUCK = 'run kmem-run gc when they are gone (state D: waiting for a device or file server)';
 
 /**
  * The pids that are left at the deadline (on the clock of performance.now()): none if all went well. While processes go it
@@ -59,7 +59,7 @@ export function nameProcesses(pids: readonly number[]): string {
   const visible = pids.filter((pid) => pid !== 0);
   const names = visible.slice(0, 5).map((pid) => {
     const found = describeState(pid);
-    return found === null ? `${pid} (gone by now)` : `${pid} (${found.comm}, state ${found.state})`;
+    return found === null ? `${pid} (already gone)` : `${pid} (${found.comm}, state ${found.state})`;
   });
   if (visible.length > names.length) names.push(`${visible.length - names.length} more`);
   if (visible.length < pids.length) names.push('some outside this pid namespace');

@@ -36,7 +36,7 @@ function applyV1(memory: string, limits: Limits): MemoryLimits {
 /** v2 limits swap apart from memory, and TCP buffers not at all: they count as memory. */
 function applyV2(memory: string, limits: Limits): MemoryLimits {
   if (limits.kmemTcp !== null)
-    throw new SetupError('limit-not-set', 'cgroup v2 has no limit of TCP buffers: they count as memory', KMEM_TCP_V2);
+    throw new SetupError('limit-not-set', 'cgroup v2 has no limit on TCP buffers; they count as memory', KMEM_TCP_V2);
   const mem = ifAsked(limits.mem, (asked) => set(`${memory}/${v2.limit}`, roundToPage(asked), MEM));
   return { mem, memsw: ifAsked(limits.memsw, (asked) => setSwap(memory, asked, mem)), kmemTcp: null };
 }
@@ -46,7 +46,11 @@ function setSwap(memory: string, asked: number, mem: number | null): number {
   const bytes = roundToPage(asked);
   const ram = mem ?? set(`${memory}/${v2.limit}`, bytes, MEMSW);
   if (bytes < ram)
-    throw new SetupError('limit-not-set', `memory and swap together (${bytes}) are less than memory (${ram})`, MEMSW);
+    throw new SetupError(
+      'limit-not-set',
+      `the limit on memory and swap (${bytes}) is below that on memory (${ram})`,
+      MEMSW,
+    );
   set(`${memory}/${v2.swap.limit}`, bytes - ram, MEMSW);
   return bytes;
 }
@@ -70,12 +74,11 @@ export function readAncestorLimits(group: Group): AncestorLimit[] {
   ];
 }
 
-const MEM = 'leave out --mem, or see what kmem-run doctor says';
-const MEMSW =
-  'give --memsw at least as much as --mem, or boot with swapaccount=1 if the file is missing, or leave it out';
-const KMEM_TCP = 'leave out --kmem-tcp, or see what kmem-run doctor says';
-const KMEM_TCP_V2 = 'leave out --kmem-tcp, and give --mem';
-const PIDS = 'leave out --pids, or see what kmem-run doctor says';
+const MEM = 'leave out --mem, or run kmem-run doctor';
+const MEMSW = 'set --memsw to at least --mem, boot with swapaccount=1 if the file is missing, or leave out --memsw';
+const KMEM_TCP = 'leave out --kmem-tcp, or run kmem-run doctor';
+const KMEM_TCP_V2 = 'leave out --kmem-tcp, and use --mem';
+const PIDS = 'leave out --pids, or run kmem-run doctor';
 
 function ifAsked<T>(asked: number | null, apply: (asked: number) => T): T | null {
   return asked === null ? null : apply(asked);
@@ -90,7 +93,7 @@ function setMemsw(memory: string, asked: number, hasMem: boolean): number {
 
 function setPids({ pids }: Group, asked: number): number {
   if (pids !== null) return set(`${pids}/${v1.pids.limit}`, asked, PIDS);
-  throw new SetupError('limit-not-set', `pids.max: asked ${asked}, but the group joined no pids hierarchy`, PIDS);
+  throw new SetupError('limit-not-set', `pids.max: asked ${asked}, but the group is in no pids hierarchy`, PIDS);
 }
 
 /** From 5.16 on the write fails, and from 6.6 on it succeeds and does nothing: only what is read back tells. */
@@ -108,7 +111,7 @@ function setNativeKmem({ memory, version }: Group, asked: number): number {
   throw new SetupError(
     'native-not-enforced',
     answer.errno === null
-      ? `this kernel accepts a write to ${path} and does nothing: ${answer.report}`
+      ? `this kernel accepts writes to ${path} and ignores them: ${answer.report}`
       : `this kernel enforces no limit on kernel memory: ${answer.report}`,
     'use --enforce gate',
   );

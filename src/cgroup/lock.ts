@@ -85,7 +85,7 @@ export function openLock(id: string): Lock {
   } catch (error) {
     folder?.close();
     if (error instanceof SetupError) throw error;
-    const hint = `make ${posix.dirname(directory)} a writable directory with room in it`;
+    const hint = `make ${posix.dirname(directory)} a writable directory with free space`;
     throw noLock(`cannot make the lock file ${path} (${errnoOf(error) ?? 'unknown error'})`, hint, error);
   }
 }
@@ -149,8 +149,8 @@ function openFolder(directory: string, uid: number): LockFolder | string {
     fd = openSync(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   } catch (error) {
     const errno = errnoOf(error);
-    if (errno === 'EACCES') return refusal(statOf(directory, lstatSync), uid) ?? 'may not be read';
-    return errno === 'ENOENT' ? 'is not there' : 'is not a directory';
+    if (errno === 'EACCES') return refusal(statOf(directory, lstatSync), uid) ?? 'is not readable';
+    return errno === 'ENOENT' ? 'does not exist' : 'is not a directory';
   }
   const reason = refusal(fstatSync(fd), uid);
   const close = (): void => closeSync(fd);
@@ -173,10 +173,10 @@ function makeDirectory(directory: string): void {
 
 /** Why a lock directory is not to be trusted (another user could make a live run look dead); null: it is. */
 function refusal(stat: Stats | null, uid: number): string | null {
-  if (stat === null) return 'is not there';
+  if (stat === null) return 'does not exist';
   if (!stat.isDirectory()) return 'is not a directory';
   if (stat.uid !== uid) return `belongs to user ${stat.uid}`;
-  return (stat.mode & 0o077) === 0 ? null : 'is open to other users';
+  return (stat.mode & 0o077) === 0 ? null : 'is accessible to other users';
 }
 
 function statOf(path: string, read: (path: string) => Stats = statSync): Stats | null {

@@ -51,7 +51,7 @@ export function requireVersion({ memory }: Hierarchies, asked: CgroupVersion): v
   throw new SetupError(
     'no-such-cgroup',
     `--cgroup ${asked}: the memory controller of this machine is on cgroup v${memory.version}`,
-    'leave out --cgroup, or choose a kernel that has it: with --kernel 5.10 or 6.1 it may be v1 or v2',
+    'leave out --cgroup, or use a kernel that has it: --kernel 5.10 and 6.1 support v1 and v2',
   );
 }
 
@@ -70,14 +70,14 @@ function ownMemory({ version, mountPoint, own }: Hierarchy): string {
     const make = version === 1 ? '' : `mkdir -p ${shell} && `;
     throw new SetupError(
       'own-cgroup-unseen',
-      `kmem-run runs in a cgroup outside of its cgroup namespace, which ${mountPoint} does not show (nsenter?)`,
+      `kmem-run runs in a cgroup outside its cgroup namespace, which ${mountPoint} does not show (nsenter?)`,
       `move the shell inside: ${make}echo $$ >${shell}/${PROCS}; or name a directory of the memory controller: --parent DIR`,
     );
   }
   throw new SetupError(
     'own-cgroup-unseen',
     `the mount at ${mountPoint} does not show the cgroup that kmem-run runs in: it is older than the cgroup namespace`,
-    `mount it anew in here: umount -l ${mountPoint} && ${mountWords(version, mountPoint)}; or start without a cgroup namespace (docker, podman: --cgroupns=host; bwrap: no --unshare-cgroup); or name a directory of the memory controller: --parent DIR`,
+    `mount it again in here: umount -l ${mountPoint} && ${mountWords(version, mountPoint)}; or start without a cgroup namespace (docker, podman: --cgroupns=host; bwrap: no --unshare-cgroup); or name a directory of the memory controller: --parent DIR`,
   );
 }
 

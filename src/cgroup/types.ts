@@ -68,7 +68,7 @@ const ID = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** `kmem-run.<id>`. @throws RangeError for an id that could not be told again from a directory's name. */
 export function groupName(id: string): string {
-  if (!ID.test(id)) throw new RangeError(`not an id of a run: ${JSON.stringify(id)}`);
+  if (!ID.test(id)) throw new RangeError(`not a run id: ${JSON.stringify(id)}`);
   return PREFIX + id;
 }
 

@@ -89,8 +89,8 @@ function bisectOptions(own: Own): OptionTable {
     kmem: string('Limits:', 'SIZE', 'what is looked for: give --lo and --hi instead', () => {
       throw new SetupError(
         'conflicting-options',
-        '--kmem is the limit that bisect looks for',
-        'leave it out; --lo and --hi say where to look',
+        '--kmem cannot be combined with bisect, which searches for that limit',
+        'leave it out; set the range of the search with --lo and --hi',
       );
     }),
   };

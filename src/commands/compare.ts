@@ -40,7 +40,7 @@ export async function compareCommand(argv: readonly string[]): Promise<number> {
     await print(compareUsage);
     return 0;
   }
-  mustHave(words, 2, 'write kmem-run compare A B; kmem-run history lists what is kept');
+  mustHave(words, 2, 'use kmem-run compare A B; kmem-run history lists saved results');
   const [nameA = '', nameB = ''] = words;
   const { a, b } = await withStore(store, (open) => ({ a: samplesNamed(open, nameA), b: samplesNamed(open, nameB) }));
   const comparison = compareRuns(a, b);

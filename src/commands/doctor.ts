@@ -39,7 +39,7 @@ export async function doctorCommand(argv: readonly string[]): Promise<number> {
 }
 
 function interrupted(signal: string | null): number {
-  process.stderr.write('kmem-run: interrupted; everything that was made for the checks is removed\n');
+  process.stderr.write('kmem-run: interrupted; everything made for the checks has been removed\n');
   return 128 + (signalNumber(signal ?? 'SIGTERM') ?? 0);
 }
 

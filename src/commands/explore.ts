@@ -63,7 +63,7 @@ export async function exploreCommand(argv: readonly string[]): Promise<number> {
   const table = exploreTable(own);
   if (asksForHelp(argv)) return printOptions(exploreHelp());
   const { asked, report } = readExperimentArgv(argv, { word: 'explore', table, own });
-  if (asked === null) throw new Error('there is no --resume here');
+  if (asked === null) throw new Error('explore has no --resume');
   const { only, within, all, limit, jobs, warmup, prepare } = own;
   const question: Labelled<ExploreQuestion> = {
     ...(await subjectOf(asked, optionName)),
@@ -126,7 +126,7 @@ function exploreOptions(own: Own): OptionTable {
     kmem: string('Limits:', 'SIZE', 'not here: calls fail by their address, not by a limit', () => {
       throw new SetupError(
         'conflicting-options',
-        '--kmem is a limit, and explore fails calls one by one',
+        '--kmem cannot be combined with explore, which fails calls one by one',
         'leave it out; kmem-run sweep tries limits',
       );
     }),

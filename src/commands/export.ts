@@ -43,7 +43,7 @@ export async function exportCommand(argv: readonly string[]): Promise<number> {
 function formatOf(name: string): Format {
   const format = Object.hasOwn(formats, name) ? formats[name] : undefined;
   if (format !== undefined) return format;
-  throw new SetupError('bad-option', `--format: ${quote(name)} is no format`, 'give json or csv');
+  throw new SetupError('bad-option', `--format: unknown format ${quote(name)}`, 'use json or csv');
 }
 
 /** All names are looked up before the first run is written. */

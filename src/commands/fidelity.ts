@@ -62,7 +62,7 @@ async function answerHere(request: InsideRequest, interrupts: Interrupts, live: 
     return { answer, version: release() };
   } catch (error) {
     if (!(error instanceof SetupError && error.code === 'native-not-enforced')) throw error;
-    const hint = 'leave out --here: kmem-run boots a kernel that enforces, see kmem-run kernel';
+    const hint = 'leave out --here to boot a kernel that enforces (see kmem-run kernel)';
     throw new SetupError(error.code, error.message, hint, { cause: error });
   } finally {
     close();
@@ -116,6 +116,6 @@ function printReport({ text }: Report, live: boolean): void {
 }
 
 function interrupted(signal: string | null): number {
-  process.stderr.write('kmem-run: interrupted; nothing is left of the comparison\n');
+  process.stderr.write('kmem-run: interrupted; everything made for the comparison has been removed\n');
   return 128 + (signalNumber(signal ?? 'SIGTERM') ?? 0);
 }

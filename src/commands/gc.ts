@@ -31,7 +31,7 @@ export async function gcCommand(argv: readonly string[]): Promise<number> {
   if (hierarchies.layout === 'none') {
     throw new SetupError(
       'no-cgroups',
-      'no cgroup file system is mounted here, so groups that were left behind cannot be seen',
+      'no cgroup file system is mounted here, so groups that were left behind are not visible',
       'run kmem-run gc where they are: on the host, outside this container',
     );
   }
@@ -52,7 +52,7 @@ function rowOf(found: Fate): Row {
     case 'removable':
       return row('removable', found, contents(found, 'would be killed'));
     case 'held':
-      return row('held', found, `its run is alive: left alone, with ${contents(found, 'in it')}`);
+      return row('held', found, `its run is alive: skipped, with ${contents(found, 'in it')}`);
     case 'unjudged':
       return unjudged(found);
     case 'failed':
@@ -63,10 +63,10 @@ function rowOf(found: Fate): Row {
 function unjudged(found: Fate): Row {
   const owner = foreignOwner(found.leftover);
   if (owner !== null) {
-    const reason = `belongs to user ${owner}, whose locks cannot be seen: left alone`;
+    const reason = `belongs to user ${owner}, whose locks are not visible: skipped`;
     return row('unjudged', found, reason, 'run kmem-run gc as root, or as that user');
   }
-  const reason = `no lock here tells whether its run is alive: left alone, with ${contents(found, 'in it')}`;
+  const reason = `no lock here shows whether its run is alive: skipped, with ${contents(found, 'in it')}`;
   return row('unjudged', found, reason, 'if its run is gone: kmem-run gc --force');
 }
 
@@ -84,7 +84,7 @@ function row(word: Row['word'], { leftover: { name } }: Fate, reason: string, hi
 function lockRows(word: Row['word'], locks: readonly string[]): Row[] {
   return locks.length === 0
     ? []
-    : [{ word, name: counted(locks.length, 'lock file'), reason: 'of no group', hint: null }];
+    : [{ word, name: counted(locks.length, 'lock file'), reason: 'without a group', hint: null }];
 }
 
 function remainsRow({ path, fate, errno }: Remains): Row {
@@ -94,7 +94,7 @@ function remainsRow({ path, fate, errno }: Remains): Row {
       return {
         word: fate,
         name,
-        reason: 'made in another container or before the last boot: left alone',
+        reason: 'made in another container or before the last boot: skipped',
         hint: 'if its run is gone: kmem-run gc --force',
       };
     case 'failed':

@@ -92,7 +92,7 @@ function limitOf(text: string | null): number | null {
   if (text === null) return LIMIT;
   if (text === 'all') return null;
   if (/^[1-9][0-9]{0,8}$/.test(text)) return Number(text);
-  throw new SetupError('bad-option', `--limit: ${quote(text)} is no number of lines`, 'give 1 or more, or all');
+  throw new SetupError('bad-option', `--limit: ${quote(text)} is not a number of lines`, 'use 1 or more, or all');
 }
 
 function outcomeOf(text: string | null): Outcome | null {
@@ -100,7 +100,7 @@ function outcomeOf(text: string | null): Outcome | null {
   if (found !== undefined || text === null) return found ?? null;
   throw new SetupError(
     'bad-option',
-    `--outcome: ${quote(text)} is no outcome`,
-    didYouMean(text, outcomes, `give one of ${outcomes.join(', ')}`),
+    `--outcome: unknown outcome ${quote(text)}`,
+    didYouMean(text, outcomes, `use one of ${outcomes.join(', ')}`),
   );
 }

@@ -43,8 +43,8 @@ export function downloadProgress(stream: Writable & { isTTY?: boolean }): Downlo
 export function addedText({ kernel, change, before }: Added): string {
   const { name, bytes, folder } = kernel;
   const what = `${name}: ${linuxText(kernel)}`;
-  if (change === 'same') return `${visible(`${what} is there already, and it is what would be added`)}\n`;
-  const replaced = before === null || change === 'added' ? '' : `, in the place of ${before}`;
+  if (change === 'same') return `${visible(`${what} is already added and up to date`)}\n`;
+  const replaced = before === null || change === 'added' ? '' : `, replacing ${before}`;
   return `${visible(`${change} ${what}, ${formatSize(bytes)} in ${folder}${replaced}`)}\n`;
 }
 
@@ -52,10 +52,10 @@ export function listText(kernels: readonly ListedKernel[], unfinished: readonly 
   const rows = [
     ...table(kernels),
     ...unfinished.map(
-      ({ name, bytes }) => `${name}: ${formatSize(bytes)} of it fetched; kmem-run kernel add ${name} goes on`,
+      ({ name, bytes }) => `${name}: ${formatSize(bytes)} fetched; resume with kmem-run kernel add ${name}`,
     ),
   ];
-  if (kernels.length === 0) rows.unshift('no kernel was added; kmem-run kernel add 5.10 adds one');
+  if (kernels.length === 0) rows.unshift('no kernels; add one with kmem-run kernel add 5.10');
   return rows.map((row) => `${visible(row)}\n`).join('');
 }
 
@@ -76,7 +76,7 @@ export function listJson(kernels: readonly ListedKernel[], unfinished: readonly 
 
 /** A line for each kernel, and one more for each thing that is wrong with it. */
 export function verifiedText(kernels: readonly ListedKernel[]): string {
-  if (kernels.length === 0) return 'no kernel was added: nothing to verify\n';
+  if (kernels.length === 0) return 'no kernels to verify\n';
   const rows = kernels.flatMap((listed) => [
     `${listed.name}  ${listed.problems.length === 0 ? 'whole' : 'damaged'}`,
     ...problemRows(listed),

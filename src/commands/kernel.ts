@@ -103,7 +103,7 @@ async function add(given: Given): Promise<number> {
     } finally {
       progress.clear();
     }
-  }, 'what was fetched is kept, and adding it again goes on from there');
+  }, 'the download is kept; add the kernel again to resume it');
 }
 
 async function remove(given: Given): Promise<number> {
@@ -138,15 +138,15 @@ function wayOf({ strings }: Given): Way {
   if (given.length > 1) {
     throw new SetupError(
       'contradiction',
-      `a kernel is taken from one place, not from ${given.map(([name]) => `--${name}`).join(' and ')}`,
-      'give one of --mirror URL, --deb FILE, --image FILE --modules DIR',
+      `${given.map(([name]) => `--${name}`).join(' and ')} cannot be combined`,
+      'use one of --mirror URL, --deb FILE, --image FILE --modules DIR',
     );
   }
   if (deb !== null) return { way: 'deb', file: deb };
   if (image !== null && modules !== null) return { way: 'image', file: image, modules };
   if (image === null && modules === null) return { way: 'mirror', url };
   const missing = image === null ? '--image FILE' : '--modules DIR';
-  throw new SetupError('missing-option', `${missing} is missing`, 'an image and its modules go together: give both');
+  throw new SetupError('missing-option', `${missing} is missing`, 'use --image and --modules together');
 }
 
 function asksForHelp(argv: readonly string[]): boolean {
@@ -163,25 +163,25 @@ function readArguments(argv: readonly string[]): { action: Action; given: Given 
   if (given.positionals.length < least) {
     throw new SetupError(
       'missing-name',
-      `kernel ${name}: which one?`,
-      `write kmem-run kernel ${name} NAME, such as 5.10`,
+      `kernel ${name} requires a name`,
+      `use kmem-run kernel ${name} NAME, for example 5.10`,
     );
   }
   const stray = given.positionals[most] ?? (after === null ? undefined : '--');
   if (stray === undefined) return { action, given };
   throw new SetupError(
     'unexpected-argument',
-    `kernel ${name} does not take ${quote(stray)}`,
+    `kernel ${name}: unexpected argument ${quote(stray)}`,
     'see kmem-run kernel --help',
   );
 }
 
 function noSuchAction(name: string | undefined): SetupError {
-  const otherwise = `it does one of ${Object.keys(actions).join(', ')}: see kmem-run kernel --help`;
-  if (name === undefined) return new SetupError('missing-action', 'kernel: what is to be done is missing', otherwise);
+  const otherwise = `use one of ${Object.keys(actions).join(', ')}; see kmem-run kernel --help`;
+  if (name === undefined) return new SetupError('missing-action', 'kernel requires a command', otherwise);
   return new SetupError(
     'unknown-action',
-    `${quote(name)} is nothing that kernel does`,
+    `unknown kernel command: ${quote(name)}`,
     didYouMean(name, Object.keys(actions), otherwise),
   );
 }

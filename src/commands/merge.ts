@@ -29,7 +29,7 @@ export async function mergeCommand(argv: readonly string[]): Promise<number> {
     output: { type: 'string' },
   });
   if (positionals.length === 0)
-    throw new SetupError('missing-name', 'merge: which reports?', 'write kmem-run merge FILE…');
+    throw new SetupError('missing-name', 'merge requires reports', 'use kmem-run merge FILE…');
   const format = parseFormat(strings.get('format')?.[0] ?? 'pretty');
   const merged = mergeReports(positionals.map(readPart));
   await writeReport(strings.get('output')?.[0] ?? '-', formatted(merged, format));
@@ -42,13 +42,17 @@ export function mergeReports(parts: readonly ScenariosReport[]): ScenariosReport
   if (first === undefined) throw new Error('nothing to merge');
   const shards = parts.flatMap(({ shard }) => shard ?? []);
   if (shards.some(({ of }) => of !== shards[0]?.of))
-    throw new SetupError('parts-differ', 'the reports are parts of different wholes', 'give those of one --shard I/N');
+    throw new SetupError(
+      'parts-differ',
+      'the reports are parts of different runs',
+      'use the reports of one set of shards',
+    );
   const missing = Array.from({ length: shards[0]?.of ?? 0 }, (_, index) => index + 1).filter(
     (index) => !shards.some((shard) => shard.index === index),
   );
   if (missing.length > 0) {
     const words = missing.map((index) => `${index}/${shards[0]?.of}`).join(', ');
-    throw new SetupError('part-missing', `the part ${words} is missing`, 'give the reports of all parts');
+    throw new SetupError('part-missing', `part ${words} is missing`, 'use the reports of all parts');
   }
   return {
     ...first,
@@ -61,6 +65,6 @@ export function mergeReports(parts: readonly ScenariosReport[]): ScenariosReport
 }
 
 function readPart(file: string): ScenariosReport {
-  const error = { code: 'unreadable-report', hint: 'make it by kmem-run scenario run --format json' };
+  const error = { code: 'unreadable-report', hint: 'make it with kmem-run scenario run --format json' };
   return readScenarios(file, readJsonInput(file, error), error);
 }

@@ -24,7 +24,7 @@ export async function findRecorded(word: string, storeFile: string | null): Prom
     const isUnknown = error instanceof SetupError && error.code === 'no-such-run';
     if (isUnknown && isFile(word)) return fromFile(word);
     if (!isUnknown || !word.includes('/')) throw error;
-    throw new SetupError('not-a-result', `there is no file ${quote(word)}`, 'name a file that kmem-run --json wrote');
+    throw new SetupError('not-a-result', `no such file: ${quote(word)}`, 'name a file written with kmem-run --json');
   }
 }
 
@@ -44,7 +44,7 @@ function fromFile(file: string): Recorded {
   const content = parse(file);
   // What `export` prints of one run, and what --json writes.
   const [only, ...others] = Array.isArray(content) ? content : [content];
-  if (others.length > 0) throw notAResult(file, `it holds ${others.length + 1} runs`, 'export the one that is meant');
+  if (others.length > 0) throw notAResult(file, `it holds ${others.length + 1} runs`, 'export only the run to replay');
   const kind: unknown = only?.kind;
   if (typeof kind === 'string' && only?.spec === undefined) {
     const hint = `kmem-run history --experiment ${String(only.id)} lists its runs: replay one of these`;
@@ -57,19 +57,19 @@ function resultIn(file: string, kept: unknown): Result {
   const version = (kept as { schemaVersion?: unknown } | null)?.schemaVersion;
   const { result, flaw } = presentResult(kept);
   if (version === 1 && flaw === null) return result;
-  const reason = version === 1 ? `${flaw}` : 'it has no schemaVersion 1';
-  throw notAResult(file, reason, 'name a file that kmem-run --json wrote');
+  const reason = version === 1 ? `${flaw}` : 'its schemaVersion is not 1';
+  throw notAResult(file, reason, 'name a file written with kmem-run --json');
 }
 
 /** What a run came to that was not left alone is nothing to hold another to. */
 function replayable(result: Result, prepare: string | null): Recorded {
   const { outcome, id } = result;
   if (outcome !== 'setup-error' && outcome !== 'interrupted') return recordedOf(result, prepare);
-  const reason = outcome === 'interrupted' ? 'was interrupted' : 'could not be made, or is void';
+  const reason = outcome === 'interrupted' ? 'was interrupted' : 'could not be run, or is void';
   throw new SetupError(
     'cannot-replay',
     `run ${id} ${reason}, so there is nothing to compare a replay with`,
-    'run its command anew with kmem-run run',
+    'run its command again with kmem-run run',
   );
 }
 
@@ -78,14 +78,14 @@ export function refuseFilledIn({ id, input }: Recorded): void {
   if (!('plan' in input) || input.template !== undefined) return;
   throw new SetupError(
     'cannot-replay',
-    `run ${id} cannot be replayed: its steps name a folder and ports that are gone`,
+    `run ${id} cannot be replayed: its steps name a folder and ports that no longer exist`,
     'replay a run of a scenario with the steps in its file: kmem-run replay --scenario NAME RUN',
   );
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: whatever the file holds; looked at key by key.
 function parse(file: string): any {
-  return readJsonInput(file, { code: 'not-a-result', hint: 'name a file that kmem-run --json wrote' });
+  return readJsonInput(file, { code: 'not-a-result', hint: 'name a file written with kmem-run --json' });
 }
 
 function notAResult(file: string, reason: string, hint: string): SetupError {

@@ -176,14 +176,14 @@ function notReproduced(
 ): string[] {
   const isElsewhere = typeof output === 'object' && given.output === null;
   return [
-    ...(given.stdin === null ? ['stdin: the command finds it empty'] : []),
-    ...(clearEnv === true ? [] : ["variables that --env did not name: they are this shell's"]),
-    'files, other processes and the time, as the command found them then',
-    ...(isElsewhere ? ['the file that took the output: a temporary one takes it'] : []),
-    ...(traceGate == null ? [] : ['the file of the gate trace: a temporary one takes it, or none in a microVM']),
-    ...(given.cwd === null ? [] : ['the working folder is another']),
+    ...(given.stdin === null ? ['stdin: empty'] : []),
+    ...(clearEnv === true ? [] : ["variables not set with --env: this shell's are used"]),
+    'files, other processes and the time',
+    ...(isElsewhere ? ['the output file: a temporary one is used'] : []),
+    ...(traceGate == null ? [] : ['the file of the gate trace: a temporary one is used, or none in a microVM']),
+    ...(given.cwd === null ? [] : ['the working folder: this one is used']),
     ...(template === null ? [] : ['the folder and the ports of the run: each replay has its own']),
-    ...(given.scenario === null ? [] : ['the steps: taken from the file of the scenario as it is now']),
+    ...(given.scenario === null ? [] : ['the steps: read from the scenario file as it is now']),
   ];
 }
 

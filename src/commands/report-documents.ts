@@ -24,8 +24,8 @@ export async function readDocuments(words: readonly string[], store: string | nu
   if (documents.length <= MOST_DOCUMENTS) return documents;
   throw new SetupError(
     'too-many-results',
-    `these are ${documents.length} results, and a page takes ${MOST_DOCUMENTS}`,
-    'name fewer, or an experiment, which is one; kmem-run export --format csv has them all',
+    `${documents.length} results are too many: a page shows at most ${MOST_DOCUMENTS}`,
+    'name fewer, or one experiment; kmem-run export --format csv prints all of them',
   );
 }
 
@@ -48,8 +48,8 @@ export async function readRuns(words: readonly string[], store: string | null): 
       () => documentsIn(word, parse(word)).flatMap(runsIn),
     );
     if (own.length === 0) {
-      const reason = `${quote(word)} has no whole run in it`;
-      throw new SetupError('no-runs', reason, 'name a run, or what is kept of an experiment: kmem-run history');
+      const reason = `${quote(word)} contains no complete run`;
+      throw new SetupError('no-runs', reason, 'name a run or an experiment; kmem-run history lists them');
     }
     for (const run of own) runs.set(run.result.id, { ...run, result: asPresentResult(run.result) });
   }
@@ -108,7 +108,7 @@ async function orFile<T>(word: string, kept: () => Promise<T>, read: () => T): P
     const isUnknown = error instanceof SetupError && error.code === 'no-such-run';
     if (isUnknown && isFile(word)) return read();
     if (!isUnknown || !/[/]|\.json$/.test(word)) throw error;
-    throw new SetupError('not-a-report', `there is no file ${quote(word)}`, 'name a file that kmem-run --json wrote');
+    throw new SetupError('not-a-report', `no such file: ${quote(word)}`, 'name a file written with kmem-run --json');
   }
 }
 
@@ -118,7 +118,7 @@ function documentsOf(store: Store, word: string): ReportDocument[] {
   return [...store.runsNamed(named)].map(({ result }) => ({ kind: 'run', result: asPresentResult(result) }));
 }
 
-const NOT_A_REPORT = { code: 'not-a-report', hint: 'name a file that kmem-run --json wrote' };
+const NOT_A_REPORT = { code: 'not-a-report', hint: 'name a file written with kmem-run --json' };
 
 function parse(file: string): unknown {
   return readJsonInput(file, NOT_A_REPORT);
@@ -144,7 +144,7 @@ export function documentsIn(file: string, content: Content): ReportDocument[] {
     case 'replay':
       throw notAReport(
         file,
-        'it is a replay, which has a report in text only',
+        'it is a replay, which only has a text report',
         'kmem-run report --compare shows two runs',
       );
     default:
@@ -174,8 +174,8 @@ function fidelityOf({ kernel, reserve, same, rows, command, peak, failsAnyway, f
 function experiment(file: string, content: Content, keys: readonly string[]): ReportDocument {
   const missing = keys.find((key) => content[key] == null);
   if (missing !== undefined || content.schemaVersion !== 1) {
-    const reason = missing === undefined ? 'it has no schemaVersion 1' : `it has no ${missing}`;
-    throw notAReport(file, reason, 'name a file that kmem-run --json wrote');
+    const reason = missing === undefined ? 'its schemaVersion is not 1' : `it has no ${missing}`;
+    throw notAReport(file, reason, 'name a file written with kmem-run --json');
   }
   return { kind: 'experiment', report: content };
 }
@@ -189,10 +189,10 @@ function withPresentResult(content: Content, file: string): Content {
 function resultIn(file: string, kept: Content): Result {
   const { result, flaw } = presentResult(kept);
   if (kept?.schemaVersion === 1 && flaw === null) return result;
-  const reason = kept?.schemaVersion === 1 ? `${flaw}` : 'it has no schemaVersion 1';
-  throw notAReport(file, reason, 'name a file that kmem-run --json wrote');
+  const reason = kept?.schemaVersion === 1 ? `${flaw}` : 'its schemaVersion is not 1';
+  throw notAReport(file, reason, 'name a file written with kmem-run --json');
 }
 
 function notAReport(file: string, reason: string, hint: string): SetupError {
-  return new SetupError('not-a-report', `${quote(file)} is nothing that kmem-run wrote: ${reason}`, hint);
+  return new SetupError('not-a-report', `${quote(file)} was not written by kmem-run: ${reason}`, hint);
 }

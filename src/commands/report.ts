@@ -66,8 +66,8 @@ async function orNotAReport(words: readonly string[], draw: () => Promise<void>)
     await draw();
   } catch (error) {
     if (error instanceof SetupError || !words.some(isFile)) throw error;
-    const reason = `${words.map((word) => quote(word)).join(', ')} cannot be drawn: it has not all that such a report has`;
-    const hint = 'name a file that kmem-run --json wrote and nobody has changed';
+    const reason = `${words.map((word) => quote(word)).join(', ')} cannot be drawn: the report is incomplete`;
+    const hint = 'name an unchanged file written with kmem-run --json';
     throw new SetupError('not-a-report', reason, hint, { cause: error });
   }
 }
@@ -94,17 +94,17 @@ type Outputs = Readonly<{
 
 /** Said before anything is read: a mistake in them costs nothing. */
 function outputsOf({ value, words, isOn }: StoredArguments): Outputs {
-  const usage = 'write kmem-run report RESULT… --html FILE; kmem-run history lists what is kept';
-  if (words.length === 0) throw new SetupError('missing-argument', 'report: of which results?', usage);
+  const usage = 'use kmem-run report RESULT… --html FILE; kmem-run history lists saved results';
+  if (words.length === 0) throw new SetupError('missing-argument', 'report requires a result', usage);
   const [html, svg, png, markdown, csv] = ['html', 'svg', 'png', 'markdown', 'csv'].map(value);
   const plot = isOn('plot');
   const given = [html, svg, png, markdown, csv].filter((name) => name != null);
-  if (given.length === 0 && !plot) throw new SetupError('missing-option', 'report: nothing is to be written', usage);
+  if (given.length === 0 && !plot) throw new SetupError('missing-option', 'report requires an output', usage);
   if ([html, markdown, csv].filter((name) => name === '-').length + (plot ? 1 : 0) > 1)
     throw new SetupError(
       'conflicting-options',
-      'report: two things are to go to stdout',
-      'name files: --markdown FILE',
+      'report: only one output can go to stdout',
+      'write the others to files: --markdown FILE',
     );
   const folder = (name: string | null | undefined): string | null => (name == null ? null : absolute(name));
   const file = (name: string, given: string | null | undefined): string | null =>
@@ -123,8 +123,8 @@ async function documentsOf({ words, store, isOn }: StoredArguments): Promise<Rep
   if (!isOn('compare')) return readDocuments(words, store);
   const [a, b, ...more] = words;
   if (a === undefined || b === undefined || more.length > 0) {
-    const reason = `--compare takes two results, and ${words.length === 1 ? 'one is' : `${words.length} are`} given`;
-    throw new SetupError('bad-option', reason, 'give two; several runs of one side have commas between: 31a4,60c7');
+    const reason = `--compare requires two results, not ${words.length}`;
+    throw new SetupError('bad-option', reason, 'name two; separate several runs of one side by commas: 31a4,60c7');
   }
   return [await readSides(a, b, store)];
 }
@@ -165,7 +165,7 @@ async function markdownOf(
       compared.push(await readSides(first, other, store));
     } catch (error) {
       if (!(error instanceof SetupError) || error.code !== 'nothing-to-compare') throw error;
-      notes.push(`${first} and ${other} are not compared: ${error.message}`);
+      notes.push(`${first} and ${other} cannot be compared: ${error.message}`);
     }
   }
   return markdownReport([...documents, ...compared], { title: value('title'), version, notes });
@@ -184,11 +184,7 @@ export async function writePlots(documents: readonly ReportDocument[], { svg, pn
   const { plotPng, plotSvg, plotsOf } = await import('../report/plots/files.ts');
   const plots = documents.flatMap((document, index) => plotsOf(document, String(index + 1)));
   if (plots.length === 0) {
-    throw new SetupError(
-      'nothing-to-draw',
-      'there is no plot of these results',
-      'give --html FILE: it has their tables',
-    );
+    throw new SetupError('nothing-to-draw', 'these results have no plot', 'use --html FILE, which has their tables');
   }
   for (const plot of plots) {
     const drawn = plotSvg(plot);

@@ -110,7 +110,7 @@ function printReport(failed: SetupError | null, result: Result | undefined, repo
 
 function printKept({ id }: Result, { store }: Report): void {
   process.stderr.write(
-    `kmem-run: kept: kmem-run show ${id}${store === null ? '' : ` --store ${quote(store, 1000)}`}\n`,
+    `kmem-run: saved: kmem-run show ${id}${store === null ? '' : ` --store ${quote(store, 1000)}`}\n`,
   );
 }
 

@@ -80,7 +80,7 @@ export async function checkScenarios(given: Given): Promise<number> {
   const { scenarios, mistakes } = find(given, ['own']);
   for (const mistake of mistakes) await print(mistakeText(mistake));
   const wrong = new Set(mistakes.map(({ file }) => file)).size;
-  await print(`${scenarios.length} without mistakes${wrong > 0 ? `, ${wrong} with` : ''}\n`);
+  await print(`${scenarios.length} valid${wrong > 0 ? `, ${wrong} invalid` : ''}\n`);
   return wrong === 0 ? 0 : 1;
 }
 
@@ -95,10 +95,10 @@ export async function newScenario(given: Given): Promise<number> {
   refuseWords(given, 1);
   const [name] = given.positionals;
   if (name === undefined || !/^[A-Za-z0-9][\w.-]*$/.test(name)) {
-    const hint = 'write kmem-run scenario new NAME, of letters, digits, - and .';
+    const hint = 'use kmem-run scenario new NAME, with letters, digits, - and .';
     throw new SetupError(
       'bad-name',
-      name === undefined ? 'the name is missing' : `${quote(name)} is no name for a file`,
+      name === undefined ? 'scenario new requires a name' : `invalid file name: ${quote(name)}`,
       hint,
     );
   }
@@ -113,29 +113,28 @@ export async function newScenario(given: Given): Promise<number> {
       place.close();
     }
   } catch (error) {
-    if (errnoOf(error) === 'EEXIST')
-      throw new SetupError('file-exists', `${file} is there already`, 'give another name');
+    if (errnoOf(error) === 'EEXIST') throw new SetupError('file-exists', `${file} already exists`, 'use another name');
     throw new SetupError(
       'not-written',
       `${file} cannot be written (${errnoOf(error)})`,
-      'go to a folder that you may write',
+      'change to a folder that you can write to',
     );
   }
-  await print(`${file}\nnow: kmem-run scenario run ${name}\n`);
+  await print(`${file}\nnext: kmem-run scenario run ${name}\n`);
   return 0;
 }
 
 function refuseWords({ positionals }: Given, most: number): void {
   const stray = positionals[most];
   if (stray !== undefined)
-    throw new SetupError('unexpected-argument', `${quote(stray)} is one word too many`, 'see kmem-run scenario --help');
+    throw new SetupError('unexpected-argument', `unexpected argument ${quote(stray)}`, 'see kmem-run scenario --help');
 }
 
 function template(schema: string): string {
   return `# yaml-language-server: $schema=${schema}
 description: |
-  What a reader learns from it, in one line.
-  And why it is so, in some more. All keys are in docs/reference/scenarios.md; what starts no server needs none of those below.
+  What this scenario shows, in one line.
+  Then the reason. docs/reference/scenarios.md lists all keys; only a server needs those below.
 tags: [example]
 needs:
   commands: [python3]

@@ -30,8 +30,8 @@ export function parseFormat(given: string): Format {
   const all = Object.keys(FORMATS);
   throw new SetupError(
     'bad-option',
-    `--format: ${quote(given)} is no format`,
-    didYouMean(given, all, `choose among ${all.join(', ')}`),
+    `--format: unknown format ${quote(given)}`,
+    didYouMean(given, all, `use one of ${all.join(', ')}`),
   );
 }
 

@@ -74,17 +74,17 @@ export async function scenarioCommand(argv: readonly string[]): Promise<number> 
   const action = name === undefined || !Object.hasOwn(actions, name) ? undefined : actions[name];
   if (action === undefined) throw noSuchAction(name);
   if (after !== null)
-    throw new SetupError('unexpected-argument', 'scenario takes no --', 'see kmem-run scenario --help');
+    throw new SetupError('unexpected-argument', 'scenario accepts no command after --', 'see kmem-run scenario --help');
   return action.run(readOptions(tokens, action.options));
 }
 
 function noSuchAction(name: string | undefined): SetupError {
   const names = Object.keys(actions);
-  const otherwise = `it does one of ${names.join(', ')}: see kmem-run scenario --help`;
-  if (name === undefined) return new SetupError('missing-action', 'scenario: what is to be done is missing', otherwise);
+  const otherwise = `use one of ${names.join(', ')}; see kmem-run scenario --help`;
+  if (name === undefined) return new SetupError('missing-action', 'scenario requires a command', otherwise);
   return new SetupError(
     'unknown-action',
-    `${quote(name)} is nothing that scenario does`,
+    `unknown scenario command: ${quote(name)}`,
     didYouMean(name, names, otherwise),
   );
 }
@@ -94,7 +94,7 @@ export async function runScenarios(given: Given): Promise<number> {
   const found = part(select(choices), choices);
   const total = found.scenarios.length + found.mistakes.length;
   if (total === 0 && choices.shard === null) {
-    throw new SetupError('no-scenario', 'no scenario is selected', 'kmem-run scenario list shows what there is');
+    throw new SetupError('no-scenario', 'no scenario is selected', 'kmem-run scenario list shows all scenarios');
   }
   const interrupts = watchInterrupts();
   const reporter = reportScenarios(choices.format, choices.output, total);

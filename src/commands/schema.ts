@@ -15,7 +15,7 @@ export async function schemaCommand(argv: readonly string[]): Promise<number> {
     return 0;
   }
   if (argv.length > 1)
-    throw new SetupError('unexpected-argument', `schema takes no arguments, not ${argv[1]}`, 'write: kmem-run schema');
+    throw new SetupError('unexpected-argument', `schema: unexpected argument ${argv[1]}`, 'use kmem-run schema');
   const { resultJsonSchema } = await import('../result/validate.ts');
   await print(`${JSON.stringify(resultJsonSchema(), null, 2)}\n`);
   return 0;

@@ -40,7 +40,7 @@ export async function serveCommand(argv: readonly string[]): Promise<number> {
   const interrupts = watchInterrupts();
   try {
     const serving = await serve(port, answersOf({ view, pages, script, liveScript, version }));
-    process.stderr.write(`kmem-run: ${visible(view.file)} can be read at this address; Ctrl-C ends that\n`);
+    process.stderr.write(`kmem-run: ${visible(view.file)} is served at this address; press Ctrl-C to stop\n`);
     await print(`${serving.address}\n`);
     await new Promise((resolve) => {
       if (interrupts.signal.aborted) resolve(null);
@@ -59,7 +59,7 @@ function portOf(text: string | null): number | null {
   if (port >= 1 && port <= 65_535) return port;
   throw new SetupError(
     'bad-option',
-    `--port: ${quote(text)} is no port`,
-    'give 1024 to 65535, or leave it out for a free one',
+    `--port: ${quote(text)} is not a port`,
+    'use 1024 to 65535, or leave it out for a free one',
   );
 }

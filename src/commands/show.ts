@@ -38,7 +38,7 @@ export async function showCommand(argv: readonly string[]): Promise<number> {
     await print(showUsage);
     return 0;
   }
-  mustHave(words, 1, 'write kmem-run show ID, or kmem-run show @ for the latest; kmem-run history lists them');
+  mustHave(words, 1, 'use kmem-run show ID, or kmem-run show @ for the latest; kmem-run history lists them');
   const [word = ''] = words;
   const style = styleOfStdout(given.booleans.get('color') ?? null);
   await print(

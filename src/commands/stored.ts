@@ -26,7 +26,7 @@ export function readStoredArguments(
   const { before, after } = splitAtSeparator(argv);
   const [name = '', ...tokens] = before;
   if (after !== null)
-    throw new SetupError('unexpected-argument', `${name} runs no command after --`, `see kmem-run ${name} --help`);
+    throw new SetupError('unexpected-argument', `${name} accepts no command after --`, `see kmem-run ${name} --help`);
   const given = readOptions(tokens, { ...forms, store: { type: 'string' }, help: { type: 'boolean' } });
   const value = (option: string) => given.strings.get(option)?.[0] ?? null;
   const isOn = (option: string) => given.booleans.get(option) ?? false;
@@ -36,12 +36,12 @@ export function readStoredArguments(
 /** @throws SetupError `missing-argument`, `unexpected-argument` unless there are `count` words. */
 export function mustHave(words: readonly string[], count: number, usage: string): void {
   const stray = words[count];
-  if (stray !== undefined) throw new SetupError('unexpected-argument', `${quote(stray)} is one word too many`, usage);
+  if (stray !== undefined) throw new SetupError('unexpected-argument', `unexpected argument ${quote(stray)}`, usage);
   if (words.length < count) {
     const missing = count - words.length;
     throw new SetupError(
       'missing-argument',
-      `${missing === 1 ? 'a run is' : `${missing} runs are`} still to be named`,
+      missing === 1 ? 'one more run is required' : `${missing} runs are required`,
       usage,
     );
   }

@@ -135,7 +135,7 @@ async function askHelper(helper: string, ...args: readonly [string, ...string[]]
 }
 
 function noAnswer(helper: string, command: string, cause?: unknown): SetupError {
-  const message = `the native helper gave no answer: ${helper} ${command}`;
+  const message = `the native helper did not answer: ${helper} ${command}`;
   return new SetupError('helper-failed', message, 'reinstall kmem-run', { cause });
 }
 

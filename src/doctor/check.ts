@@ -89,7 +89,7 @@ async function diagnose(check: Check, bench: Bench, before: readonly Diagnosis[]
   const lacking = whatIsMissing(check, before);
   if (lacking.size > 0) {
     const names = [...lacking].join(', ');
-    return { name, level: 'not-tried', found: `not tried: missing is ${names}`, remedy: null };
+    return { name, level: 'not-tried', found: `not tried: it requires ${names}`, remedy: null };
   }
   const { level, found, remedy = check.remedy } = await tryProbe(check, bench);
   return { name, level, found, remedy: level === 'warning' || level === 'missing' ? remedy : null };
@@ -101,7 +101,7 @@ async function tryProbe({ probe }: Check, bench: Bench): Promise<CheckFinding> {
   } catch (error) {
     if (error instanceof SetupError) return refused('missing', error);
     const reason = error instanceof Error ? error.message : String(error);
-    return missing(`it could not be tried: ${reason}`, 'please report this: it is an error of kmem-run itself');
+    return missing(`could not be tried: ${reason}`, 'this is a bug in kmem-run: please report it');
   }
 }
 

@@ -18,14 +18,14 @@ const PLENTY = 64 * 1024 * 1024;
 const causes: Readonly<Record<string, readonly [found: string, remedy: string]>> = {
   EPERM: ['a sandbox forbids seccomp(2) (EPERM)', OUTSIDE],
   EACCES: [
-    'a filter needs CAP_SYS_ADMIN or no_new_privs, and neither is to be had (EACCES)',
+    'a filter needs CAP_SYS_ADMIN or no_new_privs, and neither is available (EACCES)',
     `run as root; or ${OUTSIDE}`,
   ],
   ENOSYS: [
     'there is no seccomp(2): the kernel was built without filters (CONFIG_SECCOMP_FILTER), or a sandbox hides it (ENOSYS)',
     `boot a kernel with it; or ${OUTSIDE}`,
   ],
-  EINVAL: ['this kernel knows no seccomp listeners (EINVAL), which came with Linux 5.0', NEWER],
+  EINVAL: ['this kernel does not support seccomp listeners (EINVAL), which came with Linux 5.0', NEWER],
 };
 
 export const listener: Check = {

@@ -42,7 +42,7 @@ export async function withGroup<T>(
 
 export const lock: Check = {
   name: 'lock',
-  remedy: 'make the folder of lock files yours and writable, with room in it',
+  remedy: 'make the folder of lock files yours and writable, with free space',
   probe: () => {
     const made = openLock(newId());
     made.release();
@@ -53,7 +53,7 @@ export const lock: Check = {
 export const group: Check = {
   name: 'group',
   needs: [hierarchies, lock],
-  remedy: 'run as root, or name a directory of the memory hierarchy that you own: --parent DIR',
+  remedy: 'run as root, or choose a directory of the memory hierarchy that you own: --parent DIR',
   probe: (bench) =>
     withGroup(bench, { pids: false }, ({ directories }) =>
       ok(`made and removed in ${placesOf(directories).join(' and ')}`),
@@ -71,13 +71,13 @@ export const control: Check = {
   remedy: 'use Linux 5.14 or newer with the unified hierarchy mounted',
   probe: (bench) =>
     withGroup(bench, { pids: false }, ({ unified }) => {
-      if (unified === null) return note('no unified hierarchy to join: what is left over is killed one by one');
+      if (unified === null) return note('no unified hierarchy to join: leftover processes are killed one by one');
       const lacking = [
         ...(tryControl(`${unified}/${v2.kill}`, '1') ? [] : [v2.kill]),
         ...(tryControl(`${unified}/${v2.freeze}`, '1') && holds(`${unified}/${v2.freeze}`, '1') ? [] : [v2.freeze]),
       ];
       if (lacking.length === 0) return ok(`${v2.kill} and ${v2.freeze} work`);
-      return note(`${lacking.join(' and ')} cannot be used: what is left over is killed one by one`);
+      return note(`${lacking.join(' and ')} cannot be used: leftover processes are killed one by one`);
     }),
 };
 
@@ -99,7 +99,7 @@ export const start: Check = {
 export const randomisation: Check = {
   name: 'randomisation',
   needs: [start],
-  remedy: 'give --aslr',
+  remedy: 'use --aslr',
   probe: async (bench) => {
     const { randomised } = await bench.trial();
     return randomised === null ? ok('of addresses can be turned off') : refused('missing', randomised);

@@ -25,8 +25,8 @@ export const proveLocks: ProbeLocks = async (paths) => {
   if (paths.every((path) => states.has(path))) return states;
   throw new SetupError(
     'locks-not-probed',
-    'the native helper does not tell which runs are alive',
-    'run kmem-run doctor: it tries the helper',
+    'the native helper does not report which runs are alive',
+    'run kmem-run doctor, which checks the helper',
   );
 };
 
@@ -51,7 +51,7 @@ export const leftovers: Check = {
       .map((text) => `; ${text}`)
       .join('');
     const files = collectRemains({ force: false, dryRun: true }).filter(({ fate }) => fate === 'removable').length;
-    const unknown = `${counted(unjudged, 'group')} without a lock to judge by`;
+    const unknown = `${counted(unjudged, 'group')} without a lock`;
     const dead = [
       ...(gone > 0 ? [`${counted(gone, 'group')} of runs that are gone`] : []),
       ...(files > 0

@@ -42,7 +42,7 @@ export const native: Check = {
   remedy: 'leave --enforce as it is',
   probe: async (bench) => {
     if (await enforcesLimit(bench)) return ok('this kernel enforces a kmem limit itself: --enforce native works here');
-    return note('this kernel enforces no kmem limit itself, so the gate does: --enforce native is refused');
+    return note('this kernel enforces no kmem limit itself, so the gate does: --enforce native is rejected');
   },
 };
 
@@ -71,6 +71,6 @@ export const processes: Check = {
   name: 'pids-limit',
   needs: [group],
   remedy:
-    'on v1 mount the pids controller and run as root or own a like directory there; on v2 have pids handed down (cgroup.subtree_control); or leave out --pids',
+    'on v1, mount the pids controller and run as root or own a directory there too; on v2, delegate pids (cgroup.subtree_control); or leave out --pids',
   probe: (bench) => orWarning(bench, { pids: PROCESSES }, '--pids holds', '--pids cannot be used'),
 };

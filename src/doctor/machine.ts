@@ -39,7 +39,7 @@ export const swap: Check = {
   remedy: 'with --mem give --memsw the same size, or turn swap off: swapoff -a',
   probe: () => {
     const { swapTotal } = readEnvironment({ layout: 'none', aslr: false, cold: null });
-    if (swapTotal === null) return note('/proc/meminfo does not tell whether there is swap');
+    if (swapTotal === null) return note('/proc/meminfo does not show whether there is swap');
     if (swapTotal === 0) return ok('off');
     return warning(`on (${shortSize(swapTotal)}): what exceeds --mem may be swapped out instead of refused`);
   },

@@ -42,7 +42,7 @@ export function lackingIn(effective: string): string[] {
 
 /** Of a trial that failed: the cause, and who can change it. */
 export function obstacleTo(trial: Omit<ProgramTrial, 'works' | 'kind'>, obstacles: Obstacles): string {
-  if (trial.errno === 0) return 'it loads, but did not see what was done for it: please report this';
+  if (trial.errno === 0) return 'it loads, but missed the event of its test: please report this';
   const [cause, change] = causeOf(trial.program, errnoName(trial.errno), obstacles);
   return `${cause} (${errnoName(trial.errno)}): ${change}`;
 }
@@ -51,24 +51,24 @@ type Obstacle = readonly [cause: string, change: string];
 
 const LOCKED_DOWN: Obstacle = [
   'kernel lockdown forbids programs to read the kernel’s memory',
-  'whoever boots this machine can choose lockdown=integrity or none',
+  'boot this machine with lockdown=integrity or none',
 ];
 
 const causes: Readonly<Record<string, Obstacle>> = {
   ENOSYS: ['there is no bpf(2)', 'boot a kernel built with CONFIG_BPF_SYSCALL, or have the sandbox allow bpf(2)'],
   EOPNOTSUPP: ['it loads, but was not tried: kmem-run’s own cgroup is not shown', 'mount its hierarchy'],
   ESRCH: [
-    'it knows processes by the machine’s own numbers, which a PID namespace hides',
+    'it identifies processes by the machine’s own pids, which a PID namespace hides',
     'run kmem-run outside the container (docker, podman: --pid=host)',
   ],
-  E2BIG: ['this machine has more CPUs than the program adds up', 'use up to 64'],
+  E2BIG: ['this machine has more CPUs than the program supports', 'use a machine with up to 64 CPUs'],
 };
 
 function causeOf(program: string | null, errno: string, obstacles: Obstacles): Obstacle {
   const known = causes[errno];
   if (known !== undefined) return known;
   if (errno === 'EPERM') return forbiddenBy(program, obstacles);
-  if (program === null) return ['it could not be tried', 'please report this'];
+  if (program === null) return ['could not be tried', 'please report this'];
   if (errno === 'ENOENT') return lackOf(program, obstacles);
   if (obstacles.lockedDown) return LOCKED_DOWN;
   return [`this kernel does not accept the program ${program}`, 'boot Linux 6.1 or newer'];
@@ -85,7 +85,7 @@ function forbiddenBy(program: string | null, obstacles: Obstacles): Obstacle {
   if (lockedDown) return LOCKED_DOWN;
   if (seccompFilters) return ['a sandbox forbids bpf(2)', 'run kmem-run outside it, or have bpf(2) allowed there'];
   const what = program === null ? 'programs' : `the program ${program}`;
-  return [`a policy of this kernel forbids ${what}`, 'only whoever runs this machine can change that'];
+  return [`a policy of this kernel forbids ${what}`, 'ask the administrator of this machine to change it'];
 }
 
 function lackOf(program: string, { types }: Obstacles): Obstacle {

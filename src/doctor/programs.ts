@@ -11,7 +11,7 @@ import { obstacleTo, readObstacles } from './obstacles.ts';
 type Watching = Readonly<{ kind: ProgramKind; works: string; without: string }>;
 
 /** None of these findings is a warning or missing: the remedy stands in the finding. */
-const remedy = 'none is needed: runs work without, and report what was not watched';
+const remedy = 'optional: runs work without them and report what was not watched';
 const needs = [hierarchies, helper];
 
 async function tryPrograms(bench: Bench, { kind, works, without }: Watching): Promise<CheckFinding> {

@@ -5,10 +5,10 @@ import type { SetupError } from '../errors.ts';
 const OUTSIDE =
   'run kmem-run outside the sandbox that forbids it, or allow it there (docker, podman: --security-opt seccomp=unconfined)';
 
-const PARENT = 'name a directory of that hierarchy that you own: --parent DIR';
+const PARENT = 'choose a directory of that hierarchy that you own: --parent DIR';
 
 const byCode: Readonly<Record<string, string>> = {
-  'cannot-join': 'own the files by which it is joined too: chown USER DIR/tasks DIR/cgroup.procs; or run as root',
+  'cannot-join': 'own the files through which it is joined too: chown USER DIR/tasks DIR/cgroup.procs; or run as root',
   'limit-not-set': PARENT,
 };
 

@@ -31,7 +31,7 @@ export function wholeNumber(
   throw new SetupError(
     'bad-option',
     `${name}: ${quote(String(given))} is not a number from ${from} to ${to}`,
-    `give a whole number from ${from} to ${to}`,
+    `use a whole number from ${from} to ${to}`,
   );
 }
 
@@ -40,8 +40,8 @@ export function preparation(given: unknown, nameOf: Names): string {
   if (typeof given === 'string' && given !== '' && !given.includes('\0')) return given;
   throw new SetupError(
     'bad-option',
-    `${nameOf('prepare')}: there is no command in it`,
-    'give a line for sh -c, or leave it out',
+    `${nameOf('prepare')} requires a command`,
+    'use a line for sh -c, or leave it out',
   );
 }
 

@@ -177,6 +177,6 @@ function voidRuns({ terminationReason }: Result): SetupError {
   return new SetupError(
     'void-runs',
     `${who} died in ${MORE_ATTEMPTS + 1} attempts at the same run, so there is no result`,
-    'try that limit alone with kmem-run run; kmem-run doctor may tell what is amiss',
+    'try that limit alone with kmem-run run, or run kmem-run doctor to diagnose it',
   );
 }

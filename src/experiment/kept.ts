@@ -25,7 +25,7 @@ export function keptExperiment(store: Store, id: string): KeptDocument[] {
     if (error instanceof SetupError) throw error;
     // The store does not check what an experiment asks.
     const reason = `the saved experiment ${kept.id} is damaged (${error instanceof Error ? error.message : error})`;
-    throw new SetupError('cannot-report', reason, 'give the file of its --json', { cause: error });
+    throw new SetupError('cannot-report', reason, 'name the file that its --json wrote', { cause: error });
   }
 }
 
@@ -57,8 +57,8 @@ function reportOf<Question extends CommonQuestion, Run, History, Report extends 
 function questionOf<Question extends CommonQuestion>({ id, spec }: StoredExperiment): Question {
   const question = questionIn<Question>(spec);
   if (question !== null) return question;
-  const reason = `experiment ${id} was kept by another version of kmem-run`;
-  throw new SetupError('cannot-report', reason, 'make its report with that version, or give the file of its --json');
+  const reason = `experiment ${id} was saved by another version of kmem-run`;
+  throw new SetupError('cannot-report', reason, 'use that version, or name the file that its --json wrote');
 }
 
 /** Warnings and what ended it are in the report that was printed, and are not kept. */
@@ -67,8 +67,8 @@ function factsOf({ id, startedAt, status }: StoredExperiment, question: CommonQu
   return {
     ...{ schemaVersion: 1, id, startedAt, status: status === 'done' ? 'done' : 'stopped', error: null },
     ...{ ...shownRequest(question), warmup, prepare, timeoutMs: null },
-    warnings: status === 'running' ? ['it goes on: this is what is known so far'] : [],
-    kmemRun: 'not kept',
+    warnings: status === 'running' ? ['still running: these are the results so far'] : [],
+    kmemRun: 'not saved',
   };
 }
 
@@ -136,5 +136,5 @@ function trialOf(
   if (finding !== undefined)
     return { ...named, class: finding.class as ExploreTrial['class'], how: finding.how, replay: finding.replay };
   const isInjected = injections?.[0]?.outcome === 'injected' && (injections[0]?.denials ?? 0) > 0;
-  return { ...named, class: isInjected ? rest : 'not failed', how: isInjected ? 'not kept' : null };
+  return { ...named, class: isInjected ? rest : 'not failed', how: isInjected ? 'not saved' : null };
 }

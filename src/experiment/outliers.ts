@@ -24,7 +24,7 @@ export function outlierWarnings(kinds: readonly TimedKind[]): string[] {
       `${id} (${name}) took ${formatDuration(wallMs)}, others ${formatDuration(median)}`,
   );
   const more = found.length > SHOWN ? `, and ${found.length - SHOWN} more` : '';
-  return [`something else may have been at work: run ${list.join('; ')}${more}`];
+  return [`another program may have interfered: run ${list.join('; ')}${more}`];
 }
 
 type Outlier = Readonly<{ id: string; wallMs: number; median: number; share: number }>;

@@ -26,13 +26,13 @@ export function questionIn<Question extends CommonQuestion>(spec: unknown): Ques
 export function takeUp<Question extends CommonQuestion>(store: Store, kind: string, word: string) {
   const { id, startedAt, summary, ...found } = store.experiment(word);
   if (found.kind !== kind) {
-    const hint = `write kmem-run ${found.kind} --resume ${id}`;
+    const hint = `use kmem-run ${found.kind} --resume ${id}`;
     throw new SetupError('other-kind', `${id} is a ${found.kind}, not a ${kind}`, hint);
   }
   const question = questionIn<Question>(found.spec);
   if (question === null) {
-    const reason = `experiment ${id} was kept by another version of kmem-run`;
-    throw new SetupError('cannot-resume', reason, 'go on with that version, or begin anew');
+    const reason = `experiment ${id} was saved by another version of kmem-run`;
+    throw new SetupError('cannot-resume', reason, 'resume it with that version, or start a new one');
   }
   const begin = once(() => store.updateExperiment(id, { status: 'running', summary }));
   return { id, startedAt, question, begin };

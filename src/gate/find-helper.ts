@@ -28,7 +28,7 @@ function cachedProgram(program: NativeProgram, root: string, id: string | undefi
   if (!existsSync(source)) {
     throw new SetupError(
       'no-helper',
-      `the package lacks ${program.called}: no dist/${program.name} and no ${source}`,
+      `${program.called} is missing from the package: no dist/${program.name} and no ${source}`,
       'reinstall kmem-run',
     );
   }
@@ -68,8 +68,8 @@ function build(program: NativeProgram, root: string, target: string): void {
 
     throw new SetupError(
       'no-helper',
-      `${program.called} could not be put into ${dirname(target)}: ${(error as Error).message}`,
-      'make room there, or set XDG_CACHE_HOME to a folder of yours with space',
+      `${program.called} could not be written to ${dirname(target)}: ${(error as Error).message}`,
+      'free some space there, or set XDG_CACHE_HOME to a folder with free space that you own',
       { cause: error },
     );
   }

@@ -19,7 +19,7 @@ export function parseCpus(
     throw new SetupError(
       'bad-cpus',
       `${name}: ${quote(given)} is not a list of CPUs`,
-      'give numbers and ranges, such as 0 or 0,2-3',
+      'use numbers and ranges, such as 0 or 0,2-3',
     );
   }
   const there = online();
@@ -55,6 +55,6 @@ export function onlineCpus(): number[] {
   throw new SetupError(
     'bad-cpus',
     `${ONLINE} could not be read, so CPUs cannot be chosen`,
-    'mount /sys, or leave the CPUs open',
+    'mount /sys, or do not choose CPUs',
   );
 }

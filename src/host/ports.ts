@@ -17,7 +17,11 @@ export async function freePort(): Promise<number> {
     if (await isFree(port)) return port;
     taken.delete(port);
   }
-  throw new SetupError('no-port', `no free port between ${FIRST} and ${LAST}`, 'end what listens on so many ports');
+  throw new SetupError(
+    'no-port',
+    `no free port between ${FIRST} and ${LAST}`,
+    'stop some of the programs that listen on ports',
+  );
 }
 
 export function givePortsBack(ports: Iterable<number>): void {

@@ -153,7 +153,7 @@ async function waitForReader(givenUp?: AbortSignal): Promise<void> {
 }
 
 function notRead(): Error {
-  return new Error('interrupted, and nobody reads it');
+  return new Error('interrupted, and it has no reader');
 }
 
 function writeStdout(text: string | Uint8Array, givenUp?: AbortSignal): Promise<void> {
@@ -187,9 +187,9 @@ function isRefusal(error: unknown): boolean {
 const hints: Readonly<Record<string, string>> = {
   ENOSPC: 'free some space there, or name a file on another disk',
   EDQUOT: 'free some space there, or name a file on another disk',
-  ENOENT: 'make the folder first, or name a file in one that is there',
+  ENOENT: 'make the folder first, or name a file in an existing one',
   EISDIR: 'name a file in it',
-  EPIPE: 'let the program behind the pipe read to the end, or name a file',
+  EPIPE: 'let the program that reads the pipe read to the end, or name a file',
 };
 
 /** Why a report, or what was printed (`-`), could not be written. */
@@ -197,7 +197,7 @@ export function writeFailure(path: string, error: unknown): SetupError {
   const errno = errnoOf(error) ?? '';
   const what = path === STDOUT ? 'stdout cannot be written' : `the result cannot be written to ${quote(path)}`;
   const message = `${what}: ${reason(error, errno)}`;
-  return new SetupError('json-not-written', message, hints[errno] ?? 'name a file that can be written', {
+  return new SetupError('json-not-written', message, hints[errno] ?? 'name a writable file', {
     cause: error,
   });
 }

@@ -4,8 +4,7 @@ import { SetupError } from '../errors.ts';
 import { isOutOfSpace, noSpace, reasonIn, type ToolEnd } from './tools.ts';
 import type { Suite } from './types.ts';
 
-const OTHER_WAYS =
-  'take another mirror with --mirror URL, or what you have with --deb FILE or --image FILE --modules DIR';
+const OTHER_WAYS = 'use another mirror with --mirror URL, or local files with --deb FILE or --image FILE --modules DIR';
 
 const GONE = /does not have a Release file| (?:404|410) {2}|File not found/;
 const WRONG =
@@ -39,7 +38,11 @@ export function aptFailure(ended: ToolEnd, { suite, sources: { debian }, folder 
 }
 
 function badSignature(reason: string): SetupError {
-  return new SetupError('bad-signature', `what the mirror gave is not what Debian signed (apt: ${reason})`, OTHER_WAYS);
+  return new SetupError(
+    'bad-signature',
+    `the files from the mirror do not match Debian's signatures (apt: ${reason})`,
+    OTHER_WAYS,
+  );
 }
 
 /** Of a package that the mirror's lists name. */
@@ -70,15 +73,15 @@ export function isSecurityGone({ stderr }: ToolEnd, { suite, sources }: Apt): bo
 export function noMirror(): SetupError {
   return new SetupError(
     'no-mirror',
-    "this system's apt is set up with no Debian mirror",
-    'name one with --mirror URL, such as the https://MIRROR/debian that is near you, or use --deb FILE or --image FILE --modules DIR',
+    "this system's apt has no Debian mirror",
+    'name one with --mirror URL, such as https://MIRROR/debian, or use --deb FILE or --image FILE --modules DIR',
   );
 }
 
 export function noSuchKernelPackage(name: string, suite: Suite): SetupError {
   return new SetupError(
     'no-such-package',
-    `${suite.title} (${suite.codename}), as the mirror has it, holds no usable package ${name}`,
+    `${suite.title} (${suite.codename}), as on the mirror, has no usable package ${name}`,
     OTHER_WAYS,
   );
 }

@@ -27,8 +27,8 @@ export function prepareApt(folder: string, options: Omit<Apt, 'folder' | 'config
   if (!existsSync(keyring)) {
     throw new SetupError(
       'no-keyring',
-      `the keys that Debian signs its packages with are not here (${keyring})`,
-      'install the package debian-archive-keyring, or take a package or an image that you have: --deb FILE, --image FILE --modules DIR',
+      `Debian's signing keys are missing (${keyring})`,
+      'install the package debian-archive-keyring, or use a local package or image: --deb FILE, --image FILE --modules DIR',
     );
   }
   for (const name of ['lists/partial', 'cache/archives/partial']) {

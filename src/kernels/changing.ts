@@ -16,7 +16,7 @@ export async function changing<T>(
   const folders = kernelsFolder();
   try {
     ensureFolder(folders);
-    const onWait = () => say('another kmem-run is at the kernels: waiting for it to end');
+    const onWait = () => say('another kmem-run is changing the kernels: waiting for it to end');
     const lock = await lockFolder(folders, { onWait, signal });
     try {
       return await work(folders, lock.fd);
@@ -37,7 +37,7 @@ function refusalOf(error: unknown, folder: string): unknown {
   return new SetupError(
     'not-writable',
     `the kernels cannot be kept in ${folder} (${errno})`,
-    'set XDG_CACHE_HOME to a folder of yours that can be written',
+    'set XDG_CACHE_HOME to a writable folder that you own',
     { cause: error },
   );
 }

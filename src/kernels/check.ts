@@ -23,11 +23,11 @@ export async function problemsOf(folder: string, manifest: Manifest, thorough: b
 async function problemOf(path: string, kept: KeptFile, thorough: boolean): Promise<string | null> {
   const stat = statOf(path);
   if (typeof stat === 'string') return stat;
-  if (!stat.isFile()) return 'is not a plain file';
+  if (!stat.isFile()) return 'is not a regular file';
   if (stat.size !== kept.bytes) return `has ${stat.size} bytes, not ${kept.bytes}`;
   if (!thorough && stat.mtimeMs === kept.mtimeMs) return null;
   try {
-    if ((await sha256Of(path)) !== kept.sha256) return 'has another checksum than it had';
+    if ((await sha256Of(path)) !== kept.sha256) return 'does not match its checksum';
   } catch (error) {
     return `cannot be read (${errnoOf(error) ?? 'unknown error'})`;
   }
@@ -40,7 +40,7 @@ function statOf(path: string): Stats | string {
     return lstatSync(path);
   } catch (error) {
     const errno = errnoOf(error);
-    return errno === 'ENOENT' ? 'is missing' : `cannot be looked at (${errno ?? 'unknown error'})`;
+    return errno === 'ENOENT' ? 'is missing' : `cannot be examined (${errno ?? 'unknown error'})`;
   }
 }
 

@@ -27,8 +27,8 @@ export async function unpackDeb(file: string, into: string, signal: AbortSignal 
   if (image !== null) return image;
   throw new SetupError(
     'no-image',
-    `${quote(file)} holds no kernel in /boot`,
-    'give a package with the image: linux-image-RELEASE, not the metapackage or a package of modules',
+    `${quote(file)} contains no kernel in /boot`,
+    'use the package with the image, linux-image-RELEASE, not the metapackage or a package of modules',
   );
 }
 
@@ -70,6 +70,6 @@ function badPackage(file: string, reason: string): SetupError {
   return new SetupError(
     'bad-package',
     `${quote(file)} cannot be read as a Debian package (${reason})`,
-    'give a package of a kernel: linux-image-RELEASE_VERSION_ARCHITECTURE.deb',
+    'use the package of a kernel: linux-image-RELEASE_VERSION_ARCHITECTURE.deb',
   );
 }

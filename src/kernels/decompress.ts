@@ -33,8 +33,8 @@ export async function decompress(data: Buffer, what: string, signal: AbortSignal
   if (form.decompress === null) {
     throw new SetupError(
       'unknown-compression',
-      `${what} is compressed with ${form.name}, which is not read here`,
-      'take a kernel that is compressed with gzip, xz or zstd, or give its vmlinux with --image',
+      `${what} is compressed with ${form.name}, which is not supported`,
+      'use a kernel compressed with gzip, xz or zstd, or its vmlinux with --image',
     );
   }
   try {
@@ -44,7 +44,7 @@ export async function decompress(data: Buffer, what: string, signal: AbortSignal
     throw new SetupError(
       'not-decompressed',
       `${what} cannot be decompressed (${form.name}: ${(error as Error).message})`,
-      'it is damaged: fetch it again',
+      'it is damaged: download it again',
       { cause: error },
     );
   }

@@ -46,18 +46,15 @@ export function mending(name: string, manifest: Manifest | null): string {
 }
 
 export function noSuchKernel(folders: KernelsFolder, name: string): SetupError {
-  return new SetupError(
-    'no-such-kernel',
-    `there is no kernel ${quote(name)}: it was not added`,
-    hintFor(folders, name),
-  );
+  return new SetupError('no-such-kernel', `unknown kernel ${quote(name)}: it was not added`, hintFor(folders, name));
 }
 
 function hintFor(folders: KernelsFolder, name: string): string {
   if (suiteOf(name) !== null) return `kmem-run kernel add ${name}`;
   const added = kernelNames(folders);
   const near = nearest(name, [...added, ...suites.map((suite) => suite.name)]);
-  if (near === null) return 'kmem-run kernel list shows what was added, kmem-run kernel add --help how to add more';
+  if (near === null)
+    return 'kmem-run kernel list shows the kernels that were added; see also kmem-run kernel add --help';
   return added.includes(near) ? `did you mean ${near}?` : `did you mean ${near}? kmem-run kernel add ${near}`;
 }
 

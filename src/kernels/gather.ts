@@ -72,7 +72,7 @@ function imageIn(path: string): Buffer {
     return readBounded(path, MOST_IMAGE_BYTES);
   } catch (error) {
     if (!(error instanceof Unreadable)) throw error;
-    throw new SetupError('unreadable', `${quote(path)} cannot be read: ${error.message}`, 'give the image of a kernel');
+    throw new SetupError('unreadable', `${quote(path)} cannot be read: ${error.message}`, 'name the image of a kernel');
   }
 }
 
@@ -83,12 +83,12 @@ function treeOf(folder: string): ModuleTree {
   try {
     return readModuleTree(folder);
   } catch (error) {
-    throw unreadable(folder, error, 'give a folder of modules, such as /lib/modules/RELEASE');
+    throw unreadable(folder, error, 'name a folder of modules, such as /lib/modules/RELEASE');
   }
 }
 
 function assertReadable(file: string): void {
-  const hint = 'give the path of a file that you can read';
+  const hint = 'name a file that you can read';
   try {
     accessSync(file, constants.R_OK);
   } catch (error) {
@@ -107,6 +107,6 @@ function missingModule({ module }: MissingModule, where: string): SetupError {
   return new SetupError(
     'missing-module',
     `the kernel lacks the module ${module}, which the microVM needs: it is not in ${quote(where)}`,
-    "take a generic kernel (Debian's cloud kernels have no 9p); what is built in is listed in a modules.builtin beside the modules",
+    "use a generic kernel (Debian's cloud kernels have no 9p); built-in modules are listed in modules.builtin beside the modules",
   );
 }

@@ -33,19 +33,19 @@ export function hostArch(): Kernel['arch'] {
 export async function readImage(file: Buffer, what: string, signal: AbortSignal | undefined): Promise<Image> {
   const data = await unwrap(await decompress(file, what, signal), what, signal);
   const arch = archOf(data);
-  if (arch === null) throw badImage(what, 'it is no Linux kernel that QEMU boots');
+  if (arch === null) throw badImage(what, 'it is not a Linux kernel that QEMU can boot');
   if (arch !== hostArch()) {
     throw new SetupError(
       'image-of-another-machine',
       `${what} is a kernel for ${arch}, and this machine is ${hostArch()}`,
-      `take a kernel for ${hostArch()}`,
+      `use a kernel for ${hostArch()}`,
     );
   }
   if (arch === 'x86_64' && !bootsDirectly(data, what)) {
     throw new SetupError(
       'no-direct-boot',
       `${what} cannot be booted directly: it was built without CONFIG_PVH`,
-      'take a kernel with CONFIG_PVH=y, as the generic kernels of distributions have',
+      'use a kernel with CONFIG_PVH=y, as the generic kernels of distributions have',
     );
   }
   return { data, arch, ...namesIn(data, what) };
@@ -54,7 +54,7 @@ export async function readImage(file: Buffer, what: string, signal: AbortSignal 
 async function unwrap(data: Buffer, what: string, signal: AbortSignal | undefined): Promise<Buffer> {
   const payload = bzImagePayload(data) ?? zbootPayload(data);
   if (payload === null) return data;
-  if (compressionOf(payload) === null) throw badImage(what, 'how its kernel is compressed is not known');
+  if (compressionOf(payload) === null) throw badImage(what, 'the compression of its kernel is unknown');
   return decompress(payload, what, signal);
 }
 
@@ -116,13 +116,13 @@ function namesIn(data: Buffer, what: string): Pick<Image, 'release' | 'version'>
     const debian = / Debian ([0-9][^\s-]*)-\S+ \(/.exec(banner)?.[1];
     return { release, version: debian ?? release };
   }
-  throw badImage(what, 'it does not say which Linux it is');
+  throw badImage(what, 'it does not contain its version of Linux');
 }
 
 function badImage(what: string, reason: string): SetupError {
   return new SetupError(
     'bad-image',
-    `${what} is no kernel that can be used: ${reason}`,
-    'give what a distribution has as /boot/vmlinuz-RELEASE, or the vmlinux of a build (arm64: its Image)',
+    `${what} is not a usable kernel: ${reason}`,
+    'use the /boot/vmlinuz-RELEASE of a distribution, or the vmlinux of a build (arm64: its Image)',
   );
 }

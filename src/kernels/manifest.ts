@@ -132,9 +132,9 @@ const checks: Readonly<Record<Exclude<keyof Manifest, 'schema' | 'name'>, Check>
 function problemOf(value: unknown, name: string): string | null {
   if (!isRecord(value)) return 'is not an object';
   if (value.schema !== SCHEMA) return `schema ${JSON.stringify(value.schema)} is not ${SCHEMA}, this version's`;
-  if (value.name !== name) return `is of a kernel ${JSON.stringify(value.name)}`;
+  if (value.name !== name) return `belongs to the kernel ${JSON.stringify(value.name)}`;
   const key = failingKey(value, checks);
-  return key === null ? null : `${key} is not what it should be`;
+  return key === null ? null : `${key} is invalid`;
 }
 
 function holds(value: unknown, expected: Readonly<Record<string, Check>>): boolean {

@@ -48,7 +48,7 @@ export async function fetchNewest(
   say(`reading the lists of ${titleOf(suite)} from ${sources.debian}`);
   const isSecurityGone = await updateLists(apt);
   if (sources.security === null || isSecurityGone) {
-    say(`no ${suite.codename}-security there: the newest of ${suite.codename} itself is taken`);
+    say(`no ${suite.codename}-security there: using the newest of ${suite.codename} itself`);
   }
   const wanted = await newestPackage(apt);
   if (present?.sha256 === wanted.sha256) return null;
@@ -74,8 +74,8 @@ function mirrorsAt(url: string): Omit<AptSources, 'keyring'> {
   if (!/^[a-z][a-z0-9+.-]*:[^\s[\]"]+$/i.test(url)) {
     throw new SetupError(
       'bad-mirror',
-      `${quote(url)} is no address of a mirror`,
-      'give one such as https://MIRROR/debian',
+      `${quote(url)} is not the address of a mirror`,
+      'use one such as https://MIRROR/debian',
     );
   }
   const security = url.replace(/\/debian(?=\/|$)/, '/debian-security');
@@ -86,8 +86,8 @@ function unknownKernel(name: string): SetupError {
   const known = suites.map((suite) => suite.name).join(', ');
   return new SetupError(
     'unknown-kernel',
-    `${quote(name)} is no kernel that is known by name: those are ${known}`,
-    'add it by --deb FILE or by --image FILE --modules DIR',
+    `unknown kernel ${quote(name)}: known by name are ${known}`,
+    'add it with --deb FILE or with --image FILE --modules DIR',
   );
 }
 
@@ -137,7 +137,7 @@ function readSums(file: string): string {
 function wrong(sums: string, reason: string): SetupError {
   return new SetupError(
     'wrong-checksum',
-    `the kept kernel is not what ${sums} says: ${reason}`,
-    'put the folder that KMEM_RUN_KERNELS names right, or unset it',
+    `the saved kernel does not match ${sums}: ${reason}`,
+    'repair the folder that KMEM_RUN_KERNELS names, or unset it',
   );
 }

@@ -98,13 +98,13 @@ function infoOf(data: Buffer, file: string): Buffer {
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
   }
-  throw new SetupError('bad-module', `${file} is no kernel module`, 'it is damaged: fetch it again');
+  throw new SetupError('bad-module', `${file} is not a kernel module`, 'it is damaged: download it again');
 }
 
 function foreign(file: string, builtFor: string, release: string): SetupError {
   return new SetupError(
     'module-of-another-kernel',
     `${file} is of Linux ${builtFor || 'unknown'}, and the image is ${release}`,
-    `give the modules of the image: those of /lib/modules/${release}`,
+    `use the modules of the image: those of /lib/modules/${release}`,
   );
 }

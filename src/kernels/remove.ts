@@ -15,8 +15,8 @@ export async function removeKernel(text: string, options: Pick<AddOptions, 'sign
   if (!existsSync(of(name)) && !existsSync(download(name))) {
     throw new SetupError(
       'no-such-kernel',
-      `there is no kernel ${quote(name)} to remove`,
-      'kmem-run kernel list shows what there is',
+      `unknown kernel ${quote(name)}: there is nothing to remove`,
+      'kmem-run kernel list shows all kernels',
     );
   }
   await changing(options, (folders) => {

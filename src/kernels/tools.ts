@@ -3,13 +3,13 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { errnoOf, SetupError } from '../errors.ts';
 
-const OTHER_WAYS = 'or take what you have with --deb FILE or --image FILE --modules DIR';
+const OTHER_WAYS = 'or use local files with --deb FILE or --image FILE --modules DIR';
 const remedies = {
   'apt-get': `install the package apt, ${OTHER_WAYS}`,
   'apt-cache': `install the package apt, ${OTHER_WAYS}`,
   'apt-config': `install the package apt, ${OTHER_WAYS}`,
   'apt-helper': `install the package apt, ${OTHER_WAYS}`,
-  'dpkg-deb': 'install the package dpkg, or take what you have with --image FILE --modules DIR',
+  'dpkg-deb': 'install the package dpkg, or use local files with --image FILE --modules DIR',
   tar: 'install the package tar',
   xz: 'install the package xz-utils',
   flock: 'install the package util-linux',
@@ -97,7 +97,7 @@ export function noSpace(folder: string, cause?: unknown): SetupError {
   return new SetupError(
     'no-space',
     `there is not enough space in ${folder}`,
-    'make room there, or set XDG_CACHE_HOME to a folder of yours with space',
+    'free some space there, or set XDG_CACHE_HOME to a folder with free space that you own',
     { cause },
   );
 }
@@ -134,7 +134,7 @@ function ending(child: ChildProcess, tool: Tool): Promise<number | null> {
 }
 
 function noTool(tool: Tool, cause: unknown): SetupError {
-  return new SetupError('no-tool', `${tool} is not installed here`, remedies[tool], { cause });
+  return new SetupError('no-tool', `${tool} is not installed`, remedies[tool], { cause });
 }
 
 function collect(stream: NodeJS.ReadableStream | null): Buffer[] {

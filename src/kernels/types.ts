@@ -31,8 +31,8 @@ export function kernelName(text: string): string {
   if (NAME.test(text)) return text;
   throw new SetupError(
     'bad-kernel-name',
-    `${quote(text)} is no name for a kernel`,
-    'give up to 64 letters, digits and . _ + -, the first a letter or a digit, such as 5.10',
+    `invalid kernel name: ${quote(text)}`,
+    'use up to 64 letters, digits and . _ + -, the first a letter or a digit, such as 5.10',
   );
 }
 

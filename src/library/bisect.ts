@@ -31,8 +31,8 @@ export function bisect(input: BisectInput, options: EndOptions = {}): Running<Bi
 }
 
 const WITHOUT = {
-  kmem: 'it is the limit that is looked for; lo and hi say where to look',
-  traceGate: 'each run would begin the file anew',
+  kmem: 'bisect searches for this limit; lo and hi set the range',
+  traceGate: 'each run would overwrite the file',
 };
 
 async function planned(given: BisectInput): Promise<Planned<BisectReport>> {

@@ -34,12 +34,12 @@ export function explore(input: ExploreInput, options: EndOptions = {}): Running<
 
 const WITHOUT = {
   kmem: 'calls fail by their address, not by a limit; sweep tries limits',
-  inject: 'which calls fail is what is explored',
-  kernel: 'the gate on the running kernel is needed',
+  inject: 'explore chooses the calls that fail',
+  kernel: 'explore requires the gate on the running kernel',
   reserve: 'there is no limit to keep it free of',
   reclaim: 'there is no limit to reclaim for',
   rcuWait: 'there is no limit to wait for',
-  traceGate: 'each run would begin the file anew',
+  traceGate: 'each run would overwrite the file',
 };
 
 async function planned(given: ExploreInput): Promise<Planned<ExploreReport>> {

@@ -72,7 +72,11 @@ export function splitInput(given: Keys, own: readonly string[], without: Readonl
 export function textIn(given: unknown, name: string): string | null {
   if (given === undefined) return null;
   if (typeof given === 'string' && given !== '') return given;
-  throw new SetupError('bad-option', `${name}: ${quote(String(given))} is no text`, 'give one, or leave it out');
+  throw new SetupError(
+    'bad-option',
+    `${name}: ${quote(String(given))} is not a string`,
+    'use a string, or leave it out',
+  );
 }
 
 /** A list of names; null if the key is missing. @throws SetupError `bad-option`. */
@@ -80,15 +84,11 @@ export function namesIn(given: unknown, name: string): readonly string[] | null 
   if (given === undefined) return null;
   if (Array.isArray(given) && given.length > 0 && given.every((one) => typeof one === 'string' && one !== ''))
     return given;
-  throw new SetupError('bad-option', `${name} is no list of names`, `give an array, such as ['one', 'another']`);
+  throw new SetupError('bad-option', `${name} is not a list of names`, `use an array, such as ['one', 'another']`);
 }
 
 /** @throws SetupError `bad-option`. */
 export function flagIn(given: unknown, name: string): boolean {
   if (given === undefined || typeof given === 'boolean') return given ?? false;
-  throw new SetupError(
-    'bad-option',
-    `${name}: ${quote(String(given))} is neither true nor false`,
-    'give true or false',
-  );
+  throw new SetupError('bad-option', `${name}: ${quote(String(given))} is neither true nor false`, 'use true or false');
 }

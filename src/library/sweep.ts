@@ -43,7 +43,7 @@ export function sweep(input: SweepInput, options: EndOptions = {}): Running<Swee
 }
 
 const OWN = ['kmem', 'mem', 'kmemTcp', 'pids', 'kernel', 'repeat', 'seed'];
-const WITHOUT = { traceGate: 'each run would begin the file anew' };
+const WITHOUT = { traceGate: 'each run would overwrite the file' };
 
 async function planned(given: SweepInput): Promise<Planned<SweepReport>> {
   const { asked, own, common } = splitInput(given, OWN, WITHOUT);
@@ -79,7 +79,7 @@ function textOf(given: unknown, name: string): string {
     return values.join(',');
   throw new SetupError(
     'bad-range',
-    `${name} has values that are neither numbers nor texts`,
-    "give [1024, '2M'] or '1M,2M'",
+    `${name} has values that are neither numbers nor strings`,
+    "use [1024, '2M'] or '1M,2M'",
   );
 }

@@ -16,7 +16,7 @@ export type Address = Readonly<{
 /** The gate keeps no longer ones. */
 export const LONGEST_PROCESS = 159;
 
-const HINT = 'write it as --trace-gate shows it, such as 0.1/17:mmap; 0.1/17:mmap+ stands for all later calls too';
+const HINT = 'copy an address from --trace-gate, such as 0.1/17:mmap; 0.1/17:mmap+ adds all later calls';
 const PROCESS = /^(?:0|[1-9][0-9]{0,8})(?:\.t?[1-9][0-9]{0,8})*/;
 const INDEX = /^(?:0|[1-9][0-9]{0,8})(?![0-9])/;
 const SYSCALL = /^[a-z][a-z0-9_]{0,26}(?![a-z0-9_])/;
@@ -25,25 +25,29 @@ const SYSCALL = /^[a-z][a-z0-9_]{0,26}(?![a-z0-9_])/;
 export function parseAddress(text: string, { name = 'address' }: { name?: string } = {}): Address {
   let at = 0;
   const fail = (expected: string): never => {
-    const where = at >= text.length ? 'it ends' : `at character ${at + 1}, ${quote(text.slice(at))},`;
-    throw new SetupError('bad-address', `${name}: ${quote(text)} names no call: ${where} where ${expected}`, HINT);
+    const where = at >= text.length ? 'at its end' : `${quote(text.slice(at))} (character ${at + 1})`;
+    throw new SetupError(
+      'bad-address',
+      `${name}: ${quote(text)} is not the address of a call: ${where}: expected ${expected}`,
+      HINT,
+    );
   };
   const take = (pattern: RegExp, expected: string): string => {
     const found = pattern.exec(text.slice(at))?.[0] ?? fail(expected);
     at += found.length;
     return found;
   };
-  const process = take(PROCESS, 'a process is due, such as 0 or 0.2.t1');
+  const process = take(PROCESS, 'a process, such as 0 or 0.2.t1');
   if (process.length > LONGEST_PROCESS) {
     at = LONGEST_PROCESS;
-    fail(`a process is at most ${LONGEST_PROCESS} characters long`);
+    fail(`a process of at most ${LONGEST_PROCESS} characters`);
   }
-  take(/^\//, '"/" and the number of a call are due');
-  const index = Number(take(INDEX, 'the number of a call is due'));
-  const syscall = text[at] === ':' ? take(/^:/, '') && take(SYSCALL, 'the name of a call is due') : null;
+  take(/^\//, '"/" and the number of a call');
+  const index = Number(take(INDEX, 'the number of a call'));
+  const syscall = text[at] === ':' ? take(/^:/, '') && take(SYSCALL, 'the name of a call') : null;
   const persistent = text[at] === '+';
   if (persistent) at += 1;
-  if (at < text.length) fail(persistent ? 'it is over' : 'it is over, or "+" is due');
+  if (at < text.length) fail(persistent ? 'the end' : 'the end or "+"');
   return { process, index, syscall, persistent };
 }
 

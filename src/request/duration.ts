@@ -6,7 +6,7 @@ export type Duration = number | string;
 
 const DURATION = /^(0|[1-9][0-9]*)(?:\.([0-9]+))?(?: ?(ms|s|m|h|d))?$/;
 const UNIT_MS = { ms: 1n, s: 1000n, m: 60_000n, h: 3_600_000n, d: 86_400_000n } as const;
-const FORMS = 'give a number with ms, s, m, h or d, such as 500ms or 1.5s (a bare number is seconds)';
+const FORMS = 'use a number with ms, s, m, h or d, such as 500ms or 1.5s (a bare number is seconds)';
 // setTimeout() takes a signed 32-bit number; with anything longer it fires at once.
 const LONGEST_MS = 2 ** 31 - 1;
 
@@ -16,8 +16,7 @@ const LONGEST_MS = 2 ** 31 - 1;
  */
 export function parseDuration(text: Duration, { name = 'duration' }: { name?: string } = {}): number {
   const ms = typeof text === 'number' ? wholeNumber(text, name) : spelledDuration(text, name);
-  if (ms > LONGEST_MS)
-    throw badDuration(`${name}: ${quote(text)} is more than 24.8 days`, 'give less, or leave it out');
+  if (ms > LONGEST_MS) throw badDuration(`${name}: ${quote(text)} is more than 24.8 days`, 'use less, or leave it out');
   return Number(ms);
 }
 
@@ -34,8 +33,8 @@ function spelledDuration(text: unknown, name: string): bigint {
   const divisor = 10n ** BigInt(fraction.length);
   if (scaled % divisor !== 0n) {
     throw badDuration(
-      `${name}: ${quote(text)} does not come to whole milliseconds`,
-      `give ${scaled / divisor + 1n}ms, or another whole number of them`,
+      `${name}: ${quote(text)} is not a whole number of milliseconds`,
+      `use ${scaled / divisor + 1n}ms, or another whole number of them`,
     );
   }
   return scaled / divisor;

@@ -141,7 +141,7 @@ type Child = Readonly<{ path: Path; shape: Shape }> | Readonly<{ expected: strin
 
 function child(shape: Shape, segment: string | number, root: Root | null): Child {
   if (shape === 'free') return { path: [segment], shape };
-  if (shape === 'leaf') return { expected: 'an operator: it has no parts' };
+  if (shape === 'leaf') return { expected: 'an operator: the value has no parts' };
   if (isList(shape)) {
     if (typeof segment === 'number') return { path: [segment], shape: shape.each };
     return segment === 'length' ? { path: [segment], shape: 'leaf' } : { expected: '"[index]" or ".length"' };

@@ -43,7 +43,7 @@ function read(text: string, operator: Operator, unit: ValueUnit): Operand {
   if (/^['"]/.test(text)) return quoted(text);
   if (operator.endsWith('~')) return text.startsWith('/') ? regularExpression(text) : bareWord(text);
   if (/^\/.+\/[dgimsuvy]*$/.test(text))
-    throw new Unexpected(0, '"~" before a regular expression (or quotes around the text)');
+    throw new Unexpected(0, '"~" before a regular expression (or quotes around the string)');
   if (Object.hasOwn(WORDS, text)) return WORDS[text] as boolean | null;
   if (unit === 'text' || !/^[+-]?\.?[0-9]/.test(text)) return bareWord(text);
   return number(text, unit);
@@ -57,14 +57,14 @@ function number(text: string, unit: ValueUnit): number {
     if (!(error instanceof SetupError)) throw error;
     throw new Unexpected(
       0,
-      `a number${unit === 'ms' ? ' or a duration such as 2s' : ' or a size such as 900K'} (quote it if it is a text)`,
+      `a number${unit === 'ms' ? ' or a duration such as 2s' : ' or a size such as 900K'} (quote it if it is a string)`,
     );
   }
 }
 
 function bareWord(text: string): string {
   const odd = /[\s'"=~<>]/.exec(text);
-  if (odd) throw new Unexpected(odd.index, 'the end (quote a text with blanks or signs in it)');
+  if (odd) throw new Unexpected(odd.index, 'the end (quote a string that contains spaces or operators)');
   return text;
 }
 
@@ -89,12 +89,12 @@ function quoted(text: string): string {
 
 function regularExpression(text: string): RegExp {
   const end = text.lastIndexOf('/');
-  if (end === 0) throw new Unexpected(text.length, 'a closing / (or quotes, to look for the text itself)');
+  if (end === 0) throw new Unexpected(text.length, 'a closing / (or quotes, to match the string itself)');
   if (end === 1) throw new Unexpected(1, 'a pattern');
   const flags = text.slice(end + 1);
   // g and y make a RegExp remember where it stopped, so that the same question gets another answer.
   if (/[^dimsuv]/.test(flags))
-    throw new Unexpected(end + 1, 'flags out of i, m, s, u, v (or quotes, to look for the text itself)');
+    throw new Unexpected(end + 1, 'flags from i, m, s, u, v (or quotes, to match the string itself)');
   try {
     return new RegExp(text.slice(1, end), flags);
   } catch (error) {

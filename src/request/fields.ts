@@ -30,7 +30,7 @@ export const duration: Reader<number> = (value, name) => parseDuration(value as 
 export const positiveDuration: Reader<number> = (value, name) => {
   const ms = duration(value, name);
   if (ms > 0) return ms;
-  throw new SetupError('bad-duration', `${name}: ${quote(value)} leaves no time`, 'give at least 1ms, or leave it out');
+  throw new SetupError('bad-duration', `${name}: ${quote(value)} is too short`, 'use at least 1ms, or leave it out');
 };
 
 export const sample: Reader<number | null> = (value, name) =>
@@ -38,7 +38,7 @@ export const sample: Reader<number | null> = (value, name) =>
 
 export const boolean: Reader<boolean> = (value, name) => {
   if (typeof value === 'boolean') return value;
-  throw badOption(`${name}: ${quote(value)} is neither true nor false`, 'give true or false');
+  throw badOption(`${name}: ${quote(value)} is neither true nor false`, 'use true or false');
 };
 
 /** What can be given to a program, by the bytes that it stands for. */
@@ -49,13 +49,13 @@ function isWord(value: unknown): value is string {
 export const text: Reader<string> = (value, name) => {
   if (isWord(value) && value !== '') return value;
   throw badOption(
-    `${name}: ${quote(value)} is not a usable text`,
-    'give a text that is not empty and holds no NUL and no half of a character',
+    `${name}: ${quote(value)} is not a usable string`,
+    'use a string that is not empty and contains no NUL and no half of a character',
   );
 };
 
 export const texts: Reader<string[]> = (value, name) => {
-  if (!Array.isArray(value)) throw badOption(`${name}: ${quote(value)} is not an array of texts`, 'give an array');
+  if (!Array.isArray(value)) throw badOption(`${name}: ${quote(value)} is not an array of strings`, 'use an array');
   return value.map((item) => text(item, name));
 };
 
@@ -69,7 +69,7 @@ export const addresses: Reader<string[]> = (value, name) => {
 export function oneOf<T extends string>(choices: readonly T[]): Reader<T> {
   return (value, name) => {
     if ((choices as readonly unknown[]).includes(value)) return value as T;
-    const all = `choose among ${choices.join(', ')}`;
+    const all = `use one of ${choices.join(', ')}`;
     throw badOption(
       `${name}: ${quote(value)} is not one of ${choices.join(', ')}`,
       typeof value === 'string' ? didYouMean(value, choices, all) : all,
@@ -79,14 +79,14 @@ export function oneOf<T extends string>(choices: readonly T[]): Reader<T> {
 
 export const command: Reader<string[]> = (value) => {
   if (!Array.isArray(value) || value.length === 0) {
-    throw new SetupError('no-command', 'no command was given', 'name the program to run and its arguments');
+    throw new SetupError('no-command', 'no command to run', 'name the program to run and its arguments');
   }
   for (const [index, argument] of value.entries()) {
     if (!isWord(argument) || (index === 0 && argument === '')) {
-      const hint = 'arguments are texts without NUL and half characters, and the name of the program is not empty';
+      const hint = 'use strings without NUL and half characters, and a program with a name';
       throw new SetupError(
         'bad-command',
-        `argument ${index} of the command, ${quote(argument)}, cannot be passed on`,
+        `argument ${index} of the command cannot be passed on: ${quote(argument)}`,
         hint,
       );
     }
@@ -97,7 +97,7 @@ export const command: Reader<string[]> = (value) => {
 export const pids: Reader<number> = (value, name) => {
   const count = typeof value === 'string' && /^[0-9]{1,9}$/.test(value) ? Number(value) : value;
   if (typeof count === 'number' && Number.isInteger(count) && count >= 1 && count <= MOST_PIDS) return count;
-  const hint = `give a whole number from 1 to ${MOST_PIDS}, or leave it out for no limit`;
+  const hint = `use a whole number from 1 to ${MOST_PIDS}, or leave it out for no limit`;
   throw new SetupError('bad-pids', `${name}: ${quote(value)} is not a number of processes`, hint);
 };
 
@@ -106,11 +106,12 @@ export const user: Reader<string> = (value, name) =>
 
 export const seed: Reader<number> = (value, name) => {
   if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number;
-  throw badOption(`${name}: ${quote(value)} is not a seed`, 'give a whole number from 0');
+  throw badOption(`${name}: ${quote(value)} is not a seed`, 'use a whole number of at least 0');
 };
 
 export const environment: Reader<Readonly<Record<string, string>>> = (value, name) => {
-  const hint = 'a name is not empty and holds no "=", a value is a text, and neither holds NUL or half a character';
+  const hint =
+    'use names that are not empty and contain no "=", and strings as values, all without NUL and half characters';
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new SetupError('bad-env', `${name}: ${quote(value)} is not an object of variables`, hint);
   }
@@ -134,7 +135,7 @@ function existingFolder(given: string, name: string, code: string, refusal: stri
   } catch (error) {
     reason = errnoOf(error) === 'ENOENT' ? 'it does not exist' : String(errnoOf(error));
   }
-  throw new SetupError(code, `${name}: ${quote(path)} ${refusal}: ${reason}`, 'name a folder that exists');
+  throw new SetupError(code, `${name}: ${quote(path)} ${refusal}: ${reason}`, 'name an existing folder');
 }
 
 const MIB = 2 ** 20;
@@ -146,13 +147,13 @@ const MOST_VM_CPUS = 64;
 export const vmMemory: Reader<number> = (value, name) => {
   const bytes = Math.floor(size(value, name) / MIB) * MIB;
   if (bytes >= LEAST_VM_MEMORY) return bytes;
-  throw new SetupError('bad-vm-memory', `${name}: ${quote(value)} is too little for a microVM`, 'give at least 256M');
+  throw new SetupError('bad-vm-memory', `${name}: ${quote(value)} is too little for a microVM`, 'use at least 256M');
 };
 
 export const vmCpus: Reader<number> = (value, name) => {
   const count = typeof value === 'string' && /^[0-9]{1,3}$/.test(value) ? Number(value) : value;
   if (typeof count === 'number' && Number.isInteger(count) && count >= 1 && count <= MOST_VM_CPUS) return count;
-  const hint = `give a whole number from 1 to ${MOST_VM_CPUS}`;
+  const hint = `use a whole number from 1 to ${MOST_VM_CPUS}`;
   throw new SetupError('bad-vm-cpus', `${name}: ${quote(value)} is not a number of CPUs`, hint);
 };
 
@@ -162,7 +163,7 @@ export const folders: Reader<string[]> = (value, name) => {
   const odd = paths.find(hasBytes);
   if (odd !== undefined) {
     const reason = `${name}: ${quote(odd)} cannot be shared: its name is not UTF-8, which QEMU requires`;
-    throw new SetupError('bad-folder', reason, 'give a link to it that has a name in UTF-8');
+    throw new SetupError('bad-folder', reason, 'make a link to it with a name in UTF-8');
   }
   return [...new Set(paths)];
 };
@@ -170,7 +171,7 @@ export const folders: Reader<string[]> = (value, name) => {
 export const output: Reader<RunSpec['output']> = (value, name) => {
   if (value === 'inherit' || value === 'null') return value;
   if (typeof value === 'object' && value !== null && 'file' in value) return { file: outputFile(value.file, { name }) };
-  throw badOption(`${name}: ${quote(value)} is not an output`, "give 'inherit', 'null' or { file: 'path' }");
+  throw badOption(`${name}: ${quote(value)} is not an output`, "use 'inherit', 'null' or { file: 'path' }");
 };
 
 function badOption(message: string, hint: string): SetupError {

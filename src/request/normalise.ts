@@ -154,7 +154,7 @@ function commandOf(plan: readonly PlanStep[]): readonly string[] {
 }
 
 function refuseBesidePlan(key: 'command' | 'then', nameOf: NameOf): never {
-  const reason = `${nameOf(key)} stands beside ${nameOf('plan')}, which has all steps`;
+  const reason = `${nameOf(key)} cannot be combined with ${nameOf('plan')}, which has all steps`;
   throw new SetupError('conflicting-options', reason, `leave out one of them`);
 }
 
@@ -179,8 +179,8 @@ function takeMachine(take: Take, nameOf: NameOf): Pick<RunSpec, 'kernel' | 'vm'>
   if (kernel !== null) return { kernel, vm: { memory: memory ?? 1024 * MIB, cpus: cpus ?? 1, rw } };
   const stray = memory !== null ? 'vmMemory' : cpus !== null ? 'vmCpus' : rw.length > 0 ? 'rw' : null;
   if (stray !== null) {
-    const reason = `${nameOf(stray)} is about a microVM, and none is asked for`;
-    throw new SetupError('conflicting-options', reason, `give ${nameOf('kernel')} NAME too, or leave it out`);
+    const reason = `${nameOf(stray)} requires a microVM`;
+    throw new SetupError('conflicting-options', reason, `add ${nameOf('kernel')} NAME, or leave it out`);
   }
   return { kernel, vm: null };
 }
@@ -189,11 +189,7 @@ function currentFolder(): string {
   try {
     return ownFolder();
   } catch {
-    throw new SetupError(
-      'bad-cwd',
-      'the current folder no longer exists',
-      'change to a folder that exists, or name one',
-    );
+    throw new SetupError('bad-cwd', 'the current folder no longer exists', 'change to an existing folder, or name one');
   }
 }
 
@@ -201,7 +197,7 @@ function refuseUnknownKeys(input: object, known: ReadonlySet<string>): void {
   const unknown = Object.keys(input).find((key) => !known.has(key));
   if (unknown === undefined) return;
   const hint = didYouMean(unknown, known, `known keys: ${[...known].join(', ')}`);
-  throw new SetupError('unknown-key', `${quote(unknown)} is not a key of a run`, hint);
+  throw new SetupError('unknown-key', `unknown key of a run: ${quote(unknown)}`, hint);
 }
 
 // The kernel refuses both: memsw below mem, and memsw where mem is unlimited (memory.rst, section 2.4).
@@ -211,12 +207,12 @@ function checkMemsw({ mem, memsw }: Limits, nameOf: NameOf): void {
   if (mem === null) {
     throw new SetupError(
       'bad-memsw',
-      `${both} limits memory and swap together, and needs ${one}`,
-      `give ${one} too, not above ${both}`,
+      `${both} limits memory and swap together, and requires ${one}`,
+      `add ${one}, at most as large as ${both}`,
     );
   }
   const figures = `${both} (${groupDigits(memsw)} bytes) is below ${one} (${groupDigits(mem)} bytes)`;
-  throw new SetupError('bad-memsw', figures, `${both} counts memory and swap together: give at least ${one}`);
+  throw new SetupError('bad-memsw', figures, `${both} counts memory and swap together: use at least ${one}`);
 }
 
 /** What lies outside the microVM cannot be used in it. */
@@ -230,11 +226,11 @@ function checkMachine({ kernel, vm, parent, cpus, traceGate }: RunSpec, nameOf: 
   const highest = Math.max(...(cpus ?? [0]));
   if (highest >= vm.cpus) {
     const reason = `the microVM has ${vm.cpus} ${vm.cpus === 1 ? 'CPU, number 0' : `CPUs, 0 to ${vm.cpus - 1}`}`;
-    throw conflict('cpus', reason, `give ${nameOf('vmCpus')} ${highest + 1}, or other CPUs`);
+    throw conflict('cpus', reason, `use ${nameOf('vmCpus')} ${highest + 1}, or other CPUs`);
   }
   if (traceGate !== null && !vm.rw.some((folder) => traceGate.startsWith(`${folder}/`))) {
-    const reason = 'the file would be gone with the microVM';
-    throw conflict('traceGate', reason, `give ${nameOf('rw')} with its folder`);
+    const reason = 'the file would be lost with the microVM';
+    throw conflict('traceGate', reason, `use ${nameOf('rw')} with its folder`);
   }
 }
 
@@ -251,15 +247,19 @@ function checkExpectations({ expect, then, plan }: RunSpec, furtherSteps: string
 function checkInjections({ inject, then, plan, enforce }: RunSpec, nameOf: NameOf, furtherSteps: string): void {
   const name = nameOf('inject');
   if (inject.length > 0 && (enforce === 'native' || enforce === 'none')) {
-    const reason = `${name} needs the gate to fail a call, and ${nameOf('enforce')} ${enforce} leaves it out`;
-    throw new SetupError('conflicting-options', reason, `leave out ${nameOf('enforce')}, or give it gate`);
+    const reason = `${name} requires the gate, which ${nameOf('enforce')} ${enforce} does not use`;
+    throw new SetupError(
+      'conflicting-options',
+      reason,
+      `leave out ${nameOf('enforce')}, or use ${nameOf('enforce')} gate`,
+    );
   }
   // An address counts the steps in the group only.
   const last = (plan?.filter(({ kind }) => kind === 'command').length ?? 1 + then.length) - 1;
   for (const address of inject) {
     const step = Number.parseInt(parseAddress(address, { name }).process, 10);
     if (step <= last) continue;
-    const hint = `begin it with ${last === 0 ? '0, the only step' : `0 to ${last}`}, or add steps with ${furtherSteps}`;
+    const hint = `start it with ${last === 0 ? '0, the only step' : `0 to ${last}`}, or add steps with ${furtherSteps}`;
     throw new SetupError('bad-address', `${name}: ${quote(address)}: there is no step ${step}`, hint);
   }
 }

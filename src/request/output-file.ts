@@ -23,7 +23,7 @@ export function outputFile(path: unknown, { name }: { name: string }): string {
   }
   const folder = dirname(file);
   if (!stat(folder, name)?.isDirectory()) {
-    throw refused(`${name}: there is no folder ${quote(folder)}`, 'make the folder first, or name a file elsewhere');
+    throw refused(`${name}: no such folder: ${quote(folder)}`, 'make the folder first, or name a file elsewhere');
   }
   mustAllow(folder, constants.W_OK | constants.X_OK, name);
   return file;
@@ -35,7 +35,7 @@ function stat(path: string, name: string): Stats | null {
   } catch (error) {
     const errno = errnoOf(error);
     if (errno === 'ENOENT' || errno === 'ENOTDIR') return null;
-    throw refused(`${name}: ${quote(path)} cannot be looked up (${errno})`, 'name a file that you may write');
+    throw refused(`${name}: ${quote(path)} cannot be looked up (${errno})`, 'name a writable file');
   }
 }
 
@@ -43,7 +43,7 @@ function mustAllow(path: string, mode: number, name: string): void {
   try {
     accessSync(fsPath(path), mode);
   } catch (error) {
-    throw refused(`${name}: ${quote(path)} cannot be written (${errnoOf(error)})`, 'name a file that you may write');
+    throw refused(`${name}: ${quote(path)} cannot be written (${errnoOf(error)})`, 'name a writable file');
   }
 }
 

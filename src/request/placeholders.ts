@@ -15,7 +15,7 @@ export type Unknown = Readonly<{ path: Path; text: string; hint: string }>;
 const PLACEHOLDER = /\$(\$?)\{([^{}]*)\}/g;
 const PORT = /^port(?:\.([A-Za-z_][\w-]*))?$/;
 const KNOWN = ['dir', 'here', 'port'];
-const FORMS = 'there are ${dir}, ${here}, ${port} and ${port.NAME}; $${ is a plain ${';
+const FORMS = 'use ${dir}, ${here}, ${port} or ${port.NAME}; $${ stands for ${';
 /** What a shell reads has variables of its own. */
 const IN_SHELL = new Set(['run', 'setUp', 'cleanUp', 'env']);
 

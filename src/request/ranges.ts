@@ -62,8 +62,8 @@ function parsePart(part: string, name: string, kind: Kind): number[] {
   // Refuses what is too small or too large by itself.
   for (const end of [from, to]) kind.value(end.trim(), name);
   const [first, last] = [kind.exact(from.trim(), name), kind.exact(to.trim(), name)];
-  if (first > last) throw badRange(`${name}: ${quote(part)} goes down`, 'write the smaller end first');
-  if (sign === undefined) throw badRange(`${name}: ${quote(part)} has no step`, 'write 512K..4M:256K, or 512K..4M*2');
+  if (first > last) throw badRange(`${name}: ${quote(part)} is in descending order`, 'put the smaller end first');
+  if (sign === undefined) throw badRange(`${name}: ${quote(part)} has no step`, 'use 512K..4M:256K or 512K..4M*2');
   const steps =
     sign === ':' ? byStep(first, last, stepOf(by, part, name, kind)) : byFactor(first, last, factorOf(by, part, name));
   if (steps === null) throw tooMany(part, name);
@@ -87,17 +87,17 @@ function byFactor(first: number, last: number, factor: number): number[] | null 
 function stepOf(text: string, part: string, name: string, kind: Kind): number {
   const step = kind.exact(text.trim(), name);
   if (step > 0) return step;
-  throw badRange(`${name}: ${quote(part)} does not get on with a step of 0`);
+  throw badRange(`${name}: ${quote(part)} has a step of 0`);
 }
 
 function factorOf(text: string, part: string, name: string): number {
   const factor = FACTOR.test(text.trim()) ? Number(text) : Number.NaN;
   if (factor > 1) return factor;
-  throw badRange(`${name}: ${quote(part)}: ${quote(text)} is not a factor`, 'give a number above 1, such as 2 or 1.5');
+  throw badRange(`${name}: ${quote(part)}: ${quote(text)} is not a factor`, 'use a number above 1, such as 2 or 1.5');
 }
 
 function tooMany(text: string, name: string): SetupError {
-  return badRange(`${name}: ${quote(text)} comes to more than ${MOST} values`, 'take larger steps');
+  return badRange(`${name}: ${quote(text)} has more than ${MOST} values`, 'take larger steps');
 }
 
 function badRange(message: string, hint: string = FORMS): SetupError {

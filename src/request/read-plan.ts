@@ -37,7 +37,7 @@ type Common = Pick<PlanStep, 'name' | 'expect' | 'timeoutMs'>;
  */
 export function readPlan(value: unknown, name: string, cwd: string): PlanStep[] {
   if (!Array.isArray(value) || value.length === 0) {
-    throw badStep(`${name}: ${quote(value)} is not a list of steps`, 'give a list with a step, such as { run: … }');
+    throw badStep(`${name}: ${quote(value)} is not a list of steps`, 'use a list with a step, such as { run: … }');
   }
   const steps = value.map((step, index) => readStep(step, `${name}[${index}]`, index, cwd));
   if (!steps.some(({ kind }) => kind === 'command')) {
@@ -54,11 +54,11 @@ function readStep(value: unknown, name: string, index: number, cwd: string): Pla
   const [action] = actions;
   if (action === undefined || actions.length > 1) {
     const found = actions.length === 0 ? 'does nothing' : `does ${actions.join(' and ')} at once`;
-    throw badStep(`${name}: this step ${found}`, `give exactly one of ${ACTIONS.join(', ')}`);
+    throw badStep(`${name}: this step ${found}`, `use exactly one of ${ACTIONS.join(', ')}`);
   }
   const beside = [...COMMON_KEYS, action, ...(STEP_KEYS[action] ?? [])];
   const stray = Object.keys(given).find((key) => given[key] !== undefined && !beside.includes(key));
-  if (stray !== undefined) throw badStep(`${name}: ${stray} does not go with ${action}`, `leave out ${stray}`);
+  if (stray !== undefined) throw badStep(`${name}: ${stray} cannot be combined with ${action}`, `leave out ${stray}`);
   const common: Common = {
     name: given.name === undefined ? null : readName(given.name, `${name}.name`),
     expect: readExpect(given.expect, name, index),
@@ -76,7 +76,7 @@ function readStep(value: unknown, name: string, index: number, cwd: string): Pla
 const readName: read.Reader<string> = (value, name) => {
   const text = read.text(value, name);
   if (/^[^\n]{1,60}$/.test(text)) return text;
-  throw badStep(`${name}: ${quote(text)} is no name`, 'give a name of one line, up to 60 characters');
+  throw badStep(`${name}: invalid name: ${quote(text)}`, 'use a name of one line, up to 60 characters');
 };
 
 function readExpect(value: unknown, name: string, index: number): string[] {
@@ -105,10 +105,7 @@ function readProgram(given: Fields, common: Common, name: string, cwd: string): 
 const readRun: read.Reader<string[]> = (value, name) => {
   if (typeof value === 'string') return ['sh', '-c', read.text(value, name)];
   if (Array.isArray(value) && value.length > 0) return read.command(value, name);
-  throw badStep(
-    `${name}: ${quote(value)} cannot be run`,
-    'give a line for the shell, or a list: program and arguments',
-  );
+  throw badStep(`${name}: ${quote(value)} cannot be run`, 'use a line for the shell, or a list: program and arguments');
 };
 
 /** How a step's program is shown: the line for the shell, or the words. */
@@ -147,14 +144,14 @@ const readSignalName: read.Reader<string> = (value, name) => {
   const asked = read.text(value, name).toUpperCase();
   const signal = asked.startsWith('SIG') ? asked : `SIG${asked}`;
   if (signalNumber(signal) !== null) return signal;
-  throw badStep(`${name}: ${quote(value)} is not a signal`, 'give a name such as TERM, HUP or USR1');
+  throw badStep(`${name}: ${quote(value)} is not a signal`, 'use a name such as TERM, HUP or USR1');
 };
 
 function readTarget(value: unknown, name: string, cwd: string): SignalTarget {
   if (value === undefined || value === 'group') return { to: 'group' };
   const { step, pidFile } = fieldsOf(value, name, ['step', 'pidFile']);
   if ((step === undefined) === (pidFile === undefined))
-    throw badStep(`${name}: whom the signal is for is not clear`, "give 'group', { step: NAME } or { pidFile: FILE }");
+    throw badStep(`${name} requires exactly one target`, "use 'group', { step: NAME } or { pidFile: FILE }");
   if (step !== undefined) return { to: 'step', step: read.text(step, `${name}.step`) };
   return { to: 'pid-file', file: resolve(cwd, read.text(pidFile, `${name}.pidFile`)) };
 }
@@ -164,7 +161,7 @@ const LIMIT_KEYS = ['kmem', 'mem', 'memsw', 'kmemTcp', 'pids'] as const;
 function readLimits(given: Fields, common: Common, name: string): LimitsStep {
   const limits = fieldsOf(given.limits, `${name}.limits`, LIMIT_KEYS);
   const asked = LIMIT_KEYS.filter((key) => limits[key] !== undefined);
-  if (asked.length === 0) throw badStep(`${name}.limits: no limit is named`, `give one of ${LIMIT_KEYS.join(', ')}`);
+  if (asked.length === 0) throw badStep(`${name}.limits: no limit is named`, `use one of ${LIMIT_KEYS.join(', ')}`);
   const readOne = (key: (typeof LIMIT_KEYS)[number]) =>
     read.orNull(key === 'pids' ? read.pids : read.limit)(limits[key], `${name}.limits.${key}`);
   return { kind: 'limits', ...common, limits: Object.fromEntries(asked.map((key) => [key, readOne(key)])) };
@@ -189,7 +186,7 @@ function checkNames(step: PlanStep, before: readonly PlanStep[], name: string): 
   throw new SetupError(
     'bad-step',
     `${name}: no background step before it is called ${quote(target)}`,
-    names.length === 0 ? 'give an earlier step background: true and a name' : `there are: ${names.join(', ')}`,
+    names.length === 0 ? 'give an earlier step background: true and a name' : `known steps: ${names.join(', ')}`,
   );
 }
 
@@ -209,9 +206,9 @@ export function readAwaited(value: unknown, name: string, cwd: string): Awaited 
   const { port, host, file, log, http } = given;
   const asked = Object.entries({ port, log, http }).filter(([, each]) => each !== undefined);
   if (asked.length > 1 || (file !== undefined && (port !== undefined || http !== undefined))) {
-    throw badStep(`${name}: one thing at a time can be waited for`, 'give one of port, file, log and http');
+    throw badStep(`${name}: can only wait for one thing`, 'use one of port, file, log and http');
   }
-  if (host !== undefined && port === undefined) throw badStep(`${name}: a host goes with a port`, 'give port too');
+  if (host !== undefined && port === undefined) throw badStep(`${name}: host requires port`, 'add port');
   if (port !== undefined) {
     const at = host === undefined ? '127.0.0.1' : read.text(host, `${name}.host`);
     return { until: 'port', host: at, port: readPort(port, `${name}.port`), withinMs };
@@ -220,7 +217,7 @@ export function readAwaited(value: unknown, name: string, cwd: string): Awaited 
   if (log !== undefined) return { until: 'log', pattern: readPattern(log, `${name}.log`), file: path, withinMs };
   if (path !== null) return { until: 'file', file: path, withinMs };
   if (http !== undefined) return { until: 'http', url: readUrl(http, `${name}.http`), withinMs };
-  throw badStep(`${name}: nothing to wait for is named`, 'give one of port, file, log and http');
+  throw badStep(`${name}: requires something to wait for`, 'use one of port, file, log and http');
 }
 
 /** As readAwaited; also a duration, `empty`, or `{ step }`. */
@@ -234,26 +231,26 @@ export function readWaiting(value: unknown, name: string, cwd: string): Waiting 
   const { step, empty, within } = fieldsOf(value, name, ['step', 'empty', 'within']);
   const withinMs = within === undefined ? DEFAULT_WITHIN_MS : read.positiveDuration(within, `${name}.within`);
   if (step !== undefined && empty !== undefined)
-    throw badStep(`${name}: one thing at a time can be waited for`, 'give step or empty');
+    throw badStep(`${name}: can only wait for one thing`, 'use step or empty');
   if (step !== undefined) return { until: 'step', step: read.text(step, `${name}.step`), withinMs };
   if (empty === true) return { until: 'empty', withinMs };
-  throw badStep(`${name}.empty: ${quote(empty)} says nothing`, 'write empty: true');
+  throw badStep(`${name}.empty: ${quote(empty)} is not true`, 'use empty: true');
 }
 
 /** An object without keys of other names. @throws SetupError `bad-step`, `unknown-key`. */
 export function fieldsOf(value: unknown, name: string, known: readonly string[]): AwaitedFields {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw badStep(`${name}: ${quote(value)} has no keys`, `give an object with ${known.join(', ')}`);
+    throw badStep(`${name}: ${quote(value)} is not an object with keys`, `use an object with ${known.join(', ')}`);
   const unknown = Object.keys(value).find((key) => !known.includes(key));
   if (unknown === undefined) return value as AwaitedFields;
   const hint = didYouMean(unknown, known, `known keys: ${known.join(', ')}`);
-  throw new SetupError('unknown-key', `${name}: ${quote(unknown)} is not known here`, hint);
+  throw new SetupError('unknown-key', `${name}: unknown key ${quote(unknown)}`, hint);
 }
 
 export const readPort: read.Reader<number> = (value, name) => {
   const port = typeof value === 'string' && /^[0-9]{1,5}$/.test(value) ? Number(value) : value;
   if (typeof port === 'number' && Number.isInteger(port) && port >= 1 && port <= MOST_PORT) return port;
-  throw badStep(`${name}: ${quote(value)} is not a port`, `give a whole number from 1 to ${MOST_PORT}`);
+  throw badStep(`${name}: ${quote(value)} is not a port`, `use a whole number from 1 to ${MOST_PORT}`);
 };
 
 export const readPattern: read.Reader<string> = (value, name) => {
@@ -262,14 +259,17 @@ export const readPattern: read.Reader<string> = (value, name) => {
     new RegExp(pattern, 'm');
     return pattern;
   } catch (error) {
-    throw badStep(`${name}: ${(error as Error).message}`, 'give a regular expression; signs such as ( go behind a \\');
+    throw badStep(
+      `${name}: ${(error as Error).message}`,
+      'use a regular expression; escape characters such as ( with \\',
+    );
   }
 };
 
 export const readUrl: read.Reader<string> = (value, name) => {
   const url = read.text(value, name);
   if (URL.canParse(url) && /^https?:/i.test(url)) return url;
-  throw badStep(`${name}: ${quote(url)} is not a URL that can be asked`, 'give one such as http://127.0.0.1:8080/');
+  throw badStep(`${name}: ${quote(url)} is not an HTTP URL`, 'use one such as http://127.0.0.1:8080/');
 };
 
 export function badStep(message: string, hint: string): SetupError {

@@ -47,7 +47,7 @@ function furtherStep(step: FurtherStep, nameOf: NameOf): StepInput {
   throw new SetupError(
     'bad-option',
     `${nameOf('then')}: ${quote(step)} is not a step`,
-    "give a line for the shell, or { client: 'LINE' }",
+    "use a line for the shell, or { client: 'LINE' }",
   );
 }
 
@@ -83,8 +83,8 @@ function awaitedIn(text: string, name: string): AwaitedInput {
   }
   throw new SetupError(
     'bad-option',
-    `${name}: ${quote(text)} says nothing to wait for`,
-    'give tcp:PORT, http://HOST:PORT/, file:PATH or output:REGEX',
+    `${name}: ${quote(text)} is nothing to wait for`,
+    'use tcp:PORT, http://HOST:PORT/, file:PATH or output:REGEX',
   );
 }
 
@@ -99,7 +99,7 @@ type Server = Readonly<{ isServer: boolean; isAwaited: boolean }>;
 
 function refuseAlone(asked: readonly string[], { isServer, isAwaited }: Server, nameOf: NameOf): void {
   const refuse = (key: keyof RunInput, needs: string): never => {
-    throw new SetupError('conflicting-options', `${nameOf(key)} requires ${needs}`, `give ${needs} too`);
+    throw new SetupError('conflicting-options', `${nameOf(key)} requires ${needs}`, `add ${needs}`);
   };
   if (asked.includes('readyTimeout') && !isAwaited) refuse('readyTimeout', nameOf('ready'));
   if (asked.includes('stop') && !isServer) refuse('stop', `${nameOf('ready')} or ${nameOf('background')}`);

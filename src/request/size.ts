@@ -10,7 +10,7 @@ export type Size = number | string;
 
 const SIZE = /^(0|[1-9][0-9]*)(?:\.([0-9]+))?(?: ?(?:([kmgt])(?:i?b)?|b))?$/i;
 const POWERS = { '': 0, k: 1, m: 2, g: 3, t: 4 } as const;
-const FORMS = 'give bytes, or a number with K, M, G or T (powers of 1024), such as 900K or 2.5M';
+const FORMS = 'use bytes, or a number with K, M, G or T (powers of 1024), such as 900K or 2.5M';
 
 /**
  * Bytes, neither rounded nor bounded below. K, M, G, T and their spellings with B or iB are powers of 1024, as in the
@@ -22,7 +22,7 @@ export function parseSize(text: Size, { name = 'size' }: { name?: string } = {})
   if (bytes > BigInt(Number.MAX_SAFE_INTEGER)) {
     throw badSize(
       `${name}: ${quote(text)} is more than ${groupDigits(Number.MAX_SAFE_INTEGER)} bytes`,
-      'give less, or leave it out for no limit',
+      'use less, or leave it out for no limit',
     );
   }
   return Number(bytes);
@@ -34,7 +34,7 @@ export function parseLimit(text: Size, { name = 'limit' }: { name?: string } = {
   if (bytes === 0) {
     throw badSize(
       `${name}: ${quote(text)} is below one page (${groupDigits(pageSize())} bytes), the smallest limit that the kernel keeps`,
-      `give at least ${pageSize()}, or leave it out for no limit`,
+      `use at least ${pageSize()}, or leave it out for no limit`,
     );
   }
   return bytes;
@@ -59,8 +59,8 @@ function spelledSize(text: unknown, name: string): bigint {
   const divisor = 10n ** BigInt(fraction.length);
   if (scaled % divisor !== 0n) {
     throw badSize(
-      `${name}: ${quote(text)} does not come to whole bytes`,
-      `give whole bytes, such as ${scaled / divisor + 1n}`,
+      `${name}: ${quote(text)} is not a whole number of bytes`,
+      `use whole bytes, such as ${scaled / divisor + 1n}`,
     );
   }
   return scaled / divisor;

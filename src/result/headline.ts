@@ -79,7 +79,7 @@ function setupError({ error, terminationReason, durations }: Result): string {
 
 function timeout(result: Result): string {
   if (result.terminationReason === 'livelock') {
-    return `ended${after(result)}: it spun at the limit and did not get on${inStep(result)}${denialsSoFar(result)}`;
+    return `ended${after(result)}: livelocked at the limit${inStep(result)}${denialsSoFar(result)}`;
   }
   const { timeoutMs } = result.spec;
   const limit = timeoutMs === null ? after(result) : ` after ${formatDuration(timeoutMs)}`;
@@ -88,7 +88,7 @@ function timeout(result: Result): string {
 
 function outOfMemory(result: Result): string {
   if (result.terminationReason === 'overrun') {
-    return `ended${after(result)}: kernel memory went on rising above its limit (${peak(result)})`;
+    return `ended${after(result)}: kernel memory kept rising above its limit (${peak(result)})`;
   }
   const { limits, mem, expectations, steps } = result;
   const { oomKillAtMs } = mem;
@@ -121,11 +121,11 @@ function ended(result: Result, isIt: (step: Step) => boolean): string {
     return `${cut(step.command, COMMAND_LENGTH)}: ${visible(step.error)}${denialsSoFar(result)}`;
   const how =
     signal !== null
-      ? `was killed by ${visible(signal)}`
+      ? ` was killed by ${visible(signal)}`
       : code === null
-        ? 'came to no end that was seen'
-        : `failed with exit code ${code}`;
-  return `${cut(step.command, COMMAND_LENGTH)} ${how}${circumstances(step, result)}`;
+        ? ': its end was not observed'
+        : ` failed with exit status ${code}`;
+  return `${cut(step.command, COMMAND_LENGTH)}${how}${circumstances(step, result)}`;
 }
 
 /** Whether the limit can have to do with how a step ended: the question that the tool is there for. */

@@ -36,15 +36,15 @@ export function notesOf(facts: Facts, programs: Programs, kmem: Usage): string[]
   const { mode, summary } = facts;
   if (mode === 'gate') notes.push(endsFaults(programs) ? GATE_NOTES.faults : GATE_NOTES.calls);
   if (mode === 'none' && asksFor(facts.spec, 'kmem'))
-    notes.push('the kmem limit was not enforced, as asked (--enforce none)');
+    notes.push('the kmem limit was not enforced, as requested (--enforce none)');
   if (facts.noNewPrivs)
     notes.push('without CAP_SYS_ADMIN the gate needs no_new_privs: setuid programs lost their privilege');
   if (isUnaccounted(facts))
     notes.push('kernel memory is not accounted here (cgroup.memory=nokmem?): there are no kmem figures');
   if (summary?.lag != null && summary.maxUsage === null)
-    notes.push('before Linux 5.13 cgroup v2 tells kernel memory too coarsely: there are no kmem figures');
+    notes.push('before Linux 5.13, cgroup v2 reports kernel memory too coarsely: there are no kmem figures');
   else if (summary?.lag != null && summary.lag > 0)
-    notes.push(`memory.stat of this kernel may be behind by up to ${formatSize(summary.lag)} for 2 s`);
+    notes.push(`memory.stat of this kernel may lag by up to ${formatSize(summary.lag)} for 2 s`);
   if (summary && summary.refusals > 0)
     notes.push(
       `io_uring_setup was refused ${summary.refusals} ${summary.refusals === 1 ? 'time' : 'times'} (EPERM): its operations would bypass the gate`,
@@ -72,7 +72,7 @@ export function notesOf(facts: Facts, programs: Programs, kmem: Usage): string[]
     );
   if (summary && summary.traceLost > 0) notes.push(`${summary.traceLost} lines of --trace-gate could not be written`);
   if (facts.spec.allowIoUring && mode === 'gate')
-    notes.push('io_uring was let through, as asked: its operations are not gated');
+    notes.push('io_uring was allowed, as requested: its operations are not gated');
   if (facts.escaped > 0)
     notes.push(
       `${facts.escaped === 1 ? '1 process' : `${facts.escaped} processes`} had left the group and ${facts.escaped === 1 ? 'was' : 'were'} killed; what was done outside was not counted`,
@@ -115,7 +115,7 @@ function softLimitNotes({ reading, limits, steps }: Facts): string[] {
   const known = inForce.filter((limit) => limit !== null);
   if (peak === null || known.length < inForce.length || peak <= Math.max(...known)) return [];
   const over = formatSize(Math.max(...known));
-  return [`TCP buffers peaked at ${formatSize(peak)}, above --kmem-tcp ${over}: in the kernel that limit is soft`];
+  return [`TCP buffers peaked at ${formatSize(peak)}, above --kmem-tcp ${over}: that limit is soft in the kernel`];
 }
 
 export type Conditions = Readonly<{

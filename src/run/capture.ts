@@ -97,7 +97,7 @@ function openUnnamed(): { writer: number; reader: number } {
     throw new SetupError(
       'no-capture',
       `no file for the command's output can be made in ${tmpdir()} (${errnoOf(error)})`,
-      'set TMPDIR to a folder with room that you may write',
+      'set TMPDIR to a writable folder with free space',
       { cause: error },
     );
   } finally {

@@ -226,9 +226,9 @@ function sentenceOf({ kind, object, comm }: Extract<GateEvent, { event: 'notice'
     case 'moves':
       return `${who} opened ${object} for writing: it may have left the group; it is still gated, but what it allocates elsewhere is not counted`;
     case 'service':
-      return `${who} turned to ${object}: what that service does for it runs outside the group`;
+      return `${who} used ${object}: what that service does for it runs outside the group`;
     case 'listener':
-      return `${who} asked for a seccomp listener of its own, and one is there already: the kernel says EBUSY`;
+      return `${who} requested a seccomp listener, but one is already installed: the kernel returns EBUSY`;
     case 'tracer':
       return `${who} traces processes: system calls that the gate answers are not seen by a tracer's seccomp filter`;
     default:
@@ -269,8 +269,8 @@ function outsideSentence(comm: string, pid: number): string {
 }
 
 function unattributedSentence(errno: number): string {
-  const why = errno === 0 ? 'there is no unified hierarchy to tell its tasks by' : `bpf(2): ${errnoName(errno)}`;
-  return `which calls failed is not known (${why}): failcnt counts refused charges; nor would a livelock at the limit be seen, so give --timeout`;
+  const why = errno === 0 ? 'there is no unified hierarchy to identify its tasks by' : `bpf(2): ${errnoName(errno)}`;
+  return `it is unknown which calls failed (${why}): failcnt counts refused charges; a livelock at the limit would not be detected either, so use --timeout`;
 }
 
 function livelockSentence({ pid, tid, comm, refusals, forNs }: Extract<GateEvent, { event: 'livelock' }>): string {

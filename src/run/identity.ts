@@ -19,7 +19,7 @@ export async function resolveIdentity(user: string | null): Promise<Identity | n
   const fields = entry.stdout.split(':');
   const [name, , uid, gid, , home] = fields;
   if (entry.exitCode !== 0 || name === undefined || uid === undefined || gid === undefined) {
-    throw new SetupError('unknown-user', `no such user: ${user}`, 'give a name or a number that `getent passwd` knows');
+    throw new SetupError('unknown-user', `no such user: ${user}`, 'use a name or a number that `getent passwd` lists');
   }
   const groups = await lookUp('id', ['-G', '--', name]);
   return {

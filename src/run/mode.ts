@@ -28,7 +28,7 @@ export async function chooseMode(asked: ModeRequest, hierarchies: Hierarchies, i
   if (found !== 'toothless') return 'native';
   throw new SetupError(
     'native-not-enforced',
-    'this kernel takes a limit on kernel memory and refuses nothing: a task exceeded it in a throwaway group',
+    'this kernel accepts a limit on kernel memory but does not enforce it: a task exceeded it in a throwaway group',
     'use --enforce gate',
   );
 }

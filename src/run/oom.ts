@@ -35,12 +35,12 @@ export function watchOomKills(): OomWatch {
 
 function sentenceOf({ comm, pid, cgroup, global }: Victim): string {
   const killer = global ? "the kernel's global OOM killer" : 'the OOM killer of another cgroup';
-  return `${killer} killed ${comm} (${pid}) outside the group, in ${cgroup}: the machine ran out of memory, or the kmem limit woke it`;
+  return `${killer} killed ${comm} (${pid}) outside the group, in ${cgroup}: the machine ran out of memory, or the kmem limit triggered it`;
 }
 
 function unnamedSentence(count: number): string {
   const whom = count === 1 ? 'a process' : `${count} processes`;
-  return `the OOM killer killed ${whom} outside the group; the kernel's log does not tell which`;
+  return `the OOM killer killed ${whom} outside the group; the kernel's log does not name it`;
 }
 
 /** /proc/vmstat, since Linux 4.13. */

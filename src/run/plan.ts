@@ -108,11 +108,11 @@ const MOST_IN_BACKGROUND = 60;
 function refuseImpossible(spec: RunSpec): void {
   const inBackground = (spec.plan ?? []).filter((step) => step.kind === 'command' && step.background).length;
   if (inBackground > MOST_IN_BACKGROUND) {
-    const message = `${inBackground} steps of the group are to run in the background, and the helper takes ${MOST_IN_BACKGROUND}`;
-    throw new SetupError('too-many-steps', message, 'start some of them by one line for the shell, with &');
+    const message = `too many background steps in the group: ${inBackground} (at most ${MOST_IN_BACKGROUND})`;
+    throw new SetupError('too-many-steps', message, 'start several of them with one line for the shell, using &');
   }
   if (spec.enforce === 'native' && !asksFor(spec, 'kmem')) {
-    throw new SetupError('no-limit', '--enforce native needs a limit to enforce', 'give --kmem SIZE too');
+    throw new SetupError('no-limit', '--enforce native requires a kmem limit', 'add --kmem SIZE');
   }
 }
 
@@ -123,7 +123,7 @@ function refuseUngated({ inject }: RunSpec): void {
     if (syscall === null || gatedCalls.some(({ name }) => name === syscall)) continue;
     const names = gatedCalls.map(({ name }) => name);
     const hint = didYouMean(syscall, names, 'docs/reference/gate-rows.md lists the gated calls');
-    throw new SetupError('bad-address', `--fail ${address}: ${quote(syscall)} is no call that the gate sees`, hint);
+    throw new SetupError('bad-address', `--fail ${address}: ${quote(syscall)} is not a gated call`, hint);
   }
 }
 
@@ -179,6 +179,6 @@ function countersOf({ version, memory }: Group): Pick<GateConfig, 'usage' | 'max
 function reclaimFile({ version, memory }: Group): string {
   const path = `${memory}/${version === 1 ? v1.forceEmpty : v2.reclaim}`;
   if (existsSync(path)) return path;
-  const reason = `--reclaim on: this kernel cannot be asked to reclaim a group's memory (there is no ${path})`;
+  const reason = `--reclaim on: this kernel cannot reclaim a group's memory on request (there is no ${path})`;
   throw new SetupError('no-reclaim', reason, 'leave out --reclaim, or boot Linux 5.19 or newer, or use cgroup v1');
 }

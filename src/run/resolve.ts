@@ -25,7 +25,7 @@ export function resolveCommand(command: string, { cwd, path }: { cwd: string; pa
     if (problem !== 'absent') problems.push(`${file}: ${problem}`);
   }
   if (problems[0] !== undefined) throw notExecutable(command, problems[0]);
-  throw notFound(command, 'it is in no folder of PATH; install it or give its path');
+  throw notFound(command, 'install it, or use its path: no folder of PATH has it');
 }
 
 function problemOf(file: string): string | null {
@@ -48,6 +48,6 @@ export function notExecutable(command: string, reason: string): SetupError {
   return new SetupError(
     'not-executable',
     `cannot execute ${command}: ${reason}`,
-    'give an executable file (chmod +x), or its interpreter',
+    'use an executable file (chmod +x), or its interpreter',
   );
 }

@@ -6,7 +6,7 @@ import { notExecutable, notFound } from './resolve.ts';
 
 type SetupErrorEvent = Extract<GateEvent, { event: 'setup-error' }>;
 
-const DOCTOR = 'run `kmem-run doctor`: it tries each thing that a run needs';
+const DOCTOR = 'run kmem-run doctor to diagnose it';
 
 /** What the helper could not do, as the error that the user sees. `command` is the step's program. */
 export function setupErrorOf({ stage, errno, subject }: SetupErrorEvent, command: string): SetupError {
@@ -33,7 +33,7 @@ export function setupErrorOf({ stage, errno, subject }: SetupErrorEvent, command
     case 'not-told':
       return new SetupError(
         'kmem-not-told',
-        `the kernel memory of the group is not told: ${subject}, which before Linux 5.13 is too coarse for a limit and lacks page tables`,
+        `the kernel memory of the group is not reported: ${subject}, which before Linux 5.13 is too coarse for a limit and lacks page tables`,
         'use cgroup v1 (boot with systemd.unified_cgroup_hierarchy=0; for a microVM --cgroup v1), or leave out --kmem',
       );
     case 'exec':
@@ -42,25 +42,25 @@ export function setupErrorOf({ stage, errno, subject }: SetupErrorEvent, command
       return new SetupError(
         'bad-cwd',
         `the command cannot enter its working directory${why}`,
-        'give another --cwd, or a --user who may enter it',
+        'use another --cwd, or a --user who may enter it',
       );
     case 'identity':
       return new SetupError(
         'no-permission',
-        `the identity of --user cannot be taken on${why}`,
+        `cannot switch to --user${why}`,
         'run kmem-run as root, or leave out --user',
       );
     case 'personality':
       return new SetupError(
         'no-personality',
         `address-space randomisation cannot be turned off${why}`,
-        'give --aslr: peaks then spread from run to run; or allow personality(2) (docker, podman: --security-opt seccomp=unconfined; systemd: LockPersonality=no)',
+        'use --aslr (peaks then vary from run to run), or allow personality(2) (docker, podman: --security-opt seccomp=unconfined; systemd: LockPersonality=no)',
       );
     case 'affinity':
       return new SetupError(
         'bad-cpus',
         `the command cannot be bound to the CPUs of --cpus${why}`,
-        'give CPUs that this process may use (taskset -p $$)',
+        'choose CPUs that this process may use (taskset -p $$)',
       );
     case 'join':
       return new SetupError('cannot-join', `the group cannot be joined${subject ? `: ${subject}` : ''}${why}`, DOCTOR);
@@ -110,7 +110,7 @@ function noListener(errno: number): SetupError {
   return new SetupError(
     'no-listener',
     `the gate cannot be installed: the kernel refuses a seccomp listener (${errnoName(errno)})`,
-    'it needs Linux 5.9 or newer and a sandbox that allows seccomp(2); kmem-run doctor tells more; --enforce none only counts; --kernel NAME brings a kernel of its own',
+    'it needs Linux 5.9 or newer and a sandbox that allows seccomp(2); run kmem-run doctor for details; --enforce none only counts; --kernel NAME runs on a kernel of its own',
   );
 }
 

@@ -55,7 +55,7 @@ export function openSink(file: string, option: string): number {
     throw new SetupError(
       'bad-output-file',
       `${option}: ${file} cannot be opened (${reasonOf(error)})`,
-      'name a file that you may write',
+      'name a writable file',
       { cause: error },
     );
   }

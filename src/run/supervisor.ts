@@ -84,7 +84,7 @@ export function startSupervisor(options: {
     throw new SetupError(
       'helper-failed',
       `the native helper cannot be started: ${helper}`,
-      'run `kmem-run doctor`; a reinstall builds it anew',
+      'run kmem-run doctor, or reinstall kmem-run to rebuild it',
     );
   }
   const waiters = new Set<Waiter>();
@@ -155,7 +155,7 @@ function helperGone(): SetupError {
   return new SetupError(
     'gate-lost',
     'the native helper died',
-    'somebody killed kmem-helper; the group was killed with it, run again',
+    'run it again: kmem-helper was killed, and the group with it',
   );
 }
 
@@ -201,6 +201,6 @@ async function untilInterrupted(supervisor: Supervisor, stop: Stop): Promise<voi
 }
 
 function mute(): SetupError {
-  const message = 'the native helper was started and told nothing';
-  return new SetupError('gate-lost', message, 'somebody stopped kmem-helper, or the machine is too busy: run again');
+  const message = 'the native helper did not respond after starting';
+  return new SetupError('gate-lost', message, 'run it again: kmem-helper was stopped, or the machine is too busy');
 }

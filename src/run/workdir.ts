@@ -129,7 +129,7 @@ async function runLine(
     throw new SetupError(
       'scenario-set-up',
       `the ${what} ${how}`,
-      'see what it wrote, and --keep-dir to look at its files',
+      'read its output, or use --keep-dir to look at its files',
     );
   } finally {
     if (sink !== null) closeSync(sink);

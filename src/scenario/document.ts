@@ -48,7 +48,7 @@ export function parseYaml(text: string): Parsed {
     visit(document, {
       Alias: (_, alias, path) => {
         const named = alias.resolve(document);
-        if (named !== undefined && path.includes(named)) refuse(alias, 'an alias stands inside what it names');
+        if (named !== undefined && path.includes(named)) refuse(alias, 'an alias is inside the node that it refers to');
       },
       Collection: (_, collection, path) => {
         if (path.filter((node) => isCollection(node)).length < MOST_LEVELS) return undefined;
@@ -56,7 +56,7 @@ export function parseYaml(text: string): Parsed {
         return visit.BREAK;
       },
       Pair: (_, { key }) => {
-        if (isMap(key) || isSeq(key)) refuse(key, 'a key is a word, not a list or a map');
+        if (isMap(key) || isSeq(key)) refuse(key, 'a key is a string, not a list or a map');
       },
     });
   let value: unknown;

@@ -97,7 +97,7 @@ function byName(word: string, all: FoundScenarios): FoundScenarios {
   const hint = didYouMean(
     word,
     names,
-    names.length === 0 ? 'there is no folder scenarios here' : `there are: ${names.join(', ')}`,
+    names.length === 0 ? 'there is no scenarios folder here' : `known scenarios: ${names.join(', ')}`,
   );
   throw new SetupError('no-scenario', `no scenario is called ${quote(word)}`, hint);
 }
@@ -116,7 +116,7 @@ function refuseTags(tags: readonly string[], scenarios: readonly Scenario[]): ne
   throw new SetupError(
     'no-scenario',
     `no scenario has the tag ${quote(tag)}`,
-    didYouMean(tag, known, `there are: ${known.join(', ')}`),
+    didYouMean(tag, known, `known tags: ${known.join(', ')}`),
   );
 }
 
@@ -131,11 +131,11 @@ function filesAt(word: string): string[] {
     // A link to itself, a folder that may not be entered.
     throw refuse(`cannot be read: ${errnoOf(error)}`);
   }
-  if (stat === undefined) throw refuse('is not there');
+  if (stat === undefined) throw refuse('does not exist');
   if (!stat.isDirectory()) return [path];
   const files = filesIn(path);
   if (files.length > 0) return files;
-  throw new SetupError('no-scenario', `${quote(word)} has no scenario`, 'scenario files end in .yaml or .yml');
+  throw new SetupError('no-scenario', `${quote(word)} contains no scenario`, 'scenario files end in .yaml or .yml');
 }
 
 function filesIn(folder: string): string[] {
@@ -150,7 +150,7 @@ function namesIn(folder: string): string[] {
     return readdirSync(fsPath(folder), { recursive: true, encoding: 'utf8' });
   } catch (error) {
     const reason = `${quote(folder)} cannot be searched for scenarios (${errnoOf(error)})`;
-    throw new SetupError('unreadable-scenario', reason, 'name a folder that you may read, or the files in it');
+    throw new SetupError('unreadable-scenario', reason, 'name a readable folder, or the files in it');
   }
 }
 
@@ -164,7 +164,7 @@ function load(files: readonly string[]): FoundScenarios {
 }
 
 function textOf(file: string): string {
-  return readInput(file, MOST_BYTES, { code: 'unreadable-scenario', hint: 'name a scenario file that you may read' });
+  return readInput(file, MOST_BYTES, { code: 'unreadable-scenario', hint: 'name a readable scenario file' });
 }
 
 /** Relative to the current folder where it is below it: short, and what CI servers link to. */

@@ -63,7 +63,7 @@ function messageOf(issue: z.core.$ZodIssue, value: unknown): string {
 }
 
 const NAMES: Readonly<Record<string, string>> = {
-  string: 'a text',
+  string: 'a string',
   array: 'a list',
   object: 'a map of keys',
   record: 'a map of names',

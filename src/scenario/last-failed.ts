@@ -16,7 +16,7 @@ type Kept = Record<string, string[]>;
 export function readLastFailed(): readonly string[] {
   const failed = readKept()[here()];
   if (failed === undefined)
-    throw new SetupError('no-last-failed', 'no scenarios were run here yet', 'leave out --last-failed');
+    throw new SetupError('no-last-failed', 'no scenarios have been run here yet', 'leave out --last-failed');
   if (failed.length === 0)
     throw new SetupError('no-last-failed', 'the last time all scenarios passed', 'leave out --last-failed');
   return failed;

@@ -44,8 +44,8 @@ type Found = Omit<Mistake, 'file'>;
 function findMistakes({ value, errors, placeOf, placeOfKey }: Parsed): Found[] {
   if (errors.length > 0) return errors.map(({ place, message }) => ({ ...place, message, hint: null }));
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    const hint = 'write keys: description, steps … (kmem-run scenario new shows how)';
-    return [{ ...placeOf([]), message: 'this is no scenario: it has no keys', hint }];
+    const hint = 'add keys: description, steps … (kmem-run scenario new writes an example)';
+    return [{ ...placeOf([]), message: 'not a scenario: it has no keys', hint }];
   }
   const issues = findIssues(value).map(({ path, key, message, hint }) => ({
     ...(key === null ? placeOf(path) : placeOfKey(path, key)),
@@ -54,7 +54,7 @@ function findMistakes({ value, errors, placeOf, placeOfKey }: Parsed): Found[] {
   }));
   const unknown = unknownPlaceholders(value).map(({ path, text, hint }) => ({
     ...placeOf(path),
-    message: `${text} means nothing here`,
+    message: `unknown placeholder ${text}`,
     hint,
   }));
   return [...issues, ...unknown].toSorted((a, b) => a.line - b.line || a.column - b.column);

@@ -21,21 +21,21 @@ export async function missingFor({ needs }: Pick<Scenario, 'needs'>, kernel: str
     const names = (packages.length > 0 ? packages : needs.packages).join(' ');
     found.push(`${lack.length > 0 ? `no ${lack.join(', no ')}` : `no package ${names}`}: apt-get install ${names}`);
   } else {
-    if (commands.length > 0) found.push(`no ${commands.join(', no ')} in PATH: install what has it`);
+    if (commands.length > 0) found.push(`no ${commands.join(', no ')} in PATH: install it`);
     if (files.length > 0) found.push(`no ${files.join(', no ')}`);
   }
   // In a microVM whoever runs it is root where the user is, and only there.
-  if (needs.root && process.geteuid?.() !== 0) found.push('it needs root: run kmem-run as root');
+  if (needs.root && process.geteuid?.() !== 0) found.push('it requires root: run kmem-run as root');
   return [...found, ...(kernel === HOST ? hostLacks(needs) : await kernelLacks(kernel))];
 }
 
 function hostLacks({ linux, cgroup }: Scenario['needs']): string[] {
   const found: string[] = [];
-  if (linux !== null && isOlder(release(), linux)) found.push(`it needs Linux ${linux}, and this is ${release()}`);
+  if (linux !== null && isOlder(release(), linux)) found.push(`it requires Linux ${linux}, and this is ${release()}`);
   const version = readHierarchies().memory?.version;
   if (cgroup !== null && version !== Number(cgroup.slice(1))) {
     const there = version === undefined ? 'there is no memory controller' : `kernel memory is counted by v${version}`;
-    found.push(`it needs cgroup ${cgroup}, and ${there} here`);
+    found.push(`it requires cgroup ${cgroup}, and ${there} here`);
   }
   return found;
 }

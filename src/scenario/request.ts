@@ -25,7 +25,7 @@ export async function scenarioRequest(
   if (!kernels.includes(kernel)) {
     const asked = kernel === HOST ? 'the running kernel' : kernel;
     const reason = `scenario ${quote(name)} is for ${kernels.join(', ')}, not for ${asked}`;
-    const hint = kernels[0] === HOST ? `leave out ${nameOf('kernel')}` : `give ${nameOf('kernel')} ${kernels[0]}`;
+    const hint = kernels[0] === HOST ? `leave out ${nameOf('kernel')}` : `use ${nameOf('kernel')} ${kernels[0]}`;
     throw new SetupError('scenario-kernel', reason, hint);
   }
   const missing = await missingFor(scenario, kernel);
@@ -51,7 +51,7 @@ function onlyScenario(word: string, option: string): Scenario {
   if (scenario !== undefined && others.length === 0) return scenario;
   throw new SetupError(
     'bad-option',
-    `${option}: ${quote(word)} has ${scenarios.length} scenarios: ${scenarios.map(({ name }) => name).join(', ')}`,
-    'name one of them, by its file',
+    `${option}: ${quote(word)} contains ${scenarios.length} scenarios: ${scenarios.map(({ name }) => name).join(', ')}`,
+    'name one of them by its file',
   );
 }

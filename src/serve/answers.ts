@@ -55,7 +55,7 @@ function answer(setting: ServeSetting, { path, query }: GuardedRequest): PageRes
     if (first === 'compare') return page(compareAnswer(setting, query));
     if (first === 'changes') return { status: 200, type: 'application/json', body: changesAnswer(setting, query) };
   }
-  throw new SetupError('no-such-page', 'there is no such page', 'go back to the list');
+  throw new SetupError('no-such-page', 'no such page', 'go back to the list');
 }
 
 function page(body: string): PageResponse {
@@ -90,7 +90,7 @@ function experimentAnswer({ view, pages, ...made }: ServeSetting, id: string): s
 function compareAnswer({ view, pages, ...made }: ServeSetting, query: URLSearchParams): string {
   const [nameA, nameB] = [query.get('a') ?? '', query.get('b') ?? ''];
   if (nameA === '' || nameB === '')
-    throw new SetupError('bad-address', 'a comparison takes two', 'choose two in the list');
+    throw new SetupError('bad-address', 'a comparison requires two results', 'choose two in the list');
   const [a, b] = view.use((store) => [sideNamed(store, nameA), sideNamed(store, nameB)] as const);
   const comparison = compareRuns(a.samples, b.samples);
   const document: ReportDocument = { kind: 'compare', a: a.side, b: b.side, comparison };
@@ -118,7 +118,7 @@ function changesAnswer({ view }: ServeSetting, query: URLSearchParams): string {
   return view.use((store) => {
     const { status, runs } = store.experiment(id);
     const [last] = store.list({ experimentId: id, limit: 1 });
-    const when = last === undefined ? '' : `; the last began at ${localTime(last.startedAt)}: ${last.outcome}`;
+    const when = last === undefined ? '' : `; the last started at ${localTime(last.startedAt)}: ${last.outcome}`;
     const text = `${counted(runs, 'run')} so far${when}`;
     return JSON.stringify({ changes, experiment: { status, text } });
   });
@@ -129,7 +129,7 @@ function failed({ pages, version }: ServeSetting, { path }: GuardedRequest, thro
   const error = asSetupError(thrown);
   const status = statuses[error.code] ?? 500;
   const back = path.length > 1 ? '../'.repeat(path.length - 1) : './';
-  const title = status === 404 ? 'That is not kept' : 'That cannot be shown';
+  const title = status === 404 ? 'Not found' : 'Cannot be shown';
   const body = pages.messagePage({ title, message: error.message, hint: error.hint, back, version });
   return { status, type: 'text/html', body };
 }

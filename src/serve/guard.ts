@@ -25,16 +25,15 @@ const METHODS = ['GET', 'HEAD'];
 
 export function admit({ method = '', url = '', headers }: Request, door: Door): GuardedRequest | HttpRefusal {
   const hosts = [`127.0.0.1:${door.port}`, `localhost:${door.port}`];
-  if (!hosts.includes(headers.host ?? '')) return refusal(421, 'this name is not served here');
+  if (!hosts.includes(headers.host ?? '')) return refusal(421, 'unknown host name');
   const [pathname = '', ...rest] = url.split('?');
   const [root, token = '', ...words] = pathname.split('/');
   // An absolute address, as a proxy is asked, has no empty beginning.
-  if (root !== '' || !isToken(token, door.token)) return refusal(403, 'the address lacks its token');
-  if (isForeign(headers, hosts)) return refusal(403, 'another page asks');
-  if (!METHODS.includes(method))
-    return refusal(405, 'there is nothing here but to read', { allow: METHODS.join(', ') });
+  if (root !== '' || !isToken(token, door.token)) return refusal(403, 'the address has no valid token');
+  if (isForeign(headers, hosts)) return refusal(403, 'the request comes from another page');
+  if (!METHODS.includes(method)) return refusal(405, 'this server is read-only', { allow: METHODS.join(', ') });
   const path = words.map(decoded);
-  if (path.includes(null)) return refusal(400, 'the address is spelt wrongly');
+  if (path.includes(null)) return refusal(400, 'malformed address');
   return { path: path as string[], query: new URLSearchParams(rest.join('?')) };
 }
 

@@ -26,7 +26,7 @@ const FAILING_LENGTH = 120;
 
 export function listPage(facts: ListFacts): string {
   const { query, store, changes, script, version } = facts;
-  const title = query.experimentId === null ? 'What is kept' : `The runs of ${cut(query.experimentId, 40)}`;
+  const title = query.experimentId === null ? 'Saved results' : `The runs of ${cut(query.experimentId, 40)}`;
   return framed({ title: `kmem-run: ${title}`, script, version }, [
     html`<header class="top"><h1>${title}</h1>
 <p class="note">in <code>${store}</code></p></header>
@@ -48,7 +48,7 @@ export function messagePage({
   version,
 }: Readonly<{ title: string; message: string; hint: string; back: string; version: string }>): string {
   return framed({ title: `kmem-run: ${title}`, script: null, version }, [
-    html`<header class="top"><h1>${title}</h1><nav class="pager" aria-label="Elsewhere"><a href="${back}">All that is kept</a></nav></header>
+    html`<header class="top"><h1>${title}</h1><nav class="pager" aria-label="Elsewhere"><a href="${back}">All saved results</a></nav></header>
 <main id="content"><p class="notice bad">${message}<br>Hint: ${hint}</p></main>`,
   ]);
 }
@@ -66,12 +66,12 @@ function framed({ title, script, version }: Frame, body: Content): string {
     head: html`<link rel="icon" href="data:,">
 `,
     body,
-    footer: `kmem-run ${version}. This page shows what is kept; it starts and changes nothing.`,
+    footer: `kmem-run ${version}. This page shows saved results; it starts and changes nothing.`,
   });
 }
 
 function pickNotice(query: ListQuery): Markup {
-  return html`<p class="notice">To be compared with <code>${query.with}</code>: choose the other below. <a href="${listAddress(query, { with: null })}">Leave it</a></p>
+  return html`<p class="notice">Compare <code>${query.with}</code> with another result: choose it below. <a href="${listAddress(query, { with: null })}">Cancel</a></p>
 `;
 }
 
@@ -92,7 +92,7 @@ ${select('Outcome of runs', 'outcome', outcomes, outcome)}
 ${label === null ? null : html`<label>Label<input name="label" value="${label}"></label>`}
 ${hidden.map(([name, value]) => (value === null ? null : html`<input type="hidden" name="${name}" value="${value}">`))}
 <button type="submit">Show</button>
-${isFiltered ? html`<a href="${listAddress(query, everything)}">All that is kept</a>` : null}
+${isFiltered ? html`<a href="${listAddress(query, everything)}">All saved results</a>` : null}
 </form>
 `;
 }
@@ -111,7 +111,7 @@ function keptPart({ browsed, query }: ListFacts): Markup {
   return html`<section id="kept" aria-label="Results">
 ${
   entries.length === 0
-    ? html`<p class="nothing">Nothing is kept that is asked for.</p>`
+    ? html`<p class="nothing">No saved results match.</p>`
     : html`<table class="kept" role="table"><thead role="rowgroup"><tr role="row">${columns.map((column) => headCell(column, query))}<th role="columnheader" scope="col" class="act"><span class="note">Compare</span></th></tr></thead>
 <tbody role="rowgroup">${entries.map((entry) => (entry.entry === 'run' ? runRow(entry, query) : experimentRow(entry, query)))}</tbody></table>`
 }

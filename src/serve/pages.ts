@@ -32,7 +32,7 @@ export function experimentPage(
 export function comparePage(document: ReportDocument, made: BuiltScripts): string {
   return page(
     [document],
-    html`<nav class="pager" aria-label="Elsewhere"><a href="./">All that is kept</a></nav>`,
+    html`<nav class="pager" aria-label="Elsewhere"><a href="./">All saved results</a></nav>`,
     made,
   );
 }
@@ -46,7 +46,7 @@ function page(
 }
 
 function links(more: readonly (Markup | null)[]): Markup {
-  return html`<nav class="pager" aria-label="Elsewhere"><a href="../">All that is kept</a>${more}</nav>`;
+  return html`<nav class="pager" aria-label="Elsewhere"><a href="../">All saved results</a>${more}</nav>`;
 }
 
 function compareLink(id: string): Markup {

@@ -86,8 +86,8 @@ export function listAddress(query: ListQuery, changes: Partial<ListQuery> = {}):
 function badAddress(what: string, known: readonly string[]): SetupError {
   return new SetupError(
     'bad-address',
-    `the address asks for ${what}, which there is not`,
-    `it may be ${known.join(', ')}`,
+    `the address asks for ${what}, which does not exist`,
+    `use one of ${known.join(', ')}`,
   );
 }
 

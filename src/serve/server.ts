@@ -92,23 +92,23 @@ function listenError(error: unknown, port: number | null): SetupError {
   if (errno === 'EADDRINUSE') {
     return new SetupError(
       'port-taken',
-      `port ${port} is taken`,
-      `leave --port out for a free one, or see who has it: ss -ltnp 'sport = :${port}'`,
+      `port ${port} is in use`,
+      `leave out --port for a free one, or find the program that uses it: ss -ltnp 'sport = :${port}'`,
       { cause: error },
     );
   }
   if (errno === 'EACCES') {
     return new SetupError(
       'port-refused',
-      `port ${port} is not for you: ports below 1024 are for root`,
-      'leave --port out for a free one, or name one above 1023',
+      `port ${port} requires root, as all ports below 1024`,
+      'leave out --port for a free one, or use one above 1023',
       { cause: error },
     );
   }
   return new SetupError(
     'cannot-listen',
     `nothing can listen on ${HOST} (${errno})`,
-    'see that the loopback interface is up: ip link set lo up',
+    'bring the loopback interface up: ip link set lo up',
     { cause: error },
   );
 }

@@ -64,7 +64,7 @@ function kindsOf(recorded: RecordedFacts, replays: readonly RecordedFacts[]): Ki
   const addresses = new Set([recorded, ...replays].flatMap((facts) => facts.injections.map(({ address }) => address)));
   return [
     row('outcome', ({ outcome }) => outcome),
-    ...Array.from({ length: steps }, (_, step) => row(`step ${step}`, ({ ends }) => ends[step] ?? 'did not begin')),
+    ...Array.from({ length: steps }, (_, step) => row(`step ${step}`, ({ ends }) => ends[step] ?? 'did not start')),
     ...[...exprs].map((expr) => row(`expectation ${expr}`, (facts) => expectationText(facts, expr))),
     row('first call', ({ firstCall }) => firstCall ?? 'none failed'),
     ...[...addresses].map((address) => row(`injection ${address}`, (facts) => injectionText(facts, address))),
@@ -89,7 +89,7 @@ function kindRow(
   };
 }
 
-const NOT_TOLD = 'not told';
+const NOT_TOLD = 'not reported';
 
 function expectationText({ expectations }: RecordedFacts, expr: string): string | null {
   const found = expectations.find((one) => one.expr === expr);

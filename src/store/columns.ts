@@ -69,11 +69,11 @@ export function runOf(row: StoreRow, file: string): StoredRun {
   const result = parse(row.result, `the result of run ${id}`, file) as Result;
   const version: unknown = result?.schemaVersion;
   const isNone = typeof version !== 'number' || (version <= SCHEMA_VERSION && result.id !== id);
-  if (isNone) throw damaged(file, `what is kept as run ${id} is no result of that run`);
+  if (isNone) throw damaged(file, `what is saved as run ${id} is not a result of that run`);
   if (version > SCHEMA_VERSION) {
     throw new SetupError(
       'result-newer',
-      `run ${id} was kept by a newer kmem-run: its result has schema version ${version}, and this one reads ${SCHEMA_VERSION}`,
+      `run ${id} was saved by a newer kmem-run: its result has schema version ${version}, and this one reads ${SCHEMA_VERSION}`,
       'use that kmem-run, or update this one',
     );
   }
@@ -103,7 +103,7 @@ function wordsOf(command: unknown, of: string, file: string): readonly string[] 
 
 function kindOf({ kind, id }: StoreRow, file: string): ExperimentKind {
   const known = EXPERIMENT_KINDS.find((each) => each === kind);
-  if (known === undefined) throw damaged(file, `experiment ${id} is of no kind that there is`);
+  if (known === undefined) throw damaged(file, `experiment ${id} is of an unknown kind`);
   return known;
 }
 

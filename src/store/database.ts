@@ -49,10 +49,10 @@ function openForReading(location: Location, opening: Opening): DatabaseSync {
     if (!named && access === 'read') return emptyStore(migrations);
     throw new SetupError(
       'no-store',
-      `there is no store ${quote(file)}`,
+      `no such store: ${quote(file)}`,
       named
-        ? 'see that the name is right; kmem-run --store FILE -- command makes one'
-        : 'keep a result first: kmem-run --keep -- command; or name a store: --store FILE',
+        ? 'check the name; kmem-run --store FILE -- command makes a store'
+        : 'save a result first: kmem-run --keep -- command; or name a store: --store FILE',
     );
   }
   const database = openReadOnly(file, opening);
@@ -65,8 +65,8 @@ function openForReading(location: Location, opening: Opening): DatabaseSync {
   if (access === 'look' && version > 0) {
     throw new SetupError(
       'store-older',
-      `the store ${quote(file)} was written by an earlier kmem-run: its version is ${version}, and this one's is ${migrations.length}`,
-      `bring it up to date: kmem-run history${named ? ` --store ${quote(file, 1000)}` : ''}`,
+      `the store ${quote(file)} was written by an earlier kmem-run: its version is ${version}, and this kmem-run's is ${migrations.length}`,
+      `upgrade it: kmem-run history${named ? ` --store ${quote(file, 1000)}` : ''}`,
     );
   }
   // An older one is brought up to date first; a file without tables stays as it is.
@@ -107,7 +107,7 @@ function checkVersion(database: DatabaseSync, file: string, present: number): nu
   ) {
     throw new SetupError(
       'not-a-store',
-      `${quote(file)} is a database, but no store of kmem-run`,
+      `${quote(file)} is a database, but not a store of kmem-run`,
       'name a store, or a new file: --store FILE',
     );
   }
@@ -115,7 +115,7 @@ function checkVersion(database: DatabaseSync, file: string, present: number): nu
   if (version <= present) return version;
   throw new SetupError(
     'store-newer',
-    `the store ${quote(file)} was written by a newer kmem-run: its version is ${version}, and this one knows ${present}`,
+    `the store ${quote(file)} was written by a newer kmem-run: its version is ${version}, and this kmem-run's is ${present}`,
     'use that kmem-run, or name another file: --store FILE',
   );
 }
@@ -177,7 +177,7 @@ function makeFile({ file, named }: Location): void {
     throw new SetupError(
       'store-not-opened',
       `the store ${quote(file)} cannot be made (${errno})`,
-      'name a file in a folder that is there and that you may write in: --store FILE',
+      'name a file in an existing, writable folder: --store FILE',
       { cause: error },
     );
   }
@@ -215,11 +215,11 @@ export type Location = Readonly<{
 /** Null: the user's own store. @throws SetupError `no-state-folder`, `bad-store`. */
 export function locate(file: string | null): Location {
   if (file === null) return { file: join(stateFolder(), 'store.sqlite'), named: false };
-  if (file === '' || file.includes('\0')) throw badStore(`${quote(file)} is no path of a store`);
+  if (file === '' || file.includes('\0')) throw badStore(`${quote(file)} is not the path of a store`);
   const location = { file: absolute(file), named: true };
   refuseOthersLinks(location.file);
   if (fileExists(location.file) && !statSync(fsPath(location.file)).isFile())
-    throw badStore(`${quote(file)} is no regular file`);
+    throw badStore(`${quote(file)} is not a regular file`);
   return location;
 }
 
@@ -247,11 +247,11 @@ function stateFolder(): string {
   if (folder !== null) return folder;
   throw new SetupError(
     'no-state-folder',
-    `there is no private folder to keep results in${reason === null ? '' : ` (${reason})`}`,
+    `there is no private folder to save results in${reason === null ? '' : ` (${reason})`}`,
     'set XDG_STATE_HOME to a folder that only you can write, or name a file: --store FILE',
   );
 }
 
 function badStore(message: string): SetupError {
-  return new SetupError('bad-store', message, 'name the file of a store, or a new one in a folder that is there');
+  return new SetupError('bad-store', message, 'name the file of a store, or a new one in an existing folder');
 }

@@ -32,8 +32,8 @@ export function parseLabel(text: string): string {
   if (LABEL.test(text)) return text;
   throw new SetupError(
     'bad-label',
-    `--label: ${quote(text)} cannot be a label`,
-    'give up to 64 letters, digits and . _ + : / = - (the first one a letter or a digit)',
+    `--label: invalid label ${quote(text)}`,
+    'use up to 64 letters, digits and . _ + : / = - (the first one a letter or a digit)',
   );
 }
 

@@ -32,8 +32,8 @@ function latestRun(database: DatabaseSync, which: number): StoreName {
   if (row !== undefined) return { kind: 'run', id: String(row.id) };
   const many = Number(database.prepare('SELECT count(*) AS value FROM run').get()?.value);
   throw many === 0
-    ? new SetupError('no-such-run', 'no run has been kept', 'keep one: kmem-run --keep -- command')
-    : new SetupError('no-such-run', `only ${many} runs are kept, not ${which}`, LIST);
+    ? new SetupError('no-such-run', 'no run has been saved', 'save one: kmem-run --keep -- command')
+    : new SetupError('no-such-run', `only ${many} runs are saved, not ${which}`, LIST);
 }
 
 function whole(database: DatabaseSync, word: string): StoreName | null {
@@ -57,7 +57,7 @@ function begun(database: DatabaseSync, word: string): StoreName {
   // Beyond every id that begins with it.
   const rows = word === '' ? [] : database.prepare(BEGINNING).all({ from: word, to: `${word}\u{10ffff}` });
   const [only] = rows;
-  if (only === undefined) throw new SetupError('no-such-run', `nothing kept is called ${quote(word)}`, LIST);
+  if (only === undefined) throw new SetupError('no-such-run', `no saved result is called ${quote(word)}`, LIST);
   if (rows.length > 1) throw ambiguous(`${quote(word)} is the beginning of`, rows);
   return { kind: only.kind as StoreName['kind'], id: String(only.id) };
 }
@@ -67,8 +67,8 @@ function ambiguous(what: string, rows: readonly StoreRow[]): SetupError {
   const more = rows.length > SHOWN ? `, and ${rows.length - SHOWN} more` : '';
   return new SetupError(
     'ambiguous-id',
-    `${what} ${rows.length} kept: ${shown.join(', ')}${more}`,
-    'give the whole id of the one that is meant',
+    `${what} ${rows.length} saved results: ${shown.join(', ')}${more}`,
+    'use the full id of one of them',
   );
 }
 
@@ -76,4 +76,4 @@ function unquoted(text: string): string {
   return quote(text, 30).slice(1, -1);
 }
 
-const LIST = 'kmem-run history lists what is kept';
+const LIST = 'kmem-run history lists saved results';

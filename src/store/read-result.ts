@@ -17,8 +17,8 @@ export function asPresentResult(kept: unknown): Result {
   const id = (kept as { id?: unknown } | null)?.id;
   throw new SetupError(
     'result-unreadable',
-    `the result of run ${id} is not one that this kmem-run can read (${flaw})`,
-    `see it as it is: kmem-run show ${id} --json`,
+    `this kmem-run cannot read the result of run ${id} (${flaw})`,
+    `print it unchanged: kmem-run show ${id} --json`,
   );
 }
 

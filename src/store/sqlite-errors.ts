@@ -26,18 +26,18 @@ const words: Readonly<Record<Trouble, Words>> = {
   busy: {
     code: 'store-busy',
     reason: 'another program has held it locked for too long',
-    hint: (file) => `see which: fuser ${quote(file)}; then try again, or ${ANOTHER}`,
+    hint: (file) => `find it with fuser ${quote(file)}; then try again, or ${ANOTHER}`,
   },
   readOnly: { code: 'store-read-only', reason: 'it cannot be written', hint: () => `make it writable, or ${ANOTHER}` },
   io: {
     code: 'store-io',
     reason: 'the file system failed to read or write it',
-    hint: () => `see that its disk is not full and works, or ${ANOTHER}`,
+    hint: () => `check that its disk works and is not full, or ${ANOTHER}`,
   },
   damaged: {
     code: 'store-damaged',
-    reason: 'it is damaged, or no store at all',
-    hint: (file) => `name another file (--store FILE), or move ${quote(file)} away: then a new one is made`,
+    reason: 'it is damaged or not a store',
+    hint: (file) => `name another file (--store FILE), or move ${quote(file)} away to start a new one`,
   },
   full: {
     code: 'store-full',
@@ -47,7 +47,7 @@ const words: Readonly<Record<Trouble, Words>> = {
   notOpened: {
     code: 'store-not-opened',
     reason: 'it cannot be opened',
-    hint: () => `see that its folder is there and that you may read and write in it, or ${ANOTHER}`,
+    hint: () => `check that its folder exists and that you may read and write in it, or ${ANOTHER}`,
   },
   other: {
     code: 'store-failed',

@@ -159,13 +159,13 @@ function one(database: DatabaseSync, query: string, id: string): StoreRow {
 }
 
 function alreadyKept(what: string, id: string): SetupError {
-  return new SetupError('already-kept', `${what} ${id} is in the store already`, `see it: kmem-run show ${id}`);
+  return new SetupError('already-kept', `${what} ${id} is already in the store`, `see it: kmem-run show ${id}`);
 }
 
 function noSuch(id: string): SetupError {
   return new SetupError(
     'no-such-experiment',
-    `no experiment that is kept is called ${quote(id)}`,
+    `no saved experiment is called ${quote(id)}`,
     'kmem-run history lists them',
   );
 }

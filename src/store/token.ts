@@ -92,7 +92,7 @@ function unusual(input: RunRequest): RunRequest {
 function badToken(cause?: unknown): SetupError {
   return new SetupError(
     'bad-token',
-    'this is not a whole token of kmem-run',
+    'incomplete or invalid token of kmem-run',
     'copy all of it, from kr2. to its end; kmem-run replay --token RUN prints it again',
     { cause },
   );

@@ -184,7 +184,7 @@ function watchSilence({ pid, console: kept }: Booting, timeouts: BootTimeouts, o
   return setInterval(() => {
     const at = now();
     if (kept.total() !== heard) [heard, heardAt] = [kept.total(), at];
-    if (at - heardAt > timeouts.silenceMs) onHang(`no word from its kernel for ${seconds(timeouts.silenceMs)}`);
+    if (at - heardAt > timeouts.silenceMs) onHang(`no output from its kernel for ${seconds(timeouts.silenceMs)}`);
     else if (at > timeouts.totalMs) onHang(`it was not up after ${seconds(timeouts.totalMs)}`);
   }, LOOK_EVERY_MS);
 }

@@ -79,8 +79,8 @@ async function initramfsFolder(): Promise<string> {
 function noFolder(reason: string | null): SetupError {
   return new SetupError(
     'no-cache-folder',
-    `no private folder to keep the microVM's first root in: ${reason}`,
-    'set XDG_CACHE_HOME to a folder that only you can write, with some megabytes of space',
+    `no private folder to store the microVM's initramfs in: ${reason}`,
+    'set XDG_CACHE_HOME to a folder with some free megabytes that only you can write to',
   );
 }
 

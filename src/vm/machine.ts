@@ -100,7 +100,7 @@ function noKvm(): SetupError {
   return new SetupError(
     'no-kvm',
     '/dev/kvm cannot be opened',
-    'join the group kvm where there is one, or leave KVM out: the guest is emulated then',
+    'join the group kvm if there is one, or do not require KVM, so that the guest is emulated',
   );
 }
 
@@ -158,7 +158,7 @@ async function attempt(
 
 function bootFailed({ kernel, retries }: BootOptions, failure: BootFailure | null): SetupError {
   const tail = failure?.consoleTail ?? '';
-  const lines = tail === '' ? '; its kernel said nothing' : `; the last lines of its kernel:\n    ${indent(tail)}`;
+  const lines = tail === '' ? '; its kernel printed nothing' : `; the last lines of its kernel:\n    ${indent(tail)}`;
   const boots = retries === 0 ? '' : ` in ${retries + 1} boots`;
   return new SetupError(
     'boot-failed',
@@ -174,10 +174,10 @@ function indent(text: string): string {
 
 function hintOf({ name }: Kernel, failure: BootFailure | null): string {
   if (/cannot (set up guest|allocate) memory/i.test(failure?.end?.stderr ?? '')) {
-    return 'this machine has not so much memory to give: lower --vm-memory';
+    return 'lower --vm-memory: this machine does not have that much memory';
   }
   if (/out of memory|deadlocked on memory|no killable processes/i.test(failure?.consoleTail ?? '')) {
     return 'give it more memory with --vm-memory';
   }
-  return `run it again; kmem-run kernel verify ${name} tells whether its files are whole, kmem-run kernel add ${name} fetches them anew`;
+  return `run it again; kmem-run kernel verify ${name} checks its files, kmem-run kernel add ${name} downloads them again`;
 }

@@ -74,7 +74,7 @@ export function encodeConfig(config: GuestConfig): Buffer {
 
 function withoutNul(key: string, value: string): string {
   if (!value.includes('\0')) return value;
-  throw new SetupError('bad-text', `${key}: a text with a NUL cannot be given to the guest`, 'leave the NUL out');
+  throw new SetupError('bad-text', `${key}: a string with a NUL cannot be passed to the guest`, 'remove the NUL');
 }
 
 /** Lines to the agent, after the configuration. */
@@ -137,6 +137,6 @@ export function agentError({ what, errno, detail }: Extract<AgentEvent, { event:
 
 function hintOf(what: string, errno: string | null): string {
   if (errno === 'ENOMEM' || errno === 'ENOSPC') return 'give it more memory with --vm-memory';
-  if (/cgroup/.test(what)) return 'this kernel may lack that control-group version: give the other --cgroup';
-  return 'look at what it names; `kmem-run kernel verify` tells whether the kernel’s files are whole';
+  if (/cgroup/.test(what)) return 'this kernel may lack that control-group version: use the other --cgroup';
+  return 'check what it names; kmem-run kernel verify checks the kernel’s files';
 }

@@ -267,7 +267,7 @@ v1Test('a cgroup namespace under the old mounts: the own cgroup is not seen, and
   t.regex(found.hint, /--parent DIR/);
 });
 
-v1Test('a process outside of its cgroup namespace is told so, and that the shell has to move inside', (t) => {
+v1Test('a process outside its cgroup namespace is told so, and that the shell has to move inside', (t) => {
   const { memory } = makeSandbox(t);
   const request = { id: 'a', parent: null, pids: false };
   // The namespace begins in the sandbox, and the process goes out of it again; the mounts are the namespace's own.
@@ -278,7 +278,7 @@ v1Test('a process outside of its cgroup namespace is told so, and that the shell
   ].join(' && ');
   const found = inNamespaces([], outside, request);
   t.is(found.code, 'own-cgroup-unseen', found.stderr);
-  t.regex(found.message, /outside of its cgroup namespace/);
+  t.regex(found.message, /outside its cgroup namespace/);
   t.regex(found.hint, /echo \$\$ >\/sys\/fs\/cgroup\/memory\/cgroup\.procs/);
 });
 

@@ -74,7 +74,7 @@ v1Test('a limit that the kernel refuses names file, what was asked, errno and wh
     'limit-not-set',
     /memory\.memsw\.limit_in_bytes: asked 4194304, .*EINVAL.*reads unlimited/,
   );
-  t.regex(error.hint, /--memsw at least as much as --mem/);
+  t.regex(error.hint, /set --memsw to at least --mem/);
 });
 
 v1Test('a limit whose file is missing is an error, never a limit that is silently absent', (t) => {
@@ -92,7 +92,7 @@ v1Test('a limit whose file is missing is an error, never a limit that is silentl
 v1Test('native: this kernel takes the write and does nothing, which is an error that says so', (t) => {
   const group = makeSandbox(t).group();
   const work = () => applyLimits(group, { ...NONE, kmem: M }, { native: true });
-  const error = notSet(t, work, 'native-not-enforced', /accepts a write to .*kmem\.limit_in_bytes and does nothing/);
+  const error = notSet(t, work, 'native-not-enforced', /accepts writes to .*kmem\.limit_in_bytes and ignores them/);
   t.regex(error.message, /asked 1048576, reads unlimited/);
   t.is(error.hint, 'use --enforce gate');
 });

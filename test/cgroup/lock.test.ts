@@ -101,7 +101,7 @@ test.serial("a lock directory that is not the user's alone is refused", (t) => {
   const cases: [RegExp, (directory: string, uid: number) => void][] = [
     [/belongs to user 0/, (directory) => mkdirSync(directory, { mode: 0o777 })],
     [
-      /is open to other users/,
+      /is accessible to other users/,
       (directory, uid) => {
         mkdirSync(directory);
         chmodSync(directory, 0o770);

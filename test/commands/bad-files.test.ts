@@ -98,5 +98,5 @@ test('the report of an experiment that was changed is refused', async (t) => {
   writeFileSync(path('sweep.json'), JSON.stringify(sweep));
   const ran = await run(['report', 'sweep.json', '--html', '-'], { json: false });
   t.is(ran.status, 125);
-  assertRefused(t, ran, /^kmem-run: "sweep\.json" cannot be drawn: it has not all that such a report has$/m);
+  assertRefused(t, ran, /^kmem-run: "sweep\.json" cannot be drawn: the report is incomplete$/m);
 });

@@ -23,7 +23,7 @@ test.serial('Apache starts, serves and stops: its limit is found in few runs, ne
   const store = ['--store', path('store.db'), '--json', path('bisect.json')];
   const ran = await run(['bisect', ...store, '--confirm', '2', ...cycle], { json: false, timeout: 8 * 60_000 });
   const { answer, trials, unlimited }: BisectReport = JSON.parse(read('bisect.json'));
-  // With fewer threads it may get by under less, which is a matter of luck: then there is no limit, but from which one on it passes.
+  // With fewer threads it may pass under less, by luck: then there is no limit, but from which one on it passes.
   const limit = answer.kind === 'found' ? answer.passesAt : answer.kind === 'not-monotonic' ? answer.from : null;
   if (limit === null) return t.fail(ran.stdout + ran.stderr);
   t.is(ran.status, answer.kind === 'found' ? 0 : 1, ran.stdout);

@@ -55,7 +55,7 @@ test.serial('the limit of a small command: the same to the page three times in a
     t.is(passesAt % page, 0);
     const line = `kmem-run: sh -c true & wait $! passes at ${groupDigits(passesAt)}, fails at ${groupDigits(failsAt)} (3/3 each)`;
     t.true(stdout.startsWith(line), stdout);
-    t.regex(stdout, /just below {2}at [\d,]+: .* failed with exit code \d+ after the gate denied it/);
+    t.regex(stdout, /just below {2}at [\d,]+: .* failed with exit status \d+ after the gate denied it/);
     t.regex(stdout, /\(ENOMEM\)/);
     t.like(unlimited, { runs: 1, passed: 1 });
     t.is(justBelow?.limit, failsAt);
@@ -84,7 +84,7 @@ test.serial('further steps and expectations count', async (t) => {
   const then = await bisect.run(['--warmup', '0', '--confirm', '1', '--then', 'exit 3', '--', 'true']);
   t.is(then.status, 1);
   t.regex(then.stdout, /^kmem-run: true does not pass without a limit either\n/);
-  t.regex(then.stdout, /\n {2}failed {6}without a limit: exit 3 failed with exit code 3 after /);
+  t.regex(then.stdout, /\n {2}failed {6}without a limit: exit 3 failed with exit status 3 after /);
   t.deepEqual(bisect.report().answer, { kind: 'never', upTo: null });
   const expected = makeBisects(t);
   const ran = await expected.run([
@@ -105,7 +105,7 @@ test.serial('a command that passes at every limit tried', async (t) => {
   const bisect = makeBisects(t);
   const { status, stdout } = await bisect.run(['--lo', '4M', '--confirm', '1', '--', 'true']);
   t.is(status, 1);
-  t.regex(stdout, /^kmem-run: true passes at 4,194,304 \(1\/1\), and no smaller limit was to be tried\n/);
+  t.regex(stdout, /^kmem-run: true passes at 4,194,304 \(1\/1\), the smallest limit to try\n/);
 });
 
 test.serial('passing that is not monotonic: a counter-example, not a number', async (t) => {
@@ -122,7 +122,7 @@ test.serial('passing that is not monotonic: a counter-example, not a number', as
   t.true(trials.some(({ limit, passed }) => passed && limit > fails.limit));
   t.regex(
     stdout,
-    /has no smallest limit: it passes at [\d,]+ \((\d+)\/\1\), yet fails at [\d,]+ \(0\/\d+\), which is more\n/,
+    /has no smallest limit: it passes at [\d,]+ \((\d+)\/\1\), but fails at [\d,]+ \(0\/\d+\), a higher limit\n/,
   );
   t.regex(stdout, /failed {6}at [\d,]+: .*\n.*\n +optional-worker: 1 × (clone|fork) of process \(ENOMEM\)/);
   bisect.assertNothingLeft();
@@ -132,7 +132,7 @@ test.serial('--hi: nothing is tried above it, nor without a limit', async (t) =>
   const bisect = makeBisects(t);
   const { status, stdout } = await bisect.run(['--hi', '64K', '--', 'true']);
   t.is(status, 1);
-  t.regex(stdout, /^kmem-run: true fails at every limit that was tried, up to 65,536\n/);
+  t.regex(stdout, /^kmem-run: true fails at every limit tried, up to 65,536\n/);
   const limits = bisect.kept().map(({ result }) => result.spec.limits.kmem);
   t.is(limits.length, 2);
   t.true(limits.every((limit) => limit !== null && limit <= 65_536));
@@ -148,8 +148,8 @@ test.serial('SIGINT in the middle: what is known so far, and --resume finds the 
   running.signal('SIGINT');
   const { status, stdout } = await running.ended;
   t.is(status, 130);
-  t.regex(stdout, /was not bisected to the end/);
-  t.regex(stdout, /go on {7}kmem-run bisect --resume [0-9a-f]{12}\n/);
+  t.regex(stdout, /is not fully bisected/);
+  t.regex(stdout, /resume {6}kmem-run bisect --resume [0-9a-f]{12}\n/);
   t.like(bisect.report(), { status: 'stopped', answer: { kind: 'unfinished' } });
   t.is(bisect.kept().length, before.length);
   bisect.assertNothingLeft();
@@ -190,7 +190,7 @@ test.serial('a server and its client, two at a time: the limit, and --resume goe
   const cpus = new Set(results.map(({ spec }) => spec.cpus?.join()));
   t.is(cpus.size, 2);
   t.true(new Set(results.map(({ spec }) => spec.command.at(-1))).size > results.length / 2);
-  // What is kept says how many at a time: the same course, so there is nothing left to do.
+  // A saved experiment says how many at a time: the same course, so there is nothing left to do.
   const id = bisect.report().id;
   const again = await bisect.run(['--resume', id]);
   t.is(again.stdout.split('\n')[0], stdout.split('\n')[0]);
@@ -220,7 +220,7 @@ test.serial(
   },
 );
 
-test.serial('a command that is not there: the reason and the remedy', async (t) => {
+test.serial('a command that does not exist: the reason and the remedy', async (t) => {
   const bisect = makeBisects(t);
   const ran = await bisect.run(['--', '/nonexistent/program']);
   t.is(ran.status, 125);
@@ -229,7 +229,7 @@ test.serial('a command that is not there: the reason and the remedy', async (t) 
 });
 
 for (const [args, reason] of [
-  [['--kmem', '1M', '--', 'true'], /--kmem is the limit that bisect looks for/],
+  [['--kmem', '1M', '--', 'true'], /--kmem cannot be combined with bisect, which searches for that limit/],
   [['--lo', '2M', '--hi', '1M', '--', 'true'], /--lo \(2,097,152 bytes\) is above --hi \(1,048,576 bytes\)/],
   [['--lo', '1', '--', 'true'], /--lo: "1" is below one page/],
   [['--hi', 'x', '--', 'true'], /--hi: "x" is not a size/],
@@ -255,7 +255,7 @@ test.serial('a sweep is not gone on with as a bisection', async (t) => {
   const id = bisect.kept()[0]?.experimentId ?? '';
   const ran = await bisect.run(['--resume', id]);
   assertRefused(t, ran, new RegExp(`${id} is a sweep, not a bisect`));
-  t.regex(ran.stderr, new RegExp(`hint: write kmem-run sweep --resume ${id}`));
+  t.regex(ran.stderr, new RegExp(`hint: use kmem-run sweep --resume ${id}`));
 });
 
 test.serial('--help', async (t) => {

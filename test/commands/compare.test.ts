@@ -92,11 +92,11 @@ test.serial('what cannot be compared is told', async (t) => {
     save(store, 'one', 4096);
   });
   for (const [reason, ...args] of [
-    ['2 runs are still to be named'],
-    ['a run is still to be named', 'one'],
-    ['"three" is one word too many', 'one', 'two', 'three'],
-    ['nothing kept is called "none"', 'one', 'none'],
-    ['nothing kept is called ""', 'one,', 'one'],
+    ['2 runs are required'],
+    ['one more run is required', 'one'],
+    ['unexpected argument "three"', 'one', 'two', 'three'],
+    ['no saved result is called "none"', 'one', 'none'],
+    ['no saved result is called ""', 'one,', 'one'],
     ['one of the two has no runs', 'one', 'sweep1'],
   ]) {
     const ran = await kmemRun(['compare', ...args]);

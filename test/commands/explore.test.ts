@@ -141,7 +141,9 @@ test.serial('a step that starts nothing and says so to nobody is silent: a later
   ]);
   t.is(status, 1, stdout + stderr);
   const { findings } = exploration.report();
-  const later = findings.find(({ how }) => /^step 0 ends as if nothing had been, but step 1 then failed/.test(how));
+  const later = findings.find(({ how }) =>
+    /^step 0 ended as when undisturbed although its result was wrong: step 1 then failed/.test(how),
+  );
   t.like(later, { class: 'silent', comm: 'sh', detail: '<dir>/state' });
   t.is(
     later?.replay,
@@ -158,8 +160,8 @@ test.serial('what is left behind: a process, and a file', async (t) => {
   ]);
   t.is(status, 1, stdout + stderr);
   const { findings } = exploration.report();
-  t.true(findings.some(({ class: name, how }) => name === 'leak' && how === 'the process sleep is left'));
-  t.true(findings.some(({ class: name, how }) => name === 'leak' && how === 'the file tmp/lock is left'));
+  t.true(findings.some(({ class: name, how }) => name === 'leak' && how === 'the process sleep is left behind'));
+  t.true(findings.some(({ class: name, how }) => name === 'leak' && how === 'the file tmp/lock is left behind'));
   exploration.assertNothingLeft();
 });
 
@@ -297,15 +299,15 @@ test.serial('nothing to fail: what there is, is said', async (t) => {
   t.is(status, 125);
   t.regex(
     (stdout + stderr).replace(/\s+/g, ' '),
-    /none of its \d+ gated calls is meant by --in apache2 hint: programs: true; calls: .*mmap/,
+    /none of its \d+ gated calls matches --in apache2 hint: programs: true; calls: .*mmap/,
   );
 });
 
 for (const [args, reason] of [
-  [['--only', 'opnat', '--', 'true'], /^kmem-run: --only: "opnat" is no call that the gate sees/],
-  [['--kmem', '1M', '--', 'true'], /--kmem is a limit, and explore fails calls one by one/],
-  [['--kernel', '5.10', '--', 'true'], /--kernel: explore needs the gate, on the running kernel/],
-  [['--enforce', 'none', '--', 'true'], /--enforce none: explore needs the gate/],
+  [['--only', 'opnat', '--', 'true'], /^kmem-run: --only: "opnat" is not a gated call/],
+  [['--kmem', '1M', '--', 'true'], /--kmem cannot be combined with explore, which fails calls one by one/],
+  [['--kernel', '5.10', '--', 'true'], /--kernel: explore requires the gate, on the running kernel/],
+  [['--enforce', 'none', '--', 'true'], /--enforce none: explore requires the gate/],
   [['--fail', '0/3:mmap', '--', 'true'], /unknown option "--fail"/],
   [['--resume', 'abc'], /unknown option "--resume"/],
   [['--limit', '0', '--', 'true'], /--limit: "0" is not a number from 1/],

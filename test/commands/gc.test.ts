@@ -65,7 +65,7 @@ test.serial('a run that is alive is left alone, also by --force', async (t) => {
     t.is(ran.status, 0);
     t.is(
       ran.stdout,
-      `held       ${name}  its run is alive: left alone, with 1 process in it: sleep (${sleep})\nnothing to remove\n`,
+      `held       ${name}  its run is alive: skipped, with 1 process in it: sleep (${sleep})\nnothing to remove\n`,
     );
   }
   t.true(isRunning(sleep));
@@ -112,7 +112,7 @@ test.serial('a group without a lock is left alone, but for --force', async (t) =
   t.is(shy.status, 0);
   t.regex(
     shy.stdout,
-    new RegExp(`^unjudged   kmem-run\\.lost  [^\\n]*left alone, with 1 process in it: sleep \\(${pid}\\)\\n`),
+    new RegExp(`^unjudged   kmem-run\\.lost  [^\\n]*skipped, with 1 process in it: sleep \\(${pid}\\)\\n`),
   );
   t.regex(shy.stdout, /\n +hint: if its run is gone: kmem-run gc --force\nnothing to remove\n$/);
   t.true(isRunning(pid));
@@ -135,9 +135,9 @@ test.serial('old lock files without a group go too, young ones stay', async (t) 
   for (const name of ['old', 'young']) writeFileSync(machine.path(`locks/${name}.lock`), '', { mode: 0o600 });
   const touched = spawn('touch', ['-d', '10 minutes ago', machine.path('locks/old.lock')]);
   await exited(touched);
-  t.is((await gc(machine, ['--dry-run'])).stdout, 'removable  1 lock file  of no group\n');
+  t.is((await gc(machine, ['--dry-run'])).stdout, 'removable  1 lock file  without a group\n');
   t.deepEqual(machine.locks().toSorted(), ['old.lock', 'young.lock']);
-  t.is((await gc(machine)).stdout, 'removed    1 lock file  of no group\n');
+  t.is((await gc(machine)).stdout, 'removed    1 lock file  without a group\n');
   t.deepEqual(machine.locks(), ['young.lock']);
 });
 

@@ -18,13 +18,13 @@ test.serial('where nothing was kept, nothing is listed, and nothing is made', as
   const { kmemRun, file, path } = makeKept(t);
   const ran = await kmemRun(['history']);
   assertAnswered(t, ran);
-  t.is(ran.stdout, 'nothing is kept that is asked for\n');
+  t.is(ran.stdout, 'no saved results match\n');
   t.false(existsSync(file));
   const json = await kmemRun(['history', '--json']);
   t.is(json.stdout, '[]\n');
   const named = await kmemRun(['history', '--store', path('none')]);
   t.is(named.status, 125);
-  assertRefused(t, named, /there is no store ".*\/none"/);
+  assertRefused(t, named, /no such store: ".*\/none"/);
 });
 
 test.serial('the latest first; experiments are a line each, their runs on demand', async (t) => {

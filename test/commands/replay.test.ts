@@ -60,7 +60,7 @@ test.serial('from a file, from the store and from a token: made again as it was,
     t.regex(stdout, /^kmem-run: the same in \d replays?: expectation\n/);
     t.regex(stdout, /\n {2}first call {2}sh: clone \(ENOMEM\): same\n/);
     t.regex(stdout, /\n {2}failcnt {5}1: same\n/);
-    t.regex(stdout, /\n {2}not kept {4}stdin: the command finds it empty\n/);
+    t.regex(stdout, /\n {2}not reused {2}stdin: empty\n/);
     t.like(report(), { kind: 'replay', status: 'done', verdict: 'same', recorded: { id: recorded.id } });
   }
   const [, ...again] = kept();
@@ -138,17 +138,17 @@ test.serial('what cannot be replayed is told', async (t) => {
   writeFileSync(path('newer.json'), '{"schemaVersion":2}');
   writeFileSync(path('half.json'), '{"schemaV');
   for (const [reason, ...args] of [
-    [/a run is still to be named/],
-    [/"b" is one word too many/, 'a', 'b'],
-    [/nothing kept is called "none"/, 'none'],
-    [/there is no file "\.\/none\.json"/, './none.json'],
+    [/one more run is required/],
+    [/unexpected argument "b"/, 'a', 'b'],
+    [/no saved result is called "none"/, 'none'],
+    [/no such file: "\.\/none\.json"/, './none.json'],
     [/"other\.json" is not the result of a run: id: /, 'other.json'],
-    [/"newer\.json" is not the result of a run: it has no schemaVersion 1/, 'newer.json'],
+    [/"newer\.json" is not the result of a run: its schemaVersion is not 1/, 'newer.json'],
     [/"half\.json" cannot be read: it is not JSON/, 'half.json'],
     [/"sweep\.json" is not the result of a run: it is the report of a sweep/, 'sweep.json'],
     [/is an experiment/, swept?.experimentId ?? ''],
-    [/run [0-9a-f]+ could not be made, or is void/, failed?.result.id ?? ''],
-    [/not a whole token/, 'kr2.abc'],
+    [/run [0-9a-f]+ could not be run, or is void/, failed?.result.id ?? ''],
+    [/incomplete or invalid token/, 'kr2.abc'],
     [/made by an earlier version of kmem-run/, 'kr1.abc'],
     [/--cwd|cwd: .*does not exist/, 'r.json', '--cwd', '/nonexistent'],
     [/--repeat: "0" is not a number from 1/, 'r.json', '--repeat', '0'],
@@ -234,13 +234,13 @@ test.serial('a failure that was injected: again, not reached, and diverged, told
   mode('none');
   const short = await replay(['injected']);
   t.is(short.status, 1);
-  t.regex(short.stdout, /^kmem-run: different in outcome, .*; the program did not get to that call\n/);
+  t.regex(short.stdout, /^kmem-run: different in outcome, .*; the program did not reach that call\n/);
   t.like(report().replays[0]?.facts.injections[0], { address, outcome: 'not-reached', seen: null });
 
   mode('open');
   const other = await replay(['injected']);
   t.is(other.status, 1);
-  t.regex(other.stdout, /^kmem-run: .*; the program made another call at that address, which was not failed\n/);
+  t.regex(other.stdout, /^kmem-run: .*; the program made another call at that address, and that was not failed\n/);
   t.like(report().replays[0]?.facts.injections[0], { address, outcome: 'diverged', seen: 'openat' });
   assertNothingLeft();
 });

@@ -65,7 +65,7 @@ test.serial(
     t.is(swept.status, 0, swept.stderr);
     const [, plot = ''] = /\n\n( {2}runs that pass, over kmem; .*)$/s.exec(swept.stdout) ?? [];
     t.regex(plot, /1 MiB +2 MiB\n$/);
-    const id = /kept as (\w+)/.exec(swept.stdout)?.[1] ?? '';
+    const id = /saved as (\w+)/.exec(swept.stdout)?.[1] ?? '';
     for (const args of [
       ['show', id, '--plot'],
       ['report', id, '--plot'],
@@ -85,8 +85,8 @@ test.serial('what cannot be written so is told', async (t) => {
     t.is(ran.status, 125);
     assertRefused(t, ran, reason);
   };
-  await refused(/nothing is to be written/, 'a1');
-  await refused(/two things are to go to stdout/, 'a1', '--markdown', '-', '--csv', '-');
-  await refused(/two things are to go to stdout/, 'a1', '--plot', '--csv', '-');
-  await refused(/nothing kept is called "zz"/, 'zz', '--csv', '-');
+  await refused(/report requires an output/, 'a1');
+  await refused(/only one output can go to stdout/, 'a1', '--markdown', '-', '--csv', '-');
+  await refused(/only one output can go to stdout/, 'a1', '--plot', '--csv', '-');
+  await refused(/no saved result is called "zz"/, 'zz', '--csv', '-');
 });

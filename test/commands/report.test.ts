@@ -139,11 +139,11 @@ test.serial('mistakes are told, and nothing is written', async (t) => {
   mkdirSync(join(folder, 'empty'));
   const refused = async (words: readonly string[], message: RegExp) =>
     assertRefused(t, await kmemRun(['report', ...words]), message);
-  await refused(['--html', html], /of which results/);
-  await refused([odd], /nothing is to be written/);
-  await refused([odd, '--html', html], /is nothing that kmem-run wrote: it has no points/);
-  await refused([join(folder, 'none.json'), '--html', html], /there is no file/);
-  await refused([odd, '--compare', '--html', html], /--compare takes two results, and one is given/);
+  await refused(['--html', html], /report requires a result/);
+  await refused([odd], /report requires an output/);
+  await refused([odd, '--html', html], /was not written by kmem-run: it has no points/);
+  await refused([join(folder, 'none.json'), '--html', html], /no such file/);
+  await refused([odd, '--compare', '--html', html], /--compare requires two results, not 1/);
   await refused([odd, '--html', join(folder, 'empty')], /is a folder/);
   t.false(existsSync(html));
 });

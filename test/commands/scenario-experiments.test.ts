@@ -164,9 +164,9 @@ test('replay: the steps of the file as it is now, under the recorded limits', as
   write(pageScenario({ settings: 'limits: { kmem: 64K }', steps: '  - { name: more, run: exit 3, expect: exit==3 }' }));
   const changed = await replay('--repeat', '1', '--scenario', 'page');
   t.is(changed.status, 1, changed.stderr);
-  t.regex(changed.stdout, /^ {2}step 2 +did not begin → exit 3: different$/m);
+  t.regex(changed.stdout, /^ {2}step 2 +did not start → exit 3: different$/m);
   t.regex(changed.stdout, /^ {2}outcome +passed: same$/m);
-  t.regex(changed.stdout, /the steps: taken from the file of the scenario as it is now$/m);
+  t.regex(changed.stdout, /the steps: read from the scenario file as it is now$/m);
   t.is(report().replays.length, 1);
   const spec = JSON.parse((await kmemRun(['replay', '--dry-run', '--scenario', 'page', path('run.json')])).stdout);
   t.is(spec.limits.kmem, 2 ** 22);
@@ -185,12 +185,12 @@ test('a scenario of another kernel, one that lacks something, one with a mistake
   write(pageScenario({ settings: 'needs: { commands: [no-such-program] }' }), 'lacking');
   write('description: x\nsteps: []\nstpes: []\n', 'wrong');
   for (const [word, reason, hint] of [
-    ['elsewhere', /scenario "elsewhere" is for 5\.10, not for the running kernel/, /give --kernel 5\.10/],
+    ['elsewhere', /scenario "elsewhere" is for 5\.10, not for the running kernel/, /use --kernel 5\.10/],
     ['lacking', /scenario "lacking" cannot run here: no no-such-program in PATH/, /install what is missing/],
     ['wrong', /scenarios\/wrong\.yaml:\d:\d+: /, /hint: /],
     ['pag', /no scenario is called "pag"/, /did you mean page\?/],
-    ['./none.yaml', /"\.\/none\.yaml" is not there/, /name a scenario file/],
-    ['./scenarios', /--scenario: ".\/scenarios" has \d scenarios: /, /name one of them/],
+    ['./none.yaml', /"\.\/none\.yaml" does not exist/, /name a scenario file/],
+    ['./scenarios', /--scenario: ".\/scenarios" contains \d scenarios: /, /name one of them/],
   ] as const) {
     if (word === './scenarios') write(pageScenario(), 'wrong');
     const ran = await kmemRun(['bisect', '--store', path('store.db'), '--scenario', word]);
@@ -212,8 +212,12 @@ test('nothing that says what the steps are can stand beside it', async (t) => {
     [['--background'], /--background cannot be combined with --scenario/],
     [['--stop', 'INT'], /--stop cannot be combined with --scenario/],
     [['--resume', 'abc'], /--scenario cannot stand beside --resume/],
-    [['--kmem', '1M'], /--kmem is the limit that bisect looks for/],
+    [['--kmem', '1M'], /--kmem cannot be combined with bisect, which searches for that limit/],
   ] as const)
     assertRefused(t, await kmemRun(['bisect', '--scenario', 'page', ...args]), reason);
-  assertRefused(t, await kmemRun(['explore', '--scenario', 'page', '--kmem', '1M']), /--kmem is a limit, and explore/);
+  assertRefused(
+    t,
+    await kmemRun(['explore', '--scenario', 'page', '--kmem', '1M']),
+    /--kmem cannot be combined with explore/,
+  );
 });

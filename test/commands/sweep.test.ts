@@ -53,7 +53,7 @@ test.serial('a sweep: a row for each limit, every run kept, nothing left', async
   t.regex(stdout, /^ {2}64 KiB {5}3 {7}0 {2}[1-9].*\(ENOMEM\)$/m);
   t.regex(stdout, /^ {2}4 MiB {6}3 {7}3 {2}0 /m);
   t.regex(stdout, /┤▁▁▁▁▁▁██████$/m);
-  t.regex(stdout, /^ {2}seed {5}7; 1 job on CPU \d+; 1 warm-up; at most 30 s a run; kept as [0-9a-f]{12}$/m);
+  t.regex(stdout, /^ {2}seed {5}7; 1 job on CPU \d+; 1 warm-up; at most 30 s a run; saved as [0-9a-f]{12}$/m);
 
   const { points, runs, id, ...report } = sweep.report();
   t.like(report, { kind: 'sweep', status: 'done', seed: 7, repeat: 3, axes: ['kmem'], error: null });
@@ -212,7 +212,7 @@ for (const signal of ['SIGINT', 'SIGKILL'] as const) {
     if (signal === 'SIGINT') {
       t.is(ended.status, 130);
       t.regex(ended.stdout, /^kmem-run: 3 of 8 runs at 2 points of sh/);
-      t.regex(ended.stdout, /go on {4}kmem-run sweep --resume [0-9a-f]{12}\n/);
+      t.regex(ended.stdout, /resume {3}kmem-run sweep --resume [0-9a-f]{12}\n/);
       t.like(sweep.report(), { status: 'stopped', runs: { planned: 8, made: 3 } });
     }
     // The helper outlives its runner, and ends what it ran.
@@ -283,7 +283,7 @@ where(
   assertNothingLeft();
 });
 
-test.serial('a command that is not there: the reason, the remedy, and no experiment is kept', async (t) => {
+test.serial('a command that does not exist: the reason, the remedy, and no experiment is kept', async (t) => {
   const sweep = makeSweeps(t);
   const ran = await sweep.run(['--kmem', LIMITS, '--', '/nonexistent/program']);
   t.is(ran.status, 125);
@@ -306,7 +306,7 @@ for (const [args, reason] of [
   [['--prepare', '', '--', 'true'], /--prepare/],
   [['--output', 'file', '--', 'true'], /--output: many runs cannot share the file "file"/],
   [['--trace-gate', 'x', '--', 'true'], /unknown option "--trace-gate"/],
-  [['--vm-memory', '1G', '--', 'true'], /--vm-memory is about a microVM/],
+  [['--vm-memory', '1G', '--', 'true'], /--vm-memory requires a microVM/],
   [['--kmem', '4K..1G:4K', '--', 'true'], /more than 10000 values/],
   [['--kmem', '4K..16M:4K', '--repeat', '1000', '--', 'true'], /more than 1,000,000 runs/],
   [['--kmem', '1M', 'true'], /there is no --/],

@@ -61,7 +61,7 @@ test('what depends on something missing is not tried, and so on down', async (t)
     ['ok', 'missing', 'not-tried', 'not-tried', 'ok'],
   );
   // What is to be mended is named, not what only waits for it.
-  for (const index of [2, 3]) t.like(diagnoses[index], { found: 'not tried: missing is b', remedy: null });
+  for (const index of [2, 3]) t.like(diagnoses[index], { found: 'not tried: it requires b', remedy: null });
 });
 
 test('a note or a warning stops nothing', async (t) => {

@@ -19,7 +19,7 @@ test.serial('without permission: the remedy is --parent, and what depends on a g
   for (const name of ['start', 'counter', 'gate', 'native-limit', 'mem-limit']) {
     t.like(diagnoses.get(name), { level: 'not-tried', remedy: null }, name);
   }
-  t.is(diagnoses.get('gate')?.found, 'not tried: missing is group');
+  t.is(diagnoses.get('gate')?.found, 'not tried: it requires group');
   // They need no group.
   for (const name of ['hierarchies', 'helper', 'lock', 'listener']) t.is(diagnoses.get(name)?.level, 'ok', name);
   machine.assertClean();

@@ -32,17 +32,18 @@ test('each cause is named, and who can change it', (t) => {
   t.regex(obstacle(null, 'EPERM', { inUserNamespace: true }), /user namespace \(EPERM\): run kmem-run outside/);
   t.regex(obstacle(program, 'EPERM', { seccompFilters: true }), /sandbox forbids bpf\(2\) \(EPERM\): run kmem-run out/);
   for (const errno of ['EPERM', 'EINVAL'] as const)
-    t.regex(obstacle(program, errno, { lockedDown: true }), /lockdown forbids .*: whoever boots this machine/, errno);
-  t.regex(
-    obstacle('fexit', 'EPERM'),
-    /policy of this kernel forbids the program fexit .*: only whoever runs this mach/,
-  );
+    t.regex(
+      obstacle(program, errno, { lockedDown: true }),
+      /lockdown forbids .*: boot this machine with lockdown=/,
+      errno,
+    );
+  t.regex(obstacle('fexit', 'EPERM'), /policy of this kernel forbids the program fexit .*: ask the administrator/);
   t.regex(obstacle(program, 'ENOENT', { types: false }), /\/sys\/kernel\/btf\/vmlinux.*: boot one .*DEBUG_INFO_BTF/);
   t.regex(obstacle('tp_btf/page_fault_user', 'ENOENT'), /no tracepoint page_fault_user \(ENOENT\): boot a newer/);
   t.regex(obstacle('syscall/prepare', 'ENOENT'), /CONFIG_KALLSYMS_ALL/);
   t.regex(obstacle('syscall/read', 'EINVAL'), /does not accept the program syscall\/read \(EINVAL\): boot Linux 6\.1/);
   t.regex(obstacle(null, 'ENOSYS'), /no bpf\(2\) \(ENOSYS\): boot a kernel built with CONFIG_BPF_SYSCALL/);
-  t.regex(obstacleTo({ program: null, errno: 0 }, free), /loads, but did not see/);
+  t.regex(obstacleTo({ program: null, errno: 0 }, free), /loads, but missed the event/);
 });
 
 test('capabilities: CAP_SYS_ADMIN stands for the others', (t) => {
@@ -58,7 +59,7 @@ test('it is ok only if the program saw what was done for it', async (t) => {
     t.is((await check.probe(bench({ works: true }))).level, 'ok', check.name);
     const blind = await check.probe(bench({ works: false }));
     t.is(blind.level, 'note', check.name);
-    t.regex(blind.found, /did not see what was done for it/);
+    t.regex(blind.found, /missed the event of its test/);
     const forbidden = await check.probe(bench({ errno: constants.errno.EPERM, program: 'tp_btf/task_newtask' }));
     t.is(forbidden.level, 'note', check.name);
     t.regex(forbidden.found, /\(EPERM\)/);

@@ -36,7 +36,7 @@ test('one sentence, the farthest first', (t) => {
   const kind = (name: string, far: number) => ({ name, figures: runs(100, 100, 100, 100, 100, far) });
   t.deepEqual(outlierWarnings([kind('kmem 1 MiB', 100)]), []);
   t.deepEqual(outlierWarnings([kind('kmem 1 MiB', 900)]), [
-    'something else may have been at work: run r5 (kmem 1 MiB) took 900 ms, others 100 ms',
+    'another program may have interfered: run r5 (kmem 1 MiB) took 900 ms, others 100 ms',
   ]);
   const [text = '', ...more] = outlierWarnings([kind('a', 300), kind('b', 900), kind('c', 500), kind('d', 600)]);
   t.deepEqual(more, []);

@@ -97,7 +97,7 @@ test('with --allow-io-uring it is let through, and the result says what that mea
   const { made, errno } = JSON.parse(ran.stdout);
   t.true(made > 0);
   t.is(errno, 12);
-  t.regex(notesOf(ran), /io_uring was let through, as asked: its operations are not gated/);
+  t.regex(notesOf(ran), /io_uring was allowed, as requested: its operations are not gated/);
   t.notRegex(notesOf(ran), /refused/);
   harness.assertNothingLeft();
 });

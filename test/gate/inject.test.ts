@@ -1,4 +1,4 @@
-/** --fail: a call fails by its address, alone or with all later ones of its process; what became of it is told. */
+/** --fail: a call fails by its address, alone or with all later ones of its process; the outcome is reported. */
 import anyTest from 'ava';
 import { type RecordedCall, readRecording } from '../../src/gate/recording.ts';
 import { run } from '../../src/run/index.ts';
@@ -133,7 +133,7 @@ test('brk keeps the old break where it is to fail, and what cannot fail is said 
     { address: grows, outcome: 'injected', denials: 1 },
   ]);
   t.like(result?.failures, [{ address: grows, errno: null }]);
-  t.regex(stderr, new RegExp(`${asks}: the call was made, and is one that cannot fail`));
+  t.regex(stderr, new RegExp(`${asks}: the call was made, but it cannot fail`));
   harness.assertNothingLeft();
 });
 
@@ -154,7 +154,7 @@ test('not reached and diverged are told apart, and nothing fails by either', asy
   t.deepEqual(result?.failures, []);
   t.is(result?.kmem.failcnt, 0);
   t.regex(stderr, /^ +injected +0\/9999:mmap: not reached/m);
-  t.regex(stderr, /^ +0\/1:openat: not injected, the call made there was execve$/m);
+  t.regex(stderr, /^ +0\/1:openat: not injected: the call made there was execve$/m);
   harness.assertNothingLeft();
 });
 
@@ -212,10 +212,13 @@ test('what cannot be is refused, and nothing runs', async (t) => {
     assertRefused(t, ran, reason);
     t.false(harness.has('made'));
   };
-  await refusal(['--fail', '0.1/17-mmap'], /^kmem-run: --fail: "0\.1\/17-mmap" names no call: at character 7, "-mmap"/);
-  await refusal(['--fail', '0/17:mnap'], /"mnap" is no call that the gate sees$/);
+  await refusal(
+    ['--fail', '0.1/17-mmap'],
+    /^kmem-run: --fail: "0\.1\/17-mmap" is not the address of a call: "-mmap" \(character 7\)/,
+  );
+  await refusal(['--fail', '0/17:mnap'], /"mnap" is not a gated call$/);
   await refusal(['--fail', '1/17'], /there is no step 1$/);
-  await refusal(['--enforce', 'none', '--fail', '0/1'], /--fail needs the gate to fail a call, and --enforce none/);
-  await refusal(['--kernel', '5.10', '--enforce', 'native', '--fail', '0/1'], /and --enforce native leaves it out/);
+  await refusal(['--enforce', 'none', '--fail', '0/1'], /--fail requires the gate, which --enforce none/);
+  await refusal(['--kernel', '5.10', '--enforce', 'native', '--fail', '0/1'], /which --enforce native does not use/);
   harness.assertNothingLeft();
 });

@@ -75,7 +75,7 @@ test('a program that asks for a listener of its own gets EBUSY, and the notes sa
   const harness = makeHarness(t);
   const { stdout, result } = await harness.run(['--kmem', '64M', '--', compileFixture('own-filter'), 'listener']);
   t.is(stdout, 'EBUSY\n');
-  t.regex(notesOf(result), /own-filter asked for a seccomp listener of its own.*EBUSY/);
+  t.regex(notesOf(result), /own-filter requested a seccomp listener.*EBUSY/);
   const other = await harness.run(['--kmem', '64M', '--', compileFixture('own-filter'), 'seccomp']);
   t.notRegex(notesOf(other.result), /listener/);
 });
@@ -186,7 +186,7 @@ test('a connect to a service that works for others is in the notes, and another 
   t.is(stdout, 'connected\n'.repeat(9));
   const told = result?.enforcement.notes.filter((note) => /^python3 .* runs outside the group$/.test(note)) ?? [];
   t.deepEqual(
-    told.map((note) => / to ([^:]+): /.exec(note)?.[1]),
+    told.map((note) => / used ([^:]+): /.exec(note)?.[1]),
     named,
   );
   harness.assertNothingLeft();

@@ -73,7 +73,7 @@ for (const [what, damaged] of [
   });
 }
 
-test('a file that is not there is refused by name', async (t) => {
+test('a file that does not exist is refused by name', async (t) => {
   const error = await t.throwsAsync(readRecording('/nonexistent/trace'), { code: 'bad-recording' });
   t.is(error?.message, '/nonexistent/trace cannot be read: ENOENT');
   await t.throwsAsync(readRecording('/tmp'), { code: 'bad-recording', message: /EISDIR/ });

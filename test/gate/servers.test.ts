@@ -94,7 +94,7 @@ async function prepare({ path, read }: Harness, name: string, folder: string) {
   };
 }
 
-/** One that nobody listens on now. */
+/** One that nothing listens on now. */
 function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();

@@ -55,7 +55,7 @@ function append(path: string, text: string): void {
   closeSync(fd);
 }
 
-const REFUSED = { message: new RegExp(`a link of user ${NOBODY} leads to what is not theirs`) };
+const REFUSED = { message: new RegExp(`a link of user ${NOBODY} leads to something of another user`) };
 
 asRoot('a link of another user is not followed to what is not theirs, whoever made it', async (t) => {
   const { theirs, ours, file } = folders(t);
@@ -115,7 +115,7 @@ asRoot(
   async (t) => {
     const { theirs, file } = folders(t);
     linkSync(file, join(theirs, 'result'));
-    t.throws(() => append(join(theirs, 'result'), 'new'), { message: /it has a second name/ });
+    t.throws(() => append(join(theirs, 'result'), 'new'), { message: /it has more than one name/ });
     await writeReport(join(theirs, 'result'), 'new');
     t.is(readFileSync(file, 'utf8'), 'ours');
     t.is(readFileSync(join(theirs, 'result'), 'utf8'), 'new');

@@ -186,7 +186,7 @@ test('a fifo that nobody reads is given up on when the caller says so', async (t
   spawnSync('mkfifo', [fifo]);
   await t.throwsAsync(writeReport(fifo, 'text', AbortSignal.abort()), {
     code: 'json-not-written',
-    message: /: interrupted, and nobody reads it$/,
+    message: /: interrupted, and it has no reader$/,
   });
 });
 

@@ -333,7 +333,7 @@ test('leaving the loop leaves the run alone; a rejection that nobody takes is no
   const { status, stderr } = await begin(`run({ command: [] }); await new Promise((end) => setTimeout(end, 1000));`)
     .ended;
   t.is(status, 1);
-  t.regex(stderr, /no command was given/);
+  t.regex(stderr, /no command to run/);
 });
 
 test('Ctrl-C ends a program as it would without kmem-run, and what it ran goes with it', async (t) => {

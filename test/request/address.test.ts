@@ -46,21 +46,21 @@ test('an address that is cut or has a character too many is never taken for anot
 });
 
 for (const [text, place] of [
-  ['', /: it ends where a process is due/],
-  ['/1', /: at character 1, "\/1", where a process is due/],
-  ['00/1', /: at character 2, "0\/1", where "\/"/],
-  ['0.0/1', /: at character 2, "\.0\/1", where "\/"/],
-  ['0.t/1', /: at character 2, "\.t\/1", where "\/"/],
-  ['0', /: it ends where "\/" and the number of a call are due/],
-  ['0/', /: it ends where the number of a call is due/],
-  ['0/01', /: at character 3, "01", where the number of a call/],
-  ['0/x:mmap', /: at character 3, "x:mmap", where the number of a call/],
-  ['0/1234567890', /: at character 3, "1234567890", where the number/],
-  ['0/1:', /: it ends where the name of a call is due/],
-  ['0/1:MMAP', /: at character 5, "MMAP", where the name of a call/],
-  ['0/1mmap', /: at character 4, "mmap", where it is over/],
-  ['0/1++', /: at character 5, "\+", where it is over/],
-  [`0${'.1'.repeat(80)}/1`, new RegExp(`: at character ${LONGEST_PROCESS + 1}, .* at most ${LONGEST_PROCESS}`)],
+  ['', /: at its end: expected a process/],
+  ['/1', /: "\/1" \(character 1\): expected a process/],
+  ['00/1', /: "0\/1" \(character 2\): expected "\/"/],
+  ['0.0/1', /: "\.0\/1" \(character 2\): expected "\/"/],
+  ['0.t/1', /: "\.t\/1" \(character 2\): expected "\/"/],
+  ['0', /: at its end: expected "\/" and the number of a call/],
+  ['0/', /: at its end: expected the number of a call/],
+  ['0/01', /: "01" \(character 3\): expected the number of a call/],
+  ['0/x:mmap', /: "x:mmap" \(character 3\): expected the number of a call/],
+  ['0/1234567890', /: "1234567890" \(character 3\): expected the number/],
+  ['0/1:', /: at its end: expected the name of a call/],
+  ['0/1:MMAP', /: "MMAP" \(character 5\): expected the name of a call/],
+  ['0/1mmap', /: "mmap" \(character 4\): expected the end/],
+  ['0/1++', /: "\+" \(character 5\): expected the end$/],
+  [`0${'.1'.repeat(80)}/1`, new RegExp(`\\(character ${LONGEST_PROCESS + 1}\\): .* at most ${LONGEST_PROCESS}`)],
 ] as const) {
   test(`no address: ${JSON.stringify(text).slice(0, 30)}`, (t) => {
     const { message, hint } = refused(t, 'bad-address', () => parseAddress(text, { name: '--fail' }));

@@ -180,7 +180,7 @@ for (const [code, input, message] of [
   ['bad-pids', { command, pids: 1.5 }, /^pids: /],
   ['bad-pids', { command, pids: '1K' }, /^pids: /],
   ['bad-pids', { command, pids: 4_194_305 }, /^pids: /],
-  ['bad-memsw', { command, memsw: '1M' }, /needs mem/],
+  ['bad-memsw', { command, memsw: '1M' }, /requires mem/],
   ['bad-memsw', { command, mem: '2M', memsw: '1M' }, /below mem/],
   ['bad-duration', { command, timeout: 0 }, /^timeout: /],
   ['bad-duration', { command, timeout: '1x' }, /^timeout: /],
@@ -204,10 +204,18 @@ for (const [code, input, message] of [
   ['bad-option', { command, expect: 'exit==0' }, /^expect: /],
   ['bad-option', { command, output: 'inhert' }, /^output: /],
   ['bad-option', { command, seed: 1.5 }, /^seed: /],
-  ['bad-address', { command, inject: ['0/1', '0.1/x:mmap'] }, /^inject: "0\.1\/x:mmap" names no call: at character 5/],
+  [
+    'bad-address',
+    { command, inject: ['0/1', '0.1/x:mmap'] },
+    /^inject: "0\.1\/x:mmap" is not the address of a call: "x:mmap" \(character 5\)/,
+  ],
   ['bad-address', { command, then: ['true'], inject: ['1/1', '2/1'] }, /^inject: "2\/1": there is no step 2$/],
-  ['conflicting-options', { command, inject: ['0/1'], enforce: 'native' }, /^inject needs the gate .* enforce native/],
-  ['conflicting-options', { command, inject: ['0/1'], enforce: 'none' }, /^inject needs the gate .* enforce none/],
+  [
+    'conflicting-options',
+    { command, inject: ['0/1'], enforce: 'native' },
+    /^inject requires the gate, .* enforce native/,
+  ],
+  ['conflicting-options', { command, inject: ['0/1'], enforce: 'none' }, /^inject requires the gate, .* enforce none/],
   ['bad-option', { command, inject: [1] }, /^inject: /],
   ['bad-cpus', { command, cpus: '65535' }, /65535/],
   ['bad-cwd', { command, cwd: '/nonexistent' }, /does not exist/],
@@ -221,7 +229,7 @@ for (const [code, input, message] of [
   ['bad-expectation', { command, expect: ['exit=0'] }, /exit=0/],
   ['bad-expectation', { command, expect: ['steps[1].exit==0'] }, /no step 1/],
   ['bad-expectation', { command, then: ['a', 'b'], expect: ['steps[3].failcnt==0'] }, /no step 3/],
-  ['bad-output-file', { command, output: { file: '/nonexistent/out' } }, /no folder/],
+  ['bad-output-file', { command, output: { file: '/nonexistent/out' } }, /no such folder/],
   ['bad-output-file', { command, output: { file: '/etc' } }, /is a folder/],
   ['bad-output-file', { command, output: { file: '' } }, /not a path/],
   ['bad-output-file', { command, output: { file: 3 } }, /not a path/],
@@ -246,7 +254,7 @@ test('names are those of the place where it was asked', (t) => {
   t.regex(refused(t, 'bad-size', () => normaliseSpec({ command, kmem: '0' }, { nameOf })).message, /^--kmem: /);
   t.regex(
     refused(t, 'bad-memsw', () => normaliseSpec({ command, memsw: '1M' }, { nameOf })).message,
-    /^--memsw .* needs --mem$/,
+    /^--memsw .* requires --mem$/,
   );
 });
 

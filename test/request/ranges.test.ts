@@ -36,7 +36,7 @@ for (const [text, code, message] of [
   ['1M,', 'bad-size', /^--kmem: /],
   ['1xx', 'bad-size', /"1xx"/],
   ['1M..2M', 'bad-range', /no step/],
-  ['2M..1M:1K', 'bad-range', /goes down/],
+  ['2M..1M:1K', 'bad-range', /descending/],
   ['1M..2M:0', 'bad-range', /step of 0/],
   ['1M..2M*1', 'bad-range', /not a factor/],
   ['1M..2M*0.5', 'bad-range', /not a factor/],

@@ -77,7 +77,7 @@ for (const text of [
   });
 }
 
-test('what does not come to whole bytes is answered with the next whole one', (t) => {
+test('what is not a whole number of bytes is answered with the next whole one', (t) => {
   t.regex(refused(t, 'bad-size', () => parseSize('1.1M')).hint, /\b1153434\b/);
 });
 

@@ -7,7 +7,7 @@ test('the first line says what happened', (t) => {
   const denied = apacheStopFails();
   t.is(
     headline({ ...denied, outcome: 'failed', expectations: [] }),
-    'apachectl stop failed with exit code 1 after the gate denied apache2 4 allocations',
+    'apachectl stop failed with exit status 1 after the gate denied apache2 4 allocations',
   );
   t.is(
     headline({ ...denied, outcome: 'passed', expectations: [] }),
@@ -31,7 +31,7 @@ test('the first line says what happened', (t) => {
         limits: { kmem: null },
       }),
     ),
-    'false failed with exit code 1 after 3 ms',
+    'false failed with exit status 1 after 3 ms',
   );
   t.is(
     headline(
@@ -41,7 +41,7 @@ test('the first line says what happened', (t) => {
         steps: [step('a', { failcnt: 2 }), step('b', { exit: { code: 1, signal: null }, wallMs: 3 })],
       }),
     ),
-    'b failed with exit code 1 after 3 ms; the gate denied 2 allocations in all',
+    'b failed with exit status 1 after 3 ms; the gate denied 2 allocations in all',
   );
 });
 
@@ -50,7 +50,7 @@ test('calls that a signal took back may be why a command failed', (t) => {
   const enforcement = { interrupted: 3 };
   t.is(
     headline(result({ outcome: 'failed', steps, enforcement })),
-    'dash x.sh failed with exit code 2 after 200 ms; signals took back 3 calls at the gate, which may have failed with EINTR',
+    'dash x.sh failed with exit status 2 after 200 ms; signals took back 3 calls at the gate, which may have failed with EINTR',
   );
   t.notRegex(headline(result({ outcome: 'passed', enforcement })), /EINTR/);
 });
@@ -80,7 +80,7 @@ test('who was denied, and which daemon died', (t) => {
 });
 
 test('a server that was never ready, and one that did not stop', (t) => {
-  const error = 'not ready: nobody listens on 127.0.0.1:80 after 10 s';
+  const error = 'not ready: nothing listens on 127.0.0.1:80 after 10 s';
   const server = step('node server.js', { stopped: true, exit: { code: null, signal: 'SIGTERM' }, error });
   const failed = result({ outcome: 'failed', steps: [server, step('curl', { kind: 'outside' })] });
   t.is(headline(failed), `node server.js: ${error}`);
@@ -88,7 +88,7 @@ test('a server that was never ready, and one that did not stop', (t) => {
   const client = step('curl', { kind: 'outside', exit: { code: 7, signal: null }, wallMs: 3, failcnt: null });
   t.regex(
     headline(result({ outcome: 'failed', steps: [stopped, client] })),
-    /^curl failed with exit code 7 after 3 ms/,
+    /^curl failed with exit status 7 after 3 ms/,
   );
 });
 
@@ -101,12 +101,12 @@ test('the first line of a run that was ended', (t) => {
   );
   t.is(
     headline(result({ outcome: 'timeout', terminationReason: 'livelock', durations: { wallMs: 5000 } })),
-    'ended after 5 s: it spun at the limit and did not get on',
+    'ended after 5 s: livelocked at the limit',
   );
   t.is(headline(result({ outcome: 'interrupted', terminationReason: 'interrupted' })), 'interrupted after 412.1 ms');
   t.is(
     headline(result({ outcome: 'oom', terminationReason: 'overrun' })),
-    'ended after 412.1 ms: kernel memory went on rising above its limit (kernel memory peaked at 2.52 MiB of 4 MiB)',
+    'ended after 412.1 ms: kernel memory kept rising above its limit (kernel memory peaked at 2.52 MiB of 4 MiB)',
   );
   t.is(
     headline(result({ outcome: 'oom', mem: { oomKills: 2 }, limits: { mem: 8_388_608 } })),

@@ -91,7 +91,7 @@ test('a working folder that is not UTF-8 is the command’s, and files are writt
   assertNothingLeft();
 });
 
-test('a program by a name that is not UTF-8, in --cwd, and what is not there is named', async (t) => {
+test('a program by a name that is not UTF-8, in --cwd, and what does not exist is named', async (t) => {
   const harness = makeHarness(t);
   const { run, path, assertNothingLeft } = harness;
   mkdirSync(bytesOf(path('d\udcff')));

@@ -24,7 +24,7 @@ test('a user by name and by number, with all groups', async (t) => {
   t.like(await resolveIdentity(String(expected.uid)), expected);
 });
 
-test('a user who is not there', async (t) => {
+test('a user who does not exist', async (t) => {
   for (const user of ['kmem-run-absent', '4000000000', '-r', '']) {
     t.like(await t.throwsAsync(resolveIdentity(user)), { name: 'SetupError', code: 'unknown-user' }, user);
   }

@@ -76,7 +76,10 @@ test('a signal ends the wait for a reader of --json, and the result is in a file
   await until(() => harness.has('done') && !harness.whatIsLeft().some((what) => what.startsWith('cgroup ')));
   const { status, stderr } = await signalUntilEnded(running, 'SIGTERM');
   t.is(status, 125);
-  t.regex(stderr, /^kmem-run: the result cannot be written to .*: interrupted, and nobody reads it; the result is in /);
+  t.regex(
+    stderr,
+    /^kmem-run: the result cannot be written to .*: interrupted, and it has no reader; the result is in /,
+  );
   const [file = ''] = readdirSync(harness.folder).filter((each) => each.startsWith('kmem-run-'));
   const { outcome, exit } = validateResult(JSON.parse(readFileSync(harness.path(file), 'utf8')));
   t.is(outcome, 'failed');

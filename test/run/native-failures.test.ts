@@ -10,7 +10,7 @@ function noticeOf(event: GateEvent): string {
 
 test('a kernel that does not tell which calls failed: said with the reason, and with what that leaves unseen', (t) => {
   const refused = noticeOf({ event: 'unattributed', errno: 1 });
-  t.regex(refused, /^which calls failed is not known \(bpf\(2\): EPERM\)/);
+  t.regex(refused, /^it is unknown which calls failed \(bpf\(2\): EPERM\)/);
   t.regex(refused, /livelock .* --timeout/);
   t.regex(noticeOf({ event: 'unattributed', errno: 0 }), /there is no unified hierarchy/);
 });

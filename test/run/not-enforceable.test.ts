@@ -12,13 +12,13 @@ const MARK = ['--', 'touch', 'marker'];
 const NOT_OURS =
   version === 1
     ? /cannot make a control group in .*kmem-test.* \(EACCES\)/
-    : /no control group can be made: no process may be moved .*kmem-test.* \(EACCES\)/;
+    : /cannot make a control group: kmem-run cannot move processes .*kmem-test.* \(EACCES\)/;
 const NO_NATIVE =
   version === 1 ? /memory\.kmem\.limit_in_bytes.*: asked 1048576/ : /cgroup v2 has no limit on kernel memory/;
 const REMEDY =
   version === 1
-    ? /hint: have a directory made that is yours: sudo .*--parent .* --kernel NAME .* run as root/
-    : /hint: have a cgroup delegated to you .* --kernel NAME .* run as root/;
+    ? /hint: create a directory that you own: sudo .*--parent .* --kernel NAME .* run as root/
+    : /hint: delegate a cgroup to yourself .* --kernel NAME .* run as root/;
 const AS_NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--'];
 
 /** Runs kmem-run in a mount namespace of its own, after these shell lines. */
@@ -86,7 +86,7 @@ test.serial('the kernel has no limit of its own that holds', async (t) => {
   assertNothingRan(t, harness, ran, 'native-not-enforced', NO_NATIVE);
   t.regex(ran.stderr, /hint: use --enforce gate/);
   const asked = await harness.run(['--enforce', 'native', ...MARK]);
-  assertNothingRan(t, harness, asked, 'no-limit', /--enforce native needs a limit/);
+  assertNothingRan(t, harness, asked, 'no-limit', /--enforce native requires a kmem limit/);
 });
 
 test.serial('seccomp(2) refused: no listener', async (t) => {

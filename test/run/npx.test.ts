@@ -34,7 +34,7 @@ test.serial('npx passes on what stands after --, and the status', async (t) => {
   const ran = await startNpx(harness, ['--kmem', '8M', ...sh('printf "<%s>" "$@"; exit 7', ...args)]).ended;
   t.is(ran.status, 7);
   t.is(ran.stdout, args.map((arg) => `<${arg}>`).join(''));
-  t.regex(ran.stderr, /kmem-run: sh -c .* failed with exit code 7/);
+  t.regex(ran.stderr, /kmem-run: sh -c .* failed with exit status 7/);
   harness.assertNothingLeft();
 });
 

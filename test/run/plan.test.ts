@@ -121,9 +121,9 @@ test('what is never ready fails the run, unless that is what was expected', asyn
   const { result } = await made(t, [{ run: 'true', ready }]);
   t.is(result.outcome, 'failed');
   // Nobody is left who could get ready.
-  t.is(result.steps[0]?.error, 'not ready: nobody listens on 127.0.0.1:1: the program has ended (exit 0)');
+  t.is(result.steps[0]?.error, 'not ready: nothing listens on 127.0.0.1:1: the program has ended (exit 0)');
   const left = await made(t, [{ run: 'sleep 300 &', ready }]);
-  t.is(left.result.steps[0]?.error, 'not ready: nobody listens on 127.0.0.1:1 after 50 ms');
+  t.is(left.result.steps[0]?.error, 'not ready: nothing listens on 127.0.0.1:1 after 50 ms');
   const meant = await made(t, [{ run: 'true', ready, expect: 'error~/^not ready/' }]);
   t.is(meant.result.outcome, 'passed');
   const forgotten = await made(t, [{ run: 'true', ready, expect: 'failcnt==null' }]);

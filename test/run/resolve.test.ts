@@ -47,7 +47,7 @@ test('a path is taken from the working folder, and never looked up', (t) => {
   t.throws(() => resolveCommand('./sh', { cwd, path: '/bin' }));
 });
 
-test('what is not there, and what cannot be executed', (t) => {
+test('what does not exist, and what cannot be executed', (t) => {
   const cwd = makeFolder(t);
   const path = `${cwd}/first:${cwd}/second`;
   const codeOf = (command: string) =>

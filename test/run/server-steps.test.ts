@@ -100,11 +100,11 @@ test('a server that ends before it is ready is not waited for, and one that neve
   const { harness, node } = withServer(t);
   const ended = await harness.run(['--ready', URL, '--ready-timeout', '1h', '--client', GET, ...node('exits')]);
   t.is(ended.status, 3);
-  t.regex(ended.stderr, /^kmem-run: .*: not ready: .* is not answered .*: the program has ended \(exit 3\)/m);
+  t.regex(ended.stderr, /^kmem-run: .*: not ready: .* does not answer .*: the program has ended \(exit 3\)/m);
   t.like(ended.result, { outcome: 'failed', steps: [{ exit: { code: 3 } }, { kind: 'outside' }] });
   const mute = await harness.run(['--ready', URL, '--ready-timeout', '700ms', ...node('mute')]);
   t.is(mute.status, 143);
-  t.regex(mute.stderr, /^kmem-run: .*: not ready: .* is not answered \(ECONNREFUSED\) after 700 ms/m);
+  t.regex(mute.stderr, /^kmem-run: .*: not ready: .* does not answer \(ECONNREFUSED\) after 700 ms/m);
   t.is(mute.result?.outcome, 'failed');
   harness.assertNothingLeft();
 });
@@ -138,7 +138,7 @@ test('a command that stops the server is a step of its own', async (t) => {
   ]);
   const badly = await stop('true');
   t.is(badly.status, 1);
-  t.regex(badly.stderr, /^kmem-run: true: the server still runs after 500 ms/m);
+  t.regex(badly.stderr, /^kmem-run: true: the server is still running after 500 ms/m);
   harness.assertNothingLeft();
 });
 

@@ -102,7 +102,7 @@ test.serial('without a limit it may run, and the counter’s 0 is told', async (
   t.true(hasRun());
 });
 
-test.serial('a counter that is not there', async (t) => {
+test.serial('a counter that does not exist', async (t) => {
   const { supervisor, hasRun } = await supervise(t, { kmem: '1M' }, (folder) => ({ usage: join(folder, 'absent') }));
   const told = await supervisor.next('setup-error');
   const error = setupErrorOf(told, 'touch');
@@ -187,7 +187,10 @@ test.serial('a helper that was stopped before it told anything is ended with the
   const locked = untilLocked(supervisor, stop);
   await until(() => stateOf(supervisor.pid) === 'T');
   stop.end('interrupted');
-  t.like(await t.throwsAsync(locked), { code: 'gate-lost', message: 'the native helper was started and told nothing' });
+  t.like(await t.throwsAsync(locked), {
+    code: 'gate-lost',
+    message: 'the native helper did not respond after starting',
+  });
   await supervisor.ended;
   t.is(stateOf(supervisor.pid), null);
 });

@@ -302,7 +302,7 @@ test('beyond it: run again to be sure, and failed; a first run that was cold is 
   t.like(worse, { status: 'failed', attempts: 3, baseline: { state: 'compared' } });
   t.is(worse.reasons[0], 'kmem peak +50 % (2 → 3 MiB)');
   t.is(worse.reasons[1], 'baseline 2,097,152 in 5 runs, tolerance 10 %, at least 16 KiB; now 3,145,728 in 3 runs');
-  t.regex(worse.reasons[2] ?? '', /^hint: where that is meant, write .*baseline\.yaml anew with --update-baseline/);
+  t.regex(worse.reasons[2] ?? '', /^hint: if this is intended, rewrite .*baseline\.yaml with --update-baseline/);
   t.like(await measure([9 * MiB, 2 * MiB]), { status: 'passed', attempts: 2, reasons: [], notes: [] });
   t.like(await measure([2.1 * MiB]), { status: 'passed', attempts: 1, notes: [] });
 });
@@ -313,7 +313,7 @@ test('better: told, with what keeps it, and passed', async (t) => {
   const better = await measure([MiB]);
   t.like(better, { status: 'passed', attempts: 1 });
   t.deepEqual(better.notes, [
-    'better than the baseline: kmem peak −50 % (2 → 1 MiB); --update-baseline holds it to that',
+    'better than the baseline: kmem peak −50 % (2 → 1 MiB); --update-baseline makes that the baseline',
   ]);
 });
 

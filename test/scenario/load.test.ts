@@ -40,8 +40,8 @@ test('a mistake is shown where it is, with what was meant', (t) => {
   t.is(hintOf(t, file('limits: { kmemTpc: 3 }\n')), 'did you mean kmemTcp?');
   t.is(hintOf(t, file('enforce: gat\n').replace('gat\n', 'gate\ncgruop: v1\n')), 'did you mean cgroup?');
   t.deepEqual(mistakesIn(file('limits: { kmem: 1xx }\n')), ['4:17: limits.kmem: "1xx" is not a size']);
-  t.deepEqual(mistakesIn(file('timeout: 30\n')), ['4:10: timeout: a duration has a unit: 500ms, 30s, 2m']);
-  t.deepEqual(mistakesIn(file('tags: 3\n')), ['4:7: tags: 3 is not a text or a list']);
+  t.deepEqual(mistakesIn(file('timeout: 30\n')), ['4:10: timeout: a duration requires a unit: 500ms, 30s, 2m']);
+  t.deepEqual(mistakesIn(file('tags: 3\n')), ['4:7: tags: 3 is not a string or a list']);
   t.deepEqual(mistakesIn('steps:\n  - run: a\n'), ['1:1: description: is missing']);
   t.regex(mistakesIn(file('    expect: exti==0\n'))[0] ?? '', /^4:13: steps\[0\]\.expect: .* expected "exit"$/);
   t.deepEqual(mistakesIn(file('  - { run: b, http: "http://a/" }\n')), [
@@ -50,16 +50,16 @@ test('a mistake is shown where it is, with what was meant', (t) => {
   t.regex(mistakesIn(file('  - wait: { step: b }\n'))[0] ?? '', /^4:5: steps\[1\]: no background step before it/);
   t.regex(mistakesIn(file('expect: steps[7].exit==0\n'))[0] ?? '', /there is no step 7/);
   t.regex(mistakesIn(file('  - wait: [a\n'))[0] ?? '', /^5:1: Flow sequence/);
-  t.deepEqual(mistakesIn(file('env: { { a: b }: c }\n')), ['4:8: a key is a word, not a list or a map']);
-  t.regex(mistakesIn('')[0] ?? '', /^1:1: this is no scenario/);
+  t.deepEqual(mistakesIn(file('env: { { a: b }: c }\n')), ['4:8: a key is a string, not a list or a map']);
+  t.regex(mistakesIn('')[0] ?? '', /^1:1: not a scenario/);
 });
 
 test('a placeholder that means nothing is a mistake, but for the variables of a shell', (t) => {
   const step = (line: string) => `description: a\nsteps:\n  - run: ${line}\n`;
   t.deepEqual(mistakesIn(step('echo ${dir} ${port.a} $${dir} ${HOME} ${x:-3}')), []);
-  t.deepEqual(mistakesIn(step('echo ${prot}')), ['3:10: ${prot} means nothing here']);
+  t.deepEqual(mistakesIn(step('echo ${prot}')), ['3:10: unknown placeholder ${prot}']);
   t.deepEqual(mistakesIn(step('for prot in 1; do echo ${prot}; done')), []);
-  t.deepEqual(mistakesIn(`${step('a')}cwd: ${'${dri}'}\n`), ['4:6: ${dri} means nothing here']);
+  t.deepEqual(mistakesIn(`${step('a')}cwd: ${'${dri}'}\n`), ['4:6: unknown placeholder ${dri}']);
 });
 
 test('a mistake is told in one line, with the remedy in another', (t) => {
@@ -147,9 +147,9 @@ test('aliases that stand for more than a file can hold are a mistake', (t) => {
 });
 
 test('an alias that stands inside what it names is a mistake, there', (t) => {
-  t.deepEqual(mistakesIn('a: &a {b: *a}\n'), ['1:11: an alias stands inside what it names']);
+  t.deepEqual(mistakesIn('a: &a {b: *a}\n'), ['1:11: an alias is inside the node that it refers to']);
   t.deepEqual(mistakesIn('description: x\nsteps: &a\n  - run: echo\n  - *a\n'), [
-    '4:5: an alias stands inside what it names',
+    '4:5: an alias is inside the node that it refers to',
   ]);
 });
 

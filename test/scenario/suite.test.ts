@@ -101,7 +101,7 @@ test('what is missing skips a scenario, or under --strict fails it', async (t) =
   t.is(strict.outcomes[0]?.status, 'error');
   t.is(suiteStatus(strict.outcomes), 125);
   const future = await suite([scenario('a', 'needs: { linux: 99.1 }\n')], {});
-  t.regex(future.outcomes[0]?.reasons[0] ?? '', /^it needs Linux 99\.1, and this is /);
+  t.regex(future.outcomes[0]?.reasons[0] ?? '', /^it requires Linux 99\.1, and this is /);
 });
 
 test('a kernel that a scenario is not for skips it', async (t) => {

@@ -87,12 +87,12 @@ test.serial('list, filter, sort, open, compare', async (t) => {
   await assertNamed(t, page);
 
   await page.getByRole('link', { name: 'Compare it with another' }).click();
-  await page.getByText('To be compared with').waitFor();
+  await page.getByText('with another result: choose').waitFor();
   t.is(await page.getByText('chosen', { exact: true }).count(), 0);
   await page.getByRole('link', { name: 'Compare run7 with run59' }).click();
   await page.locator('h2', { hasText: /run7 and run59/ }).waitFor();
   t.true((await page.locator('main').innerText()).includes('kmem peak'));
-  await page.getByRole('link', { name: 'All that is kept' }).click();
+  await page.getByRole('link', { name: 'All saved results' }).click();
   await page.getByText('1 to 50 of 60').waitFor();
 
   const narrow = await open(url, 400);
@@ -109,7 +109,7 @@ test.serial('a sweep is followed while it runs, in the list and on its own page'
   const { url } = await serve();
   const { open, complaints } = await openBrowser(t);
   const list = await open(url);
-  await list.getByText('Nothing is kept that is asked for.').waitFor();
+  await list.getByText('No saved results match.').waitFor();
   await list.evaluate(() => {
     (window as unknown as { same: boolean }).same = true;
   });
@@ -128,7 +128,7 @@ test.serial('a sweep is followed while it runs, in the list and on its own page'
   t.true(await list.evaluate(() => (window as unknown as { same: boolean }).same));
 
   const page = await open(new URL((await row.locator('.what a').getAttribute('href')) ?? '', url).href);
-  await page.getByText(/\d+ runs? so far; the last began at .*: passed/).waitFor();
+  await page.getByText(/\d+ runs? so far; the last started at .*: passed/).waitFor();
   const ownRuns = () => page.getByRole('link', { name: /^Its \d+ runs?$/ }).textContent();
   const first = Number.parseInt((await ownRuns())?.slice(4) ?? '', 10);
   await page.waitForFunction(

@@ -89,21 +89,21 @@ test.serial('every page is there, and looking at them changes nothing', async (t
     ['', 200, /href="experiment\/suite1"/],
     ['?kind=run&sort=peak&way=up', 200, /href="run\/a2"/],
     ['?experiment=suite1', 200, /href="run\/s1"/],
-    ['?text=nothing%20of%20the%20kind', 200, /Nothing is kept that is asked for/],
+    ['?text=nothing%20of%20the%20kind', 200, /No saved results match/],
     ['?with=a1', 200, /href="compare\?a=a1&amp;b=a2"/],
     ['run/a1', 200, /apachectl start/],
     ['run/s1', 200, /href="\.\.\/experiment\/suite1"/],
     ['experiment/suite1', 200, /Its 1 run</],
     ['compare?a=a1&b=a2', 200, /the same/],
     ['compare?a=a1&b=suite1', 200, /compare: a1 and suite1/],
-    ['run/zz', 404, /nothing kept is called &quot;zz&quot;/],
+    ['run/zz', 404, /no saved result is called &quot;zz&quot;/],
     ['experiment/zz', 404, /Hint: /],
-    ['no/such/page', 404, /there is no such page/],
+    ['no/such/page', 404, /no such page/],
     ['../run/a1', 403, /token/],
     ['?outcome=fine', 400, /outcome: &quot;fine&quot;/],
     ['?page=0', 400, /page/],
-    ['compare?a=a1', 400, /a comparison takes two/],
-    ['compare?a=a1&b=/etc/passwd', 404, /nothing kept/],
+    ['compare?a=a1', 400, /a comparison requires two results/],
+    ['compare?a=a1&b=/etc/passwd', 404, /no saved result/],
   ];
   for (const [path, status, content] of pages) {
     const { pathname, origin } = new URL(url);
@@ -128,7 +128,7 @@ test.serial('Ctrl-C ends it with 0 though a browser holds a connection; so does 
     running.signal(signal);
     const { status, stderr } = await running.ended;
     t.is(status, 0);
-    t.regex(stderr, /^kmem-run: \S+store\.db can be read at this address; Ctrl-C ends that\n$/);
+    t.regex(stderr, /^kmem-run: \S+store\.db is served at this address; press Ctrl-C to stop\n$/);
     kept.destroy();
   }
 });
@@ -141,18 +141,18 @@ test.serial('--port: this one; taken, or no port at all, is told', async (t) => 
   const { port } = other.address() as { port: number };
   const taken = await run(['serve', '--store', file, '--port', String(port)], { json: false });
   t.is(taken.status, 125);
-  assertRefused(t, taken, new RegExp(`port ${port} is taken`));
+  assertRefused(t, taken, new RegExp(`port ${port} is in use`));
   await new Promise((resolve) => other.close(resolve));
   const { url } = await serve(['--port', String(port)]);
   t.is(new URL(url).port, String(port));
   for (const odd of ['0', '65536', '-1', '80x', '']) {
     const ran = await run(['serve', '--store', file, `--port=${odd}`], { json: false });
     t.is(ran.status, 125);
-    assertRefused(t, ran, /--port: .* is no port/);
+    assertRefused(t, ran, /--port: .* is not a port/);
   }
 });
 
-test.serial('a store that is not there, or is none, is told before anything listens', async (t) => {
+test.serial('a store that does not exist, or is none, is told before anything listens', async (t) => {
   const { run, path } = makeServed(t);
   writeFileSync(path('text'), 'no store at all, and long enough to be read as one '.repeat(100));
   const refused = async (reason: RegExp, args: string[], env = {}) => {
@@ -160,10 +160,10 @@ test.serial('a store that is not there, or is none, is told before anything list
     t.deepEqual([ran.status, ran.stdout], [125, '']);
     assertRefused(t, ran, reason);
   };
-  await refused(/there is no store/, ['--store', path('absent')]);
-  await refused(/there is no store/, [], { XDG_STATE_HOME: makeFolder(t) });
-  await refused(/is damaged, or no store at all/, ['--store', path('text')]);
-  await refused(/"stray" is one word too many/, ['stray']);
+  await refused(/no such store/, ['--store', path('absent')]);
+  await refused(/no such store/, [], { XDG_STATE_HOME: makeFolder(t) });
+  await refused(/is damaged or not a store/, ['--store', path('text')]);
+  await refused(/unexpected argument "stray"/, ['stray']);
 });
 
 test.serial('what is kept meanwhile is seen, also in a store that was put in its place', async (t) => {

@@ -99,7 +99,7 @@ test('a store of a newer version is refused and left alone', (t) => {
   for (const access of ['read', 'write'] as const) {
     t.throws(() => openStore(file, access), {
       code: 'store-newer',
-      message: /was written by a newer kmem-run: its version is 3, and this one knows 1$/,
+      message: /was written by a newer kmem-run: its version is 3, and this kmem-run's is 1$/,
     });
   }
   t.deepEqual(readFileSync(file), before);
@@ -122,7 +122,7 @@ test('a file that is no database is refused and left alone', (t) => {
   for (const access of ['read', 'write'] as const) {
     t.throws(() => openStore(file, access), {
       code: 'store-damaged',
-      message: /cannot be used: it is damaged, or no store at all \(file is not a database\)$/,
+      message: /cannot be used: it is damaged or not a store \(file is not a database\)$/,
     });
   }
   t.deepEqual(readFileSync(file), before);
@@ -161,7 +161,7 @@ test('what is no regular file is refused', (t) => {
   t.throws(() => openStore(join(folder, 'file', 'a.sqlite')), { code: 'store-not-opened', message: /ENOTDIR/ });
 });
 
-test('a store that is not there: named, it is missed; one’s own is empty', (t) => {
+test('a store that does not exist: named, it is missed; one’s own is empty', (t) => {
   const folder = makeFolder(t);
   t.throws(() => openStore(join(folder, 'none'), 'read'), { code: 'no-store' });
   t.deepEqual(readdirSync(folder), []);
@@ -207,7 +207,7 @@ test('a state folder that others can write is refused, and nothing is kept elsew
   chmodSync(own, 0o777);
   const { stdout, stderr } = withStateIn(state, 'openStore(null).file');
   t.is(stdout, '');
-  t.true(stderr.includes(`there is no private folder to keep results in (others can write ${own})`), stderr);
+  t.true(stderr.includes(`there is no private folder to save results in (others can write ${own})`), stderr);
   t.false(existsSync(join(state, '.local')));
 });
 

@@ -14,7 +14,7 @@ test.serial('--keep: the run is in the store, and where it is found is said', as
   const { kmemRun, file, assertNothingLeft } = makeKept(t);
   const ran = await kmemRun(['--kmem', '200K', '--keep', '--', 'sh', '-c', 'sleep 0.1 & sleep 0.1 & wait']);
   t.is(ran.status, 2, 'the status is still that of the command');
-  const id = /\nkmem-run: kept: kmem-run show (\w+)\n$/.exec(ran.stderr)?.[1] ?? '';
+  const id = /\nkmem-run: saved: kmem-run show (\w+)\n$/.exec(ran.stderr)?.[1] ?? '';
   const store = openStore(file, 'read');
   const { result, label } = store.run(id);
   const failcnt = result.kmem.failcnt ?? 0;
@@ -36,7 +36,7 @@ test.serial('--label and --store keep, too; --quiet says nothing', async (t) => 
   }
   t.false(existsSync(file));
   const loud = await kmemRun(['--store', 'own.sqlite', '--', 'true']);
-  t.regex(loud.stderr, new RegExp(`kept: kmem-run show \\w+ --store "${path('own.sqlite')}"\\n$`));
+  t.regex(loud.stderr, new RegExp(`saved: kmem-run show \\w+ --store "${path('own.sqlite')}"\\n$`));
   const { stdout } = await kmemRun(['history', '--store', 'own.sqlite', '--label', 'before', '--json']);
   t.is(JSON.parse(stdout).length, 2);
 });
@@ -69,11 +69,11 @@ test.serial('a store that does not take it: the report is there, the result is b
 test.serial('what cannot be a store or a label is refused before anything runs', async (t) => {
   const { kmemRun, has, folder } = makeKept(t);
   for (const [reason, ...args] of [
-    [/--store: there is no folder/, '--store', 'none/a.sqlite'],
+    [/--store: no such folder/, '--store', 'none/a.sqlite'],
     [/--store: .* is a folder/, '--store', folder],
-    [/--label: "a,b" cannot be a label/, '--label', 'a,b'],
-    [/--label: "@" cannot be a label/, '--label', '@'],
-    [/--label: "\\u001b\[2J" cannot be a label/, '--label', '\u001b[2J'],
+    [/--label: invalid label "a,b"/, '--label', 'a,b'],
+    [/--label: invalid label "@"/, '--label', '@'],
+    [/--label: invalid label "\\u001b\[2J"/, '--label', '\u001b[2J'],
     [/--no-keep stands beside --store or --label/, '--no-keep', '--label', 'x'],
   ] as const) {
     const ran = await kmemRun([...args, '--', 'touch', 'ran']);

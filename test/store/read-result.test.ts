@@ -37,9 +37,9 @@ test('what is none is told, with the way to see it', (t) => {
   ]) {
     const error = t.throws(() => asPresentResult(kept), {
       code: 'result-unreadable',
-      message: /^the result of run x is not one/,
+      message: /^this kmem-run cannot read the result of run x /,
     });
-    t.is((error as { hint?: string }).hint, 'see it as it is: kmem-run show x --json');
+    t.is((error as { hint?: string }).hint, 'print it unchanged: kmem-run show x --json');
   }
   t.throws(() => asPresentResult(null), { code: 'result-unreadable' });
 });

@@ -127,7 +127,7 @@ test('an id may be shortened as long as one run begins so', (t) => {
   t.is(store.run('60c7').result.id, '60c7', 'a whole id is no beginning');
   t.throws(() => store.run('31'), {
     code: 'ambiguous-id',
-    message: '"31" is the beginning of 2 kept: 31a4467ea2d1 (apachectl start), 31ff00000000 (apachectl start)',
+    message: '"31" is the beginning of 2 saved results: 31a4467ea2d1 (apachectl start), 31ff00000000 (apachectl start)',
   });
   for (const none of ['7', '31a4467ea2d10', '', '%', '_', '31A4', HOSTILE_TEXT]) {
     t.throws(() => store.run(none), { code: 'no-such-run' }, none);
@@ -136,11 +136,11 @@ test('an id may be shortened as long as one run begins so', (t) => {
 
 test('@ is the run that ended last, @2 the one before', (t) => {
   const store = makeStore(t);
-  t.throws(() => store.run('@'), { code: 'no-such-run', message: 'no run has been kept' });
+  t.throws(() => store.run('@'), { code: 'no-such-run', message: 'no run has been saved' });
   saveRuns(store, 'x1', 'x2', 'x3');
   t.is(store.run('@').result.id, 'x3');
   t.is(store.run('@3').result.id, 'x1');
-  t.throws(() => store.run('@4'), { code: 'no-such-run', message: 'only 3 runs are kept, not 4' });
+  t.throws(() => store.run('@4'), { code: 'no-such-run', message: 'only 3 runs are saved, not 4' });
   t.throws(() => store.run('@0'), { code: 'no-such-run' });
 });
 
@@ -154,7 +154,10 @@ test('a label stands for all runs that have it, and an id goes before it', (t) =
   t.deepEqual(ids('r1'), ['r1']);
   t.deepEqual(ids('beforeh'), ['beforehand']);
   t.is(store.run('one').result.id, 'beforehand');
-  t.throws(() => store.run('before'), { code: 'ambiguous-id', message: /^"before" is the label of 2 kept: r1 \(/ });
+  t.throws(() => store.run('before'), {
+    code: 'ambiguous-id',
+    message: /^"before" is the label of 2 saved results: r1 \(/,
+  });
 });
 
 test('what names an experiment is no run, and the other way round', (t) => {
@@ -200,11 +203,11 @@ test('a result of a newer schema, and one that is none, are told', (t) => {
   other.close();
   t.throws(() => store.run('newer'), {
     code: 'result-newer',
-    message: /^run newer was kept by a newer kmem-run: its result has schema version 2, and this one reads 1$/,
+    message: /^run newer was saved by a newer kmem-run: its result has schema version 2, and this one reads 1$/,
   });
   t.throws(() => store.run('broken'), { code: 'store-damaged', message: /the result of run broken cannot be read/ });
-  t.throws(() => store.run('odd'), { code: 'store-damaged', message: /run odd is no result/ });
-  t.throws(() => store.run('renamed'), { code: 'store-damaged', message: /run renamed is no result of that run/ });
+  t.throws(() => store.run('odd'), { code: 'store-damaged', message: /run odd is not a result/ });
+  t.throws(() => store.run('renamed'), { code: 'store-damaged', message: /run renamed is not a result of that run/ });
   t.is(store.list({}).length, 4, 'they are still listed');
 });
 

@@ -275,17 +275,17 @@ test('the machine ends when the host closes the control port', async (t) => {
 
 const failures = [
   {
-    what: 'a program that is not there',
+    what: 'a program that does not exist',
     wanted: config(['/no/such/program']),
     told: { what: 'start the program', errno: 'ENOENT', detail: '/no/such/program' },
   },
   {
-    what: 'a working directory that is not there',
+    what: 'a working directory that does not exist',
     wanted: shell('true', { cwd: '/no/such/folder', streams: terminal }),
     told: { what: 'enter the working directory', errno: 'ENOENT', detail: '/no/such/folder' },
   },
   {
-    what: 'a share that is not there',
+    what: 'a share that does not exist',
     wanted: shell('true', { rw: [{ tag: 'none', path: '/tmp' }] }),
     told: { what: 'share a folder', errno: 'ENOENT', detail: 'none:/tmp' },
   },

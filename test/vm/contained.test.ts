@@ -55,13 +55,13 @@ test('without root, in containers, and with no cgroup at all, on cgroup v2', asy
 
   t.deepEqual(missing('as root'), []);
   const user = cases.get('ordinary user') ?? '';
-  t.regex(user, /hint: have a cgroup delegated to you and this shell moved there: sudo sh -c '.*--kernel NAME/);
+  t.regex(user, /hint: delegate a cgroup to yourself and move this shell there: sudo sh -c '.*--kernel NAME/);
   t.regex(user, /\n65534\nNoNewPrivs:\t1\n/);
   t.regex(user, /setuid programs lost their privilege/);
 
   const [older = '', full = '', ...others] = missing('older mounts, and processes at the top');
   t.regex(older, /^hierarchies .*is older than the cgroup namespace$/);
-  t.regex(full, /^group .*since it has processes \(EBUSY\)$/);
+  t.regex(full, /^group .*because it has processes \(EBUSY\)$/);
   t.deepEqual(others, []);
   t.regex(
     cases.get('older mounts, and processes at the top') ?? '',
@@ -72,6 +72,6 @@ test('without root, in containers, and with no cgroup at all, on cgroup v2', asy
   t.regex(missing('no cgroup at all').join('\n'), /^hierarchies .*\(no cgroup file system is mounted\)$/);
   t.regex(
     missing('not handed down')[0] ?? '',
-    /^hierarchies .*\/sys\/fs\/cgroup has not been handed the controller\)$/,
+    /^hierarchies .*the controller is not delegated to \/sys\/fs\/cgroup\)$/,
   );
 });

@@ -132,7 +132,7 @@ test('a guest that hangs ends the boot, each time, with the last lines of its ke
   t.is(code, 'boot-failed');
   t.regex(
     message,
-    /^the microVM with kernel 5\.10 did not come up in 2 boots: no word from its kernel for 3 s; .*:\n {4}\[/,
+    /^the microVM with kernel 5\.10 did not come up in 2 boots: no output from its kernel for 3 s; .*:\n {4}\[/,
   );
   t.regex(message, /\n {4}waiting for ever(\n|$)/);
   t.regex(hint, /kmem-run kernel verify 5\.10/);

@@ -47,7 +47,7 @@ test.serial(
     t.is(result.limits.kmem, 400 * 1024);
     t.is(result.kmem.maxUsage, 400 * 1024);
     t.is(result.kmem.overshoot, 0);
-    // Not chdir, nor the cat of a file that is not there: they failed, and nothing was refused them.
+    // Not chdir, nor the cat of a file that does not exist: they failed, and nothing was refused them.
     t.deepEqual(
       result.failures.map(({ comm, syscall, detail, step }) => [comm, syscall, detail, step]),
       [

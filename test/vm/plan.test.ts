@@ -36,7 +36,7 @@ test('on cgroup v2 a server is squeezed and loosened, and what v2 has no limit f
     ...ask('one', 'refused Cannot allocate memory'),
     { limits: { kmem: '8M', mem: '256M', memsw: '300M' } },
     ...ask('two', 'opened'),
-    { limits: { kmemTcp: '1M', mem: '128M' }, expect: 'error~/no limit of TCP buffers/' },
+    { limits: { kmemTcp: '1M', mem: '128M' }, expect: 'error~/no limit on TCP buffers/' },
   ]);
   if (result === null) return;
   t.is(result.environment.cgroup, 'v2');
@@ -54,7 +54,7 @@ test('the kernel’s own limit takes none below the usage, and bites from where 
   const forks = 'i=0; while [ $i -lt 40 ]; do sleep 1000 & i=$((i+1)); done; true';
   const result = await inGuest(t, '5.10', [
     ...server,
-    { limits: { kmem: '4K' }, expect: 'error~/EBUSY.*are in use, and the kernel takes no limit below that/' },
+    { limits: { kmem: '4K' }, expect: 'error~/EBUSY.*are in use, and the kernel accepts no lower limit/' },
     ...ask('one', 'opened'),
     { limits: { kmem: '1M' } },
     { name: 'short', run: forks, expect: ['exit!=0', 'failcnt>0'] },

@@ -17,7 +17,7 @@ test('systemd and kmem-run leave each other alone, and a user needs no privilege
   t.regex(ran.output, /\] done\n$/, ran.console);
 
   // The words of the error were followed as they are: a scope under the user's own manager.
-  t.regex(ran.read('refused'), /run it in a scope of your own: .*; or make the run in a microVM, .*: --kernel NAME/);
+  t.regex(ran.read('refused'), /run it in a scope of your own: .*; or run in a microVM, .*: --kernel NAME/);
   t.true(lines('refused').includes('status 125'));
   t.regex(
     ran.read('command'),

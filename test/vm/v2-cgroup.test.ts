@@ -116,7 +116,7 @@ function testGroups(): void {
       t,
       make,
       'group-not-made',
-      /own cannot hand the memory controller down, since it has processes/,
+      /own cannot delegate the memory controller, because it has processes/,
     );
     execFileSync('sh', ['-c', hint.slice(hint.indexOf('mkdir'))]);
     t.is(make().memory, `${own}/kmem-run.a`);
@@ -131,7 +131,7 @@ function testGroups(): void {
       createGroup({ id, hierarchies, parent: own, pids });
     // As a container sees it: nothing above its own.
     const alone = asMounts(seenFrom(own, sandbox));
-    const reason = /own has no pids controller to hand down, so --pids cannot be enforced/;
+    const reason = /own has no pids controller to delegate, so --pids cannot be enforced/;
     refused(t, () => make('a', true, alone), 'no-pids-controller', reason);
     t.false(existsSync(`${own}/kmem-run.a`));
     t.is(make('b', false, alone).pids, null);
@@ -155,11 +155,11 @@ function testGroups(): void {
     const sandbox = makeSandbox(t);
     const make = (parent: string | null) => () =>
       asUser(NOBODY, () => createGroup({ id: 'a', hierarchies: sandbox.hierarchies, parent, pids: true }));
-    const error = refused(t, make(null), 'no-permission', /no process may be moved/);
-    t.regex(error.hint, /a cgroup delegated to you.* sudo sh -c '.*--kernel NAME.*run as root/);
+    const error = refused(t, make(null), 'no-permission', /kmem-run cannot move processes/);
+    t.regex(error.hint, /delegate a cgroup to yourself.* sudo sh -c '.*--kernel NAME.*run as root/);
     const mine = makeWithin(sandbox, 'mine');
     chownSync(mine, NOBODY, NOBODY);
-    refused(t, make(mine), 'no-permission', /no process may be moved/);
+    refused(t, make(mine), 'no-permission', /kmem-run cannot move processes/);
     delegate(sandbox, mine, NOBODY);
     t.is(make(mine)().memory, `${mine}/kmem-run.a`);
   });
@@ -172,8 +172,13 @@ function testGroups(): void {
     await startIn(t, [own], ['sleep', '1000']);
     const hierarchies = seenFrom(own, sandbox);
     const make = () => asUser(NOBODY, () => createGroup({ id: 'a', hierarchies, parent: null, pids: false }));
-    const { hint } = refused(t, make, 'no-permission', /since it has processes \(EBUSY\); no process may be moved/);
-    t.regex(hint, /^move them into a cgroup of their own: mkdir \S+\/own\/init && .*; or have a cgroup delegated/);
+    const { hint } = refused(
+      t,
+      make,
+      'no-permission',
+      /because it has processes \(EBUSY\); kmem-run cannot move processes/,
+    );
+    t.regex(hint, /^move them into a cgroup of their own: mkdir \S+\/own\/init && .*; or delegate a cgroup/);
   });
 
   test('--parent that is no cgroup of this hierarchy is refused', async (t) => {
@@ -187,7 +192,7 @@ function testGroups(): void {
     t.teardown(() => rmdirSync(`${runner}/inner`));
     await startIn(t, [runner], ['sleep', '1000']);
     // One that could have the controller, were it not for the processes above.
-    refused(t, make(`${runner}/inner`), 'group-not-made', /since it has processes/);
+    refused(t, make(`${runner}/inner`), 'group-not-made', /because it has processes/);
     // Where nothing is in the way it is handed down to the parent that was named.
     const nested = `${sandbox.memory}/outer/inner`;
     mkdirSync(nested, { recursive: true });
@@ -220,9 +225,9 @@ function testLimits(): void {
       (limits: Partial<Limits>, native = false) =>
       () =>
         applyLimits(group, { ...NONE, ...limits }, { native });
-    refused(t, apply({ kmemTcp: M }), 'limit-not-set', /no limit of TCP buffers/);
+    refused(t, apply({ kmemTcp: M }), 'limit-not-set', /no limit on TCP buffers/);
     refused(t, apply({ kmem: M }, true), 'native-not-enforced', /cgroup v2 has no limit on kernel memory/);
-    refused(t, apply({ mem: 8 * M, memsw: 4 * M }), 'limit-not-set', /less than memory/);
+    refused(t, apply({ mem: 8 * M, memsw: 4 * M }), 'limit-not-set', /is below that on memory/);
   });
 
   test('a limit whose file is missing is an error, never a limit that is silently absent', (t) => {

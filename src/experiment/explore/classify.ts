@@ -26,7 +26,7 @@ export function classify(observation: Observation, baseline: Baseline, startStep
   const verdict = (name: Class, how: string): Classification => ({ class: name, how, message, mute: false });
   const crash = crashOf(observation, baseline);
   if (crash !== null) return verdict('crash', crash);
-  if (observation.outcome === 'timeout') return verdict('hang', 'it did not come to an end');
+  if (observation.outcome === 'timeout') return verdict('hang', 'it did not end');
   const failing = failingStep(observation, baseline);
   const failedIn = observation.failedIn ?? startStep;
   // A server tells its clients.
@@ -56,7 +56,7 @@ function crashOf({ exits, crashes }: Observation, baseline: Baseline): string | 
   for (const [index, { code }] of exits.entries()) {
     const signal = code !== null && code > 128 && code < 192 ? signalName(code - 128) : null;
     if (signal !== null && CRASHES.includes(signal) && baseline.exits[index]?.code !== code)
-      return `${stepName(index, exits.length)} exited with ${code}, which is how shells tell of ${signal}`;
+      return `${stepName(index, exits.length)} exited with ${code}, which is how shells report ${signal}`;
   }
   return null;
 }
@@ -74,7 +74,7 @@ function failingStep({ exits }: Observation, baseline: Baseline): number | null 
 function differenceOf(observation: Observation, baseline: Baseline): string | null {
   const { exits, broken } = observation;
   const passes = exits.findIndex((exit, index) => exitStatus(exit) !== exitStatus(baseline.exits[index] ?? exit));
-  if (passes !== -1) return `${stepName(passes, exits.length)} exits with 0, and not as undisturbed`;
+  if (passes !== -1) return `${stepName(passes, exits.length)} exits with 0, unlike when undisturbed`;
   if (broken.length > 0) return `exit ${exitsText(observation)}, but ${broken[0]} does not hold`;
   const output = baseline.stdout === null ? null : departure(observation.stdout, baseline.stdout);
   if (output !== null) return `exit ${exitsText(observation)}, but its output differs: ${departureText(output)}`;
@@ -85,14 +85,14 @@ function differenceOf(observation: Observation, baseline: Baseline): string | nu
 }
 
 function laterStep(observation: Observation, failing: number, failedIn: number): string {
-  return `step ${failedIn} ends as if nothing had been, but step ${failing} then failed: ${wordsOf(observation, failing)}`;
+  return `step ${failedIn} ended as when undisturbed although its result was wrong: step ${failing} then failed: ${wordsOf(observation, failing)}`;
 }
 
 function leakOf({ leftover, files }: Observation, baseline: Baseline): string | null {
   const [process] = beyond(leftover, baseline.leftover);
-  if (process !== undefined) return `the process ${process} is left`;
+  if (process !== undefined) return `the process ${process} is left behind`;
   const [file] = newFiles(files, baseline.files);
-  return file === undefined ? null : `the file ${file} is left`;
+  return file === undefined ? null : `the file ${file} is left behind`;
 }
 
 /** What looks like an error first; stdout counts where stderr has nothing new. */
@@ -121,8 +121,8 @@ function departureText({ missing, extra }: Departure): string {
   if (missing !== null && extra !== null && extra !== '' && missing.startsWith(extra)) {
     return `a line ends after ${groupDigits(extra.length)} of ${groupDigits(missing.length)} characters: ${has}`;
   }
-  if (lacks === null || missing === '') return `it has ${has ?? 'a line'} more`;
-  return has === null || extra === '' ? `it lacks ${lacks}` : `${has} instead of ${lacks}`;
+  if (lacks === null || missing === '') return `${has ?? 'a line'} is extra`;
+  return has === null || extra === '' ? `${lacks} is missing` : `${has} instead of ${lacks}`;
 }
 
 /** Of a line: enough to know it by. */
@@ -140,5 +140,5 @@ function wordsOf({ exits, errors }: Observation, index: number): string {
   const [exit, error] = [exits[index], errors[index]];
   if (error != null) return `${stepName(index, exits.length)}: ${error}`;
   if (exit?.signal != null) return `${stepName(index, exits.length)} died of ${exit.signal}`;
-  return `${stepName(index, exits.length)} exited with ${exit?.code ?? 'nothing that was seen'}`;
+  return `${stepName(index, exits.length)} exited with ${exit?.code ?? 'an unknown status'}`;
 }

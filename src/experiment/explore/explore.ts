@@ -174,7 +174,7 @@ function undisturbedFails({ result, observation }: Recorded): SetupError {
   return new SetupError(
     'undisturbed-fails',
     `the command does not pass even when nothing fails: ${result.outcome}${last === undefined ? '' : `, ${quote(last)}`}`,
-    'mend it, or tell by --expect what passing is; kmem-run show tells more of a run',
+    'fix it, or define a pass with --expect; kmem-run show shows a saved run',
   );
 }
 
@@ -183,7 +183,7 @@ function refuseNothing({ only, within }: ExploreQuestion, { listed, selection }:
   if (listed.calls.length === 0) {
     throw new SetupError(
       'no-calls',
-      `no gated call of the command is the same in ${RECORDINGS} recordings (${listed.unstable} are not)`,
+      `no gated call of the command is the same in ${RECORDINGS} recordings (${listed.unstable} differ)`,
       'record it with kmem-run --trace-gate FILE to see what it does; MALLOC_ARENA_MAX=1 steadies threads',
     );
   }
@@ -193,7 +193,7 @@ function refuseNothing({ only, within }: ExploreQuestion, { listed, selection }:
   );
   throw new SetupError(
     'no-calls',
-    `none of its ${listed.calls.length} gated calls is meant by ${asked}`,
+    `none of its ${listed.calls.length} gated calls matches ${asked}`,
     `programs: ${names('program')}; calls: ${names('syscall')}`,
   );
 }

@@ -60,7 +60,7 @@ function checkCall(name: string, nameOf: Names): void {
   if (names.includes(name)) return;
   throw new SetupError(
     'bad-option',
-    `${nameOf('only')}: ${quote(name)} is no call that the gate sees`,
+    `${nameOf('only')}: ${quote(name)} is not a gated call`,
     didYouMean(name, names, 'docs/reference/gate.md lists them'),
   );
 }
@@ -76,7 +76,7 @@ function refuseElsewhere({ enforce, kernel }: RunRequest, nameOf: Names): void {
   if (stray === null) return;
   throw new SetupError(
     'conflicting-options',
-    `${stray}: explore needs the gate, on the running kernel`,
+    `${stray}: explore requires the gate, on the running kernel`,
     'leave it out',
   );
 }

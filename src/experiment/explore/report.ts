@@ -114,7 +114,7 @@ function varyingWarnings(ground: ExploreHistory['ground']): string[] {
   if (ground === null) return [];
   return (['stdout', 'stderr'] as const)
     .filter((stream) => ground.baseline[stream] === null)
-    .map((stream) => `${stream} differs too much from run to run of itself: it is not compared`);
+    .map((stream) => `${stream} varies too much between undisturbed runs: it is not compared`);
 }
 
 export type ExploreClass = 'crash' | 'hang' | 'silent' | 'leak' | 'handled';

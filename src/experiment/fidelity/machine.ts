@@ -38,7 +38,7 @@ export async function askMachine(request: InsideRequest, machine: MachineOptions
     const version = result.enforcement.vm?.kernel ?? result.environment.kernel;
     if (result.outcome === 'interrupted') return { answer: null, version };
     if (result.outcome !== 'passed') {
-      const message = `the comparison in the microVM was not made: ${headline(result)}`;
+      const message = `the comparison in the microVM failed: ${headline(result)}`;
       throw new SetupError('guest-failed', message, 'see the lines above; --vm-memory 2G gives it more room');
     }
     return { answer: readAnswer(folder), version };

@@ -93,7 +93,7 @@ function specOf({ row, limit, mode, index, reserve, program }: Measurement, work
 function problemOf(result: Result, tries: readonly Try[], asked: number): string | null {
   const { outcome, terminationReason, exit } = result;
   const how = terminationReason ?? exit.signal ?? `exit ${exit.code}`;
-  if (outcome !== 'passed') return `the workload did not end by itself: ${outcome}, ${how}`;
+  if (outcome !== 'passed') return `the workload did not exit by itself: ${outcome}, ${how}`;
   if (tries.length < asked) return `${tries.length} of ${asked} tries`;
   return null;
 }

@@ -19,7 +19,7 @@ export function reportOf(request: InsideRequest, answer: Measured, version: stri
     return rowsReport(request, comparisons, version);
   }
   if (request.kind === 'command' && answer.kind === 'command') return commandReport(request, answer, version);
-  throw new Error('the answer is not one to this request');
+  throw new Error('the answer does not belong to this request');
 }
 
 function rowsReport(
@@ -52,7 +52,7 @@ function commandReport(
   const same = native?.limit != null && gate?.limit != null;
   const off = same ? ` (${percent(Number(gate?.limit) / Number(native?.limit) - 1)} under the gate)` : '';
   const lines = found.flatMap(({ mode, limit, below, runs }) => [
-    `  ${mode.padEnd(6)}  ${limit === null ? 'passes under none' : size(limit)}, in ${counted(runs, 'run')}`,
+    `  ${mode.padEnd(6)}  ${limit === null ? 'passes at no limit tried' : size(limit)}, in ${counted(runs, 'run')}`,
     ...(below === null ? [] : [`          a page below: ${below}`]),
   ]);
   const text = [

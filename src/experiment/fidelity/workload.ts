@@ -101,7 +101,11 @@ function raiseLimits(): () => void {
   } catch (error) {
     restore();
     const reason = `the limits of inotify cannot be raised (${errnoOf(error) ?? error})`;
-    throw new SetupError('limits-not-raised', reason, 'be root, or leave out --here: a microVM has limits of its own');
+    throw new SetupError(
+      'limits-not-raised',
+      reason,
+      'run as root, or leave out --here: a microVM has limits of its own',
+    );
   }
   return restore;
 }

@@ -82,7 +82,7 @@ export function commandOf({ command }: Pick<ExperimentFacts, 'command'>): string
 export function howItWasMade(report: ExperimentFacts, more: readonly Fact[] = []): Markup {
   const { id, startedAt, then, expect, warmup, prepare, timeoutMs, kmemRun, status } = report;
   return html`${heading(3, 'How it was made')}${facts([
-    ['experiment', html`<code>${id}</code>`, status === 'done' ? null : 'not made to its end'],
+    ['experiment', html`<code>${id}</code>`, status === 'done' ? null : 'incomplete'],
     ['command', html`<code>${commandOf(report)}</code>`],
     ...then.map((line): Fact => ['then', html`<code>${line}</code>`]),
     ...expect.map((line): Fact => ['expects', html`<code>${line}</code>`]),

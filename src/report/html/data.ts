@@ -39,7 +39,7 @@ export function makeGathering(): Gathering {
     },
     table: (table) => {
       tables.push(table);
-      return html`<div class="long" data-table="${table.id}"><noscript><p class="note">This table needs JavaScript, which this page brings along.</p></noscript></div>`;
+      return html`<div class="long" data-table="${table.id}"><noscript><p class="note">This table requires JavaScript, which is part of this page.</p></noscript></div>`;
     },
     data: () => ({ plots, tables }),
   };

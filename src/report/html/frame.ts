@@ -79,6 +79,6 @@ export function pageScript(packageFolder: string, name = 'report-page.js'): stri
   try {
     return readFileSync(file, 'utf8');
   } catch (cause) {
-    throw new SetupError('not-built', `${file} is not there`, 'run npm ci in the folder of kmem-run', { cause });
+    throw new SetupError('not-built', `${file} is missing`, 'run npm ci in the folder of kmem-run', { cause });
   }
 }

@@ -45,7 +45,7 @@ export function markdownReport(
     ...compared.map(changes),
     ...notes.map((note) => `> ${escaped(titleText(note))}`),
     ...documents.slice(0, MOST_DETAILS).map(details),
-    ...(left > 0 ? [`and ${counted(left, 'more result')}, of which the table has the sum`] : []),
+    ...(left > 0 ? [`and ${counted(left, 'more result')}, included in the table`] : []),
     `<sub>kmem-run ${escaped(version)}</sub>`,
   ].join('\n\n')}\n`;
 }
@@ -141,7 +141,7 @@ function changes({ a, b, comparison }: Compared): string {
     ...(only > 0 ? [`${counted(only, 'setting')} of only one of them: not compared`] : []),
     ...(circumstances.length === 0
       ? []
-      : [`Not equal beside: ${circumstances.map(({ what }) => escaped(what)).join(', ')}.`]),
+      : [`Other differences: ${circumstances.map(({ what }) => escaped(what)).join(', ')}.`]),
   ].join('\n\n');
 }
 
@@ -223,7 +223,7 @@ export function pre(text: string): string {
   const whole = text.trimEnd();
   const shown =
     whole.length > LONGEST_PRE
-      ? `${whole.slice(0, LONGEST_PRE)}\n… and more: kmem-run report --html has it all`
+      ? `${whole.slice(0, LONGEST_PRE)}\n… and more: kmem-run report --html shows all of it`
       : whole;
   return `<pre>${shown.replace(/[&<>]/g, reference)}</pre>`;
 }

@@ -190,8 +190,8 @@ export function callText(call: TriedCall | undefined): string {
 
 function numbers({ calls }: ExploreData): NumbersTable {
   return {
-    caption: 'Calls that were made to fail',
-    columns: ['class', 'address', 'program', 'call', 'object', 'what came of it'].map((title) => ({
+    caption: 'Calls made to fail',
+    columns: ['class', 'address', 'program', 'call', 'object', 'reaction'].map((title) => ({
       title,
       unit: 'text' as const,
       whenNull: '–',
@@ -216,7 +216,7 @@ export function exploreOf(report: ExploreReport, id: string): ExplorePlot | null
     kind: 'explore',
     id,
     title: 'Processes and their calls',
-    about: `${counted(calls.length, 'failure')} of calls, by process and by what came of it: ${words.join(', ')}. Of two marks side by side the right one is of the call with all later calls of its process.`,
+    about: `${counted(calls.length, 'failure')} of calls, by process and by reaction: ${words.join(', ')}. Where two marks stand side by side, the right one is the call with all later calls of its process.`,
     data: { calls },
   };
 }

@@ -38,7 +38,7 @@ export function failureFacts(failure: TimelineFailure): readonly (readonly [stri
   const { comm, pid, syscall, detail, errno, usage, atMs, step, address, injected } = failure;
   return [
     ['process', `${comm ?? '(name not read)'}${pid === null ? '' : ` (${pid})`}`],
-    ['call', `${syscall}, ${errno ?? 'no error told'}${injected ? ', asked for by --fail' : ''}`],
+    ['call', `${syscall}, ${errno ?? 'no error reported'}${injected ? ', requested with --fail' : ''}`],
     ['object', detail ?? '–'],
     ['at', `${formatDuration(atMs)}${step === null ? ', between the steps' : `, in step ${step}`}`],
     ['kernel memory', fullText(usage, 'bytes', 'not read')],

@@ -45,7 +45,7 @@ function loadResvg() {
     // Not import(): from a bundle in a vm script Node warns of it.
     return createRequire(import.meta.url)('@resvg/resvg-js') as typeof import('@resvg/resvg-js');
   } catch (cause) {
-    const hint = 'npm install @resvg/resvg-js, or give --svg DIR alone';
+    const hint = 'npm install @resvg/resvg-js, or use --svg DIR alone';
     throw new SetupError('no-rasteriser', 'PNG files need @resvg/resvg-js, which is not installed here', hint, {
       cause,
     });

@@ -58,7 +58,7 @@ export function factsOf(plot: Plot, { seriesId, dataIndex }: Pick<Mark, 'seriesI
     ['program', program ?? 'not read'],
     ['call', `${syscall}${detail === null ? '' : ` of ${detail}`}`],
     ['address', address],
-    ...(how === null ? [] : [['what came of it', how] as const]),
+    ...(how === null ? [] : [['reaction', how] as const]),
   ] as const;
   return { facts, replay };
 }

@@ -11,8 +11,7 @@ import type { SurvivalPlot } from './survival.ts';
 export function overlayOf(a: ComparedSide, b: ComparedSide, id: string): ComparisonPlot | null {
   const [first, second] = [middleOf(a.results), middleOf(b.results)];
   if (first === null || second === null) return null;
-  const of = (side: ComparedSide) =>
-    side.results.length > 1 ? ', of each side the run in the middle by its peak' : '';
+  const of = (side: ComparedSide) => (side.results.length > 1 ? ', for each side of the run with the median peak' : '');
   return {
     kind: 'comparison',
     id,
@@ -61,7 +60,7 @@ export function comparedSurvivalOf(
     kind: 'survival',
     id,
     title: 'Runs that pass, on both sides',
-    about: `How many of the runs of A and of B pass over the ${kebab(axis)} limit, with 95 % intervals.`,
+    about: `How many runs of A and of B pass at each ${kebab(axis)} limit, with 95 % intervals.`,
     data: { axis: kebab(axis), unit: axis === 'pids' ? 'count' : 'bytes', series },
   };
 }

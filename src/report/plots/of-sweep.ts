@@ -25,7 +25,7 @@ export function survivalPlotOf(report: SweepReport, id: string): SurvivalPlot | 
     kind: 'survival',
     id,
     title: 'Runs that pass',
-    about: `How many of the runs pass over the ${kebab(axis)} limit, with 95 % intervals by Wilson's method: ${passed} of ${counted(runs, 'run')} in all, at ${counted(limited.length, 'point')}.`,
+    about: `How many runs pass at each ${kebab(axis)} limit, with 95 % intervals by Wilson's method: ${passed} of ${counted(runs, 'run')} in all, at ${counted(limited.length, 'point')}.`,
     data: { axis: kebab(axis), unit: axis === 'pids' ? 'count' : 'bytes', series },
   };
 }
@@ -40,7 +40,7 @@ export function peaksOf(report: SweepReport, id: string): PeaksPlot | null {
   });
   if (!runs.some(({ peak }) => peak !== null)) return null;
   const unread = runs.filter(({ peak }) => peak === null).length;
-  const missing = unread === 0 ? '' : ` Of ${counted(unread, 'run')} the peak was not read.`;
+  const missing = unread === 0 ? '' : ` The peak of ${counted(unread, 'run')} was not read.`;
   return {
     kind: 'peaks',
     id,
@@ -66,7 +66,7 @@ export function heatmapOf({ axes, points }: SweepReport, id: string): HeatmapPlo
     kind: 'heatmap',
     id,
     title: `Runs that pass, by ${kebab(x)} and ${kebab(y)}`,
-    about: `How many of the runs pass at each pair of ${kebab(x)} and ${kebab(y)}.`,
+    about: `How many runs pass at each pair of ${kebab(x)} and ${kebab(y)}.`,
     data: {
       x: { name: kebab(x), values: words(x, columns) },
       y: { name: kebab(y), values: words(y, rows) },

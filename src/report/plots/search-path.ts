@@ -102,11 +102,11 @@ function marks(id: string, name: string, symbol: string, color: string, trials: 
 
 function numbers({ trials }: SearchData): NumbersTable {
   return {
-    caption: 'Trials, in the order in which they were made',
+    caption: 'Trials, in order',
     columns: [
       { title: 'trial', unit: 'count' },
       { title: 'kmem limit', unit: 'bytes' },
-      { title: 'made for', unit: 'text' },
+      { title: 'purpose', unit: 'text' },
       { title: 'outcome', unit: 'text' },
       { title: 'peak', unit: 'bytes', whenNull: 'not read' },
       { title: 'run', unit: 'text' },

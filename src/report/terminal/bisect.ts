@@ -23,7 +23,7 @@ export function bisectText(report: BisectReport, style: PlotStyle): string {
     runRow(report),
     ...(report.status === 'done' || report.runs === 0
       ? []
-      : [{ label: 'go on', lines: [`kmem-run bisect --resume ${report.id}`] }]),
+      : [{ label: 'resume', lines: [`kmem-run bisect --resume ${report.id}`] }]),
     ...noticeRows(report),
   ];
   const head =
@@ -44,25 +44,25 @@ export function sentence({ answer, confirm, trials }: BisectReport): { text: str
   switch (answer.kind) {
     case 'found': {
       const { passesAt, failsAt, between } = answer;
-      const luck = between.length === 0 ? '' : '; between them it is a matter of luck';
+      const luck = between.length === 0 ? '' : '; between them results vary';
       return { text: `passes at ${bytes(passesAt)}, fails at ${bytes(failsAt)} ${each}${luck}`, tone: 'good' };
     }
     case 'always':
       return {
-        text: `passes at ${bytes(answer.passesAt)} (${confirm}/${confirm}), and no smaller limit was to be tried`,
+        text: `passes at ${bytes(answer.passesAt)} (${confirm}/${confirm}), the smallest limit to try`,
         tone: 'warn',
       };
     case 'never':
       return answer.upTo === null
         ? { text: 'does not pass without a limit either', tone: 'bad' }
-        : { text: `fails at every limit that was tried, up to ${bytes(answer.upTo)}`, tone: 'bad' };
+        : { text: `fails at every limit tried, up to ${bytes(answer.upTo)}`, tone: 'bad' };
     case 'not-monotonic': {
       const { passes, fails } = answer;
-      const text = `has no smallest limit: it passes at ${tally(passes)}, yet fails at ${tally(fails)}, which is more`;
+      const text = `has no smallest limit: it passes at ${tally(passes)}, but fails at ${tally(fails)}, a higher limit`;
       return { text, tone: 'bad' };
     }
     case 'noisy':
-      return { text: `has no limit that can be told: ${noise(answer)}`, tone: 'bad' };
+      return { text: `has no reliable limit: ${noise(answer)}`, tone: 'bad' };
     case 'unfinished': {
       const { passesAt, failsAt } = answer;
       const known = [
@@ -71,7 +71,7 @@ export function sentence({ answer, confirm, trials }: BisectReport): { text: str
       ].join(', ');
       const so = known === '' ? 'nothing is known yet' : `so far it ${known}, not confirmed`;
       return {
-        text: `was not bisected to the end: ${trials.length === 0 ? 'nothing is known yet' : so}`,
+        text: `is not fully bisected: ${trials.length === 0 ? 'nothing is known yet' : so}`,
         tone: 'warn',
       };
     }
@@ -79,9 +79,9 @@ export function sentence({ answer, confirm, trials }: BisectReport): { text: str
 }
 
 function noise({ passesAt, failsAt }: Extract<BisectAnswer, { kind: 'noisy' }>): string {
-  if (passesAt === null && failsAt === null) return 'whether it passes is a matter of luck at every limit tried';
-  if (passesAt === null) return `it fails at ${bytes(failsAt ?? 0)}, and above that it is a matter of luck`;
-  return `it passes at ${bytes(passesAt)}, and below that it is a matter of luck`;
+  if (passesAt === null && failsAt === null) return 'results vary at every limit tried';
+  if (passesAt === null) return `it fails at ${bytes(failsAt ?? 0)}, and above that results vary`;
+  return `it passes at ${bytes(passesAt)}, and below that results vary`;
 }
 
 function limitRows({ answer, unlimited, pageSize }: BisectReport): LabelledLines[] {
@@ -97,18 +97,18 @@ function limitRows({ answer, unlimited, pageSize }: BisectReport): LabelledLines
           {
             label: 'limit',
             lines: [
-              `${size(found.passesAt)}${spread > 1 ? `, and ${counted(spread - 1, 'page')} of luck below it` : ', to the page'}`,
+              `${size(found.passesAt)}${spread > 1 ? `; results vary in the ${counted(spread - 1, 'page')} below it` : ', to the page'}`,
             ],
           },
         ]),
-    ...(from === null ? [] : [{ label: 'from', lines: [`${size(from)} up it passed at every limit that was tried`] }]),
+    ...(from === null ? [] : [{ label: 'from', lines: [`${size(from)}, and passed at every higher limit tried`] }]),
     ...(between.length === 0 ? [] : [{ label: 'between', lines: [between.map(tally).join(', ')] }]),
     ...(surprises.length === 0
       ? []
       : [
           {
             label: 'elsewhere',
-            lines: [{ text: `not as expected: ${surprises.map(tally).join(', ')}`, tone: 'warn' as const }],
+            lines: [{ text: `unexpected: ${surprises.map(tally).join(', ')}`, tone: 'warn' as const }],
           },
         ]),
     ...(unlimited === null ? [] : [{ label: 'no limit', lines: [unlimitedText(unlimited)] }]),
@@ -139,14 +139,14 @@ function runRow({ runs, trials, unlimited, warmup, timeoutMs, id }: BisectReport
     [free, 'without a limit'],
     [count('bracket', 'search'), 'to find it'],
     [count('confirm', 'widen'), 'to confirm it'],
-    [count('audit', 'recheck'), 'elsewhere, in case passing is not monotonic'],
+    [count('audit', 'recheck'), 'to check that passing is monotonic'],
   ] as const;
   const made = parts.filter(([number]) => number > 0).map(([number, what]) => `${number} ${what}`);
   const all = made.length === 0 ? groupDigits(runs) : `${groupDigits(runs)}: ${made.join(', ')}`;
   const limit = timeoutMs === null ? [] : [`at most ${duration(timeoutMs)} a run`];
   return {
     label: 'runs',
-    lines: [[all, counted(warmup, 'warm-up'), ...limit, ...(runs === 0 ? [] : [`kept as ${id}`])].join('; ')],
+    lines: [[all, counted(warmup, 'warm-up'), ...limit, ...(runs === 0 ? [] : [`saved as ${id}`])].join('; ')],
   };
 }
 

@@ -172,7 +172,7 @@ function verdictText(verdict: Verdict, doubt: string): string {
 
 /** An outcome that only one side had, and there seldom. */
 function tallyDoubt(point: ComparedPoint): string {
-  return `it takes more than ${runsText(point)}`;
+  return `more than ${runsText(point)} are required`;
 }
 
 function figureDoubt({ a, b }: ComparedFigure, point: ComparedPoint): string {

@@ -35,7 +35,9 @@ export function exploreText(report: ExploreReport, style: Style): string {
   return [
     paint('strong', 'kmem-run: ') + paint(tone, headline(report)),
     ...kinds.slice(0, SHOWN_KINDS).flatMap((same) => ['', ...layOut([findingRow(same)], labelWidth, style)]),
-    ...(kinds.length > SHOWN_KINDS ? ['', `  and ${kinds.length - SHOWN_KINDS} more: --json FILE has them all`] : []),
+    ...(kinds.length > SHOWN_KINDS
+      ? ['', `  and ${kinds.length - SHOWN_KINDS} more: --json FILE lists all of them`]
+      : []),
     '',
     ...layOut([...scoreRows(report), ...callRows(report), runRow(report), ...noticeRows(report)], labelWidth, style),
   ]
@@ -92,8 +94,9 @@ function scoreRows({ score, counts, unsteady }: ExploreReport): LabelledLines[] 
   const { handled, crash, hang, silent, leak, mute } = counts;
   // 100 % is said of nothing less.
   const percent = Math.floor(score * 100);
-  const quiet = mute === 0 ? '' : ` (${mute} of them failed without a word)`;
-  const doubt = unsteady.length === 0 ? '' : `; ${counted(unsteady.length, 'doubt')}: bad once, and not again`;
+  const quiet = mute === 0 ? '' : ` (${mute} of them failed without a message)`;
+  const doubt =
+    unsteady.length === 0 ? '' : `; ${groupDigits(unsteady.length)} unconfirmed: bad once, and not when repeated`;
   return [
     {
       label: 'score',
@@ -111,11 +114,11 @@ function callRows({ calls, counts }: ExploreReport): LabelledLines[] {
   if (calls === null) return [];
   const { listed, unstable, wanted, duplicates, beyondLimit, chosen } = calls;
   const parts = [
-    `${groupDigits(chosen)} of ${counted(listed, 'call')} made to fail, alone and from there on`,
-    ...(wanted < listed ? [`${groupDigits(listed - wanted)} not asked about`] : []),
-    ...(duplicates > 0 ? [`${groupDigits(duplicates)} like others (--all tries them too)`] : []),
+    `${groupDigits(chosen)} of ${counted(listed, 'call')} made to fail, alone and with all later ones`,
+    ...(wanted < listed ? [`${groupDigits(listed - wanted)} not selected`] : []),
+    ...(duplicates > 0 ? [`${counted(duplicates, 'duplicate')} (--all tries them too)`] : []),
     ...(beyondLimit > 0 ? [`${groupDigits(beyondLimit)} beyond --limit`] : []),
-    ...(unstable > 0 ? [`${groupDigits(unstable)} left out, since they are not the same in each run`] : []),
+    ...(unstable > 0 ? [`${groupDigits(unstable)} left out because they differ between runs`] : []),
     ...(counts.notFailed > 0 ? [`${counted(counts.notFailed, 'time')} no call failed`] : []),
   ];
   return [{ label: 'calls', lines: [parts.join('; ')] }];
@@ -129,7 +132,7 @@ function runRow({ runs, jobs, warmup, timeoutMs, id }: ExploreReport): LabelledL
     `${counted(jobs.length, 'job')} on CPU ${cpus}`,
     counted(warmup, 'warm-up'),
     timeoutMs === null ? 'no time limit' : `at most ${duration(timeoutMs)} a run`,
-    ...(made === 0 ? [] : [`kept as ${id}`]),
+    ...(made === 0 ? [] : [`saved as ${id}`]),
   ];
   return { label: 'runs', lines: [parts.join('; ')] };
 }

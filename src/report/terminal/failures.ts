@@ -39,10 +39,10 @@ function unnamed({ kmem: { failcnt }, enforcement: { failuresDropped } }: Result
     return [
       {
         label: 'failures',
-        lines: [`no call failed: the kernel got over it, or a page fault retried (failcnt ${groupDigits(failcnt)})`],
+        lines: [`no call failed: the kernel recovered, or a page fault was retried (failcnt ${groupDigits(failcnt)})`],
       },
     ];
-  return [{ label: 'failures', lines: [`not named: they were only counted (failcnt ${groupDigits(failcnt)})`] }];
+  return [{ label: 'failures', lines: [`not named, only counted (failcnt ${groupDigits(failcnt)})`] }];
 }
 
 function totalLine(total: number, uncounted: number, listed: number): Line {

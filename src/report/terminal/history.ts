@@ -19,7 +19,7 @@ type Line = Readonly<{ cells: readonly string[]; tone: Tone }>;
 
 /** A table with a head; the command gives way to the width. Of nothing, a sentence. */
 export function historyText(entries: readonly HistoryEntry[], { color, width }: Style): string {
-  if (entries.length === 0) return 'nothing is kept that is asked for\n';
+  if (entries.length === 0) return 'no saved results match\n';
   const lines = [{ cells: head, tone: 'dim' as const }, ...entries.map(lineOf)];
   const shown = head
     .map((_, column) => column)

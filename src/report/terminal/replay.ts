@@ -30,7 +30,10 @@ export function replayText(report: ReplayReport, style: Style): string {
     { label: 'recorded', lines: [recordedText(report.recorded)] },
     ...(report.verdict === null ? [] : comparedRows(report)),
     ...noteRows(report),
-    { label: 'not kept', lines: report.notReproduced.map((text): Line => ({ text: visible(text), tone: 'dim' })) },
+    {
+      label: 'not reused',
+      lines: report.notReproduced.map((text): Line => ({ text: visible(text), tone: 'dim' })),
+    },
     ...noticeRows(report),
   ];
   const width = Math.max(...rows.map(({ label }) => columns(label)));
@@ -54,8 +57,8 @@ function headline({ verdict, kinds, figures, replays, recorded, status }: Replay
 function missedText({ replayed }: KindRow): string {
   const kinds = Object.keys(replayed);
   if (kinds.some((kind) => kind.startsWith('diverged')))
-    return 'the program made another call at that address, which was not failed';
-  return kinds.includes('not-reached') ? 'the program did not get to that call' : 'the call was failed this time';
+    return 'the program made another call at that address, and that was not failed';
+  return kinds.includes('not-reached') ? 'the program did not reach that call' : 'the call was failed this time';
 }
 
 function recordedText({ id, startedAt, input }: Recorded): string {
@@ -89,7 +92,7 @@ function figureLine({ recorded, replayed, unit, verdict, tolerance }: ReplayedFi
 }
 
 function verdictText(verdict: ReplayVerdict): string {
-  if (verdict === 'not-known') return 'not to be compared';
+  if (verdict === 'not-known') return 'cannot be compared';
   return verdict === 'within-spread' ? 'the same within the spread' : verdict;
 }
 

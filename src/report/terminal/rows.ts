@@ -193,7 +193,7 @@ function kmemRow(result: Result, verbose: boolean): LabelledLines {
     counterText(kmem, ofLimit(result, 'kmem', size), verbose),
     ...(kmem.overshoot === null ? [] : [`overshoot ${size(kmem.overshoot)}`]),
     ...(kmem.uncertainty === null || kmem.uncertainty === 0 ? [] : [`give or take ${size(kmem.uncertainty)}`]),
-    ...(kmem.maxUsageSource === 'samples' ? ['the highest that a sample saw'] : []),
+    ...(kmem.maxUsageSource === 'samples' ? ['the highest sampled value'] : []),
     ...(verbose && enforcement.reserve !== null ? [`reserve ${size(enforcement.reserve)}`] : []),
   ].join(', ');
   return { label: 'kmem', lines: [text, ...whereItWent(kmem, verbose ? size : shortSize)] };
@@ -214,7 +214,7 @@ function whereItWent({ parts, maxUsage }: Result['kmem'], say: (bytes: number) =
     .filter(([, bytes]) => bytes > 0)
     .toSorted(([, a], [, b]) => b - a)
     .map(([name, bytes]) => `${PARTS[name] ?? name} ${say(bytes)}`);
-  const apart = sock === undefined || sock === 0 ? [] : [`beside it buffers of sockets ${say(sock)}`];
+  const apart = sock === undefined || sock === 0 ? [] : [`and apart from it, socket buffers ${say(sock)}`];
   return shares.length === 0 ? [] : [`where it went: ${[...shares, ...apart].join(', ')}`];
 }
 
@@ -235,18 +235,18 @@ function isHit({ failcnt }: Counter): boolean {
 export function injectionRows({ injections, spec }: Pick<Result, 'injections' | 'spec'>): LabelledLines[] {
   // One that was kept by a version without injections lacks both.
   if (spec.inject.length === 0) return [];
-  const lines = injections?.map(lineOf) ?? [{ text: 'what became of them is not known', tone: 'warn' }];
+  const lines = injections?.map(lineOf) ?? [{ text: 'their outcome is unknown', tone: 'warn' }];
   return [{ label: 'injected', lines }];
 }
 
 function lineOf({ address, mode, outcome, denials, seen }: Injection): Line {
   switch (outcome) {
     case 'not-reached':
-      return { text: `${address}: not reached, no such call was made`, tone: 'warn' };
+      return { text: `${address}: not reached: no such call was made`, tone: 'warn' };
     case 'diverged':
-      return { text: `${address}: not injected, the call made there was ${seen ?? 'another'}`, tone: 'warn' };
+      return { text: `${address}: not injected: the call made there was ${seen ?? 'another'}`, tone: 'warn' };
     case 'injected':
-      if (denials === 0) return { text: `${address}: the call was made, and is one that cannot fail`, tone: 'warn' };
+      if (denials === 0) return { text: `${address}: the call was made, but it cannot fail`, tone: 'warn' };
       return {
         text: `${address}: ${mode === 'once' ? 'failed' : `${counted(denials, 'call')} failed`}`,
         tone: 'plain',

@@ -23,7 +23,9 @@ export function sweepText(report: SweepReport, style: PlotStyle): string {
   const points = report.points.length === 1 ? '' : ` at ${counted(report.points.length, 'point')}`;
   const head = `${how}${points} of ${cut([...report.command].join(' '), COMMAND_LENGTH)}`;
   const rest =
-    report.status === 'done' || made === 0 ? [] : [{ label: 'go on', lines: [`kmem-run sweep --resume ${report.id}`] }];
+    report.status === 'done' || made === 0
+      ? []
+      : [{ label: 'resume', lines: [`kmem-run sweep --resume ${report.id}`] }];
   const rows = [{ label: 'seed', lines: [`${report.seed}; ${detail(report)}`] }, ...rest, ...noticeRows(report)];
   const curve = style.plot === true ? [] : curveLines(report, Math.min(style.width ?? CURVE_WIDTH, CURVE_WIDTH) - 2);
   const survival = style.plot === true ? survivalOf(report) : null;
@@ -46,7 +48,7 @@ function detail({ jobs, warmup, timeoutMs, id, runs }: SweepReport): string {
     `${counted(jobs.length, 'job')} on CPU ${cpus}`,
     `${counted(warmup, 'warm-up')}`,
     timeoutMs === null ? 'no time limit' : `at most ${duration(timeoutMs)} a run`,
-    ...(runs.made === 0 ? [] : [`kept as ${id}`]),
+    ...(runs.made === 0 ? [] : [`saved as ${id}`]),
   ].join('; ');
 }
 

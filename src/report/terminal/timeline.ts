@@ -76,12 +76,12 @@ function headLines({ samples, limits, kmem, failures, spec, enforcement }: Run, 
   const more = (enforcement.failuresDropped ?? 0) + (enforcement.failuresUncounted ?? 0);
   return [
     `  kmem over time: ${readings}${peak}, ${limit}${line}`,
-    ...(failures.length === 0 ? [] : [`  × a failure, 2 to 9 so many, + more${droppedText(more)}`]),
+    ...(failures.length === 0 ? [] : [`  × one failure, 2 to 9 that many, + more${droppedText(more)}`]),
   ];
 }
 
 function droppedText(more: number): string {
-  return more === 0 ? '' : `; ${groupDigits(more)} later ones are counted only`;
+  return more === 0 ? '' : `; ${groupDigits(more)} later ones are only counted`;
 }
 
 /** Milliseconds from exec to the last that is known of. */
@@ -154,7 +154,7 @@ function bandCells(step: Step, room: number, wholeMs: number): Cell[] {
     const name = fitted(step.name ?? step.command, Math.max(1, most - how.length));
     return cellsOf(fitted(name + how, most), tone);
   };
-  if (atMs === null) return cellsOf(fitted('never began', room), 'dim');
+  if (atMs === null) return cellsOf(fitted('never started', room), 'dim');
   const from = columnAt(atMs, room, wholeMs);
   const to = wallMs === null ? from : columnAt(atMs + wallMs, room, wholeMs);
   const cells: Cell[] = new Array<Cell>(room).fill(EMPTY);

@@ -74,12 +74,12 @@ async function send({ group, background }: StepContext, { signal, target }: Sign
   }
   if (target.to === 'step') {
     const running = backgroundOf(background, target.step);
-    if (running === undefined || running.isOver()) return { error: `${target.step} runs no more` };
+    if (running === undefined || running.isOver()) return { error: `${target.step} is no longer running` };
     running.signal(name);
     return { error: null };
   }
   const pid = pidIn(target.file);
-  if (pid === null) return { error: `${target.file} has no process number` };
+  if (pid === null) return { error: `${target.file} contains no pid` };
   if (!processesOf(group).includes(pid)) return { error: `process ${pid} is not in the group` };
   return { error: signalMember(group, pid, name) ? null : `process ${pid} cannot be signalled` };
 }
@@ -113,7 +113,7 @@ async function waitUntil(context: StepContext, { waiting }: WaitStep): Promise<D
     }
     case 'step': {
       const running = backgroundOf(background, waiting.step);
-      const look = async () => (running?.isOver() ? null : `${waiting.step} still runs`);
+      const look = async () => (running?.isOver() ? null : `${waiting.step} is still running`);
       return { error: (await pollUntil(look, waiting.withinMs, givenUp)).error };
     }
     default: {

@@ -71,7 +71,7 @@ async function awaitStopped(context: StepContext, index: number, name: string, e
   await ended;
   if (!isRunning) return;
   const { graceMs } = context.facts.spec;
-  const look = async () => (server.isOver() ? null : 'the server still runs');
+  const look = async () => (server.isOver() ? null : 'the server is still running');
   const { error } = await pollUntil(look, graceMs, () => (context.stop.reason() === null ? null : 'the run was ended'));
   if (error === null) await server.ended;
   else record(context, index, { error });

@@ -54,16 +54,16 @@ export async function pollUntil(
 async function look(awaited: Awaited, written: ReadyWatch['written']): Promise<string | null> {
   switch (awaited.until) {
     case 'port':
-      return (await listens(awaited)) ? null : `nobody listens on ${awaited.host}:${awaited.port}`;
+      return (await listens(awaited)) ? null : `nothing listens on ${awaited.host}:${awaited.port}`;
     case 'file':
-      return isThere(awaited.file) ? null : `${awaited.file} is not there`;
+      return isThere(awaited.file) ? null : `${awaited.file} does not exist`;
     case 'log':
       return lookInLog(awaited, written);
     case 'http': {
       const request = { method: 'GET', url: awaited.url, headers: {}, body: null };
       const { status, error } = await ask(request, AbortSignal.timeout(LONGEST_LOOK_MS));
       if (status !== null && status < 400) return null;
-      return `${awaited.url} ${status === null ? `is not answered (${error})` : `is answered ${status}`}`;
+      return `${awaited.url} ${status === null ? `does not answer (${error})` : `answers ${status}`}`;
     }
   }
 }

@@ -19,7 +19,7 @@ import {
 } from './types.ts';
 
 const HEAD =
-  ' What kmem-run scenario run --update-baseline measured, of each run a value; later runs are compared with it.\n Review what changes, and commit it.';
+  ' Measured by kmem-run scenario run --update-baseline, one value for each run; later runs are compared with it.\n Review changes, and commit them.';
 
 /** A scenario takes a few hundred bytes there. */
 const MOST_BYTES = 16 * 2 ** 20;
@@ -32,7 +32,7 @@ export function readBook(file: string): Book | null {
   } catch (error) {
     if (!(error instanceof Unreadable)) throw error;
     if (error.errno === 'ENOENT') return null;
-    const hint = 'name a file that you may read';
+    const hint = 'name a readable file';
     throw new SetupError('unreadable-baseline', `${quote(file)} cannot be read: ${error.message}`, hint);
   }
   return parseBook(file, text);
@@ -58,8 +58,8 @@ export function parseBook(file: string, text: string): Book {
 function bad(file: string, { line, column }: Readonly<{ line: number; column: number }>, why: string): SetupError {
   return new SetupError(
     'bad-baseline',
-    `${file}:${line}:${column}: this is no baseline: ${why}`,
-    'mend it, or take it away and write it anew with --update-baseline',
+    `${file}:${line}:${column}: not a baseline: ${why}`,
+    'fix it, or remove it and write a new one with --update-baseline',
   );
 }
 
@@ -75,7 +75,7 @@ export async function updateBook(file: string, entries: Book): Promise<void> {
     throw new SetupError(
       'baseline-not-written',
       `the baseline cannot be written to ${quote(file)}: ${why}`,
-      'name a file that you may write by --baseline',
+      'name a writable file with --baseline',
       { cause: error },
     );
   }

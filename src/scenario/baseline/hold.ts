@@ -42,7 +42,7 @@ async function update(held: Held): Promise<ScenarioOutcome> {
   const outcome = measured === warm ? warm : { ...together(warm, measured), results: measured.results };
   const now = measured === warm || signal.aborted ? null : entryOf(measured.results.filter(isPassed));
   if (outcome.status !== 'passed' || now === null) {
-    const notes = [`its baseline in ${shownPath(file)} is not written: it did not pass`];
+    const notes = [`its baseline in ${shownPath(file)} was not written: it did not pass`];
     return { ...outcome, notes, baseline: standing('not-written') };
   }
   if (before !== null && covers(before, now)) return { ...outcome, baseline: standing('kept') };
@@ -94,7 +94,7 @@ function judged(outcome: ScenarioOutcome, { changes, warnings }: Compared, writt
     return { ...outcome, notes: [...notes, ...warnings], baseline };
   }
   const shown = changes.filter(({ verdict }) => verdict !== 'worse').map((change) => noteOf(change, outcome));
-  const hint = `hint: where that is meant, write ${written.file} anew with --update-baseline, and commit it`;
+  const hint = `hint: if this is intended, rewrite ${written.file} with --update-baseline and commit it`;
   return {
     ...outcome,
     status: 'failed',
@@ -106,7 +106,7 @@ function judged(outcome: ScenarioOutcome, { changes, warnings }: Compared, writt
 
 function noteOf({ verdict, text }: BaselineChange, { status }: ScenarioOutcome): string {
   if (status !== 'passed' || verdict === 'other') return `against the baseline: ${text}`;
-  return `better than the baseline: ${text}; --update-baseline holds it to that`;
+  return `better than the baseline: ${text}; --update-baseline makes that the baseline`;
 }
 
 function reasonsOf({ key, text, before, now }: BaselineChange, { settings, entry }: Written): string[] {
@@ -114,7 +114,7 @@ function reasonsOf({ key, text, before, now }: BaselineChange, { settings, entry
   const [a, b] = [before, now] as [Spread, Spread];
   const format = key === 'failcnt' ? groupDigits : formatSize;
   const tolerance = toleranceText(settings.tolerance[key satisfies BaselineFigure], format);
-  const few = entry.figures[key]?.length === 1 ? ', so its spread is not known' : '';
+  const few = entry.figures[key]?.length === 1 ? ', so its spread is unknown' : '';
   return [text, `baseline ${spreadText(a)}${few}, tolerance ${tolerance}; now ${spreadText(b)}`];
 }
 

@@ -18,8 +18,8 @@ export function readBaselineName(path: string): string {
   if (isBaselineName(path)) return path;
   throw new SetupError(
     'bad-baseline-name',
-    `${quote(path)} is no name for a file of baselines`,
-    `call it ${NAME}, or something that ends in .${NAME}: so it is told from scenarios`,
+    `invalid name for a file of baselines: ${quote(path)}`,
+    `use ${NAME}, or a name that ends in .${NAME}, to distinguish it from scenarios`,
   );
 }
 

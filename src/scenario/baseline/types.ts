@@ -129,8 +129,8 @@ export function readTolerance(text: string, figure: BaselineFigure): Tolerance {
   }
   throw new SetupError(
     'bad-tolerance',
-    `${JSON.stringify(text)} is no tolerance`,
-    `write a share such as 10%, or ${figure === 'failcnt' ? 'a number such as 3' : 'a size such as 64K'}`,
+    `invalid tolerance: ${JSON.stringify(text)}`,
+    `use a share such as 10%, or ${figure === 'failcnt' ? 'a number such as 3' : 'a size such as 64K'}`,
   );
 }
 

@@ -9,7 +9,7 @@ export type Answer = Readonly<{ status: number | null; stdout: string; stderr: s
 const CANNOT = 125;
 /** Words of an error that nobody foresaw. */
 const UNFORESEEN =
-  /TypeError|RangeError|ReferenceError|SyntaxError|Cannot read prop|is not a function|is not iterable|an error of kmem-run's own|internal error|\[object Object\]|(?<!received )\bundefined\b|ERR_[A-Z_]+/;
+  /TypeError|RangeError|ReferenceError|SyntaxError|Cannot read prop|is not a function|is not iterable|internal error|\[object Object\]|(?<!received )\bundefined\b|ERR_[A-Z_]+/;
 /** But the ends of lines. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
 const CONTROL = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\r(?!\n)/;

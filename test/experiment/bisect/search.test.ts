@@ -119,7 +119,7 @@ test('a single surprise far from the edge is told, and is no counter-example', (
   }
 });
 
-test('where passing is a matter of luck further down, the edge next to the sure side is found', (t) => {
+test('where results vary further down, the edge next to the sure side is found', (t) => {
   // As Apache does, which between 1.4 and 2 MB may get by with fewer threads.
   let luck = 0;
   for (let seed = 0; seed < 100; seed++) {

@@ -101,7 +101,7 @@ for (const [what, changes, name, how, message] of [
     null,
   ],
   ['a crash is worse than no end', { outcome: 'timeout', exits: exits('SIGSEGV', 0) }, 'crash', /SIGSEGV/, null],
-  ['no end', { outcome: 'timeout', exits: exits('SIGTERM') }, 'hang', /^it did not come to an end$/, null],
+  ['no end', { outcome: 'timeout', exits: exits('SIGTERM') }, 'hang', /^it did not end$/, null],
   [
     'output cut short',
     { stdout: 'hello\nwor' },
@@ -109,13 +109,13 @@ for (const [what, changes, name, how, message] of [
     /^exit 0, but its output differs: a line ends after 3 of 5 characters: "wor"$/,
     null,
   ],
-  ['output lacks a line', { stdout: 'hello\n' }, 'silent', /output differs: it lacks "world"$/, null],
-  ['output has a line more', { stdout: 'hello\nworld\noops\n' }, 'silent', /output differs: it has "oops" more$/, null],
+  ['output lacks a line', { stdout: 'hello\n' }, 'silent', /output differs: "world" is missing$/, null],
+  ['output has a line more', { stdout: 'hello\nworld\noops\n' }, 'silent', /output differs: "oops" is extra$/, null],
   [
     'output differs, and says why',
     { stdout: 'hello\n', stderr: 'starting\ncannot do it\n' },
     'silent',
-    /lacks "world"/,
+    /"world" is missing/,
     'cannot do it',
   ],
   ['stderr lacks a line', { stderr: '' }, 'silent', /stderr lacks "starting"/, null],
@@ -132,7 +132,7 @@ for (const [what, changes, name, how, message] of [
     'the step of the failure passes, a later one does not',
     { exits: exits(0, 7), failedIn: 0 },
     'silent',
-    /^step 0 ends as if nothing had been, but step 1 then failed: step 1 exited with 7$/,
+    /^step 0 ended as when undisturbed although its result was wrong: step 1 then failed: step 1 exited with 7$/,
     null,
   ],
   [
@@ -153,7 +153,7 @@ for (const [what, changes, name, how, message] of [
     'a client passes, and what the server gave it differs',
     { stdout: 'hello\n', failedIn: 0, servers: [0] },
     'silent',
-    /output differs: it lacks "world"$/,
+    /output differs: "world" is missing$/,
     null,
   ],
   [
@@ -164,12 +164,12 @@ for (const [what, changes, name, how, message] of [
     null,
   ],
   ['fails, and later ones with it', { exits: exits(1, 7), failedIn: 0 }, 'handled', /^failed: step 0/, null],
-  ['a process is left', { leftover: ['daemon', 'daemon'] }, 'leak', /^the process daemon is left$/, null],
+  ['a process is left', { leftover: ['daemon', 'daemon'] }, 'leak', /^the process daemon is left behind$/, null],
   [
     'a file is left',
     { exits: exits(1, 0), files: withFile('tmp/lock', file('')) },
     'leak',
-    /^the file tmp\/lock is left$/,
+    /^the file tmp\/lock is left behind$/,
     null,
   ],
   [

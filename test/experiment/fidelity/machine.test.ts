@@ -108,7 +108,7 @@ function testCommand(): void {
     running.signal('SIGINT');
     const { status, stderr } = await running.ended;
     t.is(status, 130);
-    t.is(stderr, 'kmem-run: interrupted; nothing is left of the comparison\n');
+    t.is(stderr, 'kmem-run: interrupted; everything made for the comparison has been removed\n');
     harness.assertNothingLeft();
   });
 
@@ -125,7 +125,7 @@ function testCommand(): void {
     const shown = harness.read('shown').replaceAll('\u001b', '␛');
     t.regex(shown, /\r␛\[K2 of 6 runs ▕████░{8}▏ [^;]+ left; now fork native at 1 MiB/);
     t.regex(shown, /\r␛\[Kfork, a paused child /);
-    t.regex(shown, /\r␛\[Kkmem-run: interrupted; nothing is left of the comparison\r\n/);
+    t.regex(shown, /\r␛\[Kkmem-run: interrupted; everything made for the comparison has been removed\r\n/);
     harness.assertNothingLeft();
   });
 
@@ -148,6 +148,6 @@ function testCommand(): void {
     if (!(await needsKernel(t, '5.10'))) return;
     const { status, stdout } = await compare(t, ['--', 'sh', '-c', 'exit 3']);
     t.is(status, 1);
-    t.regex(stdout, /nothing to compare; without a limit: sh -c exit 3 failed with exit code 3/);
+    t.regex(stdout, /nothing to compare; without a limit: sh -c exit 3 failed with exit status 3/);
   });
 }

@@ -42,7 +42,7 @@ test('nothing measured is not the same', (t) => {
   t.regex(verdictText(skipped), /^not the same: fork \(skipped\), /);
 });
 
-test('the tables go into the marked part of a page, and a page that is not there is made', (t) => {
+test('the tables go into the marked part of a page, and a page that does not exist is made', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-test-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   const page = join(folder, 'page.md');

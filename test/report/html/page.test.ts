@@ -344,6 +344,6 @@ test.serial('what was not measured is told and is never 0', async (t) => {
     const shown = await page.locator('.figures').first().innerText();
     t.regex(shown, /Peak of kernel memory\s+not read/);
     t.regex(shown, /Processes at once\s+not read/);
-    t.true(await page.getByText('Whether anything failed is not known.').isVisible());
+    t.true(await page.getByText('It is unknown whether anything failed.').isVisible());
   });
 });

@@ -179,6 +179,6 @@ test('a report of hostile results is the same tables, and nothing more', (t) => 
 test('what is too long for a comment is cut, and says so', (t) => {
   const text = pre(`${'x'.repeat(50)}\n`.repeat(1000));
   t.true(text.length < 20_000);
-  t.regex(text, /… and more: kmem-run report --html has it all<\/pre>$/);
+  t.regex(text, /… and more: kmem-run report --html shows all of it<\/pre>$/);
   t.is(escaped('plain-text_1'), 'plain-text&#95;1');
 });

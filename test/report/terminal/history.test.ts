@@ -78,7 +78,7 @@ test('the command gives way to the width of the terminal', (t) => {
 });
 
 test('of nothing, a sentence', (t) => {
-  t.is(historyText([], plain), 'nothing is kept that is asked for\n');
+  t.is(historyText([], plain), 'no saved results match\n');
 });
 
 test('nothing that was kept reaches the terminal as a control character', (t) => {

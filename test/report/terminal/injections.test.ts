@@ -34,12 +34,12 @@ test('the report has a line for each, and none where none was asked for', (t) =>
   t.deepEqual(lines, [
     { text: '0/1:mmap: failed', tone: 'plain' },
     { text: '0/2+: 7 calls failed', tone: 'plain' },
-    { text: '0/3: not reached, no such call was made', tone: 'warn' },
-    { text: '0/4:brk: the call was made, and is one that cannot fail', tone: 'warn' },
-    { text: '0/5:mmap: not injected, the call made there was openat', tone: 'warn' },
+    { text: '0/3: not reached: no such call was made', tone: 'warn' },
+    { text: '0/4:brk: the call was made, but it cannot fail', tone: 'warn' },
+    { text: '0/5:mmap: not injected: the call made there was openat', tone: 'warn' },
   ]);
   t.regex(textReport(made, { color: false, width: null, verbose: false }), /^ {2}injected +0\/1:mmap: failed$/m);
   t.deepEqual(injectionRows(result()), []);
   const lost = injectionRows(result({ spec: { inject }, injections: null }));
-  t.deepEqual(lost[0]?.lines, [{ text: 'what became of them is not known', tone: 'warn' }]);
+  t.deepEqual(lost[0]?.lines, [{ text: 'their outcome is unknown', tone: 'warn' }]);
 });

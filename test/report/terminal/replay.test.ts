@@ -18,7 +18,7 @@ function report(recorded: Result, replays: readonly Result[], changes: Partial<R
   );
   return {
     ...{ schemaVersion: 1, kind: 'replay', status: 'done', error: null, warnings: [], kmemRun: '0.1.0' },
-    ...{ recorded: kept, replays: own, notReproduced: ['stdin: the command finds it empty'] },
+    ...{ recorded: kept, replays: own, notReproduced: ['stdin: empty'] },
     ...compared,
     ...changes,
   };
@@ -37,7 +37,7 @@ test('the same', (t) => {
     '  first call  apache2: mmap (ENOMEM): same',
     '  failcnt     4: same',
     '  kmem peak   2,641,920 (2.52 MiB): same',
-    '  not kept    stdin: the command finds it empty',
+    '  not reused  stdin: empty',
     '',
   ]);
 });
@@ -59,9 +59,9 @@ test('a failure that did not come about says why', (t) => {
     ({ ...result(), injections: [{ address: '0/17:mmap', mode: 'once', outcome, denials: 0, seen }] }) as never;
   const was = injected('injected', null);
   const [reached] = lines(was, [injected('not-reached', null)]);
-  t.is(reached, 'kmem-run: different in injection 0/17:mmap (1 replay); the program did not get to that call');
+  t.is(reached, 'kmem-run: different in injection 0/17:mmap (1 replay); the program did not reach that call');
   const [diverged, , ...rest] = lines(was, [injected('diverged', 'openat')]);
-  t.regex(diverged ?? '', /; the program made another call at that address, which was not failed$/);
+  t.regex(diverged ?? '', /; the program made another call at that address, and that was not failed$/);
   t.true(rest.includes('  injection 0/17:mmap  injected → diverged: it was openat: different'));
 });
 
@@ -69,9 +69,9 @@ test('stopped, failed, and without a figure', (t) => {
   t.is(lines(result(), [result()], { status: 'stopped' })[0], 'kmem-run: the same in 1 replay so far: passed');
   t.is(lines(result(), [], { status: 'stopped' })[0], 'kmem-run: not replayed');
   const error = { code: 'x', message: 'the reason', hint: 'the remedy' };
-  t.true(lines(result(), [], { status: 'failed', error }).includes('  error     the reason'));
+  t.true(lines(result(), [], { status: 'failed', error }).includes('  error       the reason'));
   t.true(lines(unread(), [unread()]).includes('  kmem peak   not read in either'));
-  t.true(lines(unread(), [result()]).some((line) => /kmem peak .*not read → .*: not to be compared$/.test(line)));
+  t.true(lines(unread(), [result()]).some((line) => /kmem peak .*not read → .*: cannot be compared$/.test(line)));
 });
 
 test('what may be the reason', (t) => {

@@ -81,10 +81,10 @@ test('a native limit is not said to be the gate’s, and the kernel’s counter 
   });
   t.is(
     first(made),
-    'kmem-run: apachectl stop failed with exit code 1 after the kernel refused it kernel memory 241 times',
+    'kmem-run: apachectl stop failed with exit status 1 after the kernel refused it kernel memory 241 times',
   );
   t.is(row(made, 'enforcement'), "the kernel's own limit on Linux 5.10.262 in a microVM (tcg), on every charge");
-  t.is(row(made, 'failures'), 'not named: they were only counted (failcnt 241)');
+  t.is(row(made, 'failures'), 'not named, only counted (failcnt 241)');
   const attributed = { ...made, enforcement: { ...made.enforcement, failuresDropped: 0 } };
   t.regex(row(attributed, 'failures') ?? '', /^no call failed: .* \(failcnt 241\)$/);
   t.notRegex(report(made), /gate/);
@@ -178,7 +178,7 @@ test('counters show where they were asked for or moved', (t) => {
   const sampled = result({ kmem: { maxUsageSource: 'samples', uncertainty: 8192, overshoot: null } });
   t.is(
     row(sampled, 'kmem'),
-    'peak 2.52 MiB (2,637,824) of 4 MiB (4,194,304), failcnt 0, give or take 8 KiB (8,192), the highest that a sample saw',
+    'peak 2.52 MiB (2,637,824) of 4 MiB (4,194,304), failcnt 0, give or take 8 KiB (8,192), the highest sampled value',
   );
 });
 
@@ -187,7 +187,7 @@ test('what the peak was made up of, the largest first', (t) => {
   const made = result({ kmem: { maxUsageSource: 'gate', maxUsage: 2_097_152, parts } });
   t.regex(
     report(made),
-    /\n {15}where it went: page tables 1 MiB, slab 512 KiB, other 496 KiB, stacks 16 KiB, beside it buffers of sockets 4 KiB\n/,
+    /\n {15}where it went: page tables 1 MiB, slab 512 KiB, other 496 KiB, stacks 16 KiB, and apart from it, socket buffers 4 KiB\n/,
   );
 });
 

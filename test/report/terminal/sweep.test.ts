@@ -63,7 +63,7 @@ test('a row for each point, and the curve', (t) => {
     0 % ┤▁▁▁▁▁▁████████████
          1 MiB    2,637,824
 
-  seed     42; 2 jobs on CPU 1, 0; 1 warm-up; at most 30 s a run; kept as 31a4467ea2d1
+  seed     42; 2 jobs on CPU 1, 0; 1 warm-up; at most 30 s a run; saved as 31a4467ea2d1
 `,
   );
 });
@@ -103,7 +103,7 @@ test('stopped: how many of how many, how to go on, and points that had no run', 
     plain,
   );
   t.regex(text, /^kmem-run: 10 of 15 runs at 3 points/);
-  t.regex(text, /^ {2}go on {4}kmem-run sweep --resume 31a4467ea2d1$/m);
+  t.regex(text, /^ {2}resume {3}kmem-run sweep --resume 31a4467ea2d1$/m);
   t.regex(text, /^ {2}1 MiB {9}0 {7}0 {2}- +-$/m);
   t.regex(text, /┤······/);
 });

@@ -39,7 +39,7 @@ test('kmem against its limit, failures as marks, steps as bands', (t) => {
   t.is(
     draw(made),
     `  kmem over time: 13 readings, peak 4 MiB, limit 4 MiB (▔)
-  × a failure, 2 to 9 so many, + more
+  × one failure, 2 to 9 that many, + more
      4 MiB │▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔▔███████▔▔▔▔▔▔▔
            │                                               ██████████████
            │                                        █████████████████████
@@ -118,20 +118,20 @@ test('without readings there is no picture of any, and it is said why', (t) => {
 
 test('failures that were asked for stand apart, and those that are counted only are told', (t) => {
   const made = result({ failures: [failure({ atMs: 0, injected: true })], enforcement: { failuresDropped: 7 } });
-  t.regex(draw(made), / {2}× a failure, 2 to 9 so many, \+ more; 7 later ones are counted only\n/);
+  t.regex(draw(made), / {2}× one failure, 2 to 9 that many, \+ more; 7 later ones are only counted\n/);
   t.regex(draw(made), /\n {2}injected │×\n/);
   t.notRegex(draw(made), /\n {2}failures/);
   t.regex(draw(storm()), /failures │\+/);
 });
 
-test('steps that did not begin, or whose end was not seen, and more than there is room for', (t) => {
+test('steps that did not start, or whose end was not seen, and more than there is room for', (t) => {
   const steps = [
     step('first', { wallMs: null, exit: { code: null, signal: null } }),
     ...Array.from({ length: 9 }, () => step('later', { atMs: null, wallMs: null, exit: { code: null, signal: null } })),
   ];
   const lines = rows(result({ steps, samples: [] }));
   t.is(lines[1], '  step 0 │├ first: no end seen');
-  t.is(lines[2], '  step 1 │never began');
+  t.is(lines[2], '  step 1 │never started');
   t.is(lines.at(-2), '  and 2 more steps');
 });
 

@@ -21,7 +21,7 @@ ${notices(report)}
 ${gathering.figure(searchOf(report, `${prefix}-search`))}
 ${belowPart(report, prefix, gathering)}
 ${howItWasMade(report, [
-  ['trials on either side', String(report.confirm)],
+  ['trials on each side', String(report.confirm)],
   ['page', `${groupDigits(report.pageSize)} bytes`],
 ])}`,
   };
@@ -33,7 +33,7 @@ function firstFigures({ answer, unlimited, runs }: BisectReport): Fact[] {
     ...('passesAt' in answer ? [['Passes at', limit(answer.passesAt)] as Fact] : []),
     ...('failsAt' in answer ? [['Fails at', limit(answer.failsAt)] as Fact] : []),
     ...('between' in answer && answer.between.length > 0
-      ? [['Between', 'a matter of luck', answer.between.map(tally).join(', ')] as Fact]
+      ? [['Between', 'results vary', answer.between.map(tally).join(', ')] as Fact]
       : []),
     ...('surprises' in answer && answer.surprises.length > 0
       ? [['Not as expected', answer.surprises.map(tally).join(', ')] as Fact]

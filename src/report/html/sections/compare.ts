@@ -117,7 +117,7 @@ function onlyPart({ onlyA, onlyB }: Comparison): Markup {
 function circumstancePart({ circumstances }: Comparison): Markup {
   if (circumstances.length === 0) return html``;
   return html`${heading(3, 'What else differs')}${table({
-    caption: 'It may be the reason, or may spoil the comparison',
+    caption: 'Possible causes, or reasons to distrust the comparison',
     columns: [
       { title: 'what', unit: 'text' },
       { title: 'A', unit: 'text' },

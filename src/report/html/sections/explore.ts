@@ -22,7 +22,7 @@ export function exploreSection(report: ExploreReport, prefix: string, gathering:
 ${figures(firstFigures(report))}
 ${notices(report)}
 ${gathering.figure(exploreOf(report, `${prefix}-tree`))}
-${report.tried === undefined ? html`<p class="note">This report has its findings only: calls that were handled are in reports of a later kmem-run.</p>` : null}
+${report.tried === undefined ? html`<p class="note">This report lists findings only; reports of later versions of kmem-run list handled calls too.</p>` : null}
 ${findingPart(report)}
 ${callTable(report, prefix, gathering)}
 ${howItWasMade(report)}`,
@@ -59,9 +59,9 @@ function firstFigures(report: ExploreReport): Fact[] {
     [
       'Found',
       words.join(', ') || 'nothing',
-      unsteady === 0 ? null : `${counted(unsteady, 'doubt')}: bad once, and not again`,
+      unsteady === 0 ? null : `${groupDigits(unsteady)} unconfirmed: bad once, and not when repeated`,
     ],
-    ['Failed without a word', groupDigits(mute)],
+    ['Failed without a message', groupDigits(mute)],
     [
       'Calls',
       calls === null ? 'not recorded' : groupDigits(calls.chosen),
@@ -101,7 +101,7 @@ ${others.length === 0 ? null : html`<details><summary>The same at ${counted(othe
 function callTable(report: ExploreReport, prefix: string, gathering: Gathering): Markup {
   const calls = callsOf(report);
   if (calls.length === 0) return html``;
-  return html`${heading(3, 'Every call that was made to fail')}${gathering.table({
+  return html`${heading(3, 'Calls made to fail')}${gathering.table({
     id: `${prefix}-calls`,
     caption: counted(calls.length, 'failure'),
     columns: [
@@ -110,7 +110,7 @@ function callTable(report: ExploreReport, prefix: string, gathering: Gathering):
       { title: 'program', unit: 'text', whenNull: 'not read' },
       { title: 'call', unit: 'text' },
       { title: 'object', unit: 'text', whenNull: '–' },
-      { title: 'what came of it', unit: 'text', whenNull: 'no call failed' },
+      { title: 'reaction', unit: 'text', whenNull: 'no call failed' },
       { title: 'replay', unit: 'text', whenNull: '–' },
     ],
     rows: calls.map(({ class: name, process, program, syscall, detail, how, replay }) => [

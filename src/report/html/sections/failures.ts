@@ -37,7 +37,7 @@ ${crashes.length === 0 ? null : crashPart(crashes)}`;
 }
 
 function nothingNamed(failcnt: number | null): string {
-  if (failcnt === null) return 'Whether anything failed is not known.';
+  if (failcnt === null) return 'It is unknown whether anything failed.';
   if (failcnt === 0) return 'No allocation failed.';
   return `No call is named: the kernel only counted (failcnt ${groupDigits(failcnt)}).`;
 }
@@ -76,12 +76,12 @@ function eachPart({ failures }: Result, prefix: string, gathering: Gathering): M
 function injectionPart({ injections }: Result): Markup {
   if (injections === null || injections.length === 0) return html``;
   return table({
-    caption: 'Failures that were asked for by --fail',
+    caption: 'Failures requested with --fail',
     columns: [
       { title: 'address', unit: 'text' },
-      { title: 'what became of it', unit: 'text' },
+      { title: 'outcome', unit: 'text' },
       { title: 'calls failed', unit: 'count' },
-      { title: 'call that was made instead', unit: 'text', whenNull: '–' },
+      { title: 'call made instead', unit: 'text', whenNull: '–' },
     ],
     rows: injections.map(({ address, outcome, denials, seen }) => [address, outcome, denials, seen]),
   });

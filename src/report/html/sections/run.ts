@@ -86,7 +86,7 @@ function stepPart({ steps }: Result, level: number): Markup {
       { title: 'step', unit: 'count' },
       { title: 'command', unit: 'text' },
       { title: 'ended', unit: 'text' },
-      { title: 'began at', unit: 'ms', whenNull: 'never began' },
+      { title: 'started at', unit: 'ms', whenNull: 'never started' },
       { title: 'took', unit: 'ms', whenNull: 'no end seen' },
       { title: 'peak', unit: 'bytes', whenNull: NOT_READ },
       { title: 'failcnt', unit: 'count', whenNull: NOT_READ },
@@ -103,7 +103,7 @@ function expectationPart({ expectations }: Result, level: number): Markup {
       { title: 'holds', unit: 'text' },
       { title: 'expression', unit: 'text' },
       { title: 'actual', unit: 'text', whenNull: 'nothing to compare' },
-      { title: 'asked for', unit: 'text' },
+      { title: 'requested', unit: 'text' },
     ],
     rows: expectations.map(({ passed, expr, actual, implicit }) => [
       passed ? '✓ yes' : '✗ no',
@@ -127,8 +127,8 @@ function environmentOf({ environment, enforcement, spec, startedAt, id, terminat
     ['run', html`<code>${id}</code>`],
     ['started', startedAt.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')],
     ...(terminationReason === null ? [] : [['ended by kmem-run for', terminationReason] as const]),
-    ['enforced by', enforcement.mode ?? 'nothing: it did not come to that', reserveText(enforcement.reserve)],
-    ['kernel', environment.kernel, vm === null ? null : `in a microVM (${vm.accel ?? 'it did not come up'})`],
+    ['enforced by', enforcement.mode ?? 'nothing: the run did not start', reserveText(enforcement.reserve)],
+    ['kernel', environment.kernel, vm === null ? null : `in a microVM (${vm.accel ?? 'it did not boot'})`],
     ['cgroups', environment.cgroup ?? 'none found'],
     ['CPUs', `${environment.cpus}${bound}`],
     ['memory, swap', `${size(environment.memTotal)}; ${size(environment.swapTotal)}`],
@@ -153,12 +153,12 @@ function limitText(file: string, limit: number): string {
 function replayPart(result: Result, level: number): Markup {
   const { id, spec, outcome } = result;
   if (spec.plan !== null && spec.template === null)
-    return html`${heading(level, 'Make it again')}<p class="note">It was a run of a scenario: run that again with kmem-run scenario run.</p>`;
+    return html`${heading(level, 'Replay')}<p class="note">This was a run of a scenario: run it again with kmem-run scenario run.</p>`;
   if (outcome === 'setup-error' || outcome === 'interrupted')
-    return html`${heading(level, 'Make it again')}<p class="note">There is nothing to hold a replay to: it ${outcome === 'interrupted' ? 'was interrupted' : 'did not run'}.</p>`;
-  return html`${heading(level, 'Make it again')}
-<p class="note">Where it was kept:</p>
+    return html`${heading(level, 'Replay')}<p class="note">This run cannot be replayed: it ${outcome === 'interrupted' ? 'was interrupted' : 'did not run'}.</p>`;
+  return html`${heading(level, 'Replay')}
+<p class="note">On the machine where it was saved:</p>
 ${shellCommand(`kmem-run replay ${id}`, 'the replay by its name')}
-<p class="note">Anywhere; all that is needed is in the line, the variables named by --env included:</p>
+<p class="note">Anywhere; the line contains all that is needed, including the variables named by --env:</p>
 ${shellCommand(`kmem-run replay ${tokenOf(recordedOf(result, null))}`, 'the replay that needs no store')}`;
 }

@@ -21,7 +21,7 @@ export function scenariosSection(report: ScenariosReport, prefix: string, gather
     title: `scenarios: ${verdict}`,
     body: html`${heading(2, [badge(verdict, isGood ? 'good' : 'bad'), ` ${counted(counts.all, 'scenario')}`])}
 ${figures([
-  ['Passed', String(counts.passed), counts.flaky === 0 ? null : `${counts.flaky} of them not at once`],
+  ['Passed', String(counts.passed), counts.flaky === 0 ? null : `${counts.flaky} of them after a retry`],
   ['Failed', String(counts.failed)],
   ['Could not be run', String(counts.error)],
   ['Skipped', String(counts.skipped)],
@@ -36,7 +36,7 @@ ${scenarios.map((scenario, index) => scenarioPart(scenario, `${prefix}s${index +
 
 function scenarioTable(scenarios: readonly ScenarioOutcome[]): Markup {
   return table({
-    caption: 'What came of them',
+    caption: 'Results',
     columns: [
       { title: 'scenario', unit: 'text' },
       { title: 'status', unit: 'text' },
@@ -68,6 +68,6 @@ function scenarioPart(scenario: ScenarioOutcome, prefix: string, gathering: Gath
 <p class="note"><code>${file}</code></p>
 ${list(reasons)}
 ${output === '' ? null : html`<pre class="output" tabindex="0" aria-label="The end of its output">${lines(output)}</pre>`}
-${last === undefined ? html`<p class="note">It came to no run.</p>` : html`${results.length > 1 ? html`<p class="note">The last of ${results.length} runs:</p>` : null}${runBody(last, prefix, gathering, 4)}`}</details>
+${last === undefined ? html`<p class="note">Nothing was run.</p>` : html`${results.length > 1 ? html`<p class="note">The last of ${results.length} runs:</p>` : null}${runBody(last, prefix, gathering, 4)}`}</details>
 `;
 }

@@ -12,7 +12,7 @@ import { html, type Section } from '../markup.ts';
 export function sweepSection(report: SweepReport, prefix: string, gathering: Gathering): Section {
   const { runs, points, status, seed, repeat } = report;
   const passed = points.reduce((sum, point) => sum + point.passed, 0);
-  const whole = status === 'done' ? badge('sweep', 'plain') : badge('sweep, not made to its end', 'warn');
+  const whole = status === 'done' ? badge('sweep', 'plain') : badge('sweep, incomplete', 'warn');
   return {
     title: `sweep: ${commandOf(report)}`,
     body: html`${heading(2, [whole, html` <code>${commandOf(report)}</code>`])}
