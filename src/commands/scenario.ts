@@ -11,6 +11,7 @@ import { quote } from '../text/quote.ts';
 import { type Given, type OptionForm, readOptions, splitAtSeparator } from './read-options.ts';
 import { RUN_FORMS, type RunChoices, readChoices, SELECT_FORMS } from './scenario-options.ts';
 import { reportScenarios } from './scenario-report.ts';
+import { withSettings } from './settings.ts';
 
 export const scenarioUsage = `kmem-run scenario list [WHAT…]
 kmem-run scenario run [WHAT…]
@@ -28,6 +29,8 @@ come with kmem-run.
   run       run them; --tag and --filter as above
     --jobs N         so many at a time, each bound to a CPU of its own (1)
     --kernel NAME    on this kernel, those that are for it; "host" is the one that runs
+    --parent PATH    make each group in this cgroup directory (not in a microVM)
+    --enforce MODE   auto, gate, native or none, whatever the file says
     --repeat N       each so often, whatever it asks for
     --retry N        again where one does not pass, up to N times; one that passes then is marked as flaky
     --last-failed    those that did not pass the last time, here
@@ -38,6 +41,7 @@ come with kmem-run.
     --format FORMAT  pretty, tap, junit, json or github
     --output FILE    write that there
     --strict         what is missing is an error, not a reason to skip (so where CI is set; --no-strict)
+    --no-config      do not read kmem-run.config.json or kmem-run.config.yaml
     --keep-dir       keep the private folder of each run, and say where it is
   check     read them, and say what is wrong, by file, line and column
   new       write scenarios/NAME.yaml, to begin with
@@ -89,7 +93,7 @@ function noSuchAction(name: string | undefined): SetupError {
 }
 
 export async function runScenarios(given: Given): Promise<number> {
-  const choices = readChoices(given);
+  const choices = readChoices(withSettings(given, RUN_FORMS));
   const found = part(select(choices), choices);
   const total = found.scenarios.length + found.mistakes.length;
   if (total === 0 && choices.shard === null) {
