@@ -64,7 +64,7 @@ const applied = new Map<string, Setting>();
  */
 export async function loadSettings(command: string, argv: readonly string[], namesOf: NamesOf): Promise<void> {
   const { before } = splitAtSeparator(argv);
-  const isRunning = RUNNING.includes(command);
+  const isRunning = RUNNING.includes(command) && (command !== 'scenario' || before[1] === 'run');
   // Inside a microVM the request says everything.
   if ((!isRunning && !READING.includes(command)) || before.includes('--help') || before.includes('--inside')) return;
   const variables = readVariables();

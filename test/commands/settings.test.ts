@@ -151,6 +151,20 @@ test.serial('variables that are no options, and options of other commands, are l
   t.deepEqual(new Set(Object.values(sources)), new Set(['default', 'command line']));
 });
 
+test.serial('no option has the name of another variable', async (t) => {
+  const { run } = project(t);
+  for (const command of ['run', 'sweep', 'bisect', 'explore', 'scenario', 'replay', 'fidelity'])
+    t.notRegex((await run([command, '--help'])).stdout, /--(debug|dir|kernels|port|test\S*)[ \n]/, command);
+});
+
+test.serial('commands that make no run do without settings, or take the store alone', async (t) => {
+  const { run } = project(t, { [YAML]: 'kmen: 1M\n' });
+  for (const args of [['scenario', 'list'], ['completion', 'bash'], ['run', '--help'], ['--version']])
+    t.is((await run(args)).status, 0, args.join(' '));
+  assertRefused(t, await run(['history']), /there is no option --kmen/);
+  assertRefused(t, await run(['history', '--no-config', '--store', '/nowhere']), /no store "\/nowhere"/);
+});
+
 test.serial('the command line sets aside what it cannot be combined with', async (t) => {
   const { run, dry, folder } = project(t, {
     [YAML]: 'label: mine\nstore: kept.db\nquiet: true\nvm-memory: 2G\nparent: /sys/fs/cgroup/none\n',
