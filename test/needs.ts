@@ -5,8 +5,8 @@ export const slowness = Number(process.env.KMEM_RUN_TEST_SLOWNESS ?? 1);
 
 /** Whether the long form of a test runs (`npm run test:soak`), and for how long in all, in milliseconds. */
 export const soak: Readonly<{ isOn: boolean; budgetMs: number }> = {
-  isOn: process.env.KMEM_RUN_SOAK !== undefined,
-  budgetMs: Number(process.env.KMEM_RUN_SOAK_MS ?? 0),
+  isOn: process.env.KMEM_RUN_TEST_SOAK !== undefined,
+  budgetMs: Number(process.env.KMEM_RUN_TEST_SOAK_MS ?? 0),
 };
 
 /**

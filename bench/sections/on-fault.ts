@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { attemptScenario, type ScenarioAttempt } from '../../src/scenario/attempt.ts';
 import { findScenarios } from '../../src/scenario/find.ts';
 import { missingFor } from '../../src/scenario/needs.ts';
-import type { Scenario } from '../../src/scenario/types.ts';
+import { AS_WRITTEN, type Scenario } from '../../src/scenario/types.ts';
 import type { Bench, Section } from '../bench.ts';
 import { GENEROUS } from '../commands.ts';
 
@@ -231,6 +231,6 @@ function attempt(scenario: Scenario, way: Way, limit: string | number | null): P
   const settings = { ...scenario.settings, ...kmem, onFault: way };
   return attemptScenario(
     { ...scenario, settings },
-    { kernel: 'host', cpus: null, keepDir: false, signal: never, kill: never },
+    { kernel: 'host', cpus: null, keepDir: false, manner: AS_WRITTEN, signal: never, kill: never },
   );
 }

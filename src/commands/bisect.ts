@@ -38,7 +38,7 @@ export async function bisectCommand(argv: readonly string[]): Promise<number> {
   const own = defaults();
   const table = bisectTable(own);
   if (asksForHelp(argv)) return printOptions(bisectHelp());
-  const { asked, resume, report } = readExperimentArgv(argv, { word: 'bisect', table, own });
+  const { asked, resume, report, sources } = readExperimentArgv(argv, { word: 'bisect', table, own });
   const { lo, confirm, jobs, warmup, prepare } = own;
   const question: Labelled<BisectQuestion> | null =
     asked === null
@@ -49,7 +49,7 @@ export async function bisectCommand(argv: readonly string[]): Promise<number> {
         };
   if (report.dryRun && question !== null) {
     bisectPlan(question, optionName);
-    await print(`${JSON.stringify(question, null, 2)}\n`);
+    await print(`${JSON.stringify({ ...question, sources }, null, 2)}\n`);
     return 0;
   }
   return conductExperiment(kind, { question, resume, jobs, report });

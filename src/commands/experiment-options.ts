@@ -4,10 +4,10 @@ import { SetupError } from '../errors.ts';
 import { numberFor, preparation } from '../experiment/bounds.ts';
 import { ownEnvironment } from '../host/own-process.ts';
 import { kebab, optionName } from '../request/run-input.ts';
-import { type AskedSubject, refuseSteps } from '../scenario/subject.ts';
+import { type AskedScenario, type AskedSubject, refuseSteps } from '../scenario/subject.ts';
 import { quote } from '../text/quote.ts';
 import { flag, type OptionTable, type ReportRequest, string } from './option-kinds.ts';
-import { parseArgv } from './parse-argv.ts';
+import { COMMAND_LINE, parseArgv, type RunArguments } from './parse-argv.ts';
 import { readOptions, splitAtSeparator } from './read-options.ts';
 import { OPTIONS } from './run-options.ts';
 
@@ -17,13 +17,14 @@ export type ExperimentArguments<Own> = Readonly<{
   resume: string | null;
   own: Own;
   report: Readonly<ReportRequest>;
+  sources: RunArguments['sources'];
 }>;
 
 /** Of `run`, but of no use to many: files that each run would begin anew, and what is said of one run. */
 const WITHOUT = ['trace-gate', 'verbose', 'keep', 'output', 'plot'];
 
 /** May stand beside `--resume`: they change nothing of what is asked. */
-const BESIDE_RESUME = ['resume', 'jobs', 'json', 'quiet', 'plot', 'color', 'store'];
+const BESIDE_RESUME = ['resume', 'jobs', 'json', 'quiet', 'plot', 'color', 'store', 'config'];
 
 export const GROUP = 'The experiment:';
 
@@ -61,6 +62,14 @@ const output = string(
   },
 );
 
+/** A scenario says all of its run but this, unless it says that too; settings must not make another run of it. */
+const BESIDE_SCENARIO = ['parent', 'enforce'];
+
+/** Whether it is about the runs, and not about the experiment or its report. */
+function isAboutRuns(name: string): boolean {
+  return Object.hasOwn(OPTIONS, name) && OPTIONS[name]?.group !== 'Output:';
+}
+
 /** Stands in for a command when none belongs on the command line. */
 const NO_COMMAND = ['--', 'true'];
 
@@ -81,10 +90,24 @@ export function readExperimentArgv<Own extends CommonOptions>(
   if (!strings.has('resume')) {
     const isScenario = strings.has('scenario');
     if (isScenario) refuseSteps((key) => (key === 'command' ? after !== null : names.includes(kebab(key))), stepName);
-    const { input, report } = parseArgv(isScenario ? [...before, ...NO_COMMAND] : argv, { ...form, start });
-    if (own.scenario === null) return { asked: { scenario: null, input }, resume: null, own, report };
+    const { input, report, sources } = isScenario
+      ? parseArgv([...before, ...NO_COMMAND], {
+          ...form,
+          start,
+          takes: (name) => !isAboutRuns(name) || BESIDE_SCENARIO.includes(name),
+        })
+      : parseArgv(argv, { ...form, start });
+    if (own.scenario === null) return { asked: { scenario: null, input }, resume: null, own, report, sources };
     const { command: _, ...settings } = input;
-    return { asked: { scenario: own.scenario, input: settings as AskedSubject['input'] }, resume: null, own, report };
+    const yielding = BESIDE_SCENARIO.filter((key) => sources[key] !== COMMAND_LINE);
+    const pick = (yields: boolean) =>
+      Object.fromEntries(Object.entries(settings).filter(([key]) => yielding.includes(key) === yields));
+    const asked: AskedScenario = { scenario: own.scenario, input: pick(false), defaults: pick(true) };
+    const first = Object.entries(sources).map(([name, source]) => [
+      name,
+      source === COMMAND_LINE || !isAboutRuns(name) ? source : `scenario, or ${source}`,
+    ]);
+    return { asked, resume: null, own, report, sources: Object.fromEntries(first) };
   }
   const stray = names.find((name) => !BESIDE_RESUME.includes(name));
   if (stray !== undefined || after !== null) {
@@ -94,8 +117,9 @@ export function readExperimentArgv<Own extends CommonOptions>(
       `leave it out, or begin a new experiment without --resume`,
     );
   }
-  const { report } = parseArgv([...before, ...NO_COMMAND], { ...form, start });
-  return { asked: null, resume: own.resume, own, report };
+  const takes = (name: string): boolean => BESIDE_RESUME.includes(name);
+  const { report, sources } = parseArgv([...before, ...NO_COMMAND], { ...form, start, takes });
+  return { asked: null, resume: own.resume, own, report, sources };
 }
 
 function stepName(key: string): string {

@@ -62,7 +62,7 @@ export async function exploreCommand(argv: readonly string[]): Promise<number> {
   const own = defaults();
   const table = exploreTable(own);
   if (asksForHelp(argv)) return printOptions(exploreHelp());
-  const { asked, report } = readExperimentArgv(argv, { word: 'explore', table, own });
+  const { asked, report, sources } = readExperimentArgv(argv, { word: 'explore', table, own });
   if (asked === null) throw new Error('explore has no --resume');
   const { only, within, all, limit, jobs, warmup, prepare } = own;
   const question: Labelled<ExploreQuestion> = {
@@ -72,7 +72,7 @@ export async function exploreCommand(argv: readonly string[]): Promise<number> {
   const kind = kindFor(report.store);
   if (report.dryRun) {
     kind.planOf(question, optionName);
-    await print(`${JSON.stringify(question, null, 2)}\n`);
+    await print(`${JSON.stringify({ ...question, sources }, null, 2)}\n`);
     return 0;
   }
   return conductExperiment(kind, { question, resume: null, jobs, report });

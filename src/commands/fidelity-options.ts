@@ -13,6 +13,7 @@ import { parseLimit, parseSize } from '../request/size.ts';
 import { didYouMean } from '../text/nearest.ts';
 import { quote } from '../text/quote.ts';
 import { type Given, readOptions, splitAtSeparator } from './read-options.ts';
+import { type GivenWithSettings, withSettings } from './settings.ts';
 
 export const fidelityUsage = `kmem-run fidelity [options] [-- command [args…]]
 
@@ -22,11 +23,13 @@ limit under which it passes.
 
   --kernel NAME     boot this kernel for it, which has to enforce a limit itself (5.10)
   --here            compare on the running kernel instead
+  --parent PATH     with --here: make each group in this cgroup directory
   --reserve SIZE    what the gate keeps free below the limit (0)
   --vm-memory SIZE  memory of the microVM (1G)
   --vm-cpus N       its processors (1)
   --json FILE       write what was measured ("-": stdout)
   --markdown FILE   put the tables into this page, between the comments that mark their place
+  --no-config       do not read kmem-run.config.json or kmem-run.config.yaml
 
 Without a command:
   --limits LIST     limits to measure under (1M,2M,4M)
@@ -43,6 +46,7 @@ Exit status: 0 the same in both modes (with a command: both have a limit under w
 const FORMS = {
   kernel: { type: 'string' },
   here: { type: 'boolean' },
+  parent: { type: 'string' },
   reserve: { type: 'string' },
   'vm-memory': { type: 'string' },
   'vm-cpus': { type: 'string' },
@@ -53,6 +57,7 @@ const FORMS = {
   then: { type: 'string', repeatable: true },
   expect: { type: 'string', repeatable: true },
   timeout: { type: 'string' },
+  config: { type: 'boolean' },
   inside: { type: 'string' },
   help: { type: 'boolean' },
 } as const;
@@ -63,11 +68,15 @@ export type FidelityArguments = Readonly<{
   kernel: string | null;
   vmMemory: string | null;
   vmCpus: string | null;
+  /** The cgroup directory for groups on the running kernel; null: kmem-run's own. */
+  parent: string | null;
   /** Absolute, or `-`; null: not asked for. */
   json: string | null;
   markdown: string | null;
 }>;
 
+const OF_A_COMMAND = ['then', 'expect', 'timeout'] as const;
+const OF_ROWS = ['limits', 'row', 'markdown'] as const;
 const DEFAULT_KERNEL = '5.10';
 const DEFAULT_TIMEOUT = '30s';
 
@@ -77,7 +86,9 @@ const DEFAULT_TIMEOUT = '30s';
  */
 export function parseFidelityArgv(argv: readonly string[]): FidelityArguments | 'help' | Readonly<{ inside: string }> {
   const { before, after } = splitAtSeparator(argv.slice(1));
-  const given = readOptions(before, FORMS);
+  const isElsewhere = (name: string): boolean =>
+    (after === null ? OF_A_COMMAND : OF_ROWS).some((option) => option === name);
+  const given = withSettings(readOptions(before, FORMS), FORMS, (name) => !isElsewhere(name));
   if (given.booleans.get('help')) return 'help';
   const text = (name: keyof typeof FORMS): string | null => given.strings.get(name)?.[0] ?? null;
   const inside = text('inside');
@@ -86,18 +97,24 @@ export function parseFidelityArgv(argv: readonly string[]): FidelityArguments | 
   const here = given.booleans.get('here') ?? false;
   const json = text('json');
   const markdown = text('markdown');
+  // A setting is for the runs that have a use for it.
+  const parent = here || !given.settings.has('parent') ? text('parent') : null;
   const reserve = parseSize(text('reserve') ?? '0', { name: '--reserve' });
   return {
-    request: after === null ? rowsRequest(given, reserve) : commandRequest(given, after, reserve),
+    request: after === null ? rowsRequest(given, reserve) : commandRequest(given, after, { reserve, here }),
     kernel: here ? null : (text('kernel') ?? DEFAULT_KERNEL),
     vmMemory: text('vm-memory'),
     vmCpus: text('vm-cpus'),
+    parent,
     json: json === null || json === '-' ? json : outputFile(json, { name: '--json' }),
     markdown: markdown === null ? null : resolve(markdown),
   };
 }
 
-function refuseStray({ positionals, strings, booleans }: Given, command: readonly string[] | null): void {
+function refuseStray(
+  { positionals, strings, booleans, settings }: GivenWithSettings,
+  command: readonly string[] | null,
+): void {
   const [stray] = positionals;
   if (stray !== undefined) {
     const hint = 'put -- before the command: kmem-run fidelity [options] -- command [args…]';
@@ -107,10 +124,14 @@ function refuseStray({ positionals, strings, booleans }: Given, command: readonl
     new SetupError('conflicting-options', `--${one} does not go with ${other}`, 'leave out one of them');
   const ofMachine = ['kernel', 'vm-memory', 'vm-cpus'].find((name) => strings.has(name));
   if (booleans.get('here') && ofMachine !== undefined) throw conflict(ofMachine, '--here');
+  if (strings.has('parent') && !settings.has('parent') && !booleans.get('here'))
+    throw new SetupError(
+      'conflicting-options',
+      '--parent: a cgroup of the host does not exist in the microVM',
+      'give --here too, or leave out --parent',
+    );
   const [wrong, with_] =
-    command === null
-      ? [['then', 'expect', 'timeout'], 'rows: it is about a command']
-      : [['limits', 'row', 'markdown'], 'a command: it is about rows'];
+    command === null ? [OF_A_COMMAND, 'rows: it is about a command'] : [OF_ROWS, 'a command: it is about rows'];
   const name = wrong.find((option) => strings.has(option));
   if (name !== undefined) throw conflict(name, with_);
 }
@@ -135,7 +156,11 @@ function findRow(name: string): ObjectRow {
   throw new SetupError('no-such-row', `--row: there is no row ${quote(name)}`, hint);
 }
 
-function commandRequest({ strings }: Given, command: readonly string[], reserve: number): InsideRequest {
+function commandRequest(
+  { strings }: Given,
+  command: readonly string[],
+  { reserve, here }: Readonly<{ reserve: number; here: boolean }>,
+): InsideRequest {
   const uid = process.getuid?.() ?? 0;
   const input: RunInput = {
     command,
@@ -143,7 +168,8 @@ function commandRequest({ strings }: Given, command: readonly string[], reserve:
     cwd: ownFolder(),
     then: strings.get('then'),
     expect: strings.get('expect'),
-    ...(uid === 0 ? {} : { user: uid }),
+    // In the microVM it would be root's.
+    ...(uid === 0 || here ? {} : { user: uid }),
   };
   // What is wrong with it is said now, not in the microVM.
   normaliseSpec(input, { nameOf: optionName });

@@ -38,11 +38,13 @@ export async function fidelityCommand(argv: readonly string[]): Promise<number> 
 }
 
 async function compare(given: FidelityArguments, interrupts: Interrupts): Promise<number> {
-  const { request, kernel, json, markdown } = given;
+  const { request, kernel, parent, json, markdown } = given;
   // JSON alone is what such a reader wants.
   const live = json !== '-';
   const { answer, version } =
-    kernel === null ? await answerHere(request, interrupts, live) : await answerInVm(given, kernel, interrupts, live);
+    kernel === null
+      ? await answerHere(request, runnerOf(interrupts, parent), live)
+      : await answerInVm(given, kernel, interrupts, live);
   if (answer === null || interrupts.signal.aborted) return interrupted(interrupts.signalName());
   const givenUp = interrupts.beginReport();
   const report = reportOf(request, answer, version);
@@ -55,10 +57,10 @@ async function compare(given: FidelityArguments, interrupts: Interrupts): Promis
 
 type Compared = Readonly<{ answer: Measured | null; version: string }>;
 
-async function answerHere(request: InsideRequest, interrupts: Interrupts, live: boolean): Promise<Compared> {
+async function answerHere(request: InsideRequest, run: RunFunction, live: boolean): Promise<Compared> {
   const { close, ...callbacks } = progressCallbacks(live);
   try {
-    const answer = await answerTo(request, { run: runnerOf(interrupts), ...callbacks });
+    const answer = await answerTo(request, { run, ...callbacks });
     return { answer, version: release() };
   } catch (error) {
     if (!(error instanceof SetupError && error.code === 'native-not-enforced')) throw error;
@@ -103,10 +105,10 @@ function answerInVm(
 }
 
 /** A run that was interrupted says nothing of either mode: no other is begun. */
-function runnerOf({ signal, kill }: Interrupts): RunFunction {
+function runnerOf({ signal, kill }: Interrupts, parent: string | null = null): RunFunction {
   return (spec) => {
     if (signal.aborted) throw new Error('interrupted');
-    return runSpec(spec, { signal, kill });
+    return runSpec({ ...spec, parent }, { signal, kill });
   };
 }
 

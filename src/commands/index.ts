@@ -5,6 +5,7 @@ import { nearest } from '../text/nearest.ts';
 import { quote } from '../text/quote.ts';
 import { version } from '../version.ts';
 import type { CommandHelp } from './help.ts';
+import { loadSettings, namingSettings } from './settings.ts';
 
 /** Takes the whole command line and resolves with the exit status. */
 export type Command = (argv: readonly string[]) => Promise<number>;
@@ -157,7 +158,23 @@ function entryOf(name: string): Entry {
 }
 
 function callLater(name: string): Command {
-  return async (argv) => (await entryOf(name).load())(argv);
+  return async (argv) => {
+    const command = await entryOf(name).load();
+    try {
+      await loadSettings(name, argv, optionsOf);
+      return await command(argv);
+    } catch (error) {
+      throw error instanceof SetupError ? namingSettings(error) : error;
+    }
+  };
+}
+
+async function optionsOf(name: string): Promise<readonly string[]> {
+  // Its help loads yargs.
+  if (name === 'run') return Object.keys((await import('./run-options.ts')).OPTIONS);
+  const help = await helpOf(name);
+  if ('table' in help) return Object.keys(help.table);
+  return pageOfText(name, '', help).options.map((option) => option.name.replace(/^no-/, ''));
 }
 
 async function printHelp(): Promise<number> {

@@ -8,13 +8,14 @@ import { assemble } from '../result/assemble.ts';
 import { emptyFacts } from '../result/facts.ts';
 import { judge } from '../result/judge.ts';
 import { splitAtSeparator } from './read-options.ts';
+import { settingFor } from './settings.ts';
 
 const NAME = '--json';
 
 /** Writes nothing where no file can be written: the error itself has been reported, or is about that. */
 export async function writeOptionError(argv: readonly string[], error: SetupError): Promise<void> {
   const { before, after } = splitAtSeparator(argv);
-  const file = jsonFileIn(before);
+  const file = jsonFileIn(before) ?? settingFor('json');
   if (file === null || before.includes('--dry-run') || error.code === 'json-on-stdout') return;
   // What was asked for beside the command is not known: a wrong option may be any of it.
   const spec = { ...normaliseSpec({ command: ['true'] }), command: after ?? [] };

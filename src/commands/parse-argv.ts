@@ -7,8 +7,16 @@ import type { RunInput } from '../request/run-input.ts';
 import { quote } from '../text/quote.ts';
 import type { Draft, OptionTable, ReportRequest } from './option-kinds.ts';
 import { readOptions, splitAtSeparator } from './read-options.ts';
+import { withSettings } from './settings.ts';
 
-export type RunArguments = Readonly<{ input: RunInput; report: Readonly<ReportRequest> }>;
+export type RunArguments = Readonly<{
+  input: RunInput;
+  report: Readonly<ReportRequest>;
+  /** Where each option's value comes from, for `--dry-run`. */
+  sources: Readonly<Record<string, string>>;
+}>;
+
+export const COMMAND_LINE = 'command line';
 
 export type ArgvForm = Readonly<{
   /** The command of kmem-run that may stand among the options. */
@@ -20,14 +28,17 @@ export type ArgvForm = Readonly<{
   start: Partial<RunInput>;
   /** Where `--env K` copies from. */
   inherited: NodeJS.ProcessEnv;
+  /** Which options settings may give; absent: all. */
+  takes?: (name: string) => boolean;
 }>;
 
 /** @throws SetupError as parseRunArgv() does, and what the options' own `apply` throws. */
-export function parseArgv(argv: readonly string[], { word, usage, options, start, inherited }: ArgvForm): RunArguments {
+export function parseArgv(argv: readonly string[], form: ArgvForm): RunArguments {
+  const { word, usage, options, start, inherited, takes } = form;
   const { before, after: command } = splitAtSeparator(argv);
   const hint = `put -- before the command: ${usage} -- command [args…]`;
   if (command === null) throw new SetupError('no-separator', 'there is no -- on the command line', hint);
-  const given = readOptions(before, options);
+  const given = withSettings(readOptions(before, options), options, takes);
   refusePositionals(given.positionals, word, hint);
   if (command.length === 0)
     throw new SetupError('no-command', 'there is no command after --', 'name the program to run and its arguments');
@@ -58,7 +69,12 @@ export function parseArgv(argv: readonly string[], { word, usage, options, start
   if (draft.env.size > 0) draft.input.env = Object.fromEntries(draft.env);
   keepWhereNamed(draft, given.booleans.get('keep'));
   checkReport(draft);
-  return { input: draft.input as RunInput, report: draft.report };
+  const sourceOf = (name: string): string => {
+    if (!given.strings.has(name) && !given.booleans.has(name)) return 'default';
+    return given.settings.get(name)?.source ?? COMMAND_LINE;
+  };
+  const sources = Object.fromEntries(Object.keys(options).map((name) => [name, sourceOf(name)]));
+  return { input: draft.input as RunInput, report: draft.report, sources };
 }
 
 /** For yargs' `.options()`: what --help lists. */

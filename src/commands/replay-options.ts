@@ -4,6 +4,9 @@ import { accessSync, constants } from 'node:fs';
 import { errnoOf, SetupError } from '../errors.ts';
 import { wholeNumber } from '../experiment/bounds.ts';
 import { outputFile } from '../request/output-file.ts';
+import { optionName } from '../request/run-input.ts';
+import { readPlacement } from '../scenario/input.ts';
+import type { Placement } from '../scenario/types.ts';
 import { parseLabel } from '../store/keep.ts';
 import { quote } from '../text/quote.ts';
 import { mustHave, readStoredArguments } from './stored.ts';
@@ -21,6 +24,8 @@ store, as for kmem-run show; TOKEN holds the run itself.
   --stdin FILE      give each run this file as its stdin (nothing)
   --output WHERE    inherit or null: where stdout and stderr go (as they went then)
   --cwd DIR         run it in another folder
+  --parent PATH     make each group in this cgroup directory (as recorded)
+  --enforce MODE    auto, gate, native or none (as recorded)
   --keep            put the replays into the store, too
   --label NAME      the same, under this name
   --store FILE      look into this store instead of your own, and keep them there
@@ -29,6 +34,7 @@ store, as for kmem-run show; TOKEN holds the run itself.
   --dry-run         print what would be run, and run nothing
   --quiet           no report
   --no-color        no colours
+  --no-config       do not read kmem-run.config.json or kmem-run.config.yaml
 
 Exit status: 0 the same, 1 different, 125 it could not be replayed, 130 interrupted.
 `;
@@ -49,6 +55,9 @@ export type ReplayArguments = Readonly<{
   /** Null: as it was. */
   output: 'inherit' | 'null' | null;
   cwd: string | null;
+  placement: Placement;
+  /** Holds where a run on this kernel was recorded without a parent. */
+  defaults: Pick<Placement, 'parent'>;
   keeps: boolean;
   label: string | null;
   store: string | null;
@@ -60,7 +69,19 @@ export type ReplayArguments = Readonly<{
   color: boolean | null;
 }>;
 
-const texts = ['repeat', 'warmup', 'scenario', 'prepare', 'stdin', 'output', 'cwd', 'label', 'json'];
+const texts = [
+  'repeat',
+  'warmup',
+  'scenario',
+  'prepare',
+  'stdin',
+  'output',
+  'cwd',
+  'parent',
+  'enforce',
+  'label',
+  'json',
+];
 const flags = ['keep', 'token', 'dry-run', 'quiet', 'color'];
 
 /** @throws SetupError `bad-option`, `missing-argument`, `unexpected-argument`, and those of readOptions(). */
@@ -82,6 +103,7 @@ export function readReplayArgv(argv: readonly string[]): ReplayArguments | 'help
       '--token cannot be combined with --scenario: a token holds the recorded steps',
       'leave out one of them',
     );
+  const asked = { parent: value('parent'), enforce: value('enforce'), kernel: null };
   const label = value('label');
   const json = value('json');
   return {
@@ -93,6 +115,9 @@ export function readReplayArgv(argv: readonly string[]): ReplayArguments | 'help
     stdin: readableFile(value('stdin')),
     output: outputOf(value('output')),
     cwd: value('cwd'),
+    ...(given.settings.has('parent')
+      ? { placement: readPlacement({ ...asked, parent: null }, optionName), defaults: { parent: asked.parent } }
+      : { placement: readPlacement(asked, optionName), defaults: {} }),
     keeps: isOn('keep') || label !== null,
     label: label === null ? null : parseLabel(label),
     store,

@@ -74,7 +74,7 @@ function insteadOf(
   input: RunRequest,
   given: ReplayArguments,
   scratch: string,
-): Pick<RunRequest, 'output' | 'traceGate' | 'cwd'> {
+): Pick<RunRequest, 'output' | 'traceGate' | 'cwd' | 'parent' | 'enforce'> {
   const { output, traceGate, kernel } = input;
   const elsewhere = typeof output === 'object' ? { output: { file: join(scratch, 'output') } } : {};
   // A microVM does not share that folder.
@@ -83,6 +83,8 @@ function insteadOf(
     ...(given.output === null ? elsewhere : { output: given.output }),
     ...(traceGate == null ? {} : { traceGate: trace }),
     ...(given.cwd === null ? {} : { cwd: given.cwd }),
+    ...(kernel == null && input.parent == null ? given.defaults : {}),
+    ...given.placement,
   };
 }
 
@@ -170,8 +172,8 @@ function reportOf(
 }
 
 function notReproduced(
-  { clearEnv, output, traceGate }: RunRequest,
-  { template }: RunSpec,
+  { clearEnv, output, traceGate, parent, enforce = 'auto' }: RunRequest,
+  spec: RunSpec,
   given: ReplayArguments,
 ): string[] {
   const isElsewhere = typeof output === 'object' && given.output === null;
@@ -182,7 +184,9 @@ function notReproduced(
     ...(isElsewhere ? ['the output file: a temporary one is used'] : []),
     ...(traceGate == null ? [] : ['the file of the gate trace: a temporary one is used, or none in a microVM']),
     ...(given.cwd === null ? [] : ['the working folder: this one is used']),
-    ...(template === null ? [] : ['the folder and the ports of the run: each replay has its own']),
+    ...(spec.parent === (parent ?? null) ? [] : ['the parent cgroup: another one is used']),
+    ...(spec.enforce === enforce ? [] : [`the enforcement: ${spec.enforce} instead of ${enforce}`]),
+    ...(spec.template === null ? [] : ['the folder and the ports of the run: each replay has its own']),
     ...(given.scenario === null ? [] : ['the steps: read from the scenario file as it is now']),
   ];
 }

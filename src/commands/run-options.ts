@@ -155,9 +155,17 @@ export const OPTIONS: OptionTable = {
     }),
     helpName: 'no-color',
   },
-  'dry-run': flag('Output:', 'print what would be run, with all defaults, and run nothing', ({ report }, on) => {
-    report.dryRun = on;
-  }),
+  'dry-run': flag(
+    'Output:',
+    'print what would be run, with all defaults and the source of each value, and run nothing',
+    ({ report }, on) => {
+      report.dryRun = on;
+    },
+  ),
+  config: {
+    ...flag('Output:', 'do not read kmem-run.config.json or kmem-run.config.yaml', () => {}),
+    helpName: 'no-config',
+  },
 };
 
 /** For yargs' `.options()`: what --help lists. Parsing is `parseRunArgv`, by the same definitions. */

@@ -13,16 +13,17 @@ import { watchInterrupts } from '../run/interrupts.ts';
 import { quote } from '../text/quote.ts';
 import type { RunArguments } from './parse-argv.ts';
 import { parseRunArgv } from './run-options.ts';
+import { namingSettings } from './settings.ts';
 
 type Report = RunArguments['report'];
 
 /** `kmem-run [run] [options] -- command`: argv → spec → run → report. */
 export async function runCommand(argv: readonly string[]): Promise<number> {
-  const { input, report } = parseRunArgv(argv);
+  const { input, report, sources } = parseRunArgv(argv);
   const spec = normaliseSpec(input, { nameOf: optionName });
   if (report.dryRun) {
     // What a run fills in is not known before.
-    await print(`${JSON.stringify({ ...spec, ...spec.template?.input }, null, 2)}\n`);
+    await print(`${JSON.stringify({ ...spec, ...spec.template?.input, sources }, null, 2)}\n`);
     return 0;
   }
   return perform(spec, report, mayStay(input, report));
@@ -48,7 +49,7 @@ async function perform(spec: RunSpec, report: Report, stays: boolean): Promise<n
     });
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
-    failed = error;
+    failed = namingSettings(error);
     result = error.result as Result | undefined;
   } finally {
     view.close();

@@ -2,12 +2,15 @@
 
 import { SetupError } from '../errors.ts';
 import { wholeNumber } from '../experiment/bounds.ts';
+import { optionName } from '../request/run-input.ts';
 import { readBaselineName } from '../scenario/baseline/place.ts';
+import { readPlacement } from '../scenario/input.ts';
 import type { Choices } from '../scenario/perform.ts';
-import { BOUNDS } from '../scenario/types.ts';
+import { BOUNDS, type Placement } from '../scenario/types.ts';
 import { quote } from '../text/quote.ts';
-import type { Given, OptionForm } from './read-options.ts';
+import type { OptionForm } from './read-options.ts';
 import { type Format, parseFormat } from './scenario-report.ts';
+import type { GivenWithSettings } from './settings.ts';
 
 export type Shard = Readonly<{ index: number; of: number }>;
 
@@ -31,6 +34,8 @@ export const SELECT_FORMS: Readonly<Record<string, OptionForm>> = {
 export const RUN_FORMS: Readonly<Record<string, OptionForm>> = {
   ...SELECT_FORMS,
   kernel: { type: 'string' },
+  parent: { type: 'string' },
+  enforce: { type: 'string' },
   jobs: { type: 'string' },
   retry: { type: 'string' },
   repeat: { type: 'string' },
@@ -43,21 +48,29 @@ export const RUN_FORMS: Readonly<Record<string, OptionForm>> = {
   'keep-dir': { type: 'boolean' },
   'update-baseline': { type: 'boolean' },
   baseline: { type: 'string' },
+  config: { type: 'boolean' },
 };
 
-/** @throws SetupError `bad-option`, `bad-shard`, `bad-baseline-name`. */
-export function readChoices({ strings, booleans, positionals }: Given): RunChoices {
+/** @throws SetupError `bad-option`, `conflicting-options`, `bad-shard`, `bad-baseline-name`. */
+export function readChoices({ strings, booleans, positionals, settings }: GivenWithSettings): RunChoices {
   const one = (name: string): string | null => strings.get(name)?.[0] ?? null;
   const number = (name: keyof typeof BOUNDS): number | null => {
     const given = one(name);
     return given === null ? null : wholeNumber(`--${name}`, given, BOUNDS[name]);
   };
   const [shard, baseline] = [one('shard'), one('baseline')];
+  const kernel = one('kernel');
+  const placement = (areSettings: boolean): Placement => {
+    const value = (name: string): string | null => (settings.has(name) === areSettings ? one(name) : null);
+    const beside = areSettings ? null : kernel;
+    return readPlacement({ parent: value('parent'), enforce: value('enforce'), kernel: beside }, optionName);
+  };
   return {
     words: positionals,
     tags: strings.get('tag') ?? [],
     filters: strings.get('filter') ?? [],
-    kernel: one('kernel'),
+    kernel,
+    manner: { given: placement(false), defaults: placement(true) },
     jobs: number('jobs') ?? 1,
     retry: number('retry') ?? 0,
     repeat: number('repeat'),

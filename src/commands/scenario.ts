@@ -11,6 +11,7 @@ import { quote } from '../text/quote.ts';
 import { type Given, type OptionForm, readOptions, splitAtSeparator } from './read-options.ts';
 import { RUN_FORMS, type RunChoices, readChoices, SELECT_FORMS } from './scenario-options.ts';
 import { reportScenarios } from './scenario-report.ts';
+import { withSettings } from './settings.ts';
 
 export const scenarioUsage = `kmem-run scenario list [WHAT…]
 kmem-run scenario run [WHAT…]
@@ -29,6 +30,8 @@ Experiments that are kept as files. WHAT is a name, a file or a folder, by defau
   run       run them; --tag, --filter and --library as above
     --jobs N         so many at a time, each bound to a CPU of its own (1)
     --kernel NAME    on this kernel, those that are for it; "host" is the one that runs
+    --parent PATH    make each group in this cgroup directory (not in a microVM)
+    --enforce MODE   auto, gate, native or none, whatever the file says
     --repeat N       each so often, whatever it asks for
     --retry N        again where one does not pass, up to N times; one that passes then is marked as flaky
     --last-failed    those that did not pass the last time, here
@@ -39,6 +42,7 @@ Experiments that are kept as files. WHAT is a name, a file or a folder, by defau
     --format FORMAT  pretty, tap, junit, json or github
     --output FILE    write that there
     --strict         fail if a scenario lacks a program, instead of skipping it
+    --no-config      do not read kmem-run.config.json or kmem-run.config.yaml
     --keep-dir       keep the private folder of each run, and say where it is
   check     read them, and say what is wrong, by file, line and column; --tag, --filter and --library as above
   new       write scenarios/NAME.yaml, to begin with
@@ -90,7 +94,7 @@ function noSuchAction(name: string | undefined): SetupError {
 }
 
 export async function runScenarios(given: Given): Promise<number> {
-  const choices = readChoices(given);
+  const choices = readChoices(withSettings(given, RUN_FORMS));
   const found = part(select(choices), choices);
   const total = found.scenarios.length + found.mistakes.length;
   if (total === 0 && choices.shard === null) {

@@ -5,7 +5,8 @@ import { openStore } from '../store/store.ts';
 import type { Store } from '../store/types.ts';
 import type { Style } from '../text/layout.ts';
 import { quote } from '../text/quote.ts';
-import { type Given, type OptionForm, readOptions, splitAtSeparator } from './read-options.ts';
+import { type OptionForm, readOptions, splitAtSeparator } from './read-options.ts';
+import { type GivenWithSettings, withSettings } from './settings.ts';
 
 export type StoredArguments = Readonly<{
   words: readonly string[];
@@ -15,8 +16,11 @@ export type StoredArguments = Readonly<{
   isOn: (name: string) => boolean;
   /** Null: not given. */
   value: (name: string) => string | null;
-  given: Given;
+  given: GivenWithSettings;
 }>;
+
+const STRING = { type: 'string' } as const;
+const FLAG = { type: 'boolean' } as const;
 
 /** Reads the options of a command, whose name `argv` begins with, and the words between them. Throws those of readOptions(). */
 export function readStoredArguments(
@@ -27,7 +31,8 @@ export function readStoredArguments(
   const [name = '', ...tokens] = before;
   if (after !== null)
     throw new SetupError('unexpected-argument', `${name} accepts no command after --`, `see kmem-run ${name} --help`);
-  const given = readOptions(tokens, { ...forms, store: { type: 'string' }, help: { type: 'boolean' } });
+  const all: typeof forms = { ...forms, store: STRING, help: FLAG, config: FLAG };
+  const given = withSettings(readOptions(tokens, all), all);
   const value = (option: string) => given.strings.get(option)?.[0] ?? null;
   const isOn = (option: string) => given.booleans.get(option) ?? false;
   return { words: given.positionals, store: value('store'), help: isOn('help'), isOn, value, given };

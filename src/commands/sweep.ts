@@ -42,7 +42,7 @@ export async function sweepCommand(argv: readonly string[]): Promise<number> {
   const own = defaults();
   const table = sweepTable(own);
   if (asksForHelp(argv)) return printOptions(sweepHelp());
-  const { asked, resume, report } = readExperimentArgv(argv, { word: 'sweep', table, own });
+  const { asked, resume, report, sources } = readExperimentArgv(argv, { word: 'sweep', table, own });
   const { axes, repeat, jobs, warmup, prepare } = own;
   const seed = own.seed ?? newSeed();
   const question: Labelled<SweepQuestion> | null =
@@ -54,7 +54,7 @@ export async function sweepCommand(argv: readonly string[]): Promise<number> {
         };
   if (report.dryRun && question !== null) {
     sweepPlan(question, optionName);
-    await print(`${JSON.stringify(question, null, 2)}\n`);
+    await print(`${JSON.stringify({ ...question, sources }, null, 2)}\n`);
     return 0;
   }
   return conductExperiment(kind, { question, resume, jobs, report });

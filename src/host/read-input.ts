@@ -96,11 +96,14 @@ function orSetupError<T>(file: string, { code, hint }: InputError, work: () => T
   }
 }
 
+/** As JSON.parse() takes it; `source` is a number as it is written, which TypeScript does not know of. */
+type Reviver = (key: string, value: unknown, context: Readonly<{ source: string }>) => unknown;
+
 /** JSON of unknown origin. @throws Unreadable if it is not JSON, or nested so deep that walking it ends in a stack overflow. */
-export function parseJson(text: string): unknown {
+export function parseJson(text: string, reviver?: Reviver): unknown {
   if (levelsOf(text) > MOST_LEVELS) throw new Unreadable(`it is nested more than ${MOST_LEVELS} levels deep`);
   try {
-    return JSON.parse(text);
+    return JSON.parse(text, reviver as Parameters<typeof JSON.parse>[1]);
   } catch {
     throw new Unreadable('it is not JSON');
   }

@@ -1,13 +1,15 @@
 import { SetupError } from '../errors.ts';
 import { wholeNumber } from '../experiment/bounds.ts';
+import type { Enforce } from '../request/run-spec.ts';
 import type { Result } from '../result/schema.ts';
 import { readBaselineName } from '../scenario/baseline/place.ts';
+import { readPlacement } from '../scenario/input.ts';
 import type { Choices } from '../scenario/perform.ts';
 import type { ScenarioOutcome, ScenariosReport } from '../scenario/report.ts';
 import { BOUNDS } from '../scenario/types.ts';
 import { didYouMean } from '../text/nearest.ts';
 import { quote } from '../text/quote.ts';
-import { flagIn, namesIn, textIn } from './input.ts';
+import { flagIn, keyAsName, namesIn, textIn } from './input.ts';
 import type { EndOptions } from './run.ts';
 import { type Running, running } from './running.ts';
 
@@ -21,6 +23,10 @@ export type ScenarioInput = Readonly<{
   filters?: readonly string[] | undefined;
   /** Kernel for the scenarios that support it (`'host'`: the running one); absent: for each the first that it names. */
   kernel?: string | undefined;
+  /** The cgroup directory in which each group is made; not in a microVM. Absent: kmem-run's own. */
+  parent?: string | undefined;
+  /** How kmem limits are enforced, instead of the mode in the file; absent: as the file says. */
+  enforce?: Enforce | undefined;
   /** Number of concurrent scenarios, each bound to a CPU of its own; absent: 1. */
   jobs?: number | undefined;
   /** Number of runs of each; absent: as its file says. */
@@ -54,7 +60,19 @@ export type ScenarioEvent =
   | (Standing & Readonly<{ type: 'end'; outcome: ScenarioOutcome }>);
 
 const SELECTION = ['scenarios', 'library', 'tags', 'filters'];
-const MANNER = ['kernel', 'jobs', 'repeat', 'retry', 'strict', 'failFast', 'keepDir', 'baseline', 'updateBaseline'];
+const MANNER = [
+  'kernel',
+  'parent',
+  'enforce',
+  'jobs',
+  'repeat',
+  'retry',
+  'strict',
+  'failFast',
+  'keepDir',
+  'baseline',
+  'updateBaseline',
+];
 const KEYS: readonly string[] = [...SELECTION, ...MANNER];
 
 /**
@@ -116,13 +134,16 @@ function read(given: ScenarioInput): Read {
   const number = (key: keyof typeof BOUNDS): number | null =>
     value(key) === undefined ? null : wholeNumber(key, value(key), BOUNDS[key]);
   const baseline = textIn(value('baseline'), 'baseline');
+  const [kernel, parent, enforce] = ['kernel', 'parent', 'enforce'].map((key) => textIn(value(key), key));
+  const asked = { parent: parent ?? null, enforce: enforce ?? null, kernel: kernel ?? null };
   return {
     words: namesIn(words, 'scenarios') ?? [],
     library: flagIn(value('library'), 'library'),
     tags: namesIn(value('tags'), 'tags') ?? [],
     filters: namesIn(value('filters'), 'filters') ?? [],
     choices: {
-      kernel: textIn(value('kernel'), 'kernel'),
+      kernel: asked.kernel,
+      manner: { given: readPlacement(asked, keyAsName), defaults: {} },
       jobs: number('jobs') ?? 1,
       repeat: number('repeat'),
       retry: number('retry') ?? 0,

@@ -11,7 +11,7 @@ import { wasMeant } from '../result/passes.ts';
 import type { Result } from '../result/schema.ts';
 import { runSpec } from '../run/index.ts';
 import { inputFor } from './input.ts';
-import type { Scenario } from './types.ts';
+import type { Manner, Scenario } from './types.ts';
 
 export type ScenarioAttempt = Readonly<{
   status: 'passed' | 'failed' | 'error';
@@ -31,6 +31,7 @@ export type AttemptOptions = Readonly<{
   /** CPUs that it is bound to, where the scenario names none; null: none. */
   cpus: readonly number[] | null;
   keepDir: boolean;
+  manner: Manner;
   signal: AbortSignal;
   kill: AbortSignal;
 }>;
@@ -66,10 +67,10 @@ export async function attemptScenario(scenario: Scenario, options: AttemptOption
 
 async function conduct(
   scenario: Scenario,
-  { kernel, cpus, signal, kill }: AttemptOptions,
+  { kernel, cpus, manner, signal, kill }: AttemptOptions,
   { dir, log }: Readonly<{ dir: string; log: string }>,
 ): Promise<Omit<ScenarioAttempt, 'durationMs' | 'folder' | 'output'>> {
-  const input = inputFor(scenario, kernel);
+  const input = inputFor(scenario, kernel, manner);
   const bound = input.cpus ?? (kernel === HOST ? cpus : null);
   const spec = normaliseSpec({ ...input, cpus: bound, output: { file: log } });
   const result = await runSpec(spec, { signal, kill, place: { dir, ports: new Map() } });

@@ -33,9 +33,10 @@ const MOST_ALIASES = 1000;
 const MOST_LEVELS = 100;
 const TOO_DEEP = `nested more than ${MOST_LEVELS} levels deep`;
 
-export function parseYaml(text: string): Parsed {
+/** By the schema `failsafe` each value is a text, as it is written. */
+export function parseYaml(text: string, { schema = 'core' }: { schema?: 'core' | 'failsafe' } = {}): Parsed {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true, schema });
   const placeAt = (offset: number): Position => {
     const { line, col } = lines.linePos(Math.min(offset, text.length));
     return { line: Math.max(1, line), column: Math.max(1, col) };

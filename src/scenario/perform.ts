@@ -11,7 +11,7 @@ import type { FoundScenarios } from './find.ts';
 import type { Mistake } from './issues.ts';
 import type { ScenarioOutcome, ScenariosReport } from './report.ts';
 import { blankOutcome, runSuite } from './suite.ts';
-import type { Scenario } from './types.ts';
+import type { Manner, Scenario } from './types.ts';
 
 export type Choices = Readonly<{
   /** Null: each on its own default. */
@@ -24,6 +24,7 @@ export type Choices = Readonly<{
   strict: boolean;
   failFast: boolean;
   keepDir: boolean;
+  manner: Manner;
   baseline: BaselineChoice;
   shard: ScenariosReport['shard'];
 }>;

@@ -7,7 +7,7 @@ import { quote } from '../text/quote.ts';
 import { findScenarios } from './find.ts';
 import { inputFor } from './input.ts';
 import { missingFor } from './needs.ts';
-import type { Scenario } from './types.ts';
+import type { Placement, Scenario } from './types.ts';
 
 export type ScenarioRequest = Readonly<{ name: string; input: PlanInput }>;
 
@@ -19,6 +19,7 @@ export async function scenarioRequest(
   word: string,
   kernel: string,
   nameOf: (key: string) => string,
+  defaults: Placement = {},
 ): Promise<ScenarioRequest> {
   const scenario = onlyScenario(word, nameOf('scenario'));
   const { name, kernels } = scenario;
@@ -36,7 +37,7 @@ export async function scenarioRequest(
       'install what is missing, or choose another scenario: kmem-run scenario list',
     );
   }
-  return { name, input: inputFor(scenario, kernel) };
+  return { name, input: inputFor(scenario, kernel, { given: {}, defaults }) };
 }
 
 function onlyScenario(word: string, option: string): Scenario {

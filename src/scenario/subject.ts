@@ -5,13 +5,20 @@ import { type CommonQuestion, type Names, placed } from '../experiment/plan.ts';
 import type { SweepQuestion } from '../experiment/sweep/sweep.ts';
 import type { PlanInput, RunRequest } from '../request/run-input.ts';
 import { HOST } from '../request/run-spec.ts';
+import type { Placement } from './types.ts';
 
 export type Subject = Pick<CommonQuestion, 'input' | 'scenario'>;
 
-/** As it was asked for. `scenario`: a name or a file; then `input` has what overrides the scenario's own settings. */
-export type AskedSubject =
-  | Readonly<{ scenario: null; input: RunRequest }>
-  | Readonly<{ scenario: string; input: Omit<PlanInput, 'plan' | 'template'> }>;
+export type AskedScenario = Readonly<{
+  /** A name or a file. */
+  scenario: string;
+  /** Overrides the scenario's own settings. */
+  input: Omit<PlanInput, 'plan' | 'template'>;
+  /** Holds unless the scenario or `input` says otherwise. */
+  defaults?: Placement;
+}>;
+
+export type AskedSubject = Readonly<{ scenario: null; input: RunRequest }> | AskedScenario;
 
 /** Keys of a run's steps: a scenario has its own. */
 const STEP_KEYS = ['command', 'then', 'client', 'ready', 'readyTimeout', 'background', 'stop', 'plan', 'template'];
@@ -29,14 +36,15 @@ export function refuseSteps(isGiven: (key: string) => boolean, nameOf: Names): v
 
 /** @throws SetupError `bad-cwd`, and what scenarioRequest() throws. */
 export async function subjectOf(
-  { scenario, input }: AskedSubject,
+  asked: AskedSubject,
   nameOf: Names,
-  kernel: string | null = input.kernel ?? null,
+  kernel: string | null = asked.input.kernel ?? null,
 ): Promise<Subject> {
-  if (scenario === null) return { scenario, input: placed(input, nameOf) };
+  if (asked.scenario === null) return { scenario: null, input: placed(asked.input, nameOf) };
+  const { scenario, input, defaults } = asked;
   // It loads the parsers of YAML and of schemas.
   const { scenarioRequest } = await import('./request.ts');
-  const found = await scenarioRequest(scenario, kernel ?? HOST, nameOf);
+  const found = await scenarioRequest(scenario, kernel ?? HOST, nameOf, defaults);
   const given = Object.entries(input).filter(([, value]) => value !== undefined);
   const merged: PlanInput = {
     ...found.input,

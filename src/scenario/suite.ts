@@ -8,7 +8,7 @@ import { holdToBaseline } from './baseline/hold.ts';
 import { shownPath } from './find.ts';
 import { missingFor } from './needs.ts';
 import type { ScenarioOutcome } from './report.ts';
-import type { Scenario } from './types.ts';
+import type { Manner, Scenario } from './types.ts';
 
 export type SuiteOptions = Readonly<{
   /** Null: each on its own default. */
@@ -24,6 +24,7 @@ export type SuiteOptions = Readonly<{
   /** For each job the CPUs that it is bound to; null: none. */
   jobs: readonly (readonly number[] | null)[];
   keepDir: boolean;
+  manner: Manner;
   signal: AbortSignal;
   kill: AbortSignal;
   /** Null: none is held to one. */
@@ -70,9 +71,9 @@ async function runScenario(
   const missing = await missingFor(scenario, kernel);
   if (missing.length > 0)
     return blankOutcome(scenario, kernel, { status: options.strict ? 'error' : 'skipped', reasons: missing });
-  const { keepDir, signal, kill, retry, repeat, strict, baselines, attempt = attemptScenario } = options;
+  const { keepDir, manner, signal, kill, retry, repeat, strict, baselines, attempt = attemptScenario } = options;
   const attemptOnce = async () => {
-    const made = await attempt(scenario, { kernel, cpus, keepDir, signal, kill } satisfies AttemptOptions);
+    const made = await attempt(scenario, { kernel, cpus, keepDir, manner, signal, kill } satisfies AttemptOptions);
     if (made.result !== null) options.onResult?.(scenario, made.result);
     return made;
   };

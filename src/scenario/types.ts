@@ -15,6 +15,13 @@ export type Needs = Readonly<{
 /** What a run is asked, but for the steps; `env` values may be numbers as YAML has them. */
 export type Settings = Omit<PlanInput, 'plan'>;
 
+export type Placement = Pick<Settings, 'parent' | 'enforce'>;
+
+/** What a call asks of every run: `given` wins over the scenario's file, which wins over `defaults`. */
+export type Manner = Readonly<{ given: Placement; defaults: Placement }>;
+
+export const AS_WRITTEN: Manner = { given: {}, defaults: {} };
+
 export type Scenario = Readonly<{
   name: string;
   /** Absolute. */

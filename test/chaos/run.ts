@@ -66,7 +66,7 @@ export async function makeRun(plan: Plan, place: Place): Promise<Observed> {
   const errors = openSync(join(folder, 'stderr'), 'w');
   const child = spawn(process.execPath, [bin, ...argsOf(plan, place, folder, label)], {
     cwd: folder,
-    env: { ...process.env, KMEM_RUN_CHAOS: label, RECORD_GROUP: join(folder, 'groups') },
+    env: { ...process.env, KMEM_RUN_TEST_CHAOS: label, RECORD_GROUP: join(folder, 'groups') },
     stdio: ['ignore', 'ignore', errors],
     detached: true,
   });
@@ -78,7 +78,7 @@ export async function makeRun(plan: Plan, place: Place): Promise<Observed> {
   await sleep(plan.delayMs);
   bystanders.push(startBystander());
   const known = new Map<string, Process>();
-  const marked = findMarked(`KMEM_RUN_CHAOS=${label}`);
+  const marked = findMarked(`KMEM_RUN_TEST_CHAOS=${label}`);
   const look = (): readonly Process[] => {
     const table = allProcesses();
     const ours = marked(table);

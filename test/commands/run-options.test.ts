@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import fc from 'fast-check';
-import { parseRunArgv, runOptions } from '../../src/commands/run-options.ts';
+import { OPTIONS, parseRunArgv, runOptions } from '../../src/commands/run-options.ts';
 import { normaliseSpec } from '../../src/request/normalise.ts';
 import { optionName } from '../../src/request/run-input.ts';
 import { refused, valueOrNull } from '../request/refusal.ts';
@@ -28,10 +28,11 @@ function report(...before: string[]) {
 }
 
 test('nothing but a command', (t) => {
-  t.deepEqual(parseRunArgv(['--', 'apachectl', 'start']), {
-    input: { command: ['apachectl', 'start'] },
-    report: QUIET,
-  });
+  const { input: asked, report: shown, sources } = parseRunArgv(['--', 'apachectl', 'start']);
+  t.deepEqual(asked, { command: ['apachectl', 'start'] });
+  t.deepEqual(shown, QUIET);
+  t.deepEqual(Object.keys(sources), Object.keys(OPTIONS));
+  t.deepEqual(new Set(Object.values(sources)), new Set(['default']));
 });
 
 test('every option reaches its key as it was written', (t) => {
@@ -310,9 +311,9 @@ test('every key of a run that users set has an option, and --help says what each
     ...['quietFor', 'quietLimit', 'client', 'ready', 'readyTimeout', 'background', 'stop'],
   );
   for (const key of keys) t.true(optionName(key).slice(2) in runOptions, key);
-  for (const name of ['json', 'keep', 'label', 'store', 'quiet', 'verbose', 'no-color', 'dry-run'])
+  for (const name of ['json', 'keep', 'label', 'store', 'quiet', 'verbose', 'no-color', 'dry-run', 'no-config'])
     t.true(name in runOptions, name);
-  t.is(Object.keys(runOptions).length, keys.length + 9);
+  t.is(Object.keys(runOptions).length, keys.length + 10);
   for (const [name, { type, description = '', requiresArg }] of Object.entries(runOptions)) {
     t.is(requiresArg, type === 'string', name);
     if (type === 'string') t.regex(description, /^\S+: ./, name);

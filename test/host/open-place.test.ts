@@ -131,7 +131,9 @@ asRoot('nor in a folder that others can write', async (t) => {
   linkSync(file, result);
   for (const mode of [0o1777, 0o775]) {
     chmodSync(shared, mode);
-    t.throws(() => append(result, 'new'), { message: /second name, and is in a folder that other users can write/ });
+    t.throws(() => append(result, 'new'), {
+      message: /more than one name and is in a folder that other users can write/,
+    });
   }
   t.is(readFileSync(file, 'utf8'), 'ours');
   chmodSync(shared, 0o755);

@@ -13,6 +13,7 @@ import { readTolerances } from '../../src/scenario/baseline/types.ts';
 import { loadScenario } from '../../src/scenario/load.ts';
 import type { ScenarioOutcome } from '../../src/scenario/report.ts';
 import { runSuite } from '../../src/scenario/suite.ts';
+import { AS_WRITTEN } from '../../src/scenario/types.ts';
 import { failure, result, step } from '../fixtures/results.ts';
 import { refused, valueOrNull } from '../request/refusal.ts';
 
@@ -263,7 +264,7 @@ function bench(t: ExecutionContext) {
     const baselines = openBaselines({ file: null, update });
     const [outcome] = await runSuite([scenario], {
       ...{ kernel: null, repeat, retry: 0, strict, failFast: false, jobs: [null], keepDir: false, baselines },
-      ...{ signal, kill: signal, onStart: () => {}, onEnd: () => {}, attempt },
+      ...{ manner: AS_WRITTEN, signal, kill: signal, onStart: () => {}, onEnd: () => {}, attempt },
     });
     await baselines.save();
     if (outcome === undefined) throw new Error('no outcome');

@@ -3,7 +3,7 @@ import type { ScenarioAttempt } from '../../src/scenario/attempt.ts';
 import { loadScenario } from '../../src/scenario/load.ts';
 import type { ScenarioOutcome } from '../../src/scenario/report.ts';
 import { runSuite, type SuiteOptions, suiteStatus } from '../../src/scenario/suite.ts';
-import type { Scenario } from '../../src/scenario/types.ts';
+import { AS_WRITTEN, type Scenario } from '../../src/scenario/types.ts';
 
 function scenario(name: string, more = ''): Scenario {
   const { scenario: made } = loadScenario(`${name}.yaml`, `description: a\nsteps:\n  - run: 'true'\n${more}`);
@@ -36,6 +36,7 @@ async function suite(
   const outcomes = await runSuite(scenarios, {
     ...{
       kernel: null,
+      manner: AS_WRITTEN,
       repeat: null,
       retry: 0,
       strict: false,

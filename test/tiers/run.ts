@@ -99,7 +99,7 @@ async function runBatch(tier: Tier, { files, concurrency }: Batch): Promise<Coun
 }
 
 function soak(): Record<string, string> {
-  return { KMEM_RUN_SOAK: '1', KMEM_RUN_SOAK_MS: String(budgetMs) };
+  return { KMEM_RUN_TEST_SOAK: '1', KMEM_RUN_TEST_SOAK_MS: String(budgetMs) };
 }
 
 /** Folders of this run's own. The kernels that the user has added are copied into them. */
