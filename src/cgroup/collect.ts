@@ -41,6 +41,8 @@ export type Collected = Readonly<{
 
 /** A lock file without a group may belong to a run that is just starting, unless its maker is known to be gone. */
 const YOUNGEST_ORPHAN_MS = 60_000;
+/** Its maker writes into it at once: an empty one has lost it in between. */
+const YOUNGEST_EMPTY_MS = 2000;
 
 /**
  * Kills and removes the groups whose runner is gone, and their lock files. Throws no SetupError for a group that
@@ -124,7 +126,7 @@ function orphanLocks([folder]: readonly LockFolder[], known: ReadonlySet<string>
   if (folder === undefined) return [];
   return lockNames(folder.of('.'))
     .map(folder.of)
-    .filter((path) => !known.has(path) && (isForsaken(path) || ageMs(path) > YOUNGEST_ORPHAN_MS));
+    .filter((path) => !known.has(path) && (isForsaken(path) || isOld(path)));
 }
 
 function lockNames(directory: string): string[] {
@@ -135,9 +137,9 @@ function lockNames(directory: string): string[] {
   }
 }
 
-function ageMs(path: string): number {
+function isOld(path: string): boolean {
   const stat = lstatSync(path, { throwIfNoEntry: false });
-  return stat === undefined ? 0 : Date.now() - stat.mtimeMs;
+  return stat !== undefined && Date.now() - stat.mtimeMs > (stat.size === 0 ? YOUNGEST_EMPTY_MS : YOUNGEST_ORPHAN_MS);
 }
 
 function userId(): number {

@@ -180,15 +180,18 @@ test('a dead run inside a live one is removed, the live one stays', async (t) =>
 
 test('old lock files without a group go, young and held ones stay', async (t) => {
   const sandbox = makeSandbox(t);
-  const [old, young, held] = ['old', 'young', 'held'].map((name) => openLock(`${sandbox.id}-${name}`));
-  if (!old || !young || !held) return t.fail();
-  t.teardown(() => [old, young, held].forEach((lock) => void lock.release()));
+  const names = ['old', 'young', 'held', 'empty'];
+  const [old, young, held, empty] = names.map((name) => openLock(`${sandbox.id}-${name}`));
+  if (!old || !young || !held || !empty) return t.fail();
+  t.teardown(() => [old, young, held, empty].forEach((lock) => void lock.release()));
   hold(held);
   const hourAgo = Date.now() / 1000 - 3600;
   for (const { path } of [old, held]) utimesSync(path, hourAgo, hourAgo);
-  writeFileSync(young.path, '');
+  for (const { path } of [young, empty]) writeFileSync(path, '');
+  const someSecondsAgo = Date.now() / 1000 - 5;
+  utimesSync(empty.path, someSecondsAgo, someSecondsAgo);
   const { locks } = await collectLeftovers(asMounts(sandbox.hierarchies), probeOf(sandbox));
-  t.deepEqual(locks, [`${sandbox.id}-old.lock`]);
+  t.deepEqual(locks.toSorted(), [`${sandbox.id}-empty.lock`, `${sandbox.id}-old.lock`]);
   t.false(existsSync(old.path));
   t.true(existsSync(young.path));
   t.true(existsSync(held.path));
