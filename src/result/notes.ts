@@ -47,7 +47,7 @@ export function notesOf(facts: Facts, programs: Programs, kmem: Usage): string[]
     notes.push(`memory.stat of this kernel may be behind by up to ${formatSize(summary.lag)} for 2 s`);
   if (summary && summary.refusals > 0)
     notes.push(
-      `io_uring_setup was refused ${summary.refusals} ${summary.refusals === 1 ? 'time' : 'times'} (EPERM): its operations would bypass the gate`,
+      `io_uring_setup was refused ${counted(summary.refusals, 'time')} (EPERM): its operations would bypass the gate`,
     );
   if (summary && summary.eventsDropped > 0)
     notes.push(

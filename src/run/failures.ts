@@ -11,6 +11,7 @@ import {
 import { gatedCalls } from '../gate/syscalls.ts';
 import { signalName } from '../host/exit-status.ts';
 import { UNWATCHED } from '../result/notes.ts';
+import { isRefusal } from '../result/summary.ts';
 
 export type ObservedFailure = {
   atMs: number;
@@ -96,6 +97,12 @@ export function createFailureLog(): FailureLog {
   const moves = new Set<string>();
   let summary: GateSummary | null = null;
   let denials = 0;
+  let listed = 0;
+  const takeFailure = (failure: ObservedFailure): void => {
+    failures.push(failure);
+    if (!isRefusal(failure)) listed += 1;
+    denials = Math.max(denials, listed);
+  };
   const takeMove = (event: Extract<GateEvent, { event: 'move' }>): void => {
     const sentence = moveSentence(event);
     // Of one that goes to and fro, once.
@@ -108,11 +115,9 @@ export function createFailureLog(): FailureLog {
   return {
     take: (event) => {
       if (event.event === 'failure') {
-        failures.push(observed(event));
-        denials = Math.max(denials, failures.length);
+        takeFailure(observed(event));
       } else if (event.event === 'fault') {
-        failures.push(observedFault(event));
-        denials = Math.max(denials, failures.length);
+        takeFailure(observedFault(event));
       } else if (event.event === 'count') counts.push(countOf(event));
       else if (event.event === 'injection') injections.push(event);
       else if (event.event === 'crash') crashes.push(crashOf(event));
