@@ -12,6 +12,7 @@ import { gatedCalls } from '../gate/syscalls.ts';
 import { signalName } from '../host/exit-status.ts';
 import { UNWATCHED } from '../result/notes.ts';
 import { isRefusal } from '../result/summary.ts';
+import { counted } from '../text/figures.ts';
 
 export type ObservedFailure = {
   atMs: number;
@@ -280,7 +281,7 @@ function unattributedSentence(errno: number): string {
 
 function livelockSentence({ pid, tid, comm, refusals, forNs }: Extract<GateEvent, { event: 'livelock' }>): string {
   const who = `${comm ?? 'a process'} (${pid ?? tid})`;
-  return `${who} was stuck in a page fault: the kmem limit refused it a page table ${refusals} times in ${(forNs / 1e9).toFixed(1)} s, and the kernel retries such a fault for ever`;
+  return `${who} was stuck in a page fault: the kmem limit refused it a page table ${counted(refusals, 'time')} in ${(forNs / 1e9).toFixed(1)} s, and the kernel retries such a fault for ever`;
 }
 
 function known(comm: string): string | null {
