@@ -2,6 +2,7 @@
 
 import { existsSync, statSync } from 'node:fs';
 import { readOrNull } from '../host/read-file.ts';
+import { shellWord } from '../text/quote.ts';
 import { handsDown } from './delegate.ts';
 import { PROCS, v2 } from './files.ts';
 import { readSurroundings } from './surroundings.ts';
@@ -33,7 +34,7 @@ function ownDirectory(within: string): string {
 }
 
 function makeOwn(directory: string): string {
-  return `create a directory that you own: sudo install -d -o ${uid()} ${directory}`;
+  return `create a directory that you own: sudo install -d -o ${uid()} ${shellWord(directory)}`;
 }
 
 function ownSubtree(hierarchy: Hierarchy): string {

@@ -15,6 +15,7 @@ import {
 import { posix } from 'node:path';
 import { makerMark, makerOf } from '../../bin/maker.js';
 import { errnoOf, SetupError } from '../errors.ts';
+import { shellWord } from '../text/quote.ts';
 import { groupName } from './types.ts';
 
 /**
@@ -76,7 +77,7 @@ export function openLock(id: string): Lock {
   try {
     makeDirectory(directory);
     const opened = openFolder(directory, uid);
-    if (typeof opened === 'string') throw noLock(`${directory} ${opened}`, `remove it: rm -r ${directory}`);
+    if (typeof opened === 'string') throw noLock(`${directory} ${opened}`, `remove it: rm -r ${shellWord(directory)}`);
     folder = opened;
     const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } = constants;
     const fd = openSync(folder.of(fileOf(id)), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);

@@ -5,7 +5,7 @@ import { SetupError } from '../errors.ts';
 import { print } from '../host/print.ts';
 import { collectRemains, type Remains } from '../host/temporary.ts';
 import { counted } from '../text/figures.ts';
-import { quote } from '../text/quote.ts';
+import { shellWord } from '../text/quote.ts';
 import { cut, visible } from '../text/visible.ts';
 import { readOwnOptions } from './read-options.ts';
 
@@ -98,7 +98,7 @@ function remainsRow({ path, fate, errno }: Remains): Row {
         hint: 'if its run is gone: kmem-run gc --force',
       };
     case 'failed':
-      return { word: fate, name, reason: `cannot be removed (${errno})`, hint: `remove it: rm -r ${quote(path)}` };
+      return { word: fate, name, reason: `cannot be removed (${errno})`, hint: `remove it: rm -r ${shellWord(path)}` };
     default:
       return { word: fate, name, reason: 'of a kmem-run that was killed', hint: null };
   }

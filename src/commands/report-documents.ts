@@ -11,7 +11,7 @@ import { compareRuns } from '../statistics/compare.ts';
 import { type StoredRun, sampleOf } from '../statistics/sample.ts';
 import { asPresentResult, presentResult } from '../store/read-result.ts';
 import type { Store } from '../store/types.ts';
-import { quote } from '../text/quote.ts';
+import { quote, shellLine } from '../text/quote.ts';
 import { withStore } from './stored.ts';
 
 /** More on one page nobody reads, and no browser likes. */
@@ -67,7 +67,7 @@ function runsIn(document: ReportDocument): StoredRun[] {
 }
 
 function sideOf(name: string, results: readonly Result[]): ComparedSide {
-  const commands = new Set(results.map(({ spec }) => spec.command.join(' ')));
+  const commands = new Set(results.map(({ spec }) => shellLine(spec.command)));
   return { name, runs: results.length, commands: [...commands], results };
 }
 

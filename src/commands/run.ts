@@ -10,7 +10,7 @@ import { exitStatus } from '../result/outcome.ts';
 import type { Result } from '../result/schema.ts';
 import { type Progress, runSpec } from '../run/index.ts';
 import { watchInterrupts } from '../run/interrupts.ts';
-import { quote } from '../text/quote.ts';
+import { shellWord } from '../text/quote.ts';
 import type { RunArguments } from './parse-argv.ts';
 import { parseRunArgv } from './run-options.ts';
 import { namingSettings } from './settings.ts';
@@ -110,9 +110,7 @@ function printReport(failed: SetupError | null, result: Result | undefined, repo
 }
 
 function printKept({ id }: Result, { store }: Report): void {
-  process.stderr.write(
-    `kmem-run: saved: kmem-run show ${id}${store === null ? '' : ` --store ${quote(store, 1000)}`}\n`,
-  );
+  process.stderr.write(`kmem-run: saved: kmem-run show ${id}${store === null ? '' : ` --store ${shellWord(store)}`}\n`);
 }
 
 function showsPreparation({ quiet }: Report): boolean {

@@ -8,6 +8,7 @@ import { githubReport, junitReport, tapReport } from '../report/scenarios/format
 import { prettyScenario, prettySum, scenarioStory } from '../report/scenarios/pretty.ts';
 import { createStatusLine } from '../report/terminal/live.ts';
 import type { ScenarioOutcome, ScenariosReport } from '../scenario/report.ts';
+import { counted } from '../text/figures.ts';
 import { didYouMean } from '../text/nearest.ts';
 import { escapeControls, quote } from '../text/quote.ts';
 
@@ -51,7 +52,8 @@ export function reportScenarios(format: Format, file: string | null, total: numb
   const status = process.stderr.isTTY === true ? createStatusLine(process.stderr) : null;
   const running = new Set<string>();
   let done = 0;
-  const draw = (): void => status?.(`${done} of ${total} scenarios; now ${[...running].join(', ') || 'none'}`);
+  const draw = (): void =>
+    status?.(`${done} of ${counted(total, 'scenario')}; now ${[...running].join(', ') || 'none'}`);
   return {
     onStart: (name) => {
       running.add(name);

@@ -6,7 +6,7 @@ import type { StoredRun } from '../statistics/sample.ts';
 import { asPresentResult } from '../store/read-result.ts';
 import type { Store } from '../store/types.ts';
 import type { PlotStyle } from '../text/layout.ts';
-import { escapeControls } from '../text/quote.ts';
+import { escapeControls, shellLine } from '../text/quote.ts';
 import { cut, visible } from '../text/visible.ts';
 import { mustHave, readStoredArguments, styleOfStdout, withStore } from './stored.ts';
 
@@ -65,7 +65,7 @@ async function experimentText(store: Store, word: string, json: boolean, style: 
   const plots = style.plot === true && experiment.kind !== 'scenario' ? await plotsOf(store, experiment.id, style) : [];
   return [
     `kmem-run: ${visible(id)}: ${experimentState(experiment)}\n`,
-    `  command  ${cut(command.join(' '), 1000)}\n`,
+    `  command  ${cut(shellLine(command), 1000)}\n`,
     `  started  ${localTime(startedAt)}${seed === null ? '' : `, seed ${seed}`}\n`,
     ...(summary === null ? [] : [`  summary  ${cut(JSON.stringify(summary), 4000)}\n`]),
     historyText(

@@ -2,7 +2,7 @@
 
 import { passes } from '../result/passes.ts';
 import type { Outcome, Result } from '../result/schema.ts';
-import { callOf } from '../result/summary.ts';
+import { callOf, firstFailure } from '../result/summary.ts';
 
 export type Figures = Readonly<{
   /** Of the run, for `kmem-run show`. */
@@ -41,9 +41,9 @@ export function figuresOf(result: Result): Figures {
 }
 
 /** Null: none failed, or failures have no names in its mode. */
-export function firstCallOf({ failures }: Result): FailedCall | null {
-  const [first] = failures;
-  if (first === undefined) return null;
+export function firstCallOf(result: Result): FailedCall | null {
+  const first = firstFailure(result);
+  if (first === null) return null;
   const { comm, errno, detail } = first;
   return { comm, syscall: callOf(first), errno, detail };
 }

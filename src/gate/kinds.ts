@@ -73,6 +73,9 @@ export const PAGE = 4096;
 /** Kept free below the limit unless the user says otherwise: room for what page faults charge between two calls. */
 export const DEFAULT_RESERVE = 16 * 1024;
 
+/** Its operations bypass every seccomp filter: refused unless the user allows it, as container runtimes do. */
+export const refusedCalls: readonly string[] = ['io_uring_setup'];
+
 /** Measured on 6.18: see docs/internals/gate.md, "What a call needs". */
 const FORK = 63 * 1024;
 const THREAD = 20 * 1024;

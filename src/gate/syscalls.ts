@@ -35,7 +35,7 @@ import {
   watching,
 } from './kinds.ts';
 
-export { DEFAULT_RESERVE, type GatedCall, PAGE } from './kinds.ts';
+export { DEFAULT_RESERVE, type GatedCall, PAGE, refusedCalls } from './kinds.ts';
 
 const MLOCK_ONFAULT = 1;
 const MCL_CURRENT = 1;
@@ -202,9 +202,6 @@ export const gatedCalls: readonly GatedCall[] = [
   },
   { name: 'landlock_create_ruleset', ...security, creates: 1, numbers: [444, 444, 444, 444] },
 ];
-
-/** Its operations bypass every seccomp filter: refused unless the user allows it, as container runtimes do. */
-export const refusedCalls: readonly string[] = ['io_uring_setup'];
 
 export type WatchedCall = Readonly<
   Pick<GatedCall, 'name' | 'when' | 'numbers'> & {

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { SetupError } from '../errors.ts';
 import { signalNumber } from '../host/exit-status.ts';
 import { didYouMean } from '../text/nearest.ts';
-import { quote } from '../text/quote.ts';
+import { quote, shellLine } from '../text/quote.ts';
 import { compileStepExpectation } from './expect.ts';
 import * as read from './fields.ts';
 import type {
@@ -111,7 +111,7 @@ const readRun: read.Reader<string[]> = (value, name) => {
 /** How a step's program is shown: the line for the shell, or the words. */
 export function lineOf(command: readonly string[]): string {
   const isLine = command.length === 3 && command[0] === 'sh' && command[1] === '-c';
-  return isLine ? (command[2] ?? '') : command.join(' ');
+  return isLine ? (command[2] ?? '') : shellLine(command);
 }
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;

@@ -6,6 +6,7 @@ import type { Tone } from '../text/layout.ts';
 import { cut, visible } from '../text/visible.ts';
 import { endsFaults } from './notes.ts';
 import type { Failure, Result, Step } from './schema.ts';
+import { isRefusal } from './summary.ts';
 
 const COMMAND_LENGTH = 60;
 const EXPR_LENGTH = 100;
@@ -176,7 +177,7 @@ export function diedText({ comm, pid, exit }: Result['orphans'][number]): string
 /** Whom it was denied: `it ` for the program itself, otherwise the names of the processes. `step`: of it alone; null: of all. */
 function whomIn({ failures, failureCounts, steps }: Result, step: Step | null): string {
   const own = step === null ? failureCounts : failures.filter((failure) => failure.step === steps.indexOf(step));
-  const names = [...new Set(own.flatMap(({ comm }) => comm ?? []))];
+  const names = [...new Set(own.flatMap((failure) => (isRefusal(failure) ? [] : (failure.comm ?? []))))];
   const program = (step ?? steps[0])?.command.split(' ')[0]?.split('/').at(-1);
   if (names.length === 0 || (names.length === 1 && names[0] === program)) return 'it ';
   const shown = names.slice(0, SHOWN_NAMES).map((name) => cut(name, NAME_LENGTH));

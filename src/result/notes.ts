@@ -47,11 +47,11 @@ export function notesOf(facts: Facts, programs: Programs, kmem: Usage): string[]
     notes.push(`memory.stat of this kernel may lag by up to ${formatSize(summary.lag)} for 2 s`);
   if (summary && summary.refusals > 0)
     notes.push(
-      `io_uring_setup was refused ${summary.refusals} ${summary.refusals === 1 ? 'time' : 'times'} (EPERM): its operations would bypass the gate`,
+      `io_uring_setup was refused ${counted(summary.refusals, 'time')} (EPERM): its operations would bypass the gate`,
     );
   if (summary && summary.eventsDropped > 0)
     notes.push(
-      `${summary.eventsDropped} messages of the gate were dropped because they came too fast; counts are complete`,
+      `the gate dropped ${counted(summary.eventsDropped, 'message')} because they came too fast; counts are complete`,
     );
   if (mode === 'gate' && summary && summary.interrupted > 0)
     notes.push(
@@ -60,22 +60,23 @@ export function notesOf(facts: Facts, programs: Programs, kmem: Usage): string[]
   notes.push(...softLimitNotes(facts), ...facts.notices);
   if (programs?.faults === 'note' && (programs.faultPages ?? 0) > 0)
     notes.push(
-      `page faults took ${programs.faultPages} pages (${formatSize(programs.faultBytes ?? 0)}) while the group was above the kmem limit; --on-fault sigbus ends them`,
+      `page faults took ${counted(programs.faultPages ?? 0, 'page')} (${formatSize(programs.faultBytes ?? 0)}) while the group was above the kmem limit; --on-fault sigbus ends them`,
     );
   if (programs !== null && programs.lost > 0)
     notes.push(
-      `${programs.lost} events of programs in the kernel were lost: as many page faults or moves are not named`,
+      `programs in the kernel lost ${counted(programs.lost, 'event')}: as many page faults or moves are not named`,
     );
   if (facts.overrunMs > 0)
     notes.push(
       `usage stayed above the kmem limit for ${Math.round(facts.overrunMs)} ms while no call was denied: ${causeOf(kmem, programs)}`,
     );
-  if (summary && summary.traceLost > 0) notes.push(`${summary.traceLost} lines of --trace-gate could not be written`);
+  if (summary && summary.traceLost > 0)
+    notes.push(`${counted(summary.traceLost, 'line')} of --trace-gate could not be written`);
   if (facts.spec.allowIoUring && mode === 'gate')
     notes.push('io_uring was allowed, as requested: its operations are not gated');
   if (facts.escaped > 0)
     notes.push(
-      `${facts.escaped === 1 ? '1 process' : `${facts.escaped} processes`} had left the group and ${facts.escaped === 1 ? 'was' : 'were'} killed; what was done outside was not counted`,
+      `kmem-run killed ${counted(facts.escaped, 'process', 'processes')} that had left the group; what was done outside was not counted`,
     );
   return notes;
 }
@@ -142,5 +143,5 @@ function aslrWarning({ environment: { aslr } }: Conditions) {
 
 function throttleWarning({ throttled: { before, after } }: Conditions) {
   if (before === null || after === null || after <= before) return null;
-  return `the processor throttled itself ${after - before} times during the run: durations cannot be compared; let it cool down`;
+  return `the processor throttled itself ${counted(after - before, 'time')} during the run: durations cannot be compared; let it cool down`;
 }

@@ -244,7 +244,8 @@ const failureCount = z.strictObject({
 
 export const failureCountsSchema = define(
   z.array(failureCount),
-  'All failures, counted by process name, system call and error.',
+  'All failures, counted by process name, system call and error. A refused `io_uring_setup` (`EPERM`) is one of them, but ' +
+    '`kmem.failcnt` does not count it.',
 );
 
 const leftover = z.strictObject({ pid: id('The process.'), comm: text('Name of the process.') });

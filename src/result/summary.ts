@@ -1,3 +1,4 @@
+import { refusedCalls } from '../gate/kinds.ts';
 import type { Failure, Result } from './schema.ts';
 
 /** The release under which the command ran. */
@@ -5,9 +6,29 @@ export function kernelOf({ enforcement, environment }: Result): string {
   return enforcement.vm?.kernel ?? environment.kernel;
 }
 
-export function firstFailing({ failures }: Result): string | null {
-  const [first] = failures;
-  if (first === undefined) return null;
+type Failures = Pick<Result, 'outcome' | 'failures' | 'failureCounts'>;
+
+/** A call that the gate refuses at any usage is no denial: `failcnt` does not count it. */
+export function isRefusal({ syscall, errno }: Pick<Failure, 'syscall' | 'errno'>): boolean {
+  return errno === 'EPERM' && refusedCalls.includes(syscall ?? '');
+}
+
+/** What is shown as failed. A run that passed did without the call that was refused, as every Node.js program does. */
+export function shownFailures({ outcome, failures, failureCounts }: Failures): Omit<Failures, 'outcome'> {
+  if (outcome !== 'passed') return { failures, failureCounts };
+  const isShown = (call: Pick<Failure, 'syscall' | 'errno'>): boolean => !isRefusal(call);
+  return { failures: failures.filter(isShown), failureCounts: failureCounts.filter(isShown) };
+}
+
+/** The first denial; a refusal only if nothing else explains why a run did not pass. */
+export function firstFailure(result: Failures): Failure | null {
+  const { failures } = shownFailures(result);
+  return failures.find((failure) => !isRefusal(failure)) ?? failures[0] ?? null;
+}
+
+export function firstFailing(result: Failures): string | null {
+  const first = firstFailure(result);
+  if (first === null) return null;
   const { comm, syscall, detail } = first;
   const about = detail === null || syscall === null ? '' : ` ${detail.slice(0, DETAIL_LENGTH)}`;
   return `${comm ?? '(name not read)'}: ${callOf(first)}${about}`;

@@ -11,6 +11,8 @@ import {
 import { gatedCalls } from '../gate/syscalls.ts';
 import { signalName } from '../host/exit-status.ts';
 import { UNWATCHED } from '../result/notes.ts';
+import { isRefusal } from '../result/summary.ts';
+import { counted } from '../text/figures.ts';
 
 export type ObservedFailure = {
   atMs: number;
@@ -96,6 +98,12 @@ export function createFailureLog(): FailureLog {
   const moves = new Set<string>();
   let summary: GateSummary | null = null;
   let denials = 0;
+  let listed = 0;
+  const takeFailure = (failure: ObservedFailure): void => {
+    failures.push(failure);
+    if (!isRefusal(failure)) listed += 1;
+    denials = Math.max(denials, listed);
+  };
   const takeMove = (event: Extract<GateEvent, { event: 'move' }>): void => {
     const sentence = moveSentence(event);
     // Of one that goes to and fro, once.
@@ -108,11 +116,9 @@ export function createFailureLog(): FailureLog {
   return {
     take: (event) => {
       if (event.event === 'failure') {
-        failures.push(observed(event));
-        denials = Math.max(denials, failures.length);
+        takeFailure(observed(event));
       } else if (event.event === 'fault') {
-        failures.push(observedFault(event));
-        denials = Math.max(denials, failures.length);
+        takeFailure(observedFault(event));
       } else if (event.event === 'count') counts.push(countOf(event));
       else if (event.event === 'injection') injections.push(event);
       else if (event.event === 'crash') crashes.push(crashOf(event));
@@ -275,7 +281,7 @@ function unattributedSentence(errno: number): string {
 
 function livelockSentence({ pid, tid, comm, refusals, forNs }: Extract<GateEvent, { event: 'livelock' }>): string {
   const who = `${comm ?? 'a process'} (${pid ?? tid})`;
-  return `${who} was stuck in a page fault: the kmem limit refused it a page table ${refusals} times in ${(forNs / 1e9).toFixed(1)} s, and the kernel retries such a fault for ever`;
+  return `${who} was stuck in a page fault: the kmem limit refused it a page table ${counted(refusals, 'time')} in ${(forNs / 1e9).toFixed(1)} s, and the kernel retries such a fault for ever`;
 }
 
 function known(comm: string): string | null {

@@ -12,7 +12,7 @@ import { COMMAND_OOM_SCORE } from '../host/oom-score.ts';
 import { parseAddress } from '../request/address.ts';
 import { asksFor, type PlanStep, type RunSpec } from '../request/run-spec.ts';
 import { didYouMean } from '../text/nearest.ts';
-import { quote } from '../text/quote.ts';
+import { quote, shellLine } from '../text/quote.ts';
 import { commandEnvironment } from './environment.ts';
 import { type Identity, resolveIdentity } from './identity.ts';
 import { chooseMode, type Mode } from './mode.ts';
@@ -73,7 +73,7 @@ function oneAfterTheOther(spec: RunSpec, env: Environment): PlannedStep[] {
     return {
       step: { ...PLAIN, command },
       request: { path: file, argv: command, env, directory: spec.cwd, nullStdin: index > 0, background: false },
-      line: index === 0 ? command.join(' ') : null,
+      line: index === 0 ? shellLine(command) : null,
     };
   });
 }

@@ -3,7 +3,7 @@
 import { SetupError } from '../errors.ts';
 import type { PlanInput } from '../request/run-input.ts';
 import { HOST } from '../request/run-spec.ts';
-import { quote } from '../text/quote.ts';
+import { quote, shellWord } from '../text/quote.ts';
 import { findScenarios } from './find.ts';
 import { inputFor } from './input.ts';
 import { missingFor } from './needs.ts';
@@ -45,7 +45,7 @@ function onlyScenario(word: string, option: string): Scenario {
   const [mistake] = mistakes;
   if (mistake !== undefined) {
     const { file, line, column, message, hint } = mistake;
-    const all = `list all mistakes: kmem-run scenario check ${file}`;
+    const all = `list all mistakes: kmem-run scenario check ${shellWord(file)}`;
     throw new SetupError('bad-scenario', `${file}:${line}:${column}: ${message}`, hint ?? all);
   }
   const [scenario, ...others] = scenarios;

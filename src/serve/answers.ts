@@ -8,6 +8,7 @@ import { type RunSample, sampleOf } from '../statistics/sample.ts';
 import { asPresentResult } from '../store/read-result.ts';
 import type { Store } from '../store/types.ts';
 import { counted } from '../text/figures.ts';
+import { shellLine } from '../text/quote.ts';
 import type { GuardedRequest } from './guard.ts';
 import { listQueryOf, PAGE_LENGTH, type StoreView } from './query.ts';
 import type { PageResponse } from './server.ts';
@@ -105,7 +106,7 @@ function sideNamed(store: Store, name: string): Readonly<{ side: ComparedSide; s
   for (const run of store.runsNamed(store.find(name))) {
     const result = asPresentResult(run.result);
     samples.push(sampleOf({ ...run, result }));
-    commands.add(result.spec.command.join(' '));
+    commands.add(shellLine(result.spec.command));
     if (results.length < MOST_DRAWN) results.push(result);
   }
   return { side: { name, runs: samples.length, commands: [...commands], results }, samples };

@@ -2,7 +2,7 @@
 
 import { inputOf, type RunRequest } from '../request/run-input.ts';
 import type { Result } from '../result/schema.ts';
-import { callOf, errorOf } from '../result/summary.ts';
+import { callOf, errorOf, firstFailure } from '../result/summary.ts';
 import { sampleOf } from './sample.ts';
 
 export type Recorded = Readonly<{
@@ -53,14 +53,14 @@ export function recordedOf(result: Result, prepare: string | null): Recorded {
 }
 
 export function factsOf(result: Result): RecordedFacts {
-  const { outcome, steps, expectations, failures, kmem } = result;
-  const [first] = failures;
+  const { outcome, steps, expectations, kmem } = result;
+  const first = firstFailure(result);
   const { circumstances } = sampleOf({ result, experimentId: null, point: null, repeat: null, label: null });
   return {
     outcome,
     ends: steps.map(({ exit }) => exit.signal ?? (exit.code === null ? 'no end seen' : `exit ${exit.code}`)),
     expectations: expectations.map(({ expr, passed }) => ({ expr, passed })),
-    firstCall: first === undefined ? null : `${first.comm ?? '(name not read)'}: ${callOf(first)} (${errorOf(first)})`,
+    firstCall: first === null ? null : `${first.comm ?? '(name not read)'}: ${callOf(first)} (${errorOf(first)})`,
     failcnt: kmem.failcnt,
     peak: kmem.maxUsage,
     uncertainty: kmem.uncertainty,

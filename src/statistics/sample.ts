@@ -5,6 +5,7 @@ import type { StepInput } from '../request/run-input.ts';
 import type { PlanStep, RunSpec } from '../request/run-spec.ts';
 import type { Result } from '../result/schema.ts';
 import { kernelOf } from '../result/summary.ts';
+import { shellLine } from '../text/quote.ts';
 
 export type RunSample = Readonly<{
   id: string;
@@ -78,7 +79,7 @@ function circumstancesOf(result: Result): Record<string, string> {
 
 /** As they were written: the ports and folders of one run are no difference. */
 function stepsOf({ command, then, plan, template }: RunSpec): Readonly<{ command: string; steps: string }> {
-  if (plan == null) return { command: command.join(' '), steps: then.join('; ') || 'none' };
+  if (plan == null) return { command: shellLine(command), steps: then.join('; ') || 'none' };
   const written = template?.input.plan as readonly StepInput[] | undefined;
   const lines = written?.map(lineOfInput) ?? plan.map(lineOfStep);
   const first = plan.findIndex(({ kind }) => kind === 'command');
@@ -86,7 +87,7 @@ function stepsOf({ command, then, plan, template }: RunSpec): Readonly<{ command
 }
 
 function lineOfInput({ run, outside, background, ...step }: StepInput): string {
-  if (run !== undefined) return programLine(typeof run === 'string' ? run : run.join(' '), { outside, background });
+  if (run !== undefined) return programLine(typeof run === 'string' ? run : shellLine(run), { outside, background });
   const actions = Object.entries(step).filter(([key]) => Object.hasOwn(STEP_KEYS, key));
   return actions.map(([key, value]) => `${key} ${typeof value === 'string' ? value : JSON.stringify(value)}`).join(' ');
 }

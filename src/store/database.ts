@@ -9,7 +9,7 @@ import { errnoOf, SetupError } from '../errors.ts';
 import { openPlace, reasonOf } from '../host/open-place.ts';
 import { absolute } from '../host/own-process.ts';
 import { fsPath } from '../text/bytes.ts';
-import { quote } from '../text/quote.ts';
+import { quote, shellWord } from '../text/quote.ts';
 import { APPLICATION_ID } from './migrations.ts';
 import { troubleOf, withStoreErrors } from './sqlite-errors.ts';
 
@@ -66,7 +66,7 @@ function openForReading(location: Location, opening: Opening): DatabaseSync {
     throw new SetupError(
       'store-older',
       `the store ${quote(file)} was written by an earlier kmem-run: its version is ${version}, and this kmem-run's is ${migrations.length}`,
-      `upgrade it: kmem-run history${named ? ` --store ${quote(file, 1000)}` : ''}`,
+      `upgrade it: kmem-run history${named ? ` --store ${shellWord(file)}` : ''}`,
     );
   }
   // An older one is brought up to date first; a file without tables stays as it is.

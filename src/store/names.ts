@@ -2,6 +2,7 @@
 
 import type { DatabaseSync } from 'node:sqlite';
 import { SetupError } from '../errors.ts';
+import { counted } from '../text/figures.ts';
 import { quote } from '../text/quote.ts';
 import type { StoreRow } from './columns.ts';
 import type { StoreName } from './types.ts';
@@ -33,7 +34,7 @@ function latestRun(database: DatabaseSync, which: number): StoreName {
   const many = Number(database.prepare('SELECT count(*) AS value FROM run').get()?.value);
   throw many === 0
     ? new SetupError('no-such-run', 'no run has been saved', 'save one: kmem-run --keep -- command')
-    : new SetupError('no-such-run', `only ${many} runs are saved, not ${which}`, LIST);
+    : new SetupError('no-such-run', `the store has only ${counted(many, 'run')}, not ${which}`, LIST);
 }
 
 function whole(database: DatabaseSync, word: string): StoreName | null {

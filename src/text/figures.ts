@@ -25,7 +25,7 @@ export const NOT_READ = 'not read';
 export function size(bytes: number | null): string {
   if (bytes === null) return NOT_READ;
   if (bytes === 0) return '0';
-  return bytes < 1024 ? `${bytes} bytes` : `${formatSize(bytes)} (${groupDigits(bytes)})`;
+  return bytes < 1024 ? counted(bytes, 'byte') : `${formatSize(bytes)} (${groupDigits(bytes)})`;
 }
 
 export function shortSize(bytes: number | null): string {

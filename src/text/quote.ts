@@ -24,10 +24,20 @@ export function escapeControls(json: string): string {
 
 const PLAIN = /^[\w@%+=:,./-]+$/;
 
-/** The word itself where a shell takes it as it is, else in quotes; bytes that are not UTF-8 as POSIX 2024 and bash have it. */
+const CONTROLS = /\p{Cc}/u;
+
+/** The word itself if a shell reads it as it is, otherwise in quotes: on one line, as POSIX 2024 has controls and other bytes. */
 export function shellWord(word: string): string {
-  if (hasBytes(word)) return `$'${withShownBytes(word.replace(/[\\']/g, '\\$&'))}'`;
+  if (hasBytes(word) || CONTROLS.test(word))
+    return `$'${withShownBytes(word.replace(/[\\']|\p{Cc}/gu, escapedInQuotes))}'`;
   return PLAIN.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+/** A quote is not left as it is: a shell that does not know `$'…'` must still see one word. */
+function escapedInQuotes(character: string): string {
+  if (character === '\n') return '\\n';
+  if (character === '\\') return '\\\\';
+  return [...Buffer.from(character)].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');
 }
 
 export function shellLine(words: readonly string[]): string {

@@ -53,7 +53,7 @@ test.serial('the limit of a small command: the same to the page three times in a
     found.push(passesAt);
     t.is(page, pageSize());
     t.is(passesAt % page, 0);
-    const line = `kmem-run: sh -c true & wait $! passes at ${groupDigits(passesAt)}, fails at ${groupDigits(failsAt)} (3/3 each)`;
+    const line = `kmem-run: sh -c 'true & wait $!' passes at ${groupDigits(passesAt)}, fails at ${groupDigits(failsAt)} (3/3 each)`;
     t.true(stdout.startsWith(line), stdout);
     t.regex(stdout, /just below {2}at [\d,]+: .* failed with exit status \d+ after the gate denied it/);
     t.regex(stdout, /\(ENOMEM\)/);

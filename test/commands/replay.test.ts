@@ -198,7 +198,7 @@ test.serial('a server: its folder and port are new ones, from the store and from
     t.regex(stdout, /^kmem-run: (the same|different in kmem peak) /, stderr);
     t.regex(stdout, /^ {2}outcome {5}passed: same$/m);
     t.regex(stdout, /the folder and the ports of the run: each replay has its own$/m);
-    t.regex(stdout, /: \/usr\/bin\/python3 -m http\.server --bind 127\.0\.0\.1 \$\{port\}$/m);
+    t.regex(stdout, /: \/usr\/bin\/python3 -m http\.server --bind 127\.0\.0\.1 '\$\{port\}'$/m);
   }
   const specs = kept().map(({ result }) => result.spec);
   t.is(specs.length, 3);

@@ -52,7 +52,7 @@ where(
   const ran = await harness.run(['--kmem', '1M', '--timeout', lenient(30), '--', 'sh', script, `${unified}`]);
   t.is(ran.status, 125, ran.stderr);
   t.is(ran.result?.terminationReason, 'gate-lost');
-  t.regex(ran.result?.enforcement.notes.join('\n') ?? '', /1 process had left the group and was killed/);
+  t.regex(ran.result?.enforcement.notes.join('\n') ?? '', /kmem-run killed 1 process that had left the group/);
   if (harness.has('pid')) t.is(stateOf(Number(harness.read('pid'))), null);
   harness.assertNothingLeft();
 });

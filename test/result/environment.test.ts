@@ -57,6 +57,10 @@ test('swap spoils a memory limit that memsw does not close', (t) => {
 test('randomisation and a throttled processor are told', (t) => {
   t.regex(measurementWarnings({ ...calm, environment: { swapTotal: 0, aslr: true } })[0] ?? '', /randomisation is on/);
   t.regex(measurementWarnings({ ...calm, throttled: { before: 3, after: 5 } })[0] ?? '', /throttled itself 2 times/);
+  t.regex(
+    measurementWarnings({ ...calm, throttled: { before: 3, after: 4 } })[0] ?? '',
+    /throttled itself 1 time during/,
+  );
   t.deepEqual(measurementWarnings({ ...calm, throttled: { before: 3, after: 3 } }), []);
   t.deepEqual(measurementWarnings({ ...calm, throttled: { before: null, after: 3 } }), []);
 });

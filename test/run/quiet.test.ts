@@ -54,7 +54,7 @@ test('what a daemon is denied after its launcher has exited is named, and counts
     /^kmem-run: passed, although the gate denied (it|sh( and sleep)?|sleep( and sh)?) \d+ allocations?, and sh \(\d+\) exited with 2/m,
   );
   t.regex(stderr, /^ {2}died +sh \(\d+\) exited with 2$/m);
-  t.regex(stderr, /^ {2}left over +sleep \(\d+( processes)?\) was running and quiet for 500 ms; stopped$/m);
+  t.regex(stderr, /^ {2}left over +sleep \(\d+( processes)?\) (was|were) running and quiet for 500 ms; stopped$/m);
   harness.assertNothingLeft();
 });
 

@@ -48,7 +48,7 @@ test.serial('the report has a line for people, then figures; --verbose has more 
   const { run } = makeHarness(t);
   const { stderr } = await run(['--kmem', '4M', '--then', 'true', ...sh('exit 3')]);
   const [first = '', ...rows] = stderr.trimEnd().split('\n');
-  t.regex(first, /^kmem-run: sh -c exit 3 failed with exit status 3/);
+  t.regex(first, /^kmem-run: sh -c 'exit 3' failed with exit status 3/);
   for (const label of ['kmem', 'memory', 'enforcement', 'steps']) {
     t.true(
       rows.some((row) => row.startsWith(`  ${label} `)),

@@ -24,7 +24,7 @@ test.serial('all steps run, in order, also after a failure', async (t) => {
   t.deepEqual(
     ran.result?.steps.map(({ command, exit }) => [command, exit.code]),
     [
-      ['sh -c echo 0 > log; exit 8', 8],
+      ["sh -c 'echo 0 > log; exit 8'", 8],
       ['echo 1 >> log; exit 9', 9],
       ['echo 2 >> log', 0],
       ['echo 3 >> log', 0],

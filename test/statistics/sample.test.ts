@@ -27,8 +27,8 @@ test('a server and its clients, as they were written', (t) => {
     ...{ ready: 'tcp:${port}', then: [{ client: 'curl :${port}' }, 'ls'], stop: 'ctl stop' },
   };
   t.like(circumstancesOf(asked), {
-    command: 'node server.js ${port} &',
-    steps: 'node server.js ${port} &; client: curl :${port}; ls; ctl stop',
+    command: "node server.js '${port}' &",
+    steps: "node server.js '${port}' &; client: curl :${port}; ls; ctl stop",
   });
 });
 
@@ -42,11 +42,11 @@ test('steps of a plan that run no program', (t) => {
   ];
   const template = { here: null, setUp: [], cleanUp: [] };
   t.like(circumstancesOf({ plan, template }), {
-    command: 'serve a b &',
-    steps: 'client: touch x; serve a b &; http http://127.0.0.1:80/; signal HUP; wait {"empty":true}',
+    command: "serve 'a b' &",
+    steps: `client: touch x; serve 'a b' &; http http://127.0.0.1:80/; signal HUP; wait {"empty":true}`,
   });
   // Without a template what is known is what one run did.
   const { command, steps } = circumstancesOf({ plan });
-  t.is(command, 'serve a b &');
-  t.regex(steps ?? '', /^client: touch x; serve a b &; http \{.*"url":"http:\/\/127.0.0.1:80\/".*\}; signal \{/);
+  t.is(command, "serve 'a b' &");
+  t.regex(steps ?? '', /^client: touch x; serve 'a b' &; http \{.*"url":"http:\/\/127.0.0.1:80\/".*\}; signal \{/);
 });

@@ -36,7 +36,7 @@ test.serial('--label and --store keep, too; --quiet says nothing', async (t) => 
   }
   t.false(existsSync(file));
   const loud = await kmemRun(['--store', 'own.sqlite', '--', 'true']);
-  t.regex(loud.stderr, new RegExp(`saved: kmem-run show \\w+ --store "${path('own.sqlite')}"\\n$`));
+  t.regex(loud.stderr, new RegExp(`saved: kmem-run show \\w+ --store ${path('own.sqlite')}\\n$`));
   const { stdout } = await kmemRun(['history', '--store', 'own.sqlite', '--label', 'before', '--json']);
   t.is(JSON.parse(stdout).length, 2);
 });

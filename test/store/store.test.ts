@@ -140,7 +140,7 @@ test('@ is the run that ended last, @2 the one before', (t) => {
   saveRuns(store, 'x1', 'x2', 'x3');
   t.is(store.run('@').result.id, 'x3');
   t.is(store.run('@3').result.id, 'x1');
-  t.throws(() => store.run('@4'), { code: 'no-such-run', message: 'only 3 runs are saved, not 4' });
+  t.throws(() => store.run('@4'), { code: 'no-such-run', message: 'the store has only 3 runs, not 4' });
   t.throws(() => store.run('@0'), { code: 'no-such-run' });
 });
 

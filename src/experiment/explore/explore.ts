@@ -4,6 +4,7 @@ import { SetupError } from '../../errors.ts';
 import { type NameOf, normaliseSpec } from '../../request/normalise.ts';
 import type { RunSpec } from '../../request/run-spec.ts';
 import type { Result } from '../../result/schema.ts';
+import { counted } from '../../text/figures.ts';
 import { quote } from '../../text/quote.ts';
 import { timeoutFor, WITH_A_FAILURE } from '../bounds.ts';
 import type { Experiment } from '../driver.ts';
@@ -193,7 +194,7 @@ function refuseNothing({ only, within }: ExploreQuestion, { listed, selection }:
   );
   throw new SetupError(
     'no-calls',
-    `none of its ${listed.calls.length} gated calls matches ${asked}`,
+    `none of its ${counted(listed.calls.length, 'gated call')} matches ${asked}`,
     `programs: ${names('program')}; calls: ${names('syscall')}`,
   );
 }

@@ -7,6 +7,7 @@ import { freePort, givePortsBack } from '../../host/ports.ts';
 import { makeFolder as makeTemporaryFolder, removeFolder } from '../../host/temporary.ts';
 import type { RunSpec } from '../../request/run-spec.ts';
 import type { Result } from '../../result/schema.ts';
+import { firstFailure } from '../../result/summary.ts';
 import { resolveIdentity } from '../../run/identity.ts';
 import { runSpec } from '../../run/index.ts';
 import type { RunnerOptions } from '../../run/options.ts';
@@ -89,19 +90,20 @@ function withVariables(spec: RunSpec, { folder, port }: RunPlace): RunSpec {
 }
 
 function observe(result: Result, written: Readonly<{ stdout: string; stderr: string }>, names: OwnNames): Observation {
-  const { outcome, steps, crashes, leftover, expectations, failures, durations } = result;
+  const { outcome, steps, crashes, leftover, expectations, durations } = result;
+  const failure = firstFailure(result);
   return {
     outcome,
     exits: steps.map(exitOf),
     errors: steps.map(({ error }) => error),
-    servers: serversIn(steps, failures[0] ?? null),
+    servers: serversIn(steps, failure),
     stdout: scrub(written.stdout, names),
     stderr: scrub(written.stderr, names),
     files: readFolder(names),
     crashes: crashes ?? [],
     leftover: leftover.map(({ comm }) => comm).filter((comm) => comm !== LAUNCHER),
     broken: brokenOnes(expectations),
-    failedIn: failures[0]?.step ?? null,
+    failedIn: failure?.step ?? null,
     wallMs: durations.wallMs,
   };
 }

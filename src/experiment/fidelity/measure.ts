@@ -4,6 +4,7 @@ import { normaliseSpec } from '../../request/normalise.ts';
 import type { RunSpec } from '../../request/run-spec.ts';
 import { formatSize } from '../../request/size.ts';
 import type { Result } from '../../result/schema.ts';
+import { counted } from '../../text/figures.ts';
 import { type ComparedMode, MODES, type Reading, type Try } from './judge.ts';
 import type { ObjectRow } from './rows.ts';
 import { readTries, type Workshop } from './workload.ts';
@@ -94,6 +95,6 @@ function problemOf(result: Result, tries: readonly Try[], asked: number): string
   const { outcome, terminationReason, exit } = result;
   const how = terminationReason ?? exit.signal ?? `exit ${exit.code}`;
   if (outcome !== 'passed') return `the workload did not exit by itself: ${outcome}, ${how}`;
-  if (tries.length < asked) return `${tries.length} of ${asked} tries`;
+  if (tries.length < asked) return `${tries.length} of ${counted(asked, 'try', 'tries')}`;
   return null;
 }

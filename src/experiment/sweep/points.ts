@@ -2,6 +2,7 @@
 
 import { SetupError } from '../../errors.ts';
 import { groupDigits } from '../../request/size.ts';
+import { counted } from '../../text/figures.ts';
 
 /** In the order of the table's columns. */
 export const AXES = ['kernel', 'kmem', 'mem', 'kmemTcp', 'pids'] as const;
@@ -32,7 +33,7 @@ export function checkSize(axes: Axes, repeat: number): void {
   if (points * repeat <= MOST_RUNS) return;
   throw new SetupError(
     'too-many-runs',
-    `${groupDigits(points)} points, ${groupDigits(repeat)} times each, are more than ${groupDigits(MOST_RUNS)} runs`,
+    `${counted(points, 'point')}, ${counted(repeat, 'time')} each, are more than ${groupDigits(MOST_RUNS)} runs`,
     'take larger steps, or repeat less',
   );
 }

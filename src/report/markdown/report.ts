@@ -8,6 +8,7 @@ import { countOutcomes } from '../../scenario/report.ts';
 import type { ComparedPoint } from '../../statistics/compare.ts';
 import type { Spread, Verdict } from '../../statistics/spread.ts';
 import { counted, NOT_READ, number, shortSize } from '../../text/figures.ts';
+import { shellLine } from '../../text/quote.ts';
 import { cut } from '../../text/visible.ts';
 import { sentence } from '../terminal/bisect.ts';
 import { kindText } from '../terminal/compare.ts';
@@ -67,7 +68,7 @@ function resultRow(document: ReportDocument): string[] {
     const { kmem, spec, outcome } = result;
     return [
       sign(outcome === 'passed'),
-      code(spec.command.join(' ')),
+      code(shellLine(spec.command)),
       escaped(outcome),
       spec.limits.kmem === null ? 'none' : shortSize(spec.limits.kmem),
       shortSize(kmem.maxUsage),
@@ -104,19 +105,19 @@ function experimentSummary(report: ExperimentReport): Summary {
         `${groupDigits(passed)} of ${counted(report.runs.made, 'run')} pass, at ${counted(report.points.length, 'point')}`,
         ...hitTexts(report.points, (count) => counted(count, 'point')),
       ].join('; ');
-      return { good: null, what: `sweep of ${code(report.command.join(' '))}`, text };
+      return { good: null, what: `sweep of ${code(shellLine(report.command))}`, text };
     }
     case 'bisect':
       return {
         good: report.answer.kind === 'found',
-        what: `bisect of ${code(report.command.join(' '))}`,
+        what: `bisect of ${code(shellLine(report.command))}`,
         text: escaped(sentence(report).text),
       };
     case 'explore': {
       const bad = Object.entries(report.counts).filter(([name, count]) => count > 0 && name !== 'notFailed');
       const text = bad.map(([name, count]) => `${count} ${escaped(name)}`).join(', ') || 'nothing was made to fail';
       const { crash, hang, silent, leak } = report.counts;
-      return { good: crash + hang + silent + leak === 0, what: `explore of ${code(report.command.join(' '))}`, text };
+      return { good: crash + hang + silent + leak === 0, what: `explore of ${code(shellLine(report.command))}`, text };
     }
     case 'fidelity':
       return {
@@ -197,7 +198,7 @@ function details(document: ReportDocument): string {
 
 function summaryLine(document: ReportDocument): string {
   if (document.kind === 'run')
-    return `${code(document.result.spec.command.join(' '), 80)}: ${escaped(document.result.outcome)}`;
+    return `${code(shellLine(document.result.spec.command), 80)}: ${escaped(document.result.outcome)}`;
   if (document.kind === 'compare') return `${code(document.a.name, 40)} and ${code(document.b.name, 40)} compared`;
   return summaryOf(document).what;
 }

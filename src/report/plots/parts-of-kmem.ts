@@ -2,7 +2,7 @@
 
 import type { EChartsOption } from 'echarts';
 import type { Result, Step } from '../../result/schema.ts';
-import { callOf } from '../../result/summary.ts';
+import { callOf, shownFailures } from '../../result/summary.ts';
 import { counted, formatSize, groupDigits } from '../../text/figures.ts';
 import { base, byteInterval, isNarrow, shorten, xAxis, yAxis } from './parts.ts';
 import type { TimelineData, TimelinePlot } from './timeline.ts';
@@ -75,7 +75,8 @@ export function partsOf({ kmem: { parts } }: Result, id: string): PartsPlot | nu
   return { kind: 'parts', id, title: 'Parts of the peak', about, data: { parts: list } };
 }
 
-export function timelineData({ samples, limits, failures, steps, mem }: Result): TimelineData {
+export function timelineData(result: Result): TimelineData {
+  const { samples, limits, steps, mem } = result;
   const column = (key: 'kmem' | 'mem' | 'rss' | 'processes') => samples.map((sample) => sample[key]);
   return {
     samples: {
@@ -86,7 +87,7 @@ export function timelineData({ samples, limits, failures, steps, mem }: Result):
       processes: column('processes'),
     },
     limits: { kmem: limits.kmem, mem: limits.mem },
-    failures: failures.map((failure) => {
+    failures: shownFailures(result).failures.map((failure) => {
       const { atMs, usage, comm, pid, detail, errno, step, address, injected } = failure;
       return { atMs, usage, comm, pid, syscall: callOf(failure), detail, errno, step, address, injected };
     }),
@@ -104,7 +105,9 @@ function bandOf(step: Step, next: Step | undefined): TimelineData['steps'] {
   return toMs == null ? [] : [{ name: step.name ?? step.command, fromMs: atMs, toMs }];
 }
 
-function aboutRun({ kmem, limits, failures, failureCounts, samples }: Result): string {
+function aboutRun(result: Result): string {
+  const { kmem, limits, samples } = result;
+  const { failures, failureCounts } = shownFailures(result);
   const peak = kmem.maxUsage === null ? 'peak not read' : `peak ${formatSize(kmem.maxUsage)}`;
   const limit = limits.kmem === null ? 'no kmem limit' : `limit ${formatSize(limits.kmem)}`;
   const total = failureCounts.reduce((sum, { count }) => sum + count, 0);

@@ -5,6 +5,7 @@ import { groupDigits } from '../../request/size.ts';
 import { headline } from '../../result/headline.ts';
 import { counted, duration, size } from '../../text/figures.ts';
 import { type LabelledLines, layOut, type PlotStyle, painter, type Style, type Tone } from '../../text/layout.ts';
+import { shellLine } from '../../text/quote.ts';
 import { cut } from '../../text/visible.ts';
 import { noticeRows } from './experiment.ts';
 import { failureRows } from './failures.ts';
@@ -26,8 +27,7 @@ export function bisectText(report: BisectReport, style: PlotStyle): string {
       : [{ label: 'resume', lines: [`kmem-run bisect --resume ${report.id}`] }]),
     ...noticeRows(report),
   ];
-  const head =
-    paint('strong', 'kmem-run: ') + paint(tone, `${cut([...report.command].join(' '), COMMAND_LENGTH)} ${text}`);
+  const head = paint('strong', 'kmem-run: ') + paint(tone, `${cut(shellLine(report.command), COMMAND_LENGTH)} ${text}`);
   const lines = [head, ...layOut(rows, labelWidth, style)].map((line) => `${line}\n`).join('');
   return style.plot === true ? lines + plotsOf(report, style) : lines;
 }

@@ -1,7 +1,8 @@
 import type { FidelityReport } from '../../experiment/fidelity/report.ts';
 import type { ReportDocument } from '../../scenario/documents.ts';
-import { shortSize } from '../../text/figures.ts';
+import { counted, shortSize } from '../../text/figures.ts';
 import type { PlotStyle } from '../../text/layout.ts';
+import { shellLine } from '../../text/quote.ts';
 import { cut } from '../../text/visible.ts';
 import { prettyScenario, prettySum } from '../scenarios/pretty.ts';
 import { bisectText } from './bisect.ts';
@@ -40,7 +41,8 @@ function experimentText(report: Extract<ReportDocument, { kind: 'experiment' }>[
 
 /** Its table is made while it is measured; of what is kept this is the sum. */
 function fidelityText({ kernel, same, rows, command, found, failsAnyway }: FidelityReport): string {
-  const what = command === null ? `${rows?.length ?? 0} kinds of kernel objects` : cut(command.join(' '), 60);
+  const what =
+    command === null ? `${counted(rows?.length ?? 0, 'kind')} of kernel objects` : cut(shellLine(command), 60);
   const limits = found.map(
     ({ mode, limit }) => `  ${mode}  ${limit === null ? 'no limit' : `passes at ${shortSize(limit)}`}\n`,
   );

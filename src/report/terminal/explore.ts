@@ -2,6 +2,7 @@ import type { ExploreClass, ExploreCounts, ExploreFinding, ExploreReport } from 
 import { groupDigits } from '../../request/size.ts';
 import { counted, duration } from '../../text/figures.ts';
 import { type LabelledLines, layOut, painter, type Style, type Tone } from '../../text/layout.ts';
+import { shellLine } from '../../text/quote.ts';
 import { cut, visible } from '../../text/visible.ts';
 import { noticeRows } from './experiment.ts';
 
@@ -46,7 +47,7 @@ export function exploreText(report: ExploreReport, style: Style): string {
 }
 
 function headline({ status, findings, command, counts }: ExploreReport): string {
-  const what = cut(command.join(' '), COMMAND_LENGTH);
+  const what = cut(shellLine(command), COMMAND_LENGTH);
   const tried = triedOf(counts);
   const stopped = status === 'done' ? '' : 'stopped; ';
   if (findings.length === 0) return `${stopped}no findings in ${counted(tried, 'failure')} of ${what}`;

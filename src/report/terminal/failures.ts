@@ -3,7 +3,7 @@
 import { groupDigits } from '../../request/size.ts';
 import { reasonOf } from '../../result/headline.ts';
 import type { Failure, Result } from '../../result/schema.ts';
-import { callOf, errorOf } from '../../result/summary.ts';
+import { callOf, errorOf, shownFailures } from '../../result/summary.ts';
 import { counted, duration, number } from '../../text/figures.ts';
 import type { LabelledLines, Line } from '../../text/layout.ts';
 import { cut } from '../../text/visible.ts';
@@ -23,12 +23,13 @@ type CallTally = {
 };
 
 export function failureRows(result: Result, verbose: boolean): LabelledLines[] {
-  const calls = groupCalls(result);
+  const { failures, failureCounts } = shownFailures(result);
+  const calls = groupCalls({ failures, failureCounts });
   const total = calls.reduce((sum, { count }) => sum + count, 0);
   const uncounted = result.enforcement.failuresUncounted ?? 0;
   if (total + uncounted === 0) return unnamed(result);
-  const lines = [totalLine(total, uncounted, result.failures.length), ...nameLines(calls, verbose)];
-  return [{ label: 'failures', lines: verbose ? [...lines, ...result.failures.map(eachLine)] : lines }];
+  const lines = [totalLine(total, uncounted, failures.length), ...nameLines(calls, verbose)];
+  return [{ label: 'failures', lines: verbose ? [...lines, ...failures.map(eachLine)] : lines }];
 }
 
 // The kernel counts but names nothing: say so, or the row would read as "none".
@@ -53,7 +54,7 @@ function totalLine(total: number, uncounted: number, listed: number): Line {
 }
 
 /** Totals come from `failureCounts`; `failures`, which is capped, only lends the details. */
-function groupCalls({ failureCounts, failures }: Result): CallTally[] {
+function groupCalls({ failureCounts, failures }: Pick<Result, 'failureCounts' | 'failures'>): CallTally[] {
   const calls = new Map<string, CallTally>();
   for (const { count, ...failure } of failureCounts) callIn(calls, failure).count += count;
   for (const failure of failures) {

@@ -50,7 +50,7 @@ export function createLiveLine(
   };
 }
 
-/** `apache2 (6 processes) is running under the limit; Ctrl-C stops it and reports` */
+/** `apache2 (6 processes) are running under the limit; Ctrl-C stops them and reports` */
 export function stayText(
   processes: readonly Readonly<{ comm: string }>[],
   { limits }: Pick<RunSpec, 'limits'>,
@@ -59,7 +59,7 @@ export function stayText(
     ([comm, own]) => `${cut(comm, NAME_LENGTH)} (${counted(own.length, 'process', 'processes')})`,
   );
   const where = limits.kmem === null ? 'in the group' : 'under the limit';
-  const [is, it] = names.length === 1 ? ['is', 'it'] : ['are', 'them'];
+  const [is, it] = processes.length === 1 ? ['is', 'it'] : ['are', 'them'];
   return `${names.join(', ')} ${is} running ${where}; Ctrl-C stops ${it} and reports`;
 }
 

@@ -6,7 +6,7 @@ import type { KindRow, ReplayedFigure, ReplayVerdict } from '../../statistics/re
 import type { Spread } from '../../statistics/spread.ts';
 import { counted, NOT_READ } from '../../text/figures.ts';
 import { type LabelledLines, type Line, layOut, painter, type Style, type Tone } from '../../text/layout.ts';
-import { escapeControls } from '../../text/quote.ts';
+import { escapeControls, shellLine } from '../../text/quote.ts';
 import { columns, cut, visible } from '../../text/visible.ts';
 import { noticeRows } from './experiment.ts';
 import { localTime } from './history.ts';
@@ -62,7 +62,7 @@ function missedText({ replayed }: KindRow): string {
 }
 
 function recordedText({ id, startedAt, input }: Recorded): string {
-  return `${visible(id)}, ${localTime(startedAt)}: ${cut(commandIn(input).join(' '), COMMAND_LENGTH)}`;
+  return `${visible(id)}, ${localTime(startedAt)}: ${cut(shellLine(commandIn(input)), COMMAND_LENGTH)}`;
 }
 
 function comparedRows({ kinds, figures, replays }: ReplayReport): LabelledLines[] {

@@ -14,7 +14,7 @@ const SHORT_COMMAND = 60;
 const LONG_COMMAND = 1000;
 const EXPR_LENGTH = 200;
 
-/** What holds for every run under the gate is in the line about enforcement already. */
+/** What holds for every run under the gate. */
 const NOT_SHOWN: ReadonlySet<string> = new Set(Object.values(GATE_NOTES));
 
 export function enforcementRow(result: Result, verbose: boolean): LabelledLines {
@@ -22,7 +22,7 @@ export function enforcementRow(result: Result, verbose: boolean): LabelledLines 
   const { mode, vm, notes, gatedCalls, reclaims, rcuWaits } = enforcement;
   const where = vm === null ? `Linux ${environment.kernel}` : `Linux ${vm.kernel} in a microVM (${vm.accel})`;
   const what = {
-    gate: `gate on ${where}, ${endsFaults(enforcement.programs) ? 'per system call and page fault; what one call allocates inside is' : 'per system call; page faults and what one call allocates inside are'} measured, not stopped`,
+    gate: `gate on ${where}, per system call${endsFaults(enforcement.programs) ? ' and page fault' : ''}`,
     native: `the kernel's own limit on ${where}, on every charge`,
     none: `none on ${where}: counted, not limited`,
     unknown: 'none was in place',
@@ -87,14 +87,21 @@ export function leftoverRows({ leftover, ending, spec }: Result, verbose: boolea
     const which = verbose || processes.length === 1 ? pids : counted(processes.length, 'process', 'processes');
     return `${cut(comm, NAME_LENGTH)} (${which})`;
   });
-  const was = names.length === 1 ? 'was' : 'were';
+  const was = leftover.length === 1 ? 'was' : 'were';
   const why = {
     quiet: `${was} running and quiet for ${duration(spec.quietForMs)}; stopped`,
     limit: `${was} still busy after ${duration(ending?.waitedMs ?? null)}; stopped`,
     stopped: `${was} running until Ctrl-C; stopped`,
     killed: `${was} running; killed`,
   }[leftoverReason(ending)];
-  return [{ label: 'left over', lines: [`${names.join(', ')} ${why}`] }];
+  return [{ label: 'left over', lines: [`${names.join(', ')} ${why}`, ...leftoverHint(spec, ending)] }];
+}
+
+/** For those who have not said what a run is to do with a daemon. */
+function leftoverHint({ plan, then, holdMs, wait }: Result['spec'], ending: Result['ending'] | undefined): string[] {
+  const isAsked = plan !== null || then.length > 0 || holdMs > 0 || wait === 'empty';
+  if (isAsked || leftoverReason(ending) === 'stopped') return [];
+  return ['hint: use it with --then, keep it longer with --hold, or wait until it exits with --wait empty'];
 }
 
 // One that was kept before there were rules lacks the key.

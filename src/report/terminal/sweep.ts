@@ -6,6 +6,7 @@ import { kebab } from '../../request/run-input.ts';
 import { formatSize, groupDigits } from '../../request/size.ts';
 import { counted, duration } from '../../text/figures.ts';
 import { layOut, type PlotStyle, painter, type Style, type Tone } from '../../text/layout.ts';
+import { shellLine } from '../../text/quote.ts';
 import { columns, cut } from '../../text/visible.ts';
 import { noticeRows, spreadText } from './experiment.ts';
 import { survivalCurve, survivalText } from './survival.ts';
@@ -21,7 +22,7 @@ export function sweepText(report: SweepReport, style: PlotStyle): string {
   const { made, planned } = report.runs;
   const how = made === planned ? counted(made, 'run') : `${groupDigits(made)} of ${counted(planned, 'run')}`;
   const points = report.points.length === 1 ? '' : ` at ${counted(report.points.length, 'point')}`;
-  const head = `${how}${points} of ${cut([...report.command].join(' '), COMMAND_LENGTH)}`;
+  const head = `${how}${points} of ${cut(shellLine(report.command), COMMAND_LENGTH)}`;
   const rest =
     report.status === 'done' || made === 0
       ? []

@@ -2,6 +2,7 @@
 
 import { formatSize, groupDigits } from '../../request/size.ts';
 import type { Result, Step } from '../../result/schema.ts';
+import { shownFailures } from '../../result/summary.ts';
 import { counted, ending, formatDuration } from '../../text/figures.ts';
 import { painter, type Style, type Tone } from '../../text/layout.ts';
 import {
@@ -17,7 +18,8 @@ import {
   ticksLine,
 } from './cells.ts';
 
-type Run = Pick<Result, 'samples' | 'failures' | 'steps' | 'limits' | 'kmem' | 'durations' | 'enforcement' | 'spec'>;
+type Run = Pick<Result, 'samples' | 'failures' | 'steps' | 'limits' | 'kmem' | 'durations' | 'enforcement' | 'spec'> &
+  Pick<Result, 'outcome' | 'failureCounts'>;
 type Plotted = Readonly<{ label: string; cells: readonly Cell[] }>;
 
 const HEIGHT = 8;
@@ -28,7 +30,8 @@ const LEAST_ROOM = 8;
 const quarters = [0, 0.25, 0.5, 0.75, 1];
 
 /** Lines with an end each, none wider than the terminal. Of a run in which nothing ran, nothing. */
-export function timelineText(result: Run, { color, width }: Style): string {
+export function timelineText(run: Run, { color, width }: Style): string {
+  const result = { ...run, ...shownFailures(run) };
   const { steps, samples, failures } = result;
   const atFailures = failures.map(({ atMs, usage }) => ({ atMs, kmem: usage }));
   if (steps.length === 0 && samples.length === 0 && failures.length === 0) return '';

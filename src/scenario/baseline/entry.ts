@@ -1,7 +1,7 @@
 /** From the results of a scenario's runs to what a baseline holds of them. */
 
 import type { Result } from '../../result/schema.ts';
-import { callOf, errorOf, kernelOf } from '../../result/summary.ts';
+import { callOf, errorOf, firstFailure, kernelOf } from '../../result/summary.ts';
 import { limits as LIMITS, sampleOfResult } from '../../statistics/sample.ts';
 import { spreadOf } from '../../statistics/spread.ts';
 import type { BaselineEntry, BaselineFigure, Circumstances, Kinds, Numbers } from './types.ts';
@@ -44,9 +44,9 @@ function circumstancesOf(result: Result): Circumstances {
 }
 
 /** Without what it was about, which has the names of private folders in it. */
-function firstFailing({ failures }: Result): string {
-  const [first] = failures;
-  if (first === undefined) return 'none';
+function firstFailing(result: Result): string {
+  const first = firstFailure(result);
+  if (first === null) return 'none';
   return `${first.comm ?? '(name not read)'}: ${callOf(first)} (${errorOf(first)})`;
 }
 

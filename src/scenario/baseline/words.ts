@@ -4,6 +4,7 @@ import { formatSize, groupDigits } from '../../request/size.ts';
 import type { Result } from '../../result/schema.ts';
 import { sampleOfResult } from '../../statistics/sample.ts';
 import type { Spread } from '../../statistics/spread.ts';
+import { counted } from '../../text/figures.ts';
 import { stepName } from './entry.ts';
 import type { BaselineEntry, BaselineFigure, BaselineSettings, Circumstances, Kinds } from './types.ts';
 import { slackOf } from './types.ts';
@@ -157,5 +158,5 @@ export function circumstanceText(
 /** `kmem: 2,621,440 to 2,625,536 in 5 runs`. */
 export function spreadText({ runs, min, max }: Spread): string {
   const range = min === max ? groupDigits(min) : `${groupDigits(min)} to ${groupDigits(max)}`;
-  return `${range} in ${runs} ${runs === 1 ? 'run' : 'runs'}`;
+  return `${range} in ${counted(runs, 'run')}`;
 }

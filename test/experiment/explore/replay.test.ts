@@ -1,11 +1,8 @@
-import { execFileSync } from 'node:child_process';
 import test from 'ava';
-import fc from 'fast-check';
 import { parseRunArgv } from '../../../src/commands/run-options.ts';
 import { replayLine } from '../../../src/experiment/explore/report.ts';
 import { normaliseSpec } from '../../../src/request/normalise.ts';
 import type { RunInput } from '../../../src/request/run-input.ts';
-import { shellLine } from '../../../src/text/quote.ts';
 
 function line(input: RunInput, prepare: string | null = null, timeoutMs: number | null = null) {
   return replayLine('0/17:mmap+', { input, prepare }, timeoutMs);
@@ -62,13 +59,4 @@ test('a duration of the library is in milliseconds, one in words is as it was wr
       .slice(1),
   );
   t.like(normaliseSpec(input), { timeoutMs: 1500, graceMs: 20, holdMs: 2000, quietForMs: 300, quietLimitMs: 60_000 });
-});
-
-test('a shell reads back the words that were written', (t) => {
-  const word = fc.string({ unit: 'binary' }).map((text) => text.replaceAll('\0', '').toWellFormed());
-  const property = fc.property(fc.array(word, { minLength: 1, maxLength: 5 }), (words) => {
-    const told = execFileSync('sh', ['-c', `printf '%s\\0' ${shellLine(words)}`], { encoding: 'utf8' });
-    t.deepEqual(told.split('\0').slice(0, -1), words);
-  });
-  fc.assert(property, { numRuns: 100 });
 });

@@ -19,7 +19,7 @@ test('which daemons a run stays with', (t) => {
   const spec = (kmem: number | null) => ({ limits: { kmem, mem: null, memsw: null, kmemTcp: null, pids: null } });
   t.is(
     stayText([apache, apache], spec(4096)),
-    'apache2 (2 processes) is running under the limit; Ctrl-C stops it and reports',
+    'apache2 (2 processes) are running under the limit; Ctrl-C stops them and reports',
   );
   t.is(
     stayText([apache, sleep], spec(null)),

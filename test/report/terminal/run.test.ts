@@ -39,7 +39,7 @@ test('a run that passed', (t) => {
     `kmem-run: passed: kernel memory peaked at 2.52 MiB of 4 MiB
   kmem         peak 2.52 MiB (2,637,824) of 4 MiB (4,194,304), failcnt 0, overshoot 0
   memory       peak 5.58 MiB (5,853,184) (no limit), failcnt 0
-  enforcement  gate on Linux 6.18.5, per system call; page faults and what one call allocates inside are measured, not stopped
+  enforcement  gate on Linux 6.18.5, per system call
   steps        0  apachectl start  exit 0  412.1 ms  failcnt 0  peak 2.52 MiB
 `,
   );
@@ -51,7 +51,7 @@ test('Apache, whose stop fails as expected', (t) => {
     `kmem-run: passed: all 4 expectations hold; kernel memory peaked at 2.52 MiB of 2.5 MiB; the gate denied 4 allocations
   kmem         peak 2.52 MiB (2,641,920) of 2.5 MiB (2,621,440), failcnt 4, overshoot 20 KiB (20,480)
   memory       peak 5.58 MiB (5,853,184) (no limit), failcnt 0
-  enforcement  gate on Linux 6.18.5, per system call; page faults and what one call allocates inside are measured, not stopped
+  enforcement  gate on Linux 6.18.5, per system call
   failures     4 in all
                apache2: 3 × mmap of /usr/lib/apache2/modules/*.so (ENOMEM), 1 × openat of /etc/apache2/apache2.conf (ENOMEM)
   steps        0  apachectl start          exit 0  412.1 ms  failcnt 0  peak 2.52 MiB
@@ -224,12 +224,21 @@ test('implicit expectations show when they fail, or when asked for', (t) => {
 test('warnings and many leftovers', (t) => {
   const leftover = Array.from({ length: 9 }, (_, index) => ({ pid: 100 + index, comm: 'httpd' }));
   const made = result({ leftover, warnings: ['swap is on', 'and so on'] });
-  t.is(row(made, 'left over'), 'httpd (9 processes) was running; killed');
+  t.is(row(made, 'left over'), 'httpd (9 processes) were running; killed');
   const over = (reason: 'quiet' | 'limit' | 'stopped', waitedMs: number) =>
     row({ ...made, ending: { rule: 'quiet', reason, waitedMs } }, 'left over');
-  t.is(over('quiet', 620), 'httpd (9 processes) was running and quiet for 500 ms; stopped');
-  t.is(over('limit', 5010), 'httpd (9 processes) was still busy after 5.01 s; stopped');
-  t.is(over('stopped', 60_000), 'httpd (9 processes) was running until Ctrl-C; stopped');
+  t.is(over('quiet', 620), 'httpd (9 processes) were running and quiet for 500 ms; stopped');
+  t.is(over('limit', 5010), 'httpd (9 processes) were still busy after 5.01 s; stopped');
+  t.is(over('stopped', 60_000), 'httpd (9 processes) were running until Ctrl-C; stopped');
+  const hints = (spec: Partial<Result['spec']>, reason: 'quiet' | 'stopped' = 'quiet') =>
+    report({ ...made, spec: { ...made.spec, ...spec }, ending: { rule: 'quiet', reason, waitedMs: 620 } }).match(
+      /hint: .*--then.*--hold.*--wait empty/g,
+    )?.length ?? 0;
+  t.is(hints({}), 1);
+  t.deepEqual(
+    [hints({ then: ['x'] }), hints({ holdMs: 1 }), hints({ wait: 'empty' }), hints({}, 'stopped')],
+    [0, 0, 0, 0],
+  );
   const orphan = { atMs: 3, pid: 7, comm: 'apache2', exit: { code: null, signal: 'SIGSEGV' } };
   t.is(row(result({ orphans: [orphan] }), 'died'), 'apache2 (7) died of SIGSEGV');
   t.regex(report(made), / {2}warning {6}swap is on\n {15}and so on\n$/);

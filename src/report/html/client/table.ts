@@ -1,5 +1,6 @@
 /** A long table: a page of rows at a time, with search, choices, sorting and grouping. */
 
+import { counted } from '../../../text/figures.ts';
 import type { TableCell } from '../../plots/types.ts';
 import { cellText, isWide } from '../cell.ts';
 import type { PageTable } from '../data.ts';
@@ -102,7 +103,7 @@ function show(table: PageTable, state: State, body: HTMLElement, update: Update)
   if (state.groupBy !== null) {
     const groups = groupsIn(found, state.groupBy);
     body.replaceChildren(groupTable(table, state.groupBy, groups.slice(from, from + PAGE)));
-    return `${groups.length} groups of ${found.length} rows`;
+    return `${counted(groups.length, 'group')} of ${counted(found.length, 'row')}`;
   }
   const shown = found.slice(from, from + PAGE);
   const focused = document.activeElement instanceof HTMLElement ? document.activeElement.dataset.sort : undefined;
@@ -112,7 +113,7 @@ function show(table: PageTable, state: State, body: HTMLElement, update: Update)
   if (found.length === 0) return `no row of ${table.rows.length} has that`;
   const of = found.length === table.rows.length ? '' : `, found in ${table.rows.length}`;
   return found.length <= PAGE
-    ? `${found.length} rows${of}`
+    ? `${counted(found.length, 'row')}${of}`
     : `rows ${from + 1} to ${from + shown.length} of ${found.length}${of}`;
 }
 

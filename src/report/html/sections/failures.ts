@@ -1,8 +1,8 @@
 /** What failed in a run: counted by program and call, and each in a table that is searched. */
 
 import { reasonOf } from '../../../result/headline.ts';
-import type { Result } from '../../../result/schema.ts';
-import { callOf } from '../../../result/summary.ts';
+import type { Failure, Result } from '../../../result/schema.ts';
+import { callOf, shownFailures } from '../../../result/summary.ts';
 import { counted, groupDigits } from '../../../text/figures.ts';
 import { heading, table } from '../common.ts';
 import type { Gathering } from '../data.ts';
@@ -12,10 +12,10 @@ const SHOWN_KINDS = 12;
 const NO_NAME = '(name not read)';
 
 export function failureParts(result: Result, prefix: string, gathering: Gathering, level: number): Markup {
-  const { failures, failureCounts, kmem } = result;
+  const { failures, failureCounts } = shownFailures(result);
   const crashes = result.crashes ?? [];
   if (failures.length === 0 && failureCounts.length === 0)
-    return html`${heading(level, 'Failures')}<p>${nothingNamed(kmem.failcnt)}</p>${injectionPart(result)}`;
+    return html`${heading(level, 'Failures')}<p>${nothingNamed(result.kmem.failcnt)}</p>${injectionPart(result)}`;
   const total = failureCounts.reduce((sum, { count }) => sum + count, 0);
   const listed = failures.length < total ? `, of which the first ${groupDigits(failures.length)} are listed` : '';
   const counts = failureCounts.toSorted((a, b) => b.count - a.count);
@@ -31,7 +31,7 @@ ${table({
   ],
   rows: counts.slice(0, SHOWN_KINDS).map(({ comm, syscall, errno, count }) => [comm, syscall, errno, count]),
 })}
-${failures.length === 0 ? null : eachPart(result, prefix, gathering)}
+${failures.length === 0 ? null : eachPart(failures, prefix, gathering)}
 ${injectionPart(result)}
 ${crashes.length === 0 ? null : crashPart(crashes)}`;
 }
@@ -42,7 +42,7 @@ function nothingNamed(failcnt: number | null): string {
   return `No call is named: the kernel only counted (failcnt ${groupDigits(failcnt)}).`;
 }
 
-function eachPart({ failures }: Result, prefix: string, gathering: Gathering): Markup {
+function eachPart(failures: readonly Failure[], prefix: string, gathering: Gathering): Markup {
   const addressed = failures.some(({ address }) => address !== null);
   return gathering.table({
     id: `${prefix}-failures`,
