@@ -11,14 +11,16 @@ export type StoredArguments = Readonly<{
   words: readonly string[];
   /** `--store`; null: the user's own. */
   store: string | null;
-  help: boolean;
   isOn: (name: string) => boolean;
   /** Null: not given. */
   value: (name: string) => string | null;
   given: Given;
 }>;
 
-/** Reads the options of a command, whose name `argv` begins with, and the words between them. Throws those of readOptions(). */
+/**
+ * Reads the options of a command, whose name `argv` begins with, and the words between them. `--store` is among `forms`.
+ * Throws those of readOptions().
+ */
 export function readStoredArguments(
   argv: readonly string[],
   forms: Readonly<Record<string, OptionForm>>,
@@ -27,10 +29,10 @@ export function readStoredArguments(
   const [name = '', ...tokens] = before;
   if (after !== null)
     throw new SetupError('unexpected-argument', `${name} runs no command after --`, `see kmem-run ${name} --help`);
-  const given = readOptions(tokens, { ...forms, store: { type: 'string' }, help: { type: 'boolean' } });
+  const given = readOptions(tokens, forms);
   const value = (option: string) => given.strings.get(option)?.[0] ?? null;
   const isOn = (option: string) => given.booleans.get(option) ?? false;
-  return { words: given.positionals, store: value('store'), help: isOn('help'), isOn, value, given };
+  return { words: given.positionals, store: value('store'), isOn, value, given };
 }
 
 /** @throws SetupError `missing-argument`, `unexpected-argument` unless there are `count` words. */
