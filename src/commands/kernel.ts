@@ -81,7 +81,11 @@ async function list({ booleans }: Given): Promise<number> {
   const { listKernels, unfinishedDownloads } = await import('../kernels/list.ts');
   const kernels = await listKernels(false);
   const unfinished = unfinishedDownloads();
-  await print(booleans.get('json') ? listJson(kernels, unfinished) : listText(kernels, unfinished));
+  await print(
+    booleans.get('json')
+      ? listJson(kernels, unfinished)
+      : listText(kernels, unfinished, process.stdout.columns || null),
+  );
   return 0;
 }
 

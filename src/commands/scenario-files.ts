@@ -10,9 +10,14 @@ import { findScenarios, shownPath } from '../scenario/find.ts';
 import { mistakeText } from '../scenario/issues.ts';
 import { missingFor } from '../scenario/needs.ts';
 import type { Scenario } from '../scenario/types.ts';
+import { wrap } from '../text/layout.ts';
 import { quote } from '../text/quote.ts';
-import { cut, visible } from '../text/visible.ts';
+import { columns, cut, padded, visible } from '../text/visible.ts';
 import type { Given } from './read-options.ts';
+
+const TITLE_LENGTH = 200;
+/** What a title has at least beside the names. */
+const NARROWEST = 40;
 
 function find({ positionals, strings }: Given) {
   return findScenarios({ words: positionals, tags: strings.get('tag') ?? [], filters: strings.get('filter') ?? [] });
@@ -27,11 +32,14 @@ export async function listScenarios(given: Given): Promise<number> {
     );
     await print(`${JSON.stringify(rows, null, 2)}\n`);
   } else {
-    const width = Math.max(0, ...scenarios.map(({ name }) => name.length));
+    const width = Math.max(0, ...scenarios.map(({ name }) => columns(visible(name))));
+    const room = Math.max(NARROWEST, (process.stdout.columns || 80) - width - 2);
     for (const scenario of scenarios) {
-      const lacks = (await missing(scenario)).map((lack) => `${' '.repeat(width + 2)}missing: ${visible(lack)}\n`);
-      const title = cut(described(scenario).title, 100);
-      await print(`${visible(scenario.name).padEnd(width)}  ${title}${tagsText(scenario)}\n${lacks.join('')}`);
+      const title = `${cut(described(scenario).title, TITLE_LENGTH)}${tagsText(scenario)}`;
+      const lacks = (await missing(scenario)).map((lack) => `missing: ${visible(lack)}`);
+      const [first = '', ...others] = [title, ...lacks].flatMap((text) => wrap(text, room));
+      const below = others.map((line) => `${' '.repeat(width + 2)}${line}\n`);
+      await print(`${padded(visible(scenario.name), width)}  ${first}\n${below.join('')}`);
     }
   }
   return mistakes.length === 0 ? 0 : 1;
