@@ -4,7 +4,7 @@ import yargs from 'yargs';
 import { aboutOption, type CommandHelp, type CommandPage, type PageOption } from './page.ts';
 
 /** Below this yargs breaks words to keep its columns. */
-const NARROWEST = 70;
+const NARROWEST = 60;
 
 /** `commands`: listed after the options. */
 export function helpText(help: CommandHelp, width: number, commands: readonly CommandPage[] = []): Promise<string> {
