@@ -9,7 +9,14 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { assertLazy, largeOnesBeside, noGetconf, noTranslations, reportBeside } from './bundle-plugins.js';
+import {
+  assertLazy,
+  largeOnesBeside,
+  lazySegmenter,
+  noGetconf,
+  noTranslations,
+  reportBeside,
+} from './bundle-plugins.js';
 import { agent, compileNative, exhaust, helper, nativeId } from './compile-native.js';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -50,8 +57,13 @@ const bundleOptions = {
   logLevel: 'warning',
 };
 
-async function bundle(esbuild, name, { identified = false, ...options }) {
-  const { outputFiles, metafile } = await esbuild.build({ ...bundleOptions, ...options, outfile: join(dist, name) });
+async function bundle(esbuild, name, { identified = false, plugins = [], ...options }) {
+  const { outputFiles, metafile } = await esbuild.build({
+    ...bundleOptions,
+    ...options,
+    plugins: [...plugins, lazySegmenter],
+    outfile: join(dist, name),
+  });
   const { contents } = outputFiles[0];
   const id = createHash('sha256').update(contents).digest('hex').slice(0, 16);
   writeAtomically(join(dist, name), identified ? Buffer.concat([Buffer.from(`/* ${id} */`), contents]) : contents);

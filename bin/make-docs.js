@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 /**
  * Writes what is made from the sources: all of docs/reference/results.md and docs/scenario.schema.json, the marked parts of
- * docs/reference/gate.md and docs/reference/run.md, and man/kmem-run.1.
+ * docs/reference/gate.md and docs/reference/run.md, and the pages in man/.
  * Needs the project's own Node: it imports the TypeScript sources.
  */
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 
 if (process.features.typescript === undefined || process.features.typescript === false) {
   process.stderr.write(
@@ -15,9 +15,9 @@ if (process.features.typescript === undefined || process.features.typescript ===
 }
 
 const { readManual } = await import('../src/commands/index.ts');
-const { runOptions } = await import('../src/commands/run-options.ts');
+const { runHelp } = await import('../src/commands/run-options.ts');
 const { gateTable } = await import('../src/manual/gate-table.ts');
-const { manPage } = await import('../src/manual/man.ts');
+const { manPages } = await import('../src/manual/man.ts');
 const { optionsTable } = await import('../src/manual/options-table.ts');
 const { resultsPage } = await import('../src/manual/results-page.ts');
 const { withGenerated } = await import('../src/text/markdown-table.ts');
@@ -35,7 +35,11 @@ function renew(name, part, text) {
 
 writeFileSync(page('reference/results.md'), resultsPage());
 renew('reference/gate.md', 'calls', gateTable());
-renew('reference/run.md', 'options', optionsTable(runOptions));
+renew('reference/run.md', 'options', optionsTable(runHelp().options));
 writeFileSync(page('scenario.schema.json'), `${JSON.stringify(scenarioJsonSchema(), null, 2)}\n`);
-mkdirSync(new URL('../man/', import.meta.url), { recursive: true });
-writeFileSync(new URL('../man/kmem-run.1', import.meta.url), manPage(await readManual(), version));
+const man = new URL('../man/', import.meta.url);
+rmSync(man, { recursive: true, force: true });
+mkdirSync(man);
+for (const { file, text } of manPages(await readManual(), version)) {
+  writeFileSync(new URL(file, man), text);
+}

@@ -64,6 +64,7 @@ test.serial('the package has what is needed to run and no more', (t) => {
   ];
   const alsoNeeded = [
     'man/kmem-run.1',
+    'man/kmem-run-sweep.1',
     'dist/types/index.d.ts',
     'dist/THIRD-PARTY-LICENSES.txt',
     'src/native/common/json.h',

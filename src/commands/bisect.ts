@@ -5,13 +5,13 @@ import type { BisectReport } from '../experiment/bisect/report.ts';
 import { numberFor } from '../experiment/bounds.ts';
 import type { Labelled } from '../experiment/plan.ts';
 import { print } from '../host/print.ts';
+import type { CommandHelp } from '../manual/page.ts';
 import { bisectText } from '../report/terminal/bisect.ts';
 import { optionName } from '../request/run-input.ts';
 import { parseLimit } from '../request/size.ts';
 import { subjectOf } from '../scenario/subject.ts';
 import { conductExperiment } from './experiment.ts';
 import {
-  asksForHelp,
   COMMON,
   type CommonOptions,
   commonOptions,
@@ -20,8 +20,7 @@ import {
   readExperimentArgv,
 } from './experiment-options.ts';
 import type { Kind } from './experiment-request.ts';
-import { type CommandHelp, printOptions } from './help.ts';
-import { type OptionTable, string } from './option-kinds.ts';
+import { type OptionTable, pageOptions, string } from './option-kinds.ts';
 
 type Own = CommonOptions & { lo: number | null; hi: number | null; confirm: number };
 
@@ -37,7 +36,6 @@ const kind: Kind<BisectQuestion, BisectReport> = {
 export async function bisectCommand(argv: readonly string[]): Promise<number> {
   const own = defaults();
   const table = bisectTable(own);
-  if (asksForHelp(argv)) return printOptions(bisectHelp());
   const { asked, resume, report, sources } = readExperimentArgv(argv, { word: 'bisect', table, own });
   const { lo, confirm, jobs, warmup, prepare } = own;
   const question: Labelled<BisectQuestion> | null =
@@ -62,36 +60,68 @@ function defaults(): Own {
 /** What --help, completion and the man page are made from. */
 export function bisectHelp(): CommandHelp {
   return {
-    table: bisectTable(defaults()),
-    usage:
-      'kmem-run bisect [options] -- command [args…]\nkmem-run bisect [options] --scenario NAME|FILE\nkmem-run bisect --resume ID\n\nFinds the smallest kmem limit, to the page, at which a command passes: every step exits 0, or every --expect holds.',
-    epilogue:
-      'Exit status: 0 a limit was found, 1 there is none or the runs show none, 125 the search could not be made, 130 interrupted (--resume continues).\n\nExample: kmem-run bisect --timeout 30s -- apachectl start',
+    synopsis: [
+      'kmem-run bisect [options] -- command [args…]',
+      'kmem-run bisect [options] --scenario SCENARIO|FILE',
+      'kmem-run bisect --resume EXPERIMENT',
+    ],
+    text: [
+      'Finds the smallest kmem limit, to the page, at which a command passes: every step exits with 0, or every --expect holds.',
+    ],
+    options: pageOptions(bisectTable(defaults())),
+    status: [
+      ['0', 'a limit was found'],
+      ['1', 'there is no such limit, or the runs do not show one'],
+      ['125', 'the search failed'],
+      ['130', 'interrupted; --resume continues it'],
+    ],
+    examples: ['kmem-run bisect --timeout 30s -- apachectl start'],
   };
 }
 
 function bisectTable(own: Own): OptionTable {
-  return experimentTable(bisectOptions(own), 'draw the search and how many of the runs pass, in the terminal');
+  return experimentTable(bisectOptions(own), 'plot the search and how many of the runs pass, in the terminal');
 }
 
 function bisectOptions(own: Own): OptionTable {
   return {
-    lo: string(GROUP, 'SIZE', 'the smallest limit to try (one page)', (_, value) => {
-      own.lo = parseLimit(value, { name: '--lo' });
-    }),
-    hi: string(GROUP, 'SIZE', 'the highest, at which it passes (from its peak without a limit)', (_, value) => {
-      own.hi = parseLimit(value, { name: '--hi' });
-    }),
-    confirm: string(GROUP, 'N', 'runs to confirm the limit with, on either side (3)', (_, value) => {
-      own.confirm = numberFor('confirm', value, optionName);
-    }),
+    lo: string(
+      GROUP,
+      'SIZE',
+      'smallest limit to try',
+      (_, value) => {
+        own.lo = parseLimit(value, { name: '--lo' });
+      },
+      'one page',
+    ),
+    hi: string(
+      GROUP,
+      'SIZE',
+      'limit at which the command passes',
+      (_, value) => {
+        own.hi = parseLimit(value, { name: '--hi' });
+      },
+      'from its peak without a limit',
+    ),
+    confirm: string(
+      GROUP,
+      'N',
+      'confirm the limit with this many runs on either side',
+      (_, value) => {
+        own.confirm = numberFor('confirm', value, optionName);
+      },
+      '3',
+    ),
     ...commonOptions(own),
-    kmem: string('Limits:', 'SIZE', 'what is looked for: give --lo and --hi instead', () => {
-      throw new SetupError(
-        'conflicting-options',
-        '--kmem cannot be combined with bisect, which searches for that limit',
-        'leave it out; set the range of the search with --lo and --hi',
-      );
-    }),
+    kmem: {
+      ...string('Limits:', 'SIZE', 'what bisect looks for', () => {
+        throw new SetupError(
+          'conflicting-options',
+          '--kmem cannot be combined with bisect, which searches for that limit',
+          'leave it out; set the range of the search with --lo and --hi',
+        );
+      }),
+      isHidden: true,
+    },
   };
 }

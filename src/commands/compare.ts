@@ -1,4 +1,5 @@
 import { print } from '../host/print.ts';
+import type { CommandHelp } from '../manual/page.ts';
 import { compareText } from '../report/terminal/compare.ts';
 import { statuses } from '../result/outcome.ts';
 import type { Side } from '../scenario/documents.ts';
@@ -8,20 +9,26 @@ import type { Verdict } from '../statistics/spread.ts';
 import { asPresentResult } from '../store/read-result.ts';
 import type { Store } from '../store/types.ts';
 import { escapeControls } from '../text/quote.ts';
+import { flagOption, NO_COLOR, pageOptions, STORE } from './option-kinds.ts';
 import { mustHave, readStoredArguments, styleOfStdout, withStore } from './stored.ts';
 
-export const compareUsage = `kmem-run compare A B [--json] [--store FILE]
+const OPTIONS = { json: flagOption('print the comparison as JSON'), ...NO_COLOR, ...STORE } as const;
 
-Compares two runs, or two sets of runs: limits, outcome, peak of kernel memory, what failed. A difference counts where it is
-more than the runs of one set differ among themselves. A and B are each a run, an experiment, a label, or several of
-them with commas between: kmem-run compare before after; kmem-run compare 31a4,60c7 @. Experiments are compared limit by limit.
-
-  --json        print the comparison as JSON
-  --no-color    no colours
-  --store FILE  look into this store instead of your own
-
-Exit status: 0 the same, 1 different, 125 cannot tell (too few runs), or could not compare.
-`;
+export const compareHelp: CommandHelp = {
+  synopsis: ['kmem-run compare [options] A B'],
+  text: [
+    'Compares two runs, or two sets of runs: limits, outcome, peak of kernel memory, failed calls. A difference counts if it is greater than those between the runs of one set. Experiments are compared limit by limit.',
+    'A and B are each a run, an experiment, a label, or several of these separated by commas.',
+  ],
+  options: pageOptions(OPTIONS),
+  takes: 'ID|LABEL',
+  status: [
+    ['0', 'the same'],
+    ['1', 'different'],
+    ['125', 'too few runs to decide, or the comparison failed'],
+  ],
+  examples: ['kmem-run compare before after', 'kmem-run compare 31a4,60c7 @'],
+};
 
 const statusOf: Readonly<Record<Verdict, number>> = {
   same: 0,
@@ -32,14 +39,7 @@ const statusOf: Readonly<Record<Verdict, number>> = {
 
 /** `kmem-run compare`: 0 the same, 1 different, 125 cannot tell. */
 export async function compareCommand(argv: readonly string[]): Promise<number> {
-  const { words, store, help, isOn, given } = readStoredArguments(argv, {
-    json: { type: 'boolean' },
-    color: { type: 'boolean' },
-  });
-  if (help) {
-    await print(compareUsage);
-    return 0;
-  }
+  const { words, store, isOn, given } = readStoredArguments(argv, OPTIONS);
   mustHave(words, 2, 'use kmem-run compare A B; kmem-run history lists saved results');
   const [nameA = '', nameB = ''] = words;
   const { a, b } = await withStore(store, (open) => ({ a: samplesNamed(open, nameA), b: samplesNamed(open, nameB) }));

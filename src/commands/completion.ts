@@ -2,7 +2,7 @@ import { SetupError } from '../errors.ts';
 import { print } from '../host/print.ts';
 import { bashCompletion } from '../manual/bash.ts';
 import { fishCompletion } from '../manual/fish.ts';
-import type { CommandPage } from '../manual/page.ts';
+import type { CommandHelp, CommandPage } from '../manual/page.ts';
 import { zshCompletion } from '../manual/zsh.ts';
 import { didYouMean } from '../text/nearest.ts';
 import { quote } from '../text/quote.ts';
@@ -13,33 +13,28 @@ const shells: Readonly<Record<string, (pages: readonly CommandPage[]) => string>
   fish: fishCompletion,
 };
 
-const text = `kmem-run completion bash|zsh|fish
-
-Prints what makes that shell complete commands, options and their values, and after -- the command to run.
-
-bash: kmem-run completion bash >~/.local/share/bash-completion/completions/kmem-run
-zsh:  kmem-run completion zsh >DIR/_kmem-run, where DIR is one of $fpath
-fish: kmem-run completion fish >~/.config/fish/completions/kmem-run.fish
-
-Exit status: 0.
-`;
-
-export const completionHelp: Readonly<{ text: string; words: readonly string[] }> = {
-  text,
-  words: Object.keys(shells),
+export const completionHelp: CommandHelp = {
+  synopsis: [`kmem-run completion ${Object.keys(shells).join('|')}`],
+  text: [
+    'Prints a script that makes this shell complete commands, options and their values, also after npx, and the command to run after --.',
+  ],
+  options: [],
+  takes: Object.keys(shells).join('|'),
+  status: [['0', 'printed']],
+  examples: [
+    'kmem-run completion bash >~/.local/share/bash-completion/completions/kmem-run',
+    'kmem-run completion zsh >DIR/_kmem-run (DIR is one of $fpath)',
+    'kmem-run completion fish >~/.config/fish/completions/kmem-run.fish',
+  ],
 };
 
 /** `kmem-run completion`. */
 export function completionCommand(readManual: () => Promise<readonly CommandPage[]>) {
   return async (argv: readonly string[]): Promise<number> => {
     const [, shell, ...rest] = argv;
-    if (shell === '--help') {
-      await print(text);
-      return 0;
-    }
     const make = shell !== undefined && Object.hasOwn(shells, shell) ? shells[shell] : undefined;
     if (make === undefined || rest.length > 0) throw noSuchShell(shell, rest);
-    // Loads every command: the others are not to pay for that.
+    // Loads every command: no other command pays for that.
     await print(make(await readManual()));
     return 0;
   };

@@ -5,26 +5,31 @@ import { diagnosesJson, diagnosisText, verdictText } from '../doctor/report.ts';
 import { signalNumber } from '../host/exit-status.ts';
 import { print } from '../host/print.ts';
 import { writeReport } from '../host/write-file.ts';
+import type { CommandHelp } from '../manual/page.ts';
 import { watchInterrupts } from '../run/interrupts.ts';
+import { flagOption, pageOptions, valueOption } from './option-kinds.ts';
 import { readOwnOptions } from './read-options.ts';
 
-export const doctorUsage = `kmem-run doctor [--json] [--parent DIR]
+const OPTIONS = {
+  json: flagOption('print the findings as JSON'),
+  parent: valueOption('DIR', 'make the groups in this cgroup directory, as runs with --parent do'),
+} as const;
 
-Tries each thing that a run needs, by doing it, and says what to do about what is missing.
-
-  --json        print the findings as JSON
-  --parent DIR  make the groups there, as runs with --parent DIR would
-
-Exit status: 0 a gated run works, 1 it does not.
-`;
+export const doctorHelp: CommandHelp = {
+  synopsis: ['kmem-run doctor [options]'],
+  text: ['Checks this machine by trying what a run needs, and explains how to fix what is missing.'],
+  options: pageOptions(OPTIONS),
+  status: [
+    ['0', 'a gated run works'],
+    ['1', 'a gated run does not work'],
+  ],
+};
 
 /** `kmem-run doctor`: 0 if a gated run would work here, 1 if not. */
 export async function doctorCommand(argv: readonly string[]): Promise<number> {
-  const { json, parent, help } = readArguments(argv);
-  if (help) {
-    await print(doctorUsage);
-    return 0;
-  }
+  const { booleans, strings } = readOwnOptions(argv, OPTIONS);
+  const json = booleans.get('json') ?? false;
+  const parent = strings.get('parent')?.[0] ?? null;
   const style = {
     color: process.stdout.isTTY === true && !process.env.NO_COLOR,
     width: process.stdout.columns ?? null,
@@ -41,17 +46,4 @@ export async function doctorCommand(argv: readonly string[]): Promise<number> {
 function interrupted(signal: string | null): number {
   process.stderr.write('kmem-run: interrupted; everything made for the checks has been removed\n');
   return 128 + (signalNumber(signal ?? 'SIGTERM') ?? 0);
-}
-
-function readArguments(argv: readonly string[]): { json: boolean; parent: string | null; help: boolean } {
-  const { booleans, strings } = readOwnOptions(argv, {
-    json: { type: 'boolean' },
-    parent: { type: 'string' },
-    help: { type: 'boolean' },
-  });
-  return {
-    json: booleans.get('json') ?? false,
-    parent: strings.get('parent')?.[0] ?? null,
-    help: booleans.get('help') ?? false,
-  };
 }

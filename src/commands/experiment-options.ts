@@ -7,7 +7,7 @@ import { kebab, optionName } from '../request/run-input.ts';
 import { type AskedScenario, type AskedSubject, refuseSteps } from '../scenario/subject.ts';
 import { quote } from '../text/quote.ts';
 import { flag, type OptionTable, type ReportRequest, string } from './option-kinds.ts';
-import { COMMAND_LINE, parseArgv, type RunArguments } from './parse-argv.ts';
+import { beforeCommand, COMMAND_LINE, parseArgv, type RunArguments } from './parse-argv.ts';
 import { readOptions, splitAtSeparator } from './read-options.ts';
 import { OPTIONS } from './run-options.ts';
 
@@ -26,7 +26,7 @@ const WITHOUT = ['trace-gate', 'verbose', 'keep', 'output', 'plot'];
 /** May stand beside `--resume`: they change nothing of what is asked. */
 const BESIDE_RESUME = ['resume', 'jobs', 'json', 'quiet', 'plot', 'color', 'store', 'config'];
 
-export const GROUP = 'The experiment:';
+export const GROUP = 'Experiment:';
 
 /**
  * The options of an experiment: its own first, so that --help begins with them; what is in `own` replaces what `run` has.
@@ -47,9 +47,9 @@ function plotOption(describe: string): OptionTable[string] {
 }
 
 const output = string(
-  'The command:',
+  'Command:',
   'inherit|null',
-  'where stdout and stderr of all runs go (null)',
+  'where stdout and stderr of all runs go',
   ({ input }, given) => {
     if (given !== 'inherit' && given !== 'null') {
       throw new SetupError(
@@ -60,6 +60,7 @@ const output = string(
     }
     input.output = given;
   },
+  'null',
 );
 
 /** A scenario says all of its run but this, unless it says that too; settings must not make another run of it. */
@@ -83,7 +84,9 @@ export function readExperimentArgv<Own extends CommonOptions>(
   { word, table, own }: Readonly<{ word: string; table: OptionTable; own: Own }>,
 ): ExperimentArguments<Own> {
   const { before, after } = splitAtSeparator(argv);
-  const { strings, booleans } = readOptions(before, table);
+  // Without -- the command's own options may be among these.
+  const tokens = after === null ? beforeCommand(argv, { word, options: table }) : before;
+  const { strings, booleans } = readOptions(tokens, table);
   const form = { word, usage: `kmem-run ${word} [options]`, options: table, inherited: ownEnvironment() };
   const names = [...strings.keys(), ...booleans.keys()];
   const start = { output: 'null' } as const;
@@ -126,12 +129,6 @@ function stepName(key: string): string {
   return key === 'command' ? 'a command' : optionName(key);
 }
 
-/** Before `--`, where it is the command's own. */
-export function asksForHelp(argv: readonly string[]): boolean {
-  const end = argv.indexOf('--');
-  return argv.slice(0, end === -1 ? argv.length : end).includes('--help');
-}
-
 /** The values of own options; each table's `apply` writes here. */
 export type CommonOptions = {
   scenario: string | null;
@@ -148,19 +145,31 @@ export const COMMON: CommonOptions = { scenario: null, resume: null, jobs: null,
 /** The options that every experiment has. */
 export function commonOptions(own: CommonOptions): OptionTable {
   return {
-    scenario: string(GROUP, 'NAME|FILE', 'run the plan of this scenario instead of a command', (_, value) => {
+    scenario: string(GROUP, 'SCENARIO|FILE', 'run the steps of this scenario instead of a command', (_, value) => {
       own.scenario = value;
     }),
-    jobs: string(GROUP, 'N', 'runs at a time, each bound to a CPU of its own (1)', (_, value) => {
-      own.jobs = numberFor('jobs', value, optionName);
-    }),
-    warmup: string(GROUP, 'N', 'runs to make first and throw away (1)', (_, value) => {
-      own.warmup = numberFor('warmup', value, optionName);
-    }),
-    prepare: string(GROUP, 'CMD', 'run this by sh -c before each run, outside its group', (_, value) => {
+    jobs: string(
+      GROUP,
+      'N',
+      'make this many runs at a time, each on a CPU of its own',
+      (_, value) => {
+        own.jobs = numberFor('jobs', value, optionName);
+      },
+      '1',
+    ),
+    warmup: string(
+      GROUP,
+      'N',
+      'make this many runs first and discard them',
+      (_, value) => {
+        own.warmup = numberFor('warmup', value, optionName);
+      },
+      '1',
+    ),
+    prepare: string(GROUP, 'CMD', 'before each run, run sh -c CMD outside its group', (_, value) => {
       own.prepare = preparation(value, optionName);
     }),
-    resume: string(GROUP, 'ID', 'go on with an experiment that was stopped', (_, value) => {
+    resume: string(GROUP, 'EXPERIMENT', 'continue an experiment that was stopped', (_, value) => {
       own.resume = value;
     }),
   };

@@ -5,6 +5,7 @@ import { explorePlan } from '../experiment/explore/plan.ts';
 import type { ExploreReport } from '../experiment/explore/report.ts';
 import type { Labelled } from '../experiment/plan.ts';
 import { print } from '../host/print.ts';
+import type { CommandHelp } from '../manual/page.ts';
 import { exploreText } from '../report/terminal/explore.ts';
 import { parseNames } from '../request/ranges.ts';
 import { optionName } from '../request/run-input.ts';
@@ -12,7 +13,6 @@ import { subjectOf } from '../scenario/subject.ts';
 import { shellWord } from '../text/quote.ts';
 import { conductExperiment } from './experiment.ts';
 import {
-  asksForHelp,
   COMMON,
   type CommonOptions,
   commonOptions,
@@ -21,8 +21,7 @@ import {
   readExperimentArgv,
 } from './experiment-options.ts';
 import type { Kind } from './experiment-request.ts';
-import { type CommandHelp, printOptions } from './help.ts';
-import { flag, type OptionTable, string } from './option-kinds.ts';
+import { flag, type OptionTable, pageOptions, string } from './option-kinds.ts';
 
 const MOST_SUMMARISED = 100;
 
@@ -61,7 +60,6 @@ function replayOf(id: string, store: string | null): string {
 export async function exploreCommand(argv: readonly string[]): Promise<number> {
   const own = defaults();
   const table = exploreTable(own);
-  if (asksForHelp(argv)) return printOptions(exploreHelp());
   const { asked, report, sources } = readExperimentArgv(argv, { word: 'explore', table, own });
   if (asked === null) throw new Error('explore has no --resume');
   const { only, within, all, limit, jobs, warmup, prepare } = own;
@@ -88,11 +86,19 @@ function defaults(): Own {
 /** What --help, completion and the man page are made from. */
 export function exploreHelp(): CommandHelp {
   return {
-    table: exploreTable(defaults()),
-    usage:
-      'kmem-run explore [options] -- command [args…]\nkmem-run explore [options] --scenario NAME|FILE\n\nMakes each system call of a command that allocates kernel memory fail, one in a run, and tells what it makes of it: crash, hang, silent (a wrong result and exit 0), leak, or handled.\n\nEach run finds a folder and a port of its own in KMEM_RUN_DIR and KMEM_RUN_PORT.',
-    epilogue:
-      'Exit status: 0 no findings, 1 findings, 125 the exploration could not be made, 130 interrupted (prints what is known so far).\n\nExample: kmem-run explore --jobs 2 -- sleep 0.1',
+    synopsis: ['kmem-run explore [options] -- command [args…]', 'kmem-run explore [options] --scenario SCENARIO|FILE'],
+    text: [
+      'Fails each system call of a command that allocates kernel memory, one in each run, and classifies the reaction: crash, hang, silent (exit 0 with a wrong result), leak, or handled.',
+      'Each run has a folder and a port of its own, in KMEM_RUN_DIR and KMEM_RUN_PORT.',
+    ],
+    options: pageOptions(exploreTable(defaults())),
+    status: [
+      ['0', 'no findings'],
+      ['1', 'findings'],
+      ['125', 'the exploration failed'],
+      ['130', 'interrupted; what is known so far is printed'],
+    ],
+    examples: ['kmem-run explore --jobs 2 -- sleep 0.1'],
   };
 }
 
@@ -111,24 +117,27 @@ function exploreTable(own: Own): OptionTable {
 
 function exploreOptions(own: Own): OptionTable {
   return {
-    only: string(GROUP, 'LIST', 'these system calls alone: openat,mmap', (_, value) => {
+    only: string(GROUP, 'LIST', 'fail only these system calls, for example openat,mmap', (_, value) => {
       own.only = parseNames(value, { name: '--only' });
     }),
-    in: string(GROUP, 'LIST', 'calls of these programs alone: apache2', (_, value) => {
+    in: string(GROUP, 'LIST', 'fail only calls of these programs, for example apache2', (_, value) => {
       own.within = parseNames(value, { name: '--in' });
     }),
-    all: flag(GROUP, 'duplicates too: calls of the same program, of the same kind, on the same object', (_, on) => {
+    all: flag(GROUP, 'also fail duplicates: calls of the same program and kind on the same object', (_, on) => {
       own.all = on;
     }),
-    limit: string(GROUP, 'N', 'at most so many calls', (_, value) => {
+    limit: string(GROUP, 'N', 'fail at most this many calls', (_, value) => {
       own.limit = numberFor('limit', value, optionName);
     }),
-    kmem: string('Limits:', 'SIZE', 'not here: calls fail by their address, not by a limit', () => {
-      throw new SetupError(
-        'conflicting-options',
-        '--kmem cannot be combined with explore, which fails calls one by one',
-        'leave it out; kmem-run sweep tries limits',
-      );
-    }),
+    kmem: {
+      ...string('Limits:', 'SIZE', 'calls fail by their address', () => {
+        throw new SetupError(
+          'conflicting-options',
+          '--kmem cannot be combined with explore, which fails calls one by one',
+          'leave it out; kmem-run sweep tries limits',
+        );
+      }),
+      isHidden: true,
+    },
   };
 }

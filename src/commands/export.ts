@@ -1,21 +1,26 @@
 import { SetupError } from '../errors.ts';
 import { print } from '../host/print.ts';
+import type { CommandHelp } from '../manual/page.ts';
 import { csvHead, csvLine } from '../report/formats.ts';
 import type { StoredRun } from '../statistics/sample.ts';
 import { asPresentResult } from '../store/read-result.ts';
 import type { Store } from '../store/types.ts';
 import { escapeControls, quote } from '../text/quote.ts';
+import { pageOptions, STORE, valueOption } from './option-kinds.ts';
 import { readStoredArguments, withStore } from './stored.ts';
 
-export const exportUsage = `kmem-run export [--format json|csv] [--store FILE] [ID…]
+const OPTIONS = {
+  format: valueOption('json|csv', 'an array of results, one a line; or a line of figures each', { byDefault: 'json' }),
+  ...STORE,
+} as const;
 
-Prints runs that are kept, in the order in which they ended: those that are named (runs, experiments, labels), or all.
-
-  --format json|csv  json (the default): an array of whole results, a line each; csv: one line of figures each
-  --store FILE       look into this store instead of your own
-
-Exit status: 0.
-`;
+export const exportHelp: CommandHelp = {
+  synopsis: ['kmem-run export [options] [ID…]'],
+  text: ['Prints saved runs in the order in which they ended: those named (runs, experiments, labels), or all.'],
+  options: pageOptions(OPTIONS),
+  takes: 'ID|LABEL',
+  status: [['0', 'printed']],
+};
 
 type Format = Readonly<{ head: string; line: (run: StoredRun, index: number) => string; foot: string }>;
 
@@ -30,11 +35,7 @@ const formats: Readonly<Record<string, Format>> = {
 
 /** `kmem-run export`. */
 export async function exportCommand(argv: readonly string[]): Promise<number> {
-  const { words, store, help, value } = readStoredArguments(argv, { format: { type: 'string' } });
-  if (help) {
-    await print(exportUsage);
-    return 0;
-  }
+  const { words, store, value } = readStoredArguments(argv, OPTIONS);
   const format = formatOf(value('format') ?? 'json');
   await withStore(store, (open) => writeAll(runsOf(open, words), format));
   return 0;

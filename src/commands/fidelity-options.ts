@@ -6,61 +6,52 @@ import type { InsideRequest } from '../experiment/fidelity/inside.ts';
 import { type ObjectRow, rows } from '../experiment/fidelity/rows.ts';
 import { workloadProgram } from '../experiment/fidelity/workload.ts';
 import { ownFolder } from '../host/own-process.ts';
+import type { CommandHelp } from '../manual/page.ts';
 import { normaliseSpec } from '../request/normalise.ts';
 import { outputFile } from '../request/output-file.ts';
 import { optionName, type RunInput } from '../request/run-input.ts';
 import { parseLimit, parseSize } from '../request/size.ts';
 import { didYouMean } from '../text/nearest.ts';
 import { quote } from '../text/quote.ts';
+import { flagOption, NO_CONFIG, pageOptions, valueOption } from './option-kinds.ts';
 import { type Given, readOptions, splitAtSeparator } from './read-options.ts';
 import { type GivenWithSettings, withSettings } from './settings.ts';
 
-export const fidelityUsage = `kmem-run fidelity [options] [-- command [args…]]
+const WITHOUT_COMMAND = 'Without a command:';
+const WITH_COMMAND = 'With a command:';
 
-Makes the same runs under the kernel's own limit and under the gate, on one kernel, and shows them side by side:
-without a command how many kernel objects of each kind fit and which error comes then, with a command the smallest
-limit under which it passes.
-
-  --kernel NAME     boot this kernel for it, which has to enforce a limit itself (5.10)
-  --here            compare on the running kernel instead
-  --parent PATH     with --here: make each group in this cgroup directory
-  --reserve SIZE    what the gate keeps free below the limit (0)
-  --vm-memory SIZE  memory of the microVM (1G)
-  --vm-cpus N       its processors (1)
-  --json FILE       write what was measured ("-": stdout)
-  --markdown FILE   put the tables into this page, between the comments that mark their place
-  --no-config       do not read kmem-run.config.json or kmem-run.config.yaml
-
-Without a command:
-  --limits LIST     limits to measure under (1M,2M,4M)
-  --row NAME        only this row (repeatable)
-
-With a command, as in kmem-run run:
-  --then CMD        a further step in the same group, by sh -c (repeatable)
-  --expect EXPR     what must hold (repeatable)
-  --timeout DUR     end a run after this time (30s)
-
-Exit status: 0 the same in both modes (with a command: both have a limit under which it passes), 1 not.
-`;
-
-const FORMS = {
-  kernel: { type: 'string' },
-  here: { type: 'boolean' },
-  parent: { type: 'string' },
-  reserve: { type: 'string' },
-  'vm-memory': { type: 'string' },
-  'vm-cpus': { type: 'string' },
-  json: { type: 'string' },
-  markdown: { type: 'string' },
-  limits: { type: 'string' },
-  row: { type: 'string', repeatable: true },
-  then: { type: 'string', repeatable: true },
-  expect: { type: 'string', repeatable: true },
-  timeout: { type: 'string' },
-  config: { type: 'boolean' },
-  inside: { type: 'string' },
-  help: { type: 'boolean' },
+const OPTIONS = {
+  kernel: valueOption('KERNEL', 'boot this kernel, which must enforce a limit itself', { byDefault: '5.10' }),
+  here: flagOption('compare on the running kernel instead'),
+  parent: valueOption('PATH', 'with --here, make each group in this cgroup directory'),
+  reserve: valueOption('SIZE', 'what the gate keeps free below the limit', { byDefault: '0' }),
+  'vm-memory': valueOption('SIZE', 'memory of the microVM', { byDefault: '1G' }),
+  'vm-cpus': valueOption('N', 'CPUs of the microVM', { byDefault: '1' }),
+  json: valueOption('FILE', 'write what was measured as JSON ("-": stdout)'),
+  markdown: valueOption('FILE', 'write the tables to this page, between the comments that mark their place'),
+  ...NO_CONFIG,
+  limits: valueOption('LIST', 'limits to measure under', { group: WITHOUT_COMMAND, byDefault: '1M,2M,4M' }),
+  row: valueOption('NAME', 'measure only this row', { group: WITHOUT_COMMAND, repeatable: true }),
+  then: valueOption('CMD', 'add a step in the group: sh -c CMD', { group: WITH_COMMAND, repeatable: true }),
+  expect: valueOption('EXPR', 'require EXPR', { group: WITH_COMMAND, repeatable: true }),
+  timeout: valueOption('DURATION', 'end a run after this time', { group: WITH_COMMAND, byDefault: '30s' }),
 } as const;
+
+export const fidelityHelp: CommandHelp = {
+  synopsis: ['kmem-run fidelity [options] [-- command [args…]]'],
+  text: [
+    "Makes the same runs under the kernel's own limit and under the gate, on one kernel, and shows them side by side.",
+    'Without a command, it counts how many kernel objects of each kind fit, and which error follows. With a command, it finds the smallest limit under which the command passes.',
+  ],
+  options: pageOptions(OPTIONS),
+  status: [
+    ['0', 'the same in both modes; with a command, it passes under some limit in both'],
+    ['1', 'different'],
+  ],
+};
+
+/** `inside` is for kmem-run itself, in a microVM. */
+const FORMS = { ...OPTIONS, inside: { type: 'string' } } as const;
 
 export type FidelityArguments = Readonly<{
   request: InsideRequest;
@@ -84,12 +75,11 @@ const DEFAULT_TIMEOUT = '30s';
  * `argv` begins with the command's name. `inside`: the folder of a request, given by kmem-run itself in a microVM.
  * @throws SetupError `bad-size`, `no-such-row`, `conflicting-options`, those of readOptions() and of normaliseSpec().
  */
-export function parseFidelityArgv(argv: readonly string[]): FidelityArguments | 'help' | Readonly<{ inside: string }> {
+export function parseFidelityArgv(argv: readonly string[]): FidelityArguments | Readonly<{ inside: string }> {
   const { before, after } = splitAtSeparator(argv.slice(1));
   const isElsewhere = (name: string): boolean =>
     (after === null ? OF_A_COMMAND : OF_ROWS).some((option) => option === name);
   const given = withSettings(readOptions(before, FORMS), FORMS, (name) => !isElsewhere(name));
-  if (given.booleans.get('help')) return 'help';
   const text = (name: keyof typeof FORMS): string | null => given.strings.get(name)?.[0] ?? null;
   const inside = text('inside');
   if (inside !== null) return { inside };

@@ -14,15 +14,11 @@ import { writeReport } from '../host/write-file.ts';
 import { createStatusLine } from '../report/terminal/live.ts';
 import { runSpec } from '../run/index.ts';
 import { type Interrupts, watchInterrupts } from '../run/interrupts.ts';
-import { type FidelityArguments, fidelityUsage, parseFidelityArgv } from './fidelity-options.ts';
+import { type FidelityArguments, parseFidelityArgv } from './fidelity-options.ts';
 
 /** `kmem-run fidelity`: 0 if the gate does what the kernel does, 1 if not. */
 export async function fidelityCommand(argv: readonly string[]): Promise<number> {
   const given = parseFidelityArgv(argv);
-  if (given === 'help') {
-    await print(fidelityUsage);
-    return 0;
-  }
   const interrupts = watchInterrupts();
   try {
     if ('inside' in given) {

@@ -4,29 +4,36 @@ import { foreignOwner, proveLocks } from '../doctor/leftovers.ts';
 import { SetupError } from '../errors.ts';
 import { print } from '../host/print.ts';
 import { collectRemains, type Remains } from '../host/temporary.ts';
+import type { CommandHelp } from '../manual/page.ts';
 import { counted } from '../text/figures.ts';
 import { shellWord } from '../text/quote.ts';
 import { cut, visible } from '../text/visible.ts';
+import { flagOption, pageOptions } from './option-kinds.ts';
 import { readOwnOptions } from './read-options.ts';
 
-export const gcUsage = `kmem-run gc [--force] [--dry-run]
+const OPTIONS = {
+  force: flagOption('also remove groups without a lock here, and folders of another container'),
+  'dry-run': flagOption('print what would be removed, and remove nothing'),
+} as const;
 
-Removes the groups of runs whose runner is gone, and kills what is in them. Groups of runs that are alive are left alone.
-Removes your temporary folders and unfinished files in the cache that a killed kmem-run left behind.
-
-  --force    also remove what cannot be judged: groups without a lock here, folders of another container
-  --dry-run  say what would be removed, and remove nothing
-
-Exit status: 0 nothing is left that should have been removed, 1 something could not be removed.
-`;
+export const gcHelp: CommandHelp = {
+  synopsis: ['kmem-run gc [options]'],
+  text: [
+    'Removes the groups of runs whose runner is gone, and kills the processes in them. Groups of running runs are left alone.',
+    'Also removes your temporary folders and unfinished cache files that a killed kmem-run left behind.',
+  ],
+  options: pageOptions(OPTIONS),
+  status: [
+    ['0', 'nothing is left to remove'],
+    ['1', 'something could not be removed'],
+  ],
+};
 
 /** `kmem-run gc`: 0 if all that was to be removed is, 1 if not. */
 export async function gcCommand(argv: readonly string[]): Promise<number> {
-  const { force, dryRun, help } = readArguments(argv);
-  if (help) {
-    await print(gcUsage);
-    return 0;
-  }
+  const { booleans } = readOwnOptions(argv, OPTIONS);
+  const force = booleans.get('force') ?? false;
+  const dryRun = booleans.get('dry-run') ?? false;
   const hierarchies = readHierarchies();
   if (hierarchies.layout === 'none') {
     throw new SetupError(
@@ -124,14 +131,4 @@ function textOf(rows: readonly Row[]): string {
   ]);
   if (!rows.some(({ word }) => WORDS.includes(word))) lines.push('nothing to remove');
   return lines.map((line) => `${line}\n`).join('');
-}
-
-function readArguments(argv: readonly string[]): { force: boolean; dryRun: boolean; help: boolean } {
-  const { booleans } = readOwnOptions(argv, {
-    force: { type: 'boolean' },
-    'dry-run': { type: 'boolean' },
-    help: { type: 'boolean' },
-  });
-  const isOn = (name: string) => booleans.get(name) ?? false;
-  return { force: isOn('force'), dryRun: isOn('dry-run'), help: isOn('help') };
 }

@@ -1,29 +1,33 @@
 import { SetupError } from '../errors.ts';
 import { print } from '../host/print.ts';
+import type { CommandHelp } from '../manual/page.ts';
 import { type HistoryEntry, historyJson, historyText } from '../report/terminal/history.ts';
 import type { Outcome } from '../result/schema.ts';
 import { outcomes } from '../result/schema-events.ts';
 import type { Store } from '../store/types.ts';
 import { didYouMean } from '../text/nearest.ts';
 import { escapeControls, quote } from '../text/quote.ts';
+import { flagOption, NO_COLOR, pageOptions, STORE, valueOption } from './option-kinds.ts';
 import { mustHave, readStoredArguments, type StoredArguments, styleOfStdout, withStore } from './stored.ts';
 
-export const historyUsage = `kmem-run history [--limit N] [--command TEXT] [--outcome NAME] [--label NAME] [--experiment ID] [--runs] [--json] [--store FILE]
+const OPTIONS = {
+  limit: valueOption('N|all', 'list at most this many', { byDefault: '20' }),
+  command: valueOption('TEXT', 'list only those whose command contains this text'),
+  outcome: valueOption('OUTCOME', `list only runs with this outcome: ${outcomes.join(', ')}`, { choices: outcomes }),
+  label: valueOption('LABEL', 'list only runs that were saved under this label'),
+  experiment: valueOption('EXPERIMENT', 'list the runs of this experiment'),
+  runs: flagOption('list the runs of experiments too, one by one'),
+  json: flagOption('print a JSON array'),
+  ...NO_COLOR,
+  ...STORE,
+} as const;
 
-Lists what is kept, the latest first: runs, and experiments as one line each.
-
-  --limit N        at most so many (20); "all" for all
-  --command TEXT   only what has this text in its command
-  --outcome NAME   only runs that ended so: ${outcomes.join(', ')}
-  --label NAME     only runs that were kept under this label
-  --experiment ID  the runs of this experiment
-  --runs           the runs of experiments too, one by one
-  --json           print a JSON array
-  --no-color       no colours
-  --store FILE     look into this store instead of your own
-
-Exit status: 0, also where nothing is kept.
-`;
+export const historyHelp: CommandHelp = {
+  synopsis: ['kmem-run history [options]'],
+  text: ['Lists saved results, latest first: runs, and experiments in one line each.'],
+  options: pageOptions(OPTIONS),
+  status: [['0', 'listed, even if nothing is saved']],
+};
 
 const LIMIT = 20;
 
@@ -39,20 +43,7 @@ type Wanted = Readonly<{
 
 /** `kmem-run history`. */
 export async function historyCommand(argv: readonly string[]): Promise<number> {
-  const given = readStoredArguments(argv, {
-    limit: { type: 'string' },
-    command: { type: 'string' },
-    outcome: { type: 'string' },
-    label: { type: 'string' },
-    experiment: { type: 'string' },
-    runs: { type: 'boolean' },
-    json: { type: 'boolean' },
-    color: { type: 'boolean' },
-  });
-  if (given.help) {
-    await print(historyUsage);
-    return 0;
-  }
+  const given = readStoredArguments(argv, OPTIONS);
   mustHave(given.words, 0, 'see kmem-run history --help');
   const wanted = wantedOf(given);
   const entries = await withStore(given.store, (store) => entriesOf(store, wanted));

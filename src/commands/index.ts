@@ -1,122 +1,159 @@
 import { SetupError } from '../errors.ts';
 import { print } from '../host/print.ts';
-import { type CommandPage, type PageOption, pageOfText } from '../manual/page.ts';
-import { nearest } from '../text/nearest.ts';
-import { quote } from '../text/quote.ts';
+import { findProgram, isExecutable } from '../host/programs.ts';
+import type { CommandHelp, CommandPage } from '../manual/page.ts';
+import { didYouMean } from '../text/nearest.ts';
+import { quote, shellLine } from '../text/quote.ts';
 import { version } from '../version.ts';
-import type { CommandHelp } from './help.ts';
+import { splitAtSeparator } from './read-options.ts';
 import { loadSettings, namingSettings } from './settings.ts';
 
 /** Takes the whole command line and resolves with the exit status. */
 export type Command = (argv: readonly string[]) => Promise<number>;
 
-/** What --help says, of a command with a table of options or as it stands. */
-type Help = CommandHelp | Readonly<{ text: string; words?: readonly string[] }>;
+/** `group`: the heading under which it is listed. */
+type Entry = Readonly<{ group: string; about: string; load: () => Promise<Command>; help: () => Promise<CommandHelp> }>;
 
-type Entry = Readonly<{ about: string; load: () => Promise<Command>; help: () => Promise<Help> }>;
+const RUN = 'Run and experiment:';
+const RESULTS = 'Results:';
+const MACHINE = 'Kernels and machine:';
+const HELP = 'Help:';
 
 /** Loaded when called: each start pays for one command only. */
 const commands: Readonly<Record<string, Entry>> = {
   run: {
-    about: 'run a command under limits (the default)',
+    group: RUN,
+    about: 'run a command under limits (the default command)',
     load: async () => (await import('./run.ts')).runCommand,
-    help: async () => (await import('./help.ts')).runHelp(commandList()),
+    help: async () => (await import('./run-options.ts')).runHelp(),
   },
   sweep: {
+    group: RUN,
     about: 'run a command at many limits',
     load: async () => (await import('./sweep.ts')).sweepCommand,
     help: async () => (await import('./sweep.ts')).sweepHelp(),
   },
   bisect: {
+    group: RUN,
     about: 'find the smallest limit at which a command passes',
     load: async () => (await import('./bisect.ts')).bisectCommand,
     help: async () => (await import('./bisect.ts')).bisectHelp(),
   },
   explore: {
-    about: 'make each call of a command fail, and see what it makes of it',
+    group: RUN,
+    about: 'fail each allocating call and classify the reaction',
     load: async () => (await import('./explore.ts')).exploreCommand,
     help: async () => (await import('./explore.ts')).exploreHelp(),
   },
+  replay: {
+    group: RUN,
+    about: 'repeat a recorded run and report what differs',
+    load: async () => (await import('./replay.ts')).replayCommand,
+    help: async () => (await import('./replay-options.ts')).replayHelp,
+  },
   scenario: {
+    group: RUN,
     about: 'run experiments that are kept as files',
     load: async () => (await import('./scenario.ts')).scenarioCommand,
-    help: async () => {
-      const { scenarioUsage, scenarioActions } = await import('./scenario.ts');
-      return { text: scenarioUsage, words: scenarioActions };
-    },
-  },
-  merge: {
-    about: 'put the reports of several scenario runs together',
-    load: async () => (await import('./merge.ts')).mergeCommand,
-    help: async () => ({ text: (await import('./merge.ts')).mergeUsage }),
-  },
-  replay: {
-    about: 'make a recorded run again, and tell what differs',
-    load: async () => (await import('./replay.ts')).replayCommand,
-    help: async () => ({ text: (await import('./replay-options.ts')).replayUsage }),
-  },
-  doctor: {
-    about: 'try each thing that a run needs',
-    load: async () => (await import('./doctor.ts')).doctorCommand,
-    help: async () => ({ text: (await import('./doctor.ts')).doctorUsage }),
-  },
-  kernel: {
-    about: 'keep the kernels that --kernel boots',
-    load: async () => (await import('./kernel.ts')).kernelCommand,
-    help: async () => {
-      const { kernelUsage, kernelActions } = await import('./kernel.ts');
-      return { text: kernelUsage, words: kernelActions };
-    },
+    help: async () => (await import('./scenario.ts')).scenarioHelp,
   },
   history: {
-    about: 'list the results that are kept',
+    group: RESULTS,
+    about: 'list saved results',
     load: async () => (await import('./history.ts')).historyCommand,
-    help: async () => ({ text: (await import('./history.ts')).historyUsage }),
+    help: async () => (await import('./history.ts')).historyHelp,
   },
   show: {
-    about: 'show a result that is kept',
+    group: RESULTS,
+    about: 'show a saved result',
     load: async () => (await import('./show.ts')).showCommand,
-    help: async () => ({ text: (await import('./show.ts')).showUsage }),
+    help: async () => (await import('./show.ts')).showHelp,
   },
   compare: {
-    about: 'compare runs that are kept',
+    group: RESULTS,
+    about: 'compare saved runs',
     load: async () => (await import('./compare.ts')).compareCommand,
-    help: async () => ({ text: (await import('./compare.ts')).compareUsage }),
-  },
-  serve: {
-    about: 'show what is kept in a browser on this machine',
-    load: async () => (await import('./serve.ts')).serveCommand,
-    help: async () => ({ text: (await import('./serve.ts')).serveUsage }),
-  },
-  export: {
-    about: 'print results that are kept',
-    load: async () => (await import('./export.ts')).exportCommand,
-    help: async () => ({ text: (await import('./export.ts')).exportUsage }),
+    help: async () => (await import('./compare.ts')).compareHelp,
   },
   report: {
+    group: RESULTS,
     about: 'make a page of results, with plots',
     load: async () => (await import('./report.ts')).reportCommand,
-    help: async () => ({ text: (await import('./report.ts')).reportUsage }),
+    help: async () => (await import('./report.ts')).reportHelp,
   },
-  fidelity: {
-    about: "compare the gate with a kernel's own limit",
-    load: async () => (await import('./fidelity.ts')).fidelityCommand,
-    help: async () => ({ text: (await import('./fidelity-options.ts')).fidelityUsage }),
+  serve: {
+    group: RESULTS,
+    about: 'show saved results in a browser on this machine',
+    load: async () => (await import('./serve.ts')).serveCommand,
+    help: async () => (await import('./serve.ts')).serveHelp,
   },
-  gc: {
-    about: 'remove groups whose runner is gone',
-    load: async () => (await import('./gc.ts')).gcCommand,
-    help: async () => ({ text: (await import('./gc.ts')).gcUsage }),
+  export: {
+    group: RESULTS,
+    about: 'print saved runs as JSON or CSV',
+    load: async () => (await import('./export.ts')).exportCommand,
+    help: async () => (await import('./export.ts')).exportHelp,
+  },
+  merge: {
+    group: RESULTS,
+    about: 'merge the reports of several scenario runs',
+    load: async () => (await import('./merge.ts')).mergeCommand,
+    help: async () => (await import('./merge.ts')).mergeHelp,
   },
   schema: {
+    group: RESULTS,
     about: 'print the JSON Schema of the result',
     load: async () => (await import('./schema.ts')).schemaCommand,
-    help: async () => ({ text: (await import('./schema.ts')).schemaUsage }),
+    help: async () => (await import('./schema.ts')).schemaHelp,
+  },
+  kernel: {
+    group: MACHINE,
+    about: 'manage the kernels that --kernel boots',
+    load: async () => (await import('./kernel.ts')).kernelCommand,
+    help: async () => (await import('./kernel.ts')).kernelHelp,
+  },
+  fidelity: {
+    group: MACHINE,
+    about: "compare the gate with a kernel's own limit",
+    load: async () => (await import('./fidelity.ts')).fidelityCommand,
+    help: async () => (await import('./fidelity-options.ts')).fidelityHelp,
+  },
+  doctor: {
+    group: MACHINE,
+    about: 'check this machine and explain how to fix what is missing',
+    load: async () => (await import('./doctor.ts')).doctorCommand,
+    help: async () => (await import('./doctor.ts')).doctorHelp,
+  },
+  gc: {
+    group: MACHINE,
+    about: 'remove groups whose runner is gone',
+    load: async () => (await import('./gc.ts')).gcCommand,
+    help: async () => (await import('./gc.ts')).gcHelp,
+  },
+  help: {
+    group: HELP,
+    about: 'list the commands, or describe one',
+    load: async () => helpCommand,
+    help: async () => ({
+      synopsis: ['kmem-run help [COMMAND]', 'kmem-run COMMAND -h | --help'],
+      text: ['Lists the commands, or describes one and its options.'],
+      ...{ options: [], takes: Object.keys(commands).join('|'), status: [['0', 'printed']] },
+    }),
   },
   completion: {
-    about: 'print what makes a shell complete all this',
+    group: HELP,
+    about: 'print a shell completion script',
     load: async () => (await import('./completion.ts')).completionCommand(readManual),
     help: async () => (await import('./completion.ts')).completionHelp,
+  },
+  version: {
+    group: HELP,
+    about: 'print the version',
+    load: async () => versionCommand,
+    help: async () => ({
+      synopsis: ['kmem-run version', 'kmem-run -V | --version'],
+      text: ['Prints the version.'],
+      ...{ options: [], status: [['0', 'printed']] },
+    }),
   },
 };
 
@@ -125,36 +162,30 @@ const commands: Readonly<Record<string, Entry>> = {
  * @throws SetupError `unknown-command`
  */
 export function findCommand(argv: readonly string[]): Command {
-  const before = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
+  const { before } = splitAtSeparator(argv);
   const [first] = before;
-  // The others have a --help of their own.
-  if (first !== undefined && first !== 'run' && Object.hasOwn(commands, first)) return callLater(first);
-  if (before.includes('--version')) return printVersion;
-  if (argv.length === 0 || before.includes('--help') || first === 'help') return printHelp;
-  if (first !== undefined && first !== 'run' && !first.startsWith('-')) {
-    const meant = nearest(first, Object.keys(commands));
-    const hint =
-      meant === null
-        ? 'put -- before the command: kmem-run [options] -- command [args…]'
-        : `did you mean ${meant}? A command to run comes after --`;
-    throw new SetupError('unknown-command', `${quote(first)} is not a command of kmem-run`, hint);
+  if (argv.length === 0) return helpCommand;
+  // For completion scripts: not listed.
+  if (first === 'complete') return async (words) => (await import('./complete.ts')).completeCommand(words);
+  if (first !== undefined && Object.hasOwn(commands, first)) {
+    const asks = asksForHelp(before) || (argv.length === 2 && before[1] === 'help');
+    return asks ? () => printHelp(first) : callLater(first);
   }
-  return callLater('run');
+  if (first !== undefined && !first.startsWith('-')) throw unknownCommand(first, argv);
+  if (before.includes('--version') || before.includes('-V')) return () => versionCommand([]);
+  return asksForHelp(before) ? printAllHelp : callLater('run');
 }
 
-export function commandList(): readonly (readonly [string, string])[] {
-  return Object.entries(commands).map(([name, { about }]) => [name, about]);
-}
-
-/** @throws SetupError `unknown-command`. */
-export async function helpOf(name: string): Promise<Help> {
-  return entryOf(name).help();
+/** No value begins with a dash and a letter, so it is no other option's. */
+function asksForHelp(before: readonly string[]): boolean {
+  return before.includes('--help') || before.includes('-h');
 }
 
 function entryOf(name: string): Entry {
-  const entry = commands[name];
+  const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (entry !== undefined) return entry;
-  throw new SetupError('unknown-command', `${name} is not a command of kmem-run`, 'kmem-run --help lists them');
+  const hint = didYouMean(name, Object.keys(commands), 'kmem-run help lists the commands');
+  throw new SetupError('unknown-command', `unknown command: ${quote(name)}`, hint);
 }
 
 function callLater(name: string): Command {
@@ -170,48 +201,58 @@ function callLater(name: string): Command {
 }
 
 async function optionsOf(name: string): Promise<readonly string[]> {
-  // Its help loads yargs.
   if (name === 'run') return Object.keys((await import('./run-options.ts')).OPTIONS);
-  const help = await helpOf(name);
-  if ('table' in help) return Object.keys(help.table);
-  return pageOfText(name, '', help).options.map((option) => option.name.replace(/^no-/, ''));
+  return (await entryOf(name).help()).options.map((option) => option.name.replace(/^no-/, ''));
 }
 
-async function printHelp(): Promise<number> {
-  const { printOptions, runHelp } = await import('./help.ts');
-  return printOptions(runHelp(commandList()));
+/** A program may be what is meant to be run. */
+function unknownCommand(name: string, argv: readonly string[]): SetupError {
+  const isProgram = name.includes('/') ? isExecutable(name) : findProgram(name) !== null;
+  const message = `unknown command: ${quote(name)}`;
+  if (isProgram && !argv.includes('--'))
+    return new SetupError('unknown-command', message, `kmem-run ${shellLine(['--', ...argv])}`);
+  const otherwise = 'kmem-run help lists the commands; a command to run comes after --';
+  return new SetupError('unknown-command', message, didYouMean(name, Object.keys(commands), otherwise));
 }
 
-async function printVersion(): Promise<number> {
+/** `kmem-run help [COMMAND]`. */
+async function helpCommand([, name, stray]: readonly string[]): Promise<number> {
+  if (stray !== undefined)
+    throw new SetupError('unexpected-argument', `unexpected argument: ${quote(stray)}`, 'kmem-run help [COMMAND]');
+  if (name !== undefined) return printHelp(name);
+  const { listText } = await import('../manual/help-text.ts');
+  await print(await listText(await readManual(), columnsOfStdout()));
+  return 0;
+}
+
+async function printHelp(name: string): Promise<number> {
+  const help = await entryOf(name).help();
+  const { helpText } = await import('../manual/help-text.ts');
+  await print(await helpText(help, columnsOfStdout()));
+  return 0;
+}
+
+/** Of `run`, and the list of the commands. */
+async function printAllHelp(): Promise<number> {
+  const { helpText } = await import('../manual/help-text.ts');
+  await print(await helpText(await entryOf('run').help(), columnsOfStdout(), await readManual()));
+  return 0;
+}
+
+async function versionCommand([, stray]: readonly string[]): Promise<number> {
+  if (stray !== undefined)
+    throw new SetupError('unexpected-argument', `unexpected argument: ${quote(stray)}`, 'kmem-run version');
   await print(`${version}\n`);
   return 0;
 }
 
-/** In the order of --help. */
-export function readManual(): Promise<readonly CommandPage[]> {
-  return Promise.all(
-    commandList().map(async ([name, about]) => {
-      const help = await helpOf(name);
-      return 'table' in help ? pageOfTable(name, about, help) : pageOfText(name, about, help);
-    }),
-  );
+function columnsOfStdout(): number {
+  return process.stdout.columns || 80;
 }
 
-function pageOfTable(name: string, about: string, { table, usage, epilogue }: CommandHelp): CommandPage {
-  const [head = '', ...text] = usage.split('\n\n');
-  const options = Object.entries(table).map(
-    ([key, { helpName = key, takes = null, describe, group, repeatable = false }]): PageOption => ({
-      ...{ name: helpName, takes, about: describe, group, repeatable },
-    }),
+/** In the order of `kmem-run help`. */
+export function readManual(): Promise<readonly CommandPage[]> {
+  return Promise.all(
+    Object.entries(commands).map(async ([name, { about, group, help }]) => ({ name, about, group, ...(await help()) })),
   );
-  return {
-    name,
-    about,
-    synopsis: head.split('\n'),
-    text,
-    epilogue: epilogue.split('\n\n'),
-    options,
-    words: [],
-    runs: true,
-  };
 }

@@ -4,6 +4,7 @@ import type { Writable } from 'node:stream';
 import type { Added } from '../kernels/add.ts';
 import type { ListedKernel, Unfinished } from '../kernels/list.ts';
 import { formatSize } from '../request/size.ts';
+import { wrap } from '../text/layout.ts';
 import { visible } from '../text/visible.ts';
 
 export type DownloadProgress = Readonly<{
@@ -48,7 +49,12 @@ export function addedText({ kernel, change, before }: Added): string {
   return `${visible(`${change} ${what}, ${formatSize(bytes)} in ${folder}${replaced}`)}\n`;
 }
 
-export function listText(kernels: readonly ListedKernel[], unfinished: readonly Unfinished[]): string {
+/** `width`: columns of the terminal; null: none. */
+export function listText(
+  kernels: readonly ListedKernel[],
+  unfinished: readonly Unfinished[],
+  width: number | null = null,
+): string {
   const rows = [
     ...table(kernels),
     ...unfinished.map(
@@ -56,7 +62,7 @@ export function listText(kernels: readonly ListedKernel[], unfinished: readonly 
     ),
   ];
   if (kernels.length === 0) rows.unshift('no kernels; add one with kmem-run kernel add 5.10');
-  return rows.map((row) => `${visible(row)}\n`).join('');
+  return rows.flatMap((row) => wrap(visible(row), width).map((line) => `${line}\n`)).join('');
 }
 
 export function listJson(kernels: readonly ListedKernel[], unfinished: readonly Unfinished[]): string {

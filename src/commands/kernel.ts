@@ -2,32 +2,47 @@ import { SetupError } from '../errors.ts';
 import { signalNumber } from '../host/exit-status.ts';
 import { print } from '../host/print.ts';
 import type { Way } from '../kernels/add.ts';
+import type { CommandHelp } from '../manual/page.ts';
 import { watchInterrupts } from '../run/interrupts.ts';
 import { didYouMean } from '../text/nearest.ts';
 import { quote } from '../text/quote.ts';
 import { addedText, downloadProgress, listJson, listText, verifiedText } from './kernel-report.ts';
+import { flagOption, pageOptions, valueOption } from './option-kinds.ts';
 import { type Given, type OptionForm, readOptions, splitAtSeparator } from './read-options.ts';
 
-export const kernelUsage = `kmem-run kernel list [--json]
-kmem-run kernel add NAME [--mirror URL | --deb FILE | --image FILE --modules DIR]
-kmem-run kernel remove NAME
-kmem-run kernel verify [NAME]
+const OF_ADD = { group: 'Options of add:' } as const;
+const LIST_OPTIONS = { json: flagOption('print JSON', { group: 'Options of list:' }) } as const;
+const ADD_OPTIONS = {
+  mirror: valueOption('URL', 'use this Debian mirror instead of those that apt is set up with', OF_ADD),
+  deb: valueOption('FILE', 'use this package (linux-image-…)', OF_ADD),
+  image: valueOption('FILE', 'use this image (a vmlinuz or a vmlinux; on arm64 an Image)', OF_ADD),
+  modules: valueOption('DIR', 'use the modules in this folder, with --image', OF_ADD),
+} as const;
 
-Keeps the kernels that --kernel NAME boots, in the user's cache folder.
-
-  list      what was added
-    --json  as JSON
-  add       5.10, 6.1 and 6.12 are the newest generic kernels of Debian 11, 12 and 13, fetched by the system's apt and
-            checked by Debian's keys. Any other NAME goes with a kernel that you have. What has the name is replaced.
-    --mirror URL     take it from this Debian mirror, not from those that apt is set up with
-    --deb FILE       take it from this package (linux-image-…)
-    --image FILE     take this image (a vmlinuz, or a vmlinux; arm64: an Image) …
-    --modules DIR    … with the modules in this folder, such as /lib/modules/RELEASE
-  remove    a kernel, and what is left of a download of it
-  verify    check every file of a kernel, or of all, against its checksum
-
-Exit status: 0 done, 1 verify found a kernel that is damaged.
-`;
+export const kernelHelp: CommandHelp = {
+  synopsis: [
+    'kmem-run kernel list [--json]',
+    'kmem-run kernel add NAME [--mirror URL | --deb FILE]',
+    'kmem-run kernel add NAME --image FILE --modules DIR',
+    'kmem-run kernel remove NAME',
+    'kmem-run kernel verify [NAME]',
+  ],
+  text: [
+    'Manages the kernels that --kernel NAME boots, in your cache folder.',
+    '5.10, 6.1 and 6.12 are the newest generic kernels of Debian 11, 12 and 13, fetched by apt and verified with the keys of Debian. Use any other NAME for a kernel of your own. An existing kernel of that name is replaced.',
+  ],
+  actions: {
+    list: { about: 'list the kernels that were added', takes: null },
+    add: { about: 'add a kernel', takes: '5.10|6.1|6.12' },
+    remove: { about: 'remove a kernel, and what is left of its download', takes: 'KERNEL' },
+    verify: { about: 'check every file of one kernel, or of all, against its checksum', takes: 'KERNEL' },
+  },
+  options: pageOptions({ ...LIST_OPTIONS, ...ADD_OPTIONS }),
+  status: [
+    ['0', 'done'],
+    ['1', 'verify found a damaged kernel'],
+  ],
+};
 
 type Action = Readonly<{
   options: Readonly<Record<string, OptionForm>>;
@@ -37,30 +52,14 @@ type Action = Readonly<{
 }>;
 
 const actions: Readonly<Record<string, Action>> = {
-  list: { options: { json: { type: 'boolean' } }, names: [0, 0], run: list },
-  add: {
-    options: {
-      mirror: { type: 'string' },
-      deb: { type: 'string' },
-      image: { type: 'string' },
-      modules: { type: 'string' },
-    },
-    names: [1, 1],
-    run: add,
-  },
+  list: { options: LIST_OPTIONS, names: [0, 0], run: list },
+  add: { options: ADD_OPTIONS, names: [1, 1], run: add },
   remove: { options: {}, names: [1, 1], run: remove },
   verify: { options: {}, names: [0, 1], run: verify },
 };
 
-/** What comes after the word `kernel`. */
-export const kernelActions: readonly string[] = Object.keys(actions);
-
 /** `kmem-run kernel`: 0 done, 1 a kernel is damaged. */
 export async function kernelCommand(argv: readonly string[]): Promise<number> {
-  if (asksForHelp(argv)) {
-    await print(kernelUsage);
-    return 0;
-  }
   const { action, given } = readArguments(argv);
   return action.run(given);
 }
@@ -82,7 +81,11 @@ async function list({ booleans }: Given): Promise<number> {
   const { listKernels, unfinishedDownloads } = await import('../kernels/list.ts');
   const kernels = await listKernels(false);
   const unfinished = unfinishedDownloads();
-  await print(booleans.get('json') ? listJson(kernels, unfinished) : listText(kernels, unfinished));
+  await print(
+    booleans.get('json')
+      ? listJson(kernels, unfinished)
+      : listText(kernels, unfinished, process.stdout.columns || null),
+  );
   return 0;
 }
 
@@ -147,10 +150,6 @@ function wayOf({ strings }: Given): Way {
   if (image === null && modules === null) return { way: 'mirror', url };
   const missing = image === null ? '--image FILE' : '--modules DIR';
   throw new SetupError('missing-option', `${missing} is missing`, 'use --image and --modules together');
-}
-
-function asksForHelp(argv: readonly string[]): boolean {
-  return argv.includes('--help');
 }
 
 function readArguments(argv: readonly string[]): { action: Action; given: Given } {

@@ -1,33 +1,36 @@
 import { SetupError } from '../errors.ts';
-import { print } from '../host/print.ts';
 import { readJsonInput } from '../host/read-input.ts';
 import { writeReport } from '../host/write-file.ts';
+import type { CommandHelp } from '../manual/page.ts';
 import { readScenarios } from '../scenario/read-report.ts';
 import type { ScenariosReport } from '../scenario/report.ts';
 import { suiteStatus } from '../scenario/suite.ts';
+import { pageOptions, valueOption } from './option-kinds.ts';
 import { readOptions } from './read-options.ts';
-import { formatted, parseFormat } from './scenario-report.ts';
+import { formatOption, formatted, parseFormat } from './scenario-report.ts';
 
-export const mergeUsage = `kmem-run merge FILE… [--format FORMAT] [--output FILE]
+const OPTIONS = {
+  format: formatOption('Options:'),
+  output: valueOption('FILE', 'write the report to this file'),
+} as const;
 
-Puts the reports of several \`kmem-run scenario run --format json\` together, such as those of --shard 1/3, 2/3 and 3/3.
-
-  --format FORMAT  pretty, tap, junit, json or github (pretty)
-  --output FILE    write it there
-
-Exit status: 0 all passed or were skipped, 1 some failed, 125 some could not be run, or a part is missing.
-`;
+export const mergeHelp: CommandHelp = {
+  synopsis: ['kmem-run merge [options] FILE…'],
+  text: [
+    'Merges the reports of several `kmem-run scenario run --format json`, for example those of --shard 1/3, 2/3 and 3/3.',
+  ],
+  options: pageOptions(OPTIONS),
+  takes: 'FILE',
+  status: [
+    ['0', 'all passed or were skipped'],
+    ['1', 'some failed'],
+    ['125', 'some could not be run, or a part is missing'],
+  ],
+};
 
 /** `kmem-run merge`: the status that one run of all would have had. */
 export async function mergeCommand(argv: readonly string[]): Promise<number> {
-  if (argv.includes('--help')) {
-    await print(mergeUsage);
-    return 0;
-  }
-  const { positionals, strings } = readOptions(argv.slice(1), {
-    format: { type: 'string' },
-    output: { type: 'string' },
-  });
+  const { positionals, strings } = readOptions(argv.slice(1), OPTIONS);
   if (positionals.length === 0)
     throw new SetupError('missing-name', 'merge requires reports', 'use kmem-run merge FILE…');
   const format = parseFormat(strings.get('format')?.[0] ?? 'pretty');

@@ -1,3 +1,4 @@
+import type { PageOption } from '../manual/page.ts';
 import { kebab, type RunInput } from '../request/run-input.ts';
 import type { OptionForm } from './read-options.ts';
 
@@ -26,18 +27,44 @@ export type Draft = Readonly<{
   /** Where `--env K` copies from. */
   inherited: NodeJS.ProcessEnv;
 }>;
-type Shown = OptionForm & Readonly<{ group: OptionGroup; describe: string; takes?: string; helpName?: string }>;
+
+/** An option as --help shows it. `helpName`: as it is written there (`no-color`). `isHidden`: it is refused with a reason. */
+export type ShownOption = OptionForm &
+  Readonly<{
+    group: string;
+    describe: string;
+    takes?: string;
+    helpName?: string;
+    byDefault?: string;
+    choices?: readonly string[];
+    isHidden?: boolean;
+  }>;
+type Shown = ShownOption & Readonly<{ group: OptionGroup }>;
 export type StringOption = Shown & Readonly<{ type: 'string'; apply: (draft: Draft, value: string) => void }>;
 type FlagOption = Shown & Readonly<{ type: 'boolean'; apply: (draft: Draft, on: boolean) => void }>;
 export type RunOption = StringOption | FlagOption;
 export type OptionTable = Readonly<Record<string, RunOption>>;
-type OptionGroup = 'The experiment:' | 'Limits:' | 'Enforcement:' | 'The run:' | 'The command:' | 'Output:';
+type OptionGroup =
+  | 'Experiment:'
+  | 'Limits:'
+  | 'Steps:'
+  | 'End of the run:'
+  | 'Enforcement:'
+  | 'MicroVM:'
+  | 'Command:'
+  | 'Output:';
 
-export function sets(key: Key, group: OptionGroup, takes: string, describe: string): Record<string, RunOption> {
+export function sets(
+  key: Key,
+  group: OptionGroup,
+  takes: string,
+  describe: string,
+  byDefault?: string,
+): Record<string, RunOption> {
   const apply = ({ input }: Draft, value: string) => {
     input[key] = value;
   };
-  return { [kebab(key)]: string(group, takes, describe, apply) };
+  return { [kebab(key)]: string(group, takes, describe, apply, byDefault) };
 }
 
 type ListKey = 'then' | 'expect' | 'rw' | 'inject';
@@ -73,10 +100,43 @@ export function string(
   takes: string,
   describe: string,
   apply: StringOption['apply'],
+  byDefault?: string,
 ): StringOption {
-  return { type: 'string', group, takes, describe, apply };
+  return { type: 'string', group, takes, describe, apply, ...(byDefault === undefined ? {} : { byDefault }) };
 }
 
 export function flag(group: OptionGroup, describe: string, apply: FlagOption['apply']): FlagOption {
   return { type: 'boolean', group, describe, apply };
+}
+
+type More = Partial<Pick<ShownOption, 'group' | 'repeatable' | 'byDefault' | 'helpName' | 'choices'>>;
+
+/** An option whose value the command itself reads. */
+export function valueOption(takes: string, describe: string, more: More = {}): ShownOption {
+  return { type: 'string', group: 'Options:', takes, describe, ...more };
+}
+
+export function flagOption(describe: string, more: More = {}): ShownOption {
+  return { type: 'boolean', group: 'Options:', describe, ...more };
+}
+
+/** For the commands whose report is printed. */
+export const NO_COLOR = { color: flagOption('print without colours', { helpName: 'no-color' }) } as const;
+
+/** For the commands that read settings. */
+export const NO_CONFIG = {
+  config: flagOption('do not read kmem-run.config.json or kmem-run.config.yaml', { helpName: 'no-config' }),
+} as const;
+
+/** For the commands that read the store. */
+export const STORE = { store: valueOption('FILE', 'read this store instead of your own') } as const;
+
+/** What --help, completion and the man pages say of a table. */
+export function pageOptions(table: Readonly<Record<string, ShownOption>>): PageOption[] {
+  return Object.entries(table)
+    .filter(([, { isHidden }]) => !isHidden)
+    .map(([key, { helpName = key, takes = null, choices, describe, group, byDefault = null, repeatable = false }]) => ({
+      ...{ name: helpName, takes, completes: choices?.join('|') ?? takes },
+      ...{ about: describe, byDefault, group, repeatable },
+    }));
 }

@@ -1,10 +1,9 @@
 /** A command line that ends in a command to run, read by a table of options. */
 
-import type { Options } from 'yargs';
 import { SetupError } from '../errors.ts';
 import { absolute } from '../host/own-process.ts';
 import type { RunInput } from '../request/run-input.ts';
-import { quote } from '../text/quote.ts';
+import { quote, shellLine } from '../text/quote.ts';
 import type { Draft, OptionTable, ReportRequest } from './option-kinds.ts';
 import { readOptions, splitAtSeparator } from './read-options.ts';
 import { withSettings } from './settings.ts';
@@ -36,10 +35,9 @@ export type ArgvForm = Readonly<{
 export function parseArgv(argv: readonly string[], form: ArgvForm): RunArguments {
   const { word, usage, options, start, inherited, takes } = form;
   const { before, after: command } = splitAtSeparator(argv);
-  const hint = `put -- before the command: ${usage} -- command [args…]`;
-  if (command === null) throw new SetupError('no-separator', 'there is no -- on the command line', hint);
+  if (command === null) throw noSeparator(argv, form);
   const given = withSettings(readOptions(before, options), options, takes);
-  refusePositionals(given.positionals, word, hint);
+  refusePositionals(given.positionals, word, `put -- before the command: ${usage} -- command [args…]`);
   if (command.length === 0)
     throw new SetupError('no-command', 'there is no command after --', 'name the program to run and its arguments');
   const draft: Draft = {
@@ -77,14 +75,27 @@ export function parseArgv(argv: readonly string[], form: ArgvForm): RunArguments
   return { input: draft.input as RunInput, report: draft.report, sources };
 }
 
-/** For yargs' `.options()`: what --help lists. */
-export function describeOptions(table: OptionTable): Readonly<Record<string, Options>> {
-  return Object.fromEntries(
-    Object.entries(table).map(([name, { helpName = name, takes, describe, group, type }]) => {
-      const description = takes === undefined ? describe : `${takes}: ${describe}`;
-      return [helpName, { type, group, description, requiresArg: type === 'string' }];
-    }),
-  );
+/** Shows the line as it was meant, unless an option before the command is wrong itself: then that is thrown. */
+function noSeparator(argv: readonly string[], form: ArgvForm): SetupError {
+  const head = beforeCommand(argv, form);
+  readOptions(head, form.options);
+  const command = argv.slice(head.length);
+  const hint =
+    command.length > 0 ? `kmem-run ${shellLine([...head, '--', ...command])}` : `${form.usage} -- command [args…]`;
+  return new SetupError('no-separator', '-- is missing before the command', hint);
+}
+
+/** What stands before the first argument that is neither an option nor the value of one. */
+export function beforeCommand(
+  argv: readonly string[],
+  { word, options }: Pick<ArgvForm, 'word' | 'options'>,
+): readonly string[] {
+  let end = argv[0] === word ? 1 : 0;
+  while (end < argv.length && /^-[^0-9]/.test(argv[end] ?? '')) {
+    const name = argv[end]?.slice(2) ?? '';
+    end += Object.hasOwn(options, name) && options[name]?.type === 'string' ? 2 : 1;
+  }
+  return argv.slice(0, end);
 }
 
 function refusePositionals(positionals: readonly string[], word: string, hint: string): void {

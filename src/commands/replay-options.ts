@@ -3,41 +3,55 @@
 import { accessSync, constants } from 'node:fs';
 import { errnoOf, SetupError } from '../errors.ts';
 import { wholeNumber } from '../experiment/bounds.ts';
+import type { CommandHelp } from '../manual/page.ts';
 import { outputFile } from '../request/output-file.ts';
 import { optionName } from '../request/run-input.ts';
 import { readPlacement } from '../scenario/input.ts';
 import type { Placement } from '../scenario/types.ts';
 import { parseLabel } from '../store/keep.ts';
 import { quote } from '../text/quote.ts';
+import { flagOption, NO_COLOR, NO_CONFIG, pageOptions, valueOption } from './option-kinds.ts';
 import { mustHave, readStoredArguments } from './stored.ts';
 
-export const replayUsage = `kmem-run replay [options] FILE|ID|TOKEN
+const OPTIONS = {
+  repeat: valueOption('N', 'make this many runs', { byDefault: '1; up to 5 while only figures differ' }),
+  warmup: valueOption('N', 'make this many runs first and discard them', { byDefault: '0' }),
+  scenario: valueOption('SCENARIO|FILE', 'take the steps of this scenario instead of the recorded ones'),
+  prepare: valueOption('CMD', 'before each run, run sh -c CMD outside its group'),
+  stdin: valueOption('FILE', 'give each run this file as stdin'),
+  output: valueOption('inherit|null', 'where stdout and stderr go', { byDefault: 'as recorded' }),
+  cwd: valueOption('DIR', 'run in this folder', { byDefault: 'as recorded' }),
+  parent: valueOption('PATH', 'make each group in this cgroup directory', { byDefault: 'as recorded' }),
+  enforce: valueOption('MODE', 'auto, gate, native or none', {
+    byDefault: 'as recorded',
+    choices: ['auto', 'gate', 'native', 'none'],
+  }),
+  keep: flagOption('save the replays in the store'),
+  label: valueOption('LABEL', 'save the replays under this label'),
+  store: valueOption('FILE', 'use this store instead of your own'),
+  json: valueOption('FILE', 'write the comparison as JSON ("-": stdout)'),
+  token: flagOption('print a token of the run, and run nothing'),
+  'dry-run': flagOption('print what would be run, and run nothing'),
+  quiet: flagOption('print no report'),
+  ...NO_COLOR,
+  ...NO_CONFIG,
+} as const;
 
-Makes a run again that was recorded, with the same limits, injected failures, environment, seed, kernel and steps, and shows
-what differs: outcome, exits, expectations, first failing call, failcnt, peak. FILE is what --json wrote; ID names a run in the
-store, as for kmem-run show; TOKEN holds the run itself.
-
-  --repeat N        runs to make (1; up to 5 where nothing but figures differs, to see how far these spread)
-  --warmup N        runs to make first and throw away (0)
-  --scenario NAME   take the steps of this scenario (or file) as it is now, under the recorded limits and injected failures
-  --prepare CMD     run this by sh -c before each run, outside its group (that of the experiment it comes from)
-  --stdin FILE      give each run this file as its stdin (nothing)
-  --output WHERE    inherit or null: where stdout and stderr go (as they went then)
-  --cwd DIR         run it in another folder
-  --parent PATH     make each group in this cgroup directory (as recorded)
-  --enforce MODE    auto, gate, native or none (as recorded)
-  --keep            put the replays into the store, too
-  --label NAME      the same, under this name
-  --store FILE      look into this store instead of your own, and keep them there
-  --json FILE       write the comparison as JSON ("-": stdout)
-  --token           print a token of the run, and run nothing
-  --dry-run         print what would be run, and run nothing
-  --quiet           no report
-  --no-color        no colours
-  --no-config       do not read kmem-run.config.json or kmem-run.config.yaml
-
-Exit status: 0 the same, 1 different, 125 it could not be replayed, 130 interrupted.
-`;
+export const replayHelp: CommandHelp = {
+  synopsis: ['kmem-run replay [options] FILE|ID|TOKEN'],
+  text: [
+    'Repeats a recorded run with the same limits, injected failures, environment, seed, kernel and steps, and reports what differs: outcome, exits, expectations, first failing call, failcnt, peak.',
+    'FILE is a file that --json wrote; ID names a saved run, as for kmem-run show; TOKEN contains the run itself.',
+  ],
+  options: pageOptions(OPTIONS),
+  takes: 'FILE|ID',
+  status: [
+    ['0', 'the same'],
+    ['1', 'different'],
+    ['125', 'the run could not be replayed'],
+    ['130', 'interrupted'],
+  ],
+};
 
 const MOST_REPEATS = 100_000;
 const MOST_WARM_UPS = 1000;
@@ -69,30 +83,10 @@ export type ReplayArguments = Readonly<{
   color: boolean | null;
 }>;
 
-const texts = [
-  'repeat',
-  'warmup',
-  'scenario',
-  'prepare',
-  'stdin',
-  'output',
-  'cwd',
-  'parent',
-  'enforce',
-  'label',
-  'json',
-];
-const flags = ['keep', 'token', 'dry-run', 'quiet', 'color'];
-
 /** @throws SetupError `bad-option`, `missing-argument`, `unexpected-argument`, and those of readOptions(). */
-export function readReplayArgv(argv: readonly string[]): ReplayArguments | 'help' {
-  const forms = Object.fromEntries([
-    ...texts.map((name) => [name, { type: 'string' }] as const),
-    ...flags.map((name) => [name, { type: 'boolean' }] as const),
-  ]);
-  const { words, store, help, isOn, value, given } = readStoredArguments(argv, forms);
-  if (help) return 'help';
-  mustHave(words, 1, 'write kmem-run replay FILE, ID or TOKEN; kmem-run history lists what is kept');
+export function readReplayArgv(argv: readonly string[]): ReplayArguments {
+  const { words, store, isOn, value, given } = readStoredArguments(argv, OPTIONS);
+  mustHave(words, 1, 'use kmem-run replay FILE, ID or TOKEN; kmem-run history lists saved runs');
   const number = (name: string, range: Readonly<{ from: number; to: number }>): number | null => {
     const text = value(name);
     return text === null ? null : wholeNumber(`--${name}`, text, range);

@@ -24,17 +24,13 @@ import { keepBeside, keepRun } from '../store/keep.ts';
 import { tokenOf } from '../store/token.ts';
 import { version } from '../version.ts';
 import { watchProgress } from './experiment-report.ts';
-import { type ReplayArguments, readReplayArgv, replayUsage } from './replay-options.ts';
+import { type ReplayArguments, readReplayArgv } from './replay-options.ts';
 import { findRecorded, refuseFilledIn } from './replay-source.ts';
 import { styleOfStdout } from './stored.ts';
 
 /** `kmem-run replay`: 0 the same, 1 different, 125 it could not be replayed. */
 export async function replayCommand(argv: readonly string[]): Promise<number> {
   const given = readReplayArgv(argv);
-  if (given === 'help') {
-    await print(replayUsage);
-    return 0;
-  }
   const recorded = await findRecorded(given.word, given.store);
   if (given.scenario === null) refuseFilledIn(recorded);
   if (given.token) {

@@ -5,51 +5,45 @@ import { absolute } from '../host/own-process.ts';
 import { print } from '../host/print.ts';
 import { isFile } from '../host/read-input.ts';
 import { writeReport } from '../host/write-file.ts';
+import type { CommandHelp } from '../manual/page.ts';
 import { csvHead, csvLine } from '../report/formats.ts';
 import { pageScript } from '../report/html/frame.ts';
 import { outputFile } from '../request/output-file.ts';
 import type { ReportDocument } from '../scenario/documents.ts';
 import { quote } from '../text/quote.ts';
 import { version } from '../version.ts';
+import { flagOption, NO_COLOR, pageOptions, STORE, valueOption } from './option-kinds.ts';
 import { readDocuments, readRuns, readSides } from './report-documents.ts';
 import { readStoredArguments, type StoredArguments, styleOfStdout } from './stored.ts';
 
-export const reportUsage = `kmem-run report RESULT… [--html FILE] [--svg DIR] [--png DIR] [--markdown FILE] [--csv FILE] [--plot] [--compare] [--title TEXT] [--store FILE]
+const OPTIONS = {
+  html: valueOption('FILE', 'write the page to this file ("-": stdout)'),
+  svg: valueOption('DIR', 'write each plot to this folder as SVG'),
+  png: valueOption('DIR', 'write each plot to this folder as PNG (requires the package @resvg/resvg-js)'),
+  markdown: valueOption('FILE', 'write a comment for a pull request ("-": stdout)'),
+  csv: valueOption('FILE', 'write a line of figures for each run ("-": stdout)'),
+  plot: flagOption('print the reports, with plots'),
+  compare: flagOption('compare two RESULTs; separate the runs of one side by commas'),
+  title: valueOption('TEXT', 'title of the page'),
+  ...NO_COLOR,
+  ...STORE,
+} as const;
 
-Makes a page of results: plots, tables, what failed and how to see it again. The page is one file that loads nothing.
-RESULT is a file that kmem-run wrote by --json (a run, a sweep, a bisection, an exploration, fidelity, scenarios; also of
-export and compare), or what is kept: a run, an experiment, a label, @ for the latest.
-
-  --html FILE      write the page there ("-": stdout)
-  --svg DIR        write each plot into this folder as SVG
-  --png DIR        and as PNG, which takes the optional package @resvg/resvg-js
-  --markdown FILE  write a comment for a pull request there ("-": stdout): a table, what changed from the first, details
-  --csv FILE       write a line of figures of each run there ("-": stdout)
-  --plot           print the reports with plots in block characters
-  --compare        two RESULTs (or lists with commas between), one over the other
-  --title TEXT     what the page is called
-  --store FILE     look into this store instead of your own
-
-Exit status: 0.
-`;
+export const reportHelp: CommandHelp = {
+  synopsis: ['kmem-run report [options] RESULT…'],
+  text: [
+    'Makes a page of results: plots, tables, failed calls and how to repeat them. The page is a single file and loads nothing.',
+    'RESULT is a file that kmem-run wrote with --json (also that of export and compare), or a saved result: a run, an experiment, a label, or @ for the latest run.',
+  ],
+  options: pageOptions(OPTIONS),
+  takes: 'FILE|ID|LABEL',
+  status: [['0', 'written']],
+  examples: ['kmem-run report @ --html page.html'],
+};
 
 /** `kmem-run report`. */
 export async function reportCommand(argv: readonly string[]): Promise<number> {
-  const given = readStoredArguments(argv, {
-    html: { type: 'string' },
-    svg: { type: 'string' },
-    png: { type: 'string' },
-    title: { type: 'string' },
-    compare: { type: 'boolean' },
-    markdown: { type: 'string' },
-    csv: { type: 'string' },
-    plot: { type: 'boolean' },
-    color: { type: 'boolean' },
-  });
-  if (given.help) {
-    await print(reportUsage);
-    return 0;
-  }
+  const given = readStoredArguments(argv, OPTIONS);
   const wanted = outputsOf(given);
   const { csv: table } = wanted;
   const { words, store } = given;

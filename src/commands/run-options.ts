@@ -2,162 +2,157 @@
  * The options of `kmem-run run`: each defined once, with what it takes, what --help says of it and where its value goes.
  * Values are checked by normaliseSpec; here only what belongs to a command line is refused.
  */
-import type { Options } from 'yargs';
 import { SetupError } from '../errors.ts';
 import { ownEnvironment } from '../host/own-process.ts';
+import type { CommandHelp } from '../manual/page.ts';
 import { CGROUP, ENFORCE, ERRNO, ON_ESCAPE, ON_FAULT, ON_OVERRUN, WAIT } from '../request/normalise.ts';
 import { outputFile } from '../request/output-file.ts';
 import type { FurtherStep } from '../request/run-input.ts';
 import { parseLabel } from '../store/keep.ts';
 import { quote } from '../text/quote.ts';
-import { appends, collects, type Draft, flag, type OptionTable, sets, string, turns } from './option-kinds.ts';
-import { describeOptions, parseArgv, type RunArguments } from './parse-argv.ts';
+import {
+  appends,
+  collects,
+  type Draft,
+  flag,
+  type OptionTable,
+  pageOptions,
+  sets,
+  string,
+  turns,
+} from './option-kinds.ts';
+import { parseArgv, type RunArguments } from './parse-argv.ts';
 
 /**
  * By the option's name; experiments take most of them. `sets` and `collects` put a value under the input key of the same
  * name (kmemTcp: --kmem-tcp).
  */
 export const OPTIONS: OptionTable = {
-  ...sets('kmem', 'Limits:', 'SIZE', 'kernel memory, such as 900K or 1M'),
-  ...sets('mem', 'Limits:', 'SIZE', 'memory'),
-  ...sets('memsw', 'Limits:', 'SIZE', 'memory and swap together (needs --mem)'),
-  ...sets('kmemTcp', 'Limits:', 'SIZE', 'TCP buffers (cgroup v1; a soft limit, which they can exceed)'),
-  ...sets('pids', 'Limits:', 'N', 'processes and threads at one time'),
+  ...sets('kmem', 'Limits:', 'SIZE', 'limit kernel memory, for example to 900K or 1M'),
+  ...sets('mem', 'Limits:', 'SIZE', 'limit memory'),
+  ...sets('memsw', 'Limits:', 'SIZE', 'limit memory and swap together (requires --mem)'),
+  ...sets('kmemTcp', 'Limits:', 'SIZE', 'limit TCP buffers (cgroup v1; soft: usage can exceed it)'),
+  ...sets('pids', 'Limits:', 'N', 'limit the number of processes and threads'),
 
-  ...sets('enforce', 'Enforcement:', ENFORCE.join('|'), 'how the kmem limit is made to bite'),
-  ...sets('kernel', 'Enforcement:', 'NAME', 'boot this kernel in a microVM and run there (see kmem-run kernel)'),
-  ...sets('vmMemory', 'Enforcement:', 'SIZE', 'memory of the microVM (1G)'),
-  ...sets('vmCpus', 'Enforcement:', 'N', 'its processors (1)'),
-  ...collects('rw', 'Enforcement:', 'DIR', 'a folder in which the command in the microVM may write (repeatable)'),
-  ...sets('cgroup', 'Enforcement:', CGROUP.join('|'), 'which cgroup version to use'),
-  ...sets('parent', 'Enforcement:', 'PATH', "make the group in this cgroup directory instead of kmem-run's own"),
-  ...sets('reserve', 'Enforcement:', 'SIZE', 'what the gate keeps free below the kmem limit'),
+  ...collects('then', 'Steps:', 'CMD', 'add a step in the group: sh -c CMD'),
+  client: {
+    ...string('Steps:', 'CMD', 'add a step outside the group: sh -c CMD', ({ input }, value) => {
+      input.then = [...((input.then as FurtherStep[] | undefined) ?? []), { client: value }];
+    }),
+    repeatable: true,
+  },
+  ...sets('ready', 'Steps:', 'WHAT', 'wait for tcp:PORT, http://…, file:PATH or output:REGEX before the further steps'),
+  ...sets('readyTimeout', 'Steps:', 'DURATION', 'wait at most this long for --ready', '10s'),
+  ...turns('background', 'Steps:', 'run the further steps beside the command, then stop it'),
+  ...sets('stop', 'Steps:', 'SIGNAL|CMD', 'stop the command after the last step with this', 'TERM'),
+  ...collects('expect', 'Steps:', 'EXPR', 'require EXPR, for example failcnt>0'),
+
+  ...sets('timeout', 'End of the run:', 'DURATION', 'end the run after this time, --hold included'),
+  ...sets('grace', 'End of the run:', 'DURATION', 'time from SIGTERM to SIGKILL', '2s'),
+  ...sets('hold', 'End of the run:', 'DURATION', 'keep the group this long after the last step'),
   ...sets(
-    'errno',
-    'Enforcement:',
-    ERRNO.join('|'),
-    'deny with the errno of an enforcing kernel, or always with ENOMEM',
+    'wait',
+    'End of the run:',
+    WAIT.join('|'),
+    'after the last exit, wait for a quiet or empty group, for nothing, or for an empty group',
+    'quiet',
   ),
-  reclaim: string('Enforcement:', 'on|off', 'ask the kernel to reclaim before a call is denied', turnsOn('reclaim')),
+  ...sets('quietFor', 'End of the run:', 'DURATION', 'a group idle for this long is quiet', '500ms'),
+  ...sets('quietLimit', 'End of the run:', 'DURATION', 'wait at most this long for quiet', '5s'),
+
+  ...sets('enforce', 'Enforcement:', ENFORCE.join('|'), 'how to enforce the kmem limit', 'auto'),
+  ...sets('cgroup', 'Enforcement:', CGROUP.join('|'), 'cgroup version to use'),
+  ...sets('parent', 'Enforcement:', 'DIR', 'make the group in this cgroup directory'),
+  ...sets('reserve', 'Enforcement:', 'SIZE', 'keep this free below the limit', '16K'),
+  ...sets('errno', 'Enforcement:', ERRNO.join('|'), 'deny with the errno of an enforcing kernel, or with ENOMEM'),
+  reclaim: string('Enforcement:', 'on|off', 'ask the kernel to reclaim memory before a denial', turnsOn('reclaim')),
   'rcu-wait': string(
     'Enforcement:',
     'on|off',
-    'before a call is denied, wait until what ended processes leave is freed (on)',
+    'before a denial, wait until the memory of ended processes is freed',
     turnsOn('rcuWait'),
+    'on',
   ),
-
-  ...turns('allowIoUring', 'Enforcement:', 'let io_uring through, ungated, instead of refusing it'),
+  ...turns('allowIoUring', 'Enforcement:', 'let io_uring through, ungated'),
   ...sets(
     'onOverrun',
     'Enforcement:',
     ON_OVERRUN.join('|'),
-    'when usage stays above the limit with no call to deny: say so, or end the run',
+    'if usage stays over the limit and no call can be denied, report it or end the run',
+    'note',
   ),
   ...sets(
     'onFault',
     'Enforcement:',
     ON_FAULT.join('|'),
-    'end a page fault over the kmem limit with SIGBUS or SIGKILL, or only count it',
+    'end a page fault over the limit with SIGBUS or SIGKILL, or only count it',
+    'note',
   ),
   ...sets(
     'onEscape',
     'Enforcement:',
     ON_ESCAPE.join('|'),
-    'when a process leaves the group: report it, or kill it too',
+    'if a process leaves the group, report it, or kill it too',
+    'note',
   ),
-  ...sets('traceGate', 'Enforcement:', 'FILE', 'write a line of JSON about each gated call'),
   fail: {
     ...string(
       'Enforcement:',
       'ADDRESS',
-      'fail this call, such as 0.1/17:mmap; with + behind it all later ones of its process too (repeatable)',
+      'fail this call, for example 0.1/17:mmap; with a final +, also all later calls of its process',
       appends('inject'),
     ),
     repeatable: true,
   },
+  ...sets('traceGate', 'Enforcement:', 'FILE', 'write a line of JSON about each gated call'),
 
-  ...sets('timeout', 'The run:', 'DUR', 'end the run after this time, all steps and the hold included'),
-  ...sets('grace', 'The run:', 'DUR', 'from SIGTERM to SIGKILL when a run is ended (2s)'),
-  ...sets('hold', 'The run:', 'DUR', 'keep the group for a while after the last step'),
-  ...sets(
-    'wait',
-    'The run:',
-    WAIT.join('|'),
-    'when the run is over: the last step has exited and the group is quiet or empty (quiet), the last step has exited (exit), or the group is empty (empty)',
-  ),
-  ...sets('quietFor', 'The run:', 'DUR', 'a group is quiet when nothing has happened in it for this time (500ms)'),
-  ...sets('quietLimit', 'The run:', 'DUR', 'the longest wait for a quiet group (5s)'),
-  ...collects('then', 'The run:', 'CMD', 'a further step in the same group, by sh -c (repeatable)'),
-  client: {
-    ...string(
-      'The run:',
-      'CMD',
-      'a further step outside the group, by sh -c: a client (repeatable)',
-      ({ input }, value) => {
-        input.then = [...((input.then as FurtherStep[] | undefined) ?? []), { client: value }];
-      },
-    ),
+  ...sets('kernel', 'MicroVM:', 'KERNEL', 'boot this kernel in a microVM and run there'),
+  ...sets('vmMemory', 'MicroVM:', 'SIZE', 'memory of the microVM', '1G'),
+  ...sets('vmCpus', 'MicroVM:', 'N', 'CPUs of the microVM', '1'),
+  ...collects('rw', 'MicroVM:', 'DIR', 'let the command write to this folder'),
+
+  ...sets('user', 'Command:', 'USER', 'run as this user (name or number)'),
+  ...sets('cwd', 'Command:', 'DIR', 'run in this folder'),
+  env: {
+    ...string('Command:', 'NAME[=VALUE]', 'set a variable, or copy it', setVariable),
     repeatable: true,
   },
-  ...sets(
-    'ready',
-    'The run:',
-    'WHAT',
-    'what the first further step waits for: tcp:PORT, http://…, file:PATH or output:REGEX',
-  ),
-  ...sets('readyTimeout', 'The run:', 'DUR', 'the longest wait for --ready (10s)'),
-  ...turns(
-    'background',
-    'The run:',
-    'the further steps do not wait for the command to exit; it is stopped after the last one',
-  ),
-  ...sets('stop', 'The run:', 'SIGNAL|CMD', 'what stops a command that still runs after the last step (TERM)'),
-  ...collects('expect', 'The run:', 'EXPR', "what must hold, such as 'exit==0' or 'failcnt>0' (repeatable)"),
-  ...sets('sample', 'The run:', 'DUR|off', 'time between samples (50ms)'),
+  ...turns('clearEnv', 'Command:', 'pass no variables except those of --env'),
+  ...sets('cpus', 'Command:', 'LIST', 'bind command and gate to these CPUs (0,2-3)'),
+  ...turns('aslr', 'Command:', 'leave address-space randomisation on'),
+  output: string('Command:', 'inherit|null|FILE', 'where stdout and stderr of all steps go', setOutput),
 
-  ...sets('cpus', 'The command:', 'LIST', 'bind command and gate to these CPUs, such as 0 or 0,2-3'),
-  ...turns('aslr', 'The command:', 'leave address-space randomisation on'),
-  ...sets('user', 'The command:', 'NAME', 'run as this user (name or number)'),
-  ...sets('cwd', 'The command:', 'DIR', 'working directory'),
-  env: { ...string('The command:', 'K[=V]', 'set a variable, or copy it (repeatable)', setVariable), repeatable: true },
-  ...turns('clearEnv', 'The command:', 'pass no variables but those of --env'),
-  output: string('The command:', 'inherit|null|FILE', 'where stdout and stderr of all steps go', setOutput),
-
-  json: string(
-    'Output:',
-    'FILE',
-    'write the result there ("-": stdout, if --output is elsewhere)',
-    ({ report }, value) => {
-      report.json = value === '-' ? value : outputFile(value, { name: '--json' });
-    },
-  ),
-  keep: flag('Output:', 'keep the result in the store (see kmem-run history)', ({ report }, on) => {
+  json: string('Output:', 'FILE', 'write the result as JSON ("-": stdout)', ({ report }, value) => {
+    report.json = value === '-' ? value : outputFile(value, { name: '--json' });
+  }),
+  keep: flag('Output:', 'save the result in the store (see kmem-run history)', ({ report }, on) => {
     report.keep = on;
   }),
-  label: string('Output:', 'NAME', 'keep it under this name, which runs may share', ({ report }, value) => {
+  label: string('Output:', 'LABEL', 'save it under this label, which runs can share', ({ report }, value) => {
     report.label = parseLabel(value);
   }),
-  store: string('Output:', 'FILE', 'keep it in this store instead of your own', ({ report }, value) => {
+  store: string('Output:', 'FILE', 'save it in this store instead of your own', ({ report }, value) => {
     report.store = outputFile(value, { name: '--store' });
   }),
-  quiet: flag('Output:', 'no report', ({ report }, on) => {
+  ...sets('sample', 'Output:', 'DURATION|off', 'time between samples', '50ms'),
+  quiet: flag('Output:', 'print no report', ({ report }, on) => {
     report.quiet = on;
   }),
-  verbose: flag('Output:', 'a longer report', ({ report }, on) => {
+  verbose: flag('Output:', 'print a longer report', ({ report }, on) => {
     report.verbose = on;
   }),
-  plot: flag('Output:', 'draw the run over time, in the terminal', ({ report }, on) => {
+  plot: flag('Output:', 'plot the run over time in the terminal', ({ report }, on) => {
     report.plot = on;
   }),
   color: {
-    ...flag('Output:', 'no colours in the report', ({ report }, on) => {
+    ...flag('Output:', 'print the report without colours', ({ report }, on) => {
       report.color = on;
     }),
     helpName: 'no-color',
   },
   'dry-run': flag(
     'Output:',
-    'print what would be run, with all defaults and the source of each value, and run nothing',
+    'print the run with all defaults and the source of each value; run nothing',
     ({ report }, on) => {
       report.dryRun = on;
     },
@@ -168,8 +163,34 @@ export const OPTIONS: OptionTable = {
   },
 };
 
-/** For yargs' `.options()`: what --help lists. Parsing is `parseRunArgv`, by the same definitions. */
-export const runOptions: Readonly<Record<string, Options>> = describeOptions(OPTIONS);
+/** What --help says of `kmem-run`, with and without the word `run`. */
+export function runHelp(): CommandHelp {
+  return {
+    synopsis: ['kmem-run [run] [options] -- command [args…]'],
+    text: [
+      'Runs a command under a kernel-memory limit and names every allocation that failed.',
+      'SIZE is in bytes, or has a suffix K, M, G or T. DURATION is in seconds, or has a suffix ms, s, m, h or d. Turn a flag off with --no-FLAG, for example --no-aslr.',
+    ],
+    options: pageOptions(OPTIONS),
+    status: RUN_STATUS,
+    examples: [
+      'kmem-run --kmem 1M -- apachectl start',
+      "kmem-run --kmem 8M --ready tcp:80 --client 'curl -sf localhost' -- node app.js",
+    ],
+  };
+}
+
+const RUN_STATUS = [
+  ['0', 'every step exited with 0; with --expect, all expectations hold'],
+  ['1-255', 'the exit status of the first step that did not exit with 0'],
+  ['128+n', 'signal n ended that step, or interrupted kmem-run'],
+  ['122', 'an expectation does not hold'],
+  ['123', 'the OOM killer ended a process of the group, and the command exited with 0'],
+  ['124', '--timeout passed'],
+  ['125', 'kmem-run failed'],
+  ['126', 'the command cannot be executed, or the limit prevented it from starting'],
+  ['127', 'the command was not found'],
+] as const;
 
 /**
  * Reads what follows `kmem-run`: options, perhaps the word `run` among them, `--`, and the command, which is handed on

@@ -17,9 +17,14 @@ import {
 import { mistakeText } from '../scenario/issues.ts';
 import { missingFor } from '../scenario/needs.ts';
 import type { Scenario } from '../scenario/types.ts';
+import { wrap } from '../text/layout.ts';
 import { quote } from '../text/quote.ts';
-import { cut, visible } from '../text/visible.ts';
+import { columns, cut, padded, visible } from '../text/visible.ts';
 import type { Given } from './read-options.ts';
+
+const TITLE_LENGTH = 200;
+/** What a title has at least beside the names. */
+const NARROWEST = 40;
 
 function find({ positionals: words, strings, booleans }: Given, inNone: readonly ScenarioFolder[]) {
   const library = booleans.get('library') ?? false;
@@ -36,9 +41,9 @@ export async function listScenarios(given: Given): Promise<number> {
     );
     await print(`${JSON.stringify(rows, null, 2)}\n`);
   } else {
+    const width = Math.max(0, ...scenarios.map(({ name }) => columns(visible(name))));
     const [library, own] = [scenarios.filter(isInLibrary), scenarios.filter((each) => !isInLibrary(each))];
-    const width = Math.max(0, ...scenarios.map(({ name }) => name.length));
-    if (own.length > 0) await print(await listText(own, width));
+    await print(await listText(own, width));
     if (library.length > 0 && given.positionals.length === 0)
       await print(`${own.length > 0 ? '\n' : ''}library (run one by its name, all with --library):\n`);
     await print(await listText(library, width));
@@ -47,12 +52,15 @@ export async function listScenarios(given: Given): Promise<number> {
 }
 
 async function listText(scenarios: readonly Scenario[], width: number): Promise<string> {
-  const lines = scenarios.map(async (scenario) => {
-    const lacks = (await missing(scenario)).map((lack) => `${' '.repeat(width + 2)}missing: ${visible(lack)}\n`);
-    const title = cut(described(scenario).title, 100);
-    return `${visible(scenario.name).padEnd(width)}  ${title}${tagsText(scenario)}\n${lacks.join('')}`;
+  const room = Math.max(NARROWEST, (process.stdout.columns || 80) - width - 2);
+  const blocks = scenarios.map(async (scenario) => {
+    const title = `${cut(described(scenario).title, TITLE_LENGTH)}${tagsText(scenario)}`;
+    const lacks = (await missing(scenario)).map((lack) => `missing: ${visible(lack)}`);
+    const [first = '', ...others] = [title, ...lacks].flatMap((text) => wrap(text, room));
+    const below = others.map((line) => `${' '.repeat(width + 2)}${line}\n`);
+    return `${padded(visible(scenario.name), width)}  ${first}\n${below.join('')}`;
   });
-  return (await Promise.all(lines)).join('');
+  return (await Promise.all(blocks)).join('');
 }
 
 function missing(scenario: Scenario): Promise<string[]> {

@@ -8,8 +8,8 @@ import { readPlacement } from '../scenario/input.ts';
 import type { Choices } from '../scenario/perform.ts';
 import { BOUNDS, type Placement } from '../scenario/types.ts';
 import { quote } from '../text/quote.ts';
-import type { OptionForm } from './read-options.ts';
-import { type Format, parseFormat } from './scenario-report.ts';
+import { flagOption, NO_CONFIG, valueOption } from './option-kinds.ts';
+import { type Format, formatOption, parseFormat } from './scenario-report.ts';
 import type { GivenWithSettings } from './settings.ts';
 
 export type Shard = Readonly<{ index: number; of: number }>;
@@ -25,31 +25,40 @@ export type RunChoices = Choices &
     output: string | null;
   }>;
 
-export const SELECT_FORMS: Readonly<Record<string, OptionForm>> = {
-  tag: { type: 'string', repeatable: true },
-  filter: { type: 'string', repeatable: true },
-  library: { type: 'boolean' },
-};
+const OF_ALL = { group: 'Options of list, run and check:', repeatable: true } as const;
+const OF_RUN = { group: 'Options of run:' } as const;
 
-export const RUN_FORMS: Readonly<Record<string, OptionForm>> = {
-  ...SELECT_FORMS,
-  kernel: { type: 'string' },
-  parent: { type: 'string' },
-  enforce: { type: 'string' },
-  jobs: { type: 'string' },
-  retry: { type: 'string' },
-  repeat: { type: 'string' },
-  'last-failed': { type: 'boolean' },
-  shard: { type: 'string' },
-  format: { type: 'string' },
-  output: { type: 'string' },
-  strict: { type: 'boolean' },
-  'fail-fast': { type: 'boolean' },
-  'keep-dir': { type: 'boolean' },
-  'update-baseline': { type: 'boolean' },
-  baseline: { type: 'string' },
-  config: { type: 'boolean' },
-};
+export const SELECT_OPTIONS = {
+  tag: valueOption('TAG', 'select those with this tag', OF_ALL),
+  filter: valueOption('TEXT', 'select those whose name contains this text', OF_ALL),
+  library: flagOption('select the library, instead of ./scenarios or beside what is named', {
+    group: OF_ALL.group,
+  }),
+} as const;
+
+export const LIST_OPTIONS = { json: flagOption('print JSON', { group: 'Options of list:' }) } as const;
+
+export const RUN_OPTIONS = {
+  jobs: valueOption('N', 'run this many at a time, each on a CPU of its own', { ...OF_RUN, byDefault: '1' }),
+  kernel: valueOption('KERNEL', 'run those for this kernel on it; "host" is the running one', OF_RUN),
+  parent: valueOption('PATH', 'make each group in this cgroup directory; not in a microVM', OF_RUN),
+  enforce: valueOption('MODE', 'enforce limits in this mode, instead of the one in the file', {
+    ...OF_RUN,
+    choices: ['auto', 'gate', 'native', 'none'],
+  }),
+  repeat: valueOption('N', 'run each this many times', OF_RUN),
+  retry: valueOption('N', 'retry one that fails up to N times; if it passes then, it is marked as flaky', OF_RUN),
+  'last-failed': flagOption('run those that did not pass last time', OF_RUN),
+  'fail-fast': flagOption('start no further scenario after the first failure', OF_RUN),
+  'update-baseline': flagOption('run each at least 5 times, and record what it uses in the baseline', OF_RUN),
+  baseline: valueOption('FILE', 'use this baseline (baseline.yaml or NAME.baseline.yaml)', OF_RUN),
+  shard: valueOption('I/N', 'run the I-th of N parts (kmem-run merge joins the reports)', OF_RUN),
+  format: formatOption(OF_RUN.group),
+  output: valueOption('FILE', 'write the report to this file', OF_RUN),
+  strict: flagOption('fail if a scenario lacks a program, instead of skipping it', OF_RUN),
+  config: flagOption(NO_CONFIG.config.describe, { ...OF_RUN, helpName: 'no-config' }),
+  'keep-dir': flagOption('keep the private folder of each run, and print its path', OF_RUN),
+} as const;
 
 /** @throws SetupError `bad-option`, `conflicting-options`, `bad-shard`, `bad-baseline-name`. */
 export function readChoices({ strings, booleans, positionals, settings }: GivenWithSettings): RunChoices {

@@ -11,6 +11,7 @@ import type { ScenarioOutcome, ScenariosReport } from '../scenario/report.ts';
 import { counted } from '../text/figures.ts';
 import { didYouMean } from '../text/nearest.ts';
 import { escapeControls, quote } from '../text/quote.ts';
+import { type ShownOption, valueOption } from './option-kinds.ts';
 
 const FORMATS = {
   pretty: (report: ScenariosReport) => {
@@ -24,6 +25,12 @@ const FORMATS = {
 } as const;
 
 export type Format = keyof typeof FORMATS;
+
+/** --format of `scenario run` and of `merge`. */
+export function formatOption(group: string): ShownOption {
+  const choices = Object.keys(FORMATS);
+  return valueOption('FORMAT', `format of the report: ${choices.join(', ')}`, { group, choices, byDefault: 'pretty' });
+}
 
 /** @throws SetupError `bad-option`. */
 export function parseFormat(given: string): Format {

@@ -1,6 +1,6 @@
 import { SetupError } from '../errors.ts';
 import { signalNumber } from '../host/exit-status.ts';
-import { print } from '../host/print.ts';
+import type { CommandHelp } from '../manual/page.ts';
 import { watchInterrupts } from '../run/interrupts.ts';
 import { ALL_FOLDERS, defaultFolders, type FoundScenarios, findScenarios } from '../scenario/find.ts';
 import { readLastFailed, writeLastFailed } from '../scenario/last-failed.ts';
@@ -8,72 +8,55 @@ import { performScenarios } from '../scenario/perform.ts';
 import { suiteStatus } from '../scenario/suite.ts';
 import { didYouMean } from '../text/nearest.ts';
 import { quote } from '../text/quote.ts';
+import { pageOptions } from './option-kinds.ts';
 import { type Given, type OptionForm, readOptions, splitAtSeparator } from './read-options.ts';
-import { RUN_FORMS, type RunChoices, readChoices, SELECT_FORMS } from './scenario-options.ts';
+import { LIST_OPTIONS, RUN_OPTIONS, type RunChoices, readChoices, SELECT_OPTIONS } from './scenario-options.ts';
 import { reportScenarios } from './scenario-report.ts';
 import { withSettings } from './settings.ts';
 
-export const scenarioUsage = `kmem-run scenario list [WHAT…]
-kmem-run scenario run [WHAT…]
-kmem-run scenario check [WHAT…]
-kmem-run scenario new NAME
-kmem-run scenario schema
+const WHAT = 'SCENARIO|FILE|DIR';
 
-Experiments that are kept as files. WHAT is a name, a file or a folder, by default ./scenarios. A name is looked up in
-./scenarios, then in the library that comes with kmem-run.
-
-  list      list their names and what each shows; without WHAT also those of the library
-    --tag TAG        only those with this tag (repeatable)
-    --filter TEXT    only those whose name contains this text (repeatable)
-    --library        the library, instead of ./scenarios
-    --json           as JSON
-  run       run them; --tag, --filter and --library as above
-    --jobs N         so many at a time, each bound to a CPU of its own (1)
-    --kernel NAME    on this kernel, those that are for it; "host" is the one that runs
-    --parent PATH    make each group in this cgroup directory (not in a microVM)
-    --enforce MODE   auto, gate, native or none, whatever the file says
-    --repeat N       each so often, whatever it asks for
-    --retry N        again where one does not pass, up to N times; one that passes then is marked as flaky
-    --last-failed    those that did not pass the last time, here
-    --fail-fast      begin none after one that did not pass
-    --update-baseline  measure each at least 5 times, and write baseline.yaml beside it: what later runs are held to
-    --baseline FILE  that file instead; its name is baseline.yaml, or ends in .baseline.yaml
-    --shard I/N      the I-th of N parts (kmem-run merge puts the reports together)
-    --format FORMAT  pretty, tap, junit, json or github
-    --output FILE    write that there
-    --strict         fail if a scenario lacks a program, instead of skipping it
-    --no-config      do not read kmem-run.config.json or kmem-run.config.yaml
-    --keep-dir       keep the private folder of each run, and say where it is
-  check     read them, and say what is wrong, by file, line and column; --tag, --filter and --library as above
-  new       write scenarios/NAME.yaml, to begin with
-  schema    print the JSON Schema of a scenario file, for editors
-
-Exit status: 0 all passed or were skipped, 1 some failed (check: some have mistakes), 125 some could not be run.
-`;
+export const scenarioHelp: CommandHelp = {
+  synopsis: [
+    'kmem-run scenario list|run|check [options] [WHAT…]',
+    'kmem-run scenario new NAME',
+    'kmem-run scenario schema',
+  ],
+  text: [
+    'Runs experiments that are kept as files.',
+    'WHAT is a name, a file or a folder, by default ./scenarios. A name is looked up in ./scenarios, then in the library that comes with kmem-run.',
+  ],
+  actions: {
+    list: { about: 'list their names and what each shows; without WHAT, the library too', takes: WHAT },
+    run: { about: 'run them', takes: WHAT },
+    check: { about: 'report mistakes by file, line and column', takes: WHAT },
+    new: { about: 'write scenarios/NAME.yaml to start from', takes: null },
+    schema: { about: 'print the JSON Schema of a scenario file, for editors', takes: null },
+  },
+  options: pageOptions({ ...SELECT_OPTIONS, ...LIST_OPTIONS, ...RUN_OPTIONS }),
+  status: [
+    ['0', 'all passed or were skipped'],
+    ['1', 'some failed; check found mistakes'],
+    ['125', 'some could not be run'],
+  ],
+};
 
 type Action = Readonly<{ options: Readonly<Record<string, OptionForm>>; run: (given: Given) => Promise<number> }>;
 
 const actions: Readonly<Record<string, Action>> = {
   list: {
-    options: { ...SELECT_FORMS, json: { type: 'boolean' } },
+    options: { ...SELECT_OPTIONS, ...LIST_OPTIONS },
     run: async (given) => (await import('./scenario-files.ts')).listScenarios(given),
   },
-  run: { options: RUN_FORMS, run: runScenarios },
-  check: { options: SELECT_FORMS, run: async (given) => (await import('./scenario-files.ts')).checkScenarios(given) },
+  run: { options: { ...SELECT_OPTIONS, ...RUN_OPTIONS }, run: runScenarios },
+  check: { options: SELECT_OPTIONS, run: async (given) => (await import('./scenario-files.ts')).checkScenarios(given) },
   new: { options: {}, run: async (given) => (await import('./scenario-files.ts')).newScenario(given) },
   schema: { options: {}, run: async (given) => (await import('./scenario-files.ts')).printSchema(given) },
 };
 
-/** What comes after the word `scenario`. */
-export const scenarioActions: readonly string[] = Object.keys(actions);
-
 /** `kmem-run scenario`: 0 passed, 1 failed, 125 could not. */
 export async function scenarioCommand(argv: readonly string[]): Promise<number> {
   const { before, after } = splitAtSeparator(argv.slice(1));
-  if (before.includes('--help')) {
-    await print(scenarioUsage);
-    return 0;
-  }
   const [name, ...tokens] = before;
   const action = name === undefined || !Object.hasOwn(actions, name) ? undefined : actions[name];
   if (action === undefined) throw noSuchAction(name);
@@ -94,7 +77,7 @@ function noSuchAction(name: string | undefined): SetupError {
 }
 
 export async function runScenarios(given: Given): Promise<number> {
-  const choices = readChoices(withSettings(given, RUN_FORMS));
+  const choices = readChoices(withSettings(given, { ...SELECT_OPTIONS, ...RUN_OPTIONS }));
   const found = part(select(choices), choices);
   const total = found.scenarios.length + found.mistakes.length;
   if (total === 0 && choices.shard === null) {

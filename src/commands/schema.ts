@@ -1,19 +1,16 @@
 import { SetupError } from '../errors.ts';
 import { print } from '../host/print.ts';
+import type { CommandHelp } from '../manual/page.ts';
 
-export const schemaUsage = `kmem-run schema
-
-Prints the JSON Schema of the result that --json writes.
-
-Exit status: 0.
-`;
+export const schemaHelp: CommandHelp = {
+  synopsis: ['kmem-run schema'],
+  text: ['Prints the JSON Schema of the result that --json writes.'],
+  options: [],
+  status: [['0', 'printed']],
+};
 
 /** Prints the JSON Schema of the result, made from the same definitions that check it. */
 export async function schemaCommand(argv: readonly string[]): Promise<number> {
-  if (argv[1] === '--help') {
-    await print(schemaUsage);
-    return 0;
-  }
   if (argv.length > 1)
     throw new SetupError('unexpected-argument', `schema: unexpected argument ${argv[1]}`, 'use kmem-run schema');
   const { resultJsonSchema } = await import('../result/validate.ts');

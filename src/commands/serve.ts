@@ -1,31 +1,36 @@
 import { SetupError } from '../errors.ts';
 import { packageRoot } from '../gate/find-helper.ts';
 import { print } from '../host/print.ts';
+import type { CommandHelp } from '../manual/page.ts';
 import { pageScript } from '../report/html/frame.ts';
 import { watchInterrupts } from '../run/interrupts.ts';
 import { quote } from '../text/quote.ts';
 import { visible } from '../text/visible.ts';
 import { version } from '../version.ts';
+import { pageOptions, STORE, valueOption } from './option-kinds.ts';
 import { mustHave, readStoredArguments } from './stored.ts';
 
-export const serveUsage = `kmem-run serve [--port N] [--store FILE]
+const OPTIONS = {
+  port: valueOption('N', 'listen on this port of 127.0.0.1', { byDefault: 'any free port' }),
+  ...STORE,
+} as const;
 
-Shows what is kept as pages in a browser on this machine: lists, searches, opens, compares, and follows an experiment that is
-running. It only reads. The address is printed on stdout; whoever has it, token and all, can read along. Ctrl-C ends it.
-
-  --port N      listen on this port of 127.0.0.1 (any that is free)
-  --store FILE  show this store instead of your own
-
-Exit status: 0 when it was ended by Ctrl-C or a signal, 125 it could not begin.
-`;
+export const serveHelp: CommandHelp = {
+  synopsis: ['kmem-run serve [options]'],
+  text: [
+    'Shows saved results in a browser on this machine: lists, searches, opens and compares them, and follows a running experiment. The store is only read.',
+    'The address is printed on stdout. Whoever has it, with its token, can read the pages. Ctrl-C stops the server.',
+  ],
+  options: pageOptions(OPTIONS),
+  status: [
+    ['0', 'stopped by Ctrl-C or a signal'],
+    ['125', 'the server could not start'],
+  ],
+};
 
 /** `kmem-run serve`: until a signal ends it, which is how it is meant to end. */
 export async function serveCommand(argv: readonly string[]): Promise<number> {
-  const { words, store, help, value } = readStoredArguments(argv, { port: { type: 'string' } });
-  if (help) {
-    await print(serveUsage);
-    return 0;
-  }
+  const { words, store, value } = readStoredArguments(argv, OPTIONS);
   mustHave(words, 0, 'see kmem-run serve --help');
   const port = portOf(value('port'));
   const [{ serve }, { answersOf }, { viewStore }, pages] = await Promise.all([

@@ -1,4 +1,5 @@
 import { print } from '../host/print.ts';
+import type { CommandHelp } from '../manual/page.ts';
 import { documentText } from '../report/terminal/documents.ts';
 import { experimentState, type HistoryEntry, historyText, localTime } from '../report/terminal/history.ts';
 import { type TextOptions, textReport } from '../report/terminal/run.ts';
@@ -8,36 +9,33 @@ import type { Store } from '../store/types.ts';
 import type { PlotStyle } from '../text/layout.ts';
 import { escapeControls, shellLine } from '../text/quote.ts';
 import { cut, visible } from '../text/visible.ts';
+import { flagOption, NO_COLOR, pageOptions, STORE } from './option-kinds.ts';
 import { mustHave, readStoredArguments, styleOfStdout, withStore } from './stored.ts';
 
-export const showUsage = `kmem-run show ID [--json] [--verbose] [--plot] [--store FILE]
+const OPTIONS = {
+  json: flagOption('print the whole result as JSON'),
+  verbose: flagOption('print a longer report'),
+  plot: flagOption('plot the run over time, or how many runs of an experiment pass'),
+  ...NO_COLOR,
+  ...STORE,
+} as const;
 
-Shows a run that was kept, as it was reported then, or what is kept of an experiment.
-ID is a run's or an experiment's, or the beginning of one, or a label that one run has; @ is the latest run, @2 the one before.
-
-  --json        print the whole result as JSON
-  --verbose     a longer report
-  --plot        draw the run over time, or how many runs of an experiment pass
-  --no-color    no colours
-  --store FILE  look into this store instead of your own
-
-Exit status: 0.
-`;
+export const showHelp: CommandHelp = {
+  synopsis: ['kmem-run show [options] ID'],
+  text: [
+    'Shows the report of a saved run, or what is saved of an experiment.',
+    'ID is the ID of a run or an experiment, the beginning of one, or a label that only one run has. @ is the latest run, @2 the one before it.',
+  ],
+  options: pageOptions(OPTIONS),
+  takes: 'ID|LABEL',
+  status: [['0', 'shown']],
+};
 
 const SHOWN_RUNS = 20;
 
 /** `kmem-run show`: the text report of a run that is kept, or its JSON. */
 export async function showCommand(argv: readonly string[]): Promise<number> {
-  const { words, store, help, isOn, given } = readStoredArguments(argv, {
-    json: { type: 'boolean' },
-    verbose: { type: 'boolean' },
-    plot: { type: 'boolean' },
-    color: { type: 'boolean' },
-  });
-  if (help) {
-    await print(showUsage);
-    return 0;
-  }
+  const { words, store, isOn, given } = readStoredArguments(argv, OPTIONS);
   mustHave(words, 1, 'use kmem-run show ID, or kmem-run show @ for the latest; kmem-run history lists them');
   const [word = ''] = words;
   const style = styleOfStdout(given.booleans.get('color') ?? null);

@@ -12,17 +12,16 @@ export type StoredArguments = Readonly<{
   words: readonly string[];
   /** `--store`; null: the user's own. */
   store: string | null;
-  help: boolean;
   isOn: (name: string) => boolean;
   /** Null: not given. */
   value: (name: string) => string | null;
   given: GivenWithSettings;
 }>;
 
-const STRING = { type: 'string' } as const;
-const FLAG = { type: 'boolean' } as const;
-
-/** Reads the options of a command, whose name `argv` begins with, and the words between them. Throws those of readOptions(). */
+/**
+ * Reads the options of a command, whose name `argv` begins with, and the words between them. `--store` is among `forms`.
+ * Throws those of readOptions().
+ */
 export function readStoredArguments(
   argv: readonly string[],
   forms: Readonly<Record<string, OptionForm>>,
@@ -31,11 +30,11 @@ export function readStoredArguments(
   const [name = '', ...tokens] = before;
   if (after !== null)
     throw new SetupError('unexpected-argument', `${name} accepts no command after --`, `see kmem-run ${name} --help`);
-  const all: typeof forms = { ...forms, store: STRING, help: FLAG, config: FLAG };
+  const all: typeof forms = { ...forms, config: { type: 'boolean' } };
   const given = withSettings(readOptions(tokens, all), all);
   const value = (option: string) => given.strings.get(option)?.[0] ?? null;
   const isOn = (option: string) => given.booleans.get(option) ?? false;
-  return { words: given.positionals, store: value('store'), help: isOn('help'), isOn, value, given };
+  return { words: given.positionals, store: value('store'), isOn, value, given };
 }
 
 /** @throws SetupError `missing-argument`, `unexpected-argument` unless there are `count` words. */

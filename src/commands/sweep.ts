@@ -5,13 +5,13 @@ import { type Axes, newSeed } from '../experiment/sweep/points.ts';
 import type { SweepReport } from '../experiment/sweep/report.ts';
 import type { SweepQuestion } from '../experiment/sweep/sweep.ts';
 import { print } from '../host/print.ts';
+import type { CommandHelp } from '../manual/page.ts';
 import { sweepText } from '../report/terminal/sweep.ts';
 import { parseCounts, parseLimits, parseNames } from '../request/ranges.ts';
 import { optionName } from '../request/run-input.ts';
 import { sweptSubject } from '../scenario/subject.ts';
 import { conductExperiment } from './experiment.ts';
 import {
-  asksForHelp,
   COMMON,
   type CommonOptions,
   commonOptions,
@@ -20,8 +20,7 @@ import {
   readExperimentArgv,
 } from './experiment-options.ts';
 import type { Kind } from './experiment-request.ts';
-import { type CommandHelp, printOptions } from './help.ts';
-import { type OptionTable, string } from './option-kinds.ts';
+import { type OptionTable, pageOptions, string } from './option-kinds.ts';
 
 type Own = CommonOptions & {
   axes: { -readonly [K in keyof Axes]: Axes[K] };
@@ -41,7 +40,6 @@ const kind: Kind<SweepQuestion, SweepReport> = {
 export async function sweepCommand(argv: readonly string[]): Promise<number> {
   const own = defaults();
   const table = sweepTable(own);
-  if (asksForHelp(argv)) return printOptions(sweepHelp());
   const { asked, resume, report, sources } = readExperimentArgv(argv, { word: 'sweep', table, own });
   const { axes, repeat, jobs, warmup, prepare } = own;
   const seed = own.seed ?? newSeed();
@@ -67,18 +65,29 @@ function defaults(): Own {
 /** What --help, completion and the man page are made from. */
 export function sweepHelp(): CommandHelp {
   return {
-    table: sweepTable(defaults()),
-    usage:
-      'kmem-run sweep [options] -- command [args…]\nkmem-run sweep [options] --scenario NAME|FILE\nkmem-run sweep --resume ID\n\nRuns a command at many limits, and tells at which it passes.\n\nRANGE: 512K..4M:256K (steps), 512K..4M*2 (factors), 1M,2M (a list), or a list of these.',
-    epilogue:
-      'Exit status: 0 the sweep was made, 125 it could not be made, 130 interrupted (--resume continues).\n\nExample: kmem-run sweep --kmem 512K..4M:256K --repeat 5 -- apachectl start',
+    synopsis: [
+      'kmem-run sweep [options] -- command [args…]',
+      'kmem-run sweep [options] --scenario SCENARIO|FILE',
+      'kmem-run sweep --resume EXPERIMENT',
+    ],
+    text: [
+      'Runs a command at many limits and reports at which of them it passes.',
+      'RANGE is 512K..4M:256K (steps), 512K..4M*2 (factors), 1M,2M (a list), or a list of these.',
+    ],
+    options: pageOptions(sweepTable(defaults())),
+    status: [
+      ['0', 'the sweep is complete'],
+      ['125', 'the sweep failed'],
+      ['130', 'interrupted; --resume continues it'],
+    ],
+    examples: ['kmem-run sweep --kmem 512K..4M:256K --repeat 5 -- apachectl start'],
   };
 }
 
 function sweepTable(own: Own): OptionTable {
   return experimentTable(
     sweepOptions(own),
-    'draw how many of the runs pass, with confidence intervals, in the terminal',
+    'plot how many of the runs pass, with confidence intervals, in the terminal',
   );
 }
 
@@ -89,21 +98,27 @@ function sweepOptions(own: Own): OptionTable {
       own.axes[key] = parse(value, { name: optionName(key) });
     });
   return {
-    repeat: string(GROUP, 'N', 'runs at each point (1)', (_, value) => {
-      own.repeat = numberFor('repeat', value, optionName);
-    }),
-    seed: string(GROUP, 'N', 'the order of another sweep, which it printed', (_, value) => {
+    repeat: string(
+      GROUP,
+      'N',
+      'make this many runs at each point',
+      (_, value) => {
+        own.repeat = numberFor('repeat', value, optionName);
+      },
+      '1',
+    ),
+    seed: string(GROUP, 'N', 'use the order of the sweep that printed this seed', (_, value) => {
       own.seed = numberFor('seed', value, optionName);
     }),
     ...commonOptions(own),
-    kmem: swept('kmem', 'kernel memory'),
-    mem: swept('mem', 'memory'),
-    'kmem-tcp': swept('kmemTcp', 'TCP buffers (cgroup v1; a soft limit)'),
-    pids: swept('pids', 'processes and threads at one time'),
+    kmem: swept('kmem', 'limit kernel memory to each of these'),
+    mem: swept('mem', 'limit memory'),
+    'kmem-tcp': swept('kmemTcp', 'limit TCP buffers (cgroup v1; soft: usage can exceed it)'),
+    pids: swept('pids', 'limit the number of processes and threads'),
     kernel: string(
-      'Enforcement:',
+      'MicroVM:',
       'LIST',
-      'boot these kernels in microVMs; "host" is the one that runs',
+      'boot each of these kernels in a microVM; "host" is the running one',
       (_, value) => {
         const names = parseNames(value, { name: '--kernel' });
         own.axes.kernel = names.map((name) => (name === 'host' ? null : name));

@@ -3,7 +3,7 @@
 import type { Writable } from 'node:stream';
 import { groupDigits } from '../request/size.ts';
 import { counted, formatDuration } from '../text/figures.ts';
-import { cut } from '../text/visible.ts';
+import { cut, shorten } from '../text/visible.ts';
 
 export type Standing = Readonly<{
   /** What runs now: `kmem 1 MiB`. */
@@ -60,7 +60,7 @@ export function createProgress({ stream, isTerminal, now }: ProgressOptions): Pr
     }
     onScreen = true;
     // As wide as the terminal it would wrap, and leave its first part behind. 0: a terminal that was told no size.
-    stream.write(ERASE_LINE + [...text].slice(0, (stream.columns || 80) - 1).join(''));
+    stream.write(ERASE_LINE + shorten(text, (stream.columns || 80) - 1));
   };
   // What runs may take minutes, and the time that is left goes down meanwhile.
   const timer = setInterval(draw, every);

@@ -1,14 +1,22 @@
-import { type CommandPage, type Completion, completionOf, type PageOption } from './page.ts';
+import { type CommandPage, type Completion, completionOf, type PageOption, runsCommand } from './page.ts';
 
 /** A file for `source`, or for the folder of completions. */
 export function bashCompletion(pages: readonly CommandPage[]): string {
   return `# bash completion for kmem-run, made by: kmem-run completion bash
 _kmem_run() {
   local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD-1]} command=run at word
+  local -i start=0 position
+  local -a program=("\${COMP_WORDS[0]}")
   COMPREPLY=()
 
+  if [[ \${COMP_WORDS[0]} == npx ]]; then
+    [[ \${COMP_WORDS[1]} == kmem-run ]] && ((COMP_CWORD > 1)) || return
+    start=1 program=(npx --no kmem-run)
+  fi
+  position=$((COMP_CWORD - start))
+
   # After -- it is the command's own line.
-  for ((at = 1; at < COMP_CWORD; at++)); do
+  for ((at = start + 1; at < COMP_CWORD; at++)); do
     if [[ \${COMP_WORDS[at]} == -- ]]; then
       if ((at + 1 == COMP_CWORD)); then
         compopt -o filenames
@@ -31,8 +39,8 @@ _kmem_run() {
     prev=\${COMP_WORDS[COMP_CWORD-2]}
   fi
 
-  word=\${COMP_WORDS[1]}
-  if ((COMP_CWORD > 1)); then
+  word=\${COMP_WORDS[start+1]}
+  if ((position > 1)); then
     case $word in
       ${pages.map(({ name }) => name).join('|')}) command=$word ;;
     esac
@@ -49,13 +57,13 @@ ${pages.map(({ name, options }) => `      ${name}) COMPREPLY=($(compgen -W "${op
     return
   fi
 
-  if ((COMP_CWORD == 1)); then
+  if ((position == 1)); then
     COMPREPLY=($(compgen -W "${pages.map(({ name }) => name).join(' ')} --" -- "$cur"))
     return
   fi
 
   case $command in
-${pages.map(wordCase).join('\n')}
+${pages.flatMap(argumentCases).join('\n')}
   esac
 }
 
@@ -66,7 +74,17 @@ _kmem_run_reply() {
   while IFS= read -r line; do COMPREPLY+=("$line"); done < <(compgen "\${@:2}" -- "$1")
 }
 
+# What only kmem-run can list.
+_kmem_run_ask() {
+  local line
+  while IFS= read -r line; do
+    line=\${line%%$'\\t'*}
+    [[ $line != "$1"* ]] || COMPREPLY+=("$line")
+  done < <("\${program[@]}" complete "$2" 2>/dev/null </dev/null)
+}
+
 complete -F _kmem_run kmem-run
+complete -o default -F _kmem_run npx
 `;
 }
 
@@ -77,20 +95,31 @@ function optionWords(options: readonly PageOption[]): string {
 function valueCases({ name: command, options }: CommandPage): string[] {
   return options
     .filter(({ takes }) => takes !== null)
-    .map((option) => `    ${command}:--${option.name}) ${replies(completionOf(option))}return ;;`);
+    .map(({ name, completes }) => `    ${command}:--${name}) ${replies(completionOf(completes))}return ;;`);
 }
 
-function wordCase({ name, words, runs }: CommandPage): string {
-  if (words.length > 0)
-    return `    ${name}) if ((COMP_CWORD == 2)); then COMPREPLY=($(compgen -W "${words.join(' ')}" -- "$cur")); fi ;;`;
-  return `    ${name}) ${runs ? 'COMPREPLY=($(compgen -W "--" -- "$cur"))' : ':'} ;;`;
+function argumentCases(page: CommandPage): string[] {
+  const { name, actions, takes = null } = page;
+  const reply = runsCommand(page) ? 'COMPREPLY=($(compgen -W "--" -- "$cur")); ' : replies(completionOf(takes));
+  if (actions === undefined) return reply === '' ? [] : [`    ${name}) ${reply};;`];
+  return [
+    `    ${name})`,
+    '      if ((position == 2)); then',
+    `        COMPREPLY=($(compgen -W "${Object.keys(actions).join(' ')}" -- "$cur"))`,
+    '        return',
+    '      fi',
+    '      case ${COMP_WORDS[start+2]} in',
+    ...Object.entries(actions).map(([action, own]) => `        ${action}) ${replies(completionOf(own.takes))};;`),
+    '      esac ;;',
+  ];
 }
 
-function replies({ words, files, folders, commands, users, variables }: Completion): string {
+function replies({ words, kinds, files, folders, commands, users, variables }: Completion): string {
   return [
     ...(words.length > 0 ? [`COMPREPLY=($(compgen -W "${words.join(' ')}" -- "$cur"))`] : []),
+    ...kinds.map((kind) => `_kmem_run_ask "$cur" ${kind}`),
     ...(files ? ['_kmem_run_reply "$cur" -f'] : []),
-    ...(folders ? ['_kmem_run_reply "$cur" -d'] : []),
+    ...(folders && !files ? ['_kmem_run_reply "$cur" -d'] : []),
     ...(commands ? ['_kmem_run_reply "$cur" -c'] : []),
     ...(users ? ['_kmem_run_reply "$cur" -u'] : []),
     ...(variables ? ['_kmem_run_reply "$cur" -e'] : []),

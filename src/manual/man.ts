@@ -1,91 +1,102 @@
-import type { CommandPage, PageOption } from './page.ts';
+import { aboutOption, type CommandPage, type PageOption } from './page.ts';
 
-/** Roff for groff -man and mandoc, in ASCII. `pages`: `run` first, which needs no word. */
-export function manPage(pages: readonly CommandPage[], version: string): string {
-  const [run, ...others] = pages;
-  if (run === undefined) throw new Error('there is no command');
-  const known = new Set(run.options.map(keyOf));
-  return [
-    '.\\" Made by bin/make-docs.js from what --help is made of.',
-    `.TH KMEM\\-RUN 1 "" "kmem\\-run ${version}" "User Commands"`,
-    '.SH NAME',
-    'kmem\\-run \\- run a command under a kernel\\-memory limit and name every allocation that failed',
-    '.SH SYNOPSIS',
-    ...run.synopsis.flatMap(synopsisLines),
-    '.br',
-    '\\fBkmem\\-run\\fR \\fIcommand\\fR [\\fIoptions\\fR]',
-    '.SH DESCRIPTION',
-    // A heading begins a paragraph.
-    ...run.text.flatMap(paragraph).slice(1),
-    ...INTRODUCTION.flatMap(paragraph),
-    '.SH COMMANDS',
-    ...pages.flatMap(({ name, about }) => ['.TP', `\\fB${roff(name)}\\fR`, roff(about)]),
-    '.SH OPTIONS',
-    ...groupsOf(run.options),
-    ...others.flatMap((page) => section(page, known)),
-    '.SH EXIT STATUS',
-    'Of a run:',
-    ...STATUS.flatMap(([status, meaning]) => ['.TP', `\\fB${roff(status)}\\fR`, roff(meaning)]),
-    '.SH SEE ALSO',
-    '\\fBcgroups\\fR(7), \\fBseccomp\\fR(2), \\fBsystemd\\-run\\fR(1); the folder \\fIdocs\\fR of the package has a page for each command.',
-    '',
-  ].join('\n');
+export type ManPage = Readonly<{ file: string; text: string }>;
+
+/** A page for each command, in roff for groff -man and mandoc, in ASCII. That of `run` is kmem-run.1. */
+export function manPages(pages: readonly CommandPage[], version: string): ManPage[] {
+  return pages.map((page) => ({
+    file: `${nameOf(page)}.1`,
+    text: [
+      '.\\" Made by bin/make-docs.js from what --help is made of.',
+      `.TH ${roff(nameOf(page).toUpperCase())} 1 "" "kmem\\-run ${version}" "User Commands"`,
+      '.SH NAME',
+      `${roff(nameOf(page))} \\- ${roff(page.name === 'run' ? SUMMARY : page.about)}`,
+      '.SH SYNOPSIS',
+      ...synopsis(page),
+      '.SH DESCRIPTION',
+      // A heading begins a paragraph.
+      ...page.text.flatMap(paragraph).slice(1),
+      ...(page.name === 'run' ? [...paragraph(INTRODUCTION), ...listOfCommands(pages)] : []),
+      ...section(
+        'ACTIONS',
+        Object.entries(page.actions ?? {}).flatMap(([name, { about }]) => row(bold(name), about)),
+      ),
+      ...section('OPTIONS', groupsOf(page.options)),
+      ...section(
+        'EXIT STATUS',
+        page.status.flatMap(([status, meaning]) => row(bold(status), meaning)),
+      ),
+      ...section(
+        'EXAMPLES',
+        (page.examples ?? []).flatMap((line, index) => [...(index > 0 ? ['.PP'] : []), roff(line)]),
+      ),
+      '.SH SEE ALSO',
+      `${seeAlso(page).join(',\n')}`,
+      '',
+    ].join('\n'),
+  }));
 }
 
-const INTRODUCTION = [
-  'The command runs in a control group of its own, which is removed at the end. A system call that allocates kernel memory fails while the group is over the limit of --kmem, and the report names it. What the command does is a result, never an error of kmem-run.',
-  'Sizes are bytes, or a number with K, M, G or T (powers of 1024). Durations are seconds, or a number with ms, s, m, h or d.',
-];
+const SUMMARY = 'run a command under a kernel-memory limit and name every allocation that failed';
 
-const STATUS = [
-  ['0', 'every step exited with 0; with --expect: all expectations hold'],
-  ['1-255', 'that of the first step that did not exit with 0; 128+n: it died of signal n'],
-  ['122', 'an expectation does not hold'],
-  ['123', 'the OOM killer ended a process of the group, and the command exited 0'],
-  ['124', '--timeout passed'],
-  ['125', 'kmem-run could not do its work'],
-  ['126', 'the command cannot be executed, or the limit itself kept it from starting'],
-  ['127', 'the command was not found'],
-  ['129, 130, 131, 143', 'kmem-run was interrupted by SIGHUP, SIGINT, SIGQUIT, SIGTERM'],
-] as const;
+const INTRODUCTION =
+  'The command runs in a control group of its own, which is removed at the end. A system call that allocates kernel memory fails while the group is over the limit of --kmem, and the report names it. What the command does is a result, never an error of kmem-run.';
 
-function keyOf({ name, takes, about }: PageOption): string {
-  return JSON.stringify([name, takes, about]);
+function nameOf({ name }: CommandPage): string {
+  return name === 'run' ? 'kmem-run' : `kmem-run-${name}`;
 }
 
-/** `known`: options that are as those of run. */
-function section(page: CommandPage, known: ReadonlySet<string>): string[] {
-  const isGrouped = page.options.some(({ group }) => group !== null);
-  const own = isGrouped ? page.options.filter((option) => !known.has(keyOf(option))) : [];
-  return [
-    `.SH KMEM\\-RUN ${roff(page.name.toUpperCase())}`,
-    ...page.synopsis.flatMap((line, index) => [...(index === 0 ? [] : ['.br']), ...synopsisLines(line)]),
-    ...page.text.flatMap(paragraph),
-    ...(own.length === 0 ? [] : [...groupsOf(own), '.PP', 'Most options of a run may be given too.']),
-    ...page.epilogue.flatMap(paragraph),
-  ];
+function synopsis({ name, synopsis: lines }: CommandPage): string[] {
+  const all =
+    name === 'run' ? [...lines, 'kmem-run COMMAND [options]', 'kmem-run -h | --help | -V | --version'] : lines;
+  return all.flatMap((line, index) => {
+    const [program = '', ...rest] = line.split(' ');
+    return [...(index === 0 ? [] : ['.br']), `${bold(program)} ${roff(rest.join(' '))}`.trimEnd()];
+  });
+}
+
+function listOfCommands(pages: readonly CommandPage[]): string[] {
+  const groups = [...Map.groupBy(pages, ({ group }) => group)];
+  return section(
+    'COMMANDS',
+    groups.flatMap(([group, own]) => [heading(group), ...own.flatMap(({ name, about }) => row(bold(name), about))]),
+  );
+}
+
+function section(title: string, lines: readonly string[]): string[] {
+  return lines.length === 0 ? [] : [`.SH ${title}`, ...lines];
 }
 
 function groupsOf(options: readonly PageOption[]): string[] {
   return [...Map.groupBy(options, ({ group }) => group)].flatMap(([group, own]) => [
-    ...(group === null ? [] : [`.SS ${roff(group.replace(/:$/, ''))}`]),
-    ...own.flatMap(({ name, takes, about }) => [
-      '.TP',
-      `\\fB\\-\\-${roff(name)}\\fR${takes === null ? '' : ` \\fI${roff(takes)}\\fR`}`,
-      roff(about),
-    ]),
+    ...(group === 'Options:' ? [] : [heading(group)]),
+    ...own.flatMap((option) => {
+      const { name, takes } = option;
+      return row(`${bold(`--${name}`)}${takes === null ? '' : ` \\fI${roff(takes)}\\fR`}`, aboutOption(option));
+    }),
   ]);
 }
 
-function synopsisLines(line: string): string[] {
-  return [`\\fB${roff(line.split(' ')[0] ?? '')}\\fR${roff(line.replace(/^\S+/, ''))}`];
+function seeAlso(page: CommandPage): string[] {
+  return page.name === 'run'
+    ? ['\\fBkmem\\-run\\-help\\fR(1)', '\\fBcgroups\\fR(7)', '\\fBseccomp\\fR(2)', '\\fBsystemd\\-run\\fR(1)']
+    : ['\\fBkmem\\-run\\fR(1)'];
 }
 
-/** Columns stay as they are; all else is filled. */
+function heading(group: string): string {
+  return `.SS ${roff(group.replace(/:$/, ''))}`;
+}
+
+function row(term: string, about: string): string[] {
+  return ['.TP', term, roff(about)];
+}
+
+function bold(text: string): string {
+  return `\\fB${roff(text)}\\fR`;
+}
+
 function paragraph(text: string): string[] {
-  const lines = text.split('\n');
-  const isTable = lines.some((line) => /^ |: {2,}/.test(line));
-  return isTable ? ['.PP', '.nf', ...lines.map(roff), '.fi'] : ['.PP', ...lines.map(roff)];
+  return ['.PP', roff(text)];
 }
 
 /** What roff would take for its own, and what is not ASCII. */
@@ -96,6 +107,7 @@ function roff(text: string): string {
     .replaceAll('…', '...')
     .replaceAll('–', '\\(en')
     .replaceAll('"', '\\(dq')
+    .replaceAll('`', '\\(ga')
     .replaceAll("'", '\\(aq');
   return /^[.]/.test(plain) ? `\\&${plain}` : plain;
 }

@@ -5,30 +5,25 @@ import { normaliseSpec } from '../request/normalise.ts';
 import { formatSize } from '../request/size.ts';
 import { formatDuration } from '../text/figures.ts';
 import { markdownTable } from '../text/markdown-table.ts';
-
-type Option = Readonly<{ group?: string | undefined; type?: string | undefined; description?: string | undefined }>;
-type Options = Readonly<Record<string, Option>>;
+import type { PageOption } from './page.ts';
 
 /** A table for each group of options, in the order of --help. */
-export function optionsTable(runOptions: Options): string {
-  const groups = [...new Set(Object.values(runOptions).map(({ group }) => group ?? ''))];
+export function optionsTable(options: readonly PageOption[]): string {
   const defaults = readDefaults();
-  return groups
-    .map((group) => {
-      const rows = Object.entries(runOptions)
-        .filter(([, option]) => option.group === group)
-        .map(([name, option]) => rowOf(name, option, defaults.get(name) ?? ''));
+  return [...Map.groupBy(options, ({ group }) => group)]
+    .map(([group, own]) => {
+      const rows = own.map((option) => rowOf(option, defaults.get(option.name) ?? ''));
       return `**${group.replace(/:$/, '')}**\n\n${markdownTable(['option', 'meaning', 'default'], rows)}`;
     })
     .join('\n');
 }
 
-/** The description of an option that takes a value begins with what it takes: `SIZE: memory`. */
-function rowOf(name: string, { type, description = '' }: Option, otherwise: string): string[] {
-  const isFlag = type === 'boolean';
-  const at = isFlag ? -1 : description.indexOf(': ');
-  const takes = at === -1 ? '' : ` ${description.slice(0, at)}`;
-  return [`\`--${name}${takes}\``, at === -1 ? description : description.slice(at + 2), otherwise];
+function rowOf({ name, takes, about, repeatable }: PageOption, otherwise: string): string[] {
+  return [
+    `\`--${name}${takes === null ? '' : ` ${takes}`}\``,
+    `${about}${repeatable ? ' (repeatable)' : ''}`,
+    otherwise,
+  ];
 }
 
 /** What an option comes to where it is not given, for a reader; one that is not in the map comes to nothing. */

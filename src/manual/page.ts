@@ -1,34 +1,54 @@
-/** What --help says of a command, in parts: completion and the man page are made from it. */
+/** What is known of a command's line: --help, completion and the man pages are made from it. */
 
 export type PageOption = Readonly<{
   /** As it is written: `kmem`, `no-color`. */
   name: string;
-  /** What it takes: `SIZE`, `auto|gate`; null: nothing. */
+  /** Its value: `SIZE`, `auto|gate`; null: it is a flag. */
   takes: string | null;
+  /** How the value is completed: as `takes`, or by words that this has no room for. */
+  completes: string | null;
   about: string;
-  /** A heading such as `Limits:`; null: it stands under none. */
-  group: string | null;
+  /** Null: there is none, or it needs no mention. */
+  byDefault: string | null;
+  /** A heading such as `Limits:`. */
+  group: string;
   repeatable: boolean;
 }>;
 
-export type CommandPage = Readonly<{
-  name: string;
-  about: string;
-  /** Lines such as `kmem-run gc [--force]`. */
+/** `add NAME` of `kmem-run kernel`. `takes`: as that of an option; null: no further argument. */
+export type Action = Readonly<{ about: string; takes: string | null }>;
+
+export type CommandHelp = Readonly<{
+  /** Lines such as `kmem-run gc [options]`. */
   synopsis: readonly string[];
-  /** Paragraphs between the synopsis and the options, and after these. */
+  /** Paragraphs. */
   text: readonly string[];
-  epilogue: readonly string[];
+  actions?: Readonly<Record<string, Action>>;
   options: readonly PageOption[];
-  /** What may stand where a word of its own is asked for: `kernel add`. */
-  words: readonly string[];
-  /** Whether a command to run comes after `--`. */
-  runs: boolean;
+  /** The arguments that are no options; as `takes` of an option. */
+  takes?: string | null;
+  /** Exit statuses, and what each means. */
+  status: readonly (readonly [string, string])[];
+  examples?: readonly string[];
 }>;
 
-/** How a value is completed; all that apply together. */
+export type CommandPage = CommandHelp & Readonly<{ name: string; about: string; group: string }>;
+
+/** Whether a command to run comes after `--`. */
+export function runsCommand({ synopsis }: CommandHelp): boolean {
+  return synopsis.some((line) => line.includes('-- command'));
+}
+
+/** The description of an option with what else --help says of it. */
+export function aboutOption({ about, byDefault, repeatable }: PageOption): string {
+  const notes = [...(repeatable ? ['repeatable'] : []), ...(byDefault === null ? [] : [`default: ${byDefault}`])];
+  return notes.length === 0 ? about : `${about} (${notes.join('; ')})`;
+}
+
+/** How a value is completed; all that apply together. `kinds`: for `kmem-run complete`. */
 export type Completion = Readonly<{
   words: readonly string[];
+  kinds: readonly CompletedKind[];
   files: boolean;
   folders: boolean;
   commands: boolean;
@@ -36,42 +56,27 @@ export type Completion = Readonly<{
   variables: boolean;
 }>;
 
+/** What only kmem-run can list, by the name of the value. */
+const KINDS = {
+  SCENARIO: 'scenarios',
+  KERNEL: 'kernels',
+  ID: 'ids',
+  EXPERIMENT: 'experiments',
+  LABEL: 'labels',
+} as const;
+export type CompletedKind = (typeof KINDS)[keyof typeof KINDS];
+export const COMPLETED_KINDS: readonly CompletedKind[] = Object.values(KINDS);
+
 /** Words are in small letters, and what is in capitals stands for something: `inherit|null|FILE`. */
-export function completionOf({ name, takes }: PageOption): Completion {
+export function completionOf(takes: string | null): Completion {
   const parts = (takes ?? '').split('|');
   return {
-    words: parts.filter((part) => /^[a-z0-9]+$/.test(part)),
+    words: parts.filter((part) => /^[a-z0-9.-]+$/.test(part)),
+    kinds: parts.flatMap((part) => (Object.hasOwn(KINDS, part) ? KINDS[part as keyof typeof KINDS] : [])),
     files: parts.includes('FILE'),
-    folders: parts.includes('DIR') || parts.includes('PATH'),
+    folders: parts.includes('DIR'),
     commands: parts.includes('CMD'),
-    users: name === 'user',
-    variables: name === 'env',
-  };
-}
-
-/**
- * A page from a text for --help: synopsis, blank line, paragraphs; a line of an option begins with blanks and `--name`, and
- * two blanks stand before what it is about.
- */
-export function pageOfText(
-  name: string,
-  about: string,
-  { text, words = [] }: Readonly<{ text: string; words?: readonly string[] }>,
-): CommandPage {
-  const [head = '', ...rest] = text.trimEnd().split('\n\n');
-  return {
-    name,
-    about,
-    synopsis: head.split('\n'),
-    text: rest,
-    epilogue: [],
-    options: [...text.matchAll(/^ +--([a-z][a-z-]*)(?: (\S+))? {2,}(\S.*)$/gm)].map(
-      ([, option = '', takes, description = '']) => ({
-        ...{ name: option, takes: takes ?? null, about: description, group: null },
-        repeatable: description.includes('(repeatable)'),
-      }),
-    ),
-    words,
-    runs: head.includes('-- command'),
+    users: parts.includes('USER'),
+    variables: parts.includes('NAME[=VALUE]'),
   };
 }

@@ -1,11 +1,23 @@
-import { type CommandPage, completionOf, type PageOption } from './page.ts';
+import { COMPLETED_KINDS, type CommandPage, completionOf, type PageOption, runsCommand } from './page.ts';
 
 export function zshCompletion(pages: readonly CommandPage[]): string {
-  return `#compdef kmem-run
+  return `#compdef kmem-run npx
 # zsh completion for kmem-run, made by: kmem-run completion zsh
 
 _kmem-run() {
   local command=run
+  local -a program=($words[1])
+
+  if [[ $service == npx ]]; then
+    if [[ $words[2] != kmem-run ]] || ((CURRENT == 2)); then
+      _default
+      return
+    fi
+    program=(npx --no kmem-run)
+    shift words
+    ((CURRENT--))
+  fi
+
   local -i at=\${words[(i)--]}
 
   # After -- it is the command's own line.
@@ -39,39 +51,80 @@ ${pages.map(commandCase).join('\n')}
   esac
 }
 
+# Words, and what only kmem-run can list.
+_kmem_run_any() {
+  local each
+  for each; do
+    case $each in
+      (files) _files ;;
+      (folders) _files -/ ;;
+      (${COMPLETED_KINDS.join('|')})
+        local -a found=(\${(f)"$($program complete $each 2>/dev/null </dev/null)"})
+        found=(\${found//:/\\\\:})
+        found=(\${found/$'\\t'/:})
+        _describe $each found
+        ;;
+      (*) compadd -- $each ;;
+    esac
+  done
+}
+
+# The argument of an action: its name, =, and what it takes.
+_kmem_run_action() {
+  local each
+  for each; do
+    if [[ \${each%%=*} == $words[2] ]]; then _kmem_run_any \${(s:,:)each#*=}; fi
+  done
+}
+
 _kmem-run "$@"
 `;
 }
 
-function commandCase({ name, options, words, runs }: CommandPage): string {
-  const specs = [
-    ...options.map(specOf),
-    quoted('--help[say what it does]'),
-    quoted(words.length > 0 ? `1:action:(${words.join(' ')})` : runs ? '*: :(--)' : '*: : '),
-  ];
-  return `    (${name})
+function commandCase(page: CommandPage): string {
+  const specs = [...page.options.map(specOf), "'(- *)'{-h,--help}'[describe this command]'", ...argumentSpecs(page)];
+  return `    (${page.name})
       _arguments \\
 ${specs.map((spec) => `        ${spec}`).join(' \\\n')}
       ;;`;
 }
 
+function argumentSpecs(page: CommandPage): string[] {
+  const { actions, takes = null } = page;
+  if (actions !== undefined) {
+    const given = Object.entries(actions).map(([name, own]) => `${name}=${choicesOf(own.takes).join(',')}`);
+    return [
+      quoted(`1:action:(${Object.keys(actions).join(' ')})`),
+      quoted(`*:argument: _kmem_run_action ${given.join(' ')}`),
+    ];
+  }
+  if (runsCommand(page)) return [quoted('*: :(--)')];
+  return [quoted(takes === null ? '*: : ' : `*:argument:${anyOf(takes)}`)];
+}
+
 function specOf(option: PageOption): string {
-  const { name, takes, about, repeatable } = option;
+  const { name, takes, completes, about, repeatable } = option;
   const many = repeatable ? '*' : '';
-  const value = takes === null ? '' : `:${escaped(takes)}:${actionOf(option)}`;
+  const value = takes === null ? '' : `:${escaped(takes)}:${actionOf(completes ?? takes)}`;
   return quoted(`${many}--${name}${takes === null ? '' : '='}[${escaped(about)}]${value}`);
 }
 
-function actionOf(option: PageOption): string {
-  const { words, files, folders, commands, users, variables } = completionOf(option);
-  // The blank keeps _arguments from adding options of its own.
-  if (words.length > 0 && files) return ` _alternative "words\\:word\\:(${words.join(' ')})" "files\\:file\\:_files"`;
-  if (words.length > 0) return `(${words.join(' ')})`;
-  if (files) return '_files';
-  if (folders) return '_files -/';
+function actionOf(takes: string): string {
+  const { commands, users, variables } = completionOf(takes);
   if (commands) return '_cmdstring';
   if (users) return '_users';
-  return variables ? '_parameters -g "*export*"' : ' ';
+  return variables ? '_parameters -g "*export*"' : anyOf(takes);
+}
+
+/** The blank keeps _arguments from adding options of its own. */
+function anyOf(takes: string): string {
+  const choices = choicesOf(takes);
+  return choices.length === 0 ? ' ' : ` _kmem_run_any ${choices.join(' ')}`;
+}
+
+function choicesOf(takes: string | null): string[] {
+  const { words, kinds, files, folders } = completionOf(takes);
+  return [...words, ...kinds, ...(files ? ['files'] : folders ? ['folders'] : [])];
 }
 
 /** For a part of a specification, where brackets and colons have a meaning. */

@@ -1,7 +1,7 @@
 /** Labelled rows, as text: aligned, wrapped to the terminal, coloured last so that no escape is ever counted or cut. */
 
 import { styleText } from 'node:util';
-import { columns } from './visible.ts';
+import { columns, padded } from './visible.ts';
 
 export type Tone = 'plain' | 'good' | 'bad' | 'warn' | 'dim';
 
@@ -47,7 +47,7 @@ export function layOut(rows: readonly LabelledLines[], labelWidth: number, style
       })
       .map(
         (text, index) =>
-          `${' '.repeat(INDENT)}${paint('dim', (index === 0 ? label : '').padEnd(labelWidth))}${' '.repeat(GAP)}${text}`,
+          `${' '.repeat(INDENT)}${paint('dim', padded(index === 0 ? label : '', labelWidth))}${' '.repeat(GAP)}${text}`,
       ),
   );
 }

@@ -1,5 +1,6 @@
 /** Text of unknown origin, fit for a terminal. */
 
+import stringWidth from 'string-width';
 import { hasBytes, withShownBytes } from './bytes.ts';
 
 // Controls, format characters (bidi overrides, zero-width), line separators, lone surrogates: what a terminal obeys or hides.
@@ -16,16 +17,36 @@ export function visibleLines(text: string): string {
   return text.replace(/[^\n\t]+/g, visible);
 }
 
-/** The text made visible and cut to `max` characters; the last is `…` if any are left out. */
-export function cut(text: string, max: number): string {
+/** The text made visible, in at most `width` columns; the last is `…` if anything is left out. */
+export function cut(text: string, width: number): string {
   // A command line can be 2 MiB: only what can show is looked at.
-  const shown = [...visible(text.slice(0, 2 * max + 1))];
-  return shown.length > max ? `${shown.slice(0, max - 1).join('')}…` : shown.join('');
+  const most = 2 * width + 1;
+  return shorten(visible(text.slice(0, most)), width, text.length > most);
 }
 
-/** Columns that visible text takes; wide characters are counted as one. */
+/** The same of text that is visible already. `isCut`: something was left out before. */
+export function shorten(text: string, width: number, isCut = false): string {
+  if (width < 1) return '';
+  if (!isCut && columns(text) <= width) return text;
+  const characters = [...text];
+  let [end, taken] = [0, 1];
+  while (end < characters.length && taken + columns(characters[end] ?? '') <= width) {
+    taken += columns(characters[end] ?? '');
+    end += 1;
+  }
+  // Characters that are one sign together can take more columns than each by itself.
+  while (end > 0 && columns(characters.slice(0, end).join('')) >= width) end -= 1;
+  return `${characters.slice(0, end).join('')}…`;
+}
+
+/** Columns that visible text takes on a terminal. */
 export function columns(text: string): number {
-  return [...text].length;
+  return stringWidth(text, { countAnsiEscapeCodes: true });
+}
+
+/** Visible text with blanks after it, up to `width` columns. */
+export function padded(text: string, width: number): string {
+  return text + ' '.repeat(Math.max(0, width - columns(text)));
 }
 
 function escaped(character: string): string {

@@ -1,16 +1,38 @@
 /** What a shell makes of a line that is not finished: in bash, zsh and fish. */
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { readManual } from '../../src/commands/index.ts';
+import { openStore } from '../../src/store/store.ts';
+import { result } from '../fixtures/results.ts';
 import { assertRefused, bin, makeHarness } from '../harness.ts';
 import { needs } from '../needs.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'kmem-run-completion-'));
 const scripts = new Map<string, string>();
+const programs = join(folder, 'bin');
+const env = {
+  ...process.env,
+  PATH: `${programs}:${process.env.PATH}`,
+  HOME: folder,
+  XDG_STATE_HOME: join(folder, 'state'),
+  XDG_CACHE_HOME: join(folder, 'cache'),
+  SOME_VARIABLE: 'x',
+};
+
+/** As npx does it, without npm's second. */
+const NPX = `#!/bin/sh
+while [ "\${1#--}" != "$1" ]; do shift; done
+exec "$@"
+`;
+
+function writeProgram(name: string, text: string) {
+  writeFileSync(join(programs, name), text);
+  chmodSync(join(programs, name), 0o755);
+}
 function has(program: string) {
   return spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
 }
@@ -22,7 +44,16 @@ test.before('print the scripts, and make files to find', () => {
     scripts.set(shell, script);
   }
   for (const name of ['result one.json', 'result-two.json']) writeFileSync(join(folder, name), '');
-  execFileSync('mkdir', [join(folder, 'results')]);
+  for (const name of ['results', 'bin', 'state', 'cache', 'scenarios', 'cache/kmem-run/kernels/6.6-mine'])
+    mkdirSync(join(folder, name), { recursive: true, mode: 0o700 });
+  cpSync(join(bin, '../../scenarios/httpd.yaml'), join(folder, 'scenarios/httpd-mine.yaml'));
+  writeFileSync(join(folder, 'cache/kmem-run/kernels/6.6-mine/kernel.json'), '{}');
+  writeProgram('kmem-run', `#!/bin/sh\nexec '${process.execPath}' '${bin}' "$@"\n`);
+  writeProgram('npx', NPX);
+  process.env.XDG_STATE_HOME = env.XDG_STATE_HOME;
+  const store = openStore(null);
+  store.saveRun({ result: result({ id: 'aaaabbbbcccc' }), experimentId: null, label: 'before' });
+  store.close();
 });
 
 test.after.always('remove them', () => rmSync(folder, { recursive: true, force: true }));
@@ -32,9 +63,8 @@ const ASK = `compopt() { :; }; source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD
   printf '%s\\n' "\${COMPREPLY[@]}"`;
 
 /** What bash offers for the last word. */
-function offered(words: readonly string[], start = ASK): string[] {
-  const given = ['-c', start, 'bash', scripts.get('bash') ?? '', 'kmem-run', ...words];
-  const env = { ...process.env, SOME_VARIABLE: 'x' };
+function offered(words: readonly string[], start = ASK, program = ['kmem-run']): string[] {
+  const given = ['-c', start, 'bash', scripts.get('bash') ?? '', ...program, ...words];
   const { stdout, stderr } = spawnSync('bash', given, { cwd: folder, encoding: 'utf8', env });
   return [...stdout.split('\n').filter((line) => line !== ''), ...(stderr === '' ? [] : [stderr])];
 }
@@ -83,13 +113,39 @@ const LINES: readonly (readonly [readonly string[], readonly string[]])[] = [
   [['--', 'basenam'], ['basename']],
   [['--', 'sweep', 'result-'], ['result-two.json']],
   [['--', 'cat', '--enf'], []],
+  [['--kernel', '6.6'], ['6.6-mine']],
+  [
+    ['kernel', 'add', ''],
+    ['5.10', '6.1', '6.12'],
+  ],
+  [['kernel', 'remove', ''], ['6.6-mine']],
+  [['kernel', 'list', ''], []],
+  [['scenario', 'run', 'httpd-m'], ['httpd-mine']],
+  [['scenario', 'run', '--tag', ''], []],
+  [['sweep', '--scenario', 'httpd-m'], ['httpd-mine']],
+  [
+    ['show', ''],
+    ['aaaabbbbcccc', 'before'],
+  ],
+  [['compare', 'before', 'aa'], ['aaaabbbbcccc']],
+  [['--label', ''], ['before']],
+  [['replay', 'aaa'], ['aaaabbbbcccc']],
+  [['history', '--outcome', 'pa'], ['passed']],
+  [['help', 'swe'], ['sweep']],
+  [['merge', '--format', 'ju'], ['junit']],
 ];
 
 for (const [words, wanted] of LINES) {
   test(`bash: kmem-run ${words.join(' ')}|`, (t) => {
-    t.deepEqual([...new Set(offered(words))].toSorted(), [...wanted].toSorted());
+    for (const program of [['kmem-run'], ['npx', 'kmem-run']])
+      t.deepEqual([...new Set(offered(words, ASK, program))].toSorted(), [...wanted].toSorted());
   });
 }
+
+test('bash: the arguments of npx itself are not ours', (t) => {
+  t.deepEqual(offered(['oth', ''], ASK, ['npx']), []);
+  t.deepEqual(offered(['kmem-r'], ASK, ['npx']), []);
+});
 
 test('bash: after -- the completion of the command itself is asked, where bash-completion is there', (t) => {
   const asking = `_command_offset() { COMPREPLY=("offset $1"); }; ${ASK}`;
@@ -114,40 +170,74 @@ for (const [shell, check] of [
   test(`${shell}: the script is one`, (t) => {
     if (!needs(t, has(shell), shell)) return;
     const { status, stderr } = spawnSync(shell, [...check, scripts.get(shell) ?? ''], {
-      ...{ encoding: 'utf8', env: { ...process.env, HOME: folder } },
+      ...{ encoding: 'utf8', env },
     });
     t.deepEqual({ status, stderr }, { status: 0, stderr: '' });
   });
 }
 
-test('fish: the same answers', (t) => {
+const ANSWERS = [
+  ['sw', ['sweep']],
+  ['--enforce ', ['auto', 'gate', 'native', 'none']],
+  ['sweep --rep', ['--repeat']],
+  ['kernel ', ['add', 'list', 'remove', 'verify']],
+  ['kernel remove ', ['6.6-mine']],
+  ['--kernel 6', ['6.6-mine']],
+  ['scenario run httpd-m', ['httpd-mine']],
+  ['show ', ['aaaabbbbcccc', 'before']],
+  ['--label bef', ['before']],
+  ['-- cat result-', ['result-two.json']],
+] as const;
+
+test('fish: the same answers, behind npx too', (t) => {
   if (!needs(t, has('fish'), 'fish')) return;
-  for (const [line, wanted] of [
-    ['kmem-run sw', ['sweep']],
-    ['kmem-run --enforce ', ['auto', 'gate', 'native', 'none']],
-    ['kmem-run sweep --rep', ['--repeat']],
-    ['kmem-run kernel ', ['add', 'list', 'remove', 'verify']],
-    ['kmem-run -- cat result-', ['result-two.json']],
-  ] as const) {
-    const asked = ['-c', `source ${scripts.get('fish')}; complete -C '${line}'`];
-    const { stdout } = spawnSync('fish', asked, {
-      encoding: 'utf8',
-      cwd: folder,
-      env: { ...process.env, HOME: folder },
-    });
+  const lines = ['kmem-run', 'npx kmem-run'].flatMap((program) => ANSWERS.map(([line]) => `${program} ${line}`));
+  const asked = `source ${scripts.get('fish')}; for line in $argv; complete -C $line; echo .; end`;
+  const { stdout, stderr } = spawnSync('fish', ['-c', asked, ...lines], { encoding: 'utf8', cwd: folder, env });
+  t.is(stderr, '');
+  const answers = stdout.split('.\n').map((text) => text.split('\n').map((line) => line.split('\t')[0]));
+  for (const [index, line] of lines.entries()) {
+    const [, wanted] = ANSWERS[index % ANSWERS.length] ?? [];
     t.deepEqual(
-      stdout
-        .trimEnd()
-        .split('\n')
-        .map((answer) => answer.split('\t')[0]),
-      [...wanted],
+      (answers[index] ?? []).filter((answer) => answer !== ''),
+      [...(wanted ?? [])],
       line,
     );
   }
 });
 
+/** Presses the key after each line, and shows what the line is then. */
+const ZSH = `cd "$1"; fpath=("$2" $fpath); shift 2; zmodload zsh/zpty
+for line; do
+  zpty shell zsh -f -i
+  zpty -w shell "fpath=($fpath); autoload -Uz compinit; compinit -u -D
+    shown() { print -r -- \\"<<\\$BUFFER>>\\"; exit }; zle -N shown; bindkey '^X' shown; print rea''dy"
+  zpty -r -m shell seen '*ready*'
+  zpty -w -n shell "$line"$'\\t'$'\\x18'
+  zpty -r -m shell seen '*<<*>>*'
+  print -r -- "$line|\${\${seen##*<<}%%>>*}"
+  zpty -d shell
+done`;
+
+test('zsh: the key completes what there is only one of, behind npx too', (t) => {
+  if (!needs(t, has('zsh'), 'zsh')) return;
+  const functions = join(folder, 'functions');
+  mkdirSync(functions);
+  cpSync(scripts.get('zsh') ?? '', join(functions, '_kmem-run'));
+  const single = ANSWERS.filter(([, wanted]) => wanted.length === 1);
+  const lines = [...single, ...single.slice(0, 3)].map(
+    ([line], index) => `${index < single.length ? '' : 'npx '}kmem-run ${line}`,
+  );
+  const { stdout } = spawnSync('zsh', ['-fc', ZSH, 'zsh', folder, functions, ...lines], { encoding: 'utf8', env });
+  const shown = new Map(stdout.split('\n').map((line) => line.split('|') as [string, string]));
+  for (const [index, line] of lines.entries()) {
+    const [, wanted = ['']] = single[index % single.length] ?? [];
+    t.is(shown.get(line)?.replace(/[= ]+$/, ''), line.replace(/\S*$/, wanted[0] ?? ''), stdout);
+  }
+});
+
 test('what is offered for a command is what it takes', async (t) => {
-  const pages = (await readManual()).filter(({ options, words }) => options.length > 0 && words.length === 0);
+  const pages = (await readManual()).filter(({ options, actions }) => options.length > 0 && actions === undefined);
   t.true(pages.length > 5);
   for (const { name, options } of pages) {
     const given = options.map(({ name, takes }) => (takes === null ? `--${name}` : `--${name}=x`));

@@ -312,7 +312,7 @@ for (const [args, reason] of [
   [['--resume', 'abc'], /unknown option "--resume"/],
   [['--limit', '0', '--', 'true'], /--limit: "0" is not a number from 1/],
   [['--trace-gate', 'x', '--', 'true'], /unknown option "--trace-gate"/],
-  [['true'], /there is no --/],
+  [['true'], /-- is missing/],
 ] as const) {
   test.serial(`refused, and nothing runs: ${args.join(' ')}`, async (t) => {
     const exploration = makeExplorations(t);

@@ -261,5 +261,5 @@ test.serial('options are strict', async (t) => {
   t.true(existsSync(`${machine.sandbox.memory}/kmem-run.lost`));
   const help = await gc(machine, ['--help']);
   t.is(help.status, 0);
-  t.regex(help.stdout, /^kmem-run gc \[--force\] \[--dry-run\]\n/);
+  t.regex(help.stdout, /^kmem-run gc \[options\]\n/);
 });

@@ -309,7 +309,7 @@ for (const [args, reason] of [
   [['--vm-memory', '1G', '--', 'true'], /--vm-memory requires a microVM/],
   [['--kmem', '4K..1G:4K', '--', 'true'], /more than 10000 values/],
   [['--kmem', '4K..16M:4K', '--repeat', '1000', '--', 'true'], /more than 1,000,000 runs/],
-  [['--kmem', '1M', 'true'], /there is no --/],
+  [['--kmem', '1M', 'true'], /-- is missing/],
   [['--kmem', '1M', '--'], /no command after --/],
   [['other', '--', 'true'], /"other" stands before --/],
   [['--resume', 'abc', '--kmem', '1M'], /--kmem cannot stand beside --resume/],

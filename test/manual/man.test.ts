@@ -1,51 +1,63 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { readManual } from '../../src/commands/index.ts';
-import { manPage } from '../../src/manual/man.ts';
+import { manPages } from '../../src/manual/man.ts';
+import type { CommandPage } from '../../src/manual/page.ts';
 import { version } from '../../src/version.ts';
 import { needs } from '../needs.ts';
 
 const root = join(import.meta.dirname, '..', '..');
-const file = join(root, 'man', 'kmem-run.1');
-const page = readFileSync(file, 'utf8');
+const folder = join(root, 'man');
+const made = manPages(await readManual(), version);
+
 function has(program: string) {
   return spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
 }
 
-test('the man page is what bin/make-docs.js makes of the sources', async (t) => {
-  t.is(page, manPage(await readManual(), version), 'run npx node bin/make-docs.js');
+test('the man pages are what bin/make-docs.js makes of the sources', (t) => {
+  t.deepEqual(readdirSync(folder).toSorted(), made.map(({ file }) => file).toSorted());
+  for (const { file, text } of made) t.is(readFileSync(join(folder, file), 'utf8'), text, 'npx node bin/make-docs.js');
 });
 
-test('the package has it, and npm is told where', (t) => {
+test('there is one for each command, and npm is told where', async (t) => {
+  const names = (await readManual()).map(({ name }) => (name === 'run' ? 'kmem-run.1' : `kmem-run-${name}.1`));
+  t.deepEqual(
+    made.map(({ file }) => file),
+    names,
+  );
   const { man, files } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  // A string by itself is not linked by npm install --global.
-  t.deepEqual(man, ['man/kmem-run.1']);
+  t.deepEqual(man, names.map((name) => `man/${name}`).toSorted());
   t.true(files.includes('man'));
 });
 
-test('every command and option that --help lists is in it', async (t) => {
-  for (const { name, options } of await readManual()) {
-    t.true(page.includes(`\\fB${name}\\fR`), name);
-    for (const option of options) t.true(page.includes(`\\-\\-${option.name.replaceAll('-', '\\-')}`), option.name);
+test('every option, action and exit status that --help lists is in the page of its command', async (t) => {
+  for (const [index, { options, actions = {}, status }] of (await readManual()).entries()) {
+    const { text = '' } = made[index] ?? {};
+    for (const { name } of options) t.true(text.includes(`\\-\\-${name.replaceAll('-', '\\-')}\\fR`), name);
+    for (const name of Object.keys(actions)) t.true(text.includes(`\\fB${name}\\fR`), name);
+    for (const [number] of status) t.true(text.includes(`\\fB${number.replaceAll('-', '\\-')}\\fR`), number);
   }
 });
 
-test('groff sets it without a warning', (t) => {
-  if (!needs(t, has('groff'), 'groff')) return;
-  const { status, stdout, stderr } = spawnSync('groff', ['-man', '-ww', '-Tascii', '-P-cbou', file], {
-    encoding: 'utf8',
-  });
-  t.deepEqual({ status, stderr }, { status: 0, stderr: '' });
-  t.regex(stdout, /^ {7}--kmem SIZE\n {14}kernel memory, such as 900K or 1M$/m);
-  t.regex(stdout, /kmem-run \[run\] \[options\] -- command \[args\.\.\.\]/);
+test('man and groff set them without a warning', (t) => {
+  if (!needs(t, has('man') && has('groff'), 'man, groff')) return;
+  for (const { file } of made) {
+    const env = { ...process.env, MANWIDTH: '80', MANPAGER: 'cat', LC_ALL: 'C' };
+    const page = spawnSync('man', ['--warnings=w', '-l', join(folder, file)], { encoding: 'utf8', env });
+    t.deepEqual([page.status, page.stderr], [0, ''], file);
+    if (file !== 'kmem-run.1') continue;
+    t.regex(page.stdout, /^ {7}--kmem SIZE\n {14}limit kernel memory, for example to 900K or 1M$/m);
+    t.regex(page.stdout, /kmem-run \[run\] \[options\] -- command \[args\.\.\.\]/);
+  }
 });
 
-test('mandoc has nothing to say against it', (t) => {
+test('mandoc has nothing to say against them', (t) => {
   if (!needs(t, has('mandoc'), 'mandoc')) return;
-  const { stdout } = spawnSync('mandoc', ['-Tlint', '-W', 'warning', file], { encoding: 'utf8' });
-  // It has no date: it would say nothing that the version does not.
+  const files = made.map(({ file }) => join(folder, file));
+  const { stdout } = spawnSync('mandoc', ['-Tlint', '-W', 'warning', ...files], { encoding: 'utf8' });
+  // They have no date: it would say nothing that the version does not.
   t.deepEqual(
     stdout.split('\n').filter((line) => line !== '' && !line.includes('missing date')),
     [],
@@ -53,15 +65,11 @@ test('mandoc has nothing to say against it', (t) => {
 });
 
 test('what roff would take for its own is written out', (t) => {
-  const text = manPage(
-    [
-      {
-        ...{ name: 'run', about: 'it runs', synopsis: ['kmem-run -- command'], text: ["'a' \\n\n.b"] },
-        ...{ epilogue: [], options: [], words: [], runs: true },
-      },
-    ],
-    '1.2.3',
-  );
-  t.true(text.includes('\n\\(aqa\\(aq \\en\n\\&.b\n'));
+  const page: CommandPage = {
+    ...{ name: 'run', about: 'it runs', group: 'Run:', synopsis: ['kmem-run -- command'] },
+    ...{ text: ["'a' \\n", '.b'], options: [], status: [] },
+  };
+  const [{ text } = { text: '' }] = manPages([page], '1.2.3');
+  t.true(text.includes('\n\\(aqa\\(aq \\en\n.PP\n\\&.b\n'));
   t.true(text.includes('"kmem\\-run 1.2.3"'));
 });

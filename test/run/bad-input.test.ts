@@ -16,9 +16,9 @@ const unreadable: readonly Refusal[] = [
   ['more than can be told exactly', ['--kmem', '99999999999999999999', ...MARK], /"99999999999999999999" is more than/],
   ['less than a page', ['--kmem', '4095', ...MARK], /"4095" is below one page/],
   ['no value', ['--kmem', '--quiet', ...MARK], /--kmem: its value is missing/],
-  ['no --', ['--kmem', '1M'], /there is no -- on the command line/],
+  ['no --', ['--kmem', '1M'], /-- is missing before the command/],
   ['no command', ['--kmem', '1M', '--'], /there is no command after --/],
-  ['a word before --', ['touch', 'marker', ...MARK], /"touch" is not a command of kmem-run/],
+  ['a word before --', ['touch', 'marker', ...MARK], /unknown command: "touch"/],
   ['an unknown option', ['--kmm', '1M', ...MARK], /unknown option "--kmm"/],
   ['an option of one dash', ['-kmem', '1M', ...MARK], /unknown option "-kmem"/],
   ['an option twice', ['--kmem', '1M', '--kmem', '2M', ...MARK], /--kmem is given more than once/],
@@ -42,7 +42,7 @@ const unreadable: readonly Refusal[] = [
   ['JSON into a missing folder', ['--json', '/absent/result.json', ...MARK], /--json: no such folder: "\/absent"/],
   ['JSON into a folder', ['--json', '/tmp', ...MARK], /--json: "\/tmp" is a folder/],
   ['output into a missing folder', ['--output', '/absent/out', ...MARK], /no such folder: "\/absent"/],
-  ['a misspelt command of ours', ['doctr'], /"doctr" is not a command of kmem-run/],
+  ['a misspelt command of ours', ['doctr'], /unknown command: "doctr"/],
 ];
 
 for (const [title, args, reason] of unreadable) {

@@ -25,7 +25,7 @@ test('nothing is lost by wrapping, and lines are as narrow as their words allow'
     maxLength: 30,
   });
   fc.assert(
-    fc.property(words, fc.integer({ min: 12, max: 40 }), (list, width) => {
+    fc.property(words, fc.integer({ min: 18, max: 40 }), (list, width) => {
       const lines = wrap(list.join(' '), width);
       t.deepEqual(
         lines.flatMap((line) => line.trim().split(' ')),

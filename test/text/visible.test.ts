@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { columns, cut, visible } from '../../src/text/visible.ts';
+import { columns, cut, padded, shorten, visible } from '../../src/text/visible.ts';
 import { HOSTILE_TEXT } from '../fixtures/results.ts';
 import { dangerous } from '../fixtures/terminal.ts';
 
@@ -23,6 +23,18 @@ test('no text gets a control character through, cut or whole', (t) => {
 test('what fits is not cut, what does not ends in an ellipsis', (t) => {
   t.is(cut('12345', 5), '12345');
   t.is(cut('123456', 5), '1234…');
-  t.is(cut('😀😀😀', 3), '😀😀😀');
+  t.is(cut('😀😀😀', 6), '😀😀😀');
+  t.is(cut('😀😀😀', 5), '😀😀…');
+  t.is(cut('你好你好', 6), '你好…');
+  t.is(cut(`a${'\u0301'.repeat(100)}`, 10), `a${'\u0301'.repeat(20)}…`);
   t.is(columns(cut('x'.repeat(2_000_000), 60)), 60);
+});
+
+test('wide characters are two columns, marks none', (t) => {
+  t.deepEqual(['', 'ab', '你好', 'e\u0301', '😀', '…→│✓'].map(columns), [0, 2, 4, 1, 2, 4]);
+  t.is(padded('你', 4), '你  ');
+  t.is(padded('long', 2), 'long');
+  t.is(shorten('tab\\t你好', 8), 'tab\\t你…');
+  // Both by themselves are one column; together a terminal draws a wide sign.
+  t.true(columns(shorten('\u00a9\ufe0f\u00a9\ufe0f\u00a9\ufe0f', 4)) <= 4);
 });

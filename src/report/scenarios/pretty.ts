@@ -9,7 +9,7 @@ import {
 } from '../../scenario/report.ts';
 import { counted, duration, ending, formatDuration, shortSize } from '../../text/figures.ts';
 import { type LabelledLines, type Line, layOut, painter, type Style, type Tone } from '../../text/layout.ts';
-import { columns, cut, visible } from '../../text/visible.ts';
+import { columns, cut, padded, visible } from '../../text/visible.ts';
 import { failureRows } from '../terminal/failures.ts';
 import { expectationRows } from '../terminal/rows.ts';
 
@@ -122,7 +122,7 @@ function stepLines({ steps, outcome }: Result): Line[] {
       ...(failcnt === null || failcnt === 0 ? [] : [`failcnt ${failcnt}`]),
       ...(kmemMaxUsage === null ? [] : [`peak ${shortSize(kmemMaxUsage)}`]),
     ];
-    const text = `${name}${' '.repeat(width - columns(name))}  ${figures.join('  ')}`;
+    const text = `${padded(name, width)}  ${figures.join('  ')}`;
     return { text, tone: exit.code === 0 || outcome === 'passed' ? 'plain' : 'bad' };
   });
 }

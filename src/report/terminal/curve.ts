@@ -1,6 +1,6 @@
 /** How many of the runs pass, over the limit, in block characters. */
 
-import { columns } from '../../text/visible.ts';
+import { columns, shorten } from '../../text/visible.ts';
 import { BLOCKS, EIGHTHS } from './cells.ts';
 
 export type Series = Readonly<{
@@ -26,7 +26,10 @@ export function curveText(
   const wide = Math.max(1, Math.min(WIDEST_POINT, Math.floor(room / points)));
   const rows =
     series.length === 1 ? tallRows(series[0] as Series, points, wide) : series.map((one) => flatRow(one, points, wide));
-  const beside = (text: string): string => `${fitted(text, margin - 2).padStart(margin - 2)} `;
+  const beside = (text: string): string => {
+    const label = shorten(text, margin - 2);
+    return `${' '.repeat(margin - 2 - columns(label))}${label} `;
+  };
   const lines = rows.map(
     ({ label, text }, index) => beside(label) + (index === rows.length - 1 || series.length > 1 ? '┤' : '│') + text,
   );
@@ -78,14 +81,10 @@ function tickLine(ticks: readonly string[], drawn: number, room: number): string
   const [first = '', last = ''] = [ticks[0], ticks.at(-1)];
   const end = Math.min(room, Math.max(drawn, columns(first) + 2 + columns(last)));
   const gap = end - columns(first) - columns(last);
-  if (gap < 1) return fitted(first, room);
+  if (gap < 1) return shorten(first, room);
   const middle = ticks[Math.floor(ticks.length / 2)] ?? '';
   const at = Math.floor(drawn / 2) - Math.floor(columns(middle) / 2) - columns(first);
   const fits = ticks.length > 2 && at >= 2 && at + columns(middle) + 2 <= gap;
   const between = fits ? ' '.repeat(at) + middle + ' '.repeat(gap - at - columns(middle)) : ' '.repeat(gap);
   return first + between + last;
-}
-
-function fitted(text: string, width: number): string {
-  return columns(text) <= width ? text : `${[...text].slice(0, Math.max(0, width - 1)).join('')}…`;
 }

@@ -3,7 +3,7 @@
 import type { RunSummary, StoredExperiment } from '../../store/types.ts';
 import { counted, number, shortSize } from '../../text/figures.ts';
 import { painter, type Style, type Tone } from '../../text/layout.ts';
-import { columns, cut, visible } from '../../text/visible.ts';
+import { columns, cut, padded, shorten, visible } from '../../text/visible.ts';
 
 export type HistoryEntry =
   | Readonly<{ kind: 'run'; run: RunSummary }>
@@ -82,22 +82,19 @@ function commandOf(command: string): string {
   return cut(command, LONGEST_COMMAND);
 }
 
-/** Columns as wide as their widest cell; the last one takes what is left. */
+/** Columns as wide as their widest cell; the last one takes what is left, or a line of its own if that is too little. */
 function fitted(table: readonly (readonly string[])[], width: number | null): string[] {
   const last = (table[0]?.length ?? 1) - 1;
   const widths = Array.from({ length: last }, (_, column) =>
     Math.max(...table.map((cells) => columns(cells[column] ?? ''))),
   );
   const taken = widths.reduce((sum, own) => sum + own + GAP.length, 0);
-  const left = width === null ? LONGEST_COMMAND : Math.max(SHORTEST_COMMAND, width - taken);
+  const left = width === null ? LONGEST_COMMAND : width - taken;
+  const isNarrow = width !== null && left < SHORTEST_COMMAND;
   return table.map((cells) => {
-    const padded = widths.map((own, column) => (cells[column] ?? '') + ' '.repeat(own - columns(cells[column] ?? '')));
-    return [...padded, shortened(cells[last] ?? '', left)].join(GAP).trimEnd();
+    const filled = widths.map((own, column) => padded(cells[column] ?? '', own));
+    const command = cells[last] ?? '';
+    if (!isNarrow) return [...filled, shorten(command, left)].join(GAP).trimEnd();
+    return `${shorten(filled.join(GAP).trimEnd(), width)}\n  ${shorten(command, width - 2)}`;
   });
-}
-
-/** Of text that is visible already. */
-function shortened(text: string, most: number): string {
-  const characters = [...text];
-  return characters.length > most ? `${characters.slice(0, most - 1).join('')}…` : text;
 }

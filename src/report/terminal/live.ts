@@ -4,7 +4,7 @@ import type { Writable } from 'node:stream';
 import type { RunSpec } from '../../request/run-spec.ts';
 import { formatSize, groupDigits } from '../../request/size.ts';
 import { counted, formatDuration } from '../../text/figures.ts';
-import { cut, visible } from '../../text/visible.ts';
+import { cut, shorten, visible } from '../../text/visible.ts';
 
 export type LiveFigures = Readonly<{
   /** Bytes; null: not read. */
@@ -40,7 +40,7 @@ export function createLiveLine(
       onScreen = true;
       // A line as wide as the terminal would wrap, and the next redraw would leave its first part behind.
       // 0: a terminal that was told no size.
-      stream.write(ERASE_LINE + liveText(figures, limit).slice(0, (stream.columns || 80) - 1));
+      stream.write(ERASE_LINE + shorten(liveText(figures, limit), (stream.columns || 80) - 1));
     },
     clear() {
       if (!onScreen) return;
@@ -82,6 +82,6 @@ function bar(share: number): string {
 /** A line that is replaced by the next text; an empty text removes it. */
 export function createStatusLine(stream: Writable & { columns?: number }): (text: string) => void {
   return (text) => {
-    stream.write(ERASE_LINE + (text === '' ? '' : `kmem-run: ${visible(text)}`).slice(0, (stream.columns || 80) - 1));
+    stream.write(ERASE_LINE + (text === '' ? '' : shorten(`kmem-run: ${visible(text)}`, (stream.columns || 80) - 1)));
   };
 }

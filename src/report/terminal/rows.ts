@@ -6,7 +6,7 @@ import { endsFaults, GATE_NOTES, LAST_OUTPUT, UNWATCHED } from '../../result/not
 import type { Expectation, Injection, Result, Step } from '../../result/schema.ts';
 import { counted, duration, ending, number, shortSize, size } from '../../text/figures.ts';
 import type { LabelledLines, Line } from '../../text/layout.ts';
-import { columns, cut, visible } from '../../text/visible.ts';
+import { columns, cut, padded, visible } from '../../text/visible.ts';
 
 const SHOWN_ORPHANS = 8;
 const NAME_LENGTH = 20;
@@ -170,9 +170,7 @@ export function detailRows({ durations, limits, environment, samples, id }: Resu
 /** Cells padded to columns, two blanks between them. */
 function aligned(table: readonly (readonly string[])[]): string[] {
   const widths = (table[0] ?? []).map((_, column) => Math.max(...table.map((cells) => columns(cells[column] ?? ''))));
-  return table.map((cells) =>
-    cells.map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - columns(cell))).join('  '),
-  );
+  return table.map((cells) => cells.map((cell, column) => padded(cell, widths[column] ?? 0)).join('  '));
 }
 
 type Counter = Readonly<{ maxUsage: number | null; usage: number | null; failcnt: number | null }>;

@@ -7,7 +7,7 @@ import { formatSize, groupDigits } from '../../request/size.ts';
 import { counted, duration } from '../../text/figures.ts';
 import { layOut, type PlotStyle, painter, type Style, type Tone } from '../../text/layout.ts';
 import { shellLine } from '../../text/quote.ts';
-import { columns, cut } from '../../text/visible.ts';
+import { columns, cut, padded } from '../../text/visible.ts';
 import { noticeRows, spreadText } from './experiment.ts';
 import { survivalCurve, survivalText } from './survival.ts';
 
@@ -64,16 +64,16 @@ function tableLines({ axes, points }: SweepReport, style: Style): string[] {
   const before = 2 + widths.slice(0, last).reduce((sum, width) => sum + width + 2, 0);
   const room = style.width === null ? CALL_LENGTH : Math.max(NARROWEST_CALL, style.width - before);
   return table.map((cells, row) => {
-    const padded = cells.map((cell, column) => {
+    const filled = cells.map((cell, column) => {
       if (column === last) return cut(cell, room);
       // Numbers to the right, names to the left.
       const text =
         column < axes.length || column > axes.length + 1
-          ? cell.padEnd(widths[column] ?? 0)
+          ? padded(cell, widths[column] ?? 0)
           : cell.padStart(widths[column] ?? 0);
       return row > 0 && column === axes.length + 1 ? paint(toneOf(points[row - 1]), text) : text;
     });
-    const line = `  ${padded.join('  ')}`.trimEnd();
+    const line = `  ${filled.join('  ')}`.trimEnd();
     return row === 0 ? paint('dim', line) : line;
   });
 }

@@ -1,6 +1,7 @@
 import test from 'ava';
 import { type HistoryEntry, historyText, localTime } from '../../../src/report/terminal/history.ts';
 import type { RunSummary, StoredExperiment } from '../../../src/store/types.ts';
+import { columns } from '../../../src/text/visible.ts';
 import { HOSTILE_TEXT } from '../../fixtures/results.ts';
 import { dangerous } from '../../fixtures/terminal.ts';
 
@@ -94,4 +95,17 @@ test('nothing that was kept reaches the terminal as a control character', (t) =>
 test('times are those of the reader’s clock', (t) => {
   t.is(localTime('2025-12-31T23:59:59.999Z'), '2025-12-31 23:59:59');
   t.is(localTime('yesterday'), 'yesterday');
+});
+
+test('where little is left for the command it has a line of its own, and no line is too wide', (t) => {
+  const runs = [run({ command: `你好 ${'x'.repeat(500)}`, label: 'before' }), run({ command: 'true', label: null })];
+  const [head, second, ...lines] = historyText(runs, { color: false, width: 80 }).trimEnd().split('\n');
+  t.regex(head ?? '', /^id .* label$/);
+  t.is(second, '  command');
+  t.is(lines.length, 4);
+  t.is(lines[1], `  你好 ${'x'.repeat(72)}…`);
+  t.is(lines[3], '  true');
+  for (const width of [40, 60, 80, 100, 200]) {
+    for (const line of historyText(runs, { color: false, width }).split('\n')) t.true(columns(line) <= width, line);
+  }
 });
