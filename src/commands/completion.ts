@@ -45,7 +45,7 @@ function noSuchShell(shell: string | undefined, [stray]: readonly string[]): Set
   const otherwise = `write kmem-run completion ${known.join('|')}`;
   if (shell === undefined) return new SetupError('missing-argument', 'for which shell?', otherwise);
   if (stray !== undefined)
-    return new SetupError('unexpected-argument', `${quote(stray)} is one word too many`, otherwise);
+    return new SetupError('unexpected-argument', `unexpected argument: ${quote(stray)}`, otherwise);
   return new SetupError(
     'bad-option',
     `completion is not made for ${quote(shell)}`,

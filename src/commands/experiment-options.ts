@@ -76,8 +76,8 @@ const NO_COMMAND = ['--', 'true'];
 
 /**
  * Reads `sweep [options] -- command`, `sweep --scenario NAME` and `sweep --resume ID`. `own` is filled by the table's
- * `apply` functions. @throws SetupError as parseRunArgv() does, and `conflicting-options` for what cannot stand beside
- * `--resume` or `--scenario`.
+ * `apply` functions. @throws SetupError as parseRunArgv() does, and `conflicting-options` for what cannot be combined
+ * with `--resume` or `--scenario`.
  */
 export function readExperimentArgv<Own extends CommonOptions>(
   argv: readonly string[],
@@ -116,7 +116,7 @@ export function readExperimentArgv<Own extends CommonOptions>(
   if (stray !== undefined || after !== null) {
     throw new SetupError(
       'conflicting-options',
-      `${stray === undefined ? 'a command' : `--${stray}`} cannot stand beside --resume: what is asked was kept with the experiment`,
+      `${stray === undefined ? 'a command' : `--${stray}`} cannot be combined with --resume: the request is saved with the experiment`,
       `leave it out, or begin a new experiment without --resume`,
     );
   }

@@ -53,7 +53,7 @@ const commands: Readonly<Record<string, Entry>> = {
   },
   scenario: {
     group: RUN,
-    about: 'run experiments that are kept as files',
+    about: 'run experiments from files',
     load: async () => (await import('./scenario.ts')).scenarioCommand,
     help: async () => (await import('./scenario.ts')).scenarioHelp,
   },

@@ -96,8 +96,8 @@ function isFlag(forms: Readonly<Record<string, OptionForm>>, name: string): bool
 function missingValue(name: string): SetupError {
   return new SetupError(
     'missing-value',
-    `--${name}: its value is missing`,
-    `write --${name}=VALUE (so also where the value begins with a dash)`,
+    `--${name} requires a value`,
+    `use --${name}=VALUE, also for a value that begins with a dash`,
   );
 }
 
@@ -142,7 +142,7 @@ function duplicate(name: string): SetupError {
   return new SetupError(
     'duplicate-option',
     `--${name} is given more than once`,
-    'give it once: which one was meant cannot be told',
+    'specify it only once',
   );
 }
 

@@ -23,7 +23,7 @@ export const scenarioHelp: CommandHelp = {
     'kmem-run scenario schema',
   ],
   text: [
-    'Runs experiments that are kept as files.',
+    'Runs experiments from files.',
     'WHAT is a name, a file or a folder, by default ./scenarios. A name is looked up in ./scenarios, then in the library that comes with kmem-run.',
   ],
   actions: {

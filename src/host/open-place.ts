@@ -112,7 +112,7 @@ export function openToAppend(path: string, { truncate }: Readonly<{ truncate: bo
       if (!isKept) closeSync(fd);
     }
   } catch (error) {
-    if (errnoOf(error) === 'ENXIO' && place.existing?.isFIFO()) throw new Error('nobody reads this pipe');
+    if (errnoOf(error) === 'ENXIO' && place.existing?.isFIFO()) throw new Error('this pipe has no reader');
     throw error;
   } finally {
     place.close();

@@ -298,7 +298,7 @@ const expectation = z.strictObject({
   ),
   passed: flag('Whether it holds. A missing value satisfies only `==null`.'),
   actual: define(z.union([z.number(), z.string(), z.boolean()]).nullable(), 'The value that was compared.', {
-    whenNull: 'the value is missing',
+    whenNull: 'there is no value',
   }),
 });
 

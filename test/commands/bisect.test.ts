@@ -237,7 +237,7 @@ for (const [args, reason] of [
   [['--confirm', '0', '--', 'true'], /--confirm: "0" is not a number from 1 to/],
   [['--enforce', 'none', '--', 'true'], /--enforce none limits nothing/],
   [['--repeat', '3', '--', 'true'], /unknown option "--repeat"/],
-  [['--resume', 'abc', '--lo', '1M'], /--lo cannot stand beside --resume/],
+  [['--resume', 'abc', '--lo', '1M'], /--lo cannot be combined with --resume/],
 ] as const) {
   test.serial(`refused, and nothing runs: ${args.join(' ')}`, async (t) => {
     const bisect = makeBisects(t);

@@ -211,7 +211,7 @@ test('nothing that says what the steps are can stand beside it', async (t) => {
     [['--ready-timeout', '1s'], /--ready-timeout cannot be combined with --scenario/],
     [['--background'], /--background cannot be combined with --scenario/],
     [['--stop', 'INT'], /--stop cannot be combined with --scenario/],
-    [['--resume', 'abc'], /--scenario cannot stand beside --resume/],
+    [['--resume', 'abc'], /--scenario cannot be combined with --resume/],
     [['--kmem', '1M'], /--kmem cannot be combined with bisect, which searches for that limit/],
   ] as const)
     assertRefused(t, await kmemRun(['bisect', '--scenario', 'page', ...args]), reason);

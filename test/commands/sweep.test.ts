@@ -312,8 +312,8 @@ for (const [args, reason] of [
   [['--kmem', '1M', 'true'], /-- is missing/],
   [['--kmem', '1M', '--'], /no command after --/],
   [['other', '--', 'true'], /"other" stands before --/],
-  [['--resume', 'abc', '--kmem', '1M'], /--kmem cannot stand beside --resume/],
-  [['--resume', 'abc', '--', 'true'], /a command cannot stand beside --resume/],
+  [['--resume', 'abc', '--kmem', '1M'], /--kmem cannot be combined with --resume/],
+  [['--resume', 'abc', '--', 'true'], /a command cannot be combined with --resume/],
   [['--resume', 'abc'], /abc/],
 ] as const) {
   test.serial(`refused, and nothing runs: ${args.join(' ')}`, async (t) => {

@@ -15,7 +15,7 @@ const unreadable: readonly Refusal[] = [
   ['a part of a byte', ['--kmem', '1.5', ...MARK], /--kmem: "1\.5" is not a whole number of bytes/],
   ['more than can be told exactly', ['--kmem', '99999999999999999999', ...MARK], /"99999999999999999999" is more than/],
   ['less than a page', ['--kmem', '4095', ...MARK], /"4095" is below one page/],
-  ['no value', ['--kmem', '--quiet', ...MARK], /--kmem: its value is missing/],
+  ['no value', ['--kmem', '--quiet', ...MARK], /--kmem requires a value/],
   ['no --', ['--kmem', '1M'], /-- is missing before the command/],
   ['no command', ['--kmem', '1M', '--'], /there is no command after --/],
   ['a word before --', ['touch', 'marker', ...MARK], /unknown command: "touch"/],

@@ -74,7 +74,7 @@ test.serial('what cannot be a store or a label is refused before anything runs',
     [/--label: invalid label "a,b"/, '--label', 'a,b'],
     [/--label: invalid label "@"/, '--label', '@'],
     [/--label: invalid label "\\u001b\[2J"/, '--label', '\u001b[2J'],
-    [/--no-keep stands beside --store or --label/, '--no-keep', '--label', 'x'],
+    [/--no-keep cannot be combined with --store or --label/, '--no-keep', '--label', 'x'],
   ] as const) {
     const ran = await kmemRun([...args, '--', 'touch', 'ran']);
     t.is(ran.status, 125);
