@@ -123,7 +123,11 @@ function checkReport({ input, report }: Draft): void {
 function keepWhereNamed({ report }: Draft, asked: boolean | undefined): void {
   if (report.store === null && report.label === null) return;
   if (asked === false) {
-    throw new SetupError('conflicting-options', '--no-keep cannot be combined with --store or --label', 'leave one of them out');
+    throw new SetupError(
+      'conflicting-options',
+      '--no-keep cannot be combined with --store or --label',
+      'leave one of them out',
+    );
   }
   report.keep = true;
 }

@@ -139,11 +139,7 @@ function readFlags(
 }
 
 function duplicate(name: string): SetupError {
-  return new SetupError(
-    'duplicate-option',
-    `--${name} is given more than once`,
-    'specify it only once',
-  );
+  return new SetupError('duplicate-option', `--${name} is given more than once`, 'specify it only once');
 }
 
 /**
