@@ -2,7 +2,7 @@
 
 import { existsSync, statSync } from 'node:fs';
 import { readOrNull } from '../host/read-file.ts';
-import { shellWord } from '../text/quote.ts';
+import { shellLine } from '../text/quote.ts';
 import { handsDown } from './delegate.ts';
 import { PROCS, v2 } from './files.ts';
 import { readSurroundings } from './surroundings.ts';
@@ -18,23 +18,23 @@ export function hintWithoutRoot(hierarchy: Hierarchy, within: string): string {
 
 /** The same of v1's pids hierarchy, where `directory` is the like of the `parent` that was named in the memory hierarchy. */
 export function hintForPids(directory: string): string {
-  return `${makeOwn(directory)}; or leave out --pids`;
+  return `${makeOwn([directory])}; or leave out --pids`;
 }
 
 /** Where no parent was named: one in each, `memory` and `pids` being the runner's own cgroups. */
 export function hintForMemoryAndPids(memory: string, pids: string): string {
   const own = (within: string) => `${within}/kmem-${uid()}`;
-  return `${makeOwn(`${own(memory)} ${own(pids)}`)}, then name the first: --parent ${own(memory)}; or leave out --pids`;
+  return `${makeOwn([own(memory), own(pids)])}, then name the first: --parent ${own(memory)}; or leave out --pids`;
 }
 
 /** On v1 a directory is enough: what is made in it belongs to its maker, and a process may be moved by its owner. */
 function ownDirectory(within: string): string {
   const directory = `${within}/kmem-${uid()}`;
-  return `${makeOwn(directory)}, then name it: --parent ${directory}`;
+  return `${makeOwn([directory])}, then name it: --parent ${directory}`;
 }
 
-function makeOwn(directory: string): string {
-  return `create a directory that you own: sudo install -d -o ${uid()} ${shellWord(directory)}`;
+function makeOwn(directories: readonly string[]): string {
+  return `create a directory that you own: sudo install -d -o ${uid()} ${shellLine(directories)}`;
 }
 
 function ownSubtree(hierarchy: Hierarchy): string {

@@ -65,7 +65,7 @@ test.serial('sweep, bisect, explore and replay', async (t) => {
   t.is(replayed.status, 0, replayed.stderr);
   const { notReproduced, status } = JSON.parse(replayed.stdout);
   t.is(status, 'done', replayed.stderr);
-  t.true(notReproduced.includes('the parent cgroup: another one'));
+  t.true(notReproduced.includes('the parent cgroup: another one is used'));
   t.true(notReproduced.includes('the enforcement: none instead of auto'));
   assertOnlyParentLeft();
 });

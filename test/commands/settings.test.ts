@@ -162,7 +162,7 @@ test.serial('commands that make no run do without settings, or take the store al
   for (const args of [['scenario', 'list'], ['completion', 'bash'], ['run', '--help'], ['--version']])
     t.is((await run(args)).status, 0, args.join(' '));
   assertRefused(t, await run(['history']), /there is no option --kmen/);
-  assertRefused(t, await run(['history', '--no-config', '--store', '/nowhere']), /no store "\/nowhere"/);
+  assertRefused(t, await run(['history', '--no-config', '--store', '/nowhere']), /no such store: "\/nowhere"/);
 });
 
 test.serial('the command line sets aside what it cannot be combined with', async (t) => {
