@@ -17,6 +17,6 @@ test('a kernel that does not tell which calls failed: said with the reason, and 
 
 test('a livelock says who was stuck, for how long and how often', (t) => {
   const stuck = { event: 'livelock', pid: 12, tid: 13, comm: 'redis', refusals: 150_230, forNs: 3.9e9 } as const;
-  t.regex(noticeOf(stuck), /^redis \(12\) was stuck in a page fault: .* 150230 times in 3\.9 s/);
+  t.regex(noticeOf(stuck), /^redis \(12\) was stuck in a page fault: .* 150,230 times in 3\.9 s/);
   t.regex(noticeOf({ ...stuck, pid: null, comm: null }), /^a process \(13\) was stuck/);
 });

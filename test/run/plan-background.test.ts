@@ -58,7 +58,7 @@ test('one that ends by itself is judged by its exit, and can be waited for', asy
   t.is((await made(t, plan(3, ['exit==3']))).result.outcome, 'passed');
   const slow = await made(t, [
     { name: 'job', run: LOOP, background: true },
-    { wait: { step: 'job', within: 50 }, expect: 'error~/^job still runs/' },
+    { wait: { step: 'job', within: 50 }, expect: 'error~/^job is still running/' },
   ]);
   t.is(slow.result.outcome, 'passed', JSON.stringify(slow.result.steps));
 });

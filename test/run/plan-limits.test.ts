@@ -213,5 +213,5 @@ test('with --enforce none a kmem limit is not in force, and that is said', async
   const { result } = await made(t, [{ run: 'true' }, { limits: { kmem: '4K' } }, { run: 'true' }], { enforce: 'none' });
   t.is(result.outcome, 'passed');
   t.is(result.steps[2]?.limits?.kmem, null);
-  t.true(result.enforcement.notes.some((note) => note.includes('was not enforced, as asked')));
+  t.true(result.enforcement.notes.some((note) => note.includes('was not enforced, as requested')));
 });
