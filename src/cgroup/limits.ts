@@ -41,7 +41,7 @@ function applyV2(memory: string, limits: Limits): MemoryLimits {
   return { mem, memsw: ifAsked(limits.memsw, (asked) => setSwap(memory, asked, mem)), kmemTcp: null };
 }
 
-/** Without a limit of memory both together are kept by one that leaves no swap. */
+/** Without a limit on memory both together are kept by one that leaves no swap. */
 function setSwap(memory: string, asked: number, mem: number | null): number {
   const bytes = roundToPage(asked);
   const ram = mem ?? set(`${memory}/${v2.limit}`, bytes, MEMSW);

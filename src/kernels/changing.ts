@@ -78,7 +78,7 @@ async function take(fd: number, options: readonly string[], signal: AbortSignal 
   if (ended.code === HELD && options.length > 0) return false;
   throw new SetupError(
     'no-lock',
-    `the folder of the kernels cannot be locked (flock: ${reasonIn(ended)})`,
+    `cannot lock the kernel folder: flock: ${reasonIn(ended)}`,
     'set XDG_CACHE_HOME to a folder on a local file system',
   );
 }

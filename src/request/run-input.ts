@@ -30,11 +30,11 @@ export type RunInput = Readonly<{
   /** Limits of kernel memory and memory, rounded down to the page; absent: not limited. */
   kmem?: Size | null | undefined;
   mem?: Size | null | undefined;
-  /** Limit of memory and swap combined; requires `mem`, and is at least `mem`. */
+  /** Limit on memory and swap combined; requires `mem`, and is at least `mem`. */
   memsw?: Size | null | undefined;
-  /** Soft limit of TCP buffers (cgroup v1). */
+  /** Soft limit on TCP buffers (cgroup v1). */
   kmemTcp?: Size | null | undefined;
-  /** Limit of concurrent processes and threads. */
+  /** Limit on concurrent processes and threads. */
   pids?: number | string | null | undefined;
   /** How the kmem limit is enforced; absent: `'auto'`. */
   enforce?: Enforce | undefined;

@@ -27,9 +27,9 @@ export const limitsSchema = define(
   z.strictObject({
     kmem: bytesOrNull('Kernel-memory limit.', UNSET),
     mem: bytesOrNull('Memory limit.', UNSET),
-    memsw: bytesOrNull('Limit of memory and swap combined.', UNSET),
-    kmemTcp: bytesOrNull('Soft limit of TCP buffers (cgroup v1): the kernel lets them exceed it.', UNSET),
-    pids: countOrNull('Limit of concurrent processes and threads.', 'tasks', UNSET),
+    memsw: bytesOrNull('Limit on memory and swap combined.', UNSET),
+    kmemTcp: bytesOrNull('Soft limit on TCP buffers (cgroup v1): the kernel lets them exceed it.', UNSET),
+    pids: countOrNull('Limit on concurrent processes and threads.', 'tasks', UNSET),
     ancestors: define(
       z.array(ancestor),
       'Limits of the cgroups above the group, which apply to it as well. Unlimited ones are left out.',
