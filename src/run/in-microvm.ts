@@ -165,7 +165,8 @@ function guardSession(
     giveUpAfter(graceMs + TIMEOUT_MS, 'interrupted');
   };
   const insist = (): void => {
-    session.signal(nameOf(signal));
+    // Two signals of the same number may arrive as one.
+    session.signal(nameOf(signal) === 'SIGQUIT' ? 'SIGTERM' : 'SIGQUIT');
     giveUpAfter(TIMEOUT_MS / 3, 'interrupted');
   };
   if (signal?.aborted) interrupt();

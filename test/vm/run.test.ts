@@ -229,7 +229,11 @@ test('signals after the end of the steps take the grace from what is left over; 
   const running = harness.start([...options, '--', 'sh', '-c', script], TIMEOUT);
   await until(() => harness.has('kept/told'));
   const { status, result } = await signalUntilEnded(running, 'SIGTERM');
-  t.is(status, 7);
+  t.is(
+    status,
+    7,
+    JSON.stringify([result?.outcome, result?.terminationReason, result?.steps, result?.leftover, result?.ending]),
+  );
   t.is(result?.outcome, 'failed');
   t.is(result?.terminationReason, null);
   harness.assertNothingLeft();

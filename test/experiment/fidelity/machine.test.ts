@@ -148,6 +148,6 @@ function testCommand(): void {
     if (!(await needsKernel(t, '5.10'))) return;
     const { status, stdout } = await compare(t, ['--', 'sh', '-c', 'exit 3']);
     t.is(status, 1);
-    t.regex(stdout, /nothing to compare; without a limit: sh -c exit 3 failed with exit status 3/);
+    t.regex(stdout, /nothing to compare; without a limit: sh -c 'exit 3' failed with exit status 3/);
   });
 }
