@@ -14,6 +14,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "../common/clock.h"
 #include "group.h"
 #include "policy.h"
 #include "proc.h"
@@ -55,7 +56,15 @@ bool is_handler_return(const struct seccomp_data *data)
   return data->arch == AUDIT_ARCH_X86_64 && data->nr == SYS_rt_sigreturn;
 }
 
-enum { SYSCALL_BYTES = 2, MOVE_BYTES = 5, LONG_MOVE_BYTES = 7, MOST_IN_A_ROW = 16, ROWS = 64, MOST_FRAMES = 4096 };
+enum {
+  SYSCALL_BYTES = 2,
+  MOVE_BYTES = 5,
+  LONG_MOVE_BYTES = 7,
+  MOST_IN_A_ROW = 16,
+  ROWS = 64,
+  MOST_FRAMES = 4096,
+  MOST_CHAIN_NS = 500000000
+};
 
 /* /proc/TID/syscall of tasks whose handlers return often; one that is in another's place is opened anew. */
 static ssize_t read_call(pid_t tid, char *text, size_t size)
@@ -194,10 +203,11 @@ struct context {
 static bool read_context(struct context *c)
 {
   struct frame next;
+  uint64_t until = now_ns() + MOST_CHAIN_NS;
   bool read = read_memory(c->tid, c->place, &c->frame, sizeof c->frame);
-  /* A program can make a chain that never ends. */
+  /* A program can make a chain that never ends, or one of pages that somebody fills in slowly. */
   while (read && (c->number = lost_call(c->tid, &c->frame)) == SYS_rt_sigreturn && c->repaired < MOST_FRAMES &&
-         read_memory(c->tid, (uint64_t)c->frame.context.gregs[REG_RSP], &next, sizeof next)) {
+         now_ns() < until && read_memory(c->tid, (uint64_t)c->frame.context.gregs[REG_RSP], &next, sizeof next)) {
     c->frame = next;
     c->repaired++;
   }
