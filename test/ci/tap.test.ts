@@ -29,6 +29,8 @@ test('what failed is shown once more, without the lines of what passed', (t) => 
   const lines =
     'not ok 1 - a\n  ---\n    at: here\n  ...\nok 2 - b\n# c\nnot ok 3 - d # TODO\nnot ok 4 - e\n\n1..4\n# fail 3';
   t.deepEqual(read(lines, 1).failed, ['not ok 1 - a', '  ---', '    at: here', '  ...', 'not ok 4 - e', '']);
+  const logged = 'not ok 1 - a\n#   what it logged\n  ---\n    at: here\n  ...\nok 2 - b\n#   c\n\n1..2\n# fail 1';
+  t.deepEqual(read(logged, 1).failed, ['not ok 1 - a', '#   what it logged', '  ---', '    at: here', '  ...']);
 });
 
 test('tests that never ran are failures', (t) => {

@@ -44,7 +44,6 @@ function assertFaults(t: ExecutionContext, result: Result, syscall: string | nul
     result.failures.map(({ fault }) => fault?.signal),
     signals,
   );
-  let usage = LIMIT;
   for (const failure of result.failures) {
     t.like(failure, { comm: 'sparse', syscall, detail: 'page fault', errno: null, step: 0, injected: false });
     // One that was killed may be gone when that is looked up.
@@ -52,8 +51,8 @@ function assertFaults(t: ExecutionContext, result: Result, syscall: string | nul
     t.is(failure.fault?.bytes, PAGE);
     // Of the page that was touched: the first in its 2 MiB.
     t.is(Number(BigInt(failure.fault?.address ?? '0x1') % BigInt(PAGE)), 0, `${failure.fault?.address}`);
-    t.true((failure.usage ?? 0) > usage, 'each is further over the limit');
-    usage = failure.usage ?? 0;
+    // Not each further than the one before: a page of what ended earlier may be freed in between.
+    t.true((failure.usage ?? 0) > LIMIT, `${failure.usage}`);
   }
   const count = signals.length;
   t.is(result.kmem.failcnt, count);

@@ -52,7 +52,8 @@ export function readTap(): Reading {
       }
       const fail = /^# fail (\d+)$/.exec(line)?.[1];
       if (fail !== undefined) failedBySummary = Number(fail);
-      if (/^#|^1\.\./.test(line)) shown = 0;
+      // Comments are what the test logged, which stands before its reason.
+      if (/^1\.\./.test(line)) shown = 0;
       if (shown > 0) {
         failed.push(line.slice(0, SHOWN_COLUMNS));
         shown -= 1;
