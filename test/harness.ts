@@ -10,10 +10,10 @@ import { type Options as ExecaOptions, execa } from 'execa';
 import { lockPath } from '../src/cgroup/lock.ts';
 import { nestedGroups, pidsIn } from '../src/cgroup/nested.ts';
 import type { Result } from '../src/result/schema.ts';
-import { validateResult } from '../src/result/validate.ts';
 import { makeSandbox, type Sandbox } from './cgroup/sandbox.ts';
 import { slowness } from './needs.ts';
 import { commOf, readOrEmpty } from './processes.ts';
+import { validateResult } from './validate-result.ts';
 
 const root = join(import.meta.dirname, '..');
 export const bin = join(root, 'bin', 'kmem-run.js');

@@ -13,7 +13,7 @@ export const schemaHelp: CommandHelp = {
 export async function schemaCommand(argv: readonly string[]): Promise<number> {
   if (argv.length > 1)
     throw new SetupError('unexpected-argument', `schema: unexpected argument ${argv[1]}`, 'use kmem-run schema');
-  const { resultJsonSchema } = await import('../result/validate.ts');
+  const { resultJsonSchema } = await import('../result/json-schema.ts');
   await print(`${JSON.stringify(resultJsonSchema(), null, 2)}\n`);
   return 0;
 }

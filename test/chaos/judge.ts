@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Result } from '../../src/result/schema.ts';
-import { validateResult } from '../../src/result/validate.ts';
+import { validateResult } from '../validate-result.ts';
 import { statusesOf } from './actions.ts';
 import type { Status } from './kinds.ts';
 import { filesLeft, type Observed, type Place } from './run.ts';

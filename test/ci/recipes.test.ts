@@ -4,8 +4,8 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { parse } from 'yaml';
-import { validateResult } from '../../src/result/validate.ts';
 import { bin, makeHarness } from '../harness.ts';
+import { validateResult } from '../validate-result.ts';
 
 const page = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'guides', 'ci.md'), 'utf8');
 const script = page.split('`kernel-memory.sh`\n\n```sh\n')[1]?.split('```')[0] ?? '';

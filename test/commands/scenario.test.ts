@@ -12,11 +12,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { parse } from 'yaml';
-import { validateResult } from '../../src/result/validate.ts';
 import type { ScenariosReport } from '../../src/scenario/report.ts';
 import { NOBODY } from '../cgroup/sandbox.ts';
 import { assertRefused, makeHarness, type Start } from '../harness.ts';
 import { needs } from '../needs.ts';
+import { validateResult } from '../validate-result.ts';
 
 const library = join(import.meta.dirname, '..', '..', 'scenarios');
 

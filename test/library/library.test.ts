@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import anyTest from 'ava';
 import type { BisectReport, ExploreReport, Result, ScenariosReport, SweepReport } from '../../src/index.ts';
-import { validateResult } from '../../src/result/validate.ts';
+import { validateResult } from '../validate-result.ts';
 import { makeUser } from './user.ts';
 
 const test = anyTest.serial;

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { meminfoBytes, readEnvironment, readThrottleCount } from '../../src/result/environment.ts';
 import { measurementWarnings } from '../../src/result/notes.ts';
-import { validateResult } from '../../src/result/validate.ts';
 import { result } from '../fixtures/results.ts';
+import { validateResult } from '../validate-result.ts';
 
 test('the environment is that of this machine and fits the schema', (t) => {
   const environment = readEnvironment({ layout: 'hybrid', aslr: true, cold: false });

@@ -2,10 +2,11 @@ import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { compileExpectation } from '../../src/request/expect.ts';
 import type { RunSpec } from '../../src/request/run-spec.ts';
+import { resultJsonSchema } from '../../src/result/json-schema.ts';
 import type { Result } from '../../src/result/schema.ts';
-import { resultJsonSchema, validateResult } from '../../src/result/validate.ts';
 import { version } from '../../src/version.ts';
 import { apacheStopFails, hostile, result, setupError, storm, unread } from '../fixtures/results.ts';
+import { validateResult } from '../validate-result.ts';
 
 type Node = {
   description?: string;
@@ -60,17 +61,16 @@ test('the JSON Schema has no keyword of our own and leaves room for keys that ar
 test('a figure that is no safe integer, or the kernel’s "unlimited", is refused', (t) => {
   for (const maxUsage of [2 ** 63, 1.5, Number.NaN, Number.POSITIVE_INFINITY, -1, '1', undefined]) {
     const made = { ...result(), kmem: { ...result().kmem, maxUsage } };
-    const error = t.throws(() => validateResult(made), { code: 'invalid-result' });
-    t.regex(error?.message ?? '', /^internal error: .*kmem\.maxUsage: /);
+    t.throws(() => validateResult(made), { message: /kmem\.maxUsage: / });
   }
 });
 
-test('a missing key, an unknown key and an unknown outcome are internal errors that name themselves', (t) => {
+test('a missing key, an unknown key and an unknown outcome are refused by name', (t) => {
   const { exit: _, ...without } = result();
-  t.throws(() => validateResult(without), { code: 'invalid-result', message: /exit: / });
+  t.throws(() => validateResult(without), { message: /exit: / });
   t.throws(() => validateResult({ ...result(), surprise: 1 }), { message: /"surprise"/ });
   t.throws(() => validateResult({ ...result(), outcome: 'fine' }), { message: /outcome: / });
-  t.throws(() => validateResult({}), { message: /and \d+ more\)$/ });
+  t.throws(() => validateResult({}), { message: /; \d+ in all\)$/ });
 });
 
 test('the spec in the result is a RunSpec, key for key', (t) => {

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import test from 'ava';
 import type { Result } from '../../src/result/schema.ts';
-import { validateResult } from '../../src/result/validate.ts';
 import { makeHarness, type Ran } from '../harness.ts';
+import { validateResult } from '../validate-result.ts';
 
 /** A disk of two pages, full, at ./disk; its files are listed and shown once kmem-run has ended. */
 const FULL = `

@@ -5,9 +5,9 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { constants } from 'node:os';
 import anyTest, { type ExecutionContext } from 'ava';
-import { validateResult } from '../../src/result/validate.ts';
 import { stateOf, until } from '../cgroup/sandbox.ts';
 import { makeHarness, signalUntilEnded } from '../harness.ts';
+import { validateResult } from '../validate-result.ts';
 
 const test = anyTest.serial;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import type { PlanInput, StepInput } from '../../src/request/run-input.ts';
-import { validateResult } from '../../src/result/validate.ts';
 import { run } from '../../src/run/index.ts';
 import type { RunnerOptions } from '../../src/run/options.ts';
 import { lenient } from '../needs.ts';
+import { validateResult } from '../validate-result.ts';
 
 export async function made(
   t: ExecutionContext,

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { validateResult } from '../../src/result/validate.ts';
+import { validateResult } from '../validate-result.ts';
 import { runUnderSystemd } from './systemd-guest.ts';
 
 const script = readFileSync(join(import.meta.dirname, '..', 'fixtures', 'systemd.sh'), 'utf8');
