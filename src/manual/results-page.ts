@@ -11,14 +11,17 @@ const head = `# The result of a run
 
 <!-- Made by \`node bin/make-docs.js\` from src/result/schema*.ts. Change it there. -->
 
-\`--json FILE\` writes this result, and the library's \`run()\` returns it. \`kmem-run schema\` prints its JSON Schema.
+\`--json FILE\` writes this result, and the library's \`run()\` returns it. \`kmem-run schema\` prints
+its JSON Schema.
 
-* Bytes are integers. Times are milliseconds (\`ms\`) on the monotonic clock, from exec of the command.
-* Every key is always present. A figure that could not be read is \`null\`, and so is a limit that is unlimited or was
-  not requested: never 0, and never the kernel's 9223372036854771712.
-* A byte that is not UTF-8 (in an argument, a variable, a path or captured output) is a lone surrogate, U+DC00 plus the
-  byte: \`0xff\` is written as \`"\\udcff"\`. Python reads it as \`os.fsencode()\` expects it, and \`kmem-run replay\`
-  turns it back into the byte. Reports show it as \`\\xff\`.
+* Bytes are integers. Times are milliseconds (\`ms\`) on the monotonic clock, from exec of the
+  command.
+* Every key is always present. A figure that could not be read is \`null\`, and so is a limit that is
+  unlimited or was not requested: never 0, and never the kernel's 9223372036854771712.
+* A byte that is not UTF-8 (in an argument, a variable, a path or captured output) is a lone
+  surrogate, U+DC00 plus the byte: \`0xff\` is written as \`"\\udcff"\`. Python reads it as
+  \`os.fsencode()\` expects it, and \`kmem-run replay\` turns it back into the byte. Reports show it as
+  \`\\xff\`.
 * Within a schema version keys are only added: ignore keys that you do not know.
 * \`name[]\` is a list; \`name.*\` is an object with arbitrary keys.
 `;
@@ -33,9 +36,14 @@ export function resultsPage(): string {
     head,
     `## Overview\n\n${table([...sections.map(({ entry }) => entry)], new Set(simple.map(({ path }) => path)))}`,
     ...structured.map(
-      ({ entry, inner }) => `## \`${entry.path}\`\n\n${text(entry, 'description')}\n\n${table(inner, null)}`,
+      ({ entry, inner }) => `## \`${entry.path}\`\n\n${wrapped(text(entry, 'description'))}\n\n${table(inner, null)}`,
     ),
   ].join('\n');
+}
+
+/** At most 100 columns wide, as all prose of docs. */
+function wrapped(paragraph: string): string {
+  return paragraph.replaceAll(/(.{1,100})(?: |$)/g, '$1\n').trimEnd();
 }
 
 /** `plain`: the entries without a section of their own; null: links to no section. */
