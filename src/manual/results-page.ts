@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { definitions } from '../result/definition.ts';
 import { resultSchema } from '../result/schema.ts';
+import { markdownParagraph, markdownTable } from '../text/markdown-table.ts';
 
 type Node = z.core.JSONSchema.BaseSchema;
 type Entry = Readonly<{ path: string; node: Node }>;
@@ -36,14 +37,10 @@ export function resultsPage(): string {
     head,
     `## Overview\n\n${table([...sections.map(({ entry }) => entry)], new Set(simple.map(({ path }) => path)))}`,
     ...structured.map(
-      ({ entry, inner }) => `## \`${entry.path}\`\n\n${wrapped(text(entry, 'description'))}\n\n${table(inner, null)}`,
+      ({ entry, inner }) =>
+        `## \`${entry.path}\`\n\n${markdownParagraph(text(entry, 'description'))}\n\n${table(inner, null)}`,
     ),
   ].join('\n');
-}
-
-/** At most 100 columns wide, as all prose of docs. */
-function wrapped(paragraph: string): string {
-  return paragraph.replaceAll(/(.{1,100})(?: |$)/g, '$1\n').trimEnd();
 }
 
 /** `plain`: the entries without a section of their own; null: links to no section. */
@@ -56,8 +53,7 @@ function table(entries: readonly Entry[], plain: ReadonlySet<string> | null): st
         : `[\`${path}\`](#${path.replace(/[^a-z0-9]/gi, '').toLowerCase()})`;
     return [name, typeOf(node), text(entry, 'unit'), text(entry, 'description'), text(entry, 'whenNull')];
   });
-  const lines = [['key', 'type', 'unit', 'meaning', 'when null'], ['---', '---', '---', '---', '---'], ...rows];
-  return `${lines.map((cells) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`).join('\n')}\n`;
+  return markdownTable(['key', 'type', 'unit', 'meaning', 'when null'], rows);
 }
 
 function descendants(entry: Entry): Entry[] {

@@ -20,3 +20,8 @@ export function markdownTable(head: readonly string[], rows: readonly (readonly 
   const lines = [head, head.map(() => '---'), ...rows];
   return `${lines.map((cells) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`).join('\n')}\n`;
 }
+
+/** At most 100 columns wide, as all prose of docs. */
+export function markdownParagraph(text: string): string {
+  return text.replaceAll(/(.{1,100})(?: |$)/g, '$1\n').trimEnd();
+}

@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { formatSize } from '../../request/size.ts';
 import { counted, size } from '../../text/figures.ts';
-import { withGenerated } from '../../text/markdown-table.ts';
+import { markdownParagraph, withGenerated } from '../../text/markdown-table.ts';
 import type { CommandAnswer } from './command.ts';
 import type { InsideRequest, Measured } from './inside.ts';
 import { compareRow, percent, type RowComparison } from './judge.ts';
@@ -30,11 +30,12 @@ function rowsReport(
   const same = isSame(comparisons);
   const under = limits.map((limit) => formatSize(limit)).join(', ');
   const verdict = verdictText(comparisons);
+  const summary = `Linux ${version}; limits of ${under}; \`--reserve ${reserve}\`: ${verdict}.`;
   return {
     same,
     text: `kmem-run: Linux ${version}: ${verdict}\n`,
     json: { kernel: version, limits, reserve, same, rows: comparisons },
-    markdown: `Linux ${version}; limits of ${under}; \`--reserve ${reserve}\`: ${verdict}.\n\n${fidelityTables(comparisons)}`,
+    markdown: `${markdownParagraph(summary)}\n\n${fidelityTables(comparisons)}`,
   };
 }
 
