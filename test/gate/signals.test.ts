@@ -21,6 +21,9 @@ const [major = 0, minor = 0] = release().split('.').map(Number);
 const repairs = process.arch === 'x64' && process.geteuid?.() === 0 && (major > 5 || (major === 5 && minor >= 19));
 const repairTest = where(repairs, 'Linux 5.19 on x86-64, and root', test);
 
+/** Of a timer, in microseconds: a slow machine serves fewer signals. */
+const every = (interval: number): string => String(interval * slowness);
+
 /** By kind of call: how many were made, failed, and failed with EINTR. */
 type Counts = Readonly<Record<string, { made: number; failed: number; interrupted: number }>>;
 
@@ -48,7 +51,7 @@ for (const [microseconds, loops] of [
 ] as const) {
   test(`with SA_RESTART no call fails under a timer of ${microseconds} µs`, async (t) => {
     const harness = makeHarness(t);
-    const command = [signals, 'restart', String(microseconds), String(loops)];
+    const command = [signals, 'restart', every(microseconds), String(loops)];
     const { status, stdout, result } = await harness.run(['--kmem', '64M', '--', ...command]);
     const counts = countsOf(stdout);
     t.is(status, 0);
@@ -64,7 +67,7 @@ for (const [microseconds, loops] of [
 
 test('the same while the helper is stopped and continued all the time', async (t) => {
   const harness = makeHarness(t);
-  const { stops, ran } = await holdUp(harness, [signals, 'restart', String(200 * slowness), '1000']);
+  const { stops, ran } = await holdUp(harness, [signals, 'restart', every(200), '1000']);
   const { status, stdout, result } = ran;
   t.log(`${stops} times`);
   t.is(status, 0);
@@ -168,7 +171,7 @@ test('a program that is killed while its call is held ends at once', async (t) =
 for (const mode of ['plain', 'calls', 'forks', 'altstack', 'nested']) {
   repairTest(`without SA_RESTART no call fails that never does so by itself (handlers: ${mode})`, async (t) => {
     const harness = makeHarness(t);
-    const { stdout, result } = await harness.run(['--kmem', '64M', '--', handlers, mode, '500', '1000', '2']);
+    const { stdout, result } = await harness.run(['--kmem', '64M', '--', handlers, mode, every(500), '1000', '2']);
     t.regex(stdout, /^handled [1-9]\d+ failed 0\n$/);
     t.is(result?.outcome, 'passed');
     t.is(result?.enforcement.interrupted, 0);
@@ -178,7 +181,7 @@ for (const mode of ['plain', 'calls', 'forks', 'altstack', 'nested']) {
 
 repairTest('nor where a handler jumps out, and leaves its call behind', async (t) => {
   const harness = makeHarness(t);
-  const { stdout, result } = await harness.run(['--kmem', '64M', '--', handlers, 'longjmp', '500', '1000', '2']);
+  const { stdout, result } = await harness.run(['--kmem', '64M', '--', handlers, 'longjmp', every(500), '1000', '2']);
   t.regex(stdout, /^handled [1-9]\d+ failed 0\n$/);
   t.is(result?.outcome, 'passed');
   harness.assertNothingLeft();
@@ -200,9 +203,9 @@ for (const { what, mode, intervals, rest } of [
   repairTest(`${what}: no call fails, and the program gets on`, async (t) => {
     const harness = makeHarness(t);
     for (const interval of intervals) {
-      const command = [handlers, mode, String(interval * slowness), ...rest];
+      const command = [handlers, mode, every(interval), ...rest];
       const { stdout, result } = await harness.run(['--kmem', '64M', '--timeout', lenient(15), '--', ...command]);
-      t.log(`${interval * slowness} µs: ${result?.outcome}, ${stdout}`);
+      t.log(`${every(interval)} µs: ${result?.outcome}, ${stdout}`);
       if (result?.outcome === 'timeout' && interval !== intervals.at(-1)) continue;
       t.regex(stdout, /^handled [1-9]\d+ failed 0\n$/);
       t.is(result?.outcome, 'passed');
@@ -215,16 +218,7 @@ for (const { what, mode, intervals, rest } of [
 
 repairTest('both copies of a call that a handler forked upon are repaired', async (t) => {
   const harness = makeHarness(t);
-  const { stdout, result } = await harness.run([
-    '--kmem',
-    '64M',
-    '--',
-    handlers,
-    'both',
-    String(1500 * slowness),
-    '10000',
-    '1',
-  ]);
+  const { stdout, result } = await harness.run(['--kmem', '64M', '--', handlers, 'both', every(1500), '10000', '1']);
   t.regex(stdout, /^handled [1-9]\d+ failed 0\n$/);
   t.is(result?.outcome, 'passed');
   harness.assertNothingLeft();
@@ -254,7 +248,15 @@ repairTest('a shell loses no fork, beside a busy process', async (t) => {
 
 test('without SA_RESTART an alarm interrupts at most the one call that the helper has not taken yet', async (t) => {
   const harness = makeHarness(t);
-  const { status, stdout, result } = await harness.run(['--kmem', '64M', '--', signals, 'interrupt', '200', '3000']);
+  const { status, stdout, result } = await harness.run([
+    '--kmem',
+    '64M',
+    '--',
+    signals,
+    'interrupt',
+    every(200),
+    '3000',
+  ]);
   const counts = countsOf(stdout);
   const interrupted = sum(counts, 'interrupted');
   t.is(result?.enforcement.interrupted, interrupted, 'each of them is counted');
@@ -269,7 +271,7 @@ test('without SA_RESTART an alarm interrupts at most the one call that the helpe
 
 test('calls that a signal takes back while the helper stands still are counted, and noted', async (t) => {
   const harness = makeHarness(t);
-  const { ran } = await holdUp(harness, [handlers, 'open', '500', '2000', '1']);
+  const { ran } = await holdUp(harness, [handlers, 'open', every(500), '2000', '1']);
   const { stdout, result } = ran;
   const interrupted = Number(/ failed (\d+)/.exec(stdout)?.[1]);
   t.true(interrupted > 0, stdout);
@@ -281,7 +283,7 @@ test('calls that a signal takes back while the helper stands still are counted, 
 for (const how of ['restart', 'interrupt']) {
   test(`a call that is made again after a signal is counted once (${how})`, async (t) => {
     const harness = makeHarness(t);
-    const { stdout, result } = await harness.run(['--kmem', '1M', '--', signals, how, '200', '2000', '99999']);
+    const { stdout, result } = await harness.run(['--kmem', '1M', '--', signals, how, every(200), '2000', '99999']);
     const counts = countsOf(stdout);
     const denied = sum(counts, 'failed') - sum(counts, 'interrupted');
     t.true(alarmsOf(counts) > 0);
