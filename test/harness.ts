@@ -1,7 +1,6 @@
 /** Runs kmem-run as its users do, in cgroups and folders of the test's own, so that what it leaves behind can be told. */
 
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -75,11 +74,11 @@ export const JOIN =
 export function makeHarness(t: ExecutionContext): Harness {
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-test-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
-  execFileSync('chmod', ['0777', folder]);
+  chmodSync(folder, 0o777);
   // As /tmp is: not in the folder, where anyone could put another in its place.
   const temporary = mkdtempSync(join(tmpdir(), 'kmem-run-test-'));
   t.teardown(() => rmSync(temporary, { recursive: true, force: true }));
-  execFileSync('chmod', ['1777', temporary]);
+  chmodSync(temporary, 0o1777);
   const sandbox = makeSandbox(t);
   const mark = `KMEM_RUN_TEST=${sandbox.id}`;
   const ids: string[] = [];

@@ -16,11 +16,17 @@ const IN_MICROVMS = ['test/vm/', 'test/experiment/fidelity/machine'];
 /** In test/vm/, but they boot nothing. */
 const BOOT_NOTHING = ['accel', 'clock', 'cpio', 'initramfs', 'own-time', 'wire'].map((name) => `test/vm/${name}`);
 
-/** They boot nothing, but take too long for each `npm test`: Debian's kernels, sanitizers, storms, chaos, whole servers. */
+/**
+ * They boot nothing, but take too long for each `npm test`: kernels of Debian and of a mirror, sanitizers, storms, chaos,
+ * the library's servers, a browser.
+ */
 const BESIDE_MICROVMS = [
   'test/kernels/debian',
+  'test/kernels/mirror',
   'test/native/sanitized',
   'test/native/fuzz',
+  'test/report/html/page',
+  'test/scenario/library',
   'test/gate/stress',
   'test/gate/no-harm',
   'test/run/storm',
