@@ -12,7 +12,7 @@ import { flagOption, pageOptions } from './option-kinds.ts';
 import { readOwnOptions } from './read-options.ts';
 
 const OPTIONS = {
-  force: flagOption('also remove groups without a lock here, and folders of another container'),
+  force: flagOption('also remove groups whose lock is not visible here, and folders of other containers'),
   'dry-run': flagOption('print what would be removed, and remove nothing'),
 } as const;
 

@@ -45,7 +45,7 @@ function findFile(): string | null {
   for (;;) {
     const found = NAMES.filter((name) => isThere(join(folder ?? '/', name)));
     if (found.length > 1) {
-      const reason = `${quote(folder, 1000)} holds both ${found.join(' and ')}`;
+      const reason = `${quote(folder, 1000)} contains both ${found.join(' and ')}`;
       throw new SetupError('two-configs', reason, 'remove one of them, or ignore both with --no-config');
     }
     if (found[0] !== undefined) return join(folder, found[0]);

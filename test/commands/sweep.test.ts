@@ -311,7 +311,7 @@ for (const [args, reason] of [
   [['--kmem', '4K..16M:4K', '--repeat', '1000', '--', 'true'], /more than 1,000,000 runs/],
   [['--kmem', '1M', 'true'], /-- is missing/],
   [['--kmem', '1M', '--'], /no command after --/],
-  [['other', '--', 'true'], /"other" stands before --/],
+  [['other', '--', 'true'], /unexpected argument before --: "other"/],
   [['--resume', 'abc', '--kmem', '1M'], /--kmem cannot be combined with --resume/],
   [['--resume', 'abc', '--', 'true'], /a command cannot be combined with --resume/],
   [['--resume', 'abc'], /abc/],
