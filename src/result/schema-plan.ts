@@ -13,24 +13,24 @@ const FILE = 'File that must exist (`file`), or that is searched (`log`).';
 
 const awaited = [
   z.strictObject({
-    until: is('port', 'What the wait is for.'),
+    until: is('port', 'Condition that the wait is for.'),
     host: text('Address of the port.'),
     port: id('Port on which a process must listen.'),
     withinMs: ms('Longest wait.'),
   }),
   z.strictObject({
-    until: is('file', 'What the wait is for.'),
+    until: is('file', 'Condition that the wait is for.'),
     file: text(FILE),
     withinMs: ms('Longest wait.'),
   }),
   z.strictObject({
-    until: is('log', 'What the wait is for.'),
+    until: is('log', 'Condition that the wait is for.'),
     pattern: text('Regular expression that a line must match.'),
     file: textOrNull(FILE, 'stdout and stderr of the steps are searched'),
     withinMs: ms('Longest wait.'),
   }),
   z.strictObject({
-    until: is('http', 'What the wait is for.'),
+    until: is('http', 'Condition that the wait is for.'),
     url: text('URL that must be answered with a status below 400.'),
     withinMs: ms('Longest wait.'),
   }),
@@ -50,13 +50,13 @@ const program = {
   ...common,
   command: define(z.array(z.string()), 'Program and arguments.'),
   env: define(z.record(z.string(), z.string()), 'Variables in addition to those of the run.'),
-  cwd: textOrNull('Working directory.', 'that of the run'),
-  background: flag('Whether the next step starts without waiting for its end.'),
+  cwd: textOrNull('Working directory.', 'the working directory of the run'),
+  background: flag('Whether the next step starts without waiting for the end of this step.'),
   ready: readiness,
-  stop: define(z.string(), 'Signal that ends it after the last step, if it runs in the background.', {
+  stop: define(z.string(), 'Signal that ends the step after the last step, if it runs in the background.', {
     whenAbsent: 'SIGTERM',
   }),
-  stops: textOrNull('Name of the background step that it ends.', 'none'),
+  stops: textOrNull('Name of the background step that this command ends.', 'none'),
 };
 
 const target = z.union([
@@ -77,14 +77,14 @@ const changed = z.strictObject({
 
 const waiting = z.union([
   ...awaited,
-  z.strictObject({ until: is('passed', 'What the wait is for.'), ms: ms('How long it waits.') }),
+  z.strictObject({ until: is('passed', 'Condition that the wait is for.'), ms: ms('How long it waits.') }),
   z.strictObject({
-    until: is('step', 'What the wait is for.'),
+    until: is('step', 'Condition that the wait is for.'),
     step: text('Name of the background step that must end.'),
     withinMs: ms('Longest wait.'),
   }),
   z.strictObject({
-    until: is('empty', 'What the wait is for.'),
+    until: is('empty', 'Condition that the wait is for.'),
     withinMs: ms('Longest wait until the group is empty.'),
   }),
 ]);
@@ -115,7 +115,7 @@ const step = z.union([
   z.strictObject({
     kind: is('wait', 'Kind of step, as in `steps`.'),
     ...common,
-    waiting: define(waiting, 'What the wait is for.'),
+    waiting: define(waiting, 'Condition that the wait is for.'),
   }),
 ]);
 
@@ -154,10 +154,10 @@ const stepRecord = z.strictObject({
     { whenAbsent: 'command' },
   ),
   command: text('The command as one line; for other kinds of step, a description.'),
-  background: flag('Whether the next step started without waiting for its end.'),
-  stopped: flag('Whether it still ran in the background when the plan was over, and kmem-run ended it.'),
+  background: flag('Whether the next step started without waiting for the end of this step.'),
+  stopped: flag('Whether the step still ran in the background when the plan was over, and kmem-run ended it.'),
   readyMs: msOrNull(
-    'Time from its start until it was ready and the next step could start.',
+    'Time from the start of the step until it was ready and the next step could start.',
     'it has no `ready` condition, or was never ready',
   ),
   error: textOrNull(
@@ -199,7 +199,7 @@ const stepRecord = z.strictObject({
   ),
   kmemUsage: bytesOrNull(
     'Kernel memory of the group when a `limits` step changed the kmem limit. If it is above the new limit, `kmem.overshoot` counts only ' +
-      'what is added on top of it, until usage has been observed below the limit.',
+      'the growth beyond it, until usage has been observed below the limit.',
     'the step did not change the kmem limit',
   ),
 });
