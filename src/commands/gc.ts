@@ -38,8 +38,8 @@ export async function gcCommand(argv: readonly string[]): Promise<number> {
   if (hierarchies.layout === 'none') {
     throw new SetupError(
       'no-cgroups',
-      'no cgroup file system is mounted here, so groups that were left behind are not visible',
-      'run kmem-run gc where they are: on the host, outside this container',
+      'groups left behind are not visible: no cgroup file system is mounted here',
+      'run kmem-run gc on the host, outside this container',
     );
   }
   const { groups, locks } = await collectLeftovers(hierarchies, proveLocks, { force, dryRun });

@@ -106,7 +106,7 @@ async function add(given: Given): Promise<number> {
     } finally {
       progress.clear();
     }
-  }, 'the download is kept; add the kernel again to resume it');
+  }, 'the download is saved; add the kernel again to resume it');
 }
 
 async function remove(given: Given): Promise<number> {

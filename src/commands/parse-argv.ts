@@ -111,7 +111,7 @@ function checkReport({ input, report }: Draft): void {
   if (report.json === '-' && file === null && input.output !== 'null') {
     throw new SetupError(
       'json-on-stdout',
-      "--json -: stdout is the command's",
+      '--json -: the command uses stdout',
       'give --output null or --output FILE too, or --json FILE',
     );
   }

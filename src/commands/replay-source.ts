@@ -69,7 +69,7 @@ function replayable(result: Result, prepare: string | null): Recorded {
   const reason = outcome === 'interrupted' ? 'was interrupted' : 'could not be run, or is void';
   throw new SetupError(
     'cannot-replay',
-    `run ${id} ${reason}, so there is nothing to compare a replay with`,
+    `run ${id} cannot be replayed: it ${reason}`,
     'run its command again with kmem-run run',
   );
 }

@@ -118,7 +118,11 @@ async function documentsOf({ words, store, isOn }: StoredArguments): Promise<Rep
   const [a, b, ...more] = words;
   if (a === undefined || b === undefined || more.length > 0) {
     const reason = `--compare requires two results, not ${words.length}`;
-    throw new SetupError('bad-option', reason, 'name two; separate several runs of one side by commas: 31a4,60c7');
+    throw new SetupError(
+      'bad-option',
+      reason,
+      'name two results; separate several runs of one side by commas: 31a4,60c7',
+    );
   }
   return [await readSides(a, b, store)];
 }

@@ -241,7 +241,7 @@ function setVariable({ env, inherited }: Draft, given: string): void {
   if (value === undefined) {
     throw new SetupError(
       'env-not-set',
-      `--env: ${quote(name)} is not set, so it cannot be copied`,
+      `--env: ${quote(name)} cannot be copied: it is not set`,
       'write --env NAME=VALUE, or leave it out',
     );
   }

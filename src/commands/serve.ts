@@ -65,6 +65,6 @@ function portOf(text: string | null): number | null {
   throw new SetupError(
     'bad-option',
     `--port: ${quote(text)} is not a port`,
-    'use 1024 to 65535, or leave it out for a free one',
+    'use 1024 to 65535, or leave it out for a free port',
   );
 }

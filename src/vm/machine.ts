@@ -100,7 +100,7 @@ function noKvm(): SetupError {
   return new SetupError(
     'no-kvm',
     '/dev/kvm cannot be opened',
-    'join the group kvm if there is one, or do not require KVM, so that the guest is emulated',
+    'join the group kvm if it exists, or allow emulation by not requiring KVM',
   );
 }
 

@@ -126,7 +126,7 @@ test.serial('two jobs: two runs at a time, each bound to a CPU of its own', asyn
 test.serial('more jobs than CPUs: said', async (t) => {
   const sweep = makeSweeps(t);
   const { stdout } = await sweep.run(['--jobs', '2', '--cpus', '0', '--warmup', '0', '--', 'true']);
-  t.regex(stdout.replace(/\s+/g, ' '), /2 jobs share 1 CPU: runs that share one slow each other down/);
+  t.regex(stdout.replace(/\s+/g, ' '), /2 jobs share 1 CPU: runs on the same CPU slow each other down/);
 });
 
 test.serial('--prepare runs before each run, warm-ups too, outside the group', async (t) => {

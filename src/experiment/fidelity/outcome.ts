@@ -52,7 +52,7 @@ function commandReport(
   const same = native?.limit != null && gate?.limit != null;
   const off = same ? ` (${percent(Number(gate?.limit) / Number(native?.limit) - 1)} under the gate)` : '';
   const lines = found.flatMap(({ mode, limit, below, runs }) => [
-    `  ${mode.padEnd(6)}  ${limit === null ? 'passes at no limit tried' : size(limit)}, in ${counted(runs, 'run')}`,
+    `  ${mode.padEnd(6)}  ${limit === null ? 'fails at every limit tried' : size(limit)}, in ${counted(runs, 'run')}`,
     ...(below === null ? [] : [`          a page below: ${below}`]),
   ]);
   const text = [

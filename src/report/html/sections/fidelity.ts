@@ -74,7 +74,7 @@ function commandTable({ found }: FidelityReport): Markup {
     caption: 'The smallest limit under which it passes',
     columns: [
       { title: 'mode', unit: 'text' },
-      { title: 'limit', unit: 'bytes', whenNull: 'passes at no limit tried' },
+      { title: 'limit', unit: 'bytes', whenNull: 'fails at every limit tried' },
       { title: 'a page below', unit: 'text', whenNull: '–' },
       { title: 'runs', unit: 'count' },
     ],
