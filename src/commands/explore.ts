@@ -130,7 +130,7 @@ function exploreOptions(own: Own): OptionTable {
       own.limit = numberFor('limit', value, optionName);
     }),
     kmem: {
-      ...string('Limits:', 'SIZE', 'calls fail by their address', () => {
+      ...string('Limits:', 'SIZE', 'explore fails calls by their address', () => {
         throw new SetupError(
           'conflicting-options',
           '--kmem cannot be combined with explore, which fails calls one by one',

@@ -66,6 +66,6 @@ export function mergeReports(parts: readonly ScenariosReport[]): ScenariosReport
 }
 
 function readPart(file: string): ScenariosReport {
-  const error = { code: 'unreadable-report', hint: 'make it with kmem-run scenario run --format json' };
+  const error = { code: 'unreadable-report', hint: 'make a report with kmem-run scenario run --format json' };
   return readScenarios(file, readJsonInput(file, error), error);
 }

@@ -87,7 +87,8 @@ function readVariables(): ReadonlyMap<string, Setting> {
   const found = Object.entries(ownEnvironment()).filter(([name]) => isOption(name));
   return new Map(
     found.map(([variable, value]) => {
-      if (value === '') throw new SetupError('bad-setting', `${variable} is empty`, `give it a value, or unset it`);
+      if (value === '')
+        throw new SetupError('bad-setting', `${variable} is empty`, `set the variable to a value, or unset it`);
       const name = variable.slice(PREFIX.length).toLowerCase().replaceAll('_', '-');
       return [name, { values: [value], source: variable, shown: variable }];
     }),

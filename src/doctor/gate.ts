@@ -23,7 +23,7 @@ const causes: Readonly<Record<string, readonly [found: string, remedy: string]>>
   ],
   ENOSYS: [
     'there is no seccomp(2): the kernel was built without filters (CONFIG_SECCOMP_FILTER), or a sandbox hides it (ENOSYS)',
-    `boot a kernel with it; or ${OUTSIDE}`,
+    `boot a kernel with seccomp filters; or ${OUTSIDE}`,
   ],
   EINVAL: ['this kernel does not support seccomp listeners (EINVAL), which came with Linux 5.0', NEWER],
 };

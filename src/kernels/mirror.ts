@@ -87,7 +87,7 @@ function unknownKernel(name: string): SetupError {
   return new SetupError(
     'unknown-kernel',
     `unknown kernel ${quote(name)} (known names: ${known})`,
-    'add it with --deb FILE or with --image FILE --modules DIR',
+    'add the kernel with --deb FILE or with --image FILE --modules DIR',
   );
 }
 

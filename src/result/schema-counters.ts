@@ -32,7 +32,7 @@ export const limitsSchema = define(
     pids: countOrNull('Limit on concurrent processes and threads.', 'tasks', UNSET),
     ancestors: define(
       z.array(ancestor),
-      'Limits of the cgroups above the group, which apply to it as well. Unlimited ones are left out.',
+      'Limits of the cgroups above the group, which apply to it as well. Only finite limits are listed.',
     ),
   }),
   'The limits in force from the start, as read back from the kernel. In `gate` mode, `kmem` is the limit that the gate enforced. `steps[].limits` reports limits that a step changed.',

@@ -310,7 +310,7 @@ export const errorSchema = define(
     .strictObject({
       code: text('Stable name of the error, e.g. `no-listener`.'),
       message: text('What is wrong, in one line.'),
-      hint: text('How to fix it, in one line.'),
+      hint: text('How to fix the error, in one line.'),
     })
     .nullable(),
   'Error of kmem-run itself, never of the command.',

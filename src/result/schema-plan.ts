@@ -13,24 +13,24 @@ const FILE = 'File that must exist (`file`), or that is searched (`log`).';
 
 const awaited = [
   z.strictObject({
-    until: is('port', 'Condition that the wait is for.'),
+    until: is('port', 'Kind of condition.'),
     host: text('Address of the port.'),
     port: id('Port on which a process must listen.'),
     withinMs: ms('Longest wait.'),
   }),
   z.strictObject({
-    until: is('file', 'Condition that the wait is for.'),
+    until: is('file', 'Kind of condition.'),
     file: text(FILE),
     withinMs: ms('Longest wait.'),
   }),
   z.strictObject({
-    until: is('log', 'Condition that the wait is for.'),
+    until: is('log', 'Kind of condition.'),
     pattern: text('Regular expression that a line must match.'),
     file: textOrNull(FILE, 'stdout and stderr of the steps are searched'),
     withinMs: ms('Longest wait.'),
   }),
   z.strictObject({
-    until: is('http', 'Condition that the wait is for.'),
+    until: is('http', 'Kind of condition.'),
     url: text('URL that must be answered with a status below 400.'),
     withinMs: ms('Longest wait.'),
   }),
@@ -77,14 +77,14 @@ const changed = z.strictObject({
 
 const waiting = z.union([
   ...awaited,
-  z.strictObject({ until: is('passed', 'Condition that the wait is for.'), ms: ms('How long it waits.') }),
+  z.strictObject({ until: is('passed', 'Kind of condition.'), ms: ms('Duration of the wait.') }),
   z.strictObject({
-    until: is('step', 'Condition that the wait is for.'),
+    until: is('step', 'Kind of condition.'),
     step: text('Name of the background step that must end.'),
     withinMs: ms('Longest wait.'),
   }),
   z.strictObject({
-    until: is('empty', 'Condition that the wait is for.'),
+    until: is('empty', 'Kind of condition.'),
     withinMs: ms('Longest wait until the group is empty.'),
   }),
 ]);
@@ -115,7 +115,7 @@ const step = z.union([
   z.strictObject({
     kind: is('wait', 'Kind of step, as in `steps`.'),
     ...common,
-    waiting: define(waiting, 'Condition that the wait is for.'),
+    waiting: define(waiting, 'Kind of condition.'),
   }),
 ]);
 
@@ -141,7 +141,7 @@ const NO_PROGRAM = 'the step runs no program, or no expectation of a step reads 
 
 const answer = z.strictObject({
   status: define(z.int().nullable(), 'Status of the last response.', { whenNull: 'there was no response' }),
-  body: textOrNull('First 16 KiB of its body.', 'there was no response'),
+  body: textOrNull('First 16 KiB of the body of the response.', 'there was no response'),
   attempts: count('Number of requests.', 'requests'),
 });
 
@@ -166,10 +166,10 @@ const stepRecord = z.strictObject({
   ),
   http: define(answer.nullable(), 'Response to the request.', { whenNull: 'the step is no request' }),
   stdout: textOrNull(
-    'Standard output while it ran: the first and the last 16 KiB, with `…` in between if bytes are left out.',
+    'Standard output while the step ran: the first and the last 16 KiB, with `…` in between if bytes are left out.',
     NO_PROGRAM,
   ),
-  stderr: textOrNull('Standard error while it ran, as `stdout`.', NO_PROGRAM),
+  stderr: textOrNull('Standard error while the step ran, cut like `stdout`.', NO_PROGRAM),
   exit: exitSchema('the step'),
   atMs: msOrNull('Start of the step, from exec.', 'it never started'),
   wallMs: msOrNull('Duration of the step.', 'it never started, or its end was not observed'),

@@ -276,7 +276,7 @@ function outsideSentence(comm: string, pid: number): string {
 
 function unattributedSentence(errno: number): string {
   const why = errno === 0 ? 'there is no unified hierarchy to identify its tasks by' : `bpf(2): ${errnoName(errno)}`;
-  return `it is unknown which calls failed (${why}): failcnt counts refused charges, and a livelock at the limit is not detected: use --timeout`;
+  return `it is unknown which calls failed (${why}): failcnt counts refused charges, and a livelock at the limit is not detected (use --timeout)`;
 }
 
 function livelockSentence({ pid, tid, comm, refusals, forNs }: Extract<GateEvent, { event: 'livelock' }>): string {

@@ -110,7 +110,7 @@ function noListener(errno: number): SetupError {
   return new SetupError(
     'no-listener',
     `the gate cannot be installed: the kernel refuses a seccomp listener (${errnoName(errno)})`,
-    'use Linux 5.9 or newer outside any sandbox that forbids seccomp(2) (see kmem-run doctor), or use --enforce none, or boot a kernel in a microVM: --kernel NAME',
+    'use Linux 5.9 or newer outside any sandbox that forbids seccomp(2) (see kmem-run doctor), use --enforce none, or boot a kernel in a microVM: --kernel NAME',
   );
 }
 

@@ -193,7 +193,7 @@ export const scenarioSchema = z.strictObject({
       'The kernels that the scenario is for: host, and names for --kernel. The first one is the default (host).',
     ),
   on: z.record(z.string(), kernelSettings).optional().describe('Other settings for a kernel (or host), by its name.'),
-  setUp: list(text).optional().describe('Lines for sh, run in ${dir} outside the group, before it is made.'),
+  setUp: list(text).optional().describe('Lines for sh, run in ${dir} outside the group, before the group is made.'),
   cleanUp: list(text).optional().describe('Lines for sh, run at the end, whatever the outcome.'),
   limits: limits.optional().describe('Limits of the group.'),
   steps: z.array(stepSchema).min(1).describe('The steps, one after the other, while the group exists.'),
@@ -214,7 +214,7 @@ export const scenarioSchema = z.strictObject({
   baseline: z
     .union([z.literal(false), baseline])
     .optional()
-    .describe('How runs are compared with the baseline of --update-baseline; false: they are not.'),
+    .describe('How runs are compared with the baseline of --update-baseline; false: no comparison.'),
   timeout: positive.nullable().optional().describe('The time limit of all steps together (default: 1m).'),
   enforce: z.enum(ENFORCE).optional().describe('How the kmem limit is enforced.'),
   cgroup: z.enum(CGROUP).optional().describe('The version of cgroups to use.'),

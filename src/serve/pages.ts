@@ -50,7 +50,7 @@ function links(more: readonly (Markup | null)[]): Markup {
 }
 
 function compareLink(id: string): Markup {
-  return html`<a href="../?with=${encodeURIComponent(id)}">Compare it with another</a>`;
+  return html`<a href="../?with=${encodeURIComponent(id)}">Compare with another result</a>`;
 }
 
 /** What a killed kmem-run left behind looks the same as one that goes on, so the bar tells when a run ended last. */

@@ -194,7 +194,7 @@ function refuseNothing({ only, within }: ExploreQuestion, { listed, selection }:
   );
   throw new SetupError(
     'no-calls',
-    `none of its ${counted(listed.calls.length, 'gated call')} matches ${asked}`,
+    `none of the command's ${counted(listed.calls.length, 'gated call')} matches ${asked}`,
     `programs: ${names('program')}; calls: ${names('syscall')}`,
   );
 }

@@ -56,7 +56,7 @@ function commandReport(
     ...(below === null ? [] : [`          a page below: ${below}`]),
   ]);
   const text = [
-    `kmem-run: Linux ${version}: the smallest limit under which it passes${off}; without a limit it peaks at ${size(peak)}`,
+    `kmem-run: Linux ${version}: the smallest limit under which the command passes${off}; its peak without a limit is ${size(peak)}`,
     ...lines,
     '',
   ].join('\n');

@@ -71,7 +71,7 @@ function rowTable(rows: NonNullable<FidelityReport['rows']>, caption: string): M
 
 function commandTable({ found }: FidelityReport): Markup {
   return table({
-    caption: 'The smallest limit under which it passes',
+    caption: 'The smallest limit under which the command passes',
     columns: [
       { title: 'mode', unit: 'text' },
       { title: 'limit', unit: 'bytes', whenNull: 'fails at every limit tried' },
