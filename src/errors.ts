@@ -6,7 +6,7 @@ export class SetupError extends Error {
   override readonly name = 'SetupError';
   /** Stable, kebab-case: `bad-size`, `unknown-option`, `no-listener`, `limit-not-set` … */
   readonly code: string;
-  /** How to fix it, in one line. */
+  /** How to fix the error, in one line. */
   readonly hint: string;
   /** Result of the run that could not be made (`outcome: "setup-error"`), or the report; undefined: none. */
   result?: unknown;

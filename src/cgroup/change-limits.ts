@@ -71,7 +71,7 @@ function merged(now: Limits, changed: ChangedLimits): Limits {
 function whyNot({ version, pids }: Group, next: Limits, { native }: { native: boolean }): string | null {
   const { kmem, mem, memsw, kmemTcp } = next;
   if (mem !== null && memsw !== null && mem > memsw)
-    return `limit not set: the limit on memory and swap (${memsw}) is below that on memory (${mem})`;
+    return `limit not set: the limit on memory and swap (${memsw}) is below the limit on memory (${mem})`;
   if (version === 2 && kmemTcp !== null)
     return 'limit not set: cgroup v2 has no limit on TCP buffers; they count as memory';
   if (version === 2 && native && kmem !== null) return 'limit not set: cgroup v2 has no limit on kernel memory';

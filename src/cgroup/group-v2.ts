@@ -94,7 +94,7 @@ function noPlace(refusals: readonly Refusal[], sought: Sought): SetupError {
 export function hintForReadOnly({ mountPoint }: Hierarchy): string {
   const here = `mount it writable: mount -o remount,rw,bind ${mountPoint}`;
   const engine = askForWritable(readSurroundings());
-  return `${engine === null ? here : `${engine}, or, where that is allowed, ${here}`}; or ${ELSEWHERE}`;
+  return `${engine === null ? here : `${engine}, or, if allowed, ${here}`}; or ${ELSEWHERE}`;
 }
 
 export function cannotMake(directory: string, errno: string): string {

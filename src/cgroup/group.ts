@@ -67,7 +67,7 @@ function makeUnified({ name, places, hierarchies, pids: asked }: MakeRequest, ma
   const reason = lacking?.reason ?? 'there is no pids controller';
   throw new SetupError(
     'no-pids-controller',
-    `${reason}, so --pids cannot be enforced`,
+    `--pids cannot be enforced: ${reason}`,
     lacking?.remedy === undefined ? 'leave out --pids' : `${lacking.remedy}; or leave out --pids`,
   );
 }
@@ -104,7 +104,7 @@ function includeNested(memory: string): void {
     if (errnoOf(error) === 'ENOENT') return;
     throw new SetupError(
       'group-not-made',
-      `${path} cannot be set to 1 (${errnoOf(error) ?? 'unknown error'}), so nested groups would escape the limit`,
+      `nested groups would escape the limit: ${path} cannot be set to 1 (${errnoOf(error) ?? 'unknown error'})`,
       'make the group elsewhere: --parent DIR',
       { cause: error },
     );
@@ -117,7 +117,7 @@ function makePids({ pids }: Places, hierarchy: Hierarchy | null, hint: HintOf, m
   if (error !== null) throw cannotMake(pids[0] ?? '', hierarchy, error, hint);
   throw new SetupError(
     'no-pids-controller',
-    'no pids hierarchy (cgroup v1) is mounted where kmem-run can see it, so --pids cannot be enforced',
+    '--pids cannot be enforced: kmem-run sees no pids hierarchy (cgroup v1)',
     'leave out --pids, or mount it: mkdir -p /sys/fs/cgroup/pids && mount -t cgroup -o pids cgroup /sys/fs/cgroup/pids',
   );
 }

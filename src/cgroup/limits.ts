@@ -48,7 +48,7 @@ function setSwap(memory: string, asked: number, mem: number | null): number {
   if (bytes < ram)
     throw new SetupError(
       'limit-not-set',
-      `the limit on memory and swap (${bytes}) is below that on memory (${ram})`,
+      `the limit on memory and swap (${bytes}) is below the limit on memory (${ram})`,
       MEMSW,
     );
   set(`${memory}/${v2.swap.limit}`, bytes - ram, MEMSW);

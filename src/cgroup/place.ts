@@ -51,7 +51,7 @@ export function requireVersion({ memory }: Hierarchies, asked: CgroupVersion): v
   throw new SetupError(
     'no-such-cgroup',
     `--cgroup ${asked}: the memory controller of this machine is on cgroup v${memory.version}`,
-    'leave out --cgroup, or use a kernel that has it: --kernel 5.10 and 6.1 support v1 and v2',
+    'leave out --cgroup, or use a kernel that supports v1 and v2: --kernel 5.10 or --kernel 6.1',
   );
 }
 
@@ -70,14 +70,14 @@ function ownMemory({ version, mountPoint, own }: Hierarchy): string {
     const make = version === 1 ? '' : `mkdir -p ${shell} && `;
     throw new SetupError(
       'own-cgroup-unseen',
-      `kmem-run runs in a cgroup outside its cgroup namespace, which ${mountPoint} does not show (nsenter?)`,
+      `kmem-run's own cgroup is outside its cgroup namespace and not visible at ${mountPoint} (nsenter?)`,
       `move the shell inside: ${make}echo $$ >${shell}/${PROCS}; or name a directory of the memory controller: --parent DIR`,
     );
   }
   throw new SetupError(
     'own-cgroup-unseen',
-    `the mount at ${mountPoint} does not show the cgroup that kmem-run runs in: it is older than the cgroup namespace`,
-    `mount it again in here: umount -l ${mountPoint} && ${mountWords(version, mountPoint)}; or start without a cgroup namespace (docker, podman: --cgroupns=host; bwrap: no --unshare-cgroup); or name a directory of the memory controller: --parent DIR`,
+    `the mount at ${mountPoint} is older than the cgroup namespace and does not show kmem-run's own cgroup`,
+    `mount it again: umount -l ${mountPoint} && ${mountWords(version, mountPoint)}; or start without a cgroup namespace (docker, podman: --cgroupns=host; bwrap: no --unshare-cgroup); or name a directory of the memory controller: --parent DIR`,
   );
 }
 

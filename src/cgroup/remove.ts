@@ -70,7 +70,7 @@ function notRemoved(group: GroupDirectories, left: readonly Left[]): SetupError 
   const pids = listProcesses(group);
   const shown = left.slice(0, SHOWN).map(({ directory, errno }) => `${cut(directory, 300)} (${errno})`);
   const directories = [...shown, ...(left.length > SHOWN ? [`${left.length - SHOWN} more`] : [])].join(', ');
-  const within = pids.length === 0 ? 'no process in it' : `in it ${nameProcesses(pids)}`;
+  const within = pids.length === 0 ? 'it contains no process' : `it contains ${nameProcesses(pids)}`;
   return new SetupError(
     'group-not-removed',
     `left behind: ${directories}; ${within}`,

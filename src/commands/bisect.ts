@@ -71,7 +71,7 @@ export function bisectHelp(): CommandHelp {
     options: pageOptions(bisectTable(defaults())),
     status: [
       ['0', 'a limit was found'],
-      ['1', 'there is no such limit, or the runs do not show one'],
+      ['1', 'there is no such limit, or results vary too much to find it'],
       ['125', 'the search failed'],
       ['130', 'interrupted; --resume continues it'],
     ],
@@ -80,7 +80,7 @@ export function bisectHelp(): CommandHelp {
 }
 
 function bisectTable(own: Own): OptionTable {
-  return experimentTable(bisectOptions(own), 'plot the search and how many of the runs pass, in the terminal');
+  return experimentTable(bisectOptions(own), 'plot the search and the share of runs that pass in the terminal');
 }
 
 function bisectOptions(own: Own): OptionTable {
@@ -101,7 +101,7 @@ function bisectOptions(own: Own): OptionTable {
       (_, value) => {
         own.hi = parseLimit(value, { name: '--hi' });
       },
-      'from its peak without a limit',
+      'derived from its peak without a limit',
     ),
     confirm: string(
       GROUP,

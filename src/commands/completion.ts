@@ -16,7 +16,7 @@ const shells: Readonly<Record<string, (pages: readonly CommandPage[]) => string>
 export const completionHelp: CommandHelp = {
   synopsis: [`kmem-run completion ${Object.keys(shells).join('|')}`],
   text: [
-    'Prints a script that makes this shell complete commands, options and their values, also after npx, and the command to run after --.',
+    'Prints a completion script for this shell. It completes commands, options and values, also after npx, and the command to run after --.',
   ],
   options: [],
   takes: Object.keys(shells).join('|'),
@@ -42,13 +42,9 @@ export function completionCommand(readManual: () => Promise<readonly CommandPage
 
 function noSuchShell(shell: string | undefined, [stray]: readonly string[]): SetupError {
   const known = Object.keys(shells);
-  const otherwise = `write kmem-run completion ${known.join('|')}`;
-  if (shell === undefined) return new SetupError('missing-argument', 'for which shell?', otherwise);
+  const otherwise = `use kmem-run completion ${known.join('|')}`;
+  if (shell === undefined) return new SetupError('missing-argument', 'completion requires a shell', otherwise);
   if (stray !== undefined)
     return new SetupError('unexpected-argument', `unexpected argument: ${quote(stray)}`, otherwise);
-  return new SetupError(
-    'bad-option',
-    `completion is not made for ${quote(shell)}`,
-    didYouMean(shell, known, otherwise),
-  );
+  return new SetupError('bad-option', `unsupported shell: ${quote(shell)}`, didYouMean(shell, known, otherwise));
 }

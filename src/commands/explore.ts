@@ -88,7 +88,7 @@ export function exploreHelp(): CommandHelp {
   return {
     synopsis: ['kmem-run explore [options] -- command [args…]', 'kmem-run explore [options] --scenario SCENARIO|FILE'],
     text: [
-      'Fails each system call of a command that allocates kernel memory, one in each run, and classifies the reaction: crash, hang, silent (exit 0 with a wrong result), leak, or handled.',
+      'Runs a command many times. Each run fails one system call that allocates kernel memory. The reaction is classified as crash, hang, silent (exit 0 with a wrong result), leak, or handled.',
       'Each run has a folder and a port of its own, in KMEM_RUN_DIR and KMEM_RUN_PORT.',
     ],
     options: pageOptions(exploreTable(defaults())),
@@ -96,7 +96,7 @@ export function exploreHelp(): CommandHelp {
       ['0', 'no findings'],
       ['1', 'findings'],
       ['125', 'the exploration failed'],
-      ['130', 'interrupted; what is known so far is printed'],
+      ['130', 'interrupted; the findings so far are printed'],
     ],
     examples: ['kmem-run explore --jobs 2 -- sleep 0.1'],
   };
@@ -130,7 +130,7 @@ function exploreOptions(own: Own): OptionTable {
       own.limit = numberFor('limit', value, optionName);
     }),
     kmem: {
-      ...string('Limits:', 'SIZE', 'calls fail by their address', () => {
+      ...string('Limits:', 'SIZE', 'explore fails calls by their address', () => {
         throw new SetupError(
           'conflicting-options',
           '--kmem cannot be combined with explore, which fails calls one by one',

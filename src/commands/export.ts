@@ -10,13 +10,15 @@ import { pageOptions, STORE, valueOption } from './option-kinds.ts';
 import { readStoredArguments, withStore } from './stored.ts';
 
 const OPTIONS = {
-  format: valueOption('json|csv', 'an array of results, one a line; or a line of figures each', { byDefault: 'json' }),
+  format: valueOption('json|csv', 'an array of results, or a line of figures for each run', { byDefault: 'json' }),
   ...STORE,
 } as const;
 
 export const exportHelp: CommandHelp = {
   synopsis: ['kmem-run export [options] [ID…]'],
-  text: ['Prints saved runs in the order in which they ended: those named (runs, experiments, labels), or all.'],
+  text: [
+    'Prints saved runs in the order in which they ended. Each ID is a run, an experiment or a label; without an ID, all runs are printed.',
+  ],
   options: pageOptions(OPTIONS),
   takes: 'ID|LABEL',
   status: [['0', 'printed']],

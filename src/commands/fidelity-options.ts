@@ -24,11 +24,11 @@ const OPTIONS = {
   kernel: valueOption('KERNEL', 'boot this kernel, which must enforce a limit itself', { byDefault: '5.10' }),
   here: flagOption('compare on the running kernel instead'),
   parent: valueOption('PATH', 'with --here, make each group in this cgroup directory'),
-  reserve: valueOption('SIZE', 'what the gate keeps free below the limit', { byDefault: '0' }),
+  reserve: valueOption('SIZE', 'memory that the gate keeps free below the limit', { byDefault: '0' }),
   'vm-memory': valueOption('SIZE', 'memory of the microVM', { byDefault: '1G' }),
   'vm-cpus': valueOption('N', 'CPUs of the microVM', { byDefault: '1' }),
-  json: valueOption('FILE', 'write what was measured as JSON ("-": stdout)'),
-  markdown: valueOption('FILE', 'write the tables to this page, between the comments that mark their place'),
+  json: valueOption('FILE', 'write the measurements as JSON ("-": stdout)'),
+  markdown: valueOption('FILE', 'write the tables into this page, between its marker comments'),
   ...NO_CONFIG,
   limits: valueOption('LIST', 'limits to measure under', { group: WITHOUT_COMMAND, byDefault: '1M,2M,4M' }),
   row: valueOption('NAME', 'measure only this row', { group: WITHOUT_COMMAND, repeatable: true }),
@@ -40,12 +40,12 @@ const OPTIONS = {
 export const fidelityHelp: CommandHelp = {
   synopsis: ['kmem-run fidelity [options] [-- command [args…]]'],
   text: [
-    "Makes the same runs under the kernel's own limit and under the gate, on one kernel, and shows them side by side.",
+    "Makes the same runs under the kernel's own limit and under the gate, on one kernel, and compares the results.",
     'Without a command, it counts how many kernel objects of each kind fit, and which error follows. With a command, it finds the smallest limit under which the command passes.',
   ],
   options: pageOptions(OPTIONS),
   status: [
-    ['0', 'the same in both modes; with a command, it passes under some limit in both'],
+    ['0', 'both modes give the same result; with a command, it passes at some limit in both'],
     ['1', 'different'],
   ],
 };
@@ -108,10 +108,10 @@ function refuseStray(
   const [stray] = positionals;
   if (stray !== undefined) {
     const hint = 'put -- before the command: kmem-run fidelity [options] -- command [args…]';
-    throw new SetupError('unexpected-argument', `${quote(stray)} stands before --`, hint);
+    throw new SetupError('unexpected-argument', `unexpected argument before --: ${quote(stray)}`, hint);
   }
   const conflict = (one: string, other: string): SetupError =>
-    new SetupError('conflicting-options', `--${one} does not go with ${other}`, 'leave out one of them');
+    new SetupError('conflicting-options', `--${one} cannot be combined with ${other}`, 'leave out one of them');
   const ofMachine = ['kernel', 'vm-memory', 'vm-cpus'].find((name) => strings.has(name));
   if (booleans.get('here') && ofMachine !== undefined) throw conflict(ofMachine, '--here');
   if (strings.has('parent') && !settings.has('parent') && !booleans.get('here'))
@@ -120,8 +120,7 @@ function refuseStray(
       '--parent: a cgroup of the host does not exist in the microVM',
       'give --here too, or leave out --parent',
     );
-  const [wrong, with_] =
-    command === null ? [OF_A_COMMAND, 'rows: it is about a command'] : [OF_ROWS, 'a command: it is about rows'];
+  const [wrong, with_] = command === null ? [OF_A_COMMAND, 'a comparison of rows'] : [OF_ROWS, 'a command'];
   const name = wrong.find((option) => strings.has(option));
   if (name !== undefined) throw conflict(name, with_);
 }
@@ -143,7 +142,7 @@ function findRow(name: string): ObjectRow {
   if (row !== undefined) return row;
   const names = rows.map((known) => known.name);
   const hint = didYouMean(name, names, `rows: ${names.join(', ')}`);
-  throw new SetupError('no-such-row', `--row: there is no row ${quote(name)}`, hint);
+  throw new SetupError('no-such-row', `--row: unknown row ${quote(name)}`, hint);
 }
 
 function commandRequest(

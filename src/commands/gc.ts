@@ -12,7 +12,7 @@ import { flagOption, pageOptions } from './option-kinds.ts';
 import { readOwnOptions } from './read-options.ts';
 
 const OPTIONS = {
-  force: flagOption('also remove groups without a lock here, and folders of another container'),
+  force: flagOption('also remove groups whose lock is not visible here, and folders of other containers'),
   'dry-run': flagOption('print what would be removed, and remove nothing'),
 } as const;
 
@@ -38,8 +38,8 @@ export async function gcCommand(argv: readonly string[]): Promise<number> {
   if (hierarchies.layout === 'none') {
     throw new SetupError(
       'no-cgroups',
-      'no cgroup file system is mounted here, so groups that were left behind are not visible',
-      'run kmem-run gc where they are: on the host, outside this container',
+      'groups left behind are not visible: no cgroup file system is mounted here',
+      'run kmem-run gc on the host, outside this container',
     );
   }
   const { groups, locks } = await collectLeftovers(hierarchies, proveLocks, { force, dryRun });

@@ -12,11 +12,11 @@ import { mustHave, readStoredArguments, type StoredArguments, styleOfStdout, wit
 
 const OPTIONS = {
   limit: valueOption('N|all', 'list at most this many', { byDefault: '20' }),
-  command: valueOption('TEXT', 'list only those whose command contains this text'),
+  command: valueOption('TEXT', 'list only results whose command contains this text'),
   outcome: valueOption('OUTCOME', `list only runs with this outcome: ${outcomes.join(', ')}`, { choices: outcomes }),
   label: valueOption('LABEL', 'list only runs that were saved under this label'),
   experiment: valueOption('EXPERIMENT', 'list the runs of this experiment'),
-  runs: flagOption('list the runs of experiments too, one by one'),
+  runs: flagOption('also list each run of the experiments'),
   json: flagOption('print a JSON array'),
   ...NO_COLOR,
   ...STORE,
@@ -24,7 +24,7 @@ const OPTIONS = {
 
 export const historyHelp: CommandHelp = {
   synopsis: ['kmem-run history [options]'],
-  text: ['Lists saved results, latest first: runs, and experiments in one line each.'],
+  text: ['Lists saved runs and experiments, latest first. An experiment takes one line.'],
   options: pageOptions(OPTIONS),
   status: [['0', 'listed, even if nothing is saved']],
 };

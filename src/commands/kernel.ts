@@ -13,7 +13,7 @@ import { type Given, type OptionForm, readOptions, splitAtSeparator } from './re
 const OF_ADD = { group: 'Options of add:' } as const;
 const LIST_OPTIONS = { json: flagOption('print JSON', { group: 'Options of list:' }) } as const;
 const ADD_OPTIONS = {
-  mirror: valueOption('URL', 'use this Debian mirror instead of those that apt is set up with', OF_ADD),
+  mirror: valueOption('URL', 'use this Debian mirror instead of those in the configuration of apt', OF_ADD),
   deb: valueOption('FILE', 'use this package (linux-image-…)', OF_ADD),
   image: valueOption('FILE', 'use this image (a vmlinuz or a vmlinux; on arm64 an Image)', OF_ADD),
   modules: valueOption('DIR', 'use the modules in this folder, with --image', OF_ADD),
@@ -29,13 +29,13 @@ export const kernelHelp: CommandHelp = {
   ],
   text: [
     'Manages the kernels that --kernel NAME boots, in your cache folder.',
-    '5.10, 6.1 and 6.12 are the newest generic kernels of Debian 11, 12 and 13, fetched by apt and verified with the keys of Debian. Use any other NAME for a kernel of your own. An existing kernel of that name is replaced.',
+    '5.10, 6.1 and 6.12 are the newest generic kernels of Debian 11, 12 and 13. apt fetches them and verifies them with the keys of Debian. Use any other NAME for a kernel of your own. An existing kernel of that name is replaced.',
   ],
   actions: {
     list: { about: 'list the kernels that were added', takes: null },
     add: { about: 'add a kernel', takes: '5.10|6.1|6.12' },
-    remove: { about: 'remove a kernel, and what is left of its download', takes: 'KERNEL' },
-    verify: { about: 'check every file of one kernel, or of all, against its checksum', takes: 'KERNEL' },
+    remove: { about: 'remove a kernel and its unfinished download', takes: 'KERNEL' },
+    verify: { about: 'check the files of one kernel, or of all, against their checksums', takes: 'KERNEL' },
   },
   options: pageOptions({ ...LIST_OPTIONS, ...ADD_OPTIONS }),
   status: [
@@ -106,7 +106,7 @@ async function add(given: Given): Promise<number> {
     } finally {
       progress.clear();
     }
-  }, 'the download is kept; add the kernel again to resume it');
+  }, 'the download is saved; add the kernel again to resume it');
 }
 
 async function remove(given: Given): Promise<number> {

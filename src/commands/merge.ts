@@ -16,15 +16,13 @@ const OPTIONS = {
 
 export const mergeHelp: CommandHelp = {
   synopsis: ['kmem-run merge [options] FILE…'],
-  text: [
-    'Merges the reports of several `kmem-run scenario run --format json`, for example those of --shard 1/3, 2/3 and 3/3.',
-  ],
+  text: ['Merges reports of `kmem-run scenario run --format json`, for example from --shard 1/3, 2/3 and 3/3.'],
   options: pageOptions(OPTIONS),
   takes: 'FILE',
   status: [
-    ['0', 'all passed or were skipped'],
-    ['1', 'some failed'],
-    ['125', 'some could not be run, or a part is missing'],
+    ['0', 'all scenarios passed or were skipped'],
+    ['1', 'a scenario failed'],
+    ['125', 'a scenario could not be run, or a part is missing'],
   ],
 };
 
@@ -68,6 +66,6 @@ export function mergeReports(parts: readonly ScenariosReport[]): ScenariosReport
 }
 
 function readPart(file: string): ScenariosReport {
-  const error = { code: 'unreadable-report', hint: 'make it with kmem-run scenario run --format json' };
+  const error = { code: 'unreadable-report', hint: 'make a report with kmem-run scenario run --format json' };
   return readScenarios(file, readJsonInput(file, error), error);
 }

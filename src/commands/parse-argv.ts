@@ -100,17 +100,18 @@ export function beforeCommand(
 
 function refusePositionals(positionals: readonly string[], word: string, hint: string): void {
   const stray = positionals[0] === word ? positionals[1] : positionals[0];
-  if (stray !== undefined) throw new SetupError('unexpected-argument', `${quote(stray)} stands before --`, hint);
+  if (stray !== undefined)
+    throw new SetupError('unexpected-argument', `unexpected argument before --: ${quote(stray)}`, hint);
 }
 
 function checkReport({ input, report }: Draft): void {
   if (report.quiet && report.verbose)
-    throw new SetupError('conflicting-options', '--quiet and --verbose exclude each other', 'give one of them');
+    throw new SetupError('conflicting-options', '--quiet and --verbose cannot be combined', 'leave out one of them');
   const file = typeof input.output === 'object' ? (input.output as { file: string }).file : null;
   if (report.json === '-' && file === null && input.output !== 'null') {
     throw new SetupError(
       'json-on-stdout',
-      "--json -: stdout is the command's",
+      '--json -: the command uses stdout',
       'give --output null or --output FILE too, or --json FILE',
     );
   }

@@ -154,7 +154,7 @@ export function readOwnOptions(argv: readonly string[], forms: Readonly<Record<s
   if (stray === undefined) return given;
   throw new SetupError(
     'unexpected-argument',
-    `${name} takes options only, not ${quote(stray)}`,
+    `${name} accepts only options, not ${quote(stray)}`,
     `see kmem-run ${name} --help`,
   );
 }

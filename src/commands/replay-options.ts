@@ -16,9 +16,9 @@ import { mustHave, readStoredArguments } from './stored.ts';
 const OPTIONS = {
   repeat: valueOption('N', 'make this many runs', { byDefault: '1; up to 5 while only figures differ' }),
   warmup: valueOption('N', 'make this many runs first and discard them', { byDefault: '0' }),
-  scenario: valueOption('SCENARIO|FILE', 'take the steps of this scenario instead of the recorded ones'),
+  scenario: valueOption('SCENARIO|FILE', 'use the steps of this scenario instead of the recorded steps'),
   prepare: valueOption('CMD', 'before each run, run sh -c CMD outside its group'),
-  stdin: valueOption('FILE', 'give each run this file as stdin'),
+  stdin: valueOption('FILE', 'file that each run reads as stdin'),
   output: valueOption('inherit|null', 'where stdout and stderr go', { byDefault: 'as recorded' }),
   cwd: valueOption('DIR', 'run in this folder', { byDefault: 'as recorded' }),
   parent: valueOption('PATH', 'make each group in this cgroup directory', { byDefault: 'as recorded' }),
@@ -41,7 +41,7 @@ export const replayHelp: CommandHelp = {
   synopsis: ['kmem-run replay [options] FILE|ID|TOKEN'],
   text: [
     'Repeats a recorded run with the same limits, injected failures, environment, seed, kernel and steps, and reports what differs: outcome, exits, expectations, first failing call, failcnt, peak.',
-    'FILE is a file that --json wrote; ID names a saved run, as for kmem-run show; TOKEN contains the run itself.',
+    'FILE was written with --json. ID is a saved run, as in kmem-run show. TOKEN contains the run itself.',
   ],
   options: pageOptions(OPTIONS),
   takes: 'FILE|ID',
@@ -94,7 +94,7 @@ export function readReplayArgv(argv: readonly string[]): ReplayArguments {
   if (isOn('token') && value('scenario') !== null)
     throw new SetupError(
       'conflicting-options',
-      '--token cannot be combined with --scenario: a token holds the recorded steps',
+      '--token cannot be combined with --scenario: a token contains the recorded steps',
       'leave out one of them',
     );
   const asked = { parent: value('parent'), enforce: value('enforce'), kernel: null };

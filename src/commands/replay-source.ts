@@ -44,11 +44,12 @@ function fromFile(file: string): Recorded {
   const content = parse(file);
   // What `export` prints of one run, and what --json writes.
   const [only, ...others] = Array.isArray(content) ? content : [content];
-  if (others.length > 0) throw notAResult(file, `it holds ${others.length + 1} runs`, 'export only the run to replay');
+  if (others.length > 0)
+    throw notAResult(file, `it contains ${others.length + 1} runs`, 'export only the run to replay');
   const kind: unknown = only?.kind;
   if (typeof kind === 'string' && only?.spec === undefined) {
     const hint = `kmem-run history --experiment ${String(only.id)} lists its runs: replay one of these`;
-    throw notAResult(file, `it is the report of a ${kind}, which is many runs`, hint);
+    throw notAResult(file, `it is the report of a ${kind}, which consists of many runs`, hint);
   }
   return replayable(resultIn(file, only?.result ?? only), null);
 }
@@ -68,7 +69,7 @@ function replayable(result: Result, prepare: string | null): Recorded {
   const reason = outcome === 'interrupted' ? 'was interrupted' : 'could not be run, or is void';
   throw new SetupError(
     'cannot-replay',
-    `run ${id} ${reason}, so there is nothing to compare a replay with`,
+    `run ${id} cannot be replayed: it ${reason}`,
     'run its command again with kmem-run run',
   );
 }

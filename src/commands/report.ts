@@ -20,7 +20,7 @@ const OPTIONS = {
   html: valueOption('FILE', 'write the page to this file ("-": stdout)'),
   svg: valueOption('DIR', 'write each plot to this folder as SVG'),
   png: valueOption('DIR', 'write each plot to this folder as PNG (requires the package @resvg/resvg-js)'),
-  markdown: valueOption('FILE', 'write a comment for a pull request ("-": stdout)'),
+  markdown: valueOption('FILE', 'write a pull-request comment ("-": stdout)'),
   csv: valueOption('FILE', 'write a line of figures for each run ("-": stdout)'),
   plot: flagOption('print the reports, with plots'),
   compare: flagOption('compare two RESULTs; separate the runs of one side by commas'),
@@ -32,8 +32,8 @@ const OPTIONS = {
 export const reportHelp: CommandHelp = {
   synopsis: ['kmem-run report [options] RESULT…'],
   text: [
-    'Makes a page of results: plots, tables, failed calls and how to repeat them. The page is a single file and loads nothing.',
-    'RESULT is a file that kmem-run wrote with --json (also that of export and compare), or a saved result: a run, an experiment, a label, or @ for the latest run.',
+    'Makes a page of results, with plots, tables, failed calls and replay commands. The page is a single file and loads nothing.',
+    'RESULT is a file or a saved result. A file is the JSON output of a command that runs, exports or compares. A saved result is a run, an experiment, a label, or @ for the latest run.',
   ],
   options: pageOptions(OPTIONS),
   takes: 'FILE|ID|LABEL',
@@ -118,7 +118,11 @@ async function documentsOf({ words, store, isOn }: StoredArguments): Promise<Rep
   const [a, b, ...more] = words;
   if (a === undefined || b === undefined || more.length > 0) {
     const reason = `--compare requires two results, not ${words.length}`;
-    throw new SetupError('bad-option', reason, 'name two; separate several runs of one side by commas: 31a4,60c7');
+    throw new SetupError(
+      'bad-option',
+      reason,
+      'name two results; separate several runs of one side by commas: 31a4,60c7',
+    );
   }
   return [await readSides(a, b, store)];
 }

@@ -41,10 +41,10 @@ export const OPTIONS: OptionTable = {
     }),
     repeatable: true,
   },
-  ...sets('ready', 'Steps:', 'WHAT', 'wait for tcp:PORT, http://…, file:PATH or output:REGEX before the further steps'),
+  ...sets('ready', 'Steps:', 'WHAT', 'wait for tcp:PORT, http://…, file:PATH or output:REGEX before the next step'),
   ...sets('readyTimeout', 'Steps:', 'DURATION', 'wait at most this long for --ready', '10s'),
-  ...turns('background', 'Steps:', 'run the further steps beside the command, then stop it'),
-  ...sets('stop', 'Steps:', 'SIGNAL|CMD', 'stop the command after the last step with this', 'TERM'),
+  ...turns('background', 'Steps:', 'run the further steps while the command runs, then stop it'),
+  ...sets('stop', 'Steps:', 'SIGNAL|CMD', 'signal or command that stops the command after the last step', 'TERM'),
   ...collects('expect', 'Steps:', 'EXPR', 'require EXPR, for example failcnt>0'),
 
   ...sets('timeout', 'End of the run:', 'DURATION', 'end the run after this time, --hold included'),
@@ -54,16 +54,16 @@ export const OPTIONS: OptionTable = {
     'wait',
     'End of the run:',
     WAIT.join('|'),
-    'after the last exit, wait for a quiet or empty group, for nothing, or for an empty group',
+    'after the last step, wait until the group is quiet (or empty), do not wait, or wait until the group is empty',
     'quiet',
   ),
   ...sets('quietFor', 'End of the run:', 'DURATION', 'a group idle for this long is quiet', '500ms'),
-  ...sets('quietLimit', 'End of the run:', 'DURATION', 'wait at most this long for quiet', '5s'),
+  ...sets('quietLimit', 'End of the run:', 'DURATION', 'wait at most this long for a quiet group', '5s'),
 
   ...sets('enforce', 'Enforcement:', ENFORCE.join('|'), 'how to enforce the kmem limit', 'auto'),
   ...sets('cgroup', 'Enforcement:', CGROUP.join('|'), 'cgroup version to use'),
   ...sets('parent', 'Enforcement:', 'DIR', 'make the group in this cgroup directory'),
-  ...sets('reserve', 'Enforcement:', 'SIZE', 'keep this free below the limit', '16K'),
+  ...sets('reserve', 'Enforcement:', 'SIZE', 'keep this much memory free below the limit', '16K'),
   ...sets('errno', 'Enforcement:', ERRNO.join('|'), 'deny with the errno of an enforcing kernel, or with ENOMEM'),
   reclaim: string('Enforcement:', 'on|off', 'ask the kernel to reclaim memory before a denial', turnsOn('reclaim')),
   'rcu-wait': string(
@@ -73,7 +73,7 @@ export const OPTIONS: OptionTable = {
     turnsOn('rcuWait'),
     'on',
   ),
-  ...turns('allowIoUring', 'Enforcement:', 'let io_uring through, ungated'),
+  ...turns('allowIoUring', 'Enforcement:', 'allow io_uring, whose operations are not gated'),
   ...sets(
     'onOverrun',
     'Enforcement:',
@@ -104,9 +104,9 @@ export const OPTIONS: OptionTable = {
     ),
     repeatable: true,
   },
-  ...sets('traceGate', 'Enforcement:', 'FILE', 'write a line of JSON about each gated call'),
+  ...sets('traceGate', 'Enforcement:', 'FILE', 'write a line of JSON for each gated call'),
 
-  ...sets('kernel', 'MicroVM:', 'KERNEL', 'boot this kernel in a microVM and run there'),
+  ...sets('kernel', 'MicroVM:', 'KERNEL', 'boot this kernel in a microVM and run the command there'),
   ...sets('vmMemory', 'MicroVM:', 'SIZE', 'memory of the microVM', '1G'),
   ...sets('vmCpus', 'MicroVM:', 'N', 'CPUs of the microVM', '1'),
   ...collects('rw', 'MicroVM:', 'DIR', 'let the command write to this folder'),
@@ -114,11 +114,11 @@ export const OPTIONS: OptionTable = {
   ...sets('user', 'Command:', 'USER', 'run as this user (name or number)'),
   ...sets('cwd', 'Command:', 'DIR', 'run in this folder'),
   env: {
-    ...string('Command:', 'NAME[=VALUE]', 'set a variable, or copy it', setVariable),
+    ...string('Command:', 'NAME[=VALUE]', 'set a variable, or copy it from the environment', setVariable),
     repeatable: true,
   },
-  ...turns('clearEnv', 'Command:', 'pass no variables except those of --env'),
-  ...sets('cpus', 'Command:', 'LIST', 'bind command and gate to these CPUs (0,2-3)'),
+  ...turns('clearEnv', 'Command:', 'pass only the variables of --env'),
+  ...sets('cpus', 'Command:', 'LIST', 'bind the command and the gate to these CPUs, for example 0,2-3'),
   ...turns('aslr', 'Command:', 'leave address-space randomisation on'),
   output: string('Command:', 'inherit|null|FILE', 'where stdout and stderr of all steps go', setOutput),
 
@@ -128,10 +128,10 @@ export const OPTIONS: OptionTable = {
   keep: flag('Output:', 'save the result in the store (see kmem-run history)', ({ report }, on) => {
     report.keep = on;
   }),
-  label: string('Output:', 'LABEL', 'save it under this label, which runs can share', ({ report }, value) => {
+  label: string('Output:', 'LABEL', 'save the result under this label, which runs can share', ({ report }, value) => {
     report.label = parseLabel(value);
   }),
-  store: string('Output:', 'FILE', 'save it in this store instead of your own', ({ report }, value) => {
+  store: string('Output:', 'FILE', 'save the result in this store instead of your own', ({ report }, value) => {
     report.store = outputFile(value, { name: '--store' });
   }),
   ...sets('sample', 'Output:', 'DURATION|off', 'time between samples', '50ms'),
@@ -183,10 +183,10 @@ export function runHelp(): CommandHelp {
 const RUN_STATUS = [
   ['0', 'every step exited with 0; with --expect, all expectations hold'],
   ['1-255', 'the exit status of the first step that did not exit with 0'],
-  ['128+n', 'signal n ended that step, or interrupted kmem-run'],
+  ['128+n', 'signal n killed the first step that did not exit with 0, or interrupted kmem-run'],
   ['122', 'an expectation does not hold'],
   ['123', 'the OOM killer ended a process of the group, and the command exited with 0'],
-  ['124', '--timeout passed'],
+  ['124', '--timeout expired'],
   ['125', 'kmem-run failed'],
   ['126', 'the command cannot be executed, or the limit prevented it from starting'],
   ['127', 'the command was not found'],
@@ -241,7 +241,7 @@ function setVariable({ env, inherited }: Draft, given: string): void {
   if (value === undefined) {
     throw new SetupError(
       'env-not-set',
-      `--env: ${quote(name)} is not set, so it cannot be copied`,
+      `--env: ${quote(name)} cannot be copied: it is not set`,
       'write --env NAME=VALUE, or leave it out',
     );
   }

@@ -142,7 +142,7 @@ function template(schema: string): string {
   return `# yaml-language-server: $schema=${schema}
 description: |
   What this scenario shows, in one line.
-  Then the reason. docs/reference/scenarios.md lists all keys; only a server needs those below.
+  Then the reason. docs/reference/scenarios.md lists all keys; the keys below are for a server.
 tags: [example]
 needs:
   commands: [python3]

@@ -29,9 +29,9 @@ const OF_ALL = { group: 'Options of list, run and check:', repeatable: true } as
 const OF_RUN = { group: 'Options of run:' } as const;
 
 export const SELECT_OPTIONS = {
-  tag: valueOption('TAG', 'select those with this tag', OF_ALL),
-  filter: valueOption('TEXT', 'select those whose name contains this text', OF_ALL),
-  library: flagOption('select the library, instead of ./scenarios or beside what is named', {
+  tag: valueOption('TAG', 'select scenarios with this tag', OF_ALL),
+  filter: valueOption('TEXT', 'select scenarios whose name contains this text', OF_ALL),
+  library: flagOption('select the library, in addition to WHAT or instead of ./scenarios', {
     group: OF_ALL.group,
   }),
 } as const;
@@ -39,23 +39,23 @@ export const SELECT_OPTIONS = {
 export const LIST_OPTIONS = { json: flagOption('print JSON', { group: 'Options of list:' }) } as const;
 
 export const RUN_OPTIONS = {
-  jobs: valueOption('N', 'run this many at a time, each on a CPU of its own', { ...OF_RUN, byDefault: '1' }),
-  kernel: valueOption('KERNEL', 'run those for this kernel on it; "host" is the running one', OF_RUN),
+  jobs: valueOption('N', 'run this many scenarios at a time, each on a CPU of its own', { ...OF_RUN, byDefault: '1' }),
+  kernel: valueOption('KERNEL', 'boot this kernel and run the scenarios for it; "host" is the running kernel', OF_RUN),
   parent: valueOption('PATH', 'make each group in this cgroup directory; not in a microVM', OF_RUN),
   enforce: valueOption('MODE', 'enforce limits in this mode, instead of the one in the file', {
     ...OF_RUN,
     choices: ['auto', 'gate', 'native', 'none'],
   }),
-  repeat: valueOption('N', 'run each this many times', OF_RUN),
-  retry: valueOption('N', 'retry one that fails up to N times; if it passes then, it is marked as flaky', OF_RUN),
-  'last-failed': flagOption('run those that did not pass last time', OF_RUN),
+  repeat: valueOption('N', 'run each scenario this many times', OF_RUN),
+  retry: valueOption('N', 'retry a failed scenario up to N times; if it then passes, mark it as flaky', OF_RUN),
+  'last-failed': flagOption('run only scenarios that did not pass last time', OF_RUN),
   'fail-fast': flagOption('start no further scenario after the first failure', OF_RUN),
-  'update-baseline': flagOption('run each at least 5 times, and record what it uses in the baseline', OF_RUN),
+  'update-baseline': flagOption('run each scenario at least 5 times, and record its usage in the baseline', OF_RUN),
   baseline: valueOption('FILE', 'use this baseline (baseline.yaml or NAME.baseline.yaml)', OF_RUN),
   shard: valueOption('I/N', 'run the I-th of N parts (kmem-run merge joins the reports)', OF_RUN),
   format: formatOption(OF_RUN.group),
   output: valueOption('FILE', 'write the report to this file', OF_RUN),
-  strict: flagOption('fail if a scenario lacks a program, instead of skipping it', OF_RUN),
+  strict: flagOption('fail if a required program is missing, instead of skipping the scenario', OF_RUN),
   config: flagOption(NO_CONFIG.config.describe, { ...OF_RUN, helpName: 'no-config' }),
   'keep-dir': flagOption('keep the private folder of each run, and print its path', OF_RUN),
 } as const;
@@ -103,7 +103,7 @@ function parseShard(given: string): Shard {
   if (index !== '' && Number(index) <= Number(of)) return { index: Number(index), of: Number(of) };
   throw new SetupError(
     'bad-shard',
-    `--shard: ${quote(given)} is no part of a whole`,
+    `--shard: ${quote(given)} is not a part of a whole`,
     'write 1/3 for the first of three parts',
   );
 }

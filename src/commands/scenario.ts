@@ -27,17 +27,17 @@ export const scenarioHelp: CommandHelp = {
     'WHAT is a name, a file or a folder, by default ./scenarios. A name is looked up in ./scenarios, then in the library that comes with kmem-run.',
   ],
   actions: {
-    list: { about: 'list their names and what each shows; without WHAT, the library too', takes: WHAT },
-    run: { about: 'run them', takes: WHAT },
+    list: { about: 'list scenarios and what they show; without WHAT, also the library', takes: WHAT },
+    run: { about: 'run scenarios', takes: WHAT },
     check: { about: 'report mistakes by file, line and column', takes: WHAT },
-    new: { about: 'write scenarios/NAME.yaml to start from', takes: null },
+    new: { about: 'write an example to scenarios/NAME.yaml', takes: null },
     schema: { about: 'print the JSON Schema of a scenario file, for editors', takes: null },
   },
   options: pageOptions({ ...SELECT_OPTIONS, ...LIST_OPTIONS, ...RUN_OPTIONS }),
   status: [
-    ['0', 'all passed or were skipped'],
-    ['1', 'some failed; check found mistakes'],
-    ['125', 'some could not be run'],
+    ['0', 'all scenarios passed or were skipped'],
+    ['1', 'a scenario failed, or check found mistakes'],
+    ['125', 'a scenario could not be run'],
   ],
 };
 

@@ -19,7 +19,7 @@ export const serveHelp: CommandHelp = {
   synopsis: ['kmem-run serve [options]'],
   text: [
     'Shows saved results in a browser on this machine: lists, searches, opens and compares them, and follows a running experiment. The store is only read.',
-    'The address is printed on stdout. Whoever has it, with its token, can read the pages. Ctrl-C stops the server.',
+    'The address is printed on stdout. It contains a token; anyone who has the address can read the pages. Ctrl-C stops the server.',
   ],
   options: pageOptions(OPTIONS),
   status: [
@@ -65,6 +65,6 @@ function portOf(text: string | null): number | null {
   throw new SetupError(
     'bad-option',
     `--port: ${quote(text)} is not a port`,
-    'use 1024 to 65535, or leave it out for a free one',
+    'use 1024 to 65535, or leave it out for a free port',
   );
 }

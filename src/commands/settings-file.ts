@@ -45,7 +45,7 @@ function findFile(): string | null {
   for (;;) {
     const found = NAMES.filter((name) => isThere(join(folder ?? '/', name)));
     if (found.length > 1) {
-      const reason = `${quote(folder, 1000)} holds both ${found.join(' and ')}`;
+      const reason = `${quote(folder, 1000)} contains both ${found.join(' and ')}`;
       throw new SetupError('two-configs', reason, 'remove one of them, or ignore both with --no-config');
     }
     if (found[0] !== undefined) return join(folder, found[0]);
@@ -82,7 +82,7 @@ function refuseUntrusted(path: string): void {
     throw new SetupError(
       'untrusted-config',
       `${quote(path, 1000)} is not read: ${error instanceof Error ? error.message : String(error)}`,
-      'make it and its folder your own (chown, chmod go-w), or ignore it with --no-config',
+      'make the file and its folder your own (chown, chmod go-w), or ignore the file with --no-config',
       { cause: error },
     );
   }

@@ -87,7 +87,8 @@ function readVariables(): ReadonlyMap<string, Setting> {
   const found = Object.entries(ownEnvironment()).filter(([name]) => isOption(name));
   return new Map(
     found.map(([variable, value]) => {
-      if (value === '') throw new SetupError('bad-setting', `${variable} is empty`, `give it a value, or unset it`);
+      if (value === '')
+        throw new SetupError('bad-setting', `${variable} is empty`, `set the variable to a value, or unset it`);
       const name = variable.slice(PREFIX.length).toLowerCase().replaceAll('_', '-');
       return [name, { values: [value], source: variable, shown: variable }];
     }),
@@ -115,7 +116,7 @@ function readContent({ path, content }: SettingsFile): [Entries, Readonly<Record
       ]);
     else {
       const hint = didYouMean(key, RUNNING, `sections are for ${RUNNING.join(', ')}`);
-      throw badFile(`${shownKey(path, key)} is a section, but no command that makes runs has that name`, hint);
+      throw badFile(`${shownKey(path, key)} is not a section for a command that makes runs`, hint);
     }
   }
   return [common, sections];
@@ -129,8 +130,8 @@ function settingOf(given: unknown, { path, key }: Readonly<{ path: string; key: 
   const shown = shownKey(path, key);
   const values = (Array.isArray(given) ? given : [given]).map((value) => {
     if (typeof value === 'boolean' || (typeof value === 'string' && value !== '')) return String(value);
-    const what = value === null || value === '' ? 'has no value' : 'holds a map or a list within its list';
-    throw badFile(`${shown} ${what}`, 'write it as on the command line: a text, or a list of texts');
+    const what = value === null || value === '' ? 'has no value' : 'contains a map or a nested list';
+    throw badFile(`${shown} ${what}`, 'use a string or a list of strings, as on the command line');
   });
   return { values, source: path, shown };
 }
@@ -153,7 +154,7 @@ async function refuseUnknown(settings: Entries, commands: readonly string[], nam
         `write --${name}`,
       );
     if (await isOption(name)) continue;
-    const reason = `${setting.shown}: there is no option --${name}`;
+    const reason = `${setting.shown}: unknown option --${name}`;
     const positive = name.replace(/^no-/, '');
     if (positive !== name && (await isOption(positive))) {
       const opposite = setting.values[0] === 'false' ? 'true' : 'false';
@@ -196,7 +197,7 @@ export function withSettings(
     applied.set(name, setting);
     if (forms[name]?.type === 'boolean') booleans.set(name, isOn(setting));
     else if (setting.values.length === 1 || forms[name]?.repeatable) strings.set(name, setting.values);
-    else throw new SetupError('bad-setting', `${setting.shown} is a list, and takes one value`, 'give one value');
+    else throw new SetupError('bad-setting', `${setting.shown} accepts one value, not a list`, 'give one value');
   }
   const added = used.flatMap(([name, { values }]) =>
     strings.has(name) ? values.map((value) => ({ name, value })) : [],

@@ -23,8 +23,8 @@ const OPTIONS = {
 export const showHelp: CommandHelp = {
   synopsis: ['kmem-run show [options] ID'],
   text: [
-    'Shows the report of a saved run, or what is saved of an experiment.',
-    'ID is the ID of a run or an experiment, the beginning of one, or a label that only one run has. @ is the latest run, @2 the one before it.',
+    'Shows the report of a saved run, or the summary and the runs of a saved experiment.',
+    'ID is the id of a run or an experiment, the beginning of an id, or the label of exactly one run. @ is the latest run, @2 the run before it.',
   ],
   options: pageOptions(OPTIONS),
   takes: 'ID|LABEL',
@@ -36,7 +36,11 @@ const SHOWN_RUNS = 20;
 /** `kmem-run show`: the text report of a run that is kept, or its JSON. */
 export async function showCommand(argv: readonly string[]): Promise<number> {
   const { words, store, isOn, given } = readStoredArguments(argv, OPTIONS);
-  mustHave(words, 1, 'use kmem-run show ID, or kmem-run show @ for the latest; kmem-run history lists them');
+  mustHave(
+    words,
+    1,
+    'use kmem-run show ID, or kmem-run show @ for the latest run; kmem-run history lists saved results',
+  );
   const [word = ''] = words;
   const style = styleOfStdout(given.booleans.get('color') ?? null);
   await print(

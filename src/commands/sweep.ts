@@ -87,7 +87,7 @@ export function sweepHelp(): CommandHelp {
 function sweepTable(own: Own): OptionTable {
   return experimentTable(
     sweepOptions(own),
-    'plot how many of the runs pass, with confidence intervals, in the terminal',
+    'plot the share of runs that pass, with confidence intervals, in the terminal',
   );
 }
 
@@ -111,14 +111,14 @@ function sweepOptions(own: Own): OptionTable {
       own.seed = numberFor('seed', value, optionName);
     }),
     ...commonOptions(own),
-    kmem: swept('kmem', 'limit kernel memory to each of these'),
+    kmem: swept('kmem', 'limit kernel memory to each of these values'),
     mem: swept('mem', 'limit memory'),
     'kmem-tcp': swept('kmemTcp', 'limit TCP buffers (cgroup v1; soft: usage can exceed it)'),
     pids: swept('pids', 'limit the number of processes and threads'),
     kernel: string(
       'MicroVM:',
       'LIST',
-      'boot each of these kernels in a microVM; "host" is the running one',
+      'boot each of these kernels in a microVM; "host" is the running kernel',
       (_, value) => {
         const names = parseNames(value, { name: '--kernel' });
         own.axes.kernel = names.map((name) => (name === 'host' ? null : name));

@@ -23,7 +23,7 @@ const causes: Readonly<Record<string, readonly [found: string, remedy: string]>>
   ],
   ENOSYS: [
     'there is no seccomp(2): the kernel was built without filters (CONFIG_SECCOMP_FILTER), or a sandbox hides it (ENOSYS)',
-    `boot a kernel with it; or ${OUTSIDE}`,
+    `boot a kernel with seccomp filters; or ${OUTSIDE}`,
   ],
   EINVAL: ['this kernel does not support seccomp listeners (EINVAL), which came with Linux 5.0', NEWER],
 };
@@ -54,7 +54,7 @@ export const wakeUp: Check = {
   probe: async (bench) => {
     const { syncWakeUp } = await bench.listener();
     if (syncWakeUp) return ok('a gated call switches straight to the gate (SYNC_WAKE_UP)');
-    return note('a gated call waits for the scheduler: no SYNC_WAKE_UP before Linux 6.6; slower, otherwise the same');
+    return note('a gated call waits for the scheduler and is slower: no SYNC_WAKE_UP before Linux 6.6');
   },
 };
 
@@ -65,7 +65,7 @@ export const privileges: Check = {
   probe: async (bench) => {
     const { noNewPrivs } = await bench.listener();
     if (readSurroundings().noNewPrivs)
-      return note('setuid programs have no privilege here, in a gated run or without: no_new_privs is set already');
+      return note('setuid programs have no privilege here, gated or not: no_new_privs is already set');
     if (!noNewPrivs) return ok('setuid programs keep their privilege in a gated run');
     return note('setuid programs lose their privilege in a gated run: without CAP_SYS_ADMIN it needs no_new_privs');
   },

@@ -45,7 +45,7 @@ export const leftovers: Check = {
       groups.length - own.length,
     ];
     const rest = [
-      ...(held > 0 ? [`${counted(held, 'run')} under way`] : []),
+      ...(held > 0 ? [`${counted(held, 'run')} in progress`] : []),
       ...(foreign > 0 ? [`${counted(foreign, 'group')} of other users`] : []),
     ]
       .map((text) => `; ${text}`)

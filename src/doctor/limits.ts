@@ -41,8 +41,8 @@ export const native: Check = {
   needs: [group],
   remedy: 'leave --enforce as it is',
   probe: async (bench) => {
-    if (await enforcesLimit(bench)) return ok('this kernel enforces a kmem limit itself: --enforce native works here');
-    return note('this kernel enforces no kmem limit itself, so the gate does: --enforce native is rejected');
+    if (await enforcesLimit(bench)) return ok('this kernel enforces a kmem limit: --enforce native works here');
+    return note('this kernel enforces no kmem limit: runs use the gate, and --enforce native is rejected');
   },
 };
 
@@ -50,21 +50,21 @@ export const memory: Check = {
   name: 'mem-limit',
   needs: [group],
   remedy: 'leave out --mem',
-  probe: (bench) => orWarning(bench, { mem: BYTES }, '--mem holds', '--mem cannot be used'),
+  probe: (bench) => orWarning(bench, { mem: BYTES }, '--mem works', '--mem cannot be used'),
 };
 
 export const swapAccounting: Check = {
   name: 'memsw-limit',
   needs: [group],
   remedy: 'boot with swapaccount=1, or leave out --memsw',
-  probe: (bench) => orWarning(bench, { mem: BYTES, memsw: BYTES }, '--memsw holds', '--memsw cannot be used'),
+  probe: (bench) => orWarning(bench, { mem: BYTES, memsw: BYTES }, '--memsw works', '--memsw cannot be used'),
 };
 
 export const tcp: Check = {
   name: 'kmem-tcp-limit',
   needs: [group],
   remedy: 'leave out --kmem-tcp',
-  probe: (bench) => orWarning(bench, { kmemTcp: BYTES }, '--kmem-tcp holds', '--kmem-tcp cannot be used'),
+  probe: (bench) => orWarning(bench, { kmemTcp: BYTES }, '--kmem-tcp works', '--kmem-tcp cannot be used'),
 };
 
 export const processes: Check = {
@@ -72,5 +72,5 @@ export const processes: Check = {
   needs: [group],
   remedy:
     'on v1, mount the pids controller and run as root or own a directory there too; on v2, delegate pids (cgroup.subtree_control); or leave out --pids',
-  probe: (bench) => orWarning(bench, { pids: PROCESSES }, '--pids holds', '--pids cannot be used'),
+  probe: (bench) => orWarning(bench, { pids: PROCESSES }, '--pids works', '--pids cannot be used'),
 };

@@ -17,7 +17,7 @@ const ARCHITECTURES = ['x64', 'arm64'];
 
 export const kernel: Check = {
   name: 'kernel',
-  remedy: 'run kmem-run on x86-64 or arm64: the gate knows the system calls of those',
+  remedy: 'run kmem-run on x86-64 or arm64: the gate supports only these',
   probe: () => {
     const found = `Linux ${release()} on ${process.arch}, ${counted(availableParallelism(), 'CPU')}`;
     return ARCHITECTURES.includes(process.arch) ? ok(found) : missing(found);
@@ -26,7 +26,7 @@ export const kernel: Check = {
 
 export const hierarchies: Check = {
   name: 'hierarchies',
-  remedy: 'mount cgroup v2, or the memory controller of cgroup v1; or name a directory of it: --parent DIR',
+  remedy: 'mount cgroup v2 or the memory controller of cgroup v1, or name a directory of its hierarchy: --parent DIR',
   probe: (bench) => {
     const found = bench.hierarchies();
     findPlaces(found, bench.parent);
@@ -41,7 +41,7 @@ export const swap: Check = {
     const { swapTotal } = readEnvironment({ layout: 'none', aslr: false, cold: null });
     if (swapTotal === null) return note('/proc/meminfo does not show whether there is swap');
     if (swapTotal === 0) return ok('off');
-    return warning(`on (${shortSize(swapTotal)}): what exceeds --mem may be swapped out instead of refused`);
+    return warning(`on (${shortSize(swapTotal)}): memory above --mem may be swapped out instead of refused`);
   },
 };
 
@@ -84,7 +84,7 @@ export const container: Check = {
       ...(seccompFilters !== null && seccompFilters > 0 ? [counted(seccompFilters, 'seccomp filter')] : []),
       ...(noNewPrivs ? ['no_new_privs'] : []),
     ];
-    if (restrictions.length === 0) return ok('none: no namespaces but those of the machine, and no seccomp filter');
+    if (restrictions.length === 0) return ok('none: kmem-run has no namespaces of its own and no seccomp filter');
     const kind = namespaces.length === 0 ? 'none, but confined' : (engine ?? 'of an unknown kind');
     return note(`${kind}: ${restrictions.join(', ')}`);
   },

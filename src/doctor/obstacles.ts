@@ -90,12 +90,12 @@ function forbiddenBy(program: string | null, obstacles: Obstacles): Obstacle {
 
 function lackOf(program: string, { types }: Obstacles): Obstacle {
   if (program === 'syscall/prepare' && types)
-    return ['this kernel does not list the symbols of its data', 'boot one built with CONFIG_KALLSYMS_ALL'];
+    return ['this kernel does not list the symbols of its data', 'boot a kernel built with CONFIG_KALLSYMS_ALL'];
   if (!types)
     return [
       'this kernel does not describe its types (/sys/kernel/btf/vmlinux)',
-      'boot one built with CONFIG_DEBUG_INFO_BTF',
+      'boot a kernel built with CONFIG_DEBUG_INFO_BTF',
     ];
   if (program === 'fexit') return ['this kernel has no function that charges and refuses', 'use --enforce gate'];
-  return [`this kernel has no tracepoint ${program.replace(/^.*\//, '')}`, 'boot a newer one'];
+  return [`this kernel has no tracepoint ${program.replace(/^.*\//, '')}`, 'boot a newer kernel'];
 }

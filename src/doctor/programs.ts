@@ -28,8 +28,8 @@ export const pageFaults: Check = {
   probe: (bench) =>
     tryPrograms(bench, {
       kind: 'faults',
-      works: 'those over the kmem limit are ended by a signal (--on-fault)',
-      without: 'those over the kmem limit are measured, not ended',
+      works: 'a signal ends page faults over the kmem limit (--on-fault)',
+      without: 'page faults over the kmem limit are measured, not ended',
     }),
 };
 
@@ -55,7 +55,7 @@ export const moves: Check = {
     tryPrograms(bench, {
       kind: 'moves',
       works: 'each task that leaves the group or enters it is reported',
-      without: 'a task that leaves the group is reported only if it opens a cgroup file for that',
+      without: 'a task that leaves the group is reported only if it opens a cgroup file to do so',
     }),
 };
 

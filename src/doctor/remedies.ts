@@ -8,14 +8,14 @@ const OUTSIDE =
 const PARENT = 'choose a directory of that hierarchy that you own: --parent DIR';
 
 const byCode: Readonly<Record<string, string>> = {
-  'cannot-join': 'own the files through which it is joined too: chown USER DIR/tasks DIR/cgroup.procs; or run as root',
+  'cannot-join': 'also own the files that admit processes: chown USER DIR/tasks DIR/cgroup.procs; or run as root',
   'limit-not-set': PARENT,
 };
 
 /** By the stage at which the helper gave up. */
 const byStage: Readonly<Record<string, string>> = {
   counter:
-    'boot a kernel that counts it (CONFIG_MEMCG, for cgroup v1 CONFIG_MEMCG_V1 too, and no cgroup.memory=nokmem)',
+    'boot a kernel that counts kernel memory (CONFIG_MEMCG, for cgroup v1 also CONFIG_MEMCG_V1, and no cgroup.memory=nokmem)',
   fork: `${OUTSIDE}; it needs clone3(2) or fork(2), and write access to the cgroups that are joined`,
   'fork-joiner': 'raise the limit on processes (ulimit -u, or pids.max of a cgroup above)',
   guardian: 'raise the limit on processes (ulimit -u, or pids.max of a cgroup above)',

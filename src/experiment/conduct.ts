@@ -80,12 +80,12 @@ function warningsBefore(jobs: readonly Job[], sharing: boolean, nameOf: Names): 
   const warnings = [];
   if (sharing) {
     warnings.push(
-      `${counted(jobs.length, 'job')} share ${used === 0 ? 'CPUs' : counted(used, 'CPU')}: runs that share one slow each other down, and their figures vary more; use at most ${nameOf('jobs')} ${Math.max(1, used)}`,
+      `${counted(jobs.length, 'job')} share ${used === 0 ? 'CPUs' : counted(used, 'CPU')}: runs on the same CPU slow each other down and vary more; use at most ${nameOf('jobs')} ${Math.max(1, used)}`,
     );
   }
   if (load > all) {
     const busy = `load ${load.toFixed(1)} on ${counted(all, 'CPU')}`;
-    warnings.push(`the machine was busy already (${busy}): figures vary more, and times are unreliable`);
+    warnings.push(`the machine was already busy (${busy}): figures vary more, and times are unreliable`);
   }
   return warnings;
 }

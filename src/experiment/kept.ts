@@ -25,7 +25,7 @@ export function keptExperiment(store: Store, id: string): KeptDocument[] {
     if (error instanceof SetupError) throw error;
     // The store does not check what an experiment asks.
     const reason = `the saved experiment ${kept.id} is damaged (${error instanceof Error ? error.message : error})`;
-    throw new SetupError('cannot-report', reason, 'name the file that its --json wrote', { cause: error });
+    throw new SetupError('cannot-report', reason, 'name the file that was written with --json', { cause: error });
   }
 }
 
@@ -58,7 +58,7 @@ function questionOf<Question extends CommonQuestion>({ id, spec }: StoredExperim
   const question = questionIn<Question>(spec);
   if (question !== null) return question;
   const reason = `experiment ${id} was saved by another version of kmem-run`;
-  throw new SetupError('cannot-report', reason, 'use that version, or name the file that its --json wrote');
+  throw new SetupError('cannot-report', reason, 'use that version, or name the file that was written with --json');
 }
 
 /** Warnings and what ended it are in the report that was printed, and are not kept. */

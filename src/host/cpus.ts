@@ -25,7 +25,7 @@ export function parseCpus(
   const there = online();
   const absent = cpus.find((cpu) => !there.includes(cpu));
   if (absent !== undefined) {
-    throw new SetupError('bad-cpus', `${name}: CPU ${absent} is not online`, `choose among ${there.join(', ')}`);
+    throw new SetupError('bad-cpus', `${name}: CPU ${absent} is not online`, `use one of ${there.join(', ')}`);
   }
   return [...new Set(cpus)].sort((a, b) => a - b);
 }
@@ -54,7 +54,7 @@ export function onlineCpus(): number[] {
   }
   throw new SetupError(
     'bad-cpus',
-    `${ONLINE} could not be read, so CPUs cannot be chosen`,
+    `CPUs cannot be chosen: ${ONLINE} could not be read`,
     'mount /sys, or do not choose CPUs',
   );
 }

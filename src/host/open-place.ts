@@ -178,7 +178,7 @@ function isOther(uid: number): boolean {
 function refuseOthers(others: ReadonlySet<number>, { uid }: Stats): void {
   for (const other of others) {
     if (uid !== other)
-      throw Object.assign(new Error(`a link of user ${other} leads to something of another user`), { code: 'EPERM' });
+      throw Object.assign(new Error(`a link of user ${other} leads to a file of another user`), { code: 'EPERM' });
   }
 }
 
@@ -188,5 +188,5 @@ function refuseSecondName({ uid, nlink }: Stats, folder: Stats): void {
   const isShared = process.geteuid?.() === 0 && (folder.mode & (folder.gid === 0 ? WORLD_WRITE : OTHERS_WRITE)) !== 0;
   if (nlink < 2 || !(isTheirs || isShared)) return;
   const whose = isTheirs ? `of user ${folder.uid}` : 'that other users can write';
-  throw Object.assign(new Error(`it has more than one name and is in a folder ${whose}`), { code: 'EPERM' });
+  throw Object.assign(new Error(`it has several hard links and is in a folder ${whose}`), { code: 'EPERM' });
 }

@@ -93,7 +93,7 @@ async function gather(adding: Adding, present: Manifest | null, place: Place): P
     const kept = way.url === null && isForWantOfMirror(error) ? findFallback(adding.name) : null;
     if (kept === null) throw error;
     adding.say(`${(error as Error).message}`);
-    adding.say(`using ${kept.folder} instead, because KMEM_RUN_KERNELS names its folder`);
+    adding.say(`using ${kept.folder} from the folder in KMEM_RUN_KERNELS instead`);
     return fromFallback(kept, place);
   }
 }

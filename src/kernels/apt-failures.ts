@@ -23,13 +23,13 @@ export function aptFailure(ended: ToolEnd, { suite, sources: { debian }, folder 
   if (WRONG.test(stderr)) return badSignature(reason);
   // Of what could not be fetched apt says too that it has no Release file and is not signed.
   if (UNREACHABLE.test(stderr)) {
-    const message = `the mirror ${debian} cannot be reached, or does not serve (apt: ${reason})`;
+    const message = `the mirror ${debian} cannot be reached or does not respond (apt: ${reason})`;
     return new SetupError('mirror-unreachable', message, `try again, or ${OTHER_WAYS}`);
   }
   if (GONE.test(stderr)) {
     return new SetupError(
       'suite-gone',
-      `the mirror ${debian} does not carry ${suite.title} (${suite.codename}) any more (apt: ${reason})`,
+      `the mirror ${debian} no longer carries ${suite.title} (${suite.codename}) (apt: ${reason})`,
       OTHER_WAYS,
     );
   }
@@ -81,7 +81,7 @@ export function noMirror(): SetupError {
 export function noSuchKernelPackage(name: string, suite: Suite): SetupError {
   return new SetupError(
     'no-such-package',
-    `${suite.title} (${suite.codename}), as on the mirror, has no usable package ${name}`,
+    `${suite.title} (${suite.codename}) on the mirror has no usable package ${name}`,
     OTHER_WAYS,
   );
 }

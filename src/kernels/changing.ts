@@ -16,7 +16,7 @@ export async function changing<T>(
   const folders = kernelsFolder();
   try {
     ensureFolder(folders);
-    const onWait = () => say('another kmem-run is changing the kernels: waiting for it to end');
+    const onWait = () => say('another kmem-run is changing the kernels: waiting until it exits');
     const lock = await lockFolder(folders, { onWait, signal });
     try {
       return await work(folders, lock.fd);
@@ -36,7 +36,7 @@ function refusalOf(error: unknown, folder: string): unknown {
   if (errno === null || !REFUSED.includes(errno)) return error;
   return new SetupError(
     'not-writable',
-    `the kernels cannot be kept in ${folder} (${errno})`,
+    `the kernels cannot be saved in ${folder} (${errno})`,
     'set XDG_CACHE_HOME to a writable folder that you own',
     { cause: error },
   );

@@ -42,7 +42,7 @@ export function mending(name: string, manifest: Manifest | null): string {
   const canBeFetched = suiteOf(name) !== null && (manifest === null || manifest.origin !== null);
   return canBeFetched
     ? `kmem-run kernel add ${name}`
-    : `kmem-run kernel remove ${name}, and add it again as it was added: kmem-run kernel add --help`;
+    : `kmem-run kernel remove ${name}, then add the kernel again (kmem-run kernel add --help)`;
 }
 
 export function noSuchKernel(folders: KernelsFolder, name: string): SetupError {
@@ -62,7 +62,7 @@ function damaged(name: string, { manifest, problems }: State): SetupError {
   const more = problems.length > 1 ? `, and ${problems.length - 1} more` : '';
   return new SetupError(
     'kernel-damaged',
-    `the kernel ${quote(name)} is damaged: ${problems[0] ?? 'it is not whole'}${more}`,
+    `the kernel ${quote(name)} is damaged: ${problems[0] ?? 'it is incomplete'}${more}`,
     mending(name, manifest),
   );
 }

@@ -24,7 +24,7 @@ export function kernelsFolder(): KernelsFolder {
   if (folder === null) {
     throw new SetupError(
       'no-cache-folder',
-      `no private folder to keep kernels in: ${reason}`,
+      `no private folder for kernels: ${reason}`,
       'set XDG_CACHE_HOME to a folder that only you can write',
     );
   }

@@ -64,7 +64,7 @@ export async function fromImage(file: string, modulesFolder: string, { signal }:
 export async function fromFallback(kept: Fallback, place: Place): Promise<Gathered> {
   await checkSums(kept);
   const { parts } = await fromImage(kept.image, kept.modules, place);
-  return { parts, provenance: { origin: null, source: `${kept.name} of the folder that KMEM_RUN_KERNELS named` } };
+  return { parts, provenance: { origin: null, source: `${kept.name} from the folder in KMEM_RUN_KERNELS` } };
 }
 
 function imageIn(path: string): Buffer {

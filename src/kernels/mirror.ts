@@ -48,7 +48,7 @@ export async function fetchNewest(
   say(`reading the lists of ${titleOf(suite)} from ${sources.debian}`);
   const isSecurityGone = await updateLists(apt);
   if (sources.security === null || isSecurityGone) {
-    say(`no ${suite.codename}-security there: using the newest of ${suite.codename} itself`);
+    say(`the mirror has no ${suite.codename}-security: using the newest kernel of ${suite.codename}`);
   }
   const wanted = await newestPackage(apt);
   if (present?.sha256 === wanted.sha256) return null;
@@ -86,8 +86,8 @@ function unknownKernel(name: string): SetupError {
   const known = suites.map((suite) => suite.name).join(', ');
   return new SetupError(
     'unknown-kernel',
-    `unknown kernel ${quote(name)}: known by name are ${known}`,
-    'add it with --deb FILE or with --image FILE --modules DIR',
+    `unknown kernel ${quote(name)} (known names: ${known})`,
+    'add the kernel with --deb FILE or with --image FILE --modules DIR',
   );
 }
 

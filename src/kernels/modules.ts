@@ -104,7 +104,7 @@ function infoOf(data: Buffer, file: string): Buffer {
 function foreign(file: string, builtFor: string, release: string): SetupError {
   return new SetupError(
     'module-of-another-kernel',
-    `${file} is of Linux ${builtFor || 'unknown'}, and the image is ${release}`,
-    `use the modules of the image: those of /lib/modules/${release}`,
+    `${file} was built for Linux ${builtFor || 'unknown'}, but the image is Linux ${release}`,
+    `use the modules of the image: /lib/modules/${release}`,
   );
 }

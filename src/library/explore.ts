@@ -33,12 +33,12 @@ export function explore(input: ExploreInput, options: EndOptions = {}): Running<
 }
 
 const WITHOUT = {
-  kmem: 'calls fail by their address, not by a limit; sweep tries limits',
+  kmem: 'explore fails calls one by one; sweep tries limits',
   inject: 'explore chooses the calls that fail',
   kernel: 'explore requires the gate on the running kernel',
-  reserve: 'there is no limit to keep it free of',
-  reclaim: 'there is no limit to reclaim for',
-  rcuWait: 'there is no limit to wait for',
+  reserve: 'explore sets no kmem limit',
+  reclaim: 'explore sets no kmem limit',
+  rcuWait: 'explore sets no kmem limit',
   traceGate: 'each run would overwrite the file',
 };
 

@@ -94,7 +94,7 @@ export function scenario(
     ]);
     const found = findScenarios({ words, folders: defaultFolders(words, library), tags, filters });
     const total = found.scenarios.length + found.mistakes.length;
-    if (total === 0) throw new SetupError('no-scenario', 'no scenario is selected', 'name existing ones');
+    if (total === 0) throw new SetupError('no-scenario', 'no scenario is selected', 'name existing scenarios');
     const never = new AbortController().signal;
     let done = 0;
     const { report, error } = await performScenarios(found, choices, {

@@ -50,7 +50,7 @@ export const text: Reader<string> = (value, name) => {
   if (isWord(value) && value !== '') return value;
   throw badOption(
     `${name}: ${quote(value)} is not a usable string`,
-    'use a string that is not empty and contains no NUL and no half of a character',
+    'use a string that is not empty and contains no NUL and no incomplete character',
   );
 };
 
@@ -83,7 +83,7 @@ export const command: Reader<string[]> = (value) => {
   }
   for (const [index, argument] of value.entries()) {
     if (!isWord(argument) || (index === 0 && argument === '')) {
-      const hint = 'use strings without NUL and half characters, and a program with a name';
+      const hint = 'use strings without NUL and incomplete characters, and a program name that is not empty';
       throw new SetupError(
         'bad-command',
         `argument ${index} of the command cannot be passed on: ${quote(argument)}`,
@@ -111,7 +111,7 @@ export const seed: Reader<number> = (value, name) => {
 
 export const environment: Reader<Readonly<Record<string, string>>> = (value, name) => {
   const hint =
-    'use names that are not empty and contain no "=", and strings as values, all without NUL and half characters';
+    'use names that are not empty and contain no "=", and strings as values, all without NUL and incomplete characters';
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new SetupError('bad-env', `${name}: ${quote(value)} is not an object of variables`, hint);
   }

@@ -189,7 +189,11 @@ function currentFolder(): string {
   try {
     return ownFolder();
   } catch {
-    throw new SetupError('bad-cwd', 'the current folder no longer exists', 'change to an existing folder, or name one');
+    throw new SetupError(
+      'bad-cwd',
+      'the current folder no longer exists',
+      'change to an existing folder, or name an existing folder',
+    );
   }
 }
 

@@ -42,7 +42,7 @@ export function readPlan(value: unknown, name: string, cwd: string): PlanStep[] 
   const steps = value.map((step, index) => readStep(step, `${name}[${index}]`, index, cwd));
   if (!steps.some(({ kind }) => kind === 'command')) {
     const hint = 'add a step with run: and without outside:';
-    throw badStep(`${name}: no step runs in the group, so there is nothing to measure`, hint);
+    throw badStep(`${name}: no step runs in the group: there is nothing to measure`, hint);
   }
   for (const [index, step] of steps.entries()) checkNames(step, steps.slice(0, index), `${name}[${index}]`);
   return steps;
@@ -170,7 +170,7 @@ function readLimits(given: Fields, common: Common, name: string): LimitsStep {
 /** A name is given once, and who is named has begun before and runs on. */
 function checkNames(step: PlanStep, before: readonly PlanStep[], name: string): void {
   if (step.name !== null && before.some((earlier) => earlier.name === step.name))
-    throw badStep(`${name}: another step is called ${quote(step.name)} too`, 'give each step a name of its own');
+    throw badStep(`${name}: duplicate step name: ${quote(step.name)}`, 'give each step a name of its own');
   const target =
     step.kind === 'signal' && step.target.to === 'step'
       ? step.target.step
@@ -185,7 +185,7 @@ function checkNames(step: PlanStep, before: readonly PlanStep[], name: string): 
   const names = running.flatMap((earlier) => earlier.name ?? []);
   throw new SetupError(
     'bad-step',
-    `${name}: no background step before it is called ${quote(target)}`,
+    `${name}: no earlier background step is called ${quote(target)}`,
     names.length === 0 ? 'give an earlier step background: true and a name' : `known steps: ${names.join(', ')}`,
   );
 }

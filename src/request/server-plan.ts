@@ -83,7 +83,7 @@ function awaitedIn(text: string, name: string): AwaitedInput {
   }
   throw new SetupError(
     'bad-option',
-    `${name}: ${quote(text)} is nothing to wait for`,
+    `${name}: invalid condition: ${quote(text)}`,
     'use tcp:PORT, http://HOST:PORT/, file:PATH or output:REGEX',
   );
 }

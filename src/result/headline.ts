@@ -22,7 +22,7 @@ export function headline(result: Result): string {
 function interruptions({ outcome, enforcement: { interrupted } }: Result): string[] {
   const failed = outcome === 'failed' || outcome === 'signaled' || outcome === 'expectation' || outcome === 'timeout';
   if (!failed || interrupted === null || interrupted === 0) return [];
-  return [`signals took back ${counted(interrupted, 'call')} at the gate, which may have failed with EINTR`];
+  return [`signals interrupted ${counted(interrupted, 'call')} at the gate, which may have failed with EINTR`];
 }
 
 function escaped(escapes: NonNullable<Result['escapes']>): string {
@@ -41,7 +41,7 @@ function otherLimits({ outcome, mem, pids, kmemTcp, escapes }: Result): string[]
     ...(killed > 0 ? [`the OOM killer ended ${counted(killed, 'process', 'processes')} of the group`] : []),
     ...(forks > 0 ? [`--pids refused ${counted(forks, 'fork or thread', 'forks or threads')}`] : []),
     ...(escapes !== null && escapes.length > 0 ? [escaped(escapes)] : []),
-    ...(buffers > 0 ? [`TCP buffers met --kmem-tcp ${counted(buffers, 'time')}`] : []),
+    ...(buffers > 0 ? [`TCP buffers reached --kmem-tcp ${counted(buffers, 'time')}`] : []),
   ];
 }
 

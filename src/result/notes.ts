@@ -11,9 +11,9 @@ import type { Injection, Result } from './schema.ts';
 /** One of them holds for every run under the gate. */
 export const GATE_NOTES = {
   calls:
-    'the gate fails whole system calls: memory charged by page faults, or by the rest of a call that it let through, is measured and not stopped',
+    'the gate denies whole system calls: memory that page faults take, or that an admitted call takes beyond its need, is measured but not limited',
   faults:
-    'the gate fails whole system calls, and page faults over the limit are ended by a signal: what a call that it let through charges beyond its need is measured and not stopped',
+    'the gate denies whole system calls, and a signal ends page faults over the limit: memory that an admitted call takes beyond its need is measured but not limited',
 } as const;
 
 /** How the note begins that has the last lines of a microVM that died. */
@@ -55,7 +55,7 @@ export function notesOf(facts: Facts, programs: Programs, kmem: Usage): string[]
     );
   if (mode === 'gate' && summary && summary.interrupted > 0)
     notes.push(
-      `signals took back ${counted(summary.interrupted, 'call')} before the gate received them: such a call fails with EINTR, unless the signal's handler restarts calls (SA_RESTART) or the caller ended`,
+      `signals interrupted ${counted(summary.interrupted, 'call')} before the gate received them: such a call fails with EINTR, unless the signal's handler restarts calls (SA_RESTART) or the caller ended`,
     );
   notes.push(...softLimitNotes(facts), ...facts.notices);
   if (programs?.faults === 'note' && (programs.faultPages ?? 0) > 0)
@@ -64,7 +64,7 @@ export function notesOf(facts: Facts, programs: Programs, kmem: Usage): string[]
     );
   if (programs !== null && programs.lost > 0)
     notes.push(
-      `programs in the kernel lost ${counted(programs.lost, 'event')}: as many page faults or moves are not named`,
+      `programs in the kernel lost ${counted(programs.lost, 'event')}: that many page faults or moves are not named`,
     );
   if (facts.overrunMs > 0)
     notes.push(
@@ -76,7 +76,7 @@ export function notesOf(facts: Facts, programs: Programs, kmem: Usage): string[]
     notes.push('io_uring was allowed, as requested: its operations are not gated');
   if (facts.escaped > 0)
     notes.push(
-      `kmem-run killed ${counted(facts.escaped, 'process', 'processes')} that had left the group; what was done outside was not counted`,
+      `kmem-run killed ${counted(facts.escaped, 'process', 'processes')} that had left the group; their allocations outside were not counted`,
     );
   return notes;
 }
@@ -89,7 +89,7 @@ export function causeOf({ overshoot, parts }: Usage, programs: Programs): string
   if (faultBytes === null) {
     const tables = parts?.pagetables;
     const known = tables === undefined ? '' : `; page tables were ${formatSize(tables)} at the peak`;
-    return `the cause is not known, since page faults were not watched${known}`;
+    return `the cause is unknown because page faults were not watched${known}`;
   }
   if (faultBytes === 0) return `not by page faults, but by ${BY_CALLS}`;
   const rest = (overshoot ?? 0) - faultBytes;
@@ -133,7 +133,7 @@ export function measurementWarnings(conditions: Conditions): string[] {
 function swapWarning({ limits: { mem, memsw }, environment: { swapTotal } }: Conditions) {
   // With memsw = mem nothing of the group can be swapped out.
   if (mem === null || memsw === mem || swapTotal === null || swapTotal === 0) return null;
-  return 'swap is on: what exceeds --mem may be swapped out instead of refused; set --memsw to the same size';
+  return 'swap is on: memory above --mem may be swapped out instead of refused; set --memsw to the same size';
 }
 
 function aslrWarning({ environment: { aslr } }: Conditions) {

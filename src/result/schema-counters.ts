@@ -19,7 +19,7 @@ function usage(what: string) {
 const ancestor = z.strictObject({
   directory: text("Directory of a cgroup above the run's group."),
   controller: text('Controller that the limit belongs to: `memory` or `pids`.'),
-  file: text('File that holds the limit, e.g. `memory.limit_in_bytes`.'),
+  file: text('File that contains the limit, e.g. `memory.limit_in_bytes`.'),
   limit: count('Value of the limit.', 'bytes, or tasks for `pids.max`'),
 });
 
@@ -32,7 +32,7 @@ export const limitsSchema = define(
     pids: countOrNull('Limit on concurrent processes and threads.', 'tasks', UNSET),
     ancestors: define(
       z.array(ancestor),
-      'Limits of the cgroups above the group, which apply to it as well. Unlimited ones are left out.',
+      'Limits of the cgroups above the group, which apply to it as well. Only finite limits are listed.',
     ),
   }),
   'The limits in force from the start, as read back from the kernel. In `gate` mode, `kmem` is the limit that the gate enforced. `steps[].limits` reports limits that a step changed.',
@@ -43,7 +43,7 @@ export const kmemSchema = define(
     maxUsage: maxUsage('kernel memory', 'the highest reading'),
     maxUsageSource: choiceOrNull(
       ['counter', 'sum', 'gate', 'samples'],
-      "Source of `maxUsage`. `counter`: the kernel's own high-water mark. Cgroup v2 has none, so there it is the highest reading: `sum`, the figures of all CPUs, " +
+      "Source of `maxUsage`. `counter`: the kernel's own high-water mark. Cgroup v2 has no such mark, and `maxUsage` is the highest reading there: `sum`, the figures of all CPUs, " +
         'added up by a program in the kernel at each charge; `gate`, read before gated calls, at exits and every 10 ms; `samples`, read every 10 ms, a lower bound.',
       '`maxUsage` is null',
     ),

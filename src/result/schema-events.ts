@@ -38,7 +38,7 @@ const programs = z.strictObject({
     'pages',
     NOT_WATCHED,
   ),
-  faultBytes: bytesOrNull('The same in bytes.', NOT_WATCHED),
+  faultBytes: bytesOrNull('Bytes that page faults took above the limit before their signal took effect.', NOT_WATCHED),
   moves: flag('Whether tasks that leave or enter the group were watched; `notes` names them.'),
   lost: count('Events of these programs that were lost because they were not read in time.', 'events'),
   missed: count('Number of times that such a program was skipped because it was already running on that CPU.', 'times'),
@@ -53,10 +53,13 @@ export const enforcementSchema = define(
     ),
     granularity: choiceOrNull(
       ['syscall', 'charge'],
-      'What is refused: `syscall`, a whole system call at its entry; `charge`, each charge inside the kernel.',
+      'Unit that is refused: `syscall`, a whole system call at its entry; `charge`, each charge inside the kernel.',
       'nothing is refused',
     ),
-    reserve: bytesOrNull('What the gate keeps free: it starts to deny at `limits.kmem` minus this value.', NO_GATE),
+    reserve: bytesOrNull(
+      'Memory that the gate keeps free: it starts to deny at `limits.kmem` minus this value.',
+      NO_GATE,
+    ),
     gatedCalls: countOrNull('Number of system calls that the gate handled.', 'calls', NO_GATE),
     reclaims: countOrNull('Number of times that the gate asked the kernel to reclaim.', 'requests', NO_GATE),
     rcuWaits: define(
@@ -92,7 +95,7 @@ export const enforcementSchema = define(
         whenAbsent: null,
       },
     ),
-    notes: define(z.array(z.string()), 'What this mode cannot see or did differently, one sentence each.'),
+    notes: define(z.array(z.string()), 'Limitations of this mode and differences in this run, one sentence each.'),
     vm: define(vm.nullable(), 'The microVM in which the command ran.', { whenNull: "it ran on the host's kernel" }),
   }),
   'How and where the kmem limit was enforced. A limit is never silently absent.',
@@ -103,24 +106,26 @@ const RUNNING_STEP =
   'are known), otherwise the latest foreground step, otherwise the latest step.';
 
 const denial = z.strictObject({
-  need: bytes('Least that such a call charges; if `table` is true, what the larger table takes.'),
-  reserve: bytes('What the gate keeps free for page faults.'),
-  room: bytes('What was left below the limit, reserve included, minus what programs that had just started still need.'),
+  need: bytes('Least memory that such a call charges; if `table` is true, the size of the larger table.'),
+  reserve: bytes('Memory that the gate keeps free for page faults.'),
+  room: bytes('Memory left below the limit, reserve included, minus what recently started programs still need.'),
   table: flag('Whether the call would have enlarged the table of descriptors.'),
 });
 
 const fault = z.strictObject({
   address: textOrNull('Address that was accessed, in hexadecimal.', 'this kernel does not report it'),
   bytes: bytes('Size of the page that the kernel allocated.'),
-  signal: text('Signal that ended it: the one of `--on-fault`, or `SIGKILL` if the task had survived that one.'),
+  signal: text(
+    'Signal that ended the page fault: the one of `--on-fault`, or `SIGKILL` if the task had survived that.',
+  ),
 });
 
 const failure = z.strictObject({
-  atMs: ms('Time of the failure, from the start of the command. A denial of its own fork is at 0.'),
-  pid: define(z.int().nonnegative().nullable(), 'The process.', {
+  atMs: ms('Time of the failure, from the start of the command. A denial of the fork of the command is at 0.'),
+  pid: define(z.int().nonnegative().nullable(), 'PID of the process.', {
     whenNull: 'it ended before it could be looked up',
   }),
-  tid: id('The thread; equal to `pid` in the first thread.'),
+  tid: id('ID of the thread; equal to `pid` in the first thread.'),
   comm: textOrNull('Name of the process (`/proc/PID/comm`).', 'it ended before its name could be read'),
   exe: textOrNull('Executable that made the call.', 'it ended before its executable could be read, or reading failed'),
   syscall: textOrNull(
@@ -146,15 +151,11 @@ const failure = z.strictObject({
     'Address for `--fail`, which identifies the call across runs of the same command.',
     'neither `--fail` nor `--trace-gate` was given, or the origin of the task is unknown',
   ),
-  injected: flag('Whether `--fail` caused the failure, and not the limit.'),
-  denial: define(
-    denial.nullable(),
-    'Why the gate denied the call: it needs more than what is left without the reserve.',
-    {
-      whenNull: "a page fault, an injected failure, a call that is always refused, or the kernel's own limit",
-      whenAbsent: null,
-    },
-  ),
+  injected: flag('Whether `--fail` caused the failure, rather than the limit.'),
+  denial: define(denial.nullable(), 'Why the gate denied the call: it needs more than is left above the reserve.', {
+    whenNull: "a page fault, an injected failure, a call that is always refused, or the kernel's own limit",
+    whenAbsent: null,
+  }),
   fault: define(fault.nullable(), 'The page fault that took the group over its limit.', {
     whenNull: 'a call failed',
     whenAbsent: null,
@@ -170,14 +171,14 @@ const injection = z.strictObject({
   address: text('The address, as given.'),
   mode: choice(
     ['once', 'persistent'],
-    'Whether that call alone was to fail, or all later calls of its process as well (`+`).',
+    'Whether only that call was to fail, or also all later calls of its process (`+`).',
   ),
   outcome: choice(
     ['injected', 'not-reached', 'diverged'],
-    '`injected`: the call failed as requested; `not-reached`: no call was made at that address; `diverged`: a different call was made there, and was not failed.',
+    '`injected`: the call failed as requested; `not-reached`: no call was made at that address; `diverged`: a different call was made there, which was not failed.',
   ),
   denials: count(
-    'Number of calls that failed because of it. 0 with `injected` means that the call was a `brk` that queried the break or released memory, which cannot fail.',
+    'Number of calls that `--fail` made fail. If it is 0 and the outcome is `injected`, the call was a `brk` that cannot fail: it queried the break or released memory.',
     'calls',
   ),
   seen: textOrNull('The call that was made at that address instead.', 'the outcome is not `diverged`'),
@@ -190,8 +191,8 @@ export const injectionsSchema = define(
 );
 
 const crash = z.strictObject({
-  atMs: ms('Time at which its end was observed, from the start of the command.'),
-  pid: id('The process.'),
+  atMs: ms('Time at which the end of the process was observed, from the start of the command.'),
+  pid: id('PID of the process.'),
   comm: textOrNull('Name of the process.', 'it ended before its name could be read'),
   signal: text(
     'Name of the signal that killed it: one of `SIGSEGV`, `SIGBUS`, `SIGABRT`, `SIGILL`, `SIGFPE`, `SIGTRAP`, `SIGSYS`.',
@@ -202,17 +203,17 @@ const crash = z.strictObject({
 });
 
 const escaped = z.strictObject({
-  atMs: ms('Time at which it left, or was first seen outside.'),
-  pid: id('The process.'),
+  atMs: ms('Time at which the process left, or was first seen outside.'),
+  pid: id('PID of the process.'),
   comm: text('Name of the process.'),
-  born: define(z.boolean().nullable(), 'Whether it was started outside (clone3) and did not move.', {
+  born: define(z.boolean().nullable(), 'Whether the process was started outside (clone3) and did not move.', {
     whenNull: 'not known: it was already outside when it was first seen',
   }),
-  by: define(z.int().nonnegative().nullable(), 'The process that moved it, possibly itself.', {
+  by: define(z.int().nonnegative().nullable(), 'PID of the process that made the move, possibly the process itself.', {
     whenNull: 'not known: no program in the kernel saw the move (`enforcement.programs.moves`)',
   }),
   to: textOrNull(
-    'Cgroup that it was in afterwards, relative to the root of the hierarchy.',
+    'Cgroup of the process after the move, relative to the root of the hierarchy.',
     'it ended before its cgroup could be read',
   ),
   step: define(z.int().nonnegative().nullable(), RUNNING_STEP, { whenNull: 'between or after the steps' }),
@@ -220,9 +221,9 @@ const escaped = z.strictObject({
 
 export const escapesSchema = define(
   z.array(escaped).nullable(),
-  'Processes that left the group; the first 100. What they allocate elsewhere is neither limited nor counted. If no program in the kernel watches ' +
-    'moves (`enforcement.programs.moves`), kmem-run checks at the start and end of each step and every 200 ms. It misses a process that leaves and ' +
-    'returns between two checks.',
+  'Processes that left the group; the first 100. Their allocations elsewhere are neither limited nor counted. If no program in the kernel watches ' +
+    'moves (`enforcement.programs.moves`), kmem-run checks at the start and end of each step and every 200 ms. These checks miss a process that leaves and ' +
+    'returns between two of them.',
   { whenNull: 'nothing ran', whenAbsent: null },
 );
 
@@ -244,28 +245,28 @@ const failureCount = z.strictObject({
 
 export const failureCountsSchema = define(
   z.array(failureCount),
-  'All failures, counted by process name, system call and error. A refused `io_uring_setup` (`EPERM`) is one of them, but ' +
+  'All failures, counted by process name, system call and error. A refused `io_uring_setup` (`EPERM`) is included, but ' +
     '`kmem.failcnt` does not count it.',
 );
 
-const leftover = z.strictObject({ pid: id('The process.'), comm: text('Name of the process.') });
+const leftover = z.strictObject({ pid: id('PID of the process.'), comm: text('Name of the process.') });
 
 export const leftoverSchema = define(
   z.array(leftover),
-  'Processes that were still in the group when the run was over. They were ended: with `--wait quiet` by SIGTERM, then ' +
+  'Processes that were still in the group when the run was over. kmem-run ended them: with `--wait quiet` by SIGTERM, then ' +
     'SIGKILL after the grace; otherwise by SIGKILL.',
 );
 
 const orphan = z.strictObject({
-  atMs: ms('Time at which its end was observed, from the start of the command.'),
-  pid: id('The process.'),
+  atMs: ms('Time at which the end of the process was observed, from the start of the command.'),
+  pid: id('PID of the process.'),
   comm: textOrNull('Name of the process.', 'it ended before its name could be read'),
   exit: exitSchema('the process'),
 });
 
 export const orphansSchema = define(
   z.array(orphan),
-  'Processes that had outlived their parent, as daemons do, and exited with a status other than 0 or were killed by a signal before the run was over; the first 100.',
+  'Daemons, that is processes that outlived their parent, that exited with a status other than 0 or were killed by a signal before the run was over; the first 100.',
 );
 
 export const endingSchema = define(
@@ -277,7 +278,7 @@ export const endingSchema = define(
       ),
       reason: choiceOrNull(
         ['empty', 'quiet', 'limit', 'exit', 'stopped'],
-        'Why it was over: `empty`, no process was left; `quiet`, nothing had happened in the group for `--quiet-for`; `limit`, the group was not ' +
+        'Why the run was over: `empty`, no process was left; `quiet`, nothing had happened in the group for `--quiet-for`; `limit`, the group was not ' +
           'quiet within `--quiet-limit`, or `--timeout` expired while waiting; `exit`, the last step had exited; `stopped`, by Ctrl-C.',
         'kmem-run had ended the run: see `terminationReason`',
       ),
@@ -290,13 +291,13 @@ export const endingSchema = define(
 
 const expectation = z.strictObject({
   expr: text('The expression, e.g. `kmem.maxUsage<=900K`.'),
-  step: define(z.int().nonnegative().nullable(), 'Index in `steps` of the step that it refers to.', {
+  step: define(z.int().nonnegative().nullable(), 'Index in `steps` of the step that the expectation refers to.', {
     whenNull: 'it refers to the whole run',
   }),
   implicit: flag(
-    'Whether kmem-run added it: `exit==0` for each step whose exit no explicit expectation names. Implicit expectations exist only if there are explicit ones.',
+    'Whether kmem-run added the expectation `exit==0`, for a step whose exit no explicit expectation names. It does so only if there are explicit expectations.',
   ),
-  passed: flag('Whether it holds. A missing value satisfies only `==null`.'),
+  passed: flag('Whether the expectation holds. A missing value satisfies only `==null`.'),
   actual: define(z.union([z.number(), z.string(), z.boolean()]).nullable(), 'The value that was compared.', {
     whenNull: 'there is no value',
   }),
@@ -309,7 +310,7 @@ export const errorSchema = define(
     .strictObject({
       code: text('Stable name of the error, e.g. `no-listener`.'),
       message: text('What is wrong, in one line.'),
-      hint: text('How to fix it, in one line.'),
+      hint: text('How to fix the error, in one line.'),
     })
     .nullable(),
   'Error of kmem-run itself, never of the command.',

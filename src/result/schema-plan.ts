@@ -13,24 +13,24 @@ const FILE = 'File that must exist (`file`), or that is searched (`log`).';
 
 const awaited = [
   z.strictObject({
-    until: is('port', 'What the wait is for.'),
+    until: is('port', 'Kind of condition.'),
     host: text('Address of the port.'),
     port: id('Port on which a process must listen.'),
     withinMs: ms('Longest wait.'),
   }),
   z.strictObject({
-    until: is('file', 'What the wait is for.'),
+    until: is('file', 'Kind of condition.'),
     file: text(FILE),
     withinMs: ms('Longest wait.'),
   }),
   z.strictObject({
-    until: is('log', 'What the wait is for.'),
+    until: is('log', 'Kind of condition.'),
     pattern: text('Regular expression that a line must match.'),
     file: textOrNull(FILE, 'stdout and stderr of the steps are searched'),
     withinMs: ms('Longest wait.'),
   }),
   z.strictObject({
-    until: is('http', 'What the wait is for.'),
+    until: is('http', 'Kind of condition.'),
     url: text('URL that must be answered with a status below 400.'),
     withinMs: ms('Longest wait.'),
   }),
@@ -50,13 +50,13 @@ const program = {
   ...common,
   command: define(z.array(z.string()), 'Program and arguments.'),
   env: define(z.record(z.string(), z.string()), 'Variables in addition to those of the run.'),
-  cwd: textOrNull('Working directory.', 'that of the run'),
-  background: flag('Whether the next step starts without waiting for its end.'),
+  cwd: textOrNull('Working directory.', 'the working directory of the run'),
+  background: flag('Whether the next step starts without waiting for the end of this step.'),
   ready: readiness,
-  stop: define(z.string(), 'Signal that ends it after the last step, if it runs in the background.', {
+  stop: define(z.string(), 'Signal that ends the step after the last step, if it runs in the background.', {
     whenAbsent: 'SIGTERM',
   }),
-  stops: textOrNull('Name of the background step that it ends.', 'none'),
+  stops: textOrNull('Name of the background step that this command ends.', 'none'),
 };
 
 const target = z.union([
@@ -77,14 +77,14 @@ const changed = z.strictObject({
 
 const waiting = z.union([
   ...awaited,
-  z.strictObject({ until: is('passed', 'What the wait is for.'), ms: ms('How long it waits.') }),
+  z.strictObject({ until: is('passed', 'Kind of condition.'), ms: ms('Duration of the wait.') }),
   z.strictObject({
-    until: is('step', 'What the wait is for.'),
+    until: is('step', 'Kind of condition.'),
     step: text('Name of the background step that must end.'),
     withinMs: ms('Longest wait.'),
   }),
   z.strictObject({
-    until: is('empty', 'What the wait is for.'),
+    until: is('empty', 'Kind of condition.'),
     withinMs: ms('Longest wait until the group is empty.'),
   }),
 ]);
@@ -115,7 +115,7 @@ const step = z.union([
   z.strictObject({
     kind: is('wait', 'Kind of step, as in `steps`.'),
     ...common,
-    waiting: define(waiting, 'What the wait is for.'),
+    waiting: define(waiting, 'Kind of condition.'),
   }),
 ]);
 
@@ -141,7 +141,7 @@ const NO_PROGRAM = 'the step runs no program, or no expectation of a step reads 
 
 const answer = z.strictObject({
   status: define(z.int().nullable(), 'Status of the last response.', { whenNull: 'there was no response' }),
-  body: textOrNull('First 16 KiB of its body.', 'there was no response'),
+  body: textOrNull('First 16 KiB of the body of the response.', 'there was no response'),
   attempts: count('Number of requests.', 'requests'),
 });
 
@@ -154,10 +154,10 @@ const stepRecord = z.strictObject({
     { whenAbsent: 'command' },
   ),
   command: text('The command as one line; for other kinds of step, a description.'),
-  background: flag('Whether the next step started without waiting for its end.'),
-  stopped: flag('Whether it still ran in the background when the plan was over, and kmem-run ended it.'),
+  background: flag('Whether the next step started without waiting for the end of this step.'),
+  stopped: flag('Whether the step still ran in the background when the plan was over, and kmem-run ended it.'),
   readyMs: msOrNull(
-    'Time from its start until it was ready and the next step could start.',
+    'Time from the start of the step until it was ready and the next step could start.',
     'it has no `ready` condition, or was never ready',
   ),
   error: textOrNull(
@@ -166,10 +166,10 @@ const stepRecord = z.strictObject({
   ),
   http: define(answer.nullable(), 'Response to the request.', { whenNull: 'the step is no request' }),
   stdout: textOrNull(
-    'Standard output while it ran: the first and the last 16 KiB, with `…` in between if bytes are left out.',
+    'Standard output while the step ran: the first and the last 16 KiB, with `…` in between if bytes are left out.',
     NO_PROGRAM,
   ),
-  stderr: textOrNull('Standard error while it ran, as `stdout`.', NO_PROGRAM),
+  stderr: textOrNull('Standard error while the step ran, cut like `stdout`.', NO_PROGRAM),
   exit: exitSchema('the step'),
   atMs: msOrNull('Start of the step, from exec.', 'it never started'),
   wallMs: msOrNull('Duration of the step.', 'it never started, or its end was not observed'),
@@ -199,7 +199,7 @@ const stepRecord = z.strictObject({
   ),
   kmemUsage: bytesOrNull(
     'Kernel memory of the group when a `limits` step changed the kmem limit. If it is above the new limit, `kmem.overshoot` counts only ' +
-      'what is added on top of it, until usage has been observed below the limit.',
+      'the growth beyond it, until usage has been observed below the limit.',
     'the step did not change the kmem limit',
   ),
 });

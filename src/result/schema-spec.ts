@@ -36,7 +36,7 @@ export const specSchema = define(
     command: define(z.array(z.string()), 'The command and its arguments: step 0.'),
     plan: define(
       planSchema.nullable(),
-      'All steps, of any kind, in place of `command` and `then`. `command` is then the command of the first step in the group.',
+      'All steps, of any kind, instead of `command` and `then`. In that case `command` is the command of the first step in the group.',
       {
         whenNull: 'the steps are `command` and `then`',
       },
@@ -48,12 +48,12 @@ export const specSchema = define(
             z.record(z.string(), z.unknown()),
             'Values as written, by key of the run: `plan`, `cwd`, `env` …',
           ),
-          here: textOrNull('Folder that `${here}` stands for.', 'there is none'),
+          here: textOrNull('Folder that replaces `${here}`.', 'there is none'),
           setUp: define(z.array(z.string()), 'Lines that `sh` runs before the run, in `${dir}`.'),
-          cleanUp: define(z.array(z.string()), 'Lines that `sh` runs after it.'),
+          cleanUp: define(z.array(z.string()), 'Lines that `sh` runs after the run.'),
         })
         .nullable(),
-      'Values with placeholders such as `${dir}` and `${port}`, which each run fills in anew. The other keys have the values of this run.',
+      'Values with placeholders such as `${dir}` and `${port}`, which each run fills in again. The other keys have the values of this run.',
       { whenNull: 'there were no placeholders' },
     ),
     then: define(z.array(z.string()), 'Further steps, each a line for `sh -c` in the same group.'),
@@ -65,7 +65,7 @@ export const specSchema = define(
         kmemTcp: bytesOrNull('`--kmem-tcp`: TCP buffers, rounded down to the page; a soft limit.', NOT_ASKED),
         pids: countOrNull('`--pids`: concurrent processes and threads.', 'tasks', NOT_ASKED),
       }),
-      'The requested limits. The top-level `limits` has those that were set and read back.',
+      'The requested limits. The top-level `limits` has the limits that were set and read back.',
     ),
     enforce: choice(
       ['auto', 'gate', 'native', 'none'],
@@ -78,7 +78,7 @@ export const specSchema = define(
       '`--cgroup` as requested; `environment.cgroup` reports how cgroups are mounted.',
     ),
     parent: textOrNull('`--parent`: cgroup in which the group was made.', "the runner's own cgroup"),
-    reserve: bytesOrNull('`--reserve`: what the gate keeps free below the kmem limit.', "the gate's default"),
+    reserve: bytesOrNull('`--reserve`: memory that the gate keeps free below the kmem limit.', "the gate's default"),
     errno: choice(
       ['native', 'enomem'],
       '`--errno`: deny with the errno of an enforcing kernel, or always with ENOMEM.',
@@ -141,7 +141,7 @@ export const specSchema = define(
     }),
     inject: define(
       z.array(z.string()),
-      '`--fail`: addresses of the calls that the gate was to fail, in addition to those that the limit makes fail.',
+      '`--fail`: addresses of the calls that the gate was to fail, in addition to calls that the limit makes fail.',
     ),
   }),
   'The request, normalised: enough to run it again.',

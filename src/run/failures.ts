@@ -230,9 +230,9 @@ function sentenceOf({ kind, object, comm }: Extract<GateEvent, { event: 'notice'
   const who = comm ?? 'a process';
   switch (kind) {
     case 'moves':
-      return `${who} opened ${object} for writing: it may have left the group; it is still gated, but what it allocates elsewhere is not counted`;
+      return `${who} opened ${object} for writing and may have left the group: its calls are still gated, but allocations elsewhere are not counted`;
     case 'service':
-      return `${who} used ${object}: what that service does for it runs outside the group`;
+      return `${who} used ${object}: work that the service does for the process runs outside the group`;
     case 'listener':
       return `${who} requested a seccomp listener, but one is already installed: the kernel returns EBUSY`;
     case 'tracer':
@@ -262,7 +262,7 @@ function unwatchedSentence(events: readonly Unwatched[]): string {
 }
 
 const COUNTER_LOST =
-  "the group's kernel memory could not be read any more (was the group removed?): from then on no gated call was answered";
+  "the group's kernel memory could no longer be read (was the group removed?): from then on no gated call was answered";
 
 function moveSentence({ comm, pid, kind, born }: Extract<GateEvent, { event: 'move' }>): string {
   const who = `${comm} (pid ${pid})`;
@@ -276,7 +276,7 @@ function outsideSentence(comm: string, pid: number): string {
 
 function unattributedSentence(errno: number): string {
   const why = errno === 0 ? 'there is no unified hierarchy to identify its tasks by' : `bpf(2): ${errnoName(errno)}`;
-  return `it is unknown which calls failed (${why}): failcnt counts refused charges; a livelock at the limit would not be detected either, so use --timeout`;
+  return `it is unknown which calls failed (${why}): failcnt counts refused charges, and a livelock at the limit is not detected (use --timeout)`;
 }
 
 function livelockSentence({ pid, tid, comm, refusals, forNs }: Extract<GateEvent, { event: 'livelock' }>): string {

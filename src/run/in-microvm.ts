@@ -191,7 +191,7 @@ function noRecord({ code, signal }: SessionEnd): SetupError {
   return new SetupError(
     'guest-failed',
     `kmem-run in the microVM ended without a result (${signal ?? `exit ${code}`})`,
-    'give it more memory with --vm-memory; if that does not help, please report it',
+    'give the microVM more memory with --vm-memory; if the error remains, please report it',
   );
 }
 

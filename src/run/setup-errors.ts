@@ -86,7 +86,7 @@ export function memoryErrorOf(
   return new SetupError(
     'mem-too-small',
     `the memory limit of ${formatSize(limit)} is too small for the command to start`,
-    'raise --mem: it counts the pages of the program and of its libraries too, and 1M is enough for a small one',
+    'raise --mem, which also limits the pages of the program and its libraries; 1M is enough for a small program',
   );
 }
 
@@ -104,18 +104,18 @@ function noListener(errno: number): SetupError {
     return new SetupError(
       'no-listener',
       'the gate cannot be installed: an ancestor of this process already has a seccomp listener (EBUSY)',
-      'run kmem-run outside that sandbox (some container managers and test runners install one; docker, podman: --security-opt seccomp=unconfined), or use --enforce none, or a kernel of its own: --kernel NAME',
+      'run kmem-run outside that sandbox (some container managers and test runners install one; docker, podman: --security-opt seccomp=unconfined), or use --enforce none, or boot a kernel in a microVM: --kernel NAME',
     );
   }
   return new SetupError(
     'no-listener',
     `the gate cannot be installed: the kernel refuses a seccomp listener (${errnoName(errno)})`,
-    'it needs Linux 5.9 or newer and a sandbox that allows seccomp(2); run kmem-run doctor for details; --enforce none only counts; --kernel NAME runs on a kernel of its own',
+    'use Linux 5.9 or newer outside any sandbox that forbids seccomp(2) (see kmem-run doctor), use --enforce none, or boot a kernel in a microVM: --kernel NAME',
   );
 }
 
 function execError(errno: number, command: string): SetupError {
   if (errno === constants.errno.ENOENT)
-    return notFound(command, 'the file or the interpreter in its first line is not there');
+    return notFound(command, 'the file or the interpreter in its first line does not exist');
   return notExecutable(command, errnoName(errno));
 }

@@ -155,7 +155,7 @@ function helperGone(): SetupError {
   return new SetupError(
     'gate-lost',
     'the native helper died',
-    'run it again: kmem-helper was killed, and the group with it',
+    'run the command again: kmem-helper was killed, and the group with it',
   );
 }
 
@@ -202,5 +202,9 @@ async function untilInterrupted(supervisor: Supervisor, stop: Stop): Promise<voi
 
 function mute(): SetupError {
   const message = 'the native helper did not respond after starting';
-  return new SetupError('gate-lost', message, 'run it again: kmem-helper was stopped, or the machine is too busy');
+  return new SetupError(
+    'gate-lost',
+    message,
+    'run the command again: kmem-helper was stopped, or the machine is too busy',
+  );
 }

@@ -109,7 +109,8 @@ async function runLine(
   const stream = sink ?? (output === 'null' ? 'ignore' : 2);
   let isLate = false;
   try {
-    const interrupted = (): SetupError => new SetupError('interrupted', `the ${what} was interrupted`, 'run it again');
+    const interrupted = (): SetupError =>
+      new SetupError('interrupted', `the ${what} was interrupted`, 'run the command again');
     if (signal?.aborted) throw interrupted();
     const command = ['sh', '-e', '-c', line];
     const program = startOwned({ command, cwd: dir, env, stdout: stream, stderr: stream, identity: null });

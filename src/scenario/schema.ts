@@ -93,31 +93,31 @@ const request = z.strictObject({
 export const stepSchema = z.strictObject({
   name: text.optional().describe('The name of the step, for reports, signal and wait.'),
   run: line.optional().describe('A command to run in the group: a line for sh -c, or a list of program and arguments.'),
-  outside: z.boolean().optional().describe('With run: start the command outside the group, as a client.'),
+  outside: z.boolean().optional().describe('Start the command outside the group, as a client (requires run).'),
   background: z
     .boolean()
     .optional()
-    .describe('With run: do not wait for the command to end; it is stopped after the last step.'),
-  stop: text
-    .optional()
-    .describe('With background: the signal that stops the command after the last step (default: TERM).'),
+    .describe('Do not wait for the command to end; it is stopped after the last step (requires run).'),
+  stop: text.optional().describe('The signal that stops a background command after the last step (default: TERM).'),
   stops: text
     .optional()
-    .describe('With run: the background step that this command stops; it may then die of a signal.'),
-  ready: z.strictObject(awaited).optional().describe('With run: what must be ready before the next step starts.'),
-  env: variables.optional().describe('With run: environment variables.'),
-  cwd: text.optional().describe('With run: the working folder.'),
+    .describe('The background step that this command stops (requires run). A signal may kill that step.'),
+  ready: z.strictObject(awaited).optional().describe('What must be ready before the next step starts (requires run).'),
+  env: variables.optional().describe('Environment variables of the command (requires run).'),
+  cwd: text.optional().describe('The working folder of the command (requires run).'),
   http: z
     .union([url, request])
     .optional()
     .describe('A request that kmem-run makes: a URL, or an object with url, method, headers and body.'),
-  within: duration.optional().describe('With http: how long to retry until the answer is as expected (default: 0).'),
+  within: duration
+    .optional()
+    .describe('How long to retry until the response is as expected (requires http; default: 0).'),
   signal: text.optional().describe('A signal to send, such as TERM or HUP.'),
   to: z
     .union([z.literal('group'), z.strictObject({ step: text.optional(), pidFile: text.optional() })])
     .optional()
-    .describe('With signal: its target, which is group (all processes), step (a background step) or pidFile.'),
-  limits: limits.optional().describe('New limits of the group from here on; null: no limit.'),
+    .describe('The target of signal: group (all processes), step (a background step) or pidFile.'),
+  limits: limits.optional().describe('New limits of the group from this step on; null: no limit.'),
   wait: z
 
     .union([pause, z.strictObject({ ...awaited, step: text.optional(), empty: z.literal(true).optional() })])
@@ -130,7 +130,7 @@ export const stepSchema = z.strictObject({
 });
 
 const kernelSettings = z.strictObject({
-  limits: limits.optional().describe('Limits on this kernel; those not named stay the same.'),
+  limits: limits.optional().describe('Limits on this kernel; the other limits stay the same.'),
   timeout: positive.nullable().optional(),
   expect: list(
     reads(
@@ -182,16 +182,18 @@ const baseline = z.strictObject({
 /** The whole file. readPlan() checks what the steps mean. */
 export const scenarioSchema = z.strictObject({
   name: text.optional().describe('The name of the scenario (default: the name of the file).'),
-  description: text.describe('What the scenario shows; lists show the first line.'),
+  description: text.describe('What the scenario shows. Lists show the first line only.'),
   tags: list(reads(text, tagOf)).optional().describe('Tags to select scenarios by.'),
-  needs: needs.optional().describe('Requirements; a missing one is reported with the package that provides it.'),
+  needs: needs
+    .optional()
+    .describe('Requirements. A missing requirement is reported with the package that provides it.'),
   kernels: list(text)
     .optional()
     .describe(
       'The kernels that the scenario is for: host, and names for --kernel. The first one is the default (host).',
     ),
   on: z.record(z.string(), kernelSettings).optional().describe('Other settings for a kernel (or host), by its name.'),
-  setUp: list(text).optional().describe('Lines for sh, run in ${dir} outside the group, before it is made.'),
+  setUp: list(text).optional().describe('Lines for sh, run in ${dir} outside the group, before the group is made.'),
   cleanUp: list(text).optional().describe('Lines for sh, run at the end, whatever the outcome.'),
   limits: limits.optional().describe('Limits of the group.'),
   steps: z.array(stepSchema).min(1).describe('The steps, one after the other, while the group exists.'),
@@ -208,27 +210,27 @@ export const scenarioSchema = z.strictObject({
     .min(1)
     .max(10_000)
     .optional()
-    .describe('How many times to run the scenario; all runs must pass (default: 1).'),
+    .describe('How many times to run the scenario (default: 1). All runs must pass.'),
   baseline: z
     .union([z.literal(false), baseline])
     .optional()
-    .describe('How runs are compared with the baseline of --update-baseline; false: they are not.'),
+    .describe('How runs are compared with the baseline of --update-baseline; false: no comparison.'),
   timeout: positive.nullable().optional().describe('The time limit of all steps together (default: 1m).'),
   enforce: z.enum(ENFORCE).optional().describe('How the kmem limit is enforced.'),
   cgroup: z.enum(CGROUP).optional().describe('The version of cgroups to use.'),
   reserve: amount.nullable().optional().describe('The memory that the gate keeps free below the kmem limit.'),
-  errno: z.enum(ERRNO).optional().describe('The errors that denied calls get.'),
-  reclaim: z.boolean().optional().describe('Ask the kernel to reclaim before a call is denied.'),
+  errno: z.enum(ERRNO).optional().describe('The errors with which denied calls fail.'),
+  reclaim: z.boolean().optional().describe('Before a call is denied, ask the kernel to reclaim memory.'),
   rcuWait: z
     .boolean()
     .optional()
-    .describe('Wait until the memory of processes that ended is freed, before a call is denied.'),
+    .describe('Before a call is denied, wait until the memory of ended processes is freed.'),
   allowIoUring: z.boolean().optional().describe('Allow io_uring, whose operations are not gated.'),
   onOverrun: z
     .enum(ON_OVERRUN)
     .optional()
-    .describe('What to do when usage stays above the limit and there is no call to deny.'),
-  onEscape: z.enum(ON_ESCAPE).optional().describe('What to do when a process leaves the group.'),
+    .describe('What to do if usage stays above the limit and no call can be denied.'),
+  onEscape: z.enum(ON_ESCAPE).optional().describe('What to do if a process leaves the group.'),
   onFault: z.enum(ON_FAULT).optional().describe('What to do about a page fault over the limit.'),
   grace: duration.optional().describe('The time between SIGTERM and SIGKILL (default: 2s).'),
   hold: duration.optional().describe('Keep the group for a while after the last step.'),

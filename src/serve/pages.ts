@@ -50,10 +50,10 @@ function links(more: readonly (Markup | null)[]): Markup {
 }
 
 function compareLink(id: string): Markup {
-  return html`<a href="../?with=${encodeURIComponent(id)}">Compare it with another</a>`;
+  return html`<a href="../?with=${encodeURIComponent(id)}">Compare with another result</a>`;
 }
 
 /** What a killed kmem-run left behind looks the same as one that goes on, so the bar tells when a run ended last. */
 function liveBar(id: string, changes: string): Markup {
-  return html`<p class="pager" data-live="experiment" data-root="../" data-experiment="${id}" data-changes="${changes}"><span class="badge warn">running</span><span role="status" id="live">as far as the store knows</span><label><input type="checkbox" id="redraw" checked> redraw as runs end</label></p>`;
+  return html`<p class="pager" data-live="experiment" data-root="../" data-experiment="${id}" data-changes="${changes}"><span class="badge warn">running</span><span role="status" id="live">according to the store</span><label><input type="checkbox" id="redraw" checked> redraw as runs end</label></p>`;
 }

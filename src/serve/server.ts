@@ -93,7 +93,7 @@ function listenError(error: unknown, port: number | null): SetupError {
     return new SetupError(
       'port-taken',
       `port ${port} is in use`,
-      `leave out --port for a free one, or find the program that uses it: ss -ltnp 'sport = :${port}'`,
+      `leave out --port for a free port, or find the program that uses it: ss -ltnp 'sport = :${port}'`,
       { cause: error },
     );
   }
@@ -101,7 +101,7 @@ function listenError(error: unknown, port: number | null): SetupError {
     return new SetupError(
       'port-refused',
       `port ${port} requires root, as all ports below 1024`,
-      'leave out --port for a free one, or use one above 1023',
+      'leave out --port for a free port, or use a port above 1023',
       { cause: error },
     );
   }

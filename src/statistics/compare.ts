@@ -43,7 +43,7 @@ export type Difference = Readonly<{ what: string; a: readonly string[]; b: reado
 export type Comparison = Readonly<{
   verdict: Verdict;
   points: readonly ComparedPoint[];
-  /** Settings at which only one of them ran. */
+  /** Settings at which only one side ran. */
   onlyA: readonly ComparedPoint['at'][];
   onlyB: readonly ComparedPoint['at'][];
   /** What else differs, which may be the reason, or may spoil the comparison; it does not decide. */

@@ -69,12 +69,12 @@ export function runOf(row: StoreRow, file: string): StoredRun {
   const result = parse(row.result, `the result of run ${id}`, file) as Result;
   const version: unknown = result?.schemaVersion;
   const isNone = typeof version !== 'number' || (version <= SCHEMA_VERSION && result.id !== id);
-  if (isNone) throw damaged(file, `what is saved as run ${id} is not a result of that run`);
+  if (isNone) throw damaged(file, `the saved data of run ${id} is not a result of that run`);
   if (version > SCHEMA_VERSION) {
     throw new SetupError(
       'result-newer',
       `run ${id} was saved by a newer kmem-run: its result has schema version ${version}, and this one reads ${SCHEMA_VERSION}`,
-      'use that kmem-run, or update this one',
+      'use that version, or update this kmem-run',
     );
   }
   return { result, ...placeOf(row) };

@@ -116,7 +116,7 @@ function checkVersion(database: DatabaseSync, file: string, present: number): nu
   throw new SetupError(
     'store-newer',
     `the store ${quote(file)} was written by a newer kmem-run: its version is ${version}, and this kmem-run's is ${present}`,
-    'use that kmem-run, or name another file: --store FILE',
+    'use that version, or name another file: --store FILE',
   );
 }
 

@@ -26,7 +26,7 @@ const words: Readonly<Record<Trouble, Words>> = {
   busy: {
     code: 'store-busy',
     reason: 'another program has held it locked for too long',
-    hint: (file) => `find it with fuser ${quote(file)}; then try again, or ${ANOTHER}`,
+    hint: (file) => `find that program with fuser ${quote(file)}; then try again, or ${ANOTHER}`,
   },
   readOnly: { code: 'store-read-only', reason: 'it cannot be written', hint: () => `make it writable, or ${ANOTHER}` },
   io: {
@@ -52,7 +52,7 @@ const words: Readonly<Record<Trouble, Words>> = {
   other: {
     code: 'store-failed',
     reason: 'SQLite failed',
-    hint: () => `${ANOTHER}; if that fails too, please report it`,
+    hint: () => `${ANOTHER}; if the other file fails too, please report the error`,
   },
 };
 

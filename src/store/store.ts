@@ -166,6 +166,6 @@ function noSuch(id: string): SetupError {
   return new SetupError(
     'no-such-experiment',
     `no saved experiment is called ${quote(id)}`,
-    'kmem-run history lists them',
+    'kmem-run history lists saved results',
   );
 }

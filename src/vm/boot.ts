@@ -201,5 +201,5 @@ function reasonOf({ code, signal, stderr }: MachineEnd, panic: string | null): s
 }
 
 function interrupted(): SetupError {
-  return new SetupError('interrupted', 'interrupted while the microVM was booting', 'run it again');
+  return new SetupError('interrupted', 'interrupted while the microVM was booting', 'run the command again');
 }

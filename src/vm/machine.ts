@@ -100,7 +100,7 @@ function noKvm(): SetupError {
   return new SetupError(
     'no-kvm',
     '/dev/kvm cannot be opened',
-    'join the group kvm if there is one, or do not require KVM, so that the guest is emulated',
+    'join the group kvm if it exists, or allow emulation by not requiring KVM',
   );
 }
 
@@ -177,7 +177,7 @@ function hintOf({ name }: Kernel, failure: BootFailure | null): string {
     return 'lower --vm-memory: this machine does not have that much memory';
   }
   if (/out of memory|deadlocked on memory|no killable processes/i.test(failure?.consoleTail ?? '')) {
-    return 'give it more memory with --vm-memory';
+    return 'give the microVM more memory with --vm-memory';
   }
-  return `run it again; kmem-run kernel verify ${name} checks its files, kmem-run kernel add ${name} downloads them again`;
+  return `run the command again; check the kernel with kmem-run kernel verify ${name}, or download it again with kmem-run kernel add ${name}`;
 }

@@ -65,7 +65,7 @@ export function qemuArguments(shape: MachineShape): string[] {
     throw new SetupError(
       'too-many-shares',
       `a microVM can share ${MAX_SHARES} folders, not ${rw.length}`,
-      'share a folder that holds several of them: --rw',
+      'share a folder that contains several of them: --rw',
     );
   }
   return [

@@ -136,7 +136,7 @@ export function agentError({ what, errno, detail }: Extract<AgentEvent, { event:
 }
 
 function hintOf(what: string, errno: string | null): string {
-  if (errno === 'ENOMEM' || errno === 'ENOSPC') return 'give it more memory with --vm-memory';
+  if (errno === 'ENOMEM' || errno === 'ENOSPC') return 'give the microVM more memory with --vm-memory';
   if (/cgroup/.test(what)) return 'this kernel may lack that control-group version: use the other --cgroup';
-  return 'check what it names; kmem-run kernel verify checks the kernel’s files';
+  return 'run kmem-run kernel verify to check the files of the kernel';
 }

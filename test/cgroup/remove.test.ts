@@ -249,6 +249,6 @@ test.serial('directories that may not be removed are named', async (t) => {
   const error = (await attempt.finally(() => process.seteuid?.(0))) as SetupError;
   t.is(error.code, 'group-not-removed');
   for (const directory of group.directories) t.true(error.message.includes(`${directory} (EACCES)`), error.message);
-  t.regex(error.message, /no process in it/);
+  t.regex(error.message, /it contains no process/);
   t.regex(error.hint, /as the user who owns/);
 });

@@ -236,7 +236,7 @@ for (const [args, reason] of [
   [['--hi', 'x', '--', 'true'], /--hi: "x" is not a size/],
   [['--jobs', '0', '--', 'true'], /--jobs: "0" is not a number from 1 to/],
   [['--confirm', '0', '--', 'true'], /--confirm: "0" is not a number from 1 to/],
-  [['--enforce', 'none', '--', 'true'], /--enforce none limits nothing/],
+  [['--enforce', 'none', '--', 'true'], /--enforce none sets no limit/],
   [['--repeat', '3', '--', 'true'], /unknown option "--repeat"/],
   [['--resume', 'abc', '--lo', '1M'], /--lo cannot be combined with --resume/],
 ] as const) {

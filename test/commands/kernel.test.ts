@@ -207,7 +207,7 @@ test.serial('Ctrl-C in the middle of a download: what was fetched is kept, told,
   process.kill(pid, 'SIGINT');
   const { status, stderr, stdout } = await ended;
   t.deepEqual({ status, stdout }, { status: 130, stdout: '' });
-  t.regex(stderr, /\nkmem-run: interrupted; the download is kept/);
+  t.regex(stderr, /\nkmem-run: interrupted; the download is saved/);
   t.regex(
     (await kernel(t, place, ['list'])).stdout,
     /no kernels.*\n6\.1: [67]\d\d[\d.]* KiB fetched; resume with kmem-run kernel add 6\.1\n/,
@@ -248,7 +248,7 @@ test.serial('two adds at once, by two processes: both succeed, one downloads', a
     [0, 0],
   );
   t.deepEqual(ranges(), [null]);
-  t.is(both.filter(({ stderr }) => /waiting for it to end/.test(stderr)).length, 1);
+  t.is(both.filter(({ stderr }) => /waiting until it exits/.test(stderr)).length, 1);
   t.deepEqual(both.map(({ stdout }) => stdout.split(' ')[0]).sort(), ['6.1:', 'added']);
 });
 
@@ -293,7 +293,7 @@ test.serial('a cache folder that cannot be written: an error that says so', asyn
   ]) {
     const ran = await kernel(t, place, args, { under });
     t.is(ran.status, 125);
-    assertRefused(t, ran, /cannot be kept in .*kernels \(EROFS\)/);
+    assertRefused(t, ran, /cannot be saved in .*kernels \(EROFS\)/);
   }
   t.is((await kernel(t, place, ['verify'], { under })).stdout, 'mine  whole\n');
 });

@@ -161,7 +161,7 @@ test.serial('what cannot be replayed is told', async (t) => {
     assertRefused(t, ran, reason);
     t.false(has('replay.json'));
   }
-  assertRefused(t, await kmemRun(['replay', 'r.json', '--json', '-']), /--json -: stdout is the command's/);
+  assertRefused(t, await kmemRun(['replay', 'r.json', '--json', '-']), /--json -: the command uses stdout/);
 });
 
 test.serial('a preparation that fails, and a command that is gone: no verdict', async (t) => {
@@ -240,7 +240,7 @@ test.serial('a failure that was injected: again, not reached, and diverged, told
   mode('open');
   const other = await replay(['injected']);
   t.is(other.status, 1);
-  t.regex(other.stdout, /^kmem-run: .*; the program made another call at that address, and that was not failed\n/);
+  t.regex(other.stdout, /^kmem-run: .*; the program made a different call at that address, which was not failed\n/);
   t.like(report().replays[0]?.facts.injections[0], { address, outcome: 'diverged', seen: 'openat' });
   assertNothingLeft();
 });

@@ -126,7 +126,7 @@ test.serial('two jobs: two runs at a time, each bound to a CPU of its own', asyn
 test.serial('more jobs than CPUs: said', async (t) => {
   const sweep = makeSweeps(t);
   const { stdout } = await sweep.run(['--jobs', '2', '--cpus', '0', '--warmup', '0', '--', 'true']);
-  t.regex(stdout.replace(/\s+/g, ' '), /2 jobs share 1 CPU: runs that share one slow each other down/);
+  t.regex(stdout.replace(/\s+/g, ' '), /2 jobs share 1 CPU: runs on the same CPU slow each other down/);
 });
 
 test.serial('--prepare runs before each run, warm-ups too, outside the group', async (t) => {
@@ -311,7 +311,7 @@ for (const [args, reason] of [
   [['--kmem', '4K..16M:4K', '--repeat', '1000', '--', 'true'], /more than 1,000,000 runs/],
   [['--kmem', '1M', 'true'], /-- is missing/],
   [['--kmem', '1M', '--'], /no command after --/],
-  [['other', '--', 'true'], /"other" stands before --/],
+  [['other', '--', 'true'], /unexpected argument before --: "other"/],
   [['--resume', 'abc', '--kmem', '1M'], /--kmem cannot be combined with --resume/],
   [['--resume', 'abc', '--', 'true'], /a command cannot be combined with --resume/],
   [['--resume', 'abc'], /abc/],

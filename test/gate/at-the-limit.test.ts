@@ -125,7 +125,7 @@ test('page tables that grow without a call: the note tells for how long', async 
   t.is(result?.kmem.failcnt, 0);
   t.is(result?.outcome, 'passed');
   const isWatched = result?.enforcement.programs?.faults !== null;
-  t.regex(stderr, isWatched ? /denied: page faults took/ : /denied: the cause is not known/);
+  t.regex(stderr, isWatched ? /denied: page faults took/ : /denied: the cause is unknown/);
   harness.assertNothingLeft();
 });
 
@@ -137,7 +137,7 @@ test('names looked up in vain: page tables are not blamed for what they take', a
   t.true((result?.kmem.overshoot ?? 0) > 1 << 20, stderr);
   const note = result?.enforcement.notes.find((text) => text.includes('stayed above'));
   const isWatched = result?.enforcement.programs?.faults !== null;
-  t.regex(note ?? '', isWatched ? /by calls that are not gated/ : /the cause is not known/);
+  t.regex(note ?? '', isWatched ? /by calls that are not gated/ : /the cause is unknown/);
   harness.assertNothingLeft();
 });
 

@@ -136,7 +136,7 @@ test('a program that moves itself to another cgroup stays gated, is said to have
   t.is(errno, 'ENOMEM');
   assertDeniedTo(t, ran, Number(pid));
   for (const file of files)
-    t.true(notesOf(ran).includes(`opened ${file} for writing: it may have left the group`), file);
+    t.true(notesOf(ran).includes(`opened ${file} for writing and may have left the group`), file);
   t.regex(notesOf(ran), /kmem-run killed 1 process that had left the group/);
   t.deepEqual(ran.result?.leftover, []);
   t.is(stateOf(Number(pid)), null);

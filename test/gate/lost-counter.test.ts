@@ -31,7 +31,7 @@ where(
   t.is(ran.status, 125, ran.stderr);
   t.is(ran.stdout, '');
   t.is(ran.result?.terminationReason, 'gate-lost');
-  t.regex(ran.result?.enforcement.notes.join('\n') ?? '', /could not be read any more/);
+  t.regex(ran.result?.enforcement.notes.join('\n') ?? '', /could no longer be read/);
   harness.assertNothingLeft();
 });
 

@@ -276,7 +276,7 @@ test('calls that a signal takes back while the helper stands still are counted, 
   const interrupted = Number(/ failed (\d+)/.exec(stdout)?.[1]);
   t.true(interrupted > 0, stdout);
   t.is(result?.enforcement.interrupted, interrupted);
-  t.true(result?.enforcement.notes.some((note) => note.startsWith(`signals took back ${interrupted} call`)));
+  t.true(result?.enforcement.notes.some((note) => note.startsWith(`signals interrupted ${interrupted} call`)));
   harness.assertNothingLeft();
 });
 

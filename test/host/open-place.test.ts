@@ -55,7 +55,7 @@ function append(path: string, text: string): void {
   closeSync(fd);
 }
 
-const REFUSED = { message: new RegExp(`a link of user ${NOBODY} leads to something of another user`) };
+const REFUSED = { message: new RegExp(`a link of user ${NOBODY} leads to a file of another user`) };
 
 asRoot('a link of another user is not followed to what is not theirs, whoever made it', async (t) => {
   const { theirs, ours, file } = folders(t);
@@ -115,7 +115,7 @@ asRoot(
   async (t) => {
     const { theirs, file } = folders(t);
     linkSync(file, join(theirs, 'result'));
-    t.throws(() => append(join(theirs, 'result'), 'new'), { message: /it has more than one name/ });
+    t.throws(() => append(join(theirs, 'result'), 'new'), { message: /it has several hard links/ });
     await writeReport(join(theirs, 'result'), 'new');
     t.is(readFileSync(file, 'utf8'), 'ours');
     t.is(readFileSync(join(theirs, 'result'), 'utf8'), 'new');
@@ -132,7 +132,7 @@ asRoot('nor in a folder that others can write', async (t) => {
   for (const mode of [0o1777, 0o775]) {
     chmodSync(shared, mode);
     t.throws(() => append(result, 'new'), {
-      message: /more than one name and is in a folder that other users can write/,
+      message: /several hard links and is in a folder that other users can write/,
     });
   }
   t.is(readFileSync(file, 'utf8'), 'ours');

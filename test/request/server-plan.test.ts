@@ -87,7 +87,7 @@ test('a client alone needs no server: the command is waited for', (t) => {
 test('refused, by the name that the user knows', (t) => {
   const option = { nameOf: (key: string) => `--${key}` };
   const error = t.throws(() => normaliseSpec({ command, ready: 'port 80' } as RunInput, option));
-  t.regex(error?.message ?? '', /^--ready: "port 80" is nothing to wait for$/);
+  t.regex(error?.message ?? '', /^--ready: invalid condition: "port 80"$/);
   const port = t.throws(() => normaliseSpec({ command, ready: 'tcp:99999' } as RunInput, option));
   t.regex(port?.message ?? '', /^--ready\.port: "99999" is not a port$/);
   refused(t, 'bad-option', wrong({ ready: 'port 80' }));

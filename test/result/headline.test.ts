@@ -50,7 +50,7 @@ test('calls that a signal took back may be why a command failed', (t) => {
   const enforcement = { interrupted: 3 };
   t.is(
     headline(result({ outcome: 'failed', steps, enforcement })),
-    'dash x.sh failed with exit status 2 after 200 ms; signals took back 3 calls at the gate, which may have failed with EINTR',
+    'dash x.sh failed with exit status 2 after 200 ms; signals interrupted 3 calls at the gate, which may have failed with EINTR',
   );
   t.notRegex(headline(result({ outcome: 'passed', enforcement })), /EINTR/);
 });
@@ -142,7 +142,7 @@ test('the first line names every limit that was hit', (t) => {
   t.regex(headline(result({ pids: { max: 3, failcnt: 1 } })), /; --pids refused 1 fork or thread$/);
   t.regex(
     headline(result({ kmemTcp: { maxUsage: 9, usage: 0, failcnt: 4 } })),
-    /; TCP buffers met --kmem-tcp 4 times$/,
+    /; TCP buffers reached --kmem-tcp 4 times$/,
   );
   t.notRegex(headline(result()), /;/);
   t.regex(headline(result({ outcome: 'oom', mem })), /^the OOM killer killed 2 processes[^;]*$/);

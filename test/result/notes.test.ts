@@ -33,7 +33,7 @@ test('only what was counted is named as the cause of an overrun', (t) => {
 test('what was not watched is not blamed', (t) => {
   for (const programs of [null, watched(null)]) {
     const usage = { overshoot: 100 * KiB, parts: null };
-    t.is(causeOf(usage, programs), 'the cause is not known, since page faults were not watched');
+    t.is(causeOf(usage, programs), 'the cause is unknown because page faults were not watched');
     t.regex(causeOf({ ...usage, parts: { pagetables: 64 * KiB } }, programs), /; page tables were 64 KiB at the peak$/);
   }
 });

@@ -147,7 +147,7 @@ v1Test('limits of the kernel’s own are changed together, and read back', async
       { limits: { mem: '256M', memsw: '256M', kmemTcp: '1M', pids: 50 } },
       { limits: { mem: '64M', memsw: '64M' } },
       { limits: { memsw: '512M' } },
-      { limits: { mem: '1M', memsw: '512K' }, expect: 'error~/is below that on memory/' },
+      { limits: { mem: '1M', memsw: '512K' }, expect: 'error~/is below the limit on memory/' },
       { limits: { mem: null, memsw: null, kmemTcp: null, pids: null } },
     ],
     { mem: '128M' },

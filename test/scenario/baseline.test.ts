@@ -82,7 +82,7 @@ test('where the kernel splits its memory, the parts that explain it are named', 
     'worse: kmem peak +40 % (2.5 → 3.5 MiB), from page tables and slab objects',
   ]);
   t.deepEqual(sentences(before, run(3.5 * MiB, { slab: 2 * MiB, pagetables: 0.25 * MiB })), [
-    'worse: kmem peak +40 % (2.5 → 3.5 MiB), from other pages, as those of pipes',
+    'worse: kmem peak +40 % (2.5 → 3.5 MiB), from other pages, such as those of pipes',
   ]);
 });
 

@@ -47,7 +47,7 @@ test('a mistake is shown where it is, with what was meant', (t) => {
   t.deepEqual(mistakesIn(file('  - { run: b, http: "http://a/" }\n')), [
     '4:5: steps[1]: this step does run and http at once',
   ]);
-  t.regex(mistakesIn(file('  - wait: { step: b }\n'))[0] ?? '', /^4:5: steps\[1\]: no background step before it/);
+  t.regex(mistakesIn(file('  - wait: { step: b }\n'))[0] ?? '', /^4:5: steps\[1\]: no earlier background step/);
   t.regex(mistakesIn(file('expect: steps[7].exit==0\n'))[0] ?? '', /there is no step 7/);
   t.regex(mistakesIn(file('  - wait: [a\n'))[0] ?? '', /^5:1: Flow sequence/);
   t.deepEqual(mistakesIn(file('env: { { a: b }: c }\n')), ['4:8: a key is a string, not a list or a map']);

@@ -86,7 +86,7 @@ test.serial('list, filter, sort, open, compare', async (t) => {
   await page.waitForFunction(() => (window as unknown as { kmemRunPlots: Map<string, unknown> }).kmemRunPlots.size > 0);
   await assertNamed(t, page);
 
-  await page.getByRole('link', { name: 'Compare it with another' }).click();
+  await page.getByRole('link', { name: 'Compare with another result' }).click();
   await page.getByText('with another result: choose').waitFor();
   t.is(await page.getByText('chosen', { exact: true }).count(), 0);
   await page.getByRole('link', { name: 'Compare run7 with run59' }).click();

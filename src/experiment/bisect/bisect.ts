@@ -146,8 +146,8 @@ function searchQuestion(
 function noPeak(): SetupError {
   return new SetupError(
     'no-peak',
-    'the kernel memory of a run without a limit could not be read, so the search has no start',
-    'use --hi SIZE with a limit at which it passes, or run kmem-run doctor to diagnose it',
+    'the search cannot start: the kernel memory of a run without a limit could not be read',
+    'use --hi SIZE with a limit at which the command passes, or run kmem-run doctor to diagnose it',
   );
 }
 

@@ -72,7 +72,7 @@ function unlimitedOf({ free }: BisectHistory): BisectReport['unlimited'] {
 
 function checkQuestion({ input, lo, hi }: BisectQuestion, nameOf: Names): void {
   if (input.enforce === 'none') {
-    const reason = `${nameOf('enforce')} none limits nothing, so there is no limit to find`;
+    const reason = `${nameOf('enforce')} none sets no limit: there is nothing to find`;
     throw new SetupError('conflicting-options', reason, 'leave it out');
   }
   if (lo === null || hi === null || lo <= hi) return;

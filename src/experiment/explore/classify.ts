@@ -74,7 +74,7 @@ function failingStep({ exits }: Observation, baseline: Baseline): number | null 
 function differenceOf(observation: Observation, baseline: Baseline): string | null {
   const { exits, broken } = observation;
   const passes = exits.findIndex((exit, index) => exitStatus(exit) !== exitStatus(baseline.exits[index] ?? exit));
-  if (passes !== -1) return `${stepName(passes, exits.length)} exits with 0, unlike when undisturbed`;
+  if (passes !== -1) return `${stepName(passes, exits.length)} exits with 0, but not when undisturbed`;
   if (broken.length > 0) return `exit ${exitsText(observation)}, but ${broken[0]} does not hold`;
   const output = baseline.stdout === null ? null : departure(observation.stdout, baseline.stdout);
   if (output !== null) return `exit ${exitsText(observation)}, but its output differs: ${departureText(output)}`;
@@ -85,7 +85,7 @@ function differenceOf(observation: Observation, baseline: Baseline): string | nu
 }
 
 function laterStep(observation: Observation, failing: number, failedIn: number): string {
-  return `step ${failedIn} ended as when undisturbed although its result was wrong: step ${failing} then failed: ${wordsOf(observation, failing)}`;
+  return `step ${failedIn} ended as when undisturbed, although its result was wrong: step ${failing} then failed: ${wordsOf(observation, failing)}`;
 }
 
 function leakOf({ leftover, files }: Observation, baseline: Baseline): string | null {

@@ -185,7 +185,7 @@ function refuseNothing({ only, within }: ExploreQuestion, { listed, selection }:
     throw new SetupError(
       'no-calls',
       `no gated call of the command is the same in ${RECORDINGS} recordings (${listed.unstable} differ)`,
-      'record it with kmem-run --trace-gate FILE to see what it does; MALLOC_ARENA_MAX=1 steadies threads',
+      'record its calls with kmem-run --trace-gate FILE; MALLOC_ARENA_MAX=1 makes threads vary less',
     );
   }
   const names = (of: 'program' | 'syscall') => [...new Set(listed.calls.map((call) => call[of] ?? '?'))].join(', ');
@@ -194,7 +194,7 @@ function refuseNothing({ only, within }: ExploreQuestion, { listed, selection }:
   );
   throw new SetupError(
     'no-calls',
-    `none of its ${counted(listed.calls.length, 'gated call')} matches ${asked}`,
+    `none of the command's ${counted(listed.calls.length, 'gated call')} matches ${asked}`,
     `programs: ${names('program')}; calls: ${names('syscall')}`,
   );
 }

@@ -61,7 +61,7 @@ function checkCall(name: string, nameOf: Names): void {
   throw new SetupError(
     'bad-option',
     `${nameOf('only')}: ${quote(name)} is not a gated call`,
-    didYouMean(name, names, 'docs/reference/gate.md lists them'),
+    didYouMean(name, names, 'docs/reference/gate.md lists the gated calls'),
   );
 }
 

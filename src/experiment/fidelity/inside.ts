@@ -74,7 +74,7 @@ export function readAnswer(folder: string): Measured {
   try {
     answer = JSON.parse(readFileSync(answerFileOf(folder), 'utf8'));
   } catch (error) {
-    const hint = 'run it again; if that does not help, please report it';
+    const hint = 'run the command again; if the error remains, please report it';
     throw new SetupError('no-answer', 'the comparison ended without a result', hint, { cause: error });
   }
   if (answer.kind === 'error') throw new SetupError(answer.code, answer.message, answer.hint);

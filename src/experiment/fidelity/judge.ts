@@ -76,11 +76,11 @@ function differences({ limits, errnos }: Pick<RowComparison, 'limits' | 'errnos'
   const never = errnos.gate.flatMap(({ errno }) =>
     errnos.native.some((native) => native.errno === errno)
       ? []
-      : [`${nameOf(errno)}, where the kernel says ${listErrnos(errnos.native)}`],
+      : [`${nameOf(errno)} instead of ${listErrnos(errnos.native)}`],
   );
   const open = pairs.flatMap(({ limit, native, gate }) =>
     [...native, ...gate].some(({ errno, made }) => errno === 0 || made === 0)
-      ? [`${formatSize(limit)}: a try met no limit, or made no object at all`]
+      ? [`${formatSize(limit)}: a try did not reach the limit, or made no object`]
       : [],
   );
   return [...open, ...counts, ...never];

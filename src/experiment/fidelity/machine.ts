@@ -39,7 +39,11 @@ export async function askMachine(request: InsideRequest, machine: MachineOptions
     if (result.outcome === 'interrupted') return { answer: null, version };
     if (result.outcome !== 'passed') {
       const message = `the comparison in the microVM failed: ${headline(result)}`;
-      throw new SetupError('guest-failed', message, 'see the lines above; --vm-memory 2G gives it more room');
+      throw new SetupError(
+        'guest-failed',
+        message,
+        'see the output above, or give the microVM more memory with --vm-memory 2G',
+      );
     }
     return { answer: readAnswer(folder), version };
   } finally {

@@ -53,11 +53,11 @@ function commandReport(
   const same = native?.limit != null && gate?.limit != null;
   const off = same ? ` (${percent(Number(gate?.limit) / Number(native?.limit) - 1)} under the gate)` : '';
   const lines = found.flatMap(({ mode, limit, below, runs }) => [
-    `  ${mode.padEnd(6)}  ${limit === null ? 'passes at no limit tried' : size(limit)}, in ${counted(runs, 'run')}`,
+    `  ${mode.padEnd(6)}  ${limit === null ? 'fails at every limit tried' : size(limit)}, in ${counted(runs, 'run')}`,
     ...(below === null ? [] : [`          a page below: ${below}`]),
   ]);
   const text = [
-    `kmem-run: Linux ${version}: the smallest limit under which it passes${off}; without a limit it peaks at ${size(peak)}`,
+    `kmem-run: Linux ${version}: the smallest limit under which the command passes${off}; its peak without a limit is ${size(peak)}`,
     ...lines,
     '',
   ].join('\n');

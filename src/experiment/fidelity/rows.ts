@@ -74,7 +74,7 @@ export const rows: readonly ObjectRow[] = [
   uncharged('timer_create', 'timer_create', 'charged since 5.15'),
   uncharged('add_key', 'add_key', 'has a quota of its own'),
   uncharged('lock', 'fcntl, F_SETLK', 'locks come from a cache that is not charged'),
-  uncharged('bpf', 'bpf, BPF_MAP_CREATE', 'charged since 5.11; its descriptor is a file, which is charged'),
+  uncharged('bpf', 'bpf, BPF_MAP_CREATE', 'charged since 5.11; its file descriptor is charged as a file'),
 
   {
     name: 'stat_kept',

@@ -83,7 +83,7 @@ function readLine(line: string): Try {
   } catch {
     // Told below.
   }
-  throw new Error(`the workload says: ${line === '' ? 'nothing' : line}`);
+  throw new Error(`unexpected output of the workload: ${line === '' ? 'none' : line}`);
 }
 
 function raiseLimits(): () => void {

@@ -88,8 +88,8 @@ export function howItWasMade(report: ExperimentFacts, more: readonly Fact[] = []
     ...expect.map((line): Fact => ['expects', html`<code>${line}</code>`]),
     ...(prepare === null ? [] : [['before each run', html`<code>${prepare}</code>`] as const]),
     ['started', startedAt.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')],
-    ['before the first', counted(warmup, 'warm-up')],
-    ['time for a run', timeoutMs === null ? 'no limit' : `at most ${duration(timeoutMs)}`],
+    ['discarded first', counted(warmup, 'warm-up')],
+    ['time limit', timeoutMs === null ? 'no limit' : `at most ${duration(timeoutMs)}`],
     ...more,
     ['kmem-run', kmemRun],
   ])}`;

@@ -46,7 +46,7 @@ ${sections.map(
 ${body}</article>
 `,
 )}</main>`,
-    footer: html`Made by kmem-run ${version}${madeAt === null ? null : html` at <time datetime="${madeAt}">${madeAt.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')}</time>`}. This page is one file and loads nothing.`,
+    footer: html`Made by kmem-run ${version}${madeAt === null ? null : html` at <time datetime="${madeAt}">${madeAt.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')}</time>`}. This page is a single file and loads nothing.`,
     data: html`<script type="application/json" id="${DATA_ID}">${embeddedJson(gathering.data())}</script>
 `,
   });

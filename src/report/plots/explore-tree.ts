@@ -216,7 +216,7 @@ export function exploreOf(report: ExploreReport, id: string): ExplorePlot | null
     kind: 'explore',
     id,
     title: 'Processes and their calls',
-    about: `${counted(calls.length, 'failure')} of calls, by process and by reaction: ${words.join(', ')}. Where two marks stand side by side, the right one is the call with all later calls of its process.`,
+    about: `${counted(calls.length, 'failure')} of calls, by process and by reaction: ${words.join(', ')}. If two marks are side by side, the right one is the call together with all later calls of its process.`,
     data: { calls },
   };
 }

@@ -15,7 +15,7 @@ export function overlayOf(a: ComparedSide, b: ComparedSide, id: string): Compari
   return {
     kind: 'comparison',
     id,
-    title: 'Kernel memory, one over the other',
+    title: 'Kernel memory of A and B over time',
     about: `Kernel memory of A (${a.name}, a solid line) and of B (${b.name}, dashed) over time${of(a) || of(b)}.`,
     data: { runs: [comparedRun(first, `A: ${a.name}`, 0), comparedRun(second, `B: ${b.name}`, 1)] },
   };

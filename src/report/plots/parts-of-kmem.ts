@@ -71,7 +71,7 @@ export function partsOf({ kmem: { parts } }: Result, id: string): PartsPlot | nu
     .map(([name, bytes]) => ({ name, bytes }))
     .toSorted((a, b) => b.bytes - a.bytes);
   if (list.length === 0) return null;
-  const about = `The parts of the highest reading of kernel memory: ${list.map(({ name, bytes }) => `${name} ${formatSize(bytes)}`).join(', ')}.`;
+  const about = `Parts of the highest reading of kernel memory: ${list.map(({ name, bytes }) => `${name} ${formatSize(bytes)}`).join(', ')}.`;
   return { kind: 'parts', id, title: 'Parts of the peak', about, data: { parts: list } };
 }
 

@@ -136,7 +136,7 @@ function figureLine(row: ComparedFigure, point: ComparedPoint): Line {
   const { a, b, unit, verdict, decides } = row;
   const both = a !== null && b !== null && verdict === 'same';
   const values = both ? valueText(a.median, unit) : `${spreadText(a)} → ${spreadText(b)}`;
-  if (!decides) return { text: `${values} (for information: no memory limit was asked for)`, tone: 'dim' };
+  if (!decides) return { text: `${values} (for information: no memory limit was requested)`, tone: 'dim' };
   const how = a === null && b === null ? 'in neither' : verdictText(verdict, figureDoubt(row, point));
   return { text: `${values}: ${how}`, tone: tones[verdict] };
 }

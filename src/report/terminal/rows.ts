@@ -28,7 +28,7 @@ export function enforcementRow(result: Result, verbose: boolean): LabelledLines 
     unknown: 'none was in place',
   }[mode ?? 'unknown'];
   const isUnlimited = ofLimit(result, 'kmem', String) === '';
-  const unlimited = isUnlimited && mode !== 'none' && mode !== null ? ' (no kmem limit was asked for)' : '';
+  const unlimited = isUnlimited && mode !== 'none' && mode !== null ? ' (no kmem limit was requested)' : '';
   const counts = [
     ...(gatedCalls === null ? [] : [counted(gatedCalls, 'call gated', 'calls gated')]),
     ...(reclaims === null ? [] : [counted(reclaims, 'reclaim')]),
@@ -219,7 +219,7 @@ function whereItWent({ parts, maxUsage }: Result['kmem'], say: (bytes: number) =
     .filter(([, bytes]) => bytes > 0)
     .toSorted(([, a], [, b]) => b - a)
     .map(([name, bytes]) => `${PARTS[name] ?? name} ${say(bytes)}`);
-  const apart = sock === undefined || sock === 0 ? [] : [`and apart from it, socket buffers ${say(sock)}`];
+  const apart = sock === undefined || sock === 0 ? [] : [`and separately, socket buffers ${say(sock)}`];
   return shares.length === 0 ? [] : [`where it went: ${[...shares, ...apart].join(', ')}`];
 }
 

@@ -34,7 +34,7 @@ export function searchPathText({ trials }: Pick<BisectReport, 'trials'>, { color
   });
   const more = trials.length - shown.length;
   return [
-    paint('dim', fitted('  the search, a trial each line: ● passed, × failed', columns)),
+    paint('dim', fitted('  the search, one trial per line: ● passed, × failed', columns)),
     ...rows,
     paint('dim', ' '.repeat(INDENT + margin + 2) + ticksLine(ends, room)),
     ...(more === 0 ? [] : [paint('dim', fitted(`  and ${counted(more, 'more trial')}`, columns))]),

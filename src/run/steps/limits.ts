@@ -56,8 +56,8 @@ async function change(context: StepContext, changed: ChangedLimits): Promise<str
 
 const GONE = 'limit not set: the helper is gone';
 const REFUSALS = {
-  'not-told': 'limit not set: the kernel memory of the group is not reported, so the gate cannot enforce a limit',
-  'not-accounted': 'limit not set: kernel memory is not accounted here, so the gate cannot enforce a limit',
+  'not-told': 'limit not set: the kernel memory of the group is not reported, and the gate cannot enforce a limit',
+  'not-accounted': 'limit not set: kernel memory is not accounted here, and the gate cannot enforce a limit',
 } as const;
 
 /** What comes is booked on the limit that is in force anew: from what is in use now. Null: the helper is gone. */

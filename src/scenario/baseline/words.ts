@@ -67,7 +67,7 @@ const PARTS: Readonly<Record<string, string>> = {
   slab: 'slab objects',
   percpu: 'per-CPU data',
   vmalloc: 'vmalloc areas',
-  other: 'other pages, as those of pipes',
+  other: 'other pages, such as those of pipes',
 };
 const MOST_PARTS = 2;
 /** Of the whole change: what parts have to explain to be named. */

@@ -52,7 +52,7 @@ function follow(live: HTMLElement): void {
       try {
         await look();
       } catch {
-        say('kmem-run serve does not answer: it has ended, or is busy');
+        say('kmem-run serve does not respond: it has ended or is busy');
         wait = 5 * EVERY_MS;
       }
     }

@@ -29,12 +29,12 @@ test('a command is tried as it stands, with a time limit', (t) => {
 });
 
 for (const [words, reason] of [
-  [['--row', 'pip'], /--row: there is no row "pip"/],
+  [['--row', 'pip'], /--row: unknown row "pip"/],
   [['--limits', '1M,nonsense'], /--limits: "nonsense" is not a size/],
-  [['--here', '--kernel', '5.10'], /--kernel does not go with --here/],
-  [['--then', 'true'], /--then does not go with rows/],
-  [['--limits', '1M', '--', 'true'], /--limits does not go with a command/],
-  [['true'], /"true" stands before --/],
+  [['--here', '--kernel', '5.10'], /--kernel cannot be combined with --here/],
+  [['--then', 'true'], /--then cannot be combined with a comparison of rows/],
+  [['--limits', '1M', '--', 'true'], /--limits cannot be combined with a command/],
+  [['true'], /unexpected argument before --: "true"/],
   [['--'], /no command/],
   [['--expect', 'nonsense', '--', 'true'], /expect/],
   [['--rows', 'pipe'], /unknown option "--rows"/],

@@ -35,7 +35,7 @@ test('one run each, the same', (t) => {
   ends       exit 0: same
   kmem peak  2,637,824 (2.52 MiB): same
   failcnt    0: same
-  mem peak   5,853,184 (5.58 MiB) (for information: no memory limit was asked for)
+  mem peak   5,853,184 (5.58 MiB) (for information: no memory limit was requested)
 `,
   );
 });

@@ -91,7 +91,7 @@ test('a native limit is not said to be the gate’s, and the kernel’s counter 
 });
 
 test('what was not limited, and what was asked not to be, is said', (t) => {
-  t.regex(row(result({ limits: { kmem: null } }), 'enforcement') ?? '', /\(no kmem limit was asked for\)$/);
+  t.regex(row(result({ limits: { kmem: null } }), 'enforcement') ?? '', /\(no kmem limit was requested\)$/);
   t.is(
     row(result({ enforcement: { mode: 'none', granularity: null } }), 'enforcement'),
     'none on Linux 6.18.5: counted, not limited',
@@ -187,7 +187,7 @@ test('what the peak was made up of, the largest first', (t) => {
   const made = result({ kmem: { maxUsageSource: 'gate', maxUsage: 2_097_152, parts } });
   t.regex(
     report(made),
-    /\n {15}where it went: page tables 1 MiB, slab 512 KiB, other 496 KiB, stacks 16 KiB, and apart from it, socket buffers 4 KiB\n/,
+    /\n {15}where it went: page tables 1 MiB, slab 512 KiB, other 496 KiB, stacks 16 KiB, and separately, socket buffers 4 KiB\n/,
   );
 });
 
@@ -205,7 +205,7 @@ test('limits that steps have changed show in their order, and a step that failed
   t.is(first(changed), 'kmem-run: passed: kernel memory peaked at 2.52 MiB of 4 MiB, then 1 MiB, then no limit');
   const later = result({ steps: steps.slice(0, 2), limits: { kmem: null } });
   t.regex(row(later, 'kmem') ?? '', / of no limit, then 1 MiB /);
-  t.notRegex(report(later), /no kmem limit was asked for/);
+  t.notRegex(report(later), /no kmem limit was requested/);
 });
 
 test('implicit expectations show when they fail, or when asked for', (t) => {
@@ -264,6 +264,6 @@ test('verbose lists every failure, the machine and what limits above', (t) => {
   );
   t.regex(text, /312\.4 ms \(name not read\)\[\?\/15661\] mmap: no errno at not read\n/);
   t.regex(text, /above {8}memory\.limit_in_bytes 8 MiB \(8,388,608\) at \/sys\/fs\/cgroup\/memory\/a\n/);
-  t.regex(text, /1,234 calls gated, 0 reclaims\n +the gate fails whole system calls: /);
+  t.regex(text, /1,234 calls gated, 0 reclaims\n +the gate denies whole system calls: /);
   t.regex(text, /time {9}412\.1 ms; CPU 30\.2 ms in user mode, 18\.7 ms in the kernel\n/);
 });

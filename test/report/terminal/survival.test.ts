@@ -58,7 +58,7 @@ test('the trials of a bisection in their order', (t) => {
   const trials = [trial(4 * MiB, true, 'bracket'), trial(2 * MiB, false), trial(3 * MiB, true), trial(2 * MiB, false)];
   t.is(
     searchPathText({ trials }, { color: false, width: 60 }),
-    `  the search, a trial each line: ● passed, × failed
+    `  the search, one trial per line: ● passed, × failed
    1 bracket 4 MiB │                                       ●
    2 search 2 MiB  │×
    3 search 3 MiB  │                    ●

@@ -100,7 +100,7 @@ function detailOf(plot: Plot, mark: Mark, which: string): HTMLElement {
     'div',
     { class: 'shell' },
     element('code', {}, known.replay),
-    copyButton(known.replay, 'Copy the replay line'),
+    copyButton(known.replay, 'Copy the replay command'),
   );
   return element('div', {}, list, line);
 }
@@ -114,8 +114,7 @@ function showReadout(plot: Plot, chart: EChartsType, figure: Element): void {
     line.remove();
     return;
   }
-  const rest =
-    'Point at the plot for values; Ctrl and the wheel zoom; with the keyboard the arrows go from mark to mark.';
+  const rest = 'Point at the plot to read values. Zoom with Ctrl and the wheel. The arrow keys move between marks.';
   line.textContent = rest;
   chart.on('updateAxisPointer', (event) => {
     const [axis] = (event as Pointed).axesInfo ?? [];

@@ -110,7 +110,7 @@ function show(table: PageTable, state: State, body: HTMLElement, update: Update)
   body.replaceChildren(rowTable(table, shown, state, update));
   // The head is made anew: who sorted by the keyboard stays where they were.
   if (focused !== undefined) body.querySelector<HTMLElement>(`[data-sort="${focused}"]`)?.focus();
-  if (found.length === 0) return `no row of ${table.rows.length} has that`;
+  if (found.length === 0) return `no row of ${table.rows.length} matches`;
   const of = found.length === table.rows.length ? '' : `, found in ${table.rows.length}`;
   return found.length <= PAGE
     ? `${counted(found.length, 'row')}${of}`

@@ -105,7 +105,7 @@ function onlyPart({ onlyA, onlyB }: Comparison): Markup {
   const rows = [...onlyA.map((at) => [settingText(at), 'A']), ...onlyB.map((at) => [settingText(at), 'B'])];
   if (rows.length === 0) return html``;
   return table({
-    caption: 'Settings at which only one of them ran',
+    caption: 'Settings at which only one side ran',
     columns: [
       { title: 'setting', unit: 'text' },
       { title: 'side', unit: 'text' },

@@ -93,8 +93,8 @@ function findingItem(same: readonly ExploreFinding[]): Markup {
   return html`<div class="finding">${heading(4, [badge(first.class, first.class === 'leak' ? 'warn' : 'bad'), ' ', html`<code>${what}</code>`])}
 <p>${how}${seen === runs ? null : ` (in ${seen} of ${runs} runs)`}</p>
 ${message === null ? null : html`<p class="note">It printed: <code>${message}</code></p>`}
-${shellCommand(replay, `the line that shows ${first.address} again`)}
-${others.length === 0 ? null : html`<details><summary>The same at ${counted(others.length, 'other call')}</summary>${others.map((other) => shellCommand(other.replay, `the line that shows ${other.address} again`))}</details>`}</div>
+${shellCommand(replay, `the command that repeats ${first.address}`)}
+${others.length === 0 ? null : html`<details><summary>The same at ${counted(others.length, 'other call')}</summary>${others.map((other) => shellCommand(other.replay, `the command that repeats ${other.address}`))}</details>`}</div>
 `;
 }
 

@@ -71,10 +71,10 @@ function rowTable(rows: NonNullable<FidelityReport['rows']>, caption: string): M
 
 function commandTable({ found }: FidelityReport): Markup {
   return table({
-    caption: 'The smallest limit under which it passes',
+    caption: 'The smallest limit under which the command passes',
     columns: [
       { title: 'mode', unit: 'text' },
-      { title: 'limit', unit: 'bytes', whenNull: 'passes at no limit tried' },
+      { title: 'limit', unit: 'bytes', whenNull: 'fails at every limit tried' },
       { title: 'a page below', unit: 'text', whenNull: '–' },
       { title: 'runs', unit: 'count' },
     ],

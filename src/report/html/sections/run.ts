@@ -116,7 +116,7 @@ function expectationPart({ expectations }: Result, level: number): Markup {
 
 function leftoverPart({ leftover }: Result, level: number): Markup {
   if (leftover.length === 0) return html``;
-  return html`${heading(level, 'Left over')}<p class="note">Still there when the run was over; they were killed.</p>
+  return html`${heading(level, 'Left over')}<p class="note">These processes were still running when the run was over. kmem-run ended them.</p>
 ${list(leftover.map(({ pid, comm }) => html`<code>${comm}</code> (${pid})`))}`;
 }
 
@@ -153,12 +153,12 @@ function limitText(file: string, limit: number): string {
 function replayPart(result: Result, level: number): Markup {
   const { id, spec, outcome } = result;
   if (spec.plan !== null && spec.template === null)
-    return html`${heading(level, 'Replay')}<p class="note">This was a run of a scenario: run it again with kmem-run scenario run.</p>`;
+    return html`${heading(level, 'Replay')}<p class="note">This run belongs to a scenario: repeat it with kmem-run scenario run.</p>`;
   if (outcome === 'setup-error' || outcome === 'interrupted')
     return html`${heading(level, 'Replay')}<p class="note">This run cannot be replayed: it ${outcome === 'interrupted' ? 'was interrupted' : 'did not run'}.</p>`;
   return html`${heading(level, 'Replay')}
 <p class="note">On the machine where it was saved:</p>
-${shellCommand(`kmem-run replay ${id}`, 'the replay by its name')}
-<p class="note">Anywhere; the line contains all that is needed, including the variables named by --env:</p>
-${shellCommand(`kmem-run replay ${tokenOf(recordedOf(result, null))}`, 'the replay that needs no store')}`;
+${shellCommand(`kmem-run replay ${id}`, 'the replay of the saved run')}
+<p class="note">On any machine; the command contains the whole run, including the variables of --env:</p>
+${shellCommand(`kmem-run replay ${tokenOf(recordedOf(result, null))}`, 'the replay without a store')}`;
 }
