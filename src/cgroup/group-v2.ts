@@ -24,7 +24,7 @@ export type V2Directories = Readonly<{
 }>;
 
 /**
- * Makes the group and its leaves by `make`, which makes one directory.
+ * Creates the group and its leaves by `make`, which makes one directory.
  * @throws SetupError `no-permission`, `read-only-cgroup`, `group-not-made`.
  */
 export function makeV2(request: V2Request, make: (path: string) => void): V2Directories {
@@ -79,7 +79,7 @@ type Sought = Readonly<{ hierarchy: Hierarchy; within: string }>;
 function noPlace(refusals: readonly Refusal[], sought: Sought): SetupError {
   // The nearest for each cause: those above are refused for the same.
   const nearest = refusals.filter(({ errno }, index) => refusals.findIndex((one) => one.errno === errno) === index);
-  const message = `cannot make a control group: ${nearest.map(({ reason }) => reason).join('; ')}`;
+  const message = `cannot create a control group: ${nearest.map(({ reason }) => reason).join('; ')}`;
   const met = (...errnos: string[]) => refusals.find(({ errno }) => errnos.includes(errno)) ?? null;
   if (met('EROFS') !== null) return new SetupError('read-only-cgroup', message, hintForReadOnly(sought.hierarchy));
   const busy = met('EBUSY');
@@ -98,7 +98,7 @@ export function hintForReadOnly({ mountPoint }: Hierarchy): string {
 }
 
 export function cannotMake(directory: string, errno: string): string {
-  return `cannot make a control group in ${directory} (${errno})`;
+  return `cannot create a control group in ${directory} (${errno})`;
 }
 
 export const ELSEWHERE = 'choose a directory of that hierarchy that you own: --parent DIR';

@@ -105,7 +105,7 @@ function includeNested(memory: string): void {
     throw new SetupError(
       'group-not-made',
       `nested groups would escape the limit: ${path} cannot be set to 1 (${errnoOf(error) ?? 'unknown error'})`,
-      'make the group elsewhere: --parent DIR',
+      'create the group elsewhere: --parent DIR',
       { cause: error },
     );
   }

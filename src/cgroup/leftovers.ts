@@ -16,7 +16,7 @@ export type Leftover = GroupDirectories &
 /**
  * Every run's directories in the mounted hierarchies, by run. Those of one run belong to one user: another user's of the same
  * name are another run's, and their lock says nothing about this one. `within: 'own'` looks into the runner's own cgroups
- * only, where a run makes its group unless told otherwise, and into `parent` and its like: a listing each instead of a
+ * only, where a run creates its group unless told otherwise, and into `parent` and its like: a listing each instead of a
  * walk. What is found then may be only some of a run's directories.
  */
 export function findGroups(hierarchies: Hierarchies, { within = 'all', parent = null }: Scope = {}): Leftover[] {

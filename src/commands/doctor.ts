@@ -12,7 +12,7 @@ import { readOwnOptions } from './read-options.ts';
 
 const OPTIONS = {
   json: flagOption('print the findings as JSON'),
-  parent: valueOption('DIR', 'make the groups in this cgroup directory, as runs with --parent do'),
+  parent: valueOption('DIR', 'create the groups in this cgroup directory, as runs with --parent do'),
 } as const;
 
 export const doctorHelp: CommandHelp = {

@@ -23,7 +23,7 @@ const WITH_COMMAND = 'With a command:';
 const OPTIONS = {
   kernel: valueOption('KERNEL', 'boot this kernel, which must enforce a limit itself', { byDefault: '5.10' }),
   here: flagOption('compare on the running kernel instead'),
-  parent: valueOption('PATH', 'with --here, make each group in this cgroup directory'),
+  parent: valueOption('PATH', 'with --here, create each group in this cgroup directory'),
   reserve: valueOption('SIZE', 'memory that the gate keeps free below the limit', { byDefault: '0' }),
   'vm-memory': valueOption('SIZE', 'memory of the microVM', { byDefault: '1G' }),
   'vm-cpus': valueOption('N', 'CPUs of the microVM', { byDefault: '1' }),

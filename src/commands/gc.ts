@@ -13,7 +13,7 @@ import { readOwnOptions } from './read-options.ts';
 
 const OPTIONS = {
   force: flagOption('also remove groups whose lock is not visible here, and folders of other containers'),
-  'dry-run': flagOption('print what would be removed, and remove nothing'),
+  'dry-run': flagOption('print what would be removed, without removing anything'),
 } as const;
 
 export const gcHelp: CommandHelp = {

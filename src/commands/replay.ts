@@ -179,7 +179,7 @@ function notReproduced(
     'files, other processes and the time',
     ...(isElsewhere ? ['the output file: a temporary one is used'] : []),
     ...(traceGate == null ? [] : ['the file of the gate trace: a temporary one is used, or none in a microVM']),
-    ...(given.cwd === null ? [] : ['the working folder: this one is used']),
+    ...(given.cwd === null ? [] : ['the working directory: this one is used']),
     ...(spec.parent === (parent ?? null) ? [] : ['the parent cgroup: another one is used']),
     ...(spec.enforce === enforce ? [] : [`the enforcement: ${spec.enforce} instead of ${enforce}`]),
     ...(spec.template === null ? [] : ['the folder and the ports of the run: each replay has its own']),

@@ -62,7 +62,7 @@ export const OPTIONS: OptionTable = {
 
   ...sets('enforce', 'Enforcement:', ENFORCE.join('|'), 'how to enforce the kmem limit', 'auto'),
   ...sets('cgroup', 'Enforcement:', CGROUP.join('|'), 'cgroup version to use'),
-  ...sets('parent', 'Enforcement:', 'DIR', 'make the group in this cgroup directory'),
+  ...sets('parent', 'Enforcement:', 'DIR', 'create the group in this cgroup directory'),
   ...sets('reserve', 'Enforcement:', 'SIZE', 'keep this much memory free below the limit', '16K'),
   ...sets('errno', 'Enforcement:', ERRNO.join('|'), 'deny with the errno of an enforcing kernel, or with ENOMEM'),
   reclaim: string('Enforcement:', 'on|off', 'ask the kernel to reclaim memory before a denial', turnsOn('reclaim')),

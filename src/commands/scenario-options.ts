@@ -41,7 +41,7 @@ export const LIST_OPTIONS = { json: flagOption('print JSON', { group: 'Options o
 export const RUN_OPTIONS = {
   jobs: valueOption('N', 'run this many scenarios at a time, each on a CPU of its own', { ...OF_RUN, byDefault: '1' }),
   kernel: valueOption('KERNEL', 'boot this kernel and run the scenarios for it; "host" is the running kernel', OF_RUN),
-  parent: valueOption('PATH', 'make each group in this cgroup directory; not in a microVM', OF_RUN),
+  parent: valueOption('PATH', 'create each group in this cgroup directory; not in a microVM', OF_RUN),
   enforce: valueOption('MODE', 'enforce limits in this mode, instead of the one in the file', {
     ...OF_RUN,
     choices: ['auto', 'gate', 'native', 'none'],

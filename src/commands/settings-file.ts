@@ -35,7 +35,7 @@ export async function readSettingsFile(): Promise<SettingsFile | null> {
 }
 
 /**
- * In the working folder or the nearest one above it, on the same file system: as Git does, so that no automounter is asked for
+ * In the working directory or the nearest one above it, on the same file system: as Git does, so that no automounter is asked for
  * a name, and nothing outside a container's volume is read.
  */
 function findFile(): string | null {

@@ -17,7 +17,7 @@ import { helper, hierarchies } from './machine.ts';
 import { OUTSIDE } from './remedies.ts';
 
 /**
- * Makes a group, uses it and removes it. All in one turn of the event loop, so that no signal comes in between; were
+ * Creates a group, uses it and removes it. All in one turn of the event loop, so that no signal comes in between; were
  * this process killed there, the lock file would tell gc that the group may go.
  */
 export async function withGroup<T>(

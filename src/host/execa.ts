@@ -1,4 +1,4 @@
 import { execa as start } from 'execa';
 
-/** The package starts programs in process.cwd(), which names no folder if the working folder is not UTF-8. */
+/** The package starts programs in process.cwd(), which names no folder if the working directory is not UTF-8. */
 export const execa = start({ cwd: '/proc/self/cwd' });

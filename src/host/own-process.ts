@@ -32,13 +32,13 @@ export function ownEnvironment(): Readonly<Record<string, string>> {
   return { ...Object.fromEntries(now.filter(([name]) => !name.includes(LOST))), ...Object.fromEntries(given) };
 }
 
-/** The working folder. Throws what getcwd(3) says. */
+/** The working directory. Throws what getcwd(3) says. */
 export function ownFolder(): string {
   const folder = process.cwd();
   return folder.includes(LOST) ? textOf(readlinkSync('/proc/self/cwd', { encoding: 'buffer' })) : folder;
 }
 
-/** A path from the working folder. Throws what getcwd(3) says. */
+/** A path from the working directory. Throws what getcwd(3) says. */
 export function absolute(path: string): string {
   return resolve(ownFolder(), path);
 }

@@ -187,7 +187,7 @@ function isRefusal(error: unknown): boolean {
 const hints: Readonly<Record<string, string>> = {
   ENOSPC: 'free some space there, or name a file on another disk',
   EDQUOT: 'free some space there, or name a file on another disk',
-  ENOENT: 'make the folder first, or name a file in an existing folder',
+  ENOENT: 'create the folder first, or name a file in an existing folder',
   EISDIR: 'name a file in it',
   EPIPE: 'let the program that reads the pipe read to the end, or name a file',
 };

@@ -46,7 +46,7 @@ export function mending(name: string, manifest: Manifest | null): string {
 }
 
 export function noSuchKernel(folders: KernelsFolder, name: string): SetupError {
-  return new SetupError('no-such-kernel', `unknown kernel ${quote(name)}: it was not added`, hintFor(folders, name));
+  return new SetupError('no-such-kernel', `unknown kernel: ${quote(name)}`, hintFor(folders, name));
 }
 
 function hintFor(folders: KernelsFolder, name: string): string {

@@ -86,7 +86,7 @@ function unknownKernel(name: string): SetupError {
   const known = suites.map((suite) => suite.name).join(', ');
   return new SetupError(
     'unknown-kernel',
-    `unknown kernel ${quote(name)} (known names: ${known})`,
+    `unknown kernel: ${quote(name)} (known names: ${known})`,
     'add the kernel with --deb FILE or with --image FILE --modules DIR',
   );
 }

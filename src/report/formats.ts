@@ -67,7 +67,7 @@ const formula = /^[\s\p{Z}]*[=+\-@＝＋－＠]|^[\t\r\n]/u;
 // A semicolon parts fields where the decimal sign is a comma; an apostrophe or a blank at an end is dropped by some.
 const quotable = /[",;'\t\r\n]|^ | $/;
 
-/** What is not known is an empty field. */
+/** What is unknown is an empty field. */
 function field(value: Value): string {
   if (typeof value !== 'string') return value === null || value === undefined ? '' : String(value);
   const text = harmless(value);

@@ -125,7 +125,7 @@ export const environment: Reader<Readonly<Record<string, string>>> = (value, nam
 };
 
 export const folder: Reader<string> = (value, name) =>
-  existingFolder(text(value, name), name, 'bad-cwd', 'cannot be the working folder');
+  existingFolder(text(value, name), name, 'bad-cwd', 'cannot be the working directory');
 
 function existingFolder(given: string, name: string, code: string, refusal: string): string {
   const path = absolute(given);

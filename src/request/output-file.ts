@@ -23,7 +23,7 @@ export function outputFile(path: unknown, { name }: { name: string }): string {
   }
   const folder = dirname(file);
   if (!stat(folder, name)?.isDirectory()) {
-    throw refused(`${name}: no such folder: ${quote(folder)}`, 'make the folder first, or name a file elsewhere');
+    throw refused(`${name}: no such folder: ${quote(folder)}`, 'create the folder first, or name a file elsewhere');
   }
   mustAllow(folder, constants.W_OK | constants.X_OK, name);
   return file;

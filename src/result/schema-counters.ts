@@ -60,7 +60,7 @@ export const kmemSchema = define(
     ),
     uncertainty: bytesOrNull(
       'Maximum error of `maxUsage`. 0 for an exact counter and for `sum`. If `maxUsageSource` is `gate`: unflushed per-CPU deltas (0 if they could be flushed) plus the largest rise between two readings.',
-      'not known',
+      'unknown',
     ),
     parts: define(
       z.record(z.string(), bytes('Usage of one part.')).nullable(),

@@ -80,12 +80,12 @@ export const enforcementSchema = define(
     failuresDropped: countOrNull(
       'Failures that are counted in `failureCounts` but missing from `failures`: the list is capped, and the gate never waits for its reader.',
       'failures',
-      'not known',
+      'unknown',
     ),
     failuresUncounted: countOrNull(
       'Failures that are missing from `failureCounts` too, because its table is bounded. `kmem.failcnt` includes them.',
       'failures',
-      'not known',
+      'unknown',
     ),
     programs: define(
       programs.nullable(),
@@ -187,7 +187,7 @@ const injection = z.strictObject({
 export const injectionsSchema = define(
   z.array(injection).nullable(),
   'Outcome of each injected failure, in the order of `spec.inject`; empty if none was requested.',
-  { whenNull: 'not known: nothing ran, or the gate died' },
+  { whenNull: 'unknown: nothing ran, or the gate died' },
 );
 
 const crash = z.strictObject({
@@ -207,10 +207,10 @@ const escaped = z.strictObject({
   pid: id('PID of the process.'),
   comm: text('Name of the process.'),
   born: define(z.boolean().nullable(), 'Whether the process was started outside (clone3) and did not move.', {
-    whenNull: 'not known: it was already outside when it was first seen',
+    whenNull: 'unknown: it was already outside when it was first seen',
   }),
   by: define(z.int().nonnegative().nullable(), 'PID of the process that made the move, possibly the process itself.', {
-    whenNull: 'not known: no program in the kernel saw the move (`enforcement.programs.moves`)',
+    whenNull: 'unknown: no program in the kernel saw the move (`enforcement.programs.moves`)',
   }),
   to: textOrNull(
     'Cgroup of the process after the move, relative to the root of the hierarchy.',

@@ -195,7 +195,7 @@ const stepRecord = z.strictObject({
       })
       .nullable(),
     'Limits of the group when the step started, even if the step ran outside the group; for a `limits` step, the limits after it.',
-    { whenNull: 'not known' },
+    { whenNull: 'unknown' },
   ),
   kmemUsage: bytesOrNull(
     'Kernel memory of the group when a `limits` step changed the kmem limit. If it is above the new limit, `kmem.overshoot` counts only ' +

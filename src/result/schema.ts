@@ -55,7 +55,7 @@ const environmentSchema = define(
     cold: define(
       z.boolean().nullable(),
       'Whether this was the first run of the command on this machine. A first run is charged for files that it is the first to look up.',
-      { whenNull: 'not known' },
+      { whenNull: 'unknown' },
     ),
     kmemRun: text('Version of kmem-run.'),
     node: text('Version of Node.js that kmem-run used.'),

@@ -104,7 +104,7 @@ export const stepSchema = z.strictObject({
     .describe('The background step that this command stops (requires run). A signal may kill that step.'),
   ready: z.strictObject(awaited).optional().describe('What must be ready before the next step starts (requires run).'),
   env: variables.optional().describe('Environment variables of the command (requires run).'),
-  cwd: text.optional().describe('The working folder of the command (requires run).'),
+  cwd: text.optional().describe('The working directory of the command (requires run).'),
   http: z
     .union([url, request])
     .optional()
@@ -252,7 +252,7 @@ export const scenarioSchema = z.strictObject({
     .describe('CPUs to bind to, such as 0 or 0,2-3.'),
   aslr: z.boolean().optional().describe('Leave address-space randomisation on.'),
   user: z.union([text, z.int()]).optional().describe('Run the steps in the group as this user.'),
-  cwd: text.optional().describe('The working folder (default: ${dir}).'),
+  cwd: text.optional().describe('The working directory (default: ${dir}).'),
   env: variables.optional().describe('Environment variables of all steps, setUp and cleanUp.'),
   clearEnv: z.boolean().optional().describe('Pass no other variables.'),
   vmMemory: amount.optional().describe('Memory of the microVM (default: 1G).'),

@@ -1,4 +1,4 @@
-/** Makes a group as its first argument (JSON) says, in this process's namespaces, and prints what happened. */
+/** Creates a group as its first argument (JSON) says, in this process's namespaces, and prints what happened. */
 
 import { createGroup } from '../../src/cgroup/group.ts';
 import { readHierarchies } from '../../src/cgroup/hierarchies.ts';

@@ -246,7 +246,7 @@ test('what is offered for a command is what it takes', async (t) => {
   }
 });
 
-test('refused: no shell, one that is not known, a word too many', async (t) => {
+test('refused: no shell, one that is unknown, a word too many', async (t) => {
   const { run } = makeHarness(t);
   const refused = (...args: string[]) => run(['completion', ...args], { json: false });
   assertRefused(t, await refused(), /completion requires a shell/);

@@ -174,8 +174,8 @@ test.serial('help, and a command line that is wrong: nothing is done', async (t)
   await refused(['add', 'a', '--deb', 'x', '--modules', 'y'], /--deb and --image/);
   await refused(['add', 'a', '--image', 'x'], /--modules DIR is missing/);
   await refused(['add', 'a', '--modules', 'x'], /--image FILE is missing/);
-  await refused(['verify', 'nix'], /unknown kernel "nix"/);
-  await refused(['remove', 'nix'], /unknown kernel "nix"/);
+  await refused(['verify', 'nix'], /unknown kernel: "nix"/);
+  await refused(['remove', 'nix'], /unknown kernel: "nix"/);
   t.regex(await refused(['add', '4.19'], /"4\.19"/), /--deb FILE/);
   t.deepEqual(readdirSync(place.path('cache')).length <= 1, true);
 });

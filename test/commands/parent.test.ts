@@ -70,7 +70,7 @@ test.serial('sweep, bisect, explore and replay', async (t) => {
   assertOnlyParentLeft();
 });
 
-test.serial('fidelity --here makes its groups there, too', async (t) => {
+test.serial('fidelity --here creates its groups there, too', async (t) => {
   const { parent, run, assertOnlyParentLeft } = delegated(t);
   const fidelity = await run('fidelity', '--here', '--parent', parent, '--', ...INSIDE);
   // Not every kernel enforces a limit; the runs without one have passed.

@@ -46,7 +46,7 @@ test('docs/README.md links to every page of docs', (t) => {
   );
 });
 
-/** Capital letters stand for a value in a message, as in `cannot make a control group in DIR (EACCES)`. */
+/** Capital letters stand for a value in a message, as in `cannot create a control group in DIR (EACCES)`. */
 function isPrinted(message: string): boolean {
   const parts = message.split(/\(?\b(?:[A-Z]+|v?N)\b\)?/).map((part) => part.trim());
   return parts.filter((part) => part.length >= 6).every((part) => sources.some((text) => text.includes(part)));

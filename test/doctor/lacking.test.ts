@@ -29,7 +29,7 @@ test.serial('as text: the remedy stands below what is missing, and the last line
   const machine = makeMachine(t);
   const { status, stdout } = await doctor(machine, [], { under: machine.asNobody });
   t.is(status, 1);
-  t.regex(stdout, /\n {2}✗ group +cannot make a control group[^\n]+\n {20}remedy: [^\n]+ --parent [^\n]+\n/);
+  t.regex(stdout, /\n {2}✗ group +cannot create a control group[^\n]+\n {20}remedy: [^\n]+ --parent [^\n]+\n/);
   t.regex(stdout, /\n {2}- gate +not tried: /);
   t.regex(stdout, /\nkmem-run: a gated run does not work here: 1 thing missing/);
 });

@@ -14,7 +14,7 @@ test('CPUs that were asked for are all dealt out', (t) => {
   t.deepEqual(assignCpus(2, [5], [0, 1]), { jobs: [{ cpus: [5] }, { cpus: [5] }], sharing: true });
 });
 
-test('where the CPUs are not known, none is bound to one', (t) => {
+test('where the CPUs are unknown, none is bound to one', (t) => {
   t.deepEqual(assignCpus(2, null, []), { jobs: [{ cpus: null }, { cpus: null }], sharing: true });
 });
 

@@ -21,7 +21,7 @@ test('only regular files are read, and nothing else is waited for', (t) => {
   t.is(reasonOf(at('absent')), 'ENOENT');
 });
 
-test('a file is read up to its bound, also where its size is not known', (t) => {
+test('a file is read up to its bound, also where its size is unknown', (t) => {
   const at = makeFolder(t);
   writeFileSync(at('file'), 'x'.repeat(2 ** 20));
   t.is(readBounded(at('file'), 2 ** 20).length, 2 ** 20);

@@ -42,7 +42,7 @@ test('figures and words by their keys in the result', (t) => {
   });
 });
 
-test('what is not known is empty, never 0', (t) => {
+test('what is unknown is empty, never 0', (t) => {
   for (const made of [unread(), setupError()]) {
     t.like(read(line(made)), { 'kmem.maxUsage': '', 'kmem.failcnt': '', 'exit.code': '', firstFailing: '' });
   }

@@ -109,7 +109,7 @@ const refused: readonly (readonly [...Refusal, status: number, code: string])[] 
     'bad-parent',
   ],
   ['a relative parent', ['--parent', 'group', ...MARK], /not an absolute path/, 125, 'bad-parent'],
-  ['a kernel to boot', ['--kernel', 'debian-11', ...MARK], /unknown kernel "debian-11"/, 125, 'no-such-kernel'],
+  ['a kernel to boot', ['--kernel', 'debian-11', ...MARK], /unknown kernel: "debian-11"/, 125, 'no-such-kernel'],
   [
     'the other cgroup version',
     ['--cgroup', `v${3 - version}`, ...MARK],

@@ -63,7 +63,7 @@ test('variables of any bytes are inherited, copied and given, also outside the g
   assertNothingLeft();
 });
 
-test('a working folder that is not UTF-8 is the command’s, and files are written and read there', async (t) => {
+test('a working directory that is not UTF-8 is the command’s, and files are written and read there', async (t) => {
   const harness = makeHarness(t);
   const { run, path, assertNothingLeft } = harness;
   const folder = bytesOf(path('d\udcffr'));

@@ -11,8 +11,8 @@ const v1Test = where(version === 1, 'cgroup v1', test.serial);
 const MARK = ['--', 'touch', 'marker'];
 const NOT_OURS =
   version === 1
-    ? /cannot make a control group in .*kmem-test.* \(EACCES\)/
-    : /cannot make a control group: kmem-run cannot move processes .*kmem-test.* \(EACCES\)/;
+    ? /cannot create a control group in .*kmem-test.* \(EACCES\)/
+    : /cannot create a control group: kmem-run cannot move processes .*kmem-test.* \(EACCES\)/;
 const NO_NATIVE =
   version === 1 ? /memory\.kmem\.limit_in_bytes.*: asked 1048576/ : /cgroup v2 has no limit on kernel memory/;
 const REMEDY =
@@ -68,7 +68,7 @@ v1Test('a limit on processes where pids is read-only or absent: what was made be
   const pids = harness.sandbox.hierarchies.pids?.mountPoint ?? '';
   const args = ['--kmem', '1M', '--pids', '9', ...MARK];
   const closed = await harness.run(args, { under: mounted(readOnly(pids)) });
-  assertNothingRan(t, harness, closed, 'read-only-cgroup', /cannot make a control group in .* \(EROFS\)/);
+  assertNothingRan(t, harness, closed, 'read-only-cgroup', /cannot create a control group in .* \(EROFS\)/);
   const absent = await harness.run(args, { under: mounted(`umount -l ${pids}`) });
   assertNothingRan(t, harness, absent, 'no-pids-controller', /no pids hierarchy/);
 });

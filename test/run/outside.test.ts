@@ -10,7 +10,7 @@ import { makeHarness } from '../harness.ts';
 const JOIN = version === 1 ? 'tasks' : 'cgroup.procs';
 const WITHOUT_PROGRAMS = underSeccomp('deny', 'bpf', `${constants.errno.EPERM}`);
 
-test.serial('a process outside is reported, and what moved it is not known', async (t) => {
+test.serial('a process outside is reported, and what moved it is unknown', async (t) => {
   const harness = makeHarness(t);
   const elsewhere = `${harness.sandbox.memory}/elsewhere`;
   mkdirSync(elsewhere);

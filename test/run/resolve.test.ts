@@ -29,7 +29,7 @@ test('a name is looked up in PATH, the first that can be executed', (t) => {
   t.is(resolveCommand('plain', { cwd, path }), join(cwd, 'second/plain'));
 });
 
-test('an empty or relative folder of PATH is taken from the working folder', (t) => {
+test('an empty or relative folder of PATH is taken from the working directory', (t) => {
   const cwd = makeFolder(t);
   t.is(resolveCommand('own', { cwd, path: '/absent:' }), join(cwd, 'own'));
   t.is(resolveCommand('tool', { cwd, path: 'first' }), join(cwd, 'first/tool'));
@@ -39,7 +39,7 @@ test('without a PATH the system’s is taken', (t) => {
   t.regex(resolveCommand('sh', { cwd: '/', path: undefined }), /^(\/usr)?\/bin\/sh$/);
 });
 
-test('a path is taken from the working folder, and never looked up', (t) => {
+test('a path is taken from the working directory, and never looked up', (t) => {
   const cwd = makeFolder(t);
   t.is(resolveCommand('./own', { cwd, path: '/bin' }), join(cwd, 'own'));
   t.is(resolveCommand('first/tool', { cwd, path: '/bin' }), join(cwd, 'first/tool'));

@@ -39,7 +39,7 @@ test('runs and experiments in one list; the runs of an experiment in one of thei
   } as never);
 });
 
-test('sorted by any column, what is not known last, and each entry on one page only', (t) => {
+test('sorted by any column, what is unknown last, and each entry on one page only', (t) => {
   const store = makeStore(t);
   const figure = fc.option(fc.integer({ min: 0, max: 5 }).map((pages) => pages * 4096));
   const kept: { id: string; peak: number | null }[] = [];

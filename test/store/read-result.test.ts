@@ -25,7 +25,7 @@ test('a result that was kept before keys were added can be shown', (t) => {
   t.regex(textReport(shown, options), /^kmem-run: passed/);
 });
 
-test('a result of a later kmem-run, with keys that are not known here, can be shown', (t) => {
+test('a result of a later kmem-run, with keys that are unknown here, can be shown', (t) => {
   const kept = { ...result(), weather: 'fair', kmem: { ...result().kmem, colour: 'red' } };
   t.regex(textReport(asPresentResult(kept), options), /^kmem-run: passed/);
 });

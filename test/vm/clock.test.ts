@@ -22,7 +22,7 @@ test('a constant counter has the rate by which the kernel waits, whatever the cl
   t.is(readTscKhz(files(cpuinfo('tsc constant_tsc', '812.004', '5192.27'), '2600000\n')), 2_600_000);
 });
 
-test('not known is null', (t) => {
+test('unknown is null', (t) => {
   t.is(readTscKhz(files('')), null);
   t.is(readTscKhz(files(cpuinfo('', '812.004', '5192.27'))), null);
   t.is(readTscKhz(files(cpuinfo('tsc constant_tsc', '0', '0'))), null);

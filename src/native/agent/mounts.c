@@ -11,7 +11,7 @@
 void make_directory(const char *path, mode_t mode)
 {
   if (mkdir(path, mode) < 0 && errno != EEXIST)
-    fail("make a directory", errno, path);
+    fail("create a directory", errno, path);
 }
 
 void mount_or_fail(const char *what, const char *type, const char *source, const char *target, unsigned long flags,
@@ -32,7 +32,7 @@ void try_mount(const char *type, const char *target, unsigned long flags, const 
 void move_to(const char *from, const char *to)
 {
   if (mkdir(to, 0755) < 0 && errno != EEXIST)
-    fail("make a directory", errno, to);
+    fail("create a directory", errno, to);
   if (mount(from, to, NULL, MS_MOVE, NULL) < 0)
     fail("move a mount", errno, to);
 }

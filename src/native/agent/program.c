@@ -70,7 +70,7 @@ void setup_stream(int fd)
   }
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) < 0)
-    fail("make a pipe", errno, NULL);
+    fail("create a pipe", errno, NULL);
   if (kind == KIND_SMALL_PIPE)
     fcntl(ends[0], F_SETPIPE_SZ, (int)sysconf(_SC_PAGESIZE));
   child_fd[fd] = ends[fd == STDIN_FILENO ? 0 : 1];
@@ -187,7 +187,7 @@ void start_program(void)
 {
   int ready[2], report[2];
   if (pipe2(ready, O_CLOEXEC) < 0 || pipe2(report, O_CLOEXEC) < 0)
-    fail("make a pipe", errno, NULL);
+    fail("create a pipe", errno, NULL);
   pid_t child = fork();
   if (child < 0)
     fail("fork", errno, NULL);

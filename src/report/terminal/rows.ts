@@ -72,7 +72,7 @@ export function expectationRows({ expectations }: Result, verbose: boolean): Lab
 
 function expectationLine({ expr, implicit, passed, actual }: Expectation): Line {
   const found =
-    typeof actual === 'number' ? groupDigits(actual) : actual === null ? 'not known' : cut(String(actual), EXPR_LENGTH);
+    typeof actual === 'number' ? groupDigits(actual) : actual === null ? 'unknown' : cut(String(actual), EXPR_LENGTH);
   const by = implicit ? ', implicit' : '';
   return {
     text: `${passed ? '✓' : '✗'} ${cut(expr, EXPR_LENGTH)}  (it is ${found}${by})`,

@@ -185,11 +185,11 @@ type Axis = Readonly<{
   /** Columns, and how long they are together. */
   room: number;
   wholeMs: number;
-  /** Time between readings as it was asked for; null: not known. */
+  /** Time between readings as it was asked for; null: unknown. */
   usualMs: number | null;
 }>;
 
-/** A reading holds until the next one was due: later it is not known any more. */
+/** A reading holds until the next one was due: later it is no longer known. */
 const HELD_GAPS = 1.5;
 
 /**

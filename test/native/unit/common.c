@@ -49,7 +49,7 @@ static void test_objects(void)
   json_field_figure(&json, "g", 7);
   json_raw(&json, "}");
   check(json.used == 23 && !memcmp(text, "{\"n\":-5,\"f\":null,\"g\":7}", 23),
-        "json: fields, and a figure that is not known");
+        "json: fields, and a figure that is unknown");
 }
 
 static void test_cut(void)

@@ -34,7 +34,7 @@ static void test_room(void)
   config.limit = -1;
   check(!denies(LIMIT), "decide: without a limit nothing is denied");
   config.limit = LIMIT;
-  check(!denies(-1), "decide: a usage that is not known denies nothing");
+  check(!denies(-1), "decide: a usage that is unknown denies nothing");
   check(!denies(LIMIT - PAGE), "decide: what fits exactly");
   check(denies(LIMIT - PAGE + 1), "decide: a byte too much");
   config.reserve = PAGE;

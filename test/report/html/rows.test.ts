@@ -19,7 +19,7 @@ test('a search finds any text, whatever its case, and what is said for null', (t
   t.deepEqual(rowsIn({ rows, columns }, { ...all, search: 'gone' }), [[null, null]]);
 });
 
-test('numbers are sorted as numbers, and what is not known stands last', (t) => {
+test('numbers are sorted as numbers, and what is unknown stands last', (t) => {
   const sizes = (down: boolean) =>
     rowsIn({ rows, columns }, { ...all, sort: { column: 1, down } }).map(([, size]) => size);
   t.deepEqual(sizes(false), [3, 10, 20, null]);

@@ -36,7 +36,7 @@ export function groupsIn(rows: readonly TableRow[], column: number): RowGroup[] 
     .toSorted((a, b) => b.count - a.count);
 }
 
-/** What is not known stands last either way up. */
+/** What is unknown stands last either way up. */
 function compareCells(a: TableCell, b: TableCell, direction: 1 | -1): number {
   if (a === null || b === null) return a === b ? 0 : a === null ? 1 : -1;
   if (typeof a === 'number' && typeof b === 'number') return direction * (a - b);

@@ -28,7 +28,7 @@ ${howItWasMade(report, [
 }
 
 function firstFigures({ answer, unlimited, runs }: BisectReport): Fact[] {
-  const limit = (at: number | null): string => (at === null ? 'not known' : exactSize(at));
+  const limit = (at: number | null): string => (at === null ? 'unknown' : exactSize(at));
   return [
     ...('passesAt' in answer ? [['Passes at', limit(answer.passesAt)] as Fact] : []),
     ...('failsAt' in answer ? [['Fails at', limit(answer.failsAt)] as Fact] : []),

@@ -135,7 +135,7 @@ function environmentOf({ environment, enforcement, spec, startedAt, id, terminat
     ['randomisation', environment.aslr ? 'on' : 'off'],
     [
       'cold',
-      environment.cold === null ? 'not known' : environment.cold ? 'yes: the first run of this command here' : 'no',
+      environment.cold === null ? 'unknown' : environment.cold ? 'yes: the first run of this command here' : 'no',
     ],
     ...limits.ancestors.map(({ directory, file, limit }): Fact => [`${file} above`, limitText(file, limit), directory]),
     ['kmem-run', `${environment.kmemRun}, Node ${environment.node}`],
