@@ -67,7 +67,9 @@ export const privileges: Check = {
     if (readSurroundings().noNewPrivs)
       return note('setuid programs have no privilege here, gated or not: no_new_privs is already set');
     if (!noNewPrivs) return ok('setuid programs keep their privilege in a gated run');
-    return note('setuid programs lose their privilege in a gated run: without CAP_SYS_ADMIN it needs no_new_privs');
+    return note(
+      'setuid programs lose their privilege in a gated run: without CAP_SYS_ADMIN the gate needs no_new_privs',
+    );
   },
 };
 
@@ -79,7 +81,7 @@ export const gate: Check = {
     const aslr = (await bench.trial()).randomised !== null;
     const wide = await bench.run({ kmem: PLENTY, enforce: 'gate', aslr });
     if (wide.outcome !== 'passed')
-      return missing(`under ${shortSize(PLENTY)} a program that does nothing: ${headline(wide)}`);
+      return missing(`a program that does nothing does not pass under ${shortSize(PLENTY)}: ${headline(wide)}`);
     // Less than a program is made of.
     const narrow = await bench.run({ kmem: pageSize(), enforce: 'gate', aslr });
     const denials = narrow.kmem.failcnt ?? 0;

@@ -92,7 +92,7 @@ export const start: Check = {
   probe: async (bench) => {
     const { result } = await bench.trial();
     if (result.outcome === 'passed') return ok('a program joins the group, starts and ends there');
-    return missing(`a program that does nothing: ${headline(result)}`);
+    return missing(`a program that does nothing does not pass: ${headline(result)}`);
   },
 };
 
@@ -102,7 +102,7 @@ export const randomisation: Check = {
   remedy: 'use --aslr',
   probe: async (bench) => {
     const { randomised } = await bench.trial();
-    return randomised === null ? ok('of addresses can be turned off') : refused('missing', randomised);
+    return randomised === null ? ok('address-space randomisation can be turned off') : refused('missing', randomised);
   },
 };
 
@@ -113,7 +113,7 @@ export const counter: Check = {
   probe: async (bench) => {
     const { maxUsage } = (await bench.trial()).result.kmem;
     if (maxUsage !== null && maxUsage > 0)
-      return ok(`kmem moves: ${shortSize(maxUsage)} for a program that does nothing`);
+      return ok(`kernel memory is counted: ${shortSize(maxUsage)} for a program that does nothing`);
     const isV2 = bench.hierarchies().memory?.version === 2;
     // A sum that lacks a part is not printed: told as a run tells it.
     const stage = isV2 && maxUsage === null ? 'not-told' : 'not-accounted';

@@ -38,7 +38,7 @@ function cachedProgram(program: NativeProgram, root: string, id: string | undefi
     throw new SetupError(
       'no-cache-folder',
       `no private folder to build ${program.called} in: ${reason}`,
-      'set XDG_CACHE_HOME to a folder that only you can write',
+      'set XDG_CACHE_HOME to a folder that only you can write to',
     );
   }
 

@@ -25,7 +25,7 @@ export function kernelsFolder(): KernelsFolder {
     throw new SetupError(
       'no-cache-folder',
       `no private folder for kernels: ${reason}`,
-      'set XDG_CACHE_HOME to a folder that only you can write',
+      'set XDG_CACHE_HOME to a folder that only you can write to',
     );
   }
   const path = join(folder, 'kernels');

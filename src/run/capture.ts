@@ -96,7 +96,7 @@ function openUnnamed(): { writer: number; reader: number } {
   } catch (error) {
     throw new SetupError(
       'no-capture',
-      `no file for the command's output can be made in ${tmpdir()} (${errnoOf(error)})`,
+      `cannot make a file for the command's output in ${tmpdir()} (${errnoOf(error)})`,
       'set TMPDIR to a writable folder with free space',
       { cause: error },
     );

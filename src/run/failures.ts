@@ -249,7 +249,7 @@ const WATCHED = {
 } as const;
 
 /** On cgroup v2 the sum is that of the group and up to 15 below it, as long as none of these is removed. */
-const SUM_LOST = "a group below the run's was removed, or there are too many";
+const SUM_LOST = "a group below the run's group was removed, or there are too many such groups";
 
 /** One sentence, as a rule the reason is the same for all. */
 function unwatchedSentence(events: readonly Unwatched[]): string {

@@ -248,7 +248,7 @@ function stateFolder(): string {
   throw new SetupError(
     'no-state-folder',
     `there is no private folder to save results in${reason === null ? '' : ` (${reason})`}`,
-    'set XDG_STATE_HOME to a folder that only you can write, or name a file: --store FILE',
+    'set XDG_STATE_HOME to a folder that only you can write to, or name a file: --store FILE',
   );
 }
 

@@ -299,7 +299,7 @@ test.serial('nothing to fail: what there is, is said', async (t) => {
   t.is(status, 125);
   t.regex(
     (stdout + stderr).replace(/\s+/g, ' '),
-    /none of its \d+ gated calls? matches --in apache2 hint: programs: true; calls: .*mmap/,
+    /none of the command's \d+ gated calls? matches --in apache2 hint: programs: true; calls: .*mmap/,
   );
 });
 

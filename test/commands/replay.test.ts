@@ -147,7 +147,7 @@ test.serial('what cannot be replayed is told', async (t) => {
     [/"half\.json" cannot be read: it is not JSON/, 'half.json'],
     [/"sweep\.json" is not the result of a run: it is the report of a sweep/, 'sweep.json'],
     [/is an experiment/, swept?.experimentId ?? ''],
-    [/run [0-9a-f]+ could not be run, or is void/, failed?.result.id ?? ''],
+    [/run [0-9a-f]+ cannot be replayed: it could not be run, or is void/, failed?.result.id ?? ''],
     [/incomplete or invalid token/, 'kr2.abc'],
     [/made by an earlier version of kmem-run/, 'kr1.abc'],
     [/--cwd|cwd: .*does not exist/, 'r.json', '--cwd', '/nonexistent'],

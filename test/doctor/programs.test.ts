@@ -38,7 +38,10 @@ test('each cause is named, and who can change it', (t) => {
       errno,
     );
   t.regex(obstacle('fexit', 'EPERM'), /policy of this kernel forbids the program fexit .*: ask the administrator/);
-  t.regex(obstacle(program, 'ENOENT', { types: false }), /\/sys\/kernel\/btf\/vmlinux.*: boot one .*DEBUG_INFO_BTF/);
+  t.regex(
+    obstacle(program, 'ENOENT', { types: false }),
+    /\/sys\/kernel\/btf\/vmlinux.*: boot a kernel .*DEBUG_INFO_BTF/,
+  );
   t.regex(obstacle('tp_btf/page_fault_user', 'ENOENT'), /no tracepoint page_fault_user \(ENOENT\): boot a newer/);
   t.regex(obstacle('syscall/prepare', 'ENOENT'), /CONFIG_KALLSYMS_ALL/);
   t.regex(obstacle('syscall/read', 'EINVAL'), /does not accept the program syscall\/read \(EINVAL\): boot Linux 6\.1/);

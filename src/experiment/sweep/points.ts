@@ -33,8 +33,8 @@ export function checkSize(axes: Axes, repeat: number): void {
   if (points * repeat <= MOST_RUNS) return;
   throw new SetupError(
     'too-many-runs',
-    `${counted(points, 'point')}, ${counted(repeat, 'time')} each, are more than ${groupDigits(MOST_RUNS)} runs`,
-    'take larger steps, or repeat less',
+    `${counted(points, 'point')}, ${counted(repeat, 'time')} each, exceed ${groupDigits(MOST_RUNS)} runs`,
+    'use larger steps or fewer repeats',
   );
 }
 

@@ -80,8 +80,8 @@ export function sentence({ answer, confirm, trials }: BisectReport): { text: str
 
 function noise({ passesAt, failsAt }: Extract<BisectAnswer, { kind: 'noisy' }>): string {
   if (passesAt === null && failsAt === null) return 'results vary at every limit tried';
-  if (passesAt === null) return `it fails at ${bytes(failsAt ?? 0)}, and above that results vary`;
-  return `it passes at ${bytes(passesAt)}, and below that results vary`;
+  if (passesAt === null) return `it fails at ${bytes(failsAt ?? 0)}, and results vary above that limit`;
+  return `it passes at ${bytes(passesAt)}, and results vary below that limit`;
 }
 
 function limitRows({ answer, unlimited, pageSize }: BisectReport): LabelledLines[] {

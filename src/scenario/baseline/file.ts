@@ -59,7 +59,7 @@ function bad(file: string, { line, column }: Readonly<{ line: number; column: nu
   return new SetupError(
     'bad-baseline',
     `${file}:${line}:${column}: not a baseline: ${why}`,
-    'fix it, or remove it and write a new one with --update-baseline',
+    'fix the file, or remove it and write a new baseline with --update-baseline',
   );
 }
 

@@ -63,7 +63,7 @@ test('of several errnos that the kernel has for one call, each is as good', (t) 
 test('an errno that the kernel never gives differs, and both are named', (t) => {
   const { verdict, reasons } = compareRow(row, LIMITS, both([100, [ENOMEM]], [100, [ENFILE]]));
   t.is(verdict, 'differs');
-  t.deepEqual(reasons, ['ENFILE, where the kernel says ENOMEM']);
+  t.deepEqual(reasons, ['ENFILE instead of ENOMEM']);
 });
 
 test('a try that meets no limit, or makes nothing, differs', (t) => {

@@ -75,11 +75,11 @@ test('every other answer is no number that is not true', (t) => {
   );
   t.regex(
     sentence({ kind: 'noisy', passesAt: 8192, failsAt: null, between: [] }) ?? '',
-    /passes at 8,192, and below that results vary$/,
+    /passes at 8,192, and results vary below that limit$/,
   );
   t.regex(
     sentence({ kind: 'noisy', passesAt: null, failsAt: 8192, between: [] }) ?? '',
-    /fails at 8,192, and above that results vary$/,
+    /fails at 8,192, and results vary above that limit$/,
   );
   t.regex(
     sentence({ kind: 'unfinished', passesAt: null, failsAt: null }, { trials: [] }) ?? '',
