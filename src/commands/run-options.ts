@@ -185,7 +185,7 @@ const RUN_STATUS = [
   ['1-255', 'the exit status of the first step that did not exit with 0'],
   ['128+n', 'signal n killed the first step that did not exit with 0, or interrupted kmem-run'],
   ['122', 'an expectation does not hold'],
-  ['123', 'the OOM killer ended a process of the group, and the command exited with 0'],
+  ['123', 'the OOM killer killed a process of the group, but the command exited with 0'],
   ['124', '--timeout expired'],
   ['125', 'kmem-run failed'],
   ['126', 'the command cannot be executed, or the limit prevented it from starting'],

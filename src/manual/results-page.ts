@@ -20,8 +20,8 @@ its JSON Schema.
 * Every key is always present. A figure that could not be read is \`null\`, and so is a limit that is
   unlimited or was not requested: never 0, and never the kernel's 9223372036854771712.
 * A byte that is not UTF-8 (in an argument, a variable, a path or captured output) is a lone
-  surrogate, U+DC00 plus the byte: \`0xff\` is written as \`"\\udcff"\`. Python reads it as
-  \`os.fsencode()\` expects it, and \`kmem-run replay\` turns it back into the byte. Reports show it as
+  surrogate, U+DC00 plus the byte: \`0xff\` is written as \`"\\udcff"\`. In Python,
+  \`os.fsencode()\` converts it back to the byte, as \`kmem-run replay\` does. Reports show it as
   \`\\xff\`.
 * Within a schema version keys are only added: ignore keys that you do not know.
 * \`name[]\` is a list; \`name.*\` is an object with arbitrary keys.

@@ -38,7 +38,7 @@ function otherLimits({ outcome, mem, pids, kmemTcp, escapes }: Result): string[]
   const forks = pids?.failcnt ?? 0;
   const buffers = kmemTcp?.failcnt ?? 0;
   return [
-    ...(killed > 0 ? [`the OOM killer ended ${counted(killed, 'process', 'processes')} of the group`] : []),
+    ...(killed > 0 ? [`the OOM killer killed ${counted(killed, 'process', 'processes')} of the group`] : []),
     ...(forks > 0 ? [`--pids refused ${counted(forks, 'fork or thread', 'forks or threads')}`] : []),
     ...(escapes !== null && escapes.length > 0 ? [escaped(escapes)] : []),
     ...(buffers > 0 ? [`TCP buffers reached --kmem-tcp ${counted(buffers, 'time')}`] : []),

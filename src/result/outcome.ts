@@ -43,7 +43,7 @@ export type StatusFacts = Pick<Result, 'outcome' | 'error' | 'expectations' | 's
 
 /**
  * The exit status of `kmem-run run`. Without explicit expectations it is that of the first step that did not exit 0; 123 if
- * all did although the OOM killer ended a process of the group.
+ * all did although the OOM killer killed a process of the group.
  * `interruptSignal`: the signal that interrupted kmem-run; null (its parent went away) counts as SIGTERM.
  */
 export function exitStatus(result: StatusFacts, interruptSignal: string | null = null): number {

@@ -138,7 +138,7 @@ test('the first line of expectations', (t) => {
 test('the first line names every limit that was hit', (t) => {
   const mem = { ...result().mem, oomKills: 2 };
   const timedOut = { outcome: 'timeout', terminationReason: 'walltime', mem } as const;
-  t.regex(headline(result(timedOut)), /^timed out.*; the OOM killer ended 2 processes of the group$/);
+  t.regex(headline(result(timedOut)), /^timed out.*; the OOM killer killed 2 processes of the group$/);
   t.regex(headline(result({ pids: { max: 3, failcnt: 1 } })), /; --pids refused 1 fork or thread$/);
   t.regex(
     headline(result({ kmemTcp: { maxUsage: 9, usage: 0, failcnt: 4 } })),
