@@ -51,7 +51,7 @@ test('bisect: its limit is where the search begins, its expectations are what pa
     '--lo',
     '128K',
     '--timeout',
-    '1s',
+    '3s',
     '--grace',
     '100ms',
     '--wait',
