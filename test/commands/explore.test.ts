@@ -142,7 +142,7 @@ test.serial('a step that starts nothing and says so to nobody is silent: a later
   t.is(status, 1, stdout + stderr);
   const { findings } = exploration.report();
   const later = findings.find(({ how }) =>
-    /^step 0 ended as when undisturbed although its result was wrong: step 1 then failed/.test(how),
+    /^step 0 ended as when undisturbed, although its result was wrong: step 1 then failed/.test(how),
   );
   t.like(later, { class: 'silent', comm: 'sh', detail: '<dir>/state' });
   t.is(

@@ -308,7 +308,7 @@ for (const [args, reason] of [
   [['--trace-gate', 'x', '--', 'true'], /unknown option "--trace-gate"/],
   [['--vm-memory', '1G', '--', 'true'], /--vm-memory requires a microVM/],
   [['--kmem', '4K..1G:4K', '--', 'true'], /more than 10000 values/],
-  [['--kmem', '4K..16M:4K', '--repeat', '1000', '--', 'true'], /more than 1,000,000 runs/],
+  [['--kmem', '4K..16M:4K', '--repeat', '1000', '--', 'true'], /exceed 1,000,000 runs/],
   [['--kmem', '1M', 'true'], /-- is missing/],
   [['--kmem', '1M', '--'], /no command after --/],
   [['other', '--', 'true'], /unexpected argument before --: "other"/],

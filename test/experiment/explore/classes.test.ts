@@ -132,7 +132,7 @@ for (const [what, changes, name, how, message] of [
     'the step of the failure passes, a later one does not',
     { exits: exits(0, 7), failedIn: 0 },
     'silent',
-    /^step 0 ended as when undisturbed although its result was wrong: step 1 then failed: step 1 exited with 7$/,
+    /^step 0 ended as when undisturbed, although its result was wrong: step 1 then failed: step 1 exited with 7$/,
     null,
   ],
   [
