@@ -11,10 +11,10 @@ const { script, run } = loadBundle(bundle, readOrNothing(process.argv[2]));
 const { main, send } = run();
 
 try {
-  await main();
-  if (script.cachedDataRejected !== false) {
+  await main(() => {
+    if (script.cachedDataRejected === false) return;
     send({ event: 'code-cache', data: script.createCachedData().toString('base64') });
-  }
+  });
 } catch (error) {
   process.stderr.write(`kmem-run: an error of kmem-run's own in the microVM: ${error.stack}\n`);
   process.exitCode = 125;

@@ -109,6 +109,7 @@ export const OPTIONS: OptionTable = {
   ...sets('kernel', 'MicroVM:', 'KERNEL', 'boot this kernel in a microVM and run there'),
   ...sets('vmMemory', 'MicroVM:', 'SIZE', 'memory of the microVM', '1G'),
   ...sets('vmCpus', 'MicroVM:', 'N', 'CPUs of the microVM', '1'),
+  ...turns('freshVm', 'MicroVM:', 'boot a microVM for each run of an experiment'),
   ...collects('rw', 'MicroVM:', 'DIR', 'let the command write to this folder'),
 
   ...sets('user', 'Command:', 'USER', 'run as this user (name or number)'),

@@ -19,6 +19,22 @@ export function useHelper(path: string): void {
   found = path;
 }
 
+let holder: number | null = null;
+
+/** In a guest: what starts from now on joins the namespaces of this process. */
+export function useNamespacesOf(pid: number): void {
+  holder = pid;
+}
+
+/** The arguments of a helper that starts or reaches programs of the run. `cwd`: where those begin. */
+export function helperArguments(words: readonly string[], cwd = '/'): string[] {
+  return holder === null ? [...words] : ['within', String(holder), cwd, ...words];
+}
+
+export function isInNamespaces(): boolean {
+  return holder !== null;
+}
+
 export type Program = Readonly<{
   command: readonly string[];
   /** Absolute. */

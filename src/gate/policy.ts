@@ -9,6 +9,15 @@ const AUDIT_ARCH = { x64: 0xc000003e, i386: 0x40000003, arm64: 0xc00000b7 } as c
 /** x32 calls carry x86-64's audit architecture and this bit in the number. */
 const X32_BIT = 0x40000000;
 
+/** Hundreds of words that a process needs for each of its runs. */
+const made = new Map<string, readonly string[]>();
+
+function makeOnce(key: string, make: () => readonly string[]): readonly string[] {
+  const words = made.get(key) ?? make();
+  made.set(key, words);
+  return words;
+}
+
 /** The policy for every architecture whose calls a process on this machine can make. */
 export function policyWords(
   arch: string,
@@ -19,17 +28,22 @@ export function policyWords(
     refresh,
     rcuWait,
   }: Pick<GateConfig, 'allowIoUring' | 'trace' | 'inject' | 'refresh' | 'rcuWait'>,
-): string[] {
+): readonly string[] {
   const ends = trace !== null || inject.length > 0 || refresh !== null || rcuWait;
-  const watched = watchedCalls.filter(({ leaves }) => ends || !leaves);
-  return [
+  return makeOnce(`${arch} ${allowIoUring} ${ends}`, () => [
     ...gatedCalls.flatMap((call) => forEachNumber(arch, call, gatedFields(call, allowIoUring))),
-    ...watched.flatMap((call) => forEachNumber(arch, call, watchedFields(call))),
-  ];
+    ...watchedCalls
+      .filter(({ leaves }) => ends || !leaves)
+      .flatMap((call) => forEachNumber(arch, call, watchedFields(call))),
+  ]);
 }
 
 /** What the calls are called that fail by the kernel's own limit, and what is to be told about them. */
-export function observedWords(arch: string): string[] {
+export function observedWords(arch: string): readonly string[] {
+  return makeOnce(`${arch} observed`, () => makeObservedWords(arch));
+}
+
+function makeObservedWords(arch: string): string[] {
   const observed = (detail: string, role: string) => ['watch', 0, 0, 0, 0, detail, '', '', '', role, '', ''];
   const known = new Set(gatedCalls.map(({ name }) => name));
   const others = [...callNames].filter(([, name]) => arch === 'x64' && !known.has(name));

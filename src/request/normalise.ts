@@ -176,8 +176,10 @@ function takeMachine(take: Take, nameOf: NameOf): Pick<RunSpec, 'kernel' | 'vm'>
   const memory = take('vmMemory', read.orNull(read.vmMemory), none);
   const cpus = take('vmCpus', read.orNull(read.vmCpus), none);
   const rw = take('rw', read.folders, () => []);
-  if (kernel !== null) return { kernel, vm: { memory: memory ?? 1024 * MIB, cpus: cpus ?? 1, rw } };
-  const stray = memory !== null ? 'vmMemory' : cpus !== null ? 'vmCpus' : rw.length > 0 ? 'rw' : null;
+  const fresh = take('freshVm', read.boolean, () => false);
+  if (kernel !== null) return { kernel, vm: { memory: memory ?? 1024 * MIB, cpus: cpus ?? 1, rw, fresh } };
+  const ofMachine = memory !== null ? 'vmMemory' : cpus !== null ? 'vmCpus' : null;
+  const stray = ofMachine ?? (rw.length > 0 ? 'rw' : fresh ? 'freshVm' : null);
   if (stray !== null) {
     const reason = `${nameOf(stray)} requires a microVM`;
     throw new SetupError('conflicting-options', reason, `add ${nameOf('kernel')} NAME, or leave it out`);

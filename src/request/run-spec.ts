@@ -21,6 +21,8 @@ export type VmSpec = Readonly<{
   cpus: number;
   /** Absolute paths of the host's folders that stay writable in it. */
   rw: readonly string[];
+  /** Booted for this run alone, also in an experiment. */
+  fresh: boolean;
 }>;
 
 /**

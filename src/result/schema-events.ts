@@ -25,6 +25,10 @@ const vm = z.strictObject({
   kernel: text('Release of the kernel that was booted.'),
   accel: textOrNull('`kvm`, or `tcg` for emulation.', 'it did not start'),
   bootMs: msOrNull('Time from the start of QEMU until the runner inside was ready.', 'not measured'),
+  reused: define(z.int().nonnegative(), 'Number of runs that this microVM had made before this one.', {
+    unit: 'runs',
+    whenAbsent: 0,
+  }),
 });
 
 const programs = z.strictObject({

@@ -28,6 +28,7 @@ const output = z.union([
 const vm = z.strictObject({
   memory: bytes('`--vm-memory`: memory of the microVM.'),
   cpus: count('`--vm-cpus`: processors of the microVM.', 'processors'),
+  fresh: define(z.boolean(), '`--fresh-vm`: whether the microVM is booted for this run alone.', { whenAbsent: false }),
   rw: define(z.array(z.string()), '`--rw`: folders of the host that the command could write to.'),
 });
 

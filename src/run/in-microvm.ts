@@ -1,5 +1,5 @@
 /**
- * Runs on another kernel: boot → session → the guest's records → the host's verdict. What the command writes passes through
+ * Runs on another kernel: a guest, booted or kept → session → the guest's records → the host's verdict. What the command writes passes through
  * the host, so expectations are judged here, by what arrived.
  */
 import { homedir, hostname, userInfo } from 'node:os';
@@ -15,10 +15,12 @@ import { emptyFacts, type Facts } from '../result/facts.ts';
 import { judge, type RunRecord } from '../result/judge.ts';
 import { LAST_OUTPUT } from '../result/notes.ts';
 import type { Failure, Result } from '../result/schema.ts';
-import { bootMachine, type Machine } from '../vm/machine.ts';
+import { LostGuest } from '../vm/guest.ts';
+import { type GuestOrder, type Guests, type Lease, openGuests } from '../vm/guests.ts';
+import type { Machine } from '../vm/machine.ts';
 import { guestRunner } from '../vm/runner.ts';
 import type { RunnerEvent, RunnerRequest } from '../vm/runner-wire.ts';
-import { runInMachine, type Session, type SessionEnd } from '../vm/session.ts';
+import { type Lost, type Opened, runInMachine, type Session, type SessionEnd, StaleGuest } from '../vm/session.ts';
 import { openVmStreams, type VmStreams } from './microvm-streams.ts';
 import type { RunnerOptions } from './options.ts';
 import { createStop, type Stop } from './stop.ts';
@@ -36,7 +38,7 @@ export async function runInVm(spec: RunSpec, options: RunnerOptions): Promise<Re
   const read = expectations.flatMap(({ reads }) => reads ?? []);
   const reads = new Set<'stdout' | 'stderr'>(options.onOutput ? ['stdout', 'stderr'] : read);
   const stop = createStop();
-  const made: GuestRun = { kernel: null, machine: null, record: null, bootMs: null, lastWords: null };
+  const made: GuestRun = { kernel: null, lease: null, record: null, lastWords: null, mayLeave: false };
   let streams: VmStreams | null = null;
   try {
     streams = openVmStreams(spec, reads, options.stdin ?? 'inherit');
@@ -65,82 +67,138 @@ export async function runInVm(spec: RunSpec, options: RunnerOptions): Promise<Re
 /** What there is so far. */
 type GuestRun = {
   kernel: Kernel | null;
-  machine: Machine | null;
+  /** Null: there was no guest. */
+  lease: Lease | null;
   record: RunRecord | null;
-  bootMs: number | null;
+  /** The kernel killed others than the group's processes. */
+  mayLeave: boolean;
   /** What QEMU and the kernel said last, where the machine died. */
   lastWords: string | null;
 };
 type GuestContext = Readonly<{ facts: Facts; stop: Stop; streams: VmStreams; options: RunnerOptions; made: GuestRun }>;
 
 async function makeRun(spec: RunSpec, context: GuestContext): Promise<void> {
-  const { stop, options, made } = context;
+  const { stop, streams, options, made } = context;
   if (spec.kernel === null || spec.vm === null) throw new Error('no kernel was asked for');
   const runner = guestRunner();
   made.kernel = await findKernel(spec.kernel);
-  const began = performance.now();
-  try {
-    const { memory, cpus, rw } = spec.vm;
-    made.machine = await bootMachine({
+  const { memory, cpus, rw } = spec.vm;
+  const order: GuestOrder = {
+    boot: {
       ...{ kernel: made.kernel, memory, cpus, rw, prefetch: runner.prefetch },
       ...{ accel: 'auto', retries: BOOT_RETRIES, signal: options.signal, onProgress: options.onPreparation },
-    });
-    const onReady = (): void => {
-      made.bootMs = performance.now() - began;
-      options.onPreparation?.('');
-    };
-    await converse(made.machine, spec, { ...context, runner, onReady });
+    },
+    guest: {
+      cgroup: cgroupOf(spec, made.kernel),
+      hostname: hostname(),
+      env: ownEnvironment(),
+      argv: runner.argv,
+    },
+    streams,
+    signal: options.signal,
+  };
+  const guests = options.guests ?? openGuests(0);
+  try {
+    await makeRunIn(guests, order, spec, { ...context, runner });
   } catch (error) {
-    if (options.signal?.aborted && made.machine === null) stop.end('interrupted');
+    if (error instanceof LostGuest) takeLoss(error.lost, context);
+    else if (options.signal?.aborted && made.lease === null) stop.end('interrupted');
     else throw error;
   } finally {
-    await made.machine?.kill();
+    await made.lease?.release(isReusable(spec, context));
   }
 }
 
-type Conversation = GuestContext & Readonly<{ runner: ReturnType<typeof guestRunner>; onReady: () => void }>;
+/** A guest that was kept may have died, or have old files in its memory: then another one is booted. */
+async function makeRunIn(guests: Guests, order: GuestOrder, spec: RunSpec, context: Conversation): Promise<void> {
+  const { made, options } = context;
+  made.lease = await guests.lease(order, spec.vm?.fresh === true);
+  options.onPreparation?.('');
+  if (await converse(made.lease, spec, context)) return;
+  await made.lease.release(false);
+  made.lease = await guests.lease(order, true);
+  options.onPreparation?.('');
+  await converse(made.lease, spec, context);
+}
 
-async function converse(machine: Machine, spec: RunSpec, conversation: Conversation): Promise<void> {
-  const { options, made, streams, stop, runner, onReady } = conversation;
+/** A run that was not ended by its own rule may have left the runner, or the kernel, in any state. */
+function isReusable({ timeoutMs, vm }: RunSpec, { stop, streams, made }: GuestContext): boolean {
+  const reason = stop.reason() ?? made.record?.terminationReason ?? null;
+  const isOrdinary = reason === null || (reason === 'walltime' && timeoutMs !== null) || reason === 'overrun';
+  // What was sent and not read would be the next run's input.
+  return (
+    vm?.fresh !== true &&
+    made.record !== null &&
+    made.record.error === null &&
+    isOrdinary &&
+    !made.mayLeave &&
+    streams.stdin === null
+  );
+}
+
+function takeLoss({ qemu, console }: Lost, { stop, made }: GuestContext): void {
+  stop.end('vm-lost');
+  made.lastWords = `${qemu}\n${console}`.trim();
+}
+
+type Conversation = GuestContext & Readonly<{ runner: ReturnType<typeof guestRunner> }>;
+
+/** False: the guest was kept, and the run did not begin in it. */
+async function converse(
+  { guest: { machine }, reused }: Lease,
+  spec: RunSpec,
+  conversation: Conversation,
+): Promise<boolean> {
+  let hasBegun = false;
+  const { options, made, streams, stop, runner } = conversation;
   const take = (event: RunnerEvent): void => {
-    if (event.event === 'ready') onReady();
+    if (event.event === 'ready') session.opened();
     else if (event.event === 'progress') options.onProgress?.(event.progress as RunProgress);
     else if (event.event === 'failure') options.onFailure?.(event.failure as Failure);
     else if (event.event === 'result') made.record = event.result as RunRecord;
     else if (event.event === 'stay') options.onStay?.(event.processes);
     else if (event.event === 'interrupted') options.onInterrupted?.(event.signal);
     else if (event.event === 'code-cache') runner.keepCodeCache(event.data);
+    else if (event.event === 'done') {
+      made.mayLeave = event.oomKillsOutside;
+      session.finish();
+    }
   };
-  const request: RunnerRequest = {
+  const request = (opened: Opened): RunnerRequest => ({
     spec: insideOf(spec),
     helper: runner.helper,
     identity: ownIdentity(),
+    holder: opened.holder,
+    streams: { stdin: pathOf(opened.stdin), stdout: pathOf(opened.stdout), stderr: pathOf(opened.stderr) },
     progress: options.onProgress !== undefined || options.onFailure !== undefined,
     stay: options.onStay !== undefined,
-  };
+  });
   const session = runInMachine(machine, {
     stdin: streams.stdin,
     stdout: streams.stdout,
     stderr: streams.stderr,
-    guest: {
-      cgroup: cgroupOf(spec, made.kernel),
-      hostname: hostname(),
-      cwd: spec.cwd,
-      env: ownEnvironment(),
-      argv: runner.argv,
+    guest: { hostname: hostname() },
+    runner: { request: (opened) => JSON.stringify(request(opened)), onLine: (line) => take(JSON.parse(line)) },
+    onStarted: () => {
+      hasBegun = true;
     },
-    runner: { request: JSON.stringify(request), onLine: (line) => take(JSON.parse(line)) },
-    onStarted: () => {},
   });
   const guard = guardSession(session, machine, spec, options, stop);
   const end = await session.ended.finally(guard.close);
+  const isUnused = !hasBegun && reused > 0 && stop.reason() === null;
+  if (isUnused && (end.lost !== null || end.error instanceof StaleGuest)) return false;
   if (end.lost !== null) {
-    stop.end('vm-lost');
-    made.lastWords = `${end.lost.qemu}\n${end.lost.console}`.trim();
-    return;
+    takeLoss(end.lost, conversation);
+    return true;
   }
   if (end.error !== null) throw end.error;
-  if (made.record === null && stop.reason() === null) throw noRecord(end);
+  if (made.record === null && stop.reason() === null) throw noRecord(end, machine.consoleTail());
+  return true;
+}
+
+/** Of a descriptor of the agent's, for the runner. */
+function pathOf(descriptor: number | null): string | null {
+  return descriptor === null ? null : `/proc/1/fd/${descriptor}`;
 }
 
 /** Passes interrupts on, and ends a guest that does not answer to them or to its own time limit. */
@@ -187,10 +245,10 @@ function nameOf(signal: AbortSignal | undefined): string {
   return typeof signal?.reason === 'string' && signal.reason.startsWith('SIG') ? signal.reason : 'SIGTERM';
 }
 
-function noRecord({ code, signal }: SessionEnd): SetupError {
+function noRecord({ code, signal }: SessionEnd, console: string): SetupError {
   return new SetupError(
     'guest-failed',
-    `kmem-run in the microVM ended without a result (${signal ?? `exit ${code}`})`,
+    `kmem-run in the microVM ended without a result (${signal ?? `exit ${code}`})${console === '' ? '' : `:\n${console}`}`,
     'give it more memory with --vm-memory; if that does not help, please report it',
   );
 }
@@ -223,9 +281,11 @@ function userName(uid: number): string {
   }
 }
 
-function recordOf(facts: Facts, { kernel, machine, record, bootMs, lastWords }: GuestRun): RunRecord {
+function recordOf(facts: Facts, { kernel, lease, record, lastWords }: GuestRun): RunRecord {
   const own = assemble(facts);
-  const vm = kernel === null ? null : { kernel: kernel.version, accel: machine?.accel ?? null, bootMs };
+  const accel = lease?.guest.machine.accel ?? null;
+  const { bootMs, reused } = lease ?? { bootMs: null, reused: 0 };
+  const vm = kernel === null ? null : { kernel: kernel.version, accel, bootMs, reused };
   const base = record ?? {
     ...own,
     environment: { ...own.environment, kernel: kernel?.release ?? own.environment.kernel },

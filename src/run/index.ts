@@ -107,9 +107,9 @@ async function runHeld(context: Context): Promise<Output> {
   const held: Held = { facts, lock, streams: null, trace: null, supervisor: null, group: null, watch: null };
   facts.throttled.before = readThrottleCount();
   try {
-    const { onOutput, stdin } = context.options;
+    const { onOutput, stdin, guest } = context.options;
     const reads = onOutput ? new Set(BOTH) : streamsRead(spec, expectations);
-    const streams = openStreams(spec, reads, stdin ?? 'inherit');
+    const streams = openStreams(spec, reads, { stdin: stdin === 'null' ? 'ignore' : 'inherit', ...guest?.stdio });
     held.streams = streams;
     const onEvent = (reported: GateEvent): void => {
       // The group goes by our own hand then: who has left it, and makes a call, finds no counter.
@@ -132,7 +132,7 @@ async function runHeld(context: Context): Promise<Output> {
     const supervisor = startSupervisor({ helper, lockFd: lock.fd, stdio: streams.stdio, onEvent, onLost });
     held.supervisor = supervisor;
     // While the helper starts.
-    const plan = await planRun(spec, context.options.guest ?? null);
+    const plan = await planRun(spec, guest ?? null);
     facts.mode = plan.mode;
     inGroup = plan.steps.flatMap(({ request }, index) => (request === null ? [] : [index]));
     facts.layout = plan.hierarchies.layout;

@@ -1,4 +1,4 @@
-import { probeNative } from '../cgroup/probe-native-limit.ts';
+import { type NativeLimit, probeNative } from '../cgroup/probe-native-limit.ts';
 import type { Hierarchies } from '../cgroup/types.ts';
 import { SetupError } from '../errors.ts';
 import { exceedLimit, helperPath, holdLock } from '../gate/helper.ts';
@@ -22,7 +22,7 @@ export async function chooseMode(asked: ModeRequest, hierarchies: Hierarchies, i
   if (enforce === 'auto' && !inGuest) return 'gate';
   if (enforce !== 'auto' && enforce !== 'native') return enforce;
   // Cgroup v2 has no such limit.
-  const found = hierarchies.memory?.version === 1 ? await probe(asked, hierarchies) : 'unset';
+  const found = hierarchies.memory?.version === 1 ? await probe(asked, hierarchies, inGuest) : 'unset';
   if (enforce === 'auto') return found === 'bites' ? 'native' : 'gate';
   // A limit that is not even taken shows when the run's own is read back, with what the kernel answers.
   if (found !== 'toothless') return 'native';
@@ -33,12 +33,17 @@ export async function chooseMode(asked: ModeRequest, hierarchies: Hierarchies, i
   );
 }
 
-function probe({ parent }: ModeRequest, hierarchies: Hierarchies) {
-  return probeNative(hierarchies, parent, {
+/** In a guest, whose groups and kernel stay the same while this process lives. */
+let known: NativeLimit | null = null;
+
+async function probe({ parent }: ModeRequest, hierarchies: Hierarchies, inGuest: boolean): Promise<NativeLimit> {
+  if (inGuest && known !== null) return known;
+  known = await probeNative(hierarchies, parent, {
     exceed: (tasksFile) => exceedLimit(helperPath(), tasksFile),
     hold: async (fd) => {
       if (await holdLock(helperPath(), fd)) return;
       throw setupErrorOf({ event: 'setup-error', stage: 'lock', errno: 0, subject: null }, '');
     },
   });
+  return known;
 }

@@ -1,6 +1,7 @@
 import type { Process } from '../cgroup/processes.ts';
 import type { Output } from '../result/judge.ts';
 import type { Failure } from '../result/schema.ts';
+import type { Guests } from '../vm/guests.ts';
 import type { Guest } from './plan.ts';
 import type { RunProgress } from './watch.ts';
 import type { GivenPlace } from './workdir.ts';
@@ -29,6 +30,8 @@ export type RunnerOptions = Readonly<{
   onStay?: ((processes: readonly Process[]) => void) | undefined;
   /** The folder and the port that placeholders stand for; absent: the run has its own. */
   place?: GivenPlace | undefined;
+  /** Where microVMs are kept between runs; absent: one is booted for this run alone. */
+  guests?: Guests | undefined;
   /** Given in the guest of a microVM, where native enforcement is the first choice; absent on the host. */
   guest?: Guest | undefined;
 }>;

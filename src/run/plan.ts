@@ -17,6 +17,7 @@ import { commandEnvironment } from './environment.ts';
 import { type Identity, resolveIdentity } from './identity.ts';
 import { chooseMode, type Mode } from './mode.ts';
 import { resolveCommand } from './resolve.ts';
+import type { Stdio } from './supervisor.ts';
 
 type Environment = Readonly<Record<string, string>>;
 
@@ -43,8 +44,11 @@ export type PlannedStep = Readonly<{
   line: string | null;
 }>;
 
-/** In a microVM; `identity`: of the user on the host, whom the command runs as unless the spec names another; null: root. */
-export type Guest = Readonly<{ identity: Identity | null }>;
+/**
+ * In a microVM; `identity`: of the user on the host, whom the command runs as unless the spec names another; null: root.
+ * `stdio`: the run's streams.
+ */
+export type Guest = Readonly<{ identity: Identity | null; stdio: Stdio }>;
 
 /** `guest`: null on the host. @throws SetupError for anything that is missing; nothing has been made then. */
 export async function planRun(spec: RunSpec, guest: Guest | null): Promise<RunPlan> {

@@ -19,7 +19,7 @@ export type Streams = Readonly<{
 export function openStreams(
   spec: RunSpec,
   reads: ReadonlySet<'stdout' | 'stderr'>,
-  stdin: 'inherit' | 'null',
+  given: Pick<Stdio, 'stdin'> & Partial<Stdio>,
 ): Streams {
   const opened: number[] = [];
   const sink = openOutput(spec);
@@ -28,9 +28,9 @@ export function openStreams(
   const stderr = reads.has('stderr') ? openCapture(sink ?? 2) : null;
   return {
     stdio: {
-      stdin: stdin === 'null' ? 'ignore' : stdin,
-      stdout: stdout?.fd ?? sink ?? 'inherit',
-      stderr: stderr?.fd ?? sink ?? 'inherit',
+      stdin: given.stdin,
+      stdout: stdout?.fd ?? sink ?? given.stdout ?? 'inherit',
+      stderr: stderr?.fd ?? sink ?? given.stderr ?? 'inherit',
     },
     captures: { stdout, stderr },
     close: () => {

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SetupError } from '../errors.ts';
+import { helperArguments } from '../gate/helper.ts';
 import { keepAttached } from '../gate/keeper.ts';
 import type { GateConfig } from '../gate/policy.ts';
 import {
@@ -21,7 +22,11 @@ import { setupErrorOf } from './setup-errors.ts';
 import type { Stop } from './stop.ts';
 
 /** Where the command's stdin, stdout and stderr come from and go to: the runner's own, or a descriptor. */
-export type Stdio = Readonly<{ stdin: 'inherit' | 'ignore'; stdout: 'inherit' | number; stderr: 'inherit' | number }>;
+export type Stdio = Readonly<{
+  stdin: 'inherit' | 'ignore' | number;
+  stdout: 'inherit' | number;
+  stderr: 'inherit' | number;
+}>;
 
 export type Supervisor = Readonly<{
   pid: number;
@@ -63,7 +68,7 @@ export function startSupervisor(options: {
 }): Supervisor {
   const { helper, lockFd, stdio, onEvent, onLost } = options;
   keepAttached(helper);
-  const subprocess = execa(helper, ['supervise'], {
+  const subprocess = execa(helper, helperArguments(['supervise']), {
     // execa's types know no descriptor among the first three that may also be 'inherit'.
     stdio: [stdio.stdin, stdio.stdout, stdio.stderr, 'pipe', lockFd] as unknown as [
       'inherit',

@@ -27,9 +27,17 @@ export type GuestStreams = Readonly<{
   close: (taken: number | null) => void;
 }>;
 
+const isTerminal = (target: Target): target is number => typeof target === 'number' && whatIs(target) === 'terminal';
+
+/** What the runner inside has as its streams before any run: the terminal of the only one, or nothing. */
+export function ownKinds({ stdin, stdout, stderr }: StreamRequest): GuestStreams['kinds'] {
+  const raw = isTerminal(stdin) && isTerminal(stdout);
+  const kind = (target: Target): StreamKind => (raw && isTerminal(target) ? 'tty' : 'null');
+  return { stdin: kind(stdin), stdout: kind(stdout), stderr: kind(stderr) };
+}
+
 /** The program has a terminal where both stdin and stdout are terminals: as under ssh, and for the same reason. */
 export function openGuestStreams({ stdin, stdout, stderr }: StreamRequest): GuestStreams {
-  const isTerminal = (target: Target): target is number => typeof target === 'number' && whatIs(target) === 'terminal';
   const raw = isTerminal(stdin) && isTerminal(stdout);
   const terminal = isTerminal(stdin) ? openTerminal(stdin, { raw }) : null;
   const source = openSource(stdin, terminal);

@@ -17,7 +17,7 @@ const PORTS = ['control', 'stdin', 'stdout', 'stderr', 'runner'] as const;
 const DEBIAN_HZ = 250;
 const TRANSLATED_MIB = 128;
 const MIB = 1024 * 1024;
-/** The machine has 24 virtio transports: one for the ports, one for the root. */
+/** The machine has 24 virtio transports: one for the ports, two for the root. */
 const MAX_SHARES = 20;
 
 const TARGETS = {
@@ -80,7 +80,9 @@ export function qemuArguments(shape: MachineShape): string[] {
       ...['-chardev', `socket,id=${name},fd=${FDS[name]}`],
       ...['-device', `virtserialport,chardev=${name},name=kmem.${name}`],
     ]),
+    // One for the guest itself, and one for each run in turn: a device can be mounted once.
     ...share(kernel.arch, 'root', '/', 'readonly=on'),
+    ...share(kernel.arch, 'room', '/', 'readonly=on'),
     ...rw.flatMap((path, index) => share(kernel.arch, shareTag(index), path, 'readonly=off')),
     ...['-kernel', kernel.image, '-initrd', initramfs, '-append', kernelCommandLine(shape)],
   ];

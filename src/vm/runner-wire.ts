@@ -1,6 +1,6 @@
 /**
- * What the host and the runner inside the microVM say to each other over the port `kmem.runner`: one request, a line of
- * JSON, and then lines of JSON from inside.
+ * What the host and the runner inside the microVM say to each other over the port `kmem.runner`: requests, a line of JSON
+ * each, and after each lines of JSON from inside.
  */
 import type { Process } from '../cgroup/processes.ts';
 import type { RunSpec } from '../request/run-spec.ts';
@@ -13,12 +13,18 @@ export type RunnerRequest = Readonly<{
   identity: Readonly<{ uid: number; gid: number; groups: readonly number[]; name: string; home: string }> | null;
   /** Whether samples and failures are sent while a run goes on. */
   progress: boolean;
+  /** A process in the run's namespaces. */
+  holder: number;
+  /** Where its streams are to be opened; null: they are the runner's own. */
+  streams: Readonly<{ stdin: string | null; stdout: string | null; stderr: string | null }>;
   /** Whether the run stays with a daemon until Ctrl-C: a terminal looks on. */
   stay: boolean;
 }>;
 
 export type RunnerEvent =
-  /** The request is read, and the run begins. */
+  /** It has started, and waits for a request. */
+  | Readonly<{ event: 'up' }>
+  /** The request is read, the streams are open, and the run begins. */
   | Readonly<{ event: 'ready' }>
   | Readonly<{ event: 'progress'; progress: unknown }>
   | Readonly<{ event: 'failure'; failure: unknown }>
@@ -29,7 +35,9 @@ export type RunnerEvent =
   /** A signal from inside (Ctrl-C on the guest's terminal) interrupted the run. */
   | Readonly<{ event: 'interrupted'; signal: string }>
   /** V8's code cache of the guest's bundle, base64: the next guest starts faster with it. */
-  | Readonly<{ event: 'code-cache'; data: string }>;
+  | Readonly<{ event: 'code-cache'; data: string }>
+  /** All is told of this run. `oomKillsOutside`: the kernel killed others than the group's processes. */
+  | Readonly<{ event: 'done'; oomKillsOutside: boolean }>;
 
 /** Descriptor of the port in the runner. */
 export const RUNNER_FD = 3;

@@ -13,9 +13,8 @@ export type StreamKind = 'null' | 'pipe' | 'smallpipe' | 'tty';
 
 export type TerminalSize = Readonly<{ rows: number; columns: number }>;
 
-export type GuestConfig = Readonly<{
-  /** What the guest mounts at /sys/fs/cgroup. */
-  cgroup: 'v1' | 'v2';
+/** What the guest is told before each run, or with the program that it starts. */
+export type RunConfig = Readonly<{
   /** Epoch milliseconds: the guest's clock is set to it. */
   time: number;
   hostname: string;
@@ -24,39 +23,51 @@ export type GuestConfig = Readonly<{
   streams: Readonly<Record<StreamName, StreamKind>>;
   /** Of the terminal; null: there is none. */
   size: TerminalSize | null;
-  cwd: string;
-  env: Readonly<Record<string, string>>;
-  /** The program, by its absolute path, and its arguments. */
-  argv: readonly string[];
-  /** Whether the program is given the port `kmem.runner` as its descriptor 3. */
-  runner: boolean;
 }>;
+
+export type GuestConfig = RunConfig &
+  Readonly<{
+    /** What the guest mounts at /sys/fs/cgroup. */
+    cgroup: 'v1' | 'v2';
+    cwd: string;
+    env: Readonly<Record<string, string>>;
+    /** The program, by its absolute path, and its arguments. */
+    argv: readonly string[];
+    /** Whether the program is given the port `kmem.runner` as its descriptor 3. */
+    runner: boolean;
+    /** Whether its streams are a terminal or nothing, and a configuration for each of its runs follows. */
+    serves: boolean;
+  }>;
 
 export type AgentEvent =
   | Readonly<{ event: 'up'; uptimeMs: number }>
   | Readonly<{ event: 'setup-error'; what: string; errno: string | null; detail: string | null }>
   | Readonly<{ event: 'started'; pid: number }>
+  /** The room of a run is ready. The streams' ends as the agent's descriptors, which the runner opens; null: it has that one. */
+  | (Readonly<{ event: 'opened'; holder: number }> & Readonly<Record<StreamName, number | null>>)
+  /** There is no room: what the guest has in its memory is not what the host has any more. */
+  | Readonly<{ event: 'stale' }>
+  /** The run is over, as `end` tells of a program. */
+  | (Readonly<{ event: 'over' }> & StreamTotals)
+  /** Another run can be made, unless something is left of the last. */
+  | Readonly<{ event: 'cleared'; left: string | null }>
   /** The terminal's Ctrl-Z stopped the program. */
   | Readonly<{ event: 'stopped' }>
   /** Nobody in there reads stdin any more. */
   | Readonly<{ event: 'stdin-closed' }>
-  /** The streams' bytes in all. `stdin`: how many of those sent the program took; null: not event. */
-  | Readonly<{
-      event: 'end';
-      code: number | null;
-      signal: string | null;
-      stdout: number;
-      stderr: number;
-      stdin: number | null;
-    }>;
+  | (Readonly<{ event: 'end'; code: number | null; signal: string | null }> & StreamTotals);
 
-export type AgentEnd = Extract<AgentEvent, { event: 'end' }>;
+/** The streams' bytes in all. `stdin`: how many of those sent the program took; null: not told. */
+export type StreamTotals = Readonly<{ stdout: number; stderr: number; stdin: number | null }>;
+
+export type AgentEnd = Extract<AgentEvent, { event: 'end' | 'over' }>;
 
 /** Records `key=value`, each ended by a NUL, and an empty one at the end. @throws SetupError `bad-text` */
-export function encodeConfig(config: GuestConfig): Buffer {
+export function encodeConfig(config: RunConfig | GuestConfig): Buffer {
   const { streams, size } = config;
+  const program = 'argv' in config ? config : null;
   const records: (readonly [key: string, value: string | number])[] = [
-    ['cgroup', config.cgroup],
+    ...(program === null ? [] : [['cgroup', program.cgroup] as const]),
     ['time', Math.round(config.time)],
     ['hostname', config.hostname],
     ...config.rw.map(({ tag, path }) => ['rw', `${tag}:${path}`] as const),
@@ -64,12 +75,19 @@ export function encodeConfig(config: GuestConfig): Buffer {
     ['stdout', streams.stdout],
     ['stderr', streams.stderr],
     ...(size === null ? [] : [['size', `${size.rows} ${size.columns}`] as const]),
-    ['cwd', config.cwd],
-    ...Object.entries(config.env).map(([name, value]) => ['env', `${name}=${value}`] as const),
-    ...config.argv.map((argument) => ['arg', argument] as const),
-    ...(config.runner ? [['runner', 1] as const] : []),
+    ...(program === null ? [] : programRecords(program)),
   ];
   return bytesOf(`${records.map(([key, value]) => `${key}=${withoutNul(key, `${value}`)}\0`).join('')}\0`);
+}
+
+function programRecords({ cwd, env, argv, runner, serves }: GuestConfig): (readonly [string, string | number])[] {
+  return [
+    ['cwd', cwd],
+    ...Object.entries(env).map(([name, value]) => ['env', `${name}=${value}`] as const),
+    ...argv.map((argument) => ['arg', argument] as const),
+    ...(runner ? [['runner', 1] as const] : []),
+    ...(serves ? [['serves', 1] as const] : []),
+  ];
 }
 
 function withoutNul(key: string, value: string): string {
@@ -84,6 +102,10 @@ export const say = {
   stdinEnd: (bytes: number): string => `stdin-end ${bytes}\n`,
   close: (stream: 'stdout' | 'stderr'): string => `close ${stream}\n`,
   cont: (): string => 'cont\n',
+  /** The runner has its streams. */
+  opened: (): string => 'opened\n',
+  /** The runner has told its result. */
+  finish: (): string => 'finish\n',
 };
 
 /** Null: not one that is known; an agent may say more than we ask for. */
@@ -92,6 +114,11 @@ export function parseAgentLine(line: string): AgentEvent | null {
   const number = (key: string): number => (typeof event[key] === 'number' ? event[key] : 0);
   const numberOrNull = (key: string): number | null => (typeof event[key] === 'number' ? event[key] : null);
   const text = (key: string): string | null => (typeof event[key] === 'string' ? event[key] : null);
+  const totals = (): StreamTotals => ({
+    stdout: number('stdout'),
+    stderr: number('stderr'),
+    stdin: numberOrNull('stdin'),
+  });
   switch (event.event) {
     case 'up':
       return { event: 'up', uptimeMs: number('uptimeMs') };
@@ -99,18 +126,21 @@ export function parseAgentLine(line: string): AgentEvent | null {
       return { event: 'setup-error', what: text('what') ?? '?', errno: text('errno'), detail: text('detail') };
     case 'started':
       return { event: 'started', pid: number('pid') };
+    case 'opened': {
+      const end = (key: StreamName): number | null => (number(key) < 0 ? null : number(key));
+      const ends = { stdin: end('stdin'), stdout: end('stdout'), stderr: end('stderr') };
+      return { event: 'opened', holder: number('holder'), ...ends };
+    }
+    case 'over':
+      return { event: 'over', ...totals() };
+    case 'cleared':
+      return { event: 'cleared', left: text('left') };
+    case 'stale':
     case 'stopped':
     case 'stdin-closed':
       return { event: event.event };
     case 'end':
-      return {
-        event: 'end',
-        code: numberOrNull('code'),
-        signal: text('signal'),
-        stdout: number('stdout'),
-        stderr: number('stderr'),
-        stdin: numberOrNull('stdin'),
-      };
+      return { event: 'end', code: numberOrNull('code'), signal: text('signal'), ...totals() };
     default:
       return null;
   }

@@ -281,6 +281,7 @@ test('every key of a run that users set has an option, and --help says what each
     'vmMemory',
     'vmCpus',
     'rw',
+    'freshVm',
     'cgroup',
     'parent',
     'reserve',

@@ -113,6 +113,7 @@ export function config(argv: readonly string[], more: Partial<GuestConfig> = {})
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
     argv,
     runner: false,
+    serves: false,
     ...more,
   };
 }

@@ -13,6 +13,7 @@ const config: GuestConfig = {
   env: { A: '1=2\nx', EMPTY: '' },
   argv: ['/bin/sh', '', 'ü'],
   runner: true,
+  serves: true,
 };
 
 test('a configuration is records that end with NUL, and an empty one', (t) => {
@@ -21,12 +22,12 @@ test('a configuration is records that end with NUL, and an empty one', (t) => {
     [
       ...['cgroup=v1', 'time=1700000000123', 'hostname=here', 'rw=rw0:/a:b,c'],
       ...['stdin=null', 'stdout=smallpipe', 'stderr=tty', 'size=24 80', 'cwd=/tmp'],
-      ...['env=A=1=2\nx', 'env=EMPTY=', 'arg=/bin/sh', 'arg=', 'arg=ü', 'runner=1', ''],
+      ...['env=A=1=2\nx', 'env=EMPTY=', 'arg=/bin/sh', 'arg=', 'arg=ü', 'runner=1', 'serves=1', ''],
       '',
     ].join('\0'),
   );
-  const bare = encodeConfig({ ...config, size: null, runner: false, rw: [], env: {} }).toString();
-  t.notRegex(bare, /size=|runner=|rw=|env=/);
+  const bare = encodeConfig({ ...config, size: null, runner: false, serves: false, rw: [], env: {} }).toString();
+  t.notRegex(bare, /size=|runner=|serves=|rw=|env=/);
 });
 
 test('a NUL would end a record early: refused', (t) => {

@@ -58,12 +58,17 @@ static bool configure(char *record)
     return parse_size(value, &config.size);
   if (IS("runner"))
     return config.runner = !strcmp(value, "1"), true;
+  if (IS("serves"))
+    return config.serves = !strcmp(value, "1"), true;
 #undef IS
   return false;
 }
 
 void read_configuration(char *records, size_t size)
 {
+  free(config.argv);
+  free(config.envp);
+  config = (struct config){0};
   size_t count = 1;
   for (size_t i = 0; i < size; i++)
     count += records[i] == '\0';
@@ -73,6 +78,4 @@ void read_configuration(char *records, size_t size)
   for (size_t at = 0; records[at] != '\0'; at += strlen(records + at) + 1)
     if (!configure(records + at))
       fail("read the configuration", EINVAL, records + at);
-  if (config.argc == 0)
-    fail("read the configuration", EINVAL, "no program");
 }

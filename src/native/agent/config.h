@@ -1,4 +1,4 @@
-/* The configuration: one, from the host. */
+/* The configuration, from the host: one for the program, and if that is the runner, one for each run. */
 #ifndef KMEM_AGENT_CONFIG_H
 #define KMEM_AGENT_CONFIG_H
 
@@ -12,8 +12,8 @@ enum { MAX_SHARES = 64 };
 enum stream_kind { KIND_NULL, KIND_PIPE, KIND_SMALL_PIPE, KIND_TTY };
 
 struct config {
-  bool v1, runner;
-  int64_t time_ms; /* 0: the clock is left alone */
+  bool v1, runner, serves; /* serves: the program is the runner, and runs follow */
+  int64_t time_ms;         /* 0: the clock is left alone */
   const char *hostname, *cwd;
   const char *share[MAX_SHARES];
   int share_count;

@@ -235,6 +235,24 @@ void setup_prefetch(void)
   close(meminfo);
 }
 
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+  return a->st_ino == b->st_ino && a->st_size == b->st_size && a->st_mode == b->st_mode &&
+         a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+bool are_fetched_current(const char *lower)
+{
+  bool current = true;
+  int root = open(lower, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  for (int i = 0; i < fetched_count; i++) {
+    struct stat st;
+    current &= fstatat(root, fetched[i].path + 1, &st, AT_SYMLINK_NOFOLLOW) == 0 && is_same(&st, &fetched[i].stat);
+  }
+  close(root);
+  return current;
+}
+
 bool has_fetched(void)
 {
   return fetched_count > 0;

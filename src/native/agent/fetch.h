@@ -22,6 +22,9 @@ void setup_prefetch(void);
 /* Whether there is anything in /fetched. */
 bool has_fetched(void);
 
+/* Whether the host's files, below this folder, are still those that were fetched; the others are left to 9p from now on. */
+bool are_fetched_current(const char *lower);
+
 bool is_fetching(void);
 bool is_fetcher(pid_t pid);
 void handle_fetcher_exit(void);

@@ -21,10 +21,16 @@
  *             it: with a keeper, Ctrl-Z works.  It tells the agent of stops and of the end.
  *   program   root, in a session of its own, or in the keeper's session as the foreground group.
  *
+ * Runs.  If the program is the runner ("serves=1"), further configurations follow, without a program: one for each run.
+ * For each, the agent opens a room (room.h) and namespaces (spaces.h), makes the streams and says "opened"; the runner
+ * opens their ends by /proc/1/fd, which the host confirms ("opened").  After "finish" the agent ends what the run has left
+ * running (strays.h), says "over" when the streams are in their ports, closes the room, compares the kernel's state with
+ * that before the first run (state.h), and says "cleared", with what is left.
+ *
  * Ports.  virtio-serial ports are found by name: kmem.control, kmem.stdin, kmem.stdout, kmem.stderr, kmem.runner (the
  * program's fd 3).  The control port carries lines of JSON out (up, setup-error, started, stopped, stdin-closed, end);
  * in come one configuration (records "key=value" that end with NUL; an empty one is the last) and then lines of text:
- * signal NAME, size ROWS COLS, stdin-end N, close stdout|stderr, cont, poweroff.  A port has no end of file, so the
+ * signal NAME, size ROWS COLS, stdin-end N, close stdout|stderr, cont, opened, finish, poweroff.  A port has no end of file, so the
  * ends of streams are counts of bytes: "stdin-end N" closes the program's stdin after N bytes in all, "end" tells how
  * many bytes of stdout and stderr there were, and how many of stdin the program took; it is sent when all of them are
  * in their ports.
@@ -61,6 +67,7 @@
 #include "ports.h"
 #include "program.h"
 #include "root.h"
+#include "runs.h"
 #include "streams.h"
 
 static void watch(struct pollfd *p, int fd, short events)
@@ -137,6 +144,7 @@ int main(void)
   setup_run();
   setup_tmp();
   setup_loopback();
+  setup_runs();
   const char *missing = setup_ports();
   if (missing != NULL)
     fail("find a port", ENODEV, missing);

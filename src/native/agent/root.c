@@ -19,6 +19,8 @@
 #include "fetch.h"
 #include "mounts.h"
 
+int first_root = -1;
+
 enum { MAX_RUN_DIRECTORIES = 256 };
 
 void setup_first_mounts(void)
@@ -54,6 +56,7 @@ void setup_overlay(void)
 
 void setup_root(void)
 {
+  first_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
   move_to("/proc", "/new/proc");
   move_to("/sys", "/new/sys");
   move_to("/dev", "/new/dev");
@@ -103,7 +106,8 @@ static void note_run_directories(void)
 void setup_run(void)
 {
   make_directory("/run", 0755);
-  note_run_directories();
+  if (run_directory_count == 0)
+    note_run_directories();
   mount_or_fail("mount /run", "tmpfs", "tmpfs", "/run", MS_NOSUID | MS_NODEV, "mode=755");
   for (int i = 0; i < run_directory_count; i++) {
     char path[300];
@@ -123,16 +127,22 @@ void setup_tmp(void)
     chmod("/tmp", 01777);
 }
 
-void setup_loopback(void)
+bool raise_loopback(void)
 {
   int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   struct ifreq request = {.ifr_name = "lo"};
-  if (fd < 0 || ioctl(fd, SIOCGIFFLAGS, &request) < 0)
-    fail("look at the loopback interface", errno, NULL);
+  bool up = fd >= 0 && ioctl(fd, SIOCGIFFLAGS, &request) == 0;
   request.ifr_flags |= IFF_UP;
-  if (ioctl(fd, SIOCSIFFLAGS, &request) < 0)
+  up = up && ioctl(fd, SIOCSIFFLAGS, &request) == 0;
+  if (fd >= 0)
+    close(fd);
+  return up;
+}
+
+void setup_loopback(void)
+{
+  if (!raise_loopback())
     fail("bring the loopback interface up", errno, NULL);
-  close(fd);
 }
 
 void setup_self(void)

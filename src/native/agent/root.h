@@ -2,6 +2,11 @@
 #ifndef KMEM_AGENT_ROOT_H
 #define KMEM_AGENT_ROOT_H
 
+#include <stdbool.h>
+
+/* The kernel's, out of sight below the guest's: its folders hold what overlays are made of.  Written by root.c only. */
+extern int first_root;
+
 void setup_first_mounts(void);
 void setup_lower(void);
 void setup_overlay(void);
@@ -17,6 +22,7 @@ void setup_tmp(void);
 
 /* The kernel gives lo its addresses when it comes up. */
 void setup_loopback(void);
+bool raise_loopback(void);
 
 void setup_self(void);
 

@@ -73,3 +73,12 @@ void sync_shares(void)
     }
   }
 }
+
+void release_shares(const char *root)
+{
+  for (int i = config.share_count - 1; i >= 0; i--) {
+    char path[4300];
+    snprintf(path, sizeof path, "%s%s", root, strchr(config.share[i], ':') + 1);
+    umount2(path, MNT_DETACH);
+  }
+}

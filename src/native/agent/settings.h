@@ -13,4 +13,7 @@ void setup_shares(void);
 
 void sync_shares(void);
 
+/* In reverse: one may be inside another. */
+void release_shares(const char *root);
+
 #endif

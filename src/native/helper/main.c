@@ -83,7 +83,7 @@
  *
  * MODULES, bottom up: each knows only those of the lines before it.  A header says what its module offers.
  *
- *   encoded                             a program whose words are not UTF-8, outside the group
+ *   encoded within                      a program whose words are not UTF-8, namespaces of a microVM's run
  *   events message inbox                what goes to the runner and comes from it, and between our processes
  *   policy inject run timed proc        the table of calls, failures asked for, the run's clock, work in limited time, /proc
  *   repair                              calls that a signal took back are made again
@@ -137,6 +137,7 @@
 #include "supervisor.h"
 #include "survey.h"
 #include "watched.h"
+#include "within.h"
 
 /* One line per file: "free", "held" or "absent", a tab, the file.  A lock that is held has somebody in charge. */
 static int show_locks(int count, char **files)
@@ -226,6 +227,14 @@ static int charge_group(const char *tasks_file)
 
 int main(int argc, char **argv)
 {
+  if (argc >= 5 && !strcmp(argv[1], "within")) {
+    if (!join_namespaces(argv[2], argv[3])) {
+      perror("kmem-helper: the run's namespaces");
+      return 2;
+    }
+    argc -= 3;
+    argv += 3;
+  }
   if (argc >= 2 && !strcmp(argv[1], "supervise"))
     return supervise();
   if (argc >= 5 && !strcmp(argv[1], "own"))
@@ -244,7 +253,10 @@ int main(int argc, char **argv)
     return show_programs(argv[2]);
   if (argc == 3 && !strcmp(argv[1], "charge"))
     return charge_group(argv[2]);
+  if (argc == 4 && !strcmp(argv[1], "connect"))
+    return connect_to(argv[2], argv[3]);
   fprintf(stderr, "usage: kmem-helper supervise | own UID GID PROGRAM [ARGUMENT...] | locks FILE... | hold |\n"
-                  "       exec DIRECTORY VARIABLE... -- PROGRAM... | probe | keep | programs [TASKS] | charge TASKS\n");
+                  "       exec DIRECTORY VARIABLE... -- PROGRAM... | probe | keep | programs [TASKS] | charge TASKS |\n"
+                  "       connect ADDRESS PORT | within HOLDER DIRECTORY USE...\n");
   return 2;
 }

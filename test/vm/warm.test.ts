@@ -1,0 +1,167 @@
+/** A guest that serves many runs: each is as if it were the first, or another guest is booted for it. */
+
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import anyTest, { type ExecutionContext } from 'ava';
+import { normaliseSpec } from '../../src/request/normalise.ts';
+import type { RunInput } from '../../src/request/run-input.ts';
+import type { Output } from '../../src/result/judge.ts';
+import type { Result } from '../../src/result/schema.ts';
+import { runSpec } from '../../src/run/index.ts';
+import { openGuests } from '../../src/vm/guests.ts';
+import { commOf } from '../processes.ts';
+import { makeFolder, qemus, until } from './machines.ts';
+import { needsKernel } from './needs-kernel.ts';
+
+const test = anyTest.serial;
+
+type Ran = Readonly<{ result: Result; output: Output }>;
+
+/** Null: this machine cannot boot it, and the test is over. */
+async function warm(t: ExecutionContext, kernel = '5.10') {
+  t.timeout(20 * 60_000);
+  if (!(await needsKernel(t, kernel))) return null;
+  const guests = openGuests(1);
+  t.teardown(guests.close);
+  const run = async (script: string, more: Partial<RunInput> = {}): Promise<Ran> => {
+    let output: Output = { stdout: null, stderr: null };
+    const spec = normaliseSpec({ command: ['sh', '-c', script], kernel, output: 'null', timeout: '2m', ...more });
+    const onOutput = (written: Output): void => {
+      output = written;
+    };
+    const result = await runSpec(spec, { guests, stdin: 'null', onOutput });
+    return { result, output };
+  };
+  return { run, guests };
+}
+
+function reused({ result }: Ran): number | undefined {
+  return result.enforcement.vm?.reused;
+}
+
+/** What a run must not differ in, whichever it is. */
+function seenOf({ result, output }: Ran) {
+  const { kmem, failures, steps, outcome } = result;
+  return {
+    ...{ outcome, output, failcnt: kmem.failcnt, peak: kmem.maxUsage, exits: steps.map(({ exit }) => exit) },
+    failures: failures.map(({ atMs: _, ...failure }) => failure),
+  };
+}
+
+/** Each leaves something that the next run would find. */
+const MISCHIEF = [
+  ['files', 'echo left > /etc/left; echo left > /tmp/left; echo left > /run/left; echo left > /dev/shm/left'],
+  ['a full overlay', 'head -c 2G /dev/zero > /var/full || true'],
+  ['SysV objects', 'ipcmk -M 100000 -S 3 -Q'],
+  ['mounts', 'mount -t tmpfs left /mnt; mkdir /opt/left; mount --bind /etc /opt/left'],
+  ['a daemon that has left its group', 'echo $$ > /sys/fs/cgroup/memory/tasks; setsid sleep 1000 & sleep 0.1'],
+  ['daemons in namespaces', 'for n in m i u n p; do unshare -f -$n sleep 1000 & done; sleep 1'],
+  ['a clock', 'date -s 2001-01-01'],
+  ['limits', 'ulimit -Hn 100; ulimit -Hu 50'],
+  ['a name', 'hostname left'],
+  ['the network', 'ip link set lo down 2>&1; ip link add left type dummy 2>&1; true'],
+  ['a terminal', 'script -qc "sleep 1000" /dev/null & sleep 0.3'],
+] as const;
+
+const LOOK = `cat /etc/left /tmp/left /run/left /dev/shm/left 2>&1; ipcs; cat /proc/mounts; df /var | tail -1; ulimit -a; hostname
+  cat /proc/net/dev /sys/class/net/lo/flags; ls /dev /dev/pts /opt /sys/class/net; ls /proc | grep -c '^1[0-9]*$'; echo $$
+  [ $(date +%Y) -gt 2020 ] && echo year; cat /proc/self/limits /proc/self/cgroup | grep -v kmem-run; true`;
+
+test('whatever a run leaves, the next one finds nothing of it, and has the figures of the first', async (t) => {
+  const guest = await warm(t);
+  if (guest === null) return;
+  const { run } = guest;
+  const forks = 'i=0; while [ $i -lt 40 ]; do sleep 1000 & i=$((i+1)); done';
+  const refused = { kmem: '640K' };
+  // The first to ask for kernel memory finds caches as no later run does.
+  await run(LOOK);
+  await run(forks, refused);
+  const first = [seenOf(await run(LOOK)), seenOf(await run(forks, refused))];
+  t.true((first[1]?.failcnt ?? 0) > 0);
+  let runs = 4;
+  for (const [title, script] of MISCHIEF) {
+    const left = await run(script, { cgroup: 'v1' });
+    t.is(left.result.error, null, title);
+    const after = await run(LOOK);
+    t.is(reused(after), runs + 1, title);
+    t.deepEqual(seenOf(after).output, first[0]?.output, title);
+    runs += 2;
+  }
+  t.deepEqual([seenOf(await run(LOOK)), seenOf(await run(forks, refused))], first);
+});
+
+const LEFT_FOR_GOOD = [
+  ['a sysctl', 'echo 12345 > /proc/sys/vm/max_map_count'],
+  ['a device node', 'mknod /dev/left c 1 3'],
+  ['the mode of one', 'chmod 600 /dev/null'],
+  ['a group', 'mkdir /sys/fs/cgroup/memory/left'],
+  ['a panic', 'echo c > /proc/sysrq-trigger'],
+] as const;
+
+test('what cannot be taken back is followed by another guest', async (t) => {
+  const guest = await warm(t);
+  if (guest === null) return;
+  for (const [title, script] of LEFT_FOR_GOOD) {
+    await guest.run(script).catch(() => {});
+    t.is(reused(await guest.run('test ! -e /dev/left')), 0, title);
+  }
+});
+
+test('a program that was rebuilt between two runs is run in its new form', async (t) => {
+  const guest = await warm(t);
+  if (guest === null) return;
+  const program = join(makeFolder(t), 'program');
+  for (const word of ['one', 'two', 'three and more']) {
+    writeFileSync(program, `#!/bin/sh\necho ${word}\n`);
+    chmodSync(program, 0o755);
+    const ran = await guest.run(program);
+    t.is(ran.output.stdout, `${word}\n`);
+  }
+});
+
+test('a guest serves runs of its shape; a killed one is replaced; --fresh-vm asks for a boot', async (t) => {
+  const guest = await warm(t);
+  if (guest === null) return;
+  t.is(reused(await guest.run('true')), 0);
+  t.is(reused(await guest.run('true')), 1);
+  t.is(reused(await guest.run('true', { vmMemory: '600M' })), 0);
+  t.is(reused(await guest.run('true')), 2);
+  t.is(reused(await guest.run('true', { freshVm: true })), 0);
+  t.is(qemus().length, 2);
+  const [idle = 0] = qemus();
+  process.kill(idle, 'SIGKILL');
+  await until(() => !commOf(idle).startsWith('qemu'), 'QEMU ends');
+  t.is(reused(await guest.run('true')), 0);
+  const lost = guest.run('sleep 1000');
+  setTimeout(() => process.kill(qemus()[0] ?? 0, 'SIGKILL'), 3000);
+  t.like(await t.throwsAsync(lost), { code: 'vm-lost' });
+  t.is(reused(await guest.run('true')), 0);
+  // The runner inside.
+  await t.throwsAsync(guest.run('kill -9 $(pgrep -o node)'), { code: 'guest-failed' });
+  t.is(reused(await guest.run('true')), 0);
+  await guest.guests.close();
+  t.is(qemus().length, 0);
+});
+
+test('servers in the run’s own network: a port, a request, a client', async (t) => {
+  const guest = await warm(t, '6.12');
+  if (guest === null) return;
+  const server = `perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(LocalAddr => "127.0.0.1:8123", Listen => 5) or die $!;
+    while ($c = $s->accept) { <$c>; print $c "HTTP/1.0 200 OK\\r\\nContent-Length: 3\\r\\n\\r\\nhi\\n"; close $c }'`;
+  for (const count of [0, 1, 2]) {
+    const spec = normaliseSpec({
+      kernel: '6.12',
+      kmem: '8M',
+      output: 'null',
+      plan: [
+        { name: 'server', run: server, background: true, ready: { port: 8123, within: '1m' } },
+        { http: 'http://localhost:8123/', expect: ['status==200', 'body~/hi/'] },
+        { run: 'perl -MIO::Socket::INET -e \'IO::Socket::INET->new("127.0.0.1:8123") or die\'', outside: true },
+        { http: 'http://127.0.0.1:8124/', expect: 'error~/ECONNREFUSED/' },
+      ],
+    } as never);
+    const result = await runSpec(spec, { guests: guest.guests, stdin: 'null' });
+    t.is(result.outcome, 'passed', JSON.stringify(result.steps));
+    t.is(result.enforcement.vm?.reused, count);
+  }
+});
