@@ -172,7 +172,7 @@ test.serial('SIGINT in the middle: what is known so far, and --resume finds the 
 test.serial('a server and its client, two at a time: the limit, and --resume goes on with as many', async (t) => {
   const bisect = makeBisects(t);
   const { options, command } = pythonServer();
-  const words = ['--jobs', '2', '--confirm', '1', '--lo', '128K', '--timeout', '1s', '--grace', '100ms'];
+  const words = ['--jobs', '2', '--confirm', '1', '--lo', '128K', '--timeout', '3s', '--grace', '100ms'];
   const { status, stdout, stderr } = await bisect.run([...words, '--wait', 'exit', ...options, ...command]);
   t.is(status, 0, stdout + stderr);
   const { answer, trials, then, command: shown } = bisect.report();
