@@ -35,7 +35,7 @@ test.serial('a kernel that lacks something, or has something of another size, is
   const content = readFileSync(overlay);
   const told = async () => {
     const error = await refusal(t, findKernel('mine'), 'kernel-damaged');
-    t.regex(error.hint, /^kmem-run kernel remove mine, .*kmem-run kernel add --help$/);
+    t.regex(error.hint, /^kmem-run kernel remove mine, .*kmem-run kernel add --help\)$/);
     return error.message;
   };
   truncateSync(overlay, content.length - 1);

@@ -37,7 +37,11 @@ const unreadable: readonly Refusal[] = [
   ['no duration', ['--timeout', 'soon', ...MARK], /--timeout: "soon"/],
   ['a timeout of nothing', ['--timeout', '0', ...MARK], /--timeout: "0" is too short/],
   ['an unknown choice', ['--enforce', 'gat', ...MARK], /--enforce: "gat" is not one of/],
-  ['a variable that is not set', ['--env', 'KMEM_RUN_ABSENT', ...MARK], /"KMEM_RUN_ABSENT" cannot be copied: it is not set/],
+  [
+    'a variable that is not set',
+    ['--env', 'KMEM_RUN_ABSENT', ...MARK],
+    /"KMEM_RUN_ABSENT" cannot be copied: it is not set/,
+  ],
   ['JSON where the command writes', ['--json', '-', ...MARK], /--json -: the command uses stdout/],
   ['JSON into a missing folder', ['--json', '/absent/result.json', ...MARK], /--json: no such folder: "\/absent"/],
   ['JSON into a folder', ['--json', '/tmp', ...MARK], /--json: "\/tmp" is a folder/],
