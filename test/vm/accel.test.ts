@@ -128,7 +128,7 @@ test('KVM that was asked for and cannot be had is an error, and nothing is start
   const refused = bootImage({ ...ordinary, kernel, accel: 'kvm' }, { ...parts, device: `${device}.absent` });
   const { code, hint } = (await t.throwsAsync(refused)) as Error & { code: string; hint: string };
   t.is(code, 'no-kvm');
-  t.regex(hint, /emulated/);
+  t.regex(hint, /allow emulation/);
   const failed = bootImage({ ...ordinary, kernel, accel: 'kvm', retries: 1 }, { ...parts, device });
   t.like(await t.throwsAsync(failed), { code: 'boot-failed' });
 });
