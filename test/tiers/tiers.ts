@@ -18,7 +18,7 @@ const BOOT_NOTHING = ['accel', 'clock', 'cpio', 'initramfs', 'own-time', 'wire']
 
 /**
  * They boot nothing, but take too long for each `npm test`: kernels of Debian and of a mirror, sanitizers, storms, chaos,
- * the library's servers, a browser.
+ * the library's servers, a browser, whole tables of objects, installations.
  */
 const BESIDE_MICROVMS = [
   'test/kernels/debian',
@@ -27,15 +27,18 @@ const BESIDE_MICROVMS = [
   'test/native/fuzz',
   'test/report/html/page',
   'test/scenario/library',
+  'test/gate/rows',
   'test/gate/stress',
   'test/gate/no-harm',
+  'test/package',
+  'test/run/npx',
   'test/run/storm',
   'test/bench/on-fault',
   'test/chaos/chaos',
 ];
 
-/** What they measure is disturbed by anything beside them. */
-const ALONE = ['test/run/determinism', 'test/run/overshoot'];
+/** What they measure, or the servers that they watch, are disturbed by anything beside them. */
+const ALONE = ['test/run/determinism', 'test/run/overshoot', 'test/scenario/library', 'test/gate/stress'];
 
 /** They have a long form, for a soak (test/needs.ts); the tiers above run the short one. */
 const SOAKED = [
@@ -66,28 +69,34 @@ export const LONG: readonly string[] = [
   'test/vm/machine',
   'test/native/sanitized',
   'test/kernels/debian',
-  'test/scenario/library',
   'test/gate/rows',
   'test/kernels/mirror',
-  'test/commands/bisect-apache',
-  'test/gate/stress',
-  'test/commands/explore',
-  'test/commands/scenario-experiments',
-  'test/run/killed',
-  'test/run/daemons',
   'test/native/fuzz',
-  'test/commands/sweep',
-  'test/commands/kernel',
-  'test/gate/at-the-limit',
-  'test/gate/trace',
   'test/report/html/page',
   'test/run/npx',
-  'test/gate/signals',
   'test/package',
-  'test/gate/inject',
-  'test/run/options',
+  'test/run/owned',
+  'test/commands/explore',
+  'test/gate/signals',
+  'test/commands/kernel',
+  'test/gate/at-the-limit',
+  'test/commands/baseline',
   'test/commands/scenario',
+  'test/commands/bisect-apache',
+  'test/commands/scenario-experiments',
   'test/commands/replay',
+  'test/run/killed',
+  'test/run/bad-input',
+  'test/commands/completion',
+  'test/commands/sweep',
+  'test/commands/settings',
+  'test/commands/bisect',
+  'test/commands/help',
+  'test/gate/forks',
+  'test/library/library',
+  'test/native/unit',
+  'test/run/options',
+  'test/serve/browser',
 ].map((name) => `${name}.test.ts`);
 
 function isOneOf(file: string, parts: readonly string[]): boolean {
@@ -103,11 +112,10 @@ export function tierOf(file: string): Exclude<Tier, 'soak'> {
 export function batchesOf(tier: Tier, cpus: number, files: readonly string[] = testFiles()): Batch[] {
   if (tier === 'soak') return [{ files: files.filter((file) => isOneOf(file, SOAKED)), concurrency: 1 }];
   const own = longestFirst(files.filter((file) => tierOf(file) === tier));
-  // A microVM has one CPU, and its tests wait for some half of their time.
-  if (tier === 'vm') return [{ files: own, concurrency: cpus + 1 }];
-  // They wait for some 60 % of their time.
+  // A microVM has one CPU, and its tests wait for some half of their time; others wait for some 65 %.
+  const concurrency = tier === 'vm' ? cpus + 1 : 3 * cpus;
   return [
-    { files: own.filter((file) => !isOneOf(file, ALONE)), concurrency: 2 * cpus + 1 },
+    { files: own.filter((file) => !isOneOf(file, ALONE)), concurrency },
     { files: own.filter((file) => isOneOf(file, ALONE)), concurrency: 1 },
   ];
 }

@@ -27,7 +27,8 @@ export type InputLine = Readonly<{
 
 /** Of so many inputs one is answered by the command itself, in a process of its own. */
 const OF_THE_COMMAND = 20;
-const TIMEOUT_MS = 10_000 * slowness;
+/** The longest takes 1 s on an idle machine. */
+const TIMEOUT_MS = 60_000 * slowness;
 const HUGE = 3 * 2 ** 30;
 
 async function work(): Promise<void> {
