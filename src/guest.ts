@@ -28,13 +28,13 @@ export function send(event: RunnerEvent): void {
 
 type Interrupts = ReturnType<typeof watchInterrupts>;
 
-async function make({ spec, identity, progress, stay }: RunnerRequest, interrupts: Interrupts): Promise<unknown> {
+async function make({ id, spec, identity, progress, stay }: RunnerRequest, interrupts: Interrupts): Promise<unknown> {
   const onProgress = progress ? (sample: unknown) => send({ event: 'progress', progress: sample }) : undefined;
   const onFailure = progress ? (failure: unknown) => send({ event: 'failure', failure }) : undefined;
   const onStay = stay ? (processes: readonly Process[]) => send({ event: 'stay', processes }) : undefined;
   const { signal, kill } = interrupts;
   try {
-    return await runSpec(spec, { signal, kill, onProgress, onFailure, onStay, guest: { identity } });
+    return await runSpec(spec, { signal, kill, onProgress, onFailure, onStay, guest: { id, identity } });
   } catch (error) {
     if (!(error instanceof SetupError) || error.result === undefined) throw error;
     return error.result;

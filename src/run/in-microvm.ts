@@ -4,6 +4,7 @@
  */
 import { homedir, hostname, userInfo } from 'node:os';
 import { asSetupError, SetupError } from '../errors.ts';
+import { ENDING_SIGNALS } from '../host/exit-status.ts';
 import { newId } from '../host/new-id.ts';
 import { ownEnvironment } from '../host/own-process.ts';
 import { findKernel } from '../kernels/find.ts';
@@ -101,7 +102,7 @@ async function makeRun(spec: RunSpec, context: GuestContext): Promise<void> {
 type Conversation = GuestContext & Readonly<{ runner: ReturnType<typeof guestRunner>; onReady: () => void }>;
 
 async function converse(machine: Machine, spec: RunSpec, conversation: Conversation): Promise<void> {
-  const { options, made, streams, stop, runner, onReady } = conversation;
+  const { facts, options, made, streams, stop, runner, onReady } = conversation;
   const take = (event: RunnerEvent): void => {
     if (event.event === 'ready') onReady();
     else if (event.event === 'progress') options.onProgress?.(event.progress as RunProgress);
@@ -112,6 +113,7 @@ async function converse(machine: Machine, spec: RunSpec, conversation: Conversat
     else if (event.event === 'code-cache') runner.keepCodeCache(event.data);
   };
   const request: RunnerRequest = {
+    id: facts.id,
     spec: insideOf(spec),
     helper: runner.helper,
     identity: ownIdentity(),
@@ -140,7 +142,15 @@ async function converse(machine: Machine, spec: RunSpec, conversation: Conversat
     return;
   }
   if (end.error !== null) throw end.error;
-  if (made.record === null && stop.reason() === null) throw noRecord(end);
+  if (made.record !== null || stop.reason() !== null) return;
+  if (made.bootMs !== null || !isInterrupt(end.signal)) throw noRecord(end);
+  // It was only being started, and did not handle signals yet.
+  stop.end('interrupted');
+  if (!options.signal?.aborted) options.onInterrupted?.(end.signal);
+}
+
+function isInterrupt(signal: string | null): signal is string {
+  return (ENDING_SIGNALS as readonly (string | null)[]).includes(signal);
 }
 
 /** Passes interrupts on, and ends a guest that does not answer to them or to its own time limit. */

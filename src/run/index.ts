@@ -63,7 +63,7 @@ export async function runSpec(spec: RunSpec, options: RunnerOptions = {}): Promi
 async function runFilled(spec: RunSpec, options: RunnerOptions): Promise<Result> {
   // Loaded only then: a run on the host does not pay for it.
   if (spec.kernel !== null) return (await import('./in-microvm.ts')).runInVm(spec, options);
-  const facts = emptyFacts(newId(), spec);
+  const facts = emptyFacts(options.guest?.id ?? newId(), spec);
   const expectations = spec.expect.map(compileExpectation);
   const { stop, close } = listen(options);
   let output: Output = { stdout: null, stderr: null };

@@ -43,8 +43,13 @@ export type PlannedStep = Readonly<{
   line: string | null;
 }>;
 
-/** In a microVM; `identity`: of the user on the host, whom the command runs as unless the spec names another; null: root. */
-export type Guest = Readonly<{ identity: Identity | null }>;
+/** In a microVM. */
+export type Guest = Readonly<{
+  /** Of the run, as its result will name it. */
+  id: string;
+  /** Of the user on the host, whom the command runs as unless the spec names another; null: root. */
+  identity: Identity | null;
+}>;
 
 /** `guest`: null on the host. @throws SetupError for anything that is missing; nothing has been made then. */
 export async function planRun(spec: RunSpec, guest: Guest | null): Promise<RunPlan> {

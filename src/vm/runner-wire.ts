@@ -6,6 +6,8 @@ import type { Process } from '../cgroup/processes.ts';
 import type { RunSpec } from '../request/run-spec.ts';
 
 export type RunnerRequest = Readonly<{
+  /** Of the run; its group inside is named after it too. */
+  id: string;
   spec: RunSpec;
   /** Absolute path of the native helper. */
   helper: string;
