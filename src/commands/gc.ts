@@ -20,7 +20,7 @@ export const gcHelp: CommandHelp = {
   synopsis: ['kmem-run gc [options]'],
   text: [
     'Removes the groups of runs whose runner is gone, and kills the processes in them. Groups of running runs are left alone.',
-    'Also removes your temporary folders and unfinished cache files that a killed kmem-run left behind.',
+    'Also removes temporary folders and unfinished cache files of yours that a killed kmem-run left behind.',
   ],
   options: pageOptions(OPTIONS),
   status: [

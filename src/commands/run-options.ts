@@ -54,7 +54,7 @@ export const OPTIONS: OptionTable = {
     'wait',
     'End of the run:',
     WAIT.join('|'),
-    'after the last step, wait until the group is quiet (or empty), do not wait, or wait until the group is empty',
+    'what to do after the last step: wait until the group is quiet or empty, do not wait, or wait until it is empty',
     'quiet',
   ),
   ...sets('quietFor', 'End of the run:', 'DURATION', 'a group idle for this long is quiet', '500ms'),

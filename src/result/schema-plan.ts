@@ -175,7 +175,7 @@ const stepRecord = z.strictObject({
   wallMs: msOrNull('Duration of the step.', 'it never started, or its end was not observed'),
   failcnt: countOrNull(
     'Increase of `kmem.failcnt` from the start of the step to the start of the next one, or to the end of the run. It includes daemons of this and ' +
-      'earlier steps, even during a step outside the group. If several steps run in the group at once, each denial counts for one step: under the gate, ' +
+      'earlier steps, even during a step outside the group. If several steps run in the group at once, each denial is attributed to one step: under the gate, ' +
       'the step of the process; in `native` mode, the latest foreground step, otherwise the latest step. The steps add up to the run.',
     'as `kmem.failcnt`',
     'could not be read, or the step ran outside the group while a step in the group ran in the background',

@@ -100,7 +100,7 @@ function listenError(error: unknown, port: number | null): SetupError {
   if (errno === 'EACCES') {
     return new SetupError(
       'port-refused',
-      `port ${port} requires root, as all ports below 1024`,
+      `port ${port} requires root, as do all ports below 1024`,
       'leave out --port for a free port, or use a port above 1023',
       { cause: error },
     );

@@ -172,7 +172,7 @@ test('a limit that keeps it from starting is its result', async (t) => {
   t.is(result.failures[0]?.step, 0);
 });
 
-test('each denial counts for one step: those of the steps add up to those of the run', async (t) => {
+test('each denial is attributed to one step: those of the steps add up to those of the run', async (t) => {
   const forks = '(i=0; while [ $i -lt 40 ]; do sleep 1000 & i=$((i+1)); done); true';
   const { result } = await made(
     t,
