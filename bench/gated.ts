@@ -1,4 +1,4 @@
-/** A command behind the gate, started without a runner: only so can the programs in the kernel be left out. */
+/** A command behind the gate, started without a runner: only so can the BPF programs be left out. */
 
 import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, readFileSync } from 'node:fs';
@@ -24,7 +24,7 @@ export type GatedRun = Readonly<{
 }>;
 
 export type Options = Readonly<{
-  /** Programs in the kernel watch the group, as in each run of kmem-run. */
+  /** BPF programs watch the group, as in each run of kmem-run. */
   watched: boolean;
   /** As `--cpus 0`. */
   onOneCpu: boolean;
@@ -67,7 +67,7 @@ export async function startGated(bench: Bench, words: Words, { watched, onOneCpu
   const startMs = performance.now() - began;
   if (event !== 'go' || unwatched) {
     await end();
-    throw new Error(unwatched ? 'programs in the kernel do not load here' : `${words.join(' ')}: ${event}`);
+    throw new Error(unwatched ? 'BPF programs do not load here' : `${words.join(' ')}: ${event}`);
   }
   return {
     startMs,

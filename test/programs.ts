@@ -1,4 +1,4 @@
-/** Programs in the kernel, as this machine allows them. */
+/** BPF programs, as this machine allows them. */
 
 import { execFileSync } from 'node:child_process';
 import { helperPath } from '../src/gate/helper.ts';

@@ -11,7 +11,7 @@ type Load = Readonly<{ name: string; unit: string; measure: (bench: Bench, watch
 /** Each figure is of a run of its own: a program that is attached costs all processes, not only those that it watches. */
 export const programs: Section = {
   name: 'programs',
-  about: 'the same gated run with programs in the kernel (page faults, moves of tasks) and without them',
+  about: 'the same gated run with BPF programs (page faults, moves of tasks) and without them',
   run: async (bench) => {
     const rounds = bench.quick ? 3 : 25;
     const rows: Row[] = [['', 'without', 'with', 'with / without', '']];

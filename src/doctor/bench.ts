@@ -19,7 +19,7 @@ export type ListenerProbe = Readonly<{
   syncWakeUp: boolean;
 }>;
 
-/** Kinds of programs in the kernel; what each is for is in programs.ts. */
+/** Kinds of BPF programs; what each is for is in programs.ts. */
 export type ProgramKind = 'faults' | 'readings' | 'moves' | 'refusals';
 
 /** What `kmem-helper programs` says of a kind that it loaded, attached and made to see something. */

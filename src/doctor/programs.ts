@@ -1,4 +1,4 @@
-/** Programs in the kernel (BPF): each kind is loaded, attached and made to see something. Runs work without them. */
+/** BPF programs: each kind is loaded, attached and made to see something. Runs work without them. */
 
 import type { Bench, ProgramKind } from './bench.ts';
 import { type Check, type CheckFinding, note, ok } from './check.ts';
@@ -17,7 +17,7 @@ const needs = [hierarchies, helper];
 async function tryPrograms(bench: Bench, { kind, works, without }: Watching): Promise<CheckFinding> {
   const programs = await bench.programs();
   const trial = programs.of(kind);
-  if (trial.works) return ok(`${works}; a program in the kernel was loaded and triggered`);
+  if (trial.works) return ok(`${works}; a BPF program was loaded and triggered`);
   return note(`${without}; ${obstacleTo(trial, readObstacles(programs.types))}`);
 }
 

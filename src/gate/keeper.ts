@@ -1,5 +1,5 @@
 /**
- * Keeps programs in the kernel attached between the runs of this process, for which attaching is slow after a detach (the
+ * Keeps BPF programs attached between the runs of this process, for which attaching is slow after a detach (the
  * kernel waits until nobody uses what was detached).
  */
 

@@ -118,7 +118,7 @@ export type GateConfig = Readonly<{
   failcnt: string | null;
   /** The group's directory in the unified hierarchy, where failures are to be found out from the kernel; null: they are not. */
   attribute: string | null;
-  /** The group's directory of the memory controller, which programs in the kernel watch where they load; null: none does. */
+  /** The group's directory of the memory controller, which BPF programs watch where they load; null: none does. */
   watched: string | null;
   /** What leaves the group is killed, where that is seen. */
   killEscaped: boolean;

@@ -79,14 +79,14 @@ export type GateSummary = {
   /** On v2 how far a reading may be behind, and the largest rise between two readings; null: the kernel keeps the highest. */
   lag: number | null;
   largestRise: number | null;
-  /** 1: a program in the kernel read the usage on v2, and saw the highest. */
+  /** 1: a BPF program read the usage on v2, and saw the highest. */
   summed: number;
   /** Pages of page faults over the limit, and their bytes; null: nothing looked at them. */
   faultPages: number | null;
   faultBytes: number | null;
   /** 1: tasks that left or entered the group were seen. */
   movesWatched: number;
-  /** Events of the programs in the kernel that are lost, and that they missed because they were running already. */
+  /** Events of the BPF programs that are lost, and that they missed because they were running already. */
   watchLost: number;
   watchMissed: number;
   /** On v2 what the highest reading was made up of; null where the kernel does not tell. */
@@ -195,7 +195,7 @@ export type GateEvent =
   | { event: 'counter-lost' }
   /** What was found of the kernel for one of its programs, which saves a later helper the search. */
   | { event: 'fitted'; word: string }
-  /** A program in the kernel could not be loaded or does not work. */
+  /** A BPF program could not be loaded or does not work. */
   | { event: 'unwatched'; what: 'faults' | 'moves' | 'readings'; errno: number }
   /**
    * A task has left the group or entered it. `to`: the group that it is in now, from the root of the hierarchy; null: not

@@ -65,9 +65,9 @@ export type RunSpec = Readonly<{
   allowIoUring: boolean;
   /** What to do when usage stays above the kmem limit and there is no call to deny. */
   onOverrun: 'note' | 'kill';
-  /** What ends a page fault over the kmem limit, where programs in the kernel can see it; `note`: nothing. */
+  /** What ends a page fault over the kmem limit, where BPF programs can see it; `note`: nothing. */
   onFault: 'sigbus' | 'kill' | 'note';
-  /** What to do about a process that leaves the group, where programs in the kernel can see it. */
+  /** What to do about a process that leaves the group, where BPF programs can see it. */
   onEscape: 'note' | 'kill';
   /** File for a line about each gated call; null: none. */
   traceGate: string | null;

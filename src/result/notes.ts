@@ -19,8 +19,8 @@ export const GATE_NOTES = {
 /** How the note begins that has the last lines of a microVM that died. */
 export const LAST_OUTPUT = 'last output of the microVM: ';
 
-/** How the note begins about what no program in the kernel watches. */
-export const UNWATCHED = 'not watched by programs in the kernel';
+/** How the note begins about what no BPF program watches. */
+export const UNWATCHED = 'not watched by BPF programs';
 
 type Programs = Result['enforcement']['programs'];
 
@@ -64,7 +64,7 @@ export function notesOf(facts: Facts, programs: Programs, kmem: Usage): string[]
     );
   if (programs !== null && programs.lost > 0)
     notes.push(
-      `programs in the kernel lost ${counted(programs.lost, 'event')}: that many page faults or moves are not named`,
+      `BPF programs lost ${counted(programs.lost, 'event')}: that many page faults or moves are not named`,
     );
   if (facts.overrunMs > 0)
     notes.push(

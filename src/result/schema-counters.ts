@@ -44,7 +44,7 @@ export const kmemSchema = define(
     maxUsageSource: choiceOrNull(
       ['counter', 'sum', 'gate', 'samples'],
       "Source of `maxUsage`. `counter`: the kernel's own high-water mark. Cgroup v2 has no such mark, and `maxUsage` is the highest reading there: `sum`, the figures of all CPUs, " +
-        'added up by a program in the kernel at each charge; `gate`, read before gated calls, at exits and every 10 ms; `samples`, read every 10 ms, a lower bound.',
+        'added up by a BPF program at each charge; `gate`, read before gated calls, at exits and every 10 ms; `samples`, read every 10 ms, a lower bound.',
       '`maxUsage` is null',
     ),
     usage: usage('kernel memory'),

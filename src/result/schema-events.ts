@@ -89,7 +89,7 @@ export const enforcementSchema = define(
     ),
     programs: define(
       programs.nullable(),
-      'What programs in the kernel (BPF) watched. They are loaded if the kernel allows it.',
+      'What BPF programs watched. They are loaded if the kernel allows it.',
       {
         whenNull: 'nothing ran, or the helper died',
         whenAbsent: null,
@@ -210,7 +210,7 @@ const escaped = z.strictObject({
     whenNull: 'unknown: it was already outside when it was first seen',
   }),
   by: define(z.int().nonnegative().nullable(), 'PID of the process that made the move, possibly the process itself.', {
-    whenNull: 'unknown: no program in the kernel saw the move (`enforcement.programs.moves`)',
+    whenNull: 'unknown: no BPF program saw the move (`enforcement.programs.moves`)',
   }),
   to: textOrNull(
     'Cgroup of the process after the move, relative to the root of the hierarchy.',
@@ -221,7 +221,7 @@ const escaped = z.strictObject({
 
 export const escapesSchema = define(
   z.array(escaped).nullable(),
-  'Processes that left the group; the first 100. Their allocations elsewhere are neither limited nor counted. If no program in the kernel watches ' +
+  'Processes that left the group; the first 100. Their allocations elsewhere are neither limited nor counted. If no BPF program watches ' +
     'moves (`enforcement.programs.moves`), kmem-run checks at the start and end of each step and every 200 ms. These checks miss a process that leaves and ' +
     'returns between two of them.',
   { whenNull: 'nothing ran', whenAbsent: null },

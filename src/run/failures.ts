@@ -77,9 +77,9 @@ export type FailureLog = Readonly<{
   notices: () => readonly string[];
   /** Processes that left the group, in order: the first 100. */
   escapes: readonly ObservedEscape[];
-  /** One that no program in the kernel saw leave. */
+  /** One that no BPF program saw leave. */
   takeSeen: (seen: ObservedEscape) => void;
-  /** False from when the helper has said that no program in the kernel watches moves. */
+  /** False from when the helper has said that no BPF program watches moves. */
   areMovesWatched: () => boolean;
   /** Denials up to now, as last told. */
   denials: () => number;

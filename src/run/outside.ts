@@ -1,4 +1,4 @@
-/** Where no program in the kernel watches: looks for processes that come from the run and are not in its group. */
+/** Where no BPF program watches: looks for processes that come from the run and are not in its group. */
 
 import { readdirSync, readlinkSync } from 'node:fs';
 import { nestedGroups, pidsIn } from '../cgroup/nested.ts';

@@ -27,7 +27,7 @@ export type RunProgress = GroupSample & Readonly<{ denials: number }>;
 /** A run from the moment at which everything stands ready. */
 export type RunWatch = Readonly<{
   ended: Promise<void>;
-  /** A step has begun or ended: where no program in the kernel watches, kmem-run looks who is outside the group. */
+  /** A step has begun or ended: where no BPF program watches, kmem-run looks who is outside the group. */
   lookOutside: () => void;
   close: () => Promise<void>;
 }>;

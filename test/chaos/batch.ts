@@ -56,7 +56,7 @@ export async function judgeBatch(inspected: Inspected, before: Inventory): Promi
   const problems = [
     ...mustPass(inspected, RUN),
     ...mustPass(inspected, ['gc']),
-    ...(inspected.isolated ? [] : await programsLeft()).map((program) => `program in the kernel ${program}`),
+    ...(inspected.isolated ? [] : await programsLeft()).map((program) => `BPF program ${program}`),
   ];
   // The kernel, and node, take a moment to close what is over.
   const deadline = performance.now() + TIMEOUT_MS;

@@ -15,7 +15,7 @@ export type Batch = Readonly<{
   choice: Choice;
   numbers: readonly number[];
   jobs: number;
-  /** In a PID namespace; otherwise the kinds of run are those whose programs in the kernel work only outside one. */
+  /** In a PID namespace; otherwise the kinds of run are those whose BPF programs work only outside one. */
   isolated: boolean;
 }>;
 

@@ -116,7 +116,7 @@ const experiments: readonly Kind[] = [
   { ...experiment('set-up', [...scenario, '{set-up}'], []), runsOutside: true },
 ];
 
-/** Whose programs in the kernel (BPF) work only outside a PID namespace. */
+/** Whose BPF programs work only outside a PID namespace. */
 const watched: readonly Kind[] = [
   kind('watched-sleeps', 1, '--kmem 2M', sleeps),
   kind('watched-storm', 1, '--kmem 400K', storm, { statuses: [0] }),

@@ -1,4 +1,4 @@
-/** Programs in the kernel: what doctor says where they work, and where something prevents them. */
+/** BPF programs: what doctor says where they work, and where something prevents them. */
 
 import { constants } from 'node:os';
 import test from 'ava';
@@ -81,7 +81,7 @@ test('cgroup v1 counts exactly, so only v2 needs a program for that', async (t) 
 });
 
 test.serial('on a machine that allows them they are loaded and triggered', async (t) => {
-  if (!needs(t, whyNoPrograms === null, `programs in the kernel: ${whyNoPrograms}`)) return;
+  if (!needs(t, whyNoPrograms === null, `BPF programs: ${whyNoPrograms}`)) return;
   const machine = makeMachine(t);
   const ran = await doctor(machine, ['--json']);
   t.is(ran.status, 0, ran.stderr);
@@ -112,7 +112,7 @@ test.serial('what forbids them is no failure of doctor: a gated run works', asyn
     const gated = await machine.run(['--kmem', '64M', '--', 'true'], { under });
     t.is(gated.status, 0, gated.stderr);
     t.like(gated.result?.enforcement.programs, { faults: null, faultPages: null, moves: false });
-    t.regex(gated.result?.enforcement.notes.join('\n') ?? '', /not watched by programs in the kernel: .*EPERM/);
+    t.regex(gated.result?.enforcement.notes.join('\n') ?? '', /not watched by BPF programs: .*EPERM/);
   }
   machine.assertClean();
 });

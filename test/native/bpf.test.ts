@@ -1,4 +1,4 @@
-/** The programs in the kernel: their objects are those of their sources, and load here. */
+/** The BPF programs: their objects are those of their sources, and load here. */
 
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -43,7 +43,7 @@ const refusals: Readonly<Record<string, RegExp>> = {
 };
 
 test('here each program loads, or is refused for a known reason, and sees what is done for it', (t) => {
-  if (!needs(t, whyNoPrograms === null, `programs in the kernel: ${whyNoPrograms}`)) return;
+  if (!needs(t, whyNoPrograms === null, `BPF programs: ${whyNoPrograms}`)) return;
   const { memory } = readHierarchies();
   const { programs, kinds } = surveyHere(`${memory?.own}/${memory?.version === 1 ? 'tasks' : 'cgroup.procs'}`);
   t.is(programs.length, 15);

@@ -1,5 +1,5 @@
 /**
- * Page faults over the kmem limit, which no gate sees: a program in the kernel ends them by a signal. The program here
+ * Page faults over the kmem limit, which no gate sees: a BPF program ends them by a signal. The program here
  * touches one page in each 2 MiB, and each needs a page table.
  */
 
@@ -20,7 +20,7 @@ const PAGES = 1000;
 const PARTS = 1024;
 
 const canWatch = (t: ExecutionContext): boolean =>
-  needs(t, whyNoPrograms === null, `programs in the kernel: ${whyNoPrograms}`);
+  needs(t, whyNoPrograms === null, `BPF programs: ${whyNoPrograms}`);
 
 const KILLED = 'exit.signal==SIGBUS';
 

@@ -1,4 +1,4 @@
-/** Tasks that leave the group or enter it: programs in the kernel see them, however they are moved and by whom. */
+/** Tasks that leave the group or enter it: BPF programs see them, however they are moved and by whom. */
 
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import anyTest, { type ExecutionContext } from 'ava';
@@ -16,7 +16,7 @@ const BORN_OUTSIDE = /^(\S+) \(pid (\d+)\) was started outside the group: /;
 const JOIN = version === 1 ? 'tasks' : 'cgroup.procs';
 
 const canWatch = (t: ExecutionContext): boolean =>
-  needs(t, whyNoPrograms === null, `programs in the kernel: ${whyNoPrograms}`);
+  needs(t, whyNoPrograms === null, `BPF programs: ${whyNoPrograms}`);
 
 /** Of the notes that name a move: who, and its pid. */
 function told({ result }: Ran, pattern: RegExp): [comm: string, pid: number][] {
@@ -51,7 +51,7 @@ test('a task that writes itself to another group is named', async (t) => {
   t.regex(ran.stderr, /left the group: what it allocates there is neither limited nor counted/);
 });
 
-test('so is one with more ancestors than the program in the kernel looks at', async (t) => {
+test('so is one with more ancestors than the BPF program looks at', async (t) => {
   if (!canWatch(t)) return;
   const harness = makeHarness(t);
   const command = [compileFixture('deep'), '60', `${makeElsewhere(harness)}/${JOIN}`];
@@ -179,6 +179,6 @@ test('in a PID namespace, where no number is the kernel’s own, nothing is said
   // Where processes are is looked up instead, now and then.
   t.deepEqual(result?.escapes, []);
   t.notRegex(notes, /from outside/);
-  t.regex(notes, /not watched by programs in the kernel: .*tasks that leave the group/);
+  t.regex(notes, /not watched by BPF programs: .*tasks that leave the group/);
   harness.assertNothingLeft();
 });

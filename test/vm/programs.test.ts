@@ -1,4 +1,4 @@
-/** Programs in the kernel on the kernels of microVMs: which load and work, and what they read and end on cgroup v2. */
+/** BPF programs on the kernels of microVMs: which load and work, and what they read and end on cgroup v2. */
 
 import anyTest, { type ExecutionContext } from 'ava';
 import { helperPath } from '../../src/gate/helper.ts';

@@ -16,7 +16,7 @@ struct config {
   char *usage_file, *max_file, *failcnt_file, *reclaim_file, *lock_file, *trace_file;
   char *refresh_file; /* cgroup v2, where usage_file is memory.stat: cpu.stat */
   char *oom_score;    /* the command's; the supervisor has the lowest then */
-  char *watched;      /* the group's directory of the memory controller: programs in the kernel watch it */
+  char *watched;      /* the group's directory of the memory controller: BPF programs watch it */
   bool rcu_wait;      /* before a denial: for what has ended to be freed */
   bool kill_escaped;  /* what leaves the group is killed */
   int fitted_count;   /* words about the kernel that the runner had (fit.h) */

@@ -95,7 +95,7 @@ static bool configure_all(char **words)
   return true;
 }
 
-/* By programs in the kernel. */
+/* By BPF programs. */
 static bool start_watching(void)
 {
   if (config.failcnt_file)

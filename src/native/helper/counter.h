@@ -9,7 +9,7 @@
  *               the group, mapped and unmapped by us, are enough of them after a few rounds
  *   late        neither: before 5.13, or not found out yet
  *
- * Where programs in the kernel load, it is summed: one adds up what each CPU has (readings.h), which is exact at any time,
+ * Where BPF programs load, it is summed: one adds up what each CPU has (readings.h), which is exact at any time,
  * and others see the highest usage.
  *
  * Which it is, is found out before the first step: a process that is in the group for that has the file's pages charged

@@ -1,5 +1,5 @@
 /*
- * Page faults over the limit, which no gate sees: a program in the kernel ends them by a signal
+ * Page faults over the limit, which no gate sees: a BPF program ends them by a signal
  * (src/native/bpf/memory.bpf.c).  It is attached before the first step, and goes with our descriptors.
  */
 #ifndef KMEM_HELPER_FAULTS_H

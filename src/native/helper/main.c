@@ -87,12 +87,12 @@
  *   events message inbox                what goes to the runner and comes from it, and between our processes
  *   policy inject run timed proc        the table of calls, failures asked for, the run's clock, work in limited time, /proc
  *   repair                              calls that a signal took back are made again
- *   bpf btf elf relocate fit object     programs in the kernel: loaded, fitted to it, and what they report
+ *   bpf btf elf relocate fit object     BPF programs: loaded, fitted to it, and what they report
  *   ring embedded                       their events, and the programs themselves (src/native/bpf)
  *   config describe filter steps brk    the configuration, what a call is about, seccomp, steps, breaks
  *   loop request launch group           what is waited for, one call, joiner and command, the group
  *   interruptions                       their number
- *   watched readings counter            the group's kernel memory, by programs in the kernel and by its files
+ *   watched readings counter            the group's kernel memory, by BPF programs and by its files
  *   approvals sizes                     what was allowed and is not charged yet, and sizes in a call's arguments
  *   guardian own reclaim peak crashes   processes of ours, the highest usage, ends by a signal
  *   tables errors notices               descriptors, errnos, what the result mentions

@@ -1,4 +1,4 @@
-/* Tasks that leave the group or enter it, as programs in the kernel see them (src/native/bpf/moves.bpf.c). */
+/* Tasks that leave the group or enter it, as BPF programs see them (src/native/bpf/moves.bpf.c). */
 #ifndef KMEM_HELPER_MOVES_H
 #define KMEM_HELPER_MOVES_H
 

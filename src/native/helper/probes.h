@@ -1,5 +1,5 @@
 /*
- * The programs in the kernel that find out which calls fail by its own limit: src/native/bpf/refusals.bpf.c, which says
+ * The BPF programs that find out which calls fail by its own limit: src/native/bpf/refusals.bpf.c, which says
  * what each does.
  */
 #ifndef KMEM_HELPER_PROBES_H

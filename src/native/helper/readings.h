@@ -1,5 +1,5 @@
 /*
- * Exact readings of a group's kernel memory on cgroup v2, by programs in the kernel (src/native/bpf/memory.bpf.c).
+ * Exact readings of a group's kernel memory on cgroup v2, by BPF programs (src/native/bpf/memory.bpf.c).
  *
  * That they are right is not inferred from the kernel's version: a child in the group allocates, and what the program
  * reads must be what memory.stat says.

@@ -2,7 +2,7 @@
  * What the kernel itself refuses, where it is the kernel that enforces the limit.
  *
  * Under the kernel's own limit nobody asks us: a charge fails somewhere inside a call, and the call may return an
- * error, return another one, or get by without.  Four small programs in the kernel (probes.h) find out which, so that
+ * error, return another one, or get by without.  Four small BPF programs (probes.h) find out which, so that
  * nothing is lost however many calls fail, and a task that never meets the limit costs nothing but a look into an empty
  * table.
  *

@@ -1,4 +1,4 @@
-/* Which of the programs in the kernel load and work here, found out by using them: `kmem-helper programs`. */
+/* Which of the BPF programs load and work here, found out by using them: `kmem-helper programs`. */
 #ifndef KMEM_HELPER_SURVEY_H
 #define KMEM_HELPER_SURVEY_H
 

@@ -1,5 +1,5 @@
 /*
- * Each kind of program in the kernel, loaded, attached and made to see something that this process does: that a program
+ * Each kind of BPF program, loaded, attached and made to see something that this process does: that a program
  * loads does not show that it is run.
  */
 #ifndef KMEM_HELPER_TRIALS_H
