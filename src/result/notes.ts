@@ -63,9 +63,7 @@ export function notesOf(facts: Facts, programs: Programs, kmem: Usage): string[]
       `page faults took ${counted(programs.faultPages ?? 0, 'page')} (${formatSize(programs.faultBytes ?? 0)}) while the group was above the kmem limit; --on-fault sigbus ends them`,
     );
   if (programs !== null && programs.lost > 0)
-    notes.push(
-      `BPF programs lost ${counted(programs.lost, 'event')}: that many page faults or moves are not named`,
-    );
+    notes.push(`BPF programs lost ${counted(programs.lost, 'event')}: that many page faults or moves are not named`);
   if (facts.overrunMs > 0)
     notes.push(
       `usage stayed above the kmem limit for ${Math.round(facts.overrunMs)} ms while no call was denied: ${causeOf(kmem, programs)}`,

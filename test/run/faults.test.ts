@@ -19,8 +19,7 @@ const PAGES = 1000;
 /** A signal has effect when the call has ended; each part of readv faults. */
 const PARTS = 1024;
 
-const canWatch = (t: ExecutionContext): boolean =>
-  needs(t, whyNoPrograms === null, `BPF programs: ${whyNoPrograms}`);
+const canWatch = (t: ExecutionContext): boolean => needs(t, whyNoPrograms === null, `BPF programs: ${whyNoPrograms}`);
 
 const KILLED = 'exit.signal==SIGBUS';
 

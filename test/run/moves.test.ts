@@ -15,8 +15,7 @@ const BORN_OUTSIDE = /^(\S+) \(pid (\d+)\) was started outside the group: /;
 /** By which a process moves itself, or another one, alone. */
 const JOIN = version === 1 ? 'tasks' : 'cgroup.procs';
 
-const canWatch = (t: ExecutionContext): boolean =>
-  needs(t, whyNoPrograms === null, `BPF programs: ${whyNoPrograms}`);
+const canWatch = (t: ExecutionContext): boolean => needs(t, whyNoPrograms === null, `BPF programs: ${whyNoPrograms}`);
 
 /** Of the notes that name a move: who, and its pid. */
 function told({ result }: Ran, pattern: RegExp): [comm: string, pid: number][] {
