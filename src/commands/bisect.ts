@@ -80,7 +80,7 @@ export function bisectHelp(): CommandHelp {
 }
 
 function bisectTable(own: Own): OptionTable {
-  return experimentTable(bisectOptions(own), 'plot the search and the share of runs that pass in the terminal');
+  return experimentTable(bisectOptions(own), 'plot the search and the share of passing runs in the terminal');
 }
 
 function bisectOptions(own: Own): OptionTable {

@@ -17,7 +17,7 @@ const OPTIONS = { json: flagOption('print the comparison as JSON'), ...NO_COLOR,
 export const compareHelp: CommandHelp = {
   synopsis: ['kmem-run compare [options] A B'],
   text: [
-    'Compares two runs, or two sets of runs: limits, outcome, peak of kernel memory, failed calls. A difference counts if it exceeds the differences within each set. Experiments are compared limit by limit.',
+    'Compares two runs, or two sets of runs: limits, outcomes, peak kernel memory, failed calls. A difference counts if it exceeds the differences within each set. Experiments are compared limit by limit.',
     'A and B are each a run, an experiment, a label, or several of these separated by commas.',
   ],
   options: pageOptions(OPTIONS),

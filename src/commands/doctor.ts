@@ -17,7 +17,7 @@ const OPTIONS = {
 
 export const doctorHelp: CommandHelp = {
   synopsis: ['kmem-run doctor [options]'],
-  text: ['Checks this machine by trying what a run needs, and explains how to fix what is missing.'],
+  text: ['Checks this machine by trying each feature that a run needs, and explains how to fix what is missing.'],
   options: pageOptions(OPTIONS),
   status: [
     ['0', 'a gated run works'],

@@ -55,7 +55,7 @@ const output = string(
       throw new SetupError(
         'bad-option',
         `--output: many runs cannot share the file ${quote(given)}`,
-        'give inherit or null; or have the command write to files of its own',
+        'use inherit or null, or have the command write to its own files',
       );
     }
     input.output = given;
@@ -117,7 +117,7 @@ export function readExperimentArgv<Own extends CommonOptions>(
     throw new SetupError(
       'conflicting-options',
       `${stray === undefined ? 'a command' : `--${stray}`} cannot be combined with --resume: the request is saved with the experiment`,
-      `leave it out, or begin a new experiment without --resume`,
+      `leave it out, or start a new experiment without --resume`,
     );
   }
   const takes = (name: string): boolean => BESIDE_RESUME.includes(name);
@@ -151,7 +151,7 @@ export function commonOptions(own: CommonOptions): OptionTable {
     jobs: string(
       GROUP,
       'N',
-      'make this many runs at a time, each on a CPU of its own',
+      'perform this many runs at a time, each on its own CPU',
       (_, value) => {
         own.jobs = numberFor('jobs', value, optionName);
       },
@@ -160,7 +160,7 @@ export function commonOptions(own: CommonOptions): OptionTable {
     warmup: string(
       GROUP,
       'N',
-      'make this many runs first and discard them',
+      'perform this many runs first and discard them',
       (_, value) => {
         own.warmup = numberFor('warmup', value, optionName);
       },

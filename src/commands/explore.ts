@@ -89,7 +89,7 @@ export function exploreHelp(): CommandHelp {
     synopsis: ['kmem-run explore [options] -- command [args…]', 'kmem-run explore [options] --scenario SCENARIO|FILE'],
     text: [
       'Runs a command many times. Each run fails one system call that allocates kernel memory. The reaction is classified as crash, hang, silent (exit 0 with a wrong result), leak, or handled.',
-      'Each run has a folder and a port of its own, in KMEM_RUN_DIR and KMEM_RUN_PORT.',
+      'Each run gets its own folder and port, named in KMEM_RUN_DIR and KMEM_RUN_PORT.',
     ],
     options: pageOptions(exploreTable(defaults())),
     status: [

@@ -34,18 +34,18 @@ const OPTIONS = {
   row: valueOption('NAME', 'measure only this row', { group: WITHOUT_COMMAND, repeatable: true }),
   then: valueOption('CMD', 'add a step in the group: sh -c CMD', { group: WITH_COMMAND, repeatable: true }),
   expect: valueOption('EXPR', 'require EXPR', { group: WITH_COMMAND, repeatable: true }),
-  timeout: valueOption('DURATION', 'end a run after this time', { group: WITH_COMMAND, byDefault: '30s' }),
+  timeout: valueOption('DURATION', 'stop a run after this time', { group: WITH_COMMAND, byDefault: '30s' }),
 } as const;
 
 export const fidelityHelp: CommandHelp = {
   synopsis: ['kmem-run fidelity [options] [-- command [args…]]'],
   text: [
-    "Makes the same runs under the kernel's own limit and under the gate, on one kernel, and compares the results.",
-    'Without a command, it counts how many kernel objects of each kind fit, and which error follows. With a command, it finds the smallest limit under which the command passes.',
+    "Performs the same runs under the kernel's own limit and under the gate, on one kernel, and compares the results.",
+    'Without a command, it counts how many kernel objects of each kind fit, and reports which error follows. With a command, it finds the smallest limit under which the command passes.',
   ],
   options: pageOptions(OPTIONS),
   status: [
-    ['0', 'both modes give the same result; with a command, it passes at some limit in both'],
+    ['0', 'both modes produce the same result; with a command, the command passes at some limit in both'],
     ['1', 'different'],
   ],
 };
@@ -118,7 +118,7 @@ function refuseStray(
     throw new SetupError(
       'conflicting-options',
       '--parent: a cgroup of the host does not exist in the microVM',
-      'give --here too, or leave out --parent',
+      'add --here, or leave out --parent',
     );
   const [wrong, with_] = command === null ? [OF_A_COMMAND, 'a comparison of rows'] : [OF_ROWS, 'a command'];
   const name = wrong.find((option) => strings.has(option));

@@ -24,9 +24,9 @@ const OPTIONS = {
 
 export const historyHelp: CommandHelp = {
   synopsis: ['kmem-run history [options]'],
-  text: ['Lists saved runs and experiments, latest first. An experiment takes one line.'],
+  text: ['Lists saved runs and experiments, latest first. Each experiment is shown on one line.'],
   options: pageOptions(OPTIONS),
-  status: [['0', 'listed, even if nothing is saved']],
+  status: [['0', 'success, even if nothing is saved']],
 };
 
 const LIMIT = 20;

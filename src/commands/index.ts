@@ -77,7 +77,7 @@ const commands: Readonly<Record<string, Entry>> = {
   },
   report: {
     group: RESULTS,
-    about: 'make a page of results, with plots',
+    about: 'create a page of results, with plots',
     load: async () => (await import('./report.ts')).reportCommand,
     help: async () => (await import('./report.ts')).reportHelp,
   },

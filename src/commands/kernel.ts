@@ -13,10 +13,10 @@ import { type Given, type OptionForm, readOptions, splitAtSeparator } from './re
 const OF_ADD = { group: 'Options of add:' } as const;
 const LIST_OPTIONS = { json: flagOption('print JSON', { group: 'Options of list:' }) } as const;
 const ADD_OPTIONS = {
-  mirror: valueOption('URL', 'use this Debian mirror instead of those in the configuration of apt', OF_ADD),
+  mirror: valueOption('URL', "use this Debian mirror instead of those in apt's configuration", OF_ADD),
   deb: valueOption('FILE', 'use this package (linux-image-…)', OF_ADD),
   image: valueOption('FILE', 'use this image (a vmlinuz or a vmlinux; on arm64 an Image)', OF_ADD),
-  modules: valueOption('DIR', 'use the modules in this folder, with --image', OF_ADD),
+  modules: valueOption('DIR', 'with --image, use the modules in this folder', OF_ADD),
 } as const;
 
 export const kernelHelp: CommandHelp = {
@@ -28,8 +28,8 @@ export const kernelHelp: CommandHelp = {
     'kmem-run kernel verify [NAME]',
   ],
   text: [
-    'Manages the kernels that --kernel NAME boots, in your cache folder.',
-    '5.10, 6.1 and 6.12 are the newest generic kernels of Debian 11, 12 and 13. apt fetches them and verifies them with the keys of Debian. Use any other NAME for a kernel of your own. An existing kernel of that name is replaced.',
+    'Manages the kernels in your cache folder that --kernel NAME boots.',
+    "5.10, 6.1 and 6.12 are the newest generic kernels of Debian 11, 12 and 13. apt fetches them and verifies them with Debian's keys. Use any other NAME for a kernel of your own. An existing kernel of that name is replaced.",
   ],
   actions: {
     list: { about: 'list the kernels that were added', takes: null },

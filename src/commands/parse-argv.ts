@@ -112,7 +112,7 @@ function checkReport({ input, report }: Draft): void {
     throw new SetupError(
       'json-on-stdout',
       '--json -: the command uses stdout',
-      'give --output null or --output FILE too, or --json FILE',
+      'add --output null or --output FILE, or use --json FILE',
     );
   }
   if (file !== null && report.json === absolute(file)) {

@@ -14,8 +14,8 @@ import { flagOption, NO_COLOR, NO_CONFIG, pageOptions, valueOption } from './opt
 import { mustHave, readStoredArguments } from './stored.ts';
 
 const OPTIONS = {
-  repeat: valueOption('N', 'make this many runs', { byDefault: '1; up to 5 while only figures differ' }),
-  warmup: valueOption('N', 'make this many runs first and discard them', { byDefault: '0' }),
+  repeat: valueOption('N', 'perform this many runs', { byDefault: '1; up to 5 while only figures differ' }),
+  warmup: valueOption('N', 'perform this many runs first and discard them', { byDefault: '0' }),
   scenario: valueOption('SCENARIO|FILE', 'use the steps of this scenario instead of the recorded steps'),
   prepare: valueOption('CMD', 'before each run, run sh -c CMD outside its group'),
   stdin: valueOption('FILE', 'file that each run reads as stdin'),
@@ -28,7 +28,7 @@ const OPTIONS = {
   }),
   keep: flagOption('save the replays in the store'),
   label: valueOption('LABEL', 'save the replays under this label'),
-  store: valueOption('FILE', 'use this store instead of your own'),
+  store: valueOption('FILE', 'use this store instead of your default store'),
   json: valueOption('FILE', 'write the comparison as JSON ("-": stdout)'),
   token: flagOption('print a token for the run, without running anything'),
   'dry-run': flagOption('print what would be run, without running anything'),

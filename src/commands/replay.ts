@@ -86,7 +86,7 @@ function insteadOf(
 
 function refuseJsonBesideOutput({ json }: ReplayArguments, { spec }: ReplayPlan): void {
   if (json !== '-' || spec.output !== 'inherit') return;
-  throw new SetupError('json-on-stdout', '--json -: the command uses stdout', 'give --output null too, or --json FILE');
+  throw new SetupError('json-on-stdout', '--json -: the command uses stdout', 'add --output null, or use --json FILE');
 }
 
 async function replay(context: ReplayContext): Promise<number> {

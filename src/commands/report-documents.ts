@@ -25,7 +25,7 @@ export async function readDocuments(words: readonly string[], store: string | nu
   throw new SetupError(
     'too-many-results',
     `${documents.length} results are too many: a page shows at most ${MOST_DOCUMENTS}`,
-    'name fewer, or one experiment; kmem-run export --format csv prints all of them',
+    'name fewer results, or one experiment; kmem-run export --format csv prints all of them',
   );
 }
 

@@ -32,7 +32,7 @@ const OPTIONS = {
 export const reportHelp: CommandHelp = {
   synopsis: ['kmem-run report [options] RESULT…'],
   text: [
-    'Makes a page of results, with plots, tables, failed calls and replay commands. The page is a single file and loads nothing.',
+    'Creates a page of results, with plots, tables, failed calls and replay commands. The page is a single file and loads nothing.',
     'RESULT is a file or a saved result. A file is the JSON output of a command that runs, exports or compares. A saved result is a run, an experiment, a label, or @ for the latest run.',
   ],
   options: pageOptions(OPTIONS),
@@ -182,7 +182,7 @@ export async function writePlots(documents: readonly ReportDocument[], { svg, pn
   const { plotPng, plotSvg, plotsOf } = await import('../report/plots/files.ts');
   const plots = documents.flatMap((document, index) => plotsOf(document, String(index + 1)));
   if (plots.length === 0) {
-    throw new SetupError('nothing-to-draw', 'these results have no plot', 'use --html FILE, which has their tables');
+    throw new SetupError('nothing-to-draw', 'these results have no plot', 'use --html FILE, which shows their tables');
   }
   for (const plot of plots) {
     const drawn = plotSvg(plot);

@@ -43,7 +43,7 @@ export const OPTIONS: OptionTable = {
   },
   ...sets('ready', 'Steps:', 'WHAT', 'wait for tcp:PORT, http://…, file:PATH or output:REGEX before the next step'),
   ...sets('readyTimeout', 'Steps:', 'DURATION', 'wait at most this long for --ready', '10s'),
-  ...turns('background', 'Steps:', 'run the further steps while the command runs, then stop it'),
+  ...turns('background', 'Steps:', 'run the further steps while the command runs, then stop the command'),
   ...sets('stop', 'Steps:', 'SIGNAL|CMD', 'signal or command that stops the command after the last step', 'TERM'),
   ...collects('expect', 'Steps:', 'EXPR', 'require EXPR, for example failcnt>0'),
 
@@ -69,7 +69,7 @@ export const OPTIONS: OptionTable = {
   'rcu-wait': string(
     'Enforcement:',
     'on|off',
-    'before a denial, wait until the memory of ended processes is freed',
+    'before a denial, wait until the memory of exited processes is freed',
     turnsOn('rcuWait'),
     'on',
   ),
@@ -78,21 +78,21 @@ export const OPTIONS: OptionTable = {
     'onOverrun',
     'Enforcement:',
     ON_OVERRUN.join('|'),
-    'if usage stays over the limit and no call can be denied, report it or end the run',
+    'if usage stays over the limit and no call can be denied, report this or stop the run',
     'note',
   ),
   ...sets(
     'onFault',
     'Enforcement:',
     ON_FAULT.join('|'),
-    'end a page fault over the limit with SIGBUS or SIGKILL, or only count it',
+    'refuse a page fault over the limit with SIGBUS or SIGKILL, or only count it',
     'note',
   ),
   ...sets(
     'onEscape',
     'Enforcement:',
     ON_ESCAPE.join('|'),
-    'if a process leaves the group, report it, or kill it too',
+    'if a process leaves the group, report it, or report and kill it',
     'note',
   ),
   fail: {
@@ -117,7 +117,7 @@ export const OPTIONS: OptionTable = {
     ...string('Command:', 'NAME[=VALUE]', 'set a variable, or copy it from the environment', setVariable),
     repeatable: true,
   },
-  ...turns('clearEnv', 'Command:', 'pass only the variables of --env'),
+  ...turns('clearEnv', 'Command:', 'pass only the variables given with --env'),
   ...sets('cpus', 'Command:', 'LIST', 'bind the command and the gate to these CPUs, for example 0,2-3'),
   ...turns('aslr', 'Command:', 'leave address-space randomisation on'),
   output: string('Command:', 'inherit|null|FILE', 'where stdout and stderr of all steps go', setOutput),
@@ -128,9 +128,14 @@ export const OPTIONS: OptionTable = {
   keep: flag('Output:', 'save the result in the store (see kmem-run history)', ({ report }, on) => {
     report.keep = on;
   }),
-  label: string('Output:', 'LABEL', 'save the result under this label, which runs can share', ({ report }, value) => {
-    report.label = parseLabel(value);
-  }),
+  label: string(
+    'Output:',
+    'LABEL',
+    'save the result under this label, which several runs can share',
+    ({ report }, value) => {
+      report.label = parseLabel(value);
+    },
+  ),
   store: string('Output:', 'FILE', 'save the result in this store instead of your own', ({ report }, value) => {
     report.store = outputFile(value, { name: '--store' });
   }),
@@ -226,7 +231,7 @@ function setVariable({ env, inherited }: Draft, given: string): void {
   if (name === '') {
     throw new SetupError(
       'bad-env',
-      `--env: ${quote(given)} names no variable`,
+      `--env: ${quote(given)} does not name a variable`,
       'write --env NAME=VALUE, or --env NAME to copy it',
     );
   }

@@ -39,7 +39,7 @@ export const SELECT_OPTIONS = {
 export const LIST_OPTIONS = { json: flagOption('print JSON', { group: 'Options of list:' }) } as const;
 
 export const RUN_OPTIONS = {
-  jobs: valueOption('N', 'run this many scenarios at a time, each on a CPU of its own', { ...OF_RUN, byDefault: '1' }),
+  jobs: valueOption('N', 'run this many scenarios at a time, each on its own CPU', { ...OF_RUN, byDefault: '1' }),
   kernel: valueOption('KERNEL', 'boot this kernel and run the scenarios for it; "host" is the running kernel', OF_RUN),
   parent: valueOption('PATH', 'create each group in this cgroup directory; not in a microVM', OF_RUN),
   enforce: valueOption('MODE', 'enforce limits in this mode, instead of the one in the file', {
@@ -103,7 +103,7 @@ function parseShard(given: string): Shard {
   if (index !== '' && Number(index) <= Number(of)) return { index: Number(index), of: Number(of) };
   throw new SetupError(
     'bad-shard',
-    `--shard: ${quote(given)} is not a part of a whole`,
+    `--shard: ${quote(given)} is not of the form I/N`,
     'write 1/3 for the first of three parts',
   );
 }

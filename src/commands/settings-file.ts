@@ -82,7 +82,7 @@ function refuseUntrusted(path: string): void {
     throw new SetupError(
       'untrusted-config',
       `${quote(path, 1000)} is not read: ${error instanceof Error ? error.message : String(error)}`,
-      'make the file and its folder your own (chown, chmod go-w), or ignore the file with --no-config',
+      'make the file and its folder owned by you and writable only by you (chown, chmod go-w), or ignore the file with --no-config',
       { cause: error },
     );
   }

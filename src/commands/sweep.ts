@@ -101,7 +101,7 @@ function sweepOptions(own: Own): OptionTable {
     repeat: string(
       GROUP,
       'N',
-      'make this many runs at each point',
+      'perform this many runs at each point',
       (_, value) => {
         own.repeat = numberFor('repeat', value, optionName);
       },

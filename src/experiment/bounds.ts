@@ -41,7 +41,7 @@ export function preparation(given: unknown, nameOf: Names): string {
   throw new SetupError(
     'bad-option',
     `${nameOf('prepare')} requires a command`,
-    'use a line for sh -c, or leave it out',
+    'use a command line for sh -c, or leave it out',
   );
 }
 

@@ -51,7 +51,7 @@ function cachedProgram(program: NativeProgram, root: string, id: string | undefi
     throw new SetupError(
       'no-helper',
       `${file} cannot be executed (a file system mounted noexec?)`,
-      'set XDG_CACHE_HOME to a folder on a file system that allows programs',
+      'set XDG_CACHE_HOME to a folder on a file system that is not mounted noexec',
     );
   }
 
@@ -69,7 +69,7 @@ function build(program: NativeProgram, root: string, target: string): void {
     throw new SetupError(
       'no-helper',
       `${program.called} could not be written to ${dirname(target)}: ${(error as Error).message}`,
-      'free some space there, or set XDG_CACHE_HOME to a folder with free space that you own',
+      'free some space there, or set XDG_CACHE_HOME to a folder that you own and that has free space',
       { cause: error },
     );
   }

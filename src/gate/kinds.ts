@@ -209,7 +209,7 @@ export const multiplexed = {
   class: 'sockets',
   errno: 'ENFILE',
   tcpErrno: 'ENOBUFS',
-  man: 'socketcall(2): as the call that it stands for',
+  man: 'socketcall(2): as for the call that it performs',
   role: 'socketcall',
 } as const;
 export const addressed = {

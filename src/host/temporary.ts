@@ -26,8 +26,8 @@ export function makeFolder(mode: number, { place = tmpdir(), keeps = false }: Fo
   } catch (error) {
     throw new SetupError(
       'no-folder',
-      `cannot make a folder for the run in ${place} (${errnoOf(error) ?? (error as Error).message})`,
-      'set TMPDIR to a folder with free space that only you can write to, or to one with the sticky bit such as /tmp',
+      `cannot create a folder for the run in ${place} (${errnoOf(error) ?? (error as Error).message})`,
+      'set TMPDIR to a folder with free space: one that only you can write to, or one with the sticky bit, such as /tmp',
       { cause: error },
     );
   }

@@ -54,7 +54,7 @@ export function downloadFailure(ended: ToolEnd, name: string, apt: Apt): SetupEr
 export function packageGone(name: string, { sources: { debian } }: Apt, reason: string): SetupError {
   return new SetupError(
     'package-gone',
-    `the mirror ${debian} lists ${name} but does not have it (${reason})`,
+    `the mirror ${debian} lists ${name} but does not provide it (${reason})`,
     OTHER_WAYS,
   );
 }

@@ -20,7 +20,7 @@ export function hostArch(): Kernel['arch'] {
   if (process.arch === 'arm64') return 'aarch64';
   throw new SetupError(
     'unknown-machine',
-    `kernels are booted on x86_64 and aarch64, not on ${process.arch}`,
+    `kernels can be booted on x86_64 and aarch64, but not on ${process.arch}`,
     'run without --kernel',
   );
 }

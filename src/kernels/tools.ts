@@ -97,7 +97,7 @@ export function noSpace(folder: string, cause?: unknown): SetupError {
   return new SetupError(
     'no-space',
     `there is not enough space in ${folder}`,
-    'free some space there, or set XDG_CACHE_HOME to a folder with free space that you own',
+    'free some space there, or set XDG_CACHE_HOME to a folder that you own and that has free space',
     { cause },
   );
 }

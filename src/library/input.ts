@@ -21,7 +21,7 @@ export type SubjectInput<Without extends keyof RunInput> =
 
 /** Keys of every experiment in addition to those of a run. */
 export type CommonInput = Readonly<{
-  /** Number of concurrent runs, each bound to a CPU of its own; absent: 1. */
+  /** Number of concurrent runs, each bound to its own CPU; absent: 1. */
   jobs?: number | undefined;
   /** Number of runs to make first and discard; absent: 1. */
   warmup?: number | undefined;

@@ -27,7 +27,7 @@ export type ScenarioInput = Readonly<{
   parent?: string | undefined;
   /** How kmem limits are enforced, instead of the mode in the file; absent: as the file says. */
   enforce?: Enforce | undefined;
-  /** Number of concurrent scenarios, each bound to a CPU of its own; absent: 1. */
+  /** Number of concurrent scenarios, each bound to its own CPU; absent: 1. */
   jobs?: number | undefined;
   /** Number of runs of each; absent: as its file says. */
   repeat?: number | undefined;

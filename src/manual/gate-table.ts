@@ -63,14 +63,14 @@ function answerOf({ name, errno, tcpErrno, check }: GatedCall): string {
 
 function conditionOf(call: GatedCall): string {
   const allocates = {
-    split: 'it splits a mapping',
-    fdtable: 'the table of descriptors grows',
-    ipc: 'it is semget, msgsnd, msgget, shmat or shmget',
+    split: 'the call splits a mapping',
+    fdtable: 'the descriptor table grows',
+    ipc: 'the call is semget, msgsnd, msgget, shmat or shmget',
     tmpfs: '',
     'on-tmpfs': 'the file is on tmpfs',
   } as const;
   const reason = call.check === undefined ? '' : allocates[call.check];
-  const orTables = call.check === 'split' && call.size !== undefined ? ' or makes page tables' : '';
+  const orTables = call.check === 'split' && call.size !== undefined ? ' or creates page tables' : '';
   return [valuesOf(call), reason + orTables].filter(Boolean).join('; ');
 }
 

@@ -117,7 +117,7 @@ export const environment: Reader<Readonly<Record<string, string>>> = (value, nam
   }
   for (const [variable, content] of Object.entries(value)) {
     const named = /^[^=\0]+$/.test(variable) && isPassable(variable);
-    if (!named) throw new SetupError('bad-env', `${name}: ${quote(variable)} cannot be the name of a variable`, hint);
+    if (!named) throw new SetupError('bad-env', `${name}: ${quote(variable)} is not a valid variable name`, hint);
     if (isWord(content)) continue;
     throw new SetupError('bad-env', `${name}: the value of ${variable} cannot be passed on`, hint);
   }
@@ -147,7 +147,11 @@ const MOST_VM_CPUS = 64;
 export const vmMemory: Reader<number> = (value, name) => {
   const bytes = Math.floor(size(value, name) / MIB) * MIB;
   if (bytes >= LEAST_VM_MEMORY) return bytes;
-  throw new SetupError('bad-vm-memory', `${name}: ${quote(value)} is too little for a microVM`, 'use at least 256M');
+  throw new SetupError(
+    'bad-vm-memory',
+    `${name}: ${quote(value)} is too little memory for a microVM`,
+    'use at least 256M',
+  );
 };
 
 export const vmCpus: Reader<number> = (value, name) => {

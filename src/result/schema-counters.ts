@@ -28,11 +28,11 @@ export const limitsSchema = define(
     kmem: bytesOrNull('Kernel-memory limit.', UNSET),
     mem: bytesOrNull('Memory limit.', UNSET),
     memsw: bytesOrNull('Limit on memory and swap combined.', UNSET),
-    kmemTcp: bytesOrNull('Soft limit on TCP buffers (cgroup v1): the kernel lets them exceed it.', UNSET),
+    kmemTcp: bytesOrNull('Soft limit on TCP buffers (cgroup v1): the kernel allows the buffers to exceed it.', UNSET),
     pids: countOrNull('Limit on concurrent processes and threads.', 'tasks', UNSET),
     ancestors: define(
       z.array(ancestor),
-      'Limits of the cgroups above the group, which apply to it as well. Only finite limits are listed.',
+      'Limits of the cgroups above the group; they apply to the group as well. Only finite limits are listed.',
     ),
   }),
   'The limits in force from the start, as read back from the kernel. In `gate` mode, `kmem` is the limit that the gate enforced. `steps[].limits` reports limits that a step changed.',
@@ -64,7 +64,7 @@ export const kmemSchema = define(
     ),
     parts: define(
       z.record(z.string(), bytes('Usage of one part.')).nullable(),
-      'Breakdown of the highest reading (`slab`, `kernel_stack`, `pagetables`, `percpu`, `vmalloc`), if the kernel provides one. The remainder is pages, such as those of pipes. `sock`, the buffers of sockets, is not part of `kmem`.',
+      'Breakdown of the highest reading (`slab`, `kernel_stack`, `pagetables`, `percpu`, `vmalloc`), if the kernel provides one. The remainder consists of pages, such as those of pipes. `sock` (socket buffers) is not part of `kmem`.',
       { unit: 'bytes', whenNull: 'the kernel provides no breakdown (cgroup v1)' },
     ),
   }),
@@ -78,8 +78,8 @@ export const memSchema = define(
     failcnt: countOrNull('Number of times that usage hit the memory limit.', 'charges', UNREAD),
     oomKills: countOrNull("Number of processes of the group that the kernel's OOM killer killed.", 'processes', UNREAD),
     oomKillAtMs: msOrNull(
-      'Time of the first OOM kill, from exec, as `memory.events` notified it (cgroup v2).',
-      'no process was killed, or the kernel does not notify (cgroup v1)',
+      'Time of the first OOM kill, from exec, as reported by `memory.events` (cgroup v2).',
+      'no process was killed, or the kernel sends no notification (cgroup v1)',
     ),
   }),
   'All memory charged to the group: pages of programs, page cache and kernel memory.',

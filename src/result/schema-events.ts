@@ -34,14 +34,20 @@ const programs = z.strictObject({
     'page faults were not watched: there was no gate or no limit, or `notes` says why',
   ),
   faultPages: countOrNull(
-    'Pages that page faults took above the limit before their signal took effect.',
+    'Pages that page faults allocated above the limit before their signal took effect.',
     'pages',
     NOT_WATCHED,
   ),
-  faultBytes: bytesOrNull('Bytes that page faults took above the limit before their signal took effect.', NOT_WATCHED),
-  moves: flag('Whether tasks that leave or enter the group were watched; `notes` names them.'),
+  faultBytes: bytesOrNull(
+    'Bytes that page faults allocated above the limit before their signal took effect.',
+    NOT_WATCHED,
+  ),
+  moves: flag('Whether tasks that leave or enter the group were watched; `notes` names these tasks.'),
   lost: count('Events of these programs that were lost because they were not read in time.', 'events'),
-  missed: count('Number of times that such a program was skipped because it was already running on that CPU.', 'times'),
+  missed: count(
+    'Number of times that such a program was skipped because it was already running on the same CPU.',
+    'times',
+  ),
 });
 
 export const enforcementSchema = define(
@@ -69,12 +75,12 @@ export const enforcementSchema = define(
           waitedMs: ms('Total time of the waits; at most about 10 s.'),
         })
         .nullable(),
-      'Waits, before a denial, until the memory of ended processes was freed.',
+      'Number of waits, before a denial, for the memory of exited processes to be freed.',
       { whenNull: 'there was no gate or no limit, or `--rcu-wait off` was given', whenAbsent: null },
     ),
     interrupted: define(
       z.int().nonnegative().nullable(),
-      'Calls that a signal interrupted before the gate received them, and that were not repaired. They fail with EINTR, unless the handler restarts calls (SA_RESTART) or the caller ended.',
+      'Calls that a signal interrupted before the gate received them, and that were not repaired. They fail with EINTR, unless the handler restarts calls (SA_RESTART) or the caller has exited.',
       { unit: 'calls', whenNull: NO_GATE, whenAbsent: null },
     ),
     failuresDropped: countOrNull(
@@ -102,7 +108,7 @@ const RUNNING_STEP =
   'are known), otherwise the latest foreground step, otherwise the latest step.';
 
 const denial = z.strictObject({
-  need: bytes('Least memory that such a call charges; if `table` is true, the size of the larger table.'),
+  need: bytes('Minimum amount of memory that such a call charges; if `table` is true, the size of the larger table.'),
   reserve: bytes('Memory that the gate keeps free for page faults.'),
   room: bytes('Memory left below the limit, reserve included, minus what recently started programs still need.'),
   table: flag('Whether the call would have enlarged the table of descriptors.'),
@@ -112,29 +118,31 @@ const fault = z.strictObject({
   address: textOrNull('Address that was accessed, in hexadecimal.', 'this kernel does not report it'),
   bytes: bytes('Size of the page that the kernel allocated.'),
   signal: text(
-    'Signal that ended the page fault: the one of `--on-fault`, or `SIGKILL` if the task had survived that.',
+    'Signal that ended the page fault: the one set by `--on-fault`, or `SIGKILL` if the task had survived that signal.',
   ),
 });
 
 const failure = z.strictObject({
-  atMs: ms('Time of the failure, from the start of the command. A denial of the fork of the command is at 0.'),
+  atMs: ms(
+    'Time of the failure, from the start of the command. If the fork that starts the command is denied, the time is 0.',
+  ),
   pid: define(z.int().nonnegative().nullable(), 'PID of the process.', {
-    whenNull: 'it ended before it could be looked up',
+    whenNull: 'it exited before it could be looked up',
   }),
   tid: id('ID of the thread; equal to `pid` in the first thread.'),
-  comm: textOrNull('Name of the process (`/proc/PID/comm`).', 'it ended before its name could be read'),
-  exe: textOrNull('Executable that made the call.', 'it ended before its executable could be read, or reading failed'),
+  comm: textOrNull('Name of the process (`/proc/PID/comm`).', 'it exited before its name could be read'),
+  exe: textOrNull('Executable that made the call.', 'it exited before its executable could be read, or reading failed'),
   syscall: textOrNull(
     'The system call that failed; for a page fault, the system call in which it happened.',
     'a page fault outside any system call, or this kernel does not report the call',
   ),
   detail: textOrNull(
     'Object of the call: the path of an open or exec, the file behind an mmap, the requested size.',
-    'there is none, or it could not be read',
+    'the call has no object, or it could not be read',
   ),
   usage: bytesOrNull(
     'Kernel memory of the group when the call was denied.',
-    "could not be read, or the kernel's own limit refused the call: usage was then closer to the limit than the requested amount",
+    "could not be read, or the kernel's own limit refused the call: less than the requested amount was then left below the limit",
   ),
   errno: textOrNull(
     'Name of the error that the program received, e.g. `ENOMEM`.',
@@ -147,7 +155,7 @@ const failure = z.strictObject({
     'Address for `--fail`, which identifies the call across runs of the same command.',
     'neither `--fail` nor `--trace-gate` was given, or the origin of the task is unknown',
   ),
-  injected: flag('Whether `--fail` caused the failure, rather than the limit.'),
+  injected: flag('Whether `--fail`, rather than the limit, caused the failure.'),
   denial: define(denial.nullable(), 'Why the gate denied the call: it needs more than is left above the reserve.', {
     whenNull: "a page fault, an injected failure, a call that is always refused, or the kernel's own limit",
     whenAbsent: null,
@@ -171,10 +179,10 @@ const injection = z.strictObject({
   ),
   outcome: choice(
     ['injected', 'not-reached', 'diverged'],
-    '`injected`: the call failed as requested; `not-reached`: no call was made at that address; `diverged`: a different call was made there, which was not failed.',
+    '`injected`: the call failed as requested; `not-reached`: no call was made at that address; `diverged`: a different call was made there, and kmem-run did not make it fail.',
   ),
   denials: count(
-    'Number of calls that `--fail` made fail. If it is 0 and the outcome is `injected`, the call was a `brk` that cannot fail: it queried the break or released memory.',
+    'Number of calls that `--fail` caused to fail. If it is 0 and the outcome is `injected`, the call was a `brk` that cannot fail: it queried the break or released memory.',
     'calls',
   ),
   seen: textOrNull('The call that was made at that address instead.', 'the outcome is not `diverged`'),
@@ -189,7 +197,7 @@ export const injectionsSchema = define(
 const crash = z.strictObject({
   atMs: ms('Time at which the end of the process was observed, from the start of the command.'),
   pid: id('PID of the process.'),
-  comm: textOrNull('Name of the process.', 'it ended before its name could be read'),
+  comm: textOrNull('Name of the process.', 'it exited before its name could be read'),
   signal: text(
     'Name of the signal that killed it: one of `SIGSEGV`, `SIGBUS`, `SIGABRT`, `SIGILL`, `SIGFPE`, `SIGTRAP`, `SIGSYS`.',
   ),
@@ -202,15 +210,19 @@ const escaped = z.strictObject({
   atMs: ms('Time at which the process left, or was first seen outside.'),
   pid: id('PID of the process.'),
   comm: text('Name of the process.'),
-  born: define(z.boolean().nullable(), 'Whether the process was started outside (clone3) and did not move.', {
-    whenNull: 'unknown: it was already outside when it was first seen',
-  }),
+  born: define(
+    z.boolean().nullable(),
+    'Whether the process was started outside the group (clone3), rather than moved out of it.',
+    {
+      whenNull: 'unknown: it was already outside when it was first seen',
+    },
+  ),
   by: define(z.int().nonnegative().nullable(), 'PID of the process that made the move, possibly the process itself.', {
     whenNull: 'unknown: no BPF program saw the move (`enforcement.programs.moves`)',
   }),
   to: textOrNull(
     'Cgroup of the process after the move, relative to the root of the hierarchy.',
-    'it ended before its cgroup could be read',
+    'it exited before its cgroup could be read',
   ),
   step: define(z.int().nonnegative().nullable(), RUNNING_STEP, { whenNull: 'between or after the steps' }),
 });
@@ -256,13 +268,13 @@ export const leftoverSchema = define(
 const orphan = z.strictObject({
   atMs: ms('Time at which the end of the process was observed, from the start of the command.'),
   pid: id('PID of the process.'),
-  comm: textOrNull('Name of the process.', 'it ended before its name could be read'),
+  comm: textOrNull('Name of the process.', 'it exited before its name could be read'),
   exit: exitSchema('the process'),
 });
 
 export const orphansSchema = define(
   z.array(orphan),
-  'Daemons, that is processes that outlived their parent, that exited with a status other than 0 or were killed by a signal before the run was over; the first 100.',
+  'Daemons (processes that outlived their parent) that exited with non-zero status or were killed by a signal before the run was over; the first 100.',
 );
 
 export const endingSchema = define(
@@ -270,13 +282,13 @@ export const endingSchema = define(
     .strictObject({
       rule: choice(
         ['quiet', 'exit', 'empty', 'terminal'],
-        'Rule that decided when the run was over: the one of `--wait`, or `terminal` if a daemon was kept for the user until Ctrl-C.',
+        'Rule that decided when the run was over: the one set by `--wait`, or `terminal` if a daemon was kept for the user until Ctrl-C.',
       ),
       reason: choiceOrNull(
         ['empty', 'quiet', 'limit', 'exit', 'stopped'],
         'Why the run was over: `empty`, no process was left; `quiet`, nothing had happened in the group for `--quiet-for`; `limit`, the group was not ' +
-          'quiet within `--quiet-limit`, or `--timeout` expired while waiting; `exit`, the last step had exited; `stopped`, by Ctrl-C.',
-        'kmem-run had ended the run: see `terminationReason`',
+          'quiet within `--quiet-limit`, or `--timeout` expired during this wait; `exit`, the last step had exited; `stopped`, the user pressed Ctrl-C.',
+        'kmem-run stopped the run: see `terminationReason`',
       ),
       waitedMs: ms('Time from the end of the last step until the run was over, `--hold` included.'),
     })

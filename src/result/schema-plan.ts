@@ -51,12 +51,12 @@ const program = {
   command: define(z.array(z.string()), 'Program and arguments.'),
   env: define(z.record(z.string(), z.string()), 'Variables in addition to those of the run.'),
   cwd: textOrNull('Working directory.', 'the working directory of the run'),
-  background: flag('Whether the next step starts without waiting for the end of this step.'),
+  background: flag('True if the next step starts without waiting for this step to end.'),
   ready: readiness,
-  stop: define(z.string(), 'Signal that ends the step after the last step, if it runs in the background.', {
+  stop: define(z.string(), 'Signal that stops a background step after the last step has ended.', {
     whenAbsent: 'SIGTERM',
   }),
-  stops: textOrNull('Name of the background step that this command ends.', 'none'),
+  stops: textOrNull('Name of the background step that this command stops.', 'none'),
 };
 
 const target = z.union([
@@ -126,7 +126,7 @@ export function exitSchema(of: string) {
     z.strictObject({
       code: define(
         z.int().nullable(),
-        `Exit code of ${of}${of === 'the step' ? '; for a step that runs no program, 0 for done and 1 for failed' : ''}.`,
+        `Exit code of ${of}${of === 'the step' ? '; for a step that runs no program, 0 for success and 1 for failure' : ''}.`,
         { whenNull: 'it did not exit by itself, or never ran' },
       ),
       signal: textOrNull(`Name of the signal that killed ${of}, e.g. \`SIGSEGV\`.`, 'no signal killed it'),
@@ -141,7 +141,7 @@ const NO_PROGRAM = 'the step runs no program, or no expectation of a step reads 
 
 const answer = z.strictObject({
   status: define(z.int().nullable(), 'Status of the last response.', { whenNull: 'there was no response' }),
-  body: textOrNull('First 16 KiB of the body of the response.', 'there was no response'),
+  body: textOrNull('First 16 KiB of the response body.', 'there was no response'),
   attempts: count('Number of requests.', 'requests'),
 });
 
@@ -155,28 +155,30 @@ const stepRecord = z.strictObject({
   ),
   command: text('The command as one line; for other kinds of step, a description.'),
   background: flag('Whether the next step started without waiting for the end of this step.'),
-  stopped: flag('Whether the step still ran in the background when the plan was over, and kmem-run ended it.'),
+  stopped: flag(
+    'Whether the step was still running in the background when the plan was over, and kmem-run stopped it.',
+  ),
   readyMs: msOrNull(
     'Time from the start of the step until it was ready and the next step could start.',
     'it has no `ready` condition, or was never ready',
   ),
   error: textOrNull(
-    'Why kmem-run failed the step: it was not ready in time, its request got no response, its own time limit expired …',
-    'kmem-run did not fail the step',
+    'Why kmem-run marked the step as failed: it was not ready in time, its request got no response, its own time limit expired …',
+    'kmem-run did not mark the step as failed',
   ),
   http: define(answer.nullable(), 'Response to the request.', { whenNull: 'the step is no request' }),
   stdout: textOrNull(
     'Standard output while the step ran: the first and the last 16 KiB, with `…` in between if bytes are left out.',
     NO_PROGRAM,
   ),
-  stderr: textOrNull('Standard error while the step ran, cut like `stdout`.', NO_PROGRAM),
+  stderr: textOrNull('Standard error while the step ran, truncated like `stdout`.', NO_PROGRAM),
   exit: exitSchema('the step'),
-  atMs: msOrNull('Start of the step, from exec.', 'it never started'),
+  atMs: msOrNull('Time at which the step started, from exec.', 'it never started'),
   wallMs: msOrNull('Duration of the step.', 'it never started, or its end was not observed'),
   failcnt: countOrNull(
     'Increase of `kmem.failcnt` from the start of the step to the start of the next one, or to the end of the run. It includes daemons of this and ' +
       'earlier steps, even during a step outside the group. If several steps run in the group at once, each denial is attributed to one step: under the gate, ' +
-      'the step of the process; in `native` mode, the latest foreground step, otherwise the latest step. The steps add up to the run.',
+      'the step of the process; in `native` mode, the latest foreground step, otherwise the latest step. The values of all steps add up to the value of the run.',
     'as `kmem.failcnt`',
     'could not be read, or the step ran outside the group while a step in the group ran in the background',
   ),

@@ -59,13 +59,13 @@ export const specSchema = define(
     then: define(z.array(z.string()), 'Further steps, each a line for `sh -c` in the same group.'),
     limits: define(
       z.strictObject({
-        kmem: bytesOrNull('`--kmem`: kernel memory, rounded down to the page.', NOT_ASKED),
-        mem: bytesOrNull('`--mem`: memory, rounded down to the page.', NOT_ASKED),
-        memsw: bytesOrNull('`--memsw`: memory and swap combined, rounded down to the page.', NOT_ASKED),
-        kmemTcp: bytesOrNull('`--kmem-tcp`: TCP buffers, rounded down to the page; a soft limit.', NOT_ASKED),
+        kmem: bytesOrNull('`--kmem`: kernel memory, rounded down to whole pages.', NOT_ASKED),
+        mem: bytesOrNull('`--mem`: memory, rounded down to whole pages.', NOT_ASKED),
+        memsw: bytesOrNull('`--memsw`: memory and swap combined, rounded down to whole pages.', NOT_ASKED),
+        kmemTcp: bytesOrNull('`--kmem-tcp`: TCP buffers, rounded down to whole pages; a soft limit.', NOT_ASKED),
         pids: countOrNull('`--pids`: concurrent processes and threads.', 'tasks', NOT_ASKED),
       }),
-      'The requested limits. The top-level `limits` has the limits that were set and read back.',
+      'The requested limits. The top-level `limits` contains the limits that were set and read back.',
     ),
     enforce: choice(
       ['auto', 'gate', 'native', 'none'],
@@ -77,22 +77,22 @@ export const specSchema = define(
       ['auto', 'v1', 'v2'],
       '`--cgroup` as requested; `environment.cgroup` reports how cgroups are mounted.',
     ),
-    parent: textOrNull('`--parent`: cgroup in which the group was made.', "the runner's own cgroup"),
+    parent: textOrNull('`--parent`: cgroup in which the group was created.', "the runner's own cgroup"),
     reserve: bytesOrNull('`--reserve`: memory that the gate keeps free below the kmem limit.', "the gate's default"),
     errno: choice(
       ['native', 'enomem'],
       '`--errno`: deny with the errno of an enforcing kernel, or always with ENOMEM.',
     ),
-    reclaim: flag('`--reclaim`: whether the kernel is asked to reclaim before a denial.'),
+    reclaim: flag('`--reclaim`: whether the kernel is asked to reclaim memory before a denial.'),
     rcuWait: define(
       z.boolean(),
-      '`--rcu-wait`: whether the gate waits, before a denial, until the memory of ended processes is freed.',
+      '`--rcu-wait`: whether, before a denial, the gate waits until the memory of exited processes is freed.',
       { whenAbsent: false },
     ),
-    allowIoUring: flag('`--allow-io-uring`: whether io_uring is allowed, ungated, instead of refused.'),
+    allowIoUring: flag('`--allow-io-uring`: whether io_uring is allowed (ungated) instead of being refused.'),
     onOverrun: choice(
       ['note', 'kill'],
-      '`--on-overrun`: whether usage that stays above the kmem limit with no call to deny is reported, or ends the run.',
+      '`--on-overrun`: whether kmem-run reports usage that stays above the kmem limit with no call to deny, or ends the run.',
     ),
     onFault: define(
       z.enum(['sigbus', 'kill', 'note']),
@@ -106,7 +106,7 @@ export const specSchema = define(
     ),
     traceGate: textOrNull('`--trace-gate`: file that received a line for each gated call.', 'none was written'),
     timeoutMs: msOrNull('`--timeout`: time limit for all steps and the hold together.', 'no time limit'),
-    graceMs: ms('`--grace`: time between SIGTERM and SIGKILL when the run is ended.'),
+    graceMs: ms('`--grace`: time between SIGTERM and SIGKILL when the run is stopped.'),
     holdMs: ms('`--hold`: how long the group is kept after the last step.'),
     wait: choice(
       ['quiet', 'exit', 'empty'],
@@ -115,7 +115,7 @@ export const specSchema = define(
     ),
     quietForMs: define(
       z.number().nonnegative(),
-      '`--quiet-for`: a group is quiet if for this time no process started or ended, no call was denied and no new peak was reached.',
+      '`--quiet-for`: a group is quiet if, for this time, no process started or exited, no call was denied and no new peak was reached.',
       { unit: 'ms', whenAbsent: 500 },
     ),
     quietLimitMs: define(z.number().nonnegative(), '`--quiet-limit`: longest wait for a quiet group.', {
@@ -127,11 +127,11 @@ export const specSchema = define(
       whenNull: 'not bound',
     }),
     aslr: flag('`--aslr`: whether address-space randomisation is left on.'),
-    user: textOrNull('`--user`: name or number, as given.', 'the user of the runner'),
+    user: textOrNull('`--user`: user name or number, as given.', 'the user of the runner'),
     cwd: text('Working directory of every step.'),
     env: define(
       z.record(z.string(), z.string()),
-      '`--env`: variables that the user named, with their values. Other values of the environment are not saved.',
+      '`--env`: variables that the user named, with their values. The values of other environment variables are not saved.',
     ),
     clearEnv: flag('`--clear-env`: whether the command receives only the variables in `env`.'),
     output: define(output, '`--output`: where stdout and stderr of every step go.'),
@@ -141,7 +141,7 @@ export const specSchema = define(
     }),
     inject: define(
       z.array(z.string()),
-      '`--fail`: addresses of the calls that the gate was to fail, in addition to calls that the limit makes fail.',
+      '`--fail`: addresses of the calls that the gate was to fail, in addition to those that fail because of the limit.',
     ),
   }),
   'The request, normalised: enough to run it again.',

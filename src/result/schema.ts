@@ -54,7 +54,7 @@ const environmentSchema = define(
     aslr: flag('Whether address-space randomisation was on for the command.'),
     cold: define(
       z.boolean().nullable(),
-      'Whether this was the first run of the command on this machine. A first run is also charged for looking up files for the first time.',
+      'Whether this was the first run of the command on this machine. A first run is also charged for the first lookup of each file.',
       { whenNull: 'unknown' },
     ),
     kmemRun: text('Version of kmem-run.'),

@@ -96,7 +96,7 @@ function openUnnamed(): { writer: number; reader: number } {
   } catch (error) {
     throw new SetupError(
       'no-capture',
-      `cannot make a file for the command's output in ${tmpdir()} (${errnoOf(error)})`,
+      `cannot create a file for the command's output in ${tmpdir()} (${errnoOf(error)})`,
       'set TMPDIR to a writable folder with free space',
       { cause: error },
     );

@@ -200,8 +200,8 @@ function nameOf(signal: AbortSignal | undefined): string {
 function noRecord({ code, signal }: SessionEnd): SetupError {
   return new SetupError(
     'guest-failed',
-    `kmem-run in the microVM ended without a result (${signal ?? `exit ${code}`})`,
-    'give the microVM more memory with --vm-memory; if the error remains, please report it',
+    `kmem-run in the microVM exited without a result (${signal ?? `exit ${code}`})`,
+    'give the microVM more memory with --vm-memory; if the error persists, please report it',
   );
 }
 

@@ -94,7 +94,7 @@ export function memoryErrorOf(
 function noProgram(option: string, why: string, without: string): SetupError {
   return new SetupError(
     'no-watch',
-    `${option} needs a BPF program, which does not load here${why}`,
+    `${option} requires a BPF program, which cannot be loaded here${why}`,
     `run kmem-run as root on a kernel with BTF (see kmem-run doctor), or ${without}`,
   );
 }

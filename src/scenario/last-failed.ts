@@ -18,7 +18,7 @@ export function readLastFailed(): readonly string[] {
   if (failed === undefined)
     throw new SetupError('no-last-failed', 'no scenarios have been run here yet', 'leave out --last-failed');
   if (failed.length === 0)
-    throw new SetupError('no-last-failed', 'the last time all scenarios passed', 'leave out --last-failed');
+    throw new SetupError('no-last-failed', 'all scenarios passed the last time', 'leave out --last-failed');
   return failed;
 }
 

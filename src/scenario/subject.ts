@@ -29,7 +29,7 @@ export function refuseSteps(isGiven: (key: string) => boolean, nameOf: Names): v
   if (stray === undefined) return;
   throw new SetupError(
     'conflicting-options',
-    `${nameOf(stray)} cannot be combined with ${nameOf('scenario')}, which has steps of its own`,
+    `${nameOf(stray)} cannot be combined with ${nameOf('scenario')}, which has its own steps`,
     'leave out one of them',
   );
 }

@@ -53,7 +53,11 @@ export type Comparison = Readonly<{
 /** @throws SetupError `nothing-to-compare`: one side is empty, or they have no setting in common. */
 export function compareRuns(a: readonly RunSample[], b: readonly RunSample[]): Comparison {
   if (a.length === 0 || b.length === 0) {
-    throw new SetupError('nothing-to-compare', 'one of the two has no runs', 'kmem-run history lists saved results');
+    throw new SetupError(
+      'nothing-to-compare',
+      'one of the two results contains no runs',
+      'kmem-run history lists saved results',
+    );
   }
   const varied = variedIn(a, b);
   const [groupsA, groupsB] = [groupBy(a, varied), groupBy(b, varied)];

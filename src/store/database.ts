@@ -51,7 +51,7 @@ function openForReading(location: Location, opening: Opening): DatabaseSync {
       'no-store',
       `no such store: ${quote(file)}`,
       named
-        ? 'check the name; kmem-run --store FILE -- command makes a store'
+        ? 'check the name; kmem-run --store FILE -- command creates a store'
         : 'save a result first: kmem-run --keep -- command; or name a store: --store FILE',
     );
   }
@@ -176,7 +176,7 @@ function makeFile({ file, named }: Location): void {
     if (errno === 'EEXIST') return;
     throw new SetupError(
       'store-not-opened',
-      `the store ${quote(file)} cannot be made (${errno})`,
+      `the store ${quote(file)} cannot be created (${errno})`,
       'name a file in an existing, writable folder: --store FILE',
       { cause: error },
     );

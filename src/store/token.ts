@@ -65,8 +65,8 @@ export function readToken(token: string): Recorded {
   if (token.startsWith(OLD_PREFIX)) {
     throw new SetupError(
       'old-token',
-      'this token was made by an earlier version of kmem-run, and this version cannot read it',
-      'print a new one where the run is saved: kmem-run replay --token RUN',
+      'this token was created by an earlier version of kmem-run, and this version cannot read it',
+      'print a new one on the machine where the run is saved: kmem-run replay --token RUN',
     );
   }
   const packed = token.slice(PREFIX.length);

@@ -80,7 +80,7 @@ function noFolder(reason: string | null): SetupError {
   return new SetupError(
     'no-cache-folder',
     `no private folder to store the microVM's initramfs in: ${reason}`,
-    'set XDG_CACHE_HOME to a folder with some free megabytes that only you can write to',
+    'set XDG_CACHE_HOME to a folder that only you can write to and that has a few megabytes free',
   );
 }
 

@@ -97,7 +97,7 @@ test.serial('what cannot be compared is told', async (t) => {
     ['unexpected argument "three"', 'one', 'two', 'three'],
     ['no saved result is called "none"', 'one', 'none'],
     ['no saved result is called ""', 'one,', 'one'],
-    ['one of the two has no runs', 'one', 'sweep1'],
+    ['one of the two results contains no runs', 'one', 'sweep1'],
   ]) {
     const ran = await kmemRun(['compare', ...args]);
     t.is(ran.status, 125);

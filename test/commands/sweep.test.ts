@@ -106,7 +106,7 @@ test.serial('the order comes again from its seed', async (t) => {
   t.notDeepEqual(other, first);
 });
 
-test.serial('two jobs: two runs at a time, each bound to a CPU of its own', async (t) => {
+test.serial('two jobs: two runs at a time, each bound to its own CPU', async (t) => {
   const sweep = makeSweeps(t);
   // Each waits for the other: only two at a time get through.
   const meet =

@@ -88,7 +88,7 @@ const rows: readonly Row[] = [
     name: 'userfaultfd',
     made: 8418,
     errno: 'ENOMEM',
-    differs: { bytes: 1050, why: 'each has an inode of its own' },
+    differs: { bytes: 1050, why: 'each has its own inode' },
   },
   { name: 'io_uring_setup', made: 482, errno: 'ENOMEM', differs: { bytes: 9410, why: 'more of a ring is charged' } },
   { name: 'msgget', made: 15_848, errno: 'ENOMEM' },

@@ -42,9 +42,12 @@ test('answers, conditions and needs are what the policy says', (t) => {
   t.deepEqual(answerTo('socket'), ['`ENFILE`; `ENOBUFS` for TCP', '', '4,096 †']);
   t.deepEqual(answerTo('clone3'), ['`ENOMEM`', '', '64,512; 20,480 if it shares its address space']);
   t.deepEqual(answerTo('semget'), ['`ENOMEM`', '', '4,096 + argument 1 × 64, rounded up to a power of two']);
-  t.deepEqual(answerTo('munmap'), ['`ENOMEM`', 'it splits a mapping', '4,096']);
-  t.deepEqual(answerTo('dup2'), ['`ENOMEM`', 'the table of descriptors grows', 'the larger table']);
-  t.regex(answerTo('madvise')?.join(' ') ?? '', /^`EAGAIN` `MADV_NORMAL`, .*`_KEEPONFORK`; it splits a mapping 4,096$/);
+  t.deepEqual(answerTo('munmap'), ['`ENOMEM`', 'the call splits a mapping', '4,096']);
+  t.deepEqual(answerTo('dup2'), ['`ENOMEM`', 'the descriptor table grows', 'the larger table']);
+  t.regex(
+    answerTo('madvise')?.join(' ') ?? '',
+    /^`EAGAIN` `MADV_NORMAL`, .*`_KEEPONFORK`; the call splits a mapping 4,096$/,
+  );
 });
 
 test('brk never answers an errno, and io_uring is refused', (t) => {

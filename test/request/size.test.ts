@@ -128,7 +128,7 @@ test('the page size is looked up among other entries, and absent ones are not gu
   t.is(pageSizeFrom(null), null);
 });
 
-test('limits are rounded down to the page', (t) => {
+test('limits are rounded down to whole pages', (t) => {
   const page = pageSize();
   t.is(roundToPage(page * 3), page * 3);
   t.is(roundToPage(page * 3 + page - 1), page * 3);

@@ -208,7 +208,7 @@ test.serial('--parent: no root is needed by who owns the directory', async (t) =
   t.deepEqual(ran.result?.escapes, [], 'the helper’s own processes are not the command’s');
   const refused = await harness.run([...args, '--on-fault', 'sigbus', ...sh('touch ran')], { under });
   t.is(refused.status, 125);
-  t.regex(refused.stderr, /^kmem-run: --on-fault sigbus or kill needs a BPF program/);
+  t.regex(refused.stderr, /^kmem-run: --on-fault sigbus or kill requires a BPF program/);
   t.false(harness.has('ran'));
   t.deepEqual(harness.whatIsLeft(), [`cgroup ${parent}`]);
 });

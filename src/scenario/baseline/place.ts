@@ -18,7 +18,7 @@ export function readBaselineName(path: string): string {
   if (isBaselineName(path)) return path;
   throw new SetupError(
     'bad-baseline-name',
-    `invalid name for a file of baselines: ${quote(path)}`,
+    `invalid name for a baseline file: ${quote(path)}`,
     `use ${NAME}, or a name that ends in .${NAME}, to distinguish it from scenarios`,
   );
 }
