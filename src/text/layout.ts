@@ -21,6 +21,7 @@ export type Style = Readonly<{
 export type PlotStyle = Style & Readonly<{ plot?: boolean }>;
 
 const formats = { plain: [], good: ['green'], bad: ['red'], warn: ['yellow'], dim: ['dim'], strong: ['bold'] } as const;
+const NAME = 'kmem-run: ';
 const INDENT = 2;
 const GAP = 2;
 const NARROWEST = 40;
@@ -29,6 +30,13 @@ export function painter(color: boolean): Paint {
   if (!color) return (_tone, text) => text;
   // The caller knows the stream; styleText's own check would look at stdout.
   return (tone, text) => styleText([...formats[tone]], text, { validateStream: false });
+}
+
+/** The first sentence of a report, after the program's name. */
+export function headLines(tone: Tone, text: string, { color, width }: Style): string[] {
+  const paint = painter(color);
+  const [first = '', ...others] = wrap(NAME + text, width === null ? null : Math.max(width, NARROWEST));
+  return [paint('strong', NAME) + paint(tone, first.slice(NAME.length)), ...others.map((line) => paint(tone, line))];
 }
 
 /** Columns left for a row's text; null: as many as it takes. */

@@ -111,7 +111,7 @@ test('one file for all of them, which is outside: so it can be compared with ove
   assertRefused(
     t,
     await run(1, ['visitors', '--baseline', 'good.yaml']),
-    /invalid name for a file of baselines: "good\.yaml"/,
+    /invalid name for a baseline file: "good\.yaml"/,
   );
 });
 

@@ -133,7 +133,7 @@ steps:
     chownSync(harness.temporary, NOBODY, NOBODY);
     const refused = await scenario('run', 'private');
     t.is(refused.status, 125);
-    t.regex(refused.stdout, new RegExp(`cannot make a folder for the run in .*belongs to uid ${NOBODY}`));
+    t.regex(refused.stdout, new RegExp(`cannot create a folder for the run in .*belongs to uid ${NOBODY}`));
     t.regex(refused.stdout, /hint: set TMPDIR to a folder/);
     chownSync(harness.temporary, 0, 0);
   },

@@ -146,7 +146,7 @@ test('beside a scenario no steps can stand, and it has to be there', async (t) =
     codes.map(([code]: [string]) => code),
     ['conflicting-options', 'conflicting-options', 'no-scenario', 'bad-option', 'scenario-kernel'],
   );
-  t.is(codes[0][1], 'command cannot be combined with scenario, which has steps of its own');
+  t.is(codes[0][1], 'command cannot be combined with scenario, which has its own steps');
 });
 
 test('scenario: what came of each, passed or not, with its results; events while they go on', async (t) => {

@@ -4,7 +4,7 @@ import type { BisectAnswer, BisectReport, LimitTally } from '../../experiment/bi
 import { groupDigits } from '../../request/size.ts';
 import { headline } from '../../result/headline.ts';
 import { counted, duration, size } from '../../text/figures.ts';
-import { type LabelledLines, layOut, type PlotStyle, painter, type Style, type Tone } from '../../text/layout.ts';
+import { headLines, type LabelledLines, layOut, type PlotStyle, type Style, type Tone } from '../../text/layout.ts';
 import { shellLine } from '../../text/quote.ts';
 import { cut } from '../../text/visible.ts';
 import { noticeRows } from './experiment.ts';
@@ -16,7 +16,6 @@ const labelWidth = 'just below'.length;
 const COMMAND_LENGTH = 60;
 
 export function bisectText(report: BisectReport, style: PlotStyle): string {
-  const paint = painter(style.color);
   const { text, tone } = sentence(report);
   const rows = [
     ...limitRows(report),
@@ -27,8 +26,10 @@ export function bisectText(report: BisectReport, style: PlotStyle): string {
       : [{ label: 'resume', lines: [`kmem-run bisect --resume ${report.id}`] }]),
     ...noticeRows(report),
   ];
-  const head = paint('strong', 'kmem-run: ') + paint(tone, `${cut(shellLine(report.command), COMMAND_LENGTH)} ${text}`);
-  const lines = [head, ...layOut(rows, labelWidth, style)].map((line) => `${line}\n`).join('');
+  const head = `${cut(shellLine(report.command), COMMAND_LENGTH)} ${text}`;
+  const lines = [...headLines(tone, head, style), ...layOut(rows, labelWidth, style)]
+    .map((line) => `${line}\n`)
+    .join('');
   return style.plot === true ? lines + plotsOf(report, style) : lines;
 }
 

@@ -3,7 +3,7 @@ import type { Side } from '../../scenario/documents.ts';
 import type { CallRow, ComparedFigure, ComparedPoint, Comparison, TallyRow } from '../../statistics/compare.ts';
 import { ENOUGH_RUNS, type Spread, type Verdict } from '../../statistics/spread.ts';
 import { counted, NOT_READ } from '../../text/figures.ts';
-import { type LabelledLines, type Line, layOut, painter, type Style, type Tone } from '../../text/layout.ts';
+import { headLines, type LabelledLines, type Line, layOut, type Style, type Tone } from '../../text/layout.ts';
 import { columns, cut, visible } from '../../text/visible.ts';
 
 const narrowest = 'kmem peak'.length;
@@ -36,10 +36,10 @@ export function compareText(a: Side, b: Side, comparison: Comparison, style: Sty
     ...circumstanceRows(comparison),
   ];
   const width = Math.max(narrowest, ...rows.map(({ label }) => columns(label)));
-  const paint = painter(style.color);
   const tone = comparison.verdict === 'different' ? 'bad' : comparison.verdict === 'cannot-tell' ? 'warn' : 'good';
-  const first = paint('strong', 'kmem-run: ') + paint(tone, headline(comparison));
-  return [first, ...layOut(rows, width, style)].map((text) => `${text}\n`).join('');
+  return [...headLines(tone, headline(comparison), style), ...layOut(rows, width, style)]
+    .map((text) => `${text}\n`)
+    .join('');
 }
 
 function headline({ verdict, points }: Comparison): string {

@@ -1,7 +1,7 @@
 import type { ExploreClass, ExploreCounts, ExploreFinding, ExploreReport } from '../../experiment/explore/report.ts';
 import { groupDigits } from '../../request/size.ts';
 import { counted, duration } from '../../text/figures.ts';
-import { type LabelledLines, layOut, painter, type Style, type Tone } from '../../text/layout.ts';
+import { headLines, type LabelledLines, layOut, type Style, type Tone } from '../../text/layout.ts';
 import { shellLine } from '../../text/quote.ts';
 import { cut, visible } from '../../text/visible.ts';
 import { noticeRows } from './experiment.ts';
@@ -29,12 +29,11 @@ const plurals: Readonly<Record<ExploreClass, string>> = {
 };
 
 export function exploreText(report: ExploreReport, style: Style): string {
-  const paint = painter(style.color);
   const { status, findings } = report;
   const tone = findings.length > 0 ? 'bad' : status === 'done' ? 'good' : 'warn';
   const kinds = [...Map.groupBy(findings, kindOf).values()];
   return [
-    paint('strong', 'kmem-run: ') + paint(tone, headline(report)),
+    ...headLines(tone, headline(report), style),
     ...kinds.slice(0, SHOWN_KINDS).flatMap((same) => ['', ...layOut([findingRow(same)], labelWidth, style)]),
     ...(kinds.length > SHOWN_KINDS
       ? ['', `  and ${kinds.length - SHOWN_KINDS} more: --json FILE lists all of them`]

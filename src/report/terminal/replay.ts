@@ -5,7 +5,7 @@ import type { Recorded } from '../../statistics/recorded.ts';
 import type { KindRow, ReplayedFigure, ReplayVerdict } from '../../statistics/replayed.ts';
 import type { Spread } from '../../statistics/spread.ts';
 import { counted, NOT_READ } from '../../text/figures.ts';
-import { type LabelledLines, type Line, layOut, painter, type Style, type Tone } from '../../text/layout.ts';
+import { headLines, type LabelledLines, type Line, layOut, type Style, type Tone } from '../../text/layout.ts';
 import { escapeControls, shellLine } from '../../text/quote.ts';
 import { columns, cut, visible } from '../../text/visible.ts';
 import { noticeRows } from './experiment.ts';
@@ -37,10 +37,10 @@ export function replayText(report: ReplayReport, style: Style): string {
     ...noticeRows(report),
   ];
   const width = Math.max(...rows.map(({ label }) => columns(label)));
-  const paint = painter(style.color);
   const tone = report.verdict === 'same' ? 'good' : report.verdict === null ? 'warn' : 'bad';
-  const first = paint('strong', 'kmem-run: ') + paint(tone, headline(report));
-  return [first, ...layOut(rows, width, style)].map((text) => `${text}\n`).join('');
+  return [...headLines(tone, headline(report), style), ...layOut(rows, width, style)]
+    .map((text) => `${text}\n`)
+    .join('');
 }
 
 function headline({ verdict, kinds, figures, replays, recorded, status }: ReplayReport): string {

@@ -3,7 +3,7 @@
 import type { SetupError } from '../../errors.ts';
 import { headline, toneOf } from '../../result/headline.ts';
 import type { Result } from '../../result/schema.ts';
-import { type LabelledLines, layOut, type PlotStyle, painter, textWidth } from '../../text/layout.ts';
+import { headLines, type LabelledLines, layOut, type PlotStyle, textWidth } from '../../text/layout.ts';
 import { visible } from '../../text/visible.ts';
 import { failureRows } from './failures.ts';
 import {
@@ -27,10 +27,9 @@ const labelWidth = 'memory+swap'.length;
 
 /** Lines with an end each. Nothing in it reaches the terminal as a control character but its own colours and line ends. */
 export function textReport(result: Result, { color, width, verbose, plot = false }: TextOptions): string {
-  const paint = painter(color);
   const hint = result.error === null ? [] : [hintLine(result.error)];
   const rows = layOut(rowsOf(result, width, verbose), labelWidth, { color, width });
-  const text = lines([paint('strong', 'kmem-run: ') + paint(toneOf(result), headline(result)), ...hint, ...rows]);
+  const text = lines([...headLines(toneOf(result), headline(result), { color, width }), ...hint, ...rows]);
   const picture = plot ? timelineText(result, { color, width }) : '';
   return picture === '' ? text : `${text}\n${picture}`;
 }

@@ -5,7 +5,7 @@ import type { SweepPoint, SweepReport } from '../../experiment/sweep/report.ts';
 import { kebab } from '../../request/run-input.ts';
 import { formatSize, groupDigits } from '../../request/size.ts';
 import { counted, duration } from '../../text/figures.ts';
-import { layOut, type PlotStyle, painter, type Style, type Tone } from '../../text/layout.ts';
+import { headLines, layOut, type PlotStyle, painter, type Style, type Tone } from '../../text/layout.ts';
 import { shellLine } from '../../text/quote.ts';
 import { columns, cut, padded } from '../../text/visible.ts';
 import { noticeRows, spreadText } from './experiment.ts';
@@ -31,7 +31,7 @@ export function sweepText(report: SweepReport, style: PlotStyle): string {
   const curve = style.plot === true ? [] : curveLines(report, Math.min(style.width ?? CURVE_WIDTH, CURVE_WIDTH) - 2);
   const survival = style.plot === true ? survivalOf(report) : null;
   const text = [
-    paint('strong', 'kmem-run: ') + paint(report.status === 'done' ? 'plain' : 'warn', head),
+    ...headLines(report.status === 'done' ? 'plain' : 'warn', head, style),
     '',
     ...tableLines(report, style),
     ...(curve.length === 0 ? [] : ['', paint('dim', '  runs that pass'), ...curve.map((line) => `  ${line}`)]),

@@ -161,6 +161,18 @@ test('a narrow terminal cuts commands, not figures', (t) => {
   );
 });
 
+test('a headline that is wider than the terminal breaks between words', (t) => {
+  const [whole = ''] = textReport(apacheStopFails(), plain).split('\n');
+  const lines = textReport(apacheStopFails(), { ...plain, width: 60 }).split('\n');
+  const head = lines.slice(
+    0,
+    lines.findIndex((line) => line.startsWith('  kmem ')),
+  );
+  t.true(head.length > 1);
+  t.true(head.every((line) => line.length <= 60));
+  t.is(head.map((line) => line.trim()).join(' '), whole);
+});
+
 test('counters show where they were asked for or moved', (t) => {
   t.is(row(result(), 'processes'), undefined);
   t.is(row(result({ limits: { pids: 20 } }), 'processes'), 'at most 12 of 20, failcnt 0');
