@@ -57,7 +57,13 @@ export const OPTIONS: OptionTable = {
     'what to do after the last step: wait until the group is quiet or empty, do not wait, or wait until it is empty',
     'quiet',
   ),
-  ...sets('quietFor', 'End of the run:', 'DURATION', 'a group idle for this long is quiet', '500ms'),
+  ...sets(
+    'quietFor',
+    'End of the run:',
+    'DURATION',
+    'treat a group as quiet after this long without activity',
+    '500ms',
+  ),
   ...sets('quietLimit', 'End of the run:', 'DURATION', 'wait at most this long for a quiet group', '5s'),
 
   ...sets('enforce', 'Enforcement:', ENFORCE.join('|'), 'how to enforce the kmem limit', 'auto'),

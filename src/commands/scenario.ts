@@ -29,14 +29,14 @@ export const scenarioHelp: CommandHelp = {
   actions: {
     list: { about: 'list scenarios and what they show; without WHAT, also the library', takes: WHAT },
     run: { about: 'run scenarios', takes: WHAT },
-    check: { about: 'report mistakes by file, line and column', takes: WHAT },
+    check: { about: 'report errors by file, line and column', takes: WHAT },
     new: { about: 'write an example to scenarios/NAME.yaml', takes: null },
     schema: { about: 'print the JSON Schema of a scenario file, for editors', takes: null },
   },
   options: pageOptions({ ...SELECT_OPTIONS, ...LIST_OPTIONS, ...RUN_OPTIONS }),
   status: [
     ['0', 'all scenarios passed or were skipped'],
-    ['1', 'a scenario failed, or check found mistakes'],
+    ['1', 'a scenario failed, or check found errors'],
     ['125', 'a scenario could not be run'],
   ],
 };

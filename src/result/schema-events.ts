@@ -34,12 +34,12 @@ const programs = z.strictObject({
     'page faults were not watched: there was no gate or no limit, or `notes` says why',
   ),
   faultPages: countOrNull(
-    'Pages that page faults allocated above the limit before their signal took effect.',
+    'Pages that page faults allocated above the limit before the resulting signal took effect.',
     'pages',
     NOT_WATCHED,
   ),
   faultBytes: bytesOrNull(
-    'Bytes that page faults allocated above the limit before their signal took effect.',
+    'Bytes that page faults allocated above the limit before the resulting signal took effect.',
     NOT_WATCHED,
   ),
   moves: flag('Whether tasks that leave or enter the group were watched; `notes` names these tasks.'),
@@ -148,9 +148,7 @@ const failure = z.strictObject({
     'Name of the error that the program received, e.g. `ENOMEM`.',
     'the failure has no errno: brk returns the old break, a page fault ends in a signal',
   ),
-  step: define(z.int().nonnegative().nullable(), RUNNING_STEP, {
-    whenNull: 'between or after the steps',
-  }),
+  step: define(z.int().nonnegative().nullable(), RUNNING_STEP, { whenNull: 'between or after the steps' }),
   address: textOrNull(
     'Address for `--fail`, which identifies the call across runs of the same command.',
     'neither `--fail` nor `--trace-gate` was given, or the origin of the task is unknown',
@@ -201,22 +199,16 @@ const crash = z.strictObject({
   signal: text(
     'Name of the signal that killed it: one of `SIGSEGV`, `SIGBUS`, `SIGABRT`, `SIGILL`, `SIGFPE`, `SIGTRAP`, `SIGSYS`.',
   ),
-  step: define(z.int().nonnegative().nullable(), RUNNING_STEP, {
-    whenNull: 'between or after the steps',
-  }),
+  step: define(z.int().nonnegative().nullable(), RUNNING_STEP, { whenNull: 'between or after the steps' }),
 });
 
 const escaped = z.strictObject({
   atMs: ms('Time at which the process left, or was first seen outside.'),
   pid: id('PID of the process.'),
   comm: text('Name of the process.'),
-  born: define(
-    z.boolean().nullable(),
-    'Whether the process was started outside the group (clone3), rather than moved out of it.',
-    {
-      whenNull: 'unknown: it was already outside when it was first seen',
-    },
-  ),
+  born: define(z.boolean().nullable(), 'Whether the process was started outside the group (clone3), not inside.', {
+    whenNull: 'unknown: it was already outside when it was first seen',
+  }),
   by: define(z.int().nonnegative().nullable(), 'PID of the process that made the move, possibly the process itself.', {
     whenNull: 'unknown: no BPF program saw the move (`enforcement.programs.moves`)',
   }),
@@ -290,10 +282,10 @@ export const endingSchema = define(
           'quiet within `--quiet-limit`, or `--timeout` expired during this wait; `exit`, the last step had exited; `stopped`, the user pressed Ctrl-C.',
         'kmem-run stopped the run: see `terminationReason`',
       ),
-      waitedMs: ms('Time from the end of the last step until the run was over, `--hold` included.'),
+      waitedMs: ms('Time from the end of the last step to the end of the run, `--hold` included.'),
     })
     .nullable(),
-  'When and why the run was over after its last step had exited.',
+  'When and why the run ended, after its last step had exited.',
   { whenNull: 'the last step was not reached or did not exit' },
 );
 

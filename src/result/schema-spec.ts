@@ -127,7 +127,7 @@ export const specSchema = define(
       whenNull: 'not bound',
     }),
     aslr: flag('`--aslr`: whether address-space randomisation is left on.'),
-    user: textOrNull('`--user`: user name or number, as given.', 'the user of the runner'),
+    user: textOrNull('`--user`: user name or UID, as given.', 'the user of the runner'),
     cwd: text('Working directory of every step.'),
     env: define(
       z.record(z.string(), z.string()),
