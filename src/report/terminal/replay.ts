@@ -57,7 +57,7 @@ function headline({ verdict, kinds, figures, replays, recorded, status }: Replay
 function missedText({ replayed }: KindRow): string {
   const kinds = Object.keys(replayed);
   if (kinds.some((kind) => kind.startsWith('diverged')))
-    return 'the program made a different call at that address, which was not failed';
+    return 'the program made a different call at that address, and kmem-run did not make it fail';
   return kinds.includes('not-reached') ? 'the program did not reach that call' : 'the call was failed this time';
 }
 
