@@ -100,7 +100,7 @@ export const enforcementSchema = define(
     notes: define(z.array(z.string()), 'Limitations of this mode and differences in this run, one sentence each.'),
     vm: define(vm.nullable(), 'The microVM in which the command ran.', { whenNull: "it ran on the host's kernel" }),
   }),
-  'How and where the kmem limit was enforced. A limit is never silently absent.',
+  'How and where the kmem limit was enforced. A limit that cannot be enforced is an error.',
 );
 
 const RUNNING_STEP =
@@ -229,7 +229,7 @@ export const escapesSchema = define(
 
 export const crashesSchema = define(
   z.array(crash).nullable(),
-  'Processes of the group that crashed, even if their parents did not report it; the first 100.',
+  'The first 100 processes of the group that crashed, including those whose parents did not report the crash.',
   { whenNull: 'not watched: this requires the gate and `--fail` or `--trace-gate`' },
 );
 
