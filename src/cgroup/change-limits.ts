@@ -75,7 +75,7 @@ function whyNot({ version, pids }: Group, next: Limits, { native }: { native: bo
   if (version === 2 && kmemTcp !== null)
     return 'limit not set: cgroup v2 has no limit on TCP buffers; they count as memory';
   if (version === 2 && native && kmem !== null) return 'limit not set: cgroup v2 has no limit on kernel memory';
-  if (next.pids !== null && pids === null) return 'limit not set: the group is in no pids hierarchy';
+  if (next.pids !== null && pids === null) return 'limit not set: the group is not in a pids hierarchy';
   return null;
 }
 

@@ -93,7 +93,7 @@ function setMemsw(memory: string, asked: number, hasMem: boolean): number {
 
 function setPids({ pids }: Group, asked: number): number {
   if (pids !== null) return set(`${pids}/${v1.pids.limit}`, asked, PIDS);
-  throw new SetupError('limit-not-set', `pids.max: asked ${asked}, but the group is in no pids hierarchy`, PIDS);
+  throw new SetupError('limit-not-set', `pids.max: asked ${asked}, but the group is not in a pids hierarchy`, PIDS);
 }
 
 /** From 5.16 on the write fails, and from 6.6 on it succeeds and does nothing: only what is read back tells. */

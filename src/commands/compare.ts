@@ -17,7 +17,7 @@ const OPTIONS = { json: flagOption('print the comparison as JSON'), ...NO_COLOR,
 export const compareHelp: CommandHelp = {
   synopsis: ['kmem-run compare [options] A B'],
   text: [
-    'Compares two runs, or two sets of runs: limits, outcomes, peak kernel memory, failed calls. A difference counts if it exceeds the differences within each set. Experiments are compared limit by limit.',
+    'Compares the limits, outcomes, peak kernel memory and failed calls of two runs, or of two sets of runs. A difference counts if it exceeds the differences within each set. Experiments are compared limit by limit.',
     'A and B are each a run, an experiment, a label, or several of these separated by commas.',
   ],
   options: pageOptions(OPTIONS),
@@ -40,7 +40,7 @@ const statusOf: Readonly<Record<Verdict, number>> = {
 /** `kmem-run compare`: 0 the same, 1 different, 125 cannot tell. */
 export async function compareCommand(argv: readonly string[]): Promise<number> {
   const { words, store, isOn, given } = readStoredArguments(argv, OPTIONS);
-  mustHave(words, 2, 'use kmem-run compare A B; kmem-run history lists saved results');
+  mustHave(words, 2, 'use kmem-run compare A B; list saved results: kmem-run history');
   const [nameA = '', nameB = ''] = words;
   const { a, b } = await withStore(store, (open) => ({ a: samplesNamed(open, nameA), b: samplesNamed(open, nameB) }));
   const comparison = compareRuns(a, b);

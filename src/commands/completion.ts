@@ -16,7 +16,7 @@ const shells: Readonly<Record<string, (pages: readonly CommandPage[]) => string>
 export const completionHelp: CommandHelp = {
   synopsis: [`kmem-run completion ${Object.keys(shells).join('|')}`],
   text: [
-    'Prints a completion script for this shell. It completes commands, options and values, also after npx, and the command to run after --.',
+    'Prints a completion script for this shell. The script completes commands, options and values, including after npx. After --, it completes the command to run.',
   ],
   options: [],
   takes: Object.keys(shells).join('|'),

@@ -134,7 +134,7 @@ function exploreOptions(own: Own): OptionTable {
         throw new SetupError(
           'conflicting-options',
           '--kmem cannot be combined with explore, which fails calls one by one',
-          'leave it out; kmem-run sweep tries limits',
+          'leave it out, or try several limits with kmem-run sweep',
         );
       }),
       isHidden: true,

@@ -30,7 +30,7 @@ const OPTIONS = {
   json: valueOption('FILE', 'write the measurements as JSON ("-": stdout)'),
   markdown: valueOption('FILE', 'write the tables into this page, between its marker comments'),
   ...NO_CONFIG,
-  limits: valueOption('LIST', 'limits to measure under', { group: WITHOUT_COMMAND, byDefault: '1M,2M,4M' }),
+  limits: valueOption('LIST', 'measure at these limits', { group: WITHOUT_COMMAND, byDefault: '1M,2M,4M' }),
   row: valueOption('NAME', 'measure only this row', { group: WITHOUT_COMMAND, repeatable: true }),
   then: valueOption('CMD', 'add a step in the group: sh -c CMD', { group: WITH_COMMAND, repeatable: true }),
   expect: valueOption('EXPR', 'require EXPR', { group: WITH_COMMAND, repeatable: true }),
@@ -41,7 +41,7 @@ export const fidelityHelp: CommandHelp = {
   synopsis: ['kmem-run fidelity [options] [-- command [args…]]'],
   text: [
     "Performs the same runs under the kernel's own limit and under the gate, on one kernel, and compares the results.",
-    'Without a command, it counts how many kernel objects of each kind fit, and reports which error follows. With a command, it finds the smallest limit under which the command passes.',
+    'Without a command, fidelity counts how many kernel objects of each kind fit, and reports the error that follows. With a command, fidelity finds the smallest limit at which the command passes.',
   ],
   options: pageOptions(OPTIONS),
   status: [

@@ -19,12 +19,12 @@ const OPTIONS = {
 export const gcHelp: CommandHelp = {
   synopsis: ['kmem-run gc [options]'],
   text: [
-    'Removes the groups of runs whose runner is gone, and kills the processes in them. Groups of running runs are left alone.',
-    'Also removes temporary folders and unfinished cache files of yours that a killed kmem-run left behind.',
+    'Removes the groups of runs whose runner is gone, and kills the processes in them. Groups of runs in progress are not removed.',
+    'Also removes your temporary folders and unfinished cache files that a killed kmem-run left behind.',
   ],
   options: pageOptions(OPTIONS),
   status: [
-    ['0', 'nothing is left to remove'],
+    ['0', 'nothing remains to be removed'],
     ['1', 'something could not be removed'],
   ],
 };

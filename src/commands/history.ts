@@ -12,7 +12,7 @@ import { mustHave, readStoredArguments, type StoredArguments, styleOfStdout, wit
 
 const OPTIONS = {
   limit: valueOption('N|all', 'list at most this many', { byDefault: '20' }),
-  command: valueOption('TEXT', 'list only results whose command contains this text'),
+  command: valueOption('TEXT', 'list only results whose command contains this string'),
   outcome: valueOption('OUTCOME', `list only runs with this outcome: ${outcomes.join(', ')}`, { choices: outcomes }),
   label: valueOption('LABEL', 'list only runs that were saved under this label'),
   experiment: valueOption('EXPERIMENT', 'list the runs of this experiment'),

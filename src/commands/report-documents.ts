@@ -49,7 +49,7 @@ export async function readRuns(words: readonly string[], store: string | null): 
     );
     if (own.length === 0) {
       const reason = `${quote(word)} contains no complete run`;
-      throw new SetupError('no-runs', reason, 'name a run or an experiment; kmem-run history lists saved results');
+      throw new SetupError('no-runs', reason, 'name a run or an experiment; list saved results: kmem-run history');
     }
     for (const run of own) runs.set(run.result.id, { ...run, result: asPresentResult(run.result) });
   }

@@ -88,7 +88,7 @@ type Outputs = Readonly<{
 
 /** Said before anything is read: a mistake in them costs nothing. */
 function outputsOf({ value, words, isOn }: StoredArguments): Outputs {
-  const usage = 'use kmem-run report RESULT… --html FILE; kmem-run history lists saved results';
+  const usage = 'use kmem-run report RESULT… --html FILE; list saved results: kmem-run history';
   if (words.length === 0) throw new SetupError('missing-argument', 'report requires a result', usage);
   const [html, svg, png, markdown, csv] = ['html', 'svg', 'png', 'markdown', 'csv'].map(value);
   const plot = isOn('plot');

@@ -47,7 +47,7 @@ export const OPTIONS: OptionTable = {
   ...sets('stop', 'Steps:', 'SIGNAL|CMD', 'signal or command that stops the command after the last step', 'TERM'),
   ...collects('expect', 'Steps:', 'EXPR', 'require EXPR, for example failcnt>0'),
 
-  ...sets('timeout', 'End of the run:', 'DURATION', 'end the run after this time, --hold included'),
+  ...sets('timeout', 'End of the run:', 'DURATION', 'stop the run after this time, --hold included'),
   ...sets('grace', 'End of the run:', 'DURATION', 'time from SIGTERM to SIGKILL', '2s'),
   ...sets('hold', 'End of the run:', 'DURATION', 'keep the group this long after the last step'),
   ...sets(
@@ -84,7 +84,7 @@ export const OPTIONS: OptionTable = {
     'onOverrun',
     'Enforcement:',
     ON_OVERRUN.join('|'),
-    'if usage stays over the limit and no call can be denied, report this or stop the run',
+    'if usage stays over the limit and no call can be denied, report the overshoot or stop the run',
     'note',
   ),
   ...sets(
@@ -126,7 +126,7 @@ export const OPTIONS: OptionTable = {
   ...turns('clearEnv', 'Command:', 'pass only the variables given with --env'),
   ...sets('cpus', 'Command:', 'LIST', 'bind the command and the gate to these CPUs, for example 0,2-3'),
   ...turns('aslr', 'Command:', 'leave address-space randomisation on'),
-  output: string('Command:', 'inherit|null|FILE', 'where stdout and stderr of all steps go', setOutput),
+  output: string('Command:', 'inherit|null|FILE', 'destination of stdout and stderr of all steps', setOutput),
 
   json: string('Output:', 'FILE', 'write the result as JSON ("-": stdout)', ({ report }, value) => {
     report.json = value === '-' ? value : outputFile(value, { name: '--json' });

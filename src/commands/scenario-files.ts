@@ -125,7 +125,7 @@ export async function newScenario(given: Given): Promise<number> {
     throw new SetupError(
       'not-written',
       `${file} cannot be written (${errnoOf(error)})`,
-      'change to a folder that you can write to',
+      'change to a working directory that you can write to',
     );
   }
   await print(`${file}\nnext: kmem-run scenario run ${name}\n`);

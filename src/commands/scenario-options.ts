@@ -30,7 +30,7 @@ const OF_RUN = { group: 'Options of run:' } as const;
 
 export const SELECT_OPTIONS = {
   tag: valueOption('TAG', 'select scenarios with this tag', OF_ALL),
-  filter: valueOption('TEXT', 'select scenarios whose name contains this text', OF_ALL),
+  filter: valueOption('TEXT', 'select scenarios whose name contains this string', OF_ALL),
   library: flagOption('select the library, in addition to WHAT or instead of ./scenarios', {
     group: OF_ALL.group,
   }),

@@ -24,10 +24,10 @@ export const scenarioHelp: CommandHelp = {
   ],
   text: [
     'Runs experiments from files.',
-    'WHAT is a name, a file or a folder, by default ./scenarios. A name is looked up in ./scenarios, then in the library that comes with kmem-run.',
+    'WHAT is a name, a file or a folder, by default ./scenarios. A name is looked up in ./scenarios, then in the library included with kmem-run.',
   ],
   actions: {
-    list: { about: 'list scenarios and what they show; without WHAT, also the library', takes: WHAT },
+    list: { about: 'list scenarios and what they show; without WHAT, include the library', takes: WHAT },
     run: { about: 'run scenarios', takes: WHAT },
     check: { about: 'report errors by file, line and column', takes: WHAT },
     new: { about: 'write an example to scenarios/NAME.yaml', takes: null },
@@ -81,7 +81,7 @@ export async function runScenarios(given: Given): Promise<number> {
   const found = part(select(choices), choices);
   const total = found.scenarios.length + found.mistakes.length;
   if (total === 0 && choices.shard === null) {
-    throw new SetupError('no-scenario', 'no scenario is selected', 'kmem-run scenario list shows all scenarios');
+    throw new SetupError('no-scenario', 'no scenario is selected', 'list all scenarios: kmem-run scenario list');
   }
   const interrupts = watchInterrupts();
   const reporter = reportScenarios(choices.format, choices.output, total);

@@ -18,8 +18,8 @@ const OPTIONS = {
 export const serveHelp: CommandHelp = {
   synopsis: ['kmem-run serve [options]'],
   text: [
-    'Shows saved results in a browser on this machine: lists, searches, opens and compares them, and follows a running experiment. The store is only read.',
-    'The address is printed on stdout. It contains a token; anyone who has the address can read the pages. Ctrl-C stops the server.',
+    'Lists, searches, opens and compares saved results in a browser on this machine, and follows a running experiment. serve never writes to the store.',
+    'The address is printed on stdout. The address contains a token. Anyone who has the address can read the pages. Ctrl-C stops the server.',
   ],
   options: pageOptions(OPTIONS),
   status: [

@@ -39,7 +39,7 @@ export async function showCommand(argv: readonly string[]): Promise<number> {
   mustHave(
     words,
     1,
-    'use kmem-run show ID, or kmem-run show @ for the latest run; kmem-run history lists saved results',
+    'use kmem-run show ID, or kmem-run show @ for the latest run; list saved results: kmem-run history',
   );
   const [word = ''] = words;
   const style = styleOfStdout(given.booleans.get('color') ?? null);

@@ -30,7 +30,7 @@ export async function runPreparation(
     throw new SetupError(
       'prepare-failed',
       `--prepare ${quote(command)} failed before a run: ${error ?? by ?? `exit ${code}`}`,
-      'run it alone with sh -c and fix it; append "|| true" if its failure does not matter',
+      'run the command alone with sh -c and fix it; append "|| true" if its failure does not matter',
     );
   } finally {
     signal.removeEventListener('abort', end);

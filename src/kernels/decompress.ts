@@ -44,7 +44,7 @@ export async function decompress(data: Buffer, what: string, signal: AbortSignal
     throw new SetupError(
       'not-decompressed',
       `${what} cannot be decompressed (${form.name}: ${(error as Error).message})`,
-      'it is damaged: download it again',
+      'the file is damaged: download it again',
       { cause: error },
     );
   }

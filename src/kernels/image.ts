@@ -45,7 +45,7 @@ export async function readImage(file: Buffer, what: string, signal: AbortSignal 
     throw new SetupError(
       'no-direct-boot',
       `${what} cannot be booted directly: it was built without CONFIG_PVH`,
-      'use a kernel with CONFIG_PVH=y, as the generic kernels of distributions have',
+      'use a kernel with CONFIG_PVH=y, such as a generic distribution kernel',
     );
   }
   return { data, arch, ...namesIn(data, what) };

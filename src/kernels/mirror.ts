@@ -75,7 +75,7 @@ function mirrorsAt(url: string): Omit<AptSources, 'keyring'> {
     throw new SetupError(
       'bad-mirror',
       `${quote(url)} is not the address of a mirror`,
-      'use one such as https://MIRROR/debian',
+      'use an address such as https://MIRROR/debian',
     );
   }
   const security = url.replace(/\/debian(?=\/|$)/, '/debian-security');

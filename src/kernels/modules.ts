@@ -98,7 +98,7 @@ function infoOf(data: Buffer, file: string): Buffer {
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
   }
-  throw new SetupError('bad-module', `${file} is not a kernel module`, 'it is damaged: download it again');
+  throw new SetupError('bad-module', `${file} is not a kernel module`, 'the file is damaged: download it again');
 }
 
 function foreign(file: string, builtFor: string, release: string): SetupError {

@@ -13,7 +13,7 @@ export async function removeKernel(text: string, options: Pick<AddOptions, 'sign
   const name = kernelName(text);
   const { of, download } = kernelsFolder();
   if (!existsSync(of(name)) && !existsSync(download(name))) {
-    throw new SetupError('no-such-kernel', `unknown kernel: ${quote(name)}`, 'kmem-run kernel list shows all kernels');
+    throw new SetupError('no-such-kernel', `unknown kernel: ${quote(name)}`, 'list all kernels: kmem-run kernel list');
   }
   await changing(options, (folders) => {
     const staging = makeStaging(folders);

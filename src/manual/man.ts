@@ -40,7 +40,7 @@ export function manPages(pages: readonly CommandPage[], version: string): ManPag
 const SUMMARY = 'run a command under a kernel-memory limit and name every allocation that failed';
 
 const INTRODUCTION =
-  'The command runs in its own control group, which is removed at the end. A system call that allocates kernel memory fails while the group is over the limit of --kmem, and the report names the call. What the command does is a result, never an error of kmem-run.';
+  'The command runs in its own control group, which is removed when the run ends. A system call that allocates kernel memory fails if the group is over the limit of --kmem. The report names the call. kmem-run reports the behaviour of the command as a result, never as a kmem-run error.';
 
 function nameOf({ name }: CommandPage): string {
   return name === 'run' ? 'kmem-run' : `kmem-run-${name}`;

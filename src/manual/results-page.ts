@@ -23,7 +23,7 @@ its JSON Schema.
   surrogate, U+DC00 plus the byte: \`0xff\` is written as \`"\\udcff"\`. In Python,
   \`os.fsencode()\` converts it back to the byte, as \`kmem-run replay\` does. Reports show it as
   \`\\xff\`.
-* Within a schema version keys are only added: ignore keys that you do not know.
+* Within a schema version, keys are only ever added. Ignore keys that you do not know.
 * \`name[]\` is a list; \`name.*\` is an object with arbitrary keys.
 `;
 

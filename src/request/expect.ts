@@ -75,7 +75,7 @@ type Resolve = (path: Path) => Resolved;
 
 function compile(expr: string, resolve: Resolve): ParsedExpectation {
   if (typeof expr !== 'string')
-    throw new SetupError('bad-expectation', `an expectation is a string, not ${quote(expr)}`, HINT);
+    throw new SetupError('bad-expectation', `an expectation must be a string, not ${quote(expr)}`, HINT);
   const { path, end } = readKey(expr, resolve);
   const { operator, valueAt } = readOperator(expr, end);
   const reads = path[0] === 'stdout' || path[0] === 'stderr' ? path[0] : null;

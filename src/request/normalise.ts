@@ -191,7 +191,7 @@ function currentFolder(): string {
   } catch {
     throw new SetupError(
       'bad-cwd',
-      'the current folder no longer exists',
+      'the working directory no longer exists',
       'change to an existing folder, or name an existing folder',
     );
   }

@@ -89,7 +89,7 @@ export type RunSpec = Readonly<{
   env: Readonly<Record<string, string>>;
   /** True: the command sees only `env`. */
   clearEnv: boolean;
-  /** `inherit`, `null`, or `{ file }`: where stdout and stderr of every step go. */
+  /** `inherit`, `null`, or `{ file }`: destination of the stdout and stderr of every step. */
   output: 'inherit' | 'null' | Readonly<{ file: string }>;
   /** Milliseconds between samples; null: none are taken. */
   sampleMs: number | null;

@@ -8,7 +8,7 @@ const UNSET = 'unlimited, or not requested';
 function maxUsage(what: string, onV2: string) {
   return bytesOrNull(
     `Highest usage of ${what} during the run (v1: \`max_usage_in_bytes\`; v2: ${onV2}).`,
-    'could not be read, or the kernel does not record it',
+    'the value could not be read, or the kernel does not record it',
   );
 }
 
@@ -64,7 +64,7 @@ export const kmemSchema = define(
     ),
     parts: define(
       z.record(z.string(), bytes('Usage of one part.')).nullable(),
-      'Breakdown of the highest reading (`slab`, `kernel_stack`, `pagetables`, `percpu`, `vmalloc`), if the kernel provides one. The remainder consists of pages, such as those of pipes. `sock` (socket buffers) is not part of `kmem`.',
+      'Breakdown of the highest reading (`slab`, `kernel_stack`, `pagetables`, `percpu`, `vmalloc`), if the kernel provides one. The remainder consists of pages, such as the pages of pipes. `sock` (socket buffers) is not part of `kmem`.',
       { unit: 'bytes', whenNull: 'the kernel provides no breakdown (cgroup v1)' },
     ),
   }),
@@ -111,7 +111,7 @@ export const pidsSchema = define(
     })
     .nullable(),
   'Processes and threads of the group.',
-  { whenNull: 'the group is in no pids hierarchy' },
+  { whenNull: 'the group is not in a pids hierarchy' },
 );
 
 const sample = z.strictObject({
@@ -120,7 +120,7 @@ const sample = z.strictObject({
   mem: bytesOrNull('Usage of memory.', UNREAD),
   processes: countOrNull('Number of processes in the group.', 'processes', UNREAD),
   rss: bytesOrNull(
-    'Sum of the resident memory of all processes. Shared pages count once for each process.',
+    'Sum of the resident memory of all processes. Shared pages are counted once for each process.',
     'not sampled',
   ),
   cpuPercent: define(z.number().nonnegative().nullable(), 'CPU usage of the processes; 100 is one full CPU.', {
@@ -131,5 +131,5 @@ const sample = z.strictObject({
 
 export const samplesSchema = define(
   z.array(sample),
-  'Samples of the group over time, in order. Their number is bounded: in a long run they are thinned out, but peaks are kept.',
+  'Samples of the group over time, in order. The number of samples is limited: in a long run, kmem-run thins them out but keeps the peaks.',
 );

@@ -30,7 +30,7 @@ const vm = z.strictObject({
 const programs = z.strictObject({
   faults: choiceOrNull(
     ['sigbus', 'kill', 'note'],
-    'What happens to page faults over the kmem limit: they are ended by SIGBUS or SIGKILL, or only counted (`note`).',
+    'What happens to page faults over the kmem limit: they are refused with SIGBUS or SIGKILL, or only counted (`note`).',
     'page faults were not watched: there was no gate or no limit, or `notes` says why',
   ),
   faultPages: countOrNull(
@@ -43,9 +43,9 @@ const programs = z.strictObject({
     NOT_WATCHED,
   ),
   moves: flag('Whether tasks that leave or enter the group were watched; `notes` names these tasks.'),
-  lost: count('Events of these programs that were lost because they were not read in time.', 'events'),
+  lost: count('Events of the BPF programs that kmem-run lost because it did not read them in time.', 'events'),
   missed: count(
-    'Number of times that such a program was skipped because it was already running on the same CPU.',
+    'Number of times that a BPF program was skipped because it was already running on the same CPU.',
     'times',
   ),
 });
@@ -75,7 +75,7 @@ export const enforcementSchema = define(
           waitedMs: ms('Total time of the waits; at most about 10 s.'),
         })
         .nullable(),
-      'Number of waits, before a denial, for the memory of exited processes to be freed.',
+      'Number of times that the gate waited, before a denial, until the memory of exited processes was freed.',
       { whenNull: 'there was no gate or no limit, or `--rcu-wait off` was given', whenAbsent: null },
     ),
     interrupted: define(
@@ -84,16 +84,16 @@ export const enforcementSchema = define(
       { unit: 'calls', whenNull: NO_GATE, whenAbsent: null },
     ),
     failuresDropped: countOrNull(
-      'Failures that are counted in `failureCounts` but missing from `failures`: the list is capped, and the gate never waits for its reader.',
+      'Failures that are counted in `failureCounts` but missing from `failures`, because the list is capped and the gate never waits for the reader.',
       'failures',
       'unknown',
     ),
     failuresUncounted: countOrNull(
-      'Failures that are missing from `failureCounts` too, because its table is bounded. `kmem.failcnt` includes them.',
+      'Failures that are also missing from `failureCounts`, because the size of this table is limited. `kmem.failcnt` includes them.',
       'failures',
       'unknown',
     ),
-    programs: define(programs.nullable(), 'What BPF programs watched. They are loaded if the kernel allows it.', {
+    programs: define(programs.nullable(), 'What the BPF programs watched. They are loaded if the kernel allows it.', {
       whenNull: 'nothing ran, or the helper died',
       whenAbsent: null,
     }),
@@ -108,17 +108,17 @@ const RUNNING_STEP =
   'are known), otherwise the latest foreground step, otherwise the latest step.';
 
 const denial = z.strictObject({
-  need: bytes('Minimum amount of memory that such a call charges; if `table` is true, the size of the larger table.'),
+  need: bytes('Minimum memory that such a call charges; if `table` is true, the size of the larger table.'),
   reserve: bytes('Memory that the gate keeps free for page faults.'),
-  room: bytes('Memory left below the limit, reserve included, minus what recently started programs still need.'),
+  room: bytes('Memory available below the limit, reserve included, minus what recently started programs need.'),
   table: flag('Whether the call would have enlarged the table of descriptors.'),
 });
 
 const fault = z.strictObject({
-  address: textOrNull('Address that was accessed, in hexadecimal.', 'this kernel does not report it'),
+  address: textOrNull('Address that was accessed, in hexadecimal.', 'this kernel does not report the value'),
   bytes: bytes('Size of the page that the kernel allocated.'),
   signal: text(
-    'Signal that ended the page fault: the one set by `--on-fault`, or `SIGKILL` if the task had survived that signal.',
+    'Signal with which the page fault was refused: the signal set by `--on-fault`, or `SIGKILL` if the task had survived that signal.',
   ),
 });
 
@@ -127,26 +127,26 @@ const failure = z.strictObject({
     'Time of the failure, from the start of the command. If the fork that starts the command is denied, the time is 0.',
   ),
   pid: define(z.int().nonnegative().nullable(), 'PID of the process.', {
-    whenNull: 'it exited before it could be looked up',
+    whenNull: 'the process exited before it could be looked up',
   }),
   tid: id('ID of the thread; equal to `pid` in the first thread.'),
-  comm: textOrNull('Name of the process (`/proc/PID/comm`).', 'it exited before its name could be read'),
-  exe: textOrNull('Executable that made the call.', 'it exited before its executable could be read, or reading failed'),
+  comm: textOrNull('Name of the process (`/proc/PID/comm`).', 'the process exited before its name could be read'),
+  exe: textOrNull('Executable that made the call.', 'the process exited, or reading its executable failed'),
   syscall: textOrNull(
-    'The system call that failed; for a page fault, the system call in which it happened.',
+    'The system call that failed; for a page fault, the system call in which the fault happened.',
     'a page fault outside any system call, or this kernel does not report the call',
   ),
   detail: textOrNull(
-    'Object of the call: the path of an open or exec, the file behind an mmap, the requested size.',
-    'the call has no object, or it could not be read',
+    'Object of the call: the path of an open or exec, the file behind an mmap, or the requested size.',
+    'the call has no object, or the object could not be read',
   ),
   usage: bytesOrNull(
     'Kernel memory of the group when the call was denied.',
-    "could not be read, or the kernel's own limit refused the call: less than the requested amount was then left below the limit",
+    "the usage could not be read, or the kernel's own limit refused the call. In the latter case, less than the requested amount was available below the limit",
   ),
   errno: textOrNull(
     'Name of the error that the program received, e.g. `ENOMEM`.',
-    'the failure has no errno: brk returns the old break, a page fault ends in a signal',
+    'the failure has no errno: brk returns the old break, and a page fault is refused with a signal',
   ),
   step: define(z.int().nonnegative().nullable(), RUNNING_STEP, { whenNull: 'between or after the steps' }),
   address: textOrNull(
@@ -154,7 +154,7 @@ const failure = z.strictObject({
     'neither `--fail` nor `--trace-gate` was given, or the origin of the task is unknown',
   ),
   injected: flag('Whether `--fail`, rather than the limit, caused the failure.'),
-  denial: define(denial.nullable(), 'Why the gate denied the call: it needs more than is left above the reserve.', {
+  denial: define(denial.nullable(), 'Why the gate denied the call: it needs more memory than is available.', {
     whenNull: "a page fault, an injected failure, a call that is always refused, or the kernel's own limit",
     whenAbsent: null,
   }),
@@ -166,14 +166,14 @@ const failure = z.strictObject({
 
 export const failuresSchema = define(
   z.array(failure),
-  'Failed allocations as the program saw them, in order; the first 1,000.',
+  'The first 1,000 failed allocations, in order, as the program saw them.',
 );
 
 const injection = z.strictObject({
   address: text('The address, as given.'),
   mode: choice(
     ['once', 'persistent'],
-    'Whether only that call was to fail, or also all later calls of its process (`+`).',
+    'Whether only the call at this address was to fail, or also all later calls of the same process (`+`).',
   ),
   outcome: choice(
     ['injected', 'not-reached', 'diverged'],
@@ -195,9 +195,9 @@ export const injectionsSchema = define(
 const crash = z.strictObject({
   atMs: ms('Time at which the end of the process was observed, from the start of the command.'),
   pid: id('PID of the process.'),
-  comm: textOrNull('Name of the process.', 'it exited before its name could be read'),
+  comm: textOrNull('Name of the process.', 'the process exited before its name could be read'),
   signal: text(
-    'Name of the signal that killed it: one of `SIGSEGV`, `SIGBUS`, `SIGABRT`, `SIGILL`, `SIGFPE`, `SIGTRAP`, `SIGSYS`.',
+    'Name of the signal that killed the process: one of `SIGSEGV`, `SIGBUS`, `SIGABRT`, `SIGILL`, `SIGFPE`, `SIGTRAP`, `SIGSYS`.',
   ),
   step: define(z.int().nonnegative().nullable(), RUNNING_STEP, { whenNull: 'between or after the steps' }),
 });
@@ -207,21 +207,21 @@ const escaped = z.strictObject({
   pid: id('PID of the process.'),
   comm: text('Name of the process.'),
   born: define(z.boolean().nullable(), 'Whether the process was started outside the group (clone3), not inside.', {
-    whenNull: 'unknown: it was already outside when it was first seen',
+    whenNull: 'unknown: the process was already outside the group when it was first seen',
   }),
   by: define(z.int().nonnegative().nullable(), 'PID of the process that made the move, possibly the process itself.', {
     whenNull: 'unknown: no BPF program saw the move (`enforcement.programs.moves`)',
   }),
   to: textOrNull(
     'Cgroup of the process after the move, relative to the root of the hierarchy.',
-    'it exited before its cgroup could be read',
+    'the process exited before its cgroup could be read',
   ),
   step: define(z.int().nonnegative().nullable(), RUNNING_STEP, { whenNull: 'between or after the steps' }),
 });
 
 export const escapesSchema = define(
   z.array(escaped).nullable(),
-  'Processes that left the group; the first 100. Their allocations elsewhere are neither limited nor counted. If no BPF program watches ' +
+  'The first 100 processes that left the group. The allocations of these processes outside the group are neither limited nor counted. If no BPF program watches ' +
     'moves (`enforcement.programs.moves`), kmem-run checks at the start and end of each step and every 200 ms. These checks miss a process that leaves and ' +
     'returns between two of them.',
   { whenNull: 'nothing ran', whenAbsent: null },
@@ -230,7 +230,7 @@ export const escapesSchema = define(
 export const crashesSchema = define(
   z.array(crash).nullable(),
   'The first 100 processes of the group that crashed, including those whose parents did not report the crash.',
-  { whenNull: 'not watched: this requires the gate and `--fail` or `--trace-gate`' },
+  { whenNull: 'not watched: watching requires the gate and `--fail` or `--trace-gate`' },
 );
 
 const failureCount = z.strictObject({
@@ -260,13 +260,13 @@ export const leftoverSchema = define(
 const orphan = z.strictObject({
   atMs: ms('Time at which the end of the process was observed, from the start of the command.'),
   pid: id('PID of the process.'),
-  comm: textOrNull('Name of the process.', 'it exited before its name could be read'),
+  comm: textOrNull('Name of the process.', 'the process exited before its name could be read'),
   exit: exitSchema('the process'),
 });
 
 export const orphansSchema = define(
   z.array(orphan),
-  'Daemons (processes that outlived their parent) that exited with non-zero status or were killed by a signal before the run was over; the first 100.',
+  'The first 100 daemons (processes that outlived their parent) that exited with non-zero status or were killed by a signal before the run ended.',
 );
 
 export const endingSchema = define(
@@ -274,11 +274,11 @@ export const endingSchema = define(
     .strictObject({
       rule: choice(
         ['quiet', 'exit', 'empty', 'terminal'],
-        'Rule that decided when the run was over: the one set by `--wait`, or `terminal` if a daemon was kept for the user until Ctrl-C.',
+        'Rule that decided when the run ended: the rule set by `--wait`, or `terminal` if a daemon was kept running for the user until Ctrl-C.',
       ),
       reason: choiceOrNull(
         ['empty', 'quiet', 'limit', 'exit', 'stopped'],
-        'Why the run was over: `empty`, no process was left; `quiet`, nothing had happened in the group for `--quiet-for`; `limit`, the group was not ' +
+        'Why the run ended: `empty`, the group contained no process; `quiet`, nothing had happened in the group for `--quiet-for`; `limit`, the group was not ' +
           'quiet within `--quiet-limit`, or `--timeout` expired during this wait; `exit`, the last step had exited; `stopped`, the user pressed Ctrl-C.',
         'kmem-run stopped the run: see `terminationReason`',
       ),
@@ -292,7 +292,7 @@ export const endingSchema = define(
 const expectation = z.strictObject({
   expr: text('The expression, e.g. `kmem.maxUsage<=900K`.'),
   step: define(z.int().nonnegative().nullable(), 'Index in `steps` of the step that the expectation refers to.', {
-    whenNull: 'it refers to the whole run',
+    whenNull: 'the expectation refers to the whole run',
   }),
   implicit: flag(
     'Whether kmem-run added the expectation `exit==0`, for a step whose exit no explicit expectation names. It does so only if there are explicit expectations.',
@@ -337,7 +337,7 @@ export const outcomeSchema = choice(
 
 export const terminationReasonSchema = choiceOrNull(
   ['walltime', 'interrupted', 'livelock', 'overrun', 'gate-lost', 'vm-lost'],
-  'Why kmem-run ended the run; the first cause wins. `walltime`: `--timeout` expired; `interrupted`: by a signal; `livelock`: it made no progress at the ' +
+  'Why kmem-run stopped the run; the first cause wins. `walltime`: `--timeout` expired; `interrupted`: by a signal; `livelock`: it made no progress at the ' +
     'limit; `overrun`: usage kept rising above the limit; `gate-lost`, `vm-lost`: the gate or the microVM died, and the result is void.',
-  'kmem-run did not end the run',
+  'kmem-run did not stop the run',
 );

@@ -42,7 +42,7 @@ const readiness = define(z.union(awaited).nullable(), 'When the next step may be
 
 const common = {
   name: textOrNull('Name of the step.', 'it has none'),
-  expect: define(z.array(z.string()), 'Expectations of the step; keys are relative to it.'),
+  expect: define(z.array(z.string()), 'Expectations of the step; keys are relative to the step.'),
   timeoutMs: msOrNull('Time limit of the step.', 'only the time limit of the run applies'),
 };
 
@@ -156,11 +156,11 @@ const stepRecord = z.strictObject({
   command: text('The command as one line; for other kinds of step, a description.'),
   background: flag('Whether the next step started without waiting for the end of this step.'),
   stopped: flag(
-    'Whether the step was still running in the background when the plan was over, and kmem-run stopped it.',
+    'Whether kmem-run stopped the step because it was still running in the background when the plan ended.',
   ),
   readyMs: msOrNull(
     'Time from the start of the step until it was ready and the next step could start.',
-    'it has no `ready` condition, or was never ready',
+    'the step has no `ready` condition, or was never ready',
   ),
   error: textOrNull(
     'Why kmem-run marked the step as failed: it was not ready in time, its request got no response, its own time limit expired …',
@@ -174,16 +174,16 @@ const stepRecord = z.strictObject({
   stderr: textOrNull('Standard error while the step ran, truncated like `stdout`.', NO_PROGRAM),
   exit: exitSchema('the step'),
   atMs: msOrNull('Time at which the step started, from exec.', 'it never started'),
-  wallMs: msOrNull('Duration of the step.', 'it never started, or its end was not observed'),
+  wallMs: msOrNull('Duration of the step.', 'the step never started, or its end was not observed'),
   failcnt: countOrNull(
     'Increase of `kmem.failcnt` from the start of the step to the start of the next one, or to the end of the run. It includes daemons of this and ' +
       'earlier steps, even during a step outside the group. If several steps run in the group at once, each denial is attributed to one step: under the gate, ' +
-      'the step of the process; in `native` mode, the latest foreground step, otherwise the latest step. The values of all steps add up to the value of the run.',
+      'the step of the process; in `native` mode, the latest foreground step or, if there is none, the latest step. The values of all steps add up to the value of the run.',
     'as `kmem.failcnt`',
-    'could not be read, or the step ran outside the group while a step in the group ran in the background',
+    'the counter could not be read, or the step ran outside the group while a step in the group ran in the background',
   ),
   kmemMaxUsage: bytesOrNull(
-    "Highest kernel memory of the group in the same interval: the kernel's high-water mark, reset when the step starts; on cgroup v2, the highest reading.",
+    "Highest kernel memory of the group in the same interval as `failcnt`: the kernel's high-water mark, reset when the step starts; on cgroup v2, the highest reading.",
     'as `failcnt`',
   ),
   limits: define(

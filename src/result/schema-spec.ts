@@ -53,7 +53,7 @@ export const specSchema = define(
           cleanUp: define(z.array(z.string()), 'Lines that `sh` runs after the run.'),
         })
         .nullable(),
-      'Values with placeholders such as `${dir}` and `${port}`, which each run fills in again. The other keys have the values of this run.',
+      'Values with placeholders such as `${dir}` and `${port}`, which each run fills in again. The other keys contain the values of this run.',
       { whenNull: 'there were no placeholders' },
     ),
     then: define(z.array(z.string()), 'Further steps, each a line for `sh -c` in the same group.'),
@@ -92,11 +92,11 @@ export const specSchema = define(
     allowIoUring: flag('`--allow-io-uring`: whether io_uring is allowed (ungated) instead of being refused.'),
     onOverrun: choice(
       ['note', 'kill'],
-      '`--on-overrun`: whether kmem-run reports usage that stays above the kmem limit with no call to deny, or ends the run.',
+      '`--on-overrun`: whether kmem-run only reports the overrun or stops the run, if usage stays above the kmem limit and no call can be denied.',
     ),
     onFault: define(
       z.enum(['sigbus', 'kill', 'note']),
-      '`--on-fault`: signal that ends a page fault over the kmem limit; `note`: the fault is only counted.',
+      '`--on-fault`: signal with which a page fault over the kmem limit is refused; `note`: the fault is only counted.',
       { whenAbsent: 'note' },
     ),
     onEscape: define(
@@ -110,7 +110,7 @@ export const specSchema = define(
     holdMs: ms('`--hold`: how long the group is kept after the last step.'),
     wait: choice(
       ['quiet', 'exit', 'empty'],
-      '`--wait`: when the run is over. `quiet`: the last step has exited and the group is empty or quiet; `exit`: the last step has exited; `empty`: ' +
+      '`--wait`: rule that decides when the run ends. `quiet`: the last step has exited and the group is empty or quiet; `exit`: the last step has exited; `empty`: ' +
         'the group is empty.',
     ),
     quietForMs: define(
@@ -123,10 +123,14 @@ export const specSchema = define(
       whenAbsent: 5000,
     }),
     expect: define(z.array(z.string()), '`--expect`: the explicit expectations, as written.'),
-    cpus: define(z.array(id('Number of a CPU.')).nullable(), '`--cpus`: CPUs that gate and command are bound to.', {
-      whenNull: 'not bound',
-    }),
-    aslr: flag('`--aslr`: whether address-space randomisation is left on.'),
+    cpus: define(
+      z.array(id('Number of a CPU.')).nullable(),
+      '`--cpus`: CPUs to which the gate and the command are bound.',
+      {
+        whenNull: 'not bound',
+      },
+    ),
+    aslr: flag('`--aslr`: whether address-space randomisation stays enabled.'),
     user: textOrNull('`--user`: user name or UID, as given.', 'the user of the runner'),
     cwd: text('Working directory of every step.'),
     env: define(
@@ -134,14 +138,14 @@ export const specSchema = define(
       '`--env`: variables that the user named, with their values. The values of other environment variables are not saved.',
     ),
     clearEnv: flag('`--clear-env`: whether the command receives only the variables in `env`.'),
-    output: define(output, '`--output`: where stdout and stderr of every step go.'),
+    output: define(output, '`--output`: destination of the stdout and stderr of every step.'),
     sampleMs: msOrNull('`--sample`: interval between samples.', 'no samples are taken'),
     seed: define(z.int().nullable(), 'Seed of all random choices.', {
       whenNull: 'nothing was random',
     }),
     inject: define(
       z.array(z.string()),
-      '`--fail`: addresses of the calls that the gate was to fail, in addition to those that fail because of the limit.',
+      '`--fail`: addresses of the calls that the gate was to fail, in addition to the calls that fail because of the limit.',
     ),
   }),
   'The request, normalised: enough to run it again.',

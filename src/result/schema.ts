@@ -46,11 +46,11 @@ const durationsSchema = define(
 
 const environmentSchema = define(
   z.strictObject({
-    kernel: text('Release of the running kernel (`uname -r`); in a microVM, of the guest.'),
+    kernel: text('Release of the running kernel (`uname -r`); in a microVM, the release of the guest kernel.'),
     cgroup: choiceOrNull(['v1', 'hybrid', 'v2'], 'How cgroups are mounted.', 'no cgroup hierarchy was found'),
     cpus: count('Number of CPUs that the runner may use.', 'CPUs'),
     memTotal: bytesOrNull('Memory of the machine.', 'could not be read'),
-    swapTotal: bytesOrNull('Swap of the machine; 0 if it is off.', 'could not be read'),
+    swapTotal: bytesOrNull("Size of the machine's swap space; 0 if swap is off.", 'could not be read'),
     aslr: flag('Whether address-space randomisation was on for the command.'),
     cold: define(
       z.boolean().nullable(),

@@ -130,7 +130,7 @@ async function runLine(
     throw new SetupError(
       'scenario-set-up',
       `the ${what} ${how}`,
-      'read its output, or use --keep-dir to look at its files',
+      'read the output, or use --keep-dir to inspect the files',
     );
   } finally {
     if (sink !== null) closeSync(sink);

@@ -148,7 +148,7 @@ const needs = z.strictObject({
   files: list(text).optional().describe('Files that must exist.'),
   linux: reads(z.union([text, z.number()]), (value) => {
     if (/^[0-9]+(\.[0-9]+){0,2}$/.test(String(value))) return;
-    throw new SetupError('bad-version', `${value} is not a Linux version`, 'use one such as 5.14');
+    throw new SetupError('bad-version', `${value} is not a Linux version`, 'use a version such as 5.14');
   })
     .optional()
     .describe('The oldest version of Linux that the scenario supports.'),

@@ -91,7 +91,7 @@ function experimentAnswer({ view, pages, ...made }: ServeSetting, id: string): s
 function compareAnswer({ view, pages, ...made }: ServeSetting, query: URLSearchParams): string {
   const [nameA, nameB] = [query.get('a') ?? '', query.get('b') ?? ''];
   if (nameA === '' || nameB === '')
-    throw new SetupError('bad-address', 'a comparison requires two results', 'choose two in the list');
+    throw new SetupError('bad-address', 'a comparison requires two results', 'choose two results in the list');
   const [a, b] = view.use((store) => [sideNamed(store, nameA), sideNamed(store, nameB)] as const);
   const comparison = compareRuns(a.samples, b.samples);
   const document: ReportDocument = { kind: 'compare', a: a.side, b: b.side, comparison };

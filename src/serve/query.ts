@@ -86,7 +86,7 @@ export function listAddress(query: ListQuery, changes: Partial<ListQuery> = {}):
 function badAddress(what: string, known: readonly string[]): SetupError {
   return new SetupError(
     'bad-address',
-    `the address asks for ${what}, which does not exist`,
+    `the address names ${what}, which does not exist`,
     `use one of ${known.join(', ')}`,
   );
 }

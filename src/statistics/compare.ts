@@ -56,7 +56,7 @@ export function compareRuns(a: readonly RunSample[], b: readonly RunSample[]): C
     throw new SetupError(
       'nothing-to-compare',
       'one of the two results contains no runs',
-      'kmem-run history lists saved results',
+      'list saved results: kmem-run history',
     );
   }
   const varied = variedIn(a, b);

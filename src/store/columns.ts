@@ -73,7 +73,7 @@ export function runOf(row: StoreRow, file: string): StoredRun {
   if (version > SCHEMA_VERSION) {
     throw new SetupError(
       'result-newer',
-      `run ${id} was saved by a newer kmem-run: its result has schema version ${version}, and this one reads ${SCHEMA_VERSION}`,
+      `run ${id} was saved by a newer kmem-run: its result uses schema version ${version}, and this kmem-run reads ${SCHEMA_VERSION}`,
       'use that version, or update this kmem-run',
     );
   }

@@ -77,4 +77,4 @@ function unquoted(text: string): string {
   return quote(text, 30).slice(1, -1);
 }
 
-const LIST = 'kmem-run history lists saved results';
+const LIST = 'list saved results: kmem-run history';

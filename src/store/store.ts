@@ -159,13 +159,17 @@ function one(database: DatabaseSync, query: string, id: string): StoreRow {
 }
 
 function alreadyKept(what: string, id: string): SetupError {
-  return new SetupError('already-kept', `${what} ${id} is already in the store`, `see it: kmem-run show ${id}`);
+  return new SetupError(
+    'already-kept',
+    `${what} ${id} is already in the store`,
+    `show the saved result: kmem-run show ${id}`,
+  );
 }
 
 function noSuch(id: string): SetupError {
   return new SetupError(
     'no-such-experiment',
     `no saved experiment is called ${quote(id)}`,
-    'kmem-run history lists saved results',
+    'list saved results: kmem-run history',
   );
 }

@@ -92,8 +92,8 @@ function unusual(input: RunRequest): RunRequest {
 function badToken(cause?: unknown): SetupError {
   return new SetupError(
     'bad-token',
-    'incomplete or invalid token of kmem-run',
-    'copy all of it, from kr2. to its end; kmem-run replay --token RUN prints it again',
+    'incomplete or invalid kmem-run token',
+    'copy the whole token, from kr2. to the last character; kmem-run replay --token RUN prints it again',
     { cause },
   );
 }

@@ -31,7 +31,7 @@ export function findQemu(arch: Kernel['arch']): string {
   if (process.arch !== host) {
     throw new SetupError(
       'wrong-architecture',
-      `the kernel is for ${arch}, and this machine's programs cannot run on it`,
+      `this machine's programs cannot run on a kernel for ${arch}`,
       `add a kernel for this machine's architecture (${process.arch}): kmem-run kernel add`,
     );
   }

@@ -148,7 +148,7 @@ test.serial('what cannot be replayed is told', async (t) => {
     [/"sweep\.json" is not the result of a run: it is the report of a sweep/, 'sweep.json'],
     [/is an experiment/, swept?.experimentId ?? ''],
     [/run [0-9a-f]+ cannot be replayed: it could not be run, or is void/, failed?.result.id ?? ''],
-    [/incomplete or invalid token/, 'kr2.abc'],
+    [/incomplete or invalid kmem-run token/, 'kr2.abc'],
     [/created by an earlier version of kmem-run/, 'kr1.abc'],
     [/--cwd|cwd: .*does not exist/, 'r.json', '--cwd', '/nonexistent'],
     [/--repeat: "0" is not a number from 1/, 'r.json', '--repeat', '0'],

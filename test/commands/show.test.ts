@@ -88,7 +88,7 @@ test.serial('what cannot be shown is told', async (t) => {
   };
   await refused(/"aa" is the beginning of 2 saved results: aa1 \(apachectl start\), aa2 \(apachectl start\)/, 'aa');
   await refused(/no saved result is called "zz"/, 'zz');
-  await refused(/run newer was saved by a newer kmem-run: its result has schema version 7/, 'newer');
+  await refused(/run newer was saved by a newer kmem-run: its result uses schema version 7/, 'newer');
   await refused(/schema version 7/, 'newer', '--json');
   await refused(/is damaged or not a store/, '@', '--store', path('text'));
   await refused(/one more run is required/);

@@ -149,7 +149,7 @@ test('a signal reaches a daemon of the group by its file, and nobody outside the
     { signal: 'USR1', to: { pidFile: 'pid' } },
     { wait: { file: 'heard' } },
     { wait: { empty: true, within: '20s' } },
-    { signal: 'TERM', expect: 'error~/no process is left/' },
+    { signal: 'TERM', expect: 'error~/the group contains no process/' },
   ]);
   t.is(result.outcome, 'passed', JSON.stringify(result.steps));
 });

@@ -203,7 +203,7 @@ test('a result of a newer schema, and one that is none, are told', (t) => {
   other.close();
   t.throws(() => store.run('newer'), {
     code: 'result-newer',
-    message: /^run newer was saved by a newer kmem-run: its result has schema version 2, and this one reads 1$/,
+    message: /^run newer was saved by a newer kmem-run: its result uses schema version 2, and this kmem-run reads 1$/,
   });
   t.throws(() => store.run('broken'), { code: 'store-damaged', message: /the result of run broken cannot be read/ });
   t.throws(() => store.run('odd'), { code: 'store-damaged', message: /run odd is not a result/ });

@@ -185,7 +185,7 @@ function refuseNothing({ only, within }: ExploreQuestion, { listed, selection }:
     throw new SetupError(
       'no-calls',
       `no gated call of the command is the same in ${RECORDINGS} recordings (${listed.unstable} differ)`,
-      'record its calls with kmem-run --trace-gate FILE; MALLOC_ARENA_MAX=1 makes threads vary less',
+      'record the calls of the command with kmem-run --trace-gate FILE; set MALLOC_ARENA_MAX=1 to make threads vary less',
     );
   }
   const names = (of: 'program' | 'syscall') => [...new Set(listed.calls.map((call) => call[of] ?? '?'))].join(', ');

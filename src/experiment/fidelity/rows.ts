@@ -73,7 +73,7 @@ export const rows: readonly ObjectRow[] = [
   uncharged('readlink', 'readlink of absent names on tmpfs', 'the same'),
   uncharged('timer_create', 'timer_create', 'charged since 5.15'),
   uncharged('add_key', 'add_key', 'has its own quota'),
-  uncharged('lock', 'fcntl, F_SETLK', 'locks come from a cache that is not charged'),
+  uncharged('lock', 'fcntl, F_SETLK', 'locks are allocated from a cache that is not charged'),
   uncharged('bpf', 'bpf, BPF_MAP_CREATE', 'charged since 5.11; its file descriptor is charged as a file'),
 
   {

@@ -70,7 +70,7 @@ async function send({ group, background }: StepContext, { signal, target }: Sign
   // One with a number only (SIGRTMIN+3) is none of Node's names, and is sent by it all the same.
   const name = signal as NodeJS.Signals;
   if (target.to === 'group') {
-    return { error: signalGroup(group, name) > 0 ? null : 'no process is left in the group' };
+    return { error: signalGroup(group, name) > 0 ? null : 'the group contains no process' };
   }
   if (target.to === 'step') {
     const running = backgroundOf(background, target.step);
