@@ -117,7 +117,7 @@ function makePids({ pids }: Places, hierarchy: Hierarchy | null, hint: HintOf, m
   if (error !== null) throw cannotMake(pids[0] ?? '', hierarchy, error, hint);
   throw new SetupError(
     'no-pids-controller',
-    '--pids cannot be enforced: kmem-run sees no pids hierarchy (cgroup v1)',
+    '--pids cannot be enforced: kmem-run finds no pids hierarchy (cgroup v1)',
     'leave out --pids, or mount it: mkdir -p /sys/fs/cgroup/pids && mount -t cgroup -o pids cgroup /sys/fs/cgroup/pids',
   );
 }

@@ -54,7 +54,7 @@ const output = string(
     if (given !== 'inherit' && given !== 'null') {
       throw new SetupError(
         'bad-option',
-        `--output: many runs cannot share the file ${quote(given)}`,
+        `--output: several runs cannot share the file ${quote(given)}`,
         'use inherit or null, or have the command write to its own files',
       );
     }

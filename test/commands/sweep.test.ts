@@ -304,7 +304,7 @@ for (const [args, reason] of [
   [['--seed', '4294967296', '--', 'true'], /--seed: "4294967296"/],
   [['--warmup', '-1', '--', 'true'], /--warmup: "-1"/],
   [['--prepare', '', '--', 'true'], /--prepare/],
-  [['--output', 'file', '--', 'true'], /--output: many runs cannot share the file "file"/],
+  [['--output', 'file', '--', 'true'], /--output: several runs cannot share the file "file"/],
   [['--trace-gate', 'x', '--', 'true'], /unknown option "--trace-gate"/],
   [['--vm-memory', '1G', '--', 'true'], /--vm-memory requires a microVM/],
   [['--kmem', '4K..1G:4K', '--', 'true'], /more than 10000 values/],
