@@ -85,7 +85,7 @@ v1Test('a limit whose file is missing is an error, never a limit that is silentl
   for (const key of ['mem', 'memsw', 'kmemTcp'] as const) {
     notSet(t, () => applyLimits(missing, { ...NONE, [key]: M }, GATE), 'limit-not-set', /ENOENT/);
   }
-  const error = notSet(t, () => applyLimits(group, { ...NONE, pids: 3 }, GATE), 'limit-not-set', /not in a pids hierarchy/);
+  const error = notSet(t, () => applyLimits(group, { ...NONE, pids: 3 }, GATE), 'limit-not-set', /in a pids hierarchy/);
   t.regex(error.hint, /--pids/);
 });
 

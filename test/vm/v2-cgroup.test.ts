@@ -237,7 +237,7 @@ function testLimits(): void {
     const missing = { ...group, memory: runLeaf(group.memory), pids: null };
     for (const limits of [{ mem: M }, { memsw: M }])
       refused(t, () => applyLimits(missing, { ...NONE, ...limits }, GATE), 'limit-not-set', /ENOENT/);
-    refused(t, () => applyLimits(missing, { ...NONE, pids: 3 }, GATE), 'limit-not-set', /not in a pids hierarchy/);
+    refused(t, () => applyLimits(missing, { ...NONE, pids: 3 }, GATE), 'limit-not-set', /in a pids hierarchy/);
   });
 
   test('limits of ancestors are told, nearest first, and unlimited ones left out', (t) => {
