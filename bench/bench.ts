@@ -3,17 +3,17 @@ import { accessSync, chmodSync, constants, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
-/** What a section works with. */
+/** What every section receives. */
 export type Bench = Readonly<{
   quick: boolean;
-  /** How many microVMs the section about them boots. */
+  /** Number of microVMs that the section about them boots. */
   boots: number;
-  /** A folder of the run's own, which every user may read. */
+  /** The run's own folder, readable by every user. */
   folder: string;
   /** The path of a program of bench/fixtures, compiled at its first use. */
   program: (name: string) => string;
   say: (text: string) => void;
-  /** Called, last first, when the bench ends, by a signal too: synchronous. */
+  /** Called in reverse order when the bench ends, also on a signal: synchronous. */
   atEnd: (undo: () => void) => void;
 }>;
 
@@ -69,7 +69,7 @@ function compile(name: string, target: string): string {
   return target;
 }
 
-/** The path of a program of the system, or null if it is not there. */
+/** The path of a system program, or null if it is not installed. */
 export function findProgram(name: string): string | null {
   // Servers and their tools often live outside a user's PATH.
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];

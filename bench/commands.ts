@@ -1,4 +1,4 @@
-/** The command lines that are compared, as words, and how they are run. */
+/** The command lines to compare, as words, and how they are run. */
 
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ const bin = join(import.meta.dirname, '..', 'bin', 'kmem-run.js');
 /** Far above what any load here needs: every call is gated and none is denied. */
 export const GENEROUS = '1G';
 
-/** Without samples, unless the options ask for them. */
+/** Without samples, unless the options request them. */
 export function kmemRun(options: Words, command: Words): Words {
   const sampling = options.includes('--sample') ? [] : ['--sample', 'off'];
   return [process.execPath, bin, '--quiet', ...sampling, ...options, '--', ...command];
@@ -21,11 +21,14 @@ export function kmemRun(options: Words, command: Words): Words {
 export const gated: Words = ['--enforce', 'gate', '--kmem', GENEROUS];
 export const ungated: Words = ['--enforce', 'none'];
 
-/** Strace counts up to here at most; a load that makes so many calls of one kind in one task would see one fail. */
+/**
+ * Strace counts up to this number at most; a load that makes this many calls of one kind in one task would see one
+ * fail.
+ */
 export const STRACE_CALLS = 65_000;
 
 /**
- * The same work done by strace: each of these calls is looked at and none fails. Without `-e trace=` it would stop at
+ * The same work done by strace: it inspects each of these calls, and none fails. Without `-e trace=` it would stop at
  * every call, and --seccomp-bpf would save nothing.
  */
 export function strace(calls: Words, command: Words): Words | null {
@@ -37,7 +40,7 @@ export function strace(calls: Words, command: Words): Words | null {
   return [program, '-f', '--seccomp-bpf', '-e', `trace=${list}`, '-e', inject, '-o', '/dev/null', ...command];
 }
 
-/** The names by which strace knows what the gate sees on this architecture. */
+/** strace's names for the calls that the gate sees on this architecture. */
 export const gatedNames: Words = [
   ...new Set(
     gatedCalls.filter(({ numbers }) => numbers[process.arch === 'arm64' ? 3 : 0] !== null).map(({ name }) => name),
@@ -50,7 +53,7 @@ export function onOneCpu(command: Words): Words {
 
 const TIMEOUT_MS = 120_000;
 
-/** Runs it to its end and gives what it printed. @throws Error if it did not exit 0 */
+/** Runs it to completion and returns its output. @throws Error if it did not exit 0 */
 export function output(words: Words, env: Readonly<Record<string, string>> = {}): string {
   const [file = '', ...args] = words;
   const { stdout, stderr, status, signal, error } = spawnSync(file, args, {
@@ -65,7 +68,7 @@ export function output(words: Words, env: Readonly<Record<string, string>> = {})
   return stdout;
 }
 
-/** Milliseconds from the start of the process to its end, seen from here. */
+/** Milliseconds from the start of the process to its exit, measured here. */
 export function wallMs(words: Words): number {
   const [file = '', ...args] = words;
   const begin = performance.now();

@@ -1,4 +1,4 @@
-/** A command behind the gate, started without a runner: only so can the BPF programs be left out. */
+/** A command behind the gate, started without a runner: the only way to leave out the BPF programs. */
 
 import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, readFileSync } from 'node:fs';
@@ -15,16 +15,16 @@ import type { Bench } from './bench.ts';
 import { GENEROUS, type Words } from './commands.ts';
 
 export type GatedRun = Readonly<{
-  /** From the configuration to the moment at which the command may start. */
+  /** From the configuration until the command may start. */
   startMs: number;
-  /** Waits for its end, and gives what it printed. */
+  /** Waits for it to exit, and returns its output. */
   output: () => Promise<string>;
   /** Kills what still runs. */
   end: () => Promise<void>;
 }>;
 
 export type Options = Readonly<{
-  /** BPF programs watch the group, as in each run of kmem-run. */
+  /** BPF programs watch the group, as in every kmem-run run. */
   watched: boolean;
   /** As `--cpus 0`. */
   onOneCpu: boolean;

@@ -1,11 +1,11 @@
 import type { Series } from './statistics.ts';
 
-/** One way to do the thing that is measured. `measure` gives one figure, or null where there was none this time. */
+/** One way to do what is measured. `measure` returns one figure, or null if this round produced none. */
 export type Variant = Readonly<{ name: string; measure: () => number | null | Promise<number | null> }>;
 
 export type Measured<Name extends string = string> = Readonly<Record<Name, Series>>;
 
-/** A B A B …, after one round that is thrown away: caches warm up, and a change of the machine's load hits all alike. */
+/** A B A B …, after one discarded round: caches warm up, and a change in the machine's load affects all alike. */
 export async function interleave<Name extends string>(
   variants: readonly (Variant & Readonly<{ name: Name }>)[],
   rounds: number,

@@ -1,6 +1,6 @@
 /**
- * npm run bench [-- [--quick] [--boots N] [section …]]: what kmem-run costs, beside what else one could use, in one run and as
- * ratios. It measures and prints; it judges nothing and fails only where it could not measure.
+ * npm run bench [-- [--quick] [--boots N] [section …]]: what kmem-run costs, compared with the alternatives, in one run
+ * and as ratios. It measures and prints; it judges nothing and fails only if it could not measure.
  */
 
 import { cpus, loadavg, release } from 'node:os';

@@ -1,8 +1,8 @@
-/** Medians with quartiles: on a shared machine a mean tells of the other loads. */
+/** Medians with quartiles: on a shared machine a mean reflects the other loads. */
 
 export type Summary = Readonly<{ median: number; low: number; high: number }>;
 
-/** Median and quartiles, or null of an empty list. */
+/** Median and quartiles, or null for an empty list. */
 export function summarise(values: readonly number[]): Summary | null {
   if (values.length === 0) return null;
   const sorted = values.toSorted((a, b) => a - b);
@@ -16,10 +16,10 @@ function quantile(sorted: readonly number[], share: number): number {
   return below + (above - below) * (at - Math.floor(at));
 }
 
-/** One value a round; null where that round gave none. */
+/** One value per round; null if that round gave none. */
 export type Series = readonly (number | null)[];
 
-/** Round by round, since what both had in common (the machine's mood) cancels out in each pair. */
+/** Round by round, since what both had in common (machine-wide drift) cancels out in each pair. */
 export function combine(first: Series, second: Series, how: (a: number, b: number) => number): number[] {
   return first.flatMap((a, round) => {
     const b = second[round] ?? null;

@@ -2,7 +2,7 @@ import { type Summary, summarise } from './statistics.ts';
 
 export type Row = readonly string[];
 
-/** Columns side by side; the first is a name, the last a remark, both to the left, and figures to the right. */
+/** Columns side by side; the first is a name and the last a remark, both left-aligned; figures are right-aligned. */
 export function layOut(rows: readonly Row[]): string {
   const columns = Math.max(...rows.map((row) => row.length));
   const widths = Array.from({ length: columns }, (_, at) => Math.max(...rows.map((row) => (row[at] ?? '').length)));
@@ -15,7 +15,7 @@ export function layOut(rows: readonly Row[]): string {
   return rows.map((row) => `  ${line(row).trimEnd()}\n`).join('');
 }
 
-/** `88.1 ms (86.0–91.2)`: median and quartiles; a dash where nothing was measured. */
+/** `88.1 ms (86.0–91.2)`: median and quartiles; a dash if nothing was measured. */
 export function figure(values: readonly number[], unit: string): string {
   return show(summarise(values), (value) => `${digits(value)}`, ` ${unit}`);
 }
@@ -30,13 +30,13 @@ function show(summary: Summary | null, word: (value: number) => string, unit: st
   return `${word(summary.median)}${unit} (${word(summary.low)}–${word(summary.high)})`;
 }
 
-/** Three digits that count. */
+/** Three significant digits. */
 function digits(value: number): string {
   const size = Math.abs(value);
   return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2);
 }
 
-/** What was hoped for beside what came out. Printed, never enforced: machines differ. */
+/** Targets beside the measured values. Printed, never enforced: machines differ. */
 export function goal(kind: 'at most' | 'at least', wanted: number, unit: string, values: readonly number[]): string {
   const got = summarise(values)?.median;
   const sign = kind === 'at most' ? '≤' : '≥';

@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const folder = join(root, 'src/native/bpf');
 
-/** What the committed objects were made with: another compiler makes other code. */
+/** What the committed objects were built with: another compiler generates other code. */
 const VERSIONS = join(folder, 'versions.json');
 
 class BuildError extends Error {}
@@ -39,12 +39,12 @@ function versions() {
   };
 }
 
-/** Where Debian has the kernel's headers of this architecture; the programs use none that differ. */
+/** Where Debian has the kernel headers for this architecture; the programs use none that differ. */
 function headers() {
   return ['-idirafter', join('/usr/include', run('cc', ['-print-multiarch']).trim())];
 }
 
-/** `cwd`: the folder of the sources. Its name is in no object. */
+/** `cwd`: the folder of the sources. No object contains its name. */
 function compile(sources, cwd, target) {
   const scratch = mkdtempSync(join(tmpdir(), 'kmem-run-bpf-'));
   try {
@@ -55,14 +55,14 @@ function compile(sources, cwd, target) {
       run('clang', [...flags, ...maps, ...headers(), '-c', source, '-o', object], cwd);
       return object;
     });
-    // Its linker leaves out what only a debugger reads.
+    // bpftool's linker leaves out what only a debugger reads.
     run('bpftool', ['gen', 'object', target, ...objects], cwd);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
 }
 
-/** Of which sources an object is made. */
+/** The sources of each object. */
 const OBJECTS = { 'refusals.bpf.o': ['refusals.bpf.c'], 'watch.bpf.o': ['memory.bpf.c', 'moves.bpf.c'] };
 
 function build() {
@@ -75,7 +75,7 @@ function build() {
   writeFileSync(VERSIONS, `${JSON.stringify(versions(), null, 2)}\n`);
 }
 
-/** Null: they are the same; else what is not. */
+/** Null if identical; otherwise the difference. */
 function difference() {
   const made = JSON.stringify(JSON.parse(readFileSync(VERSIONS, 'utf8')));
   const here = JSON.stringify(versions());

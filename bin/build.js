@@ -1,6 +1,6 @@
 /**
- * Makes dist/: the command's bundle, the library with its types, the native helper.
- * Plain JavaScript, since `prepare` runs it under whatever Node npm has.
+ * Builds dist/: the command's bundle, the library with its types, the native helper. Plain JavaScript, since `prepare`
+ * runs it under whichever Node npm uses.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -34,14 +34,14 @@ function say(text) {
   return process.stdout.write(`build: ${text}\n`);
 }
 
-/** Others may be running what is replaced. */
+/** Others may be running the replaced file. */
 function writeAtomically(file, contents) {
   const temporary = `${file}.${process.pid}`;
   writeFileSync(temporary, contents);
   renameSync(temporary, file);
 }
 
-/** Hashing the sources would cost each start 3 ms. */
+/** Hashing the sources would add 3 ms to each start. */
 const nativeIds = {
   KMEM_HELPER_ID: JSON.stringify(nativeId(helper, root)),
   KMEM_AGENT_ID: JSON.stringify(nativeId(agent, root)),
@@ -78,14 +78,14 @@ const entryDefine = {
   ...nativeIds,
 };
 
-/** A CommonJS bundle of what is started from bin/, with the cache of compiled code that its first line identifies. */
+/** A CommonJS bundle of a program started from bin/, with the cache of compiled code that its first line identifies. */
 function bundleEntry(esbuild, name, options) {
   return bundle(esbuild, name, {
     identified: true,
     format: 'cjs',
     // Node warns of an import() in a script that vm compiled.
     supported: { 'dynamic-import': false },
-    // Five per cent off each start; names stay, for bug reports.
+    // Saves five per cent of each start; names stay, for bug reports.
     minifyWhitespace: true,
     minifySyntax: true,
     // CommonJS has no import.meta.
@@ -124,7 +124,7 @@ function bundleYaml(esbuild) {
   return bundle(esbuild, 'yaml.cjs', { entryPoints: ['yaml'], format: 'cjs', minify: true });
 }
 
-/** Scripts for a browser: of the pages that `report` makes, and what `serve` adds. */
+/** Browser scripts: those of the pages that `report` writes, and what `serve` adds. */
 async function bundlePageScripts(esbuild) {
   await bundleForBrowser(esbuild, 'serve-page.js', 'src/serve/client/main.ts');
   return bundleForBrowser(esbuild, 'report-page.js', 'src/report/html/client/main.ts');
@@ -137,7 +137,8 @@ function bundleForBrowser(esbuild, name, entry) {
     platform: 'browser',
     target: 'es2023',
     minify: true,
-    // It stands in a script element: no `</script>` of its own may end it, and its bytes are those that the policy names.
+    // It is embedded in a script element: it must contain no `</script>`, and its bytes must be those that the policy
+    // names.
     charset: 'ascii',
     define: { 'process.env.NODE_ENV': '"production"' },
   });
@@ -151,7 +152,7 @@ function bundleServe(esbuild) {
   return bundleEntry(esbuild, 'serve.cjs', { entryPoints: ['src/serve/pages.ts'], plugins: [largeOnesBeside] });
 }
 
-/** ECharts, for files of plots. */
+/** ECharts, for plot files. */
 function bundlePlots(esbuild) {
   return bundleEntry(esbuild, 'plots.cjs', {
     entryPoints: ['src/report/plots/files.ts'],
@@ -160,14 +161,14 @@ function bundlePlots(esbuild) {
   });
 }
 
-/** execa and pidusage are inside; zod stays a dependency, since the types of a result are inferred from its schema. */
+/** execa and pidusage are bundled; zod stays a dependency, since the types of a result are inferred from its schema. */
 function bundleLibrary(esbuild) {
   return bundle(esbuild, 'index.js', {
     entryPoints: ['src/index.ts'],
     format: 'esm',
     external: ['zod'],
     plugins: [noGetconf],
-    // What is CommonJS inside (pidusage) requires Node's own modules. The name is one that no source imports.
+    // Bundled CommonJS code (pidusage) requires Node's own modules. No source imports this name.
     banner: { js: "import { createRequire as r } from 'node:module';\nconst require = r(import.meta.url);" },
     define: nativeIds,
   });
@@ -184,7 +185,7 @@ function licenceOf(folder) {
   return `${name} ${version} (${license})\n\n${text}\n`;
 }
 
-/** What is bundled is redistributed, and its licences ask to be passed on. */
+/** Bundled code is redistributed, and its licences must be passed on. */
 function writeLicences(metafiles) {
   const inputs = metafiles.flatMap(({ inputs }) => Object.keys(inputs));
   const folders = new Set(inputs.map(packageOf).filter((folder) => folder !== undefined));
@@ -281,7 +282,7 @@ async function bundles({ esbuild, missing }) {
   }
 }
 
-/** One step's failure does not keep the others from being made. */
+/** If one step fails, the others are still built. */
 async function attempt(step, tools) {
   try {
     await step(tools);

@@ -1,4 +1,4 @@
-/** How the bundle of the command starts fast. Times are those of Node 24, where a bare start takes 24 ms. */
+/** How the command's bundle starts fast. Times are for Node 24, where a bare start takes 24 ms. */
 
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -22,8 +22,8 @@ export const noTranslations = {
 };
 
 /**
- * pidusage runs `getconf` twice for what the kernel gives every process (14 ms, in the middle of a run), and prints a stack
- * trace if it is not there or dies of the user's Ctrl-C.
+ * pidusage runs `getconf` twice for values that the kernel gives every process (14 ms, in the middle of a run), and
+ * prints a stack trace if it is missing or is killed by the user's Ctrl-C.
  */
 export const noGetconf = {
   name: 'no-getconf',
@@ -40,7 +40,7 @@ const ask = (keyword, next) => next(null, keyword === 'CLK_TCK' ? clockTicks() :
   },
 };
 
-/** Intl.Segmenter takes 10 ms to make, and ASCII needs none. */
+/** Creating an Intl.Segmenter takes 10 ms, and ASCII needs none. */
 export const lazySegmenter = {
   name: 'lazy-segmenter',
   setup(build) {
@@ -54,7 +54,7 @@ export const lazySegmenter = {
   },
 };
 
-/** zod (10 ms) and yaml have files of their own beside the bundle, so that not even their text is read at the start. */
+/** zod (10 ms) and yaml are separate files beside the bundle, so that not even their text is read at the start. */
 export const largeOnesBeside = {
   name: 'large-ones-beside',
   setup(build) {
@@ -62,7 +62,7 @@ export const largeOnesBeside = {
   },
 };
 
-/** What only `report` and `serve` need, by the module that they load: beside the bundle, for the others never to be read. */
+/** What only `report` and `serve` need, by the module that they load: separate files, never read by other commands. */
 const reportParts = {
   'report/html/page.ts': 'report',
   'report/plots/files.ts': 'plots',
@@ -79,7 +79,7 @@ export const reportBeside = {
   },
 };
 
-/** The chain of imports from `from` to a package or file whose name has `name` in it, or null. Ignores import(). */
+/** The chain of imports from `from` to a package or file whose name contains `name`, or null. Ignores import(). */
 function staticChain(inputs, from, name, seen = new Set()) {
   seen.add(from);
   for (const { path, kind } of inputs[from]?.imports ?? []) {

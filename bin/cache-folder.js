@@ -1,7 +1,7 @@
 /**
- * The user's own folders: the cache for what can be made again (V8's compile cache, the helper of a packed install), the
- * state for what is to be kept (the store of results). Code is loaded and run from the cache, and results are nobody
- * else's business: either is used only where nobody but the user (or root) can write.
+ * The user's own folders: the cache for what can be recreated (V8's compile cache, the helper of a packed install), the
+ * state folder for what must be kept (the store of results). Code is loaded and run from the cache, and results are
+ * private: each is used only if nobody but the user (or root) can write to it.
  */
 
 import {
@@ -45,7 +45,7 @@ function* bases(variable, inHome, { insist }) {
 }
 
 function othersCanWrite({ mode, gid }) {
-  // A private group (gid equal to uid) has no member but the user: a umask of 002 is common with those.
+  // A private group (gid equal to uid) has the user as its only member: a umask of 002 is common with these.
   const privateGroup = gid === process.getegid() && gid === process.geteuid();
   return (mode & WORLD_WRITE) !== 0 || ((mode & GROUP_WRITE) !== 0 && !privateGroup);
 }
@@ -86,8 +86,9 @@ function isOwn(uid) {
 }
 
 /**
- * An existing absolute path without its links, if nobody but root, the user and whom `isTrusted` accepts can change what
- * it leads to: then it leads to the same whenever it is used. Throws an Error that says who can, or that it is not there.
+ * An existing absolute path with its links resolved, if nobody but root, the user and whoever `isTrusted` accepts can
+ * change what it leads to: then it always leads to the same place. Throws an Error that names who can, or says that the
+ * path does not exist.
  */
 export function trustedPath(path, isTrusted = isOwn) {
   const { at, missing } = walk('/', path, isTrusted);
@@ -96,8 +97,8 @@ export function trustedPath(path, isTrusted = isOwn) {
 }
 
 /**
- * Makes a folder, with those above it, as mkdir -p does. Node's own `recursive` never returns where the parent is there and
- * the kernel says ENOENT all the same, as /proc does. Throws what mkdir(2) says.
+ * Creates a folder and its parents, as mkdir -p does. Node's own `recursive` never returns if the parent exists and the
+ * kernel still reports ENOENT, as in /proc. Throws the error of mkdir(2).
  */
 export function makeFolder(folder, mode = 0o777) {
   const parent = dirname(folder);
@@ -114,9 +115,12 @@ export function makeFolder(folder, mode = 0o777) {
   }
 }
 
-/** Makes a folder with mode 0700 if need be, and returns its path without links. Throws an Error if others can change it. */
+/**
+ * Creates a folder with mode 0700 if necessary, and returns its path without links. Throws an Error if others can
+ * change it.
+ */
 export function makePrivate(folder) {
-  // Looked at before anything is made: root must not leave a folder of its own in another user's home.
+  // Checked before anything is created: root must not leave a folder of its own in another user's home.
   let { at, missing } = walk('/', folder, isOwn);
   for (const name of missing) {
     at = join(at, name);
@@ -144,14 +148,14 @@ function findFolder(candidates) {
 }
 
 /**
- * The private folder `kmem-run` in the user's cache, made if need be. `folder` is null if there is none that can be
- * trusted; `reason` then says why the first candidate was refused. Never throws.
+ * The private folder `kmem-run` in the user's cache, created if necessary. `folder` is null if none can be trusted;
+ * `reason` then says why the first candidate was rejected. Never throws.
  */
 export function findCacheFolder() {
   return findFolder(bases('XDG_CACHE_HOME', '.cache', { insist: false }));
 }
 
-/** The same in the user's state folder. What is kept must not end up elsewhere than XDG_STATE_HOME says. */
+/** The same in the user's state folder. Saved results must not end up anywhere but where XDG_STATE_HOME says. */
 export function findStateFolder() {
   return findFolder(bases('XDG_STATE_HOME', join('.local', 'state'), { insist: true }));
 }
@@ -160,7 +164,7 @@ function isPrivate(stat) {
   return stat.isFile() && stat.uid === process.geteuid() && (stat.mode & (WORLD_WRITE | GROUP_WRITE)) === 0;
 }
 
-/** Whether `file`, in a folder that only the user can change, is a plain file that nobody else can write. */
+/** Whether `file`, in a folder that only the user can change, is a regular file that nobody else can write. */
 export function isPrivateFile(file) {
   try {
     return isPrivate(lstatSync(file));
@@ -169,7 +173,7 @@ export function isPrivateFile(file) {
   }
 }
 
-/** The contents of such a file; undefined if it is none, or cannot be read. */
+/** The contents of such a file; undefined if it is not one, or cannot be read. */
 export function readPrivateFile(file) {
   let fd = null;
   try {

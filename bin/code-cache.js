@@ -1,6 +1,6 @@
 /**
  * Runs the bundle with V8's code cache. Node's own compile cache holds what was compiled when a module was loaded; this
- * one is made when the process ends, and has the functions that a run really called: a fifth of each start.
+ * one is created when the process exits, and contains the functions that a run really called: a fifth of each start.
  */
 
 import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -19,7 +19,7 @@ export function readOrNothing(file) {
   }
 }
 
-/** Without one the next start is a little slower, and that is all. */
+/** Without a cache the next start is only slightly slower. */
 function keep(file, data) {
   const temporary = `${file}.${makerMark()}0`;
   try {
@@ -31,7 +31,7 @@ function keep(file, data) {
   }
 }
 
-/** Of versions that nobody has started for a while. */
+/** For versions that have not been started for a while. */
 function forgetOld(folder) {
   for (const name of readdirSync(folder)) {
     const file = join(folder, name);
@@ -43,17 +43,17 @@ function forgetOld(folder) {
 
 const OLD_MS = 30 * 24 * 3600 * 1000;
 
-/** The build writes a hash of the bundle into its first line: V8 itself compares no more than the length. */
+/** The build writes a hash of the bundle into its first line: V8 itself compares only the length. */
 function idOf(source) {
   return /^\/\* ([0-9a-f]{16}) \*\//.exec(source)?.[1] ?? null;
 }
 
-/** What a run calls and what `--version` calls differ: each kind of start has its own cache. */
+/** A run and `--version` call different functions: each kind of start has its own cache. */
 function kindOf(args) {
   return args.includes('--') ? 'run' : 'other';
 }
 
-/** Runs a CommonJS bundle; `script.cachedDataRejected` is false where V8 took the cache that it was given. */
+/** Runs a CommonJS bundle; `script.cachedDataRejected` is false if V8 accepted the cache. */
 export function loadBundle(file, cachedData, source = readFileSync(file, 'utf8')) {
   const script = new vm.Script(`(function(exports,require,module,__filename,__dirname){${source}\n})`, {
     filename: file,
@@ -68,7 +68,7 @@ export function loadBundle(file, cachedData, source = readFileSync(file, 'utf8')
   return { script, run };
 }
 
-/** `folder`: where caches are kept, a folder that nobody else can write to; null: nowhere. */
+/** `folder`: where caches are saved, a folder that nobody else can write to; null: nowhere. */
 export function runBundle(file, folder) {
   const source = readFileSync(file, 'utf8');
   const id = idOf(source);

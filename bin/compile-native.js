@@ -1,4 +1,4 @@
-/** How what is written in C is compiled: by the build, and on first use where the package came without it. */
+/** How the C sources are compiled: by the build, or on first use if the package came without the binary. */
 
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
@@ -7,14 +7,14 @@ import { basename, dirname, join } from 'node:path';
 import { makerMark } from './maker.js';
 
 /**
- * `linkages`: the best first. A static helper needs no file of the measured system, and starts with fewer page faults;
- * the agent is started where there is no other file.
+ * `linkages`: in order of preference. A static helper needs no file of the measured system, and starts with fewer page
+ * faults; the agent starts where no other file exists.
  */
 export const helper = {
   name: 'kmem-helper',
   folder: 'src/native/helper',
   called: 'the native helper',
-  /** BPF objects, which are part of the helper's file, and what both sides know of them. */
+  /** BPF objects, which are embedded in the helper's file, and what both sides know about them. */
   embeds: 'src/native/bpf',
   linkages: ['-static-pie', '-static', '-pie'],
 };
@@ -59,7 +59,7 @@ const linkHardening = ['-pthread', '-Wl,-z,relro,-z,now,-z,noexecstack'];
 
 const archHardening = hardeningByArch[process.arch] ?? [];
 
-/** The files of a program that end so, in one order everywhere. */
+/** The program's files with this ending, in the same order everywhere. */
 function filesOf(program, root, endings, folders = [program.folder, COMMON]) {
   return folders.flatMap((folder) => {
     const path = join(root, folder);
@@ -105,7 +105,7 @@ export class CompileError extends Error {
   }
 }
 
-/** Runs the system's compiler; returns null, or what it said when it failed. */
+/** Runs the system's compiler; returns null, or its error output if it failed. */
 function cc(args, { called }, cwd) {
   const { error, status, signal, stderr } = spawnSync('cc', args, {
     cwd,
@@ -147,9 +147,10 @@ function link(objects, executable, program) {
 }
 
 /**
- * Compiles `program`, whose sources are below `root`, to `target`, which appears complete or not at all, however many do
- * so at once; returns how it was linked (`static-pie`, `static` or `pie`). @throws CompileError with code `no-compiler`
- * or `compile-failed`. Warnings are errors where the source is developed, not where a later compiler has learnt new ones.
+ * Compiles `program`, whose sources are below `root`, to `target`, which appears complete or not at all, however many
+ * do so at once; returns how it was linked (`static-pie`, `static` or `pie`). @throws CompileError with code
+ * `no-compiler` or `compile-failed`. Warnings are errors where the source is developed, not where a later compiler has
+ * added new ones.
  */
 export function compileNative(program, root, target, { warningsAreErrors }) {
   const scratch = mkdtempSync(join(dirname(target), `.${program.name}-${makerMark()}`));
@@ -159,7 +160,7 @@ export function compileNative(program, root, target, { warningsAreErrors }) {
     const strict = warningsAreErrors ? ['-Werror'] : [];
     const embeds = program.embeds === undefined ? [] : [`-Wa,-I,${join(root, program.embeds)}`];
     const flags = [...standard, ...warnings, ...strict, ...hardening, ...archHardening, ...embeds];
-    // One run of the compiler for all; it names the objects after the sources, and puts them where it runs.
+    // One compiler run for all; it names the objects after the sources, and writes them to its working directory.
     const said = cc([...flags, '-c', ...sources], program, scratch);
     if (said !== null) {
       fail(said, program);

@@ -1,4 +1,6 @@
-/** Formats what is written in C, as .clang-format says; `--check`: only whether it is. Without clang-format it does nothing. */
+/**
+ * Formats the C sources according to .clang-format; `--check`: only checks them. Without clang-format it does nothing.
+ */
 
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// Started by the agent in a microVM, as root, under the Node that runs kmem-run on the host. Its one argument is the file
-// of V8's code cache, which the host keeps: what is written here is gone with the guest.
+// Started by the agent in a microVM, as root, under the Node that runs kmem-run on the host. Its one argument is the
+// file of V8's code cache, which the host keeps: files written here are lost with the guest.
 import { fileURLToPath } from 'node:url';
 import v8 from 'node:v8';
 import { loadBundle, readOrNothing } from './code-cache.js';

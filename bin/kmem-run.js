@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Old versions of Node have to get as far as the check: no new syntax, no named import that they lack.
+// Old versions of Node must get as far as the check: no new syntax, and no named import that they lack.
 import { existsSync } from 'node:fs';
 import module from 'node:module';
 import { join } from 'node:path';
@@ -26,7 +26,7 @@ function useCompileCache(folder) {
   try {
     module.enableCompileCache(makePrivate(folder));
   } catch {
-    // The folder is not the user's alone: without it the next start is slower.
+    // Others can write to the folder: without the cache the next start is slower.
   }
 }
 
@@ -39,10 +39,10 @@ if (isOld()) {
   );
 } else if (existsSync(cli)) {
   // V8 would let the space for young objects grow to tens of megabytes before it collects: the runner is a guest here.
-  // Set before the code cache is read: V8 takes no cache that was made under other flags.
+  // Set before the code cache is read: V8 rejects a cache created under other flags.
   v8.setFlagsFromString('--semi-space-growth-factor=1');
   const { folder } = findCacheFolder();
-  // For what the bundle loads later (zod).
+  // For modules the bundle loads later (zod).
   if (folder !== null) useCompileCache(join(folder, 'compile-cache'));
   runBundle(cli, folder);
 } else {

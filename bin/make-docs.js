@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /**
- * Writes what is made from the sources: all of docs/reference/results.md and docs/scenario.schema.json, the marked parts of
- * docs/reference/gate.md and docs/reference/run.md, and the pages in man/.
- * Needs the project's own Node: it imports the TypeScript sources.
+ * Writes what is generated from the sources: all of docs/reference/results.md and docs/scenario.schema.json, the marked
+ * parts of docs/reference/gate.md and docs/reference/run.md, and the pages in man/. Needs the project's own Node: it
+ * imports the TypeScript sources.
  */
 
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * The mark of a process in the names of its temporary files and folders: gc finds by it what a killed process left.
- * A pid alone is not enough: another process may have it by now, or a process of another container.
+ * The mark of a process in the names of its temporary files and folders, by which gc finds what a killed process left.
+ * A pid alone is not enough: another process may have it by now, or one in another container.
  */
 
 import { readFileSync, readlinkSync } from 'node:fs';
@@ -19,7 +19,7 @@ function placeOfPids() {
 function startOf(pid) {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // proc_pid_stat(5) counts from 1, and the third follows the last parenthesis.
+    // proc_pid_stat(5) counts fields from 1, and the third follows the last parenthesis.
     return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
   } catch {
     return null;
@@ -28,7 +28,7 @@ function startOf(pid) {
 
 let own;
 
-/** The mark of this process, for the beginning of a name; append something that makes the name unique. */
+/** The mark of this process, to begin a name with; append something that makes the name unique. */
 export function makerMark() {
   if (own === undefined) {
     own = `${placeOfPids()}-${Number(readlinkSync('/proc/self')).toString(36)}-${startOf('self').toString(36)}-`;
@@ -37,7 +37,10 @@ export function makerMark() {
   return own;
 }
 
-/** Whether the process that made what has this name lives; `unknown`: in another container or boot; null: no mark. */
+/**
+ * Whether the process that made the entry with this name is alive; `unknown`: it is in another container or boot; null:
+ * no mark.
+ */
 export function makerOf(name) {
   const [, place, pid, start] = MARK.exec(name) ?? [];
   if (place === undefined) return null;

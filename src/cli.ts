@@ -25,7 +25,7 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** Of a run: other commands write their --json themselves, and it means another thing there. */
+/** For runs: other commands write their --json themselves, and it means something else there. */
 function takesJson(argv: readonly string[]): boolean {
   const [first = ''] = argv;
   return first === 'run' || first.startsWith('-');
@@ -36,9 +36,10 @@ function reportBug(error: unknown): void {
   if (process.env.KMEM_RUN_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
 }
 
-// The status is the command's, whether anybody can read the report or not.
+// The status is the command's, whether or not anybody can read the report.
 process.stderr.on('error', () => {});
-// Node.js itself would exit with 1, as if the answer were no. The helper ends what runs when this process is gone.
+// Node.js itself would exit with 1, as if the answer were no. The helper stops what is running when this process is
+// gone.
 process.on('uncaughtException', (error) => {
   reportBug(error);
   process.exit(statuses.setupError);

@@ -8,7 +8,7 @@ export class SetupError extends Error {
   readonly code: string;
   /** How to fix the error, in one line. */
   readonly hint: string;
-  /** Result of the run that could not be made (`outcome: "setup-error"`), or the report; undefined: none. */
+  /** Result of the run that could not be set up (`outcome: "setup-error"`), or the report; undefined if none. */
   result?: unknown;
 
   constructor(code: string, message: string, hint: string, options?: ErrorOptions) {
@@ -31,14 +31,14 @@ const shortages: Readonly<Record<string, readonly [message: string, hint: string
   ENOMEM: ['the machine has no memory left for kmem-run (ENOMEM)', 'free some memory, and run again'],
 };
 
-/** The machine had no descriptor or no memory for it. */
+/** Whether the machine lacked a descriptor or memory for it. */
 export function isShortage(error: unknown): boolean {
   return Object.hasOwn(shortages, errnoOf(error) ?? '');
 }
 
 /**
- * What was thrown, as a SetupError. Where the machine has run out of something its code is `shortage`; a bug of kmem-run's
- * own becomes one with code `internal`.
+ * Converts a thrown value to a SetupError: code `shortage` if the machine has run out of something, `internal` for a
+ * bug in kmem-run.
  */
 export function asSetupError(error: unknown): SetupError {
   if (error instanceof SetupError) return error;

@@ -1,4 +1,7 @@
-/** The runner inside a microVM: reads the request, makes the run, and tells what happened. bin/kmem-guest.js starts it. */
+/**
+ * The runner inside a microVM: reads the request, performs the run and reports what happened. bin/kmem-guest.js starts
+ * it.
+ */
 import { readSync, writeSync } from 'node:fs';
 import type { Process } from './cgroup/processes.ts';
 import { SetupError } from './errors.ts';
@@ -8,7 +11,7 @@ import { runSpec } from './run/index.ts';
 import { watchInterrupts } from './run/interrupts.ts';
 import { RUNNER_FD, type RunnerEvent, type RunnerRequest } from './vm/runner-wire.ts';
 
-/** Resolves when the run has been told of. */
+/** Resolves when the run has been reported. */
 export async function main(): Promise<void> {
   protectRunner();
   const request = readRequest();
@@ -41,7 +44,7 @@ async function make({ id, spec, identity, progress, stay }: RunnerRequest, inter
   }
 }
 
-/** Not a stream: a read that is pending in the background would keep the process from ending. */
+/** Not a stream: a read that is pending in the background would keep the process from exiting. */
 function readRequest(): RunnerRequest {
   const chunk = Buffer.alloc(64 * 1024);
   const parts: Buffer[] = [];

@@ -1,2 +1,2 @@
-/** Version of kmem-run, also where package.json is out of reach (bundled); a test holds the two equal. */
+/** Version of kmem-run, available even without package.json (bundled); a test keeps the two equal. */
 export const version = '0.1.0';

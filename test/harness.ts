@@ -1,4 +1,4 @@
-/** Runs kmem-run as its users do, in cgroups and folders of the test's own, so that what it leaves behind can be told. */
+/** Runs kmem-run as its users do, in cgroups and folders of the test's own, so that leftovers can be detected. */
 
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,16 +17,16 @@ import { validateResult } from './validate-result.ts';
 const root = join(import.meta.dirname, '..');
 export const bin = join(root, 'bin', 'kmem-run.js');
 
-/** A run that has not ended by then is killed, so that a broken kmem-run fails a test and does not hang it. */
+/** A run that has not ended by then is killed, so that a broken kmem-run fails a test instead of hanging it. */
 const TIMEOUT_MS = 60_000 * slowness;
 
 export type Ran = Readonly<{
-  /** Null: killed by `signal`. */
+  /** Null if killed by `signal`. */
   status: number | null;
   signal: string | null;
   stdout: string;
   stderr: string;
-  /** What --json gave, valid by the schema; null: no file. */
+  /** The --json output, valid by the schema; null if no file. */
   result: Result | null;
 }>;
 
@@ -35,7 +35,7 @@ export type Start = Readonly<{
   under?: readonly string[];
   env?: Readonly<Record<string, string>>;
   cwd?: string;
-  /** False: no --json. Default: a file of the test's. */
+  /** False: no --json. Default: a file of the test's own. */
   json?: boolean;
   /** Milliseconds. Default: a minute. */
   timeout?: number;
@@ -48,7 +48,7 @@ export type Start = Readonly<{
 export type Running = Readonly<{ pid: number; ended: Promise<Ran>; signal: (name: NodeJS.Signals) => void }>;
 
 export type Harness = Readonly<{
-  /** A folder of the test's own, which everyone may write to. */
+  /** The test's own folder, writable by everyone. */
   folder: string;
   /** Its TMPDIR. */
   temporary: string;
@@ -58,16 +58,16 @@ export type Harness = Readonly<{
   read: (name: string) => string;
   run: (args: readonly string[], start?: Start) => Promise<Ran>;
   start: (args: readonly string[], start?: Start) => Running;
-  /** The same with no word of ours but what joins the cgroups: for programs that start kmem-run by themselves. */
+  /** The same, but with only the prefix that joins the cgroups: for programs that start kmem-run themselves. */
   startProgram: (words: readonly string[], start?: Start) => Running;
-  /** No group, no process, no lock and no temporary file of any run that was started here. */
+  /** Asserts that no group, process, lock or temporary file of any run started here is left. */
   assertNothingLeft: () => void;
   whatIsLeft: () => string[];
-  /** The processes among it, once none is left or `withinMs` has passed: a killed run takes a moment to end. */
+  /** The remaining processes, once there are none or `withinMs` has passed: a killed run takes a moment to end. */
   processesLeft: (withinMs: number) => Promise<string[]>;
 }>;
 
-/** Joins as a single thread by v1's `tasks`, which waits for nothing; v2 has no such file. */
+/** Joins as a single thread with v1's `tasks`, which does not wait; v2 has no such file. */
 export const JOIN =
   'for g in $JOINS; do echo 0 2>/dev/null > "$g/tasks" || echo 0 > "$g/cgroup.procs"; done; unset JOINS; exec "$@"';
 
@@ -75,7 +75,7 @@ export function makeHarness(t: ExecutionContext): Harness {
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-test-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   chmodSync(folder, 0o777);
-  // As /tmp is: not in the folder, where anyone could put another in its place.
+  // Like /tmp: not in the folder, where anyone could replace it.
   const temporary = mkdtempSync(join(tmpdir(), 'kmem-run-test-'));
   t.teardown(() => rmSync(temporary, { recursive: true, force: true }));
   chmodSync(temporary, 0o1777);
@@ -156,7 +156,7 @@ export function makeHarness(t: ExecutionContext): Harness {
   };
 }
 
-/** One signal after the other, so that some come in each phase of what is left of it. */
+/** Sends one signal after another, so that some arrive in each remaining phase of the run. */
 export async function signalUntilEnded({ ended, signal }: Running, name: NodeJS.Signals): Promise<Ran> {
   let isOver = false;
   const over = ended.finally(() => {
@@ -173,13 +173,13 @@ export async function signalUntilEnded({ ended, signal }: Running, name: NodeJS.
   return over;
 }
 
-/** Not what the test runner's own environment (npm, npx, a terminal) would bring. */
+/** Without what the test runner's own environment (npm, npx, a terminal) would add. */
 function environment(temporary: string): Record<string, string> {
   const { PATH = '/usr/bin:/bin', HOME = '/root' } = process.env;
   return { PATH, HOME, TMPDIR: temporary, LANG: 'C.UTF-8' };
 }
 
-/** Throws where the result is not what the schema says: so every run of every test is held to it. */
+/** Throws if the result does not match the schema: so every run of every test is checked against it. */
 function readResult(file: string): Result | null {
   return existsSync(file) ? validateResult(JSON.parse(readFileSync(file, 'utf8'))) : null;
 }
@@ -188,7 +188,7 @@ function textOf(output: unknown): string {
   return output === undefined ? '' : Buffer.from(output as Uint8Array).toString('utf8');
 }
 
-/** Wherever they moved to: told by the environment that they inherited. */
+/** Wherever they moved to: identified by the environment that they inherited. */
 function markedProcesses(mark: string): number[] {
   return readdirSync('/proc')
     .filter((name) => /^[0-9]+$/.test(name))
@@ -200,7 +200,7 @@ function describe(pid: number): string {
   return `${pid} (${commOf(pid)})`;
 }
 
-/** A refusal as people see it: one line of reason, one of remedy, and no more. */
+/** A rejection as users see it: one line of reason, one of hint, nothing else. */
 export function assertRefused(t: ExecutionContext, { stderr, stdout }: Ran, reason: RegExp): void {
   t.regex(stderr, /^kmem-run: [^\n]+\n {2}hint: [^\n]+\n$/);
   t.regex(stderr.split('\n')[0] ?? '', reason);

@@ -4,8 +4,8 @@ import { join, posix } from 'node:path';
 import test from 'ava';
 
 /**
- * One total order, bottom up: a folder imports only from what stands before it. Folders that stand together do not
- * import each other.
+ * One total order, bottom up: a folder imports only from those before it. Folders on the same level do not import each
+ * other.
  */
 const ORDER: readonly (readonly string[])[] = [
   ['errors.ts'],
@@ -28,7 +28,7 @@ const ORDER: readonly (readonly string[])[] = [
   ['cli.ts', 'guest.ts', 'index.ts'],
 ];
 
-/** Those that show reports: all others give data. */
+/** Those that show reports: all others return data. */
 const SHOW_REPORTS = ['report', 'library', 'serve', 'manual', 'commands', 'cli.ts', 'index.ts'];
 
 function rank(part: string): number {
@@ -56,7 +56,7 @@ function violations(sources: ReadonlyMap<string, string>): string[] {
   return found;
 }
 
-/** Files that import each other, directly or by others. */
+/** Files that import each other, directly or indirectly. */
 function cycles(sources: ReadonlyMap<string, string>): string[] {
   const found: string[] = [];
   const done = new Set<string>();
@@ -127,7 +127,7 @@ test('a cycle is seen, within a folder and across them', (t) => {
   t.deepEqual(cycles(sources), ['a/x.ts → a/y.ts → b/z.ts → a/x.ts']);
 });
 
-/** What stands at the top: the source, and what belongs beside it. Names with a dot before them are not looked at. */
+/** The top-level entries: the source and what accompanies it. Names that begin with a dot are ignored. */
 const TOP = [
   ...['package.json', 'tsconfig.json', 'src', 'scenarios', 'test', 'bin'],
   ...['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'SECURITY.md', 'LICENSE', 'action.yml'],
@@ -145,7 +145,7 @@ test('nothing else stands at the top', (t) => {
 
 const root = join(src, '..');
 
-/** Lines of a source file, in TypeScript, JavaScript and C, tests included. */
+/** Maximum lines of a source file in TypeScript, JavaScript and C, tests included. */
 const MOST_LINES = 350;
 
 test(`no source file has more than ${MOST_LINES} lines`, (t) => {

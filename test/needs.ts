@@ -1,17 +1,17 @@
 import type { ExecutionContext, Implementation } from 'ava';
 
-/** How many times as long as usual things may take here: where the tests run in an emulated machine. */
+/** How many times longer than usual things may take here, when the tests run in an emulated machine. */
 export const slowness = Number(process.env.KMEM_RUN_TEST_SLOWNESS ?? 1);
 
-/** Whether the long form of a test runs (`npm run test:soak`), and for how long in all, in milliseconds. */
+/** Whether the long form of a test runs (`npm run test:soak`), and its total time in milliseconds. */
 export const soak: Readonly<{ isOn: boolean; budgetMs: number }> = {
   isOn: process.env.KMEM_RUN_TEST_SOAK !== undefined,
   budgetMs: Number(process.env.KMEM_RUN_TEST_SOAK_MS ?? 0),
 };
 
 /**
- * For the tests of a soak that may take a `share` of its budget together: true while there is time for one more that takes
- * as long as those before it. What is left out says so.
+ * For soak tests that may use a `share` of its budget together: true while there is time for one more that takes as
+ * long as those before it. Skipped ones are reported.
  */
 export function timeBudget(share: number): (t: ExecutionContext) => boolean {
   const began = performance.now();
@@ -28,14 +28,14 @@ export function timeBudget(share: number): (t: ExecutionContext) => boolean {
   };
 }
 
-/** For a limit of time that a test should not come near: of so many seconds on a machine of its own. */
+/** For a timeout that a test should not come near: this many seconds on an otherwise idle machine. */
 export function lenient(seconds: number): string {
   return `${seconds * slowness}s`;
 }
 
 /**
- * True where the machine has what a test needs. In CI a lack fails the test; elsewhere it is said and the test ends
- * with nothing asserted but that. `what`: the Debian package, or what is missing.
+ * True if the machine has what a test needs. If not, the test fails in CI; elsewhere this is logged and the test ends
+ * with no other assertion. `what`: the Debian package, or what is missing.
  */
 export function needs(t: ExecutionContext, there: boolean, what: string): boolean {
   if (there) return true;
@@ -48,12 +48,14 @@ export function needs(t: ExecutionContext, there: boolean, what: string): boolea
   return false;
 }
 
-/** For tests that act as another user: without root they are skipped, and in CI they run all the same and fail. */
+/** For tests that act as another user: without root they are skipped, except in CI, where they run and fail. */
 export const canActAsOthers: boolean = process.geteuid?.() === 0 || process.env.CI !== undefined;
 
 type Register = (title: string, implementation: Implementation<[]>) => void;
 
-/** `test` where the machine has what these tests need; elsewhere they are skipped, and their titles say what is missing. */
+/**
+ * `test` if the machine has what these tests need; otherwise they are skipped and their titles name what is missing.
+ */
 export function where(there: boolean, what: string, test: Register & Readonly<{ skip: Register }>): Register {
   if (there) return test;
   return (title, implementation) => test.skip(`${title} (needs ${what})`, implementation);

@@ -1,4 +1,4 @@
-/** What /proc says of a process; empty where it is gone. */
+/** What /proc says about a process; empty if it has exited. */
 
 import { readFileSync } from 'node:fs';
 
@@ -6,12 +6,12 @@ export function childrenOf(pid: number): number[] {
   return readOrEmpty(`/proc/${pid}/task/${pid}/children`).split(' ').filter(Boolean).map(Number);
 }
 
-/** The supervisors of a runner's guardians, which are its children. */
+/** The supervisors of a runner, children of its guardians. */
 export function supervisorsOf(runner: number): number[] {
   return guardiansOf(runner).flatMap(childrenNamed('kmem-helper'));
 }
 
-/** Until it has forked, a guardian has the helper's name. */
+/** Before it forks, a guardian has the helper's name. */
 export function guardiansOf(runner: number): number[] {
   return [...childrenNamed('kmem-guardian')(runner), ...childrenNamed('kmem-helper')(runner)];
 }

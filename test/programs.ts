@@ -8,7 +8,7 @@ export type SurveyedProgram = Readonly<{ object: string; program: string; errno:
 export type SurveyedKind = Readonly<{ kind: string; program: string | null; errno: number; works: boolean }>;
 export type Survey = Readonly<{ programs: readonly SurveyedProgram[]; kinds: readonly SurveyedKind[] }>;
 
-/** What `kmem-helper programs` prints; lines of anything else are left out. */
+/** The output of `kmem-helper programs`; other lines are ignored. */
 export function readSurvey(text: string): Survey {
   const lines = text
     .split('\n')
@@ -20,12 +20,12 @@ export function readSurvey(text: string): Survey {
   };
 }
 
-/** Of this machine. `join`: the file by which this process joins the memory cgroup that it is in. */
+/** On this machine. `join`: the file with which this process joins its own memory cgroup. */
 export function surveyHere(...join: readonly string[]): Survey {
   return readSurvey(execFileSync(helperPath(), ['programs', ...join], { encoding: 'utf8' }));
 }
 
-/** Why page faults and moves cannot be watched here; null: they can. */
+/** Why page faults and moves cannot be watched here; null if they can. */
 export const whyNoPrograms: string | null = (() => {
   const failed = surveyHere().programs.find(({ program, errno }) => errno !== 0 && program.startsWith('tp_btf/'));
   return failed === undefined ? null : `${failed.program}: ${errnoName(failed.errno)}`;

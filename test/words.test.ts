@@ -1,6 +1,6 @@
 /**
- * Phrases that read as if translated are not in what people read: the pages, the man pages, --help and the texts of src.
- * Comments are left out. Each pattern stands with a phrase that it once replaced.
+ * User-facing texts (the pages, the man pages, --help and the texts of src) contain no phrases that read as if
+ * translated. Comments are excluded. Each pattern is listed with a phrase that it once replaced.
  */
 
 import { globSync, readFileSync } from 'node:fs';
@@ -80,7 +80,7 @@ const PHRASES: readonly (readonly [RegExp, string])[] = [
   [/\bexit codes?\b/, 'failed with exit code 1'],
 ];
 
-/** What people read, by where it is: with the lines joined, so that a phrase is found across them. */
+/** User-facing texts, by location: with the lines joined, so that phrases are found across them. */
 async function readTexts(): Promise<Map<string, string>> {
   const pages = ['README.md', ...globSync(['docs/**/*.{md,json}', 'man/*'], { cwd: root })];
   const sources = globSync('src/**/*.ts', { cwd: root });
@@ -93,7 +93,7 @@ function read(file: string): string {
   return readFileSync(join(root, file), 'utf8');
 }
 
-/** Literals that are added up become one; names hold no blanks, and so no phrases. */
+/** Concatenated literals become one; names contain no blanks, and so no phrases. */
 async function withoutComments(code: string): Promise<string> {
   return (await transform(code, { loader: 'ts', minifySyntax: true, legalComments: 'none', charset: 'utf8' })).code;
 }

@@ -23,7 +23,7 @@ const ways: readonly Way[] = [
   { name: 'strace', wrap: (command) => strace(gatedNames, command) },
 ];
 
-/** One Apache for each way of running it, all at once, asked in turn: one that is not asked costs nothing. */
+/** One Apache for each way of running it, all at once, queried in turn: an idle one costs nothing. */
 export const apache: Section = {
   name: 'apache',
   about: `Apache (event MPM, no keep-alive) under ab -c ${CONCURRENCY}: requests a second`,
@@ -63,7 +63,7 @@ export function requestsPerSecond(bench: Bench, ab: string, port: number): numbe
   return Number(rate);
 }
 
-/** Null where the tool of this way is not installed. */
+/** Null if the tool for this way is not installed. */
 async function start(bench: Bench, { name, wrap }: Way, program: string): Promise<Server | null> {
   const port = await freePort();
   const { folder, file: configuration } = writeConfiguration(bench, port);
@@ -85,13 +85,13 @@ async function start(bench: Bench, { name, wrap }: Way, program: string): Promis
   };
 }
 
-/** Asks Apache itself, by its pid file: strace would leave it running. kmem-run ends when its command does. */
+/** Stops Apache itself, by its pid file: strace would leave it running. kmem-run exits when its command does. */
 function stopServer(child: ChildProcess, folder: string): void {
   if (child.exitCode !== null || child.signalCode !== null) return;
   if (!stopByPidFile(folder)) child.kill('SIGTERM');
 }
 
-/** Whether there was such a process. */
+/** Whether the process existed. */
 export function stopByPidFile(folder: string): boolean {
   try {
     process.kill(Number(readFileSync(join(folder, 'apache2.pid'), 'utf8')), 'SIGTERM');
@@ -101,7 +101,7 @@ export function stopByPidFile(folder: string): boolean {
   }
 }
 
-/** `exitCode`: null while the server runs, or where nobody knows. */
+/** `exitCode`: null while the server runs, or if it is unknown. */
 export async function untilAnswers(port: number, name: string, exitCode: () => number | null): Promise<void> {
   const deadline = performance.now() + START_WITHIN_MS;
   while (!(await answers(port))) {
@@ -130,7 +130,7 @@ export function freePort(): Promise<number> {
   });
 }
 
-/** Nothing of the system's configuration is read; all files are in the folder. */
+/** None of the system's configuration is read; all files are in the folder. */
 export function writeConfiguration(bench: Bench, port: number): { folder: string; file: string } {
   const folder = join(bench.folder, `apache-${port}`);
   mkdirSync(join(folder, 'www'), { recursive: true });
@@ -150,7 +150,7 @@ export function writeConfiguration(bench: Bench, port: number): { folder: string
       'TypesConfig /dev/null',
       'KeepAlive Off',
       ...(process.getuid?.() === 0 ? ['User www-data', 'Group www-data'] : []),
-      // As Debian's: without it Apache looks for .htaccess in each folder above the page.
+      // As in Debian's: without it Apache looks for .htaccess in each folder above the page.
       '<Directory />',
       '  AllowOverride None',
       '</Directory>',

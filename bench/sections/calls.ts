@@ -8,7 +8,7 @@ const PINNED_GOAL_US = 4;
 const STRACE_GOAL = 2.5;
 const pinned: Words = ['--cpus', '0'];
 
-/** What one gated call costs over the same call ungated. Measured inside the program, so that no start is in it. */
+/** What one gated call costs over the same call ungated. Measured inside the program, to exclude the start. */
 export const calls: Section = {
   name: 'calls',
   about: 'what the gate adds to one call that it lets through',
@@ -41,7 +41,7 @@ function variants(bench: Bench, kind: string): (Variant & { name: Name })[] {
   ];
 }
 
-/** Microseconds, or null where a tool is not there. */
+/** Microseconds, or null if the tool is not installed. */
 function perCall(bench: Bench, kind: string, wrap: (command: Words) => Words | null): number | null {
   const words = wrap([bench.program('calls'), kind, bench.quick ? '100' : '250', String(STRACE_CALLS)]);
   if (words === null) return null;

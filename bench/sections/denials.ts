@@ -14,7 +14,10 @@ const ways: readonly Readonly<{ name: string; wrap: (command: Words) => Words | 
   { name: 'strace, all calls fail', wrap: failAll },
 ];
 
-/** What a denied call takes. The first thousand are told in full (who, what, at which usage); later ones are counted. */
+/**
+ * The cost of a denied call. The first thousand are reported in full (who, what, at which usage); later ones are only
+ * counted.
+ */
 export const denials: Section = {
   name: 'denials',
   about: 'what one denied eventfd2 takes; of kmem-run at --kmem 1M',

@@ -10,7 +10,7 @@ const GOAL = 2.8;
 
 type Runner = Readonly<{ name: string; words: Words | null; remark: string }>;
 
-/** How long it takes to have run `true`, each from the start of the process to its end. */
+/** How long it takes to run `true`, each from the start of the process to its exit. */
 export const launch: Section = {
   name: 'launch',
   about: 'to run `true` once, from start to end',
@@ -52,7 +52,7 @@ function otherRunners(bench: Bench): Runner[] {
   ];
 }
 
-/** It joins a group that is there already, and does nothing else: the group is made here, once. */
+/** It only joins an existing group: the group is created here, once. */
 function cgexec(bench: Bench): Runner {
   const name = 'cgexec -g memory:GROUP';
   const program = findProgram('cgexec');

@@ -17,7 +17,7 @@ const allLoads: readonly Load[] = [
   { name: 'sockets: 2,000 TCP connections', command: (bench) => [bench.program('sockets'), '2000'] },
 ];
 
-/** How much longer three loads take that do little else than call the kernel: the worst that the gate does. */
+/** The slowdown of three loads that do little but call the kernel: the gate's worst case. */
 export const loads: Section = {
   name: 'loads',
   about: 'three loads that do little else than gated calls; times from within, without the start of kmem-run or strace',

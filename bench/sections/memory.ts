@@ -49,7 +49,7 @@ function casesOf(bench: Bench): MemoryCase[] {
   ];
 }
 
-/** ru_maxrss of the runner and of what it waited for, which is smaller: its helper, and that helper's children. */
+/** ru_maxrss of the runner and of what it waited for (smaller): its helper, and that helper's children. */
 function runnerPeakMb(bench: Bench, words: Words): number {
   const [, kibibytes] = output([bench.program('timed'), ...words])
     .trim()
@@ -58,7 +58,7 @@ function runnerPeakMb(bench: Bench, words: Words): number {
   return ((kibibytes ?? Number.NaN) * 1024) / 1e6;
 }
 
-/** VmHWM of the supervisor, the helper's largest process and a child of its guardian's, as last seen. */
+/** VmHWM of the supervisor (the helper's largest process and a child of its guardian), as last seen. */
 async function helperPeakMb(words: Words): Promise<number | null> {
   const [file = '', ...args] = words;
   const runner = spawn(file, args, { stdio: 'ignore' });
@@ -77,7 +77,7 @@ async function helperPeakMb(words: Words): Promise<number | null> {
   return peak;
 }
 
-/** Bytes ÷ 10⁶; null for a process that is gone or is not the helper (yet: before its exec it is a copy of Node). */
+/** Bytes ÷ 10⁶; null for a process that is gone or is not (yet) the helper: before its exec it is a copy of Node. */
 function helperHwm(pid: number): number | null {
   const status = readOrEmpty(`/proc/${pid}/status`);
   if (!/^Name:\tkmem-helper$/m.test(status)) return null;

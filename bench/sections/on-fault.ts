@@ -11,18 +11,18 @@ const LIBRARY = join(import.meta.dirname, '..', '..', 'scenarios');
 const WAYS = ['note', 'sigbus'] as const;
 const PAGE = 4096;
 
-/** Limits as multiples of what the program needs; a row for each band. */
+/** Limits as multiples of the program's need; one row per band. */
 const BANDS: readonly (readonly number[])[] = [
   [4, 2, 1.2],
   [1.1, 1.05, 1, 0.95],
   [0.85, 0.7, 0.5],
 ];
-/** Of the search for the need, from half the highest usage to twice that: to some 2 %. */
+/** In the search for the need, from half the highest usage to twice that: accurate to some 2 %. */
 const HALVINGS = 6;
 
 type Way = (typeof WAYS)[number];
 
-/** One run. `limit` is null where the scenario has its own. */
+/** One run. `limit` is null if the scenario has its own. */
 type Attempt = (scenario: Scenario, way: Way, limit: string | number | null) => Promise<ScenarioAttempt>;
 
 type Tally = Readonly<{
@@ -31,7 +31,7 @@ type Tally = Readonly<{
   faulted: number;
   timedOut: number;
   overshoot: number;
-  /** Why others were not measured; they are no runs of the program. */
+  /** Why the others were not measured; these do not count as runs. */
   lost: readonly string[];
 }>;
 type Tallies = Readonly<Record<Way, Tally>>;
@@ -42,7 +42,7 @@ export const onFault: Section = {
   about: 'what programs do at their limits with --on-fault note and sigbus: runs that passed',
   onlyByName: true,
   run: async (bench) => {
-    // What a signal interrupts is removed with the bench's own folder.
+    // Whatever a signal interrupts is removed with the bench's own folder.
     process.env.TMPDIR = bench.folder;
     process.env.BENCH_CACHE = bench.folder;
     const rounds = bench.quick ? { programs: 1, library: 1 } : { programs: 5, library: 3 };
@@ -78,7 +78,10 @@ export async function compareOnFault(
   if (failed.length > 0) throw new Error(failed.join('\n'));
 }
 
-/** One row for all scenarios that always passed and met their limit in no page fault, and one for each of the others. */
+/**
+ * One row for all scenarios that always passed and never reached their limit in a page fault, and one for each of the
+ * others.
+ */
 async function rowsOfLibrary(library: readonly Scenario[], rounds: number, attemptOnce: Attempt): Promise<string[][]> {
   const rows: string[][] = [];
   const usual: Tallies[] = [];
@@ -94,7 +97,7 @@ async function rowsOfLibrary(library: readonly Scenario[], rounds: number, attem
   return [[`${usual.length} scenarios of the library`, ...cells('their own', all)], ...rows];
 }
 
-/** From the start, or from a step on. */
+/** For the whole run, or from one step on. */
 function limitsKmem({ settings, steps }: Scenario): boolean {
   return [settings, ...steps.map(({ limits }) => limits)].some((limits) => (limits?.kmem ?? null) !== null);
 }
@@ -136,7 +139,7 @@ async function bandsOf(scenario: Scenario, rounds: number, attemptOnce: Attempt)
   return rows;
 }
 
-/** The smallest limit at which a run with `note` passed, by bisection; others may fail there. */
+/** The smallest limit at which a run with `note` passed, by bisection; other runs may fail there. */
 async function needOf(scenario: Scenario, attemptOnce: Attempt): Promise<number> {
   const peak = await peakOf(scenario, attemptOnce);
   let [fails, passes] = [peak / 2, peak * 2];
@@ -148,7 +151,7 @@ async function needOf(scenario: Scenario, attemptOnce: Attempt): Promise<number>
   return passes;
 }
 
-/** With nothing that limits it. Of the second run: the first one pays for names that it is the first to look up. */
+/** Without any limit. From the second run: the first one pays for the names that it is the first to look up. */
 async function peakOf(scenario: Scenario, attemptOnce: Attempt): Promise<number> {
   let peak: number | null = null;
   for (let run = 0; run < 2; run += 1) {
@@ -164,7 +167,7 @@ function wholePages(bytes: number): number {
   return Math.floor(bytes / PAGE) * PAGE;
 }
 
-/** By turns, so that what changes on the machine meets both ways alike. */
+/** Alternating, so that changes on the machine affect both ways alike. */
 async function tally(
   scenario: Scenario,
   limits: readonly (number | null)[],

@@ -8,7 +8,7 @@ import { freePort, requestsPerSecond, stopByPidFile, untilAnswers, writeConfigur
 
 type Load = Readonly<{ name: string; unit: string; measure: (bench: Bench, watched: boolean) => Promise<number> }>;
 
-/** Each figure is of a run of its own: a program that is attached costs all processes, not only those that it watches. */
+/** Each figure is from a separate run: an attached program costs all processes, not only those that it watches. */
 export const programs: Section = {
   name: 'programs',
   about: 'the same gated run with BPF programs (page faults, moves of tasks) and without them',
@@ -72,7 +72,7 @@ function loop(bench: Bench, kind: string): Words {
   return [bench.program('calls'), kind, '100', String(STRACE_CALLS)];
 }
 
-/** Microseconds for each call, as the program prints it. */
+/** Microseconds per call, as the program prints it. */
 function perCall(printed: string): number {
   const [nanoseconds = Number.NaN, , failures] = printed.trim().split(' ').map(Number);
   if (failures !== 0) throw new Error(`${failures} calls failed`);

@@ -11,7 +11,7 @@ const SAMPLES = 10_000;
 const FAILURES = 5000;
 const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync'];
 
-/** A page of a large run, in a browser that has just been started. */
+/** The page of a large run, in a browser that has just started. */
 export const report: Section = {
   name: 'report',
   about: `a page of ${SAMPLES} samples and ${FAILURES} failures: size, first paint, when its plot is there`,
@@ -53,7 +53,7 @@ export const report: Section = {
 
 function makePage({ folder }: Bench): string {
   const [result, page] = [join(folder, 'large.json'), join(folder, 'large.html')];
-  // What a real run has beside: one is made, and its course is put into it.
+  // A real run provides the other fields; the generated course is put into it.
   output(kmemRun(['--json', result, '--output', 'null'], ['true']));
   const run = JSON.parse(output(['cat', result]));
   const large = {
@@ -67,7 +67,7 @@ function makePage({ folder }: Bench): string {
   return page;
 }
 
-/** `kmemRun` is of runs: what stands before their options. */
+/** `kmemRun` is for runs: take just the words before options. */
 function kmemRunCommand(words: readonly string[]): string[] {
   const [node = '', program = ''] = kmemRun([], ['true']);
   return [node, program, ...words];
@@ -94,7 +94,7 @@ function failures() {
 
 type Seen = Readonly<{ paintMs: number; plotMs: number; markMs: number }>;
 
-/** Times from when the page was asked for. */
+/** Times since the page was requested. */
 async function open(file: string): Promise<Seen> {
   const browser: Browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
   try {

@@ -9,10 +9,10 @@ const GOAL = 25;
 const JOBS = '2';
 const SWEEP = 'kmem-run sweep';
 
-/** `count`: so many runs at once; fewer of what is slow. */
+/** `count`: runs per measurement; fewer for a slow way. */
 type Way = Readonly<{ name: string; count: number; words: Words | null; remark: string }>;
 
-/** Beside the same work without a runner that stays: a process for each run, started by xargs. */
+/** Compared with the same work without a persistent runner: one process per run, started by xargs. */
 export const sweep: Section = {
   name: 'sweep',
   about: `runs of \`true\` a second, ${JOBS} at a time, each measured and kept; from start to end`,
@@ -73,7 +73,7 @@ function sweepWords(bench: Bench, runs: number): Words {
   return [node, bin, 'sweep', ...rest];
 }
 
-/** As many at a time as the sweep makes. What stands for the number must be in none of the words. */
+/** As many at a time as the sweep runs. The placeholder for the number must not occur in any of the words. */
 function each(count: number, words: Words): Words {
   return ['sh', '-c', `seq ${count} | xargs -P ${JOBS} -I @run@ "$@"`, 'sh', ...words];
 }

@@ -56,7 +56,7 @@ function residentMib(pid: number): number {
   return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
 }
 
-/** The guest's clock is set to the host's: the command says when it began. */
+/** The guest's clock is set to the host's: the command reports when it began. */
 function startMs(): number {
   const began = Date.now();
   const said = output(kmemRun(['--kernel', KERNEL, '--enforce', 'none'], ['date', '+%s%N']));

@@ -7,9 +7,9 @@ import type { Group } from './types.ts';
 export type ChangeResult = Readonly<{
   /** In force now. */
   limits: Limits;
-  /** Why nothing was changed; null: it was. */
+  /** Why nothing was changed; null if it was. */
   error: string | null;
-  /** Puts back what was before; null: done, else why that could not be. */
+  /** Restores the previous limits; null when done, otherwise the error. */
   undo: () => string | null;
 }>;
 
@@ -17,8 +17,8 @@ export type ChangeResult = Readonly<{
 type Write = Readonly<{ key: keyof Limits; path: string; amount: number | null }>;
 
 /**
- * Changes the limits that are named, and reads each back. kmem is written only if `native`, else it stays as `now` has it.
- * Never throws for what the kernel refuses: that is the result.
+ * Changes the limits that are named, and reads each back. kmem is written only if `native`; otherwise it stays as in
+ * `now`. Never throws if the kernel refuses a limit: the result says so.
  */
 export function changeLimits(
   group: Group,
@@ -79,7 +79,7 @@ function whyNot({ version, pids }: Group, next: Limits, { native }: { native: bo
   return null;
 }
 
-/** In the order in which the kernel takes them: on v1 memory is never more than memory and swap together. */
+/** In the order that the kernel accepts: on v1 memory never exceeds memory and swap together. */
 function writesFor({ version, memory, pids }: Group, now: Limits, next: Limits): Write[] {
   const ram = next.mem ?? next.memsw;
   const hasSwap = now.memsw !== null || next.memsw !== null;
@@ -103,7 +103,7 @@ function writesFor({ version, memory, pids }: Group, now: Limits, next: Limits):
   ];
 }
 
-/** Of a limit of v1's; null: it is none, or cannot be read. */
+/** The usage for a v1 limit; null: not such a limit, or unreadable. */
 function usageOf(path: string): number | null {
   const file = path.replace(/limit_in_bytes$/, 'usage_in_bytes');
   return file === path ? null : parseAmount(readOrErrno(file).text ?? '');

@@ -9,25 +9,26 @@ import type { Hierarchies } from './types.ts';
 
 export type LockState = 'free' | 'held' | 'absent';
 
-/** Tries the flock(2) of each path; the native helper does, since Node cannot. */
+/** Tries the flock(2) of each path; the native helper does it, since Node cannot. */
 export type ProbeLocks = (paths: readonly string[]) => Promise<ReadonlyMap<string, LockState>>;
 
 export type CollectOptions = Readonly<{
-  /** Also remove groups whose lock is absent. Never those whose lock is held. */
+  /** Also remove groups whose lock is absent. Never groups whose lock is held. */
   force?: boolean;
-  /** Remove nothing, and say what would be. */
+  /** Dry run: only report what would be removed. */
   dryRun?: boolean;
 }> &
   Scope;
 
 export type Fate = Readonly<{
   /**
-   * `removed`: its runner was gone. `removable`: so it is, but nothing is removed in a dry run. `held`: its runner lives, left alone. `unjudged`: left alone too, there is no
-   * lock to judge by (perhaps a run of another mount namespace). `failed`: it could not be removed, see `error`.
+   * `removed`: its runner was gone. `removable`: likewise, but a dry run removes nothing. `held`: its runner is alive,
+   * left alone. `unjudged`: left alone too, since there is no lock to judge by (perhaps a run of another mount
+   * namespace). `failed`: it could not be removed, see `error`.
    */
   fate: 'removed' | 'removable' | 'held' | 'unjudged' | 'failed';
   leftover: Leftover;
-  /** What is in it, or was. */
+  /** Present now or earlier. */
   processes: readonly Process[];
   /** Null unless it failed. */
   error: SetupError | null;
@@ -41,12 +42,12 @@ export type Collected = Readonly<{
 
 /** A lock file without a group may belong to a run that is just starting, unless its maker is known to be gone. */
 const YOUNGEST_ORPHAN_MS = 60_000;
-/** Its maker writes into it at once: an empty one has lost it in between. */
+/** Its maker writes to it at once: an empty file lost its maker in between. */
 const YOUNGEST_EMPTY_MS = 2000;
 
 /**
  * Kills and removes the groups whose runner is gone, and their lock files. Throws no SetupError for a group that
- * resists: that is its fate.
+ * resists: its fate reports that.
  */
 export async function collectLeftovers(
   hierarchies: Hierarchies,
@@ -71,7 +72,7 @@ export async function collectLeftovers(
     let whole: Leftover[] | null = null;
     for (const { leftover, locks } of found) {
       const state = stateOf(locks, states);
-      // With the lock goes what tells that it is dead: then all of its directories go, wherever they are.
+      // Removing the lock removes the proof that the run is dead: then all its directories go too, wherever they are.
       if (within === 'own' && state === 'free') whole ??= findGroups(hierarchies);
       const entire = whole?.find(({ id, uid }) => id === leftover.id && uid === leftover.uid) ?? leftover;
       const fate = await decide(entire, locks, { state, force, dryRun });
@@ -92,7 +93,7 @@ async function decide(
   locks: readonly string[],
   { state, force, dryRun }: Judgement,
 ): Promise<Fate | null> {
-  // A run that ended meanwhile took its directories and its lock with it.
+  // A run that ended meanwhile removed its own directories and lock.
   if (!leftover.directories.some((directory) => existsSync(directory))) return null;
   const processes = processesOf(leftover).flatMap((pid) => describe(pid) ?? []);
   const fate = (name: Fate['fate'], error: SetupError | null = null): Fate => ({
@@ -114,14 +115,14 @@ async function decide(
   }
 }
 
-/** One held lock is enough to leave a group alone, and so is a path that the prober said nothing about. */
+/** One held lock is enough to leave a group alone, and so is a path for which the prober reported nothing. */
 function stateOf(locks: readonly string[], states: ReadonlyMap<string, LockState>): LockState {
   const found = locks.map((path) => states.get(path) ?? 'held');
   if (found.includes('held')) return 'held';
   return found.includes('free') ? 'free' : 'absent';
 }
 
-/** Our own lock files without a group, which a runner leaves that is killed before it makes one. */
+/** Our own lock files without a group, left by a runner that was killed before it created one. */
 function orphanLocks([folder]: readonly LockFolder[], known: ReadonlySet<string>): string[] {
   if (folder === undefined) return [];
   return lockNames(folder.of('.'))

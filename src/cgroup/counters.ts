@@ -4,8 +4,8 @@ import { nestedGroups } from './nested.ts';
 import type { CounterReading, Group, GroupReading } from './types.ts';
 
 /**
- * The group's counters, nested groups included. Each figure is null where its file is absent or cannot be read, and
- * a failcnt of 0 is null too where the limit was reached: the kernel does not count there.
+ * The group's counters, nested groups included. A figure is null if its file is absent or unreadable; a failcnt of 0 is
+ * also null if the limit was reached: the kernel does not count there.
  */
 export function readCounters(group: Group): GroupReading {
   const { memory, pids } = group;
@@ -20,8 +20,8 @@ export function readCounters(group: Group): GroupReading {
 }
 
 /**
- * CPU time of the group from its start, in milliseconds, dead processes included; null without a unified hierarchy.
- * cgroup-v2.rst: `cpu.stat` has these figures whether the cpu controller is enabled or not.
+ * CPU time of the group since its start, in milliseconds, including dead processes; null without a unified hierarchy.
+ * cgroup-v2.rst: `cpu.stat` has these figures whether or not the cpu controller is enabled.
  */
 export function readCpu(group: Group): { userMs: number; systemMs: number } | null {
   const text = group.unified === null ? null : readOrNull(`${group.unified}/${v2.cpuStat}`);
@@ -35,8 +35,8 @@ function readCounter(directory: string, files: CounterFiles): CounterReading {
   const amount = (file: string) => parseAmount(readOrNull(`${directory}/${file}`) ?? '');
   const maxUsage = amount(files.maxUsage);
   const failcnt = amount(files.failcnt);
-  // Newer kernels keep failcnt for memory alone (seen on 6.18): elsewhere it stays 0 while the limit refuses charges.
-  // Those that have a limit for kmem keep it for that too.
+  // Newer kernels update failcnt for memory alone (seen on 6.18): elsewhere it stays 0 while the limit refuses charges.
+  // Kernels with a kmem limit update it for that too.
   const doubtful = files !== v1.kmem && failcnt === 0 && maxUsage !== null && maxUsage > 0;
   const limit = doubtful ? amount(files.limit) : null;
   const unbelievable = limit !== null && maxUsage !== null && maxUsage >= limit;
@@ -66,10 +66,10 @@ function readPids(directory: string): GroupReading['pids'] {
   };
 }
 
-/** The same as readCounters() but for pids. What v2 does not keep is null: the highest of kmem, and of swap. */
+/** The same as readCounters(), but without pids. Figures that v2 does not keep are null: the highest kmem and swap. */
 export function readCountersV2(group: string): Omit<GroupReading, 'pids'> {
   const amount = (file: string) => parseAmount(readOrNull(`${group}/${file}`) ?? '');
-  // Up to Linux 6.15 this brings memory.stat up to date; later it is the helper that does, all the time.
+  // Up to Linux 6.15 this updates memory.stat; on later kernels the helper does so continually.
   readOrNull(`${group}/${v2.cpuStat}`);
   const stat = readOrNull(`${group}/${v2.stat}`) ?? '';
   const events = readOrNull(`${group}/${v2.events}`) ?? '';
@@ -89,10 +89,16 @@ export function readCountersV2(group: string): Omit<GroupReading, 'pids'> {
   };
 }
 
-/** What makes up kernel memory where the kernel does not add it up itself. The sum of 5.11 on: before, page tables lack. */
+/**
+ * The parts of kernel memory where the kernel does not add them up itself. The sum holds from 5.11 on: before, page
+ * tables are missing.
+ */
 const PARTS = ['slab', 'kernel_stack', 'pagetables', 'percpu', 'vmalloc'];
 
-/** Kernel memory by the text of a memory.stat: `kernel` (Linux 5.18), else its parts; null where those are not all told. */
+/**
+ * Kernel memory from the text of a memory.stat: `kernel` (Linux 5.18), otherwise the sum of its parts; null if any is
+ * missing.
+ */
 export function kmemOf(stat: string): number | null {
   const kernel = parseKeyed(stat, 'kernel');
   if (kernel !== null || parseKeyed(stat, 'pagetables') === null) return kernel;

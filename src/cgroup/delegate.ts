@@ -1,7 +1,8 @@
 /**
- * Where a group can be made on cgroup v2. A cgroup that has processes hands no controllers down to those in it ("no
- * internal processes", cgroup-v2.rst), and the runner's own one has: the runner. Nobody is moved to change that: the group
- * is made beside the runner's cgroup, in the nearest one above that hands the memory controller down or can be made to.
+ * Where a group can be made on cgroup v2. A cgroup that has processes hands no controllers down to its children ("no
+ * internal processes", cgroup-v2.rst), and the runner's own cgroup contains the runner. No process is moved to change
+ * that: the group is created beside the runner's cgroup, in the nearest ancestor that hands the memory controller down
+ * or can be made to.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -22,7 +23,7 @@ export function handsDown(directory: string, controller: Controller): boolean {
   return wordsOf(`${directory}/${v2.subtreeControl}`).includes(controller);
 }
 
-/** Has this cgroup the controller, so that it could hand it down? */
+/** Does this cgroup have the controller, so that it could hand it down? */
 function hasController(directory: string, controller: Controller): boolean {
   return wordsOf(`${directory}/${v2.controllers}`).includes(controller);
 }
@@ -30,11 +31,11 @@ function hasController(directory: string, controller: Controller): boolean {
 export type Refusal = Readonly<{
   reason: string;
   errno: string;
-  /** What can be done about it; absent: that depends. */
+  /** How to fix it; absent: that depends. */
   remedy?: string;
 }>;
 
-/** Makes a cgroup hand the controller down, and before that those above it, as far as `top`; null: it does. */
+/** Makes a cgroup hand the controller down, its ancestors first, as far as `top`; null if it does. */
 export function handDown(directory: string, controller: Controller, top: string): Refusal | null {
   if (handsDown(directory, controller)) return null;
   if (!hasController(directory, controller)) {
@@ -65,7 +66,7 @@ function emptying(directory: string): string {
   return `move them into a cgroup of their own: mkdir ${inner} && xargs -rn1 <${directory}/${PROCS} >${inner}/${PROCS}`;
 }
 
-/** The cgroup itself, the one that it is in, and so on up to the mount point. */
+/** The cgroup itself, its parent, and so on up to the mount point. */
 export function above(directory: string, mountPoint: string): string[] {
   const found = [directory];
   for (let at = directory; at !== mountPoint && isWithin(at, mountPoint); ) {
@@ -76,15 +77,16 @@ export function above(directory: string, mountPoint: string): string[] {
 }
 
 /**
- * v2 lets a process be moved only by who may write the `cgroup.procs` of the common ancestor of both cgroups: a group that
- * could be made but not joined is no use. Null: it can be joined. Source: cgroup-v2.rst, "Delegation Containment".
+ * On v2 only a user who may write the `cgroup.procs` of the common ancestor of both cgroups can move a process: a group
+ * that can be created but not joined is useless. Null: it can be joined. Source: cgroup-v2.rst, "Delegation
+ * Containment".
  */
 export function whyNotJoinable(directory: string, hierarchy: Hierarchy | null): Refusal | null {
   let ancestor = directory;
   const from = hierarchy?.own ?? hierarchy?.mountPoint ?? directory;
   while (!isWithin(from, ancestor)) ancestor = posix.dirname(ancestor);
   try {
-    // Not access(2), which asks for the real user.
+    // Not access(2), which checks the real user.
     closeSync(openSync(`${ancestor}/${PROCS}`, constants.O_WRONLY));
     return null;
   } catch (error) {
@@ -97,19 +99,19 @@ function wordsOf(path: string): string[] {
   return (readOrNull(path) ?? '').split(/\s+/);
 }
 
-/** Where kmem-run itself is then. */
+/** The leaf for kmem-run itself. */
 const LEAF = 'runner';
 
 /** Of systemd's to answer. */
 const TIMEOUT_MS = 5000;
 
-/** Looks at what is left: a helper that is just starting may have forked. */
+/** Each checks what is left: a helper that is just starting may have forked. */
 const ROUNDS = 5;
 
 /**
  * Makes room for a group in the runner's own cgroup, which has processes and thus hands no controllers down: kmem-run
- * moves itself and its helpers to a leaf of it. Only where it is delegated, and nobody else is in it. False: it has
- * processes still.
+ * moves itself and its helpers to a leaf of it. Only if it is delegated and contains no other processes. False: it
+ * still has processes.
  */
 export function moveToLeaf(own: string): boolean {
   if (!pidsIn(own).every(isOurs) || !isDelegated(own)) return false;
@@ -122,19 +124,19 @@ export function moveToLeaf(own: string): boolean {
   for (let round = 0; round < ROUNDS; round += 1) {
     const left = pidsIn(own);
     if (left.length === 0) return true;
-    // One that has just ended cannot be moved, and need not be.
+    // A process that has just exited cannot be moved, and need not be.
     for (const pid of left.filter(isOurs)) tryControl(`${leaf}/${PROCS}`, String(pid));
   }
   return false;
 }
 
-/** This process, or one that it has started, directly or by way of others. */
+/** This process, or one that it has started, directly or indirectly. */
 function isOurs(pid: number): boolean {
   for (let at: number | null = pid; at !== null && at > 1; at = parentOf(at)) if (at === process.pid) return true;
   return false;
 }
 
-/** As the manager says: what it marks the directory with is not marked by a user's manager. */
+/** According to the manager: a user's manager does not set the mark that systemd sets on the directory. */
 function isDelegated(own: string): boolean {
   const unit = basename(own);
   if (!/\.(scope|service)$/.test(unit) || !existsSync('/run/systemd/system')) return false;

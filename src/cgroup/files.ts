@@ -1,6 +1,6 @@
 /**
- * What the kernel calls its files, and how their text is read: the one place that knows it per cgroup version.
- * v1: Documentation/admin-guide/cgroup-v1/memory.rst and pids.rst. v2: Documentation/admin-guide/cgroup-v2.rst.
+ * The kernel's names for its files, and how their text is read: the one place that knows them per cgroup version. v1:
+ * Documentation/admin-guide/cgroup-v1/memory.rst and pids.rst. v2: Documentation/admin-guide/cgroup-v2.rst.
  */
 
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
@@ -49,7 +49,7 @@ export const v2 = {
 /** The same in both versions. */
 export const PROCS = 'cgroup.procs';
 
-/** Writes a control file. Without O_CREAT: cgroupfs answers that with EACCES where the file is just not there. */
+/** Writes a control file. Without O_CREAT: with it, cgroupfs reports EACCES if the file simply does not exist. */
 export function writeControl(path: string, text: string): void {
   const descriptor = openSync(path, constants.O_WRONLY);
   try {
@@ -59,7 +59,7 @@ export function writeControl(path: string, text: string): void {
   }
 }
 
-/** The same; false where the kernel refuses it, or the file is not there. */
+/** The same; false if the kernel refuses it, or the file does not exist. */
 export function tryControl(path: string, text: string): boolean {
   try {
     writeControl(path, text);
@@ -70,7 +70,7 @@ export function tryControl(path: string, text: string): boolean {
   }
 }
 
-/** A count or a number of bytes; null for `max`, v1's "unlimited" (LONG_MAX down to its page), and for no number. */
+/** A count or a number of bytes; null for `max`, v1's "unlimited" (LONG_MAX rounded down to a page) and non-numbers. */
 export function parseAmount(text: string): number | null {
   const digits = text.trim();
   if (!/^\d+$/.test(digits)) return null;
@@ -78,7 +78,7 @@ export function parseAmount(text: string): number | null {
   return Number.isSafeInteger(amount) ? amount : null;
 }
 
-/** The figure of one key in a flat keyed file ("oom_kill 3"); null: no such key. */
+/** The value of one key in a flat keyed file ("oom_kill 3"); null: no such key. */
 export function parseKeyed(text: string, key: string): number | null {
   for (const line of text.split('\n')) {
     if (line.startsWith(`${key} `)) return parseAmount(line.slice(key.length + 1));
@@ -86,7 +86,7 @@ export function parseKeyed(text: string, key: string): number | null {
   return null;
 }
 
-/** The pids of a cgroup.procs. A process outside the reader's pid namespace is a 0. */
+/** The pids in a cgroup.procs. A process outside the reader's pid namespace appears as 0. */
 export function parseProcs(text: string): number[] {
   const pids: number[] = [];
   for (const line of text.split('\n')) {
@@ -96,18 +96,18 @@ export function parseProcs(text: string): number[] {
 }
 
 /**
- * What a group looks like on cgroup v2. The group itself has the limits and is what counts; its processes are in a leaf,
- * and the helper's joiner, which starts them, is in another one. The memory controller is not handed down to the leaves,
- * so that what either allocates is charged to the group; the pids controller is, so that the joiner is none of the
- * processes that are counted and limited.
+ * What a group looks like on cgroup v2. The group itself has the limits and is what counts; its processes are in a
+ * leaf, and the helper's joiner, which starts them, is in another leaf. The memory controller is not handed down to the
+ * leaves, so that their allocations are charged to the group; the pids controller is, so that the joiner is neither
+ * counted nor limited as a process.
  */
 
-/** Where the command runs, and all that it starts. */
+/** For the command and everything that it starts. */
 export function runLeaf(group: string): string {
   return `${group}/run`;
 }
 
-/** Where the joiner is while it starts the command. */
+/** For the joiner while it starts the command. */
 export function joinLeaf(group: string): string {
   return `${group}/join`;
 }

@@ -11,7 +11,7 @@ export type V2Request = Readonly<{
   /** Directories to try. */
   candidates: readonly string[];
   hierarchy: Hierarchy;
-  /** Processes are to be limited. */
+  /** Whether to limit processes. */
   pids: boolean;
 }>;
 
@@ -19,12 +19,12 @@ export type V2Directories = Readonly<{
   memory: string;
   /** Null: the pids controller is not handed down to here. */
   pids: string | null;
-  /** Why not, if it was asked for. */
+  /** Why not, if it was requested. */
   lacking: Refusal | null;
 }>;
 
 /**
- * Creates the group and its leaves by `make`, which makes one directory.
+ * Creates the group and its leaves with `make`, which creates one directory.
  * @throws SetupError `no-permission`, `read-only-cgroup`, `group-not-made`.
  */
 export function makeV2(request: V2Request, make: (path: string) => void): V2Directories {
@@ -37,7 +37,7 @@ export function makeV2(request: V2Request, make: (path: string) => void): V2Dire
   return { memory, pids: existsSync(`${run}/${v1.pids.limit}`) ? run : null, lacking };
 }
 
-/** The directory in which the group could be made. */
+/** The directory in which the group could be created. */
 function makeInFirst({ name, candidates, hierarchy }: V2Request, make: (path: string) => void): string {
   const refusals: Refusal[] = [];
   for (const directory of candidates) {
@@ -61,7 +61,10 @@ function whyNotMemory(directory: string, { own, mountPoint }: Hierarchy): Refusa
   return handDown(directory, 'memory', mountPoint);
 }
 
-/** What the group has of the pids controller it hands to its leaves; the cgroup above is asked for it only if need be. */
+/**
+ * If the group has the pids controller, hands it down to its leaves; the parent cgroup is asked for it only if
+ * necessary.
+ */
 function handPidsDown({ pids, hierarchy }: V2Request, within: string, group: string): Refusal | null {
   const refusal = pids ? handDown(within, 'pids', hierarchy.mountPoint) : null;
   return refusal ?? (handsDown(within, 'pids') ? handDown(group, 'pids', within) : null);
@@ -69,7 +72,7 @@ function handPidsDown({ pids, hierarchy }: V2Request, within: string, group: str
 
 function notMade(directory: string, cause: unknown): Refusal {
   const errno = errnoOf(cause) ?? 'unknown error';
-  // Made by another run of the same id: no other place is any better.
+  // Created by another run with the same id: no other place is any better.
   if (errno === 'EEXIST') throw new SetupError('group-not-made', cannotMake(directory, errno), SEE_DOCTOR, { cause });
   return { reason: cannotMake(directory, errno), errno };
 }
@@ -84,7 +87,7 @@ function noPlace(refusals: readonly Refusal[], sought: Sought): SetupError {
   if (met('EROFS') !== null) return new SetupError('read-only-cgroup', message, hintForReadOnly(sought.hierarchy));
   const busy = met('EBUSY');
   if (met('EACCES', 'EPERM') !== null) {
-    // The runner's own cgroup is this user's, and only what runs there is in the way.
+    // The runner's own cgroup is this user's, and only the processes in it are in the way.
     const own = refusals[0] === busy && busy?.remedy !== undefined ? `${busy.remedy}; or ` : '';
     return new SetupError('no-permission', message, own + hintWithoutRoot(sought.hierarchy, sought.within));
   }

@@ -10,15 +10,15 @@ import { groupName } from './types.ts';
 export type GroupRequest = Readonly<{
   id: string;
   hierarchies: Hierarchies;
-  /** Absolute directory of the memory hierarchy under which the group is made; null: the runner's own cgroup. */
+  /** Absolute directory of the memory hierarchy under which the group is created; null: the runner's own cgroup. */
   parent: string | null;
   /** The group must be in a pids hierarchy too, for a limit on processes. */
   pids: boolean;
 }>;
 
 /**
- * Makes the run's directories: in the memory hierarchy, in the unified one if it can be joined, and in pids if asked.
- * On v2 they are one, with two leaves in it.
+ * Creates the run's directories: in the memory hierarchy, in the unified one if it can be joined, and in pids if
+ * requested. On v2 they are a single directory with two leaves.
  * @throws SetupError with nothing left behind: `no-permission`, `read-only-cgroup`, `no-pids-controller`,
  * `group-not-made`, and those of findPlaces().
  */
@@ -43,7 +43,7 @@ export function createGroup({ id, hierarchies, parent, pids }: GroupRequest): Gr
   }
 }
 
-/** `named`: the place in the memory hierarchy was. */
+/** `named`: the memory directory was named. */
 type MakeRequest = Readonly<{ name: string; places: Places; hierarchies: Hierarchies; pids: boolean; named: boolean }>;
 type GroupPaths = Pick<Group, 'memory' | 'unified' | 'pids'>;
 
@@ -77,7 +77,7 @@ function undo(made: readonly string[]): void {
     try {
       rmdirSync(directory);
     } catch {
-      // The first cause is the one to tell; gc finds what is left.
+      // The first error is the one to report; gc finds what is left.
     }
   }
 }
@@ -95,7 +95,7 @@ function makeMemory({ memory: [memory = ''] }: Places, hierarchy: Hierarchy | nu
   return path;
 }
 
-/** Before 5.11 limits do not hold for nested groups unless this is set, which must be done while there are none. */
+/** Before 5.11 limits do not apply to nested groups unless this is set, which must be done before any exist. */
 function includeNested(memory: string): void {
   const path = `${memory}/${v1.useHierarchy}`;
   try {
@@ -122,7 +122,7 @@ function makePids({ pids }: Places, hierarchy: Hierarchy | null, hint: HintOf, m
   );
 }
 
-/** The first place that lets a group be made; else the error of the last one. */
+/** The first place where a group can be created; otherwise the last error. */
 function makeFirst(directories: readonly string[], make: Make): { path: string | null; error: unknown } {
   let last: unknown = null;
   for (const directory of directories) {

@@ -8,7 +8,7 @@ export type HierarchyTexts = Readonly<{
   mountinfo?: string;
   /** The text of /proc/self/cgroup. */
   selfCgroup?: string;
-  /** The controllers of a v2 hierarchy, by its mount point; the default reads `cgroup.controllers` there. */
+  /** The controllers of a v2 hierarchy, given its mount point; the default reads `cgroup.controllers` there. */
   controllersOf?: (directory: string) => readonly string[];
 }>;
 
@@ -30,7 +30,7 @@ export function readHierarchies(texts: HierarchyTexts = {}): Hierarchies {
   };
 }
 
-/** Every mounted hierarchy once, by the mount that serves best; v1 named ones (`name=systemd`) too. */
+/** Every mounted hierarchy once, by its most useful mount; also named v1 ones (`name=systemd`). */
 export function mountedHierarchies(texts: HierarchyTexts = {}): Hierarchy[] {
   const mounts = visibleMounts(parseMountinfo(texts.mountinfo ?? readProc('/proc/self/mountinfo')));
   const memberships = parseMemberships(texts.selfCgroup ?? readProc('/proc/self/cgroup'));
@@ -42,7 +42,7 @@ export function mountedHierarchies(texts: HierarchyTexts = {}): Hierarchy[] {
   });
 }
 
-/** The directory that shows, in `to`, the cgroup which `directory` shows in `from`; null if `to` does not reach it. */
+/** The directory in `to` for the cgroup that `directory` shows in `from`; null if `to` does not reach it. */
 export function sameCgroup(directory: string, from: Hierarchy, to: Hierarchy): string | null {
   if (!isWithin(directory, from.mountPoint)) return null;
   return directoryOf(joinPath(from.mountRoot, below(directory, from.mountPoint)), to.mountRoot, to.mountPoint);
@@ -63,7 +63,7 @@ export function cgroupOf(pid: number, { controllers, version, mountRoot, mountPo
 
 type Membership = Readonly<{ controllers: readonly string[]; path: string }>;
 
-/** Lines are `id:controllers:path`; the path may hold colons. No controllers: the v2 hierarchy. */
+/** Lines are `id:controllers:path`; the path may contain colons. No controllers: the v2 hierarchy. */
 function parseMemberships(text: string): Membership[] {
   return text.split('\n').flatMap((line) => {
     const match = /^\d+:([^:]*):(\/.*)$/.exec(line);
@@ -85,7 +85,7 @@ function describeMount(mount: Mount, { controllers, path }: Membership, controll
   const version = mount.fsType === 'cgroup2' ? 2 : 1;
   return {
     version,
-    // Those at the top: the own cgroup may not have been handed all of them, but it need not be where a group is made.
+    // Those at the top: the own cgroup may lack some of them, but the group need not be created there.
     controllers: version === 1 ? controllers : controllersOf(mount.mountPoint),
     mountPoint: mount.mountPoint,
     mountRoot: mount.root,
@@ -94,14 +94,14 @@ function describeMount(mount: Mount, { controllers, path }: Membership, controll
   };
 }
 
-/** Both paths start at the root of the cgroup namespace; `/..` is above it, where names are not to be had. */
+/** Both paths start at the root of the cgroup namespace; `/..` is above it, where names are unavailable. */
 function directoryOf(path: string, mountRoot: string, mountPoint: string): string | null {
   if (!isWithin(path, mountRoot)) return null;
   const inside = below(path, mountRoot);
   return inside.split('/').includes('..') ? null : joinPath(mountPoint, inside);
 }
 
-/** What is left of a path under a directory: `/a/b` below `/a` is `/b`; empty for the directory itself. */
+/** The rest of a path under a directory: `/a/b` below `/a` is `/b`; empty for the directory itself. */
 function below(path: string, directory: string): string {
   const rest = directory === '/' ? path : path.slice(directory.length);
   return rest === '/' ? '' : rest;
@@ -147,7 +147,7 @@ function readProc(path: string): string {
 export type Mount = Readonly<{
   id: string;
   parent: string;
-  /** The directory of the file system that is mounted. */
+  /** The directory within the file system that is mounted. */
   root: string;
   mountPoint: string;
   fsType: string;
@@ -182,7 +182,7 @@ function unescapeOctal(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 }
 
-/** The mounts that their path leads to: not those hidden under another one. */
+/** The mounts that their paths lead to: none hidden under another one. */
 export function visibleMounts(mounts: readonly Mount[]): Mount[] {
   const ids = new Set(mounts.map((mount) => mount.id));
   const children = Map.groupBy(mounts, ({ id, parent }) => (ids.has(parent) && parent !== id ? parent : ''));

@@ -1,4 +1,4 @@
-/** How a user who is not root comes to a cgroup: hints of errors, in words that can be typed as they are. */
+/** How a user who is not root obtains a cgroup: hints for errors, in commands that can be typed as they are. */
 
 import { existsSync, statSync } from 'node:fs';
 import { readOrNull } from '../host/read-file.ts';
@@ -8,26 +8,26 @@ import { PROCS, v2 } from './files.ts';
 import { readSurroundings } from './surroundings.ts';
 import type { Hierarchies, Hierarchy } from './types.ts';
 
-/** Needs no cgroup of the machine's, and no privilege. */
+/** Needs no cgroup on the machine, and no privilege. */
 const MICROVM = 'or run in a microVM, which needs no privilege: --kernel NAME (kmem-run kernel add 6.12)';
 
-/** Where no group can be made since that takes more rights than this user has. */
+/** For when creating a group requires more rights than this user has. */
 export function hintWithoutRoot(hierarchy: Hierarchy, within: string): string {
   return `${hierarchy.version === 1 ? ownDirectory(within) : ownSubtree(hierarchy)}; ${MICROVM}; or run as root`;
 }
 
-/** The same of v1's pids hierarchy, where `directory` is the like of the `parent` that was named in the memory hierarchy. */
+/** The same for v1's pids hierarchy, where `directory` corresponds to the `parent` named in the memory hierarchy. */
 export function hintForPids(directory: string): string {
   return `${makeOwn([directory])}; or leave out --pids`;
 }
 
-/** Where no parent was named: one in each, `memory` and `pids` being the runner's own cgroups. */
+/** For when no parent was named: one in each, `memory` and `pids` being the runner's own cgroups. */
 export function hintForMemoryAndPids(memory: string, pids: string): string {
   const own = (within: string) => `${within}/kmem-${uid()}`;
   return `${makeOwn([own(memory), own(pids)])}, then name the first: --parent ${own(memory)}; or leave out --pids`;
 }
 
-/** On v1 a directory is enough: what is made in it belongs to its maker, and a process may be moved by its owner. */
+/** On v1 a directory is enough: its creator owns what is created in it, and a process may be moved by its owner. */
 function ownDirectory(within: string): string {
   const directory = `${within}/kmem-${uid()}`;
   return `${makeOwn([directory])}, then name it: --parent ${directory}`;
@@ -41,7 +41,7 @@ function ownSubtree(hierarchy: Hierarchy): string {
   return existsSync('/run/systemd/system') ? ownScope() : handedOver(hierarchy);
 }
 
-/** Of the user's own manager, to which systemd delegates a subtree. */
+/** For the user's own manager, to which systemd delegates a subtree. */
 function ownScope(): string {
   // After su the variable may still name another user's directory.
   const given = process.env.XDG_RUNTIME_DIR;
@@ -53,8 +53,8 @@ function ownScope(): string {
 }
 
 /**
- * The files that cgroup-v2.rst names under "Model of Delegation". The shell is moved as well: a process may be moved only by
- * who may write the common ancestor of where it is and where it goes.
+ * The files that cgroup-v2.rst names under "Model of Delegation". The shell is moved as well: moving a process requires
+ * write access to the common ancestor of its old and new cgroups.
  */
 function handedOver({ mountPoint }: Hierarchy): string {
   const directory = `${mountPoint}/kmem-${uid()}`;
@@ -63,7 +63,7 @@ function handedOver({ mountPoint }: Hierarchy): string {
     ...(handsDown(mountPoint, 'memory') ? [] : [`echo +memory +pids >${mountPoint}/${v2.subtreeControl}`]),
     `mkdir -p ${directory}/shell`,
     `chown ${uid()} ${files.join(' ')}`,
-    // Filled in by the shell that it is typed in: this process's parent may be one that npx has started.
+    // Filled in by the shell in which it is typed: this process's parent may be one that npx has started.
     `echo '$$' >${directory}/shell/${PROCS}`,
   ];
   return `delegate a cgroup to yourself and move this shell there: sudo sh -c '${commands.join(' && ')}'`;
@@ -73,7 +73,7 @@ function uid(): number {
   return process.geteuid?.() ?? 0;
 }
 
-/** Null: the kernel does not list it, as those do that have it for v2 alone (Linux 6.14). */
+/** Null: the kernel does not list it, as when it supports it for v2 alone (Linux 6.14). */
 type Listed = Readonly<{ onVersionOne: boolean; enabled: boolean }> | null;
 
 type Why = Readonly<{ found: string; remedy: string }>;
@@ -94,7 +94,7 @@ export function whyNoMemory({ layout, unified }: Hierarchies, cgroups = readOrNu
   return { found: `${seen}, and the controller is not delegated to ${unified.mountPoint}`, remedy: handingDown() };
 }
 
-/** What a shell is told to mount it. */
+/** The shell command that mounts it. */
 export function mountWords(version: 1 | 2, directory: string = DEFAULT_MOUNT[version]): string {
   const type = version === 1 ? 'cgroup -o memory cgroup' : 'cgroup2 cgroup2';
   return `mkdir -p ${directory} && mount -t ${type} ${directory}`;

@@ -14,7 +14,7 @@ export type KillOptions = Readonly<{
 
 export const DEADLINE_MS = 10_000;
 
-/** Rounds before survivors are looked at for a freezer, and then between two looks. */
+/** Rounds before survivors are checked for a freezer, and then between two checks. */
 const THAW_EVERY = 4;
 const LONGEST_PAUSE_MS = 20;
 const STALLED_MS = 2000;
@@ -23,7 +23,7 @@ const BURST_MS = 50;
 
 /**
  * Kills every process of the group and its nested groups, whether running, stopped or frozen; returns when none is
- * left. Where there is no cgroup.kill it sets the group's pids.max to 0: read the counters before.
+ * left. Without cgroup.kill it sets the group's pids.max to 0: read the counters first.
  * @throws SetupError `group-not-killed` at the deadline.
  */
 export async function killGroup(
@@ -38,8 +38,8 @@ export async function killGroup(
 export const STUCK = 'run kmem-run gc when they are gone (state D: waiting for a device or file server)';
 
 /**
- * The pids that are left at the deadline (on the clock of performance.now()): none if all went well. While processes go it
- * waits on, since many of them take their time on a slow machine.
+ * The pids that are left at the deadline (on the clock of performance.now()): none on success. It keeps waiting while
+ * processes exit, since many of them take long on a slow machine.
  */
 export async function killUntil(group: GroupDirectories, deadline: number): Promise<number[]> {
   let fewest = Number.POSITIVE_INFINITY;
@@ -67,8 +67,9 @@ export function nameProcesses(pids: readonly number[]): string {
 }
 
 /**
- * Kills without a pause until a pass finds nobody new, and returns who is still listed. A killed process cannot fork
- * any more, so of a fork bomb only those get away that were born between listing and killing: each pass has fewer.
+ * Kills without a pause until a pass finds no new process, and returns those still listed. A killed process can no
+ * longer fork, so only those members of a fork bomb escape that were born between listing and killing: fewer in each
+ * pass.
  */
 function killBurst(group: GroupDirectories): number[] {
   const killed = new Set<number>();
@@ -84,18 +85,20 @@ function killBurst(group: GroupDirectories): number[] {
   return pids;
 }
 
-/** cgroup.kill (Linux 5.14) takes the whole tree and later forks at once; else a pids limit of 0 refuses the forks. */
+/**
+ * cgroup.kill (Linux 5.14) kills the whole tree and later forks at once; otherwise a pids limit of 0 refuses the forks.
+ */
 function stopForks({ unified, pids }: GroupDirectories): void {
-  // Removed, older than the file, or not ours to write: the loop kills one by one.
+  // Removed, too old a kernel, or not writable by us: the loop kills one by one.
   if (unified !== null && tryControl(`${unified}/${v2.kill}`, '1')) return;
   if (pids !== null) tryControl(`${pids}/${v1.pids.limit}`, '0');
 }
 
-/** More than these are left to the next round. */
+/** Any beyond these are left to the next round. */
 const MAX_PIDS = 1000;
 
 /**
- * Lets killed processes die that something froze. SIGKILL reaches a process in a frozen v2 cgroup, but not in a v1
+ * Lets killed processes die if they are frozen. SIGKILL reaches a process in a frozen v2 cgroup, but not in a v1
  * freezer. Source: freezer-subsystem.rst, cgroup-v2.rst (`cgroup.freeze`).
  */
 export function thaw(group: GroupDirectories, pids: readonly number[]): void {

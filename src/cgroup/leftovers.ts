@@ -6,18 +6,18 @@ import { nestedGroups } from './nested.ts';
 import type { GroupDirectories, Hierarchies, Hierarchy } from './types.ts';
 import { groupName, idOf } from './types.ts';
 
-/** A run's directories as found in the hierarchies: of a run that lives, or that left them behind. */
+/** A run's directories as found in the hierarchies: of a live run, or left behind by one. */
 export type Leftover = GroupDirectories &
   Readonly<{
-    /** Owner of the directories, whose runner made them; null: gone since. */
+    /** Owner of the directories, whose runner created them; null: gone since. */
     uid: number | null;
   }>;
 
 /**
- * Every run's directories in the mounted hierarchies, by run. Those of one run belong to one user: another user's of the same
- * name are another run's, and their lock says nothing about this one. `within: 'own'` looks into the runner's own cgroups
- * only, where a run creates its group unless told otherwise, and into `parent` and its like: a listing each instead of a
- * walk. What is found then may be only some of a run's directories.
+ * Every run's directories in the mounted hierarchies, by run. Those of one run belong to one user: another user's
+ * directories with the same name belong to another run, and their lock says nothing about this one. `within: 'own'`
+ * searches only the runner's own cgroups, where a run creates its group by default, and `parent` and its counterparts:
+ * a listing each instead of a walk. The result may then contain only some of a run's directories.
  */
 export function findGroups(hierarchies: Hierarchies, { within = 'all', parent = null }: Scope = {}): Leftover[] {
   const found = new Map<string, FoundGroup>();
@@ -40,7 +40,7 @@ export function findGroups(hierarchies: Hierarchies, { within = 'all', parent = 
   return [...found.values()].map(toLeftover);
 }
 
-/** `parent`: a directory of the memory hierarchy; it need not be there. */
+/** `parent`: a directory of the memory hierarchy; it need not exist. */
 export type Scope = Readonly<{ within?: 'all' | 'own'; parent?: string | null }>;
 
 type FoundGroup = Pick<Leftover, 'id' | 'uid'> &
@@ -55,7 +55,7 @@ function everywhere(hierarchy: Hierarchy | null): string[] {
   return hierarchy === null ? [] : nestedGroups(hierarchy.mountPoint);
 }
 
-/** On v2 a group is made above the runner's own cgroup, too. */
+/** On v2 a group is created above the runner's own cgroup, too. */
 function ownPlaces(hierarchy: Hierarchy | null, isMemory: boolean): string[] {
   if (hierarchy === null || hierarchy.own === null) return [];
   const { own, mountPoint, version } = hierarchy;

@@ -7,9 +7,9 @@ import { parseAmount, tryControl, v1, v2, writeControl } from './files.ts';
 import type { Group } from './types.ts';
 
 /**
- * Writes the limits that were asked for, reads each back, and returns them as the kernel now has them: bytes, and a
- * count for pids; null where none was asked for. kmem is written only if `native`, and is null otherwise.
- * The group must be empty. @throws SetupError `limit-not-set`, or `native-not-enforced`.
+ * Writes the requested limits, reads each back, and returns them as the kernel now has them: bytes, and a count for
+ * pids; null if not requested. kmem is written only if `native`, and is null otherwise. The group must be empty.
+ * @throws SetupError `limit-not-set`, or `native-not-enforced`.
  */
 export function applyLimits(group: Group, limits: Limits, { native }: { native: boolean }): Limits {
   const memoryLimits = group.version === 1 ? applyV1(group.memory, limits) : applyV2(group.memory, limits);
@@ -23,7 +23,7 @@ export function applyLimits(group: Group, limits: Limits, { native }: { native: 
 type MemoryLimits = Pick<Limits, 'mem' | 'memsw' | 'kmemTcp'>;
 
 function applyV1(memory: string, limits: Limits): MemoryLimits {
-  // Without a write to their limit the kernel does not count TCP buffers at all (net/ipv4/tcp_memcontrol.c).
+  // Unless their limit is written, the kernel does not count TCP buffers at all (net/ipv4/tcp_memcontrol.c).
   if (limits.kmemTcp === null) tryControl(`${memory}/${v1.kmemTcp.limit}`, '-1');
   const mem = ifAsked(limits.mem, (asked) => set(`${memory}/${v1.mem.limit}`, roundToPage(asked), MEM));
   return {
@@ -41,7 +41,7 @@ function applyV2(memory: string, limits: Limits): MemoryLimits {
   return { mem, memsw: ifAsked(limits.memsw, (asked) => setSwap(memory, asked, mem)), kmemTcp: null };
 }
 
-/** Without a limit on memory both together are kept by one that leaves no swap. */
+/** Without a memory limit, one that leaves no swap enforces the limit on both together. */
 function setSwap(memory: string, asked: number, mem: number | null): number {
   const bytes = roundToPage(asked);
   const ram = mem ?? set(`${memory}/${v2.limit}`, bytes, MEMSW);
@@ -64,7 +64,7 @@ export type AncestorLimit = Readonly<{
   limit: number;
 }>;
 
-/** The limits of the cgroups above the group, nearest first, as far up as is mounted; unlimited ones are left out. */
+/** The limits of the group's ancestors, nearest first, as far up as is mounted; unlimited ones are left out. */
 export function readAncestorLimits(group: Group): AncestorLimit[] {
   const memoryFiles =
     group.version === 1 ? [v1.mem.limit, v1.memsw.limit, v1.kmem.limit, v1.kmemTcp.limit] : [v2.limit, v2.swap.limit];
@@ -84,7 +84,7 @@ function ifAsked<T>(asked: number | null, apply: (asked: number) => T): T | null
   return asked === null ? null : apply(asked);
 }
 
-/** The kernel wants mem ≤ memsw at all times; the mem limit set for that refuses nothing that memsw would allow. */
+/** The kernel requires mem ≤ memsw at all times; the mem limit set for that refuses nothing that memsw would allow. */
 function setMemsw(memory: string, asked: number, hasMem: boolean): number {
   const bytes = roundToPage(asked);
   if (!hasMem) set(`${memory}/${v1.mem.limit}`, bytes, MEMSW);
@@ -96,7 +96,7 @@ function setPids({ pids }: Group, asked: number): number {
   throw new SetupError('limit-not-set', `pids.max: asked ${asked}, but the group is not in a pids hierarchy`, PIDS);
 }
 
-/** From 5.16 on the write fails, and from 6.6 on it succeeds and does nothing: only what is read back tells. */
+/** From 5.16 the write fails, and from 6.6 it succeeds but does nothing: only the value read back shows this. */
 function setNativeKmem({ memory, version }: Group, asked: number): number {
   if (version === 2)
     throw new SetupError(
@@ -119,7 +119,8 @@ function setNativeKmem({ memory, version }: Group, asked: number): number {
 
 function ancestorLimits(directory: string, controller: 'memory' | 'pids', files: readonly string[]): AncestorLimit[] {
   const found: AncestorLimit[] = [];
-  // The first file is in every cgroup of the hierarchy but, for pids.max, its root: where it is absent the mount ends.
+  // Every cgroup of the hierarchy has the first file, except, for pids.max, the root: the mount ends where it is
+  // absent.
   for (let above = dirname(directory); ; above = dirname(above)) {
     const texts = files.map((file) => readOrErrno(`${above}/${file}`));
     if (texts[0]?.errno === 'ENOENT' || above === '/') return found;
@@ -137,7 +138,7 @@ export function set(path: string, amount: number, hint: string): number {
   throw new SetupError('limit-not-set', `limit not set: ${answer.report}`, hint);
 }
 
-/** `report` names the file, what was asked, the write's errno and what is read back. */
+/** `report` contains the file, the requested value, the write's errno and the value read back. */
 export type NativeLimitProbe = Readonly<{ holds: boolean; errno: string | null; report: string }>;
 
 /** `amount` null: no limit. */
@@ -166,7 +167,7 @@ function tryWrite(path: string, text: string): string | null {
   }
 }
 
-/** ENOTSUPP (524) is the kernel's own and has no name outside it; the limit gave it from 5.16 to 6.5. */
+/** ENOTSUPP (524) is internal to the kernel and has no name outside it; the limit returned it from 5.16 to 6.5. */
 function nameOf(error: unknown): string {
   const { errno } = error as NodeJS.ErrnoException;
   return errno === -524 ? 'ENOTSUPP' : (errnoOf(error) ?? 'unknown error');

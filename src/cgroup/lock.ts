@@ -19,21 +19,21 @@ import { shellWord } from '../text/quote.ts';
 import { groupName } from './types.ts';
 
 /**
- * A run's lock tells whether its runner lives, where a pid could be another process's by now. The file is made here;
- * the native helper takes the flock(2) on the inherited descriptor before the group's directory is made, so that
- * a directory whose lock is free has lost its runner.
+ * A run's lock shows whether its runner is alive; a pid might have been reused by now. The file is created here; the
+ * native helper takes the flock(2) on the inherited descriptor before the group's directory is created, so that a
+ * directory whose lock is free has lost its runner.
  */
 export type Lock = Readonly<{
   fd: number;
   path: string;
   /**
-   * Closes the descriptor and removes the file, unless something is left of the run's `group`: then gc tells by the file,
-   * which nobody holds, that the run is over.
+   * Closes the descriptor and removes the file, unless part of the run's `group` is left: then the file, which nobody
+   * has locked, tells gc that the run is over.
    */
   release(group?: Readonly<{ directories: readonly string[] }> | null): void;
 }>;
 
-/** The file of a run of user `uid`, as that user's runner makes it if its environment is this one. */
+/** The lock file of a run of user `uid`, as that user's runner creates it in an environment like this one. */
 export function lockPath(id: string, uid: number = userId()): string {
   return lockFile(lockDirectory(uid), id);
 }
@@ -47,14 +47,14 @@ export function lockDirectory(uid: number): string {
   return temporaryDirectory(uid);
 }
 
-/** A directory of lock files that is one user's alone, held open: its name may lead elsewhere by the time of a removal. */
+/** A directory for one user's lock files, held open: its path may lead elsewhere by the time a file is removed. */
 export type LockFolder = Readonly<{
-  /** The path of a lock file, for this process and for its children, or whatever the directory is called by then. */
+  /** The path of a lock file, for this process and its children, even if the directory has been renamed. */
   of: (file: string) => string;
   close: () => void;
 }>;
 
-/** Every directory where locks of runs of user `uid` may be, in whatever environment they began. */
+/** Every directory that may contain locks of runs of user `uid`, whatever their environment was. */
 export function openLockFolders(uid: number): LockFolder[] {
   const others = uid === 0 ? [] : [`/run/user/${uid}/kmem-run`, temporaryDirectory(uid)];
   return [...new Set([lockDirectory(uid), ...others])].flatMap((directory) => {
@@ -63,12 +63,12 @@ export function openLockFolders(uid: number): LockFolder[] {
   });
 }
 
-/** Where the lock of a run may be: nothing but regular files, since root probes these, and a FIFO would hold it up. */
+/** Where the lock of a run may be: only regular files, since root probes these, and a FIFO would block it. */
 export function lockCandidates(id: string, folders: readonly LockFolder[]): string[] {
   return folders.map(({ of }) => of(fileOf(id))).filter((path) => statOf(path, lstatSync)?.isFile() ?? true);
 }
 
-/** Makes and opens the lock file, close-on-exec. The file names its maker. @throws SetupError `no-lock`. */
+/** Creates and opens the lock file, close-on-exec. The file names its maker. @throws SetupError `no-lock`. */
 export function openLock(id: string): Lock {
   const uid = userId();
   const directory = lockDirectory(uid);
@@ -98,7 +98,7 @@ function openedLock({ fd, path, folder, file }: Opened): Lock {
   const release: Lock['release'] = (group = null) => {
     if (!open) return;
     open = false;
-    // While it is still locked, so that nobody finds it free.
+    // Removed while still locked, so that nobody finds it free.
     try {
       if (!group?.directories.some((directory) => existsSync(directory))) removeLock(folder.of(file));
     } finally {
@@ -123,7 +123,7 @@ export function isForsaken(path: string): boolean | null {
   }
 }
 
-/** Removes a lock file; that it is gone already is fine. */
+/** Removes a lock file; not an error if it is already gone. */
 export function removeLock(path: string): void {
   try {
     unlinkSync(path);
@@ -142,7 +142,7 @@ function fileOf(id: string): string {
   return `${id}.lock`;
 }
 
-/** Or why the directory is not to be trusted. */
+/** Or why the directory is not trusted. */
 function openFolder(directory: string, uid: number): LockFolder | string {
   const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants;
   let fd: number;
@@ -172,7 +172,7 @@ function makeDirectory(directory: string): void {
   }
 }
 
-/** Why a lock directory is not to be trusted (another user could make a live run look dead); null: it is. */
+/** Why a lock directory is not trusted (another user could make a live run look dead); null: it is. */
 function refusal(stat: Stats | null, uid: number): string | null {
   if (stat === null) return 'does not exist';
   if (!stat.isDirectory()) return 'is not a directory';

@@ -7,7 +7,7 @@ const MAX_DIRECTORIES = 50_000;
 
 const LONGEST_PATH = 4000;
 
-/** The cgroups under a directory, each before what is in it; those that vanish meanwhile are left out. */
+/** The cgroups under a directory, parents first; those that vanish meanwhile are left out. */
 export function nestedGroups(directory: string): string[] {
   const found: string[] = [];
   const open = [directory];
@@ -31,8 +31,8 @@ function isLeaf(directory: string): boolean {
 }
 
 /**
- * Calls `onLeave` for each cgroup under a directory after those in it, with a path that is valid during the call and the
- * names that lead there. Goes through open directories: nested groups may be deeper than a path can be long.
+ * Calls `onLeave` for each cgroup under a directory, children first, with a path that is valid during the call and the
+ * names that lead there. Uses open directories: nesting may be deeper than a path can express.
  */
 export function walkNested(directory: string, onLeave: (path: string, names: readonly string[]) => void): void {
   const names: string[] = [];
@@ -81,7 +81,7 @@ function subdirectories(directory: string): string[] {
     const entries = readdirSync(directory, { withFileTypes: true });
     return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
   } catch (error) {
-    // A path may be longer than the system takes, where others nest groups.
+    // A path may be longer than the system accepts if others nest groups.
     if (isGone(error) || ['EACCES', 'ENAMETOOLONG'].includes(errnoOf(error) ?? '')) return [];
     throw error;
   }
@@ -91,7 +91,7 @@ function subdirectories(directory: string): string[] {
 export function pidsBelow(directory: string): number[] {
   const nested = nestedGroups(directory);
   const found = [directory, ...nested].flatMap(pidsIn);
-  // With the name of the file, some are too long to be read by their paths.
+  // With the file name added, some paths are too long to be read.
   if (nested.some(({ length }) => length > LONGEST_PATH)) walkNested(directory, (path) => found.push(...pidsIn(path)));
   return found;
 }
@@ -101,13 +101,13 @@ export function pidsIn(directory: string): number[] {
   try {
     return readPids(directory);
   } catch (error) {
-    // A threaded v2 cgroup refuses this file; its processes are listed by the cgroup above it.
+    // A threaded v2 cgroup refuses this file; its parent cgroup lists its processes.
     if (isGone(error) || ['ENOTSUP', 'ENAMETOOLONG'].includes(errnoOf(error) ?? '')) return [];
     throw error;
   }
 }
 
-/** The same, throwing the system's error. A fresh open each time: v1 gives a file kept open its first list again. */
+/** The same, but throws the system's error. Opened each time: on v1 a file kept open returns its first list again. */
 export function readPids(directory: string): number[] {
   return parseProcs(readFileSync(`${directory}/${PROCS}`, 'latin1'));
 }

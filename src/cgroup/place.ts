@@ -13,20 +13,20 @@ import type { Hierarchies, Hierarchy } from './types.ts';
 const CGROUP_MAGIC = 0x27e0eb;
 const CGROUP2_MAGIC = 0x63677270;
 
-/** Where a group can be made: directories to try in order; an empty list means that the hierarchy is not to be had. */
+/** Where a group can be created: directories to try in order; an empty list means that the hierarchy is unavailable. */
 export type Places = Readonly<{
   /** Of the memory hierarchy. */
   version: 1 | 2;
   memory: readonly string[];
-  /** Besides the memory hierarchy: empty on v2, which has but one. */
+  /** In addition to the memory hierarchy: empty on v2, which has only one. */
   unified: readonly string[];
-  /** A v1 hierarchy's: on v2 the memory directories serve for pids too. */
+  /** On v1 only: on v2 the memory directories serve for pids too. */
   pids: readonly string[];
 }>;
 
 /**
- * The directories under which a run's group is made: the runner's own cgroups (on v2 those above too, see delegate.ts), or
- * `parent` in the memory hierarchy and its like in the others.
+ * The directories under which a run's group is created: the runner's own cgroups (on v2 those above too, see
+ * delegate.ts), or `parent` in the memory hierarchy and its counterparts in the others.
  * @throws SetupError `no-memory-controller`, `own-cgroup-unseen`, `bad-parent`.
  */
 export function findPlaces(hierarchies: Hierarchies, parent: string | null): Places {
@@ -45,7 +45,7 @@ export function findPlaces(hierarchies: Hierarchies, parent: string | null): Pla
   return { version: 1, memory: [own], unified, pids };
 }
 
-/** @throws SetupError `no-such-cgroup` where the memory controller is on the other version than what was asked for. */
+/** @throws SetupError `no-such-cgroup` if the memory controller is not on the requested version. */
 export function requireVersion({ memory }: Hierarchies, asked: CgroupVersion): void {
   if (asked === 'auto' || memory === null || `v${memory.version}` === asked) return;
   throw new SetupError(
@@ -104,12 +104,12 @@ function memoryParent(parent: string, { version, mountPoint }: Hierarchy): strin
   if (!existsSync(`${directory}/${PROCS}`)) throw refuse('is not a directory');
   if ((type === CGROUP2_MAGIC) !== (version === 2))
     throw refuse(`is not on cgroup v${version}, where the memory controller of this machine is`);
-  // On v2 the controller may be handed down to it yet.
+  // On v2 the controller may still be handed down to it.
   if (version === 2 || existsSync(`${directory}/${v1.mem.usage}`)) return directory;
   throw refuse('is not in the memory hierarchy');
 }
 
-/** The same cgroup in another hierarchy, if it is there; then the runner's own. */
+/** The same cgroup in another hierarchy, if it exists there; then the runner's own. */
 function likePlaces(directory: string, from: Hierarchy | null, to: Hierarchy | null): string[] {
   const same = from === null || to === null ? null : sameCgroup(directory, from, to);
   return [...new Set([...(same === null ? [] : [same]), ...ownOf(to)])];

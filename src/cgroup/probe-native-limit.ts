@@ -6,21 +6,27 @@ import { openLock } from './lock.ts';
 import { removeGroup } from './remove.ts';
 import type { Group, Hierarchies } from './types.ts';
 
-/** `bites`: charges are refused. `toothless`: the limit is taken, and what exceeds it is not refused. `unset`: it is not even taken. */
+/**
+ * `bites`: charges are refused. `toothless`: the limit is accepted, but exceeding charges are not refused. `unset`: it
+ * is not even accepted.
+ */
 export type NativeLimit = 'bites' | 'toothless' | 'unset';
 
-/** Starts a task that joins by this `tasks` file and allocates kernel memory until it cannot, or has more than enough. */
+/**
+ * Starts a task that joins through this `tasks` file and allocates kernel memory until it cannot, or has more than
+ * enough.
+ */
 export type Exceed = (tasksFile: string) => Promise<{ refused: boolean }>;
 
 /** Takes the lock of an open lock file. @throws SetupError `no-lock` */
 export type Hold = (fd: number) => Promise<void>;
 
-/** Room for the task itself, far below what it goes on to ask for. */
+/** Room for the task itself, far below what it then requests. */
 const PROBE_LIMIT = 128 * 1024;
 
 /**
- * Whether a kmem limit of the kernel's own holds here: a throwaway group gets one, and a task that exceeds it.
- * @throws SetupError where no group can be made
+ * Whether the kernel's own kmem limit holds here: a throwaway group gets one, and a task exceeds it.
+ * @throws SetupError if no group can be created
  */
 export async function probeNative(
   hierarchies: Hierarchies,
@@ -28,11 +34,11 @@ export async function probeNative(
   { exceed, hold }: Readonly<{ exceed: Exceed; hold: Hold }>,
 ): Promise<NativeLimit> {
   const id = newId();
-  // Were this process killed, the lock would tell gc that the group may go.
+  // If this process is killed, the lock tells gc that the group may be removed.
   const lock = openLock(id);
   let group: Group | null = null;
   try {
-    // Before the group is made: a run beside this one would take it for a dead one's.
+    // Before the group is created: a concurrent run would take it for a dead run's group.
     await hold(lock.fd);
     group = createGroup({ id, hierarchies, parent, pids: false });
     try {

@@ -11,7 +11,7 @@ export function processesOf(group: GroupDirectories): number[] {
   return listProcesses(group).filter((pid) => pid !== 0);
 }
 
-/** For a look that is repeated: null where the machine has no descriptor or memory for it just now. */
+/** For repeated checks: null if the machine currently has no descriptor or memory for it. */
 export function processesNow(group: GroupDirectories): number[] | null {
   try {
     return processesOf(group);
@@ -21,7 +21,7 @@ export function processesNow(group: GroupDirectories): number[] | null {
   }
 }
 
-/** The same with a 0 where there are processes outside our pid namespace, which cannot be named or signalled. */
+/** The same, with a 0 if there are processes outside our pid namespace, which cannot be named or signalled. */
 export function listProcesses(group: GroupDirectories): number[] {
   // On v2 the group's leaves are in it.
   const { directories } = group;
@@ -29,7 +29,7 @@ export function listProcesses(group: GroupDirectories): number[] {
   return [...new Set(tops.flatMap(pidsBelow))];
 }
 
-/** What a process is called (at most 15 bytes, proc_pid_comm(5)); null if it is gone. */
+/** The name of a process (at most 15 bytes, proc_pid_comm(5)); null if it is gone. */
 export function describe(pid: number): Process | null {
   const stat = readStat(pid);
   return stat === null ? null : { pid, comm: stat.comm };
@@ -46,12 +46,12 @@ export function parentOf(pid: number): number | null {
   return readStat(pid)?.parent ?? null;
 }
 
-/** When it started, in ticks since boot: with the pid it names a process for good. Null: it is gone. */
+/** When it started, in ticks since boot: with the pid it identifies a process for good. Null: it is gone. */
 export function startOf(pid: number): string | null {
   return readStat(pid)?.start ?? null;
 }
 
-/** It is gone, or on its way: from then on cgroup v1 says that it is in the root. */
+/** It is gone, or exiting: from then on cgroup v1 reports it in the root. */
 export function isEnding(pid: number): boolean {
   const stat = readStat(pid);
   return stat === null || (stat.flags & PF_EXITING) !== 0;
@@ -60,20 +60,23 @@ export function isEnding(pid: number): boolean {
 /** Source: include/linux/sched.h. */
 const PF_EXITING = 4;
 
-/** Signals each process that is in the group now, and returns how many it reached: what they start on it, to clean up, is let be. */
+/**
+ * Signals each process that is now in the group, and returns how many it reached: those that they then start, to clean
+ * up, are left alone.
+ */
 export function signalGroup(group: GroupDirectories, signal: NodeJS.Signals): number {
   return processesOf(group).filter((pid) => signalMember(group, pid, signal)).length;
 }
 
 /**
- * As signalProcess(), but only while the process is in the group: its number was read some time ago, and may be another
- * process's by now. Node has no pidfd: a number that is reused within a few microseconds is not noticed.
+ * As signalProcess(), but only while the process is in the group: its pid was read earlier and may be another process's
+ * by now. Node has no pidfd: a pid reused within a few microseconds is not noticed.
  */
 export function signalMember(group: GroupDirectories, pid: number, signal: NodeJS.Signals): boolean {
   return isIn(group, pid) && signalProcess(pid, signal);
 }
 
-/** cgroup v1 reports a thread that has ended in the root, also a leader whose other threads run on. */
+/** cgroup v1 reports an exited thread in the root, even a leader whose other threads still run. */
 function isIn({ directories }: GroupDirectories, pid: number): boolean {
   const names = new Set(directories.map((directory) => basename(directory)));
   const leadsThere = (file: string): boolean => {
@@ -99,7 +102,9 @@ function threadsOf(pid: number): string[] {
   }
 }
 
-/** Signals a process of the group and all in the group that it has started and that still have it, or one of these, for a parent. */
+/**
+ * Signals a process of the group and all of its descendants in the group that are still linked to it by their parents.
+ */
 export function signalTree(group: GroupDirectories, root: number, signal: NodeJS.Signals): void {
   const parents = new Map(processesOf(group).map((pid) => [pid, readStat(pid)?.parent ?? 0]));
   const tree = new Set([root]);
@@ -130,7 +135,7 @@ function readStat(pid: number): { comm: string; state: string; parent: number; f
     return null;
   }
   const end = text.lastIndexOf(')');
-  // proc_pid_stat(5) counts from 1, and these are the third and the following.
+  // proc_pid_stat(5) counts from 1, and these are the third and later fields.
   const [state = '', parent = '', ...more] = text.slice(end + 2).split(' ');
   const comm = text.slice(text.indexOf('(') + 1, end);
   return { comm, state, parent: Number(parent), flags: Number(more[4]), start: more[17] ?? '' };

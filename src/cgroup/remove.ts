@@ -12,14 +12,14 @@ const LONGEST_PAUSE_MS = 20;
 const SHOWN = 5;
 
 /**
- * Kills what is in the group and removes its directories, nested groups first; returns when all are proved gone.
+ * Kills everything in the group and removes its directories, nested groups first; returns when all are proved gone.
  * @throws SetupError `group-not-removed` at the deadline, naming what is left.
  */
 export async function removeGroup(
   group: GroupDirectories,
   { deadlineMs = DEADLINE_MS }: KillOptions = {},
 ): Promise<void> {
-  // The kernel removes no cgroup with processes or nested groups: for an empty one this is all there is to do.
+  // The kernel does not remove a cgroup with processes or nested groups: for an empty one this is sufficient.
   if (removeDirectories(group.directories).length === 0) return;
   const deadline = performance.now() + deadlineMs;
   for (let round = 0; ; round += 1) {
@@ -48,7 +48,7 @@ function removeNested(directory: string): Left[] {
   return left;
 }
 
-/** Last first, since a nested group comes after the one that it is in; those that are gone already are fine. */
+/** Last first, since a nested group comes after its parent; it is fine if some are already gone. */
 function removeDirectories(directories: readonly string[]): Left[] {
   return directories.toReversed().flatMap((directory) => {
     try {
@@ -61,7 +61,7 @@ function removeDirectories(directories: readonly string[]): Left[] {
   });
 }
 
-/** Waiting helps where something is still in it (EBUSY, ENOTEMPTY), not where removal is not allowed. */
+/** Waiting helps if something is still in it (EBUSY, ENOTEMPTY), but not if removal is not permitted. */
 function isFinal(errno: string): boolean {
   return ['EACCES', 'EPERM', 'EROFS'].includes(errno);
 }

@@ -4,7 +4,7 @@ import { PROCS, parseAmount, runLeaf, v1, v2 } from './files.ts';
 import { nestedGroups, pidsIn, readPids } from './nested.ts';
 import type { Group } from './types.ts';
 
-/** Bytes of kernel memory and of memory, and a count of processes; null where it could not be read. */
+/** Bytes of kernel memory and of memory, and a count of processes; null if unreadable. */
 export type GroupSample = Readonly<{ kmem: number | null; mem: number | null; processes: number | null }>;
 
 export type Sampler = Readonly<{ read(): GroupSample; close(): void }>;
@@ -15,7 +15,7 @@ const UNREAD: GroupSample = { kmem: null, mem: null, processes: null };
 
 /**
  * Reads a group every few milliseconds by files that it keeps open (on close-on-exec descriptors), until close().
- * Opening never throws: a file that is not there is null in every sample.
+ * Opening never throws: a missing file is null in every sample.
  */
 export function openSampler(group: Group): Sampler {
   const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
@@ -25,7 +25,7 @@ export function openSampler(group: Group): Sampler {
   const mem = open(`${memory}/${version === 1 ? v1.mem.usage : v2.current}`);
   const counted = version === 1 ? (group.unified ?? memory) : runLeaf(memory);
   const directory = open(counted);
-  // v1 answers later reads of an open cgroup.procs from the list of the first one: there it is opened each time.
+  // v1 answers later reads of an open cgroup.procs from the first list: there it is opened each time.
   const procs = group.unified === null ? null : open(`${counted}/${PROCS}`);
   const descriptors = [kmem, refresh, mem, directory, procs].filter((descriptor) => descriptor !== null);
   return {
@@ -69,13 +69,13 @@ function readAmount(descriptor: number | null, chunk: Buffer): number | null {
   return parseAmount(readText(descriptor, chunk));
 }
 
-/** As in counters-v2.ts: the other file is read for what that does. */
+/** As in counters-v2.ts: the other file is read for its side effect. */
 function readStat(stat: number | null, refresh: number | null, chunk: Buffer): number | null {
   readText(refresh, chunk);
   return kmemOf(readText(stat, chunk));
 }
 
-/** Empty where there is none. */
+/** Empty if there is none. */
 function readText(descriptor: number | null, chunk: Buffer): string {
   if (descriptor === null) return '';
   try {

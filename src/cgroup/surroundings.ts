@@ -1,19 +1,19 @@
-/** What confines kmem-run: the namespaces and filters of which container engines make a container. */
+/** What confines kmem-run: the namespaces and filters from which container engines build a container. */
 
 import { existsSync, readlinkSync } from 'node:fs';
 import { readOrNull } from '../host/read-file.ts';
 
 export type Surroundings = Readonly<{
-  /** Kinds of namespaces that are not the ones that the machine was booted with. */
+  /** Kinds of namespaces that differ from those that the machine was booted with. */
   namespaces: readonly string[];
-  /** docker, podman, lxc …; null: no container, or none that says so. */
+  /** docker, podman, lxc …; null: no container, or an unidentified one. */
   engine: string | null;
-  /** Null where the kernel does not tell: before Linux 5.9. */
+  /** Null if the kernel does not report it: before Linux 5.9. */
   seccompFilters: number | null;
   noNewPrivs: boolean;
 }>;
 
-/** Inode numbers of the first namespaces: include/linux/proc_ns.h. The first ones of mounts and networks have none. */
+/** Inode numbers of the first namespaces: include/linux/proc_ns.h. The first mount and network namespaces have none. */
 const FIRST: Readonly<Record<string, number>> = {
   cgroup: 0xeffffffb,
   user: 0xeffffffd,
@@ -40,7 +40,7 @@ export function readSurroundings(): Surroundings {
   };
 }
 
-/** What a container engine is to be told so that a cgroup file system can be written to; null: there is no container. */
+/** The container engine's options for a writable cgroup file system; null: there is no container. */
 export function askForWritable({ namespaces, engine }: Surroundings): string | null {
   if (namespaces.length === 0) return null;
   const options: Readonly<Record<string, string>> = {
@@ -55,7 +55,8 @@ export function askForWritable({ namespaces, engine }: Surroundings): string | n
 }
 
 function readEngine(): string | null {
-  // systemd's convention, which lxc, nspawn and podman follow: the variable is PID 1's, and systemd notes it for others.
+  // systemd's convention, followed by lxc, nspawn and podman: the variable is PID 1's, and systemd records it for
+  // others.
   const name = process.env.container ?? readOrNull('/run/systemd/container')?.trim();
   if (name !== undefined && /^[\w.-]+$/.test(name)) return name;
   return MARKS.find(([file]) => existsSync(file))?.[1] ?? null;
@@ -65,7 +66,7 @@ function isFirst(kind: string): boolean {
   try {
     return readlinkSync(`/proc/self/ns/${kind}`) === `${kind}:[${FIRST[kind]}]`;
   } catch {
-    // This kernel has none of that kind.
+    // This kernel lacks that kind.
     return true;
   }
 }

@@ -1,4 +1,4 @@
-/** The seam between what a run needs of a cgroup and how v1, hybrid and v2 provide it. */
+/** The interface between what a run needs from a cgroup and how v1, hybrid and v2 provide it. */
 
 export type Layout = 'v1' | 'hybrid' | 'v2' | 'none';
 
@@ -22,7 +22,7 @@ export type Hierarchies = Readonly<{
   pids: Hierarchy | null;
 }>;
 
-/** A run's directories as they are found: a group half removed, or left over, may lack any of them. */
+/** A run's directories as found: a half-removed or leftover group may lack any of them. */
 export type GroupDirectories = Readonly<{
   id: string;
   /** `kmem-run.<id>` */
@@ -30,19 +30,19 @@ export type GroupDirectories = Readonly<{
   memory: string | null;
   unified: string | null;
   pids: string | null;
-  /** The distinct ones of the above, in the order in which they were made. */
+  /** The distinct ones of the above, in order of creation. */
   directories: readonly string[];
 }>;
 
-/** The ephemeral cgroup of one run: absolute directories, null where the run does not join that hierarchy. */
+/** The ephemeral cgroup of one run: absolute directories, null if the run does not join that hierarchy. */
 export type Group = GroupDirectories &
   Readonly<{
     memory: string;
-    /** Of the memory hierarchy. On 2 the processes are in leaves of the group: see leaves.ts. */
+    /** The memory hierarchy's version. On 2 the processes are in leaves of the group: see leaves.ts. */
     version: 1 | 2;
   }>;
 
-/** Bytes; null where the kernel keeps no such figure or it could not be read. Never a stand-in 0. */
+/** Bytes; null if the kernel keeps no such figure or it could not be read. Never 0 as a stand-in. */
 export type CounterReading = Readonly<{
   usage: number | null;
   maxUsage: number | null;
@@ -50,7 +50,7 @@ export type CounterReading = Readonly<{
 }>;
 
 export type GroupReading = Readonly<{
-  /** On v2 the kernel keeps no highest usage of kernel memory, and counts no refusals. */
+  /** On v2 the kernel does not record peak kernel memory, and does not count refusals. */
   kmem: CounterReading;
   mem: CounterReading & Readonly<{ oomKills: number | null }>;
   /** Null: no swap accounting. */
@@ -60,13 +60,13 @@ export type GroupReading = Readonly<{
   pids: Readonly<{ current: number | null; max: number | null; failcnt: number | null }> | null;
 }>;
 
-/** How a run's directories are told from others. */
+/** How a run's directories are recognised. */
 
 const PREFIX = 'kmem-run.';
 
 const ID = /^[A-Za-z0-9_-]{1,64}$/;
 
-/** `kmem-run.<id>`. @throws RangeError for an id that could not be told again from a directory's name. */
+/** `kmem-run.<id>`. @throws RangeError for an id that could not be recovered from a directory's name. */
 export function groupName(id: string): string {
   if (!ID.test(id)) throw new RangeError(`not a run id: ${JSON.stringify(id)}`);
   return PREFIX + id;

@@ -32,7 +32,7 @@ const kind: Kind<BisectQuestion, BisectReport> = {
   status: ({ answer }) => (answer.kind === 'found' ? 0 : 1),
 };
 
-/** `kmem-run bisect`: 0 when a limit was found, 1 when there is none or the runs show none. */
+/** `kmem-run bisect`: 0 if a limit was found, 1 if there is none or the runs do not show one. */
 export async function bisectCommand(argv: readonly string[]): Promise<number> {
   const own = defaults();
   const table = bisectTable(own);
@@ -57,7 +57,7 @@ function defaults(): Own {
   return { ...{ lo: null, hi: null, confirm: 3 }, ...COMMON };
 }
 
-/** What --help, completion and the man page are made from. */
+/** The source of --help, completion and the man page. */
 export function bisectHelp(): CommandHelp {
   return {
     synopsis: [

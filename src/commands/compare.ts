@@ -37,7 +37,7 @@ const statusOf: Readonly<Record<Verdict, number>> = {
   'cannot-tell': statuses.setupError,
 };
 
-/** `kmem-run compare`: 0 the same, 1 different, 125 cannot tell. */
+/** `kmem-run compare`: 0 the same, 1 different, 125 undecided. */
 export async function compareCommand(argv: readonly string[]): Promise<number> {
   const { words, store, isOn, given } = readStoredArguments(argv, OPTIONS);
   mustHave(words, 2, 'use kmem-run compare A B; list saved results: kmem-run history');

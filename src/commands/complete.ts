@@ -1,4 +1,4 @@
-/** `kmem-run complete KIND`: what completion scripts ask for. A line each: the word, a tab, what it is. */
+/** `kmem-run complete KIND`: called by completion scripts. One line each: the word, a tab, its description. */
 
 import { print } from '../host/print.ts';
 import { COMPLETED_KINDS, type CompletedKind } from '../manual/page.ts';
@@ -7,12 +7,12 @@ import { withStore } from './stored.ts';
 
 type Choice = readonly [word: string, about: string];
 
-/** Others would have to be quoted, in each shell in its own way. */
+/** Others would have to be quoted, differently in each shell. */
 const PLAIN = /^[\p{L}\p{N}\p{M}_@%+=:,./-]+$/u;
 const MOST = 200;
 const ABOUT_LENGTH = 60;
 
-/** Never fails: whatever is wrong, a line that is being typed is not the place to say it. */
+/** Never fails: a line that is being typed is not the place to report errors. */
 export async function completeCommand([, kind]: readonly string[]): Promise<number> {
   const known = COMPLETED_KINDS.find((each) => each === kind);
   if (known === undefined) return 0;

@@ -34,7 +34,7 @@ export function completionCommand(readManual: () => Promise<readonly CommandPage
     const [, shell, ...rest] = argv;
     const make = shell !== undefined && Object.hasOwn(shells, shell) ? shells[shell] : undefined;
     if (make === undefined || rest.length > 0) throw noSuchShell(shell, rest);
-    // Loads every command: no other command pays for that.
+    // Loads every command; other commands avoid that cost.
     await print(make(await readManual()));
     return 0;
   };

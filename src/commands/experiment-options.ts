@@ -1,4 +1,4 @@
-/** What the commands that make many runs take: most options of `run`, and some of their own. */
+/** The options of the commands that make many runs: most of those of `run`, and some of their own. */
 
 import { SetupError } from '../errors.ts';
 import { numberFor, preparation } from '../experiment/bounds.ts';
@@ -12,7 +12,7 @@ import { readOptions, splitAtSeparator } from './read-options.ts';
 import { OPTIONS } from './run-options.ts';
 
 export type ExperimentArguments<Own> = Readonly<{
-  /** What each run has in common; null: `--resume`, and it comes from the experiment. */
+  /** What all runs have in common; null: `--resume`, where it comes from the experiment. */
   asked: AskedSubject | null;
   resume: string | null;
   own: Own;
@@ -20,17 +20,17 @@ export type ExperimentArguments<Own> = Readonly<{
   sources: RunArguments['sources'];
 }>;
 
-/** Of `run`, but of no use to many: files that each run would begin anew, and what is said of one run. */
+/** Options of `run` that are useless for many runs: files that each run would overwrite, and reports about one run. */
 const WITHOUT = ['trace-gate', 'verbose', 'keep', 'output', 'plot'];
 
-/** May stand beside `--resume`: they change nothing of what is asked. */
+/** Can be combined with `--resume`: they do not change the question. */
 const BESIDE_RESUME = ['resume', 'jobs', 'json', 'quiet', 'plot', 'color', 'store', 'config'];
 
 export const GROUP = 'Experiment:';
 
 /**
- * The options of an experiment: its own first, so that --help begins with them; what is in `own` replaces what `run` has.
- * `plot`: what --plot draws, of an experiment that has a picture.
+ * The options of an experiment: its own first, so that --help begins with them; those in `own` replace those of `run`.
+ * `plot`: what --plot draws, if the experiment has a plot.
  */
 export function experimentTable(own: OptionTable, plot: string | null = null): OptionTable {
   const drawn = plot === null ? {} : { plot: plotOption(plot) };
@@ -63,28 +63,31 @@ const output = string(
   'null',
 );
 
-/** A scenario says all of its run but this, unless it says that too; settings must not make another run of it. */
+/**
+ * A scenario defines everything about its run but these, and may define them too; settings must not turn it into
+ * another run.
+ */
 const BESIDE_SCENARIO = ['parent', 'enforce'];
 
-/** Whether it is about the runs, and not about the experiment or its report. */
+/** Whether it concerns the runs, rather than the experiment or its report. */
 function isAboutRuns(name: string): boolean {
   return Object.hasOwn(OPTIONS, name) && OPTIONS[name]?.group !== 'Output:';
 }
 
-/** Stands in for a command when none belongs on the command line. */
+/** A placeholder if no command is accepted on the command line. */
 const NO_COMMAND = ['--', 'true'];
 
 /**
  * Reads `sweep [options] -- command`, `sweep --scenario NAME` and `sweep --resume ID`. `own` is filled by the table's
- * `apply` functions. @throws SetupError as parseRunArgv() does, and `conflicting-options` for what cannot be combined
- * with `--resume` or `--scenario`.
+ * `apply` functions. @throws SetupError as parseRunArgv() does, and `conflicting-options` for options that cannot be
+ * combined with `--resume` or `--scenario`.
  */
 export function readExperimentArgv<Own extends CommonOptions>(
   argv: readonly string[],
   { word, table, own }: Readonly<{ word: string; table: OptionTable; own: Own }>,
 ): ExperimentArguments<Own> {
   const { before, after } = splitAtSeparator(argv);
-  // Without -- the command's own options may be among these.
+  // Without -- these may include the command's own options.
   const tokens = after === null ? beforeCommand(argv, { word, options: table }) : before;
   const { strings, booleans } = readOptions(tokens, table);
   const form = { word, usage: `kmem-run ${word} [options]`, options: table, inherited: ownEnvironment() };
@@ -133,13 +136,13 @@ function stepName(key: string): string {
 export type CommonOptions = {
   scenario: string | null;
   resume: string | null;
-  /** Null: one, or as many as the resumed experiment had. */
+  /** Null: one, or the resumed experiment's number. */
   jobs: number | null;
   warmup: number;
   prepare: string | null;
 };
 
-/** What holds unless an option says otherwise. */
+/** Defaults that options may override. */
 export const COMMON: CommonOptions = { scenario: null, resume: null, jobs: null, warmup: 1, prepare: null };
 
 /** The options that every experiment has. */

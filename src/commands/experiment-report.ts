@@ -1,4 +1,4 @@
-/** What is said of an experiment: while it goes on, and at its end. */
+/** What is reported about an experiment, during it and at its end. */
 
 import { asSetupError, type SetupError } from '../errors.ts';
 import type { CommonQuestion, Plan } from '../experiment/plan.ts';
@@ -13,10 +13,10 @@ import type { Store } from '../store/types.ts';
 import type { Kind } from './experiment-request.ts';
 import type { ReportRequest } from './option-kinds.ts';
 
-/** What a line of progress is made of. `placeOf` is null of a warm-up. */
+/** The inputs of a progress line. `placeOf` is null for a warm-up. */
 type Watched<Run, History> = Pick<Plan<Run, History, ExperimentFacts>, 'nameOf' | 'count' | 'placeOf'>;
 
-/** `redraws`: a line may be redrawn in place, where stderr is a terminal; else there is a new one now and then. */
+/** `redraws`: a line may be redrawn in place if stderr is a terminal; otherwise a new one is printed now and then. */
 export function watchProgress<Run, History>(
   { nameOf, count, placeOf }: Watched<Run, History>,
   known: History,
@@ -48,11 +48,11 @@ export function watchProgress<Run, History>(
 
 type Conducted<Report> = Readonly<{
   report: Report;
-  /** False: no run was made, and the store knows nothing of it. */
+  /** False: no run was made, and the store contains no trace of it. */
   isBegun: boolean;
 }>;
 
-/** Null when all of it is told and kept, else what went wrong first. */
+/** Null if everything was reported and saved; otherwise the first error. */
 export async function reportExperiment<Question extends CommonQuestion, Report extends ExperimentFacts>(
   { report, isBegun }: Conducted<Report>,
   { text, summary }: Kind<Question, Report>,
@@ -75,7 +75,7 @@ export async function reportExperiment<Question extends CommonQuestion, Report e
     json === '-' ? (shown: string) => void process.stderr.write(shown) : (shown: string) => void print(shown);
   const colored = color ?? (stream.isTTY === true && !process.env.NO_COLOR);
   const style = { color: colored, width: stream.columns || null, plot };
-  // Of an experiment that could not begin there is nothing to tell but why.
+  // If an experiment could not begin, only the reason is reported.
   if (!quiet && (isBegun || report.error === null)) write(text(report, style));
   else if (report.error !== null) process.stderr.write(setupErrorText(report.error));
   return failures[0] ?? null;

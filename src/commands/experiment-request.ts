@@ -1,4 +1,4 @@
-/** What the commands that make many runs have to say of their experiment. */
+/** What the commands that make many runs must specify about their experiment. */
 
 import type { CommonQuestion, Labelled, Names, Plan } from '../experiment/plan.ts';
 import type { ExperimentFacts } from '../experiment/report.ts';
@@ -7,21 +7,21 @@ import type { ReportRequest } from './option-kinds.ts';
 
 export type Kind<Question extends CommonQuestion, Report extends ExperimentFacts> = Readonly<{
   name: 'sweep' | 'bisect' | 'explore';
-  // Runs and histories are the plan's own affair: what it is given back it has made itself.
-  // biome-ignore lint/suspicious/noExplicitAny: as said above
+  // Runs and histories are internal to the plan: it only receives back what it made itself. biome-ignore
+  // lint/suspicious/noExplicitAny: as said above
   planOf: (question: Question, nameOf: Names) => Plan<any, any, Report>;
   text: (report: Report, style: PlotStyle) => string;
-  /** What the store says of it. */
+  /** The summary in the store. */
   summary: (report: Report) => unknown;
-  /** Of an experiment that was made. */
+  /** For an experiment that was run. */
   status: (report: Report) => number;
 }>;
 
 export type ExperimentRequest<Question> = Readonly<{
-  /** Null: gone on with. */
+  /** Null: it is resumed. */
   question: Labelled<Question> | null;
   resume: string | null;
-  /** Null: as many as the question says. */
+  /** Null: as the question specifies. */
   jobs: number | null;
   report: Readonly<ReportRequest>;
 }>;

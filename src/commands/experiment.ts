@@ -12,13 +12,13 @@ import { openStore } from '../store/store.ts';
 import { reportExperiment, watchProgress } from './experiment-report.ts';
 import type { ExperimentRequest, Kind } from './experiment-request.ts';
 
-/** Gives the exit status. @throws SetupError where nothing could be begun. */
+/** Returns the exit status. @throws SetupError if nothing could be started. */
 export async function conductExperiment<Question extends CommonQuestion, Report extends ExperimentFacts>(
   kind: Kind<Question, Report>,
   request: ExperimentRequest<Question>,
 ): Promise<number> {
   const planOf = (question: Question) => kind.planOf(question, optionName);
-  // Planned before anything is opened or made: most mistakes end here.
+  // Planned before anything is opened or created: this catches most mistakes.
   const asked = request.question === null ? null : { question: request.question, plan: planOf(request.question) };
   const store = openStore(request.report.store);
   try {

@@ -32,7 +32,7 @@ type Own = CommonOptions & {
   limit: number | null;
 };
 
-/** `store`: the file in which its runs are kept; null: the user's own. */
+/** `store`: the file in which its runs are saved; null: the user's own. */
 function kindFor(store: string | null): Kind<ExploreQuestion, ExploreReport> {
   return {
     name: 'explore',
@@ -83,7 +83,7 @@ function defaults(): Own {
   };
 }
 
-/** What --help, completion and the man page are made from. */
+/** The source of --help, completion and the man page. */
 export function exploreHelp(): CommandHelp {
   return {
     synopsis: ['kmem-run explore [options] -- command [args…]', 'kmem-run explore [options] --scenario SCENARIO|FILE'],
@@ -102,7 +102,7 @@ export function exploreHelp(): CommandHelp {
   };
 }
 
-/** Without what says which call fails, or where nothing can be made to. */
+/** Without the options that name the failing call or rule out failures. */
 function exploreTable(own: Own): OptionTable {
   const { resume: _, ...common } = commonOptions(own);
   const {

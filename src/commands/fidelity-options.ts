@@ -61,7 +61,7 @@ export type FidelityArguments = Readonly<{
   vmCpus: string | null;
   /** The cgroup directory for groups on the running kernel; null: kmem-run's own. */
   parent: string | null;
-  /** Absolute, or `-`; null: not asked for. */
+  /** Absolute, or `-`; null: not requested. */
   json: string | null;
   markdown: string | null;
 }>;
@@ -87,7 +87,7 @@ export function parseFidelityArgv(argv: readonly string[]): FidelityArguments | 
   const here = given.booleans.get('here') ?? false;
   const json = text('json');
   const markdown = text('markdown');
-  // A setting is for the runs that have a use for it.
+  // A setting applies only to runs that can use it.
   const parent = here || !given.settings.has('parent') ? text('parent') : null;
   const reserve = parseSize(text('reserve') ?? '0', { name: '--reserve' });
   return {
@@ -160,7 +160,7 @@ function commandRequest(
     // In the microVM it would be root's.
     ...(uid === 0 || here ? {} : { user: uid }),
   };
-  // What is wrong with it is said now, not in the microVM.
+  // Errors in it are reported now, not in the microVM.
   normaliseSpec(input, { nameOf: optionName });
   return { kind: 'command', input, reserve };
 }

@@ -16,7 +16,7 @@ import { runSpec } from '../run/index.ts';
 import { type Interrupts, watchInterrupts } from '../run/interrupts.ts';
 import { type FidelityArguments, parseFidelityArgv } from './fidelity-options.ts';
 
-/** `kmem-run fidelity`: 0 if the gate does what the kernel does, 1 if not. */
+/** `kmem-run fidelity`: 0 if the gate behaves as the kernel does, 1 if not. */
 export async function fidelityCommand(argv: readonly string[]): Promise<number> {
   const given = parseFidelityArgv(argv);
   const interrupts = watchInterrupts();
@@ -35,7 +35,7 @@ export async function fidelityCommand(argv: readonly string[]): Promise<number> 
 
 async function compare(given: FidelityArguments, interrupts: Interrupts): Promise<number> {
   const { request, kernel, parent, json, markdown } = given;
-  // JSON alone is what such a reader wants.
+  // A reader of JSON wants nothing else.
   const live = json !== '-';
   const { answer, version } =
     kernel === null
@@ -67,7 +67,7 @@ async function answerHere(request: InsideRequest, run: RunFunction, live: boolea
   }
 }
 
-/** Each row as soon as it is measured, and on a terminal a line below of how far it is. */
+/** Each row as soon as it is measured, and on a terminal a progress line below. */
 function progressCallbacks(live: boolean) {
   const { stderr } = process;
   const onTerminal = live && stderr.isTTY === true;
@@ -100,7 +100,7 @@ function answerInVm(
   });
 }
 
-/** A run that was interrupted says nothing of either mode: no other is begun. */
+/** An interrupted run shows nothing about either mode: no further run is started. */
 function runnerOf({ signal, kill }: Interrupts, parent: string | null = null): RunFunction {
   return (spec) => {
     if (signal.aborted) throw new Error('interrupted');

@@ -29,7 +29,7 @@ export const gcHelp: CommandHelp = {
   ],
 };
 
-/** `kmem-run gc`: 0 if all that was to be removed is, 1 if not. */
+/** `kmem-run gc`: 0 if everything to be removed was removed, 1 if not. */
 export async function gcCommand(argv: readonly string[]): Promise<number> {
   const { booleans } = readOwnOptions(argv, OPTIONS);
   const force = booleans.get('force') ?? false;
@@ -49,7 +49,7 @@ export async function gcCommand(argv: readonly string[]): Promise<number> {
   return [...groups, ...remains].some(({ fate }) => fate === 'failed') ? 1 : 0;
 }
 
-/** What is said of one group. */
+/** The report on one group. */
 type Row = Readonly<{ word: Fate['fate']; name: string; reason: string; hint: string | null }>;
 
 function rowOf(found: Fate): Row {

@@ -37,7 +37,7 @@ type Wanted = Readonly<{
   outcome: Outcome | null;
   label: string | null;
   experiment: string | null;
-  /** Single runs only: what is asked of is none of an experiment's. */
+  /** Only single runs: an experiment has none of the requested properties. */
   runsOnly: boolean;
 }>;
 

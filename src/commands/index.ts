@@ -8,7 +8,7 @@ import { version } from '../version.ts';
 import { splitAtSeparator } from './read-options.ts';
 import { loadSettings, namingSettings } from './settings.ts';
 
-/** Takes the whole command line and resolves with the exit status. */
+/** Receives the whole command line and resolves with the exit status. */
 export type Command = (argv: readonly string[]) => Promise<number>;
 
 /** `group`: the heading under which it is listed. */
@@ -19,7 +19,7 @@ const RESULTS = 'Results:';
 const MACHINE = 'Kernels and machine:';
 const HELP = 'Help:';
 
-/** Loaded when called: each start pays for one command only. */
+/** Loaded when called: each start loads only one command. */
 const commands: Readonly<Record<string, Entry>> = {
   run: {
     group: RUN,
@@ -158,7 +158,7 @@ const commands: Readonly<Record<string, Entry>> = {
 };
 
 /**
- * The command that the first word names; options of `run` may come without the word.
+ * The command named by the first word; options of `run` may appear without that word.
  * @throws SetupError `unknown-command`
  */
 export function findCommand(argv: readonly string[]): Command {
@@ -176,7 +176,7 @@ export function findCommand(argv: readonly string[]): Command {
   return asksForHelp(before) ? printAllHelp : callLater('run');
 }
 
-/** No value begins with a dash and a letter, so it is no other option's. */
+/** No value begins with a dash and a letter, so it cannot be another option's. */
 function asksForHelp(before: readonly string[]): boolean {
   return before.includes('--help') || before.includes('-h');
 }
@@ -205,7 +205,7 @@ async function optionsOf(name: string): Promise<readonly string[]> {
   return (await entryOf(name).help()).options.map((option) => option.name.replace(/^no-/, ''));
 }
 
-/** A program may be what is meant to be run. */
+/** The user may have meant to run a program. */
 function unknownCommand(name: string, argv: readonly string[]): SetupError {
   const isProgram = name.includes('/') ? isExecutable(name) : findProgram(name) !== null;
   const message = `unknown command: ${quote(name)}`;
@@ -232,7 +232,7 @@ async function printHelp(name: string): Promise<number> {
   return 0;
 }
 
-/** Of `run`, and the list of the commands. */
+/** Help for `run`, and the list of commands. */
 async function printAllHelp(): Promise<number> {
   const { helpText } = await import('../manual/help-text.ts');
   await print(await helpText(await entryOf('run').help(), columnsOfStdout(), await readManual()));

@@ -1,4 +1,4 @@
-/** What `kmem-run kernel` says. */
+/** The output of `kmem-run kernel`. */
 
 import type { Writable } from 'node:stream';
 import type { Added } from '../kernels/add.ts';
@@ -16,7 +16,7 @@ export type DownloadProgress = Readonly<{
 const ERASE_LINE = '\r\x1b[K';
 const PLAIN_STEP = 0.25;
 
-/** On a terminal one line that is drawn again, elsewhere a line for each quarter. */
+/** On a terminal one line that is redrawn, otherwise a line for each quarter. */
 export function downloadProgress(stream: Writable & { isTTY?: boolean }): DownloadProgress {
   let printed = 0;
   let onScreen = false;
@@ -80,7 +80,7 @@ export function listJson(kernels: readonly ListedKernel[], unfinished: readonly 
   return `${JSON.stringify({ kernels: shown, unfinished }, null, 2)}\n`;
 }
 
-/** A line for each kernel, and one more for each thing that is wrong with it. */
+/** A line for each kernel, and one more for each of its problems. */
 export function verifiedText(kernels: readonly ListedKernel[]): string {
   if (kernels.length === 0) return 'no kernels to verify\n';
   const rows = kernels.flatMap((listed) => [

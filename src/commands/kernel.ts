@@ -46,7 +46,7 @@ export const kernelHelp: CommandHelp = {
 
 type Action = Readonly<{
   options: Readonly<Record<string, OptionForm>>;
-  /** How many names it takes, at least and at most. */
+  /** The minimum and maximum number of names. */
   names: readonly [number, number];
   run: (given: Given) => Promise<number>;
 }>;
@@ -64,7 +64,7 @@ export async function kernelCommand(argv: readonly string[]): Promise<number> {
   return action.run(given);
 }
 
-/** What a signal ends, and not before all is tidy. */
+/** Work that a signal stops, after it has cleaned up. */
 async function interruptible(work: (signal: AbortSignal) => Promise<void>, ifInterrupted: string): Promise<number> {
   const interrupts = watchInterrupts();
   try {

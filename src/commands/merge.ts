@@ -26,7 +26,7 @@ export const mergeHelp: CommandHelp = {
   ],
 };
 
-/** `kmem-run merge`: the status that one run of all would have had. */
+/** `kmem-run merge`: the status that a single run of all would have had. */
 export async function mergeCommand(argv: readonly string[]): Promise<number> {
   const { positionals, strings } = readOptions(argv.slice(1), OPTIONS);
   if (positionals.length === 0)

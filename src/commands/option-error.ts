@@ -1,4 +1,6 @@
-/** A result of a run whose options are wrong: what reads `--json` finds the reason where that of any other failure is. */
+/**
+ * The result of a run whose options are wrong: a reader of `--json` finds the reason where any other failure has it.
+ */
 
 import { SetupError } from '../errors.ts';
 import { newId } from '../host/new-id.ts';
@@ -12,12 +14,12 @@ import { settingFor } from './settings.ts';
 
 const NAME = '--json';
 
-/** Writes nothing where no file can be written: the error itself has been reported, or is about that. */
+/** Writes nothing if no file can be written: the error itself has been reported, or is about that. */
 export async function writeOptionError(argv: readonly string[], error: SetupError): Promise<void> {
   const { before, after } = splitAtSeparator(argv);
   const file = jsonFileIn(before) ?? settingFor('json');
   if (file === null || before.includes('--dry-run') || error.code === 'json-on-stdout') return;
-  // What was asked for beside the command is not known: a wrong option may be any of it.
+  // Nothing is known about the other options: the wrong one may be any of them.
   const spec = { ...normaliseSpec({ command: ['true'] }), command: after ?? [] };
   const facts = emptyFacts(newId(), spec);
   facts.error = error;
@@ -30,7 +32,7 @@ export async function writeOptionError(argv: readonly string[], error: SetupErro
   }
 }
 
-/** The last one that names a file, by the rules of readOptions(): a value begins with no dash and letter. */
+/** The last option that names a file, by the rules of readOptions(): no value begins with a dash and a letter. */
 function jsonFileIn(tokens: readonly string[]): string | null {
   const files = tokens.flatMap((token, index) => {
     if (token.startsWith(`${NAME}=`)) return [token.slice(NAME.length + 1)];

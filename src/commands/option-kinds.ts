@@ -2,11 +2,14 @@ import type { PageOption } from '../manual/page.ts';
 import { kebab, type RunInput } from '../request/run-input.ts';
 import type { OptionForm } from './read-options.ts';
 
-/** What is said, and where; none of it changes the run. */
+/** What is reported, and where; none of it changes the run. */
 export type ReportRequest = {
   /** File for the result, absolute; `-` is stdout; null: no file. */
   json: string | null;
-  /** Put the result into the store: the one in this file (absolute), or the user's own for null; under this label, or none. */
+  /**
+   * Save the result in the store: the one in this file (absolute), or the user's own if null; under this label, or
+   * none.
+   */
   keep: boolean;
   store: string | null;
   label: string | null;
@@ -14,7 +17,7 @@ export type ReportRequest = {
   verbose: boolean;
   /** Pictures too. */
   plot: boolean;
-  /** Null: as the terminal and NO_COLOR say. */
+  /** Null: the terminal and NO_COLOR decide. */
   color: boolean | null;
   dryRun: boolean;
 };
@@ -24,11 +27,13 @@ export type Draft = Readonly<{
   input: { [K in Key]?: unknown };
   env: Map<string, string>;
   report: ReportRequest;
-  /** Where `--env K` copies from. */
+  /** Source of values for `--env K`. */
   inherited: NodeJS.ProcessEnv;
 }>;
 
-/** An option as --help shows it. `helpName`: as it is written there (`no-color`). `isHidden`: it is refused with a reason. */
+/**
+ * An option as --help shows it. `helpName`: its spelling there (`no-color`). `isHidden`: it is rejected with a reason.
+ */
 export type ShownOption = OptionForm &
   Readonly<{
     group: string;
@@ -111,7 +116,7 @@ export function flag(group: OptionGroup, describe: string, apply: FlagOption['ap
 
 type More = Partial<Pick<ShownOption, 'group' | 'repeatable' | 'byDefault' | 'helpName' | 'choices'>>;
 
-/** An option whose value the command itself reads. */
+/** An option whose value is read by the command itself. */
 export function valueOption(takes: string, describe: string, more: More = {}): ShownOption {
   return { type: 'string', group: 'Options:', takes, describe, ...more };
 }
@@ -120,7 +125,7 @@ export function flagOption(describe: string, more: More = {}): ShownOption {
   return { type: 'boolean', group: 'Options:', describe, ...more };
 }
 
-/** For the commands whose report is printed. */
+/** For the commands that print a report. */
 export const NO_COLOR = { color: flagOption('print without colours', { helpName: 'no-color' }) } as const;
 
 /** For the commands that read settings. */
@@ -131,7 +136,7 @@ export const NO_CONFIG = {
 /** For the commands that read the store. */
 export const STORE = { store: valueOption('FILE', 'read this store instead of your own') } as const;
 
-/** What --help, completion and the man pages say of a table. */
+/** What --help, completion and the man pages say about a table. */
 export function pageOptions(table: Readonly<Record<string, ShownOption>>): PageOption[] {
   return Object.entries(table)
     .filter(([, { isHidden }]) => !isHidden)

@@ -18,16 +18,16 @@ export type RunArguments = Readonly<{
 export const COMMAND_LINE = 'command line';
 
 export type ArgvForm = Readonly<{
-  /** The command of kmem-run that may stand among the options. */
+  /** The kmem-run command that may appear among the options. */
   word: string;
-  /** What stands before `-- command` in a hint. */
+  /** The text before `-- command` in a hint. */
   usage: string;
   options: OptionTable;
-  /** What holds unless an option says otherwise. */
+  /** Defaults that options may override. */
   start: Partial<RunInput>;
-  /** Where `--env K` copies from. */
+  /** Source of values for `--env K`. */
   inherited: NodeJS.ProcessEnv;
-  /** Which options settings may give; absent: all. */
+  /** The options that settings may supply; absent: all. */
   takes?: (name: string) => boolean;
 }>;
 
@@ -75,7 +75,7 @@ export function parseArgv(argv: readonly string[], form: ArgvForm): RunArguments
   return { input: draft.input as RunInput, report: draft.report, sources };
 }
 
-/** Shows the line as it was meant, unless an option before the command is wrong itself: then that is thrown. */
+/** Shows the intended command line, unless an option before the command is itself wrong: then that error is thrown. */
 function noSeparator(argv: readonly string[], form: ArgvForm): SetupError {
   const head = beforeCommand(argv, form);
   readOptions(head, form.options);
@@ -85,7 +85,7 @@ function noSeparator(argv: readonly string[], form: ArgvForm): SetupError {
   return new SetupError('no-separator', '-- is missing before the command', hint);
 }
 
-/** What stands before the first argument that is neither an option nor the value of one. */
+/** The words before the first argument that is neither an option nor an option's value. */
 export function beforeCommand(
   argv: readonly string[],
   { word, options }: Pick<ArgvForm, 'word' | 'options'>,
@@ -120,7 +120,7 @@ function checkReport({ input, report }: Draft): void {
   }
 }
 
-/** A label or a store asks to keep the result, too. */
+/** A label or a store also implies saving the result. */
 function keepWhereNamed({ report }: Draft, asked: boolean | undefined): void {
   if (report.store === null && report.label === null) return;
   if (asked === false) {

@@ -1,4 +1,4 @@
-/** What yargs' parser makes of a command line, strictly: nothing unknown, nothing twice, nothing guessed. */
+/** Parses a command line with yargs' parser, strictly: nothing unknown, nothing twice, nothing guessed. */
 import Parser from 'yargs-parser';
 import { SetupError } from '../errors.ts';
 import { didYouMean } from '../text/nearest.ts';
@@ -8,7 +8,7 @@ import { quote } from '../text/quote.ts';
 export type OptionForm = Readonly<{ type: 'string' | 'boolean'; repeatable?: boolean }>;
 
 export type Given = Readonly<{
-  /** By option name; of an option that is not repeatable the array has one member. Absent: not given. */
+  /** By option name; for an option that is not repeatable the array has one member. Absent: not given. */
   strings: ReadonlyMap<string, readonly string[]>;
   booleans: ReadonlyMap<string, boolean>;
   /** Options with a value, in the order in which they were written: steps of different kinds follow each other. */
@@ -16,7 +16,7 @@ export type Given = Readonly<{
   positionals: readonly string[];
 }>;
 
-/** For yargs' `parserConfiguration` too, so that help and parsing go by the same rules. */
+/** Also for yargs' `parserConfiguration`, so that help and parsing follow the same rules. */
 export const PARSER_CONFIGURATION = {
   'boolean-negation': false,
   'camel-case-expansion': false,
@@ -31,10 +31,10 @@ export const PARSER_CONFIGURATION = {
   'short-option-groups': false,
 } as const;
 
-// Told in a suggestion, handled by the command line's entry.
+// Offered in a suggestion, handled by the command line's entry.
 const EVERYWHERE = ['help', 'version'];
 
-/** The tokens before the first `--` and those after it, as they are; `after` is null where there is none. */
+/** The tokens before the first `--` and those after it, unchanged; `after` is null if there is none. */
 export function splitAtSeparator(argv: readonly string[]): { before: string[]; after: string[] | null } {
   const at = argv.indexOf('--');
   return at === -1 ? { before: [...argv], after: null } : { before: argv.slice(0, at), after: argv.slice(at + 1) };
@@ -54,7 +54,7 @@ export function readOptions(tokens: readonly string[], forms: Readonly<Record<st
   };
   const { argv, error } = Parser.detailed([...tokens], options);
   const parsed: Record<string, unknown> = argv;
-  // Not where it was written with one dash, which is no option at all.
+  // Not if it was written with one dash, which makes it no option at all.
   if (error && tokens.includes(`--${error.message}`)) throw missingValue(error.message);
   refuseUnknown(Object.keys(parsed), tokens, forms);
   const values = new Map(
@@ -72,8 +72,9 @@ function namesOf(forms: Readonly<Record<string, OptionForm>>, type: OptionForm['
   return Object.keys(forms).filter((name) => forms[name]?.type === type);
 }
 
-// By the tokens, which are as the user wrote them and of which no value begins with a dash and a letter; the parser's
-// keys add what begins with a digit. It takes -kmem for --kmem, but no option is written with one dash.
+// Based on the tokens, which are as the user wrote them; none of their values begins with a dash and a letter. The
+// parser's keys add those that begin with a digit. The parser reads -kmem as --kmem, but no option is written with one
+// dash.
 function refuseUnknown(keys: string[], tokens: readonly string[], forms: Readonly<Record<string, OptionForm>>): void {
   const isKnown = (name: string) =>
     Object.hasOwn(forms, name) || (name.startsWith('no-') && isFlag(forms, name.slice('no-'.length)));
@@ -119,7 +120,7 @@ function inOrder(tokens: readonly string[], values: ReadonlyMap<string, readonly
   });
 }
 
-// The parser keeps the last of several flags and reads any text but "true" as false: the tokens themselves tell.
+// The parser keeps the last of several flags and reads any text but "true" as false: the tokens themselves are checked.
 function readFlags(
   flags: readonly string[],
   tokens: readonly string[],
@@ -143,7 +144,7 @@ function duplicate(name: string): SetupError {
 }
 
 /**
- * The options of a command that takes nothing else: `argv` begins with its name.
+ * The options of a command that accepts nothing else: `argv` begins with its name.
  * @throws SetupError `unexpected-argument`, and those of readOptions().
  */
 export function readOwnOptions(argv: readonly string[], forms: Readonly<Record<string, OptionForm>>): Given {

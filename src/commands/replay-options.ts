@@ -58,19 +58,19 @@ const MOST_WARM_UPS = 1000;
 
 export type ReplayArguments = Readonly<{
   word: string;
-  /** Null: as many as it takes. */
+  /** Null: as many as needed. */
   repeat: number | null;
   warmup: number;
   /** A name or a file; null: the recorded steps. */
   scenario: string | null;
-  /** Null: what the experiment did; a text instead of it. */
+  /** Null: the experiment's own; a string replaces it. */
   prepare: string | null;
   stdin: string | null;
-  /** Null: as it was. */
+  /** Null: as recorded. */
   output: 'inherit' | 'null' | null;
   cwd: string | null;
   placement: Placement;
-  /** Holds where a run on this kernel was recorded without a parent. */
+  /** The defaults if a run on this kernel was recorded without a parent. */
   defaults: Pick<Placement, 'parent'>;
   keeps: boolean;
   label: string | null;
@@ -79,7 +79,7 @@ export type ReplayArguments = Readonly<{
   token: boolean;
   dryRun: boolean;
   quiet: boolean;
-  /** Null: as the terminal and NO_COLOR say. */
+  /** Null: the terminal and NO_COLOR decide. */
   color: boolean | null;
 }>;
 

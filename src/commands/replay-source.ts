@@ -1,4 +1,4 @@
-/** Where a run to replay comes from: a file, the store, or a token. */
+/** The source of a run to replay: a file, the store, or a token. */
 
 import { SetupError } from '../errors.ts';
 import { isFile, readJsonInput } from '../host/read-input.ts';
@@ -11,8 +11,8 @@ import { quote } from '../text/quote.ts';
 import { withStore } from './stored.ts';
 
 /**
- * A word that begins as a token does is one; a path (with `/`, or to a `.json` file that is there) is a file; else it is what
- * the store calls so, and a file where the store knows none.
+ * A word that begins like a token is one; a path (with `/`, or to an existing `.json` file) is a file; otherwise it is
+ * a name in the store, or a file if the store has no such name.
  * @throws SetupError `bad-token`, `old-token`, `not-a-result`, `cannot-replay`, and those of the store.
  */
 export async function findRecorded(word: string, storeFile: string | null): Promise<Recorded> {
@@ -34,7 +34,7 @@ function fromStore(store: Store, word: string): Recorded {
   return replayable(asPresentResult(result), prepareIn(spec));
 }
 
-/** What the experiment of a run did before each; an experiment of a later version may say it elsewhere. */
+/** What the experiment ran before each run; a later version's experiment may record it elsewhere. */
 function prepareIn(spec: unknown): string | null {
   const prepare = (spec as { question?: { prepare?: unknown } } | null)?.question?.prepare;
   return typeof prepare === 'string' ? prepare : null;
@@ -62,7 +62,7 @@ function resultIn(file: string, kept: unknown): Result {
   throw notAResult(file, reason, 'name a file written with kmem-run --json');
 }
 
-/** What a run came to that was not left alone is nothing to hold another to. */
+/** The result of a disturbed run is no basis for a comparison. */
 function replayable(result: Result, prepare: string | null): Recorded {
   const { outcome, id } = result;
   if (outcome !== 'setup-error' && outcome !== 'interrupted') return recordedOf(result, prepare);
@@ -74,7 +74,7 @@ function replayable(result: Result, prepare: string | null): Recorded {
   );
 }
 
-/** Of a plan without a template only the steps of that one run are known. @throws SetupError `cannot-replay`. */
+/** For a plan without a template only the steps of that one run are known. @throws SetupError `cannot-replay`. */
 export function refuseFilledIn({ id, input }: Recorded): void {
   if (!('plan' in input) || input.template !== undefined) return;
   throw new SetupError(

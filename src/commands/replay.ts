@@ -28,7 +28,7 @@ import { type ReplayArguments, readReplayArgv } from './replay-options.ts';
 import { findRecorded, refuseFilledIn } from './replay-source.ts';
 import { styleOfStdout } from './stored.ts';
 
-/** `kmem-run replay`: 0 the same, 1 different, 125 it could not be replayed. */
+/** `kmem-run replay`: 0 the same, 1 different, 125 not replayable. */
 export async function replayCommand(argv: readonly string[]): Promise<number> {
   const given = readReplayArgv(argv);
   const recorded = await findRecorded(given.word, given.store);
@@ -55,7 +55,7 @@ export async function replayCommand(argv: readonly string[]): Promise<number> {
 
 type ReplayContext = Readonly<{ given: ReplayArguments; recorded: Recorded; plan: ReplayPlan }>;
 
-/** The steps of a scenario as its file is now, under the limits, injections and other settings of the recorded run. */
+/** The steps of a scenario's current file, under the limits, injections and other settings of the recorded run. */
 async function stepsOfScenario(word: string, recorded: RunRequest): Promise<PlanInput> {
   // It loads the parsers of YAML and of schemas.
   const { scenarioRequest } = await import('../scenario/request.ts');
@@ -65,7 +65,7 @@ async function stepsOfScenario(word: string, recorded: RunRequest): Promise<Plan
   return { ...settings, plan, template, cwd, env, expect, user };
 }
 
-/** What the recorded run wrote is left as it is; that it is written is part of what is measured. */
+/** The recorded run's output files are left unchanged; writing output is part of what is measured. */
 function insteadOf(
   input: RunRequest,
   given: ReplayArguments,
@@ -120,13 +120,13 @@ async function replay(context: ReplayContext): Promise<number> {
   return report.verdict === 'same' ? 0 : 1;
 }
 
-/** On the CPUs that the recorded run was bound to, which are in its spec. */
+/** On the CPUs that the recorded run was bound to, according to its spec. */
 const runner: Runner = (spec, { signal, kill }) => runSpec(spec, { signal, kill });
 
-/** Each run finds the same: the whole file, or nothing. */
+/** Each run gets the same input: the whole file, or nothing. */
 function giveStdin(file: string | null): void {
   closeSync(0);
-  // Becomes the lowest number that is free.
+  // Becomes the lowest free number.
   openSync(file ?? '/dev/null', 'r');
 }
 
@@ -136,11 +136,11 @@ function watchReplay({ given, plan }: ReplayContext) {
     placeOf: ({ kind }: ReplayRun) => (kind === 'replay' ? { point: 0, repeat: 0 } : null),
     count: (history: ReplayHistory) => ({ done: history.replays.length, total: plan.total(history) }),
   };
-  // What the command prints would run into a line that is redrawn.
+  // The command's own output would run into a redrawn line.
   return watchProgress(watched, plan.empty, { quiet: given.quiet, redraws: plan.spec.output !== 'inherit' });
 }
 
-/** @throws SetupError where the store does not take it; then it is in a file beside, or on stderr */
+/** @throws SetupError if the store rejects it; the result is then in a separate file, or on stderr */
 function keep({ kind }: ReplayRun, result: Result, { keeps, store, label }: ReplayArguments): void {
   const reason = keeps && kind === 'replay' ? keepRun(result, { store, label }) : null;
   if (reason === null) return;
@@ -187,7 +187,7 @@ function notReproduced(
   ];
 }
 
-/** Null when all of it is told, else what went wrong. */
+/** Null if all was reported; otherwise the error. */
 async function printReplay(
   report: ReplayReport,
   { json, quiet, color }: ReplayArguments,

@@ -1,4 +1,4 @@
-/** What a page is to be made of: files that kmem-run wrote, and what the store has. */
+/** The input of a page: files that kmem-run wrote, and results from the store. */
 
 import { SetupError } from '../errors.ts';
 import type { FidelityReport } from '../experiment/fidelity/report.ts';
@@ -14,7 +14,7 @@ import type { Store } from '../store/types.ts';
 import { quote, shellLine } from '../text/quote.ts';
 import { withStore } from './stored.ts';
 
-/** More on one page nobody reads, and no browser likes. */
+/** Nobody reads more on one page, and browsers struggle. */
 const MOST_DOCUMENTS = 200;
 
 /** @throws SetupError `not-a-report`, `too-many-results`, and those of the store. */
@@ -71,12 +71,12 @@ function sideOf(name: string, results: readonly Result[]): ComparedSide {
   return { name, runs: results.length, commands: [...commands], results };
 }
 
-/** A path may have a comma in it. */
+/** A path may contain a comma. */
 function listOf(word: string): string[] {
   return isFile(word) ? [word] : word.split(',');
 }
 
-/** As for `replay`: what looks like a path is a file, else the store is asked first. */
+/** As for `replay`: a word that looks like a path is a file; otherwise the store is tried first. */
 async function documentsNamed(word: string, store: string | null): Promise<ReportDocument[]> {
   if (isFile(word) && /[/]|\.json$/.test(word)) return documentsIn(word, parse(word));
   return orFile(
@@ -152,7 +152,7 @@ export function documentsIn(file: string, content: Content): ReportDocument[] {
   }
 }
 
-/** Those that do not say what they are: fidelity, comparisons, results. */
+/** Those that do not name their kind: fidelity, comparisons, results. */
 function unnamed(file: string, content: Content): ReportDocument {
   if (content?.spec === undefined && typeof content?.kernel === 'string' && typeof content?.same === 'boolean')
     return { kind: 'experiment', report: fidelityOf(content) };

@@ -54,7 +54,7 @@ export async function reportCommand(argv: readonly string[]): Promise<number> {
   return 0;
 }
 
-/** Of the report of an experiment no more than its kind is checked before it is drawn. */
+/** For the report of an experiment only the kind is checked before it is drawn. */
 async function orNotAReport(words: readonly string[], draw: () => Promise<void>): Promise<void> {
   try {
     await draw();
@@ -86,7 +86,7 @@ type Outputs = Readonly<{
   plot: boolean;
 }>;
 
-/** Said before anything is read: a mistake in them costs nothing. */
+/** Reported before anything is read: a mistake in them costs nothing. */
 function outputsOf({ value, words, isOn }: StoredArguments): Outputs {
   const usage = 'use kmem-run report RESULT… --html FILE; list saved results: kmem-run history';
   if (words.length === 0) throw new SetupError('missing-argument', 'report requires a result', usage);
@@ -149,7 +149,7 @@ async function csvOf(words: readonly string[], store: string | null): Promise<st
   return csvHead() + runs.map(csvLine).join('');
 }
 
-/** What changed from the first of several to each other one, where they can be compared. */
+/** What changed from the first result to each other one, if they are comparable. */
 async function markdownOf(
   { words, store, isOn, value }: StoredArguments,
   documents: readonly ReportDocument[],

@@ -1,6 +1,6 @@
 /**
- * The options of `kmem-run run`: each defined once, with what it takes, what --help says of it and where its value goes.
- * Values are checked by normaliseSpec; here only what belongs to a command line is refused.
+ * The options of `kmem-run run`: each defined once, with its argument, its text in --help and where its value goes.
+ * Values are checked by normaliseSpec; here only errors of the command line itself are rejected.
  */
 import { SetupError } from '../errors.ts';
 import { ownEnvironment } from '../host/own-process.ts';
@@ -174,7 +174,7 @@ export const OPTIONS: OptionTable = {
   },
 };
 
-/** What --help says of `kmem-run`, with and without the word `run`. */
+/** What --help says about `kmem-run`, with and without the word `run`. */
 export function runHelp(): CommandHelp {
   return {
     synopsis: ['kmem-run [run] [options] -- command [args…]'],
@@ -204,8 +204,8 @@ const RUN_STATUS = [
 ] as const;
 
 /**
- * Reads what follows `kmem-run`: options, perhaps the word `run` among them, `--`, and the command, which is handed on
- * untouched. Values stay as written for normaliseSpec; `--json FILE` is checked here. `inherited`: for `--env K`.
+ * Reads what follows `kmem-run`: options, perhaps including the word `run`, `--`, and the command, which is passed on
+ * unchanged. Values stay as written for normaliseSpec; `--json FILE` is checked here. `inherited`: for `--env K`.
  * @throws SetupError `no-separator`, `no-command`, `unknown-option`, `unexpected-argument`, `missing-value`,
  * `duplicate-option`, `bad-flag`, `bad-option`, `bad-env`, `env-not-set`, `json-on-stdout`, `bad-output-file`,
  * `conflicting-options`, `bad-label`.

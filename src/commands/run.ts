@@ -22,7 +22,7 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
   const { input, report, sources } = parseRunArgv(argv);
   const spec = normaliseSpec(input, { nameOf: optionName });
   if (report.dryRun) {
-    // What a run fills in is not known before.
+    // What a run fills in is not known in advance.
     await print(`${JSON.stringify({ ...spec, ...spec.template?.input, sources }, null, 2)}\n`);
     return 0;
   }
@@ -34,7 +34,7 @@ async function perform(spec: RunSpec, report: Report, stays: boolean): Promise<n
   const view = watchOnTerminal(spec, report, stays);
   let result: Result | undefined;
   let failed: SetupError | null = null;
-  // Typed on a terminal that the microVM's command holds, Ctrl-C does not reach this process.
+  // If the microVM's command holds the terminal, Ctrl-C does not reach this process.
   let inside: string | null = null;
   try {
     result = await runSpec(spec, {
@@ -69,25 +69,25 @@ const CANNOT = 125;
 type Saving = Readonly<{ report: Report; failed: SetupError | null; givenUp: AbortSignal }>;
 
 /**
- * Where --json and --keep say. What could not be done is returned; a result that is in neither place is written beside.
- * A run that could not be made has an error already, which matters more.
+ * Saves the result as --json and --keep specify. Failures are returned; a result that is in neither place is written to
+ * a separate file. A run that could not be made already has an error, which matters more.
  */
 async function saveResult(result: Result, { report, failed, givenUp }: Saving): Promise<SetupError[]> {
   const unwritten = report.json === null ? null : await writeResult(result, report.json, givenUp);
   if (!report.keep && unwritten === null) return [];
-  // Loads node:sqlite: after the command, never before.
+  // Loads node:sqlite: only after the command.
   const { keepBeside, keepRun } = await import('../store/keep.ts');
   const unkept = report.keep ? keepRun(result, report) : null;
   const [first, ...others] = [unwritten, unkept].filter((error) => error !== null);
   if (failed !== null || first === undefined) return [];
   if (others.length === 0 && report.keep && report.json !== null) return [first];
   const { error, file, json } = keepBeside(result, first);
-  // No folder took it either: this is all that there is of it.
+  // No folder accepted it either: this is the only copy.
   if (file === null) process.stderr.write(json);
   return [error, ...others];
 }
 
-/** Null when it is written. */
+/** Null if it was written. */
 async function writeResult(result: Result, file: string, givenUp: AbortSignal): Promise<SetupError | null> {
   try {
     // Loads zod: after the command, never before.
@@ -123,7 +123,7 @@ type View = Readonly<{
   close: () => void;
 }>;
 
-/** The live line: from the start where the command does not hold the terminal, otherwise once only a daemon is left. */
+/** The live line: from the start if the command does not hold the terminal, otherwise once only a daemon is left. */
 function watchOnTerminal(spec: RunSpec, { quiet }: Report, stays: boolean): View {
   if (process.stderr.isTTY !== true || quiet) return { onProgress: undefined, onStay: undefined, close: () => {} };
   const line = createLiveLine(process.stderr, spec.limits.kmem);
@@ -143,7 +143,7 @@ function watchOnTerminal(spec: RunSpec, { quiet }: Report, stays: boolean): View
   };
 }
 
-/** A person who starts a daemon and asks for nothing more wants to look at it. */
+/** A user who starts a daemon and requests nothing else wants to inspect it. */
 function mayStay(input: RunInput, { quiet }: Report): boolean {
   const isTerminal = process.stderr.isTTY === true && process.stdin.isTTY === true;
   return isTerminal && !quiet && input.wait === undefined && (input.then ?? []).length === 0;

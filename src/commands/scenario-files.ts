@@ -23,7 +23,7 @@ import { columns, cut, padded, visible } from '../text/visible.ts';
 import type { Given } from './read-options.ts';
 
 const TITLE_LENGTH = 200;
-/** What a title has at least beside the names. */
+/** The minimum width of a title beside the names. */
 const NARROWEST = 40;
 
 function find({ positionals: words, strings, booleans }: Given, inNone: readonly ScenarioFolder[]) {
@@ -83,7 +83,7 @@ function tagsText({ tags }: Scenario): string {
   return tags.length === 0 ? '' : `  [${tags.map(visible).join(', ')}]`;
 }
 
-/** 0 all are scenarios, 1 some have mistakes. */
+/** 0 all are valid scenarios, 1 some have errors. */
 export async function checkScenarios(given: Given): Promise<number> {
   const { scenarios, mistakes } = find(given, ['own']);
   for (const mistake of mistakes) await print(mistakeText(mistake));

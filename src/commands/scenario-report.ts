@@ -1,4 +1,4 @@
-/** How the scenarios of a call are told, in which format and where. */
+/** How the scenarios of a call are reported, in which format and where. */
 
 import { SetupError } from '../errors.ts';
 import { absolute } from '../host/own-process.ts';
@@ -50,7 +50,10 @@ export type ScenarioReporter = Readonly<{
   end: (report: ScenariosReport, givenUp: AbortSignal) => Promise<void>;
 }>;
 
-/** `file`: null is stdout; then people read along where the format is theirs, and on a terminal of stderr where it is not. */
+/**
+ * `file`: null is stdout. People read along there if the format is for them; otherwise on stderr, if that is a
+ * terminal.
+ */
 export function reportScenarios(format: Format, file: string | null, total: number): ScenarioReporter {
   const people = format === 'pretty' && file === null ? process.stdout : process.stderr;
   const color = people.isTTY === true && !process.env.NO_COLOR;
@@ -71,7 +74,7 @@ export function reportScenarios(format: Format, file: string | null, total: numb
       done += 1;
       status?.('');
       if (readsAlong) write(prettyScenario(outcome, { color }));
-      // Of one alone people want to see what happened; of many, that they passed.
+      // For a single scenario users want to see what happened; for many, that they passed.
       if (readsAlong && total === 1) write(scenarioStory(outcome, { color, width: people.columns ?? null }));
       if (running.size > 0) draw();
     },

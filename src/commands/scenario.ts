@@ -54,7 +54,7 @@ const actions: Readonly<Record<string, Action>> = {
   schema: { options: {}, run: async (given) => (await import('./scenario-files.ts')).printSchema(given) },
 };
 
-/** `kmem-run scenario`: 0 passed, 1 failed, 125 could not. */
+/** `kmem-run scenario`: 0 passed, 1 failed, 125 could not run. */
 export async function scenarioCommand(argv: readonly string[]): Promise<number> {
   const { before, after } = splitAtSeparator(argv.slice(1));
   const [name, ...tokens] = before;
@@ -101,7 +101,7 @@ export async function runScenarios(given: Given): Promise<number> {
 }
 
 function select({ words, library, tags, filters, lastFailed }: RunChoices): FoundScenarios {
-  // Those of the library may have failed, too.
+  // Scenarios of the library may have failed, too.
   const isAny = lastFailed && words.length === 0 && !library;
   const folders = isAny ? ALL_FOLDERS : defaultFolders(words, library);
   const found = findScenarios({ words, folders, tags, filters });
@@ -110,7 +110,7 @@ function select({ words, library, tags, filters, lastFailed }: RunChoices): Foun
   return { ...found, mistakes: [], scenarios: found.scenarios.filter(({ name }) => failed.includes(name)) };
 }
 
-/** Every N-th of them, so that parts are about as long as each other. */
+/** Every N-th scenario, so that the parts take about equally long. */
 function part(
   { scenarios, mistakes }: FoundScenarios,
   { shard }: RunChoices,

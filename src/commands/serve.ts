@@ -28,7 +28,7 @@ export const serveHelp: CommandHelp = {
   ],
 };
 
-/** `kmem-run serve`: until a signal ends it, which is how it is meant to end. */
+/** `kmem-run serve`: runs until a signal stops it, which is the intended way. */
 export async function serveCommand(argv: readonly string[]): Promise<number> {
   const { words, store, value } = readStoredArguments(argv, OPTIONS);
   mustHave(words, 0, 'see kmem-run serve --help');

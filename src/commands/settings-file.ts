@@ -12,7 +12,7 @@ import { quote } from '../text/quote.ts';
 export type SettingsFile = Readonly<{
   /** Absolute. */
   path: string;
-  /** Each value as it is written: `5.10` is a text, not a number. */
+  /** Each value as written: `5.10` is a string, not a number. */
   content: Readonly<Record<string, unknown>>;
 }>;
 
@@ -20,7 +20,7 @@ const NAMES = ['kmem-run.config.json', 'kmem-run.config.yaml'];
 const MOST_BYTES = 2 ** 20;
 const HINT = 'correct the file, or ignore it with --no-config';
 
-/** Null: there is none. @throws SetupError `untrusted-config`, `bad-config`, `two-configs`. */
+/** Null: no such file. @throws SetupError `untrusted-config`, `bad-config`, `two-configs`. */
 export async function readSettingsFile(): Promise<SettingsFile | null> {
   const path = findFile();
   if (path === null) return null;
@@ -35,8 +35,8 @@ export async function readSettingsFile(): Promise<SettingsFile | null> {
 }
 
 /**
- * In the working directory or the nearest one above it, on the same file system: as Git does, so that no automounter is asked for
- * a name, and nothing outside a container's volume is read.
+ * In the working directory or its nearest ancestor on the same file system: as Git does, so that no automounter is
+ * asked for a name, and nothing outside a container's volume is read.
  */
 function findFile(): string | null {
   let folder = startFolder();
@@ -64,7 +64,7 @@ function startFolder(): string | null {
   }
 }
 
-/** A link counts, wherever it leads. What this user cannot even look up was not put there for them. */
+/** A link counts, wherever it leads. A file that this user cannot even look up was not meant for them. */
 function isThere(path: string): boolean {
   try {
     return lstatSync(fsPath(path), { throwIfNoEntry: false }) !== undefined;
@@ -73,7 +73,7 @@ function isThere(path: string): boolean {
   }
 }
 
-/** It names commands that are run. Like Git, sudo is trusted to say whose rights it raised. */
+/** It names commands to run. As in Git, sudo is trusted to name the user whose rights it raised. */
 function refuseUntrusted(path: string): void {
   const [user, caller] = [process.geteuid?.(), Number(process.env.SUDO_UID || Number.NaN)];
   try {

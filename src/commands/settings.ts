@@ -1,5 +1,5 @@
 /**
- * Options that the environment or a file gives: `KMEM_RUN_KMEM=1M`, or `kmem: 1M` in kmem-run.config.yaml. The command line
+ * Options from the environment or a file: `KMEM_RUN_KMEM=1M`, or `kmem: 1M` in kmem-run.config.yaml. The command line
  * wins over the environment, the environment over the file, and in the file a command's section over the rest.
  */
 
@@ -14,14 +14,14 @@ export type Setting = Readonly<{
   values: readonly string[];
   /** The variable or the file. */
   source: string;
-  /** How a message calls it: `KMEM_RUN_KMEM`, `sweep.repeat in "/home/a/kmem-run.config.yaml"`. */
+  /** Its name in messages: `KMEM_RUN_KMEM`, `sweep.repeat in "/home/a/kmem-run.config.yaml"`. */
   shown: string;
 }>;
 
-/** What a command can be given, by name. */
+/** The option names that a command accepts. */
 export type NamesOf = (command: string) => Promise<readonly string[]>;
 
-/** Commands that make runs: a file may have a section for each. The others take only the store from settings. */
+/** Commands that make runs: a file may have a section for each. The others read only the store from settings. */
 const RUNNING = ['run', 'sweep', 'bisect', 'explore', 'scenario', 'replay', 'fidelity'];
 const READING = ['history', 'show', 'compare', 'serve', 'export', 'report'];
 
@@ -29,10 +29,10 @@ const PREFIX = 'KMEM_RUN_';
 /** Variables that are no options; those that begin with KMEM_RUN_TEST are the tests' own. */
 const OTHER_VARIABLES = ['DEBUG', 'DIR', 'KERNELS', 'PORT'];
 
-/** What one call is about. A dry run that nobody sees asked for would pass for a run. */
+/** Options about a single call. A dry run that nobody sees requested would pass for a run. */
 const ONLY_ON_COMMAND_LINE = ['help', 'version', 'inside', 'dry-run', 'resume', 'scenario', 'token'];
 
-/** Options that mean something else to this command than to `run`: only its own section sets them. */
+/** Options whose meaning differs between this command and `run`: only its own section sets them. */
 const NOT_SHARED: Readonly<Record<string, readonly string[]>> = {
   bisect: ['kmem'],
   explore: ['kmem'],
@@ -40,7 +40,7 @@ const NOT_SHARED: Readonly<Record<string, readonly string[]>> = {
   replay: ['cwd', 'enforce', 'output', 'prepare', 'stdin'],
 };
 
-/** Settings that an option of the command line sets aside, since it cannot be combined with them. */
+/** Settings that an option on the command line overrides, since they cannot be combined. */
 const SET_ASIDE: Readonly<Record<string, readonly string[]>> = {
   here: ['kernel', 'vm-memory', 'vm-cpus'],
   kernel: ['here', 'parent'],
@@ -52,20 +52,20 @@ const SET_ASIDE: Readonly<Record<string, readonly string[]>> = {
   verbose: ['quiet'],
 };
 
-/** Settings that mean nothing without another option. */
+/** Settings that have no meaning without another option. */
 const NEEDS: Readonly<Record<string, string>> = { 'vm-memory': 'kernel', 'vm-cpus': 'kernel', rw: 'kernel' };
 
 let loaded: ReadonlyMap<string, Setting> = new Map();
 const applied = new Map<string, Setting>();
 
 /**
- * Looks for settings of a command, once, before its options are read.
+ * Looks up a command's settings, once, before its options are read.
  * @throws SetupError `unknown-setting`, `bad-setting`, and those of readSettingsFile().
  */
 export async function loadSettings(command: string, argv: readonly string[], namesOf: NamesOf): Promise<void> {
   const { before } = splitAtSeparator(argv);
   const isRunning = RUNNING.includes(command) && (command !== 'scenario' || before[1] === 'run');
-  // Inside a microVM the request says everything.
+  // Inside a microVM the request specifies everything.
   if ((!isRunning && !READING.includes(command)) || before.includes('--help') || before.includes('--inside')) return;
   const variables = readVariables();
   const file = readsFile(before, variables.get('config')) ? await readSettingsFile() : null;
@@ -140,7 +140,7 @@ function shownKey(path: string, key: string): string {
   return `${quote(key).slice(1, -1)} in ${quote(path, 1000)}`;
 }
 
-/** @throws SetupError `unknown-setting` for what none of these commands can be given. */
+/** @throws SetupError `unknown-setting` for a setting that none of these commands accepts. */
 async function refuseUnknown(settings: Entries, commands: readonly string[], namesOf: NamesOf): Promise<void> {
   const isOption = async (name: string): Promise<boolean> => {
     for (const command of commands) if ((await namesOf(command)).includes(name)) return true;
@@ -178,7 +178,7 @@ function variableOf(option: string): string {
 
 export type GivenWithSettings = Given & Readonly<{ settings: ReadonlyMap<string, Setting> }>;
 
-/** What settings add to the options of a command line, for those that `takes` accepts. @throws SetupError `bad-setting`. */
+/** The options that settings add to a command line, if `takes` accepts them. @throws SetupError `bad-setting`. */
 export function withSettings(
   given: Given,
   forms: Readonly<Record<string, OptionForm>>,
@@ -206,7 +206,7 @@ export function withSettings(
 }
 
 function setAside({ strings, booleans }: Given): readonly string[] {
-  // A group of this machine is of use on its own kernel only.
+  // A group on this machine is useful only on its own kernel.
   const texts = [...strings].flatMap(([name, values]) => (name === 'kernel' && values.includes('host') ? [] : name));
   const flags = [...booleans].map(([name, on]) => (on ? name : `no-${name}`));
   return [...texts, ...flags].flatMap((name) => SET_ASIDE[name] ?? []);
@@ -222,7 +222,7 @@ function isOn({ values, shown }: Setting): boolean {
   );
 }
 
-/** The error as it is about a setting: it names the option, which the user did not write. */
+/** Rewords an error about a setting: it names the option, which the user did not write. */
 export function namingSettings(error: SetupError): SetupError {
   const message = error.message.replace(/--([a-z][a-z-]*)/g, (option, name) => applied.get(name)?.shown ?? option);
   if (message === error.message) return error;

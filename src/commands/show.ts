@@ -33,7 +33,7 @@ export const showHelp: CommandHelp = {
 
 const SHOWN_RUNS = 20;
 
-/** `kmem-run show`: the text report of a run that is kept, or its JSON. */
+/** `kmem-run show`: the text report of a saved run, or its JSON. */
 export async function showCommand(argv: readonly string[]): Promise<number> {
   const { words, store, isOn, given } = readStoredArguments(argv, OPTIONS);
   mustHave(
@@ -54,7 +54,7 @@ export async function showCommand(argv: readonly string[]): Promise<number> {
 }
 
 function runText(run: StoredRun, json: boolean, style: TextOptions): string {
-  // As it was kept: it may have keys that this kmem-run does not know, and lack some that it does.
+  // As saved: it may have keys that this kmem-run does not know, and lack some that it does.
   return json ? jsonText(run.result) : textReport(asPresentResult(run.result), style);
 }
 
@@ -79,7 +79,7 @@ async function experimentText(store: Store, word: string, json: boolean, style: 
   ].join('');
 }
 
-/** The report, made anew of the runs that are kept. */
+/** The report, regenerated from the saved runs. */
 async function plotsOf(store: Store, id: string, style: PlotStyle): Promise<string[]> {
   const { keptExperiment } = await import('../experiment/kept.ts');
   return keptExperiment(store, id).map((document) => `\n${documentText(document, style)}`);

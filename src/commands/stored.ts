@@ -19,8 +19,8 @@ export type StoredArguments = Readonly<{
 }>;
 
 /**
- * Reads the options of a command, whose name `argv` begins with, and the words between them. `--store` is among `forms`.
- * Throws those of readOptions().
+ * Reads the options of a command, whose name begins `argv`, and the words between them. `forms` includes `--store`.
+ * Throws the errors of readOptions().
  */
 export function readStoredArguments(
   argv: readonly string[],
@@ -60,7 +60,7 @@ export async function withStore<T>(file: string | null, work: (store: Store) => 
   }
 }
 
-/** As stdout is a terminal or not; `color` is null where no option says. */
+/** Depends on whether stdout is a terminal; `color` is null if not specified. */
 export function styleOfStdout(color: boolean | null): Style {
   return {
     color: color ?? (process.stdout.isTTY === true && !process.env.NO_COLOR),

@@ -36,7 +36,7 @@ const kind: Kind<SweepQuestion, SweepReport> = {
   status: () => 0,
 };
 
-/** `kmem-run sweep`: 0 when it was made. */
+/** `kmem-run sweep`: 0 if it was run. */
 export async function sweepCommand(argv: readonly string[]): Promise<number> {
   const own = defaults();
   const table = sweepTable(own);
@@ -62,7 +62,7 @@ function defaults(): Own {
   return { ...{ axes: {}, repeat: 1, seed: null }, ...COMMON };
 }
 
-/** What --help, completion and the man page are made from. */
+/** The source of --help, completion and the man page. */
 export function sweepHelp(): CommandHelp {
   return {
     synopsis: [

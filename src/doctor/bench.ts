@@ -1,4 +1,4 @@
-/** What the checks share: everything is done once, and by the code that a run uses. */
+/** State shared by the checks: everything is done once, and with the code that a run uses. */
 
 import { readHierarchies } from '../cgroup/hierarchies.ts';
 import type { Hierarchies } from '../cgroup/types.ts';
@@ -9,25 +9,25 @@ import type { RunInput } from '../request/run-input.ts';
 import type { Result } from '../result/schema.ts';
 import { run } from '../run/index.ts';
 
-/** What `kmem-helper probe` says of a listener in a throwaway child. */
+/** What `kmem-helper probe` reports about a listener in a throwaway child. */
 export type ListenerProbe = Readonly<{
   /** It was installed, and answered a call. */
   listener: boolean;
-  /** Why it could not be installed; 0: it was. */
+  /** The error of its installation; 0: none. */
   errno: number;
   noNewPrivs: boolean;
   syncWakeUp: boolean;
 }>;
 
-/** Kinds of BPF programs; what each is for is in programs.ts. */
+/** Kinds of BPF programs; programs.ts says what each is for. */
 export type ProgramKind = 'faults' | 'readings' | 'moves' | 'refusals';
 
-/** What `kmem-helper programs` says of a kind that it loaded, attached and made to see something. */
+/** What `kmem-helper programs` reports about a kind that it loaded, attached and exercised. */
 export type ProgramTrial = Readonly<{
   kind: ProgramKind;
-  /** The section of the program that does not load (`tp_btf/sys_exit`); null: all do, or no map could be made. */
+  /** The section of the program that does not load (`tp_btf/sys_exit`); null: all load, or no map could be created. */
   program: string | null;
-  /** Why it does not, or why nothing could be done that it would see; 0: all was done. */
+  /** Why it does not load, or why nothing could be done that it would see; 0: success. */
   errno: number;
   works: boolean;
 }>;
@@ -41,36 +41,36 @@ export type ProgramTrials = Readonly<{
 /** A program in a group, with no limit and no gate. */
 export type BenchRun = Readonly<{
   result: Result;
-  /** Why randomisation could not be turned off; null: it could. */
+  /** Why randomisation could not be turned off; null if it could. */
   randomised: SetupError | null;
 }>;
 
 export type Bench = Readonly<{
-  /** Directory under which groups are made; null: the own cgroup. */
+  /** Directory under which groups are created; null: our own cgroup. */
   parent: string | null;
   hierarchies: () => Hierarchies;
   helper: () => string;
   listener: () => Promise<ListenerProbe>;
   programs: () => Promise<ProgramTrials>;
-  /** A run of a program that does nothing. */
+  /** Runs a program that does nothing. */
   run: (input: Omit<RunInput, 'command'>) => Promise<Result>;
   trial: () => Promise<BenchRun>;
 }>;
 
 export type BenchOptions = Readonly<{
   parent: string | null;
-  /** Aborted: a run that is under way ends and tears down. */
+  /** When aborted, the current run is stopped and cleaned up. */
   signal: AbortSignal;
 }>;
 
 const TIMEOUT_MS = 10_000;
 
-/** Nothing is tried yet. What is asked of it throws SetupError as a run does. */
+/** Tries nothing yet. The methods throw SetupError as a run does. */
 export function openBench({ parent, signal }: BenchOptions): Bench {
   const runNothing: Bench['run'] = (input) =>
     run(
       {
-        // The helper is a program that is there for certain, needs no library and, with no files to look at, ends at once.
+        // The helper is certain to exist, needs no library and, given no files to check, exits at once.
         command: [helperPath(), 'locks'],
         parent,
         output: 'null',
@@ -95,7 +95,7 @@ export function openBench({ parent, signal }: BenchOptions): Bench {
   };
 }
 
-/** With randomisation on where it cannot be turned off, so that one lack does not hide others. */
+/** Keeps randomisation on if it cannot be turned off, so that one missing feature does not hide others. */
 async function tryToStart(runNothing: Bench['run']): Promise<BenchRun> {
   try {
     return { result: await runNothing({ enforce: 'none' }), randomised: null };
@@ -124,7 +124,7 @@ async function tryPrograms(helper: string, { memory }: Hierarchies): Promise<Pro
   };
 }
 
-/** Its answer: an object on each line, and at least one. */
+/** The helper's answer: one object per line, and at least one. */
 async function askHelper(helper: string, ...args: readonly [string, ...string[]]): Promise<object[]> {
   const { stdout } = await execa(helper, args, { reject: false, timeout: TIMEOUT_MS, killSignal: 'SIGKILL' });
   try {

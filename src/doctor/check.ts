@@ -1,4 +1,4 @@
-/** A check tries one thing that a run needs, by doing it; what comes of it is a diagnosis. */
+/** A check tests one thing that a run needs by doing it; the result is a diagnosis. */
 
 import { SetupError } from '../errors.ts';
 import type { Bench } from './bench.ts';
@@ -6,24 +6,24 @@ import { remedyOf } from './remedies.ts';
 
 /**
  * `missing`: no gated run works without it. `warning`: something else does not work, or spoils measurements. `note`:
- * the machine has it another way, and a run makes do.
+ * not available here; runs use a fallback.
  */
 export type Level = 'ok' | 'note' | 'warning' | 'missing';
 
 export type CheckFinding = Readonly<{
   level: Level;
   found: string;
-  /** In place of the check's own remedy, where the cause is known better. */
+  /** Replaces the check's own remedy if the cause is known better. */
   remedy?: string;
 }>;
 
 export type Check = Readonly<{
   name: string;
-  /** Checks before this one, without which it cannot be tried. */
+  /** Earlier checks without which this one cannot be tried. */
   needs?: readonly Check[];
-  /** A SetupError that it throws is a finding: missing. */
+  /** A thrown SetupError is a finding of level `missing`. */
   probe: (bench: Bench) => CheckFinding | Promise<CheckFinding>;
-  /** One line that can be followed, for a finding that is a warning or missing. */
+  /** A one-line instruction for a finding that is a warning or missing. */
   remedy: string;
 }>;
 
@@ -31,7 +31,7 @@ export type Diagnosis = Readonly<{
   name: string;
   level: Level | 'not-tried';
   found: string;
-  /** Null where there is nothing to remedy. */
+  /** Null if there is nothing to fix. */
   remedy: string | null;
 }>;
 
@@ -51,15 +51,15 @@ export function missing(found: string, remedy?: string): CheckFinding {
   return withRemedy('missing', found, remedy);
 }
 
-/** What a SetupError says, as a finding. */
+/** A SetupError as a finding. */
 export function refused(level: Level, error: SetupError): CheckFinding {
   return withRemedy(level, error.message, remedyOf(error));
 }
 
 export type CheckOptions = Readonly<{
-  /** Aborted: the check under way cleans up after itself, its finding is void, and no further one is tried. */
+  /** When aborted, the current check cleans up after itself, its finding is discarded and no further check is tried. */
   signal: AbortSignal;
-  /** Called as each is known. */
+  /** Called after each check. */
   onDiagnosis?: ((diagnosis: Diagnosis) => void) | undefined;
 }>;
 
@@ -79,7 +79,7 @@ export async function runChecks(
   return diagnoses;
 }
 
-/** What a gated run needs is all there. */
+/** Whether a gated run has all it needs. */
 export function allThere(diagnoses: readonly Diagnosis[]): boolean {
   return diagnoses.every(({ level }) => level !== 'missing' && level !== 'not-tried');
 }
@@ -105,7 +105,7 @@ async function tryProbe({ probe }: Check, bench: Bench): Promise<CheckFinding> {
   }
 }
 
-/** Of what a check needs, directly or by way of others: the names of what is missing. */
+/** Names of the missing things that a check needs, directly or indirectly. */
 function whatIsMissing({ needs = [] }: Check, before: readonly Diagnosis[]): Set<string> {
   const names = needs.flatMap((need) => {
     const level = before.find(({ name }) => name === need.name)?.level;

@@ -6,7 +6,7 @@ import { memory, native, processes, swapAccounting, tcp } from './limits.ts';
 import { container, helper, hierarchies, kernel, microvm, swap } from './machine.ts';
 import { exactUsage, moves, pageFaults, refusals } from './programs.ts';
 
-/** In the order of a run. Leftovers come before the first program is started, since each run collects those beside it. */
+/** In the order of a run. Leftovers come before the first program start, since each run cleans up those beside it. */
 export const checks: readonly Check[] = [
   kernel,
   container,

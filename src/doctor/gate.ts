@@ -1,4 +1,4 @@
-/** The gate: installed, and seen to let a program pass and to deny. */
+/** Checks that the gate can be installed, lets a program pass and denies. */
 
 import { readSurroundings } from '../cgroup/surroundings.ts';
 import { errnoName } from '../gate/protocol.ts';
@@ -14,7 +14,7 @@ import { OUTSIDE } from './remedies.ts';
 const NEWER = 'boot Linux 5.9 or newer';
 const PLENTY = 64 * 1024 * 1024;
 
-/** Why seccomp(2) gives no listener, and what to do. */
+/** Why seccomp(2) returns no listener, and the remedy. */
 const causes: Readonly<Record<string, readonly [found: string, remedy: string]>> = {
   EPERM: ['a sandbox forbids seccomp(2) (EPERM)', OUTSIDE],
   EACCES: [
@@ -43,7 +43,7 @@ export const listener: Check = {
 function missingListener(errno: number): CheckFinding {
   const [found, remedy] = causes[errnoName(errno)] ?? [];
   if (found !== undefined) return missing(found, remedy);
-  // EBUSY, an ancestor's listener, is told as a run tells it.
+  // EBUSY (an ancestor's listener) is reported as a run reports it.
   return refused('missing', setupErrorOf({ event: 'setup-error', stage: 'listener', errno, subject: null }, ''));
 }
 
@@ -82,7 +82,7 @@ export const gate: Check = {
     const wide = await bench.run({ kmem: PLENTY, enforce: 'gate', aslr });
     if (wide.outcome !== 'passed')
       return missing(`a program that does nothing does not pass under ${shortSize(PLENTY)}: ${headline(wide)}`);
-    // Less than a program is made of.
+    // Less than any program needs.
     const narrow = await bench.run({ kmem: pageSize(), enforce: 'gate', aslr });
     const denials = narrow.kmem.failcnt ?? 0;
     if (denials === 0) return missing(`under ${shortSize(pageSize())} nothing was denied: ${headline(narrow)}`);

@@ -1,4 +1,4 @@
-/** The group of a run: made, limited and removed, with nothing in it. */
+/** A run's group: created, limited and removed while empty. */
 
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -17,8 +17,8 @@ import { helper, hierarchies } from './machine.ts';
 import { OUTSIDE } from './remedies.ts';
 
 /**
- * Creates a group, uses it and removes it. All in one turn of the event loop, so that no signal comes in between; were
- * this process killed there, the lock file would tell gc that the group may go.
+ * Creates a group, uses it and removes it, all in one turn of the event loop, so that no signal intervenes; if this
+ * process is killed meanwhile, the lock file tells gc that the group may be removed.
  */
 export async function withGroup<T>(
   bench: Bench,
@@ -60,7 +60,7 @@ export const group: Check = {
     ),
 };
 
-/** Where it was made: on v2 it has directories of its own in it. */
+/** The directories it was created in; on v2 it has subdirectories. */
 function placesOf(directories: readonly string[]): string[] {
   return directories.map((directory) => dirname(directory)).filter((place) => !directories.includes(place));
 }
@@ -115,7 +115,7 @@ export const counter: Check = {
     if (maxUsage !== null && maxUsage > 0)
       return ok(`kernel memory is counted: ${shortSize(maxUsage)} for a program that does nothing`);
     const isV2 = bench.hierarchies().memory?.version === 2;
-    // A sum that lacks a part is not printed: told as a run tells it.
+    // A sum that lacks a part is not printed but reported as by a run.
     const stage = isV2 && maxUsage === null ? 'not-told' : 'not-accounted';
     const subject = isV2 ? v2.stat : v1.kmem.usage;
     return refused('missing', setupErrorOf({ event: 'setup-error', stage, errno: 0, subject }, ''));

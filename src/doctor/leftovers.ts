@@ -1,4 +1,4 @@
-/** What earlier runs left behind, looked at and left alone. */
+/** Inspects what earlier runs left behind, and changes nothing. */
 
 import { collectLeftovers, type Fate, type ProbeLocks } from '../cgroup/collect.ts';
 import type { Leftover } from '../cgroup/leftovers.ts';
@@ -9,14 +9,14 @@ import { counted } from '../text/figures.ts';
 import { type Check, ok, warning } from './check.ts';
 import { helper, hierarchies } from './machine.ts';
 
-/** The user whose group it is, where that is another one and we are not root; null: ours to judge and to remove. */
+/** The owner of the group, if it is another user and we are not root; null: ours to check and to remove. */
 export function foreignOwner({ uid }: Leftover): number | null {
   const own = process.geteuid?.() ?? 0;
   return own === 0 || uid === null || uid === own ? null : uid;
 }
 
 /**
- * By the native helper, which is looked for only when there is a lock to try.
+ * Uses the native helper, which is located only when there is a lock to test.
  * @throws SetupError `locks-not-probed`, and those of helperPath()
  */
 export const proveLocks: ProbeLocks = async (paths) => {

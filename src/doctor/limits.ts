@@ -1,4 +1,4 @@
-/** Each limit is written to a group and read back, as a run does it. */
+/** Writes each limit to a group and reads it back, as a run does. */
 
 import { applyLimits } from '../cgroup/limits.ts';
 import { SetupError } from '../errors.ts';
@@ -13,7 +13,7 @@ const PROCESSES = 100;
 
 type LimitTrial = Readonly<{ limits: Partial<Limits>; native?: boolean }>;
 
-/** The error where the limits do not hold; null: they do. */
+/** The error if the limits do not hold; null if they do. */
 async function limit(bench: Bench, { limits, native = false }: LimitTrial): Promise<SetupError | null> {
   try {
     const pids = limits.pids !== undefined;
@@ -25,13 +25,13 @@ async function limit(bench: Bench, { limits, native = false }: LimitTrial): Prom
   }
 }
 
-/** Only runs that ask for this limit miss it. */
+/** Affects only runs that request this limit. */
 async function orWarning(bench: Bench, limits: Partial<Limits>, works: string, fails: string): Promise<CheckFinding> {
   const error = await limit(bench, { limits });
   return error === null ? ok(works) : warning(`${fails}: ${error.message}`);
 }
 
-/** The kernel keeps the limit that is written to it. */
+/** Whether the kernel keeps the limit written to it. */
 export async function enforcesLimit(bench: Bench): Promise<boolean> {
   return (await limit(bench, { limits: { kmem: BYTES }, native: true })) === null;
 }

@@ -1,4 +1,4 @@
-/** What is there before anything is made. */
+/** What exists before anything is created. */
 
 import { availableParallelism, release } from 'node:os';
 import { findPlaces } from '../cgroup/place.ts';
@@ -12,7 +12,7 @@ import { counted, shortSize } from '../text/figures.ts';
 import { findQemu } from '../vm/qemu.ts';
 import { type Check, type CheckFinding, missing, note, ok, warning } from './check.ts';
 
-/** The gate's policy has the numbers of these. */
+/** Architectures with numbers in the gate's policy. */
 const ARCHITECTURES = ['x64', 'arm64'];
 
 export const kernel: Check = {
@@ -105,7 +105,7 @@ export const microvm: Check = {
   },
 };
 
-/** A run on the host does without. */
+/** A run on the host does not need it. */
 function without({ message, hint }: SetupError): CheckFinding {
   return note(`no --kernel: ${message} (${hint})`);
 }

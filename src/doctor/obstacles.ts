@@ -5,13 +5,13 @@ import { errnoName } from '../gate/protocol.ts';
 import { readOrNull } from '../host/read-file.ts';
 import type { ProgramTrial } from './bench.ts';
 
-/** include/uapi/linux/capability.h. CAP_SYS_ADMIN stands for the others. */
+/** include/uapi/linux/capability.h. CAP_SYS_ADMIN includes the others. */
 const CAPABILITIES = { CAP_SYS_ADMIN: 21, CAP_PERFMON: 38, CAP_BPF: 39 } as const;
 
 export type Obstacles = Readonly<{
   /** Capabilities that loading needs and this process lacks. */
   lacking: readonly string[];
-  /** Capabilities of a user namespace of its own do not count. */
+  /** Capabilities in its own user namespace do not count. */
   inUserNamespace: boolean;
   seccompFilters: boolean;
   /** Reading the kernel's memory is forbidden. */
@@ -40,7 +40,7 @@ export function lackingIn(effective: string): string[] {
   return (['CAP_BPF', 'CAP_PERFMON'] as const).filter((name) => !has(CAPABILITIES[name]));
 }
 
-/** Of a trial that failed: the cause, and who can change it. */
+/** The cause of a failed trial, and who can change it. */
 export function obstacleTo(trial: Omit<ProgramTrial, 'works' | 'kind'>, obstacles: Obstacles): string {
   if (trial.errno === 0) return 'it loads, but missed the event of its test: please report this';
   const [cause, change] = causeOf(trial.program, errnoName(trial.errno), obstacles);

@@ -1,4 +1,4 @@
-/** BPF programs: each kind is loaded, attached and made to see something. Runs work without them. */
+/** BPF programs: each kind is loaded, attached and given something to observe. Runs work without them. */
 
 import type { Bench, ProgramKind } from './bench.ts';
 import { type Check, type CheckFinding, note, ok } from './check.ts';
@@ -7,10 +7,10 @@ import { enforcesLimit } from './limits.ts';
 import { helper, hierarchies } from './machine.ts';
 import { obstacleTo, readObstacles } from './obstacles.ts';
 
-/** `works` and `without`: what a run has by these programs, and what it has without them. */
+/** `works` and `without`: what a run gets with these programs, and without them. */
 type Watching = Readonly<{ kind: ProgramKind; works: string; without: string }>;
 
-/** None of these findings is a warning or missing: the remedy stands in the finding. */
+/** None of these findings is a warning or missing: the finding includes the remedy. */
 const remedy = 'optional: runs work without them and report what was not watched';
 const needs = [hierarchies, helper];
 

@@ -1,4 +1,4 @@
-/** What to do about an error of a run, where the run itself could only say: see what kmem-run doctor says. */
+/** Remedies for errors of a run for which the run itself could only refer to kmem-run doctor. */
 
 import type { SetupError } from '../errors.ts';
 
@@ -21,7 +21,7 @@ const byStage: Readonly<Record<string, string>> = {
   guardian: 'raise the limit on processes (ulimit -u, or pids.max of a cgroup above)',
 };
 
-/** The error's own hint, but for one that would lead back here. */
+/** The error's own hint, unless it would lead back here. */
 export function remedyOf({ code, message, hint }: Pick<SetupError, 'code' | 'message' | 'hint'>): string {
   const stage = code === 'helper-failed' ? (/ failed at "([a-z-]+)"/.exec(message)?.[1] ?? '') : '';
   const known = byStage[stage] ?? byCode[code];

@@ -16,7 +16,7 @@ const tones: Readonly<Record<Diagnosis['level'], Tone>> = {
 
 const labelWidth = 2 + Math.max(...checks.map(({ name }) => name.length));
 
-/** A line, and one more for the remedy; each may be wrapped. */
+/** One line, and another for the remedy; each may be wrapped. */
 export function diagnosisText({ name, level, found, remedy }: Diagnosis, style: Style): string {
   const what: Line = { text: visible(found), tone: tones[level] };
   const lines = remedy === null ? [what] : [what, `remedy: ${visible(remedy)}`];
@@ -34,7 +34,7 @@ export function verdictText(diagnoses: readonly Diagnosis[], { color }: Pick<Sty
   return linesOf([paint('strong', 'kmem-run: ') + verdict]);
 }
 
-/** `level` is ok, note, warning, missing or not-tried; `remedy` is null but for warning and missing. */
+/** `level` is ok, note, warning, missing or not-tried; `remedy` is null except for warning and missing. */
 export function diagnosesJson(diagnoses: readonly Diagnosis[]): string {
   const shown = diagnoses.map(({ found, remedy, ...rest }) => ({
     ...rest,

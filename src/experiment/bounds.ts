@@ -1,4 +1,4 @@
-/** The numbers that experiments take, and what they may be. */
+/** Numeric options of experiments, and their bounds. */
 
 import { SetupError } from '../errors.ts';
 import { quote } from '../text/quote.ts';
@@ -20,7 +20,7 @@ export function numberFor(key: keyof typeof BOUNDS, given: unknown, nameOf: Name
   return wholeNumber(nameOf(key), given, { from, to });
 }
 
-/** The same, for what has bounds of its own. */
+/** The same, for a number with its own bounds. */
 export function wholeNumber(
   name: string,
   given: unknown,
@@ -47,14 +47,14 @@ export function preparation(given: unknown, nameOf: Names): string {
 
 type TimeoutBounds = Readonly<{ atLeastMs: number; atMostMs: number }>;
 
-/** A program at its limit may hang: where no --timeout was given, an experiment sets one by what it has seen. */
+/** A program at its limit may hang: without --timeout, an experiment sets one from what it has observed. */
 const AT_A_LIMIT: TimeoutBounds = { atLeastMs: 30_000, atMostMs: 3_600_000 };
-/** Where hundreds of calls are tried, half a minute for each that hangs would be hours. */
+/** With hundreds of calls to try, half a minute for each that hangs would take hours. */
 export const WITH_A_FAILURE: TimeoutBounds = { atLeastMs: 5000, atMostMs: 600_000 };
 
 const TIMES = 20;
 
-/** Milliseconds, whole seconds, for runs of a program that took `wallMs` undisturbed; null: that is not known. */
+/** Milliseconds (whole seconds) for runs of a program that took `wallMs` undisturbed; `wallMs` null: not known. */
 export function timeoutFor(wallMs: number | null, { atLeastMs, atMostMs }: TimeoutBounds = AT_A_LIMIT): number {
   return Math.min(atMostMs, Math.max(atLeastMs, Math.ceil((TIMES * (wallMs ?? 0)) / 1000) * 1000));
 }

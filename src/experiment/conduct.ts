@@ -1,4 +1,6 @@
-/** Makes the runs of a planned experiment, and says what they came to. Prints nothing, and keeps what `keep` keeps. */
+/**
+ * Performs the runs of a planned experiment and reports the outcome. Prints nothing and saves only what `keep` saves.
+ */
 
 import { availableParallelism, loadavg } from 'node:os';
 import type { SetupError } from '../errors.ts';
@@ -22,13 +24,13 @@ export type Undertaking<Run, History, Report extends ExperimentFacts> = Readonly
   nameOf: Names;
 }>;
 
-/** What is known already (`known`), and whom to tell what. */
+/** What is already known (`known`), and the callbacks. */
 export type Orders<Run, History> = Pick<DriverOptions<Run, History>, 'keep' | 'onStart' | 'onEnd' | 'signal' | 'kill'> &
   Readonly<{ known: History }>;
 
 export type ConductedExperiment<Report> = Readonly<{ report: Report; error: SetupError | null; runs: number }>;
 
-/** `error` is why `report.status` is `failed`; `runs`: how many count. Never rejects but for a bug. */
+/** `error`: why `report.status` is `failed`; `runs`: number of runs that count. Rejects only on a bug. */
 export async function conduct<Run, History, Report extends ExperimentFacts>(
   { id, startedAt, question, plan, jobs: count, nameOf }: Undertaking<Run, History, Report>,
   { known, ...orders }: Orders<Run, History>,
@@ -39,7 +41,7 @@ export async function conduct<Run, History, Report extends ExperimentFacts>(
     const { history, ended, error } = await perform(plan.experiment, known, {
       jobs,
       runner: plan.runner ?? runner,
-      // A runner of its own knows what else a run finds, and prepares by itself.
+      // A plan's own runner knows what else a run finds there, and prepares it itself.
       prepare: plan.runner === null ? preparationOf(question) : null,
       ...orders,
     });
@@ -63,7 +65,10 @@ export async function conduct<Run, History, Report extends ExperimentFacts>(
   }
 }
 
-/** A microVM has CPUs of its own, and what was asked about these stays. Every run must find the same stdin: none. */
+/**
+ * A microVM has its own CPUs, and what was requested for them is left unchanged. Every run must get the same stdin:
+ * none.
+ */
 const runner: Runner = (spec, { signal, kill, cpus }) =>
   runSpec(spec.kernel === null ? { ...spec, cpus } : spec, { signal, kill, stdin: 'null' });
 

@@ -1,8 +1,8 @@
 /**
- * Many runs, one answer. An experiment says which runs to make next, given what is known, until nothing is left to
- * ask; the driver makes them, several at a time where there are several jobs. A result is kept (by `keep`), folded into
- * what is known, and let go: thousands of runs take no more memory than what the experiment itself wants to know of them.
- * The runner is handed in, so that experiments are tested without a kernel.
+ * Many runs, one answer. An experiment decides which runs to make next, given what is known, until no question is left;
+ * the driver performs them, several at a time if there are several jobs. Each result is saved (by `keep`), folded into
+ * what is known and released: thousands of runs take no more memory than what the experiment itself wants to know about
+ * them. The runner is passed in, so that experiments are tested without a kernel.
  */
 
 import { asSetupError, SetupError } from '../errors.ts';
@@ -10,34 +10,34 @@ import type { RunSpec } from '../request/run-spec.ts';
 import type { Result } from '../result/schema.ts';
 
 export type Experiment<Run, History> = Readonly<{
-  /** The runs to make next; asked again when all of them have ended. Null: it is done. */
+  /** The next runs; called again when all of them have ended. Null: the experiment is done. */
   strategy: (history: History) => readonly Run[] | null;
   specOf: (run: Run, history: History) => RunSpec;
-  /** What is known with one more result. May change the history it is given; nobody else keeps it. */
+  /** Adds one result to what is known. May change the history it is given; nobody else holds it. */
   fold: (history: History, run: Run, result: Result) => History;
 }>;
 
-/** Null: bound to no CPU by the job. */
+/** Null: the job binds runs to no CPU. */
 export type Job = Readonly<{ cpus: readonly number[] | null }>;
 
 export type RunOrder = Readonly<{ signal: AbortSignal; kill: AbortSignal; cpus: readonly number[] | null }>;
 
-/** Makes one run. @throws SetupError where it could not be made */
+/** Performs one run. @throws SetupError where it could not be made */
 export type Runner = (spec: RunSpec, order: RunOrder) => Promise<Result>;
 
 export type DriverOptions<Run, History> = Readonly<{
-  /** As many runs at a time. */
+  /** One run at a time each. */
   jobs: readonly Job[];
   runner: Runner;
-  /** Before each run, outside its group. @throws SetupError when it fails, which ends the experiment */
+  /** Called before each run, outside its group. @throws SetupError when it fails, which ends the experiment */
   prepare: ((spec: RunSpec, signal: AbortSignal) => Promise<void>) | null;
-  /** Each run as it ends, before it counts. What it throws ends the experiment. */
+  /** Called for each run that ends, before it counts. An exception ends the experiment. */
   keep: (run: Run, result: Result) => void;
   onStart: (run: Run, history: History) => void;
   onEnd: (run: Run, result: Result, history: History) => void;
-  /** Aborted: runs in flight are ended and do not count, and no other is begun. */
+  /** When aborted, runs in flight are stopped and do not count, and none is started. */
   signal: AbortSignal;
-  /** Aborted too: without their grace. */
+  /** Aborted too: they get no grace. */
   kill: AbortSignal;
 }>;
 
@@ -48,10 +48,10 @@ export type Conclusion<History> = Readonly<{
   error: SetupError | null;
 }>;
 
-/** How often a run is made again whose gate or microVM died: its result is void, and the next one is likely not to be. */
+/** How often to retry a run whose gate or microVM died: its result is void, and the next one is probably valid. */
 const MORE_ATTEMPTS = 2;
 
-/** Makes the runs of an experiment that already knows `history`. Never rejects but for a bug. */
+/** Performs the runs of an experiment that already knows `history`. Rejects only on a bug. */
 export async function perform<Run, History>(
   experiment: Experiment<Run, History>,
   known: History,
@@ -72,7 +72,7 @@ export async function perform<Run, History>(
       if (isOver()) return null;
       onStart(run, history);
       const result = await runner(spec, { signal: flight.signal, kill: flight.kill, cpus: job.cpus });
-      // Ended by us, or by the signal of a terminal that reached the command first: that says nothing about the program.
+      // Stopped by us, or by a terminal's signal that reached the command first: this says nothing about the program.
       if (isOver()) return null;
       if (result.outcome !== 'interrupted') return result;
       isStopped = true;
@@ -104,7 +104,7 @@ export async function perform<Run, History>(
       try {
         await make(next.value, job);
       } catch (cause) {
-        // What a run that is being ended still says is no news.
+        // Errors of a run that is being stopped are ignored.
         if (!isOver()) error = asSetupError(cause);
         flights.abort(cause);
       }
@@ -121,7 +121,7 @@ export async function perform<Run, History>(
       await Promise.all(jobs.map((job) => work(job, queue)));
     }
   } catch (cause) {
-    // What is known does not lead on.
+    // What is known allows no next step.
     if (!(cause instanceof SetupError)) throw cause;
     error = cause;
   } finally {
@@ -137,7 +137,7 @@ type Flight = Readonly<{
   killNow: () => void;
 }>;
 
-/** A signal of its own for each run: thousands that listen to one would stay with it. */
+/** Each run has its own signal: thousands of listeners would stay attached to a shared one. */
 function watchFlights(signal: AbortSignal, kill: AbortSignal) {
   const inFlight = new Set<Flight>();
   const abort = (reason: unknown): void => {

@@ -1,11 +1,11 @@
-/** What an experiment keeps of a result: a few numbers, where the result itself may be a megabyte. */
+/** What an experiment retains of a result: a few numbers, whereas the result itself may be a megabyte. */
 
 import { passes } from '../result/passes.ts';
 import type { Outcome, Result } from '../result/schema.ts';
 import { callOf, firstFailure } from '../result/summary.ts';
 
 export type Figures = Readonly<{
-  /** Of the run, for `kmem-run show`. */
+  /** Run id, for `kmem-run show`. */
   id: string;
   passed: boolean;
   outcome: Outcome;
@@ -28,7 +28,7 @@ export type FailedCall = Readonly<{
   detail: string | null;
 }>;
 
-/** How often each call was the first one of its run that failed. */
+/** How often each call was the first to fail in its run. */
 export type FirstCall = FailedCall & Readonly<{ runs: number }>;
 
 export function figuresOf(result: Result): Figures {
@@ -48,10 +48,12 @@ export function firstCallOf(result: Result): FailedCall | null {
   return { comm, syscall: callOf(first), errno, detail };
 }
 
-/** A program that fails elsewhere each time must not fill the memory with where. */
+/** A program that fails in a different place each time must not fill memory with places. */
 const MOST_CALLS = 100;
 
-/** The list with one more. The detail is that of the first run of its kind: paths often hold a number that differs. */
+/**
+ * Adds one call to the list. The detail is from the first run of its kind: paths often contain a number that differs.
+ */
 export function countCall(calls: readonly FirstCall[], call: FailedCall | null): readonly FirstCall[] {
   if (call === null) return calls;
   const isIt = ({ comm, syscall, errno }: FailedCall): boolean =>

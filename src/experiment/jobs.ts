@@ -5,13 +5,13 @@ import { parseCpuList } from '../host/cpus.ts';
 import type { Job } from './driver.ts';
 
 export type Assignment = Readonly<{
-  jobs: readonly Job[] /** Jobs that have to share a CPU with another. */;
+  jobs: readonly Job[] /** Some jobs have to share a CPU. */;
   sharing: boolean;
 }>;
 
 /**
- * A CPU for each job, from the last one down, since the first has most of the machine's interrupts; where CPUs were
- * asked for (`given`), all of these are dealt out.
+ * One CPU for each job, from the last one down, since the first handles most of the machine's interrupts; if CPUs were
+ * requested (`given`), all of them are distributed.
  */
 export function assignCpus(count: number, given: readonly number[] | null, allowed: readonly number[]): Assignment {
   const cpus = given ?? [...allowed].reverse().slice(0, count);
@@ -23,7 +23,7 @@ export function assignCpus(count: number, given: readonly number[] | null, allow
   return { jobs, sharing: count > cpus.length };
 }
 
-/** The CPUs that this process may use (proc_pid_status(5)); none where the kernel does not tell. */
+/** The CPUs that this process may use (proc_pid_status(5)); none if the kernel does not report them. */
 export function allowedCpus(): number[] {
   try {
     const list = /^Cpus_allowed_list:\s*(\S+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];

@@ -1,4 +1,4 @@
-/** An experiment's report, made anew of the runs that the store has of it. */
+/** An experiment's report, rebuilt from its saved runs. */
 
 import { SetupError } from '../errors.ts';
 import { optionName } from '../request/run-input.ts';
@@ -23,7 +23,7 @@ export function keptExperiment(store: Store, id: string): KeptDocument[] {
     return documentsOf(store, kept);
   } catch (error) {
     if (error instanceof SetupError) throw error;
-    // The store does not check what an experiment asks.
+    // The store does not validate an experiment's question.
     const reason = `the saved experiment ${kept.id} is damaged (${error instanceof Error ? error.message : error})`;
     throw new SetupError('cannot-report', reason, 'name the file that was written with --json', { cause: error });
   }
@@ -50,7 +50,7 @@ function reportOf<Question extends CommonQuestion, Run, History, Report extends 
   const question = questionOf<Question>(kept);
   const plan = planOf(question, optionName);
   const history = foldKept(plan, store, kept.id);
-  // On which CPUs it was made is in no run's place.
+  // No run's place records its CPUs.
   return plan.report({ ...factsOf(kept, question), timeoutMs: plan.timeoutMs(history) }, history, []);
 }
 
@@ -61,7 +61,7 @@ function questionOf<Question extends CommonQuestion>({ id, spec }: StoredExperim
   throw new SetupError('cannot-report', reason, 'use that version, or name the file that was written with --json');
 }
 
-/** Warnings and what ended it are in the report that was printed, and are not kept. */
+/** Warnings and the reason for the end are only in the printed report, and are not saved. */
 function factsOf({ id, startedAt, status }: StoredExperiment, question: CommonQuestion): ExperimentFacts {
   const { warmup, prepare } = question;
   return {
@@ -76,11 +76,11 @@ type Summary = Partial<ExploreCounts> &
   Readonly<{
     score?: number | null;
     made?: number;
-    /** `address` is absent where 0.1.0 kept it: then it is in `replay`. */
+    /** `address` is absent if 0.1.0 saved it: then it is in `replay`. */
     found?: readonly (KeptFinding & Readonly<{ address?: string }>)[];
   }>;
 
-/** What was found is in the summary, and the calls are in the runs; the rest of the report is not kept. */
+/** Findings are in the summary, and the calls are in the runs; the rest of the report is not saved. */
 function exploreReport(store: Store, kept: StoredExperiment): ExploreReport {
   const summary = (kept.summary ?? {}) as Summary;
   const found = new Map(
@@ -88,7 +88,7 @@ function exploreReport(store: Store, kept: StoredExperiment): ExploreReport {
   );
   const count = (name: keyof ExploreCounts): number => summary[name] ?? 0;
   const bad = count('crash') + count('hang') + count('silent') + count('leak');
-  // Else what is in no finding that was kept may be bad all the same.
+  // Otherwise a call in no saved finding may still be bad.
   const rest = summary.found !== undefined && bad <= found.size && count('unsteady') === 0 ? 'handled' : 'not judged';
   const trials = new Map<string, ExploreTrial>();
   let made = 0;
@@ -116,7 +116,7 @@ function exploreReport(store: Store, kept: StoredExperiment): ExploreReport {
 
 type KeptFinding = Readonly<{ class: string; how: string; replay: string }>;
 
-/** `rest`: what is in no finding. */
+/** `rest`: for calls in no finding. */
 function trialOf(
   { spec, injections, failures, id }: Result,
   found: ReadonlyMap<string, KeptFinding>,

@@ -2,11 +2,11 @@ import { spreadOf } from '../statistics/spread.ts';
 import { formatDuration } from '../text/figures.ts';
 import type { Figures } from './figures.ts';
 
-/** Fewer of a kind do not tell what is usual. */
+/** Fewer of a kind do not show what is usual. */
 const FEWEST = 5;
 /** Ten standard deviations, estimated by the median of the deviations from the median (hyperfine's rule as well). */
 const FAR = 10 * 1.4826;
-/** And by more than the clock and the scheduler make of any run. */
+/** And by more than the clock and the scheduler cause in any run. */
 const SHARE = 0.5;
 const LEAST_MS = 20;
 const SHOWN = 3;
@@ -14,7 +14,7 @@ const SHOWN = 3;
 type Timed = Pick<Figures, 'id' | 'passed' | 'wallMs'>;
 export type TimedKind = Readonly<{ name: string; figures: readonly Timed[] }>;
 
-/** A sentence about all of them; none where nothing stands out. `kinds`: runs at one point each. */
+/** One sentence about all outliers; none if nothing stands out. `kinds`: runs at one point each. */
 export function outlierWarnings(kinds: readonly TimedKind[]): string[] {
   const found = kinds.flatMap(({ name, figures }) => outliersOf(figures).map((one) => ({ ...one, name })));
   if (found.length === 0) return [];
@@ -29,7 +29,7 @@ export function outlierWarnings(kinds: readonly TimedKind[]): string[] {
 
 type Outlier = Readonly<{ id: string; wallMs: number; median: number; share: number }>;
 
-/** Passed and failed apart: a run that fails early is short. */
+/** Passed and failed runs separately: an early failure is short. */
 export function outliersOf(figures: readonly Timed[]): Outlier[] {
   return [true, false].flatMap((passed) => {
     const timed = figures.flatMap((one) =>

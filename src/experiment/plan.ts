@@ -1,4 +1,4 @@
-/** What an experiment is to those who make it: the command line and the library. */
+/** The interface of an experiment for its callers: the command line and the library. */
 
 import { absolute } from '../host/own-process.ts';
 import { normaliseSpec } from '../request/normalise.ts';
@@ -8,18 +8,18 @@ import type { Store } from '../store/types.ts';
 import type { Experiment, Job, Runner } from './driver.ts';
 import type { ExperimentFacts } from './report.ts';
 
-/** How whoever asked calls an input key, an experiment's own included: `warmup` is `--warmup` on a command line. */
+/** The caller's name for an input key, including an experiment's own: `warmup` is `--warmup` on a command line. */
 export type Names = (key: string) => string;
 
-/** Where a run stands in its experiment, as the store keeps it. */
+/** The place of a run in its experiment, as saved in the store. */
 export type PlanPlace = Readonly<{ point: number; repeat: number }>;
 
-/** What a question is, whichever experiment asks it. */
+/** The part of a question common to all experiments. */
 export type CommonQuestion = Readonly<{
   input: RunRequest;
-  /** The name of the scenario whose plan `input` has; null: it was asked for without one. */
+  /** The name of the scenario whose plan is in `input`; null: requested without one. */
   scenario: string | null;
-  /** So many runs at a time; the start of a resumed one may ask for another number. */
+  /** Number of parallel runs; resuming an experiment may request another number. */
   jobs: number;
   warmup: number;
   prepare: string | null;
@@ -35,13 +35,13 @@ export type Plan<Run, History, Report extends ExperimentFacts> = Readonly<{
   seed: number | null;
   /** CPUs that the user named; null: choose. */
   cpus: readonly number[] | null;
-  /** Null: a warm-up, which is not kept. */
+  /** Null: a warm-up, which is not saved. */
   placeOf: (run: Run) => PlanPlace | null;
   runAt: (place: PlanPlace) => Run;
-  /** What a line of progress calls it: `kmem 1 MiB`. */
+  /** The run's name in progress lines: `kmem 1 MiB`. */
   nameOf: (run: Run) => string;
   count: (history: History) => Readonly<{ done: number; total: number }>;
-  /** Milliseconds for each run; null: none. */
+  /** Milliseconds for each run; null: no timeout. */
   timeoutMs: (history: History) => number | null;
   report: (facts: ExperimentFacts, history: History, jobs: readonly Job[]) => Report;
 }>;
@@ -59,7 +59,7 @@ export function shownRequest({
   };
 }
 
-/** Paths that are still right when the experiment is resumed from elsewhere. Each run fills in placeholders itself. */
+/** Makes paths stay valid when the experiment is resumed from elsewhere. Each run fills in placeholders itself. */
 export function placed<Input extends RunRequest>(input: Input, nameOf: Names): Input {
   const { cwd, rw } = input;
   const folder = (path: string): string => (holdsPlaceholder(path) ? path : absolute(path));
@@ -70,16 +70,16 @@ export function placed<Input extends RunRequest>(input: Input, nameOf: Names): I
   };
 }
 
-/** A question, and the label that its runs are kept under; null: none. */
+/** A question, and the label under which its runs are saved; null: none. */
 export type Labelled<Question> = Question & Readonly<{ label: string | null }>;
 
-/** An experiment that is kept under `id` from its first run on: one that could not begin leaves no trace. */
+/** An experiment that is saved under `id` from its first run on: one that could not start leaves no trace. */
 export type ExperimentContext<Run, History, Report extends ExperimentFacts> = Readonly<{
   id: string;
   startedAt: string;
   question: Labelled<CommonQuestion>;
   plan: Plan<Run, History, Report>;
   store: Store;
-  /** Puts the experiment itself into the store, once. */
+  /** Saves the experiment itself to the store, once. */
   begin: () => void;
 }>;

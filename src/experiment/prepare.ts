@@ -1,4 +1,4 @@
-/** `--prepare CMD`: what is done before each run, by sh, outside the run's group. */
+/** `--prepare CMD`: a command that sh runs before each run, outside the run's group. */
 
 import { SetupError } from '../errors.ts';
 import { ownEnvironment } from '../host/own-process.ts';
@@ -8,8 +8,8 @@ import { startOwned } from '../run/owned.ts';
 import { quote } from '../text/quote.ts';
 
 /**
- * Its output goes to stderr: stdout is the report's. `env`: beside kmem-run's own. Ended with its children by `signal`, and resolves then.
- * What it leaves running ends with kmem-run.
+ * Its output goes to stderr: stdout is for the report. `env`: added to kmem-run's own. `signal` kills it with its
+ * children, and the promise then resolves. Processes that it leaves running end with kmem-run.
  * @throws SetupError `prepare-failed`
  */
 export async function runPreparation(
@@ -37,7 +37,7 @@ export async function runPreparation(
   }
 }
 
-/** The run's own folder, or `otherwise` when that is made only for the run itself. */
+/** The run's own folder, or `otherwise` if that folder is created only for the run itself. */
 export function preparationFolder({ cwd, template }: RunSpec, otherwise: string): string {
   const written = template?.input.cwd;
   return typeof written === 'string' && holdsPlaceholder(written) ? otherwise : cwd;

@@ -1,4 +1,4 @@
-/** How far an experiment is: a line redrawn in place on a terminal, else a line now and then. */
+/** The progress of an experiment: a line redrawn in place on a terminal, otherwise an occasional line. */
 
 import type { Writable } from 'node:stream';
 import { groupDigits } from '../request/size.ts';
@@ -8,7 +8,7 @@ import { cut, shorten } from '../text/visible.ts';
 export type Standing = Readonly<{
   /** What runs now: `kmem 1 MiB`. */
   now: readonly string[];
-  /** Made since this kmem-run began, and all in all, those of before among them. */
+  /** Runs made since this kmem-run started, and all runs including earlier ones. */
   made: number;
   done: number;
   /** As far as is known. */
@@ -19,9 +19,9 @@ export type Standing = Readonly<{
 
 export type Progress = Readonly<{
   update: (standing: Standing) => void;
-  /** Writes to the same terminal: the line goes away before, and comes back at the next update. */
+  /** Writes to the same terminal: erases the line first, and the next update redraws it. */
   beside: (write: () => void) => void;
-  /** The line goes away; call it before anything else is written there. Ends it all. */
+  /** Erases the line for good; call it before anything else is written there. */
   close: () => void;
 }>;
 
@@ -33,7 +33,7 @@ export type ProgressOptions = Readonly<{
   now: () => number;
 }>;
 
-/** Nothing is said of what takes no longer. */
+/** No progress is shown for shorter work. */
 const SILENT_MS = 1000;
 const REDRAW_MS = 200;
 const LINE_EVERY_MS = 10_000;
@@ -59,10 +59,10 @@ export function createProgress({ stream, isTerminal, now }: ProgressOptions): Pr
       return;
     }
     onScreen = true;
-    // As wide as the terminal it would wrap, and leave its first part behind. 0: a terminal that was told no size.
+    // At the terminal's full width the line would wrap and leave its first part behind. 0: a terminal of unknown size.
     stream.write(ERASE_LINE + shorten(text, (stream.columns || 80) - 1));
   };
-  // What runs may take minutes, and the time that is left goes down meanwhile.
+  // A run may take minutes, and the remaining time decreases meanwhile.
   const timer = setInterval(draw, every);
   timer.unref();
   return {

@@ -1,4 +1,4 @@
-/** Where the runs of an experiment are kept, and come back from. */
+/** Saves the runs of an experiment and restores them. */
 
 import { asSetupError, SetupError } from '../errors.ts';
 import type { Result } from '../result/schema.ts';
@@ -8,16 +8,16 @@ import type { NewExperiment, Store } from '../store/types.ts';
 import type { CommonQuestion, ExperimentContext, Plan } from './plan.ts';
 import type { ExperimentFacts } from './report.ts';
 
-/** What is kept to go on with; a later version may ask otherwise. */
+/** What is saved for resuming; a later version's question may differ. */
 export type Kept<Question> = Readonly<{ version: number; question: Question }>;
 export const SPEC_VERSION = 2;
 
-/** The question of a kept experiment; null: it was kept by another version. */
+/** The question of a saved experiment; null: it was saved by another version. */
 export function questionIn<Question extends CommonQuestion>(spec: unknown): Question | null {
   const { version, question } = (spec ?? {}) as Partial<Kept<Question>>;
   if (question === undefined) return null;
   if (version === SPEC_VERSION) return question;
-  // Version 1 had neither scenarios nor kept jobs, and a run was over when its last step had exited.
+  // Version 1 had neither scenarios nor saved jobs, and a run was over when its last step had exited.
   const then = { scenario: null, jobs: 1, onKernel: {} };
   return version === 1 ? { ...question, ...then, input: { wait: 'exit', ...question.input } } : null;
 }
@@ -51,7 +51,7 @@ function once(work: () => void): () => void {
   };
 }
 
-/** What was kept before counts as if it were made now. @throws SetupError `result-unreadable` */
+/** Runs saved earlier count like new ones. @throws SetupError `result-unreadable` */
 export function foldKept<Run, History, Report extends ExperimentFacts>(
   { experiment, empty, runAt }: Plan<Run, History, Report>,
   store: Store,

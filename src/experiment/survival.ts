@@ -5,10 +5,10 @@ import { cut } from '../text/visible.ts';
 export type Share = Readonly<{ passed: number; runs: number }>;
 
 export type Survival = Readonly<{
-  /** Which setting is along the axis: `kmem`. */
+  /** The setting along the axis: `kmem`. */
   along: string;
   ticks: readonly string[];
-  /** One for each setting of the others; null: no run was made there. */
+  /** One for each combination of the other settings; null: no run there. */
   series: readonly Readonly<{ label: string; shares: readonly (Share | null)[] }>[];
 }>;
 

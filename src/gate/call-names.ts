@@ -1,6 +1,6 @@
 /**
- * What x86-64's system calls are called, for failures of calls that no gate knows: `asm/unistd_64.h` up to Linux 5.16, from
- * which on there is no native limit. All other architectures got the calls from 424 on under the same numbers.
+ * Names of x86-64's system calls, for failures of calls that no gate knows: `asm/unistd_64.h` up to Linux 5.16; from
+ * then on there is no native limit. All other architectures have the calls from 424 on under the same numbers.
  */
 
 const first = `

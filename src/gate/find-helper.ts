@@ -1,4 +1,4 @@
-/** Where a program of ours that is written in C is: made by the build, or on first use from the source in the package. */
+/** Locates one of our C programs: compiled by the build, or on first use from the source in the package. */
 
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -8,8 +8,8 @@ import { SetupError } from '../errors.ts';
 import { isExecutable } from '../host/programs.ts';
 
 /**
- * Absolute path of the program; compiled now (some seconds, once per user and version) if the package came without
- * it. `id`: what nativeId gives for it; undefined: not known yet.
+ * Absolute path of the program; compiled now (some seconds, once per user and version) if the package came without it.
+ * `id`: what nativeId returns for it; undefined: not known yet.
  * @throws SetupError `no-compiler`, `compile-failed`, `no-cache-folder` or `no-helper`.
  */
 export function findNative(program: NativeProgram, id: string | undefined): string {

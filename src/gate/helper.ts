@@ -3,18 +3,21 @@ import { execa } from '../host/execa.ts';
 import { hasBytes } from '../text/bytes.ts';
 import { findNative } from './find-helper.ts';
 
-/** Put in by bin/build.js, since hashing the source would cost each start 3 ms; absent when the sources run as they are. */
+/** Inserted by bin/build.js, since hashing the source would cost 3 ms per start; absent if the sources run directly. */
 declare const KMEM_HELPER_ID: string | undefined;
 
 let found: string | undefined;
 
-/** Absolute path of the native helper, as findNative says. */
+/** Absolute path of the native helper, as findNative returns it. */
 export function helperPath(): string {
   found ??= findNative(helper, typeof KMEM_HELPER_ID === 'string' ? KMEM_HELPER_ID : undefined);
   return found;
 }
 
-/** In a guest: the host's, which is there by the same path, and may lie where this user's root trusts nothing. */
+/**
+ * In a guest: the host's helper, which exists there at the same path, and may lie where this user's root trusts
+ * nothing.
+ */
 export function useHelper(path: string): void {
   found = path;
 }
@@ -27,7 +30,7 @@ export type Program = Readonly<{
   env: Readonly<Record<string, string>>;
 }>;
 
-/** The same program as Node.js can start it: through the helper if its words are not UTF-8. */
+/** The same program in a form that Node.js can start: through the helper if its words are not UTF-8. */
 export function startable(program: Program): Program {
   const { command, cwd, env } = program;
   const before = [cwd, ...Object.entries(env).map(([name, value]) => `${name}=${value}`)];
@@ -40,10 +43,10 @@ function withSigns(word: string): string {
   return word.replace(/[%\udc80-\udcff]/gu, (sign) => `%${(sign.charCodeAt(0) & 0xff).toString(16)}`);
 }
 
-/** A task that has not met its limit by then never will. */
+/** A task that has not hit its limit by then never will. */
 const TIMEOUT_MS = 10_000;
 
-/** Whether a task of the helper's, in the cgroup of this `tasks` file, was refused kernel memory. */
+/** Whether one of the helper's tasks, in the cgroup of this `tasks` file, was refused kernel memory. */
 export async function exceedLimit(helper: string, tasksFile: string): Promise<{ refused: boolean }> {
   const { exitCode } = await execa(helper, ['charge', tasksFile], {
     reject: false,
@@ -54,10 +57,10 @@ export async function exceedLimit(helper: string, tasksFile: string): Promise<{ 
   return { refused: exitCode === REFUSED };
 }
 
-/** Exit status of a task that was. */
+/** Exit status of a refused task. */
 const REFUSED = 1;
 
-/** Which of these lock files somebody holds; the helper tries, since Node has no flock(2). */
+/** Which of these lock files are held; tested by the helper, since Node has no flock(2). */
 export async function probeLocks(
   helper: string,
   paths: readonly string[],
@@ -71,11 +74,11 @@ export async function probeLocks(
 }
 
 /**
- * Takes the flock(2) of an open lock file, which is then held until it is closed here: it belongs to the open file, not to
- * the process. False: it cannot be had.
+ * Takes the flock(2) of an open lock file, which then lasts until the file is closed here: the lock belongs to the open
+ * file, not to the process. False: it could not be taken.
  */
 export async function holdLock(helper: string, fd: number): Promise<boolean> {
-  // execa's types know no descriptor beyond the first three.
+  // execa's types cover only the first three descriptors.
   const passed = fd as unknown as 'inherit';
   const { exitCode } = await execa(helper, ['hold'], { reject: false, stdio: ['ignore', 'ignore', 'ignore', passed] });
   return exitCode === 0;

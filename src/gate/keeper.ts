@@ -1,6 +1,6 @@
 /**
- * Keeps BPF programs attached between the runs of this process, for which attaching is slow after a detach (the
- * kernel waits until nobody uses what was detached).
+ * Keeps BPF programs attached between the runs of this process, since attaching is slow after a detach (the kernel
+ * waits until nobody uses what was detached).
  */
 
 import type { Socket } from 'node:net';
@@ -10,12 +10,15 @@ let isAllowed = false;
 let starts = 0;
 let end: (() => Promise<void>) | null = null;
 
-/** For a process of our own: a program that uses the library would have a child for as long as it lives. */
+/** For our own processes: a program that uses the library would have a child for as long as it lives. */
 export function allowKeeper(): void {
   isAllowed = true;
 }
 
-/** From the second run on, if it is allowed. It ends with this process at the latest: its stdin is a pipe from here. */
+/**
+ * Starts the keeper in the second run, if it is allowed. It ends with this process at the latest: its stdin is a pipe
+ * from here.
+ */
 export function keepAttached(helper: string): void {
   starts += 1;
   if (!isAllowed || starts !== 2) return;
@@ -36,7 +39,7 @@ export function keepAttached(helper: string): void {
   };
 }
 
-/** For the end of a command, so that it leaves no process behind for a moment. */
+/** Called at the end of a command, so that no process outlives it even briefly. */
 export async function endKeeper(): Promise<void> {
   await end?.();
 }

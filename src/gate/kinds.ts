@@ -1,6 +1,6 @@
 /**
- * Kinds of gated calls: what an enforcing kernel answers when their allocation fails, what they need at least, and what
- * the manual page says. The table of calls, syscalls.ts, is made of these.
+ * Kinds of gated calls: what an enforcing kernel returns when their allocation fails, their minimum need, and what the
+ * manual page says. The table of calls, syscalls.ts, is built from these.
  */
 
 export type CallClass = 'process' | 'memory' | 'files' | 'sockets' | 'events' | 'ipc' | 'namespaces' | 'security';
@@ -25,46 +25,49 @@ export type CallRole =
 export type GatedCall = Readonly<{
   name: string;
   class: CallClass;
-  /** What the manual page says of it. */
+  /** What the manual page says about it. */
   man: string;
-  /** What an enforcing kernel (5.10, native limit) returned for this call; from the manual page for those that it did not charge. */
+  /**
+   * What an enforcing kernel (5.10, native limit) returned for this call; from the manual page for calls that it did
+   * not charge.
+   */
   errno: 'ENOMEM' | 'ENFILE' | 'ENOSPC' | 'EAGAIN' | 'EPERM';
-  /** A TCP socket gets this one instead. */
+  /** Returned instead for a TCP socket. */
   tcpErrno?: 'ENOBUFS';
-  /** What the helper must know of it beyond that it allocates. */
+  /** What the helper must know about it other than that it allocates. */
   role?: CallRole;
   /**
-   * The descriptors that it returns, for which their table may have to grow: so many; `=N`: the one that argument N
-   * names; `>N`: the lowest that is free from there on.
+   * The descriptors that it returns, for which the descriptor table may have to grow: their number; `=N`: the one named
+   * by argument N; `>N`: the lowest free one from there on.
    */
   creates?: 1 | 2 | '=1' | '>2';
-  /** It may fail with EINTR by itself, because it can wait: then the gate repairs no EINTR of it. */
+  /** It may fail with EINTR by itself because it can wait: the gate then repairs none of its EINTRs. */
   interruptible?: true;
-  /** Bytes that one such call charges at least; default one page, the counter's own step. */
+  /** Minimum bytes that one such call charges; default one page, the counter's own step. */
   need?: number;
   /**
-   * What is added for a size in the arguments, a rule of src/native/helper/sizes.c. `arg1*64`: the argument by a factor
-   * (and `/` a divisor); `pow`: the same, up to the next power of two, as the kernel's allocator gives it; `filter`: the
-   * instructions of the sock_fprog to which the argument points; `xattr`: the size in such xattr_args; `bpf-map`; page tables of a `mapping` that is filled at
-   * once, of one that `move`s, of a `range`, of `all` mappings.
+   * The amount added for a size in the arguments, by a rule of src/native/helper/sizes.c. `arg1*64`: the argument times
+   * a factor (and `/` a divisor); `pow`: the same, rounded up to the next power of two, as the kernel's allocator does;
+   * `filter`: the instructions of the sock_fprog to which the argument points; `xattr`: the size in such xattr_args;
+   * `bpf-map`; page tables of a `mapping` that is filled at once, of one that `move`s, of a `range`, of `all` mappings.
    */
   size?: string;
-  /** The same where the call makes a thread instead of a process. */
+  /** The same if the call creates a thread instead of a process. */
   needThread?: number;
   /**
-   * How the helper describes what the call was about: an argument's index follows the kind. `at`: a path that is relative
-   * to the directory in the argument before it.
+   * How the helper describes the call's object: an argument's index follows the kind. `at`: a path relative to the
+   * directory in the preceding argument.
    */
   detail?: string;
   /**
-   * `split`, `fdtable`: denied only if it really allocates, because a mapping is split or the table of descriptors
-   * grows. `on-tmpfs`: or because the file is on tmpfs. `ipc`: only if i386's multiplexer stands for a call that allocates. `tmpfs`: ENOSPC if it would make
-   * something on tmpfs, and `errno` elsewhere.
+   * `split`, `fdtable`: denied only if it really allocates, because a mapping is split or the descriptor table grows.
+   * `on-tmpfs`: or because the file is on tmpfs. `ipc`: only if i386's multiplexer is used for a call that allocates.
+   * `tmpfs`: ENOSPC if it would create something on tmpfs, and `errno` elsewhere.
    */
   check?: 'split' | 'fdtable' | 'ipc' | 'tmpfs' | 'on-tmpfs';
   /** Gated only if this argument has one of these values. */
   when?: Readonly<{ arg: number; values: readonly number[] }>;
-  /** Numbers on x86-64, x32, i386, arm64; null where the architecture lacks the call. */
+  /** Numbers on x86-64, x32, i386, arm64; null if the architecture lacks the call. */
   numbers: readonly [number | null, number | null, number | null, number | null];
 }>;
 
@@ -86,7 +89,7 @@ const F_DUPFD_CLOEXEC = 1030;
 const F_SETPIPE_SZ = 1031;
 const MADV_POPULATE_READ = 22;
 const MADV_POPULATE_WRITE = 23;
-/** Of struct pipe_buffer, one for each page. */
+/** Size of struct pipe_buffer, one per page. */
 const PIPE_BUFFER = 40;
 
 export const clone = {
@@ -112,7 +115,7 @@ export const splitting = {
   detail: 'size1',
   check: 'split',
 } as const;
-/** The advice that changes a mapping's flags, and so splits it (madvise(2)); MADV_DONTNEED and its like free memory. */
+/** The advice that changes a mapping's flags, and so splits it (madvise(2)); MADV_DONTNEED and the like free memory. */
 const flagsAdvice = { arg: 2, values: [0, 1, 2, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19] } as const;
 export const advising = {
   ...splitting,
@@ -175,7 +178,7 @@ export const resizing = {
   size: `pow2*${PIPE_BUFFER}/${PAGE}`,
   when: { arg: 1, values: [F_SETPIPE_SZ] },
 } as const;
-/** Kept in kernel memory on tmpfs. */
+/** Stored in kernel memory on tmpfs. */
 export const attribute = {
   class: 'files',
   errno: 'ENOMEM',

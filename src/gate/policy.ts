@@ -1,4 +1,4 @@
-/** The policy as words for the helper: a call of each architecture whose calls a process on this machine can make. */
+/** The policy as words for the helper: the calls of each architecture that a process on this machine can use. */
 
 import { constants } from 'node:os';
 import { callNames } from './call-names.ts';
@@ -28,7 +28,7 @@ export function policyWords(
   ];
 }
 
-/** What the calls are called that fail by the kernel's own limit, and what is to be told about them. */
+/** Names of the calls that fail by the kernel's own limit, and what to report about them. */
 export function observedWords(arch: string): string[] {
   const observed = (detail: string, role: string) => ['watch', 0, 0, 0, 0, detail, '', '', '', role, '', ''];
   const known = new Set(gatedCalls.map(({ name }) => name));
@@ -77,7 +77,7 @@ function gatedFields(call: GatedCall, allowIoUring: boolean): (string | number)[
   ];
 }
 
-/** `4096+arg1*64`: bytes, and what is added for a size in the arguments. */
+/** `4096+arg1*64`: bytes, and the amount added for a size in the arguments. */
 function needOf({ need = PAGE, size }: GatedCall): string {
   return size === undefined ? `${need}` : `${need}+${size}`;
 }
@@ -90,7 +90,7 @@ function conditionFields({ when }: Pick<GatedCall, 'when'>): (string | number)[]
   return [when?.arg ?? '', when?.values.join('|') ?? ''];
 }
 
-/** What the supervisor is told once, before the first step. Absent keys are not sent. */
+/** Configuration sent to the supervisor once, before the first step. Absent keys are not sent. */
 export type GateConfig = Readonly<{
   gate: boolean;
   /** Bytes; null: nothing is denied. */
@@ -98,34 +98,36 @@ export type GateConfig = Readonly<{
   reserve: number;
   errnoEnomem: boolean;
   aslr: boolean;
-  /** `tasks` (v1) files by which the joiner joins, so that what the command is made of is charged to the group. */
+  /** `tasks` (v1) files through which the joiner joins, so that creating the command is charged to the group. */
   join: readonly string[];
   /** The same for controllers in which the joiner must not count (pids). */
   lateJoin: readonly string[];
-  /** On v2 the directory in which the joiner's deputy is born, for the same; null: v1. */
+  /** On v2 the directory in which the joiner's deputy is created, for the same purpose; null: v1. */
   joinInto: string | null;
-  /** Directory in the unified hierarchy in which the command is born (on v2 the group's leaf); null: none. */
+  /** Directory in the unified hierarchy in which the command is created (on v2 the group's leaf); null: none. */
   cloneInto: string | null;
   kill: readonly string[];
   directories: readonly string[];
   /** On v2 `memory.stat`. */
   usage: string;
-  /** Where the kernel keeps the highest usage; null: it does not, and readings must do (v2). */
+  /** File with the kernel's highest usage; null: there is none, and readings are used instead (v2). */
   max: string | null;
-  /** On v2 the file whose reading may bring `memory.stat` up to date; null: v1, where `usage` is exact. */
+  /** On v2 the file that may update `memory.stat` when it is read; null: v1, where `usage` is exact. */
   refresh: string | null;
-  /** The kernel's own count of refusals, where the limit is its own; null: elsewhere. */
+  /** The kernel's own count of refusals, if the limit is the kernel's; null otherwise. */
   failcnt: string | null;
-  /** The group's directory in the unified hierarchy, where failures are to be found out from the kernel; null: they are not. */
+  /**
+   * The group's directory in the unified hierarchy, if failures are to be determined from the kernel; null otherwise.
+   */
   attribute: string | null;
-  /** The group's directory of the memory controller, which BPF programs watch where they load; null: none does. */
+  /** The group's directory of the memory controller, which BPF programs watch if they load; null: none does. */
   watched: string | null;
-  /** What leaves the group is killed, where that is seen. */
+  /** Tasks that leave the group are killed, if this is seen. */
   killEscaped: boolean;
-  /** What ends a page fault over the limit; `none`: such faults are only counted; null: nobody looks at them. */
+  /** The signal for a page fault over the limit; `none`: such faults are only counted; null: they are not watched. */
   faultSignal: 'SIGBUS' | 'SIGKILL' | 'none' | null;
   reclaim: string | null;
-  /** Before a denial the helper waits until what has ended is freed. */
+  /** Before a denial the helper waits until exited tasks are freed. */
   rcuWait: boolean;
   /** File for a line about each gated call; null: none. */
   trace: string | null;
@@ -133,7 +135,7 @@ export type GateConfig = Readonly<{
   inject: readonly string[];
   allowIoUring: boolean;
   lockFile: string;
-  /** The helper keeps the OOM killer off itself, and gives the command this oom_score_adj; null: neither. */
+  /** The helper protects itself from the OOM killer and gives the command this oom_score_adj; null: neither. */
   oomScore: number | null;
   identity: Readonly<{ uid: number; gid: number; groups: readonly number[] }> | null;
   cpus: readonly number[] | null;

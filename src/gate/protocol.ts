@@ -7,7 +7,7 @@ export type StepRequest = Readonly<{
   env: Readonly<Record<string, string>>;
   directory: string;
   nullStdin: boolean;
-  /** The next step may begin while this one runs: `started` tells when. */
+  /** The next step may start while this one runs: `started` reports when. */
   background: boolean;
 }>;
 
@@ -24,21 +24,24 @@ export type GateFailure = {
   usage: number | null;
   errno: number;
   /**
-   * The one whose process tree it is, while that runs; else the latest that does; while none runs, the one that ended
-   * last, up to its `account`. Null: none of these.
+   * The step whose process tree it is in, while that runs; otherwise the latest one running; if none runs, the one that
+   * ended last, up to its `account`. Null: none of these.
    */
   step: number | null;
-  /** 1: `inject` asked for it; absent under the kernel's own limit, as the following are. */
+  /** 1: `inject` requested it; absent under the kernel's own limit, like the following keys. */
   injected?: number;
-  /** Bytes: what had no room, what the gate keeps free, and what was left with that; null: the limit is not the reason. */
+  /**
+   * Bytes: the need that did not fit, what the gate keeps free, and the remaining room; null: the limit is not the
+   * reason.
+   */
   need?: number | null;
   reserve?: number | null;
   room?: number | null;
-  /** 1: `need` is that of a larger table of descriptors. */
+  /** 1: `need` is that of a larger descriptor table. */
   table?: number;
 };
 
-/** A page fault over the limit, ended by a signal. */
+/** A page fault over the limit, answered by a signal. */
 export type GateFault = {
   event: 'fault';
   atNs: number;
@@ -46,9 +49,9 @@ export type GateFault = {
   tid: number;
   comm: string;
   exe: string | null;
-  /** The number of the system call in which it happened; -1: in none; -2: this kernel does not tell. */
+  /** The number of the system call in which it happened; -1: in none; -2: this kernel does not report it. */
   call: number;
-  /** What was touched, in hexadecimal; null: not known. */
+  /** The address touched, in hexadecimal; null: not known. */
   at: string | null;
   bytes: number;
   usage: number;
@@ -62,34 +65,37 @@ export type GateSummary = {
   denials: number;
   refusals: number;
   gatedCalls: number;
-  /** Null, as the next one: the kernel refuses, and what fails could not be found out. */
+  /** Null, like the next one: the kernel refuses, and the failures could not be determined. */
   failuresDropped: number | null;
   uncounted: number | null;
   eventsDropped: number;
   reclaims: number;
   rcuWaits: number;
   rcuWaitedNs: number;
-  /** Calls that a signal took back before they were received. */
+  /** Calls that a signal cancelled before they were received. */
   interrupted: number;
   traceLost: number;
   maxUsage: number | null;
-  /** The highest usage since the limit has changed; as far as it was read. */
+  /** The highest usage since the limit was changed, as far as it was read. */
   limitMax: number | null;
   peakSeen: number | null;
-  /** On v2 how far a reading may be behind, and the largest rise between two readings; null: the kernel keeps the highest. */
+  /**
+   * On v2 the maximum lag of a reading, and the largest rise between two readings; null: the kernel records the
+   * highest.
+   */
   lag: number | null;
   largestRise: number | null;
   /** 1: a BPF program read the usage on v2, and saw the highest. */
   summed: number;
-  /** Pages of page faults over the limit, and their bytes; null: nothing looked at them. */
+  /** Pages faulted over the limit, and their bytes; null: nothing watched them. */
   faultPages: number | null;
   faultBytes: number | null;
-  /** 1: tasks that left or entered the group were seen. */
+  /** 1: tasks leaving or entering the group were watched. */
   movesWatched: number;
-  /** Events of the BPF programs that are lost, and that they missed because they were running already. */
+  /** BPF events that were lost, and those missed because a program was already running. */
   watchLost: number;
   watchMissed: number;
-  /** On v2 what the highest reading was made up of; null where the kernel does not tell. */
+  /** On v2 the components of the highest reading; null if the kernel does not report them. */
   slab: number | null;
   kernel_stack: number | null;
   pagetables: number | null;
@@ -101,14 +107,14 @@ export type GateSummary = {
 /** At the end, one for each of `inject`, in its order. */
 export type GateInjection = {
   event: 'injection';
-  /** 1: the call was made, and failed but where `denials` is 0: it asked for the break, which cannot fail. */
+  /** 1: the call was made, and failed unless `denials` is 0: then it asked for the break, which cannot fail. */
   reached: number;
   denials: number;
-  /** The other call that was made at that place; null: none, or the one asked for came. */
+  /** A different call that was made at that place; null: none, or the requested one was made. */
   seen: string | null;
 };
 
-/** A process of the group died of a signal such as SIGSEGV; told under `trace` and `inject` only. */
+/** A process of the group died of a signal such as SIGSEGV; reported only under `trace` and `inject`. */
 export type GateCrash = {
   event: 'crash';
   atNs: number;
@@ -146,13 +152,13 @@ export type GateEvent =
       denials: number | null;
       maxUsage: number | null;
     }
-  /** Of a step in the background: its program has been executed, and another step may be handed over. */
+  /** For a background step: its program has been executed, and another step may be handed over. */
   | { event: 'started'; step: number }
   /** The answer to `limit`. `refused`: why nothing was changed. */
   | {
       event: 'limit';
       refused: 'not-told' | 'not-accounted' | null;
-      /** Now, and the highest under the limit before. */
+      /** Now, and the highest under the previous limit. */
       usage: number | null;
       maxUsage: number | null;
     }
@@ -163,43 +169,44 @@ export type GateEvent =
       code: number | null;
       signal: number | null;
       /**
-       * Booked on the step up to its end; under a native limit what the kernel's failcnt rose by; null: it could not be
-       * read.
+       * Counted for the step up to its end; under a native limit the rise of the kernel's failcnt; null: it could not
+       * be read.
        */
       denials: number | null;
       maxUsage: number | null;
     }
   /**
-   * The same figures, final: of the step that ended last, with what is booked on it after its end. It is sent when the
-   * next step is let go, before the next `exit` or `denied`, and at `close` or `finish`. A step that ends after `close`
-   * has none: its `exit` tells the figures as of `close`. `step` null: of the oldest `outside` that had none yet.
+   * The same figures, final: for the step that ended last, including what is counted for it after its end. Sent when
+   * the next step is released, before the next `exit` or `denied`, and at `close` or `finish`. A step that ends after
+   * `close` has none: its `exit` reports the figures as of `close`. `step` null: for the oldest `outside` that had none
+   * yet.
    */
   | { event: 'account'; step: number | null; denials: number | null; maxUsage: number | null }
   | GateFailure
   | GateFault
-  /** The answer to `totals`, up to now. `maxUsage`: as in `summary`; null: it is not known. */
+  /** The answer to `totals`, so far. `maxUsage`: as in `summary`; null: it is not known. */
   | { event: 'totals'; denials: number; gatedCalls: number; maxUsage: number | null }
-  /** `syscall` null: page faults over the limit, in the system call of the number `faultIn` (see `GateFault`). */
+  /** `syscall` null: page faults over the limit, in system call number `faultIn` (see `GateFault`). */
   | { event: 'count'; comm: string; syscall: string | null; errno: number; faultIn?: number; count: number }
   | GateInjection
   /**
-   * A process that a step left behind has ended, by a signal or with a code other than 0. Told of those whose parents
-   * have ended: nobody else learns of it. `comm`: `?` where it is not known.
+   * A process that a step left behind was killed by a signal or exited with a code other than 0. Reported for those
+   * whose parents have exited: nobody else learns of it. `comm`: `?` if not known.
    */
   | { event: 'orphan-ended'; atNs: number; pid: number; comm: string; code: number | null; signal: number | null }
   | GateCrash
   /** `moves`, `service`, `listener`, `tracer`: something that the result should mention. */
   | { event: 'notice'; kind: string; object: string; comm: string | null }
   | { event: 'guardian-lost' }
-  /** The group's counter cannot be read any more; no call is answered. */
+  /** The group's counter can no longer be read; no call is answered. */
   | { event: 'counter-lost' }
-  /** What was found of the kernel for one of its programs, which saves a later helper the search. */
+  /** Kernel details found for one of the helper's programs, which saves a later helper the search. */
   | { event: 'fitted'; word: string }
   /** A BPF program could not be loaded or does not work. */
   | { event: 'unwatched'; what: 'faults' | 'moves' | 'readings'; errno: number }
   /**
-   * A task has left the group or entered it. `to`: the group that it is in now, from the root of the hierarchy; null: not
-   * known. `born`: 1: it was started there.
+   * A task has left the group or entered it. `to`: its current group, from the root of the hierarchy; null: not known.
+   * `born`: 1: it was started there.
    */
   | {
       event: 'move';
@@ -213,7 +220,7 @@ export type GateEvent =
       to: string | null;
       step: number | null;
     }
-  /** What fails under the native limit cannot be found out from this kernel. */
+  /** This kernel does not reveal what fails under the native limit. */
   | { event: 'unattributed'; errno: number }
   /** A task spins in a page fault that the native limit refuses. */
   | { event: 'livelock'; pid: number | null; tid: number; comm: string | null; refusals: number; forNs: number }
@@ -227,7 +234,7 @@ function message(words: readonly string[]): Buffer {
   return bytesOf(`${words.join('\0')}\0\0`);
 }
 
-/** `fitted`: what an earlier helper found of the kernel. */
+/** `fitted`: what an earlier helper found out about the kernel. */
 export function encodeConfig(config: GateConfig, fitted: readonly string[] = []): Buffer {
   const words = [
     'config',
@@ -285,7 +292,10 @@ export function encodeLimit(kmem: number | null | undefined): Buffer {
   return message(kmem === undefined ? ['limit'] : ['limit', String(kmem ?? 'none')]);
 }
 
-/** A step of the runner's own begins, and no step in the group runs: what daemons do until the next step is booked on it. */
+/**
+ * One of the runner's own steps begins, and no step in the group runs: what daemons do until the next step is counted
+ * for it.
+ */
 export function encodeOutside(): Buffer {
   return message(['outside']);
 }
@@ -295,14 +305,14 @@ export function encodeTotals(): Buffer {
 }
 
 /**
- * The run is over, and what is left in the group is being ended: from here on nothing is denied, counted or told of it,
- * and `summary` tells the run up to here.
+ * The run is over, and processes left in the group are being killed: from here on none of their calls is denied,
+ * counted or reported, and `summary` covers the run up to here.
  */
 export function encodeClose(): Buffer {
   return message(['close']);
 }
 
-/** For the owner of a program outside the group, to its process group. */
+/** For the owner of a program outside the group: signals its process group. */
 export function encodeSignal(number: number): Buffer {
   return message(['signal', String(number)]);
 }
@@ -315,7 +325,7 @@ const names = new Map(Object.entries(constants.errno).map(([name, number]) => [n
 // Node has two names for one number on Linux; programs and man pages say EAGAIN.
 names.set(constants.errno.EAGAIN, 'EAGAIN');
 
-/** `ENOMEM` for 12; the number itself where it has no name. */
+/** `ENOMEM` for 12; the number itself if it has no name. */
 export function errnoName(errno: number): string {
   return names.get(errno) ?? String(errno);
 }

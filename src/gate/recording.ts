@@ -1,25 +1,25 @@
-/** Reads what `--trace-gate` has written: every gated call of a run, in the order in which they were answered. */
+/** Reads a file written by `--trace-gate`: every gated call of a run, in the order in which they were answered. */
 import { createReadStream } from 'node:fs';
 import { errnoOf, SetupError } from '../errors.ts';
 import { parseAddress } from '../request/address.ts';
 import { quote } from '../text/quote.ts';
 
 export type RecordedCall = Readonly<{
-  /** Null: nobody could tell where the task comes from; then `process` is '' and `index` 0. */
+  /** Null: the task's origin is unknown; then `process` is '' and `index` 0. */
   address: string | null;
   /** The task's part of the address: `0.1.t2`. */
   process: string;
   index: number;
   syscall: string;
-  /** Null, as the next ones: the process was gone. */
+  /** Null, like the next ones: the process was gone. */
   pid: number | null;
   tid: number;
   comm: string | null;
   exe?: string | null;
-  /** Null: nothing to tell, or the caller's memory could not be read. */
+  /** Null: nothing to report, or the caller's memory could not be read. */
   detail: string | null;
   answer: 'continue' | 'deny';
-  /** Milliseconds since the first step was let go. */
+  /** Milliseconds since the first step was released. */
   atMs: number;
 }>;
 
@@ -43,7 +43,7 @@ async function* linesOf(file: string): AsyncGenerator<string> {
     rest = lines.pop() ?? '';
     yield* lines;
   }
-  // A line without an end: the file was cut there, and unless that was just before the end it is no JSON.
+  // A line without a newline: the file was truncated there, and unless only the newline is missing it is not JSON.
   if (rest !== '') yield rest;
 }
 

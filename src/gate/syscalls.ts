@@ -1,6 +1,6 @@
 /**
- * The gate's policy as data: which system calls allocate kernel memory that is charged to the caller's cgroup, and
- * what an enforcing kernel answers when that allocation fails. The helper builds its seccomp filter from this.
+ * The gate's policy as data: which system calls allocate kernel memory that is charged to the caller's cgroup, and what
+ * an enforcing kernel returns when that allocation fails. The helper builds its seccomp filter from this.
  */
 
 import {
@@ -153,7 +153,7 @@ export const gatedCalls: readonly GatedCall[] = [
   },
   { name: 'semget', ...ipc, size: 'pow1*64', numbers: [64, 64, 393, 190] },
   { name: 'shmget', ...shared, numbers: [29, 29, 395, 194] },
-  // Always seen: the upper half of the argument that decides is a version, which the kernel does not look at.
+  // Always watched: the upper half of the deciding argument is a version, which the kernel ignores.
   { name: 'ipc', ...ipc, check: 'ipc', numbers: [null, null, 117, null] },
 
   { name: 'shmat', ...memory, numbers: [30, 30, 397, 196] },
@@ -205,13 +205,13 @@ export const gatedCalls: readonly GatedCall[] = [
 
 export type WatchedCall = Readonly<
   Pick<GatedCall, 'name' | 'when' | 'numbers'> & {
-    /** Only where its lineage is traced, or a last reading is taken. */
+    /** Only if its lineage is traced, or a final reading is taken. */
     leaves: boolean;
     role: CallRole;
   }
 >;
 
-/** Never denied; seen, because they say something about the run: who leaves, who traces. */
+/** Never denied, but watched because they reveal something about the run: who leaves, who traces. */
 export const watchedCalls: readonly WatchedCall[] = [
   { name: 'exit', leaves: true, role: 'thread-exit', numbers: [60, 60, 1, 93] },
   { name: 'exit_group', leaves: true, role: 'process-exit', numbers: [231, 231, 252, 94] },

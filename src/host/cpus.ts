@@ -3,12 +3,12 @@ import { SetupError } from '../errors.ts';
 import { quote } from '../text/quote.ts';
 
 const ONLINE = '/sys/devices/system/cpu/online';
-// Above any kernel's CONFIG_NR_CPUS; keeps `0-99999999999` from being spelled out.
+// Above any kernel's CONFIG_NR_CPUS; prevents `0-99999999999` from being expanded.
 const MOST = 65_536;
 
 /**
- * Sorted CPU numbers out of `0,2-3` (cpuset(7), list format) or an array; each must be online.
- * A cpuset may still forbid one: sched_setaffinity(2) says so at launch. @throws SetupError `bad-cpus`.
+ * Sorted CPU numbers from `0,2-3` (cpuset(7), list format) or an array; each must be online. A cpuset may still forbid
+ * one: sched_setaffinity(2) reports this at launch. @throws SetupError `bad-cpus`.
  */
 export function parseCpus(
   given: unknown,
@@ -30,7 +30,7 @@ export function parseCpus(
   return [...new Set(cpus)].sort((a, b) => a - b);
 }
 
-/** `0,2-3` → [0, 2, 3]; null if it is no such list. */
+/** `0,2-3` → [0, 2, 3]; null if it is not such a list. */
 export function parseCpuList(text: string): number[] | null {
   const cpus: number[] = [];
   for (const part of text.split(',')) {
@@ -50,7 +50,7 @@ export function onlineCpus(): number[] {
     const cpus = parseCpuList(readFileSync(ONLINE, 'utf8').trim());
     if (cpus !== null) return cpus;
   } catch {
-    // Said below: whatever the reason, the CPUs asked for cannot be checked.
+    // Reported below: whatever the reason, the requested CPUs cannot be checked.
   }
   throw new SetupError(
     'bad-cpus',

@@ -1,22 +1,25 @@
 import { constants } from 'node:os';
 
-/** How a process ended: one of the two is null, both where it is not known. */
+/** How a process ended: one of the two is null, or both if it is not known. */
 export type Exit = Readonly<{ code: number | null; signal: string | null }>;
 
-/** By these a user, a terminal or a service manager ends a program. */
+/** Signals by which a user, a terminal or a service manager stops a program. */
 export const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
 
-/** As programs see it: the C library keeps 32 and 33 for itself (signal(7)). */
+/** As programs see it: the C library reserves 32 and 33 for itself (signal(7)). */
 const SIGRTMIN = 34;
 
-/** The status as a shell gives it: the code, or 128+n for death of signal n; null where neither is known. */
+/** The status as a shell reports it: the code, or 128+n for death by signal n; null if neither is known. */
 export function exitStatus(exit: Exit): number | null {
   if (exit.code !== null) return exit.code;
   const number = exit.signal === null ? null : signalNumber(exit.signal);
   return number === null ? null : 128 + number;
 }
 
-/** 11 → `SIGSEGV`, 37 → `SIGRTMIN+3`; one without a name, as the two that threads use inside the C library, is `SIG32`. */
+/**
+ * 11 → `SIGSEGV`, 37 → `SIGRTMIN+3`; a signal without a name, such as the two that the C library uses for threads, is
+ * `SIG32`.
+ */
 export function signalName(number: number): string {
   const named = Object.entries(constants.signals).find(([, known]) => known === number)?.[0];
   if (named !== undefined) return named;

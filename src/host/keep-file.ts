@@ -1,7 +1,7 @@
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { makerMark } from '../../bin/maker.js';
 
-/** Writes a file of kmem-run's own, whole or not at all: another kmem-run may be reading it, or writing it too. */
+/** Writes one of kmem-run's own files, completely or not at all: another kmem-run may be reading or writing it. */
 export function keepFile(file: string, data: string | Uint8Array): void {
   const temporary = `${file}.${makerMark()}${process.hrtime.bigint()}`;
   try {

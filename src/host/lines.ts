@@ -1,12 +1,12 @@
 import { StringDecoder } from 'node:string_decoder';
 
-/** Cuts a stream of bytes into lines; a character that was split between two chunks stays whole. */
+/** Splits a stream of bytes into lines; a character split between two chunks stays whole. */
 export function cutLines(onLine: (line: string) => void): (chunk: Buffer) => void {
   const decoder = new StringDecoder('utf8');
   let rest = '';
   return (chunk) => {
     const text = decoder.write(chunk);
-    // A line of a megabyte comes in many chunks: it is looked through once only.
+    // A line of a megabyte arrives in many chunks: it is scanned only once.
     if (!text.includes('\n')) {
       rest += text;
       return;

@@ -1,14 +1,14 @@
 import { type Context, createContext, Script } from 'node:vm';
 
-/** An honest pattern takes milliseconds for the 128 KiB that are kept of a stream. */
+/** A reasonable pattern takes milliseconds for the 128 KiB that are kept of a stream. */
 const MOST_MS = 2000;
 
 let sandbox: Context | null = null;
 const script = new Script('pattern.test(text)');
 
 /**
- * Whether a pattern that a user gave is found in a text. Null: not decided in two seconds, since backtracking takes time
- * exponential in the length of a text; V8 looks at the time limit of a script while it backtracks.
+ * Whether a user's pattern is found in a text. Null: not decided in two seconds, since backtracking takes time
+ * exponential in the length of a text; V8 checks a script's time limit while it backtracks.
  */
 export function matches(pattern: RegExp, text: string): boolean | null {
   sandbox ??= createContext({});

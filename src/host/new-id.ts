@@ -1,6 +1,6 @@
 /**
- * Twelve hexadecimal digits, unlikely to be taken: whoever makes something of that name makes it exclusively. No secret.
- * node:crypto would take 5 ms of each start to load.
+ * Twelve hexadecimal digits, unlikely to be taken: whoever creates something of that name creates it exclusively. Not a
+ * secret. Loading node:crypto would cost 5 ms per start.
  */
 export function newId(): string {
   return Math.floor(Math.random() * 2 ** 48)

@@ -1,12 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { errnoOf } from '../errors.ts';
 
-/** What a command gets whose runner and helper are protected from the OOM killer: as if nobody were. */
+/** The value for a command whose runner and helper are protected from the OOM killer: as if nothing were. */
 export const COMMAND_OOM_SCORE = 0;
 
 /**
- * Keeps the OOM killer off this process, so that a guest which runs out of memory loses what it measures and not who
- * tells. What it starts inherits that, unless it is told otherwise.
+ * Protects this process from the OOM killer, so that a guest that runs out of memory loses what it measures and not the
+ * reporter. Child processes inherit this, unless configured otherwise.
  */
 export function protectRunner(): void {
   try {

@@ -1,7 +1,7 @@
 /**
- * Where a file is to be written: its folder, held open, and its name in it. No name is looked up twice, so that whoever
- * can change a folder on the way cannot lead a writer elsewhere in between. Node has no openat(2): a path through
- * /proc/self/fd serves as one.
+ * The place of a file to be written: its folder, held open, and its name in that folder. No name is looked up twice, so
+ * that nobody who can change a folder on the path can redirect the write in between. Node has no openat(2): a path
+ * through /proc/self/fd replaces it.
  */
 
 import {
@@ -22,15 +22,15 @@ import { fsPath, textOf } from '../text/bytes.ts';
 import { absolute } from './own-process.ts';
 
 export type Place = Readonly<{
-  /** The path by which the folder's entry is reached, whatever happens to the folder's own name. */
+  /** The path of the folder's entry; it stays valid whatever happens to the folder's own name. */
   path: string;
-  /** Of another entry of the same folder. */
+  /** Path of another entry in the same folder. */
   beside: (name: string) => string;
-  /** What is there now; null: nothing. Of an open file in /proc: the link that stands for it. */
+  /** The existing entry; null if there is none. For an open file in /proc, the link to it. */
   existing: Stats | null;
-  /** In /proc a link is no name but an open file. */
+  /** In /proc a link is an open file, not a name. */
   isOpenFile: boolean;
-  /** Throws an Error with code `EPERM` if a link on the way, which another user made, led root to what is not theirs. */
+  /** Throws an Error with code `EPERM` if another user's link on the path led root to a file that is not theirs. */
   check: (found: Stats) => void;
   close: () => void;
 }>;
@@ -42,7 +42,7 @@ const PROC_SUPER_MAGIC = 0x9fa0;
 /** Not among Node's constants. Source: include/uapi/asm-generic/fcntl.h; x86 and arm64 have no other. */
 const O_PATH = 0o10000000;
 
-/** Throws the system's error. `makesFolders`: folders on the way that are not there are made. */
+/** Throws the system's error. `makesFolders`: create missing folders on the path. */
 export function openPlace(path: string, { makesFolders = false }: { makesFolders?: boolean } = {}): Place {
   let folder = openFolder('/', true);
   let isClosed = false;
@@ -93,8 +93,9 @@ export function openPlace(path: string, { makesFolders = false }: { makesFolders
 }
 
 /**
- * Opens a file to write at its end; it is made if need be, and emptied if `truncate`. What is no regular file is opened as
- * it is, and a pipe only if somebody reads it: who waits in open(2) hears no Ctrl-C. Throws as openPlace() does.
+ * Opens a file for appending; creates it if necessary, and empties it if `truncate`. A file that is not regular is
+ * opened as it is, and a pipe only if it has a reader: a process that waits in open(2) does not respond to Ctrl-C.
+ * Throws as openPlace() does.
  */
 export function openToAppend(path: string, { truncate }: Readonly<{ truncate: boolean }>): number {
   const place = openPlace(path);
@@ -106,7 +107,7 @@ export function openToAppend(path: string, { truncate }: Readonly<{ truncate: bo
     try {
       checkOpened(place, fd, { truncate });
       isKept = fstatSync(fd).isFile();
-      // Whoever gets it expects to be waited for.
+      // The caller expects a blocking descriptor.
       return isKept ? fd : openSync(`/proc/self/fd/${fd}`, flags & ~constants.O_NOFOLLOW);
     } finally {
       if (!isKept) closeSync(fd);
@@ -119,13 +120,16 @@ export function openToAppend(path: string, { truncate }: Readonly<{ truncate: bo
   }
 }
 
-/** To open the entry of a place at its end, and no other that a link leads to. */
+/** Flags that open the entry of a place for appending, without following a link. */
 export function appendFlags({ isOpenFile }: Place): number {
   const { O_WRONLY, O_APPEND, O_NOFOLLOW, O_NOCTTY } = constants;
   return O_WRONLY | O_APPEND | O_NOCTTY | (isOpenFile ? 0 : O_NOFOLLOW);
 }
 
-/** Looks at what was opened before it is written to, and empties it if it is a file and `truncate`. Throws as check() does. */
+/**
+ * Checks an opened file before it is written to, and empties it if it is regular and `truncate`. Throws as check()
+ * does.
+ */
 export function checkOpened(
   { existing, isOpenFile, beside, check }: Place,
   fd: number,
@@ -138,7 +142,7 @@ export function checkOpened(
   if (truncate) ftruncateSync(fd);
 }
 
-/** What the system says, by the name of its error, or why the place was refused. */
+/** The name of the system's error, or why the place was refused. */
 export function reasonOf(error: unknown): string {
   const isRefusal = error instanceof Error && (error as NodeJS.ErrnoException).errno === undefined;
   return isRefusal && error.message !== '' ? error.message : (errnoOf(error) ?? String(error));
@@ -165,12 +169,15 @@ function isProcFolder(folder: number): boolean {
   return statfsSync(`/proc/self/fd/${folder}`).type === PROC_SUPER_MAGIC;
 }
 
-/** Another user who could have put it there: whose folder it is in, or else whose link it is. Null: nobody. */
+/** Another user who could have put the link there: the owner of its folder, otherwise of the link. Null: nobody. */
 function ownerOfLink(folder: Stats, link: Stats): number | null {
   return [folder.uid, link.uid].find(isOther) ?? null;
 }
 
-/** Somebody with fewer rights than we have as root. In a user namespace the system's files belong to the owner of /. */
+/**
+ * Whether a user has fewer rights than we have as root. In a user namespace the system's files belong to the owner of
+ * /.
+ */
 function isOther(uid: number): boolean {
   return process.geteuid?.() === 0 && uid !== 0 && uid !== statSync('/').uid;
 }
@@ -182,7 +189,7 @@ function refuseOthers(others: ReadonlySet<number>, { uid }: Stats): void {
   }
 }
 
-/** Where others can make names, a file that is not theirs may be one from elsewhere, under a second name. */
+/** In a folder where others can create names, a file that is not theirs may be a hard link to one from elsewhere. */
 function refuseSecondName({ uid, nlink }: Stats, folder: Stats): void {
   const isTheirs = isOther(folder.uid) && folder.uid !== uid;
   const isShared = process.geteuid?.() === 0 && (folder.mode & (folder.gid === 0 ? WORLD_WRITE : OTHERS_WRITE)) !== 0;

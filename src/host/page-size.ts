@@ -24,19 +24,19 @@ export function pageSize(): number {
   return known;
 }
 
-/** AT_PAGESZ in an auxiliary vector, or null if it is not there or no power of two. */
+/** AT_PAGESZ in an auxiliary vector; null if it is missing or not a power of two. */
 export function pageSizeFrom(auxv: Buffer | null): number | null {
   const size = valueIn(auxv, AT_PAGESZ);
   if (size === null) return null;
   return size > 0n && size <= 1n << 30n && (size & (size - 1n)) === 0n ? Number(size) : null;
 }
 
-/** Clock ticks in a second, the unit of times in /proc/PID/stat. */
+/** Clock ticks per second, the unit of times in /proc/PID/stat. */
 export function clockTicks(): number {
   return Number(valueIn(readAuxv(), AT_CLKTCK) ?? USUAL_TICKS);
 }
 
-/** Null: it has no value of that type. The vector has pairs of machine words. */
+/** Null if the vector has no value of that type. It consists of pairs of machine words. */
 function valueIn(auxv: Buffer | null, type: bigint): bigint | null {
   if (auxv === null) return null;
   for (let at = 0; at + 2 * WORD_BYTES <= auxv.length; at += 2 * WORD_BYTES)

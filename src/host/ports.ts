@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import { SetupError } from '../errors.ts';
 
-/** Below those that the kernel gives to clients, which could take one between our look and the server's bind. */
+/** Below the ports that the kernel gives to clients, which could take one between our check and the server's bind. */
 const FIRST = 20_000;
 const LAST = 32_000;
 const TRIES = 200;

@@ -4,11 +4,13 @@ import { setImmediate } from 'node:timers/promises';
 import { errnoOf } from '../errors.ts';
 import { STDOUT, writeFailure } from './write-file.ts';
 
-/** The first; null: none so far. */
+/** The first error; null: none yet. */
 let failure: unknown = null;
 let isWatched = false;
 
-/** Resolves when it is written, with false if stdout accepts no more. Never rejects: printed() reports what went wrong. */
+/**
+ * Resolves when the text is written, with false if stdout accepts no more. Never rejects: printed() reports the error.
+ */
 export function print(text: string): Promise<boolean> {
   const { stdout } = process;
   if (!isWatched) {
@@ -21,7 +23,7 @@ export function print(text: string): Promise<boolean> {
 }
 
 /**
- * For the end of a command. Does not wait for a slow reader, and one that has gone away (`| head`) is no failure.
+ * Called at the end of a command. Does not wait for a slow reader; one that has gone away (`| head`) is not an error.
  * @throws SetupError `json-not-written` if stdout could not be written
  */
 export async function printed(): Promise<void> {

@@ -1,7 +1,7 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, isAbsolute, join } from 'node:path';
 
-/** Whether we may execute it; false too where it is not there. */
+/** Whether we may execute the file; false if it does not exist. */
 export function isExecutable(file: string): boolean {
   try {
     accessSync(file, constants.X_OK);

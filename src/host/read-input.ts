@@ -1,4 +1,6 @@
-/** Files that a user named: of a known kind and a bounded size, so that no FIFO, device or endless file holds kmem-run up. */
+/**
+ * Files that a user named, checked for their kind and size, so that no FIFO, device or endless file blocks kmem-run.
+ */
 
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from 'node:fs';
 import { errnoOf, SetupError } from '../errors.ts';
@@ -8,10 +10,10 @@ import { quote } from '../text/quote.ts';
 const MIB = 2 ** 20;
 /** The results of a large experiment take some megabytes; V8 holds no string above 512 MiB. */
 export const MOST_JSON_BYTES = 256 * MIB;
-/** Nothing that kmem-run writes is nested nearly so deep, and what walks through it calls itself at each level. */
+/** Nothing that kmem-run writes is nested nearly this deep, and code that walks it recurses at each level. */
 const MOST_LEVELS = 200;
 
-/** Whether there is a file by that name that is no folder. Reading it may still fail. */
+/** Whether a file of that name exists and is not a folder. Reading it may still fail. */
 export function isFile(path: string): boolean {
   if (path === '' || path.includes('\0')) return false;
   try {
@@ -23,7 +25,7 @@ export function isFile(path: string): boolean {
 
 /** Why a file cannot be read, as part of a sentence. */
 export class Unreadable extends Error {
-  /** Null: the kernel is not the one that refused. */
+  /** Null if it was not the kernel that refused. */
   readonly errno: string | null;
 
   constructor(reason: string, errno: string | null = null) {
@@ -32,11 +34,11 @@ export class Unreadable extends Error {
   }
 }
 
-/** The whole of a regular file, `mostBytes` at most. @throws Unreadable */
+/** The content of a regular file, at most `mostBytes`. @throws Unreadable */
 export function readBounded(file: string, mostBytes: number): Buffer {
   let fd: number | null = null;
   try {
-    // Without O_NONBLOCK a FIFO would wait for a writer before its kind can be looked at.
+    // Without O_NONBLOCK, opening a FIFO would wait for a writer before its kind can be checked.
     fd = openSync(fsPath(file), constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
     const stat = fstatSync(fd);
     if (!stat.isFile()) throw new Unreadable(`it is ${kindOf(stat)}, not a regular file`);
@@ -50,7 +52,7 @@ export function readBounded(file: string, mostBytes: number): Buffer {
   }
 }
 
-/** Its size may be wrong: 0 in /proc, and that of a log grows. */
+/** The reported size may be wrong: it is 0 in /proc, and a log grows. */
 function readAll(fd: number, size: number, mostBytes: number): Buffer {
   const chunks: Buffer[] = [];
   for (let total = 0; ; ) {
@@ -81,7 +83,7 @@ export function readInput(file: string, mostBytes: number, { code, hint }: Input
   return orSetupError(file, { code, hint }, () => readBounded(file, mostBytes).toString('utf8'));
 }
 
-/** What a JSON file that a user named holds. @throws SetupError with that code */
+/** The value in a JSON file that a user named. @throws SetupError with that code */
 export function readJsonInput(file: string, error: InputError): unknown {
   const text = readInput(file, MOST_JSON_BYTES, error);
   return orSetupError(file, error, () => parseJson(text));
@@ -96,7 +98,7 @@ function orSetupError<T>(file: string, { code, hint }: InputError, work: () => T
   }
 }
 
-/** As JSON.parse() takes it; `source` is a number as it is written, which TypeScript does not know of. */
+/** A reviver as JSON.parse() accepts it; `source` is a number's literal text, which TypeScript does not declare. */
 type Reviver = (key: string, value: unknown, context: Readonly<{ source: string }>) => unknown;
 
 /** JSON of unknown origin. @throws Unreadable if it is not JSON, or nested so deep that walking it ends in a stack overflow. */

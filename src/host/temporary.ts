@@ -1,4 +1,6 @@
-/** Temporary folders. Their names carry the mark of their maker, by which gc finds those of a killed process. */
+/**
+ * Temporary folders. Their names identify the process that created them, so that gc finds those of a killed process.
+ */
 
 import { chmodSync, lstatSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,14 +10,14 @@ import { makerMark, makerOf } from '../../bin/maker.js';
 import { errnoOf, SetupError } from '../errors.ts';
 
 const PREFIX = 'kmem-run-';
-/** Not removed by gc, whatever becomes of its maker. */
+/** Not removed by gc, whether or not its creator is alive. */
 const KEPT = 'kmem-kept-';
 /** For the rows of fidelity: one on tmpfs, one on another file system. */
 export const WORKSHOPS = ['/dev/shm', '/var/tmp'] as const;
 
 /**
- * A new folder in `place`, where nobody else can put another into its place. `mode`: for example 0o755 for a server that
- * gives up root and has to get there. @throws SetupError `no-folder`
+ * Creates a folder in `place`, where nobody else can replace it. `mode`: for example 0o755 for a server that drops root
+ * and must reach the folder. @throws SetupError `no-folder`
  */
 export function makeFolder(mode: number, { place = tmpdir(), keeps = false }: FolderOptions = {}): string {
   try {
@@ -35,28 +37,31 @@ export function makeFolder(mode: number, { place = tmpdir(), keeps = false }: Fo
 
 type FolderOptions = Readonly<{
   place?: string;
-  /** It is for the user to look at, and to remove. */
+  /** The user inspects and removes the folder. */
   keeps?: boolean;
 }>;
 
-/** In a user namespace the system's folders belong to the owner of /. Throws an Error that says who else could change it. */
+/**
+ * In a user namespace the system's folders belong to the owner of /. Throws an Error that names who else could change
+ * the place.
+ */
 function trustedPlace(place: string): string {
   const system = statSync('/').uid;
   return trustedPath(place, (uid) => uid === 0 || uid === process.geteuid?.() || uid === system);
 }
 
-/** What a process that was killed left behind. */
+/** A folder or file left behind by a killed process. */
 export type Remains = Readonly<{
   path: string;
-  /** `removable`: in a dry run. `unjudged`: made in another container or before the last boot, and left alone. */
+  /** `removable`: in a dry run. `unjudged`: created in another container or before the last boot, and left alone. */
   fate: 'removed' | 'removable' | 'unjudged' | 'failed';
-  /** The name of the system's error; null unless it failed. */
+  /** The name of the system's error; null unless removal failed. */
   errno: string | null;
 }>;
 
 /**
- * Removes this user's temporary folders and unfinished files in the cache folder if their maker is gone; with `force`, also
- * if that is unknown. Waits for no lock: whatever is still being made has a living maker.
+ * Removes this user's temporary folders and unfinished files in the cache folder if their creator is gone; with
+ * `force`, also if that is unknown. Waits for no lock: anything still being created has a living creator.
  */
 export function collectRemains({ force, dryRun }: Readonly<{ force: boolean; dryRun: boolean }>): Remains[] {
   const ofRuns = [tmpdir(), ...WORKSHOPS].flatMap((place) => marked(place, PREFIX));
@@ -76,7 +81,7 @@ export function collectRemains({ force, dryRun }: Readonly<{ force: boolean; dry
   });
 }
 
-/** Our own entries of a folder that carry the mark of a process that no longer lives. */
+/** This user's entries of a folder whose names carry the mark of a process that is gone. */
 function marked(place: string, prefix: string): { path: string; maker: 'gone' | 'unknown' }[] {
   try {
     const folder = trustedPlace(place);
@@ -87,12 +92,12 @@ function marked(place: string, prefix: string): { path: string; maker: 'gone' | 
       return maker === null || maker === 'alive' || !isOurs() ? [] : [{ path, maker }];
     });
   } catch {
-    // Not there, or nothing of ours could be in it.
+    // It is missing, or nothing of ours can be in it.
     return [];
   }
 }
 
-/** What a microVM's 9p or a server's child still writes may come in between. */
+/** Retries: a microVM's 9p or a server's child may still write into the folder. */
 export function removeFolder(path: string): void {
   try {
     rmSync(path, { recursive: true, force: true, maxRetries: 3 });

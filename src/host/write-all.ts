@@ -6,7 +6,9 @@ import { errnoOf } from '../errors.ts';
 const writeTo = promisify(write);
 const FULL_FOR_MS = 1;
 
-/** False if nobody reads on the other end. A non-blocking terminal or pipe says EAGAIN: wait, since order matters. */
+/**
+ * False if nobody reads on the other end. A non-blocking terminal or pipe returns EAGAIN: wait, since order matters.
+ */
 export async function writeAll(fd: number, chunk: Buffer): Promise<boolean> {
   for (let offset = 0; offset < chunk.length; ) {
     try {

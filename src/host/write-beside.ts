@@ -1,4 +1,4 @@
-/** A place for results that could not be written where they should be. */
+/** Fallback files for results that could not be written to their destination. */
 
 import { closeSync, fsyncSync, openSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,13 +12,13 @@ import { ownFolder } from './own-process.ts';
 import { writeReport } from './write-file.ts';
 
 export type Beside = Readonly<{
-  /** As the reason, and says where the text is instead. */
+  /** The reason, and where the text is instead. */
   error: SetupError;
-  /** Absolute; null: no folder accepted it. */
+  /** Absolute; null if no folder accepted it. */
   file: string | null;
 }>;
 
-/** Writes to a new file in the current folder, or else in that for temporary files. `code`: of the error. Never throws. */
+/** Writes a new file to the current folder, otherwise to the temporary folder. `code`: of the error. Never throws. */
 export function writeBeside(name: string, text: string, reason: SetupError, code: string): Beside {
   const explained = (where: string): SetupError =>
     new SetupError(code, `${reason.message}; ${where}`, reason.hint, { cause: reason });
@@ -33,7 +33,8 @@ export function writeBeside(name: string, text: string, reason: SetupError, code
 }
 
 /**
- * As writeReport(), for what is kept nowhere else: where it cannot be written it goes to a file beside, or else to stderr.
+ * Like writeReport(), for text that is saved nowhere else: if it cannot be written, it goes to a fallback file,
+ * otherwise to stderr.
  * @throws SetupError `json-not-written`, which says where it is
  */
 export async function saveReport(path: string, text: string, givenUp: AbortSignal): Promise<void> {
@@ -52,7 +53,7 @@ function folders(): string[] {
   return [...new Set([currentFolder(), tmpdir()])].filter((folder) => folder !== null);
 }
 
-/** Null: it was removed. */
+/** Null if it was removed. */
 function currentFolder(): string | null {
   try {
     return ownFolder();
@@ -61,13 +62,13 @@ function currentFolder(): string | null {
   }
 }
 
-/** The errno where it could not be written; nothing is left of it then. */
+/** The errno if the file could not be written; no part of it is left then. */
 function writeNew(file: string, text: string): string | null {
   let place: Place | null = null;
   let fd: number | null = null;
   try {
     place = openPlace(file);
-    // Never through a link that somebody has put there; readable by nobody else, as in the store.
+    // Never follow a link that somebody has put there; no other user can read the file, as in the store.
     fd = openSync(fsPath(place.path), 'wx', 0o600);
     writeFileSync(fd, text);
     fsyncSync(fd);

@@ -1,4 +1,4 @@
-/** Where a report goes: whole or not at all. A file is replaced in one step; what is no regular file is written to. */
+/** Writes a report whole or not at all. A regular file is replaced in one step; any other kind is written to. */
 
 import { constants, fstatSync, readFileSync, type Stats, statSync } from 'node:fs';
 import { type FileHandle, open, rename, unlink } from 'node:fs/promises';
@@ -15,12 +15,12 @@ export const STDOUT = '-';
 const TRY_AGAIN_MS = 5;
 
 type WriteOptions = Readonly<{
-  /** Its folder is made, too, with those above it. */
+  /** Its folder and those above it are created, too. */
   makesFolders?: boolean;
 }>;
 
 /**
- * Writes a whole report. When `givenUp` is aborted, it waits no longer for the reader of a pipe.
+ * Writes a whole report. When `givenUp` is aborted, it stops waiting for the reader of a pipe.
  * @throws SetupError `json-not-written`; no part of it is left behind in a file then
  */
 export async function writeReport(
@@ -42,7 +42,7 @@ export async function writeReport(
   }
 }
 
-/** A signal that would end this process, and leave a temporary file behind, is delivered when the work is done. */
+/** A signal that would kill this process and leave a temporary file behind is delivered when the work is done. */
 async function holdingSignals(work: () => Promise<void>): Promise<void> {
   let held: NodeJS.Signals | null = null;
   const hold = (signal: NodeJS.Signals): void => {
@@ -53,7 +53,7 @@ async function holdingSignals(work: () => Promise<void>): Promise<void> {
     await work();
   } finally {
     for (const signal of ENDING_SIGNALS) process.off(signal, hold);
-    // Whoever else listens has heard of it.
+    // Other listeners have received the signal.
     if (held !== null && process.listenerCount(held) === 0) process.kill(process.pid, held);
   }
 }
@@ -61,7 +61,7 @@ async function holdingSignals(work: () => Promise<void>): Promise<void> {
 async function writePlace(place: Place, text: string | Uint8Array, givenUp?: AbortSignal): Promise<void> {
   const { existing, isOpenFile } = place;
   if (existing?.isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
-  // /dev/stdout and /proc/self/fd/N are open files of ours: to rename over what they lead to would take it from its owner.
+  // /dev/stdout and /proc/self/fd/N are open files of ours: a rename over their target would take it from its owner.
   if (isOpenFile || !(existing === null || existing.isFile())) await writeStream(place, text, givenUp);
   else await holdingSignals(() => replaceFile(place, text));
 }
@@ -73,7 +73,7 @@ async function replaceFile(place: Place, text: string | Uint8Array): Promise<voi
   try {
     handle = await open(fsPath(temporary), 'wx', existing === null ? 0o666 : 0o600);
   } catch (error) {
-    // The folder takes no new file, but the file that is there may still be written.
+    // The folder accepts no new file, but the existing file may still be writable.
     if (existing === null || !isRefusal(error)) throw error;
     return await overwriteFile(place, text);
   }
@@ -82,7 +82,7 @@ async function replaceFile(place: Place, text: string | Uint8Array): Promise<voi
     await rename(fsPath(temporary), fsPath(path));
   } catch (error) {
     await unlink(fsPath(temporary)).catch(() => {});
-    // A file that is a mount point of its own cannot be replaced.
+    // A file that is itself a mount point cannot be replaced.
     if (errnoOf(error) !== 'EBUSY') throw error;
     await overwriteFile(place, text);
   }
@@ -96,7 +96,7 @@ async function writeAll(handle: FileHandle, text: string | Uint8Array, existing:
       await handle.chmod(existing.mode & 0o777);
     }
     await handle.writeFile(text);
-    // Some file systems tell of a full disk only here.
+    // Some file systems report a full disk only here.
     await handle.sync();
   } finally {
     await handle.close();
@@ -138,7 +138,7 @@ async function writeStream(place: Place, text: string | Uint8Array, givenUp?: Ab
 async function openStream(place: Place, givenUp?: AbortSignal): Promise<FileHandle> {
   for (;;) {
     try {
-      // At the end: a shell's `>>` behind /dev/stdout must not be overwritten from the start.
+      // Append: what a shell's `>>` opened behind /dev/stdout must not be overwritten from the start.
       return await open(fsPath(place.path), appendFlags(place) | constants.O_NONBLOCK);
     } catch (error) {
       if (errnoOf(error) !== 'ENXIO' || !statSync(fsPath(place.path)).isFIFO()) throw error;
@@ -159,13 +159,13 @@ function notRead(): Error {
 function writeStdout(text: string | Uint8Array, givenUp?: AbortSignal): Promise<void> {
   if (isStdoutClosed()) throw Object.assign(new Error('it is closed'), { code: 'EBADF' });
   return new Promise((done, fail) => {
-    // Later than what can be written at once.
+    // Later than any write that completes at once.
     const giveUp = (): void => void setImmediate(() => fail(notRead()));
     if (givenUp?.aborted) giveUp();
     givenUp?.addEventListener('abort', giveUp, { once: true });
     process.stdout.once('error', fail);
     process.stdout.write(text, (error) => {
-      // On failure the 'error' event is still to come, and without a listener it would end the process.
+      // On failure the 'error' event is still to come, and without a listener it would kill the process.
       if (error) return fail(error);
       process.stdout.off('error', fail);
       done();
@@ -173,7 +173,10 @@ function writeStdout(text: string | Uint8Array, givenUp?: AbortSignal): Promise<
   });
 }
 
-/** Node.js opens /dev/null for reading and writing in place of a descriptor that was closed; `>/dev/null` only writes. */
+/**
+ * Node.js opens /dev/null for reading and writing in place of a descriptor that was closed; `>/dev/null` opens it only
+ * for writing.
+ */
 function isStdoutClosed(): boolean {
   if (fstatSync(1).rdev !== statSync('/dev/null').rdev) return false;
   const flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync('/proc/self/fdinfo/1', 'latin1'))?.[1] ?? '0';

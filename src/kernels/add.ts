@@ -1,4 +1,4 @@
-/** `kernel add` as a story: where from → a folder beside the kernels → the kernel's place. */
+/** The steps of `kernel add`: source → a folder beside the kernels → the kernel's place. */
 
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,9 +15,9 @@ import { type Kernel, kernelName } from './types.ts';
 
 export { DEBIAN_KEYRING } from './apt.ts';
 
-/** Where a kernel is taken from. */
+/** The source of a kernel. */
 export type Way =
-  /** `url` null: the mirrors that the system's apt is set up with. */
+  /** `url` null: the mirrors configured in the system's apt. */
   | Readonly<{ way: 'mirror'; url: string | null }>
   | Readonly<{ way: 'deb'; file: string }>
   | Readonly<{ way: 'image'; file: string; modules: string }>;
@@ -27,7 +27,7 @@ export type AddOptions = Readonly<{
   /** The keys that the mirror's lists are signed with. */
   keyring: string;
   signal: AbortSignal | undefined;
-  /** What goes on, a line for people each time. */
+  /** Reports progress, one line of text per call. */
   say: (text: string) => void;
   /** Bytes of a download. */
   onDownload: (done: number, total: number) => void;
@@ -35,15 +35,15 @@ export type AddOptions = Readonly<{
 
 export type Added = Readonly<{
   kernel: Kernel;
-  /** `same`: it was there already; where it is from is told anew. `mended`: it was there, damaged. */
+  /** `same`: the kernel was present; only its source is updated. `mended`: it was present, but damaged. */
   change: 'added' | 'same' | 'replaced' | 'mended';
-  /** Of the kernel that it replaced; null: there was none that could be told. */
+  /** Version of the replaced kernel; null: there was none, or it is unknown. */
   before: string | null;
 }>;
 
 /**
- * Adds a kernel, or puts the newest in the place of what has its name. One at a time: others wait.
- * @throws SetupError, the signal's reason, or what a file system throws; what was there before is then as it was.
+ * Adds a kernel, or replaces the one of that name with the newest. One at a time: others wait.
+ * @throws SetupError, the signal's reason, or what a file system throws; the previous kernel is then unchanged.
  */
 export async function addKernel(text: string, options: AddOptions): Promise<Added> {
   const name = kernelName(text);
@@ -82,7 +82,7 @@ function same(folders: KernelsFolder, manifest: Manifest): Added {
   return { kernel: kernelOf(folders.of(manifest.name), manifest), change: 'same', before: manifest.version };
 }
 
-/** Null: what is there is what would be fetched. */
+/** Null if the kernel is already the newest. */
 async function gather(adding: Adding, present: Manifest | null, place: Place): Promise<Gathered | null> {
   const { way } = adding;
   if (way.way === 'deb') return fromDeb(way.file, null, place);

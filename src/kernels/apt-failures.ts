@@ -1,4 +1,4 @@
-/** What apt says when it fails, in words that can be acted on. */
+/** Errors of apt, reworded so that a user can act on them. */
 
 import { SetupError } from '../errors.ts';
 import { isOutOfSpace, noSpace, reasonIn, type ToolEnd } from './tools.ts';
@@ -11,7 +11,7 @@ const WRONG =
   /NO_PUBKEY|signatures? (?:couldn't be|were) |GPG error|EXPKEYSIG|BADSIG|isn't valid|Hash Sum mismatch|unexpected size/;
 const UNREACHABLE = / (?!404|410)[45]\d\d {2}|Could not|Temporary failure|Connection|timed out|Error reading/;
 
-/** Whether what was fetched is not what the lists say. */
+/** Whether a fetched file does not match the lists. */
 export function isMismatch({ code, stderr }: ToolEnd): boolean {
   return code !== 0 && /Hash Sum mismatch|unexpected size/.test(stderr);
 }
@@ -21,7 +21,7 @@ export function aptFailure(ended: ToolEnd, { suite, sources: { debian }, folder 
   const { stderr } = ended;
   const reason = reasonIn(ended);
   if (WRONG.test(stderr)) return badSignature(reason);
-  // Of what could not be fetched apt says too that it has no Release file and is not signed.
+  // For a file it cannot fetch, apt also reports a missing Release file and a missing signature.
   if (UNREACHABLE.test(stderr)) {
     const message = `the mirror ${debian} cannot be reached or does not respond (apt: ${reason})`;
     return new SetupError('mirror-unreachable', message, `try again, or ${OTHER_WAYS}`);
@@ -45,7 +45,7 @@ function badSignature(reason: string): SetupError {
   );
 }
 
-/** Of a package that the mirror's lists name. */
+/** For a package that the mirror's lists name. */
 export function downloadFailure(ended: ToolEnd, name: string, apt: Apt): SetupError {
   if (isOutOfSpace(ended) || !GONE.test(ended.stderr)) return aptFailure(ended, apt);
   return packageGone(name, apt, `apt: ${reasonIn(ended)}`);
@@ -60,8 +60,8 @@ export function packageGone(name: string, { sources: { debian } }: Apt, reason: 
 }
 
 /**
- * Whether nothing failed but the security suite, and that for want of it; where its address is but a guess, for any
- * reason that is not a wrong signature.
+ * Whether only the security suite failed, and only because the mirror lacks it; if its address is a guess, for any
+ * reason except a wrong signature.
  */
 export function isSecurityGone({ stderr }: ToolEnd, { suite, sources }: Apt): boolean {
   const problems = stderr.split('\n').filter((line) => /^(E|W|Err):/.test(line) && !/^E: Some index files/.test(line));
@@ -89,7 +89,7 @@ export function noSuchKernelPackage(name: string, suite: Suite): SetupError {
 export type Apt = Readonly<{
   suite: Suite;
   sources: AptSources;
-  /** Debian's word for the machine. */
+  /** Debian's name for the machine. */
   arch: 'amd64' | 'arm64';
   folder: string;
   config: string;
@@ -99,7 +99,7 @@ export type Apt = Readonly<{
 export type AptSources = Readonly<{
   debian: string;
   security: string | null;
-  /** True: nobody said that there is a mirror of the security suite there. */
+  /** True if nothing confirms that the address mirrors the security suite. */
   securityIsGuessed: boolean;
   keyring: string;
 }>;

@@ -1,4 +1,4 @@
-/** The newest kernel of a Debian suite, by the system's own apt with a state of our own: nothing of the system's changes. */
+/** Gets the newest kernel of a Debian suite with the system's apt and a separate state: the system stays unchanged. */
 
 import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -21,7 +21,10 @@ export type DebPackage = DebNames & Readonly<{ bytes: number; sha256: string }>;
 
 export const DEBIAN_KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
-/** Writes apt's configuration and its list of sources into `folder`, which keeps what was fetched. @throws SetupError `no-keyring`. */
+/**
+ * Writes apt's configuration and its list of sources into `folder`, which also holds the downloads. @throws SetupError
+ * `no-keyring`.
+ */
 export function prepareApt(folder: string, options: Omit<Apt, 'folder' | 'config'>): Apt {
   const { keyring } = options.sources;
   if (!existsSync(keyring)) {
@@ -47,7 +50,7 @@ function sourcesList({ suite, sources, arch }: Omit<Apt, 'folder' | 'config'>): 
   return line(sources.debian, suite.codename) + security;
 }
 
-// The kernels are old on purpose: that a list of them is no longer renewed is no reason not to use it. Its signature is.
+// The kernels are old on purpose, so an expired list is no reason to reject it; a wrong signature is.
 function configText(arch: Apt['arch']): string {
   return `#clear APT::Update::Pre-Invoke;
 #clear APT::Update::Post-Invoke;
@@ -68,7 +71,7 @@ Dir::Cache::srcpkgcache "";
 `;
 }
 
-// On the command line, where a path may hold what apt.conf gives a meaning to.
+// On the command line, because a path may contain what is special in apt.conf.
 function placesIn(folder: string): string[] {
   const places = {
     'Dir::Etc::sourcelist': 'sources.list',
@@ -79,7 +82,7 @@ function placesIn(folder: string): string[] {
 }
 
 /**
- * Fetches the lists. True: the security suite is not on its mirror, and only the suite itself is known.
+ * Fetches the lists. True if the mirror lacks the security suite, so that only the suite itself is known.
  * @throws SetupError `suite-gone`, `mirror-unreachable`, `bad-signature`, `no-space`, `apt-failed`.
  */
 export async function updateLists(apt: Apt): Promise<boolean> {
@@ -104,8 +107,8 @@ export async function newestPackage(apt: Apt): Promise<DebPackage> {
 }
 
 /**
- * Fetches a package, going on where an earlier download was interrupted; apt checks it against the signed lists.
- * `inherits`: descriptors that the download holds. Throws as updateLists().
+ * Fetches a package, resuming an interrupted download; apt checks it against the signed lists. `inherits`: descriptors
+ * that the download keeps open. Throws as updateLists().
  */
 export async function download(
   apt: Apt,
@@ -119,14 +122,14 @@ export async function download(
   removeAllBut(apt.folder, file);
   const watch = setInterval(() => onBytes(sizeOf(file)), POLL_MS);
   try {
-    // apt-get download fetches all of it again, this goes on with what is there.
+    // apt-get download would start over; this resumes a partial file.
     const helper = join(dirname(await methodsFolder(apt)), 'apt-helper');
     const args = ['download-file', uri, file, `SHA256:${wanted.sha256}`];
     const fetch = () => run(apt, 'apt-helper', args, { path: helper, inherits });
     const wasBegun = sizeOf(file) > 0;
     let ended = await fetch();
     if (wasBegun && isMismatch(ended)) {
-      // What was there may have been damaged.
+      // The partial file may have been damaged.
       rmSync(file, { force: true });
       ended = await fetch();
     }
@@ -137,7 +140,7 @@ export async function download(
   }
 }
 
-// apt makes no copy of what is in the file system.
+// apt does not copy packages from the local file system.
 async function localPackage(file: string, wanted: DebPackage, apt: Apt): Promise<string> {
   const sum = await sha256Of(file).catch(() => null);
   if (sum === wanted.sha256) return file;
@@ -146,21 +149,21 @@ async function localPackage(file: string, wanted: DebPackage, apt: Apt): Promise
 
 const POLL_MS = 200;
 
-// What is left of the download of a version that is no longer the newest.
+// Leftovers of the download of a version that is no longer the newest.
 function removeAllBut(folder: string, file: string): void {
   for (const path of packagesIn(folder)) {
     if (path !== file) rmSync(path);
   }
 }
 
-/** The packages in a download's folder, whole or not. */
+/** The packages in a download's folder, complete or not. */
 export function packagesIn(folder: string): string[] {
   return entriesOf(folder)
     .filter((name) => name.endsWith('.deb'))
     .map((name) => join(folder, name));
 }
 
-/** Removes what was fetched but the beginning of a package, which the next download goes on with. */
+/** Removes all that was fetched except a partial package, which the next download resumes. */
 export function tidy(folder: string): void {
   const isBegun = (path: string) => path.endsWith('.deb') && sizeOf(path) > 0;
   const paths = entriesOf(folder).map((name) => join(folder, name));

@@ -6,7 +6,7 @@ import { isOutOfSpace, noSpace, reasonIn, runTool } from './tools.ts';
 type Caller = Readonly<{ signal: AbortSignal | undefined; say: (text: string) => void }>;
 
 /**
- * Does what changes the folder of the kernels, one at a time: others wait. `lock` is the descriptor that holds it.
+ * Changes the folder of the kernels, one process at a time: others wait. `lock` is the descriptor that holds the lock.
  * @throws SetupError of lockFolder(), `no-space`, `not-writable`, and what `work` throws.
  */
 export async function changing<T>(
@@ -43,14 +43,14 @@ function refusalOf(error: unknown, folder: string): unknown {
 }
 
 export type FolderLock = Readonly<{
-  /** A program that inherits it holds the lock too, until it ends. */
+  /** A program that inherits it also holds the lock until it exits. */
   fd: number;
   release: () => void;
 }>;
 
 /**
- * Waits until nobody else adds or removes a kernel. `flock` takes the lock for the open file that it inherits, which
- * stays here: the kernel drops it with the last process that has it open, however that ends.
+ * Waits until nobody else adds or removes a kernel. `flock` locks the open file that it inherits, which stays open
+ * here: the kernel drops the lock when the last process that has the file open exits for any reason.
  * @throws SetupError `no-lock`, `no-tool`.
  */
 export async function lockFolder(

@@ -1,4 +1,4 @@
-/** Whether a kernel's files are what kernel.json says. */
+/** Checks a kernel's files against kernel.json. */
 
 import { createHash } from 'node:crypto';
 import { createReadStream, lstatSync, type Stats, utimesSync } from 'node:fs';
@@ -8,8 +8,8 @@ import { errnoOf } from '../errors.ts';
 import { filesOf, type KeptFile, type Manifest } from './manifest.ts';
 
 /**
- * What is wrong with the files, a line for each that is damaged; empty: nothing. Without `thorough` a file of the right
- * size and time is taken to be whole, and only one whose time differs (a copied cache folder) is hashed.
+ * One line for each damaged file; empty if there is none. Without `thorough`, a file of the right size and time is
+ * assumed to be intact, and only one whose time differs (a copied cache folder) is hashed.
  */
 export async function problemsOf(folder: string, manifest: Manifest, thorough: boolean): Promise<string[]> {
   const problems: string[] = [];
@@ -44,14 +44,14 @@ function statOf(path: string): Stats | string {
   }
 }
 
-// It is whole: the next run need not hash it again. Where this fails, that one does.
+// The file is intact: the next run need not hash it again. If this fails, the next run does.
 function restoreTime(path: string, mtimeMs: number): void {
   try {
     utimesSync(path, mtimeMs / 1000, mtimeMs / 1000);
   } catch {}
 }
 
-/** The SHA-256 of a file, in hexadecimal. Rejects as reading does. */
+/** The SHA-256 of a file, in hexadecimal. Rejects if reading fails. */
 export async function sha256Of(file: string): Promise<string> {
   const hash = createHash('sha256');
   await pipeline(createReadStream(file, { highWaterMark: 1 << 20 }), hash);

@@ -1,4 +1,4 @@
-/** A kernel out of a Debian package, of which only what is needed is unpacked. */
+/** Extracts a kernel from a Debian package; only the needed files are unpacked. */
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { isOutOfSpace, noSpace, reasonIn, runPipe, runTool } from './tools.ts';
 
 export type DebNames = Readonly<{ package: string; version: string }>;
 
-/** What a package says that it is. @throws SetupError `bad-package`, `no-tool`. */
+/** The name and version of a package. @throws SetupError `bad-package`, `no-tool`. */
 export async function debNames(file: string, signal: AbortSignal | undefined): Promise<DebNames> {
   const ended = await runTool('dpkg-deb', ['--field', file, 'Package', 'Version'], { signal });
   const text = ended.stdout.toString('utf8');
@@ -32,7 +32,7 @@ export async function unpackDeb(file: string, into: string, signal: AbortSignal 
   );
 }
 
-/** Unpacks one more module; that it is not there is no error. */
+/** Unpacks one more module; a missing one is not an error. */
 export function unpackModule(
   file: string,
   into: string,
@@ -42,7 +42,7 @@ export function unpackModule(
   return unpack(file, into, [moduleGlob(module)], signal);
 }
 
-// In files' names - and _ are one.
+// In file names, - and _ are the same.
 function moduleGlob(name: string): string {
   return `*/${name.replaceAll('_', '[_-]')}.ko*`;
 }
@@ -51,7 +51,7 @@ async function unpack(file: string, into: string, globs: string[], signal: Abort
   const tar = ['--extract', '--directory', into, '--no-same-owner', '--wildcards', ...globs];
   const ended = await runPipe(['dpkg-deb', ['--fsys-tarfile', file]], ['tar', tar], signal);
   if (isOutOfSpace(ended)) throw noSpace(into);
-  // tar complains of each name that is not there.
+  // tar complains about each missing name.
   const complaints = ended.stderr
     .split('\n')
     .filter((line) => !/Not found in archive|Exiting with failure|^$/.test(line));

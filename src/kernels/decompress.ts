@@ -1,4 +1,4 @@
-/** What kernels and modules are compressed with. */
+/** The compression formats of kernels and modules. */
 
 import { promisify } from 'node:util';
 import { gunzip, zstdDecompress } from 'node:zlib';
@@ -17,15 +17,15 @@ const magics: readonly Readonly<{ name: string; magic: readonly number[]; decomp
   { name: 'lzo', magic: [0x89, 0x4c, 0x5a, 0x4f], decompress: null },
 ];
 
-/** Null: not compressed in any way that is known here. */
+/** Null if not compressed in a known format. */
 export function compressionOf(data: Buffer): string | null {
   return match(data)?.name ?? null;
 }
 
 /**
- * The content of compressed data, or the data itself where it is not compressed. What follows the compressed stream is
- * ignored: the kernel's build appends the size of the content, but for gzip.
- * `what` names it in errors. @throws SetupError `unknown-compression`, `not-decompressed`, `no-tool`.
+ * Decompresses data; data that is not compressed is returned unchanged. Bytes after the compressed stream are ignored:
+ * the kernel's build appends the size of the content, except for gzip. `what` names the data in errors. @throws
+ * SetupError `unknown-compression`, `not-decompressed`, `no-tool`.
  */
 export async function decompress(data: Buffer, what: string, signal: AbortSignal | undefined): Promise<Buffer> {
   const form = match(data);

@@ -1,4 +1,4 @@
-/** As much of ELF (64 bits, little-endian) as tells a kernel from something else, and a module's wishes. */
+/** The parts of ELF (64 bits, little-endian) that identify a kernel and state a module's requirements. */
 
 export type Note = Readonly<{ owner: string; type: number }>;
 
@@ -8,13 +8,13 @@ export const EM_AARCH64 = 183;
 const SHT_NOBITS = 8;
 const PT_NOTE = 4;
 
-/** The machine that an ELF file is for; null: it is no such file. */
+/** The machine that an ELF file is for; null if it is not such a file. */
 export function elfMachine(data: Buffer): number | null {
   const isElf = data.length >= 64 && data.readUInt32BE(0) === 0x7f454c46 && data[4] === 2 && data[5] === 1;
   return isElf ? data.readUInt16LE(18) : null;
 }
 
-/** A section's content by its name; null: there is none. @throws RangeError where the file is cut off. */
+/** A section's content by its name; null if it is missing. @throws RangeError if the file is truncated. */
 export function elfSection(data: Buffer, name: string): Buffer | null {
   const table = Number(data.readBigUInt64LE(40));
   const entryBytes = data.readUInt16LE(58);
@@ -26,7 +26,7 @@ export function elfSection(data: Buffer, name: string): Buffer | null {
   return null;
 }
 
-/** The notes that a loader can see. @throws RangeError where the file is cut off. */
+/** The notes that a loader can see. @throws RangeError if the file is truncated. */
 export function elfNotes(data: Buffer): Note[] {
   const table = Number(data.readBigUInt64LE(32));
   const entryBytes = data.readUInt16LE(54);

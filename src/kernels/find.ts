@@ -7,24 +7,24 @@ import { kernelOf, type Manifest, ManifestError, readManifest } from './manifest
 import { type Kernel, kernelName, suiteOf, suites } from './types.ts';
 
 /**
- * A kernel that was added, looked over by the sizes and times of its files.
+ * An added kernel, checked by the sizes and times of its files.
  * @throws SetupError `bad-kernel-name`, `no-such-kernel`, `kernel-damaged`, `no-cache-folder`.
  */
 export async function findKernel(text: string): Promise<Kernel> {
   const name = kernelName(text);
   const folders = kernelsFolder();
   const found = await examine(folders, name, false);
-  // Another kmem-run may just have put another version in its place.
+  // Another kmem-run may just have replaced it with another version.
   const state = found?.problems.length === 0 ? found : await examine(folders, name, false);
   if (state === null) throw noSuchKernel(folders, name);
   if (state.problems.length > 0 || state.manifest === null) throw damaged(name, state);
   return kernelOf(folders.of(name), state.manifest);
 }
 
-/** What is in a kernel's folder. `manifest` is null where kernel.json cannot be used; `problems` then says why. */
+/** The state of a kernel's folder. `manifest` is null if kernel.json is unusable; `problems` then says why. */
 export type State = Readonly<{ manifest: Manifest | null; problems: readonly string[] }>;
 
-/** Null: there is none of that name. `thorough`: every file is hashed. */
+/** Null if no kernel has that name. `thorough`: hash every file. */
 export async function examine(folders: KernelsFolder, name: string, thorough: boolean): Promise<State | null> {
   if (!isThere(folders, name)) return null;
   const folder = folders.of(name);
@@ -37,7 +37,7 @@ export async function examine(folders: KernelsFolder, name: string, thorough: bo
   }
 }
 
-/** The command that puts a damaged kernel right. */
+/** The command that repairs a damaged kernel. */
 export function mending(name: string, manifest: Manifest | null): string {
   const canBeFetched = suiteOf(name) !== null && (manifest === null || manifest.origin !== null);
   return canBeFetched

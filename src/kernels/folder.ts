@@ -1,4 +1,4 @@
-/** Where kernels are kept: `kmem-run/kernels` in the user's own cache folder. */
+/** Where kernels are stored: `kmem-run/kernels` in the user's own cache folder. */
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,19 +6,19 @@ import { findCacheFolder, makeFolder } from '../../bin/cache-folder.js';
 import { errnoOf, SetupError } from '../errors.ts';
 import { isKernelName } from './types.ts';
 
-/** What is in it beside the kernels begins with a dot, which no kernel's name does. */
+/** Entries other than kernels begin with a dot, which no kernel's name does. */
 export type KernelsFolder = Readonly<{
   path: string;
   lock: string;
-  /** What a kernel's folder is made of before it is put in its place: a new one under this prefix for each. */
+  /** Prefix of the folders in which a kernel's files are prepared before they are moved into place; each is new. */
   staging: string;
-  /** Where a kernel's name has its own folder. */
+  /** The folder of the kernel of that name. */
   of: (name: string) => string;
-  /** What is kept of a download that was interrupted. */
+  /** The partial files of an interrupted download. */
   download: (name: string) => string;
 }>;
 
-/** @throws SetupError `no-cache-folder`. Makes nothing but the private cache folder itself. */
+/** @throws SetupError `no-cache-folder`. Creates only the private cache folder. */
 export function kernelsFolder(): KernelsFolder {
   const { folder, reason } = findCacheFolder();
   if (folder === null) {
@@ -38,19 +38,19 @@ export function kernelsFolder(): KernelsFolder {
   };
 }
 
-/** Makes the folder if need be. */
+/** Creates the folder if necessary. */
 export function ensureFolder({ path }: KernelsFolder): void {
   makeFolder(path, 0o700);
 }
 
-/** The names of the kernels that were added, whether whole or damaged. */
+/** The names of the added kernels, intact or damaged. */
 export function kernelNames(folders: KernelsFolder): string[] {
   return entriesOf(folders.path)
     .filter((name) => isKernelName(name) && isThere(folders, name))
     .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
 }
 
-/** Whether anything is in a kernel's place: an empty folder is nothing, a file is damage. */
+/** Whether a kernel's place is occupied: an empty folder does not count, a file counts as damage. */
 export function isThere(folders: KernelsFolder, name: string): boolean {
   try {
     return entriesOf(folders.of(name)).length > 0;
@@ -60,7 +60,7 @@ export function isThere(folders: KernelsFolder, name: string): boolean {
   }
 }
 
-/** What is in a directory; nothing where there is none. */
+/** The entries of a directory; none if it does not exist. */
 export function entriesOf(path: string): string[] {
   try {
     return readdirSync(path);

@@ -1,4 +1,4 @@
-/** The parts of a kernel, from wherever they are. */
+/** Gathers the parts of a kernel from any source. */
 
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -76,7 +76,7 @@ function imageIn(path: string): Buffer {
   }
 }
 
-/** Decompressed, and with all that a distribution builds in, an image takes some 80 MiB. */
+/** A decompressed image with everything that a distribution builds in takes about 80 MiB. */
 const MOST_IMAGE_BYTES = 256 * 2 ** 20;
 
 function treeOf(folder: string): ModuleTree {

@@ -1,4 +1,4 @@
-/** The image that QEMU boots, out of what a distribution ships. */
+/** Extracts the image that QEMU boots from what a distribution ships. */
 
 import { SetupError } from '../errors.ts';
 import { compressionOf, decompress } from './decompress.ts';
@@ -8,13 +8,13 @@ import type { Kernel } from './types.ts';
 export type Image = Readonly<{
   data: Buffer;
   arch: Kernel['arch'];
-  /** What `uname -r` will say. */
+  /** What `uname -r` will print. */
   release: string;
-  /** Debian's version without its revision, else the release. */
+  /** Debian's version without its revision, otherwise the release. */
   version: string;
 }>;
 
-/** What this machine's kernels are. @throws SetupError `unknown-machine`. */
+/** The architecture of this machine's kernels. @throws SetupError `unknown-machine`. */
 export function hostArch(): Kernel['arch'] {
   if (process.arch === 'x64') return 'x86_64';
   if (process.arch === 'arm64') return 'aarch64';
@@ -26,8 +26,8 @@ export function hostArch(): Kernel['arch'] {
 }
 
 /**
- * The kernel in an image file: a bzImage, an ELF vmlinux, arm64's Image or its EFI form, each compressed or not.
- * The ELF file that is inside a bzImage boots three times as fast under emulation, for want of the decompressor.
+ * The kernel in an image file: a bzImage, an ELF vmlinux, arm64's Image or its EFI form, each compressed or not. The
+ * ELF file inside a bzImage boots three times as fast under emulation, because it skips the decompressor.
  * @throws SetupError `bad-image`, `image-of-another-machine`, `no-direct-boot` and those of decompress().
  */
 export async function readImage(file: Buffer, what: string, signal: AbortSignal | undefined): Promise<Image> {
@@ -64,10 +64,10 @@ const SETUP_SECTORS = 0x1f1;
 const PAYLOAD_OFFSET = 0x248;
 const PAYLOAD_LENGTH = 0x24c;
 const SECTOR = 512;
-/** Since 2.08 (Linux 2.6.26) the header tells where the payload is. */
+/** Since 2.08 (Linux 2.6.26) the header says where the payload is. */
 const PAYLOAD_TOLD = 0x0208;
 
-/** Documentation/arch/x86/boot.rst. Null: this is no bzImage. */
+/** Documentation/arch/x86/boot.rst. Null if not a bzImage. */
 function bzImagePayload(data: Buffer): Buffer | null {
   if (data.length < PAYLOAD_LENGTH + 4 || data.toString('latin1', HEADER_MAGIC, HEADER_MAGIC + 4) !== 'HdrS')
     return null;
@@ -77,7 +77,7 @@ function bzImagePayload(data: Buffer): Buffer | null {
   return data.subarray(start, start + data.readUInt32LE(PAYLOAD_LENGTH));
 }
 
-/** drivers/firmware/efi/libstub/zboot-header.S. Null: this is no EFI form of a compressed kernel. */
+/** drivers/firmware/efi/libstub/zboot-header.S. Null if not the EFI form of a compressed kernel. */
 function zbootPayload(data: Buffer): Buffer | null {
   if (data.length < 64 || data.toString('latin1', 0, 2) !== 'MZ' || data.toString('latin1', 4, 8) !== 'zimg')
     return null;
@@ -90,7 +90,7 @@ const ARM64_MAGIC = 0x38;
 function archOf(data: Buffer): Kernel['arch'] | null {
   const machine = elfMachine(data);
   if (machine === EM_X86_64) return 'x86_64';
-  // QEMU boots arm64's Image, not its vmlinux: which is told from an Image by being ELF.
+  // QEMU boots arm64's Image, not its vmlinux, which differs from an Image by being ELF.
   if (machine === EM_AARCH64) return null;
   return data.length > 64 && data.toString('latin1', ARM64_MAGIC, ARM64_MAGIC + 4) === 'ARMd' ? 'aarch64' : null;
 }
@@ -106,7 +106,7 @@ function bootsDirectly(data: Buffer, what: string): boolean {
   }
 }
 
-// The banner that it prints first. (A format of it, for /proc/version, says %s where this says what it is.)
+// The banner that the kernel prints first. (Its format string for /proc/version has %s in place of the release.)
 const BANNER = /Linux version ([0-9][^\s()]*) \([^\n\0]*/;
 
 function namesIn(data: Buffer, what: string): Pick<Image, 'release' | 'version'> {

@@ -1,4 +1,4 @@
-/** Puts a kernel's files in their place: whole or not at all. */
+/** Puts a kernel's files in place, whole or not at all. */
 
 import {
   closeSync,
@@ -24,7 +24,7 @@ import type { Module } from './modules.ts';
 export type Parts = Readonly<{ image: Image; modules: readonly Module[] }>;
 export type Provenance = Pick<Manifest, 'name' | 'source' | 'origin'>;
 
-/** An own folder beside the kernels; the caller removes it. Call with the lock held: what others left there is dead. */
+/** A new folder beside the kernels; the caller removes it. Call with the lock held: leftovers of others are stale. */
 export function makeStaging(folders: KernelsFolder): string {
   for (const name of entriesOf(folders.path)) {
     if (join(folders.path, name).startsWith(folders.staging)) rmSync(join(folders.path, name), { recursive: true });
@@ -32,7 +32,7 @@ export function makeStaging(folders: KernelsFolder): string {
   return mkdtempSync(`${folders.staging}${makerMark()}`);
 }
 
-/** What kernel.json will say of these parts. */
+/** The content of kernel.json for these parts. */
 export function describe({ image, modules }: Parts, provenance: Provenance, addedAt: Date): Manifest {
   const mtimeMs = Math.floor(addedAt.getTime() / 1000) * 1000;
   const keptFile = (path: string, data: Buffer): KeptFile => ({
@@ -55,8 +55,8 @@ export function describe({ image, modules }: Parts, provenance: Provenance, adde
 }
 
 /**
- * Writes the files into `staging`, on disk, and puts them in the kernel's place; what was there is removed.
- * Throws what writing throws (ENOSPC …), and then what was there is as it was.
+ * Writes the files into `staging`, synced to disk, and moves them to the kernel's place; the previous files are
+ * removed. Throws the error of writing (ENOSPC …), and then leaves the previous kernel unchanged.
  */
 export function keep(folders: KernelsFolder, staging: string, manifest: Manifest, parts: Parts): void {
   const folder = folders.of(manifest.name);
@@ -73,7 +73,7 @@ export function keep(folders: KernelsFolder, staging: string, manifest: Manifest
   removeAllBut(folder, [MANIFEST, manifest.content]);
 }
 
-/** What is said of a kernel whose files stay as they are, and where it is from anew. */
+/** Renews the source in the manifest of a kernel whose files are unchanged. */
 export function renewManifest(
   folders: KernelsFolder,
   staging: string,
@@ -88,10 +88,10 @@ export function renewManifest(
   return manifest;
 }
 
-// The folder of the files first, and kernel.json, which names it, by one rename.
+// Moves the folder of the files first, then kernel.json, which names it, by one rename.
 function place(folder: string, staging: string, content: string): void {
   makeDirectory(folder);
-  // The same content with a damaged file: nothing of it is of use.
+  // The same content with a damaged file: discard all of it.
   rmSync(join(folder, content), { recursive: true, force: true });
   renameSync(join(staging, content), join(folder, content));
   sync(folder);
@@ -103,7 +103,7 @@ function makeDirectory(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   } catch {
-    // A file in its place.
+    // A file is in its place.
     rmSync(folder, { force: true });
     mkdirSync(folder, { mode: 0o700 });
   }

@@ -7,18 +7,18 @@ import { type Kernel, kernelName } from './types.ts';
 
 export type ListedKernel = Readonly<{
   name: string;
-  /** Null: kernel.json cannot be used. */
+  /** Null if kernel.json is unusable. */
   kernel: Kernel | null;
-  /** Empty: it is whole. */
+  /** Empty if intact. */
   problems: readonly string[];
-  /** The command that puts it right; null: it is whole. */
+  /** The command that repairs it; null if intact. */
   mend: string | null;
 }>;
 
-/** What was fetched of a download that was interrupted. */
+/** The partial result of an interrupted download. */
 export type Unfinished = Readonly<{ name: string; bytes: number }>;
 
-/** Every kernel that was added. `thorough`: each file is hashed. @throws SetupError `no-cache-folder`. */
+/** Every added kernel. `thorough`: hash each file. @throws SetupError `no-cache-folder`. */
 export async function listKernels(thorough: boolean): Promise<ListedKernel[]> {
   const folders = kernelsFolder();
   const listed: ListedKernel[] = [];
@@ -42,7 +42,7 @@ export function unfinishedDownloads(): Unfinished[] {
     .filter(({ bytes }) => bytes > 0);
 }
 
-/** One, or none: it is gone by now. */
+/** One kernel, or none if it is gone. */
 async function look(folders: KernelsFolder, name: string, thorough: boolean): Promise<ListedKernel[]> {
   const state = await examine(folders, name, thorough);
   if (state === null) return [];

@@ -1,6 +1,6 @@
 /**
- * `kernel.json`, which says what a kernel's folder holds. It is written last, by a rename, and names the folder of the
- * files: so a kernel is there whole or not at all, and one that is replaced goes over in one step.
+ * `kernel.json`, which describes a kernel's folder. It is written last, by a rename, and names the folder of the files,
+ * so that a kernel exists whole or not at all and is replaced in one step.
  */
 
 import { readFileSync } from 'node:fs';
@@ -12,15 +12,15 @@ export const MANIFEST = 'kernel.json';
 export const SCHEMA = 1;
 
 export type KeptFile = Readonly<{
-  /** Below the folder that `content` names. */
+  /** Relative to the folder that `content` names. */
   path: string;
   bytes: number;
-  /** Of its last modification, in milliseconds since 1970; whole seconds, which every archive keeps. */
+  /** Last modification, in milliseconds since 1970; whole seconds, which every archive preserves. */
   mtimeMs: number;
   sha256: string;
 }>;
 
-/** The Debian package that a kernel is of; null: it is of no package. */
+/** The Debian package of a kernel; null if it is from no package. */
 export type Origin = Readonly<{ package: string; version: string; sha256: string }> | null;
 
 export type Manifest = Readonly<{
@@ -32,14 +32,14 @@ export type Manifest = Readonly<{
   source: string;
   addedAt: string;
   origin: Origin;
-  /** The name of the folder beside kernel.json in which the files are; made from their checksums. */
+  /** Name of the folder beside kernel.json that holds the files; derived from their checksums. */
   content: string;
   image: KeptFile;
-  /** In the order in which they are to be loaded. */
+  /** In the order of loading. */
   modules: readonly KeptFile[];
 }>;
 
-/** What is wrong with a kernel.json: its message is for people. */
+/** A problem with a kernel.json; its message is shown to users. */
 export class ManifestError extends Error {}
 
 /** @throws ManifestError if there is none or if it is not what this version of kmem-run writes. */
@@ -103,7 +103,7 @@ function matches(pattern: RegExp): Check {
 
 const isSha256 = matches(/^[0-9a-f]{64}$/);
 
-// What is read goes into paths: it cannot lead out of the kernel's folder.
+// These values become paths: they must not lead out of the kernel's folder.
 function fileChecks(path: RegExp): Readonly<Record<keyof KeptFile, Check>> {
   return {
     path: matches(path),

@@ -14,10 +14,10 @@ import { configuredMirrors } from './sources.ts';
 import { isVersionOf, type Suite, suiteOf, suites } from './types.ts';
 
 export type Fetching = Readonly<{
-  /** Keeps what was fetched: what is interrupted goes on with it. */
+  /** Holds the downloads, so that an interrupted one can be resumed. */
   folder: string;
   keyring: string;
-  /** Descriptors that a download holds. */
+  /** Descriptors that a download keeps open. */
   inherits: readonly number[];
   say: (text: string) => void;
   onDownload: (done: number, total: number) => void;
@@ -26,12 +26,12 @@ export type Fetching = Readonly<{
 
 export type Fetched = Readonly<{
   file: string;
-  /** Where it is from, for people. */
+  /** The source, as shown to users. */
   source: string;
 }>;
 
 /**
- * `url` null: the mirrors that the system's apt is set up with. Null: the newest is the one that is `present`.
+ * `url` null: the mirrors configured in the system's apt. Returns null if the newest is already `present`.
  * @throws SetupError `unknown-kernel`, `no-mirror`, `bad-mirror` and those of ./apt.ts.
  */
 export async function fetchNewest(
@@ -69,7 +69,7 @@ async function configured(signal: AbortSignal | undefined): Promise<Omit<AptSour
   return { debian, security, securityIsGuessed: false };
 }
 
-/** Debian's own layout: `debian` and `debian-security` side by side; archives of it have it too. */
+/** Debian's own layout: `debian` and `debian-security` side by side; archives of Debian use it too. */
 function mirrorsAt(url: string): Omit<AptSources, 'keyring'> {
   if (!/^[a-z][a-z0-9+.-]*:[^\s[\]"]+$/i.test(url)) {
     throw new SetupError(
@@ -95,7 +95,7 @@ export type Fallback = Readonly<{ name: string; image: string; modules: string; 
 
 const SUFFIX = '-debian';
 
-/** The newest kernel in that folder that is of this name; null: there is none, or no such folder is named. */
+/** The newest kernel of this name in the fallback folder; null if there is none or no folder is configured. */
 export function findFallback(name: string): Fallback | null {
   const kept = process.env.KMEM_RUN_KERNELS;
   if (!kept) return null;
@@ -114,7 +114,9 @@ export function findFallback(name: string): Fallback | null {
   };
 }
 
-/** @throws SetupError `wrong-checksum` unless each file that SHA256SUMS lists is there as it says, the image among them. */
+/**
+ * @throws SetupError `wrong-checksum` unless each file that SHA256SUMS lists exists and matches, the image among them.
+ */
 export async function checkSums({ sums, folder, image }: Fallback): Promise<void> {
   const lines = [...readSums(sums).matchAll(/^([0-9a-f]{64}) [ *](.+)$/gm)];
   const listed = lines.map(([, sum = '', path = '']) => ({ sum, path: join(folder, path) }));

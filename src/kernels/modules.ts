@@ -6,15 +6,15 @@ import { SetupError } from '../errors.ts';
 import { decompress } from './decompress.ts';
 import { elfSection } from './elf.ts';
 
-/** What the guest's agent uses. What these depend on is told by the modules themselves. */
+/** The modules that the guest's agent uses. They state their own dependencies. */
 export const ROOTS = ['virtio_mmio', '9pnet_virtio', '9p', 'overlay', 'virtio_console'] as const;
 
-/** What the roots depend on in the kernels that are known: to be unpacked with them at once. */
+/** Dependencies of the roots in the known kernels, to be unpacked together with them. */
 export const KNOWN = [...ROOTS, 'virtio_ring', 'virtio', 'netfs', 'fscache', '9pnet'] as const;
 
 export type Module = Readonly<{ name: string; data: Buffer }>;
 
-/** Thrown where a module is not there that is needed and not built in. */
+/** Thrown if a needed module is neither present nor built in. */
 export class MissingModule extends Error {
   readonly module: string;
   constructor(module: string) {
@@ -24,13 +24,13 @@ export class MissingModule extends Error {
 }
 
 export type ModuleTree = Readonly<{
-  /** By their names with _ for -. */
+  /** By name, with _ instead of -. */
   files: ReadonlyMap<string, string>;
-  /** Names of those that are built in. */
+  /** Names of the built-in modules. */
   builtin: ReadonlySet<string>;
 }>;
 
-/** What is below a directory: of a /lib/modules/RELEASE, or a flat one of files. */
+/** The modules below a directory: a /lib/modules/RELEASE or a flat folder of files. */
 export function readModuleTree(directory: string): ModuleTree {
   const entries = readdirSync(directory, { recursive: true, withFileTypes: true });
   const files = entries
@@ -45,7 +45,7 @@ export function readModuleTree(directory: string): ModuleTree {
 }
 
 /**
- * The modules that are needed, decompressed, each after those that it depends on.
+ * The needed modules, decompressed, each after its dependencies.
  * @throws MissingModule, and SetupError `bad-module`, `module-of-another-kernel` and those of decompress().
  */
 export async function chooseModules(
@@ -61,7 +61,7 @@ export async function chooseModules(
     const data = await decompress(readFileSync(file), file, signal);
     const { depends, builtFor } = moduleInfo(data, file);
     if (builtFor !== release) throw foreign(file, builtFor, release);
-    // Before what it depends on is looked at: so a circle, which no build makes, ends.
+    // Set before its dependencies are visited, so that a cycle, which no build produces, ends.
     chosen.set(name, null);
     for (const other of depends) await take(other);
     chosen.delete(name);

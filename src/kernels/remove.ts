@@ -8,7 +8,7 @@ import { kernelsFolder } from './folder.ts';
 import { makeStaging } from './keep.ts';
 import { kernelName } from './types.ts';
 
-/** Removes a kernel, damaged or not, and what is left of its download. @throws SetupError `no-such-kernel`. */
+/** Removes a kernel, damaged or not, and any partial download of it. @throws SetupError `no-such-kernel`. */
 export async function removeKernel(text: string, options: Pick<AddOptions, 'signal' | 'say'>): Promise<void> {
   const name = kernelName(text);
   const { of, download } = kernelsFolder();
@@ -17,7 +17,7 @@ export async function removeKernel(text: string, options: Pick<AddOptions, 'sign
   }
   await changing(options, (folders) => {
     const staging = makeStaging(folders);
-    // At once, so that nobody finds a part of it.
+    // In one step, so that nobody finds a part of it.
     if (existsSync(folders.of(name))) renameSync(folders.of(name), join(staging, name));
     for (const path of [staging, folders.download(name)]) rmSync(path, { recursive: true, force: true });
   });

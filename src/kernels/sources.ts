@@ -1,4 +1,4 @@
-/** Which Debian mirrors the system's own apt is set up with. */
+/** The Debian mirrors configured in the system's apt. */
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,17 +9,17 @@ export type KernelSource = Readonly<{
   uri: string;
   suite: string;
   components: readonly string[];
-  /** What `signed-by` says; null: nothing. */
+  /** The value of `signed-by`; null if missing. */
   signedBy: string | null;
 }>;
 
 export type Mirrors = Readonly<{
-  /** Null: none is configured. */
+  /** Null if none is configured. */
   debian: string | null;
   security: string | null;
 }>;
 
-/** @throws SetupError `no-tool` where apt is not installed. */
+/** @throws SetupError `no-tool` if apt is not installed. */
 export async function configuredMirrors(signal: AbortSignal | undefined): Promise<Mirrors> {
   return mirrorsAmong(await configuredSources(signal));
 }
@@ -40,7 +40,7 @@ async function configuredSources(signal: AbortSignal | undefined): Promise<Kerne
   });
 }
 
-// Names with other characters are left out, as apt does.
+// Names with other characters are ignored, as in apt.
 function partsIn(directory: string): string[] {
   try {
     return readdirSync(directory)
@@ -110,8 +110,8 @@ const RELEASES =
   /^(buster|bullseye|bookworm|trixie|forky|duke|sid|unstable|testing|stable|oldstable|oldoldstable)(-security|\/updates|-updates|-proposed-updates|-backports)?$/;
 
 /**
- * Others have a suite of Debian's name in a repository of their own: a mirror of Debian's is told by its keyring, or by
- * `debian` in the last part of its address together with Debian's own component.
+ * Third-party repositories also use Debian's suite names: a Debian mirror is recognised by its keyring, or by `debian`
+ * in the last part of its address together with Debian's own component.
  */
 export function mirrorsAmong(sources: readonly KernelSource[]): Mirrors {
   const debian = sources

@@ -1,4 +1,4 @@
-/** The programs of the distribution that adding a kernel needs. */
+/** The distribution's programs that adding a kernel requires. */
 
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { errnoOf, SetupError } from '../errors.ts';
@@ -18,23 +18,23 @@ const remedies = {
 export type Tool = keyof typeof remedies;
 
 export type ToolEnd = Readonly<{
-  /** Null: killed by a signal, or by the caller's. */
+  /** Null if killed by a signal or by the caller's abort. */
   code: number | null;
   stdout: Buffer;
   stderr: string;
 }>;
 
 export type ToolOptions = Readonly<{
-  /** What is started in the tool's place: a program that is not on PATH. */
+  /** The program to start for a tool that is not on PATH. */
   path?: string;
   input?: Buffer;
-  /** Descriptors that it inherits from 3 on. */
+  /** Descriptors it inherits, numbered from 3. */
   inherits?: readonly number[];
-  /** Aborting it ends the tool and what it started, and waits until they are gone. */
+  /** Aborting it stops the tool and what it started, and waits until they are gone. */
   signal?: AbortSignal | undefined;
 }>;
 
-/** Runs a tool to its end, speaking English. @throws SetupError `no-tool` where it is not installed. */
+/** Runs a tool to completion, with English messages. @throws SetupError `no-tool` if it is not installed. */
 export async function runTool(tool: Tool, args: readonly string[], options: ToolOptions = {}): Promise<ToolEnd> {
   options.signal?.throwIfAborted();
   const { input, inherits = [] } = options;
@@ -42,7 +42,7 @@ export async function runTool(tool: Tool, args: readonly string[], options: Tool
     ...options,
     stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', ...inherits],
   });
-  // Not all of the input may be wanted.
+  // The tool may not read all of its input.
   child.stdin?.on('error', () => {}).end(input);
   const stdout = collect(child.stdout);
   const stderr = collect(child.stderr);
@@ -51,7 +51,7 @@ export async function runTool(tool: Tool, args: readonly string[], options: Tool
   return { code, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString('utf8') };
 }
 
-/** The output of one tool as the input of the next. `code` is the first one's failure, else the second's. */
+/** Pipes the output of one tool into the next. `code` is the first one's failure, otherwise the second's. */
 export async function runPipe(
   [from, fromArgs]: readonly [Tool, readonly string[]],
   [to, toArgs]: readonly [Tool, readonly string[]],
@@ -75,7 +75,7 @@ export async function runPipe(
   return { code, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr.flat()).toString('utf8') };
 }
 
-/** The last line of what a tool said that tells most. */
+/** The most informative line of a tool's errors. */
 export function reasonIn({ code, stderr }: ToolEnd): string {
   const lines = stderr
     .split('\n')
@@ -85,7 +85,7 @@ export function reasonIn({ code, stderr }: ToolEnd): string {
   return line === undefined ? `exit status ${code ?? 'unknown'}` : line.replace(/^E: /, '');
 }
 
-/** Whether a tool (or a system call of Node's) failed for want of space. */
+/** Whether a tool (or a system call of Node.js) failed for lack of space. */
 export function isOutOfSpace(failure: unknown): boolean {
   const errno = errnoOf(failure);
   if (errno === 'ENOSPC' || errno === 'EDQUOT') return true;
@@ -104,7 +104,7 @@ export function noSpace(folder: string, cause?: unknown): SetupError {
 
 type Start = ToolOptions & Pick<SpawnOptions, 'stdio'>;
 
-// In a process group of its own: a terminal's Ctrl-C is kmem-run's to pass on, and what a tool started is ended with it.
+// In its own process group: kmem-run passes on a terminal's Ctrl-C, and what the tool started is stopped with it.
 function start(tool: Tool, args: readonly string[], { path, signal, stdio }: Start): ChildProcess {
   const child = spawn(path ?? tool, args, {
     stdio: stdio ?? 'ignore',

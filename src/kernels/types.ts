@@ -1,32 +1,32 @@
 import { SetupError } from '../errors.ts';
 import { quote } from '../text/quote.ts';
 
-/** A kernel that was added, as found in its folder. */
+/** An added kernel, as found in its folder. */
 export type Kernel = Readonly<{
-  /** What the user calls it: `5.10`. */
+  /** The user's name for it: `5.10`. */
   name: string;
-  /** What `uname -r` says in it: `5.10.0-46-amd64`. */
+  /** What `uname -r` prints in it: `5.10.0-46-amd64`. */
   release: string;
-  /** The exact version: Debian's without its revision (`5.10.262`); the release where that is not known. */
+  /** The exact version: Debian's without its revision (`5.10.262`); the release if that is unknown. */
   version: string;
   arch: 'x86_64' | 'aarch64';
   /** Absolute path of what QEMU boots: the ELF `vmlinux` (x86_64) or `Image` (aarch64). */
   image: string;
-  /** Absolute paths of the modules (uncompressed), in the order in which they are to be loaded. */
+  /** Absolute paths of the modules (uncompressed), in the order of loading. */
   modules: readonly string[];
   /** Absolute path of the kernel's own folder. */
   folder: string;
-  /** Where it is from, for people. */
+  /** The source, as shown to users. */
   source: string;
   /** ISO 8601. */
   addedAt: string;
-  /** The space that its files take. */
+  /** The total size of its files. */
   bytes: number;
 }>;
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$/;
 
-/** A kernel's name as it was given: it becomes a folder's. @throws SetupError `bad-kernel-name`. */
+/** Checks a given kernel name: it becomes a folder's name. @throws SetupError `bad-kernel-name`. */
 export function kernelName(text: string): string {
   if (NAME.test(text)) return text;
   throw new SetupError(
@@ -40,12 +40,14 @@ export function isKernelName(text: string): boolean {
   return NAME.test(text);
 }
 
-/** Whether `version` is `name` or a more exact version of it: 5.10.262 is of 5.10 and of 5.10.262, not of 5.1. */
+/**
+ * Whether `version` is `name` or a more exact version of it: 5.10.262 is a version of 5.10 and of 5.10.262, not of 5.1.
+ */
 export function isVersionOf(version: string, name: string): boolean {
   return version === name || (version.startsWith(name) && !/^[0-9]/.test(version.slice(name.length)));
 }
 
-/** Which kernels can be had by name: the Debian release that each is of. */
+/** The kernels available by name, with the Debian release of each. */
 export type Suite = Readonly<{ name: string; codename: string; title: string }>;
 
 export const suites: readonly Suite[] = [
@@ -54,7 +56,7 @@ export const suites: readonly Suite[] = [
   { name: '6.12', codename: 'trixie', title: 'Debian 13' },
 ];
 
-/** Null: no Debian release is known for that name. */
+/** Null if no Debian release is known for that name. */
 export function suiteOf(name: string): Suite | null {
   return suites.find((suite) => suite.name === name) ?? null;
 }

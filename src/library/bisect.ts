@@ -23,7 +23,7 @@ export type BisectInput = SubjectInput<'kmem' | 'traceGate'> &
 /**
  * Finds the smallest kmem limit, to the page, at which a command passes. Resolves with the report, whose `answer.kind`
  * says whether there is such a limit; after an abort with `status: 'stopped'` and what is known so far.
- * @throws SetupError (as a rejection) if the input is invalid or runs could not be made. If any run was to be made,
+ * @throws SetupError (as a rejection) if the input is invalid or runs could not be performed. If any run was planned,
  * `.result` is the report.
  */
 export function bisect(input: BisectInput, options: EndOptions = {}): Running<BisectReport, ExperimentEvent> {

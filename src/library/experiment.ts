@@ -10,14 +10,16 @@ import { type Running, running } from './running.ts';
 type Standing = Readonly<{
   /** Name of the run: `kmem 1 MiB`. */
   name: string;
-  /** Number of counted runs that are over, and of all planned runs; `total` is an estimate if it depends on results. */
+  /**
+   * Number of counted runs that are finished, and of all planned runs; `total` is an estimate if it depends on results.
+   */
   done: number;
   total: number;
 }>;
 
 export type ExperimentEvent =
   | (Standing & Readonly<{ type: 'start' }>)
-  /** A run is over. `warmUp`: it does not count and is discarded. */
+  /** A run has finished. `warmUp`: it does not count and is discarded. */
   | (Standing & Readonly<{ type: 'run'; warmUp: boolean; result: Result }>);
 
 export type Planned<Report extends ExperimentFacts> = Readonly<{
@@ -28,7 +30,7 @@ export type Planned<Report extends ExperimentFacts> = Readonly<{
 
 /**
  * Resolves with the report, also after an abort (`status: 'stopped'`).
- * @throws SetupError (as a rejection). If runs were to be made, `.result` is the report (`status: 'failed'`).
+ * @throws SetupError (as a rejection). If runs were planned, `.result` is the report (`status: 'failed'`).
  */
 export function experiment<Report extends ExperimentFacts>(
   planned: () => Promise<Planned<Report>>,

@@ -25,7 +25,7 @@ export type ExploreInput = SubjectInput<keyof RunInput & keyof typeof WITHOUT> &
 /**
  * Fails each call of a command that allocates kernel memory, one in each run, and classifies the reaction. Resolves
  * with the report; after an abort with `status: 'stopped'` and what is known so far.
- * @throws SetupError (as a rejection) if the input is invalid or runs could not be made. If any run was to be made,
+ * @throws SetupError (as a rejection) if the input is invalid or runs could not be performed. If any run was planned,
  * `.result` is the report.
  */
 export function explore(input: ExploreInput, options: EndOptions = {}): Running<ExploreReport, ExperimentEvent> {

@@ -23,7 +23,7 @@ export type SubjectInput<Without extends keyof RunInput> =
 export type CommonInput = Readonly<{
   /** Number of concurrent runs, each bound to its own CPU; absent: 1. */
   jobs?: number | undefined;
-  /** Number of runs to make first and discard; absent: 1. */
+  /** Number of runs to perform first and discard; absent: 1. */
   warmup?: number | undefined;
   /** Command that `sh -c` runs before each run, outside its group; absent: none. */
   prepare?: string | null | undefined;

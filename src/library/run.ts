@@ -4,9 +4,9 @@ import type { Failure, Result } from '../result/schema.ts';
 import { type Progress, runSpec } from '../run/index.ts';
 import { type Running, running } from './running.ts';
 
-/** How to end the work early. */
+/** How to stop the work early. */
 export type EndOptions = Readonly<{
-  /** Aborting ends the work: SIGTERM, then SIGKILL after `grace`. The promise resolves with what is known. */
+  /** Aborting stops the work: SIGTERM, then SIGKILL after `grace`. The promise resolves with what is known. */
   signal?: AbortSignal | undefined;
   /** Aborting this one after `signal` skips the grace. */
   kill?: AbortSignal | undefined;
@@ -26,9 +26,9 @@ export type RunOptions = EndOptions &
 export type RunEvent =
   /** Progress before the command can start, while a microVM boots. An empty text means that it is ready. */
   | Readonly<{ type: 'preparation'; text: string }>
-  /** A sample of the group, each `sample` milliseconds. */
+  /** A sample of the group, every `sample` milliseconds. */
   | Readonly<{ type: 'sample'; sample: Progress }>
-  /** A failed call; the first 1,000. */
+  /** A failed call; only the first 1,000. */
   | Readonly<{ type: 'failure'; failure: Failure }>;
 
 /**

@@ -2,7 +2,7 @@
 
 /**
  * Awaited, it gives the result. Iterated, it gives events from the start of the iteration; the loop ends with the work
- * and throws what the promise rejects with. Leaving the loop does not end the work; aborting `signal` does.
+ * and throws what the promise rejects with. Leaving the loop does not stop the work; aborting `signal` does.
  */
 export type Running<End, Event> = Promise<End> & AsyncIterable<Event>;
 

@@ -16,14 +16,18 @@ import { type Running, running } from './running.ts';
 export type ScenarioInput = Readonly<{
   /** Names, files (contain / or end in .yaml) and folders; absent: ./scenarios. */
   scenarios?: string | readonly string[] | undefined;
-  /** The library that comes with kmem-run, instead of ./scenarios or beside what is named; absent: false. */
+  /**
+   * Use the library that ships with kmem-run, instead of ./scenarios or in addition to what is named; absent: false.
+   */
   library?: boolean | undefined;
   /** Only scenarios with one of these tags, and whose names contain one of these texts; absent: all. */
   tags?: readonly string[] | undefined;
   filters?: readonly string[] | undefined;
-  /** Kernel for the scenarios that support it (`'host'`: the running one); absent: for each the first that it names. */
+  /**
+   * Kernel for the scenarios that support it (`'host'`: the running one); absent: the first that each scenario names.
+   */
   kernel?: string | undefined;
-  /** The cgroup directory in which each group is made; not in a microVM. Absent: kmem-run's own. */
+  /** The cgroup directory in which each group is created; not in a microVM. Absent: kmem-run's own. */
   parent?: string | undefined;
   /** How kmem limits are enforced, instead of the mode in the file; absent: as the file says. */
   enforce?: Enforce | undefined;
@@ -47,16 +51,16 @@ export type ScenarioInput = Readonly<{
 
 type Standing = Readonly<{
   name: string;
-  /** Number of scenarios that are over, and of all that were found. */
+  /** Number of finished scenarios, and of all that were found. */
   done: number;
   total: number;
 }>;
 
 export type ScenarioEvent =
   | (Standing & Readonly<{ type: 'start' }>)
-  /** A run of the scenario is over; there are several if it repeats or is retried. */
+  /** A run of the scenario has finished; there are several if it repeats or is retried. */
   | (Standing & Readonly<{ type: 'run'; result: Result }>)
-  /** The scenario is over. */
+  /** The scenario finished. */
   | (Standing & Readonly<{ type: 'end'; outcome: ScenarioOutcome }>);
 
 const SELECTION = ['scenarios', 'library', 'tags', 'filters'];
@@ -87,7 +91,7 @@ export function scenario(
 ): Running<ScenariosReport, ScenarioEvent> {
   return running(async (emit) => {
     const { words, library, tags, filters, choices } = read(typeof input === 'string' ? { scenarios: input } : input);
-    // They load the parsers of YAML and of schemas, which a caller that only makes runs does not need.
+    // They load the YAML and schema parsers, which a caller that only performs runs does not need.
     const [{ defaultFolders, findScenarios }, { performScenarios }] = await Promise.all([
       import('../scenario/find.ts'),
       import('../scenario/perform.ts'),

@@ -35,7 +35,7 @@ export type SweepInput = SubjectInput<'kmem' | 'mem' | 'kmemTcp' | 'pids' | 'ker
 /**
  * Runs a command at many limits and reports at which it passes. Resolves with the report; after an abort with
  * `status: 'stopped'` and what is known so far.
- * @throws SetupError (as a rejection) if the input is invalid or runs could not be made. If any run was to be made,
+ * @throws SetupError (as a rejection) if the input is invalid or runs could not be performed. If any run was planned,
  * `.result` is the report.
  */
 export function sweep(input: SweepInput, options: EndOptions = {}): Running<SweepReport, ExperimentEvent> {

@@ -1,4 +1,7 @@
-/** The table of docs/reference/gate.md, made from the gate's policy: what is gated, what a denied call gets, and when. */
+/**
+ * The table of docs/reference/gate.md, generated from the gate's policy: what is gated, what a denied call gets, and
+ * when.
+ */
 
 import { type GatedCall, gatedCalls, PAGE, refusedCalls, type WatchedCall, watchedCalls } from '../gate/syscalls.ts';
 import { groupDigits } from '../request/size.ts';
@@ -44,7 +47,7 @@ function watchedRow(call: WatchedCall): Row {
 }
 
 function nameOf({ name, size, numbers: [x64, , , arm64] }: Pick<GatedCall, 'name' | 'size' | 'numbers'>): string {
-  // mmap has two entries: an old i386 form, whose arguments are in memory, beside the one that all have.
+  // mmap has two entries: the common one, and an old i386 form whose arguments are in memory.
   const elsewhere = gatedCalls.some((other) => other.name === name && other.size === size && other.numbers[0] !== null);
   return x64 === null && arm64 === null && !elsewhere ? `\`${name}\` (i386)` : `\`${name}\``;
 }

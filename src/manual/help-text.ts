@@ -3,7 +3,7 @@
 import yargs from 'yargs';
 import { aboutOption, type CommandHelp, type CommandPage, type PageOption } from './page.ts';
 
-/** Below this yargs breaks words to keep its columns. */
+/** Below this width yargs breaks words to keep its columns. */
 const NARROWEST = 60;
 
 /** `commands`: listed after the options. */
@@ -55,7 +55,7 @@ async function layOut(width: number, { head, actions, options, foot }: Parts): P
   return `${await parser.getHelp()}\n`;
 }
 
-/** A heading for each group, and its commands in a line each. */
+/** A heading for each group, then one line for each of its commands. */
 function commandTables(commands: readonly CommandPage[]): string[] {
   return [...Map.groupBy(commands, ({ group }) => group)].flatMap(([group, own]) =>
     table(
@@ -65,7 +65,7 @@ function commandTables(commands: readonly CommandPage[]): string[] {
   );
 }
 
-/** yargs shows no names of values, but takes any text for the name of an option. */
+/** yargs shows no value names, but accepts any text as the name of an option. */
 function rowOf(option: PageOption) {
   const { name, takes, group } = option;
   return [takes === null ? name : `${name} ${takes}`, { group, description: aboutOption(option) }] as const;

@@ -2,7 +2,7 @@ import { aboutOption, type CommandPage, type PageOption } from './page.ts';
 
 export type ManPage = Readonly<{ file: string; text: string }>;
 
-/** A page for each command, in roff for groff -man and mandoc, in ASCII. That of `run` is kmem-run.1. */
+/** A page for each command, in roff for groff -man and mandoc, in ASCII. The page of `run` is kmem-run.1. */
 export function manPages(pages: readonly CommandPage[], version: string): ManPage[] {
   return pages.map((page) => ({
     file: `${nameOf(page)}.1`,
@@ -99,7 +99,7 @@ function paragraph(text: string): string[] {
   return ['.PP', roff(text)];
 }
 
-/** What roff would take for its own, and what is not ASCII. */
+/** Escapes what roff would interpret, and what is not ASCII. */
 function roff(text: string): string {
   const plain = text
     .replaceAll('\\', '\\e')

@@ -1,4 +1,4 @@
-/** The tables of docs/reference/run.md, made from the definitions that parse and that --help lists. */
+/** The tables of docs/reference/run.md, generated from the definitions used for parsing and --help. */
 
 import { DEFAULT_RESERVE } from '../gate/syscalls.ts';
 import { normaliseSpec } from '../request/normalise.ts';
@@ -26,7 +26,7 @@ function rowOf({ name, takes, about, repeatable }: PageOption, otherwise: string
   ];
 }
 
-/** What an option comes to where it is not given, for a reader; one that is not in the map comes to nothing. */
+/** The default of each option, as text for a reader; an option that is not in the map has none. */
 function readDefaults(): ReadonlyMap<string, string> {
   const { limits: _, cwd: __, ...spec } = normaliseSpec({ command: ['true'] });
   const defaults = new Map<string, string>();

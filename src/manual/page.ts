@@ -1,21 +1,21 @@
-/** What is known of a command's line: --help, completion and the man pages are made from it. */
+/** The description of a command line, from which --help, completion and the man pages are generated. */
 
 export type PageOption = Readonly<{
-  /** As it is written: `kmem`, `no-color`. */
+  /** As written: `kmem`, `no-color`. */
   name: string;
-  /** Its value: `SIZE`, `auto|gate`; null: it is a flag. */
+  /** Its value: `SIZE`, `auto|gate`; null for a flag. */
   takes: string | null;
-  /** How the value is completed: as `takes`, or by words that this has no room for. */
+  /** How the value is completed: like `takes`, or with words for which `takes` has no room. */
   completes: string | null;
   about: string;
-  /** Null: there is none, or it needs no mention. */
+  /** Null if there is none or it needs no mention. */
   byDefault: string | null;
   /** A heading such as `Limits:`. */
   group: string;
   repeatable: boolean;
 }>;
 
-/** `add NAME` of `kmem-run kernel`. `takes`: as that of an option; null: no further argument. */
+/** `add NAME` of `kmem-run kernel`. `takes`: as for an option; null: no further argument. */
 export type Action = Readonly<{ about: string; takes: string | null }>;
 
 export type CommandHelp = Readonly<{
@@ -25,7 +25,7 @@ export type CommandHelp = Readonly<{
   text: readonly string[];
   actions?: Readonly<Record<string, Action>>;
   options: readonly PageOption[];
-  /** The arguments that are no options; as `takes` of an option. */
+  /** Arguments that are not options; as `takes` of an option. */
   takes?: string | null;
   /** Exit statuses, and what each means. */
   status: readonly (readonly [string, string])[];
@@ -39,13 +39,13 @@ export function runsCommand({ synopsis }: CommandHelp): boolean {
   return synopsis.some((line) => line.includes('-- command'));
 }
 
-/** The description of an option with what else --help says of it. */
+/** The description of an option, with the notes that --help adds. */
 export function aboutOption({ about, byDefault, repeatable }: PageOption): string {
   const notes = [...(repeatable ? ['repeatable'] : []), ...(byDefault === null ? [] : [`default: ${byDefault}`])];
   return notes.length === 0 ? about : `${about} (${notes.join('; ')})`;
 }
 
-/** How a value is completed; all that apply together. `kinds`: for `kmem-run complete`. */
+/** How a value is completed; all that apply are combined. `kinds`: for `kmem-run complete`. */
 export type Completion = Readonly<{
   words: readonly string[];
   kinds: readonly CompletedKind[];
@@ -56,7 +56,7 @@ export type Completion = Readonly<{
   variables: boolean;
 }>;
 
-/** What only kmem-run can list, by the name of the value. */
+/** Values that only kmem-run can list, by value name. */
 const KINDS = {
   SCENARIO: 'scenarios',
   KERNEL: 'kernels',
@@ -67,7 +67,7 @@ const KINDS = {
 export type CompletedKind = (typeof KINDS)[keyof typeof KINDS];
 export const COMPLETED_KINDS: readonly CompletedKind[] = Object.values(KINDS);
 
-/** Words are in small letters, and what is in capitals stands for something: `inherit|null|FILE`. */
+/** Words are in lower case; names in capitals are placeholders: `inherit|null|FILE`. */
 export function completionOf(takes: string | null): Completion {
   const parts = (takes ?? '').split('|');
   return {

@@ -1,4 +1,6 @@
-/** docs/reference/results.md, made from the schema: every key with its type, unit, meaning, and what null means. */
+/**
+ * docs/reference/results.md, generated from the schema: every key with its type, unit, meaning, and what null means.
+ */
 
 import { z } from 'zod';
 import { definitions } from '../result/definition.ts';
@@ -27,7 +29,7 @@ its JSON Schema.
 * \`name[]\` is a list; \`name.*\` is an object with arbitrary keys.
 `;
 
-/** The whole page. Throws an Error for a key without a definition: the page must not go out with holes. */
+/** The whole page. Throws an Error for a key without a definition: the page must have no gaps. */
 export function resultsPage(): string {
   const root = z.toJSONSchema(resultSchema, { metadata: definitions });
   const sections = children({ path: '', node: root }).map((entry) => ({ entry, inner: descendants(entry) }));

@@ -116,7 +116,7 @@ function actionOf(takes: string): string {
   return variables ? '_parameters -g "*export*"' : anyOf(takes);
 }
 
-/** The blank keeps _arguments from adding options of its own. */
+/** The blank keeps _arguments from adding its own options. */
 function anyOf(takes: string): string {
   const choices = choicesOf(takes);
   return choices.length === 0 ? ' ' : ` _kmem_run_any ${choices.join(' ')}`;
@@ -127,7 +127,7 @@ function choicesOf(takes: string | null): string[] {
   return [...words, ...kinds, ...(files ? ['files'] : folders ? ['folders'] : [])];
 }
 
-/** For a part of a specification, where brackets and colons have a meaning. */
+/** Escapes a part of a specification, in which brackets and colons are special. */
 function escaped(text: string): string {
   return text.replace(/[[\]:\\]/g, '\\$&');
 }

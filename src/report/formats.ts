@@ -1,4 +1,4 @@
-/** Runs as CSV (RFC 4180), for spreadsheets: a line each, keys as in the result. */
+/** Runs as CSV (RFC 4180), for spreadsheets: one line per run, keys as in the result. */
 
 import { writeReport } from '../host/write-file.ts';
 import type { Result } from '../result/schema.ts';
@@ -62,19 +62,23 @@ function line(values: readonly Value[]): string {
   return `${values.map(field).join(',')}\r\n`;
 }
 
-// What a spreadsheet takes for the beginning of a formula, also in the forms that East Asian keyboards give.
+// What a spreadsheet reads as the start of a formula, including the forms typed on East Asian keyboards.
 const formula = /^[\s\p{Z}]*[=+\-@＝＋－＠]|^[\t\r\n]/u;
-// A semicolon parts fields where the decimal sign is a comma; an apostrophe or a blank at an end is dropped by some.
+// A semicolon separates fields where the decimal sign is a comma; some spreadsheets drop an apostrophe or a blank at an
+// end.
 const quotable = /[",;'\t\r\n]|^ | $/;
 
-/** What is unknown is an empty field. */
+/** An unknown value is an empty field. */
 function field(value: Value): string {
   if (typeof value !== 'string') return value === null || value === undefined ? '' : String(value);
   const text = harmless(value);
   return quotable.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** Line ends and tabs stay, since quotes hold them; other controls would be obeyed by a terminal, and a formula run. */
+/**
+ * Line ends and tabs stay, since quotes contain them; a terminal would obey other controls, and a spreadsheet would run
+ * a formula.
+ */
 function harmless(text: string): string {
   const shown = text
     .split(/([\n\t])/)
@@ -83,7 +87,7 @@ function harmless(text: string): string {
   return formula.test(shown) ? `'${shown}` : shown;
 }
 
-/** Ends in a line end. */
+/** Ends with a newline. */
 export function jsonReport(result: Result): string {
   return `${escapeControls(JSON.stringify(result, null, 2))}\n`;
 }

@@ -1,19 +1,22 @@
-/** Names of gated calls: `0.2/17:mmap`, as docs/reference/trace-gate.md tells them, and what `--fail` takes: `0.2/17:mmap+`, `0.2/17`. */
+/**
+ * Names of gated calls: `0.2/17:mmap`, as in docs/reference/trace-gate.md, and what `--fail` accepts: `0.2/17:mmap+`,
+ * `0.2/17`.
+ */
 import { SetupError } from '../errors.ts';
 import { quote } from '../text/quote.ts';
 
 export type Address = Readonly<{
-  /** The task: the step that it comes from, then for each generation which clone made it: `0.2`, `0.2.t1`. */
+  /** The task: its step, then for each generation the clone that created it: `0.2`, `0.2.t1`. */
   process: string;
-  /** Which of its gated calls, from 1; 0: the fork that starts the step, which is ours. */
+  /** Number of the gated call in it, from 1; 0: our own fork, which starts the step. */
   index: number;
-  /** Null: whichever call is made at that place. */
+  /** Null: any call at that position. */
   syscall: string | null;
-  /** This call and all later ones of its process, threads included, as strace's `when=N+`; false: this one alone. */
+  /** This call and all later ones of its process, threads included, like strace's `when=N+`; false: this one alone. */
   persistent: boolean;
 }>;
 
-/** The gate keeps no longer ones. */
+/** The longest that the gate stores. */
 export const LONGEST_PROCESS = 159;
 
 const HINT = 'copy an address from --trace-gate, such as 0.1/17:mmap; 0.1/17:mmap+ adds all later calls';
@@ -21,7 +24,7 @@ const PROCESS = /^(?:0|[1-9][0-9]{0,8})(?:\.t?[1-9][0-9]{0,8})*/;
 const INDEX = /^(?:0|[1-9][0-9]{0,8})(?![0-9])/;
 const SYSCALL = /^[a-z][a-z0-9_]{0,26}(?![a-z0-9_])/;
 
-/** @throws SetupError `bad-address`, which tells where in the text it stops being one; `name`: of where it was given */
+/** @throws SetupError `bad-address`, which reports where the text becomes invalid; `name`: where it was specified */
 export function parseAddress(text: string, { name = 'address' }: { name?: string } = {}): Address {
   let at = 0;
   const fail = (expected: string): never => {
@@ -51,7 +54,7 @@ export function parseAddress(text: string, { name = 'address' }: { name?: string
   return { process, index, syscall, persistent };
 }
 
-/** As parseAddress reads it. */
+/** Inverse of parseAddress. */
 export function formatAddress({ process, index, syscall, persistent }: Address): string {
   return `${process}/${index}${syscall === null ? '' : `:${syscall}`}${persistent ? '+' : ''}`;
 }

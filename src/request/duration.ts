@@ -1,7 +1,7 @@
 import { SetupError } from '../errors.ts';
 import { quote } from '../text/quote.ts';
 
-/** Milliseconds as a number, or a text such as `500ms`, `1.5s`, `2m`; a bare number in a text is seconds. */
+/** Milliseconds as a number, or a string such as `500ms`, `1.5s`, `2m`; a bare number in a string is seconds. */
 export type Duration = number | string;
 
 const DURATION = /^(0|[1-9][0-9]*)(?:\.([0-9]+))?(?: ?(ms|s|m|h|d))?$/;
@@ -11,7 +11,7 @@ const FORMS = 'use a number with ms, s, m, h or d, such as 500ms or 1.5s (a bare
 const LONGEST_MS = 2 ** 31 - 1;
 
 /**
- * Whole milliseconds. In a text a bare number is seconds, as in timeout(1); a number proper is milliseconds.
+ * Whole milliseconds. In a string, a bare number is seconds, as in timeout(1); a number value is milliseconds.
  * @throws SetupError `bad-duration`, also for what a timer cannot wait (over 24.8 days).
  */
 export function parseDuration(text: Duration, { name = 'duration' }: { name?: string } = {}): number {

@@ -3,7 +3,7 @@ import { nearest } from '../text/nearest.ts';
 
 export type Path = readonly (string | number)[];
 
-/** A figure; anything at all below; an array of such; an object with these keys. */
+/** A value; anything below; an array of one shape; an object with these keys. */
 export type Shape = 'leaf' | 'free' | Readonly<{ each: Shape }> | Keys;
 type Keys = Readonly<{ keys: Readonly<Record<string, Shape>> }>;
 
@@ -42,8 +42,8 @@ const STEP: Keys = {
   },
 };
 
-/** What can be asked of a result; a test keeps it equal to the schema. */
-// Only what people misspell in a way that would never hold is closed; `free` leaves room for keys that are added later.
+/** What an expectation may query; a test keeps it equal to the schema. */
+// Closed only where a misspelling could never hold; `free` leaves room for keys that are added later.
 export const RESULT: Readonly<Record<string, Shape>> = {
   exit: EXIT,
   stdout: 'leaf',
@@ -82,14 +82,14 @@ export const RESULT: Readonly<Record<string, Shape>> = {
   startedAt: 'leaf',
 };
 
-/** Shorthands and the kernel's own names, each for a path of the result. */
+/** Shorthands and the kernel's own names, each mapped to a path of the result. */
 const SHORTHANDS: Readonly<Record<string, Path>> = {
   failcnt: ['kmem', 'failcnt'],
   overshoot: ['kmem', 'overshoot'],
   maxUsage: ['kmem', 'maxUsage'],
 };
 
-/** What can be asked of one step, and its shorthands. */
+/** What may be queried of one step, and its shorthands. */
 const STEP_SHORTHANDS: Readonly<Record<string, Path>> = {
   status: ['http', 'status'],
   body: ['http', 'body'],
@@ -104,7 +104,7 @@ const OF_STEP: Root = { shape: STEP, shorthands: STEP_SHORTHANDS };
 /** The first words that an expectation may start with. */
 export const FIRST_KEYS: readonly string[] = [...Object.keys(RESULT), ...Object.keys(SHORTHANDS)];
 
-/** The index of the segment that does not exist and what could stand there, or the path as the result spells it. */
+/** The index of the segment that does not exist and what is valid there, or the path as the result spells it. */
 export type Resolved = Readonly<{ path: Path }> | Readonly<{ wrong: number; expected: string }>;
 
 /** Finds a written path in the result; the kernel's spelling (`kmem.max_usage`, `kmem.tcp.failcnt`) is translated. */
@@ -112,7 +112,7 @@ export function resolvePath(written: Path): Resolved {
   return resolveFrom(written, WHOLE);
 }
 
-/** The same for a path that begins at a step of the result; what is found begins at the result. */
+/** The same for a path that starts at a step; the path found starts at the result. */
 export function resolveStepPath(written: Path, step: number): Resolved {
   const found = resolveFrom(written, OF_STEP);
   return 'path' in found ? { path: ['steps', step, ...found.path] } : found;
@@ -122,7 +122,7 @@ function resolveFrom(written: Path, root: Root): Resolved {
   const path: (string | number)[] = [];
   let shape: Shape = root.shape;
   for (const [index, segment] of written.entries()) {
-    // memory.kmem.tcp.* is a counter of its own, not a part of memory.kmem.*
+    // memory.kmem.tcp.* is a separate counter, not a part of memory.kmem.*
     if (index === 1 && path[0] === 'kmem' && segment === 'tcp') {
       [path[0], shape] = ['kmemTcp', COUNTER];
       continue;
@@ -132,7 +132,7 @@ function resolveFrom(written: Path, root: Root): Resolved {
     path.push(...next.path);
     shape = next.shape;
   }
-  // An array or a step is no value to compare, only its parts are.
+  // An array or a step cannot be compared, only its parts.
   if (isList(shape)) return { wrong: written.length, expected: '"[index]" or ".length"' };
   return { path };
 }
@@ -181,7 +181,7 @@ export function stepOfExit(path: Path): number | null {
   return path[0] === 'steps' && path[2] === 'exit' && typeof path[1] === 'number' ? path[1] : null;
 }
 
-/** The step whose end a path speaks of: how it exited, or what it was answered. Null: of none. */
+/** The step whose end a path refers to: its exit, or the response it received. Null: none. */
 export function stepOfEnd(path: Path): number | null {
   const [first, index, key, part] = path;
   const isAnswer = key === 'error' || (key === 'http' && part === 'status');
@@ -193,7 +193,7 @@ export function isExitStatus(path: Path): boolean {
   return stepOfExit(path) !== null && path.at(-1) === 'exit';
 }
 
-/** What a path finds in a result; null where there is nothing, or where the figure is not known. */
+/** The value at a path of a result; null if there is none or it is unknown. */
 export function lookUp(result: object, path: Path): unknown {
   const firstStep = path[0] === 'exit' && walk(result, ['steps', 0]) !== null;
   const found = walk(result, firstStep ? ['steps', 0, ...path] : path);

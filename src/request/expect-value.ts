@@ -1,4 +1,4 @@
-/** The right side of an expectation, and how it compares with what was found. */
+/** The right side of an expectation, and its comparison with the value found. */
 import { SetupError } from '../errors.ts';
 import { matches } from '../host/matches.ts';
 import { parseDuration } from './duration.ts';
@@ -9,10 +9,10 @@ export type Operator = (typeof OPERATORS)[number];
 
 export type Operand = string | number | boolean | null | RegExp;
 
-/** What the left side is, which decides how a number on the right is read. */
+/** The kind of the left side, which decides how a number on the right is read. */
 export type ValueUnit = 'text' | 'status' | 'ms' | 'any';
 
-/** Where in the text reading stopped (from its start), and what should have stood there. */
+/** Where parsing stopped (offset from the start), and what was expected there. */
 export class Unexpected extends Error {
   readonly at: number;
   readonly expected: string;
@@ -27,7 +27,7 @@ const WORDS: Readonly<Record<string, boolean | null>> = { null: null, true: true
 const NUMBER = /^[+-]?[0-9]+(?:\.[0-9]+)?$/;
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t', '\\': '\\', "'": "'", '"': '"' };
 
-/** Reads VALUE (all of the rest of an expectation). @throws Unexpected. */
+/** Reads VALUE (the rest of an expectation). @throws Unexpected. */
 export function parseOperand(text: string, operator: Operator, unit: ValueUnit): Operand {
   if (text === '') throw new Unexpected(0, 'a value');
   const operand = read(text, operator, unit);
@@ -92,7 +92,7 @@ function regularExpression(text: string): RegExp {
   if (end === 0) throw new Unexpected(text.length, 'a closing / (or quotes, to match the string itself)');
   if (end === 1) throw new Unexpected(1, 'a pattern');
   const flags = text.slice(end + 1);
-  // g and y make a RegExp remember where it stopped, so that the same question gets another answer.
+  // g and y make a RegExp remember where it stopped, so repeating a test gives another result.
   if (/[^dimsuv]/.test(flags))
     throw new Unexpected(end + 1, 'flags from i, m, s, u, v (or quotes, to match the string itself)');
   try {
@@ -103,8 +103,8 @@ function regularExpression(text: string): RegExp {
 }
 
 /**
- * Whether `actual OP operand` holds. Nothing holds for null (not known) but `==null`, and nothing for an object or
- * array but `!=null`: a question that cannot be answered must not pass. Null: a regular expression was not decided.
+ * Whether `actual OP operand` holds. Null (unknown) satisfies only `==null`, and an object or array only `!=null`: an
+ * expectation that cannot be decided must not pass. Null: a regular expression was undecided.
  */
 export function holds(actual: unknown, operator: Operator, operand: Operand): boolean | null {
   if (operand === null && !operator.endsWith('~')) return (actual === null) === (operator === '==');

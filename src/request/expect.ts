@@ -11,10 +11,13 @@ import {
 } from './expect-key.ts';
 import { holds, type Operand, type Operator, parseOperand, Unexpected, type ValueUnit } from './expect-value.ts';
 
-/** What an expectation is asked of. `stdout`, `stderr`: what was kept of them (head and tail), null if not captured. */
+/** What an expectation is checked against. `stdout`, `stderr`: their captured head and tail, null if not captured. */
 export type ExpectationFacts = Readonly<{ result: object; stdout: string | null; stderr: string | null }>;
 
-/** `actual`: the value found, null if there is none; long texts are cut; objects, arrays and what was not decided are only named. */
+/**
+ * `actual`: the value found, null if there is none; long texts are cut; objects, arrays and undecided values are only
+ * named.
+ */
 export type ExpectationVerdict = Readonly<{ passed: boolean; actual: string | number | boolean | null }>;
 
 export type ParsedExpectation = Readonly<{
@@ -22,11 +25,11 @@ export type ParsedExpectation = Readonly<{
   /** The key as the result spells it: `failcnt` is `kmem.failcnt`. */
   key: string;
   path: Path;
-  /** The stream of the whole run that has to be captured for it. */
+  /** The stream of the whole run that must be captured for it. */
   reads: 'stdout' | 'stderr' | null;
-  /** The stream of a single step that has to be. */
+  /** The stream of a single step that must be. */
   readsOfStep: 'stdout' | 'stderr' | null;
-  /** The step whose end it names (`exit` is that of step 0): there is no implicit `exit==0` of that one then. */
+  /** The step whose end it names (`exit` is that of step 0): that step then has no implicit `exit==0`. */
   step: number | null;
   evaluate(facts: ExpectationFacts): ExpectationVerdict;
 }>;
@@ -36,15 +39,15 @@ const ACTUAL_LENGTH = 200;
 const NOT_DECIDED = 'not decided: matching the pattern takes too long';
 
 /**
- * Reads `KEY OP VALUE`: KEY a path into the result, OP one of == != < <= > >= ~ !~, VALUE a number (with a size's
- * suffix, or a duration's where the key ends in Ms), a word or a quoted text, null, true, false, /regex/flags.
- * `==` with a stream ignores its last line ends, as $(…) does. @throws SetupError `bad-expectation`.
+ * Reads `KEY OP VALUE`: KEY a path into the result, OP one of == != < <= > >= ~ !~, VALUE a number (with a size suffix,
+ * or a duration suffix if the key ends in Ms), a word or a quoted string, null, true, false, /regex/flags. `==` with a
+ * stream ignores trailing line ends, as $(…) does. @throws SetupError `bad-expectation`.
  */
 export function compileExpectation(expr: string): ParsedExpectation {
   return refusing(expr, () => compile(expr, resolvePath));
 }
 
-/** The same for one that is relative to a step: `exit!=0`, `status==200`, `stderr~/Cannot/`. */
+/** The same for one relative to a step: `exit!=0`, `status==200`, `stderr~/Cannot/`. */
 export function compileStepExpectation(expr: string, step: number): ParsedExpectation {
   return refusing(expr, () => compile(expr, (path) => resolveStepPath(path, step)));
 }

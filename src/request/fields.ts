@@ -1,4 +1,7 @@
-/** Readers of single values: each takes what was given and its name, and gives what a RunSpec holds or throws SetupError. */
+/**
+ * Readers of single values: each takes the input and its name, and returns the value for a RunSpec or throws
+ * SetupError.
+ */
 import { statSync } from 'node:fs';
 import { errnoOf, SetupError } from '../errors.ts';
 import { absolute } from '../host/own-process.ts';
@@ -26,7 +29,7 @@ export const size: Reader<number> = (value, name) => parseSize(value as Size, { 
 
 export const duration: Reader<number> = (value, name) => parseDuration(value as Duration, { name });
 
-/** A duration that is no use at zero; timeout(1) takes 0 for "never", which would be a limit silently absent. */
+/** A duration that must not be zero; timeout(1) takes 0 as "never", which would silently disable the limit. */
 export const positiveDuration: Reader<number> = (value, name) => {
   const ms = duration(value, name);
   if (ms > 0) return ms;
@@ -41,7 +44,7 @@ export const boolean: Reader<boolean> = (value, name) => {
   throw badOption(`${name}: ${quote(value)} is neither true nor false`, 'use true or false');
 };
 
-/** What can be given to a program, by the bytes that it stands for. */
+/** A string that can be passed to a program, as the bytes it represents. */
 function isWord(value: unknown): value is string {
   return typeof value === 'string' && !value.includes('\0') && isPassable(value);
 }
@@ -59,7 +62,7 @@ export const texts: Reader<string[]> = (value, name) => {
   return value.map((item) => text(item, name));
 };
 
-/** Addresses of gated calls, as they were written. */
+/** Addresses of gated calls, as written. */
 export const addresses: Reader<string[]> = (value, name) => {
   const given = texts(value, name);
   for (const address of given) parseAddress(address, { name });
@@ -139,11 +142,11 @@ function existingFolder(given: string, name: string, code: string, refusal: stri
 }
 
 const MIB = 2 ** 20;
-// Below it the runner inside has no room to start.
+// With less, the runner inside cannot start.
 const LEAST_VM_MEMORY = 256 * MIB;
 const MOST_VM_CPUS = 64;
 
-/** Whole MiB, as QEMU takes them. */
+/** Whole MiB, as QEMU accepts them. */
 export const vmMemory: Reader<number> = (value, name) => {
   const bytes = Math.floor(size(value, name) / MIB) * MIB;
   if (bytes >= LEAST_VM_MEMORY) return bytes;
@@ -161,7 +164,7 @@ export const vmCpus: Reader<number> = (value, name) => {
   throw new SetupError('bad-vm-cpus', `${name}: ${quote(value)} is not a number of CPUs`, hint);
 };
 
-/** Folders that exist, each once. */
+/** Existing folders, each once. */
 export const folders: Reader<string[]> = (value, name) => {
   const paths = texts(value, name).map((path) => existingFolder(path, name, 'bad-folder', 'cannot be shared'));
   const odd = paths.find(hasBytes);

@@ -24,13 +24,13 @@ export const ON_FAULT = ['sigbus', 'kill', 'note'] as const satisfies readonly R
 export const ON_ESCAPE = ['note', 'kill'] as const satisfies readonly RunSpec['onEscape'][];
 export const WAIT = ['quiet', 'exit', 'empty'] as const satisfies readonly Wait[];
 
-/** How an input key is called where the user wrote it: `kmemTcp` is `--kmem-tcp` on a command line. */
+/** The name of an input key as the user wrote it: `kmemTcp` is `--kmem-tcp` on a command line. */
 export type NameOf = (key: InputKey) => string;
 
 type InputKey = keyof RunInput | keyof PlanInput;
 
 /**
- * What was asked, checked, with every default in place (and nowhere else), deeply frozen.
+ * The request, checked, with every default applied (here and nowhere else), deeply frozen.
  * @throws SetupError `no-command`, `bad-command`, `unknown-key`, `bad-size`, `bad-duration`, `bad-pids`, `bad-memsw`,
  * `bad-cpus`, `bad-cwd`, `bad-env`, `bad-output-file`, `bad-expectation`, `bad-option`, `bad-vm-memory`, `bad-vm-cpus`,
  * `bad-folder`, `bad-address`, `bad-step`, `conflicting-options`.
@@ -93,7 +93,7 @@ export function normaliseSpec(
     seed: take('seed', read.orNull(read.seed), none),
     inject: take('inject', read.addresses, () => []),
   };
-  // What was read above is what there is: no second list of keys to keep.
+  // The keys read above are all keys: there is no second list to maintain.
   refuseUnknownKeys(source, readKeys);
   checkMemsw(spec.limits, nameOf);
   checkMachine(spec, nameOf);
@@ -103,7 +103,7 @@ export function normaliseSpec(
   return deepFreeze(spec);
 }
 
-/** The spec of one run: what holds placeholders has its values. @throws SetupError as normaliseSpec() does. */
+/** The spec of one run, with its placeholders filled in. @throws SetupError as normaliseSpec() does. */
 export function fillIn(spec: RunSpec, values: PlaceholderValues): RunSpec {
   if (spec.template === null) return spec;
   const { template: _, ...written } = inputOf(spec) as PlanInput;
@@ -113,7 +113,7 @@ export function fillIn(spec: RunSpec, values: PlaceholderValues): RunSpec {
   });
 }
 
-/** Keys of texts that a run fills in: all that say what is run, and where. */
+/** Keys of strings that a run fills in: all that define what is run, and where. */
 const TEXT_KEYS = ['plan', 'cwd', 'env', 'expect', 'rw', 'user'] as const;
 
 function templateOf(input: RunInput | PlanInput): Template | null {
@@ -204,7 +204,7 @@ function refuseUnknownKeys(input: object, known: ReadonlySet<string>): void {
   throw new SetupError('unknown-key', `unknown key of a run: ${quote(unknown)}`, hint);
 }
 
-// The kernel refuses both: memsw below mem, and memsw where mem is unlimited (memory.rst, section 2.4).
+// The kernel refuses both: memsw below mem, and memsw with mem unlimited (memory.rst, section 2.4).
 function checkMemsw({ mem, memsw }: Limits, nameOf: NameOf): void {
   if (memsw === null || (mem !== null && memsw >= mem)) return;
   const [both, one] = [nameOf('memsw'), nameOf('mem')];
@@ -219,7 +219,7 @@ function checkMemsw({ mem, memsw }: Limits, nameOf: NameOf): void {
   throw new SetupError('bad-memsw', figures, `${both} counts memory and swap together: use at least ${one}`);
 }
 
-/** What lies outside the microVM cannot be used in it. */
+/** What is outside the microVM cannot be used in it. */
 function checkMachine({ kernel, vm, parent, cpus, traceGate }: RunSpec, nameOf: NameOf): void {
   if (kernel === null || vm === null) return;
   const conflict = (key: InputKey, reason: string, hint: string): SetupError =>
@@ -258,7 +258,7 @@ function checkInjections({ inject, then, plan, enforce }: RunSpec, nameOf: NameO
       `leave out ${nameOf('enforce')}, or use ${nameOf('enforce')} gate`,
     );
   }
-  // An address counts the steps in the group only.
+  // Addresses count only the steps in the group.
   const last = (plan?.filter(({ kind }) => kind === 'command').length ?? 1 + then.length) - 1;
   for (const address of inject) {
     const step = Number.parseInt(parseAddress(address, { name }).process, 10);

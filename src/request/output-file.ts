@@ -6,8 +6,8 @@ import { fsPath } from '../text/bytes.ts';
 import { quote } from '../text/quote.ts';
 
 /**
- * The absolute path of a file that will be written later, once it is clear that it can be: its folder is there, it is no
- * folder itself, and both may be written. @throws SetupError `bad-output-file`. The disk may still fill up by then.
+ * The absolute path of a file to write later, after a check that it can be written: its folder exists, it is not itself
+ * a folder, and both are writable. @throws SetupError `bad-output-file`. The disk may still fill up by then.
  */
 export function outputFile(path: unknown, { name }: { name: string }): string {
   if (typeof path !== 'string' || path === '' || path.includes('\0')) {

@@ -6,7 +6,7 @@ export type PlaceholderValues = Readonly<{
   dir: string;
   /** The folder of the scenario file. */
   here: string;
-  /** A free port of this name; the same at each call. Null: that of `${port}`. */
+  /** A free port for this name; the same on each call. Null: the port of `${port}`. */
   port: (name: string | null) => number;
 }>;
 
@@ -16,7 +16,7 @@ const PLACEHOLDER = /\$(\$?)\{([^{}]*)\}/g;
 const PORT = /^port(?:\.([A-Za-z_][\w-]*))?$/;
 const KNOWN = ['dir', 'here', 'port'];
 const FORMS = 'use ${dir}, ${here}, ${port} or ${port.NAME}; $${ stands for ${';
-/** What a shell reads has variables of its own. */
+/** A shell reads these, with its own variables. */
 const IN_SHELL = new Set(['run', 'setUp', 'cleanUp', 'env']);
 
 /** The value with all placeholders filled in, keys as they are. */
@@ -29,7 +29,7 @@ export function fill<T>(value: T, values: PlaceholderValues): T {
   ) as T;
 }
 
-/** Values that are of the right form, to check what holds placeholders before a run has its own. */
+/** Values of the right form, to check strings with placeholders before a run has its own values. */
 export function standIns(): PlaceholderValues {
   const ports = new Map<string | null, number>();
   const port = (name: string | null): number => {
@@ -41,12 +41,12 @@ export function standIns(): PlaceholderValues {
 
 const FIRST_STAND_IN = 20_000;
 
-/** Whether a run has something to fill in there. */
+/** Whether the text contains a placeholder. */
 export function holdsPlaceholder(text: string): boolean {
   return fill(text, standIns()) !== text;
 }
 
-/** The names of all ports that are asked for; null is that of `${port}`. */
+/** The names of all requested ports; null means `${port}`. */
 export function portNames(value: unknown): Set<string | null> {
   const names = new Set<string | null>();
   const port = (name: string | null): number => {
@@ -57,7 +57,7 @@ export function portNames(value: unknown): Set<string | null> {
   return names;
 }
 
-/** Placeholders that mean nothing, where no shell would make something of them. */
+/** Placeholders without a meaning, unless a shell would interpret them. */
 export function unknownPlaceholders(value: unknown): Unknown[] {
   const found: Unknown[] = [];
   mapTexts(value, [], (text, path) => {

@@ -11,7 +11,7 @@ const FORMS = 'write 512K..4M:256K, 512K..4M*2, or 1M,2M';
 const MOST = 10_000;
 
 type Kind = Readonly<{
-  /** A value that stands for itself. */
+  /** A single value. */
   value: (text: string, name: string) => number;
   /** An end of a range or a step: not rounded. */
   exact: (text: string, name: string) => number;
@@ -59,7 +59,7 @@ function parsePart(part: string, name: string, kind: Kind): number[] {
   const match = RANGE.exec(part);
   if (match === null) return [kind.value(part, name)];
   const [, from = '', to = '', sign, by = ''] = match;
-  // Refuses what is too small or too large by itself.
+  // Rejects an end that is itself too small or too large.
   for (const end of [from, to]) kind.value(end.trim(), name);
   const [first, last] = [kind.exact(from.trim(), name), kind.exact(to.trim(), name)];
   if (first > last) throw badRange(`${name}: ${quote(part)} is in descending order`, 'put the smaller end first');

@@ -17,7 +17,7 @@ import type {
 } from './run-spec.ts';
 
 const COMMON_KEYS = ['name', 'expect', 'timeout'];
-/** What a step does, and what may stand beside it. */
+/** The kinds of step, and the other keys of each. */
 export const STEP_KEYS: Readonly<Record<string, readonly string[]>> = {
   run: ['outside', 'background', 'ready', 'stop', 'stops', 'env', 'cwd'],
   http: ['within'],
@@ -32,8 +32,8 @@ type Fields = Readonly<Record<string, unknown>>;
 type Common = Pick<PlanStep, 'name' | 'expect' | 'timeoutMs'>;
 
 /**
- * The steps, checked, with their defaults. `name`: how the list is called where it was written; `cwd`: absolute, what
- * paths are relative to. @throws SetupError `bad-step`, `unknown-key`, `bad-expectation`, and those of single values.
+ * The steps, checked, with their defaults. `name`: what the list is called in the input; `cwd`: absolute; paths are
+ * relative to it. @throws SetupError `bad-step`, `unknown-key`, `bad-expectation`, and those of single values.
  */
 export function readPlan(value: unknown, name: string, cwd: string): PlanStep[] {
   if (!Array.isArray(value) || value.length === 0) {
@@ -72,7 +72,7 @@ function readStep(value: unknown, name: string, index: number, cwd: string): Pla
   return { kind: 'wait', ...common, waiting: readWaiting(given.wait, `${name}.wait`, cwd) } satisfies WaitStep;
 }
 
-// As a word of a message, and in `steps.NAME`.
+// Used in messages and in `steps.NAME`.
 const readName: read.Reader<string> = (value, name) => {
   const text = read.text(value, name);
   if (/^[^\n]{1,60}$/.test(text)) return text;
@@ -108,7 +108,7 @@ const readRun: read.Reader<string[]> = (value, name) => {
   throw badStep(`${name}: ${quote(value)} cannot be run`, 'use a line for the shell, or a list: program and arguments');
 };
 
-/** How a step's program is shown: the line for the shell, or the words. */
+/** How a step's program is shown: as the shell line or as words. */
 export function lineOf(command: readonly string[]): string {
   const isLine = command.length === 3 && command[0] === 'sh' && command[1] === '-c';
   return isLine ? (command[2] ?? '') : shellLine(command);
@@ -167,7 +167,7 @@ function readLimits(given: Fields, common: Common, name: string): LimitsStep {
   return { kind: 'limits', ...common, limits: Object.fromEntries(asked.map((key) => [key, readOne(key)])) };
 }
 
-/** A name is given once, and who is named has begun before and runs on. */
+/** Names are unique, and a named step has started earlier and still runs. */
 function checkNames(step: PlanStep, before: readonly PlanStep[], name: string): void {
   if (step.name !== null && before.some((earlier) => earlier.name === step.name))
     throw badStep(`${name}: duplicate step name: ${quote(step.name)}`, 'give each step a name of its own');
@@ -198,7 +198,7 @@ type AwaitedFields = Readonly<Record<string, unknown>>;
 
 const AWAITED_KEYS = ['port', 'host', 'file', 'log', 'http', 'within'];
 
-/** Paths are taken relative to `cwd`. @throws SetupError `bad-step`, `bad-duration`. */
+/** Paths are relative to `cwd`. @throws SetupError `bad-step`, `bad-duration`. */
 export function readAwaited(value: unknown, name: string, cwd: string): Awaited {
   const given = fieldsOf(value, name, AWAITED_KEYS);
   const withinMs =
@@ -220,7 +220,7 @@ export function readAwaited(value: unknown, name: string, cwd: string): Awaited 
   throw badStep(`${name}: requires something to wait for`, 'use one of port, file, log and http');
 }
 
-/** As readAwaited; also a duration, `empty`, or `{ step }`. */
+/** Like readAwaited; also a duration, `empty`, or `{ step }`. */
 export function readWaiting(value: unknown, name: string, cwd: string): Waiting {
   if (value === 'empty') return { until: 'empty', withinMs: DEFAULT_WITHIN_MS };
   if (typeof value !== 'object' || value === null) return { until: 'passed', ms: read.duration(value, name) };
@@ -237,7 +237,7 @@ export function readWaiting(value: unknown, name: string, cwd: string): Waiting 
   throw badStep(`${name}.empty: ${quote(empty)} is not true`, 'use empty: true');
 }
 
-/** An object without keys of other names. @throws SetupError `bad-step`, `unknown-key`. */
+/** An object without unknown keys. @throws SetupError `bad-step`, `unknown-key`. */
 export function fieldsOf(value: unknown, name: string, known: readonly string[]): AwaitedFields {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw badStep(`${name}: ${quote(value)} is not an object with keys`, `use an object with ${known.join(', ')}`);

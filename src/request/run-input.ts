@@ -11,21 +11,23 @@ export type FurtherStep = string | Readonly<{ client: string }>;
 export type RunInput = Readonly<{
   /** The program and its arguments, passed on unchanged. */
   command: readonly string[];
-  /** Further steps, each by `sh -c`: in the same group, or outside it as a `client`, whose memory is not counted. */
+  /**
+   * Further steps, each run by `sh -c`: in the same group, or outside it as a `client`, whose memory is not counted.
+   */
   then?: readonly FurtherStep[] | undefined;
   /**
    * What the first further step waits for: `tcp:PORT`, `tcp:HOST:PORT`, `http://…`, `file:PATH` or `output:REGEX`. A
-   * command that still runs then is a server: the further steps run while it runs, and it is ended after the last one.
-   * With `ready`, `background`, `stop` or a `client`, `${port}`, `${port.NAME}` and `${dir}` in strings are replaced by
-   * free ports and a private folder of the run. Absent: further steps wait for the end of the command, unless
-   * `background` is set.
+   * command that still runs then is a server: the further steps run while it runs, and it is stopped after the last
+   * one. With `ready`, `background`, `stop` or a `client`, `${port}`, `${port.NAME}` and `${dir}` in strings are
+   * replaced by free ports and a private folder of the run. Absent: further steps wait for the end of the command,
+   * unless `background` is set.
    */
   ready?: string | null | undefined;
   /** Longest wait for `ready`; absent: 10 s. */
   readyTimeout?: Duration | undefined;
-  /** Whether further steps start without waiting for the command to exit; it is ended after the last one. */
+  /** Whether further steps start without waiting for the command to exit; it is stopped after the last one. */
   background?: boolean | undefined;
-  /** What ends a server after the last step: a signal, or a line for `sh -c` in the group; absent: TERM. */
+  /** What stops a server after the last step: a signal, or a line for `sh -c` in the group; absent: TERM. */
   stop?: string | undefined;
   /** Limits of kernel memory and memory, rounded down to the page; absent: not limited. */
   kmem?: Size | null | undefined;
@@ -48,7 +50,7 @@ export type RunInput = Readonly<{
   rw?: readonly string[] | undefined;
   /** Cgroup version to use; absent: `'auto'`. */
   cgroup?: CgroupVersion | undefined;
-  /** Cgroup directory in which the group is made; absent: that of this process. */
+  /** Cgroup directory in which the group is created; absent: that of this process. */
   parent?: string | null | undefined;
   /** What the gate keeps free below the kmem limit; null or absent: the gate's default. */
   reserve?: Size | null | undefined;
@@ -70,7 +72,7 @@ export type RunInput = Readonly<{
   traceGate?: string | null | undefined;
   /** Time limit of all steps and the hold together; absent: none. */
   timeout?: Duration | null | undefined;
-  /** Time between SIGTERM and SIGKILL when the run is ended; absent: 2 s. */
+  /** Time between SIGTERM and SIGKILL when the run is stopped; absent: 2 s. */
   grace?: Duration | undefined;
   /** How long the group is kept after the last step; absent: 0. */
   hold?: Duration | undefined;
@@ -110,7 +112,7 @@ export type RunInput = Readonly<{
   inject?: readonly string[] | undefined;
 }>;
 
-/** The input from which normaliseSpec makes the same spec again, if folders, files and kernels still exist. */
+/** The input from which normaliseSpec recreates the same spec, if folders, files and kernels still exist. */
 export function inputOf(spec: RunSpec): RunRequest {
   const { limits, vm, timeoutMs, graceMs, holdMs, quietForMs, quietLimitMs, sampleMs, template, ...rest } = spec;
   const { command, then, plan, ...same } = rest;
@@ -124,7 +126,7 @@ export function inputOf(spec: RunSpec): RunRequest {
     quietFor: quietForMs,
     quietLimit: quietLimitMs,
     sample: sampleMs,
-    // The texts as written come last: the values that a run filled in are gone with it.
+    // The strings as written come last, since the values that a run filled in are gone with it.
     ...(template !== null ? writtenIn(template, rest.env) : plan === null ? { command, then } : { plan }),
   } as RunRequest;
 }
@@ -133,7 +135,7 @@ function writtenIn({ input, ...rest }: Template, env: RunSpec['env']): Partial<P
   return { ...input, env: { ...env, ...(input.env as RunSpec['env'] | undefined) }, template: rest };
 }
 
-/** The option for an input key, for messages and for lines to copy: `kmemTcp` → `--kmem-tcp`. */
+/** The option for an input key, for messages and for commands to copy: `kmemTcp` → `--kmem-tcp`. */
 export function optionName(key: string): string {
   return key === 'inject' ? '--fail' : `--${kebab(key)}`;
 }
@@ -171,9 +173,9 @@ export type StepInput = Readonly<{
   background?: boolean | undefined;
   /** With `run`: what the next step waits for; absent: the end of this step, or nothing after a background step. */
   ready?: AwaitedInput | undefined;
-  /** With `background`: the signal that ends it after the last step; absent: TERM. */
+  /** With `background`: the signal that stops it after the last step; absent: TERM. */
   stop?: string | undefined;
-  /** With `run`: name of the background step that this one ends. It may be killed by a signal, and is waited for. */
+  /** With `run`: name of the background step that this one stops. It may be killed by a signal, and is waited for. */
   stops?: string | undefined;
   /** With `run`: variables in addition to those of the run, and the working directory. */
   env?: Readonly<Record<string, string>> | undefined;
@@ -209,7 +211,7 @@ export type StepInput = Readonly<{
 
 /** What a run needs in addition to its steps if their texts contain placeholders, as those of a scenario do. */
 export type TemplateInput = Readonly<{
-  /** Folder that `${here}` stands for; null: there is none. */
+  /** Folder that replaces `${here}`; null: none. */
   here: string | null;
   setUp: readonly string[];
   cleanUp: readonly string[];

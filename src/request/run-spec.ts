@@ -1,9 +1,9 @@
-/** What was asked for, normalised: every key is present, sizes are bytes, times are milliseconds. */
+/** The normalised request: every key is present, sizes are bytes, times are milliseconds. */
 
 export type Enforce = 'auto' | 'gate' | 'native' | 'none';
 export type CgroupVersion = 'auto' | 'v1' | 'v2';
 
-/** Bytes, rounded down to the page (`pids`: a count); null means that no limit was asked for. */
+/** Bytes, rounded down to the page (`pids`: a count); null means that no limit was requested. */
 export type Limits = Readonly<{
   kmem: number | null;
   mem: number | null;
@@ -24,27 +24,27 @@ export type VmSpec = Readonly<{
 }>;
 
 /**
- * What holds placeholders: each run fills in `${dir}`, `${port}`, `${port.NAME}` and `${here}` with a folder and ports of
- * its own. The other keys of a spec have the values of one run, or stand-ins before it begins.
+ * The input with placeholders: each run fills in `${dir}`, `${port}`, `${port.NAME}` and `${here}` with its own folder
+ * and ports. The other keys of a spec have the values of one run, or stand-ins before it begins.
  */
 export type Template = Readonly<{
-  /** As it was written, by the keys of a run's input; `plan` is there. */
+  /** As written, with the keys of a run's input; `plan` is present. */
   input: Readonly<Record<string, unknown>>;
-  /** The folder that `${here}` stands for; null: there is none. */
+  /** The folder that replaces `${here}`; null: none. */
   here: string | null;
-  /** Lines for sh, before the group is made and after the run, in `${dir}`. */
+  /** Lines for sh, run in `${dir}` before the group is created and after the run. */
   setUp: readonly string[];
   cleanUp: readonly string[];
 }>;
 
 export type RunSpec = Readonly<{
-  /** With a plan: that of its first step in the group, for those who list runs. */
+  /** With a plan: the command of its first step in the group, for lists of runs. */
   command: readonly string[];
   /** Further steps, each run by `sh -c` in the same group. */
   then: readonly string[];
   /** All steps, of any kind; null: `command` and `then` are the steps. */
   plan: readonly PlanStep[] | null;
-  /** What `plan` is made from for each run; null: it is the same for each. */
+  /** The source of `plan` for each run; null: the plan is always the same. */
   template: Template | null;
   limits: Limits;
   enforce: Enforce;
@@ -53,29 +53,29 @@ export type RunSpec = Readonly<{
   /** The microVM that boots it; null without a kernel. */
   vm: VmSpec | null;
   cgroup: CgroupVersion;
-  /** Directory under which the group is made; null: the runner's own cgroup. */
+  /** Directory under which the group is created; null: the runner's own cgroup. */
   parent: string | null;
   /** Bytes kept free below the kmem limit by the gate; null: the gate's default. */
   reserve: number | null;
   errno: 'native' | 'enomem';
   reclaim: boolean;
-  /** Before a denial the gate waits until what ended processes leave is freed. */
+  /** Before a denial, the gate waits until the memory of exited processes is freed. */
   rcuWait: boolean;
-  /** io_uring is let through, ungated, instead of refused. */
+  /** io_uring is allowed, ungated, instead of refused. */
   allowIoUring: boolean;
   /** What to do when usage stays above the kmem limit and there is no call to deny. */
   onOverrun: 'note' | 'kill';
-  /** What ends a page fault over the kmem limit, where BPF programs can see it; `note`: nothing. */
+  /** What ends a page fault over the kmem limit, if BPF programs can see it; `note`: nothing. */
   onFault: 'sigbus' | 'kill' | 'note';
-  /** What to do about a process that leaves the group, where BPF programs can see it. */
+  /** What to do about a process that leaves the group, if BPF programs can see it. */
   onEscape: 'note' | 'kill';
-  /** File for a line about each gated call; null: none. */
+  /** File that gets a line for each gated call; null: none. */
   traceGate: string | null;
   timeoutMs: number | null;
   graceMs: number;
   holdMs: number;
   wait: Wait;
-  /** For `quiet`: how long nothing has to happen in the group, and how long that is waited for after the last step. */
+  /** For `quiet`: how long the group must be inactive, and the longest wait for that after the last step. */
   quietForMs: number;
   quietLimitMs: number;
   expect: readonly string[];
@@ -98,31 +98,31 @@ export type RunSpec = Readonly<{
   inject: readonly string[];
 }>;
 
-/** Whether the run has such a limit at any time: from the start, or by a step that changes limits. */
+/** Whether the run has this limit at any time: from the start, or by a step that changes limits. */
 export function asksFor({ limits, plan }: Pick<RunSpec, 'limits' | 'plan'>, key: keyof Limits): boolean {
   if (limits[key] !== null) return true;
   return (plan ?? []).some((step) => step.kind === 'limits' && (step.limits[key] ?? null) !== null);
 }
 
-/** Something that comes true, looked at again and again until `withinMs` has passed. */
+/** A condition that is polled until `withinMs` has passed. */
 export type Awaited = Readonly<{ withinMs: number }> &
   Readonly<
     | { until: 'port'; host: string; port: number }
-    /** Absolute; a file or folder that is there. */
+    /** Absolute; an existing file or folder. */
     | { until: 'file'; file: string }
-    /** A line that matches, in a file (absolute), or for null in what the steps have written to stdout and stderr. */
+    /** A matching line in a file (absolute); null: in what the steps have written to stdout and stderr. */
     | { until: 'log'; pattern: string; file: string | null }
-    /** Any answer with a status below 400. */
+    /** Any response with a status below 400. */
     | { until: 'http'; url: string }
   >;
 
-/** What every step has. */
+/** Common to all steps. */
 type Common = Readonly<{
-  /** Names the step in messages, in `signal` and in `wait`; null: its index does. */
+  /** Name of the step in messages, `signal` and `wait`; null: its index is used. */
   name: string | null;
-  /** What must hold of it, relative to the step: `exit!=0`, `stderr~/Cannot/`, `http.status==200`. */
+  /** Expectations, relative to the step: `exit!=0`, `stderr~/Cannot/`, `http.status==200`. */
   expect: readonly string[];
-  /** The step is ended after that, and the run goes on; null: the run's own timeout does. */
+  /** The step is stopped after this, and the run continues; null: the run's own timeout applies. */
   timeoutMs: number | null;
 }>;
 
@@ -135,13 +135,15 @@ type Program = Common &
     env: Readonly<Record<string, string>>;
     /** Absolute; null: the run's. */
     cwd: string | null;
-    /** The next step does not wait for its end, only for `ready`. What still runs after the last step is ended. */
+    /**
+     * The next step does not wait for its end, only for `ready`. It is stopped if it still runs after the last step.
+     */
     background: boolean;
-    /** When the next step may begin; null: when this one has ended, or for a background step at once. */
+    /** When the next step may begin; null: when this one has exited, or at once for a background step. */
     ready: Awaited | null;
-    /** The signal that ends a background step after the last one. */
+    /** The signal that stops a background step after the last one. */
     stop: string;
-    /** The background step that this one ends, by its name: it is waited for. */
+    /** Name of the background step that this one stops; its exit is awaited. */
     stops: string | null;
   }>;
 
@@ -159,7 +161,7 @@ export type HttpStep = Common &
     url: string;
     headers: Readonly<Record<string, string>>;
     body: string | null;
-    /** Tried again until it is answered as expected, or this has passed; 0: once. */
+    /** Retried until the response is as expected or this time has passed; 0: one try. */
     withinMs: number;
   }>;
 
@@ -167,7 +169,7 @@ export type SignalTarget = Readonly<
   | { to: 'group' }
   /** The process of a background step, by its name. */
   | { to: 'step'; step: string }
-  /** The process whose number is the first word of a file (absolute); it must be in the group. */
+  /** The process whose PID is the first word of a file (absolute); it must be in the group. */
   | { to: 'pid-file'; file: string }
 >;
 
@@ -175,7 +177,7 @@ export type SignalStep = Common & Readonly<{ kind: 'signal'; signal: string; tar
 
 export type ChangedLimits = Readonly<{ [K in keyof Limits]?: Limits[K] | undefined }>;
 
-/** Only what changes is there; null: no limit any more. */
+/** Only changed limits are present; null: no longer limited. */
 export type LimitsStep = Common & Readonly<{ kind: 'limits'; limits: ChangedLimits }>;
 
 export type Waiting =

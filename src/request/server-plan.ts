@@ -1,4 +1,4 @@
-/** A command that is a server, with its clients: the options of a run as the steps of a plan. */
+/** A server command with its clients: the options of a run, converted to the steps of a plan. */
 
 import { SetupError } from '../errors.ts';
 import { signalNumber } from '../host/exit-status.ts';
@@ -17,7 +17,7 @@ const SERVER = 'server';
 type NameOf = (key: keyof RunInput) => string;
 
 /**
- * The same run as a plan whose placeholders are filled in, when it has one of these keys or a client; otherwise null.
+ * The same run as a plan whose placeholders are filled in, if it has one of these keys or a client; otherwise null.
  * @throws SetupError `no-command`, `bad-command`, `bad-option`, `bad-step`, `conflicting-options`.
  */
 export function asServerPlan(input: RunInput, nameOf: NameOf): PlanInput | null {
@@ -58,14 +58,14 @@ function within(timeout: RunInput['readyTimeout'], nameOf: NameOf): Pick<Awaited
 /** `tcp:8080`, `http://127.0.0.1:8080/`, `file:PATH`, `output:REGEX`. @throws SetupError `bad-option`, `bad-step`. */
 function readReady(value: unknown, name: string): AwaitedInput {
   const awaited = awaitedIn(read.text(value, name), name);
-  // A mistake is named by the option here; the plan is read only later.
+  // Here an error names the option; the plan is read only later.
   readAwaited(fill(awaited, standIns()), name, '/');
   return awaited;
 }
 
 function awaitedIn(text: string, name: string): AwaitedInput {
   if (/^https?:/i.test(text)) {
-    // What is left when a shell has expanded ${port} itself.
+    // What remains if a shell has expanded ${port} itself.
     if (/^https?:\/\/[^/]*:(\/|$)/i.test(text))
       throw new SetupError(
         'bad-option',

@@ -5,7 +5,7 @@ import { quote } from '../text/quote.ts';
 
 export { formatSize, groupDigits } from '../text/figures.ts';
 
-/** Bytes, or a text such as `900K`, `2.5M`, `1 GiB`. */
+/** Bytes, or a string such as `900K`, `2.5M`, `1 GiB`. */
 export type Size = number | string;
 
 const SIZE = /^(0|[1-9][0-9]*)(?:\.([0-9]+))?(?: ?(?:([kmgt])(?:i?b)?|b))?$/i;
@@ -14,7 +14,7 @@ const FORMS = 'use bytes, or a number with K, M, G or T (powers of 1024), such a
 
 /**
  * Bytes, neither rounded nor bounded below. K, M, G, T and their spellings with B or iB are powers of 1024, as in the
- * kernel's memparse(); its octal and hexadecimal forms are refused, they surprise more than they serve.
+ * kernel's memparse(); its octal and hexadecimal forms are rejected, because they surprise more than they help.
  * @throws SetupError `bad-size`.
  */
 export function parseSize(text: Size, { name = 'size' }: { name?: string } = {}): number {
@@ -28,7 +28,10 @@ export function parseSize(text: Size, { name = 'size' }: { name?: string } = {})
   return Number(bytes);
 }
 
-/** A limit in bytes as the kernel keeps it: a size rounded down to the page, at least one page. @throws SetupError `bad-size`. */
+/**
+ * A limit in bytes as the kernel stores it: a size rounded down to the page, at least one page. @throws SetupError
+ * `bad-size`.
+ */
 export function parseLimit(text: Size, { name = 'limit' }: { name?: string } = {}): number {
   const bytes = roundToPage(parseSize(text, { name }));
   if (bytes === 0) {
@@ -40,7 +43,7 @@ export function parseLimit(text: Size, { name = 'limit' }: { name?: string } = {
   return bytes;
 }
 
-/** Down to a multiple of the page, as the kernel's page_counter_memparse() does. */
+/** Rounds down to a multiple of the page, as the kernel's page_counter_memparse() does. */
 export function roundToPage(bytes: number): number {
   return bytes - (bytes % pageSize());
 }

@@ -80,14 +80,17 @@ export function kmemOf(facts: Facts): Kmem {
   };
 }
 
-/** The kernel's counter stays 0 under `--enforce none`, since no limit is set: that would read as if none had been needed. */
+/**
+ * The kernel's counter stays 0 under `--enforce none`, since no limit is set: that would read as if no denial had been
+ * needed.
+ */
 function failcntOf({ mode, spec, summary, reading, unaccounted }: Facts): number | null {
   if (mode === 'gate') return summary?.denials ?? null;
   if (spec.enforce === 'none' || isUnaccounted({ unaccounted, summary })) return null;
   return reading?.kmem.failcnt ?? null;
 }
 
-/** Against the limit that was in force at the time. */
+/** Relative to the limit in force at the time. */
 function overshootOf(facts: Facts, maxUsage: number): number | null {
   const { earlierOvershoot, kmemLimit, reading, summary } = facts;
   if (earlierOvershoot === null) return beyond(kmemLimit, maxUsage);
@@ -95,14 +98,16 @@ function overshootOf(facts: Facts, maxUsage: number): number | null {
   return highest(earlierOvershoot.bytes, beyond(kmemLimit, last));
 }
 
-/** The kmem limit is another one from now on. `maxUsage`: the highest under the one before. */
+/** The kmem limit changes now. `maxUsage`: the highest usage under the previous limit. */
 export function bookOvershoot(facts: Facts, now: KmemLimit, maxUsage: number | null): void {
   const bytes = highest(facts.earlierOvershoot?.bytes ?? null, beyond(facts.kmemLimit, maxUsage));
   facts.earlierOvershoot = { bytes };
   facts.kmemLimit = now;
 }
 
-/** What was there before the limit was set is none of its: below that, nobody can tell what came before and what after. */
+/**
+ * Usage from before the limit was set is not overshoot: below that level, nobody can tell what came before or after.
+ */
 function beyond({ limit, usageWhenSet }: KmemLimit, maxUsage: number | null): number | null {
   if (limit === null || maxUsage === null) return null;
   return Math.max(0, maxUsage - Math.max(limit, usageWhenSet ?? 0));
@@ -123,7 +128,7 @@ type Peak = Pick<Kmem, 'maxUsage' | 'maxUsageSource' | 'uncertainty'>;
 
 const NO_PEAK: Peak = { maxUsage: null, maxUsageSource: null, uncertainty: null };
 
-/** Null where the kernel keeps no highest usage. */
+/** Null if the kernel records no highest usage. */
 function countedPeak({ reading, summary }: Facts): Peak | null {
   // The high-water mark is reset when a step begins, so the run's is the highest of all readings.
   const maxUsage = highest(reading?.kmem.maxUsage ?? null, summary?.lag == null ? (summary?.maxUsage ?? null) : null);
@@ -141,7 +146,7 @@ function seenPeak({ reading, summary, samples, mode }: Facts): Peak {
 
 const PARTS = ['slab', 'kernel_stack', 'pagetables', 'percpu', 'vmalloc', 'sock'] as const;
 
-/** Of the helper's highest reading. */
+/** At the helper's highest reading. */
 function partsOf(summary: GateSummary): Kmem['parts'] {
   const known = PARTS.flatMap((part): [string, number][] => {
     const bytes = summary[part];

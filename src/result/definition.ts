@@ -1,6 +1,6 @@
 /**
- * Every key of the result is defined next to its type: its meaning, its unit, and what null means.
- * The JSON Schema and docs/reference/results.md are made from these definitions, so neither can drift from the type.
+ * Every key of the result is defined next to its type: its meaning, its unit, and what null means. The JSON Schema and
+ * docs/reference/results.md are generated from these definitions, so neither can drift from the type.
  */
 
 import { z } from 'zod';
@@ -75,7 +75,7 @@ export function choiceOrNull<const T extends readonly [string, ...string[]]>(
   return z.enum(values).nullable().register(definitions, { description, whenNull });
 }
 
-/** Defines a structure: an object, a list, or anything that the functions above do not make. */
+/** Defines a structure: an object, a list, or anything that the functions above do not create. */
 export function define<S extends z.ZodType>(
   schema: S,
   description: string,

@@ -1,4 +1,4 @@
-/** The machine, as far as it matters to a comparison. On the launch path of every run: one file is read. */
+/** The machine, as far as it matters to a comparison. On the launch path of every run, so only one file is read. */
 
 import { availableParallelism, release } from 'node:os';
 import { versions } from 'node:process';
@@ -13,7 +13,7 @@ export type EnvironmentFacts = Readonly<{
   layout: Layout;
   /** Randomisation of the command's address space is left on. */
   aslr: boolean;
-  /** No run of this command went before; null: not known. */
+  /** This is the first run of this command; null: unknown. */
   cold: boolean | null;
 }>;
 
@@ -32,13 +32,16 @@ export function readEnvironment({ layout, aslr, cold }: EnvironmentFacts): Envir
   };
 }
 
-/** How often the processor package throttled itself since boot; null where the machine does not tell, as most virtual ones. */
+/**
+ * How often the processor package throttled itself since boot; null if the machine does not report it, like most
+ * virtual ones.
+ */
 export function readThrottleCount(): number | null {
   const text = readOrNull('/sys/devices/system/cpu/cpu0/thermal_throttle/package_throttle_count')?.trim();
   return text !== undefined && /^\d+$/.test(text) ? Number(text) : null;
 }
 
-/** Bytes of a key of /proc/meminfo, whose `kB` are 1,024 bytes (proc_meminfo(5)); null if it is not there. */
+/** Bytes of a key of /proc/meminfo, whose `kB` are 1,024 bytes (proc_meminfo(5)); null if it is missing. */
 export function meminfoBytes(meminfo: string | null, key: string): number | null {
   const kib = new RegExp(`^${key}:\\s+(\\d+) kB$`, 'm').exec(meminfo ?? '')?.[1];
   return kib === undefined ? null : Number(kib) * 1024;

@@ -6,7 +6,7 @@ import type { GateSummary } from '../gate/protocol.ts';
 import type { Limits, RunSpec } from '../request/run-spec.ts';
 import type { Result } from './schema.ts';
 
-/** What a run found out, piece by piece; null or empty is what it did not get to. */
+/** Facts that a run collects, piece by piece; null or empty if it did not get that far. */
 export type Facts = {
   readonly id: string;
   readonly startedAt: string;
@@ -20,24 +20,24 @@ export type Facts = {
   /** In force now: steps may change them. */
   limitsNow: Limits | null;
   kmemLimit: KmemLimit;
-  /** Of the kmem limits before; null: there were none. */
+  /** Of the earlier kmem limits; null: none. */
   earlierOvershoot: Readonly<{ bytes: number | null }> | null;
   ancestors: readonly AncestorLimit[];
   reading: GroupReading | null;
   cpu: { userMs: number; systemMs: number } | null;
   summary: GateSummary | null;
-  /** The gate could not do without no_new_privs. */
+  /** The gate required no_new_privs. */
   noNewPrivs: boolean;
   /** The counter did not move while a task was in the group: kernel memory is not accounted. */
   unaccounted: boolean;
   escaped: number;
-  /** What the gate saw that a reader should know, a sentence each. */
+  /** What the gate observed that readers should know, one sentence each. */
   notices: readonly string[];
   /** Milliseconds for which usage stayed above the kmem limit with no call to deny. */
   overrunMs: number;
-  /** When the OOM killer first killed in the group. */
+  /** Time of the OOM killer's first kill in the group. */
   oomKillAtMs: number | null;
-  /** Whom the OOM killer killed outside the group, a sentence each. */
+  /** The OOM killer's victims outside the group, one sentence each. */
   oomKillsOutside: readonly string[];
   wallMs: number | null;
   steps: Result['steps'][number][];
@@ -47,9 +47,9 @@ export type Facts = {
   crashes: Result['crashes'];
   escapes: Result['escapes'];
   leftover: readonly Process[];
-  /** Processes that had lost their parent and ended with another status than 0. */
+  /** Orphaned processes that ended with a status other than 0. */
   orphans: Result['orphans'];
-  /** By which rule the run was over, and why; null: it did not get there. */
+  /** The rule that ended the run, and why; null: it did not get that far. */
   ending: Result['ending'];
   samples: Result['samples'];
   throttled: { before: number | null; after: number | null };
@@ -99,5 +99,8 @@ export function isUnaccounted({ unaccounted, summary }: Pick<Facts, 'unaccounted
   return unaccounted && (summary?.peakSeen ?? 0) === 0;
 }
 
-/** A kmem limit that was in force. `usageWhenSet`: what the group had already; null: nothing, it was there from the start. */
+/**
+ * A kmem limit that was in force. `usageWhenSet`: the group's usage at that time; null: nothing, the limit applied from
+ * the start.
+ */
 export type KmemLimit = Readonly<{ limit: number | null; usageWhenSet: number | null }>;

@@ -1,4 +1,4 @@
-/** What happened, in one sentence that a person understands. */
+/** What happened, in one readable sentence. */
 
 import { formatSize } from '../request/size.ts';
 import { counted, formatDuration } from '../text/figures.ts';
@@ -129,7 +129,7 @@ function ended(result: Result, isIt: (step: Step) => boolean): string {
   return `${cut(step.command, COMMAND_LENGTH)}${how}${circumstances(step, result)}`;
 }
 
-/** Whether the limit can have to do with how a step ended: the question that the tool is there for. */
+/** Whether the limit may explain how a step ended: the question that this tool answers. */
 function circumstances(step: Step, result: Result): string {
   if (step.failcnt !== null && step.failcnt > 0) return ` after ${refused(result, step.failcnt, whomIn(result, step))}`;
   const took = step.wallMs === null ? '' : ` after ${formatDuration(step.wallMs)}`;
@@ -158,9 +158,9 @@ function passed(result: Result): string {
     : `passed: ${peak(result)}`;
 }
 
-/** Daemons that died: of a signal, or under denials with any status but 0. */
+/** Daemons that died: from a signal, or, under denials, with any status but 0. */
 function deaths({ orphans }: Result, isDenied: boolean): string[] {
-  // One that was kept before there were any lacks the key.
+  // A result saved before orphans were recorded lacks the key.
   const dead = (orphans ?? []).filter(({ exit }) => isDenied || exit.signal !== null);
   const [first] = dead;
   if (first === undefined) return [];
@@ -174,7 +174,10 @@ export function diedText({ comm, pid, exit }: Result['orphans'][number]): string
   return exit.signal === null ? `${who} exited with ${exit.code}` : `${who} died of ${visible(exit.signal)}`;
 }
 
-/** Whom it was denied: `it ` for the program itself, otherwise the names of the processes. `step`: of it alone; null: of all. */
+/**
+ * Who was denied: `it ` for the program itself, otherwise the names of the processes. `step`: only this step; null: all
+ * steps.
+ */
 function whomIn({ failures, failureCounts, steps }: Result, step: Step | null): string {
   const own = step === null ? failureCounts : failures.filter((failure) => failure.step === steps.indexOf(step));
   const names = [...new Set(own.flatMap((failure) => (isRefusal(failure) ? [] : (failure.comm ?? []))))];
@@ -202,7 +205,7 @@ function denialsSoFar(result: Result): string {
 
 // The kernel's failcnt counts charges and retries, not allocations that a program saw fail.
 function refused({ enforcement: { mode, programs } }: Result, times: number, whom = ''): string {
-  // A page fault is no call of the gate's.
+  // A page fault is not a gated call.
   if (mode === 'gate')
     return `${endsFaults(programs) ? 'kmem-run' : 'the gate'} denied ${whom}${counted(times, 'allocation')}`;
   return `the kernel refused ${whom}kernel memory ${times === 1 ? 'once' : counted(times, 'time')}`;
@@ -216,26 +219,26 @@ function inStep(result: Result): string {
   return nameStep(result, result.steps.length - 1);
 }
 
-/** Where there are several. */
+/** If there are several. */
 function nameStep({ steps }: Result, index: number): string {
   const step = steps[index];
   return step === undefined || steps.length === 1 ? '' : ` in step ${index} (${cut(step.command, COMMAND_LENGTH)})`;
 }
 
-/** ` of 4 MiB, then 1 MiB` where steps changed it; empty: there never was one. */
+/** ` of 4 MiB, then 1 MiB` if steps changed it; empty: there was no limit. */
 export function ofLimit(
   { limits, steps }: Pick<Result, 'limits' | 'steps'>,
   key: 'kmem' | 'mem' | 'memsw' | 'kmemTcp' | 'pids',
   say: (amount: number) => string,
 ): string {
-  // A result that was kept before steps told of limits has none of them.
+  // A result saved before steps recorded limits has none of them.
   const later = steps.flatMap(({ kind, limits: left }) => (kind === 'limits' && left ? [left[key]] : []));
   const inForce = [limits[key], ...later].filter((limit, index, all) => index === 0 || limit !== all[index - 1]);
   if (inForce.every((limit) => limit === null)) return '';
   return ` of ${inForce.map((limit) => (limit === null ? 'no limit' : say(limit))).join(', then ')}`;
 }
 
-/** Why the limit left no room for the call, or null: it was not the reason. */
+/** Why the limit left no room for the call; null if that was not the reason. */
 export function reasonOf({ denial }: Pick<Failure, 'denial'>): string | null {
   if (denial == null) return null;
   const { need, reserve, room, table } = denial;

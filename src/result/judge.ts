@@ -14,12 +14,12 @@ export type RunRecord = Omit<Result, 'outcome' | 'expectations'>;
 /** What the command wrote, as far as an expectation reads it; null: not read. */
 export type Output = Readonly<{ stdout: string | null; stderr: string | null }>;
 
-/** Those of the steps of a plan, in their order. */
+/** The expectations of a plan's steps, in order. */
 export function stepExpectations({ plan }: Pick<RunSpec, 'plan'>): ParsedExpectation[] {
   return (plan ?? []).flatMap(({ expect }, index) => expect.map((expr) => compileStepExpectation(expr, index)));
 }
 
-/** The streams that have to be captured for what is expected of the run and of its steps, and for what is waited for. */
+/** The streams that must be captured for the expectations of the run and its steps, and for awaited conditions. */
 export function streamsRead(spec: RunSpec, ofRun: readonly ParsedExpectation[]): ReadonlySet<'stdout' | 'stderr'> {
   const readsLog = (spec.plan ?? []).some((step) => {
     const awaited = step.kind === 'wait' ? step.waiting : 'ready' in step ? step.ready : null;
@@ -32,7 +32,7 @@ export function streamsRead(spec: RunSpec, ofRun: readonly ParsedExpectation[]):
   ]);
 }
 
-/** Of each step that it exits with 0, and was ready where that was asked; nothing of one that was ended with the plan. */
+/** Each step must exit with 0, and become ready if requested; a step that was stopped with the plan has none. */
 function implicitOf({ spec, steps }: RunRecord, given: readonly ParsedExpectation[]): ParsedExpectation[] {
   const named = new Set(given.map(({ step }) => step));
   const count = spec.plan?.length ?? spec.then.length + 1;
@@ -45,7 +45,7 @@ function implicitOf({ spec, steps }: RunRecord, given: readonly ParsedExpectatio
   return [...exits, ...ready];
 }
 
-/** Adds the verdict. Where nothing ran there is nothing to expect of. */
+/** Adds the verdict. If nothing ran, nothing is expected. */
 export function judge(record: RunRecord, ofRun: readonly ParsedExpectation[], output: Output): Result {
   const ofSteps = stepExpectations(record.spec);
   const given = [...ofSteps, ...ofRun];

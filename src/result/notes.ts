@@ -8,7 +8,7 @@ import type { Facts } from './facts.ts';
 import { isUnaccounted } from './facts.ts';
 import type { Injection, Result } from './schema.ts';
 
-/** One of them holds for every run under the gate. */
+/** One of them applies to every run under the gate. */
 export const GATE_NOTES = {
   calls:
     'the gate denies whole system calls: memory that page faults take, or that an admitted call takes beyond its need, is measured but not limited',
@@ -16,10 +16,10 @@ export const GATE_NOTES = {
     'the gate denies whole system calls, and a signal ends page faults over the limit: memory that an admitted call takes beyond its need is measured but not limited',
 } as const;
 
-/** How the note begins that has the last lines of a microVM that died. */
+/** Prefix of the note with the last lines of a microVM that died. */
 export const LAST_OUTPUT = 'last output of the microVM: ';
 
-/** How the note begins about what no BPF program watches. */
+/** Prefix of the note about what no BPF program watches. */
 export const UNWATCHED = 'not watched by BPF programs';
 
 type Programs = Result['enforcement']['programs'];
@@ -95,7 +95,7 @@ export function causeOf({ overshoot, parts }: Usage, programs: Programs): string
   return `page faults took ${formatSize(faultBytes)} above the limit${others}`;
 }
 
-/** `told`: in the order of `asked`; null where the gate did not get to tell. */
+/** `told`: in the order of `asked`; null if the gate did not get to report. */
 export function injectionsOf(asked: readonly string[], events: readonly GateInjection[]): Result['injections'] {
   if (events.length !== asked.length) return null;
   return events.map((event, index) => injectionOf(asked[index] ?? '', event));
@@ -120,7 +120,7 @@ function softLimitNotes({ reading, limits, steps }: Facts): string[] {
 export type Conditions = Readonly<{
   limits: Pick<Result['limits'], 'mem' | 'memsw'>;
   environment: Pick<Environment, 'swapTotal' | 'aslr'>;
-  /** `readThrottleCount()` before and after the run; null where it is not known. */
+  /** `readThrottleCount()` before and after the run; null if it is unknown. */
   throttled: Readonly<{ before: number | null; after: number | null }>;
 }>;
 

@@ -1,4 +1,4 @@
-/** The verdict of a run and the exit status that tells it. Pure: decided from the result's own keys. */
+/** The verdict of a run and the exit status that reports it. Pure: decided from the result's own keys. */
 
 import { constants } from 'node:os';
 import { signalNumber, exitStatus as statusOfExit } from '../host/exit-status.ts';
@@ -29,10 +29,10 @@ export function decideOutcome(facts: OutcomeFacts): Outcome {
   const { error, terminationReason, mem, expectations, steps } = facts;
   if (error !== null || isVoid(terminationReason)) return 'setup-error';
   if (terminationReason === 'interrupted') return 'interrupted';
-  // A livelock never ends by itself: it is a timeout that was told early.
+  // A livelock never ends by itself: it is a timeout that is reported early.
   if (terminationReason === 'walltime' || terminationReason === 'livelock') return 'timeout';
   if (terminationReason === 'overrun' || (mem.oomKills ?? 0) > 0) return 'oom';
-  // Nothing ran and nobody says why: that must not read as a pass.
+  // Nothing ran, and no reason is known: that must not read as a pass.
   if (steps.length === 0) return 'setup-error';
   if (hasExplicit(expectations)) return expectations.every(({ passed }) => passed) ? 'passed' : 'expectation';
   if (steps.some(({ exit, stopped }) => exit.signal !== null && !stopped)) return 'signaled';
@@ -55,11 +55,11 @@ export function exitStatus(result: StatusFacts, interruptSignal: string | null =
   const first = steps.find((step) => !wentWell(step));
   // A child was killed, and its parent exited 0 all the same.
   if (first === undefined) return outcome === 'oom' ? statuses.oom : 0;
-  // Where it exited with 0 it was too late, or never ready. An end that was not seen is no result of the command's.
+  // If it exited with 0, it was too late or never ready. An end that was not observed is not a result of the command.
   return statusOfExit(first.exit) || (first.error === null ? statuses.setupError : 1);
 }
 
-/** One that was ended because the plan was over did what it was there for. */
+/** A step that was stopped because the plan was over has done its job. */
 function wentWell({ exit, stopped, error }: Step): boolean {
   return (exit.code === 0 || stopped) && error === null;
 }
@@ -68,12 +68,12 @@ function numberOf(interruptSignal: string | null): number {
   return signalNumber(interruptSignal ?? 'SIGTERM') ?? constants.signals.SIGTERM;
 }
 
-/** The gate or the machine that held the limit died: what the program did afterwards says nothing. */
+/** The gate or the machine that enforced the limit died: what the program did afterwards proves nothing. */
 function isVoid(reason: OutcomeFacts['terminationReason']): boolean {
   return reason === 'gate-lost' || reason === 'vm-lost';
 }
 
-// Implicit expectations alone say no more than the exits do, which tell a signal from an exit code.
+// Implicit expectations alone add nothing to the exits, which distinguish a signal from an exit code.
 function hasExplicit(expectations: Result['expectations']): boolean {
   return expectations.some(({ implicit }) => !implicit);
 }

@@ -1,4 +1,4 @@
-/** Whether a run is what it was meant to be: the same answer for experiments and scenarios as the exit status of a run. */
+/** Whether a run is as intended: experiments and scenarios give the same answer as the exit status of a run. */
 
 import { compileExpectation } from '../request/expect.ts';
 import { exitStatus } from './outcome.ts';
@@ -8,11 +8,11 @@ export type Meant = Pick<Result, 'outcome' | 'error' | 'expectations' | 'steps' 
 
 export function passes(result: Meant): boolean {
   const { outcome } = result;
-  // A process was killed, and what was expected holds all the same.
+  // A process was killed, yet the expectations hold.
   return outcome === 'passed' || (outcome === 'oom' && exitStatus(result) === 0) || wasMeant(result);
 }
 
-/** An end by the time limit or the OOM killer can be what a run is about: then an expectation names it. */
+/** An end by the time limit or the OOM killer can be the purpose of a run; then an expectation names it. */
 export function wasMeant({ outcome, expectations, spec }: Pick<Meant, 'outcome' | 'expectations' | 'spec'>): boolean {
   if (outcome !== 'timeout' && outcome !== 'oom') return false;
   const named = spec.expect.some((expr) =>

@@ -98,7 +98,7 @@ export const resultSchema = define(
   'The result of one run of kmem-run.',
 );
 
-/** Read-only all the way down, so that an object of read-only parts (a `RunSpec`) is one, too. */
+/** Deeply read-only, so that an object of read-only parts (a `RunSpec`) matches, too. */
 type Frozen<T> = T extends object ? { readonly [K in keyof T]: Frozen<T[K]> } : T;
 
 export type Result = Frozen<z.infer<typeof resultSchema>>;

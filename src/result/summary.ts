@@ -1,19 +1,19 @@
 import { refusedCalls } from '../gate/kinds.ts';
 import type { Failure, Result } from './schema.ts';
 
-/** The release under which the command ran. */
+/** The kernel release that ran the command. */
 export function kernelOf({ enforcement, environment }: Result): string {
   return enforcement.vm?.kernel ?? environment.kernel;
 }
 
 type Failures = Pick<Result, 'outcome' | 'failures' | 'failureCounts'>;
 
-/** A call that the gate refuses at any usage is no denial: `failcnt` does not count it. */
+/** A call that the gate refuses at any usage is not a denial: `failcnt` does not count it. */
 export function isRefusal({ syscall, errno }: Pick<Failure, 'syscall' | 'errno'>): boolean {
   return errno === 'EPERM' && refusedCalls.includes(syscall ?? '');
 }
 
-/** What is shown as failed. A run that passed did without the call that was refused, as every Node.js program does. */
+/** The failures to show. A run that passed did not need the refused call, like every Node.js program. */
 export function shownFailures({ outcome, failures, failureCounts }: Failures): Omit<Failures, 'outcome'> {
   if (outcome !== 'passed') return { failures, failureCounts };
   const isShown = (call: Pick<Failure, 'syscall' | 'errno'>): boolean => !isRefusal(call);
@@ -34,7 +34,7 @@ export function firstFailing(result: Failures): string | null {
   return `${comm ?? '(name not read)'}: ${callOf(first)}${about}`;
 }
 
-/** The system call, or that it was a page fault in none. */
+/** The system call, or that it was a page fault outside one. */
 export function callOf({ syscall }: Pick<Failure, 'syscall'>): string {
   return syscall ?? 'page fault';
 }

@@ -1,4 +1,4 @@
-/** What the group did while each step of a run lasted, daemons that an earlier one left behind included. */
+/** What the group did during each step of a run, including daemons left behind by earlier steps. */
 
 import type { GateEvent } from '../gate/protocol.ts';
 
@@ -7,16 +7,18 @@ type AccountEvent = Extract<GateEvent, { event: 'account' }>;
 export type Account = Readonly<{ denials: number | null; maxUsage: number | null }>;
 
 export type Accounts = Readonly<{
-  /** A step outside the group begins: its index. The helper was told so, and an account of it will come. */
+  /** A step with this index begins outside the group. The helper was informed and will send an account of it. */
   begin: (index: number) => void;
   take: (event: AccountEvent) => void;
-  /** The index of a step by the helper's number, which counts those in the group only; null: of the one outside that lasts. */
+  /**
+   * The index of a step for the helper's number, which counts only steps in the group; null: the running step outside.
+   */
   indexOf: (number: number | null) => number | null;
-  /** By the index of the step. */
+  /** By step index. */
   all: () => ReadonlyMap<number, Account>;
 }>;
 
-/** `inGroup`: indexes of the steps in the group, in their order. */
+/** `inGroup`: indexes of the steps in the group, in order. */
 export function createAccounts(inGroup: () => readonly number[]): Accounts {
   const accounts = new Map<number, Account>();
   const outside: number[] = [];

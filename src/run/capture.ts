@@ -9,26 +9,26 @@ import { textOf } from '../text/bytes.ts';
 const CHUNK_BYTES = 256 * 1024;
 const TAIL_EVERY_MS = 10;
 
-/** A stream that an expectation reads: a file without a name, copied on as it grows. */
+/** A stream that an expectation reads: an unnamed file, forwarded as it grows. */
 export type Capture = Readonly<{
   /** For the command to write to. */
   fd: number;
-  /** Device and inode, to tell who writes to it. */
+  /** Device and inode, to identify who writes to it. */
   identity: Readonly<{ dev: number; ino: number }>;
-  /** True once nobody reads what is copied on (EPIPE): the writers should hear of it. */
+  /** True once nobody reads the copy (EPIPE): the writers should be notified. */
   isBroken: () => boolean;
-  /** Copies what is there, and resolves when all that was written by then is copied. */
+  /** Copies what is available, and resolves when everything written by then is copied. */
   drain: () => Promise<void>;
-  /** The first and the last 64 KiB, with `…` between where bytes are left out. */
+  /** The first and the last 64 KiB, with `…` between them if bytes are left out. */
   text: () => string;
-  /** The same of what comes from now on, of 16 KiB, until it is let go. */
+  /** The same for output from now on, with 16 KiB, until it is released. */
   part: () => Part;
   close: () => void;
 }>;
 
 export type Part = Readonly<{ text: () => string; letGo: () => void }>;
 
-/** `sink`: the descriptor to which it is copied on. @throws SetupError `no-capture` */
+/** `sink`: the descriptor to which it is forwarded. @throws SetupError `no-capture` */
 export function openCapture(sink: number): Capture {
   const { writer, reader } = openUnnamed();
   const { dev, ino } = fstatSync(reader);
@@ -105,15 +105,15 @@ function openUnnamed(): { writer: number; reader: number } {
   }
 }
 
-/** Of the streams of a run, and of each of its steps. */
+/** For the streams of a run, and of each of its steps. */
 export const KEPT_OF_RUN = 64 * 1024;
 
 export const KEPT_OF_STEP = 16 * 1024;
 
-/** What is kept of a stream that an expectation reads. */
+/** The retained part of a stream that an expectation reads. */
 export type Ends = Readonly<{
   add: (chunk: Buffer) => void;
-  /** The first and the last bytes, with `…` between where bytes are left out. */
+  /** The first and the last bytes, with `…` between them if bytes are left out. */
   text: () => string;
 }>;
 
@@ -133,7 +133,7 @@ export function keepEnds(kept: number): Ends {
     text: () => {
       const first = head.subarray(0, Math.min(total, kept));
       const last = tail.subarray(Math.max(0, 2 * kept - total));
-      // Together, so that a character across the two stays whole.
+      // Joined, so that a character that spans both stays whole.
       if (total <= 2 * kept) return textOf(Buffer.concat([first, last]));
       return `${textOf(first)}\n…\n${textOf(last)}`;
     },

@@ -3,12 +3,12 @@ import type { RunSpec } from '../request/run-spec.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** True where npx (npm exec) started this process: signals sent to npx never reach it then. */
+/** True if npx (npm exec) started this process: then signals sent to npx never reach it. */
 export function isUnderNpx(env: Environment = process.env): boolean {
   return env.npm_command === 'exec' && env.npm_execpath !== undefined;
 }
 
-/** The environment of the command: the runner's own without what npx put there, plus what the user named. */
+/** The environment of the command: the runner's own without npx's additions, plus the user's variables. */
 export function commandEnvironment(
   spec: Pick<RunSpec, 'env' | 'clearEnv'>,
   own: Environment = ownEnvironment(),
@@ -19,7 +19,7 @@ export function commandEnvironment(
 
 /**
  * npx prepends its own folders to PATH (the last of them is npm's node-gyp-bin) and sets npm_*, NODE, COLOR and
- * INIT_CWD. A measured `node app.js` would find another Node than the user's.
+ * INIT_CWD. A measured `node app.js` would find a Node other than the user's.
  */
 function withoutNpx(own: Environment): Record<string, string> {
   const kept = Object.entries(defined(own)).filter(

@@ -55,7 +55,7 @@ export type ObservedEscape = {
   atMs: number;
   pid: number;
   comm: string;
-  /** Null, as `by`: not known. */
+  /** Null, like `by`: unknown. */
   born: boolean | null;
   by: number | null;
   to: string | null;
@@ -66,26 +66,26 @@ export type FailureLog = Readonly<{
   take: (event: GateEvent) => void;
   failures: readonly ObservedFailure[];
   counts: readonly ObservedCount[];
-  /** What became of the failures asked for, in their order; empty until the helper has told. */
+  /** Outcomes of the requested failures, in order; empty until the helper reports them. */
   injections: readonly GateInjection[];
   /** Processes that died of a signal such as SIGSEGV. */
   crashes: readonly ObservedCrash[];
-  /** Processes that had lost their parent and ended with another status than 0. */
+  /** Orphaned processes that ended with a status other than 0. */
   orphans: readonly ObservedOrphan[];
   summary: () => GateSummary | null;
-  /** What else the helper saw that the result should mention, a sentence each. */
+  /** Other observations of the helper for the result, one sentence each. */
   notices: () => readonly string[];
   /** Processes that left the group, in order: the first 100. */
   escapes: readonly ObservedEscape[];
-  /** One that no BPF program saw leave. */
+  /** A move that no BPF program observed. */
   takeSeen: (seen: ObservedEscape) => void;
-  /** False from when the helper has said that no BPF program watches moves. */
+  /** False once the helper has reported that no BPF program watches moves. */
   areMovesWatched: () => boolean;
-  /** Denials up to now, as last told. */
+  /** Denials so far, as last reported. */
   denials: () => number;
 }>;
 
-/** Collects what the helper tells of denied calls. The helper bounds it: 1,000 in full, counts for all. */
+/** Collects the denied calls that the helper reports: at most 1,000 in full, and counts for all. */
 export function createFailureLog(): FailureLog {
   const failures: ObservedFailure[] = [];
   const counts: ObservedCount[] = [];
@@ -106,7 +106,7 @@ export function createFailureLog(): FailureLog {
   };
   const takeMove = (event: Extract<GateEvent, { event: 'move' }>): void => {
     const sentence = moveSentence(event);
-    // Of one that goes to and fro, once.
+    // A process that goes to and fro is named once.
     if (moves.size < MOST_ORPHANS && !moves.has(sentence)) notices.push(sentence);
     moves.add(sentence);
     const { atNs, pid, comm, born, by, to, step } = event;
@@ -170,12 +170,12 @@ function observed(event: GateFailure): ObservedFailure {
   };
 }
 
-/** Null: it was asked for, or the limit is the kernel's own. */
+/** Null if it was injected, or if the limit is the kernel's own. */
 function denialOf({ need, reserve, room, table }: GateFailure): ObservedDenial | null {
   return need == null || reserve == null || room == null ? null : { need, reserve, room, table: table === 1 };
 }
 
-/** No call fails by it: it ends in a signal. */
+/** A fault fails no call: it ends in a signal. */
 function observedFault(event: GateFault): ObservedFailure {
   const { atNs, pid, tid, comm, exe, call, at, bytes, usage, signal, step } = event;
   return {
@@ -201,7 +201,7 @@ function countOf({ comm, syscall, errno, faultIn, count }: Extract<GateEvent, { 
   return { comm: known(comm), syscall, errno: errnoOf({ syscall, errno }), count };
 }
 
-/** By the numbers of the machine: `callNames` are those of x86-64. */
+/** Uses the machine's call numbers: `callNames` are those of x86-64. */
 function callName(call: number): string | null {
   if (call < 0) return null;
   const onArm64 = () => gatedCalls.find(({ numbers }) => numbers[3] === call)?.name;
@@ -221,7 +221,7 @@ function orphanOf({ atNs, pid, comm, code, signal }: Extract<GateEvent, { event:
   };
 }
 
-/** brk fails without an errno: it answers the old break. */
+/** brk fails without an errno: it returns the old break. */
 function errnoOf({ syscall, errno }: { syscall: string; errno: number }): string | null {
   return syscall === 'brk' ? null : errnoName(errno);
 }
@@ -248,10 +248,10 @@ const WATCHED = {
   readings: 'exact usage on cgroup v2',
 } as const;
 
-/** On cgroup v2 the sum is that of the group and up to 15 below it, as long as none of these is removed. */
+/** On cgroup v2 the sum covers the group and up to 15 groups below it, as long as none of them is removed. */
 const SUM_LOST = "a group below the run's group was removed, or there are too many such groups";
 
-/** One sentence, as a rule the reason is the same for all. */
+/** One sentence: the reason is usually the same for all. */
 function unwatchedSentence(events: readonly Unwatched[]): string {
   const reasons = Map.groupBy(events, ({ errno }) => errno);
   const lists = [...reasons].map(

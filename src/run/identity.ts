@@ -4,7 +4,8 @@ import { execa } from '../host/execa.ts';
 export type Identity = Readonly<{ uid: number; gid: number; groups: readonly number[]; name: string; home: string }>;
 
 /**
- * The identity that `--user` names, by the system's own lookup (getent, id), so that LDAP and the like are seen.
+ * The identity that `--user` names, found by the system's own lookup (getent, id), so that LDAP and the like are
+ * included.
  * @throws SetupError `unknown-user`, `no-permission`, `no-user-lookup`
  */
 export async function resolveIdentity(user: string | null): Promise<Identity | null> {
@@ -31,7 +32,7 @@ export async function resolveIdentity(user: string | null): Promise<Identity | n
   };
 }
 
-/** If the program cannot be started, nothing follows: the user may exist, and may be in more groups. */
+/** A program that cannot be started proves nothing: the user may exist, and may be in more groups. */
 async function lookUp(program: string, args: readonly string[]): Promise<{ stdout: string; exitCode: number | null }> {
   const { stdout, exitCode, code, originalMessage } = await execa(program, args, { reject: false });
   if (exitCode !== undefined) return { stdout, exitCode };

@@ -1,6 +1,6 @@
 /**
- * Runs on another kernel: boot → session → the guest's records → the host's verdict. What the command writes passes through
- * the host, so expectations are judged here, by what arrived.
+ * Runs on another kernel: boot → session → the guest's records → the host's verdict. The command's output passes
+ * through the host, so expectations are judged here, on what arrived.
  */
 import { homedir, hostname, userInfo } from 'node:os';
 import { asSetupError, SetupError } from '../errors.ts';
@@ -25,12 +25,12 @@ import type { RunnerOptions } from './options.ts';
 import { createStop, type Stop } from './stop.ts';
 import type { RunProgress } from './watch.ts';
 
-/** Boots that hang are few, and the next one comes up. */
+/** Few boots hang, and the next one succeeds. */
 const BOOT_RETRIES = 2;
-/** What the guest may take beyond its own grace to report, before it is taken for dead. */
+/** How long the guest may take to report, beyond its own grace, before it is considered dead. */
 const TIMEOUT_MS = 30_000;
 
-/** As runSpec, with `spec.kernel` booted for it. */
+/** Like runSpec, but boots `spec.kernel` for the run. */
 export async function runInVm(spec: RunSpec, options: RunnerOptions): Promise<Result> {
   const facts = emptyFacts(newId(), spec);
   const expectations = spec.expect.map(compileExpectation);
@@ -63,13 +63,13 @@ export async function runInVm(spec: RunSpec, options: RunnerOptions): Promise<Re
   throw error;
 }
 
-/** What there is so far. */
+/** What is known so far. */
 type GuestRun = {
   kernel: Kernel | null;
   machine: Machine | null;
   record: RunRecord | null;
   bootMs: number | null;
-  /** What QEMU and the kernel said last, where the machine died. */
+  /** The last output of QEMU and the kernel, if the machine died. */
   lastWords: string | null;
 };
 type GuestContext = Readonly<{ facts: Facts; stop: Stop; streams: VmStreams; options: RunnerOptions; made: GuestRun }>;
@@ -144,7 +144,7 @@ async function converse(machine: Machine, spec: RunSpec, conversation: Conversat
   if (end.error !== null) throw end.error;
   if (made.record !== null || stop.reason() !== null) return;
   if (made.bootMs !== null || !isInterrupt(end.signal)) throw noRecord(end);
-  // It was only being started, and did not handle signals yet.
+  // It was still starting, and did not handle signals yet.
   stop.end('interrupted');
   if (!options.signal?.aborted) options.onInterrupted?.(end.signal);
 }
@@ -153,7 +153,7 @@ function isInterrupt(signal: string | null): signal is string {
   return (ENDING_SIGNALS as readonly (string | null)[]).includes(signal);
 }
 
-/** Passes interrupts on, and ends a guest that does not answer to them or to its own time limit. */
+/** Forwards interrupts, and ends a guest that ignores them or its own time limit. */
 function guardSession(
   session: Session,
   machine: Machine,
@@ -175,7 +175,7 @@ function guardSession(
     giveUpAfter(graceMs + TIMEOUT_MS, 'interrupted');
   };
   const insist = (): void => {
-    // Two signals of the same number may arrive as one.
+    // Two signals with the same number may arrive as one.
     session.signal(nameOf(signal) === 'SIGQUIT' ? 'SIGTERM' : 'SIGQUIT');
     giveUpAfter(TIMEOUT_MS / 3, 'interrupted');
   };
@@ -192,7 +192,7 @@ function guardSession(
   };
 }
 
-/** The signal that the user sent, where the caller tells. */
+/** The signal that the user sent, if the caller names it. */
 function nameOf(signal: AbortSignal | undefined): string {
   return typeof signal?.reason === 'string' && signal.reason.startsWith('SIG') ? signal.reason : 'SIGTERM';
 }
@@ -205,12 +205,12 @@ function noRecord({ code, signal }: SessionEnd): SetupError {
   );
 }
 
-/** What the guest is asked to do: the same but for what is decided out here. */
+/** The guest's request: the same spec without what is decided on the host. */
 function insideOf(spec: RunSpec): RunSpec {
   return { ...spec, template: null, kernel: null, vm: null, expect: [], output: 'inherit' };
 }
 
-/** v1 has a limit on kernel memory that bites up to 5.15; from 5.16 on it has no more than v2. */
+/** v1 enforces a limit on kernel memory up to 5.15; from 5.16 on it offers no more than v2. */
 function cgroupOf({ cgroup }: RunSpec, kernel: Kernel | null): 'v1' | 'v2' {
   if (cgroup !== 'auto') return cgroup;
   const [major = 0, minor = 0] = (kernel?.release ?? '').split('.').map(Number);

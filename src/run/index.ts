@@ -41,7 +41,7 @@ export function run(input: RunInput | PlanInput, options: RunnerOptions = {}): P
   return runSpec(normaliseSpec(input), options);
 }
 
-/** The same for a spec that is normalised already. */
+/** Same as run(), for a spec that is already normalised. */
 export async function runSpec(spec: RunSpec, options: RunnerOptions = {}): Promise<Result> {
   if (spec.template === null) return runFilled(spec, options);
   let workdir: Workdir | null = null;
@@ -61,7 +61,7 @@ export async function runSpec(spec: RunSpec, options: RunnerOptions = {}): Promi
 }
 
 async function runFilled(spec: RunSpec, options: RunnerOptions): Promise<Result> {
-  // Loaded only then: a run on the host does not pay for it.
+  // Loaded only if needed: a run on the host does not pay for it.
   if (spec.kernel !== null) return (await import('./in-microvm.ts')).runInVm(spec, options);
   const facts = emptyFacts(options.guest?.id ?? newId(), spec);
   const expectations = spec.expect.map(compileExpectation);
@@ -72,7 +72,7 @@ async function runFilled(spec: RunSpec, options: RunnerOptions): Promise<Result>
     options.onOutput?.(output);
   } catch (error) {
     const failed = asSetupError(error);
-    // A helper that had only just been started died of the signal that interrupts the run.
+    // A helper that had only just started was killed by the signal that interrupts the run.
     const isInterrupted = failed.code === 'gate-lost' && facts.limits === null && stop.reason() === 'interrupted';
     facts.error = isInterrupted ? null : failed;
   } finally {
@@ -94,7 +94,7 @@ type Context = Readonly<{
   options: RunnerOptions;
 }>;
 
-/** lock → helper → plan → group → limits → steps; and back, whatever happens. */
+/** lock → helper → plan → group → limits → steps; then teardown, whatever happens. */
 async function runHeld(context: Context): Promise<Output> {
   const { facts, expectations, stop } = context;
   const { spec, id } = facts;
@@ -112,12 +112,12 @@ async function runHeld(context: Context): Promise<Output> {
     const streams = openStreams(spec, reads, stdin ?? 'inherit');
     held.streams = streams;
     const onEvent = (reported: GateEvent): void => {
-      // The group goes by our own hand then: who has left it, and makes a call, finds no counter.
+      // The run is removing the group: a process that left it and makes a call finds no counter.
       if (isOver && reported.event === 'counter-lost') return;
       const isFailure = reported.event === 'failure' || reported.event === 'fault';
       const isOfStep = isFailure || reported.event === 'crash' || reported.event === 'move';
       const event = isOfStep ? { ...reported, step: accounts.indexOf(reported.step) } : reported;
-      // What dies when the run is being ended is ended by us.
+      // Deaths while the run is being ended are kmem-run's doing.
       if (event.event !== 'orphan-ended' || stop.reason() === null) failures.take(event);
       const last = isFailure ? failures.failures.at(-1) : undefined;
       if (last !== undefined) context.options.onFailure?.(last);
@@ -152,7 +152,7 @@ async function runHeld(context: Context): Promise<Output> {
     facts.ancestors = readAncestorLimits(group);
     const config = gateConfig(plan, spec, group, lock.path);
     held.trace = config.trace === null ? null : openSink(config.trace, '--trace-gate');
-    // The file that is open here, wherever its name leads by now.
+    // The file that is open here, even if its name now leads elsewhere.
     supervisor.configure({ ...config, trace: held.trace === null ? null : `/proc/${process.pid}/fd/${held.trace}` });
     held.watch = watchRun({ ...context, plan, group, supervisor, streams, failures, accounts });
     await held.watch.ended;
@@ -161,7 +161,7 @@ async function runHeld(context: Context): Promise<Output> {
     await tearDown(held);
     facts.throttled.after = readThrottleCount();
     facts.summary = failures.summary();
-    // With what its daemon did after a step had exited.
+    // Includes what its daemon did after the step exited.
     for (const [index, { denials, maxUsage }] of accounts.all()) {
       const failcnt = facts.mode === 'none' ? null : denials;
       record({ facts }, index, { failcnt, kmemMaxUsage: maxUsage });
@@ -178,17 +178,17 @@ async function runHeld(context: Context): Promise<Output> {
   return { stdout: stdout?.text() ?? null, stderr: stderr?.text() ?? null };
 }
 
-/** The gate keeps track of each process where calls have addresses. */
+/** The gate tracks every process if calls have addresses. */
 function isFollowed({ inject, traceGate }: RunSpec, mode: Facts['mode']): boolean {
   return mode === 'gate' && (inject.length > 0 || traceGate !== null);
 }
 
-/** What has to be given back. */
+/** What has to be released. */
 type Held = {
   readonly facts: Facts;
   readonly lock: Lock;
   streams: Streams | null;
-  /** The file of --trace-gate, which the helper writes. */
+  /** The --trace-gate file, which the helper writes. */
   trace: number | null;
   supervisor: Supervisor | null;
   group: Group | null;
@@ -198,7 +198,7 @@ type Held = {
 async function tearDown({ facts, lock, streams, trace, supervisor, group, watch }: Held): Promise<void> {
   try {
     await watch?.close();
-    // Calls of what still runs would be answered ENOSYS without a helper: then it goes after the group.
+    // Calls of what still runs would be answered ENOSYS without a helper: it is then dismissed after the group.
     const early = supervisor !== null && (group === null || processesOf(group).length === 0);
     const dismissed = early ? dismiss(supervisor, facts) : null;
     await Promise.all([dismissed, group === null ? null : removeGroup(group)]);
@@ -212,14 +212,14 @@ async function tearDown({ facts, lock, streams, trace, supervisor, group, watch 
   }
 }
 
-/** Lets the helper tell its sums; one that does not answer is killed. */
+/** Lets the helper report its sums; a helper that does not answer is killed. */
 async function dismiss(supervisor: Supervisor, facts: Facts): Promise<void> {
   const timer = setTimeout(supervisor.kill, HELPER_TIMEOUT_MS);
   supervisor.finish();
   try {
     facts.escaped = (await supervisor.next('end')).escaped;
   } catch {
-    // Killed by somebody, or by us: there are no sums, and the figures stay null.
+    // Killed by someone, or by kmem-run: there are no sums, and the figures stay null.
   }
   await supervisor.ended;
   clearTimeout(timer);
@@ -227,7 +227,7 @@ async function dismiss(supervisor: Supervisor, facts: Facts): Promise<void> {
 
 const HELPER_TIMEOUT_MS = 5000;
 
-/** Groups beside ours, and in the parent that was named, whose runner was killed are removed first. */
+/** Groups beside this run's, and in the named parent, whose runner was killed are removed first. */
 async function collectGone({ hierarchies }: RunPlan, { parent }: RunSpec, helper: string): Promise<void> {
   const where = { within: 'own', parent } as const;
   if (findGroups(hierarchies, where).length === 0) return;
@@ -240,7 +240,7 @@ function listen({ signal, kill }: RunnerOptions): Readonly<{ stop: Stop; close: 
   if (signal?.aborted) end();
   signal?.addEventListener('abort', end, { once: true });
   kill?.addEventListener('abort', stop.kill, { once: true });
-  // Signals may outlive many runs.
+  // The signals may outlive many runs.
   const close = (): void => {
     signal?.removeEventListener('abort', end);
     kill?.removeEventListener('abort', stop.kill);

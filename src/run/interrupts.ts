@@ -3,25 +3,25 @@ import { ENDING_SIGNALS } from '../host/exit-status.ts';
 import { isUnderNpx } from './environment.ts';
 
 export type Interrupts = Readonly<{
-  /** Aborted by the first signal: the run ends with its grace. */
+  /** Aborted by the first signal: the run ends after its grace. */
   signal: AbortSignal;
-  /** Aborted by the second: without. */
+  /** Aborted by the second: no grace. */
   kill: AbortSignal;
-  /** The first signal's name; null: none, or the parent went away. */
+  /** The first signal's name; null if none, or if the parent went away. */
   signalName: () => string | null;
   /**
-   * What is measured is over. From now on a signal ends nothing but a report that nobody reads: what is returned is aborted
-   * by the next one.
+   * Measuring is over. From now on a signal only stops a report that nobody reads: the next one aborts the returned
+   * signal.
    */
   beginReport: () => AbortSignal;
 }>;
 
 const LOOK_EVERY_MS = 200;
 
-/** Given up: a signal came after beginReport(). */
+/** Aborted if a signal arrives after beginReport(). */
 const reporting = new AbortController();
 
-/** Until it exits, signals to kmem-run do not end it: they end the run, and it tears down and reports first. */
+/** Until exit, signals to kmem-run do not kill it: they end the run, then kmem-run tears down and reports. */
 export function watchInterrupts(): Interrupts {
   const first = new AbortController();
   const second = new AbortController();
@@ -32,7 +32,7 @@ export function watchInterrupts(): Interrupts {
     else if (first.signal.aborted) second.abort();
     else {
       name = signal;
-      // For whoever has to pass the signal on.
+      // For a caller that has to forward the signal.
       first.abort(signal);
     }
   };
@@ -50,8 +50,8 @@ export function watchInterrupts(): Interrupts {
 }
 
 /**
- * When all is done and the status is set: exits once what was printed is written, or on the next signal. Not as Node.js does
- * by itself: it lets signals end the process again while it tidies up.
+ * Call when all work is done and the status is set: exits once all output is written, or on the next signal. Node.js's
+ * own exit would not do: it lets signals kill the process while it tidies up.
  */
 export function exitWhenWritten(): void {
   const exit = (): void => process.exit();
@@ -60,7 +60,7 @@ export function exitWhenWritten(): void {
   if (reporting.signal.aborted) exit();
 }
 
-/** npx passes no signal on; that it (or the shell that it puts between) is gone is all that can be seen. */
+/** npx forwards no signal; kmem-run can only see that npx (or the shell in between) is gone. */
 function watchAncestors(onGone: () => void): void {
   const line = (): string | null => {
     const grandparent = parentOf(process.ppid);
@@ -69,7 +69,7 @@ function watchAncestors(onGone: () => void): void {
   const before = line();
   const timer = setInterval(() => {
     const now = line();
-    // Null: it cannot be read just now, when no descriptor is free.
+    // Null if it cannot be read at the moment because no descriptor is free.
     if (now === null || now === before) return;
     clearInterval(timer);
     onGone();

@@ -4,7 +4,7 @@ import { openSink, type Target } from '../vm/sink.ts';
 import { type Ends, KEPT_OF_RUN, keepEnds } from './capture.ts';
 import { openOutput } from './streams.ts';
 
-/** What a microVM's command reads and writes, as the host's descriptors and functions. */
+/** A microVM command's input and output, as the host's descriptors and functions. */
 export type VmStreams = Readonly<{
   stdin: number | null;
   stdout: Target;
@@ -13,7 +13,7 @@ export type VmStreams = Readonly<{
   close: () => void;
 }>;
 
-/** As openStreams; what an expectation reads passes through here on its way. @throws SetupError `bad-output-file` */
+/** Like openStreams; output that an expectation reads passes through here. @throws SetupError `bad-output-file` */
 export function openVmStreams(
   spec: RunSpec,
   reads: ReadonlySet<'stdout' | 'stderr'>,

@@ -10,13 +10,13 @@ export type Mode = 'gate' | 'native' | 'none';
 type ModeRequest = Pick<RunSpec, 'enforce' | 'limits' | 'plan' | 'parent' | 'inject' | 'traceGate'>;
 
 /**
- * How the limit is made to bite. In the guest of a microVM the kernel's own limit comes first, where it proves to hold;
- * on the host never unless it is asked for: it can wake the global OOM killer.
+ * How the limit is enforced. In the guest of a microVM the kernel's own limit is preferred if it proves to work; on the
+ * host it is used only on request: it can wake the global OOM killer.
  * @throws SetupError `native-not-enforced` where it was asked for and refuses nothing
  */
 export async function chooseMode(asked: ModeRequest, hierarchies: Hierarchies, inGuest: boolean): Promise<Mode> {
   const { enforce, inject, traceGate } = asked;
-  // Only the gate fails calls by their address, and only it can tell of them.
+  // Only the gate can fail calls by address and report them.
   if (enforce === 'auto' && (inject.length > 0 || traceGate !== null)) return 'gate';
   if (enforce === 'auto' && !asksFor(asked, 'kmem')) return 'none';
   if (enforce === 'auto' && !inGuest) return 'gate';
@@ -24,7 +24,7 @@ export async function chooseMode(asked: ModeRequest, hierarchies: Hierarchies, i
   // Cgroup v2 has no such limit.
   const found = hierarchies.memory?.version === 1 ? await probe(asked, hierarchies) : 'unset';
   if (enforce === 'auto') return found === 'bites' ? 'native' : 'gate';
-  // A limit that is not even taken shows when the run's own is read back, with what the kernel answers.
+  // A limit that the kernel rejects shows up when the run's own limit is read back, with the kernel's answer.
   if (found !== 'toothless') return 'native';
   throw new SetupError(
     'native-not-enforced',

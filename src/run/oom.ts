@@ -1,6 +1,6 @@
 /**
- * Whom the kernel's OOM killer killed outside the group. A native limit below the memory limit can wake the *global* one,
- * which takes whatever is largest.
+ * Processes outside the group that the kernel's OOM killer killed. A native limit below the memory limit can wake the
+ * *global* OOM killer, which picks the largest process.
  */
 
 import { closeSync, constants, type FSWatcher, openSync, readFileSync, readSync, watch } from 'node:fs';
@@ -13,7 +13,7 @@ import { readOrNull } from '../host/read-file.ts';
 export type Victim = Readonly<{ pid: number; comm: string; cgroup: string; global: boolean }>;
 
 export type OomWatch = Readonly<{
-  /** Sentences about kills since the watch began; `ownKills`: how many of them the group's own counter has. */
+  /** Sentences about kills since the watch began; `ownKills`: how many of them the group's own counter includes. */
   outside: (groupName: string, ownKills: number | null) => string[];
 }>;
 
@@ -24,7 +24,7 @@ export function watchOomKills(): OomWatch {
       const after = readKills();
       if (before === null || after === null || after <= before) return [];
       const kills = after - before;
-      // Only now: reading the kernel's whole log costs more than most runs do.
+      // Read only now: reading the kernel's whole log costs more than most runs.
       const victims = parseVictims(readKernelLog()).slice(-kills);
       const named = victims.filter(({ cgroup }) => !cgroup.split('/').includes(groupName));
       const unnamed = Math.max(0, kills - victims.length - (victims.length === 0 ? (ownKills ?? 0) : 0));
@@ -53,8 +53,8 @@ function readKills(): number | null {
 }
 
 /**
- * Those whom the records of /dev/kmsg name, in order. A record is `priority,sequence,time,flags;text`; the priority of
- * the kernel's own is below 8, and nobody else can write such a one. mm/oom_kill.c, dump_oom_summary(), since 5.0.
+ * The victims named in the records of /dev/kmsg, in order. A record is `priority,sequence,time,flags;text`; the
+ * kernel's own priorities are below 8, and nobody else can write one. mm/oom_kill.c, dump_oom_summary(), since 5.0.
  */
 export function parseVictims(records: readonly string[]): Victim[] {
   return records.flatMap((record) => {
@@ -65,14 +65,14 @@ export function parseVictims(records: readonly string[]): Victim[] {
   });
 }
 
-/** What follows is the record's dictionary. */
+/** The rest is the record's dictionary. */
 function firstLine(record: string): string {
   return record.split('\n', 1)[0] ?? '';
 }
 
 const RECORD_BYTES = 8192;
 
-/** The records that the kernel still has; none where they may not be read. A read gives one. */
+/** The records that the kernel still holds; none if reading is not permitted. Each read returns one. */
 function readKernelLog(): string[] {
   const records: string[] = [];
   const buffer = Buffer.alloc(RECORD_BYTES);
@@ -89,7 +89,7 @@ function readKernelLog(): string[] {
         if (length === 0) return records;
         records.push(buffer.toString('utf8', 0, length));
       } catch (error) {
-        // EPIPE: records were overwritten before they were read; the next read goes on after them.
+        // EPIPE: records were overwritten before they were read; the next read continues after them.
         if (errnoOf(error) !== 'EPIPE') return records;
       }
     }
@@ -99,12 +99,15 @@ function readKernelLog(): string[] {
 }
 
 export type OomTime = Readonly<{
-  /** `kills`: as counted by now. Null: none, or nothing gives notice (cgroup v1, no inotify to be had). */
+  /** `kills`: the count so far. Null if there were none, or if nothing gives notice (cgroup v1, no inotify). */
   first: (kills: number | null) => Promise<number | null>;
   close: () => void;
 }>;
 
-/** A notice that came is read in the next round of the event loop; the kernel gives one of a file every 10 ms at most. */
+/**
+ * A notice that has arrived is read in the next round of the event loop; the kernel sends at most one per file every 10
+ * ms.
+ */
 const TIMEOUT_MS = 100;
 
 export function watchOomTime({ version, memory }: Group, atMs: () => number): OomTime {
@@ -131,7 +134,7 @@ export function watchOomTime({ version, memory }: Group, atMs: () => number): Oo
   };
 }
 
-/** Null where the user has as many inotify instances or watches as are allowed. */
+/** Null if the user has reached the limit on inotify instances or watches. */
 function openWatcher(file: string, onChange: () => void): FSWatcher | null {
   try {
     return watch(file, onChange).on('error', () => {});

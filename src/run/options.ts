@@ -6,29 +6,29 @@ import type { RunProgress } from './watch.ts';
 import type { GivenPlace } from './workdir.ts';
 
 export type RunnerOptions = Readonly<{
-  /** Aborting ends the run (`terminationReason: "interrupted"`); it still tears down and gives a result. */
+  /** Aborting ends the run (`terminationReason: "interrupted"`); it still tears down and returns a result. */
   signal?: AbortSignal | undefined;
-  /** Aborting this one as well skips the grace. */
+  /** Aborting this signal as well skips the grace. */
   kill?: AbortSignal | undefined;
-  /** Called with what the steps wrote: then both streams are captured, whether or not an expectation reads them. */
+  /** Called with the steps' output: both streams are then captured, whether or not an expectation reads them. */
   onOutput?: ((output: Output) => void) | undefined;
-  /** `null`: an empty one for every step; absent: the first step has this process's own. */
+  /** `null`: empty stdin for every step; absent: the first step inherits this process's stdin. */
   stdin?: 'null' | undefined;
   /** Called for each of the first 1,000 failures as it happens. */
   onFailure?: ((failure: Failure) => void) | undefined;
   /** Called at each sample. */
   onProgress?: ((progress: RunProgress) => void) | undefined;
-  /** Called with what goes on before the command can start, where that takes a while: a microVM boots. */
+  /** Called with the current preparation before the command can start, if that takes a while: a microVM boots. */
   onPreparation?: ((text: string) => void) | undefined;
   /** Called with the name of a signal that interrupted the run inside a microVM: Ctrl-C on its terminal. */
   onInterrupted?: ((signal: string) => void) | undefined;
   /**
-   * Called when the last step has exited and processes remain that are quiet: the run then goes on until they end or
-   * `signal` is aborted by SIGINT, which ends it in the ordinary way. Absent: the run is over by its own rule.
+   * Called when the last step has exited and quiet processes remain: the run then continues until they exit or `signal`
+   * is aborted by SIGINT, which ends it normally. Absent: the run ends by its own rule.
    */
   onStay?: ((processes: readonly Process[]) => void) | undefined;
-  /** The folder and the port that placeholders stand for; absent: the run has its own. */
+  /** The folder and the port that replace placeholders; absent: the run creates its own. */
   place?: GivenPlace | undefined;
-  /** Given in the guest of a microVM, where native enforcement is the first choice; absent on the host. */
+  /** Set in the guest of a microVM, where native enforcement is preferred; absent on the host. */
   guest?: Guest | undefined;
 }>;

@@ -1,4 +1,4 @@
-/** Where no BPF program watches: looks for processes that come from the run and are not in its group. */
+/** Used if no BPF program watches: looks for processes that come from the run but are not in its group. */
 
 import { readdirSync, readlinkSync } from 'node:fs';
 import { nestedGroups, pidsIn } from '../cgroup/nested.ts';
@@ -6,18 +6,18 @@ import { describe, isEnding, processesOf, startOf } from '../cgroup/processes.ts
 import type { Group } from '../cgroup/types.ts';
 import { readOrNull } from '../host/read-file.ts';
 
-/** `to`: its group in the memory hierarchy. `wasInside`: it was seen in the run's group before. */
+/** `to`: its group in the memory hierarchy. `wasInside`: it was seen in the run's group earlier. */
 export type Outsider = Readonly<{ pid: number; comm: string; to: string; wasInside: boolean }>;
 
-/** A number may be another process's by now: when it started tells. */
+/** A pid may have been reused: the start time identifies the process. */
 type Known = Map<number, string>;
 
-/** Returns a look, which finds each process once. `helper`: what has lost its parent in the run is a child of it. */
+/** Returns a function that finds each such process once. `helper`: processes orphaned in the run are its children. */
 export function lookOutside(group: Group, helper: Readonly<{ pid: number; path: string }>): () => Outsider[] {
   const inside: Known = new Map();
   const reported: Known = new Map();
   return () => {
-    // Who was in the tree before the group is read is in it by then, gone, or outside.
+    // A process in the tree before the group is read is by then in the group, gone, or outside.
     const known = new Set([
       ...living(inside),
       ...living(reported),
@@ -50,7 +50,7 @@ function living(known: Known): number[] {
   return [...known.keys()];
 }
 
-/** Source: proc_tid_children(5): the list is of one thread's children. */
+/** Source: proc_tid_children(5): the list covers one thread's children. */
 function descendantsOf(root: number): number[] {
   const found = new Set([root]);
   for (const pid of found) for (const child of childrenOf(pid)) found.add(child);
@@ -71,7 +71,10 @@ function threadsOf(pid: number): string[] {
   }
 }
 
-/** The helper's own processes are beside the group; a joiner is one until its exec. They are undumpable: their program may be hidden. */
+/**
+ * The helper's own processes are beside the group; a joiner is one of them until its exec. They are undumpable: their
+ * program may be hidden.
+ */
 function isHelper(pid: number, path: string): boolean {
   try {
     return readlinkSync(`/proc/${pid}/exe`) === path;

@@ -1,6 +1,6 @@
 /**
- * Programs that kmem-run starts outside the group: clients, lines of set-up and clean-up, preparations. Each has an owner,
- * a process of the native helper, which ends it with all that it started, also when kmem-run is killed.
+ * Programs that kmem-run starts outside the group: clients, setup and cleanup lines, preparations. Each has an owner, a
+ * process of the native helper, which ends it with everything it started, even if kmem-run is killed.
  */
 
 import type { Socket } from 'node:net';
@@ -15,16 +15,16 @@ import type { Stdio } from './supervisor.ts';
 
 export type OwnedEnd = Exit &
   Readonly<{
-    /** Why it could not be started, as an errno; null: it was. */
+    /** Why it could not be started, as an errno; null if it started. */
     error: string | null;
   }>;
 
 export type Owned = Readonly<{
-  /** The program has ended; what it started may run on. */
+  /** The program has exited; what it started may still run. */
   ended: Promise<OwnedEnd>;
-  /** To its process group; by SIGKILL all that it started is ended, wherever it is. */
+  /** Signals its process group; SIGKILL ends everything it started, wherever that is. */
   signal: (name: NodeJS.Signals) => void;
-  /** Ends all that it started, and resolves when that is gone. */
+  /** Ends everything it started, and resolves when that is gone. */
   release: () => Promise<void>;
 }>;
 
@@ -44,9 +44,9 @@ export function startOwned({ stdout, stderr, identity, ...program }: OwnedProgra
     cwd,
     env,
     extendEnv: false,
-    // Descriptors and 'inherit' alike, as for the supervisor.
+    // Descriptors and 'inherit' mixed, as for the supervisor.
     stdio: ['ignore', stdout as 'inherit', stderr as 'inherit', 'pipe'],
-    // A session of its own: the keys of the user's terminal do not reach it.
+    // A separate session: keys pressed on the user's terminal do not reach it.
     detached: true,
     cleanup: false,
     buffer: false,
@@ -62,7 +62,8 @@ export function startOwned({ stdout, stderr, identity, ...program }: OwnedProgra
       'data',
       cutLines((line) => resolve(endOf(JSON.parse(line) as OwnerEvent))),
     );
-    // An owner that was killed reports nothing; the program is killed with it. A report may arrive after the owner's exit.
+    // An owner that was killed reports nothing; the program is killed with it. A report may arrive after the owner has
+    // exited.
     const closed = new Promise<void>((heard) => {
       if (control === undefined) heard();
       else control.once('close', heard);
@@ -76,11 +77,11 @@ export function startOwned({ stdout, stderr, identity, ...program }: OwnedProgra
     control?.unref();
     return end;
   });
-  // A write to an owner that was killed: its end is noticed above.
+  // A write to a killed owner fails; its exit is noticed above.
   control?.on('error', () => {});
   const kill = (): void => {
     if (isOver) return;
-    // Continued, if somebody has stopped it; see guardian.c.
+    // Continues the owner in case it was stopped; see guardian.c.
     owner.kill('SIGCONT');
     owner.kill('SIGUSR1');
   };
@@ -92,7 +93,7 @@ export function startOwned({ stdout, stderr, identity, ...program }: OwnedProgra
     },
     release: () => {
       owner.nodeChildProcess.ref();
-      // The owner has ended only once its socket has closed, and Node.js must wait for that.
+      // The owner has finished only once its socket has closed, and Node.js must wait for that.
       control?.ref();
       kill();
       return gone;

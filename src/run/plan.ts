@@ -20,34 +20,34 @@ import { resolveCommand } from './resolve.ts';
 
 type Environment = Readonly<Record<string, string>>;
 
-/** All that must be known before anything is made. */
+/** Everything that must be known before anything starts. */
 export type RunPlan = Readonly<{
   mode: Mode;
   hierarchies: Hierarchies;
   identity: Identity | null;
-  /** The command's oom_score_adj where the helper protects itself; null: it does not, and the command inherits ours. */
+  /** The command's oom_score_adj if the helper protects itself; null if it does not and the command inherits ours. */
   oomScore: number | null;
-  /** Of every program of the run. */
+  /** For every program of the run. */
   env: Readonly<Record<string, string>>;
-  /** Of programs outside the group; null: the runner's own. */
+  /** For programs outside the group; null: the runner's own. */
   clientIdentity: Identity | null;
   /** In their order. */
   steps: readonly PlannedStep[];
 }>;
 
-/** `request`: what the helper is told of a step in the group; null: it is of another kind. */
+/** `request`: what is sent to the helper for a step in the group; null for other kinds of step. */
 export type PlannedStep = Readonly<{
   step: PlanStep;
   request: StepRequest | null;
-  /** The command as it was given; null: as the step tells it. */
+  /** The command line as given; null: derived from the step. */
   line: string | null;
 }>;
 
 /** In a microVM. */
 export type Guest = Readonly<{
-  /** Of the run, as its result will name it. */
+  /** The run's id, as its result will name it. */
   id: string;
-  /** Of the user on the host, whom the command runs as unless the spec names another; null: root. */
+  /** The identity of the user on the host; the command uses it unless the spec names another. Null: root. */
   identity: Identity | null;
 }>;
 
@@ -69,7 +69,7 @@ export async function planRun(spec: RunSpec, guest: Guest | null): Promise<RunPl
   };
 }
 
-/** The command, then each further line by the shell. */
+/** The command, then each further line, run by the shell. */
 function oneAfterTheOther(spec: RunSpec, env: Environment): PlannedStep[] {
   const path = resolveCommand(spec.command[0] ?? '', { cwd: spec.cwd, path: env.PATH });
   const lines = spec.then.map((line) => ['sh', '-c', line]);
@@ -101,13 +101,13 @@ function planned(step: PlanStep, spec: RunSpec, env: Environment): PlannedStep {
   const own = { ...env, ...step.env };
   const directory = step.cwd ?? spec.cwd;
   const [file = ''] = step.command;
-  // A path may be one that an earlier step makes.
+  // The path may be one that an earlier step creates.
   const path = file.includes('/') ? resolve(directory, file) : resolveCommand(file, { cwd: directory, path: own.PATH });
   const request = { path, argv: step.command, env: own, directory, nullStdin: true, background: step.background };
   return { step, request, line: null };
 }
 
-/** The helper keeps an account of each step that runs. */
+/** The helper keeps an account for each running step. */
 const MOST_IN_BACKGROUND = 60;
 
 function refuseImpossible(spec: RunSpec): void {
@@ -121,7 +121,7 @@ function refuseImpossible(spec: RunSpec): void {
   }
 }
 
-/** A call that the gate never sees would only be "not reached". */
+/** A call that the gate never sees would only ever be "not reached". */
 function refuseUngated({ inject }: RunSpec): void {
   for (const address of inject) {
     const { syscall } = parseAddress(address);
@@ -134,7 +134,7 @@ function refuseUngated({ inject }: RunSpec): void {
 
 const FAULT_SIGNALS = { sigbus: 'SIGBUS', kill: 'SIGKILL', note: 'none' } as const;
 
-/** What the helper is told of this run. @throws SetupError `no-reclaim` */
+/** The helper's configuration for this run. @throws SetupError `no-reclaim` */
 export function gateConfig(plan: RunPlan, spec: RunSpec, group: Group, lockFile: string): GateConfig {
   const gate = plan.mode === 'gate';
   const native = plan.mode === 'native';
@@ -169,7 +169,7 @@ type Places = Pick<GateConfig, 'join' | 'lateJoin' | 'joinInto' | 'cloneInto'>;
 
 function placesOf({ version, memory, unified, pids }: Group): Places {
   const lateJoin = pids === null || pids === memory || pids === runLeaf(memory) ? [] : [`${pids}/tasks`];
-  // Moving itself by `tasks` costs no RCU grace period, as moving a process by cgroup.procs does.
+  // Moving itself through `tasks` costs no RCU grace period, unlike moving a process through cgroup.procs.
   if (version === 1) return { join: [`${memory}/tasks`], lateJoin, joinInto: null, cloneInto: unified };
   return { join: [], lateJoin, joinInto: joinLeaf(memory), cloneInto: runLeaf(memory) };
 }
@@ -180,7 +180,7 @@ function countersOf({ version, memory }: Group): Pick<GateConfig, 'usage' | 'max
   return { usage: `${memory}/${v2.stat}`, max: null, refresh: `${memory}/${v2.cpuStat}` };
 }
 
-/** A request that goes nowhere would be counted all the same. Source: cgroup-v2.rst, memory.reclaim. */
+/** A futile request would still be counted. Source: cgroup-v2.rst, memory.reclaim. */
 function reclaimFile({ version, memory }: Group): string {
   const path = `${memory}/${version === 1 ? v1.forceEmpty : v2.reclaim}`;
   if (existsSync(path)) return path;

@@ -1,4 +1,4 @@
-/** Whether anything still goes on in a group whose last step has exited. */
+/** Whether a group is still active after its last step has exited. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { processesNow } from '../cgroup/processes.ts';
@@ -9,24 +9,24 @@ export type Quiet = 'empty' | 'quiet' | 'limit';
 export type QuietOptions = Readonly<{
   /** Milliseconds without a change. */
   quietForMs: number;
-  /** Milliseconds after which it is given up; Infinity: never. */
+  /** Milliseconds after which waiting is given up; Infinity: never. */
   limitMs: number;
-  /** What the helper has counted by now; null: it is gone. */
+  /** The helper's counts so far; null if the helper is gone. */
   counts: () => Promise<Activity | null>;
-  /** True: there is no use in looking any longer. */
+  /** True if looking any longer is pointless. */
   isOver: () => boolean;
 }>;
 
 export type Activity = Readonly<{ denials: number; maxUsage: number | null }>;
 
-/** The first looks follow each other closely: most groups are empty at once. */
+/** The first looks are close together: most groups are empty at once. */
 const FIRST_LOOK_MS = 1;
 const LOOK_EVERY_MS = 20;
 
 /**
- * Resolves when the group is empty, when for `quietForMs` no process has started or ended, no call was denied and no new
- * peak was reached, or at the limit. Null: it is over for another reason. What comes and goes between two looks is seen
- * only by what it is denied, or by a new peak.
+ * Resolves when the group is empty, when for `quietForMs` no process has started or exited, no call was denied and no
+ * new peak was reached, or at the limit. Null if it ended for another reason. A process that comes and goes between two
+ * looks is noticed only through its denials or a new peak.
  */
 export async function untilQuiet(group: Group, options: QuietOptions): Promise<Quiet | null> {
   const { quietForMs, limitMs, counts, isOver } = options;

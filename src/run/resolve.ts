@@ -3,11 +3,11 @@ import { resolve } from 'node:path';
 import { errnoOf, SetupError } from '../errors.ts';
 import { fsPath } from '../text/bytes.ts';
 
-/** confstr(_CS_PATH), what execvp(3) takes where PATH is not set. */
+/** confstr(_CS_PATH), which execvp(3) uses if PATH is not set. */
 const DEFAULT_PATH = '/bin:/usr/bin';
 
 /**
- * The file that execvp(3) would start, found before anything is made, so that a misspelt command costs nothing.
+ * The file that execvp(3) would start, found before anything is created, so that a misspelt command costs nothing.
  * @throws SetupError `command-not-found` (exit status 127) or `not-executable` (126)
  */
 export function resolveCommand(command: string, { cwd, path }: { cwd: string; path: string | undefined }): string {

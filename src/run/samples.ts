@@ -25,11 +25,11 @@ export type SamplingOptions = Readonly<{
   onSample: (sample: GroupSample) => void;
 }>;
 
-/** pidusage keeps a descriptor for each pid: beyond this the group's own figures must do. */
+/** pidusage holds a descriptor for each pid: above this number only the group's own figures are used. */
 const MOST_PIDS = 32;
 const MOST_SAMPLES = 2000;
 
-/** Reads the group every few milliseconds. A long run keeps a bounded number of samples, the peaks among them. */
+/** Reads the group every few milliseconds. A long run keeps a bounded number of samples, including the peaks. */
 export function startSampling(group: Group, { everyMs, atMs, onSample }: SamplingOptions): Sampling {
   if (everyMs === null) return { samples: () => [], stop: async () => {} };
   const sampler = openSampler(group);
@@ -46,7 +46,7 @@ export function startSampling(group: Group, { everyMs, atMs, onSample }: Samplin
   };
   const tick = (): void => {
     const sample = take();
-    // One look at the processes at a time: on a busy machine it may take longer than the interval.
+    // Reads the processes one round at a time: on a busy machine a round may take longer than the interval.
     pending ??= perProcess(sample).finally(() => {
       pending = null;
     });
@@ -62,14 +62,14 @@ export function startSampling(group: Group, { everyMs, atMs, onSample }: Samplin
   return {
     samples: () => samples,
     stop: () => {
-      // Once: a second look would find the group removed, and the sampler closed.
+      // Only once: a second call would find the group removed and the sampler closed.
       finished ??= finish();
       return finished;
     },
   };
 }
 
-/** Every second sample, and those with the highest kmem and mem. */
+/** Keeps every second sample, and those with the highest kmem and mem. */
 export function thin(samples: readonly GroupSample[]): GroupSample[] {
   const peaks = new Set([indexOfHighest(samples, 'kmem'), indexOfHighest(samples, 'mem')]);
   return samples.filter((_, index) => index % 2 === 0 || index === samples.length - 1 || peaks.has(index));
@@ -82,7 +82,9 @@ function indexOfHighest(samples: readonly GroupSample[], key: 'kmem' | 'mem'): n
   );
 }
 
-/** Fills in RSS and CPU: by process through pidusage while they are few, else CPU of the whole group and no RSS. */
+/**
+ * Fills in RSS and CPU: per process through pidusage while there are few; otherwise CPU of the whole group and no RSS.
+ */
 function createProcessFigures(group: Group): (sample: GroupSample) => Promise<void> {
   let pidusage: typeof import('pidusage') | null = null;
   let before: { atMs: number; cpuMs: number } | null = null;
@@ -110,7 +112,7 @@ function createProcessFigures(group: Group): (sample: GroupSample) => Promise<vo
       sample.rss = figures.reduce((sum, { memory }) => sum + memory, 0);
       sample.cpuPercent = figures.reduce((sum, { cpu }) => sum + cpu, 0);
     } catch {
-      // All gone between the two looks, or no descriptor is free: there is no figure.
+      // All exited between the two looks, or no descriptor is free: there is no figure.
     }
   };
 }

@@ -8,7 +8,7 @@ type SetupErrorEvent = Extract<GateEvent, { event: 'setup-error' }>;
 
 const DOCTOR = 'run kmem-run doctor to diagnose it';
 
-/** What the helper could not do, as the error that the user sees. `command` is the step's program. */
+/** What the helper could not do, as the error shown to the user. `command` is the step's program. */
 export function setupErrorOf({ stage, errno, subject }: SetupErrorEvent, command: string): SetupError {
   const why = errno === 0 ? '' : ` (${errnoName(errno)})`;
   switch (stage) {
@@ -75,7 +75,7 @@ export function setupErrorOf({ stage, errno, subject }: SetupErrorEvent, command
   }
 }
 
-/** Null: it was not the memory limit. `oomKills`, `failcnt`: of the group's memory. */
+/** Null if the memory limit was not the cause. `oomKills`, `failcnt`: of the group's memory. */
 export function memoryErrorOf(
   { stage, errno }: SetupErrorEvent,
   limit: number | null,
@@ -90,7 +90,7 @@ export function memoryErrorOf(
   );
 }
 
-/** seccomp(2): EBUSY where a filter with a listener is installed already, by an ancestor. */
+/** seccomp(2): EBUSY if an ancestor has already installed a filter with a listener. */
 function noProgram(option: string, why: string, without: string): SetupError {
   return new SetupError(
     'no-watch',

@@ -12,16 +12,16 @@ const LOOK_EVERY_MS = 10;
 export type Stop = Readonly<{
   reason: () => TerminationReason | null;
   end: (reason: TerminationReason) => void;
-  /** A signal came: it ends the run, or only its stay (see untilLeft). */
+  /** A signal arrived: it ends the run, or only its stay (see untilLeft). */
   interrupt: (signal: string | null) => void;
-  /** From now on Ctrl-C is how the user ends the run in the ordinary way: resolves then. */
+  /** From now on Ctrl-C is the user's normal way to end the run: resolves then. */
   untilLeft: () => Promise<void>;
   /** A second interrupt: the grace is over. */
   kill: () => void;
   mustKill: () => boolean;
-  /** The run is over by its own rule: from now on only the loss of the gate changes its result. */
+  /** The run is over by its own rule: from now on only losing the gate changes its result. */
   complete: () => void;
-  /** Resolves with the reason when there is one. */
+  /** Resolves with the reason as soon as there is one. */
   happened: Promise<TerminationReason>;
 }>;
 
@@ -59,7 +59,10 @@ export function createStop(): Stop {
   };
 }
 
-/** SIGTERM to the group, SIGKILL to what is left after the grace. A stopped process is continued, or it would not hear. */
+/**
+ * SIGTERM to the group, SIGKILL to what is left after the grace. A stopped process is continued so that it gets the
+ * signal.
+ */
 export async function endGroup(group: Group, graceMs: number, mustKill: () => boolean): Promise<void> {
   const deadline = performance.now() + graceMs;
   signalGroup(group, 'SIGTERM');
@@ -72,7 +75,7 @@ export async function untilEmpty(group: Group, isOver: () => boolean): Promise<v
   while (!isOver() && processesNow(group)?.length !== 0) await sleep(LOOK_EVERY_MS);
 }
 
-/** What a pipe would have told the writers themselves: nobody reads any more. */
+/** Signals what a pipe would have told the writers itself: nobody reads any more. */
 export function passOnBrokenPipe(group: Group, captures: readonly (Capture | null)[]): void {
   for (const capture of captures) {
     if (capture === null || !capture.isBroken()) continue;

@@ -12,8 +12,8 @@ export type Streams = Readonly<{
 }>;
 
 /**
- * Where the command's output goes: untouched to where `output` says, but a stream that an expectation reads goes to a
- * file that is copied on. Not to a pipe: unread pipe data is kernel memory, charged to the group.
+ * Where the command's output goes: directly to the target of `output`, except that a stream that an expectation reads
+ * goes to a file that is copied on. Not to a pipe: unread pipe data is kernel memory, charged to the group.
  * @throws SetupError `bad-output-file`, `no-capture`
  */
 export function openStreams(
@@ -41,13 +41,13 @@ export function openStreams(
   };
 }
 
-/** Where `output` says that both streams go; null: untouched. @throws SetupError `bad-output-file` */
+/** Target of both streams as `output` names it; null: untouched. @throws SetupError `bad-output-file` */
 export function openOutput({ output }: RunSpec): number | null {
   if (output === 'inherit') return null;
   return openSink(output === 'null' ? '/dev/null' : output.file, '--output');
 }
 
-/** Opens a file that an option names, empty. @throws SetupError `bad-output-file` */
+/** Opens a file that an option names, and truncates it. @throws SetupError `bad-output-file` */
 export function openSink(file: string, option: string): number {
   try {
     return openToAppend(file, { truncate: true });

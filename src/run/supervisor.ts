@@ -20,7 +20,7 @@ import { cutLines } from '../host/lines.ts';
 import { setupErrorOf } from './setup-errors.ts';
 import type { Stop } from './stop.ts';
 
-/** Where the command's stdin, stdout and stderr come from and go to: the runner's own, or a descriptor. */
+/** Sources and targets of the command's stdin, stdout and stderr: the runner's own, or a descriptor. */
 export type Stdio = Readonly<{ stdin: 'inherit' | 'ignore'; stdout: 'inherit' | number; stderr: 'inherit' | number }>;
 
 export type Supervisor = Readonly<{
@@ -37,21 +37,24 @@ export type Supervisor = Readonly<{
   /** Answered by `closed`; see encodeClose(). */
   close: () => void;
   finish: () => void;
-  /** Resolves when the helper has exited and all that it sent was read, with the signal that it died of or null. */
+  /** Resolves when the helper has exited and all its output was read, with the signal that killed it or null. */
   ended: Promise<NodeJS.Signals | null>;
-  /** Has the guardian kill the supervisor, the group, and what has left it; also where one of them was stopped. */
+  /**
+   * Makes the guardian kill the supervisor, the group, and processes that left it; works even if one of them was
+   * stopped.
+   */
   kill: () => void;
 }>;
 
-/** What helpers found of the kernel: it stays the same while this process lives. */
+/** What helpers have learnt about the kernel: it does not change while this process lives. */
 const fitted = new Set<string>();
 
 type Waiter = { kinds: readonly string[]; resolve: (event: GateEvent) => void; reject: (error: SetupError) => void };
 
 /**
- * Starts the helper: the one place where a measured command comes from. Everything that the helper tells goes to
- * `onEvent`, in order; `next` is for the steps of the hand-over. `onLost` is called when the helper is gone without having
- * said why, before whoever waits for an event learns that it does not come.
+ * Starts the helper: the only source of measured commands. Every event of the helper goes to `onEvent`, in order;
+ * `next` is for the steps of the hand-over. `onLost` is called when the helper is gone without having reported why,
+ * before anyone who waits for an event learns that it will not come.
  * @throws SetupError `helper-failed`
  */
 export function startSupervisor(options: {
@@ -64,7 +67,7 @@ export function startSupervisor(options: {
   const { helper, lockFd, stdio, onEvent, onLost } = options;
   keepAttached(helper);
   const subprocess = execa(helper, ['supervise'], {
-    // execa's types know no descriptor among the first three that may also be 'inherit'.
+    // execa's types allow no descriptor among the first three that may also be 'inherit'.
     stdio: [stdio.stdin, stdio.stdout, stdio.stderr, 'pipe', lockFd] as unknown as [
       'inherit',
       'inherit',
@@ -108,7 +111,7 @@ export function startSupervisor(options: {
     'data',
     cutLines((line) => deliver(JSON.parse(line) as GateEvent)),
   );
-  // A write to a helper that was killed: its end is noticed below.
+  // A write to a killed helper fails; its exit is noticed below.
   control.on('error', () => {});
 
   // The supervisor is gone. Its guardian, which was started as `subprocess`, ends what is left; it may have been stopped.
@@ -125,7 +128,7 @@ export function startSupervisor(options: {
     pid: subprocess.pid,
     next: (...kinds) => {
       const index = unclaimed.findIndex((event) => (kinds as string[]).includes(event.event));
-      // The cast is what `kinds` says; events come from our own helper.
+      // `kinds` guarantees the cast; events come from our own helper.
       if (index >= 0) return Promise.resolve(unclaimed.splice(index, 1)[0] as never);
       if (gone) return Promise.reject(helperGone());
       return new Promise((resolve, reject) => waiters.add({ kinds, resolve: resolve as Waiter['resolve'], reject }));
@@ -146,7 +149,7 @@ export function startSupervisor(options: {
   };
 }
 
-/** Events that somebody waits for; one that comes before its waiter is kept. */
+/** Events that a caller waits for; an event that arrives before its waiter is queued. */
 const handover = new Set<GateEvent['event']>([
   ...(['locked', 'setup-error', 'go', 'started', 'denied', 'exit', 'limit', 'closed', 'summary', 'end'] as const),
 ]);
@@ -165,8 +168,8 @@ const TIMEOUT_WHEN_STOPPED_MS = 3000;
 const SAME_SIGNAL_MS = 500;
 
 /**
- * Resolves when the helper holds the run's lock. No limit of time runs yet, and a helper that somebody has stopped would
- * be waited for for ever: one that tells nothing for a minute, or for three seconds after the run is to end, is killed.
+ * Resolves when the helper holds the run's lock. No time limit runs yet, and a helper that was stopped would be awaited
+ * forever: a helper that reports nothing for a minute, or for three seconds after the run is to end, is killed.
  * @throws SetupError what the helper told instead; `gate-lost` where it told nothing
  */
 export async function untilLocked(supervisor: Supervisor, stop: Stop): Promise<void> {
@@ -194,7 +197,10 @@ export async function untilLocked(supervisor: Supervisor, stop: Stop): Promise<v
   }
 }
 
-/** Ctrl-C reaches the helper too, which ignores it from its first instructions on. Here the signal may come a little later. */
+/**
+ * Ctrl-C reaches the helper too, which ignores it from its first instructions. Here the signal may arrive a little
+ * later.
+ */
 async function untilInterrupted(supervisor: Supervisor, stop: Stop): Promise<void> {
   const signal = await supervisor.ended;
   if (ENDING_SIGNALS.some((name) => name === signal)) await Promise.race([stop.happened, sleep(SAME_SIGNAL_MS)]);

@@ -24,10 +24,10 @@ import type { Supervisor } from './supervisor.ts';
 
 export type RunProgress = GroupSample & Readonly<{ denials: number }>;
 
-/** A run from the moment at which everything stands ready. */
+/** A run, from the moment at which everything is ready. */
 export type RunWatch = Readonly<{
   ended: Promise<void>;
-  /** A step has begun or ended: where no BPF program watches, kmem-run looks who is outside the group. */
+  /** A step has begun or ended: if no BPF program watches, kmem-run looks for processes outside the group. */
   lookOutside: () => void;
   close: () => Promise<void>;
 }>;
@@ -52,13 +52,13 @@ const HELPER_TIMEOUT_MS = 3000;
 /** A look reads a few files of each process. */
 const LOOK_OUTSIDE_EVERY_MS = 200;
 
-/** Has the steps taken, watches them, and reads the counters when the last one is over. */
+/** Runs the steps, watches them, and reads the counters when the last one is over. */
 export function watchRun(context: WatchContext): RunWatch {
   const { facts, stop, group, streams } = context;
   const clock: Clock = { startNs: null, early: [] };
   let sampling: Sampling | null = null;
   let deadline: NodeJS.Timeout | null = null;
-  // The time limit is for the steps: a wait that is our own ends at it, and fails nothing.
+  // The time limit covers the steps: kmem-run's own wait ends at it, and fails nothing.
   const wait: OwnWait = { isOn: false, isCut: false };
   const overrun = watchOverrun(() => {
     if (facts.spec.onOverrun === 'kill') stop.end('overrun');
@@ -99,14 +99,14 @@ export function watchRun(context: WatchContext): RunWatch {
   const steps = openSteps(context, clock, { onBegin, onGo });
   const follow = async (): Promise<void> => {
     const stopped = stop.happened.then(() => endRun(context));
-    // Awaited below, when the helper has told of the end: a failure is not to end kmem-run itself before that.
+    // Awaited below, after the helper has reported the end: until then a failure must not end kmem-run itself.
     stopped.catch(() => {});
     await steps.take();
-    // What is meant to run on would keep it from ever being empty.
+    // Programs that are meant to run on would keep it from becoming empty.
     if (facts.spec.wait === 'empty') await steps.endBackground();
     await linger(context, wait);
     const hasEnded = await steps.endBackground();
-    // A group that was quiet for long has nothing in it that is about to exit.
+    // In a group that was quiet for long, nothing is about to exit.
     stop.complete();
     if (hasEnded || facts.ending?.reason !== 'quiet') await untilLastChildren(context);
     look();
@@ -136,7 +136,7 @@ export function watchRun(context: WatchContext): RunWatch {
   };
 }
 
-/** A look that the machine has no descriptor or memory for is left out: it says nothing about the run. */
+/** A look for which no descriptor or memory is free is skipped: that says nothing about the run. */
 function unlessShort(look: () => void): () => void {
   return () => {
     try {
@@ -148,7 +148,7 @@ function unlessShort(look: () => void): () => void {
 }
 
 function takeOutsiders({ facts, failures }: WatchContext, clock: Clock, outsiders: readonly Outsider[]): void {
-  // What runs before word of the first step's begin has come is that step.
+  // Whatever runs before the first step's begin is reported belongs to that step.
   const step = Math.max(facts.steps.length - 1, 0);
   for (const { pid, comm, to, wasInside } of outsiders) {
     const born = wasInside ? false : null;
@@ -161,20 +161,20 @@ function lookForOverrun(context: WatchContext, clock: Clock, sampler: Sampler, o
   const { limit, usageWhenSet } = facts.kmemLimit;
   if (limit === null || clock.startNs === null) return;
   const { kmem } = sampler.read();
-  // What was there when the limit was set is no overrun; from where it is given back on, the limit is what counts.
+  // Usage from before the limit was set is no overrun; once usage falls below the limit, the limit counts.
   const allowed = Math.max(limit, usageWhenSet ?? 0);
   if (kmem !== null && kmem <= limit && allowed > limit) void markKmem(context);
   overrun.take({ atMs: sinceStart(clock), kmem, limit: allowed, denials: failures.denials() });
-  // The answer is there by the next look.
+  // The answer arrives before the next look.
   if (kmem !== null && kmem > limit) supervisor.askTotals();
 }
 
-/** Ends what runs; a helper that then does not tell of the end is ended too, or the run would wait for ever. */
+/** Ends what runs; a helper that then does not report the end is killed too, or the run would wait forever. */
 async function endRun({ facts: { spec }, stop, group, supervisor }: WatchContext): Promise<void> {
   try {
     if (stop.reason() === 'gate-lost') {
       await killGroup(group);
-      // What has left the group waits for an answer that does not come: the helper ends it, if there is one.
+      // Processes that left the group wait for an answer that does not come: the helper, if any, ends them.
       supervisor.finish();
     } else await endGroup(group, spec.graceMs, stop.mustKill);
   } finally {
@@ -182,7 +182,7 @@ async function endRun({ facts: { spec }, stop, group, supervisor }: WatchContext
   }
 }
 
-/** What follows its parent (bwrap, dbus-daemon) is about to exit by itself: it is not left over. */
+/** A process that follows its parent (bwrap, dbus-daemon) is about to exit by itself: it is not a leftover. */
 const LAST_CHILDREN_MS = 200;
 
 async function untilLastChildren({ group, stop }: WatchContext): Promise<void> {
@@ -196,7 +196,7 @@ function leftIn(group: Group): Process[] {
 
 type OwnWait = { isOn: boolean; isCut: boolean };
 
-/** After the last step: until the run is over by its rule, and as long as it is to be held. */
+/** After the last step: waits until the run is over by its rule, and as long as it is to be held. */
 async function linger(context: WatchContext, wait: OwnWait): Promise<void> {
   const { facts, stop, group } = context;
   const { spec } = facts;
@@ -242,7 +242,7 @@ async function countsOf({ supervisor }: WatchContext): Promise<Activity | null> 
   }
 }
 
-/** On a terminal: the user looks at the daemon for as long as it pleases, and ends it by Ctrl-C. */
+/** On a terminal: the user observes the daemon for as long as they like, and ends it with Ctrl-C. */
 async function stay({ stop, group, options }: WatchContext): Promise<'empty' | 'stopped'> {
   let isLeft = false;
   void stop.untilLeft().then(() => {
@@ -253,27 +253,27 @@ async function stay({ stop, group, options }: WatchContext): Promise<'empty' | '
   return isLeft ? 'stopped' : 'empty';
 }
 
-/** What is left is ended as an init would; from now on nothing is denied to it, and nothing of it counts. */
+/** Leftover processes are ended as an init would; from now on they are denied nothing, and nothing they do counts. */
 async function endLeftover({ facts: { spec }, stop, group, supervisor }: WatchContext): Promise<void> {
   supervisor.close();
-  // Where the helper is gone, there is none to wait for.
+  // If the helper is gone, there is no event to wait for.
   await supervisor.next('closed').catch(() => {});
   await endGroup(group, spec.graceMs, stop.mustKill);
 }
 
-/** Usage that stays above the kmem limit although there is no call to deny: page tables grown by page faults. */
+/** Usage that stays above the kmem limit with no call to deny: page tables grown by page faults. */
 
 export type OverrunWatch = Readonly<{
-  /** Takes a reading: bytes, what they must not exceed, and the denials so far. */
+  /** Takes a reading: bytes, the bound on them, and the denials so far. */
   take: (reading: Readonly<{ atMs: number; kmem: number | null; limit: number; denials: number }>) => void;
-  /** Milliseconds of the longest stretch; 0: there was none worth telling. */
+  /** Milliseconds of the longest stretch; 0 if none was worth reporting. */
   longestMs: () => number;
 }>;
 
-/** Shorter is what one call and the page faults after it do, which the overshoot tells. */
+/** A shorter stretch is one call and the page faults after it, which the overshoot reports. */
 const WORTH_TELLING_MS = 200;
 
-/** `onOverrun` is called once, when a stretch is worth telling. */
+/** `onOverrun` is called once, when a stretch is worth reporting. */
 export function watchOverrun(onOverrun: () => void): OverrunWatch {
   let since: { atMs: number; denials: number } | null = null;
   let longest = 0;

@@ -1,4 +1,4 @@
-/** What a run has of its own where its steps ask for it: a folder, free ports, and lines for sh before and after. */
+/** Resources of a run whose steps ask for them: a folder, free ports, and lines for sh before and after. */
 
 import { closeSync } from 'node:fs';
 import { SetupError } from '../errors.ts';
@@ -11,20 +11,20 @@ import type { RunSpec, Template } from '../request/run-spec.ts';
 import { commandEnvironment } from './environment.ts';
 import { type Owned, startOwned } from './owned.ts';
 
-/** Made by the caller: then it is the caller's to remove. */
+/** Created by the caller, which also removes it. */
 export type GivenPlace = Readonly<{
   /** Absolute. */
   dir: string;
-  /** By name, null for `${port}`. Those that are missing are added, and given back after the run. */
+  /** By name, null for `${port}`. Missing ports are added, and released after the run. */
   ports: Map<string | null, number>;
 }>;
 
 export type Workdir = Readonly<{
-  /** With its placeholders filled in. */
+  /** With its placeholders replaced. */
   spec: RunSpec;
-  /** Runs the lines of set-up. @throws SetupError `scenario-set-up`, `interrupted` */
+  /** Runs the setup lines. @throws SetupError `scenario-set-up`, `interrupted` */
   setUp: (signal: AbortSignal | undefined) => Promise<void>;
-  /** Runs the lines of clean-up, and removes what was made here. @throws SetupError `scenario-set-up` */
+  /** Runs the cleanup lines, and removes what was created here. @throws SetupError `scenario-set-up` */
   close: () => Promise<void>;
 }>;
 
@@ -77,7 +77,7 @@ export async function openWorkdir(spec: RunSpec, given: GivenPlace | null): Prom
   }
 }
 
-/** Whether anything is said of `${dir}`: most servers need none. */
+/** Whether `${dir}` is used at all: most servers need none. */
 function needsFolder({ input, setUp, cleanUp }: Template): boolean {
   return setUp.length > 0 || cleanUp.length > 0 || JSON.stringify(input).includes('${dir}');
 }
@@ -86,7 +86,7 @@ type Shell = Readonly<{
   dir: string;
   output: RunSpec['output'];
   env: Readonly<Record<string, string>>;
-  /** What the lines leave running is for the run, and ends with it. */
+  /** Processes that the lines leave running serve the run, and end with it. */
   owned: Owned[];
 }>;
 

@@ -1,4 +1,4 @@
-/** One run of a scenario: a private folder and free ports → set-up → the run → clean-up. */
+/** One run of a scenario: a private folder and free ports → setup → the run → cleanup. */
 
 import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,20 +15,20 @@ import type { Manner, Scenario } from './types.ts';
 
 export type ScenarioAttempt = Readonly<{
   status: 'passed' | 'failed' | 'error';
-  /** Why it did not pass, a line each. */
+  /** Why it did not pass, one line each. */
   reasons: readonly string[];
-  /** Null: it did not come to a run. */
+  /** Null if no run was started. */
   result: Result | null;
-  /** The end of what the steps wrote, where it did not pass. */
+  /** The end of the steps' output, if it did not pass. */
   output: string;
   durationMs: number;
-  /** Where its files are, if they were kept. */
+  /** The folder of its files, if they were kept. */
   folder: string | null;
 }>;
 
 export type AttemptOptions = Readonly<{
   kernel: string;
-  /** CPUs that it is bound to, where the scenario names none; null: none. */
+  /** CPUs that it is bound to unless the scenario names some; null: none. */
   cpus: readonly number[] | null;
   keepDir: boolean;
   manner: Manner;
@@ -38,7 +38,7 @@ export type AttemptOptions = Readonly<{
 
 const SHOWN_BYTES = 4096;
 
-/** Rejects never: what kmem-run could not do is an attempt with status `error`. */
+/** Never rejects: if kmem-run itself fails, the attempt has status `error`. */
 export async function attemptScenario(scenario: Scenario, options: AttemptOptions): Promise<ScenarioAttempt> {
   const began = performance.now();
   let base: string | null = null;
@@ -46,7 +46,8 @@ export async function attemptScenario(scenario: Scenario, options: AttemptOption
   let output = '';
   let attempt: Omit<ScenarioAttempt, 'durationMs' | 'folder' | 'output'>;
   try {
-    // The log is beside the folder, where nobody else can put a link. A server that gives up root has to get there.
+    // The log is beside the folder, where nobody else can create a link. A server that drops root must be able to reach
+    // it.
     base = makeFolder(0o711, { keeps: options.keepDir });
     dir = join(base, 'run');
     mkdirSync(dir);
@@ -81,7 +82,7 @@ function tailOf(log: string): string {
   return existsSync(log) ? readFileSync(log).subarray(-SHOWN_BYTES).toString() : '';
 }
 
-/** Whether a run of a scenario is what it was meant to be, and if not, why: a line for each expectation that does not hold. */
+/** Whether a run of a scenario met its expectations, and if not, why: a line for each expectation that failed. */
 export function verdictOf(result: Result): Pick<ScenarioAttempt, 'status' | 'reasons'> {
   if (result.outcome === 'passed' || wasMeant(result)) return { status: 'passed', reasons: [] };
   const failed = result.expectations.filter(({ passed }) => !passed);

@@ -1,4 +1,4 @@
-/** A YAML text as values, and where in the text each of them is. Loads the YAML parser. */
+/** A YAML text as values, with the position of each value in the text. Loads the YAML parser. */
 
 import {
   type Document,
@@ -18,22 +18,22 @@ import type { Path } from '../request/expect-key.ts';
 export type Position = Readonly<{ line: number; column: number }>;
 
 export type Parsed = Readonly<{
-  /** Undefined where it cannot be read. */
+  /** Undefined if the text cannot be read. */
   value: unknown;
   errors: readonly Readonly<{ place: Position; message: string }>[];
-  /** Of the nearest value on the path that is there. */
+  /** Position of the nearest existing value on the path. */
   placeOf: (path: Path) => Position;
-  /** Of a key itself. */
+  /** Position of a key itself. */
   placeOfKey: (path: Path, key: string) => Position;
 }>;
 
-/** Aliases that stand for more than that are a mistake, or a bomb. */
+/** Aliases that expand to more than that are a mistake, or a bomb. */
 const MOST_ALIASES = 1000;
-/** Lists and maps within each other; the parser itself gives up at some hundreds more. */
+/** Nested lists and maps; the parser itself gives up some hundreds of levels later. */
 const MOST_LEVELS = 100;
 const TOO_DEEP = `nested more than ${MOST_LEVELS} levels deep`;
 
-/** By the schema `failsafe` each value is a text, as it is written. */
+/** With the schema `failsafe` each value is a text, as written. */
 export function parseYaml(text: string, { schema = 'core' }: { schema?: 'core' | 'failsafe' } = {}): Parsed {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true, schema });
@@ -81,13 +81,13 @@ export function parseYaml(text: string, { schema = 'core' }: { schema?: 'core' |
   };
 }
 
-/** What is nested too deep for the parser is one mistake, and not an overflow of the stack at each level. */
+/** A text nested too deep for the parser is one mistake, not a stack overflow at each level. */
 function errorsOf({ errors }: Document): readonly Pick<Document['errors'][number], 'pos' | 'message'>[] {
   const overflow = errors.find(({ message }) => /Maximum call stack size|Stack overflow/.test(message));
   return overflow === undefined ? errors : [{ pos: overflow.pos, message: TOO_DEEP }];
 }
 
-/** The node that a path leads to, or the last one before it leads nowhere. */
+/** The node at a path, or the last node before the path leads nowhere. */
 function nodeAt(document: Document, path: Path): { node: Node | null } {
   let node = resolved(document, document.contents);
   for (const segment of path) {
@@ -102,7 +102,7 @@ function childOf(node: Node | null, segment: string | number): Node | undefined 
   if (isSeq(node)) return node.items[Number(segment)] as Node | undefined;
   if (!isMap(node)) return undefined;
   const pair = node.items.find(({ key }) => keyOf(key) === String(segment));
-  // Where there is no value, the key is the place.
+  // If there is no value, the key's position is used.
   return ((pair?.value ?? pair?.key) as Node | null | undefined) ?? undefined;
 }
 

@@ -1,4 +1,4 @@
-/** Which scenarios are meant by names, files, folders and tags. */
+/** Finds the scenarios that names, files, folders and tags select. */
 
 import { existsSync, readdirSync, type Stats, statSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
@@ -23,7 +23,7 @@ export type FoundScenarios = Readonly<{
 export type ScenarioSelection = Readonly<{
   /** Names, files and folders. */
   words: readonly string[];
-  /** Selected as a whole: `own` is ./scenarios, `library` is what comes with kmem-run. */
+  /** Folders selected as a whole: `own` is ./scenarios, `library` comes with kmem-run. */
   folders: readonly ScenarioFolder[];
   tags: readonly string[];
   /** Parts of names. */
@@ -34,7 +34,7 @@ export const ALL_FOLDERS = ['own', 'library'] as const;
 
 export type ScenarioFolder = (typeof ALL_FOLDERS)[number];
 
-/** More than loadScenario() takes, so that a file that is too long is one mistake among others. */
+/** More than loadScenario() accepts, so that a file that is too long is one mistake among others. */
 const MOST_BYTES = 16 * 2 ** 20;
 
 function folderOf(kind: ScenarioFolder): string {
@@ -51,7 +51,7 @@ export function isInLibrary({ file }: Pick<Scenario, 'file'>): boolean {
   return realPath(file).startsWith(`${realPath(folderOf('library'))}/`);
 }
 
-/** What is selected unless a command says otherwise: the user's own scenarios if nothing is named. */
+/** The default selection of commands: the user's own scenarios if nothing is named. */
 export function defaultFolders(words: readonly string[], library: boolean): readonly ScenarioFolder[] {
   if (library) return ['library'];
   return words.length === 0 ? ['own'] : [];
@@ -64,7 +64,7 @@ export function findScenarios({ words, folders, tags, filters }: ScenarioSelecti
   const files = filesOf(folders);
   if (words.length === 0 && files.length === 0) throw noOwn();
   const found = [...named, load(files)];
-  // The first of a name wins: one's own before those that come with kmem-run.
+  // The first with a name wins: the user's own before those that come with kmem-run.
   const scenarios = new Map<string, Scenario>();
   for (const scenario of found.flatMap((each) => each.scenarios)) {
     if (!scenarios.has(scenario.name)) scenarios.set(scenario.name, scenario);
@@ -89,7 +89,7 @@ function isPath(word: string): boolean {
 
 function byName(word: string, all: FoundScenarios): FoundScenarios {
   const scenarios = all.scenarios.filter(({ name }) => name === word);
-  // A file that cannot be read as a scenario has no name but its own.
+  // A file that is not a readable scenario is known only by its file name.
   const mistakes = all.mistakes.filter(({ file }) => basename(file).replace(/\.ya?ml$/, '') === word);
   if (scenarios.length > 0 || mistakes.length > 0)
     return { scenarios, mistakes, files: scenarios.map(({ file }) => file) };
@@ -128,7 +128,7 @@ function filesAt(word: string): string[] {
   try {
     stat = statSync(fsPath(path), { throwIfNoEntry: false });
   } catch (error) {
-    // A link to itself, a folder that may not be entered.
+    // A link to itself, or a folder that cannot be entered.
     throw refuse(`cannot be read: ${errnoOf(error)}`);
   }
   if (stat === undefined) throw refuse('does not exist');
@@ -167,7 +167,7 @@ function textOf(file: string): string {
   return readInput(file, MOST_BYTES, { code: 'unreadable-scenario', hint: 'name a readable scenario file' });
 }
 
-/** Relative to the current folder where it is below it: short, and what CI servers link to. */
+/** Relative if it is below the current folder: short, and what CI servers link to. */
 export function shownPath(file: string): string {
   const path = relative(ownFolder(), file);
   return path === '' || path.startsWith('..') ? file : path;

@@ -5,7 +5,7 @@ import type { PlanInput } from '../request/run-input.ts';
 import { type Enforce, HOST } from '../request/run-spec.ts';
 import { AS_WRITTEN, type Placement, type Scenario } from './types.ts';
 
-/** What a run of the scenario on a kernel is asked; placeholders are still in it. */
+/** The input of a run of the scenario on a kernel, with placeholders not yet replaced. */
 export function inputFor(
   { settings, steps, on, file, setUp, cleanUp }: Scenario,
   kernel: string,
@@ -16,7 +16,7 @@ export function inputFor(
     ...settings,
     ...(Object.hasOwn(on, kernel) ? on[kernel] : {}),
     ...given,
-    // A group of this machine does not exist in a microVM.
+    // A group on this machine does not exist in a microVM.
     ...(kernel === HOST ? { vmMemory: undefined, vmCpus: undefined } : { kernel, parent: undefined }),
     cwd: settings.cwd ?? '${dir}',
     plan: steps,

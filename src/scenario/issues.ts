@@ -1,4 +1,4 @@
-/** What is wrong with the values of a file, each at its path, in words for people. Loads zod. */
+/** Errors in the values of a file, each at its path, worded for people. Loads zod. */
 
 import type { z } from 'zod';
 import type { Path } from '../request/expect-key.ts';
@@ -7,10 +7,10 @@ import { quote } from '../text/quote.ts';
 import { visible } from '../text/visible.ts';
 import { scenarioSchema } from './schema.ts';
 
-/** `key`: it is about this key below the path, not about a value. */
+/** `key`: the issue concerns this key below the path, not a value. */
 export type Issue = Readonly<{ path: Path; key: string | null; message: string; hint: string | null }>;
 
-/** In the order of the schema's keys; empty where there are none. */
+/** In the order of the schema's keys; empty if there are none. */
 export function findIssues(value: unknown): Issue[] {
   const { error } = scenarioSchema.safeParse(value);
   return (error?.issues ?? []).flatMap((issue) => issuesOf(issue as z.core.$ZodIssue, [], value));
@@ -24,7 +24,7 @@ function issuesOf(issue: z.core.$ZodIssue, above: Path, root: unknown): Issue[] 
   return [{ path, key: null, message: `${whereText(path)}${messageOf(issue, valueAt(root, path))}`, hint }];
 }
 
-/** Of alternatives the one that was most likely meant: whose mistakes lie deepest. */
+/** The alternative that was most likely meant: the one whose mistakes lie deepest. */
 function bestBranch(issue: z.core.$ZodIssueInvalidUnion, path: Path, root: unknown): Issue[] {
   const depth = (branch: readonly z.core.$ZodIssue[]): number =>
     Math.max(0, ...branch.map((each) => each.path.length + (each.code === 'invalid_type' ? 0 : 0.5)));
@@ -35,7 +35,7 @@ function bestBranch(issue: z.core.$ZodIssueInvalidUnion, path: Path, root: unkno
   return best.flatMap((each) => issuesOf(each, path, root));
 }
 
-/** `3 is not a text, a list`, or what one of the alternatives says of it in words of its own. */
+/** `3 is not a text, a list`, or the custom message of one of the alternatives. */
 function noneOf({ errors }: z.core.$ZodIssueInvalidUnion, value: unknown): string {
   const messages = errors.flatMap((branch) => branch.map((each) => messageOf(each, value)));
   const [own] = messages.filter((message) => !message.startsWith(`${quote(value)} is not `));
@@ -91,7 +91,7 @@ function valueAt(root: unknown, path: Path): unknown {
   return at;
 }
 
-/** The keys that the schema knows at a path; empty where it knows none. */
+/** The keys that the schema defines at a path; empty if it defines none. */
 function keysAt(path: Path): string[] {
   let found: z.core.$ZodType[] = [scenarioSchema];
   for (const segment of path) found = found.flatMap((schema) => insideOf(schema, segment));
@@ -128,14 +128,14 @@ function shapeOf(schema: z.core.$ZodType): Record<string, z.core.$ZodType> {
   return (schema._zod as unknown as { def: Definition }).def.shape ?? {};
 }
 
-/** A mistake in a scenario file, at its place. */
+/** A mistake in a scenario file, with its position. */
 export type Mistake = Readonly<{
   file: string;
   /** From 1. */
   line: number;
   column: number;
   message: string;
-  /** Null: the message says it all. */
+  /** Null if the message suffices. */
   hint: string | null;
 }>;
 

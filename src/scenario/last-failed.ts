@@ -1,4 +1,4 @@
-/** Which scenarios did not pass the last time, by the folder in which they were run. */
+/** The scenarios that did not pass last time, by the folder in which they were run. */
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,7 +22,7 @@ export function readLastFailed(): readonly string[] {
   return failed;
 }
 
-/** Those that were run now; what is known of others stays. Where there is no place to keep it nothing is kept. */
+/** Records the scenarios that were run now; what is known of others stays. Without a state folder nothing is saved. */
 export function writeLastFailed(outcomes: readonly ScenarioOutcome[]): void {
   const file = stateFile();
   if (file === null) return;
@@ -47,7 +47,7 @@ function readKept(): Kept {
     const kept: unknown = file === null ? null : JSON.parse(readFileSync(file, 'utf8'));
     return typeof kept === 'object' && kept !== null ? (kept as Kept) : {};
   } catch {
-    // None was written yet, or it was damaged: then nothing is known.
+    // Not written yet, or damaged: nothing is known.
     return {};
   }
 }

@@ -1,4 +1,4 @@
-/** A scenario file, read and checked: the scenario, or what is wrong with it and where. */
+/** A scenario file, read and checked: the scenario, or its errors with their positions. */
 
 import { basename } from 'node:path';
 import { SetupError } from '../errors.ts';
@@ -23,7 +23,7 @@ export type Loaded = Readonly<
 const MOST_MISTAKES = 20;
 const LONGEST_FILE = 1024 * 1024;
 
-/** Never throws for what is in the text. `file`: absolute, or as it is to be named. */
+/** Never throws for errors in the text. `file`: absolute, or as it is to be named. */
 export function loadScenario(file: string, text: string): Loaded {
   if (text.length > LONGEST_FILE)
     return wrong([{ file, line: 1, column: 1, message: 'longer than 1 MiB', hint: null }]);
@@ -60,14 +60,17 @@ function findMistakes({ value, errors, placeOf, placeOfKey }: Parsed): Found[] {
   return [...issues, ...unknown].toSorted((a, b) => a.line - b.line || a.column - b.column);
 }
 
-/** What only the whole tells: steps that name each other, memsw beside mem, an expectation of a step too many. */
+/**
+ * Checks that need the whole file: steps that name each other, memsw with mem, an expectation on a step that does not
+ * exist.
+ */
 function checkAsRun(scenario: Scenario, { placeOf }: Parsed): Found | null {
   for (const kernel of new Set([...scenario.kernels, ...Object.keys(scenario.on)])) {
     try {
       normaliseSpec(inputFor(scenario, kernel), { nameOf: nameInFile });
     } catch (error) {
       if (!(error instanceof SetupError)) throw error;
-      // Whether a folder is there is known when it is run.
+      // Whether a folder exists is known only at run time.
       if (error.code === 'bad-cwd' || error.code === 'bad-folder') continue;
       return { ...placeOf(pathIn(error.message)), message: error.message, hint: error.hint };
     }
@@ -82,7 +85,7 @@ function nameInFile(key: string): string {
   return key === 'plan' ? 'steps' : key;
 }
 
-/** `steps[1].ready.port: …` leads there. */
+/** `steps[1].ready.port: …` points there. */
 function pathIn(message: string): Path {
   const [written = ''] = /^[A-Za-z]+(?:\.[A-Za-z]+|\[[0-9]+\])*(?=[:. ]|$)/.exec(message) ?? [];
   return [...written.matchAll(/[A-Za-z]+|[0-9]+/g)].map(([part]) => (/^[0-9]/.test(part) ? Number(part) : part));

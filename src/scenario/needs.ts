@@ -1,4 +1,4 @@
-/** Whether the machine has what a scenario needs; what is missing is said with what to do about it. */
+/** Whether the machine meets a scenario's requirements; each missing one is reported with its fix. */
 
 import { existsSync } from 'node:fs';
 import { release } from 'node:os';
@@ -10,7 +10,7 @@ import { findKernel } from '../kernels/find.ts';
 import { HOST } from '../request/run-spec.ts';
 import type { Scenario } from './types.ts';
 
-/** A sentence each; empty: all is there. */
+/** One sentence each; empty: nothing is missing. */
 export async function missingFor({ needs }: Pick<Scenario, 'needs'>, kernel: string): Promise<string[]> {
   const commands = needs.commands.filter((command) => !isInPath(command));
   const files = needs.files.filter((file) => !existsSync(file));
@@ -24,7 +24,7 @@ export async function missingFor({ needs }: Pick<Scenario, 'needs'>, kernel: str
     if (commands.length > 0) found.push(`no ${commands.join(', no ')} in PATH: install it`);
     if (files.length > 0) found.push(`no ${files.join(', no ')}`);
   }
-  // In a microVM whoever runs it is root where the user is, and only there.
+  // In a microVM the user is root if they are root here, and only then.
   if (needs.root && process.geteuid?.() !== 0) found.push('it requires root: run kmem-run as root');
   return [...found, ...(kernel === HOST ? hostLacks(needs) : await kernelLacks(kernel))];
 }
@@ -55,7 +55,7 @@ function isInPath(command: string): boolean {
   return findProgram(command) !== null;
 }
 
-/** Where there is no dpkg, packages have other names: commands and files tell. */
+/** Without dpkg, packages have other names: commands and files decide. */
 async function missingPackages(names: readonly string[]): Promise<string[]> {
   if (names.length === 0 || !isInPath('dpkg-query')) return [];
   const states = await Promise.all(
@@ -64,7 +64,7 @@ async function missingPackages(names: readonly string[]): Promise<string[]> {
   return names.filter((_, index) => states[index]?.stdout !== 'installed');
 }
 
-/** By the numbers of both, as many as are asked for. */
+/** Compares by number, up to as many as are required. */
 function isOlder(version: string, asked: string): boolean {
   const [have, want] = [version, asked].map((text) => text.split(/[.-]/).map((part) => Number.parseInt(part, 10)));
   for (const [index, part] of (want ?? []).entries()) {

@@ -1,4 +1,4 @@
-/** Runs what was found, and reports: what the command and the library have in common. */
+/** Runs the scenarios found, and reports: shared by the command and the library. */
 
 import { basename } from 'node:path';
 import { asSetupError, type SetupError } from '../errors.ts';
@@ -14,10 +14,10 @@ import { blankOutcome, runSuite } from './suite.ts';
 import type { Manner, Scenario } from './types.ts';
 
 export type Choices = Readonly<{
-  /** Null: each on its own default. */
+  /** Null: each on its default. */
   kernel: string | null;
   jobs: number;
-  /** Further attempts where one did not pass. */
+  /** Further attempts after one that did not pass. */
   retry: number;
   /** Null: as often as each asks for. */
   repeat: number | null;
@@ -37,7 +37,7 @@ export type SuiteWatch = Readonly<{
   onEnd: (outcome: ScenarioOutcome) => void;
 }>;
 
-/** `error`: why the baselines could not be written; null: they were, or did not have to be. */
+/** `error`: why the baselines could not be written; null if they were written or did not have to be. */
 export type Performed = Readonly<{ report: ScenariosReport; error: SetupError | null }>;
 
 export async function performScenarios(
@@ -46,7 +46,7 @@ export async function performScenarios(
   watch: SuiteWatch,
 ): Promise<Performed> {
   const startedAt = new Date();
-  // Nothing is lost by running the others; a file that cannot be read still fails the whole.
+  // Running the others loses nothing; an unreadable file still fails the whole.
   const unread = [...Map.groupBy(mistakes, ({ file }) => file)].map(([file, own]) => unreadable(file, own));
   for (const outcome of unread) watch.onEnd(outcome);
   const baselines = openBaselines(choices.baseline);
@@ -54,7 +54,7 @@ export async function performScenarios(
     ...choices,
     ...watch,
     baselines,
-    // One job measures with the whole machine, as a run does; several must not share a CPU.
+    // One job uses the whole machine, like a run; several must not share a CPU.
     jobs: choices.jobs === 1 ? [null] : assignCpus(choices.jobs, null, allowedCpus()).jobs.map(({ cpus }) => cpus),
   });
   const report: ScenariosReport = {
@@ -75,7 +75,7 @@ export async function performScenarios(
   }
 }
 
-/** A file that is no scenario, as an outcome. */
+/** A file that is not a scenario, as an outcome. */
 function unreadable(file: string, mistakes: readonly Mistake[]): ScenarioOutcome {
   const name = basename(file).replace(/\.ya?ml$/, '');
   return blankOutcome({ name, file, tags: [], description: '' }, HOST, {

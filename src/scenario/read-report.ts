@@ -1,4 +1,4 @@
-/** A report of scenarios from a file that anybody may have written. Loads zod. */
+/** Reads a report of scenarios from an untrusted file. Loads zod. */
 
 import { z } from 'zod';
 import { SetupError } from '../errors.ts';
@@ -61,7 +61,7 @@ const schema = z.object({
   scenarios: z.array(scenario),
 });
 
-/** Keys that this version does not know are left out. @throws SetupError with that code */
+/** Keys unknown to this version are dropped. @throws SetupError with that code */
 export function readScenarios(file: string, content: unknown, { code, hint }: InputError): ScenariosReport {
   const refuse = (flaw: string): never => {
     throw new SetupError(code, `${quote(file)} is not a report of scenarios: ${flaw}`, hint);

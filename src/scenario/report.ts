@@ -39,24 +39,24 @@ export type ScenarioOutcome = Readonly<{
   tags: readonly string[];
   /** The first line of its description. */
   title: string;
-  /** `error`: kmem-run could not do its work; `skipped`: something that it needs is missing. */
+  /** `error`: kmem-run itself failed; `skipped`: a requirement is missing. */
   status: ScenarioStatus;
-  /** Whether it passed only when it was run again. */
+  /** Whether it passed only when run again. */
   flaky: boolean;
   /** Why it did not pass (if flaky: at first), one line each. */
   reasons: readonly string[];
   /** Changes from the baseline that are no reason to fail, one line each. */
   notes: readonly string[];
-  /** Null: it is not compared with one. */
+  /** Null if it is not compared with one. */
   baseline: BaselineOutcome | null;
   /** The end of its output, if it did not pass. */
   output: string;
   /** Number of runs, including those whose setup failed. */
   attempts: number;
   durationMs: number;
-  /** Folders with the files of its runs; empty: they are not kept. */
+  /** Folders with the files of its runs; empty if they are not kept. */
   folders: readonly string[];
-  /** Result of every attempt in which a run was made. */
+  /** Result of every attempt that started a run. */
   results: readonly Result[];
 }>;
 
@@ -66,7 +66,7 @@ export type ScenariosReport = Readonly<{
   kmemRun: string;
   startedAt: string;
   durationMs: number;
-  /** `stopped`: it was interrupted, and scenarios that had not started are left out. */
+  /** `stopped`: it was interrupted; scenarios that had not started are omitted. */
   status: 'done' | 'stopped';
   /** Part of the scenarios that was run; null: all. */
   shard: Readonly<{ index: number; of: number }> | null;

@@ -1,4 +1,4 @@
-/** A scenario as the thing that an experiment or a replay runs. */
+/** A scenario as the subject of an experiment or a replay. */
 
 import { SetupError } from '../errors.ts';
 import type { PlanInput } from '../request/run-input.ts';

@@ -1,6 +1,6 @@
 /**
- * The scenario file: every key, its type and its meaning. The schema for editors is made from it. Loads zod.
- * The readers of a run check the values, so that the same rules apply to a file and to a command line.
+ * The scenario file: every key, its type and its meaning. The schema for editors is generated from it. Loads zod. The
+ * readers of a run check the values, so that the same rules apply to a file and to a command line.
  */
 
 import { z } from 'zod';

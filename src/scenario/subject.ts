@@ -14,16 +14,16 @@ export type AskedScenario = Readonly<{
   scenario: string;
   /** Overrides the scenario's own settings. */
   input: Omit<PlanInput, 'plan' | 'template'>;
-  /** Holds unless the scenario or `input` says otherwise. */
+  /** Applies unless the scenario or `input` sets it. */
   defaults?: Placement;
 }>;
 
 export type AskedSubject = Readonly<{ scenario: null; input: RunRequest }> | AskedScenario;
 
-/** Keys of a run's steps: a scenario has its own. */
+/** Step keys of a run: a scenario has its own. */
 const STEP_KEYS = ['command', 'then', 'client', 'ready', 'readyTimeout', 'background', 'stop', 'plan', 'template'];
 
-/** Beside a scenario. @throws SetupError `conflicting-options`. */
+/** For use with a scenario. @throws SetupError `conflicting-options`. */
 export function refuseSteps(isGiven: (key: string) => boolean, nameOf: Names): void {
   const stray = STEP_KEYS.find(isGiven);
   if (stray === undefined) return;
@@ -42,7 +42,7 @@ export async function subjectOf(
 ): Promise<Subject> {
   if (asked.scenario === null) return { scenario: null, input: placed(asked.input, nameOf) };
   const { scenario, input, defaults } = asked;
-  // It loads the parsers of YAML and of schemas.
+  // This loads the YAML and schema parsers.
   const { scenarioRequest } = await import('./request.ts');
   const found = await scenarioRequest(scenario, kernel ?? HOST, nameOf, defaults);
   const given = Object.entries(input).filter(([, value]) => value !== undefined);
@@ -55,7 +55,7 @@ export async function subjectOf(
   return { scenario: found.name, input: placed(merged, nameOf) };
 }
 
-/** The same for a sweep over kernels, which a scenario may ask different things of. */
+/** The same for a sweep over kernels, for which a scenario may have other settings. */
 export async function sweptSubject(
   asked: AskedSubject,
   nameOf: Names,

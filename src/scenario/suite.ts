@@ -1,4 +1,4 @@
-/** Many scenarios: some at a time, each as often as it asks for, again where it did not pass. */
+/** Many scenarios: a few at a time, each as often as it asks for, retried if it did not pass. */
 
 import { asSetupError } from '../errors.ts';
 import type { Result } from '../result/schema.ts';
@@ -11,33 +11,33 @@ import type { ScenarioOutcome } from './report.ts';
 import type { Manner, Scenario } from './types.ts';
 
 export type SuiteOptions = Readonly<{
-  /** Null: each on its own default. */
+  /** Null: each on its default. */
   kernel: string | null;
   /** Null: as often as each asks for. */
   repeat: number | null;
-  /** Further attempts where one did not pass. */
+  /** Further attempts after one that did not pass. */
   retry: number;
-  /** What is missing is an error, not a reason to skip. */
+  /** A missing requirement is an error, not a reason to skip. */
   strict: boolean;
-  /** None is begun after one that did not pass. */
+  /** No scenario starts after one that did not pass. */
   failFast: boolean;
-  /** For each job the CPUs that it is bound to; null: none. */
+  /** The CPUs that each job is bound to; null: none. */
   jobs: readonly (readonly number[] | null)[];
   keepDir: boolean;
   manner: Manner;
   signal: AbortSignal;
   kill: AbortSignal;
-  /** Null: none is held to one. */
+  /** Null: none has a baseline. */
   baselines: Baselines | null;
   onStart: (scenario: Scenario) => void;
-  /** A run of it is over. */
+  /** A run of it has ended. */
   onResult?: (scenario: Scenario, result: Result) => void;
   onEnd: (outcome: ScenarioOutcome) => void;
-  /** Stands in for the real one in tests. */
+  /** Replaces the real one in tests. */
   attempt?: typeof attemptScenario;
 }>;
 
-/** The outcomes in the order of the scenarios; those that were not begun when it was interrupted are left out. */
+/** The outcomes in the order of the scenarios; scenarios not started before an interrupt are omitted. */
 export async function runSuite(scenarios: readonly Scenario[], options: SuiteOptions): Promise<ScenarioOutcome[]> {
   const outcomes: (ScenarioOutcome | undefined)[] = [];
   let next = 0;
@@ -96,7 +96,7 @@ export function suiteStatus(scenarios: readonly ScenarioOutcome[]): number {
 
 type Times = Readonly<{
   times: number;
-  /** Further attempts where one did not pass. */
+  /** Further attempts after one that did not pass. */
   retry: number;
   signal: AbortSignal;
 }>;
@@ -135,7 +135,7 @@ export async function repeatAttempts(
   });
 }
 
-/** One that was not run, with what is known of it. */
+/** A scenario that was not run, with what is known of it. */
 export function blankOutcome(
   { name, file, tags, description }: Pick<Scenario, 'name' | 'file' | 'tags' | 'description'>,
   kernel: string,

@@ -6,18 +6,18 @@ export type Needs = Readonly<{
   /** Debian's. */
   packages: readonly string[];
   files: readonly string[];
-  /** The oldest version of Linux; null: any. */
+  /** The oldest Linux version; null: any. */
   linux: string | null;
   root: boolean;
   cgroup: 'v1' | 'v2' | null;
 }>;
 
-/** What a run is asked, but for the steps; `env` values may be numbers as YAML has them. */
+/** Settings of a run without its steps; `env` values may be numbers, as YAML allows. */
 export type Settings = Omit<PlanInput, 'plan'>;
 
 export type Placement = Pick<Settings, 'parent' | 'enforce'>;
 
-/** What a call asks of every run: `given` wins over the scenario's file, which wins over `defaults`. */
+/** Options of a call for every run: `given` overrides the scenario's file, which overrides `defaults`. */
 export type Manner = Readonly<{ given: Placement; defaults: Placement }>;
 
 export const AS_WRITTEN: Manner = { given: {}, defaults: {} };
@@ -31,17 +31,17 @@ export type Scenario = Readonly<{
   needs: Needs;
   /** `host` and names of kernels; the first is the default. */
   kernels: readonly [string, ...string[]];
-  /** What differs on a kernel. */
+  /** Overrides for a kernel. */
   on: Readonly<Record<string, Pick<Settings, 'kmem' | 'mem' | 'memsw' | 'kmemTcp' | 'pids' | 'timeout' | 'expect'>>>;
   setUp: readonly string[];
   cleanUp: readonly string[];
   repeat: number;
-  /** Null: it is held to none. */
+  /** Null if it has no baseline. */
   baseline: BaselineSettings | null;
   settings: Settings;
   steps: readonly StepInput[];
 }>;
-/** What a call may ask of them all. */
+/** Bounds on what a call may ask for. */
 export const BOUNDS = {
   jobs: { from: 1, to: 256 },
   retry: { from: 0, to: 100 },

@@ -16,13 +16,13 @@ import type { PageResponse } from './server.ts';
 export type ServeSetting = Readonly<{
   view: StoreView;
   pages: typeof import('./pages.ts');
-  /** For browsers: of every report, and of this server. */
+  /** For browsers: for every report, and for this server. */
   script: string;
   liveScript: string;
   version: string;
 }>;
 
-/** More are not drawn one over the other. */
+/** No more are drawn over each other. */
 const MOST_DRAWN = 20;
 
 const statuses: Readonly<Record<string, number>> = {
@@ -66,7 +66,7 @@ function page(body: string): PageResponse {
 function listAnswer({ view, pages, liveScript, version }: ServeSetting, parameters: URLSearchParams): string {
   const query = listQueryOf(parameters);
   const { page: number, with: _, ...asked } = query;
-  // Before it is read: what changes meanwhile is seen the next time.
+  // Read before the store: later changes are seen the next time.
   const changes = view.changes();
   const browsed = view.use((store) =>
     store.browse({ ...asked, offset: (number - 1) * PAGE_LENGTH, limit: PAGE_LENGTH }),
@@ -98,7 +98,7 @@ function compareAnswer({ view, pages, ...made }: ServeSetting, query: URLSearchP
   return pages.comparePage(document, made);
 }
 
-/** What is compared is held; of what is drawn only so many, since a result may be a megabyte. */
+/** All compared samples are held; only this many results are drawn, since one may be a megabyte. */
 function sideNamed(store: Store, name: string): Readonly<{ side: ComparedSide; samples: readonly RunSample[] }> {
   const samples: RunSample[] = [];
   const results: Result[] = [];
@@ -126,7 +126,7 @@ function changesAnswer({ view }: ServeSetting, query: URLSearchParams): string {
 }
 
 function failed({ pages, version }: ServeSetting, { path }: GuardedRequest, thrown: unknown): PageResponse {
-  // Whatever a row holds, one page of it cannot be shown, and the others can.
+  // Whatever a row contains, only its page cannot be shown; the others can.
   const error = asSetupError(thrown);
   const status = statuses[error.code] ?? 500;
   const back = path.length > 1 ? '../'.repeat(path.length - 1) : './';

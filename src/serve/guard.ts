@@ -10,7 +10,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 
 export type GuardedRequest = Readonly<{
-  /** The words of the path behind the token. */
+  /** The parts of the path after the token. */
   path: readonly string[];
   query: URLSearchParams;
 }>;
@@ -28,7 +28,7 @@ export function admit({ method = '', url = '', headers }: Request, door: Door): 
   if (!hosts.includes(headers.host ?? '')) return refusal(421, 'unknown host name');
   const [pathname = '', ...rest] = url.split('?');
   const [root, token = '', ...words] = pathname.split('/');
-  // An absolute address, as a proxy is asked, has no empty beginning.
+  // An absolute address, as sent to a proxy, has no empty beginning.
   if (root !== '' || !isToken(token, door.token)) return refusal(403, 'the address has no valid token');
   if (isForeign(headers, hosts)) return refusal(403, 'the request comes from another page');
   if (!METHODS.includes(method)) return refusal(405, 'this server is read-only', { allow: METHODS.join(', ') });
@@ -37,13 +37,13 @@ export function admit({ method = '', url = '', headers }: Request, door: Door): 
   return { path: path as string[], query: new URLSearchParams(rest.join('?')) };
 }
 
-/** In a time that does not tell how much of it is right. */
+/** In constant time, so as not to reveal how much of it is right. */
 function isToken(given: string, token: string): boolean {
   const hash = (text: string) => createHash('sha256').update(text).digest();
   return timingSafeEqual(hash(given), hash(token));
 }
 
-/** A link may lead here from anywhere; what a page loads by itself may not. */
+/** A link may lead here from anywhere; a page's own loads may not. */
 function isForeign(headers: Request['headers'], hosts: readonly string[]): boolean {
   const { origin } = headers;
   if (origin !== undefined && !hosts.some((host) => origin === `http://${host}`)) return true;

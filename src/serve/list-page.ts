@@ -14,7 +14,7 @@ export type ListFacts = Readonly<{
   query: ListQuery;
   /** File of the store. */
   store: string;
-  /** Stamp of what the list was made from. */
+  /** Stamp of the data behind the list. */
   changes: string;
   /** Of the browser. */
   script: string;
@@ -39,7 +39,7 @@ ${keptPart(facts)}
   ]);
 }
 
-/** Also for what cannot be shown. */
+/** Also for pages that cannot be shown. */
 export function messagePage({
   title,
   message,
@@ -62,7 +62,7 @@ function framed({ title, script, version }: Frame, body: Content): string {
     scripts: script === null ? [] : [script],
     allowed: { 'img-src': 'data:', 'connect-src': "'self'", 'form-action': "'self'" },
     skip: 'Skip to the list',
-    // No browser asks for /favicon.ico then.
+    // Stops browsers requesting /favicon.ico.
     head: html`<link rel="icon" href="data:,">
 `,
     body,
@@ -172,7 +172,7 @@ function experimentRow(experiment: BrowsedExperiment, query: ListQuery): Markup 
 `;
 }
 
-/** A command of blanks would be a link that nobody sees. */
+/** A command of blanks would be an invisible link. */
 function shown(command: string, id: string): string {
   return command.trim() === '' ? `(${id})` : cut(command, COMMAND_LENGTH);
 }
@@ -186,14 +186,14 @@ function compareLink(id: string, query: ListQuery): Markup | null {
   return html`<a href="${address}" aria-label="Compare ${other} with ${id}">with this</a>`;
 }
 
-/** How much of its limit a run took; told by the figures beside. */
+/** Share of the limit that a run used; the adjacent figures state it. */
 function meter(peak: number | null, limit: number | null): Markup | null {
   if (peak === null || limit === null || limit === 0) return null;
   const part = Math.max(1, Math.round(Math.min(1, peak / limit) * 100));
   return html`<svg class="bar" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true"><rect class="room" width="100" height="6"/><rect class="${peak > limit ? 'over' : 'used'}" width="${part}" height="6"/></svg>`;
 }
 
-/** What the list adds to the look of a report. */
+/** Styles that the list adds to those of a report. */
 
 export const listStyle = `
 .kept { width: 100%; }

@@ -53,7 +53,7 @@ function compareLink(id: string): Markup {
   return html`<a href="../?with=${encodeURIComponent(id)}">Compare with another result</a>`;
 }
 
-/** What a killed kmem-run left behind looks the same as one that goes on, so the bar tells when a run ended last. */
+/** An experiment left by a killed kmem-run looks the same as a running one, so the bar shows when a run last ended. */
 function liveBar(id: string, changes: string): Markup {
   return html`<p class="pager" data-live="experiment" data-root="../" data-experiment="${id}" data-changes="${changes}"><span class="badge warn">running</span><span role="status" id="live">according to the store</span><label><input type="checkbox" id="redraw" checked> redraw as runs end</label></p>`;
 }

@@ -1,4 +1,4 @@
-/** What the list is asked for, in its address. */
+/** The query of the list, in its address. */
 
 import { statSync } from 'node:fs';
 import { SetupError } from '../errors.ts';
@@ -12,7 +12,7 @@ export { outcomes };
 
 export const PAGE_LENGTH = 50;
 
-/** `with`: what is to be compared with one of the list; null: nothing. `page`: from 1. */
+/** `with`: the item to compare with one of the list; null: nothing. `page`: from 1. */
 export type ListQuery = Omit<BrowseQuery, 'offset' | 'limit'> & Readonly<{ page: number; with: string | null }>;
 
 const LATEST_FIRST: Pick<ListQuery, 'sort' | 'descending'> = { sort: 'started', descending: true };
@@ -43,12 +43,12 @@ export function listQueryOf(parameters: URLSearchParams): ListQuery {
   };
 }
 
-/** Figures and times are looked for from their top, words from A. */
+/** Figures and times are usually sorted from the top, words from A. */
 export function isUsuallyDown(sort: Sort): boolean {
   return !['command', 'state', 'label'].includes(sort);
 }
 
-/** The address of the list with something changed; `page` is 1 again unless it is what changes. */
+/** The address of the list with some changes; `page` is 1 again unless it is changed itself. */
 export function listAddress(query: ListQuery, changes: Partial<ListQuery> = {}): string {
   const {
     kind,
@@ -94,7 +94,7 @@ function badAddress(what: string, known: readonly string[]): SetupError {
 export type StoreView = Readonly<{
   file: string;
   use: <T>(work: (store: Store) => T) => T;
-  /** Another text whenever the store has changed. */
+  /** A different text whenever the store has changed. */
   changes: () => string;
   close: () => void;
 }>;

@@ -1,4 +1,4 @@
-/** Answers on 127.0.0.1, until it is told to end. */
+/** Serves on 127.0.0.1 until it is closed. */
 
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -9,7 +9,7 @@ import { admit, type Door, type GuardedRequest } from './guard.ts';
 export type PageResponse = Readonly<{ status: number; type: string; body: string }>;
 
 export type Serving = Readonly<{
-  /** With the token in it. */
+  /** Includes the token. */
   address: string;
   close: () => Promise<void>;
 }>;
@@ -17,7 +17,7 @@ export type Serving = Readonly<{
 const HOST = '127.0.0.1';
 const TOKEN_BYTES = 24;
 
-/** Of every answer. What a page may load and run stands in the page itself. */
+/** Headers of every answer. The page itself states what it may load and run. */
 const HEADERS = {
   'cache-control': 'no-store',
   'content-security-policy': "frame-ancestors 'none'; base-uri 'none'; object-src 'none'",
@@ -28,7 +28,7 @@ const HEADERS = {
   'x-frame-options': 'DENY',
 };
 
-/** `port`: null for any that is free. @throws SetupError `port-taken`, `port-refused`, `cannot-listen`. */
+/** `port`: null for any free port. @throws SetupError `port-taken`, `port-refused`, `cannot-listen`. */
 export async function serve(port: number | null, answer: (asked: GuardedRequest) => PageResponse): Promise<Serving> {
   const token = randomBytes(TOKEN_BYTES).toString('base64url');
   const door: { token: string; port: number } = { token, port: 0 };
@@ -54,12 +54,12 @@ type Exchange = Readonly<{
 }>;
 
 function reply({ request, response, door, answer }: Exchange): void {
-  // Whoever asked has gone away.
+  // The client has gone away.
   response.on('error', () => {});
   request.resume();
   const asked = admit(request, door);
   if (!('status' in asked) && asked.path.length === 0) {
-    // Relative links need the stroke at its end.
+    // Relative links need the trailing slash.
     response.writeHead(308, { ...HEADERS, location: `/${door.token}/`, 'content-length': 0 }).end();
     return;
   }

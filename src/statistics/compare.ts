@@ -1,21 +1,21 @@
-/** Two sets of runs, and where they differ by more than they spread. Pure: from the runs to what a report shows. */
+/** Two sets of runs, and the differences that exceed their spread. Pure: from the runs to what a report shows. */
 
 import { SetupError } from '../errors.ts';
 import { limits, type RunSample, type Setting } from './sample.ts';
 import { judge, type Spread, spreadOf, type Verdict } from './spread.ts';
 
-/** A number in both sets; null where no run has it. */
+/** A number in both sets; null if no run has it. */
 export type ComparedFigure = Readonly<{
   key: string;
   unit: 'bytes' | 'count';
   a: Spread | null;
   b: Spread | null;
   verdict: Verdict;
-  /** False: for information only; it does not decide. */
+  /** False: for information only, does not decide. */
   decides: boolean;
 }>;
 
-/** How often each thing came about in both sets. */
+/** How often each value occurred in both sets. */
 export type TallyRow = Readonly<{
   key: 'outcome' | 'ends' | 'limits';
   a: Readonly<Record<string, number>>;
@@ -23,12 +23,12 @@ export type TallyRow = Readonly<{
   verdict: Verdict;
 }>;
 
-/** In how many runs a call failed. */
+/** Number of runs in which a call failed. */
 export type CallRow = Readonly<{ call: string; a: number; b: number; verdict: Verdict }>;
 
-/** Runs at the same settings (or, where there is one set on each side, these two). */
+/** Runs at the same settings (or, if each side has only one set, those two). */
 export type ComparedPoint = Readonly<{
-  /** What sets it apart from the other points: `{ kmem: 1048576 }`; empty where there is one. */
+  /** The settings that distinguish it from other points: `{ kmem: 1048576 }`; empty for a single point. */
   at: Readonly<Record<string, string | number | null>>;
   runsA: number;
   runsB: number;
@@ -46,7 +46,7 @@ export type Comparison = Readonly<{
   /** Settings at which only one side ran. */
   onlyA: readonly ComparedPoint['at'][];
   onlyB: readonly ComparedPoint['at'][];
-  /** What else differs, which may be the reason, or may spoil the comparison; it does not decide. */
+  /** Other differences, which may be the cause or may distort the comparison; they do not decide. */
   circumstances: readonly Difference[];
 }>;
 
@@ -79,7 +79,7 @@ export function compareRuns(a: readonly RunSample[], b: readonly RunSample[]): C
   };
 }
 
-/** The settings that tell the points of one side apart; where each side has one point, those two are compared. */
+/** The settings that distinguish the points of one side; if each side has one point, those two are compared. */
 function variedIn(a: readonly RunSample[], b: readonly RunSample[]): Setting[] {
   const varies = (runs: readonly RunSample[], key: Setting) =>
     new Set(runs.map(({ settings }) => settings[key])).size > 1;
@@ -146,7 +146,7 @@ function tally(key: TallyRow['key'], a: readonly string[], b: readonly string[])
   return { key, a: countsOf(a), b: countsOf(b), verdict: judgeKinds(a, b) };
 }
 
-/** Unlike a figure, an outcome that the other side never had is a difference, however few the runs are. */
+/** Unlike a figure, an outcome that the other side never had is a difference, however few the runs. */
 export function judgeKinds(a: readonly string[], b: readonly string[]): Verdict {
   const kinds = [...new Set([...a, ...b])];
   const shared = kinds.filter((kind) => a.includes(kind) && b.includes(kind));
@@ -154,7 +154,7 @@ export function judgeKinds(a: readonly string[], b: readonly string[]): Verdict 
   if (kinds.length === 1) return 'same';
   const verdicts = kinds.map((kind) => judge(a.map(is(kind)), b.map(is(kind))));
   if (verdicts.includes('different')) return 'different';
-  // A crash in two of five runs, where there was none in five, may be a change: that more runs would tell.
+  // A crash in two of five runs, against none in five, may be a change: more runs would tell.
   return shared.length < kinds.length ? 'cannot-tell' : 'within-spread';
 }
 
@@ -162,7 +162,7 @@ function is(kind: string): (other: string) => number {
   return (other) => (other === kind ? 1 : 0);
 }
 
-/** The calls that failed in any run, those first that tell the sets apart, then by how often. */
+/** The calls that failed in any run: first those that distinguish the sets, then by frequency. */
 function callRows(a: readonly RunSample[], b: readonly RunSample[]): CallRow[] {
   const names = new Set([...a, ...b].flatMap(({ calls }) => [...calls.keys()]));
   const rows = [...names].map((call) => {

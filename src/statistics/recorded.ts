@@ -1,4 +1,4 @@
-/** What is known of a run that is to be made again: how to make it, and what it came to. */
+/** What is known of a run that is to be repeated: how to start it, and its result. */
 
 import { inputOf, type RunRequest } from '../request/run-input.ts';
 import type { Result } from '../result/schema.ts';
@@ -9,14 +9,14 @@ export type Recorded = Readonly<{
   id: string;
   /** ISO 8601, UTC. */
   startedAt: string;
-  /** What it was asked for. */
+  /** The run's request. */
   input: RunRequest;
-  /** `--prepare` of the experiment that it was a part of; null: none. */
+  /** `--prepare` of the experiment that it belonged to; null: none. */
   prepare: string | null;
   facts: RecordedFacts;
 }>;
 
-/** What a replay is held to. */
+/** What a replay is compared with. */
 export type RecordedFacts = Readonly<{
   outcome: string;
   /** How each step ended: `exit 0`, `SIGSEGV`. */
@@ -24,27 +24,27 @@ export type RecordedFacts = Readonly<{
   expectations: readonly Readonly<{ expr: string; passed: boolean }>[];
   /** The first call that failed: `apache2: mmap (ENOMEM)`; null: none, or failures have no names in its mode. */
   firstCall: string | null;
-  /** Null: could not be read. */
+  /** Null if it could not be read. */
   failcnt: number | null;
   /** Highest kernel memory, bytes; null: could not be read. */
   peak: number | null;
-  /** By how many bytes the peak may be off; null: not known. */
+  /** Possible error of the peak in bytes; null: not known. */
   uncertainty: number | null;
   injections: readonly InjectionFact[];
-  /** What may be the reason of a difference, and is none itself: `kernel` → `6.18.44`. */
+  /** Possible causes of a difference that are not differences themselves: `kernel` → `6.18.44`. */
   circumstances: Readonly<Record<string, string>>;
 }>;
 
-/** What became of a failure that was asked for by its address. */
+/** Outcome of a failure that was requested by its address. */
 export type InjectionFact = Readonly<{
   address: string;
   /** `injected`, `not-reached` or `diverged`. */
   outcome: string;
-  /** The call that stood at the address instead; null: none, or it was the right one. */
+  /** The call found at the address instead; null: none, or it was the right one. */
   seen: string | null;
 }>;
 
-/** They follow from what is asked for, which is the same. */
+/** They follow from the request, which is the same. */
 const ASKED = ['command', 'steps', 'wait', 'user', 'reserve'];
 
 export function recordedOf(result: Result, prepare: string | null): Recorded {
@@ -69,7 +69,7 @@ export function factsOf(result: Result): RecordedFacts {
   };
 }
 
-/** Null of a run that says nothing of the injections that it was asked for: then each counts as told by the replays alone. */
+/** Null if a run reports nothing on its requested injections: each is then judged by the replays alone. */
 function injectionsOf(result: Result): InjectionFact[] {
   const { injections } = result as { injections?: readonly InjectionFact[] | null };
   return (injections ?? []).map(({ address, outcome, seen }) => ({ address, outcome, seen: seen ?? null }));

@@ -5,12 +5,12 @@ import { type Spread, spreadOf } from './spread.ts';
 /** `not-known`: one side could not be read; it does not decide. */
 export type ReplayVerdict = 'same' | 'within-spread' | 'different' | 'not-known';
 
-/** Something that is or is not so. */
+/** A property with distinct values. */
 export type KindRow = Readonly<{
   /** `outcome`, `step 1`, `first call`, `expectation exit==0`, `injection 0/17:mmap`. */
   what: string;
   recorded: string;
-  /** In how many replays it came out how. */
+  /** Number of replays by value. */
   replayed: Readonly<Record<string, number>>;
   verdict: ReplayVerdict;
 }>;
@@ -20,21 +20,21 @@ export type ReplayedFigure = Readonly<{
   unit: 'count' | 'bytes';
   recorded: number | null;
   replayed: Spread | null;
-  /** How far outside of the replays' range the recorded one may lie. */
+  /** How far outside the replays' range the recorded value may lie. */
   tolerance: number;
   verdict: ReplayVerdict;
 }>;
 
 export type Replayed = Readonly<{
-  /** Null: there is no replay yet. */
+  /** Null if there is no replay yet. */
   verdict: 'same' | 'different' | null;
   kinds: readonly KindRow[];
   figures: readonly ReplayedFigure[];
-  /** What else is not as it was, which may be the reason, and does not decide. */
+  /** Other differences, which may be the cause but do not decide. */
   circumstances: readonly Readonly<{ what: string; recorded: string; replayed: readonly string[] }>[];
 }>;
 
-/** By so much the peak of any run varies: stacks, page tables and slabs are charged by the page, and freed late. */
+/** The peak of any run varies by this much: stacks, page tables and slabs are charged by the page, and freed late. */
 const NOISE_PAGES = 2;
 
 export function compareReplays(recorded: RecordedFacts, replays: readonly RecordedFacts[]): Replayed {
@@ -49,7 +49,7 @@ export function compareReplays(recorded: RecordedFacts, replays: readonly Record
   };
 }
 
-/** Whether it is for its figures alone that it is not the same: more replays would tell how far these spread. */
+/** Whether it differs in its figures alone: more replays would show how far these spread. */
 export function isInDoubt({ kinds, figures }: Replayed): boolean {
   return (
     kinds.every(({ verdict }) => verdict !== 'different') && figures.some(({ verdict }) => verdict === 'different')
@@ -117,7 +117,7 @@ function peakRow(recorded: RecordedFacts, replays: readonly RecordedFacts[]): Re
 type Figure = Pick<ReplayedFigure, 'what' | 'unit' | 'recorded'> &
   Readonly<{ figures: readonly (number | null)[]; noise: number }>;
 
-/** One run beside several: it may lie as far outside of their range as that is wide. */
+/** A single run against several: it may lie outside their range by as much as the range is wide. */
 function figureRow({ figures, noise, ...row }: Figure): ReplayedFigure {
   const { recorded } = row;
   const replayed = spreadOf(figures.filter((value) => value !== null));

@@ -1,4 +1,4 @@
-/** Of a result, what is compared; the rest of it need not be held while thousands are. */
+/** The compared part of a result; the rest need not be held in memory for thousands of runs. */
 
 import { lineOf, STEP_KEYS } from '../request/read-plan.ts';
 import type { StepInput } from '../request/run-input.ts';
@@ -9,15 +9,15 @@ import { shellLine } from '../text/quote.ts';
 
 export type RunSample = Readonly<{
   id: string;
-  /** What was asked for that makes runs comparable or not: a sweep varies one or more of these. */
+  /** Settings that make runs comparable or not: a sweep varies one or more of these. */
   settings: Readonly<Record<Setting, string | number | null>>;
-  /** What else a reader of a comparison should know to be equal. */
+  /** Other facts that a reader of a comparison should know to be equal. */
   circumstances: Readonly<Record<string, string>>;
   outcome: string;
   /** How each step ended: `exit 0, exit 1`. */
   ends: string;
   figures: Readonly<Record<Figure, number | null>>;
-  /** A memory limit was asked for: only then the peak of memory says something about the limit. */
+  /** A memory limit was requested: only then does the peak of memory say something about the limit. */
   memoryLimited: boolean;
   /** Failed calls: `apache2: mmap (ENOMEM)` → how often. */
   calls: ReadonlyMap<string, number>;
@@ -77,7 +77,7 @@ function circumstancesOf(result: Result): Record<string, string> {
   };
 }
 
-/** As they were written: the ports and folders of one run are no difference. */
+/** As written: the ports and folders of one run are no difference. */
 function stepsOf({ command, then, plan, template }: RunSpec): Readonly<{ command: string; steps: string }> {
   if (plan == null) return { command: shellLine(command), steps: then.join('; ') || 'none' };
   const written = template?.input.plan as readonly StepInput[] | undefined;
@@ -102,7 +102,7 @@ function programLine(line: string, { outside, background }: Pick<StepInput, 'out
 }
 
 export type StoredRun = Readonly<{
-  /** As it was when it was kept: what a later version of the schema added is not in it. */
+  /** As saved: keys that a later version of the schema added are absent. */
   result: Result;
   experimentId: string | null;
   point: number | null;

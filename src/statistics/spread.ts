@@ -1,4 +1,4 @@
-/** What a figure came to in several runs, and whether two such sets differ by more than chance. */
+/** The values of a figure in several runs, and whether two such sets differ by more than chance. */
 
 export type Spread = Readonly<{ runs: number; min: number; median: number; max: number }>;
 
@@ -15,8 +15,8 @@ export function spreadOf(values: readonly number[]): Spread | null {
 }
 
 /**
- * So many runs on each side always suffice to tell two sets that have nothing in common: by chance that comes about
- * less than once in a hundred times.
+ * This many runs on each side always suffice to distinguish two sets that do not overlap: chance alone causes that less
+ * than once in a hundred times.
  */
 export const ENOUGH_RUNS = 5;
 const CHANCE = 0.01;
@@ -44,8 +44,8 @@ export function judge(a: readonly number[], b: readonly number[]): Verdict {
 const MOST_EXACT = 60;
 
 /**
- * How probable it is that two sets drawn from one distribution have rank sums at least as far from the expected one as
- * these (two-sided). Exact up to 60 values, by the normal approximation beyond.
+ * Probability that two sets drawn from one distribution have rank sums at least as far from the expected one as these
+ * (two-sided). Exact up to 60 values; above that, the normal approximation.
  */
 export function chanceOfRanks(a: readonly number[], b: readonly number[]): number {
   const ranks = doubledRanks([...a, ...b]);
@@ -63,7 +63,7 @@ export function chanceOfRanks(a: readonly number[], b: readonly number[]): numbe
   return sum(far) / sum(ways);
 }
 
-/** Twice the rank of each, since ties share the middle of theirs. */
+/** Twice the rank of each value, since ties share their middle rank. */
 function doubledRanks(values: readonly number[]): number[] {
   const ranks = new Map<number, number>();
   let below = 0;
@@ -77,7 +77,7 @@ function doubledRanks(values: readonly number[]): number[] {
   return values.map((value) => ranks.get(value) ?? Number.NaN);
 }
 
-/** At index S: in how many ways `size` of the ranks add up to S. */
+/** At index S: the number of ways `size` of the ranks add up to S. */
 function waysToSum(ranks: readonly number[], size: number): number[] {
   const most = sum(ranks);
   const ways = Array.from({ length: size + 1 }, () => new Array<number>(most + 1).fill(0));
@@ -91,7 +91,7 @@ function waysToSum(ranks: readonly number[], size: number): number[] {
   return ways[size] as number[];
 }
 
-/** Of the standard normal distribution; Abramowitz and Stegun 26.2.17, to 8 decimals. */
+/** Tail of the standard normal distribution; Abramowitz and Stegun 26.2.17, to 8 decimals. */
 function upperTail(z: number): number {
   const t = 1 / (1 + 0.2316419 * z);
   const polynomial = t * (0.31938153 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))));
@@ -102,20 +102,23 @@ function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }
 
-/** How sure a share of few runs is. */
+/** How certain a share of few runs is. */
 
 export type Interval = Readonly<{ low: number; high: number }>;
 
-/** Of the standard normal distribution: 95 %. */
+/** Standard normal quantile: 95 %. */
 const Z = 1.959963984540054;
 
-/** Wilson's score interval: right for few runs too, and for 0 of n, where the usual one says nothing. Null of no runs. */
+/**
+ * Wilson's score interval: right for few runs too, and for 0 of n, where the usual interval says nothing. Null for no
+ * runs.
+ */
 export function wilson(passed: number, runs: number): Interval | null {
   if (runs === 0) return null;
   const share = passed / runs;
   const shrink = 1 + Z ** 2 / runs;
   const centre = (share + Z ** 2 / (2 * runs)) / shrink;
   const reach = (Z * Math.sqrt((share * (1 - share)) / runs + Z ** 2 / (4 * runs ** 2))) / shrink;
-  // At the ends the interval holds them: 0 and 1, but for what rounding adds.
+  // At the extremes the bound is 0 or 1, but for rounding errors.
   return { low: passed === 0 ? 0 : centre - reach, high: passed === runs ? 1 : centre + reach };
 }

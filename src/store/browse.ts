@@ -1,4 +1,6 @@
-/** A page of what is kept, runs and experiments together, searched and sorted by SQLite: a store may hold a million. */
+/**
+ * A page of saved results, runs and experiments together, searched and sorted by SQLite: a store may hold a million.
+ */
 
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import type { Outcome } from '../result/schema.ts';
@@ -7,7 +9,7 @@ import type { Browsed, BrowsedExperiment, BrowsedRun, BrowseQuery, ExperimentKin
 
 const COMMAND_LENGTH = 1000;
 
-/** The words of an experiment, as they are shown; what is damaged stays as it is, so that the rest can be listed. */
+/** The words of an experiment's command, as shown; damaged JSON stays as it is, so that the rest can be listed. */
 export const WORDS = `CASE WHEN json_valid(command) THEN (SELECT group_concat(value, ' ') FROM json_each(command)) ELSE command END`;
 
 const RUNS = `SELECT 'run' AS entry, id, started_at AS started, substr(command, 1, ${COMMAND_LENGTH}) AS command, outcome AS state,
@@ -22,7 +24,7 @@ export function browse(database: DatabaseSync, query: BrowseQuery): Browsed {
   if (sources.length === 0) return { entries: [], total: 0 };
   const found = sources.join(' UNION ALL ');
   const total = Number(database.prepare(`SELECT count(*) AS value FROM (${found})`).get(...values)?.value);
-  // What is not known comes last either way; the id makes the order a whole one.
+  // Unknown values come last in either direction; the id makes the order total.
   const way = query.descending ? 'DESC' : 'ASC';
   const order = `"${query.sort}" IS NULL, "${query.sort}" ${way}, started ${way}, id ${way}`;
   const rows = database
@@ -36,7 +38,7 @@ type Condition = readonly [condition: string, ...values: SQLInputValue[]];
 function sourcesOf(query: BrowseQuery) {
   const { kind, text, outcome, label, experimentId } = query;
   const words = text ?? '';
-  // LIKE would take % and _ for more than they are.
+  // LIKE would treat % and _ as wildcards.
   const found: Condition[] =
     text === null ? [] : [['(instr(command, ?) > 0 OR substr(id, 1, length(?)) = ?)', words, words, words]];
   const foundRun: Condition[] =

@@ -1,4 +1,4 @@
-/** Rows ↔ what they stand for. */
+/** Converts rows to and from values. */
 
 import type { SQLOutputValue } from 'node:sqlite';
 import { SetupError } from '../errors.ts';
@@ -18,10 +18,10 @@ import {
 } from './types.ts';
 
 export type StoreRow = Readonly<Record<string, SQLOutputValue>>;
-/** Of the schema that this kmem-run reads. */
+/** The schema version that this kmem-run reads. */
 const SCHEMA_VERSION = 1;
 
-/** The columns of a run beside the result itself, which is kept whole. */
+/** The columns of a run beside the result itself, which is stored whole. */
 export function columnsOf({ result, experimentId, point = null, repeat = null, label = null }: NewRun) {
   return {
     id: result.id,

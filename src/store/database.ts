@@ -1,4 +1,7 @@
-/** The file: opened, told from other files, brought to the present version, read and written by several at once. */
+/**
+ * The file: opened, distinguished from other files, upgraded to the present version, read and written by several at
+ * once.
+ */
 
 import { closeSync, openSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,14 +16,14 @@ import { quote, shellWord } from '../text/quote.ts';
 import { APPLICATION_ID } from './migrations.ts';
 import { troubleOf, withStoreErrors } from './sqlite-errors.ts';
 
-/** `look`: as `read`, but a store of an earlier version is not brought up to date, and one that is not there is none. */
+/** `look`: like `read`, but an older store is not upgraded, and a missing one does not count as empty. */
 export type Access = 'read' | 'look' | 'write';
 
 export type Opening = Readonly<{
   access: Access;
-  /** The step from version N to N + 1 at index N. */
+  /** The step from version N to N + 1 is at index N. */
   migrations: readonly string[];
-  /** How long to wait for another program that writes. */
+  /** How long to wait for another writer. */
   busyMs: number;
 }>;
 
@@ -69,11 +72,11 @@ function openForReading(location: Location, opening: Opening): DatabaseSync {
       `upgrade it: kmem-run history${named ? ` --store ${shellWord(file)}` : ''}`,
     );
   }
-  // An older one is brought up to date first; a file without tables stays as it is.
+  // An older store is upgraded first; a file without tables stays as it is.
   return version === 0 ? emptyStore(migrations) : openForWriting(location, opening);
 }
 
-/** In WAL mode even a reader writes, beside the file; where that cannot be, nobody else can be writing either. */
+/** In WAL mode even a reader writes, beside the file; if it cannot, nobody else can be writing either. */
 function openReadOnly(file: string, { busyMs }: Opening): DatabaseSync {
   const { DatabaseSync } = loadSqlite();
   const options = { readOnly: true, timeout: busyMs };
@@ -120,12 +123,12 @@ function checkVersion(database: DatabaseSync, file: string, present: number): nu
   );
 }
 
-/** Where a step fails, the caller closes the database, and it stays as it was. */
+/** If a step fails, the caller closes the database, which stays unchanged. */
 function migrate(database: DatabaseSync, migrations: readonly string[]): void {
   if (versionOf(database) === migrations.length) return;
-  // Takes the lock for writing at once: two that both begin with reading could not both go on to write.
+  // Takes the write lock at once: if two began by reading, they could not both go on to write.
   database.exec('BEGIN IMMEDIATE');
-  // Read again: another runner may have done it meanwhile.
+  // Read again: another runner may have migrated it meanwhile.
   const version = versionOf(database);
   for (const step of migrations.slice(version)) database.exec(step);
   if (version < migrations.length) database.exec(`PRAGMA user_version = ${migrations.length}`);
@@ -141,12 +144,12 @@ function numberIn(database: DatabaseSync, query: string): number {
 }
 
 /**
- * Readers and a writer do not wait for each other; a result that was kept outlives a killed runner, but perhaps not a
- * power cut. Where the file system cannot do it (some network ones) SQLite stays with its rollback journal.
+ * Readers and a writer do not wait for each other; a saved result survives a killed runner, but perhaps not a power
+ * cut. If the file system does not support WAL (some network ones), SQLite keeps its rollback journal.
  */
 function useWal(database: DatabaseSync, busyMs: number): void {
   if (database.prepare('PRAGMA journal_mode').get()?.journal_mode !== 'wal') {
-    // SQLite does not wait by itself while two do this at once.
+    // SQLite itself does not wait if two do this at once.
     retryWhileBusy(busyMs, () => database.exec('PRAGMA journal_mode = WAL'));
   }
   database.exec('PRAGMA synchronous = NORMAL');
@@ -167,7 +170,7 @@ function retryWhileBusy(busyMs: number, work: () => void): void {
 
 const RETRY_MS = 10;
 
-/** SQLite would let the umask decide who may read it. An empty file is a new database to it. */
+/** SQLite would let the umask decide who may read it. SQLite treats an empty file as a new database. */
 function makeFile({ file, named }: Location): void {
   try {
     closeSync(openSync(fsPath(file), 'wx', named ? 0o666 : 0o600));
@@ -193,10 +196,10 @@ function closeOnThrow(database: DatabaseSync, work: () => void): DatabaseSync {
   }
 }
 
-/** Loaded when a store is opened, which is after the command has ended. */
+/** Loaded when a store is opened, after the command has exited. */
 function loadSqlite(): typeof import('node:sqlite') {
   const { emitWarning } = process;
-  // Node before 24.15 says on stderr that SQLite is experimental.
+  // Node before 24.15 prints on stderr that SQLite is experimental.
   process.emitWarning = () => {};
   try {
     return process.getBuiltinModule('node:sqlite');
@@ -208,7 +211,7 @@ function loadSqlite(): typeof import('node:sqlite') {
 export type Location = Readonly<{
   /** Absolute. */
   file: string;
-  /** Named by the user, who then decides who may read it; else it is in the private state folder. */
+  /** Named by the user, who then decides who may read it; otherwise it is in the private state folder. */
   named: boolean;
 }>;
 
@@ -223,7 +226,7 @@ export function locate(file: string | null): Location {
   return location;
 }
 
-/** As root: SQLite follows every link. @throws SetupError `bad-store`. */
+/** Matters as root: SQLite follows every link. @throws SetupError `bad-store`. */
 function refuseOthersLinks(file: string): void {
   try {
     openPlace(file).close();

@@ -6,7 +6,7 @@ import type { Result } from '../result/schema.ts';
 import { escapeControls, quote } from '../text/quote.ts';
 import { openStore } from './store.ts';
 
-/** Null when it is in the store; else why it is not. Never throws. */
+/** Null if the result was saved; otherwise the reason. Never throws. */
 export function keepRun(
   result: Result,
   { store: file, label }: { store: string | null; label: string | null },
@@ -24,7 +24,7 @@ export function keepRun(
   }
 }
 
-// No comma and no @: both mean something where runs are named. Nothing that a shell or a terminal would take as more than a name.
+// No comma and no @: both have a meaning when runs are named. Nothing that a shell or a terminal would interpret.
 const LABEL = /^[\p{L}\p{N}][\p{L}\p{N}\p{M}._+:/=-]{0,63}$/u;
 
 /** @throws SetupError `bad-label`. */
@@ -37,11 +37,11 @@ export function parseLabel(text: string): string {
   );
 }
 
-export type KeptBeside = Beside & Readonly<{ /** All that there is of it where `file` is null. */ json: string }>;
+export type KeptBeside = Beside & Readonly<{ /** The only copy if `file` is null. */ json: string }>;
 
-/** For a result that could not be written or kept: see writeBeside(). Never throws. */
+/** For a result that could not be written or saved: see writeBeside(). Never throws. */
 export function keepBeside(result: Result, reason: SetupError): KeptBeside {
-  // Not held to its schema here: a result with a flaw is better than none.
+  // Not checked against its schema: a flawed result is better than none.
   const json = `${escapeControls(JSON.stringify(result, null, 2))}\n`;
   return { ...writeBeside(`kmem-run-${result.id}.json`, json, reason, 'not-kept'), json };
 }

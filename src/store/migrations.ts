@@ -1,10 +1,10 @@
 /**
- * The tables, as the steps that made them: step N takes a store of version N to version N + 1 (`PRAGMA user_version`).
- * A step that was released is never changed; what comes later is a further one, and test/store/store-vN.sql has a store
- * of each version that was ever released.
+ * The tables, as the steps that create them: step N takes a store of version N to version N + 1
+ * (`PRAGMA user_version`). A released step is never changed; later changes are further steps, and
+ * test/store/store-vN.sql has a store of each released version.
  */
 
-/** `PRAGMA application_id` of a store, "kmem": what tells it from any other database. */
+/** `PRAGMA application_id` of a store, "kmem": distinguishes it from any other database. */
 export const APPLICATION_ID = 0x6b6d656d;
 
 const runsAndExperiments = `

@@ -1,4 +1,4 @@
-/** What a word of the user's stands for: an id, the beginning of one, a label, or `@`, the latest run. */
+/** Resolves a word of the user's: an id, the beginning of one, a label, or `@`, the latest run. */
 
 import type { DatabaseSync } from 'node:sqlite';
 import { SetupError } from '../errors.ts';
@@ -11,7 +11,7 @@ const SHOWN = 5;
 const LATEST = /^@([1-9][0-9]{0,8})?$/;
 
 /**
- * An id goes before a label, a label before the beginning of an id. `@2` is the run before the latest one.
+ * An id takes precedence over a label, a label over the beginning of an id. `@2` is the run before the latest one.
  * @throws SetupError `no-such-run`, `ambiguous-id`.
  */
 export function findNamed(database: DatabaseSync, word: string): StoreName {
@@ -20,7 +20,7 @@ export function findNamed(database: DatabaseSync, word: string): StoreName {
   return whole(database, word) ?? labelled(database, word) ?? begun(database, word);
 }
 
-/** The one run of these. @throws SetupError `ambiguous-id`. */
+/** The only run with this label. @throws SetupError `ambiguous-id`. */
 export function onlyRun(database: DatabaseSync, label: string): string {
   const rows = database.prepare('SELECT id, command AS about FROM run WHERE label = ? ORDER BY seq').all(label);
   const [only] = rows;
@@ -55,7 +55,7 @@ const BEGINNING = `
   ORDER BY id`;
 
 function begun(database: DatabaseSync, word: string): StoreName {
-  // Beyond every id that begins with it.
+  // Sorts after every id with this prefix.
   const rows = word === '' ? [] : database.prepare(BEGINNING).all({ from: word, to: `${word}\u{10ffff}` });
   const [only] = rows;
   if (only === undefined) throw new SetupError('no-such-run', `no saved result is called ${quote(word)}`, LIST);

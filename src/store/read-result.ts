@@ -1,6 +1,6 @@
 /**
- * A result from the store, as the present code expects one. Within a schema version keys are added: one that was kept
- * before lacks them, one that was kept by a later kmem-run has more. Loads zod.
+ * A result from the store, in the form that the present code expects. Keys are added within a schema version: a result
+ * saved earlier lacks them, one saved by a later kmem-run has more. Loads zod.
  */
 
 import { z } from 'zod';
@@ -24,7 +24,7 @@ export function asPresentResult(kept: unknown): Result {
 
 type Present = Readonly<{ result: Result; flaw: null } | { result: null; flaw: string }>;
 
-/** The result, or why it is none: `steps: Invalid input`. */
+/** The result, or why it is invalid: `steps: Invalid input`. */
 export function presentResult(kept: unknown): Present {
   if (resultSchema.safeParse(kept).success) return { result: kept as Result, flaw: null };
   const result = completed(resultSchema, kept);
@@ -34,7 +34,7 @@ export function presentResult(kept: unknown): Present {
   return { result: null, flaw: `${z.core.toDotPath(flaw.path) || 'result'}: ${flaw.message}` };
 }
 
-/** With the keys that are not there: null where that may be, an empty list, a flag that was not there to be set. */
+/** Adds missing keys: null if allowed, an empty list, or a flag that could not be set at the time. */
 function completed(schema: unknown, value: unknown): unknown {
   const whenAbsent = value === undefined ? definitions.get(schema as z.ZodType)?.whenAbsent : undefined;
   if (whenAbsent !== undefined) return whenAbsent;

@@ -1,4 +1,4 @@
-/** What SQLite complains of, in words that can be acted on. */
+/** SQLite's errors, worded so that users can act on them. */
 
 import { accessSync, constants } from 'node:fs';
 import { errnoOf, SetupError } from '../errors.ts';
@@ -56,7 +56,7 @@ const words: Readonly<Record<Trouble, Words>> = {
   },
 };
 
-/** What kind of trouble a thrown value is; null: it does not come from SQLite. */
+/** The kind of trouble that a thrown value reports; null if it does not come from SQLite. */
 export function troubleOf(error: unknown): Trouble | null {
   const { code, errcode } = (error ?? {}) as { code?: unknown; errcode?: unknown };
   // Node.js cannot read an integer above 2^53, and kmem-run never writes one.
@@ -65,7 +65,7 @@ export function troubleOf(error: unknown): Trouble | null {
   return codes[(errcode & 0xff) as keyof typeof codes] ?? 'other';
 }
 
-/** Does `work`, and turns what SQLite throws into a SetupError about the store in `file`. */
+/** Runs `work`, and turns what SQLite throws into a SetupError about the store in `file`. */
 export function withStoreErrors<T>(file: string, work: () => T): T {
   try {
     return work();
@@ -82,7 +82,7 @@ function storeError(file: string, trouble: Trouble, error: unknown): SetupError 
   return new SetupError(code, message, hint(file), { cause: error });
 }
 
-/** In WAL mode SQLite cannot even begin to read a file that it may not write. */
+/** In WAL mode SQLite cannot even start reading a file that it may not write. */
 function isReadOnly(file: string): boolean {
   try {
     accessSync(file, constants.W_OK);

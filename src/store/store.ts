@@ -1,4 +1,6 @@
-/** Results kept in SQLite. Synchronous: each call is a fraction of a millisecond, unless another runner writes just then. */
+/**
+ * Results saved in SQLite. Synchronous: each call takes a fraction of a millisecond, unless another runner is writing.
+ */
 
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import { SetupError } from '../errors.ts';
@@ -14,7 +16,7 @@ import { withStoreErrors } from './sqlite-errors.ts';
 import type { ExperimentFilter, RunFilter, Store, StoreName } from './types.ts';
 
 const TIMEOUT_MS = 10_000;
-/** Results are up to a megabyte each: no more than so many are read ahead. */
+/** Results are up to a megabyte each: at most this many are read ahead. */
 const READ_AHEAD = 16;
 
 const RUN_COLUMNS = 'seq, id, experiment_id, point, repeat, label, result';
@@ -86,7 +88,7 @@ function storeIn(database: DatabaseSync, file: string): Omit<Store, 'file'> {
   };
 }
 
-/** Each function throws what SQLite throws as a SetupError that names the file. */
+/** Each function rethrows SQLite's errors as a SetupError that names the file. */
 function withErrorsOf<T extends object>(file: string, functions: T): T {
   const entries = Object.entries(functions).map(([name, work]) => [
     name,
@@ -101,7 +103,7 @@ function* paged(
   where: string,
   values: readonly SQLInputValue[],
 ): Iterable<StoredRun> {
-  // Not one statement for all: while it is open, the log of what others write cannot be folded back into the file.
+  // Not one statement for all rows: while it is open, the log of other writers cannot be folded back into the file.
   const query = `SELECT ${RUN_COLUMNS} FROM run WHERE (${where}) AND seq > ? ORDER BY seq LIMIT ${READ_AHEAD}`;
   let last = 0;
   for (;;) {
@@ -153,7 +155,7 @@ function isThere(database: DatabaseSync, table: string, id: string): boolean {
 
 function one(database: DatabaseSync, query: string, id: string): StoreRow {
   const row = database.prepare(query).get(id);
-  // Found a moment ago.
+  // It was found a moment ago.
   if (row === undefined) throw noSuch(id);
   return row;
 }

@@ -1,6 +1,6 @@
 /**
- * A recorded run as one word that can be pasted: what it takes to repeat it, and how it ended, without a store. `kr2.`
- * and, in base64url, deflated JSON, in which options that have their default are left out. Loads zod.
+ * A recorded run as one word that can be pasted: enough to repeat it, and how it ended, without a store. `kr2.` and, in
+ * base64url, deflated JSON, in which options at their default are omitted. Loads zod.
  */
 
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
@@ -16,7 +16,7 @@ z.config({ jitless: true });
 const PREFIX = 'kr2.';
 /** Tokens of 0.1.0 were deflated with a dictionary. */
 const OLD_PREFIX = 'kr1.';
-/** A command line may be 2 MiB; nothing that inflates to more was made here. */
+/** A command line may be 2 MiB; a token that inflates to more was not made here. */
 const MOST_BYTES = 8 * 2 ** 20;
 
 const circumstances = ['enforcement', 'kernel', 'cgroup', 'kmem-run'];
@@ -25,7 +25,7 @@ const figure = z.int().nonnegative().nullable();
 const schema = z.object({
   id: z.string(),
   startedAt: z.string(),
-  // Its values are for normaliseSpec to check.
+  // normaliseSpec checks its values.
   input: z
     .looseObject({
       command: z.array(z.string()).optional(),
@@ -70,7 +70,7 @@ export function readToken(token: string): Recorded {
     );
   }
   const packed = token.slice(PREFIX.length);
-  // Node passes over what is not of the alphabet.
+  // Node ignores characters outside the alphabet.
   if (!/^[A-Za-z0-9_-]+$/.test(packed)) throw badToken();
   try {
     const json = inflateRawSync(Buffer.from(packed, 'base64url'), { maxOutputLength: MOST_BYTES }).toString('utf8');
@@ -80,7 +80,7 @@ export function readToken(token: string): Recorded {
   }
 }
 
-/** The options that do not have their default. */
+/** The options that differ from their default. */
 function unusual(input: RunRequest): RunRequest {
   const usual: Readonly<Record<string, unknown>> = inputOf(normaliseSpec({ command: ['true'], cwd: '/' }));
   const { cwd, ...rest } = input;

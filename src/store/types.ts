@@ -1,20 +1,20 @@
-/** What goes into a store and what comes out of it. */
+/** Types of what goes into a store and comes out of it. */
 
 import type { Outcome, Result } from '../result/schema.ts';
 import type { StoredRun } from '../statistics/sample.ts';
 
 export type NewRun = Readonly<{
   result: Result;
-  /** An experiment that was saved before; null: a run by itself. */
+  /** An experiment that is already saved; null: a run by itself. */
   experimentId: string | null;
-  /** Which of the experiment's settings it ran at, and how many runs at that one went before; null: says nothing. */
+  /** Which of the experiment's settings it used, and how many runs at those settings came before; null: not stated. */
   point?: number | null;
   repeat?: number | null;
   /** Name that several runs may share; null: none. */
   label?: string | null;
 }>;
 
-/** What is known of a run without reading its result. */
+/** Facts about a run that need no reading of its result. */
 export type RunSummary = Readonly<{
   id: string;
   experimentId: string | null;
@@ -22,17 +22,17 @@ export type RunSummary = Readonly<{
   repeat: number | null;
   label: string | null;
   startedAt: string;
-  /** The words with blanks between, cut after 1,000 characters. */
+  /** The words joined by blanks, cut after 1,000 characters. */
   command: string;
   outcome: Outcome;
-  /** Bytes; null: none was asked for. */
+  /** Bytes; null if none was requested. */
   kmemLimit: number | null;
-  /** Of kernel memory, bytes; null: could not be read. */
+  /** Peak of kernel memory, bytes; null: could not be read. */
   maxUsage: number | null;
   failcnt: number | null;
   /** `apache2: mmap /usr/lib/…`; null: nothing failed, or failures have no names in its mode. */
   firstFailing: string | null;
-  /** Release of the kernel under which the command ran. */
+  /** Release of the kernel on which the command ran. */
   kernel: string;
   mode: Result['enforcement']['mode'];
   /** How cgroups were mounted. */
@@ -47,7 +47,7 @@ export type NewExperiment = Readonly<{
   id: string;
   kind: ExperimentKind;
   command: readonly string[];
-  /** What is needed to go on with it: anything that JSON can hold. */
+  /** What is needed to resume it: anything that JSON can hold. */
   spec: unknown;
   seed: number | null;
   /** ISO 8601, UTC. */
@@ -57,16 +57,16 @@ export type NewExperiment = Readonly<{
 
 export type StoredExperiment = NewExperiment &
   Readonly<{
-    /** What it found; null: nothing was said yet. */
+    /** Its findings; null: none reported yet. */
     summary: unknown;
-    /** How many runs of it are kept. */
+    /** Number of its runs that are saved. */
     runs: number;
   }>;
 
 export type RunFilter = Readonly<{
-  /** The latest so many; null: all. */
+  /** The latest ones, this many; null: all. */
   limit?: number | null;
-  /** Text that the command has in it. */
+  /** Text that the command contains. */
   command?: string | null;
   outcome?: Outcome | null;
   label?: string | null;
@@ -76,18 +76,18 @@ export type RunFilter = Readonly<{
 
 export type ExperimentFilter = Readonly<{ limit?: number | null; command?: string | null }>;
 
-/** What a word on the command line names. */
+/** What a word on the command line refers to. */
 export type StoreName = Readonly<{ kind: 'run' | 'experiment' | 'label'; id: string }>;
 
 export type Store = Readonly<{
   file: string;
-  /** Gives the run's id. */
+  /** Returns the run's id. */
   saveRun(run: NewRun): string;
   saveExperiment(experiment: NewExperiment): void;
   updateExperiment(id: string, changes: Readonly<{ status: ExperimentStatus; summary: unknown }>): void;
   /** By id or unique prefix. @throws SetupError `no-such-experiment`, `ambiguous-id`. */
   experiment(idOrPrefix: string): StoredExperiment;
-  /** In the order in which they ended, read as they are asked for; runs may be saved meanwhile. */
+  /** In the order in which they ended, read on demand; runs may be saved meanwhile. */
   runsOf(experimentId: string): Iterable<StoredRun>;
   /** All runs, in the order in which they ended. */
   allRuns(): Iterable<StoredRun>;
@@ -95,9 +95,9 @@ export type Store = Readonly<{
   list(filter: RunFilter): RunSummary[];
   /** The latest first. */
   experiments(filter: ExperimentFilter): StoredExperiment[];
-  /** Runs and experiments together, a page of them. */
+  /** One page of runs and experiments together. */
   browse(query: BrowseQuery): Browsed;
-  /** Another number whenever somebody else has changed the store meanwhile. */
+  /** A different number whenever someone else has changed the store meanwhile. */
   changes(): number;
   /** By id, unique prefix, a label that one run has, or `@`, the latest. @throws SetupError `no-such-run`, `ambiguous-id`. */
   run(idOrPrefix: string): StoredRun;
@@ -108,20 +108,20 @@ export type Store = Readonly<{
   close(): void;
 }>;
 
-/** What can be sorted by. */
+/** The sort keys. */
 export const SORTS = ['started', 'command', 'state', 'limit', 'peak', 'failcnt', 'label'] as const;
 
 export type Sort = (typeof SORTS)[number];
 
 export type BrowseQuery = Readonly<{
-  /** `run`: runs by themselves; null: those and all experiments. Of no meaning beside `experimentId`. */
+  /** `run`: runs by themselves; null: those and all experiments. Meaningless with `experimentId`. */
   kind: 'run' | ExperimentKind | null;
   /** Text in the command or the label, or the beginning of an id; null: any. */
   text: string | null;
-  /** Of runs; null: any. */
+  /** Runs' outcome; null: any. */
   outcome: Outcome | null;
   label: string | null;
-  /** Only the runs of this experiment, which are in no other list. */
+  /** Only the runs of this experiment, which no other list contains. */
   experimentId: string | null;
   sort: Sort;
   descending: boolean;
@@ -135,7 +135,7 @@ export type BrowsedRun = About &
   Readonly<{
     entry: 'run';
     outcome: Outcome;
-    /** Bytes; null: none was asked for. */
+    /** Bytes; null if none was requested. */
     kmemLimit: number | null;
     maxUsage: number | null;
     failcnt: number | null;

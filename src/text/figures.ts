@@ -1,4 +1,4 @@
-/** Figures for people. Of no other module, so that a page in a browser says them the same way. */
+/** Figures for people. Imports no other module, so that a page in a browser prints them the same way. */
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
 
@@ -6,7 +6,7 @@ const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
 export function formatSize(bytes: number): string {
   let value = Math.abs(bytes);
   let unit = 0;
-  // 1023.996 would print as 1024: the next unit says it better.
+  // 1023.996 would print as 1024: the next unit is clearer.
   while (unit < UNITS.length - 1 && Math.round(value * 100) / 100 >= 1024) {
     value /= 1024;
     unit += 1;
@@ -66,7 +66,7 @@ function pair(high: number, highUnit: string, low: number, lowUnit: string): str
   return low === 0 ? `${high} ${highUnit}` : `${high} ${highUnit} ${low} ${lowUnit}`;
 }
 
-/** `2.5 MiB` where that is exact, else `2,637,824`: a limit that cannot be copied is of no use. */
+/** `2.5 MiB` if that is exact, otherwise `2,637,824`: a limit that cannot be copied is useless. */
 export function exactSize(bytes: number): string {
   const short = formatSize(bytes);
   const [value = '', unit = ''] = short.split(' ');

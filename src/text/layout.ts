@@ -1,4 +1,4 @@
-/** Labelled rows, as text: aligned, wrapped to the terminal, coloured last so that no escape is ever counted or cut. */
+/** Labelled rows as text: aligned, wrapped to the terminal, coloured last so that no escape is ever counted or cut. */
 
 import { styleText } from 'node:util';
 import { columns, padded } from './visible.ts';
@@ -39,7 +39,7 @@ export function headLines(tone: Tone, text: string, { color, width }: Style): st
   return [paint('strong', NAME) + paint(tone, first.slice(NAME.length)), ...others.map((line) => paint(tone, line))];
 }
 
-/** Columns left for a row's text; null: as many as it takes. */
+/** Columns left for a row's text; null: unlimited. */
 export function textWidth(labelWidth: number, { width }: Pick<Style, 'width'>): number | null {
   return width === null ? null : Math.max(width, NARROWEST) - INDENT - labelWidth - GAP;
 }
@@ -61,8 +61,8 @@ export function layOut(rows: readonly LabelledLines[], labelWidth: number, style
 }
 
 /**
- * Breaks at blanks, after a comma or the like where there is one in the second half; what follows the first line is
- * indented. A word that is too long stays whole, so that it can be copied.
+ * Breaks at blanks, preferably after a comma or the like in the second half; lines after the first are indented. A word
+ * that is too long stays whole, so that it can be copied.
  */
 export function wrap(text: string, width: number | null): string[] {
   const lines: string[] = [];
@@ -76,7 +76,7 @@ export function wrap(text: string, width: number | null): string[] {
   return [...lines, rest];
 }
 
-/** Index of the blank to break at, in the first `width` columns or else the first one; null if there is none. */
+/** Index of the blank to break at: in the first `width` columns, otherwise the first one; null if there is none. */
 function breakIn(text: string, width: number): number | null {
   const start = text.length - text.trimStart().length;
   // A character has at most two code units.

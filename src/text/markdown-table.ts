@@ -1,8 +1,8 @@
-/** Parts of a hand-written page that are made from the sources, between two HTML comments that name the part. */
+/** Parts of a hand-written page that are generated from the sources, between two HTML comments that name the part. */
 
 /**
- * The page with the part `name` replaced by `text`; the comments stay.
- * Throws an Error unless each comment is there once, the opening one first: else the page would keep what is stale.
+ * The page with the part `name` replaced by `text`; the comments stay. Throws an Error unless each comment occurs once,
+ * the opening one first: otherwise the page would keep stale text.
  */
 export function withGenerated(page: string, name: string, text: string): string {
   const [open, close] = [`<!-- generated: ${name}`, `<!-- end of ${name} -->`];
@@ -21,7 +21,7 @@ export function markdownTable(head: readonly string[], rows: readonly (readonly 
   return `${lines.map((cells) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`).join('\n')}\n`;
 }
 
-/** At most 100 columns wide, as all prose of docs. */
+/** At most 100 columns wide, like all prose in docs. */
 export function markdownParagraph(text: string): string {
   return text.replaceAll(/(.{1,100})(?: |$)/g, '$1\n').trimEnd();
 }

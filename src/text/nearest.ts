@@ -1,6 +1,6 @@
 /**
- * The candidate that `word` most likely stands for, or null if none is near.
- * A slip of up to a third of the word (at least one), or the beginning of a single candidate.
+ * The candidate that `word` most likely means, or null if none is near. Allows typos in up to a third of the word (at
+ * least one), or the beginning of a single candidate.
  */
 export function nearest(word: string, candidates: Iterable<string>): string | null {
   const wanted = plain(word);
@@ -29,7 +29,7 @@ export function didYouMean(
   return near === null ? otherwise : `did you mean ${spell(near)}?`;
 }
 
-// kmemTcp, kmem_tcp and kmem-tcp are one word to a person.
+// kmemTcp, kmem_tcp and kmem-tcp are the same word to a person.
 function plain(word: string): string {
   return word.toLowerCase().replace(/[-_]/g, '');
 }

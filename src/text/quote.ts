@@ -1,6 +1,6 @@
 import { hasBytes, withShownBytes } from './bytes.ts';
 
-/** What a user gave, fit for one line of a message: quoted, control characters escaped, cut after `max` characters. */
+/** User input, fit for one line of a message: quoted, control characters escaped, cut after `max` characters. */
 export function quote(value: unknown, max = 80): string {
   if (typeof value === 'string') {
     const shown = JSON.stringify(value.length > max ? `${value.slice(0, max)}…` : value);
@@ -12,7 +12,10 @@ export function quote(value: unknown, max = 80): string {
   return Array.isArray(value) ? 'an array' : `a ${typeof value}`;
 }
 
-/** The same JSON without what JSON leaves as it is and a terminal obeys or hides: DEL, C1 controls, separators, format characters. */
+/**
+ * The same JSON with everything escaped that JSON leaves as it is and a terminal obeys or hides: DEL, C1 controls,
+ * separators, format characters.
+ */
 export function escapeControls(json: string): string {
   return json.replace(
     /[\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g,
@@ -20,20 +23,23 @@ export function escapeControls(json: string): string {
   );
 }
 
-/** Words as a POSIX shell reads them back. */
+/** Quotes words for a POSIX shell to read back. */
 
 const PLAIN = /^[\w@%+=:,./-]+$/;
 
 const CONTROLS = /\p{Cc}/u;
 
-/** The word itself if a shell reads it as it is, otherwise in quotes: on one line, as POSIX 2024 has controls and other bytes. */
+/**
+ * The word itself if a shell reads it unchanged, otherwise quoted: on one line, with controls and other bytes as in
+ * POSIX 2024.
+ */
 export function shellWord(word: string): string {
   if (hasBytes(word) || CONTROLS.test(word))
     return `$'${withShownBytes(word.replace(/[\\']|\p{Cc}/gu, escapedInQuotes))}'`;
   return PLAIN.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
-/** A quote is not left as it is: a shell that does not know `$'…'` must still see one word. */
+/** A quote is escaped too: a shell that does not support `$'…'` must still see one word. */
 function escapedInQuotes(character: string): string {
   if (character === '\n') return '\\n';
   if (character === '\\') return '\\\\';

@@ -12,19 +12,19 @@ export function visible(text: string): string {
   return text.replace(hidden, escaped);
 }
 
-/** The same but for line ends and tabs, which stay. */
+/** The same, except that line ends and tabs stay. */
 export function visibleLines(text: string): string {
   return text.replace(/[^\n\t]+/g, visible);
 }
 
 /** The text made visible, in at most `width` columns; the last is `…` if anything is left out. */
 export function cut(text: string, width: number): string {
-  // A command line can be 2 MiB: only what can show is looked at.
+  // A command line can be 2 MiB: only the part that can show is examined.
   const most = 2 * width + 1;
   return shorten(visible(text.slice(0, most)), width, text.length > most);
 }
 
-/** The same of text that is visible already. `isCut`: something was left out before. */
+/** The same for text that is already visible. `isCut`: something was already left out. */
 export function shorten(text: string, width: number, isCut = false): string {
   if (width < 1) return '';
   if (!isCut && columns(text) <= width) return text;
@@ -34,7 +34,7 @@ export function shorten(text: string, width: number, isCut = false): string {
     taken += columns(characters[end] ?? '');
     end += 1;
   }
-  // Characters that are one sign together can take more columns than each by itself.
+  // Characters that combine into one sign can take more columns than each alone.
   while (end > 0 && columns(characters.slice(0, end).join('')) >= width) end -= 1;
   return `${characters.slice(0, end).join('')}…`;
 }
@@ -44,7 +44,7 @@ export function columns(text: string): number {
   return stringWidth(text, { countAnsiEscapeCodes: true });
 }
 
-/** Visible text with blanks after it, up to `width` columns. */
+/** Visible text padded with blanks to `width` columns. */
 export function padded(text: string, width: number): string {
   return text + ' '.repeat(Math.max(0, width - columns(text)));
 }
@@ -52,6 +52,6 @@ export function padded(text: string, width: number): string {
 function escaped(character: string): string {
   const code = character.codePointAt(0) ?? 0;
   if (hasBytes(character)) return withShownBytes(character);
-  // From 0x80 on `\x` is a byte, and U+0080 has two.
+  // From 0x80 on `\x` means a byte, and U+0080 has two.
   return named[character] ?? (code < 0x80 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`);
 }

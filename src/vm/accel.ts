@@ -1,6 +1,6 @@
 /**
- * Whether guests may use the processor's own virtualisation. That /dev/kvm is there does not say so: under some clouds
- * a guest hangs in it. So the first boot under KVM is a trial, whose answer is remembered.
+ * Whether guests may use the processor's own virtualisation. The existence of /dev/kvm does not prove it: on some
+ * clouds a guest hangs in it. So the first boot under KVM is a trial, whose result is remembered.
  */
 
 import { closeSync, openSync, statSync } from 'node:fs';
@@ -13,12 +13,12 @@ export const KVM_DEVICE = '/dev/kvm';
 const FILE = 'kvm.json';
 const KEPT_ANSWERS = 64;
 
-/** `works`, `fails`: as remembered; `unknown`: to be tried; `absent`: there is none for this user. */
+/** `works`, `fails`: as remembered; `unknown`: to be tried; `absent`: not available to this user. */
 export type KvmAnswer = 'works' | 'fails' | 'unknown' | 'absent';
 
 export type KvmMemory = Readonly<{
   answer: () => KvmAnswer;
-  /** Null: forget it, so that it is tried again. */
+  /** Null: forget it, so that it is retried. */
   remember: (works: boolean | null) => void;
 }>;
 
@@ -45,7 +45,7 @@ export function kvmMemory(options: { qemu: string; image: string; device: string
   };
 }
 
-/** Another version of a program or image is another file: asking QEMU itself would cost each run a process. */
+/** A new version of a program or image is a new file: asking QEMU itself would cost each run a process. */
 function identity(file: string): string {
   const stat = statSync(file, { throwIfNoEntry: false });
   return stat === undefined ? file : `${file}:${stat.size}:${Math.round(stat.mtimeMs)}`;
@@ -72,11 +72,11 @@ function readAnswers(file: string): Answers {
   }
 }
 
-/** If it cannot be remembered, the next run tries again. */
+/** If the answer cannot be saved, the next run tries again. */
 function remember(file: string, answers: Answers): void {
   try {
     keepFile(file, JSON.stringify(answers));
   } catch {
-    // The folder takes no file.
+    // The folder is not writable.
   }
 }

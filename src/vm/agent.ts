@@ -2,23 +2,23 @@ import { readFileSync, realpathSync } from 'node:fs';
 import { agent } from '../../bin/compile-native.js';
 import { findNative } from '../gate/find-helper.ts';
 
-/** Put in by bin/build.js; absent when the sources run as they are. */
+/** Defined by bin/build.js; undefined when the sources run directly. */
 declare const KMEM_AGENT_ID: string | undefined;
 
 let found: string | undefined;
 
-/** Absolute path of the agent, the first process of a microVM, as findNative says. */
+/** Absolute path of the agent, the first process of a microVM, found by findNative. */
 export function agentPath(): string {
   found ??= findNative(agent, typeof KMEM_AGENT_ID === 'string' ? KMEM_AGENT_ID : undefined);
   return found;
 }
 
-/** Room in a kernel's command line (2,048 bytes on x86), which has other words as well. */
+/** Share of the kernel's command line (2,048 bytes on x86), which also holds other parameters. */
 const MAX_PREFETCH_BYTES = 1200;
 
 /**
- * Words of the kernel's command line which name files that the agent copies into the guest's memory before it starts
- * the program, where 9p would read them page by page. What is not there, cannot be copied or has no room is left to 9p.
+ * Kernel parameters that name files which the agent copies into the guest's memory before it starts the program; 9p
+ * would read them page by page. Files that are missing, cannot be copied or do not fit are left to 9p.
  */
 export function prefetchParameters(files: readonly string[]): string[] {
   const real = files.map(realPathOf).filter((file) => file !== null);
@@ -46,7 +46,7 @@ function realPathOf(file: string): string | null {
   }
 }
 
-/** The kernel splits its command line at spaces, and knows quotes. */
+/** The kernel splits its command line at spaces and understands quotes. */
 function encodePath(path: string): string {
   return [...Buffer.from(path)].map((byte) => (isPlain(byte) ? String.fromCharCode(byte) : escapeByte(byte))).join('');
 }

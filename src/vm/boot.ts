@@ -1,4 +1,4 @@
-/** One boot: starts QEMU, and watches it until the agent inside says that it is up, or there is no hope left. */
+/** One boot: starts QEMU and watches it until the agent inside reports that it is up or the boot has failed. */
 
 import type { ChildProcess } from 'node:child_process';
 import type { Duplex, Readable } from 'node:stream';
@@ -20,11 +20,11 @@ export type Ports = Readonly<{ control: Duplex; stdin: Duplex; stdout: Duplex; s
 export type MachineEnd = Readonly<{
   code: number | null;
   signal: string | null;
-  /** The last of what it said. */
+  /** The end of its output. */
   stderr: string;
 }>;
 
-/** QEMU as it runs. */
+/** A running QEMU. */
 export type Booting = Readonly<{
   pid: number;
   ports: Ports;
@@ -35,14 +35,14 @@ export type Booting = Readonly<{
   kill: () => Promise<void>;
 }>;
 
-/** In milliseconds of QEMU's own time: neither counts while the machine is too busy to run it. */
+/** In milliseconds of QEMU's own time: time in which the machine is too busy to run it does not count. */
 export type BootTimeouts = Readonly<{
-  /** Without a word from the kernel. */
+  /** Without output from the kernel. */
   silenceMs: number;
   totalMs: number;
 }>;
 
-/** A boot that did not come up; another one may. */
+/** A boot that failed; another one may succeed. */
 export class BootFailure extends Error {
   readonly end: MachineEnd | null;
   readonly consoleTail: string;
@@ -55,7 +55,7 @@ export class BootFailure extends Error {
 }
 
 /**
- * Resolves when the agent is up. Whatever else happens, QEMU is dead when it rejects.
+ * Resolves when the agent is up. QEMU is always dead by the time it rejects.
  * @throws BootFailure; SetupError where another boot would fail the same way, or `signal` was aborted
  */
 export async function bootOnce(
@@ -78,7 +78,7 @@ export async function bootOnce(
 /** @throws SetupError `no-qemu` */
 export function startQemu(qemu: string, words: readonly string[]): Booting {
   const [program = qemu, ...before] = launcher();
-  // Detached: a session of its own, so that the keys of the user's terminal never reach it.
+  // Detached, in a separate session, so that keys on the user's terminal never reach it.
   const subprocess = execa(program, [...before, ...(program === qemu ? [] : [qemu]), ...words], {
     cwd: '/',
     detached: true,
@@ -103,11 +103,11 @@ export function startQemu(qemu: string, words: readonly string[]): Booting {
     runner: at(FDS.runner),
   };
   const all = [...Object.values(ports), at(FDS.console)];
-  // QEMU's end is noticed as such.
+  // QEMU's exit is noticed anyway.
   for (const stream of all) stream.on('error', () => {});
   const child = subprocess.nodeChildProcess as ChildProcess;
   const ended = endOf(child);
-  // Node's own: it sends none once it has reaped the process, whose number may then be another's.
+  // Node's kill() sends nothing once it has reaped the process, whose pid may then belong to another.
   const sendSignal = (name: NodeJS.Signals): void => void child.kill(name);
   return {
     pid,
@@ -125,8 +125,8 @@ export function startQemu(qemu: string, words: readonly string[]): Booting {
 }
 
 /**
- * What is put before QEMU: it dies with us, however we end, and leaves no core file where it aborts. Without these
- * programs it still ends soon after us, since the agent powers off when the other end of its port is gone.
+ * Programs put before QEMU: with them it dies when we do, however we end, and leaves no core file if it aborts. Without
+ * them it still exits soon after us, since the agent powers off when the other end of its port is gone.
  */
 function launcher(): string[] {
   const prlimit = findProgram('prlimit');
@@ -137,7 +137,7 @@ function launcher(): string[] {
   ];
 }
 
-/** Not when the ports are closed as well: nobody may be reading them. */
+/** Does not wait for the ports to close: nobody may be reading them. */
 async function endOf(subprocess: ChildProcess): Promise<MachineEnd> {
   const stderr = subprocess.stderr as Readable;
   let said = '';
@@ -171,7 +171,7 @@ async function untilUp(booting: Booting, timeouts: BootTimeouts, signal: AbortSi
   } finally {
     clearInterval(timer);
     signal?.removeEventListener('abort', onAbort);
-    // The agent says no more until it is told what to do; then the session listens.
+    // The agent is silent until it gets its instructions; by then the session is listening.
     ports.control.off('data', onData);
     ports.control.pause();
   }

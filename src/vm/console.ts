@@ -1,4 +1,4 @@
-/** What the guest's kernel wrote to its console, kept for when something goes wrong. */
+/** Console output of the guest's kernel, saved in case something goes wrong. */
 
 const KEPT_CHARACTERS = 32 * 1024;
 const SHOWN_LINES = 12;
@@ -6,11 +6,11 @@ const SHOWN_COLUMNS = 160;
 
 export type Console = Readonly<{
   add: (chunk: Buffer) => void;
-  /** Bytes so far: they tell whether the kernel gets on. */
+  /** Bytes so far; they show whether the kernel makes progress. */
   total: () => number;
-  /** The last lines, fit to be shown on a terminal; empty: it said nothing. */
+  /** The last lines, safe to show on a terminal; empty if it printed nothing. */
   tail: () => string;
-  /** Why the kernel gave up, in its own words; null: it did not. */
+  /** The kernel's own panic message; null if it did not panic. */
   panic: () => string | null;
 }>;
 
@@ -28,7 +28,7 @@ export function keepConsole(): Console {
   };
 }
 
-/** Registers follow the words of a panic: these come along if they are further up. */
+/** Registers follow a panic message, which is included even if it is further up. */
 function tailOf(lines: readonly string[]): string {
   const last = lines.slice(-SHOWN_LINES);
   const panic = lines.slice(0, -SHOWN_LINES).filter((line) => panicIn(line) !== undefined);

@@ -1,4 +1,4 @@
-/** What a descriptor of ours is, and how to read or write it without changing it for those that share it. */
+/** The type of a descriptor of ours, and how to read or write it without changing it for processes that share it. */
 
 import { constants, fstatSync, openSync, statSync } from 'node:fs';
 import type { Readable } from 'node:stream';
@@ -20,8 +20,8 @@ export function whatIs(fd: number): Descriptor {
 }
 
 /**
- * A non-blocking descriptor of our own for the same pipe or terminal: set on `fd` itself the flag would hold for every
- * process that has it. Null: it cannot be had (another user's pipe).
+ * A separate non-blocking descriptor for the same pipe or terminal; set on `fd` itself, the flag would affect every
+ * process that shares it. Null if it cannot be opened (another user's pipe).
  * @throws ENXIO: nobody reads the pipe
  */
 export function reopen(fd: number, access: 'read' | 'write'): number | null {
@@ -34,7 +34,7 @@ export function reopen(fd: number, access: 'read' | 'write'): number | null {
   }
 }
 
-/** Chunk by chunk: the stream stands between the reads. */
+/** Chunk by chunk: the stream is paused between reads. */
 export function chunksOf(stream: Readable): () => Promise<Buffer | null> {
   let ended = false;
   const { promise: over, resolve: finish } = Promise.withResolvers<null>();

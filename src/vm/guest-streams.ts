@@ -1,4 +1,4 @@
-/** The three streams of a program in the guest, as they are out here. */
+/** The host's side of the three streams of a program in the guest. */
 
 import { whatIs } from './descriptor.ts';
 import { openSink, type Sink, type Target } from './sink.ts';
@@ -7,27 +7,27 @@ import { openTerminal, type Terminal } from './terminal.ts';
 import type { StreamKind, StreamName, TerminalSize } from './wire.ts';
 
 export type StreamRequest = Readonly<{
-  /** A descriptor; null: no input. */
+  /** A descriptor; null for no input. */
   stdin: number | null;
   stdout: Target;
   stderr: Target;
 }>;
 
 export type GuestStreams = Readonly<{
-  /** What stdin is, where it is one. */
+  /** Stdin, if it is a terminal. */
   terminal: Terminal | null;
   source: InputSource;
   stdout: Sink;
   stderr: Sink;
   kinds: Readonly<Record<StreamName, StreamKind>>;
-  /** Of the terminal that the program has; null: it has none. */
+  /** Size of the program's terminal; null if it has none. */
   size: () => TerminalSize | null;
   onResize: (listener: (size: TerminalSize) => void) => void;
-  /** `taken`: how many bytes of stdin the program read; null: not known. */
+  /** `taken`: how many bytes of stdin the program read; null if unknown. */
   close: (taken: number | null) => void;
 }>;
 
-/** The program has a terminal where both stdin and stdout are terminals: as under ssh, and for the same reason. */
+/** The program gets a terminal if both stdin and stdout are terminals, as under ssh and for the same reason. */
 export function openGuestStreams({ stdin, stdout, stderr }: StreamRequest): GuestStreams {
   const isTerminal = (target: Target): target is number => typeof target === 'number' && whatIs(target) === 'terminal';
   const raw = isTerminal(stdin) && isTerminal(stdout);

@@ -14,12 +14,12 @@ const PROGRAM = 0o100755;
 const FILE = 0o100644;
 const CONSOLE: CpioEntry = { path: 'dev/console', mode: 0o020600, device: [5, 1] };
 
-/** Of the same kernel, with another agent or other modules: no run can still be about to open it. */
+/** Age at which no run can still be about to open one of the same kernel with another agent or other modules. */
 const STALE_MS = 86_400_000;
 
 /**
- * Absolute path of an initramfs for this kernel, in the user's cache folder: made now, or earlier from the same agent
- * and the same modules.
+ * Absolute path of an initramfs for this kernel in the user's cache folder, created now or earlier from the same agent
+ * and modules.
  * @throws SetupError `no-cache-folder`, `kernel-damaged` where a module cannot be read, and what agentPath throws.
  */
 export async function makeInitramfs(kernel: Kernel): Promise<string> {
@@ -84,7 +84,7 @@ function noFolder(reason: string | null): SetupError {
   );
 }
 
-/** False: another run has just removed it. */
+/** False if another run has just removed it. */
 async function isMarkedUsed(file: string): Promise<boolean> {
   const now = new Date();
   return utimes(file, now, now).then(
@@ -93,7 +93,7 @@ async function isMarkedUsed(file: string): Promise<boolean> {
   );
 }
 
-/** With what writers left that were killed. */
+/** Includes files left by killed writers. */
 async function removeStale(folder: string, kernel: string, kept: string): Promise<void> {
   const names = (await readdir(folder)).filter((name) => name.startsWith(`${kernel}-`) && name !== kept);
   for (const name of names.filter((each) => /^[0-9a-f]{16}\.cpio/.test(each.slice(kernel.length + 1)))) {
@@ -109,7 +109,7 @@ export type CpioEntry = Readonly<{
   path: string;
   /** File type and permissions, as in `st_mode`. */
   mode: number;
-  /** Contents of a file, target of a symbolic link; absent: empty. */
+  /** Contents of a file or target of a symbolic link; empty if absent. */
   data?: Buffer;
   /** Major and minor number of a device. */
   device?: readonly [number, number];
@@ -119,20 +119,21 @@ const MAGIC = '070701';
 
 const TRAILER: CpioEntry = { path: 'TRAILER!!!', mode: 0 };
 
-/** An archive with these entries in this order: a directory comes before what is in it. All belong to root. */
+/** An archive with these entries in this order: a directory comes before its contents. All belong to root. */
 export function makeCpio(entries: readonly CpioEntry[]): Buffer {
   return Buffer.concat([...entries, TRAILER].flatMap(encodeEntry));
 }
 
 function encodeEntry({ path, mode, data = Buffer.alloc(0), device = [0, 0] }: CpioEntry, index: number): Buffer[] {
   const name = Buffer.from(`${path}\0`);
-  // Inode number, mode, uid, gid, links, mtime, size, device, device it is, name's size, checksum (none in this format).
+  // Inode number, mode, uid, gid, links, mtime, size, containing device, own device, name's size, checksum (unused in
+  // this format).
   const fields = [index + 1, mode, 0, 0, 1, 0, data.length, 0, 0, ...device, name.length, 0];
   const header = Buffer.from(MAGIC + fields.map((field) => field.toString(16).padStart(8, '0')).join(''));
   return [...padded(Buffer.concat([header, name])), ...padded(data)];
 }
 
-/** Header with name, and contents, each end at a multiple of four bytes. */
+/** Header plus name, and contents, are each padded to a multiple of four bytes. */
 function padded(part: Buffer): Buffer[] {
   return [part, Buffer.alloc(-part.length & 3)];
 }

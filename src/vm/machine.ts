@@ -1,4 +1,4 @@
-/** The microVM: boots until one comes up, by KVM where that works, and gives what a session needs. */
+/** The microVM: retries the boot until one succeeds, with KVM if that works, and provides what a session needs. */
 
 import { SetupError } from '../errors.ts';
 import type { Kernel } from '../kernels/types.ts';
@@ -20,13 +20,13 @@ export type Machine = Readonly<{
   bootMs: number;
   /** How many boots it took, with this accelerator. */
   attempts: number;
-  /** The kernel's last lines; empty: it said nothing. */
+  /** The kernel's last lines; empty if it printed nothing. */
   consoleTail: () => string;
   /** Never rejects. */
   ended: Promise<MachineEnd>;
   pause: () => void;
   resume: () => void;
-  /** Also releases the ports: to be called whatever happened. */
+  /** Also releases the ports; must be called in every case. */
   kill: () => Promise<void>;
 }>;
 
@@ -35,20 +35,20 @@ export type BootOptions = Readonly<{
   /** Bytes of the guest's memory. */
   memory: number;
   cpus: number;
-  /** Folders of the host's that are writable inside: absolute paths. */
+  /** Absolute paths of host folders that are writable in the guest. */
   rw: readonly string[];
   accel: 'auto' | Accel;
-  /** Further boots after one that failed. */
+  /** Further boots after a failed one. */
   retries: number;
-  /** Files that the guest is to have in its memory early, as the program's interpreter. */
+  /** Files that the guest loads into its memory early, such as the program's interpreter. */
   prefetch: readonly string[];
   /** Aborting it during the boot kills QEMU; afterwards it has no effect. */
   signal?: AbortSignal | undefined;
-  /** What is being done, for people. */
+  /** Progress messages for people. */
   onProgress?: ((text: string) => void) | undefined;
 }>;
 
-/** Many times what a boot takes: what has not come up by then never does. */
+/** Many times the length of a boot: one that is not up by then never will be. */
 const TIMEOUTS: Readonly<Record<Accel | 'trial', BootTimeouts>> = {
   tcg: { silenceMs: 15_000, totalMs: 60_000 },
   kvm: { silenceMs: 10_000, totalMs: 30_000 },
@@ -74,7 +74,7 @@ export type BootParts = Readonly<{
   qemu: string;
   initramfs: string;
   timeouts: Readonly<Record<Accel | 'trial', BootTimeouts>>;
-  /** What is opened for KVM. */
+  /** The device file of KVM. */
   device: string;
 }>;
 
@@ -89,7 +89,7 @@ export async function bootImage(options: BootOptions, parts: BootParts): Promise
   if (answer === 'works' || answer === 'unknown') {
     const machine = await tryKvm(options, parts, answer);
     if (answer === 'unknown') memory.remember(machine !== null);
-    // It worked before: the next run tries again.
+    // KVM worked before, so the next run tries again.
     else if (machine === null) memory.remember(null);
     if (machine !== null) return machine;
   }
@@ -104,7 +104,7 @@ function noKvm(): SetupError {
   );
 }
 
-/** Null: not this time. */
+/** Null if KVM fails now. */
 async function tryKvm(options: BootOptions, parts: BootParts, answer: 'works' | 'unknown'): Promise<Machine | null> {
   const timeouts = answer === 'works' ? parts.timeouts.kvm : parts.timeouts.trial;
   try {

@@ -1,13 +1,13 @@
-/** A clock that stands while a process waits for a processor: a deadline by it is fair on a loaded machine. */
+/** A clock that stops while a process waits for a CPU: it makes deadlines fair on a loaded machine. */
 
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Between two looks that are further apart we were stopped, or the machine slept. */
+/** If two readings are further apart, we were stopped or the machine slept. */
 const LONGEST_STEP_MS = 1000;
 
 /**
- * Milliseconds of the process's own time since this call; to be looked at several times a second. Time in which it (its
- * thread that waited longest) was ready and not run is not counted.
+ * Milliseconds of the process's own time since this call; must be read several times a second. Time in which it (its
+ * longest-waiting thread) was ready but not running is excluded.
  */
 export function startOwnTime(pid: number): () => number {
   const waits = new Map<string, number>();
@@ -22,7 +22,7 @@ export function startOwnTime(pid: number): () => number {
   };
 }
 
-/** Since the last look; 0 where the kernel does not tell. */
+/** Since the last reading; 0 if the kernel does not report it. */
 function longestWait(pid: number, waits: Map<string, number>): number {
   let longest = 0;
   for (const thread of list(`/proc/${pid}/task`)) {

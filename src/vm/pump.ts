@@ -1,19 +1,19 @@
-/** Bytes between the ports and what is out here, each no faster than it is taken. */
+/** Moves bytes between the ports and the host, no faster than the receiver accepts them. */
 
 import type { Duplex } from 'node:stream';
 import type { Sink } from './sink.ts';
 import type { InputSource } from './source.ts';
 
 export type OutPump = Readonly<{
-  /** Bytes that came and were passed on, or dropped since nobody reads them. */
+  /** Bytes received and passed on, or dropped because nobody reads them. */
   total: () => number;
-  /** Resolves when so many have, or no more can come. */
+  /** Resolves when that many have arrived or no more can. */
   reached: (bytes: number) => Promise<void>;
-  /** Resolves when no more can come. */
+  /** Resolves when no more can arrive. */
   ended: Promise<void>;
 }>;
 
-/** `onBroken`: called once, when the sink takes no more. What comes then is read all the same, and dropped. */
+/** `onBroken`: called once, when the sink accepts no more. Later bytes are still read, and dropped. */
 export function pumpOut(port: Duplex, sink: Sink, onBroken: () => void): OutPump {
   let total = 0;
   let broken = false;
@@ -37,7 +37,7 @@ export function pumpOut(port: Duplex, sink: Sink, onBroken: () => void): OutPump
         wake(total);
       }
     } catch {
-      // QEMU is gone, or the port was closed by us.
+      // QEMU is gone, or we closed the port.
     }
     wake(Number.POSITIVE_INFINITY);
   };
@@ -54,7 +54,7 @@ export function pumpOut(port: Duplex, sink: Sink, onBroken: () => void): OutPump
 
 export type InPump = Readonly<{ stop: () => void }>;
 
-/** `onEnd`: told how many bytes there were in all. It is not called once stopped. */
+/** `onEnd`: receives the total number of bytes. It is not called once stopped. */
 export function pumpIn(source: InputSource, port: Duplex, onEnd: (bytes: number) => void): InPump {
   let stopped = false;
   const run = async (): Promise<void> => {
@@ -75,7 +75,7 @@ export function pumpIn(source: InputSource, port: Duplex, onEnd: (bytes: number)
   };
 }
 
-/** Resolves when the port has taken it: true; false: there is no port any more. */
+/** Resolves to true when the port has accepted it, to false if the port is gone. */
 function written(port: Duplex, chunk: Buffer): Promise<boolean> {
   if (port.destroyed) return Promise.resolve(false);
   return new Promise((resolve) => port.write(chunk, (error) => resolve(error == null)));

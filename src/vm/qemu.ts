@@ -1,4 +1,4 @@
-/** QEMU: where it is, and the words by which a microVM is described to it. */
+/** QEMU: its path, and the arguments that describe a microVM to it. */
 
 import { readFileSync } from 'node:fs';
 import { SetupError } from '../errors.ts';
@@ -8,7 +8,7 @@ import { prefetchParameters } from './agent.ts';
 
 export type Accel = 'kvm' | 'tcg';
 
-/** QEMU's descriptors, each one end of a pair of sockets: no socket file has a name that others could open. */
+/** QEMU's descriptors, each one end of a socket pair: there is no named socket file that others could open. */
 export const FDS = { console: 3, control: 4, stdin: 5, stdout: 6, stderr: 7, runner: 8 } as const;
 
 const PORTS = ['control', 'stdin', 'stdout', 'stderr', 'runner'] as const;
@@ -47,7 +47,7 @@ export type MachineShape = Readonly<{
   /** Bytes. */
   memory: number;
   cpus: number;
-  /** Folders of the host's that are shared writable; their tags are `shareTag(0)` … */
+  /** Host folders that are shared writable; their tags are `shareTag(0)` … */
   rw: readonly string[];
   /** Files that the guest copies into its memory early. */
   prefetch: readonly string[];
@@ -72,7 +72,7 @@ export function qemuArguments(shape: MachineShape): string[] {
     ...['-M', kernel.arch === 'x86_64' ? 'microvm,acpi=on,rtc=on' : 'virt'],
     ...['-accel', accel === 'kvm' ? 'kvm' : `tcg,thread=multi,tb-size=${TRANSLATED_MIB}`],
     ...['-cpu', cpuModel(kernel.arch, accel), '-smp', String(cpus), '-m', `${Math.floor(memory / MIB)}M`],
-    // Nothing that was not asked for: no configuration, no devices, no monitor, and no terminal.
+    // No defaults: no configuration, no devices, no monitor and no terminal.
     ...['-nodefaults', '-no-user-config', '-nographic', '-no-reboot'],
     ...['-chardev', `socket,id=console,fd=${FDS.console}`, '-serial', 'chardev:console'],
     ...['-device', `${serialDevice(kernel.arch)},max_ports=${PORTS.length + 1}`],
@@ -90,10 +90,10 @@ function serialDevice(arch: Kernel['arch']): string {
   return arch === 'x86_64' ? 'virtio-serial-device' : 'virtio-serial-pci';
 }
 
-/** `none`: what QEMU may not do to a file as this user, the guest's root may not either. */
+/** `none`: the guest's root may not do to a file what QEMU may not do as this user. */
 function share(arch: Kernel['arch'], tag: string, path: string, access: string): string[] {
   const device = arch === 'x86_64' ? 'virtio-9p-device' : 'virtio-9p-pci';
-  // A comma ends an option of QEMU's; two are one that does not.
+  // A comma ends a QEMU option; a doubled comma is a literal one.
   const quoted = path.replaceAll(',', ',,');
   return [
     ...['-fsdev', `local,id=${tag},path=${quoted},security_model=none,${access},multidevs=remap`],
@@ -108,10 +108,13 @@ function cpuModel(arch: Kernel['arch'], accel: Accel): string {
   return arch === 'x86_64' && accel === 'tcg' ? 'max,-erms' : 'max';
 }
 
-/** X86_FEATURE_REP_GOOD, which has no bit in cpuid: the kernel then clears and copies pages with plain moves, twenty times as fast. */
+/**
+ * Disables X86_FEATURE_REP_GOOD, which has no bit in cpuid: the kernel then clears and copies pages with plain moves,
+ * twenty times as fast.
+ */
 const WITHOUT_REP = 'clearcpuid=112';
 
-/** What the kernel is told. `loglevel=7`: that it says what it does is how a hang is told from a slow machine. */
+/** The kernel's parameters. `loglevel=7`: its messages distinguish a hang from a slow machine. */
 export function kernelCommandLine({ kernel: { arch }, accel, prefetch }: MachineShape): string {
   return [
     arch === 'x86_64' ? 'console=ttyS0' : 'console=ttyAMA0',
@@ -120,22 +123,22 @@ export function kernelCommandLine({ kernel: { arch }, accel, prefetch }: Machine
     'panic=-1',
     'swapaccount=1',
     'random.trust_cpu=on',
-    // The same page tables under each accelerator, and nothing at boot that is for a machine that stays up.
+    // The same page tables under each accelerator, and no boot work that only a long-running machine needs.
     ...['mitigations=off', 'audit=0', 'nowatchdog', 'cryptomgr.notests', 'rodata=off'],
     ...(arch === 'x86_64' && accel === 'tcg' ? [...emulatedTimers(readTscKhz()), WITHOUT_REP] : []),
     ...prefetchParameters(prefetch),
   ].join(' ');
 }
 
-/** Calibrating against an emulated timer takes one boot in ten for ever: the kernel is told the results instead. */
+/** Calibrating against an emulated timer hangs one boot in ten: the kernel gets the results as parameters instead. */
 function emulatedTimers(khz: number | null): string[] {
   const rate = khz === null ? [] : [`tsc_early_khz=${khz}`, `lpj=${Math.round((khz * 1000) / DEBIAN_HZ)}`];
   return [...rate, 'no_timer_check', 'tsc=reliable'];
 }
 
 /**
- * kHz, or null where it is not known (not x86). An emulated guest reads the host's own counter, and cannot find out the
- * rate reliably: it would have to calibrate against a timer that is emulated too.
+ * kHz, or null if unknown (not x86). An emulated guest reads the host's own counter, and cannot find out the rate
+ * reliably: it would have to calibrate against a timer that is emulated too.
  */
 export function readTscKhz(files: ClockFiles = machineFiles): number | null {
   return fromSysfs(files.frequency()) ?? fromCpuinfo(files.cpuinfo());
@@ -145,7 +148,7 @@ export type ClockFiles = Readonly<{ cpuinfo: () => string; frequency: () => stri
 
 const machineFiles: ClockFiles = {
   cpuinfo: () => read('/proc/cpuinfo'),
-  /** Made by a module that some machines have. */
+  /** Created by a module that some machines have. */
   frequency: () => read('/sys/devices/system/cpu/cpu0/tsc_freq_khz'),
 };
 
@@ -163,8 +166,8 @@ function fromSysfs(text: string): number | null {
 }
 
 /**
- * `bogomips` is twice the rate at which the kernel waits, and where the counter is constant it waits by the counter:
- * exact to 5 kHz. `cpu MHz` is the clock of the moment on most machines, and only the last resort.
+ * `bogomips` is twice the rate of the kernel's delay loop, which uses the counter if that is constant: exact to 5 kHz.
+ * `cpu MHz` is the current clock rate on most machines, and only the last resort.
  */
 function fromCpuinfo(text: string): number | null {
   const flags = /^flags\s*:(.*)$/m.exec(text)?.[1]?.split(/\s+/) ?? [];

@@ -1,21 +1,21 @@
 /**
- * What the host and the runner inside the microVM say to each other over the port `kmem.runner`: one request, a line of
- * JSON, and then lines of JSON from inside.
+ * The protocol between the host and the runner inside the microVM over the port `kmem.runner`: one request (a line of
+ * JSON), then lines of JSON from inside.
  */
 import type { Process } from '../cgroup/processes.ts';
 import type { RunSpec } from '../request/run-spec.ts';
 
 export type RunnerRequest = Readonly<{
-  /** Of the run; its group inside is named after it too. */
+  /** Id of the run, which also names its group inside. */
   id: string;
   spec: RunSpec;
   /** Absolute path of the native helper. */
   helper: string;
-  /** Whom the command runs as unless the spec names a user; null: root. */
+  /** The user that runs the command unless the spec names one; null for root. */
   identity: Readonly<{ uid: number; gid: number; groups: readonly number[]; name: string; home: string }> | null;
-  /** Whether samples and failures are sent while a run goes on. */
+  /** Whether samples and failures are sent during a run. */
   progress: boolean;
-  /** Whether the run stays with a daemon until Ctrl-C: a terminal looks on. */
+  /** Whether the run stays with a daemon until Ctrl-C, as on a terminal. */
   stay: boolean;
 }>;
 
@@ -26,7 +26,7 @@ export type RunnerEvent =
   | Readonly<{ event: 'failure'; failure: unknown }>
   /** It stays with these. */
   | Readonly<{ event: 'stay'; processes: readonly Process[] }>
-  /** `result`: of schema version 1; its `error` is set where the run could not be made. */
+  /** `result`: in schema version 1; its `error` is set if the run could not be performed. */
   | Readonly<{ event: 'result'; result: unknown }>
   /** A signal from inside (Ctrl-C on the guest's terminal) interrupted the run. */
   | Readonly<{ event: 'interrupted'; signal: string }>

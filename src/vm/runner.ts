@@ -1,4 +1,4 @@
-/** kmem-run as the program of a guest: its command line, and the code cache that makes its start fast. */
+/** kmem-run as the program of a guest: its command line, and the code cache that speeds up its start. */
 
 import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,9 +13,9 @@ export type GuestRunner = Readonly<{
   argv: readonly string[];
   /** Absolute path of the native helper. */
   helper: string;
-  /** What is worth having in the guest's memory early. */
+  /** Files worth loading into the guest's memory early. */
   prefetch: readonly string[];
-  /** Keeps V8's code cache, as the guest sent it, for the next start. */
+  /** Saves V8's code cache, as sent by the guest, for the next start. */
   keepCodeCache: (base64: string) => void;
 }>;
 
@@ -24,7 +24,7 @@ export function guestRunner(): GuestRunner {
   const bundle = join(root, 'dist', 'guest.cjs');
   const cache = codeCacheFile(bundle);
   const helper = helperPath();
-  // The guest's root is not told whose file it is.
+  // The guest's root cannot see who owns the file.
   const cached = cache !== null && isPrivateFile(cache) ? [cache] : [];
   const argv = [process.execPath, join(root, 'bin', 'kmem-guest.js'), ...cached];
   return {
@@ -37,14 +37,14 @@ export function guestRunner(): GuestRunner {
   };
 }
 
-/** One for each bundle and Node; null: there is no private folder to keep it in. */
+/** One for each bundle and Node; null if there is no private folder for it. */
 function codeCacheFile(bundle: string): string | null {
   const { folder } = findCacheFolder();
   const id = bundleId(bundle);
   return folder === null || id === null ? null : join(folder, `cli-${id}-${process.version}-guest.cache`);
 }
 
-/** The build writes it into the first line. */
+/** The build writes the id into the first line. */
 function bundleId(bundle: string): string | null {
   const start = Buffer.alloc(64);
   const fd = openSync(bundle, 'r');
@@ -56,11 +56,11 @@ function bundleId(bundle: string): string | null {
   return /^\/\* ([0-9a-f]{16}) \*\//.exec(start.toString('latin1'))?.[1] ?? null;
 }
 
-/** Without it the next start is slower, and that is all. */
+/** Without it the next start is only slower. */
 function keep(file: string, data: Buffer): void {
   try {
     keepFile(file, data);
   } catch {
-    // The folder takes no file.
+    // The folder is not writable.
   }
 }

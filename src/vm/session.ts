@@ -1,7 +1,4 @@
-/**
- * A program in the microVM and its life: what it is told and tells, its streams, terminal, signals and end. One for each
- * machine.
- */
+/** A program in the microVM: its messages, streams, terminal, signals and end. One for each machine. */
 
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { SetupError } from '../errors.ts';
@@ -21,40 +18,43 @@ import {
 
 export type { Target, Writer } from './sink.ts';
 
-/** How long a reader out here may make no progress once QEMU is gone. */
+/** How long a reader on the host may stall once QEMU is gone. */
 const STALLED_MS = 500;
 const QUIET_MS = 5;
 
 export type SessionRequest = StreamRequest &
   Readonly<{
     guest: Pick<GuestConfig, 'cgroup' | 'hostname' | 'cwd' | 'env' | 'argv'>;
-    /** For a program that talks over the port `kmem.runner`: a line for it, and where its lines go. */
+    /** For a program that uses the port `kmem.runner`: a line for it, and a callback for its lines. */
     runner: Readonly<{ request: string; onLine: (line: string) => void }> | null;
     /** Called when the program runs. */
     onStarted: () => void;
   }>;
 
 export type Session = Readonly<{
-  /** `SIGTERM` … to the program; to the foreground group where it has a terminal. */
+  /** `SIGTERM` … to the program, or to the foreground group if it has a terminal. */
   signal: (name: string) => void;
-  /** Never rejects, and resolves when all that the program wrote is where it goes. */
+  /** Never rejects; resolves when all output of the program has been delivered. */
   ended: Promise<SessionEnd>;
 }>;
 
 export type SessionEnd = Readonly<{
-  /** Null: it was ended by `signal`, or its end is not known. */
+  /** Null if `signal` killed it, or if its end is unknown. */
   code: number | null;
   signal: string | null;
-  /** Set where the machine was gone before the program's end was told: killed, or its kernel panicked. */
+  /** Set if the machine was gone before it reported the program's end: killed, or its kernel panicked. */
   lost: Lost | null;
-  /** Set where the program could not be started. */
+  /** Set if the program could not be started. */
   error: SetupError | null;
 }>;
 
-/** What QEMU said last, and the last lines of the guest's kernel; either may be empty. */
+/** The last output of QEMU and the last lines of the guest's kernel; either may be empty. */
 export type Lost = Readonly<{ qemu: string; console: string }>;
 
-/** Starts the program. From here on the caller's streams are the session's, until it has ended. @throws SetupError `bad-text` */
+/**
+ * Starts the program. From here on the session owns the caller's streams until it has ended. @throws SetupError
+ * `bad-text`
+ */
 export function runInMachine(machine: Machine, request: SessionRequest): Session {
   const { control } = machine.ports;
   const streams = openGuestStreams(request);
@@ -94,7 +94,7 @@ export function runInMachine(machine: Machine, request: SessionRequest): Session
     'data',
     cutLines((line) => take(parseAgentLine(line))),
   );
-  // The boot paused it, so that nothing that was said meanwhile is lost.
+  // The boot paused it so that no message in between is lost.
   control.resume();
   streams.onResize((size) => send(say.size(size)));
   send(
@@ -118,17 +118,17 @@ export function runInMachine(machine: Machine, request: SessionRequest): Session
   return { signal: (name) => send(say.signal(name)), ended: conclude() };
 }
 
-/** Null: the machine is gone, and nothing was told. */
+/** Null if the machine is gone without a report. */
 type Ending = AgentEnd | SetupError | null;
 
-/** Not before all that the agent had said is read. */
+/** Resolves only after all the agent's messages are read. */
 async function gone({ ended, ports: { control } }: Machine): Promise<null> {
   const closed = new Promise((resolve) => (control.closed ? resolve(null) : control.once('close', resolve)));
   await Promise.all([ended, closed]);
   return null;
 }
 
-/** A reader out here that stands still is waited for as long as the machine lives: whoever has enough of it kills that. */
+/** Waits for a stalled reader on the host as long as the machine lives; whoever loses patience kills the machine. */
 async function untilPassedOn(
   machine: Machine,
   ending: Ending,
@@ -161,8 +161,8 @@ function endOf(machine: Machine, ending: Ending): Promise<SessionEnd> {
 type Runner = Readonly<{ quiet: () => Promise<void> }>;
 
 /**
- * What the program wrote to its descriptor 3 before its end is with us when that is reported, but maybe not read: `quiet`
- * resolves when nothing more is there.
+ * What the program wrote to its descriptor 3 before its end has arrived when the end is reported, but may be unread:
+ * `quiet` resolves when nothing more is left.
  */
 function openRunner({ ports: { runner: port } }: Machine, { runner }: SessionRequest): Runner {
   if (runner === null) return { quiet: () => Promise.resolve() };
@@ -188,12 +188,12 @@ function openRunner({ ports: { runner: port } }: Machine, { runner }: SessionReq
 const SETTLE_MS = 20;
 
 export type Stops = Readonly<{
-  /** `whole`: the process group, as the terminal's Ctrl-Z would. Resolves when we are continued. */
+  /** `whole`: stops the process group, as Ctrl-Z on the terminal would. Resolves when we are continued. */
   stop: (whole: boolean) => Promise<void>;
   close: () => void;
 }>;
 
-/** `onContinue` is also called where we were stopped without being asked (SIGSTOP). */
+/** `onContinue` is also called if we were stopped without a request (SIGSTOP). */
 export function watchStops({ onStop, onContinue }: { onStop: () => void; onContinue: () => void }): Stops {
   let stopping = false;
   let closed = false;
@@ -201,7 +201,7 @@ export function watchStops({ onStop, onContinue }: { onStop: () => void; onConti
     if (stopping || closed) return;
     stopping = true;
     onStop();
-    // With its default action again.
+    // With the default action restored.
     process.off('SIGTSTP', onSignal);
     process.kill(whole ? 0 : process.pid, 'SIGTSTP');
     await sleep(SETTLE_MS);

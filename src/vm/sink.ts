@@ -1,4 +1,4 @@
-/** Where the guest's output goes: a descriptor, or a function of the caller's. */
+/** The destination of the guest's output: a descriptor or a function of the caller. */
 
 import { closeSync } from 'node:fs';
 import { Socket } from 'node:net';
@@ -7,15 +7,15 @@ import { writeAll } from '../host/write-all.ts';
 import { reopen, whatIs } from './descriptor.ts';
 import type { StreamKind } from './wire.ts';
 
-/** False: nobody reads any more, and the writers inside are told so. The next bytes come when it has answered. */
+/** False if nobody reads any more; the writers inside are then informed. The next bytes follow once it has answered. */
 export type Writer = (chunk: Buffer) => boolean | Promise<boolean>;
 
-/** A descriptor, what takes the bytes, or null: nothing is kept of them. */
+/** A descriptor, a function that receives the bytes, or null to discard them. */
 export type Target = number | Writer | null;
 
 export type Sink = Readonly<{ kind: StreamKind; write: Writer; close: () => void }>;
 
-/** `terminal`: whether the guest has one; else a terminal out here is a pipe inside. */
+/** `terminal`: whether the guest has one; otherwise a terminal on the host is a pipe inside. */
 export function openSink(target: Target, { terminal }: { terminal: boolean }): Sink {
   if (target === null) return nowhere;
   if (typeof target === 'function') return { kind: 'smallpipe', write: target, close: () => {} };
@@ -40,7 +40,7 @@ function toPipe(target: number): Sink {
     const fd = reopen(target, 'write');
     if (fd === null) return toOwnStream(target);
     const socket = new Socket({ fd, readable: false, writable: true });
-    // Told to each write as well.
+    // Each write reports it too.
     socket.on('error', () => {});
     return { kind: 'pipe', write: writerTo(socket), close: () => void socket.destroy() };
   } catch {
@@ -49,8 +49,9 @@ function toPipe(target: number): Sink {
 }
 
 /**
- * What cannot be opened a second time (a socket, another user's pipe) is written by Node's own stream for it: a write that
- * waits in one of Node's threads would keep the process from exiting. Node undoes at exit what it sets on it.
+ * A descriptor that cannot be reopened (a socket, another user's pipe) is written by Node's own stream for it: a write
+ * that waits in one of Node's threads would keep the process from exiting. Node undoes its changes to the descriptor at
+ * exit.
  */
 function toOwnStream(target: number): Sink {
   const stream = target === 1 ? process.stdout : target === 2 ? process.stderr : null;
@@ -64,7 +65,7 @@ function writerTo(stream: Writable): Writer {
   return (chunk) => new Promise((resolve) => stream.write(chunk, (error) => resolve(error == null)));
 }
 
-/** Not by a stream of Node's, which blocks the whole process while the terminal is halted by Ctrl-S. */
+/** Not with a Node stream, which blocks the whole process while Ctrl-S halts the terminal. */
 function toTerminal(target: number, terminal: boolean): Sink {
   const own = reopen(target, 'write');
   return {

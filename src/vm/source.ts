@@ -1,6 +1,6 @@
 /**
- * Where the guest's input comes from. It is read only as the guest takes it: what fills the pipe in there and the ports
- * between (some hundred KiB) is taken in advance, as ssh does. A file is given back what the program left of it.
+ * The source of the guest's input. It is read only as fast as the guest consumes it, except for what fills the guest's
+ * pipe and the ports between (some hundred KiB), as with ssh. What the program leaves of a file is given back.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -17,13 +17,16 @@ const CHUNK_BYTES = 64 * 1024;
 
 export type InputSource = Readonly<{
   kind: StreamKind;
-  /** Null: the end. One read at a time. */
+  /** Null at the end. One read at a time. */
   read: () => Promise<Buffer | null>;
-  /** `taken`: how many of the bytes the program read; null: not known. Nothing of it keeps the process alive then. */
+  /**
+   * `taken`: how many of the bytes the program read; null if unknown. Afterwards the source does not keep the process
+   * alive.
+   */
   close: (taken: number | null) => void;
 }>;
 
-/** `terminal`: the one that stdin is, opened; null where stdin is none. */
+/** `terminal`: stdin's terminal, opened; null if stdin is not a terminal. */
 export function openSource(fd: number | null, terminal: Terminal | null): InputSource {
   if (fd === null) return nothing;
   if (terminal !== null) {
@@ -52,7 +55,7 @@ function fromPipe(fd: number): InputSource {
   return fromStream(socket, () => void socket.destroy());
 }
 
-/** Not destroyed: others of this process may read on. */
+/** Not destroyed: other code here may still read it. */
 function leaveStdin(): void {
   process.stdin.pause();
   (process.stdin as unknown as Partial<Socket>).unref?.();
@@ -68,8 +71,8 @@ function fromDevice(fd: number): InputSource {
 }
 
 /**
- * Read at positions of ours, so that the offset, which the shell and other programs share, stays where it was; in the
- * end it is moved behind what the program took: `while read line; do kmem-run …; done < list` goes through its list.
+ * Read at explicit positions, so that the offset, which the shell and other programs share, does not move; at the end
+ * it is set behind what the program read: `while read line; do kmem-run …; done < list` goes through its list.
  */
 function fromFile(fd: number): InputSource {
   const start = positionOf(fd);
@@ -90,7 +93,7 @@ async function readChunk(fd: number, position: number | null): Promise<Buffer | 
     const { bytesRead, buffer } = await readFrom(fd, Buffer.allocUnsafe(CHUNK_BYTES), 0, CHUNK_BYTES, position);
     return bytesRead === 0 ? null : buffer.subarray(0, bytesRead);
   } catch {
-    // Opened for writing only, or a folder: as good as its end.
+    // Write-only, or a folder: treated as the end of input.
     return null;
   }
 }
@@ -104,7 +107,7 @@ function positionOf(fd: number): number {
   }
 }
 
-/** Node has no lseek(2); dd has: it skips on its stdin, and copies nothing. */
+/** Node has no lseek(2), so dd does it: it skips on its stdin and copies nothing. */
 function moveOffset(fd: number, bytes: number): void {
   if (bytes === 0) return;
   spawnSync('dd', [`skip=${bytes}`, 'iflag=skip_bytes', 'count=0'], { stdio: [fd, 'ignore', 'ignore'] });

@@ -1,6 +1,6 @@
 /**
- * The user's terminal, while a program in the guest has it. Raw, every key goes to the guest, whose own terminal edits
- * lines and turns Ctrl-C into a signal. It is read only in the foreground: else it is the shell's.
+ * The user's terminal while a program in the guest uses it. In raw mode every key goes to the guest, whose own terminal
+ * edits lines and turns Ctrl-C into a signal. It is read only in the foreground; otherwise the shell owns it.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -13,19 +13,21 @@ const DEV_TTY = 0x500;
 
 export type Terminal = Readonly<{
   isRaw: boolean;
-  /** Null: it was hung up. Waits while we are in the background. */
+  /** Null after a hang-up. Waits while we are in the background. */
   read: () => Promise<Buffer | null>;
-  /** Takes it over as far as we are in the foreground; also after we were stopped, since the shell had it in between. */
+  /** Takes it over if we are in the foreground; also called after a stop, since the shell used it in between. */
   take: () => void;
-  /** Gives it back as it was. */
+  /** Restores and releases it. */
   release: () => void;
-  /** Gives it back for good. */
+  /** Releases it for good. */
   close: () => void;
 }>;
 
 type Reader = Readonly<{ stream: ReadStream; next: () => Promise<Buffer | null> }>;
 
-/** `raw`: for a program that has a terminal in the guest; else lines are edited out here, and only read. */
+/**
+ * `raw`: for a program with a terminal in the guest; otherwise the host's terminal edits lines, which are only read.
+ */
 export function openTerminal(fd: number, { raw }: { raw: boolean }): Terminal {
   const modes = raw ? switchModes(fd) : null;
   const readAhead: Buffer[] = [];
@@ -34,7 +36,7 @@ export function openTerminal(fd: number, { raw }: { raw: boolean }): Terminal {
   let wake = (): void => {};
   let timer: NodeJS.Timeout | null = null;
 
-  // A stream that is only paused has a read under way, which in the background takes the shell's keys, or stops us.
+  // A paused stream still has a read pending, which in the background takes the shell's keys or stops us.
   const release = (): void => {
     if (timer !== null) clearTimeout(timer);
     if (reader === null) return;
@@ -68,7 +70,7 @@ export function openTerminal(fd: number, { raw }: { raw: boolean }): Terminal {
         continue;
       }
       const chunk = await before.next();
-      // Released meanwhile, its end is ours.
+      // A release in between ended it.
       if (chunk !== null || before === reader) return chunk;
     }
     return null;
@@ -88,9 +90,9 @@ export function openTerminal(fd: number, { raw }: { raw: boolean }): Terminal {
 }
 
 /**
- * By stty, since Node's raw mode still turns a newline on its way out into two characters, which the guest's terminal has
- * done where it is to be done: full-screen programs move down by a bare newline. However we end, unless by SIGKILL, Node
- * puts the terminal back as it was at our start.
+ * Uses stty, since Node's raw mode still turns an output newline into two characters; the guest's terminal has already
+ * done so where it is wanted: full-screen programs move down by a bare newline. However we end, except by SIGKILL, Node
+ * restores the terminal to its state at our start.
  */
 function switchModes(fd: number): Readonly<{ setRaw: () => void; restore: () => void }> {
   let before: string | null = null;
@@ -107,7 +109,7 @@ function switchModes(fd: number): Readonly<{ setRaw: () => void; restore: () => 
   };
 }
 
-/** Also where the terminal is not the one that controls us: then there is no job control on it. */
+/** Also true if the terminal is not our controlling terminal: it then has no job control. */
 export function isForeground(fd: number): boolean {
   try {
     const text = readFileSync('/proc/self/stat', 'latin1');

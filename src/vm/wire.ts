@@ -1,4 +1,7 @@
-/** What the host and the agent inside say to each other over the port `kmem.control`. src/native/agent speaks the other side. */
+/**
+ * The protocol between the host and the agent inside over the port `kmem.control`. src/native/agent implements the
+ * other side.
+ */
 
 import { SetupError } from '../errors.ts';
 import { bytesOf } from '../text/bytes.ts';
@@ -6,8 +9,8 @@ import { bytesOf } from '../text/bytes.ts';
 export type StreamName = 'stdin' | 'stdout' | 'stderr';
 
 /**
- * What the program inside finds as a stream. `smallpipe`: for what is a file out here, since what lies unread in a pipe
- * is kernel memory, which is charged to the group.
+ * The type of a stream of the program inside. `smallpipe`: for a file on the host, since unread data in a pipe is
+ * kernel memory, which is charged to the group.
  */
 export type StreamKind = 'null' | 'pipe' | 'smallpipe' | 'tty';
 
@@ -19,16 +22,16 @@ export type GuestConfig = Readonly<{
   /** Epoch milliseconds: the guest's clock is set to it. */
   time: number;
   hostname: string;
-  /** Folders of the host's that are writable inside, each by its 9p tag. */
+  /** Host folders that are writable inside, each with its 9p tag. */
   rw: readonly Readonly<{ tag: string; path: string }>[];
   streams: Readonly<Record<StreamName, StreamKind>>;
-  /** Of the terminal; null: there is none. */
+  /** Size of the terminal; null if none. */
   size: TerminalSize | null;
   cwd: string;
   env: Readonly<Record<string, string>>;
-  /** The program, by its absolute path, and its arguments. */
+  /** Absolute path of the program, and its arguments. */
   argv: readonly string[];
-  /** Whether the program is given the port `kmem.runner` as its descriptor 3. */
+  /** Whether the program gets the port `kmem.runner` as its descriptor 3. */
   runner: boolean;
 }>;
 
@@ -38,9 +41,9 @@ export type AgentEvent =
   | Readonly<{ event: 'started'; pid: number }>
   /** The terminal's Ctrl-Z stopped the program. */
   | Readonly<{ event: 'stopped' }>
-  /** Nobody in there reads stdin any more. */
+  /** Nobody in the guest reads stdin any more. */
   | Readonly<{ event: 'stdin-closed' }>
-  /** The streams' bytes in all. `stdin`: how many of those sent the program took; null: not event. */
+  /** Total bytes per stream. `stdin`: how many of the bytes sent the program read; null if unknown. */
   | Readonly<{
       event: 'end';
       code: number | null;
@@ -52,7 +55,7 @@ export type AgentEvent =
 
 export type AgentEnd = Extract<AgentEvent, { event: 'end' }>;
 
-/** Records `key=value`, each ended by a NUL, and an empty one at the end. @throws SetupError `bad-text` */
+/** Records `key=value`, each terminated by a NUL, and an empty one at the end. @throws SetupError `bad-text` */
 export function encodeConfig(config: GuestConfig): Buffer {
   const { streams, size } = config;
   const records: (readonly [key: string, value: string | number])[] = [
@@ -86,7 +89,7 @@ export const say = {
   cont: (): string => 'cont\n',
 };
 
-/** Null: not one that is known; an agent may say more than we ask for. */
+/** Null for an unknown event; an agent may report more than we ask for. */
 export function parseAgentLine(line: string): AgentEvent | null {
   const event = objectOf(line);
   const number = (key: string): number => (typeof event[key] === 'number' ? event[key] : 0);
@@ -125,7 +128,7 @@ function objectOf(line: string): Readonly<Record<string, unknown>> {
   }
 }
 
-/** What the agent could not do, as the user sees it. */
+/** The agent's failure, as shown to the user. */
 export function agentError({ what, errno, detail }: Extract<AgentEvent, { event: 'setup-error' }>): SetupError {
   const why = [errno, detail].filter((part) => part !== null && part !== '').join(', ');
   return new SetupError(

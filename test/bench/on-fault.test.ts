@@ -1,4 +1,4 @@
-/** The table of what programs do with --on-fault note and sigbus, with runs that are made up, and its programs for real. */
+/** The table of how programs react to --on-fault note and sigbus, with simulated runs, and its programs for real. */
 
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -62,7 +62,7 @@ async function table(
   return { rows: said.split('\n').slice(2, -1), error };
 }
 
-/** 512 KiB, and with `sigbus` 5 % more: between those page faults take the last pages. */
+/** 512 KiB, and 5 % more with `sigbus`: in between, page faults take the last pages. */
 const NEED = 512 * KIB;
 
 test('limits go from what the program needs, and each row counts the runs of a band', async (t) => {
@@ -81,7 +81,7 @@ test('limits go from what the program needs, and each row counts the runs of a b
     },
   );
   t.is(error, null);
-  // The need that six halvings between 400K and 1600K find is 528K.
+  // Six halvings between 400K and 1600K find a need of 528K.
   t.deepEqual(rows, [
     '| a program | 2112K to 632K | 15 of 15 (0) | 15 of 15 (0) |  |',
     '|  | 580K to 500K | 15 of 20 (10) | 10 of 20 (10) | overshoot at most 16K and 8K |',

@@ -12,7 +12,7 @@ const natives = {
   'kmem-exhaust': 'native/exhaust/main.c',
 };
 
-/** A checkout without node_modules, whose programs in C are one line each. */
+/** A checkout without node_modules, whose C programs are one line each. */
 function makeCheckout(t: ExecutionContext) {
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-build-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));

@@ -21,7 +21,7 @@ const NOBODY = 65534;
 const script = join(import.meta.dirname, '..', '..', 'bin', 'cache-folder.js');
 const testAsRoot = where(canActAsOthers, 'root', test);
 
-/** What an unprivileged user is told, with this environment: as root there would always be root's own home to fall back on. */
+/** The answer for an unprivileged user with this environment: root could always fall back on root's own home. */
 function find(env: NodeJS.ProcessEnv) {
   const ask = `
     import { findCacheFolder } from ${JSON.stringify(script)};
@@ -32,7 +32,7 @@ function find(env: NodeJS.ProcessEnv) {
   return stdout === '' ? { folder: null, reason: stderr } : JSON.parse(stdout);
 }
 
-/** A folder in which nobody has a home of their own. */
+/** A folder in which `nobody` has its own home. */
 function makeHome(t: ExecutionContext) {
   const top = mkdtempSync(join(tmpdir(), 'kmem-run-cache-'));
   t.teardown(() => rmSync(top, { recursive: true, force: true }));
@@ -96,7 +96,7 @@ testAsRoot(
     const link = join(home, '.cache');
     symlinkSync(real, link);
     lchownSync(link, NOBODY, NOBODY);
-    // What is used is what was looked at, whatever the link leads to by then.
+    // The folder used is the one that was checked, whatever the link points to by then.
     t.deepEqual(find({ HOME: home }), { folder: join(real, 'kmem-run'), reason: null });
     lchownSync(link, 1, 1);
     t.deepEqual(find({ HOME: home }), { folder: null, reason: `${link} belongs to uid 1` });
@@ -131,7 +131,7 @@ testAsRoot('neither a link planted in a shared folder nor a file is taken', (t) 
 });
 
 testAsRoot('a home in which nothing can be made is refused, not tried for ever', (t) => {
-  // The user's own home is the last resort, and nobody has none.
+  // The user's own home is the last resort, and `nobody` has none.
   const { folder, reason } = find({ HOME: '/proc' });
   t.is(folder, null);
   t.regex(reason, /ENOENT|belongs to/);

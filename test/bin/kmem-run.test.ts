@@ -64,7 +64,7 @@ asRoot('code that another user may have written is not loaded', (t) => {
   chownSync(join(cache, 'compile-cache'), NOBODY, NOBODY);
   const { stdout, stderr } = run(folder);
   t.deepEqual({ stdout, stderr }, { stdout: 'ran\n', stderr: '' });
-  // Made anew, since it was not taken.
+  // Recreated, since it was rejected.
   t.is(statSync(file).uid, 0);
 });
 
@@ -72,7 +72,7 @@ test('an older Node is told what it lacks, before anything else is loaded', (t) 
   const folder = makePackage(t);
   writeFileSync(join(folder, 'old.cjs'), OLD_NODE);
   const older = [{ node: process.execPath, nodeArgs: ['--require', join(folder, 'old.cjs')] }];
-  // Debian's own, where there is one that is old enough.
+  // Debian's own Node, if one is installed and old enough.
   const { stdout: system } = spawnSync('/usr/bin/node', ['--version'], { encoding: 'utf8' });
   if (/^v(1[4-9]|2[0-3])\./.test(system ?? '')) {
     older.push({ node: '/usr/bin/node', nodeArgs: [] });
@@ -103,7 +103,7 @@ test('no private folder, no compile cache, and it runs all the same', (t) => {
   writeFileSync(join(folder, 'cache'), 'not a folder');
   writeFileSync(join(folder, '.cache'), 'not a folder');
   const preload = join(folder, 'homeless.cjs');
-  // Else the home that the user database names would be taken, and written to.
+  // Otherwise the home from the user database would be used, and written to.
   writeFileSync(preload, "require('os').userInfo = () => { throw 0; }; require('module').syncBuiltinESMExports();");
   const { stdout, stderr, status } = run(folder, ['x'], { nodeArgs: ['--require', preload] });
   t.deepEqual({ stdout, stderr, status }, { stdout: '["x"]\n', stderr: '', status: 0 });

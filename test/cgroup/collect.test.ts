@@ -32,7 +32,7 @@ import {
   version,
 } from './sandbox.ts';
 
-/** util-linux stands in for the native helper. Other runs' lock files are none of a test's business. */
+/** util-linux replaces the native helper. Tests ignore the lock files of other runs. */
 function probeOf({ id }: Sandbox): ProbeLocks {
   return async (paths) => new Map(paths.filter((path) => path.includes(id)).map((path) => [path, stateOfLock(path)]));
 }
@@ -63,7 +63,7 @@ async function leave(
   return { id, group, lock, pid };
 }
 
-/** On v2 by the directory alone: that it has leaves is not seen. */
+/** On v2 by the directory alone; its leaves are not seen. */
 function asFound(group: Omit<Group, 'version'>): object {
   if (version === 1) return { ...group, uid: 0 };
   return { ...group, pids: group.memory, directories: [group.memory], uid: 0 };
@@ -101,7 +101,7 @@ test('groups are found by run, wherever they are, and nothing else is', async (t
   );
   await removeGroup(outer);
   const half = findGroups(hierarchies).find(({ id }) => id === 'inner');
-  // On v2 it was in the outer one, and went with it.
+  // On v2 it was removed with the outer one.
   if (version === 1) t.is(half?.memory, null);
   t.is(half?.pids, version === 1 ? inner.pids : undefined);
 });
@@ -111,7 +111,7 @@ test('a group whose lock is free goes, with its lock file; one whose lock is hel
   const dead = await leave(t, sandbox, 'dead');
   const alive = await leave(t, sandbox, 'alive');
   hold(alive.lock);
-  // Force is for locks that are absent, never for a run that lives.
+  // Force applies to absent locks, never to a live run.
   const { groups } = await collectLeftovers(asMounts(sandbox.hierarchies), probeOf(sandbox), { force: true });
   t.is(groups.length, 2);
   const removed = fateOf(groups, dead);
@@ -266,7 +266,7 @@ test('what is left of a run whose group could not be removed is told by its lock
   t.false(existsSync(lock.path));
 });
 
-/** As if each run's lock were as its id says; other runs' lock files are none of a test's business. */
+/** Each run's lock has the state that its id encodes; lock files of other runs are ignored. */
 const byId: ProbeLocks = async (paths) => {
   const states: readonly LockState[] = ['free', 'held', 'absent'];
   return new Map(

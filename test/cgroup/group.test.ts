@@ -20,7 +20,7 @@ import { SetupError } from '../../src/errors.ts';
 import { where } from '../needs.ts';
 import { asUser, makeSandbox, NOBODY, type Sandbox, startIn, version } from './sandbox.ts';
 
-/** What is v1's own way of it; test/vm/v2-cgroup.test.ts has v2's. */
+/** Behaviour specific to v1; test/vm/v2-cgroup.test.ts covers v2. */
 const v1Test = where(version === 1, 'cgroup v1', test);
 
 type Expected = Readonly<{ code: string; message?: RegExp; hint?: RegExp }>;
@@ -235,7 +235,7 @@ v1Test('not root: a unified directory that is owned counts only if a process can
   t.is(make('b').unified, `${sandbox.unified}/kmem-run.b`);
 });
 
-/** Runs createGroup() in a process of its own, in namespaces that a shell command prepares. */
+/** Runs createGroup() in a separate process, in namespaces that a shell command prepares. */
 function inNamespaces(flags: readonly string[], prepare: string, request: object) {
   const script = fileURLToPath(new URL('create-group.ts', import.meta.url));
   const command = `${prepare} && exec "$0" "$@"`;
@@ -270,7 +270,7 @@ v1Test('a cgroup namespace under the old mounts: the own cgroup is not seen, and
 v1Test('a process outside its cgroup namespace is told so, and that the shell has to move inside', (t) => {
   const { memory } = makeSandbox(t);
   const request = { id: 'a', parent: null, pids: false };
-  // The namespace begins in the sandbox, and the process goes out of it again; the mounts are the namespace's own.
+  // The namespace starts in the sandbox, which the process leaves again; the namespace has its own mounts.
   const procs = `${memory.slice(0, memory.lastIndexOf('/'))}/cgroup.procs`;
   const outside = [
     `echo $$ >${memory}/cgroup.procs`,

@@ -8,7 +8,7 @@ import type { Limits } from '../../src/request/run-spec.ts';
 import { where } from '../needs.ts';
 import { asGroup, joinsOf, makeSandbox, startIn, version } from './sandbox.ts';
 
-/** What is v1's own way of it; test/vm/v2-cgroup.test.ts has v2's. */
+/** Behaviour specific to v1; test/vm/v2-cgroup.test.ts covers v2. */
 const v1Test = where(version === 1, 'cgroup v1', test);
 
 const M = 1_048_576;

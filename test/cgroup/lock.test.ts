@@ -21,7 +21,7 @@ function newId() {
   return `test-${randomBytes(6).toString('hex')}`;
 }
 
-/** Users of the test's own: no user of the machine has a lock directory that could be in the way. */
+/** Users that only the test has: no lock directory of a real user can be in the way. */
 let nextUser = 3_000_000_000 + process.pid;
 
 function makeUser(t: ExecutionContext): { uid: number; directory: string } {
@@ -62,7 +62,7 @@ test.serial("root's locks are in /run, others' in their runtime directory if it 
   t.is(lockPath('a', uid), `${directory}/a.lock`);
   setRuntime(t, runtime);
   t.is(lockPath('a', 0), '/run/kmem-run/a.lock');
-  // As su leaves it: the variable of another user.
+  // As after su: the variable of another user.
   t.is(lockPath('a', uid), `${directory}/a.lock`);
   chownSync(runtime, uid, uid);
   t.is(lockPath('a', uid), `${runtime}/kmem-run/a.lock`);

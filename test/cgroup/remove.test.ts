@@ -43,7 +43,7 @@ function gone(t: ExecutionContext, group: GroupDirectories): void {
   for (const directory of group.directories) t.false(existsSync(directory), directory);
 }
 
-/** What the kill has to work with: cgroup.kill; a pids limit; nothing but signals. */
+/** The means available to the kill: cgroup.kill; a pids limit; only signals. */
 const KINDS: readonly [string, (group: Group) => Group][] =
   version === 2
     ? [
@@ -56,7 +56,7 @@ const KINDS: readonly [string, (group: Group) => Group][] =
         ['v1 with memory only', (group) => without(group, 'unified', 'pids')],
       ];
 
-/** Where the freezer is v2's own there is no other. */
+/** If the freezer is v2's own, there is no other. */
 function freezerTest(title: string, body: (t: ExecutionContext) => Promise<void>): void {
   if (version === 1) test(title, body);
 }
@@ -70,7 +70,7 @@ function isRemoved(path: string): boolean {
   }
 }
 
-/** Nested groups, each in the one before, in the group's memory directory; returns descriptors of all, the deepest last. */
+/** Creates nested groups in the group's memory directory; returns descriptors of all, the deepest last. */
 function nest(t: ExecutionContext, { memory }: Group, depth: number, name: string): number[] {
   const opened = [openSync(memory, constants.O_DIRECTORY)];
   for (let level = 0; level < depth; level += 1) {
@@ -79,7 +79,7 @@ function nest(t: ExecutionContext, { memory }: Group, depth: number, name: strin
     opened.push(openSync(path, constants.O_DIRECTORY));
   }
   t.teardown(async () => {
-    // What a failed test leaves; a process in it is being killed then.
+    // Left by a failed test; any process in it is being killed by then.
     for (const [index, fd] of [...opened.entries()].toReversed()) {
       closeSync(fd);
       if (index > 0) await until(() => isRemoved(`/proc/self/fd/${opened[index - 1]}/${name}`));
@@ -107,7 +107,8 @@ for (const [kind, seen] of KINDS) {
     const sandbox = makeSandbox(t);
     const made = sandbox.group();
     const group = seen(made);
-    // What the bomb is in beyond the group keeps it bounded: the sandbox's pids limit. In a microVM, emulated, fewer do.
+    // The sandbox's pids limit, outside the group, keeps the bomb bounded. An emulated microVM copes with fewer
+    // processes.
     const most = version === 2 ? 60 : MOST_PROCESSES;
     writeFileSync(`${sandbox.pids}/pids.max`, String(most));
     await startIn(t, joinsOf(made), ['perl', '-e', 'fork while 1']);
@@ -182,7 +183,7 @@ test('empty groups, groups half removed and groups removed already are fine', as
 });
 
 test('a process that left some of the directories is killed all the same', async (t) => {
-  // v2 takes processes into the leaves only.
+  // v2 accepts processes in leaves only.
   for (const index of version === 2 ? [1, 2] : [0, 1, 2]) {
     const group = makeSandbox(t).group();
     const child = await startIn(t, [String(group.directories[index])], ['sleep', '1000']);
@@ -192,7 +193,7 @@ test('a process that left some of the directories is killed all the same', async
   }
 });
 
-// Plain files: no process is, by itself, so slow to go.
+// Uses plain files: no real process is so slow to exit.
 test.serial('a kill waits on past its deadline while processes go', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'kmem-run-kill-'));
   t.teardown(() => rmSync(directory, { recursive: true, force: true }));
@@ -221,7 +222,7 @@ test('daemons that nobody waits for are killed', async (t) => {
   gone(t, group);
 });
 
-// This process is the one that no kill touches. In the memory group alone, where only signals reach.
+// No kill touches this process. It is in the memory group alone, where only signals reach it.
 test.serial('what is left at the deadline is named, with pids, comm and state', async (t) => {
   const { hierarchies, memory, id } = makeSandbox(t);
   const made = createGroup({ id, hierarchies, parent: memory, pids: false });

@@ -22,16 +22,19 @@ export type Sandbox = Readonly<{
   memory: string;
   unified: string;
   pids: string;
-  /** Directories that a runner joins to run in the sandbox. On v2 a leaf: what has processes hands no controllers down. */
+  /**
+   * Directories that a runner joins to run in the sandbox. On v2 a leaf: a cgroup with processes passes no controllers
+   * down.
+   */
   joins: readonly string[];
   id: string;
   group(options?: { pids?: boolean }): Group;
 }>;
 
-/** Whose end is the sandbox's. */
+/** Its end ends the sandbox. */
 type Owner = Readonly<{ teardown: (work: () => unknown) => void }>;
 
-/** Fails the test where there is neither v1 memory and pids with a unified hierarchy beside them, nor v2 with both. */
+/** Fails the test if there is neither v1 memory and pids with a unified hierarchy beside them, nor v2 with both. */
 export function makeSandbox(t: Owner): Sandbox {
   const id = randomBytes(6).toString('hex');
   const found = readHierarchies();
@@ -55,7 +58,7 @@ function makeSeparateSandbox(t: Owner, id: string, found: Hierarchies): Sandbox 
   const unified = within(found.unified, id);
   const pids = within(found.pids, id);
   for (const { own } of [memory, unified, pids]) mkdirSync(own);
-  // A bomb that a broken kill does not stop must not take the machine with it.
+  // A bomb that a broken kill does not stop must not take down the machine.
   writeFileSync(`${pids.own}/pids.max`, String(MOST_PROCESSES));
   t.teardown(() => wipe([unified.own, memory.own, pids.own]));
   return asSandbox(id, { layout: found.layout, memory, unified, pids }, [memory.own, pids.own, unified.own]);
@@ -79,19 +82,19 @@ function asSandbox(
   };
 }
 
-/** The same, seen as if only the sandbox were mounted: for what walks whole hierarchies. */
+/** The same, seen as if only the sandbox were mounted: for code that walks whole hierarchies. */
 export function asMounts({ memory, unified, pids, layout }: Hierarchies): Hierarchies {
   const rooted = (hierarchy: Hierarchy | null) => hierarchy && { ...hierarchy, mountPoint: hierarchy.own ?? '' };
   return { layout, memory: rooted(memory), unified: rooted(unified), pids: rooted(pids) };
 }
 
-/** Of this machine's memory controller. What is another version's is tested in a microVM: test/vm/v2-*.test.ts. */
+/** Version of this machine's memory controller. The other version is tested in a microVM: test/vm/v2-*.test.ts. */
 export const version: 1 | 2 = readHierarchies().memory?.version ?? 1;
 
 /** In a sandbox. */
 export const MOST_PROCESSES = 400;
 
-/** A cgroup of the memory hierarchy in the sandbox, which hands its controllers down. */
+/** A cgroup of the memory hierarchy in the sandbox, which passes its controllers down. */
 export function makeWithin({ memory }: Sandbox, ...names: string[]): string {
   return names.reduce((above, name) => {
     const directory = `${above}/${name}`;
@@ -110,7 +113,7 @@ export function delegate({ memory }: Sandbox, directory: string, uid: number): v
   if (version === 2) chownSync(`${memory}/cgroup.procs`, uid, uid);
 }
 
-/** The runs' groups in the sandbox, those within others too. */
+/** The runs' groups in the sandbox, including nested ones. */
 export function groupsIn({ memory }: Sandbox): string[] {
   return nestedGroups(memory).filter((directory) => basename(directory).startsWith('kmem-run.'));
 }
@@ -132,7 +135,7 @@ export function without(group: Group, ...kinds: ('unified' | 'pids')[]): Group {
 
 const JOINED = 'echo joined';
 
-/** Runs a program that joined the cgroups first; killed at the end of the test. Its stdin and stdout are pipes. */
+/** Runs a program that joins the cgroups first and is killed at the end of the test. Its stdin and stdout are pipes. */
 export function spawnIn(t: ExecutionContext, directories: readonly string[], command: readonly string[]): ChildProcess {
   const joins = directories.map((directory) => `echo $$ > ${directory}/cgroup.procs`);
   const script = [...joins, JOINED, 'exec "$@"'].join(' && ');
@@ -142,7 +145,7 @@ export function spawnIn(t: ExecutionContext, directories: readonly string[], com
   return child;
 }
 
-/** The same, and waits until it has joined and is the program. */
+/** Does the same, and waits until it has joined and runs the program. */
 export async function startIn(
   t: ExecutionContext,
   directories: readonly string[],
@@ -154,7 +157,7 @@ export async function startIn(
   return child as ChildProcess & { pid: number };
 }
 
-/** Empty: it is gone. */
+/** Empty if it is gone. */
 function wordsOf(pid: number | undefined): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
@@ -172,7 +175,7 @@ export async function nextLine(child: ChildProcess): Promise<string> {
 
 const linesOf = new WeakMap<ChildProcess, AsyncIterator<string>>();
 
-/** Polls until it is so. It gives up before the test runner does, whose timeout would leave everything behind. */
+/** Polls until the condition holds. Gives up before the test runner, whose timeout would leave everything behind. */
 export async function until(condition: () => boolean): Promise<void> {
   const deadline = performance.now() + 30_000 * slowness;
   while (!condition()) {
@@ -181,7 +184,7 @@ export async function until(condition: () => boolean): Promise<void> {
   }
 }
 
-/** R, S, T, D, Z …; null: gone. */
+/** R, S, T, D, Z …; null if gone. */
 export function stateOf(pid: number): string | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
@@ -203,7 +206,7 @@ export function makeFreezer(t: ExecutionContext): string {
   return directory;
 }
 
-/** Kills and removes without the code under test: should that be broken, the test still leaves nothing behind. */
+/** Kills and removes without the code under test: if that is broken, the test still leaves nothing behind. */
 async function wipe(directories: readonly string[]): Promise<void> {
   await until(() => directories.every(isWiped));
 }
@@ -219,7 +222,7 @@ function isWiped(directory: string): boolean {
     rmdirSync(directory);
     return true;
   } catch {
-    // Something is still in it, or a helper that was killed is removing it just now.
+    // It is not empty, or a helper that was killed is removing it right now.
     return false;
   }
 }
@@ -236,7 +239,7 @@ export function asGroup(id: string, directories: readonly string[]): GroupDirect
   return { id, name: `kmem-test.${id}`, memory: null, unified: null, pids: null, directories };
 }
 
-/** Runs a synchronous piece as another user, by the effective ids of this process. */
+/** Runs synchronous work as another user, using the effective ids of this process. */
 export function asUser<T>(uid: number, work: () => T): T {
   const groups = process.getgroups?.() ?? [];
   process.setgroups?.([]);

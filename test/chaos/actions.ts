@@ -1,4 +1,4 @@
-/** What is done to a run: signals to parts of it, in an order that is drawn. */
+/** Actions on a run: signals to parts of it, in an order drawn at random. */
 
 import { constants } from 'node:os';
 import type { Status } from './kinds.ts';
@@ -17,25 +17,25 @@ export const ROLES = [
 /** `target`: one of the command's processes; `group`: the runner's process group. */
 export type Role = (typeof ROLES)[number];
 
-/** `pause` lets a time pass that is drawn. */
+/** `pause` waits for a random time. */
 export type Sent = Readonly<{ signal: NodeJS.Signals; roles: readonly Role[] }> | 'pause';
 
 export type Action = Readonly<{
   name: string;
   weight: number;
   signals: readonly Sent[];
-  /** Statuses of kmem-run besides those that the run has by itself. */
+  /** Exit statuses of kmem-run beyond those of an undisturbed run. */
   statuses: readonly Status[];
-  /** False: the run may go on, so it is ended by SIGTERM after a pause. */
+  /** False if the run may continue; SIGTERM then ends it after a pause. */
   ends: boolean;
-  /** Nobody is left who could end the command: the next start does. */
+  /** No part is left to end the command; the next start does so. */
   abandons?: boolean;
-  /** Of kmem-run before it gives a part up that does not answer. */
+  /** Time before kmem-run gives up on a part that does not answer. */
   extraMs?: number;
 }>;
 
 const LOST = 125;
-/** Of a helper that is told to end and does not. */
+/** Time for a helper that ignores a request to exit. */
 const HELPER_TIMEOUT_MS = 5000;
 
 export function statusesOf(...signals: readonly NodeJS.Signals[]): readonly Status[] {
@@ -55,13 +55,13 @@ function signalled(name: string, weight: number, ...names: readonly NodeJS.Signa
   return { name, weight, signals, statuses: statusesOf(...names), ends: true };
 }
 
-/** For a moment; what is stopped may be late, nothing else. */
+/** Stopped for a moment; lateness is the only effect allowed. */
 function stopped(weight: number, role: Role): Action {
   const signals = [to('SIGSTOP', role), 'pause', to('SIGCONT', role)] as const;
   return { name: `stop-${role}`, weight, signals, statuses: [], ends: false };
 }
 
-/** What a command makes of the death of one of its processes. */
+/** Statuses of a command after the death of one of its processes. */
 const OF_A_COMMAND: readonly Status[] = [0, 1, 2, 137, 143];
 
 export const actions: readonly Action[] = [
@@ -114,7 +114,7 @@ export const actions: readonly Action[] = [
   },
 ];
 
-/** Parts of a run in a microVM are behind QEMU: it and the runner can be reached. */
+/** The parts of a run in a microVM are behind QEMU; only QEMU and the runner can be reached. */
 export const actionsInMicrovms: readonly Action[] = [
   // While it boots, another one is started.
   { ...kill(4, [LOST], 'qemu'), ends: false },

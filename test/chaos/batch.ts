@@ -1,4 +1,4 @@
-/** What must hold after each batch of runs: with the next start, and gc, nothing of them is left. */
+/** What must hold after each batch of runs: after the next start and gc, nothing of them is left. */
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -20,7 +20,7 @@ export type Inspected = Readonly<{
   isolated: boolean;
 }>;
 
-/** What there may be, as lines: it must be the same afterwards. */
+/** Everything that exists, as lines; it must be the same afterwards. */
 export type Inventory = ReadonlySet<string>;
 
 const TIMEOUT_MS = 10_000 * slowness;
@@ -46,7 +46,7 @@ export function takeInventory({ groups, temporary, cache, isolated }: Inspected)
       .filter(({ pid, state }) => state === 'Z' || !own.has(pid))
       .map((process) => `process ${describe(process)}`),
     ...filesIn('/proc/self/fd').map((fd) => `descriptor ${fd}`),
-    // Sockets that nobody can reach any more are still there; a network namespace has none but ours.
+    // Sockets that nobody can reach any more still exist; a network namespace contains only ours.
     ...(isolated ? [`sockets: ${readOrEmpty('/proc/net/unix').split('\n').length}`] : []),
   ]);
 }
@@ -58,7 +58,7 @@ export async function judgeBatch(inspected: Inspected, before: Inventory): Promi
     ...mustPass(inspected, ['gc']),
     ...(inspected.isolated ? [] : await programsLeft()).map((program) => `BPF program ${program}`),
   ];
-  // The kernel, and node, take a moment to close what is over.
+  // The kernel and Node take a moment to close what has ended.
   const deadline = performance.now() + TIMEOUT_MS;
   for (;;) {
     const left = [...takeInventory(inspected)].filter((line) => !before.has(line));
@@ -67,7 +67,7 @@ export async function judgeBatch(inspected: Inspected, before: Inventory): Promi
   }
 }
 
-/** What kmem-run keeps in its cache is there afterwards. */
+/** Afterwards kmem-run's cache has its contents. */
 export function warmUp(inspected: Inspected, kernel: string | null): void {
   const inMicrovm = kernel === null ? [] : [['--kernel', kernel, ...RUN]];
   const problems = [RUN, ['gc'], ...inMicrovm].flatMap((args) => mustPass(inspected, args));

@@ -1,4 +1,4 @@
-/** The short form of `npm run test:chaos`; in a soak for as long as it may take. */
+/** The short form of `npm run test:chaos`; in a soak it runs for as long as allowed. */
 
 import { join } from 'node:path';
 import anyTest, { type ExecutionContext } from 'ava';
@@ -8,9 +8,9 @@ import { canActAsOthers, needs, slowness, soak } from '../needs.ts';
 const test = anyTest.serial;
 
 const RUNS = 200;
-/** Of a soak, for each test. */
+/** Each test's share of a soak. */
 const SHARE = 0.15;
-/** The same draws come again with the same seed. */
+/** The same seed repeats the same draws. */
 const SEED = process.env.KMEM_RUN_TEST_SEED ?? '15';
 const LONGEST_MS = 30 * 60_000;
 
@@ -23,7 +23,7 @@ async function makeAll(t: ExecutionContext, options: readonly string[]): Promise
   t.is(exitCode, 0, stdout);
 }
 
-/** As many as there is time for, in a soak. */
+/** In a soak, as many as time allows. */
 function unlessSoak(...options: readonly string[]): readonly string[] {
   return soak.isOn ? ['--minutes', `${Math.ceil((SHARE * soak.budgetMs) / 60_000)}`] : options;
 }

@@ -4,7 +4,7 @@ import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { mersenne } from 'pure-rand/generator/mersenne';
 
 export type Draw = Readonly<{
-  /** 0 up to `count`, which is not reached. */
+  /** From 0 up to, but excluding, `count`. */
   below: (count: number) => number;
   pick: <Item>(items: readonly Item[]) => Item;
   /** By the items' weights. */
@@ -19,7 +19,7 @@ export function createDraw(seed: number, number: number): Draw {
   return {
     below,
     pick,
-    // As often as its weight says.
+    // Each item, repeated by weight.
     weighted: (items) => pick(items.flatMap((item) => Array.from({ length: item.weight }, () => item))),
     shuffle: (items) => {
       const rest = [...items];

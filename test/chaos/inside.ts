@@ -1,4 +1,7 @@
-/** One batch of runs, in the namespaces that isolated.ts made: a line of JSON for each run, and one for the batch. */
+/**
+ * One batch of runs, in the namespaces created by isolated.ts: prints a line of JSON for each run and one for the
+ * batch.
+ */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
@@ -71,7 +74,7 @@ async function main(batch: Batch & Surroundings): Promise<void> {
   for (const bystander of bystanders) bystander.kill('SIGKILL');
 }
 
-/** Numbers of processes of the runs, from 30000 on, when they are cut short. */
+/** Pids of the runs' processes, from 30000 on, when truncated. */
 const CUT_SHORT = [
   { first: 30, count: 3 },
   { first: 300, count: 100 },
@@ -79,7 +82,7 @@ const CUT_SHORT = [
 ];
 const FIRST_OF_RUNS = 30_000;
 
-/** Who takes 3068 for a process, since a buffer ended within 30683, hits one of these. */
+/** Code that reads pid 3068, since a buffer ended within 30683, hits one of these. */
 function startNumbered(): readonly ChildProcess[] {
   const started = CUT_SHORT.map(({ first, count }) => {
     countFrom(first);
@@ -89,7 +92,7 @@ function startNumbered(): readonly ChildProcess[] {
   return started;
 }
 
-/** The PID namespace's next process has the next number. */
+/** The PID namespace's next process gets this pid. */
 function countFrom(pid: number): void {
   writeFileSync('/proc/sys/kernel/ns_last_pid', `${pid - 1}`);
 }

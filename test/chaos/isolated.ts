@@ -1,4 +1,4 @@
-/** Namespaces, cgroups and folders for a program; all of it goes, even if this process is killed. */
+/** Namespaces, cgroups and folders for a program; all are removed, even if this process is killed. */
 
 import { spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
@@ -14,8 +14,8 @@ const kernels = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'k
 const MOST_PROCESSES = 4000;
 
 /**
- * Outlives this process: at the end of its input it kills what is in the cgroups, and removes them and the folder. What is
- * being killed may take a moment, and a helper may be removing the same.
+ * Outlives this process: at the end of its input it kills the processes in the cgroups and removes the cgroups and the
+ * folder. Killed processes may take a moment, and a helper may be removing the same cgroups.
  */
 const SWEEP = `
   cat > /dev/null
@@ -35,8 +35,8 @@ const SWEEP = `
   rm -rf "$folder"`;
 
 /**
- * Mounts of its own, which show nothing of the machine's runs; kernels are only read. The hierarchies begin at these cgroups,
- * so that `gc` finds no others. Orphans become this shell's children.
+ * Private mounts, which hide the machine's runs; kernels are only read. The hierarchies start at these cgroups, so that
+ * `gc` finds no others. Orphans become this shell's children.
  */
 function enterLines(bound: readonly (readonly [from: string, to: string])[]): string {
   const places = bound.map(([from, to]) => `mount --bind '${from}' '${to}'`);
@@ -48,10 +48,10 @@ function enterLines(bound: readonly (readonly [from: string, to: string])[]): st
     "$@"; exit $?`;
 }
 
-/** What a program in there is given, besides its own. */
+/** What a program in there gets besides its own input. */
 export type Surroundings = Readonly<{
   folder: string;
-  /** Mount points of the hierarchies, where nobody else's cgroups are. */
+  /** Mount points of the hierarchies, which contain no foreign cgroups. */
   groups: readonly string[];
   /** The `cgroup.procs` of a cgroup of each hierarchy that a command may move to. */
   elsewhere: readonly string[];
@@ -63,11 +63,11 @@ export type Isolated = Readonly<{
   given: object;
   /** In a PID namespace and a network namespace too. */
   isolated: boolean;
-  /** It boots kernels of the user's. */
+  /** It boots the user's kernels. */
   boots: boolean;
 }>;
 
-/** Resolves with the program's exit status when nothing of it is there any more. `take`: each line as it comes. */
+/** Resolves with the program's exit status when nothing of it is left. `take`: receives each line as it arrives. */
 export async function runIsolated<Line>(isolatedProgram: Isolated, take: (line: Line) => void): Promise<number | null> {
   const { program, given, isolated, boots } = isolatedProgram;
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-chaos-'));

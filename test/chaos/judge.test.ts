@@ -1,4 +1,4 @@
-/** Each check of chaos fails when it should: one that never fails would be none. */
+/** Each chaos check fails when it should: one that never fails checks nothing. */
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,7 @@ import type { Observed, Place } from './run.ts';
 const choice: Choice = { seed: 1, kinds: ['short'], actions: ['term'], kernel: null };
 const ID = 'b889901ef923';
 
-/** A run that was disturbed, and went as it should; `change` makes it go wrong. */
+/** A disturbed run that went as it should; `change` makes it go wrong. */
 function problemsOf(
   t: ExecutionContext,
   change: Partial<Observed> & { files?: Record<string, string>; kind?: string } = {},
@@ -43,7 +43,7 @@ function problemsOf(
 test('a run that went as it should has no problem', (t) => {
   t.deepEqual(problemsOf(t), []);
   t.deepEqual(problemsOf(t, { status: 0 }), []);
-  // Nothing of it is there, since nobody could write it.
+  // The result is empty, since nobody could write it.
   t.deepEqual(problemsOf(t, { status: 'SIGKILL', files: { 'result.json': '' }, plan: killed }), []);
 });
 

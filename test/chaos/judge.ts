@@ -1,4 +1,4 @@
-/** What must hold of one run, whatever was done to it. */
+/** What must hold for one run, whatever was done to it. */
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,12 +9,12 @@ import { statusesOf } from './actions.ts';
 import type { Status } from './kinds.ts';
 import { filesLeft, type Observed, type Place } from './run.ts';
 
-/** A frame of a stack trace, and what Node.js says of an error that nobody caught. */
+/** A frame of a stack trace, and Node.js's message for an error that nobody caught. */
 export const STACK_TRACE = /^\s+at .+[:(]\d+|^Node\.js v\d|Uncaught/m;
 
 const SHOWN = 5;
 
-/** What does not hold, in a line each. */
+/** Violated conditions, one line each. */
 export function judgeRun(observed: Observed, place: Place): readonly string[] {
   const { late, bystanders, stderr } = observed;
   const problems = [
@@ -55,7 +55,10 @@ function judgeFiles(observed: Observed): readonly string[] {
 
 type Reading = Readonly<{ result: Result | null; problem: string | null }>;
 
-/** A result is whole. It is there if kmem-run ended by itself, or any time after the command ended unless it was killed. */
+/**
+ * A result is complete. It exists if kmem-run ended by itself, or any time after the command ended unless it was
+ * killed.
+ */
 function readResult(observed: Observed, place: Place): Reading {
   const { plan, status, done, folder, label } = observed;
   const file = join(folder, 'result.json');
@@ -81,7 +84,7 @@ function isStored({ store }: Place, label: string): boolean {
   if (!existsSync(store)) return false;
   const database = new DatabaseSync(store, { readOnly: true, timeout: 10_000 });
   try {
-    // Who made the store may have been killed before there was a table.
+    // The creator of the store may have been killed before it had a table.
     const tables = database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'run'");
     const labelled = () => database.prepare('SELECT 1 FROM run WHERE label = ?').get(label);
     return tables.get() !== undefined && labelled() !== undefined;
@@ -97,7 +100,7 @@ function judgeCalls({ enforcement, steps }: Result): readonly string[] {
   return [`${gatedCalls} gated calls in ${steps.length} steps`];
 }
 
-/** Each program that says so was in the run's group when it began. */
+/** Each program that reports its group started in the run's group. */
 function judgeGroups({ folder }: Observed, result: Result | null): readonly string[] {
   const group = new RegExp(`/kmem-run\\.${result?.id ?? '[0-9a-f]+'}(/|$)`);
   const lines = readFileSync(join(folder, 'groups'), 'utf8').split('\n').slice(0, -1);

@@ -6,18 +6,18 @@ export type Status = number | NodeJS.Signals;
 export type Kind = Readonly<{
   name: string;
   weight: number;
-  /** After `kmem-run`. `{…}` stands for what `Place` of run.ts gives. */
+  /** After `kmem-run`. `{…}` is replaced by a value of `Place` in run.ts. */
   args: readonly string[];
-  /** Of a run that nothing disturbs; none: it does not end by itself while it is looked at. */
+  /** Statuses of an undisturbed run; none if it does not end by itself while it is watched. */
   statuses: readonly Status[];
   /** Where the result is written: a record of a run, the report of an experiment, or the store. */
   result: 'run' | 'report' | 'store';
   graceMs?: number;
-  /** Besides the grace: what a machine inside a machine takes. */
+  /** In addition to the grace: the cost of a machine in a machine. */
   extraMs?: number;
-  /** Statuses besides, of a run that was disturbed. */
+  /** Further statuses of a disturbed run. */
   disturbed?: readonly Status[];
-  /** It runs programs outside the group. An owner killed with its guardian leaves what they started (ARCHITECTURE.md). */
+  /** Runs programs outside the group. An owner killed with its guardian leaves what they started (ARCHITECTURE.md). */
   runsOutside?: boolean;
 }>;
 
@@ -29,14 +29,14 @@ export function graceOf({ graceMs = GRACE_MS }: Kind): number {
 
 type Line = string | readonly string[];
 
-/** `command`: a line for sh, each program of which that begins with `w` says in which group it is. */
+/** `command`: a line for sh; each program in it that is prefixed with `w` reports which group it is in. */
 function kind(name: string, weight: number, options: string, command: Line, more: Partial<Kind> = {}): Kind {
   const words = typeof command === 'string' ? ['{w}', 'sh', '-c', command.replace(/\bw /g, '{w} ')] : command;
   const args = [...options.split(' '), '--quiet', '--json', '{dir}/result.json', '--', ...words];
   return { name, weight, args, statuses: [], result: 'run', ...more };
 }
 
-/** Says so when it has done all that it was to do. */
+/** Reports that it has done all its work. */
 const DONE = ': > {dir}/done';
 
 const sleeps = 'w sleep 61 & w sleep 61 & wait';
@@ -116,11 +116,11 @@ const experiments: readonly Kind[] = [
   { ...experiment('set-up', [...scenario, '{set-up}'], []), runsOutside: true },
 ];
 
-/** Whose BPF programs work only outside a PID namespace. */
+/** Kinds whose BPF programs work only outside a PID namespace. */
 const watched: readonly Kind[] = [
   kind('watched-sleeps', 1, '--kmem 2M', sleeps),
   kind('watched-storm', 1, '--kmem 400K', storm, { statuses: [0] }),
-  // Page faults over the limit, one process after the other.
+  // Page faults over the limit, one process after another.
   kind(
     'watched-faults',
     1,
@@ -129,7 +129,7 @@ const watched: readonly Kind[] = [
   ),
 ];
 
-/** A boot that is ended at once, or a machine that is stopped and given up (src/run/in-microvm.ts). */
+/** A boot that is aborted at once, or a machine that is stopped and given up (src/run/in-microvm.ts). */
 const VM_MS = 40_000;
 
 /** In microVMs. */

@@ -4,8 +4,8 @@
  *   npm run test:chaos -- [--runs N] [--minutes M] [--seed S] [--jobs J] [--kind K,…] [--action A,…] [--kernel NAME]
  *   npm run test:chaos -- --inputs [--runs N] [--minutes M] [--seed S] [--jobs J]
  *
- * `--run N` makes one of them again, with the seed, kinds, actions and kernel as they were. Needs root. Exits 1 if
- * something does not hold.
+ * `--run N` repeats one of them with the same seed, kinds, actions and kernel. Needs root. Exits 1 if something does
+ * not hold.
  */
 
 import { parseArgs } from 'node:util';
@@ -30,7 +30,7 @@ const { values } = parseArgs({
 });
 
 const RUNS = values.inputs ? CASES : 200;
-/** After so many it is looked at what is left of them. */
+/** After this many runs, checks what is left of them. */
 const BATCH = values.inputs ? CASES : 50;
 const SHOWN = 400;
 
@@ -43,7 +43,7 @@ const choice: Choice = {
 const minutes = numberOf('minutes');
 const runs = numberOf('runs') ?? RUNS;
 const jobs = numberOf('jobs') ?? 1;
-// A name that is unknown is an error before anything is started.
+// An unknown name is an error before anything is started.
 planOf(choice, 0);
 
 const began = performance.now();
@@ -106,7 +106,7 @@ async function answerInputs(numbers: readonly number[]): Promise<void> {
   if (status !== 0) fail([`inputs ended with ${status}`]);
 }
 
-/** One failure, in so many lines. */
+/** One failure, in these lines. */
 function fail(lines: readonly string[]): void {
   if (lines.length > 0) failures += 1;
   for (const line of lines) say(line);

@@ -1,4 +1,4 @@
-/** What one run of chaos is: drawn from a seed and a number. */
+/** One chaos run, drawn from a seed and a number. */
 
 import { type Action, actions, actionsInMicrovms } from './actions.ts';
 import { createDraw, type Draw } from './draw.ts';
@@ -9,7 +9,7 @@ export type Choice = Readonly<{
   seed: number;
   kinds: readonly string[];
   actions: readonly string[];
-  /** Of microVMs; null: on this machine. */
+  /** For microVMs; null: on this machine. */
   kernel: string | null;
 }>;
 
@@ -21,7 +21,7 @@ export type Plan = Readonly<{
   delayMs: number;
   /** Between two signals. */
   pauseMs: number;
-  /** For what is left to choose when a signal is sent: receivers among the processes that are there. */
+  /** For choices made when a signal is sent: receivers among the existing processes. */
   draw: Draw;
 }>;
 

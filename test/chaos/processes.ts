@@ -1,9 +1,9 @@
-/** What /proc says of all processes that can be seen here. */
+/** What /proc reports about all processes visible here. */
 
 import { readdirSync } from 'node:fs';
 import { readOrEmpty } from '../processes.ts';
 
-/** `start`: in ticks since the boot, which tells a process from a later one of the same pid. */
+/** `start`: ticks since the boot; distinguishes a process from a later one with the same pid. */
 export type Process = Readonly<{
   pid: number;
   comm: string;
@@ -30,15 +30,18 @@ export function allProcesses(): readonly Process[] {
     .flatMap((name) => readProcess(Number(name)) ?? []);
 }
 
-/** A process and all that descend from it. */
+/** A process and all its descendants. */
 export function treeOf(root: number, table: readonly Process[] = allProcesses()): readonly Process[] {
   const found = table.filter(({ pid }) => pid === root);
-  // It grows while it is gone through.
+  // The list grows during iteration.
   for (const { pid } of found) found.push(...table.filter(({ parent }) => parent === pid));
   return found;
 }
 
-/** Of a table those that inherited a variable, wherever they moved to. What others inherited is read once only. */
+/**
+ * The processes in a table that inherited a variable, wherever they moved to. Environments of others are read only
+ * once.
+ */
 export function findMarked(variable: string): (table: readonly Process[]) => readonly Process[] {
   const others = new Set<string>();
   return (table) =>
@@ -46,7 +49,7 @@ export function findMarked(variable: string): (table: readonly Process[]) => rea
       if (others.has(`${pid} ${start}`)) return false;
       const environment = readOrEmpty(`/proc/${pid}/environ`);
       const isMarked = environment.split('\0').includes(variable);
-      // In the middle of an execve there is none to read.
+      // During an execve there is no environment to read.
       if (!isMarked && environment !== '') others.add(`${pid} ${start}`);
       return isMarked;
     });
@@ -67,7 +70,7 @@ export function describe({ pid, comm }: Process): string {
 
 const LONGEST_COMMAND = 60;
 
-/** True where there was such a process. */
+/** True if there was such a process. */
 export function send(pid: number, signal: NodeJS.Signals): boolean {
   try {
     process.kill(pid, signal);

@@ -1,4 +1,4 @@
-/** One run: started, disturbed, and looked at until nothing of it is there any more. */
+/** One run: started, disturbed, and watched until nothing of it is left. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import {
@@ -21,7 +21,7 @@ import type { Plan } from './plan.ts';
 import { allProcesses, describe, findMarked, isAlive, type Process, send, treeOf } from './processes.ts';
 import { sendSignals } from './send-signals.ts';
 
-/** Where runs are made, and what stands in `Kind.args` for `{NAME}`; a list is so many words. */
+/** Where runs take place, and the values of `{NAME}` in `Kind.args`; a list becomes several words. */
 export type Place = Readonly<{
   folder: string;
   store: string;
@@ -32,25 +32,27 @@ export type Observed = Readonly<{
   plan: Plan;
   folder: string;
   label: string;
-  /** Of kmem-run; null: it had to be killed. */
+  /** Of kmem-run; null if it had to be killed. */
   status: Status | null;
   /** SIGTERM was sent after the action's own signals. */
   ended: boolean;
-  /** The command had said that it was done before the first signal. */
+  /** The command reported that it was done before the first signal. */
   done: boolean;
   /** Processes that the signals reached. */
   reached: number;
   stderr: string;
-  /** What was there when everything should have been gone. */
+  /** What was left when everything should have been gone. */
   late: readonly string[];
-  /** Processes that have nothing to do with the run, and died. */
+  /** Processes unrelated to the run that died. */
   bystanders: readonly string[];
   goneMs: number;
 }>;
 
-/** From the last signal until all is gone, besides the grace. */
+/** Time from the last signal until all is gone, without the grace. */
 const GONE_MS = 3000;
-/** On a busy machine a process may be late: then it has the time that so many starts of kmem-run take at that moment. */
+/**
+ * On a busy machine a process may be late; it then gets the time that this many starts of kmem-run take at that moment.
+ */
 const STARTS = 10;
 const LOOK_EVERY_MS = 20;
 
@@ -92,7 +94,7 @@ export async function makeRun(plan: Plan, place: Place): Promise<Observed> {
   const mustEnd = reached === 0 || !endsRun(plan);
   if (mustEnd) await sleep(plan.pauseMs);
   const ended = mustEnd && !isOver() && child.kill('SIGTERM');
-  // In the same place: it removes what was abandoned.
+  // In the same place; this run removes what was abandoned.
   if (plan.action.abandons) await run(['--quiet', '--', 'true']);
   const began = performance.now();
   const late = await untilGone(plan, () => {
@@ -114,7 +116,7 @@ export async function makeRun(plan: Plan, place: Place): Promise<Observed> {
   return observed;
 }
 
-/** An experiment goes on with its other runs when a part of one has died. */
+/** An experiment continues with its other runs when a part of one has died. */
 function endsRun({ kind, action: { ends, signals } }: Plan): boolean {
   const ofRunner = signals.some(
     (sent) => sent !== 'pause' && sent.roles.some((role) => role === 'runner' || role === 'group'),
@@ -122,7 +124,7 @@ function endsRun({ kind, action: { ends, signals } }: Plan): boolean {
   return ends && (ofRunner || kind.result !== 'report');
 }
 
-/** Files of the run that are not its own: those of kmem-run that it did not remove. */
+/** Unexpected files of the run: those that kmem-run did not remove. */
 export function filesLeft({ folder }: Observed): readonly string[] {
   const own = ['groups', 'stderr', 'done', 'result.json', 'trace.jsonl'];
   return readdirSync(folder).filter((name) => !own.includes(name));
@@ -132,7 +134,7 @@ export function forget({ folder }: Observed): void {
   rmSync(folder, { recursive: true });
 }
 
-/** In a session and a process group of its own, whose number is near those of the run. */
+/** In a separate session and process group, whose number is near those of the run. */
 export function startBystander(): ChildProcess {
   return spawn('sleep', ['1000'], { stdio: 'ignore', detached: true });
 }
@@ -155,12 +157,12 @@ async function run(args: readonly string[]): Promise<void> {
   await new Promise((resolve) => child.once('exit', resolve));
 }
 
-/** What is there when the time is over. */
+/** What is left when the time is up. */
 async function untilGone({ kind, action }: Plan, left: () => Process[]): Promise<Process[]> {
   const extraMs = graceOf(kind) + (kind.extraMs ?? 0) + (action.extraMs ?? 0);
   if (await waitFor(left, extraMs + GONE_MS * slowness)) return [];
   const began = performance.now();
-  // It starts no run, which would remove what is left.
+  // Starts no run, since that would remove what is left.
   await run(['--version']);
   return (await waitFor(left, STARTS * (performance.now() - began))) ? [] : left();
 }

@@ -33,7 +33,9 @@ function partsOf(runner: number, role: Role, marked: readonly Process[]): readon
   }
 }
 
-/** How many processes were reached. `isOver`: whether the runner has ended, whose pid another process may have by now. */
+/**
+ * Number of processes reached. `isOver`: whether the runner has ended; its pid may belong to another process by now.
+ */
 export async function sendSignals(
   plan: Plan,
   runner: number,
@@ -41,7 +43,7 @@ export async function sendSignals(
   marked: () => readonly Process[],
 ): Promise<number> {
   let count = 0;
-  // Who was stopped is continued.
+  // Stopped processes are continued.
   let target: Process | undefined;
   const victimsOf = (role: Role): readonly Process[] => {
     const parts = partsOf(runner, role, marked());

@@ -1,4 +1,7 @@
-/** The recipes of docs/guides/ci.md: the shell's as it stands there; the others are YAML, and kmem-run takes their lines. */
+/**
+ * The recipes in docs/guides/ci.md: the shell recipe as printed there; the others are YAML, and kmem-run accepts their
+ * lines.
+ */
 
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

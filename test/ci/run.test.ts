@@ -7,7 +7,7 @@ import { canActAsOthers, where } from '../needs.ts';
 
 const script = join(import.meta.dirname, '..', '..', '.ci', 'run');
 
-/** Runs .ci/run where `npm` and Debian's tools are stand-ins; `npmTest` is shell for what `npm test` does. */
+/** Runs .ci/run with stand-ins for `npm` and Debian's tools; `npmTest` is shell code for what `npm test` does. */
 function run(
   t: ExecutionContext,
   npmTest: string,

@@ -1,4 +1,4 @@
-/** What the tiers count of ava's TAP output: a test that did not run is no pass. */
+/** How the tiers count ava's TAP output: a test that did not run is not a pass. */
 
 import test from 'ava';
 import { readTap, sum, summary } from '../tiers/tap.ts';

@@ -1,4 +1,4 @@
-/** A server is held to a baseline, and then built to keep more sockets open. */
+/** A server is checked against a baseline, then rebuilt to keep more sockets open. */
 
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -26,7 +26,7 @@ expect: failcnt==0
 `;
 const SHORT = "description: It ends at once.\nsteps:\n  - run: 'true'\n";
 
-/** A project with these scenarios and the server beside them; `keep`: sockets that it keeps for each visitor. */
+/** A project with these scenarios and the server beside them; `keep`: sockets that it keeps open for each visitor. */
 function project(t: ExecutionContext, files: Readonly<Record<string, string>> = { visitors }) {
   const harness = makeHarness(t);
   const folder = harness.path('project');

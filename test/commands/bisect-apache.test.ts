@@ -9,7 +9,7 @@ import { APACHECTL, fixtures, siteVariables } from '../vm/apache.ts';
 const PORT = 18_087;
 const MIB = 2 ** 20;
 
-/** What bounds it from above, whatever the edge came to: pages of luck are some, not a hundred. */
+/** Upper bound above the peak, wherever the edge is: luck accounts for some pages, not a hundred. */
 const ROOM = MIB / 4;
 
 test.serial('Apache starts, serves and stops: its limit is found in few runs, near its peak, and holds', async (t) => {
@@ -23,7 +23,8 @@ test.serial('Apache starts, serves and stops: its limit is found in few runs, ne
   const store = ['--store', path('store.db'), '--json', path('bisect.json')];
   const ran = await run(['bisect', ...store, '--confirm', '2', ...cycle], { json: false, timeout: 8 * 60_000 });
   const { answer, trials, unlimited }: BisectReport = JSON.parse(read('bisect.json'));
-  // With fewer threads it may pass under less, by luck: then there is no limit, but from which one on it passes.
+  // With fewer threads it may pass under less, by luck: the answer is then not a limit, but the value from which on it
+  // passes.
   const limit = answer.kind === 'found' ? answer.passesAt : answer.kind === 'not-monotonic' ? answer.from : null;
   if (limit === null) return t.fail(ran.stdout + ran.stderr);
   t.is(ran.status, answer.kind === 'found' ? 0 : 1, ran.stdout);

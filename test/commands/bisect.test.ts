@@ -9,7 +9,7 @@ import { compileFixture } from '../fixtures/compile.ts';
 import { assertRefused, makeHarness, type Start } from '../harness.ts';
 import { pythonServer } from './page-server.ts';
 
-/** kmem-run bisect with a store and a JSON file of the test's own. */
+/** kmem-run bisect with the test's own store and JSON file. */
 function makeBisects(t: ExecutionContext) {
   const harness = makeHarness(t);
   const words = (args: readonly string[]) => [
@@ -61,7 +61,7 @@ test.serial('the limit of a small command: the same within four pages three time
     t.is(justBelow?.limit, failsAt);
     t.is(runs, 1 + trials.length);
 
-    // Said of the trials, and of what is kept.
+    // In the trials, and in what is saved.
     for (const [limit, passed] of [
       [passesAt, true],
       [failsAt, false],
@@ -76,7 +76,7 @@ test.serial('the limit of a small command: the same within four pages three time
     );
     bisect.assertNothingLeft();
   }
-  // What the kernel charges to a fork depends a little on the CPU and on what else runs beside the test.
+  // The kernel's charge for a fork depends a little on the CPU and on what else runs beside the test.
   t.true(Math.max(...found) - Math.min(...found) <= 4 * pageSize(), found.join(' '));
 });
 
@@ -162,7 +162,7 @@ test.serial('SIGINT in the middle: what is known so far, and --resume finds the 
   const places = bisect.kept().map(({ point, repeat }) => `${point} ${repeat}`);
   t.is(new Set(places).size, places.length);
   t.deepEqual(bisect.kept().slice(0, before.length), before);
-  // Gone on with when it is done: the same answer, and no run.
+  // Resuming a finished search gives the same answer without a run.
   const again = await bisect.run(['--resume', id]);
   t.is(again.status, 0);
   t.is(again.stdout.split('\n')[0], rest.stdout.split('\n')[0]);
@@ -186,12 +186,12 @@ test.serial('a server and its client, two at a time: the limit, and --resume goe
     const own = trials.filter((trial) => trial.limit === limit);
     t.true(own.length >= 1 && own.every((trial) => trial.passed === passed));
   }
-  // Each had a port of its own, and runs were made side by side.
+  // Each run had its own port, and runs took place in parallel.
   const results = bisect.kept().map(({ result }) => result);
   const cpus = new Set(results.map(({ spec }) => spec.cpus?.join()));
   t.is(cpus.size, 2);
   t.true(new Set(results.map(({ spec }) => spec.command.at(-1))).size > results.length / 2);
-  // A saved experiment says how many at a time: the same course, so there is nothing left to do.
+  // A saved experiment records how many run at a time: the course is the same, so nothing is left to do.
   const id = bisect.report().id;
   const again = await bisect.run(['--resume', id]);
   t.is(again.stdout.split('\n')[0], stdout.split('\n')[0]);

@@ -1,4 +1,4 @@
-/** What a shell makes of a line that is not finished: in bash, zsh and fish. */
+/** How a shell completes an unfinished line: in bash, zsh and fish. */
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -23,7 +23,7 @@ const env = {
   SOME_VARIABLE: 'x',
 };
 
-/** As npx does it, without npm's second. */
+/** Like npx, without npm's 1 s delay. */
 const NPX = `#!/bin/sh
 while [ "\${1#--}" != "$1" ]; do shift; done
 exec "$@"
@@ -58,7 +58,7 @@ test.before('print the scripts, and make files to find', () => {
 
 test.after.always('remove them', () => rmSync(folder, { recursive: true, force: true }));
 
-// compopt works in a completion that a key has begun, and nowhere else.
+// compopt works only in a completion that a key has started.
 const ASK = `compopt() { :; }; source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _kmem_run
   printf '%s\\n' "\${COMPREPLY[@]}"`;
 
@@ -206,7 +206,7 @@ test('fish: the same answers, behind npx too', (t) => {
   }
 });
 
-/** Presses the key after each line, and shows what the line is then. */
+/** Presses the key after each line and prints the resulting line. */
 const ZSH = `cd "$1"; fpath=("$2" $fpath); shift 2; zmodload zsh/zpty
 for line; do
   zpty shell zsh -f -i

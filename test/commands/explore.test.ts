@@ -7,7 +7,7 @@ import { compileBare, compileFixture } from '../fixtures/compile.ts';
 import { assertRefused, bin, makeHarness, type Start } from '../harness.ts';
 import { nodeServer } from './page-server.ts';
 
-/** kmem-run explore with a store and a JSON file of the test's own. */
+/** kmem-run explore with the test's own store and JSON file. */
 function makeExplorations(t: ExecutionContext) {
   const harness = makeHarness(t);
   const words = (args: readonly string[]) => [
@@ -44,7 +44,7 @@ test.serial(
     t.is(crash?.replay, `kmem-run --fail ${crash?.address} -- sleep 0.1`);
     t.true(stdout.includes(`\n           ${crash?.replay}\n`), stdout);
     t.is(score, counts.handled / (counts.handled + findings.length));
-    // A program that cannot map its libraries says so, and exits.
+    // A program that cannot map its libraries reports that and exits.
     t.true(counts.handled > 20 && (calls?.chosen ?? 0) > 15);
     exploration.assertNothingLeft();
 
@@ -65,7 +65,7 @@ test.serial('a server with four bugs: each is found, and is told for what it is'
   t.is(status, 1, stdout + stderr);
   const { findings, score } = exploration.report();
   const found = new Map(findings.map((finding) => [shape(finding), finding]));
-  // A worker that crashes, of which its parent says no more than that there is no answer.
+  // A worker that crashes; its parent reports only that there is no answer.
   t.like(found.get('crash mmap once'), {
     detail: '65536 bytes',
     how: 'kiosk died of SIGSEGV',
@@ -78,7 +78,7 @@ test.serial('a server with four bugs: each is found, and is told for what it is'
     /^exit 0, but its output differs: a line ends after 4,096 of 12,288/,
   );
   t.true(findings.every(({ seen, runs }) => seen === 2 && runs === 2));
-  // Nothing is said against the client, nor against what the server does look at.
+  // No finding concerns the client, nor what the server does check.
   t.deepEqual([...new Set(findings.map(({ comm, address }) => `${comm} ${address.split('/')[0]}`))], ['kiosk 0.1']);
   const [once] = [
     findings
@@ -121,14 +121,14 @@ test.serial('a heap that grows by brk is not accused: the C library goes on by m
   const program = compileFixture('own-heap');
   const { stdout } = await exploration.run(['--only', 'brk', '--all', '--jobs', '2', '--', program]);
   const { findings, counts, calls } = exploration.report();
-  // From the loader's own brk on all its mappings fail as well, and it crashes: that is before the heap grows.
+  // From the loader's own brk onwards all its mappings fail as well and it crashes, before the heap grows.
   t.deepEqual(
     findings.filter(({ address }) => address !== '0/2:brk+'),
     [],
     stdout,
   );
   t.true((calls?.chosen ?? 0) > 10);
-  // All but the questions what the break is.
+  // All except the queries of the break.
   t.true(counts.handled > 2 * (calls?.chosen ?? 0) - 6 && counts.unsteady === 0, stdout);
 });
 
@@ -190,7 +190,7 @@ test.serial('each run has a folder and a port of its own, which --prepare finds 
   const { runs, id } = exploration.report();
   // One warm-up.
   t.is(places.length, runs.made + 1);
-  // A port that is free again may come again.
+  // A port that was freed may be reused.
   for (const column of [0, 2]) t.is(new Set(places.map((place) => place[column])).size, places.length);
   t.true(
     places.every(
@@ -214,7 +214,7 @@ test.serial('pids, times and temporary names are no difference', async (t) => {
   t.is(status, 0, stdout + stderr);
   const { counts, calls, runs } = exploration.report();
   t.is(calls?.chosen, 5);
-  // Without a second look at any: none seemed to be bad even once.
+  // No call was checked again: none seemed bad even once.
   t.deepEqual([counts.handled, counts.unsteady, runs.made], [10, 0, 12]);
 });
 
@@ -226,7 +226,7 @@ test.serial('a server: each run has a port of its own, and the line runs to the 
   t.is(status, 1, stdout + stderr);
   const { findings, counts, ...report } = exploration.report();
   t.deepEqual(report.then, ['client: curl -sf http://127.0.0.1:${port}/']);
-  // A server that is stopped at the end is no difference.
+  // Stopping a server at the end is not a difference.
   t.true(counts.handled > 0 && counts.silent === 0, stdout);
   const once = findings.filter(({ mode }) => mode === 'once');
   t.true(once.length > 0);

@@ -9,7 +9,7 @@ import { commOf, groupsIn, isRunning, killKeepers, startRun } from '../doctor/li
 import { diagnosesOf, doctor, type Machine, makeMachine } from '../doctor/machine.ts';
 import { assertRefused, type Ran, type Start } from '../harness.ts';
 
-/** Without what other tests have in the cache. */
+/** Without other tests' files in the cache. */
 const home = mkdtempSync(join(tmpdir(), 'kmem-run-home-'));
 test.after.always(() => rmSync(home, { recursive: true, force: true }));
 
@@ -21,7 +21,7 @@ function lineOf({ stdout }: Ran, name: string) {
   return stdout.split('\n').find((line) => line.includes(name)) ?? '';
 }
 
-/** Ends what a failed test leaves. */
+/** Kills what a failed test leaves. */
 function endAtLast(t: ExecutionContext, ...pids: readonly number[]): void {
   t.teardown(() => {
     for (const pid of pids) if (isRunning(pid)) process.kill(pid, 'SIGKILL');
@@ -134,7 +134,7 @@ test.serial('old lock files without a group go too, young ones stay', async (t) 
   const machine = makeMachine(t);
   for (const name of ['old', 'young']) writeFileSync(machine.path(`locks/${name}.lock`), '', { mode: 0o600 });
   await exited(spawn('touch', ['-d', '10 minutes ago', machine.path('locks/old.lock')]));
-  // Young for as long as the test takes.
+  // Young for as long as the test runs.
   await exited(spawn('touch', ['-d', '10 minutes', machine.path('locks/young.lock')]));
   t.is((await gc(machine, ['--dry-run'])).stdout, 'removable  1 lock file  without a group\n');
   t.deepEqual(machine.locks().toSorted(), ['old.lock', 'young.lock']);

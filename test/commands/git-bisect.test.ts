@@ -1,4 +1,7 @@
-/** The transcript of docs/guides/baselines.md, its commands as they stand there: git finds the commit that keeps more sockets. */
+/**
+ * Runs the commands in the transcript of docs/guides/baselines.md as printed: git finds the commit that keeps more
+ * sockets.
+ */
 
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -25,14 +28,14 @@ test('git bisect run finds the commit that is beyond the baseline, and skips wha
   writeFileSync(harness.path('find.sh'), commands.map((command) => `${command} || exit\n`).join(''));
 
   const PATH = `${dirname(process.execPath)}:${process.env.PATH}`;
-  // npm's own, which it would leave in the folder for temporary files.
+  // npm's compile cache, which it would leave in the temporary folder.
   const quiet = { NODE_DISABLE_COMPILE_CACHE: '1' };
   const env = { ...GIT_ENVIRONMENT, ...quiet, PATH, HOME: harness.folder, XDG_STATE_HOME: state };
   const start = { cwd: project, env, timeout: 600_000 * slowness };
   const { status, stdout, stderr } = await harness.startProgram(['sh', '../find.sh'], start).ended;
   t.is(status, 0, stdout + stderr);
   const said = `${stdout}\n${transcript}`;
-  // What is printed there is what is printed here: names of commits, too.
+  // The output equals what the page prints, including names of commits.
   for (const line of transcript.split('\n').filter((each) => /^\[|is the first bad commit$/.test(each)))
     t.is(said.split(`${line}\n`).length, 3, `${line}\n${stdout}${stderr}`);
   t.regex(stdout, new RegExp(`is the first bad commit\\n(.*\\n)+ {4}${FIRST_BAD}\\n`));

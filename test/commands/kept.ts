@@ -1,4 +1,4 @@
-/** kmem-run with a store of the test's own. */
+/** kmem-run with the test's own store. */
 
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
@@ -11,14 +11,14 @@ export type Kept = Harness &
   Readonly<{
     /** The user's own store. */
     file: string;
-    /** Words before kmem-run's own, and its ending. */
+    /** Runs kmem-run to its end, with words before. */
     kmemRun: (args: readonly string[], start?: Start) => Promise<Ran>;
     fill: (work: (store: Store) => void) => void;
   }>;
 
 export function makeKept(t: ExecutionContext): Kept {
   const harness = makeHarness(t);
-  // Not the harness's folder, which everybody may write to: no results are kept there.
+  // Not the harness's folder, which everybody may write to: no results are saved there.
   const state = makeFolder(t);
   const file = join(state, 'kmem-run', 'store.sqlite');
   return {
@@ -36,7 +36,7 @@ export function makeKept(t: ExecutionContext): Kept {
   };
 }
 
-/** Nothing on stderr, and this status. */
+/** Asserts an empty stderr and this status. */
 export function assertAnswered(t: ExecutionContext, { status, stderr }: Ran, expected = 0): void {
   t.deepEqual({ status, stderr }, { status: expected, stderr: '' });
 }

@@ -59,7 +59,7 @@ function kernel(t: ExecutionContext, place: Place, args: readonly string[], opti
   return start(t, place, args, options).ended;
 }
 
-/** In a mount namespace of its own, after these commands. */
+/** In a separate mount namespace, after these commands. */
 function mounting(...commands: readonly string[]): string[] {
   const namespaces = process.geteuid?.() === 0 ? ['--mount'] : ['--mount', '--map-root-user'];
   return ['unshare', ...namespaces, 'sh', '-c', [...commands, 'exec "$@"'].join(' && '), 'sh'];

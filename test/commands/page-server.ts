@@ -1,10 +1,10 @@
-/** A server that starts fast: as a command of one's own, and as a scenario. */
+/** A server that starts fast, as a command and as a scenario. */
 
 import { join } from 'node:path';
 
 const SERVER = join(import.meta.dirname, '..', 'library', 'budget', 'server.js');
 
-/** Options that wait for it and ask it for a page, and its command. */
+/** Its command, and options that wait for it and request a page. */
 export function nodeServer() {
   return {
     options: ['--ready', 'http://127.0.0.1:${port}/', '--client', 'curl -sf http://127.0.0.1:${port}/'],

@@ -1,4 +1,4 @@
-/** --parent and --enforce in the commands that make many runs: with a directory of their own they need no root. */
+/** --parent and --enforce in the commands that perform many runs: with their own directory they do not require root. */
 
 import { chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

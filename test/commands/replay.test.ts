@@ -5,14 +5,14 @@ import { openStore } from '../../src/store/store.ts';
 import { assertRefused, bin, makeHarness, type Start } from '../harness.ts';
 import { pythonServer } from './page-server.ts';
 
-/** kmem-run with a store of the test's own. */
+/** kmem-run with the test's own store. */
 function makeReplays(t: ExecutionContext) {
   const harness = makeHarness(t);
   const store = ['--store', harness.path('store.db')];
   const kmemRun = (args: readonly string[], start: Start = {}) => harness.run(args, { json: false, ...start });
   return {
     ...harness,
-    /** A run that is kept, and in r.json. */
+    /** Saves a run in the store and r.json. */
     record: (...args: string[]) => kmemRun(['run', ...store, '--json', harness.path('r.json'), ...args]),
     replay: (args: readonly string[], start: Start = {}) =>
       kmemRun(['replay', ...store, '--json', harness.path('replay.json'), ...args], start),
@@ -39,7 +39,7 @@ test.serial('from a file, from the store and from a token: made again as it was,
     'KIND=own',
     '--cpus',
     '0',
-    // What the first step leaves is freed some 100 ms later, or is in the peak of the next one by chance.
+    // What the first step leaves is freed some 100 ms later; otherwise it is in the next step's peak by chance.
     '--client',
     'sleep 0.3',
     '--then',
@@ -53,7 +53,7 @@ test.serial('from a file, from the store and from a token: made again as it was,
   const [{ result: recorded } = t.fail() as never] = kept();
   t.is(recorded.kmem.failcnt, 1);
   const token = (await kmemRun(['replay', '--token', path('r.json')])).stdout.trim();
-  // The latest is the recorded one only at first.
+  // The latest run is the recorded one only at first.
   for (const word of ['@', path('r.json'), recorded.id.slice(0, 8), token]) {
     const { status, stdout, stderr } = await replay([word, '--label', 'again']);
     t.is(status, 0, stdout + stderr);
@@ -65,7 +65,7 @@ test.serial('from a file, from the store and from a token: made again as it was,
   }
   const [, ...again] = kept();
   t.true(again.length >= 4);
-  // The template of a replay says where it was made.
+  // The template of a replay records where it was created.
   const specs = again.map(({ result: { spec }, label }) => [{ ...spec, template: null }, label]);
   for (const spec of specs) t.deepEqual(spec, [{ ...recorded.spec, template: null }, 'again']);
   t.is(new Set(kept().map(({ result }) => result.id)).size, 1 + again.length);
@@ -194,7 +194,7 @@ test.serial('a server: its folder and port are new ones, from the store and from
   const token = (await kmemRun(['replay', '--token', path('r.json')])).stdout.trim();
   for (const word of ['server', token]) {
     const { stdout, stderr } = await replay([word, '--repeat', '1', '--label', 'again', '--output', 'null']);
-    // Its peak alone may differ.
+    // Only its peak may differ.
     t.regex(stdout, /^kmem-run: (the same|different in kmem peak) /, stderr);
     t.regex(stdout, /^ {2}outcome {5}passed: same$/m);
     t.regex(stdout, /the folder and the ports of the run: each replay has its own$/m);
@@ -208,7 +208,7 @@ test.serial('a server: its folder and port are new ones, from the store and from
   assertNothingLeft();
 });
 
-/** What it does after its first line is as `mode` says: fork, open files, or nothing. */
+/** After its first line it does what `mode` says: fork, open files, or nothing. */
 const MODES =
   'read mode < mode; case $mode in fork) true & wait $!;; open) for i in 1 2 3 4 5 6 7 8; do : < mode; done;; esac';
 

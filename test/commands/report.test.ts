@@ -8,7 +8,7 @@ import { assertRefused } from '../harness.ts';
 import { makeFolder } from '../store/folder.ts';
 import { assertAnswered, makeKept } from './kept.ts';
 
-/** What the page carries: the plots by their kinds, and of which length its tables are. */
+/** What the page carries: its plots by kind, and the lengths of its tables. */
 function carried(page: string) {
   const json = /<script type="application\/json" id="kmem-run-data">(.*)<\/script>/.exec(page)?.[1] ?? '';
   const { plots, tables } = JSON.parse(json) as { plots: { kind: string }[]; tables: { rows: unknown[] }[] };
@@ -105,13 +105,13 @@ test.serial('an exploration that is kept: what was found, and nothing of what wa
   t.regex(whole, /<dt>Found<\/dt><dd>2 crashes/);
   t.notRegex(whole, /\d not judged/);
 
-  // More was found than is kept of it: the rest may be bad, too.
+  // More was found than was saved: the rest may be bad, too.
   store.exec(`UPDATE experiment SET summary = json_set(summary, '$.found', json('[]'))`);
   const part = await page();
   t.regex(part, /explore: 2 findings/);
   t.regex(part, /2 not judged/);
 
-  // Killed: there are runs, and no verdict.
+  // Killed: it has runs but no verdict.
   store.exec(`UPDATE experiment SET summary = NULL, status = 'running'`);
   const cut = await page();
   t.regex(cut, /explore: not judged yet/);

@@ -10,7 +10,7 @@ import { pageScenario } from './page-server.ts';
 
 const test = anyTest.serial;
 
-/** kmem-run with a store, a JSON file and a scenario of the test's own. */
+/** kmem-run with the test's own store, JSON file and scenario. */
 function makeScenarios(t: ExecutionContext, text = pageScenario()) {
   const harness = makeHarness(t);
   mkdirSync(harness.path('scenarios'));
@@ -65,7 +65,7 @@ test('bisect: its limit is where the search begins, its expectations are what pa
   t.true(answer.passesAt > answer.failsAt && answer.passesAt < 1024 * 1024);
   t.is(unlimited, null);
   t.true(trials.every(({ limit }: { limit: number }) => limit < 1024 * 1024));
-  // Each run had a folder and a port of its own.
+  // Each run had its own folder and port.
   const passed = kept().filter(({ result }) => result.outcome === 'passed');
   t.is(new Set(passed.map(({ result }) => result.spec.cwd)).size, passed.length);
   t.true(passed.every(({ result }) => result.spec.template?.input.cwd === '${dir}'));
@@ -74,7 +74,7 @@ test('bisect: its limit is where the search begins, its expectations are what pa
 
 test('what was stopped is resumed by what is kept, wherever the file has gone', async (t) => {
   const { experiment, report, kmemRun, write, path, kept } = makeScenarios(t);
-  // Fails before the second run; kmem-run's own folder is where it is done.
+  // Fails before the second run; it is performed in kmem-run's own folder.
   const prepare = '[ -e go ] || { [ ! -e once ] && touch once; }';
   const stopped = await experiment('sweep', '--kmem', '4M', '--repeat', '2', '--warmup', '0', '--prepare', prepare);
   t.is(stopped.status, 125);
@@ -125,7 +125,7 @@ test('sweep over kernels: each is asked what the scenario says of it', async (t)
 });
 
 test('explore: a finding is made again by the line that is printed', async (t) => {
-  // A temporary folder is there in each run; and whoever gives up root gets to the folder of the run.
+  // Each run has a temporary folder, and a command that gives up root can reach the folder of the run.
   const other = canActAsOthers ? 'setpriv --reuid 65534 --clear-groups ls ${dir} >/dev/null && ' : '';
   const steps = `  - run: '${other}mktemp >/dev/null'`;
   const { experiment, report, kmemRun, assertNothingLeft } = makeScenarios(t, pageScenario({ steps }));
@@ -137,7 +137,7 @@ test('explore: a finding is made again by the line that is printed', async (t) =
   t.regex(crash?.replay, /^kmem-run replay --store \S+ [0-9a-f]{12}$/);
   t.true(ran.stdout.includes(crash.replay));
   const again = await kmemRun(crash.replay.split(' ').slice(1));
-  // Two of these ran side by side when it was recorded, so the server's peak may differ, and nothing else.
+  // Two of these ran in parallel when it was recorded, so only the server's peak may differ.
   t.regex(again.stdout, /^kmem-run: (the same in \d replays?: |different in kmem peak \(5 replays\)$)/m);
   for (const what of ['outcome', 'first call', 'failcnt'])
     t.regex(again.stdout, new RegExp(`^ *${what} +.*: same$`, 'm'), again.stdout);
@@ -171,7 +171,7 @@ test('replay: the steps of the file as it is now, under the recorded limits', as
   const spec = JSON.parse((await kmemRun(['replay', '--dry-run', '--scenario', 'page', path('run.json')])).stdout);
   t.is(spec.limits.kmem, 2 ** 22);
 
-  // Of a plan that one run has filled in no other can be made.
+  // A plan filled in by one run cannot be reused for another.
   writeFileSync(path('run.json'), JSON.stringify({ ...run, spec: { ...run.spec, template: null } }));
   assertRefused(t, await replay(), /^kmem-run: run [0-9a-f]+ cannot be replayed: its steps name a folder and ports/);
   t.is((await replay('--scenario', 'page')).status, 1);

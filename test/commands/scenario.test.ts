@@ -20,7 +20,7 @@ import { validateResult } from '../validate-result.ts';
 
 const library = join(import.meta.dirname, '..', '..', 'scenarios');
 
-/** kmem-run scenario, in a folder of the test's own with these files in scenarios/. */
+/** kmem-run scenario, in the test's own folder with these files in scenarios/. */
 function bench(t: ExecutionContext, files: Readonly<Record<string, string>> = {}) {
   const harness = makeHarness(t);
   const folder = harness.path('project');
@@ -43,7 +43,7 @@ function namesIn(baseline: string): string[] {
   return Object.keys((parse(baseline) as { scenarios: object }).scenarios);
 }
 
-/** The names in a list: lines of what is missing are indented. */
+/** The names in a list: lines about missing things are indented. */
 function firstWords(text: string): string[] {
   return text.split('\n').flatMap((line) => /^\S+/.exec(line)?.[0] ?? []);
 }

@@ -8,7 +8,7 @@ import { assertRefused, makeHarness, type Start } from '../harness.ts';
 
 const NAME = 'kmem-run.config.yaml';
 
-/** kmem-run in a folder below the one that holds the file, both its user's alone. */
+/** kmem-run in a folder below the one that holds the file, both private to its user. */
 function place(t: ExecutionContext) {
   const harness = makeHarness(t);
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-settings-'));

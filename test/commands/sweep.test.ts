@@ -7,7 +7,7 @@ import { assertRefused, bin, type Harness, makeHarness, type Start } from '../ha
 import { canActAsOthers, where } from '../needs.ts';
 import { pythonServer } from './page-server.ts';
 
-/** kmem-run sweep with a store and a JSON file of the test's own. */
+/** kmem-run sweep with the test's own store and JSON file. */
 function makeSweeps(t: ExecutionContext) {
   const harness = makeHarness(t);
   const words = (args: readonly string[]) => [
@@ -27,7 +27,7 @@ function makeSweeps(t: ExecutionContext) {
   };
 }
 
-/** The kept runs of the only experiment, in the order in which they ended. */
+/** The saved runs of the only experiment, in the order in which they ended. */
 function kept({ has, path }: Pick<Harness, 'has' | 'path'>) {
   if (!has('store.db')) return [];
   const store = openStore(path('store.db'), 'read');
@@ -194,7 +194,7 @@ test.serial('--json - is alone on stdout, the table goes to stderr', async (t) =
   t.regex(stderr, /^kmem-run: 1 run of true$/m);
 });
 
-/** A command that goes on for ever at its 4th run, until the folder has `go`. */
+/** A command that hangs at its 4th run until the folder contains `go`. */
 const STUCK =
   'n=$(ls run.* 2>/dev/null | wc -l); touch run.$$; [ "$n" -lt 3 ] || while [ ! -e go ]; do sleep 0.02; done';
 
@@ -215,7 +215,7 @@ for (const signal of ['SIGINT', 'SIGKILL'] as const) {
       t.regex(ended.stdout, /resume {3}kmem-run sweep --resume [0-9a-f]{12}\n/);
       t.like(sweep.report(), { status: 'stopped', runs: { planned: 8, made: 3 } });
     }
-    // The helper outlives its runner, and ends what it ran.
+    // The helper outlives its runner and kills what it ran.
     await until(() => sweep.whatIsLeft().length === 0);
 
     const id = before[0]?.experimentId ?? '';

@@ -1,4 +1,4 @@
-/** What the pages hold to besides their links: widths, the map that lists them, and messages that they quote. */
+/** Checks of the pages apart from their links: widths, the map that lists them, and the messages that they quote. */
 
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ function read(file: string): string {
   return readFileSync(join(root, file), 'utf8');
 }
 
-/** Lines of prose that are too wide. Code, tables, comments, and lines that are one link may be. */
+/** Lines of prose that are too wide. Code, tables, comments and lines that are one link are exempt. */
 function wideLines(page: string): string[] {
   return page
     .replaceAll(/^```.*?^```$/gms, '')
@@ -46,7 +46,7 @@ test('docs/README.md links to every page of docs', (t) => {
   );
 });
 
-/** Capital letters stand for a value in a message, as in `cannot create a control group in DIR (EACCES)`. */
+/** Words in capitals are placeholders in a message, as in `cannot create a control group in DIR (EACCES)`. */
 function isPrinted(message: string): boolean {
   const parts = message.split(/\(?\b(?:[A-Z]+|v?N)\b\)?/).map((part) => part.trim());
   return parts.filter((part) => part.length >= 6).every((part) => sources.some((text) => text.includes(part)));

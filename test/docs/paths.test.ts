@@ -3,11 +3,11 @@
  *
  * A word in backticks is a path if it contains a slash (`src/run/index.ts`, `src/run/`, `.ci/run`), or if it is a file
  * name: it ends in an extension of this project (`package.json`, `quiet.ts`) or starts with a dot (`.clang-format`). A
- * word that contains a blank, colon, brace or parenthesis is no path, nor is one that starts with a slash, ~ or $.
+ * word that contains a blank, colon, brace or parenthesis is not a path, nor is one that starts with a slash, ~ or $.
  *
- * A path starts at the root. If its paragraph, list item or table row has named a folder before it (`src/run/`, with the
- * slash), it may start there as well. A path that ends in a slash must be a folder. NAME stands for any name: only what
- * precedes it has to exist. The target of a link is a path unless it is an address.
+ * A path starts at the root. If its paragraph, list item or table row has named a folder before it (`src/run/`, with
+ * the slash), it may start there as well. A path that ends in a slash must be a folder. NAME means any name: only the
+ * part before it must exist. The target of a link is a path unless it is an address.
  */
 
 import { existsSync, readFileSync, statSync } from 'node:fs';
@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import test from 'ava';
 
 const root = join(import.meta.dirname, '..', '..');
-/** Not CHANGELOG.md, whose old entries may name what is gone. */
+/** Not CHANGELOG.md, whose old entries may name removed files. */
 const PAGES = ['ARCHITECTURE.md', 'CONTRIBUTING.md', 'SECURITY.md'];
 
 const WITH_SLASH = /^[\w.-]+(?:\/[\w.@-]+)*\/[\w.@-]*$/;
@@ -24,11 +24,11 @@ const ANY_NAME = 'NAME';
 
 type Named = Readonly<{
   path: string;
-  /** Folders in which it may be; the root is empty. */
+  /** Folders that may contain it; empty for the root. */
   within: readonly string[];
 }>;
 
-/** Paragraphs, list items and table rows, without blocks of code. */
+/** Paragraphs, list items and table rows, without code blocks. */
 function blocksOf(page: string): string[] {
   const text = page.replaceAll(/^```.*?^```$/gms, '');
   return text.split(/\n\s*\n|\n(?=\s*(?:[-*|#]|\d+\.)\s)/);

@@ -1,4 +1,4 @@
-/** The example that README.md begins with, as it stands there. */
+/** The example at the start of README.md, as printed there. */
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -60,7 +60,7 @@ test('what depends on something missing is not tried, and so on down', async (t)
     diagnoses.map(({ level }) => level),
     ['ok', 'missing', 'not-tried', 'not-tried', 'ok'],
   );
-  // What is to be mended is named, not what only waits for it.
+  // Names what must be fixed, not what only depends on it.
   for (const index of [2, 3]) t.like(diagnoses[index], { found: 'not tried: it requires b', remedy: null });
 });
 

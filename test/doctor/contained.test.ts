@@ -1,4 +1,7 @@
-/** In namespaces as container engines make them: each lack is told apart, and its remedy, taken from the words, works. */
+/**
+ * In namespaces like those of container engines: each missing part is distinguished, and the remedy in its message
+ * works.
+ */
 
 import test, { type ExecutionContext } from 'ava';
 import type { Diagnosis } from '../../src/doctor/check.ts';
@@ -12,7 +15,7 @@ function after(lines: string): string[] {
 
 const GATED = ['--kmem', '1M', '--', 'sh', '-c', 'exec true'];
 
-/** What the check found; the one thing that is missing. */
+/** The check's diagnosis of the only missing part. */
 function lackIn(t: ExecutionContext, ran: Ran, name: string): Diagnosis {
   const diagnosis = diagnosesOf(ran).get(name);
   t.is(ran.status, 1, ran.stdout);
@@ -78,7 +81,7 @@ test.serial('a cgroup namespace under older mounts: mounted anew it works', asyn
   t.regex(found, /does not show kmem-run's own cgroup/);
   t.regex(remedy ?? '', /docker, podman: --cgroupns=host; bwrap: no --unshare-cgroup/);
   await worksUnder(t, machine, [...inside, ...after(commandIn(t, remedy, 'umount '))]);
-  // The other way: the same without that namespace.
+  // The alternative: the same without that namespace.
   await worksUnder(t, machine, ['unshare', '--mount']);
 });
 
@@ -118,7 +121,7 @@ test.serial('in a container the remedies are those of container engines', async 
   t.regex(shown?.found ?? '', /3 namespaces of its own \(pid, ipc, uts\)/);
   const { remedy } = lackIn(t, readOnly, 'group');
   t.regex(remedy ?? '', /--security-opt (writable-cgroups=true|unmask=\/sys\/fs\/cgroup)/);
-  // Of the engines that are named, the one that is here.
+  // The one of the named engines that is available here.
   const binds = ['--bind', '/sys/fs/cgroup', '/sys/fs/cgroup'];
   await worksUnder(t, machine, box(machine, ...binds));
 

@@ -5,7 +5,7 @@ import { until } from '../cgroup/sandbox.ts';
 import type { Running } from '../harness.ts';
 import { doctor, makeMachine } from './machine.ts';
 
-/** It may have been quicker than we. */
+/** It may have ended first. */
 function signalIfThere({ signal }: Running, name: NodeJS.Signals): void {
   try {
     signal(name);
@@ -17,14 +17,14 @@ function signalIfThere({ signal }: Running, name: NodeJS.Signals): void {
 test.serial('interrupted, it leaves nothing behind', async (t) => {
   const machine = makeMachine(t);
   let interrupted = 0;
-  // In the middle of what each of these comes before: groups, the first program, the gate, limits.
+  // Interrupts what follows each of these: groups, the first program, the gate, limits.
   for (const [index, last] of ['lock', 'group', 'listener', 'privileges'].entries()) {
     const out = machine.path(`out-${index}`);
     const running = machine.start(['doctor'], { under: machine.alone, json: false, stdout: { file: out } });
     await until(() => existsSync(out) && machine.read(`out-${index}`).includes(`✓ ${last} `));
     signalIfThere(running, 'SIGINT');
     const { status, stderr } = await running.ended;
-    // It may have been quicker than the signal, but not each time.
+    // It may have ended before the signal, but not each time.
     if (!machine.read(`out-${index}`).includes('a gated run')) {
       interrupted += 1;
       t.is(status, 130, stderr);
@@ -43,7 +43,7 @@ test.serial('killed, it leaves nothing that gc does not find', async (t) => {
     await until(() => existsSync(out) && machine.read(`out-${index}`).includes(`✓ ${last} `));
     signalIfThere(running, 'SIGKILL');
     await running.ended;
-    // The helper ends what was begun.
+    // The helper stops what was started.
     await until(() => !machine.whatIsLeft().some((left) => /(^|: )process /.test(left)));
     t.is((await machine.run(['gc'], { under: machine.alone, json: false })).status, 0);
     machine.assertNothingLeft();

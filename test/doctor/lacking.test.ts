@@ -47,12 +47,12 @@ test.serial('without permission but with a directory of its own: a gated run wor
   for (const name of ['start', 'counter', 'gate']) t.is(diagnoses.get(name)?.level, 'ok', name);
   t.is(diagnoses.get('privileges')?.level, 'note');
   t.is(diagnoses.get('kill-freeze')?.level, 'note');
-  // pids is another hierarchy, in which it owns nothing: only --pids misses that.
+  // pids is another hierarchy, in which it owns nothing; only --pids is affected.
   t.is(diagnoses.get('pids-limit')?.level, 'warning');
 
   const gated = ['--kmem', '64M', '--parent', shown, '--', 'true'];
   t.is((await machine.run(gated, { under: machine.asNobody, json: false })).status, 0);
-  // The command's first calls are read as root's are, though the helper's memory is closed to its own user.
+  // The command's first calls can be read as for root, although the helper's own user cannot read its memory.
   const denied = ['--kmem', '4K', ...gated.slice(2)];
   const { stderr } = await machine.run(denied, { under: machine.asNobody, json: false });
   t.regex(stderr, /kmem-helper: 1 × clone3 of process CLONE_VM CLONE_VFORK \(ENOMEM\)/);

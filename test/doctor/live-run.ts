@@ -1,11 +1,11 @@
-/** Runs that are alive, and that lose those who keep them. */
+/** Live runs, and live runs that lose their keepers. */
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { stateOf, until } from '../cgroup/sandbox.ts';
 import type { Running } from '../harness.ts';
 import type { Machine } from './machine.ts';
 
-/** A run that has its program running: `--kmem 64M -- sleep 1000`. */
+/** A run whose program is running: `--kmem 64M -- sleep 1000`. */
 export type Live = Readonly<{ running: Running; name: string; sleep: number; helpers: readonly number[] }>;
 
 export async function startRun(machine: Machine): Promise<Live> {
@@ -29,13 +29,13 @@ export async function startRun(machine: Machine): Promise<Live> {
   const [guardian = 0] = childrenOf(running.pid);
   const [supervisor = 0] = childrenOf(guardian);
   const others = () => childrenOf(supervisor).filter((pid) => pid !== sleep);
-  // The one that started the program is gone a little later; the reclaimer has a name of its own.
+  // The process that started the program exits a little later; the reclaimer has its own name.
   await until(() => others().length > 0 && others().every((pid) => commOf(pid) !== 'kmem-helper'));
   const helpers = [guardian, supervisor, ...others()];
   return { running, name, sleep, helpers };
 }
 
-/** Runner, supervisor and guardian die as one: each is stopped first, so that none sees another one go. */
+/** Runner, supervisor and guardian die together: each is stopped first, so that none sees another exit. */
 export async function killKeepers({ running, helpers }: Live): Promise<void> {
   const keepers = [running.pid, ...helpers];
   for (const pid of keepers) process.kill(pid, 'SIGSTOP');

@@ -1,4 +1,4 @@
-/** A machine of the test's own, as far as kmem-run can see: hierarchies and locks without anybody else's runs. */
+/** A private machine, as far as kmem-run can see: hierarchies and locks without anybody else's runs. */
 
 import { chownSync, mkdirSync, readdirSync } from 'node:fs';
 import type { ExecutionContext } from 'ava';
@@ -12,7 +12,7 @@ export type Machine = Harness &
   Readonly<{
     /** Words before kmem-run, for `start.under`. */
     alone: readonly string[];
-    /** The same as a user without privilege, whose locks are in a folder of the test's. */
+    /** The same for an unprivileged user, whose locks are in a folder of the test. */
     asNobody: readonly string[];
     /** Names of the lock files of root's runs. */
     locks: () => string[];

@@ -1,4 +1,4 @@
-/** BPF programs: what doctor says where they work, and where something prevents them. */
+/** BPF programs: what doctor reports when they work, and when something prevents them. */
 
 import { constants } from 'node:os';
 import test from 'ava';

@@ -27,7 +27,7 @@ test.serial(
     assertRefused(t, refused, /an ancestor of this process already has a seccomp listener/);
     t.is(refused.result?.error?.code, 'no-listener');
     t.false(machine.has('marker'));
-    // That it was not the sandbox that kept the command from running:
+    // Proves that the sandbox did not keep the command from running:
     t.is((await machine.run(['--enforce', 'none', '--', 'touch', machine.path('marker')], { under })).status, 0);
     t.true(machine.has('marker'));
     machine.assertClean();
@@ -62,7 +62,7 @@ test.serial('randomisation that cannot be turned off hides no other lack', async
   t.is(diagnoses.get('randomisation')?.level, 'missing');
   t.regex(diagnoses.get('randomisation')?.remedy ?? '', /--aslr/);
   for (const name of ['start', 'counter', 'gate']) t.is(diagnoses.get(name)?.level, 'ok', name);
-  // As a run has it:
+  // As in a run:
   t.is((await machine.run(['--kmem', '64M', '--', 'true'], { under })).status, 125);
   t.is((await machine.run(['--kmem', '64M', '--aslr', '--', 'true'], { under })).status, 0);
 });

@@ -10,7 +10,7 @@ import type { Result } from '../../src/result/schema.ts';
 import { setupErrorOf } from '../../src/run/setup-errors.ts';
 import { result, step } from '../fixtures/results.ts';
 
-// Machines that are not at hand: what their helper and their runs would say.
+// Simulated machines: what their helper and their runs would report.
 function bench(parts: Partial<Bench>): Bench {
   return {
     ...openBench({ parent: null, signal: new AbortController().signal }),

@@ -17,7 +17,7 @@ import { resultOf, unwatched } from './programs.ts';
 
 const spec = normaliseSpec({ command: ['true'] });
 
-/** Runs are numbers; what is known is the list of those that were taken. */
+/** Runs are numbers; the known state is the list of those accepted. */
 type Known = readonly number[];
 
 function inBatches(...batches: number[][]): Experiment<number, Known> {
@@ -114,7 +114,7 @@ test('aborted: runs in flight are told why and do not count, and no other is beg
     while (!order.signal.aborted) await turn();
     kill.abort();
     told.push([order.signal.aborted, order.signal.reason, order.kill.aborted]);
-    // It passed all the same, or died of the terminal's own signal: who knows.
+    // It passed anyway, or died of the terminal's own signal: unknown.
     return resultOf(of, true);
   };
   const conclusion = await perform(

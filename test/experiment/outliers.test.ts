@@ -15,7 +15,7 @@ test('a run that took much longer than the others stands out', (t) => {
 
 test('what any run varies by does not', (t) => {
   t.deepEqual(outliersOf(runs(100, 104, 97, 101, 140, 99)), []);
-  // Of a millisecond, nothing can be said.
+  // Runs of a millisecond cannot be judged.
   t.deepEqual(outliersOf(runs(1, 1, 1, 1, 9)), []);
   // Widely spread anyway.
   t.deepEqual(outliersOf(runs(100, 300, 500, 200, 900)), []);

@@ -1,4 +1,4 @@
-/** Programs that are not there: runners that give the result that a real one would, at once and without a kernel. */
+/** Simulated programs: runners that return the result of a real one, at once and without a kernel. */
 
 import type { Runner } from '../../src/experiment/driver.ts';
 import type { RunSpec } from '../../src/request/run-spec.ts';
@@ -7,7 +7,7 @@ import { failure, result } from '../fixtures/results.ts';
 
 let made = 0;
 
-/** The result of a run of `spec`; one that fails was denied an mmap. */
+/** The result of a run of `spec`; a failed one was denied an mmap. */
 export function resultOf(spec: RunSpec, passed: boolean, peak = 1_000_000): Result {
   made += 1;
   const { kmem } = spec.limits;
@@ -31,7 +31,7 @@ export function program(passes: (kmem: number | null) => boolean, peak = 1_000_0
 
 export const neverAborted: AbortSignal = new AbortController().signal;
 
-/** Of a driver's options those of one that prepares nothing, keeps nothing, tells nobody and is never ended. */
+/** Options of a driver that prepares nothing, saves nothing, notifies nobody and is never stopped. */
 export const unwatched = {
   prepare: null,
   keep: () => {},

@@ -1,4 +1,7 @@
-/** What is booked on a step after its end, what is told of orphans, and what `close` ends: by the helper's own events. */
+/**
+ * What is attributed to a step after its end, what is reported about orphans, and what `close` ends: from the helper's
+ * own events.
+ */
 
 import { writeFileSync } from 'node:fs';
 import { constants as os } from 'node:os';
@@ -60,7 +63,7 @@ test.serial('the highest usage of an account is that of the time up to the next 
   const summary = await finish();
   const [account, last] = of(events, 'account');
   t.true((account?.maxUsage ?? 0) > (first.exit.maxUsage ?? Infinity) + 200 * KIB);
-  // The pipes are still there.
+  // The pipes still exist.
   t.true((second.exit.maxUsage ?? 0) > (first.exit.maxUsage ?? Infinity) + 200 * KIB);
   t.true((last?.maxUsage ?? 0) > (second.exit.maxUsage ?? Infinity) + 200 * KIB);
   t.true((summary.maxUsage ?? 0) >= Math.max(account?.maxUsage ?? Infinity, last?.maxUsage ?? Infinity));
@@ -202,7 +205,7 @@ test.serial('an orphan that has ended when the helper takes `close` is told befo
   const orphan = await childNamed(pid, 'left-behind');
   process.kill(pid, 'SIGSTOP');
   close();
-  // Without a call, which would wait for the helper.
+  // Not by a call, which would wait for the helper.
   process.kill(orphan, 'SIGKILL');
   await until(() => stateOf(orphan) === 'Z');
   process.kill(pid, 'SIGCONT');
@@ -216,7 +219,7 @@ test.serial('an orphan that has ended when the helper takes `close` is told befo
 
 test.serial('after `close` nothing is denied, counted or told, and the figures are those of before', async (t) => {
   const { pid, events, next, step, leave, limit, askTotals, close, finish } = await supervise(t, () => ({
-    // From its hundredth call on, whatever the limit is.
+    // From its hundredth call on, regardless of the limit.
     inject: ['0.1/100+'],
   }));
   const daemon = await leave();
@@ -286,14 +289,14 @@ test.serial('a call that waits for memory to be reclaimed at `close` is let thro
   const reclaimer = await childNamed(pid, 'kmem-reclaimer');
   process.kill(reclaimer, 'SIGSTOP');
   const answer = daemon.ask('pipes 2000');
-  // It asks for reclaim when it is at the limit, and then makes no call.
+  // At the limit it asks for reclaim and then makes no calls.
   let [calls, before] = [0, -1];
   while (calls !== before) {
     await sleep(100);
     askTotals();
     [calls, before] = [(await next('totals')).gatedCalls, calls];
   }
-  // Whatever can be reclaimed.
+  // Everything that can be reclaimed.
   limit(64 * KIB);
   close();
   await next('closed');

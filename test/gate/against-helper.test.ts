@@ -1,4 +1,4 @@
-/** Ways around the gate that lead through its helper: they are denied to other users, and show in the result of root's. */
+/** Ways around the gate through its helper: other users are denied them; root's show in the result. */
 
 import test from 'ava';
 import { stateOf } from '../cgroup/sandbox.ts';
@@ -7,7 +7,7 @@ import { makeHarness } from '../harness.ts';
 import { lenient } from '../needs.ts';
 
 const LIMIT = 1 << 20;
-/** They take some seven times the limit. */
+/** They need about seven times the limit. */
 const PIPES = 3000;
 const OPTIONS = ['--kmem', `${LIMIT}`, '--timeout', lenient(30)];
 

@@ -1,4 +1,4 @@
-/** At the limit a program gets the answer that the call can give, and what it has already stays as it is. */
+/** At the limit a program gets an error that the call can return, and what it already has stays intact. */
 
 import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -83,7 +83,7 @@ for (const as of ['root, not dumpable', 'nobody, by a setuid program']) {
   });
 }
 
-/** Rows of the table that do not answer ENOMEM otherwise. */
+/** Rows of the table whose errno is not ENOMEM. */
 const others = {
   pipe: 'ENFILE',
   socket_tcp: 'ENOBUFS',

@@ -1,4 +1,4 @@
-/** Ways around the gate: other tables of system calls, io_uring, leaving the group, losing one's parents. */
+/** Ways around the gate: other system call tables, io_uring, leaving the group, losing one's parents. */
 
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -75,7 +75,7 @@ test('calls with the x32 bit are gated, whether or not the kernel has x32', asyn
     return { ran, there, calls };
   };
   let { ran, there, calls } = await run();
-  // What is freed late may leave room for one more pipe after the group was full.
+  // Memory that is freed late may leave room for one more pipe after the group was full.
   for (let tries = 1; tries < 5 && calls[0] !== 'pipe ENFILE'; tries += 1) ({ ran, there, calls } = await run());
   t.log(
     there === 'x32 ok' ? 'this kernel has x32' : 'this kernel has no x32: it says ENOSYS to what the gate lets through',
@@ -121,7 +121,7 @@ test('with --allow-io-uring it is let through, and the result says what that mea
   harness.assertNothingLeft();
 });
 
-/** Its mkdir. Not the last of all: who fills the group goes on until it is told. */
+/** Its mkdir. Not the last failure: the process filling the group goes on until told to stop. */
 function assertDeniedTo(t: ExecutionContext, { result }: Ran, pid: number): void {
   const mkdir = result?.failures.filter(({ syscall, errno }) => syscall === 'mkdir' && errno === 'ENOMEM') ?? [];
   t.deepEqual([...new Set(mkdir.map((failure) => failure.pid))], [pid]);

@@ -1,4 +1,4 @@
-/** Processes of a run, found by name while it goes on. */
+/** Finds processes of a run by name while it is running. */
 
 import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,7 +8,7 @@ import { commOf, readOrEmpty, supervisorsOf } from '../processes.ts';
 const TIMEOUT_MS = 20_000 * slowness;
 const EVERY_MS = 10;
 
-/** Resolves with the pid of the first descendant of that name, once there is one. */
+/** Resolves with the pid of the first descendant with that name, once it exists. */
 export async function descendant(pid: number, comm: string): Promise<number> {
   let found: number | undefined;
   await untilSo(() => {
@@ -24,7 +24,7 @@ export async function supervisorOf(runner: number): Promise<number> {
   return supervisorsOf(runner)[0] as number;
 }
 
-/** Polls until it is so; throws with that message where it never is. */
+/** Polls until the condition holds; throws with that message if it never does. */
 export async function untilSo(condition: () => boolean, message: string): Promise<void> {
   const deadline = performance.now() + TIMEOUT_MS;
   while (!condition()) {

@@ -1,4 +1,4 @@
-/** What the table of calls says of descriptors, against what the kernel does. */
+/** What the table of calls says about descriptors, compared with what the kernel does. */
 
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { needs } from '../needs.ts';
 
 const ARCH = process.arch === 'arm64' ? 3 : 0;
 const { ENOSYS, EPERM, EOPNOTSUPP } = constants.errno;
-/** What a kernel may be built without, or a container forbid. */
+/** Calls that a kernel may be built without, or a container may forbid. */
 const OPTIONAL =
   /^(memfd_secret|landlock_|userfaultfd|io_uring_|fanotify_|bpf|fs|open_tree|open_by|mount|mq_|pkey_|seccomp|l?setxattr|fsetxattr)/;
 
@@ -20,7 +20,7 @@ function returned({ creates }: GatedCall): number {
   return typeof creates === 'number' ? creates : Number(creates !== undefined);
 }
 
-/** By name: how many descriptors there are more after the call, and its errno or 0. */
+/** By name: how many more descriptors exist after the call, and its errno or 0. */
 function observe(folder: string): Map<string, { more: number; errno: number }> {
   const output = execFileSync(compileFixture('descriptors'), [folder], { encoding: 'utf8' });
   const rows = output.trimEnd().split('\n');
@@ -58,7 +58,7 @@ test('rows of i386 alone are like those of the same name, but for two that stand
       ['mmap2', 0],
       ['fcntl64', 1],
       ['fcntl64', 0],
-      // Its descriptors go uncounted: bind and connect, which come by the same number, return none.
+      // Its descriptors are not counted: bind and connect, which use the same number, return none.
       ['socketcall', 0],
       ['mq_timedsend_time64', 0],
       ['ipc', 0],
@@ -74,6 +74,6 @@ test('with a full table a call that returns no descriptor is not denied for a la
     const { stdout } = await harness.run(['--kmem', `${kib}K`, '--', program]);
     if (stdout !== '') outputs.push(stdout.trimEnd());
   }
-  // Within a page of the limit the watch itself does not fit either.
+  // Within a page of the limit there is no room for the watch itself.
   t.true(outputs.includes('epoll_ctl ok, dup Cannot allocate memory'), outputs.join('\n'));
 });

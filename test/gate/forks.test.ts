@@ -1,4 +1,7 @@
-/** A fork needs room for what its parent has: page tables, mappings and a table of descriptors, which are copied for the child. */
+/**
+ * A fork needs room for what its parent has: page tables, mappings and a descriptor table, which are copied for the
+ * child.
+ */
 
 import anyTest from 'ava';
 import { compileFixture } from '../fixtures/compile.ts';
@@ -6,7 +9,7 @@ import { makeHarness } from '../harness.ts';
 
 const test = anyTest.serial;
 
-/** Page tables, mappings, a descriptor, a limit with room for them and for no second time as much, and one with room for that, too. */
+/** Page tables, mappings, a descriptor, a limit with room for only one set of them, and one with room for a second. */
 const parents = [
   { what: 'page tables', args: ['900', '0', '2'], narrow: '6M', wide: '16M' },
   { what: 'mappings', args: ['0', '8000', '2'], narrow: '3M', wide: '8M' },
@@ -49,7 +52,7 @@ for (const kind of ['at-once', 'recursive']) {
       const harness = makeHarness(t);
       const { result } = await harness.run(['--kmem', `${mib}M`, '--', compileFixture('fork-storm'), kind]);
       t.true((result?.kmem.failcnt ?? 0) > 0);
-      // None in 244 runs (docs/internals/gate.md), and 20 to 110 % if what is allowed is not held.
+      // None in 244 runs (docs/internals/gate.md), but 20 to 110 % if the room of allowed calls is not held.
       t.true((result?.kmem.overshoot ?? Infinity) <= 0.05 * mib * MIB, String(result?.kmem.overshoot));
       harness.assertNothingLeft();
     });

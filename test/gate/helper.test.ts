@@ -23,7 +23,7 @@ const ask = `
   const { helperPath } = await import('./src/gate/helper.ts');
   try { console.log(helperPath()); } catch (error) { console.log(JSON.stringify({ ...error, message: error.message })); }`;
 
-/** A package like ours without dist/, whose helper is a program of five lines, and an empty cache folder. */
+/** A package like ours without dist/, whose helper is a five-line program, and an empty cache folder. */
 function makePackage(t: ExecutionContext, text = SOURCE) {
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-helper-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
@@ -128,7 +128,7 @@ test('a warning of a later compiler does not stand in the way of a user', (t) =>
   t.is(spawnSync(path).status, 0);
 });
 
-// As root there is always /root/.cache to fall back on, so the one who asks has to be somebody else.
+// root can always fall back on /root/.cache, so the caller has to be another user.
 const NOBODY = 65534;
 const asNobody = `
   const { helperPath } = await import('./src/gate/helper.ts');

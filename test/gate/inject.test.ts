@@ -1,4 +1,4 @@
-/** --fail: a call fails by its address, alone or with all later ones of its process; the outcome is reported. */
+/** --fail: a call fails by its address, alone or with all later calls of its process; the outcome is reported. */
 import anyTest from 'ava';
 import { type RecordedCall, readRecording } from '../../src/gate/recording.ts';
 import { run } from '../../src/run/index.ts';
@@ -14,7 +14,7 @@ async function record(harness: Harness, command: readonly string[]): Promise<rea
   return readRecording(harness.path('trace'));
 }
 
-/** The address of the call, the `which`-th of those that match; throws where there is none. */
+/** The address of the `which`-th matching call; throws if there is none. */
 function addressOf(calls: readonly RecordedCall[], matches: (call: RecordedCall) => boolean, which = 0): string {
   const address = calls.filter(matches)[which]?.address;
   if (address == null) throw new Error(`no such call among ${calls.length}`);
@@ -106,14 +106,14 @@ test('one call alone fails; with + the later ones of its process too, threads in
     new Set(['0', '0.t1']),
   );
 
-  // Of the thread: then of its process too, from then on.
+  // In the thread: from then on in its process too.
   const inThread = addressOf(calls, isEventfd('0.t1'));
   const thread = await harness.run(fails(`${inThread}+`, command));
   t.regex(
     thread.stdout,
     /^process \. \. (\.|ENOMEM) thread ENOMEM ENOMEM ENOMEM child \. \. \. break (grew|failed)\n$/,
   );
-  // Of the child: of nobody else.
+  // In the child: in no other task.
   const child = await harness.run(fails(`${addressOf(calls, isEventfd('0.1'), 1)}+`, command));
   t.is(child.stdout, outcomes('. . .', '. . .', '. ENOMEM ENOMEM', 'grew'));
   harness.assertNothingLeft();

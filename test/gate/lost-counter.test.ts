@@ -1,4 +1,4 @@
-/** The group whose counter the gate reads is removed by the command itself, which left it before. */
+/** The command itself removes the group whose counter the gate reads, after leaving it. */
 
 import { writeFileSync } from 'node:fs';
 import test from 'ava';
@@ -6,7 +6,7 @@ import { stateOf, version } from '../cgroup/sandbox.ts';
 import { makeHarness } from '../harness.ts';
 import { lenient, where } from '../needs.ts';
 
-/** It removes the memory controller's directory: on cgroup v2 the helper's own leaf keeps the group there. */
+/** Removes the memory controller's directory: on cgroup v2 the helper's own leaf keeps the group in place. */
 const SCRIPT = `
 own=$(grep -m1 ':memory:' /proc/self/cgroup | cut -d: -f3)
 root=$(findmnt -n -o TARGET -t cgroup -O memory | head -1)
@@ -35,7 +35,7 @@ where(
   harness.assertNothingLeft();
 });
 
-/** It stays, whatever becomes of its calls; in no group of the run's, where it would be killed with the rest. */
+/** It stays alive even if its calls fail; it is in none of the run's groups, where it would be killed with the rest. */
 const STAYING = `${SCRIPT.slice(0, SCRIPT.indexOf('exec '))}
 echo $$ > pid
 while :; do sleep 0.1 || true; done`;

@@ -1,4 +1,7 @@
-/** What programs do with privileges, filters, tracers, threads and processes works under the gate as it does without. */
+/**
+ * Whatever programs do with privileges, filters, tracers, threads and processes works the same with and without the
+ * gate.
+ */
 
 import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -117,7 +120,7 @@ for (const [kind, count] of swarms) {
 }
 
 test('2,000 processes that nobody ends are ended with the run', async (t) => {
-  // 2,000 execs: seven minutes in an emulated machine that has half a CPU.
+  // 2,000 execs: seven minutes on an emulated machine with half a CPU.
   const timeout = 180_000 * slowness;
   t.timeout(timeout);
   const harness = makeHarness(t);
@@ -135,7 +138,7 @@ test('2,000 processes that nobody ends are ended with the run', async (t) => {
 test('--pids contains a fork bomb', async (t) => {
   const harness = makeHarness(t);
   const bomb = compileFixture('fork-bomb');
-  // Where one CPU is emulated the runner has a share of it like each of the bomb's.
+  // With one emulated CPU, the runner gets the same share of it as each of the bomb's processes.
   const most = slowness > 1 ? 40 : 200;
   const limits = ['--kmem', '64M', '--pids', String(most), '--timeout', '1500ms', '--grace', '300ms'];
   const { status, result } = await harness.run([...limits, '--', bomb]);

@@ -2,7 +2,7 @@ import test from 'ava';
 import { callNames } from '../../src/gate/call-names.ts';
 import { observedWords } from '../../src/gate/policy.ts';
 
-/** MAX_CALLS of the helper. */
+/** The helper's MAX_CALLS. */
 const ROOM = 1024;
 const X64 = String(0xc000003e);
 const I386 = String(0x40000003);

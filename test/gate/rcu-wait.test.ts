@@ -1,4 +1,4 @@
-/** What ended processes leave stays charged until a grace period of RCU has passed: a limit must not depend on speed. */
+/** Memory of exited processes stays charged until an RCU grace period has passed: a limit must not depend on speed. */
 
 import { writeFileSync } from 'node:fs';
 import test from 'ava';

@@ -1,4 +1,4 @@
-/** What --trace-gate wrote, read again. */
+/** Reads back what --trace-gate wrote. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,6 +1,7 @@
 /**
- * Each kind of kernel object, made until the gate refuses one: the errno is one that an enforcing kernel gives
- * (docs/reference/fidelity.md), and the number made is the one that it let through. docs/reference/gate-rows.md has the figures.
+ * Creates each kind of kernel object until the gate refuses one: the errno must be one that an enforcing kernel gives
+ * (docs/reference/fidelity.md), and the number created must be the number the gate allowed. docs/reference/gate-rows.md
+ * has the figures.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -20,7 +21,7 @@ type Row = Readonly<{
   errno: Errno;
   /** The system call that fails; default: the row's name. */
   syscall?: string | RegExp;
-  /** Where 6.18 does not charge what 5.10 charged: bytes an object on 6.18, by difference, and why. */
+  /** If 6.18 does not charge what 5.10 charged: bytes per object on 6.18, by difference, and why. */
   differs?: Readonly<{ bytes: number; why: string }>;
 }>;
 
@@ -63,7 +64,7 @@ const rows: readonly Row[] = [
   { name: 'link', made: 20_921, errno: 'ENOMEM' },
   { name: 'symlink', made: 4508, errno: 'ENOSPC', differs: { bytes: 960, why: TMPFS_INODE } },
   { name: 'memfd_create', made: 3452, errno: 'ENOSPC' },
-  // By several tables where RLIMIT_NOFILE allows fewer descriptors and cannot be raised; there dup2 makes the table.
+  // In several tables if RLIMIT_NOFILE allows fewer descriptors and cannot be raised; then dup2 makes the table.
   { name: 'dup', made: 262_136, errno: 'ENOMEM', syscall: /^dup2?$/ },
   { name: 'fcntl', made: 262_136, errno: 'ENOMEM' },
   { name: 'eventfd', made: 8418, errno: 'ENOMEM', syscall: 'eventfd2', differs: { bytes: 400, why: SMALLER_FILE } },
@@ -107,10 +108,10 @@ const LIMIT = 4 * 1024 * 1024;
 const TOLERANCE = 0.05;
 const FILES_TO_WATCH = 60_000;
 
-/** The table of 5.10 was compared on this kernel; elsewhere the kernel's own sizes alone tell what to expect. */
+/** The table for 5.10 was compared on this kernel; on others only the kernel's own sizes determine what to expect. */
 const comparable = release().startsWith('6.18.');
 
-/** What a row needs more of than a system offers by default; the first two are not a namespace's own. */
+/** Limits that a row needs raised above the system's defaults; the first two do not belong to a namespace. */
 const ROOM_FOR_INOTIFY = ['max_user_instances', 'max_user_watches'].map((name) => `/proc/sys/fs/inotify/${name}`);
 const ROOM_FOR_IPC = [
   'echo 100000000 > /proc/sys/kernel/msgmnb && echo 100000 > /proc/sys/fs/mqueue/queues_max || exit 9',
@@ -129,7 +130,7 @@ test.after.always(() => {
 
 type Exhausted = Readonly<{ row: string; made: number; errno: number; before: number; after: number }>;
 
-/** Runs the row in an IPC namespace of its own. `fill`: it stops by itself when it has charged so many bytes. */
+/** Runs the row in its own IPC namespace. `fill`: it stops by itself after charging this many bytes. */
 async function exhaust(t: ExecutionContext, harness: Harness, { name }: Row, args: readonly string[], fill?: number) {
   const folder = join(tmpfsFolder(t), 'row');
   mkdirSync(folder);

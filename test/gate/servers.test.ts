@@ -15,7 +15,7 @@ const script = join(import.meta.dirname, '..', 'fixtures', 'server.sh');
 
 const ACTIONS = ['start', 'request', 'look', 'stop'] as const;
 
-/** `calls`: more gated calls than that in one cycle; about two thirds of what was seen on Debian 12. */
+/** `calls`: one cycle makes more gated calls than this; about two thirds of the number seen on Debian 12. */
 const servers: Readonly<Record<string, { program: string; debianPackage: string; calls: number; processes: number }>> =
   {
     apache: { program: '/usr/sbin/apachectl', debianPackage: 'apache2', calls: 2900, processes: 3 },
@@ -55,7 +55,7 @@ for (const [name, { program, debianPackage, calls, processes }] of Object.entrie
     );
     t.is(result?.enforcement.mode, 'gate');
     t.is(result?.kmem.failcnt, 0);
-    // Node asks for io_uring, which is refused by default, and does without.
+    // Node asks for io_uring, which is refused by default, and continues without it.
     t.deepEqual(
       result?.failures.filter(({ syscall }) => syscall !== 'io_uring_setup'),
       [],
@@ -94,7 +94,7 @@ async function prepare({ path, read }: Harness, name: string, folder: string) {
   };
 }
 
-/** One that nothing listens on now. */
+/** A port that nothing listens on now. */
 function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();

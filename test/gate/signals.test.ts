@@ -1,4 +1,4 @@
-/** Signals that arrive while the gate decides, and a helper that is held up: the program notices neither. */
+/** Signals that arrive while the gate decides, and a delayed helper: the program notices neither. */
 
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -17,14 +17,14 @@ const signals = compileFixture('signals');
 const handlers = compileFixture('handlers');
 
 const [major = 0, minor = 0] = release().split('.').map(Number);
-/** Where the gate repairs what signals take back: src/native/helper/repair.h. */
+/** Whether the gate repairs calls that signals interrupt: src/native/helper/repair.h. */
 const repairs = process.arch === 'x64' && process.geteuid?.() === 0 && (major > 5 || (major === 5 && minor >= 19));
 const repairTest = where(repairs, 'Linux 5.19 on x86-64, and root', test);
 
-/** Of a timer, in microseconds: a slow machine serves fewer signals. */
+/** Timer interval in microseconds: a slow machine handles fewer signals. */
 const every = (interval: number): string => String(interval * slowness);
 
-/** By kind of call: how many were made, failed, and failed with EINTR. */
+/** By kind of call: how many were made, how many failed, and how many with EINTR. */
 type Counts = Readonly<Record<string, { made: number; failed: number; interrupted: number }>>;
 
 function countsOf(stdout: string): Counts {
@@ -80,7 +80,7 @@ test('the same while the helper is stopped and continued all the time', async (t
   harness.assertNothingLeft();
 });
 
-/** Runs a program whose helper is stopped and continued from its beginning to its end. */
+/** Runs a program while repeatedly stopping and continuing its helper. */
 async function holdUp(harness: Harness, command: readonly [string, ...string[]]) {
   const running = harness.start(['--kmem', '64M', '--', ...command]);
   const helper = await supervisorOf(running.pid);
@@ -102,8 +102,8 @@ async function holdUp(harness: Harness, command: readonly [string, ...string[]])
 }
 
 /**
- * A program in a call that fails, which the helper holds: it waits for the kernel to reclaim, and the reclaimer stands
- * still.
+ * A program in a failing call, which the helper holds: it waits for the kernel to reclaim, and the reclaimer is
+ * stopped.
  */
 async function holdCall(harness: Harness) {
   const script = `until [ -e go ]; do sleep 0.02; done; exec ${signals} interrupt 0 0 99999`;
@@ -112,7 +112,7 @@ async function holdCall(harness: Harness) {
   process.kill(reclaimer, 'SIGSTOP');
   writeFileSync(harness.path('go'), '');
   const program = await descendant(running.pid, 'signals');
-  // It never sleeps but in the call that is held.
+  // It sleeps only in the held call.
   let asleep = 0;
   await untilSo(() => {
     asleep = stateOf(program) === 'S' ? asleep + 1 : 0;
@@ -124,7 +124,7 @@ async function holdCall(harness: Harness) {
 test('once the helper has a call in hand, no signal interrupts it, with or without SA_RESTART', async (t) => {
   const harness = makeHarness(t);
   const { running, program, reclaimer } = await holdCall(harness);
-  // From the first signal on only a deadly one could end its wait.
+  // After the first signal only a fatal one could end its wait.
   process.kill(program, 'SIGALRM');
   await untilSo(() => stateOf(program) === 'D', 'the call was interrupted');
   process.kill(program, 'SIGALRM');
@@ -191,8 +191,8 @@ repairTest('nor where a handler jumps out, and leaves its call behind', async (t
 });
 
 /**
- * Signals can come faster than a machine serves them, and its programs then do nothing but handle signals. Each interval in
- * microseconds is tried until the program gets on with one.
+ * Signals can arrive faster than a machine handles them, and its programs then do nothing but handle signals. Each
+ * interval (microseconds) is tried until the program makes progress with one.
  */
 for (const { what, mode, intervals, rest } of [
   { what: 'twelve timers on four threads', mode: 'plain', intervals: [400, 800, 1600], rest: ['2000', '4'] },
@@ -267,7 +267,7 @@ test('without SA_RESTART an alarm interrupts at most the one call that the helpe
   t.is(status, 0);
   t.is(sum(counts, 'failed'), interrupted);
   t.true(interrupted <= alarmsOf(counts));
-  // It waits for a FIFO's other end, for example, and may fail so by itself.
+  // It waits for a FIFO's other end, for example, and may fail by itself.
   if (repairs) t.is(counts.open?.interrupted, interrupted);
   t.is(result?.kmem.failcnt, 0);
 });
@@ -319,7 +319,7 @@ test('a helper that stands still for a second: the run waits for it, and goes on
   harness.assertNothingLeft();
 });
 
-/** The helper may be gone by then. */
+/** The helper may have exited by then. */
 function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);

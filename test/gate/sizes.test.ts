@@ -1,4 +1,7 @@
-/** Calls that charge as much as their arguments say: denied if there is no room for that, allowed if they ask for little. */
+/**
+ * Calls that charge as much as their arguments request: denied if there is no room for that, allowed if they request
+ * little.
+ */
 
 import anyTest from 'ava';
 import { compileFixture } from '../fixtures/compile.ts';
@@ -10,7 +13,7 @@ const test = anyTest.serial;
 const GIB = 1 << 30;
 const NO_MEMORY = 'Cannot allocate memory';
 
-/** `size` takes 1 MB or more, `small` some pages. `privileged`: as root only. */
+/** `size` charges 1 MB or more, `small` a few pages. `privileged`: as root only. */
 const calls: readonly Readonly<{ name: string; size: number; small: number; privileged?: true }>[] = [
   { name: 'semget', size: 32_000, small: 100 },
   { name: 'bpf', size: 2000, small: 2, privileged: true },
@@ -47,18 +50,18 @@ test('a size counts where there is less room than it takes, and no page more', a
   const run = async (limit: string) => await harness.run(['--kmem', limit, '--', program, 'semget', '32000']);
   const peaks: number[] = [];
   for (let count = 0; count < 3; count += 1) peaks.push((await run('16M')).result?.kmem.maxUsage ?? 0);
-  // Beside the peak: the reserve, and the page that such a call needs for the rest.
+  // In addition to the peak: the reserve, and the page that such a call needs for everything else.
   const enough = String(Math.max(...peaks) + 16_384 + 8192);
   for (let tries = 1; ; tries += 1) {
     const { stdout, result } = await run(enough);
     if (stdout === 'ok\n') break;
-    // This start took more than those, and left too little room.
+    // This start needed more than those and left too little room.
     const denial = result?.failures[0]?.denial;
     t.is(stdout, `${NO_MEMORY}\n`);
     t.true(tries < 5 && denial != null && denial.room - denial.reserve < denial.need, JSON.stringify(result?.failures));
     if (tries === 5) break;
   }
-  // What a start takes differs by some pages: without the reserve, and below the least of the peaks.
+  // The memory needed to start varies by a few pages: without the reserve, and below the lowest peak.
   t.is((await run(String(Math.min(...peaks) - 16_384))).stdout, `${NO_MEMORY}\n`);
   harness.assertNothingLeft();
 });

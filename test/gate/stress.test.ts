@@ -1,4 +1,6 @@
-/** Much at once, again and again: nothing hangs, nothing stays, and who fails takes nothing from who does not. */
+/**
+ * Many at once, repeatedly: nothing hangs, nothing is left behind, and failing programs take nothing from the others.
+ */
 
 import anyTest from 'ava';
 import { compileFixture } from '../fixtures/compile.ts';
@@ -7,7 +9,7 @@ import { lenient, slowness, soak } from '../needs.ts';
 
 const test = anyTest.serial;
 
-/** A soak makes as many as a third of its time has room for. */
+/** A soak makes as many as fit in a third of its time. */
 const RUNS = 40;
 const LIMITS = ['600K', '700K', '1M', '1500K'];
 
@@ -23,7 +25,7 @@ test('runs in a row of threads and children that allocate at once', async (t) =>
     const { status, stderr, result } = await harness.run(['--kmem', limit, '--timeout', lenient(20), '--', burst]);
     const { kmem, enforcement, failureCounts = [] } = result ?? {};
     const told = failureCounts.reduce((sum, { count }) => sum + count, 0);
-    // One assertion for all that has to hold, so that so many runs do not make ten times as many of them.
+    // One assertion for all conditions, so that many runs do not make ten times as many assertions.
     t.deepEqual(
       { status, outcome: result?.outcome, ended: result?.terminationReason, left: harness.whatIsLeft(), told },
       { status: 0, outcome: 'passed', ended: null, left: [], told: kmem?.failcnt ?? null },

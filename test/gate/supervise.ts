@@ -1,4 +1,4 @@
-/** The helper by itself, with a group of a test's own: what a test has it do, and the events that it sends. */
+/** The helper by itself, with the test's own group: what a test tells it to do, and the events that it sends. */
 
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -42,18 +42,18 @@ type Of<K extends Kind> = Extract<GateEvent, { event: K }>;
 
 const TIMEOUT_MS = 60_000 * slowness;
 export const KIB = 1024;
-/** More than there is room for in any test. */
+/** More than any test has room for. */
 export const ALL = 100_000;
 export const SLEEP = ['/bin/sleep', '1000'] as const;
 
-/** The helper by itself: what it tells, and the lines that what it starts writes. */
+/** The helper by itself: its events, and the lines written by the programs that it starts. */
 async function startHelper(t: ExecutionContext, lockFile: string) {
   const lock = openSync(lockFile, 'w');
   const helper = spawn(helperPath(), ['supervise'], { stdio: ['ignore', 'pipe', 'inherit', 'pipe', lock], env: {} });
   closeSync(lock);
   const kill = (): void => void helper.kill('SIGKILL');
   t.teardown(kill);
-  // An event or a line that never comes: waiting for it fails once the helper is gone.
+  // If an event or a line never arrives, waiting for it fails once the helper has exited.
   const timer = setTimeout(kill, TIMEOUT_MS);
   t.teardown(() => clearTimeout(timer));
   const ended = once(helper, 'close');
@@ -71,7 +71,7 @@ async function startHelper(t: ExecutionContext, lockFile: string) {
   control.on('error', () => {});
   const gone = ended.then(() => Promise.reject(new Error(`the helper is gone: ${JSON.stringify(events)}`)));
   gone.catch(() => {});
-  /** The next one of this kind; those before it are passed over. */
+  /** The next event of this kind; those before it are skipped. */
   const next = async <K extends Kind>(kind: K): Promise<Of<K>> => {
     for (;;) {
       while (taken < events.length) {
@@ -89,7 +89,7 @@ async function startHelper(t: ExecutionContext, lockFile: string) {
   return { pid, events, next, lines, send, ended };
 }
 
-/** With a group of the test's own, configured: 1 MiB, unless changed. */
+/** With the test's own group, configured: 1 MiB unless changed. */
 export async function supervise(
   t: ExecutionContext,
   change: (folder: string) => Partial<GateConfig> = () => ({}),
@@ -118,7 +118,10 @@ export async function supervise(
       await ended;
       return summary;
     },
-    /** A step that has ended and left a process behind; gives what has it do something, and what says so as well. */
+    /**
+     * A step that has ended and left a process behind; returns functions that give it orders, without or with its
+     * answer.
+     */
     leave: async () => {
       const fifo = makeFifo(folder, `fifo-${fifos++}`);
       step([compileFixture('left-behind'), fifo]);
@@ -137,7 +140,7 @@ export function of<K extends Kind>(events: readonly GateEvent[], kind: K): Of<K>
   return events.filter((event): event is Of<K> => event.event === kind);
 }
 
-/** `go 1`, `account 0`: the events that are about steps, in their order. */
+/** `go 1`, `account 0`: the events about steps, in order. */
 export function aboutSteps(events: readonly GateEvent[]): string[] {
   return events.flatMap((event) =>
     ['go', 'exit', 'denied', 'account', 'closed', 'summary'].includes(event.event)
@@ -150,7 +153,7 @@ function childrenOf(pid: number): number[] {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
 }
 
-/** Empty: it is gone. */
+/** Empty if it has exited. */
 function commOf(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
@@ -175,8 +178,8 @@ export function makeFifo(folder: string, name: string): string {
 }
 
 /**
- * The commands that start say in this fifo that they have joined, before the helper learns their pids: while it is full
- * they are held up there.
+ * Commands that start report in this fifo that they have joined, before the helper learns their pids: while it is full
+ * they are blocked there.
  */
 export function holdBy(t: ExecutionContext, fifo: string) {
   const pipe = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK);
@@ -191,7 +194,7 @@ export function holdBy(t: ExecutionContext, fifo: string) {
   return {
     hold: () => all(() => writeSync(pipe, Buffer.alloc(4096))),
     release: () => all(() => readSync(pipe, Buffer.alloc(4096))),
-    /** The one that is held up and those that wait for it, as soon as there is one. */
+    /** The blocked command and those that wait for it, as soon as there is one. */
     held: async (pid: number): Promise<number[]> => {
       const starting = (): number[] => childrenNamed(pid, 'kmem-helper');
       await until(() => starting().length > 1 && starting().filter((child) => stateOf(child) === 'S').length === 1);
@@ -200,7 +203,10 @@ export function holdBy(t: ExecutionContext, fifo: string) {
   };
 }
 
-/** Asks for pipes until not even one is to be had (the kernel frees those of a call that failed a moment later); how many calls were denied. */
+/**
+ * Asks for pipes until not even one can be created (the kernel frees those of a failed call a moment later); returns
+ * how many calls were denied.
+ */
 export async function fill(ask: (line: string) => Promise<string>): Promise<number> {
   for (let denied = 1; ; denied++) {
     const answer = await ask(`pipes ${ALL}`);

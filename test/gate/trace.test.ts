@@ -36,7 +36,7 @@ async function record(harness: Harness, limit: readonly string[], command: reado
     '--',
     ...command,
   ]);
-  // Fatal: a byte that is not UTF-8 makes the line no JSON.
+  // Fatal: a line with a byte that is not UTF-8 is not JSON.
   const text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(harness.path('trace')));
   const lines = text.split('\n');
   if (lines.pop() !== '') throw new Error('the last line has no end');
@@ -95,9 +95,9 @@ test.serial('addresses tell the step, the clone that made the task, and the numb
   const harness = makeHarness(t);
   const { lines } = await record(harness, ROOMY, [compileFixture('lineage'), 'threads']);
   const tasks = new Set(lines.map(({ address }) => address?.split('/')[0]));
-  // Each of the four threads makes a thread (t1) and a process (1) of its own; the latter makes no gated call.
+  // Each of the four threads creates a thread (t1) and a process (1); the latter makes no gated call.
   t.deepEqual([...tasks].sort(), ['0', ...[1, 2, 3, 4].flatMap((n) => [`0.t${n}`, `0.t${n}.t1`])]);
-  // What a task does tells which one it is: thread n makes n eventfds, and so does its own.
+  // The calls of a task identify it: thread n makes n eventfds, and so does the thread it creates.
   for (const n of [1, 2, 3, 4]) {
     for (const task of [`0.t${n}`, `0.t${n}.t1`]) {
       const made = lines.filter(({ address, syscall }) => address?.startsWith(`${task}/`) && syscall === 'eventfd2');
@@ -115,7 +115,7 @@ const programs: readonly (readonly [string, readonly string[], number])[] = [
   ['a pipeline of sh', ['sh', '-c', '(ls / & cat /etc/passwd & wait) | wc'], 11],
 ];
 
-/** What a recording comes to: each address with the call and what it was about. */
+/** Summary of a recording: each address with the call and its object. */
 function callsOf(calls: readonly RecordedCall[]) {
   return new Map(
     calls
@@ -127,7 +127,7 @@ function callsOf(calls: readonly RecordedCall[]) {
   );
 }
 
-/** By the library: what a start of Node costs besides would be most of it. */
+/** With the library: the start of Node would otherwise take most of the time. */
 async function recordTo({ path, sandbox }: Harness, file: string, command: readonly string[]) {
   const traceGate = path(file);
   const common = { parent: sandbox.memory, cwd: path('.'), output: 'null', timeout: '50s', sample: null } as const;
@@ -136,7 +136,7 @@ async function recordTo({ path, sandbox }: Harness, file: string, command: reado
   return readRecording(traceGate);
 }
 
-/** Takes all the time of the CPUs that it can get. */
+/** Uses all the CPU time that it can get. */
 function burn(t: ExecutionContext): void {
   for (const _ of cpus()) {
     const burner = spawn('sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' });
@@ -157,7 +157,7 @@ for (const [what, command, recordings] of programs) {
       );
       t.is(first.size, once.length);
       for (let done = 1; done < recordings; ) {
-        // Some at once, and the second half beside neighbours that burn: their tasks run in ever other orders.
+        // Several at once, the second half alongside CPU-bound neighbours: their tasks run in ever different orders.
         const batch = Math.min(AT_ONCE, recordings - done);
         if (done <= recordings / 2 && done + batch > recordings / 2) burn(t);
         const made = await Promise.all(

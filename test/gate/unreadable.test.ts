@@ -1,4 +1,4 @@
-/** Arguments of calls in memory that nobody can read in time: the gate does not wait for ever. */
+/** Call arguments in memory that cannot be read in time: the gate does not wait for ever. */
 
 import anyTest from 'ava';
 import { compileFixture } from '../fixtures/compile.ts';
@@ -7,7 +7,7 @@ import { needs } from '../needs.ts';
 
 const test = anyTest.serial;
 const userfault = compileFixture('userfault');
-/** Of the fixture, where the kernel has no userfaultfd. */
+/** The fixture's exit status if the kernel has no userfaultfd. */
 const LACKING = 77;
 
 for (const [call, end] of [

@@ -1,4 +1,4 @@
-/** Where root writes in folders that other users can change. */
+/** Root writes in folders that other users can change. */
 
 import { execFileSync } from 'node:child_process';
 import {
@@ -31,7 +31,7 @@ import { canActAsOthers, where } from '../needs.ts';
 
 const asRoot = where(canActAsOthers, 'root', test);
 
-/** A folder of another user's, and one of ours with a file in it. */
+/** Another user's folder, and one of ours with a file in it. */
 function folders(t: ExecutionContext) {
   const top = mkdtempSync(join(tmpdir(), 'kmem-run-place-'));
   t.teardown(() => rmSync(top, { recursive: true, force: true }));

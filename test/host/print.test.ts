@@ -1,9 +1,9 @@
-/** Commands that print, and a stdout or stderr that accepts nothing. */
+/** Commands that print to a stdout or stderr that accepts nothing. */
 
 import test from 'ava';
 import { assertRefused, makeHarness } from '../harness.ts';
 
-/** A pipe that nobody reads, at this descriptor. */
+/** A pipe without a reader at this descriptor. */
 function unread(descriptor: 1 | 2): readonly string[] {
   return ['sh', '-c', `mkfifo unread; exec 9<> unread ${descriptor}> unread 9<&-; rm unread; exec "$@"`, 'sh'];
 }
@@ -33,7 +33,7 @@ for (const words of printing) {
     t.is(full.status, 125);
     assertRefused(t, full, /^kmem-run: stdout cannot be written: no space left on device$/);
     const broken = await run(words, { ...start, under: unread(1) });
-    // As with `| head`: whoever read it had enough.
+    // As with `| head`: the reader has had enough.
     t.is(broken.status, 0);
     t.is(broken.stderr, '');
   });

@@ -29,7 +29,7 @@ test('a file is read up to its bound, also where its size is unknown', (t) => {
   t.throws(() => readBounded(at('file'), 2 ** 20), { message: 'it is larger than 1 MiB' });
   truncateSync(at('file'), 3 * 2 ** 30);
   t.throws(() => readBounded(at('file'), 2 ** 20), { message: 'it is larger than 1 MiB' });
-  // Of size 0, as files of /proc are.
+  // Of size 0, like files in /proc.
   t.regex(readBounded('/proc/self/status', 2 ** 20).toString(), /^Name:/);
   t.throws(() => readBounded('/proc/self/status', 10), { message: /larger/ });
 });
@@ -40,7 +40,7 @@ test('JSON that is nested deep is refused before anything walks through it', (t)
   t.throws(() => parseJson(nested(201)), { message: 'it is nested more than 200 levels deep' });
   t.throws(() => parseJson('{"a":'.repeat(100_000)), { message: /nested/ });
   t.throws(() => parseJson('['), { message: 'it is not JSON' });
-  // Brackets in texts are none.
+  // Brackets in strings do not count.
   t.deepEqual(parseJson(JSON.stringify([`"\\${'['.repeat(300)}`])), [`"\\${'['.repeat(300)}`]);
 });
 

@@ -35,14 +35,14 @@ function mount(t: ExecutionContext, args: readonly string[], path: string): void
   t.teardown(() => spawnSync('umount', [path]));
 }
 
-// Privileges are dropped after the import: the sources may lie where nobody else may read.
+// Privileges are dropped after the import: the sources may be where no other user may read them.
 const writer = `import(${JSON.stringify(module)}).then(({ writeReport }) => {
   const [, path, text, uid] = process.argv;
   if (Number(uid) > 0) { process.setgroups([]); process.setgid(Number(uid)); process.setuid(Number(uid)); }
   return writeReport(path, text);
 }).catch((error) => { process.stderr.write(error.code + ' ' + error.message); process.exitCode = 9; });`;
 
-/** Writes a report in a process of its own; `shell` is put behind it, e.g. a redirection. */
+/** Writes a report in a separate process; `shell` is appended, e.g. a redirection. */
 function elsewhere(path: string, text: string, { shell = '', uid = 0 } = {}) {
   const line = `exec "$0" -e "$1" "$2" "$3" "$4" ${shell}`;
   return spawnSync('sh', ['-c', line, process.execPath, writer, path, text, String(uid)], { encoding: 'utf8' });

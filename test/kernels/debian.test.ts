@@ -1,4 +1,4 @@
-/** Debian's own kernels, from the mirror that this machine's apt is set up with. */
+/** Debian's own kernels, from the mirror that this machine's apt uses. */
 
 import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
@@ -12,7 +12,9 @@ import type { Kernel } from '../../src/kernels/types.ts';
 import { needs } from '../needs.ts';
 import { makePlace, setEnvironment } from './place.ts';
 
-/** Where the mirror does not serve, CI takes the kept kernel (KMEM_RUN_KERNELS) or fails. Null: skipped, and said. */
+/**
+ * If the mirror does not serve it, CI uses the saved kernel (KMEM_RUN_KERNELS) or fails. Null: skipped and reported.
+ */
 async function addFromMirror(t: ExecutionContext, name: string): Promise<Kernel | null> {
   const { KMEM_RUN_KERNELS } = process.env;
   const place = makePlace(t);
@@ -51,7 +53,7 @@ function assertPlain(t: ExecutionContext, kernel: Kernel): void {
   for (const path of kernel.modules) t.is(bytesAt(path, 0, 4), '\x7fELF', path);
 }
 
-/** Each symbol that a module leaves undefined and another one of them defines is defined by one before it. */
+/** Each symbol that one module leaves undefined and another defines is defined by an earlier module. */
 function assertLoadable(t: ExecutionContext, kernel: Kernel): void {
   const names = kernel.modules.map((path) => basename(path, '.ko'));
   for (const wanted of ['virtio_mmio', '9pnet_virtio', '9p', 'overlay']) t.true(names.includes(wanted), wanted);

@@ -101,7 +101,7 @@ test.serial('a kernel.json that is not what this version writes is damage, and l
   t.deepEqual(await findKernel('mine'), kernel);
 });
 
-/** Another byte in the middle; size as it was. */
+/** Changes a byte in the middle and keeps the size. */
 function flip(file: string): void {
   const content = readFileSync(file);
   const at = content.length >> 1;

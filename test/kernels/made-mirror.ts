@@ -1,4 +1,4 @@
-/** A mirror of the test's own, with keys of the test's, and two kernels for it. */
+/** A mirror of the test's own, with its own keys and two kernels. */
 
 import { randomBytes } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';
@@ -18,11 +18,11 @@ test.after.always(() => keys?.close());
 export type Mirror = Place &
   Served &
   Readonly<{
-    /** Puts a kernel into a suite of `debian` or `debian-security`. */
+    /** Adds a kernel to a suite of `debian` or `debian-security`. */
     put: (root: string, suite: string, made: MadeKernel) => string;
     answers: (answer: (path: string) => RepositoryAnswer) => void;
     fetch: (options?: Parameters<Place['add']>[2]) => ReturnType<Place['add']>;
-    /** What was asked for of packages since the last call. */
+    /** The requests for packages since the last call. */
     ranges: () => (string | null)[];
   }>;
 
@@ -48,7 +48,7 @@ export async function makeMirror(t: ExecutionContext): Promise<Mirror> {
   };
 }
 
-/** The configuration of an apt that knows this mirror, or none. */
+/** The configuration of an apt that knows this mirror, or no mirror. */
 export function configureApt(place: Place, sources: string): void {
   const lines = [
     'Acquire::Retries "0";',

@@ -1,4 +1,4 @@
-/** The system's own apt against a mirror of the test's, with keys of the test's. */
+/** The system's own apt with the test's own mirror and keys. */
 
 import { readdirSync, readFileSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

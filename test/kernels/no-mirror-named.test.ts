@@ -1,4 +1,4 @@
-/** Without --mirror: the mirrors of the system's own apt, and the folder of KMEM_RUN_KERNELS where none serves. */
+/** Without --mirror: the mirrors of the system's own apt, and the KMEM_RUN_KERNELS folder if none serves the kernel. */
 
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -80,7 +80,7 @@ test.serial('a kept kernel that is not what its checksums say is refused', async
   await refusal(t, place.add('6.1', noWay), 'wrong-checksum');
 });
 
-/** A kernel as it is kept for CI: flat modules, and checksums of all. */
+/** A kernel as saved for CI: flat modules, and checksums of all files. */
 function keepKernel(place: Place, name: string, made: MadeKernel): string {
   const folder = place.path('kept', name);
   const { image, modules } = writeTree(place.path('tree', name), { made, modules: debian12 });

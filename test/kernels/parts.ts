@@ -1,4 +1,4 @@
-/** Kernels and modules that nothing boots: as much of their formats as tells what they are. */
+/** Kernels and modules that are never booted: just enough of their formats to identify them. */
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -9,14 +9,14 @@ export const arch = process.arch === 'arm64' ? 'arm64' : 'amd64';
 
 export type MadeKernel = Readonly<{
   release: string;
-  /** Debian's, with its revision. */
+  /** Debian's version, with its revision. */
   version: string;
-  /** Bytes that follow, so that the image is as large as a test needs; what does not compress. */
+  /** Trailing bytes that make the image as large as a test needs; data that does not compress. */
   padding?: Buffer;
   pvh?: boolean;
 }>;
 
-/** `Linux version 5.10.0-1-amd64 (…) #1 SMP Debian 5.10.1-1 (2026-01-01)`, beside the format of /proc/version. */
+/** `Linux version 5.10.0-1-amd64 (…) #1 SMP Debian 5.10.1-1 (2026-01-01)`, next to the format of /proc/version. */
 function banner({ release, version }: MadeKernel): Buffer {
   const format = 'Linux version %s (someone@somewhere) (gcc) %s\n\0';
   return Buffer.from(
@@ -24,7 +24,7 @@ function banner({ release, version }: MadeKernel): Buffer {
   );
 }
 
-/** What QEMU boots: an ELF vmlinux that says where it begins without the real mode, or arm64's Image. */
+/** What QEMU boots: an ELF vmlinux that states its entry point without real mode, or arm64's Image. */
 export function plainImage(made: MadeKernel): Buffer {
   return arch === 'arm64' ? arm64Image(made) : vmlinux(made);
 }
@@ -93,7 +93,7 @@ export const compressors = {
 
 export type Compression = keyof typeof compressors;
 
-/** A bzImage around a payload; the kernel's build puts the content's size behind all but gzip's. */
+/** A bzImage around a payload; the kernel's build appends the content's size for all compressions but gzip. */
 export function bzImage(content: Buffer, compression: Compression): Buffer {
   const size = Buffer.alloc(4);
   size.writeUInt32LE(content.length);
@@ -113,12 +113,12 @@ export function wrapped(payload: Buffer): Buffer {
   return Buffer.concat([setup, Buffer.alloc(gap), payload, Buffer.from('what follows the payload')]);
 }
 
-/** The image as a distribution ships it. */
+/** The image as distributions ship it. */
 export function shippedImage(made: MadeKernel, compression: Compression = 'xz'): Buffer {
   return arch === 'arm64' ? compressors.gz(plainImage(made)) : bzImage(plainImage(made), compression);
 }
 
-/** As in Debian 12: each name with what it depends on. */
+/** As in Debian 12: each name with its dependencies. */
 export const debian12: Readonly<Record<string, readonly string[]>> = {
   virtio_ring: [],
   virtio: ['virtio_ring'],
@@ -141,7 +141,7 @@ export type Tree = Readonly<{
   lib?: string;
 }>;
 
-/** Files as a kernel's package has them, below `root`. Returns the image's path and that of the modules. */
+/** Files as in a kernel's package, below `root`. Returns the paths of the image and of the modules. */
 export function writeTree(
   root: string,
   { made, modules, builtin = [], compression, lib = 'lib' }: Tree,

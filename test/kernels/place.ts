@@ -1,4 +1,4 @@
-/** A cache folder, an apt configuration and ways to add kernels, all of a test's own. */
+/** The test's own cache folder, apt configuration and functions that add kernels. */
 
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,17 +10,17 @@ import { write } from './parts.ts';
 
 export type Place = Readonly<{
   folder: string;
-  /** Where kernels are kept. */
+  /** Where kernels are stored. */
   kernels: string;
   path: (...names: string[]) => string;
-  /** What was said by the last add. */
+  /** The messages of the last add. */
   said: () => readonly string[];
   add: (name: string, way: Way, options?: Partial<AddOptions>) => Promise<Added>;
-  /** What is in the folder of the kernels, but for the lock. */
+  /** The contents of the kernels folder, except the lock. */
   left: () => string[];
 }>;
 
-/** Sets XDG_CACHE_HOME and APT_CONFIG for this process until the test ends: tests that use it are serial. */
+/** Sets XDG_CACHE_HOME and APT_CONFIG for this process until the test ends, so tests that use it are serial. */
 export function makePlace(t: ExecutionContext): Place {
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-kernels-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
@@ -55,7 +55,7 @@ function put(name: string, value: string | undefined): void {
   else process.env[name] = value;
 }
 
-/** The refusal, which comes with a hint of one line. */
+/** The error, which has a one-line hint. */
 export async function refusal(t: ExecutionContext, work: Promise<unknown>, code: string): Promise<SetupError> {
   const error = await t.throwsAsync<SetupError>(work, { name: 'SetupError', code });
   t.regex(error?.hint ?? '', /^[^\n]+$/);

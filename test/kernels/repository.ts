@@ -1,4 +1,4 @@
-/** A Debian mirror of a test's own: signed lists, packages, and a server that can be made to fail. */
+/** A test's own Debian mirror: signed lists, packages, and a server that can be made to fail. */
 
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -10,10 +10,10 @@ import { basename, join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { arch, packDeb, type Tree, write, writeDeb } from './parts.ts';
 
-/** Keys as apt wants them, and who can sign with them. */
+/** Keys as apt requires them, and a function to sign with them. */
 export type Keys = Readonly<{ keyring: string; sign: (text: string) => string }>;
 
-/** Keys in a folder of their own; close() removes it. */
+/** Keys in a separate folder; close() removes it. */
 export function makeKeys(): Keys & Readonly<{ close: () => void }> {
   const home = mkdtempSync(join(tmpdir(), 'kmem-run-keys-'));
   const options = ['--homedir', home, '--batch', '--quiet', '--pinentry-mode', 'loopback', '--passphrase', ''];
@@ -64,7 +64,7 @@ function paragraph(deb: string): string {
 
 export type Served = Readonly<{
   url: string;
-  /** What was asked for so far: path, and the range if one was. */
+  /** The requests so far: path, and the range if there was one. */
   requests: readonly Readonly<{ path: string; range: string | null }>[];
   close: () => Promise<void>;
 }>;
@@ -78,7 +78,7 @@ export type RepositoryAnswer =
   | 'refused'
   | 'whole';
 
-/** Serves `root`. `answer` decides at each request. */
+/** Serves `root`. `answer` decides for each request. */
 export async function serve(
   t: ExecutionContext,
   root: string,

@@ -1,4 +1,4 @@
-/** The example of docs/reference/library.md is a test of ours, and catches what it says it catches. */
+/** The example in docs/reference/library.md is one of our tests, and catches what it claims to catch. */
 
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ const root = join(import.meta.dirname, '..', '..');
 const budget = join(import.meta.dirname, 'budget');
 const page = readFileSync(join(root, 'docs', 'reference', 'library.md'), 'utf8');
 
-/** The block of code that follows the name of a file. */
+/** The code block that follows a file name. */
 function blockOf(name: string) {
   return page
     .split(`\`${name}\`\n\n\`\`\``)[1]
@@ -24,7 +24,7 @@ for (const name of ['server.js', 'budget.test.ts']) {
   });
 }
 
-/** A project of a user's, with the example in it, and its test run; `change` is made to the server. */
+/** A user's project with the example in it, and the run of its test; `change` is applied to the server. */
 function project(t: ExecutionContext, change: (server: string) => string) {
   const harness = makeHarness(t);
   const modules = harness.path('node_modules');

@@ -1,4 +1,4 @@
-/** The built package, as those who import it use it. */
+/** The built package, as its importers use it. */
 
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import anyTest from 'ava';
@@ -89,7 +89,7 @@ test('explore: findings with a line to see them again', async (t) => {
   t.true(report.findings.every(({ replay }) => replay.includes('kmem-run --fail')));
 });
 
-/** Files of a user's, and the folder of them as code has it. */
+/** A user's files; returns their folder as code. */
 function scenarios(path: (name: string) => string, files: Readonly<Record<string, string>>): string {
   mkdirSync(path('scenarios'));
   for (const [name, text] of Object.entries(files)) writeFileSync(path(`scenarios/${name}.yaml`), text);
@@ -126,7 +126,7 @@ test('a scenario is what bisect, sweep and explore run: its limit, its expectati
   );
   t.is(swept.timeoutMs, 9000);
   t.deepEqual([explored.command, explored.expect, explored.status], [['scenario', 'page'], ['exit==0'], 'done']);
-  // No run is kept that a line could make again.
+  // No run is saved that a command line could repeat.
   t.true(explored.tried.length > 0 && explored.tried.every(({ replay }: { replay: string }) => replay === ''));
 });
 
@@ -342,7 +342,7 @@ test('Ctrl-C ends a program as it would without kmem-run, and what it ran goes w
   while (!has('on')) await new Promise((resolve) => setTimeout(resolve, 20));
   process.kill(pid, 'SIGINT');
   t.is((await ended).signal, 'SIGINT');
-  // The helper outlives it, and tidies up.
+  // The helper outlives it and cleans up.
   for (let looks = 0; looks < 200 && whatIsLeft().length > 0; looks++)
     await new Promise((resolve) => setTimeout(resolve, 50));
   t.deepEqual(whatIsLeft(), []);

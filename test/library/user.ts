@@ -1,4 +1,4 @@
-/** A program of a user's that imports the built package, in cgroups and folders of the test's own. */
+/** A user's program that imports the built package, in cgroups and folders of the test's own. */
 
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
@@ -22,7 +22,10 @@ function FRAME(code: string) {
 export type User = Harness &
   Readonly<{
     begin: (code: string) => Running;
-    /** What \`code\` returns. Fails the test where the library has printed, kept a signal's handler, or left anything. */
+    /**
+     * What \`code\` returns. Fails the test if the library has printed anything, kept a signal handler, or left
+     * anything behind.
+     */
     // biome-ignore lint/suspicious/noExplicitAny: what the code returns is the test's own
     ask: (code: string) => Promise<any>;
   }>;

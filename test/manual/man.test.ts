@@ -57,7 +57,7 @@ test('mandoc has nothing to say against them', (t) => {
   if (!needs(t, has('mandoc'), 'mandoc')) return;
   const files = made.map(({ file }) => join(folder, file));
   const { stdout } = spawnSync('mandoc', ['-Tlint', '-W', 'warning', ...files], { encoding: 'utf8' });
-  // They have no date: it would say nothing that the version does not.
+  // They have no date: it would add nothing to the version.
   t.deepEqual(
     stdout.split('\n').filter((line) => line !== '' && !line.includes('missing date')),
     [],

@@ -1,4 +1,4 @@
-/** The BPF programs: their objects are those of their sources, and load here. */
+/** The BPF programs: their objects match their sources and load here. */
 
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { here } from './compile.ts';
 
 const root = join(here, '..', '..');
 
-/** The first line of what a program says of itself; null: it is not there. */
+/** The first line of a program's version output; null if the program is missing. */
 function saysOf(command: string, args: readonly string[]): string | null {
   const { status, stdout } = spawnSync(command, args, { encoding: 'utf8' });
   return status === 0 ? (stdout.split('\n')[0]?.trim() ?? null) : null;
@@ -33,7 +33,7 @@ test('compiled again in another folder, the objects are the same', (t) => {
   t.is(status, 0);
 });
 
-/** Why each may be refused on a machine that allows programs as such. */
+/** Why each may be refused on a machine that generally allows programs. */
 const refusals: Readonly<Record<string, RegExp>> = {
   // No kernel limit, no trampolines, or a policy that forbids them.
   fexit: /^(ENOENT|EPERM|ENOTSUP|EOPNOTSUPP)$/,

@@ -11,7 +11,7 @@ export const here = import.meta.dirname;
 
 const SANITIZED = ['-g', '-O1', '-std=gnu11', '-D_GNU_SOURCE', '-pthread', '-fno-sanitize-recover=all'];
 
-/** All of the helper but its main.c. */
+/** All of the helper except its main.c. */
 export function helperParts(): string[] {
   return [...sourcesIn('helper'), ...sourcesIn('common')].filter((file) => basename(file) !== 'main.c');
 }
@@ -35,7 +35,7 @@ export function compileSanitized(
   ]);
 }
 
-/** Removed when the test is over. */
+/** Removed when the test ends. */
 export function makeFolder(t: ExecutionContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-native-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));

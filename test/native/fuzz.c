@@ -1,6 +1,6 @@
 /*
- * What the runner says, as any bytes: messages in two pieces, the configuration with the policy, a step's words, and the
- * filter that is generated of what was read.  For clang -fsanitize=fuzzer.  Nothing is opened or started.
+ * The runner's input as arbitrary bytes: messages in two pieces, the configuration with the policy, a step's words, and
+ * the filter generated from what was read.  For clang -fsanitize=fuzzer.  Nothing is opened or executed.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -13,12 +13,12 @@
 #include "../../src/native/helper/inject.h"
 #include "../../src/native/helper/policy.h"
 
-enum { MOST_INJECTIONS = 1000 }; /* of a whole process: they are never forgotten */
+enum { MOST_INJECTIONS = 1000 }; /* per process: they are never freed */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 const char *__asan_default_options(void);
 
-/* The helper keeps the texts of its configuration as long as it lives, and is configured once. */
+/* The helper keeps the texts of its configuration until it exits, and is configured once. */
 const char *__asan_default_options(void)
 {
   return "detect_leaks=0";

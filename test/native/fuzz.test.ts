@@ -7,7 +7,7 @@ import { compileSanitized, helperParts, here, makeFolder } from './compile.ts';
 
 const SECONDS = soak.isOn ? 20 : 5;
 
-/** Whether clang is there, and what it links fuzz targets with. */
+/** Whether clang is available and can link fuzz targets. */
 function canFuzz(folder: string): boolean {
   const args = ['-x', 'c', '-fsanitize=fuzzer', '-o', join(folder, 'trial'), '-'];
   const input =

@@ -1,4 +1,4 @@
-/** How src/native is laid out: modules with a header each, that know only what is below them. */
+/** The layout of src/native: modules with one header each that know only the modules below them. */
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ function filesOf(folder: string) {
     }));
 }
 
-/** By module: those of its own folder that it includes. */
+/** By module: the modules of its own folder that it includes. */
 function dependencies(folder: string): Map<string, Set<string>> {
   const found = new Map<string, Set<string>>();
   for (const { name, text } of filesOf(folder)) {

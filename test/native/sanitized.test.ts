@@ -6,11 +6,11 @@ import { sourcesIn } from '../fixtures/compile.ts';
 import { compileSanitized, here, makeFolder } from './compile.ts';
 
 const root = join(here, '..', '..');
-/** What the tests of the gate need of a checkout. Its dist/ has the helper that they run. */
+/** The parts of a checkout that the gate's tests need. dist/ contains the helper that they run. */
 const COPIED = ['package.json', 'tsconfig.json', 'bin', 'src', 'test', 'dist', 'scenarios'];
-/** Leaks are no matter: the supervisor ends without freeing, and the command's start leaves by exec. */
+/** Leaks do not matter: the supervisor exits without freeing, and the command's start ends with exec. */
 const OPTIONS = { ASAN_OPTIONS: 'detect_leaks=0', UBSAN_OPTIONS: 'print_stacktrace=1' };
-/** Those with fast timers measure the helper's speed, which this one does not have. */
+/** Tests with fast timers measure the helper's speed, which this build does not have. */
 const TESTS = ['--match=!*timer*', 'test/gate/inject.test.ts', 'test/gate/signals.test.ts'];
 
 test('tests of the gate with a helper under AddressSanitizer and UBSan', (t) => {

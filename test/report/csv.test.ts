@@ -8,7 +8,7 @@ function line(made: Result, label: string | null = null) {
   return csvLine({ result: made, experimentId: null, point: null, repeat: null, label });
 }
 
-/** What a reader that goes by RFC 4180 makes of it, by column. */
+/** How a reader that follows RFC 4180 parses it, by column. */
 function read(text: string): Record<string, string> {
   const fields: string[] = [];
   const body = text.replace(/\r\n$/, '');

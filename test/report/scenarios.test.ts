@@ -65,7 +65,7 @@ test('TAP 14: a point for each, skips as directives, diagnoses as YAML', (t) => 
   t.true(lines.includes('  flaky: true'));
   t.true(lines.includes('  message: "better than the baseline: kmem peak −20 % (5 → 4 MiB)"'));
   t.is(lines.filter((line) => line === '  ---').length, lines.filter((line) => line === '  ...').length);
-  // Nothing of what was written can end a block or begin a point.
+  // No written text can end a block or begin a test point.
   t.true(lines.every((line) => /^(TAP version 14|1\.\.6|(not )?ok .*| {2}.*|)$/.test(line)));
 });
 

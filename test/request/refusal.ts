@@ -1,7 +1,7 @@
 import type { ExecutionContext } from 'ava';
 import { SetupError } from '../../src/errors.ts';
 
-/** Asserts that `work` is refused with this code, in one line of reason and one of remedy; gives the error. */
+/** Asserts that `work` is rejected with this code, with one line of reason and one of hint; returns the error. */
 export function refused(t: ExecutionContext, code: string, work: () => unknown): SetupError {
   const error = t.throws(work, { instanceOf: SetupError });
   t.is(error.code, code, error.message);
@@ -9,7 +9,7 @@ export function refused(t: ExecutionContext, code: string, work: () => unknown):
   return error;
 }
 
-/** Runs `work`; gives its value, or null if it was refused with a SetupError. Anything else is thrown on. */
+/** Runs `work`; returns its value, or null if it was rejected with a SetupError. Other errors are rethrown. */
 export function valueOrNull<T>(work: () => T): T | null {
   try {
     return work();

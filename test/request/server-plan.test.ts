@@ -73,7 +73,7 @@ test('what stops it: a signal, or a command of the group that is waited for', (t
     { name: null },
     { kind: 'command', name: 'stop', command: ['sh', '-c', 'nginx -s quit'], stops: 'server' },
   ]);
-  // No signal: a program of that name.
+  // Not a signal: a program with that name.
   t.like(planOf({ background: true, stop: 'STOPIT' })?.[1], { command: ['sh', '-c', 'STOPIT'] });
 });
 
@@ -94,7 +94,7 @@ test('refused, by the name that the user knows', (t) => {
   refused(t, 'bad-option', wrong({ ready: 'tcp:' }));
   refused(t, 'bad-step', wrong({ ready: 'tcp:99999' }));
   refused(t, 'bad-step', wrong({ ready: 'output:(' }));
-  // What a shell leaves of http://127.0.0.1:${port}/ in double quotes.
+  // What a shell makes of http://127.0.0.1:${port}/ in double quotes.
   refused(t, 'bad-option', wrong({ ready: 'http://127.0.0.1:/' }));
   refused(t, 'conflicting-options', wrong({ readyTimeout: '1s' }));
   refused(t, 'conflicting-options', wrong({ stop: 'TERM' }));

@@ -87,7 +87,7 @@ test('a size reads back as it was written, in every spelling', (t) => {
     t.is(parseSize(`${count}${suffix}`), count * Number(scale));
   });
   fc.assert(whole);
-  // Every byte count is a finite decimal of each unit, so the decimals lose nothing.
+  // Every byte count is a finite decimal in each unit, so the decimals lose nothing.
   const decimal = fc.property(fc.maxSafeNat(), (bytes) => {
     const digits = (BigInt(bytes) * 10n ** 10n) / 1024n;
     t.is(parseSize(`${digits / 10n ** 10n}.${(digits % 10n ** 10n).toString().padStart(10, '0')}K`), bytes);

@@ -16,7 +16,7 @@ const unseen = step('x', { exit: { code: null, signal: null } });
 const held = expectation('a', { passed: true });
 const broken = expectation('b', { passed: false });
 
-/** Outcome and status of a run, decided as run.ts and the CLI do. */
+/** Outcome and status of a run, determined as in run.ts and the CLI. */
 function verdict(changes: Partial<Result>, interruptSignal: string | null = null): [string, number] {
   const made = { ...result(), ...changes };
   const outcome = decideOutcome(made);

@@ -17,7 +17,7 @@ type Node = {
   [key: string]: unknown;
 };
 
-/** Every key of the JSON Schema with its path, objects in lists and unions included. */
+/** Every key of the JSON Schema with its path, including objects in lists and unions. */
 function keys(node: Node, path = ''): [string, Node][] {
   const below = [node, ...(node.anyOf ?? [])].flatMap((option) => [option, ...(option.items ? [option.items] : [])]);
   return below.flatMap(({ properties = {} }) =>
@@ -74,7 +74,7 @@ test('a missing key, an unknown key and an unknown outcome are refused by name',
 });
 
 test('the spec in the result is a RunSpec, key for key', (t) => {
-  // The compiler is the test: each direction has to be assignable.
+  // The compiler is the test: each must be assignable to the other.
   const asked: RunSpec = result().spec;
   const told: Result['spec'] = asked;
   const same: keyof RunSpec extends keyof Result['spec']

@@ -6,7 +6,7 @@ function told(step: number | null, denials: number) {
 }
 
 test('steps in the group by the helper’s numbers, those outside in their order', (t) => {
-  // Of the plan the steps 0 and 3 are in the group.
+  // Steps 0 and 3 of the plan are in the group.
   const accounts = createAccounts(() => [0, 3]);
   accounts.begin(1);
   accounts.begin(2);

@@ -7,7 +7,7 @@ const MARK = ['--', 'touch', 'marker'];
 
 type Refusal = readonly [title: string, args: readonly string[], reason: RegExp];
 
-/** Found wrong before there is a spec: no result can be written. */
+/** Rejected before a spec exists: no result can be written. */
 const unreadable: readonly Refusal[] = [
   ['a limit of 0', ['--kmem', '0', ...MARK], /--kmem: "0" is below one page/],
   ['a negative limit', ['--kmem', '-1', ...MARK], /--kmem: "-1" is not a size/],
@@ -59,7 +59,7 @@ for (const [title, args, reason] of unreadable) {
   });
 }
 
-/** Those that are no error of a run's options, or about --json itself. */
+/** Errors that are not about a run's options, or are about --json itself. */
 const WITHOUT_RESULT = ['a word before --', 'a misspelt command of ours', 'JSON where', 'JSON into'];
 
 test.serial('wrong options: --json has a result that says why', async (t) => {
@@ -77,7 +77,7 @@ test.serial('wrong options: --json has a result that says why', async (t) => {
   harness.assertNothingLeft();
 });
 
-/** The spec could be read: there is a result that says why there is no more. */
+/** The spec could be read: a result exists and reports why it has nothing else. */
 const refused: readonly (readonly [...Refusal, status: number, code: string])[] = [
   [
     'a command that is absent',

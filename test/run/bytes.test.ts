@@ -1,4 +1,7 @@
-/** Arguments, variables and folders that are not UTF-8. A test cannot start programs with them: sh makes them of octal. */
+/**
+ * Arguments, variables and folders that are not UTF-8. A test cannot start programs with them, so sh makes them from
+ * octal.
+ */
 
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import anyTest from 'ava';
@@ -8,7 +11,7 @@ import { type Harness, makeHarness } from '../harness.ts';
 
 const test = anyTest.serial;
 
-/** For `under`: does that first, with kmem-run's words as "$@". */
+/** For `under`: runs the line first, with kmem-run's arguments as "$@". */
 function after(line: string): string[] {
   return ['/bin/sh', '-c', `${line}; exec "$@"`, 'sh'];
 }
@@ -26,7 +29,7 @@ test('arguments of any bytes arrive, are in the result, and are replayed from th
   const words = [...fc.sample(one, 100), Buffer.from('caf\xe9\xff'.concat('%41'), 'latin1')].map((word) =>
     Buffer.from(word),
   );
-  // $(…) would take line ends at the end.
+  // $(…) would strip trailing line ends.
   const added = words.map((word) => `"$(printf '${octal(word)}.')"`).join(' ');
   const dotted = Buffer.concat(words.flatMap((word) => [word, Buffer.from('.\0')]));
   const program = ['--', '/bin/sh', '-c', 'printf "%s\\0" "$@" > out', 'sh'];
@@ -51,7 +54,7 @@ test('arguments of any bytes arrive, are in the result, and are replayed from th
 test('variables of any bytes are inherited, copied and given, also outside the group', async (t) => {
   const harness = makeHarness(t);
   const { run, assertNothingLeft } = harness;
-  // A shell hands on no variable whose name is none to it.
+  // A shell does not pass on variables with invalid names.
   const show = 'printf "%s %s|" "$ODD" "$GIVEN"; tr "\\0" "\\n" < /proc/$$/environ | grep -a ^NAME';
   const inherited = `export ODD="$(printf 'o\\377%%41')"`;
   const named = `set -- env "$(printf 'NAME\\351=n')" "$@" --env "$(printf 'GIVEN=g\\376')" -- /bin/sh -c '${show}'`;

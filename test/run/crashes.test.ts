@@ -1,4 +1,4 @@
-/** Crashes of processes whose parents say nothing of it. */
+/** Crashes of processes whose parents do not report them. */
 
 import test from 'ava';
 import { makeHarness } from '../harness.ts';
@@ -9,7 +9,7 @@ function watched(file: string) {
 
 test('a child that crashes is told, though its parent hides it, or lets go of it, or never asks', async (t) => {
   const { run, path, assertNothingLeft } = makeHarness(t);
-  // true(1) after it: a shell would become the last command itself.
+  // Followed by true(1): a shell would otherwise exec the last command.
   const crash = (signal: string) => `sh -c 'kill -${signal} $$; true'`;
   const line = `${crash('SEGV')}; (${crash('ABRT')} &) ; ${crash('BUS')} & sleep 0.3; ${crash('TERM')}; exit 0`;
   const { status, result, stderr } = await run([...watched(path('calls')), '--', 'sh', '-c', line]);

@@ -1,4 +1,4 @@
-/** Commands that start a daemon and exit: the daemon's kernel memory, and what it is denied, are the run's. */
+/** Commands that start a daemon and exit: the daemon's kernel memory and denials belong to the run. */
 
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
@@ -16,9 +16,9 @@ type Daemon = Readonly<{
   program: string;
   debianPackage: string;
   comm: string;
-  /** Bytes that its kernel memory reaches; its launcher alone takes less. */
+  /** Bytes that its kernel memory reaches; its launcher alone needs less. */
   atLeast: number;
-  /** Options and command. `dir`: what test/fixtures/server.sh has prepared. */
+  /** Options and command. `dir`: prepared by test/fixtures/server.sh. */
   words: (dir: string, port: number) => string[];
 }>;
 

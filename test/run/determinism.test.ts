@@ -1,6 +1,6 @@
 /**
- * The same program gives the same number, to the byte, and the number is the kernel's. On cgroup v2, where the kernel
- * keeps no highest usage, the numbers are no further apart than the result says that they may be.
+ * The same program gives the same number, to the byte, and it is the kernel's number. On cgroup v2, where the kernel
+ * does not record the highest usage, the numbers differ by no more than the result says they may.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -19,15 +19,15 @@ const v2Test = where(version === 2, 'cgroup v2', test);
 
 const RUNS = 10;
 const CPUS = availableParallelism();
-/** Bytes of kmem of one TCP socket on 6.18, docs/internals/gate.md. */
+/** Kernel memory of one TCP socket on 6.18, in bytes, docs/internals/gate.md. */
 const TCP_SOCKET = 3629;
 /**
- * A program of another cgroup on the same CPU disturbs a series by a page (the kernel's stock of charged bytes is one
- * per CPU), as forks on CPU 0 showed: 21 of 60 runs, and none of 60 with the same forks on CPU 1. So kmem-run itself
- * stays off the CPU, and a disturbed series is done again, on each CPU in turn.
+ * A program in another cgroup on the same CPU disturbs a series by a page (the kernel has one stock of charged bytes
+ * per CPU), as forks on CPU 0 showed: 21 of 60 runs, but none of 60 with the same forks on CPU 1. So kmem-run itself
+ * stays off the CPU, and a disturbed series is repeated, on each CPU in turn.
  */
 const SERIES = 40;
-/** On v2, which is emulated here. */
+/** For v2, which is emulated here. */
 const READ_RUNS = 5;
 
 const objects = compileFixture('objects');
@@ -46,7 +46,7 @@ for (const [name, command] of Object.entries(fixtures)) {
       return (await harness.run(words, { under: keepOff(cpu) })).result?.kmem.maxUsage ?? null;
     };
     const series = async (cpu: number) => {
-      // The first toucher pays for dentries and inodes.
+      // The first access is charged for dentries and inodes.
       await measure(cpu);
       const peaks: (number | null)[] = [];
       while (peaks.length < RUNS && new Set(peaks).size < 2) peaks.push(await measure(cpu));
@@ -71,7 +71,7 @@ for (const [name, command] of Object.entries(fixtures)) {
       const { maxUsage, uncertainty } = (await harness.run(words)).result?.kmem ?? {};
       return { peak: maxUsage ?? 0, uncertain: uncertainty ?? Number.NaN };
     };
-    // The first toucher pays for dentries and inodes.
+    // The first access is charged for dentries and inodes.
     await measure();
     const seen = [];
     while (seen.length < READ_RUNS) seen.push(await measure());
@@ -89,7 +89,7 @@ v1Test('max_usage is what the file of the group says while it is held', async (t
   const harness = makeHarness(t);
   const running = harness.start(['--kmem', '64M', '--hold', '3s', '--', objects, 'sockets', '60']);
   const file = await findFile(harness.sandbox.memory);
-  // The command is over well before the hold is.
+  // The command ends well before the hold does.
   await sleep(1500);
   const told = Number(readFileSync(file, 'utf8'));
   const { result } = await running.ended;
@@ -103,7 +103,7 @@ test('twice the sockets cost twice their documented bytes', async (t) => {
     const { result } = await harness.run(['--kmem', '64M', '--cpus', '0', '--', objects, 'sockets', String(count)]);
     return result?.kmem.maxUsage ?? 0;
   };
-  // A reading of v2 may be off by the largest rise between two: of more sockets that is less.
+  // A v2 reading may be off by the largest rise between two: with more sockets this matters less.
   const count = version === 1 ? 60 : 600;
   await peak(count);
   const [once, twice] = [await peak(count), await peak(2 * count)];

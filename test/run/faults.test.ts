@@ -1,5 +1,5 @@
 /**
- * Page faults over the kmem limit, which no gate sees: a BPF program ends them by a signal. The program here
+ * Page faults over the kmem limit, which the gate cannot see: a BPF program ends them with a signal. The program here
  * touches one page in each 2 MiB, and each needs a page table.
  */
 
@@ -14,9 +14,9 @@ const test = anyTest.serial;
 const LIMIT = 512 * 1024;
 const PAGE = 4096;
 const MOST = 4 * PAGE;
-/** As many page tables are seven times the limit. */
+/** This many page tables are seven times the limit. */
 const PAGES = 1000;
-/** A signal has effect when the call has ended; each part of readv faults. */
+/** A signal takes effect when the call has ended; each part of readv faults. */
 const PARTS = 1024;
 
 const canWatch = (t: ExecutionContext): boolean => needs(t, whyNoPrograms === null, `BPF programs: ${whyNoPrograms}`);
@@ -37,7 +37,7 @@ async function touch(
   return { ...ran, result: ran.result };
 }
 
-/** Each failure is a page fault and counted everywhere, `signals` in their order. */
+/** Each failure is a page fault and is counted everywhere; `signals` are in order. */
 function assertFaults(t: ExecutionContext, result: Result, syscall: string | null, signals: readonly string[]): void {
   t.deepEqual(
     result.failures.map(({ fault }) => fault?.signal),
@@ -45,12 +45,12 @@ function assertFaults(t: ExecutionContext, result: Result, syscall: string | nul
   );
   for (const failure of result.failures) {
     t.like(failure, { comm: 'sparse', syscall, detail: 'page fault', errno: null, step: 0, injected: false });
-    // One that was killed may be gone when that is looked up.
+    // A process that was killed may be gone when its path is looked up.
     t.regex(failure.exe ?? '/sparse', /\/sparse$/);
     t.is(failure.fault?.bytes, PAGE);
-    // Of the page that was touched: the first in its 2 MiB.
+    // Address of the touched page: the first in its 2 MiB.
     t.is(Number(BigInt(failure.fault?.address ?? '0x1') % BigInt(PAGE)), 0, `${failure.fault?.address}`);
-    // Not each further than the one before: a page of what ended earlier may be freed in between.
+    // Usage need not rise each time: a page of an earlier process may be freed in between.
     t.true((failure.usage ?? 0) > LIMIT, `${failure.usage}`);
   }
   const count = signals.length;
@@ -62,7 +62,7 @@ function assertFaults(t: ExecutionContext, result: Result, syscall: string | nul
 const SIGBUS = ['SIGBUS'];
 const THEN_KILLED = ['SIGBUS', 'SIGKILL'];
 
-/** What the program does about SIGBUS, and what comes of it. */
+/** How the program handles SIGBUS, and the result. */
 const ways: Readonly<Record<string, readonly [syscall: string | null, signals: readonly string[], exit: object]>> = {
   default: [null, SIGBUS, { code: null, signal: 'SIGBUS' }],
   ignore: [null, THEN_KILLED, { code: null, signal: 'SIGKILL' }],
@@ -108,7 +108,7 @@ test('--on-fault note: nothing is ended, and what page faults took is counted', 
   t.true((overshoot ?? 0) > 100 * PAGE);
   t.is(programs?.faults, 'note');
   t.is(programs?.faultBytes, (programs?.faultPages ?? 0) * PAGE);
-  // What else is over the limit was charged within calls.
+  // All other overshoot was charged within calls.
   const others = (overshoot ?? 0) - (programs?.faultBytes ?? 0);
   t.true(others >= 0 && others <= MOST, `${others}`);
   t.regex(notes.join('\n'), new RegExp(`page faults took ${programs?.faultPages} pages .*--on-fault sigbus`));

@@ -4,7 +4,7 @@ import type { Result } from '../../src/result/schema.ts';
 import { makeHarness, type Ran } from '../harness.ts';
 import { validateResult } from '../validate-result.ts';
 
-/** A disk of two pages, full, at ./disk; its files are listed and shown once kmem-run has ended. */
+/** A full disk of two pages at ./disk; its files are listed and printed after kmem-run exits. */
 const FULL = `
 mkdir disk
 mount -t tmpfs -o size=8k none disk
@@ -21,7 +21,7 @@ exit $status
 `;
 const fullDisk = ['unshare', '-m', 'sh', '-ec', FULL, 'sh'];
 
-/** The result, from the file beside that the error names. */
+/** The result, from the alternative file that the error names. */
 function writtenBeside({ stderr }: Ran): Result | null {
   const told =
     /\nkmem-run: the result cannot be written to "[^"\n]*": no space left on device; the result is in "([^"\n]+)" instead\n {2}hint: free some space [^\n]*\n$/.exec(

@@ -44,7 +44,7 @@ test.serial('without the programs that look a user up, that is the reason', asyn
     t.true(error?.message.startsWith(`--user: ${program} cannot be started`), error?.message);
   };
   await refused('getent');
-  // His other groups would be silently absent.
+  // The user's other groups would be silently missing.
   symlinkSync('/usr/bin/getent', join(folder, 'getent'));
   await refused('id');
 });

@@ -6,7 +6,7 @@ function sh(line: string) {
   return ['--', 'sh', '-c', line];
 }
 
-/** Up, with a child and a daemon, and in no hurry to end. */
+/** Up, with a child and a daemon, and does not end soon. */
 const BUSY = 'setsid sleep 300 & touch up; sleep 300';
 
 for (const [signal, status] of [
@@ -77,7 +77,7 @@ test.serial('what the program does in its grace is its own: its exit code is kep
 test.serial('an interrupt before the command is handed over starts nothing', async (t) => {
   const harness = makeHarness(t);
   const running = harness.start(['--kmem', '4M', '--hold', '1h', ...sh('touch up')]);
-  // At the first sign of a group, which is made before the command.
+  // As soon as a group exists, which is created before the command.
   await until(() => harness.whatIsLeft().some((what) => what.startsWith('cgroup ')));
   running.signal('SIGTERM');
   const ran = await running.ended;

@@ -39,7 +39,7 @@ for (const [index, [outcome, make]] of outcomes.entries()) {
   test.serial(`a result says what the schema says: ${outcome} (${index})`, async (t) => {
     const harness = makeHarness(t);
     const schema = await readSchema(harness);
-    // The harness has checked it by zod; this is the schema that others get.
+    // The harness has validated it with zod; this is the schema that users get.
     const { result } = await make(harness);
     t.is(result?.outcome, outcome);
     t.deepEqual(violations(schema, result), []);

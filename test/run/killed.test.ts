@@ -1,4 +1,7 @@
-/** SIGKILL of the runner, of the helper, of both, of the guardian, in every phase: nothing runs on, and the next run cleans up. */
+/**
+ * SIGKILL of the runner, of the helper, of both, of the guardian, in every phase: nothing keeps running, and the next
+ * run cleans up.
+ */
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import anyTest from 'ava';
@@ -10,7 +13,7 @@ import { guardiansOf, supervisorsOf } from '../processes.ts';
 
 const test = anyTest.serial;
 
-/** From before the helper has begun to well into the run; the hand-over takes about 10 ms somewhere in between. */
+/** From before the helper has started until well into the run; the hand-over takes about 10 ms somewhere in between. */
 const DELAYS_MS = [0, 20, 40, 50, 55, 60, 65, 70, 75, 80, 90, 100, 120, 150, 250];
 const TIMEOUT_MS = 10_000 * slowness;
 const storm = compileFixture('denial-storm');
@@ -50,7 +53,7 @@ for (const name of ['runner', 'helper', 'runner and helper', 'guardian']) {
     const harness = makeHarness(t);
     const running = harness.start(['--kmem', '400K', '--quiet', '--timeout', lenient(30), '--', storm, '30']);
     const pids = (): number[] => victims[name]?.(running) ?? [];
-    // On a busy machine the helper takes its time to begin.
+    // On a busy machine the helper is slow to start.
     while (pids().length === 0) await sleep(5);
     await sleep(700);
     t.true(pids().length > 0);
@@ -110,7 +113,7 @@ test('a helper that is stopped does not keep the run from its timeout', async (t
   while (!harness.has('ready')) await sleep(5);
   for (const pid of helper(running)) process.kill(pid, 'SIGSTOP');
   const { status, result } = await running.ended;
-  // Its sums are lost with it: no figure is made up.
+  // Its totals are lost with it: no value is invented.
   t.is(status, 124);
   t.is(result?.kmem.failcnt, null);
   t.deepEqual(await harness.processesLeft(TIMEOUT_MS), []);
@@ -122,19 +125,19 @@ for (const rule of ['exit', 'empty', 'quiet']) {
     const harness = makeHarness(t);
     const running = harness.start([
       ...['--kmem', '4M', '--quiet', '--wait', rule, '--hold', '1h', '--quiet-limit', '1h'],
-      // It works all the time, so that the group is never quiet, and ends soon where it is left without a gate.
+      // It works constantly, so that the group is never quiet, and ends soon if it is left without a gate.
       ...['--', 'sh', '-c', '(while sleep 0.01; do :; done) & echo $$ > step'],
     ]);
     await until(() => harness.has('step') && harness.read('step') !== '');
     const step = Number(harness.read('step'));
-    // The helper has taken its end.
+    // The helper has reaped it.
     await until(() => stateOf(step) === null);
     killAll([...helper(running), ...guardian(running)]);
     const { status, result } = await running.ended;
     t.is(status, 125);
     t.is(result?.outcome, 'setup-error');
     t.is(result?.terminationReason, 'gate-lost');
-    // The figures that only the helper had.
+    // The values that only the helper had.
     t.is(result?.kmem.failcnt, null);
     t.deepEqual(await harness.processesLeft(TIMEOUT_MS), []);
     await harness.run(['--', 'true']);

@@ -1,4 +1,4 @@
-/** Signals to kmem-run when the command has ended: the result exists, and it is the command's. */
+/** Signals to kmem-run after the command has ended: the result exists and is the command's. */
 
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -23,7 +23,7 @@ for (const name of [...SIGNALS, 'SIGPIPE'] as const) {
     const { status, signal, result } = await signalUntilEnded(running, name);
     t.is(signal, null);
     t.deepEqual(result?.exit, { code: 7, signal: null });
-    // kmem-run may hear of the signal before it hears of the command's end.
+    // kmem-run may learn of the signal before it learns of the command's end.
     const interrupted = name !== 'SIGPIPE' && result?.outcome === 'interrupted';
     t.is(status, interrupted ? 128 + constants.signals[name] : 7);
     t.is(harness.read('output'), 'written\n');
@@ -33,7 +33,7 @@ for (const name of [...SIGNALS, 'SIGPIPE'] as const) {
   });
 }
 
-/** Leaves a daemon that SIGTERM does not end: kmem-run waits for it in its grace when the run is over. */
+/** Leaves a daemon that SIGTERM does not end: kmem-run waits for it during the grace period when the run is over. */
 const DAEMON = `(trap 'touch told' TERM; touch up; while [ ! -e go ]; do sleep 0.05; done) &
 while [ ! -e up ]; do sleep 0.01; done
 exit 7`;
@@ -72,7 +72,7 @@ test('a signal ends the wait for a reader of --json, and the result is in a file
   execFileSync('mkfifo', [harness.path('pipe')]);
   const command = ['--', 'sh', '-c', 'touch done; exit 7'];
   const running = harness.start(['--quiet', '--kmem', '4M', '--json', 'pipe', ...command], { json: false });
-  // Its group is gone: there is nothing more to do but to report.
+  // Its group is gone: only the report remains to be done.
   await until(() => harness.has('done') && !harness.whatIsLeft().some((what) => what.startsWith('cgroup ')));
   const { status, stderr } = await signalUntilEnded(running, 'SIGTERM');
   t.is(status, 125);
@@ -96,9 +96,9 @@ for (const [what, args] of Object.entries({
     execFileSync('mkfifo', [harness.path('pipe')]);
     writeFileSync(harness.path('one.yaml'), 'description: One run.\nsteps:\n  - run: ["true"]\n');
     const running = harness.start(args, { json: false });
-    // A kmem-run that never opens it must not leave the reader waiting.
+    // If kmem-run never opens it, the reader must not wait for ever.
     void running.ended.then(() => open(harness.path('pipe'), 'r+')).then((writer) => writer.close());
-    // Opens when kmem-run has opened it to write.
+    // Opens once kmem-run has opened it for writing.
     const reader = await open(harness.path('pipe'));
     const [ran, report] = await Promise.all([signalUntilEnded(running, 'SIGTERM'), reader.readFile('utf8')]);
     await reader.close();

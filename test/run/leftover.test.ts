@@ -1,4 +1,4 @@
-/** What is left over when a run ends: not what is about to exit by itself. */
+/** What is left over when a run ends, without processes that are about to exit. */
 
 import test from 'ava';
 import { makeHarness } from '../harness.ts';

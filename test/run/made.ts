@@ -1,4 +1,4 @@
-/** A run of a plan in a folder of the test's own. */
+/** Runs a plan in a folder of the test's own. */
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

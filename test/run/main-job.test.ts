@@ -1,4 +1,4 @@
-/** The job that kmem-run exists for: Debian's Apache, started, asked for a page and stopped, in one group under a limit. */
+/** kmem-run's main job: Debian's Apache, started, asked for a page and stopped, in one group under a limit. */
 
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -12,9 +12,10 @@ const fixtures = join(import.meta.dirname, '..', 'fixtures');
 const APACHECTL = '/usr/sbin/apachectl';
 
 /**
- * How far below the peak of the stop the tight limit may be: enough for start and page with Debian's default configuration,
- * and not for stop, which loads all modules once more. What that peak is differs between machines, and so does what is
- * denied at a limit: a shell that cannot fork says "Cannot fork", one that cannot execute a file says what is wanted here.
+ * How far below the peak of the stop the tight limit may be: enough for start and page with Debian's default
+ * configuration, but not for stop, which loads all modules again. That peak differs between machines, and so does what
+ * is denied at a limit: a shell that cannot fork prints "Cannot fork", one that cannot execute a file prints the
+ * expected message.
  */
 const BELOW_PEAK_KIB = Array.from({ length: 30 }, (_, index) => 16 + 4 * index);
 

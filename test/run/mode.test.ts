@@ -22,7 +22,7 @@ test.serial('on the host the gate enforces, whatever its kernel could do', async
   t.is(await chosen(t, { kmem: '1M', enforce: 'auto' }, false), 'gate');
 });
 
-// This kernel takes no limit that bites; on one that does test/vm/native.test.ts sees the other answer.
+// This kernel's limit is not enforced; on one whose limit is, test/vm/native.test.ts checks the other answer.
 test.serial('in a guest the gate enforces where the kernel’s own limit does not hold', async (t) => {
   t.is(await chosen(t, { kmem: '1M', enforce: 'auto' }, true), 'gate');
 });

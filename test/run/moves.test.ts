@@ -1,4 +1,4 @@
-/** Tasks that leave the group or enter it: BPF programs see them, however they are moved and by whom. */
+/** Tasks that leave or enter the group: BPF programs see them, however and by whomever they are moved. */
 
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import anyTest, { type ExecutionContext } from 'ava';
@@ -12,12 +12,12 @@ const test = anyTest.serial;
 const LEFT = /^(\S+) \(pid (\d+)\) left the group: /;
 const ENTERED = /^(\S+) \(pid (\d+)\) was moved into the group from outside$/;
 const BORN_OUTSIDE = /^(\S+) \(pid (\d+)\) was started outside the group: /;
-/** By which a process moves itself, or another one, alone. */
+/** The file by which a process moves only itself or another. */
 const JOIN = version === 1 ? 'tasks' : 'cgroup.procs';
 
 const canWatch = (t: ExecutionContext): boolean => needs(t, whyNoPrograms === null, `BPF programs: ${whyNoPrograms}`);
 
-/** Of the notes that name a move: who, and its pid. */
+/** From the notes about moves: the name and pid. */
 function told({ result }: Ran, pattern: RegExp): [comm: string, pid: number][] {
   const found = (result?.enforcement.notes ?? []).map((note) => pattern.exec(note));
   return found.flatMap((match) => (match === null ? [] : [[match[1] ?? '', Number(match[2])]]));
@@ -31,7 +31,7 @@ function assertAllSeen(t: ExecutionContext, { result }: Ran): void {
   t.like(result?.enforcement.programs, { moves: true, lost: 0, missed: 0 });
 }
 
-/** A cgroup beside the run's: it goes with the sandbox. */
+/** A cgroup next to the run's; it is removed with the sandbox. */
 function makeElsewhere({ sandbox }: Harness): string {
   const directory = `${sandbox.memory}/elsewhere`;
   mkdirSync(directory);
@@ -84,7 +84,7 @@ where(
   t.is(ran.status, 0, ran.stderr);
   t.is(told(ran, LEFT).length, 1);
   t.is(ran.result?.escapes?.length, 100);
-  // 1,500 times out of the group: the first 1,000 are named.
+  // 1,500 moves out of the group: the first 1,000 are named.
   t.is(ran.result?.enforcement.programs?.lost, 500);
 });
 
@@ -175,7 +175,7 @@ test('in a PID namespace, where no number is the kernel’s own, nothing is said
   t.is(status, 0, stderr);
   const notes = result?.enforcement.notes.join('\n') ?? '';
   t.like(result?.enforcement.programs, { moves: false, faults: null });
-  // Where processes are is looked up instead, now and then.
+  // Instead, processes' locations are looked up now and then.
   t.deepEqual(result?.escapes, []);
   t.notRegex(notes, /from outside/);
   t.regex(notes, /not watched by BPF programs: .*tasks that leave the group/);

@@ -5,7 +5,7 @@ import { compileFixture } from '../fixtures/compile.ts';
 import { assertRefused, bin, type Harness, makeHarness, type Ran } from '../harness.ts';
 import { where } from '../needs.ts';
 
-/** What v2, with its one hierarchy, cannot be in. */
+/** Impossible on v2, with its one hierarchy. */
 const v1Test = where(version === 1, 'cgroup v1', test.serial);
 
 const MARK = ['--', 'touch', 'marker'];
@@ -21,7 +21,7 @@ const REMEDY =
     : /hint: delegate a cgroup to yourself .* --kernel NAME .* run as root/;
 const AS_NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--'];
 
-/** Runs kmem-run in a mount namespace of its own, after these shell lines. */
+/** Runs kmem-run in its own mount namespace, after these shell lines. */
 function mounted(...lines: string[]) {
   return ['unshare', '-m', 'sh', '-ec', `${lines.join('\n')}\nexec "$@"`, 'sh'];
 }

@@ -7,14 +7,14 @@ import { type Harness, makeHarness, type Start } from '../harness.ts';
 import { slowness } from '../needs.ts';
 
 const root = join(import.meta.dirname, '..', '..');
-/** The first npx builds the project, beside whatever else runs. */
+/** The first npx builds the project, alongside whatever else is running. */
 const TIMEOUT_MS = 240_000 * slowness;
 
-/** For npm's cache and logs. One for all: into a new cache npx installs the project as a link, and builds it for that. */
+/** For npm's cache and logs. One for all: with a new cache npx installs the project as a link and builds it first. */
 const home = mkdtempSync(join(tmpdir(), 'kmem-run-test-'));
 test.after.always(() => rmSync(home, { recursive: true, force: true }));
 
-/** In the folder of the project: npx finds its own bin there and asks no registry. */
+/** In the project folder: npx finds the project's bin there and does not contact a registry. */
 function startNpx(harness: Harness, args: readonly string[], env: Start['env'] = {}) {
   const options = {
     cwd: root,
@@ -59,7 +59,7 @@ test.serial('what npx put into the environment is not the program’s', async (t
   for (const name of ['NODE', 'COLOR', 'INIT_CWD']) t.false(seen.has(name), name);
 });
 
-/** Starts a program that does not end by itself under npx. */
+/** Starts under npx a program that does not end by itself. */
 async function startBusy(t: ExecutionContext, harness: Harness) {
   const json = harness.path('result.json');
   const running = startNpx(harness, ['--kmem', '8M', '--json', json, ...sh('setsid sleep 300 & touch up; sleep 300')]);

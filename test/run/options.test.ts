@@ -33,7 +33,7 @@ test.serial('the command is looked up in its own PATH, not in kmem-run’s', asy
   const harness = makeHarness(t);
   const ran = await harness.run(['--env', `PATH=${harness.folder}`, '--', 'sh']);
   t.is(ran.status, 127);
-  // Without a PATH as execvp(3) has it.
+  // Without a PATH, as execvp(3) handles it.
   t.is((await harness.run(['--clear-env', '--', 'true'])).status, 0);
 });
 
@@ -146,7 +146,7 @@ test.serial('--pids counts what the command starts, and nothing of ours', async 
   t.deepEqual(result?.pids, { max: 1, failcnt: 0 });
 });
 
-// v2 has no such limit, and says so: test/vm/v2-cgroup.test.ts.
+// v2 has no such limit and reports this: test/vm/v2-cgroup.test.ts.
 if (version === 1)
   test.serial('--kmem-tcp is set, read back and told', async (t) => {
     const harness = makeHarness(t);

@@ -1,4 +1,4 @@
-/** Limits other than that of kernel memory. */
+/** Limits other than the kernel memory limit. */
 
 import { existsSync } from 'node:fs';
 import test from 'ava';

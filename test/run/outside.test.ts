@@ -1,4 +1,4 @@
-/** Processes outside the group where no BPF program watches: kmem-run looks where they are. */
+/** Processes outside the group when no BPF program watches: kmem-run looks up where they are. */
 
 import { mkdirSync, rmdirSync } from 'node:fs';
 import { constants } from 'node:os';

@@ -1,4 +1,4 @@
-/** How far the peak goes above the limit, for the program that pushes hardest: a shell that forks until it fails. */
+/** How far the peak exceeds the limit for the most demanding program: a shell that forks until it fails. */
 
 import test from 'ava';
 import { makeHarness } from '../harness.ts';

@@ -1,4 +1,6 @@
-/** What a run has started outside its group, or what has left the group, ends with the run, however that ends. */
+/**
+ * Whatever a run has started outside its group, and whatever has left the group, ends with the run, however that ends.
+ */
 
 import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import anyTest, { type ExecutionContext } from 'ava';
@@ -12,7 +14,7 @@ const test = anyTest.serial;
 
 const TIMEOUT_MS = 10_000 * slowness;
 
-/** A process, its child, and one in a session of its own: each says that it is there. */
+/** A process, its child, and one in its own session: each reports that it is running. */
 const PROGRAM = 'sleep 1000 & setsid sh -c "touch apart; exec sleep 1000" & touch there; sleep 1000';
 
 function write(harness: Harness, lines: readonly string[]): string {
@@ -20,7 +22,7 @@ function write(harness: Harness, lines: readonly string[]): string {
   return harness.path('test.yaml');
 }
 
-/** Not pipes: what runs on would hold them open. */
+/** Not pipes: surviving processes would hold them open. */
 const QUIET = { json: false, stdout: 'ignore', stderr: 'ignore' } as const;
 
 const kinds: Record<string, (harness: Harness) => readonly string[]> = {
@@ -95,7 +97,7 @@ test('what a line of set-up leaves running is there for the run, and ends with i
   harness.assertNothingLeft();
 });
 
-/** A run whose program has left the group, and started something there. */
+/** A run whose program has left the group and started something outside. */
 async function startEscaped(t: ExecutionContext) {
   const harness = makeHarness(t);
   const elsewhere = [...new Set([harness.sandbox.memory, harness.sandbox.unified])].map(
@@ -146,7 +148,7 @@ test('supervisor and guardian that are stopped end their part when the runner is
   await assertEnded();
 });
 
-/** Stops the supervisor while it hands a step over; false: the run was over before. */
+/** Stops the supervisor while it hands over a step; false if the run ended before. */
 async function stopInHandover(running: Running): Promise<boolean> {
   let isOver = false;
   void running.ended.then(() => {

@@ -1,4 +1,4 @@
-/** Programs of the group that the plan goes on beside. */
+/** Programs of the group that run while the plan continues. */
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { lenient } from '../needs.ts';
 import { made } from './made.ts';
 
 const LOOP = 'while :; do sleep 0.05; done';
-/** Tells that it is up, and what it hears. */
+/** Reports that it is up, and the signals it gets. */
 const server = `trap 'echo hup >> heard' HUP; trap 'echo term >> heard; exit 0' TERM; touch up; ${LOOP}`;
 const background = { background: true, ready: { file: 'up', within: lenient(20) } } as const;
 
@@ -114,14 +114,14 @@ test('a denial is booked on the step that the process comes from, also where its
         expect: 'exit==137',
       },
       { name: 'bystander', run: ['sleep', '1000'], background: true },
-      // Their loaders must be done by then, or they are what is refused.
+      // Their loaders must have finished by then, or they are refused instead.
       { wait: lenient(0.5) },
       { limits: { kmem: '64K' } },
       { run: 'echo one > pipe', outside: true },
       { wait: { log: '^refused one', within: lenient(20) } },
       { signal: 'KILL', to: { step: 'server' } },
       { wait: { step: 'server', within: lenient(20) } },
-      // Of a step that has ended: told of the one that runs.
+      // From a step that has ended: reported for the running step.
       { run: 'echo two > pipe', outside: true },
       { wait: { log: '^refused two', within: lenient(20) } },
     ],

@@ -1,4 +1,4 @@
-/** Limits that change while the group lives. */
+/** Limits that change while the group exists. */
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ const v1Test = where(version === 1, 'cgroup v1', test);
 
 const M = 1_048_576;
 const NONE = { kmem: null, mem: null, memsw: null, kmemTcp: null, pids: null };
-/** Makes so many pipes each time its file `go.N` comes, and tells of each turn in `log`. */
+/** Makes `each` pipes whenever its file `go.N` appears, and reports each round in `log`. */
 function holder(each: number) {
   return `
 import os, time, itertools, resource
@@ -71,7 +71,7 @@ test('the gate is squeezed and loosened while a server runs: its calls fail betw
   t.is(result.limits.kmem, 64 * M);
   const squeeze = result.steps.find(({ name }) => name === 'squeeze');
   t.true((squeeze?.kmemUsage ?? 0) > 256 * 1024, 'the server held more than that already');
-  // One pipe at each turn that was refused; what was there before the squeeze is no overshoot.
+  // One pipe is denied in each refused round; usage from before the squeeze is no overshoot.
   t.is(result.kmem.failcnt, 1);
   t.is(result.failures[0]?.step, 0);
   t.true((result.kmem.overshoot ?? -1) >= 0 && (result.kmem.overshoot ?? M) <= 64 * 1024, `${result.kmem.overshoot}`);

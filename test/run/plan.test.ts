@@ -6,7 +6,7 @@ import anyTest, { type ExecutionContext } from 'ava';
 import { slowness } from '../needs.ts';
 import { made } from './made.ts';
 
-/** Where a request takes seconds as it is, twelve runs beside it in one process make it a minute. */
+/** If a single request takes seconds, twelve parallel runs in one process make it take a minute. */
 const test = slowness > 1 ? anyTest.serial : anyTest;
 
 /** Answers with the method, and 503 to the first `busy` requests. */
@@ -57,7 +57,7 @@ test('a request that nobody answers is given up when the time for trying is', as
   const { result } = await made(t, [{ run: 'true' }, { http: { url: `http://127.0.0.1:${port}/` }, within: 300 }], {
     timeout: '20s',
   });
-  // Not ended by the run's own time: half a minute is what a single request may take.
+  // Not ended by the run's timeout: a single request may take half a minute.
   t.is(result.outcome, 'failed');
   t.like(result.steps[1], { error: 'no answer: no answer in time', http: { status: null, attempts: 1 } });
 });
@@ -120,7 +120,7 @@ test('what is never ready fails the run, unless that is what was expected', asyn
   const ready = { port: 1, within: 50 };
   const { result } = await made(t, [{ run: 'true', ready }]);
   t.is(result.outcome, 'failed');
-  // Nobody is left who could get ready.
+  // No process is left that could become ready.
   t.is(result.steps[0]?.error, 'not ready: nothing listens on 127.0.0.1:1: the program has ended (exit 0)');
   const left = await made(t, [{ run: 'sleep 300 &', ready }]);
   t.is(left.result.steps[0]?.error, 'not ready: nothing listens on 127.0.0.1:1 after 50 ms');

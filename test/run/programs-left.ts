@@ -1,4 +1,4 @@
-/** Programs of ours in the kernel (BPF) that nobody holds any more, and that are there all the same. */
+/** Our BPF programs in the kernel that nobody holds any longer but that still exist. */
 
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readlinkSync } from 'node:fs';
@@ -11,13 +11,13 @@ const OURS = /^kmem_/;
 /** The kernel frees a program some time after its last descriptor is closed. */
 const TIMEOUT_MS = 10_000 * slowness;
 
-/** `17 kmem_mm_page_al`, in the order of their numbers; also those of runs that live. */
+/** `17 kmem_mm_page_al`, ordered by number; includes those of live runs. */
 export function programsOfOurs(): string[] {
   const lines = execFileSync(compileFixture('bpf-programs'), { encoding: 'utf8' }).split('\n');
   return lines.filter((line) => OURS.test(line.split(' ')[1] ?? ''));
 }
 
-/** Runs of other tests hold programs of their own: those are left out, by the descriptors of all processes. */
+/** Runs of other tests hold their own programs: these are excluded, by the descriptors of all processes. */
 export async function programsLeft(): Promise<string[]> {
   const deadline = performance.now() + TIMEOUT_MS;
   for (;;) {

@@ -11,15 +11,15 @@ function sh(line: string) {
   return ['--', 'sh', '-c', line];
 }
 
-/** In a session of its own, without a stream of its parent's: its launcher exits at once. */
+/** In its own session, without any of its parent's streams: its launcher exits at once. */
 function daemon(line: string) {
   return sh(`(setsid sh -c '${line}' </dev/null >/dev/null 2>&1 &)`);
 }
 
-/** Forks until the gate refuses it, some time after the launcher has gone; a refused fork ends dash with 2. */
+/** Forks until the gate denies it, some time after the launcher has exited; dash exits with 2 on a denied fork. */
 const DENIED = 'sleep 0.2; for i in 1 2 3 4 5 6 7 8 9; do sleep 300 & done; sleep 300';
 
-/** Fills its group with pipes; when it is told to end it makes some more, and says so. */
+/** Fills its group with pipes; when told to stop it makes some more, and reports this. */
 const server = `
 import os, signal, sys, time
 def bye(*_):

@@ -8,7 +8,7 @@ function sh(line: string) {
 
 const ESCAPE = String.fromCharCode(27);
 
-/** What a terminal shows of a run: stdout and stderr together. */
+/** A run as a terminal shows it: stdout and stderr together. */
 async function onTerminal(harness: Harness, options: string, env: Record<string, string> = {}): Promise<string> {
   const line = `${process.execPath} ${bin} ${options}`;
   const running = harness.startProgram(['script', '-qec', line, '/dev/null'], { env: { TERM: 'xterm', ...env } });

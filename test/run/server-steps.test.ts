@@ -58,7 +58,7 @@ test('a foreground server: clients run beside it, outside its group, and it is s
   t.true((result?.kmem.maxUsage ?? 0) > 0);
   t.like(result?.ending, { rule: 'quiet', reason: 'quiet' });
   t.deepEqual(result?.leftover, []);
-  // The spec has what was asked for, and what it came to.
+  // The spec contains what was requested and what it resolved to.
   t.true(JSON.stringify(result?.spec.template).includes(URL));
   t.regex(result?.spec.command[2] ?? '', /^2\d{4}$|^3[01]\d{3}$/);
   harness.assertNothingLeft();

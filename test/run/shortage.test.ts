@@ -7,7 +7,7 @@ import { until } from '../cgroup/sandbox.ts';
 import { makeHarness } from '../harness.ts';
 import { readOrEmpty } from '../processes.ts';
 
-/** How often a process has gone to sleep: once for each of its timers, at least. */
+/** How often a process has slept: at least once for each of its timers. */
 function sleepsOf(pid: number): number {
   return Number(/^voluntary_ctxt_switches:\s+(\d+)$/m.exec(readOrEmpty(`/proc/${pid}/status`))?.[1] ?? Infinity);
 }

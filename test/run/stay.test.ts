@@ -1,4 +1,4 @@
-/** On a terminal a run stays with a daemon until it ends or Ctrl-C. */
+/** On a terminal a run stays with a daemon until the daemon ends or Ctrl-C. */
 
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -37,7 +37,7 @@ test('it says so, keeps a line, and Ctrl-C stops the daemon and reports', async 
   shell.type(line('--kmem 64M'));
   await shell.see(/kmem-run: sleep \(1 process\) is running under the limit; Ctrl-C stops it and reports\r\n/);
   await shell.see(/kmem [\d.]+ KiB of 64 MiB ▕░{12}▏ 1 process failcnt 0 /);
-  // The run goes on.
+  // The run continues.
   const pid = Number(harness.read('pid'));
   t.regex(readFileSync(`/proc/${pid}/cgroup`, 'utf8'), /kmem-run\./);
   shell.type('\x03');

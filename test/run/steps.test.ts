@@ -10,7 +10,7 @@ function sh(line: string) {
   return ['--', 'sh', '-c', line];
 }
 
-/** A daemon as it should be: forked twice, in a session of its own, with no stream of its parent's. */
+/** A proper daemon: forked twice, in its own session, with none of its parent's streams. */
 function daemon(line: string) {
   return `(setsid sh -c '${line}' </dev/null >/dev/null 2>&1 &)`;
 }

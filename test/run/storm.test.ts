@@ -9,7 +9,10 @@ const RUNNER_MB = 120;
 const HELPER_MB = 3;
 const KIB_PER_MB = 1e6 / 1024;
 
-/** The highest peak RSS (MB) of the processes of that name, looked at until stopped: a process takes its own with it. */
+/**
+ * The highest peak RSS (MB) of the processes with that name, sampled until stopped: an exiting process takes its peak
+ * with it.
+ */
 function watchPeak(comm: string, parent: number): { stop: () => Promise<number> } {
   let highest = 0;
   let watching = true;
@@ -32,7 +35,7 @@ function watchPeak(comm: string, parent: number): { stop: () => Promise<number> 
   };
 }
 
-/** All descendants: a program of the test's may stand between. */
+/** All descendants: one of the test's programs may be in between. */
 function childrenOf(pid: number): number[] {
   const tasks = listed(`/proc/${pid}/task`);
   const children = tasks.flatMap((task) => readOrEmpty(`/proc/${pid}/task/${task}/children`).split(' '));

@@ -7,7 +7,7 @@ function sh(line: string) {
   return ['--', 'sh', '-c', line];
 }
 
-/** Starts kmem-run with redirections of a shell's. */
+/** Starts kmem-run with shell redirections. */
 function redirected(redirections: string) {
   return ['sh', '-c', `exec "$@" ${redirections}`, 'sh'];
 }
@@ -53,7 +53,7 @@ test.serial('the command’s streams are the very files that kmem-run was given'
   t.is((await harness.run(['--kmem', '4M', ...sh(show)], { under })).status, 0);
   const inodes = ['in', 'out', 'err'].map((name) => statSync(harness.path(name)).ino);
   t.deepEqual(harness.read('inodes').trim().split('\n').map(Number), inodes);
-  // What the command is given it also gets no more of: no descriptor of ours reaches it.
+  // The command gets nothing beyond what it was given: none of our descriptors reaches it.
   const listed = await harness.run(['--kmem', '4M', ...sh('ls /proc/self/fd | xargs')], { under });
   t.is(listed.status, 0);
   t.is(harness.read('out'), '0 1 2 3\n');

@@ -27,7 +27,7 @@ import { childrenOf } from '../processes.ts';
 
 const TIMEOUT_MS = 20_000 * slowness;
 
-/** The helper with a group of the test's own, ready for a step that makes ./marker. */
+/** The helper with the test's own group, ready for a step that creates ./marker. */
 async function supervise(
   t: ExecutionContext,
   input: Partial<RunInput>,
@@ -50,7 +50,7 @@ async function supervise(
     onLost: () => {},
   });
   t.teardown(supervisor.kill);
-  // An event that never comes: waiting for it fails once the helper is gone.
+  // If an event never arrives, waiting for it fails once the helper has exited.
   const timer = setTimeout(supervisor.kill, TIMEOUT_MS);
   t.teardown(() => clearTimeout(timer));
   await supervisor.next('locked');
@@ -60,7 +60,7 @@ async function supervise(
   return { supervisor, step, events, hasRun: () => existsSync(join(folder, 'marker')) };
 }
 
-/** Gives how many bytes it took. */
+/** Returns how many bytes the pipe took. */
 function fill(pipe: number): number {
   for (let size = 0; ; ) {
     try {
@@ -131,7 +131,8 @@ test.serial(
       execFileSync('mkfifo', [full]);
       return { lateJoin: [full] };
     });
-    // The command says that it has joined where nobody reads: it is held up there, and its joiner waits for it to execute.
+    // The command reports that it has joined to a pipe that nobody reads: it blocks there, and its joiner waits for it
+    // to execute.
     const pipe = openSync(full, constants.O_RDWR | constants.O_NONBLOCK);
     t.teardown(() => closeSync(pipe));
     const size = fill(pipe);
@@ -172,7 +173,7 @@ test.serial('a helper that cannot be started, and one that is none', async (t) =
 });
 
 test.serial('a helper that was stopped before it told anything is ended with the run', async (t) => {
-  // Well before the minute after which one is given up on in any case.
+  // Well before the minute after which a helper is given up in any case.
   t.timeout(30_000);
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-supervisor-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));

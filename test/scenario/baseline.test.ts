@@ -26,7 +26,7 @@ function entry(results: readonly Result[]): BaselineEntry {
   return made;
 }
 
-/** Runs that peaked at these, and are alike but for that. */
+/** Runs with these peaks that are otherwise identical. */
 function peaks(values: readonly number[], changes: Parameters<typeof result>[0] = {}): Result[] {
   return values.map((maxUsage) => result({ ...changes, kmem: { maxUsage, ...changes?.kmem } }));
 }
@@ -100,7 +100,7 @@ test('the step is named, and more processes; where nothing tells, nothing is sai
   t.deepEqual(sentences(run(2 * MiB, 2 * MiB, 2 * MiB), run(3 * MiB, 2 * MiB, 3 * MiB, { pids: { max: 20 } })), [
     'worse: kmem peak +50 % (2 → 3 MiB), at step "step 2", with 20 processes and threads at a time, not 12',
   ]);
-  // A step that rose a little does not explain it all.
+  // A step that rose slightly does not explain the whole rise.
   t.deepEqual(sentences(run(2 * MiB, 1.5 * MiB, 2 * MiB), run(4 * MiB, 2 * MiB, 4 * MiB)), [
     'worse: kmem peak +100 % (2 → 4 MiB), at step "step 2"',
   ]);
@@ -162,7 +162,7 @@ test('tolerances: shares, sizes, counts', (t) => {
   refused(t, 'bad-tolerance', () => readTolerances({ failcnt: '3K' }));
 });
 
-// What JavaScript makes of that key is no name.
+// JavaScript does not treat that key as a name.
 const names = fc.string({ unit: 'binary', minLength: 1, maxLength: 20 }).filter((name) => name !== '__proto__');
 const kinds = fc.dictionary(names, fc.integer({ min: 1, max: 99 }), {
   maxKeys: 3,
@@ -234,7 +234,7 @@ test('what a baseline covers is not written anew', (t) => {
   t.false(covers(before, entry(peaks(five(2 * MiB), { environment: { kernel: '7.0' } }))));
 });
 
-/** A suite of one scenario whose runs peak at these, the last one again and again. */
+/** A suite of one scenario whose runs have these peaks, the last one repeatedly. */
 function bench(t: ExecutionContext) {
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-baseline-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,4 +1,4 @@
-/** Scenario files without mistakes, for tests that make mistakes in them. */
+/** Valid scenario files, for tests that introduce mistakes into them. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 

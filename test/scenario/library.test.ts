@@ -1,4 +1,6 @@
-/** The scenarios that come with kmem-run pass on real software, and fail where the server in them is broken on purpose. */
+/**
+ * The scenarios that come with kmem-run pass on real software, and fail when the server in them is broken on purpose.
+ */
 
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,15 +14,15 @@ const test = anyTest.serial;
 const library = join(import.meta.dirname, '..', '..', 'scenarios');
 const names = readdirSync(library).flatMap((file) => (file.endsWith('.yaml') ? [file.replace('.yaml', '')] : []));
 
-/** Milliseconds: the whole library, side by side, takes a fifth of that. */
+/** Milliseconds: the whole library in parallel takes a fifth of that. */
 const TIMEOUT = 300_000 * slowness;
 
 type Break = Readonly<{
-  /** What is wrong with the server then. */
+  /** What is then wrong with the server. */
   what: string;
   from: string;
   to: string;
-  /** What the report has to say. */
+  /** What the report must contain. */
   because: RegExp;
 }>;
 
@@ -86,14 +88,14 @@ const breaks: Readonly<Record<string, Break>> = {
   },
 };
 
-/** kmem-run scenario run, in a folder of the test's own that has copies of these. */
+/** Runs kmem-run scenario run in a folder of the test's own with copies of these. */
 function bench(t: ExecutionContext, files: Readonly<Record<string, string>> = {}) {
   const harness = makeHarness(t);
   const folder = harness.path('project');
   mkdirSync(join(folder, 'scenarios'), { recursive: true });
   cpSync(join(library, 'programs'), join(folder, 'scenarios', 'programs'), { recursive: true });
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, 'scenarios', `${name}.yaml`), text);
-  // Not below the harness' folder, which everyone may write to.
+  // Not below the harness's folder, which is writable by everyone.
   const state = mkdtempSync(join(tmpdir(), 'kmem-run-state-'));
   t.teardown(() => rmSync(state, { recursive: true, force: true }));
   const start = { json: false, cwd: folder, env: { XDG_STATE_HOME: state }, timeout: TIMEOUT };

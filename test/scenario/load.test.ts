@@ -74,7 +74,7 @@ test('a mistake is told in one line, with the remedy in another', (t) => {
   t.regex(mistakeText(odd), /^\\x1bx:3:.*\[1-\\x11\]/);
 });
 
-/** What editors, merges and cats do to a file. */
+/** Damage that editors, merges and cats do to a file. */
 const damage = fc.oneof(
   fc.record({ kind: fc.constant('cut' as const), at: fc.nat(), length: fc.integer({ min: 1, max: 40 }) }),
   fc.record({ kind: fc.constant('insert' as const), at: fc.nat(), text: fc.string({ unit: 'binary', maxLength: 12 }) }),

@@ -13,7 +13,7 @@ function scenario(name: string, more = ''): Scenario {
 
 type Tried = Readonly<{ outcomes: ScenarioOutcome[]; tries: string[]; most: number }>;
 
-/** `results`: by name what each attempt comes to; the last one again and again. */
+/** `results`: the result of each attempt, by name; the last one repeatedly. */
 async function suite(
   scenarios: readonly Scenario[],
   results: Readonly<Record<string, readonly ScenarioAttempt['status'][]>>,

@@ -8,7 +8,7 @@ import { makeServed, openBrowser } from './served.ts';
 
 const markup = `<script>document.title = 'owned'</script><img src=x onerror="document.title='owned'">`;
 
-/** Whatever can be operated has a name. */
+/** Everything that can be operated has a name. */
 async function assertNamed(t: ExecutionContext, page: Page): Promise<void> {
   const nameless = await page.evaluate(() =>
     [
@@ -74,7 +74,7 @@ test.serial('list, filter, sort, open, compare', async (t) => {
     peaks.toSorted((a, b) => b - a),
   );
 
-  // As text, it is found and shown; as markup it would have named the page.
+  // As text it is found and displayed; as markup it would have become the page's title.
   await page.goto(url);
   await page.getByLabel('Command, label or id').fill('<script>');
   await page.keyboard.press('Enter');
@@ -124,7 +124,7 @@ test.serial('a sweep is followed while it runs, in the list and on its own page'
     (count) => Number.parseInt(document.querySelector('#kept .what small')?.textContent ?? '', 10) > count,
     before,
   );
-  // By a part of the page, not by loading it again.
+  // By updating a part of the page, not by reloading it.
   t.true(await list.evaluate(() => (window as unknown as { same: boolean }).same));
 
   const page = await open(new URL((await row.locator('.what a').getAttribute('href')) ?? '', url).href);

@@ -1,4 +1,4 @@
-/** kmem-run serve with a store of the test's own, and a browser that looks at it. */
+/** kmem-run serve with the test's own store, and a browser that views it. */
 
 import { request } from 'node:http';
 import type { ExecutionContext } from 'ava';
@@ -14,7 +14,7 @@ export type Served = Harness &
     /** The store. */
     file: string;
     fill: (work: (store: Store) => void) => void;
-    /** Starts it and gives its address. */
+    /** Starts it and returns its address. */
     serve: (args?: readonly string[]) => Promise<{ url: string; running: Running }>;
   }>;
 
@@ -59,7 +59,7 @@ export type Answered = Readonly<{
   body: string;
 }>;
 
-/** Unlike fetch() it sends any header, `Host` too, and follows nothing. */
+/** Unlike fetch(), it sends any header, even `Host`, and follows no redirects. */
 export function ask(url: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Answered> {
   const { hostname, port, pathname, search } = new URL(url);
   return new Promise((resolve, reject) => {
@@ -79,7 +79,7 @@ export function ask(url: string, headers: Record<string, string> = {}, method = 
   });
 }
 
-/** What its console says of errors is collected. */
+/** Errors on its console are collected. */
 export async function openBrowser(t: ExecutionContext): Promise<{
   open: (url: string, width?: number) => Promise<Page>;
   complaints: string[];

@@ -109,7 +109,7 @@ test.serial('every page is there, and looking at them changes nothing', async (t
     const { pathname, origin } = new URL(url);
     const answer = path.startsWith('..') ? await ask(`${origin}/run/a1`) : await ask(origin + pathname + path);
     t.is(answer.status, status, `${path}: ${answer.body.slice(0, 300)}`);
-    // The whole of a page would fill the report of a test that fails.
+    // A whole page would fill the report of a failing test.
     t.true(content.test(answer.body), path);
     assertGuarded(t, answer);
   }

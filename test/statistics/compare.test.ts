@@ -8,7 +8,7 @@ function sample(made: Result): RunSample {
   return sampleOf({ result: made, experimentId: null, point: null, repeat: null, label: null });
 }
 
-/** A run with this peak under this limit. */
+/** A run with this peak and this limit. */
 function peaked(maxUsage: number, kmem: number | null = 4_194_304, changes: Parameters<typeof result>[0] = {}) {
   return sample(
     result({ ...changes, spec: { limits: { kmem }, ...changes.spec }, kmem: { maxUsage, ...changes.kmem } }),

@@ -42,7 +42,7 @@ test('what is or is not so: outcome, exits, expectations, the first call that fa
   const elsewhere = [failure({ syscall: 'openat' })];
   t.deepEqual(different(was, factsOf({ ...apacheStopFails(), failures: elsewhere })), ['first call']);
   t.deepEqual(different(was, factsOf({ ...apacheStopFails(), failures: [] })), ['first call']);
-  // The paths often have a number in them that is another each time.
+  // The paths often contain a number that differs each time.
   const otherPath = [failure({ detail: '/tmp/1234' })];
   t.deepEqual(different(was, factsOf({ ...apacheStopFails(), failures: otherPath })), []);
 });
@@ -100,7 +100,7 @@ test('a failure that was asked for and did not come about: not reached and diver
     'not-reached': 1,
     'diverged: it was openat': 1,
   });
-  // Nothing ran there, or it was kept before there were any.
+  // Nothing ran there, or it was saved before injections existed.
   const untold = compareReplays({ ...injected('injected'), injections: [] }, [injected('injected')]);
   t.is(untold.verdict, 'same');
   t.is(untold.kinds.at(-1)?.verdict, 'not-known');

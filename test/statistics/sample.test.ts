@@ -1,4 +1,4 @@
-/** What of a result is compared, and what has to be equal for that to say something. */
+/** What is compared in a result, and what must be equal for that to be meaningful. */
 
 import test from 'ava';
 import { normaliseSpec, type PlanInput, type RunInput } from '../../src/request/normalise.ts';
@@ -12,7 +12,7 @@ function circumstancesOf(input: RunInput | PlanInput) {
 
 test('the rule by which a run is over is told, since it decides what is measured', (t) => {
   for (const wait of ['quiet', 'exit', 'empty'] as const) t.is(circumstancesOf({ command: ['true'], wait }).wait, wait);
-  // It follows from what is asked, which a replay asks again.
+  // It follows from the request, which a replay repeats.
   t.false('wait' in factsOf(result()).circumstances);
 });
 
@@ -45,7 +45,7 @@ test('steps of a plan that run no program', (t) => {
     command: "serve 'a b' &",
     steps: `client: touch x; serve 'a b' &; http http://127.0.0.1:80/; signal HUP; wait {"empty":true}`,
   });
-  // Without a template what is known is what one run did.
+  // Without a template only what one run did is known.
   const { command, steps } = circumstancesOf({ plan });
   t.is(command, "serve 'a b' &");
   t.regex(steps ?? '', /^client: touch x; serve 'a b' &; http \{.*"url":"http:\/\/127.0.0.1:80\/".*\}; signal \{/);

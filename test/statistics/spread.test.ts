@@ -11,7 +11,7 @@ test('min, median and max', (t) => {
   t.deepEqual(spreadOf([4, 1, 3, 2]), { runs: 4, min: 1, median: 2.5, max: 4 });
 });
 
-/** In what share of all ways to deal the values out the rank sum is as far off, by trying them all. */
+/** The share of all ways to deal out the values in which the rank sum is as far off, by trying them all. */
 function byTryingAll(a: readonly number[], b: readonly number[]): number {
   const all = [...a, ...b];
   const rank = (value: number) =>
@@ -38,7 +38,7 @@ test('the chance of ranks is what trying all ways comes to', (t) => {
 test('beyond what is counted exactly, it is nearly the same', (t) => {
   const numbers = (count: number, first: number) =>
     Array.from({ length: count }, (_, index) => first + ((index * 37) % 101));
-  // One more value crosses over to the approximation.
+  // One more value switches to the approximation.
   const exact = chanceOfRanks(numbers(30, 0), numbers(30, 17));
   const near = chanceOfRanks(numbers(30, 0), numbers(31, 17));
   t.true(Math.abs(exact - near) < 0.02, `${exact} ${near}`);
@@ -78,7 +78,7 @@ test('one stray value among many does not hide a difference', (t) => {
   t.is(judge([...low, 500], [...high, 0]), 'different');
 });
 
-/** Numbers between 0 and 1 that are the same each time. */
+/** Numbers between 0 and 1, the same each time. */
 function* random(): Generator<number> {
   for (let state = 12_345; ; ) {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;

@@ -40,7 +40,7 @@ function value(database: DatabaseSync, query: string) {
   return Object.values(database.prepare(query).get() ?? {})[0];
 }
 
-/** As a later kmem-run would have them. */
+/** As a later kmem-run would define them. */
 const later = [
   ...migrations,
   "ALTER TABLE run ADD COLUMN host TEXT NOT NULL DEFAULT 'here'",
@@ -190,7 +190,7 @@ test('one’s own store is private, also under a loose umask; the umask decides 
   t.is(stdout, '20250102-030405-abcdef\n', stderr);
   const own = join(folder, 'state', 'kmem-run');
   t.is(statSync(own).mode & 0o777, 0o700);
-  // Not closed above: the files of the log are there, too.
+  // Not closed above, so the log's files exist, too.
   t.deepEqual(
     readdirSync(own).map((name) => [name, (statSync(join(own, name)).mode & 0o777).toString(8)]),
     ['store.sqlite', 'store.sqlite-shm', 'store.sqlite-wal'].map((name) => [name, '600']),
@@ -217,7 +217,9 @@ test('without XDG_STATE_HOME it is in the home folder', (t) => {
   t.is(stdout, `${join(home, '.local', 'state', 'kmem-run', 'store.sqlite')}\n`, stderr);
 });
 
-/** Prints what `expression` comes to in a process with that state folder, and is killed before it can close anything. */
+/**
+ * Prints the value of `expression` in a process with that state folder, which is killed before it can close anything.
+ */
 function withStateIn(state: string, expression: string, changes: NodeJS.ProcessEnv = {}) {
   const script = `
     import { openStore } from ${JSON.stringify(new URL('../../src/store/store.ts', import.meta.url).href)};
@@ -240,10 +242,10 @@ test('what was saved before a SIGKILL is there', (t) => {
   store.close();
 });
 
-/** A file system that is read-only, but for the script that is started. */
+/** A file system that is read-only, except for the started script. */
 const READ_ONLY = 'mkdir -p ro && mount --bind . ro && mount -o remount,bind,ro ro && cd ro && exec "$@"';
 
-/** Prints what `expression` comes to with the store `a.sqlite` on a read-only file system, or the code of the error. */
+/** Prints the value of `expression` with the store `a.sqlite` on a read-only file system, or the error's code. */
 function onReadOnly(file: string, expression: string): string {
   const folder = join(file, '..');
   const script = `
@@ -277,7 +279,7 @@ testAsRoot('an older store on a read-only file system cannot be taken to the pre
 });
 
 testAsRoot('a log beside a read-only store is not passed over', (t) => {
-  // A runner was killed: what it saved last is in the log only.
+  // A runner was killed: its last saved result is only in the log.
   const file = makeFilled(t, 'one');
   const store = openStore(file);
   saveRuns(store, 'late');
@@ -306,7 +308,7 @@ test('while another program holds it, opening waits, and then says so', (t) => {
   open(file, later).close();
 });
 
-// Serial, so that no other test comes between while it is held.
+// Serial, so that no other test interferes while the lock is held.
 test.serial('opening waits for another program also where SQLite itself would not', async (t) => {
   const file = makeFilled(t, 'one');
   // Not in WAL mode, as a copy made by another tool may be: opening it sets the mode.

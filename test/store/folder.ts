@@ -1,4 +1,4 @@
-/** Stores of a test's own. */
+/** The test's own stores. */
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -26,7 +26,7 @@ export function makeStore(t: ExecutionContext): Store {
   return store;
 }
 
-/** Runs by themselves with these ids, a second apart. */
+/** Standalone runs with these ids, a second apart. */
 export function saveRuns(store: Store, ...ids: string[]): void {
   for (const [index, id] of ids.entries()) {
     store.saveRun({ result: result({ id, startedAt: timeOf(index) }), experimentId: null });

@@ -8,7 +8,7 @@ import { makeFolder } from './folder.ts';
 
 const testAsRoot = where(canActAsOthers, 'root', test);
 
-/** A disk of 256 KiB at ./disk. What is in it is copied to ./after, since it is gone with the script. */
+/** A disk of 256 KiB at ./disk. Its contents are copied to ./after, since it disappears with the script. */
 const TINY = `
 mkdir disk
 mount -t tmpfs -o size=256k none disk
@@ -29,7 +29,7 @@ const SAVER = `
 
 const fill = `writeFileSync('disk/filler', Buffer.alloc(64 * 4096), { flag: 'a' })`;
 
-/** Each line that `script` says. */
+/** Each line that `script` prints. */
 function onTinyDisk(t: ExecutionContext, script: string) {
   const folder = makeFolder(t);
   const words = [process.execPath, '--input-type=module', '-e', SAVER + script];

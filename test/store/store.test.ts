@@ -87,7 +87,7 @@ test('an experiment and its runs, in the order in which they ended', (t) => {
   const store = makeStore(t);
   store.saveExperiment(experiment());
   t.deepEqual(store.experiment('sweep1'), { ...experiment(), summary: null, runs: 0 });
-  // More than are read ahead.
+  // More than are prefetched.
   for (let index = 0; index < 50; index++) {
     const made = result({ id: `r${(index * 7) % 50}`, startedAt: timeOf(50 - index) });
     store.saveRun({ result: made, experimentId: 'sweep1', point: index % 5, repeat: Math.floor(index / 5) });

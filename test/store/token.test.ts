@@ -16,12 +16,12 @@ const results = {
   unread: unread(),
 };
 
-/** What comes of the input, whatever of it was said. */
+/** The normalised input, whichever parts were given. */
 function asked({ input }: Recorded) {
   return normaliseSpec({ ...input, cwd: '/', output: 'null' });
 }
 
-/** Half a pair of surrogates is in no command: it stands for no bytes. */
+/** Half a surrogate pair is in no command: it represents no bytes. */
 function hostileCommand(): Result {
   const kept = hostile();
   const [word = ''] = kept.spec.command;

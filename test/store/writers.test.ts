@@ -9,7 +9,7 @@ import { makeFolder } from './folder.ts';
 
 const ROWS = 300;
 
-/** Saves ROWS runs, each by itself, as a sweep does; begins when it reads a line, so that all begin at once. */
+/** Saves ROWS runs, one at a time, as a sweep does; starts when it reads a line, so that all start at once. */
 const WRITER = `
   import { openStore } from ${JSON.stringify(new URL('../../src/store/store.ts', import.meta.url).href)};
   import { result } from ${JSON.stringify(new URL('../fixtures/results.ts', import.meta.url).href)};

@@ -4,7 +4,7 @@ import { bytesOf, fsPath, hasBytes, isPassable, textOf, withShownBytes } from '.
 import { quote, shellWord } from '../../src/text/quote.ts';
 import { visible } from '../../src/text/visible.ts';
 
-/** Any bytes, and those that are nearly UTF-8. */
+/** Arbitrary bytes, and bytes that are nearly UTF-8. */
 const bytes = fc
   .array(
     fc.oneof(

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { bytesOf, textOf } from '../../src/text/bytes.ts';
 import { shellLine, shellWord } from '../../src/text/quote.ts';
 
-/** What a shell makes of a line: its words. */
+/** The words into which a shell splits a line. */
 function wordsIn(line: string, shell = 'bash'): string[] {
   const written = execFileSync(shell, ['-c', `printf '%s\\0' ${line}`], { maxBuffer: 2 ** 24 });
   return textOf(written).split('\0').slice(0, -1);

@@ -35,6 +35,6 @@ test('wide characters are two columns, marks none', (t) => {
   t.is(padded('你', 4), '你  ');
   t.is(padded('long', 2), 'long');
   t.is(shorten('tab\\t你好', 8), 'tab\\t你…');
-  // Both by themselves are one column; together a terminal draws a wide sign.
+  // Each alone takes one column; together a terminal draws a wide character.
   t.true(columns(shorten('\u00a9\ufe0f\u00a9\ufe0f\u00a9\ufe0f', 4)) <= 4);
 });

@@ -1,4 +1,4 @@
-/** The configuration of package.json, with the test files run in the order in which the command line names them. */
+/** The configuration from package.json, with the test files run in the order given on the command line. */
 
 import { readFileSync } from 'node:fs';
 

@@ -1,6 +1,6 @@
 /**
- * Runs tiers of tests, and counts: `node test/tiers/run.ts fast vm soak [--budget MINUTES] [--times] [--no-build]`.
- * The last line is the sum of all of them; a tier that did not run to its end counts as a failure.
+ * Runs tiers of tests, and counts: `node test/tiers/run.ts fast vm soak [--budget MINUTES] [--times] [--no-build]`. The
+ * last line is the sum of all tiers; a tier that did not run to its end counts as a failure.
  */
 
 import { spawn, spawnSync } from 'node:child_process';
@@ -39,7 +39,7 @@ process.once('exit', () => rmSync(scratch, { recursive: true, force: true }));
 let failures: string[] = [];
 let total: Count = emptyCount;
 for (const script of values['no-build'] ? ['lint'] : ['build', 'lint']) total = sum(total, runScript(script));
-// Nothing is tested of what does not build.
+// If the build fails, nothing is tested.
 const isBuilt = total.failed === 0;
 for (const tier of asked as Tier[]) total = sum(total, isBuilt ? await runTier(tier) : { ...emptyCount, failed: 1 });
 if (values.times) showTimes();
@@ -102,7 +102,7 @@ function soak(): Record<string, string> {
   return { KMEM_RUN_TEST_SOAK: '1', KMEM_RUN_TEST_SOAK_MS: String(budgetMs) };
 }
 
-/** Folders of this run's own. The kernels that the user has added are copied into them. */
+/** Folders of this run only. Kernels that the user has added are copied into them. */
 function ownPlaces(): Record<string, string | undefined> {
   const home = join(scratch, 'home');
   const temporary = join(scratch, 'tmp');
@@ -122,7 +122,7 @@ function ownPlaces(): Record<string, string | undefined> {
     ...none,
     HOME: home,
     TMPDIR: temporary,
-    // Of what each process of ava loads, and of the programs that tests compile: made once, not for each file.
+    // Caches of what each ava process loads, and of the programs that tests compile: shared by all files.
     NODE_COMPILE_CACHE: join(scratch, 'compiled'),
     KMEM_RUN_TEST_FIXTURES: fixtures,
   };

@@ -1,4 +1,4 @@
-/** Counts what ava's TAP output says: its lines, and its summary, which alone knows of tests that never ran. */
+/** Counts the results in ava's TAP output: its lines and its summary, which alone reports tests that never ran. */
 
 export type Count = Readonly<{ passed: number; failed: number; skipped: number }>;
 
@@ -18,11 +18,13 @@ export function summary({ passed, failed, skipped }: Count): string {
 
 export type Reading = Readonly<{
   take: (line: string) => void;
-  /** `status`: ava's exit status; null: a signal ended it. `failed`: what failed, with the beginning of its reason. */
+  /**
+   * `status`: ava's exit status; null if a signal ended it. `failed`: what failed, with the beginning of its reason.
+   */
   end: (status: number | null) => Readonly<{ count: Count; failed: readonly string[] }>;
 }>;
 
-/** Lines of the reason that are shown once more at the end. */
+/** Lines of the reason that are repeated at the end. */
 const SHOWN_LINES = 16;
 const SHOWN_COLUMNS = 200;
 
@@ -45,14 +47,14 @@ export function readTap(): Reading {
         isPass = not === undefined && directive === undefined;
         shown = not !== undefined && directive === undefined ? SHOWN_LINES : 0;
       } else if (/^1\.\.\d+$/.test(line)) isEnded = true;
-      // It ended at once, having asserted nothing but that it was to be skipped (test/needs.ts).
+      // It ended at once, with only the assertion that it was to be skipped (test/needs.ts).
       else if (isPass && /^# +skipped: /.test(line)) {
         count = { ...count, passed: count.passed - 1, skipped: count.skipped + 1 };
         isPass = false;
       }
       const fail = /^# fail (\d+)$/.exec(line)?.[1];
       if (fail !== undefined) failedBySummary = Number(fail);
-      // Comments are what the test logged, which stands before its reason.
+      // Comments are the test's log output, which comes before its reason.
       if (/^1\.\./.test(line)) shown = 0;
       if (shown > 0) {
         failed.push(line.slice(0, SHOWN_COLUMNS));

@@ -8,7 +8,7 @@ export type Tier = (typeof TIERS)[number];
 
 export const root = join(import.meta.dirname, '..', '..');
 
-/** Test files of some tier: several at a time, or one after the other when nothing else runs. */
+/** Test files of a tier: several at a time, or one after the other with nothing else running. */
 export type Batch = Readonly<{ files: readonly string[]; concurrency: number }>;
 
 /** They boot microVMs: one or more for most tests. */
@@ -17,8 +17,8 @@ const IN_MICROVMS = ['test/vm/', 'test/experiment/fidelity/machine'];
 const BOOT_NOTHING = ['accel', 'clock', 'cpio', 'initramfs', 'own-time', 'wire'].map((name) => `test/vm/${name}`);
 
 /**
- * They boot nothing, but take too long for each `npm test`: kernels of Debian and of a mirror, sanitizers, storms, chaos,
- * the library's servers, a browser, whole tables of objects, installations.
+ * They boot nothing, but take too long for every `npm test`: kernels from Debian and from a mirror, sanitizers, storms,
+ * chaos, the library's servers, a browser, whole tables of objects, installations.
  */
 const BESIDE_MICROVMS = [
   'test/kernels/debian',
@@ -40,7 +40,7 @@ const BESIDE_MICROVMS = [
   'test/chaos/chaos',
 ];
 
-/** What they measure, or the servers that they watch, are disturbed by anything beside them. */
+/** Anything running in parallel disturbs their measurements or the servers that they watch. */
 const ALONE = ['test/run/determinism', 'test/run/overshoot', 'test/scenario/library', 'test/gate/stress'];
 
 /** They have a long form, for a soak (test/needs.ts); the tiers above run the short one. */
@@ -53,8 +53,8 @@ const SOAKED = [
 ];
 
 /**
- * They take longest, longest first: begun early, none of them runs on alone at the end. The order is that of
- * `npm run test:times`, about; a file that takes less than 20 s need not be here.
+ * The longest, in descending order: started early, none of them runs on alone at the end. The order is roughly that of
+ * `npm run test:times`; files that take less than 20 s need not be listed.
  */
 export const LONG: readonly string[] = [
   'test/experiment/fidelity/machine',
@@ -111,11 +111,11 @@ export function tierOf(file: string): Exclude<Tier, 'soak'> {
   return isOneOf(file, IN_MICROVMS) && !isOneOf(file, BOOT_NOTHING) ? 'vm' : 'fast';
 }
 
-/** In the order in which they run, and so do the files of each. */
+/** Batches and the files of each are in the order in which they run. */
 export function batchesOf(tier: Tier, cpus: number, files: readonly string[] = testFiles()): Batch[] {
   if (tier === 'soak') return [{ files: files.filter((file) => isOneOf(file, SOAKED)), concurrency: 1 }];
   const own = longestFirst(files.filter((file) => tierOf(file) === tier));
-  // A microVM has one CPU, and its tests wait for some half of their time; others wait for some 65 %.
+  // A microVM has one CPU, and its tests wait for about half of their time; others wait for about 65 %.
   const concurrency = tier === 'vm' ? cpus + 1 : 3 * cpus;
   return [
     { files: own.filter((file) => !isOneOf(file, ALONE)), concurrency },
@@ -137,10 +137,10 @@ export function testFiles(): string[] {
     .toSorted();
 }
 
-/** What a file took, in seconds; `cpu`: of its process and all that it waited for. */
+/** The time that a file took, in seconds; `cpu`: of its process and all that it waited for. */
 export type Times = Readonly<{ wall: number; cpu: number }>;
 
-/** As test/tiers/times.js wrote them down. */
+/** As recorded by test/tiers/times.js. */
 export function readTimes(file: string): Map<string, Times> {
   const lines = readFileSync(file, 'utf8')
     .split('\n')

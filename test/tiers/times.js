@@ -1,4 +1,4 @@
-/** Loaded by ava into each test process: writes down what its file took, for `npm run test:times`. */
+/** Loaded by ava into each test process: records the time that its file took, for `npm run test:times`. */
 
 import { appendFileSync, readFileSync } from 'node:fs';
 import { relative } from 'node:path';

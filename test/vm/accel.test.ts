@@ -65,7 +65,7 @@ test('only the latest answers are kept', (t) => {
   t.is(Object.keys(JSON.parse(readFileSync(join(folder, 'kvm.json'), 'utf8'))).length, 64);
 });
 
-/** Stands for QEMU: hangs, or dies, where it is to use KVM, and is QEMU otherwise. It notes each start. */
+/** Replaces QEMU: hangs or dies if told to use KVM, otherwise runs QEMU. It records each start. */
 function makeQemu(t: ExecutionContext, underKvm: string) {
   const folder = makeFolder(t);
   const qemu = join(folder, 'qemu');

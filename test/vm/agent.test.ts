@@ -72,7 +72,7 @@ for (const { kernel, cgroup, cgroups, useHierarchy } of systems) {
     t.is(lines.length, expected.length, ran.stdout);
     for (const [index, wanted] of expected.entries()) {
       const line = lines[index] ?? '';
-      // Its clock goes on.
+      // Its clock is running.
       if (wanted === '1600000000') t.true(Number(line) - 1_600_000_000 < 60 && Number(line) >= 1_600_000_000, line);
       else if (typeof wanted === 'string') t.is(line, wanted);
       else t.regex(line, wanted);

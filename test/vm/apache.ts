@@ -1,4 +1,6 @@
-/** Debian's Apache, started, asked for a page and stopped, in one group: what tests of the host and of microVMs share. */
+/**
+ * Debian's Apache, started, asked for a page and stopped, in one group: shared by tests of the host and of microVMs.
+ */
 
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -7,7 +9,7 @@ import { makeHarness, type Ran } from '../harness.ts';
 
 export const APACHECTL = '/usr/sbin/apachectl';
 export const fixtures = join(import.meta.dirname, '..', 'fixtures');
-/** Emulated, on a machine that may be busy. */
+/** Emulated, on a possibly busy machine. */
 export const TIMEOUT = { timeout: 150_000 };
 
 export type Site = Readonly<{

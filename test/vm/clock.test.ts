@@ -28,7 +28,7 @@ test('unknown is null', (t) => {
   t.is(readTscKhz(files(cpuinfo('tsc constant_tsc', '0', '0'))), null);
 });
 
-/** Two looks at counter and clock; how long is between them does not matter. */
+/** Two readings of counter and clock; the time between them does not matter. */
 const PROGRAM = `
 #include <stdio.h>
 #include <time.h>

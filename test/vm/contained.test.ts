@@ -1,4 +1,6 @@
-/** What keeps a run from starting on cgroup v2, in a microVM: each case is told apart, and what doctor says helps. */
+/**
+ * What prevents a run from starting on cgroup v2, in a microVM: each case is distinguished, and doctor's advice helps.
+ */
 
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,7 +22,7 @@ const EVERY = [
   'not handed down',
 ];
 
-/** What each case printed, by its name. */
+/** The output of each case, by name. */
 function casesOf(output: string): Map<string, string> {
   const parts = output.split(/^=== (.*)\n/m).slice(1);
   return new Map(parts.flatMap((part, index) => (index % 2 === 0 ? [[part, parts[index + 1] ?? ''] as const] : [])));

@@ -1,8 +1,8 @@
-/** Reads what the writer wrote, by the format's description and nothing of the writer's. */
+/** Reads the writer's output according to the format's description, using none of the writer's code. */
 
 export type Unpacked = Readonly<{ path: string; mode: number; data: Buffer; device: readonly [number, number] }>;
 
-/** @throws Error where it is not a whole archive, with each part where the format wants it */
+/** @throws Error if it is not a complete archive with each part where the format requires it */
 export function unpackCpio(archive: Buffer): Unpacked[] {
   const entries: Unpacked[] = [];
   const inodes = new Set<number>();

@@ -1,4 +1,4 @@
-/** The agent at work: a machine is booted with it, and the test speaks the other side of its ports. */
+/** The agent at work: a machine boots with it, and the test acts as the other side of its ports. */
 
 import { once } from 'node:events';
 import type { ExecutionContext } from 'ava';
@@ -19,9 +19,9 @@ export type AgentMessage = Readonly<Record<string, unknown>> & Readonly<{ event:
 export type Guest = Readonly<{
   ports: Booting['ports'];
   ended: Booting['ended'];
-  /** The next event of this kind, or of `setup-error`: which one, the test checks. Others before it are passed over. */
+  /** The next event of this kind or of `setup-error`; the test checks which. Earlier ones are skipped. */
   next: (kind: string) => Promise<AgentMessage>;
-  /** A line to the agent. */
+  /** Sends a line to the agent. */
   send: (line: string) => void;
   configure: (config: GuestConfig) => void;
   consoleTail: () => string;
@@ -35,7 +35,7 @@ export type Boot = Readonly<{
   prefetch?: readonly string[];
 }>;
 
-/** Null: this machine cannot boot it, and the test is over. */
+/** Null if this machine cannot boot it; the test is then over. */
 export async function bootGuest(t: ExecutionContext, boot: Boot = {}): Promise<Guest | null> {
   t.timeout(TIMEOUT_MS);
   const name = boot.kernel ?? '5.10';
@@ -100,7 +100,7 @@ function guestOf({ ports, ended, console: { tail } }: Booting): Guest {
   };
 }
 
-/** Configures it; what is not said is as little as can be. */
+/** Builds a configuration; anything not given is minimal. */
 export function config(argv: readonly string[], more: Partial<GuestConfig> = {}): GuestConfig {
   return {
     cgroup: 'v1',
@@ -125,7 +125,7 @@ export function sharesOf(folders: readonly string[]): GuestConfig['rw'] {
   return folders.map((path, index) => ({ tag: shareTag(index), path }));
 }
 
-/** Reads a port: all that came so far, and until something in it, or so many bytes, are there. */
+/** Reads a port: everything received so far, and until a pattern or a number of bytes has arrived. */
 export function reader(port: NodeJS.ReadableStream) {
   const chunks: Buffer[] = [];
   let length = 0;
@@ -151,7 +151,7 @@ export function reader(port: NodeJS.ReadableStream) {
 
 export type Ran = Readonly<{ stdout: string; stderr: string; end: AgentMessage }>;
 
-/** Boots, runs the program to its end, and gives what it wrote. */
+/** Boots, runs the program to its end, and returns its output. */
 export async function runInGuest(t: ExecutionContext, wanted: GuestConfig, boot: Boot = {}): Promise<Ran | null> {
   const guest = await bootGuest(t, boot);
   return guest === null ? null : finish(guest, wanted);

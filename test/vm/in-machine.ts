@@ -1,6 +1,6 @@
 /**
- * node in-machine.ts LOG SCRIPT: runs a shell script in a microVM with this process's own streams, as kmem-run would, and
- * notes in LOG what happened. For tests that need a process of their own for that: with a terminal, or to be killed.
+ * node in-machine.ts LOG SCRIPT: runs a shell script in a microVM with this process's own streams, as kmem-run would,
+ * and records events in LOG. For tests that need a separate process for that: with a terminal, or to be killed.
  */
 
 import { appendFileSync } from 'node:fs';

@@ -18,12 +18,12 @@ import { agentPath } from '../../src/vm/agent.ts';
 import { makeInitramfs } from '../../src/vm/initramfs.ts';
 import { unpackCpio } from './cpio.ts';
 
-// They set the environment of this process.
+// They set this process's environment.
 const test = anyTest.serial;
 
 const DAY_MS = 86_400_000;
 
-/** A cache folder of the test's own, and a kernel of two modules. */
+/** The test's own cache folder, and a kernel with two modules. */
 function makeKernel(t: ExecutionContext) {
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-initramfs-'));
   const before = process.env.XDG_CACHE_HOME;

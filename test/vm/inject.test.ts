@@ -1,4 +1,4 @@
-/** --fail on another kernel: by the gate, also where the kernel could enforce a limit by itself. */
+/** --fail on another kernel: by the gate, even if the kernel could enforce a limit itself. */
 import { mkdirSync } from 'node:fs';
 import anyTest from 'ava';
 import { readRecording } from '../../src/gate/recording.ts';
@@ -8,7 +8,7 @@ import { needsKernel } from './needs-kernel.ts';
 
 const test = anyTest.serial;
 
-// 5.10 has v1 and cannot hold signals back while the gate decides; 6.12 has v2 only.
+// 5.10 has v1 and cannot hold back signals while the gate decides; 6.12 has only v2.
 for (const [kernel, calls] of [
   ['5.10', 4000],
   ['6.12', 400],
@@ -61,7 +61,7 @@ for (const [kernel, calls] of [
     if (kernel === '6.12') {
       t.deepEqual([made.length, indices.length], [calls, calls]);
     } else {
-      // An answer that comes at the moment of the signal is lost there, and nobody can tell.
+      // An answer that arrives at the moment of the signal is lost there, which cannot be detected.
       const [interrupted, lost] = [made.length - calls, indices.length - calls];
       t.log(`${interrupted} interrupted, ${lost} of them counted anew`);
       t.true(interrupted > 0 && lost >= 0 && lost < interrupted / 2);

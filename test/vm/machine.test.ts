@@ -29,7 +29,7 @@ const test = anyTest.serial;
 const long = { silenceMs: 30_000, totalMs: 120_000 };
 const short = { silenceMs: 3000, totalMs: 60_000 };
 
-/** Boots from these files, and gives the error that this must end in. */
+/** Boots from these files, and returns the error that must result. */
 async function failToBoot(
   t: ExecutionContext,
   options: Partial<BootOptions> & Readonly<{ kernel: Kernel }>,
@@ -77,7 +77,7 @@ test('a machine comes up, tells what it is, and is gone when it is killed', asyn
   t.deepEqual(said, [`booting Linux ${kernel.version} (emulated)`]);
   t.regex(machine.consoleTail(), /^\[ *\d+\.\d+\] \S/m);
   t.notRegex(machine.consoleTail(), /[^\n\x20-\x7e…]/);
-  // Of its own session: no key of a terminal of ours reaches it.
+  // In its own session: no key pressed on our terminal reaches it.
   const [, , , session] = readOrEmpty(`/proc/${machine.pid}/stat`).split(') ')[1]?.split(' ') ?? [];
   t.is(Number(session), machine.pid);
   await machine.kill();
@@ -112,7 +112,7 @@ test('a guest that fills its memory takes no more of the host than that and 300 
   if (kernel === null) return;
   const memory = 320 * MIB;
   const machine = await boot(t, kernel, { memory });
-  // One half in a file of a tmpfs, the other in the buffers of tail.
+  // Half in a file on a tmpfs, half in tail's buffers.
   const fill = 'head -c 130M /dev/zero > /tmp/full; head -c 120M /dev/zero | tail -c 110M | wc -c';
   const { code } = await runScript(machine, fill);
   t.is(code, 0);
@@ -250,7 +250,7 @@ test('QEMU killed before anything runs in it: the end is told', async (t) => {
 for (const [title, when, stop] of [
   ['while it boots', /^booting/m, false],
   ['while a program runs', /^started$/m, false],
-  // Stopped, it cannot see by itself that nobody is there any more.
+  // While stopped, it cannot notice by itself that its runner is gone.
   ['while it is stopped', /^started$/m, true],
 ] as const) {
   test(`QEMU dies with its runner: ${title}`, async (t) => {

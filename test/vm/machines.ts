@@ -1,4 +1,4 @@
-/** MicroVMs for the tests of the host's side: booted here, and gone when the test is. */
+/** MicroVMs for the tests of the host's side: booted here and stopped when the test ends. */
 
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -15,7 +15,7 @@ import { needsKernel } from './needs-kernel.ts';
 const NAME = '5.10';
 export const MIB = 1024 * 1024;
 
-/** Null: this machine has none, and the test is over. */
+/** Null if this machine has none; the test is then over. */
 export async function kernelFor(t: ExecutionContext): Promise<Kernel | null> {
   t.timeout(180_000);
   return (await needsKernel(t, NAME)) ? findKernel(NAME) : null;
@@ -36,7 +36,7 @@ export async function boot(t: ExecutionContext, kernel: Kernel, more: Partial<Bo
   return machine;
 }
 
-/** What is written to it, kept. */
+/** Collects what is written to it. */
 export function collect() {
   const chunks: Buffer[] = [];
   return {
@@ -55,7 +55,7 @@ export type Started = Readonly<{
   stderr: () => string;
 }>;
 
-/** A shell script in the guest; its streams are collected unless said otherwise. */
+/** Runs a shell script in the guest; its streams are collected unless specified otherwise. */
 export function startScript(machine: Machine, script: string, more: Partial<SessionRequest> = {}): Started {
   const [stdout, stderr] = [collect(), collect()];
   const { promise: started, resolve: onStarted } = Promise.withResolvers<void>();
@@ -91,13 +91,13 @@ export function exited(code: number): SessionEnd {
   return { code, signal: null, lost: null, error: null };
 }
 
-/** Whether it runs: one that nobody has reaped yet does not. */
+/** Whether it is running: a zombie is not. */
 export function isAlive(pid: number): boolean {
   const state = /^State:\s+(\S)/m.exec(readOrEmpty(`/proc/${pid}/status`))?.[1];
   return state !== undefined && state !== 'Z' && state !== 'X';
 }
 
-/** QEMUs that this process, or the given one, has started and that run. */
+/** Running QEMUs that this process, or the given one, has started. */
 export function qemus(parent = process.pid): number[] {
   return childrenOf(parent).filter((pid) => commOf(pid).startsWith('qemu') && isAlive(pid));
 }
@@ -119,7 +119,7 @@ export async function until(happened: () => boolean, what: string, timeoutMs = 6
 
 const inMachine = join(import.meta.dirname, 'in-machine.ts');
 
-/** The words that run a script in a microVM with the streams of the process; see in-machine.ts. */
+/** The command line that runs a script in a microVM with the process's streams; see in-machine.ts. */
 export function inMachineWords(log: string, script: string): string[] {
   return [process.execPath, inMachine, log, script];
 }
@@ -128,13 +128,13 @@ export type Ran = Readonly<{
   status: number | null;
   stdout: string;
   stderr: string;
-  /** As the session told it. */
+  /** As reported by the session. */
   end: SessionEnd | null;
   /** Of the process that ran it, in bytes. */
   peak: number;
 }>;
 
-/** `line`: of a shell out here, in `folder`; `"$@"` in it runs `script` in a microVM. */
+/** `line`: for a shell on the host, in `folder`; `"$@"` in it runs `script` in a microVM. */
 export async function runInLine(t: ExecutionContext, folder: string, line: string, script: string): Promise<Ran> {
   const log = join(folder, 'log');
   const child = spawn('bash', ['-c', line, 'bash', ...inMachineWords(log, script)], {

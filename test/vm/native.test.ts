@@ -1,4 +1,4 @@
-/** The kernel's own limit, on the kernel of Debian 11, which has one that bites. */
+/** The kernel's own limit, on the kernel of Debian 11, which really enforces one. */
 
 import test, { type ExecutionContext } from 'ava';
 import { findKernel } from '../../src/kernels/find.ts';
@@ -16,7 +16,7 @@ async function kernelThere(): Promise<boolean> {
   );
 }
 
-/** Runs in the guest; null: there is no such kernel here. */
+/** Runs in the guest; null if that kernel is not available here. */
 async function inGuest(t: ExecutionContext, args: readonly string[]): Promise<(Ran & { result: Result }) | null> {
   if (!needs(t, await kernelThere(), `the kernel ${KERNEL} (kmem-run kernel add ${KERNEL})`)) return null;
   const harness: Harness = makeHarness(t);
@@ -47,7 +47,7 @@ test.serial(
     t.is(result.limits.kmem, 400 * 1024);
     t.is(result.kmem.maxUsage, 400 * 1024);
     t.is(result.kmem.overshoot, 0);
-    // Not chdir, nor the cat of a file that does not exist: they failed, and nothing was refused them.
+    // Not chdir, nor the cat of a file that does not exist: they failed, but were refused nothing.
     t.deepEqual(
       result.failures.map(({ comm, syscall, detail, step }) => [comm, syscall, detail, step]),
       [
@@ -61,7 +61,7 @@ test.serial(
       ],
     );
     t.true(result.failures.every(({ pid, tid }) => pid !== null && pid === tid));
-    // Which object of a pipe's was refused decides.
+    // Depends on which of a pipe's objects was refused.
     t.regex(result.failures[0]?.errno ?? '', /^(ENOMEM|ENFILE)$/);
     t.true(result.failures.slice(1).every(({ errno }) => errno === 'ENOMEM'));
     const times = result.failures.map(({ atMs }) => atMs);
@@ -85,7 +85,7 @@ test.serial('a storm of failures is counted to the last, and is no livelock howe
   if (ran === null) return;
   const { result } = ran;
   const failed = Number(ran.stdout);
-  // More than are told in full; how many more in three seconds is a matter of the machine's speed.
+  // More than are reported in full; how many more in three seconds depends on the machine's speed.
   t.true(failed > 1000, ran.stdout);
   t.is(result.terminationReason, null);
   t.is(ran.status, 0);
@@ -109,7 +109,7 @@ test.serial('a page fault that the limit refuses for ever ends the run', async (
   t.is(result.outcome, 'timeout');
   t.is(result.terminationReason, 'livelock');
   t.regex(result.enforcement.notes.join('\n'), /sparse-touch \(\d+\) was stuck in a page fault/);
-  // It returned from no call: the refusals are the counter's alone.
+  // No call returned: only the counter shows the refusals.
   t.deepEqual(result.failures, []);
   t.true((result.kmem.failcnt ?? 0) > 100);
 });
@@ -125,7 +125,7 @@ test.serial('a limit that keeps the command from starting is a result: its own f
   );
 });
 
-/** Beside the group, in the guest's own. */
+/** Next to the group, in the guest's own. */
 const LEAVE = 'for d in memory pids unified; do echo 0 > /sys/fs/cgroup/$d/cgroup.procs; done';
 
 test.serial(
@@ -145,7 +145,7 @@ test.serial(
     t.regex(result.warnings[0] ?? '', /global OOM killer killed touch-memory \(\d+\) outside the group, in \//);
     t.regex(stdout, /^self 0$/m);
     t.regex(stdout, /^kmem-helper -1000$/m);
-    // Node, by the name of its main thread.
+    // Node, by its main thread's name.
     t.regex(stdout, /^(MainThread|node) -1000$/m);
   },
 );

@@ -3,7 +3,7 @@ import { findProgram } from '../../src/host/programs.ts';
 import { findKernel } from '../../src/kernels/find.ts';
 import { needs } from '../needs.ts';
 
-/** True where a microVM with this kernel can be booted; as `needs`, where not. */
+/** True if a microVM with this kernel can be booted; otherwise as `needs`. */
 export async function needsKernel(t: ExecutionContext, name: string): Promise<boolean> {
   if (!needs(t, findProgram('qemu-system-x86_64') !== null, 'qemu-system-x86')) return false;
   const reason = await findKernel(name).then(

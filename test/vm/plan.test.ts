@@ -1,4 +1,4 @@
-/** Steps beside each other, and limits that change, on the kernels of microVMs: cgroup v2, and the kernel's own limit. */
+/** Parallel steps and changing limits on the kernels of microVMs: cgroup v2, and the kernel's own limit. */
 
 import anyTest, { type ExecutionContext } from 'ava';
 import type { StepInput } from '../../src/request/run-input.ts';
@@ -7,7 +7,7 @@ import { needsKernel } from './needs-kernel.ts';
 
 const test = anyTest.serial;
 const M = 1_048_576;
-/** Emulated, on a machine that has other things to do. */
+/** Emulated, on a machine that is busy with other things. */
 const WITHIN = '5m';
 
 /** Opens a file for each line of its pipe, which is open from the start. */
@@ -71,10 +71,10 @@ test('the kernel’s own limit takes none below the usage, and bites from where 
   t.true((result.kmem.maxUsage ?? 0) > M, `${result.kmem.maxUsage}`);
   const short = result.steps.findIndex(({ name }) => name === 'short');
   t.true(result.failures.some(({ step }) => step === short));
-  // Though the server ran beside it: no refusal counts twice.
+  // Although the server ran in parallel: no refusal counts twice.
   const booked = result.steps.reduce((sum, { failcnt }) => sum + (failcnt ?? 0), 0);
   t.is(booked, result.kmem.failcnt ?? -1, JSON.stringify(result.steps.map(({ failcnt }) => failcnt)));
-  // What its children still fail at when it has ended is told of a step that runs then: of the server, too.
+  // Failures of its children after it has ended are reported for a step that is then running: for the server, too.
   const began = result.steps[short]?.atMs ?? Infinity;
   t.deepEqual(
     result.failures.filter(({ atMs }) => atMs < began),

@@ -14,13 +14,13 @@ const test = anyTest.serial;
 const LIMIT = 2 * 1024 * 1024;
 const PAGE = 4096;
 
-/** In the guest: the file by which the process joins the memory cgroup that it is in. */
+/** In the guest: the file with which the process joins its memory cgroup. */
 const JOIN_FILE = `own=$(sed -n 's/^[0-9]*:memory://p' /proc/self/cgroup)
 file=/sys/fs/cgroup/memory$own/tasks
 [ -n "$own" ] || file=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)/cgroup.procs`;
 const survey: StepInput = { name: 'survey', run: `${JOIN_FILE}; '${helperPath()}' programs "$file"` };
 
-/** All that there are; each has to load unless the table of its kernel names its error. */
+/** All programs; each has to load unless its kernel's table names its error. */
 const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
   refusals: ['fexit', 'raw_tp/page_fault_user', 'raw_tp/sys_enter', 'raw_tp/sys_exit'],
   watch: [
@@ -46,7 +46,7 @@ const expected: Readonly<Record<string, Expected>> = {
     errors: { 'syscall/prepare': 'EINVAL', 'syscall/read': 'EINVAL' },
     kinds: { faults: true, readings: false, moves: true, refusals: true },
   },
-  // No function charges and refuses: the kernel enforces no limit on kernel memory.
+  // No function both charges and refuses: the kernel enforces no kernel memory limit.
   '6.1': { errors: { fexit: 'ENOENT' }, kinds: { faults: true, readings: true, moves: true, refusals: false } },
   '6.12': { errors: { fexit: 'ENOENT' }, kinds: { faults: true, readings: true, moves: true, refusals: false } },
 };
@@ -86,9 +86,9 @@ for (const kernel of ['5.10', '6.1']) {
   });
 }
 
-/** Holds pipes, and makes nothing more. */
+/** Holds pipes and creates nothing else. */
 const HOLDER = 'for (1..100) { pipe($r, $w); push @held, $r, $w } $| = 1; print "up\n"; sleep 1000';
-/** Of memory.stat, brought up to date by reading cpu.stat; when what is freed late has been freed. */
+/** From memory.stat, updated by reading cpu.stat, once everything that is freed late has been freed. */
 const STAT = `stat() { cat "$g/cpu.stat" >/dev/null; awk '$1 == "kernel" { print $2 }' "$g/memory.stat"; }
 for g in /sys/fs/cgroup/kmem-run.*; do [ -e "$g/memory.stat" ] && break; done
 same=0; before=; while [ $same -lt 4 ]; do
@@ -135,7 +135,7 @@ test('on 6.12, v2: readings equal memory.stat, peaks are exact, and a fault over
     const over = (stepOf(result, 'sparse')?.kmemMaxUsage ?? 0) - LIMIT;
     t.log(`overshoot ${over}`);
     t.true(over > 0 && over <= 4 * PAGE, `${over}`);
-    // On v2 the memory of a child that clone3 starts elsewhere is charged there.
+    // On v2 the memory of a child that clone3 starts in another cgroup is charged there.
     t.regex(result.enforcement.notes.join('\n'), /^born-elsewhere \(pid \d+\) was started outside the group/m);
     t.notRegex(result.enforcement.notes.join('\n'), /\(pid \d+\) (left|was moved into) the group/);
   }

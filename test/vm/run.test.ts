@@ -12,7 +12,10 @@ import { needsKernel } from './needs-kernel.ts';
 
 const test = anyTest.serial;
 
-/** Where the stop of Apache fails with words moves by some pages with the machine; between these it loads its modules. */
+/**
+ * The limit at which Apache's stop fails with a message varies by a few pages per machine; in this range it loads its
+ * modules.
+ */
 const BELOW_PEAK_KIB = [48, 58, 40, 66, 72, 32, 54, 80];
 
 test('Apache starts, serves and stops natively under 4M; under less its stop cannot allocate memory', async (t) => {
@@ -186,7 +189,7 @@ test('QEMU killed: the result is void, and says so; kmem-run killed: QEMU is gon
     ['--kernel', '5.10', ...share, '--', 'sh', '-c', 'echo > kept/up; exec sleep 60'],
     TIMEOUT,
   );
-  // A boot that fails is made again: it has to be up.
+  // A failed boot is retried: it has to be up.
   await until(() => harness.has('kept/up'));
   process.kill(await qemuOf(running.pid), 'SIGKILL');
   const { status, result, stderr } = await running.ended;
@@ -277,7 +280,7 @@ test('an ordinary user needs no privilege, and reads in the guest what they may 
   harness.assertNothingLeft();
 });
 
-/** A site that belongs to nobody (65534), who also runs it. */
+/** A site owned by nobody (65534), who also runs it. */
 function makeOwnSite(folder: string, port: number): string[] {
   const site = join(folder, 'site');
   const variables = siteVariables(site, port);
@@ -290,7 +293,7 @@ function makeOwnSite(folder: string, port: number): string[] {
   return variables;
 }
 
-/** The clone may be in a folder that others cannot enter, and so may root's kernels. */
+/** The clone may be in a folder that others cannot enter, as may root's kernels. */
 function installFor(folder: string): Readonly<{ node: string; bin: string; cache: string }> {
   const root = join(import.meta.dirname, '..', '..');
   const install = join(folder, 'install');
@@ -298,7 +301,7 @@ function installFor(folder: string): Readonly<{ node: string; bin: string; cache
   mkdirSync(join(cache, 'kmem-run', 'kernels'), { recursive: true });
   mkdirSync(install);
   execFileSync('cp', ['-r', ...['bin', 'dist', 'src', 'package.json'].map((name) => join(root, name)), install]);
-  // As from a packed tarball: the native programs are made on first use, in the user's cache folder.
+  // As from a packed tarball: the native programs are built on first use, in the user's cache folder.
   for (const name of ['kmem-helper', 'kmem-agent']) rmSync(join(install, 'dist', name));
   execFileSync('cp', ['-L', process.execPath, join(install, 'node')]);
   const own = execFileSync(process.execPath, [join(root, 'bin', 'kmem-run.js'), 'kernel', 'list', '--json'], {
@@ -313,7 +316,7 @@ function installFor(folder: string): Readonly<{ node: string; bin: string; cache
   return { node: join(install, 'node'), bin: join(install, 'bin', 'kmem-run.js'), cache };
 }
 
-/** The pid of the QEMU that runs somewhere below a process. */
+/** The pid of the QEMU that is a descendant of a process. */
 async function qemuOf(pid: number): Promise<number> {
   for (;;) {
     const found = descendantsOf(pid).find((child) => commOf(child).startsWith('qemu-system'));

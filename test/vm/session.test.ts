@@ -106,7 +106,7 @@ test('a reader that is slow holds the writer up', async (t) => {
     's=$(head -c 50000 /dev/zero | tr "\\0" x); i=0; while [ $i -lt 200 ]; do i=$((i + 1)); printf %s $s; echo $i >&2; done';
   const { session, stderr } = startScript(await boot(t, kernel), script, { stdout });
   await until(() => stderr() !== '', 'it has begun');
-  // Until it gets no further.
+  // Until it makes no more progress.
   for (let before = ''; before !== stderr(); await sleep(1000)) before = stderr();
   t.is(taken, 0);
   t.true(Number(stderr().trim().split('\n').at(-1)) < 100);

@@ -1,4 +1,4 @@
-/** An interactive bash on a terminal of its own, typed into by a test. */
+/** An interactive bash on its own terminal, with input typed by a test. */
 
 import { execFileSync, spawn } from 'node:child_process';
 import type { ExecutionContext } from 'ava';
@@ -8,14 +8,14 @@ export type Shell = Readonly<{
   /** Path of its terminal. */
   tty: string;
   type: (keys: string) => void;
-  /** Resolves with the match when that shows behind what was seen last. */
+  /** Resolves with the match when it appears after what was seen last. */
   see: (what: RegExp) => Promise<RegExpExecArray>;
-  /** Types a line, and resolves with what shows until the prompt comes again. */
+  /** Types a line, and resolves with the output until the next prompt. */
   run: (line: string) => Promise<string>;
   resize: (rows: number, columns: number) => void;
-  /** Whether all goes in and out as it is: bash's own line editing keeps Ctrl-C a signal. */
+  /** Whether all input and output passes unchanged: bash's own line editing keeps Ctrl-C a signal. */
   isRaw: () => boolean;
-  /** The terminal's settings as a program started here finds them. */
+  /** The terminal's settings as seen by a program started here. */
   settings: () => Promise<string>;
 }>;
 
@@ -53,7 +53,7 @@ export async function openShell(t: ExecutionContext, cwd: string): Promise<Shell
     return input.slice(0, index);
   };
   await see(/# |\$ /);
-  // In two parts, so that what is typed is not taken for the prompt.
+  // In two parts, so that the typed text is not mistaken for the prompt.
   type("PS1='out''er$ '; bind 'set enable-bracketed-paste off'; stty rows 33 cols 99\n");
   await see(PROMPT);
   const tty = (await run('tty')).trim();

@@ -14,23 +14,23 @@ import { MIB, makeFolder } from './machines.ts';
 import { needsKernel } from './needs-kernel.ts';
 
 const root = join(import.meta.dirname, '..', '..');
-/** A minute on a machine that does nothing else. */
+/** A minute on an otherwise idle machine. */
 const TIMEOUT_MS = 12 * 60_000;
 const SYSTEM_UNITS = '/usr/lib/systemd/system';
-/** What systemd starts by itself, and the tests do not need. */
+/** Units that systemd starts by itself and the tests do not need. */
 const TARGETS = ['sysinit', 'sockets', 'timers', 'paths', 'local-fs'];
 const NEEDED = /^(dbus\.socket|.*\.(target|slice))$/;
 
 export type Ran = Readonly<{
-  /** What the script wrote. */
+  /** The script's output. */
   output: string;
   /** The last lines of the kernel's console. */
   console: string;
-  /** The text of a file that the script left in $RESULTS; throws where it left none. */
+  /** The text of a file that the script left in $RESULTS; throws if there is none. */
   read: (name: string) => string;
 }>;
 
-/** Null: this machine cannot, and the test is over. `script`: of bash; kmem-run is in its PATH. */
+/** Null if this machine cannot; the test is then over. `script`: for bash; kmem-run is in its PATH. */
 export async function runUnderSystemd(t: ExecutionContext, name: string, script: string): Promise<Ran | null> {
   t.timeout(TIMEOUT_MS + 60_000);
   if (!(await needsKernel(t, name))) return null;
@@ -58,7 +58,7 @@ ${output}`,
 }
 
 function layOut(folder: string, script: string): void {
-  // Ordinary users of the guest start what is in there.
+  // Ordinary users of the guest run what is in it.
   chmodSync(folder, 0o755);
   const units = join(folder, 'units');
   mkdirSync(units);
@@ -90,7 +90,7 @@ function unitsToMask(): Set<string> {
   return new Set(names.filter((name) => !NEEDED.test(name)));
 }
 
-/** As src/vm/initramfs.ts makes it, with another first process. */
+/** Like that of src/vm/initramfs.ts, with another first process. */
 function makeInitramfs(folder: string, kernel: Kernel): string {
   const main = join(root, 'test/fixtures/systemd-init.c');
   const program = { name: 'init', folder: 'src/native/agent', main, called: 'the test’s init' };

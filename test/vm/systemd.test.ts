@@ -1,4 +1,4 @@
-/** systemd as PID 1: runs as its units and as a user's, and what an administrator does meanwhile disturbs neither. */
+/** systemd as PID 1: runs in its units and as a user's; an administrator's actions meanwhile disturb neither. */
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ test('systemd and kmem-run leave each other alone, and a user needs no privilege
   const lines = (name: string): string[] => ran.read(name).trim().split('\n');
   t.regex(ran.output, /\] done\n$/, ran.console);
 
-  // The words of the error were followed as they are: a scope under the user's own manager.
+  // The error's hint was followed literally: a scope under the user's own manager.
   t.regex(ran.read('refused'), /run it in a scope of your own: .*; or run in a microVM, .*: --kernel NAME/);
   t.true(lines('refused').includes('status 125'));
   t.regex(
@@ -27,7 +27,7 @@ test('systemd and kmem-run leave each other alone, and a user needs no privilege
   const groups = new Map(lines('groups').map((line) => line.split(' ') as [string, string]));
   t.deepEqual([...groups.keys()], KINDS);
   const id = '[0-9a-f]+$';
-  // Beside a unit that is not delegated, in one that is.
+  // Next to a unit that is not delegated; inside one that is.
   t.regex(groups.get('plain') ?? '', new RegExp(`/system\\.slice/kmem-run\\.${id}`));
   t.regex(groups.get('scope') ?? '', new RegExp(`/system\\.slice/kmem-run\\.${id}`));
   t.regex(groups.get('delegated') ?? '', new RegExp(`/system\\.slice/delegated\\.service/kmem-run\\.${id}`));
@@ -47,7 +47,7 @@ test('systemd and kmem-run leave each other alone, and a user needs no privilege
     t.is(result.terminationReason, null, name);
   }
   t.is(ran.read('left').trim(), '');
-  // The runs that failed since their shell could not fork, and nothing of systemd's.
+  // The runs that failed because their shell could not fork, but none of systemd's units.
   t.deepEqual(ran.read('failed').trim().split(/\s+/).toSorted(), ['delegated.service', 'plain.service']);
 
   t.deepEqual(lines('killed'), ['1', '0'], 'a killed unit takes its group along');

@@ -1,4 +1,4 @@
-/** A program in the guest on the user's terminal: `script` gives the terminal, and an interactive bash has the jobs. */
+/** A program in the guest on the user's terminal: `script` provides the terminal, and an interactive bash the jobs. */
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ type Guest = Readonly<{
   /** The command line that runs a script in a microVM. */
   line: (script: string) => string;
   notes: () => string;
-  /** Resolves when a program runs in the guest, and so often has been run before. */
+  /** Resolves when a program is running in the guest and this many have run before. */
   started: (times?: number) => Promise<void>;
   qemuState: () => string;
 }>;
@@ -53,7 +53,7 @@ test('an interactive shell: line editing, Ctrl-C, resizing, and the terminal as 
   t.true(shell.isRaw());
   shell.type('stty size\n');
   t.is((await shell.see(/\r\n(?:.\[\?2004l\r?)?(\d+ \d+)\r\n/))[1], '33 99');
-  // Left, left, backspace: the line is edited by the shell in there.
+  // Left, left, backspace: the guest's shell edits the line.
   shell.type('echo wor-ld | tr a-z A-Z\x1b[D');
   shell.type('\x01\x1b[C\x1b[C\x1b[C\x1b[C\x1b[C\x1b[C\x1b[C\x1b[C\x1b[C\b\n');
   await shell.see(/WORLD\r\n/);

@@ -1,6 +1,6 @@
 /**
- * Groups, limits and counters on cgroup v2, where the memory controller is on v2; elsewhere this very file is run in a
- * microVM that has it so, with those files that hold for both versions.
+ * Groups, limits and counters on cgroup v2, if the memory controller is on v2; otherwise this very file runs in a
+ * microVM that has it there, together with the files that apply to both versions.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -39,7 +39,7 @@ const SOCKETS = 300;
 const OPEN_SOCKETS = `$| = 1; print "up\\n"; <STDIN>;
   for (1..${SOCKETS}) { socket($kept[$_], AF_UNIX, SOCK_DGRAM, 0) or die $! }
   print "opened\\n"; <STDIN>`;
-/** One guest for all of them: to boot it, and to start Node there, takes as long as the tests of a file. */
+/** One guest for all: booting it and starting Node in it takes as long as the tests of a file. */
 const FILES = ['vm/v2-cgroup', 'vm/v2-fresh', 'cgroup/counters', 'cgroup/remove', 'cgroup/processes', 'cgroup/collect'];
 
 const test = anyTest.serial;
@@ -61,7 +61,7 @@ function refused(t: ExecutionContext, work: () => unknown, code: string, message
   return error;
 }
 
-/** The sandbox's hierarchies as they are for a process in another of its cgroups. */
+/** The sandbox's hierarchies as seen by a process in another of its cgroups. */
 function seenFrom(own: string, { hierarchies }: Sandbox): Hierarchies {
   const { memory } = hierarchies;
   if (memory === null) throw new Error('no memory hierarchy');
@@ -135,7 +135,7 @@ function testGroups(): void {
     refused(t, () => make('a', true, alone), 'no-pids-controller', reason);
     t.false(existsSync(`${own}/kmem-run.a`));
     t.is(make('b', false, alone).pids, null);
-    // Where the cgroup above can hand it down it is made to.
+    // If the cgroup above can delegate the controller, it is made to.
     t.is(make('c', true, sandbox.hierarchies).pids, `${own}/kmem-run.c/run`);
   });
 
@@ -191,9 +191,9 @@ function testGroups(): void {
     mkdirSync(`${runner}/inner`);
     t.teardown(() => rmdirSync(`${runner}/inner`));
     await startIn(t, [runner], ['sleep', '1000']);
-    // One that could have the controller, were it not for the processes above.
+    // One that could have the controller if there were no processes above.
     refused(t, make(`${runner}/inner`), 'group-not-made', /because it has processes/);
-    // Where nothing is in the way it is handed down to the parent that was named.
+    // If nothing prevents it, it is delegated to the named parent.
     const nested = `${sandbox.memory}/outer/inner`;
     mkdirSync(nested, { recursive: true });
     t.is(make(nested)().memory, `${nested}/kmem-run.a`);

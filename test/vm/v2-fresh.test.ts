@@ -1,6 +1,6 @@
 /**
- * What the gate reads on cgroup v2 is what is charged now: a program that opens sockets until it is denied stands at the
- * limit then. The kernel itself shows it up to 2 s late. Where memory is on v1 this very file is run in microVMs.
+ * What the gate reads on cgroup v2 is what is charged now: a program that opens sockets until it is denied is then at
+ * the limit. The kernel itself shows this up to 2 s late. If memory is on v1, this very file runs in microVMs.
  */
 
 import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
@@ -19,14 +19,14 @@ import { compileFixture } from '../fixtures/compile.ts';
 import { passInside } from './v2-guest.ts';
 
 const LIMIT = 2 * 1024 * 1024;
-/** The gate denies from the reserve on, and a socket is some pages. */
+/** The gate denies from the reserve on, and a socket takes a few pages. */
 const NEAR = 64 * 1024;
 const test = anyTest.serial;
 if (version === 2) {
   test('by a file whose reading brings the counter up to date', (t) => standsAtTheLimit(t, {}));
   test('without such a file, as from Linux 6.16 on', (t) => standsAtTheLimit(t, { refresh: '' }));
 } else {
-  // 6.12 is the guest of v2-cgroup.test.ts.
+  // v2-cgroup.test.ts runs on 6.12.
   test('the gate denies where the limit is, and groups and counters hold, on cgroup v2 of 6.1, in a microVM', (t) =>
     passInside(t, {
       kernel: '6.1',
@@ -75,6 +75,6 @@ async function standsAtTheLimit(t: ExecutionContext, changed: Partial<GateConfig
   t.log(told);
   t.true(Math.abs(LIMIT - charged) <= NEAR, told);
   t.true(Math.abs(charged - (peakSeen ?? 0)) <= NEAR, told);
-  // On a busy machine the gate may not find out in time how fresh its readings are: then it says that they may be late.
+  // On a busy machine the gate may not learn in time how fresh its readings are: then it reports that they may be late.
   t.true(lag === 0 || (lag ?? 0) >= Math.abs(charged - (peakSeen ?? 0)), `lag ${lag}`);
 }

@@ -1,4 +1,4 @@
-/** Test files of this repository, run in a microVM that has nothing but cgroup v2, where this machine may have none. */
+/** Runs this repository's test files in a microVM that has only cgroup v2, because this machine may lack it. */
 
 import { basename, dirname, join } from 'node:path';
 import type { ExecutionContext } from 'ava';
@@ -12,22 +12,22 @@ const EACH_TEST = '20m';
 
 export type Inside = Readonly<{
   kernel: string;
-  /** Named from the repository's root. */
+  /** Relative to the repository's root. */
   files: readonly string[];
-  /** Patterns of titles; absent: all tests. */
+  /** Title patterns; absent: all tests. */
   match?: readonly string[];
-  /** Absent: enough for some files. */
+  /** Absent: enough for a few files. */
   timeoutMs?: number;
 }>;
 
-/** Passes where the tests of the files pass inside. */
+/** Passes if the tests of the files pass in the guest. */
 export async function passInside(
   t: ExecutionContext,
   { kernel, files, match = [], timeoutMs = TIMEOUT_MS }: Inside,
 ): Promise<void> {
   t.timeout(timeoutMs);
   if (!(await needsKernel(t, kernel))) return;
-  // Node is large, and each of its pages would be asked of the host.
+  // Node is large, and each of its pages would be requested from the host.
   const options = { memory: 2048 * MIB, retries: 2, prefetch: [process.execPath] };
   const machine = await boot(t, await findKernel(kernel), options);
   const words = [...match.map((pattern) => `--match=${pattern}`), ...files].map((word) => `'${word}'`);
@@ -43,9 +43,9 @@ export async function passInside(
         HOME,
         LANG: 'C.UTF-8',
         KMEM_RUN_TEST_SLOWNESS: '10',
-        // Not on tmpfs, which has errors of its own.
+        // Not on tmpfs, which has its own errors.
         TMPDIR: '/var/tmp',
-        // Of what each process of ava loads, once compiled.
+        // Caches what each ava process loads, once compiled.
         NODE_COMPILE_CACHE: '/var/tmp/compiled',
         ...(CI === undefined ? {} : { CI }),
         ...(KMEM_RUN_TEST_FIXTURES === undefined ? {} : { KMEM_RUN_TEST_FIXTURES }),
@@ -58,7 +58,7 @@ export async function passInside(
   const passed = ran.stdout.split('\n').filter((line) => line.startsWith('ok ') && !line.endsWith('# SKIP'));
   t.log(passed.map((line) => line.replace(/^ok \d+ - /, '')));
   t.true(passed.length > 0, ran.stdout);
-  // The titles name the file only where there are several.
+  // The titles name the file only if there are several.
   for (const file of files.length > 1 ? files : [])
     t.true(
       passed.some((line) => line.includes(`${basename(file, '.test.ts')} › `)),

@@ -1,4 +1,4 @@
-/** `--kernel 6.12`, where cgroup v2 is all there is: what is counted, what is limited, and how well. */
+/** `--kernel 6.12`, which has only cgroup v2: what is counted, what is limited, and how precisely. */
 
 import { existsSync } from 'node:fs';
 import anyTest, { type ExecutionContext } from 'ava';
@@ -12,7 +12,7 @@ const test = anyTest.serial;
 const KERNEL = '6.12';
 const KIB = 1024;
 
-/** Between these the stop of Apache, which loads its modules once more, fails, and what was before does not. */
+/** Within this range Apache's stop, which loads its modules again, fails, and the steps before it do not. */
 const BELOW_PEAK_KIB = [36, 16, 56, 76];
 
 type Run = (args: readonly string[]) => Promise<Ran>;
@@ -124,7 +124,7 @@ test('the same program twice has its peaks within what is told to be uncertain',
     t.log(`peaks ${peaks}, uncertain ${uncertain}`);
     t.true(first > 200 * 3000);
     t.true(Math.abs(first - second) <= Math.max(...uncertain));
-    // So small that it says something.
+    // Small enough to be meaningful.
     t.true(Math.max(...uncertain) < 256 * KIB);
   }));
 
@@ -137,7 +137,7 @@ test('memory and processes are limited, and the joiner is none of them', (t) =>
     const eater = await run([...limits, '--', 'sh', '-c', `${touch} 64; sleep 3; sleep 9 & sleep 9 & wait`]);
     t.is(eater.result?.outcome, 'oom', eater.stderr);
     t.is(eater.result?.mem.oomKills, 1);
-    // By the kernel's notice: after the start of the step, and before it was over, some seconds later.
+    // From the kernel's notification: after the step started, and before it ended, some seconds later.
     const [step] = eater.result?.steps ?? [];
     const { oomKillAtMs } = eater.result?.mem ?? {};
     t.true((oomKillAtMs ?? 0) > (step?.atMs ?? 0), `${oomKillAtMs}`);

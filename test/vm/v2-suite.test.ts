@@ -1,6 +1,6 @@
 /**
- * What the tests of runs and of the gate say on v1 holds on cgroup v2: in microVMs that have nothing else. Here those tests
- * for which the version matters most; in a soak all of them, file by file, for as long as its budget lasts.
+ * What the tests of runs and of the gate assert on v1 also holds on cgroup v2: in microVMs that have nothing else. Here
+ * only the tests for which the version matters most; in a soak all of them, file by file, until its budget is used up.
  */
 
 import { readdirSync } from 'node:fs';
@@ -14,7 +14,7 @@ const root = join(import.meta.dirname, '..', '..');
 const FOLDERS = ['cgroup', 'run', 'gate'];
 const hasTime = timeBudget(1 / 3);
 
-/** On 6.1, which adds some counters up in another way: v2-fresh.test.ts. */
+/** On 6.1, which adds up some counters differently: v2-fresh.test.ts. */
 const chosen: Inside = {
   kernel: '6.12',
   files: ['run/steps', 'run/options', 'run/not-enforceable', 'gate/bypass'].map(fileOf),

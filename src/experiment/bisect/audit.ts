@@ -12,14 +12,16 @@ import {
   type SearchResult,
 } from './trials.ts';
 
-/** Looks above, where the halving did not. Gives the greatest number that failed more than once; null: none did. */
+/**
+ * Tries numbers above, which the halving skipped. Returns the greatest that failed more than once; null if none did.
+ */
 export function* auditAbove(
   notes: Notes,
   { passes, sides, top, confirm }: Readonly<{ passes: number; sides: readonly number[]; top: number; confirm: number }>,
 ): Script<number | null> {
   const known = [...notes.counts.keys()].filter((at) => at >= passes);
   const at = middles([...known, Math.max(top, passes)], confirm);
-  // Where luck plays a part already, one trial says less.
+  // If luck already plays a part, one trial says less.
   const times = sides.every((side) => isPass(notes.counts.get(side)) || isFail(notes.counts.get(side)))
     ? 1
     : Math.min(2, confirm);
@@ -35,11 +37,13 @@ export function* auditAbove(
 
 export type Edges = Readonly<{ lo: number; lower: number; upper: number; between: readonly Count[]; confirm: number }>;
 
-/** To be told not to be monotonic takes more than luck: so many times what confirms, and of so many numbers. */
+/**
+ * Reporting non-monotonic results takes more than luck: this many times the confirming trials, for this many numbers.
+ */
 const RECHECKS = 3;
 const SUSPECTS = 2;
 
-/** Tries again what failed above, where the search did not go on any more, until one is confirmed to fail. */
+/** Retries failed numbers above, which the search no longer tried, until one is confirmed to fail. */
 function* recheckAbove(notes: Notes, upper: number, confirm: number): Script<void> {
   const failing = list(notes).filter((count) => count.at > upper && isFail(count));
   for (const count of failing.toSorted((a, b) => b.runs - a.runs).slice(0, SUSPECTS)) {
@@ -49,7 +53,7 @@ function* recheckAbove(notes: Notes, upper: number, confirm: number): Script<voi
   }
 }
 
-/** Looks below as well. What passes there is tried again, until it is mixed or sure. */
+/** Tries numbers below as well. Those that pass are retried until they are mixed or certain. */
 export function* conclude(notes: Notes, { lo, lower, upper, between, confirm }: Edges): Script<SearchResult> {
   const isBelow = ({ at }: Count): boolean => at >= lo && at < lower;
   const near = steps(lower, confirm).filter((at) => at >= lo && !notes.counts.has(at));
@@ -90,7 +94,7 @@ type Findings = Readonly<{
   upper: number;
   lower: number;
   surprises: readonly Count[];
-  /** What was tried again below. */
+  /** Numbers retried below. */
   suspects: readonly Count[];
   confirm: number;
 }>;
@@ -98,7 +102,7 @@ type Findings = Readonly<{
 function counterExample(notes: Notes, { upper, lower, surprises, suspects, confirm }: Findings): SearchResult | null {
   const kind = 'not-monotonic';
   const passes = notes.counts.get(upper);
-  // The one that was tried most.
+  // The one with the most trials.
   const [failsAbove] = surprises
     .filter((count) => count.at > upper && isFail(count) && isConfirmed(count, confirm))
     .toSorted((a, b) => b.runs - a.runs);
@@ -109,15 +113,15 @@ function counterExample(notes: Notes, { upper, lower, surprises, suspects, confi
   return { kind, passes: below, fails, from: surprises.some(({ at }) => at > upper) ? null : upper };
 }
 
-/** What a program may get by without is a process at least, whose stack takes four pages. */
+/** The least that a program may do without is a process, whose stack takes four pages. */
 const NEAREST = 4;
 
-/** `count` numbers below `from`, each three times as far as the one before: what is odd is often near the edge. */
+/** `count` numbers below `from`, each three times as far away as the one before: anomalies are often near the edge. */
 function steps(from: number, count: number): number[] {
   return Array.from({ length: count }, (_, index) => from - NEAREST * 3 ** index);
 }
 
-/** Up to `count` numbers, each in the middle of the widest gap that is then left between the given ones. */
+/** Up to `count` numbers, each in the middle of the widest gap then left between the given ones. */
 export function middles(given: readonly number[], count: number): number[] {
   const known = [...new Set(given)].sort((a, b) => a - b);
   const found: number[] = [];

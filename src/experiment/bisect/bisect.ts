@@ -16,17 +16,17 @@ import type { BisectAnswer, LimitTally } from './report.ts';
 import { nextStep } from './search.ts';
 import type { Count, Phase, SearchQuestion, SearchResult } from './trials.ts';
 
-/** What is asked; enough to go on with it later. */
+/** The question, complete enough to resume later. */
 export type BisectQuestion = CommonQuestion &
   Readonly<{
     /** Bytes, whole pages; null: one page. */
     lo: number | null;
-    /** Null: from what it takes without a limit. */
+    /** Null: derived from its usage without a limit. */
     hi: number | null;
     confirm: number;
   }>;
 
-/** The question is about the limit: one that a scenario has is where the search begins. */
+/** The limit is what is searched for: a scenario's own limit is where the search starts. */
 export function withoutLimit<Subject extends Readonly<{ input: RunRequest }>>(
   { input, ...subject }: Subject,
   hi: number | null,
@@ -36,7 +36,7 @@ export function withoutLimit<Subject extends Readonly<{ input: RunRequest }>>(
   return { ...subject, input: unlimited, hi: hi ?? own };
 }
 
-/** `free`: without a limit. `repeat`: how many runs at that limit went before. */
+/** `free`: without a limit. `repeat`: number of earlier runs at that limit. */
 export type BisectRun = Readonly<
   { kind: 'warm-up' } | { kind: 'free'; repeat: number } | { kind: 'try'; limit: number; repeat: number }
 >;
@@ -50,7 +50,7 @@ export type BisectHistory = Readonly<{
   /** Runs without a limit. */
   free: readonly FreeTrial[];
   trials: readonly LimitTrial[];
-  /** Of each limit at which it failed (null: without one), the last such result, without what takes much room. */
+  /** The last failed result at each limit (null: without one), without its large parts. */
   failed: ReadonlyMap<number | null, Result>;
 }>;
 
@@ -59,17 +59,17 @@ export type Bisect = Experiment<BisectRun, BisectHistory> &
     question: BisectQuestion;
     empty: BisectHistory;
     answer: (history: BisectHistory) => BisectAnswer;
-    /** Milliseconds for each run where none were asked for; null: nothing was seen yet. */
+    /** Timeout in milliseconds for each run if none was requested; null: nothing observed yet. */
     timeoutMs: (history: BisectHistory) => number | null;
-    /** Runs that will follow, about. */
+    /** About how many runs will follow. */
     remaining: (history: BisectHistory) => number;
-    /** What each trial was for, in the order in which they were made. */
+    /** The purpose of each trial, in the order in which they ran. */
     phases: (history: BisectHistory) => readonly Phase[];
   }>;
 
-/** More than this of a result would be kept for nothing. */
+/** Keeping more failures of a result would be useless. */
 const KEPT_FAILURES = 100;
-/** How far to look above the peak, where it does not pass at that. */
+/** How far above the peak to search if it does not pass at the peak. */
 const TIMES_PEAK = 4;
 
 /** @throws SetupError by normaliseSpec(). */
@@ -91,7 +91,7 @@ export function planBisect(question: BisectQuestion, nameOf: NameOf): Bisect {
       if (step === 'fails-anyway' || (step !== null && step.kind !== 'try')) return null;
       if (history.warmUps < warmup) return [{ kind: 'warm-up' }];
       if (step !== null) return runsOf(step.at, history);
-      // One run tells; where it fails, it may have been bad luck.
+      // One run suffices if it passes; a failure may be bad luck.
       const more = history.free.length === 0 ? 1 : confirm + 1 - history.free.length;
       return furtherRepeats(history.free, more).map((repeat) => ({ kind: 'free', repeat }));
     },
@@ -108,7 +108,7 @@ export function planBisect(question: BisectQuestion, nameOf: NameOf): Bisect {
     timeoutMs,
     remaining: (history) => {
       const warmUps = Math.max(0, warmup - history.warmUps);
-      // About a megabyte, as long as nothing is known.
+      // Assumes about a megabyte while nothing is known.
       if (!isFreeKnown(history)) return warmUps + 1 + 9 + 5 * confirm;
       const step = next(history);
       return typeof step === 'object' && step.kind === 'try' ? warmUps + step.at.length + step.rest : 0;
@@ -125,7 +125,7 @@ export function planBisect(question: BisectQuestion, nameOf: NameOf): Bisect {
   };
 }
 
-/** In pages; or why there is none: it does not pass without a limit either, or what that takes could not be read. */
+/** In pages; or why there is no question: it fails even without a limit, or its usage then could not be read. */
 function searchQuestion(
   { lo, hi, confirm, jobs: batch }: BisectQuestion,
   base: RunSpec,
@@ -138,7 +138,7 @@ function searchQuestion(
   if (passed.length === 0) return 'fails-anyway';
   const peak = Math.max(...passed.map((figures) => figures.peak ?? 0));
   if (peak === 0) return 'no-peak';
-  // The gate denies from the limit less the reserve on, and costs a page itself.
+  // The gate denies from the limit minus the reserve upwards, and costs a page itself.
   const start = Math.max(least, Math.ceil((peak + (base.reserve ?? DEFAULT_RESERVE)) / page) + 1);
   return { lo: least, hi: start, most: TIMES_PEAK * start, confirm, batch };
 }
@@ -168,7 +168,7 @@ function runsOf(pages: readonly number[], { trials }: BisectHistory): BisectRun[
   });
 }
 
-/** The lowest numbers that no run has: of runs side by side a later one may have ended before the search was stopped. */
+/** The lowest unused numbers: of parallel runs, a later one may have ended before the search was stopped. */
 function furtherRepeats(made: readonly Readonly<{ repeat: number }>[], count: number): number[] {
   const used = new Set(made.map(({ repeat }) => repeat));
   const numbers = Array.from({ length: made.length + count }, (_, number) => number);
@@ -196,7 +196,7 @@ function limited(base: RunSpec, kmem: number): RunSpec {
   return { ...base, limits: { ...base.limits, kmem } };
 }
 
-/** What enforces natively needs a limit to enforce. */
+/** Native enforcement needs a limit to enforce. */
 function unlimited(base: RunSpec): RunSpec {
   return { ...base, enforce: base.enforce === 'native' ? 'none' : base.enforce };
 }

@@ -11,22 +11,22 @@ import {
   type SearchQuestion,
 } from './trials.ts';
 
-/** A program may fail anywhere, but there is an end to looking for more. */
+/** A program may fail anywhere, but the search for more failures must end. */
 const MOST_RESTARTS = 8;
-/** As a part of `hi`: what failed no further apart than that is the same stretch of luck. */
+/** As a fraction of `hi`: failures no further apart than this belong to the same stretch of luck. */
 const NEAR_PART = 32;
 
 export type Bracket = Readonly<{ passes: number; fails: number }>;
 
 /**
- * The steps down from `hi`, as parts of all that is below it: the edge is mostly near. No more than two: below them
- * halving what is left asks about fewer numbers than a third step would.
+ * The steps down from `hi`, as fractions of the range below it: the edge is usually near. No more than two: after them,
+ * halving the rest tries fewer numbers than a third step would.
  */
 const STEPS = [1 / 16, 3 / 16];
 
 /**
- * Goes down from `hi` until it fails. Where it passes it is asked again before the next step: what is below would never
- * be left any more if that was luck. Null: it fails up to `most`.
+ * Goes down from `hi` until a number fails. One that passes is retried before the next step: if that was luck, the
+ * search would never leave the range below. Null: it fails up to `most`.
  */
 function* approach({ lo, hi, most, confirm }: SearchQuestion, notes: Notes): Script<Bracket | null> {
   const all = hi - lo + 1;
@@ -48,7 +48,10 @@ function* approach({ lo, hi, most, confirm }: SearchQuestion, notes: Notes): Scr
 
 type Above = Readonly<{ phase: Phase; fails: number; hi: number; most: number; rest: number }>;
 
-/** The next number above that passes: one that did more than once, or `hi`, or beyond it, further away each time. Null: none up to `most`. */
+/**
+ * The next passing number above: one that passed more than once, or `hi`, or one beyond it, each further away. Null:
+ * none up to `most`.
+ */
 function* bracketAbove(notes: Notes, { phase, fails: known, hi, most, rest }: Above): Script<Bracket | null> {
   // One that passed once may have been lucky.
   const passed = list(notes).find((count) => count.at > known && isPass(count) && count.runs > 1);
@@ -67,9 +70,9 @@ function* bracketAbove(notes: Notes, { phase, fails: known, hi, most, rest }: Ab
 }
 
 /**
- * Two neighbours, of which the greater one passes and the other fails, and above which nothing that was looked at fails
- * for sure. `fails` is `lo - 1` if it passes at `lo`. If it fails up to `most`, the greater one is one that passed once
- * and failed as well. Null: no trial passed.
+ * Two neighbours: the greater one passes, the other fails, and no number tried above them fails for certain. `fails` is
+ * `lo - 1` if it passes at `lo`. If it fails up to `most`, the greater one passed once but also failed. Null: no trial
+ * passed.
  */
 export function* findBracket(notes: Notes, question: SearchQuestion): Script<Bracket | null> {
   const { lo, hi, most, confirm } = question;
@@ -80,7 +83,7 @@ export function* findBracket(notes: Notes, question: SearchQuestion): Script<Bra
   }
   let [near, before] = [0, -Infinity];
   for (let again = 0; ; again++) {
-    // From the second time on luck plays a part, and one trial says less.
+    // From the second round on, luck plays a part and one trial says less.
     const [phase, times] = again === 0 ? (['search', 1] as const) : (['widen', luckTimes(confirm)] as const);
     const { passes, fails }: Bracket = yield* halve(notes, bracket, { phase, times, rest: 5 * confirm });
     const isLast = again === MOST_RESTARTS;
@@ -89,11 +92,11 @@ export function* findBracket(notes: Notes, question: SearchQuestion): Script<Bra
     const sides = fails < lo ? [passes] : [passes, fails];
     const failing = isSure ? yield* auditAbove(notes, { passes, sides, top: hi, confirm }) : passes;
     if (failing === null) return { passes, fails };
-    // Where luck ends by and by, one number after the other would take for ever: each time some more are left out.
+    // If luck fades gradually, trying every number would take for ever: each round skips some more.
     near = failing - before <= hi / NEAR_PART ? near + 1 : 0;
     before = failing;
     const skipped = Math.min(most - 1, failing + 2 ** near - 1);
-    // Where nothing passes above that either, what was found is all that passes.
+    // If nothing passes above that either, the numbers found are all that pass.
     const above = yield* bracketAbove(notes, { phase: 'widen', fails: skipped, hi, most, rest: 6 * confirm });
     bracket = above ?? { passes, fails };
     if (bracket.passes === passes) return bracket;
@@ -101,8 +104,8 @@ export function* findBracket(notes: Notes, question: SearchQuestion): Script<Bra
 }
 
 /**
- * Where the greater one fails it was luck, and the other one does not matter, but for the last time. Where luck is known
- * to play a part it takes as much again.
+ * If the greater number fails, its pass was luck and the other one does not matter, except in the last round. If luck
+ * is known to play a part, confirming takes as many trials again.
  */
 function* confirmed(
   notes: Notes,
@@ -118,7 +121,7 @@ function* confirmed(
   return yield* passesEach(notes, { phase, at: passes, rest: 3 * confirm }, confirm);
 }
 
-/** How often to try each number where luck plays a part. */
+/** Trials of each number if luck plays a part. */
 export function luckTimes(confirm: number): number {
   return Math.min(2, 1 + confirm);
 }

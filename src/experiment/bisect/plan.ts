@@ -1,4 +1,4 @@
-/** A bisection, as it is made and reported. */
+/** How a bisection is run and reported. */
 
 import { SetupError } from '../../errors.ts';
 import { pageSize } from '../../host/page-size.ts';
@@ -58,7 +58,7 @@ export function bisectPlan(question: BisectQuestion, nameOf: Names): Plan<Bisect
   };
 }
 
-/** Null: it failed without a limit at most. */
+/** Null: it failed without a limit, if at all. */
 function highestFailed({ failed }: BisectHistory): number | null {
   const limits = [...failed.keys()].filter((limit) => limit !== null);
   return limits.length === 0 ? null : Math.max(...limits);

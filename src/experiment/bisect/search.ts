@@ -15,10 +15,10 @@ import {
 } from './trials.ts';
 
 export type Trial = Readonly<{ at: number; passed: boolean }>;
-/** What to try next, in this order; `rest`: how many trials will follow, if there is no surprise. */
+/** The next numbers to try, in order; `rest`: the number of trials to follow unless there is a surprise. */
 export type Tries = Readonly<{ kind: 'try'; phase: Phase; at: readonly number[]; rest: number }>;
 
-/** The next trials, or the answer. Trials of a number count in the order in which they were made. */
+/** The next trials, or the answer. Trials of a number count in the order in which they ran. */
 export function nextStep(question: SearchQuestion, trials: readonly Trial[]): Tries | SearchResult {
   const made = Map.groupBy(trials, ({ at }) => at);
   const used = new Map<number, number>();
@@ -55,7 +55,7 @@ export function* search(question: SearchQuestion): Script<SearchResult> {
     zone = yield* zoneAround(notes, narrowed, question);
   }
   const { upper, lower, between } = zone;
-  // Luck down to the smallest number: there is none at which it surely fails.
+  // Luck extends down to the smallest number: it certainly fails at none.
   const isLuckBelow = lower !== null && lower < lo && between.some((count) => !isPass(count));
   if (upper === null || lower === null || isLuckBelow) {
     return { kind: 'noisy', passes: upper, fails: isLuckBelow ? null : lower, between };
@@ -63,10 +63,10 @@ export function* search(question: SearchQuestion): Script<SearchResult> {
   return yield* conclude(notes, { lo, lower, upper, between, confirm });
 }
 
-/** Null: there is no such edge. `between`: what was tried between them. */
+/** Null if there is no such edge. `between`: numbers tried between them. */
 type Zone = Readonly<{ upper: number | null; lower: number | null; between: readonly Count[] }>;
 
-/** The edges of the luck around two neighbours; they are those themselves if both are confirmed. */
+/** The edges of the luck around two neighbours; the neighbours themselves if both are confirmed. */
 function* zoneAround(
   notes: Notes,
   { passes, fails }: Bracket,
@@ -79,8 +79,8 @@ function* zoneAround(
 }
 
 /**
- * Finds what is left to narrow if the edges are not neighbours although no number between them was a matter of luck: the
- * search had left out the number that it took to fail, and it passes.
+ * Finds the gap still to be narrowed if the edges are not neighbours although no number between them was a matter of
+ * luck: the search had skipped a number that it assumed to fail, and that number passes.
  */
 function gapIn({ upper, lower, between }: Zone): Bracket | null {
   if (upper === null || lower === null || upper - lower === 1) return null;
@@ -92,8 +92,8 @@ function gapIn({ upper, lower, between }: Zone): Bracket | null {
 type Edge = Readonly<{ from: number; to: number; confirm: number; passes: boolean }>;
 
 /**
- * The first number, going from `from` to `to` in growing steps, whose trials all came out the same, more than `confirm`
- * of them; null: none. The search may have left `from` without confirming it, or without trying it.
+ * The first number, going from `from` to `to` in growing steps, with more than `confirm` trials that all agree; null if
+ * none. The search may have left `from` unconfirmed or untried.
  */
 function* edge(notes: Notes, { from, to, confirm, passes }: Edge): Script<number | null> {
   const way = to >= from ? 1 : -1;

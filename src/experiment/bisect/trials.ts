@@ -1,22 +1,22 @@
 export type Ask = Readonly<{ phase: Phase; at: readonly number[]; times: number; rest: number }>;
-/** Answered by how many of the trials passed, for each number. */
+/** Answered with the number of passed trials for each number. */
 export type Script<T> = Generator<Ask, T, readonly number[]>;
 
-/** What to ask about. */
+/** What to try. */
 export type TrialPlace = Readonly<{ phase: Phase; at: number; rest: number }>;
 
 export type Notes = Readonly<{
   counts: Map<number, Count>;
-  /** So many trials of one number are asked for at a time when there are several to make. */
+  /** Number of trials of one number requested at a time if several are needed. */
   batch: number;
 }>;
 
-/** Asks so many times, or until it fails; a batch is asked to its end. */
+/** Runs `times` trials, or until one fails; a batch is always completed. */
 export function* passesEach(notes: Notes, where: TrialPlace, times: number): Script<boolean> {
   return yield* each(notes, where, { passes: true, times });
 }
 
-/** Asks so many times, or until one comes out otherwise; a batch is asked to its end. */
+/** Runs `times` trials, or until one has the other result; a batch is always completed. */
 export function* each(
   notes: Notes,
   { phase, at, rest }: TrialPlace,
@@ -53,12 +53,12 @@ export function isFail(count: Count | undefined): boolean {
   return count !== undefined && count.passed === 0;
 }
 
-/** Tried as often as a number that is found by one trial and then confirmed. */
+/** Whether it was tried as often as a number found by one trial and then confirmed. */
 export function isConfirmed(count: Count | undefined, confirm: number): boolean {
   return missingTrials(count, confirm) === 0;
 }
 
-/** How many more trials confirm what a number has shown so far. */
+/** Number of further trials needed to confirm a number's result so far. */
 export function missingTrials(count: Count | undefined, confirm: number): number {
   return Math.max(0, confirm + 1 - (count?.runs ?? 0));
 }
@@ -68,27 +68,36 @@ export type SearchQuestion = Readonly<{
   lo: number;
   /** Expected to pass. */
   hi: number;
-  /** How far to go up where `hi` does not pass; at least `hi`. */
+  /** How far to go up if `hi` does not pass; at least `hi`. */
   most: number;
-  /** Trials on either side of what was found, and numbers looked at elsewhere: above, near below, far below. */
+  /** Trials on either side of the result, and numbers tried elsewhere: above, just below, far below. */
   confirm: number;
-  /** So many trials of one number are made at a time when several are wanted: more than one take another course. */
+  /** Trials of one number run at a time if several are wanted: with more than one the search takes another course. */
   batch: number;
 }>;
 
 export type Count = Readonly<{ at: number; passed: number; runs: number }>;
 
-/** `bracket`: between which numbers is it? `widen`: where does luck end? `audit`: far from the edge. `recheck`: an audit was a surprise. */
+/**
+ * `bracket`: between which numbers is it? `widen`: where does luck end? `audit`: far from the edge. `recheck`: after a
+ * surprise in an audit.
+ */
 export type Phase = 'bracket' | 'search' | 'confirm' | 'widen' | 'audit' | 'recheck';
 
 export type SearchResult =
-  /** `passes` and `fails` did so each time, in more than `confirm` trials; they are neighbours unless `between` has numbers that did neither. */
+  /**
+   * `passes` passed and `fails` failed every time, in more than `confirm` trials; they are neighbours unless `between`
+   * has numbers that did neither.
+   */
   | Readonly<{ kind: 'found'; passes: number; fails: number; between: readonly Count[]; surprises: readonly Count[] }>
-  /** It passes at `lo` already, in more than `confirm` trials. */
+  /** It already passes at `lo`, in more than `confirm` trials. */
   | Readonly<{ kind: 'always'; surprises: readonly Count[] }>
   /** It fails at every number tried, up to `most`: no trial passed. */
   | Readonly<{ kind: 'never' }>
-  /** It passes at `passes` and fails at `fails`, which is the greater number; each time, in more than `confirm` trials. At `from` and all that was tried above it passes; null: that is not known. */
+  /**
+   * It passes at `passes` and fails at `fails`, the greater number, every time in more than `confirm` trials. It passes
+   * at `from` and at every number tried above; null: not known.
+   */
   | Readonly<{ kind: 'not-monotonic'; passes: Count; fails: Count; from: number | null }>
   /** No number was found above which (`passes` is null) or below which it is not a matter of luck. */
   | Readonly<{ kind: 'noisy'; passes: number | null; fails: number | null; between: readonly Count[] }>;

@@ -1,29 +1,29 @@
-/** What runs look like in which nothing fails, learnt from two of them. */
+/** What runs without failures look like, learnt from two of them. */
 
 import type { FileEntry, Observation } from './observation.ts';
 import { departure, learn, type Pattern } from './pattern.ts';
 
 export type Baseline = Readonly<{
   exits: Observation['exits'];
-  /** Null: it varies too much of itself to be compared. */
+  /** Null: undisturbed runs vary too much to be compared. */
   stdout: Pattern | null;
   stderr: Pattern | null;
   files: Files;
-  /** The most of each that either had. */
+  /** The higher count in either run. */
   crashes: ReadonlyMap<string, number>;
   leftover: ReadonlyMap<string, number>;
-  /** Of the slower one; null: nothing ran. */
+  /** Of the slower run; null: nothing ran. */
   wallMs: number | null;
 }>;
 
 type Files = Readonly<{
-  /** Those that both had. `pattern` null: their content is not compared. */
+  /** Files in both runs. `pattern` null: their content is not compared. */
   always: ReadonlyMap<string, Readonly<{ kind: FileEntry['kind']; pattern: Pattern | null; digest: string | null }>>;
-  /** What else they had: names that are others each time, and files that are not always there. */
+  /** The other files: names that differ each time, and files that do not always exist. */
   sometimes: readonly VaryingName[];
 }>;
 
-/** `length`: of the whole name; null: digits, of any number. */
+/** `length`: of the whole name; null: any number of digits. */
 type VaryingName = Readonly<{ prefix: string; suffix: string; length: number | null }>;
 
 export function baselineOf(first: Observation, second: Observation): Baseline {
@@ -42,7 +42,7 @@ export function crashName({ comm, signal }: Observation['crashes'][number]): str
   return `${comm ?? 'a process'} (${signal})`;
 }
 
-/** Those of `names` that are more than `known` says is usual. */
+/** The `names` that occur more often than `known` says is usual. */
 export function beyond(names: readonly string[], known: ReadonlyMap<string, number>): string[] {
   const seen = new Map<string, number>();
   return names.filter((name) => {
@@ -57,7 +57,7 @@ export function newFiles(files: Observation['files'], { always, sometimes }: Fil
   return [...files.keys()].filter((name) => !always.has(name) && !sometimes.some((one) => isOne(name, one)));
 }
 
-/** What is missing, or has another content; null: nothing. */
+/** A file that is missing or has changed; null if none. */
 export function changedFile(files: Observation['files'], { always }: Files): string | null {
   for (const [name, { kind, pattern, digest }] of always) {
     const now = files.get(name);
@@ -96,14 +96,14 @@ function together(first: FileEntry, second: FileEntry) {
   return { kind, pattern, digest: first.digest === second.digest ? first.digest : null };
 }
 
-/** `tmp.Ab12Cd` of the one and `tmp.zX98Qr` of the other are one; a name that only one has stands for itself. */
+/** `tmp.Ab12Cd` in one run and `tmp.zX98Qr` in the other count as the same; a name in only one matches itself. */
 function varyingNames(ours: readonly string[], theirs: readonly string[]): VaryingName[] {
   const pairs = ours.flatMap((name) => theirs.flatMap((other) => inCommon(name, other) ?? []));
   const alone = [...ours, ...theirs].filter((name) => !pairs.some((pair) => isOne(name, pair)));
   return [...pairs, ...alone.map((name) => ({ prefix: name, suffix: '', length: name.length }))];
 }
 
-/** Random names may begin or end with the same character, or with two; that they share three is too unlikely. */
+/** Random names may share one or two characters at the start or end; sharing three is too unlikely. */
 const SHARED_BY_CHANCE = 2;
 
 function inCommon(name: string, other: string): VaryingName | null {
@@ -117,7 +117,7 @@ function inCommon(name: string, other: string): VaryingName | null {
     for (let left = most; left > 0 && end > 0 && kind.test(name.at(-end) ?? ''); left--) end -= 1;
   };
   const isNumber = middles().every((middle) => /^\d*$/.test(middle));
-  // Pids that follow each other share most of their digits.
+  // Consecutive pids share most of their digits.
   widen(isNumber ? /\d/ : /\w/, isNumber ? Number.POSITIVE_INFINITY : SHARED_BY_CHANCE);
   const isSame = isNumber || name.length === other.length;
   return isSame && middles().every((middle) => (isNumber ? /^\d+$/ : /^\w+$/).test(middle))

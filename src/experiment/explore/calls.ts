@@ -8,7 +8,7 @@ import { type OwnNames, scrub } from './scrub.ts';
 export type Call = Readonly<{
   address: string;
   syscall: string;
-  /** The name of its executable, or else of its process; null: both could not be read. */
+  /** The name of its executable, otherwise of its process; null: neither could be read. */
   program: string | null;
   /** What its process calls itself. */
   comm: string | null;
@@ -20,7 +20,7 @@ export type Recording = Readonly<{ calls: readonly RecordedCall[]; names: OwnNam
 export type ListedCalls = Readonly<{
   /** In the order in which they were made. */
   calls: readonly Call[];
-  /** Calls of either recording that the other does not have at that address, or that have none. */
+  /** Calls of either recording that are not in the other at that address, or that have no address. */
   unstable: number;
 }>;
 
@@ -50,7 +50,7 @@ export function stableCalls(first: Recording, second: Recording): ListedCalls {
   return { calls, unstable: most - calls.length };
 }
 
-/** Threads and workers call themselves what they like, at moments that vary; what they run stays. */
+/** Threads and workers rename themselves freely, at varying moments; their executable stays the same. */
 function programOf({ exe, comm }: RecordedCall): string | null {
   return exe == null ? comm : basename(exe);
 }
@@ -67,22 +67,22 @@ export type Wish = Readonly<{
   /** Names of programs; null: all. */
   within: readonly string[] | null;
   all: boolean;
-  /** Null: as many as there are. */
+  /** Null: no limit. */
   limit: number | null;
 }>;
 
 export type Selection = Readonly<{
   chosen: readonly Call[];
-  /** Calls that the wish is about; the rest of these are duplicates, or beyond the limit. */
+  /** Calls that the wish selects; those not chosen are duplicates, or beyond the limit. */
   wanted: number;
   duplicates: number;
   beyondLimit: number;
 }>;
 
-/** So many of a kind are tried: the first, one in the middle and the last. */
+/** Number of calls tried of each kind: the first, a middle one and the last. */
 export const SAMPLE = 3;
 
-/** The first of each kind first, so that a limit leaves out what is most like the others. */
+/** The first of each kind comes first, so that a limit leaves out the calls most like the others. */
 export function select(calls: readonly Call[], { only, within, all, limit }: Wish): Selection {
   const wanted = calls.filter(
     ({ syscall, comm, program }) =>

@@ -12,11 +12,11 @@ export type Class = (typeof CLASSES)[number];
 
 export type Classification = Readonly<{
   class: Class;
-  /** How it is told, in some words: `sleep died of SIGSEGV`. */
+  /** A short description: `sleep died of SIGSEGV`. */
   how: string;
-  /** The line that was printed and is not in undisturbed runs; null: none was. */
+  /** The printed line that undisturbed runs do not print; null if none. */
   message: string | null;
-  /** It failed, and said so by its exit status alone. */
+  /** It failed, and reported this by its exit status alone. */
   mute: boolean;
 }>;
 
@@ -29,7 +29,7 @@ export function classify(observation: Observation, baseline: Baseline, startStep
   if (observation.outcome === 'timeout') return verdict('hang', 'it did not end');
   const failing = failingStep(observation, baseline);
   const failedIn = observation.failedIn ?? startStep;
-  // A server tells its clients.
+  // A server informs its clients.
   if (failing === null || (failing > failedIn && !observation.servers.includes(failedIn))) {
     const difference =
       failing === null ? differenceOf(observation, baseline) : laterStep(observation, failing, failedIn);
@@ -47,7 +47,7 @@ function crashOf({ exits, crashes }: Observation, baseline: Baseline): string | 
     if (exit.signal !== null && CRASHES.includes(exit.signal) && usual?.signal !== exit.signal)
       return `${stepName(index, exits.length)} died of ${exit.signal}`;
   }
-  // A step's own process comes up here too, where it is a child's that its parent hides.
+  // A step's own process appears here too, if it is a child whose parent hides its death.
   const [fresh] = beyond(crashes.map(crashName), baseline.crashes);
   if (fresh !== undefined) {
     const crash = crashes.find((one) => crashName(one) === fresh);
@@ -61,7 +61,7 @@ function crashOf({ exits, crashes }: Observation, baseline: Baseline): string | 
   return null;
 }
 
-/** The first step that ends otherwise than undisturbed, and not with 0; null: none. */
+/** The first step whose exit differs from undisturbed runs and is not 0; null if none. */
 function failingStep({ exits }: Observation, baseline: Baseline): number | null {
   const at = exits.findIndex((exit, index) => {
     const [now, usual] = [exitStatus(exit), exitStatus(baseline.exits[index] ?? { code: 0, signal: null })];
@@ -70,7 +70,7 @@ function failingStep({ exits }: Observation, baseline: Baseline): number | null 
   return at === -1 ? null : at;
 }
 
-/** What nobody told of: the exits are those of undisturbed runs, or 0. */
+/** An unreported difference: the exits are those of undisturbed runs, or 0. */
 function differenceOf(observation: Observation, baseline: Baseline): string | null {
   const { exits, broken } = observation;
   const passes = exits.findIndex((exit, index) => exitStatus(exit) !== exitStatus(baseline.exits[index] ?? exit));
@@ -95,7 +95,7 @@ function leakOf({ leftover, files }: Observation, baseline: Baseline): string | 
   return file === undefined ? null : `the file ${file} is left behind`;
 }
 
-/** What looks like an error first; stdout counts where stderr has nothing new. */
+/** Prefers what looks like an error; stdout counts if stderr has nothing new. */
 function messageOf(observation: Observation, baseline: Baseline): string | null {
   for (const [text, pattern] of [
     [observation.stderr, baseline.stderr],
@@ -125,7 +125,7 @@ function departureText({ missing, extra }: Departure): string {
   return has === null || extra === '' ? `${lacks} is missing` : `${has} instead of ${lacks}`;
 }
 
-/** Of a line: enough to know it by. */
+/** Characters that identify a line. */
 const SHOWN = 60;
 
 function exitsText({ exits }: Observation): string {

@@ -1,4 +1,4 @@
-/** Each gated call of a command made to fail, one in a run, and what the program makes of it. */
+/** Fails each gated call of a command, one per run, and records how the program reacts. */
 
 import { SetupError } from '../../errors.ts';
 import { type NameOf, normaliseSpec } from '../../request/normalise.ts';
@@ -24,14 +24,14 @@ import { type Observation, stepOf } from './observation.ts';
 import { type Attempt, addAttempt, type CallTrial, type FailureMode, isSettled, MODES } from './trials.ts';
 
 export type ExploreQuestion = CommonQuestion & Wish;
-/** `call`: its number among the chosen ones; `attempt` 1 looks again at what attempt 0 came to. */
+/** `call`: its number among the chosen calls; `attempt` 1 verifies the outcome of attempt 0. */
 export type ExploreRun = Readonly<
   | { kind: 'warm-up' }
   | { kind: 'record'; repeat: number }
   | { kind: 'fail'; call: number; mode: FailureMode; attempt: number }
 >;
 
-/** What the runner saw of a run beside its result. */
+/** What the runner observed of a run, beyond its result. */
 export type ObservedRun = Readonly<{
   observation: Observation;
   /** Null: not recorded, since a call was made to fail. */
@@ -40,7 +40,7 @@ export type ObservedRun = Readonly<{
 
 type Recorded = Readonly<{ observation: Observation; recording: Recording; result: Pick<Result, 'id' | 'outcome'> }>;
 
-/** What two recordings came to. */
+/** The outcome of two recordings. */
 export type Ground = Readonly<{ baseline: Baseline; listed: ListedCalls; selection: Selection }>;
 
 export type ExploreHistory = Readonly<{
@@ -56,16 +56,16 @@ export type Explore = Experiment<ExploreRun, ExploreHistory> &
   Readonly<{
     empty: ExploreHistory;
     count: (history: ExploreHistory) => Readonly<{ done: number; total: number }>;
-    /** Milliseconds for each run; null: none. */
+    /** Milliseconds for each run; null: no timeout. */
     timeoutMs: (history: ExploreHistory) => number | null;
   }>;
 
-/** Two, so that what differs between them is known to vary of itself. */
+/** Two, so that differences between them are known to be natural variation. */
 const RECORDINGS = 2;
-/** What is about to exit is given time for it when a leak is looked at again. */
+/** Processes about to exit are given time to do so when a leak is verified. */
 const SETTLE_MS = 500;
 
-/** `observed`: what the runner saw of a run that it made. @throws SetupError by normaliseSpec(). */
+/** `observed`: what the runner observed of one of its runs. @throws SetupError by normaliseSpec(). */
 export function planExplore(
   question: ExploreQuestion,
   nameOf: NameOf,

@@ -1,4 +1,4 @@
-/** What is seen of one run, as far as it is compared with others. */
+/** What is observed of one run and compared with others. */
 
 import { createHash } from 'node:crypto';
 import { closeSync, constants, type Dirent, fstatSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
@@ -8,9 +8,9 @@ import { parseAddress } from '../../request/address.ts';
 import type { Exit, Expectation, Failure, Outcome, Step } from '../../result/schema.ts';
 import { type OwnNames, scrub } from './scrub.ts';
 
-/** What is in the run's folder under a name. */
+/** A named entry of the run's folder. */
 export type FileEntry = Readonly<
-  /** `text` is scrubbed; null: too long or not text, and only `digest` tells two apart. */
+  /** `text` is scrubbed; null: too long or not text, so only `digest` distinguishes two files. */
   { kind: 'file'; text: string | null; digest: string } | { kind: 'folder' | 'link' | 'other' }
 >;
 
@@ -18,11 +18,11 @@ export type Crash = Readonly<{ comm: string | null; signal: string }>;
 
 export type Observation = Readonly<{
   outcome: Outcome;
-  /** Of a server that was stopped after the last step: 0. */
+  /** 0 for a server that was stopped after the last step. */
   exits: readonly Exit[];
-  /** Why kmem-run says that a step has failed; null: it does not. */
+  /** Why kmem-run reports a step as failed; null if it does not. */
   errors: readonly (string | null)[];
-  /** Steps that go on while the next ones are made: in the background, or by a daemon whose call failed. */
+  /** Steps that continue while later ones run: in the background, or as a daemon whose call failed. */
   servers: readonly number[];
   /** What all steps wrote, scrubbed. */
   stdout: string;
@@ -33,7 +33,7 @@ export type Observation = Readonly<{
   crashes: readonly Crash[];
   /** Names of the processes that were left in the group. */
   leftover: readonly string[];
-  /** Explicit expectations that do not hold, but for those about failed calls. */
+  /** Explicit expectations that do not hold, except those about failed calls. */
   broken: readonly string[];
   /** The step that ran when the call failed; null: between or after them, or none failed. */
   failedIn: number | null;
@@ -41,14 +41,14 @@ export type Observation = Readonly<{
   wallMs: number | null;
 }>;
 
-/** A server that was stopped after the last step ended well, and a step that kmem-run says has failed did not. */
+/** A server stopped after the last step counts as a success, and a step that kmem-run reports as failed does not. */
 export function exitOf({ exit, stopped, error }: Pick<Step, 'exit' | 'stopped' | 'error'>): Exit {
   if (exit.signal !== null && CRASHES.includes(exit.signal)) return exit;
   if (error !== null) return stopped || exit.code === 0 ? { code: 1, signal: null } : exit;
   return stopped ? { code: 0, signal: null } : exit;
 }
 
-/** `failure`: the first one, if there is any. One that came after its step had exited is a daemon's. */
+/** `failure`: the first one, if any. A failure after its step had exited is a daemon's. */
 export function serversIn(
   steps: readonly Pick<Step, 'background' | 'atMs' | 'wallMs'>[],
   failure: Pick<Failure, 'step' | 'atMs'> | null,
@@ -59,7 +59,7 @@ export function serversIn(
   });
 }
 
-/** The failure that was made is itself a part of these figures. */
+/** The injected failure is itself part of these figures. */
 const COUNTED = /^[\w.[\]]*(?:failcnt|failures|failureCounts|injections)/;
 
 /** Explicit expectations that do not hold. */
@@ -69,14 +69,14 @@ export function brokenOnes(expectations: readonly Expectation[]): string[] {
     .map(({ expr }) => expr);
 }
 
-/** The step whose process a call belongs to: an address counts the steps in the group only. */
+/** The step whose process a call belongs to: an address counts only the steps in the group. */
 export function stepOf(address: string, steps: readonly Pick<Step, 'kind'>[]): number {
   const inGroup = steps.flatMap(({ kind }, index) => (kind === 'command' ? [index] : []));
   const number = Number.parseInt(parseAddress(address).process, 10);
   return inGroup[number] ?? number;
 }
 
-/** Longer files are told apart by their bytes alone. */
+/** Longer files are distinguished by their bytes alone. */
 const LONGEST_TEXT = 1024 * 1024;
 
 const CHUNK = 1024 * 1024;
@@ -100,7 +100,7 @@ function kindOf(entry: Dirent): 'folder' | 'link' | 'other' {
   return entry.isDirectory() ? 'folder' : entry.isSymbolicLink() ? 'link' : 'other';
 }
 
-/** Null: it is gone by now. What is left of the run may still put something else there, such as a link or a FIFO. */
+/** Null: it no longer exists. Processes left by the run may still replace it, for example with a link or a FIFO. */
 function readFile(path: string, names: OwnNames): FileEntry | null {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
   let file: number | null = null;
@@ -127,7 +127,7 @@ function readFile(path: string, names: OwnNames): FileEntry | null {
   }
 }
 
-/** In pieces: it may be longer than memory is large. */
+/** In pieces: it may be larger than memory. */
 function digestOf(file: number): string {
   const hash = createHash('sha256');
   const buffer = Buffer.allocUnsafe(CHUNK);
@@ -137,5 +137,5 @@ function digestOf(file: number): string {
   return hash.digest('hex');
 }
 
-/** Signals by which the kernel or the C library ends a program that is broken. */
+/** Signals by which the kernel or the C library kills a broken program. */
 export const CRASHES: readonly string[] = ['SIGSEGV', 'SIGBUS', 'SIGABRT', 'SIGILL', 'SIGFPE', 'SIGTRAP', 'SIGSYS'];

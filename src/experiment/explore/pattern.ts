@@ -1,26 +1,26 @@
 /**
- * What a text looks like, learnt from two runs in which nothing failed: where the two differ (pids, temporary names,
- * random numbers), anything of that kind will do; everywhere else a text that differs is another one.
+ * The pattern of a text, learnt from two runs in which nothing failed: at places where the two differ (pids, temporary
+ * names, random numbers), anything of that kind matches; anywhere else a difference makes it another text.
  */
 
-/** `ordered`: the lines come one after the other; else in any order, as those of several processes do. */
+/** `ordered`: the lines come in this order; otherwise in any order, as those of several processes do. */
 export type Pattern = Readonly<{ ordered: boolean; lines: readonly LinePattern[] }>;
 
 type Part = Readonly<{ literal: string } | { any: 'digits' | 'word' }>;
 
-/** The line as it was in the first text, and what of it is fixed. */
+/** The line in the first text, and which of its parts are fixed. */
 export type LinePattern = Readonly<{ example: string; parts: readonly Part[] }>;
 
-/** Where a text departs from its pattern: a line that should be there, one that should not, or both. */
+/** Where a text departs from its pattern: a missing line, an extra line, or both. */
 export type Departure = Readonly<{ missing: string | null; extra: string | null }>;
 
-/** Null: the two have too little in common to tell a third from them. Both scrubbed. */
+/** Null: the two have too little in common to judge a third text. Both are scrubbed. */
 export function learn(first: string, second: string): Pattern | null {
   const [ours, theirs] = [first.split('\n'), second.split('\n')];
   if (ours.length !== theirs.length) return null;
   const inOrder = ours.map((line, index): Pair => [line, theirs[index] ?? '']);
   const anyOrder = paired(ours, theirs);
-  // The same lines in another order: no line has to be taken for one that varies.
+  // The same lines in another order: no line needs to be treated as varying.
   const isOrdered =
     inOrder.every(([line, other]) => areAlike(line, other)) &&
     (anyOrder === null || equalOnes(anyOrder) <= equalOnes(inOrder));
@@ -34,7 +34,7 @@ function equalOnes(pairs: readonly Pair[]): number {
   return pairs.filter(([line, other]) => line === other).length;
 }
 
-/** Null: it does not depart. */
+/** Null: it matches. */
 export function departure(text: string, { ordered, lines }: Pattern): Departure | null {
   const given = text.split('\n');
   if (ordered && given.length === lines.length && lines.every((line, index) => fits(given[index] ?? '', line))) {
@@ -48,11 +48,11 @@ export function departure(text: string, { ordered, lines }: Pattern): Departure 
   return { missing: lines[at]?.example ?? null, extra: given[at] ?? null };
 }
 
-/** Lines of the text that the pattern has no place for, and lines of the pattern that the text has none for. */
+/** Lines of the text that match no line of the pattern, and lines of the pattern without a match in the text. */
 export function strangers(text: string, { lines }: Pick<Pattern, 'lines'>) {
   const given = text.split('\n');
   const [strict, loose] = [lines.filter((line) => looseness(line) === 0), lines.filter((line) => looseness(line) > 0)];
-  // The strict ones first, so that a loose one does not take what only a strict one would.
+  // Strict lines first, so that a loose one does not take a line that only a strict one matches.
   const left = Map.groupBy(strict, ({ example }) => example);
   let extra = given.filter((line) => left.get(line)?.pop() === undefined);
   const missing = [...left.values()].flat().map(({ example }) => example);
@@ -83,7 +83,10 @@ function wordsOf(line: string): string[] {
   return line.match(/\w+|\W/g) ?? [];
 }
 
-/** The same but for some words, fewer than half: a line that has nothing fixed would fit anything. Punctuation does not vary. */
+/**
+ * The same except for fewer than half of the words: a line with nothing fixed would match anything. Punctuation does
+ * not vary.
+ */
 function areAlike(first: string, second: string): boolean {
   const [ours, theirs] = [wordsOf(first), wordsOf(second)];
   if (ours.length !== theirs.length) return false;
@@ -108,7 +111,7 @@ function patternOf(first: string, second: string): LinePattern {
   return { example: first, parts };
 }
 
-/** Each line of the one with one of the other, whatever their order; equal ones first. Null: some have none. */
+/** Pairs each line of one with a line of the other, in any order, equal ones first. Null: some have no partner. */
 function paired(ours: readonly string[], theirs: readonly string[]): Pair[] | null {
   const left = [...theirs];
   const take = (at: number): string | null => (at === -1 ? null : (left.splice(at, 1)[0] ?? null));

@@ -1,4 +1,4 @@
-/** An exploration, as it is made and reported. */
+/** How an exploration is run and reported. */
 
 import { SetupError } from '../../errors.ts';
 import { gatedCalls } from '../../gate/syscalls.ts';
@@ -13,7 +13,7 @@ import { openRunner } from './runner.ts';
 import { MODES } from './trials.ts';
 
 /**
- * `replayOf`: the line for a shell that makes a kept run again; null: runs are not kept.
+ * `replayOf`: the shell command that repeats a saved run; null: runs are not saved.
  * @throws SetupError `conflicting-options`, `bad-option`, and those of normaliseSpec.
  */
 export function explorePlan(
@@ -48,7 +48,7 @@ export function explorePlan(
   };
 }
 
-/** 0 are the recordings; each call has two points. */
+/** 0 is for the recordings; each call has two points. */
 function placeOf(run: ExploreRun): PlanPlace | null {
   if (run.kind === 'warm-up') return null;
   if (run.kind === 'record') return { point: 0, repeat: run.repeat };

@@ -61,7 +61,7 @@ function callsOf({ listed, selection }: NonNullable<ExploreHistory['ground']>): 
 
 type LineOf = (trial: CallTrial, isHang: boolean) => string;
 
-/** A scenario has steps that no command line can say: then a run of it is made again, if one is kept. */
+/** A scenario has steps that no command line can express: then a saved run is repeated, if there is one. */
 function seenAgainBy(
   { call, mode, attempts }: CallTrial,
   { question, replayOf }: Readonly<{ question: ExploreQuestion; replayOf: ReplayOf | null }>,
@@ -189,10 +189,10 @@ export type ExploreReport = ExperimentFacts &
     tried?: readonly ExploreTrial[];
   }>;
 
-/** The line for a shell that makes a run again which the store has. */
+/** The shell command that repeats a saved run. */
 export type ReplayOf = (id: string) => string;
 
-/** What a run of an exploration has of its own: written so that a shell makes it anew. */
+/** A run's own variables in an exploration, written so that a shell creates new ones. */
 const OWN_VARIABLES = { KMEM_RUN_DIR: '$(mktemp -d)', KMEM_RUN_PORT: '20000' } as const;
 
 const VALUES = [
@@ -225,7 +225,7 @@ const FLAGS = ['background', 'allowIoUring', 'aslr', 'clearEnv'] as const;
 
 type AskedRun = Readonly<{ input: RunInput; prepare: string | null }>;
 
-/** `timeoutMs`: for what hangs; null: as the user said. */
+/** `timeoutMs`: for hangs; null: as requested by the user. */
 export function replayLine(address: string, { input, prepare }: AskedRun, timeoutMs: number | null): string {
   const steps = (input.then ?? []).map((step) =>
     typeof step === 'string' ? (['--then', step] as const) : (['--client', step.client] as const),
@@ -247,11 +247,11 @@ export function replayLine(address: string, { input, prepare }: AskedRun, timeou
   const variables = own.map(([name, value]) => `${name}=${value}`).join(' ');
   const line = ['kmem-run', ...options, ...passed, '--', shellLine(input.command)].join(' ');
   if (prepare === null) return variables === '' ? line : `${variables} ${line}`;
-  // What it makes is for the run to find.
+  // The run must find what it creates.
   return `${variables === '' ? '' : `export ${variables}; `}sh -c ${shellWord(prepare)} && ${line}`;
 }
 
-/** A duration that is a number proper is in milliseconds, and the command line would read it as seconds. */
+/** A duration given as a number is in milliseconds, but the command line would read it as seconds. */
 function textOf(key: string, value: unknown): string {
   return typeof value === 'number' && DURATIONS.includes(key) ? `${value}ms` : String(value);
 }

@@ -1,4 +1,4 @@
-/** Makes the runs of an exploration: each in a place of its own, and looked at from all sides. */
+/** Performs the runs of an exploration: each in its own place, and fully observed. */
 
 import { chmodSync, chownSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,12 +20,14 @@ import { type OwnNames, scrub } from './scrub.ts';
 
 export type ObservingRunner = Readonly<{
   runner: Runner;
-  /** Of a result of this runner's. */
+  /** For a result of this runner. */
   observed: (result: Result) => ObservedRun;
   close: () => void;
 }>;
 
-/** `prepare`: a line for sh before each run, which finds the run's folder and port as the command does; null: none. */
+/**
+ * `prepare`: a shell command before each run, which finds the run's folder and port as the command does; null: none.
+ */
 export function openRunner(prepare: string | null): ObservingRunner {
   const places = openPlaces();
   const observations = new WeakMap<Result, ObservedRun>();
@@ -75,12 +77,12 @@ export function openRunner(prepare: string | null): ObservingRunner {
   };
 }
 
-/** What a command finds its folder and port by. */
+/** Variables that name a command's folder and port. */
 function variablesOf(folder: string, port: number | string): Readonly<Record<string, string>> {
   return { KMEM_RUN_DIR: folder, KMEM_RUN_PORT: String(port), TMPDIR: `${folder}/tmp` };
 }
 
-/** As placeholders where there are some: a replay of the run has another folder and another port. */
+/** Uses placeholders if the run has some: a replay of the run has another folder and another port. */
 function withVariables(spec: RunSpec, { folder, port }: RunPlace): RunSpec {
   const { template, env } = spec;
   if (template === null) return { ...spec, env: { ...env, ...variablesOf(folder, port) } };
@@ -109,17 +111,17 @@ function observe(result: Result, written: Readonly<{ stdout: string; stderr: str
 }
 
 export type RunPlace = Readonly<{
-  /** Absolute; empty but for `tmp`. */
+  /** Absolute; empty except for `tmp`. */
   folder: string;
   /** File for the run's recording, outside the folder. */
   recording: string;
-  /** Of five digits; nobody listened there a moment ago. */
+  /** Has five digits; nobody listened on it a moment ago. */
   port: number;
   remove: () => void;
 }>;
 
 export type RunPlaces = Readonly<{
-  /** For a run of this user; null: the runner's own. */
+  /** The run's user; null: the runner's own. */
   make: (owner: Readonly<{ uid: number; gid: number }> | null) => Promise<RunPlace>;
   /** Everything is removed. */
   close: () => void;
@@ -130,14 +132,14 @@ export function openPlaces(): RunPlaces {
   let count = 0;
   return {
     make: async (owner) => {
-      // Another user's runs must get to their folders, and see no others.
+      // Another user's runs must reach their folders, but see no others.
       base ??= makeTemporaryFolder(0o711);
       count += 1;
       const name = String(count).padStart(6, '0');
       const [folder, recording] = [join(base, name), join(base, `${name}.ndjson`)];
       const made = [folder, join(folder, 'tmp')];
       for (const path of made) makeFolder(path);
-      // The inner one first: in a folder that is theirs, they can put a link into its place.
+      // The inner one first: in a folder that they own, they can replace it with a link.
       if (owner !== null) for (const path of made.toReversed()) chownSync(path, owner.uid, owner.gid);
       const port = await freePort();
       const remove = (): void => {
@@ -152,7 +154,7 @@ export function openPlaces(): RunPlaces {
   };
 }
 
-/** A server that gives up root has to get there. */
+/** A server that drops root must be able to reach it. */
 function makeFolder(path: string): void {
   mkdirSync(path);
   chmodSync(path, 0o755);

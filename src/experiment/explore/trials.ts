@@ -1,4 +1,4 @@
-/** What came of one call that was made to fail, in one way, in one or two runs. */
+/** The outcome of making one call fail in one way, in one or two runs. */
 
 import type { Call } from './calls.ts';
 import { CLASSES, type Classification } from './classify.ts';
@@ -15,10 +15,10 @@ export type Attempt = Readonly<{
 
 export type CallTrial = Readonly<{ call: Call; mode: FailureMode; attempts: readonly Attempt[] }>;
 
-/** `unsteady`: bad, and when looked at again not; `absent`: the run went another way, and the call did not come. */
+/** `unsteady`: bad, but not when retried; `absent`: the run took another path and the call was not made. */
 export type Finding = Readonly<{
   verdict: Classification;
-  /** In so many of the runs in which the call failed. */
+  /** How many of the runs in which the call failed show it. */
   seen: number;
   runs: number;
 }>;
@@ -29,7 +29,7 @@ export function addAttempt(trial: CallTrial, attempt: Attempt): CallTrial {
   return { ...trial, attempts: [...trial.attempts, attempt] };
 }
 
-/** Whatever is bad is looked at again, so that no noise is taken for a fault; and so is a call that did not come. */
+/** Every bad outcome is retried, so that noise is not mistaken for a fault; so is a call that was not made. */
 export function isSettled({ attempts }: CallTrial): boolean {
   return (
     attempts.length >= MOST_ATTEMPTS ||
@@ -42,7 +42,7 @@ export type Judgement =
   | Readonly<{ kind: 'absent'; outcome: Attempt['outcome'] }>;
 
 /**
- * A crash is no noise, and counts if it is seen once. All else counts when it is seen each time; of two classes, the
+ * A crash is not noise and counts even if seen once. Everything else counts only if seen each time; of two classes, the
  * milder one.
  */
 export function judge({ attempts }: CallTrial): Judgement {

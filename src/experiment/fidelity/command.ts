@@ -7,7 +7,7 @@ import { type ComparedMode, MODES } from './judge.ts';
 import type { RunFunction } from './measure.ts';
 
 export type CommandRequest = Readonly<{
-  /** Without limit and enforcement, which are what is tried. */
+  /** Without limit and enforcement, which the comparison sets. */
   input: RunInput;
   reserve: number;
 }>;
@@ -15,15 +15,15 @@ export type CommandRequest = Readonly<{
 export type CommandAnswer = Readonly<{
   /** Peak of a run without a limit; null: it could not be read. */
   peak: number | null;
-  /** Why there is nothing to look for: it does not pass without a limit either; null: it passes. */
+  /** Why no limit is searched for: the command fails even without one; null: it passes. */
   failsAnyway: string | null;
-  /** One for each mode; empty where it fails anyway. */
+  /** One for each mode; empty if it fails anyway. */
   found: readonly FoundLimit[];
 }>;
 
 export type FoundLimit = Readonly<{
   mode: ComparedMode;
-  /** Bytes; null: it passes under none, up to four times the peak. */
+  /** Bytes; null: it passes under no limit up to four times the peak. */
   limit: number | null;
   /** What happened one page below; null: there was no run, or `limit` is null. */
   below: string | null;
@@ -35,12 +35,15 @@ export type CommandOptions = Readonly<{
   onTrial: (mode: ComparedMode, limit: number, passed: boolean) => void;
 }>;
 
-/** A limit is more than a run takes without one: by what the first runs left in caches, and by what errors print. */
+/**
+ * A limit must exceed a run's usage without one, by what the first runs left in caches and by what printing errors
+ * takes.
+ */
 const MARGIN = 64 * 1024;
-/** From where on more room would not help. */
+/** Peaks beyond which more room would not help. */
 const MOST_PEAKS = 4;
 
-/** The first run is thrown away: it pays for names that are looked up for the first time. */
+/** The first run is discarded: it pays for names that are looked up for the first time. */
 export async function compareCommand(request: CommandRequest, options: CommandOptions): Promise<CommandAnswer> {
   const free = normaliseSpec({ ...request.input, ...QUIETLY, enforce: 'none' });
   const first = await options.run(free);
@@ -78,7 +81,7 @@ export type CommandQuestion = Readonly<{
   page: number;
   /** Expected to pass; tried first. */
   guess: number;
-  /** How far to go up where the guess does not pass. */
+  /** How far to go up if the guess does not pass. */
   most: number;
 }>;
 

@@ -1,6 +1,6 @@
 /**
- * Makes the comparison on the running kernel. In a microVM the request comes as a file and the answer goes into one: so
- * the whole of it takes a single boot.
+ * Performs the comparison on the running kernel. In a microVM the request and the answer are files, so that the whole
+ * comparison takes a single boot.
  */
 
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -24,9 +24,9 @@ type InsideAnswer = Measured | Readonly<{ kind: 'error'; code: string; message: 
 
 export type InsideOptions = Readonly<{
   run: RunFunction;
-  /** Called with each line that there is to tell meanwhile. */
+  /** Called with each line of interim output. */
   say: (text: string) => void;
-  /** How far it is, where that is known. */
+  /** Called with the progress, if known. */
   onProgress: (standing: Standing) => void;
 }>;
 
@@ -57,7 +57,7 @@ export function writeRequest(folder: string, request: InsideRequest): void {
   writeFileSync(requestFile(folder), JSON.stringify(request));
 }
 
-/** Called inside. Never throws: what goes wrong is in the answer. */
+/** Called inside. Never throws: errors are in the answer. */
 export async function answerFile(folder: string, options: InsideOptions): Promise<void> {
   const answer = await answerTo(JSON.parse(readFileSync(requestFile(folder), 'utf8')), options).catch(
     (error): InsideAnswer => {

@@ -9,10 +9,10 @@ export const TOLERANCE = 0.05;
 
 export type AtLimit = Readonly<{
   limit: number;
-  /** Objects made: the median of the tries; null: not measured. */
+  /** Objects created: the median of the tries; null: not measured. */
   native: number | null;
   gate: number | null;
-  /** `gate / native - 1`; null where either is null. */
+  /** `gate / native - 1`; null if either is null. */
   off: number | null;
 }>;
 
@@ -23,11 +23,11 @@ export type RowComparison = Readonly<{
   errnos: Readonly<{ native: readonly ErrnoCount[]; gate: readonly ErrnoCount[] }>;
   /** `skipped`: not measured, which is as bad as `differs`. */
   verdict: 'same' | 'differs' | 'skipped';
-  /** Empty where the verdict is `same`. */
+  /** Empty if the verdict is `same`. */
   reasons: readonly string[];
 }>;
 
-/** `limits`: those under which the row is to be measured; a reading that is not there makes it `skipped`. */
+/** `limits`: those under which the row is to be measured; a missing reading makes it `skipped`. */
 export function compareRow(row: ObjectRow, limits: readonly number[], readings: readonly Reading[]): RowComparison {
   const pairs = limits.map((limit) => ({
     limit,
@@ -72,7 +72,7 @@ function differences({ limits, errnos }: Pick<RowComparison, 'limits' | 'errnos'
       ? [`${formatSize(limit)}: ${gate} objects instead of ${native}, ${percent(off)}`]
       : [],
   );
-  // Where the kernel has several for one call, each is an answer that programs get from it: which one, chance decides.
+  // If the kernel has several errnos for one call, programs may get any of them: chance decides which.
   const never = errnos.gate.flatMap(({ errno }) =>
     errnos.native.some((native) => native.errno === errno)
       ? []
@@ -96,7 +96,7 @@ function surprises({ kind }: ObjectRow, { native, gate }: RowComparison['errnos'
   return reasons;
 }
 
-/** `ENOBUFS 14, ENFILE 8`; `ENOMEM` where it is the only one. */
+/** `ENOBUFS 14, ENFILE 8`; `ENOMEM` if it is the only one. */
 export function listErrnos(errnos: readonly ErrnoCount[]): string {
   if (errnos.length === 1) return nameOf(errnos[0]?.errno ?? 0);
   return errnos.map(({ errno, count }) => `${nameOf(errno)} ${count}`).join(', ');
@@ -112,17 +112,17 @@ function nameOf(errno: number): string {
   return errno === 0 ? 'no failure' : errnoName(errno);
 }
 
-/** What was measured of the rows, and what it comes to. */
+/** Measurements of the rows, and statistics of them. */
 
 export const MODES = ['native', 'gate'] as const;
 
 export type ComparedMode = (typeof MODES)[number];
 
-/** One try, as the workload tells it. */
+/** One try, as the workload reports it. */
 export type Try = Readonly<{
-  /** Objects made before a call failed. */
+  /** Objects created before a call failed. */
   made: number;
-  /** What the failing call said; 0: none failed. */
+  /** The errno of the failing call; 0: none failed. */
   errno: number;
   /** Kernel memory of the group in bytes, before the first object and with the last. */
   before: number;
@@ -136,13 +136,13 @@ export type Reading = Readonly<{
   /** Bytes. */
   limit: number;
   tries: readonly Try[];
-  /** Why there are no tries, or not all; null: there are. */
+  /** Why tries are missing; null: none are missing. */
   problem: string | null;
 }>;
 
 export type ErrnoCount = Readonly<{ errno: number; count: number }>;
 
-/** The middle one of an odd number of tries, else the mean of the two in the middle. */
+/** The middle one of an odd number of tries, otherwise the mean of the middle two. */
 export function medianMade(tries: readonly Try[]): number {
   const counts = tries.map(({ made }) => made).sort((a, b) => a - b);
   const half = counts.length / 2;

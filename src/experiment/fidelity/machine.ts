@@ -1,4 +1,4 @@
-/** Has the comparison made in a microVM, by kmem-run itself, as root there. */
+/** Runs the comparison in a microVM, with kmem-run itself as root there. */
 
 import { SetupError } from '../../errors.ts';
 import { makeFolder, removeFolder } from '../../host/temporary.ts';
@@ -11,13 +11,13 @@ import { type InsideRequest, type Measured, readAnswer, writeRequest } from './i
 
 export type MachineOptions = Readonly<{
   run: (spec: RunSpec, options: RunnerOptions) => Promise<Result>;
-  /** The words that start kmem-run inside; the folder is added to them. */
+  /** The command that starts kmem-run inside; the folder is appended. */
   inside: readonly string[];
   kernel: string;
   /** As the user gave them; null: the defaults. */
   vmMemory: string | null;
   vmCpus: string | null;
-  /** What is said inside meanwhile goes to stdout. */
+  /** Interim output from inside goes to stdout. */
   live: boolean;
   options: RunnerOptions;
 }>;

@@ -15,7 +15,7 @@ export type RowsRequest = Readonly<{
   limits: readonly number[];
   /** Bytes that the gate keeps free. */
   reserve: number;
-  /** Path of the program that makes the objects. */
+  /** Path of the program that creates the objects. */
   program: string;
 }>;
 
@@ -24,16 +24,16 @@ export type RunFunction = (spec: RunSpec) => Promise<Result>;
 export type MeasureOptions = Readonly<{
   run: RunFunction;
   workshop: Workshop;
-  /** Called as soon as all of a row is measured. */
+  /** Called when a row is fully measured. */
   onRow: (readings: readonly Reading[]) => void;
-  /** Called before each run: how many were made, and which comes now. */
+  /** Called before each run: number of runs made, and the next run. */
   onRun: (made: number, now: string) => void;
 }>;
 
-/** Of a broken kernel or gate; the largest row takes a minute under emulation. */
+/** For a broken kernel or gate; the largest row takes a minute under emulation. */
 const TIMEOUT = '5m';
 
-/** Every reading of every row, those without tries included. @throws SetupError where no run can be made at all. */
+/** Every reading of every row, including those without tries. @throws SetupError where no run can be made at all. */
 export async function measureRows(request: RowsRequest, options: MeasureOptions): Promise<Reading[]> {
   const all: Reading[] = [];
   let made = 0;
@@ -75,7 +75,7 @@ async function measure(measurement: Measurement, { run, workshop }: MeasureOptio
   }
 }
 
-/** Each limit begins where the last one's tries ended, so that together they go further. */
+/** Each limit starts where the previous one's tries ended, so that together they cover more. */
 function specOf({ row, limit, mode, index, reserve, program }: Measurement, workshop: Workshop): RunSpec {
   const tries = row.tries[mode];
   const words = [row.name, workshop.folderFor(row.name), '0', String(tries), String(index * tries)];

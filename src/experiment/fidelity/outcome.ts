@@ -1,4 +1,4 @@
-/** What the comparison comes to: the last words on a terminal, the JSON, the part of the page. */
+/** The comparison's result: the final terminal output, the JSON, and its part of the page. */
 
 import { existsSync, readFileSync } from 'node:fs';
 import { formatSize } from '../../request/size.ts';
@@ -64,7 +64,7 @@ function commandReport(
   return { same, text, json: { ...json, same }, markdown: null };
 }
 
-/** The page with the tables in the marked part; a page that is not there is made of that part alone. */
+/** The page with the tables in the marked part; a missing page is created from that part alone. */
 export function pageWith(file: string, tables: string): string {
   const empty = '<!-- generated: rows, by `kmem-run fidelity --markdown FILE` -->\n<!-- end of rows -->\n';
   return withGenerated(existsSync(file) ? readFileSync(file, 'utf8') : empty, 'rows', tables);

@@ -1,15 +1,15 @@
-/** As `kmem-run fidelity --json` writes it; `kind` is put there when it is read. */
+/** As `kmem-run fidelity --json` writes it; `kind` is added on reading. */
 export type FidelityReport = Readonly<{
   kind: 'fidelity';
   kernel: string;
   reserve: number;
   same: boolean;
-  /** Of kernel objects; null: it was about a command. */
+  /** Of kernel objects; null: a command was compared. */
   rows: readonly FidelityRow[] | null;
   command: readonly string[] | null;
   /** Bytes, without a limit. */
   peak: number | null;
-  /** Why there is nothing to compare; null: there is. */
+  /** Why nothing was compared; null: something was. */
   failsAnyway: string | null;
   /** The smallest limit at which the command passes, by mode. */
   found: readonly Readonly<{ mode: string; limit: number | null; below: string | null; runs: number }>[];

@@ -1,4 +1,4 @@
-/** The rows of the comparison: kinds of kernel objects, as src/native/exhaust knows how to make them. */
+/** The rows of the comparison: kinds of kernel objects, as src/native/exhaust can create them. */
 
 export type ObjectRow = Readonly<{
   /** Its name in src/native/exhaust. */
@@ -17,7 +17,7 @@ export type ObjectRow = Readonly<{
 
 /** All parts of an object fail with one errno, and there are so many objects that one part does not matter. */
 const ONCE = { native: 1, gate: 1 } as const;
-/** Few objects fit: the median of several tries is more precise than one of them. */
+/** Few objects fit: the median of several tries is more precise than a single try. */
 const LARGE = { native: 4, gate: 4 } as const;
 /** The errno depends on which part of the object does not fit, which only the kernel knows. */
 const MIXED = { native: 8, gate: 1 } as const;

@@ -19,7 +19,7 @@ export function tableHead(limits: readonly number[]): string {
   ].join('\n');
 }
 
-/** A row as a line, and one more for each reason why it is not the same. */
+/** A row as one line, and another for each reason why it is not the same. */
 export function tableLine(comparison: RowComparison): string {
   const { row, limits, errnos, verdict, reasons } = comparison;
   const figures = limits.map(({ native, gate, off }) =>

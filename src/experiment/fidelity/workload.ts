@@ -1,4 +1,4 @@
-/** Runs the rows' program, and has what they need there: folders on tmpfs, and room in the system's own limits. */
+/** Runs the rows' program and provides what it needs: folders on tmpfs, and room in the system's own limits. */
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, statfsSync, writeFileSync } from 'node:fs';
@@ -15,7 +15,10 @@ export function workloadProgram(): string {
 }
 
 export type Workshop = Readonly<{
-  /** An empty folder for this row, on tmpfs where it does not ask for another; what inotify watches is in that of its row. */
+  /**
+   * An empty folder for this row, on tmpfs unless it asks for another; files that inotify watches are in their row's
+   * folder.
+   */
   folderFor: (row: string) => string;
   /** Where the program's output goes. */
   output: string;
@@ -23,17 +26,17 @@ export type Workshop = Readonly<{
 }>;
 
 const TMPFS = 0x01021994;
-/** The second is a file system that keeps names that were looked up in vain, as far as anybody can tell. */
+/** The second is a file system that caches failed name lookups, as far as anybody can tell. */
 const [SHARED_MEMORY, NOT_TMPFS] = WORKSHOPS;
 const FILES_TO_WATCH = 60_000;
 
-/** What a row needs more of than systems offer by default, and what is not a namespace's own. */
+/** Limits that a row needs higher than the system default and that are not per namespace. */
 const RAISED = {
   '/proc/sys/fs/inotify/max_user_instances': 100_000,
   '/proc/sys/fs/inotify/max_user_watches': 1_000_000,
 } as const;
 
-/** @throws SetupError `no-tmpfs`, `limits-not-raised`. All is as it was after close(). */
+/** @throws SetupError `no-tmpfs`, `limits-not-raised`. close() restores everything. */
 export function openWorkshop(program: string): Workshop {
   const isTmpfs = () => statfsSync(SHARED_MEMORY).type === TMPFS;
   if (!attempt(isTmpfs)) {
@@ -67,7 +70,7 @@ export function openWorkshop(program: string): Workshop {
   };
 }
 
-/** The tries that the program told of. Throws an Error where it said anything else. */
+/** The tries that the program reported. Throws an Error on any other output. */
 export function readTries(file: string): Try[] {
   const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
   return lines.map((line) => {

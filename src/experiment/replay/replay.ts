@@ -8,9 +8,9 @@ import type { Experiment } from '../driver.ts';
 
 export type ReplayQuestion = Readonly<{
   recorded: Recorded;
-  /** What is asked of each replay: what was recorded, but for what is to be otherwise. */
+  /** The input of each replay: as recorded, except for what is to be changed. */
   input: RunRequest;
-  /** Null: one, and more only where its figures alone differ. */
+  /** Null: one, and more only if nothing but its figures differs. */
   repeat: number | null;
   warmup: number;
 }>;
@@ -25,7 +25,7 @@ export type ReplayPlan = Experiment<ReplayRun, ReplayHistory> &
     spec: RunSpec;
     empty: ReplayHistory;
     compared: (history: ReplayHistory) => Replayed;
-    /** Runs in all, as far as is known. */
+    /** Total runs, as far as is known. */
     total: (history: ReplayHistory) => number;
   }>;
 

@@ -1,4 +1,4 @@
-/** Limits beside that of kernel memory, whose columns are shown only if one was hit. */
+/** Limits other than kernel memory, whose columns are shown only if one was hit. */
 
 import type { Hits } from '../figures.ts';
 import type { SweepPoint } from './report.ts';

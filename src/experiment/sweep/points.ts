@@ -1,4 +1,4 @@
-/** The settings that a sweep tries: the cross product of all values that were asked for. */
+/** The settings that a sweep tries: the cross product of all requested values. */
 
 import { SetupError } from '../../errors.ts';
 import { groupDigits } from '../../request/size.ts';
@@ -14,7 +14,7 @@ export type Point = Readonly<{ [K in AxisKey]?: K extends 'kernel' ? string | nu
 
 const MOST_RUNS = 1_000_000;
 
-/** The last axis changes fastest. One point without any setting where there is no axis. */
+/** The last axis changes fastest. One point without any setting if there is no axis. */
 export function crossProduct(axes: Axes): Point[] {
   return AXES.reduce<Point[]>(
     (points, key) => {
@@ -38,7 +38,7 @@ export function checkSize(axes: Axes, repeat: number): void {
   );
 }
 
-/** The setting under which most of the program gets to run: every limit at its highest, on the host if it takes part. */
+/** The setting that lets the program run furthest: every limit at its highest, on the host if it takes part. */
 export function loosest(axes: Axes): Point {
   const entries = AXES.flatMap((key) => {
     const values: readonly (string | number | null)[] | undefined = axes[key];
@@ -48,7 +48,7 @@ export function loosest(axes: Axes): Point {
   return Object.fromEntries(entries);
 }
 
-/** Numbers that come again from the same seed: Node's own generator cannot be seeded. */
+/** Numbers that repeat for the same seed: Node's own generator cannot be seeded. */
 
 /** Seeds are whole numbers below this. */
 export const SEEDS = 2 ** 32;
@@ -57,7 +57,7 @@ export function newSeed(): number {
   return Math.floor(Math.random() * SEEDS);
 }
 
-/** Numbers from 0 up to and without 1: Tommy Ettinger's mulberry32, good enough to put things in order. */
+/** Numbers from 0 to below 1: Tommy Ettinger's mulberry32, good enough for shuffling. */
 export function randomFrom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

@@ -1,4 +1,4 @@
-/** A sweep: every point so many times, in an order that is shuffled and comes again from its seed. */
+/** A sweep: every point a given number of times, in a shuffled order that its seed reproduces. */
 
 import { type NameOf, normaliseSpec } from '../../request/normalise.ts';
 import type { RunRequest } from '../../request/run-input.ts';
@@ -11,31 +11,31 @@ import { countCall, type Figures, type FirstCall, figuresOf, firstCallOf } from 
 import type { CommonQuestion } from '../plan.ts';
 import { type Axes, crossProduct, loosest, type Point, randomFrom, shuffled } from './points.ts';
 
-/** What is asked; enough to go on with it later. */
+/** The question, complete enough to resume later. */
 export type SweepQuestion = CommonQuestion &
   Readonly<{
-    /** By kernel (`host`): what a scenario asks of it, instead of `input`. */
+    /** By kernel (`host`): what a scenario requests for it, instead of `input`. */
     onKernel: Readonly<Record<string, RunRequest>>;
     axes: Axes;
     repeat: number;
     seed: number;
   }>;
 
-/** `point`: index in the cross product. `repeat`: how many runs at that point go before it in the plan. */
+/** `point`: index in the cross product. `repeat`: number of runs at that point before it in the plan. */
 export type SweepRun = Readonly<{ kind: 'warm-up' } | { kind: 'run'; point: number; repeat: number }>;
 
 export type PointFigures = Readonly<{ runs: readonly Figures[]; firstCalls: readonly FirstCall[] }>;
 
-/** Grown in place: copied with each run, 100,000 of them would take hours. */
+/** Grown in place: copying them for each run would take hours with 100,000 runs. */
 type Growing = { readonly runs: Figures[]; firstCalls: readonly FirstCall[] };
 
 export type SweepHistory = {
-  /** How long the longest warm-up took; null: none was made. */
+  /** Duration of the longest warm-up; null: there was none. */
   warmUpMs: number | null;
   warmUps: number;
   /** By point. */
   readonly points: readonly Growing[];
-  /** Runs that were made: point × repeats + repeat. */
+  /** Finished runs: point × repeats + repeat. */
   readonly made: Set<number>;
 };
 
@@ -82,7 +82,10 @@ export function planSweep(question: SweepQuestion, nameOf: NameOf): Sweep {
 
 type Planned = Readonly<{ point: number; repeat: number }>;
 
-/** Round by round, each point once in a round: what drifts with time is spread over all of them, also when it is stopped. */
+/**
+ * Round by round, with each point once per round: drift over time is spread over all points, even if the sweep is
+ * stopped.
+ */
 export function orderOf({
   points,
   repeat,
@@ -103,7 +106,7 @@ function addRun(history: SweepHistory, { point, repeat }: Planned, result: Resul
   known.firstCalls = countCall(known.firstCalls, firstCallOf(result));
 }
 
-/** What is about a microVM does not apply to the points that run on the host; where all do, it is a mistake. */
+/** MicroVM options do not apply to points that run on the host; if all points do, they are a mistake. */
 function inputAt({ input: same, onKernel, axes }: SweepQuestion, point: Point): RunRequest {
   const kernel = point.kernel ?? HOST;
   const input = (Object.hasOwn(onKernel, kernel) ? onKernel[kernel] : null) ?? same;

@@ -1,4 +1,4 @@
-/* The configuration: one, from the host. */
+/* The single configuration, from the host. */
 #ifndef KMEM_AGENT_CONFIG_H
 #define KMEM_AGENT_CONFIG_H
 
@@ -28,7 +28,7 @@ extern struct config config;
 
 bool parse_size(const char *value, struct winsize *size);
 
-/* Its records stay where they are: the values are the program's arguments. */
+/* The records must stay in place: their values are the program's arguments. */
 void read_configuration(char *records, size_t size);
 
 #endif

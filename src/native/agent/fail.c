@@ -12,20 +12,20 @@
 #include "outbox.h"
 #include "ports.h"
 
-/* Where something has failed already and only wants to be told. */
+/* For a failure that has already happened and only needs reporting. */
 enum { PORTS_DEADLINE_FAILED_MS = 3000 };
 
 _Noreturn void power_off(void)
 {
   reboot(RB_POWER_OFF);
-  reboot(RB_AUTOBOOT); /* QEMU is told to end then, too */
+  reboot(RB_AUTOBOOT); /* this makes QEMU exit, too */
   for (;;)
     pause();
 }
 
 /*
- * Tells the console and, if it can be had, the host what has failed, and ends the machine.  `detail` may be NULL.
- * A blocking write to a port returns when the host's side has taken it.
+ * Reports the failure to the console and, if possible, to the host, and powers off the machine.  `detail` may be NULL.
+ * A blocking write to a port returns when the host's side has received it.
  */
 _Noreturn void fail(const char *what, int error, const char *detail)
 {

@@ -1,4 +1,4 @@
-/* The end of the machine. */
+/* Powers off the machine. */
 #ifndef KMEM_AGENT_FAIL_H
 #define KMEM_AGENT_FAIL_H
 

@@ -19,7 +19,7 @@
 
 enum {
   MAX_FETCHED = 16,
-  FETCH_BLOCK = 480 << 10, /* below msize, and a multiple of the page */
+  FETCH_BLOCK = 480 << 10, /* below msize, and a multiple of the page size */
   DEFAULT_READAHEAD_KIB = 128,
   SPLIT_TRIES = 200,
   SPLIT_WAIT_NS = 5000000,
@@ -39,7 +39,10 @@ bool copy_attributes(const char *target, const struct stat *st)
          utimensat(AT_FDCWD, target, times, 0) == 0;
 }
 
-/* A copy without its capabilities or access lists would be another file; labels of a security module mean nothing here. */
+/*
+ * A copy without capabilities or access lists would differ from the file; labels of a security module mean nothing
+ * here.
+ */
 static bool copy_xattrs(const char *from, const char *to)
 {
   char names[4096], value[4096];
@@ -54,8 +57,8 @@ static bool copy_xattrs(const char *from, const char *to)
 }
 
 /*
- * Makes the directories above `path`, which the overlay merges with the host's.  Called again when all is in them, it
- * puts their times right.
+ * Creates the directories above `path`, which the overlay merges with the host's.  Called again when they are filled,
+ * it restores their times.
  */
 static bool copy_parents(const char *path)
 {
@@ -78,7 +81,7 @@ static bool copy_parents(const char *path)
   return true;
 }
 
-/* Where the host has no such plain file, or it would take too much of the memory, it is not fetched. */
+/* A file is not fetched if the host has no such regular file or it would take too much of the memory. */
 static void plan_fetch(const char *path, uint64_t *room)
 {
   char from[4200], to[4200];
@@ -110,7 +113,7 @@ static int hex_digit(char c)
                                 : -1;
 }
 
-/* %XX, since the kernel's command line is words. */
+/* %XX: spaces split the kernel's command line. */
 static void decode(char *text)
 {
   char *to = text;
@@ -134,7 +137,7 @@ static bool fetch_into(int from, char *memory, size_t size)
   return true;
 }
 
-/* What the overlay then shows is the host's file. */
+/* The overlay then shows the host's file. */
 static void unfetch(const char *path)
 {
   char to[4200];
@@ -142,7 +145,7 @@ static void unfetch(const char *path)
   unlink(to);
 }
 
-/* Half a copy is taken away again. */
+/* A partial copy is removed. */
 static void fetch(const char *path, const struct stat *st)
 {
   char from[4200], to[4200];
@@ -168,10 +171,10 @@ static bool has_huge_pages(int meminfo)
   return line == NULL || atoi(line + sizeof name - 1) > 0;
 }
 
-/* The kernel passes over a page that somebody holds at the moment, so it is asked until there is none. */
+/* The kernel skips a page that is in use at the moment, so it is asked again until none is left. */
 static bool split_huge_pages(int split, int meminfo)
 {
-  mount(NULL, "/fetched", NULL, MS_REMOUNT, "huge=never"); /* else the kernel may put them together again */
+  mount(NULL, "/fetched", NULL, MS_REMOUNT, "huge=never"); /* otherwise the kernel may merge them again */
   for (int tries = 0; tries < SPLIT_TRIES; tries++) {
     if (write(split, "1", 1) == 1 && !has_huge_pages(meminfo))
       return true;
@@ -180,7 +183,7 @@ static bool split_huge_pages(int split, int meminfo)
   return false;
 }
 
-/* Whether 9p reads ahead as much as a message holds; where it reads page by page it keeps the kernel's default. */
+/* Whether 9p reads ahead a whole message; if it reads page by page, it keeps the kernel's default. */
 static bool reads_ahead(void)
 {
   DIR *directory = opendir("/sys/class/bdi");
@@ -196,8 +199,8 @@ static bool reads_ahead(void)
 }
 
 /*
- * Huge pages save most of the page faults of the copy.  A program that maps them has fewer page tables than it would have
- * elsewhere, and page tables are what is measured here: therefore they are split before anybody sees them.
+ * Huge pages save most of the page faults of the copy.  A program that maps them has fewer page tables than elsewhere,
+ * and page tables are what is measured here: huge pages are therefore split before any program sees them.
  */
 void setup_prefetch(void)
 {

@@ -20,7 +20,7 @@
 
 static enum { CONFIGURING, FETCHING, RUNNING, DRAINING, ENDED } state;
 static int end_status;
-static sigset_t early_signals; /* came before there was a program */
+static sigset_t early_signals; /* received before the program started */
 
 bool is_configured(void)
 {
@@ -43,7 +43,7 @@ static void send_end(void)
 {
   sync_shares();
   state = ENDED;
-  close_stream(&output); /* of daemons: the host has been told how much there is */
+  close_stream(&output); /* cuts off daemons: the host already has the byte counts */
   close_stream(&error_output);
   event("end");
   if (WIFEXITED(end_status)) {
@@ -106,7 +106,7 @@ void reap(void)
   for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
     if (is_fetcher(pid))
       handle_fetcher_exit();
-    else if (pid == program && state == RUNNING) /* with a terminal: the keeper was killed before */
+    else if (pid == program && state == RUNNING) /* with a terminal: only if the keeper was killed */
       handle_program_end(status);
   }
   run_when_ready();

@@ -9,7 +9,7 @@ bool is_running(void);
 void drain(void);
 void send_signal(int number);
 
-/* The configuration is there: the program starts as soon as its files are. */
+/* The configuration is complete: start the program as soon as its files are. */
 void run_when_fetched(void);
 
 void reap(void);

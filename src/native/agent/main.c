@@ -4,11 +4,11 @@
  *
  * THEORY OF OPERATION
  *
- * Boot.  The kernel starts this file as /init of an initramfs that holds nothing else but the kernel's modules.  Every
- * fork and system call is emulated where there is no KVM, therefore no shell and no second program: the agent loads the
- * modules of /modules/order, mounts the host's root (9p, read-only) under an overlay whose upper layer is a tmpfs,
- * mounts what a system has below it, moves there, opens the ports and says "up".  Its own files are then out of sight
- * of whatever runs in the guest.
+ * Boot.  The kernel starts this file as /init of an initramfs that holds nothing else but the kernel's modules.
+ * Without KVM every fork and system call is emulated, therefore there is no shell and no second program: the agent
+ * loads the modules of /modules/order, mounts the host's root (9p, read-only) under an overlay whose upper layer is a
+ * tmpfs, mounts what a system has below it, moves there, opens the ports and says "up".  Its own files are then
+ * invisible to whatever runs in the guest.
  *
  * Processes.
  *
@@ -23,21 +23,22 @@
  *
  * Ports.  virtio-serial ports are found by name: kmem.control, kmem.stdin, kmem.stdout, kmem.stderr, kmem.runner (the
  * program's fd 3).  The control port carries lines of JSON out (up, setup-error, started, stopped, stdin-closed, end);
- * in come one configuration (records "key=value" that end with NUL; an empty one is the last) and then lines of text:
- * signal NAME, size ROWS COLS, stdin-end N, close stdout|stderr, cont, poweroff.  A port has no end of file, so the
- * ends of streams are counts of bytes: "stdin-end N" closes the program's stdin after N bytes in all, "end" tells how
- * many bytes of stdout and stderr there were, and how many of stdin the program took; it is sent when all of them are
- * in their ports.
+ * it receives one configuration (records "key=value" that end with NUL; an empty one is the last) and then lines of
+ * text: signal NAME, size ROWS COLS, stdin-end N, close stdout|stderr, cont, poweroff.  A port has no end of file, so
+ * the ends of streams are counts of bytes: "stdin-end N" closes the program's stdin after N bytes in all, "end" reports
+ * how many bytes of stdout and stderr were written, and how many of stdin the program read; it is sent when all of them
+ * are in their ports.
  *
- * A terminal's bytes come from kmem.stdin and go to kmem.stdout if stdout is a terminal, else to kmem.stderr.
+ * A terminal's bytes come from kmem.stdin and go to kmem.stdout if stdout is a terminal, otherwise to kmem.stderr.
  *
  * Back-pressure.  Each stream has one buffer.  It is filled when it is empty and emptied when the other side can take
- * it, so a reader that is slow stops only its own stream.
+ * it, so a slow reader stops only its own stream.
  *
- * Prefetch.  On kernels whose 9p reads a page a message, the files that a start needs are fetched into memory: fetch.h.
+ * Prefetch.  On kernels whose 9p reads one page per message, the files that a start needs are fetched into memory:
+ * fetch.h.
  *
- * Death.  The control port closed: the host is gone, and the machine is powered off at once.  What fails before the
- * program runs is told as "setup-error", on the console too, and powers off as well.
+ * Death.  If the control port closes, the host is gone, and the machine is powered off at once.  A failure before the
+ * program runs is reported as "setup-error", on the console too, and also powers off.
  *
  * Sources: Documentation/filesystems/{9p,overlayfs,ramfs-rootfs-initramfs}.rst, drivers/char/virtio_console.c,
  * cgroups(7), setpgid(2), credentials(7).

@@ -25,7 +25,7 @@ static void load_module(const char *name)
   }
   if (fd >= 0)
     close(fd);
-  unlink(path); /* else it stays in memory */
+  unlink(path); /* it would stay in memory */
 }
 
 void setup_modules(void)

@@ -1,4 +1,4 @@
-/* Directories and file systems without which the guest is no system: what cannot be made ends the machine. */
+/* Directories and file systems that the guest requires: if one cannot be created, the machine is powered off. */
 #ifndef KMEM_AGENT_MOUNTS_H
 #define KMEM_AGENT_MOUNTS_H
 

@@ -1,4 +1,4 @@
-/* What numbers are called: errnos, signals. */
+/* Names of numbers: errnos, signals. */
 #ifndef KMEM_AGENT_NAMES_H
 #define KMEM_AGENT_NAMES_H
 

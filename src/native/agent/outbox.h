@@ -1,4 +1,4 @@
-/* Events to the host: one JSON object a line, over the control port. */
+/* Events to the host: one JSON object per line, over the control port. */
 #ifndef KMEM_AGENT_OUTBOX_H
 #define KMEM_AGENT_OUTBOX_H
 
@@ -6,7 +6,7 @@
 
 void flush_events(void);
 
-/* Where the host does not read, an event is there whole or not at all. */
+/* If the host does not read, an event is written whole or not at all. */
 void event_end(void);
 
 bool has_unsent_events(void);

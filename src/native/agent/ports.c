@@ -17,7 +17,7 @@ enum { PORTS_DEADLINE_MS = 30000 };
 static const char *const port_name[PORTS] = {"kmem.control", "kmem.stdin", "kmem.stdout", "kmem.stderr", "kmem.runner"};
 int port_fd[PORTS] = {-1, -1, -1, -1, -1};
 
-/* The name of a port comes some time after its device: until then there is no such attribute. */
+/* A port's name appears some time after its device: until then the attribute is missing. */
 static void open_present_ports(void)
 {
   DIR *directory = opendir("/sys/class/virtio-ports");
@@ -39,7 +39,7 @@ static void open_present_ports(void)
   closedir(directory);
 }
 
-/* Before the host's side is known to be open a port looks as if the host had closed it. */
+/* Until the host's side is known to be open, a port looks as if the host had closed it. */
 static bool is_connected(int fd)
 {
   struct pollfd p = {.fd = fd, .events = POLLIN};

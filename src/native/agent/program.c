@@ -32,7 +32,7 @@ static int child_fd[3] = {-1, -1, -1}; /* the program's ends */
 static int slave = -1;
 static sigset_t original_mask;
 
-/* The pointers are good on both sides of a fork. */
+/* The pointers are valid on both sides of a fork. */
 struct start_failure {
   int error;
   const char *what, *detail;
@@ -86,7 +86,7 @@ static _Noreturn void report_failure(int ready, const char *what, const char *de
   _exit(127);
 }
 
-/* Descriptors of the program are 0, 1, 2 and, if asked for, 3; all others close on exec. */
+/* The program's descriptors are 0, 1, 2 and, if requested, 3; all others close on exec. */
 static bool setup_descriptors(void)
 {
   int fds[4] = {child_fd[0], child_fd[1], child_fd[2], config.runner ? port_fd[RUNNER] : -1};
@@ -141,7 +141,7 @@ static void send_report(int fd, int kind, int value)
     _exit(1);
 }
 
-/* Stays until the machine ends: the end of a session's leader hangs its terminal up, with output still in it. */
+/* Stays until the machine powers off: the exit of a session leader hangs up its terminal, with output still in it. */
 static _Noreturn void keeper_main(int ready, int report)
 {
   prctl(PR_SET_NAME, "kmem-keeper");
@@ -154,7 +154,7 @@ static _Noreturn void keeper_main(int ready, int report)
   if (child == 0)
     program_main(ready);
   setpgid(child, child);
-  /* Readers and writers of the program's streams are told by who has the other end. */
+  /* Readers and writers of the program's streams depend on who holds the other end. */
   for (int fd = 0; fd < AGENT_FDS; fd++)
     if (fd != slave && fd != report)
       close(fd);

@@ -16,7 +16,7 @@ struct report {
 /* Written by program.c only. */
 extern int terminal;  /* the master's side, or -1 */
 extern int own_fd[3]; /* ours: of pipes */
-extern int reports;   /* of the keeper, or -1 */
+extern int reports;   /* from the keeper, or -1 */
 extern pid_t program;
 
 void setup_terminal(void);

@@ -84,7 +84,10 @@ static struct {
 } run_directories[MAX_RUN_DIRECTORIES];
 static int run_directory_count;
 
-/* Servers expect the folders that their packages or a service manager made; what is in them are the host's processes. */
+/*
+ * Servers expect the folders that their packages or a service manager created; their contents belong to the host's
+ * processes.
+ */
 static void note_run_directories(void)
 {
   DIR *directory = opendir("/run");

@@ -1,4 +1,4 @@
-/* The root that the program sees: the host's, under an overlay, and what a system has below it. */
+/* The root that the program sees: the host's under an overlay, with a system's usual mounts below it. */
 #ifndef KMEM_AGENT_ROOT_H
 #define KMEM_AGENT_ROOT_H
 
@@ -6,7 +6,7 @@ void setup_first_mounts(void);
 void setup_lower(void);
 void setup_overlay(void);
 
-/* As switch_root(8): the root file system of the kernel cannot be unmounted, but moved over. */
+/* Like switch_root(8): the kernel's root file system cannot be unmounted, only covered by a move. */
 void setup_root(void);
 
 void setup_dev(void);

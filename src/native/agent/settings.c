@@ -43,7 +43,7 @@ void setup_cgroups(void)
     if (mount("cgroup", path, "cgroup", flags, controllers[i]) < 0)
       rmdir(path);
   }
-  /* Before there is any other group: else limits do not hold for nested ones (Linux < 5.11). */
+  /* Before any other group exists: otherwise limits do not hold for nested ones (Linux < 5.11). */
   write_file("/sys/fs/cgroup/memory/memory.use_hierarchy", "1");
   make_directory("/sys/fs/cgroup/unified", 0755);
   mount_or_fail("mount the unified cgroup hierarchy", "cgroup2", "cgroup2", "/sys/fs/cgroup/unified", flags, NULL);

@@ -1,14 +1,14 @@
-/* What the configuration asks of the guest as a whole: clock, name, cgroups, shared folders. */
+/* Guest-wide settings of the configuration: clock, name, cgroups, shared folders. */
 #ifndef KMEM_AGENT_SETTINGS_H
 #define KMEM_AGENT_SETTINGS_H
 
 void setup_clock(void);
 void setup_hostname(void);
 
-/* Each controller that the kernel has for v1 in a directory of its own, and the unified hierarchy beside them. */
+/* Mounts each v1 controller of the kernel in its own directory, and the unified hierarchy beside them. */
 void setup_cgroups(void);
 
-/* cache=mmap: what is written is on the host when write(2) returns, and shared mappings work. */
+/* cache=mmap: written data is on the host when write(2) returns, and shared mappings work. */
 void setup_shares(void);
 
 void sync_shares(void);

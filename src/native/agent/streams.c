@@ -25,8 +25,8 @@ struct stream input = {-1, -1, .budget = UINT64_MAX}, output = {-1, -1, .budget 
               error_output = {-1, -1, .budget = UINT64_MAX};
 
 static uint64_t input_total = UINT64_MAX; /* what "stdin-end" said */
-static int64_t input_unread;              /* in the pipe when its end was closed */
-static int input_reader = -1;             /* tells that after the program has got its end of file */
+static int64_t input_unread;              /* bytes in the pipe when its end closed */
+static int input_reader = -1;             /* measures that after the program has got its end of file */
 
 bool is_empty(const struct stream *s)
 {
@@ -49,7 +49,7 @@ static void read_stream(struct stream *s)
     s->exhausted = s->draining;
     return;
   }
-  if (n <= 0) { /* the end of a pipe; EIO: of a terminal */
+  if (n <= 0) { /* end of a pipe; EIO: end of a terminal */
     close_end(&s->from);
     return;
   }
@@ -59,13 +59,13 @@ static void read_stream(struct stream *s)
   s->budget -= s->draining ? (uint64_t)n : 0;
 }
 
-/* False: the other side can take no more for now. */
+/* False if the other side accepts no more for now. */
 static bool write_stream(struct stream *s)
 {
   ssize_t n = write(s->to, s->buffer + s->start, s->end - s->start);
   if (n < 0 && (errno == EAGAIN || errno == EINTR))
     return false;
-  if (n < 0) { /* nobody reads it any more; poll(2) tells so, too */
+  if (n < 0) { /* nobody reads it any more; poll(2) reports this, too */
     s->start = s->end;
     return false;
   }
@@ -90,7 +90,7 @@ static int64_t unread_in(int fd)
   return fd >= 0 && ioctl(fd, FIONREAD, &unread) == 0 ? unread : 0;
 }
 
-/* Its reading end is opened once more: what is in a pipe can be asked of an end only. */
+/* Reopens the reading end: the amount in a pipe can be queried only through an end. */
 static void end_input(void)
 {
   char path[64];
@@ -146,7 +146,7 @@ void close_stream(struct stream *s)
   s->to = -1;
 }
 
-/* What was written before the program ended; those that hold its pipes still may write for ever. */
+/* Takes what was written before the program exited; processes that still hold its pipes may write for ever. */
 static void begin_drain(struct stream *s)
 {
   int there = 0;

@@ -1,6 +1,6 @@
 /*
- * The program's streams.  Each has one buffer: it is filled when it is empty and emptied when the other side can take it,
- * so a reader that is slow stops only its own stream.
+ * The program's streams.  Each has one buffer: it is filled when it is empty and emptied when the other side can take
+ * it, so a slow reader stops only its own stream.
  */
 #ifndef KMEM_AGENT_STREAMS_H
 #define KMEM_AGENT_STREAMS_H
@@ -14,8 +14,8 @@ struct stream {
   char *buffer;
   size_t start, end;
   uint64_t taken, given;
-  bool draining;   /* only what was there when the program ended is taken */
-  bool exhausted;  /* while draining: there was nothing more */
+  bool draining;   /* only data present when the program exited is taken */
+  bool exhausted;  /* while draining: no data was left */
   uint64_t budget; /* while draining: bytes that may still be taken */
 };
 
@@ -28,23 +28,23 @@ void pump(struct stream *s);
 /* "stdin-end", or the host has closed the port. */
 void end_input_if_complete(void);
 
-/* The program has closed its stdin: the host need not read on. */
+/* The program has closed its stdin: the host need not read further. */
 void handle_input_closed(void);
 
 void open_streams(void);
 
-/* The host's reader is gone: who writes on gets SIGPIPE, or a terminal hangs up. */
+/* The host's reader is gone: further writers get SIGPIPE, or the terminal hangs up. */
 void close_stream(struct stream *s);
 
 bool is_drained(const struct stream *s);
 
-/* The program has ended: it reads no more, and what it has written is taken. */
+/* The program has exited: it reads no more, and its remaining output is taken. */
 void drain_streams(void);
 
-/* "stdin-end": no more than so many bytes will come. */
+/* "stdin-end": the total number of bytes that will come. */
 void set_input_total(uint64_t total);
 
-/* How much of its stdin the program took. */
+/* How many stdin bytes the program read. */
 int64_t input_read(void);
 
 #endif

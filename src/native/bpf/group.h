@@ -1,4 +1,4 @@
-/* Which task is in the group of the run: by the kernel's own structures, in the hierarchy of the memory controller. */
+/* Whether a task is in the run's group, according to the kernel's structures in the memory controller's hierarchy. */
 #ifndef KMEM_BPF_GROUP_H
 #define KMEM_BPF_GROUP_H
 
@@ -15,7 +15,7 @@ static __always_inline struct cgroup_subsys_state *memory_of(struct task_struct 
   return css;
 }
 
-/* By the group's level: one reading, however deep the task is. */
+/* Uses the group's level: one read, however deep the task is. */
 static __always_inline bool has_ancestor(struct cgroup *cgroup, const struct watched_group *group)
 {
   __u64 ancestor = 0;
@@ -33,7 +33,7 @@ static __always_inline bool has_ancestor(struct cgroup *cgroup, const struct wat
   return ancestor == group->id;
 }
 
-/* In the group or in one below it; nothing is before the first task was seen to enter it (moves.bpf.c). */
+/* In the group or below it; always false until the first task was seen entering it (moves.bpf.c). */
 static __always_inline bool is_below(struct cgroup_subsys_state *css, struct watched_group *group)
 {
   if (group->css == 0)

@@ -1,7 +1,7 @@
 /*
- * What the programs use of the kernel's own types: the fields that are read, and no others.  Where a field stands in the
- * running kernel is found when a program is loaded (CO-RE: src/native/helper/relocate.h).  A name that ends in ___WORD
- * is another version of the type whose name stands before the underscores.
+ * The parts of the kernel's own types that the programs use: only the fields that are read.  The offset of a field in
+ * the running kernel is found when a program is loaded (CO-RE: src/native/helper/relocate.h).  A name that ends in
+ * ___WORD is another version of the type named before the underscores.
  */
 #ifndef KMEM_BPF_KERNEL_H
 #define KMEM_BPF_KERNEL_H
@@ -21,7 +21,7 @@
 
 struct page;
 
-/* include/linux/gfp.h: the same bit from 5.10 to 6.18.  A trial shows that it is (watch.bpf.c, `learn`). */
+/* include/linux/gfp.h: the same bit from 5.10 to 6.18.  A trial confirms it (watch.bpf.c, `learn`). */
 #define GFP_ACCOUNT (1u << 22)
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -77,7 +77,7 @@ struct mem_cgroup {
   struct memcg_vmstats_percpu *vmstats_percpu;
 };
 
-/* Where the kernel was built with cgroup v1. */
+/* If the kernel was built with cgroup v1. */
 struct mem_cgroup___v1 {
   struct page_counter kmem;
 };
@@ -103,7 +103,7 @@ enum cgroup_subsys_id { memory_cgrp_id = 1 };
 
 enum memcg_stat_item { MEMCG_KMEM = 1 };
 
-/* From 6.9 on; before, the flag of the name without the first underscore. */
+/* From 6.9 on; before, the flag had the name without the first underscore. */
 enum _slab_flag_bits { _SLAB_ACCOUNT = 1 };
 #define SLAB_ACCOUNT_BEFORE 0x04000000u
 

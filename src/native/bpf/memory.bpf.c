@@ -2,16 +2,16 @@
 /*
  * The group's kernel memory: page faults that take it over its limit, and, on cgroup v2, exact readings and the peak.
  *
- * A tracepoint cannot refuse a page; it can end the task that asked for it.  `page_allocated` looks at each accounted page
- * that the kernel hands out and tells a page fault by the kernel stack: the entry of the page fault handler is on it,
- * wherever the fault happened (in the program, or inside a system call).  Where that entry is, `learn` finds out from a
- * fault that the supervisor makes for it.
+ * A tracepoint cannot refuse a page; it can end the task that asked for it.  `page_allocated` checks each accounted
+ * page that the kernel hands out and recognises a page fault by the kernel stack: the entry of the page fault handler
+ * is on it, wherever the fault happened (in the program, or inside a system call).  `learn` finds that entry from a
+ * fault that the supervisor triggers for it.
  *
- * The gate keeps the reserve below the limit free for page faults.  What went there by other means (a call that the gate
- * let through and that took more than it needs) is no fault of the next page's: while usage is above the limit less the
- * reserve, page faults may take the reserve, however much of it calls have taken.
+ * The gate keeps the reserve below the limit free for page faults.  Other charges there (a call that the gate let
+ * through and that took more than it needs) are not attributed to the next page: while usage is above the limit less
+ * the reserve, page faults may take the reserve, however much of it calls have taken.
  *
- * A fault that is over the limit sends the task a signal.  If the task goes on, its next fault over the limit kills it.
+ * A fault over the limit sends the task a signal.  If the task continues, its next fault over the limit kills it.
  */
 #include "usage.h"
 
@@ -26,9 +26,9 @@ struct fault_state state;
 enum { MAX_FRAMES = 64, MAX_TASKS = 8192, SIGNAL_KILL = 9 };
 
 struct task_fault {
-  __u64 started; /* its number may be another's later */
+  __u64 started; /* its tid may be reused later */
   __u64 address, episode, fault;
-  __u64 killed; /* what it still takes in its call is not to be helped */
+  __u64 killed; /* what its call still takes cannot be prevented */
 };
 
 struct {
@@ -132,7 +132,7 @@ static __always_inline struct task_fault *find_task(__u32 tid, __u64 started)
 static __always_inline void end_fault(struct task_struct *task, __u64 bytes, __u64 usage)
 {
   __u32 tid = (__u32)bpf_get_current_pid_tgid(), signal = config.signal;
-  /* Both count faults that have ended: this fault's number. */
+  /* Both count finished faults; one more is this fault's number. */
   __u64 fault = BPF_CORE_READ(task, min_flt) + BPF_CORE_READ(task, maj_flt) + 1, address = 0;
   __u64 started = BPF_CORE_READ(task, start_time);
   struct task_fault *known = find_task(tid, started);
@@ -154,7 +154,7 @@ static __always_inline void end_fault(struct task_struct *task, __u64 bytes, __u
   send_fault(task, address, bytes, usage, signal);
 }
 
-/* Keeps the books of a page that a fault was given; whether it is over the limit. */
+/* Accounts for a page given to a fault; returns whether it is over the limit. */
 static __always_inline bool is_over(__u64 bytes, __u64 usage)
 {
   __u64 before = usage > bytes ? usage - bytes : 0, last = state.usage;
@@ -177,10 +177,10 @@ static __always_inline bool is_over(__u64 bytes, __u64 usage)
   return usage - config.limit > state.admitted;
 }
 
-/* `usage`: with this page. */
+/* `usage`: includes this page. */
 static __always_inline void check_page(void *context, __u64 bytes, __u64 usage)
 {
-  /* Far below the limit nothing else is asked. */
+  /* Far below the limit, nothing else is checked. */
   if (usage + config.reserve < config.limit) {
     state.usage = usage;
     state.over = state.admitted = 0;
@@ -250,8 +250,9 @@ int BPF_PROG(faulted_in_call, unsigned long address)
 }
 
 /*
- * cgroup v2 keeps no highest usage.  The rest of this looks at the usage whenever the group may have been charged: after
- * objects and pages, and at the end of each call for what has no tracepoint (kernel stacks, per-CPU memory).
+ * cgroup v2 records no highest usage.  The rest of this file reads the usage whenever the group may have been charged:
+ * after objects and pages, and at the end of each call for charges without a tracepoint (kernel stacks, per-CPU
+ * memory).
  */
 static __always_inline int look(void)
 {
@@ -282,7 +283,7 @@ SEC("tp_btf/cgroup_rmdir")
 int BPF_PROG(group_removed)
 {
   struct cgroup *removed = 0;
-  /* As a number: the verifier does no sums with trusted pointers. */
+  /* As a number: the verifier rejects arithmetic on trusted pointers. */
   bpf_probe_read_kernel(&removed, sizeof removed, ctx);
   if (group.css == 0)
     return 0;
@@ -290,11 +291,11 @@ int BPF_PROG(group_removed)
   if (place.unified && (own || has_ancestor(removed, &group)))
     layout.incomplete = 1;
   if (own)
-    group.css = 0; /* the next group that is made may be at its address */
+    group.css = 0; /* the next group may be created at its address */
   return 0;
 }
 
-/* Where the figures are.  Only a program of this kind may ask for the addresses of symbols. */
+/* Finds where the figures are.  Only a program of this kind may look up symbol addresses. */
 SEC("syscall/prepare")
 int prepare(void *context)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
  * Tasks that leave the group or enter it, whoever moves them: by a write to a group's file, from inside or outside, and
- * by clone3 into another group.  What the supervisor itself brings into the group is none of these.
+ * by clone3 into another group.  Tasks that the supervisor itself moves into the group do not count.
  */
 #include "group.h"
 
@@ -23,7 +23,7 @@ struct {
 
 enum descent { IS_OTHER, IS_OURS, IS_DEEP };
 
-/* Daemons whose parents are gone are the supervisor's own: all that a run starts descends from it. */
+/* Orphaned daemons become the supervisor's children: everything that a run starts descends from it. */
 static __always_inline enum descent descent_of(struct task_struct *task)
 {
   LOOP for (int i = 0; i < MAX_PARENTS && task; i++)
@@ -56,7 +56,7 @@ static __always_inline void send_move(struct task_struct *task, struct cgroup *t
   bpf_ringbuf_submit(e, 0);
 }
 
-/* The group's address is found by its id, when the first task enters it: the supervisor sees to that. */
+/* The group's address is found by its id when the first task enters, which the supervisor ensures. */
 static __always_inline void find_group(struct cgroup_subsys_state *css)
 {
   LOOP for (int i = 0; i < MAX_DEPTH && css; i++)
@@ -72,7 +72,7 @@ static __always_inline void find_group(struct cgroup_subsys_state *css)
   }
 }
 
-/* It is where it was moved to by now; `to` is of the hierarchy that the move was in. */
+/* The task has already moved; `to` belongs to the hierarchy of the move. */
 SEC("tp_btf/cgroup_attach_task")
 int BPF_PROG(attached, struct cgroup *to, const char *path, struct task_struct *task, bool whole_process)
 {
@@ -87,7 +87,7 @@ int BPF_PROG(attached, struct cgroup *to, const char *path, struct task_struct *
   enum descent descent = descent_of(task);
   if (inside == (descent == IS_OTHER))
     send_move(task, to, inside ? MOVE_ENTERED : MOVE_LEFT, 0, descent == IS_DEEP);
-  /* At once, before it does anything there; who is moved by others is left to the supervisor. */
+  /* At once, before the task does anything there; tasks moved by others are left to the supervisor. */
   if (move_config.kill && descent == IS_OURS && !inside &&
       (__u32)BPF_CORE_READ(task, tgid) == bpf_get_current_pid_tgid() >> 32)
     bpf_send_signal(SIGNAL_KILL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * Which calls fail by the kernel's own limit, on kernels that enforce one.
+ * Which calls fail because of the kernel's own limit, on kernels that enforce one.
  *
  *   charged   (exit of the charge function)   one of the group's tasks was refused: note it for the task
  *   entered   (sys_enter)                     nothing refused yet in this call
@@ -61,12 +61,12 @@ static __always_inline int is_ours(void)
   return bpf_current_task_under_cgroup(&group, 0) == 1 || bpf_get_current_pid_tgid() >> 32 == config.joiner;
 }
 
-/* Refusals of one page fault after the other. */
+/* Refusals of consecutive page faults. */
 static __always_inline void note_streak(struct refused_task *task)
 {
   __u64 now = bpf_ktime_get_ns(), last = task->last_ns;
   task->last_ns = now;
-  /* A second without one: it did something else meanwhile. */
+  /* A second without a refusal: the task did something else. */
   if (now - last > SECOND_NS || task->since_ns == 0) {
     task->since_ns = now;
     task->streak = 0;
@@ -74,7 +74,7 @@ static __always_inline void note_streak(struct refused_task *task)
   task->streak++;
 }
 
-/* The charge function has three arguments, in all versions that enforce a limit; what it returned comes after them. */
+/* The charge function has three arguments in all versions that enforce a limit; its return value follows them. */
 SEC("fexit")
 int charged(__u64 *context)
 {
@@ -121,7 +121,7 @@ int faulted(struct bpf_raw_tracepoint_args *context)
   return 0;
 }
 
-/* A register of the call's entry, or 0. */
+/* A register at the call's entry, or 0. */
 static __always_inline __u64 register_at(__u64 registers, __u32 at)
 {
   __u64 value = 0;
@@ -178,14 +178,14 @@ int returned(struct bpf_raw_tracepoint_args *context)
   bpf_get_current_comm(kind.comm, sizeof kind.comm);
   kind.nr = (__u32)register_at(registers, config.number_at);
   kind.not_32_bit = (__u32)(register_at(registers, config.mode_at) & config.mode_mask) ^ config.mode_32_bit;
-  if (result < -LAST_ERRNO) /* the kernel's own: the call will be restarted */
+  if (result < -LAST_ERRNO) /* internal to the kernel: the call will be restarted */
     return 0;
   if (result < 0)
     kind.error = (__u32)-result;
   else if (!kind.not_32_bit || kind.nr != config.brk || register_at(registers, config.arguments_at[0]) <= (__u64)result)
     return 0; /* brk refuses by returning the old break */
   count_kind(&kind);
-  /* 5.10 has no addition that returns what was there. */
+  /* 5.10 has no addition that returns the old value. */
   __sync_fetch_and_add(&totals.calls_failed, 1);
   if (totals.calls_failed <= REFUSALS_IN_FULL)
     send_refusal(&kind, calls, registers);

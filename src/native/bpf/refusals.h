@@ -18,7 +18,7 @@ enum {
 /* Written by the supervisor before the programs are attached. */
 struct refusals_config {
   __u32 joiner; /* pid of a joiner: it is in the memory hierarchy's group only */
-  /* Offsets in struct pt_regs, and how it shows a call of a 32-bit program. */
+  /* Offsets in struct pt_regs, and how it marks a call of a 32-bit program. */
   __u32 number_at, mode_at, mode_mask, mode_32_bit;
   __u32 arguments_at[CALL_ARGUMENTS];
   __u32 brk;
@@ -29,12 +29,12 @@ struct refusals_totals {
   __u64 charges_refused, calls_failed, calls_uncounted;
 };
 
-/* What is known of a task that was refused. */
+/* The state of a task that was refused. */
 struct refused_task {
   __u64 pending;                   /* refusals since the call was entered */
-  __u64 in_fault;                  /* it is not in a call but in a page fault of its own */
-  __u64 since_ns, last_ns, streak; /* refusals in page faults, with nothing granted between; since_ns 0: none */
-  __u64 calls;                     /* calls that it has entered since it is in the table */
+  __u64 in_fault;                  /* it is in its own page fault, not in a call */
+  __u64 since_ns, last_ns, streak; /* refusals in page faults with no grant in between; since_ns 0: none */
+  __u64 calls;                     /* calls entered since the task was added to the table */
 };
 
 struct refusal_kind {

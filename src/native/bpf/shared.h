@@ -4,7 +4,7 @@
 
 #include <linux/types.h>
 
-/* `id` is written by the supervisor: the inode number of the group's directory.  The rest is found by the programs. */
+/* `id` is written by the supervisor: the inode number of the group's directory.  The programs find the rest. */
 struct watched_group {
   __u64 id, css, cgroup;
   __s32 level;
@@ -17,16 +17,16 @@ struct usage_place {
   __u32 unified, cpus; /* unified: cgroup v2 */
 };
 
-/* Found out by the programs. */
+/* Determined by the programs. */
 struct usage_layout {
-  __u32 incomplete; /* the sum is not the group's any more: too many groups below it, or one was removed */
-  __u32 item;       /* where a CPU's figures have kernel memory, in bytes */
+  __u32 incomplete; /* the sum is no longer the group's: too many groups below it, or one was removed */
+  __u32 item;       /* byte offset of kernel memory in a CPU's figures */
   __u64 offset[MAX_CPUS];
   __u64 group[MAX_GROUPS]; /* addresses, 0: none */
 };
 
 struct usage_state {
-  __u64 usage, peak; /* bytes; usage: as of the last reading that was asked for */
+  __u64 usage, peak; /* bytes; usage: as of the last requested reading */
 };
 
 enum { EVENT_RING = 1 << 18 };
@@ -38,15 +38,15 @@ enum { EVENT_RING = 1 << 18 };
 struct fault_config {
   __u64 limit;   /* bytes, or NO_LIMIT */
   __u64 reserve; /* bytes below the limit that the gate keeps free for faults */
-  __u32 signal;  /* that ends a fault over the limit; 0: faults are counted only */
-  __u32 learner; /* tid of the supervisor while it makes a fault of its own, else 0 */
+  __u32 signal;  /* sent for a fault over the limit; 0: faults are only counted */
+  __u32 learner; /* tid of the supervisor while it triggers its own fault, otherwise 0 */
 };
 
 struct fault_state {
   __u64 entry;        /* the address at which the kernel's page fault handler returns; 0: not known yet */
   __u64 usage;        /* bytes, after the last page of a fault */
-  __u64 admitted;     /* bytes above the limit less the reserve that are not of page faults */
-  __u64 episode;      /* counts the times that the group went over its limit */
+  __u64 admitted;     /* bytes above the limit less the reserve not charged by page faults */
+  __u64 episode;      /* number of times that the group exceeded its limit */
   __u64 over;         /* whether it is */
   __u64 pages, bytes; /* over the limit */
   __u64 lost;         /* events for which the ring had no room */
@@ -56,7 +56,7 @@ struct fault_event {
   __u64 ns, task; /* task: tgid << 32 | tid */
   __u64 address;  /* 0: not known */
   __u64 bytes, usage;
-  __s32 call;   /* the number of the system call that it happened in; -1: none, -2: not known */
+  __s32 call;   /* number of the system call in which it happened; -1: none, -2: unknown */
   __u32 signal; /* that was sent */
   char comm[16];
 };
@@ -79,7 +79,7 @@ struct move_event {
   __u64 to;           /* inode number of the group's directory */
   __u32 kind;
   __u32 born; /* it was started there (clone3) */
-  __u32 deep; /* whether it is the run's at all is not known: it has too many ancestors */
+  __u32 deep; /* unknown whether the task belongs to the run: it has too many ancestors */
   char comm[16];
 };
 

@@ -1,9 +1,9 @@
 /*
  * The group's kernel memory, in bytes.
  *
- * cgroup v1 has a page counter, which is exact.  cgroup v2 keeps a figure per CPU and group; memory.stat shows their sum
- * as of the last flush.  The sum of the figures themselves is exact at any time, as long as no group has been removed:
- * what was charged to it moves to its parent, and the figures do not.
+ * cgroup v1 has a page counter, which is exact.  cgroup v2 keeps a figure per CPU and group; memory.stat shows their
+ * sum as of the last flush.  The sum of the figures themselves is exact at any time, as long as no group has been
+ * removed: its charges move to its parent, but its figures do not.
  */
 #ifndef KMEM_BPF_USAGE_H
 #define KMEM_BPF_USAGE_H
@@ -18,7 +18,7 @@ static __always_inline __u64 counter_of(__u64 css)
   return (__u64)BPF_CORE_READ(memcg, kmem.usage.counter) * PAGE_BYTES;
 }
 
-/* Pages; may be negative for a group by itself. */
+/* In pages; may be negative for a single group. */
 static __always_inline __s64 sum_of(__u64 css, const struct usage_layout *layout)
 {
   struct mem_cgroup *memcg = (void *)css;
@@ -42,7 +42,7 @@ static __always_inline __u64 usage_of(const struct watched_group *group, const s
   return pages > 0 ? (__u64)pages * PAGE_BYTES : 0;
 }
 
-/* Adds a group whose task was seen to those that are summed up. */
+/* Adds a group, one of whose tasks was seen, to the sum. */
 static __always_inline void note_group(__u64 css, struct usage_layout *layout)
 {
   LOOP for (int i = 0; i < MAX_GROUPS; i++)
@@ -57,7 +57,7 @@ static __always_inline void note_group(__u64 css, struct usage_layout *layout)
   layout->incomplete = 1;
 }
 
-/* The current task's group, if it is ours or below: 0 otherwise. */
+/* Whether the current task's group is ours or below it. */
 static __always_inline bool is_current_ours(struct watched_group *group, struct usage_layout *layout)
 {
   struct cgroup_subsys_state *css = memory_of((void *)bpf_get_current_task());

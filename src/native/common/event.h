@@ -1,5 +1,5 @@
 /*
- * Events: JSON objects {"event":KIND,…}, one a line.  An event is written field by field, one at a time; each program
+ * Events: JSON objects {"event":KIND,…}, one per line.  An event is written field by field, one at a time; each program
  * queues and sends the finished line itself.
  */
 #ifndef KMEM_COMMON_EVENT_H

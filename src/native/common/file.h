@@ -10,7 +10,7 @@
 /* False, with errno set, if the file could not be opened or did not take all of the text. */
 bool write_file(const char *path, const char *text);
 
-/* NUL-terminated, and cut where the buffer ends.  Returns the length, or -1. */
+/* NUL-terminated, and truncated to the buffer.  Returns the length, or -1. */
 ssize_t read_file(const char *path, char *buffer, size_t size);
 
 /* The same without the last newline; NULL if it cannot be read. */

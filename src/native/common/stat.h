@@ -1,4 +1,4 @@
-/* memory.stat and files like it: a key and a figure a row. */
+/* memory.stat and files like it: one key and figure per row. */
 #ifndef KMEM_COMMON_STAT_H
 #define KMEM_COMMON_STAT_H
 

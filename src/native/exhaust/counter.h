@@ -1,13 +1,13 @@
-/* The group's kernel memory, as the group that this process is in counts it. */
+/* The kernel memory of the group that this process is in, as that group counts it. */
 #ifndef KMEM_EXHAUST_COUNTER_H
 #define KMEM_EXHAUST_COUNTER_H
 
-/* The kernel-memory counter of the group that this process is in. */
+/* Opens the kernel-memory counter of this process's group. */
 void open_counter(void);
 
 long long read_usage(void);
 
-/* No descriptor of the counter is beyond this one. */
+/* The counter uses no descriptor above this one. */
 int last_counter_fd(void);
 
 #endif

@@ -55,8 +55,8 @@ static void begin_table(int (*copy)(int fd))
 }
 
 /*
- * Many copies at once, by sending descriptors to ourselves: a table of 262,144 would take minutes under a gate that is
- * asked for each.  The last ones before the table has to grow are made one by one.
+ * Makes many copies at once by sending descriptors to itself: a table of 262,144 would take minutes under a gate that
+ * checks each one.  The last copies before the table must grow are made one by one.
  */
 static int copy_many(int last)
 {
@@ -146,7 +146,7 @@ int make_fcntl(void)
   return make_descriptor(fcntl_one);
 }
 
-/* Grown before the first object: how late the outgrown tables are freed would change the number. */
+/* Grown before the first object: otherwise the number would depend on when outgrown tables are freed. */
 static void table_for(int count)
 {
   dup2(0, count);

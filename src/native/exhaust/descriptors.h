@@ -1,9 +1,9 @@
 /*
- * Rows of copies of descriptors, which make their table grow; and tables that are grown before a row.
+ * Rows of descriptor copies, which make their table grow, and tables that are grown before a row.
  *
- * One process may not have as many as it takes, unless it has CAP_SYS_RESOURCE.  Then a further process keeps the full
- * table, and this one goes on with a new one, which has its full size at once: how late outgrown tables are freed
- * would change the number.
+ * Without CAP_SYS_RESOURCE, one process may not open as many descriptors as needed.  Then another process keeps the
+ * full table, and this one continues with a new one, which has its full size at once: otherwise the number would depend
+ * on when outgrown tables are freed.
  */
 #ifndef KMEM_EXHAUST_DESCRIPTORS_H
 #define KMEM_EXHAUST_DESCRIPTORS_H

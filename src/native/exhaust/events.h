@@ -1,4 +1,4 @@
-/* Rows of events: what is waited for, and what waits. */
+/* Rows of events: awaited objects, and those that wait. */
 #ifndef KMEM_EXHAUST_EVENTS_H
 #define KMEM_EXHAUST_EVENTS_H
 
@@ -7,7 +7,7 @@ int make_timerfd(void);
 int make_signalfd(void);
 int make_epoll(void);
 
-/* The descriptors are there before the first object, so that each object is an entry of an epoll alone. */
+/* The descriptors exist before the first object, so that each object is only an epoll entry. */
 void many_descriptors(void);
 
 int make_epoll_entry(void);

@@ -47,8 +47,8 @@ int make_open(void)
 }
 
 /*
- * Closed files and forgotten names are freed after a grace period of RCU.  Waited for now and then: else it would be a
- * matter of speed how many of them are still charged when the kernel refuses the first one.
+ * Closed files and forgotten names are freed after a grace period of RCU.  Waits for that now and then: otherwise
+ * timing would decide how many of them are still charged when the kernel refuses the first one.
  */
 static void await_frees(int every)
 {

@@ -17,7 +17,7 @@ int make_link(void);
 int make_symlink(void);
 int make_memfd(void);
 
-/* One file, which goes by ever other names. */
+/* One file that is renamed repeatedly. */
 void first_name(void);
 
 int make_rename(void);
@@ -29,7 +29,7 @@ void one_lockable(void);
 int make_lock(void);
 int make_files(int count);
 
-/* What `one_file` and `one_lockable` have made. */
+/* Removes the file of `one_file` and `one_lockable`. */
 void remove_file(void);
 
 #endif

@@ -2,12 +2,12 @@
 #ifndef KMEM_EXHAUST_IPC_H
 #define KMEM_EXHAUST_IPC_H
 
-enum { UNCHARGED = 10000 }; /* of 200 bytes each, which is little for an object, these would take 2 MB */
+enum { UNCHARGED = 10000 }; /* at 200 bytes each, little for an object, these would take 2 MB */
 
 int make_msgget(void);
 void end_msgget(int i);
 
-/* Of as many bytes as msgmnb says. */
+/* A queue that holds msgmnb bytes. */
 void one_queue(void);
 
 int make_msgsnd(void);
@@ -20,10 +20,10 @@ int make_shmget(void);
 void end_shmget(int i);
 int make_key(void);
 
-/* Kept by a map of maps: a descriptor of each would be charged as a file. */
+/* Held by a map of maps: a descriptor for each would be charged as a file. */
 int make_bpf(void);
 
-/* Queues that hold more than a system's own limits, and that are gone when this program is. */
+/* Allows queues above the system's own limits, which disappear when this program exits. */
 void unshare_ipc(void);
 
 #endif

@@ -1,18 +1,19 @@
 /*
- * Makes one kind of kernel object until the kernel refuses one, and says how many there were.
+ * Creates one kind of kernel object until the kernel refuses one, and prints how many were created.
  *
  * usage: exhaust ROW [FOLDER [FILL [TRIES [FIRST]]]]
  *        exhaust files FOLDER COUNT
  *
  * Prints {"row":…,"made":N,"errno":E,"before":B,"after":A}: B and A are the group's kernel memory (bytes) before the
- * first object and with the last.  FOLDER, on tmpfs, is where rows that make names make them.  With FILL (not 0) it
+ * first object and with the last.  FOLDER, on tmpfs, is where rows that create names create them.  With FILL (not 0) it
  * stops by itself, with errno 0, at the object that takes the group's kernel memory above that many bytes, and does not
- * count it.  `files` makes COUNT empty files, for `inotify_watch` to watch.  What would outlive the program is removed.
+ * count it.  `files` creates COUNT empty files, for `inotify_watch` to watch.  What would outlive the program is
+ * removed.
  *
- * With TRIES there are so many tries, each in a process of its own and a line of output.  An object is made of several
- * parts (a socket: its inode, the protocol's own structure, a name, a file), and which of them is the first that does not
- * fit decides which errno the kernel gives.  So try number N holds N open files besides, which begin the row N × 264 bytes
- * further (`struct file` on 5.10).  FIRST: the number of the first try.
+ * With TRIES it makes that many tries, each in its own process and with its own line of output.  An object consists of
+ * several parts (a socket: its inode, the protocol's own structure, a name, a file), and the first of them that does
+ * not fit decides which errno the kernel returns.  So try number N also holds N open files, which start the row N × 264
+ * bytes later (`struct file` on 5.10).  FIRST: the number of the first try.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -44,7 +45,7 @@ static int stays_above(long long bytes)
   return read_usage() > bytes;
 }
 
-/* At the limit: no more memory is touched for it than there is. */
+/* Runs at the limit: touches no more memory than there is. */
 static void print_result(const struct row *row, int error, long long before, long long after)
 {
   char text[256];
@@ -84,14 +85,14 @@ static void run_row(const struct row *row, long long fill)
     remove_file();
 }
 
-/* What the try before has freed is charged until a grace period of RCU is over. */
+/* What the previous try freed stays charged until an RCU grace period is over. */
 static void await_settled(long long bytes)
 {
   for (int i = 0; i < SETTLE_TIMES && read_usage() > bytes; i++)
     usleep(SETTLE_US);
 }
 
-/* In a process of its own, which takes everything with it that has no name. */
+/* In a separate process, whose exit removes everything that has no name. */
 static int try_row(const struct row *row, long long fill, int opens)
 {
   int status;

@@ -32,7 +32,7 @@ void map_region(void)
 void map_lockable(void)
 {
   map_as(PROT_READ);
-} /* 5.10 locks nothing that nobody may read */
+} /* 5.10 does not lock unreadable mappings */
 
 /* Every other page: a mapping is split off on either side of it. */
 static char *next_page(void)

@@ -2,7 +2,7 @@
 #ifndef KMEM_EXHAUST_MAPPINGS_H
 #define KMEM_EXHAUST_MAPPINGS_H
 
-/* Neighbours of one protection would become one mapping. */
+/* Neighbours with the same protection would be merged. */
 int make_mmap(void);
 
 void map_region(void);

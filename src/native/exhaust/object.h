@@ -1,24 +1,24 @@
-/* The objects of a row: how many there are, what they are known by, and what they hang on. */
+/* The objects of a row: their count, how they are identified, and what they are attached to. */
 #ifndef KMEM_EXHAUST_OBJECT_H
 #define KMEM_EXHAUST_OBJECT_H
 
 enum {
   MOST = 1000000,
   PAGE = 4096,
-  SETTLE_US = 50000, /* a table of descriptors that was outgrown is charged until an RCU grace period is over */
+  SETTLE_US = 50000, /* an outgrown descriptor table is charged until an RCU grace period is over */
 };
 
-/* `made`: counted by main.c, and by a row that makes many at once. */
+/* `made`: counted by main.c, and by a row that creates many at once. */
 extern int made;
 extern int *number;  /* pids and ids, by the number of the object */
-extern int first;    /* a descriptor or an id that the objects hang on */
+extern int first;    /* a descriptor or id to which the objects attach */
 extern char *region; /* memory that they are made of */
 
 const char *object_name(int i);
 const char *file_name(int i);
 int keep_id(int id);
 
-/* Numbers that one page table maps: at the limit a page fault that needs another would not end. */
+/* Places the numbers where one page table maps them: at the limit a page fault that needs another never ends. */
 void place_numbers(void);
 
 #endif

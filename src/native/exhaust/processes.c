@@ -28,7 +28,7 @@ void end_fork(int i)
   waitpid(number[i], NULL, 0);
 }
 
-/* As pause(2), which arm64 does not have. */
+/* Like pause(2), which arm64 lacks. */
 int wait_for_ever(void *unused)
 {
   while (syscall(SYS_ppoll, NULL, 0, NULL, NULL, 0) < 0)

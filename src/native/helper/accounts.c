@@ -14,7 +14,9 @@
 static int64_t booked; /* of the kernel's counter of refusals */
 static bool is_counted;
 
-/* The kernel does not say whose charge it refused: what is new is booked once, so that the steps add up to the run. */
+/*
+ * The kernel does not say whose charge it refused: each increase is booked once, so that the steps add up to the run.
+ */
 void book_failcnt(void)
 {
   int64_t now = config.failcnt_file == NULL || is_closed() ? -1 : read_failcnt();

@@ -13,22 +13,22 @@
 
 enum { MAX_APPROVALS = 1024, APPROVAL_MS = 50, MS_FOR_EACH = 2, NO_CALL = -1, MOST_LOOKS = 16 };
 
-/* A task that has had less of a CPU since the last look may still be in its call; nobody waits for it longer than this. */
+/* A task that has had less CPU time since the last check may still be in its call; nobody waits longer than this. */
 enum { CALL_CPU_NS = 10000000, LONGEST_MS = 1000 };
 
-/* A child's first page faults make its page tables: so much, by so many of them. */
+/* A child's first page faults create its page tables: bytes needed, and number of faults. */
 enum { CHILD_NEED = 20 * 1024, FIRST_FAULTS = 16 };
 
 static struct approval {
   pid_t tid;
   int call;     /* its number, or NO_CALL: page faults are expected */
   bool execs;   /* the new program charges after the call has returned, up to its first calls */
-  bool waits;   /* vfork: the call waits for the child when all is charged */
-  pid_t before; /* the newest process of the machine then: a child of the call has a number above it */
-  int children; /* of the task, which are expected to start */
+  bool waits;   /* vfork: once all is charged, the call waits for the child */
+  pid_t before; /* the machine's newest pid at that time: a child of the call has a higher one */
+  int children; /* of the task; expected to start */
   int64_t need;
   uint64_t at_ns, begun_ns;
-  uint64_t cpu_ns; /* of the task, at the last look */
+  uint64_t cpu_ns; /* of the task, at the last check */
 } approvals[MAX_APPROVALS];
 
 static int approval_count;
@@ -94,7 +94,7 @@ void expect_child(pid_t parent)
   add((struct approval){.tid = parent, .call = NO_CALL, .children = children, .need = children * CHILD_NEED});
 }
 
-/* Gone, or waiting in another call.  A task that runs is "running", whatever it does. */
+/* The task is gone, or waits in another call.  A running task shows "running", whatever it does. */
 static bool is_elsewhere(const struct approval *a)
 {
   char path[40], text[128];
@@ -104,7 +104,7 @@ static bool is_elsewhere(const struct approval *a)
   return strncmp(text, "running", 7) != 0 && (a->waits || atoi(text) != a->call);
 }
 
-/* It runs, or waits for a CPU, and has had neither its first page faults nor a CPU for long. */
+/* It is runnable, and has had neither its first page faults nor much CPU time. */
 static bool is_about_to_start(pid_t child)
 {
   char stat[1024];
@@ -115,7 +115,10 @@ static bool is_about_to_start(pid_t child)
          cpu_ns_of(child) < CALL_CPU_NS;
 }
 
-/* Of the youngest `most` children; the kernel lists them by age.  Where it lists none (proc_pid_children(5)): `most`. */
+/*
+ * Counts among the youngest `most` children; the kernel lists them by age.  `most` if it lists none
+ * (proc_pid_children(5)).
+ */
 static int children_about_to_start(pid_t parent, int most)
 {
   char path[64], text[16384];
@@ -142,7 +145,10 @@ static bool is_in_call(pid_t tid)
   return false;
 }
 
-/* Drops the children that have started; true if there was one.  While its parent forks, the youngest is not there yet. */
+/*
+ * Drops the children that have started; true if there was one.  While its parent forks, the youngest does not exist
+ * yet.
+ */
 static bool drop_started(struct approval *a)
 {
   int expected_still = is_in_call(a->tid) + children_about_to_start(a->tid, a->children);
@@ -155,7 +161,7 @@ static bool drop_started(struct approval *a)
   return true;
 }
 
-/* For one whose time has passed: false, and its time begins anew, where it may have lacked a CPU. */
+/* For an expired approval: false, with its time restarted, if it may have lacked a CPU. */
 static bool is_out_of_time(struct approval *a, uint64_t now)
 {
   if (a->call == NO_CALL && a->children == 0)

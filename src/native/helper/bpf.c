@@ -7,7 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Before 5.11 what is made counts as locked memory, whatever the command may lock: the limit is ours to lift. */
+/* Before 5.11 BPF objects count as locked memory, whatever the command may lock, so we lift the limit. */
 static int bpf(int command, union bpf_attr *attr)
 {
   long result = syscall(SYS_bpf, command, attr, sizeof *attr);

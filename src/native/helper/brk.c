@@ -9,8 +9,8 @@
 #include "proc.h"
 
 /*
- * The last request of each process and when it was made (clock ticks since boot): a break within a page is told by
- * nothing else.  Nobody sees a break that is inherited by fork.
+ * The last request of each process and its time (clock ticks since boot): nothing else records a break within a page.
+ * A break inherited by fork is not seen.
  */
 static struct {
   pid_t pid;
@@ -18,9 +18,9 @@ static struct {
 } breaks[COMM_CACHE];
 
 /*
- * The current break of the caller, or 0 if it is unknown.  The end of [heap] is the break rounded up to the
- * page; the last request of this process tells the exact one where it agrees.  Too high by less than a page does no
- * harm; too low would make the C library hand out memory that is in use.
+ * The current break of the caller, or 0 if it is unknown.  The end of [heap] is the break rounded up to the page; if
+ * the last request of this process agrees, it is the exact one.  Too high by less than a page does no harm; too low
+ * would make the C library hand out memory that is in use.
  */
 uint64_t current_break(pid_t pid)
 {
@@ -39,10 +39,10 @@ uint64_t current_break(pid_t pid)
         end = to;
     }
   fclose(maps);
-  if (end == 0) /* no heap yet: the break is where it would start */
+  if (end == 0) /* no heap yet: the break is where the heap would start */
     return stat_field(text, 47);
   unsigned slot = (unsigned)pid % COMM_CACHE;
-  if (breaks[slot].pid != pid || breaks[slot].ticks < stat_field(text, 22)) /* another process's, which had this pid */
+  if (breaks[slot].pid != pid || breaks[slot].ticks < stat_field(text, 22)) /* from another process that had this pid */
     return end;
   return (breaks[slot].requested + 4095) / 4096 * 4096 == end ? breaks[slot].requested : end;
 }

@@ -1,4 +1,4 @@
-/* The break of each process: brk says no by answering the current one. */
+/* The break of each process: a denied brk returns the current one. */
 #ifndef KMEM_HELPER_BRK_H
 #define KMEM_HELPER_BRK_H
 
@@ -7,7 +7,7 @@
 
 uint64_t current_break(pid_t pid);
 
-/* A break at a page's end needs no note, and is what nearly all programs ask for: then this costs nothing. */
+/* A break at the end of a page needs no record, and nearly all programs request those: then this costs nothing. */
 void note_break(pid_t tid, uint64_t address);
 
 void forget_break(pid_t tid);

@@ -11,10 +11,10 @@
 
 #include "../common/memory.h"
 
-/* Kinds that are younger than the headers of the systems that this is built on. */
+/* Kinds that are newer than the headers of some build systems. */
 enum { KIND_DECL_TAG = 17, KIND_TYPE_TAG = 18, KIND_ENUM64 = 19 };
 
-/* What follows a type, in bytes. */
+/* Bytes that follow a type's entry. */
 static size_t extra_of(uint32_t info)
 {
   size_t entries = BTF_INFO_VLEN(info);
@@ -54,7 +54,7 @@ bool parse_btf(struct btf *btf, const void *data, size_t size)
     const struct btf_type *t = (const void *)(btf->types + at);
     size_t whole = sizeof *t + extra_of(t->info);
     if (whole > header->type_len - at)
-      break; /* cut short: it and what follows is not there */
+      break; /* truncated: this and later types are missing */
     btf->at[btf->count++] = at;
     at += (uint32_t)whole;
   }
@@ -170,7 +170,7 @@ uint64_t btf_size(const struct btf *btf, uint32_t id)
 
 void find_names(const struct btf *btf, struct btf_name *names, int count)
 {
-  /* Few names begin like one of ours: most are told by their first letter and the kind. */
+  /* Few names begin like one of ours: the first letter and the kind rule out most. */
   uint16_t kinds_by_letter[256] = {0};
   for (int i = 0; i < count; i++) {
     names[i].id = 0;

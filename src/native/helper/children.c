@@ -24,9 +24,9 @@
 #include "steps.h"
 
 /*
- * Until a notification is received its caller waits interruptibly, and a signal handler without SA_RESTART makes the
- * call fail with EINTR.  Real-time priority, where we may have it, makes that time as short as a wake-up; joiner and
- * command get the ordinary policy back.  The supervisor runs only while a caller waits for it.
+ * Until a notification is received, its caller waits interruptibly, and a signal handler without SA_RESTART makes the
+ * call fail with EINTR.  Real-time priority, where permitted, makes that time as short as a wake-up; joiner and command
+ * return to the ordinary policy.  The supervisor runs only while a caller waits for it.
  */
 static bool has_priority;
 
@@ -37,8 +37,8 @@ void raise_priority(void)
 }
 
 /*
- * Reaping drops what /proc knew of the process, and goes round in the kernel for as long as a thread of it that was
- * preempted by us is about to do the same: with real-time priority until the kernel takes our CPU away, after a second.
+ * Reaping drops the /proc data of the process, and loops in the kernel while a thread of the process that we preempted
+ * is about to do the same: with real-time priority, until the kernel takes the CPU from us after a second.
  */
 static pid_t reap(pid_t child, int *status)
 {
@@ -51,7 +51,7 @@ static pid_t reap(pid_t child, int *status)
   return pid;
 }
 
-/* A child that has ended, left as it is: a zombie still has a name.  0: none. */
+/* A child that has exited, not yet reaped: a zombie still has a name.  0: none. */
 static pid_t ended_child(siginfo_t *info)
 {
   info->si_pid = 0;
@@ -59,8 +59,8 @@ static pid_t ended_child(siginfo_t *info)
 }
 
 /*
- * A joiner, its deputy, or a command that was not executed: the pids of some are not known here.  They have the helper's
- * name without having executed anything.
+ * A joiner, its deputy, or a command that was not executed: some of their pids are not known here.  They have the
+ * helper's name without having executed anything.
  */
 static bool is_starter(pid_t pid)
 {
@@ -77,7 +77,7 @@ static bool is_ours(pid_t pid)
   return step_of_command(pid) != NULL || is_reclaimer(pid) || is_starter(pid);
 }
 
-/* A child that was adopted, and that failed: nobody else hears of it. */
+/* A failed child that we adopted: no other process learns of it. */
 static void report_orphan(const siginfo_t *info)
 {
   pid_t pid = info->si_pid;
@@ -102,7 +102,7 @@ void reap_children(void)
 {
   int status;
   siginfo_t info;
-  read_faults(); /* what ended a process comes before its end */
+  read_faults(); /* the cause of an exit comes before the exit */
   for (pid_t pid; (pid = ended_child(&info)) > 0;) {
     report_orphan(&info);
     if (reap(pid, &status) != pid)

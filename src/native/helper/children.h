@@ -1,4 +1,4 @@
-/* Children of the supervisor: its own processes, the commands, and what they left behind. */
+/* Children of the supervisor: its own processes, the commands, and the processes they left behind. */
 #ifndef KMEM_HELPER_CHILDREN_H
 #define KMEM_HELPER_CHILDREN_H
 

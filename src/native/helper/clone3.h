@@ -1,6 +1,6 @@
 /*
- * clone3 as the instruction itself: with CLONE_VM parent and child share the stack, and a wrapper's return address
- * would be overwritten by the child before the parent returns through it.  0 in the child; -errno on failure.
+ * clone3 as the bare instruction: with CLONE_VM parent and child share the stack, and the child would overwrite a
+ * wrapper's return address before the parent returns through it.  0 in the child; -errno on failure.
  */
 #ifndef KMEM_HELPER_CLONE3_H
 #define KMEM_HELPER_CLONE3_H

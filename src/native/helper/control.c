@@ -41,7 +41,7 @@
 #include "trace.h"
 #include "watched.h"
 
-/* What has ended by now is told as it would have been. */
+/* Reports everything that has ended by now as usual. */
 static void close_run(void)
 {
   if (!is_closed()) {
@@ -115,7 +115,7 @@ static bool start_watching(void)
   return true;
 }
 
-/* What the configuration asks for is opened and started: what cannot be, ends the run before its first step. */
+/* Opens and starts whatever the configuration requires; a failure ends the run before its first step. */
 static bool handle_configuration(char **words)
 {
   if (!configure_all(words))
@@ -151,8 +151,8 @@ static void handle_step(char **words)
 }
 
 /*
- * "BYTES" or "none": the gate's limit from now on.  Nothing: the kernel's own has changed.  What the limit before has
- * seen ends here.  Where the counter does not tell, a limit would be no limit: then all stays as it was, as after
+ * "BYTES" or "none": the gate's limit from now on.  Empty: the kernel's own limit has changed.  The figures of the
+ * previous limit end here.  If the counter cannot be read, a limit would have no effect: then nothing changes, as after
  * "close".
  */
 static void handle_limit(const char *limit)
@@ -187,7 +187,7 @@ static void handle_message(char **words)
   static bool configured;
   if (!strcmp(*words, "config"))
     configured = handle_configuration(words + 1);
-  else if (!strcmp(*words, "step") && configured) /* else the runner has been told why */
+  else if (!strcmp(*words, "step") && configured) /* otherwise the runner has been told why */
     handle_step(words + 1);
   else if (!strcmp(*words, "limit") && configured)
     handle_limit(words[1]);

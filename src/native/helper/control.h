@@ -1,4 +1,4 @@
-/* What the runner asks for: configuration, steps, limits, figures, the end. */
+/* Requests from the runner: configuration, steps, limits, figures, the end. */
 #ifndef KMEM_HELPER_CONTROL_H
 #define KMEM_HELPER_CONTROL_H
 

@@ -20,17 +20,17 @@
 #include "watched.h"
 
 enum {
-  FLUSH_PAGES = 16, /* what one page fault maps: fault_around_bytes */
+  FLUSH_PAGES = 16, /* pages mapped by one page fault: fault_around_bytes */
   FLUSH_BYTES = FLUSH_PAGES * 4096,
   FILE_PAGES = 64, /* a page cache of more than one page has a node: the last page is ours, and so is the node */
-  LATE_PAGES = 64, /* a CPU's changes of which the kernel takes no notice (MEMCG_CHARGE_BATCH) */
+  LATE_PAGES = 64, /* changes per CPU that the kernel does not flush (MEMCG_CHARGE_BATCH) */
   MAX_FLUSH_FACTOR = 8,
-  TRIALS = 3, /* a change may show by chance */
+  TRIALS = 3, /* a change may be seen by chance */
   STAT_SIZE = 8192,
 };
 
 static struct {
-  enum freshness freshness, by_stat; /* by_stat: what memory.stat by itself is */
+  enum freshness freshness, by_stat; /* by_stat: memory.stat's own freshness */
   int usage_fd, refresh_fd, file;
   int rounds;
   volatile char *pages;
@@ -60,7 +60,7 @@ static void map_pages(bool mapped)
     (void)counter.pages[i * 4096];
 }
 
-/* Leaves them as they were. */
+/* Leaves mappings unchanged. */
 static void force_flush(bool mapped)
 {
   for (int round = 0; round < counter.rounds; round++) {
@@ -85,7 +85,7 @@ static void refresh(bool mapped)
     return; /* then it is late */
 }
 
-/* Does memory.stat show at once what changes? */
+/* Does memory.stat show changes at once? */
 static bool is_fresh(enum freshness freshness)
 {
   int64_t before = -1;
@@ -113,7 +113,7 @@ static void find_freshness(long cpus)
     return;
   counter.pages = (void *)aligned;
   if (counter.refresh_fd >= 0 && is_fresh(REFRESHED)) {
-    /* Nothing more of them is needed. */
+    /* The pages are no longer needed. */
     munmap(area, 2 * FLUSH_BYTES);
     if (ftruncate(counter.file, 0) == 0)
       close(counter.file);
@@ -130,7 +130,7 @@ static void find_freshness(long cpus)
   counter.freshness = LATE;
 }
 
-/* Pages are charged to the group of whose address space it is, so this is no thread, and nothing like vfork. */
+/* Pages are charged to the group that owns the address space, so a thread or a vfork child would not do. */
 static void charge_pages(void)
 {
   pid_t pid = fork_in_group();
@@ -162,7 +162,7 @@ static int64_t read_fresh_stat(void)
 
 void sum_counter(void)
 {
-  /* Where memory.stat is late there is nothing to hold a sum against. */
+  /* If memory.stat is late, a sum cannot be verified. */
   if (counter.freshness == LATE) {
     report_unwatched("readings", ENOTSUP);
     return;
@@ -200,11 +200,11 @@ int64_t read_counter(void)
     int64_t usage = read_by_program();
     if (usage >= 0)
       return usage;
-    /* The run's own leaves are removed after its end: that takes nothing from what was read. */
+    /* The run's own leaves are removed after its end: earlier readings stay valid. */
     if (!is_closed() && is_group_there()) {
       counter.freshness = counter.by_stat;
       report_unwatched("readings", 0);
-      if (config.fault_signal >= 0) /* they go by the same sum */
+      if (config.fault_signal >= 0) /* they rely on the same sum */
         report_unwatched("faults", 0);
     }
   }

@@ -1,19 +1,19 @@
 /*
  * The counter of the group's kernel memory.
  *
- * cgroup v1 has a file with one exact number and keeps the highest.  v2 does not keep it, and tells kernel memory in
- * memory.stat, which the kernel brings up to date late: after changes of more than 64 pages a CPU, or 2 s.
+ * cgroup v1 has a file with one exact number and records the highest.  v2 does not record it, and reports kernel memory
+ * in memory.stat, which the kernel updates late: after changes of more than 64 pages per CPU, or after 2 s.
  *
  *   refreshed   up to Linux 6.15 a read of the group's cpu.stat brings it up to date
  *   flushed     from 6.16 on that is another matter.  But all changes count alike: pages of a file that are charged to
  *               the group, mapped and unmapped by us, are enough of them after a few rounds
  *   late        neither: before 5.13, or not found out yet
  *
- * Where BPF programs load, it is summed: one adds up what each CPU has (readings.h), which is exact at any time,
- * and others see the highest usage.
+ * If BPF programs load, it is summed: one adds up the values of all CPUs (readings.h), which is exact at any time, and
+ * others observe the highest usage.
  *
- * Which it is, is found out before the first step: a process that is in the group for that has the file's pages charged
- * to it, and the bytes that memory.stat says are mapped must follow what we do with them.
+ * The kind is determined before the first step: a process placed in the group has the file's pages charged to it, and
+ * the mapped bytes in memory.stat must follow as we map and unmap them.
  */
 #ifndef KMEM_HELPER_COUNTER_H
 #define KMEM_HELPER_COUNTER_H
@@ -28,7 +28,7 @@ int64_t kernel_memory(const char *text);
 
 void prepare_counter(long cpus);
 
-/* Readings by a program, if they work here: after prepare_counter. */
+/* Uses readings by a program, if they work here; call after prepare_counter. */
 void sum_counter(void);
 bool open_counter(void);
 int64_t read_counter(void);
@@ -38,10 +38,10 @@ int64_t counter_lag(long cpus);
 
 enum freshness counter_freshness(void);
 
-/* The latest reading is the highest one: keeps its parts. */
+/* The latest reading is the highest: saves its parts. */
 void keep_parts(void);
 
-/* A figure of memory.stat at the highest reading, or -1. */
+/* A value from memory.stat at the highest reading, or -1. */
 int64_t part_at_peak(const char *key);
 
 #endif

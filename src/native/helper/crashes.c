@@ -27,7 +27,7 @@ enum { MAX_WATCHED = 256, MAX_CRASHES = 100 };
 #define PIDFD_INFO_EXIT (1UL << 3)
 #endif
 
-/* struct pidfd_info as it was in 6.15; later ones are longer, and the kernel goes by the size in the request. */
+/* struct pidfd_info as of 6.15; later versions are longer, and the kernel uses the size in the request. */
 struct exit_info {
   uint64_t mask, cgroup;
   uint32_t pid, tgid, ppid, ids[8];
@@ -39,12 +39,12 @@ struct exit_info {
 static struct watched {
   pid_t pid; /* 0: free */
   int fd, step;
-  char comm[20]; /* when it was first seen; a zombie tells its last */
+  char comm[20]; /* when first seen; a zombie reports its last */
 } watched[MAX_WATCHED];
 
 static int crashes_told;
 
-/* Of what is a zombie still; else it stays as it was. */
+/* Updated if it is still a zombie; otherwise unchanged. */
 static void note_comm(struct watched *w)
 {
   const char *comm = comm_of(w->pid, now_ns());
@@ -52,7 +52,7 @@ static void note_comm(struct watched *w)
     snprintf(w->comm, sizeof w->comm, "%s", comm);
 }
 
-/* A program that is broken ends by one of these; one that is ended, by others. */
+/* A broken program is killed by one of these; a deliberate kill uses others. */
 static bool is_crash(int status)
 {
   static const int signals[] = {SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE, SIGTRAP, SIGSYS};
@@ -77,7 +77,9 @@ static void forget_watched(struct watched *w, int status)
   w->pid = 0;
 }
 
-/* The wait status of a zombie: proc_pid_stat(5), field 52; -1: it is none, or gone, or not ours to see. */
+/*
+ * The wait status of a zombie: proc_pid_stat(5), field 52; -1 if it is not a zombie, is gone, or is not readable by us.
+ */
 static int status_of_zombie(pid_t pid)
 {
   char text[1024];
@@ -88,7 +90,7 @@ static int status_of_zombie(pid_t pid)
   return atoi(strrchr(text, ' ') + 1);
 }
 
-/* Reaped by its parent already, or about to be. */
+/* Already reaped by its parent, or about to be. */
 static int status_by_pidfd(int fd)
 {
   struct exit_info info = {.mask = PIDFD_INFO_EXIT};
@@ -116,7 +118,7 @@ void watch_process(pid_t pid, int step_index)
 {
   struct watched *free_slot = NULL;
   for (int i = 0; i < MAX_WATCHED; i++) {
-    if (watched[i].pid == pid && has_ended(&watched[i])) /* the pid has come back */
+    if (watched[i].pid == pid && has_ended(&watched[i])) /* the pid has been reused */
       read_death(&watched[i]);
     if (watched[i].pid == pid)
       return;

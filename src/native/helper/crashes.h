@@ -9,22 +9,22 @@
  *   a child of ours  (the command, an orphan) its wait status, when we reap it
  *
  * Not seen: a process that crashes before its first gated call (its parent's next fork or exit makes it known too), and
- * one that is beyond the MAX_WATCHED that live at one time.
+ * any beyond MAX_WATCHED processes alive at one time.
  */
 #ifndef KMEM_HELPER_CRASHES_H
 #define KMEM_HELPER_CRASHES_H
 
 #include <sys/types.h>
 
-/* `step_index`: of the step that it comes from. */
+/* `step_index`: the step that the process belongs to. */
 void watch_process(pid_t pid, int step_index);
 
 void handle_death(int fd);
 
-/* A child of ours that we have reaped. */
+/* A child that we have reaped. */
 void note_reaped(pid_t pid, int status);
 
-/* Deaths that have happened by now. */
+/* Reads the deaths so far. */
 void read_deaths(void);
 
 #endif

@@ -27,7 +27,7 @@ static int64_t room_at(int64_t usage)
   return config.limit - config.reserve - usage - approved_room();
 }
 
-/* Without a reading there is none. */
+/* Without a reading there is no room. */
 static int64_t room_now(void)
 {
   int64_t usage = read_usage();
@@ -50,8 +50,8 @@ static int64_t mapping_count(pid_t tid)
 }
 
 /*
- * A fork's own need has room for the child of a small process.  The mappings of a larger one are copied in the call, and
- * so are its page tables, or the child's first page faults make them (`later`).
+ * A fork's own need covers the child of a small process.  For a larger one, the call also copies the mappings; page
+ * tables are copied in the call or created by the child's first page faults (`later`).
  */
 enum { SMALL_TABLES = 48 * 1024, SMALL_MAPPINGS = 64, MAPPING_BYTES = 256, LARGEST_PARENT = 64 << 20 };
 
@@ -66,7 +66,7 @@ static int64_t need_of_large_fork(struct request *r)
   return r->later + (mappings > SMALL_MAPPINGS ? (mappings - SMALL_MAPPINGS) * MAPPING_BYTES : 0);
 }
 
-/* Keeps the reason; true. */
+/* Saves the reason; true. */
 static bool denied(struct request *r, int64_t need, int64_t room)
 {
   r->need = need;
@@ -103,7 +103,7 @@ static bool splits_mapping(pid_t tid, uint64_t start, uint64_t length)
   snprintf(path, sizeof path, "/proc/%d/maps", tid);
   FILE *maps = fopen(path, "re");
   if (maps == NULL)
-    return true; /* nobody can say: treat it as any other call */
+    return true; /* unknown: treat it as any other call */
   while (!splits && fgets(row, sizeof row, maps)) {
     uint64_t from, to;
     if (sscanf(row, "%" SCNx64 "-%" SCNx64, &from, &to) == 2)
@@ -129,7 +129,7 @@ static bool allocates(const struct request *r)
   return true;
 }
 
-/* The size that the arguments say comes in one go: a reading that is not new does not hold for so much. */
+/* The size in the arguments is charged at once: an old reading is not valid for that much. */
 static bool lacks_room_for_size(struct request *r, int64_t room)
 {
   int64_t size = size_at_most(r);
@@ -171,10 +171,10 @@ static bool lacks_room(struct request *r, int64_t usage)
 
 static uint64_t holds_until, large_until;
 
-/* For children to start, before another fork is denied for their sake. */
+/* Time for children to start before another fork is denied because of them. */
 enum { MOST_WAITS_MS = 4 };
 
-/* Whether it would have room if what was allowed had been charged. */
+/* Whether it has room if all allowed calls have already been charged. */
 static bool waits_for_others(const struct request *r, int64_t usage)
 {
   return r->need <= config.limit - config.reserve - usage;
@@ -191,7 +191,7 @@ bool over_limit(struct request *r, int64_t usage)
       sleep_ms(1);
       waited_ms++;
     }
-    usage = read_usage(); /* what had that room is charged by now */
+    usage = read_usage(); /* that room has been charged by now */
     lacks = usage < 0 || lacks_room(r, usage);
   }
   if (lacks || r->charges == 0)
@@ -205,9 +205,9 @@ bool over_limit(struct request *r, int64_t usage)
 }
 
 /*
- * The counter is read only when it can matter.  Far below the limit nothing can bring it there at once: no CPU can
- * have more than a page charged in FASTEST_PAGE_NS, so the reading holds for as long as the room would last.  What a large
- * call takes can come faster.
+ * The counter is read only when it can matter.  Far below the limit nothing can reach it at once: no CPU can charge
+ * more than a page in FASTEST_PAGE_NS, so the reading is valid for as long as the room would last.  A large call can
+ * charge faster.
  */
 void forget_usage(void)
 {

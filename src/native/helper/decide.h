@@ -1,4 +1,4 @@
-/* The decision: is there room for what a call allocates? */
+/* The decision: is there room for a call's allocations? */
 #ifndef KMEM_HELPER_DECIDE_H
 #define KMEM_HELPER_DECIDE_H
 
@@ -10,8 +10,8 @@
 #include "request.h"
 
 /*
- * Whether to deny the call; sets `table_denied` if that is for the table of descriptors, and `later`.  What is not denied
- * is allowed: the room that it needs is held for it.
+ * Whether to deny the call; sets `table_denied` if the descriptor table is the reason, and `later`.  A call that is not
+ * denied is allowed: the room that it needs is held for it.
  */
 bool over_limit(struct request *r, int64_t usage);
 

@@ -33,7 +33,7 @@ const Elf64_Shdr *symbols_of(const char *image)
   for (size_t i = 1; i < section_count(image); i++)
     if (section_at(image, i)->sh_type == SHT_SYMTAB)
       return section_at(image, i);
-  abort(); /* the objects are ours, and have some */
+  abort(); /* our objects always have symbols */
 }
 
 const char *symbol_name(const char *image, const Elf64_Sym *symbol)

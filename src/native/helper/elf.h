@@ -1,4 +1,4 @@
-/* Sections and symbols of an ELF file that is in memory and whole (elf(5)). */
+/* Sections and symbols of a complete ELF file in memory (elf(5)). */
 #ifndef KMEM_HELPER_ELF_H
 #define KMEM_HELPER_ELF_H
 
@@ -9,11 +9,11 @@ const Elf64_Shdr *section_at(const char *image, size_t index);
 size_t section_count(const char *image);
 const char *section_name(const char *image, const Elf64_Shdr *section);
 
-/* NULL where there is none. */
+/* NULL if there is none. */
 const Elf64_Shdr *find_section(const char *image, const char *name);
 const Elf64_Sym *find_symbol(const char *image, const char *name);
 
-/* The table of symbols. */
+/* The symbol table. */
 const Elf64_Shdr *symbols_of(const char *image);
 const char *symbol_name(const char *image, const Elf64_Sym *symbol);
 

@@ -1,4 +1,4 @@
-/* The BPF objects of src/native/bpf, as they were compiled and committed: part of the helper's file. */
+/* The BPF objects of src/native/bpf, as compiled and committed: part of the helper's file. */
 #ifndef KMEM_HELPER_EMBEDDED_H
 #define KMEM_HELPER_EMBEDDED_H
 

@@ -1,4 +1,4 @@
-/* Node.js starts programs with words in UTF-8 only: `%xx` stands here for a byte that is not, and for the sign itself. */
+/* Node.js passes programs only UTF-8 words: here `%xx` encodes a byte that is not UTF-8, and `%` itself. */
 #include "encoded.h"
 
 #include <stdio.h>

@@ -19,7 +19,7 @@
 #include "proc.h"
 #include "timed.h"
 
-/* The caller's path as one of ours: under its root, its working directory, or an open directory of its. */
+/* The caller's path as a path of ours: under its root, its working directory, or one of its open directories. */
 static bool open_path(pid_t tid, int directory, const char *path, char *text, size_t size)
 {
   if (path[0] == '/')
@@ -29,7 +29,7 @@ static bool open_path(pid_t tid, int directory, const char *path, char *text, si
   return snprintf(text, size, "/proc/%d/fd/%d/%s", tid, directory, path) < (int)size;
 }
 
-/* Whether the call makes the file if it is not there.  Not for those that make something always. */
+/* Whether the call creates the file if it does not exist.  Not for calls that always create something. */
 static bool may_create(const struct request *r)
 {
   uint64_t flags = args_of(r)[r->call->detail_arg + 1];
@@ -40,10 +40,10 @@ static bool may_create(const struct request *r)
   return (flags & O_CREAT) != 0;
 }
 
-/* A path's file system may belong to a FUSE server that does not answer. */
+/* A path may be on a FUSE file system whose server does not answer. */
 struct place {
-  bool exists; /* otherwise the file system is its folder's */
-  bool opens;  /* makes nothing if it is there already */
+  bool exists; /* otherwise the file system is that of its folder */
+  bool opens;  /* creates nothing if it already exists */
   bool on_tmpfs;
   char path[PATH_MAX + 64];
 };
@@ -60,7 +60,7 @@ static void look_up(void *data)
   place->on_tmpfs = statfs(place->path, &fs) == 0 && fs.f_type == TMPFS_MAGIC;
 }
 
-/* Is what this call makes made on tmpfs? There an enforcing kernel says ENOSPC (mm/shmem.c). */
+/* Does this call create its file on tmpfs? There an enforcing kernel returns ENOSPC (mm/shmem.c). */
 static bool makes_on_tmpfs(const struct request *r)
 {
   char path[PATH_MAX];
@@ -92,7 +92,7 @@ bool is_on_tmpfs(const struct request *r)
   return do_in_time(look_up, &place, sizeof place) && place.on_tmpfs;
 }
 
-/* A socket by its arguments, which i386's socketcall has in memory. */
+/* Checks a socket by its arguments, which i386's socketcall passes in memory. */
 static bool is_tcp(const struct request *r)
 {
   uint64_t family = args_of(r)[0], type = args_of(r)[1];
@@ -108,7 +108,7 @@ static bool is_tcp(const struct request *r)
 int errno_of(const struct request *r)
 {
   const struct call *c = r->call;
-  if (r->table_denied && c->action == GATE) /* whatever is made: the table is fs/file.c's */
+  if (r->table_denied && c->action == GATE) /* whatever is created: the table is fs/file.c's */
     return ENOMEM;
   if (c->check == CHECK_TMPFS)
     return makes_on_tmpfs(r) ? ENOSPC : c->error;

@@ -22,7 +22,7 @@ static struct tally tally;
 
 static struct count {
   char comm[20];
-  const struct call *call; /* NULL: page faults, in the call of this number */
+  const struct call *call; /* NULL: page faults, in the call with this number */
   int number, error;
   uint64_t count;
 } counts[MAX_COUNTS];
@@ -79,7 +79,7 @@ bool prepare_failure(const struct request *r, int64_t usage, int error, uint64_t
   char detail[PATH_MAX], exe[PATH_MAX], address[ADDRESS_LENGTH];
   pid_t tid = tid_of(r), pid = thread_group(tid);
   const char *about = describe(r->call, tid, args_of(r), detail, sizeof detail);
-  start_run(now); /* by the first step's own fork: the run's clock begins here */
+  start_run(now); /* if the first step's own fork failed, the run's clock starts here */
   event("failure");
   field_number("atNs", since_start(now));
   field_figure("pid", pid);

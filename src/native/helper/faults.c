@@ -25,7 +25,7 @@
 #include "steps.h"
 #include "watched.h"
 
-/* Without these the faults are ended all the same: for the addresses, and for a group that is removed meanwhile. */
+/* Without these, faults are still ended: they provide the addresses, and handle a group that is removed meanwhile. */
 static const char *const others[] = {"tp_btf/page_fault_user", "tp_btf/page_fault_kernel", "tp_btf/cgroup_rmdir"};
 
 static struct {
@@ -36,7 +36,7 @@ static struct {
   bool attached;
 } faults;
 
-/* A page table's page, in a fault of ours: shows the program where the kernel's handler is entered. */
+/* A page-table page, in a page fault of ours: shows the program where the kernel's handler is entered. */
 static bool teach(void)
 {
   const size_t table = 2 << 20;
@@ -87,7 +87,7 @@ void update_fault_limit(void)
     return;
   int64_t usage = read_usage(), limit = is_closed() ? -1 : config.limit;
   faults.config->limit = NO_LIMIT;
-  /* What was there before is no fault's. */
+  /* Usage before this is not due to faults. */
   faults.state->usage = usage < 0 ? 0 : (uint64_t)usage;
   int64_t admitted = usage - limit + config.reserve;
   faults.state->admitted = limit >= 0 && admitted > 0 ? (uint64_t)admitted : 0;
@@ -109,7 +109,7 @@ static void report_fault(const void *event_data)
     return;
   }
   snprintf(address, sizeof address, "0x%" PRIx64, (uint64_t)e->address);
-  start_run(e->ns); /* by the first step's own command, before it was released: the run's clock begins here */
+  start_run(e->ns); /* a fault of the first step's command before its release starts the run's clock */
   event("fault");
   field_number("atNs", since_start(e->ns));
   field_number("pid", pid);

@@ -24,9 +24,9 @@ static void emit(uint16_t code, uint32_t k, uint8_t yes, uint8_t no)
 }
 
 /*
- * One instruction a call: a jump to the end of the block if it is one of those.  Jumps reach 255 instructions, so
- * the list comes in blocks.  A short filter matters: before the group is joined it costs the group nothing, but a
- * program that forks shares it, and the kernel runs it for every call it has not cached as allowed.
+ * One instruction per call: a jump to the end of the block on a match.  Jumps reach 255 instructions, so the list is
+ * split into blocks.  A short filter matters: before the group is joined it costs the group nothing, but a program that
+ * forks shares it, and the kernel runs it for every call it has not cached as allowed.
  */
 static void emit_block(const uint32_t *numbers, unsigned count)
 {
@@ -38,7 +38,7 @@ static void emit_block(const uint32_t *numbers, unsigned count)
 
 static void emit_conditional(const struct call *c)
 {
-  /* Values that decide are small constants: the low half of the argument tells (little endian). */
+  /* Deciding values are small constants: the low half of the argument is enough (little endian). */
   unsigned values = 0;
   for (const struct call *row = c; row != NULL; row = next_row(row))
     values += (unsigned)row->value_count;
@@ -96,7 +96,7 @@ static void emit_arch(uint32_t arch, bool returns)
     program[skip].k = program_length - skip - 1;
 }
 
-/* `returns`: those of signal handlers are notified as well. */
+/* `returns`: also notify returns of signal handlers. */
 static bool build(bool returns)
 {
   uint32_t done[8];
@@ -143,7 +143,7 @@ struct sock_fprog built_filter(void)
   return (struct sock_fprog){(unsigned short)program_length, program};
 }
 
-/* Without WAIT_KILLABLE_RECV a handler's return could be lost after it was looked at. */
+/* Without WAIT_KILLABLE_RECV a handler's return could be lost after it was inspected. */
 int install_built_filter(bool *no_new_privs, bool *killable)
 {
   struct sock_fprog built = built_filter();

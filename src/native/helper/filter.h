@@ -10,14 +10,14 @@ bool build_filter(void);
 
 /*
  * Returns the listener, or -1.  `no_new_privs` is set to whether that flag had to be set, `killable` to whether only a
- * deadly signal ends the wait of a call that has been received.
+ * fatal signal ends the wait of a received call.
  */
 int install_filter(struct sock_fprog *prog, bool *no_new_privs, bool *killable);
 
 /* The program that build_filter has made. */
 struct sock_fprog built_filter(void);
 
-/* Installs the program that build_filter has made, as install_filter does. */
+/* Installs the program built by build_filter, as install_filter does. */
 int install_built_filter(bool *no_new_privs, bool *killable);
 
 #endif

@@ -11,14 +11,14 @@
 #include "elf.h"
 #include "relocate.h"
 
-/* The objects are ours and were tested: what does not fit is a mistake in them. */
+/* The objects are ours and were tested: a mismatch is a bug in them. */
 _Noreturn void bad_object(const char *what)
 {
   fprintf(stderr, "kmem-helper: %s in a BPF object\n", what);
   abort();
 }
 
-/* The head of .BTF.ext; linux/btf.h has it not. */
+/* The header of .BTF.ext; linux/btf.h lacks it. */
 struct core_header {
   uint16_t magic;
   uint8_t version, flags;
@@ -37,7 +37,7 @@ static const struct core_place *places_of(const struct btf_object *o, const char
   if (record != sizeof(struct core_place))
     bad_object("places of another size");
   for (at += sizeof record; at < end;) {
-    const uint32_t *head = (const void *)at; /* the section's name, and how many */
+    const uint32_t *head = (const void *)at; /* section name, number of places */
     at += 2 * sizeof *head;
     *count = head[1];
     if (!strcmp(btf_string(&o->types, head[0]), section))
@@ -54,8 +54,8 @@ const char *tracepoint_of(const char *section, const char *kind)
 }
 
 /*
- * What all open objects need of the kernel's types, found in one pass: it has more than a hundred thousand.  `sought`: of
- * that many it is known whether they are there.
+ * All names that the open objects need from the kernel's types, found in one pass: there are over a hundred thousand
+ * types.  `sought`: the number of names looked up so far.
  */
 enum { MAX_NAMES = 80 };
 
@@ -104,8 +104,8 @@ static uint32_t kernel_type(const struct btf *kernel, const struct btf_name *nam
 }
 
 /*
- * What was found is the same until the kernel is booted anew.  A word for each program: its section, the number of what it
- * attaches to, and for each place "-" or a number, all in hexadecimal.
+ * The results are valid until the next boot.  One word per program: its section, the number of its attach target, and
+ * for each place "-" or a number, all in hexadecimal.
  */
 enum { MAX_FITTED = 16, FITTED_LENGTH = 2048 };
 
@@ -132,7 +132,7 @@ const char *fitted_word(int index)
   return index < fitted_count ? fitted[index] : NULL;
 }
 
-/* False: it was found for another helper. */
+/* False if it is from another helper. */
 static bool fit_as_before(const char *known, const struct core_place *place, uint32_t count, struct bpf_insn *code,
                           uint32_t length, uint32_t *function)
 {

@@ -1,4 +1,7 @@
-/* Fits the programs of BPF objects to the running kernel: what they attach to, and where the fields are that they read. */
+/*
+ * Fits the programs of BPF objects to the running kernel: their attach targets, and the offsets of the fields that they
+ * read.
+ */
 #ifndef KMEM_HELPER_FIT_H
 #define KMEM_HELPER_FIT_H
 
@@ -16,22 +19,22 @@ struct btf_object {
 /* Ends the helper. */
 _Noreturn void bad_object(const char *what);
 
-/* "sys_exit" of "KIND/sys_exit"; NULL: it is of another kind. */
+/* "sys_exit" of "KIND/sys_exit"; NULL if it is of another kind. */
 const char *tracepoint_of(const char *section, const char *kind);
 
-/* Names of kernel types that a program needs.  All that are noted by the time of the first fit are found in one pass. */
+/* Names of kernel types that a program needs.  All names noted before the first fit are found in one pass. */
 void note_names(const struct btf_object *object, const char *section);
 
 /*
  * `function` gets the number of a tp_btf program's tracepoint.  False with errno: ENOENT if the kernel has no such
- * tracepoint, or what kernel_btf() says.
+ * tracepoint, or the error of kernel_btf().
  */
 bool fit_to_kernel(const struct btf_object *object, const char *section, struct bpf_insn *code, uint32_t length,
                    uint32_t *function);
 
 /*
- * Finding all that takes milliseconds, and it stays the same until the next boot: a word for each program that was fitted,
- * for a later helper to remember.  NULL: there are no more.
+ * Finding all this takes milliseconds, and the result is valid until the next boot: one word per fitted program, for a
+ * later helper to remember.  NULL after the last.
  */
 const char *fitted_word(int index);
 void remember_fitted(const char *word);

@@ -25,10 +25,10 @@
 
 enum {
   KILL_DEADLINE_MS = 10000,
-  KILL_STALLED_MS = 2000, /* a group that grows no smaller for so long is given up after the deadline */
+  KILL_STALLED_MS = 2000, /* a group that has not shrunk for this long is given up after the deadline */
 };
 
-/* A line of /proc/PID/cgroup that leads through a directory of this name. */
+/* Whether a line of /proc/PID/cgroup leads through this directory name. */
 static bool leads_through(const char *cgroups, const char *name)
 {
   size_t length = strlen(name);
@@ -38,7 +38,7 @@ static bool leads_through(const char *cgroups, const char *name)
   return false;
 }
 
-/* The kernel reports no path that is too long.  The list named the process, so it counts. */
+/* The kernel does not report overlong paths.  The list named the process, so it counts. */
 static bool tells_of(pid_t pid, const char *file, const char *name)
 {
   char text[8192];
@@ -46,7 +46,7 @@ static bool tells_of(pid_t pid, const char *file, const char *name)
   return read_proc(pid, file, text, sizeof text) ? leads_through(text, name) : errno == ENAMETOOLONG;
 }
 
-/* cgroup v1 reports a thread that has ended in the root, also a leader whose other threads run on. */
+/* cgroup v1 reports an exited thread in the root, even a leader whose other threads still run. */
 static bool is_in(pid_t pid, const char *directory)
 {
   char path[64];
@@ -73,8 +73,8 @@ static bool is_child(pid_t pid, const char *unused)
 }
 
 /*
- * The number was read from a list, and may be another process's by now.  A pidfd stays with one process: what holds of the
- * number once it is open holds of the process that the signal reaches.
+ * The number was read from a list, and may belong to another process by now.  A pidfd stays with one process: a check
+ * of the number after opening it applies to the process that the signal reaches.
  */
 static bool kill_listed(pid_t pid, bool (*belongs)(pid_t, const char *), const char *directory)
 {
@@ -86,7 +86,7 @@ static bool kill_listed(pid_t pid, bool (*belongs)(pid_t, const char *), const c
   return killed;
 }
 
-/* A nested group by its name in the directory that is open: its path may be longer than a path can be. */
+/* Opens a nested group by its name in the open directory: its path may exceed the maximum length of a path. */
 static DIR *open_directory(int parent, const char *name)
 {
   int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -101,7 +101,7 @@ static bool is_group(const struct dirent *entry)
   return entry->d_type == DT_DIR && entry->d_name[0] != '.';
 }
 
-/* `name`: `group`, or one within it.  Returns how many processes there were. */
+/* `name`: `group`, or one within it.  Returns the number of processes found. */
 static int kill_tree(int parent, const char *name, const char *group)
 {
   int found = 0;
@@ -156,15 +156,15 @@ static bool group_exists(void)
 }
 
 /*
- * The runner does this itself while it lives; here it is for when it does not.  While processes go there is no deadline: on
- * a slow machine many of them take longer.
+ * The runner does this itself while it lives; this is for when it does not.  There is no deadline while processes keep
+ * exiting: on a slow machine a large group takes longer.
  */
 void kill_and_remove_group(void)
 {
   uint64_t deadline = now_ns() + KILL_DEADLINE_MS * 1000000ull;
   int fewest = INT_MAX;
   while (now_ns() < deadline) {
-    /* One that is ending is not listed any more, and keeps the directory all the same. */
+    /* An exiting process is no longer listed, but still keeps the directory. */
     bool fewer = false;
     while (waitpid(-1, NULL, WNOHANG) > 0)
       fewer = true;
@@ -194,7 +194,7 @@ int kill_descendants(void)
   snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid());
   for (int round = 0; round < 1000; round++) {
     bool found = false;
-    FILE *children = fopen(path, "re"); /* read to its end: a read may end within a number */
+    FILE *children = fopen(path, "re"); /* read to the end: a partial read may end within a number */
     for (int pid; children && fscanf(children, "%d", &pid) == 1;)
       found |= kill_listed(pid, is_child, NULL);
     if (children)
@@ -213,7 +213,7 @@ pid_t fork_in_group(void)
   int directory = open(config.join_into, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   struct clone_args args = {.flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = (uint64_t)directory};
   long pid = directory < 0 ? -1 : raw_clone3(&args);
-  bool joins = pid == -ENOSYS; /* some container profiles have no clone3 */
+  bool joins = pid == -ENOSYS; /* some container profiles block clone3 */
   if (joins)
     pid = fork();
   if (pid == 0 && joins) {

@@ -36,11 +36,11 @@ static void apply_word(char *word)
     write_file("/proc/self/oom_score_adj", "-1000");
 }
 
-/* False: the child is gone. */
+/* False if the child is gone. */
 static bool handle_order(int sock, bool *released)
 {
   char order[PATH_MAX + 32];
-  int listener; /* kept open by not closing it */
+  int listener; /* not closed, so it stays open */
   ssize_t n = receive_message(sock, order, sizeof order - 1, &listener, 0);
   if (n <= 0)
     return false;
@@ -53,7 +53,7 @@ static bool handle_order(int sock, bool *released)
   return true;
 }
 
-/* SIGCONT: the runner may have died; it also continues a guardian that somebody has stopped. */
+/* SIGCONT: the runner may have died; it also continues a guardian that was stopped. */
 static int open_orders(void)
 {
   sigset_t mask;
@@ -65,7 +65,7 @@ static int open_orders(void)
   return signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* The runner is gone, or asks for it by SIGUSR1. */
+/* The runner is gone, or requests it by SIGUSR1. */
 static bool is_to_end(int orders, pid_t runner)
 {
   struct signalfd_siginfo info;
@@ -87,7 +87,7 @@ static _Noreturn void guardian_main(int sock, pid_t child, pid_t runner)
   for (;;) {
     struct pollfd p[] = {{.fd = sock, .events = POLLIN}, {.fd = orders, .events = POLLIN}};
     if (is_to_end(orders, runner)) {
-      kill(child, SIGKILL); /* it is not reaped before the end: the number is its own */
+      kill(child, SIGKILL); /* it is not reaped before the end, so its pid stays valid */
       released = false;
       break;
     }
@@ -113,7 +113,7 @@ int start_guardian(void)
     close(pair[0]);
     guardian_main(pair[1], child, runner);
   }
-  prctl(PR_SET_PDEATHSIG, SIGCONT); /* stopped, it would not see the guardian die */
+  prctl(PR_SET_PDEATHSIG, SIGCONT); /* when stopped, it would miss the guardian's death */
   close(pair[1]);
   return guardian_sock = pair[0];
 }
@@ -134,7 +134,7 @@ bool share_with_guardian(int listener)
   char byte = LISTENER;
   if (!send_message(guardian_sock, &byte, 1, listener))
     return false;
-  kill(getppid(), SIGCONT); /* it may have been stopped, and is waited for */
+  kill(getppid(), SIGCONT); /* it may have been stopped, and we wait for it */
   return receive_message(guardian_sock, &byte, 1, NULL, 0) == 1;
 }
 

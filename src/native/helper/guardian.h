@@ -1,7 +1,7 @@
 /*
- * The guardian: the parent of the process that does the work, which is the supervisor, or the owner of a program outside
- * the group (own.h).  It is a subreaper: what that process has started becomes its own child when that process dies, wherever
- * it has moved to, and is killed.  It keeps the listeners open meanwhile, and ends the group.
+ * The guardian: the parent of the working process, which is the supervisor, or the owner of a program outside the group
+ * (own.h).  It is a subreaper: when that process dies, all that it started, wherever it has moved to, becomes a child
+ * of the guardian and is killed.  It keeps the listeners open meanwhile, and ends the group.
  */
 #ifndef KMEM_HELPER_GUARDIAN_H
 #define KMEM_HELPER_GUARDIAN_H
@@ -10,19 +10,21 @@
 
 enum { LOCK_FD = 4 };
 
-/* Returns in a child, whose guardian is the caller from then on; -1 if it cannot be forked, otherwise a socket to watch. */
+/* Returns in a child, whose guardian is now the caller; -1 if the fork fails, otherwise a socket to watch. */
 int start_guardian(void);
 
-/* "KEY=VALUE" of the configuration: what it needs to know to end the group. */
+/* "KEY=VALUE" of the configuration: the settings it needs to kill the group. */
 void tell_guardian(const char *word);
 
-/* Gives it a copy of the listener, and waits until it has it. */
+/* Sends it a copy of the listener, and waits for the acknowledgement. */
 bool share_with_guardian(int listener);
 
-/* At the end: there is no group left that it would have to end. */
+/* At the end: there is no group left for it to kill. */
 void release_guardian(void);
 
-/* The socket can be read: if the guardian has died before the end of the run, reports that and kills the group. */
+/*
+ * Call when the socket is readable: if the guardian died before the end of the run, reports that and kills the group.
+ */
 void handle_guardian_end(void);
 
 #endif

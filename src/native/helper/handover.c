@@ -30,7 +30,7 @@
 
 enum {
   JOINER_ENDS_MS = 1000,
-  LATEST_MS = 3000, /* after which memory.stat shows whatever is charged */
+  LATEST_MS = 3000, /* by which memory.stat shows every charge */
 };
 
 static bool sync_wake_up;
@@ -66,7 +66,7 @@ static void end_handover(void)
   step.state = IDLE;
 }
 
-/* Its program has been executed. */
+/* The program has been executed. */
 static void step_started(void)
 {
   const struct running *r = running_step(step.index);
@@ -89,7 +89,7 @@ static void step_setup_failed(const char *stage, int error, const char *subject)
   forget_step(step.index);
 }
 
-/* Ours still, and about to exit: it must not be taken for something that the program left in the group. */
+/* One of our own, about to exit: it must not be taken for a process that the program left in the group. */
 static void kill_own(pid_t pid)
 {
   if (pid <= 0)
@@ -99,7 +99,7 @@ static void kill_own(pid_t pid)
     sleep_ms(1);
 }
 
-/* The limit that kept the command from starting was the kernel's own: a result, like a denial by the gate. */
+/* The kernel's own limit kept the command from starting: a result, like a denial by the gate. */
 static bool refused_by_kernel(int error)
 {
   const struct running *r = running_step(step.index);
@@ -138,7 +138,7 @@ void note_notified(int index)
 void begin_step(struct step_request *request)
 {
   int pair[2];
-  /* The runner waits for the one before, counts, and asks for none after "close". */
+  /* The runner waits for the previous step, counts, and requests none after "close". */
   if (is_closed() || step.state != IDLE || steps_running() == MAX_STEPS) {
     send_setup_error("steps", EBUSY, NULL);
     return;
@@ -156,7 +156,7 @@ void begin_step(struct step_request *request)
   pid_t supervisor = getpid();
   step.joiner = fork();
   if (step.joiner == 0) {
-    /* Its gated calls wait for an answer, and until it has joined nobody who ends the group finds it. */
+    /* Its gated calls wait for an answer, and until it has joined, no cleanup of the group finds it. */
     end_with(supervisor);
     joiner_main(pair[1], request);
   }
@@ -194,7 +194,7 @@ int64_t usage_of_task(void)
   return usage;
 }
 
-/* The command exists and waits: the last moment at which nothing has run. */
+/* The command exists and waits: the last moment before it runs. */
 static void release_command(void)
 {
   int64_t usage = config.limit >= 0 ? usage_of_task() : read_usage();
@@ -206,7 +206,7 @@ static void release_command(void)
     note_max();
   close_account();
   reset_max();
-  running_step(step.index)->max = -1; /* what was before is none of its */
+  running_step(step.index)->max = -1; /* earlier usage does not belong to it */
   uint64_t now = now_ns();
   start_run(now);
   start_reading();
@@ -243,7 +243,7 @@ void handle_status(void)
   ssize_t n = receive_message(step.sock, &s, sizeof s, &fd, MSG_DONTWAIT);
   if (n < 0 && errno == EAGAIN)
     return;
-  if (n != (ssize_t)sizeof s) { /* end of file: exec succeeded, or the child is gone (its reaping tells) */
+  if (n != (ssize_t)sizeof s) { /* end of file: exec succeeded, or the child is gone (reaping shows which) */
     if (step.state == EXECUTING) {
       step_started();
       if (step.ended)
@@ -266,7 +266,7 @@ void handle_status(void)
   } else if (s.kind == 'C') {
     step.command = running_step(step.index)->command = s.pid;
     add_own_task(s.pid, step.index);
-    /* A filter above ours may have answered seccomp(2) in the kernel's place: then nothing would ever be gated. */
+    /* A filter above ours may have answered seccomp(2) in the kernel's place: then no call would ever be gated. */
     if (config.gate && !step.notified)
       step_setup_failed("unnotified", 0, NULL);
     else
@@ -275,8 +275,8 @@ void handle_status(void)
 }
 
 /*
- * A message about a failed exec has come by now; the end of file that tells of success may not have, as the joiner holds
- * a copy.  It is not waited for here: what the joiner calls last may be waiting for our answer.
+ * A message about a failed exec has arrived by now; the end of file that signals success may not have, as the joiner
+ * holds a copy.  Do not wait for it here: the joiner's last calls may be waiting for our answer.
  */
 void handle_command_exit(struct running *r, int status)
 {

@@ -10,10 +10,10 @@
 #include "request.h"
 #include "steps.h"
 
-/* A call was denied: if it is one of ours that starts the step, the step was not started. */
+/* A call was denied: if it is our own call that starts the step, the step was not started. */
 void note_own_denial(const struct request *r);
 
-/* The joiner's first call on v2.  It is not charged to the group, and no part of what is run. */
+/* The joiner's first call on v2.  It is neither charged to the group nor part of what is run. */
 bool is_deputy_clone(pid_t tid);
 
 /* A call of this step was seen: its filter works. */
@@ -21,7 +21,7 @@ void note_notified(int index);
 
 void begin_step(struct step_request *request);
 
-/* The usage of a group with a task in it: the task's stack and address space are charged, unless nothing is. */
+/* The usage of a group that contains a task: the task's stack and address space are charged, unless nothing is. */
 int64_t usage_of_task(void);
 
 void handle_status(void);

@@ -15,7 +15,7 @@ char *inbox_room(struct inbox *inbox, size_t *room)
   return inbox->bytes + inbox->used;
 }
 
-/* The length of the first message and the number of its words; 0: it is not whole. */
+/* The length of the first message and its number of words; 0 if it is incomplete. */
 static size_t first_message(const struct inbox *inbox, size_t *count)
 {
   size_t start = 0;
@@ -32,8 +32,8 @@ static size_t first_message(const struct inbox *inbox, size_t *count)
 }
 
 /*
- * The first message: its words, ended by NULL, which are good up to end_message; the list is the caller's to free.  NULL:
- * there is no whole one.
+ * The first message: its words, ended by NULL, which are valid until end_message; the caller frees the list.  NULL if
+ * no complete message has arrived.
  */
 char **next_message(struct inbox *inbox)
 {

@@ -7,16 +7,16 @@
 struct inbox {
   char *bytes;
   size_t used, size;
-  size_t message; /* the length of the one that is being handled: its words may have been written to */
+  size_t message; /* length of the message being handled: its words may have been modified */
 };
 
-/* Where to put the next bytes, and how many there may be; add them to `used`. */
+/* Where to put the next bytes, and the maximum number; add them to `used`. */
 char *inbox_room(struct inbox *inbox, size_t *room);
 
 /* The words of the first whole message, or NULL; see inbox.c. */
 char **next_message(struct inbox *inbox);
 
-/* Forgets the message that next_message has returned. */
+/* Discards the message returned by next_message. */
 void end_message(struct inbox *inbox);
 
 #endif

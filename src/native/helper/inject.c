@@ -21,7 +21,7 @@ bool parse_injection(const char *text)
   return sscanf(text, "%159[^/]/%" SCNu32 ":%27[^+]", i->lineage, &i->call, i->name) >= 2;
 }
 
-/* Of the lineage of a thread, the part that names its process: "0.1" of "0.1.t2.t1". */
+/* The part of a thread's lineage that identifies its process: "0.1" of "0.1.t2.t1". */
 static size_t process_length(const char *lineage)
 {
   size_t n = strlen(lineage);

@@ -1,4 +1,4 @@
-/* Failures that were asked for by address. */
+/* Failures requested by address. */
 #ifndef KMEM_HELPER_INJECT_H
 #define KMEM_HELPER_INJECT_H
 
@@ -13,19 +13,19 @@ struct injection {
   bool persistent;
   bool reached;
   uint64_t denials;
-  char seen[28]; /* another call at that place, or empty */
+  char seen[28]; /* another call at this address, or empty */
 };
 
-/* "0.1/17:mmap+"; the runner has checked it. */
+/* "0.1/17:mmap+"; already checked by the runner. */
 bool parse_injection(const char *text);
 
-/* Whether the call is to fail.  `lineage`: the task's; `number`: that of the call among its gated ones. */
+/* Whether the call is to fail.  `lineage`: the task's; `number`: the call's index among its gated calls. */
 bool injects(const char *lineage, uint32_t number, const char *name);
 
 /* The call has been answered.  `failed`: false for a brk that cannot fail. */
 void note_injection(const char *lineage, uint32_t number, const char *name, bool failed);
 
-/* The injection at this place of the configuration, or NULL. */
+/* The injection at this index of the configuration, or NULL. */
 const struct injection *injection_at(int place);
 
 #endif

@@ -8,12 +8,12 @@
 
 enum { MANY_GAPS = 1000 };
 
-/* By descriptor; the number of one that was closed is used again. */
+/* Indexed by descriptor; the number of a closed one is reused. */
 static struct numbering {
   bool started, to_the_end;
   uint64_t next;
   int64_t gaps;
-  int64_t lost; /* that count, and are not repaired */
+  int64_t lost; /* lost calls that count, unrepaired */
 } * numberings;
 
 static int numbering_count;

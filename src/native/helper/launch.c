@@ -25,7 +25,7 @@ void keep_signal_mask(const sigset_t *mask)
   original_mask = *mask;
 }
 
-/* Nobody answers exit_group(2) any more, which waits as long as somebody holds the listener: the joiner itself may. */
+/* The joiner may itself hold the listener; exit_group(2) would then wait for an answer that nobody gives any more. */
 static _Noreturn void end_unsupervised(void)
 {
   kill(getpid(), SIGKILL);
@@ -67,7 +67,7 @@ static void setup_randomisation(int sock)
     child_fail(sock, "personality");
 }
 
-/* The supervisor's own is not for the command. */
+/* The supervisor's own score is not for the command. */
 static void setup_oom_score(int sock)
 {
   if (config.oom_score && !write_file("/proc/self/oom_score_adj", config.oom_score))
@@ -113,7 +113,7 @@ static void setup_directory(int sock, const struct step_request *request)
     child_fail(sock, "directory");
 }
 
-/* Opened before the join, so that the group is not charged for it; used after. */
+/* Opened before the join, so that the group is not charged for it; used afterwards. */
 static struct {
   int join[MAX_LIST], late_join[MAX_LIST], join_into, clone_into;
 } opened = {.join_into = -1, .clone_into = -1};
@@ -171,8 +171,8 @@ static _Noreturn void command_main(int sock, const struct step_request *request)
 }
 
 /*
- * Like vfork: the command borrows the joiner's address space until it execs, so that no copy of ours is charged to
- * the group.  CLONE_PARENT makes it the supervisor's child.  Returns in the joiner only: 0, or an errno.
+ * Like vfork, the command borrows the joiner's address space until it execs, so that no copy of ours is charged to the
+ * group.  CLONE_PARENT makes it the supervisor's child.  Returns in the joiner only: 0, or an errno.
  */
 static __attribute__((noinline)) int start_command(int sock, const struct step_request *request)
 {
@@ -188,7 +188,7 @@ static __attribute__((noinline)) int start_command(int sock, const struct step_r
     return 0;
   if (pid != -ENOSYS && pid != -EINVAL)
     return (int)-pid;
-  /* Some container profiles have no clone3; the command then moves itself. */
+  /* Some container profiles block clone3; the command then moves itself. */
   pid_t forked = fork();
   if (forked == 0) {
     if (opened.clone_into >= 0)
@@ -199,9 +199,9 @@ static __attribute__((noinline)) int start_command(int sock, const struct step_r
 }
 
 /*
- * On v2 there is no way to join that does not wait for an RCU grace period, but to be born there.  So the joiner has a
- * deputy, like vfork too, in a leaf of the group; what a task's creation costs is charged to its parent's group: the
- * deputy to ours, and the command to the group.  Returns in the joiner only: 0, or an errno.
+ * On v2 the only way to join without waiting for an RCU grace period is to be born there.  So the joiner has a deputy,
+ * also vfork-like, in a leaf of the group; creating a task is charged to its parent's group: the deputy to ours, and
+ * the command to the group.  Returns in the joiner only: 0, or an errno.
  */
 static __attribute__((noinline)) int start_by_deputy(int sock, const struct step_request *request)
 {

@@ -19,7 +19,7 @@
 
 enum { MAX_TASKS = 8192, PROBES = 64 };
 
-static struct task *tasks; /* NULL: nobody wants addresses */
+static struct task *tasks; /* NULL: addresses are not needed */
 
 void start_tracking(void)
 {
@@ -41,7 +41,7 @@ struct task *find_task(pid_t tid)
   return NULL;
 }
 
-/* A new entry, in place of an old one of the same tid; NULL: no room, the task has no address. */
+/* A new entry, replacing an old one with the same tid; NULL: no room, the task has no address. */
 static struct task *make_task(pid_t tid, pid_t tgid, pid_t parent, int step_index)
 {
   struct task *t = find_task(tid);
@@ -77,13 +77,13 @@ void forget_task(pid_t tid)
     t->used = false;
 }
 
-/* Not a tid that has come back: asked for where that can be. */
+/* Whether the tid was not reused: checked if it may be. */
 static bool is_same_task(const struct task *t, pid_t tid, bool can_be_another)
 {
   return t != NULL && (!can_be_another || start_of(tid) == t->start);
 }
 
-/* The child that a thread's latest clone has made. */
+/* The child created by a thread's latest clone. */
 static void find_child(struct task *parent, int step_index)
 {
   static char text[131072];
@@ -94,7 +94,7 @@ static void find_child(struct task *parent, int step_index)
   snprintf(path, sizeof path, "/proc/%d/task/%d/children", parent->tgid, parent->tid);
   if (read_file(path, text, sizeof text) <= 0)
     return;
-  /* The newest comes last; before a child of its own that was known, they all are.  Others were adopted. */
+  /* The newest comes last; all before a known child of its own are known too.  Others were adopted. */
   for (char *end = text + strlen(text); end > text && fresh == 0;) {
     while (end > text && end[-1] == ' ')
       *--end = '\0';
@@ -122,7 +122,7 @@ static bool is_only_creator(const struct task *creator)
   return true;
 }
 
-/* The thread that a thread's latest clone has made. */
+/* The thread created by a thread's latest clone. */
 static void find_new_thread(struct task *creator, int step_index)
 {
   char path[64];
@@ -167,7 +167,7 @@ bool is_deputy(pid_t tid)
   return comm != NULL && tid != step.joiner && !strcmp(comm, HELPER_COMM);
 }
 
-/* The command, or one of ours that forks it. */
+/* The command, or our process that forks it. */
 static struct task *add_starter(pid_t tid, pid_t tgid, bool starts, int step_index)
 {
   const struct running *r = step_of_command(tid);
@@ -202,7 +202,7 @@ static struct task *task_of(pid_t tid, int step_index)
   t = find_task(tid);
   if (t != NULL)
     return t;
-  t = make_task(tid, tgid, 0, step_index); /* nobody knows where it comes from: said so, not guessed */
+  t = make_task(tid, tgid, 0, step_index); /* its origin is unknown: reported as such, not guessed */
   if (t != NULL)
     snprintf(t->lineage, sizeof t->lineage, "?");
   return t;
@@ -244,7 +244,7 @@ static void note_clone(struct task *t, const struct request *r)
   t->tid_address = flags & CLONE_PARENT_SETTID ? address : 0;
 }
 
-/* Each gated call counts for the thread that makes it; a clone or an exit is also a moment to look at the children. */
+/* Each gated call counts for the calling thread; a clone or an exit is also an occasion to look at the children. */
 void note_call(const struct request *r)
 {
   struct task *t = task_of(tid_of(r), r->step);
@@ -272,8 +272,8 @@ void note_call(const struct request *r)
 }
 
 /*
- * The caller took no answer: a signal interrupted it, and if the call comes again it is the same one.  (Of a clone that
- * is known by its pending child.)
+ * The caller took no answer: a signal interrupted it, and if the call is repeated, it is the same one.  (A clone is
+ * recognised by its pending child.)
  */
 void note_unanswered(const struct request *r)
 {

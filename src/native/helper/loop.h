@@ -1,4 +1,4 @@
-/* What the supervisor waits for: descriptors, each with a tag that says what it is. */
+/* Descriptors that the supervisor waits for, each with a tag that identifies it. */
 #ifndef KMEM_HELPER_LOOP_H
 #define KMEM_HELPER_LOOP_H
 
@@ -33,7 +33,7 @@ void watch_for_step(int fd, enum tag tag, int index);
 void watch(int fd, enum tag tag);
 void unwatch(int fd);
 
-/* Fills `ready` with at most `most` descriptors and returns how many; `timeout` in ms, -1: none. */
+/* Fills `ready` with at most `most` descriptors and returns their number; `timeout` in ms, -1: none. */
 int wait_for_ready(struct ready *ready, int most, int timeout);
 
 #endif

@@ -30,53 +30,55 @@
  *   S: the counter must have moved, reset max S -> C 'g'
  *   C: pids group, identity, directory, execve (gated)  end of file on success, C -> S 'E' on failure
  *
- * J joins as late as it can, so that neither the filter nor its own set-up is charged to the group; it writes "0"
- * into v1's `tasks` itself, because moving another process (or a whole one) waits for an RCU grace period.  In the
- * unified hierarchy of a hybrid layout the command is born (CLONE_INTO_CGROUP), for the same reason; on v2 so are both,
- * each in its leaf of the group: processes are counted in the command's.
+ * J joins as late as it can, so that neither the filter nor its own set-up is charged to the group; it writes "0" into
+ * v1's `tasks` itself, because moving another process (or a whole one) waits for an RCU grace period.  In the unified
+ * hierarchy of a hybrid layout the command is born in the group (CLONE_INTO_CGROUP), for the same reason; on v2 both
+ * are, each in its own leaf: processes are counted in the command's leaf.
  *
  * Up to 'g' a failure is the tool's (the runner reports a SetupError); but the fork and the exec pass the
  * gate like any other call, and if it denies them that is a result.
  *
- * Interruptions.  A signal may take a call back before it is received; it then fails with EINTR, which most of these calls
- * never do.  Such calls are counted by the numbers of the notifications (interruptions.h) and made again when the
- * signal's handler returns, where that is safe (repair.h).
+ * Interruptions.  A signal may take a call back before it is received; it then fails with EINTR, which most of these
+ * calls never do.  Such calls are counted by the numbers of the notifications (interruptions.h) and retried when the
+ * signal's handler returns, if that is safe (repair.h).
  *
- * The decision.  For each gated call one pread of the group's counter: usage + need > limit - reserve is a
- * denial with the errno of the policy table, where `need` is what such a call charges at least and the reserve
- * is room for what page faults charge between calls.  Everything else continues.  brk must never answer an errno (C
- * libraries take it for the new break): it answers the current break, which is how brk says no.
+ * The decision.  For each gated call one pread of the group's counter: usage + need > limit - reserve is a denial with
+ * the errno of the policy table, where `need` is the minimum that such a call charges and the reserve is room for
+ * page-fault charges between calls.  Everything else continues.  brk must never return an errno (C libraries take it
+ * for the new break): it returns the current break, which is how brk fails.
  *
- * Failures that were asked for by address (--fail) come before the counter: such a call is denied, whatever the usage is.
+ * Failures requested by address (--fail) take precedence over the counter: such a call is denied, whatever the usage
+ * is.
  *
- * Steps.  One is handed over at a time; what is handed over runs on while the next one begins, if that was asked for
- * ("background").  Each has a filter of its own, and so a listener of its own, which all that it starts inherits: by
- * the listener the supervisor knows the step that a call comes from, also where parents are long gone.  What happens is
- * booked on that step while it runs, else on the latest in the foreground that does.  The highest usage is the whole
- * group's: the kernel keeps one, so it is read for all steps that run whenever it is reset.
+ * Steps.  One is handed over at a time; if requested ("background"), it keeps running while the next one starts.  Each
+ * has its own filter, and so its own listener, which all its descendants inherit: the listener identifies the step that
+ * a call comes from, even when its parents are long gone.  Events are booked on that step while it runs, otherwise on
+ * the latest running foreground step.  The highest usage is the whole group's: the kernel records only one, so it is
+ * read for all running steps whenever it is reset.
  *
- * The step that ended last has an open account: what daemons do while no step runs is booked on it.  "account" reports
- * it when the next step is released or ends, and at the end of the run.
+ * The step that ended last has an open account: activity of daemons while no step runs is booked on it.  "account"
+ * reports it when the next step is released or ends, and at the end of the run.
  *
- * Close.  After "close" the runner ends what is left, and the figures of the run stay as they were: every call continues,
- * and nothing is counted, booked or measured any more.
+ * Close.  After "close" the runner kills the remaining processes, and the run's figures no longer change: every call
+ * continues, and nothing is counted, booked or measured.
  *
- * The limit may change at any time ("limit").  The highest usage is read and reset then, so that the runner can tell
- * what each limit has seen.
+ * The limit may change at any time ("limit").  The highest usage is then read and reset, so that the runner can report
+ * it for each limit.
  *
- * The policy (which calls, which errno, what to tell about them) is data from the runner; the seccomp
- * filter is generated from it.  An unlisted call never leaves the kernel.
+ * The policy (which calls, which errno, what to report about them) is data from the runner; the seccomp filter is
+ * generated from it.  An unlisted call never leaves the kernel.
  *
- * Without a gate the same supervisor starts the command and reports its end.  Where the kernel's own limit is in
- * force it also finds out which calls failed by it: see refusals.h.
+ * Without a gate the same supervisor starts the command and reports its end.  If the kernel's own limit is in force, it
+ * also detects which calls failed because of it: see refusals.h.
  *
- * Never waiting.  The supervisor does not wait for the runner: events go to a bounded queue; the first
- * failures are sent in full, counts by (comm, syscall, errno) always; what the queue has no room for is
- * counted and reported as dropped.
+ * Never waiting.  The supervisor does not wait for the runner: events go to a bounded queue; the first failures are
+ * sent in full, counts by (comm, syscall, errno) always; events that do not fit in the queue are counted and reported
+ * as dropped.
  *
- * Death.  If the runner dies, its child, the guardian, gets a signal, and the supervisor reads end of file on the control
- * socket; whichever is first kills and removes the group.  A stopped one continues when the one above it dies.  Both hold
- * the run's lock (flock on an inherited description), so that a later run knows whether anybody is left in charge.
+ * Death.  If the runner dies, its child, the guardian, gets a signal, and the supervisor reads end of file on the
+ * control socket; whichever is first kills and removes the group.  A stopped one continues when the one above it dies.
+ * Both hold the run's lock (flock on an inherited description), so that a later run knows whether a process is still in
+ * charge.
  *
  * Sources: Documentation/userspace-api/seccomp_filter.rst, seccomp_unotify(2), cgroups(7),
  * Documentation/admin-guide/cgroup-v1/memory.rst.
@@ -138,7 +140,7 @@
 #include "survey.h"
 #include "watched.h"
 
-/* One line per file: "free", "held" or "absent", a tab, the file.  A lock that is held has somebody in charge. */
+/* One line per file: "free", "held" or "absent", a tab, the file.  A held lock means that a process is in charge. */
 static int show_locks(int count, char **files)
 {
   for (int i = 0; i < count; i++) {
@@ -151,7 +153,7 @@ static int show_locks(int count, char **files)
   return 0;
 }
 
-/* Does a listener work here?  Found out by doing it, in a child that is thrown away. */
+/* Does a listener work here?  Tested in a throw-away child. */
 static int probe(void)
 {
   int pair[2];
@@ -173,7 +175,7 @@ static int probe(void)
     send_message(pair[1], &s, sizeof s, listener);
     if (listener < 0)
       _exit(1);
-    close(listener); /* or its own call would wait for ever if the parent is killed */
+    close(listener); /* otherwise its own call would wait for ever if the parent is killed */
     errno = 0;
     _exit(syscall(SYS_getppid) == -1 && errno == ENOMEM ? 0 : 1);
   }
@@ -206,7 +208,7 @@ static int probe(void)
 
 /*
  * Joins a group and makes pipes, which are charged to it: 1 if one was refused, 0 if 400 of them (a megabyte) were not,
- * 2 if it could not be tried.
+ * 2 if the test could not run.
  */
 static int charge_group(const char *tasks_file)
 {
@@ -232,7 +234,8 @@ int main(int argc, char **argv)
     return own(argv + 2);
   if (argc >= 2 && !strcmp(argv[1], "locks"))
     return show_locks(argc - 2, argv + 2);
-  if (argc == 2 && !strcmp(argv[1], "hold")) /* what is inherited stays locked as long as who gave it has it open */
+  if (argc == 2 &&
+      !strcmp(argv[1], "hold")) /* an inherited lock is held as long as the process that passed it has it open */
     return flock(CONTROL_FD, LOCK_EX | LOCK_NB) == 0 ? 0 : 1;
   if (argc >= 2 && !strcmp(argv[1], "exec"))
     return exec_encoded(argv + 2);

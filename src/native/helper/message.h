@@ -1,4 +1,6 @@
-/* Messages between the helper's processes, with a descriptor or without; and the descriptors that a child keeps. */
+/*
+ * Messages between the helper's processes, with or without a descriptor; and the descriptors that a child keeps open.
+ */
 #ifndef KMEM_HELPER_MESSAGE_H
 #define KMEM_HELPER_MESSAGE_H
 

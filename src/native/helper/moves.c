@@ -63,7 +63,7 @@ void watch_moves(void)
   watch(object_map(moves.object, "moved"), TAG_MOVES);
 }
 
-/* The group that it is in now, by its path from the root of the memory controller's hierarchy; NULL: nobody can say. */
+/* The process's current group, as a path from the root of the memory controller's hierarchy; NULL if unknown. */
 static const char *group_of(pid_t pid, char *text, size_t size)
 {
   if (!read_proc(pid, "cgroup", text, size))
@@ -90,7 +90,7 @@ static bool is_ours(pid_t pid)
   return false;
 }
 
-/* By a descriptor: the process may have ended, and its number may be another's. */
+/* Uses a descriptor: the process may have exited, and its number may have been reused. */
 static void kill_escaped(pid_t pid)
 {
   int process = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -106,7 +106,7 @@ static void report_move(const void *event_data)
   const struct move_event *e = event_data;
   pid_t pid = (pid_t)(e->task >> 32);
   char text[4096];
-  /* One that is gone may have been ours. */
+  /* A process that is gone may have been ours. */
   if (e->deep && !is_ours(pid) && read_proc(pid, "stat", text, sizeof text))
     return;
   if (moves.named == MAX_MOVES_IN_FULL) {

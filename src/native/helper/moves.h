@@ -5,15 +5,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* If it cannot be done the run goes on without it, and the runner is told why. */
+/* If this fails, the run continues without it, and the runner is told why. */
 void watch_moves(void);
 
-/* What has come in is reported. */
+/* Reports pending events. */
 void read_moves(void);
 
 bool are_moves_watched(void);
 
-/* Moves that are not known of. */
+/* Number of moves missed. */
 uint64_t moves_lost(void);
 
 #endif

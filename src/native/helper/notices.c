@@ -19,7 +19,7 @@
 
 enum { MAX_NOTICES = 64 };
 
-/* Told once for each kind and object. */
+/* Sent once for each kind and object. */
 static void notice(pid_t tid, const char *kind, const char *object)
 {
   static char sent[MAX_NOTICES][128];
@@ -46,7 +46,7 @@ static bool ends_with(const char *text, const char *end)
   return n >= m && !strcmp(text + n - m, end);
 }
 
-/* Work asked of one of these is done by a process outside the group. */
+/* Work requested from one of these is done by a process outside the group. */
 static bool is_service(const char *path)
 {
   static const char *const ends[] = {"/systemd/private",

@@ -56,7 +56,7 @@ static bool send_response(const struct request *r)
     return true;
   if (errno == EINPROGRESS)
     return true;
-  note_unanswered(r); /* ENOENT: the caller died or was interrupted; nothing was failed */
+  note_unanswered(r); /* ENOENT: the caller died or was interrupted; no call was failed */
   if (!is_closed())
     note_gone(r->listener);
   return false;
@@ -68,7 +68,7 @@ static void let_continue(const struct request *r)
   send_response(r);
 }
 
-/* Failures that were asked for go by the caller's place in the run. */
+/* Requested failures are matched by the caller's address in the run. */
 static bool is_injected(const struct request *r)
 {
   const struct task *t = injection_at(0) != NULL ? find_task(tid_of(r)) : NULL;
@@ -89,7 +89,7 @@ static void allow(const struct request *r, int64_t usage)
   if (c->role == ROLE_BRK)
     note_break(tid, args_of(r)[0]);
   trace_call(r, usage, "continue");
-  if (c->role == ROLE_EXEC) { /* its name and its heap are other ones from here on */
+  if (c->role == ROLE_EXEC) { /* its name and its heap change here */
     forget_comm(tid);
     forget_break(tid);
     if (config.limit >= 0)
@@ -100,14 +100,14 @@ static void allow(const struct request *r, int64_t usage)
   let_continue(r);
 }
 
-/* The break that a denied brk is answered with; 0: it is a question, a shrink, or nobody could say. */
+/* The break to answer a denied brk with; 0: it is a query or a shrink, or the break is unknown. */
 static uint64_t break_to_answer(const struct request *r)
 {
   uint64_t current = current_break(thread_group(tid_of(r)));
   return args_of(r)[0] > current ? current : 0;
 }
 
-/* `injected`: by is_injected(), just before. */
+/* `injected`: from is_injected(), just before. */
 static void deny(const struct request *r, int64_t usage, bool injected)
 {
   uint64_t now = now_ns();
@@ -134,7 +134,7 @@ static void deny(const struct request *r, int64_t usage, bool injected)
   bool prepared = prepare_failure(r, usage, error, now, comm, injected);
   if (ioctl(r->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &r->notification->id) < 0) {
     note_unanswered(r);
-    return; /* gone: what was read may be another process's */
+    return; /* gone: the data read may belong to another process */
   }
   note_own_denial(r);
   if (!send_response(r))
@@ -146,14 +146,14 @@ static void deny(const struct request *r, int64_t usage, bool injected)
 }
 
 /*
- * The counter cannot be read any more: the command may have removed its own group.  No call is answered from here on; the
+ * The counter can no longer be read: the command may have removed its own group.  From here on no call is answered; the
  * runner ends the run.
  */
 static bool counter_lost;
 
 static bool lose_counter(int64_t usage)
 {
-  /* Up to the first command's release a counter that does not tell is a reason to run nothing (handover.c). */
+  /* Until the first command's release, an unreadable counter is a reason to run nothing (handover.c). */
   if (usage >= 0 || config.limit < 0 || run_start() == 0 || is_closed())
     return false;
   if (!counter_lost) {
@@ -200,7 +200,7 @@ static void decide_call(struct request *r)
     deny(r, usage, false);
 }
 
-/* Returns of signal handlers whose task does not wait for us yet. */
+/* Signal-handler returns whose task is not yet waiting for us. */
 enum { MAX_RETURNS = 256, LOOKS = 4, LOOK_AGAIN_US = 5 };
 
 static struct {
@@ -209,7 +209,7 @@ static struct {
 } returns[MAX_RETURNS];
 static int return_count;
 
-/* False: the task is about to wait for the answer. */
+/* False if the task is about to wait for the answer. */
 static bool answer_return(const struct request *r)
 {
   int repaired = has_lost(r->listener) ? repair_context(r->listener, r->notification->id, tid_of(r)) : 0;
@@ -220,7 +220,7 @@ static bool answer_return(const struct request *r)
   return true;
 }
 
-/* Calls that were received and not handled yet. */
+/* Calls that were received but not yet handled. */
 enum { MAX_RECEIVED = 64 };
 
 static struct seccomp_notif received[MAX_RECEIVED];
@@ -231,20 +231,20 @@ static void wait_briefly(void)
   static int slack_ns;
   if (slack_ns == 0)
     slack_ns = prctl(PR_GET_TIMERSLACK);
-  /* Not for good: commands are our children, and would have it, too. */
+  /* Not permanently: commands are our children and would inherit it. */
   prctl(PR_SET_TIMERSLACK, 1);
   sleep_us(LOOK_AGAIN_US);
   prctl(PR_SET_TIMERSLACK, (unsigned long)slack_ns);
 }
 
-/* A return that was lost crashes its program if it is not repaired: none is answered before it was looked at. */
+/* An unrepaired lost return crashes its program: no return is answered before it was inspected. */
 static void handle_return(const struct request *r)
 {
   for (int looks = 0; looks < LOOKS || return_count == MAX_RETURNS; looks++) {
     if (answer_return(r))
       return;
     if (received_taken < received_count && return_count < MAX_RETURNS)
-      break; /* it has time to fall asleep while others are served */
+      break; /* it has time to fall asleep while other calls are handled */
     wait_briefly();
   }
   returns[return_count].notification = *r->notification;
@@ -308,7 +308,7 @@ static bool receive(int listener, int step_index)
     return false; /* the caller was killed meanwhile */
   received[received_count++] = *buffers.notification;
   if (note_id(listener, buffers.notification->id, !is_closed() && !counter_lost)) {
-    /* Waking us on the caller's CPU is faster where one task calls; so many signals need all CPUs. */
+    /* Waking us on the caller's CPU is faster if one task calls; this many signals need all CPUs. */
     __u64 flags = 0;
     ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, flags);
   }
@@ -316,7 +316,7 @@ static bool receive(int listener, int step_index)
   return true;
 }
 
-/* A call that was received is not taken back.  Where signals take calls back, no call waits until another one is decided. */
+/* A received call is not taken back.  If signals take calls back, no call waits for the decision on another one. */
 static void receive_more(int listener, int step_index)
 {
   struct pollfd p = {.fd = listener, .events = POLLIN};

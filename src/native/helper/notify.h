@@ -7,10 +7,10 @@
 
 void prepare_notifications(void);
 
-/* A reclaim has ended: decides the calls that waited for it. */
+/* A reclaim has finished: decides the calls that waited for it. */
 void handle_reclaimed(void);
 
-/* Whether a handler's return waits for its task to be seen; answers what can be answered. */
+/* Whether a handler's return is waiting until its task can be inspected; answers all that are ready. */
 bool returns_wait(void);
 
 /* `step_index`: the step that the listener belongs to. */

@@ -21,7 +21,7 @@ static struct object_map *map_of(struct object *o, const char *name)
   return NULL;
 }
 
-/* A number that a map's description holds as the length of an array (bpf_helpers.h, __uint). */
+/* A number that is stored as the length of an array in a map's description (bpf_helpers.h, __uint). */
 static uint32_t number_of(const struct btf *btf, uint32_t pointer)
 {
   const struct btf_type *t = btf_type(btf, pointer), *array = t ? btf_type(btf, t->type) : NULL;
@@ -69,7 +69,7 @@ static bool make_described_maps(struct object *o)
   return true;
 }
 
-/* The verifier knows what constants are worth, and leaves out what does not happen. */
+/* The verifier knows the values of constants, and skips unreachable code. */
 static bool make_constants(struct object *o)
 {
   static const char name[] = ".rodata";
@@ -100,7 +100,7 @@ static bool freeze_constants(struct object *o)
   return true;
 }
 
-/* Variables are one map of one value, which both sides have in their memory. */
+/* Variables are one map with a single value, which both sides have mapped. */
 static bool make_variables(struct object *o, const char *name)
 {
   const Elf64_Shdr *section = find_section(o->object.image, name);
@@ -203,7 +203,7 @@ static struct object_program *program_of(const struct object *o, const char *sec
   bad_object(section);
 }
 
-/* Puts the maps' descriptors where the code names maps and variables. */
+/* Inserts the maps' descriptors where the code refers to maps and variables. */
 static void link_maps(struct object *o, const Elf64_Shdr *section, struct bpf_insn *code)
 {
   char name[128];
@@ -228,7 +228,7 @@ static void link_maps(struct object *o, const Elf64_Shdr *section, struct bpf_in
   }
 }
 
-/* "kmem_" and what it attaches to. */
+/* "kmem_" and the attach target. */
 static void name_program(const char *section, char *name, size_t size)
 {
   const char *tracepoint = strchr(section, '/');

@@ -1,9 +1,10 @@
 /*
- * A BPF object as clang and bpftool make it (ELF): its maps, its programs, and the variables that both sides share.  The
- * programs in src/native/bpf are part of the helper; this loads them without a library.
+ * A BPF object as produced by clang and bpftool (ELF): its maps, its programs, and the variables that both sides
+ * share.  The programs in src/native/bpf are part of the helper; this loads them without a library.
  *
- * A program is named by its section, which says what it attaches to: tp_btf/TRACEPOINT, raw_tp/TRACEPOINT, fexit, syscall.
- * All of it goes with the descriptors: nothing stays attached when they are closed, or when their holders have died.
+ * A program is named after its section, which gives its attach target: tp_btf/TRACEPOINT, raw_tp/TRACEPOINT, fexit,
+ * syscall. All of it depends on the descriptors: nothing stays attached when they are closed, or when their holders
+ * have died.
  */
 #ifndef KMEM_HELPER_OBJECT_H
 #define KMEM_HELPER_OBJECT_H
@@ -17,9 +18,9 @@
 enum { MAX_MAPS = 8, MAX_PROGRAMS = 12 };
 
 struct object_map {
-  const char *name; /* of a map, or the section of variables */
+  const char *name; /* of a map, or the variables' section */
   int fd;
-  char *data; /* of variables: shared with the programs; of constants: as they will be */
+  char *data; /* variables: shared with the programs; constants: their future values */
   uint32_t size;
   bool constant, frozen;
 };
@@ -36,28 +37,28 @@ struct object {
   int map_count, program_count;
 };
 
-/* Reads it and makes its maps.  False with errno; what was made is closed. */
+/* Parses it and creates its maps.  False with errno, the created maps closed. */
 bool open_object(struct object *object, const char *image, size_t size);
 
-/* Its programs are detached; maps stay. */
+/* Detaches its programs; maps stay. */
 void detach_programs(struct object *object);
 
 /* Closes programs and maps; variables can still be read. */
 void close_object(struct object *object);
 
-/* Each ends the helper if there is no such thing: the name is a mistake of ours. */
+/* Each aborts the helper if the name is unknown: that is a bug in the helper. */
 int object_map(const struct object *object, const char *name);
 /* Constants (.rodata) may be written until the first program is loaded. */
 void *object_variable(const struct object *object, const char *name);
 
 /*
- * Fits it to the running kernel and loads it.  `function`: what an fexit program attaches to, by its number in the kernel's
- * BTF.  Returns the program's descriptor, which the object owns; -1 with errno: ENOENT if the kernel has no such
- * tracepoint, EINVAL or EACCES if it refuses the program, EPERM if it refuses us.
+ * Fits the program to the running kernel and loads it.  `function`: the number in the kernel's BTF of the function that
+ * an fexit program attaches to.  Returns the program's descriptor, which the object owns; -1 with errno: ENOENT if the
+ * kernel has no such tracepoint, EINVAL or EACCES if it rejects the program, EPERM if we lack permission.
  */
 int load_object_program(struct object *object, const char *section, uint32_t function);
 
-/* The same; if the kernel refuses it, its reasons are in `log`. */
+/* The same; if the kernel rejects the program, `log` holds its reasons. */
 int load_with_log(struct object *object, const char *section, uint32_t function, char *log, uint32_t size);
 
 bool attach_object_program(struct object *object, const char *section);

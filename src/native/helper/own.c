@@ -23,7 +23,7 @@
 #include "inbox.h"
 #include "message.h"
 
-static pid_t program; /* 0: it has ended */
+static pid_t program; /* 0: it has exited */
 
 static void become(const char *user, const char *group)
 {
@@ -36,7 +36,7 @@ static void become(const char *user, const char *group)
     _exit(126);
 }
 
-/* 0: it has been executed; otherwise an errno. */
+/* 0 if it was executed; otherwise an errno. */
 static int start_program(char **words, const sigset_t *mask)
 {
   int result[2], error = 0;
@@ -46,7 +46,7 @@ static int start_program(char **words, const sigset_t *mask)
   if (program == 0) {
     setsid();
     become(words[0], words[1]);
-    prctl(PR_SET_PDEATHSIG, SIGKILL); /* a change of identity would take it back */
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* a change of identity would clear it */
     sigprocmask(SIG_SETMASK, mask, NULL);
     execvp(words[2], words + 2);
     error = errno;
@@ -70,7 +70,7 @@ static void report_end(int status)
   send_event();
 }
 
-/* False: nothing that it started is left. */
+/* False if none of its descendants is left. */
 static bool reap_all(void)
 {
   int status;
@@ -83,7 +83,7 @@ static bool reap_all(void)
   return pid == 0;
 }
 
-/* False: the runner is gone, or has no more need of what was started. */
+/* False if the runner is gone, or no longer needs the started program. */
 static bool handle_words(void)
 {
   static struct inbox inbox;
@@ -95,7 +95,7 @@ static bool handle_words(void)
   inbox.used += (size_t)n;
   for (char **words; (words = next_message(&inbox)) != NULL; end_message(&inbox)) {
     if (words[0] != NULL && words[1] != NULL && program > 0)
-      kill(-program, atoi(words[1])); /* its leader is not reaped: the number is its own */
+      kill(-program, atoi(words[1])); /* its leader is not reaped, so the number stays valid */
     free(words);
   }
   return true;
@@ -114,7 +114,7 @@ int own(char **words)
   int signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   int error = guardian < 0 || signals < 0 ? errno : start_program(words, &original);
-  silence_stdio(); /* who reads the program's output waits for its end */
+  silence_stdio(); /* readers of the program's output wait for its end */
   if (error != 0) {
     send_setup_error("own", error, NULL);
     release_guardian();

@@ -17,7 +17,7 @@
 
 static int max_fd = -1, failcnt_fd = -1;
 static int64_t overall_max = -1, peak_seen = -1, step_peak = -1;
-static int64_t limit_max = -1; /* since the limit has changed */
+static int64_t limit_max = -1; /* since the limit was last changed */
 
 enum { READING_SHARE = 10, READ_EVERY_MS = 10 };
 

@@ -1,9 +1,9 @@
 /*
  * The highest usage.
  *
- * Where the kernel does not keep the highest usage it is that of all readings: as many as can be had for a tenth of the
- * time, before gated calls and by a timer, and one before each exit.  In between it can have been higher by about as much
- * as the largest rise from one reading to the next.
+ * If the kernel does not record the highest usage, the highest of all readings is used: as many as fit in a tenth of
+ * the time, before gated calls and by a timer, and one before each exit.  In between, the usage may have been higher by
+ * about the largest rise from one reading to the next.
  */
 #ifndef KMEM_HELPER_PEAK_H
 #define KMEM_HELPER_PEAK_H
@@ -16,19 +16,19 @@ bool may_read_again(uint64_t now);
 void handle_reading(void);
 void start_reading(void);
 
-/* The highest since it was forgotten, for all that it matters to. */
+/* Records the highest since the last reset for all that depends on it. */
 void note_max(void);
 
-/* Before the first step there is none. */
+/* Does nothing before the first step. */
 void note_run_max(void);
 
 int64_t max_of_run(void);
 void reset_max(void);
 
-/* The highest since the limit has changed, or since reset_limit_max. */
+/* The highest since the last change of the limit, or since reset_limit_max. */
 int64_t max_of_limit(void);
 
-/* The same with what was read since. */
+/* The same, including later readings. */
 int64_t max_of_limit_so_far(void);
 
 void reset_limit_max(void);

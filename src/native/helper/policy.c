@@ -86,7 +86,7 @@ bool is_notified(const struct call *c, const uint64_t *args)
   return row->arg < 0 || has_value(row, (uint32_t)args[row->arg]);
 }
 
-/* The place of the first `length` characters of `text` in a list of words, or -1. */
+/* The index of the first `length` characters of `text` in a list of words, or -1. */
 static int place_of(const char *const words[], int count, const char *text, size_t length)
 {
   for (int i = 0; i < count; i++)
@@ -105,7 +105,7 @@ static bool is_argument(char digit)
   return digit >= '0' && digit <= '5';
 }
 
-/* "path0": a kind, and the argument for those that have one. */
+/* "path0": a kind, and the argument if the kind has one. */
 static bool parse_detail(struct call *c, const char *text)
 {
   size_t length = strcspn(text, "012345");
@@ -118,7 +118,9 @@ static bool parse_detail(struct call *c, const char *text)
   return detail != DETAIL_PATH_AT || c->detail_arg > 0;
 }
 
-/* "", "1", "2": so many; "=1": the one that argument 1 names; ">2": the lowest from the one that argument 2 names on. */
+/*
+ * "", "1", "2": that number; "=1": the one named by argument 1; ">2": the lowest from the one named by argument 2 on.
+ */
 static bool parse_creates(struct call *c, const char *text)
 {
   bool named = *text == '=' || *text == '>';
@@ -128,7 +130,7 @@ static bool parse_creates(struct call *c, const char *text)
   return (!named || c->named >= 0) && c->creates >= 0 && c->creates <= 2;
 }
 
-/* "4096", "4096+arg1*64", "0+pow2*40/4096": bytes, and what is added for a size. */
+/* "4096", "4096+arg1*64", "0+pow2*40/4096": bytes, and an addition for a size. */
 static bool parse_need(struct call *c, char *text)
 {
   char *rule = text;

@@ -13,8 +13,8 @@
 #include "policy.h"
 
 /*
- * Where struct pt_regs keeps what a call was asked for, and what tells a call of a 32-bit program.  A 64-bit program's
- * int 0x80 looks like a call of its own: it is given another call's name.
+ * Where struct pt_regs holds a call's number and arguments, and what identifies a call of a 32-bit program.  A 64-bit
+ * program's int 0x80 looks like a 64-bit call: it gets another call's name.
  */
 #if defined __x86_64__
 static const struct refusals_config registers = {
@@ -31,7 +31,7 @@ static const struct refusals_config registers = {
     .mode_at = 264,
     .mode_mask = 0x10,
     .mode_32_bit = 0x10,
-    .arguments_at = {272, 8, 16, 24, 32, 40}, /* x0 as it was, x1 to x5 */
+    .arguments_at = {272, 8, 16, 24, 32, 40}, /* the original x0, x1 to x5 */
     .brk = SYS_brk,
 };
 #else
@@ -46,7 +46,7 @@ static struct {
 
 enum { CHARGE_FUNCTIONS = 2, CHARGE_ARGUMENTS = 3 };
 
-/* In the versions that enforce a limit. */
+/* In kernel versions that enforce a limit. */
 uint32_t charge_function(void)
 {
   const struct btf *kernel = kernel_btf();
@@ -65,7 +65,7 @@ uint32_t charge_function(void)
   return 0;
 }
 
-/* Which argument of which call is a path. */
+/* Sets which argument of a call is a path. */
 static void name_paths(void)
 {
   for (int i = 0; i < policy.count; i++) {

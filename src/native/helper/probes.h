@@ -1,6 +1,6 @@
 /*
- * The BPF programs that find out which calls fail by its own limit: src/native/bpf/refusals.bpf.c, which says
- * what each does.
+ * The BPF programs that detect which calls fail because of the kernel's own limit: src/native/bpf/refusals.bpf.c, which
+ * describes each.
  */
 #ifndef KMEM_HELPER_PROBES_H
 #define KMEM_HELPER_PROBES_H
@@ -19,12 +19,12 @@
 #define THIS_ARCH AUDIT_ARCH_AARCH64
 #define THIS_ARCH_32 AUDIT_ARCH_ARM
 #else
-/* Not known: nothing is attached. */
+/* Unknown: nothing is attached. */
 #define THIS_ARCH 0
 #define THIS_ARCH_32 0
 #endif
 
-/* What charges kernel memory and can refuse: a function by its number in the kernel's BTF; 0 with errno. */
+/* The function that charges kernel memory and can refuse, by its number in the kernel's BTF; 0 with errno. */
 uint32_t charge_function(void);
 
 /* `cgroup`: the group's directory in the unified hierarchy.  False with errno. */
@@ -35,12 +35,12 @@ void detach_from_kernel(void);
 
 void set_joiner(pid_t joiner);
 
-/* While attached: maps of what was refused. */
+/* While attached: maps of refusals. */
 int refused_tasks(void);
 int refusal_counts(void);
 int refusal_ring(void);
 
-/* All zero before anything was attached. */
+/* All zero until the programs are attached. */
 struct refusals_totals refusals_totals(void);
 
 #endif

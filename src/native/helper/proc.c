@@ -29,13 +29,13 @@ static void transfer(void *data)
   t->done = (t->writes ? process_vm_writev : process_vm_readv)(t->tid, &local, 1, &remote, 1, 0) == (ssize_t)t->size;
 }
 
-/* Bits of an entry of pagemap: Documentation/admin-guide/mm/pagemap.rst. */
+/* Bits of a pagemap entry: Documentation/admin-guide/mm/pagemap.rst. */
 enum { PAGE_BYTES = 4096, MOST_PAGES = MOST_TRANSFERRED / PAGE_BYTES + 1 };
 #define PAGE_PRESENT (1ull << 63)
 #define PAGE_OF_FILE (1ull << 61)
 #define PAGE_WRITE_PROTECTED (1ull << 57) /* by a userfaultfd */
 
-/* Of the last tasks whose memory was looked at. */
+/* For the tasks whose memory was read last. */
 static int pagemap_of(pid_t tid, bool anew)
 {
   static struct {
@@ -54,7 +54,7 @@ static int pagemap_of(pid_t tid, bool anew)
   return files[i].fd;
 }
 
-/* Who reads pages that are there, or writes such of no file, waits for nobody. */
+/* Reading present pages, or writing present ones that belong to no file, never blocks. */
 static bool is_there(const struct transfer *t)
 {
   uint64_t first = t->address / PAGE_BYTES, pages[MOST_PAGES];
@@ -62,7 +62,7 @@ static bool is_there(const struct transfer *t)
   if (t->size == 0 || count > MOST_PAGES)
     return false;
   ssize_t size = (ssize_t)(count * sizeof *pages), n = 0;
-  /* That of a program that has called exec since is empty. */
+  /* If the program has called exec since, its file is empty. */
   for (int tries = 0; tries < 2 && n != size; tries++)
     n = pread(pagemap_of(t->tid, tries > 0), pages, (size_t)size, (off_t)(first * sizeof *pages));
   for (size_t i = 0; i < count && n == size; i++)
@@ -73,7 +73,7 @@ static bool is_there(const struct transfer *t)
 
 static bool do_transfer(struct transfer *t)
 {
-  /* A page can go between the look and the transfer, and the wait for it hears nothing but SIGKILL. */
+  /* A page can vanish between check and transfer, and only SIGKILL interrupts the wait for it. */
   bool there = begin_wait();
   if (there) {
     there = is_there(t);
@@ -165,7 +165,7 @@ pid_t thread_group(pid_t tid)
 
 enum { COMM_FRESH_MS = 100 };
 
-/* comm by tid; it may change (exec, prctl), so an entry is trusted for a short while only. */
+/* comm by tid; it may change (exec, prctl), so an entry is trusted only briefly. */
 static struct {
   pid_t tid;
   uint64_t read_ns;

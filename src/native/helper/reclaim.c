@@ -24,12 +24,12 @@ enum {
   RECLAIM_EVERY_MS = 100,
   RECLAIM_SHOWS_MS = 50,
   RCU_WAITS = 4,         /* of one call */
-  RCU_WAIT_MS = 20,      /* where the kernel does not wait */
+  RCU_WAIT_MS = 20,      /* if the kernel does not wait */
   LATEST_MS = 10000,     /* for an answer */
-  MAX_WAITED_MS = 10000, /* in all: a run that goes on so long at its limit does not get slower without end */
+  MAX_WAITED_MS = 10000, /* in total, so that a run that stays at its limit is not slowed down for ever */
 };
 
-/* What the reclaimer is asked for, and answers when it has done it. */
+/* A request to the reclaimer, which it returns as its answer when done. */
 struct effort {
   bool waits, reclaims;
   bool reached;   /* the answer: the wait ended at the target */
@@ -47,25 +47,25 @@ static int64_t reclaims;
 struct deferred {
   struct request request;
   struct seccomp_notif notification;
-  bool joined; /* the effort was begun for another call, which may need less */
+  bool joined; /* the effort was started for another call, which may need less */
 };
 
-/* Calls that wait for the effort, and those of the last one, which are decided. */
+/* Calls waiting for the effort, and those of the last one, which are being decided. */
 static struct deferred deferred[MAX_DEFERRED], served[MAX_DEFERRED];
 static int deferred_count, served_count, served_taken;
 
 static void reclaim(void)
 {
   int64_t before = read_counter();
-  write_file(config.reclaim_file, config.refresh_file ? "1T" : "0"); /* v2: as much as there is */
-  /* Reclaimed objects are freed after a grace period of RCU. */
+  write_file(config.reclaim_file, config.refresh_file ? "1T" : "0"); /* v2: as much as possible */
+  /* Reclaimed objects are freed after an RCU grace period. */
   for (int ms = 0; ms < RECLAIM_SHOWS_MS && read_counter() >= before; ms++)
     sleep_ms(1);
 }
 
 /*
- * Until the usage is not above `target` any more.  With /sys/kernel/rcu_expedited the call returns at once, long before what
- * waits for a grace period is freed; with nohz_full it fails.  Source: membarrier(2).
+ * Waits until the usage is at most `target`.  With /sys/kernel/rcu_expedited the call returns at once, long before
+ * memory that waits for a grace period is freed; with nohz_full it fails.  Source: membarrier(2).
  */
 static bool wait_for_rcu(int64_t target)
 {
@@ -170,14 +170,14 @@ bool end_reclaim(void)
   ssize_t received = receive_message(reclaimer_sock, &effort, sizeof effort, NULL, MSG_DONTWAIT);
   if (received < 0)
     return false;
-  if (received == 0) { /* somebody killed it: what waits is decided now, and nothing is reclaimed any more */
+  if (received == 0) { /* it was killed: waiting calls are decided now, and nothing more is reclaimed */
     unwatch(reclaimer_sock);
     reclaimer_sock = -1;
   }
   reclaiming = false;
   if (effort.waits)
     waits.waited_ns += now_ns() - began_ns;
-  has_ended |= effort.reached; /* there may be more to be freed */
+  has_ended |= effort.reached; /* more may be freed later */
   if (effort.reclaims)
     last_reclaim_ns = now_ns();
   memcpy(served, deferred, (size_t)deferred_count * sizeof *deferred);

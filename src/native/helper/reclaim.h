@@ -1,9 +1,9 @@
 /*
  * The reclaimer: makes room off the notification path, while calls wait for it.
  *
- * What a process that has ended was charged stays charged until a grace period of RCU has passed, so that a limit would
- * depend on speed.  Before a denial it waits for one, several times if that frees something, if a process of the group has
- * ended since the last wait; with reclaim on it also asks the kernel to reclaim.
+ * The charges of an exited process remain until an RCU grace period has passed, so a limit would depend on speed.
+ * Before a denial it waits for one, repeatedly if that frees memory, if a process of the group has exited since the
+ * last wait; with reclaim on it also asks the kernel to reclaim.
  */
 #ifndef KMEM_HELPER_RECLAIM_H
 #define KMEM_HELPER_RECLAIM_H
@@ -16,27 +16,27 @@
 
 void start_reclaimer(void);
 
-/* Queues the call until a reclaim has ended; false if none runs and none may start. */
+/* Queues the call until a reclaim has finished; false if none is running and none may start. */
 bool defer(const struct request *r);
 
-/* The same for the call that next_deferred() named last, if the reclaim was begun for another one. */
+/* The same for the call that next_deferred() returned last, if the reclaim was started for another one. */
 bool defer_again(const struct request *r);
 
 /*
- * How long its answer may still take, in ms, or -1: nobody waits for it.  One that is too late (somebody stopped it) is
- * killed, and its socket says so.
+ * How long its answer may still take, in ms, or -1 if no call waits for it.  A late reclaimer (it was stopped) is
+ * killed, and its socket then reports that.
  */
 int mind_reclaimer(void);
 
 /* Reads the reclaimer's answer; false if there is none yet. */
 bool end_reclaim(void);
 
-/* The next call that was queued, or NULL after the last one. */
+/* The next queued call, or NULL after the last one. */
 struct request *next_deferred(void);
 
 int64_t reclaims_made(void);
 
-/* A process or thread of the group ends: a wait may free what it leaves. */
+/* A process or thread of the group exits: a wait may free its memory. */
 void note_end(void);
 
 struct rcu_waits {

@@ -63,7 +63,7 @@ static bool is_still_there(const struct refusal *r)
   return get_entry(refused_tasks(), &tid, &task) && task.calls == r->calls;
 }
 
-/* What the arguments alone tell. */
+/* Described by arguments alone. */
 static bool is_told_by_arguments(const struct call *c)
 {
   switch (c->detail) {
@@ -75,7 +75,7 @@ static bool is_told_by_arguments(const struct call *c)
   }
 }
 
-/* The program may have gone on by now: what would be read from its memory is not told. */
+/* The program may have continued by now: data read from its memory is not reported. */
 static const char *describe_refusal(const struct refusal *r, char *text, size_t size)
 {
   const struct call *c = call_of(&r->kind);
@@ -97,7 +97,7 @@ static void report_refusal(const void *event_data)
   const struct refusal *r = event_data;
   char name[32], detail[PATH_MAX], exe[PATH_MAX];
   pid_t tid = (pid_t)(uint32_t)r->task;
-  start_run(r->ns); /* by the first step's own fork: the run's clock begins here */
+  start_run(r->ns); /* if the first step's own fork failed, the run's clock starts here */
   event("failure");
   field_number("atNs", since_start(r->ns));
   field_number("pid", (int64_t)(r->task >> 32));
@@ -159,7 +159,7 @@ void check_livelock(void)
   uint32_t tid = 0, found = 0;
   struct refused_task task, first = {0};
   bool more = next_key(refused_tasks(), NULL, &tid);
-  /* Where entries come and go meanwhile, the walk may begin again: it has an end. */
+  /* If entries are added and removed meanwhile, the walk may restart: it is bounded. */
   for (int i = 0; more && i < MAX_REFUSED_TASKS; i++, more = next_key(refused_tasks(), &tid, &tid)) {
     if (!get_entry(refused_tasks(), &tid, &task) || !is_stuck(&task, now))
       continue;

@@ -6,13 +6,13 @@
 
 enum { KIND_ENUM64 = 19, MAX_STEPS_OF_ACCESS = 16, MAX_NESTING = 8 };
 
-/* enum bpf_core_relo_kind, of what clang writes for the macros of bpf_core_read.h that the programs use. */
+/* enum bpf_core_relo_kind: the values that clang emits for the macros of bpf_core_read.h that the programs use. */
 enum place_kind { FIELD_OFFSET = 0, FIELD_EXISTS = 2, TYPE_EXISTS = 8, ENUMERATOR_EXISTS = 10, ENUMERATOR_VALUE = 11 };
 
-/* What libbpf makes of an instruction whose field is not there: a call of a function that there will never be. */
+/* How libbpf replaces an instruction whose field is missing: a call of a function that will never exist. */
 enum { INVALID_FUNCTION = 195896080 };
 
-/* A step from a type towards a field: into an array, or to the member of a name. */
+/* A step from a type towards a field: into an array, or to a named member. */
 struct step_of_access {
   const char *member; /* NULL: an index */
   uint32_t index;
@@ -75,7 +75,7 @@ static int read_access(const struct btf *local, uint32_t id, const char *access,
   return count;
 }
 
-/* In the record or in one without a name inside it.  Adds to `bits`. */
+/* Searches the record and unnamed ones inside it.  Adds to `bits`. */
 static uint32_t find_member(const struct btf *kernel, uint32_t id, const char *name, uint64_t *bits, int depth)
 {
   const struct btf_type *t = btf_type(kernel, btf_plain(kernel, id));
@@ -100,7 +100,7 @@ static uint32_t find_member(const struct btf *kernel, uint32_t id, const char *n
   return 0;
 }
 
-/* Where the field is in the kernel's type, in bytes, or -1. */
+/* The field's offset in the kernel's type, in bytes, or -1. */
 static int64_t find_field(const struct btf *local, const struct core_place *place, const struct btf *kernel,
                           uint32_t target)
 {
@@ -153,7 +153,7 @@ static bool find_enumerator(const struct btf *local, const struct core_place *pl
 static void put_value(struct bpf_insn *code, uint64_t value)
 {
   switch (BPF_CLASS(code->code)) {
-  case BPF_LD: /* a number of 64 bits: two instructions */
+  case BPF_LD: /* a 64-bit number: two instructions */
     code[1].imm = (int32_t)(value >> 32);
     code->imm = (int32_t)value;
     break;

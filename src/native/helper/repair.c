@@ -28,7 +28,7 @@ static bool try_to_write(void)
 {
   static uint64_t word;
   pid_t self = getpid();
-  pid_t child = fork(); /* not dumpable, as we are: an ordinary user may not write it */
+  pid_t child = fork(); /* not dumpable, like us: an ordinary user may not write its memory */
   if (child == 0) {
     end_with(self);
     for (;;)
@@ -66,7 +66,7 @@ enum {
   MOST_CHAIN_NS = 500000000
 };
 
-/* /proc/TID/syscall of tasks whose handlers return often; one that is in another's place is opened anew. */
+/* /proc/TID/syscall of tasks whose handlers return often; one that replaces another is reopened. */
 static ssize_t read_call(pid_t tid, char *text, size_t size)
 {
   static struct {
@@ -83,7 +83,7 @@ static ssize_t read_call(pid_t tid, char *text, size_t size)
         return n;
       }
     }
-    /* A former task of that number is told by its file: it is empty, or an error. */
+    /* The file of a former task with that number is empty or returns an error. */
     if (files[i].tid != 0)
       close(files[i].fd);
     files[i].tid = 0;
@@ -97,7 +97,7 @@ static ssize_t read_call(pid_t tid, char *text, size_t size)
   return -1;
 }
 
-/* 0: it runs.  The line is the call's number, its six arguments, the stack pointer and the instruction's address. */
+/* 0 if running.  The line is the call's number, its six arguments, the stack pointer and the instruction's address. */
 static uint64_t stack_of(pid_t tid)
 {
   char text[256];
@@ -110,8 +110,8 @@ static uint64_t stack_of(pid_t tid)
 }
 
 /*
- * The number of the call that ends at `address`: `mov $number,%eax` or `mov $number,%rax`, then `syscall`.  -1: it comes
- * from elsewhere, as with syscall(2).
+ * The number of the call that ends at `address`: `mov $number,%eax` or `mov $number,%rax`, then `syscall`.  -1 if it
+ * comes from elsewhere, as with syscall(2).
  */
 static int call_before(pid_t tid, uint64_t address)
 {
@@ -139,7 +139,7 @@ struct frame {
 
 enum { INFO_OFFSET = offsetof(struct frame, signal) };
 
-/* The call that a signal took back in this context, or -1. What a SIGSYS handler answers is no call's result. */
+/* The call that a signal took back in this context, or -1. The value set by a SIGSYS handler is not a call's result. */
 static int lost_call(pid_t tid, const struct frame *f)
 {
   if (f->context.gregs[REG_RAX] != -EINTR || f->signal == SIGSYS)
@@ -161,8 +161,8 @@ static void make_again(struct frame *f, int number)
 }
 
 /*
- * At the first instruction of a handler, which has not begun: the registers are what the kernel passes to it.  One of them
- * alone says little: in accept(2) the third argument is often the address of a variable at the top of the stack.
+ * At the first instruction of a handler that has not begun, the registers hold what the kernel passes to it.  One of
+ * them alone proves little: in accept(2) the third argument is often the address of a variable at the top of the stack.
  */
 static bool is_about_to_begin(const struct frame *f)
 {
@@ -172,16 +172,16 @@ static bool is_about_to_begin(const struct frame *f)
 }
 
 /*
- * Handlers that do not block their signal (SA_NODEFER) would pile up where signals come faster than they return: each
- * return leads to the beginning of another handler, upon which the next signal is delivered.  After some of those in a row
- * the handler begins with its signal blocked, as without SA_NODEFER; its own return unblocks it.
+ * Handlers that do not block their signal (SA_NODEFER) would pile up if signals arrive faster than they return: each
+ * return leads to the beginning of another handler, where the next signal is delivered.  After several of those in a
+ * row, the handler begins with its signal blocked, as without SA_NODEFER; its own return unblocks it.
  */
 static bool let_begin(pid_t tid, struct frame *f)
 {
   static struct {
     pid_t tid;
     int count;
-  } in_a_row[ROWS]; /* one that is in another's place begins anew */
+  } in_a_row[ROWS]; /* a task that replaces another counts anew */
   int i = tid % ROWS;
   greg_t signal = f->context.gregs[REG_RDI];
   in_a_row[i].count = !is_about_to_begin(f) ? 0 : in_a_row[i].tid == tid ? in_a_row[i].count + 1 : 1;
@@ -196,7 +196,7 @@ struct context {
   pid_t tid;
   uint64_t place; /* of the outermost frame */
   int repaired;
-  int number; /* of the call that was lost, or -1 */
+  int number; /* of the lost call, or -1 */
   struct frame frame;
 };
 
@@ -205,7 +205,7 @@ static bool read_context(struct context *c)
   struct frame next;
   uint64_t until = now_ns() + MOST_CHAIN_NS;
   bool read = read_memory(c->tid, c->place, &c->frame, sizeof c->frame);
-  /* A program can make a chain that never ends, or one of pages that somebody fills in slowly. */
+  /* A program can build an endless chain, or one of pages that are filled in slowly. */
   while (read && (c->number = lost_call(c->tid, &c->frame)) == SYS_rt_sigreturn && c->repaired < MOST_FRAMES &&
          now_ns() < until && read_memory(c->tid, (uint64_t)c->frame.context.gregs[REG_RSP], &next, sizeof next)) {
     c->frame = next;
@@ -215,8 +215,8 @@ static bool read_context(struct context *c)
 }
 
 /*
- * Where signals come faster than returns are received, handlers pile up, each upon a return that was lost.  The outermost
- * takes over what the innermost would restore, so that one return ends them all.
+ * If signals arrive faster than returns are received, handlers pile up, each on top of a lost return.  The outermost
+ * takes over the state that the innermost would restore, so that one return ends them all.
  */
 int repair_context(int listener, uint64_t id, pid_t tid)
 {

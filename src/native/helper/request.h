@@ -18,15 +18,15 @@ struct request {
   const struct seccomp_notif *notification;
   const struct call *call;
   int listener, step;
-  bool table_denied; /* by the last decision: there is no room for a larger table of descriptors */
-  int64_t need;      /* bytes; of the last decision, if it was a denial: what had no room, */
-  int64_t room;      /* and what was left below the limit, with the reserve */
-  int64_t charges;   /* by the last decision: bytes that the call charges in one go, or 0: no more than a page */
-  bool makes_child;  /* by the last decision: a process, whose first page faults are not in `charges` */
-  int64_t later;     /* by the last decision: bytes that a fork's child takes by page faults, beyond a small one's */
+  bool table_denied; /* by the last decision: no room for a larger descriptor table */
+  int64_t need;      /* bytes; if the last decision was a denial: the need that had no room, */
+  int64_t room;      /* and the room left below the limit, including the reserve */
+  int64_t charges;   /* by the last decision: bytes that the call charges at once, or 0: at most a page */
+  bool makes_child;  /* by the last decision: a process, whose first page faults `charges` omits */
+  int64_t later; /* by the last decision: bytes that a fork's child charges by page faults, beyond a small child's */
 };
 
-/* As large as this kernel needs them. */
+/* As large as this kernel requires. */
 struct notification_buffers {
   struct seccomp_notif *notification;
   struct seccomp_notif_resp *response;

@@ -22,7 +22,9 @@ void read_ring(struct ring *ring, void (*handle)(const void *event))
 {
   if (ring->consumer == NULL)
     return;
-  /* What comes meanwhile is left for the next time: who makes events faster than they are read would hold us here. */
+  /*
+   * Later events are left for the next time: a task that produces events faster than they are read would hold us here.
+   */
   uint64_t at = *ring->consumer, end = __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE);
   while (at < end) {
     const char *record = ring->data + (at & (ring->size - 1));

@@ -1,4 +1,4 @@
-/* The kernel's ring of events (BPF_MAP_TYPE_RINGBUF), read in our own memory. */
+/* The kernel's event ring (BPF_MAP_TYPE_RINGBUF), mapped into our own memory. */
 #ifndef KMEM_HELPER_RING_H
 #define KMEM_HELPER_RING_H
 
@@ -15,7 +15,7 @@ struct ring {
 /* `size`: the map's number of entries.  False with errno. */
 bool map_ring(struct ring *ring, int map, uint32_t size);
 
-/* Hands over each event that is complete; `handle` NULL: drops it. */
+/* Passes each complete event to `handle`; NULL drops it. */
 void read_ring(struct ring *ring, void (*handle)(const void *event));
 
 #endif

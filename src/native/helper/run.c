@@ -1,7 +1,7 @@
 #include "run.h"
 
 static uint64_t start_ns; /* when the first step was released */
-static bool closed;       /* the figures stay as they are */
+static bool closed;       /* the figures no longer change */
 
 void start_run(uint64_t now)
 {

@@ -1,4 +1,4 @@
-/* <linux/seccomp.h>, with definitions that some distributions' headers are too old for. */
+/* <linux/seccomp.h>, with definitions that are missing from some distributions' older headers. */
 #ifndef KMEM_HELPER_SECCOMP_H
 #define KMEM_HELPER_SECCOMP_H
 

@@ -15,7 +15,7 @@
 
 enum { PAGE = 4096, TABLE_SPAN = 2 << 20, TABLES_OF_A_DIRECTORY = 512, MOST_OF_AN_ENTRY = 1 << 26 };
 
-/* Beyond what any machine has: a sum of two does not overflow. */
+/* More than any machine has: a sum of two does not overflow. */
 static const uint64_t HUGE_SIZE = 1ull << 60;
 
 static uint64_t power_of_two(uint64_t n)
@@ -34,10 +34,10 @@ static uint64_t tables_for(uint64_t length)
 
 /* Sources: kernel/bpf/arraymap.c, hashtab.c, ringbuf.c, queue_stack_maps.c, stackmap.c; measured on 6.18. */
 static const struct map_kind {
-  uint8_t bucket; /* bytes for each, of a power of two of them */
-  uint8_t entry;  /* bytes for each entry, beside its key and its value */
+  uint8_t bucket; /* bytes per bucket, for a power of two of buckets */
+  uint8_t entry;  /* bytes per entry, in addition to its key and value */
   bool key, value, value_per_cpu;
-  bool on_demand; /* entries are made when they are used, if the flag says so */
+  bool on_demand; /* entries are created on use, if the flag says so */
 } map_kinds[] = {
     [BPF_MAP_TYPE_HASH] = {16, 48, true, true, false, true},
     [BPF_MAP_TYPE_ARRAY] = {.value = true},
@@ -81,7 +81,7 @@ static uint64_t bytes_of_map(const struct request *r)
   return (kind->bucket ? power_of_two(map.max_entries) * kind->bucket : 0) + map.max_entries * entry;
 }
 
-/* A mapping that is filled at once. Pages that nobody may touch are not, and large ones have no tables below them. */
+/* A mapping that is populated at once. Inaccessible pages are not, and large pages have no tables below them. */
 static uint64_t tables_to_populate(const uint64_t *args)
 {
   uint64_t protection = args[2], flags = args[3];
@@ -89,7 +89,7 @@ static uint64_t tables_to_populate(const uint64_t *args)
   return populates && protection != PROT_NONE && !(flags & MAP_HUGETLB) ? tables_for(args[1]) : 0;
 }
 
-/* To where its tables cannot follow it: they are moved whole from one place to another if both lie alike. */
+/* Moving to where the tables cannot follow: whole tables are moved if source and target are aligned alike. */
 static uint64_t tables_to_move(const uint64_t *args)
 {
   return (args[3] & MREMAP_FIXED) && (args[0] - args[4]) % TABLE_SPAN != 0 ? tables_for(args[1]) : 0;
@@ -101,14 +101,14 @@ static uint64_t instructions(const struct request *r)
   return read_memory(tid_of(r), args_of(r)[r->call->size_arg], &count, sizeof count) ? count : 0;
 }
 
-/* Of struct xattr_args: the value's address, its size, flags. */
+/* struct xattr_args: the value's address, its size, flags. */
 static uint64_t bytes_of_attribute(const struct request *r)
 {
   uint32_t size = 0;
   return read_memory(tid_of(r), args_of(r)[r->call->size_arg] + 8, &size, sizeof size) ? power_of_two(size) : 0;
 }
 
-/* Sizes that the kernel takes have 32 bits; those that are larger fail for themselves. */
+/* The kernel accepts 32-bit sizes; larger ones fail anyway. */
 static uint64_t scaled(const struct request *r)
 {
   return (args_of(r)[r->call->size_arg] & UINT32_MAX) * r->call->factor / r->call->divisor;
@@ -132,7 +132,7 @@ int64_t size_at_most(const struct request *r)
   return (int64_t)(size < HUGE_SIZE ? size : HUGE_SIZE);
 }
 
-/* Whether any page of one table's part of the address space is there.  Nobody can say: no. */
+/* Whether any page in the address range of one table is present.  If unknown: no. */
 static bool has_table(int pagemap, uint64_t table)
 {
   uint64_t entries[TABLE_SPAN / PAGE];
@@ -145,7 +145,7 @@ static bool has_table(int pagemap, uint64_t table)
   return false;
 }
 
-/* The tables that are missing for [start, end), as far as there are mappings that may be touched. */
+/* Bytes of tables missing for [start, end), within accessible mappings. */
 static int64_t missing_tables(pid_t tid, uint64_t start, uint64_t end, int64_t enough)
 {
   char path[40], row[512];

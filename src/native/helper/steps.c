@@ -7,7 +7,7 @@
 
 struct handover step = {.index = -1, .sock = -1};
 
-/* In the order in which they have begun: the last one may be in its hand-over. */
+/* In starting order: the last one may still be in its hand-over. */
 static struct running running[MAX_STEPS];
 static int running_count;
 static struct running ended_last = {.index = NO_STEP}; /* its account is open; it may be OUTSIDE */
@@ -33,7 +33,7 @@ int steps_running(void)
   return running_count;
 }
 
-/* One that begins; NULL: as many as can be run already. */
+/* The new step; NULL if as many as possible run already. */
 struct running *add_running(int index, bool background)
 {
   if (running_count == MAX_STEPS)
@@ -80,8 +80,8 @@ void note_max_of_steps(int64_t max)
 }
 
 /*
- * On which step something is booked: the one it comes from while that runs, else the latest, in the foreground first;
- * while none runs, the one that ended last.
+ * The step to book something on: the one it comes from if that still runs, otherwise the latest, preferably in the
+ * foreground; if none runs, the one that ended last.
  */
 struct running *step_for(int from)
 {
@@ -100,7 +100,7 @@ int64_t step_index_for(int from)
   return r == NULL ? -1 : r->index;
 }
 
-/* The step that a process comes from, by its parents; -1: one of them has ended, or there is nothing to tell apart. */
+/* The step that a process comes from, found by its parents; -1 if one of them has ended or fewer than two steps run. */
 int step_by_parents(pid_t pid)
 {
   char text[1024];

@@ -1,4 +1,4 @@
-/* The steps that have begun and not ended, and the one that is being handed over. */
+/* The steps that have begun but not ended, and the one being handed over. */
 #ifndef KMEM_HELPER_STEPS_H
 #define KMEM_HELPER_STEPS_H
 
@@ -6,14 +6,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { MAX_STEPS = 64 }; /* that run at one time */
+enum { MAX_STEPS = 64 }; /* running concurrently */
 
-/* Indices that are no step's.  OUTSIDE: a step of the runner's own, outside the group, has an account open. */
+/* Indices of no step.  OUTSIDE: a step that the runner itself runs outside the group has an open account. */
 enum { NO_STEP = -1, OUTSIDE = -2 };
 
 enum step_state { IDLE, JOINING, FORKING, EXECUTING };
 
-/* The hand-over: of one step at a time. */
+/* The hand-over, for one step at a time. */
 struct handover {
   int index; /* of the step that began last; -1 before the first */
   enum step_state state;
@@ -22,8 +22,8 @@ struct handover {
   int sock;
   uint64_t fork_denied, exec_denied;
   bool no_new_privs;
-  bool notified; /* a gated call of its was seen: the joiner's fork at the latest */
-  bool ended;    /* the command has, and the joiner not yet: its status, and when */
+  bool notified; /* one of its gated calls was seen: at the latest, the joiner's fork */
+  bool ended;    /* the command has ended, the joiner not yet; its status and time follow */
   int status;
   uint64_t ended_ns;
 };
@@ -33,10 +33,10 @@ extern struct handover step;
 
 struct running {
   int index;
-  pid_t command; /* -1: there is none yet */
+  pid_t command; /* -1: none yet */
   bool background;
   uint64_t denials;
-  int64_t max; /* the highest that was read; what the kernel keeps comes on top */
+  int64_t max; /* the highest reading, in addition to the kernel's own record */
 };
 
 struct running *running_step(int index);
@@ -45,7 +45,7 @@ int steps_running(void);
 struct running *add_running(int index, bool background);
 void forget_step(int index);
 
-/* The step that ended last, while its account is open, or NULL. */
+/* The step that ended last if its account is open; otherwise NULL. */
 struct running *ended_step(void);
 
 void open_account(const struct running *r);
@@ -54,10 +54,10 @@ void forget_ended_step(void);
 /* The highest usage counts for all steps that run, and for the one whose account is open. */
 void note_max_of_steps(int64_t max);
 
-/* The step to book something on that comes from step `from`, or NULL. */
+/* The step to which an event from step `from` is booked, or NULL. */
 struct running *step_for(int from);
 
-/* Its index, or -1: there is none. */
+/* Its index, or -1 if there is none. */
 int64_t step_index_for(int from);
 
 int step_by_parents(pid_t pid);

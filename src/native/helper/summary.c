@@ -31,7 +31,7 @@ void send_totals(void)
   send_event();
 }
 
-/* What the highest reading was made up of. */
+/* Breakdown of the highest reading. */
 static void send_parts(void)
 {
   static const char *const parts[] = {"slab", "kernel_stack", "pagetables", "percpu", "vmalloc", "sock"};
@@ -39,7 +39,7 @@ static void send_parts(void)
     field_figure(parts[i], part_at_peak(parts[i]));
 }
 
-/* At the end, one for each that was asked for. */
+/* At the end, one for each requested injection. */
 static void send_injections(void)
 {
   const struct injection *injection;

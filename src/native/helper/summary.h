@@ -1,4 +1,4 @@
-/* The figures of the run, up to now and at its end. */
+/* The figures of the run, so far and at its end. */
 #ifndef KMEM_HELPER_SUMMARY_H
 #define KMEM_HELPER_SUMMARY_H
 

@@ -32,7 +32,7 @@
 static int open_signals(void)
 {
   sigset_t mask, original;
-  /* The terminal's signals reach the whole foreground group; what they mean for the run, the runner decides. */
+  /* The terminal's signals reach the whole foreground group; the runner decides what they mean for the run. */
   static const int ignored[] = {SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGHUP, SIGTERM, SIGPIPE, SIGUSR1, SIGUSR2};
   for (unsigned i = 0; i < sizeof ignored / sizeof *ignored; i++)
     signal(ignored[i], SIG_IGN);
@@ -44,7 +44,7 @@ static int open_signals(void)
   return signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* Somebody who probes it (gc) holds it for a moment. */
+/* A process that probes it (gc) holds it for a moment. */
 static bool take_lock(void)
 {
   for (int tries = 0; tries < 200; tries++) {
@@ -81,7 +81,10 @@ static void dispatch(const struct ready *ready)
 int supervise(void)
 {
   prctl(PR_SET_NAME, HELPER_COMM);
-  /* A program of the same user could write our memory or take a listener (pidfd_getfd(2)); exec makes the command's own. */
+  /*
+   * A program of the same user could write to our memory or take a listener (pidfd_getfd(2)); exec resets this for the
+   * command.
+   */
   prctl(PR_SET_DUMPABLE, 0);
   fcntl(CONTROL_FD, F_SETFD, FD_CLOEXEC);
   fcntl(LOCK_FD, F_SETFD, FD_CLOEXEC);
@@ -102,7 +105,7 @@ int supervise(void)
   }
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   raise_priority();
-  cpu_count(); /* asked for once, while no call waits */
+  cpu_count(); /* queried once, while no call waits */
   prepare_notifications();
   watch(CONTROL_FD, TAG_CONTROL);
   watch(signals, TAG_SIGNALS);

@@ -1,4 +1,4 @@
-/* The supervisor: set-up and loop. */
+/* The supervisor: setup and loop. */
 #ifndef KMEM_HELPER_SUPERVISOR_H
 #define KMEM_HELPER_SUPERVISOR_H
 

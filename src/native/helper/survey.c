@@ -21,7 +21,7 @@ static const struct {
     {"watch", watch_object, watch_object_end},
 };
 
-/* The verifier counts what it did in its last line; the reason stands before that. */
+/* The verifier's last line counts what it did; the reason is in the line before. */
 static const char *reason_in(char *log)
 {
   char *summary = strstr(log, "\nprocessed ");
@@ -74,7 +74,7 @@ static void show_trial(const struct trial *trial)
   fwrite(text, 1, line.used, stdout);
 }
 
-/* What a constant says of the machine decides which code the verifier looks at. */
+/* A constant that describes the machine decides which code the verifier checks. */
 static bool open_named(struct object *object, unsigned index)
 {
   if (objects[index].image == watch_object)

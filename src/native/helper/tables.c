@@ -32,7 +32,7 @@ static int64_t table_bytes(uint64_t descriptors)
   return (int64_t)(size * 8 + size / 4);
 }
 
-/* At least so many are not in use in a table of `size`; exact where it is less than 2. */
+/* A lower bound on the unused descriptors in a table of `size`; exact if below 2. */
 static uint64_t free_descriptors(pid_t pid, uint64_t size, uint64_t enough)
 {
   char path[64];
@@ -41,7 +41,9 @@ static uint64_t free_descriptors(pid_t pid, uint64_t size, uint64_t enough)
   snprintf(path, sizeof path, "/proc/%d/fd", pid);
   if (stat(path, &s) == 0 && s.st_size > 0) /* since Linux 6.2 */
     return size > (uint64_t)s.st_size ? size - (uint64_t)s.st_size : 0;
-  /* Before, to list a large table would make the kernel keep a name for each.  They are given out from below. */
+  /*
+   * Earlier, listing a large table would make the kernel keep a name per descriptor.  The lowest are allocated first.
+   */
   for (uint64_t i = size; size > 2 * enough && i > size - enough; i--) {
     snprintf(path, sizeof path, "/proc/%d/fd/%" PRIu64, pid, i - 1);
     free += lstat(path, &s) < 0 && errno == ENOENT;
@@ -58,7 +60,7 @@ static uint64_t free_descriptors(pid_t pid, uint64_t size, uint64_t enough)
   return size > used ? size - used : 0;
 }
 
-/* A descriptor that the caller names itself: dup2, dup3, F_DUPFD. */
+/* A descriptor number chosen by the caller: dup2, dup3, F_DUPFD. */
 static bool names_descriptor(const struct request *r, uint64_t *descriptor)
 {
   if (r->call->named < 0)
@@ -67,10 +69,10 @@ static bool names_descriptor(const struct request *r, uint64_t *descriptor)
   return true;
 }
 
-/* proc_pid_fd(5) lists descriptors in order, and its position is the next one's number and two. */
+/* proc_pid_fd(5) lists descriptors in order; its position is the next descriptor's number plus two. */
 static bool has_descriptor_from(int dir, uint64_t descriptor)
 {
-  char entry[32]; /* room for one: the kernel keeps a name for each that it lists */
+  char entry[32]; /* room for one entry: the kernel keeps a name for each it lists */
   return lseek(dir, (off_t)descriptor + 2, SEEK_SET) >= 0 && syscall(SYS_getdents64, dir, entry, sizeof entry) > 0;
 }
 

@@ -16,8 +16,8 @@ enum { LIMIT_MS = 500, MOST_LATE = 16, STACK_BYTES = 1 << 18, TICK_SECONDS = 5 }
 enum { ASKED = 1, DONE, LATE };
 
 /*
- * Of one thread, which frees it if it is late.  A byte in a pipe says that it is asked, or done: the kernel wakes who waits for
- * it on this CPU, as we are about to sleep.
+ * The job of one thread, which frees it if it is late.  A byte in a pipe signals a request or its completion: the
+ * kernel wakes the waiting thread on this CPU, as we are about to sleep.
  */
 struct job {
   int asked[2], done[2];
@@ -26,7 +26,7 @@ struct job {
   _Alignas(16) char data[MOST_TIMED_BYTES];
 };
 
-static struct job *current; /* NULL: there is no thread that is free */
+static struct job *current; /* NULL: no thread is free */
 static _Atomic int late;
 static _Thread_local bool is_limited;
 
@@ -45,7 +45,7 @@ static void *work_on(void *given)
   uint32_t asked = ASKED;
   char byte;
   is_limited = true;
-  /* A caller of the command's waits meanwhile, as for the supervisor itself; an ordinary user may not have it. */
+  /* A caller in the command waits meanwhile, as for the supervisor itself; an ordinary user may lack the permission. */
   struct sched_param lowest = {.sched_priority = 1};
   sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &lowest);
   while (asked == ASKED && read(job->asked[0], &byte, 1) == 1) {
@@ -88,7 +88,7 @@ static struct job *start_thread(void)
 
 bool do_in_time(void (*work)(void *data), void *data, size_t size)
 {
-  if (is_limited) { /* part of work that is limited as a whole */
+  if (is_limited) { /* part of work with an overall time limit */
     work(data);
     return true;
   }
@@ -107,7 +107,7 @@ bool do_in_time(void (*work)(void *data), void *data, size_t size)
     poll(&done, 1, LIMIT_MS);
   atomic_fetch_add(&late, 1);
   if (atomic_compare_exchange_strong(&job->state, &asked, LATE)) {
-    current = NULL; /* when its work is done, if ever, the thread ends */
+    current = NULL; /* the thread exits when its work is done, if ever */
     return false;
   }
   atomic_fetch_sub(&late, 1);
@@ -137,7 +137,7 @@ static bool start_watch(void)
 
 bool begin_wait(void)
 {
-  static pid_t watched; /* a child has none of its parent's threads */
+  static pid_t watched; /* a child does not inherit its parent's threads */
   if (is_limited)
     return false;
   if (watched != getpid()) {

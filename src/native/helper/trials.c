@@ -57,7 +57,7 @@ static int load(struct object *object, struct trial *trial, const char *section,
   return -1;
 }
 
-/* One page in 2 MiB that nothing else has touched: it needs a page table of its own. */
+/* One page in 2 MiB that nothing else has touched, so that it needs its own page table. */
 static void touch_page(void)
 {
   const size_t table = 2 << 20;
@@ -81,7 +81,7 @@ static void try_faults(struct object *o, struct trial *trial)
   trial->works = state->entry != 0;
 }
 
-/* The group to which this process is charged, by the inode number of its directory: on v2 it may be one above. */
+/* The group to which this process is charged, as the inode number of its directory; on v2 it may be an ancestor. */
 static uint64_t charged_group(const char *join_file)
 {
   char directory[PATH_MAX], file[PATH_MAX + 32];
@@ -111,7 +111,7 @@ static void try_readings(struct object *o, struct trial *trial, const char *join
     trial->program = "syscall/prepare";
     return;
   }
-  if (layout->item == 0) { /* it says so itself if the kernel's table of symbols lacks what it looks for */
+  if (layout->item == 0) { /* the program leaves it 0 if the kernel's symbol table lacks what it looks for */
     trial->error = ENOENT;
     trial->program = "syscall/prepare";
     return;
@@ -162,7 +162,7 @@ static bool is_in_table(int table, struct refused_task *task)
   return get_entry(table, &tid, task);
 }
 
-/* In this order, since the entry of a call wipes out what the others have noted. */
+/* In this order, because the entry of a call clears what the other programs recorded. */
 static void try_refusals(struct object *o, struct trial *trial)
 {
   uint32_t tid = (uint32_t)gettid(), charge = charge_function();

@@ -1,6 +1,6 @@
 /*
- * Each kind of BPF program, loaded, attached and made to see something that this process does: that a program
- * loads does not show that it is run.
+ * Each kind of BPF program is loaded, attached and made to see something that this process does: loading alone does not
+ * show that a program is run.
  */
 #ifndef KMEM_HELPER_TRIALS_H
 #define KMEM_HELPER_TRIALS_H
@@ -13,21 +13,21 @@ enum { TRIALS = 4 };
 
 struct trial {
   const char *kind;    /* as in "unwatched", and "refusals" */
-  const char *program; /* the section of the one that does not load; NULL: all do */
-  int error;           /* why it does not, or why nothing could be done that it would see */
-  bool works;          /* what was done was seen */
+  const char *program; /* section of the program that does not load; NULL: all load */
+  int error;           /* why it does not load, or why its event could not be triggered */
+  bool works;          /* the event was seen */
 };
 
 /*
- * `join_file`: by which this process joins the memory cgroup that it is in (v1 `tasks`, v2 `cgroup.procs`); NULL: it is not
- * known, and what is seen of a cgroup is not tried (ENOTSUP).
+ * `join_file`: the file by which this process joins its own memory cgroup (v1 `tasks`, v2 `cgroup.procs`); NULL if it
+ * is unknown: then what depends on a cgroup is not tried (ENOTSUP).
  */
 void run_trials(struct trial trials[TRIALS], const char *join_file);
 
-/* The memory controller of this process is on cgroup v2, by /proc/self/cgroup. */
+/* The memory controller of this process is on cgroup v2, according to /proc/self/cgroup. */
 bool is_memory_unified(void);
 
-/* As open_object(), of the programs that watch a group, whose code depends on that. */
+/* Like open_object(), for the programs that watch a group: their code depends on `unified`. */
 bool open_watch_object(struct object *object, bool unified);
 
 #endif

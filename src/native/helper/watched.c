@@ -81,11 +81,11 @@ int keep_attached(void)
   char byte;
   if (!open_object(&kept, watch_object, (size_t)(watch_object_end - watch_object)))
     return 1;
-  /* No task is in it, and that is seen at once. */
+  /* It has no tasks, which is detected at once. */
   *(struct watched_group *)object_variable(&kept, "group") =
       (struct watched_group){.css = 1, .cgroup = 1, .level = INT_MAX};
   ((struct fault_config *)object_variable(&kept, "config"))->limit = NO_LIMIT;
-  /* Nor is any a descendant: without this all are, of the kernel's task 0. */
+  /* Nor is any task a descendant; otherwise all descend from the kernel's task 0. */
   ((struct move_config *)object_variable(&kept, "move_config"))->supervisor = UINT32_MAX;
   for (unsigned i = 0; i < sizeof sections / sizeof *sections; i++)
     if (!load_and_attach(&kept, sections[i]))

@@ -1,6 +1,6 @@
 /*
- * The programs that watch the group (src/native/bpf/{memory,moves}.bpf.c): one object, of which moves (moves.h), page
- * faults (faults.h) and readings (readings.h) each load their part.  Moves come first: by them the group is found.
+ * The programs that watch the group (src/native/bpf/{memory,moves}.bpf.c): one object, from which moves (moves.h), page
+ * faults (faults.h) and readings (readings.h) each load their part.  Moves come first: they find the group.
  */
 #ifndef KMEM_HELPER_WATCHED_H
 #define KMEM_HELPER_WATCHED_H
@@ -10,24 +10,25 @@
 
 #include "object.h"
 
-/* Makes its maps, once, and tells it which group it is: the memory controller's.  NULL with errno. */
+/* Creates the object's maps, once, and sets the group to watch: the memory controller's.  NULL with errno. */
 struct object *watch_programs(void);
 
-/* Events that programs of these missed since they were running already (recursion_misses). */
+/* Events that these programs missed because they were already running (recursion_misses). */
 uint64_t events_missed(void);
 
 bool load_and_attach(struct object *object, const char *section);
 
 /*
- * Attaches what a run attaches, for no group, until the end of file on stdin: attaching is slow after the last one of a
- * kind was detached (the kernel waits for readers), and an experiment makes a run after the other.  Returns the exit status.
+ * Attaches what a run attaches, for no group, until end of file on stdin: attaching is slow after the last program of a
+ * kind was detached (the kernel waits for readers), and an experiment starts one run after another.  Returns the exit
+ * status.
  */
 int keep_attached(void);
 
-/* Tells the runner what was found of the kernel, for the next helper (fit.h), unless it told us. */
+/* Sends the runner what was found about the kernel, for the next helper (fit.h), unless it sent us that. */
 void report_fitted(void);
 
-/* Tells the runner what is not watched: "faults", "moves" or "readings". */
+/* Reports to the runner what is not watched: "faults", "moves" or "readings". */
 void report_unwatched(const char *what, int error);
 
 #endif

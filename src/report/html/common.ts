@@ -11,14 +11,14 @@ export type Tone = 'good' | 'warn' | 'bad' | 'plain';
 
 const SIGNS: Readonly<Record<Tone, string>> = { good: '✓', warn: '!', bad: '✗', plain: '·' };
 
-/** Told by its word and its sign, and by colour only beside. */
+/** Identified by its word and its sign; colour only adds to them. */
 export function badge(text: string, tone: Tone): Markup {
   return html`<span class="badge ${tone}"><span aria-hidden="true">${SIGNS[tone]}</span> ${text}</span>`;
 }
 
 export type Fact = readonly [label: string, value: Content, note?: Content];
 
-/** The few figures that are looked at first. */
+/** The few figures that readers look at first. */
 export function figures(facts: readonly Fact[]): Markup {
   return html`<dl class="figures">${facts.map(([label, value, note = null]) => html`<div><dt>${label}</dt><dd>${value}${note === null ? null : html`<small>${note}</small>`}</dd></div>`)}</dl>
 `;
@@ -48,7 +48,7 @@ function cell(value: TableCell, column: NumbersTable['columns'][number] | undefi
   return isFirst ? html`<th scope="row"${look}>${text}</th>` : html`<td${look}>${text}</td>`;
 }
 
-/** A line for a shell, with a button that takes it; `what`: of the button's name. */
+/** A shell command with a button to copy it; `what` completes the button's name. */
 export function shellCommand(line: string, what: string): Markup {
   return html`<div class="shell"><code>${line}</code><button type="button" class="copy" data-copy aria-label="Copy ${what}">Copy</button></div>
 `;
@@ -66,7 +66,7 @@ export function heading(level: number, content: Content): Markup {
   return level === 3 ? html`<h3>${content}</h3>\n` : html`<h4>${content}</h4>\n`;
 }
 
-/** What went wrong with kmem-run's own work, and what may have spoiled the measurement. */
+/** Errors of kmem-run itself, and warnings about what may have spoiled the measurement. */
 export function notices({
   warnings,
   error,

@@ -1,28 +1,28 @@
-/** What a page carries beside its text: read by its script. */
+/** Data that a page carries besides its text, for its script. */
 
 import type { Plot } from '../plots/index.ts';
 import type { NumbersTable } from '../plots/types.ts';
 import { html, type Markup } from './markup.ts';
 
-/** Too long to be written out: it is searched, sorted, grouped and shown a page at a time. */
+/** A table too long to be written out: it is searched, sorted, grouped and shown a page at a time. */
 export type PageTable = NumbersTable &
   Readonly<{
     id: string;
-    /** Columns by which rows can be put together. */
+    /** Columns by which rows can be grouped. */
     groups: readonly number[];
-    /** Columns of which one value can be chosen. */
+    /** Columns that can be filtered by one value. */
     choices: readonly number[];
-    /** The column of lines for a shell; null: there is none. */
+    /** The column of shell commands; null: none. */
     copied: number | null;
   }>;
 
 export type PageData = Readonly<{ plots: readonly Plot[]; tables: readonly PageTable[] }>;
 
-/** Of the script element that holds them. */
+/** Id of the script element with the data. */
 export const DATA_ID = 'kmem-run-data';
 
 export type Gathering = Readonly<{
-  /** Nothing for no plot. `level`: of its heading. */
+  /** Empty if there is no plot. `level`: of the heading. */
   figure: (plot: Plot | null, level?: number) => Markup;
   table: (table: PageTable) => Markup;
   data: () => PageData;
@@ -45,7 +45,7 @@ export function makeGathering(): Gathering {
   };
 }
 
-/** As an application its arrow keys are ours, also under a screen reader: they go from mark to mark. */
+/** As an application it receives the arrow keys, even under a screen reader: they move from mark to mark. */
 function figure({ id, title, about, kind }: Plot, level: number): Markup {
   return html`<figure class="plot" id="${id}" data-kind="${kind}">
 <figcaption><div role="heading" aria-level="${level}" class="title">${title}</div><p class="note" id="${id}-about">${about}</p></figcaption>

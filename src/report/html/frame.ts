@@ -1,4 +1,4 @@
-/** What every page has around it. Nothing but its own scripts and style is run, whatever else found its way into it. */
+/** The frame of every page. Only its own scripts and style take effect, whatever else found its way into it. */
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -10,15 +10,18 @@ export type Frame = Readonly<{
   title: string;
   style: string;
   scripts: readonly string[];
-  /** Directives of the Content-Security-Policy, beside those of scripts and style (W3C CSP 3). Not named: none of it is allowed. */
+  /**
+   * Directives of the Content-Security-Policy besides those for scripts and style (W3C CSP 3). What is not named is not
+   * allowed.
+   */
   allowed: Readonly<Record<string, string>>;
-  /** What the link to `#content` says. */
+  /** Text of the link to `#content`. */
   skip: string;
-  /** In the head; null: nothing more. */
+  /** Additions to the head; null: none. */
   head?: Markup | null;
   body: Content;
   footer: Content;
-  /** Between the page and its scripts; null: nothing. */
+  /** Placed between the page and its scripts; null: nothing. */
   data?: Markup | null;
 }>;
 

@@ -1,6 +1,6 @@
 import { visible } from '../../text/visible.ts';
 
-/** Only what `html` makes is one: a text is escaped wherever it is put. */
+/** Only `html` creates these: plain text is escaped wherever it is inserted. */
 export class Markup {
   readonly text: string;
 
@@ -11,14 +11,14 @@ export class Markup {
 
 export type Content = Markup | string | number | null | readonly Content[];
 
-/** Texts are made visible (controls, bidi overrides) and escaped; null is nothing. */
+/** Texts are made visible (controls, bidi overrides) and escaped; null yields nothing. */
 export function html(parts: TemplateStringsArray, ...values: readonly Content[]): Markup {
   return new Markup(
     parts.map((part, index) => part + (index < values.length ? textOf(values[index] ?? null) : '')).join(''),
   );
 }
 
-/** What a program printed: its line ends stay line ends. */
+/** Output of a program: its line ends are preserved. */
 export function lines(text: string): Markup {
   return new Markup(
     text
@@ -47,12 +47,12 @@ function escapeMarkup(text: string): string {
   return text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '');
 }
 
-/** JSON that stays data in a script element, whatever is in it, and in every browser. */
+/** JSON that remains data in a script element, whatever it contains, in every browser. */
 export function embeddedJson(value: unknown): Markup {
   return new Markup(
     JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`),
   );
 }
 
-/** What a document is called, and what there is to say of it. */
+/** The title of a document and its content. */
 export type Section = Readonly<{ title: string; body: Content }>;

@@ -15,13 +15,13 @@ import { style } from './style.ts';
 export type PageOptions = Readonly<{
   /** The page's own script, as built (pageScript() reads it). */
   script: string;
-  /** Null: from what is on it. */
+  /** Null: from its content. */
   title?: string | null;
-  /** Version of the kmem-run that makes it. */
+  /** Version of kmem-run that writes it. */
   version: string;
-  /** ISO 8601; null: not said. */
+  /** ISO 8601; null: not shown. */
   madeAt?: string | null;
-  /** Above all else, such as the way back to a list; null: nothing. */
+  /** Above everything else, such as a link back to a list; null: nothing. */
   before?: Markup | null;
   /** Another script's text, run after the page's own; its hash goes into the policy. Null: none. */
   more?: Readonly<{ script: string; connect: string }> | null;

@@ -16,7 +16,7 @@ import { documentText } from '../terminal/documents.ts';
 
 type Compared = Extract<ReportDocument, { kind: 'compare' }>;
 
-/** Where a comparison has more, they are folded away. */
+/** If a comparison has more, they are folded away. */
 const MOST_CHANGES = 12;
 const MOST_DETAILS = 12;
 
@@ -32,7 +32,7 @@ const names: Readonly<Record<string, string>> = {
   'mem.maxUsage': 'mem peak',
 };
 
-/** `title`: of the user's own; null: what it is. `notes`: what could not be done, a sentence each. */
+/** `title`: chosen by the user; null: the default. `notes`: what could not be done, one sentence each. */
 export function markdownReport(
   documents: readonly ReportDocument[],
   { title, version, notes = [] }: Readonly<{ title: string | null; version: string; notes?: readonly string[] }>,
@@ -51,7 +51,7 @@ export function markdownReport(
   ].join('\n\n')}\n`;
 }
 
-/** A line end would end the heading, and what follows be Markdown. */
+/** A line end would end the heading and turn the rest into Markdown. */
 function titleText(text: string): string {
   return text.replace(/\s+/g, ' ').trim();
 }
@@ -146,7 +146,7 @@ function changes({ a, b, comparison }: Compared): string {
   ].join('\n\n');
 }
 
-/** Of one point all that decides; of several what is not the same. */
+/** For one point, all that decides; for several, what differs. */
 function changedRows({ at, tallies, figures, calls }: ComparedPoint, isOneOfMany: boolean): string[][] {
   const where = isOneOfMany ? `${escaped(placeText(at))}: ` : '';
   const isTold = ({ verdict }: { verdict: Verdict }) =>
@@ -190,7 +190,7 @@ function spreadText(spread: Spread | null): string {
   return min === max ? groupDigits(median) : `${groupDigits(median)} (${groupDigits(min)} to ${groupDigits(max)})`;
 }
 
-/** The blank lines keep Markdown and HTML apart. */
+/** The blank lines separate Markdown and HTML. */
 function details(document: ReportDocument): string {
   const text = documentText(document, { color: false, width: 100, verbose: true, plot: true });
   return `<details><summary>${summaryLine(document)}</summary>\n\n${pre(text)}\n\n</details>`;
@@ -219,7 +219,10 @@ export function code(text: string, max = 100): string {
 
 const LONGEST_PRE = 12_000;
 
-/** Text of several lines, which is visible already; what is too long for a comment is left out. In it nothing but a tag or a reference means anything. */
+/**
+ * Text of several lines, already made visible; what is too long for a comment is left out. Only tags and references
+ * have a meaning in it.
+ */
 export function pre(text: string): string {
   const whole = text.trimEnd();
   const shown =
@@ -238,7 +241,7 @@ export function table(
   return [line(head), line(alignment.map((side) => (side === 'left' ? '---' : '---:'))), ...rows.map(line)].join('\n');
 }
 
-/** An address of mail is found in the text that references have become; the comment parts it. */
+/** An e-mail address is detected even in decoded references; the comment splits it. */
 function reference(character: string): string {
   return `&#${character.codePointAt(0)};${character === '@' ? '<!---->' : ''}`;
 }

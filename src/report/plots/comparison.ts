@@ -1,4 +1,4 @@
-/** Two runs over each other: kernel memory over time, with the limit of each. */
+/** Two runs overlaid: kernel memory over time, with the limit of each. */
 
 import type { EChartsOption, SeriesOption } from 'echarts';
 import { formatDuration, formatSize } from '../../text/figures.ts';
@@ -6,7 +6,7 @@ import { base, byteInterval, isNarrow, legend, limitLine, shorten, timeZooms, xA
 import type { Drawing, Look, Named, NumbersTable } from './types.ts';
 
 export type ComparedRun = Readonly<{
-  /** `A` or `B`, and what the user called it. */
+  /** `A` or `B`, and the user's name for it. */
   label: string;
   side: 0 | 1;
   atMs: readonly number[];
@@ -60,7 +60,7 @@ function option({ runs }: ComparisonData, look: Look): EChartsOption {
   };
 }
 
-/** One limit of both is said once. */
+/** A shared limit is labelled once. */
 function seriesOf(
   { label, side, atMs, kmem, limit, failures }: ComparedRun,
   index: number,

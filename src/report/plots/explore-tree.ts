@@ -1,4 +1,4 @@
-/** The processes of a command as a tree, a row each, and their calls along it, by what came of failing them. */
+/** The processes of a command as a tree, a row each, and their calls along it, by the result of failing them. */
 
 import type { EChartsOption, SeriesOption } from 'echarts';
 import type { ExploreFinding, ExploreReport } from '../../experiment/explore/report.ts';
@@ -7,7 +7,7 @@ import type { Palette } from './palette.ts';
 import { base, isNarrow, legend, shorten, xAxis, yAxis } from './parts.ts';
 import type { Drawing, Look, Named, NumbersTable } from './types.ts';
 
-/** The worst first. `not failed`: it was not made, or is one that cannot fail. */
+/** Worst first. `not failed`: the call was not made, or cannot fail. */
 export const CALL_CLASSES = [
   'crash',
   'hang',
@@ -24,15 +24,15 @@ export type TriedCall = Readonly<{
   class: TriedClass;
   /** For --fail. */
   address: string;
-  /** Of the process: `0.2`, and of the call in it. */
+  /** Process address, `0.2`, and the call's index. */
   process: string;
   index: number;
   program: string | null;
   syscall: string;
   detail: string | null;
-  /** Null: nothing is known of it but its class. */
+  /** Null: only its class is known. */
   how: string | null;
-  /** Null: there is none. */
+  /** Null: none. */
   replay: string | null;
 }>;
 
@@ -72,7 +72,7 @@ function colorOf(palette: Palette, name: TriedClass): string {
 
 type Process = Readonly<{ path: string; label: string }>;
 
-/** Parents before their children; those too that made no call that was tried, but have a child that did. */
+/** Parents before their children, including parents without a tried call if a child has one. */
 export function processesOf(calls: readonly TriedCall[]): Process[] {
   const programs = new Map<string, string | null>();
   for (const { process, program } of calls) {
@@ -221,7 +221,7 @@ export function exploreOf(report: ExploreReport, id: string): ExplorePlot | null
   };
 }
 
-/** All that were tried where the report has them; one of an earlier kmem-run has what it found alone. */
+/** All tried calls if the report has them; a report by an earlier kmem-run has only its findings. */
 export function callsOf({ findings, unsteady, tried }: ExploreReport): TriedCall[] {
   const placed = [
     ...findings.map((finding) => callOf(finding, finding.class)),
@@ -239,7 +239,7 @@ function callOf(
   { address, program, syscall, detail, how, replay }: PlacedFinding,
   name: TriedCall['class'],
 ): TriedCall {
-  // A report may come from anywhere: one address that is none must not keep the rest from being seen.
+  // A report may come from anywhere: one malformed address must not hide the rest.
   const [, process = address, index = '0'] = /^([0-9.t]+)\/([0-9]+)/.exec(address) ?? [];
   return { class: name, address, process, index: Number(index), program, syscall, detail, how, replay };
 }

@@ -1,4 +1,4 @@
-/** A failed call, in the words of a tip and in all that is known of it. */
+/** A failed call: the text of its tip, and everything known about it. */
 
 import type { SeriesOption } from 'echarts';
 import { formatDuration, formatSize } from '../../text/figures.ts';
@@ -19,7 +19,7 @@ export type TimelineFailure = Readonly<{
   injected: boolean;
 }>;
 
-/** The same words for a tip, a panel and who cannot see either. */
+/** The same text for tips, panels and people who can see neither. */
 export function failureText(failure: TimelineFailure | undefined): string {
   if (failure === undefined) return '';
   const { comm, pid, syscall, detail, errno, usage, atMs } = failure;
@@ -33,7 +33,7 @@ export function failureText(failure: TimelineFailure | undefined): string {
     .replace(/[{}]/g, '');
 }
 
-/** All that is known of one, uncut. */
+/** Everything known about it, uncut. */
 export function failureFacts(failure: TimelineFailure): readonly (readonly [string, string])[] {
   const { comm, pid, syscall, detail, errno, usage, atMs, step, address, injected } = failure;
   return [
@@ -46,7 +46,7 @@ export function failureFacts(failure: TimelineFailure): readonly (readonly [stri
   ];
 }
 
-/** A mark for each; `limit`: where those stand of which nobody knows the usage. */
+/** One mark per failure; `limit`: the position of those whose usage is unknown. */
 export function failureSeries(
   failures: readonly TimelineFailure[],
   limit: number | null,
@@ -67,7 +67,7 @@ export function failureSeries(
     emphasis: { scale: 1.6, itemStyle: { borderColor: palette.text, borderWidth: 2 } },
     data: failures.map(({ atMs, usage }) =>
       usage === null
-        ? // Hollow: how much was in use was not read.
+        ? // Hollow: the usage was not read.
           { value: [atMs, limit ?? 0], itemStyle: hollow }
         : [atMs, usage],
     ),

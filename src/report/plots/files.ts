@@ -14,10 +14,10 @@ export { plotsOf } from './of-documents.ts';
 use([SVGRenderer]);
 
 const WIDTH = 960;
-/** For screens of twice the points. */
+/** For screens of double density. */
 const ZOOM = 2;
 
-/** With its name and what there is to see, for those who do not see it. */
+/** With its title and description, for people who cannot see it. */
 export function plotSvg(plot: Plot, width = WIDTH): string {
   const height = heightOf(plot, width);
   const chart = init(null, null, { renderer: 'svg', ssr: true, width, height });
@@ -42,7 +42,7 @@ export function plotPng(svg: string): Uint8Array {
 
 function loadResvg() {
   try {
-    // Not import(): from a bundle in a vm script Node warns of it.
+    // Not import(): Node warns about it in a bundle run as a vm script.
     return createRequire(import.meta.url)('@resvg/resvg-js') as typeof import('@resvg/resvg-js');
   } catch (cause) {
     const hint = 'npm install @resvg/resvg-js, or use --svg DIR alone';

@@ -1,4 +1,4 @@
-/** How many of the runs pass where two options are swept: a field for each pair of their values. */
+/** How many runs pass when two options are swept: one field per pair of values. */
 
 import type { EChartsOption } from 'echarts';
 import { base, isNarrow, shorten, xAxis, yAxis } from './parts.ts';

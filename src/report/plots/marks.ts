@@ -1,4 +1,4 @@
-/** What a plot has to point at, one after the other from left to right, and what is known of each. */
+/** The marks of a plot, one after the other from left to right, and what is known about each. */
 
 import { failureFacts } from './failure.ts';
 import type { Plot } from './index.ts';
@@ -10,13 +10,13 @@ export type Mark = Readonly<{
   seriesIndex: number;
   dataIndex: number;
   x: number;
-  /** What its tip says. */
+  /** The text of its tip. */
   text: string;
 }>;
 
 export type MarkFacts = Readonly<{
   facts: readonly (readonly [string, string])[];
-  /** A line for a shell; null: there is none. */
+  /** A shell command; null: none. */
   replay: string | null;
 }>;
 
@@ -43,7 +43,7 @@ function xOf(datum: unknown): number {
   return Array.isArray(value) ? Number(value[0]) : Number(value);
 }
 
-/** Null: what its tip says is all. */
+/** Null: the tip says everything. */
 export function factsOf(plot: Plot, { seriesId, dataIndex }: Pick<Mark, 'seriesId' | 'dataIndex'>): MarkFacts | null {
   if (plot.kind === 'timeline') {
     const failure = plot.data.failures[dataIndex];

@@ -7,7 +7,7 @@ import { failureText } from './failure.ts';
 import { timelineData } from './parts-of-kmem.ts';
 import type { SurvivalPlot } from './survival.ts';
 
-/** Of each side the run in the middle by its peak. Null where one side has none that can be drawn. */
+/** The run with the median peak of each side. Null if a side has no run that can be drawn. */
 export function overlayOf(a: ComparedSide, b: ComparedSide, id: string): ComparisonPlot | null {
   const [first, second] = [middleOf(a.results), middleOf(b.results)];
   if (first === null || second === null) return null;
@@ -36,7 +36,7 @@ function middleOf(results: readonly Result[]): Result | null {
   return drawn[Math.floor((drawn.length - 1) / 2)] ?? null;
 }
 
-/** Where both were made at several values of one limit; null elsewhere. */
+/** Null unless both sides have runs at several values of one limit. */
 export function comparedSurvivalOf(
   { points }: Comparison,
   names: readonly [string, string],

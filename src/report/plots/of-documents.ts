@@ -6,7 +6,7 @@ import { heatmapOf, peaksOf, survivalPlotOf } from './of-sweep.ts';
 import { partsOf, timelineOf } from './parts-of-kmem.ts';
 import { searchOf } from './search-path.ts';
 
-/** `prefix`: what their ids begin with. */
+/** `prefix`: the start of their ids. */
 export function plotsOf(document: ReportDocument, prefix: string): Plot[] {
   return plotsOrNot(document, (name) => `${prefix}-${name}`).filter((plot) => plot !== null);
 }

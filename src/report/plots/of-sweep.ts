@@ -50,7 +50,7 @@ export function peaksOf(report: SweepReport, id: string): PeaksPlot | null {
   };
 }
 
-/** Of the two options that were swept; null: there are not two. */
+/** For two swept options; null if there are not exactly two. */
 export function heatmapOf({ axes, points }: SweepReport, id: string): HeatmapPlot | null {
   const [x, y, ...more] = axes.toSorted((a, b) => valuesOf(points, b).length - valuesOf(points, a).length);
   if (x === undefined || y === undefined || more.length > 0) return null;

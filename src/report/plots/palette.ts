@@ -1,4 +1,4 @@
-/** Colours that people who see colours otherwise can tell apart (Okabe and Ito's), on white and on near black. */
+/** Colours that people with colour vision deficiency can distinguish (Okabe and Ito's), on white and near black. */
 
 export type Palette = Readonly<{
   text: string;
@@ -15,7 +15,7 @@ export type Palette = Readonly<{
   good: string;
   bad: string;
   warn: string;
-  /** For lines beside each other. */
+  /** For lines shown together. */
   series: readonly string[];
 }>;
 

@@ -1,4 +1,4 @@
-/** What the highest reading of kernel memory was made up of, where the kernel splits it. */
+/** Breakdown of the highest reading of kernel memory, if the kernel provides one. */
 
 import type { EChartsOption } from 'echarts';
 import type { Result, Step } from '../../result/schema.ts';
@@ -64,7 +64,7 @@ export function timelineOf(result: Result, id: string): TimelinePlot {
   return { kind: 'timeline', id, title: 'Over time', about: aboutRun(result), data: timelineData(result) };
 }
 
-/** Null: the kernel gives no parts. */
+/** Null: the kernel reports no parts. */
 export function partsOf({ kmem: { parts } }: Result, id: string): PartsPlot | null {
   if (parts === null) return null;
   const list = Object.entries(parts)
@@ -96,7 +96,7 @@ export function timelineData(result: Result): TimelineData {
   };
 }
 
-/** While others had to wait for it; of one whose end was not seen, until the next began. */
+/** The time that others had to wait for it; if its end was not seen, until the next step began. */
 function bandOf(step: Step, next: Step | undefined): TimelineData['steps'] {
   const { atMs, wallMs, readyMs, background } = step;
   if (atMs === null) return [];

@@ -17,7 +17,7 @@ export function isNarrow({ width }: Pick<Look, 'width'>): boolean {
   return width < NARROW;
 }
 
-/** Of a value that is there. */
+/** For a known value. */
 export function valueText(value: number, unit: Unit): string {
   if (unit === 'bytes') return formatSize(value);
   if (unit === 'ms') return formatDuration(value);
@@ -25,7 +25,7 @@ export function valueText(value: number, unit: Unit): string {
   return groupDigits(value);
 }
 
-/** Exact where that can be: `2.52 MiB (2,637,824)`. */
+/** Exact if possible: `2.52 MiB (2,637,824)`. */
 export function fullText(value: number | null, unit: Unit, absent = 'not measured'): string {
   if (value === null) return absent;
   return unit === 'bytes' && value >= 1024 ? `${formatSize(value)} (${groupDigits(value)})` : valueText(value, unit);
@@ -39,7 +39,7 @@ export function shorten(text: string, max: number): string {
   return `${characters.slice(0, head).join('')}…${characters.slice(characters.length - (max - 1 - head)).join('')}`;
 }
 
-/** Tips are drawn, not made of HTML: no text in them can be markup. */
+/** Tips are drawn, not built from HTML: their text can never be markup. */
 export function base({ palette, live }: Look): EChartsOption {
   return {
     animation: false,
@@ -91,7 +91,7 @@ export function legend({ palette }: Look): LegendComponentOption {
   };
 }
 
-/** A dashed line across the plot, with what it is. */
+/** A labelled dashed line across the plot. */
 export function limitLine(
   look: Look,
   at: number,
@@ -113,13 +113,13 @@ export function limitLine(
   };
 }
 
-/** To a round number of the unit above, so that ticks can be read: powers of two for bytes. */
+/** Rounded up to a round number of the unit, so that ticks are readable: powers of two for bytes. */
 export function byteInterval(max: number, ticks: number): number {
   if (max <= 0) return 4096;
   return 2 ** Math.ceil(Math.log2(max / ticks));
 }
 
-/** Of axes of time, one above the other. */
+/** For time axes, one above the other. */
 export function timeZooms({ palette }: Look, panels: number) {
   const xAxisIndex = Array.from({ length: panels }, (_, index) => index);
   return [

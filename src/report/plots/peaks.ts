@@ -1,4 +1,4 @@
-/** What each run came to at its limit: the peak of kernel memory, and whether it passed. */
+/** The result of each run at its limit: the peak of kernel memory, and whether it passed. */
 
 import type { EChartsOption, SeriesOption } from 'echarts';
 import { formatSize } from '../../text/figures.ts';
@@ -29,7 +29,7 @@ function option({ axis, runs }: PeaksData, look: Look): EChartsOption {
   const highest = Math.max(0, ...known.map(({ peak }) => peak ?? 0));
   const interval = byteInterval(Math.max(highest, axis === 'kmem' ? least : 0), 5);
   const max = Math.max(1, Math.ceil((highest * 1.05) / interval)) * interval;
-  // Where it crosses the edge of the plot: a line that leaves it would be drawn over the rest.
+  // The point where the line leaves the plot: beyond it, the line would be drawn over the rest.
   const edge = Math.min(most, max);
   const diagonal: SeriesOption = {
     id: 'limit',

@@ -1,4 +1,4 @@
-/** The way that a bisection took: a limit for each trial, and whether it passed. */
+/** The path of a bisection: the limit of each trial, and whether it passed. */
 
 import type { EChartsOption, SeriesOption } from 'echarts';
 import type { BisectReport } from '../../experiment/bisect/report.ts';

@@ -1,4 +1,4 @@
-/** How many of the runs pass, over the limit, with how sure that is. */
+/** How many runs pass at each limit, with the confidence interval. */
 
 import type { EChartsOption, SeriesOption } from 'echarts';
 import { wilson } from '../../statistics/spread.ts';
@@ -8,10 +8,10 @@ import type { Drawing, Look, Named, NumbersTable } from './types.ts';
 export type SurvivalPoint = Readonly<{ at: number; runs: number; passed: number }>;
 
 export type SurvivalData = Readonly<{
-  /** What is swept: `kmem`. */
+  /** The swept option: `kmem`. */
   axis: string;
   unit: 'bytes' | 'count';
-  /** One, or one for each setting of what else is swept; their points by the limit. */
+  /** One, or one for each setting of the other swept options; points ordered by limit. */
   series: readonly Readonly<{ label: string; points: readonly SurvivalPoint[] }>[];
 }>;
 
@@ -20,7 +20,7 @@ export type SurvivalPlot = Named & Readonly<{ kind: 'survival'; data: SurvivalDa
 export const survival: Drawing<SurvivalData> = { option, numbers, height: (_, width) => (width < 560 ? 300 : 340) };
 
 const SYMBOLS = ['circle', 'diamond', 'triangle', 'rect', 'pin', 'arrow'];
-/** Bands of more would hide each other. */
+/** More bands would hide each other. */
 const MOST_BANDS = 2;
 
 function option({ axis, unit, series }: SurvivalData, look: Look): EChartsOption {
@@ -113,7 +113,7 @@ function pointText(point: SurvivalPoint | undefined, label: string, unit: Surviv
   return `${shorten(label, 40)}: ${valueText(at, unit)}\n${passed} of ${runs} pass${sure}`.replace(/[{}]/g, '');
 }
 
-/** Evenly in what is told apart: limits that double are as far apart as each other. */
+/** Evenly spaced by what matters: each doubling of a limit covers the same distance. */
 export function limitAxis(limits: readonly number[], unit: SurvivalData['unit'], look: Look) {
   const [min, max] = [Math.min(...limits), Math.max(...limits)];
   const isWide = limits.length > 0 && min > 0 && max / min >= 16;
@@ -138,7 +138,7 @@ export function limitAxis(limits: readonly number[], unit: SurvivalData['unit'],
   };
 }
 
-/** Round values within, of which there is one at least. */
+/** Round values within the range; always at least one. */
 function ticks(min: number, max: number, interval: number): number[] {
   const values = [];
   for (let at = Math.ceil(min / interval) * interval; at <= max; at += interval) values.push(at);

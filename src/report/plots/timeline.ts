@@ -15,7 +15,7 @@ export type TimelineData = Readonly<{
   limits: Readonly<{ kmem: number | null; mem: number | null }>;
   failures: readonly TimelineFailure[];
   steps: readonly Readonly<{ name: string; fromMs: number; toMs: number }>[];
-  /** When the kernel killed for lack of memory; null: it did not, or did not say. */
+  /** Time of the kernel's OOM kill; null: there was none, or none was reported. */
   oomKillAtMs: number | null;
 }>;
 
@@ -154,7 +154,7 @@ function valueAxis(look: Look, panel: Panel, { failures }: TimelineData, gridInd
 function lineSeries(look: Look, panel: Panel, index: number, data: TimelineData, msPerPixel: number): SeriesOption[] {
   const { palette } = look;
   const times = data.samples.atMs;
-  // Where no sample was read there is still the axis, with its limit and the steps.
+  // If no sample was read, the axis is still drawn, with its limit and the steps.
   const lines =
     panel.lines.length > 0
       ? panel.lines
@@ -171,7 +171,7 @@ function lineSeries(look: Look, panel: Panel, index: number, data: TimelineData,
       ...(id === 'processes' ? { step: 'end' as const } : {}),
       showSymbol: values.length === 1,
       sampling: SAMPLING,
-      // What is sampled now and then goes on between; what could not be read is a gap.
+      // A value that is sampled occasionally is connected; one that could not be read is a gap.
       connectNulls: id === 'rss',
       silent: true,
       lineStyle: { color, width: 1.8, type: id === 'rss' ? ('dotted' as const) : ('solid' as const) },
@@ -199,7 +199,7 @@ function stepBands({ palette }: Look, { steps }: TimelineData, msPerPixel: numbe
         fontSize: 11,
         formatter: shorten(`${index} ${name}`, Math.max(1, Math.floor(pixels / 6.5))).replace(/[{}]/g, ''),
       };
-      // Every other one, so that one can tell where they meet.
+      // Every other band, so that their borders are visible.
       const color = index % 2 === 0 ? palette.band : 'transparent';
       return [{ xAxis: fromMs, itemStyle: { color }, label }, { xAxis: toMs }] as [object, object];
     }),
@@ -231,7 +231,7 @@ function endOf({ samples, steps, failures }: TimelineData): number {
   return Math.max(1, samples.atMs.at(-1) ?? 0, failures.at(-1)?.atMs ?? 0, largest(steps.map(({ toMs }) => toMs)));
 }
 
-/** Math.max(...values) takes so many at most. */
+/** Math.max(...values) accepts only so many. */
 function largest(values: readonly number[]): number {
   return values.reduce((most, value) => Math.max(most, value), 0);
 }

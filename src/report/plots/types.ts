@@ -7,7 +7,7 @@ export type Look = Readonly<{
   palette: Palette;
   /** Pixels. */
   width: number;
-  /** There is somebody who can point and zoom. */
+  /** The user can point and zoom. */
   live: boolean;
 }>;
 
@@ -15,17 +15,17 @@ export type Unit = 'bytes' | 'count' | 'ms' | 'percent' | 'text';
 
 export type TableCell = string | number | null;
 
-/** `null` is `whenNull` of its column, never 0. */
+/** `null` shows as its column's `whenNull`, never 0. */
 export type NumbersTable = Readonly<{
   caption: string;
   columns: readonly Readonly<{ title: string; unit: Unit; whenNull?: string }>[];
   rows: readonly (readonly TableCell[])[];
 }>;
 
-/** `title` names it for everybody, `about` tells those who do not see it what there is to see. */
+/** `title` names it for everybody; `about` describes it to people who cannot see it. */
 export type Named = Readonly<{ id: string; title: string; about: string }>;
 
-/** What each kind of plot is made by. */
+/** How each kind of plot is drawn. */
 export type Drawing<Data> = Readonly<{
   option: (data: Data, look: Look) => EChartsOption;
   numbers: (data: Data) => NumbersTable;

@@ -22,7 +22,7 @@ function testPoint(outcome: ScenarioOutcome, number: number): string[] {
   return isPlain ? [point] : [point, ...diagnosis(outcome)];
 }
 
-/** A block of YAML; texts are written as JSON, which YAML takes. */
+/** A block of YAML; strings are written as JSON, which YAML accepts. */
 function diagnosis({ status, flaky, reasons, notes, file, attempts, durationMs, output }: ScenarioOutcome): string[] {
   const text = (value: string): string => escapeControls(JSON.stringify(withShownBytes(value)));
   return [
@@ -122,7 +122,7 @@ function seconds(ms: number): string {
   return (ms / 1000).toFixed(3);
 }
 
-// Beside controls, which are made visible, XML 1.0 cannot have these, not even by number.
+// Besides controls, which are made visible, XML 1.0 cannot contain these, not even by number.
 const FORBIDDEN = /[\ufffe\uffff]/g;
 
 function escapeText(text: string): string {

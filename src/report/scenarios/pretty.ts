@@ -91,7 +91,7 @@ const labelWidth = 'failures'.length;
 
 const NAME_LENGTH = 40;
 
-/** Empty where nothing was run. */
+/** Empty if nothing was run. */
 export function scenarioStory({ title, results }: ScenarioOutcome, style: Style): string {
   const result = results.at(-1);
   if (result === undefined || result.steps.length === 0) return '';

@@ -1,4 +1,4 @@
-/** The report of a bisection: the limit in a sentence, what failed just below it, what it rests on. */
+/** The report of a bisection: the limit in a sentence, what failed just below it, what it is based on. */
 
 import type { BisectAnswer, BisectReport, LimitTally } from '../../experiment/bisect/report.ts';
 import { groupDigits } from '../../request/size.ts';

@@ -4,11 +4,11 @@ import { visible } from '../../text/visible.ts';
 /** A column of the terminal. */
 export type Cell = Readonly<{ text: string; tone: Tone }>;
 
-/** By eighths of a cell that are filled. */
+/** Indexed by the filled eighths of a cell. */
 export const BLOCKS = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 export const EIGHTHS = 8;
 
-/** Where no terminal says how wide it is. */
+/** If no terminal reports its width. */
 export const USUAL_WIDTH = 80;
 const WIDEST = 120;
 
@@ -23,12 +23,12 @@ export function plotWidth(width: number | null): number {
   return Math.max(1, Math.min(width ?? USUAL_WIDTH, WIDEST));
 }
 
-/** Columns that visible text takes at most. */
+/** Upper bound on the columns of visible text. */
 export function breadth(text: string): number {
   return [...text].reduce((sum, character) => sum + (wide.test(character) ? 2 : 1), 0);
 }
 
-/** Text of any origin, made visible and cut to so many columns. */
+/** Text of any origin, made visible and cut to `most` columns. */
 export function fitted(text: string, most: number): string {
   const shown = visible(text.slice(0, 2 * Math.max(0, most) + 1));
   if (breadth(shown) <= most) return shown;
@@ -40,7 +40,7 @@ export function fitted(text: string, most: number): string {
   return most < 1 ? '' : `${kept}…`;
 }
 
-/** Text as cells, a wide character in one cell with an empty one behind it. */
+/** Text as cells; a wide character is one cell, followed by an empty one. */
 export function cellsOf(text: string, tone: Tone): Cell[] {
   return [...text].flatMap((character) =>
     wide.test(character)
@@ -52,7 +52,7 @@ export function cellsOf(text: string, tone: Tone): Cell[] {
   );
 }
 
-/** The cells as a line, without blanks at its end: neighbours of one tone are painted together. */
+/** The cells as a line without trailing blanks; neighbours of the same tone are painted together. */
 export function lineOf(cells: readonly Cell[], paint: Paint): string {
   const end = cells.findLastIndex(({ text }) => text !== ' ') + 1;
   const parts: { text: string; tone: Tone }[] = [];
@@ -64,7 +64,7 @@ export function lineOf(cells: readonly Cell[], paint: Paint): string {
   return parts.map(({ text, tone }) => (tone === 'plain' ? text : paint(tone, text))).join('');
 }
 
-/** Labels along an axis of so many columns; one that has no room is left out, the ends go first. */
+/** Labels along an axis of `room` columns; labels without room are left out, and the ends are placed first. */
 export function ticksLine(ticks: readonly Readonly<{ from: number; text: string }>[], room: number): string {
   const cells = new Array<string>(Math.max(0, room)).fill(' ');
   const [first, last] = [ticks[0], ticks.at(-1)];
@@ -85,11 +85,11 @@ export type Scale = Readonly<{
   top: number;
   height: number;
   limit: number | null;
-  /** The row whose upper edge is the limit, from above; null: it is not in the picture. */
+  /** The row whose upper edge is the limit, from above; null: it is not in the plot. */
   limitRow: number | null;
 }>;
 
-/** Beyond this the limit would press the readings to the ground. */
+/** Beyond this, the limit would squash the readings. */
 const MOST_ABOVE = 6;
 
 const limitCell: Cell = { text: '▔', tone: 'warn' };
@@ -108,7 +108,7 @@ export function scaleFor({
   return { top: (limit * height) / below, height, limit, limitRow: height - below };
 }
 
-/** The part of a column that is in `row`, from above; null leaves it empty. */
+/** The part of a column in `row`, counted from above; null leaves it empty. */
 export function barCell(value: number | null, row: number, scale: Scale): Cell {
   const beneath = scale.height - 1 - row;
   const ground = row === scale.limitRow ? limitCell : EMPTY;
@@ -119,7 +119,7 @@ export function barCell(value: number | null, row: number, scale: Scale): Cell {
   return { text: BLOCKS[Math.min(EIGHTHS, filled)] ?? ' ', tone: isAbove ? 'bad' : 'plain' };
 }
 
-/** One at least: a 0 that was read is not a gap. */
+/** At least one: a reading of 0 is not a gap. */
 function eighthsOf(value: number, { top, height, limit, limitRow }: Scale): number {
   const eighths = Math.max(1, Math.round((value / top) * height * EIGHTHS));
   if (limit === null || limitRow === null) return eighths;

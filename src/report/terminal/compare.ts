@@ -59,7 +59,7 @@ function headline({ verdict, points }: Comparison): string {
   }
 }
 
-/** What decides, with the reason why it cannot be told where that is the verdict. */
+/** The deciding values, with the reason if the verdict is `cannot-tell`. */
 function decisiveRows(point: ComparedPoint): Readonly<{ name: string; verdict: Verdict; doubt: string }>[] {
   const figures = point.figures.filter(({ decides }) => decides);
   return [
@@ -83,7 +83,7 @@ function pointRows(point: ComparedPoint): LabelledLines[] {
   ];
 }
 
-/** One of several: only what is not the same. */
+/** One of several points: only what differs. */
 function pointRow(point: ComparedPoint): LabelledLines {
   const lines = [
     ...point.tallies.filter(isOther).map((row) => labelled(row.key, tallyLine(row, point))),
@@ -145,7 +145,7 @@ function valueText(value: number, unit: ComparedFigure['unit']): string {
   return unit === 'bytes' ? `${groupDigits(value)} (${formatSize(value)})` : groupDigits(value);
 }
 
-/** The median, and in brackets how far it spread. */
+/** The median, with its spread in brackets. */
 function spreadText(spread: Spread | null): string {
   if (spread === null) return NOT_READ;
   const { min, median, max } = spread;
@@ -170,7 +170,7 @@ function verdictText(verdict: Verdict, doubt: string): string {
   return verdict === 'within-spread' ? 'the same within the spread' : verdict;
 }
 
-/** An outcome that only one side had, and there seldom. */
+/** An outcome that only one side has, and rarely. */
 function tallyDoubt(point: ComparedPoint): string {
   return `more than ${runsText(point)} are required`;
 }

@@ -1,19 +1,21 @@
-/** How many of the runs pass, over the limit, in block characters. */
+/** How many runs pass at each limit, in block characters. */
 
 import { columns, shorten } from '../../text/visible.ts';
 import { BLOCKS, EIGHTHS } from './cells.ts';
 
 export type Series = Readonly<{
   label: string;
-  /** From 0 to 1, one for each tick; null: no run was made there. */
+  /** From 0 to 1, one for each tick; null: no runs at that tick. */
   shares: readonly (number | null)[];
 }>;
 
-/** Rows of a curve that is alone, so that half of the runs can be told from two thirds. */
+/** Rows of a single curve, enough to distinguish half of the runs from two thirds. */
 const TALL = 4;
 const WIDEST_POINT = 6;
 
-/** Lines without an end, none wider than `width`; `ticks`: what stands below the points. Nothing for fewer than two points. */
+/**
+ * Lines without line ends, none wider than `width`; `ticks`: labels below the points. Empty for fewer than two points.
+ */
 export function curveText(
   { series, ticks }: Readonly<{ series: readonly Series[]; ticks: readonly string[] }>,
   width: number,
@@ -56,7 +58,10 @@ function flatRow({ label, shares }: Series, points: number, wide: number): Drawn
   };
 }
 
-/** `floor`: how many whole cells are below this one, of `height`. A point where all failed shows as the lowest line, where nothing ran as a dot. */
+/**
+ * `floor`: the number of whole cells below this one, of `height`. A point where all runs failed is the lowest line; one
+ * without runs is a dot.
+ */
 export function shareBlock(share: number | null, floor: number, height: number): string {
   if (share === null) return floor === 0 ? '·' : ' ';
   const eighths = Math.round(share * height * EIGHTHS);
@@ -66,7 +71,7 @@ export function shareBlock(share: number | null, floor: number, height: number):
   return BLOCKS[Math.max(least, Math.min(most, eighths - floor * EIGHTHS))] ?? ' ';
 }
 
-/** More points than columns: each column shows the mean of its own. */
+/** More points than columns: each column shows the mean of its points. */
 function binnedShares(shares: readonly (number | null)[], points: number): (number | null)[] {
   return Array.from({ length: points }, (_, index) => {
     const from = Math.floor((index * shares.length) / points);
@@ -76,7 +81,7 @@ function binnedShares(shares: readonly (number | null)[], points: number): (numb
   });
 }
 
-/** The first and the last tick below the ends, one between where there is room. */
+/** The first and the last tick below the ends, and one between if there is room. */
 function tickLine(ticks: readonly string[], drawn: number, room: number): string {
   const [first = '', last = ''] = [ticks[0], ticks.at(-1)];
   const end = Math.min(room, Math.max(drawn, columns(first) + 2 + columns(last)));

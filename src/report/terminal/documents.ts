@@ -39,7 +39,7 @@ function experimentText(report: Extract<ReportDocument, { kind: 'experiment' }>[
   }
 }
 
-/** Its table is made while it is measured; of what is kept this is the sum. */
+/** Its table is printed while it is measured; for a saved report, this is the sum. */
 function fidelityText({ kernel, same, rows, command, found, failsAnyway }: FidelityReport): string {
   const what =
     command === null ? `${counted(rows?.length ?? 0, 'kind')} of kernel objects` : cut(shellLine(command), 60);

@@ -8,7 +8,7 @@ export function experimentJson(report: ExperimentFacts): string {
   return `${escapeControls(JSON.stringify(report, null, 2))}\n`;
 }
 
-/** `12`, or `12 (11–40)`: the median, and what it lay between; `-` of none. */
+/** `12`, or `12 (11–40)`: the median and its range; `-` if there is none. */
 export function spreadText(spread: Spread | null, words: (value: number) => string): string {
   if (spread === null) return '-';
   const [median, min, max] = [spread.median, spread.min, spread.max].map((value) => words(Math.round(value)));

@@ -60,7 +60,7 @@ function triedOf({ crash, hang, silent, leak, handled, unsteady }: ExploreCounts
   return crash + hang + silent + leak + handled + unsteady;
 }
 
-/** The same program came to the same by a call of the same kind. */
+/** The same reaction of a program to the same kind of call. */
 function kindOf({ class: name, program, syscall, detail, how }: ExploreFinding): string {
   return JSON.stringify([name, program, syscall, detail?.replace(/\d+/g, '#'), how]);
 }
@@ -92,7 +92,7 @@ function findingRow(same: readonly ExploreFinding[]): LabelledLines {
 function scoreRows({ score, counts, unsteady }: ExploreReport): LabelledLines[] {
   if (score === null) return [];
   const { handled, crash, hang, silent, leak, mute } = counts;
-  // 100 % is said of nothing less.
+  // Only a full score shows 100 %.
   const percent = Math.floor(score * 100);
   const quiet = mute === 0 ? '' : ` (${mute} of them failed without a message)`;
   const doubt =

@@ -35,7 +35,7 @@ export function failureRows(result: Result, verbose: boolean): LabelledLines[] {
 // The kernel counts but names nothing: say so, or the row would read as "none".
 function unnamed({ kmem: { failcnt }, enforcement: { failuresDropped } }: Result): LabelledLines[] {
   if (failcnt === null || failcnt === 0) return [];
-  // Refused charges are known by call where it is known how many calls are left out: none failed by them.
+  // If the number of omitted calls is known, refused charges are known per call: none failed because of them.
   if (failuresDropped !== null)
     return [
       {
@@ -53,7 +53,7 @@ function totalLine(total: number, uncounted: number, listed: number): Line {
   return { text: `${groupDigits(total)} in all${capped}${more}`, tone: 'bad' };
 }
 
-/** Totals come from `failureCounts`; `failures`, which is capped, only lends the details. */
+/** Totals come from `failureCounts`; `failures`, which is capped, only supplies the details. */
 function groupCalls({ failureCounts, failures }: Pick<Result, 'failureCounts' | 'failures'>): CallTally[] {
   const calls = new Map<string, CallTally>();
   for (const { count, ...failure } of failureCounts) callIn(calls, failure).count += count;
@@ -109,10 +109,12 @@ function byCount(a: { count: number }, b: { count: number }): number {
   return b.count - a.count;
 }
 
-/** The detail of a page fault, whose call is the one that it happened in. */
+/** The detail of a page fault; its call is the one in which the fault happened. */
 const PAGE_FAULT = 'page fault';
 
-/** What many details have in common: the one they all are, `/usr/lib/*.so`, `4,096 to 8,192 bytes`, or the most frequent. */
+/**
+ * What many details have in common: their single value, `/usr/lib/*.so`, `4,096 to 8,192 bytes`, or the most frequent.
+ */
 export function commonForm(details: readonly string[]): string | null {
   const counts = new Map<string, number>();
   for (const detail of details) counts.set(detail, (counts.get(detail) ?? 0) + 1);

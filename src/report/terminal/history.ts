@@ -1,4 +1,4 @@
-/** What is kept, a line each. */
+/** Saved results, one per line. */
 
 import type { RunSummary, StoredExperiment } from '../../store/types.ts';
 import { counted, number, shortSize } from '../../text/figures.ts';
@@ -17,7 +17,7 @@ const GAP = '  ';
 
 type Line = Readonly<{ cells: readonly string[]; tone: Tone }>;
 
-/** A table with a head; the command gives way to the width. Of nothing, a sentence. */
+/** A table with a head; the command is cut to fit the width. A sentence if it is empty. */
 export function historyText(entries: readonly HistoryEntry[], { color, width }: Style): string {
   if (entries.length === 0) return 'no saved results match\n';
   const lines = [{ cells: head, tone: 'dim' as const }, ...entries.map(lineOf)];
@@ -32,14 +32,14 @@ export function historyText(entries: readonly HistoryEntry[], { color, width }: 
   return rows.map((text, index) => `${paint(lines[index]?.tone ?? 'plain', text)}\n`).join('');
 }
 
-/** Bytes and times as in a result; `entry` tells a run from an experiment. */
+/** Bytes and times as in a result; `entry` distinguishes runs from experiments. */
 export function historyJson(entries: readonly HistoryEntry[]): unknown[] {
   return entries.map((entry) =>
     entry.kind === 'run' ? { entry: 'run', ...entry.run } : { entry: 'experiment', ...entry.experiment },
   );
 }
 
-/** `2025-01-02 03:04:05` in the time zone of the reader. */
+/** `2025-01-02 03:04:05` in the reader's time zone. */
 export function localTime(iso: string): string {
   const date = new Date(iso);
   if (Number.isNaN(date.getTime())) return visible(iso);
@@ -82,7 +82,7 @@ function commandOf(command: string): string {
   return cut(command, LONGEST_COMMAND);
 }
 
-/** Columns as wide as their widest cell; the last one takes what is left, or a line of its own if that is too little. */
+/** Columns as wide as their widest cell; the last one gets the rest, or its own line if that is too little. */
 function fitted(table: readonly (readonly string[])[], width: number | null): string[] {
   const last = (table[0]?.length ?? 1) - 1;
   const widths = Array.from({ length: last }, (_, column) =>

@@ -38,8 +38,8 @@ export function createLiveLine(
       if (now() - drawnAt < REDRAW_MS) return;
       drawnAt = now();
       onScreen = true;
-      // A line as wide as the terminal would wrap, and the next redraw would leave its first part behind.
-      // 0: a terminal that was told no size.
+      // A line as wide as the terminal would wrap, and the next redraw would leave its first part behind. 0: a terminal
+      // that has no size set.
       stream.write(ERASE_LINE + shorten(liveText(figures, limit), (stream.columns || 80) - 1));
     },
     clear() {

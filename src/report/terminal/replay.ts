@@ -53,7 +53,7 @@ function headline({ verdict, kinds, figures, replays, recorded, status }: Replay
   return `different in ${names} (${runs})${missed === undefined ? '' : `; ${missedText(missed)}`}`;
 }
 
-/** Why a failure that was asked for did not come about. */
+/** Why a requested failure did not happen. */
 function missedText({ replayed }: KindRow): string {
   const kinds = Object.keys(replayed);
   if (kinds.some((kind) => kind.startsWith('diverged')))
@@ -66,7 +66,7 @@ function recordedText({ id, startedAt, input }: Recorded): string {
 }
 
 function comparedRows({ kinds, figures, replays }: ReplayReport): LabelledLines[] {
-  // Of steps, and of what they imply, only what is news: the outcome says the rest.
+  // Of steps and implicit expectations, only changes are shown: the outcome covers the rest.
   const shown = kinds.filter(({ what, verdict }) => verdict !== 'same' || !/^(step|expectation) /.test(what));
   return [
     ...shown.map((row): LabelledLines => ({ label: visible(row.what), lines: [kindLine(row, replays.length)] })),
@@ -110,7 +110,7 @@ function noteRows({ circumstances }: ReplayReport): LabelledLines[] {
   if (circumstances.length === 0) return [];
   const lines = circumstances.map(({ what, recorded, replayed }): Line => {
     const came = replayed.map((value) => cut(value, VALUE_LENGTH)).join(' or ');
-    // What it is called may come from a token that somebody else made.
+    // The name may come from a token that somebody else created.
     return { text: `${visible(what)}: ${cut(recorded, VALUE_LENGTH)} → ${came}`, tone: 'warn' };
   });
   return [{ label: 'note', lines }];

@@ -1,4 +1,4 @@
-/** The rows of words: enforcement, steps, expectations, what was left over, warnings. */
+/** The text rows: enforcement, steps, expectations, leftover processes, warnings. */
 
 import { groupDigits } from '../../request/size.ts';
 import { diedText, ofLimit } from '../../result/headline.ts';
@@ -14,7 +14,7 @@ const SHORT_COMMAND = 60;
 const LONG_COMMAND = 1000;
 const EXPR_LENGTH = 200;
 
-/** What holds for every run under the gate. */
+/** Notes that apply to every run under the gate. */
 const NOT_SHOWN: ReadonlySet<string> = new Set(Object.values(GATE_NOTES));
 
 export function enforcementRow(result: Result, verbose: boolean): LabelledLines {
@@ -43,7 +43,7 @@ export function enforcementRow(result: Result, verbose: boolean): LabelledLines 
   return { label: 'enforcement', lines: [`${visible(what)}${unlimited}`, ...more] };
 }
 
-/** `width`: columns for one line, null for as many as it takes; the command gives way, the figures do not. */
+/** `width`: columns for one line, null for no limit; the command is shortened, the figures are not. */
 export function stepRows({ steps, outcome }: Result, width: number | null, verbose: boolean): LabelledLines[] {
   if (steps.length === 0) return [];
   const figures = aligned(steps.map(stepFigures));
@@ -52,14 +52,14 @@ export function stepRows({ steps, outcome }: Result, width: number | null, verbo
   const commands = aligned(steps.map(({ command }) => [cut(command, left)]));
   const lines = steps.map(({ exit }, index): Line => {
     const text = `${String(index).padStart(String(steps.length - 1).length)}  ${commands[index]}  ${figures[index]}`;
-    // Where the run passed, the failure of a step was what was expected.
+    // If the run passed, the failure of a step was expected.
     return { text: text.trimEnd(), tone: exit.code === 0 || outcome === 'passed' ? 'plain' : 'bad' };
   });
   return [{ label: 'steps', lines }];
 }
 
 function stepFigures({ kind, exit, wallMs, failcnt, kmemMaxUsage }: Step): string[] {
-  // One that was kept before there were kinds lacks the key.
+  // A result saved before kinds existed lacks the key.
   const isRead = (kind ?? 'command') === 'command' || kmemMaxUsage !== null;
   const figures = isRead ? [`failcnt ${number(failcnt)}`, `peak ${shortSize(kmemMaxUsage)}`] : ['', ''];
   return [visible(ending(exit)), duration(wallMs), ...figures];
@@ -97,33 +97,33 @@ export function leftoverRows({ leftover, ending, spec }: Result, verbose: boolea
   return [{ label: 'left over', lines: [`${names.join(', ')} ${why}`, ...leftoverHint(spec, ending)] }];
 }
 
-/** For those who have not said what a run is to do with a daemon. */
+/** For users who did not specify what a run does with a daemon. */
 function leftoverHint({ plan, then, holdMs, wait }: Result['spec'], ending: Result['ending'] | undefined): string[] {
   const isAsked = plan !== null || then.length > 0 || holdMs > 0 || wait === 'empty';
   if (isAsked || leftoverReason(ending) === 'stopped') return [];
   return ['hint: use it with --then, keep it longer with --hold, or wait until it exits with --wait empty'];
 }
 
-// One that was kept before there were rules lacks the key.
+// A result saved before rules existed lacks the key.
 function leftoverReason(ending: Result['ending'] | undefined): 'quiet' | 'limit' | 'stopped' | 'killed' {
   const reason = ending?.reason;
   return reason === 'quiet' || reason === 'limit' || reason === 'stopped' ? reason : 'killed';
 }
 
-/** Processes that outlived their parent, and died before the run was over. */
+/** Processes that outlived their parent and died before the run was over. */
 export function orphanRows({ orphans }: Result): LabelledLines[] {
   const lines = (orphans ?? []).map((orphan): Line => ({ text: diedText(orphan), tone: 'bad' }));
   return lines.length === 0 ? [] : [{ label: 'died', lines: lines.slice(0, SHOWN_ORPHANS) }];
 }
 
-/** What a microVM that died wrote last, line by line: it often says why. */
+/** The last output of a microVM that died, line by line: it often says why. */
 export function lastOutputRows({ enforcement: { notes } }: Result): LabelledLines[] {
   const output = notes.find((note) => note.startsWith(LAST_OUTPUT))?.slice(LAST_OUTPUT.length);
   return output === undefined ? [] : [{ label: 'last output', lines: output.split('\n').map(visible) }];
 }
 
 export function crashRows({ crashes }: Pick<Result, 'crashes'>): LabelledLines[] {
-  // One that was kept before there were any lacks the key.
+  // A result saved before crashes were recorded lacks the key.
   const lines = (crashes ?? []).map(({ comm, pid, signal, step }): Line => {
     const when = step === null ? '' : ` in step ${step}`;
     return {
@@ -140,7 +140,7 @@ export function warningRows({ warnings }: Result): LabelledLines[] {
     : [{ label: 'warning', lines: warnings.map((text): Line => ({ text: visible(text), tone: 'warn' })) }];
 }
 
-/** What only `--verbose` says. */
+/** What only `--verbose` shows. */
 export function detailRows({ durations, limits, environment, samples, id }: Result): LabelledLines[] {
   const { userMs, systemMs, wallMs } = durations;
   const above = limits.ancestors.map(({ directory, file, limit, controller }) => {
@@ -210,7 +210,7 @@ const PARTS: Readonly<Record<string, string>> = {
   percpu: 'per-CPU data',
 };
 
-/** What the peak was made up of, the largest first. Buffers of sockets are none of it. */
+/** Breakdown of the peak, largest first. Socket buffers are not part of it. */
 function whereItWent({ parts, maxUsage }: Result['kmem'], say: (bytes: number) => string): string[] {
   if (parts === null || maxUsage === null) return [];
   const { sock, ...inKmem } = parts;
@@ -238,7 +238,7 @@ function isHit({ failcnt }: Counter): boolean {
 }
 
 export function injectionRows({ injections, spec }: Pick<Result, 'injections' | 'spec'>): LabelledLines[] {
-  // One that was kept by a version without injections lacks both.
+  // A result saved by a version without injections lacks both.
   if (spec.inject.length === 0) return [];
   const lines = injections?.map(lineOf) ?? [{ text: 'their outcome is unknown', tone: 'warn' }];
   return [{ label: 'injected', lines }];

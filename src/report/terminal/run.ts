@@ -25,7 +25,7 @@ export type TextOptions = PlotStyle & Readonly<{ verbose: boolean }>;
 
 const labelWidth = 'memory+swap'.length;
 
-/** Lines with an end each. Nothing in it reaches the terminal as a control character but its own colours and line ends. */
+/** Lines with line ends. The only control characters that reach the terminal are its own colours and line ends. */
 export function textReport(result: Result, { color, width, verbose, plot = false }: TextOptions): string {
   const hint = result.error === null ? [] : [hintLine(result.error)];
   const rows = layOut(rowsOf(result, width, verbose), labelWidth, { color, width });

@@ -10,7 +10,7 @@ const INDENT = 2;
 const MOST_TRIALS = 40;
 const LEAST_ROOM = 20;
 
-/** Lines with an end each, none wider than the terminal; nothing where nothing was tried. */
+/** Lines with line ends, none wider than the terminal; empty if nothing was tried. */
 export function searchPathText({ trials }: Pick<BisectReport, 'trials'>, { color, width }: Style): string {
   const limits = [...new Set(trials.map(({ limit }) => limit))].toSorted((a, b) => a - b);
   const [lowest, highest] = [limits[0], limits.at(-1)];

@@ -7,13 +7,13 @@ import { curveText, shareBlock } from './curve.ts';
 const HEIGHT = 8;
 const INDENT = 2;
 const MARGIN = '100 % '.length;
-/** With an interval beside a bar, and a blank between two points. */
+/** Fits an interval beside a bar and a blank between two points. */
 const NARROWEST = 3;
 const WIDEST = 8;
-/** More settings of the other limits than these are drawn a row each. */
+/** More settings of the other limits than these are drawn one per row. */
 const MOST_PICTURES = 4;
 
-/** Lines with an end each, none wider than the terminal; nothing for fewer than two limits. */
+/** Lines with line ends, none wider than the terminal; empty for fewer than two limits. */
 export function survivalText({ along, ticks, series }: Survival, { color, width }: Style): string {
   if (ticks.length < 2 || series.length === 0) return '';
   const columns = plotWidth(width);
@@ -69,7 +69,7 @@ function toneOf(share: Share | null): Tone {
   return share.passed === share.runs ? 'good' : share.passed === 0 ? 'bad' : 'warn';
 }
 
-/** Each below its bar; the last one ends where its point does. */
+/** Each tick is below its bar; the last one ends where its point does. */
 function tickLine(ticks: readonly string[], wide: number): string {
   const room = ticks.length * wide;
   const places = ticks.map((text, index) => ({ from: Math.min(index * wide, room - text.length), text }));

@@ -66,7 +66,7 @@ function tableLines({ axes, points }: SweepReport, style: Style): string[] {
   return table.map((cells, row) => {
     const filled = cells.map((cell, column) => {
       if (column === last) return cut(cell, room);
-      // Numbers to the right, names to the left.
+      // Numbers right-aligned, names left-aligned.
       const text =
         column < axes.length || column > axes.length + 1
           ? padded(cell, widths[column] ?? 0)
@@ -91,7 +91,7 @@ function cellsOf(point: SweepPoint, axes: readonly string[], hits: readonly HitC
   ];
 }
 
-/** `sh: clone of process (ENOMEM)`, with how often where it is not the same in all runs. */
+/** `sh: clone of process (ENOMEM)`, with the number of runs unless it is the same in all. */
 function callText({ comm, syscall, errno, detail: what, runs }: FirstCall, point: SweepPoint, others: number): string {
   const share = runs === point.runs ? '' : ` ×${runs}`;
   const name = comm === null ? '' : `${comm}: `;

@@ -25,11 +25,11 @@ type Plotted = Readonly<{ label: string; cells: readonly Cell[] }>;
 const HEIGHT = 8;
 const INDENT = 2;
 const MOST_STEPS = 8;
-/** Narrower than this, nothing can be read. */
+/** Anything narrower is unreadable. */
 const LEAST_ROOM = 8;
 const quarters = [0, 0.25, 0.5, 0.75, 1];
 
-/** Lines with an end each, none wider than the terminal. Of a run in which nothing ran, nothing. */
+/** Lines with line ends, none wider than the terminal. Empty if nothing ran. */
 export function timelineText(run: Run, { color, width }: Style): string {
   const result = { ...run, ...shownFailures(run) };
   const { steps, samples, failures } = result;
@@ -87,7 +87,7 @@ function droppedText(more: number): string {
   return more === 0 ? '' : `; ${groupDigits(more)} later ones are only counted`;
 }
 
-/** Milliseconds from exec to the last that is known of. */
+/** Milliseconds from exec to the last known event. */
 function spanOf({ samples, failures, steps, durations }: Run): number {
   const ends = [
     durations.wallMs ?? 0,
@@ -118,7 +118,7 @@ function kmemRows({ samples, spec }: Run, atFailures: Readings, { scale, room, w
   }));
 }
 
-/** Injected failures are not the doing of the limit, and stand apart. */
+/** Injected failures are not caused by the limit, so they are separate. */
 function markRows({ failures }: Run, room: number, wholeMs: number): Plotted[] {
   const sorts = [
     { label: 'failures', own: failures.filter(({ injected }) => injected !== true) },
@@ -148,7 +148,7 @@ function stepRows(steps: readonly Step[], room: number, wholeMs: number): Plotte
   return steps.map((step, index) => ({ label: `step ${index}`, cells: bandCells(step, room, wholeMs) }));
 }
 
-/** `├─ apachectl start ──┤`; the text beside it where the band is short; no end where none was seen. */
+/** `├─ apachectl start ──┤`; the text is beside it if the band is short; no end mark if no end was seen. */
 function bandCells(step: Step, room: number, wholeMs: number): Cell[] {
   const { exit, atMs, wallMs } = step;
   const tone: Tone = exit.code === 0 ? 'plain' : 'bad';
@@ -182,19 +182,19 @@ function bandCells(step: Step, room: number, wholeMs: number): Cell[] {
 export type Readings = readonly Pick<Result['samples'][number], 'atMs' | 'kmem'>[];
 
 type Axis = Readonly<{
-  /** Columns, and how long they are together. */
+  /** Columns, and the time that they span. */
   room: number;
   wholeMs: number;
-  /** Time between readings as it was asked for; null: unknown. */
+  /** Requested time between readings; null: unknown. */
   usualMs: number | null;
 }>;
 
-/** A reading holds until the next one was due: later it is no longer known. */
+/** A reading holds until the next one is due; after that the value is unknown. */
 const HELD_GAPS = 1.5;
 
 /**
- * The highest reading in each column, else the sample before it; null: a gap. `others`: read out of turn, of which
- * nothing is known but the moment itself.
+ * The highest reading in each column, otherwise the sample before it; null: a gap. `others`: readings out of turn, each
+ * valid only for its own moment.
  */
 export function heldReadings(samples: Readings, others: Readings, { room, wholeMs, usualMs }: Axis): (number | null)[] {
   const columnMs = wholeMs / room;
@@ -212,7 +212,7 @@ export function heldReadings(samples: Readings, others: Readings, { room, wholeM
   });
 }
 
-/** Null: there is none that could be read. */
+/** Null: none could be read. */
 export function highest(readings: Readings): number | null {
   return readings.reduce<number | null>((most, { kmem }) => (kmem === null ? most : Math.max(most ?? 0, kmem)), null);
 }

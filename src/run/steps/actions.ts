@@ -1,4 +1,4 @@
-/** The steps that run no program: requests, signals, waiting. */
+/** Steps that run no program: requests, signals, waits. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { processesNow, processesOf, signalGroup, signalMember } from '../../cgroup/processes.ts';
@@ -9,12 +9,12 @@ import type { Step } from '../../result/schema.ts';
 import { ask, type HttpAnswer, pollUntil, waitFor } from './ready.ts';
 import { type Background, beginOwnStep, record, type StepContext } from './record.ts';
 
-/** A request that is not tried again may take so long, where the step has no time of its own; others as long as they are tried. */
+/** The time limit for a request that is not retried, if the step sets none; others last as long as they are retried. */
 const LONGEST_ANSWER_MS = 30_000;
 const ASK_AGAIN_MS = 50;
 
 type Action = HttpStep | SignalStep | WaitStep;
-/** What came of it; `error` null: it was done. */
+/** The outcome; `error` is null on success. */
 type Done = Partial<Step> & Readonly<{ error: string | null }>;
 
 export async function takeAction(context: StepContext, index: number, step: Action): Promise<void> {
@@ -39,7 +39,7 @@ async function request({ stop }: StepContext, index: number, step: HttpStep): Pr
   let before: HttpAnswer | null = null;
   for (let attempts = 1; ; attempts += 1) {
     const latest = await ask(step, signal);
-    // A try that is cut off says less than the answer to the one before.
+    // A try that is cut off says less than the previous answer.
     const answer: HttpAnswer = latest.status === null && signal.aborted ? (before ?? latest) : latest;
     const { status, body, error } = answer;
     const http = { status, body, attempts };
@@ -54,7 +54,7 @@ async function request({ stop }: StepContext, index: number, step: HttpStep): Pr
   }
 }
 
-/** Whether an answer is the one that was asked for: by what the step expects of it, else any below 400. */
+/** Whether an answer is the expected one: it meets the step's expectations or, without any, has a status below 400. */
 function asExpected({ expect }: HttpStep, index: number): (answer: HttpAnswer, attempts: number) => boolean {
   const ofAnswer = expect
     .map((expr) => compileStepExpectation(expr, index))
@@ -67,7 +67,7 @@ function asExpected({ expect }: HttpStep, index: number): (answer: HttpAnswer, a
 }
 
 async function send({ group, background }: StepContext, { signal, target }: SignalStep): Promise<Done> {
-  // One with a number only (SIGRTMIN+3) is none of Node's names, and is sent by it all the same.
+  // Node has no name for a signal with only a number (SIGRTMIN+3), but it is sent all the same.
   const name = signal as NodeJS.Signals;
   if (target.to === 'group') {
     return { error: signalGroup(group, name) > 0 ? null : 'the group contains no process' };
@@ -84,7 +84,7 @@ async function send({ group, background }: StepContext, { signal, target }: Sign
   return { error: signalMember(group, pid, name) ? null : `process ${pid} cannot be signalled` };
 }
 
-/** A number and a line end; some servers write a few lines more. */
+/** A number and a newline; some servers add a few more lines. */
 const MOST_PIDFILE_BYTES = 64 * 1024;
 
 function pidIn(file: string): number | null {

@@ -1,4 +1,4 @@
-/** Tells which step in the group an event of the helper's is about: several may run at a time. */
+/** Finds the step in the group to which an event of the helper belongs: several may run at a time. */
 
 import type { GateEvent, StepRequest } from '../../gate/protocol.ts';
 import type { Supervisor } from '../supervisor.ts';
@@ -9,14 +9,17 @@ export type EndEvent = Event<'exit' | 'denied' | 'setup-error'>;
 
 export type Handed = Readonly<{
   begun: Begun;
-  /** Of a step in the background: null when its program has been executed, else what kept it from that. */
+  /** For a step in the background: null once its program has been executed; otherwise what prevented that. */
   started: Promise<Event<'setup-error'> | null>;
-  /** Null: the helper is gone. */
+  /** Null if the helper is gone. */
   ended: Promise<EndEvent | null>;
 }>;
 
 export type GateSteps = Readonly<{
-  /** One at a time: the next one when the last has ended, or has started in the background. Null: the helper is gone. */
+  /**
+   * One at a time: the next step begins when the last has exited, or has started in the background. Null if the helper
+   * is gone.
+   */
   begin: (request: StepRequest) => Promise<Handed | null>;
 }>;
 
@@ -38,7 +41,7 @@ export function followGate(supervisor: Supervisor): GateSteps {
     beginning = null;
   };
   const take = (event: Begun | EndEvent | Event<'started'>): void => {
-    // What cannot be set up is the step that was asked for last.
+    // A step that cannot be set up is always the last one requested.
     const number = 'step' in event ? event.step : asked - 1;
     const waiting = running.get(number);
     if (waiting === undefined) {

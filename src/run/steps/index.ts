@@ -7,13 +7,13 @@ import type { Clock, StepContext } from './record.ts';
 type Given = Pick<StepContext, 'facts' | 'plan' | 'stop' | 'group' | 'supervisor' | 'streams' | 'accounts'>;
 
 export type Steps = Readonly<{
-  /** Resolves when the last step is over, or the run was ended. @throws SetupError */
+  /** Resolves when the last step is over, or the run has been ended. @throws SetupError */
   take: () => Promise<void>;
-  /** Resolves when what the plan left running is ended: whether there was anything. */
+  /** Ends what the plan left running; resolves to whether there was anything. */
   endBackground: () => Promise<boolean>;
 }>;
 
-/** `onBegin`: called when a step begins; `onGo`: when a program in the group has been let go. */
+/** `onBegin`: called when a step begins; `onGo`: when a program in the group has been released. */
 export function openSteps(given: Given, clock: Clock, calls: Pick<StepContext, 'onBegin' | 'onGo'>): Steps {
   const { plan, stop, supervisor } = given;
   const gate = followGate(supervisor);

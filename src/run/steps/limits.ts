@@ -1,4 +1,4 @@
-/** A step that changes the limits of the group while it lives. */
+/** A step that changes the limits of a live group. */
 
 import { changeLimits } from '../../cgroup/change-limits.ts';
 import { SetupError } from '../../errors.ts';
@@ -10,7 +10,7 @@ import { beginOwnStep, record, type StepContext } from './record.ts';
 type LimitEvent = Extract<GateEvent, { event: 'limit' }>;
 type LimitContext = Pick<StepContext, 'facts' | 'supervisor'>;
 
-/** A limit that cannot be set fails the step, and what it was to change stays as it was. */
+/** A limit that cannot be set fails the step, and the limits stay unchanged. */
 export async function takeLimits(context: StepContext, index: number, step: LimitsStep): Promise<void> {
   beginOwnStep(context, step);
   const began = performance.now();
@@ -32,7 +32,7 @@ async function change(context: StepContext, changed: ChangedLimits): Promise<str
   if (now === null) return 'limit not set: there is no group';
   const kmem = facts.mode === 'none' ? undefined : changed.kmem;
   const native = facts.mode === 'native';
-  // The highest usage is booked on the limit that was in force: the higher of the two while one takes over from the other.
+  // The highest usage is attributed to the limit in force: the higher of the two during a change from one to the other.
   const raises = native && kmem !== undefined && (kmem === null || (now.kmem !== null && kmem > now.kmem));
   if (raises && (await markKmem(context)) === null) return GONE;
   const { limits, error, undo } = changeLimits(group, now, changed, { native });
@@ -60,12 +60,15 @@ const REFUSALS = {
   'not-accounted': 'limit not set: kernel memory is not accounted here, and the gate cannot enforce a limit',
 } as const;
 
-/** What comes is booked on the limit that is in force anew: from what is in use now. Null: the helper is gone. */
+/**
+ * Further usage is attributed to the limit that is newly in force, starting from current usage. Null if the helper is
+ * gone.
+ */
 export function markKmem(place: LimitContext): Promise<LimitEvent | null> {
   return askHelper(place, undefined);
 }
 
-/** `kmem`: the gate's limit from now on; undefined: it stays. Null: the helper is gone. */
+/** `kmem`: the gate's limit from now on; undefined: unchanged. Null if the helper is gone. */
 async function askHelper(
   { facts, supervisor }: LimitContext,
   kmem: number | null | undefined,

@@ -1,4 +1,4 @@
-/** A step that runs a program, in the group or outside: begun, waited for, recorded. */
+/** A step that runs a program, in the group or outside: started, awaited, recorded. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readCounters } from '../../cgroup/counters.ts';
@@ -17,7 +17,7 @@ import type { Streams } from '../streams.ts';
 import { pollUntil, waitFor } from './ready.ts';
 import { beginOwnStep, begunStep, record, type StepContext, startClock } from './record.ts';
 
-/** How a program ended: what is recorded of it. */
+/** How a program ended, as it is recorded. */
 type End = Readonly<{
   exit: Exit;
   wallMs: number;
@@ -26,9 +26,9 @@ type End = Readonly<{
   error: string | null;
 }>;
 
-/** A program that has begun. `ended`: null where its end cannot be seen, as when the helper is gone. */
+/** A program that has started. `ended`: null if its end cannot be observed, as when the helper is gone. */
 type Running = Readonly<{
-  /** To the program alone, and to all that it has started. */
+  /** Signals the program alone, or everything it has started. */
   signal: (name: NodeJS.Signals) => void;
   end: (name: NodeJS.Signals) => void;
   ended: Promise<End | null>;
@@ -50,11 +50,11 @@ export async function takeProgram(
   const ended = recordEnd(context, index, running, { step, written }).finally(() => {
     isOver = true;
   });
-  // Seen by whoever waits for it; until then it must not count as unhandled.
+  // Whoever awaits it sees the rejection; until then it must not count as unhandled.
   ended.catch(() => {});
   if (step.background) {
     const { signal, end } = running;
-    // One with a number only (SIGRTMIN+3) is none of Node's names, and is sent by it all the same.
+    // Node has no name for a signal with only a number (SIGRTMIN+3), but it is sent all the same.
     const stop = step.stop as NodeJS.Signals;
     const inGroup = step.kind === 'command';
     context.background.set(index, { name: step.name, inGroup, stop, signal, end, ended, isOver: () => isOver });
@@ -63,7 +63,7 @@ export async function takeProgram(
   await awaitReady(context, index, step, { written, isOver: () => isOver });
 }
 
-/** The step that ends a server, and the server's own end: that it dies of a signal then is what was wanted. */
+/** The step that stops a server, and the server's own end: dying of that signal is what was wanted. */
 async function awaitStopped(context: StepContext, index: number, name: string, ended: Promise<void>): Promise<void> {
   const [at, server] = [...context.background].find(([, each]) => each.name === name) ?? [];
   const isRunning = at !== undefined && server !== undefined && !server.isOver();
@@ -85,7 +85,7 @@ async function beginInGroup(
   const { facts, gate, group, stop } = context;
   if (request === null) return null;
   const refuse = (event: Extract<GateEvent, { event: 'setup-error' }>): null => {
-    // Ended by us while it was being handed over: that is the interrupt's doing.
+    // Killed by kmem-run during the hand-over: the interrupt is the cause.
     if (stop.reason() !== null) return null;
     const { mem } = readCounters(group);
     throw memoryErrorOf(event, facts.limitsNow?.mem ?? null, mem) ?? setupErrorOf(event, request.argv[0] ?? '');
@@ -103,7 +103,7 @@ async function beginInGroup(
   facts.noNewPrivs ||= begun.noNewPrivs === 1;
   facts.unaccounted ||= begun.usage === 0;
   context.onGo();
-  // The next step may begin only then, and what cannot be executed is no program that runs on.
+  // The next step may begin only then, and a program that cannot be executed does not run on.
   const failed = step.background ? await started : null;
   if (failed !== null) {
     facts.steps.pop();
@@ -136,7 +136,7 @@ function endOf({ facts }: StepContext, event: Extract<GateEvent, { event: 'exit'
 }
 
 function exitOf(event: Extract<GateEvent, { event: 'exit' | 'denied' }>): Exit {
-  // The limit itself kept it from starting: the shell's status for what cannot be executed.
+  // The limit itself prevented the start: the shell's status for a command that cannot be executed.
   if (event.event === 'denied') return { code: statuses.notExecutable, signal: null };
   return { code: event.code, signal: event.signal === null ? null : signalName(event.signal) };
 }
@@ -163,7 +163,7 @@ async function beginOutside(context: StepContext, step: OutsideStep): Promise<Ru
   const ended = client.ended.then(async ({ code, signal: by, error }): Promise<End> => {
     isOver = true;
     const wallMs = performance.now() - began;
-    // What it has left behind goes with it.
+    // Processes that it left behind end with it.
     await client.release();
     return {
       exit: error === null ? { code, signal: by } : { code: statuses.notFound, signal: null },
@@ -178,7 +178,7 @@ async function beginOutside(context: StepContext, step: OutsideStep): Promise<Ru
 
 type WrittenStep = Readonly<{ step: CommandStep | OutsideStep; written: Written }>;
 
-/** Ends it where it has a time of its own, and records how it ended. */
+/** Ends the program if it has its own time limit, and records how it ended. */
 async function recordEnd(
   context: StepContext,
   index: number,
@@ -190,11 +190,11 @@ async function recordEnd(
   const isLate = late?.stop() ?? false;
   if (end === null) return;
   const wantsOutput = step.expect.length > 0;
-  // One that says why it was never ready stays.
+  // An error that says why it was never ready is kept.
   const error = isLate ? `it was ended after ${formatDuration(step.timeoutMs ?? 0)}` : end.error;
   const { stdout, stderr } = await written.end();
   record(context, index, {
-    // As timeout(1) has it.
+    // Same as timeout(1).
     exit: isLate ? { code: statuses.timeout, signal: null } : end.exit,
     wallMs: end.wallMs,
     failcnt: end.failcnt,
@@ -224,7 +224,7 @@ function endWhenLate({ facts }: StepContext, { end }: Running, timeoutMs: number
 
 type Readiness = Readonly<{
   written: Written;
-  /** The program has ended: a server that went into the background may still get ready. */
+  /** The program has exited; a server that went into the background may still become ready. */
   isOver: () => boolean;
 }>;
 
@@ -255,7 +255,10 @@ function endingOf({ facts }: StepContext, index: number): string {
   return signal ?? `exit ${code}`;
 }
 
-/** What the plan left running is ended when it is over: its signal, and SIGKILL after the grace. True: there was something. */
+/**
+ * Programs that the plan left running are ended when it is over: with their signal, then SIGKILL after the grace. True
+ * if there were any.
+ */
 export async function endBackground(context: StepContext): Promise<boolean> {
   const left = [...context.background].filter(([, { isOver }]) => !isOver());
   for (const [index, { end, stop }] of left) {
@@ -274,7 +277,7 @@ export async function endBackground(context: StepContext): Promise<boolean> {
   return left.length > 0;
 }
 
-/** A server that was told to end ends by that signal, with its shell status, or with 0. */
+/** A server that was told to stop dies of that signal, or exits with its shell status or with 0. */
 function recordBadEnd(context: StepContext, index: number, stop: NodeJS.Signals): void {
   const { facts } = context;
   const step = facts.steps[index];
@@ -288,17 +291,17 @@ function recordBadEnd(context: StepContext, index: number, stop: NodeJS.Signals)
     record(context, index, { error: `it ended with exit ${code} when it was stopped by ${stop}` });
 }
 
-/** What the steps write from now on, where the streams are captured. */
+/** The steps' output from now on, if the streams are captured. */
 export type Written = Readonly<{
-  /** What there is by now, of both streams. */
+  /** The output so far, of both streams. */
   text: () => Promise<string>;
-  /** Null where a stream is not captured. */
+  /** Null if a stream is not captured. */
   end: () => Promise<Readonly<{ stdout: string | null; stderr: string | null }>>;
 }>;
 
 export async function watchWritten({ captures }: Pick<Streams, 'captures'>): Promise<Written> {
   const { stdout, stderr } = captures;
-  // What earlier steps wrote is theirs.
+  // Output of earlier steps belongs to them.
   const drain = () => Promise.all([stdout?.drain(), stderr?.drain()]);
   await drain();
   const parts: Readonly<{ stdout: Part | null; stderr: Part | null }> = {

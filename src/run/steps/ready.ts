@@ -1,4 +1,4 @@
-/** Looks again and again whether something that a step waits for has come true. */
+/** Polls until a condition that a step waits for is met. */
 
 import { statSync } from 'node:fs';
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
@@ -14,16 +14,19 @@ import { formatDuration } from '../../text/figures.ts';
 const LOOK_EVERY_MS = 20;
 const LONGEST_LOOK_MS = 2000;
 
-export type Waited = Readonly<{ ms: number /** Why it did not come true; null: it did. */; error: string | null }>;
+export type Waited = Readonly<{
+  ms: number /** Why the condition was not met; null if it was. */;
+  error: string | null;
+}>;
 
 export type ReadyWatch = Readonly<{
-  /** What the steps have written so far; for a `log` without a file. */
+  /** The steps' output so far; for a `log` without a file. */
   written: () => Promise<string>;
-  /** Why there is no use in looking any longer; null: there is. */
+  /** Why looking any longer is pointless; null if it is not. */
   givenUp: () => string | null;
 }>;
 
-/** Resolves when it has come true, has not within its time, or is given up. Rejects never. */
+/** Resolves when the condition is met, is not met in time, or is given up. Never rejects. */
 export function waitFor(awaited: Awaited, { written, givenUp }: ReadyWatch): Promise<Waited> {
   const began = performance.now();
   return pollUntil(() => look(awaited, written), awaited.withinMs, givenUp).catch((error: unknown) => {
@@ -32,7 +35,7 @@ export function waitFor(awaited: Awaited, { written, givenUp }: ReadyWatch): Pro
   });
 }
 
-/** `look`: null when it has come true, else what stands in the way. */
+/** `look`: null if the condition is met; otherwise the obstacle. */
 export async function pollUntil(
   look: () => Promise<string | null>,
   withinMs: number,
@@ -44,7 +47,7 @@ export async function pollUntil(
     const ms = performance.now() - from;
     if (obstacle === null) return { ms, error: null };
     const reason = givenUp();
-    // It may have come true in between: what ended may have done it last.
+    // The condition may have been met meanwhile, by the last act of what ended.
     if (reason !== null) return { ms, error: (await look()) === null ? null : `${obstacle}: ${reason}` };
     if (ms >= withinMs) return { ms, error: `${obstacle} after ${formatDuration(withinMs)}` };
     await sleep(LOOK_EVERY_MS);
@@ -68,12 +71,12 @@ async function look(awaited: Awaited, written: ReadyWatch['written']): Promise<s
   }
 }
 
-/** Why looking again is of no use. */
+/** Why looking again is pointless. */
 class Hopeless extends Error {}
 
 const MOST_LOG_BYTES = 64 * 2 ** 20;
 
-/** Null: it is not there yet. */
+/** Null if it does not exist yet. */
 function readLog(file: string): string | null {
   try {
     return readBounded(file, MOST_LOG_BYTES).toString();
@@ -121,14 +124,14 @@ const KEPT_BYTES = 16 * 1024;
 export type HttpRequest = Pick<HttpStep, 'method' | 'url' | 'headers' | 'body'>;
 
 export type HttpAnswer = Readonly<{
-  /** Null: there was no answer, for `error`. */
+  /** Null if there was no answer; see `error`. */
   status: number | null;
-  /** The first 16 KiB; null: no answer, or it broke off before its end. */
+  /** The first 16 KiB; null if there was no answer, or if it broke off early. */
   body: string | null;
   error: string | null;
 }>;
 
-/** Rejects never. Of https the certificate is not looked at: what is asked is the experiment's own server. */
+/** Never rejects. The https certificate is not checked: the request goes to the experiment's own server. */
 export async function ask(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
   let status: number | null = null;
   try {
@@ -140,9 +143,9 @@ export async function ask(request: HttpRequest, signal: AbortSignal): Promise<Ht
   }
 }
 
-/** Loaded only then: most runs ask for nothing. */
+/** Loaded only then: most runs send no request. */
 async function send({ method, url, headers, body }: HttpRequest, signal: AbortSignal): Promise<IncomingMessage> {
-  // Not import(): of that Node warns in a bundle that comes from its code cache.
+  // Not import(): Node warns about it in a bundle loaded from its code cache.
   const { request } = process.getBuiltinModule(url.toLowerCase().startsWith('https:') ? 'node:https' : 'node:http');
   const options: RequestOptions & { rejectUnauthorized: boolean } = {
     method,

@@ -1,4 +1,4 @@
-/** What the steps of a run share, and how one is recorded. */
+/** State shared by the steps of a run, and how a step is recorded. */
 
 import type { Group } from '../../cgroup/types.ts';
 import { lineOf } from '../../request/read-plan.ts';
@@ -14,7 +14,7 @@ import type { Supervisor } from '../supervisor.ts';
 import type { GateSteps } from './handover.ts';
 
 export type Clock = {
-  /** Nanoseconds on the monotonic clock at which the first program in the group was let go; null: not yet. */
+  /** Monotonic time in nanoseconds at which the first program in the group was released; null: not yet. */
   startNs: number | null;
   /** Steps that began before that. */
   early: Readonly<{ index: number; atNs: bigint }>[];
@@ -30,32 +30,32 @@ export type StepContext = Readonly<{
   streams: Streams;
   clock: Clock;
   gate: GateSteps;
-  /** Steps that were not waited for, by index. */
+  /** Steps that run in the background, by index. */
   background: Map<number, Background>;
   /** Called when a step begins. */
   onBegin: () => void;
-  /** Called when a program in the group has been let go. */
+  /** Called when a program in the group has been released. */
   onGo: () => void;
 }>;
 
 export type Background = Readonly<{
   name: string | null;
   inGroup: boolean;
-  /** What ends it after the last step. */
+  /** Signal that ends it after the last step. */
   stop: NodeJS.Signals;
-  /** To the program alone, and to all that it has started. */
+  /** Signals the program alone, or everything it has started. */
   signal: (name: NodeJS.Signals) => void;
   end: (name: NodeJS.Signals) => void;
   ended: Promise<void>;
   isOver: () => boolean;
 }>;
 
-/** Milliseconds since the command was let go; 0 before. */
+/** Milliseconds since the command was released; 0 before that. */
 export function sinceStart({ startNs }: Clock): number {
   return startNs === null ? 0 : Number(process.hrtime.bigint() - BigInt(startNs)) / 1e6;
 }
 
-/** A step of the runner's own begins. */
+/** Begins a step of the runner itself. */
 export function beginOwnStep(context: StepContext, step: PlanStep): void {
   const { facts, clock, onBegin } = context;
   onBegin();
@@ -64,7 +64,10 @@ export function beginOwnStep(context: StepContext, step: PlanStep): void {
   facts.steps.push(begunStep(facts, step, sinceStart(clock)));
 }
 
-/** What daemons do meanwhile is this step's; where a step of the group runs in the background, it is that one's. */
+/**
+ * What daemons do meanwhile is attributed to this step, unless a step of the group runs in the background: then to that
+ * one.
+ */
 function beginAccount({ facts, clock, background, supervisor, accounts }: StepContext): void {
   const isGroupBusy = [...background.values()].some(({ inGroup, isOver }) => inGroup && !isOver());
   if (clock.startNs === null || isGroupBusy) return;
@@ -72,7 +75,7 @@ function beginAccount({ facts, clock, background, supervisor, accounts }: StepCo
   supervisor.beginOutside();
 }
 
-/** Time zero is known now: what began before has a negative time. */
+/** Time zero is now known: steps that began earlier have a negative time. */
 export function startClock(context: Pick<StepContext, 'facts' | 'clock'>, startNs: number): void {
   const { clock } = context;
   clock.startNs ??= startNs;
@@ -80,7 +83,7 @@ export function startClock(context: Pick<StepContext, 'facts' | 'clock'>, startN
     record(context, index, { atMs: Number(atNs - BigInt(startNs)) / 1e6 });
 }
 
-/** The record of a step that begins. */
+/** The record of a step that is beginning. */
 export function begunStep({ limitsNow }: Pick<Facts, 'limitsNow'>, step: PlanStep, atMs: number): Step {
   return {
     name: step.name,

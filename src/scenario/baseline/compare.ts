@@ -15,13 +15,13 @@ import { circumstanceText, figureText, kindText } from './words.ts';
 
 export type Compared = Readonly<{
   changes: readonly BaselineChange[];
-  /** What spoils the comparison, a sentence each. */
+  /** What distorts the comparison, one sentence each. */
   warnings: readonly string[];
-  /** Something is worse, and more runs would tell whether that is chance. */
+  /** Something is worse, and more runs would show whether that is chance. */
   isUnsure: boolean;
 }>;
 
-/** Below that a baseline says nothing of the spread, and the tolerance alone decides. */
+/** With fewer runs a baseline says nothing about the spread, and the tolerance alone decides. */
 const FEWEST_RUNS = 3;
 
 export function compareEntries(
@@ -61,14 +61,14 @@ function compareFigure(
   return { change: { key: figure, verdict: isUnsure ? 'other' : verdict, before: a, now: b, text }, isUnsure };
 }
 
-/** `other`: told, and no reason to fail. */
+/** `other`: reported, but no reason to fail. */
 function worse(judged: Verdict, before: number, now: number): 'worse' | 'other' | 'unsure' {
   if (judged === 'different') return 'worse';
   if (now < ENOUGH_RUNS) return 'unsure';
   return before < FEWEST_RUNS ? 'worse' : 'other';
 }
 
-/** An end or a first failure that never was before is told; only another outcome fails. */
+/** An end or a first failure that is new is reported; only a new outcome fails. */
 function compareKinds(key: 'outcome' | 'ends' | 'firstFailing', before: Kinds, now: Kinds): One | null {
   if (judgeKinds(listOf(before), listOf(now)) !== 'different') return null;
   const verdict = key === 'outcome' ? 'worse' : 'other';
@@ -96,7 +96,7 @@ function limitsText(limits: BaselineEntry['limits']): string {
   );
 }
 
-/** Whether a baseline says of these runs all that there is to say: then it is not written anew, and the file has no noise. */
+/** Whether the baseline already covers these runs: if so, it is not rewritten, and the file has no noise. */
 export function covers(before: BaselineEntry, now: BaselineEntry): boolean {
   const figures = FIGURES.every((figure) => {
     const [a, b] = [spreadOf(before.figures[figure] ?? []), spreadOf(now.figures[figure] ?? [])];

@@ -1,4 +1,4 @@
-/** From the results of a scenario's runs to what a baseline holds of them. */
+/** Turns the results of a scenario's runs into its baseline entry. */
 
 import type { Result } from '../../result/schema.ts';
 import { callOf, errorOf, firstFailure, kernelOf } from '../../result/summary.ts';
@@ -6,10 +6,10 @@ import { limits as LIMITS, sampleOfResult } from '../../statistics/sample.ts';
 import { spreadOf } from '../../statistics/spread.ts';
 import type { BaselineEntry, BaselineFigure, Circumstances, Kinds, Numbers } from './types.ts';
 
-/** More would make a line that nobody reads. */
+/** More values would make a line that nobody reads. */
 const MOST_VALUES = 25;
 
-/** Null: no run has figures. */
+/** Null if no run has figures. */
 export function entryOf(results: readonly Result[]): BaselineEntry | null {
   const [first] = results;
   if (first === undefined) return null;
@@ -43,7 +43,7 @@ function circumstancesOf(result: Result): Circumstances {
   };
 }
 
-/** Without what it was about, which has the names of private folders in it. */
+/** Without its argument, which contains the names of private folders. */
 function firstFailing(result: Result): string {
   const first = firstFailure(result);
   if (first === null) return 'none';
@@ -62,7 +62,7 @@ function figuresOf(results: readonly Result[]): Partial<Record<BaselineFigure, N
   return Object.fromEntries(figures.filter(([, values]) => values.length > 0));
 }
 
-/** In order; of very many so many, the first and the last among them. */
+/** In order; of very many, only this number, including the first and last. */
 function thinned(values: readonly number[]): number[] {
   const sorted = values.toSorted((a, b) => a - b);
   if (sorted.length <= MOST_VALUES) return sorted;
@@ -105,7 +105,7 @@ function known(values: readonly (number | null)[]): number[] {
   return values.filter((value) => value !== null);
 }
 
-/** The most frequent first. */
+/** Most frequent first. */
 function kindsOf(kinds: readonly string[]): Kinds {
   const counts = [...Map.groupBy(kinds, (kind) => kind)].map(([kind, all]) => [kind, all.length] as const);
   return Object.fromEntries(counts.toSorted(([a, x], [b, y]) => y - x || (a < b ? -1 : 1)));

@@ -1,4 +1,4 @@
-/** The file of baselines: YAML that people review, the same for the same measurements. */
+/** The baseline file: YAML that people review, identical for identical measurements. */
 
 import { Document, isMap, isScalar, isSeq, visit } from 'yaml';
 import { errnoOf, SetupError } from '../../errors.ts';
@@ -21,10 +21,10 @@ import {
 const HEAD =
   ' Measured by kmem-run scenario run --update-baseline, one value for each run; later runs are compared with it.\n Review changes, and commit them.';
 
-/** A scenario takes a few hundred bytes there. */
+/** A scenario takes a few hundred bytes in it. */
 const MOST_BYTES = 16 * 2 ** 20;
 
-/** Null: there is no such file. @throws SetupError `bad-baseline`, `unreadable-baseline`. */
+/** Null if there is no such file. @throws SetupError `bad-baseline`, `unreadable-baseline`. */
 export function readBook(file: string): Book | null {
   let text: string;
   try {
@@ -63,7 +63,10 @@ function bad(file: string, { line, column }: Readonly<{ line: number; column: nu
   );
 }
 
-/** Puts these into what the file has now; entries of others stay. @throws SetupError `baseline-not-written`, `bad-baseline`. */
+/**
+ * Merges these into the file's current content; other entries stay. @throws SetupError `baseline-not-written`,
+ * `bad-baseline`.
+ */
 export async function updateBook(file: string, entries: Book): Promise<void> {
   const merged: Record<string, Record<string, BaselineEntry>> = {};
   for (const [name, kernels] of [...Object.entries(readBook(file) ?? {}), ...Object.entries(entries)])
@@ -81,14 +84,14 @@ export async function updateBook(file: string, entries: Book): Promise<void> {
   }
 }
 
-/** Names in order, an entry's keys as they are listed here, a line for each figure. */
+/** Names in order, an entry's keys as listed here, one line for each figure. */
 export function textOf(book: Book): string {
   const scenarios = sorted(book, (kernels) => sorted(kernels, entryInFile));
   const document = new Document({ version: 1, scenarios } satisfies BaselineFile);
   document.commentBefore = HEAD;
   visit(document, {
     Seq: (_, node) => {
-      // Steps are one below the other; values are side by side.
+      // Steps are listed one per line; values are side by side.
       if (node.items.every((item) => isScalar(item))) node.flow = true;
       for (const item of node.items) if (isMap(item)) item.flow = true;
     },
@@ -136,14 +139,17 @@ function sorted<From, To>(given: Readonly<Record<string, From>>, map: (value: Fr
 }
 
 export type BaselineChoice = Readonly<{
-  /** For all; null: each its own. */
+  /** For all; null: each uses its own. */
   file: string | null;
   update: boolean;
 }>;
 
 export type Baselines = Readonly<{
   isUpdating: boolean;
-  /** `entry`: null where there is none; `isThere`: the file is. @throws SetupError `bad-baseline`, `unreadable-baseline`. */
+  /**
+   * `entry`: null if there is none; `isThere`: whether the file exists. @throws SetupError `bad-baseline`,
+   * `unreadable-baseline`.
+   */
   find: (
     scenario: Scenario,
     kernel: string,

@@ -17,7 +17,7 @@ export type Held = Readonly<{
   kernel: string;
   settings: BaselineSettings;
   baselines: Baselines;
-  /** Runs it so often, until one does not pass. */
+  /** Runs it this often, or until a run does not pass. */
   run: (times: number) => Promise<ScenarioOutcome>;
   /** Null: as often as the scenario asks for. */
   repeat: number | null;
@@ -36,7 +36,7 @@ async function update(held: Held): Promise<ScenarioOutcome> {
     ...{ file: shownPath(file), state },
     ...{ changes: compared.changes, warnings: compared.warnings },
   });
-  // The first one pays for what it is the first to look up: it is thrown away.
+  // The first run pays for one-time look-ups: it is discarded.
   const warm = await run(1);
   const measured = warm.status === 'passed' && !signal.aborted ? await run(timesToMeasure(scenario, repeat)) : warm;
   const outcome = measured === warm ? warm : { ...together(warm, measured), results: measured.results };
@@ -73,7 +73,7 @@ async function compare(held: Held): Promise<ScenarioOutcome> {
   return judged(outcome, compared, { file: shownPath(file), settings, entry });
 }
 
-/** Of one that did not pass all runs: what they measured may tell why. */
+/** Uses all runs of a scenario that did not pass: their figures may show why. */
 function measure(entry: BaselineEntry, outcome: ScenarioOutcome, settings: BaselineSettings): Compared {
   const results = outcome.status === 'passed' ? outcome.results.filter(isPassed) : outcome.results;
   const now = entryOf(results);
@@ -88,7 +88,7 @@ function judged(outcome: ScenarioOutcome, { changes, warnings }: Compared, writt
   const baseline: BaselineOutcome = { file: written.file, state: 'compared', changes, warnings };
   const beyond = changes.filter(({ verdict }) => verdict === 'worse');
   if (outcome.status !== 'passed' || beyond.length === 0) {
-    // That it ended otherwise is what its reasons say.
+    // Its reasons already report the different end.
     const shown = changes.filter(({ key }) => outcome.status === 'passed' || (key !== 'outcome' && key !== 'ends'));
     const notes = shown.map((change) => noteOf(change, outcome));
     return { ...outcome, notes: [...notes, ...warnings], baseline };
@@ -121,7 +121,7 @@ function reasonsOf({ key, text, before, now }: BaselineChange, { settings, entry
 function withoutEntry({ kernel, settings, strict }: Held, outcome: ScenarioOutcome, file: string): ScenarioOutcome {
   const lack = `${file} has no baseline of ${outcome.name} on ${kernel}: --update-baseline writes one`;
   const baseline: BaselineOutcome = { file, state: 'missing', changes: [], warnings: [] };
-  // A suite must not pass because what it is held to went missing.
+  // A suite must not pass because its baseline went missing.
   if (settings.isNamed && strict && outcome.status === 'passed')
     return { ...outcome, status: 'error', reasons: [lack], baseline };
   return { ...outcome, notes: [lack], baseline };

@@ -8,7 +8,7 @@ import type { Scenario } from '../types.ts';
 
 const NAME = 'baseline.yaml';
 
-/** So that a folder of scenarios can hold it: no scenario has such a name. */
+/** Allows a folder of scenarios to contain the file: no scenario has such a name. */
 export function isBaselineName(path: string): boolean {
   return basename(path) === NAME || path.endsWith(`.${NAME}`);
 }
@@ -23,12 +23,12 @@ export function readBaselineName(path: string): string {
   );
 }
 
-/** Absolute: the one that was asked for, that the scenario names, or one beside the scenario. */
+/** Absolute: the requested file, the one that the scenario names, or one beside the scenario. */
 export function baselineFile(scenario: Scenario, asked: string | null): string {
   if (asked !== null) return absolute(asked);
   const folder = dirname(scenario.file);
   if (scenario.baseline?.file != null) return resolve(folder, scenario.baseline.file);
-  // What comes with kmem-run is not the user's to write to, and is replaced when it is installed again.
+  // Files that come with kmem-run are not for the user to write, and are replaced when it is reinstalled.
   return isOwn(folder) ? join(absolute('scenarios'), NAME) : join(folder, NAME);
 }
 

@@ -2,15 +2,15 @@ import { z } from 'zod';
 import { SetupError } from '../../errors.ts';
 import { parseSize } from '../../request/size.ts';
 
-/** What a baseline holds of a scenario on a kernel: what its runs measured when it was written. */
+/** A baseline entry of a scenario on a kernel: what its runs measured when it was written. */
 
-/** The values of several runs, from the lowest to the highest: the spread, and what judge() of the store goes by. */
+/** The values of several runs, lowest to highest: the spread, and the input of judge(). */
 export type Numbers = readonly number[];
 
-/** How often each thing came about. */
+/** How often each value occurred. */
 export type Kinds = Readonly<Record<string, number>>;
 
-/** Figures that are held to the baseline. Of memory and TCP buffers only where they were limited. */
+/** Figures that are compared with the baseline. Memory and TCP buffers only if they were limited. */
 export const FIGURES = ['kmem', 'failcnt', 'mem', 'kmemTcp'] as const;
 export type BaselineFigure = (typeof FIGURES)[number];
 
@@ -19,7 +19,7 @@ export type Circumstances = Readonly<{
   cgroup: string;
   enforcement: string;
   aslr: boolean;
-  /** That the steps could use. */
+  /** CPUs that the steps could use. */
   cpus: number;
 }>;
 
@@ -31,25 +31,25 @@ export type BaselineEntry = Readonly<{
   ends: Kinds;
   /** `apachectl: execve (ENOMEM)`, or `none`. */
   firstFailing: Kinds;
-  /** Without those that could not be read. */
+  /** Excludes figures that could not be read. */
   figures: Readonly<Partial<Record<BaselineFigure, Numbers>>>;
-  // What tells where a change comes from; medians.
-  /** Processes and threads at one time. */
+  // Shows where a change comes from; medians.
+  /** Concurrent processes and threads. */
   processes: number | null;
-  /** What kernel memory was made up of at its peak, where the kernel splits it (cgroup v2). */
+  /** Composition of kernel memory at its peak, if the kernel splits it (cgroup v2). */
   parts: Readonly<Record<string, number>> | null;
-  /** The group's peak during each step in it, in their order. */
+  /** The group's peak during each of its steps, in their order. */
   steps: readonly Readonly<{ name: string; kmem: number }>[];
 }>;
 
 /** By scenario, then by kernel (`host`, or the name of one). */
 export type Book = Readonly<Record<string, Readonly<Record<string, BaselineEntry>>>>;
 
-/** What a median may differ by: a part of it, or so much. */
+/** How far a median may deviate: a share of it, or an amount. */
 export type Tolerance = Readonly<{ share: number; atLeast: number }>;
 
 export type BaselineSettings = Readonly<{
-  /** The file has the key `baseline`: then a baseline that is missing is a lack. */
+  /** The file has the key `baseline`: a missing baseline is then an error. */
   isNamed: boolean;
   /** Null: beside the scenario. */
   file: string | null;
@@ -94,7 +94,7 @@ export type EntryInFile = z.infer<typeof entry>;
 
 const SHARE = 0.1;
 
-/** Below these a share says nothing: a page more or less in a small program, one refusal among three. */
+/** Below these amounts a share means nothing: a page more or less in a small program, one refusal among three. */
 const BYTES = 16_384;
 
 const COUNT = 1;
@@ -110,14 +110,14 @@ export function readTolerances(given: Given): Record<BaselineFigure, Tolerance> 
   const of = (figure: BaselineFigure): Tolerance => {
     const text = typeof given === 'object' ? given[figure] : given;
     if (text === undefined) return byDefault(figure);
-    // One size for all is one of bytes.
+    // A single size for all is in bytes.
     if (typeof given === 'string' && figure === 'failcnt' && !text.endsWith('%')) return byDefault(figure);
     return readTolerance(text, figure);
   };
   return Object.fromEntries(FIGURES.map((figure) => [figure, of(figure)])) as Record<BaselineFigure, Tolerance>;
 }
 
-/** `10%`; `64K`, or of failcnt `3`. @throws SetupError `bad-tolerance`. */
+/** `10%`; `64K`, or for failcnt `3`. @throws SetupError `bad-tolerance`. */
 export function readTolerance(text: string, figure: BaselineFigure): Tolerance {
   const [, percent] = /^([0-9]{1,4}(?:\.[0-9]+)?) ?%$/.exec(text) ?? [];
   if (percent !== undefined) return { share: Number(percent) / 100, atLeast: 0 };
@@ -138,7 +138,7 @@ export function slackOf({ share, atLeast }: Tolerance, median: number): number {
   return Math.max(share * median, atLeast);
 }
 
-/** `10 %`, `64K` as people read it. */
+/** `10 %`, `64K` for people. */
 export function toleranceText({ share, atLeast }: Tolerance, format: (value: number) => string): string {
   const percent = `${Math.round(share * 1000) / 10} %`;
   if (share === 0) return atLeast === 0 ? 'none' : format(atLeast);

@@ -1,4 +1,4 @@
-/** What differs from a baseline, in a sentence: `kmem peak +14 % (2.5 → 2.9 MiB), from page tables`. */
+/** A difference from a baseline, as a sentence: `kmem peak +14 % (2.5 → 2.9 MiB), from page tables`. */
 
 import { formatSize, groupDigits } from '../../request/size.ts';
 import type { Result } from '../../result/schema.ts';
@@ -44,7 +44,7 @@ function changeText(share: number): string {
   return `${share < 0 ? '−' : '+'}${groupDigits(digits)} %`;
 }
 
-/** `2.5 → 2.9 MiB`: the unit once where it is the same. */
+/** `2.5 → 2.9 MiB`: the unit only once if it is the same. */
 function valuesText(figure: BaselineFigure, before: number, now: number): string {
   if (figure === 'failcnt') return `${groupDigits(before)} → ${groupDigits(now)}`;
   const [first, second] = [formatSize(before), formatSize(now)];
@@ -52,7 +52,7 @@ function valuesText(figure: BaselineFigure, before: number, now: number): string
   return `${first.endsWith(unit) ? first.slice(0, -unit.length) : first} → ${second}`;
 }
 
-/** Only what was measured: where there is nothing to tell from, nothing is said. */
+/** Only what was measured: without evidence it returns nothing. */
 function evidenceFor(facts: EntryFacts): string[] {
   const { figure, a, b, results } = facts;
   if (figure === 'failcnt') return b.median > a.median ? mostFailing(results) : [];
@@ -70,7 +70,7 @@ const PARTS: Readonly<Record<string, string>> = {
   other: 'other pages, such as those of pipes',
 };
 const MOST_PARTS = 2;
-/** Of the whole change: what parts have to explain to be named. */
+/** Share of the whole change that parts must explain to be named. */
 const EXPLAINED = 0.75;
 
 function partsBehind({ before, now, a, b }: EntryFacts): string[] {
@@ -90,7 +90,7 @@ function partsBehind({ before, now, a, b }: EntryFacts): string[] {
   return [];
 }
 
-/** The first step whose own peak rose or fell by most of what the whole did. */
+/** The first step whose own peak rose or fell by most of the whole change. */
 function stepBehind(facts: EntryFacts): string[] {
   const { before, now, a, b, tolerance, results } = facts;
   if ((results[0]?.steps.length ?? 0) < 2) return [];
@@ -103,7 +103,7 @@ function stepBehind(facts: EntryFacts): string[] {
   return step === undefined ? stretchBehind(facts) : [`at step "${step.name}"`];
 }
 
-/** Only steps that run programs in the group have a peak of their own: one that none of them reached was between them. */
+/** Only steps that run programs in the group have their own peak: a peak that none of them reached was between them. */
 function stretchBehind({ before, now, a, b, tolerance, results }: EntryFacts): string[] {
   const measured = Math.max(...now.steps.map(({ kmem }) => kmem));
   if (b.median < a.median || b.median - measured <= slackOf(tolerance.kmem, a.median)) return [];
@@ -111,7 +111,7 @@ function stretchBehind({ before, now, a, b, tolerance, results }: EntryFacts): s
   const steps = results[0]?.steps ?? [];
   const unmeasured = steps.flatMap(({ kmemMaxUsage }, index) => (kmemMaxUsage === null ? [index] : []));
   const [first, last] = [unmeasured[0], unmeasured.at(-1)];
-  // With programs in between it was in one stretch or another.
+  // With programs in between, the stretch is ambiguous.
   if (first === undefined || last === undefined || last - first + 1 !== unmeasured.length) return [];
   const named = (index: number) => `"${stepName(steps[index]?.name ?? null, index)}"`;
   return first === last ? [`at step ${named(first)}`] : [`between step ${named(first)} and step ${named(last)}`];

@@ -1,4 +1,4 @@
-/** Keeps a page up to date: asks now and then whether the store has changed, and fetches the page anew. */
+/** Keeps a page up to date: checks now and then whether the store has changed, and refetches the page. */
 
 type Changes = Readonly<{
   changes: string;
@@ -12,7 +12,7 @@ const REDRAW = 'kmem-run: redraw';
 
 const place = document.querySelector<HTMLElement>('[data-live]');
 const filters = document.querySelector<HTMLFormElement>('form[data-filters]');
-// Without a script there is the button.
+// Without a script, the button remains.
 filters?.addEventListener('change', ({ target }) => {
   if (target instanceof HTMLSelectElement) filters.requestSubmit();
 });

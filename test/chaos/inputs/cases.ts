@@ -1,4 +1,4 @@
-/** The damaged inputs: a table of kinds, each of so many cases. A case is made from a seed and its number alone. */
+/** The damaged inputs: a table of kinds, each with a number of cases. A case depends only on a seed and its number. */
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,15 +22,15 @@ export type Input = Readonly<{
   several: boolean;
 }>;
 
-/** Where the files of a case go, and what is there for all of them. */
+/** The folder for the files of a case, and what all cases share. */
 export type Prepared = Readonly<{ folder: string; store: string; odd: readonly string[] }>;
 
 type Making = Readonly<{
   draw: Draw;
   prepared: Prepared;
-  /** Of the case within its kind. */
+  /** Index of the case in its kind. */
   index: number;
-  /** Writes a file of the case's own, and gives its path. */
+  /** Writes a file for the case and returns its path. */
   put: (name: string, data: string | Uint8Array) => string;
 }>;
 
@@ -49,7 +49,7 @@ function pickFor<Item>(items: readonly Item[], index: number): Item {
   return items[index % items.length] as Item;
 }
 
-/** Options of a run that does not happen. */
+/** Options of a run that is not performed. */
 function option(name: string, lists: readonly (readonly string[])[]): Kind {
   const args = ({ index }: Making) => [...pickFor(lists, index), '--dry-run', '--', 'true'];
   return { name, count: lists.length, args, statuses: READS };
@@ -215,7 +215,7 @@ function damagedStore(making: Making): readonly string[] {
   return [name, '--store', damagedDatabase(making), ...words];
 }
 
-/** Its bytes, or what is in its rows. */
+/** Damages its bytes or its rows. */
 function damagedDatabase({ draw, prepared, put }: Making): string {
   const bytes = readFileSync(prepared.store);
   const way = draw.below(5);

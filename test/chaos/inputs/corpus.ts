@@ -1,4 +1,4 @@
-/** Saved inputs: sound documents to damage, and texts that once were a problem, or might be. */
+/** Saved inputs: valid documents to damage, and texts that once were, or might be, a problem. */
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,7 +25,7 @@ function step(rest: string): string {
   return `description: x\n${rest}`;
 }
 
-/** Nine lists of nine of the list before. */
+/** Nine lists, each nine of the previous. */
 function bomb(): string {
   const names = [...'abcdefghij'];
   const lines = names.map((name, index) => {
@@ -170,7 +170,7 @@ export const optionLists: readonly (readonly string[])[] = [
   ...[['--memsw', '1M'], ['--reserve', 'x'], ['--json=-'], ['--ready', 'http://[/'], ['--stop', 'SIGNOPE']],
 ];
 
-/** What is done to the rows of a store. */
+/** Changes to the rows of a store. */
 export const storeChanges: readonly string[] = [
   ...["'not json'", "'null'", "'[]'", `'{"schemaVersion":1}'`].map((value) => `UPDATE run SET result = ${value}`),
   "UPDATE run SET result = json_set(result, '$.schemaVersion', 99)",

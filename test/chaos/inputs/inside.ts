@@ -1,4 +1,6 @@
-/** Damaged inputs, in the namespaces that isolated.ts made: a line of JSON for each that is not answered as it must be. */
+/**
+ * Damaged inputs, in the namespaces created by isolated.ts: prints a line of JSON for each that is answered wrongly.
+ */
 
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
@@ -25,7 +27,7 @@ export type InputLine = Readonly<{
   stderr: string;
 }>;
 
-/** Of so many inputs one is answered by the command itself, in a process of its own. */
+/** One in this many inputs is answered by the command itself, in a separate process. */
 const OF_THE_COMMAND = 20;
 /** The longest takes 1 s on an idle machine. */
 const TIMEOUT_MS = 60_000 * slowness;
@@ -54,13 +56,13 @@ const NO_ANSWER: Answer = { status: null, stdout: '', stderr: '' };
 
 type Worker = Readonly<{ answer: (input: Input) => Promise<Answer>; end: () => void }>;
 
-/** Its standard error is shown: what it says there it says on its way down. */
+/** Its standard error is shown: it prints there only when it crashes. */
 async function startWorker(): Promise<Worker> {
   const words = limited(join(import.meta.dirname, 'worker.ts'));
   const child = spawn('sh', words, { stdio: ['pipe', 'ignore', 'inherit', 'pipe'] });
   child.stdin?.on('error', () => {});
   const lines = createInterface({ input: child.stdio[3] as Readable });
-  // A slow start is none of the first input's time.
+  // A slow start is not charged to the first input.
   await new Promise((resolve) => lines.once('line', resolve));
   const answer = ({ args }: Input): Promise<Answer> => {
     const { promise, resolve } = Promise.withResolvers<Answer>();
@@ -79,7 +81,7 @@ async function startWorker(): Promise<Worker> {
   return { answer, end: () => void child.kill('SIGKILL') };
 }
 
-/** A file without an end, read whole, must not take the machine's memory. */
+/** Reading an endless file whole must not exhaust the machine's memory. */
 function limited(...words: readonly string[]): string[] {
   return ['-c', `ulimit -v ${8 * 2 ** 20}; exec "$@"`, 'sh', process.execPath, ...words];
 }

@@ -14,7 +14,7 @@ const OWN = { enumerable: true, configurable: true, writable: true };
 
 type Container = Record<string, unknown> | unknown[];
 
-/** A copy with so many places changed. */
+/** A copy with `count` places changed. */
 export function damageDocument(document: unknown, count: number, draw: Draw): unknown {
   let damaged = structuredClone(document);
   for (let done = 0; done < count; done += 1) damaged = damageOnce(damaged, draw);
@@ -40,7 +40,7 @@ function damageAt(holder: Record<string, unknown>, key: string, draw: Draw): voi
   if (way < 5) holder[key] = draw.pick(HOSTILE);
   else if (way < 7) delete holder[key];
   else if (way < 9 && Array.isArray(holder)) holder.push(...Array.from({ length: 50 }, () => value));
-  // As JSON.parse() makes it: an own key, whatever its name.
+  // As JSON.parse() creates it: an own key, whatever its name.
   else if (way < 9) Object.defineProperty(holder, draw.pick(HOSTILE_KEYS), { ...OWN, value: draw.pick(HOSTILE) });
   else holder[key] = [value];
 }
@@ -72,7 +72,7 @@ const INSERTED = [
   ...['|\n', '? ', '💩', '1e999', 'null', '${', '${dir', '__proto__: {x: 1}\n'],
 ].map((text) => Buffer.from(text));
 
-/** Bytes deleted, inserted, changed, cut off or repeated, so many times. */
+/** Bytes deleted, inserted, changed, cut off or repeated, `count` times. */
 export function damageText(text: string | Buffer, count: number, draw: Draw): Buffer {
   let bytes: Buffer = Buffer.from(text);
   for (let done = 0; done < count; done += 1) {

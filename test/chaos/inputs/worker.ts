@@ -1,6 +1,7 @@
 /**
- * Answers inputs as the command does, many in one process. It says that it is ready; then lines of JSON with the words of a
- * command line come in, and one with the answer goes out for each, to descriptor 3, since the commands write to stdout.
+ * Answers inputs as the command does, many in one process. It reports that it is ready; then it reads lines of JSON
+ * with the words of a command line, and writes a line with each answer to descriptor 3, since the commands write to
+ * stdout.
  */
 
 import { writeSync } from 'node:fs';
@@ -13,7 +14,7 @@ import type { Answer } from './judge.ts';
 const ANSWERS = 3;
 const CANNOT = 125;
 
-/** As in src/cli.ts, whose other errors are those that must not be. */
+/** As in src/cli.ts, whose other errors must never occur. */
 async function statusOf(argv: readonly string[]): Promise<number> {
   try {
     return await findCommand(argv)(argv);
@@ -52,7 +53,7 @@ function take(name: keyof Written, written: Written): typeof process.stdout.writ
   };
 }
 
-// A command adds some to each, for as long as its process lives.
+// Each command adds listeners for the life of its process.
 for (const stream of [process.stdout, process.stderr]) stream.setMaxListeners(0);
 say('ready');
 for await (const line of createInterface({ input: process.stdin })) say(await answer(JSON.parse(line)));

@@ -6,7 +6,7 @@ import { nextStep, type Trial } from '../../../src/experiment/bisect/search.ts';
 import type { Phase, SearchQuestion } from '../../../src/experiment/bisect/trials.ts';
 import { find, HIGHEST, type Program, questions } from './find.ts';
 
-/** The numbers of each step, and what it was for. */
+/** The numbers of each step, and its phase. */
 function stepsOf(question: SearchQuestion, passes: Program): { phase: Phase; at: readonly number[] }[] {
   const trials: Trial[] = [];
   const steps: { phase: Phase; at: readonly number[] }[] = [];

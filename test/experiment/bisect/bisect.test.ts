@@ -144,7 +144,7 @@ test('--lo and --hi: nothing outside them is tried, and what is known of the pea
 });
 
 test('a counter-example instead of a limit', async (t) => {
-  // As sh does, which survives one denied fork and not another. What is wide enough is found wherever it is.
+  // Like sh, which survives one denied fork but not another. A hole that is wide enough is found wherever it is.
   const [lo, hi, wide] = [4, 84, 21];
   const property = fc.asyncProperty(
     fc.integer({ min: lo, max: hi - wide - 2 }).chain((edge) => {
@@ -224,7 +224,7 @@ test('stopped: what is known so far', async (t) => {
   const runner = program((kmem) => kmem === null || kmem >= 70 * PAGE, 100 * PAGE);
   const { answer, ended, history, plan } = await bisect(question(), runner, { keep, signal: controller.signal });
   t.is(ended, 'stopped');
-  // One of seven was without a limit, and one thrown away; 105 pages are expected to pass.
+  // One of seven had no limit, and one was discarded; 105 pages are expected to pass.
   t.deepEqual(answer, { kind: 'unfinished', passesAt: 78 * PAGE, failsAt: 39 * PAGE });
   t.true(plan.remaining(history) > 0);
   t.deepEqual(planBisect(question(), nameOf).answer(plan.empty), { kind: 'unfinished', passesAt: null, failsAt: null });

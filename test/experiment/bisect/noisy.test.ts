@@ -1,4 +1,4 @@
-/** Programs that pass by luck: what an answer may say of them. */
+/** Programs that pass by luck: what an answer may say about them. */
 
 import test from 'ava';
 import fc from 'fast-check';
@@ -8,7 +8,7 @@ import { find, HIGHEST, holds, questions } from './find.ts';
 
 /** How a program passes by luck: the chance at each number, given where luck begins and ends. */
 const chances = {
-  /** Surely fails below, surely passes above, by chance between. */
+  /** Always fails below, always passes above, by chance in between. */
   zone: (at: number, { from, to }: Luck) => (at > to ? 1 : at >= from ? 0.5 : 0),
   coin: (_: number, { from, to }: Luck) => (from + to) / 2 / HIGHEST,
   'rarely otherwise': (at: number, { to }: Luck) => (at > to ? 0.98 : 0.02),
@@ -21,7 +21,7 @@ function zone(question: SearchQuestion, limit: number, spread: number): Noisy {
   return { kind: 'zone', question, limit, spread };
 }
 
-/** The zone is anywhere, or where the search begins or ends: luck there is what surprises it. */
+/** The zone is anywhere, or where the search starts or ends: luck there surprises it. */
 const noisy = fc
   .record({
     question: questions,
@@ -46,7 +46,7 @@ const wrongOnce: [Noisy, number][] = [
   // `found`, and one trial at `fails`.
   [zone({ lo: 4, hi: 4212, most: 4707, confirm: 4, batch: 3 }, 4716, 28), 14],
   [zone({ lo: 15, hi: 2952, most: 2961, confirm: 4, batch: 2 }, 2968, 32), 2_147_483_620],
-  // `found`, and nothing but numbers that passed each time between `fails` and `passes`.
+  // `found`, and only numbers that passed each time between `fails` and `passes`.
   [zone({ lo: 28, hi: 1515, most: 1531, confirm: 2, batch: 4 }, 1382, 27), 678_303_274],
   [zone({ lo: 24, hi: 3799, most: 7213, confirm: 1, batch: 2 }, 1673, 12), 850_260_010],
   // `noisy`, and one trial at `fails`.

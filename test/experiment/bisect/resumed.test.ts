@@ -1,4 +1,4 @@
-/** A search that is stopped and gone on with, and more than one run at a time. */
+/** A search that is stopped and resumed, and more than one run at a time. */
 
 import test from 'ava';
 import fc from 'fast-check';
@@ -41,7 +41,7 @@ test('stopped anywhere and gone on with: the same answer, and no finished run is
 test('two runs at a time, stopped anywhere: no run is made twice, none has the place of another, the same answer', async (t) => {
   const asked = question({ jobs: 2, confirm: 4 });
   const jobs = [{ cpus: [0] }, { cpus: [1] }];
-  // Of two at a time the second one ends first.
+  // Of each two runs, the second ends first.
   const slow = (passes: Runner): Runner => {
     let turn = 0;
     return async (spec, order) => {

@@ -13,7 +13,7 @@ test('a program with one limit: it is found, exactly', (t) => {
     else if (limit <= lo) t.deepEqual(answer, { kind: 'always', surprises: [] });
     else t.deepEqual(answer, { kind: 'found', passes: limit, fails: limit - 1, between: [], surprises: [] });
     for (const { at } of trials) t.true(at >= lo && at <= most);
-    // Where `hi` passes: the halving, the steps down to what is halved, and what confirms.
+    // If `hi` passes: the halving, the steps down to the range halved, and the confirmation.
     if (limit <= hi) t.true(trials.length <= 5 + log2(hi - lo + 2) + 5 * confirm, `${trials.length} trials`);
   });
   holds(t, property, { numRuns: 3000 });
@@ -60,7 +60,7 @@ test('an island wider than half of either side is always seen', (t) => {
       const [lo, hi] = [1, limit + 200];
       const [from, to] = below ? [lo, limit - 1] : [limit, hi];
       const width = Math.ceil((to - from + 1) / 2) + 1;
-      // What the halving and the confirmation look at would move the edge itself.
+      // Numbers that the halving and the confirmation try would move the edge itself.
       const room = to - from + 1 - width - 2;
       const start = from + 1 + Math.floor(Math.max(0, room) * place);
       const inIsland: Program = (at) => at >= start && at < start + width && at <= to - 1;
@@ -69,7 +69,8 @@ test('an island wider than half of either side is always seen', (t) => {
         t.true(answer.passes.at < answer.fails.at);
         return;
       }
-      // Or the halving fell into it, and found one of its edges: then what is left of the side may be too narrow to be seen.
+      // Otherwise the halving fell into it and found one of its edges; the rest of the side may then be too narrow to
+      // be seen.
       t.true(answer.kind === 'found' && answer.passes !== limit);
     },
   );
@@ -86,7 +87,7 @@ test('always and never', (t) => {
 });
 
 test('an edge that wavers by a page is told with its zone', (t) => {
-  // At 100 every second time.
+  // 100 passes every other time.
   let turn = 0;
   const { answer } = find({ lo: 1, hi: 200, most: 400, confirm: 4, batch: 1 }, (at) => {
     if (at !== 100) return at > 100;
@@ -103,7 +104,7 @@ test('a single surprise far from the edge is told, and is no counter-example', (
   const question = { lo: 1, hi: 1000, most: 2000, confirm: 3, batch: 1 };
   const program: Program = (at) => at >= 600;
   const { trials } = find(question, program);
-  // Those at the end looked where the halving did not; what was tried more than once confirmed.
+  // The last trials looked where the halving did not; repeated numbers were confirmations.
   const isAudit = ({ at }: Trial): boolean => trials.filter((trial) => trial.at === at).length === 1;
   for (const { at, passed } of trials.slice(-8).filter(isAudit)) {
     let visits = 0;
@@ -120,7 +121,7 @@ test('a single surprise far from the edge is told, and is no counter-example', (
 });
 
 test('where results vary further down, the edge next to the sure side is found', (t) => {
-  // As Apache does, which between 1.4 and 2 MB may get by with fewer threads.
+  // Like Apache, which may get by with fewer threads between 1.4 and 2 MB.
   let luck = 0;
   for (let seed = 0; seed < 100; seed++) {
     const random = randomFrom(seed);
@@ -143,7 +144,7 @@ test('whatever was tried already is not asked again, and the order of other numb
   const property = fc.property(questions, fc.nat(HIGHEST), fc.nat(30), (question, limit, kept) => {
     const program: Program = (at) => at >= limit;
     const { answer, trials } = find(question, program);
-    // Stopped after some of them, and gone on with.
+    // Stopped after some of them, and resumed.
     const known = trials.slice(0, kept);
     const more: Trial[] = [];
     for (;;) {
@@ -186,13 +187,15 @@ test('without confirmation: the halving alone', (t) => {
   holds(t, property, { numRuns: 1000 });
 });
 
-/** The chance to pass by limit, as seen of Apache, which gets by with fewer threads now and then: sure from `edge` on. */
+/**
+ * Chance to pass by limit, as observed for Apache, which sometimes gets by with fewer threads: certain from `edge` on.
+ */
 const lucky = {
   'as likely as not, far below': (at: number, edge: number) =>
     at >= edge ? 1 : at >= 0.94 * edge ? 0.07 : at >= 0.6 * edge ? 0.5 : 0,
   'most of the time, on a plateau': (at: number, edge: number) =>
     at >= edge ? 1 : at >= 0.97 * edge ? 0.15 : at >= 0.6 * edge && at < 0.7 * edge ? 0.9 : 0.02,
-  // Its peak is not the same each time: there is no edge, and what is found is where it hardly ever fails.
+  // Its peak varies: there is no edge, and the result is where it hardly ever fails.
   'less and less, page by page': (at: number, edge: number) => 1 / (1 + Math.exp((edge - 14 - at) / 5)),
   'now and then, near the edge': (at: number, edge: number) => (at >= edge ? 1 : at >= 0.97 * edge ? 0.15 : 0),
 } as const;
@@ -206,7 +209,7 @@ for (const [name, chance] of Object.entries(lucky)) {
     let many = 0;
     for (let seed = 0; seed < rounds; seed++) {
       const random = randomFrom(seed);
-      // What is expected to pass is taken from a peak, which is not the same each time.
+      // The limit expected to pass is derived from a peak, which varies.
       const hi = edge - 3 + Math.floor(random() * 60);
       const { answer, phases } = find(
         { lo: 1, hi, most: 4 * hi, confirm: 3, batch: 1 },

@@ -1,4 +1,4 @@
-/** What a run came to, told by how it differs from two in which nothing failed. */
+/** The class of a run, from how it differs from two in which nothing failed. */
 
 import test from 'ava';
 import { baselineOf } from '../../../src/experiment/explore/baseline.ts';
@@ -291,7 +291,7 @@ for (const [names, kind, name, seen] of [
   [['silent', 'handled'], 'unsteady', 'silent', 1],
   [['hang', 'handled'], 'unsteady', 'hang', 1],
   [['hang', 'leak'], 'finding', 'leak', 1],
-  // A crash is no noise.
+  // A crash is never noise.
   [['crash', 'handled'], 'finding', 'crash', 1],
   [['silent', null], 'finding', 'silent', 1],
   [[null, 'handled'], 'handled', 'handled', 1],

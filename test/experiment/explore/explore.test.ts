@@ -1,4 +1,4 @@
-/** The order of an exploration, over runs that are not there. */
+/** The order of an exploration, over simulated runs. */
 
 import test from 'ava';
 import fc from 'fast-check';
@@ -17,7 +17,7 @@ import type { RunSpec } from '../../../src/request/run-spec.ts';
 import type { Injection, Result } from '../../../src/result/schema.ts';
 import { resultOf, unwatched } from '../programs.ts';
 
-/** What a program does when a call of it fails; `once` of one that comes again. */
+/** What a program does when one of its calls fails; `once`: for a call that recurs. */
 type Reaction = 'exit' | 'crash' | 'hang' | 'silent' | 'flicker' | 'elsewhere' | 'harmless';
 
 const calm: Observation = {
@@ -45,7 +45,7 @@ const observe: Readonly<Record<Reaction, Partial<Observation>>> = {
   harmless: {},
 };
 
-/** A program that makes as many calls, each on an object of its own, with its runner. */
+/** A program with one call for each reaction, each on its own object, and its runner. */
 function makeProgram(reactions: readonly Reaction[], undisturbed: Partial<Observation> = {}) {
   const made: RunSpec[] = [];
   const tries = new Map<string, number>();

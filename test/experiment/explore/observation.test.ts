@@ -1,4 +1,4 @@
-/** What is read of a folder that somebody may still change. */
+/** Reading a folder that somebody may still change. */
 
 import { execFileSync } from 'node:child_process';
 import fs, { mkdtempSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';

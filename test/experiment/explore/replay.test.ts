@@ -52,7 +52,7 @@ test('a duration of the library is in milliseconds, one in words is as it was wr
     line({ command: ['x'], ...durations }),
     'kmem-run --fail 0/17:mmap+ --timeout 1500ms --grace 20ms --hold 2s --quiet-for 300ms --quiet-limit 1m -- x',
   );
-  // Read back by the command line they are what they were.
+  // Parsed back from the command line, they are unchanged.
   const { input } = parseRunArgv(
     line({ command: ['x'], ...durations })
       .split(' ')

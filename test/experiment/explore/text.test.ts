@@ -1,4 +1,4 @@
-/** What differs from run to run of itself, and what does not. */
+/** What varies between undisturbed runs, and what does not. */
 
 import test from 'ava';
 import fc from 'fast-check';
@@ -63,7 +63,7 @@ test('two texts with too little in common are not learnt from', (t) => {
 });
 
 const word = fc.stringMatching(/^[a-z]{2,8}$/);
-/** A line with places for a number and for a name; each run fills them as it likes. */
+/** A line with placeholders for a number and a name; each run fills them arbitrarily. */
 const template = fc.array(fc.tuple(fc.array(word, { minLength: 3, maxLength: 8 }), fc.boolean(), fc.boolean()), {
   minLength: 1,
   maxLength: 12,

@@ -23,7 +23,7 @@ function reading(mode: ComparedMode, limit: number, made: number, errnos: readon
   return { row: 'pipe', mode, limit, tries: tries(made, errnos), problem: null };
 }
 
-/** Both limits: the same under each. */
+/** The same readings under both limits. */
 function both(native: readonly [number, readonly number[]], gate: readonly [number, readonly number[]]): Reading[] {
   return LIMITS.flatMap((limit) => [reading('native', limit, ...native), reading('gate', limit, ...gate)]);
 }

@@ -16,7 +16,7 @@ const TIMEOUT_MS = 25 * 60_000;
 
 /** One of each kind; a soak compares as many of the others as it has time for, or all. */
 const CHOSEN = ['fork', 'socket_udp', 'mkdir', 'semget', 'brk', 'stat_kept'];
-/** So many at a time, by one boot. */
+/** This many at a time, in one boot. */
 const TOGETHER = 3;
 
 async function compare(t: ExecutionContext, args: readonly string[]) {
@@ -49,7 +49,7 @@ if (soak.isOn) {
   testCommand();
 }
 
-/** The same errno after as many objects, within 5 %, under three limits. */
+/** The same errno after equally many objects, within 5 %, under three limits. */
 async function assertSame(t: ExecutionContext, chosen: readonly string[]): Promise<void> {
   const { status, stdout, report } = await compare(
     t,

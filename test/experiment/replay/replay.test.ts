@@ -18,7 +18,7 @@ function made(peak: number, outcome: Result['outcome'] = 'passed'): Result {
 
 const recorded = recordedOf(made(1_048_576), null);
 
-/** Replays whose peaks are these, one after the other; the last again and again. */
+/** Replays with these peaks, one after another; the last is repeated. */
 async function replayed(peaks: readonly number[], asked: Partial<ReplayQuestion> = {}, outcome?: Result['outcome']) {
   const specs: RunSpec[] = [];
   const runner: Runner = async (given) => {

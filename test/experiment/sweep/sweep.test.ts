@@ -133,7 +133,7 @@ test('stopped and gone on with, as often as you like: no finished run is made ag
       for (const stopAfter of [...stops, Number.POSITIVE_INFINITY]) {
         const controller = new AbortController();
         const sweep = planSweep(asked, nameOf);
-        // As the store gives them back.
+        // As returned by the store.
         let known = sweep.empty();
         for (const { place, result } of kept) known = sweep.fold(known, { kind: 'run', ...place }, result);
         let made = 0;
@@ -170,7 +170,7 @@ test('a run that is kept twice counts once', (t) => {
   for (let count = 0; count < 2; count++) known = sweep.fold(known, { kind: 'run', point: 0, repeat: 0 }, result);
   t.is(known.made.size, 1);
   t.is(known.points[0]?.runs.length, 1);
-  // Of a question that was never asked.
+  // For a question that was never asked.
   t.is(sweep.fold(known, { kind: 'run', point: 99, repeat: 0 }, result).made.size, 1);
 });
 
@@ -230,7 +230,7 @@ test('the results of 3,000 runs are let go', async (t) => {
     question({ axes: { kmem: Array.from({ length: 100 }, (_, index) => (index + 1) * M) }, repeat: 30 }),
     nameOf,
   );
-  // A long list of samples, as a long run has it: 100 MB in all.
+  // A long list of samples, as of a long run: 100 MB in total.
   const samples = () =>
     Array.from({ length: 500 }, (_, atMs) => ({ atMs, kmem: atMs, mem: atMs, processes: 1, rss: atMs, cpuPercent: 1 }));
   collect();

@@ -1,4 +1,4 @@
-/* BTF: what a description of types says, and that a damaged one does no harm. */
+/* BTF: what a description of types says, and that a damaged one is harmless. */
 #include "../../../src/native/helper/btf.h"
 
 #include <stdlib.h>
@@ -49,7 +49,7 @@ static void test_types(void)
   forget_types(&made);
 }
 
-/* Whatever it says, nothing outside it is read: AddressSanitizer looks. */
+/* Whatever the data says, nothing outside it is read: AddressSanitizer checks this. */
 static void use(const char *data, size_t size)
 {
   struct btf btf;

@@ -1,4 +1,4 @@
-/* JSON, files and figures: what the three programs share. */
+/* JSON, files and numbers: code shared by the three programs. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* The configuration, a step's words, and messages as they come in. */
+/* The configuration, a step's words, and incoming messages. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,7 +58,7 @@ static void put(struct inbox *inbox, const char *bytes, size_t n)
   inbox->used += n;
 }
 
-/* The same messages, whatever the pieces are in which they come. */
+/* The same messages, however they are split into pieces. */
 static bool arrives_in_pieces_of(size_t size)
 {
   static const char sent[] = "config\0gate=1\0\0\0limit\0none\0\0close\0";
@@ -94,7 +94,7 @@ static void test_messages(void)
 
 void test_config(void)
 {
-  static struct config read; /* its texts stay, as they do in the helper */
+  static struct config read; /* its texts are never freed, as in the helper */
   test_words();
   test_step();
   test_messages();

@@ -105,7 +105,7 @@ static void test_ipc(void)
   notification.data.args[0] = 0;
 }
 
-/* Of this process; 0: nobody says. */
+/* For this process; 0 if unknown. */
 static int table_size(void)
 {
   char text[4096];
@@ -118,7 +118,7 @@ static int64_t bytes_of_table(int64_t descriptors)
   return descriptors * 8 + descriptors / 4;
 }
 
-/* Another process, since who looks at its own table makes it larger: full but for `left`.  0: it has told no size. */
+/* Another process, because reading one's own table enlarges it: full except for `left`.  0: it has reported no size. */
 static pid_t start_with_table(int left, int *size)
 {
   int report[2];
@@ -148,7 +148,7 @@ static void end(pid_t child)
   notification.pid = (uint32_t)getpid();
 }
 
-/* A limit that is near, else nobody looks. */
+/* The limit is near; otherwise nothing is checked. */
 static void test_full_table(void)
 {
   int size;

@@ -1,4 +1,4 @@
-/* What calls were about, from this process's own memory. */
+/* What calls were about, read from this process's own memory. */
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <netinet/in.h>

@@ -1,4 +1,4 @@
-/* The filter that is generated from the policy, run by an interpreter of classic BPF. */
+/* The filter generated from the policy, run by a classic BPF interpreter. */
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>

@@ -19,7 +19,7 @@ static pid_t start_sleeper(void)
   return pid;
 }
 
-/* A list of processes that is out of date: the number has become that of a process that was never in the group. */
+/* A stale list of processes: the pid now belongs to a process that was never in the group. */
 static void test_kill_group(void)
 {
   char folder[] = "/tmp/kmem-unit-XXXXXX", list[64], word[80];

@@ -1,4 +1,4 @@
-/* Failures that were asked for by address. */
+/* Failures requested by address. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* The helper's parts that need no group and no kernel of their own, one by one: test/native/unit.test.ts runs it. */
+/* The helper's parts that need no group and no kernel of their own, one by one: run by test/native/unit.test.ts. */
 #include <stdio.h>
 #include <string.h>
 

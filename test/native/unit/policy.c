@@ -1,4 +1,4 @@
-/* The table of calls: each word of the policy, and finding what it has said. */
+/* The table of calls: each word of the policy, and looking up what it defined. */
 #include <linux/audit.h>
 #include <stdio.h>
 #include <string.h>
@@ -145,7 +145,7 @@ static void test_many(void)
   check(find_call(AUDIT_ARCH_X86_64, 5000) == NULL, "policy: others are not");
 }
 
-/* Numbers that begin their search at one place. */
+/* Numbers whose search starts at the same slot. */
 static void test_collisions(void)
 {
   reset_policy();

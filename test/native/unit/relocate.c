@@ -1,4 +1,4 @@
-/* CO-RE: what a program's own types are in the kernel's. */
+/* CO-RE: maps a program's own types to the kernel's. */
 #include "../../../src/native/helper/relocate.h"
 
 #include <string.h>
@@ -48,7 +48,7 @@ static void make_types(void)
   check(finish_types(&kernel), "relocate: the kernel's types");
 }
 
-/* As fit.c does it. */
+/* As in fit.c. */
 static bool relocate(struct bpf_insn *code, size_t length, const struct btf *own, const struct core_place *place,
                      uint32_t target)
 {
@@ -61,7 +61,7 @@ static struct bpf_insn fit(uint8_t code, uint32_t type, const char *access, uint
   struct bpf_insn program[2] = {{.code = code, .off = 99, .imm = 99}, {.code = 0}};
   static char text[32];
   strcpy(text, access);
-  /* The access is a string of the program's: here one at the end of its strings. */
+  /* The access is one of the program's strings: here at the end of its strings. */
   struct btf with = local.btf;
   char strings[sizeof local.strings + sizeof text];
   memcpy(strings, local.btf.strings, local.btf.strings_size);
@@ -105,7 +105,7 @@ static void test_enumerators(void)
   check_number(fit(MOVE, flags, "0", VALUE_EXISTS, 0).imm, 0, "relocate: nor does it without its type");
 }
 
-/* Of a number of 64 bits, in two instructions. */
+/* For a 64-bit number, in two instructions. */
 static void test_wide_numbers(void)
 {
   struct bpf_insn program[2] = {{.code = BPF_LD | BPF_DW | BPF_IMM, .imm = 9}, {.imm = 9}};

@@ -1,4 +1,4 @@
-/* The ring of events, in memory of our own that is mapped twice, as the kernel's is. */
+/* The ring of events, in our own memory that is mapped twice, like the kernel's. */
 #include "../../../src/native/helper/ring.h"
 
 #include <linux/bpf.h>
@@ -25,7 +25,7 @@ static void put_head(uint64_t at, uint32_t length)
   memcpy(data + at % SIZE, &length, sizeof length);
 }
 
-/* An event of 16 bytes, of which the first 8 are a number. */
+/* A 16-byte event whose first 8 bytes are a number. */
 static void put(uint64_t number, uint32_t flags)
 {
   put_head(producer, 16 | flags);
@@ -74,7 +74,7 @@ void test_ring(void)
   seen_count = 0;
   for (uint64_t i = 0; i < 900; i++) {
     put(i, 0);
-    if (i % 100 == 99) /* several times around, with events across the end */
+    if (i % 100 == 99) /* wraps around several times, with events across the end */
       read_ring(&ring, take);
   }
   bool in_order = seen_count == 900;

@@ -1,4 +1,4 @@
-/* How much calls charge by the sizes in their arguments: of this process, and of a child that waits. */
+/* How much calls charge according to the sizes in their arguments: for this process, and for a child that waits. */
 #include <linux/bpf.h>
 #include <linux/filter.h>
 #include <signal.h>

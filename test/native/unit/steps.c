@@ -1,4 +1,4 @@
-/* On which step something is booked. */
+/* To which step something is attributed. */
 #include <unistd.h>
 
 #include "../../../src/native/helper/accounts.h"

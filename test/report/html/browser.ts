@@ -29,13 +29,13 @@ export function pageText(documents: readonly ReportDocument[], options: Partial<
 type View = Readonly<{
   width?: number;
   colorScheme?: 'light' | 'dark';
-  /** What is to be complained of; absent: nothing. */
+  /** The expected complaint; absent: none. */
   complaint?: RegExp;
 }>;
 
 /**
- * Gives the page to `look`, and checks then that nothing was complained of on its console and nothing was asked of any
- * network. Skipped where there is no Chromium.
+ * Passes the page to `look`, then checks that its console reported no complaint and nothing was requested from any
+ * network. Skipped if Chromium is missing.
  */
 export async function withPage(
   t: ExecutionContext,
@@ -75,7 +75,7 @@ export async function drawn(page: Page, id: string): Promise<Record<string, unkn
   return found as Record<string, unknown[]>;
 }
 
-/** Asked again and again from outside: the page's policy lets nobody wait inside it. */
+/** Polled from outside: the page's policy forbids waiting inside it. */
 export async function until(page: Page, expression: string): Promise<void> {
   while (!(await page.evaluate(expression))) await page.waitForTimeout(50);
 }

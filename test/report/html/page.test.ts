@@ -35,7 +35,7 @@ test.serial('a run: what is drawn and what is in the tables are the numbers of t
     );
     t.deepEqual(
       failures.map((mark) => (Array.isArray(mark) ? mark : (mark as { value: number[] }).value)),
-      // What was not read is marked at the limit, and its words say so.
+      // Values that were not read are marked at the limit, and their text says so.
       [
         [440, 2_617_344],
         [445, 2_621_440],
@@ -166,7 +166,7 @@ test.serial('a bisection: the way of the search and what failed just below', asy
 test.serial('an exploration: processes as a tree, calls by class, filters, lines to copy', async (t) => {
   await withPage(t, pageText([{ kind: 'experiment', report: exploreReport }]), async (page) => {
     const { crash, handled } = await drawn(page, 'd1-tree');
-    // Rows: 0, 0.1, 0.2, 0.2.t1; a call with all later ones stands a little to the right.
+    // Rows: 0, 0.1, 0.2, 0.2.t1; a call that failed with all later ones is slightly to the right.
     t.deepEqual(
       [crash, handled],
       [
@@ -256,7 +256,7 @@ test.serial('what a program can choose stays text, in the page, its data, its ta
     t.is(await page.evaluate('window.owned'), undefined);
     t.is(await page.locator('main img, main script').count(), 0);
     t.true((await page.title()).startsWith('</script><script>'));
-    // Controls and bidi overrides are shown as what they are.
+    // Controls and bidi overrides are displayed as escapes.
     const shown = await page.locator('#d1').innerText();
     t.false(['\u001b', '\u202e', '\u007f', '\u009b'].some((hidden) => shown.includes(hidden)));
     t.true(shown.includes('\\u{202e}') && HOSTILE_TEXT.includes('\u202e'));

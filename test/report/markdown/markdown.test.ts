@@ -14,7 +14,7 @@ import { needs } from '../../needs.ts';
 const CMARK = '/usr/bin/cmark-gfm';
 const told = { title: null, version: '0.1.0' };
 
-/** As GitHub reads it, raw HTML and all. */
+/** As GitHub renders it, including raw HTML. */
 function rendered(markdown: string): string {
   return execFileSync(CMARK, ['--unsafe', '-e', 'table', '-e', 'autolink', '-e', 'strikethrough'], {
     input: markdown,
@@ -91,7 +91,7 @@ test('it is folded where it is read, and its tables are tables', (t) => {
 
 const entities: Readonly<Record<string, string>> = { lt: '<', gt: '>', quot: '"', amp: '&' };
 
-/** What a reader sees, and nothing of the markup. */
+/** What a reader sees, without the markup. */
 function seen(html: string): string {
   return html
     .replace(/<[^>]*>/g, '')
@@ -137,7 +137,7 @@ test('no text makes markup of itself', (t) => {
     '&#124;',
   );
   const texts = fc.array(fc.string({ unit: sign, minLength: 1, maxLength: 30 }), { minLength: 40, maxLength: 40 });
-  // All at once: each is a process otherwise.
+  // All at once, otherwise each would start a process.
   for (const list of fc.sample(texts, 5)) {
     const html = rendered(
       table(

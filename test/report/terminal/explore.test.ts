@@ -85,7 +85,7 @@ test('findings of a kind are one entry, with the line of the first', (t) => {
            exit 0, but … (in 1 of 2 runs)
            kmem-run --fail 0/17:mmap -- httpd`,
   );
-  // Not 99 % rounded up, and never 100.
+  // Not rounded up to 99 %, and never 100.
   t.regex(
     text,
     /score {4}98 %: 197 of 201 failures handled \(5 of them failed without a message\); 1 unconfirmed: bad once/,

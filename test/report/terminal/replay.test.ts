@@ -85,7 +85,7 @@ test('hostile names are shown, not obeyed', (t) => {
   for (const replay of [hostile(), other, result()]) {
     const own = report(hostile(), [replay], { circumstances });
     t.deepEqual(dangerous(replayText(own, plain), '\n'), []);
-    // As in every JSON of ours: what a terminal obeys is escaped, what a reader may be fooled by is data.
+    // As in all our JSON: characters that a terminal obeys are escaped, those that may fool a reader are data.
     t.deepEqual(dangerous(replayJson(own), '\n\u202e'), []);
   }
 });

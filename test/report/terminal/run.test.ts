@@ -136,7 +136,7 @@ test('nothing that a program can name reaches the terminal as a control characte
         t.deepEqual(dangerous(text, '\n'), []);
         const coloured = textReport(made, { color: true, verbose, width });
         t.is(stripVTControlCharacters(coloured), text);
-        // Every escape of the coloured report is one of its own few.
+        // Every escape in the coloured report is one of our few.
         const own = /^\[(?:1|2|3[1-3]|22|39)m/;
         for (const rest of coloured.split('\u001b').slice(1)) t.regex(rest, own);
       }

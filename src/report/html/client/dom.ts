@@ -15,7 +15,7 @@ export function copyButton(text: string, name: string): HTMLButtonElement {
   return element('button', { type: 'button', class: 'copy', 'data-copy': visible(text), 'aria-label': name }, 'Copy');
 }
 
-/** One listener for all of them, those of rows that come later too. */
+/** One listener for all buttons, including those of rows added later. */
 export function listenForCopies(): void {
   document.addEventListener('click', async ({ target }) => {
     const button = target instanceof Element ? target.closest<HTMLButtonElement>('button[data-copy]') : null;
@@ -38,7 +38,7 @@ async function copied(text: string): Promise<boolean> {
   }
 }
 
-/** A page from a disk may not be let at the clipboard. */
+/** A page opened from disk may be denied clipboard access. */
 function copiedBySelection(text: string): boolean {
   const area = element('textarea', { class: 'skip', 'aria-hidden': 'true' });
   area.value = text;

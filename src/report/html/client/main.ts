@@ -9,14 +9,14 @@ import { mountTable } from './table.ts';
 
 declare global {
   interface Window {
-    /** The plots that are drawn, by their ids: for tests, and for whoever looks by the console. */
+    /** The plots that are drawn, by id: for tests and for inspection in the console. */
     kmemRunPlots: Map<string, EChartsType>;
   }
 }
 
 window.kmemRunPlots = new Map();
 
-/** Before they can be seen, so that nobody scrolls onto an empty frame. */
+/** Drawn before they are visible, so that nobody scrolls to an empty frame. */
 const MARGIN = '400px';
 
 function start(): void {
@@ -57,7 +57,7 @@ function whenSeen(selector: string, mount: (place: HTMLElement) => void): void {
     { rootMargin: MARGIN },
   );
   for (const place of document.querySelectorAll<HTMLElement>(selector)) observer.observe(place);
-  // On paper all of it is seen.
+  // A printed page shows all of it.
   window.addEventListener('beforeprint', () => {
     for (const entry of document.querySelectorAll<HTMLElement>(selector)) {
       if (entry.clientWidth > 0) mountOnce(entry);
@@ -65,7 +65,7 @@ function whenSeen(selector: string, mount: (place: HTMLElement) => void): void {
   });
 }
 
-/** Made when it is opened: it may be long. */
+/** Built when opened: it may be long. */
 function openNumbers(place: HTMLElement, plot: Plot): void {
   place
     .closest('details')

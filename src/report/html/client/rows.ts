@@ -3,12 +3,12 @@ import type { NumbersTable, TableCell } from '../../plots/types.ts';
 export type TableRow = readonly TableCell[];
 
 export type View = Readonly<{
-  /** Text that a row must have in it; empty: any. */
+  /** Text that a row must contain; empty: any. */
   search: string;
   /** By column: the one value that is shown (as text); absent: any. */
   chosen: ReadonlyMap<number, string>;
   sort: Readonly<{ column: number; down: boolean }> | null;
-  /** Rows alike in this column become one; null: each by itself. */
+  /** Column by whose values rows are grouped; null: not grouped. */
   groupBy: number | null;
 }>;
 
@@ -29,14 +29,14 @@ export function rowsIn(
 
 export type RowGroup = Readonly<{ value: TableCell; count: number }>;
 
-/** The most frequent first. */
+/** Most frequent first. */
 export function groupsIn(rows: readonly TableRow[], column: number): RowGroup[] {
   return [...Map.groupBy(rows, (row) => row[column] ?? null)]
     .map(([value, own]) => ({ value, count: own.length }))
     .toSorted((a, b) => b.count - a.count);
 }
 
-/** What is unknown stands last either way up. */
+/** Unknown values come last in either direction. */
 function compareCells(a: TableCell, b: TableCell, direction: 1 | -1): number {
   if (a === null || b === null) return a === b ? 0 : a === null ? 1 : -1;
   if (typeof a === 'number' && typeof b === 'number') return direction * (a - b);

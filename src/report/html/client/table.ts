@@ -8,7 +8,7 @@ import { copyButton, element } from './dom.ts';
 import { cellName, groupsIn, rowsIn, type TableRow, type View } from './rows.ts';
 
 const PAGE = 50;
-/** More values than that are for the search. */
+/** For more values than this, use the search. */
 const MOST_CHOICES = 40;
 
 type State = { search: string; chosen: Map<number, string>; sort: View['sort']; groupBy: number | null; page: number };
@@ -96,7 +96,7 @@ function linesOf(table: PageTable, state: State): readonly unknown[] {
   return state.groupBy === null ? found : groupsIn(found, state.groupBy);
 }
 
-/** Fills the table, and gives what there is to say of it. */
+/** Fills the table and returns its status text. */
 function show(table: PageTable, state: State, body: HTMLElement, update: Update): string {
   const found = rowsIn(table, state);
   const from = state.page * PAGE;
@@ -108,7 +108,7 @@ function show(table: PageTable, state: State, body: HTMLElement, update: Update)
   const shown = found.slice(from, from + PAGE);
   const focused = document.activeElement instanceof HTMLElement ? document.activeElement.dataset.sort : undefined;
   body.replaceChildren(rowTable(table, shown, state, update));
-  // The head is made anew: who sorted by the keyboard stays where they were.
+  // The head is rebuilt: the focus of a keyboard user must stay where it was.
   if (focused !== undefined) body.querySelector<HTMLElement>(`[data-sort="${focused}"]`)?.focus();
   if (found.length === 0) return `no row of ${table.rows.length} matches`;
   const of = found.length === table.rows.length ? '' : `, found in ${table.rows.length}`;

@@ -54,7 +54,7 @@ function tally({ limit, passed, runs }: LimitTally): string {
 function belowPart({ justBelow }: BisectReport, prefix: string, gathering: Gathering): Markup {
   if (justBelow === null) return html``;
   const { limit, result } = justBelow;
-  // Of a bisection no samples are kept: an empty plot would say nothing.
+  // A bisection saves no samples, and an empty plot would say nothing.
   const course = result.samples.length === 0 ? null : timelineOf(result, `${prefix}-timeline`);
   return html`${heading(3, limit === null ? 'What failed without a limit' : `What failed at ${exactSize(limit)}`)}
 <p>${headline(result)}</p>

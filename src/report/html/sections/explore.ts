@@ -9,7 +9,7 @@ const SHOWN_KINDS = 20;
 
 export function exploreSection(report: ExploreReport, prefix: string, gathering: Gathering): Section {
   const { counts, status } = report;
-  // Not those that are listed: of an exploration that was kept the findings are in its counts.
+  // Not from the listed findings: a saved exploration has its findings in its counts.
   const bad = counts.crash + counts.hang + counts.silent + counts.leak;
   const found = !isJudged(report)
     ? badge('explore: not judged yet', 'warn')
@@ -29,7 +29,7 @@ ${howItWasMade(report)}`,
   };
 }
 
-/** What is kept of one that goes on, or was killed, has runs and no verdicts. */
+/** The saved result of one that still runs or was killed has runs but no verdicts. */
 function isJudged({ score, tried = [] }: ExploreReport): boolean {
   return score !== null || !tried.some((trial) => trial.class === 'not judged');
 }
@@ -71,7 +71,7 @@ function firstFigures(report: ExploreReport): Fact[] {
   ];
 }
 
-/** The same program came to the same by a call of the same kind: shown once. */
+/** The same reaction of a program to the same kind of call is shown once. */
 function findingPart({ findings }: ExploreReport): Markup {
   const kinds = [
     ...Map.groupBy(findings, ({ class: name, program, syscall, how }) =>

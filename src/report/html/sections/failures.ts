@@ -1,4 +1,4 @@
-/** What failed in a run: counted by program and call, and each in a table that is searched. */
+/** What failed in a run: counts by program and call, and a searchable table of each failure. */
 
 import { reasonOf } from '../../../result/headline.ts';
 import type { Failure, Result } from '../../../result/schema.ts';

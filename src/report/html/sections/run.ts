@@ -1,4 +1,4 @@
-/** One run: what came of it, its course, what failed, where it ran, how to make it again. */
+/** One run: its outcome, its timeline, what failed, where it ran, how to repeat it. */
 
 import { headline, toneOf } from '../../../result/headline.ts';
 import type { Result } from '../../../result/schema.ts';
@@ -20,7 +20,7 @@ export function runSection(result: Result, prefix: string, gathering: Gathering)
   };
 }
 
-/** Without its heading; `level`: of those within. */
+/** Without its heading; `level`: of its subheadings. */
 export function runBody(result: Result, prefix: string, gathering: Gathering, level = 3): Markup {
   return html`<p>${headline(result)}</p>
 ${figures(firstFigures(result))}
