@@ -7,8 +7,8 @@ import type { ReportRequest } from './option-kinds.ts';
 
 export type Kind<Question extends CommonQuestion, Report extends ExperimentFacts> = Readonly<{
   name: 'sweep' | 'bisect' | 'explore';
-  // Runs and histories are internal to the plan: it only receives back what it made itself. biome-ignore
-  // lint/suspicious/noExplicitAny: as said above
+  // Runs and histories are internal to the plan: it only receives back what it made itself.
+  // biome-ignore lint/suspicious/noExplicitAny: as said above
   planOf: (question: Question, nameOf: Names) => Plan<any, any, Report>;
   text: (report: Report, style: PlotStyle) => string;
   /** The summary in the store. */

@@ -12,10 +12,7 @@ import { needsKernel } from './needs-kernel.ts';
 
 const test = anyTest.serial;
 
-/**
- * The limit at which Apache's stop fails with a message varies by a few pages per machine; in this range it loads its
- * modules.
- */
+/** Limits at which Apache, on its stop, fails to load its modules; they vary by a few pages between machines. */
 const BELOW_PEAK_KIB = [48, 58, 40, 66, 72, 32, 54, 80];
 
 test('Apache starts, serves and stops natively under 4M; under less its stop cannot allocate memory', async (t) => {

@@ -1,4 +1,4 @@
-/** Keeps a page up to date: checks now and then whether the store has changed, and refetches the page. */
+/** Keeps a page up to date: checks now and then whether the store has changed, and fetches again the page. */
 
 type Changes = Readonly<{
   changes: string;
