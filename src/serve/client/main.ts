@@ -1,4 +1,4 @@
-/** Keeps a page up to date: checks now and then whether the store has changed, and fetches again the page. */
+/** Keeps a page up to date: checks now and then whether the store has changed, and fetches the page again. */
 
 type Changes = Readonly<{
   changes: string;
