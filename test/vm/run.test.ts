@@ -209,12 +209,12 @@ test('SIGTERM ends the run inside, with its grace, and there is a report', async
   const harness = makeHarness(t);
   mkdirSync(harness.path('kept'));
   const script =
-    'trap "echo term > kept/trap; exit 5" TERM; cat /proc/self/cgroup > kept/up; while :; do sleep 0.1; done';
+    'trap "echo term > kept/trap; exit 5" TERM; cat /proc/self/cgroup > kept/group; : > kept/up; while :; do sleep 0.1; done';
   const running = harness.start(['--kernel', '5.10', '--rw', harness.path('kept'), '--', 'sh', '-c', script], TIMEOUT);
   await until(() => harness.has('kept/up'));
   running.signal('SIGTERM');
   const { status, result } = await running.ended;
-  t.true(harness.read('kept/up').includes(`/kmem-run.${result?.id}`), 'its group is named after it');
+  t.true(harness.read('kept/group').includes(`/kmem-run.${result?.id}`), 'its group is named after it');
   t.is(status, 143);
   t.is(result?.outcome, 'interrupted');
   t.deepEqual(result?.steps[0]?.exit, { code: 5, signal: null });
