@@ -17,7 +17,7 @@ export const MIB = 1024 * 1024;
 
 /** Null if this machine has none; the test is then over. */
 export async function kernelFor(t: ExecutionContext): Promise<Kernel | null> {
-  t.timeout(180_000);
+  t.timeout(600_000);
   return (await needsKernel(t, NAME)) ? findKernel(NAME) : null;
 }
 
