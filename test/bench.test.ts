@@ -25,7 +25,7 @@ test('the bench prints ratios with their spread, beside the goal', async (t) => 
   t.regex(stdout, /^ *cgexec -g memory:GROUP +(\d|—.*not installed|—.*no cgroup)/m);
 });
 
-test('a section that there is none of: the names are listed, nothing is measured', async (t) => {
+test('for an unknown section the names are listed and nothing is measured', async (t) => {
   const { stdout, stderr, exitCode } = await bench('lunch');
   t.deepEqual({ stdout, exitCode }, { stdout: '', exitCode: 2 });
   t.regex(stderr, /^bench: no section lunch\nusage: .*\n {2}launch /);

@@ -88,7 +88,7 @@ test('imports in src go one way only', (t) => {
   t.deepEqual(violations(real), []);
 });
 
-test('no file imports itself by way of others', (t) => {
+test('no file imports itself through others', (t) => {
   t.deepEqual(cycles(real), []);
 });
 
@@ -96,7 +96,7 @@ function seen(file: string, text: string) {
   return violations(new Map([[file, text]]));
 }
 
-test('an import to the right is seen in every form', (t) => {
+test('an import to the right is detected in every form', (t) => {
   t.deepEqual(seen('cgroup/a.ts', "import { x } from '../report/b.ts';"), ['cgroup/a.ts imports report/b.ts']);
   t.deepEqual(seen('request/a.ts', "import type {\n  X,\n} from '../gate/b.ts';"), ['request/a.ts imports gate/b.ts']);
   t.deepEqual(seen('run/a.ts', "const x = await import('../store/b.ts');"), ['run/a.ts imports store/b.ts']);
@@ -106,7 +106,7 @@ test('an import to the right is seen in every form', (t) => {
   t.deepEqual(seen('misc/a.ts', ''), ['misc/a.ts: misc has no place in the order']);
 });
 
-test('folders that stand together do not import each other', (t) => {
+test('folders of the same layer do not import each other', (t) => {
   t.deepEqual(seen('gate/a.ts', "import '../cgroup/b.ts';"), ['gate/a.ts imports cgroup/b.ts']);
   t.deepEqual(seen('doctor/a.ts', "import '../experiment/b.ts';"), ['doctor/a.ts imports experiment/b.ts']);
 });
@@ -117,7 +117,7 @@ test('an import to the left or within a folder is allowed', (t) => {
   t.deepEqual(seen('gate/helper.ts', "import '../../bin/compile-native.js'; import 'execa';"), []);
 });
 
-test('a cycle is seen, within a folder and across them', (t) => {
+test('a cycle is detected within a folder and across folders', (t) => {
   const sources = new Map([
     ['a/x.ts', "import './y.ts';"],
     ['a/y.ts', "import type { Z } from '../b/z.ts';"],
@@ -134,7 +134,7 @@ const TOP = [
   ...['package-lock.json', 'biome.json', 'docs', 'man', 'bench'],
 ];
 
-test('nothing else stands at the top', (t) => {
+test('no unknown names at the top level', (t) => {
   const tracked = execFileSync('git', ['ls-files', '-z'], { cwd: join(src, '..'), encoding: 'utf8' }).split('\0');
   const top = new Set(tracked.filter((file) => file !== '').map((file) => file.split('/')[0] ?? ''));
   t.deepEqual(

@@ -48,7 +48,7 @@ test.before('pack, and install what was packed somewhere else', (t) => {
 
 test.after.always('remove it', () => rmSync(folder, { recursive: true, force: true }));
 
-test.serial('the package has what is needed to run and no more', (t) => {
+test.serial('the package contains exactly what is needed to run', (t) => {
   const files = readdirSync(installed, { recursive: true, encoding: 'utf8' });
   const needed = [
     'LICENSE',
@@ -88,7 +88,7 @@ test.serial('--version', (t) => {
   t.deepEqual(helpers(), [], 'nothing is compiled for that');
 });
 
-test.serial('without a compiler the run does not start, and the Debian packages are named', (t) => {
+test.serial('without a compiler the run fails, and the error names the Debian packages', (t) => {
   const bin = join(folder, 'bin');
   const marker = join(folder, 'marker');
   mkdirSync(bin);
@@ -100,7 +100,7 @@ test.serial('without a compiler the run does not start, and the Debian packages 
   t.deepEqual(helpers(), []);
 });
 
-test.serial('the first run builds the helper in the user’s cache folder, the next one uses it', (t) => {
+test.serial('the first run builds the helper in the user’s cache folder, and the next one reuses it', (t) => {
   for (const marker of ['first', 'next']) {
     const { stderr, status } = kmemRun(['--quiet', '--', '/bin/touch', marker]);
     t.is(status, 0, stderr);
@@ -109,7 +109,7 @@ test.serial('the first run builds the helper in the user’s cache folder, the n
   }
 });
 
-test.serial('the library can be imported, and its types hold for a user', (t) => {
+test.serial('the library can be imported, and user code type-checks against it', (t) => {
   const script = `
     import { bisect, explore, run, SetupError, sweep } from 'kmem-run';
     console.log([run, sweep, bisect, explore].map((one) => typeof one).join(), new SetupError('code', 'message', 'hint').code);`;

@@ -107,14 +107,14 @@ function phrasesIn(text: string): string[] {
   );
 }
 
-test('nothing that people read has a phrase that reads as if translated', async (t) => {
+test('user-facing text contains no phrase that reads as if translated', async (t) => {
   const texts = await readTexts();
   t.true(texts.size > 300, 'pages, help and sources are read');
   const found = [...texts].flatMap(([place, text]) => phrasesIn(text).map((phrase) => `${place}: ${phrase}`));
   t.deepEqual(found, []);
 });
 
-test('each phrase is found when it is put back', async (t) => {
+test('each pattern matches the phrase that it replaced', async (t) => {
   for (const [pattern, phrase] of PHRASES) t.regex(phrase, pattern);
   t.deepEqual(phrasesIn('What a call is\nnamed by is its address.').length, 1, 'across lines of a page');
   const code = "throw new Error('bisect: ' +\n  'its value is ' + 'missing');";
@@ -128,7 +128,7 @@ test('comments and plain words are left alone', async (t) => {
   t.deepEqual(phrasesIn(plain), []);
 });
 
-test('the lists of .cspell.json are sorted, and have each word once', (t) => {
+test('the lists in .cspell.json are sorted and free of duplicates', (t) => {
   const { words, overrides } = JSON.parse(read('.cspell.json'));
   for (const list of [
     words,

@@ -65,7 +65,7 @@ async function table(
 /** 512 KiB, and 5 % more with `sigbus`: in between, page faults take the last pages. */
 const NEED = 512 * KIB;
 
-test('limits go from what the program needs, and each row counts the runs of a band', async (t) => {
+test('limits are scaled from the program’s need, and each row counts the runs of a band', async (t) => {
   const ways: string[] = [];
   const { rows, error } = await table(
     { programs: [scenario('a.yaml', 'a program')] },
@@ -92,7 +92,7 @@ test('limits go from what the program needs, and each row counts the runs of a b
   t.true(turns.every((way, index) => way === (index % 2 === 0 ? 'note' : 'sigbus')));
 });
 
-test('scenarios of the library that always pass share a row, and one without a limit of kernel memory is left out', async (t) => {
+test('library scenarios that always pass share a row, and one without a kernel-memory limit is left out', async (t) => {
   const limits = 'limits: { kmem: 4M }\n';
   const own = (name: string, more: string) => scenario(join(root, 'scenarios', `${name}.yaml`), 'a scenario', more);
   const library = [own('a', limits), own('b', limits), own('c', limits), own('d', 'limits: { kmemTcp: 1M }\n')];
@@ -107,7 +107,7 @@ test('scenarios of the library that always pass share a row, and one without a l
   ]);
 });
 
-test('a program that is not installed is named with its package, a run that is not measured with the reason', async (t) => {
+test('a missing program is listed with its package, and a run that was not measured with the reason', async (t) => {
   const programs = [
     scenario('a.yaml', 'absent', 'needs: { commands: [no-such-program], packages: [no-such-package] }\n'),
     scenario('b.yaml', 'broken'),
@@ -137,7 +137,7 @@ test('a program that is not installed is named with its package, a run that is n
   t.is(error, 'broken: no group');
 });
 
-test('the programs of the table pass when nothing limits them', async (t) => {
+test('the programs in the table pass without a limit', async (t) => {
   if (!needs(t, canActAsOthers, 'root')) return;
   const harness = makeHarness(t);
   mkdirSync(harness.path('cache'));

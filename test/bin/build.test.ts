@@ -32,7 +32,7 @@ function build(folder: string, env: NodeJS.ProcessEnv = process.env) {
   return spawnSync(process.execPath, [join(folder, 'bin', 'build.js')], { encoding: 'utf8', env });
 }
 
-test('without devDependencies it says what is missing, and what is in C is built all the same', (t) => {
+test('without devDependencies the build names what is missing but still compiles the C programs', (t) => {
   const folder = makeCheckout(t);
   const { stderr, status } = build(folder);
   t.is(status, 1);
@@ -40,7 +40,7 @@ test('without devDependencies it says what is missing, and what is in C is built
   for (const name of Object.keys(natives)) t.is(spawnSync(join(folder, 'dist', name)).status, 0);
 });
 
-test('without devDependencies what was built before is kept', (t) => {
+test('without devDependencies earlier bundles are kept', (t) => {
   const folder = makeCheckout(t);
   mkdirSync(join(folder, 'dist'));
   for (const bundle of ['cli.cjs', 'guest.cjs', 'index.js', 'report-page.js'])
@@ -58,7 +58,7 @@ test('without a compiler the Debian packages are named', (t) => {
   t.false(existsSync(join(folder, 'dist', 'kmem-helper')));
 });
 
-test('the helper is compiled again when its source has changed, and a warning is an error', (t) => {
+test('the helper is recompiled when its source changes, and warnings are errors', (t) => {
   const folder = makeCheckout(t);
   const helper = join(folder, 'dist', 'kmem-helper');
   const rebuilt = () => build(folder).stdout.includes('kmem-helper');
@@ -74,7 +74,7 @@ test('the helper is compiled again when its source has changed, and a warning is
   t.is(spawnSync(helper).status, 3, 'what was there is left alone');
 });
 
-test('what is loaded at each start is found through the chain of imports', async (t) => {
+test('modules loaded at every start are found through the import chain', async (t) => {
   // Plain JavaScript of the build, without types.
   const plugins: string = join(root, 'bin', 'bundle-plugins.js');
   const { assertLazy } = await import(plugins);

@@ -43,7 +43,7 @@ function makeHome(t: ExecutionContext) {
   return { top, home };
 }
 
-testAsRoot('it is made private, in XDG_CACHE_HOME or else in ~/.cache', (t) => {
+testAsRoot('the folder is private and in XDG_CACHE_HOME or ~/.cache', (t) => {
   const { home } = makeHome(t);
   const inHome = join(home, '.cache', 'kmem-run');
   t.deepEqual(find({ HOME: home }), { folder: inHome, reason: null });
@@ -55,7 +55,7 @@ testAsRoot('it is made private, in XDG_CACHE_HOME or else in ~/.cache', (t) => {
   t.deepEqual(find({ HOME: home, XDG_CACHE_HOME: xdg }), { folder: join(xdg, 'kmem-run'), reason: null });
 });
 
-testAsRoot('a home that is not the user’s own is refused, and nothing is made in it', (t) => {
+testAsRoot('a home that the user does not own is rejected, and nothing is created in it', (t) => {
   const { top } = makeHome(t);
   const other = join(top, 'other');
   mkdirSync(other);
@@ -67,7 +67,7 @@ testAsRoot('a home that is not the user’s own is refused, and nothing is made 
   t.false(existsSync(join(other, '.cache')));
 });
 
-testAsRoot('a folder that others can write, anywhere on the way, is refused', (t) => {
+testAsRoot('a path with a folder that others can write to is rejected', (t) => {
   const { home } = makeHome(t);
   const cache = join(home, '.cache');
   t.truthy(find({ HOME: home }).folder);
@@ -86,24 +86,21 @@ testAsRoot('a folder that others can write, anywhere on the way, is refused', (t
   t.is(find({ HOME: home }).reason, `others can write ${home}`);
 });
 
-testAsRoot(
-  'a link is followed to where it leads now if it is the user’s own, and not at all if it is another’s',
-  (t) => {
-    const { top, home } = makeHome(t);
-    const real = join(top, 'real');
-    mkdirSync(real);
-    chownSync(real, NOBODY, NOBODY);
-    const link = join(home, '.cache');
-    symlinkSync(real, link);
-    lchownSync(link, NOBODY, NOBODY);
-    // The folder used is the one that was checked, whatever the link points to by then.
-    t.deepEqual(find({ HOME: home }), { folder: join(real, 'kmem-run'), reason: null });
-    lchownSync(link, 1, 1);
-    t.deepEqual(find({ HOME: home }), { folder: null, reason: `${link} belongs to uid 1` });
-  },
-);
+testAsRoot('a link is resolved and followed if the user owns it, and rejected otherwise', (t) => {
+  const { top, home } = makeHome(t);
+  const real = join(top, 'real');
+  mkdirSync(real);
+  chownSync(real, NOBODY, NOBODY);
+  const link = join(home, '.cache');
+  symlinkSync(real, link);
+  lchownSync(link, NOBODY, NOBODY);
+  // The folder used is the one that was checked, whatever the link points to by then.
+  t.deepEqual(find({ HOME: home }), { folder: join(real, 'kmem-run'), reason: null });
+  lchownSync(link, 1, 1);
+  t.deepEqual(find({ HOME: home }), { folder: null, reason: `${link} belongs to uid 1` });
+});
 
-testAsRoot('a file is read only if nobody else can have written it', (t) => {
+testAsRoot('a file is read only if nobody else could have written it', (t) => {
   const { top } = makeHome(t);
   const [file, link] = [join(top, 'file'), join(top, 'link')];
   writeFileSync(file, 'text', { mode: 0o600 });
@@ -117,7 +114,7 @@ testAsRoot('a file is read only if nobody else can have written it', (t) => {
   t.is(readPrivateFile(file), undefined);
 });
 
-testAsRoot('neither a link planted in a shared folder nor a file is taken', (t) => {
+testAsRoot('a link planted in a shared folder is rejected, as is a file', (t) => {
   const { top, home } = makeHome(t);
   const shared = join(top, 'shared');
   mkdirSync(shared);
@@ -130,7 +127,7 @@ testAsRoot('neither a link planted in a shared folder nor a file is taken', (t) 
   t.is(find({ HOME: home }).folder, null);
 });
 
-testAsRoot('a home in which nothing can be made is refused, not tried for ever', (t) => {
+testAsRoot('a home where nothing can be created is rejected without endless retries', (t) => {
   // The user's own home is the last resort, and `nobody` has none.
   const { folder, reason } = find({ HOME: '/proc' });
   t.is(folder, null);
@@ -138,7 +135,7 @@ testAsRoot('a home in which nothing can be made is refused, not tried for ever',
   t.throws(() => makeFolder('/proc/absent/kmem-run'), { code: 'ENOENT' });
 });
 
-test('a folder is made with those above it, and one that is there is left alone', (t) => {
+test('a folder is created with its parents, and an existing one is left alone', (t) => {
   const { top } = makeHome(t);
   makeFolder(join(top, 'a', 'b', 'c'), 0o700);
   makeFolder(join(top, 'a', 'b', 'c'));

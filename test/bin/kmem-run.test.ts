@@ -44,7 +44,7 @@ function run(folder: string, args: string[] = [], { node = process.execPath, nod
   });
 }
 
-test('the bundle is run with the arguments, and its compiled code is kept in the user’s folder', (t) => {
+test('the bundle gets the arguments, and its compiled code is cached in the user’s folder', (t) => {
   const folder = makePackage(t);
   const { stdout, stderr, status } = run(folder, ['--kmem', '1M', '--', 'a', '--help']);
   t.deepEqual({ stderr, status }, { stderr: '', status: 0 });
@@ -68,7 +68,7 @@ asRoot('code that another user may have written is not loaded', (t) => {
   t.is(statSync(file).uid, 0);
 });
 
-test('an older Node is told what it lacks, before anything else is loaded', (t) => {
+test('on an older Node an error is printed before anything else is loaded', (t) => {
   const folder = makePackage(t);
   writeFileSync(join(folder, 'old.cjs'), OLD_NODE);
   const older = [{ node: process.execPath, nodeArgs: ['--require', join(folder, 'old.cjs')] }];
@@ -85,12 +85,12 @@ test('an older Node is told what it lacks, before anything else is loaded', (t) 
   }
 });
 
-test('the Node that is asked for is the one that package.json asks for', (t) => {
+test('the required Node version is the one in package.json', (t) => {
   const { engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   t.is(engines.node, '>=24.12');
 });
 
-test('without dist/ there is a hint', (t) => {
+test('without dist/ a hint is printed', (t) => {
   const folder = makePackage(t);
   rmSync(join(folder, 'dist'), { recursive: true });
   const { stdout, stderr, status } = run(folder, ['--', 'true']);
@@ -98,7 +98,7 @@ test('without dist/ there is a hint', (t) => {
   t.regex(stderr, /^kmem-run: .*dist\/cli\.cjs has not been built\nhint: run npm ci .*\n$/);
 });
 
-test('no private folder, no compile cache, and it runs all the same', (t) => {
+test('without a private folder it runs, but has no compile cache', (t) => {
   const folder = makePackage(t);
   writeFileSync(join(folder, 'cache'), 'not a folder');
   writeFileSync(join(folder, '.cache'), 'not a folder');

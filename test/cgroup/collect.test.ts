@@ -73,7 +73,7 @@ function fateOf(fates: readonly Fate[], { id }: { id: string }): Fate | undefine
   return fates.find(({ leftover }) => leftover.id === id);
 }
 
-test('groups are found by run, wherever they are, and nothing else is', async (t) => {
+test('groups are found by run, wherever they are, and nothing else is found', async (t) => {
   const sandbox = makeSandbox(t);
   const mine = makeWithin(sandbox, 'mine', 'deeper');
   for (const name of ['kmem-run', 'kmem-run.', 'kmem-run.a b', 'xkmem-run.a']) mkdirSync(`${sandbox.memory}/${name}`);
@@ -106,7 +106,7 @@ test('groups are found by run, wherever they are, and nothing else is', async (t
   t.is(half?.pids, version === 1 ? inner.pids : undefined);
 });
 
-test('a group whose lock is free goes, with its lock file; one whose lock is held is left alone', async (t) => {
+test('a group is removed with its lock file if its lock is free, and left alone if it is held', async (t) => {
   const sandbox = makeSandbox(t);
   const dead = await leave(t, sandbox, 'dead');
   const alive = await leave(t, sandbox, 'alive');
@@ -126,7 +126,7 @@ test('a group whose lock is free goes, with its lock file; one whose lock is hel
   t.is(stateOf(alive.pid), 'S');
 });
 
-test('a group without a lock is told with its processes, and removed only by force, empty or not', async (t) => {
+test('a group without a lock is listed with its processes and removed only by force, even if empty', async (t) => {
   const sandbox = makeSandbox(t);
   const full = await leave(t, sandbox, 'full');
   full.lock.release();
@@ -148,7 +148,7 @@ test('a group without a lock is told with its processes, and removed only by for
   t.deepEqual(findGroups(hierarchies), []);
 });
 
-test('a lock that the prober says nothing about is taken for held', async (t) => {
+test('a lock with no answer from the prober is treated as held', async (t) => {
   const sandbox = makeSandbox(t);
   const run = await leave(t, sandbox, 'a');
   const { groups } = await collectLeftovers(asMounts(sandbox.hierarchies), async () => new Map(), { force: true });
@@ -156,7 +156,7 @@ test('a lock that the prober says nothing about is taken for held', async (t) =>
   t.true(existsSync(run.group.memory));
 });
 
-test('a run that ends while locks are probed has no fate', async (t) => {
+test('a run that ends while locks are probed is not reported', async (t) => {
   const sandbox = makeSandbox(t);
   const run = await leave(t, sandbox, 'a');
   const ending: ProbeLocks = async (paths) => {
@@ -167,7 +167,7 @@ test('a run that ends while locks are probed has no fate', async (t) => {
   t.deepEqual((await collectLeftovers(asMounts(sandbox.hierarchies), ending)).groups, []);
 });
 
-test('a dead run inside a live one is removed, the live one stays', async (t) => {
+test('a dead run inside a live one is removed, and the live one is kept', async (t) => {
   const sandbox = makeSandbox(t);
   const outer = await leave(t, sandbox, 'outer');
   hold(outer.lock);
@@ -178,7 +178,7 @@ test('a dead run inside a live one is removed, the live one stays', async (t) =>
   t.is(stateOf(outer.pid), 'S');
 });
 
-test('old lock files without a group go, young and held ones stay', async (t) => {
+test('old lock files without a group are removed, new and held ones kept', async (t) => {
   const sandbox = makeSandbox(t);
   const names = ['old', 'young', 'held', 'empty'];
   const [old, young, held, empty] = names.map((name) => openLock(`${sandbox.id}-${name}`));
@@ -197,7 +197,7 @@ test('old lock files without a group go, young and held ones stay', async (t) =>
   t.true(existsSync(held.path));
 });
 
-test('a lock file goes at once if the process that made it was killed', async (t) => {
+test('a lock file is removed at once if its creator was killed', async (t) => {
   const sandbox = makeSandbox(t);
   const id = `${sandbox.id}-killed`;
   t.teardown(() => rmSync(lockPath(id, 0), { force: true }));
@@ -210,7 +210,7 @@ test('a lock file goes at once if the process that made it was killed', async (t
   t.false(existsSync(lockPath(id, 0)));
 });
 
-test('a lock folder that its user exchanges for a link is not followed', async (t) => {
+test('a lock folder that its user replaces with a link is not followed', async (t) => {
   const sandbox = makeSandbox(t);
   const uid = 3_100_000_000 + process.pid;
   const [directory, victim] = [`/tmp/kmem-run-${uid}`, mkdtempSync(join(tmpdir(), 'kmem-test-'))];
@@ -235,7 +235,7 @@ test('a lock folder that its user exchanges for a link is not followed', async (
   t.deepEqual(readdirSync(`${directory}.away`), []);
 });
 
-test('the lock of another user, whose group has the same name, says nothing about a run', async (t) => {
+test('another user’s lock for a group of the same name does not affect a run', async (t) => {
   const sandbox = makeSandbox(t);
   const run = await leave(t, sandbox, 'mine', makeWithin(sandbox, 'mine', 'deeper'));
   hold(run.lock);
@@ -256,7 +256,7 @@ test('the lock of another user, whose group has the same name, says nothing abou
   t.false(existsSync(theirs));
 });
 
-test('what is left of a run whose group could not be removed is told by its lock', async (t) => {
+test('the leftovers of a run whose group could not be removed are found by its lock', async (t) => {
   const sandbox = makeSandbox(t);
   const { lock, group, id } = await leave(t, sandbox, 'left');
   lock.release(group);
@@ -277,7 +277,7 @@ const byId: ProbeLocks = async (paths) => {
   );
 };
 
-test('a dry run judges as a real one does, and removes nothing', async (t) => {
+test('a dry run reports the same fates but removes nothing', async (t) => {
   const sandbox = makeSandbox(t);
   const groupOf = (suffix: string) => `${sandbox.memory}/kmem-run.${sandbox.id}-${suffix}`;
   for (const suffix of ['free', 'held', 'absent', 'unknown']) mkdirSync(groupOf(suffix));
@@ -298,7 +298,7 @@ test('a dry run judges as a real one does, and removes nothing', async (t) => {
   for (const suffix of ['held', 'absent', 'unknown']) t.is(collected[suffix]?.fate, judged[suffix]?.fate, suffix);
 });
 
-test('of a dead run that is found in part all goes, wherever it is, or its lock would be missed', async (t) => {
+test('a dead run that is found only in part is removed everywhere, along with its lock', async (t) => {
   const sandbox = makeSandbox(t);
   const mine = makeWithin(sandbox, 'mine', 'deeper');
   const run = await leave(t, sandbox, 'a', mine);
@@ -310,7 +310,7 @@ test('of a dead run that is found in part all goes, wherever it is, or its lock 
   t.false(existsSync(run.lock.path));
 });
 
-test('the parent that is named is looked into, too', (t) => {
+test('the specified parent is searched, too', (t) => {
   const sandbox = makeSandbox(t);
   const mine = makeWithin(sandbox, 'mine', 'deeper');
   const group = createGroup({ id: `${sandbox.id}-a`, hierarchies: sandbox.hierarchies, parent: mine, pids: false });

@@ -30,7 +30,7 @@ v1Test('a new group has counted nothing yet', (t) => {
   });
 });
 
-v1Test('sockets are kernel memory, and the highest usage stays when they are closed', async (t) => {
+v1Test('sockets count as kernel memory, and the peak remains after they are closed', async (t) => {
   const group = makeSandbox(t).group();
   const child = await startIn(t, group.directories, ['perl', '-MSocket', '-e', OPEN_SOCKETS]);
   t.is(await nextLine(child), 'up');
@@ -49,7 +49,7 @@ v1Test('sockets are kernel memory, and the highest usage stays when they are clo
   t.is(readCounters(group).pids?.max, 1);
 });
 
-v1Test('failures of memory and of forks are counted, and OOM kills in nested groups too', async (t) => {
+v1Test('memory and fork failures are counted, as are OOM kills in nested groups', async (t) => {
   const group = makeSandbox(t).group();
   applyLimits(group, { ...NONE, mem: 8 * M, memsw: 64 * M, pids: 2 }, { native: false });
   const nested = `${group.memory}/nested`;
@@ -65,7 +65,7 @@ v1Test('failures of memory and of forks are counted, and OOM kills in nested gro
   t.true((mem.maxUsage ?? 0) <= 8 * M);
 });
 
-v1Test('a failcnt of 0 is not believed where the limit was reached', async (t) => {
+v1Test('a failcnt of 0 is not trusted if the limit was reached', async (t) => {
   const group = makeSandbox(t).group();
   applyLimits(group, { ...NONE, memsw: 8 * M }, { native: false });
   const eater = await startIn(t, group.directories, ['perl', '-e', '$x = "x" x (64 << 20); sleep 1000']);
@@ -76,7 +76,7 @@ v1Test('a failcnt of 0 is not believed where the limit was reached', async (t) =
   t.is(kmem.failcnt, 0);
 });
 
-v1Test('what cannot be read is null and never 0', async (t) => {
+v1Test('an unreadable counter is null, never 0', async (t) => {
   const sandbox = makeSandbox(t);
   const group = sandbox.group();
   t.is(readCounters(without(group, 'pids')).pids, null);
@@ -96,7 +96,7 @@ v1Test('what cannot be read is null and never 0', async (t) => {
   t.is(readCpu(group), null);
 });
 
-test('CPU time of the group, that of dead processes included; null without a unified hierarchy', async (t) => {
+test('CPU time includes dead processes, and is null without a unified hierarchy', async (t) => {
   const group = makeSandbox(t).group();
   t.deepEqual(readCpu(group), { userMs: 0, systemMs: 0 });
   const burner = await startIn(t, joinsOf(group), ['sh', '-c', 'while :; do :; done']);
@@ -116,7 +116,7 @@ const LAYOUTS: readonly [string, (group: Group) => Group][] =
       ];
 
 for (const [name, seen] of LAYOUTS) {
-  test(`samples on ${name}: what is there now, nested groups included, by files kept open`, async (t) => {
+  test(`samples on ${name}: current values, including nested groups, from files kept open`, async (t) => {
     const group = makeSandbox(t).group();
     const sampler = openSampler(seen(group));
     t.teardown(() => sampler.close());
@@ -135,7 +135,7 @@ for (const [name, seen] of LAYOUTS) {
     t.is(sampler.read().processes, 1);
   });
 
-  test(`samples on ${name}: more processes than one read returns`, async (t) => {
+  test(`samples on ${name}: counts more processes than one read returns`, async (t) => {
     const group = makeSandbox(t).group();
     const sampler = openSampler(seen(group));
     t.teardown(() => sampler.close());

@@ -37,7 +37,7 @@ function nothingMade(t: ExecutionContext, { memory, unified, pids }: Sandbox): v
   for (const directory of [memory, unified, pids]) t.is(statSync(directory).nlink, 2, directory);
 }
 
-v1Test('a group is made under the own cgroup of each hierarchy, and removed without a trace', async (t) => {
+v1Test('a group is created under kmem-run’s cgroup in each hierarchy, and removed without a trace', async (t) => {
   const sandbox = makeSandbox(t);
   const group = createGroup({ id: 'ab-1_Z', hierarchies: sandbox.hierarchies, parent: null, pids: true });
   t.deepEqual(group, {
@@ -58,7 +58,7 @@ v1Test('a group is made under the own cgroup of each hierarchy, and removed with
   nothingMade(t, sandbox);
 });
 
-v1Test('without being asked it does not join pids', (t) => {
+v1Test('the pids controller is joined only on request', (t) => {
   const sandbox = makeSandbox(t);
   const group = sandbox.group({ pids: false });
   t.is(group.pids, null);
@@ -66,7 +66,7 @@ v1Test('without being asked it does not join pids', (t) => {
   t.is(statSync(sandbox.pids).nlink, 2);
 });
 
-v1Test('a process can be put into all of its directories', async (t) => {
+v1Test('a process can join all of the group’s directories', async (t) => {
   const group = makeSandbox(t).group();
   const child = await startIn(t, group.directories, ['sleep', '1000']);
   t.is(child.exitCode, null);
@@ -88,21 +88,21 @@ v1Test('controllers that share a hierarchy share the directory', (t) => {
   t.is(group.directories.length, 2);
 });
 
-test('an id that could not be found again is refused', (t) => {
+test('an id that could not be found again is rejected', (t) => {
   const { hierarchies } = makeSandbox(t);
   for (const id of ['', '..', 'a/b', 'a b', 'a\n', 'x'.repeat(65)]) {
     t.throws(() => createGroup({ id, hierarchies, parent: null, pids: false }), { instanceOf: RangeError }, id);
   }
 });
 
-test('a second group of the same id is refused, and the first stays', (t) => {
+test('a second group with the same id is rejected, and the first is kept', (t) => {
   const sandbox = makeSandbox(t);
   const group = sandbox.group();
   refused(t, () => sandbox.group(), { code: 'group-not-made', message: /EEXIST/ });
   for (const directory of group.directories) t.true(existsSync(directory));
 });
 
-v1Test('when a later directory cannot be made the earlier ones are removed', (t) => {
+v1Test('if a later directory cannot be created, the earlier ones are removed', (t) => {
   const sandbox = makeSandbox(t);
   mkdirSync(`${sandbox.pids}/kmem-run.${sandbox.id}`);
   refused(t, () => sandbox.group(), { code: 'group-not-made', message: /kmem-test.*EEXIST/ });
@@ -110,7 +110,7 @@ v1Test('when a later directory cannot be made the earlier ones are removed', (t)
   nothingMade(t, sandbox);
 });
 
-v1Test('--parent: made there, and beside it where the same cgroup exists in the other hierarchies', (t) => {
+v1Test('--parent: created there, and in the other hierarchies if the same cgroup exists there', (t) => {
   const sandbox = makeSandbox(t);
   const parent = `${sandbox.memory}/mine`;
   for (const directory of [sandbox.memory, sandbox.unified, sandbox.pids]) mkdirSync(`${directory}/mine`);
@@ -131,7 +131,7 @@ v1Test('--parent: made there, and beside it where the same cgroup exists in the 
   ]);
 });
 
-v1Test('--parent: the own cgroup serves where the same one is missing', (t) => {
+v1Test('--parent: a hierarchy without that cgroup uses kmem-run’s own', (t) => {
   const sandbox = makeSandbox(t);
   mkdirSync(`${sandbox.memory}/mine`);
   const { hierarchies } = sandbox;
@@ -141,7 +141,7 @@ v1Test('--parent: the own cgroup serves where the same one is missing', (t) => {
   t.is(group.pids, `${sandbox.pids}/kmem-run.a`);
 });
 
-v1Test('--parent that is no cgroup directory of the memory controller is refused', (t) => {
+v1Test('--parent must be a cgroup directory of the memory controller', (t) => {
   const sandbox = makeSandbox(t);
   const elsewhere = mkdtempSync(`${tmpdir()}/kmem-test-`);
   t.teardown(() => rmdirSync(elsewhere));
@@ -164,7 +164,7 @@ v1Test('--parent that is no cgroup directory of the memory controller is refused
   nothingMade(t, sandbox);
 });
 
-v1Test('layouts without a v1 memory controller are refused', (t) => {
+v1Test('layouts without a v1 memory controller are rejected', (t) => {
   const { hierarchies } = makeSandbox(t);
   const make = (changed: Partial<Hierarchies>) => () =>
     createGroup({ id: 'a', hierarchies: { ...hierarchies, ...changed }, parent: null, pids: true });
@@ -182,7 +182,7 @@ v1Test('layouts without a v1 memory controller are refused', (t) => {
   refused(t, make({ pids: hierarchies.unified }), { code: 'no-pids-controller' });
 });
 
-v1Test('not root: no permission, and nothing made', (t) => {
+v1Test('not root: no permission, and nothing is created', (t) => {
   const sandbox = makeSandbox(t);
   refused(t, () => asUser(NOBODY, () => sandbox.group()), {
     code: 'no-permission',
@@ -192,7 +192,7 @@ v1Test('not root: no permission, and nothing made', (t) => {
   nothingMade(t, sandbox);
 });
 
-v1Test('not root, in a memory cgroup that is owned: for --pids one is to be made in each hierarchy', (t) => {
+v1Test('not root, in an owned memory cgroup: for --pids the hint creates one in each hierarchy', (t) => {
   const sandbox = makeSandbox(t);
   chownSync(sandbox.memory, NOBODY, NOBODY);
   refused(t, () => asUser(NOBODY, () => sandbox.group()), {
@@ -204,7 +204,7 @@ v1Test('not root, in a memory cgroup that is owned: for --pids one is to be made
   nothingMade(t, sandbox);
 });
 
-v1Test('not root, with a parent that is owned: a group, without the unified hierarchy if that is not', (t) => {
+v1Test('not root, with an owned parent: the unified hierarchy is omitted unless it is owned too', (t) => {
   const sandbox = makeSandbox(t);
   const { hierarchies } = sandbox;
   const parent = `${sandbox.memory}/mine`;
@@ -223,7 +223,7 @@ v1Test('not root, with a parent that is owned: a group, without the unified hier
   t.false(existsSync(`${parent}/kmem-run.b`));
 });
 
-v1Test('not root: a unified directory that is owned counts only if a process can be moved into it', (t) => {
+v1Test('not root: an owned unified directory is used only if a process can be moved into it', (t) => {
   const sandbox = makeSandbox(t);
   const { hierarchies } = sandbox;
   const parent = `${sandbox.memory}/mine`;
@@ -247,7 +247,7 @@ function inNamespaces(flags: readonly string[], prepare: string, request: object
   return { stderr: child.stderr, ...JSON.parse(child.stdout || '{}') };
 }
 
-v1Test('a read-only cgroup file system', (t) => {
+v1Test('a read-only cgroupfs is an error', (t) => {
   const sandbox = makeSandbox(t);
   const { mountPoint } = readHierarchies().memory ?? {};
   const request = { id: 'a', parent: sandbox.memory, pids: false };
@@ -259,7 +259,7 @@ v1Test('a read-only cgroup file system', (t) => {
   nothingMade(t, sandbox);
 });
 
-v1Test('a cgroup namespace under the old mounts: the own cgroup is not seen, and no other is taken for it', (t) => {
+v1Test('a cgroup namespace under old mounts: kmem-run’s cgroup is not visible, and no other is used', (t) => {
   const { memory } = makeSandbox(t);
   const request = { id: 'a', parent: null, pids: false };
   const found = inNamespaces([], `echo $$ > ${memory}/cgroup.procs && exec unshare -C "$0" "$@"`, request);
@@ -267,7 +267,7 @@ v1Test('a cgroup namespace under the old mounts: the own cgroup is not seen, and
   t.regex(found.hint, /--parent DIR/);
 });
 
-v1Test('a process outside its cgroup namespace is told so, and that the shell has to move inside', (t) => {
+v1Test('a process outside its cgroup namespace gets an error that says to move the shell inside', (t) => {
   const { memory } = makeSandbox(t);
   const request = { id: 'a', parent: null, pids: false };
   // The namespace starts in the sandbox, which the process leaves again; the namespace has its own mounts.
@@ -282,13 +282,13 @@ v1Test('a process outside its cgroup namespace is told so, and that the shell ha
   t.regex(found.hint, /echo \$\$ >\/sys\/fs\/cgroup\/memory\/cgroup\.procs/);
 });
 
-test('no cgroup file system in sight', (t) => {
+test('a missing cgroupfs is an error', (t) => {
   const request = { id: 'a', parent: null, pids: false };
   const found = inNamespaces(['-m'], 'mount -t tmpfs none /sys/fs/cgroup', request);
   t.is(found.code, 'no-memory-controller', found.stderr);
 });
 
-v1Test('older kernels: a group whose limits would not hold for nested groups is made to include them', (t) => {
+v1Test('older kernels: a group is made hierarchical so that its limits hold for nested groups', (t) => {
   const { memory, hierarchies } = makeSandbox(t);
   const group = createGroup({ id: 'a', hierarchies, parent: memory, pids: false });
   t.true(readdirSync(group.memory).includes('memory.use_hierarchy'));

@@ -25,7 +25,7 @@ const V1_SELF = `8:pids:/user.slice/user-0.slice
 `;
 const UNIFIED_MOUNT = '41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw,nsdelegate\n';
 
-test('v1: each controller where it is mounted, colons in a path and all', (t) => {
+test('v1: each controller is found at its mount, even with colons in a path', (t) => {
   const { layout, memory, unified, pids } = read(V1_MOUNTS, V1_SELF);
   t.is(layout, 'v1');
   t.is(unified, null);
@@ -40,7 +40,7 @@ test('v1: each controller where it is mounted, colons in a path and all', (t) =>
   t.is(pids?.own, '/sys/fs/cgroup/pids/user.slice/user-0.slice');
 });
 
-test('hybrid: v1 controllers, and the unified hierarchy beside them', (t) => {
+test('hybrid: v1 controllers alongside the unified hierarchy', (t) => {
   const asked: string[] = [];
   const { layout, memory, unified } = read(
     V1_MOUNTS + UNIFIED_MOUNT,
@@ -73,7 +73,7 @@ test('v2 only', (t) => {
   t.is(unified?.own, '/sys/fs/cgroup/user.slice/x.scope');
 });
 
-test('v2 with a named v1 hierarchy only is v2; without the memory controller there is none', (t) => {
+test('v2 with only a named v1 hierarchy is v2; memory is null without its controller', (t) => {
   const mounts = `40 31 0:37 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd\n${UNIFIED_MOUNT}`;
   const { layout, memory } = read(mounts, '1:name=systemd:/\n0::/\n', () => ['cpu']);
   t.is(layout, 'v2');
@@ -86,13 +86,13 @@ test('nothing mounted', (t) => {
   t.deepEqual(read('22 1 254:0 / / rw - ext4 /dev/vda rw\n', V1_SELF), empty);
 });
 
-test('a container on v1: the mount root is taken off the own path', (t) => {
+test('a container on v1: the mount root is stripped from the cgroup path', (t) => {
   const mounts = V1_MOUNTS.replace('0:32 / ', '0:32 /docker/ab12 ');
   t.is(read(mounts, '4:memory:/docker/ab12\n').memory?.own, '/sys/fs/cgroup/memory');
   t.is(read(mounts, '4:memory:/docker/ab12/inner\n').memory?.own, '/sys/fs/cgroup/memory/inner');
 });
 
-test('an own cgroup that the mount does not show is null, never another directory', (t) => {
+test('a cgroup that the mount does not show is null, never another directory', (t) => {
   const docker = V1_MOUNTS.replace('0:32 / ', '0:32 /docker/ab12 ');
   t.is(read(docker, '4:memory:/docker/ab123\n').memory?.own, null);
   t.is(read(docker, '4:memory:/\n').memory?.own, null);
@@ -108,13 +108,13 @@ test('octal escapes in a mount point', (t) => {
   t.is(read(mounts, V1_SELF).memory?.mountPoint, '/sys/fs/cgroup/a b\tc\\d');
 });
 
-test('read-only, by the mount or by the file system', (t) => {
+test('a mount or a file system can be read-only', (t) => {
   t.true(read(V1_MOUNTS.replace('memory rw,', 'memory ro,'), V1_SELF).memory?.readOnly);
   t.true(read(V1_MOUNTS.replace('rw,memory', 'ro,memory'), V1_SELF).memory?.readOnly);
   t.false(read(V1_MOUNTS, V1_SELF).memory?.readOnly);
 });
 
-test('of several mounts of one hierarchy the one that shows the own cgroup, then the writable one', (t) => {
+test('among several mounts, one that shows kmem-run’s cgroup is preferred, then a writable one', (t) => {
   const readOnly = V1_MOUNTS.replace('memory rw,', 'memory ro,');
   const elsewhere = '90 22 0:32 / /mnt/memory rw - cgroup cgroup rw,memory\n';
   t.is(read(readOnly + elsewhere, V1_SELF).memory?.mountPoint, '/mnt/memory');
@@ -122,7 +122,7 @@ test('of several mounts of one hierarchy the one that shows the own cgroup, then
   t.is(read(readOnly + deeper, V1_SELF).memory?.mountPoint, '/sys/fs/cgroup/memory');
 });
 
-test('a mount that another one hides does not count', (t) => {
+test('a mount hidden by another one is ignored', (t) => {
   const over = (line: string) => read(V1_MOUNTS + line, V1_SELF).memory?.mountPoint ?? null;
   t.is(over('91 31 0:50 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n'), null);
   t.is(over('91 35 0:50 / /sys/fs/cgroup/memory rw - tmpfs tmpfs rw\n'), null);
@@ -131,14 +131,14 @@ test('a mount that another one hides does not count', (t) => {
   t.is(over('91 35 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n'), '/sys/fs/cgroup/memory');
 });
 
-test('controllers that share a mount', (t) => {
+test('controllers can share a mount', (t) => {
   const mounts = '35 31 0:32 / /cg/mp rw - cgroup cgroup rw,memory,pids\n';
   const { memory, pids } = read(mounts, '4:memory,pids:/a\n');
   t.is(memory, pids);
   t.is(memory?.own, '/cg/mp/a');
 });
 
-test('any text at all is read without an exception', (t) => {
+test('any text is parsed without an exception', (t) => {
   const field = fc.constantFrom(
     '1',
     '2',
@@ -170,7 +170,7 @@ test('any text at all is read without an exception', (t) => {
   );
 });
 
-test('any place below the mount root is shown below the mount point', (t) => {
+test('any path below the mount root maps to one below the mount point', (t) => {
   const name = fc.stringMatching(/^[a-z][a-z.:]{0,5}$/);
   const path = fc.array(name, { maxLength: 4 }).map((names) => names.map((one) => `/${one}`).join(''));
   fc.assert(
@@ -181,7 +181,7 @@ test('any place below the mount root is shown below the mount point', (t) => {
   );
 });
 
-test('the same cgroup in another hierarchy, mount roots included', (t) => {
+test('the same cgroup is found in another hierarchy, despite mount roots', (t) => {
   const mounts = `35 31 0:32 /docker/a /cg/memory rw - cgroup cgroup rw,memory
 39 31 0:36 / /cg/pids rw - cgroup cgroup rw,pids
 41 31 0:38 /docker/b /cg/unified rw - cgroup2 cgroup2 rw\n`;
@@ -194,7 +194,7 @@ test('the same cgroup in another hierarchy, mount roots included', (t) => {
   t.is(sameCgroup('/elsewhere', memory, pids), null);
 });
 
-test("this machine: the own cgroups list this process, and a child's cgroup is found by its pid", (t) => {
+test('this machine: this process is listed in its cgroups, and a child’s cgroup is found by its pid', (t) => {
   const { memory, unified, pids } = readHierarchies();
   for (const hierarchy of [memory, unified, pids]) {
     t.truthy(hierarchy?.own);

@@ -23,7 +23,7 @@ function notSet(t: ExecutionContext, work: () => unknown, code: string, message:
   return error;
 }
 
-v1Test('every limit is in the kernel, and returned as the kernel has it', (t) => {
+v1Test('every limit is set in the kernel and returned as the kernel reports it', (t) => {
   const group = makeSandbox(t).group();
   const limits: Limits = { kmem: M, mem: 64 * M, memsw: 96 * M, kmemTcp: 2 * M, pids: 17 };
   t.deepEqual(applyLimits(group, limits, GATE), { ...limits, kmem: null });
@@ -34,7 +34,7 @@ v1Test('every limit is in the kernel, and returned as the kernel has it', (t) =>
   t.is(read(`${group.pids}/pids.max`), '17');
 });
 
-test('limits that were not asked for are not set', (t) => {
+test('limits that were not requested are not set', (t) => {
   const group = makeSandbox(t).group();
   t.deepEqual(applyLimits(group, NONE, { native: true }), NONE);
   const file = version === 1 ? 'memory.limit_in_bytes' : 'memory.max';
@@ -42,7 +42,7 @@ test('limits that were not asked for are not set', (t) => {
   t.is(readFileSync(`${group.pids}/pids.max`, 'latin1'), 'max\n');
 });
 
-test('memsw alone, and memsw equal to mem', (t) => {
+test('memsw works alone and equal to mem', (t) => {
   const { memory, hierarchies } = makeSandbox(t);
   const make = (id: string) => createGroup({ id, hierarchies, parent: memory, pids: false });
   t.deepEqual(applyLimits(make('a'), { ...NONE, memsw: 8 * M }, GATE), { ...NONE, memsw: 8 * M });
@@ -50,14 +50,14 @@ test('memsw alone, and memsw equal to mem', (t) => {
   t.deepEqual(applyLimits(make('b'), both, GATE), both);
 });
 
-test('a size between two pages comes back rounded down', (t) => {
+test('a size between two pages is rounded down', (t) => {
   const group = makeSandbox(t).group();
   const { mem, pids } = applyLimits(group, { ...NONE, mem: 8 * M + 1, pids: 5 }, GATE);
   t.is(mem, 8 * M);
   t.is(pids, 5);
 });
 
-test('the pids limit bites', async (t) => {
+test('the pids limit holds', async (t) => {
   const group = makeSandbox(t).group();
   applyLimits(group, { ...NONE, pids: 1 }, GATE);
   const child = await startIn(t, joinsOf(group), ['sh', '-c', 'sleep 1000 & wait']);
@@ -65,7 +65,7 @@ test('the pids limit bites', async (t) => {
   t.not(status, 0);
 });
 
-v1Test('a limit that the kernel refuses names file, what was asked, errno and what is read', (t) => {
+v1Test('a rejected limit is reported with its file, requested value, errno and actual value', (t) => {
   const group = makeSandbox(t).group();
   const work = () => applyLimits(group, { ...NONE, mem: 8 * M, memsw: 4 * M }, GATE);
   const error = notSet(
@@ -77,7 +77,7 @@ v1Test('a limit that the kernel refuses names file, what was asked, errno and wh
   t.regex(error.hint, /set --memsw to at least --mem/);
 });
 
-v1Test('a limit whose file is missing is an error, never a limit that is silently absent', (t) => {
+v1Test('a limit whose file is missing is an error, never silently ignored', (t) => {
   const { memory, unified, hierarchies, id } = makeSandbox(t);
   const group = createGroup({ id, hierarchies, parent: memory, pids: false });
   // The unified directory has none of the memory files.
@@ -89,7 +89,7 @@ v1Test('a limit whose file is missing is an error, never a limit that is silentl
   t.regex(error.hint, /--pids/);
 });
 
-v1Test('native: this kernel takes the write and does nothing, which is an error that says so', (t) => {
+v1Test('native: a write that the kernel accepts but ignores is reported as an error', (t) => {
   const group = makeSandbox(t).group();
   const work = () => applyLimits(group, { ...NONE, kmem: M }, { native: true });
   const error = notSet(t, work, 'native-not-enforced', /accepts writes to .*kmem\.limit_in_bytes and ignores them/);
@@ -97,14 +97,14 @@ v1Test('native: this kernel takes the write and does nothing, which is an error 
   t.is(error.hint, 'use --enforce gate');
 });
 
-test('native: where the file is missing', (t) => {
+test('native: a missing file is an error', (t) => {
   const { unified, id } = makeSandbox(t);
   const group = { ...asGroup(id, [unified]), memory: unified, version: 1 } as const;
   const work = () => applyLimits(group, { ...NONE, kmem: M }, { native: true });
   notSet(t, work, 'native-not-enforced', /enforces no limit on kernel memory: .*ENOENT/);
 });
 
-v1Test('limits of ancestors are told, nearest first, and unlimited ones left out', (t) => {
+v1Test('ancestor limits are reported nearest first, without unlimited ones', (t) => {
   const { memory, pids, hierarchies, id } = makeSandbox(t);
   const mine = `${memory}/mine`;
   mkdirSync(mine);

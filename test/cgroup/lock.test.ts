@@ -53,7 +53,7 @@ function refused(t: ExecutionContext, work: () => unknown, message: RegExp): voi
   t.regex(error?.message ?? '', message);
 }
 
-test.serial("root's locks are in /run, others' in their runtime directory if it is theirs, else in /tmp", (t) => {
+test.serial('root’s locks are in /run, others’ in their own runtime directory or otherwise in /tmp', (t) => {
   const { uid, directory } = makeUser(t);
   const runtime = mkdtempSync(`${tmpdir()}/kmem-test-`);
   t.teardown(() => rmSync(runtime, { recursive: true }));
@@ -68,7 +68,7 @@ test.serial("root's locks are in /run, others' in their runtime directory if it 
   t.is(lockPath('a', uid), `${runtime}/kmem-run/a.lock`);
 });
 
-test.serial('the lock file is made, private and close-on-exec, and released', (t) => {
+test.serial('the lock file is private, close-on-exec and deleted on release', (t) => {
   const id = newId();
   const lock = openLock(id);
   t.teardown(() => lock.release());
@@ -87,7 +87,7 @@ test.serial('the lock file is made, private and close-on-exec, and released', (t
   t.notThrows(() => readFileSync(`/proc/self/fdinfo/${fd}`));
 });
 
-test.serial('a flock taken by a child on the inherited descriptor stays when the child is gone', (t) => {
+test.serial('a flock taken by a child on the inherited descriptor outlives the child', (t) => {
   const lock = openLock(newId());
   t.teardown(() => lock.release());
   const free = () => spawnSync('flock', ['-n', lock.path, 'true']).status === 0;
@@ -96,7 +96,7 @@ test.serial('a flock taken by a child on the inherited descriptor stays when the
   t.false(free());
 });
 
-test.serial("a lock directory that is not the user's alone is refused", (t) => {
+test.serial('a lock directory that is not the user’s alone is rejected', (t) => {
   setRuntime(t, undefined);
   const cases: [RegExp, (directory: string, uid: number) => void][] = [
     [/belongs to user 0/, (directory) => mkdirSync(directory, { mode: 0o777 })],
@@ -119,7 +119,7 @@ test.serial("a lock directory that is not the user's alone is refused", (t) => {
   }
 });
 
-test.serial('not root: made by its user, and found by root', (t) => {
+test.serial('not root: created by the user and found by root', (t) => {
   setRuntime(t, undefined);
   const { uid, directory } = makeUser(t);
   const lock = asUser(uid, () => openLock('a'));
@@ -130,7 +130,7 @@ test.serial('not root: made by its user, and found by root', (t) => {
   t.is(candidates(t, 'b', uid).length, 1);
 });
 
-test.serial('what is no regular file is never a lock to be probed', (t) => {
+test.serial('only a regular file is ever probed as a lock', (t) => {
   setRuntime(t, undefined);
   const { uid, directory } = makeUser(t);
   mkdirSync(directory, { mode: 0o700 });
@@ -141,6 +141,6 @@ test.serial('what is no regular file is never a lock to be probed', (t) => {
   t.deepEqual(candidates(t, 'b', uid), []);
 });
 
-test.serial('an id cannot lead out of the directory', (t) => {
+test.serial('an id cannot escape the directory', (t) => {
   for (const id of ['..', '../a', 'a/b', '']) t.throws(() => lockPath(id, 0), { instanceOf: RangeError });
 });

@@ -10,7 +10,7 @@ const test = anyTest.serial;
 const LEVELS = 17;
 const NAME = 'd'.repeat(250);
 
-test('groups that are nested deeper than a path can name are left out, and those beside them are found', (t) => {
+test('groups nested too deep for a path are left out, but those beside them are found', (t) => {
   if (!needs(t, canActAsOthers, 'root')) return;
   const { memory } = makeSandbox(t);
   const step = (line: string): void =>

@@ -12,7 +12,7 @@ import {
 import { removeGroup } from '../../src/cgroup/remove.ts';
 import { joinsOf, makeSandbox, nextLine, startIn, until } from './sandbox.ts';
 
-test('the processes of all directories and nested groups, each once', async (t) => {
+test('processes of all directories and nested groups are listed once each', async (t) => {
   const group = makeSandbox(t).group();
   const [first = '', last = ''] = [joinsOf(group)[0], group.directories.at(-2)];
   const nested = `${first}/a/b`;
@@ -28,7 +28,7 @@ test('the processes of all directories and nested groups, each once', async (t) 
   t.deepEqual(processesOf(group), []);
 });
 
-test('a process is described by its comm, whatever that holds, and is null when gone', async (t) => {
+test('a process is described by its comm, whatever it contains, or null once it is gone', async (t) => {
   const { joins } = makeSandbox(t);
   const child = await startIn(t, joins, ['perl', '-e', '$0 = "a) S (b"; $| = 1; print "named\n"; sleep 1000']);
   await nextLine(child);
@@ -56,7 +56,7 @@ test('the tool itself, absent processes and foreign ones (0) are never signalled
   for (const pid of [process.pid, 0, -1, 2 ** 22 + 1]) t.false(signalProcess(pid, 'SIGKILL'), String(pid));
 });
 
-test('a number that is no longer one of the group is not signalled', async (t) => {
+test('a pid that is no longer in the group is not signalled', async (t) => {
   const group = makeSandbox(t).group();
   const member = await startIn(t, joinsOf(group), ['sleep', '1000']);
   const bystander = await startIn(t, [], ['sleep', '1000']);

@@ -157,7 +157,7 @@ for (const [kind, seen] of KINDS) {
     },
   );
 
-  test(`${kind}: nested groups go, with what is in them`, async (t) => {
+  test(`${kind}: nested groups are removed with their processes`, async (t) => {
     const made = makeSandbox(t).group();
     const group = seen(made);
     const places = joinsOf(group);
@@ -172,7 +172,7 @@ for (const [kind, seen] of KINDS) {
   });
 }
 
-test('empty groups, groups half removed and groups removed already are fine', async (t) => {
+test('empty, half-removed and already removed groups are handled', async (t) => {
   const group = makeSandbox(t).group();
   await removeGroup(asGroup('half', [group.directories.at(-1) ?? '']));
   t.false(existsSync(group.directories.at(-1) ?? ''));
@@ -182,7 +182,7 @@ test('empty groups, groups half removed and groups removed already are fine', as
   await killGroup(group);
 });
 
-test('a process that left some of the directories is killed all the same', async (t) => {
+test('a process that left some of the directories is still killed', async (t) => {
   // v2 accepts processes in leaves only.
   for (const index of version === 2 ? [1, 2] : [0, 1, 2]) {
     const group = makeSandbox(t).group();
@@ -194,7 +194,7 @@ test('a process that left some of the directories is killed all the same', async
 });
 
 // Uses plain files: no real process is so slow to exit.
-test.serial('a kill waits on past its deadline while processes go', async (t) => {
+test.serial('a kill keeps waiting past its deadline while processes are exiting', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'kmem-run-kill-'));
   t.teardown(() => rmSync(directory, { recursive: true, force: true }));
   const absent = [4_194_298, 4_194_299, 4_194_300, 4_194_301, 4_194_302, 4_194_303];
@@ -223,7 +223,7 @@ test('daemons that nobody waits for are killed', async (t) => {
 });
 
 // No kill touches this process. It is in the memory group alone, where only signals reach it.
-test.serial('what is left at the deadline is named, with pids, comm and state', async (t) => {
+test.serial('processes left at the deadline are named with pid, comm and state', async (t) => {
   const { hierarchies, memory, id } = makeSandbox(t);
   const made = createGroup({ id, hierarchies, parent: memory, pids: false });
   const group: Group = version === 2 ? { ...made, unified: null, pids: null } : without(made, 'unified');
@@ -243,7 +243,7 @@ test.serial('what is left at the deadline is named, with pids, comm and state', 
   await removeGroup(group);
 });
 
-test.serial('directories that may not be removed are named', async (t) => {
+test.serial('directories that cannot be removed are named', async (t) => {
   const group = makeSandbox(t).group();
   process.seteuid?.(NOBODY);
   const attempt = t.throwsAsync(removeGroup(group, { deadlineMs: 20 }), { instanceOf: SetupError });

@@ -28,10 +28,10 @@ function unlessSoak(...options: readonly string[]): readonly string[] {
   return soak.isOn ? ['--minutes', `${Math.ceil((SHARE * soak.budgetMs) / 60_000)}`] : options;
 }
 
-test('runs that are disturbed at any moment leave nothing, harm nobody, and lose no result', async (t) => {
+test('runs disturbed at any moment leave nothing behind, harm nobody and lose no result', async (t) => {
   await makeAll(t, unlessSoak('--runs', `${RUNS}`));
 });
 
-test('damaged inputs are refused with a reason and a hint, or answered', async (t) => {
+test('damaged inputs are processed, or rejected with a reason and a hint', async (t) => {
   await makeAll(t, ['--inputs', ...unlessSoak()]);
 });

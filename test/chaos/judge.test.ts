@@ -40,7 +40,7 @@ function problemsOf(
   );
 }
 
-test('a run that went as it should has no problem', (t) => {
+test('a run that went as expected has no problem', (t) => {
   t.deepEqual(problemsOf(t), []);
   t.deepEqual(problemsOf(t, { status: 0 }), []);
   // The result is empty, since nobody could write it.
@@ -101,7 +101,7 @@ test('a result in the store is found by its label', (t) => {
   t.true(judgeRun(observed, place).every((problem) => problem.startsWith('file store.sqlite')));
 });
 
-test('one seed and one number give the same run each time, whatever was drawn before', (t) => {
+test('the same seed and number give the same run, whatever was drawn before', (t) => {
   const all: Choice = { ...choice, kinds: [], actions: [] };
   const told = (number: number) => {
     const { kind, action, delayMs, pauseMs, draw } = planOf(all, number);
@@ -115,7 +115,7 @@ test('one seed and one number give the same run each time, whatever was drawn be
 const asked = { number: 0, kind: 'size', args: [], statuses: [0, 125], several: false } as const;
 const refused = 'kmem-run: --kmem is no size: x\n  hint: as in 4M\n';
 
-test('an input that is answered as it should is fine', (t) => {
+test('an input with an expected answer is accepted', (t) => {
   t.deepEqual(judgeAnswer(asked, { status: 125, stdout: '', stderr: refused }), []);
   t.deepEqual(judgeAnswer(asked, { status: 0, stdout: 'a,b\r\n', stderr: '' }), []);
 });

@@ -33,7 +33,7 @@ function makeProject(t: ExecutionContext) {
   return { ...harness, ask };
 }
 
-test('within its budget: 0; beyond: 122, and the call is in the file', async (t) => {
+test('within budget it exits 0; beyond it, 122, and the call is in the file', async (t) => {
   const { ask, path, read } = makeProject(t);
   writeFileSync(path('kernel-memory.sh'), script);
   const words = ['sh', 'kernel-memory.sh', 'sh', '-c', 'true & wait'];
@@ -55,7 +55,7 @@ function textsIn(value: unknown): string[] {
 
 const blocks = [...page.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, text = '']) => text);
 
-test('what is YAML can be read as such', (t) => {
+test('every YAML recipe can be parsed', (t) => {
   t.is(blocks.length, 5);
   for (const block of blocks) {
     const value: unknown = parse(block, { strict: true });
@@ -86,7 +86,7 @@ test('each line that boots no microVM passes as printed, in a project with one s
   }
 });
 
-test('each line that needs a kernel is one that kmem-run accepts', async (t) => {
+test('kmem-run accepts each line that needs a kernel', async (t) => {
   const runs = inMicroVMs.filter((line) => line.includes(' -- '));
   t.true(runs.length >= 2, lines.join('\n'));
   for (const line of runs) {

@@ -52,7 +52,7 @@ function run(
   return { folder, stdout, last: stdout.trimEnd().split('\n').at(-1), status };
 }
 
-test('the last line and the status are those of the tiers, and what is missing is a failure there', (t) => {
+test('the last line and status come from the tiers, which treat anything missing as a failure', (t) => {
   const passed = run(t, 'echo "CI is $CI"; echo "3 passed, 0 failed"');
   t.deepEqual([passed.last, passed.status], ['3 passed, 0 failed', 0]);
   t.regex(passed.stdout, /^CI is true$/m);
@@ -60,7 +60,7 @@ test('the last line and the status are those of the tiers, and what is missing i
   t.deepEqual([failed.last, failed.status], ['3 passed, 1 failed', 1]);
 });
 
-test('no tests without kernels, no kernels without modules, no modules without packages', (t) => {
+test('tests require kernels, kernels require npm modules, and those require packages', (t) => {
   const passes = 'echo "1 passed, 0 failed"';
   t.deepEqual(run(t, passes, { npmCi: 'exit 3' }).last, '0 passed, 1 failed');
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { batchesOf, LONG, root, testFiles, tierOf } from '../tiers/tiers.ts';
 
-test('each file runs once: in the fast tier, or in that of microVMs', (t) => {
+test('each file runs once, in either the fast or the microVM tier', (t) => {
   const run = [...batchesOf('fast', 2), ...batchesOf('vm', 2)].flatMap(({ files }) => files);
   t.deepEqual(run.toSorted(), testFiles());
   t.is(new Set(run).size, run.length);
@@ -19,13 +19,13 @@ test('the longest files run first', (t) => {
   }
 });
 
-test('what a soak runs is in a tier above, in its short form', (t) => {
+test('each soak test also runs in another tier in its short form', (t) => {
   const soaked = batchesOf('soak', 2).flatMap(({ files }) => files);
   t.true(soaked.length >= 3);
   t.true(soaked.every((file) => testFiles().includes(file)));
 });
 
-test('the tiers name files that are there', (t) => {
+test('the tiers name only existing files', (t) => {
   for (const file of ['test/gate/stress.test.ts', 'test/run/determinism.test.ts'])
     t.true(existsSync(join(root, file)), file);
   for (const file of LONG) t.true(testFiles().includes(file), file);

@@ -42,12 +42,12 @@ function replaced(value: unknown, [key, ...rest]: readonly string[], by: unknown
   return Array.isArray(value) ? value.with(Number(key), part) : { ...(value as object), [key]: part };
 }
 
-test('a report of scenarios is read as it was written', (t) => {
+test('a scenario report is read as it was written', (t) => {
   const report = scenariosReport();
   t.deepEqual(readScenarios('x.json', report, error), report as never);
 });
 
-test('whatever stands in place of a part, a report of scenarios is read or refused', (t) => {
+test('a scenario report with any part replaced is either read or rejected', (t) => {
   const report = scenariosReport();
   const own = placesIn({ ...report, scenarios: report.scenarios.map(({ results: _, ...rest }) => rest) });
   const odd = fc.constantFrom<unknown>(null, true, -1, 2 ** 53, '', 'x', [], {}, [null], { a: 1 }, undefined);
@@ -64,7 +64,7 @@ test('whatever stands in place of a part, a report of scenarios is read or refus
   t.true(refused > 200, `${refused} of 400`);
 });
 
-test('no command that reads a file waits for one, or reads one without end', async (t) => {
+test('no command that reads a file blocks on it or reads without end', async (t) => {
   const { run, path, assertNothingLeft } = makeHarness(t);
   execFileSync('mkfifo', [path('fifo.json')]);
   execFileSync('mkfifo', [path('fifo.yaml')]);
@@ -92,7 +92,7 @@ test('no command that reads a file waits for one, or reads one without end', asy
   assertNothingLeft();
 });
 
-test('the report of an experiment that was changed is refused', async (t) => {
+test('a modified experiment report is rejected', async (t) => {
   const { run, path } = makeHarness(t);
   const sweep = { kind: 'sweep', schemaVersion: 1, points: [null], axes: [], command: ['true'] };
   writeFileSync(path('sweep.json'), JSON.stringify(sweep));

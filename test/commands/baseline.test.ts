@@ -46,7 +46,7 @@ function project(t: ExecutionContext, files: Readonly<Record<string, string>> = 
   return { harness, folder, run, read: (name: string) => readFileSync(join(folder, name), 'utf8') };
 }
 
-test('a server that keeps more sockets open fails with the sentence that says so, and passes as it was', async (t) => {
+test('a server that keeps more sockets open fails with a message that says so; unchanged it passes', async (t) => {
   const { harness, run, read } = project(t);
   const written = await run(1, ['visitors', '--update-baseline']);
   t.is(written.status, 0, written.stdout + written.stderr);
@@ -83,7 +83,7 @@ test('a server that keeps more sockets open fails with the sentence that says so
   harness.assertNothingLeft();
 });
 
-test('a baseline can be read and reviewed: names in order, other entries untouched, no scenario by itself', async (t) => {
+test('a baseline file is readable, in name order, preserves other entries and is not itself a scenario', async (t) => {
   const { run, read, folder } = project(t, { visitors, short: SHORT });
   await run(1, ['visitors', '--update-baseline']);
   const alone = read('scenarios/baseline.yaml');
@@ -98,7 +98,7 @@ test('a baseline can be read and reviewed: names in order, other entries untouch
   t.regex(kept.stdout, /^2 passed in /m);
 });
 
-test('one file for all of them, which is outside: so it can be compared with over many versions', async (t) => {
+test('a shared baseline file outside the project can be compared with across versions', async (t) => {
   const { run, harness, folder } = project(t, { visitors, short: SHORT });
   const file = harness.path('good.baseline.yaml');
   t.is((await run(1, ['visitors', '--update-baseline', '--baseline', file])).status, 0);
@@ -115,7 +115,7 @@ test('one file for all of them, which is outside: so it can be compared with ove
   );
 });
 
-test('a scenario says how much it may differ by, and with --strict its baseline must be there', async (t) => {
+test('a scenario sets its own tolerance, and with --strict its baseline must exist', async (t) => {
   const own = 'baseline: { file: own.baseline.yaml, tolerance: 4M }\n';
   const { run, folder } = project(t, { visitors: visitors + own });
   const lacking = await run(1, ['visitors', '--strict']);
@@ -127,7 +127,7 @@ test('a scenario says how much it may differ by, and with --strict its baseline 
   t.is((await run(60, ['visitors', '--strict'])).status, 0);
 });
 
-test('a file of baselines that cannot be read fails the scenario at its place, and is not written over', async (t) => {
+test('an unreadable baseline file fails the scenario at its position and is not overwritten', async (t) => {
   const { run, read, folder } = project(t, { short: SHORT });
   const conflict = 'version: 1\n<<<<<<< HEAD\nscenarios: {}\n';
   writeFileSync(join(folder, 'scenarios/baseline.yaml'), conflict);
@@ -139,7 +139,7 @@ test('a file of baselines that cannot be read fails the scenario at its place, a
   t.is(read('scenarios/baseline.yaml'), conflict);
 });
 
-test('what comes with kmem-run has its baseline in the folder of the user', async (t) => {
+test('a library scenario has its baseline in the user’s folder', async (t) => {
   const { run, folder } = project(t, {});
   const ran = await run(1, ['processes', '--update-baseline', '--repeat', '2']);
   t.is(ran.status, 0, ran.stdout + ran.stderr);

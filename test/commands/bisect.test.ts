@@ -41,7 +41,7 @@ function makeBisects(t: ExecutionContext) {
 /** Needs a fork, which is what the limit denies. */
 const FORKS = ['sh', '-c', 'true & wait $!'];
 
-test.serial('the limit of a small command: the same within four pages three times in a row', async (t) => {
+test.serial('a small command: the limit is the same within four pages three times in a row', async (t) => {
   const found: number[] = [];
   for (let round = 0; round < 3; round++) {
     const bisect = makeBisects(t);
@@ -102,14 +102,14 @@ test.serial('further steps and expectations count', async (t) => {
   t.is(expected.report().answer.kind, 'found');
 });
 
-test.serial('a command that passes at every limit tried', async (t) => {
+test.serial('a command can pass at every limit tried', async (t) => {
   const bisect = makeBisects(t);
   const { status, stdout } = await bisect.run(['--lo', '4M', '--confirm', '1', '--', 'true']);
   t.is(status, 1);
   t.regex(stdout, /^kmem-run: true passes at 4,194,304 \(1\/1\), the smallest limit to try\n/);
 });
 
-test.serial('passing that is not monotonic: a counter-example, not a number', async (t) => {
+test.serial('non-monotonic passing yields a counter-example, not a number', async (t) => {
   const bisect = makeBisects(t);
   const { status, stdout } = await bisect.run(['--', compileFixture('optional-workers')]);
   t.is(status, 1, stdout);
@@ -129,7 +129,7 @@ test.serial('passing that is not monotonic: a counter-example, not a number', as
   bisect.assertNothingLeft();
 });
 
-test.serial('--hi: nothing is tried above it, nor without a limit', async (t) => {
+test.serial('--hi: neither a higher limit nor an unlimited run is tried', async (t) => {
   const bisect = makeBisects(t);
   const { status, stdout } = await bisect.run(['--hi', '64K', '--', 'true']);
   t.is(status, 1);
@@ -139,7 +139,7 @@ test.serial('--hi: nothing is tried above it, nor without a limit', async (t) =>
   t.true(limits.every((limit) => limit !== null && limit <= 65_536));
 });
 
-test.serial('SIGINT in the middle: what is known so far, and --resume finds the rest', async (t) => {
+test.serial('SIGINT: partial results are reported, and --resume finds the rest', async (t) => {
   const bisect = makeBisects(t);
   const stuck =
     'true & wait $! || exit; n=$(ls run.* 2>/dev/null | wc -l); : > run.$$; [ "$n" -lt 3 ] || while [ ! -e go ]; do sleep 0.02; done';
@@ -169,38 +169,41 @@ test.serial('SIGINT in the middle: what is known so far, and --resume finds the 
   t.is(bisect.kept().length, places.length);
 });
 
-test.serial('a server and its client, two at a time: the limit, and --resume goes on with as many', async (t) => {
-  const bisect = makeBisects(t);
-  const { options, command } = pythonServer();
-  const words = ['--jobs', '2', '--confirm', '1', '--lo', '128K', '--timeout', '3s', '--grace', '100ms'];
-  const { status, stdout, stderr } = await bisect.run([...words, '--wait', 'exit', ...options, ...command]);
-  t.is(status, 0, stdout + stderr);
-  const { answer, trials, then, command: shown } = bisect.report();
-  if (answer.kind !== 'found') return t.fail(answer.kind);
-  t.deepEqual(then, ['client: curl -sf http://127.0.0.1:${port}/']);
-  t.is(shown.at(-1), '${port}');
-  for (const [limit, passed] of [
-    [answer.passesAt, true],
-    [answer.failsAt, false],
-  ] as const) {
-    const own = trials.filter((trial) => trial.limit === limit);
-    t.true(own.length >= 1 && own.every((trial) => trial.passed === passed));
-  }
-  // Each run had its own port, and runs took place in parallel.
-  const results = bisect.kept().map(({ result }) => result);
-  const cpus = new Set(results.map(({ spec }) => spec.cpus?.join()));
-  t.is(cpus.size, 2);
-  t.true(new Set(results.map(({ spec }) => spec.command.at(-1))).size > results.length / 2);
-  // A saved experiment records how many run at a time: the course is the same, so nothing is left to do.
-  const id = bisect.report().id;
-  const again = await bisect.run(['--resume', id]);
-  t.is(again.stdout.split('\n')[0], stdout.split('\n')[0]);
-  t.is(bisect.kept().length, results.length);
-  bisect.assertNothingLeft();
-});
+test.serial(
+  'a server and its client, two at a time: the limit is found, and --resume keeps the job count',
+  async (t) => {
+    const bisect = makeBisects(t);
+    const { options, command } = pythonServer();
+    const words = ['--jobs', '2', '--confirm', '1', '--lo', '128K', '--timeout', '3s', '--grace', '100ms'];
+    const { status, stdout, stderr } = await bisect.run([...words, '--wait', 'exit', ...options, ...command]);
+    t.is(status, 0, stdout + stderr);
+    const { answer, trials, then, command: shown } = bisect.report();
+    if (answer.kind !== 'found') return t.fail(answer.kind);
+    t.deepEqual(then, ['client: curl -sf http://127.0.0.1:${port}/']);
+    t.is(shown.at(-1), '${port}');
+    for (const [limit, passed] of [
+      [answer.passesAt, true],
+      [answer.failsAt, false],
+    ] as const) {
+      const own = trials.filter((trial) => trial.limit === limit);
+      t.true(own.length >= 1 && own.every((trial) => trial.passed === passed));
+    }
+    // Each run had its own port, and runs took place in parallel.
+    const results = bisect.kept().map(({ result }) => result);
+    const cpus = new Set(results.map(({ spec }) => spec.cpus?.join()));
+    t.is(cpus.size, 2);
+    t.true(new Set(results.map(({ spec }) => spec.command.at(-1))).size > results.length / 2);
+    // A saved experiment records how many run at a time: the course is the same, so nothing is left to do.
+    const id = bisect.report().id;
+    const again = await bisect.run(['--resume', id]);
+    t.is(again.stdout.split('\n')[0], stdout.split('\n')[0]);
+    t.is(bisect.kept().length, results.length);
+    bisect.assertNothingLeft();
+  },
+);
 
 test.serial(
-  'an experiment that 0.1.0 has kept goes on as it began: a run is over when its last step has exited',
+  'an experiment saved by 0.1.0 resumes with its old rule: a run ends when its last step has exited',
   async (t) => {
     const bisect = makeBisects(t);
     await bisect.run(['--confirm', '1', '--lo', '1M', '--quiet-for', '20ms', '--', 'sh', '-c', 'sleep 1 &']);
@@ -221,7 +224,7 @@ test.serial(
   },
 );
 
-test.serial('a command that does not exist: the reason and the remedy', async (t) => {
+test.serial('a missing command is reported with a reason and a hint', async (t) => {
   const bisect = makeBisects(t);
   const ran = await bisect.run(['--', '/nonexistent/program']);
   t.is(ran.status, 125);
@@ -240,7 +243,7 @@ for (const [args, reason] of [
   [['--repeat', '3', '--', 'true'], /unknown option "--repeat"/],
   [['--resume', 'abc', '--lo', '1M'], /--lo cannot be combined with --resume/],
 ] as const) {
-  test.serial(`refused, and nothing runs: ${args.join(' ')}`, async (t) => {
+  test.serial(`rejected before anything runs: ${args.join(' ')}`, async (t) => {
     const bisect = makeBisects(t);
     const ran = await bisect.run(args);
     t.is(ran.status, 125);
@@ -249,7 +252,7 @@ for (const [args, reason] of [
   });
 }
 
-test.serial('a sweep is not gone on with as a bisection', async (t) => {
+test.serial('a sweep cannot be resumed as a bisection', async (t) => {
   const bisect = makeBisects(t);
   const store = ['--store', bisect.path('store.db')];
   await makeHarness(t).run(['sweep', ...store, '--warmup', '0', '--', 'true'], { json: false });

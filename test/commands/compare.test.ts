@@ -14,7 +14,7 @@ function save(store: Store, label: string | null, ...peaks: number[]) {
   }
 }
 
-test.serial('0 for the same, 1 for different, 125 where it cannot be told', async (t) => {
+test.serial('exits 0 if the same, 1 if different, 125 if undecided', async (t) => {
   const { kmemRun, fill } = makeKept(t);
   fill((store) => {
     save(store, 'before', 8192, 12_288, 8192, 12_288, 8192);
@@ -36,7 +36,7 @@ test.serial('0 for the same, 1 for different, 125 where it cannot be told', asyn
   await compare(0, 'the same within the spread', 'one,other', '@,@2,noise');
 });
 
-test.serial('experiments, limit by limit; and as JSON', async (t) => {
+test.serial('experiments compare limit by limit, also as JSON', async (t) => {
   const { kmemRun, fill } = makeKept(t);
   fill((store) => {
     for (const id of ['sweep1', 'sweep2']) {
@@ -74,7 +74,7 @@ test.serial('experiments, limit by limit; and as JSON', async (t) => {
   );
 });
 
-test.serial('hostile names are shown, not obeyed', async (t) => {
+test.serial('hostile names are shown escaped', async (t) => {
   const { kmemRun, fill } = makeKept(t);
   fill((store) => {
     save(store, 'plain', 4096);
@@ -85,7 +85,7 @@ test.serial('hostile names are shown, not obeyed', async (t) => {
   t.deepEqual(dangerous(ran.stdout, '\n'), []);
 });
 
-test.serial('what cannot be compared is told', async (t) => {
+test.serial('invalid comparisons are rejected', async (t) => {
   const { kmemRun, fill } = makeKept(t);
   fill((store) => {
     store.saveExperiment(experiment());

@@ -142,17 +142,17 @@ for (const [words, wanted] of LINES) {
   });
 }
 
-test('bash: the arguments of npx itself are not ours', (t) => {
+test('bash: npx’s own arguments are not completed', (t) => {
   t.deepEqual(offered(['oth', ''], ASK, ['npx']), []);
   t.deepEqual(offered(['kmem-r'], ASK, ['npx']), []);
 });
 
-test('bash: after -- the completion of the command itself is asked, where bash-completion is there', (t) => {
+test('bash: after -- the command’s own completion is used if bash-completion is loaded', (t) => {
   const asking = `_command_offset() { COMPREPLY=("offset $1"); }; ${ASK}`;
   t.deepEqual(offered(['--kmem', '1M', '--', 'git', 'che'], asking), ['offset 4']);
 });
 
-test('bash: the key in a shell of a terminal', (t) => {
+test('bash: Tab completes in an interactive shell', (t) => {
   if (!needs(t, has('script'), 'script (bsdutils)')) return;
   const keys = `source ${scripts.get('bash')}\necho kmem-run; kmem-run --enfo\tgat\t\nexit\n`;
   const { stdout } = spawnSync('script', ['-qec', 'bash --norc --noprofile -i', '/dev/null'], {
@@ -167,7 +167,7 @@ for (const [shell, check] of [
   ['zsh', ['-n']],
   ['fish', ['--no-execute']],
 ] as const) {
-  test(`${shell}: the script is one`, (t) => {
+  test(`${shell}: the script parses`, (t) => {
     if (!needs(t, has(shell), shell)) return;
     const { status, stderr } = spawnSync(shell, [...check, scripts.get(shell) ?? ''], {
       ...{ encoding: 'utf8', env },
@@ -189,7 +189,7 @@ const ANSWERS = [
   ['-- cat result-', ['result-two.json']],
 ] as const;
 
-test('fish: the same answers, behind npx too', (t) => {
+test('fish: the answers are the same, with npx too', (t) => {
   if (!needs(t, has('fish'), 'fish')) return;
   const lines = ['kmem-run', 'npx kmem-run'].flatMap((program) => ANSWERS.map(([line]) => `${program} ${line}`));
   const asked = `source ${scripts.get('fish')}; for line in $argv; complete -C $line; echo .; end`;
@@ -219,7 +219,7 @@ for line; do
   zpty -d shell
 done`;
 
-test('zsh: the key completes what there is only one of, behind npx too', (t) => {
+test('zsh: Tab completes a unique match, after npx too', (t) => {
   if (!needs(t, has('zsh'), 'zsh')) return;
   const functions = join(folder, 'functions');
   mkdirSync(functions);
@@ -236,7 +236,7 @@ test('zsh: the key completes what there is only one of, behind npx too', (t) => 
   }
 });
 
-test('what is offered for a command is what it takes', async (t) => {
+test('every option offered for a command is accepted by it', async (t) => {
   const pages = (await readManual()).filter(({ options, actions }) => options.length > 0 && actions === undefined);
   t.true(pages.length > 5);
   for (const { name, options } of pages) {
@@ -246,7 +246,7 @@ test('what is offered for a command is what it takes', async (t) => {
   }
 });
 
-test('refused: no shell, one that is unknown, a word too many', async (t) => {
+test('a missing or unsupported shell and an extra argument are rejected', async (t) => {
   const { run } = makeHarness(t);
   const refused = (...args: string[]) => run(['completion', ...args], { json: false });
   assertRefused(t, await refused(), /completion requires a shell/);

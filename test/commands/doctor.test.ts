@@ -4,7 +4,7 @@ import { checks } from '../../src/doctor/checks.ts';
 import { diagnosesOf, doctor, makeMachine } from '../doctor/machine.ts';
 import { assertRefused } from '../harness.ts';
 
-test.serial('on a machine that has all there is, a gated run works, and nothing is left of the checks', async (t) => {
+test.serial('on a fully equipped machine a gated run works, and the checks leave nothing behind', async (t) => {
   const machine = makeMachine(t);
   const { status, stdout, stderr } = await doctor(machine);
   t.deepEqual({ status, stderr }, { status: 0, stderr: '' });
@@ -21,7 +21,7 @@ test.serial('on a machine that has all there is, a gated run works, and nothing 
   machine.assertClean();
 });
 
-test.serial('what it says is what a run does', async (t) => {
+test.serial('its findings match what a run does', async (t) => {
   const machine = makeMachine(t);
   const diagnoses = diagnosesOf(await doctor(machine, ['--json']));
   const ran = await machine.run(['--enforce', 'native', '--kmem', '64M', '--', 'true'], { under: machine.alone });
@@ -30,7 +30,7 @@ test.serial('what it says is what a run does', async (t) => {
   t.true(diagnoses.get('group')?.found.includes('/sys/fs/cgroup/'));
 });
 
-test.serial('--json is for machines', async (t) => {
+test.serial('--json prints only JSON', async (t) => {
   const machine = makeMachine(t);
   const { status, stdout, stderr } = await doctor(machine, ['--json']);
   t.deepEqual({ status, stderr }, { status: 0, stderr: '' });
@@ -64,7 +64,7 @@ test.serial('leftovers are a warning that names gc', async (t) => {
   t.true(existsSync(group));
 });
 
-test.serial('options are strict', async (t) => {
+test.serial('rejects bad options', async (t) => {
   const machine = makeMachine(t);
   const unknown = await doctor(machine, ['--jsn']);
   t.is(unknown.status, 125);

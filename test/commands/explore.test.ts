@@ -30,7 +30,7 @@ function shape({ class: name, syscall, mode }: ExploreFinding) {
 }
 
 test.serial(
-  'sleep: the loader crashes without a mapping, and the replay line crashes it again, 20 times of 20',
+  'sleep: the loader crashes without a mapping, and the replay line reproduces it 20 out of 20 times',
   async (t) => {
     const exploration = makeExplorations(t);
     const { status, stdout, stderr } = await exploration.run(['--jobs', '2', '--', 'sleep', '0.1']);
@@ -58,7 +58,7 @@ test.serial(
   },
 );
 
-test.serial('a server with four bugs: each is found, and is told for what it is', async (t) => {
+test.serial('a server with four bugs: each one is found and classified correctly', async (t) => {
   const exploration = makeExplorations(t);
   const kiosk = compileBare('kiosk');
   const { status, stdout, stderr } = await exploration.run(['--jobs', '2', '--timeout', '3s', '--', kiosk]);
@@ -101,7 +101,7 @@ test.serial('a server with four bugs: each is found, and is told for what it is'
   exploration.assertNothingLeft();
 });
 
-test.serial('its twin without them: every call is tried, and nothing is found', async (t) => {
+test.serial('its twin without bugs: every call is tried, and nothing is found', async (t) => {
   const exploration = makeExplorations(t);
   const twin = compileBare('kiosk', 'CORRECT');
   const { status, stdout, stderr } = await exploration.run(['--jobs', '2', '--all', '--', twin]);
@@ -116,7 +116,7 @@ test.serial('its twin without them: every call is tried, and nothing is found', 
   exploration.assertNothingLeft();
 });
 
-test.serial('a heap that grows by brk is not accused: the C library goes on by mmap', async (t) => {
+test.serial('a heap that grows by brk is not reported: the C library falls back to mmap', async (t) => {
   const exploration = makeExplorations(t);
   const program = compileFixture('own-heap');
   const { stdout } = await exploration.run(['--only', 'brk', '--all', '--jobs', '2', '--', program]);
@@ -132,7 +132,7 @@ test.serial('a heap that grows by brk is not accused: the C library goes on by m
   t.true(counts.handled > 2 * (calls?.chosen ?? 0) - 6 && counts.unsteady === 0, stdout);
 });
 
-test.serial('a step that starts nothing and says so to nobody is silent: a later step tells', async (t) => {
+test.serial('a step that hides its failure counts as silent when a later step fails', async (t) => {
   const exploration = makeExplorations(t);
   const begin = 'echo begun > "$KMEM_RUN_DIR/state" || true';
   const { status, stdout, stderr } = await exploration.run([
@@ -152,7 +152,7 @@ test.serial('a step that starts nothing and says so to nobody is silent: a later
   exploration.assertNothingLeft();
 });
 
-test.serial('what is left behind: a process, and a file', async (t) => {
+test.serial('leftovers are found: a process and a file', async (t) => {
   const exploration = makeExplorations(t);
   const line = 'touch "$TMPDIR/lock"; sleep 100 & ls / >/dev/null || exit 3; kill $!; rm "$TMPDIR/lock"';
   const { status, stdout, stderr } = await exploration.run([
@@ -165,7 +165,7 @@ test.serial('what is left behind: a process, and a file', async (t) => {
   exploration.assertNothingLeft();
 });
 
-test.serial('each run has a folder and a port of its own, which --prepare finds too; every run is kept', async (t) => {
+test.serial('each run has its own folder and port, which --prepare sees too, and every run is saved', async (t) => {
   const exploration = makeExplorations(t);
   const note = 'echo "$KMEM_RUN_DIR $KMEM_RUN_PORT $TMPDIR" >> places';
   const { status, stdout, stderr } = await exploration.run([
@@ -205,7 +205,7 @@ test.serial('each run has a folder and a port of its own, which --prepare finds 
   exploration.assertNothingLeft();
 });
 
-test.serial('pids, times and temporary names are no difference', async (t) => {
+test.serial('pids, times and temporary names do not count as differences', async (t) => {
   const exploration = makeExplorations(t);
   const line =
     'set -e; echo "I am $$"; mktemp; mktemp -p "$KMEM_RUN_DIR" >/dev/null; date +%s > "$KMEM_RUN_DIR/when"; date "+now %T.%N"';
@@ -218,7 +218,7 @@ test.serial('pids, times and temporary names are no difference', async (t) => {
   t.deepEqual([counts.handled, counts.unsteady, runs.made], [10, 0, 12]);
 });
 
-test.serial('a server: each run has a port of its own, and the line runs to the same finding', async (t) => {
+test.serial('a server: each run has its own port, and the replay line reproduces the finding', async (t) => {
   const exploration = makeExplorations(t);
   const { options, command } = nodeServer();
   const words = ['--jobs', '2', '--limit', '3', '--only', 'mmap', '--wait', 'exit'];
@@ -240,7 +240,7 @@ test.serial('a server: each run has a port of its own, and the line runs to the 
   exploration.assertNothingLeft();
 });
 
-test.serial('what each run fills in is no difference: a folder, and ports of any name', async (t) => {
+test.serial('a run’s own folder and ports, whatever their names, do not count as differences', async (t) => {
   const exploration = makeExplorations(t);
   const listen =
     'import socket, sys; s = socket.create_server(("127.0.0.1", int(sys.argv[1]))); print(sys.argv, flush=True); s.accept()';
@@ -263,7 +263,7 @@ test.serial('what each run fills in is no difference: a folder, and ports of any
   exploration.assertNothingLeft();
 });
 
-test.serial('Ctrl-C: what is known so far, and nothing left', async (t) => {
+test.serial('Ctrl-C prints partial results and leaves nothing behind', async (t) => {
   const exploration = makeExplorations(t);
   const running = exploration.start(['--', 'sleep', '0.2']);
   await until(() => {
@@ -285,7 +285,7 @@ test.serial('Ctrl-C: what is known so far, and nothing left', async (t) => {
   exploration.assertNothingLeft();
 });
 
-test.serial('a command that fails anyway: said, and not explored', async (t) => {
+test.serial('a command that fails anyway is reported, not explored', async (t) => {
   const exploration = makeExplorations(t);
   const { status, stdout, stderr } = await exploration.run(['--', 'sh', '-c', 'echo no such luck >&2; exit 3']);
   t.is(status, 125);
@@ -293,7 +293,7 @@ test.serial('a command that fails anyway: said, and not explored', async (t) => 
   t.like(exploration.report(), { status: 'failed', score: null, findings: [], error: { code: 'undisturbed-fails' } });
 });
 
-test.serial('nothing to fail: what there is, is said', async (t) => {
+test.serial('if no call matches, the calls are listed', async (t) => {
   const exploration = makeExplorations(t);
   const { status, stdout, stderr } = await exploration.run(['--in', 'apache2', '--', 'true']);
   t.is(status, 125);
@@ -314,7 +314,7 @@ for (const [args, reason] of [
   [['--trace-gate', 'x', '--', 'true'], /unknown option "--trace-gate"/],
   [['true'], /-- is missing/],
 ] as const) {
-  test.serial(`refused, and nothing runs: ${args.join(' ')}`, async (t) => {
+  test.serial(`rejected before anything runs: ${args.join(' ')}`, async (t) => {
     const exploration = makeExplorations(t);
     const ran = await exploration.run(args);
     t.is(ran.status, 125);

@@ -6,7 +6,7 @@ import { assertRefused } from '../harness.ts';
 import { experiment, saveRuns } from '../store/folder.ts';
 import { assertAnswered, makeKept } from './kept.ts';
 
-test.serial('all runs, or those that are named, each once, in both formats', async (t) => {
+test.serial('all or selected runs are exported, each once, in both formats', async (t) => {
   const { kmemRun, fill } = makeKept(t);
   fill((store) => {
     saveRuns(store, 'alone1', 'alone2');
@@ -40,13 +40,13 @@ test.serial('all runs, or those that are named, each once, in both formats', asy
   ]);
 });
 
-test.serial('of nothing, still what the format asks for', async (t) => {
+test.serial('an empty export is still valid in its format', async (t) => {
   const { kmemRun } = makeKept(t);
   t.deepEqual(JSON.parse((await kmemRun(['export'])).stdout), []);
   t.is((await kmemRun(['export', '--format', 'csv'])).stdout, csvHead());
 });
 
-test.serial('hostile names do no harm on a terminal', async (t) => {
+test.serial('hostile names are harmless on a terminal', async (t) => {
   const { kmemRun, fill } = makeKept(t);
   fill((store) => store.saveRun({ result: hostile(), experimentId: null }));
   const json = await kmemRun(['export']);
@@ -56,7 +56,7 @@ test.serial('hostile names do no harm on a terminal', async (t) => {
   t.deepEqual(dangerous(csv.stdout, '\n\r\t'), []);
 });
 
-test.serial('a reader that goes away is no error, a full disk is', async (t) => {
+test.serial('a closed reader is not an error, but a full disk is', async (t) => {
   const { kmemRun, fill } = makeKept(t);
   fill((store) => {
     for (let index = 0; index < 200; index++)
@@ -70,7 +70,7 @@ test.serial('a reader that goes away is no error, a full disk is', async (t) => 
   assertRefused(t, full, /no space left on device/);
 });
 
-test.serial('options are strict', async (t) => {
+test.serial('rejects bad options', async (t) => {
   const { kmemRun } = makeKept(t);
   for (const args of [['--format', 'xml'], ['--format'], ['none'], ['--', 'true'], ['--json']]) {
     const ran = await kmemRun(['export', ...args]);

@@ -28,35 +28,32 @@ function endAtLast(t: ExecutionContext, ...pids: readonly number[]): void {
   });
 }
 
-test.serial(
-  'runner, supervisor and guardian killed at once: gc removes the group and kills what is in it',
-  async (t) => {
-    const machine = makeMachine(t);
-    const live = await startRun(machine);
-    const { name, sleep, helpers } = live;
-    endAtLast(t, sleep, ...helpers);
-    t.deepEqual(helpers.map(commOf).toSorted(), ['kmem-guardian', 'kmem-helper', 'kmem-reclaimer']);
-    await killKeepers(live);
-    t.true(isRunning(sleep));
-    t.true(existsSync(`${machine.sandbox.memory}/${name}`));
-    t.deepEqual(machine.locks(), [`${name.slice('kmem-run.'.length)}.lock`]);
+test.serial('runner, supervisor and guardian all killed: gc removes the group and kills its processes', async (t) => {
+  const machine = makeMachine(t);
+  const live = await startRun(machine);
+  const { name, sleep, helpers } = live;
+  endAtLast(t, sleep, ...helpers);
+  t.deepEqual(helpers.map(commOf).toSorted(), ['kmem-guardian', 'kmem-helper', 'kmem-reclaimer']);
+  await killKeepers(live);
+  t.true(isRunning(sleep));
+  t.true(existsSync(`${machine.sandbox.memory}/${name}`));
+  t.deepEqual(machine.locks(), [`${name.slice('kmem-run.'.length)}.lock`]);
 
-    const foretold = await gc(machine, ['--dry-run']);
-    t.deepEqual({ status: foretold.status, stderr: foretold.stderr }, { status: 0, stderr: '' });
-    t.is(lineOf(foretold, name), `removable  ${name}  1 process would be killed: sleep (${sleep})`);
-    t.true(isRunning(sleep));
-    t.is(machine.locks().length, 1);
+  const foretold = await gc(machine, ['--dry-run']);
+  t.deepEqual({ status: foretold.status, stderr: foretold.stderr }, { status: 0, stderr: '' });
+  t.is(lineOf(foretold, name), `removable  ${name}  1 process would be killed: sleep (${sleep})`);
+  t.true(isRunning(sleep));
+  t.is(machine.locks().length, 1);
 
-    const { status, stdout, stderr } = await gc(machine);
-    t.deepEqual({ status, stderr }, { status: 0, stderr: '' });
-    t.is(stdout, `removed    ${name}  1 process killed: sleep (${sleep})\n`);
-    await until(() => !isRunning(sleep));
-    machine.assertClean();
-    t.is((await gc(machine)).stdout, 'nothing to remove\n');
-  },
-);
+  const { status, stdout, stderr } = await gc(machine);
+  t.deepEqual({ status, stderr }, { status: 0, stderr: '' });
+  t.is(stdout, `removed    ${name}  1 process killed: sleep (${sleep})\n`);
+  await until(() => !isRunning(sleep));
+  machine.assertClean();
+  t.is((await gc(machine)).stdout, 'nothing to remove\n');
+});
 
-test.serial('a run that is alive is left alone, also by --force', async (t) => {
+test.serial('a live run is left alone, even with --force', async (t) => {
   const machine = makeMachine(t);
   const { running, name, sleep } = await startRun(machine);
   endAtLast(t, sleep);
@@ -74,7 +71,7 @@ test.serial('a run that is alive is left alone, also by --force', async (t) => {
   machine.assertClean();
 });
 
-test.serial('a helper that somebody has stopped ends its run all the same when the runner is gone', async (t) => {
+test.serial('a stopped helper still ends its run when the runner is gone', async (t) => {
   const machine = makeMachine(t);
   const live = await startRun(machine);
   endAtLast(t, live.sleep, ...live.helpers);
@@ -86,7 +83,7 @@ test.serial('a helper that somebody has stopped ends its run all the same when t
   machine.assertClean();
 });
 
-test.serial('the next run beside it removes a dead one, and leaves a live one', async (t) => {
+test.serial('the next run removes a dead one beside it, but not a live one', async (t) => {
   const machine = makeMachine(t);
   const dead = await startRun(machine);
   endAtLast(t, dead.sleep, ...dead.helpers);
@@ -103,7 +100,7 @@ test.serial('the next run beside it removes a dead one, and leaves a live one', 
   machine.assertClean();
 });
 
-test.serial('a group without a lock is left alone, but for --force', async (t) => {
+test.serial('a group without a lock is left alone, except with --force', async (t) => {
   const machine = makeMachine(t);
   const group = `${machine.sandbox.memory}/deep/kmem-run.lost`;
   mkdirSync(`${group}/nested`, { recursive: true });
@@ -130,7 +127,7 @@ test.serial('a group without a lock is left alone, but for --force', async (t) =
   machine.assertClean();
 });
 
-test.serial('old lock files without a group go too, young ones stay', async (t) => {
+test.serial('old lock files without a group are removed, recent ones are kept', async (t) => {
   const machine = makeMachine(t);
   for (const name of ['old', 'young']) writeFileSync(machine.path(`locks/${name}.lock`), '', { mode: 0o600 });
   await exited(spawn('touch', ['-d', '10 minutes ago', machine.path('locks/old.lock')]));
@@ -147,7 +144,7 @@ function exited(child: ChildProcess): Promise<unknown> {
 }
 
 test.serial(
-  'the folder and the log of a scenario whose runner was killed go, and what is being made stays',
+  'the folder and log of a scenario whose runner was killed are removed, those in use are kept',
   async (t) => {
     const machine = makeMachine(t);
     const file = machine.path('waits.yaml');
@@ -173,7 +170,7 @@ test.serial(
   },
 );
 
-test.serial('so does what was not finished in the cache', async (t) => {
+test.serial('unfinished files in the cache are removed, too', async (t) => {
   const machine = makeMachine(t);
   const cache = join(home, '.cache', 'kmem-run');
   const module = new URL('../../bin/maker.js', import.meta.url).href;
@@ -194,7 +191,7 @@ test.serial('so does what was not finished in the cache', async (t) => {
   rmSync(cache, { recursive: true });
 });
 
-test.serial('what another user owns is said to be theirs, and the own is removed', async (t) => {
+test.serial('leftovers of another user are reported as theirs, own ones are removed', async (t) => {
   const machine = makeMachine(t);
   const { memory } = machine.sandbox;
   mkdirSync(`${memory}/kmem-run.roots`);
@@ -212,7 +209,7 @@ test.serial('what another user owns is said to be theirs, and the own is removed
   t.deepEqual(readdirSync(machine.path('runtime/kmem-run')), []);
 });
 
-test.serial('what cannot be removed is named, with status 1', async (t) => {
+test.serial('leftovers that cannot be removed are named, with status 1', async (t) => {
   const machine = makeMachine(t);
   const { memory } = machine.sandbox;
   mkdirSync(`${memory}/kmem-run.stuck`);
@@ -228,7 +225,7 @@ test.serial('what cannot be removed is named, with status 1', async (t) => {
   t.deepEqual(machine.locks(), ['stuck.lock']);
 });
 
-test.serial('a process with a name that a terminal would obey', async (t) => {
+test.serial('control characters in a process name are escaped', async (t) => {
   const machine = makeMachine(t);
   const group = `${machine.sandbox.memory}/kmem-run.rude`;
   mkdirSync(group);
@@ -242,7 +239,7 @@ test.serial('a process with a name that a terminal would obey', async (t) => {
   t.is(stdout, `removed    kmem-run.rude  1 process killed: \\x1b[31mred (${pid})\n`);
 });
 
-test.serial('where there is no cgroup file system it cannot work', async (t) => {
+test.serial('without a cgroup file system it fails', async (t) => {
   const machine = makeMachine(t);
   const unmount = 'umount -R -l /sys/fs/cgroup && exec "$@"';
   const ran = await gc(machine, [], { under: [...machine.alone, 'sh', '-c', unmount, 'sh'] });
@@ -250,7 +247,7 @@ test.serial('where there is no cgroup file system it cannot work', async (t) => 
   assertRefused(t, ran, /no cgroup file system is mounted here/);
 });
 
-test.serial('options are strict', async (t) => {
+test.serial('rejects bad options', async (t) => {
   const machine = makeMachine(t);
   mkdirSync(`${machine.sandbox.memory}/kmem-run.lost`);
   const unknown = await gc(machine, ['--forse']);

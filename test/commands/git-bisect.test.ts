@@ -15,7 +15,7 @@ const page = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'guides'
 const [, transcript = ''] = /<!-- run by test\/commands\/git-bisect\.test\.ts -->\n```\n(.*?)```/s.exec(page) ?? [];
 const commands = transcript.split('\n').flatMap((line) => (line.startsWith('$ ') ? [line.slice(2)] : []));
 
-test('git bisect run finds the commit that is beyond the baseline, and skips what cannot be built', async (t) => {
+test('git bisect run finds the commit that exceeds the baseline and skips commits that do not build', async (t) => {
   const harness = makeHarness(t);
   const project = harness.path('project');
   makeHistory(project);

@@ -20,7 +20,7 @@ function wordsOf(text: string): string[] {
   return text.split(/\s+/).filter((word) => word !== '');
 }
 
-test('every command describes itself when asked in any way', (t) => {
+test('every command prints its help however it is requested', (t) => {
   for (const { name, synopsis } of pages) {
     const answer = kmemRun(name, '--help');
     t.deepEqual([answer.status, answer.stderr], [0, ''], name);
@@ -36,7 +36,7 @@ test('every command describes itself when asked in any way', (t) => {
   }
 });
 
-test('help alone is the list, in groups, and each command is one line of it', async (t) => {
+test('help alone lists the commands in groups, one line each', async (t) => {
   const list = kmemRun('help');
   t.is(list.status, 0);
   t.is(list.stdout, await listText(pages, 80));
@@ -52,12 +52,12 @@ test('help alone is the list, in groups, and each command is one line of it', as
   }
 });
 
-test('the version, in any way', (t) => {
+test('the version is printed', (t) => {
   for (const name of ['-V', '--version', 'version']) t.regex(kmemRun(name).stdout, /^\d+\.\d+\.\d+\n$/, name);
   assertRefused(t, kmemRun('version', 'x'), /unexpected argument: "x"/);
 });
 
-test.serial('after -- an option is that of the command', async (t) => {
+test.serial('after -- an option belongs to the command', async (t) => {
   const { run } = makeHarness(t);
   for (const name of ['-h', '-V', '--help', 'help']) {
     const { status, stdout } = await run(['--', 'echo', name]);
@@ -66,7 +66,7 @@ test.serial('after -- an option is that of the command', async (t) => {
   }
 });
 
-test('help fits 80 columns and any other width, and no word of it is broken', async (t) => {
+test('help fits 80 columns and any other width without breaking a word', async (t) => {
   for (const page of pages) {
     const options = page.options.map((option) => `--${option.name} ${option.takes ?? ''} ${aboutOption(option)}`);
     const given = wordsOf([...page.synopsis, ...page.text, ...options, ...page.status.flat()].join(' '));
@@ -83,7 +83,7 @@ test('help fits 80 columns and any other width, and no word of it is broken', as
   }
 });
 
-test('an option stands beside its value, without its type', async (t) => {
+test('an option is shown with its value but not its type', async (t) => {
   const text = await helpText(runHelp(), 80);
   t.regex(text, /^ {2}--kmem SIZE +limit kernel memory/m);
   t.regex(text, /^ {2}--grace DURATION +time from SIGTERM to SIGKILL \(default: 2s\)$/m);
@@ -91,7 +91,7 @@ test('an option stands beside its value, without its type', async (t) => {
   for (const group of ['Limits', 'Steps', 'Enforcement', 'Output']) t.regex(text, new RegExp(`^${group}:$`, 'm'));
 });
 
-test('a missing -- is shown where it belongs', (t) => {
+test('the hint puts a missing -- where it belongs', (t) => {
   const lines: readonly (readonly [readonly string[], string])[] = [
     [['--kmem', '1M', 'apachectl', 'start'], 'kmem-run --kmem 1M -- apachectl start'],
     [['run', '--kmem=1M', '--aslr', 'sh', '-c', 'a b'], "kmem-run run --kmem=1M --aslr -- sh -c 'a b'"],
@@ -110,19 +110,19 @@ test('a missing -- is shown where it belongs', (t) => {
   assertRefused(t, kmemRun('--kmem', '1M', 'true'), /^kmem-run: -- is missing before the command$/);
 });
 
-test('the line that is shown is one that runs', (t) => {
+test('the suggested command line runs as shown', (t) => {
   const refused = kmemRun('--kmem', '64M', '--dry-run', 'printf', '%s|', 'a b', "it's", '$HOME', '');
   const line = (refused.stderr.split('hint: ')[1] ?? '').replace(/^kmem-run/, `'${process.execPath}' '${bin}'`);
   const { stdout } = spawnSync('sh', ['-c', line], { encoding: 'utf8' });
   t.deepEqual(JSON.parse(stdout).command, ['printf', '%s|', 'a b', "it's", '$HOME', '']);
 });
 
-test('a mistake before the command is named first', (t) => {
+test('an error before the command is reported first', (t) => {
   t.regex(kmemRun('--kme', '1M', 'true').stderr, /unknown option "--kme"\n {2}hint: did you mean --kmem\?/);
   t.regex(kmemRun('sweep', '--kme', '1M', 'true').stderr, /unknown option "--kme"/);
 });
 
-test('a command that there is not', (t) => {
+test('an unknown command gets a hint', (t) => {
   t.regex(kmemRun('swep').stderr, /unknown command: "swep"\n {2}hint: did you mean sweep\?/);
   t.regex(kmemRun('no-such-program').stderr, /hint: kmem-run help lists the commands/);
   t.regex(kmemRun('help', 'swep').stderr, /did you mean sweep\?/);

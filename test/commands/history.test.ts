@@ -14,7 +14,7 @@ function idsOf(stdout: string) {
     .map((line) => line.split(' ')[0]);
 }
 
-test.serial('where nothing was kept, nothing is listed, and nothing is made', async (t) => {
+test.serial('without saved results, nothing is listed or created', async (t) => {
   const { kmemRun, file, path } = makeKept(t);
   const ran = await kmemRun(['history']);
   assertAnswered(t, ran);
@@ -27,7 +27,7 @@ test.serial('where nothing was kept, nothing is listed, and nothing is made', as
   assertRefused(t, named, /no such store: ".*\/none"/);
 });
 
-test.serial('the latest first; experiments are a line each, their runs on demand', async (t) => {
+test.serial('newest first; an experiment is one line, with its runs on request', async (t) => {
   const { kmemRun, fill } = makeKept(t);
   fill((store) => {
     saveRuns(store, 'alone1', 'alone2');
@@ -74,7 +74,7 @@ test.serial('the latest first; experiments are a line each, their runs on demand
   ]);
 });
 
-test.serial('what programs were called does not get to the terminal', async (t) => {
+test.serial('program names reach the terminal only escaped', async (t) => {
   const { kmemRun, fill } = makeKept(t);
   fill((store) => store.saveRun({ result: hostile(), experimentId: null }));
   for (const args of [[], ['--command', '\u001b[2J']]) {
@@ -85,7 +85,7 @@ test.serial('what programs were called does not get to the terminal', async (t) 
   }
 });
 
-test.serial('options are strict', async (t) => {
+test.serial('rejects bad options', async (t) => {
   const { kmemRun } = makeKept(t);
   for (const args of [
     ['x'],

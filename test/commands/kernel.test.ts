@@ -82,7 +82,7 @@ async function makeMirror(t: ExecutionContext, place: Place) {
   };
 }
 
-test.serial('add, list, verify and remove, as people see them', async (t) => {
+test.serial('the text output of add, list, verify and remove', async (t) => {
   const place = makePlace(t);
   const file = writeDeb(place.folder, tree);
   t.like(await kernel(t, place, ['list']), {
@@ -128,7 +128,7 @@ test.serial('add, list, verify and remove, as people see them', async (t) => {
   t.deepEqual(place.left(), []);
 });
 
-test.serial('an image and its modules, by relative paths', async (t) => {
+test.serial('an image and modules are added by relative paths', async (t) => {
   const place = makePlace(t);
   const { image, modules } = writeTree(place.path('given'), tree);
   const relative = [image, modules].map((path) => path.slice(place.folder.length + 1));
@@ -145,7 +145,7 @@ test.serial('an image and its modules, by relative paths', async (t) => {
   t.true((await kernel(t, place, ['list'])).stdout.includes(`the image ${image} and the modules of ${modules}`));
 });
 
-test.serial('help, and a command line that is wrong: nothing is done', async (t) => {
+test.serial('neither help nor an invalid command line does anything', async (t) => {
   const place = makePlace(t);
   for (const args of [['--help'], ['add', '--help']]) {
     const { status, stdout } = await kernel(t, place, args);
@@ -180,7 +180,7 @@ test.serial('help, and a command line that is wrong: nothing is done', async (t)
   t.deepEqual(readdirSync(place.path('cache')).length <= 1, true);
 });
 
-test.serial('a download tells how far it is: a line now and then, on a terminal one that is drawn again', async (t) => {
+test.serial('a download shows progress: a line now and then, or one redrawn line on a terminal', async (t) => {
   const place = makePlace(t);
   const { add } = await makeMirror(t, place);
   const plain = await kernel(t, place, add, trusting());
@@ -198,7 +198,7 @@ test.serial('a download tells how far it is: a line now and then, on a terminal 
   t.regex(shown, /<redrawn>1[\d.]* MiB of 1[\d.]* MiB \(100 %\)<redrawn>added 6\.1/);
 });
 
-test.serial('Ctrl-C in the middle of a download: what was fetched is kept, told, and gone on with', async (t) => {
+test.serial('Ctrl-C during a download: the partial file is saved, reported and resumed', async (t) => {
   const place = makePlace(t);
   const { add, answers, ranges } = await makeMirror(t, place);
   answers({ hangAt: 700_000 });
@@ -219,27 +219,24 @@ test.serial('Ctrl-C in the middle of a download: what was fetched is kept, told,
   t.is((await kernel(t, place, ['verify', '6.1'])).status, 0);
 });
 
-test.serial(
-  'kmem-run killed in the middle of a download: the next add waits for what is left of it, and is whole',
-  async (t) => {
-    const place = makePlace(t);
-    const { add, answers } = await makeMirror(t, place);
-    answers({ hangAt: 700_000 });
-    const { pid, ended } = start(t, place, add, trusting());
-    await until(() => fetchedBytes(place) >= 600_000);
-    process.kill(pid, 'SIGKILL');
-    t.is((await ended).signal, 'SIGKILL');
-    t.is((await kernel(t, place, ['verify', '6.1'])).status, 125);
-    answers('whole');
-    const next = await kernel(t, place, add, trusting());
-    t.is(next.status, 0, next.stderr);
-    t.regex(next.stderr, /another kmem-run is changing the kernels: waiting/);
-    t.is((await kernel(t, place, ['verify', '6.1'])).status, 0);
-    t.deepEqual(readdirSync(join(place.kernels, '.download')), []);
-  },
-);
+test.serial('kmem-run killed during a download: the next add waits for its leftovers, then completes', async (t) => {
+  const place = makePlace(t);
+  const { add, answers } = await makeMirror(t, place);
+  answers({ hangAt: 700_000 });
+  const { pid, ended } = start(t, place, add, trusting());
+  await until(() => fetchedBytes(place) >= 600_000);
+  process.kill(pid, 'SIGKILL');
+  t.is((await ended).signal, 'SIGKILL');
+  t.is((await kernel(t, place, ['verify', '6.1'])).status, 125);
+  answers('whole');
+  const next = await kernel(t, place, add, trusting());
+  t.is(next.status, 0, next.stderr);
+  t.regex(next.stderr, /another kmem-run is changing the kernels: waiting/);
+  t.is((await kernel(t, place, ['verify', '6.1'])).status, 0);
+  t.deepEqual(readdirSync(join(place.kernels, '.download')), []);
+});
 
-test.serial('two adds at once, by two processes: both succeed, one downloads', async (t) => {
+test.serial('two concurrent adds by two processes both succeed, with one download', async (t) => {
   const place = makePlace(t);
   const { add, ranges } = await makeMirror(t, place);
   const both = await Promise.all([kernel(t, place, add, trusting()), kernel(t, place, add, trusting())]);
@@ -252,7 +249,7 @@ test.serial('two adds at once, by two processes: both succeed, one downloads', a
   t.deepEqual(both.map(({ stdout }) => stdout.split(' ')[0]).sort(), ['6.1:', 'added']);
 });
 
-test.serial('a disk that fills up: an error that says so, and what was there is as it was', async (t) => {
+test.serial('a full disk is reported, and existing kernels are left intact', async (t) => {
   const place = makePlace(t);
   const { add } = await makeMirror(t, place);
   const small = writeDeb(place.path('small'), tree);
@@ -281,7 +278,7 @@ test.serial('a disk that fills up: an error that says so, and what was there is 
   );
 });
 
-test.serial('a cache folder that cannot be written: an error that says so', async (t) => {
+test.serial('an unwritable cache folder is reported', async (t) => {
   const place = makePlace(t);
   const file = writeDeb(place.folder, tree);
   await kernel(t, place, ['add', 'mine', '--deb', file]);
@@ -298,7 +295,7 @@ test.serial('a cache folder that cannot be written: an error that says so', asyn
   t.is((await kernel(t, place, ['verify'], { under })).stdout, 'mine  whole\n');
 });
 
-test.serial('no keys of Debian, no apt: an error that names the package', async (t) => {
+test.serial('missing Debian keys or apt: the error names the package', async (t) => {
   const place = makePlace(t);
   const { add } = await makeMirror(t, place);
   const keyless = await kernel(t, place, add, { under: mounting(`mount -t tmpfs none ${SYSTEM_KEYS}`) });

@@ -81,7 +81,7 @@ test.serial('fidelity --here creates its groups there, too', async (t) => {
   assertOnlyParentLeft();
 });
 
-test.serial('a wrong value, or a microVM beside it, is refused before anything runs', async (t) => {
+test.serial('an invalid value, or one with a microVM, is rejected before anything runs', async (t) => {
   const { run, scenario, parent, harness } = delegated(t);
   const file = scenario('inside');
   assertRefused(t, await run('scenario', 'run', file, '--enforce', 'gat'), /--enforce: "gat" is not one of/);

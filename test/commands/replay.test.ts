@@ -32,7 +32,7 @@ function makeReplays(t: ExecutionContext) {
 /** Its fork is denied, and it exits with 2. */
 const DENIED = ['--kmem', '148K', '--timeout', '30s', '--', 'sh', '-c', 'true & wait $!'];
 
-test.serial('from a file, from the store and from a token: made again as it was, and the same', async (t) => {
+test.serial('from a file, the store or a token: the run is replayed and turns out the same', async (t) => {
   const { record, replay, kmemRun, path, kept, report, assertNothingLeft } = makeReplays(t);
   const options = [
     '--env',
@@ -72,7 +72,7 @@ test.serial('from a file, from the store and from a token: made again as it was,
   assertNothingLeft();
 });
 
-test.serial('what differs is named, and the status says so', async (t) => {
+test.serial('differences are named and set the exit status', async (t) => {
   const { record, replay, report, path } = makeReplays(t);
   await record('--then', '[ ! -e later ]', '--', 'sh', '-c', '[ ! -e broken ] || kill -SEGV $$');
   writeFileSync(path('broken'), '');
@@ -83,7 +83,7 @@ test.serial('what differs is named, and the status says so', async (t) => {
   t.like(report(), { verdict: 'different', replays: { length: 2 } });
 });
 
-test.serial('what it wrote is left as it is, and its stdin can be given back', async (t) => {
+test.serial('its output files are left alone, and its stdin can be supplied again', async (t) => {
   const { record, replay, read, path, kept, whatIsLeft } = makeReplays(t);
   writeFileSync(path('words'), 'a\nb\n');
   const count = ['--expect', 'stdout~/^2$/', '--output', path('output'), '--trace-gate', path('trace'), '--cpus', '0'];
@@ -103,7 +103,7 @@ test.serial('what it wrote is left as it is, and its stdin can be given back', a
   t.deepEqual(whatIsLeft(), []);
 });
 
-test.serial('a run of a sweep is prepared for as it was then', async (t) => {
+test.serial('a run of a sweep gets the same preparation as before', async (t) => {
   const { kmemRun, replay, path, kept } = makeReplays(t);
   const words = ['--store', path('store.db'), '--warmup', '0', '--prepare', 'touch ready'];
   await kmemRun(['sweep', ...words, '--', 'sh', '-c', 'rm ready']);
@@ -112,7 +112,7 @@ test.serial('a run of a sweep is prepared for as it was then', async (t) => {
   t.is((await replay([id, '--repeat', '2', '--prepare', 'true'])).status, 1);
 });
 
-test.serial('at a terminal: a line of progress, and Ctrl-C ends it with what is known', async (t) => {
+test.serial('at a terminal: a progress line is shown, and Ctrl-C ends it with partial results', async (t) => {
   const { record, startProgram, read, report, assertNothingLeft } = makeReplays(t);
   await record('--output', 'null', '--', 'sh', '-c', 'echo >> ran; sleep 0.15');
   const line = `${process.execPath} ${bin} replay --repeat 50 --json replay.json r.json`;
@@ -128,7 +128,7 @@ test.serial('at a terminal: a line of progress, and Ctrl-C ends it with what is 
   assertNothingLeft();
 });
 
-test.serial('what cannot be replayed is told', async (t) => {
+test.serial('results that cannot be replayed are rejected', async (t) => {
   const { replay, record, kmemRun, path, has, kept } = makeReplays(t);
   await record('--timeout', '30s', '--', '/nonexistent/program');
   await record('--', 'true');
@@ -164,7 +164,7 @@ test.serial('what cannot be replayed is told', async (t) => {
   assertRefused(t, await kmemRun(['replay', 'r.json', '--json', '-']), /--json -: the command uses stdout/);
 });
 
-test.serial('a preparation that fails, and a command that is gone: no verdict', async (t) => {
+test.serial('no verdict if a preparation fails or the command is missing', async (t) => {
   const { replay, record, report } = makeReplays(t);
   await record('--', 'true');
   const ran = await replay(['@', '--prepare', 'exit 3']);
@@ -186,7 +186,7 @@ test.serial('--help, --dry-run and --token run nothing', async (t) => {
   t.is(read('ran'), '\n');
 });
 
-test.serial('a server: its folder and port are new ones, from the store and from a token', async (t) => {
+test.serial('a server gets a new folder and port, from the store and from a token', async (t) => {
   const { record, replay, kept, kmemRun, path, assertNothingLeft } = makeReplays(t);
   const { options, command } = pythonServer();
   const label = ['--label', 'server', '--wait', 'exit', '--cwd', '${dir}', '--client', 'echo ${port} > port'];
@@ -212,7 +212,7 @@ test.serial('a server: its folder and port are new ones, from the store and from
 const MODES =
   'read mode < mode; case $mode in fork) true & wait $!;; open) for i in 1 2 3 4 5 6 7 8; do : < mode; done;; esac';
 
-test.serial('a failure that was injected: again, not reached, and diverged, told apart', async (t) => {
+test.serial('an injected failure that recurs, is not reached or diverges is reported as such', async (t) => {
   const { record, replay, path, read, kept, report, assertNothingLeft } = makeReplays(t);
   const mode = (text: string) => writeFileSync(path('mode'), `${text}\n`);
   const command = ['--', 'sh', '-c', MODES];

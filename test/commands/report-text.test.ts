@@ -7,7 +7,7 @@ import { assertRefused } from '../harness.ts';
 import { saveRuns } from '../store/folder.ts';
 import { assertAnswered, makeKept } from './kept.ts';
 
-test.serial('--markdown: of several, also what changed from the first', async (t) => {
+test.serial('--markdown: several results also show what changed from the first', async (t) => {
   const { kmemRun, fill, path, read } = makeKept(t);
   fill((store) => {
     saveRuns(store, 'a1');
@@ -31,7 +31,7 @@ test.serial('--markdown: of several, also what changed from the first', async (t
   t.is(compared.stdout.match(/<details>/g)?.length, 1);
 });
 
-test.serial('--csv: a line for each run, of files and of what is kept', async (t) => {
+test.serial('--csv: one line per run, from files and from the store', async (t) => {
   const { kmemRun, fill, path, read } = makeKept(t);
   fill((store) => store.saveRun({ result: result({ id: 'a1' }), experimentId: null, label: 'x' }));
   writeFileSync(path('r.json'), JSON.stringify(result({ id: 'b1' })));
@@ -46,7 +46,7 @@ test.serial('--csv: a line for each run, of files and of what is kept', async (t
   );
 });
 
-test.serial('--plot: the reports in words, with plots', async (t) => {
+test.serial('--plot: text reports with plots', async (t) => {
   const { kmemRun, fill } = makeKept(t);
   fill((store) => saveRuns(store, 'a1', 'a2'));
   const ran = await kmemRun(['report', 'a1', 'a2', '--plot']);
@@ -56,28 +56,25 @@ test.serial('--plot: the reports in words, with plots', async (t) => {
   t.regex(ran.stdout, /▔/);
 });
 
-test.serial(
-  'a sweep that is kept is drawn anew by show --plot and report --plot, as it was when it ended',
-  async (t) => {
-    const { kmemRun, fill, file } = makeKept(t);
-    fill(() => {});
-    const swept = await kmemRun(['sweep', '--plot', '--store', file, '--kmem', '1M,2M', '--repeat', '2', '--', 'true']);
-    t.is(swept.status, 0, swept.stderr);
-    const [, plot = ''] = /\n\n( {2}runs that pass, over kmem; .*)$/s.exec(swept.stdout) ?? [];
-    t.regex(plot, /1 MiB +2 MiB\n$/);
-    const id = /saved as (\w+)/.exec(swept.stdout)?.[1] ?? '';
-    for (const args of [
-      ['show', id, '--plot'],
-      ['report', id, '--plot'],
-    ]) {
-      const again = await kmemRun(args);
-      assertAnswered(t, again);
-      t.true(again.stdout.endsWith(`\n\n${plot}`), again.stdout);
-    }
-  },
-);
+test.serial('show --plot and report --plot redraw a saved sweep as it was when it ended', async (t) => {
+  const { kmemRun, fill, file } = makeKept(t);
+  fill(() => {});
+  const swept = await kmemRun(['sweep', '--plot', '--store', file, '--kmem', '1M,2M', '--repeat', '2', '--', 'true']);
+  t.is(swept.status, 0, swept.stderr);
+  const [, plot = ''] = /\n\n( {2}runs that pass, over kmem; .*)$/s.exec(swept.stdout) ?? [];
+  t.regex(plot, /1 MiB +2 MiB\n$/);
+  const id = /saved as (\w+)/.exec(swept.stdout)?.[1] ?? '';
+  for (const args of [
+    ['show', id, '--plot'],
+    ['report', id, '--plot'],
+  ]) {
+    const again = await kmemRun(args);
+    assertAnswered(t, again);
+    t.true(again.stdout.endsWith(`\n\n${plot}`), again.stdout);
+  }
+});
 
-test.serial('what cannot be written so is told', async (t) => {
+test.serial('invalid output requests are rejected', async (t) => {
   const { kmemRun, fill } = makeKept(t);
   fill((store) => saveRuns(store, 'a1'));
   const refused = async (reason: RegExp, ...args: string[]) => {

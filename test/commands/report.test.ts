@@ -15,7 +15,7 @@ function carried(page: string) {
   return { plots: plots.map(({ kind }) => kind), tables: tables.map(({ rows }) => rows.length) };
 }
 
-test.serial('files of any kind make one page, a section each, in their order', async (t) => {
+test.serial('files of any kind make one page, with one section each, in order', async (t) => {
   const { kmemRun } = makeKept(t);
   const folder = makeFolder(t);
   const put = (name: string, content: unknown) => {
@@ -52,7 +52,7 @@ test.serial('files of any kind make one page, a section each, in their order', a
   t.regex(page, /<td class="number">1,597<\/td><td class="number">not measured<\/td>/);
 });
 
-test.serial('what the store has: runs, labels, a sweep that is made anew of its runs, and a comparison', async (t) => {
+test.serial('saved results: runs, labels, a sweep rebuilt from its runs, and a comparison', async (t) => {
   const { kmemRun } = makeKept(t);
   const folder = makeFolder(t);
   const html = join(folder, 'page.html');
@@ -88,7 +88,7 @@ test.serial('what the store has: runs, labels, a sweep that is made anew of its 
   t.deepEqual(carried(readFileSync(html, 'utf8')).plots, ['comparison']);
 });
 
-test.serial('an exploration that is kept: what was found, and nothing of what was not judged', async (t) => {
+test.serial('a saved exploration shows its findings and leaves out anything not judged', async (t) => {
   const { kmemRun, file } = makeKept(t);
   const html = join(makeFolder(t), 'page.html');
   const explored = await kmemRun(['explore', '--only', 'mmap', '--limit', '1', '--quiet', '--', 'sleep', '0.1']);
@@ -118,7 +118,7 @@ test.serial('an exploration that is kept: what was found, and nothing of what wa
   t.notRegex(cut, /explore: no findings|<dt>Found|nothing was tried/);
 });
 
-test.serial('a file for each plot, and no page where none is asked for', async (t) => {
+test.serial('one file per plot, and no page unless requested', async (t) => {
   const { kmemRun } = makeKept(t);
   const folder = makeFolder(t);
   const file = join(folder, 'run.json');
@@ -131,7 +131,7 @@ test.serial('a file for each plot, and no page where none is asked for', async (
   t.deepEqual(readdirSync(folder).toSorted(), ['plots', 'run.json']);
 });
 
-test.serial('mistakes are told, and nothing is written', async (t) => {
+test.serial('errors are reported, and nothing is written', async (t) => {
   const { kmemRun } = makeKept(t);
   const folder = makeFolder(t);
   const [html, odd] = [join(folder, 'page.html'), join(folder, 'odd.json')];

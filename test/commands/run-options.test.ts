@@ -27,7 +27,7 @@ function report(...before: string[]) {
   return parseRunArgv([...before, '--', 'true']).report;
 }
 
-test('nothing but a command', (t) => {
+test('a command alone is enough', (t) => {
   const { input: asked, report: shown, sources } = parseRunArgv(['--', 'apachectl', 'start']);
   t.deepEqual(asked, { command: ['apachectl', 'start'] });
   t.deepEqual(shown, QUIET);
@@ -35,7 +35,7 @@ test('nothing but a command', (t) => {
   t.deepEqual(new Set(Object.values(sources)), new Set(['default']));
 });
 
-test('every option reaches its key as it was written', (t) => {
+test('every option reaches its key as written', (t) => {
   const given = {
     ...{
       kmem: '1M',
@@ -57,7 +57,7 @@ test('every option reaches its key as it was written', (t) => {
     t.deepEqual(input(...argv), { command: ['true'], ...given } as ReturnType<typeof input>);
 });
 
-test('options that are read', (t) => {
+test('some options are parsed', (t) => {
   t.deepEqual(input('--reclaim', 'on').reclaim, true);
   t.deepEqual(input('--reclaim', 'off').reclaim, false);
   t.deepEqual(input('--aslr', '--clear-env'), { command: ['true'], aslr: true, clearEnv: true });
@@ -82,7 +82,7 @@ test('flags, on and off', (t) => {
   t.deepEqual(report('--verbose', '--color'), { ...QUIET, verbose: true, color: true });
 });
 
-test('options stand before and after the word run', (t) => {
+test('options can come before and after the word run', (t) => {
   for (const before of [
     ['run', '--kmem', '1M'],
     ['--kmem', '1M', 'run'],
@@ -91,7 +91,7 @@ test('options stand before and after the word run', (t) => {
     t.is(input(...before).kmem, '1M');
 });
 
-test('quotes in a value stay', (t) => {
+test('quotes in a value are kept', (t) => {
   t.deepEqual(input('--then="a" "b"', '--then', "'c' 'd'").then, ['"a" "b"', "'c' 'd'"]);
   t.deepEqual(input('--then=a\nb').then, ['a\nb']);
 });
@@ -173,13 +173,13 @@ for (const [code, argv, message] of [
   ['conflicting-options', ['--json', 'x.json', '--output', './x.json', '--', 'x'], /same file/],
   ['conflicting-options', ['--quiet', '--verbose', '--', 'x'], /--quiet/],
 ] as const) {
-  test(`refused: ${JSON.stringify(argv)}`, (t) => {
+  test(`rejected: ${JSON.stringify(argv)}`, (t) => {
     t.regex(refused(t, code, () => parseRunArgv(argv)).message, message);
   });
 }
 
 for (const size of ['-1', '-1M', '0', '1xx', '1.5', '99999999999999999999', '']) {
-  test(`--kmem ${JSON.stringify(size)} reaches the reader of sizes`, (t) => {
+  test(`--kmem ${JSON.stringify(size)} reaches the size parser`, (t) => {
     for (const before of [['--kmem', size], [`--kmem=${size}`]]) {
       const error = refused(t, 'bad-size', () => normaliseSpec(input(...before), { nameOf: optionName }));
       t.regex(error.message, /^--kmem: /);
@@ -187,7 +187,7 @@ for (const size of ['-1', '-1M', '0', '1xx', '1.5', '99999999999999999999', ''])
   });
 }
 
-test('the nearest option is named', (t) => {
+test('the nearest option is suggested', (t) => {
   const hint = (option: string) => refused(t, 'unknown-option', () => parseRunArgv([option, '--', 'x'])).hint;
   t.is(hint('--kmm'), 'did you mean --kmem?');
   t.is(hint('-kmem'), 'did you mean --kmem?');
@@ -196,7 +196,7 @@ test('the nearest option is named', (t) => {
   t.regex(hint('--frobnicate'), /--help/);
 });
 
-test('--json - where stdout is free; --json FILE becomes absolute', (t) => {
+test('--json - needs a free stdout; --json FILE becomes absolute', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-test-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   t.is(report('--json', '-', '--output', 'null').json, '-');
@@ -205,7 +205,7 @@ test('--json - where stdout is free; --json FILE becomes absolute', (t) => {
   t.is(report('--json', 'new.json').json, join(process.cwd(), 'new.json'));
 });
 
-test('the command is handed on untouched', (t) => {
+test('the command is passed on unchanged', (t) => {
   const word = fc.oneof(
     fc.string({ unit: 'binary' }),
     fc.constantFrom(
@@ -235,7 +235,7 @@ test('the command is handed on untouched', (t) => {
   );
 });
 
-test('any value of a text option arrives as it was written', (t) => {
+test('any value of a text option arrives as written', (t) => {
   fc.assert(
     fc.property(fc.array(fc.string({ unit: 'binary' }), { minLength: 1 }), (lines) => {
       t.deepEqual(input(...lines.map((line) => `--then=${line}`)).then, lines);
@@ -244,7 +244,7 @@ test('any value of a text option arrives as it was written', (t) => {
   );
 });
 
-test('any command line is read or refused with a SetupError', (t) => {
+test('any command line is parsed or rejected with a SetupError', (t) => {
   const names = Object.keys(OPTIONS).flatMap((name) => [`--${name}`, `--${name}=1`, `--no-${name}`]);
   const word = fc.oneof(fc.string(), fc.constantFrom(...names, '--', 'run', '1M', '-1', '-', '---', 'true', 'false'));
   fc.assert(
@@ -256,7 +256,7 @@ test('any command line is read or refused with a SetupError', (t) => {
   );
 });
 
-test('steps in the group and clients stand in the order in which they were written', (t) => {
+test('steps in the group and clients keep the order in which they were written', (t) => {
   t.deepEqual(input('--client', 'a', '--then=b', '--client=--c', '--then', 'd').then, [
     { client: 'a' },
     'b',
@@ -268,7 +268,7 @@ test('steps in the group and clients stand in the order in which they were writt
   });
 });
 
-test('every key of a run that users set has an option, and --help says what each takes', (t) => {
+test('every run key that users set has an option, and --help describes its value', (t) => {
   const keys = [
     'kmem',
     'mem',

@@ -38,7 +38,7 @@ function makeScenarios(t: ExecutionContext, text = pageScenario()) {
   };
 }
 
-test('bisect: its limit is where the search begins, its expectations are what passing is', async (t) => {
+test('bisect: the scenario’s limit starts the search, and its expectations define a pass', async (t) => {
   const { experiment, report, kept, assertNothingLeft } = makeScenarios(
     t,
     pageScenario({ settings: 'limits: { kmem: 1M }\nexpect: kmem.maxUsage<1M' }),
@@ -72,7 +72,7 @@ test('bisect: its limit is where the search begins, its expectations are what pa
   assertNothingLeft();
 });
 
-test('what was stopped is resumed by what is kept, wherever the file has gone', async (t) => {
+test('a stopped experiment resumes from its saved copy, even if the file has changed', async (t) => {
   const { experiment, report, kmemRun, write, path, kept } = makeScenarios(t);
   // Fails before the second run; it is performed in kmem-run's own folder.
   const prepare = '[ -e go ] || { [ ! -e once ] && touch once; }';
@@ -92,7 +92,7 @@ test('what was stopped is resumed by what is kept, wherever the file has gone', 
   t.deepEqual([points[0].runs, points[0].passed], [2, 2]);
 });
 
-test('sweep: its own limit where none is swept; what is given overrides its settings', async (t) => {
+test('sweep: the scenario’s limit applies unless one is swept, and options override its settings', async (t) => {
   const { experiment, report, kept } = makeScenarios(
     t,
     pageScenario({ settings: "limits: { kmem: 64K, mem: 256M }\nenv: { OWN: '1', BOTH: '1' }\ntimeout: 50s" }),
@@ -109,13 +109,13 @@ test('sweep: its own limit where none is swept; what is given overrides its sett
   t.like(loose, { env: { OWN: '1', BOTH: '2' }, aslr: true });
 });
 
-test('the host is a kernel, too', async (t) => {
+test('--kernel accepts host, too', async (t) => {
   const { experiment } = makeScenarios(t);
   const { stdout } = await experiment('bisect', '--kernel', 'host', '--dry-run');
   t.is(JSON.parse(stdout).input.kernel, null);
 });
 
-test('sweep over kernels: each is asked what the scenario says of it', async (t) => {
+test('sweep over kernels: each gets the scenario’s settings for it', async (t) => {
   if (!(await needsKernel(t, '5.10'))) return;
   const on = "limits: { kmem: 1M }\non: { '5.10': { limits: { kmem: 2M }, timeout: 3m } }";
   const { experiment } = makeScenarios(t, pageScenario({ settings: `kernels: [host, '5.10']\n${on}` }));
@@ -124,7 +124,7 @@ test('sweep over kernels: each is asked what the scenario says of it', async (t)
   t.like(onKernel, { host: { kmem: '1M', timeout: '1m' }, '5.10': { kmem: '2M', timeout: '3m', kernel: '5.10' } });
 });
 
-test('explore: a finding is made again by the line that is printed', async (t) => {
+test('explore: the printed line reproduces a finding', async (t) => {
   // Each run has a temporary folder, and a command that gives up root can reach the folder of the run.
   const other = canActAsOthers ? 'setpriv --reuid 65534 --clear-groups ls ${dir} >/dev/null && ' : '';
   const steps = `  - run: '${other}mktemp >/dev/null'`;
@@ -149,7 +149,7 @@ test('explore: a finding is made again by the line that is printed', async (t) =
   assertNothingLeft();
 });
 
-test('replay: the steps of the file as it is now, under the recorded limits', async (t) => {
+test('replay: the file’s current steps run under the recorded limits', async (t) => {
   const { kmemRun, write, path, read, report, assertNothingLeft } = makeScenarios(
     t,
     pageScenario({ settings: 'limits: { kmem: 4M }' }),
@@ -179,7 +179,7 @@ test('replay: the steps of the file as it is now, under the recorded limits', as
   assertNothingLeft();
 });
 
-test('a scenario of another kernel, one that lacks something, one with a mistake, none, several', async (t) => {
+test('a scenario that is for another kernel, lacks something, is invalid, missing or ambiguous is rejected', async (t) => {
   const { write, kmemRun, path, has } = makeScenarios(t);
   write(pageScenario({ settings: "kernels: ['5.10']" }), 'elsewhere');
   write(pageScenario({ settings: 'needs: { commands: [no-such-program] }' }), 'lacking');
@@ -201,7 +201,7 @@ test('a scenario of another kernel, one that lacks something, one with a mistake
   t.false(has('store.db'));
 });
 
-test('nothing that says what the steps are can stand beside it', async (t) => {
+test('options that define steps cannot be combined with it', async (t) => {
   const { kmemRun } = makeScenarios(t);
   for (const [args, reason] of [
     [['--', 'true'], /a command cannot be combined with --scenario/],

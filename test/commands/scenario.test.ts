@@ -51,7 +51,7 @@ function firstWords(text: string): string[] {
 const PASSING = "description: it passes\ntags: [good]\nsteps:\n  - run: 'true'\n";
 const FAILING = 'description: it fails\nsteps:\n  - { name: it, run: echo why; exit 3 }\n';
 
-test.serial('the library passes, side by side, and leaves nothing behind', async (t) => {
+test.serial('the library scenarios pass side by side and leave nothing behind', async (t) => {
   if (!needs(t, existsSync('/usr/sbin/apachectl'), 'apache2')) return;
   const { harness, scenario } = bench(t);
   const ran = await scenario('run', join(library, 'httpd.yaml'), join(library, 'fork-loop.yaml'), '--jobs', '2');
@@ -61,7 +61,7 @@ test.serial('the library passes, side by side, and leaves nothing behind', async
   harness.assertNothingLeft();
 });
 
-test.serial('httpd fails where Apache serves another page', async (t) => {
+test.serial('httpd fails if Apache serves a different page', async (t) => {
   if (!needs(t, existsSync('/usr/sbin/apachectl'), 'apache2')) return;
   const httpd = readFileSync(join(library, 'httpd.yaml'), 'utf8').replace("echo 'it works'", "echo 'out of order'");
   const { harness, scenario } = bench(t, { broken: httpd });
@@ -71,7 +71,7 @@ test.serial('httpd fails where Apache serves another page', async (t) => {
   harness.assertNothingLeft();
 });
 
-test.serial('0 all passed, 1 some failed, 125 some could not be run; what was written is shown', async (t) => {
+test.serial('0 if all passed, 1 if some failed, 125 if some could not run; their output is shown', async (t) => {
   const { harness, scenario } = bench(t, {
     passing: PASSING,
     failing: FAILING,
@@ -90,7 +90,7 @@ test.serial('0 all passed, 1 some failed, 125 some could not be run; what was wr
   harness.assertNothingLeft();
 });
 
-test.serial('a run has a private folder and ports of its own, and cleans up however it went', async (t) => {
+test.serial('a run has its own private folder and ports, and cleans up however it ends', async (t) => {
   const { harness, folder, scenario } = bench(t);
   const text = `description: a
 setUp: echo \${port} \${port.b} \${port} > \${dir}/ports
@@ -117,29 +117,26 @@ cleanUp: cp ports \${here}/kept
   );
 });
 
-test.serial(
-  'no other user can put anything beside the folder of a run, where its log is, nor in place of it',
-  async (t) => {
-    const { folder, scenario, harness } = bench(t);
-    const text = `description: a
+test.serial('no other user can create anything next to a run’s folder and log, or replace them', async (t) => {
+  const { folder, scenario, harness } = bench(t);
+  const text = `description: a
 steps:
   - run: setpriv --reuid ${NOBODY} --regid ${NOBODY} --clear-groups ln -s /nonexistent \${dir}.link
     expect: exit!=0
   - run: test "$(stat -c %u \${dir}/.. \${dir}.log | xargs)" = '0 0'
 `;
-    writeFileSync(join(folder, 'scenarios', 'private.yaml'), text);
-    const ran = await scenario('run', 'private');
-    t.is(ran.status, 0, ran.stdout);
-    chownSync(harness.temporary, NOBODY, NOBODY);
-    const refused = await scenario('run', 'private');
-    t.is(refused.status, 125);
-    t.regex(refused.stdout, new RegExp(`cannot create a folder for the run in .*belongs to uid ${NOBODY}`));
-    t.regex(refused.stdout, /hint: set TMPDIR to a folder/);
-    chownSync(harness.temporary, 0, 0);
-  },
-);
+  writeFileSync(join(folder, 'scenarios', 'private.yaml'), text);
+  const ran = await scenario('run', 'private');
+  t.is(ran.status, 0, ran.stdout);
+  chownSync(harness.temporary, NOBODY, NOBODY);
+  const refused = await scenario('run', 'private');
+  t.is(refused.status, 125);
+  t.regex(refused.stdout, new RegExp(`cannot create a folder for the run in .*belongs to uid ${NOBODY}`));
+  t.regex(refused.stdout, /hint: set TMPDIR to a folder/);
+  chownSync(harness.temporary, 0, 0);
+});
 
-test.serial('--last-failed runs those that did not pass, and parts of it all are put together', async (t) => {
+test.serial('--last-failed runs the scenarios that did not pass, and partial reports are merged', async (t) => {
   const { scenario, call, folder } = bench(t, { a: PASSING, b: FAILING, c: PASSING });
   assertRefused(t, await scenario('run', '--last-failed'), /no scenarios have been run here yet/);
   t.is((await scenario('run', 'a', 'b', 'c', '--shard', '1/2', '--format', 'json', '--output', 'one')).status, 0);
@@ -159,7 +156,7 @@ test.serial('--last-failed runs those that did not pass, and parts of it all are
 });
 
 test.serial(
-  'what is missing is named with its package: a reason to skip, in CI too, and with --strict an error',
+  'a missing program is named with its package: the scenario is skipped, or with --strict an error',
   async (t) => {
     const lacking = `${PASSING}needs: { commands: no-such-command, packages: no-such-package }\n`;
     const { call } = bench(t, { lacking });
@@ -171,7 +168,7 @@ test.serial(
 );
 
 test.serial(
-  'without a name only the scenarios of the project run; the library runs by name or by --library',
+  'without a name only the project’s scenarios run; the library runs by name or with --library',
   async (t) => {
     const { folder, call, scenario } = bench(t, { mine: PASSING, httpd: PASSING });
     const own = await call(['scenario', 'run'], { env: { CI: 'true' } });
@@ -187,7 +184,7 @@ test.serial(
   },
 );
 
-test.serial('list shows the library apart, and a scenario of its name hides its own', async (t) => {
+test.serial('list shows the library separately; a scenario of the same name hides a library one', async (t) => {
   const { scenario } = bench(t, { mine: PASSING, httpd: PASSING });
   const [own = '', apart = ''] = (await scenario('list')).stdout.split(/\n\nlibrary .*\n/);
   t.deepEqual(firstWords(own), ['httpd', 'mine']);
@@ -197,24 +194,21 @@ test.serial('list shows the library apart, and a scenario of its name hides its 
   );
 });
 
-test.serial(
-  'where there are no scenarios, run says how to get some; in a clone ./scenarios is the library',
-  async (t) => {
-    const { folder, call, scenario } = bench(t);
-    const empty = await scenario('run');
-    assertRefused(t, empty, /there are no scenarios in \.\/scenarios/);
-    t.regex(empty.stderr, /hint: .*--library/);
-    rmSync(join(folder, 'scenarios'), { recursive: true });
-    assertRefused(t, await scenario('run'), /there are no scenarios in \.\/scenarios/);
-    const cwd = join(library, '..');
-    const listed = (await call(['scenario', 'list', '--json'], { cwd })).stdout;
-    t.deepEqual(
-      (JSON.parse(listed) as { name: string }[]).map(({ name }) => name),
-      libraryNames,
-    );
-    t.regex((await call(['scenario', 'run', 'timers'], { cwd })).stdout, /^1 passed /m);
-  },
-);
+test.serial('without scenarios run suggests how to get some; in a clone ./scenarios is the library', async (t) => {
+  const { folder, call, scenario } = bench(t);
+  const empty = await scenario('run');
+  assertRefused(t, empty, /there are no scenarios in \.\/scenarios/);
+  t.regex(empty.stderr, /hint: .*--library/);
+  rmSync(join(folder, 'scenarios'), { recursive: true });
+  assertRefused(t, await scenario('run'), /there are no scenarios in \.\/scenarios/);
+  const cwd = join(library, '..');
+  const listed = (await call(['scenario', 'list', '--json'], { cwd })).stdout;
+  t.deepEqual(
+    (JSON.parse(listed) as { name: string }[]).map(({ name }) => name),
+    libraryNames,
+  );
+  t.regex((await call(['scenario', 'run', 'timers'], { cwd })).stdout, /^1 passed /m);
+});
 
 test.serial('list, check and new', async (t) => {
   const { scenario } = bench(t, { passing: PASSING, wrong: 'description: a\nstpes: []\n' });

@@ -44,7 +44,7 @@ const hostile: Readonly<Record<string, (at: ReturnType<typeof place>) => void>> 
 };
 
 for (const [what, make] of Object.entries(hostile)) {
-  test.serial(`${what} is not obeyed, and that is said`, async (t) => {
+  test.serial(`${what} is rejected with an error`, async (t) => {
     const at = place(t);
     make(at);
     const ran = await at.run();
@@ -58,14 +58,14 @@ for (const [what, make] of Object.entries(hostile)) {
   });
 }
 
-test.serial('a file of the user alone, in a folder with the sticky bit, is obeyed', async (t) => {
+test.serial('a file that only the user can write, in a sticky folder, is read', async (t) => {
   const at = place(t);
   chmodSync(at.folder, 0o1777);
   t.is((await at.run()).status, 0);
   t.true(at.harness.has('marker'));
 });
 
-test.serial('under sudo a file of the user who called it is obeyed, and no other', async (t) => {
+test.serial('under sudo only a file of the calling user is read', async (t) => {
   const at = place(t);
   for (const path of [at.file, at.folder]) chownSync(path, NOBODY, NOBODY);
   assertRefused(t, await at.run([], { env: { SUDO_UID: '1' } }), /belongs to uid 65534/);
@@ -74,7 +74,7 @@ test.serial('under sudo a file of the user who called it is obeyed, and no other
   t.true(at.harness.has('marker'));
 });
 
-test.serial('what is no regular file, or too large, is refused at once', async (t) => {
+test.serial('a file that is not regular or is too large is rejected at once', async (t) => {
   const at = place(t);
   rmSync(at.file);
   execFileSync('mkfifo', ['-m', '600', at.file]);
@@ -84,7 +84,7 @@ test.serial('what is no regular file, or too large, is refused at once', async (
   assertRefused(t, await at.run(), /larger than 1 MiB/);
 });
 
-test.serial('a file above another file system is not looked for', async (t) => {
+test.serial('files beyond a file system boundary are not searched for', async (t) => {
   const at = place(t);
   const inside = 'mount -t tmpfs none . && cd "$PWD" && exec "$@"';
   const ran = await at.run([], { under: ['unshare', '--mount', 'sh', '-c', inside, 'sh'] });

@@ -25,18 +25,27 @@ function project(t: ExecutionContext, files: Readonly<Record<string, string>> = 
   return { harness, folder, file: join(folder, YAML), run, dry };
 }
 
-test.serial('the command line wins over the environment, that over the file, and that over the default', async (t) => {
-  const text = 'kmem: 1M\ntimeout: 5s\ngrace: 3s\nhold: 1s\nrun: { timeout: 6s, grace: 4s, hold: 2s }\n';
-  const { file, dry } = project(t, { [YAML]: text });
-  const env = { KMEM_RUN_GRACE: '7s', KMEM_RUN_HOLD: '8s' };
-  const { limits, timeoutMs, graceMs, holdMs, quietForMs, sources } = await dry(['--hold', '9s'], env);
-  t.is(limits.kmem, 2 ** 20);
-  t.deepEqual([timeoutMs, graceMs, holdMs, quietForMs], [6000, 7000, 9000, 500]);
-  const expected = { kmem: file, timeout: file, grace: 'KMEM_RUN_GRACE', hold: 'command line', 'quiet-for': 'default' };
-  t.like(sources, expected);
-});
+test.serial(
+  'the command line overrides the environment, which overrides the file, which overrides the default',
+  async (t) => {
+    const text = 'kmem: 1M\ntimeout: 5s\ngrace: 3s\nhold: 1s\nrun: { timeout: 6s, grace: 4s, hold: 2s }\n';
+    const { file, dry } = project(t, { [YAML]: text });
+    const env = { KMEM_RUN_GRACE: '7s', KMEM_RUN_HOLD: '8s' };
+    const { limits, timeoutMs, graceMs, holdMs, quietForMs, sources } = await dry(['--hold', '9s'], env);
+    t.is(limits.kmem, 2 ** 20);
+    t.deepEqual([timeoutMs, graceMs, holdMs, quietForMs], [6000, 7000, 9000, 500]);
+    const expected = {
+      kmem: file,
+      timeout: file,
+      grace: 'KMEM_RUN_GRACE',
+      hold: 'command line',
+      'quiet-for': 'default',
+    };
+    t.like(sources, expected);
+  },
+);
 
-test.serial('a limit in a file is the limit of the run', async (t) => {
+test.serial('a limit in a file applies to the run', async (t) => {
   const { run, harness } = project(t, { [YAML]: 'kmem: 600K\nenforce: gate\n' });
   const { result } = await run(['--', 'true'], {}, { json: true });
   t.is(result?.spec.limits.kmem, 600 * 1024);
@@ -44,7 +53,7 @@ test.serial('a limit in a file is the limit of the run', async (t) => {
   harness.assertNothingLeft();
 });
 
-test.serial('values are as they are written, in YAML, in JSON and in variables', async (t) => {
+test.serial('values are taken as written in YAML, in JSON and in variables', async (t) => {
   const yaml = 'kernel: 5.10\nvm-cpus: 2\naslr: true\nreclaim: on\nenv: [A=b, C=d]\nthen: sleep 1\n';
   const json =
     '{"kernel": 5.10, "vm-cpus": 2, "aslr": true, "reclaim": "on", "env": ["A=b", "C=d"], "then": "sleep 1"}';
@@ -59,14 +68,14 @@ test.serial('values are as they are written, in YAML, in JSON and in variables',
   t.false((await project(t, { [YAML]: yaml }).dry(['--no-aslr'])).aslr);
 });
 
-test.serial('steps keep the order of the file; an option on the command line replaces the whole list', async (t) => {
+test.serial('steps keep the file’s order; an option on the command line replaces the whole list', async (t) => {
   const { dry } = project(t, { [YAML]: 'client: first\nthen: [second, third]\nexpect: exit==0\n' });
   const steps = async (...args: string[]) => (await dry(args)).plan.map(({ run }: { run: unknown }) => run);
   t.deepEqual(await steps(), [['true'], 'first', 'second', 'third']);
   t.deepEqual(await steps('--then', 'only', '--expect', 'failcnt>0'), [['true'], 'first', 'only']);
 });
 
-test.serial('the nearest file counts, and --no-config or KMEM_RUN_CONFIG=false ignores it', async (t) => {
+test.serial('the nearest file is used; --no-config or KMEM_RUN_CONFIG=false ignores it', async (t) => {
   const { folder, dry } = project(t, { [YAML]: 'kmem: 1M\nmem: 9M\n' });
   const inner = join(folder, 'inner');
   mkdirSync(join(inner, 'below'), { recursive: true });
@@ -97,7 +106,7 @@ const wrong: readonly (readonly [text: string, message: RegExp, hint: RegExp])[]
   ['kmem: "1M', /".*yaml:2:1": Missing closing/, /--no-config/],
 ];
 
-test.serial('what is wrong in a file is named by key and file, and nothing runs', async (t) => {
+test.serial('an error in a file is reported with its key and file, and nothing runs', async (t) => {
   for (const [text, message, hint] of wrong) {
     const { run, harness } = project(t, { [YAML]: `${text}\n` });
     const ran = await run(['--', 'touch', harness.path('marker')]);
@@ -134,7 +143,7 @@ const wrongVariables: readonly (readonly [name: string, value: string, message: 
   ['KMEM_RUN_MEMSW', '1M', /KMEM_RUN_MEMSW.*--mem/, /--mem/],
 ];
 
-test.serial('a variable that is wrong is named, and nothing runs', async (t) => {
+test.serial('an invalid variable is named, and nothing runs', async (t) => {
   const { run, harness } = project(t);
   for (const [name, value, message, hint] of wrongVariables) {
     const ran = await run(['--', 'touch', harness.path('marker')], { [name]: value });
@@ -144,20 +153,20 @@ test.serial('a variable that is wrong is named, and nothing runs', async (t) => 
   t.false(harness.has('marker'));
 });
 
-test.serial('variables that are no options, and options of other commands, are left alone', async (t) => {
+test.serial('variables that are not options, and options of other commands, are ignored', async (t) => {
   const { dry } = project(t, { [YAML]: 'jobs: 2\nsweep: { kmem: "1M,2M" }\n' });
   const others = { KMEM_RUN_DEBUG: '1', KMEM_RUN_KERNELS: '/nowhere', KMEM_RUN_DIR: '/tmp', KMEM_RUN_PORT: '1' };
   const { sources } = await dry([], { ...others, KMEM_RUN_TEST_SOAK: '1', KMEM_RUN_WARMUP: '3' });
   t.deepEqual(new Set(Object.values(sources)), new Set(['default', 'command line']));
 });
 
-test.serial('no option has the name of another variable', async (t) => {
+test.serial('no option shares the name of another variable', async (t) => {
   const { run } = project(t);
   for (const command of ['run', 'sweep', 'bisect', 'explore', 'scenario', 'replay', 'fidelity'])
     t.notRegex((await run([command, '--help'])).stdout, /--(debug|dir|kernels|port|test\S*)[ \n]/, command);
 });
 
-test.serial('commands that make no run do without settings, or take the store alone', async (t) => {
+test.serial('commands that run nothing ignore settings, or use only the store', async (t) => {
   const { run } = project(t, { [YAML]: 'kmen: 1M\n' });
   for (const args of [['scenario', 'list'], ['completion', 'bash'], ['run', '--help'], ['--version']])
     t.is((await run(args)).status, 0, args.join(' '));
@@ -165,7 +174,7 @@ test.serial('commands that make no run do without settings, or take the store al
   assertRefused(t, await run(['history', '--no-config', '--store', '/nowhere']), /no such store: "\/nowhere"/);
 });
 
-test.serial('the command line sets aside what it cannot be combined with', async (t) => {
+test.serial('the command line overrides settings that it cannot be combined with', async (t) => {
   const { run, dry, folder } = project(t, {
     [YAML]: 'label: mine\nstore: kept.db\nquiet: true\nvm-memory: 2G\nparent: /sys/fs/cgroup/none\n',
   });
@@ -182,32 +191,35 @@ test.serial('the command line sets aside what it cannot be combined with', async
   t.is((await dry([])).vm, null);
 });
 
-test.serial('--json in a file gets the error of a wrong option, too', async (t) => {
+test.serial('--json from settings also gets the error of an invalid option', async (t) => {
   const { harness, run } = project(t);
   const ran = await run(['--kmem', '1X', '--', 'true'], { KMEM_RUN_JSON: harness.path('error.json') });
   assertRefused(t, ran, /--kmem/);
   t.is(JSON.parse(harness.read('error.json')).error.code, 'bad-size');
 });
 
-test.serial('sweep has its section, bisect no limit of the others, and --resume what it was begun with', async (t) => {
-  const files = { [YAML]: 'kmem: 4M\ntimeout: 9s\nsweep: { repeat: 2, kmem: "2M,4M", seed: 1, warmup: 0 }\n' };
-  const { dry, run, harness, file } = project(t, files);
-  const swept = await dry(['sweep']);
-  t.like(swept, { repeat: 2, axes: { kmem: [2 ** 21, 2 ** 22] }, input: { timeout: '9s' } });
-  t.like(swept.sources, { repeat: file, kmem: file, jobs: 'default' });
-  t.is((await dry(['bisect'])).sources.kmem, 'default');
-  const store = harness.path('s.db');
-  const first = await run(['sweep', '--store', store, '--', 'true']);
-  t.is(first.status, 0, first.stderr);
-  const listed = await run(['history'], { KMEM_RUN_STORE: store });
-  t.regex(listed.stdout, /sweep, done/);
-  const [id = ''] = /^\w{12}/m.exec(listed.stdout) ?? [];
-  const resumed = await run(['sweep', '--resume', id], { KMEM_RUN_STORE: store });
-  t.is(resumed.status, 0, resumed.stderr);
-  harness.assertNothingLeft();
-});
+test.serial(
+  'sweep has its section, bisect ignores others’ limits, and --resume keeps its original settings',
+  async (t) => {
+    const files = { [YAML]: 'kmem: 4M\ntimeout: 9s\nsweep: { repeat: 2, kmem: "2M,4M", seed: 1, warmup: 0 }\n' };
+    const { dry, run, harness, file } = project(t, files);
+    const swept = await dry(['sweep']);
+    t.like(swept, { repeat: 2, axes: { kmem: [2 ** 21, 2 ** 22] }, input: { timeout: '9s' } });
+    t.like(swept.sources, { repeat: file, kmem: file, jobs: 'default' });
+    t.is((await dry(['bisect'])).sources.kmem, 'default');
+    const store = harness.path('s.db');
+    const first = await run(['sweep', '--store', store, '--', 'true']);
+    t.is(first.status, 0, first.stderr);
+    const listed = await run(['history'], { KMEM_RUN_STORE: store });
+    t.regex(listed.stdout, /sweep, done/);
+    const [id = ''] = /^\w{12}/m.exec(listed.stdout) ?? [];
+    const resumed = await run(['sweep', '--resume', id], { KMEM_RUN_STORE: store });
+    t.is(resumed.status, 0, resumed.stderr);
+    harness.assertNothingLeft();
+  },
+);
 
-test.serial("a scenario's own keys win over settings", async (t) => {
+test.serial('a scenario’s own keys override settings', async (t) => {
   const { dry, run, harness, folder } = project(t, { [YAML]: 'kmem: 1M\ntimeout: 3s\nenforce: none\nthen: "false"\n' });
   const scenario = (name: string, keys: string) =>
     writeFileSync(join(folder, `${name}.yaml`), `description: x\n${keys}steps:\n  - run: 'true'\n`);

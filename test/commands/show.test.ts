@@ -9,7 +9,7 @@ import { assertRefused } from '../harness.ts';
 import { experiment, saveRuns } from '../store/folder.ts';
 import { assertAnswered, makeKept } from './kept.ts';
 
-test.serial('the report of a run, as it was when it ended, by the beginning of its id or as the latest', async (t) => {
+test.serial('a run’s report is shown as it was when it ended, by id prefix or as the latest', async (t) => {
   const { kmemRun, fill } = makeKept(t);
   fill((store) => {
     saveRuns(store, 'other');
@@ -38,7 +38,7 @@ test.serial('--plot draws the run over time below its report', async (t) => {
   t.regex(ran.stdout, /\n {2}failures │ +4\n/);
 });
 
-test.serial('hostile names are shown, not obeyed', async (t) => {
+test.serial('hostile names are shown escaped', async (t) => {
   const { kmemRun, fill } = makeKept(t);
   fill((store) => {
     store.saveRun({ result: hostile(), experimentId: null });
@@ -53,7 +53,7 @@ test.serial('hostile names are shown, not obeyed', async (t) => {
   t.deepEqual(dangerous((await kmemRun(['show', 'sweep1'])).stdout, '\n'), []);
 });
 
-test.serial('an experiment: what it is, and its runs', async (t) => {
+test.serial('an experiment is shown with its runs', async (t) => {
   const { kmemRun, fill } = makeKept(t);
   fill((store) => {
     store.saveExperiment(experiment());
@@ -74,7 +74,7 @@ test.serial('an experiment: what it is, and its runs', async (t) => {
   t.is(runs.length, 25);
 });
 
-test.serial('what cannot be shown is told', async (t) => {
+test.serial('invalid requests are rejected', async (t) => {
   const { kmemRun, fill, file, path } = makeKept(t);
   fill((store) => saveRuns(store, 'aa1', 'aa2', 'newer'));
   const database = new DatabaseSync(file);

@@ -45,7 +45,7 @@ function placesOf(runs: ReturnType<typeof kept>) {
 /** Under the first of these `true` cannot start; the second is plenty. */
 const LIMITS = '64K,4M';
 
-test.serial('a sweep: a row for each limit, every run kept, nothing left', async (t) => {
+test.serial('a sweep has a row per limit, saves every run and leaves nothing', async (t) => {
   const sweep = makeSweeps(t);
   const { status, stdout, stderr } = await sweep.run(['--kmem', LIMITS, '--repeat', '3', '--seed', '7', '--', 'true']);
   t.is(status, 0, stderr);
@@ -75,7 +75,7 @@ test.serial('a sweep: a row for each limit, every run kept, nothing left', async
   sweep.assertNothingLeft();
 });
 
-test.serial('a server and its client, two at a time: each run has a port and a folder of its own', async (t) => {
+test.serial('a server and its client, two at a time: each run has its own port and folder', async (t) => {
   const sweep = makeSweeps(t);
   const { options, command } = pythonServer();
   const words = ['--kmem', '64K,4M', '--repeat', '3', '--jobs', '2', '--wait', 'exit', '--cwd', '${dir}'];
@@ -93,7 +93,7 @@ test.serial('a server and its client, two at a time: each run has a port and a f
   sweep.assertNothingLeft();
 });
 
-test.serial('the order comes again from its seed', async (t) => {
+test.serial('the same seed gives the same order', async (t) => {
   const orders = [];
   for (const seed of ['5', '5', '6']) {
     const sweep = makeSweeps(t);
@@ -123,13 +123,13 @@ test.serial('two jobs: two runs at a time, each bound to its own CPU', async (t)
   sweep.assertNothingLeft();
 });
 
-test.serial('more jobs than CPUs: said', async (t) => {
+test.serial('more jobs than CPUs: a warning', async (t) => {
   const sweep = makeSweeps(t);
   const { stdout } = await sweep.run(['--jobs', '2', '--cpus', '0', '--warmup', '0', '--', 'true']);
   t.regex(stdout.replace(/\s+/g, ' '), /2 jobs share 1 CPU: runs on the same CPU slow each other down/);
 });
 
-test.serial('--prepare runs before each run, warm-ups too, outside the group', async (t) => {
+test.serial('--prepare runs outside the group before each run, including warm-ups', async (t) => {
   const sweep = makeSweeps(t);
   const { status } = await sweep.run([
     '--repeat',
@@ -149,7 +149,7 @@ test.serial('--prepare runs before each run, warm-ups too, outside the group', a
   t.true(ran?.every((line) => line.includes('kmem-run.')));
 });
 
-test.serial('a preparation that fails ends it, and what is known is printed', async (t) => {
+test.serial('a failing preparation ends the sweep, and partial results are printed', async (t) => {
   const sweep = makeSweeps(t);
   const { status, stdout } = await sweep.run([
     '--repeat',
@@ -168,7 +168,7 @@ test.serial('a preparation that fails ends it, and what is known is printed', as
   t.is(kept(sweep).length, 2);
 });
 
-test.serial('every run finds an empty stdin', async (t) => {
+test.serial('every run has an empty stdin', async (t) => {
   const sweep = makeSweeps(t);
   const { status } = await sweep.run(['--repeat', '2', '--warmup', '0', '--', 'sh', '-c', '! read line'], {
     input: 'a\nb\nc\n',
@@ -177,13 +177,13 @@ test.serial('every run finds an empty stdin', async (t) => {
   t.is(sweep.report().points[0]?.passed, 2);
 });
 
-test.serial('stdout is the report’s: the commands write nowhere unless asked to', async (t) => {
+test.serial('stdout is for the report: the commands’ output is discarded by default', async (t) => {
   const sweep = makeSweeps(t);
   t.notRegex((await sweep.run(['--warmup', '0', '--', 'echo', 'hello'])).stdout.replace(/^kmem-run:.*$/m, ''), /hello/);
   t.regex((await sweep.run(['--warmup', '0', '--output', 'inherit', '--', 'echo', 'hello'])).stdout, /^hello$/m);
 });
 
-test.serial('--json - is alone on stdout, the table goes to stderr', async (t) => {
+test.serial('--json - has stdout to itself; the table goes to stderr', async (t) => {
   const { run, path } = makeHarness(t);
   const { stdout, stderr, status } = await run(
     ['sweep', '--store', path('s.db'), '--json', '-', '--warmup', '0', '--', 'true'],
@@ -199,7 +199,7 @@ const STUCK =
   'n=$(ls run.* 2>/dev/null | wc -l); touch run.$$; [ "$n" -lt 3 ] || while [ ! -e go ]; do sleep 0.02; done';
 
 for (const signal of ['SIGINT', 'SIGKILL'] as const) {
-  test.serial(`${signal} in the middle: what ended is kept, and --resume makes the rest and no more`, async (t) => {
+  test.serial(`${signal}: finished runs are kept, and --resume performs only the rest`, async (t) => {
     const sweep = makeSweeps(t);
     const args = ['--kmem', '2M,4M', '--repeat', '4', '--warmup', '0', '--grace', '100ms', '--', 'sh', '-c', STUCK];
     const running = sweep.start(args);
@@ -239,24 +239,27 @@ for (const signal of ['SIGINT', 'SIGKILL'] as const) {
   });
 }
 
-test.serial('at a terminal: a line of progress after a second, and Ctrl-C ends it with what is known', async (t) => {
-  const harness = makeHarness(t);
-  const words = '--store store.db --json sweep.json --repeat 50 --warmup 0';
-  const line = `${process.execPath} ${bin} sweep ${words} -- sh -c 'echo >> ran; sleep 0.15'`;
-  const typed = `while [ "$(cat ran 2>/dev/null | wc -l)" -lt 12 ]; do sleep 0.05; done; printf '\\003'; while [ ! -e sweep.json ]; do sleep 0.05; done`;
-  const { stdout } = await harness.startProgram(['sh', '-c', `(${typed}) | script -qec "$0" /dev/null`, line]).ended;
-  const shown = stdout.replaceAll('\u001b', '␛');
-  t.regex(shown, /\r␛\[K\d+ of 50 runs ▕[█░]{12}▏ [^;]+ left; (now no limit; )?last: passed at no limit/);
-  // Cleared before the report.
-  t.regex(shown, /\r␛\[K(␛\[\d+m)?kmem-run: /);
-  const report: SweepReport = JSON.parse(harness.read('sweep.json'));
-  t.is(report.status, 'stopped');
-  t.true(report.runs.made >= 11 && report.runs.made < 50);
-  // What Ctrl-C did to the command itself does not count.
-  t.is(report.points[0]?.passed, report.runs.made);
-  t.is(kept(harness).length, report.runs.made);
-  harness.assertNothingLeft();
-});
+test.serial(
+  'at a terminal: a progress line appears after a second, and Ctrl-C ends it with partial results',
+  async (t) => {
+    const harness = makeHarness(t);
+    const words = '--store store.db --json sweep.json --repeat 50 --warmup 0';
+    const line = `${process.execPath} ${bin} sweep ${words} -- sh -c 'echo >> ran; sleep 0.15'`;
+    const typed = `while [ "$(cat ran 2>/dev/null | wc -l)" -lt 12 ]; do sleep 0.05; done; printf '\\003'; while [ ! -e sweep.json ]; do sleep 0.05; done`;
+    const { stdout } = await harness.startProgram(['sh', '-c', `(${typed}) | script -qec "$0" /dev/null`, line]).ended;
+    const shown = stdout.replaceAll('\u001b', '␛');
+    t.regex(shown, /\r␛\[K\d+ of 50 runs ▕[█░]{12}▏ [^;]+ left; (now no limit; )?last: passed at no limit/);
+    // Cleared before the report.
+    t.regex(shown, /\r␛\[K(␛\[\d+m)?kmem-run: /);
+    const report: SweepReport = JSON.parse(harness.read('sweep.json'));
+    t.is(report.status, 'stopped');
+    t.true(report.runs.made >= 11 && report.runs.made < 50);
+    // What Ctrl-C did to the command itself does not count.
+    t.is(report.points[0]?.passed, report.runs.made);
+    t.is(kept(harness).length, report.runs.made);
+    harness.assertNothingLeft();
+  },
+);
 
 where(
   canActAsOthers,
@@ -283,7 +286,7 @@ where(
   assertNothingLeft();
 });
 
-test.serial('a command that does not exist: the reason, the remedy, and no experiment is kept', async (t) => {
+test.serial('a missing command is reported with a hint, and no experiment is saved', async (t) => {
   const sweep = makeSweeps(t);
   const ran = await sweep.run(['--kmem', LIMITS, '--', '/nonexistent/program']);
   t.is(ran.status, 125);
@@ -316,7 +319,7 @@ for (const [args, reason] of [
   [['--resume', 'abc', '--', 'true'], /a command cannot be combined with --resume/],
   [['--resume', 'abc'], /abc/],
 ] as const) {
-  test.serial(`refused, and nothing runs: ${args.join(' ')}`, async (t) => {
+  test.serial(`rejected before anything runs: ${args.join(' ')}`, async (t) => {
     const sweep = makeSweeps(t);
     const ran = await sweep.run(args);
     t.is(ran.status, 125);

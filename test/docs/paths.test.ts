@@ -86,7 +86,7 @@ function found(text: string): string[] {
   return pathsIn(text).map(({ path }) => path);
 }
 
-test('what counts as a path', (t) => {
+test('only file paths count', (t) => {
   t.deepEqual(
     found('`src/run/index.ts` and `test/tiers/tiers.ts`, `bench/`, `.ci/run`, `.clang-format`, `biome.json`'),
     ['src/run/index.ts', 'test/tiers/tiers.ts', 'bench/', '.ci/run', '.clang-format', 'biome.json'],
@@ -115,7 +115,7 @@ test('a wrong path is reported in each form', (t) => {
   t.deepEqual(missing('| a | `src/run/indx.ts` |\n| b | `src/run/index.ts` |'), ['src/run/indx.ts']);
 });
 
-test('a folder counts for its own list item only', (t) => {
+test('a folder applies only to its own list item', (t) => {
   const missing = (text: string): string[] => missingIn(text, root);
   t.deepEqual(missing('- `src/run/`: `index.ts`,\n  `steps/index.ts`'), []);
   t.deepEqual(missing('- `src/run/`: `indx.ts`'), ['indx.ts']);

@@ -21,7 +21,7 @@ function run(...list: Check[]) {
   return runChecks(list, bench, { signal });
 }
 
-test('a check has what it found, and a remedy where there is something to remedy', async (t) => {
+test('a check reports its finding, and a remedy if there is anything to fix', async (t) => {
   t.deepEqual(
     await run(
       check('a', () => ok('fine')),
@@ -40,7 +40,7 @@ test('a check has what it found, and a remedy where there is something to remedy
   );
 });
 
-test('what depends on something missing is not tried, and so on down', async (t) => {
+test('checks that depend on something missing are not tried, transitively', async (t) => {
   const tried: string[] = [];
   const mark = (name: string, level: 'ok' | 'missing', needs: readonly Check[] = []) =>
     check(
@@ -64,7 +64,7 @@ test('what depends on something missing is not tried, and so on down', async (t)
   for (const index of [2, 3]) t.like(diagnoses[index], { found: 'not tried: it requires b', remedy: null });
 });
 
-test('a note or a warning stops nothing', async (t) => {
+test('a note or a warning skips no check', async (t) => {
   const [a, b] = [check('a', () => note('')), check('b', () => warning(''))];
   const diagnoses = await run(
     a,
@@ -74,7 +74,7 @@ test('a note or a warning stops nothing', async (t) => {
   t.is(diagnoses[2]?.level, 'ok');
 });
 
-test('what a probe throws is a finding', async (t) => {
+test('an exception in a probe is a finding', async (t) => {
   const fail = (error: unknown) => () => {
     throw error;
   };
@@ -88,7 +88,7 @@ test('what a probe throws is a finding', async (t) => {
   t.regex(broken?.remedy ?? '', /report/);
 });
 
-test('interrupted: the finding at hand is void, and no further check is tried', async (t) => {
+test('on interruption the current finding is dropped and no further check runs', async (t) => {
   const controller = new AbortController();
   const told: string[] = [];
   const list = [
@@ -107,7 +107,7 @@ test('interrupted: the finding at hand is void, and no further check is tried', 
   t.deepEqual(told, ['a']);
 });
 
-test('all is there unless something is missing or could not be tried', (t) => {
+test('everything is there unless something is missing or was not tried', (t) => {
   const of = (...levels: Diagnosis['level'][]) =>
     allThere(levels.map((level) => ({ name: '', level, found: '', remedy: null })));
   t.true(of('ok', 'note', 'warning'));
@@ -115,7 +115,7 @@ test('all is there unless something is missing or could not be tried', (t) => {
   t.false(of('ok', 'not-tried'));
 });
 
-test('every check has a name of its own, a remedy, and needs only what comes before it', (t) => {
+test('every check has a unique name and a remedy, and depends only on earlier checks', (t) => {
   t.is(new Set(checks.map(({ name }) => name)).size, checks.length);
   for (const [index, { name, remedy, needs = [] }] of checks.entries()) {
     t.regex(name, /^[a-z]+(-[a-z]+)*$/);

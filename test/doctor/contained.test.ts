@@ -42,7 +42,7 @@ async function worksUnder(
   t.is(gated.status, 0, gated.stderr);
 }
 
-test.serial('an ordinary user: what root is to type is in the remedy, and then nothing needs root', async (t) => {
+test.serial('an ordinary user: the remedy has the command for root, after which nothing needs root', async (t) => {
   const machine = makeMachine(t);
   const { remedy } = lackIn(t, await doctor(machine, ['--json'], { under: machine.asNobody }), 'group');
   const command = commandIn(t, remedy, 'sudo ').replace('sudo ', '');
@@ -60,7 +60,7 @@ test.serial('an ordinary user: what root is to type is in the remedy, and then n
   t.regex(ran.stderr, /setuid programs lost their privilege/);
 });
 
-test.serial('a limit on processes as an ordinary user: the like directory of pids', async (t) => {
+test.serial('a process limit as an ordinary user: the hint adds a matching pids directory', async (t) => {
   const machine = makeMachine(t);
   const own = '/sys/fs/cgroup/memory/mine';
   const made = await machine.startProgram([...machine.alone, 'install', '-d', '-o', '65534', own]).ended;
@@ -74,7 +74,7 @@ test.serial('a limit on processes as an ordinary user: the like directory of pid
   t.is(ran.status, 0, ran.stderr);
 });
 
-test.serial('a cgroup namespace under older mounts: mounted anew it works', async (t) => {
+test.serial('a cgroup namespace under old mounts: remounting fixes it', async (t) => {
   const machine = makeMachine(t);
   const inside = ['unshare', '--cgroup', '--mount'];
   const { found, remedy } = lackIn(t, await doctor(machine, ['--json'], { under: inside }), 'hierarchies');
@@ -85,7 +85,7 @@ test.serial('a cgroup namespace under older mounts: mounted anew it works', asyn
   await worksUnder(t, machine, ['unshare', '--mount']);
 });
 
-test.serial('no cgroup file system at all: the one that the kernel has memory on is mounted', async (t) => {
+test.serial('no cgroup file system at all: the one with the kernel’s memory controller is mounted', async (t) => {
   const machine = makeMachine(t);
   const hide = 'umount -l /sys/fs/cgroup; mount -t tmpfs none /sys/fs/cgroup';
   const inside = ['unshare', '--mount', ...after(hide)];
@@ -95,7 +95,7 @@ test.serial('no cgroup file system at all: the one that the kernel has memory on
   await worksUnder(t, machine, [...inside, ...after(commandIn(t, remedy, 'mkdir '))]);
 });
 
-test.serial('a read-only cgroup file system is mounted writable', async (t) => {
+test.serial('a read-only cgroup file system is remounted writable', async (t) => {
   const machine = makeMachine(t);
   const inside = ['unshare', '--mount', ...after('mount -o remount,ro,bind /sys/fs/cgroup/memory')];
   const { found, remedy } = lackIn(t, await doctor(machine, ['--json'], { under: inside }), 'group');
@@ -113,7 +113,7 @@ function box(machine: Machine, ...more: string[]): string[] {
   ];
 }
 
-test.serial('in a container the remedies are those of container engines', async (t) => {
+test.serial('in a container the remedies are options of the container engine', async (t) => {
   const machine = makeMachine(t);
   const readOnly = await doctor(machine, ['--json'], { under: box(machine) });
   const shown = diagnosesOf(readOnly).get('container');

@@ -14,7 +14,7 @@ function signalIfThere({ signal }: Running, name: NodeJS.Signals): void {
   }
 }
 
-test.serial('interrupted, it leaves nothing behind', async (t) => {
+test.serial('an interrupted doctor leaves nothing behind', async (t) => {
   const machine = makeMachine(t);
   let interrupted = 0;
   // Interrupts what follows each of these: groups, the first program, the gate, limits.
@@ -35,7 +35,7 @@ test.serial('interrupted, it leaves nothing behind', async (t) => {
   t.true(interrupted > 0);
 });
 
-test.serial('killed, it leaves nothing that gc does not find', async (t) => {
+test.serial('a killed doctor leaves nothing that gc does not find', async (t) => {
   const machine = makeMachine(t);
   for (const [index, last] of ['lock', 'group', 'counter', 'listener'].entries()) {
     const out = machine.path(`out-${index}`);
@@ -50,7 +50,7 @@ test.serial('killed, it leaves nothing that gc does not find', async (t) => {
   }
 });
 
-test.serial('a reader that goes away does not keep it from cleaning up', async (t) => {
+test.serial('a closed reader does not prevent cleanup', async (t) => {
   const machine = makeMachine(t);
   const script = '"$@" | head -n 1';
   const under = [...machine.alone, 'sh', '-c', script, 'sh'];

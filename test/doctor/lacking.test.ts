@@ -8,7 +8,7 @@ import { diagnosesOf, doctor, type Machine, makeMachine } from './machine.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 
-test.serial('without permission: the remedy is --parent, and what depends on a group is not tried', async (t) => {
+test.serial('without permission: the remedy is --parent, and checks that need a group are not tried', async (t) => {
   const machine = makeMachine(t);
   const ran = await doctor(machine, ['--json'], { under: machine.asNobody });
   t.is(ran.status, 1, ran.stderr);
@@ -25,7 +25,7 @@ test.serial('without permission: the remedy is --parent, and what depends on a g
   machine.assertClean();
 });
 
-test.serial('as text: the remedy stands below what is missing, and the last line counts', async (t) => {
+test.serial('as text: the remedy is below the missing item, and the last line has the count', async (t) => {
   const machine = makeMachine(t);
   const { status, stdout } = await doctor(machine, [], { under: machine.asNobody });
   t.is(status, 1);
@@ -34,7 +34,7 @@ test.serial('as text: the remedy stands below what is missing, and the last line
   t.regex(stdout, /\nkmem-run: a gated run does not work here: 1 thing missing/);
 });
 
-test.serial('without permission but with a directory of its own: a gated run works there', async (t) => {
+test.serial('without permission but with its own directory: a gated run works there', async (t) => {
   const machine = makeMachine(t);
   const mine = `${machine.sandbox.memory}/mine`;
   mkdirSync(mine);
@@ -59,7 +59,7 @@ test.serial('without permission but with a directory of its own: a gated run wor
   t.is(statSync(mine).nlink, 2);
 });
 
-test.serial('a directory of its own is enough: the files of a group made in it belong to its maker', async (t) => {
+test.serial('a directory of its own is enough: files of a group created in it belong to the creator', async (t) => {
   const machine = makeMachine(t);
   mkdirSync(`${machine.sandbox.memory}/mine`);
   chownSync(`${machine.sandbox.memory}/mine`, NOBODY, NOBODY);
@@ -91,7 +91,7 @@ test.serial('no memory controller', async (t) => {
   t.regex(diagnosis?.remedy ?? '', /mount -t cgroup -o memory /);
 });
 
-test.serial('swap that is on is a warning', async (t) => {
+test.serial('enabled swap is a warning', async (t) => {
   const machine = makeMachine(t);
   writeFileSync(machine.path('meminfo'), 'MemTotal: 1048576 kB\nSwapTotal: 2048 kB\n');
   const swapping = 'mount --bind "$0" /proc/meminfo && exec "$@"';
@@ -103,7 +103,7 @@ test.serial('swap that is on is a warning', async (t) => {
   t.regex(diagnosesOf(ran).get('swap')?.remedy ?? '', /--memsw/);
 });
 
-test.serial('a --parent that is none is what is missing', async (t) => {
+test.serial('an invalid --parent is reported as missing', async (t) => {
   const machine = makeMachine(t);
   const ran = await doctor(machine, ['--json', '--parent', machine.folder]);
   t.is(ran.status, 1);
@@ -149,7 +149,7 @@ test.serial('no helper and no compiler: the packages are named, and the groups a
   machine.assertClean();
 });
 
-test.serial('a helper that does not start', async (t) => {
+test.serial('a broken helper is reported', async (t) => {
   const machine = makeMachine(t);
   const { bin: copied } = makeHelperless(machine);
   writeFileSync(machine.path('package/dist/kmem-helper'), '#!/nonexistent/interpreter\n', { mode: 0o755 });

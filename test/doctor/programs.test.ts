@@ -25,7 +25,7 @@ function bench(trial: Partial<ProgramTrial>, parts: Partial<Bench> = {}): Bench 
   };
 }
 
-test('each cause is named, and who can change it', (t) => {
+test('each cause is named along with who can fix it', (t) => {
   const program = 'tp_btf/mm_page_alloc';
   const lacking = ['CAP_BPF', 'CAP_PERFMON'];
   t.regex(obstacle(null, 'EPERM', { lacking }), /needs CAP_BPF and CAP_PERFMON.* \(EPERM\): run as root/);
@@ -49,7 +49,7 @@ test('each cause is named, and who can change it', (t) => {
   t.regex(obstacleTo({ program: null, errno: 0 }, free), /loads, but missed the event/);
 });
 
-test('capabilities: CAP_SYS_ADMIN stands for the others', (t) => {
+test('capabilities: CAP_SYS_ADMIN implies the others', (t) => {
   t.deepEqual(lackingIn('000001ffffffffff'), []);
   t.deepEqual(lackingIn('0000000000200000'), []);
   t.deepEqual(lackingIn('000000c000000000'), []);
@@ -57,7 +57,7 @@ test('capabilities: CAP_SYS_ADMIN stands for the others', (t) => {
   t.deepEqual(lackingIn('0000000000000000'), ['CAP_BPF', 'CAP_PERFMON']);
 });
 
-test('it is ok only if the program saw what was done for it', async (t) => {
+test('it is ok only if the program saw the test event', async (t) => {
   for (const check of [pageFaults, moves]) {
     t.is((await check.probe(bench({ works: true }))).level, 'ok', check.name);
     const blind = await check.probe(bench({ works: false }));
@@ -69,7 +69,7 @@ test('it is ok only if the program saw what was done for it', async (t) => {
   }
 });
 
-test('cgroup v1 counts exactly, so only v2 needs a program for that', async (t) => {
+test('only cgroup v2 needs a program to count exactly', async (t) => {
   const place = { mountPoint: '/mnt', mountRoot: '/', own: '/mnt', readOnly: false, controllers: ['memory'] };
   const on = (version: 1 | 2): Partial<Bench> => ({
     hierarchies: () => ({ layout: `v${version}`, memory: { version, ...place }, unified: null, pids: null }),
@@ -80,7 +80,7 @@ test('cgroup v1 counts exactly, so only v2 needs a program for that', async (t) 
   t.like(await exactUsage.probe(bench({ works: true }, on(2))), { level: 'ok' });
 });
 
-test.serial('on a machine that allows them they are loaded and triggered', async (t) => {
+test.serial('programs are loaded and triggered if the machine allows them', async (t) => {
   if (!needs(t, whyNoPrograms === null, `BPF programs: ${whyNoPrograms}`)) return;
   const machine = makeMachine(t);
   const ran = await doctor(machine, ['--json']);
@@ -92,7 +92,7 @@ test.serial('on a machine that allows them they are loaded and triggered', async
   machine.assertClean();
 });
 
-test.serial('what forbids them is no failure of doctor: a gated run works', async (t) => {
+test.serial('forbidden programs do not fail doctor: a gated run still works', async (t) => {
   const machine = makeMachine(t);
   const dropped = 'exec setpriv --bounding-set=-sys_admin,-bpf,-perfmon --inh-caps=-sys_admin,-bpf,-perfmon -- "$@"';
   const lacking = [...machine.alone, 'sh', '-c', dropped, 'sh'];

@@ -14,7 +14,7 @@ function diagnosis(part: Partial<Diagnosis> = {}): Diagnosis {
   };
 }
 
-test('a line with a mark, and the remedy below', (t) => {
+test('a line has a mark, with the remedy below it', (t) => {
   const marked = (level: Diagnosis['level']) => diagnosisText(diagnosis({ level }), plain).slice(0, 9);
   t.deepEqual((['ok', 'note', 'warning', 'missing', 'not-tried'] as const).map(marked), [
     '  ✓ gate ',
@@ -29,7 +29,7 @@ test('a line with a mark, and the remedy below', (t) => {
   );
 });
 
-test('it is wrapped to the terminal', (t) => {
+test('text is wrapped to the terminal', (t) => {
   const text = diagnosisText(diagnosis({ found: 'word '.repeat(30).trim() }), { color: false, width: 60 });
   t.true(text.split('\n').length > 3);
   for (const line of text.split('\n')) t.true(line.length <= 60);
@@ -49,14 +49,14 @@ test('the verdict', (t) => {
   );
 });
 
-test('nothing that was found is obeyed by a terminal', (t) => {
+test('control characters in findings are escaped', (t) => {
   const rude = diagnosis({ level: 'missing', found: 'a\u001b[2Jb\u009b\u202e', remedy: 'rm \u0007' });
   t.deepEqual(dangerous(diagnosisText(rude, plain), '\n'), []);
   t.deepEqual(dangerous(diagnosesJson([rude]), '\n'), []);
   t.is(JSON.parse(diagnosesJson([rude])).checks[0].found, 'a\\x1b[2Jb\\u{9b}\\u{202e}');
 });
 
-test('JSON says whether a gated run works', (t) => {
+test('JSON reports whether a gated run works', (t) => {
   t.is(JSON.parse(diagnosesJson([diagnosis()])).works, true);
   t.is(JSON.parse(diagnosesJson([diagnosis({ level: 'not-tried' })])).works, false);
 });

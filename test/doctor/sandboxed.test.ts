@@ -6,7 +6,7 @@ import { assertRefused } from '../harness.ts';
 import { diagnosesOf, doctor, makeMachine, underSeccomp } from './machine.ts';
 
 test.serial(
-  'under a listener of an ancestor: doctor says so, and a run that cannot be enforced does not start',
+  'under an ancestor’s listener: doctor reports it, and a run that cannot be enforced does not start',
   async (t) => {
     const machine = makeMachine(t);
     const under = [...machine.alone, ...underSeccomp('listener')];
@@ -34,7 +34,7 @@ test.serial(
   },
 );
 
-test.serial('why there can be no listener is told apart', async (t) => {
+test.serial('each reason for having no listener is named', async (t) => {
   const machine = makeMachine(t);
   const reasons = {
     EPERM: /a sandbox forbids/,
@@ -53,7 +53,7 @@ test.serial('why there can be no listener is told apart', async (t) => {
   }
 });
 
-test.serial('randomisation that cannot be turned off hides no other lack', async (t) => {
+test.serial('randomisation that cannot be disabled does not hide other problems', async (t) => {
   const machine = makeMachine(t);
   const under = [...machine.alone, ...underSeccomp('deny', 'personality', `${constants.errno.EPERM}`)];
   const ran = await doctor(machine, ['--json'], { under });

@@ -34,7 +34,7 @@ function probe(check: Check, parts: Partial<Bench>) {
   return check.probe(bench(parts));
 }
 
-test('a kernel that does not account kernel memory (cgroup.memory=nokmem)', async (t) => {
+test('kernel memory accounting turned off (cgroup.memory=nokmem) is reported', async (t) => {
   for (const maxUsage of [null, 0]) {
     const found = await probe(counter, trialOf(kmem(maxUsage)));
     t.is(found.level, 'missing');
@@ -44,7 +44,7 @@ test('a kernel that does not account kernel memory (cgroup.memory=nokmem)', asyn
   t.is((await probe(counter, trialOf(kmem(4096)))).level, 'ok');
 });
 
-test('a kernel whose sum lacks a part (v2 before Linux 5.13)', async (t) => {
+test('a sum without page tables (v2 before Linux 5.13) is reported', async (t) => {
   const parts = { ...trialOf(kmem(null)), hierarchies: () => hierarchies };
   const place = { controllers: ['memory'], mountPoint: '/mnt', mountRoot: '/', own: '/mnt', readOnly: false };
   const memory = { version: 2, ...place } as const;
@@ -55,7 +55,7 @@ test('a kernel whose sum lacks a part (v2 before Linux 5.13)', async (t) => {
   t.notRegex(found.remedy ?? '', /nokmem/);
 });
 
-test('a program that does not end well', async (t) => {
+test('a trial program that dies is reported', async (t) => {
   const found = await probe(
     start,
     trialOf({ outcome: 'signaled', steps: [step('program', { exit: { code: null, signal: 'SIGSYS' } })] }),
@@ -72,7 +72,7 @@ test('randomisation', async (t) => {
   t.regex(found.remedy ?? '', /--aslr/);
 });
 
-test('the gate has to let pass, and has to deny', async (t) => {
+test('the gate must both allow and deny calls', async (t) => {
   const limits: unknown[] = [];
   const runs = (wide: Partial<Result>, narrow: Partial<Result>): Partial<Bench> => ({
     ...trialOf({}),
@@ -98,7 +98,7 @@ function probed(part: Partial<ListenerProbe>): Partial<Bench> {
   };
 }
 
-test('what the listener probe says', async (t) => {
+test('the listener probe is interpreted', async (t) => {
   t.is((await probe(listener, probed({}))).level, 'ok');
   t.regex((await probe(listener, probed({ listener: false }))).found, /do not reach it/);
   const { EBUSY, ENOMEM } = constants.errno;
@@ -135,7 +135,7 @@ test('no remedy leads back to doctor', (t) => {
   }
 });
 
-test('a helper that cannot start the program, for each cause', (t) => {
+test('each cause of a failed start has its own remedy', (t) => {
   const at = (stage: string) =>
     remedyOf(setupErrorOf({ event: 'setup-error', stage, errno: constants.errno.EPERM, subject: null }, ''));
   t.regex(at('fork'), /clone3/);

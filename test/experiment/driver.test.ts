@@ -50,7 +50,7 @@ function boom(): SetupError {
   return new SetupError('boom', 'it broke', 'mend it');
 }
 
-test('every run is made once, kept before it counts, a batch after the other', async (t) => {
+test('every run is made once and saved before it counts, batch by batch', async (t) => {
   const log: string[] = [];
   const { history, ended, error } = await perform(
     inBatches([1, 2, 3], [4], [5, 6]),
@@ -66,13 +66,13 @@ test('every run is made once, kept before it counts, a batch after the other', a
   t.is(log.length, 18);
 });
 
-test('what is known already is not asked again', async (t) => {
+test('runs with a known result are not repeated', async (t) => {
   const kept: number[] = [];
   await perform(inBatches([1, 2, 3], [4]), [2, 3], options({ keep: (run) => void kept.push(run) }));
   t.deepEqual(kept, [1, 4]);
 });
 
-test('as many runs at a time as there are jobs, none of them on the CPU of another; a batch waits for the one before', async (t) => {
+test('each job runs on its own CPU, as many at a time as there are jobs; batches run in order', async (t) => {
   const property = fc.asyncProperty(
     fc.integer({ min: 1, max: 5 }),
     fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 12 }),
@@ -102,7 +102,7 @@ test('as many runs at a time as there are jobs, none of them on the CPU of anoth
   await fc.assert(property, { numRuns: 50 });
 });
 
-test('aborted: runs in flight are told why and do not count, and no other is begun', async (t) => {
+test('on abort, runs in flight get the reason and do not count, and no other starts', async (t) => {
   const controller = new AbortController();
   const kill = new AbortController();
   const told: unknown[] = [];
@@ -136,7 +136,7 @@ test('aborted: runs in flight are told why and do not count, and no other is beg
   ]);
 });
 
-test('aborted after the last run has ended: it is done', async (t) => {
+test('an abort after the last run changes nothing', async (t) => {
   const controller = new AbortController();
   const onEnd = (run: number): void => {
     if (run === 2) controller.abort();
@@ -145,13 +145,13 @@ test('aborted after the last run has ended: it is done', async (t) => {
   t.like(conclusion, { history: [1, 2], ended: 'done', error: null });
 });
 
-test('aborted before it begins: nothing runs', async (t) => {
+test('if aborted before the start, nothing runs', async (t) => {
   const runner = async () => t.fail() as never;
   const conclusion = await perform(inBatches([1]), [], options({ runner, signal: AbortSignal.abort() }));
   t.deepEqual(conclusion, { history: [], ended: 'stopped', error: null });
 });
 
-test('no listener stays with the signals of the whole', async (t) => {
+test('no listener is left on the caller’s signals', async (t) => {
   const [controller, kill] = [new AbortController(), new AbortController()];
   let most = 0;
   const runner = async (of: RunSpec, order: RunOrder) => {
@@ -187,7 +187,7 @@ const failing: [string, Partial<DriverOptions<number, Known>>, Known][] = [
   ],
 ];
 for (const [what, changes, known] of failing) {
-  test(`${what} ends it, with what is known so far`, async (t) => {
+  test(`${what} ends it with the results so far`, async (t) => {
     const conclusion: Conclusion<Known> = await perform(inBatches([1, 2, 3, 4, 5]), [], options(changes));
     t.deepEqual(conclusion.history, known);
     t.is(conclusion.ended, 'failed');
@@ -195,7 +195,7 @@ for (const [what, changes, known] of failing) {
   });
 }
 
-test('one run that cannot be made ends those beside it, whose own end is no news', async (t) => {
+test('one run that cannot be made ends the others, whose own errors are ignored', async (t) => {
   let aborted = false;
   const runner = async (of: RunSpec, { signal }: RunOrder) => {
     if (numberOf(of) === 1) {
@@ -216,7 +216,7 @@ test('one run that cannot be made ends those beside it, whose own end is no news
   t.deepEqual(history, []);
 });
 
-test('what is known may not lead on', async (t) => {
+test('an error in the strategy ends it', async (t) => {
   const experiment = {
     ...inBatches([1]),
     strategy: (known: Known) => {
@@ -228,7 +228,7 @@ test('what is known may not lead on', async (t) => {
   t.deepEqual([error?.code, history, ended], ['boom', [1], 'failed']);
 });
 
-test('a run is prepared for, each time', async (t) => {
+test('preparation comes before every run', async (t) => {
   const log: string[] = [];
   await perform(
     inBatches([1, 2]),
@@ -246,7 +246,7 @@ test('a run is prepared for, each time', async (t) => {
 
 const dead = result({ outcome: 'setup-error', terminationReason: 'gate-lost' });
 
-test('a run whose gate died is made again, and not kept', async (t) => {
+test('a run whose gate died is repeated, and not saved', async (t) => {
   const kept: string[] = [];
   let left = 2;
   const runner = async (of: RunSpec) => {
@@ -273,7 +273,7 @@ test('a gate that always dies is an error, not an endless loop', async (t) => {
   t.is(runs, 3);
 });
 
-test('a run that somebody else interrupted stops it', async (t) => {
+test('a run interrupted from outside stops the rest', async (t) => {
   const runner = async (of: RunSpec) => (numberOf(of) === 2 ? result({ outcome: 'interrupted' }) : resultOf(of, true));
   t.deepEqual(await perform(inBatches([1, 2, 3]), [], options({ runner })), {
     history: [1],

@@ -2,7 +2,7 @@ import test from 'ava';
 import { countCall, type FirstCall, figuresOf, firstCallOf } from '../../src/experiment/figures.ts';
 import { apacheStopFails, expectation, failure, result, setupError, unread } from '../fixtures/results.ts';
 
-test('a few numbers of a result', (t) => {
+test('a result is reduced to figures', (t) => {
   t.deepEqual(figuresOf(result()), {
     id: '20250102-030405-abcdef',
     passed: true,
@@ -17,7 +17,7 @@ test('a few numbers of a result', (t) => {
   t.false(figuresOf(setupError()).passed);
 });
 
-test('a run passes where its exit status is 0, or where its end by a limit was meant', (t) => {
+test('a run passes if its exit status is 0 or it was expected to end at a limit', (t) => {
   const passed = (outcome: 'oom' | 'timeout', expr: string, holds = true) =>
     figuresOf(result({ outcome, spec: { expect: [expr] }, expectations: [{ ...expectation(expr), passed: holds }] }))
       .passed;
@@ -27,7 +27,7 @@ test('a run passes where its exit status is 0, or where its end by a limit was m
   t.false(passed('timeout', 'failcnt==0'));
 });
 
-test('the first call that failed', (t) => {
+test('finds the first failed call', (t) => {
   const detail = '/usr/lib/apache2/modules/mod_negotiation.so';
   t.deepEqual(firstCallOf(apacheStopFails()), { comm: 'apache2', syscall: 'mmap', errno: 'ENOMEM', detail });
   t.is(firstCallOf(result()), null);
@@ -52,7 +52,7 @@ test('calls are counted by program, call and error, with the detail of the first
   );
 });
 
-test('a program that fails elsewhere each time does not fill the memory', (t) => {
+test('at most 100 different first calls are kept', (t) => {
   let calls: readonly FirstCall[] = [];
   for (let run = 0; run < 1000; run++)
     calls = countCall(calls, { comm: `sh${run}`, syscall: 'mmap', errno: null, detail: null });

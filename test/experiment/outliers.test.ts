@@ -13,7 +13,7 @@ test('a run that took much longer than the others stands out', (t) => {
   t.is(outliersOf(runs(1000, 1001, 1002, 999, 100, 1000))[0]?.id, 'r4');
 });
 
-test('what any run varies by does not', (t) => {
+test('ordinary variation does not stand out', (t) => {
   t.deepEqual(outliersOf(runs(100, 104, 97, 101, 140, 99)), []);
   // Runs of a millisecond cannot be judged.
   t.deepEqual(outliersOf(runs(1, 1, 1, 1, 9)), []);
@@ -22,17 +22,17 @@ test('what any run varies by does not', (t) => {
   t.deepEqual(outliersOf([]), []);
 });
 
-test('too few to tell, or nothing ran', (t) => {
+test('too few timed runs are not judged', (t) => {
   t.deepEqual(outliersOf(runs(100, 100, 100, 5000)), []);
   t.deepEqual(outliersOf(runs(100, 100, 100, null, 5000)), []);
 });
 
-test('those that failed are compared with each other', (t) => {
+test('failed runs are compared with each other', (t) => {
   const failed = runs(5, 5, 5, 5, 5).map((run) => ({ ...run, passed: false }));
   t.deepEqual(outliersOf([...runs(100, 100, 100, 100, 100), ...failed]), []);
 });
 
-test('one sentence, the farthest first', (t) => {
+test('one warning names the farthest first', (t) => {
   const kind = (name: string, far: number) => ({ name, figures: runs(100, 100, 100, 100, 100, far) });
   t.deepEqual(outlierWarnings([kind('kmem 1 MiB', 100)]), []);
   t.deepEqual(outlierWarnings([kind('kmem 1 MiB', 900)]), [

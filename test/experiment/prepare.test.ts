@@ -13,13 +13,13 @@ function makeFolder(t: ExecutionContext): string {
   return folder;
 }
 
-test('a line for sh, in the folder of the command', async (t) => {
+test('the line is run by sh in the command’s folder', async (t) => {
   const folder = makeFolder(t);
   await runPreparation('pwd > here && echo "$((1 + 1))" >> here', folder, { signal: neverAborted, env: {} });
   t.is(readFileSync(join(folder, 'here'), 'utf8'), `${folder}\n2\n`);
 });
 
-test('it has no stdin', async (t) => {
+test('stdin is empty', async (t) => {
   const folder = makeFolder(t);
   await runPreparation('cat > read', folder, { signal: neverAborted, env: {} });
   t.is(readFileSync(join(folder, 'read'), 'utf8'), '');
@@ -30,7 +30,7 @@ for (const [line, how] of [
   ['kill -9 $$', /SIGKILL$/],
   ['/nonexistent/x 2>/dev/null', /exit 127$/],
 ] as const) {
-  test(`its failure is told: ${line}`, async (t) => {
+  test(`its failure is reported: ${line}`, async (t) => {
     const error = await t.throwsAsync(runPreparation(line, '/', { signal: neverAborted, env: {} }), {
       instanceOf: SetupError,
     });
@@ -40,7 +40,7 @@ for (const [line, how] of [
   });
 }
 
-test('aborted, it ends with all that it started, and is no failure', async (t) => {
+test('an abort ends the preparation and its children without an error', async (t) => {
   const folder = makeFolder(t);
   const controller = new AbortController();
   const done = runPreparation('sleep 1000 & echo $! > child; wait; touch late', folder, {
@@ -57,7 +57,7 @@ test('aborted, it ends with all that it started, and is no failure', async (t) =
   t.false(existsSync(join(folder, 'late')));
 });
 
-test('aborted before, it does not begin', async (t) => {
+test('if already aborted, it does not start', async (t) => {
   const folder = makeFolder(t);
   await runPreparation('touch begun', folder, { signal: AbortSignal.abort(), env: {} });
   t.false(existsSync(join(folder, 'begun')));

@@ -4,7 +4,7 @@ import { terminal } from '../fixtures/terminal.ts';
 
 const standing: Standing = { now: ['kmem 1 MiB'], made: 10, done: 12, total: 75, last: 'passed at kmem 512 KiB' };
 
-test('what runs, how much is done, the time left, and how the last one ended', (t) => {
+test('shows the current run, progress, time left and how the last run ended', (t) => {
   t.is(
     progressText(standing, 1400),
     '12 of 75 runs ▕█░░░░░░░░░░░▏ 9 s left; now kmem 1 MiB; last: passed at kmem 512 KiB',
@@ -20,11 +20,11 @@ test('what runs, how much is done, the time left, and how the last one ended', (
   t.regex(progressText({ ...standing, made: 1, total: 2000 }, 60_000), /33 h 8 min left/);
 });
 
-test('what a terminal would obey is made visible', (t) => {
+test('terminal control characters are made visible', (t) => {
   t.notRegex(progressText({ ...standing, now: ['\u001b[2J'], last: '\u001b]0;x\u0007' }, 1), /\p{Cc}/u);
 });
 
-test('on a terminal: nothing in the first second, then redrawn in place, five times a second at most', (t) => {
+test('on a terminal, starts after a second and redraws in place at most five times a second', (t) => {
   const { stream, written, clock, now } = terminal();
   const progress = createProgress({ stream, isTerminal: true, now });
   t.teardown(progress.close);
@@ -41,7 +41,7 @@ test('on a terminal: nothing in the first second, then redrawn in place, five ti
   t.is(written.length, 12);
 });
 
-test('what is written beside it finds an empty line', (t) => {
+test('the line is cleared before other output is written', (t) => {
   const { stream, written, clock, now } = terminal();
   const progress = createProgress({ stream, isTerminal: true, now });
   t.teardown(progress.close);
@@ -59,7 +59,7 @@ test('what is written beside it finds an empty line', (t) => {
   );
 });
 
-test('what is over within a second leaves no trace', (t) => {
+test('work that ends within a second shows nothing', (t) => {
   const { stream, written, now } = terminal();
   const progress = createProgress({ stream, isTerminal: true, now });
   progress.update(standing);
@@ -67,7 +67,7 @@ test('what is over within a second leaves no trace', (t) => {
   t.deepEqual(written, []);
 });
 
-test('elsewhere: a line now and then', (t) => {
+test('elsewhere, prints occasional lines', (t) => {
   const { stream, written, clock, now } = terminal();
   const progress = createProgress({ stream, isTerminal: false, now });
   t.teardown(progress.close);
@@ -80,7 +80,7 @@ test('elsewhere: a line now and then', (t) => {
   t.true(written.every((text) => /^kmem-run: 12 of 75 runs \P{Cc}*\n$/u.test(text)));
 });
 
-test('never as wide as the terminal, or it would wrap', (t) => {
+test('the line is narrower than the terminal, so never wraps', (t) => {
   for (const columns of [10, 40]) {
     const { stream, written, clock, now } = terminal(columns);
     const progress = createProgress({ stream, isTerminal: true, now });

@@ -25,7 +25,7 @@ import {
 
 const { SIGKILL, SIGSEGV, SIGTERM } = os.signals;
 
-test.serial('what a daemon is denied is booked on the step that ended last, and each denial on one step', async (t) => {
+test.serial('a daemon’s denials count on the step that ended last, and each denial on one step only', async (t) => {
   const { events, next, leave, limit, finish } = await supervise(t);
   const first = await leave();
   t.is(first.exit.denials, 0);
@@ -54,7 +54,7 @@ test.serial('what a daemon is denied is booked on the step that ended last, and 
   t.is(summary.denials, denied + 3);
 });
 
-test.serial('the highest usage of an account is that of the time up to the next step', async (t) => {
+test.serial('an account’s highest usage covers the time up to the next step', async (t) => {
   const { events, leave, finish } = await supervise(t, () => ({ limit: null }));
   const first = await leave();
   await first.ask('pipes 300');
@@ -69,35 +69,38 @@ test.serial('the highest usage of an account is that of the time up to the next 
   t.true((summary.maxUsage ?? 0) >= Math.max(account?.maxUsage ?? Infinity, last?.maxUsage ?? Infinity));
 });
 
-test.serial('while others run the account stays open, and denials are theirs; the next end closes it', async (t) => {
-  const { events, next, step, leave, limit, finish } = await supervise(t, () => ({ limit: null }));
-  step(SLEEP, true);
-  const { pid } = await next('go');
-  await next('started');
-  const daemon = await leave();
-  await daemon.ask('pipes 300');
-  limit(64 * KIB);
-  await next('limit');
-  await daemon.ask('pipes 1');
-  process.kill(pid, 'SIGTERM');
-  const exit = await next('exit');
-  t.like(exit, { step: 0, signal: SIGTERM, denials: 1 });
-  await daemon.ask('pipes 1');
-  const summary = await finish();
+test.serial(
+  'while other steps run the account stays open and denials are theirs; the next end closes it',
+  async (t) => {
+    const { events, next, step, leave, limit, finish } = await supervise(t, () => ({ limit: null }));
+    step(SLEEP, true);
+    const { pid } = await next('go');
+    await next('started');
+    const daemon = await leave();
+    await daemon.ask('pipes 300');
+    limit(64 * KIB);
+    await next('limit');
+    await daemon.ask('pipes 1');
+    process.kill(pid, 'SIGTERM');
+    const exit = await next('exit');
+    t.like(exit, { step: 0, signal: SIGTERM, denials: 1 });
+    await daemon.ask('pipes 1');
+    const summary = await finish();
 
-  t.deepEqual(aboutSteps(events), ['go 0', 'go 1', 'exit 1', 'account 1', 'exit 0', 'account 0', 'summary']);
-  t.deepEqual(
-    of(events, 'failure').map((failure) => failure.step),
-    [0, 0],
-  );
-  const [account, last] = of(events, 'account');
-  t.is(account?.denials, 0);
-  t.true((account?.maxUsage ?? 0) > (daemon.exit.maxUsage ?? Infinity) + 200 * KIB);
-  t.is(last?.denials, 2);
-  t.is(summary.denials, 2);
-});
+    t.deepEqual(aboutSteps(events), ['go 0', 'go 1', 'exit 1', 'account 1', 'exit 0', 'account 0', 'summary']);
+    t.deepEqual(
+      of(events, 'failure').map((failure) => failure.step),
+      [0, 0],
+    );
+    const [account, last] = of(events, 'account');
+    t.is(account?.denials, 0);
+    t.true((account?.maxUsage ?? 0) > (daemon.exit.maxUsage ?? Infinity) + 200 * KIB);
+    t.is(last?.denials, 2);
+    t.is(summary.denials, 2);
+  },
+);
 
-test.serial('a step that is denied its start has an account as well', async (t) => {
+test.serial('a step whose start is denied has an account as well', async (t) => {
   const { events, next, step, leave, limit, finish } = await supervise(t);
   const daemon = await leave();
   limit(64 * KIB);
@@ -115,7 +118,7 @@ test.serial('a step that is denied its start has an account as well', async (t) 
   t.is(summary.denials, 2);
 });
 
-test.serial('under the kernel’s own limit each refusal counts on one step, up to `close`', async (t) => {
+test.serial('under a native limit each denial counts on one step, until close', async (t) => {
   let [failcnt, full] = ['', ''];
   const { pid, events, next, step, leave, close, finish } = await supervise(t, (folder) => {
     failcnt = join(folder, 'failcnt');
@@ -149,7 +152,7 @@ test.serial('under the kernel’s own limit each refusal counts on one step, up 
   );
 });
 
-test.serial('an orphan that fails is told with its name, and one that ends well is not', async (t) => {
+test.serial('an orphan that fails is reported by name; one that succeeds is not', async (t) => {
   const { pid, events, next, leave, finish } = await supervise(t, () => ({ limit: null }));
   const began = performance.now();
   const [well, badly, crashing] = [await leave(), await leave(), await leave()];
@@ -182,7 +185,7 @@ test.serial('a step’s own command is no orphan', async (t) => {
   t.deepEqual(of(events, 'orphan-ended'), []);
 });
 
-test.serial('nor is what starts it, where that is killed', async (t) => {
+test.serial('a process killed while starting a step is no orphan', async (t) => {
   let full = '';
   const { pid, events, next, step, finish } = await supervise(t, (folder) => {
     full = makeFifo(folder, 'full');
@@ -199,7 +202,7 @@ test.serial('nor is what starts it, where that is killed', async (t) => {
   t.deepEqual(of(events, 'orphan-ended'), []);
 });
 
-test.serial('an orphan that has ended when the helper takes `close` is told before its answer', async (t) => {
+test.serial('an orphan that ended before close is reported before the answer to it', async (t) => {
   const { pid, events, next, leave, close, finish } = await supervise(t, () => ({ limit: null }));
   await leave();
   const orphan = await childNamed(pid, 'left-behind');
@@ -217,7 +220,7 @@ test.serial('an orphan that has ended when the helper takes `close` is told befo
   await finish();
 });
 
-test.serial('after `close` nothing is denied, counted or told, and the figures are those of before', async (t) => {
+test.serial('after close nothing is denied, counted or reported, and the figures stay the same', async (t) => {
   const { pid, events, next, step, leave, limit, askTotals, close, finish } = await supervise(t, () => ({
     // From its hundredth call on, regardless of the limit.
     inject: ['0.1/100+'],
@@ -281,7 +284,7 @@ test.serial('`close` closes the account of the step that ended last', async (t) 
   t.true((summary.peakSeen ?? Infinity) <= 1024 * KIB);
 });
 
-test.serial('a call that waits for memory to be reclaimed at `close` is let through', async (t) => {
+test.serial('a call that waits for reclaim at close is allowed', async (t) => {
   const { pid, events, next, leave, limit, askTotals, close, finish } = await supervise(t, () => ({}), {
     reclaim: true,
   });
@@ -309,7 +312,7 @@ test.serial('a call that waits for memory to be reclaimed at `close` is let thro
   t.deepEqual(of(events, 'failure'), []);
 });
 
-test.serial('totals carry the highest usage up to now', async (t) => {
+test.serial('totals report the highest usage so far', async (t) => {
   const { next, leave, askTotals, finish } = await supervise(t, () => ({ limit: null }));
   askTotals();
   t.deepEqual(await next('totals'), { event: 'totals', denials: 0, gatedCalls: 0, maxUsage: null });

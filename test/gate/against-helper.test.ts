@@ -16,7 +16,7 @@ function words(way: string): string[] {
 }
 
 for (const [way, expected] of Object.entries({ answer: 137, memory: 0 }))
-  test(`a command of root's that takes the gate away (${way}): what it took is over the limit, and shown`, async (t) => {
+  test(`a root command can disable the gate (${way}), and its excess usage is reported`, async (t) => {
     const harness = makeHarness(t);
     const { status, stdout, stderr, result } = await harness.run([...OPTIONS, '--', ...words(way)]);
     t.is(status, expected, stderr);
@@ -26,7 +26,7 @@ for (const [way, expected] of Object.entries({ answer: 137, memory: 0 }))
     harness.assertNothingLeft();
   });
 
-test('one that traces the helper stays gated, and is named', async (t) => {
+test('a command that traces the helper stays gated and is named', async (t) => {
   const harness = makeHarness(t);
   const { status, stdout, stderr, result } = await harness.run([...OPTIONS, '--', ...words('trace')]);
   t.is(status, 0, stderr);
@@ -37,7 +37,7 @@ test('one that traces the helper stays gated, and is named', async (t) => {
 });
 
 for (const [way, errno] of Object.entries({ answer: 'EACCES', memory: 'EACCES', trace: 'EPERM' }))
-  test(`another user's command cannot take it away (${way})`, async (t) => {
+  test(`another user’s command cannot disable the gate (${way})`, async (t) => {
     const harness = makeHarness(t);
     const { status, stdout, stderr, result } = await harness.run([...OPTIONS, '--user', 'nobody', '--', ...words(way)]);
     t.is(status, 0, stderr);
@@ -48,7 +48,7 @@ for (const [way, errno] of Object.entries({ answer: 'EACCES', memory: 'EACCES', 
     harness.assertNothingLeft();
   });
 
-test('a process that is made a child of the helper is gated, counted as left over, and killed', async (t) => {
+test('a process created as a child of the helper is gated, reported as left over, and killed', async (t) => {
   const harness = makeHarness(t);
   const { stdout, stderr, result } = await harness.run([...OPTIONS, '--wait', 'exit', '--', ...words('sibling')]);
   t.regex(stdout, /^done \d+\n$/, stderr);

@@ -23,7 +23,7 @@ const growing = [
 
 for (const linkage of ['dynamic', 'static'] as const) {
   for (const args of growing) {
-    test(`a ${linkage} program's heap at the limit: ${args.join(' ')}`, async (t) => {
+    test(`a ${linkage} program at the limit gets ENOMEM: ${args.join(' ')}`, async (t) => {
       const harness = makeHarness(t);
       const program = linkage === 'dynamic' ? compileFixture('grow-heap') : harness.path('grow-heap');
       const source = join(fixtures, 'grow-heap.c');
@@ -51,7 +51,7 @@ except MemoryError:
     print("MemoryError", whole, many, bytearray(100)[99])
 `;
 
-test("Python's MemoryError, and Perl's message", async (t) => {
+test('Python and Perl report that memory ran out', async (t) => {
   if (!needs(t, existsSync('/usr/bin/python3') && existsSync('/usr/bin/perl'), 'python3 and perl')) return;
   const harness = makeHarness(t);
   const run = (...command: string[]) => harness.run(['--kmem', '700K', '--quiet', '--', ...command]);
@@ -66,7 +66,7 @@ test("Python's MemoryError, and Perl's message", async (t) => {
 });
 
 for (const as of ['root, not dumpable', 'nobody, by a setuid program']) {
-  test(`what is denied to a process that hides its memory (${as}) has its detail, or none`, async (t) => {
+  test(`denials of an undumpable process (${as}) have the right detail or none`, async (t) => {
     const harness = makeHarness(t);
     const program = harness.path('undumpable');
     copyFileSync(compileFixture('undumpable'), program);
@@ -96,7 +96,7 @@ const others = {
   madvise: 'EAGAIN',
 };
 
-test('--errno enomem answers ENOMEM everywhere', async (t) => {
+test('--errno enomem returns ENOMEM for every call', async (t) => {
   const harness = makeHarness(t);
   const tmpfs = mkdtempSync('/dev/shm/kmem-run-test-');
   t.teardown(() => rmSync(tmpfs, { recursive: true, force: true }));
@@ -113,7 +113,7 @@ test('--errno enomem answers ENOMEM everywhere', async (t) => {
 
 const sparse = compileFixture('sparse-touch');
 
-test('page tables that grow without a call: the note tells for how long', async (t) => {
+test('a note says how long page tables stayed above the limit without a call', async (t) => {
   const harness = makeHarness(t);
   const program = [sparse, '2048', String(800 * slowness)];
   const { status, stderr, result } = await harness.run(['--kmem', '1M', '--verbose', '--', ...program]);
@@ -129,7 +129,7 @@ test('page tables that grow without a call: the note tells for how long', async 
   harness.assertNothingLeft();
 });
 
-test('names looked up in vain: page tables are not blamed for what they take', async (t) => {
+test('memory taken by failed lookups is not attributed to page tables', async (t) => {
   const harness = makeHarness(t);
   const script = 'i=0; while [ $i -lt 20000 ]; do [ -e absent$i ]; i=$((i+1)); done';
   const options = ['--kmem', '1M', '--hold', `${1000 * slowness}ms`];
@@ -141,7 +141,7 @@ test('names looked up in vain: page tables are not blamed for what they take', a
   harness.assertNothingLeft();
 });
 
-test('--on-overrun kill ends such a run', async (t) => {
+test('--on-overrun kill ends the run as oom', async (t) => {
   const harness = makeHarness(t);
   const kill = ['--kmem', '1M', '--on-overrun', 'kill'];
   const { status, result } = await harness.run([...kill, '--', sparse, '2048', '30000']);

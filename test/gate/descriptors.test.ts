@@ -32,7 +32,7 @@ function observe(folder: string): Map<string, { more: number; errno: number }> {
   );
 }
 
-test('each call returns the descriptors that its row says', (t) => {
+test('each call returns as many descriptors as its row says', (t) => {
   if (!needs(t, process.geteuid?.() === 0, 'root')) return;
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-descriptors-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
@@ -49,7 +49,7 @@ test('each call returns the descriptors that its row says', (t) => {
   }
 });
 
-test('rows of i386 alone are like those of the same name, but for two that stand for several calls', (t) => {
+test('i386-only rows match those of the same name, except two that stand for several calls', (t) => {
   const alone = gatedCalls.filter(({ numbers: [x64, , , arm64] }) => x64 === null && arm64 === null);
   t.deepEqual(
     alone.map((call) => [call.name, returned(call)]),
@@ -66,7 +66,7 @@ test('rows of i386 alone are like those of the same name, but for two that stand
   );
 });
 
-test('with a full table a call that returns no descriptor is not denied for a larger one', async (t) => {
+test('a call that returns no descriptor is not denied because the descriptor table is full', async (t) => {
   const harness = makeHarness(t);
   const program = compileFixture('full-table');
   const outputs: string[] = [];

@@ -17,7 +17,7 @@ const parents = [
 ] as const;
 
 for (const { what, args, narrow, wide } of parents) {
-  test(`a fork of a process with many ${what} is denied where there is no room for them twice`, async (t) => {
+  test(`a fork with many ${what} is denied if the limit has no room for a second set`, async (t) => {
     const harness = makeHarness(t);
     const fork = (limit: string) => harness.run(['--kmem', limit, '--', compileFixture('large-parent'), ...args]);
     const denied = await fork(narrow);
@@ -32,7 +32,7 @@ for (const { what, args, narrow, wide } of parents) {
   });
 }
 
-test('children that have had a CPU have started, whatever page faults they had', async (t) => {
+test('children that have had CPU time count as started, whatever page faults they had', async (t) => {
   const harness = makeHarness(t);
   const count = async (idle: number) => {
     const { stdout } = await harness.run(['--kmem', '4M', '--', compileFixture('busy-children'), String(idle)]);
@@ -48,7 +48,7 @@ const MIB = 1 << 20;
 
 for (const kind of ['at-once', 'recursive']) {
   for (const mib of [2, 6, 16]) {
-    test(`processes that fork at the same moment (${kind}) share the room of ${mib}M, and no more`, async (t) => {
+    test(`processes that fork at once (${kind}) together stay within ${mib}M`, async (t) => {
       const harness = makeHarness(t);
       const { result } = await harness.run(['--kmem', `${mib}M`, '--', compileFixture('fork-storm'), kind]);
       t.true((result?.kmem.failcnt ?? 0) > 0);

@@ -54,7 +54,7 @@ function helperOf({ folder, env }: { folder: string; env: NodeJS.ProcessEnv }) {
   return stdout.trim() || stderr;
 }
 
-test('dist/kmem-helper is taken where it is executable', (t) => {
+test('dist/kmem-helper is used if it is executable', (t) => {
   const made = makePackage(t);
   const built = join(made.folder, 'dist', 'kmem-helper');
   mkdirSync(join(made.folder, 'dist'));
@@ -62,7 +62,7 @@ test('dist/kmem-helper is taken where it is executable', (t) => {
   t.is(helperOf(made), built);
 });
 
-test('without it the helper is built once into a private cache folder', (t) => {
+test('a missing helper is built once into a private cache folder', (t) => {
   const made = makePackage(t);
   const path = helperOf(made);
   t.regex(path, new RegExp(`^${made.kept}/kmem-helper-[0-9a-f]{16}-${process.arch}$`));
@@ -75,7 +75,7 @@ test('without it the helper is built once into a private cache folder', (t) => {
   t.is(readdirSync(made.kept).length, 1);
 });
 
-test('another source is another helper', (t) => {
+test('a changed source gets its own helper', (t) => {
   const made = makePackage(t);
   const before = helperOf(made);
   writeFileSync(join(made.folder, 'src/native/helper/main.c'), SOURCE.replace('"helper"', '"other"'));
@@ -84,7 +84,7 @@ test('another source is another helper', (t) => {
   t.is(spawnSync(after, { encoding: 'utf8' }).stdout, 'other\n');
 });
 
-test('runners that build it at once all get a whole one', async (t) => {
+test('concurrent builds all yield a complete helper', async (t) => {
   const made = makePackage(t);
   const runs = Array.from({ length: 4 }, () =>
     promisify(execFile)(process.execPath, nodeArgs, { cwd: made.folder, env: made.env }),
@@ -95,7 +95,7 @@ test('runners that build it at once all get a whole one', async (t) => {
   t.is(readdirSync(made.kept).length, 1);
 });
 
-test('a helper that others can write is built again', (t) => {
+test('a helper that others can write to is rebuilt', (t) => {
   const made = makePackage(t);
   const path = helperOf(made);
   writeFileSync(path, '#!/bin/sh\necho planted\n');
@@ -104,7 +104,7 @@ test('a helper that others can write is built again', (t) => {
   t.is(spawnSync(path, { encoding: 'utf8' }).stdout, 'helper\n');
 });
 
-test('without a compiler the Debian packages are named', (t) => {
+test('without a compiler, the error names the Debian packages', (t) => {
   const made = makePackage(t);
   const error = JSON.parse(helperOf({ ...made, env: { ...made.env, PATH: made.folder } }));
   t.is(error.code, 'no-compiler');
@@ -112,7 +112,7 @@ test('without a compiler the Debian packages are named', (t) => {
   t.deepEqual(readdirSync(made.kept), []);
 });
 
-test('what the compiler says is in the message', (t) => {
+test('the error includes the compiler’s output', (t) => {
   const error = JSON.parse(helperOf(makePackage(t, 'int main(void)\n{\n    return undeclared_thing;\n}\n')));
   t.is(error.code, 'compile-failed');
   t.regex(error.message, /undeclared_thing/);
@@ -123,7 +123,7 @@ test('what the compiler says is in the message', (t) => {
   t.regex(headless.hint, /libc6-dev/);
 });
 
-test('a warning of a later compiler does not stand in the way of a user', (t) => {
+test('a warning from a newer compiler does not fail the build', (t) => {
   const path = helperOf(makePackage(t, 'int main(void)\n{\n    int unused;\n    return 0;\n}\n'));
   t.is(spawnSync(path).status, 0);
 });

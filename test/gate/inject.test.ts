@@ -25,7 +25,7 @@ function fails(address: string, command: readonly string[]) {
   return ['--fail', address, '--', ...command];
 }
 
-test('the loader of sleep crashes without its first mmap, 20 times of 20', async (t) => {
+test('sleep’s loader crashes if its first mmap fails, 20 times out of 20', async (t) => {
   const harness = makeHarness(t);
   const command = ['sleep', '0.1'];
   const address = addressOf(await record(harness, command), ({ syscall }) => syscall === 'mmap');
@@ -48,7 +48,7 @@ test('the loader of sleep crashes without its first mmap, 20 times of 20', async
   harness.assertNothingLeft();
 });
 
-test('a library that cannot be mapped is what the loader says', async (t) => {
+test('the loader names the library that cannot be mapped', async (t) => {
   const harness = makeHarness(t);
   const isLibc = ({ syscall, detail }: RecordedCall) => syscall === 'mmap' && /\/libc\.so/.test(detail ?? '');
   const address = addressOf(await record(harness, ['sleep', '0']), isLibc);
@@ -59,7 +59,7 @@ test('a library that cannot be mapped is what the loader says', async (t) => {
   harness.assertNothingLeft();
 });
 
-test('a shell that cannot fork says so; the same under a limit that is far away, with the errno asked for', async (t) => {
+test('a shell that cannot fork says so, also under a distant limit with a chosen errno', async (t) => {
   const harness = makeHarness(t);
   const command = ['sh', '-c', 'ls /; echo on'];
   const address = addressOf(
@@ -85,7 +85,7 @@ function outcomes(process: string, thread: string, child: string, grew: string) 
   return `process ${process} thread ${thread} child ${child} break ${grew}\n`;
 }
 
-test('one call alone fails; with + the later ones of its process too, threads included and children not', async (t) => {
+test('one call fails; with + so do later calls of its process and threads, but not its children', async (t) => {
   const harness = makeHarness(t);
   const command = [compileFixture('three-tasks')];
   const calls = await record(harness, command);
@@ -119,7 +119,7 @@ test('one call alone fails; with + the later ones of its process too, threads in
   harness.assertNothingLeft();
 });
 
-test('brk keeps the old break where it is to fail, and what cannot fail is said to have been reached', async (t) => {
+test('a failed brk keeps the old break, and a call that cannot fail is reported as reached', async (t) => {
   const harness = makeHarness(t);
   const command = [compileFixture('three-tasks')];
   const calls = await record(harness, command);
@@ -137,7 +137,7 @@ test('brk keeps the old break where it is to fail, and what cannot fail is said 
   harness.assertNothingLeft();
 });
 
-test('not reached and diverged are told apart, and nothing fails by either', async (t) => {
+test('a call that is not reached and one that diverged are distinguished, and neither causes a failure', async (t) => {
   const harness = makeHarness(t);
   const asked = ['0/9999:mmap', '0.7/1', '0/1:openat', '0/1:openat+'];
   const { status, stderr, result } = await harness.run([...asked.flatMap((each) => ['--fail', each]), '--', 'true']);
@@ -158,7 +158,7 @@ test('not reached and diverged are told apart, and nothing fails by either', asy
   harness.assertNothingLeft();
 });
 
-test('the command itself cannot be started: a result, with status 126', async (t) => {
+test('a command whose start fails still yields a result, with status 126', async (t) => {
   const harness = makeHarness(t);
   for (const [address, syscall] of [
     ['0/1:execve', 'execve'],
@@ -176,7 +176,7 @@ test('the command itself cannot be started: a result, with status 126', async (t
   harness.assertNothingLeft();
 });
 
-test('a later step has addresses of its own', async (t) => {
+test('a later step has its own addresses', async (t) => {
   const harness = makeHarness(t);
   const steps = ['--then', 'echo two', '--then', 'echo three'];
   const { status, stdout, result } = await harness.run([...steps, ...fails('1/1:execve', ['echo', 'one'])]);
@@ -194,7 +194,7 @@ test('a later step has addresses of its own', async (t) => {
   harness.assertNothingLeft();
 });
 
-test('addresses are known without a trace, and of what the limit denies too', async (t) => {
+test('addresses are known without a trace, also for calls denied at the limit', async (t) => {
   const harness = makeHarness(t);
   const exhaust = [compileFixture('exhaust'), 'pipe'];
   const { result } = await harness.run(['--kmem', '1M', ...fails('0/1:clone', exhaust)]);
@@ -204,7 +204,7 @@ test('addresses are known without a trace, and of what the limit denies too', as
   harness.assertNothingLeft();
 });
 
-test('what cannot be is refused, and nothing runs', async (t) => {
+test('an impossible --fail is rejected before any run', async (t) => {
   const harness = makeHarness(t);
   const refusal = async (words: readonly string[], reason: RegExp) => {
     const ran = await harness.run([...words, '--', 'touch', 'made']);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { helperPath, holdLock, probeLocks } from '../../src/gate/helper.ts';
 
-test('a lock that was taken is held after the helper has gone, until the file is closed; and only once', async (t) => {
+test('a lock outlives the helper until its file is closed, and is held only once', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-locks-'));
   t.teardown(() => rmSync(folder, { recursive: true }));
   const path = join(folder, 'a.lock');

@@ -74,7 +74,7 @@ for (const [program, debianPackage, args, says] of sandboxes) {
   });
 }
 
-test('a program that asks for a listener of its own gets EBUSY, and the notes say so', async (t) => {
+test('a program that requests its own listener gets EBUSY, and a note says so', async (t) => {
   const harness = makeHarness(t);
   const { stdout, result } = await harness.run(['--kmem', '64M', '--', compileFixture('own-filter'), 'listener']);
   t.is(stdout, 'EBUSY\n');
@@ -83,7 +83,7 @@ test('a program that asks for a listener of its own gets EBUSY, and the notes sa
   t.notRegex(notesOf(other.result), /listener/);
 });
 
-test('a tracer works, and the notes say that there is one', async (t) => {
+test('a tracer works, and a note names it', async (t) => {
   if (!has(t, '/usr/bin/strace', 'strace')) return;
   const harness = makeHarness(t);
   const traced = ['strace', '-f', '-o', 'trace', 'sh', '-c', 'mkdir made; /bin/true'];
@@ -119,7 +119,7 @@ for (const [kind, count] of swarms) {
   });
 }
 
-test('2,000 processes that nobody ends are ended with the run', async (t) => {
+test('2,000 processes still running are ended with the run', async (t) => {
   // 2,000 execs: seven minutes on an emulated machine with half a CPU.
   const timeout = 180_000 * slowness;
   t.timeout(timeout);
@@ -170,7 +170,7 @@ import time
 time.sleep(30)
 `;
 
-test('a connect to a service that works for others is in the notes, and another one is not', async (t) => {
+test('a note reports each connect to a service outside the group, and no other connect', async (t) => {
   if (!has(t, '/usr/bin/python3', 'python3')) return;
   const harness = makeHarness(t);
   const folder = mkdtempSync('/run/kmem-run-test-');

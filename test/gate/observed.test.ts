@@ -15,7 +15,7 @@ function named(arch: string, audit: string, number: number) {
   return rows(arch).find(([of, nr]) => of === audit && nr === String(number));
 }
 
-test('every number has one name, and the helper has room for all', (t) => {
+test('every call number has one name, and the helper fits them all', (t) => {
   for (const arch of ['x64', 'arm64']) {
     const keys = rows(arch).map(([audit, number]) => `${audit}:${number}`);
     t.deepEqual(keys, [...new Set(keys)]);
@@ -23,7 +23,7 @@ test('every number has one name, and the helper has room for all', (t) => {
   }
 });
 
-test('calls that the gate knows come with what to tell of them, others with their name', (t) => {
+test('calls that the gate knows come with details, others with their name only', (t) => {
   t.like(named('x64', X64, 257), { 2: 'openat', 8: 'at1', 12: 'open' });
   t.like(named('x64', X64, 0), { 2: 'read', 8: '' });
   t.like(named('x64', X64, 46), { 2: 'sendmsg' });
@@ -31,7 +31,7 @@ test('calls that the gate knows come with what to tell of them, others with thei
   t.like(named('x64', I386, 5), { 2: 'open' });
 });
 
-test('names from both ends of the list, and from between', (t) => {
+test('the list names calls at both ends and in between', (t) => {
   for (const [number, name] of [
     [0, 'read'],
     [59, 'execve'],

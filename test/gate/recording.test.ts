@@ -30,7 +30,7 @@ function asText(lines: readonly unknown[]) {
   return lines.map((each) => `${JSON.stringify(each)}\n`).join('');
 }
 
-test('each line is a call, told by its place', async (t) => {
+test('each line is a call, identified by address', async (t) => {
   const unknown = { ...line, address: null, pid: null, comm: null, exe: null, detail: null, answer: 'deny' };
   const { exe: _, ...old } = line;
   const calls = await readRecording(fileOf(t, asText([line, unknown, old])));
@@ -46,7 +46,7 @@ test('an empty file is a recording of no calls', async (t) => {
   t.deepEqual(await readRecording(fileOf(t, '')), []);
 });
 
-test('lines are whole, wherever the file is read in parts', async (t) => {
+test('lines are complete, wherever the read is split', async (t) => {
   const lines = Array.from({ length: 3000 }, (_, index) => ({ ...line, detail: 'ü'.repeat(index % 97), tid: index }));
   const calls = await readRecording(fileOf(t, asText(lines)));
   t.deepEqual(
@@ -66,14 +66,14 @@ for (const [what, damaged] of [
   ['no syscall', whole + asText([{ ...line, syscall: undefined }])],
   ['an address that is none', whole + asText([{ ...line, address: '0.2-17:openat' }])],
 ] as const) {
-  test(`a damaged recording is refused with its line: ${what}`, async (t) => {
+  test(`a damaged recording is rejected by line number: ${what}`, async (t) => {
     const file = fileOf(t, damaged);
     const error = await t.throwsAsync(readRecording(file), { instanceOf: SetupError, code: 'bad-recording' });
     t.true(error?.message.startsWith(`${file}, line 2,`), error?.message);
   });
 }
 
-test('a file that does not exist is refused by name', async (t) => {
+test('a missing file is rejected by name', async (t) => {
   const error = await t.throwsAsync(readRecording('/nonexistent/trace'), { code: 'bad-recording' });
   t.is(error?.message, '/nonexistent/trace cannot be read: ENOENT');
   await t.throwsAsync(readRecording('/tmp'), { code: 'bad-recording', message: /EISDIR/ });

@@ -162,7 +162,7 @@ function assertNear(t: ExecutionContext, actual: number, expected: number, what:
 }
 
 for (const row of rows) {
-  test.serial(`${row.name}: ${row.errno}, after as many as the limit has room for`, async (t) => {
+  test.serial(`${row.name}: ${row.errno} after as many objects as the limit allows`, async (t) => {
     const harness = makeHarness(t);
     const own = await exhaust(t, harness, row, ['--enforce', 'none'], LIMIT);
     t.is(own.errno, 0);

@@ -26,7 +26,7 @@ const calls: readonly Readonly<{ name: string; size: number; small: number; priv
 ];
 
 for (const { name, size, small, privileged } of calls) {
-  test(`${name} is denied where the size in its arguments has no room`, async (t) => {
+  test(`${name} is denied if there is no room for the size in its arguments`, async (t) => {
     if (privileged && !needs(t, process.geteuid?.() === 0, 'root')) return;
     const harness = makeHarness(t);
     const program = compileFixture('sizes');
@@ -44,7 +44,7 @@ for (const { name, size, small, privileged } of calls) {
   });
 }
 
-test('a size counts where there is less room than it takes, and no page more', async (t) => {
+test('a call is denied only if there is less room than its size takes', async (t) => {
   const harness = makeHarness(t);
   const program = compileFixture('sizes');
   const run = async (limit: string) => await harness.run(['--kmem', limit, '--', program, 'semget', '32000']);

@@ -13,7 +13,7 @@ const test = anyTest.serial;
 const RUNS = 40;
 const LIMITS = ['600K', '700K', '1M', '1500K'];
 
-test('runs in a row of threads and children that allocate at once', async (t) => {
+test('threads and children that allocate at once survive repeated runs', async (t) => {
   t.timeout(slowness * 5 * 60_000 + soak.budgetMs);
   const until = performance.now() + soak.budgetMs / 3;
   const harness = makeHarness(t);
@@ -42,7 +42,7 @@ test('runs in a row of threads and children that allocate at once', async (t) =>
 });
 
 for (const [where, options] of Object.entries({ 'all CPUs': [], 'one CPU': ['--cpus', '0'] })) {
-  test(`four storms of denials leave a process beside them its calls (${where})`, async (t) => {
+  test(`four storms of denials do not affect a neighbouring process (${where})`, async (t) => {
     const harness = makeHarness(t);
     const neighbour = [compileFixture('neighbour'), '4'];
     const { status, stdout, result } = await harness.run(['--kmem', '4M', ...options, '--', ...neighbour]);
@@ -65,7 +65,7 @@ for (const [mode, interval, ...rest] of [
   ['plain', '100', '2000', '4'],
   ['nested', '50', '1000', '2'],
 ] as const) {
-  test(`signals that come faster than the gate may serve them harm nothing but the program’s speed (${mode})`, async (t) => {
+  test(`signals faster than the gate’s answers only slow the program down (${mode})`, async (t) => {
     const harness = makeHarness(t);
     const command = [compileFixture('handlers'), mode, interval, ...rest];
     const { stdout, result } = await harness.run(['--kmem', '64M', '--timeout', lenient(15), '--', ...command]);

@@ -43,7 +43,7 @@ async function record(harness: Harness, limit: readonly string[], command: reado
   return { ...ran, lines: lines.map((line) => JSON.parse(line) as Line) };
 }
 
-test.serial('every line has the documented keys, whatever the names are made of', async (t) => {
+test.serial('every line has the documented keys, whatever bytes the names contain', async (t) => {
   const harness = makeHarness(t);
   const { status, lines, result } = await record(harness, ROOMY, [compileFixture('odd-names')]);
   t.is(status, 0);
@@ -79,7 +79,7 @@ test.serial('every line has the documented keys, whatever the names are made of'
   harness.assertNothingLeft();
 });
 
-test.serial('a denied call is told as denied, at the address that the result gives', async (t) => {
+test.serial('a denied call is recorded as denied, at the address in the result', async (t) => {
   const harness = makeHarness(t);
   const { lines, result } = await record(harness, ['--kmem', '1M'], [compileFixture('exhaust'), 'pipe']);
   const denied = lines.filter(({ answer }) => answer === 'deny');
@@ -91,7 +91,7 @@ test.serial('a denied call is told as denied, at the address that the result giv
   harness.assertNothingLeft();
 });
 
-test.serial('addresses tell the step, the clone that made the task, and the number of the call', async (t) => {
+test.serial('addresses encode the step, the clone that created the task, and the call number', async (t) => {
   const harness = makeHarness(t);
   const { lines } = await record(harness, ROOMY, [compileFixture('lineage'), 'threads']);
   const tasks = new Set(lines.map(({ address }) => address?.split('/')[0]));

@@ -15,7 +15,7 @@ for (const [call, end] of [
   ['connect', 'No such file or directory'],
   ['clone3', 'done'],
 ] as const) {
-  test(`the program fills in the arguments of ${call} by a call that is gated: the run goes on`, async (t) => {
+  test(`a gated call that fills in the arguments of ${call} does not block the run`, async (t) => {
     const harness = makeHarness(t);
     const trace = ['--trace-gate', harness.path('trace')];
     const { status, stdout, result } = await harness.run(['--kmem', '64M', ...trace, '--', userfault, call]);
@@ -26,7 +26,7 @@ for (const [call, end] of [
   });
 }
 
-test('a denied call whose path nobody can read has no detail', async (t) => {
+test('a denied call with an unreadable path has no detail', async (t) => {
   const harness = makeHarness(t);
   const { status, stdout, result } = await harness.run(['--kmem', '2M', '--', userfault, 'denied']);
   if (!needs(t, status !== LACKING, 'userfaultfd(2)')) return;

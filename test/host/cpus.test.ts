@@ -8,7 +8,7 @@ function online() {
   return [0, 1, 2, 3, 8];
 }
 
-test('lists and ranges, in order and once each', (t) => {
+test('lists and ranges are sorted, without duplicates', (t) => {
   t.deepEqual(parseCpus('0', { online }), [0]);
   t.deepEqual(parseCpus('3,0-2,1', { online }), [0, 1, 2, 3]);
   t.deepEqual(parseCpus([8, 0, 8], { online }), [0, 8]);
@@ -35,7 +35,7 @@ for (const text of [
   0,
   {},
 ]) {
-  test(`no list of CPUs: ${JSON.stringify(text)}`, (t) => {
+  test(`rejected: ${JSON.stringify(text)}`, (t) => {
     t.regex(
       refused(t, 'bad-cpus', () => parseCpus(text, { name: '--cpus', online })).message,
       /^--cpus: .* is not a list/,
@@ -43,7 +43,7 @@ for (const text of [
   });
 }
 
-test('a CPU that is not online is named', (t) => {
+test('the error names a CPU that is offline', (t) => {
   for (const text of ['0-8', '4', [4]]) {
     t.regex(refused(t, 'bad-cpus', () => parseCpus(text, { online })).message, /CPU 4 is not online/);
   }
@@ -56,7 +56,7 @@ test("this machine's CPUs are those that the kernel lists", (t) => {
   refused(t, 'bad-cpus', () => parseCpus('65535'));
 });
 
-test('ranges spell out what they stand for', (t) => {
+test('a range lists every CPU from first to last', (t) => {
   fc.assert(
     fc.property(fc.nat(1000), fc.nat(100), (from, more) => {
       t.deepEqual(

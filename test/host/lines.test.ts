@@ -2,7 +2,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { cutLines } from '../../src/host/lines.ts';
 
-test('lines come whole, however the bytes are cut', (t) => {
+test('lines are complete, however the bytes are split', (t) => {
   const texts = fc.array(fc.string({ unit: 'grapheme' }).filter((text) => !text.includes('\n')));
   fc.assert(
     fc.property(texts, fc.array(fc.nat(200)), (lines, cuts) => {
@@ -18,7 +18,7 @@ test('lines come whole, however the bytes are cut', (t) => {
   );
 });
 
-test('what has no end yet is no line', (t) => {
+test('an unfinished line is not delivered', (t) => {
   const seen: string[] = [];
   const take = cutLines((line) => seen.push(line));
   take(Buffer.from('half'));

@@ -149,7 +149,7 @@ asRoot('folders on the way are made if that is asked for', async (t) => {
   t.is(readFileSync(path, 'utf8'), 'new');
 });
 
-test('a pipe that nobody reads is refused, and not waited for', (t) => {
+test('a pipe without a reader is rejected without waiting', (t) => {
   const { ours } = folders(t);
   const pipe = join(ours, 'pipe');
   execFileSync('mkfifo', [pipe]);

@@ -46,7 +46,7 @@ const stderrs: readonly (readonly [what: string, under: readonly string[]])[] = 
 ];
 
 for (const [what, under] of stderrs) {
-  test.serial(`stderr is ${what}: the status is still the command's, and the result is there`, async (t) => {
+  test.serial(`stderr is ${what}: exit status and result are unaffected`, async (t) => {
     const harness = makeHarness(t);
     for (const code of [0, 7]) {
       const { status, result } = await harness.run(['--kmem', '4M', '--', 'sh', '-c', `exit ${code}`], { under });
@@ -66,7 +66,7 @@ const stdouts: readonly (readonly [what: string, under: readonly string[], reaso
 ];
 
 for (const [what, under, reason] of stdouts) {
-  test.serial(`stdout is ${what} under --json -: status 125, and the result is in a file beside`, async (t) => {
+  test.serial(`stdout is ${what} with --json -: exits with 125 and writes the result to a file`, async (t) => {
     const harness = makeHarness(t);
     const args = ['--quiet', '--kmem', '4M', '--output', 'null', '--json', '-', '--', 'true'];
     const { status, stderr } = await harness.run(args, { json: false, under });
@@ -79,7 +79,7 @@ for (const [what, under, reason] of stdouts) {
   });
 }
 
-test.serial('stdout may be /dev/null under --json -', async (t) => {
+test.serial('stdout may be /dev/null with --json -', async (t) => {
   const { run } = makeHarness(t);
   const args = ['--quiet', '--kmem', '4M', '--output', 'null', '--json', '-', '--', 'true'];
   t.is((await run(args, { json: false, under: redirected('> /dev/null') })).status, 0);

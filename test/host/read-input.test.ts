@@ -11,7 +11,7 @@ function makeFolder(t: ExecutionContext): (name: string) => string {
   return (name) => join(folder, name);
 }
 
-test('only regular files are read, and nothing else is waited for', (t) => {
+test('only regular files are read, and others are rejected without waiting', (t) => {
   const at = makeFolder(t);
   execFileSync('mkfifo', [at('fifo')]);
   const reasonOf = (file: string) => t.throws(() => readBounded(file, 100), { name: 'Error' })?.message;
@@ -21,7 +21,7 @@ test('only regular files are read, and nothing else is waited for', (t) => {
   t.is(reasonOf(at('absent')), 'ENOENT');
 });
 
-test('a file is read up to its bound, also where its size is unknown', (t) => {
+test('a file is read up to its bound, even if its size is unknown', (t) => {
   const at = makeFolder(t);
   writeFileSync(at('file'), 'x'.repeat(2 ** 20));
   t.is(readBounded(at('file'), 2 ** 20).length, 2 ** 20);
@@ -34,7 +34,7 @@ test('a file is read up to its bound, also where its size is unknown', (t) => {
   t.throws(() => readBounded('/proc/self/status', 10), { message: /larger/ });
 });
 
-test('JSON that is nested deep is refused before anything walks through it', (t) => {
+test('deeply nested JSON is rejected before anything walks through it', (t) => {
   const nested = (levels: number) => '['.repeat(levels) + ']'.repeat(levels);
   t.notThrows(() => parseJson(nested(200)));
   t.throws(() => parseJson(nested(201)), { message: 'it is nested more than 200 levels deep' });
@@ -44,7 +44,7 @@ test('JSON that is nested deep is refused before anything walks through it', (t)
   t.deepEqual(parseJson(JSON.stringify([`"\\${'['.repeat(300)}`])), [`"\\${'['.repeat(300)}`]);
 });
 
-test('what is wrong with a file is an error with the code and the hint of the command', (t) => {
+test('an invalid file is reported with the command’s error code and hint', (t) => {
   const at = makeFolder(t);
   writeFileSync(at('file'), 'x');
   const error = t.throws(() => readJsonInput(at('file'), { code: 'not-a-report', hint: 'name another' }));
@@ -52,7 +52,7 @@ test('what is wrong with a file is an error with the code and the hint of the co
   t.regex(error?.message ?? '', /^".*\/file" cannot be read: it is not JSON$/);
 });
 
-test('a name is that of a file of any kind but a folder', (t) => {
+test('anything that exists and is not a folder is a file', (t) => {
   const at = makeFolder(t);
   execFileSync('mkfifo', [at('fifo')]);
   t.deepEqual([at('fifo'), '/dev/null', at('.'), at('absent'), '', 'a\0b'].map(isFile), [

@@ -6,7 +6,7 @@ for (const [what, args] of Object.entries({
   scenarios: ['scenario', 'run', 'one.yaml', '--format', 'json', '--output', '/dev/full'],
   replay: ['replay', 'first', '--store', 'store.sqlite', '--quiet', '--json', '/dev/full'],
 })) {
-  test.serial(`a report that is kept nowhere else goes to a file beside: ${what}`, async (t) => {
+  test.serial(`a report not saved elsewhere is written to a fallback file: ${what}`, async (t) => {
     const harness = makeHarness(t);
     writeFileSync(harness.path('one.yaml'), 'description: One run.\nsteps:\n  - run: ["true"]\n');
     const first = ['--quiet', '--kmem', '4M', '--store', 'store.sqlite', '--label', 'first', '--', 'true'];

@@ -48,7 +48,7 @@ function elsewhere(path: string, text: string, { shell = '', uid = 0 } = {}) {
   return spawnSync('sh', ['-c', line, process.execPath, writer, path, text, String(uid)], { encoding: 'utf8' });
 }
 
-test('a new file, whole, and nothing beside it', async (t) => {
+test('a new file is complete, with nothing beside it', async (t) => {
   const at = folder(t);
   await writeReport(join(at, 'a.json'), '{}\n');
   t.is(readFileSync(join(at, 'a.json'), 'utf8'), '{}\n');
@@ -56,7 +56,7 @@ test('a new file, whole, and nothing beside it', async (t) => {
   t.is(statSync(join(at, 'a.json')).mode & 0o777, 0o666 & ~process.umask());
 });
 
-test('a file that is there is replaced in one step and keeps its mode', async (t) => {
+test('an existing file is replaced atomically and keeps its mode', async (t) => {
   const at = folder(t);
   const path = join(at, 'a.json');
   writeFileSync(path, 'old');
@@ -77,7 +77,7 @@ asRoot('a file that is there keeps its owner', async (t) => {
   t.like(statSync(path), { uid: 65_534, gid: 65_534 });
 });
 
-test('a symbolic link stays one, also where it leads nowhere yet', async (t) => {
+test('a symbolic link stays a link, even if it is dangling', async (t) => {
   const at = folder(t);
   mkdirSync(join(at, 'real'));
   symlinkSync('real/a.json', join(at, 'link'));
@@ -93,7 +93,7 @@ test('a symbolic link stays one, also where it leads nowhere yet', async (t) => 
   });
 });
 
-test('a missing folder, a folder, a full device: an error that says so in words', async (t) => {
+test('a missing folder, a folder and a full device get a plain error', async (t) => {
   const at = folder(t);
   await t.throwsAsync(writeReport(join(at, 'no/a.json'), 'x'), {
     code: 'json-not-written',
@@ -154,7 +154,7 @@ asRoot('a file that may be written in a folder that may not', (t) => {
   t.deepEqual(readdirSync(at), ['a.json']);
 });
 
-test('stdout by any of its names: a pipe, and a file that others append to', (t) => {
+test('stdout is written under any name, to a pipe or a file others append to', (t) => {
   const log = join(folder(t), 'log');
   for (const name of ['-', '/dev/stdout', '/dev/fd/1', '/proc/self/fd/1']) {
     t.is(elsewhere(name, 'text', { shell: '| cat' }).stdout, 'text', name);
@@ -164,7 +164,7 @@ test('stdout by any of its names: a pipe, and a file that others append to', (t)
   }
 });
 
-test('a reader that is gone is an error, not a crash', (t) => {
+test('a missing reader is an error, not a crash', (t) => {
   const line = '{ sleep 0.2; "$0" -e "$1" - "$2" 0; echo " status $?" >&2; } | true';
   const { stderr } = spawnSync('sh', ['-c', line, process.execPath, writer, 'text'], { encoding: 'utf8' });
   t.regex(stderr, /^json-not-written .*: broken pipe status 9\n$/);
@@ -181,7 +181,7 @@ test('a fifo is written to and stays a fifo', async (t) => {
   t.true(existsSync(fifo) && lstatSync(fifo).isFIFO());
 });
 
-test('a fifo that nobody reads is given up on when the caller says so', async (t) => {
+test('writing to a fifo without a reader stops when the caller says so', async (t) => {
   const fifo = join(folder(t), 'fifo');
   spawnSync('mkfifo', [fifo]);
   await t.throwsAsync(writeReport(fifo, 'text', AbortSignal.abort()), {
@@ -190,7 +190,7 @@ test('a fifo that nobody reads is given up on when the caller says so', async (t
   });
 });
 
-test('a signal ends the process when the file is in place, and leaves no temporary one', (t) => {
+test('a signal ends the process once the file is in place, without a temporary file', (t) => {
   const at = folder(t);
   const path = join(at, 'a.json');
   const script = `import(${JSON.stringify(module)}).then(({ writeReport }) => {

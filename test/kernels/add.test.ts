@@ -49,34 +49,31 @@ function imageWay(place: Place, image: Buffer, modules = debian12): { way: 'imag
   return { way: 'image', file: write(place.path('given-image'), image), modules: written.modules };
 }
 
-test.serial(
-  'a package becomes a kernel: its image plain, its modules in the order in which they load, nothing else',
-  async (t) => {
-    const place = makePlace(t);
-    const file = writeDeb(place.folder, tree);
-    const { kernel, change } = await place.add('mine', { way: 'deb', file });
-    t.is(change, 'added');
-    t.deepEqual(await findKernel('mine'), kernel);
-    t.like(kernel, { name: 'mine', release: made.release, version: '6.1.99', folder: join(place.kernels, 'mine') });
-    t.is(kernel.source, `linux-image-${made.release} ${made.version}, the package ${file}`);
-    t.deepEqual(readFileSync(kernel.image), plainImage(made));
-    t.deepEqual(names(kernel.modules), order);
-    for (const path of kernel.modules) {
-      const name = basename(path, '.ko');
-      t.deepEqual(readFileSync(path), moduleFile(name, made.release, debian12[name]));
-    }
-    const files = [kernel.image, ...kernel.modules];
-    t.is(
-      kernel.bytes,
-      files.reduce((sum, path) => sum + statSync(path).size, 0),
-    );
-    t.deepEqual(place.left(), ['mine']);
-    t.is(readdirSync(kernel.folder, { recursive: true }).length, files.length + 3);
-    t.is(statSync(kernel.folder).mode & 0o777, 0o700);
-  },
-);
+test.serial('a package yields a plain image and its modules in load order, and nothing else', async (t) => {
+  const place = makePlace(t);
+  const file = writeDeb(place.folder, tree);
+  const { kernel, change } = await place.add('mine', { way: 'deb', file });
+  t.is(change, 'added');
+  t.deepEqual(await findKernel('mine'), kernel);
+  t.like(kernel, { name: 'mine', release: made.release, version: '6.1.99', folder: join(place.kernels, 'mine') });
+  t.is(kernel.source, `linux-image-${made.release} ${made.version}, the package ${file}`);
+  t.deepEqual(readFileSync(kernel.image), plainImage(made));
+  t.deepEqual(names(kernel.modules), order);
+  for (const path of kernel.modules) {
+    const name = basename(path, '.ko');
+    t.deepEqual(readFileSync(path), moduleFile(name, made.release, debian12[name]));
+  }
+  const files = [kernel.image, ...kernel.modules];
+  t.is(
+    kernel.bytes,
+    files.reduce((sum, path) => sum + statSync(path).size, 0),
+  );
+  t.deepEqual(place.left(), ['mine']);
+  t.is(readdirSync(kernel.folder, { recursive: true }).length, files.length + 3);
+  t.is(statSync(kernel.folder).mode & 0o777, 0o700);
+});
 
-test.serial('modules that are built in are not needed, and compressed ones are kept plain', async (t) => {
+test.serial('built-in modules are not required, and compressed ones are stored uncompressed', async (t) => {
   const place = makePlace(t);
   const builtin = ['virtio_ring', 'virtio', 'virtio-console'];
   const modules = {
@@ -95,14 +92,14 @@ test.serial('modules that are built in are not needed, and compressed ones are k
   }
 });
 
-test.serial('a module is found that no known kernel depends on, also one that is written with -', async (t) => {
+test.serial('an unusual module dependency is found, even if its file name has a hyphen', async (t) => {
   const place = makePlace(t);
   const modules = { ...debian12, overlay: ['crc_odd'], 'crc-odd': ['crc_base'], crc_base: [] };
   const { kernel } = await place.add('odd', { way: 'deb', file: writeDeb(place.folder, { made, modules }) });
   t.deepEqual(names(kernel.modules).slice(8, 11), ['crc_base', 'crc_odd', 'overlay']);
 });
 
-test.serial('an image is taken in each form in which it is built', async (t) => {
+test.serial('an image is accepted in every form in which it is built', async (t) => {
   const place = makePlace(t);
   const plain = plainImage(made);
   const forms: Record<string, Buffer> = { plain };
@@ -123,7 +120,7 @@ test.serial('an image is taken in each form in which it is built', async (t) => 
   }
 });
 
-test.serial('what is no kernel for this machine is refused, and nothing of it is kept', async (t) => {
+test.serial('an image that is no kernel for this machine is rejected and leaves nothing', async (t) => {
   const place = makePlace(t);
   const refused = async (image: Buffer, code: string, reason: RegExp) => {
     const error = await refusal(t, place.add('bad', imageWay(place, image)), code);
@@ -151,7 +148,7 @@ test.serial('what is no kernel for this machine is refused, and nothing of it is
   t.deepEqual(place.left(), []);
 });
 
-test.serial('a kernel without a module that is needed is refused by the name of that module', async (t) => {
+test.serial('a kernel that lacks a required module is rejected, naming the module', async (t) => {
   const place = makePlace(t);
   const { '9p': _, ...cloud } = debian12;
   const file = writeDeb(place.folder, { made, modules: cloud });
@@ -164,7 +161,7 @@ test.serial('a kernel without a module that is needed is refused by the name of 
   t.deepEqual(place.left(), []);
 });
 
-test.serial('modules of another kernel, and files that are no modules, are refused', async (t) => {
+test.serial('modules of another kernel and files that are not modules are rejected', async (t) => {
   const place = makePlace(t);
   const error = await refusal(
     t,
@@ -177,7 +174,7 @@ test.serial('modules of another kernel, and files that are no modules, are refus
   t.regex((await refusal(t, place.add('junk', way), 'bad-module')).message, /overlay\.ko/);
 });
 
-test.serial('what is no package, no file or no folder is refused', async (t) => {
+test.serial('an invalid package, file or folder is rejected', async (t) => {
   const place = makePlace(t);
   const junk = write(place.path('junk.deb'), 'junk');
   t.regex((await refusal(t, place.add('a', { way: 'deb', file: junk }), 'bad-package')).message, /junk\.deb/);
@@ -198,7 +195,7 @@ test.serial('what is no package, no file or no folder is refused', async (t) => 
   t.deepEqual(place.left(), []);
 });
 
-test.serial('a name that could leave the folder is refused', async (t) => {
+test.serial('a name that could escape the folder is rejected', async (t) => {
   const place = makePlace(t);
   for (const name of ['', '.', '..', '../x', 'a/b', '.hidden', '-x', 'a b', 'a\n', 'x'.repeat(65)]) {
     await refusal(t, place.add(name, imageWay(place, shippedImage(made))), 'bad-kernel-name');
@@ -207,7 +204,7 @@ test.serial('a name that could leave the folder is refused', async (t) => {
   }
 });
 
-test.serial('the same again changes nothing, another version takes its place, a damaged one is mended', async (t) => {
+test.serial('adding it again changes nothing, another version replaces it, and damage is repaired', async (t) => {
   const place = makePlace(t);
   const file = writeDeb(place.folder, tree);
   const first = await place.add('k', { way: 'deb', file });
@@ -232,7 +229,7 @@ test.serial('the same again changes nothing, another version takes its place, a 
   t.deepEqual(place.left(), ['k']);
 });
 
-test.serial('a file or an empty folder in the place of a kernel is no hindrance', async (t) => {
+test.serial('a file or an empty folder in place of a kernel is replaced', async (t) => {
   const place = makePlace(t);
   const file = writeDeb(place.folder, tree);
   await place.add('other', { way: 'deb', file });
@@ -244,7 +241,7 @@ test.serial('a file or an empty folder in the place of a kernel is no hindrance'
   t.is((await place.add('e', { way: 'deb', file })).kernel.release, made.release);
 });
 
-test.serial('two adds at once: one waits and says so, both are right', async (t) => {
+test.serial('of two concurrent adds one waits and says so; both succeed', async (t) => {
   const place = makePlace(t);
   const file = writeDeb(place.folder, tree);
   const said: string[] = [];
@@ -262,7 +259,7 @@ test.serial('two adds at once: one waits and says so, both are right', async (t)
   );
 });
 
-test.serial('an add that is given up leaves nothing but what was there', async (t) => {
+test.serial('a cancelled add leaves everything as it was', async (t) => {
   const place = makePlace(t);
   const file = writeDeb(place.folder, tree);
   const { kernel } = await place.add('k', { way: 'deb', file });
@@ -279,7 +276,7 @@ test.serial('an add that is given up leaves nothing but what was there', async (
   t.deepEqual(place.left(), ['k']);
 });
 
-test.serial('what a killed add left behind is removed by the next', async (t) => {
+test.serial('the next add removes what a killed one left behind', async (t) => {
   const place = makePlace(t);
   const file = writeDeb(place.folder, tree);
   await place.add('k', { way: 'deb', file });
@@ -292,7 +289,7 @@ test.serial('what a killed add left behind is removed by the next', async (t) =>
   t.deepEqual(place.left(), ['k']);
 });
 
-test.serial('a removed kernel is gone, a damaged one too', async (t) => {
+test.serial('a kernel can be removed, even if damaged', async (t) => {
   const place = makePlace(t);
   const file = writeDeb(place.folder, tree);
   const { kernel } = await place.add('k', { way: 'deb', file });

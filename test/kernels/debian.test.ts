@@ -34,7 +34,7 @@ const newest = { '5.10': /^5\.10\.\d+$/, '6.12': /^6\.12\.\d+$/ } as const;
 const architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
 
 for (const name of ['5.10', '6.12'] as const) {
-  test.serial(`add ${name} makes a whole kernel of Debian's newest`, async (t) => {
+  test.serial(`add ${name} installs Debian’s newest kernel completely`, async (t) => {
     const kernel = await addFromMirror(t, name);
     if (kernel === null) return;
     t.regex(kernel.version, newest[name]);

@@ -16,7 +16,7 @@ async function withKernel(t: ExecutionContext, name: string): Promise<{ place: P
   return { place, kernel };
 }
 
-test.serial('an unknown kernel is refused with what can be done', async (t) => {
+test.serial('an unknown kernel is rejected with a suitable hint', async (t) => {
   const { place } = await withKernel(t, 'mine');
   const hint = async (name: string) => (await refusal(t, findKernel(name), 'no-such-kernel')).hint;
   t.is(await hint('5.10'), 'kmem-run kernel add 5.10');
@@ -29,7 +29,7 @@ test.serial('an unknown kernel is refused with what can be done', async (t) => {
   t.deepEqual(await listKernels(true), []);
 });
 
-test.serial('a kernel that lacks something, or has something of another size, is refused by the file', async (t) => {
+test.serial('a kernel with a missing or resized file is rejected, naming the file', async (t) => {
   const { kernel } = await withKernel(t, 'mine');
   const overlay = kernel.modules.find((path) => path.endsWith('/overlay.ko')) ?? '';
   const content = readFileSync(overlay);
@@ -48,7 +48,7 @@ test.serial('a kernel that lacks something, or has something of another size, is
   t.regex(await told(), /vmlinux is missing, and 1 more|Image is missing, and 1 more/);
 });
 
-test.serial('a file that was written to is hashed, and a whole one whose time changed is not refused', async (t) => {
+test.serial('a modified file is hashed, and an intact one with a new time is accepted', async (t) => {
   const { kernel } = await withKernel(t, 'mine');
   const { mtimeMs } = statSync(kernel.image);
   utimesSync(kernel.image, 1, 1);
@@ -58,7 +58,7 @@ test.serial('a file that was written to is hashed, and a whole one whose time ch
   t.regex((await refusal(t, findKernel('mine'), 'kernel-damaged')).message, /does not match its checksum/);
 });
 
-test.serial('verify hashes what a look at sizes and times does not see', async (t) => {
+test.serial('verify finds damage by hash that sizes and times do not show', async (t) => {
   const { kernel } = await withKernel(t, 'mine');
   t.deepEqual((await verifyKernel('mine')).problems, []);
   const { atimeMs, mtimeMs } = statSync(kernel.image);
@@ -76,7 +76,7 @@ test.serial('verify hashes what a look at sizes and times does not see', async (
   await refusal(t, verifyKernel('other'), 'no-such-kernel');
 });
 
-test.serial('a kernel.json that is not what this version writes is damage, and leads nowhere', async (t) => {
+test.serial('an invalid kernel.json counts as damage, and its paths are not followed', async (t) => {
   const { kernel } = await withKernel(t, 'mine');
   const file = join(kernel.folder, 'kernel.json');
   const good = JSON.parse(readFileSync(file, 'utf8'));

@@ -18,7 +18,7 @@ function packageOnly(answer: RepositoryAnswer) {
   return (path: string): RepositoryAnswer => (isPackage(path) ? answer : 'whole');
 }
 
-test.serial('the newest kernel of suite and security suite is fetched, once', async (t) => {
+test.serial('the newest kernel of either suite is fetched, and only once', async (t) => {
   const mirror = await makeMirror(t);
   mirror.put('debian', 'bookworm', old);
   const deb = mirror.put('debian-security', 'bookworm-security', fresh);
@@ -38,7 +38,7 @@ test.serial('the newest kernel of suite and security suite is fetched, once', as
   t.deepEqual(mirror.ranges(), [], 'what is there is not fetched again');
 });
 
-test.serial('a newer one takes the place of what is there, a damaged one is fetched again', async (t) => {
+test.serial('a newer kernel replaces the installed one, and a damaged one is fetched again', async (t) => {
   const mirror = await makeMirror(t);
   mirror.put('debian', 'bookworm', old);
   const first = await mirror.fetch();
@@ -55,7 +55,7 @@ test.serial('a newer one takes the place of what is there, a damaged one is fetc
   t.is((await findKernel('6.1')).release, fresh.release);
 });
 
-test.serial('a download that is cut off goes on where it was', async (t) => {
+test.serial('an interrupted download is resumed', async (t) => {
   const mirror = await makeMirror(t);
   const size = statSync(mirror.put('debian', 'bookworm', old)).size;
   const cutAt = 600_000;
@@ -76,7 +76,7 @@ test.serial('a download that is cut off goes on where it was', async (t) => {
   t.deepEqual(unfinishedDownloads(), []);
 });
 
-test.serial('a download that is given up while the mirror hangs goes on where it was', async (t) => {
+test.serial('a download cancelled while the mirror hangs is resumed', async (t) => {
   const mirror = await makeMirror(t);
   mirror.put('debian', 'bookworm', old);
   const hangAt = 700_000;
@@ -108,7 +108,7 @@ test.serial('a package that was fetched but not unpacked is not fetched again', 
   t.deepEqual(mirror.ranges(), [`bytes=${size}-`]);
 });
 
-test.serial('a download whose beginning was damaged starts anew', async (t) => {
+test.serial('a download with a damaged beginning is restarted', async (t) => {
   const mirror = await makeMirror(t);
   mirror.put('debian', 'bookworm', old);
   mirror.answers(packageOnly({ cutAt: 600_000 }));
@@ -124,7 +124,7 @@ test.serial('a download whose beginning was damaged starts anew', async (t) => {
   t.deepEqual(mirror.ranges(), [`bytes=${size}-`, null]);
 });
 
-test.serial('a mirror in the file system serves too', async (t) => {
+test.serial('a mirror in the file system works too', async (t) => {
   const mirror = await makeMirror(t);
   const deb = mirror.put('debian', 'bookworm', old);
   const way = { way: 'mirror', url: `file://${mirror.path('mirror', 'debian')}` } as const;
@@ -140,28 +140,25 @@ test.serial('a mirror in the file system serves too', async (t) => {
   t.is((await findKernel('6.1')).release, old.release);
 });
 
-test.serial(
-  'a package that is not what was signed is refused, and a damaged beginning does not stay in the way',
-  async (t) => {
-    const mirror = await makeMirror(t);
-    const deb = mirror.put('debian', 'bookworm', old);
-    const whole = readFileSync(deb);
-    const wrong = Buffer.from(whole);
-    const middle = wrong.length >> 1;
-    wrong.writeUInt8(wrong.readUInt8(middle) ^ 1, middle);
-    writeFileSync(deb, wrong);
-    await refusal(t, mirror.fetch(), 'bad-signature');
-    t.deepEqual(
-      mirror.left().filter((name) => name !== '.download'),
-      [],
-    );
-    writeFileSync(deb, whole);
-    const { kernel } = await mirror.fetch();
-    t.is(kernel.release, old.release);
-  },
-);
+test.serial('a package that does not match its signature is rejected, and a damaged part is discarded', async (t) => {
+  const mirror = await makeMirror(t);
+  const deb = mirror.put('debian', 'bookworm', old);
+  const whole = readFileSync(deb);
+  const wrong = Buffer.from(whole);
+  const middle = wrong.length >> 1;
+  wrong.writeUInt8(wrong.readUInt8(middle) ^ 1, middle);
+  writeFileSync(deb, wrong);
+  await refusal(t, mirror.fetch(), 'bad-signature');
+  t.deepEqual(
+    mirror.left().filter((name) => name !== '.download'),
+    [],
+  );
+  writeFileSync(deb, whole);
+  const { kernel } = await mirror.fetch();
+  t.is(kernel.release, old.release);
+});
 
-test.serial('lists that others signed, or nobody, are refused', async (t) => {
+test.serial('unsigned lists and lists signed by others are rejected', async (t) => {
   const mirror = await makeMirror(t);
   mirror.put('debian', 'bookworm', old);
   const stranger = makeKeys();
@@ -175,7 +172,7 @@ test.serial('lists that others signed, or nobody, are refused', async (t) => {
   t.deepEqual(mirror.ranges(), [], 'no package is fetched by such lists');
 });
 
-test.serial('a mirror without the suite, or without the package: an error that names the other ways', async (t) => {
+test.serial('if the mirror lacks the suite or the package, the error names alternatives', async (t) => {
   const mirror = await makeMirror(t);
   const error = await refusal(t, mirror.fetch(), 'suite-gone');
   t.regex(error.message, /Debian 12 \(bookworm\)/);
@@ -196,7 +193,7 @@ test.serial('a mirror without the suite, or without the package: an error that n
   t.regex((await refusal(t, mirror.fetch(), 'mirror-unreachable')).hint, /try again/);
 });
 
-test.serial('a security suite that is there but cannot be read is no reason to take an older kernel', async (t) => {
+test.serial('an unreadable security suite is an error, not a reason to use an older kernel', async (t) => {
   const mirror = await makeMirror(t);
   mirror.put('debian', 'bookworm', old);
   mirror.put('debian-security', 'bookworm-security', fresh);
@@ -205,7 +202,7 @@ test.serial('a security suite that is there but cannot be read is no reason to t
   t.deepEqual(mirror.ranges(), []);
 });
 
-test.serial('a security suite that is refused: an error if it is configured, said if it is a guess', async (t) => {
+test.serial('a refused security suite is an error if configured, and a message if only guessed', async (t) => {
   const mirror = await makeMirror(t);
   mirror.put('debian', 'bookworm', old);
   mirror.put('debian-security', 'bookworm-security', fresh);
@@ -219,7 +216,7 @@ test.serial('a security suite that is refused: an error if it is configured, sai
   t.true(mirror.said().some((line) => /no bookworm-security/.test(line)));
 });
 
-test.serial('what is no address of a mirror is refused, and so is a name of no suite', async (t) => {
+test.serial('invalid mirror addresses and unknown suite names are rejected', async (t) => {
   const place = makePlace(t);
   for (const url of ['', 'debian', '/srv/debian', 'http://a b', 'http://a\ndeb http://b', 'http://[x]']) {
     await refusal(t, place.add('6.1', { way: 'mirror', url }), 'bad-mirror');
@@ -229,7 +226,7 @@ test.serial('what is no address of a mirror is refused, and so is a name of no s
   t.regex(error.hint, /--deb.*--image/);
 });
 
-test.serial("the system's hooks, packages and preferences play no part, and its lists are left alone", async (t) => {
+test.serial('the system’s hooks, packages and preferences are ignored, and its lists left unchanged', async (t) => {
   const mirror = await makeMirror(t);
   mirror.put('debian', 'bookworm', old);
   const witness = mirror.path('witness');

@@ -9,7 +9,7 @@ import { configureApt, fresh, keys, makeMirror, noWay, old } from './made-mirror
 import { debian12, type MadeKernel, write, writeTree } from './parts.ts';
 import { makePlace, type Place, refusal, setEnvironment } from './place.ts';
 
-test.serial('without --mirror the mirrors are those of the system', async (t) => {
+test.serial('without --mirror the system’s mirrors are used', async (t) => {
   const mirror = await makeMirror(t);
   mirror.put('debian', 'bookworm', old);
   mirror.put('debian-security', 'bookworm-security', fresh);
@@ -21,14 +21,14 @@ test.serial('without --mirror the mirrors are those of the system', async (t) =>
   t.is(kernel.release, fresh.release);
 });
 
-test.serial('an apt that knows no Debian mirror: an error that names --mirror', async (t) => {
+test.serial('if apt knows no Debian mirror, the error names --mirror', async (t) => {
   const place = makePlace(t);
   configureApt(place, 'deb http://127.0.0.1:1/ubuntu jammy main\n');
   const error = await refusal(t, place.add('6.1', noWay), 'no-mirror');
   t.regex(error.hint, /--mirror URL/);
 });
 
-test.serial('without keys, without apt: an error that names the package to install', async (t) => {
+test.serial('without keys or apt, the error names the package to install', async (t) => {
   const place = makePlace(t);
   configureApt(place, 'deb http://127.0.0.1:1/debian bookworm main\n');
   const error = await refusal(t, place.add('6.1', noWay, { keyring: place.path('none.gpg') }), 'no-keyring');
@@ -42,7 +42,7 @@ test.serial('without keys, without apt: an error that names the package to insta
   t.regex((await refusal(t, place.add('6.1', { way: 'deb', file: deb }), 'no-tool')).hint, /the package dpkg/);
 });
 
-test.serial('where no mirror serves, the folder of KMEM_RUN_KERNELS does, and that is said', async (t) => {
+test.serial('if no mirror works, the KMEM_RUN_KERNELS folder is used, with a message', async (t) => {
   const place = makePlace(t);
   configureApt(place, '');
   keepKernel(place, '6.1.99-debian', old);
@@ -65,7 +65,7 @@ test.serial('where no mirror serves, the folder of KMEM_RUN_KERNELS does, and th
   await refusal(t, place.add('6.1', { way: 'mirror', url: 'http://127.0.0.1:1/debian' }), 'no-keyring');
 });
 
-test.serial('a kept kernel that is not what its checksums say is refused', async (t) => {
+test.serial('a stored kernel that does not match its checksums is rejected', async (t) => {
   const place = makePlace(t);
   configureApt(place, '');
   setEnvironment(t, { KMEM_RUN_KERNELS: place.path('kept') });

@@ -26,7 +26,7 @@ deb http://d
   ]);
 });
 
-test('deb822 sources are read: several values, continued lines, what is disabled, any case', (t) => {
+test('deb822 sources are read: several values, continuation lines, disabled entries, any case', (t) => {
   const text = `Types: deb deb-src
 # a comment
 URIs: http://a/debian
@@ -72,7 +72,7 @@ Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg`;
   t.is(read[4]?.signedBy, '/usr/share/keyrings/debian-archive-keyring.gpg');
 });
 
-test("Debian's own mirrors are told from others that have a suite of that name", (t) => {
+test('Debian’s own mirrors are distinguished from others with a suite of that name', (t) => {
   const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
   const others = [
     source('https://packages.example/php', 'bookworm'),

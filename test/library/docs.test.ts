@@ -19,7 +19,7 @@ function blockOf(name: string) {
 }
 
 for (const name of ['server.js', 'budget.test.ts']) {
-  test(`the page has ${name} as it is tested`, (t) => {
+  test(`the page shows ${name} as tested`, (t) => {
     t.is(`${blockOf(name)}\n`, readFileSync(join(budget, name), 'utf8'));
   });
 }
@@ -39,7 +39,7 @@ function project(t: ExecutionContext, change: (server: string) => string) {
   return { ...harness, test: () => harness.startProgram(words, { env: { NO_COLOR: '1' } }).ended };
 }
 
-test('in a project of its own the example passes', async (t) => {
+test('the example passes in its own project', async (t) => {
   const { test, assertNothingLeft } = project(t, (server) => server);
   const { status, stdout, stderr } = await test();
   t.is(status, 0, stdout + stderr);
@@ -47,7 +47,7 @@ test('in a project of its own the example passes', async (t) => {
   assertNothingLeft();
 });
 
-test('a server that keeps 40 sockets for each request fails it, and the call is named', async (t) => {
+test('a server that keeps 40 sockets per request fails the test, and the call is named', async (t) => {
   const { test, assertNothingLeft } = project(t, (server) => {
     const leaky = server.replace(
       "response.end('hello\\n');",

@@ -8,7 +8,7 @@ import { makeUser } from './user.ts';
 
 const test = anyTest.serial;
 
-test('run: the result, whatever the command did; nothing is printed, nothing stays', async (t) => {
+test('run: always returns a result, prints nothing and leaves nothing', async (t) => {
   const { ask } = makeUser(t);
   const answer: Result = await ask(`return run({ command: ['sh', '-c', 'echo to nobody; exit 3'], output: 'null' })`);
   const { outcome, exit, kmem } = validateResult(answer);
@@ -16,7 +16,7 @@ test('run: the result, whatever the command did; nothing is printed, nothing sta
   t.true((kmem.maxUsage ?? 0) > 0);
 });
 
-test('run: iterated, it tells of failures and samples while it goes on, and of the same ones as the result', async (t) => {
+test('run: iteration yields failures and samples live, and the same failures as the result', async (t) => {
   const { ask } = makeUser(t);
   const { events, result } = await ask(`
     const running = run({ command: ['sh', '-c', 'sleep 0.3; true; true'], kmem: '120K', sample: '20ms', output: 'null' });
@@ -34,7 +34,7 @@ test('run: iterated, it tells of failures and samples while it goes on, and of t
   t.is(ofType('sample').length + ofType('failure').length, events.length);
 });
 
-test('run: what it wrote is handed over, and its stdin may be none', async (t) => {
+test('run: hands over the output and can run without stdin', async (t) => {
   const { ask } = makeUser(t);
   const answer = await ask(`
     let output = null;
@@ -45,7 +45,7 @@ test('run: what it wrote is handed over, and its stdin may be none', async (t) =
   t.deepEqual(answer, { stdout: 'out\n', stderr: 'err\n' });
 });
 
-test('sweep: ranges and lists; each run is told of with its result', async (t) => {
+test('sweep: accepts ranges and lists, and reports each run with its result', async (t) => {
   const { ask } = makeUser(t);
   const { report, events }: { report: SweepReport; events: { type: string; name: string; at: number | null }[] } =
     await ask(`
@@ -70,7 +70,7 @@ test('sweep: ranges and lists; each run is told of with its result', async (t) =
   t.is(runs.filter(({ name, at }) => name.startsWith('kmem 64 KiB') && at === 65536).length, 4);
 });
 
-test('bisect: a limit, to the page', async (t) => {
+test('bisect: finds a limit to the page', async (t) => {
   const { ask } = makeUser(t);
   const { answer, trials }: BisectReport = await ask(`return bisect({ command: ['true'], confirm: 1 })`);
   if (answer.kind !== 'found') return t.fail(answer.kind);
@@ -79,7 +79,7 @@ test('bisect: a limit, to the page', async (t) => {
   t.true(trials.some(({ limit, passed }) => limit === answer.passesAt && passed));
 });
 
-test('explore: findings with a line to see them again', async (t) => {
+test('explore: each finding has a line to reproduce it', async (t) => {
   const { ask, folder } = makeUser(t);
   const report: ExploreReport = await ask(`
     return explore({ command: ['sh', '-c', 'echo x > /dev/null; exit 0'], only: ['openat'], in: ['sh', 'dash'], limit: 4, jobs: 2, cwd: ${JSON.stringify(folder)} });
@@ -99,7 +99,7 @@ function scenarios(path: (name: string) => string, files: Readonly<Record<string
 const PASSING = "description: it passes\ntags: [good]\nsteps:\n  - run: 'true'\n";
 const FAILING = 'description: it fails\nsteps:\n  - { name: it, run: echo why; exit 3 }\n';
 
-test('a scenario is what bisect, sweep and explore run: its limit, its expectations, settings that are given', async (t) => {
+test('bisect, sweep and explore run a scenario with its limit, expectations and given settings', async (t) => {
   const { ask, path } = makeUser(t);
   const text =
     'description: a page\nlimits: { kmem: 2M }\nsteps:\n  - run: test -d ${dir}\nexpect: [failcnt==0, stdout==""]\n';
@@ -130,7 +130,7 @@ test('a scenario is what bisect, sweep and explore run: its limit, its expectati
   t.true(explored.tried.length > 0 && explored.tried.every(({ replay }: { replay: string }) => replay === ''));
 });
 
-test('beside a scenario no steps can stand, and it has to be there', async (t) => {
+test('a scenario cannot be combined with steps, and must exist', async (t) => {
   const { ask } = makeUser(t);
   const codes = await ask(`
     const codeOf = async (asked) => { try { await asked } catch (error) { return [error.code, error.message] } };
@@ -149,7 +149,7 @@ test('beside a scenario no steps can stand, and it has to be there', async (t) =
   t.is(codes[0][1], 'command cannot be combined with scenario, which has its own steps');
 });
 
-test('scenario: what came of each, passed or not, with its results; events while they go on', async (t) => {
+test('scenario: reports each outcome with its results, and events while they run', async (t) => {
   const { ask, path } = makeUser(t);
   const folder = scenarios(path, { a: PASSING, b: FAILING, wrong: 'stpes: []\n' });
   const { report, events }: { report: ScenariosReport; events: { type: string; name: string; done: number }[] } =
@@ -177,7 +177,7 @@ test('scenario: what came of each, passed or not, with its results; events while
   );
 });
 
-test('scenario: ./scenarios alone if none is named; the library by name or by its option', async (t) => {
+test('scenario: runs only ./scenarios by default; the library by name or option', async (t) => {
   const { ask, path } = makeUser(t);
   scenarios(path, { a: PASSING });
   const names = await ask(`
@@ -187,7 +187,7 @@ test('scenario: ./scenarios alone if none is named; the library by name or by it
   t.deepEqual(names, [['a'], ['a', 'timers'], ['timers']]);
 });
 
-test('scenario: held to a baseline, which it writes only where it is told to', async (t) => {
+test('scenario: compares with a baseline, and writes it only on request', async (t) => {
   const { ask, path } = makeUser(t);
   const folder = scenarios(path, { a: PASSING });
   const states = await ask(`
@@ -198,7 +198,7 @@ test('scenario: held to a baseline, which it writes only where it is told to', a
   t.true(existsSync(path('scenarios/baseline.yaml')));
 });
 
-test('scenario: a signal stops it with what is known so far; several at a time are apart', async (t) => {
+test('scenario: a signal stops it with the results so far; concurrent ones are independent', async (t) => {
   const { ask, path } = makeUser(t);
   const folder = scenarios(path, { a: PASSING, b: 'description: b\nsteps:\n  - run: sleep 1000\n', c: PASSING });
   const { stopped, others } = await ask(`
@@ -222,7 +222,7 @@ test('scenario: a signal stops it with what is known so far; several at a time a
   ]);
 });
 
-test('a signal ends a run: the result says so, and nothing stays', async (t) => {
+test('a signal ends a run; the result says so, and nothing is left', async (t) => {
   const { ask } = makeUser(t);
   const answer: Result = await ask(`
     const controller = new AbortController();
@@ -233,7 +233,7 @@ test('a signal ends a run: the result says so, and nothing stays', async (t) => 
   t.like(answer, { outcome: 'interrupted', terminationReason: 'interrupted' });
 });
 
-test('a signal ends a sweep: it resolves with what is known so far', async (t) => {
+test('a signal ends a sweep, which resolves with the results so far', async (t) => {
   const { ask } = makeUser(t);
   const report: SweepReport = await ask(`
     const controller = new AbortController();
@@ -245,7 +245,7 @@ test('a signal ends a sweep: it resolves with what is known so far', async (t) =
   t.true(report.runs.made >= 2 && report.runs.made < 10);
 });
 
-test('a signal that was aborted before: nothing runs', async (t) => {
+test('with an already aborted signal nothing runs', async (t) => {
   const { ask, has, path } = makeUser(t);
   const mark = JSON.stringify(path('mark'));
   const answer = await ask(`
@@ -258,7 +258,7 @@ test('a signal that was aborted before: nothing runs', async (t) => {
   t.false(has('mark'));
 });
 
-test('several at a time, with one signal for all: each has its own result, and the signal keeps no listener', async (t) => {
+test('concurrent runs share a signal, have their own results and leave no listener', async (t) => {
   const { ask } = makeUser(t);
   const { codes, passed, listening } = await ask(`
     const { signal } = new AbortController();
@@ -275,7 +275,7 @@ test('several at a time, with one signal for all: each has its own result, and t
   t.is(listening, 0);
 });
 
-test('what cannot be made rejects with a SetupError, which has the result where there is one', async (t) => {
+test('a failed setup rejects with a SetupError, which has the result if there is one', async (t) => {
   const { ask } = makeUser(t);
   const answer = await ask(`
     const told = async (begin) => {
@@ -322,7 +322,7 @@ test('what cannot be made rejects with a SetupError, which has the result where 
   });
 });
 
-test('leaving the loop leaves the run alone; a rejection that nobody takes is not hidden', async (t) => {
+test('leaving the loop does not stop the run; an unhandled rejection is not hidden', async (t) => {
   const { ask, begin } = makeUser(t);
   const code = await ask(`
     const running = run({ command: ['sh', '-c', 'sleep 0.3; exit 4'], sample: '20ms' });
@@ -336,7 +336,7 @@ test('leaving the loop leaves the run alone; a rejection that nobody takes is no
   t.regex(stderr, /no command to run/);
 });
 
-test('Ctrl-C ends a program as it would without kmem-run, and what it ran goes with it', async (t) => {
+test('Ctrl-C ends a program as it would without kmem-run, and its runs with it', async (t) => {
   const { begin, has, whatIsLeft, path } = makeUser(t);
   const { pid, ended } = begin(`await run({ command: ['sh', '-c', 'touch ${path('on')}; sleep 1000'] })`);
   while (!has('on')) await new Promise((resolve) => setTimeout(resolve, 20));

@@ -11,7 +11,7 @@ const rows = table
   .slice(2)
   .map((line) => line.split(' | ').map((cell) => cell.replaceAll(/^\| | \|$/g, '')));
 
-test('docs/reference/gate.md has the table of the policy (else: node bin/make-docs.js)', (t) => {
+test('docs/reference/gate.md has the table of the policy (if not: node bin/make-docs.js)', (t) => {
   const page = readFileSync(new URL('../../docs/reference/gate.md', import.meta.url), 'utf8');
   t.is(withGenerated(page, 'calls', table), page);
 });
@@ -37,7 +37,7 @@ function answerTo(name: string) {
   return rows.find(([, calls]) => calls?.split(' ').includes(`\`${name}\``))?.slice(2, 5);
 }
 
-test('answers, conditions and needs are what the policy says', (t) => {
+test('answers, conditions and needs match the policy', (t) => {
   t.deepEqual(answerTo('pipe2'), ['`ENFILE`', '', '4,096 †']);
   t.deepEqual(answerTo('socket'), ['`ENFILE`; `ENOBUFS` for TCP', '', '4,096 †']);
   t.deepEqual(answerTo('clone3'), ['`ENOMEM`', '', '64,512; 20,480 if it shares its address space']);
@@ -50,7 +50,7 @@ test('answers, conditions and needs are what the policy says', (t) => {
   );
 });
 
-test('brk never answers an errno, and io_uring is refused', (t) => {
+test('brk never returns an errno, and io_uring is refused', (t) => {
   t.is(answerTo('brk')?.[0], 'the old break');
   t.is(answerTo('io_uring_setup')?.[0], '`EPERM`, always; with `--allow-io-uring`: `ENOMEM`');
 });

@@ -16,12 +16,12 @@ function has(program: string) {
   return spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
 }
 
-test('the man pages are what bin/make-docs.js makes of the sources', (t) => {
+test('the man pages match the output of bin/make-docs.js', (t) => {
   t.deepEqual(readdirSync(folder).toSorted(), made.map(({ file }) => file).toSorted());
   for (const { file, text } of made) t.is(readFileSync(join(folder, file), 'utf8'), text, 'npx node bin/make-docs.js');
 });
 
-test('there is one for each command, and npm is told where', async (t) => {
+test('every command has a man page, and package.json lists it', async (t) => {
   const names = (await readManual()).map(({ name }) => (name === 'run' ? 'kmem-run.1' : `kmem-run-${name}.1`));
   t.deepEqual(
     made.map(({ file }) => file),
@@ -41,7 +41,7 @@ test('every option, action and exit status that --help lists is in the page of i
   }
 });
 
-test('man and groff set them without a warning', (t) => {
+test('man and groff format them without a warning', (t) => {
   if (!needs(t, has('man') && has('groff'), 'man, groff')) return;
   for (const { file } of made) {
     const env = { ...process.env, MANWIDTH: '80', MANPAGER: 'cat', LC_ALL: 'C' };
@@ -53,7 +53,7 @@ test('man and groff set them without a warning', (t) => {
   }
 });
 
-test('mandoc has nothing to say against them', (t) => {
+test('mandoc reports no problems', (t) => {
   if (!needs(t, has('mandoc'), 'mandoc')) return;
   const files = made.map(({ file }) => join(folder, file));
   const { stdout } = spawnSync('mandoc', ['-Tlint', '-W', 'warning', ...files], { encoding: 'utf8' });
@@ -64,7 +64,7 @@ test('mandoc has nothing to say against them', (t) => {
   );
 });
 
-test('what roff would take for its own is written out', (t) => {
+test('roff control characters are escaped', (t) => {
   const page: CommandPage = {
     ...{ name: 'run', about: 'it runs', group: 'Run:', synopsis: ['kmem-run -- command'] },
     ...{ text: ["'a' \\n", '.b'], options: [], status: [] },

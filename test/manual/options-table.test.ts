@@ -7,7 +7,7 @@ import { withGenerated } from '../../src/text/markdown-table.ts';
 const tables = optionsTable(runHelp().options);
 const rows = tables.split('\n').filter((line) => line.startsWith('| `--'));
 
-test('docs/reference/run.md has the options as they are defined (else: node bin/make-docs.js)', (t) => {
+test('docs/reference/run.md has the options as they are defined (if not: node bin/make-docs.js)', (t) => {
   const page = readFileSync(new URL('../../docs/reference/run.md', import.meta.url), 'utf8');
   t.is(withGenerated(page, 'options', tables), page);
 });
@@ -20,7 +20,7 @@ test('every option is in one row, with a meaning', (t) => {
   for (const row of rows) t.regex(row, /^\| `--[^`]+` \| \S.* \| .*\|$/);
 });
 
-test('what an option takes and its default come from where it is defined', (t) => {
+test('an option’s values and default come from its definition', (t) => {
   t.true(rows.includes('| `--kmem SIZE` | limit kernel memory, for example to 900K or 1M |  |'));
   t.true(rows.some((row) => /^\| `--enforce auto\\\|gate\\\|native\\\|none` \| .* \| `auto` \|$/.test(row)));
   t.true(rows.some((row) => /^\| `--reserve SIZE` \| .* \| 16 KiB \|$/.test(row)));

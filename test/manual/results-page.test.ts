@@ -4,7 +4,7 @@ import { resultsPage } from '../../src/manual/results-page.ts';
 
 const page = resultsPage();
 
-test('docs/reference/results.md is what the schema says (else: node bin/make-docs.js)', (t) => {
+test('docs/reference/results.md matches the schema (if not: node bin/make-docs.js)', (t) => {
   t.is(readFileSync(new URL('../../docs/reference/results.md', import.meta.url), 'utf8'), page);
 });
 

@@ -18,7 +18,7 @@ function saysOf(command: string, args: readonly string[]): string | null {
   return status === 0 ? (stdout.split('\n')[0]?.trim() ?? null) : null;
 }
 
-test('compiled again in another folder, the objects are the same', (t) => {
+test('objects compiled again in another folder are the same', (t) => {
   const versions = JSON.parse(readFileSync(join(root, 'src/native/bpf/versions.json'), 'utf8'));
   const installed = {
     clang: saysOf('clang', ['--version']),
@@ -42,7 +42,7 @@ const refusals: Readonly<Record<string, RegExp>> = {
   'syscall/read': /^EINVAL$/,
 };
 
-test('here each program loads, or is refused for a known reason, and sees what is done for it', (t) => {
+test('each program loads and sees its events, or is refused for a known reason', (t) => {
   if (!needs(t, whyNoPrograms === null, `BPF programs: ${whyNoPrograms}`)) return;
   const { memory } = readHierarchies();
   const { programs, kinds } = surveyHere(`${memory?.own}/${memory?.version === 1 ? 'tasks' : 'cgroup.procs'}`);

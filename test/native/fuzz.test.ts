@@ -15,7 +15,7 @@ function canFuzz(folder: string): boolean {
   return spawnSync('clang', args, { input }).status === 0;
 }
 
-test('control messages and words of the policy, as any bytes', (t) => {
+test('arbitrary bytes as control messages or policy words are safe', (t) => {
   t.timeout((SECONDS + 60) * 1000);
   const folder = makeFolder(t);
   if (!needs(t, canFuzz(folder), 'clang with libFuzzer (Debian: clang libclang-rt-14-dev)')) return;

@@ -43,7 +43,7 @@ for (const folder of readdirSync(native)) {
     }
   });
 
-  test(`${folder}: no module knows one that knows it`, (t) => {
+  test(`${folder}: no circular dependencies`, (t) => {
     const left = dependencies(folder);
     for (let before = -1; left.size !== before; ) {
       before = left.size;

@@ -13,7 +13,7 @@ const OPTIONS = { ASAN_OPTIONS: 'detect_leaks=0', UBSAN_OPTIONS: 'print_stacktra
 /** Tests with fast timers measure the helper's speed, which this build does not have. */
 const TESTS = ['--match=!*timer*', 'test/gate/inject.test.ts', 'test/gate/signals.test.ts'];
 
-test('tests of the gate with a helper under AddressSanitizer and UBSan', (t) => {
+test('the gate tests pass with a helper under AddressSanitizer and UBSan', (t) => {
   t.timeout(10 * 60_000);
   t.true(existsSync(join(root, 'dist', 'cli.cjs')), 'npm run build first');
   const folder = makeFolder(t);

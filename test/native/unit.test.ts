@@ -6,7 +6,7 @@ import { compileSanitized, helperParts, here, makeFolder } from './compile.ts';
 
 const LINE = /^(not )?ok \d+ - (.*)$/;
 
-test('the helper’s parts, under AddressSanitizer and UBSan', (t) => {
+test('the helper’s unit tests pass under AddressSanitizer and UBSan', (t) => {
   const program = join(makeFolder(t), 'unit');
   const unit = join(here, 'unit');
   const sources = readdirSync(unit).filter((file) => file.endsWith('.c'));

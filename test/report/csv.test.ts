@@ -24,7 +24,7 @@ function ofCommand(...command: string[]) {
   return read(line(result({ spec: { command } }))).command;
 }
 
-test('figures and words by their keys in the result', (t) => {
+test('values are listed by their keys in the result', (t) => {
   t.like(read(line(result(), 'before')), {
     id: '20250102-030405-abcdef',
     label: 'before',
@@ -42,13 +42,13 @@ test('figures and words by their keys in the result', (t) => {
   });
 });
 
-test('what is unknown is empty, never 0', (t) => {
+test('an unknown value is empty, never 0', (t) => {
   for (const made of [unread(), setupError()]) {
     t.like(read(line(made)), { 'kmem.maxUsage': '', 'kmem.failcnt': '', 'exit.code': '', firstFailing: '' });
   }
 });
 
-test('commas, quotes and line ends stay within their field', (t) => {
+test('commas, quotes and line breaks stay within their field', (t) => {
   for (const words of [
     'a,b',
     'say "no"',
@@ -66,12 +66,12 @@ test('commas, quotes and line ends stay within their field', (t) => {
   }
 });
 
-test('lines end as RFC 4180 has it, and only there', (t) => {
+test('each record ends in CRLF and has no other CR', (t) => {
   t.true(csvHead().endsWith('\r\n'));
   t.is(line(hostile()).match(/\r/g)?.length, 1);
 });
 
-test('nothing begins a formula', (t) => {
+test('no field starts a formula', (t) => {
   for (const words of [
     '=1+1',
     '+1',
@@ -91,6 +91,6 @@ test('nothing begins a formula', (t) => {
   t.is(read(line(result({ durations: { wallMs: -0.5 } })))['durations.wallMs'], '-0.5', 'a number is no formula');
 });
 
-test('no field has what a terminal would obey', (t) => {
+test('no field contains terminal control characters', (t) => {
   t.deepEqual(dangerous(line(hostile()), '\n\r\t'), []);
 });

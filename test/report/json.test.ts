@@ -5,7 +5,7 @@ import test from 'ava';
 import { jsonReport, writeJson } from '../../src/report/formats.ts';
 import { apacheStopFails, HOSTILE_TEXT, hostile, result, setupError, storm, unread } from '../fixtures/results.ts';
 
-test('the JSON is the result, nothing left out', (t) => {
+test('the JSON contains the complete result', (t) => {
   for (const made of [result(), apacheStopFails(), unread(), setupError(), storm()]) {
     const text = jsonReport(made);
     t.deepEqual(JSON.parse(text), made);
@@ -13,7 +13,7 @@ test('the JSON is the result, nothing left out', (t) => {
   }
 });
 
-test('hostile names survive, but not as control characters', (t) => {
+test('hostile names are kept, with control characters escaped', (t) => {
   const text = jsonReport(hostile());
   t.notRegex(text.replaceAll('\n', ''), /\p{Cc}|\p{Zl}|\p{Zp}/u);
   t.deepEqual(JSON.parse(text), hostile());

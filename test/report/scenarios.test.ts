@@ -47,7 +47,7 @@ const report: ScenariosReport = {
   ],
 };
 
-test('TAP 14: a point for each, skips as directives, diagnoses as YAML', (t) => {
+test('TAP 14: a test point each, skips as directives, diagnostics as YAML', (t) => {
   const lines = tapReport(report).split('\n');
   t.deepEqual(lines.slice(0, 2), ['TAP version 14', '1..6']);
   t.deepEqual(
@@ -69,11 +69,11 @@ test('TAP 14: a point for each, skips as directives, diagnoses as YAML', (t) => 
   t.true(lines.every((line) => /^(TAP version 14|1\.\.6|(not )?ok .*| {2}.*|)$/.test(line)));
 });
 
-test('TAP 14: no scenario is a plan of none', (t) => {
+test('TAP 14: no scenarios give an empty plan', (t) => {
   t.is(tapReport({ ...report, scenarios: [] }), 'TAP version 14\n1..0 # SKIP no scenario was selected\n');
 });
 
-test('JUnit XML is valid, whatever was written', (t) => {
+test('JUnit XML is valid for any text', (t) => {
   const xml = junitReport(report);
   if (!needs(t, spawnSync('xmllint', ['--version']).status === 0, 'libxml2-utils')) return;
   const schema = join(import.meta.dirname, '..', 'fixtures', 'junit.xsd');
@@ -91,7 +91,7 @@ test('JUnit XML is valid, whatever was written', (t) => {
   t.true(xml.includes('<flakyFailure message="a page: answered 503" type="flaky">'));
 });
 
-test('GitHub: an annotation at the file, on one line', (t) => {
+test('GitHub: a one-line annotation on the file', (t) => {
   const lines = githubReport(report).trimEnd().split('\n');
   t.is(lines.length, 6);
   t.true(
@@ -111,7 +111,7 @@ test('GitHub: an annotation at the file, on one line', (t) => {
   t.is(lines[5], '3 passed, 1 failed, 1 could not be run, 1 skipped');
 });
 
-test('for people: a line each, the reasons below, nothing that a terminal would obey', (t) => {
+test('human-readable: one line each, reasons below, no terminal control characters', (t) => {
   const style = { color: false };
   t.is(prettyScenario(outcome('fine'), style), '✓ fine  1.2 s  peak 2.52 MiB  failcnt 0\n');
   const broken = prettyScenario(report.scenarios[1] ?? outcome('none'), style);
@@ -126,7 +126,7 @@ test('for people: a line each, the reasons below, nothing that a terminal would 
   t.is(prettySum(report, style), '\n3 passed, 1 failed, 1 could not be run, 1 skipped, 1 flaky in 5 s\n');
 });
 
-test('for people: what --update-baseline has written, by file', (t) => {
+test('human-readable: lists what --update-baseline wrote, by file', (t) => {
   const baseline = { file: 'scenarios/baseline.yaml', state: 'new', changes: [], warnings: [] } as const;
   const scenarios = [
     outcome('a', { baseline }),
@@ -137,7 +137,7 @@ test('for people: what --update-baseline has written, by file', (t) => {
   t.is(sum, '\n3 passed in 5 s\nscenarios/baseline.yaml: 1 new, 1 as before\n');
 });
 
-test('of one alone: what happened, step by step', (t) => {
+test('a single scenario is reported step by step', (t) => {
   const steps = [
     step('apachectl start', { name: 'start' }),
     step('a request', {
@@ -165,7 +165,7 @@ test('of one alone: what happened, step by step', (t) => {
   t.is(scenarioStory(outcome('nothing', { results: [] }), { color: false, width: null }), '');
 });
 
-test('no format has a control character that a terminal or a CI server would obey', (t) => {
+test('no format contains characters that control a terminal or a CI server', (t) => {
   const odd = outcome('x\u001b[31m\u0085\u202ey', {
     output: '\u001b[2J\u007f\u009b1m\tz\r\n',
     reasons: ['r\u0007'],

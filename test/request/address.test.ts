@@ -18,13 +18,13 @@ const address = fc.record({
   persistent: fc.boolean(),
 });
 
-test('what is read is what was written', (t) => {
+test('addresses read back as written', (t) => {
   fc.assert(fc.property(address, (made) => t.deepEqual(parseAddress(formatAddress(made)), made)));
   t.deepEqual(parseAddress('0.1.t2/17:mmap+'), { process: '0.1.t2', index: 17, syscall: 'mmap', persistent: true });
   t.deepEqual(parseAddress('1/0'), { process: '1', index: 0, syscall: null, persistent: false });
 });
 
-test('any text is an address that is written the same, or a SetupError', (t) => {
+test('any text is an address that formats back to itself, or a SetupError', (t) => {
   const texts = fc.oneof(fc.string(), fc.stringMatching(/^[0-9.t/:+a-z]{0,14}$/), fc.string({ unit: 'binary' }));
   fc.assert(
     fc.property(texts, (text) => {
@@ -35,7 +35,7 @@ test('any text is an address that is written the same, or a SetupError', (t) => 
   );
 });
 
-test('an address that is cut or has a character too many is never taken for another one of its kind', (t) => {
+test('a truncated address, or one with an extra character, is never read as another of its kind', (t) => {
   fc.assert(
     fc.property(address, fc.constantFrom(' ', '/', ':', '-', '\n', '.', 'T', '+'), (made, stray) => {
       const text = formatAddress(made);
@@ -62,7 +62,7 @@ for (const [text, place] of [
   ['0/1++', /: "\+" \(character 5\): expected the end$/],
   [`0${'.1'.repeat(80)}/1`, new RegExp(`\\(character ${LONGEST_PROCESS + 1}\\): .* at most ${LONGEST_PROCESS}`)],
 ] as const) {
-  test(`no address: ${JSON.stringify(text).slice(0, 30)}`, (t) => {
+  test(`not an address: ${JSON.stringify(text).slice(0, 30)}`, (t) => {
     const { message, hint } = refused(t, 'bad-address', () => parseAddress(text, { name: '--fail' }));
     t.regex(message, place);
     t.regex(message, /^--fail: /);

@@ -47,18 +47,18 @@ for (const text of [
   ...[-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY],
   ...([null, undefined, {}, []] as unknown as string[]),
 ]) {
-  test(`no duration: ${typeof text} ${JSON.stringify(text)} ${String(text)}`, (t) => {
+  test(`not a duration: ${typeof text} ${JSON.stringify(text)} ${String(text)}`, (t) => {
     t.regex(refused(t, 'bad-duration', () => parseDuration(text, { name: '--timeout' })).message, /^--timeout: /);
   });
 }
 
-test('what a timer cannot wait is refused: it would fire at once', (t) => {
+test('a wait too long for a timer is rejected: it would fire at once', (t) => {
   for (const text of ['25d', '600h', '2147483648ms', 2_147_483_648, 1e300, `1${'0'.repeat(50)}s`]) {
     t.regex(refused(t, 'bad-duration', () => parseDuration(text)).message, /24\.8 days/);
   }
 });
 
-test('any text is a wait that a timer takes, or a SetupError', (t) => {
+test('any text is a wait that a timer accepts, or a SetupError', (t) => {
   const texts = fc.oneof(fc.string(), fc.stringMatching(/^[-.0-9mshd ]{0,12}$/), fc.double());
   fc.assert(
     fc.property(texts, (given) => {
@@ -69,7 +69,7 @@ test('any text is a wait that a timer takes, or a SetupError', (t) => {
   );
 });
 
-test('milliseconds read back', (t) => {
+test('milliseconds round-trip', (t) => {
   fc.assert(fc.property(fc.nat(), (ms) => t.is(parseDuration(`${ms}ms`), ms)));
   fc.assert(
     fc.property(fc.nat(), (ms) =>
@@ -78,7 +78,7 @@ test('milliseconds read back', (t) => {
   );
 });
 
-test('durations for people', (t) => {
+test('durations are readable', (t) => {
   const given = [0, 412.14, 999.96, 1500, 59_994, 59_996, 123_000, 3_599_700, 3_900_000, -20];
   const shown = ['0 ms', '412.1 ms', '1 s', '1.5 s', '59.99 s', '1 min', '2 min 3 s', '1 h', '1 h 5 min', '-20 ms'];
   t.deepEqual(given.map(formatDuration), shown);

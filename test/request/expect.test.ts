@@ -127,7 +127,7 @@ for (const [expr, place, expected] of [
   ['stdout~/x/g', 11, /flags/],
   ['stdout~/a/b.c', 11, /flags/],
 ] as const) {
-  test(`refused: ${expr}`, (t) => {
+  test(`rejected: ${expr}`, (t) => {
     const { message } = refused(t, 'bad-expectation', () => compileExpectation(expr));
     t.regex(message, expected);
     t.true(message.includes(`(character ${place})`), message);
@@ -135,7 +135,7 @@ for (const [expr, place, expected] of [
   });
 }
 
-test('the key, the stream and the step are told', (t) => {
+test('reports the key, the stream and the step', (t) => {
   const told = (expr: string) => {
     const { key, reads, step } = compileExpectation(expr);
     return [key, reads, step];
@@ -162,14 +162,14 @@ test('every step whose exit is not named is expected to exit 0', (t) => {
   );
 });
 
-test('exit is that of the command, whatever the whole run ended with', (t) => {
+test('exit is that of the command, however the whole run ended', (t) => {
   const signaled = { exit: { code: 7, signal: null }, steps: [{ exit: { code: null, signal: 'SIGKILL' } }] };
   t.deepEqual(ask('exit==137', { ...facts, result: signaled }), { passed: true, actual: 137 });
   t.deepEqual(ask('exit.code==7', { ...facts, result: signaled }), { passed: false, actual: null });
   t.deepEqual(ask('exit==7', { ...facts, result: { ...signaled, steps: [] } }), { passed: true, actual: 7 });
 });
 
-test('a stream that was not captured passes nothing', (t) => {
+test('no expectation on an uncaptured stream passes', (t) => {
   const none = { ...facts, stdout: null };
   t.deepEqual(
     ['stdout~x', 'stdout!~x', 'stdout==x', 'stdout!=x'].map((expr) => ask(expr, none).passed),
@@ -177,32 +177,32 @@ test('a stream that was not captured passes nothing', (t) => {
   );
 });
 
-test('a long text is cut in what is reported, not in what is compared', (t) => {
+test('a long text is truncated in the report, not in the comparison', (t) => {
   const { passed, actual } = ask('stdout~/z$/', { ...facts, stdout: `${'a'.repeat(100_000)}z` });
   t.true(passed);
   t.true(String(actual).length < 300);
 });
 
-test('the same question gets the same answer twice', (t) => {
+test('the same expectation gives the same answer twice', (t) => {
   const expectation = compileExpectation('stdout~/first/');
   t.true(expectation.evaluate(facts).passed && expectation.evaluate(facts).passed);
 });
 
 const schema = z.toJSONSchema(resultSchema) as Schema;
 
-test('every key of the result can be asked for', (t) => {
+test('expectations can use every key of the result', (t) => {
   const paths = leavesOf(schema).filter(([first]) => first !== 'expectations');
   t.true(paths.length > 80, `only ${paths.length} paths found`);
   for (const path of paths) t.deepEqual(resolvePath(path), { path }, path.join('.'));
 });
 
-test('nothing can be asked for that no result has', (t) => {
+test('expectations cannot use a key that no result has', (t) => {
   const inSchema = new Set(leavesOf(schema).flatMap((path) => path.map((_, at) => path.slice(0, at + 1).join('.'))));
   const { stdout: _stdout, stderr: _stderr, ...keys } = RESULT;
   for (const path of pathsOf({ keys })) t.true(inSchema.has(path.join('.')), `${path.join('.')} is not in the schema`);
 });
 
-test('any text is an expectation that answers, or a SetupError', (t) => {
+test('any text is an expectation that can be evaluated, or a SetupError', (t) => {
   const key = fc.constantFrom(
     'exit',
     'stdout',
@@ -230,7 +230,7 @@ test('any text is an expectation that answers, or a SetupError', (t) => {
   );
 });
 
-test('a quoted text is found as it is', (t) => {
+test('a quoted text is matched literally', (t) => {
   fc.assert(
     fc.property(fc.string(), fc.constantFrom("'", '"'), (text, quote) => {
       const written = text.replace(/[\\'"]/g, '\\$&');
@@ -257,7 +257,7 @@ function pathsOf(shape: Shape): Written[] {
   return Object.entries(shape.keys).flatMap(([name, part]) => pathsOf(part).map((path): Written => [name, ...path]));
 }
 
-test('a pattern that takes too long does not hold, negated neither, and that is the reason', (t) => {
+test('a pattern that takes too long does not hold, even negated, and the reason is given', (t) => {
   const stdout = `${'a'.repeat(60)}!`;
   t.deepEqual(compileExpectation('stdout!~/^(a+)+$/').evaluate({ result: {}, stdout, stderr: null }), {
     passed: false,

@@ -46,7 +46,7 @@ const inputs = fc.record({
   inject: maybe(fc.constantFrom([], ['0.1/17:mmap'])),
 });
 
-test('a spec is made again, key by key, from what it comes back to', (t) => {
+test('a spec is rebuilt, key by key, from its input form', (t) => {
   const property = fc.property(inputs, (input) => {
     const spec = normaliseSpec(input);
     t.deepEqual(normaliseSpec(inputOf(spec)), spec);
@@ -54,7 +54,7 @@ test('a spec is made again, key by key, from what it comes back to', (t) => {
   fc.assert(property, { numRuns: 500 });
 });
 
-test('what a microVM is made of', (t) => {
+test('microVM options are rebuilt', (t) => {
   const spec = normaliseSpec({
     command: ['true'],
     kernel: '5.10',

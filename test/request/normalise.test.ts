@@ -18,7 +18,7 @@ function scratch(t: ExecutionContext): string {
   return folder;
 }
 
-test('every default', (t) => {
+test('fills defaults', (t) => {
   t.deepEqual(normaliseSpec({ command }), {
     command: ['true'],
     then: [],
@@ -143,16 +143,16 @@ test('every key', (t) => {
   });
 });
 
-test('memory and swap together may be as much as memory alone', (t) => {
+test('memory and swap together may equal memory alone', (t) => {
   t.is(normaliseSpec({ command, mem: '2M', memsw: '2M' }).limits.memsw, 2_097_152);
 });
 
-test('undefined is left out, null is none', (t) => {
+test('undefined is omitted, null means none', (t) => {
   const given = { command, kmem: undefined, grace: undefined, cpus: null, timeout: null, sample: null, mem: null };
   t.deepEqual(normaliseSpec(given), normaliseSpec({ command, sample: 'off' }));
 });
 
-test('the result is frozen all the way down, and the input is not', (t) => {
+test('the result is deeply frozen, and the input is not', (t) => {
   const input = { command: ['true'], env: { A: '1' }, cpus: [0] };
   const spec = normaliseSpec(input);
   for (const part of [spec, spec.command, spec.limits, spec.env, spec.cpus, spec.expect]) t.true(Object.isFrozen(part));
@@ -234,22 +234,22 @@ for (const [code, input, message] of [
   ['bad-output-file', { command, output: { file: '' } }, /not a path/],
   ['bad-output-file', { command, output: { file: 3 } }, /not a path/],
 ] as const) {
-  test(`refused: ${JSON.stringify(input).slice(0, 90)}`, (t) => {
+  test(`rejected: ${JSON.stringify(input).slice(0, 90)}`, (t) => {
     t.regex(refused(t, code, wrong(input)).message, message);
   });
 }
 
-test('not even an object', (t) => {
+test('rejects a non-object', (t) => {
   for (const input of [null, undefined, 'true', 3, []]) refused(t, 'no-command', wrong(input as unknown as object));
 });
 
-test('suggestions name what was meant', (t) => {
+test('errors suggest the intended name', (t) => {
   t.is(refused(t, 'unknown-key', wrong({ command, kmen: 1 })).hint, 'did you mean kmem?');
   t.is(refused(t, 'unknown-key', wrong({ command, 'kmem-tcp': 1 })).hint, 'did you mean kmemTcp?');
   t.is(refused(t, 'bad-option', wrong({ command, enforce: 'gat' })).hint, 'did you mean gate?');
 });
 
-test('names are those of the place where it was asked', (t) => {
+test('errors use the names of the calling interface', (t) => {
   const nameOf = (key: string) => `--${key}`;
   t.regex(refused(t, 'bad-size', () => normaliseSpec({ command, kmem: '0' }, { nameOf })).message, /^--kmem: /);
   t.regex(
@@ -258,7 +258,7 @@ test('names are those of the place where it was asked', (t) => {
   );
 });
 
-test('an output file is looked at before anything runs', (t) => {
+test('an output file is checked before anything runs', (t) => {
   const folder = scratch(t);
   writeFileSync(join(folder, 'file'), '');
   mkdirSync(join(folder, 'folder'));
@@ -271,7 +271,7 @@ test('an output file is looked at before anything runs', (t) => {
   t.deepEqual(normaliseSpec({ command, output: { file: '/dev/null' } }).output, { file: '/dev/null' });
 });
 
-test('paths become absolute by the folder we are in', (t) => {
+test('paths are resolved against the current folder', (t) => {
   const spec = normaliseSpec({ command, cwd: '.', output: { file: 'some-output' } });
   t.is(spec.cwd, process.cwd());
   t.deepEqual(spec.output, { file: join(process.cwd(), 'some-output') });

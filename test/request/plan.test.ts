@@ -81,7 +81,7 @@ test('every key of a step', (t) => {
   t.like(rest[4], { waiting: { until: 'empty' } });
 });
 
-test('a run by a plan is known by its first step in the group, and counts its steps for expectations', (t) => {
+test('a plan’s command is its first step in the group, and expectations can name its steps', (t) => {
   const plan = [{ run: 'ask', outside: true }, { run: ['serve', 'a'] }];
   const spec = normaliseSpec({ plan, expect: ['steps[1].exit==0'] });
   t.deepEqual([spec.command, spec.then], [['serve', 'a'], []]);
@@ -90,7 +90,7 @@ test('a run by a plan is known by its first step in the group, and counts its st
   refused(t, 'conflicting-options', () => normaliseSpec({ plan, then: ['true'] } as PlanInput));
 });
 
-test('what a step cannot be is refused, by its place', (t) => {
+test('an invalid step is rejected, naming its place', (t) => {
   const refusals: [string, RegExp, ...object[]][] = [
     ['bad-step', /^plan\[0\]: this step does nothing/, { name: 'x' }],
     ['bad-step', /^plan\[0\]: this step does run and http at once/, { run: 'a', http: 'http://a/' }],
@@ -113,7 +113,7 @@ test('what a step cannot be is refused, by its place', (t) => {
   t.is(hint, 'did you mean background?');
 });
 
-test('an expectation of a step reads that step, by its shorthands too', (t) => {
+test('an expectation of a step reads that step, also through shorthands', (t) => {
   t.is(compileStepExpectation('status==200', 3).key, 'steps[3].http.status');
   t.is(compileStepExpectation('max_usage<1M', 0).key, 'steps[0].kmemMaxUsage');
   t.is(compileStepExpectation('stderr~/x/', 1).readsOfStep, 'stderr');
@@ -126,7 +126,7 @@ test('an expectation of a step reads that step, by its shorthands too', (t) => {
   t.true(passed);
 });
 
-test('a line for the shell is shown as it was written', (t) => {
+test('a shell command line is shown as written', (t) => {
   t.is(lineOf(['sh', '-c', 'a | b']), 'a | b');
   t.is(lineOf(['ab', '-n', '10']), 'ab -n 10');
 });

@@ -52,12 +52,12 @@ for (const [text, code, message] of [
   ['4K..1T*1.000001', 'bad-range', /more than 10000/],
   ['4K..1M:4K,4M..8191T:4M', 'bad-range', /more than 10000/],
 ] as const) {
-  test(`no limits: ${text}`, (t) => {
+  test(`bad limits: ${text}`, (t) => {
     t.regex(refused(t, code, () => parseLimits(text, { name: NAME })).message, message);
   });
 }
 
-test('numbers of processes', (t) => {
+test('reads process counts', (t) => {
   t.deepEqual(parseCounts('1..10:3', { name: '--pids' }), [1, 4, 7, 10]);
   t.deepEqual(parseCounts('3,1..16*4', { name: '--pids' }), [1, 3, 4, 16]);
   t.regex(refused(t, 'bad-pids', () => parseCounts('0..4:1', { name: '--pids' })).message, /^--pids: /);
@@ -70,7 +70,7 @@ test('names', (t) => {
   for (const text of ['', 'a,', 'a,a', ',']) refused(t, 'bad-range', () => parseNames(text, { name: '--kernel' }));
 });
 
-test('a range begins with its first end, keeps its steps, and ends at or below its last', (t) => {
+test('a range starts at its first value, keeps its step, and ends at or below its last', (t) => {
   const page = pageSize();
   const property = fc.property(
     fc.integer({ min: page, max: 2 ** 40 }),
@@ -96,7 +96,7 @@ test('a range begins with its first end, keeps its steps, and ends at or below i
   fc.assert(property, { numRuns: 1000 });
 });
 
-test('factors: each value is the one before, times the factor', (t) => {
+test('factors: each value is the previous one times the factor', (t) => {
   const property = fc.property(
     fc.integer({ min: 1, max: 1000 }),
     fc.nat(100_000),
@@ -111,7 +111,7 @@ test('factors: each value is the one before, times the factor', (t) => {
   fc.assert(property, { numRuns: 1000 });
 });
 
-test('anything else is refused with a SetupError', (t) => {
+test('anything else is rejected with a SetupError', (t) => {
   const piece = fc.constantFrom('1', '4K', '1M', '..', ':', '*', ',', '.', '2', 'x', '-', ' ');
   const property = fc.property(fc.array(piece, { maxLength: 9 }), (pieces) => {
     for (const parse of [parseLimits, parseCounts, parseNames]) {

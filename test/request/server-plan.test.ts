@@ -12,7 +12,7 @@ function planOf(input: object) {
   return fillIn(normaliseSpec({ command, ...input } as RunInput), values).plan;
 }
 
-test('without a server or a client there is no plan, and nothing is filled in', (t) => {
+test('without a server or a client there is no plan, and no placeholder is filled in', (t) => {
   const spec = normaliseSpec({
     command: ['sh', '-c', 'echo ${port}'],
     then: ['echo ${dir}'],
@@ -22,7 +22,7 @@ test('without a server or a client there is no plan, and nothing is filled in', 
   t.like(spec, { plan: null, template: null, command: ['sh', '-c', 'echo ${port}'], then: ['echo ${dir}'] });
 });
 
-test('a server, its clients in their order, and its values in each run', (t) => {
+test('a server and its clients run in order, with values filled in per run', (t) => {
   const spec = normaliseSpec({
     command,
     ready: 'http://127.0.0.1:${port}/',
@@ -51,7 +51,7 @@ test('a server, its clients in their order, and its values in each run', (t) => 
   t.like(third, { kind: 'outside', command: ['sh', '-c', 'curl :20501'] });
 });
 
-test('what a server may be waited for', (t) => {
+test('accepts every readiness condition', (t) => {
   const readyOf = (ready: string) => {
     const [server] = planOf({ ready }) ?? [];
     return server !== undefined && 'ready' in server ? server.ready : null;
@@ -65,7 +65,7 @@ test('what a server may be waited for', (t) => {
   t.like(readyOf('HTTPS://localhost/x'), { until: 'http', url: 'HTTPS://localhost/x' });
 });
 
-test('what stops it: a signal, or a command of the group that is waited for', (t) => {
+test('the server is stopped by a signal, or by an awaited command in the group', (t) => {
   t.like(planOf({ background: true, stop: 'INT' }), [{ stop: 'SIGINT', name: null }]);
   t.like(planOf({ background: true, stop: 'SIGQUIT' }), [{ stop: 'SIGQUIT' }]);
   t.like(planOf({ background: true, then: ['true'], stop: 'nginx -s quit' }), [
@@ -77,14 +77,14 @@ test('what stops it: a signal, or a command of the group that is waited for', (t
   t.like(planOf({ background: true, stop: 'STOPIT' })?.[1], { command: ['sh', '-c', 'STOPIT'] });
 });
 
-test('a client alone needs no server: the command is waited for', (t) => {
+test('a client alone needs no server: the plan waits for the command', (t) => {
   t.like(planOf({ then: [{ client: 'curl' }] }), [
     { kind: 'command', background: false, ready: null },
     { kind: 'outside' },
   ]);
 });
 
-test('refused, by the name that the user knows', (t) => {
+test('errors name the option as the user knows it', (t) => {
   const option = { nameOf: (key: string) => `--${key}` };
   const error = t.throws(() => normaliseSpec({ command, ready: 'port 80' } as RunInput, option));
   t.regex(error?.message ?? '', /^--ready: invalid condition: "port 80"$/);

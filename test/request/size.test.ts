@@ -72,12 +72,12 @@ for (const text of [
   ...[1.5, -1, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, 1e300],
   ...([null, undefined, true, {}, [], 1n] as unknown as string[]),
 ]) {
-  test(`no size: ${typeof text} ${JSON.stringify(String(text)).slice(0, 40)}`, (t) => {
+  test(`not a size: ${typeof text} ${JSON.stringify(String(text)).slice(0, 40)}`, (t) => {
     t.regex(refused(t, 'bad-size', () => parseSize(text, { name: '--kmem' })).message, /^--kmem: /);
   });
 }
 
-test('what is not a whole number of bytes is answered with the next whole one', (t) => {
+test('the hint for a fractional number of bytes is the next whole number', (t) => {
   t.regex(refused(t, 'bad-size', () => parseSize('1.1M')).hint, /\b1153434\b/);
 });
 
@@ -111,11 +111,11 @@ test('any text is a safe whole number of bytes or a SetupError', (t) => {
   );
 });
 
-test("the page is the kernel's", (t) => {
+test('uses the kernel’s page size', (t) => {
   t.is(pageSize(), Number(execFileSync('getconf', ['PAGESIZE'], { encoding: 'utf8' })));
 });
 
-test('the page size is looked up among other entries, and absent ones are not guessed', (t) => {
+test('the page size is found among other entries, and never guessed if absent', (t) => {
   const entry = (key: bigint, value: bigint) => {
     const words = new BigUint64Array([key, value]);
     return Buffer.from(words.buffer);
@@ -143,19 +143,19 @@ test('limits are rounded down to whole pages', (t) => {
   );
 });
 
-test('a limit below one page is refused: the kernel would make it 0', (t) => {
+test('a limit below one page is rejected: the kernel would make it 0', (t) => {
   for (const text of ['0', '100', String(pageSize() - 1), 0]) {
     t.regex(refused(t, 'bad-size', () => parseLimit(text)).message, /below one page/);
   }
 });
 
-test('sizes for people', (t) => {
+test('sizes are readable', (t) => {
   const shown = [0, 1023, 1024, 4096, 2_637_824, 2_621_440, K ** 2 - 1, K ** 3, 8191 * K ** 4, -24_576].map(formatSize);
   const expected = ['0 B', '1023 B', '1 KiB', '4 KiB', '2.52 MiB', '2.5 MiB', '1 MiB', '1 GiB', '8 PiB', '-24 KiB'];
   t.deepEqual(shown, expected);
 });
 
-test('digits in groups', (t) => {
+test('digits are grouped', (t) => {
   t.deepEqual([0, 999, 1000, 2_637_824, -1_234_567, 1234.56789].map(groupDigits), [
     '0',
     '999',

@@ -6,7 +6,7 @@ import { measurementWarnings } from '../../src/result/notes.ts';
 import { result } from '../fixtures/results.ts';
 import { validateResult } from '../validate-result.ts';
 
-test('the environment is that of this machine and fits the schema', (t) => {
+test('the environment describes this machine and matches the schema', (t) => {
   const environment = readEnvironment({ layout: 'hybrid', aslr: true, cold: false });
   t.is(environment.kernel, execFileSync('uname', ['-r'], { encoding: 'utf8' }).trim());
   t.is(environment.cpus, Number(execFileSync('nproc', { encoding: 'utf8' })));
@@ -16,11 +16,11 @@ test('the environment is that of this machine and fits the schema', (t) => {
   t.notThrows(() => validateResult({ ...result(), environment }));
 });
 
-test('no cgroups and an unknown warmth are null', (t) => {
+test('missing cgroups and an unknown warmth are null', (t) => {
   t.like(readEnvironment({ layout: 'none', aslr: false, cold: null }), { cgroup: null, cold: null });
 });
 
-test('kB in meminfo are 1,024 bytes; no swap is 0, no figure is null', (t) => {
+test('kB in meminfo means 1,024 bytes; no swap is 0, a missing figure is null', (t) => {
   const meminfo =
     'MemTotal:        4046132 kB\nSwapTotal:             0 kB\nHugePages_Total:       0\nXSwapFree: 7 kB\n';
   t.is(meminfoBytes(meminfo, 'MemTotal'), 4_143_239_168);
@@ -30,7 +30,7 @@ test('kB in meminfo are 1,024 bytes; no swap is 0, no figure is null', (t) => {
   t.is(meminfoBytes(null, 'MemTotal'), null);
 });
 
-test('the throttle count is a count, or null where there is none', (t) => {
+test('the throttle count is a whole number, or null if there is none', (t) => {
   const throttles = readThrottleCount();
   t.true(throttles === null || (Number.isInteger(throttles) && throttles >= 0));
 });
@@ -41,11 +41,11 @@ const calm = {
   throttled: { before: null, after: null },
 } as const;
 
-test('a machine that spoils nothing gives no warning', (t) => {
+test('an undisturbed machine causes no warning', (t) => {
   t.deepEqual(measurementWarnings(calm), []);
 });
 
-test('swap spoils a memory limit that memsw does not close', (t) => {
+test('swap weakens a memory limit unless memsw equals it', (t) => {
   const environment = { swapTotal: 1024, aslr: false };
   t.regex(measurementWarnings({ ...calm, environment })[0] ?? '', /^swap is on: .*--memsw/);
   t.is(measurementWarnings({ ...calm, environment, limits: { mem: 4096, memsw: 8192 } }).length, 1);
@@ -54,7 +54,7 @@ test('swap spoils a memory limit that memsw does not close', (t) => {
   t.deepEqual(measurementWarnings({ ...calm, environment: { swapTotal: null, aslr: false } }), []);
 });
 
-test('randomisation and a throttled processor are told', (t) => {
+test('randomisation and a throttled processor trigger warnings', (t) => {
   t.regex(measurementWarnings({ ...calm, environment: { swapTotal: 0, aslr: true } })[0] ?? '', /randomisation is on/);
   t.regex(measurementWarnings({ ...calm, throttled: { before: 3, after: 5 } })[0] ?? '', /throttled itself 2 times/);
   t.regex(

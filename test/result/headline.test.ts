@@ -45,7 +45,7 @@ test('the first line says what happened', (t) => {
   );
 });
 
-test('calls that a signal took back may be why a command failed', (t) => {
+test('calls interrupted by a signal may explain a failed command', (t) => {
   const steps = [step('dash x.sh', { exit: { code: 2, signal: null }, wallMs: 200 })];
   const enforcement = { interrupted: 3 };
   t.is(
@@ -55,7 +55,7 @@ test('calls that a signal took back may be why a command failed', (t) => {
   t.notRegex(headline(result({ outcome: 'passed', enforcement })), /EINTR/);
 });
 
-test('who was denied, and which daemon died', (t) => {
+test('names who was denied and which daemon died', (t) => {
   const counted = (...names: string[]) => names.map((comm) => ({ comm, syscall: 'mmap', errno: 'ENOMEM', count: 1 }));
   const line = (names: readonly string[], orphans: Result['orphans'] = []) =>
     headline(
@@ -79,7 +79,7 @@ test('who was denied, and which daemon died', (t) => {
   );
 });
 
-test('a server that was never ready, and one that did not stop', (t) => {
+test('reports a server that was never ready or did not stop', (t) => {
   const error = 'not ready: nothing listens on 127.0.0.1:80 after 10 s';
   const server = step('node server.js', { stopped: true, exit: { code: null, signal: 'SIGTERM' }, error });
   const failed = result({ outcome: 'failed', steps: [server, step('curl', { kind: 'outside' })] });
@@ -92,7 +92,7 @@ test('a server that was never ready, and one that did not stop', (t) => {
   );
 });
 
-test('the first line of a run that was ended', (t) => {
+test('the first line says why a run was ended', (t) => {
   t.is(headline(storm()), 'timed out after 30 s; the gate denied 1,000,020 allocations');
   const steps = [step('a'), step('b')];
   t.is(
@@ -123,7 +123,7 @@ test('the first line of a run that was ended', (t) => {
   );
 });
 
-test('the first line of expectations', (t) => {
+test('names the failed expectation', (t) => {
   const broken = expectation('failcnt==0', { passed: false, actual: 12 });
   t.is(
     headline(result({ outcome: 'expectation', expectations: [broken, expectation('exit==0', { implicit: true })] })),

@@ -17,7 +17,7 @@ function load(...paths: string[]) {
   return spawnSync(process.execPath, args, { encoding: 'utf8' }).stderr;
 }
 
-test('what a run and its report need does not load zod', (t) => {
+test('a run and its report do not load zod', (t) => {
   t.is(
     load(
       'result/outcome.ts',
@@ -32,6 +32,6 @@ test('what a run and its report need does not load zod', (t) => {
   );
 });
 
-test('the check would see it', (t) => {
+test('the check detects zod', (t) => {
   t.regex(load('result/json-schema.ts'), /zod was loaded/);
 });

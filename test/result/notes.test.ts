@@ -17,7 +17,7 @@ function watched(faultBytes: number | null): Programs {
   };
 }
 
-test('only what was counted is named as the cause of an overrun', (t) => {
+test('only counted charges are named as the cause of an overrun', (t) => {
   const usage = { overshoot: 100 * KiB, parts: null };
   t.is(causeOf(usage, watched(100 * KiB)), 'page faults took 100 KiB above the limit');
   t.regex(
@@ -30,7 +30,7 @@ test('only what was counted is named as the cause of an overrun', (t) => {
   );
 });
 
-test('what was not watched is not blamed', (t) => {
+test('unwatched page faults are not blamed', (t) => {
   for (const programs of [null, watched(null)]) {
     const usage = { overshoot: 100 * KiB, parts: null };
     t.is(causeOf(usage, programs), 'the cause is unknown because page faults were not watched');

@@ -37,30 +37,30 @@ test('without expectations: the first step that did not exit 0 gives the status'
   t.deepEqual(verdict({ steps: [exited(127)] }), ['failed', 127]);
 });
 
-test('an end that was not seen is neither a pass nor a status of the command', (t) => {
+test('an unobserved end is neither a pass nor a status of the command', (t) => {
   t.deepEqual(verdict({ steps: [unseen] }), ['failed', 125]);
   t.deepEqual(verdict({ steps: [exited(0), unseen] }), ['failed', 125]);
 });
 
-test('nothing ran and nobody says why: no pass', (t) => {
+test('no steps and no error: a setup error', (t) => {
   t.deepEqual(verdict({ steps: [] }), ['setup-error', 125]);
 });
 
-test('explicit expectations decide: all hold is 0, else 122', (t) => {
+test('explicit expectations decide: 0 if all hold, otherwise 122', (t) => {
   t.deepEqual(verdict({ expectations: [held] }), ['passed', 0]);
   t.deepEqual(verdict({ expectations: [held, broken] }), ['expectation', 122]);
   t.deepEqual(verdict({ expectations: [held], steps: [killed('SIGSEGV')] }), ['passed', 0]);
   t.deepEqual(verdict({ expectations: [broken], steps: [exited(7)] }), ['expectation', 122]);
 });
 
-test('an implicit expectation counts beside an explicit one only', (t) => {
+test('an implicit expectation counts only with an explicit one', (t) => {
   const implicit = { ...broken, implicit: true };
   t.deepEqual(verdict({ expectations: [held, implicit], steps: [exited(9)] }), ['expectation', 122]);
   t.deepEqual(verdict({ expectations: [implicit], steps: [exited(9)] }), ['failed', 9]);
   t.deepEqual(verdict({ expectations: [{ ...held, implicit: true }] }), ['passed', 0]);
 });
 
-test('the founding experiment: stop is meant to fail', (t) => {
+test('the original experiment: the stop is expected to fail', (t) => {
   const expressions = ['steps[2].exit!=0', 'failcnt>0'];
   const judged = (made: Result) => {
     const explicit = expressions.map(compileExpectation);
@@ -108,7 +108,7 @@ test('precedence: setup-error > interrupted > timeout > oom > expectation > sign
   t.is(verdict({})[0], 'passed');
 });
 
-test('statuses that are our own', (t) => {
+test('kmem-run’s own exit statuses', (t) => {
   t.deepEqual(verdict({ terminationReason: 'walltime', steps: [killed('SIGTERM')] }), ['timeout', 124]);
   t.deepEqual(verdict({ terminationReason: 'walltime', expectations: [held] }), ['timeout', 124]);
   t.deepEqual(verdict({ terminationReason: 'livelock', steps: [killed('SIGKILL')] }), ['timeout', 124]);
@@ -124,7 +124,7 @@ test('a command that cannot be started has the shell’s status', (t) => {
   t.deepEqual(verdict({ error: error('not-executable'), steps: [] }), ['setup-error', 126]);
 });
 
-test('an interrupt has the status of its signal', (t) => {
+test('an interrupted run has the status of its signal', (t) => {
   const interrupted = { terminationReason: 'interrupted', steps: [killed('SIGTERM')] } as const;
   t.deepEqual(verdict(interrupted, 'SIGHUP'), ['interrupted', 129]);
   t.deepEqual(verdict(interrupted, 'SIGINT'), ['interrupted', 130]);
@@ -133,7 +133,7 @@ test('an interrupt has the status of its signal', (t) => {
   t.deepEqual(verdict({ ...interrupted, steps: [], expectations: [held] }, 'SIGINT'), ['interrupted', 130]);
 });
 
-test('OOM kills decide the outcome, the steps or the expectations the status', (t) => {
+test('OOM kills decide the outcome; steps or expectations decide the status', (t) => {
   t.deepEqual(verdict({ mem: killedByOom, steps: [killed('SIGKILL')] }), ['oom', 137]);
   t.deepEqual(verdict({ mem: killedByOom }), ['oom', 123]);
   t.deepEqual(verdict({ mem: killedByOom, expectations: [held] }), ['oom', 0]);
@@ -141,7 +141,7 @@ test('OOM kills decide the outcome, the steps or the expectations the status', (
   t.deepEqual(verdict({ mem: { ...killedByOom, oomKills: null } }), ['passed', 0]);
 });
 
-test('facts can be given without a whole result', (t) => {
+test('the outcome needs only facts, not a whole result', (t) => {
   const facts: OutcomeFacts = {
     error: null,
     terminationReason: null,

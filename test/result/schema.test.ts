@@ -34,7 +34,7 @@ function allowsNull({ type, anyOf = [] }: Node): boolean {
 
 const schema = resultJsonSchema() as Node;
 
-test('every result that a run can make is valid', (t) => {
+test('every result that a run can produce is valid', (t) => {
   for (const made of [result(), apacheStopFails(), unread(), setupError(), hostile(), storm()]) {
     t.notThrows(() => validateResult(made));
   }
@@ -52,20 +52,20 @@ test('every key is defined, with a unit for bytes and times and the meaning of n
   }
 });
 
-test('the JSON Schema has no keyword of our own and leaves room for keys that are added later', (t) => {
+test('the JSON Schema has no custom keywords and allows keys that are added later', (t) => {
   const text = JSON.stringify(schema);
   t.notRegex(text, /"unit":|"whenNull":|"additionalProperties":false/);
   t.is(schema.$schema, 'https://json-schema.org/draft/2020-12/schema');
 });
 
-test('a figure that is no safe integer, or the kernel’s "unlimited", is refused', (t) => {
+test('unsafe integers and the kernel’s value for unlimited are rejected', (t) => {
   for (const maxUsage of [2 ** 63, 1.5, Number.NaN, Number.POSITIVE_INFINITY, -1, '1', undefined]) {
     const made = { ...result(), kmem: { ...result().kmem, maxUsage } };
     t.throws(() => validateResult(made), { message: /kmem\.maxUsage: / });
   }
 });
 
-test('a missing key, an unknown key and an unknown outcome are refused by name', (t) => {
+test('a missing key, an unknown key and an unknown outcome are rejected by name', (t) => {
   const { exit: _, ...without } = result();
   t.throws(() => validateResult(without), { message: /exit: / });
   t.throws(() => validateResult({ ...result(), surprise: 1 }), { message: /"surprise"/ });
@@ -86,7 +86,7 @@ test('the spec in the result is a RunSpec, key for key', (t) => {
   t.is(told, asked);
 });
 
-test('the figures that people ask about can be asked about', (t) => {
+test('every figure can be used in an expectation', (t) => {
   const figures = ['kmem', 'mem', 'memsw', 'kmemTcp', 'durations'].flatMap((part) => {
     const node = schema.properties?.[part] as Node;
     return keys(node, part)

@@ -29,7 +29,7 @@ function pageOf(made: Result) {
   return reportPage([{ kind: 'run', result: made }], { script: '', version: '0' });
 }
 
-test('in a run that passed a refused io_uring_setup is a note, not a failure', (t) => {
+test('if the run passed, a refused io_uring_setup is a note, not a failure', (t) => {
   const made = run('passed', [refused]);
   t.deepEqual(shownFailures(made), { failures: [], failureCounts: [] });
   t.is(firstFailing(made), null);
@@ -40,7 +40,7 @@ test('in a run that passed a refused io_uring_setup is a note, not a failure', (
   t.regex(pageOf(made), /no call failed/);
 });
 
-test('beside denials it is not counted, and no name is given to it', (t) => {
+test('with denials present, it is neither counted nor named', (t) => {
   const made = run('passed', [refused, denied]);
   t.is(firstFailure(made), denied);
   t.regex(headline(made), /^passed, although the gate denied sh 1 allocation: /);
@@ -48,7 +48,7 @@ test('beside denials it is not counted, and no name is given to it', (t) => {
   t.regex(pageOf(made), /1 call failed\./);
 });
 
-test('in a run that did not pass it is listed, since it may be why', (t) => {
+test('if the run failed, it is listed as a possible cause', (t) => {
   const made = run('failed', [refused]);
   t.is(firstFailure(made), refused);
   t.regex(reportOf(made), /node: 1 × io_uring_setup \(EPERM\)/);
@@ -56,7 +56,7 @@ test('in a run that did not pass it is listed, since it may be why', (t) => {
   t.is(firstFailure(run('failed', [refused, denied])), denied);
 });
 
-test('io_uring_setup that met the limit, let through by --allow-io-uring, is a denial', (t) => {
+test('io_uring_setup allowed by --allow-io-uring is a denial if it hits the limit', (t) => {
   const made = run('passed', [{ ...refused, errno: 'ENOMEM' }]);
   t.is(shownFailures(made).failures.length, 1);
 });

@@ -5,7 +5,7 @@ function told(step: number | null, denials: number) {
   return { event: 'account', step, denials, maxUsage: 4096 } as const;
 }
 
-test('steps in the group by the helper’s numbers, those outside in their order', (t) => {
+test('steps in the group are matched by the helper’s numbers, others by order', (t) => {
   // Steps 0 and 3 of the plan are in the group.
   const accounts = createAccounts(() => [0, 3]);
   accounts.begin(1);

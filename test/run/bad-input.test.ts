@@ -50,7 +50,7 @@ const unreadable: readonly Refusal[] = [
 ];
 
 for (const [title, args, reason] of unreadable) {
-  test.serial(`refused, with nothing run: ${title}`, async (t) => {
+  test.serial(`rejected, and nothing runs: ${title}`, async (t) => {
     const harness = makeHarness(t);
     const ran = await harness.run(args, { json: false });
     t.is(ran.status, 125);
@@ -62,7 +62,7 @@ for (const [title, args, reason] of unreadable) {
 /** Errors that are not about a run's options, or are about --json itself. */
 const WITHOUT_RESULT = ['a word before --', 'a misspelt command of ours', 'JSON where', 'JSON into'];
 
-test.serial('wrong options: --json has a result that says why', async (t) => {
+test.serial('wrong options: the --json result says why', async (t) => {
   const harness = makeHarness(t);
   for (const [title, args, reason] of unreadable) {
     if (WITHOUT_RESULT.some((start) => title.startsWith(start))) continue;
@@ -125,7 +125,7 @@ const refused: readonly (readonly [...Refusal, status: number, code: string])[] 
 
 for (const [title, args, reason, status, code] of refused) {
   for (const limit of [[], ['--kmem', '1M']]) {
-    test.serial(`refused, with a result${limit.length ? ', under a limit' : ''}: ${title}`, async (t) => {
+    test.serial(`rejected, with a result${limit.length ? ', under a limit' : ''}: ${title}`, async (t) => {
       const harness = makeHarness(t);
       writeFileSync(harness.path('plain'), '#!/bin/sh\ntouch marker\n', { mode: 0o644 });
       writeFileSync(harness.path('orphan'), '#!/absent/sh\ntouch marker\n', { mode: 0o755 });
@@ -142,7 +142,7 @@ for (const [title, args, reason, status, code] of refused) {
   }
 }
 
-test.serial('a misspelt option gets a suggestion, a misspelt choice too', async (t) => {
+test.serial('misspelt options and choices get a suggestion', async (t) => {
   const harness = makeHarness(t);
   for (const [args, hint] of [
     [['--kmm', '1M', ...MARK], '--kmem'],
@@ -156,7 +156,7 @@ test.serial('a misspelt option gets a suggestion, a misspelt choice too', async 
   assertUntouched(harness);
 });
 
-test.serial('a limit of one page is a result: what the command needed to start was denied', async (t) => {
+test.serial('a limit of one page gives a result: the command was denied memory to start', async (t) => {
   const harness = makeHarness(t);
   const { status, result } = await harness.run(['--kmem', '4096', ...MARK]);
   t.is(status, 126);
@@ -171,7 +171,7 @@ test.serial('a limit of one page is a result: what the command needed to start w
   assertUntouched(harness);
 });
 
-test.serial('so is one that leaves room to fork and none to exec', async (t) => {
+test.serial('a limit with room to fork but not to exec gives a result', async (t) => {
   const harness = makeHarness(t);
   const { status, result } = await harness.run(['--kmem', '100K', ...MARK]);
   t.is(status, 126);
@@ -183,7 +183,7 @@ test.serial('so is one that leaves room to fork and none to exec', async (t) => 
   assertUntouched(harness);
 });
 
-test.serial('a file that was not executable and then is', async (t) => {
+test.serial('a file runs once it is executable', async (t) => {
   const harness = makeHarness(t);
   writeFileSync(harness.path('script'), 'touch marker\n');
   t.is((await harness.run(['--', './script'])).status, 126);

@@ -22,7 +22,7 @@ function latin1(harness: Harness, name: string): string {
   return readFileSync(harness.path(name), 'latin1');
 }
 
-test('arguments of any bytes arrive, are in the result, and are replayed from there', async (t) => {
+test('arguments of any bytes reach the command and the result, and are replayed', async (t) => {
   const harness = makeHarness(t);
   const { run, assertNothingLeft } = harness;
   const one = fc.uint8Array({ min: 1, minLength: 1, maxLength: 20 });
@@ -51,7 +51,7 @@ test('arguments of any bytes arrive, are in the result, and are replayed from th
   assertNothingLeft();
 });
 
-test('variables of any bytes are inherited, copied and given, also outside the group', async (t) => {
+test('variables of any bytes are inherited, copied and set, also outside the group', async (t) => {
   const harness = makeHarness(t);
   const { run, assertNothingLeft } = harness;
   // A shell does not pass on variables with invalid names.
@@ -66,7 +66,7 @@ test('variables of any bytes are inherited, copied and given, also outside the g
   assertNothingLeft();
 });
 
-test('a working directory that is not UTF-8 is the command’s, and files are written and read there', async (t) => {
+test('the command runs in a non-UTF-8 working directory, and files are written and read there', async (t) => {
   const harness = makeHarness(t);
   const { run, path, assertNothingLeft } = harness;
   const folder = bytesOf(path('d\udcffr'));
@@ -94,7 +94,7 @@ test('a working directory that is not UTF-8 is the command’s, and files are wr
   assertNothingLeft();
 });
 
-test('a program by a name that is not UTF-8, in --cwd, and what does not exist is named', async (t) => {
+test('a non-UTF-8 program name works in --cwd, and a missing program is named', async (t) => {
   const harness = makeHarness(t);
   const { run, path, assertNothingLeft } = harness;
   mkdirSync(bytesOf(path('d\udcff')));
@@ -125,7 +125,7 @@ test('expectations and scenario files can name bytes', async (t) => {
   assertNothingLeft();
 });
 
-test('half a character stands for no byte and is refused', async (t) => {
+test('half a character stands for no byte and is rejected', async (t) => {
   const harness = makeHarness(t);
   writeFileSync(harness.path('s.yaml'), 'description: x\nsteps:\n  - run: [echo, "\\uD800"]\n');
   const { status, stdout } = await harness.run(['scenario', 'run', './s.yaml'], { json: false });

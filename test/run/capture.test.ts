@@ -19,7 +19,7 @@ function makeCapture(t: ExecutionContext) {
   return { capture, copied: () => readFileSync(file) };
 }
 
-test('what is written is kept, and copied on', async (t) => {
+test('output is kept and forwarded', async (t) => {
   const { capture, copied } = makeCapture(t);
   writeSync(capture.fd, 'one ');
   await capture.drain();
@@ -30,13 +30,13 @@ test('what is written is kept, and copied on', async (t) => {
   t.false(capture.isBroken());
 });
 
-test('nothing written is an empty text', async (t) => {
+test('no output gives an empty text', async (t) => {
   const { capture } = makeCapture(t);
   await capture.drain();
   t.is(capture.text(), '');
 });
 
-test('the first and the last 64 KiB are kept, whatever the pieces', async (t) => {
+test('the first and the last 64 KiB are kept, however it is split', async (t) => {
   const bytes = Buffer.alloc(10 * KIB_64);
   for (let at = 0; at < bytes.length; at += 1) bytes[at] = 97 + (at % 26);
   for (const length of [1, KIB_64 - 1, KIB_64, KIB_64 + 1, 2 * KIB_64 - 1, 2 * KIB_64, 2 * KIB_64 + 1, 10 * KIB_64]) {
@@ -63,7 +63,7 @@ test('a character across the end of the first 64 KiB stays whole', async (t) => 
   t.is(capture.text(), text);
 });
 
-test('it has no name, so that nothing stays behind however the run ends', (t) => {
+test('the file has no name, so nothing stays behind however the run ends', (t) => {
   const before = readdirSync(tmpdir());
   const { capture } = makeCapture(t);
   const own = readdirSync(tmpdir()).filter((name) => name.startsWith(`kmem-run-${process.pid}`));
@@ -74,7 +74,7 @@ test('it has no name, so that nothing stays behind however the run ends', (t) =>
   t.true(capture.fd > 2);
 });
 
-test.serial('a folder for it that cannot be written to', (t) => {
+test.serial('an unwritable folder is a setup error', (t) => {
   const { TMPDIR } = process.env;
   t.teardown(() => {
     if (TMPDIR === undefined) delete process.env.TMPDIR;
@@ -87,7 +87,7 @@ test.serial('a folder for it that cannot be written to', (t) => {
   );
 });
 
-test('a sink that nobody reads is told, and what comes is still kept', async (t) => {
+test('a broken sink is reported, and output is still kept', async (t) => {
   const full = openSync('/dev/full', 'w');
   const capture = openCapture(full);
   t.teardown(() => {

@@ -7,7 +7,7 @@ function watched(file: string) {
   return ['--trace-gate', file, '--output', 'null'];
 }
 
-test('a child that crashes is told, though its parent hides it, or lets go of it, or never asks', async (t) => {
+test('a crash is reported even if the parent hides it, detaches the child or never waits', async (t) => {
   const { run, path, assertNothingLeft } = makeHarness(t);
   // Followed by true(1): a shell would otherwise exec the last command.
   const crash = (signal: string) => `sh -c 'kill -${signal} $$; true'`;
@@ -26,7 +26,7 @@ test('a child that crashes is told, though its parent hides it, or lets go of it
   assertNothingLeft();
 });
 
-test('the command itself is among them', async (t) => {
+test('a crash of the command is reported', async (t) => {
   const { run, path } = makeHarness(t);
   const { status, result } = await run([...watched(path('calls')), '--', 'sh', '-c', 'kill -SEGV $$']);
   t.is(status, 139);
@@ -36,7 +36,7 @@ test('the command itself is among them', async (t) => {
   );
 });
 
-test('without addresses nothing is watched, and that is not the same as no crash', async (t) => {
+test('without addresses nothing is watched, which is not the same as no crash', async (t) => {
   const { run, path } = makeHarness(t);
   t.is((await run(['--kmem', '4M', '--', 'true'])).result?.crashes, null);
   t.is((await run(['--', 'true'])).result?.crashes, null);
@@ -44,7 +44,7 @@ test('without addresses nothing is watched, and that is not the same as no crash
   t.deepEqual((await run(['--fail', '0/9999:mmap', '--', 'true'])).result?.crashes, []);
 });
 
-test('more processes at one time than are watched: the crashes of the first are seen all the same', async (t) => {
+test('with more processes than are watched, crashes of the first ones are still seen', async (t) => {
   const { run, path } = makeHarness(t);
   const line =
     'sh -c "kill -SEGV \\$\\$; true" ; i=0; while [ $i -lt 300 ]; do sleep 2 & i=$((i+1)); done; wait; exit 0';

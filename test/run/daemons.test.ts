@@ -63,7 +63,7 @@ function newest(folder: string): string {
 }
 
 for (const [name, { program, debianPackage, comm, atLeast, words }] of Object.entries(daemons)) {
-  test(`${name}: generous and tight, twice each`, async (t) => {
+  test(`${name}: generous and tight limits, twice each`, async (t) => {
     if (!needs(t, existsSync(program), debianPackage)) return;
     const harness = makeHarness(t);
     const dir = harness.path('server');

@@ -39,7 +39,7 @@ const fixtures: Record<string, readonly string[]> = {
 };
 
 for (const [name, command] of Object.entries(fixtures)) {
-  v1Test(`${RUNS} of ${RUNS} runs of ${name} have one max_usage`, async (t) => {
+  v1Test(`${RUNS} of ${RUNS} runs of ${name} have the same max_usage`, async (t) => {
     const harness = makeHarness(t);
     const measure = async (cpu: number) => {
       const words = ['--kmem', '64M', '--cpus', String(cpu), '--sample', 'off', '--quiet', '--', ...command];
@@ -64,7 +64,7 @@ for (const [name, command] of Object.entries(fixtures)) {
     harness.assertNothingLeft();
   });
 
-  v2Test(`the peaks of ${READ_RUNS} runs of ${name} are as close as their uncertainty says`, async (t) => {
+  v2Test(`the peaks of ${READ_RUNS} runs of ${name} differ by no more than their uncertainty`, async (t) => {
     const harness = makeHarness(t);
     const measure = async () => {
       const words = ['--kmem', '64M', '--cpus', '0', '--sample', 'off', '--quiet', '--', ...command];
@@ -85,7 +85,7 @@ for (const [name, command] of Object.entries(fixtures)) {
   });
 }
 
-v1Test('max_usage is what the file of the group says while it is held', async (t) => {
+v1Test('max_usage matches the group’s file while it is held', async (t) => {
   const harness = makeHarness(t);
   const running = harness.start(['--kmem', '64M', '--hold', '3s', '--', objects, 'sockets', '60']);
   const file = await findFile(harness.sandbox.memory);

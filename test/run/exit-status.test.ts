@@ -35,7 +35,7 @@ for (const [title, args, status, outcome] of own) {
   }
 }
 
-test.serial('how it ended is told apart where the number is ambiguous', async (t) => {
+test.serial('exits and signals with the same status are distinguished', async (t) => {
   const { run } = makeHarness(t);
   const killed = await run(sh('kill -KILL $$'));
   const exited = await run(sh('exit 137'));
@@ -73,7 +73,7 @@ for (const [title, args, status] of expecting) {
   });
 }
 
-test.serial('implied expectations are listed, and none is implied for a step that is named', async (t) => {
+test.serial('implied expectations are listed, except for steps named explicitly', async (t) => {
   const { run } = makeHarness(t);
   const args = ['--then', 'exit 1', '--then', 'true', '--expect', 'steps[1].exit!=0', '--', 'true'];
   const { result } = await run(args);
@@ -92,7 +92,7 @@ test.serial('without an expectation none is implied', async (t) => {
   t.deepEqual(result?.expectations, []);
 });
 
-test.serial('a denial is a failure with a name, and an expectation can ask for it', async (t) => {
+test.serial('a denial is a named failure, and an expectation can require it', async (t) => {
   const harness = makeHarness(t);
   const expectations = ['--expect', 'failcnt>0', '--expect', 'exit!=0', '--expect', 'stderr~/Cannot allocate memory/'];
   const ran = await harness.run(['--kmem', '140K', ...expectations, ...sh('cat /absent/one')]);

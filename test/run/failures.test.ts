@@ -19,7 +19,7 @@ function count(changes: object) {
   return { event: 'count', comm: 'httpd', syscall: 'mmap', errno: 12, count: 2, ...changes } as GateEvent;
 }
 
-test('a failure as the helper tells it, in the result’s words', (t) => {
+test('a failure from the helper is recorded under the result’s keys', (t) => {
   const log = createFailureLog();
   log.take(failure);
   t.like(log.failures[0], {
@@ -35,7 +35,7 @@ test('a failure as the helper tells it, in the result’s words', (t) => {
   });
 });
 
-test('what the helper could not find out is null, not a stand-in', (t) => {
+test('a value unknown to the helper is null, not a placeholder', (t) => {
   const log = createFailureLog();
   log.take({ ...failure, pid: null, comm: '?', detail: null, usage: null, step: null });
   log.take(count({ comm: '?' }));
@@ -51,7 +51,7 @@ test('brk fails without an errno', (t) => {
   t.is(log.counts[0]?.errno, null);
 });
 
-test('the number of denials is the best that is known so far', (t) => {
+test('the number of denials is the best known so far', (t) => {
   const log = createFailureLog();
   t.is(log.denials(), 0);
   log.take(failure);
@@ -63,11 +63,11 @@ test('the number of denials is the best that is known so far', (t) => {
   t.is(log.summary()?.denials, 150);
 });
 
-test('before the end there are no sums', (t) => {
+test('there are no totals before the end', (t) => {
   t.is(createFailureLog().summary(), null);
 });
 
-test('processes that had lost their parent: the first hundred, by their names and ends', (t) => {
+test('the first hundred orphaned processes are listed with their names and exits', (t) => {
   const log = createFailureLog();
   const orphan = { event: 'orphan-ended', atNs: 2_000_000, pid: 7, comm: 'apache2', code: 1, signal: null } as const;
   log.take(orphan);

@@ -97,7 +97,7 @@ test('--on-fault kill: the first fault over the limit is the last', async (t) =>
   t.is(result.enforcement.programs?.faults, 'kill');
 });
 
-test('--on-fault note: nothing is ended, and what page faults took is counted', async (t) => {
+test('--on-fault note: nothing is killed, and page fault charges are counted', async (t) => {
   if (!canWatch(t)) return;
   const { result, status, stderr } = await touch(t, 'default', ['--on-fault', 'note']);
   t.is(status, 0);
@@ -115,7 +115,7 @@ test('--on-fault note: nothing is ended, and what page faults took is counted', 
   t.regex(stderr, /page faults took /);
 });
 
-test('one call that faults a thousand times cannot be stopped, and is not counted as a thousand failures', async (t) => {
+test('a call that faults a thousand times cannot be stopped, and does not count as a thousand failures', async (t) => {
   if (!canWatch(t)) return;
   const { result } = await touch(t, 'readv');
   t.log(`overshoot ${result.kmem.overshoot}`);
@@ -127,7 +127,7 @@ test('one call that faults a thousand times cannot be stopped, and is not counte
   t.true(others >= 0 && others <= MOST, `${others}`);
 });
 
-test('faults are booked on the step that they are of, and a raised limit counts from then on', async (t) => {
+test('faults are attributed to their step, and a raised limit applies from then on', async (t) => {
   if (!canWatch(t)) return;
   const sparse = [compileFixture('sparse'), `${PAGES}`, 'default'];
   const plan = [{ run: 'true' }, { run: sparse, expect: KILLED }, { limits: { kmem: '64M' } }, { run: sparse }];
@@ -145,7 +145,7 @@ test('faults are booked on the step that they are of, and a raised limit counts 
   t.true((result.kmem.overshoot ?? MOST + 1) <= MOST, `${result.kmem.overshoot}`);
 });
 
-test('a limit that is lowered, or comes only then, counts from then on', async (t) => {
+test('a limit lowered or set by a step applies from then on', async (t) => {
   if (!canWatch(t)) return;
   const sparse = [compileFixture('sparse'), `${PAGES}`, 'default'];
   const plan = [{ run: 'true' }, { limits: { kmem: LIMIT } }, { run: sparse, expect: KILLED }];
@@ -163,7 +163,7 @@ test('a limit that is lowered, or comes only then, counts from then on', async (
   }
 });
 
-test('without a limit, and under --enforce none, nothing is ended', async (t) => {
+test('without a limit, and under --enforce none, nothing is killed', async (t) => {
   if (!canWatch(t)) return;
   const harness = makeHarness(t);
   for (const options of [[], ['--kmem', `${LIMIT}`, '--enforce', 'none']]) {
@@ -174,7 +174,7 @@ test('without a limit, and under --enforce none, nothing is ended', async (t) =>
   }
 });
 
-test('a task whose number was that of one killed before is ended as well', async (t) => {
+test('a task that reuses the number of a killed one is killed as well', async (t) => {
   if (!canWatch(t)) return;
   const harness = makeHarness(t);
   const command = [compileFixture('same-number'), `${PAGES}`];

@@ -30,7 +30,7 @@ function writtenBeside({ stderr }: Ran): Result | null {
   return told === null ? null : validateResult(JSON.parse(readFileSync(told[1] ?? '', 'utf8')));
 }
 
-test.serial('a full device under --json: the report is there, and the result is in a file beside', async (t) => {
+test.serial('--json on a full device: the report is printed, and the result is saved elsewhere', async (t) => {
   const harness = makeHarness(t);
   const ran = await harness.run(['--kmem', '1M', '--json', '/dev/full', '--', 'echo', 'ran'], { json: false });
   t.is(ran.status, 125);
@@ -41,7 +41,7 @@ test.serial('a full device under --json: the report is there, and the result is 
 });
 
 test.serial(
-  'a full disk under --json, with --quiet: no half file, what was there is kept, and no result is lost',
+  '--json on a full disk, with --quiet: no partial file, the old file is kept, no result is lost',
   async (t) => {
     const harness = makeHarness(t);
     const args = ['--quiet', '--kmem', '1M', '--json', 'disk/result.json', '--', 'echo', 'ran'];
@@ -55,17 +55,14 @@ test.serial(
   },
 );
 
-test.serial(
-  'a full disk under a run that could not be made: the error of the run is told, not that of the file',
-  async (t) => {
-    const harness = makeHarness(t);
-    const ran = await harness.run(['--json', '/dev/full', '--', 'kmem-run-absent'], { json: false });
-    t.is(ran.status, 127);
-    t.regex(ran.stderr, /^kmem-run: command not found: kmem-run-absent\n {2}hint: [^\n]*\n$/);
-  },
-);
+test.serial('if the run cannot start and the disk is full, the run’s error is reported, not the file’s', async (t) => {
+  const harness = makeHarness(t);
+  const ran = await harness.run(['--json', '/dev/full', '--', 'kmem-run-absent'], { json: false });
+  t.is(ran.status, 127);
+  t.regex(ran.stderr, /^kmem-run: command not found: kmem-run-absent\n {2}hint: [^\n]*\n$/);
+});
 
-test.serial('a full disk under --output is the program’s to see', async (t) => {
+test.serial('the program sees a full disk under --output', async (t) => {
   const harness = makeHarness(t);
   const ran = await harness.run(['--output', '/dev/full', '--', 'echo', 'lost']);
   t.is(ran.status, 1);

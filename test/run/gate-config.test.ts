@@ -6,7 +6,7 @@ import type { Group } from '../../src/cgroup/types.ts';
 import { normaliseSpec } from '../../src/request/normalise.ts';
 import { gateConfig, planRun } from '../../src/run/plan.ts';
 
-test('where the kernel cannot be asked to reclaim, that is refused instead of counted', async (t) => {
+test('--reclaim is rejected, not ignored, if the kernel cannot be asked to reclaim', async (t) => {
   const memory = mkdtempSync(join(tmpdir(), 'kmem-run-config-'));
   t.teardown(() => rmSync(memory, { recursive: true }));
   const group: Group = {

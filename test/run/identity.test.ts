@@ -9,11 +9,11 @@ function own(...args: string[]) {
   return execFileSync('id', args, { encoding: 'utf8' }).trim();
 }
 
-test('nobody named: no change of identity', async (t) => {
+test('without a user the identity is unchanged', async (t) => {
   t.is(await resolveIdentity(null), null);
 });
 
-test('a user by name and by number, with all groups', async (t) => {
+test('accepts a user by name or number, with all groups', async (t) => {
   const expected = {
     uid: Number(own('-u', 'nobody')),
     gid: Number(own('-g', 'nobody')),
@@ -24,13 +24,13 @@ test('a user by name and by number, with all groups', async (t) => {
   t.like(await resolveIdentity(String(expected.uid)), expected);
 });
 
-test('a user who does not exist', async (t) => {
+test('rejects an unknown user', async (t) => {
   for (const user of ['kmem-run-absent', '4000000000', '-r', '']) {
     t.like(await t.throwsAsync(resolveIdentity(user)), { name: 'SetupError', code: 'unknown-user' }, user);
   }
 });
 
-test.serial('without the programs that look a user up, that is the reason', async (t) => {
+test.serial('an error names the missing user lookup program', async (t) => {
   const { PATH } = process.env;
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-identity-'));
   t.teardown(() => {

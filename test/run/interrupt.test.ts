@@ -15,7 +15,7 @@ for (const [signal, status] of [
   ['SIGHUP', 129],
   ['SIGQUIT', 131],
 ] as const) {
-  test.serial(`${signal} ends the run: torn down, reported, told`, async (t) => {
+  test.serial(`${signal} ends the run, which is torn down and reported`, async (t) => {
     const harness = makeHarness(t);
     const running = harness.start(['--kmem', '4M', '--then', 'touch second', ...sh(BUSY)]);
     await until(() => harness.has('up'));
@@ -35,7 +35,7 @@ for (const [signal, status] of [
   });
 }
 
-test.serial('the program has its grace, and a second signal takes it away', async (t) => {
+test.serial('the program has its grace period, and a second signal cuts it short', async (t) => {
   const harness = makeHarness(t);
   const line = 'trap "touch heard" TERM; touch up; while :; do sleep 0.05; done';
   const running = harness.start(['--grace', '1h', ...sh(line)]);
@@ -62,7 +62,7 @@ test.serial('the first signal decides the status', async (t) => {
   harness.assertNothingLeft();
 });
 
-test.serial('what the program does in its grace is its own: its exit code is kept', async (t) => {
+test.serial('the program’s exit code in its grace period is kept', async (t) => {
   const harness = makeHarness(t);
   const line = 'trap "touch cleaned; exit 5" TERM; touch up; while :; do sleep 0.05; done';
   const running = harness.start(['--grace', '50s', ...sh(line)]);
@@ -74,7 +74,7 @@ test.serial('what the program does in its grace is its own: its exit code is kep
   t.true(harness.has('cleaned'));
 });
 
-test.serial('an interrupt before the command is handed over starts nothing', async (t) => {
+test.serial('an interrupt before the command is handed over prevents its start', async (t) => {
   const harness = makeHarness(t);
   const running = harness.start(['--kmem', '4M', '--hold', '1h', ...sh('touch up')]);
   // As soon as a group exists, which is created before the command.

@@ -49,7 +49,7 @@ for (const [name, victim] of Object.entries(victims)) {
 }
 
 for (const name of ['runner', 'helper', 'runner and helper', 'guardian']) {
-  test(`SIGKILL of ${name} in the middle of a storm of denials`, async (t) => {
+  test(`SIGKILL of ${name} in a storm of denials leaves nothing running`, async (t) => {
     const harness = makeHarness(t);
     const running = harness.start(['--kmem', '400K', '--quiet', '--timeout', lenient(30), '--', storm, '30']);
     const pids = (): number[] => victims[name]?.(running) ?? [];
@@ -70,7 +70,7 @@ for (const name of ['runner', 'helper', 'runner and helper', 'guardian']) {
   });
 }
 
-test('SIGKILL of the runner while it tears down', async (t) => {
+test('SIGKILL of the runner in teardown leaves nothing', async (t) => {
   const harness = makeHarness(t);
   for (const delay of [-60, -30, -15, -8, 0, 8]) {
     const running = harness.start([
@@ -96,7 +96,7 @@ test('SIGKILL of the runner while it tears down', async (t) => {
   harness.assertNothingLeft();
 });
 
-test('a helper that is stopped does not keep the run from its timeout', async (t) => {
+test('a stopped helper does not prevent the run’s timeout', async (t) => {
   const harness = makeHarness(t);
   const running = harness.start([
     '--kmem',

@@ -10,7 +10,7 @@ for (const [title, options] of [
   ['inherited', ['--kmem', '4M']],
   ['read by an expectation', ['--kmem', '4M', '--expect', 'stdout~/^x/']],
 ] as const) {
-  test.serial(`1 GiB through stdout, and the runner’s memory stays bounded: ${title}`, async (t) => {
+  test.serial(`with 1 GiB through stdout, the runner’s memory stays bounded: ${title}`, async (t) => {
     const harness = makeHarness(t);
     const counted = ['sh', '-c', '"$@" | wc -c > count', 'sh', compileFixture('peak-rss'), 'peak'];
     const line = `printf x; head -c ${GIB} /dev/zero`;

@@ -13,7 +13,7 @@ const test = anyTest.serial;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
 
 for (const name of [...SIGNALS, 'SIGPIPE'] as const) {
-  test(`${name} again and again, from the command's end to that of kmem-run, loses no result`, async (t) => {
+  test(`repeated ${name} from the command’s end to kmem-run’s loses no result`, async (t) => {
     const harness = makeHarness(t);
     const options = ['--quiet', '--kmem', '4M', '--trace-gate', 'trace', '--output', 'output'];
     const running = harness.start([...options, '--', 'sh', '-c', 'echo $$ > command; echo written; exit 7']);
@@ -45,7 +45,7 @@ function leaveDaemon(t: ExecutionContext) {
 }
 
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
-  test(`${name} while what is left over has its grace: the result is that of the steps`, async (t) => {
+  test(`${name} in the grace period of leftovers: the result is that of the steps`, async (t) => {
     const { harness, running } = leaveDaemon(t);
     await until(() => harness.has('told'));
     running.signal(name);
@@ -58,7 +58,7 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 
-test('a second signal takes the grace from what is left over, and the result is that of the steps', async (t) => {
+test('a second signal ends the grace period of leftovers, and the result is that of the steps', async (t) => {
   const { harness, running } = leaveDaemon(t);
   await until(() => harness.has('told'));
   const { status, result } = await signalUntilEnded(running, 'SIGTERM');
@@ -67,7 +67,7 @@ test('a second signal takes the grace from what is left over, and the result is 
   harness.assertNothingLeft();
 });
 
-test('a signal ends the wait for a reader of --json, and the result is in a file beside', async (t) => {
+test('a signal ends the wait for a --json reader, and the result is saved elsewhere', async (t) => {
   const harness = makeHarness(t);
   execFileSync('mkfifo', [harness.path('pipe')]);
   const command = ['--', 'sh', '-c', 'touch done; exit 7'];

@@ -3,7 +3,7 @@
 import test from 'ava';
 import { makeHarness } from '../harness.ts';
 
-test.serial('what exits when its parent has is not left over', async (t) => {
+test.serial('a process that exits with its parent is not left over', async (t) => {
   const harness = makeHarness(t);
   // The reader sees the end of its input only when the shell has exited.
   const script = 'rm -f ends; mkfifo ends; sh -c "cat; true" < ends & exec 3> ends';
@@ -16,7 +16,7 @@ test.serial('what exits when its parent has is not left over', async (t) => {
   harness.assertNothingLeft();
 });
 
-test.serial('what stays is left over', async (t) => {
+test.serial('a daemon is left over', async (t) => {
   const harness = makeHarness(t);
   const ran = await harness.run(['--wait', 'exit', '--', 'sh', '-c', 'sleep 1000 & true']);
   t.deepEqual(

@@ -12,17 +12,17 @@ async function chosen(t: ExecutionContext, input: Omit<RunInput, 'command'>, inG
   return mode;
 }
 
-test.serial('what is asked for is what it is', async (t) => {
+test.serial('the requested mode is used', async (t) => {
   t.is(await chosen(t, { kmem: '1M', enforce: 'gate' }, true), 'gate');
   t.is(await chosen(t, { kmem: '1M', enforce: 'none' }, true), 'none');
   t.is(await chosen(t, { kmem: null, enforce: 'auto' }, true), 'none');
 });
 
-test.serial('on the host the gate enforces, whatever its kernel could do', async (t) => {
+test.serial('on the host the gate enforces, whatever the kernel supports', async (t) => {
   t.is(await chosen(t, { kmem: '1M', enforce: 'auto' }, false), 'gate');
 });
 
 // This kernel's limit is not enforced; on one whose limit is, test/vm/native.test.ts checks the other answer.
-test.serial('in a guest the gate enforces where the kernel’s own limit does not hold', async (t) => {
+test.serial('in a guest the gate enforces if the kernel’s own limit does not hold', async (t) => {
   t.is(await chosen(t, { kmem: '1M', enforce: 'auto' }, true), 'gate');
 });

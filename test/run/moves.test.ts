@@ -50,7 +50,7 @@ test('a task that writes itself to another group is named', async (t) => {
   t.regex(ran.stderr, /left the group: what it allocates there is neither limited nor counted/);
 });
 
-test('so is one with more ancestors than the BPF program looks at', async (t) => {
+test('a task with more ancestors than the BPF program checks is named', async (t) => {
   if (!canWatch(t)) return;
   const harness = makeHarness(t);
   const command = [compileFixture('deep'), '60', `${makeElsewhere(harness)}/${JOIN}`];
@@ -88,7 +88,7 @@ where(
   t.is(ran.result?.enforcement.programs?.lost, 500);
 });
 
-test('so is one that names the file by another path, with or without a limit', async (t) => {
+test('a task that uses another path to the file is named, with or without a limit', async (t) => {
   if (!canWatch(t)) return;
   const harness = makeHarness(t);
   symlinkSync(`${makeElsewhere(harness)}/${JOIN}`, harness.path('innocent'));
@@ -100,7 +100,7 @@ test('so is one that names the file by another path, with or without a limit', a
   }
 });
 
-test('a task moved from outside is named, and so is one that is moved in', async (t) => {
+test('a task moved out from outside is named, and so is a task moved in', async (t) => {
   if (!canWatch(t)) return;
   const harness = makeHarness(t);
   const elsewhere = makeElsewhere(harness);
@@ -122,7 +122,7 @@ test('a task moved from outside is named, and so is one that is moved in', async
   t.is(movesIn(ran), 2);
 });
 
-test('clone3 into a group of the unified hierarchy: on v1 memory stays where it was, on v2 the child is named', async (t) => {
+test('clone3 into a unified group: on v1 memory stays where it was, on v2 the child is named', async (t) => {
   if (!canWatch(t)) return;
   const harness = makeHarness(t);
   const elsewhere = `${harness.sandbox.unified}/elsewhere`;
@@ -136,7 +136,7 @@ test('clone3 into a group of the unified hierarchy: on v1 memory stays where it 
   t.is(movesIn(ran), version === 1 ? 0 : 1);
 });
 
-test('a run whose tasks stay says nothing: joiners, forks, threads, daemons and steps are no moves', async (t) => {
+test('a run whose tasks stay reports nothing: joiners, forks, threads, daemons and steps do not count', async (t) => {
   if (!canWatch(t)) return;
   const harness = makeHarness(t);
   const daemon = 'setsid sh -c "sleep 0.2; true" & true';
@@ -154,7 +154,7 @@ test('a run whose tasks stay says nothing: joiners, forks, threads, daemons and 
   harness.assertNothingLeft();
 });
 
-test('a move within the group is none', async (t) => {
+test('a move within the group is ignored', async (t) => {
   if (!canWatch(t)) return;
   const harness = makeHarness(t);
   const script = `d=$(sed -n 's/^[0-9]*:\\(memory\\)*://p' /proc/self/cgroup | head -n 1); d="$0"/$(basename "$d")
@@ -167,7 +167,7 @@ test('a move within the group is none', async (t) => {
   harness.assertNothingLeft();
 });
 
-test('in a PID namespace, where no number is the kernel’s own, nothing is said to be watched', async (t) => {
+test('in a PID namespace, where numbers are not the kernel’s own, nothing is reported as watched', async (t) => {
   if (!canWatch(t)) return;
   const harness = makeHarness(t);
   const under = ['unshare', '--pid', '--fork', '--mount-proc'];

@@ -28,7 +28,7 @@ function sh(line: string, ...args: string[]) {
   return ['--', 'sh', '-c', line, 'sh', ...args];
 }
 
-test.serial('npx passes on what stands after --, and the status', async (t) => {
+test.serial('npx passes on the arguments after -- and the exit status', async (t) => {
   const harness = makeHarness(t);
   const args = ['--kmem', '1M', 'a b', '--', "c'd", '"', '$HOME', '*', '', '--help', '-c'];
   const ran = await startNpx(harness, ['--kmem', '8M', ...sh('printf "<%s>" "$@"; exit 7', ...args)]).ended;
@@ -38,7 +38,7 @@ test.serial('npx passes on what stands after --, and the status', async (t) => {
   harness.assertNothingLeft();
 });
 
-test.serial('what npx put into the environment is not the program’s', async (t) => {
+test.serial('the program does not see variables added by npx', async (t) => {
   const harness = makeHarness(t);
   const PATH = `/opt/mine:${process.env.PATH?.split(':')
     .filter((folder) => !folder.includes('node_modules'))

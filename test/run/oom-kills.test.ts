@@ -5,7 +5,7 @@ function killed(rest: string, head = '6,812,19782887,-') {
   return `${head};oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,${rest}\n SUBSYSTEM=x\n`;
 }
 
-test('who was killed, where, and whether the whole machine was short of memory', (t) => {
+test('reads who was killed, where, and whether the whole machine lacked memory', (t) => {
   const records = [
     '4,811,19779034,-;V8Worker invoked oom-killer: gfp_mask=0x100cca(GFP_HIGHUSER_MOVABLE), order=0\n',
     killed('global_oom,task_memcg=/,task=python3,pid=112,uid=0'),
@@ -18,14 +18,14 @@ test('who was killed, where, and whether the whole machine was short of memory',
   ]);
 });
 
-test('a name may hold anything, also what looks like the record’s own fields', (t) => {
+test('a name may contain anything, even text that looks like the record’s fields', (t) => {
   const comm = 'x,pid=1,uid=0';
   t.deepEqual(parseVictims([killed(`global_oom,task_memcg=/,task=${comm},pid=7,uid=0`)]), [
     { pid: 7, comm, cgroup: '/', global: true },
   ]);
 });
 
-test('what a program wrote into the log is not believed', (t) => {
+test('text that a program wrote to the log is not trusted', (t) => {
   const text = 'global_oom,task_memcg=/,task=init,pid=1,uid=0';
   t.deepEqual(
     parseVictims([killed(text, '12,900,1,-'), killed(text, '6,901,2,-').replace('oom-kill', 'x oom-kill')]),

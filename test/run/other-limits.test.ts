@@ -51,7 +51,7 @@ where(
   harness.assertNothingLeft();
 });
 
-test('under --enforce none nothing is counted, and failcnt says so', async (t) => {
+test('under --enforce none nothing is counted, and failcnt is null', async (t) => {
   const harness = makeHarness(t);
   const options = ['--kmem', '4K', '--enforce', 'none', '--expect', 'failcnt==null'];
   const ran = await harness.run([...options, '--', 'sh', '-c', 'exit 3']);
@@ -78,7 +78,7 @@ where(
   harness.assertNothingLeft();
 });
 
-test('a memory limit in which the command cannot start is named as the reason', async (t) => {
+test('a memory limit too small for the command to start is named as the cause', async (t) => {
   const harness = makeHarness(t);
   for (const mem of ['4K', '8K', '16K', '24K']) {
     const ran = await harness.run(['--mem', mem, '--', 'true']);

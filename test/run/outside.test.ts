@@ -10,7 +10,7 @@ import { makeHarness } from '../harness.ts';
 const JOIN = version === 1 ? 'tasks' : 'cgroup.procs';
 const WITHOUT_PROGRAMS = underSeccomp('deny', 'bpf', `${constants.errno.EPERM}`);
 
-test.serial('a process outside is reported, and what moved it is unknown', async (t) => {
+test.serial('a process outside is reported, with the cause of its move unknown', async (t) => {
   const harness = makeHarness(t);
   const elsewhere = `${harness.sandbox.memory}/elsewhere`;
   mkdirSync(elsewhere);
@@ -32,15 +32,18 @@ test.serial('a process outside is reported, and what moved it is unknown', async
   harness.assertNothingLeft();
 });
 
-test.serial('a run whose processes stay has none: steps, daemons, forks and joiners are in the group', async (t) => {
-  const harness = makeHarness(t);
-  const forks = 'i=0; while [ $i -lt 200 ]; do /bin/true; i=$((i+1)); done; setsid sleep 0.5 & true';
-  const steps = ['--then', 'true | true', '--then', forks];
-  for (const mode of ['gate', 'none']) {
-    const options = ['--kmem', '64M', '--enforce', mode, '--pids', '100', ...steps];
-    const ran = await harness.run([...options, '--', 'sh', '-c', forks], { under: WITHOUT_PROGRAMS });
-    t.is(ran.status, 0, ran.stderr);
-    t.deepEqual(ran.result?.escapes, []);
-  }
-  harness.assertNothingLeft();
-});
+test.serial(
+  'a run whose processes stay has no escapes: steps, daemons, forks and joiners are in the group',
+  async (t) => {
+    const harness = makeHarness(t);
+    const forks = 'i=0; while [ $i -lt 200 ]; do /bin/true; i=$((i+1)); done; setsid sleep 0.5 & true';
+    const steps = ['--then', 'true | true', '--then', forks];
+    for (const mode of ['gate', 'none']) {
+      const options = ['--kmem', '64M', '--enforce', mode, '--pids', '100', ...steps];
+      const ran = await harness.run([...options, '--', 'sh', '-c', forks], { under: WITHOUT_PROGRAMS });
+      t.is(ran.status, 0, ran.stderr);
+      t.deepEqual(ran.result?.escapes, []);
+    }
+    harness.assertNothingLeft();
+  },
+);

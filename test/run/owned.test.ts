@@ -45,7 +45,7 @@ const kinds: Record<string, (harness: Harness) => readonly string[]> = {
 
 for (const [name, words] of Object.entries(kinds)) {
   for (const victim of ['runner', 'owner', 'guardian of the owner']) {
-    test(`${name} is ended with all that it started by SIGKILL of the ${victim}`, async (t) => {
+    test(`SIGKILL of the ${victim} ends ${name} and all that it started`, async (t) => {
       const harness = makeHarness(t);
       writeFileSync(harness.path('program'), PROGRAM);
       const running = harness.start(words(harness), QUIET);
@@ -83,7 +83,7 @@ function endAtLast(t: ExecutionContext, running: Running): void {
   });
 }
 
-test('what a line of set-up leaves running is there for the run, and ends with it', async (t) => {
+test('a daemon left by a setUp line is available to the run and ends with it', async (t) => {
   const harness = makeHarness(t);
   const file = write(harness, [
     'setUp: cd ${here}; sleep 1000 & echo $! > daemon',
@@ -120,19 +120,19 @@ async function startEscaped(t: ExecutionContext) {
   };
 }
 
-test('what has left the group ends with the supervisor', async (t) => {
+test('a process that left the group ends with the supervisor', async (t) => {
   const { supervisor, assertEnded } = await startEscaped(t);
   process.kill(supervisor, 'SIGKILL');
   await assertEnded();
 });
 
-test('what has left the group ends with the guardian', async (t) => {
+test('a process that left the group ends with the guardian', async (t) => {
   const { guardian, assertEnded } = await startEscaped(t);
   process.kill(guardian, 'SIGKILL');
   await assertEnded();
 });
 
-test('a guardian that is stopped ends its part when the supervisor is gone', async (t) => {
+test('a stopped guardian ends its part when the supervisor is gone', async (t) => {
   const { guardian, supervisor, assertEnded } = await startEscaped(t);
   process.kill(guardian, 'SIGSTOP');
   await until(() => stateOf(guardian) === 'T');
@@ -140,7 +140,7 @@ test('a guardian that is stopped ends its part when the supervisor is gone', asy
   await assertEnded();
 });
 
-test('supervisor and guardian that are stopped end their part when the runner is gone', async (t) => {
+test('a stopped supervisor and guardian end their part when the runner is gone', async (t) => {
   const { guardian, supervisor, running, assertEnded } = await startEscaped(t);
   for (const pid of [guardian, supervisor]) process.kill(pid, 'SIGSTOP');
   await until(() => [guardian, supervisor].every((pid) => stateOf(pid) === 'T'));
@@ -172,7 +172,7 @@ function signal(pid: number, name: NodeJS.Signals): boolean {
   }
 }
 
-test('a joiner that waits for an answer ends with supervisor and guardian', async (t) => {
+test('a joiner waiting for an answer ends with the supervisor and the guardian', async (t) => {
   const harness = makeHarness(t);
   const steps = Array.from({ length: 80 }, () => ['--then', 'true']).flat();
   let met = 0;

@@ -13,7 +13,7 @@ const LOOP = 'while :; do sleep 0.05; done';
 const server = `trap 'echo hup >> heard' HUP; trap 'echo term >> heard; exit 0' TERM; touch up; ${LOOP}`;
 const background = { background: true, ready: { file: 'up', within: lenient(20) } } as const;
 
-test('the plan goes on beside a server in the group, which is ready, signalled, and ended with the plan', async (t) => {
+test('the plan continues alongside a ready server, which can be signalled and ends with the plan', async (t) => {
   const { result, cwd } = await made(t, [
     { name: 'server', run: server, ...background },
     { run: 'cat /proc/self/cgroup; test ! -e heard', name: 'beside', expect: ['exit==0', 'stdout~kmem-run.'] },
@@ -34,7 +34,7 @@ test('the plan goes on beside a server in the group, which is ready, signalled, 
   t.deepEqual(result.leftover, []);
 });
 
-test('one that does not hear SIGTERM is killed after the grace, with all that it started, and fails', async (t) => {
+test('a step that ignores SIGTERM is killed after the grace period, with its children, and fails', async (t) => {
   const deaf = `trap '' TERM; (${LOOP}) & touch up; ${LOOP}`;
   const { result } = await made(t, [{ name: 'deaf', run: deaf, ...background }, { run: 'true' }], { grace: 200 });
   t.is(result.outcome, 'failed', JSON.stringify(result.steps));
@@ -43,7 +43,7 @@ test('one that does not hear SIGTERM is killed after the grace, with all that it
   t.deepEqual(result.leftover, []);
 });
 
-test('one that ends by itself is judged by its exit, and can be waited for', async (t) => {
+test('a step that ends by itself is judged by its exit and can be waited for', async (t) => {
   const ends = (code: number) => `while [ ! -e go ]; do sleep 0.02; done; exit ${code}`;
   const plan = (code: number, expect: string[] = []) => [
     { name: 'job', run: ends(code), background: true, expect },
@@ -63,13 +63,13 @@ test('one that ends by itself is judged by its exit, and can be waited for', asy
   t.is(slow.result.outcome, 'passed', JSON.stringify(slow.result.steps));
 });
 
-test('an expectation of its exit decides, also where it is ended with the plan', async (t) => {
+test('an expectation of its exit decides, even if it is ended with the plan', async (t) => {
   const plan = (expect: string) => [{ run: server, ...background, expect }, { run: 'true' }];
   t.is((await made(t, plan('exit==0'))).result.outcome, 'passed');
   t.is((await made(t, plan('exit==143'))).result.outcome, 'expectation');
 });
 
-test('a step in the background has a time of its own', async (t) => {
+test('a background step has its own timeout', async (t) => {
   const { result } = await made(t, [
     { name: 'late', run: 'sleep 99; true', background: true, timeout: 100, expect: 'exit==124' },
     { wait: { step: 'late', within: lenient(20) } },
@@ -77,7 +77,7 @@ test('a step in the background has a time of its own', async (t) => {
   t.is(result.outcome, 'passed', JSON.stringify(result.steps));
 });
 
-test('several run at a time, and what one is denied is told of that one', async (t) => {
+test('several steps run at once, and each denial is reported for its step', async (t) => {
   const forks = 'i=0; while [ $i -lt 40 ]; do sleep 30 & i=$((i+1)); done; wait';
   const { result } = await made(
     t,
@@ -99,7 +99,7 @@ test('several run at a time, and what one is denied is told of that one', async 
   t.is((first?.failcnt ?? 0) + (greedy?.failcnt ?? 0) + (after?.failcnt ?? 0), result.kmem.failcnt ?? -1);
 });
 
-test('a denial is booked on the step that the process comes from, also where its parents have ended', async (t) => {
+test('a denial is attributed to the step its process comes from, even if its parents have ended', async (t) => {
   const opener =
     'open P, "+<", "pipe"; $| = 1; print "up\\n"; while (<P>) { print open(F, "/etc/hostname") ? "opened\\n" : "refused $_" }';
   const { result } = await made(
@@ -152,27 +152,27 @@ test('the address of a call begins with its step', async (t) => {
   t.true(existsSync(join(cwd, 'up')));
 });
 
-test('what cannot be executed is told as for any other step', async (t) => {
+test('a missing command is reported as for any other step', async (t) => {
   const plan = [{ run: 'true' }, { run: ['./absent'], background: true }, { run: 'touch after' }];
   const error = await t.throwsAsync(() => run({ plan, timeout: '50s' }), { instanceOf: SetupError });
   t.is((error as SetupError).code, 'command-not-found');
 });
 
-test('the time of the run ends it too', async (t) => {
+test('the run’s timeout ends it too', async (t) => {
   const plan = [{ run: server, ...background }, { run: 'sleep 98' }];
   const { result } = await made(t, plan, { timeout: '1s', grace: '1s' });
   t.is(result.outcome, 'timeout');
   t.deepEqual(result.leftover, []);
 });
 
-test('a limit that keeps it from starting is its result', async (t) => {
+test('a limit that prevents its start is reported as its result', async (t) => {
   const plan = [{ name: 'server', run: server, background: true, expect: ['exit==126', 'failcnt>0'] }];
   const { result } = await made(t, plan, { kmem: '16K', reserve: 0 });
   t.is(result.outcome, 'passed', JSON.stringify(result.steps));
   t.is(result.failures[0]?.step, 0);
 });
 
-test('each denial is attributed to one step: those of the steps add up to those of the run', async (t) => {
+test('each denial is attributed to one step, and the steps’ denials add up to the run’s', async (t) => {
   const forks = '(i=0; while [ $i -lt 40 ]; do sleep 1000 & i=$((i+1)); done); true';
   const { result } = await made(
     t,

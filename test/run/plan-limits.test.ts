@@ -49,7 +49,7 @@ function turn(number: number): StepInput[] {
   return [{ run: `touch go.${number}`, outside: true }, { wait: logged(`^${number} `) }];
 }
 
-test('the gate is squeezed and loosened while a server runs: its calls fail between the two', async (t) => {
+test('the limit is lowered and raised while a server runs: its calls fail in between', async (t) => {
   const { result, cwd } = await made(
     t,
     [
@@ -79,7 +79,7 @@ test('the gate is squeezed and loosened while a server runs: its calls fail betw
   t.false(result.enforcement.notes.some((note) => note.includes('stayed above the kmem limit')));
 });
 
-test('a limit that comes later makes the gate stand from the start, and one that goes leaves it', async (t) => {
+test('a limit set later starts the gate from the beginning, and removing it keeps the gate', async (t) => {
   const forks = 'sleep 30 & sleep 30 & true';
   const { result } = await made(t, [
     { run: forks },
@@ -100,7 +100,7 @@ test('a limit that comes later makes the gate stand from the start, and one that
   t.is(result.steps[4]?.failcnt, 0);
 });
 
-test('a squeeze below the usage is no overrun, however long it lasts', async (t) => {
+test('a limit lowered below usage is not an overrun, however long it lasts', async (t) => {
   const { result } = await made(t, [server(200), ...turn(0), { limits: { kmem: '128K' } }, { wait: '600ms' }], {
     kmem: '64M',
     onOverrun: 'kill',
@@ -109,7 +109,7 @@ test('a squeeze below the usage is no overrun, however long it lasts', async (t)
   t.is(result.kmem.overshoot, 0);
 });
 
-test('usage that was seen below the limit counts against it again', async (t) => {
+test('usage counts against the limit again once it was seen below it', async (t) => {
   const touch = (tables: number) => `import mmap, time
 m = mmap.mmap(-1, ${tables} << 21, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000)
 m.madvise(15)
@@ -139,7 +139,7 @@ while not __import__('os').path.exists('go'): time.sleep(0.02)`;
   t.is(result.kmem.overshoot, last - 2 * M);
 });
 
-v1Test('limits of the kernel’s own are changed together, and read back', async (t) => {
+v1Test('kernel limits are changed together and read back', async (t) => {
   const { result } = await made(
     t,
     [
@@ -167,7 +167,7 @@ v1Test('limits of the kernel’s own are changed together, and read back', async
   );
 });
 
-test('a limit of processes bites from where it is set on', async (t) => {
+test('a process limit applies from the step that sets it', async (t) => {
   const { result } = await made(t, [
     { run: 'sleep 0 & wait' },
     { limits: { pids: 1 } },
@@ -179,7 +179,7 @@ test('a limit of processes bites from where it is set on', async (t) => {
   t.true((result.pids?.failcnt ?? 0) > 0);
 });
 
-v1Test('a limit that the kernel refuses fails the step, says why, and changes nothing', async (t) => {
+v1Test('a limit rejected by the kernel fails the step with a reason and changes nothing', async (t) => {
   const hold = `import os, time
 m = bytearray(64 << 20)
 open('up', 'w').close()
@@ -203,13 +203,13 @@ time.sleep(60)`;
   for (const { limits } of result.steps) t.like(limits, { mem: 256 * M, memsw: 256 * M, pids: 40 });
 });
 
-test('a limit that this version of cgroups does not have fails the step', async (t) => {
+test('a limit that this cgroup version does not support fails the step', async (t) => {
   const { result } = await made(t, [{ run: 'true' }, { limits: { kmemTcp: '1M' } }], { enforce: 'none' });
   t.is(result.steps[1]?.exit.code, version === 1 ? 0 : 1);
   t.is(result.steps[1]?.error === null, version === 1);
 });
 
-test('with --enforce none a kmem limit is not in force, and that is said', async (t) => {
+test('with --enforce none, a kmem limit is not enforced, and a note says so', async (t) => {
   const { result } = await made(t, [{ run: 'true' }, { limits: { kmem: '4K' } }, { run: 'true' }], { enforce: 'none' });
   t.is(result.outcome, 'passed');
   t.is(result.steps[2]?.limits?.kmem, null);

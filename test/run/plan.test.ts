@@ -23,7 +23,7 @@ function serve(t: ExecutionContext, busy: number): Promise<string> {
   });
 }
 
-test('clients run outside the group, programs in it, each with its output', async (t) => {
+test('clients run outside the group, programs inside it, each with its own output', async (t) => {
   const where = 'cat /proc/self/cgroup';
   const { result, output } = await made(t, [
     { run: where, outside: true, expect: 'stdout!~kmem-run.' },
@@ -40,7 +40,7 @@ test('clients run outside the group, programs in it, each with its output', asyn
   t.true(output.endsWith('oops\n'));
 });
 
-test('an expectation of a step that does not hold fails the run, and names its step', async (t) => {
+test('a failed step expectation fails the run and names the step', async (t) => {
   const { result } = await made(t, [{ run: 'true' }, { run: 'echo a', expect: 'stdout==b' }]);
   t.is(result.outcome, 'expectation');
   const failed = result.expectations.filter(({ passed }) => !passed);
@@ -48,7 +48,7 @@ test('an expectation of a step that does not hold fails the run, and names its s
   t.is(failed.length, 1);
 });
 
-test('a request that nobody answers is given up when the time for trying is', async (t) => {
+test('an unanswered request is abandoned when its retry time is over', async (t) => {
   const server = createServer(() => {});
   t.teardown(() => server.close().closeAllConnections());
   const port = await new Promise<number>((resolve) => {
@@ -62,7 +62,7 @@ test('a request that nobody answers is given up when the time for trying is', as
   t.like(result.steps[1], { error: 'no answer: no answer in time', http: { status: null, attempts: 1 } });
 });
 
-test('a request is tried again until it is answered as expected', async (t) => {
+test('a request is retried until it is answered as expected', async (t) => {
   const url = await serve(t, 2);
   const { result } = await made(t, [
     { run: 'true' },
@@ -75,7 +75,7 @@ test('a request is tried again until it is answered as expected', async (t) => {
   t.like(result.steps[2]?.http, { status: 200, body: 'POST 3', attempts: 2 });
 });
 
-test('a try that is cut off does not hide the answer to the one before', async (t) => {
+test('an attempt that is cut off does not hide the answer to the previous one', async (t) => {
   let asked = 0;
   const server = createServer((_, response) => {
     asked += 1;
@@ -92,7 +92,7 @@ test('a try that is cut off does not hide the answer to the one before', async (
   t.like(result.steps[1], { error: 'answered 404', http: { status: 404, body: 'nothing', attempts: 2 } });
 });
 
-test('a request without the answer that was meant fails the run', async (t) => {
+test('a request without the expected answer fails the run', async (t) => {
   const url = await serve(t, 1);
   const { result } = await made(t, [{ run: 'true' }, { http: url }, { http: 'http://127.0.0.1:1/' }]);
   t.is(result.outcome, 'failed');
@@ -102,7 +102,7 @@ test('a request without the answer that was meant fails the run', async (t) => {
   );
 });
 
-test('a client in the background is waited for, signalled by its name, and ended with the plan', async (t) => {
+test('a background client is waited for, signalled by name and stopped with the plan', async (t) => {
   const trapping = "trap 'echo hup >> heard' HUP; touch up; while :; do sleep 0.05; done";
   const { result, cwd } = await made(t, [
     { run: trapping, outside: true, background: true, name: 'client', ready: { file: 'up' } },
@@ -116,7 +116,7 @@ test('a client in the background is waited for, signalled by its name, and ended
   t.true((result.steps[0]?.readyMs ?? -1) > 0);
 });
 
-test('what is never ready fails the run, unless that is what was expected', async (t) => {
+test('a step that is never ready fails the run unless the error is expected', async (t) => {
   const ready = { port: 1, within: 50 };
   const { result } = await made(t, [{ run: 'true', ready }]);
   t.is(result.outcome, 'failed');
@@ -130,7 +130,7 @@ test('what is never ready fails the run, unless that is what was expected', asyn
   t.is(forgotten.result.outcome, 'expectation');
 });
 
-test('a step has a time of its own, after which all that it started is ended and the run goes on', async (t) => {
+test('when a step times out, everything it started is ended and the run continues', async (t) => {
   const { result } = await made(t, [
     { run: 'sleep 99; true', timeout: 100, expect: 'exit==124' },
     { wait: { empty: true, within: '20s' } },
@@ -140,7 +140,7 @@ test('a step has a time of its own, after which all that it started is ended and
   t.is(result.outcome, 'passed', JSON.stringify(result.steps));
 });
 
-test('a signal reaches a daemon of the group by its file, and nobody outside the group', async (t) => {
+test('a signal reaches a daemon in the group by its PID file, and no process outside the group', async (t) => {
   const daemon = "(trap 'echo usr1 > heard; exit' USR1; touch up; while :; do sleep 0.05; done) & echo $! > pid";
   const { result } = await made(t, [
     { run: daemon, ready: { file: 'up' } },
@@ -154,7 +154,7 @@ test('a signal reaches a daemon of the group by its file, and nobody outside the
   t.is(result.outcome, 'passed', JSON.stringify(result.steps));
 });
 
-test('the time of the run ends clients too', async (t) => {
+test('the time limit of the run ends clients too', async (t) => {
   const plan = [{ run: 'true' }, { run: 'sleep 98', outside: true }, { run: 'true' }];
   const { result } = await made(t, plan, { timeout: '1s', grace: '1s' });
   t.is(result.outcome, 'timeout');

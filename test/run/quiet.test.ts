@@ -36,7 +36,7 @@ except OSError: held.pop()
 while True: time.sleep(60)
 `;
 
-test('what a daemon is denied after its launcher has exited is named, and counts for the launcher’s step', async (t) => {
+test('denials of a daemon after its launcher has exited are named and count for the launcher’s step', async (t) => {
   const harness = makeHarness(t);
   const { status, stderr, result } = await harness.run(['--kmem', '400K', ...daemon(DENIED)]);
   t.is(status, 0, stderr);
@@ -58,7 +58,7 @@ test('what a daemon is denied after its launcher has exited is named, and counts
   harness.assertNothingLeft();
 });
 
-test('each step has what its own daemon did, and together that is all', async (t) => {
+test('denials count for the step in progress, and the steps add up to the total', async (t) => {
   const harness = makeHarness(t);
   const more = 'for i in 1 2 3 4 5 6 7 8 9; do sleep 300 & done';
   const steps = ['--client', 'sleep 0.7', '--then', more];
@@ -80,7 +80,7 @@ test('an empty group is not waited for', async (t) => {
   t.deepEqual(result?.leftover, []);
 });
 
-test('what is about to exit is no daemon', async (t) => {
+test('a process about to exit is not a daemon', async (t) => {
   const harness = makeHarness(t);
   const { result } = await harness.run([...daemon('sleep 0.2')]);
   t.like(result?.ending, { rule: 'quiet', reason: 'empty' });
@@ -97,7 +97,7 @@ test('a daemon that is never quiet is stopped at the limit, and the report says 
   harness.assertNothingLeft();
 });
 
-test('the time limit cuts the wait short, and fails nothing', async (t) => {
+test('the time limit shortens the wait without failing the run', async (t) => {
   const harness = makeHarness(t);
   const options = ['--timeout', '700ms', '--quiet-for', '1h', '--quiet-limit', '1h'];
   const { status, result } = await harness.run([...options, ...daemon('sleep 300')]);
@@ -106,7 +106,7 @@ test('the time limit cuts the wait short, and fails nothing', async (t) => {
   harness.assertNothingLeft();
 });
 
-test('what is left is told to end, and may do so at the limit: nothing is denied or counted any more', async (t) => {
+test('leftover processes are told to end; from then on nothing is denied or counted', async (t) => {
   const harness = makeHarness(t);
   writeFileSync(harness.path('server.py'), server);
   const { result } = await harness.run(['--kmem', '2M', '--', '/usr/bin/python3', 'server.py']);
@@ -121,7 +121,7 @@ test('what is left is told to end, and may do so at the limit: nothing is denied
   harness.assertNothingLeft();
 });
 
-test('what does not end on SIGTERM is killed after the grace', async (t) => {
+test('a process that ignores SIGTERM is killed after the grace period', async (t) => {
   const harness = makeHarness(t);
   const { status, result } = await harness.run([
     '--grace',
@@ -133,7 +133,7 @@ test('what does not end on SIGTERM is killed after the grace', async (t) => {
   harness.assertNothingLeft();
 });
 
-test('a daemon that dies of a signal is named with it', async (t) => {
+test('a daemon killed by a signal is named with that signal', async (t) => {
   const harness = makeHarness(t);
   const { status, stderr, result } = await harness.run(['--kmem', '4M', ...daemon('sleep 0.2; kill -SEGV $$')]);
   t.is(status, 0);
@@ -142,7 +142,7 @@ test('a daemon that dies of a signal is named with it', async (t) => {
   t.regex(stderr, /^kmem-run: passed, although sh \(\d+\) died of SIGSEGV: /m);
 });
 
-test('--hold is a time from the last step on, and the wait for quiet is part of it', async (t) => {
+test('--hold counts from the last step and includes the wait for quiet', async (t) => {
   const harness = makeHarness(t);
   const hold = ['--hold', '900ms', '--quiet-for', '100ms', '--timeout', lenient(30)];
   const { result } = await harness.run([...hold, ...daemon('sleep 300')]);
@@ -152,7 +152,7 @@ test('--hold is a time from the last step on, and the wait for quiet is part of 
   harness.assertNothingLeft();
 });
 
-test('an interrupted wait is an interrupted run', async (t) => {
+test('interrupting the wait interrupts the run', async (t) => {
   const harness = makeHarness(t);
   const options = ['--quiet-for', '1h', '--quiet-limit', '1h', '--then', 'touch done'];
   const running = harness.start([...options, ...daemon('sleep 300')]);

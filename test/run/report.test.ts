@@ -15,7 +15,7 @@ async function onTerminal(harness: Harness, options: string, env: Record<string,
   return (await running.ended).stdout;
 }
 
-test.serial('colours are for terminals, and only where they are wanted', async (t) => {
+test.serial('colours are used only on terminals, and only if wanted', async (t) => {
   const harness = makeHarness(t);
   t.true((await onTerminal(harness, '--kmem 4M -- true')).includes(ESCAPE));
   t.false((await onTerminal(harness, '--kmem 4M -- true', { NO_COLOR: '1' })).includes(ESCAPE));
@@ -23,7 +23,7 @@ test.serial('colours are for terminals, and only where they are wanted', async (
   t.false((await harness.run(['--kmem', '4M', '--', 'true'])).stderr.includes(ESCAPE));
 });
 
-test.serial('a live line only where the command does not hold the terminal', async (t) => {
+test.serial('a live line is shown only if the command does not use the terminal', async (t) => {
   const harness = makeHarness(t);
   const live = /kmem [0-9.]+ [KM]iB of 4 MiB ▕/;
   t.regex(await onTerminal(harness, '--kmem 4M --output null -- sleep 0.5'), live);
@@ -31,7 +31,7 @@ test.serial('a live line only where the command does not hold the terminal', asy
   t.notRegex(await onTerminal(harness, '--kmem 4M --quiet --output null -- sleep 0.5'), live);
 });
 
-test.serial('--quiet: not a word, whatever happens to the program', async (t) => {
+test.serial('--quiet prints nothing, whatever happens to the program', async (t) => {
   const { run } = makeHarness(t);
   for (const line of ['exit 0', 'exit 3', 'kill -SEGV $$']) {
     const ran = await run(['--quiet', '--kmem', '4M', ...sh(line)]);
@@ -39,12 +39,12 @@ test.serial('--quiet: not a word, whatever happens to the program', async (t) =>
   }
 });
 
-test.serial('--quiet does not hide that kmem-run could not do its work', async (t) => {
+test.serial('--quiet does not hide kmem-run’s own errors', async (t) => {
   const { run } = makeHarness(t);
   t.regex((await run(['--quiet', '--', 'kmem-run-absent'])).stderr, /^kmem-run: command not found/);
 });
 
-test.serial('the report has a line for people, then figures; --verbose has more of them', async (t) => {
+test.serial('the report starts with a sentence, then figures; --verbose adds more', async (t) => {
   const { run } = makeHarness(t);
   const { stderr } = await run(['--kmem', '4M', '--then', 'true', ...sh('exit 3')]);
   const [first = '', ...rows] = stderr.trimEnd().split('\n');
@@ -59,7 +59,7 @@ test.serial('the report has a line for people, then figures; --verbose has more 
   t.true(verbose.stderr.split('\n').length > stderr.split('\n').length);
 });
 
-test.serial('--plot draws what was read, and marks each failure', async (t) => {
+test.serial('--plot draws the samples and marks each failure', async (t) => {
   const { run } = makeHarness(t);
   const ran = await run(['--plot', '--kmem', '200K', '--then', 'true', ...sh('sleep 0.2 & sleep 0.2 & wait')]);
   const { result, stderr } = ran;
@@ -85,7 +85,7 @@ test.serial('--dry-run prints what would be run, with all defaults, and runs not
   harness.assertNothingLeft();
 });
 
-test.serial('--dry-run is what the result then says was asked for', async (t) => {
+test.serial('--dry-run prints the same spec as the result of a run', async (t) => {
   const { run } = makeHarness(t);
   const args = ['--kmem', '2M', '--env', 'A=b', '--expect', 'failcnt==0', '--', 'true'];
   const dry = await run(['--dry-run', ...args], { json: false });
@@ -94,7 +94,7 @@ test.serial('--dry-run is what the result then says was asked for', async (t) =>
   t.deepEqual(spec, ran.result?.spec);
 });
 
-test.serial('--version and --help answer on stdout and run nothing', async (t) => {
+test.serial('--version and --help print to stdout and run nothing', async (t) => {
   const harness = makeHarness(t);
   const version = await harness.run(['--version'], { json: false });
   t.regex(version.stdout, /^\d+\.\d+\.\d+\n$/);
@@ -104,7 +104,7 @@ test.serial('--version and --help answer on stdout and run nothing', async (t) =
   t.is(help.stderr, '');
 });
 
-test.serial('what a program is called cannot write to the terminal', async (t) => {
+test.serial('a program’s name cannot send escapes to the terminal', async (t) => {
   const { run } = makeHarness(t);
   const { stderr } = await run(['--', 'sh', '-c', `exit 3 # ${ESCAPE}[31m`]);
   t.false(stderr.includes(ESCAPE));

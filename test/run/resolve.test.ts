@@ -22,24 +22,24 @@ function makeFolder(t: ExecutionContext): string {
   return folder;
 }
 
-test('a name is looked up in PATH, the first that can be executed', (t) => {
+test('a name resolves to the first executable file in PATH', (t) => {
   const cwd = makeFolder(t);
   const path = `${cwd}/absent:${cwd}/first:${cwd}/second`;
   t.is(resolveCommand('tool', { cwd, path }), join(cwd, 'first/tool'));
   t.is(resolveCommand('plain', { cwd, path }), join(cwd, 'second/plain'));
 });
 
-test('an empty or relative folder of PATH is taken from the working directory', (t) => {
+test('an empty or relative PATH entry is relative to the working directory', (t) => {
   const cwd = makeFolder(t);
   t.is(resolveCommand('own', { cwd, path: '/absent:' }), join(cwd, 'own'));
   t.is(resolveCommand('tool', { cwd, path: 'first' }), join(cwd, 'first/tool'));
 });
 
-test('without a PATH the system’s is taken', (t) => {
+test('without PATH the system’s default is used', (t) => {
   t.regex(resolveCommand('sh', { cwd: '/', path: undefined }), /^(\/usr)?\/bin\/sh$/);
 });
 
-test('a path is taken from the working directory, and never looked up', (t) => {
+test('a path is relative to the working directory and never looked up in PATH', (t) => {
   const cwd = makeFolder(t);
   t.is(resolveCommand('./own', { cwd, path: '/bin' }), join(cwd, 'own'));
   t.is(resolveCommand('first/tool', { cwd, path: '/bin' }), join(cwd, 'first/tool'));
@@ -47,7 +47,7 @@ test('a path is taken from the working directory, and never looked up', (t) => {
   t.throws(() => resolveCommand('./sh', { cwd, path: '/bin' }));
 });
 
-test('what does not exist, and what cannot be executed', (t) => {
+test('missing and non-executable files have distinct errors', (t) => {
   const cwd = makeFolder(t);
   const path = `${cwd}/first:${cwd}/second`;
   const codeOf = (command: string) =>

@@ -26,7 +26,7 @@ function highest(samples: readonly GroupSample[], key: 'kmem' | 'mem') {
   return Math.max(...samples.map((sample) => sample[key] ?? -1));
 }
 
-test('thinning keeps the order, the peaks, the first and the last, and about half', (t) => {
+test('thinning keeps the order, the peaks, both ends and about half the samples', (t) => {
   fc.assert(
     fc.property(series, (samples) => {
       const kept = thin(samples);
@@ -43,7 +43,7 @@ test('thinning keeps the order, the peaks, the first and the last, and about hal
   );
 });
 
-test('thinned again and again, the peaks are still there', (t) => {
+test('the peaks survive repeated thinning', (t) => {
   let samples = Array.from({ length: 4000 }, (_, index) =>
     sampleAt(index, index === 1001 ? 9 : 1, index === 3 ? 8 : 2),
   );
@@ -60,7 +60,7 @@ test('no interval, no samples', async (t) => {
   t.deepEqual(sampling.samples(), []);
 });
 
-test('a group is looked at until it is stopped, with a last look then, and no more', async (t) => {
+test('a group is sampled until sampling stops, with one last sample and none after', async (t) => {
   const group = makeSandbox(t).group();
   const child = await startIn(t, joinsOf(group), ['sleep', '300']);
   const seen: GroupSample[] = [];
@@ -82,7 +82,7 @@ test('a group is looked at until it is stopped, with a last look then, and no mo
   t.is(seen.length, count);
 });
 
-test('a long run keeps a bounded number, the highest among them', async (t) => {
+test('a long run keeps a bounded number of samples, including the highest', async (t) => {
   const group = makeSandbox(t).group();
   await startIn(t, joinsOf(group), ['sh', '-c', 'echo; sleep 0.5; sleep 300 | sleep 300 | sleep 300; sleep 300']);
   let taken = 0;
@@ -98,7 +98,7 @@ test('a long run keeps a bounded number, the highest among them', async (t) => {
   t.is(highest(sampling.samples(), 'kmem'), most);
 });
 
-test('more processes than are looked at one by one: CPU of the group, and no RSS', async (t) => {
+test('with too many processes to read one by one, CPU is the group’s and RSS is null', async (t) => {
   const group = makeSandbox(t).group();
   const line = 'for i in $(seq 40); do sleep 300 & done; echo; while :; do :; done';
   await startIn(t, joinsOf(group), ['sh', '-c', line]);
@@ -116,7 +116,7 @@ test('more processes than are looked at one by one: CPU of the group, and no RSS
   t.true(crowded().every(({ rss }) => rss === null));
 });
 
-test('the bundle asks the kernel for its page size, and no getconf', async (t) => {
+test('the bundle reads the page size from the kernel, not from getconf', async (t) => {
   const harness = makeHarness(t);
   const { status, stderr, result } = await harness.run(['--sample', '5ms', '--', '/bin/sleep', '1'], {
     under: ['/usr/bin/env', `PATH=${harness.folder}`],

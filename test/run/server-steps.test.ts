@@ -30,7 +30,7 @@ function withServer(t: ExecutionContext): Readonly<{ harness: Harness; node: (ho
   return { harness, node: (how = '') => ['--', process.execPath, 'server.cjs', '${port}', how] };
 }
 
-test('a foreground server: clients run beside it, outside its group, and it is stopped after the last', async (t) => {
+test('clients of a foreground server run outside its group; it is stopped after the last step', async (t) => {
   const { harness, node } = withServer(t);
   const steps = ['--client', GET, '--then', 'cat /proc/self/cgroup', '--client', 'cat /proc/self/cgroup'];
   const { status, stdout, stderr, result } = await harness.run(['--kmem', '64M', '--ready', URL, ...steps, ...node()]);
@@ -64,7 +64,7 @@ test('a foreground server: clients run beside it, outside its group, and it is s
   harness.assertNothingLeft();
 });
 
-test('a folder of the run’s own, and as many ports as there are names', async (t) => {
+test('a run gets its own folder and one port for each port name', async (t) => {
   const harness = makeHarness(t);
   const line = 'echo ${port} ${port.a} ${port.a} ${port.b} ${dir} "$${dir}"; stat -c %a ${dir}; touch ${dir}/x';
   const { stdout } = await harness.run(['--background', '--ready', 'file:${dir}/x', '--', 'sh', '-c', line]);
@@ -78,13 +78,13 @@ test('a folder of the run’s own, and as many ports as there are names', async 
   harness.assertNothingLeft();
 });
 
-test('without a server or a client the command’s own ${port} and ${dir} are left alone', async (t) => {
+test('without a server or client, ${port} and ${dir} in the command are not replaced', async (t) => {
   const harness = makeHarness(t);
   const { stdout } = await harness.run(['--then', 'dir=a; echo ${dir}', '--', 'sh', '-c', 'port=7; echo ${port}']);
   t.is(stdout, '7\na\n');
 });
 
-test('a daemon’s launcher exits before its daemon is ready', async (t) => {
+test('a launcher may exit before its daemon is ready', async (t) => {
   const { harness } = withServer(t);
   const line = `sleep 0.3; exec ${process.execPath} server.cjs \${port}`;
   const launcher = ['--', 'sh', '-c', `(setsid sh -c '${line}' </dev/null >/dev/null 2>&1 &)`];
@@ -96,7 +96,7 @@ test('a daemon’s launcher exits before its daemon is ready', async (t) => {
   harness.assertNothingLeft();
 });
 
-test('a server that ends before it is ready is not waited for, and one that never is, not for ever', async (t) => {
+test('a server that exits early is not waited for, and one that is never ready fails after a timeout', async (t) => {
   const { harness, node } = withServer(t);
   const ended = await harness.run(['--ready', URL, '--ready-timeout', '1h', '--client', GET, ...node('exits')]);
   t.is(ended.status, 3);
@@ -109,7 +109,7 @@ test('a server that ends before it is ready is not waited for, and one that neve
   harness.assertNothingLeft();
 });
 
-test('how a stopped server may end', async (t) => {
+test('a stopped server’s exit is judged', async (t) => {
   const { harness, node } = withServer(t);
   const run = (how: string, ...options: string[]) =>
     harness.run(['--ready', 'output:^listening', '--quiet-for', '100ms', ...options, ...node(how)]);
@@ -126,7 +126,7 @@ test('how a stopped server may end', async (t) => {
   harness.assertNothingLeft();
 });
 
-test('a command that stops the server is a step of its own', async (t) => {
+test('a command that stops the server is a separate step', async (t) => {
   const { harness, node } = withServer(t);
   const stop = (line: string) =>
     harness.run(['--ready', URL, '--quiet-for', '100ms', '--grace', '500ms', '--stop', line, ...node()]);
@@ -142,7 +142,7 @@ test('a command that stops the server is a step of its own', async (t) => {
   harness.assertNothingLeft();
 });
 
-test('--background: the further steps do not wait', async (t) => {
+test('with --background, further steps do not wait', async (t) => {
   const harness = makeHarness(t);
   const options = ['--background', '--then', 'touch go', '--client', 'until test -e went; do sleep 0.05; done'];
   const server = 'until test -e go; do sleep 0.05; done; touch went; exec sleep 300';
@@ -152,7 +152,7 @@ test('--background: the further steps do not wait', async (t) => {
   harness.assertNothingLeft();
 });
 
-test('interrupted while a client runs: server, client and folder are gone', async (t) => {
+test('after an interrupt during a client, server, client and folder are gone', async (t) => {
   const { harness, node } = withServer(t);
   const running = harness.start(['--ready', URL, '--client', 'touch ${dir}/x up; sleep 300', ...node()]);
   while (!harness.has('up')) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -161,7 +161,7 @@ test('interrupted while a client runs: server, client and folder are gone', asyn
   harness.assertNothingLeft();
 });
 
-test('a pattern that takes too long is no reason to wait for ever', async (t) => {
+test('a pattern that takes too long to match fails instead of hanging', async (t) => {
   const harness = makeHarness(t);
   const plan = `description: x\nsteps:\n  - run: printf '%060d!' 0 | tr 0 a\n  - wait: { log: '^(a+)+$', within: 1h }\n`;
   writeFileSync(harness.path('slow.yaml'), plan);

@@ -30,17 +30,17 @@ test('each stage of the hand-over has its own error', (t) => {
   }
 });
 
-test('the errno is named where there is one, and never as a number of nothing', (t) => {
+test('the errno is named if there is one, and omitted otherwise', (t) => {
   t.regex(told('join', EACCES, '/sys/fs/cgroup/x/tasks').message, /\/sys\/fs\/cgroup\/x\/tasks \(EACCES\)$/);
   t.notRegex(told('lost', 0).message, /\(/);
 });
 
-test('a listener above is told apart from none at all', (t) => {
+test('an ancestor’s seccomp listener has its own message', (t) => {
   t.regex(told('listener', EBUSY).message, /an ancestor of this process already has a seccomp listener/);
   t.regex(told('listener', EPERM).message, /the kernel refuses a seccomp listener \(EPERM\)/);
 });
 
-test('a command that the memory limit kept from starting: that is the reason', (t) => {
+test('a memory limit too small for the command to start is named as the reason', (t) => {
   const lost = { event: 'setup-error', stage: 'lost', errno: 0, subject: null } as const;
   const hit = { oomKills: 1, failcnt: 0 };
   t.regex(memoryErrorOf(lost, 8192, hit)?.message ?? '', /memory limit of 8 KiB is too small for the command to start/);

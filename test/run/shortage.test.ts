@@ -13,7 +13,7 @@ function sleepsOf(pid: number): number {
 }
 
 for (const args of [[], ['--wait', 'empty'], ['--expect', 'exit==7', '--expect', 'stdout==""']]) {
-  test.serial(`no descriptor is free for kmem-run's own looks: the run goes on (${args.join(' ')})`, async (t) => {
+  test.serial(`the run continues when kmem-run is out of file descriptors (${args.join(' ')})`, async (t) => {
     const harness = makeHarness(t);
     const line = 'touch up; while [ ! -e go ]; do sleep 0.05; done; exit 7';
     const running = harness.start(['--kmem', '8M', '--sample', '10ms', ...args, '--', 'sh', '-c', line]);

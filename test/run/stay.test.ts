@@ -30,7 +30,7 @@ function resultOf(harness: Harness) {
   return JSON.parse(harness.read('result.json'));
 }
 
-test('it says so, keeps a line, and Ctrl-C stops the daemon and reports', async (t) => {
+test('a running daemon is announced, with a live line; Ctrl-C stops it and reports', async (t) => {
   const terminal = await openTerminal(t);
   if (terminal === null) return;
   const { shell, harness, line } = terminal;
@@ -54,7 +54,7 @@ test('it says so, keeps a line, and Ctrl-C stops the daemon and reports', async 
   harness.assertNothingLeft();
 });
 
-test('stopped from another terminal, the run ends with its daemon', async (t) => {
+test('a run ends when its daemon is stopped from another terminal', async (t) => {
   const terminal = await openTerminal(t);
   if (terminal === null) return;
   const { shell, harness, line } = terminal;
@@ -66,7 +66,7 @@ test('stopped from another terminal, the run ends with its daemon', async (t) =>
   harness.assertNothingLeft();
 });
 
-test('with --wait or a further step it ends by itself', async (t) => {
+test('with --wait or a further step, the run ends by itself', async (t) => {
   const terminal = await openTerminal(t);
   if (terminal === null) return;
   const { shell, harness, line } = terminal;
@@ -77,7 +77,7 @@ test('with --wait or a further step it ends by itself', async (t) => {
   harness.assertNothingLeft();
 });
 
-test('another signal is an interrupt', async (t) => {
+test('any other signal interrupts the run', async (t) => {
   const terminal = await openTerminal(t);
   if (terminal === null) return;
   const { shell, harness, line } = terminal;

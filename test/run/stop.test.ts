@@ -1,7 +1,7 @@
 import test from 'ava';
 import { createStop } from '../../src/run/stop.ts';
 
-test('the first cause is the one that counts: ending a run brings about others', async (t) => {
+test('only the first cause counts, since ending a run causes others', async (t) => {
   const stop = createStop();
   t.is(stop.reason(), null);
   stop.end('walltime');
@@ -11,7 +11,7 @@ test('the first cause is the one that counts: ending a run brings about others',
   t.is(await stop.happened, 'walltime');
 });
 
-test('Ctrl-C ends a stay with a daemon, and no run; any other signal does', async (t) => {
+test('Ctrl-C ends the stay with a daemon; any other signal interrupts the run', async (t) => {
   const stop = createStop();
   const left = stop.untilLeft();
   stop.interrupt('SIGINT');
@@ -21,7 +21,7 @@ test('Ctrl-C ends a stay with a daemon, and no run; any other signal does', asyn
   t.is(stop.reason(), 'interrupted');
 });
 
-test('without a stay Ctrl-C interrupts; the second one is for the grace', (t) => {
+test('without a stay, Ctrl-C interrupts; a second one ends the grace period', (t) => {
   const stop = createStop();
   stop.interrupt('SIGINT');
   t.is(stop.reason(), 'interrupted');
@@ -30,7 +30,7 @@ test('without a stay Ctrl-C interrupts; the second one is for the grace', (t) =>
   t.true(stop.mustKill());
 });
 
-test('a run that has come to its own end is ended by no signal and no time limit, but void without its gate', (t) => {
+test('a completed run is not ended by a signal or a time limit, but is void if it loses its gate', (t) => {
   const stop = createStop();
   stop.complete();
   stop.interrupt('SIGTERM');

@@ -63,7 +63,7 @@ function sumOf(result: Result | null) {
   return (result?.failureCounts ?? []).reduce((sum, { count }) => sum + count, 0);
 }
 
-test.serial('a storm of denials for 10 s: memory stays bounded, and every one is counted', async (t) => {
+test.serial('in a 10 s storm of denials, memory stays bounded and every denial is counted', async (t) => {
   const harness = makeHarness(t);
   const running = harness.start(['--kmem', '1M', '--cpus', '0', '--', compileFixture('denial-storm'), '10'], {
     under: [compileFixture('peak-rss'), 'peak'],
@@ -87,7 +87,7 @@ test.serial('a storm of denials for 10 s: memory stays bounded, and every one is
   harness.assertNothingLeft();
 });
 
-test.serial('a fork bomb without end: the result arrives, and its counts agree', async (t) => {
+test.serial('an endless fork bomb still yields a result, and its counts agree', async (t) => {
   const harness = makeHarness(t);
   const bomb = compileFixture('fork-bomb');
   const args = ['--kmem', '4M', '--timeout', '3s', '--grace', '500ms', '--', bomb];

@@ -59,7 +59,7 @@ test.serial('the command’s streams are the very files that kmem-run was given'
   t.is(harness.read('out'), '0 1 2 3\n');
 });
 
-test.serial('output is appended to where the file stands, as a shell’s own command would', async (t) => {
+test.serial('output continues at the file’s current position, as in a plain shell', async (t) => {
   const harness = makeHarness(t);
   const line = `(echo before; ${process.execPath} ${bin} --quiet --kmem 8M -- echo ran; echo after) > out`;
   const running = harness.startProgram(['sh', '-c', line]);
@@ -78,13 +78,13 @@ test.serial('a terminal stays a terminal, and can be read from', async (t) => {
   harness.assertNothingLeft();
 });
 
-test.serial('no input is no input', async (t) => {
+test.serial('stdin can be /dev/null', async (t) => {
   const harness = makeHarness(t);
   const ran = await harness.run(['--kmem', '4M', ...sh('cat; echo end')], { stdin: 'ignore' });
   t.is(ran.stdout, 'end\n');
 });
 
-test.serial('--output FILE takes both streams of every step, in order', async (t) => {
+test.serial('--output FILE receives both streams of every step, in order', async (t) => {
   const harness = makeHarness(t);
   writeFileSync(harness.path('log'), 'old and longer than what comes\n'.repeat(99));
   const steps = ['--then', 'echo three; echo four >&2'];
@@ -95,7 +95,7 @@ test.serial('--output FILE takes both streams of every step, in order', async (t
   t.regex(ran.stderr, /^kmem-run: passed/);
 });
 
-test.serial('--output null, and --json - where stdout is free', async (t) => {
+test.serial('--json - works with --output null and with --output FILE', async (t) => {
   const harness = makeHarness(t);
   const ran = await harness.run(['--output', 'null', '--json', '-', ...sh('echo one; echo two >&2')], { json: false });
   t.is(ran.status, 0);
@@ -106,7 +106,7 @@ test.serial('--output null, and --json - where stdout is free', async (t) => {
   t.is(harness.read('log'), 'one\n');
 });
 
-test.serial('an expectation reads a stream, and it still goes where it went', async (t) => {
+test.serial('a stream read by an expectation still goes to its destination', async (t) => {
   const harness = makeHarness(t);
   const line = 'echo hello; echo oops >&2';
   for (const [expr, status] of [
@@ -123,7 +123,7 @@ test.serial('an expectation reads a stream, and it still goes where it went', as
   harness.assertNothingLeft();
 });
 
-test.serial('an expectation reads steps, daemons and --output too', async (t) => {
+test.serial('expectations also read steps, daemons and --output', async (t) => {
   const harness = makeHarness(t);
   const daemon = 'setsid sh -c "until test -e go; do sleep 0.05; done; echo late" & :';
   const options = ['--wait', 'empty', '--then', 'echo second; touch go', '--output', 'log'];
@@ -133,7 +133,7 @@ test.serial('an expectation reads steps, daemons and --output too', async (t) =>
   t.is(harness.read('log'), 'first\nsecond\nlate\n');
 });
 
-test.serial('the first and the last of a long stream are read, and all of it is passed on', async (t) => {
+test.serial('expectations read the start and end of a long stream; all of it is passed on', async (t) => {
   const harness = makeHarness(t);
   const expectations = [
     '--expect',
@@ -150,7 +150,7 @@ test.serial('the first and the last of a long stream are read, and all of it is 
 });
 
 for (const closed of ['>&-', '2>&-', '<&-', '<&- >&- 2>&-']) {
-  test.serial(`a stream that is closed: ${closed}`, async (t) => {
+  test.serial(`works with closed streams: ${closed}`, async (t) => {
     const harness = makeHarness(t);
     for (const expectation of [[], ['--expect', 'stdout~/ran/'], ['--expect', 'stderr!~/x/']]) {
       const args = ['--kmem', '4M', ...expectation, ...sh('echo ran; touch marker')];
@@ -168,7 +168,7 @@ for (const [title, options] of [
   ['inherited', []],
   ['read by an expectation', ['--expect', 'stdout~/y/']],
 ] as const) {
-  test.serial(`a reader that goes away ends the writer, as without kmem-run: ${title}`, async (t) => {
+  test.serial(`when its reader exits, the writer ends, as without kmem-run: ${title}`, async (t) => {
     const harness = makeHarness(t);
     const under = ['sh', '-c', '"$@" | head -1', 'sh'];
     const ran = await harness.run(['--kmem', '4M', ...options, '--', 'yes'], { under });

@@ -78,7 +78,7 @@ function still(folder: string) {
   return { usage };
 }
 
-test.serial('kernel memory that is not accounted: refused, and nothing runs', async (t) => {
+test.serial('if kernel memory is not accounted, a limit is refused and nothing runs', async (t) => {
   const { supervisor, step, hasRun } = await supervise(t, { kmem: '1M' }, still);
   supervisor.step(step);
   const told = await supervisor.next('go', 'denied', 'setup-error');
@@ -92,7 +92,7 @@ test.serial('kernel memory that is not accounted: refused, and nothing runs', as
   t.false(hasRun());
 });
 
-test.serial('without a limit it may run, and the counter’s 0 is told', async (t) => {
+test.serial('without a limit, the command runs although the counter stays 0', async (t) => {
   const { supervisor, step, hasRun } = await supervise(t, {}, still);
   supervisor.step(step);
   t.is((await supervisor.next('go', 'setup-error')).event, 'go');
@@ -102,7 +102,7 @@ test.serial('without a limit it may run, and the counter’s 0 is told', async (
   t.true(hasRun());
 });
 
-test.serial('a counter that does not exist', async (t) => {
+test.serial('a missing counter is an error', async (t) => {
   const { supervisor, hasRun } = await supervise(t, { kmem: '1M' }, (folder) => ({ usage: join(folder, 'absent') }));
   const told = await supervisor.next('setup-error');
   const error = setupErrorOf(told, 'touch');
@@ -111,7 +111,7 @@ test.serial('a counter that does not exist', async (t) => {
   t.false(hasRun());
 });
 
-test.serial('a group that is gone before the step', async (t) => {
+test.serial('a group gone before the step is an error', async (t) => {
   const { supervisor, step, hasRun } = await supervise(t, { kmem: '1M' }, (folder) =>
     version === 1 ? { join: [join(folder, 'tasks')] } : { joinInto: join(folder, 'join') },
   );
@@ -122,44 +122,41 @@ test.serial('a group that is gone before the step', async (t) => {
   t.false(hasRun());
 });
 
-test.serial(
-  'a command that ends before what started it does: the gate goes on answering, and its end is told',
-  async (t) => {
-    let full = '';
-    const { supervisor, step, hasRun, events } = await supervise(t, { kmem: '1M' }, (folder) => {
-      full = join(folder, 'full');
-      execFileSync('mkfifo', [full]);
-      return { lateJoin: [full] };
-    });
-    // The command reports that it has joined to a pipe that nobody reads: it blocks there, and its joiner waits for it
-    // to execute.
-    const pipe = openSync(full, constants.O_RDWR | constants.O_NONBLOCK);
-    t.teardown(() => closeSync(pipe));
-    const size = fill(pipe);
-    supervisor.step(step);
-    const started = () => childrenOf(childrenOf(supervisor.pid)[0] ?? 0);
-    const waiting = () => started().filter((pid) => stateOf(pid) === 'D');
-    await until(() => waiting().length > 0 && stateOf(started().at(-1) ?? 0) === 'S');
-    const starters = waiting();
-    for (const pid of starters) process.kill(pid, 'SIGSTOP');
-    readSync(pipe, Buffer.alloc(size));
-    const { pid } = await supervisor.next('go');
-    await until(() => stateOf(pid) === null);
-    t.true(hasRun());
-    supervisor.askTotals();
-    t.is((await supervisor.next('totals', 'exit')).event, 'totals');
-    for (const pid of starters) process.kill(pid, 'SIGCONT');
-    t.like(await supervisor.next('exit'), { code: 0, signal: null });
-    supervisor.finish();
-    await supervisor.ended;
-    t.deepEqual(
-      events.filter(({ event }) => event === 'setup-error'),
-      [],
-    );
-  },
-);
+test.serial('if a command ends before its joiner, the gate keeps answering and the exit is reported', async (t) => {
+  let full = '';
+  const { supervisor, step, hasRun, events } = await supervise(t, { kmem: '1M' }, (folder) => {
+    full = join(folder, 'full');
+    execFileSync('mkfifo', [full]);
+    return { lateJoin: [full] };
+  });
+  // The command reports that it has joined to a pipe that nobody reads: it blocks there, and its joiner waits for it
+  // to execute.
+  const pipe = openSync(full, constants.O_RDWR | constants.O_NONBLOCK);
+  t.teardown(() => closeSync(pipe));
+  const size = fill(pipe);
+  supervisor.step(step);
+  const started = () => childrenOf(childrenOf(supervisor.pid)[0] ?? 0);
+  const waiting = () => started().filter((pid) => stateOf(pid) === 'D');
+  await until(() => waiting().length > 0 && stateOf(started().at(-1) ?? 0) === 'S');
+  const starters = waiting();
+  for (const pid of starters) process.kill(pid, 'SIGSTOP');
+  readSync(pipe, Buffer.alloc(size));
+  const { pid } = await supervisor.next('go');
+  await until(() => stateOf(pid) === null);
+  t.true(hasRun());
+  supervisor.askTotals();
+  t.is((await supervisor.next('totals', 'exit')).event, 'totals');
+  for (const pid of starters) process.kill(pid, 'SIGCONT');
+  t.like(await supervisor.next('exit'), { code: 0, signal: null });
+  supervisor.finish();
+  await supervisor.ended;
+  t.deepEqual(
+    events.filter(({ event }) => event === 'setup-error'),
+    [],
+  );
+});
 
-test.serial('a helper that cannot be started, and one that is none', async (t) => {
+test.serial('a helper that cannot be started or is not one is an error', async (t) => {
   const lockFd = openSync('/dev/null', 'r');
   const stdio = { stdin: 'ignore', stdout: 'inherit', stderr: 'inherit' } as const;
   const start = (helper: string) => startSupervisor({ helper, lockFd, stdio, onEvent: () => {}, onLost: () => {} });
@@ -172,7 +169,7 @@ test.serial('a helper that cannot be started, and one that is none', async (t) =
   await none.ended;
 });
 
-test.serial('a helper that was stopped before it told anything is ended with the run', async (t) => {
+test.serial('a helper that is stopped before its first event is ended with the run', async (t) => {
   // Well before the minute after which a helper is given up in any case.
   t.timeout(30_000);
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-supervisor-'));
@@ -196,7 +193,7 @@ test.serial('a helper that was stopped before it told anything is ended with the
   t.is(stateOf(supervisor.pid), null);
 });
 
-test('a helper that dies of the signal that interrupts the run is given up on only once the run is interrupted', async (t) => {
+test('a helper killed by the interrupting signal is reported lost only after the run is interrupted', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-supervisor-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   const helper = join(folder, 'new');

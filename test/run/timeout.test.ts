@@ -21,7 +21,7 @@ test.serial('a command that takes too long gets SIGTERM', async (t) => {
   t.deepEqual(ran.result?.exit, { code: null, signal: 'SIGTERM' });
 });
 
-test.serial('it has its grace to end by itself, and its own exit code is kept', async (t) => {
+test.serial('the command may end within the grace period and keeps its exit status', async (t) => {
   const harness = makeHarness(t);
   const line = 'trap "sleep 0.3; touch cleaned; exit 7" TERM; while :; do sleep 0.05; done';
   const ran = await harness.run(['--timeout', '300ms', '--grace', '50s', ...sh(line)]);
@@ -30,7 +30,7 @@ test.serial('it has its grace to end by itself, and its own exit code is kept', 
   t.true(harness.has('cleaned'));
 });
 
-test.serial('what it starts to clean up is not ended with it', async (t) => {
+test.serial('clean-up processes of the command are not terminated', async (t) => {
   const harness = makeHarness(t);
   const ran = await harness.run(['--timeout', '300ms', '--grace', '50s', '--', compileFixture('clean-up')]);
   assertTimedOut(t, harness, ran);
@@ -38,7 +38,7 @@ test.serial('what it starts to clean up is not ended with it', async (t) => {
   t.deepEqual(ran.result?.exit, { code: 0, signal: null });
 });
 
-test.serial('one that ignores SIGTERM is killed after the grace', async (t) => {
+test.serial('a command ignoring SIGTERM is killed after the grace period', async (t) => {
   const harness = makeHarness(t);
   const line = 'trap "" TERM; while :; do sleep 0.05; done';
   const ran = await harness.run(['--timeout', '300ms', '--grace', '200ms', ...sh(line)]);
@@ -46,13 +46,13 @@ test.serial('one that ignores SIGTERM is killed after the grace', async (t) => {
   t.deepEqual(ran.result?.exit, { code: null, signal: 'SIGKILL' });
 });
 
-test.serial('no grace, no waiting', async (t) => {
+test.serial('--grace 0 does not wait', async (t) => {
   const harness = makeHarness(t);
   const line = 'trap "" TERM; while :; do sleep 0.05; done';
   assertTimedOut(t, harness, await harness.run(['--timeout', '300ms', '--grace', '0', ...sh(line)]));
 });
 
-test.serial('one that is stopped hears SIGTERM all the same', async (t) => {
+test.serial('a stopped command receives SIGTERM as well', async (t) => {
   const harness = makeHarness(t);
   const line = 'trap "touch heard; exit 0" TERM; kill -STOP $$; sleep 300';
   const ran = await harness.run(['--timeout', '300ms', '--grace', '50s', ...sh(line)]);
@@ -60,7 +60,7 @@ test.serial('one that is stopped hears SIGTERM all the same', async (t) => {
   t.true(harness.has('heard'));
 });
 
-test.serial('the whole group is ended, whoever left the session', async (t) => {
+test.serial('processes that left the session are ended too', async (t) => {
   const harness = makeHarness(t);
   const line =
     'setsid sh -c "trap \\"touch heard; exit\\" TERM; touch up; while :; do sleep 0.05; done" & while :; do sleep 0.05; done';
@@ -70,7 +70,7 @@ test.serial('the whole group is ended, whoever left the session', async (t) => {
   t.true(harness.has('heard'));
 });
 
-test.serial('during a further step: the ones after it are not begun', async (t) => {
+test.serial('after a timeout in a further step, no later step is started', async (t) => {
   const harness = makeHarness(t);
   const steps = ['--then', 'touch second; sleep 300', '--then', 'touch third'];
   const ran = await harness.run(['--kmem', '4M', '--timeout', lenient(3), ...steps, '--', 'true']);
@@ -81,26 +81,26 @@ test.serial('during a further step: the ones after it are not begun', async (t) 
   t.false(harness.has('third'));
 });
 
-test.serial('during the hold', async (t) => {
+test.serial('ends the hold', async (t) => {
   const harness = makeHarness(t);
   const ran = await harness.run(['--timeout', '300ms', '--hold', '1h', '--', 'true']);
   assertTimedOut(t, harness, ran);
   t.deepEqual(ran.result?.exit, { code: 0, signal: null });
 });
 
-test.serial('while waiting for the group to be empty', async (t) => {
+test.serial('ends the wait for an empty group', async (t) => {
   const harness = makeHarness(t);
   const ran = await harness.run(['--timeout', '300ms', '--wait', 'empty', ...sh('sleep 300 &')]);
   assertTimedOut(t, harness, ran);
 });
 
-test.serial('it wins over an expectation', async (t) => {
+test.serial('overrides an expectation', async (t) => {
   const harness = makeHarness(t);
   const ran = await harness.run(['--timeout', '300ms', '--expect', 'exit!=0', '--', 'sleep', '300']);
   assertTimedOut(t, harness, ran);
 });
 
-test.serial('a run that ends in time is not touched by it', async (t) => {
+test.serial('a run that ends in time is not affected', async (t) => {
   const harness = makeHarness(t);
   const ran = await harness.run(['--timeout', '1h', '--', 'true']);
   t.is(ran.status, 0);
@@ -108,7 +108,7 @@ test.serial('a run that ends in time is not touched by it', async (t) => {
   t.is(ran.result?.spec.timeoutMs, 3_600_000);
 });
 
-test.serial('a fork bomb is ended by it, grace and all', async (t) => {
+test.serial('a fork bomb is ended after its grace period', async (t) => {
   const harness = makeHarness(t);
   const bomb = 'trap "" TERM; bomb() { bomb | bomb & }; bomb; while :; do :; done';
   const ran = await harness.run(['--kmem', '4M', '--timeout', '3s', '--grace', '300ms', ...sh(bomb)]);

@@ -40,7 +40,7 @@ function five(value: number) {
   return [value, value, value, value, value];
 }
 
-test('a peak that rose beyond tolerance and spread is told in a sentence', (t) => {
+test('a peak beyond tolerance and spread is reported in one sentence', (t) => {
   t.deepEqual(sentences(peaks(five(2.5 * MiB)), peaks([2.86 * MiB, 2.86 * MiB, 2.86 * MiB])), [
     'worse: kmem peak +14 % (2.5 → 2.86 MiB)',
   ]);
@@ -50,7 +50,7 @@ test('a peak that rose beyond tolerance and spread is told in a sentence', (t) =
   t.deepEqual(sentences(peaks(five(4 * MiB)), peaks(five(2 * MiB))), ['better: kmem peak −50 % (4 → 2 MiB)']);
 });
 
-test('within the tolerance, or within what the baseline spread over, nothing is told', (t) => {
+test('a change within the tolerance or the baseline’s spread is not reported', (t) => {
   t.deepEqual(sentences(peaks(five(2.5 * MiB)), peaks(five(2.7 * MiB))), []);
   t.deepEqual(sentences(peaks(five(2.5 * MiB)), peaks(five(2.7 * MiB)), readTolerances('5%')), [
     'worse: kmem peak +8 % (2.5 → 2.7 MiB)',
@@ -60,7 +60,7 @@ test('within the tolerance, or within what the baseline spread over, nothing is 
   t.deepEqual(sentences(peaks(five(53_248)), peaks(five(57_344))), []);
 });
 
-test('one run that is beyond asks for more; what a baseline of one run is worth, the tolerance decides', (t) => {
+test('one run beyond the baseline calls for more runs; a single-run baseline is judged by the tolerance', (t) => {
   const unsure = (before: Result[], now: Result[]) =>
     compareEntries(entry(before), entry(now), { tolerance }, now).isUnsure;
   t.true(unsure(peaks(five(2 * MiB)), peaks([3 * MiB])));
@@ -71,7 +71,7 @@ test('one run that is beyond asks for more; what a baseline of one run is worth,
   t.deepEqual(sentences(peaks([2 * MiB]), peaks(five(3 * MiB))), ['worse: kmem peak +50 % (2 → 3 MiB)']);
 });
 
-test('where the kernel splits its memory, the parts that explain it are named', (t) => {
+test('if the kernel reports memory by part, the parts that explain a rise are named', (t) => {
   const run = (maxUsage: number, parts: Record<string, number>) =>
     peaks(five(maxUsage), { kmem: { parts }, environment: { cgroup: 'v2' } });
   const before = run(2.5 * MiB, { slab: 2 * MiB, pagetables: 0.25 * MiB, sock: 0 });
@@ -86,7 +86,7 @@ test('where the kernel splits its memory, the parts that explain it are named', 
   ]);
 });
 
-test('the step is named, and more processes; where nothing tells, nothing is said', (t) => {
+test('the step and extra processes are named as causes; without evidence, no cause is named', (t) => {
   const plan = (page: number | null, stop: number | null, name = 'a page') => [
     step('start', { name: 'start', kmemMaxUsage: MiB }),
     step('page', { name, kmemMaxUsage: page }),
@@ -115,7 +115,7 @@ test('the step is named, and more processes; where nothing tells, nothing is sai
   t.deepEqual(sentences(run(2 * MiB, 2 * MiB, 3 * MiB), other), ['worse: kmem peak +50 % (2 → 3 MiB)']);
 });
 
-test('failures where there were none are worse, and the call is named', (t) => {
+test('new failures count as worse, and the call is named', (t) => {
   const failing = (failcnt: number) => {
     const failures = failcnt === 0 ? [] : [failure({ comm: 'sh', syscall: 'clone' })];
     const failureCounts = failures.map(({ comm, syscall, errno }) => ({ comm, syscall, errno, count: failcnt }));
@@ -130,13 +130,13 @@ test('failures where there were none are worse, and the call is named', (t) => {
   t.deepEqual(sentences(failing(8), failing(4)), ['better: failcnt −50 % (8 → 4)']);
 });
 
-test('another outcome is worse; another end of a step is told', (t) => {
+test('a changed outcome is worse; a changed exit of a step is reported', (t) => {
   const ended = (code: number) => peaks(five(MiB), { steps: [step('a', { exit: { code, signal: null } })] });
   t.deepEqual(sentences(ended(0), ended(3)), ['other: ends of the steps: exit 0 → exit 3']);
   t.deepEqual(sentences(peaks(five(MiB)), peaks(five(MiB), { outcome: 'oom' })), ['worse: outcome: passed → oom']);
 });
 
-test('another kernel, cgroup version, randomisation or limit is a warning', (t) => {
+test('a different kernel, cgroup version, randomisation or limit is a warning', (t) => {
   const here = peaks(five(MiB));
   const there = peaks(five(MiB), {
     environment: { kernel: '6.12.1', cgroup: 'v2', aslr: true },
@@ -153,7 +153,7 @@ test('another kernel, cgroup version, randomisation or limit is a warning', (t) 
   ]);
 });
 
-test('tolerances: shares, sizes, counts', (t) => {
+test('tolerances are shares, sizes or counts', (t) => {
   t.deepEqual(readTolerances('64K').kmem, { share: 0, atLeast: 65_536 });
   t.deepEqual(readTolerances('64K').failcnt, tolerance.failcnt);
   t.deepEqual(readTolerances('0%').failcnt, { share: 0, atLeast: 0 });
@@ -187,7 +187,7 @@ const anyEntry: fc.Arbitrary<BaselineEntry> = fc.record({
 });
 const book = fc.dictionary(names, fc.dictionary(names, anyEntry, { minKeys: 1, maxKeys: 2 }), { maxKeys: 3 });
 
-test('a file of baselines reads back as it was written, and is the same for the same', (t) => {
+test('a baseline file reads back as written, and equal baselines give equal files', (t) => {
   const same = fc.property(book, (written) => {
     const text = textOf(written);
     const read = parseBook('baseline.yaml', text);
@@ -198,7 +198,7 @@ test('a file of baselines reads back as it was written, and is the same for the 
   t.notThrows(() => fc.assert(same, { numRuns: 100 }));
 });
 
-test('a damaged file of baselines is refused at its place, and crashes nothing', (t) => {
+test('a damaged baseline file is rejected with its position, without a crash', (t) => {
   const whole = textOf({ httpd: { host: entry(peaks(five(MiB))) } });
   let wrong = 0;
   const damaged = fc.property(
@@ -226,7 +226,7 @@ test('a damaged file of baselines is refused at its place, and crashes nothing',
   );
 });
 
-test('what a baseline covers is not written anew', (t) => {
+test('a baseline that covers the runs is not rewritten', (t) => {
   const before = entry(peaks([1, 2, 3, 4, 5].map((mib) => mib * MiB)));
   t.true(covers(before, entry(peaks([2 * MiB, 4 * MiB]))));
   t.false(covers(before, entry(peaks([2 * MiB, 6 * MiB]))));
@@ -274,7 +274,7 @@ function bench(t: ExecutionContext) {
   return { file, measure, kept };
 }
 
-test('--update-baseline throws a first run away and keeps five; again, and the file stays as it is', async (t) => {
+test('--update-baseline discards the first run, saves five, and rewrites only what changed', async (t) => {
   const { measure, kept } = bench(t);
   const outcome = await measure([9 * MiB, 2 * MiB], { update: true });
   t.like(outcome, { status: 'passed', attempts: 6, baseline: { state: 'new' } });
@@ -289,14 +289,14 @@ test('--update-baseline throws a first run away and keeps five; again, and the f
   t.deepEqual(kept()?.a?.host?.figures.kmem, five(3 * MiB));
 });
 
-test('--update-baseline writes nothing of one that does not pass', async (t) => {
+test('--update-baseline writes nothing for a scenario that does not pass', async (t) => {
   const { measure, kept } = bench(t);
   const outcome = await measure([MiB, MiB, 'failed'], { update: true });
   t.like(outcome, { status: 'failed', attempts: 3, baseline: { state: 'not-written' } });
   t.is(kept(), null);
 });
 
-test('beyond it: run again to be sure, and failed; a first run that was cold is not', async (t) => {
+test('a worse result is confirmed by further runs, then fails; a cold first run does not fail', async (t) => {
   const { measure } = bench(t);
   await measure([2 * MiB], { update: true });
   const worse = await measure([3 * MiB]);
@@ -308,7 +308,7 @@ test('beyond it: run again to be sure, and failed; a first run that was cold is 
   t.like(await measure([2.1 * MiB]), { status: 'passed', attempts: 1, notes: [] });
 });
 
-test('better: told, with what keeps it, and passed', async (t) => {
+test('an improvement passes with a note on how to save it', async (t) => {
   const { measure } = bench(t);
   await measure([2 * MiB], { update: true });
   const better = await measure([MiB]);
@@ -318,7 +318,7 @@ test('better: told, with what keeps it, and passed', async (t) => {
   ]);
 });
 
-test('one that does not pass says what changed as well', async (t) => {
+test('a failing scenario also reports what changed', async (t) => {
   const { measure } = bench(t);
   await measure([MiB], { update: true });
   const outcome = await measure(['failed']);
@@ -329,7 +329,7 @@ test('one that does not pass says what changed as well', async (t) => {
   );
 });
 
-test('no baseline: silence where there is no file, a word where it has none of this one', async (t) => {
+test('without a baseline file nothing is reported; a file without this scenario is noted', async (t) => {
   const { measure, file } = bench(t);
   t.like(await measure([MiB]), { status: 'passed', notes: [], baseline: null });
   const named = await measure([MiB], { text: 'baseline: { tolerance: 5% }\n' });

@@ -108,7 +108,7 @@ function bench(t: ExecutionContext, files: Readonly<Record<string, string>> = {}
   };
 }
 
-test('all of them pass, side by side, and leave nothing behind', async (t) => {
+test('all scenarios pass in parallel and leave nothing behind', async (t) => {
   const { harness, folder, run } = bench(t);
   const ran = await run('--library', '--jobs', '2', '--format', 'json', '--output', 'report');
   const { scenarios } = JSON.parse(readFileSync(join(folder, 'report'), 'utf8')) as ScenariosReport;
@@ -124,7 +124,7 @@ test('all of them pass, side by side, and leave nothing behind', async (t) => {
   harness.assertNothingLeft();
 });
 
-test('each says what a reader learns, in a first line of its own, and what it needs', (t) => {
+test('each scenario has a one-sentence summary line and a list of needs', (t) => {
   for (const name of names) {
     const text = readFileSync(join(library, `${name}.yaml`), 'utf8');
     const [, title = ''] = /^description: \|\n {2}(.*)\n {2}\S/m.exec(text) ?? [];
@@ -133,7 +133,7 @@ test('each says what a reader learns, in a first line of its own, and what it ne
   }
 });
 
-test('there is a break for each that is not about one kind of kernel object', (t) => {
+test('each scenario that is not about one kind of kernel object has a break', (t) => {
   const servers = names.filter(
     (name) => !/^tags: .*\bobjects\b/m.test(readFileSync(join(library, `${name}.yaml`), 'utf8')),
   );
@@ -141,7 +141,7 @@ test('there is a break for each that is not about one kind of kernel object', (t
 });
 
 for (const [name, { what, from, to, because }] of Object.entries(breaks)) {
-  test(`${name} fails where ${what}`, async (t) => {
+  test(`${name} fails if ${what}`, async (t) => {
     const whole = readFileSync(join(library, `${name}.yaml`), 'utf8');
     t.true(whole.includes(from));
     const { harness, run } = bench(t, { broken: whole.replace(from, to) });

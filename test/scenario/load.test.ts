@@ -17,12 +17,12 @@ function hintOf(t: ExecutionContext, text: string): string {
   return first?.hint ?? t.fail('no mistake was found') ?? '';
 }
 
-test('good files have no mistakes', (t) => {
+test('valid files have no errors', (t) => {
   for (const [name, text] of goodFiles) t.deepEqual(mistakesIn(text), [], name);
   t.true(goodFiles.size >= 3);
 });
 
-test('what a file leaves out has a default, and what it has comes to a run', (t) => {
+test('missing keys have defaults, and given keys become a run', (t) => {
   const { scenario } = loadScenario('scenarios/small.yaml', 'description: |\n  a\n  b\nsteps:\n  - run: a\n');
   t.like(scenario, { name: 'small', description: 'a\nb', kernels: ['host'], repeat: 1, setUp: [] });
   const every = loadScenario('x.yaml', goodFiles.get('every-key.yaml') ?? '').scenario;
@@ -32,7 +32,7 @@ test('what a file leaves out has a default, and what it has comes to a run', (t)
   t.like(inputFor(every, '5.10'), { kmem: '2M', mem: '20M', timeout: '2m', kernel: '5.10', expect: ['failcnt==0'] });
 });
 
-test('a mistake is shown where it is, with what was meant', (t) => {
+test('an error shows its position and suggests a fix', (t) => {
   const file = (lines: string) => `description: a\nsteps:\n  - run: a\n${lines}`;
   t.deepEqual(mistakesIn(file('    expext: exit==0\n')), ['4:5: steps[0]: unknown key "expext"']);
   t.is(hintOf(t, file('    expext: exit==0\n')), 'did you mean expect?');
@@ -54,7 +54,7 @@ test('a mistake is shown where it is, with what was meant', (t) => {
   t.regex(mistakesIn('')[0] ?? '', /^1:1: not a scenario/);
 });
 
-test('a placeholder that means nothing is a mistake, but for the variables of a shell', (t) => {
+test('an unknown placeholder is an error unless it is a shell variable', (t) => {
   const step = (line: string) => `description: a\nsteps:\n  - run: ${line}\n`;
   t.deepEqual(mistakesIn(step('echo ${dir} ${port.a} $${dir} ${HOME} ${x:-3}')), []);
   t.deepEqual(mistakesIn(step('echo ${prot}')), ['3:10: unknown placeholder ${prot}']);
@@ -62,7 +62,7 @@ test('a placeholder that means nothing is a mistake, but for the variables of a 
   t.deepEqual(mistakesIn(`${step('a')}cwd: ${'${dri}'}\n`), ['4:6: unknown placeholder ${dri}']);
 });
 
-test('a mistake is told in one line, with the remedy in another', (t) => {
+test('an error is one line, and its hint another', (t) => {
   const [mistake] = loadScenario('x.yaml', 'description: a\nsteps:\n  - rnu: a\n').mistakes ?? [];
   if (mistake === undefined) return t.fail('no mistake was found');
   t.is(mistakeText(mistake), 'x.yaml:3:5: steps[0]: unknown key "rnu"\n  hint: did you mean run?\n');
@@ -116,7 +116,7 @@ function damaged(text: string, changes: readonly (typeof damage extends fc.Arbit
   }, text);
 }
 
-test('a thousand damaged files never crash the loader, and the place is always named', (t) => {
+test('a thousand damaged files never crash the loader, and errors always name the place', (t) => {
   const texts = [...goodFiles.values()];
   let wrong = 0;
   const property = fc.property(
@@ -141,19 +141,19 @@ test('a thousand damaged files never crash the loader, and the place is always n
   t.true(wrong > 500, `${wrong} of 1000 were found wrong`);
 });
 
-test('aliases that stand for more than a file can hold are a mistake', (t) => {
+test('aliases that expand beyond the allowed size of a file are an error', (t) => {
   const bomb = `a: &a [x, x]\n${[...'bcdefghijkl'].map((key, index) => `${key}: &${key} [*${'abcdefghijk'[index]}, *${'abcdefghijk'[index]}, *${'abcdefghijk'[index]}, *${'abcdefghijk'[index]}]`).join('\n')}\n`;
   t.regex(mistakesIn(bomb)[0] ?? '', /^1:1: .*[Aa]lias/);
 });
 
-test('an alias that stands inside what it names is a mistake, there', (t) => {
+test('an alias inside its own anchor is an error at that position', (t) => {
   t.deepEqual(mistakesIn('a: &a {b: *a}\n'), ['1:11: an alias is inside the node that it refers to']);
   t.deepEqual(mistakesIn('description: x\nsteps: &a\n  - run: echo\n  - *a\n'), [
     '4:5: an alias is inside the node that it refers to',
   ]);
 });
 
-test('a file that is nested too deep is one mistake, also where the parser gives up', (t) => {
+test('a file nested too deeply is a single error, even if the parser gives up', (t) => {
   for (const text of ['['.repeat(20_000), `a: ${'['.repeat(120)}${']'.repeat(120)}`, '- '.repeat(50_000)]) {
     const mistakes = mistakesIn(text);
     t.is(mistakes.length, 1, text.slice(0, 10));

@@ -51,7 +51,7 @@ async function suite(
   return { outcomes, tries, most };
 }
 
-test('outcomes come in the order of the scenarios, and jobs run side by side', async (t) => {
+test('outcomes are in the order of the scenarios, and jobs run in parallel', async (t) => {
   const all = ['a', 'b', 'c', 'd'].map((name) => scenario(name));
   const { outcomes, most } = await suite(all, { b: ['failed'] }, { jobs: [[0], [1]] });
   t.deepEqual(
@@ -66,7 +66,7 @@ test('outcomes come in the order of the scenarios, and jobs run side by side', a
   t.is(most, 2);
 });
 
-test('one that passes at a retry is flaky, and says why it did not at once', async (t) => {
+test('a scenario that passes on a retry is flaky and reports its first failure', async (t) => {
   const { outcomes, tries } = await suite(
     [scenario('a'), scenario('b')],
     { a: ['failed', 'passed'], b: ['failed'] },
@@ -84,7 +84,7 @@ test('every repetition has to pass', async (t) => {
   t.is((await suite([scenario('a', 'repeat: 5\n')], {}, { repeat: 2 })).tries.length, 2);
 });
 
-test('--fail-fast begins none after one that did not pass', async (t) => {
+test('--fail-fast starts no scenario after the first failure', async (t) => {
   const { outcomes } = await suite([scenario('a'), scenario('b')], { a: ['failed'] }, { failFast: true });
   t.deepEqual(
     outcomes.map(({ name }) => name),
@@ -92,7 +92,7 @@ test('--fail-fast begins none after one that did not pass', async (t) => {
   );
 });
 
-test('what is missing skips a scenario, or under --strict fails it', async (t) => {
+test('a missing need skips a scenario, or fails it under --strict', async (t) => {
   const lacking = scenario('a', 'needs: { commands: no-such-command, packages: no-such-package }\n');
   const skipped = await suite([lacking], {});
   t.deepEqual(skipped.tries, []);
@@ -105,12 +105,12 @@ test('what is missing skips a scenario, or under --strict fails it', async (t) =
   t.regex(future.outcomes[0]?.reasons[0] ?? '', /^it requires Linux 99\.1, and this is /);
 });
 
-test('a kernel that a scenario is not for skips it', async (t) => {
+test('a scenario is skipped on a kernel that it is not for', async (t) => {
   const { outcomes } = await suite([scenario('a')], {}, { kernel: '5.10' });
   t.like(outcomes[0], { status: 'skipped', kernel: '5.10', reasons: ['it is for host'] });
 });
 
-test('some failed is 1, also where others could not be run', async (t) => {
+test('a failure gives status 1, even if others could not be run', async (t) => {
   const { outcomes } = await suite([scenario('a'), scenario('b')], { a: ['failed'], b: ['error'] });
   t.is(suiteStatus(outcomes), 1);
   t.is(suiteStatus(outcomes.slice(1)), 125);

@@ -31,7 +31,7 @@ function fits(page: Page) {
 
 const hasBrowser = existsSync('/usr/bin/chromium');
 
-test.serial('list, filter, sort, open, compare', async (t) => {
+test.serial('runs are filtered, sorted and compared', async (t) => {
   if (!needs(t, hasBrowser, 'chromium')) return;
   const { fill, serve } = makeServed(t);
   fill((store) => {
@@ -102,7 +102,7 @@ test.serial('list, filter, sort, open, compare', async (t) => {
   t.deepEqual(complaints, []);
 });
 
-test.serial('a sweep is followed while it runs, in the list and on its own page', async (t) => {
+test.serial('a running sweep is updated live in the list and on its own page', async (t) => {
   if (!needs(t, hasBrowser, 'chromium')) return;
   const { fill, serve, file, start } = makeServed(t);
   fill(() => {});

@@ -9,14 +9,14 @@ function ask(url: string, headers: Record<string, string> = own, method = 'GET')
   return 'status' in asked ? asked.status : [...asked.path, asked.query.toString()];
 }
 
-test('with the token, by the address that was printed', (t) => {
+test('admits the token at the printed address', (t) => {
   t.deepEqual(ask('/right-token/'), ['', '']);
   t.deepEqual(ask('/right-token'), ['']);
   t.deepEqual(ask('/right-token/run/a%2Fb?x=1&y=%3F?', { host: 'localhost:8080' }), ['run', 'a/b', 'x=1&y=%3F%3F']);
   t.deepEqual(ask('/right-token/', own, 'HEAD'), ['', '']);
 });
 
-test('not without it', (t) => {
+test('requires a token', (t) => {
   for (const url of [
     '/',
     '',
@@ -31,7 +31,7 @@ test('not without it', (t) => {
   t.is(ask('//right-token/'), 403);
 });
 
-test('no other name is served, whatever it points to', (t) => {
+test('rejects any other host name, whatever it resolves to', (t) => {
   const hosts = [
     'evil.example',
     'evil.example:8080',
@@ -46,7 +46,7 @@ test('no other name is served, whatever it points to', (t) => {
   t.is(ask('/right-token/', {}), 421);
 });
 
-test('a link may lead here; another page may load nothing', (t) => {
+test('links from elsewhere work, but other pages may load nothing', (t) => {
   const fetched = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors' };
   t.is(ask('/right-token/', { ...own, ...fetched }), 403);
   t.is(ask('/right-token/', { ...own, 'sec-fetch-site': 'same-site', 'sec-fetch-mode': 'cors' }), 403);
@@ -60,7 +60,7 @@ test('a link may lead here; another page may load nothing', (t) => {
   ]);
 });
 
-test('nothing but reading', (t) => {
+test('only reads are allowed', (t) => {
   for (const method of ['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'TRACE', 'CONNECT', 'get', ''])
     t.is(ask('/right-token/', own, method), 405, method);
   t.is(ask('/', own, 'POST'), 403);

@@ -23,7 +23,7 @@ function assertGuarded(t: ExecutionContext, { headers }: Awaited<ReturnType<type
   t.is(headers['access-control-allow-origin'], undefined);
 }
 
-test.serial('answers who has the token, under its own name, for reading; nobody else', async (t) => {
+test.serial('only answers read requests with the token under its own host name', async (t) => {
   const { fill, serve } = makeServed(t);
   fill((store) => saveRuns(store, 'a1'));
   const { url } = await serve();
@@ -76,7 +76,7 @@ test.serial('listens on 127.0.0.1 and nowhere else', async (t) => {
   t.is(outcome, 'ECONNREFUSED');
 });
 
-test.serial('every page is there, and looking at them changes nothing', async (t) => {
+test.serial('every page is served, and viewing pages changes nothing', async (t) => {
   const { fill, serve, file } = makeServed(t);
   fill((store) => {
     saveRuns(store, 'a1', 'a2');
@@ -116,7 +116,7 @@ test.serial('every page is there, and looking at them changes nothing', async (t
   t.is(hashOf(file), before);
 });
 
-test.serial('Ctrl-C ends it with 0 though a browser holds a connection; so does SIGTERM', async (t) => {
+test.serial('Ctrl-C and SIGTERM end it with status 0 even with a browser connected', async (t) => {
   const { fill, serve } = makeServed(t);
   fill((store) => saveRuns(store, 'a1'));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -133,7 +133,7 @@ test.serial('Ctrl-C ends it with 0 though a browser holds a connection; so does 
   }
 });
 
-test.serial('--port: this one; taken, or no port at all, is told', async (t) => {
+test.serial('--port sets the port; a used or invalid one is an error', async (t) => {
   const { fill, serve, run, file } = makeServed(t);
   fill((store) => saveRuns(store, 'a1'));
   const other = createServer();
@@ -152,7 +152,7 @@ test.serial('--port: this one; taken, or no port at all, is told', async (t) => 
   }
 });
 
-test.serial('a store that does not exist, or is none, is told before anything listens', async (t) => {
+test.serial('a missing or invalid store is reported before the server listens', async (t) => {
   const { run, path } = makeServed(t);
   writeFileSync(path('text'), 'no store at all, and long enough to be read as one '.repeat(100));
   const refused = async (reason: RegExp, args: string[], env = {}) => {
@@ -166,7 +166,7 @@ test.serial('a store that does not exist, or is none, is told before anything li
   await refused(/unexpected argument "stray"/, ['stray']);
 });
 
-test.serial('what is kept meanwhile is seen, also in a store that was put in its place', async (t) => {
+test.serial('newly saved runs are shown, even after the store file is replaced', async (t) => {
   const { fill, serve, file, path } = makeServed(t);
   fill((store) => saveRuns(store, 'a1'));
   const { url } = await serve();
@@ -192,7 +192,7 @@ test.serial('what is kept meanwhile is seen, also in a store that was put in its
   t.notRegex(body, /run\/a1/);
 });
 
-test.serial('hostile names are text, wherever they stand', async (t) => {
+test.serial('hostile names are shown as text everywhere', async (t) => {
   const { fill, serve } = makeServed(t);
   const markup = `<script>alert(1)</script>"'><img src=x onerror=alert(1)>`;
   fill((store) => {
@@ -221,7 +221,7 @@ test.serial('hostile names are text, wherever they stand', async (t) => {
   }
 });
 
-test.serial('a damaged row is a page that says so, and the server goes on', async (t) => {
+test.serial('a damaged row yields an error page, and the server keeps running', async (t) => {
   const { file, fill, serve } = makeServed(t);
   fill((store) => {
     saveRuns(store, 'a1');

@@ -43,11 +43,11 @@ test('a run is the same as itself', (t) => {
   t.deepEqual(verdicts(peaks(1), peaks(1)), alike);
 });
 
-test('one run each, whose peaks differ: cannot tell', (t) => {
+test('one run each with different peaks is inconclusive', (t) => {
   t.deepEqual(verdicts(peaks(1), peaks(2)), { ...alike, verdict: 'cannot-tell', 'kmem.maxUsage': 'cannot-tell' });
 });
 
-test('noise is no change, and a change is none of noise', (t) => {
+test('noise is not a change, and a change is not noise', (t) => {
   const noise = [53_248, 57_344, 53_248, 57_344, 53_248];
   t.is(verdicts(peaks(...noise), peaks(...noise.toReversed())).verdict, 'within-spread');
   const shifted = noise.map((peak) => peak + 8192);
@@ -66,7 +66,7 @@ test('noise is no change, and a change is none of noise', (t) => {
   });
 });
 
-test('another outcome is a difference also of one run each', (t) => {
+test('a different outcome is a difference even with one run each', (t) => {
   const failed = sample(
     result({
       outcome: 'failed',
@@ -76,7 +76,7 @@ test('another outcome is a difference also of one run each', (t) => {
   t.like(verdicts(peaks(2_637_824), [failed]), { verdict: 'different', outcome: 'different', ends: 'different' });
 });
 
-test('an outcome that came about now and then', (t) => {
+test('intermittent outcomes are judged by frequency', (t) => {
   const set = (failed: number, runs: number) =>
     Array.from({ length: runs }, (_, index) => peaked(1, 4_194_304, { outcome: index < failed ? 'failed' : 'passed' }));
   t.is(verdicts(set(0, 5), set(2, 5)).outcome, 'cannot-tell');
@@ -85,12 +85,12 @@ test('an outcome that came about now and then', (t) => {
   t.is(verdicts(set(2, 20), set(18, 20)).outcome, 'different');
 });
 
-test('other limits are a difference', (t) => {
+test('a changed limit is a difference', (t) => {
   t.like(verdicts([peaked(1, 8192)], [peaked(1, 4096)]), { verdict: 'different', limits: 'different' });
   t.like(verdicts([peaked(1, null)], [peaked(1, 4096)]), { verdict: 'different', limits: 'different' });
 });
 
-test('which calls failed', (t) => {
+test('compares failed calls', (t) => {
   const failing = (...syscalls: string[]) =>
     sample(result({ failureCounts: syscalls.map((syscall) => ({ comm: 'a', syscall, errno: 'ENOMEM', count: 2 })) }));
   const five = (...syscalls: string[]) => Array.from({ length: 5 }, () => failing(...syscalls));
@@ -108,14 +108,14 @@ test('which calls failed', (t) => {
   t.is(verdicts(five(), [...five().slice(1), failing('mmap')]).verdict, 'within-spread');
 });
 
-test('memory decides only where it was limited', (t) => {
+test('memory decides only if it was limited', (t) => {
   const used = (maxUsage: number, mem: number | null) =>
     sample(result({ mem: { maxUsage }, spec: { limits: { mem } } }));
   t.is(compareRuns([used(1, null)], [used(2, null)]).verdict, 'same');
   t.is(compareRuns([used(1, 8192)], [used(2, 8192)]).verdict, 'cannot-tell');
 });
 
-test('what could not be read on one side cannot be told', (t) => {
+test('a figure missing on one side is inconclusive', (t) => {
   const blind = sample(result({ kmem: { maxUsage: null } }));
   t.like(verdicts([sample(result())], [blind]), { verdict: 'cannot-tell', 'kmem.maxUsage': 'cannot-tell' });
   t.is(verdicts([blind], [blind]).verdict, 'same');
@@ -139,7 +139,7 @@ test('sweeps are compared limit by limit, in the order of the limits', (t) => {
   t.deepEqual([onlyA, onlyB], [[{ kmem: 4096 }], [{ kmem: 65_536 }]]);
 });
 
-test('a run is compared with the point of a sweep at which it ran', (t) => {
+test('a run is compared with the sweep point that has its limit', (t) => {
   const sweep = [4096, 8192, 16_384].map((limit) => peaked(limit, limit));
   const { verdict, points, onlyA } = compareRuns(sweep, [peaked(8192, 8192)]);
   t.is(verdict, 'same');
@@ -150,7 +150,7 @@ test('a run is compared with the point of a sweep at which it ran', (t) => {
   t.is(onlyA.length, 2);
 });
 
-test('nothing in common, and nothing at all, cannot be compared', (t) => {
+test('sets with no common setting, and empty ones, cannot be compared', (t) => {
   const sweep = [4096, 8192].map((limit) => peaked(limit, limit));
   t.throws(() => compareRuns(sweep, [peaked(1, 32_768)]), {
     code: 'nothing-to-compare',
@@ -159,7 +159,7 @@ test('nothing in common, and nothing at all, cannot be compared', (t) => {
   t.throws(() => compareRuns([], sweep), { code: 'nothing-to-compare' });
 });
 
-test('what else differs is told, and decides nothing', (t) => {
+test('other differences are reported but decide nothing', (t) => {
   const other = sample(
     result({
       spec: { command: ['nginx'], cpus: null },
@@ -178,7 +178,7 @@ test('what else differs is told, and decides nothing', (t) => {
   ]);
 });
 
-test('thousands of runs are compared in no time', (t) => {
+test('thousands of runs are compared quickly', (t) => {
   const many = (shift: number) => Array.from({ length: 2000 }, (_, index) => peaked(4096 * (index % 7) + shift));
   t.is(verdicts(many(0), many(0)).verdict, 'within-spread');
   t.is(verdicts(many(0), many(4096)).verdict, 'different');

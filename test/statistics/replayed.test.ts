@@ -28,7 +28,7 @@ test('a run is the same as itself', (t) => {
   t.is(compareReplays(facts(), []).verdict, null);
 });
 
-test('what is or is not so: outcome, exits, expectations, the first call that failed', (t) => {
+test('outcome, exits, expectations and the first failed call must match exactly', (t) => {
   const was = factsOf(apacheStopFails());
   t.deepEqual(different(was, { ...was, outcome: 'failed' }), ['outcome']);
   const stops = apacheStopFails().steps.map((one, index) => (index === 2 ? step('apachectl stop') : one));
@@ -47,14 +47,14 @@ test('what is or is not so: outcome, exits, expectations, the first call that fa
   t.deepEqual(different(was, factsOf({ ...apacheStopFails(), failures: otherPath })), []);
 });
 
-test('one of several that came out otherwise is a difference, and it is told how many', (t) => {
+test('one differing replay among several is a difference, and the counts are reported', (t) => {
   const crashed = facts({ outcome: 'signaled' });
   const { verdict, kinds } = compareReplays(crashed, [crashed, facts(), crashed]);
   t.is(verdict, 'different');
   t.deepEqual(kinds[0]?.replayed, { signaled: 2, passed: 1 });
 });
 
-test('a peak may be off by what any run varies by, by what it is uncertain by, and by what the replays vary', (t) => {
+test('a peak may differ by the usual variation, its uncertainty and the spread of the replays', (t) => {
   t.deepEqual(different(peak(100 * PAGE), peak(100 * PAGE)), []);
   t.deepEqual(different(peak(100 * PAGE), peak(102 * PAGE)), []);
   t.deepEqual(different(peak(100 * PAGE), peak(103 * PAGE)), ['kmem peak']);
@@ -67,7 +67,7 @@ test('a peak may be off by what any run varies by, by what it is uncertain by, a
   t.like(figures[1], { what: 'kmem peak', verdict: 'within-spread', tolerance: 2 * PAGE });
 });
 
-test('failcnt: as it was, or among those of the replays', (t) => {
+test('failcnt must match or lie within the range of the replays', (t) => {
   const failcnt = (count: number): RecordedFacts => facts({ kmem: { failcnt: count } });
   t.deepEqual(different(failcnt(4), failcnt(4)), []);
   t.deepEqual(different(failcnt(4), failcnt(5)), ['failcnt']);
@@ -75,19 +75,19 @@ test('failcnt: as it was, or among those of the replays', (t) => {
   t.deepEqual(different(failcnt(0), failcnt(900), failcnt(1000)), ['failcnt']);
 });
 
-test('what could not be read on one side decides nothing', (t) => {
+test('a figure missing on one side decides nothing', (t) => {
   const { verdict, figures } = compareReplays(peak(null), [peak(4096)]);
   t.is(verdict, 'same');
   t.is(figures[1]?.verdict, 'not-known');
 });
 
-test('in doubt are figures alone', (t) => {
+test('only figures can be in doubt', (t) => {
   t.true(isInDoubt(compareReplays(peak(4096), [peak(409_600)])));
   t.false(isInDoubt(compareReplays(peak(4096), [peak(4096)])));
   t.false(isInDoubt(compareReplays(peak(4096), [facts({ outcome: 'failed', kmem: { maxUsage: 409_600 } })])));
 });
 
-test('a failure that was asked for and did not come about: not reached and diverged are told apart', (t) => {
+test('not-reached and diverged injections are distinguished', (t) => {
   const injected = (outcome: string, seen: string | null = null): RecordedFacts => {
     const injections = [{ address: '0/17:mmap', mode: 'once', outcome, denials: 1, seen }];
     return factsOf({ ...result(), injections } as unknown as Result);
@@ -106,7 +106,7 @@ test('a failure that was asked for and did not come about: not reached and diver
   t.is(untold.kinds.at(-1)?.verdict, 'not-known');
 });
 
-test('circumstances that changed are told, and decide nothing', (t) => {
+test('changed circumstances are reported but decide nothing', (t) => {
   const { verdict, circumstances } = compareReplays(facts(), [
     facts({ environment: { kernel: '6.19.0', kmemRun: '0.2.0' } }),
   ]);

@@ -10,18 +10,18 @@ function circumstancesOf(input: RunInput | PlanInput) {
   return sampleOfResult({ ...result(), spec: normaliseSpec(input) }).circumstances;
 }
 
-test('the rule by which a run is over is told, since it decides what is measured', (t) => {
+test('the wait rule is reported, since it decides what is measured', (t) => {
   for (const wait of ['quiet', 'exit', 'empty'] as const) t.is(circumstancesOf({ command: ['true'], wait }).wait, wait);
   // It follows from the request, which a replay repeats.
   t.false('wait' in factsOf(result()).circumstances);
 });
 
-test('a command and its further steps', (t) => {
+test('a command and its steps are listed', (t) => {
   t.like(circumstancesOf({ command: ['apachectl', 'start'] }), { command: 'apachectl start', steps: 'none' });
   t.like(circumstancesOf({ command: ['a'], then: ['b c', 'd'] }), { command: 'a', steps: 'b c; d' });
 });
 
-test('a server and its clients, as they were written', (t) => {
+test('a server and its clients are shown as written', (t) => {
   const asked: RunInput = {
     command: ['node', 'server.js', '${port}'],
     ...{ ready: 'tcp:${port}', then: [{ client: 'curl :${port}' }, 'ls'], stop: 'ctl stop' },
@@ -32,7 +32,7 @@ test('a server and its clients, as they were written', (t) => {
   });
 });
 
-test('steps of a plan that run no program', (t) => {
+test('plan steps that run no program are listed', (t) => {
   const plan = [
     { run: 'touch x', outside: true },
     { name: 'it', run: ['serve', 'a b'], background: true },

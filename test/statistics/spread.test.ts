@@ -27,7 +27,7 @@ function byTryingAll(a: readonly number[], b: readonly number[]): number {
   return dealt.filter((chosen) => off(chosen) >= found - 1e-9).length / dealt.length;
 }
 
-test('the chance of ranks is what trying all ways comes to', (t) => {
+test('the rank probability equals that of exhaustive enumeration', (t) => {
   fc.assert(
     fc.property(few, few, (a, b) => Math.abs(chanceOfRanks(a, b) - byTryingAll(a, b)) < 1e-9),
     { numRuns: 60 },
@@ -35,7 +35,7 @@ test('the chance of ranks is what trying all ways comes to', (t) => {
   t.is(chanceOfRanks([1, 2, 3, 4, 5], [6, 7, 8, 9, 10]), 2 / 252);
 });
 
-test('beyond what is counted exactly, it is nearly the same', (t) => {
+test('the approximation for large sets is close to the exact value', (t) => {
   const numbers = (count: number, first: number) =>
     Array.from({ length: count }, (_, index) => first + ((index * 37) % 101));
   // One more value switches to the approximation.
@@ -45,18 +45,18 @@ test('beyond what is counted exactly, it is nearly the same', (t) => {
   t.true(chanceOfRanks(numbers(2000, 0), numbers(2000, 20)) < 1e-6);
 });
 
-test('which way round, and in which order, does not matter', (t) => {
+test('the order of the sets and of their values does not matter', (t) => {
   const same = fc.property(few, few, (a, b) => judge(a, b) === judge(b, a) && judge(a.toReversed(), b) === judge(a, b));
   t.notThrows(() => fc.assert(same));
 });
 
-test('a set is the same as itself, and never different', (t) => {
+test('a set is never different from itself', (t) => {
   fc.assert(fc.property(few, (a) => ['same', 'within-spread'].includes(judge(a, a))));
   t.is(judge([5, 5, 5], [5]), 'same');
   t.is(judge([], []), 'same');
 });
 
-test('one run each cannot tell', (t) => {
+test('one run each is inconclusive', (t) => {
   t.is(judge([1], [2]), 'cannot-tell');
   t.is(judge([1], [1_000_000]), 'cannot-tell');
   t.is(judge([1, 2], [3]), 'cannot-tell');
@@ -65,7 +65,7 @@ test('one run each cannot tell', (t) => {
   t.is(judge([], [1]), 'cannot-tell');
 });
 
-test('what is further apart than it spreads is different from three runs on, else from five', (t) => {
+test('values further apart than their spread differ with three runs, others with five', (t) => {
   t.is(judge([100, 101, 102], [200, 201, 202]), 'different');
   t.is(judge([7, 7, 7], [8, 8, 8]), 'different');
   t.is(judge([100, 150, 200], [210, 260, 310]), 'cannot-tell');

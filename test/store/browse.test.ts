@@ -11,7 +11,7 @@ const all: BrowseQuery = {
   ...{ sort: 'started', descending: true, offset: 0, limit: 100 },
 };
 
-test('runs and experiments in one list; the runs of an experiment in one of their own', (t) => {
+test('runs and experiments share one list; the runs of an experiment have their own', (t) => {
   const store = makeStore(t);
   store.saveExperiment(experiment({ id: 'sweep1', startedAt: timeOf(9) }));
   saveRuns(store, 'a1', 'a2');
@@ -39,7 +39,7 @@ test('runs and experiments in one list; the runs of an experiment in one of thei
   } as never);
 });
 
-test('sorted by any column, what is unknown last, and each entry on one page only', (t) => {
+test('any column sorts, unknown values come last, and each entry is on one page only', (t) => {
   const store = makeStore(t);
   const figure = fc.option(fc.integer({ min: 0, max: 5 }).map((pages) => pages * 4096));
   const kept: { id: string; peak: number | null }[] = [];
@@ -77,7 +77,7 @@ test('sorted by any column, what is unknown last, and each entry on one page onl
   }
 });
 
-test('whoever only looks sees what others write, and changes nothing', (t) => {
+test('a read-only viewer sees what others write and changes nothing', (t) => {
   const file = join(makeFolder(t), 'store.sqlite');
   t.throws(() => openStore(file, 'look'), { code: 'no-store' });
   const writer = openStore(file);

@@ -47,7 +47,7 @@ const later = [
   'CREATE TABLE note (run_id TEXT, words TEXT) STRICT; INSERT INTO note SELECT id, host FROM run',
 ];
 
-test('a store of each version that was released is read, and takes more', (t) => {
+test('stores of every released version can be read and written', (t) => {
   const dumps = readdirSync(import.meta.dirname).filter((name) => /^store-v\d+\.sql$/.test(name));
   t.true(dumps.length >= 1);
   for (const dump of dumps) {
@@ -65,7 +65,7 @@ test('a store of each version that was released is read, and takes more', (t) =>
   }
 });
 
-test('a store of an older version is taken to the present one, step by step, with what is in it', (t) => {
+test('an older store is migrated step by step to the current version, keeping its contents', (t) => {
   const file = makeFilled(t, 'one', 'two');
   const database = open(file, later);
   t.is(value(database, 'PRAGMA user_version'), 3);
@@ -74,14 +74,14 @@ test('a store of an older version is taken to the present one, step by step, wit
   open(file, later).close();
 });
 
-test('reading an older store takes it to the present version, too', (t) => {
+test('reading an older store also migrates it', (t) => {
   const file = makeFilled(t, 'one');
   const database = open(file, later, 'read');
   t.is(value(database, 'SELECT count(*) FROM note'), 1);
   database.close();
 });
 
-test('a step that fails leaves the store as it was', (t) => {
+test('a failed migration leaves the store unchanged', (t) => {
   const file = makeFilled(t, 'one');
   t.throws(() => open(file, [...later, 'SELECT nothing FROM nowhere']), { code: 'store-failed' });
   const store = openStore(file);
@@ -115,7 +115,7 @@ test('another program’s database is refused and left alone', (t) => {
   t.deepEqual(readFileSync(file), before);
 });
 
-test('a file that is no database is refused and left alone', (t) => {
+test('a file that is not a database is refused and left alone', (t) => {
   const file = join(makeFolder(t), 'result.json');
   writeFileSync(file, JSON.stringify(result()));
   const before = readFileSync(file);
@@ -128,7 +128,7 @@ test('a file that is no database is refused and left alone', (t) => {
   t.deepEqual(readFileSync(file), before);
 });
 
-test('a store that was cut off, or overwritten in the middle, is a clear error', (t) => {
+test('a truncated or overwritten store causes a clear error', (t) => {
   const ids = Array.from({ length: 200 }, (_, index) => `run${index}`);
   const cut = makeFilled(t, ...ids);
   truncateSync(cut, 3 * 4096 + 100);
@@ -151,7 +151,7 @@ function saveAndList(file: string): void {
   }
 }
 
-test('what is no regular file is refused', (t) => {
+test('anything but a regular file is refused', (t) => {
   const folder = makeFolder(t);
   for (const file of [folder, '/dev/null', '', 'a\0b', `${folder}/x/y/../z\0`]) {
     t.throws(() => openStore(file), { code: 'bad-store' }, JSON.stringify(file));
@@ -161,7 +161,7 @@ test('what is no regular file is refused', (t) => {
   t.throws(() => openStore(join(folder, 'file', 'a.sqlite')), { code: 'store-not-opened', message: /ENOTDIR/ });
 });
 
-test('a store that does not exist: named, it is missed; one’s own is empty', (t) => {
+test('a missing named store is an error; a missing default store is empty', (t) => {
   const folder = makeFolder(t);
   t.throws(() => openStore(join(folder, 'none'), 'read'), { code: 'no-store' });
   t.deepEqual(readdirSync(folder), []);
@@ -170,7 +170,7 @@ test('a store that does not exist: named, it is missed; one’s own is empty', (
   t.deepEqual(readdirSync(join(folder, 'state', 'kmem-run')), [], 'reading makes no file');
 });
 
-test('an empty file becomes a store when it is written to, and reading leaves it empty', (t) => {
+test('an empty file becomes a store on the first write; reading leaves it empty', (t) => {
   const file = join(makeFolder(t), 'empty');
   writeFileSync(file, '');
   const reader = openStore(file, 'read');
@@ -183,7 +183,7 @@ test('an empty file becomes a store when it is written to, and reading leaves it
   t.true(statSync(file).size > 0);
 });
 
-test('one’s own store is private, also under a loose umask; the umask decides of a named one', (t) => {
+test('the default store is private under any umask; a named one follows the umask', (t) => {
   const folder = makeFolder(t);
   const make = '(process.umask(0), openStore(null).saveRun({ result, experimentId: null }))';
   const { stdout, stderr } = withStateIn(join(folder, 'state'), make);
@@ -200,7 +200,7 @@ test('one’s own store is private, also under a loose umask; the umask decides 
   t.is(statSync(named).mode & 0o777, 0o640);
 });
 
-test('a state folder that others can write is refused, and nothing is kept elsewhere', (t) => {
+test('a state folder writable by others is refused, and nothing is saved elsewhere', (t) => {
   const state = join(makeFolder(t), 'state');
   const own = join(state, 'kmem-run');
   mkdirSync(own, { recursive: true });
@@ -211,7 +211,7 @@ test('a state folder that others can write is refused, and nothing is kept elsew
   t.false(existsSync(join(state, '.local')));
 });
 
-test('without XDG_STATE_HOME it is in the home folder', (t) => {
+test('without XDG_STATE_HOME, the store is in the home folder', (t) => {
   const home = join(makeFolder(t), 'home');
   const { stdout, stderr } = withStateIn(home, 'openStore(null).file', { XDG_STATE_HOME: 'relative' });
   t.is(stdout, `${join(home, '.local', 'state', 'kmem-run', 'store.sqlite')}\n`, stderr);
@@ -233,7 +233,7 @@ function withStateIn(state: string, expression: string, changes: NodeJS.ProcessE
   return spawnSync(process.execPath, ['--input-type=module', '-e', script], { env, encoding: 'utf8' });
 }
 
-test('what was saved before a SIGKILL is there', (t) => {
+test('results saved before a SIGKILL survive', (t) => {
   const state = join(makeFolder(t), 'state');
   const { status, signal } = withStateIn(state, 'openStore(null).saveRun({ result, experimentId: null })');
   t.deepEqual({ status, signal }, { status: null, signal: 'SIGKILL' });
@@ -260,7 +260,7 @@ function onReadOnly(file: string, expression: string): string {
   return stdout.trim() || stderr;
 }
 
-testAsRoot('a store on a read-only file system can be read and not written', (t) => {
+testAsRoot('a store on a read-only file system can be read but not written', (t) => {
   const file = makeFilled(t, 'one', 'two');
   t.is(onReadOnly(file, "openStore('a.sqlite', 'read').run('two').result.id"), 'two');
   t.regex(
@@ -271,14 +271,14 @@ testAsRoot('a store on a read-only file system can be read and not written', (t)
   t.deepEqual(readdirSync(join(file, '..')).toSorted(), ['a.sqlite', 'ro']);
 });
 
-testAsRoot('an older store on a read-only file system cannot be taken to the present version: an error', (t) => {
+testAsRoot('an older store on a read-only file system cannot be migrated and is an error', (t) => {
   const file = makeFilled(t, 'one');
   const steps = JSON.stringify(later);
   const opened = `openDatabase({ file: 'a.sqlite', named: true }, { access: 'read', migrations: ${steps}, busyMs: 100 })`;
   t.regex(onReadOnly(file, opened), /^store-read-only: /);
 });
 
-testAsRoot('a log beside a read-only store is not passed over', (t) => {
+testAsRoot('a log beside a read-only store is not ignored', (t) => {
   // A runner was killed: its last saved result is only in the log.
   const file = makeFilled(t, 'one');
   const store = openStore(file);
@@ -298,7 +298,7 @@ test('a link to a store is followed', (t) => {
   store.close();
 });
 
-test('while another program holds it, opening waits, and then says so', (t) => {
+test('if another program holds the store, opening waits, then reports it', (t) => {
   const file = makeFilled(t, 'one');
   const holder = new DatabaseSync(file);
   holder.exec('BEGIN IMMEDIATE');
@@ -309,7 +309,7 @@ test('while another program holds it, opening waits, and then says so', (t) => {
 });
 
 // Serial, so that no other test interferes while the lock is held.
-test.serial('opening waits for another program also where SQLite itself would not', async (t) => {
+test.serial('opening waits for another program even if SQLite itself would not', async (t) => {
   const file = makeFilled(t, 'one');
   // Not in WAL mode, as a copy made by another tool may be: opening it sets the mode.
   const plain = new DatabaseSync(file);
@@ -330,7 +330,7 @@ const HOLDER = `
   console.log('held');
   setTimeout(() => database.exec('ROLLBACK'), 500);`;
 
-test('a run loads neither node:sqlite nor node:crypto, and a store the first', (t) => {
+test('a run loads neither node:sqlite nor node:crypto; a store loads only node:sqlite', (t) => {
   const script = `
     await import(${JSON.stringify(new URL('../../src/commands/run.ts', import.meta.url).href)});
     const { openStore } = await import(${JSON.stringify(new URL('../../src/store/keep.ts', import.meta.url).href)})

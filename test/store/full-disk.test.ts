@@ -44,7 +44,7 @@ function onTinyDisk(t: ExecutionContext, script: string) {
   };
 }
 
-testAsRoot('the disk fills up: the save that fails says so, those before it stay, and the result is beside', (t) => {
+testAsRoot('on a full disk, the failed save is reported, earlier ones stay, and the result is saved elsewhere', (t) => {
   const { folder, said } = onTinyDisk(
     t,
     `
@@ -72,7 +72,7 @@ testAsRoot('the disk fills up: the save that fails says so, those before it stay
   t.regex(failed.told, /no space is left on its disk .*; the result is in ".*\.json" instead$/);
 });
 
-testAsRoot('when there is space again, the same store goes on', (t) => {
+testAsRoot('once there is space again, the same store works', (t) => {
   const { said } = onTinyDisk(
     t,
     `
@@ -92,7 +92,7 @@ testAsRoot('when there is space again, the same store goes on', (t) => {
   t.deepEqual(said, ['store-full', ['before', 'after']]);
 });
 
-testAsRoot('a store cannot be made on a full disk: an error, no crash', (t) => {
+testAsRoot('creating a store on a full disk is an error, not a crash', (t) => {
   const { said } = onTinyDisk(
     t,
     `
@@ -109,7 +109,7 @@ testAsRoot('a store cannot be made on a full disk: an error, no crash', (t) => {
   t.true(hint);
 });
 
-testAsRoot('neither folder takes the result: it is handed back', (t) => {
+testAsRoot('if neither folder is writable, the result is handed back', (t) => {
   const { said } = onTinyDisk(
     t,
     `
@@ -129,7 +129,7 @@ testAsRoot('neither folder takes the result: it is handed back', (t) => {
   ]);
 });
 
-test('beside: the folder for temporary files where the current one takes no file, never over another file', (t) => {
+test('if the current folder fails, the temporary one is used, and no file is overwritten', (t) => {
   const folder = makeFolder(t);
   writeFileSync(join(folder, 'kmem-run-20250102-030405-abcdef.json'), 'mine');
   const temporary = makeFolder(t);

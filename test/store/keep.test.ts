@@ -4,13 +4,13 @@ import { openStore } from '../../src/store/store.ts';
 import { makeKept } from '../commands/kept.ts';
 import { assertRefused } from '../harness.ts';
 
-test.serial('without --keep nothing is kept', async (t) => {
+test.serial('without --keep nothing is saved', async (t) => {
   const { kmemRun, file } = makeKept(t);
   t.is((await kmemRun(['--', 'true'])).status, 0);
   t.false(existsSync(file));
 });
 
-test.serial('--keep: the run is in the store, and where it is found is said', async (t) => {
+test.serial('--keep saves the run in the store and prints how to show it', async (t) => {
   const { kmemRun, file, assertNothingLeft } = makeKept(t);
   const ran = await kmemRun(['--kmem', '200K', '--keep', '--', 'sh', '-c', 'sleep 0.1 & sleep 0.1 & wait']);
   t.is(ran.status, 2, 'the status is still that of the command');
@@ -28,7 +28,7 @@ test.serial('--keep: the run is in the store, and where it is found is said', as
   assertNothingLeft();
 });
 
-test.serial('--label and --store keep, too; --quiet says nothing', async (t) => {
+test.serial('--label and --store also save; --quiet prints nothing', async (t) => {
   const { kmemRun, path, file } = makeKept(t);
   for (let index = 0; index < 2; index++) {
     const ran = await kmemRun(['--quiet', '--store', 'own.sqlite', '--label', 'before', '--', 'true']);
@@ -41,7 +41,7 @@ test.serial('--label and --store keep, too; --quiet says nothing', async (t) => 
   t.is(JSON.parse(stdout).length, 2);
 });
 
-test.serial('a run that could not be made is kept as such', async (t) => {
+test.serial('a run that could not start is saved as such', async (t) => {
   const { kmemRun, file } = makeKept(t);
   t.is((await kmemRun(['--keep', '--', 'kmem-run-absent'])).status, 127);
   const store = openStore(file, 'read');
@@ -49,24 +49,27 @@ test.serial('a run that could not be made is kept as such', async (t) => {
   store.close();
 });
 
-test.serial('a store that does not take it: the report is there, the result is beside, the status tells', async (t) => {
-  const { kmemRun, path, read, folder } = makeKept(t);
-  writeFileSync(path('notes.txt'), 'no store, but long enough to be taken for one '.repeat(100));
-  const before = read('notes.txt');
-  const ran = await kmemRun(['--store', 'notes.txt', '--', 'echo', 'ran']);
-  t.is(ran.status, 125);
-  t.is(ran.stdout, 'ran\n');
-  t.regex(ran.stderr, /^kmem-run: passed/);
-  const [, file = ''] =
-    /\nkmem-run: the store ".*\/notes\.txt" cannot be used: .*; the result is in "(.*)" instead\n {2}hint: .*\n$/.exec(
-      ran.stderr,
-    ) ?? [];
-  t.regex(file, new RegExp(`^${folder}/kmem-run-\\w+\\.json$`));
-  t.like(JSON.parse(read(file.slice(folder.length + 1))), { schemaVersion: 1, outcome: 'passed' });
-  t.is(read('notes.txt'), before);
-});
+test.serial(
+  'if the store fails, the report is printed, the result is saved elsewhere and the status is 125',
+  async (t) => {
+    const { kmemRun, path, read, folder } = makeKept(t);
+    writeFileSync(path('notes.txt'), 'no store, but long enough to be taken for one '.repeat(100));
+    const before = read('notes.txt');
+    const ran = await kmemRun(['--store', 'notes.txt', '--', 'echo', 'ran']);
+    t.is(ran.status, 125);
+    t.is(ran.stdout, 'ran\n');
+    t.regex(ran.stderr, /^kmem-run: passed/);
+    const [, file = ''] =
+      /\nkmem-run: the store ".*\/notes\.txt" cannot be used: .*; the result is in "(.*)" instead\n {2}hint: .*\n$/.exec(
+        ran.stderr,
+      ) ?? [];
+    t.regex(file, new RegExp(`^${folder}/kmem-run-\\w+\\.json$`));
+    t.like(JSON.parse(read(file.slice(folder.length + 1))), { schemaVersion: 1, outcome: 'passed' });
+    t.is(read('notes.txt'), before);
+  },
+);
 
-test.serial('what cannot be a store or a label is refused before anything runs', async (t) => {
+test.serial('an invalid store or label is refused before anything runs', async (t) => {
   const { kmemRun, has, folder } = makeKept(t);
   for (const [reason, ...args] of [
     [/--store: no such folder/, '--store', 'none/a.sqlite'],
@@ -87,7 +90,7 @@ test.serial('what cannot be a store or a label is refused before anything runs',
   );
 });
 
-test.serial('several runs at once keep all their results', async (t) => {
+test.serial('concurrent runs save all their results', async (t) => {
   const { kmemRun, file } = makeKept(t);
   const ran = await Promise.all(Array.from({ length: 4 }, () => kmemRun(['--keep', '--quiet', '--', 'true'])));
   t.deepEqual(

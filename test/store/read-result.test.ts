@@ -5,13 +5,13 @@ import { apacheStopFails, hostile, result, setupError, storm, unread } from '../
 
 const options = { color: false, width: null, verbose: true };
 
-test('a result of the present schema stays as it is', (t) => {
+test('a result of the current schema is unchanged', (t) => {
   for (const made of [result(), apacheStopFails(), unread(), setupError(), storm(), hostile()]) {
     t.deepEqual(asPresentResult(JSON.parse(JSON.stringify(made))), made);
   }
 });
 
-test('a result that was kept before keys were added can be shown', (t) => {
+test('a result saved before keys were added can be shown', (t) => {
   const { inject: _, allowIoUring: __, traceGate: ___, quietForMs: _q, quietLimitMs: _l, ...spec } = result().spec;
   const { reserve: ____, vm: _____, ...enforcement } = result().enforcement;
   const { leftover: ______, ...rest } = result();
@@ -25,12 +25,12 @@ test('a result that was kept before keys were added can be shown', (t) => {
   t.regex(textReport(shown, options), /^kmem-run: passed/);
 });
 
-test('a result of a later kmem-run, with keys that are unknown here, can be shown', (t) => {
+test('a result of a later kmem-run with unknown keys can be shown', (t) => {
   const kept = { ...result(), weather: 'fair', kmem: { ...result().kmem, colour: 'red' } };
   t.regex(textReport(asPresentResult(kept), options), /^kmem-run: passed/);
 });
 
-test('what is none is told, with the way to see it', (t) => {
+test('an invalid result is reported with a way to view it', (t) => {
   for (const kept of [
     { id: 'x', schemaVersion: 1 },
     { ...result(), id: 'x', outcome: 'splendid' },

@@ -13,7 +13,7 @@ import {
 } from '../fixtures/results.ts';
 import { experiment, makeStore, saveRuns, timeOf } from './folder.ts';
 
-test('a result comes back whole, whatever is in it', (t) => {
+test('a result reads back complete, whatever it contains', (t) => {
   const store = makeStore(t);
   const made = [result(), apacheStopFails(), unread(), setupError(), storm(), hostile()];
   for (const [index, one] of made.entries()) {
@@ -27,7 +27,7 @@ test('a result comes back whole, whatever is in it', (t) => {
   );
 });
 
-test('what is listed of a run is what its result says', (t) => {
+test('the listed fields of a run match its result', (t) => {
   const store = makeStore(t);
   const native = { mode: 'native', vm: { kernel: '5.10.0-46-amd64', accel: 'tcg', bootMs: null } } as const;
   store.saveRun({
@@ -62,7 +62,7 @@ test('figures that could not be read are null, not 0', (t) => {
   t.like(store.list({})[0], { maxUsage: null, failcnt: null, firstFailing: null, mode: null, layout: null });
 });
 
-test('lists are filtered, the latest first', (t) => {
+test('lists are filtered, latest first', (t) => {
   const store = makeStore(t);
   store.saveExperiment(experiment());
   const ids = (filter: Parameters<typeof store.list>[0]) => store.list(filter).map(({ id }) => id);
@@ -83,7 +83,7 @@ test('lists are filtered, the latest first', (t) => {
   t.deepEqual(ids({ command: 'no such' }), []);
 });
 
-test('an experiment and its runs, in the order in which they ended', (t) => {
+test('the runs of an experiment are read in the order in which they ended', (t) => {
   const store = makeStore(t);
   store.saveExperiment(experiment());
   t.deepEqual(store.experiment('sweep1'), { ...experiment(), summary: null, runs: 0 });
@@ -109,7 +109,7 @@ test('an experiment and its runs, in the order in which they ended', (t) => {
   t.deepEqual(store.experiments({ command: 'nginx' }), []);
 });
 
-test('runs may be saved while they are read', (t) => {
+test('runs can be saved while others are read', (t) => {
   const store = makeStore(t);
   saveRuns(store, ...Array.from({ length: 20 }, (_, index) => `a${index}`));
   let read = 0;
@@ -120,7 +120,7 @@ test('runs may be saved while they are read', (t) => {
   t.is(read, 21);
 });
 
-test('an id may be shortened as long as one run begins so', (t) => {
+test('an id may be shortened to any unique prefix', (t) => {
   const store = makeStore(t);
   saveRuns(store, '31a4467ea2d1', '31ff00000000', '60c7c3cd0e1f', '60c7');
   t.is(store.run('31a').result.id, '31a4467ea2d1');
@@ -144,7 +144,7 @@ test('@ is the run that ended last, @2 the one before', (t) => {
   t.throws(() => store.run('@0'), { code: 'no-such-run' });
 });
 
-test('a label stands for all runs that have it, and an id goes before it', (t) => {
+test('a label names all runs that have it, but an id takes precedence', (t) => {
   const store = makeStore(t);
   for (const id of ['r1', 'r2']) store.saveRun({ result: result({ id }), experimentId: null, label: 'before' });
   store.saveRun({ result: result({ id: 'r3' }), experimentId: null, label: 'r1' });
@@ -160,7 +160,7 @@ test('a label stands for all runs that have it, and an id goes before it', (t) =
   });
 });
 
-test('what names an experiment is no run, and the other way round', (t) => {
+test('an experiment’s id is not a run’s id, and vice versa', (t) => {
   const store = makeStore(t);
   store.saveExperiment(experiment({ id: 'aa1' }));
   saveRuns(store, 'aa2');
@@ -170,7 +170,7 @@ test('what names an experiment is no run, and the other way round', (t) => {
   t.throws(() => store.updateExperiment('aa2', { status: 'done', summary: null }), { code: 'no-such-experiment' });
 });
 
-test('nothing is saved twice, or for an experiment that there is not', (t) => {
+test('nothing is saved twice or for a missing experiment', (t) => {
   const store = makeStore(t);
   saveRuns(store, 'one');
   t.throws(() => saveRuns(store, 'one'), { code: 'already-kept' });
@@ -185,14 +185,14 @@ test('nothing is saved twice, or for an experiment that there is not', (t) => {
   );
 });
 
-test('control characters of what is kept do not get into an error', (t) => {
+test('control characters in saved data do not reach an error', (t) => {
   const store = makeStore(t);
   for (const id of ['h1', 'h2']) store.saveRun({ result: { ...hostile(), id }, experimentId: null });
   const error = t.throws(() => store.run('h'));
   t.notRegex(error?.message ?? '\n', /\p{Cc}/u);
 });
 
-test('a result of a newer schema, and one that is none, are told', (t) => {
+test('results of a newer schema and damaged results are reported', (t) => {
   const store = makeStore(t);
   saveRuns(store, 'newer', 'broken', 'odd', 'renamed');
   const other = new DatabaseSync(store.file);
@@ -214,13 +214,13 @@ test('a result of a newer schema, and one that is none, are told', (t) => {
   t.is(store.list({}).length, 4, 'they are still listed');
 });
 
-test('a closed store is an error of our own, not of the store', (t) => {
+test('using a closed store is an internal error, not a store error', (t) => {
   const store = makeStore(t);
   store.close();
   t.throws(() => store.list({}), { message: /database is not open/ });
 });
 
-test('opened for reading it takes nothing', (t) => {
+test('a store opened for reading rejects writes', (t) => {
   const store = makeStore(t);
   saveRuns(store, 'one');
   const reader = openStore(store.file, 'read');

@@ -30,7 +30,7 @@ function hostileCommand(): Result {
 }
 
 for (const [name, kept] of Object.entries(results)) {
-  test(`a run comes back from its token, with what it came to: ${name}`, (t) => {
+  test(`a run reads back from its token, with its outcome: ${name}`, (t) => {
     const recorded = recordedOf(kept, 'make clean');
     const { facts, input, ...rest } = readToken(tokenOf(recorded));
     t.deepEqual({ ...facts, circumstances: {} }, { ...recorded.facts, circumstances: {} });
@@ -41,14 +41,14 @@ for (const [name, kept] of Object.entries(results)) {
   });
 }
 
-test('a token is one word, and not a long one', (t) => {
+test('a token is a single short word', (t) => {
   const token = tokenOf(recordedOf(results.plain, null));
   t.true(isToken(token));
   t.regex(token, /^kr2\.[A-Za-z0-9_-]+$/);
   t.true(token.length < 500, `${token.length}`);
 });
 
-test('a token of today can be read tomorrow', (t) => {
+test('tokens stay readable in later versions', (t) => {
   const { input, facts, id } = readToken(TODAY);
   t.like(input, { command: ['sh', '-c', 'true & wait $!'], kmem: 151_552, cwd: '/tmp', wait: 'exit' });
   t.like(facts, { outcome: 'failed', ends: ['exit 2'], failcnt: 1, peak: 77_824, firstCall: 'sh: clone (ENOMEM)' });
@@ -58,20 +58,20 @@ test('a token of today can be read tomorrow', (t) => {
 const TODAY =
   'kr2.TZDBTsMwEER_JYwQAskJsZu0ZW8I9Vi4cAJxMM6mNU2cyNkAVdV_R0YcOO_ovZk9wTcgLExbrdt6qVf8DoVJbBRu7gUEU5plrnVuFs_lgkxJ1aowevkChTHyaCODwtx1Cj6Ms4BOcEPf29CAXjHtoZA7KEicObvKvqyX7PICbwruK6lvpR-hcOi5B-la17VRSCkQ-NsLzgqtdTIl8jCLG3oGobW-4wYKHJopmVI2M4nL3yM7seKHkC5vCq2PkzzYrgNh2lPmuiFwdr15fNputjdQvzQXBKQVRrYH0Gq1NpXCHBxHsT7IEVSmjR_s_pGdj27uJ7HB8W9DDu0QHfecaNhZ4TSOY-AkXxZ6XVRV3rr8s76roeB2cZhHEPbH9-ibv0_kcQ4glIUuSpzP5x8';
 
-test('a token of 0.1.0 is refused as such, not as a damaged one', (t) => {
+test('a token of 0.1.0 is refused as outdated, not as damaged', (t) => {
   t.true(isToken('kr1.abc'));
   t.throws(() => readToken('kr1.abc'), { code: 'old-token', message: /earlier version/ });
 });
 
 for (const wait of ['quiet', 'exit', 'empty'] as const) {
-  test(`a token says when a run is over: ${wait}`, (t) => {
+  test(`a token records when a run is over: ${wait}`, (t) => {
     const spec = normaliseSpec({ command: ['true'], cwd: '/', wait });
     const token = tokenOf(recordedOf({ ...results.plain, spec }, null));
     t.is(normaliseSpec(readToken(token).input).wait, wait);
   });
 }
 
-test('steps that are filled in for each run come back as they were written', (t) => {
+test('steps with per-run placeholders read back as written', (t) => {
   const spec = normaliseSpec({
     command: ['server', '${port}'],
     ...{
@@ -90,14 +90,14 @@ test('steps that are filled in for each run come back as they were written', (t)
   t.deepEqual(normaliseSpec(input).template, { ...normaliseSpec(plan).template, ...written });
 });
 
-test('a token without steps, or with two kinds of them, is none', (t) => {
+test('a token without steps, or with two kinds of them, is invalid', (t) => {
   const recorded = recordedOf(results.plain, null);
   const { command: _, ...without } = recorded.input as RunInput;
   for (const input of [without, { ...recorded.input, plan: [{ run: 'true' }] }])
     t.throws(() => readToken(tokenOf({ ...recorded, input: input as RunInput })), { code: 'bad-token' });
 });
 
-test('a token that is not whole is refused, wherever it was cut or changed', (t) => {
+test('an incomplete or altered token is refused', (t) => {
   const token = tokenOf(recordedOf(results.plain, null));
   const property = fc.property(fc.nat(token.length - 5), (length) => {
     t.throws(() => readToken(token.slice(0, 4 + length)), { code: 'bad-token' });
@@ -111,6 +111,6 @@ test('a token that is not whole is refused, wherever it was cut or changed', (t)
   t.false(isToken('31a4467ea2d1'));
 });
 
-test('of a run that never was there is a token too, for whoever asks', (t) => {
+test('a run that never started has a token too', (t) => {
   t.is(readToken(tokenOf(recordedOf(setupError(), null))).facts.outcome, 'setup-error');
 });

@@ -34,7 +34,7 @@ async function startWriter(file: string, name: string): Promise<ChildProcessWith
   return writer;
 }
 
-test('two that write into a new store at once, and one that reads: nothing is lost, nobody fails', async (t) => {
+test('two concurrent writers and a reader of a new store lose nothing and do not fail', async (t) => {
   const file = join(makeFolder(t), 'store.sqlite');
   const names = ['a', 'b'];
   const writers = await Promise.all(names.map((name) => startWriter(file, name)));

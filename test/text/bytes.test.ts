@@ -22,7 +22,7 @@ const bytes = fc
   )
   .map((parts) => Buffer.concat(parts.map((part) => Buffer.from(part))));
 
-test('bytes come back from their text, and from JSON of it', (t) => {
+test('bytes survive conversion to text and to JSON', (t) => {
   const property = fc.property(bytes, (given) => {
     const text = textOf(given);
     t.deepEqual(bytesOf(text), given);
@@ -34,7 +34,7 @@ test('bytes come back from their text, and from JSON of it', (t) => {
   fc.assert(property, { numRuns: 2000 });
 });
 
-test('UTF-8 is its text, and each other byte a lone surrogate', (t) => {
+test('UTF-8 becomes text, and any other byte a lone surrogate', (t) => {
   const property = fc.property(fc.string({ unit: 'binary' }), (text) => {
     t.is(textOf(Buffer.from(text)), text);
     t.false(hasBytes(text));
@@ -47,7 +47,7 @@ test('UTF-8 is its text, and each other byte a lone surrogate', (t) => {
   t.deepEqual(fsPath('a\udcff'), Buffer.from('a\xff', 'latin1'));
 });
 
-test('a lone surrogate that stands for no byte cannot be passed on', (t) => {
+test('a lone surrogate that represents no byte cannot be passed on', (t) => {
   for (const text of ['\ud800', 'a\udc7f', '\udd00b', '\udfff']) t.false(isPassable(text), quote(text));
   t.true(isPassable('\udcff\u{1f4a9}'));
 });

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { counted, size } from '../../src/text/figures.ts';
 
-test('one of a thing is singular, none and many are plural', (t) => {
+test('one is singular, zero and many are plural', (t) => {
   t.deepEqual(
     [0, 1, 2, 1000].map((count) => counted(count, 'row')),
     ['0 rows', '1 row', '2 rows', '1,000 rows'],

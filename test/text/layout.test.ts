@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { layOut, painter, wrap } from '../../src/text/layout.ts';
 import { columns } from '../../src/text/visible.ts';
 
-test('text that fits, or has no width to fit, stays as it is', (t) => {
+test('text that fits, or has no width limit, is unchanged', (t) => {
   t.deepEqual(wrap('one two', 7), ['one two']);
   t.deepEqual(wrap('one  two '.repeat(50), null), ['one  two '.repeat(50)]);
 });
@@ -19,7 +19,7 @@ test('a word that is too long stays whole', (t) => {
   t.deepEqual(wrap(`of ${path} end`, 20), ['of', `  ${path}`, '  end']);
 });
 
-test('nothing is lost by wrapping, and lines are as narrow as their words allow', (t) => {
+test('wrapping loses nothing, and lines are as narrow as their words allow', (t) => {
   const words = fc.array(fc.string({ unit: fc.constantFrom('a', 'b', ',', '😀'), minLength: 1, maxLength: 8 }), {
     minLength: 1,
     maxLength: 30,

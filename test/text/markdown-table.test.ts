@@ -3,7 +3,7 @@ import { markdownTable, withGenerated } from '../../src/text/markdown-table.ts';
 
 const PAGE = 'before\n\n<!-- generated: calls, by make-docs -->\n\nold\n\n<!-- end of calls -->\n\nafter\n';
 
-test('what stands between the two comments is replaced, and nothing else', (t) => {
+test('only the text between the two comments is replaced', (t) => {
   const renewed = withGenerated(PAGE, 'calls', '| new |\n');
   t.is(renewed, PAGE.replace('old', '| new |'));
   t.is(withGenerated(renewed, 'calls', '| new |\n'), renewed);
@@ -13,7 +13,7 @@ test('what stands between the two comments is replaced, and nothing else', (t) =
   );
 });
 
-test('a page without the two comments is refused, so that nothing stale stays', (t) => {
+test('a page without the two comments is refused, so nothing stale remains', (t) => {
   for (const broken of [
     'no part at all',
     PAGE.replace('<!-- end of calls -->', ''),
@@ -24,6 +24,6 @@ test('a page without the two comments is refused, so that nothing stale stays', 
   }
 });
 
-test('a bar in a cell does not end it', (t) => {
+test('a bar in a cell is escaped', (t) => {
   t.is(markdownTable(['a', 'b'], [['`on|off`', '']]), '| a | b |\n| --- | --- |\n| `on\\|off` |  |\n');
 });

@@ -22,12 +22,11 @@ for (const [word, found] of [
   test(`nearest to ${JSON.stringify(word.slice(0, 20))}`, (t) => t.is(nearest(word, OPTIONS), found));
 }
 
-test('the beginning of several candidates names none', (t) =>
-  t.is(nearest('memo', ['memory-min', 'memory-max']), null));
+test('a prefix of several candidates matches none', (t) => t.is(nearest('memo', ['memory-min', 'memory-max']), null));
 
-test('a swap of neighbours is one slip', (t) => t.is(editDistance('kmem', 'kmme'), 1));
+test('swapping neighbours is one edit', (t) => t.is(editDistance('kmem', 'kmme'), 1));
 
-test('distance is a count of slips', (t) => {
+test('distance is the number of edits', (t) => {
   t.is(editDistance('', 'abc'), 3);
   t.is(editDistance('kitten', 'sitting'), 3);
   fc.assert(
@@ -39,7 +38,7 @@ test('distance is a count of slips', (t) => {
   );
 });
 
-test('the hint falls back where nothing is near', (t) => {
+test('the hint falls back if nothing is near', (t) => {
   t.is(
     didYouMean('kmm', OPTIONS, 'see --help', (name) => `--${name}`),
     'did you mean --kmem?',

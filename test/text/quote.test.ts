@@ -10,14 +10,14 @@ function wordsIn(line: string, shell = 'bash'): string[] {
   return textOf(written).split('\0').slice(0, -1);
 }
 
-test('a word is quoted only if it has to be', (t) => {
+test('a word is quoted only if necessary', (t) => {
   t.is(shellLine(['sh', '-c', 'true & wait', '', "it's"]), "sh -c 'true & wait' '' 'it'\\''s'");
   t.is(shellLine(['/usr/bin/env', 'A=b', '--x=1,2', 'a@b%c+d:e.f']), '/usr/bin/env A=b --x=1,2 a@b%c+d:e.f');
   t.is(shellWord('one\ntwo\t\u{9b}'), "$'one\\ntwo\\x09\\xc2\\x9b'");
   t.is(shellWord(textOf(Buffer.from([0x63, 0xe9, 0x27]))), "$'c\\xe9\\x27'");
 });
 
-test('a shell reads back the words that were quoted, and a line is one line', (t) => {
+test('a shell reads back the quoted words, and a line stays one line', (t) => {
   const word = fc.oneof(
     fc.string({ unit: 'binary', maxLength: 20 }),
     fc.string({
@@ -37,11 +37,11 @@ test('a shell reads back the words that were quoted, and a line is one line', (t
   );
 });
 
-test('a shell that does not know $ before a quote sees one word too, and runs nothing', (t) => {
+test('a shell without $ quoting also sees one word and runs nothing', (t) => {
   t.is(wordsIn(shellWord("a\n'; exit 3; '"), 'dash').length, 1);
 });
 
-test('what has no control in it can be pasted into any POSIX shell', (t) => {
+test('text without control characters can be pasted into any POSIX shell', (t) => {
   const words = ['sh', '-c', 'echo \'a\' "$HOME" `x` $(y) \\ ! ~ *', 'é', '--x=a b'];
   t.deepEqual(wordsIn(shellLine(words), 'sh'), words);
 });

@@ -4,12 +4,12 @@ import { columns, cut, padded, shorten, visible } from '../../src/text/visible.t
 import { HOSTILE_TEXT } from '../fixtures/results.ts';
 import { dangerous } from '../fixtures/terminal.ts';
 
-test('what a terminal would obey or hide is shown', (t) => {
+test('control and hidden characters are made visible', (t) => {
   t.is(visible(HOSTILE_TEXT), 'a\\x1b[2J\\x1b]0;owned\\x07\\r\\nb\\tc\\u{202e}d\\u{9b}31m\\x7f\\u{d800}');
   t.is(visible('/tmp/Привет 你好 😀 a\\b'), '/tmp/Привет 你好 😀 a\\b');
 });
 
-test('no text gets a control character through, cut or whole', (t) => {
+test('control characters never get through, in cut or whole text', (t) => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary', maxLength: 60 }), fc.integer({ min: 1, max: 40 }), (text, max) => {
       t.deepEqual(dangerous(visible(text)), []);
@@ -20,7 +20,7 @@ test('no text gets a control character through, cut or whole', (t) => {
   );
 });
 
-test('what fits is not cut, what does not ends in an ellipsis', (t) => {
+test('text that fits is not cut; longer text ends in an ellipsis', (t) => {
   t.is(cut('12345', 5), '12345');
   t.is(cut('123456', 5), '1234…');
   t.is(cut('😀😀😀', 6), '😀😀😀');
@@ -30,7 +30,7 @@ test('what fits is not cut, what does not ends in an ellipsis', (t) => {
   t.is(columns(cut('x'.repeat(2_000_000), 60)), 60);
 });
 
-test('wide characters are two columns, marks none', (t) => {
+test('wide characters take two columns, marks none', (t) => {
   t.deepEqual(['', 'ab', '你好', 'e\u0301', '😀', '…→│✓'].map(columns), [0, 2, 4, 1, 2, 4]);
   t.is(padded('你', 4), '你  ');
   t.is(padded('long', 2), 'long');

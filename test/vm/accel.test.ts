@@ -36,13 +36,13 @@ test('an answer is remembered for this QEMU and this image, and can be forgotten
   );
 });
 
-test('no device, or one that may not be opened: nothing is asked', (t) => {
+test('without a usable device, the saved answer is ignored', (t) => {
   const { folder, qemu, image, open } = makeMemory(t);
   open().remember(true);
   t.is(kvmMemory({ qemu, image, device: join(folder, 'absent'), folder }).answer(), 'absent');
 });
 
-test('a file that others may write, or that is none of ours, is not believed, and is replaced', (t) => {
+test('a file that is writable by others or invalid is ignored and replaced', (t) => {
   const { folder, open } = makeMemory(t);
   open().remember(true);
   chmodSync(join(folder, 'kvm.json'), 0o666);
@@ -120,7 +120,7 @@ for (const [title, underKvm] of [
   });
 }
 
-test('KVM that was asked for and cannot be had is an error, and nothing is started', async (t) => {
+test('requested but unavailable KVM is an error, and nothing is started', async (t) => {
   const kernel = await kernelFor(t);
   if (kernel === null) return;
   const { qemu, device } = makeQemu(t, 'exit 1');

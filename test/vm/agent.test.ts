@@ -63,7 +63,7 @@ const systems = [
 ] as const;
 
 for (const { kernel, cgroup, cgroups, useHierarchy } of systems) {
-  test(`${kernel} with cgroup ${cgroup} is a system as servers expect it`, async (t) => {
+  test(`${kernel} with cgroup ${cgroup} provides what servers expect`, async (t) => {
     const ran = await runInGuest(t, shell(look, { cgroup, time: 1_600_000_000_000 }), { kernel });
     if (ran === null) return;
     t.is(ran.stderr, '');
@@ -106,7 +106,7 @@ test('64 MiB go in and out byte for byte, and the end of stdin is seen', async (
   t.is(sha256(await stdout.bytes(data.length)), sha256(data));
 });
 
-test('a program that does not read all of its stdin: what it took is told', async (t) => {
+test('if a program does not read all its stdin, the bytes read are reported', async (t) => {
   const guest = await bootGuest(t);
   if (guest === null) return;
   const stderr = reader(guest.ports.stderr);
@@ -120,7 +120,7 @@ test('a program that does not read all of its stdin: what it took is told', asyn
   t.like(await guest.next('end'), { event: 'end', code: null, signal: 'SIGTERM', stdout: 5, stdin: 5 });
 });
 
-test('the same after stdin has ended', async (t) => {
+test('bytes read are reported after EOF', async (t) => {
   const guest = await bootGuest(t);
   if (guest === null) return;
   guest.ports.stdin.write('0123456789');
@@ -129,7 +129,7 @@ test('the same after stdin has ended', async (t) => {
   t.like(await guest.next('end'), { event: 'end', code: 3, signal: null, stdout: 5, stdin: 5 });
 });
 
-test('an empty stdin, a small pipe and the port of the runner', async (t) => {
+test('an empty stdin, a small pipe and the runner’s port work', async (t) => {
   const guest = await bootGuest(t);
   if (guest === null) return;
   const runner = reader(guest.ports.runner);
@@ -144,7 +144,7 @@ test('an empty stdin, a small pipe and the port of the runner', async (t) => {
   t.like(end, { ...endedWell, stdin: 0 });
 });
 
-test('a stream that nobody reads stops no other; closed, its writers get SIGPIPE', async (t) => {
+test('an unread stream blocks no other; when it is closed, its writers get SIGPIPE', async (t) => {
   const guest = await bootGuest(t);
   if (guest === null) return;
   const stderr = reader(guest.ports.stderr);
@@ -155,7 +155,7 @@ test('a stream that nobody reads stops no other; closed, its writers get SIGPIPE
   t.like(await guest.next('end'), endedWell);
 });
 
-test('orphans are reaped, and daemons with the streams open do not keep the end back, not even by writing', async (t) => {
+test('orphans are reaped, and daemons that hold or write to the streams do not delay the end', async (t) => {
   const script = `
     for i in 1 2 3; do (sleep 0.1 &); done; sleep 1
     cat /proc/[0-9]*/stat 2>/dev/null | grep -c ') Z 1 '
@@ -166,7 +166,7 @@ test('orphans are reaped, and daemons with the streams open do not keep the end 
   t.like(ran.end, { event: 'end', code: 7, signal: null });
 });
 
-test('a terminal: its size, UTF-8 in lines, and SIGWINCH', async (t) => {
+test('a terminal has its size, UTF-8 lines and SIGWINCH', async (t) => {
   const guest = await bootGuest(t);
   if (guest === null) return;
   const stdout = reader(guest.ports.stdout);
@@ -182,7 +182,7 @@ test('a terminal: its size, UTF-8 in lines, and SIGWINCH', async (t) => {
   t.like(await guest.next('end'), { event: 'end', code: 5, signal: null, stderr: 0, stdin: null });
 });
 
-test('a terminal: Ctrl-Z stops the program, cont continues it, Ctrl-C ends it', async (t) => {
+test('in a terminal, Ctrl-Z stops the program, cont continues it and Ctrl-C ends it', async (t) => {
   const guest = await bootGuest(t);
   if (guest === null) return;
   const stdout = reader(guest.ports.stdout);
@@ -198,7 +198,7 @@ test('a terminal: Ctrl-Z stops the program, cont continues it, Ctrl-C ends it', 
   t.like(await guest.next('end'), { event: 'end', code: null, signal: 'SIGINT' });
 });
 
-test('a terminal that the host hangs up, and a pipe beside a terminal', async (t) => {
+test('the host can hang up a terminal, and a pipe works beside a terminal', async (t) => {
   const guest = await bootGuest(t);
   if (guest === null) return;
   const stderr = reader(guest.ports.stderr);
@@ -212,7 +212,7 @@ test('a terminal that the host hangs up, and a pipe beside a terminal', async (t
   t.like(await guest.next('end'), { event: 'end', code: null, signal: 'SIGHUP' });
 });
 
-test('a terminal whose other processes are all killed ends as well', async (t) => {
+test('a terminal also ends if all its other processes are killed', async (t) => {
   const guest = await bootGuest(t);
   if (guest === null) return;
   guest.configure(shell('kill -9 -1; sleep 1000; exit 9', { streams: terminal, size }));
@@ -223,7 +223,7 @@ for (const [kernel, cgroup] of [
   ['5.10', 'v1'],
   ['6.12', 'v2'],
 ] as const)
-  test(`${kernel}: a shared folder is written through to the host, and the root is not`, async (t) => {
+  test(`${kernel}: writes to a shared folder reach the host, and writes to the root do not`, async (t) => {
     const [shared, other] = [makeFolder(t), makeFolder(t)];
     writeFileSync(join(shared, 'before'), 'old');
     writeFileSync(join(other, 'before'), 'old');
@@ -240,7 +240,7 @@ for (const [kernel, cgroup] of [
     t.is(readFileSync(join(other, 'before'), 'utf8'), 'old');
   });
 
-test('a file that is fetched into memory is the same in every respect', async (t) => {
+test('a file prefetched into memory is identical in every respect', async (t) => {
   const folder = makeFolder(t);
   const file = join(folder, 'fetched file ü%');
   const data = randomBytes(3 * MIB + 123);
@@ -292,7 +292,7 @@ const failures = [
 ] as const;
 
 for (const { what, wanted, told } of failures) {
-  test(`${what} is told, and the machine ends`, async (t) => {
+  test(`${what} is reported, and the machine ends`, async (t) => {
     const guest = await bootGuest(t);
     if (guest === null) return;
     guest.configure(wanted);
@@ -306,14 +306,14 @@ function without(name: string) {
   return (files: readonly string[]) => files.filter((file) => basename(file) !== name);
 }
 
-test('without the module of the overlay it is told what fails, and the machine ends', async (t) => {
+test('a missing overlay module is reported, and the machine ends', async (t) => {
   const guest = await bootGuest(t, { modules: without('overlay.ko') });
   if (guest === null) return;
   t.like(await guest.next('up'), { event: 'setup-error', what: 'mount the overlay', errno: 'ENODEV' });
   t.like(await guest.ended, { code: 0 });
 });
 
-test('a module that the kernel refuses is named', async (t) => {
+test('a module rejected by the kernel is named', async (t) => {
   const broken = join(makeFolder(t), 'broken.ko');
   writeFileSync(broken, 'no module');
   const guest = await bootGuest(t, { modules: (files) => [broken, ...files] });
@@ -322,7 +322,7 @@ test('a module that the kernel refuses is named', async (t) => {
   t.like(await guest.ended, { code: 0 });
 });
 
-test('without the module of the ports the console tells', async (t) => {
+test('a missing port module is reported on the console', async (t) => {
   const guest = await bootGuest(t, { modules: without('virtio_console.ko') });
   if (guest === null) return;
   await t.throwsAsync(guest.next('up'), { message: /kmem-agent: find a port: .*: kmem\.control/ });

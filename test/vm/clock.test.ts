@@ -16,7 +16,7 @@ function files(text: string, frequency = '') {
   return { cpuinfo: () => text, frequency: () => frequency };
 }
 
-test('a constant counter has the rate by which the kernel waits, whatever the clock of the moment', (t) => {
+test('a constant counter has the rate of the kernel’s delay loop, whatever the current clock speed', (t) => {
   t.is(readTscKhz(files(cpuinfo('tsc constant_tsc', '812.004', '5192.27'))), 2_596_135);
   t.is(readTscKhz(files(cpuinfo('tsc', '2596.138', '100.00'))), 2_596_138);
   t.is(readTscKhz(files(cpuinfo('tsc constant_tsc', '812.004', '5192.27'), '2600000\n')), 2_600_000);
@@ -42,7 +42,7 @@ int main(void) {
 }
 `;
 
-test('the rate of this machine is that of its counter, to one part in a hundred', (t) => {
+test('the rate of this machine matches its counter within 1 %', (t) => {
   if (!needs(t, process.arch === 'x64', 'a time-stamp counter')) return;
   const folder = makeFolder(t);
   writeFileSync(join(folder, 'rate.c'), PROGRAM);

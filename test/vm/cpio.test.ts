@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { type CpioEntry, makeCpio } from '../../src/vm/initramfs.ts';
 import { unpackCpio } from './cpio.ts';
 
-test('a header is as the format says, to the byte', (t) => {
+test('a header matches the format byte for byte', (t) => {
   const archive = makeCpio([{ path: 'dev/console', mode: 0o020600, device: [5, 1] }]).toString('latin1');
   const fields = ['00000001', '00002180', '00000000', '00000000', '00000001', '00000000', '00000000', '00000000'];
   t.is(
@@ -13,7 +13,7 @@ test('a header is as the format says, to the byte', (t) => {
   t.is(archive.length, 124 + 124);
 });
 
-test('an archive of nothing has its trailer', (t) => {
+test('an empty archive has a trailer', (t) => {
   t.deepEqual(unpackCpio(makeCpio([])), []);
 });
 
@@ -24,7 +24,7 @@ const entry: fc.Arbitrary<CpioEntry> = fc.record({
   device: fc.tuple(fc.nat(4095), fc.nat(0xfffff)),
 });
 
-test('what is put in comes out again, names and contents of any length', (t) => {
+test('entries read back with names and contents of any length', (t) => {
   fc.assert(
     fc.property(fc.array(entry), (entries) => {
       t.deepEqual(unpackCpio(makeCpio(entries)), entries as ReturnType<typeof unpackCpio>);

@@ -42,7 +42,7 @@ function makeKernel(t: ExecutionContext) {
   return { kernel, kept: join(folder, 'cache', 'kmem-run', 'initramfs') };
 }
 
-test('it has the agent as /init, a console, and the modules with their order', async (t) => {
+test('it contains the agent as /init, a console and the modules in order', async (t) => {
   const { kernel, kept } = makeKernel(t);
   const file = await makeInitramfs(kernel);
   t.true(file.startsWith(`${kept}/test-`));
@@ -63,7 +63,7 @@ test('it has the agent as /init, a console, and the modules with their order', a
   t.deepEqual(entries[2]?.device, [5, 1]);
 });
 
-test('it is made once, and again when a module is another or others could have written it', async (t) => {
+test('it is made once, and again if a module changes or others could have written it', async (t) => {
   const { kernel, kept } = makeKernel(t);
   const file = await makeInitramfs(kernel);
   const { ino } = statSync(file);
@@ -81,7 +81,7 @@ test('it is made once, and again when a module is another or others could have w
   t.deepEqual(readdirSync(kept).sort(), [basename(file), basename(other)].sort());
 });
 
-test('one that was not used for a day goes when another of that kernel is made, and no other does', async (t) => {
+test('one unused for a day is removed when another is made for its kernel; others stay', async (t) => {
   const { kernel, kept } = makeKernel(t);
   const old = await makeInitramfs(kernel);
   const used = await makeInitramfs({ ...kernel, modules: kernel.modules.slice(1) });
@@ -93,7 +93,7 @@ test('one that was not used for a day goes when another of that kernel is made, 
   t.deepEqual(readdirSync(kept).sort(), [used, others, fresh].map((file) => basename(file)).sort());
 });
 
-test('several that make it at once all get a whole one, and leave nothing else', async (t) => {
+test('concurrent makers all get a complete file and leave nothing else', async (t) => {
   const { kernel, kept } = makeKernel(t);
   const files = await Promise.all([makeInitramfs(kernel), makeInitramfs(kernel), makeInitramfs(kernel)]);
   t.is(new Set(files).size, 1);
@@ -110,7 +110,7 @@ test('a module that cannot be read is named', async (t) => {
   t.regex(error?.hint ?? '', /kmem-run kernel add test$/);
 });
 
-test('a cache folder that cannot be written is told', async (t) => {
+test('an unwritable cache folder is reported', async (t) => {
   const { kernel, kept } = makeKernel(t);
   mkdirSync(join(kept, '..'), { recursive: true, mode: 0o700 });
   writeFileSync(kept, '');

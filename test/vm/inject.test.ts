@@ -13,7 +13,7 @@ for (const [kernel, calls] of [
   ['5.10', 4000],
   ['6.12', 400],
 ] as const) {
-  test(`${kernel}: calls fail by their address, which signals do not move`, async (t) => {
+  test(`${kernel}: calls fail by their address, which signals do not shift`, async (t) => {
     t.timeout(5 * 60_000);
     if (!(await needsKernel(t, kernel))) return;
     const harness = makeHarness(t);

@@ -65,7 +65,7 @@ function makeInit(t: ExecutionContext, body: string): string {
   return archive;
 }
 
-test('a machine comes up, tells what it is, and is gone when it is killed', async (t) => {
+test('a machine boots, describes itself and is gone once killed', async (t) => {
   const kernel = await kernelFor(t);
   if (kernel === null) return;
   const said: string[] = [];
@@ -87,7 +87,7 @@ test('a machine comes up, tells what it is, and is gone when it is killed', asyn
   await machine.kill();
 });
 
-test('several processors; a shared folder can be written, whatever its name, and the rest of the host cannot', async (t) => {
+test('a guest has several CPUs and can write to shared folders of any name but not elsewhere on the host', async (t) => {
   const kernel = await kernelFor(t);
   if (kernel === null) return;
   const outside = makeFolder(t);
@@ -100,14 +100,14 @@ test('several processors; a shared folder can be written, whatever its name, and
   t.false(existsSync(join(outside, 'file')));
 });
 
-test('more shared folders than there is room for are refused before anything starts', async (t) => {
+test('too many shared folders are refused before anything starts', async (t) => {
   const kernel = await kernelFor(t);
   if (kernel === null) return;
   const rw = Array.from({ length: 21 }, () => '/tmp');
   t.like(await t.throwsAsync(bootMachine({ ...ordinary, kernel, rw })), { code: 'too-many-shares' });
 });
 
-test('a guest that fills its memory takes no more of the host than that and 300 MB', async (t) => {
+test('a guest that fills its memory uses at most that and 300 MB of the host', async (t) => {
   const kernel = await kernelFor(t);
   if (kernel === null) return;
   const memory = 320 * MIB;
@@ -122,7 +122,7 @@ test('a guest that fills its memory takes no more of the host than that and 300 
   t.true(peakKib * 1024 <= memory + 300e6);
 });
 
-test('a guest that hangs ends the boot, each time, with the last lines of its kernel', async (t) => {
+test('a hung guest ends each boot with the last lines of its kernel', async (t) => {
   const kernel = await kernelFor(t);
   if (kernel === null) return;
   const boots: string[] = [];
@@ -140,7 +140,7 @@ test('a guest that hangs ends the boot, each time, with the last lines of its ke
   t.regex(boots[1] ?? '', /boot 2 of 2/);
 });
 
-test('a guest that talks on and on is not up either', async (t) => {
+test('endless output does not count as a completed boot', async (t) => {
   const kernel = await kernelFor(t);
   if (kernel === null) return;
   const init = makeInit(t, 'for (;;) { write(1, "still here\\n", 11); usleep(200000); }');
@@ -148,7 +148,7 @@ test('a guest that talks on and on is not up either', async (t) => {
   t.regex(message, /did not come up: it was not up after 6 s; (.|\n)*still here/);
 });
 
-test('a panic is told at once, in its own words', async (t) => {
+test('a panic is reported at once with its message', async (t) => {
   const kernel = await kernelFor(t);
   if (kernel === null) return;
   const { code, message } = await failToBoot(t, { kernel }, makeInit(t, 'return 3;'), long);
@@ -159,7 +159,7 @@ test('a panic is told at once, in its own words', async (t) => {
   );
 });
 
-test('an image that is not whole does not come up', async (t) => {
+test('an incomplete image does not boot', async (t) => {
   const kernel = await kernelFor(t);
   if (kernel === null) return;
   const image = join(makeFolder(t), 'vmlinux');
@@ -170,7 +170,7 @@ test('an image that is not whole does not come up', async (t) => {
   t.regex(hint, /kmem-run kernel verify 5\.10/);
 });
 
-test('memory that the machine has not is said with the option to change', async (t) => {
+test('too much guest memory is reported with the option to change', async (t) => {
   const kernel = await kernelFor(t);
   if (kernel === null) return;
   const memory = 2 ** 50;
@@ -180,7 +180,7 @@ test('memory that the machine has not is said with the option to change', async 
   t.regex(hint, /--vm-memory/);
 });
 
-test('no QEMU: the package is named', async (t) => {
+test('without QEMU, the package is named', async (t) => {
   const kernel = await kernelFor(t);
   if (kernel === null) return;
   const before = process.env.PATH;
@@ -214,7 +214,7 @@ test('an interrupt ends a boot, and its retries', async (t) => {
   t.like(await t.throwsAsync(bootMachine({ ...ordinary, kernel, signal: abort.signal })), { code: 'interrupted' });
 });
 
-test('QEMU killed during a boot: the next boot comes up, or it is told', async (t) => {
+test('if QEMU is killed during a boot, it is retried or reported', async (t) => {
   const kernel = await kernelFor(t);
   if (kernel === null) return;
   for (const retries of [1, 0]) {
@@ -237,7 +237,7 @@ test('QEMU killed during a boot: the next boot comes up, or it is told', async (
   t.deepEqual(qemus(), []);
 });
 
-test('QEMU killed before anything runs in it: the end is told', async (t) => {
+test('if QEMU is killed before anything runs, the end is reported', async (t) => {
   const kernel = await kernelFor(t);
   if (kernel === null) return;
   const machine = await boot(t, kernel);

@@ -31,55 +31,52 @@ function pairsOf({ failureCounts }: Result) {
   return failureCounts.map(({ syscall, errno }) => `${syscall} ${errno}`);
 }
 
-test.serial(
-  'the kernel enforces by itself, and a failure is a call in which it refused, under whatever name',
-  async (t) => {
-    const ran = await inGuest(t, ['--kmem', '400K', '--then', 'cat /absent', '--', compileFixture('odd-comm')]);
-    if (ran === null) return;
-    const { result } = ran;
-    t.like(result.enforcement, {
-      mode: 'native',
-      granularity: 'charge',
-      failuresDropped: 0,
-      failuresUncounted: 0,
-      notes: [],
-    });
-    t.is(result.limits.kmem, 400 * 1024);
-    t.is(result.kmem.maxUsage, 400 * 1024);
-    t.is(result.kmem.overshoot, 0);
-    // Not chdir, nor the cat of a file that does not exist: they failed, but were refused nothing.
-    t.deepEqual(
-      result.failures.map(({ comm, syscall, detail, step }) => [comm, syscall, detail, step]),
-      [
-        ['odd-comm', 'pipe2', null, 0],
-        ['a b) S 1 [0]', 'openat', '/dev/null', 0],
-        ['line\nbreak\t"\\', 'openat', '/dev/null', 0],
-        ['\udcff\udcc3 not utf-8', 'openat', '/dev/null', 0],
-        ['sh-109 => -12', 'openat', '/dev/null', 0],
-        ['', 'openat', '/dev/null', 0],
-        ['mapper', 'mmap', '/etc/passwd', 0],
-      ],
-    );
-    t.true(result.failures.every(({ pid, tid }) => pid !== null && pid === tid));
-    // Depends on which of a pipe's objects was refused.
-    t.regex(result.failures[0]?.errno ?? '', /^(ENOMEM|ENFILE)$/);
-    t.true(result.failures.slice(1).every(({ errno }) => errno === 'ENOMEM'));
-    const times = result.failures.map(({ atMs }) => atMs);
-    t.deepEqual(
-      times,
-      times.toSorted((a, b) => a - b),
-    );
-    t.true((times.at(0) ?? -1) >= 0 && (times.at(-1) ?? 0) <= (result.steps[1]?.atMs ?? 0));
-    // The kernel's counter: here each refusal failed a call.
-    t.is(result.kmem.failcnt, 7);
-    t.deepEqual(
-      result.steps.map(({ failcnt }) => failcnt),
-      [7, 0],
-    );
-  },
-);
+test.serial('the kernel enforces the limit, and a failure is a refused call, whatever the process name', async (t) => {
+  const ran = await inGuest(t, ['--kmem', '400K', '--then', 'cat /absent', '--', compileFixture('odd-comm')]);
+  if (ran === null) return;
+  const { result } = ran;
+  t.like(result.enforcement, {
+    mode: 'native',
+    granularity: 'charge',
+    failuresDropped: 0,
+    failuresUncounted: 0,
+    notes: [],
+  });
+  t.is(result.limits.kmem, 400 * 1024);
+  t.is(result.kmem.maxUsage, 400 * 1024);
+  t.is(result.kmem.overshoot, 0);
+  // Not chdir, nor the cat of a file that does not exist: they failed, but were refused nothing.
+  t.deepEqual(
+    result.failures.map(({ comm, syscall, detail, step }) => [comm, syscall, detail, step]),
+    [
+      ['odd-comm', 'pipe2', null, 0],
+      ['a b) S 1 [0]', 'openat', '/dev/null', 0],
+      ['line\nbreak\t"\\', 'openat', '/dev/null', 0],
+      ['\udcff\udcc3 not utf-8', 'openat', '/dev/null', 0],
+      ['sh-109 => -12', 'openat', '/dev/null', 0],
+      ['', 'openat', '/dev/null', 0],
+      ['mapper', 'mmap', '/etc/passwd', 0],
+    ],
+  );
+  t.true(result.failures.every(({ pid, tid }) => pid !== null && pid === tid));
+  // Depends on which of a pipe's objects was refused.
+  t.regex(result.failures[0]?.errno ?? '', /^(ENOMEM|ENFILE)$/);
+  t.true(result.failures.slice(1).every(({ errno }) => errno === 'ENOMEM'));
+  const times = result.failures.map(({ atMs }) => atMs);
+  t.deepEqual(
+    times,
+    times.toSorted((a, b) => a - b),
+  );
+  t.true((times.at(0) ?? -1) >= 0 && (times.at(-1) ?? 0) <= (result.steps[1]?.atMs ?? 0));
+  // The kernel's counter: here each refusal failed a call.
+  t.is(result.kmem.failcnt, 7);
+  t.deepEqual(
+    result.steps.map(({ failcnt }) => failcnt),
+    [7, 0],
+  );
+});
 
-test.serial('a storm of failures is counted to the last, and is no livelock however long it goes on', async (t) => {
+test.serial('every failure in a storm is counted, and a long storm is not a livelock', async (t) => {
   const then = ['--then', `${compileFixture('retry')} 6`];
   const ran = await inGuest(t, ['--kmem', '400K', ...then, '--', compileFixture('denial-storm'), '3']);
   if (ran === null) return;
@@ -114,7 +111,7 @@ test.serial('a page fault that the limit refuses for ever ends the run', async (
   t.true((result.kmem.failcnt ?? 0) > 100);
 });
 
-test.serial('a limit that keeps the command from starting is a result: its own fork was refused', async (t) => {
+test.serial('a limit too low to start the command is a result: the fork was refused', async (t) => {
   const ran = await inGuest(t, ['--kmem', '16K', '--', 'true']);
   if (ran === null) return;
   t.is(ran.status, 126);
@@ -128,24 +125,21 @@ test.serial('a limit that keeps the command from starting is a result: its own f
 /** Next to the group, in the guest's own. */
 const LEAVE = 'for d in memory pids unified; do echo 0 > /sys/fs/cgroup/$d/cgroup.procs; done';
 
-test.serial(
-  'whom the OOM killer kills outside the group is said, and runner and helper are not among them',
-  async (t) => {
-    const touch = compileFixture('touch-memory');
-    const seen = 'for p in /proc/[0-9]*; do echo "$(cat $p/comm) $(cat $p/oom_score_adj)"; done';
-    const ran = await inGuest(t, [
-      ...['--kmem', '100M', '--vm-memory', '1G', '--expect', 'steps[1].exit==0'],
-      ...['--then', `${touch} 550`, '--then', `echo self $(cat /proc/self/oom_score_adj); ${seen}`],
-      ...['--', 'sh', '-c', `mkfifo told; (${LEAVE}; exec ${touch} 500 120) > told & read touched < told`],
-    ]);
-    if (ran === null) return;
-    const { result, stdout } = ran;
-    t.is(result.mem.oomKills, 0);
-    t.is(result.warnings.length, 1, result.warnings.join('\n'));
-    t.regex(result.warnings[0] ?? '', /global OOM killer killed touch-memory \(\d+\) outside the group, in \//);
-    t.regex(stdout, /^self 0$/m);
-    t.regex(stdout, /^kmem-helper -1000$/m);
-    // Node, by its main thread's name.
-    t.regex(stdout, /^(MainThread|node) -1000$/m);
-  },
-);
+test.serial('OOM kills outside the group are reported, and never hit the runner or the helper', async (t) => {
+  const touch = compileFixture('touch-memory');
+  const seen = 'for p in /proc/[0-9]*; do echo "$(cat $p/comm) $(cat $p/oom_score_adj)"; done';
+  const ran = await inGuest(t, [
+    ...['--kmem', '100M', '--vm-memory', '1G', '--expect', 'steps[1].exit==0'],
+    ...['--then', `${touch} 550`, '--then', `echo self $(cat /proc/self/oom_score_adj); ${seen}`],
+    ...['--', 'sh', '-c', `mkfifo told; (${LEAVE}; exec ${touch} 500 120) > told & read touched < told`],
+  ]);
+  if (ran === null) return;
+  const { result, stdout } = ran;
+  t.is(result.mem.oomKills, 0);
+  t.is(result.warnings.length, 1, result.warnings.join('\n'));
+  t.regex(result.warnings[0] ?? '', /global OOM killer killed touch-memory \(\d+\) outside the group, in \//);
+  t.regex(stdout, /^self 0$/m);
+  t.regex(stdout, /^kmem-helper -1000$/m);
+  // Node, by its main thread's name.
+  t.regex(stdout, /^(MainThread|node) -1000$/m);
+});

@@ -7,7 +7,7 @@ import { needs } from '../needs.ts';
 
 const test = anyTest.serial;
 
-test('time in which a process waits for a processor is not its own', async (t) => {
+test('time spent waiting for a CPU does not count as own time', async (t) => {
   if (!needs(t, existsSync('/proc/self/schedstat'), 'schedstat in /proc (CONFIG_SCHED_INFO)')) return;
   const spin = () => spawn('taskset', ['-c', '0', 'sh', '-c', 'while :; do :; done'], { stdio: 'ignore' });
   const spinners = [spin(), spin(), spin()];
@@ -27,7 +27,7 @@ test('time in which a process waits for a processor is not its own', async (t) =
   t.true(own() < wall * 0.7);
 });
 
-test('that of one that sleeps is', async (t) => {
+test('time spent sleeping counts', async (t) => {
   const sleeper = spawn('sleep', ['1000'], { stdio: 'ignore' });
   t.teardown(() => sleeper.kill('SIGKILL'));
   await sleep(200);
@@ -39,13 +39,13 @@ test('that of one that sleeps is', async (t) => {
   t.true(own() > 400);
 });
 
-test('a long time without a look is that of a machine that slept', async (t) => {
+test('a long gap between readings means that the machine slept', async (t) => {
   const own = startOwnTime(process.pid);
   await sleep(2500);
   t.true(own() <= 1000);
 });
 
-test('a process that is gone has no more waits to tell', async (t) => {
+test('a process that is gone has no waiting time', async (t) => {
   const gone = spawn('true');
   await new Promise((resolve) => gone.once('close', resolve));
   const own = startOwnTime(gone.pid ?? 0);

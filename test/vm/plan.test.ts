@@ -29,7 +29,7 @@ async function inGuest(t: ExecutionContext, kernel: string, plan: readonly StepI
   return result;
 }
 
-test('on cgroup v2 a server is squeezed and loosened, and what v2 has no limit for is refused', async (t) => {
+test('on cgroup v2 a server’s limit is lowered and raised; limits that v2 lacks are refused', async (t) => {
   const result = await inGuest(t, '6.12', [
     ...server,
     { name: 'squeeze', limits: { kmem: '64K', pids: 50 }, expect: 'kmemUsage>64K' },
@@ -50,7 +50,7 @@ test('on cgroup v2 a server is squeezed and loosened, and what v2 has no limit f
   t.deepEqual(last?.limits, { kmem: 8 * M, mem: 256 * M, memsw: 300 * M, kmemTcp: null, pids: 50 });
 });
 
-test('the kernel’s own limit takes none below the usage, and bites from where one is set', async (t) => {
+test('the kernel’s limit cannot be set below the usage, and applies from the step that sets it', async (t) => {
   const forks = 'i=0; while [ $i -lt 40 ]; do sleep 1000 & i=$((i+1)); done; true';
   const result = await inGuest(t, '5.10', [
     ...server,

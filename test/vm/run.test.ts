@@ -15,7 +15,7 @@ const test = anyTest.serial;
 /** Limits at which Apache, on its stop, fails to load its modules; they vary by a few pages between machines. */
 const BELOW_PEAK_KIB = [48, 58, 40, 66, 72, 32, 54, 80];
 
-test('Apache starts, serves and stops natively under 4M; under less its stop cannot allocate memory', async (t) => {
+test('Apache starts, serves and stops natively under 4M; below that, stopping fails for lack of memory', async (t) => {
   t.timeout(15 * 60_000);
   if (!needs(t, existsSync(APACHECTL), 'apache2') || !(await needsKernel(t, '5.10'))) return;
   const { cycle, assertNothingLeft } = makeSite(t, 18_083, ['--kernel', '5.10']);
@@ -53,7 +53,7 @@ test('Apache starts, serves and stops natively under 4M; under less its stop can
   assertNothingLeft();
 });
 
-test('streams, arguments, folder, environment and exit come through; files do not stay, but under --rw', async (t) => {
+test('streams, arguments, folder, environment and exit pass through; files persist only under --rw', async (t) => {
   if (!(await needsKernel(t, '5.10'))) return;
   const harness = makeHarness(t);
   mkdirSync(harness.path('kept'));
@@ -94,7 +94,7 @@ test('streams, arguments, folder, environment and exit come through; files do no
   harness.assertNothingLeft();
 });
 
-test('expectations are judged by what arrived, and a signal is told from an exit', async (t) => {
+test('expectations judge the output received, and a signal is distinct from an exit', async (t) => {
   if (!(await needsKernel(t, '5.10'))) return;
   const harness = makeHarness(t);
   const expected = ['--expect', 'stdout~/two/', '--expect', 'steps[1].exit==3', '--expect', 'steps[0].exit!=0'];
@@ -121,7 +121,7 @@ test('expectations are judged by what arrived, and a signal is told from an exit
   harness.assertNothingLeft();
 });
 
-test('what cannot be run in the guest is an error of the same kind as on the host', async (t) => {
+test('a command that cannot run in the guest gives the same kind of error as on the host', async (t) => {
   if (!(await needsKernel(t, '5.10'))) return;
   const harness = makeHarness(t);
   const absent = await harness.run(['--kernel', '5.10', '--', 'no-such-program'], TIMEOUT);
@@ -137,7 +137,7 @@ test('what cannot be run in the guest is an error of the same kind as on the hos
   harness.assertNothingLeft();
 });
 
-test('a gate in the guest, by --enforce gate', async (t) => {
+test('--enforce gate uses a gate in the guest', async (t) => {
   if (!(await needsKernel(t, '5.10'))) return;
   const harness = makeHarness(t);
   const { result, stderr } = await harness.run(
@@ -164,7 +164,7 @@ test('a gate in the guest, by --enforce gate', async (t) => {
   harness.assertNothingLeft();
 });
 
-test('a command that fills the memory of the guest is killed there, and said to be', async (t) => {
+test('a command that fills the guest’s memory is killed there, and this is reported', async (t) => {
   if (!(await needsKernel(t, '5.10'))) return;
   const harness = makeHarness(t);
   const { status, result, stderr } = await harness.run(
@@ -177,7 +177,7 @@ test('a command that fills the memory of the guest is killed there, and said to 
   harness.assertNothingLeft();
 });
 
-test('QEMU killed: the result is void, and says so; kmem-run killed: QEMU is gone as well', async (t) => {
+test('if QEMU is killed, the result is void and says so; if kmem-run is killed, QEMU ends too', async (t) => {
   if (!(await needsKernel(t, '5.10'))) return;
   const harness = makeHarness(t);
   mkdirSync(harness.path('kept'));
@@ -204,7 +204,7 @@ test('QEMU killed: the result is void, and says so; kmem-run killed: QEMU is gon
   harness.assertNothingLeft();
 });
 
-test('SIGTERM ends the run inside, with its grace, and there is a report', async (t) => {
+test('SIGTERM ends the run in the guest, with its grace period and a report', async (t) => {
   if (!(await needsKernel(t, '5.10'))) return;
   const harness = makeHarness(t);
   mkdirSync(harness.path('kept'));
@@ -222,7 +222,7 @@ test('SIGTERM ends the run inside, with its grace, and there is a report', async
   harness.assertNothingLeft();
 });
 
-test('SIGTERM while the microVM boots, and while kmem-run starts in it', async (t) => {
+test('SIGTERM works while the microVM boots and while kmem-run starts in it', async (t) => {
   if (!(await needsKernel(t, '5.10'))) return;
   const harness = makeHarness(t);
   for (const ms of [1000, 2000, 3000, 4000, 5000]) {
@@ -235,7 +235,7 @@ test('SIGTERM while the microVM boots, and while kmem-run starts in it', async (
   harness.assertNothingLeft();
 });
 
-test('signals after the end of the steps take the grace from what is left over; result and status are those of the steps', async (t) => {
+test('signals after the last step cut the grace of leftovers short; result and status are unchanged', async (t) => {
   if (!(await needsKernel(t, '5.10'))) return;
   const harness = makeHarness(t);
   mkdirSync(harness.path('kept'));

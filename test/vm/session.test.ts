@@ -29,7 +29,7 @@ function hashOf(data: Buffer): string {
 
 const lostNothing = { lost: null, error: null };
 
-test('exit status, both streams, and what the program is given', async (t) => {
+test('exit status, streams and the program’s environment are correct', async (t) => {
   const kernel = await kernelFor(t);
   if (kernel === null) return;
   const script =
@@ -39,7 +39,7 @@ test('exit status, both streams, and what the program is given', async (t) => {
   t.deepEqual(end.stdout.trim().split('\n'), ['out', '/', 'guest', '0', 'C.UTF-8', '/dev/null', '3']);
 });
 
-test('a program that cannot be started is an error that names it', async (t) => {
+test('a program that cannot be started is named in the error', async (t) => {
   const kernel = await kernelFor(t);
   if (kernel === null) return;
   const guest = { cgroup: 'v1' as const, hostname: 'guest', cwd: '/', env: {}, argv: ['/no/such/program'] };
@@ -49,7 +49,7 @@ test('a program that cannot be started is an error that names it', async (t) => 
   t.regex(error?.message ?? '', /the microVM could not start the program \(ENOENT, \/no\/such\/program\)/);
 });
 
-test('the runner’s port: a line in, lines out, the long and the last too', async (t) => {
+test('the runner’s port carries one line in and all lines out, even long ones', async (t) => {
   const kernel = await kernelFor(t);
   if (kernel === null) return;
   const lines: string[] = [];
@@ -63,7 +63,7 @@ test('the runner’s port: a line in, lines out, the long and the last too', asy
   t.is(lines[2], 'last');
 });
 
-test('64 MiB pass both ways byte for byte; files are read and written where they stand', async (t) => {
+test('64 MiB pass both ways byte for byte; files are used from their current offset', async (t) => {
   const kernel = await kernelFor(t);
   if (kernel === null) return;
   const folder = makeFolder(t);
@@ -78,7 +78,7 @@ test('64 MiB pass both ways byte for byte; files are read and written where they
   t.is(hashOf(out.subarray(13, -6)), hashOf(data.subarray('first line\n'.length)));
 });
 
-test('200 MB through pipes, and stderr beside them, do not pile up in the runner', async (t) => {
+test('200 MB through pipes, with stderr beside them, do not accumulate in the runner', async (t) => {
   const kernel = await kernelFor(t);
   if (kernel === null) return;
   const line = 'set -o pipefail; head -c 50M /dev/zero | "$@" | wc -c';
@@ -92,7 +92,7 @@ test('200 MB through pipes, and stderr beside them, do not pile up in the runner
   t.true(peak < 300 * MIB);
 });
 
-test('a reader that is slow holds the writer up', async (t) => {
+test('a slow reader blocks the writer', async (t) => {
   const kernel = await kernelFor(t);
   if (kernel === null) return;
   let taken = 0;
@@ -127,14 +127,14 @@ for (const [title, line, expected] of [
   });
 }
 
-test('a function that takes no more ends the writer of stderr', async (t) => {
+test('a stream function that accepts no more ends the writer of stderr', async (t) => {
   const kernel = await kernelFor(t);
   if (kernel === null) return;
   const { code, signal } = await runScript(await boot(t, kernel), 'exec yes >&2', { stderr: () => false });
   t.deepEqual({ code, signal }, { code: null, signal: 'SIGPIPE' });
 });
 
-test('input from a loop’s list: each round takes what it reads and no more', async (t) => {
+test('with a loop’s list as input, each round reads only what it needs', async (t) => {
   if ((await kernelFor(t)) === null) return;
   const folder = makeFolder(t);
   writeFileSync(join(folder, 'list'), 'one\ntwo\nthree\nfour\n');
@@ -158,7 +158,7 @@ for (const [title, line, seen] of [
   });
 }
 
-test('a stdin that nobody in there reads, and that never ends, does not keep us', async (t) => {
+test('a stdin that never ends and is not read in the guest does not delay the end', async (t) => {
   if ((await kernelFor(t)) === null) return;
   const folder = makeFolder(t);
   const line = 'mkfifo quiet; exec 9<> quiet; (while echo more; do :; done) | "$@" && "$@" <&9; echo $?';
@@ -166,7 +166,7 @@ test('a stdin that nobody in there reads, and that never ends, does not keep us'
   t.deepEqual({ stdout, end }, { stdout: 'ran\nran\n0\n', end: exited(0) });
 });
 
-test('streams that are sockets; stdin may stay open', async (t) => {
+test('streams may be sockets, and stdin may stay open', async (t) => {
   if ((await kernelFor(t)) === null) return;
   const [program = '', ...words] = inMachineWords(
     join(makeFolder(t), 'log'),
@@ -183,7 +183,7 @@ test('streams that are sockets; stdin may stay open', async (t) => {
   t.deepEqual([status, stdout.text(), stderr.text()], [0, 'got words\n', 'err\n']);
 });
 
-test('a descriptor of a file, /dev/null and nothing as targets', async (t) => {
+test('a file descriptor, /dev/null and nothing work as targets', async (t) => {
   const kernel = await kernelFor(t);
   if (kernel === null) return;
   const file = join(makeFolder(t), 'file');
@@ -195,7 +195,7 @@ test('a descriptor of a file, /dev/null and nothing as targets', async (t) => {
   t.is(buffer.subarray(0, readSync(fd, buffer, 0, 100, 0)).toString(), 'to the file\n');
 });
 
-test('QEMU killed under a running program: lost, with what is known, and what came until then', async (t) => {
+test('if QEMU is killed during a program, the loss is reported with all earlier output', async (t) => {
   const kernel = await kernelFor(t);
   if (kernel === null) return;
   const machine = await boot(t, kernel);
@@ -210,7 +210,7 @@ test('QEMU killed under a running program: lost, with what is known, and what ca
   t.deepEqual(qemus(), []);
 });
 
-test('QEMU killed, or the machine, while a reader out here stands still: the session ends all the same', async (t) => {
+test('a session ends even if QEMU is killed while a reader on the host is stuck', async (t) => {
   const kernel = await kernelFor(t);
   if (kernel === null) return;
   const machine = await boot(t, kernel);
@@ -227,14 +227,14 @@ test('QEMU killed, or the machine, while a reader out here stands still: the ses
   t.truthy((await session.ended).lost);
 });
 
-test('a guest whose kernel panics is lost, in its own words', async (t) => {
+test('a kernel panic in the guest is reported with its message', async (t) => {
   const kernel = await kernelFor(t);
   if (kernel === null) return;
   const { lost } = await runScript(await boot(t, kernel), 'echo c > /proc/sysrq-trigger; sleep 1000');
   t.regex(lost?.console ?? '', /^\[ *\d+\.\d+\] Kernel panic - not syncing: sysrq triggered crash\n/);
 });
 
-test('paused, a guest does nothing; resumed, it goes on; a signal reaches the program, and one that ends it is told', async (t) => {
+test('a guest can be paused and resumed; signals reach the program, and a fatal one is reported', async (t) => {
   const kernel = await kernelFor(t);
   if (kernel === null) return;
   const machine = await boot(t, kernel);

@@ -10,7 +10,7 @@ const script = readFileSync(join(import.meta.dirname, '..', 'fixtures', 'systemd
 const KINDS = ['plain', 'delegated', 'scope', 'mine'];
 const MIB = 1024 * 1024;
 
-test('systemd and kmem-run leave each other alone, and a user needs no privilege', async (t) => {
+test('systemd and kmem-run do not interfere, and users need no privilege', async (t) => {
   const ran = await runUnderSystemd(t, '6.12', script);
   if (ran === null) return;
   const lines = (name: string): string[] => ran.read(name).trim().split('\n');

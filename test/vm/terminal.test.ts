@@ -42,7 +42,7 @@ async function openGuest(t: ExecutionContext): Promise<Guest | null> {
   };
 }
 
-test('an interactive shell: line editing, Ctrl-C, resizing, and the terminal as it was', async (t) => {
+test('an interactive shell supports line editing, Ctrl-C and resizing, and the terminal is restored', async (t) => {
   const guest = await openGuest(t);
   if (guest === null) return;
   const { shell } = guest;
@@ -74,7 +74,7 @@ test('an interactive shell: line editing, Ctrl-C, resizing, and the terminal as 
   t.regex(guest.notes(), /^end \{"code":5,"signal":null,"lost":null,"error":null\}$/m);
 });
 
-test('Ctrl-Z stops the program, QEMU and us; fg goes on where it was', async (t) => {
+test('Ctrl-Z stops the program, QEMU and kmem-run; fg resumes them', async (t) => {
   const guest = await openGuest(t);
   if (guest === null) return;
   const { shell } = guest;
@@ -100,7 +100,7 @@ test('Ctrl-Z stops the program, QEMU and us; fg goes on where it was', async (t)
   t.is(await shell.settings(), before);
 });
 
-test('in the background the terminal is left alone, until fg', async (t) => {
+test('in the background, the terminal is left alone until fg', async (t) => {
   const guest = await openGuest(t);
   if (guest === null) return;
   const { shell } = guest;
@@ -120,7 +120,7 @@ test('in the background the terminal is left alone, until fg', async (t) => {
   t.is(await shell.settings(), before);
 });
 
-test('stopped from elsewhere, it goes on in the background, and with the terminal in the foreground', async (t) => {
+test('stopped from elsewhere, it resumes in the background, and takes the terminal in the foreground', async (t) => {
   const guest = await openGuest(t);
   if (guest === null) return;
   const { shell } = guest;
@@ -145,7 +145,7 @@ test('stopped from elsewhere, it goes on in the background, and with the termina
   t.is(await shell.settings(), before);
 });
 
-test('with its output in a file the terminal is not taken, and Ctrl-Z and Ctrl-C are ours', async (t) => {
+test('with output to a file, the terminal is left alone, and Ctrl-Z and Ctrl-C act on kmem-run', async (t) => {
   const guest = await openGuest(t);
   if (guest === null) return;
   const { shell, folder } = guest;
@@ -172,7 +172,7 @@ test('with its output in a file the terminal is not taken, and Ctrl-Z and Ctrl-C
   t.is(await shell.settings(), before);
 });
 
-test('killed by a signal that it does not handle, the terminal is as it was', async (t) => {
+test('the terminal is restored if kmem-run is killed by a signal it does not handle', async (t) => {
   const guest = await openGuest(t);
   if (guest === null) return;
   const { shell } = guest;

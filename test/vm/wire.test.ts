@@ -15,7 +15,7 @@ const config: GuestConfig = {
   runner: true,
 };
 
-test('a configuration is records that end with NUL, and an empty one', (t) => {
+test('a configuration is NUL-terminated records and a final empty one', (t) => {
   t.is(
     encodeConfig(config).toString(),
     [
@@ -29,12 +29,12 @@ test('a configuration is records that end with NUL, and an empty one', (t) => {
   t.notRegex(bare, /size=|runner=|rw=|env=/);
 });
 
-test('a NUL would end a record early: refused', (t) => {
+test('a NUL that would end a record early is refused', (t) => {
   const error = t.throws(() => encodeConfig({ ...config, argv: ['/bin/sh', 'a\0arg=b'] }), { instanceOf: SetupError });
   t.is(error.code, 'bad-text');
 });
 
-test('lines of the agent, with what is absent as null', (t) => {
+test('agent lines are parsed, with absent values as null', (t) => {
   t.deepEqual(parseAgentLine('{"event":"up","uptimeMs":1200}'), { event: 'up', uptimeMs: 1200 });
   t.deepEqual(parseAgentLine('{"event":"stopped"}'), { event: 'stopped' });
   t.deepEqual(parseAgentLine('{"event":"end","code":null,"signal":"SIGTERM","stdout":3,"stderr":0}'), {
@@ -53,13 +53,13 @@ test('lines of the agent, with what is absent as null', (t) => {
   });
 });
 
-test('what is no event is none', (t) => {
+test('invalid events become null', (t) => {
   for (const line of ['', '[', '3', 'null', '"up"', '{}', '{"event":"later"}', '{"event":7}']) {
     t.is(parseAgentLine(line), null, line);
   }
 });
 
-test('words for the agent', (t) => {
+test('encodes agent commands', (t) => {
   t.is(say.signal('SIGINT'), 'signal SIGINT\n');
   t.is(say.size({ rows: 3, columns: 4 }), 'size 3 4\n');
   t.is(say.stdinEnd(5), 'stdin-end 5\n');
@@ -67,7 +67,7 @@ test('words for the agent', (t) => {
   t.is(say.cont(), 'cont\n');
 });
 
-test('what the agent could not do is said with its reason and a remedy', (t) => {
+test('a failure of the agent is reported with its reason and a hint', (t) => {
   const { code, message, hint } = agentError({
     event: 'setup-error',
     what: 'mount the root',

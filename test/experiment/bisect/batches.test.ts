@@ -18,7 +18,7 @@ function stepsOf(question: SearchQuestion, passes: Program): { phase: Phase; at:
   }
 }
 
-test('a batch: what confirms a passing limit is asked together, and one by one without', (t) => {
+test('confirmations of a passing limit run together in a batch, otherwise one by one', (t) => {
   const question = { lo: 1, hi: 200, most: 400, confirm: 5 };
   const program: Program = (at) => at >= 150;
   const confirming = (batch: number) =>
@@ -30,7 +30,7 @@ test('a batch: what confirms a passing limit is asked together, and one by one w
   t.deepEqual(confirming(8), [5]);
 });
 
-test('a batch in which one trial fails is asked to its end, and no further', (t) => {
+test('a batch with a failing trial is completed but not continued', (t) => {
   // The number passes when it is found, and then fails once.
   let visits = 0;
   const program: Program = (at) => {
@@ -44,7 +44,7 @@ test('a batch in which one trial fails is asked to its end, and no further', (t)
   t.not(steps[first + 1]?.at[0], 150);
 });
 
-test('the size of a batch changes no answer about a program without luck', (t) => {
+test('the batch size does not change the answer for a deterministic program', (t) => {
   const property = fc.property(questions, fc.nat(HIGHEST), (question, limit) => {
     const program: Program = (at) => at >= limit;
     const { answer, trials } = find(question, program);

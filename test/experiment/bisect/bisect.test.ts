@@ -6,7 +6,7 @@ import type { RunSpec } from '../../../src/request/run-spec.ts';
 import { program, resultOf } from '../programs.ts';
 import { bisect, nameOf, PAGE, question, runsOf } from './made-up.ts';
 
-test('a program with one limit: found to the page, in about log2 of the pages and what confirms it', async (t) => {
+test('a single limit is found to the page in about log2(pages) runs plus confirmations', async (t) => {
   const peaks = fc.integer({ min: 20 * PAGE, max: 2000 * PAGE });
   const property = fc.asyncProperty(
     peaks,
@@ -28,7 +28,7 @@ test('a program with one limit: found to the page, in about log2 of the pages an
   await fc.assert(property, { numRuns: 60 });
 });
 
-test('the Apache cycle: no more than 12 runs, and the confirmations', async (t) => {
+test('the Apache cycle takes at most 12 runs plus confirmations', async (t) => {
   for (const [peak, stepsLeft] of [
     [2_637_824, 0],
     [3_125_248, 1],
@@ -43,7 +43,7 @@ test('the Apache cycle: no more than 12 runs, and the confirmations', async (t) 
   }
 });
 
-test('the runs without a limit have none, and one is thrown away', async (t) => {
+test('runs without a limit enforce none, and the first is discarded', async (t) => {
   const specs: RunSpec[] = [];
   const runs: BisectRun[] = [];
   const passes = program((kmem) => kmem === null || kmem >= 100 * PAGE, 90 * PAGE);
@@ -76,7 +76,7 @@ test('the runs without a limit have none, and one is thrown away', async (t) => 
   t.is(new Set(places).size, places.length);
 });
 
-test('a program that fails without a limit too has none', async (t) => {
+test('a program that fails even without a limit has no limit', async (t) => {
   const { answer, history } = await bisect(
     question(),
     program(() => false),
@@ -86,7 +86,7 @@ test('a program that fails without a limit too has none', async (t) => {
   t.is(history.trials.length, 0);
 });
 
-test('bad luck in the first run without a limit is not the end', async (t) => {
+test('an unlucky first run without a limit does not end the search', async (t) => {
   let runs = 0;
   const { answer, history } = await bisect(question({ warmup: 0 }), async (spec) => {
     runs += 1;
@@ -99,7 +99,7 @@ test('bad luck in the first run without a limit is not the end', async (t) => {
   );
 });
 
-test('a program that passes only without a limit', async (t) => {
+test('passing only without a limit is reported as never', async (t) => {
   const { answer } = await bisect(
     question(),
     program((kmem) => kmem === null, 50 * PAGE),
@@ -129,7 +129,7 @@ test('a program that always passes', async (t) => {
   );
 });
 
-test('--lo and --hi: nothing outside them is tried, and what is known of the peak is not needed', async (t) => {
+test('no limit outside --lo and --hi is tried, and the peak need not be known', async (t) => {
   const [lo, hi] = [10 * PAGE, 100 * PAGE];
   const limits: (number | null)[] = [];
   const at = (limit: number) =>
@@ -143,7 +143,7 @@ test('--lo and --hi: nothing outside them is tried, and what is known of the pea
   t.true(limits.every((limit) => limit !== null && limit >= lo && limit <= hi));
 });
 
-test('a counter-example instead of a limit', async (t) => {
+test('a wide failing gap gives a counter-example', async (t) => {
   // Like sh, which survives one denied fork but not another. A hole that is wide enough is found wherever it is.
   const [lo, hi, wide] = [4, 84, 21];
   const property = fc.asyncProperty(
@@ -166,7 +166,7 @@ test('a counter-example instead of a limit', async (t) => {
   await fc.assert(property, { numRuns: 200 });
 });
 
-test('without figures there is nothing to start from', async (t) => {
+test('without a measured peak the search fails', async (t) => {
   const { error, ended, answer } = await bisect(question(), async (spec) => {
     const result = resultOf(spec, true);
     return { ...result, kmem: { ...result.kmem, maxUsage: null } };
@@ -176,7 +176,7 @@ test('without figures there is nothing to start from', async (t) => {
   t.deepEqual(answer, { kind: 'unfinished', passesAt: null, failsAt: null });
 });
 
-test('without --timeout, what was seen without a limit sets one', async (t) => {
+test('without --timeout, the first unlimited run sets the timeout', async (t) => {
   const timeouts: (number | null)[] = [];
   const wallMs = 4000;
   await bisect(question(), async (spec) => {
@@ -188,7 +188,7 @@ test('without --timeout, what was seen without a limit sets one', async (t) => {
   t.is(timeouts.filter((ms) => ms === null).length, 1);
 });
 
-test('the result of a run that failed just below is there, without what takes much room', async (t) => {
+test('the result of the failed run just below the limit is kept, without samples', async (t) => {
   const { history, answer } = await bisect(
     question(),
     program((kmem) => kmem === null || kmem >= 77 * PAGE, 80 * PAGE),
@@ -199,7 +199,7 @@ test('the result of a run that failed just below is there, without what takes mu
   t.is(below?.failures.length, 1);
 });
 
-test('a limit that the input has is where the search begins, and the warm-up is made under it', async (t) => {
+test('the search starts at the input’s limit, and the warm-up runs under it', async (t) => {
   const input: RunInput = { command: ['true'], kmem: '400K' };
   t.deepEqual(withoutLimit({ input, scenario: null }, null), {
     ...{ input: { command: ['true'] }, scenario: null, hi: 400 * 1024 },
@@ -214,7 +214,7 @@ test('a limit that the input has is where the search begins, and the warm-up is 
   t.deepEqual(limits.slice(0, 2), [100 * PAGE, 100 * PAGE]);
 });
 
-test('stopped: what is known so far', async (t) => {
+test('a stop returns the partial answer', async (t) => {
   const controller = new AbortController();
   let made = 0;
   const keep = () => {
@@ -230,7 +230,7 @@ test('stopped: what is known so far', async (t) => {
   t.deepEqual(planBisect(question(), nameOf).answer(plan.empty), { kind: 'unfinished', passesAt: null, failsAt: null });
 });
 
-test('how many runs will follow is known well enough', async (t) => {
+test('the number of remaining runs is estimated closely', async (t) => {
   const said: number[] = [];
   const { remaining } = planBisect(question(), nameOf);
   const { history } = await bisect(

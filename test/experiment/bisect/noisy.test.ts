@@ -57,7 +57,7 @@ const wrongOnce: [Noisy, number][] = [
   [zone({ lo: 42, hi: 642, most: 654, confirm: 3, batch: 2 }, 619, 37), 119_628_317],
 ];
 
-test('a noisy program: the answer holds of the trials that were made, and the zone of luck lies between', (t) => {
+test('the answer for a noisy program matches its trials and the zone of luck', (t) => {
   const property = fc.property(noisy, fc.nat(), ({ kind, question, limit, spread }, seed) => {
     const random = randomFrom(seed);
     const luck = { from: limit - spread, to: limit + spread };
@@ -107,7 +107,7 @@ test('a noisy program: the answer holds of the trials that were made, and the zo
   holds(t, property, { numRuns: 2000, examples: wrongOnce });
 });
 
-test('a program that passes once and then fails everywhere is noisy: never would not be true', (t) => {
+test('a program that passes once and then always fails is noisy, not never', (t) => {
   let visits = 0;
   const { answer, trials } = find({ lo: 1, hi: 160, most: 200, confirm: 3, batch: 1 }, () => {
     visits += 1;
@@ -120,7 +120,7 @@ test('a program that passes once and then fails everywhere is noisy: never would
   t.true(trials.length < 24, `${trials.length} trials`);
 });
 
-test('a coin is called noisy, or not monotonic, or gets a wide zone: never a sure number', (t) => {
+test('a coin toss is noisy, not monotonic or has a wide zone, but never a certain limit', (t) => {
   let sure = 0;
   const rounds = 300;
   for (let seed = 0; seed < rounds; seed++) {

@@ -7,7 +7,7 @@ import { perform, type Runner } from '../../../src/experiment/driver.ts';
 import { program, type resultOf } from '../programs.ts';
 import { bisect, nameOf, options, PAGE, question, runsOf } from './made-up.ts';
 
-test('stopped anywhere and gone on with: the same answer, and no finished run is made again', async (t) => {
+test('a search resumed from any point gives the same answer and repeats no finished run', async (t) => {
   const property = fc.asyncProperty(
     fc.integer({ min: 2, max: 100 }),
     fc.array(fc.integer({ min: 1, max: 9 }), { maxLength: 4 }),
@@ -38,7 +38,7 @@ test('stopped anywhere and gone on with: the same answer, and no finished run is
   await fc.assert(property, { numRuns: 40 });
 });
 
-test('two runs at a time, stopped anywhere: no run is made twice, none has the place of another, the same answer', async (t) => {
+test('with two jobs, a resumed search repeats no run, mixes up none and gives the same answer', async (t) => {
   const asked = question({ jobs: 2, confirm: 4 });
   const jobs = [{ cpus: [0] }, { cpus: [1] }];
   // Of each two runs, the second ends first.
@@ -69,7 +69,7 @@ test('two runs at a time, stopped anywhere: no run is made twice, none has the p
   }
 });
 
-test('as many runs of the same limit at a time as there are jobs', async (t) => {
+test('as many runs of one limit are made at a time as there are jobs', async (t) => {
   const limits: (number | null)[] = [];
   const passes = program((kmem) => kmem === null || kmem >= 37 * PAGE, 50 * PAGE);
   let running = 0;

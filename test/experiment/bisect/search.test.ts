@@ -5,7 +5,7 @@ import { nextStep, type Trial } from '../../../src/experiment/bisect/search.ts';
 import { randomFrom } from '../../../src/experiment/sweep/points.ts';
 import { find, HIGHEST, holds, log2, type Program, questions } from './find.ts';
 
-test('a program with one limit: it is found, exactly', (t) => {
+test('a single limit is found exactly', (t) => {
   const property = fc.property(questions, fc.nat(2 * HIGHEST), (question, limit) => {
     const { lo, hi, most, confirm } = question;
     const { answer, trials } = find(question, (at) => at >= limit);
@@ -19,7 +19,7 @@ test('a program with one limit: it is found, exactly', (t) => {
   holds(t, property, { numRuns: 3000 });
 });
 
-test('no more than 17 trials and the confirmations for 4,095 pages, and fewer near the expected one', (t) => {
+test('4,095 pages take at most 17 trials plus confirmations, and fewer near the expected limit', (t) => {
   const confirm = 3;
   for (const limit of [1, 2, 640, 648, 2047, 2048, 4095]) {
     const { trials } = find({ lo: 1, hi: 4095, most: 8192, confirm, batch: 1 }, (at) => at >= limit);
@@ -29,7 +29,7 @@ test('no more than 17 trials and the confirmations for 4,095 pages, and fewer ne
   t.true(find({ lo: 1, hi: 650, most: 2600, confirm: 3, batch: 1 }, (at) => at >= 640).trials.length <= 8 + 15);
 });
 
-test('a program whose passing is not monotonic: no number is given that is not true, and a counter-example is', (t) => {
+test('for a non-monotonic program every limit and counter-example reported is true', (t) => {
   const islands = fc.array(fc.tuple(fc.nat(HIGHEST), fc.nat(500)), { maxLength: 5 });
   const property = fc.property(questions, fc.nat(HIGHEST), islands, (question, limit, odd) => {
     const passes: Program = (at) => odd.some(([from, width]) => at >= from && at <= from + width) !== at >= limit;
@@ -51,7 +51,7 @@ test('a program whose passing is not monotonic: no number is given that is not t
   holds(t, property, { numRuns: 3000 });
 });
 
-test('an island wider than half of either side is always seen', (t) => {
+test('an island wider than half of either side is always detected', (t) => {
   const property = fc.property(
     fc.integer({ min: 40, max: HIGHEST }),
     fc.boolean(),
@@ -86,7 +86,7 @@ test('always and never', (t) => {
   t.is(never.trials.at(-1)?.at, 2800);
 });
 
-test('an edge that wavers by a page is told with its zone', (t) => {
+test('an edge that wavers by a page is reported with its zone', (t) => {
   // 100 passes every other time.
   let turn = 0;
   const { answer } = find({ lo: 1, hi: 200, most: 400, confirm: 4, batch: 1 }, (at) => {
@@ -100,7 +100,7 @@ test('an edge that wavers by a page is told with its zone', (t) => {
   t.deepEqual(answer.between, [{ at: 100, passed: 2, runs: 5 }]);
 });
 
-test('a single surprise far from the edge is told, and is no counter-example', (t) => {
+test('a single surprise far from the edge is reported, not taken as a counter-example', (t) => {
   const question = { lo: 1, hi: 1000, most: 2000, confirm: 3, batch: 1 };
   const program: Program = (at) => at >= 600;
   const { trials } = find(question, program);
@@ -120,7 +120,7 @@ test('a single surprise far from the edge is told, and is no counter-example', (
   }
 });
 
-test('where results vary further down, the edge next to the sure side is found', (t) => {
+test('if results vary further down, the edge next to the certain side is found', (t) => {
   // Like Apache, which may get by with fewer threads between 1.4 and 2 MB.
   let luck = 0;
   for (let seed = 0; seed < 100; seed++) {
@@ -140,7 +140,7 @@ test('where results vary further down, the edge next to the sure side is found',
   t.true(luck <= 2);
 });
 
-test('whatever was tried already is not asked again, and the order of other numbers does not matter', (t) => {
+test('known trials are not repeated, and the order of other numbers does not matter', (t) => {
   const property = fc.property(questions, fc.nat(HIGHEST), fc.nat(30), (question, limit, kept) => {
     const program: Program = (at) => at >= limit;
     const { answer, trials } = find(question, program);
@@ -167,7 +167,7 @@ test('whatever was tried already is not asked again, and the order of other numb
   holds(t, property, { numRuns: 1000 });
 });
 
-test('middles of the widest gaps', (t) => {
+test('the widest gaps are split first', (t) => {
   t.deepEqual(middles([0, 100], 3), [50, 25, 75]);
   t.deepEqual(middles([0, 1, 2], 3), []);
   t.deepEqual(middles([0, 2], 3), [1]);
@@ -175,7 +175,7 @@ test('middles of the widest gaps', (t) => {
   t.deepEqual(middles([10, 0, 100, 10], 1), [55]);
 });
 
-test('without confirmation: the halving alone', (t) => {
+test('without confirmation the search only halves', (t) => {
   const property = fc.property(questions, fc.nat(HIGHEST), (question, limit) => {
     const { lo, hi, most } = question;
     const { answer, trials } = find({ ...question, confirm: 0 }, (at) => at >= limit);
@@ -201,7 +201,7 @@ const lucky = {
 } as const;
 
 for (const [name, chance] of Object.entries(lucky)) {
-  test(`luck below the edge: ${name}; the same limit from run to run, in no more than 12 trials and what confirms it`, (t) => {
+  test(`luck below the edge (${name}): the same limit each time, in at most 12 trials plus confirmations`, (t) => {
     const edge = 572;
     const rounds = 200;
     const limits: (number | null)[] = [];

@@ -27,7 +27,7 @@ function recorded(address: string | null, changes: Partial<RecordedCall> = {}): 
   };
 }
 
-test('calls of both recordings, in the order in which they were made; the others are counted', (t) => {
+test('calls in both recordings are listed in order; the others are only counted', (t) => {
   const first = [
     recorded('0/0:clone3', { comm: 'kmem-helper' }),
     recorded('0/3:openat', { atMs: 3, detail: '/run/a/log' }),
@@ -57,7 +57,7 @@ test('calls of both recordings, in the order in which they were made; the others
   t.is(unstable, 2);
 });
 
-test('a place at which another program is found is no stable one', (t) => {
+test('an address with another program in the second recording is unstable', (t) => {
   const [one, other] = [[recorded('0/2:openat')], [recorded('0/2:openat', { exe: '/bin/ls' })]];
   const { calls, unstable } = stableCalls({ calls: one, names: names('/a') }, { calls: other, names: names('/b') });
   t.deepEqual([calls, unstable], [[], 1]);
@@ -74,7 +74,7 @@ const listed = fc
   .map((calls): Call[] => calls.map((one, index) => ({ ...one, address: `0/${index}:${one.syscall}` })));
 const everything: Wish = { only: null, within: null, all: false, limit: null };
 
-test('of each kind there is one at least and three at most; with --all there are all', (t) => {
+test('one to three calls of each kind are chosen; with --all, all of them', (t) => {
   const property = fc.property(listed, (calls) => {
     const { chosen, wanted, duplicates } = select(calls, everything);
     t.is(wanted, calls.length);
@@ -91,7 +91,7 @@ test('of each kind there is one at least and three at most; with --all there are
   fc.assert(property);
 });
 
-test('a limit leaves out duplicates before it leaves out a kind', (t) => {
+test('a limit drops duplicates before it drops a kind', (t) => {
   const property = fc.property(listed, fc.integer({ min: 1, max: 20 }), (calls, limit) => {
     const { chosen, beyondLimit } = select(calls, { ...everything, limit });
     const all = select(calls, everything).chosen;
@@ -102,7 +102,7 @@ test('a limit leaves out duplicates before it leaves out a kind', (t) => {
   fc.assert(property);
 });
 
-test('--only and --in: what is not meant is not chosen; a program goes by either name', (t) => {
+test('--only and --in exclude all other calls; a program matches by either name', (t) => {
   const property = fc.property(listed, (calls) => {
     const { chosen, wanted } = select(calls, { ...everything, all: true, only: ['openat'], within: ['sh'] });
     const meant = calls.filter((one) => one.syscall === 'openat' && (one.program === 'sh' || one.comm === 'sh'));

@@ -199,13 +199,13 @@ for (const [what, step, expected] of [
   ['a program that dies of the same signal', { exit: exits('SIGTERM')[0], stopped: false, error: null }, 'SIGTERM'],
   ['a program that fails', { exit: exits(3)[0], stopped: false, error: null }, 3],
 ] as const) {
-  test(`the exit that is compared: ${what}`, (t) => {
+  test(`exit used for comparison: ${what}`, (t) => {
     const { exit = exits(0)[0], ...rest } = step;
     t.deepEqual(exit === undefined ? null : exitOf({ exit, ...rest }), exits(expected)[0]);
   });
 }
 
-test('a server: a step in the background, and one that has exited and left a daemon whose call failed', (t) => {
+test('background steps, and exited steps whose daemon had the failed call, count as servers', (t) => {
   const step = { background: false, atMs: 0, wallMs: 10 };
   const steps = [step, { ...step, background: true, atMs: 10, wallMs: null }, { ...step, atMs: 20 }];
   t.deepEqual(serversIn(steps, null), [1]);
@@ -215,7 +215,7 @@ test('a server: a step in the background, and one that has exited and left a dae
   t.deepEqual(serversIn(steps, { step: null, atMs: 25 }), [1]);
 });
 
-test('the step of an address: clients and requests are not counted', (t) => {
+test('step numbers in addresses do not count clients and requests', (t) => {
   const steps = (['outside', 'command', 'http', 'command'] as const).map((kind) => ({ kind }));
   t.deepEqual(
     ['0/1:mmap', '0.2/7:mmap+', '1/3:clone', '1.1.4/2'].map((address) => stepOf(address, steps)),
@@ -223,7 +223,7 @@ test('the step of an address: clients and requests are not counted', (t) => {
   );
 });
 
-test('an expectation about failed calls is no difference: the failure that was made counts there, too', (t) => {
+test('a broken expectation about failed calls is no difference, as the injected failure counts', (t) => {
   const broken = [
     'failcnt==0',
     'steps[0].failcnt==0',
@@ -238,13 +238,13 @@ test('an expectation about failed calls is no difference: the failure that was m
   );
 });
 
-test('failing without a word is said of what fails', (t) => {
+test('only runs that fail without output are mute', (t) => {
   t.true(classify({ ...calm, exits: exits(1, 0) }, baseline, 0).mute);
   t.false(classify({ ...calm, exits: exits(1, 0), stderr: 'oops\n' }, baseline, 0).mute);
   t.false(classify(calm, baseline, 0).mute);
 });
 
-test('what varies too much of itself is not compared', (t) => {
+test('output that varies too much by itself is not compared', (t) => {
   const noisy = baselineOf(calm, { ...again, stdout: 'something else altogether\n', stderr: 'x\ny\nz\n' });
   t.is(noisy.stdout, null);
   t.is(classify({ ...calm, stdout: 'whatever', stderr: 'starting\n' }, noisy, 0).class, 'handled');
@@ -306,7 +306,7 @@ for (const [names, kind, name, seen] of [
   });
 }
 
-test('what is bad is looked at twice, what is not once, and what did not come once more', (t) => {
+test('a finding is tried twice, a handled call once, and a call not reached once more', (t) => {
   t.deepEqual(
     [trial(), trial('handled'), trial('crash'), trial(null), trial('silent', 'handled'), trial(null, null)].map(
       isSettled,

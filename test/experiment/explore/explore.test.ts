@@ -132,7 +132,7 @@ async function explore(
   return { ...conclusion, ...program, plan, judged };
 }
 
-test('a warm-up, two recordings, each call once and from there on; what is bad a second time', async (t) => {
+test('runs a warm-up, two recordings, each call once and persistently, and findings again', async (t) => {
   const { made, judged, ended, plan, history } = await explore(['exit', 'crash', 'hang', 'silent']);
   t.is(ended, 'done');
   const injected = made.map(({ inject }) => inject[0] ?? '-');
@@ -157,7 +157,7 @@ test('a warm-up, two recordings, each call once and from there on; what is bad a
   t.true(made.every(({ enforce, limits }) => enforce === 'gate' && limits.kmem === null));
 });
 
-test('what was bad once is no finding; what did not come, or cannot fail, is not counted', async (t) => {
+test('a single bad run is no finding; calls not reached or unable to fail are not counted', async (t) => {
   const { judged, made } = await explore(['flicker', 'elsewhere', 'harmless'], { warmup: 0 });
   t.deepEqual(judged.filter((line) => line.includes('once')).toSorted(), [
     '0/1:openat once: unsteady silent',
@@ -170,7 +170,7 @@ test('what was bad once is no finding; what did not come, or cannot fail, is not
   t.deepEqual(holds, [0, 500]);
 });
 
-test('without --timeout the recordings set one, twenty times as long, five seconds at least', async (t) => {
+test('without --timeout the timeout is twenty times the recordings, at least five seconds', async (t) => {
   const timeouts = async (asked: Partial<ExploreQuestion>, wallMs: number) => {
     const { made } = await explore(['exit'], asked, { undisturbed: { wallMs } });
     return [...new Set(made.map(({ timeoutMs }) => timeoutMs))];
@@ -180,7 +180,7 @@ test('without --timeout the recordings set one, twenty times as long, five secon
   t.deepEqual(await timeouts({ input: { command: ['program'], timeout: '3s' } }, 1001), [3000]);
 });
 
-test('a command that fails anyway, one without calls, and a wish that means none: said before any call fails', async (t) => {
+test('a command that fails anyway, or has no matching calls, is rejected before any injection', async (t) => {
   const bad = await explore(['exit'], {}, { undisturbed: { outcome: 'failed', stderr: 'oh\nno\n\n' } });
   t.is(bad.error?.code, 'undisturbed-fails');
   t.regex(bad.error?.message ?? '', /failed, "no"$/);
@@ -192,7 +192,7 @@ test('a command that fails anyway, one without calls, and a wish that means none
   for (const { made } of [bad, empty, none]) t.true(made.every(({ inject }) => inject.length === 0));
 });
 
-test('as many runs as are planned, whatever the program does, on any number of jobs', async (t) => {
+test('all planned runs are made, whatever the program does, on any number of jobs', async (t) => {
   const reaction = fc.constantFrom<Reaction>('exit', 'crash', 'hang', 'silent', 'flicker', 'elsewhere', 'harmless');
   const property = fc.asyncProperty(
     fc.array(reaction, { minLength: 1, maxLength: 25 }),
@@ -214,7 +214,7 @@ test('as many runs as are planned, whatever the program does, on any number of j
   await fc.assert(property, { numRuns: 60 });
 });
 
-test('stopped: what was tried by then is known', async (t) => {
+test('a stop keeps the calls tried so far', async (t) => {
   const controller = new AbortController();
   let ends = 0;
   const { ended, history, plan } = await explore(

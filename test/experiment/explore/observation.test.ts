@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { readFolder } from '../../../src/experiment/explore/observation.ts';
 
-test.serial('a file that becomes a link or a FIFO, or vanishes, when it is about to be read is not read', (t) => {
+test.serial('a file that is replaced by a link or a FIFO, or removed, before reading is not read', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-observation-'));
   const { readdirSync } = fs;
   t.teardown(() => {

@@ -8,7 +8,7 @@ function line(input: RunInput, prepare: string | null = null, timeoutMs: number 
   return replayLine('0/17:mmap+', { input, prepare }, timeoutMs);
 }
 
-test('the same options, quoted', (t) => {
+test('repeats the options, quoted', (t) => {
   t.is(line({ command: ['sleep', '0.1'], output: 'null' }), 'kmem-run --fail 0/17:mmap+ -- sleep 0.1');
   const input: RunInput = {
     command: ['sh', '-c', "echo it's"],
@@ -21,7 +21,7 @@ test('the same options, quoted', (t) => {
   );
 });
 
-test('a time limit for what hangs; a folder and a port for what asks for one; what prepares the run before it', (t) => {
+test('adds a time limit for a hang, a folder and a port if used, and the preparation', (t) => {
   t.is(line({ command: ['x'] }, null, 5000), 'kmem-run --fail 0/17:mmap+ --timeout 5s -- x');
   t.is(
     line({ command: ['sh', '-c', 'x $KMEM_RUN_PORT'], clearEnv: true }),
@@ -34,7 +34,7 @@ test('a time limit for what hangs; a folder and a port for what asks for one; wh
   t.is(line({ command: ['x'] }, 'true'), 'sh -c true && kmem-run --fail 0/17:mmap+ -- x');
 });
 
-test('a server and its clients, in their order', (t) => {
+test('a server and its clients are kept in order', (t) => {
   const input: RunInput = {
     command: ['node', 'server.js', '${port}'],
     ...{ ready: 'http://127.0.0.1:${port}/', readyTimeout: 3000, stop: 'INT', background: true },
@@ -46,7 +46,7 @@ test('a server and its clients, in their order', (t) => {
   );
 });
 
-test('a duration of the library is in milliseconds, one in words is as it was written', (t) => {
+test('numeric durations are printed in milliseconds, textual ones as written', (t) => {
   const durations = { timeout: 1500, grace: 20, hold: '2s', quietFor: 300, quietLimit: '1m' };
   t.is(
     line({ command: ['x'], ...durations }),

@@ -34,7 +34,7 @@ asRoot('a folder is made, and given to the user, only while that user cannot exc
   for (const path of [folder, join(folder, 'tmp')]) t.is(statSync(path).uid, NOBODY);
 });
 
-test.serial('a folder that fills up again while it is removed is left to gc', async (t) => {
+test.serial('a folder that refills while being removed is left to gc', async (t) => {
   const places = openPlaces();
   const { remove } = await places.make(null);
   const { rmSync } = fs;

@@ -35,7 +35,7 @@ for (const [text, scrubbed] of [
   });
 }
 
-test('what two runs have in common is fixed, and what differs may be anything of its kind', (t) => {
+test('text common to two runs is fixed, and differing parts match anything of their kind', (t) => {
   const pattern = learn('worker 123 in /tmp/x.Ab1\nready\n', 'worker 4567 in /tmp/x.zQ9\nready\n');
   if (pattern === null) return t.fail();
   t.is(departure('worker 99 in /tmp/x.000\nready\n', pattern), null);
@@ -46,7 +46,7 @@ test('what two runs have in common is fixed, and what differs may be anything of
   return undefined;
 });
 
-test('lines of several processes come in any order, where they once did', (t) => {
+test('lines that once came in another order may come in any order', (t) => {
   const pattern = learn('a is up\nb is up\nbye\n', 'b is up\na is up\nbye\n');
   if (pattern === null) return t.fail();
   t.is(departure('bye\nb is up\na is up\n', pattern), null);
@@ -57,7 +57,7 @@ test('lines of several processes come in any order, where they once did', (t) =>
   return undefined;
 });
 
-test('two texts with too little in common are not learnt from', (t) => {
+test('two texts with too little in common yield no pattern', (t) => {
   t.is(learn('one line\n', 'one line\nand another\n'), null);
   t.is(learn('some words of one kind\n', 'others, that is of another\n'), null);
 });
@@ -79,7 +79,7 @@ function fill(lines: readonly (readonly [readonly string[], boolean, boolean])[]
 const pid = fc.integer({ min: 1, max: 4_194_304 });
 const name = fc.stringMatching(/^[A-Za-z0-9]{6}$/);
 
-test('a third run that differs in pids and temporary names only fits; one with a word more, less or another does not', (t) => {
+test('a run that differs only in pids and temporary names matches; one with other words does not', (t) => {
   const property = fc.property(
     template,
     fc.tuple(pid, pid, pid),

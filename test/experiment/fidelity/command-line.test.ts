@@ -9,7 +9,7 @@ function parse(...words: readonly string[]) {
   return given;
 }
 
-test('all rows under three limits in a microVM with 5.10, with nothing kept free, unless asked otherwise', (t) => {
+test('by default, compares all rows under three limits on 5.10 in a microVM, without a reserve', (t) => {
   const { request, kernel, json, markdown } = parse();
   t.like(request, { kind: 'rows', limits: [1 << 20, 2 << 20, 4 << 20], reserve: 0 });
   t.deepEqual(request.kind === 'rows' ? request.rows : null, rows);
@@ -17,13 +17,13 @@ test('all rows under three limits in a microVM with 5.10, with nothing kept free
   t.is(parse('--here').kernel, null);
 });
 
-test('limits are sorted, and a limit or a row that is given twice counts once', (t) => {
+test('limits are sorted, and repeated limits or rows count once', (t) => {
   const { request } = parse('--limits', '2M,1M,1024K', '--row', 'pipe', '--row', 'pipe', '--reserve', '16K');
   t.like(request, { limits: [1 << 20, 2 << 20], reserve: 16384 });
   t.deepEqual(request.kind === 'rows' ? request.rows.map(({ name }) => name) : null, ['pipe']);
 });
 
-test('a command is tried as it stands, with a time limit', (t) => {
+test('a command is run unchanged, with a time limit', (t) => {
   const { request } = parse('--then', 'true', '--', 'sh', '-c', '--row');
   t.like(request, { kind: 'command', input: { command: ['sh', '-c', '--row'], timeout: '30s' } });
 });
@@ -48,7 +48,7 @@ for (const [words, reason] of [
   });
 }
 
-test('a kernel that enforces no limit is refused, and nothing is left', async (t) => {
+test('a kernel that enforces no limit is rejected, and nothing is left behind', async (t) => {
   const harness = makeHarness(t);
   const ran = await harness.run(['fidelity', '--here', '--row', 'pipe', '--limits', '1M'], { json: false });
   t.is(ran.status, 125);

@@ -28,7 +28,7 @@ function both(native: readonly [number, readonly number[]], gate: readonly [numb
   return LIMITS.flatMap((limit) => [reading('native', limit, ...native), reading('gate', limit, ...gate)]);
 }
 
-test('the same errno, and numbers within 5 %, is the same', (t) => {
+test('the same errno and counts within 5 % count as the same', (t) => {
   for (const made of [95, 100, 105]) {
     const { verdict, reasons, limits } = compareRow(row, LIMITS, both([100, [ENOMEM]], [made, [ENOMEM]]));
     t.is(verdict, 'same', reasons.join());
@@ -42,7 +42,7 @@ test('the same errno, and numbers within 5 %, is the same', (t) => {
   }
 });
 
-test('a number that is further off under one limit alone makes the row differ', (t) => {
+test('a larger deviation under a single limit makes the row differ', (t) => {
   for (const made of [94, 106]) {
     const readings = both([100, [ENOMEM]], [100, [ENOMEM]]).with(3, reading('gate', 2048, made, [ENOMEM]));
     const { verdict, reasons } = compareRow(row, LIMITS, readings);
@@ -51,7 +51,7 @@ test('a number that is further off under one limit alone makes the row differ', 
   }
 });
 
-test('of several errnos that the kernel has for one call, each is as good', (t) => {
+test('any errno that the kernel gives for the call counts as the same', (t) => {
   const verdict = (native: readonly number[], gate: number) =>
     compareRow(row, LIMITS, both([100, native], [100, [gate]])).verdict;
   t.is(verdict([ENOMEM, ENOMEM, ENOMEM, ENFILE], ENOMEM), 'same');
@@ -60,18 +60,18 @@ test('of several errnos that the kernel has for one call, each is as good', (t) 
   t.is(verdict([ENOMEM, ENFILE], ENOBUFS), 'differs');
 });
 
-test('an errno that the kernel never gives differs, and both are named', (t) => {
+test('an errno that the kernel never gives differs, and both errnos are named', (t) => {
   const { verdict, reasons } = compareRow(row, LIMITS, both([100, [ENOMEM]], [100, [ENFILE]]));
   t.is(verdict, 'differs');
   t.deepEqual(reasons, ['ENFILE instead of ENOMEM']);
 });
 
-test('a try that meets no limit, or makes nothing, differs', (t) => {
+test('a trial that hits no limit or makes no object differs', (t) => {
   t.is(compareRow(row, LIMITS, both([100, [0]], [100, [0]])).verdict, 'differs');
   t.is(compareRow(row, LIMITS, both([0, [ENOMEM]], [0, [ENOMEM]])).verdict, 'differs');
 });
 
-test('what was not measured is skipped, never the same', (t) => {
+test('a row that was not measured is skipped, never the same', (t) => {
   const whole = both([100, [ENOMEM]], [100, [ENOMEM]]);
   t.deepEqual(compareRow(row, LIMITS, whole.slice(1)).reasons, ['not measured']);
   t.is(compareRow(row, LIMITS, []).verdict, 'skipped');
@@ -81,7 +81,7 @@ test('what was not measured is skipped, never the same', (t) => {
   t.deepEqual(reasons, ['gate, 1 KiB: exit 2']);
 });
 
-test('a row that the kernel does not charge has to fail nowhere', (t) => {
+test('a row that the kernel does not charge must never fail', (t) => {
   const uncharged: ObjectRow = { ...row, kind: 'uncharged' };
   const verdict = (native: number, gate: number) =>
     compareRow(uncharged, LIMITS, both([100, [native]], [100, [gate]])).verdict;
@@ -90,7 +90,7 @@ test('a row that the kernel does not charge has to fail nowhere', (t) => {
   t.is(verdict(0, ENOMEM), 'differs');
 });
 
-test('a row that the gate does not see has to fail under the kernel, and only there', (t) => {
+test('a row that the gate does not see must fail only under the kernel', (t) => {
   const unseen: ObjectRow = { ...row, kind: 'unseen' };
   const verdict = (native: number, gate: number) =>
     compareRow(unseen, LIMITS, both([100, [native]], [200, [gate]])).verdict;
@@ -99,7 +99,7 @@ test('a row that the gate does not see has to fail under the kernel, and only th
   t.is(verdict(ENOMEM, ENOMEM), 'differs');
 });
 
-test('medians, and errnos by how often they are given', (t) => {
+test('counts are medians, and errnos are listed by frequency', (t) => {
   const made = (...numbers: readonly number[]) => medianMade(numbers.flatMap((number) => tries(number, [ENOMEM])));
   t.is(made(7), 7);
   t.is(made(9, 1, 5), 5);

@@ -84,7 +84,7 @@ async function assertSame(t: ExecutionContext, chosen: readonly string[]): Promi
 }
 
 function testCommand(): void {
-  test('a gate that keeps too much free is not the same', async (t) => {
+  test('a gate with too large a reserve is not the same', async (t) => {
     if (!(await needsKernel(t, '5.10'))) return;
     const { status, stdout, report } = await compare(t, ['--row', 'pipe', '--limits', '1M', '--reserve', '128K']);
     t.is(status, 1);
@@ -93,7 +93,7 @@ function testCommand(): void {
     t.regex(stdout, /not the same: pipe \(differs\)\n$/);
   });
 
-  test('interrupted, it says so, and nothing is left', async (t) => {
+  test('an interrupt is reported, and nothing is left', async (t) => {
     if (!(await needsKernel(t, '5.10'))) return;
     t.timeout(TIMEOUT_MS);
     const harness = makeHarness(t);
@@ -112,7 +112,7 @@ function testCommand(): void {
     harness.assertNothingLeft();
   });
 
-  test('at a terminal: how far it is, below the rows that are measured; and Ctrl-C', async (t) => {
+  test('a terminal shows the progress below the measured rows, and Ctrl-C stops it', async (t) => {
     if (!(await needsKernel(t, '5.10'))) return;
     t.timeout(TIMEOUT_MS);
     const harness = makeHarness(t);
@@ -129,7 +129,7 @@ function testCommand(): void {
     harness.assertNothingLeft();
   });
 
-  test('the smallest limit of a command: in both modes it passes there, and fails a page below', async (t) => {
+  test('the smallest limit of a command passes in both modes, and a page less fails', async (t) => {
     if (!(await needsKernel(t, '5.10'))) return;
     const { status, stdout, report } = await compare(t, ['--', 'sh', '-c', 'true & true & wait']);
     t.is(status, 0, stdout);
@@ -144,7 +144,7 @@ function testCommand(): void {
     }
   });
 
-  test('a command that does not pass anyway has no such limit', async (t) => {
+  test('a command that fails without a limit has no smallest limit', async (t) => {
     if (!(await needsKernel(t, '5.10'))) return;
     const { status, stdout } = await compare(t, ['--', 'sh', '-c', 'exit 3']);
     t.is(status, 1);

@@ -6,7 +6,7 @@ function edgeAt(edge: number) {
   return async (limit: number) => limit >= edge;
 }
 
-test('the smallest limit that passes, to the page, wherever the guess lies', async (t) => {
+test('the smallest passing limit is found to the page, whatever the guess', async (t) => {
   for (const pages of [1, 2, 17, 500, 999, 1000]) {
     for (const guess of [1, 600, 1000]) {
       const question = { page: PAGE, guess: guess * PAGE, most: 1000 * PAGE };
@@ -18,7 +18,7 @@ test('the smallest limit that passes, to the page, wherever the guess lies', asy
   }
 });
 
-test('none where none passes', async (t) => {
+test('no limit if none passes', async (t) => {
   const { limit, trials } = await findSmallest({ page: PAGE, guess: 10 * PAGE, most: 40 * PAGE }, async () => false);
   t.is(limit, null);
   t.is(trials.at(-1)?.limit, 40 * PAGE);

@@ -19,14 +19,14 @@ function answer(gate: number, errno = constants.errno.ENFILE) {
   return { kind: 'rows', readings } as const;
 }
 
-test('a line holds both numbers, how far they are off, and both errnos', (t) => {
+test('a line shows both counts, their difference and both errnos', (t) => {
   const line = tableLine(compareRow(pipe, [LIMIT], answer(990).readings));
   t.regex(line, /^pipe +1,000 +990 +-1\.0 % +ENFILE; ENFILE\n$/);
   const [limits, heads] = tableHead([LIMIT]).split('\n');
   t.is(limits?.length, heads?.indexOf('off') === undefined ? 0 : heads.indexOf('off') + 'off'.length);
 });
 
-test('what differs, and why, is said below its line and at the end', (t) => {
+test('a difference is explained below its line and listed at the end', (t) => {
   const { same, text } = reportOf(request, answer(900), '5.10.262');
   t.false(same);
   t.is(text, 'kmem-run: Linux 5.10.262: not the same: pipe (differs)\n');
@@ -35,14 +35,14 @@ test('what differs, and why, is said below its line and at the end', (t) => {
   t.true(reportOf(request, answer(1000), '5.10.262').same);
 });
 
-test('nothing measured is not the same', (t) => {
+test('unmeasured rows are not the same', (t) => {
   t.false(isSame([]));
   const skipped = rows.map((row) => compareRow(row, [LIMIT], []));
   t.false(isSame(skipped));
   t.regex(verdictText(skipped), /^not the same: fork \(skipped\), /);
 });
 
-test('the tables go into the marked part of a page, and a page that does not exist is made', (t) => {
+test('the tables replace the marked part of a page, and a missing page is created', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'kmem-run-test-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   const page = join(folder, 'page.md');
@@ -56,7 +56,7 @@ test('the tables go into the marked part of a page, and a page that does not exi
   t.regex(pageWith(join(folder, 'absent.md'), markdown ?? ''), /\| pipe \|/);
 });
 
-test('docs/reference/fidelity.md has every row, and each is the same (else: kmem-run fidelity --markdown docs/reference/fidelity.md)', (t) => {
+test('docs/reference/fidelity.md has every row, all the same (if not: kmem-run fidelity --markdown docs/reference/fidelity.md)', (t) => {
   const page = readFileSync(new URL('../../../docs/reference/fidelity.md', import.meta.url), 'utf8');
   const lines = page.split('\n').filter((line) => line.startsWith('| '));
   for (const { what, kind } of rows) {

@@ -34,20 +34,20 @@ async function replayed(peaks: readonly number[], asked: Partial<ReplayQuestion>
   return { specs, ended, history, compared: plan.compared(history) };
 }
 
-test('one replay where it comes out the same; it is asked what was asked then', async (t) => {
+test('one replay with the recorded settings is enough if the result is the same', async (t) => {
   const { specs, ended, compared } = await replayed([1_048_576]);
   t.is(ended, 'done');
   t.deepEqual(specs, [spec]);
   t.is(compared.verdict, 'same');
 });
 
-test('one replay where something other than figures differs: more would tell nothing', async (t) => {
+test('one replay is enough if anything other than the figures differs', async (t) => {
   const { specs, compared } = await replayed([1_048_576], {}, 'failed');
   t.is(specs.length, 1);
   t.is(compared.verdict, 'different');
 });
 
-test('where figures alone differ, up to five replays tell a change from noise', async (t) => {
+test('if only figures differ, up to five replays distinguish a change from noise', async (t) => {
   const change = await replayed([2_097_152]);
   t.is(change.specs.length, 5);
   t.is(change.compared.verdict, 'different');
@@ -56,7 +56,7 @@ test('where figures alone differ, up to five replays tell a change from noise', 
   t.is(noise.compared.verdict, 'same');
 });
 
-test('as many as were asked for, and no more', async (t) => {
+test('makes exactly as many replays as asked', async (t) => {
   t.is((await replayed([1_048_576], { repeat: 7 })).specs.length, 7);
   t.is((await replayed([2_097_152], { repeat: 1 })).specs.length, 1);
 });
@@ -68,7 +68,7 @@ test('warm-ups do not count', async (t) => {
   t.is(compared.verdict, 'same');
 });
 
-test('what cannot be run here is refused before anything runs', (t) => {
+test('an input that cannot run here is rejected before anything runs', (t) => {
   const gone = { ...recorded, input: { ...recorded.input, cwd: '/nonexistent/folder' } };
   const question = { recorded: gone, repeat: null, warmup: 0 };
   t.throws(() => planReplay({ ...question, input: gone.input }), { code: 'bad-cwd' });

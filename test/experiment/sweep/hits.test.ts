@@ -19,11 +19,11 @@ test('only limits that were hit at some point have a column', (t) => {
   t.deepEqual(hitTexts([at(1, 0, 0)], String), []);
 });
 
-test('a report of an earlier version has none', (t) => {
+test('a report of an older version has no columns', (t) => {
   t.deepEqual(hitColumns([sweepPoint({ mem: 1 }, 1, 2)]), []);
 });
 
-test('the Markdown line names them', (t) => {
+test('the Markdown line names the hits', (t) => {
   const text = markdownReport([{ kind: 'experiment', report: sweepOf(['mem'], [at(1, 0, 0), at(2, 3, 5)]) }], {
     title: 't',
     version: '0',

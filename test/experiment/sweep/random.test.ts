@@ -9,7 +9,7 @@ test('the generator is mulberry32', (t) => {
   t.is(randomFrom(0)(), 0.26642920868471265);
 });
 
-test('numbers lie from 0 up to 1, and come again from their seed', (t) => {
+test('numbers are in [0, 1) and repeat for the same seed', (t) => {
   const property = fc.property(seeds, (seed) => {
     const [first, again] = [randomFrom(seed), randomFrom(seed)];
     for (let count = 0; count < 100; count++) {
@@ -35,7 +35,7 @@ test('a shuffle is a permutation, the same for the same seed', (t) => {
   fc.assert(property);
 });
 
-test('every order of four comes about, each about as often', (t) => {
+test('all orders of four items are about equally likely', (t) => {
   const counts = new Map<string, number>();
   const random = randomFrom(42);
   for (let round = 0; round < 24_000; round++) {
@@ -46,7 +46,7 @@ test('every order of four comes about, each about as often', (t) => {
   for (const count of counts.values()) t.true(count > 800 && count < 1200, String(count));
 });
 
-test('a new seed can be given back as a seed', (t) => {
+test('a new seed is a valid seed', (t) => {
   for (let count = 0; count < 100; count++) {
     const seed = newSeed();
     t.true(Number.isInteger(seed) && seed >= 0 && seed < SEEDS);

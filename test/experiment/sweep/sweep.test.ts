@@ -37,7 +37,7 @@ function question(changes: Partial<SweepQuestion> = {}): SweepQuestion {
   };
 }
 
-test('what a scenario asks of a kernel is asked at its points, and what is swept holds all the same', (t) => {
+test('a scenario’s kernel settings apply at that kernel’s points, but swept values win', (t) => {
   const plan = [{ run: 'true' }];
   const asked = question({
     input: { plan, timeout: 1000, kmem: '1M' },
@@ -71,7 +71,7 @@ function run(sweep: Sweep, changes: Partial<DriverOptions<SweepRun, SweepHistory
   return perform(sweep, sweep.empty(), options(changes));
 }
 
-test('every point so many times; warm-ups before them, not kept', async (t) => {
+test('every point is run as often as asked; warm-ups are not saved', async (t) => {
   const sweep = planSweep(question({ warmup: 2 }), nameOf);
   const kept: SweepRun[] = [];
   const { history, ended } = await run(sweep, { keep: (made) => void kept.push(made) });
@@ -100,7 +100,7 @@ const sizes = fc.record({
   seed: fc.nat(2 ** 32 - 1),
 });
 
-test('the order is a permutation of all runs, round by round, and comes again from its seed', (t) => {
+test('the order permutes all runs round by round and repeats for the same seed', (t) => {
   const property = fc.property(sizes, (size) => {
     const order = orderOf(size);
     t.deepEqual(orderOf(size), order);
@@ -122,7 +122,7 @@ test('another seed gives another order', (t) => {
   t.is(new Set(orders).size, 20);
 });
 
-test('stopped and gone on with, as often as you like: no finished run is made again, and none is left out', async (t) => {
+test('a sweep stopped and resumed any number of times repeats no run and omits none', async (t) => {
   const property = fc.asyncProperty(
     sizes,
     fc.array(fc.integer({ min: 0, max: 30 }), { maxLength: 6 }),
@@ -163,7 +163,7 @@ test('stopped and gone on with, as often as you like: no finished run is made ag
   await fc.assert(property, { numRuns: 30 });
 });
 
-test('a run that is kept twice counts once', (t) => {
+test('a run that is saved twice counts once', (t) => {
   const sweep = planSweep(question(), nameOf);
   const result = resultOf(sweep.specOf({ kind: 'run', point: 0, repeat: 0 }, sweep.empty()), true);
   let known = sweep.empty();
@@ -174,7 +174,7 @@ test('a run that is kept twice counts once', (t) => {
   t.is(sweep.fold(known, { kind: 'run', point: 99, repeat: 0 }, result).made.size, 1);
 });
 
-test('each point has its setting, and what is about a microVM only where there is one', (t) => {
+test('each point has its settings, and microVM options apply only to microVM points', (t) => {
   const axes: Axes = { kernel: ['5.10', null], kmem: [M], pids: [10, 20] };
   const sweep = planSweep(
     question({ axes, input: { command: ['true'], vmMemory: '512M', mem: '64M', timeout: '5s' } }),
@@ -195,7 +195,7 @@ test('each point has its setting, and what is about a microVM only where there i
   t.deepEqual([kernel, limits.kmem, limits.pids], [null, M, 20]);
 });
 
-test('a point that cannot be run is refused before any is', (t) => {
+test('a point that cannot be run is rejected before any run starts', (t) => {
   const axes: Axes = { mem: [M, 64 * M] };
   refused(t, 'bad-memsw', () => planSweep(question({ axes, input: { command: ['true'], memsw: '32M' } }), nameOf));
   refused(t, 'conflicting-options', () =>
@@ -203,7 +203,7 @@ test('a point that cannot be run is refused before any is', (t) => {
   );
 });
 
-test('without --timeout the warm-up sets one; a given one stays', async (t) => {
+test('the warm-up sets the timeout unless --timeout is given', async (t) => {
   const timeouts = new Set<number | null>();
   const slow = { wallMs: 10_000, userMs: null, systemMs: null };
   const runner = async (spec: Parameters<typeof resultOf>[0]) => {
@@ -217,13 +217,13 @@ test('without --timeout the warm-up sets one; a given one stays', async (t) => {
   t.deepEqual([...timeouts], [3000]);
 });
 
-test('no setting at all: the same run, again and again', async (t) => {
+test('without settings, the same run is repeated', async (t) => {
   const { history } = await run(planSweep(question({ axes: {}, repeat: 5 }), nameOf));
   t.is(history.points.length, 1);
   t.is(history.points[0]?.runs.length, 5);
 });
 
-test('the results of 3,000 runs are let go', async (t) => {
+test('the results of 3,000 runs are not retained', async (t) => {
   setFlagsFromString('--expose-gc');
   const collect: () => void = runInNewContext('gc');
   const sweep = planSweep(

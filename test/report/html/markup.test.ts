@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { embeddedJson, html, lines } from '../../../src/report/html/markup.ts';
 import { HOSTILE_TEXT } from '../../fixtures/results.ts';
 
-test('texts are escaped, markup is not, lists are put together, null is nothing', (t) => {
+test('text is escaped, markup is not, lists are joined, null is empty', (t) => {
   const inner = html`<b>${'<i>'}</b>`;
   t.is(
     html`<p title="${'"'}">${inner}${null}${['a', 1, html`<br>`]}</p>`.text,
@@ -26,6 +26,6 @@ test('no text can end an element, an attribute or a script', (t) => {
   );
 });
 
-test('line ends of an output stay, all else that hides is shown', (t) => {
+test('line breaks are kept, and other invisible characters are shown', (t) => {
   t.is(lines('a\tb\nc\u202e<').text, 'a\\tb\nc\\u{202e}&lt;');
 });

@@ -21,7 +21,7 @@ const sweep = sweepOf(
   ].map(([kmem = 0, passed = 0]) => sweepPoint({ kmem: kmem * KiB }, passed, 4)),
 );
 
-test.serial('a run: what is drawn and what is in the tables are the numbers of the result', async (t) => {
+test.serial('a run: the plot and the tables show the numbers of the result', async (t) => {
   const run = courseOf();
   await withPage(t, pageText([{ kind: 'run', result: run }]), async (page) => {
     const { kmem = [], processes = [], failures = [] } = await drawn(page, 'd1-timeline');
@@ -50,7 +50,7 @@ test.serial('a run: what is drawn and what is in the tables are the numbers of t
   });
 });
 
-test.serial('a mark opens by a click and by the keyboard, with all that is known of the call', async (t) => {
+test.serial('a mark opens by click or keyboard and shows all known details of the call', async (t) => {
   await withPage(t, pageText([{ kind: 'run', result: courseOf() }]), async (page) => {
     await drawn(page, 'd1-timeline');
     const at = (await page.evaluate(
@@ -73,7 +73,7 @@ test.serial('a mark opens by a click and by the keyboard, with all that is known
   });
 });
 
-test.serial('failures are searched, chosen, sorted and put together', async (t) => {
+test.serial('failures can be searched, filtered, sorted and grouped', async (t) => {
   const many = courseOf().failures.flatMap((one) =>
     Array.from({ length: 40 }, (_, index) => ({ ...one, atMs: one.atMs + index })),
   );
@@ -104,7 +104,7 @@ test.serial('failures are searched, chosen, sorted and put together', async (t) 
   });
 });
 
-test.serial('a sweep: the curve with its interval, the peaks that were read, the points', async (t) => {
+test.serial('a sweep: the curve with its interval, the measured peaks and the points', async (t) => {
   await withPage(t, pageText([{ kind: 'experiment', report: sweep }]), async (page) => {
     const { '0-share': share, '0-low': low } = await drawn(page, 'd1-survival');
     t.deepEqual(share, [
@@ -127,7 +127,7 @@ test.serial('a sweep: the curve with its interval, the peaks that were read, the
   });
 });
 
-test.serial('two swept options: a field for each pair', async (t) => {
+test.serial('two swept options: one cell for each pair', async (t) => {
   const points = [1, 2].flatMap((pids) =>
     [64, 128].map((kmem) => sweepPoint({ kmem: kmem * KiB, pids }, pids + kmem / 64 - 2, 3)),
   );
@@ -145,7 +145,7 @@ test.serial('two swept options: a field for each pair', async (t) => {
   });
 });
 
-test.serial('a bisection: the way of the search and what failed just below', async (t) => {
+test.serial('a bisection: the search path and what failed just below the limit', async (t) => {
   await withPage(t, pageText([{ kind: 'experiment', report: bisectReport }]), async (page) => {
     const { path, passed } = await drawn(page, 'd1-search');
     t.deepEqual(path, [
@@ -189,7 +189,7 @@ test.serial('an exploration: processes as a tree, calls by class, filters, lines
   });
 });
 
-test.serial('a comparison: both runs over each other, each with its limit, and what differs', async (t) => {
+test.serial('a comparison: both runs overlaid, each with its limit, and the differences', async (t) => {
   const [a, b] = [
     courseOf({ id: 'a' }),
     courseOf({ id: 'b', limits: { kmem: 4_194_304 }, failures: [], failureCounts: [] }),
@@ -214,7 +214,7 @@ test.serial('a comparison: both runs over each other, each with its limit, and w
   });
 });
 
-test.serial('scenarios: what came of each, and the runs of those that did not pass', async (t) => {
+test.serial('scenarios: the outcome of each, and the runs of those that did not pass', async (t) => {
   await withPage(t, pageText([{ kind: 'scenarios', report: scenariosReport }]), async (page) => {
     t.true(await page.getByRole('rowheader', { name: 'pipes on 5.10' }).isVisible());
     t.is(await page.locator('pre.output').innerText(), 'line one\n<b>line two</b>\n');
@@ -223,7 +223,7 @@ test.serial('scenarios: what came of each, and the runs of those that did not pa
   });
 });
 
-test.serial('what a program can choose stays text, in the page, its data, its tables and its marks', async (t) => {
+test.serial('text chosen by a program stays text in the page, its data, its tables and its marks', async (t) => {
   const attack = '</script><script>window.owned = 1</script><img src=x onerror="window.owned=2">\'"&lt;';
   const bad = hostile();
   const documents = [
@@ -263,7 +263,7 @@ test.serial('what a program can choose stays text, in the page, its data, its ta
   });
 });
 
-test.serial('a script that found its way into the page is not run', async (t) => {
+test.serial('a script injected into the page does not run', async (t) => {
   const text = pageText([{ kind: 'run', result: courseOf() }]);
   const injected = text.replace(
     '<main id="content">',
@@ -281,7 +281,7 @@ test.serial('a script that found its way into the page is not run', async (t) =>
   );
 });
 
-test.serial('whoever cannot see or point finds their way: names, landmarks, headings, tables', async (t) => {
+test.serial('the page is accessible: names, landmarks, headings and tables', async (t) => {
   await withPage(
     t,
     pageText([
@@ -309,7 +309,7 @@ test.serial('whoever cannot see or point finds their way: names, landmarks, head
   );
 });
 
-test.serial('dark where that is asked for, and no wider than a telephone', async (t) => {
+test.serial('dark mode follows the preference, and the page fits a phone’s width', async (t) => {
   const text = pageText([
     { kind: 'run', result: courseOf() },
     { kind: 'experiment', report: exploreReport },
@@ -331,7 +331,7 @@ test.serial('dark where that is asked for, and no wider than a telephone', async
   );
 });
 
-test.serial('what was not measured is told and is never 0', async (t) => {
+test.serial('a missing measurement is labelled, never 0', async (t) => {
   const nothing = { maxUsage: null, usage: null, failcnt: null };
   const run = result({
     kmem: { ...nothing, overshoot: null, parts: null },

@@ -14,19 +14,19 @@ const rows = [
 ];
 const all: View = { search: '', chosen: new Map(), sort: null, groupBy: null };
 
-test('a search finds any text, whatever its case, and what is said for null', (t) => {
+test('a search ignores case and also matches the text shown for null', (t) => {
   t.deepEqual(rowsIn({ rows, columns }, { ...all, search: 'bASH' }), [['Bash', 20]]);
   t.deepEqual(rowsIn({ rows, columns }, { ...all, search: 'gone' }), [[null, null]]);
 });
 
-test('numbers are sorted as numbers, and what is unknown stands last', (t) => {
+test('numbers sort numerically, and unknown values sort last', (t) => {
   const sizes = (down: boolean) =>
     rowsIn({ rows, columns }, { ...all, sort: { column: 1, down } }).map(([, size]) => size);
   t.deepEqual(sizes(false), [3, 10, 20, null]);
   t.deepEqual(sizes(true), [20, 10, 3, null]);
 });
 
-test('a choice is of the whole value', (t) => {
+test('a filter matches whole values', (t) => {
   t.deepEqual(rowsIn({ rows, columns }, { ...all, chosen: new Map([[0, 'sh']]) }), [
     ['sh', 3],
     ['sh', 10],
@@ -34,7 +34,7 @@ test('a choice is of the whole value', (t) => {
   t.deepEqual(rowsIn({ rows, columns }, { ...all, chosen: new Map([[0, 'gone']]) }), [[null, null]]);
 });
 
-test('groups hold every row once, the most frequent first', (t) => {
+test('each row is in one group, and the largest group comes first', (t) => {
   t.deepEqual(groupsIn(rows, 0)[0], { value: 'sh', count: 2 });
   fc.assert(
     fc.property(fc.array(fc.tuple(fc.oneof(fc.constant(null), fc.string({ maxLength: 2 })), fc.nat())), (any) => {

@@ -38,7 +38,7 @@ function compared(name: string, a: readonly Result[], b: readonly Result[]): Rep
   return { kind: 'compare', a: side('before', a), b: side(name, b), comparison: compareRuns(samples(a), samples(b)) };
 }
 
-test('a table, what changed, and the rest folded away', (t) => {
+test('shows a table and the changes, and folds the rest', (t) => {
   const before = result();
   const after = result({
     id: 'r2',
@@ -80,7 +80,7 @@ test('a table, what changed, and the rest folded away', (t) => {
   t.regex(text, /\n<sub>kmem-run 0\.1\.0<\/sub>\n$/);
 });
 
-test('it is folded where it is read, and its tables are tables', (t) => {
+test('cmark-gfm renders its folded sections and its tables', (t) => {
   if (!needs(t, existsSync(CMARK), 'cmark-gfm')) return;
   const html = rendered(markdownReport([run(result()), compared('after', [result()], [result()])], told));
   t.is(html.match(/<table>/g)?.length, 2);
@@ -113,7 +113,7 @@ const odd = [
   ':smile: {x} ^y^ ==z==',
 ];
 
-test('a text is only ever text, in a table, in a heading and in what is folded', (t) => {
+test('text stays text in a table, in a heading and in a folded section', (t) => {
   if (!needs(t, existsSync(CMARK), 'cmark-gfm')) return;
   for (const text of odd) {
     const cell = rendered(table(['a', 'b'], ['left', 'left'], [[code(text), 'end']]));
@@ -127,7 +127,7 @@ test('a text is only ever text, in a table, in a heading and in what is folded',
   }
 });
 
-test('no text makes markup of itself', (t) => {
+test('no text turns into markup', (t) => {
   if (!needs(t, existsSync(CMARK), 'cmark-gfm')) return;
   const sign = fc.constantFrom(
     ...'|`<>*_~[]()!#@:\\&;$ \n-+=.{}"\'wa1'.split(''),
@@ -155,7 +155,7 @@ test('no text makes markup of itself', (t) => {
   }
 });
 
-test('a report of hostile results is the same tables, and nothing more', (t) => {
+test('a report of hostile results has the same tables and no extra markup', (t) => {
   const markup = '</pre></details>\n\n# owned\n\n| a |\n| - |\n`<script>alert(1)</script>` @all';
   const bad = { ...hostile(), warnings: [markup], id: 'h' };
   const named = result({ spec: { command: [markup] }, steps: [], kmem: { maxUsage: null } });
@@ -176,7 +176,7 @@ test('a report of hostile results is the same tables, and nothing more', (t) => 
   t.is(html.match(/<script/g), null);
 });
 
-test('what is too long for a comment is cut, and says so', (t) => {
+test('text too long for a comment is cut, with a note', (t) => {
   const text = pre(`${'x'.repeat(50)}\n`.repeat(1000));
   t.true(text.length < 20_000);
   t.regex(text, /… and more: kmem-run report --html shows all of it<\/pre>$/);

@@ -35,7 +35,7 @@ const documents: readonly ReportDocument[] = [
   comparisonOf([courseOf({ id: 'a' })], [courseOf({ id: 'b' })]),
 ];
 
-test("Wilson's interval, as published for 4 of 20, and at the ends", (t) => {
+test('Wilson’s interval is as published for 4 of 20 and correct at the ends', (t) => {
   const { low = 0, high = 0 } = wilson(4, 20) ?? {};
   t.deepEqual([low.toFixed(4), high.toFixed(4)], ['0.0807', '0.4160']);
   t.is(wilson(0, 0), null);
@@ -43,7 +43,7 @@ test("Wilson's interval, as published for 4 of 20, and at the ends", (t) => {
   t.is(wilson(5, 5)?.high, 1);
 });
 
-test("Wilson's interval holds the share, and is narrower of more runs", (t) => {
+test('Wilson’s interval contains the share and narrows with more runs', (t) => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 5000 }), fc.nat(), (runs, any) => {
       const passed = any % (runs + 1);
@@ -55,7 +55,7 @@ test("Wilson's interval holds the share, and is narrower of more runs", (t) => {
   );
 });
 
-test('every plot is drawn as SVG with its name, and has as many numbers as columns', (t) => {
+test('every plot is drawn as a named SVG and has as many numbers as columns', (t) => {
   const plots = documents.flatMap((document, index) => plotsOf(document, String(index + 1)));
   t.deepEqual([...new Set(plots.map(({ kind }) => kind))].toSorted(), [
     'comparison',
@@ -80,14 +80,14 @@ test('every plot is drawn as SVG with its name, and has as many numbers as colum
   }
 });
 
-test('a plot as PNG', (t) => {
+test('renders a PNG', (t) => {
   const [plot] = plotsOf(documents[0] as ReportDocument, '1');
   const png = plotPng(plotSvg(plot as NonNullable<typeof plot>));
   t.deepEqual([...png.slice(0, 8)], [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
   t.is(Buffer.from(png).readUInt32BE(16), 1920);
 });
 
-test('a point at which no run was made is in the table, and is not drawn', (t) => {
+test('a point without runs is in the table but is not drawn', (t) => {
   const [plot] = plotsOf(documents[4] as ReportDocument, '1');
   t.is(plot?.kind, 'survival');
   if (plot === undefined) return;
@@ -95,7 +95,7 @@ test('a point at which no run was made is in the table, and is not drawn', (t) =
   t.is(marksOf(plot).length, 2);
 });
 
-test('marks go from left to right, and each has its facts', (t) => {
+test('marks are ordered left to right, and each has its details', (t) => {
   const [plot] = plotsOf(documents[0] as ReportDocument, '1');
   if (plot === undefined) return t.fail();
   const marks = marksOf(plot);
@@ -109,7 +109,7 @@ test('marks go from left to right, and each has its facts', (t) => {
   );
 });
 
-test('processes stand below their parents, in the order in which they were made', (t) => {
+test('processes are listed below their parents, in order of creation', (t) => {
   const call = (process: string) => ({
     ...({
       class: 'handled',

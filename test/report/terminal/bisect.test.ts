@@ -43,7 +43,7 @@ function sentence(answer: BisectAnswer, changes: Partial<BisectReport> = {}) {
   return text({ answer, ...changes }).split('\n')[0];
 }
 
-test('the limit in a sentence, what failed just below it, and what it rests on', (t) => {
+test('reports the limit, what failed just below it, and the runs behind it', (t) => {
   t.is(
     text(),
     `kmem-run: apachectl start passes at 2,637,824, fails at 2,633,728 (3/3 each)
@@ -57,7 +57,7 @@ test('the limit in a sentence, what failed just below it, and what it rests on',
   );
 });
 
-test('every other answer is no number that is not true', (t) => {
+test('no other answer gives a false number', (t) => {
   const count = (pages: number, passed: number, runs = 4) => ({ limit: pages * PAGE, passed, runs });
   t.is(
     sentence({ kind: 'always', passesAt: PAGE, surprises: [] }),
@@ -91,14 +91,14 @@ test('every other answer is no number that is not true', (t) => {
   );
 });
 
-test('not monotonic: from where on it passed all the same', (t) => {
+test('not monotonic: reports from which limit on it always passed', (t) => {
   const passes = { limit: 10 * PAGE, passed: 10, runs: 10 };
   const fails = { limit: 20 * PAGE, passed: 0, runs: 4 };
   const told = text({ answer: { kind: 'not-monotonic', passes, fails, from: 21 * PAGE } });
   t.regex(told, /^ {2}from {8}84 KiB \(86,016\), and passed at every higher limit tried$/m);
 });
 
-test('a limit that wavers is told with its zone, and what came out otherwise elsewhere', (t) => {
+test('an unsteady limit is reported with its zone and any surprises elsewhere', (t) => {
   const between = [{ limit: 101 * PAGE, passed: 1, runs: 4 }];
   const surprises = [{ limit: 300 * PAGE, passed: 3, runs: 4 }];
   const told = text({ answer: { kind: 'found', passesAt: 102 * PAGE, failsAt: 100 * PAGE, between, surprises } });
@@ -108,12 +108,12 @@ test('a limit that wavers is told with its zone, and what came out otherwise els
   t.regex(told, /elsewhere {3}unexpected: 1,228,800 \(3\/4\)\n/);
 });
 
-test('stopped: how to go on', (t) => {
+test('stopped: how to resume', (t) => {
   t.regex(text({ status: 'stopped' }), /^ {2}resume {6}kmem-run bisect --resume 31a4467ea2d1$/m);
   t.notRegex(text({ status: 'failed', runs: 0 }), /resume|saved as/);
 });
 
-test('nothing that a program chooses reaches the terminal as a control character', (t) => {
+test('no program-chosen text reaches the terminal as a control character', (t) => {
   const told = text({
     command: [HOSTILE_TEXT],
     warnings: [HOSTILE_TEXT],

@@ -7,7 +7,7 @@ test('wide characters take two columns', (t) => {
   t.is(breadth('é🙂'), 3);
 });
 
-test('text is cut to the columns that there are, and never through a wide character', (t) => {
+test('text is cut to the available columns, never through a wide character', (t) => {
   t.is(fitted('abc', 3), 'abc');
   t.is(fitted('abcd', 3), 'ab…');
   t.is(fitted('日本語', 6), '日本語');
@@ -17,7 +17,7 @@ test('text is cut to the columns that there are, and never through a wide charac
   t.is(fitted('abc', 0), '');
 });
 
-test('a plot takes no more than the terminal has, and stays readable on a wide one', (t) => {
+test('a plot is no wider than the terminal, and stays readable on a wide one', (t) => {
   t.is(plotWidth(60), 60);
   t.is(plotWidth(null), 80);
   t.is(plotWidth(1000), 120);

@@ -24,7 +24,7 @@ function peaked(...values: number[]) {
   return values.map((maxUsage) => result({ kmem: { maxUsage } }));
 }
 
-test('one run each, the same', (t) => {
+test('one run each: the same', (t) => {
   t.is(
     text([result()], [result()]),
     `kmem-run: the same
@@ -40,7 +40,7 @@ test('one run each, the same', (t) => {
   );
 });
 
-test('one run each, with another peak: cannot tell', (t) => {
+test('one run each, with different peaks: cannot tell', (t) => {
   const lines = text(peaked(4096), peaked(8192)).split('\n');
   t.is(lines[0], 'kmem-run: cannot tell whether kmem peak changed: 1 run each');
   t.is(lines[6], '  kmem peak  4,096 → 8,192: cannot tell: 1 run each');
@@ -48,7 +48,7 @@ test('one run each, with another peak: cannot tell', (t) => {
   t.is(few[6], '  kmem peak  4,096 → 8,192: cannot tell: 2 runs against 1; 5 each are enough');
 });
 
-test('with the spread, noise is told from a change', (t) => {
+test('the spread distinguishes noise from a change', (t) => {
   const noise = text(peaked(4096, 8192, 4096), peaked(8192, 4096, 8192)).split('\n');
   t.is(noise[0], 'kmem-run: the same within the spread');
   t.is(noise[6], '  kmem peak  4,096 (4,096 to 8,192) → 8,192 (4,096 to 8,192): the same within the spread');
@@ -57,7 +57,7 @@ test('with the spread, noise is told from a change', (t) => {
   t.is(change[6], '  kmem peak  4,096 (4,096 to 8,192) → 81,920 (81,920 to 86,016): different');
 });
 
-test('outcomes and calls by how often', (t) => {
+test('outcomes and calls by frequency', (t) => {
   const failed = result({
     outcome: 'failed',
     failureCounts: [{ comm: 'httpd', syscall: 'mmap', errno: 'ENOMEM', count: 3 }],
@@ -71,7 +71,7 @@ test('outcomes and calls by how often', (t) => {
   t.regex(report, /\n {2}failing {4}httpd: mmap \(ENOMEM\) in 0 of 5 → in 2 of 5: the same within the spread\n/);
 });
 
-test('several limits: a row for each, with what is not the same', (t) => {
+test('several limits: one row each, showing what differs', (t) => {
   const sweep = (peak: number) =>
     [4096, 8192, 1_048_576].flatMap((kmem) =>
       Array(3).fill(result({ spec: { limits: { kmem } }, kmem: { maxUsage: kmem === 8192 ? peak : 4096 } })),
@@ -88,18 +88,18 @@ test('several limits: a row for each, with what is not the same', (t) => {
   );
 });
 
-test('what could not be read is said so', (t) => {
+test('a value that was not read is labelled', (t) => {
   const blind = result({ kmem: { maxUsage: null, failcnt: null } });
   t.regex(text([result()], [blind]), /kmem peak {2}2,637,824 → not read: cannot tell: it could not be read in B\n/);
   t.regex(text([blind], [blind]), /kmem peak {2}not read → not read: in neither\n/);
 });
 
-test('what else differs stands below', (t) => {
+test('other differences follow below', (t) => {
   const other = result({ environment: { kernel: '5.10.0' } });
   t.regex(text([result()], [other]), /\n {2}note {7}kernel: 6\.18\.5 → 5\.10\.0\n$/);
 });
 
-test('hostile names are shown, not obeyed', (t) => {
+test('hostile names are escaped', (t) => {
   const odd = { ...hostile(), outcome: HOSTILE_TEXT as never };
   for (const width of [null, 60]) {
     const shown = text([result()], [odd], [HOSTILE_TEXT, HOSTILE_TEXT], { color: false, width: width as null });

@@ -6,7 +6,7 @@ function draw(shares: (number | null)[], ticks: string[], width = 78) {
   return curveText({ series: [{ label: '', shares }], ticks }, width);
 }
 
-test('one curve, four rows high', (t) => {
+test('one curve is four rows high', (t) => {
   t.deepEqual(draw([0, 0.5, 0.75, 1], ['1 MiB', '2 MiB', '3 MiB', '4 MiB']), [
     '100 % │                  ██████',
     '      │            ████████████',
@@ -16,13 +16,13 @@ test('one curve, four rows high', (t) => {
   ]);
 });
 
-test('not quite all is not drawn as all, nor a few as none, nor none as nothing', (t) => {
+test('99 % is not drawn as 100 %, 1 % not as 0 %, and 0 % not as missing', (t) => {
   const [top, , , bottom] = draw([0.99, 1, 0.01, 0, null], ['1', '2', '3', '4', '5']);
   t.is(top, '100 % │▇▇▇▇▇▇██████');
   t.is(bottom, '  0 % ┤████████████▁▁▁▁▁▁▁▁▁▁▁▁······');
 });
 
-test('several curves, a row each', (t) => {
+test('several curves have a row each', (t) => {
   const series = [
     { label: '5.10', shares: [0, 0, 0.5, 1] },
     { label: 'host', shares: [0, 0.25, 1, null] },
@@ -34,12 +34,12 @@ test('several curves, a row each', (t) => {
   ]);
 });
 
-test('one point is no curve', (t) => {
+test('one point draws no curve', (t) => {
   t.deepEqual(draw([1], ['1 MiB']), []);
   t.deepEqual(curveText({ series: [], ticks: ['1', '2'] }, 78), []);
 });
 
-test('no line is wider than asked for, whatever is drawn', (t) => {
+test('no line is wider than requested, whatever is drawn', (t) => {
   const share = fc.option(fc.double({ min: 0, max: 1, noNaN: true }));
   const points = fc.array(fc.tuple(share, share, fc.string({ unit: 'grapheme-ascii', minLength: 1, maxLength: 12 })), {
     minLength: 2,
@@ -57,7 +57,7 @@ test('no line is wider than asked for, whatever is drawn', (t) => {
   fc.assert(property, { numRuns: 300 });
 });
 
-test('500 points in 80 columns: each column is the mean of its own', (t) => {
+test('500 points in 80 columns: each column is the mean of its points', (t) => {
   const shares = Array.from({ length: 500 }, (_, index) => (index < 250 ? 0 : 1));
   const [top = ''] = draw(
     shares,

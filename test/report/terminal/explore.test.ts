@@ -50,7 +50,7 @@ function report(changes: Partial<ExploreReport> = {}): ExploreReport {
   };
 }
 
-test('nothing found: the score, and what it rests on', (t) => {
+test('nothing found: the score and what it is based on', (t) => {
   t.is(
     exploreText(report(), plain),
     `kmem-run: no findings in 20 failures of httpd -X
@@ -62,7 +62,7 @@ test('nothing found: the score, and what it rests on', (t) => {
   );
 });
 
-test('findings of a kind are one entry, with the line of the first', (t) => {
+test('findings of one kind share an entry, with the line of the first', (t) => {
   const findings = [
     finding({ message: 'httpd: no answer' }),
     finding({ address: '0/18:mmap', detail: '4096 bytes' }),
@@ -98,7 +98,7 @@ test('99.9 % is not 100 %', (t) => {
   t.regex(exploreText(report({ findings: [finding()], counts, score: 0.9999 }), plain), /score {4}99 %/);
 });
 
-test('stopped before anything was tried: no score, and that it was stopped', (t) => {
+test('stopped before any trial: reports the stop and no score', (t) => {
   const empty = { ...report().counts, handled: 0 };
   const stopped = report({ status: 'stopped', calls: null, counts: empty, score: null, runs: { planned: 2, made: 1 } });
   t.is(
@@ -110,7 +110,7 @@ test('stopped before anything was tried: no score, and that it was stopped', (t)
   );
 });
 
-test('what a program prints cannot write to the terminal', (t) => {
+test('program output cannot control the terminal', (t) => {
   const text = exploreText(
     report({ findings: [finding({ message: '\u001b[2J', program: 'a\u0007', how: '\u009b' })] }),
     plain,
@@ -118,7 +118,7 @@ test('what a program prints cannot write to the terminal', (t) => {
   t.notRegex(text, /(?!\n)\p{Cc}/u);
 });
 
-test('hundreds of kinds are not all printed', (t) => {
+test('a long list of kinds is truncated', (t) => {
   const findings = Array.from({ length: 200 }, (_, index) => finding({ program: `p${index}` }));
   const text = exploreText(report({ findings }), plain);
   t.is(text.match(/^ {2}crash /gm)?.length, 25);

@@ -8,7 +8,7 @@ function lines(made: Parameters<typeof failureRows>[0]) {
   );
 }
 
-test('what many details have in common', (t) => {
+test('finds the common form of details', (t) => {
   t.is(commonForm([]), null);
   t.is(commonForm(['/a/b', '/a/b']), '/a/b');
   t.is(commonForm(['/usr/lib/a.so', '/usr/lib/b.so']), '/usr/lib/*.so');
@@ -21,7 +21,7 @@ test('what many details have in common', (t) => {
   t.is(commonForm(['/a/.so', '/a/x.so']), '/a/*');
 });
 
-test('totals are those of the counts, also of what is not listed', (t) => {
+test('totals come from the counts, including failures not listed', (t) => {
   const made = result({
     failures: [failure({ detail: '4096 bytes' })],
     failureCounts: [
@@ -37,14 +37,14 @@ test('totals are those of the counts, also of what is not listed', (t) => {
   ]);
 });
 
-test('a failure that the counts miss is still counted', (t) => {
+test('a failure missing from the counts is still counted', (t) => {
   t.deepEqual(lines(result({ failures: [failure({ detail: null }), failure({ detail: null })] })), [
     '2 in all',
     'apache2: 2 × mmap (ENOMEM)',
   ]);
 });
 
-test('counts without a list, names that were not read, many calls of one program', (t) => {
+test('counts without a list, unread names, many calls of one program', (t) => {
   t.deepEqual(lines(result({ failureCounts: [{ comm: null, syscall: 'brk', errno: null, count: 3 }] })), [
     '3 in all; counted only',
     '(name not read): 3 × brk',
@@ -61,7 +61,7 @@ test('counts without a list, names that were not read, many calls of one program
   );
 });
 
-test('no failure is no row', (t) => {
+test('no failures, no rows', (t) => {
   t.deepEqual(failureRows(result(), false), []);
   t.deepEqual(failureRows(result({ kmem: { failcnt: null } }), true), []);
 });

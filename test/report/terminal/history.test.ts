@@ -51,7 +51,7 @@ function sweep(changes: Partial<StoredExperiment> = {}): HistoryEntry {
 
 const plain = { color: false, width: null };
 
-test('a line for each run, a line for each experiment', (t) => {
+test('each run and each experiment has one line', (t) => {
   t.is(
     historyText([run(), run({ outcome: 'failed', kmemLimit: null, maxUsage: null, failcnt: 1234 }), sweep()], plain),
     `id            started              outcome                  limit  peak      failcnt  command
@@ -62,14 +62,14 @@ sweep1        2025-01-02 03:04:05  sweep, done, 2,000 runs                      
   );
 });
 
-test('labels have a column where there are any', (t) => {
+test('labels have a column if there are any', (t) => {
   t.regex(
     historyText([run({ label: 'before' }), run()], plain),
     /^id .* failcnt {2}label {3}command\n.* 0 {8}before {2}apachectl/,
   );
 });
 
-test('the command gives way to the width of the terminal', (t) => {
+test('the command is cut to the width of the terminal', (t) => {
   const lines = historyText([run({ command: 'x'.repeat(500) })], { color: false, width: 90 }).split('\n');
   t.deepEqual(
     lines.slice(1, 2).map((line) => line.length),
@@ -78,11 +78,11 @@ test('the command gives way to the width of the terminal', (t) => {
   t.true(lines[1]?.endsWith('x…'));
 });
 
-test('of nothing, a sentence', (t) => {
+test('no results: a sentence', (t) => {
   t.is(historyText([], plain), 'no saved results match\n');
 });
 
-test('nothing that was kept reaches the terminal as a control character', (t) => {
+test('no saved text reaches the terminal as a control character', (t) => {
   const odd = HOSTILE_TEXT as never;
   const entries = [
     run({ id: odd, command: odd, outcome: odd, label: odd, startedAt: odd }),
@@ -92,12 +92,12 @@ test('nothing that was kept reaches the terminal as a control character', (t) =>
     t.deepEqual(dangerous(historyText(entries, style), '\n'), []);
 });
 
-test('times are those of the reader’s clock', (t) => {
+test('times are in the reader’s time zone', (t) => {
   t.is(localTime('2025-12-31T23:59:59.999Z'), '2025-12-31 23:59:59');
   t.is(localTime('yesterday'), 'yesterday');
 });
 
-test('where little is left for the command it has a line of its own, and no line is too wide', (t) => {
+test('if little room is left, the command has its own line, and no line is too wide', (t) => {
   const runs = [run({ command: `你好 ${'x'.repeat(500)}`, label: 'before' }), run({ command: 'true', label: null })];
   const [head, second, ...lines] = historyText(runs, { color: false, width: 80 }).trimEnd().split('\n');
   t.regex(head ?? '', /^id .* label$/);

@@ -8,7 +8,7 @@ function told(reached: number, denials: number, seen: string | null) {
   return { event: 'injection', reached, denials, seen } as const;
 }
 
-test('what the gate tells, by the addresses that were asked for', (t) => {
+test('the gate’s reports are matched to the requested addresses', (t) => {
   const asked = ['0/1:mmap', '0/2+', '0/3', '0/4:brk', '0/5:mmap'];
   const events = [told(1, 1, null), told(1, 7, null), told(0, 0, null), told(1, 0, null), told(0, 0, 'openat')];
   t.deepEqual(injectionsOf(asked, events), [
@@ -20,13 +20,13 @@ test('what the gate tells, by the addresses that were asked for', (t) => {
   ]);
 });
 
-test('of a gate that died before it could tell, nothing is made up', (t) => {
+test('if the gate died before reporting, nothing is invented', (t) => {
   t.is(injectionsOf(['0/1', '0/2'], []), null);
   t.is(injectionsOf(['0/1', '0/2'], [told(1, 1, null)]), null);
   t.deepEqual(injectionsOf([], []), []);
 });
 
-test('the report has a line for each, and none where none was asked for', (t) => {
+test('the report has a line for each injection, and none if none was requested', (t) => {
   const inject = ['0/1:mmap', '0/2+', '0/3', '0/4:brk', '0/5:mmap'];
   const events = [told(1, 1, null), told(1, 7, null), told(0, 0, null), told(1, 0, null), told(0, 0, 'openat')];
   const made = result({ spec: { inject }, injections: injectionsOf(inject, events) });

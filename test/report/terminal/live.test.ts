@@ -4,7 +4,7 @@ import { terminal } from '../../fixtures/terminal.ts';
 
 const figures = { kmem: 1_258_291, processes: 12, denials: 3, atMs: 4234 };
 
-test('usage against the limit, and what else there is to tell', (t) => {
+test('shows usage against the limit and the other figures', (t) => {
   t.is(liveText(figures, 4_194_304), 'kmem 1.2 MiB of 4 MiB ▕███░░░░░░░░░▏ 12 processes failcnt 3 4.2 s');
   t.is(
     liveText({ ...figures, kmem: 9_000_000 }, 4_194_304),
@@ -14,7 +14,7 @@ test('usage against the limit, and what else there is to tell', (t) => {
   t.is(liveText({ kmem: null, processes: null, denials: null, atMs: 0 }, 4096), 'kmem ? of 4 KiB 0 ms');
 });
 
-test('which daemons a run stays with', (t) => {
+test('names the daemons still running', (t) => {
   const [apache, sleep] = [{ comm: 'apache2' }, { comm: 'sleep' }];
   const spec = (kmem: number | null) => ({ limits: { kmem, mem: null, memsw: null, kmemTcp: null, pids: null } });
   t.is(
@@ -53,7 +53,7 @@ test('cleared once, and only if something is on the screen', (t) => {
   t.is(written.length, 3);
 });
 
-test('never as wide as the terminal, or it would wrap', (t) => {
+test('narrower than the terminal, to avoid wrapping', (t) => {
   for (const columns of [1, 10, 40]) {
     const { stream, written, now } = terminal(columns);
     createLiveLine(stream, 4_194_304, now).update(figures);

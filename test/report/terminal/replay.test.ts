@@ -42,7 +42,7 @@ test('the same', (t) => {
   ]);
 });
 
-test('what differs: in how many replays, and how far', (t) => {
+test('a difference: in how many replays, and how large', (t) => {
   const crash = result({ outcome: 'signaled', kmem: { maxUsage: 2_637_824 + 4096 } });
   const text = lines(result(), [result(), crash, crash]);
   t.is(text[0], 'kmem-run: different in outcome (3 replays)');
@@ -54,7 +54,7 @@ test('what differs: in how many replays, and how far', (t) => {
   );
 });
 
-test('a failure that did not come about says why', (t) => {
+test('a failure that did not occur is explained', (t) => {
   const injected = (outcome: string, seen: string | null): Result =>
     ({ ...result(), injections: [{ address: '0/17:mmap', mode: 'once', outcome, denials: 0, seen }] }) as never;
   const was = injected('injected', null);
@@ -65,7 +65,7 @@ test('a failure that did not come about says why', (t) => {
   t.true(rest.includes('  injection 0/17:mmap  injected → diverged: it was openat: different'));
 });
 
-test('stopped, failed, and without a figure', (t) => {
+test('stopped, failed, and with missing values', (t) => {
   t.is(lines(result(), [result()], { status: 'stopped' })[0], 'kmem-run: the same in 1 replay so far: passed');
   t.is(lines(result(), [], { status: 'stopped' })[0], 'kmem-run: not replayed');
   const error = { code: 'x', message: 'the reason', hint: 'the remedy' };
@@ -74,12 +74,12 @@ test('stopped, failed, and without a figure', (t) => {
   t.true(lines(unread(), [result()]).some((line) => /kmem peak .*not read → .*: cannot be compared$/.test(line)));
 });
 
-test('what may be the reason', (t) => {
+test('notes a possible cause', (t) => {
   const newer = result({ environment: { kernel: '6.19.0' } });
   t.true(lines(result(), [newer]).includes('  note        kernel: 6.18.5 → 6.19.0'));
 });
 
-test('hostile names are shown, not obeyed', (t) => {
+test('hostile names are escaped', (t) => {
   const other = { ...hostile(), expectations: [], failures: [] };
   const circumstances = [{ what: HOSTILE_TEXT, recorded: HOSTILE_TEXT, replayed: [HOSTILE_TEXT] }];
   for (const replay of [hostile(), other, result()]) {

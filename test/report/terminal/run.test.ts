@@ -64,7 +64,7 @@ test('Apache, whose stop fails as expected', (t) => {
   );
 });
 
-test('a native limit is not said to be the gate’s, and the kernel’s counter names nothing', (t) => {
+test('a native limit is not attributed to the gate, and the kernel’s counter names no calls', (t) => {
   const made = result({
     outcome: 'failed',
     kmem: { failcnt: 241 },
@@ -90,7 +90,7 @@ test('a native limit is not said to be the gate’s, and the kernel’s counter 
   t.notRegex(report(made), /gate/);
 });
 
-test('what was not limited, and what was asked not to be, is said', (t) => {
+test('reports that no limit was set, or that none was enforced', (t) => {
   t.regex(row(result({ limits: { kmem: null } }), 'enforcement') ?? '', /\(no kmem limit was requested\)$/);
   t.is(
     row(result({ enforcement: { mode: 'none', granularity: null } }), 'enforcement'),
@@ -98,14 +98,14 @@ test('what was not limited, and what was asked not to be, is said', (t) => {
   );
 });
 
-test('a reading that is null is "not read", never 0', (t) => {
+test('a null reading is reported as not read, never 0', (t) => {
   const text = report(unread());
   t.regex(text, /kmem +peak not read of 4 MiB \(4,194,304\), failcnt not read\n/);
   t.regex(text, /true {2}no end seen {2}not read {2}failcnt not read {2}peak not read\n/);
   t.notRegex(text, /\b0\b(?! {2}true)/);
 });
 
-test('a setup error has its reason and its remedy and no rows of nothing', (t) => {
+test('a setup error has a reason and a hint, and no empty rows', (t) => {
   t.is(
     report(setupError()),
     'kmem-run: could not be run: the kernel refuses a seccomp listener\n  hint: run it outside that container\n',
@@ -117,7 +117,7 @@ test('a setup error has its reason and its remedy and no rows of nothing', (t) =
   );
 });
 
-test('nothing that a program can name reaches the terminal as a control character', (t) => {
+test('no name from a program reaches the terminal as a control character', (t) => {
   for (const verbose of [false, true]) {
     for (const width of [null, 1, 80]) {
       for (const outcome of [
@@ -144,7 +144,7 @@ test('nothing that a program can name reaches the terminal as a control characte
   }
 });
 
-test('a storm is summed up and says that its list is capped', (t) => {
+test('a storm is summarised, with a note that its list is capped', (t) => {
   const text = textReport(storm(), { ...plain, width: 80 });
   t.regex(text, /failures {5}1,000,018 in all; details are of the first 1,000; 2 more,\n +not counted by program\n/);
   t.regex(text, /sh: 1,000,000 × clone \(ENOMEM\)\n/);
@@ -161,7 +161,7 @@ test('a narrow terminal cuts commands, not figures', (t) => {
   );
 });
 
-test('a headline that is wider than the terminal breaks between words', (t) => {
+test('a headline wider than the terminal wraps between words', (t) => {
   const [whole = ''] = textReport(apacheStopFails(), plain).split('\n');
   const lines = textReport(apacheStopFails(), { ...plain, width: 60 }).split('\n');
   const head = lines.slice(
@@ -173,7 +173,7 @@ test('a headline that is wider than the terminal breaks between words', (t) => {
   t.is(head.map((line) => line.trim()).join(' '), whole);
 });
 
-test('counters show where they were asked for or moved', (t) => {
+test('counters are shown if requested or if they changed', (t) => {
   t.is(row(result(), 'processes'), undefined);
   t.is(row(result({ limits: { pids: 20 } }), 'processes'), 'at most 12 of 20, failcnt 0');
   t.is(row(result({ pids: { max: 20, failcnt: 3 } }), 'processes'), 'at most 20, failcnt 3');
@@ -194,7 +194,7 @@ test('counters show where they were asked for or moved', (t) => {
   );
 });
 
-test('what the peak was made up of, the largest first', (t) => {
+test('the parts of the peak are listed, largest first', (t) => {
   const parts = { slab: 524_288, kernel_stack: 16_384, pagetables: 1_048_576, percpu: 0, vmalloc: 0, sock: 4096 };
   const made = result({ kmem: { maxUsageSource: 'gate', maxUsage: 2_097_152, parts } });
   t.regex(
@@ -203,7 +203,7 @@ test('what the peak was made up of, the largest first', (t) => {
   );
 });
 
-test('limits that steps have changed show in their order, and a step that failed to change one adds none', (t) => {
+test('limits changed by steps are listed in order; a step that failed to change one adds none', (t) => {
   const MiB = 1024 * 1024;
   const leaves = (kmem: number | null) => ({ kmem, mem: null, memsw: null, kmemTcp: null, pids: null });
   const steps = [
@@ -220,7 +220,7 @@ test('limits that steps have changed show in their order, and a step that failed
   t.notRegex(report(later), /no kmem limit was requested/);
 });
 
-test('implicit expectations show when they fail, or when asked for', (t) => {
+test('implicit expectations are shown if they fail, or on request', (t) => {
   const implicit = expectation('exit==0', { implicit: true });
   t.is(row(result({ expectations: [implicit] }), 'expected'), undefined);
   t.is(
@@ -256,7 +256,7 @@ test('warnings and many leftovers', (t) => {
   t.regex(report(made), / {2}warning {6}swap is on\n {15}and so on\n$/);
 });
 
-test('verbose lists every failure, the machine and what limits above', (t) => {
+test('verbose lists every failure, the machine and the ancestors’ limits', (t) => {
   const made = result({
     failures: [
       failure(),

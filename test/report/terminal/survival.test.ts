@@ -41,7 +41,7 @@ test('a bar and a confidence interval for each limit', (t) => {
   );
 });
 
-test('settings of other limits have a picture each, many of them a row each', (t) => {
+test('few settings of other limits have a plot each, many have a row each', (t) => {
   const shares = [
     { passed: 0, runs: 1 },
     { passed: 1, runs: 1 },
@@ -54,7 +54,7 @@ test('settings of other limits have a picture each, many of them a row each', (t
   t.is(survivalText({ along: 'kmem', ticks: ['1 MiB'], series: series(1) }, plain), '');
 });
 
-test('the trials of a bisection in their order', (t) => {
+test('the trials of a bisection are in order', (t) => {
   const trials = [trial(4 * MiB, true, 'bracket'), trial(2 * MiB, false), trial(3 * MiB, true), trial(2 * MiB, false)];
   t.is(
     searchPathText({ trials }, { color: false, width: 60 }),

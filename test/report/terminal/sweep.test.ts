@@ -68,7 +68,7 @@ test('a row for each point, and the curve', (t) => {
   );
 });
 
-test('--plot: the picture below stands for the curve', (t) => {
+test('--plot: the plot below replaces the curve', (t) => {
   const [table = '', curve = '', notes = ''] = sweepText(report, plain).split('\n\n').slice(1);
   t.regex(curve, /runs that pass/);
   const [, plottedTable, plottedNotes, plot] = sweepText(report, { ...plain, plot: true }).split('\n\n');
@@ -77,13 +77,13 @@ test('--plot: the picture below stands for the curve', (t) => {
   t.regex(plot ?? '', / {9}1 MiB +2 MiB +2,637,824\n$/);
 });
 
-test('in 80 columns no line of the table or the curve is wider; the last column gives way', (t) => {
+test('in 80 columns no line of the table or curve is wider; the last column is cut', (t) => {
   const lines = sweepText(report, { color: false, width: 80 }).split('\n');
   for (const line of lines) t.true([...line].length <= 80, line);
   t.true(lines.some((line) => line.endsWith('…')));
 });
 
-test('several settings: a column each, and a curve for each of the others', (t) => {
+test('several settings: a column each, and a curve for each combination', (t) => {
   const points = [null, '5.10'].flatMap((kernel) =>
     [M, 2 * M].map((kmem) =>
       point(kmem, kernel === null && kmem === M ? 0 : 5, { settings: { kernel, kmem, pids: 10 } }),
@@ -96,7 +96,7 @@ test('several settings: a column each, and a curve for each of the others', (t) 
   t.regex(text, /^ {2}5\.10 10 ┤████████████$/m);
 });
 
-test('stopped: how many of how many, how to go on, and points that had no run', (t) => {
+test('stopped: how many runs were made, how to resume, and points without runs', (t) => {
   const none = point(M, 0, { runs: 0, failcnt: null, peak: null, wallMs: null, firstCalls: [] });
   const text = sweepText(
     { ...report, status: 'stopped', runs: { planned: 15, made: 10 }, points: [none, ...report.points.slice(1)] },
@@ -108,7 +108,7 @@ test('stopped: how many of how many, how to go on, and points that had no run', 
   t.regex(text, /┤······/);
 });
 
-test('a limit beside kmem has a column only if it was hit', (t) => {
+test('a limit other than kmem has a column only if it was hit', (t) => {
   const none = { oomKills: spread(0, 0, 0), pids: spread(0, 0, 0), kmemTcp: null };
   const hit = point(M, 0, { hits: { ...none, oomKills: spread(1, 1, 2), pids: spread(0, 4, 9) } });
   const text = sweepText({ ...report, points: [hit, point(2 * M, 2, { hits: none })] }, plain);
@@ -119,13 +119,13 @@ test('a limit beside kmem has a column only if it was hit', (t) => {
   t.notRegex(sweepText({ ...report, points: [point(2 * M, 2, { hits: none })] }, plain), /OOM|pids/);
 });
 
-test('warnings and the reason why it ended', (t) => {
+test('warnings and the error that ended it', (t) => {
   const error = { code: 'boom', message: 'it broke', hint: 'mend it' };
   const text = sweepText({ ...report, status: 'failed', warnings: ['one', 'two'], error }, plain);
   t.regex(text, /^ {2}warning {2}one\n {11}two\n {2}error {4}it broke\n {11}hint: mend it\n$/m);
 });
 
-test('nothing that a program chooses reaches the terminal as a control character', (t) => {
+test('no program-chosen text reaches the terminal as a control character', (t) => {
   const firstCalls = [
     { ...call, comm: HOSTILE_TEXT, detail: HOSTILE_TEXT, errno: HOSTILE_TEXT, syscall: HOSTILE_TEXT },
   ];
@@ -144,7 +144,7 @@ test('nothing that a program chooses reaches the terminal as a control character
   t.deepEqual(JSON.parse(experimentJson(hostile)), hostile);
 });
 
-test('a size that can be copied', (t) => {
+test('prints an exact size to copy', (t) => {
   t.is(exactSize(M), '1 MiB');
   t.is(exactSize(2_637_824), '2,637,824');
   t.is(exactSize(2.5 * M), '2.5 MiB');

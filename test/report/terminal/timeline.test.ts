@@ -57,7 +57,7 @@ test('kmem against its limit, failures as marks, steps as bands', (t) => {
   );
 });
 
-test('what was not read is a gap, and a 0 that was read is none', (t) => {
+test('a missing reading is a gap; a reading of 0 is not', (t) => {
   const made = result({
     durations: { wallMs: 400 },
     limits: { kmem: null },
@@ -68,7 +68,7 @@ test('what was not read is a gap, and a 0 that was read is none', (t) => {
   t.is(bottom, '      0 │██████████          ▁▁▁▁▁▁▁▁▁▁██████████');
 });
 
-test('a reading holds until the next was due, and no further; before the first there is none', (t) => {
+test('a reading holds until the next is due, no longer; nothing is drawn before the first', (t) => {
   const samples = samplesOf([MiB, MiB, MiB, MiB, MiB, MiB, MiB, MiB, MiB, MiB, MiB]).filter(
     (_, index) => ![0, 5, 6, 7, 8, 9].includes(index),
   );
@@ -95,13 +95,13 @@ test('a reading just below the limit is not drawn at it, one just above it is', 
   t.regex(limit, /^ +1 MiB │█+$/);
 });
 
-test('a limit far above is said, and not drawn', (t) => {
+test('a limit far above is mentioned but not drawn', (t) => {
   const made = result({ limits: { kmem: 1024 * MiB }, samples: samplesOf([MiB]) });
   t.regex(draw(made), /^ {2}kmem over time: 1 reading, peak 2\.52 MiB, limit 1 GiB, far above\n {3}1 MiB │/);
   t.notRegex(draw(made), /▔/);
 });
 
-test('without readings there is no picture of any, and it is said why', (t) => {
+test('without readings no curve is drawn, and the reason is given', (t) => {
   const off = result({ samples: [], spec: { sampleMs: null } });
   t.is(
     draw(off),
@@ -116,7 +116,7 @@ test('without readings there is no picture of any, and it is said why', (t) => {
   t.is(draw(result({ samples: [], steps: [] })), '');
 });
 
-test('failures that were asked for stand apart, and those that are counted only are told', (t) => {
+test('injected failures have their own row, and those only counted are mentioned', (t) => {
   const made = result({ failures: [failure({ atMs: 0, injected: true })], enforcement: { failuresDropped: 7 } });
   t.regex(draw(made), / {2}× one failure, 2 to 9 that many, \+ more; 7 later ones are only counted\n/);
   t.regex(draw(made), /\n {2}injected │×\n/);
@@ -124,7 +124,7 @@ test('failures that were asked for stand apart, and those that are counted only 
   t.regex(draw(storm()), /failures │\+/);
 });
 
-test('steps that did not start, or whose end was not seen, and more than there is room for', (t) => {
+test('steps that never started, whose end was not observed, or that do not fit', (t) => {
   const steps = [
     step('first', { wallMs: null, exit: { code: null, signal: null } }),
     ...Array.from({ length: 9 }, () => step('later', { atMs: null, wallMs: null, exit: { code: null, signal: null } })),
@@ -142,16 +142,16 @@ test('colour is added, and changes nothing else', (t) => {
   t.is(stripVTControlCharacters(colored), draw(made));
 });
 
-test('without a terminal it is 80 columns wide, and on a very wide one it stays readable', (t) => {
+test('the timeline is 80 columns wide without a terminal and stays readable on a wide one', (t) => {
   t.is(draw(result(), null), draw(result(), 80));
   t.true(rows(result(), 1000).every((line) => breadth(line) <= 120));
 });
 
-test('hostile names are shown, not obeyed', (t) => {
+test('hostile names are escaped', (t) => {
   for (const width of [30, 80, 120]) t.deepEqual(dangerous(draw(hostile(), width), '\n'), []);
 });
 
-test('no line is wider than the terminal, and nothing that was measured makes it throw', (t) => {
+test('no line is wider than the terminal, and no measured values make it throw', (t) => {
   const ms = fc.oneof(fc.double({ min: 0, max: 1e9, noNaN: true }), fc.constant(0));
   const bytes = fc.option(fc.oneof(fc.nat(), fc.constant(0), fc.maxSafeNat()));
   const samples = fc
@@ -188,7 +188,7 @@ test('no line is wider than the terminal, and nothing that was measured makes it
   t.notThrows(() => fc.assert(property, { numRuns: 300 }));
 });
 
-test('no height is drawn that was not read', (t) => {
+test('only heights that were read are drawn', (t) => {
   const property = fc.property(
     fc.array(fc.option(fc.integer({ min: 0, max: 7 })), { minLength: 1, maxLength: 60 }),
     (heights) => {
