@@ -87,7 +87,7 @@ test('Ctrl-Z stops the program, QEMU and kmem-run; fg resumes them', async (t) =
     shell.type('\x1a');
     await shell.see(/Stopped/);
     await shell.see(/outer\$ $/);
-    t.is(guest.qemuState(), 'T');
+    await until(() => guest.qemuState() === 'T', 'QEMU stops');
     t.is(await shell.settings(), before);
     t.is((await shell.run('echo $((6 * 7))')).trim(), '42');
     shell.type('fg\n');
@@ -160,7 +160,7 @@ test('with output to a file, the terminal is left alone, and Ctrl-Z and Ctrl-C a
   shell.type('\x1a');
   await shell.see(/Stopped/);
   await shell.see(/outer\$ $/);
-  t.is(guest.qemuState(), 'T');
+  await until(() => guest.qemuState() === 'T', 'QEMU stops');
   const stoppedAt = out();
   shell.type('fg\n');
   await until(() => out() !== stoppedAt, 'it goes on');
