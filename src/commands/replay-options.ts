@@ -41,7 +41,7 @@ export const replayHelp: CommandHelp = {
   synopsis: ['kmem-run replay [options] FILE|ID|TOKEN'],
   text: [
     'Repeats a recorded run with the same limits, injected failures, environment, seed, kernel and steps. Reports differences in outcome, exits, expectations, first failing call, failcnt and peak.',
-    'FILE was written with --json. ID is a saved run, as in kmem-run show. TOKEN contains the run itself.',
+    'FILE was written with --json. ID is a saved run, as in kmem-run show. TOKEN encodes the whole run.',
   ],
   options: pageOptions(OPTIONS),
   takes: 'FILE|ID',

@@ -253,8 +253,8 @@ const leftover = z.strictObject({ pid: id('PID of the process.'), comm: text('Na
 
 export const leftoverSchema = define(
   z.array(leftover),
-  'Processes that were still in the group when the run was over. kmem-run ended them: with `--wait quiet` by SIGTERM, then ' +
-    'SIGKILL after the grace; otherwise by SIGKILL.',
+  'Processes that were still in the group when the run ended. kmem-run stopped them with SIGKILL. With `--wait quiet`, it sent ' +
+    'SIGTERM first, and SIGKILL after the grace period.',
 );
 
 const orphan = z.strictObject({

@@ -110,7 +110,7 @@ function checkVersion(database: DatabaseSync, file: string, present: number): nu
   ) {
     throw new SetupError(
       'not-a-store',
-      `${quote(file)} is a database, but not a store of kmem-run`,
+      `${quote(file)} is a database, but not a kmem-run store`,
       'name a store, or a new file: --store FILE',
     );
   }

@@ -116,7 +116,7 @@ function expectationPart({ expectations }: Result, level: number): Markup {
 
 function leftoverPart({ leftover }: Result, level: number): Markup {
   if (leftover.length === 0) return html``;
-  return html`${heading(level, 'Left over')}<p class="note">These processes were still running when the run was over. kmem-run ended them.</p>
+  return html`${heading(level, 'Left over')}<p class="note">These processes were still running when the run ended. kmem-run stopped them.</p>
 ${list(leftover.map(({ pid, comm }) => html`<code>${comm}</code> (${pid})`))}`;
 }
 
