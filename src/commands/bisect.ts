@@ -66,7 +66,7 @@ export function bisectHelp(): CommandHelp {
       'kmem-run bisect --resume EXPERIMENT',
     ],
     text: [
-      'Finds the smallest kmem limit, to the page, at which a command passes: every step exits with 0, or every --expect holds.',
+      'Finds the smallest kmem limit, accurate to one page, at which a command passes. A command passes if every step exits with 0 or, with --expect, if all expectations hold.',
     ],
     options: pageOptions(bisectTable(defaults())),
     status: [
@@ -106,7 +106,7 @@ function bisectOptions(own: Own): OptionTable {
     confirm: string(
       GROUP,
       'N',
-      'confirm the limit with this many runs on either side',
+      'confirm the limit with this many runs on each side',
       (_, value) => {
         own.confirm = numberFor('confirm', value, optionName);
       },

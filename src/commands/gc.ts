@@ -20,7 +20,7 @@ export const gcHelp: CommandHelp = {
   synopsis: ['kmem-run gc [options]'],
   text: [
     'Removes the groups of runs whose runner is gone, and kills the processes in them. Groups of runs in progress are not removed.',
-    'Also removes your temporary folders and unfinished cache files that a killed kmem-run left behind.',
+    'Also removes the temporary folders and unfinished cache files that your killed kmem-run processes left behind.',
   ],
   options: pageOptions(OPTIONS),
   status: [

@@ -39,7 +39,7 @@ export function parseArgv(argv: readonly string[], form: ArgvForm): RunArguments
   const given = withSettings(readOptions(before, options), options, takes);
   refusePositionals(given.positionals, word, `put -- before the command: ${usage} -- command [args…]`);
   if (command.length === 0)
-    throw new SetupError('no-command', 'there is no command after --', 'name the program to run and its arguments');
+    throw new SetupError('no-command', 'missing command after --', 'name the program to run and its arguments');
   const draft: Draft = {
     input: { ...start, command },
     env: new Map(),

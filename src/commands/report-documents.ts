@@ -24,7 +24,7 @@ export async function readDocuments(words: readonly string[], store: string | nu
   if (documents.length <= MOST_DOCUMENTS) return documents;
   throw new SetupError(
     'too-many-results',
-    `${documents.length} results are too many: a page shows at most ${MOST_DOCUMENTS}`,
+    `too many results: ${documents.length} (a page shows at most ${MOST_DOCUMENTS})`,
     'name fewer results, or one experiment; kmem-run export --format csv prints all of them',
   );
 }

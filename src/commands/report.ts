@@ -32,8 +32,8 @@ const OPTIONS = {
 export const reportHelp: CommandHelp = {
   synopsis: ['kmem-run report [options] RESULT…'],
   text: [
-    'Creates a page of results, with plots, tables, failed calls and replay commands. The page is a single file and loads nothing.',
-    'RESULT is a file or a saved result. A file is the JSON output of a command that runs, exports or compares. A saved result is a run, an experiment, a label, or @ for the latest run.',
+    'Creates a page of results, with plots, tables, failed calls and replay commands. The page is a single file that loads no external resources.',
+    'RESULT is a file or a saved result. A file is the JSON output of a kmem-run command that performs, exports or compares runs. A saved result is a run, an experiment, a label, or @ for the latest run.',
   ],
   options: pageOptions(OPTIONS),
   takes: 'FILE|ID|LABEL',

@@ -43,8 +43,8 @@ export const OPTIONS: OptionTable = {
   },
   ...sets('ready', 'Steps:', 'WHAT', 'wait for tcp:PORT, http://…, file:PATH or output:REGEX before the next step'),
   ...sets('readyTimeout', 'Steps:', 'DURATION', 'wait at most this long for --ready', '10s'),
-  ...turns('background', 'Steps:', 'run the further steps while the command runs, then stop the command'),
-  ...sets('stop', 'Steps:', 'SIGNAL|CMD', 'signal or command that stops the command after the last step', 'TERM'),
+  ...turns('background', 'Steps:', 'run the remaining steps alongside the command, then stop the command'),
+  ...sets('stop', 'Steps:', 'SIGNAL|CMD', 'after the last step, stop the command with this signal or command', 'TERM'),
   ...collects('expect', 'Steps:', 'EXPR', 'require EXPR, for example failcnt>0'),
 
   ...sets('timeout', 'End of the run:', 'DURATION', 'stop the run after this time, --hold included'),
@@ -54,7 +54,7 @@ export const OPTIONS: OptionTable = {
     'wait',
     'End of the run:',
     WAIT.join('|'),
-    'what to do after the last step: wait until the group is quiet or empty, do not wait, or wait until it is empty',
+    'after the last step, wait for a quiet or empty group, do not wait, or wait for an empty group',
     'quiet',
   ),
   ...sets(
@@ -64,7 +64,7 @@ export const OPTIONS: OptionTable = {
     'treat a group as quiet after this long without activity',
     '500ms',
   ),
-  ...sets('quietLimit', 'End of the run:', 'DURATION', 'wait at most this long for a quiet group', '5s'),
+  ...sets('quietLimit', 'End of the run:', 'DURATION', 'wait at most this long for the group to become quiet', '5s'),
 
   ...sets('enforce', 'Enforcement:', ENFORCE.join('|'), 'how to enforce the kmem limit', 'auto'),
   ...sets('cgroup', 'Enforcement:', CGROUP.join('|'), 'cgroup version to use'),
@@ -126,7 +126,7 @@ export const OPTIONS: OptionTable = {
   ...turns('clearEnv', 'Command:', 'pass only the variables given with --env'),
   ...sets('cpus', 'Command:', 'LIST', 'bind the command and the gate to these CPUs, for example 0,2-3'),
   ...turns('aslr', 'Command:', 'leave address-space randomisation on'),
-  output: string('Command:', 'inherit|null|FILE', 'destination of stdout and stderr of all steps', setOutput),
+  output: string('Command:', 'inherit|null|FILE', 'send stdout and stderr of all steps to this destination', setOutput),
 
   json: string('Output:', 'FILE', 'write the result as JSON ("-": stdout)', ({ report }, value) => {
     report.json = value === '-' ? value : outputFile(value, { name: '--json' });

@@ -29,7 +29,7 @@ export const scenarioHelp: CommandHelp = {
   actions: {
     list: { about: 'list scenarios and what they show; without WHAT, include the library', takes: WHAT },
     run: { about: 'run scenarios', takes: WHAT },
-    check: { about: 'report errors by file, line and column', takes: WHAT },
+    check: { about: 'report errors with file, line and column', takes: WHAT },
     new: { about: 'write an example to scenarios/NAME.yaml', takes: null },
     schema: { about: 'print the JSON Schema of a scenario file, for editors', takes: null },
   },

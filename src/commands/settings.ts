@@ -150,7 +150,7 @@ async function refuseUnknown(settings: Entries, commands: readonly string[], nam
     if (ONLY_ON_COMMAND_LINE.includes(name) || (name === 'config' && !isVariable(setting)))
       throw new SetupError(
         'unknown-setting',
-        `${setting.shown}: only the command line can set this`,
+        `${setting.shown} can be set only on the command line`,
         `write --${name}`,
       );
     if (await isOption(name)) continue;

@@ -176,7 +176,7 @@ function voidRuns({ terminationReason }: Result): SetupError {
   const who = terminationReason === 'vm-lost' ? 'the microVM' : 'the gate';
   return new SetupError(
     'void-runs',
-    `no result: ${who} died in ${MORE_ATTEMPTS + 1} attempts at the same run`,
+    `no result: ${who} died in all ${MORE_ATTEMPTS + 1} attempts at the same run`,
     'try that limit alone with kmem-run run, or run kmem-run doctor to diagnose it',
   );
 }

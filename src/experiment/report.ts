@@ -16,7 +16,7 @@ export type ExperimentFacts = Readonly<{
   prepare: string | null;
   /** Time limit of each run in milliseconds, as requested or as derived from the first run; null: none. */
   timeoutMs: number | null;
-  /** What may have distorted the measurement, one sentence each. */
+  /** Possible distortions of the measurement, one sentence each. */
   warnings: readonly string[];
   kmemRun: string;
 }>;

@@ -29,7 +29,7 @@ export function makeFolder(mode: number, { place = tmpdir(), keeps = false }: Fo
     throw new SetupError(
       'no-folder',
       `cannot create a folder for the run in ${place} (${errnoOf(error) ?? (error as Error).message})`,
-      'set TMPDIR to a folder with free space that only you can write to or that has the sticky bit, such as /tmp',
+      'set TMPDIR to a folder with free space: one that only you can write to, or one with the sticky bit, such as /tmp',
       { cause: error },
     );
   }

@@ -34,7 +34,7 @@ export async function decompress(data: Buffer, what: string, signal: AbortSignal
     throw new SetupError(
       'unknown-compression',
       `${what} is compressed with ${form.name}, which is not supported`,
-      'use a kernel compressed with gzip, xz or zstd, or its vmlinux with --image',
+      'use a kernel compressed with gzip, xz or zstd, or pass its vmlinux with --image',
     );
   }
   try {

@@ -20,7 +20,7 @@ export function hostArch(): Kernel['arch'] {
   if (process.arch === 'arm64') return 'aarch64';
   throw new SetupError(
     'unknown-machine',
-    `kernels can be booted on x86_64 and aarch64, but not on ${process.arch}`,
+    `kernels cannot be booted on ${process.arch}: only x86_64 and aarch64 are supported`,
     'run without --kernel',
   );
 }

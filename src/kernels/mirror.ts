@@ -140,6 +140,6 @@ function wrong(sums: string, reason: string): SetupError {
   return new SetupError(
     'wrong-checksum',
     `the saved kernel does not match ${sums}: ${reason}`,
-    'repair the folder that KMEM_RUN_KERNELS names, or unset it',
+    'repair the folder that KMEM_RUN_KERNELS names, or unset the variable',
   );
 }

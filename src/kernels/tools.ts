@@ -96,7 +96,7 @@ export function isOutOfSpace(failure: unknown): boolean {
 export function noSpace(folder: string, cause?: unknown): SetupError {
   return new SetupError(
     'no-space',
-    `there is not enough space in ${folder}`,
+    `not enough space in ${folder}`,
     'free some space there, or set XDG_CACHE_HOME to a folder that you own and that has free space',
     { cause },
   );

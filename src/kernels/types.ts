@@ -32,7 +32,7 @@ export function kernelName(text: string): string {
   throw new SetupError(
     'bad-kernel-name',
     `invalid kernel name: ${quote(text)}`,
-    'use up to 64 letters, digits and . _ + -, the first a letter or a digit, such as 5.10',
+    'use up to 64 letters, digits and . _ + -, starting with a letter or a digit, for example 5.10',
   );
 }
 

@@ -14,7 +14,7 @@ export type BisectInput = SubjectInput<'kmem' | 'traceGate'> &
   Readonly<{
     /** Smallest limit to try, in bytes or as a string such as `'64K'`; absent: one page. */
     lo?: Size | null | undefined;
-    /** Limit at which the command passes; nothing above it is tried. Absent: derived from the peak without a limit. */
+    /** Limit at which the command passes; nothing above it is tried. Absent: derived from the peak of the run without a limit. */
     hi?: Size | null | undefined;
     /** Number of runs that confirm each side of the limit; absent: 3. */
     confirm?: number | undefined;

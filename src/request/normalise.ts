@@ -211,7 +211,7 @@ function checkMemsw({ mem, memsw }: Limits, nameOf: NameOf): void {
   if (mem === null) {
     throw new SetupError(
       'bad-memsw',
-      `${both} limits memory and swap together, and requires ${one}`,
+      `${both} requires ${one}: it limits memory and swap together`,
       `add ${one}, at most as large as ${both}`,
     );
   }

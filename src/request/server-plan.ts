@@ -70,7 +70,7 @@ function awaitedIn(text: string, name: string): AwaitedInput {
       throw new SetupError(
         'bad-option',
         `${name}: ${quote(text)} has no port after the colon`,
-        'put the URL in single quotes, or the shell expands ${port} to nothing',
+        'put the URL in single quotes; otherwise the shell expands ${port} to nothing',
       );
     return { http: text };
   }

@@ -96,7 +96,7 @@ function counterSchema(what: string) {
 }
 
 export const memswSchema = define(counterSchema('memory and swap'), 'Memory and swap combined.', {
-  whenNull: 'the kernel does not account swap',
+  whenNull: 'the kernel does not account for swap',
 });
 
 export const kmemTcpSchema = define(counterSchema('TCP buffers'), 'TCP buffers, which are not part of `kmem`.', {

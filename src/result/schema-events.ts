@@ -206,10 +206,10 @@ const escaped = z.strictObject({
   atMs: ms('Time at which the process left, or was first seen outside.'),
   pid: id('PID of the process.'),
   comm: text('Name of the process.'),
-  born: define(z.boolean().nullable(), 'Whether the process was started outside the group (clone3), not inside.', {
+  born: define(z.boolean().nullable(), 'Whether the process was started outside the group (clone3), not moved out.', {
     whenNull: 'unknown: the process was already outside the group when it was first seen',
   }),
-  by: define(z.int().nonnegative().nullable(), 'PID of the process that made the move, possibly the process itself.', {
+  by: define(z.int().nonnegative().nullable(), 'PID of the process that performed the move, possibly the moved one.', {
     whenNull: 'unknown: no BPF program saw the move (`enforcement.programs.moves`)',
   }),
   to: textOrNull(
@@ -330,9 +330,9 @@ export const outcomes = [
 
 export const outcomeSchema = choice(
   outcomes,
-  'The verdict; the first that applies. `setup-error`: kmem-run could not do its work; `interrupted`: by the user; `timeout`: `--timeout` expired, or ' +
+  'The verdict: the first of these that applies. `setup-error`: kmem-run itself failed; `interrupted`: by the user; `timeout`: `--timeout` expired, or ' +
     'a livelock; `oom`: killed for lack of memory; `expectation`: an expectation does not hold; `signaled`: a signal killed a step; `failed`: a step ' +
-    'exited with a status other than 0; `passed`. If there are explicit expectations, they decide instead of the exits.',
+    'exited with a status other than 0; `passed`. If there are explicit expectations, the verdict depends on them instead of on the exits of the steps.',
 );
 
 export const terminationReasonSchema = choiceOrNull(

@@ -31,13 +31,13 @@ const awaited = [
   }),
   z.strictObject({
     until: is('http', 'Kind of condition.'),
-    url: text('URL that must be answered with a status below 400.'),
+    url: text('URL that must respond with a status below 400.'),
     withinMs: ms('Longest wait.'),
   }),
 ] as const;
 
 const readiness = define(z.union(awaited).nullable(), 'When the next step may begin.', {
-  whenNull: 'when this step has ended; after a background step, at once',
+  whenNull: 'when this step has ended, or at once if it runs in the background',
 });
 
 const common = {

@@ -36,7 +36,7 @@ export const specSchema = define(
     command: define(z.array(z.string()), 'The command and its arguments: step 0.'),
     plan: define(
       planSchema.nullable(),
-      'All steps, of any kind, instead of `command` and `then`. In that case `command` is the command of the first step in the group.',
+      'All steps, of any kind, used instead of `command` and `then`. If this key is set, `command` is the command of the first step in the group.',
       {
         whenNull: 'the steps are `command` and `then`',
       },
@@ -148,5 +148,5 @@ export const specSchema = define(
       '`--fail`: addresses of the calls that the gate was to fail, in addition to the calls that fail because of the limit.',
     ),
   }),
-  'The request, normalised: enough to run it again.',
+  'The normalised request: sufficient to repeat the run.',
 );

@@ -92,7 +92,7 @@ export const resultSchema = define(
     ending: endingSchema,
     expectations: expectationsSchema,
     samples: samplesSchema,
-    warnings: define(z.array(z.string()), 'What may have distorted the measurement, one sentence each.'),
+    warnings: define(z.array(z.string()), 'Possible distortions of the measurement, one sentence each.'),
     environment: environmentSchema,
   }),
   'The result of one run of kmem-run.',

@@ -21,7 +21,7 @@ export function setupErrorOf({ stage, errno, subject }: SetupErrorEvent, command
     case 'unnotified':
       return new SetupError(
         'no-gate',
-        'the gate sees no system call of the command: a seccomp filter around kmem-run answers seccomp(2) itself',
+        'the gate detects no system calls of the command: a seccomp filter around kmem-run answers seccomp(2) itself',
         'run kmem-run outside that sandbox, or allow seccomp(2) there (docker, podman: --security-opt seccomp=unconfined)',
       );
     case 'not-accounted':
@@ -104,7 +104,7 @@ function noListener(errno: number): SetupError {
     return new SetupError(
       'no-listener',
       'the gate cannot be installed: an ancestor of this process already has a seccomp listener (EBUSY)',
-      'run kmem-run outside that sandbox (some container managers and test runners install one; docker, podman: --security-opt seccomp=unconfined), or use --enforce none, or boot a kernel in a microVM: --kernel NAME',
+      'run kmem-run outside that sandbox (some container managers and test runners install a listener; docker, podman: --security-opt seccomp=unconfined), or use --enforce none, or boot a kernel in a microVM: --kernel NAME',
     );
   }
   return new SetupError(

@@ -105,7 +105,7 @@ function byName(word: string, all: FoundScenarios): FoundScenarios {
 function noOwn(): SetupError {
   return new SetupError(
     'no-scenario',
-    'there are no scenarios in ./scenarios',
+    'no scenarios found in ./scenarios',
     'write one with kmem-run scenario new NAME, or select the built-in library: --library',
   );
 }

@@ -107,7 +107,7 @@ function listenError(error: unknown, port: number | null): SetupError {
   }
   return new SetupError(
     'cannot-listen',
-    `nothing can listen on ${HOST} (${errno})`,
+    `cannot listen on ${HOST} (${errno})`,
     'bring the loopback interface up: ip link set lo up',
     { cause: error },
   );

@@ -68,7 +68,7 @@ function openForReading(location: Location, opening: Opening): DatabaseSync {
   if (access === 'look' && version > 0) {
     throw new SetupError(
       'store-older',
-      `the store ${quote(file)} was written by an earlier kmem-run: its version is ${version}, and this kmem-run's is ${migrations.length}`,
+      `the store ${quote(file)} was written by an earlier kmem-run: the store has version ${version}, and this kmem-run uses version ${migrations.length}`,
       `upgrade it: kmem-run history${named ? ` --store ${shellWord(file)}` : ''}`,
     );
   }
@@ -118,7 +118,7 @@ function checkVersion(database: DatabaseSync, file: string, present: number): nu
   if (version <= present) return version;
   throw new SetupError(
     'store-newer',
-    `the store ${quote(file)} was written by a newer kmem-run: its version is ${version}, and this kmem-run's is ${present}`,
+    `the store ${quote(file)} was written by a newer kmem-run: the store has version ${version}, and this kmem-run uses version ${present}`,
     'use that version, or name another file: --store FILE',
   );
 }
@@ -250,7 +250,7 @@ function stateFolder(): string {
   if (folder !== null) return folder;
   throw new SetupError(
     'no-state-folder',
-    `there is no private folder to save results in${reason === null ? '' : ` (${reason})`}`,
+    `no private folder to save results in${reason === null ? '' : ` (${reason})`}`,
     'set XDG_STATE_HOME to a folder that only you can write to, or name a file: --store FILE',
   );
 }

@@ -33,7 +33,7 @@ export function parseLabel(text: string): string {
   throw new SetupError(
     'bad-label',
     `--label: invalid label ${quote(text)}`,
-    'use up to 64 letters, digits and . _ + : / = - (the first one a letter or a digit)',
+    'use up to 64 letters, digits and . _ + : / = - (starting with a letter or a digit)',
   );
 }
 

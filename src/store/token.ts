@@ -65,7 +65,7 @@ export function readToken(token: string): Recorded {
   if (token.startsWith(OLD_PREFIX)) {
     throw new SetupError(
       'old-token',
-      'this token was created by an earlier version of kmem-run, and this version cannot read it',
+      'this token cannot be read: it was created by an earlier version of kmem-run',
       'print a new one on the machine where the run is saved: kmem-run replay --token RUN',
     );
   }

@@ -64,7 +64,7 @@ export function qemuArguments(shape: MachineShape): string[] {
   if (rw.length > MAX_SHARES) {
     throw new SetupError(
       'too-many-shares',
-      `a microVM can share ${MAX_SHARES} folders, not ${rw.length}`,
+      `too many shared folders: ${rw.length} (a microVM can share at most ${MAX_SHARES})`,
       'share a folder that contains several of them: --rw',
     );
   }

@@ -197,10 +197,10 @@ test.serial('list shows the library separately; a scenario of the same name hide
 test.serial('without scenarios run suggests how to get some; in a clone ./scenarios is the library', async (t) => {
   const { folder, call, scenario } = bench(t);
   const empty = await scenario('run');
-  assertRefused(t, empty, /there are no scenarios in \.\/scenarios/);
+  assertRefused(t, empty, /no scenarios found in \.\/scenarios/);
   t.regex(empty.stderr, /hint: .*--library/);
   rmSync(join(folder, 'scenarios'), { recursive: true });
-  assertRefused(t, await scenario('run'), /there are no scenarios in \.\/scenarios/);
+  assertRefused(t, await scenario('run'), /no scenarios found in \.\/scenarios/);
   const cwd = join(library, '..');
   const listed = (await call(['scenario', 'list', '--json'], { cwd })).stdout;
   t.deepEqual(

@@ -100,7 +100,7 @@ const wrong: readonly (readonly [text: string, message: RegExp, hint: RegExp])[]
   ['kmem: [1M, 2M]', /kmem in ".*yaml" accepts one value, not a list/, /one value/],
   ['kmem:', /kmem in ".*yaml" has no value/, /as on the command line/],
   ['env: [{ A: b }]', /env in ".*yaml" contains a map/, /as on the command line/],
-  ['dry-run: true', /dry-run in ".*yaml": only the command line can set this/, /write --dry-run/],
+  ['dry-run: true', /dry-run in ".*yaml" can be set only on the command line/, /write --dry-run/],
   ['kmem: 1M\nkmem: 2M', /yaml:2:1": Map keys must be unique/, /--no-config/],
   ['- kmem', /".*yaml" has no keys/, /--no-config/],
   ['kmem: "1M', /".*yaml:2:1": Missing closing/, /--no-config/],
@@ -139,7 +139,7 @@ const wrongVariables: readonly (readonly [name: string, value: string, message: 
   ['KMEM_RUN_KMEM', '', /KMEM_RUN_KMEM is empty/, /unset it/],
   ['KMEM_RUN_NO_ASLR', 'true', /KMEM_RUN_NO_ASLR: unknown option/, /write KMEM_RUN_ASLR=false/],
   ['KMEM_RUN_ASLR', '1', /KMEM_RUN_ASLR: "1" is neither true nor false/, /true or false/],
-  ['KMEM_RUN_DRY_RUN', 'true', /KMEM_RUN_DRY_RUN: only the command line can set this/, /write --dry-run/],
+  ['KMEM_RUN_DRY_RUN', 'true', /KMEM_RUN_DRY_RUN can be set only on the command line/, /write --dry-run/],
   ['KMEM_RUN_MEMSW', '1M', /KMEM_RUN_MEMSW.*--mem/, /--mem/],
 ];
 

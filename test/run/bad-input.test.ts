@@ -17,7 +17,7 @@ const unreadable: readonly Refusal[] = [
   ['less than a page', ['--kmem', '4095', ...MARK], /"4095" is below one page/],
   ['no value', ['--kmem', '--quiet', ...MARK], /--kmem requires a value/],
   ['no --', ['--kmem', '1M'], /-- is missing before the command/],
-  ['no command', ['--kmem', '1M', '--'], /there is no command after --/],
+  ['no command', ['--kmem', '1M', '--'], /missing command after --/],
   ['a word before --', ['touch', 'marker', ...MARK], /unknown command: "touch"/],
   ['an unknown option', ['--kmm', '1M', ...MARK], /unknown option "--kmm"/],
   ['an option of one dash', ['-kmem', '1M', ...MARK], /unknown option "-kmem"/],

@@ -103,7 +103,7 @@ test.serial(
   async (t) => {
     const harness = makeHarness(t);
     const ran = await harness.run(['--kmem', '1M', ...MARK], { under: [compileFixture('refuse-seccomp'), '0'] });
-    assertNothingRan(t, harness, ran, 'no-gate', /the gate sees no system call of the command/);
+    assertNothingRan(t, harness, ran, 'no-gate', /the gate detects no system calls of the command/);
   },
 );
 

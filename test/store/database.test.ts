@@ -99,7 +99,7 @@ test('a store of a newer version is refused and left alone', (t) => {
   for (const access of ['read', 'write'] as const) {
     t.throws(() => openStore(file, access), {
       code: 'store-newer',
-      message: /was written by a newer kmem-run: its version is 3, and this kmem-run's is 1$/,
+      message: /was written by a newer kmem-run: the store has version 3, and this kmem-run uses version 1$/,
     });
   }
   t.deepEqual(readFileSync(file), before);
@@ -207,7 +207,7 @@ test('a state folder writable by others is refused, and nothing is saved elsewhe
   chmodSync(own, 0o777);
   const { stdout, stderr } = withStateIn(state, 'openStore(null).file');
   t.is(stdout, '');
-  t.true(stderr.includes(`there is no private folder to save results in (others can write ${own})`), stderr);
+  t.true(stderr.includes(`no private folder to save results in (others can write ${own})`), stderr);
   t.false(existsSync(join(state, '.local')));
 });
 

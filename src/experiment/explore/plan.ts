@@ -76,7 +76,7 @@ function refuseElsewhere({ enforce, kernel }: RunRequest, nameOf: Names): void {
   if (stray === null) return;
   throw new SetupError(
     'conflicting-options',
-    `${stray}: explore requires the gate, on the running kernel`,
+    `${stray} cannot be combined with explore, which requires the gate on the running kernel`,
     'leave it out',
   );
 }

@@ -33,7 +33,7 @@ export function checkSize(axes: Axes, repeat: number): void {
   if (points * repeat <= MOST_RUNS) return;
   throw new SetupError(
     'too-many-runs',
-    `${counted(points, 'point')}, ${counted(repeat, 'time')} each, exceed ${groupDigits(MOST_RUNS)} runs`,
+    `too many runs: ${counted(points, 'point')}, ${counted(repeat, 'time')} each (at most ${groupDigits(MOST_RUNS)} runs)`,
     'use larger steps or fewer repeats',
   );
 }
