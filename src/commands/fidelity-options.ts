@@ -45,7 +45,7 @@ export const fidelityHelp: CommandHelp = {
   ],
   options: pageOptions(OPTIONS),
   status: [
-    ['0', 'both modes produce the same result; with a command, the command passes at some limit in both'],
+    ['0', 'both modes produce the same result or, if a command is given, it passes at some limit in both'],
     ['1', 'different'],
   ],
 };

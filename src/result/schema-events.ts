@@ -93,10 +93,14 @@ export const enforcementSchema = define(
       'failures',
       'unknown',
     ),
-    programs: define(programs.nullable(), 'What the BPF programs watched. They are loaded if the kernel allows it.', {
-      whenNull: 'nothing ran, or the helper died',
-      whenAbsent: null,
-    }),
+    programs: define(
+      programs.nullable(),
+      'Events that the BPF programs watched, if the kernel allowed these to load.',
+      {
+        whenNull: 'nothing ran, or the helper died',
+        whenAbsent: null,
+      },
+    ),
     notes: define(z.array(z.string()), 'Limitations of this mode and differences in this run, one sentence each.'),
     vm: define(vm.nullable(), 'The microVM in which the command ran.', { whenNull: "it ran on the host's kernel" }),
   }),
