@@ -124,7 +124,7 @@ for (const [code, argv, message] of [
   ['no-separator', [], /-- is missing/],
   ['no-separator', ['--kmem', '1M', 'apachectl', 'start'], /-- is missing/],
   ['unknown-option', ['--kmm', '1M'], /--kmm/],
-  ['no-command', ['--kmem', '1M', '--'], /no command/],
+  ['no-command', ['--kmem', '1M', '--'], /missing command/],
   ['unknown-option', ['--kmm', '1M', '--', 'rm'], /"--kmm"/],
   ['unknown-option', ['--kmm=1M', '--', 'rm'], /"--kmm"/],
   ['unknown-option', ['-k', '1M', '--', 'rm'], /"-k"/],

@@ -32,7 +32,7 @@ const unreadable: readonly Refusal[] = [
   ['a CPU that is absent', ['--cpus', '4096', ...MARK], /--cpus: CPU 4096 is not online/],
   ['no list of CPUs', ['--cpus', 'x', ...MARK], /--cpus: "x" is not a list of CPUs/],
   ['processes that are no number', ['--pids', '1.5', ...MARK], /--pids: "1\.5" is not a number of processes/],
-  ['memsw without mem', ['--memsw', '1M', ...MARK], /--memsw .* requires --mem/],
+  ['memsw without mem', ['--memsw', '1M', ...MARK], /--memsw requires --mem:/],
   ['memsw below mem', ['--mem', '2M', '--memsw', '1M', ...MARK], /--memsw .* is below --mem/],
   ['no duration', ['--timeout', 'soon', ...MARK], /--timeout: "soon"/],
   ['a timeout of nothing', ['--timeout', '0', ...MARK], /--timeout: "0" is too short/],
