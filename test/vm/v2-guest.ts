@@ -54,7 +54,8 @@ export async function passInside(
     },
   });
   const { code, signal, lost, error } = ran;
-  t.deepEqual({ code, signal, lost, error }, exited(0), `${ran.stdout}${ran.stderr}`);
+  const end = { code, signal, lost, error };
+  t.deepEqual(end, exited(0), `${JSON.stringify(end)}\n${ran.stdout}${ran.stderr}`);
   const passed = ran.stdout.split('\n').filter((line) => line.startsWith('ok ') && !line.endsWith('# SKIP'));
   t.log(passed.map((line) => line.replace(/^ok \d+ - /, '')));
   t.true(passed.length > 0, ran.stdout);
