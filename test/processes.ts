@@ -8,16 +8,16 @@ export function childrenOf(pid: number): number[] {
 
 /** The supervisors of a runner, children of its guardians. */
 export function supervisorsOf(runner: number): number[] {
-  return guardiansOf(runner).flatMap(childrenNamed('kmem-helper'));
+  return guardiansOf(runner).flatMap((guardian) => childrenNamed(guardian, 'kmem-helper'));
 }
 
-/** Before it forks, a guardian has the helper's name. */
+/** Before it forks, a guardian has the helper's name: each name is read once, so that it is not missed in between. */
 export function guardiansOf(runner: number): number[] {
-  return [...childrenNamed('kmem-guardian')(runner), ...childrenNamed('kmem-helper')(runner)];
+  return childrenNamed(runner, 'kmem-guardian', 'kmem-helper');
 }
 
-function childrenNamed(comm: string): (pid: number) => number[] {
-  return (pid) => childrenOf(pid).filter((child) => commOf(child) === comm);
+function childrenNamed(pid: number, ...names: readonly string[]): number[] {
+  return childrenOf(pid).filter((child) => names.includes(commOf(child)));
 }
 
 export function commOf(pid: number): string {
