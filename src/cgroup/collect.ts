@@ -78,7 +78,10 @@ export async function collectLeftovers(
       const fate = await decide(entire, locks, { state, force, dryRun });
       if (fate !== null) groups.push(fate);
     }
-    const locks = orphans.filter((path) => states.get(path) === 'free');
+    const free = orphans.filter((path) => states.get(path) === 'free');
+    // Between the two looks, its runner may have created its group and been killed: the group needs its lock.
+    const late = new Set(free.length === 0 ? [] : findGroups(hierarchies).map(({ id }) => `${id}.lock`));
+    const locks = free.filter((path) => !late.has(basename(path)));
     if (!dryRun) for (const path of locks) removeLock(path);
     return { groups, locks: locks.map((path) => basename(path)) };
   } finally {

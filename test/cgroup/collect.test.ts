@@ -178,6 +178,24 @@ test('a dead run inside a live one is removed, and the live one is kept', async 
   t.is(stateOf(outer.pid), 'S');
 });
 
+test('the lock of a run that created its group and was killed meanwhile is kept for the next collector', async (t) => {
+  const sandbox = makeSandbox(t);
+  const lock = openLock(`${sandbox.id}-late`);
+  t.teardown(() => lock.release());
+  utimesSync(lock.path, 0, 0);
+  const probe = probeOf(sandbox);
+  const whileCreated: ProbeLocks = (paths) => {
+    createGroup({ id: `${sandbox.id}-late`, hierarchies: sandbox.hierarchies, parent: null, pids: false });
+    return probe(paths);
+  };
+  const first = await collectLeftovers(sandbox.hierarchies, whileCreated);
+  t.deepEqual(first.locks, []);
+  t.true(existsSync(lock.path));
+  const second = await collectLeftovers(sandbox.hierarchies, probe);
+  t.is(fateOf(second.groups, { id: `${sandbox.id}-late` })?.fate, 'removed');
+  t.false(existsSync(lock.path));
+});
+
 test('old lock files without a group are removed, new and held ones kept', async (t) => {
   const sandbox = makeSandbox(t);
   const names = ['old', 'young', 'held', 'empty'];
