@@ -80,7 +80,9 @@ export async function collectLeftovers(
     }
     const free = orphans.filter((path) => states.get(path) === 'free');
     // Between the two looks, its runner may have created its group and been killed: the group needs its lock.
-    const late = new Set(free.length === 0 ? [] : findGroups(hierarchies).map(({ id }) => `${id}.lock`));
+    const late = new Set(
+      free.length === 0 ? [] : findGroups(hierarchies, { within, parent }).map(({ id }) => `${id}.lock`),
+    );
     const locks = free.filter((path) => !late.has(basename(path)));
     if (!dryRun) for (const path of locks) removeLock(path);
     return { groups, locks: locks.map((path) => basename(path)) };
