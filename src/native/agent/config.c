@@ -46,8 +46,12 @@ static bool configure(char *record)
     return config.time_ms = strtoll(value, NULL, 10), config.time_ms > 0;
   if (IS("hostname"))
     return config.hostname = value, true;
+  if (IS("seed"))
+    return config.seed = value, true;
   if (IS("rw"))
     return config.share_count < MAX_SHARES && (config.share[config.share_count++] = value, strchr(value, ':'));
+  if (IS("directory"))
+    return config.directory_count < MAX_DIRECTORIES && (config.directory[config.directory_count++] = value, true);
   if (IS("stdin"))
     return parse_stream(STDIN_FILENO, value);
   if (IS("stdout"))
@@ -58,12 +62,17 @@ static bool configure(char *record)
     return parse_size(value, &config.size);
   if (IS("runner"))
     return config.runner = !strcmp(value, "1"), true;
+  if (IS("serves"))
+    return config.serves = !strcmp(value, "1"), true;
 #undef IS
   return false;
 }
 
 void read_configuration(char *records, size_t size)
 {
+  free(config.argv);
+  free(config.envp);
+  config = (struct config){0};
   size_t count = 1;
   for (size_t i = 0; i < size; i++)
     count += records[i] == '\0';
@@ -73,6 +82,4 @@ void read_configuration(char *records, size_t size)
   for (size_t at = 0; records[at] != '\0'; at += strlen(records + at) + 1)
     if (!configure(records + at))
       fail("read the configuration", EINVAL, records + at);
-  if (config.argc == 0)
-    fail("read the configuration", EINVAL, "no program");
 }

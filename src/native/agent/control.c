@@ -16,12 +16,13 @@
 #include "names.h"
 #include "ports.h"
 #include "program.h"
+#include "root.h"
 #include "settings.h"
 #include "streams.h"
 
 enum { INBOX_MAX = 16 << 20 }; /* a configuration: arguments and environment are at most 6 MiB (execve(2)) */
 
-static char *inbox;
+static char *inbox, *configuration;
 static size_t inbox_used, inbox_size, inbox_searched;
 
 static void handle_line(char *text)
@@ -39,21 +40,41 @@ static void handle_line(char *text)
     close_stream(&output);
   else if (!strcmp(text, "close stderr"))
     close_stream(&error_output);
+  else if (!strcmp(text, "opened"))
+    close_stream_ends();
+  else if (!strcmp(text, "finish"))
+    finish_run();
   else if (!strcmp(text, "cont") && is_running())
     kill(-program, SIGCONT);
 }
 
-static void handle_configuration(size_t size)
+static void configure_program(void)
 {
-  read_configuration(inbox, size);
+  if (config.argc == 0)
+    fail("read the configuration", EINVAL, "no program");
   setup_clock();
   setup_hostname();
   setup_cgroups();
-  setup_shares();
+  if (!config.serves) {
+    setup_run_directories();
+    setup_shares();
+  }
   setup_terminal();
   for (int fd = 0; fd < 3; fd++)
-    setup_stream(fd);
+    if (config.serves)
+      setup_own_stream(fd);
+    else
+      setup_stream(fd);
   run_when_fetched();
+}
+
+static void handle_configuration(size_t size)
+{
+  read_configuration(configuration, size);
+  if (is_serving())
+    begin_run();
+  else
+    configure_program();
 }
 
 /* The configuration stays where it was read: its values are the program's arguments. */
@@ -67,13 +88,17 @@ static void handle_inbox(void)
       return;
     done = (size_t)(end - inbox) + 2;
     char *whole = inbox;
+    free(configuration);
+    configuration = whole;
     inbox_size = inbox_used - done + 65536;
     char *rest = must(malloc(inbox_size));
     memcpy(rest, whole + done, inbox_used - done);
-    handle_configuration(done);
+    size_t size = done;
     inbox = rest;
     inbox_used -= done;
+    inbox_searched = 0;
     done = 0;
+    handle_configuration(size);
   }
   for (char *newline; (newline = memchr(inbox + done, '\n', inbox_used - done)) != NULL;) {
     *newline = '\0';

@@ -18,7 +18,7 @@
 #include "../common/file.h"
 
 enum {
-  MAX_FETCHED = 16,
+  MAX_FETCHED = 32,
   FETCH_BLOCK = 480 << 10, /* below msize, and a multiple of the page size */
   DEFAULT_READAHEAD_KIB = 128,
   SPLIT_TRIES = 200,
@@ -31,6 +31,7 @@ static struct {
 } fetched[MAX_FETCHED];
 static int fetched_count;
 static pid_t fetcher = -1;
+static bool complete; /* every file that the host named is fetched */
 
 bool copy_attributes(const char *target, const struct stat *st)
 {
@@ -81,28 +82,41 @@ static bool copy_parents(const char *path)
   return true;
 }
 
-/* A file is not fetched if the host has no such regular file or it would take too much of the memory. */
-static void plan_fetch(const char *path, uint64_t *room)
+static bool copy_link(const char *from, const char *to, const struct stat *st)
+{
+  char target[4096];
+  ssize_t n = readlink(from, target, sizeof target - 1);
+  target[n > 0 ? n : 0] = '\0';
+  return n > 0 && symlink(target, to) == 0 && lchown(to, st->st_uid, st->st_gid) == 0;
+}
+
+static bool create_copy(const char *from, const char *to, const struct stat *st)
+{
+  int fd = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0)
+    return false;
+  bool like = ftruncate(fd, st->st_size) == 0 && copy_xattrs(from, to);
+  close(fd);
+  if (!like)
+    unlink(to);
+  return like;
+}
+
+/* Whether it will be fetched: not if the host has no such file or link, or it would take too much of the memory. */
+static bool plan_fetch(const char *path, uint64_t *room)
 {
   char from[4200], to[4200];
   struct stat st;
   snprintf(from, sizeof from, "/lower%s", path);
   snprintf(to, sizeof to, "/fetched%s", path);
   if (fetched_count == MAX_FETCHED || *path != '/' || strlen(path) >= sizeof fetched->path || lstat(from, &st) < 0 ||
-      !S_ISREG(st.st_mode) || (uint64_t)st.st_size > *room || !copy_parents(path))
-    return;
-  int fd = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0)
-    return;
-  bool like = ftruncate(fd, st.st_size) == 0 && copy_xattrs(from, to);
-  close(fd);
-  if (!like) {
-    unlink(to);
-    return;
-  }
+      !(S_ISREG(st.st_mode) || S_ISLNK(st.st_mode)) || (uint64_t)st.st_size > *room || !copy_parents(path) ||
+      !(S_ISLNK(st.st_mode) ? copy_link : create_copy)(from, to, &st))
+    return false;
   *room -= (uint64_t)st.st_size;
   snprintf(fetched[fetched_count].path, sizeof fetched->path, "%s", path);
   fetched[fetched_count++].stat = st;
+  return true;
 }
 
 static int hex_digit(char c)
@@ -146,19 +160,23 @@ static void unfetch(const char *path)
 }
 
 /* A partial copy is removed. */
-static void fetch(const char *path, const struct stat *st)
+static bool fetch(const char *path, const struct stat *st, int how)
 {
   char from[4200], to[4200];
   snprintf(from, sizeof from, "/lower%s", path);
   snprintf(to, sizeof to, "/fetched%s", path);
   size_t size = (size_t)st->st_size;
-  int in = open(from, O_RDONLY | O_DIRECT | O_CLOEXEC), out = open(to, O_RDWR | O_CLOEXEC);
+  int in = open(from, O_RDONLY | how | O_CLOEXEC), out = open(to, O_RDWR | O_CLOEXEC);
   void *memory = in < 0 || out < 0 ? MAP_FAILED : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, out, 0);
   bool whole = memory != MAP_FAILED && fetch_into(in, memory, size);
   if (memory != MAP_FAILED)
     munmap(memory, size);
-  if (!whole || !copy_attributes(to, st))
+  close(in);
+  close(out);
+  whole &= copy_attributes(to, st);
+  if (!whole)
     unfetch(path);
+  return whole;
 }
 
 static bool has_huge_pages(int meminfo)
@@ -202,10 +220,12 @@ static bool reads_ahead(void)
  * Huge pages save most of the page faults of the copy.  A program that maps them has fewer page tables than elsewhere,
  * and page tables are what is measured here: huge pages are therefore split before any program sees them.
  */
-void setup_prefetch(void)
+void setup_prefetch(bool always)
 {
   static char line[8192];
-  if (read_text("/proc/cmdline", line, sizeof line) == NULL || strstr(line, "kmem.prefetch=") == NULL || reads_ahead())
+  int how = reads_ahead() ? 0 : O_DIRECT;
+  if (read_text("/proc/cmdline", line, sizeof line) == NULL || strstr(line, "kmem.prefetch=") == NULL ||
+      (!always && how == 0))
     return;
   /* Kept open, since /sys and /proc move meanwhile. */
   int split = open("/sys/kernel/debug/split_huge_pages", O_WRONLY | O_CLOEXEC);
@@ -219,20 +239,23 @@ void setup_prefetch(void)
   }
   struct statfs space;
   uint64_t room = statfs("/fetched", &space) == 0 ? (uint64_t)space.f_blocks * (uint64_t)space.f_bsize : 0;
-  for (char *next = line, *word; (word = strsep(&next, " ")) != NULL;)
+  complete = true;
+  for (char *next = line, *word; (word = strsep(&next, " \n")) != NULL;)
     if (!strncmp(word, "kmem.prefetch=", 14)) {
       decode(word + 14);
-      plan_fetch(word + 14, &room);
+      complete &= plan_fetch(word + 14, &room);
     }
   for (int i = 0; i < fetched_count; i++)
     copy_parents(fetched[i].path);
   if (fetched_count > 0 && (fetcher = fork()) == 0) {
+    bool all = true;
     for (int i = 0; i < fetched_count; i++)
-      fetch(fetched[i].path, &fetched[i].stat);
+      if (S_ISREG(fetched[i].stat.st_mode))
+        all &= fetch(fetched[i].path, &fetched[i].stat, how);
     bool whole = !huge || split_huge_pages(split, meminfo);
     for (int i = 0; i < fetched_count && !whole; i++)
       unfetch(fetched[i].path);
-    _exit(0);
+    _exit(all && whole ? 0 : 1);
   }
   close(split);
   close(meminfo);
@@ -241,6 +264,11 @@ void setup_prefetch(void)
 bool has_fetched(void)
 {
   return fetched_count > 0;
+}
+
+bool is_fetch_complete(void)
+{
+  return complete;
 }
 
 bool is_fetching(void)

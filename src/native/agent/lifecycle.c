@@ -11,14 +11,18 @@
 
 #include "../common/event.h"
 #include "config.h"
+#include "fail.h"
 #include "fetch.h"
 #include "names.h"
 #include "outbox.h"
 #include "program.h"
+#include "root.h"
+#include "runs.h"
 #include "settings.h"
 #include "streams.h"
 
 static enum { CONFIGURING, FETCHING, RUNNING, DRAINING, ENDED } state;
+static bool serving; /* the program is the runner, and runs */
 static int end_status;
 static sigset_t early_signals; /* received before the program started */
 
@@ -34,9 +38,29 @@ bool is_running(void)
 
 static void handle_program_end(int status)
 {
+  serving = false;
   end_status = status;
   state = DRAINING;
   drain_streams();
+}
+
+static void handle_fetched(int status)
+{
+  handle_fetcher_exit();
+  if (contained && status != 0)
+    fail("fetch the runner's files", EIO, NULL);
+  release_lower();
+}
+
+static void send_totals(void)
+{
+  field_number("stdout", (int64_t)output.given);
+  field_number("stderr", (int64_t)error_output.given);
+  if (config.stream[0] == KIND_PIPE || config.stream[0] == KIND_SMALL_PIPE)
+    field_number("stdin", input_read());
+  else
+    field_string("stdin", NULL);
+  event_end();
 }
 
 static void send_end(void)
@@ -53,12 +77,21 @@ static void send_end(void)
     field_string("code", NULL);
     field_string("signal", signal_name(WTERMSIG(end_status)));
   }
-  field_number("stdout", (int64_t)output.given);
-  field_number("stderr", (int64_t)error_output.given);
-  if (config.stream[0] == KIND_PIPE || config.stream[0] == KIND_SMALL_PIPE)
-    field_number("stdin", input_read());
-  else
-    field_string("stdin", NULL);
+  send_totals();
+}
+
+/* The host has the result before the room is cleared: it may have enough of this guest, or think of the next run. */
+static void send_over(void)
+{
+  sync_shares();
+  state = CONFIGURING;
+  event("over");
+  send_totals();
+  close_stream_ends();
+  reset_streams();
+  const char *left = close_run();
+  event("cleared");
+  field_string("left", left);
   event_end();
 }
 
@@ -69,7 +102,7 @@ void drain(void)
   pump(&output);
   pump(&error_output);
   if (is_drained(&output) && is_drained(&error_output))
-    send_end();
+    (serving ? send_over : send_end)();
 }
 
 void send_signal(int number)
@@ -82,16 +115,29 @@ void send_signal(int number)
   kill(foreground ? -program : program, number);
 }
 
-static void run_when_ready(void)
+static void begin(void)
 {
-  if (state != FETCHING || is_fetching())
-    return;
-  start_program();
   open_streams();
   state = RUNNING;
   for (int i = 1; i < NSIG; i++)
     if (sigismember(&early_signals, i) == 1)
       send_signal(i);
+  sigemptyset(&early_signals);
+}
+
+static void run_when_ready(void)
+{
+  if (state != FETCHING || is_fetching())
+    return;
+  start_program();
+  serving = config.serves;
+  event("started");
+  field_number("pid", program);
+  event_end();
+  if (serving)
+    state = CONFIGURING;
+  else
+    begin();
 }
 
 void run_when_fetched(void)
@@ -100,13 +146,45 @@ void run_when_fetched(void)
   run_when_ready();
 }
 
+bool is_serving(void)
+{
+  return serving;
+}
+
+void begin_run(void)
+{
+  open_run();
+  resize_terminal();
+  static const char *const names[] = {"stdin", "stdout", "stderr"};
+  for (int fd = 0; fd < 3; fd++)
+    setup_stream(fd);
+  begin();
+  event("opened");
+  field_number("holder", run_holder());
+  for (int fd = 0; fd < 3; fd++)
+    field_number(names[fd], stream_end(fd));
+  event_end();
+}
+
+/* The runner has told its result. */
+void finish_run(void)
+{
+  if (!serving || state != RUNNING)
+    return;
+  end_run(reap);
+  if (!serving)
+    return;
+  state = DRAINING;
+  drain_streams();
+}
+
 void reap(void)
 {
   int status;
   for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
     if (is_fetcher(pid))
-      handle_fetcher_exit();
-    else if (pid == program && state == RUNNING) /* with a terminal: only if the keeper was killed */
+      handle_fetched(status);
+    else if (pid == program && (serving || state == RUNNING)) /* with a terminal: only if the keeper was killed */
       handle_program_end(status);
   }
   run_when_ready();
@@ -120,7 +198,7 @@ void handle_reports(void)
     if (report.kind == REPORT_STOPPED) {
       event("stopped");
       event_end();
-    } else if (state == RUNNING) {
+    } else if (serving || state == RUNNING) {
       handle_program_end(report.value);
     }
   }

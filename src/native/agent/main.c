@@ -21,13 +21,19 @@
  *             it: with a keeper, Ctrl-Z works.  It tells the agent of stops and of the end.
  *   program   root, in a session of its own, or in the keeper's session as the foreground group.
  *
+ * Runs.  If the program is the runner ("serves=1"), further configurations follow, without a program: one for each run.
+ * For each, the agent opens a room (room.h) and namespaces (spaces.h), makes the streams and says "opened"; the runner
+ * opens their ends by /proc/1/fd, which the host confirms ("opened").  After "finish" the agent ends what the run has left
+ * running (strays.h), says "over" when the streams are in their ports, closes the room, compares the kernel's state with
+ * that before the first run (state.h), and says "cleared", with what is left.
+ *
  * Ports.  virtio-serial ports are found by name: kmem.control, kmem.stdin, kmem.stdout, kmem.stderr, kmem.runner (the
  * program's fd 3).  The control port carries lines of JSON out (up, setup-error, started, stopped, stdin-closed, end);
  * it receives one configuration (records "key=value" that end with NUL; an empty one is the last) and then lines of
- * text: signal NAME, size ROWS COLS, stdin-end N, close stdout|stderr, cont, poweroff.  A port has no end of file, so
- * the ends of streams are counts of bytes: "stdin-end N" closes the program's stdin after N bytes in all, "end" reports
- * how many bytes of stdout and stderr were written, and how many of stdin the program read; it is sent when all of them
- * are in their ports.
+ * text: signal NAME, size ROWS COLS, stdin-end N, close stdout|stderr, cont, opened, finish, poweroff.  A port has no
+ * end of file, so the ends of streams are counts of bytes: "stdin-end N" closes the program's stdin after N bytes in
+ * all, "end" reports how many bytes of stdout and stderr were written, and how many of stdin the program read; it is
+ * sent when all of them are in their ports.
  *
  * A terminal's bytes come from kmem.stdin and go to kmem.stdout if stdout is a terminal, otherwise to kmem.stderr.
  *
@@ -48,11 +54,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "../common/clock.h"
 #include "../common/event.h"
+#include "../common/file.h"
 #include "control.h"
 #include "fail.h"
 #include "fetch.h"
@@ -62,6 +70,7 @@
 #include "ports.h"
 #include "program.h"
 #include "root.h"
+#include "runs.h"
 #include "streams.h"
 
 static void watch(struct pollfd *p, int fd, short events)
@@ -119,6 +128,13 @@ static _Noreturn void serve(int children)
   }
 }
 
+/* The host says so before the boot. */
+static bool is_to_serve(void)
+{
+  static char line[8192];
+  return read_text("/proc/cmdline", line, sizeof line) != NULL && strstr(line, "kmem.serves=1") != NULL;
+}
+
 int main(void)
 {
   if (getpid() != 1) {
@@ -131,13 +147,15 @@ int main(void)
   check_modules();
   setup_lower();
   int children = open_children();
-  setup_prefetch();
-  setup_overlay();
+  bool serves = is_to_serve();
+  setup_prefetch(serves);
+  setup_overlay(serves);
   setup_root();
   setup_dev();
   setup_run();
   setup_tmp();
   setup_loopback();
+  setup_runs();
   const char *missing = setup_ports();
   if (missing != NULL)
     fail("find a port", ENODEV, missing);

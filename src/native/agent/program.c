@@ -13,11 +13,9 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "../common/event.h"
 #include "../common/file.h"
 #include "config.h"
 #include "fail.h"
-#include "outbox.h"
 #include "ports.h"
 
 enum {
@@ -27,7 +25,7 @@ enum {
 };
 
 int terminal = -1, own_fd[3] = {-1, -1, -1}, reports = -1;
-pid_t program = -1;
+pid_t program = -1, keeper = -1;
 static int child_fd[3] = {-1, -1, -1}; /* the program's ends */
 static int slave = -1;
 static sigset_t original_mask;
@@ -37,6 +35,12 @@ struct start_failure {
   int error;
   const char *what, *detail;
 };
+
+void resize_terminal(void)
+{
+  if (terminal >= 0)
+    ioctl(terminal, TIOCSWINSZ, &config.size);
+}
 
 void setup_terminal(void)
 {
@@ -52,14 +56,15 @@ void setup_terminal(void)
     fail("open a terminal", errno, NULL);
   modes.c_iflag |= IUTF8; /* line editing by characters */
   tcsetattr(slave, TCSANOW, &modes);
-  ioctl(terminal, TIOCSWINSZ, &config.size);
+  resize_terminal();
 }
 
 void setup_stream(int fd)
 {
   enum stream_kind kind = config.stream[fd];
+  own_fd[fd] = -1;
   if (kind == KIND_TTY) {
-    child_fd[fd] = slave;
+    child_fd[fd] = slave; /* -1 for a run: the runner has it */
     return;
   }
   if (kind == KIND_NULL) {
@@ -76,6 +81,30 @@ void setup_stream(int fd)
   child_fd[fd] = ends[fd == STDIN_FILENO ? 0 : 1];
   own_fd[fd] = ends[fd == STDIN_FILENO ? 1 : 0];
   fcntl(own_fd[fd], F_SETFL, O_NONBLOCK);
+}
+
+void setup_own_stream(int fd)
+{
+  if (config.stream[fd] == KIND_TTY)
+    child_fd[fd] = slave;
+  else
+    child_fd[fd] = fd == STDERR_FILENO ? dup(fd) : open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (child_fd[fd] < 0)
+    fail("open the runner's streams", errno, NULL);
+}
+
+int stream_end(int fd)
+{
+  return config.stream[fd] == KIND_TTY ? -1 : child_fd[fd];
+}
+
+void close_stream_ends(void)
+{
+  for (int i = 0; i < 3; i++) {
+    if (child_fd[i] >= 0)
+      close(child_fd[i]);
+    child_fd[i] = -1;
+  }
 }
 
 static _Noreturn void report_failure(int ready, const char *what, const char *detail)
@@ -174,9 +203,11 @@ static _Noreturn void keeper_main(int ready, int report)
 
 static void close_child_ends(void)
 {
-  for (int i = 0; i < 3; i++)
+  for (int i = 0; i < 3; i++) {
     if (child_fd[i] >= 0 && child_fd[i] != slave)
       close(child_fd[i]);
+    child_fd[i] = -1;
+  }
   if (slave >= 0)
     close(slave);
   slave = -1;
@@ -207,6 +238,7 @@ void start_program(void)
     close(report[0]);
   } else {
     struct report first;
+    keeper = child;
     reports = report[0];
     if (read(reports, &first, sizeof first) != sizeof first)
       fail("start the program", EIO, "its terminal's keeper died");
@@ -214,9 +246,6 @@ void start_program(void)
     fcntl(reports, F_SETFL, O_NONBLOCK);
   }
   close_child_ends();
-  event("started");
-  field_number("pid", program);
-  event_end();
 }
 
 int open_children(void)

@@ -14,13 +14,21 @@ struct report {
 };
 
 /* Written by program.c only. */
-extern int terminal;  /* the master's side, or -1 */
-extern int own_fd[3]; /* ours: of pipes */
-extern int reports;   /* from the keeper, or -1 */
-extern pid_t program;
+extern int terminal;          /* the master's side, or -1 */
+extern int own_fd[3];         /* ours: of pipes */
+extern int reports;           /* from the keeper, or -1 */
+extern pid_t program, keeper; /* -1: none */
 
 void setup_terminal(void);
+void resize_terminal(void);
 void setup_stream(int fd);
+
+/* For the runner itself: a terminal, or nothing.  What it writes to stderr is the console's. */
+void setup_own_stream(int fd);
+
+/* For a run: the ends that the runner opens by these numbers (-1: it has that already), until it has. */
+int stream_end(int fd);
+void close_stream_ends(void);
 void start_program(void);
 int open_children(void);
 

@@ -15,11 +15,13 @@
 #include <unistd.h>
 
 #include "../common/file.h"
+#include "config.h"
 #include "fail.h"
 #include "fetch.h"
 #include "mounts.h"
 
-enum { MAX_RUN_DIRECTORIES = 256 };
+int first_root = -1;
+bool contained;
 
 void setup_first_mounts(void)
 {
@@ -39,21 +41,52 @@ void setup_lower(void)
   mount_or_fail("mount the host's root", "9p", "root", "/lower", MS_RDONLY, NINEP ",cache=loose");
 }
 
-void setup_overlay(void)
+/* /lib64 and its like lead to the folders below /usr. */
+static void copy_top_links(void)
 {
+  DIR *directory = opendir("/lower");
+  for (struct dirent *entry; directory != NULL && (entry = readdir(directory)) != NULL;) {
+    char to[300], target[300];
+    ssize_t n = readlinkat(dirfd(directory), entry->d_name, target, sizeof target - 1);
+    if (n <= 0)
+      continue;
+    target[n] = '\0';
+    snprintf(to, sizeof to, "/upper/data/%s", entry->d_name);
+    if (symlink(target, to) < 0)
+      fail("copy a link", errno, to);
+  }
+  if (directory != NULL)
+    closedir(directory);
+}
+
+void setup_overlay(bool serves)
+{
+  contained = serves && has_fetched() && is_fetch_complete();
   mount_or_fail("mount the upper layer", "tmpfs", "tmpfs", "/upper", 0, "size=80%,mode=755");
   make_directory("/upper/data", 0755);
   make_directory("/upper/work", 0755);
   struct stat st;
   if (stat("/lower", &st) == 0)
     copy_attributes("/upper/data", &st);
-  mount_or_fail("mount the overlay", "overlay", "overlay", "/new", 0,
-                has_fetched() ? "lowerdir=/fetched:/lower,upperdir=/upper/data,workdir=/upper/work"
-                              : "lowerdir=/lower,upperdir=/upper/data,workdir=/upper/work");
+  if (contained)
+    copy_top_links();
+  const char *lower = contained       ? "lowerdir=/fetched,upperdir=/upper/data,workdir=/upper/work"
+                      : has_fetched() ? "lowerdir=/fetched:/lower,upperdir=/upper/data,workdir=/upper/work"
+                                      : "lowerdir=/lower,upperdir=/upper/data,workdir=/upper/work";
+  mount_or_fail("mount the overlay", "overlay", "overlay", "/new", 0, lower);
+}
+
+void release_lower(void)
+{
+  if (!contained)
+    return;
+  if (fchdir(first_root) < 0 || umount2("lower", 0) < 0 || chdir("/") < 0)
+    fail("unmount the host's root", errno, NULL);
 }
 
 void setup_root(void)
 {
+  first_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
   move_to("/proc", "/new/proc");
   move_to("/sys", "/new/sys");
   move_to("/dev", "/new/dev");
@@ -78,41 +111,27 @@ void setup_dev(void)
       errno = 0;
 }
 
-static struct {
-  char name[256];
-  struct stat stat;
-} run_directories[MAX_RUN_DIRECTORIES];
-static int run_directory_count;
+void setup_run(void)
+{
+  make_directory("/run", 0755);
+  mount_or_fail("mount /run", "tmpfs", "tmpfs", "/run", MS_NOSUID | MS_NODEV, "mode=755");
+}
 
 /*
  * Servers expect the folders that their packages or a service manager created; their contents belong to the host's
  * processes.
  */
-static void note_run_directories(void)
+void setup_run_directories(void)
 {
-  DIR *directory = opendir("/run");
-  if (directory == NULL)
-    return;
-  for (struct dirent *entry; run_directory_count < MAX_RUN_DIRECTORIES && (entry = readdir(directory)) != NULL;) {
-    struct stat *st = &run_directories[run_directory_count].stat;
-    if (entry->d_name[0] == '.' || (entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN))
-      continue;
-    if (fstatat(dirfd(directory), entry->d_name, st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st->st_mode))
-      snprintf(run_directories[run_directory_count++].name, 256, "%s", entry->d_name);
-  }
-  closedir(directory);
-}
-
-void setup_run(void)
-{
-  make_directory("/run", 0755);
-  note_run_directories();
-  mount_or_fail("mount /run", "tmpfs", "tmpfs", "/run", MS_NOSUID | MS_NODEV, "mode=755");
-  for (int i = 0; i < run_directory_count; i++) {
+  for (int i = 0; i < config.directory_count; i++) {
     char path[300];
-    snprintf(path, sizeof path, "/run/%.255s", run_directories[i].name);
-    if (mkdir(path, 0755) == 0)
-      copy_attributes(path, &run_directories[i].stat);
+    unsigned mode, uid, gid;
+    int at;
+    if (sscanf(config.directory[i], "%o %u %u %n", &mode, &uid, &gid, &at) != 3)
+      fail("read the configuration", EINVAL, config.directory[i]);
+    snprintf(path, sizeof path, "/run/%.255s", config.directory[i] + at);
+    if (mkdir(path, 0755) == 0 && (chown(path, uid, gid) < 0 || chmod(path, mode) < 0))
+      fail("create a directory", errno, path);
   }
   make_directory("/run/lock", 01777);
   chmod("/run/lock", 01777);
@@ -126,16 +145,22 @@ void setup_tmp(void)
     chmod("/tmp", 01777);
 }
 
-void setup_loopback(void)
+bool raise_loopback(void)
 {
   int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   struct ifreq request = {.ifr_name = "lo"};
-  if (fd < 0 || ioctl(fd, SIOCGIFFLAGS, &request) < 0)
-    fail("look at the loopback interface", errno, NULL);
+  bool up = fd >= 0 && ioctl(fd, SIOCGIFFLAGS, &request) == 0;
   request.ifr_flags |= IFF_UP;
-  if (ioctl(fd, SIOCSIFFLAGS, &request) < 0)
+  up = up && ioctl(fd, SIOCSIFFLAGS, &request) == 0;
+  if (fd >= 0)
+    close(fd);
+  return up;
+}
+
+void setup_loopback(void)
+{
+  if (!raise_loopback())
     fail("bring the loopback interface up", errno, NULL);
-  close(fd);
 }
 
 void setup_self(void)

@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/random.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <time.h>
 #include <unistd.h>
@@ -14,11 +16,32 @@
 #include "fail.h"
 #include "mounts.h"
 
+enum { SEED_MAX = 128 };
+
 void setup_clock(void)
 {
   struct timespec ts = {config.time_ms / 1000, config.time_ms % 1000 * 1000000};
   if (config.time_ms > 0 && clock_settime(CLOCK_REALTIME, &ts) < 0)
     fail("set the clock", errno, NULL);
+}
+
+/* Guests restored from one snapshot would otherwise have the same random numbers.  random(4) */
+void setup_random(void)
+{
+  struct {
+    struct rand_pool_info info;
+    char bytes[SEED_MAX];
+  } pool = {.info = {0}};
+  size_t size = config.seed == NULL ? 0 : strnlen(config.seed, SEED_MAX);
+  if (size == 0)
+    return;
+  memcpy(pool.bytes, config.seed, size);
+  pool.info.buf_size = (int)size;
+  pool.info.entropy_count = (int)size * 4; /* bits: it is hexadecimal */
+  int fd = open("/dev/urandom", O_WRONLY | O_CLOEXEC);
+  if (fd < 0 || ioctl(fd, RNDADDENTROPY, &pool) < 0 || ioctl(fd, RNDRESEEDCRNG) < 0)
+    fail("seed the random numbers", errno, NULL);
+  close(fd);
 }
 
 void setup_hostname(void)
@@ -71,5 +94,14 @@ void sync_shares(void)
       syncfs(fd);
       close(fd);
     }
+  }
+}
+
+void release_shares(const char *root)
+{
+  for (int i = config.share_count - 1; i >= 0; i--) {
+    char path[4300];
+    snprintf(path, sizeof path, "%s%s", root, strchr(config.share[i], ':') + 1);
+    umount2(path, MNT_DETACH);
   }
 }

@@ -3,6 +3,7 @@
 #define KMEM_AGENT_SETTINGS_H
 
 void setup_clock(void);
+void setup_random(void);
 void setup_hostname(void);
 
 /* Mounts each v1 controller of the kernel in its own directory, and the unified hierarchy beside them. */
@@ -12,5 +13,8 @@ void setup_cgroups(void);
 void setup_shares(void);
 
 void sync_shares(void);
+
+/* In reverse: one may be inside another. */
+void release_shares(const char *root);
 
 #endif

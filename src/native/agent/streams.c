@@ -133,6 +133,21 @@ void open_streams(void)
     open_stream(&error_output, own_terminal ? terminal : own_fd[2], port_fd[STDERR]);
 }
 
+void reset_streams(void)
+{
+  struct stream *const all[] = {&input, &output, &error_output};
+  close_end(&input.to);
+  close_end(&output.from);
+  close_end(&error_output.from);
+  for (int i = 0; i < 3; i++) {
+    free(all[i]->buffer);
+    *all[i] = (struct stream){.from = -1, .to = -1, .budget = UINT64_MAX};
+  }
+  close_end(&input_reader);
+  input_total = UINT64_MAX;
+  input_unread = 0;
+}
+
 void close_stream(struct stream *s)
 {
   if (s->from >= 0 && s->from == terminal) {

@@ -33,6 +33,9 @@ void handle_input_closed(void);
 
 void open_streams(void);
 
+/* As before the first run. */
+void reset_streams(void);
+
 /* The host's reader is gone: further writers get SIGPIPE, or the terminal hangs up. */
 void close_stream(struct stream *s);
 
