@@ -114,6 +114,11 @@ async function bundleGuest(esbuild) {
   return metafile;
 }
 
+/** Starts that runner. */
+function bundleGuestStart(esbuild) {
+  return bundleEntry(esbuild, 'guest-start.cjs', { entryPoints: ['bin/guest-start.js'], identified: false });
+}
+
 /** zod is kept out of the command's bundle, which is read and compiled at each start. */
 function bundleZod(esbuild) {
   return bundle(esbuild, 'zod.cjs', { entryPoints: ['zod'], format: 'cjs', minify: true });
@@ -266,7 +271,7 @@ async function bundles({ esbuild, missing }) {
     writeLicences(
       await Promise.all(
         [
-          ...[bundleCommand, bundleGuest, bundleZod, bundleYaml, bundleLibrary],
+          ...[bundleCommand, bundleGuest, bundleGuestStart, bundleZod, bundleYaml, bundleLibrary],
           ...[bundlePageScripts, bundleReport, bundleServe, bundlePlots],
         ].map((make) => make(esbuild)),
       ),

@@ -15,6 +15,9 @@ const KEPT = 'kmem-kept-';
 /** For the rows of fidelity: one on tmpfs, one on another file system. */
 export const WORKSHOPS = ['/dev/shm', '/var/tmp'] as const;
 
+/** Folders in the cache folder in which files are written. */
+const PARTS_OF_CACHE = ['initramfs', 'kernels', 'snapshots'];
+
 /**
  * Creates a folder in `place`, where nobody else can replace it. `mode`: for example 0o755 for a server that drops root
  * and must reach the folder. @throws SetupError `no-folder`
@@ -67,7 +70,7 @@ export function collectRemains({ force, dryRun }: Readonly<{ force: boolean; dry
   const ofRuns = [tmpdir(), ...WORKSHOPS].flatMap((place) => marked(place, PREFIX));
   const { folder: cache } = findCacheFolder();
   const { folder: state } = findStateFolder();
-  const inCache = cache === null ? [] : [cache, join(cache, 'initramfs'), join(cache, 'kernels')];
+  const inCache = cache === null ? [] : [cache, ...PARTS_OF_CACHE.map((name) => join(cache, name))];
   const unfinished = [...inCache, ...(state === null ? [] : [state])].flatMap((place) => marked(place, ''));
   return [...ofRuns, ...unfinished].map(({ path, maker }) => {
     if (maker === 'unknown' && !force) return { path, fate: 'unjudged', errno: null };

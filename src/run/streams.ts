@@ -19,18 +19,18 @@ export type Streams = Readonly<{
 export function openStreams(
   spec: RunSpec,
   reads: ReadonlySet<'stdout' | 'stderr'>,
-  stdin: 'inherit' | 'null',
+  given: Pick<Stdio, 'stdin'> & Partial<Stdio>,
 ): Streams {
   const opened: number[] = [];
   const sink = openOutput(spec);
   if (sink !== null) opened.push(sink);
-  const stdout = reads.has('stdout') ? openCapture(sink ?? 1) : null;
-  const stderr = reads.has('stderr') ? openCapture(sink ?? 2) : null;
+  const stdout = reads.has('stdout') ? openCapture(sink ?? descriptorOf(given.stdout, 1)) : null;
+  const stderr = reads.has('stderr') ? openCapture(sink ?? descriptorOf(given.stderr, 2)) : null;
   return {
     stdio: {
-      stdin: stdin === 'null' ? 'ignore' : stdin,
-      stdout: stdout?.fd ?? sink ?? 'inherit',
-      stderr: stderr?.fd ?? sink ?? 'inherit',
+      stdin: given.stdin,
+      stdout: stdout?.fd ?? sink ?? given.stdout ?? 'inherit',
+      stderr: stderr?.fd ?? sink ?? given.stderr ?? 'inherit',
     },
     captures: { stdout, stderr },
     close: () => {
@@ -39,6 +39,10 @@ export function openStreams(
       for (const fd of opened.splice(0)) closeSync(fd);
     },
   };
+}
+
+function descriptorOf(given: Stdio['stdout'] | undefined, own: 1 | 2): number {
+  return typeof given === 'number' ? given : own;
 }
 
 /** Target of both streams as `output` names it; null: untouched. @throws SetupError `bad-output-file` */

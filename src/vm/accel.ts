@@ -3,11 +3,12 @@
  * clouds a guest hangs in it. So the first boot under KVM is a trial, whose result is remembered.
  */
 
-import { closeSync, openSync, statSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { findCacheFolder, readPrivateFile } from '../../bin/cache-folder.js';
 import { keepFile } from '../host/keep-file.ts';
+import { fileIdentity } from './file-identity.ts';
 
 export const KVM_DEVICE = '/dev/kvm';
 const FILE = 'kvm.json';
@@ -29,7 +30,7 @@ export type KvmMemory = Readonly<{
 export function kvmMemory(options: { qemu: string; image: string; device: string; folder?: string }): KvmMemory {
   const { qemu, image, device, folder = findCacheFolder().folder } = options;
   const file = folder === null ? null : join(folder, FILE);
-  const key = [release(), identity(qemu), identity(image)].join(' ');
+  const key = [release(), fileIdentity(qemu, image)].join(' ');
   return {
     answer: () => {
       if (!canOpen(device)) return 'absent';
@@ -43,12 +44,6 @@ export function kvmMemory(options: { qemu: string; image: string; device: string
       remember(file, Object.fromEntries(works === null ? kept : [...kept, [key, works]]));
     },
   };
-}
-
-/** A new version of a program or image is a new file: asking QEMU itself would cost each run a process. */
-function identity(file: string): string {
-  const stat = statSync(file, { throwIfNoEntry: false });
-  return stat === undefined ? file : `${file}:${stat.size}:${Math.round(stat.mtimeMs)}`;
 }
 
 function canOpen(device: string): boolean {

@@ -1,4 +1,5 @@
 import { readFileSync, realpathSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { agent } from '../../bin/compile-native.js';
 import { findNative } from '../gate/find-helper.ts';
 
@@ -21,7 +22,7 @@ const MAX_PREFETCH_BYTES = 1200;
  * would read them page by page. Files that are missing, cannot be copied or do not fit are left to 9p.
  */
 export function prefetchParameters(files: readonly string[]): string[] {
-  const real = files.map(realPathOf).filter((file) => file !== null);
+  const real = files.flatMap(namesOf);
   let room = MAX_PREFETCH_BYTES;
   return [...new Set(real)]
     .map((file) => `kmem.prefetch=${encodePath(file)}`)
@@ -31,18 +32,28 @@ export function prefetchParameters(files: readonly string[]): string[] {
     });
 }
 
-/** This Node, and the libraries that it is linked with. */
+/** The dynamic linker by the name that programs have in them. */
+const LINKERS: Readonly<Record<string, string>> = {
+  x64: '/lib64/ld-linux-x86-64.so.2',
+  arm64: '/lib/ld-linux-aarch64.so.1',
+};
+
+/** This Node, and the libraries that it is linked with, by the names that the linker looks for. */
 export function ownProgramFiles(): string[] {
   const lines = readFileSync('/proc/self/maps', 'utf8').split('\n');
   const mapped = lines.flatMap((line) => /^\S+ r-xp .*? (\/.*)$/.exec(line)?.[1] ?? []);
-  return [...new Set([process.execPath, ...mapped])];
+  const libraries = mapped.map((file) => /^.*\.so\.\d+(?=\.)/.exec(file)?.[0] ?? file);
+  // They are mapped at random addresses.
+  return [...new Set([process.execPath, LINKERS[process.arch] ?? process.execPath, ...libraries.sort()])];
 }
 
-function realPathOf(file: string): string | null {
+/** The file, and before it the link that leads to it; nothing if there is none. */
+function namesOf(file: string): string[] {
   try {
-    return realpathSync(file);
+    const named = join(realpathSync(dirname(file)), basename(file));
+    return [named, realpathSync(named)];
   } catch {
-    return null;
+    return [];
   }
 }
 

@@ -7,6 +7,7 @@ import { execa } from '../host/execa.ts';
 import { cutLines } from '../host/lines.ts';
 import { findProgram } from '../host/programs.ts';
 import { type Console, keepConsole } from './console.ts';
+import { IGNORE_SHARED, openMonitor } from './monitor.ts';
 import { startOwnTime } from './own-time.ts';
 import { FDS, type MachineShape, qemuArguments } from './qemu.ts';
 import { type AgentEvent, agentError, parseAgentLine } from './wire.ts';
@@ -28,6 +29,8 @@ export type MachineEnd = Readonly<{
 export type Booting = Readonly<{
   pid: number;
   ports: Ports;
+  /** Null unless a snapshot is made or restored. */
+  monitor: Duplex | null;
   console: Console;
   ended: Promise<MachineEnd>;
   pause: () => void;
@@ -62,10 +65,10 @@ export async function bootOnce(
   qemu: string,
   shape: MachineShape,
   timeouts: BootTimeouts,
-  signal: AbortSignal | null,
+  { signal, memoryFd }: { signal: AbortSignal | null; memoryFd: number | undefined },
 ): Promise<Booting> {
   if (signal?.aborted) throw interrupted();
-  const booting = startQemu(qemu, qemuArguments(shape));
+  const booting = startQemu(qemu, qemuArguments(shape), memoryFd === undefined ? [] : [memoryFd]);
   try {
     await untilUp(booting, timeouts, signal);
     return booting;
@@ -75,14 +78,57 @@ export async function bootOnce(
   }
 }
 
-/** @throws SetupError `no-qemu` */
-export function startQemu(qemu: string, words: readonly string[]): Booting {
+/**
+ * Runs the guest of a snapshot, whose descriptors are passed on. QEMU is always dead by the time it rejects.
+ * @throws BootFailure; SetupError where `signal` was aborted
+ */
+export async function restoreOnce(
+  qemu: string,
+  shape: MachineShape,
+  { memoryFd, devicesFd }: Readonly<{ memoryFd: number; devicesFd: number }>,
+  signal: AbortSignal | null,
+): Promise<Booting> {
+  if (signal?.aborted) throw interrupted();
+  const booting = startQemu(qemu, qemuArguments(shape), [memoryFd, devicesFd]);
+  const onAbort = (): void => void booting.kill();
+  const timer = setTimeout(onAbort, RESTORE_MS);
+  signal?.addEventListener('abort', onAbort);
+  try {
+    if (booting.monitor === null) throw new Error('the machine has no monitor');
+    const monitor = await openMonitor(booting.monitor);
+    const runs = monitor.event('RESUME');
+    runs.catch(() => {});
+    await monitor.execute('migrate-set-capabilities', IGNORE_SHARED);
+    await monitor.execute('migrate-incoming', { uri: `fd:${FDS.devices}` });
+    await runs;
+    booting.ports.control.pause();
+    return booting;
+  } catch (error) {
+    await booting.kill();
+    if (signal?.aborted) throw interrupted();
+    throw new BootFailure((error as Error).message, await booting.ended, booting.console.tail());
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', onAbort);
+  }
+}
+
+/** Many times as long as it takes: then the guest is booted instead. */
+const RESTORE_MS = 10_000;
+
+/** `descriptors`: of a snapshot: its memory, and if it is restored, its devices. @throws SetupError `no-qemu` */
+export function startQemu(qemu: string, words: readonly string[], descriptors: readonly number[] = []): Booting {
   const [program = qemu, ...before] = launcher();
+  const hasMonitor = descriptors.length > 0;
   // Detached, in a separate session, so that keys on the user's terminal never reach it.
   const subprocess = execa(program, [...before, ...(program === qemu ? [] : [qemu]), ...words], {
     cwd: '/',
     detached: true,
-    stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
+    stdio: [
+      ...(['ignore', 'ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'] as const),
+      // execa's types allow no descriptor here.
+      ...(hasMonitor ? (['pipe', ...descriptors] as 'pipe'[]) : []),
+    ],
     buffer: false,
     cleanup: false,
     reject: false,
@@ -102,7 +148,8 @@ export function startQemu(qemu: string, words: readonly string[]): Booting {
     stderr: at(FDS.stderr),
     runner: at(FDS.runner),
   };
-  const all = [...Object.values(ports), at(FDS.console)];
+  const monitor = hasMonitor ? at(FDS.monitor) : null;
+  const all = [...Object.values(ports), at(FDS.console), ...(monitor === null ? [] : [monitor])];
   // QEMU's exit is noticed anyway.
   for (const stream of all) stream.on('error', () => {});
   const child = subprocess.nodeChildProcess as ChildProcess;
@@ -112,6 +159,7 @@ export function startQemu(qemu: string, words: readonly string[]): Booting {
   return {
     pid,
     ports,
+    monitor,
     console: kept,
     ended,
     pause: () => sendSignal('SIGSTOP'),

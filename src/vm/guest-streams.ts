@@ -27,9 +27,17 @@ export type GuestStreams = Readonly<{
   close: (taken: number | null) => void;
 }>;
 
+const isTerminal = (target: Target): target is number => typeof target === 'number' && whatIs(target) === 'terminal';
+
+/** The streams of the runner in the guest before any run: the terminal of its only run, or nothing. */
+export function ownKinds({ stdin, stdout, stderr }: StreamRequest): GuestStreams['kinds'] {
+  const raw = isTerminal(stdin) && isTerminal(stdout);
+  const kind = (target: Target): StreamKind => (raw && isTerminal(target) ? 'tty' : 'null');
+  return { stdin: kind(stdin), stdout: kind(stdout), stderr: kind(stderr) };
+}
+
 /** The program gets a terminal if both stdin and stdout are terminals, as under ssh and for the same reason. */
 export function openGuestStreams({ stdin, stdout, stderr }: StreamRequest): GuestStreams {
-  const isTerminal = (target: Target): target is number => typeof target === 'number' && whatIs(target) === 'terminal';
   const raw = isTerminal(stdin) && isTerminal(stdout);
   const terminal = isTerminal(stdin) ? openTerminal(stdin, { raw }) : null;
   const source = openSource(stdin, terminal);

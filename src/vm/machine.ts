@@ -1,16 +1,27 @@
 /** The microVM: retries the boot until one succeeds, with KVM if that works, and provides what a session needs. */
 
+import type { Duplex } from 'node:stream';
 import { SetupError } from '../errors.ts';
 import type { Kernel } from '../kernels/types.ts';
 import { KVM_DEVICE, kvmMemory } from './accel.ts';
-import { BootFailure, type BootTimeouts, bootOnce, type MachineEnd, type Ports } from './boot.ts';
+import {
+  BootFailure,
+  type Booting,
+  type BootTimeouts,
+  bootOnce,
+  type MachineEnd,
+  type Ports,
+  restoreOnce,
+} from './boot.ts';
 import { makeInitramfs } from './initramfs.ts';
-import { type Accel, findQemu, type MachineShape, shareTag } from './qemu.ts';
+import { type Accel, findQemu, kernelCommandLine, type MachineShape, shareTag } from './qemu.ts';
 
 export type { MachineEnd, Ports } from './boot.ts';
 
 export type Machine = Readonly<{
   ports: Ports;
+  /** Null unless a snapshot is made or restored. */
+  monitor: Duplex | null;
   /** QEMU's. */
   pid: number;
   /** The folders of `rw` and the tags by which the guest mounts them. */
@@ -42,6 +53,8 @@ export type BootOptions = Readonly<{
   retries: number;
   /** Files that the guest loads into its memory early, such as the program's interpreter. */
   prefetch: readonly string[];
+  /** Whether the runner is started in it, for one run after another; absent: not. */
+  serves?: boolean;
   /** Aborting it during the boot kills QEMU; afterwards it has no effect. */
   signal?: AbortSignal | undefined;
   /** Progress messages for people. */
@@ -56,17 +69,53 @@ const TIMEOUTS: Readonly<Record<Accel | 'trial', BootTimeouts>> = {
 };
 
 /**
- * Resolves when the agent inside is up.
+ * Resolves when the agent inside is up. `memoryFd`: as in BootParts.
  * @throws SetupError `no-qemu`, `no-kvm`, `boot-failed`, `guest-failed`, `interrupted`
  */
-export async function bootMachine(options: BootOptions): Promise<Machine> {
+export async function bootMachine(options: BootOptions, memoryFd?: number): Promise<Machine> {
   const qemu = findQemu(options.kernel.arch);
   return bootImage(options, {
     qemu,
     initramfs: await makeInitramfs(options.kernel),
     timeouts: TIMEOUTS,
     device: KVM_DEVICE,
+    memoryFd,
   });
+}
+
+/** Whether it would be emulated, as far as is known. @throws SetupError `no-qemu` */
+export function isEmulated({ kernel, accel }: Pick<BootOptions, 'kernel' | 'accel'>): boolean {
+  if (accel !== 'auto') return accel === 'tcg';
+  const { answer } = kvmMemory({ qemu: findQemu(kernel.arch), image: kernel.image, device: KVM_DEVICE });
+  return ['absent', 'fails'].includes(answer());
+}
+
+/** What a snapshot of such a guest depends on, beside the program that runs in it. @throws SetupError `no-qemu` */
+export function identityOf(
+  { kernel, memory, cpus, rw }: BootOptions,
+  initramfs: string,
+): Readonly<{ words: unknown[]; files: string[] }> {
+  const parameters = kernelCommandLine({ kernel, prefetch: [], serves: true, accel: 'tcg' });
+  return {
+    words: [memory, cpus, rw.length, initramfs, parameters],
+    files: [findQemu(kernel.arch), kernel.image],
+  };
+}
+
+/** @throws SetupError; BootFailure: it cannot be restored */
+export async function restoreMachine(
+  options: BootOptions,
+  initramfs: string,
+  snapshot: Readonly<{ memoryFd: number; devicesFd: number }>,
+): Promise<Machine> {
+  const { kernel, memory, cpus, rw, prefetch, serves = false, signal = null, onProgress } = options;
+  onProgress?.(`starting Linux ${kernel.version} (emulated, from a snapshot)`);
+  const shape: MachineShape = {
+    ...{ kernel, initramfs, memory, cpus, rw, prefetch, serves, accel: 'tcg', snapshot: 'restored' },
+  };
+  const began = performance.now();
+  const booting = await restoreOnce(findQemu(kernel.arch), shape, snapshot, signal);
+  return machineOf(booting, { accel: 'tcg', attempts: 1, bootMs: performance.now() - began, rw });
 }
 
 /** What tests replace. */
@@ -76,6 +125,8 @@ export type BootParts = Readonly<{
   timeouts: Readonly<Record<Accel | 'trial', BootTimeouts>>;
   /** The device file of KVM. */
   device: string;
+  /** The file of its memory, if a snapshot is to be made. */
+  memoryFd?: number | undefined;
 }>;
 
 export async function bootImage(options: BootOptions, parts: BootParts): Promise<Machine> {
@@ -131,26 +182,31 @@ async function bootWith(accel: Accel, options: BootOptions, parts: BootParts): P
 async function attempt(
   accel: Accel,
   options: BootOptions,
-  { qemu, initramfs }: BootParts,
+  { qemu, initramfs, memoryFd }: BootParts,
   { timeouts, number }: { timeouts: BootTimeouts; number: number },
 ): Promise<Machine> {
-  const { kernel, memory, cpus, rw, prefetch, signal, onProgress } = options;
+  const { kernel, memory, cpus, rw, prefetch, serves = false, signal, onProgress } = options;
   const again = number === 1 ? '' : `, boot ${number} of ${options.retries + 1}`;
   onProgress?.(`booting Linux ${kernel.version} (${accel === 'kvm' ? 'KVM' : 'emulated'}${again})`);
-  const shape: MachineShape = { kernel, initramfs, memory, cpus, rw, prefetch, accel };
+  const snapshot = memoryFd === undefined ? undefined : 'made';
+  const shape: MachineShape = { kernel, initramfs, memory, cpus, rw, prefetch, serves, accel, snapshot };
   const began = performance.now();
-  const booting = await bootOnce(qemu, shape, timeouts, signal ?? null);
-  const bootMs = performance.now() - began;
+  const booting = await bootOnce(qemu, shape, timeouts, { signal: signal ?? null, memoryFd });
+  return machineOf(booting, { accel, attempts: number, bootMs: performance.now() - began, rw });
+}
+
+type MachineFacts = Pick<Machine, 'accel' | 'attempts' | 'bootMs'> & Pick<BootOptions, 'rw'>;
+
+function machineOf(booting: Booting, { rw, ...facts }: MachineFacts): Machine {
   return {
+    ...facts,
     ports: booting.ports,
+    monitor: booting.monitor,
     pid: booting.pid,
     ended: booting.ended,
     pause: booting.pause,
     resume: booting.resume,
     kill: booting.kill,
-    accel,
-    attempts: number,
-    bootMs,
     shares: rw.map((path, index) => ({ tag: shareTag(index), path })),
     consoleTail: booting.console.tail,
   };

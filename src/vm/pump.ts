@@ -11,13 +11,18 @@ export type OutPump = Readonly<{
   reached: (bytes: number) => Promise<void>;
   /** Resolves when no more can arrive. */
   ended: Promise<void>;
+  /** Leaves the port to the next one. */
+  detach: () => void;
 }>;
 
 /** `onBroken`: called once, when the sink accepts no more. Later bytes are still read, and dropped. */
 export function pumpOut(port: Duplex, sink: Sink, onBroken: () => void): OutPump {
   let total = 0;
   let broken = false;
+  let detached = false;
+  let last = Promise.resolve();
   const waiters = new Set<{ bytes: number; resolve: () => void }>();
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   const wake = (limit: number): void => {
     for (const waiter of waiters) {
       if (waiter.bytes > limit) continue;
@@ -25,23 +30,29 @@ export function pumpOut(port: Duplex, sink: Sink, onBroken: () => void): OutPump
       waiter.resolve();
     }
   };
-  const run = async (): Promise<void> => {
-    try {
-      for await (const chunk of port as AsyncIterable<Buffer>) {
-        const passed = broken || (await sink.write(chunk));
-        total += chunk.length;
-        if (!passed) {
-          broken = true;
-          onBroken();
-        }
-        wake(total);
-      }
-    } catch {
-      // QEMU is gone, or we closed the port.
+  const pass = async (chunk: Buffer): Promise<void> => {
+    const passed = broken || (await sink.write(chunk));
+    total += chunk.length;
+    if (!passed) {
+      broken = true;
+      onBroken();
     }
-    wake(Number.POSITIVE_INFINITY);
+    wake(total);
+    if (!detached) port.resume();
   };
-  const ended = run();
+  const onData = (chunk: Buffer): void => {
+    port.pause();
+    last = last.then(() => pass(chunk));
+  };
+  const onClose = (): void => {
+    void last.then(() => {
+      wake(Number.POSITIVE_INFINITY);
+      end();
+    });
+  };
+  port.on('data', onData).once('close', onClose);
+  if (port.closed) onClose();
+  else port.resume();
   return {
     total: () => total,
     reached: (bytes) =>
@@ -49,6 +60,11 @@ export function pumpOut(port: Duplex, sink: Sink, onBroken: () => void): OutPump
         ? Promise.resolve()
         : Promise.race([ended, new Promise<void>((resolve) => waiters.add({ bytes, resolve }))]),
     ended,
+    detach: () => {
+      detached = true;
+      port.pause();
+      port.off('data', onData).off('close', onClose);
+    },
   };
 }
 

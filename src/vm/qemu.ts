@@ -1,6 +1,7 @@
 /** QEMU: its path, and the arguments that describe a microVM to it. */
 
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { SetupError } from '../errors.ts';
 import { findProgram } from '../host/programs.ts';
 import type { Kernel } from '../kernels/types.ts';
@@ -9,7 +10,11 @@ import { prefetchParameters } from './agent.ts';
 export type Accel = 'kvm' | 'tcg';
 
 /** QEMU's descriptors, each one end of a socket pair: there is no named socket file that others could open. */
-export const FDS = { console: 3, control: 4, stdin: 5, stdout: 6, stderr: 7, runner: 8 } as const;
+export const FDS = {
+  ...{ console: 3, control: 4, stdin: 5, stdout: 6, stderr: 7, runner: 8 },
+  /** Only where a snapshot is made or restored. */
+  ...{ monitor: 9, memory: 10, devices: 11 },
+} as const;
 
 const PORTS = ['control', 'stdin', 'stdout', 'stderr', 'runner'] as const;
 
@@ -17,7 +22,7 @@ const PORTS = ['control', 'stdin', 'stdout', 'stderr', 'runner'] as const;
 const DEBIAN_HZ = 250;
 const TRANSLATED_MIB = 128;
 const MIB = 1024 * 1024;
-/** The machine has 24 virtio transports: one for the ports, one for the root. */
+/** The machine has 24 virtio transports: one for the ports, two for the root. */
 const MAX_SHARES = 20;
 
 const TARGETS = {
@@ -51,7 +56,11 @@ export type MachineShape = Readonly<{
   rw: readonly string[];
   /** Files that the guest copies into its memory early. */
   prefetch: readonly string[];
+  /** Whether the runner is started in it, for one run after another; absent: not. */
+  serves?: boolean;
   accel: Accel;
+  /** Whether a snapshot of it will be made, or one is restored in it; absent: neither. */
+  snapshot?: 'made' | 'restored' | undefined;
 }>;
 
 export function shareTag(index: number): string {
@@ -60,7 +69,8 @@ export function shareTag(index: number): string {
 
 /** The arguments of QEMU. @throws SetupError `too-many-shares` */
 export function qemuArguments(shape: MachineShape): string[] {
-  const { kernel, initramfs, memory, cpus, rw, accel } = shape;
+  const { kernel, initramfs, memory, cpus, rw, accel, snapshot } = shape;
+  const machine = kernel.arch === 'x86_64' ? `microvm,acpi=${hasModule(kernel) ? 'on' : 'off'},rtc=on` : 'virt';
   if (rw.length > MAX_SHARES) {
     throw new SetupError(
       'too-many-shares',
@@ -69,7 +79,8 @@ export function qemuArguments(shape: MachineShape): string[] {
     );
   }
   return [
-    ...['-M', kernel.arch === 'x86_64' ? 'microvm,acpi=on,rtc=on' : 'virt'],
+    ...['-M', snapshot === undefined ? machine : `${machine},memory-backend=memory`],
+    ...(snapshot === undefined ? [] : snapshotArguments(memory, snapshot)),
     ...['-accel', accel === 'kvm' ? 'kvm' : `tcg,thread=multi,tb-size=${TRANSLATED_MIB}`],
     ...['-cpu', cpuModel(kernel.arch, accel), '-smp', String(cpus), '-m', `${Math.floor(memory / MIB)}M`],
     // No defaults: no configuration, no devices, no monitor and no terminal.
@@ -80,9 +91,29 @@ export function qemuArguments(shape: MachineShape): string[] {
       ...['-chardev', `socket,id=${name},fd=${FDS[name]}`],
       ...['-device', `virtserialport,chardev=${name},name=kmem.${name}`],
     ]),
+    // One for the guest itself, and one for each run in turn: a device can be mounted once.
     ...share(kernel.arch, 'root', '/', 'readonly=on'),
+    ...share(kernel.arch, 'room', '/', 'readonly=on'),
     ...rw.flatMap((path, index) => share(kernel.arch, shareTag(index), path, 'readonly=off')),
     ...['-kernel', kernel.image, '-initrd', initramfs, '-append', kernelCommandLine(shape)],
+  ];
+}
+
+/**
+ * A kernel that finds its devices by ACPI needs PCI for that; one that has the driver built in, as kernels made for
+ * microVMs do, may lack PCI and finds them by its parameters (CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES).
+ */
+function hasModule({ modules }: Kernel): boolean {
+  return modules.some((file) => basename(file).startsWith('virtio_mmio.'));
+}
+
+/** A restored guest begins to run when the monitor is told to load the devices. */
+function snapshotArguments(memory: number, snapshot: 'made' | 'restored'): string[] {
+  const file = `mem-path=/proc/self/fd/${FDS.memory},share=${snapshot === 'made' ? 'on' : 'off'}`;
+  return [
+    ...['-object', `memory-backend-file,id=memory,size=${Math.floor(memory / MIB)}M,${file}`],
+    ...['-chardev', `socket,id=monitor,fd=${FDS.monitor}`, '-mon', 'chardev=monitor,mode=control'],
+    ...(snapshot === 'restored' ? ['-incoming', 'defer'] : []),
   ];
 }
 
@@ -115,7 +146,12 @@ function cpuModel(arch: Kernel['arch'], accel: Accel): string {
 const WITHOUT_REP = 'clearcpuid=112';
 
 /** The kernel's parameters. `loglevel=7`: its messages distinguish a hang from a slow machine. */
-export function kernelCommandLine({ kernel: { arch }, accel, prefetch }: MachineShape): string {
+export function kernelCommandLine({
+  kernel: { arch },
+  accel,
+  prefetch,
+  serves,
+}: Pick<MachineShape, 'kernel' | 'accel' | 'prefetch' | 'serves'>): string {
   return [
     arch === 'x86_64' ? 'console=ttyS0' : 'console=ttyAMA0',
     'loglevel=7',
@@ -126,6 +162,7 @@ export function kernelCommandLine({ kernel: { arch }, accel, prefetch }: Machine
     // The same page tables under each accelerator, and no boot work that only a long-running machine needs.
     ...['mitigations=off', 'audit=0', 'nowatchdog', 'cryptomgr.notests', 'rodata=off'],
     ...(arch === 'x86_64' && accel === 'tcg' ? [...emulatedTimers(readTscKhz()), WITHOUT_REP] : []),
+    ...(serves ? ['kmem.serves=1'] : []),
     ...prefetchParameters(prefetch),
   ].join(' ');
 }

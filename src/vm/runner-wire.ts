@@ -1,8 +1,10 @@
 /**
- * The protocol between the host and the runner inside the microVM over the port `kmem.runner`: one request (a line of
- * JSON), then lines of JSON from inside.
+/**
+ * The protocol between the host and the runner inside the microVM over the port `kmem.runner`: requests, a line of JSON
+ * each, and after each request lines of JSON from inside.
  */
 import type { Process } from '../cgroup/processes.ts';
+import type { NativeModule } from '../kernels/types.ts';
 import type { RunSpec } from '../request/run-spec.ts';
 
 export type RunnerRequest = Readonly<{
@@ -11,16 +13,24 @@ export type RunnerRequest = Readonly<{
   spec: RunSpec;
   /** Absolute path of the native helper. */
   helper: string;
+  /** For `--enforce native`. */
+  module: NativeModule;
   /** The user that runs the command unless the spec names one; null for root. */
   identity: Readonly<{ uid: number; gid: number; groups: readonly number[]; name: string; home: string }> | null;
   /** Whether samples and failures are sent during a run. */
   progress: boolean;
+  /** A process in the run's namespaces. */
+  holder: number;
+  /** The paths of its streams, to be opened; null for the runner's own. */
+  streams: Readonly<{ stdin: string | null; stdout: string | null; stderr: string | null }>;
   /** Whether the run stays with a daemon until Ctrl-C, as on a terminal. */
   stay: boolean;
 }>;
 
 export type RunnerEvent =
-  /** The request is read, and the run begins. */
+  /** It has started, and waits for a request. */
+  | Readonly<{ event: 'up' }>
+  /** The request is read, the streams are open, and the run begins. */
   | Readonly<{ event: 'ready' }>
   | Readonly<{ event: 'progress'; progress: unknown }>
   | Readonly<{ event: 'failure'; failure: unknown }>
@@ -31,7 +41,9 @@ export type RunnerEvent =
   /** A signal from inside (Ctrl-C on the guest's terminal) interrupted the run. */
   | Readonly<{ event: 'interrupted'; signal: string }>
   /** V8's code cache of the guest's bundle, base64: the next guest starts faster with it. */
-  | Readonly<{ event: 'code-cache'; data: string }>;
+  | Readonly<{ event: 'code-cache'; data: string }>
+  /** All is told of this run. `oomKillsOutside`: the kernel killed others than the group's processes. */
+  | Readonly<{ event: 'done'; oomKillsOutside: boolean }>;
 
 /** Descriptor of the port in the runner. */
 export const RUNNER_FD = 3;

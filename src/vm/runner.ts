@@ -15,6 +15,8 @@ export type GuestRunner = Readonly<{
   helper: string;
   /** Files worth loading into the guest's memory early. */
   prefetch: readonly string[];
+  /** Those of them that decide what it does: all but the code cache. */
+  program: readonly string[];
   /** Saves V8's code cache, as sent by the guest, for the next start. */
   keepCodeCache: (base64: string) => void;
 }>;
@@ -26,11 +28,14 @@ export function guestRunner(): GuestRunner {
   const helper = helperPath();
   // The guest's root cannot see who owns the file.
   const cached = cache !== null && isPrivateFile(cache) ? [cache] : [];
-  const argv = [process.execPath, join(root, 'bin', 'kmem-guest.js'), ...cached];
+  const start = join(root, 'dist', 'guest-start.cjs');
+  const argv = [process.execPath, start, ...cached];
+  const program = [...ownProgramFiles(), start, bundle, helper];
   return {
     argv,
     helper,
-    prefetch: [...ownProgramFiles(), helper, bundle, ...cached],
+    program,
+    prefetch: [...program, ...cached],
     keepCodeCache: (base64) => {
       if (cache !== null) keep(cache, Buffer.from(base64, 'base64'));
     },

@@ -1,8 +1,13 @@
-/** A program in the microVM: its messages, streams, terminal, signals and end. One for each machine. */
+/**
+ * A program in the microVM, or one run of the runner there: its messages, streams, terminal, signals and end. One at a
+ * time for each machine.
+ */
 
+import { randomBytes } from 'node:crypto';
+import { lstatSync, readdirSync } from 'node:fs';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { SetupError } from '../errors.ts';
-import { cutLines } from '../host/lines.ts';
+import { type Channel, channelsOf } from './channels.ts';
 import { openGuestStreams, type StreamRequest } from './guest-streams.ts';
 import type { Machine } from './machine.ts';
 import { type InPump, type OutPump, pumpIn, pumpOut } from './pump.ts';
@@ -12,7 +17,7 @@ import {
   agentError,
   encodeConfig,
   type GuestConfig,
-  parseAgentLine,
+  type RunConfig,
   say,
 } from './wire.ts';
 
@@ -21,19 +26,29 @@ export type { Target, Writer } from './sink.ts';
 /** How long a reader on the host may stall once QEMU is gone. */
 const STALLED_MS = 500;
 const QUIET_MS = 5;
+/** As many as Linux's own generator needs. */
+const SEED_BYTES = 32;
 
 export type SessionRequest = StreamRequest &
   Readonly<{
-    guest: Pick<GuestConfig, 'cgroup' | 'hostname' | 'cwd' | 'env' | 'argv'>;
+    guest: Pick<GuestConfig, 'hostname'> &
+      /** Absent: the runner that serves in the guest makes a run. */
+      Partial<Pick<GuestConfig, 'cgroup' | 'cwd' | 'env' | 'argv'>>;
     /** For a program that uses the port `kmem.runner`: a line for it, and a callback for its lines. */
-    runner: Readonly<{ request: string; onLine: (line: string) => void }> | null;
-    /** Called when the program runs. */
+    runner: Readonly<{ request: string | ((opened: Opened) => string); onLine: (line: string) => void }> | null;
+    /** Called when the program runs, or the run can begin. */
     onStarted: () => void;
   }>;
+
+export type Opened = Extract<AgentEvent, { event: 'opened' }>;
 
 export type Session = Readonly<{
   /** `SIGTERM` … to the program, or to the foreground group if it has a terminal. */
   signal: (name: string) => void;
+  /** Called when the runner has its streams. */
+  opened: () => void;
+  /** Called when the runner has reported its run. */
+  finish: () => void;
   /** Never rejects; resolves when all output of the program has been delivered. */
   ended: Promise<SessionEnd>;
 }>;
@@ -52,20 +67,21 @@ export type SessionEnd = Readonly<{
 export type Lost = Readonly<{ qemu: string; console: string }>;
 
 /**
- * Starts the program. From here on the session owns the caller's streams until it has ended. @throws SetupError
- * `bad-text`
+ * Starts the program, or makes a run of the runner that serves. From here on the session owns the caller's streams
+ * until it has ended. @throws SetupError `bad-text`
  */
 export function runInMachine(machine: Machine, request: SessionRequest): Session {
-  const { control } = machine.ports;
+  const { control, runner, gone } = channelsOf(machine);
   const streams = openGuestStreams(request);
+  let isOver = false;
   const send = (words: string | Buffer): void => {
-    if (!control.destroyed) control.write(words);
+    // What comes after a run would be taken for the next one's configuration.
+    if (!isOver) control.send(words);
   };
   const outputs = [
     pumpOut(machine.ports.stdout, streams.stdout, () => send(say.close('stdout'))),
     pumpOut(machine.ports.stderr, streams.stderr, () => send(say.close('stderr'))),
   ] as const;
-  const runner = openRunner(machine, request);
   const { promise: ended, resolve: finish } = Promise.withResolvers<AgentEnd | SetupError>();
   const { terminal } = streams;
   const stops = watchStops({
@@ -79,68 +95,99 @@ export function runInMachine(machine: Machine, request: SessionRequest): Session
     },
   });
   let input: InPump | null = null;
-  const take = (event: AgentEvent | null): void => {
-    if (event?.event === 'started') {
-      terminal?.take();
-      input = pumpIn(streams.source, machine.ports.stdin, (bytes) => send(say.stdinEnd(bytes)));
-      request.onStarted();
-    }
-    if (event?.event === 'stopped') void stops.stop(true).then(() => send(say.cont()));
-    if (event?.event === 'stdin-closed') input?.stop();
-    if (event?.event === 'setup-error') finish(agentError(event));
-    if (event?.event === 'end') finish(event);
+  const begin = (): void => {
+    terminal?.take();
+    input = pumpIn(streams.source, machine.ports.stdin, (bytes) => send(say.stdinEnd(bytes)));
+    request.onStarted();
   };
-  control.on(
-    'data',
-    cutLines((line) => take(parseAgentLine(line))),
-  );
-  // The boot paused it so that no message in between is lost.
-  control.resume();
+  const take = (event: AgentEvent): void => {
+    if (event.event === 'started') begin();
+    if (event.event === 'opened') {
+      const line = request.runner?.request;
+      runner.send(`${typeof line === 'function' ? line(event) : line}\n`);
+      begin();
+    }
+    if (event.event === 'stopped') void stops.stop(true).then(() => send(say.cont()));
+    if (event.event === 'stdin-closed') input?.stop();
+    if (event.event === 'setup-error') finish(agentError(event));
+    if (event.event === 'end' || event.event === 'over') finish(event);
+  };
+  const silence = [control.listen(take), ...(request.runner === null ? [] : [runner.listen(request.runner.onLine)])];
   streams.onResize((size) => send(say.size(size)));
-  send(
-    encodeConfig({
-      ...request.guest,
-      time: Date.now(),
-      rw: machine.shares,
-      streams: streams.kinds,
-      size: streams.size(),
-      runner: request.runner !== null,
-    }),
-  );
+  const { hostname, cgroup, cwd, env, argv } = request.guest;
+  const seed = randomBytes(SEED_BYTES).toString('hex');
+  const run = {
+    hostname,
+    seed,
+    time: Date.now(),
+    runFolders: listRunFolders(),
+    rw: machine.shares,
+    streams: streams.kinds,
+    size: streams.size(),
+  };
+  const isProgram = cgroup !== undefined && cwd !== undefined && env !== undefined && argv !== undefined;
+  const hasPort = request.runner !== null;
+  if (isProgram && hasPort) runner.send(`${request.runner.request}\n`);
+  send(encodeConfig(isProgram ? { ...run, cgroup, cwd, env, argv, runner: hasPort, serves: false } : run));
   const conclude = async (): Promise<SessionEnd> => {
-    const ending = await Promise.race([ended, gone(machine)]);
-    await untilPassedOn(machine, ending, outputs, runner);
+    const ending = await Promise.race([ended, gone]);
+    isOver = true;
+    await untilPassedOn(machine, ending, outputs, request.runner === null ? null : runner);
     input?.stop();
     stops.close();
+    for (const listen of silence) listen();
+    for (const output of outputs) output.detach();
     streams.close(ending === null || ending instanceof SetupError ? null : ending.stdin);
     return endOf(machine, ending);
   };
-  return { signal: (name) => send(say.signal(name)), ended: conclude() };
+  return {
+    signal: (name) => send(say.signal(name)),
+    opened: () => send(say.opened()),
+    finish: () => {
+      send(say.finish());
+      isOver = true;
+    },
+    ended: conclude(),
+  };
+}
+
+const MOST_RUN_FOLDERS = 256;
+
+/** Those that this user can see. */
+function listRunFolders(): RunConfig['runFolders'] {
+  try {
+    const folders = readdirSync('/run', { withFileTypes: true }).filter(
+      (entry) => entry.isDirectory() && !entry.name.startsWith('.'),
+    );
+    return folders.slice(0, MOST_RUN_FOLDERS).flatMap(({ name }) => {
+      const stat = lstatSync(`/run/${name}`, { throwIfNoEntry: false });
+      return stat === undefined ? [] : [{ name, mode: stat.mode & 0o7777, uid: stat.uid, gid: stat.gid }];
+    });
+  } catch {
+    return [];
+  }
 }
 
 /** Null if the machine is gone without a report. */
 type Ending = AgentEnd | SetupError | null;
-
-/** Resolves only after all the agent's messages are read. */
-async function gone({ ended, ports: { control } }: Machine): Promise<null> {
-  const closed = new Promise((resolve) => (control.closed ? resolve(null) : control.once('close', resolve)));
-  await Promise.all([ended, closed]);
-  return null;
-}
 
 /** Waits for a stalled reader on the host as long as the machine lives; whoever loses patience kills the machine. */
 async function untilPassedOn(
   machine: Machine,
   ending: Ending,
   outputs: readonly [OutPump, OutPump],
-  runner: Runner,
+  runner: Channel<string> | null,
 ): Promise<void> {
   const isEnd = ending !== null && !(ending instanceof SetupError);
   const [stdout, stderr] = outputs;
-  const all = isEnd
-    ? [stdout.reached(ending.stdout), stderr.reached(ending.stderr), runner.quiet()]
-    : [stdout.ended, stderr.ended, runner.quiet()];
-  await Promise.race([Promise.all(all), machine.ended.then(() => untilStalled(outputs))]);
+  const all = isEnd ? [stdout.reached(ending.stdout), stderr.reached(ending.stderr)] : [stdout.ended, stderr.ended];
+  // Of a run that is over, all has been told.
+  if (runner !== null && !(isEnd && ending.event === 'over')) all.push(untilQuiet(runner));
+  let isDone = false;
+  const passedOn = Promise.all(all).then(() => {
+    isDone = true;
+  });
+  await Promise.race([passedOn, machine.ended.then(() => (isDone ? undefined : untilStalled(outputs)))]);
 }
 
 async function untilStalled(outputs: readonly OutPump[]): Promise<void> {
@@ -154,34 +201,18 @@ async function untilStalled(outputs: readonly OutPump[]): Promise<void> {
 function endOf(machine: Machine, ending: Ending): Promise<SessionEnd> {
   const nothing = { code: null, signal: null, lost: null, error: null };
   if (ending instanceof SetupError) return Promise.resolve({ ...nothing, error: ending });
+  if (ending?.event === 'over') return Promise.resolve(nothing);
   if (ending !== null) return Promise.resolve({ ...nothing, code: ending.code, signal: ending.signal });
   return machine.ended.then(({ stderr }) => ({ ...nothing, lost: { qemu: stderr, console: machine.consoleTail() } }));
 }
 
-type Runner = Readonly<{ quiet: () => Promise<void> }>;
-
-/**
- * What the program wrote to its descriptor 3 before its end has arrived when the end is reported, but may be unread:
- * `quiet` resolves when nothing more is left.
- */
-function openRunner({ ports: { runner: port } }: Machine, { runner }: SessionRequest): Runner {
-  if (runner === null) return { quiet: () => Promise.resolve() };
-  let bytes = 0;
-  const take = cutLines(runner.onLine);
-  port.on('data', (chunk: Buffer) => {
-    bytes += chunk.length;
-    take(chunk);
-  });
-  port.write(`${runner.request}\n`);
-  return {
-    quiet: async () => {
-      for (let before = -1; before !== bytes; ) {
-        before = bytes;
-        await sleep(QUIET_MS);
-        await setImmediate();
-      }
-    },
-  };
+/** What the runner wrote before its end has arrived when the end is reported, but may be unread. */
+async function untilQuiet({ bytes }: Channel<string>): Promise<void> {
+  for (let before = -1; before !== bytes(); ) {
+    before = bytes();
+    await sleep(QUIET_MS);
+    await setImmediate();
+  }
 }
 
 /** Stop signals take effect at once; in an orphaned process group, where nobody could continue us, never. */

@@ -16,63 +16,88 @@ export type StreamKind = 'null' | 'pipe' | 'smallpipe' | 'tty';
 
 export type TerminalSize = Readonly<{ rows: number; columns: number }>;
 
-export type GuestConfig = Readonly<{
-  /** What the guest mounts at /sys/fs/cgroup. */
-  cgroup: 'v1' | 'v2';
+/** What the guest is told before each run, or with the program that it starts. */
+export type RunConfig = Readonly<{
   /** Epoch milliseconds: the guest's clock is set to it. */
   time: number;
+  /** Random, in hexadecimal. */
+  seed: string;
   hostname: string;
+  /** The folders in the host's /run, which the guest's has too, but empty. */
+  runFolders: readonly Readonly<{ name: string; mode: number; uid: number; gid: number }>[];
   /** Host folders that are writable inside, each with its 9p tag. */
   rw: readonly Readonly<{ tag: string; path: string }>[];
   streams: Readonly<Record<StreamName, StreamKind>>;
   /** Size of the terminal; null if none. */
   size: TerminalSize | null;
-  cwd: string;
-  env: Readonly<Record<string, string>>;
-  /** Absolute path of the program, and its arguments. */
-  argv: readonly string[];
-  /** Whether the program gets the port `kmem.runner` as its descriptor 3. */
-  runner: boolean;
 }>;
+
+export type GuestConfig = RunConfig &
+  Readonly<{
+    /** What the guest mounts at /sys/fs/cgroup. */
+    cgroup: 'v1' | 'v2';
+    cwd: string;
+    env: Readonly<Record<string, string>>;
+    /** The program, by its absolute path, and its arguments. */
+    argv: readonly string[];
+    /** Whether the program is given the port `kmem.runner` as its descriptor 3. */
+    runner: boolean;
+    /** Whether its streams are a terminal or nothing, and a configuration for each of its runs follows. */
+    serves: boolean;
+  }>;
 
 export type AgentEvent =
   | Readonly<{ event: 'up'; uptimeMs: number }>
   | Readonly<{ event: 'setup-error'; what: string; errno: string | null; detail: string | null }>
   | Readonly<{ event: 'started'; pid: number }>
+  /** The room of a run is ready. The streams' ends as the agent's descriptors, which the runner opens; null: it has that one. */
+  | (Readonly<{ event: 'opened'; holder: number }> & Readonly<Record<StreamName, number | null>>)
+  /** The run is over, as `end` tells of a program. */
+  | (Readonly<{ event: 'over' }> & StreamTotals)
+  /** Another run can be made, unless something is left of the last. */
+  | Readonly<{ event: 'cleared'; left: string | null }>
   /** The terminal's Ctrl-Z stopped the program. */
   | Readonly<{ event: 'stopped' }>
   /** Nobody in the guest reads stdin any more. */
   | Readonly<{ event: 'stdin-closed' }>
-  /** Total bytes per stream. `stdin`: how many of the bytes sent the program read; null if unknown. */
-  | Readonly<{
-      event: 'end';
-      code: number | null;
-      signal: string | null;
-      stdout: number;
-      stderr: number;
-      stdin: number | null;
-    }>;
+  /** Total bytes per stream. */
+  | (Readonly<{ event: 'end'; code: number | null; signal: string | null }> & StreamTotals);
 
-export type AgentEnd = Extract<AgentEvent, { event: 'end' }>;
+/** The streams' bytes in all. `stdin`: how many of those sent the program took; null: not told. */
+export type StreamTotals = Readonly<{ stdout: number; stderr: number; stdin: number | null }>;
+
+export type AgentEnd = Extract<AgentEvent, { event: 'end' | 'over' }>;
 
 /** Records `key=value`, each terminated by a NUL, and an empty one at the end. @throws SetupError `bad-text` */
-export function encodeConfig(config: GuestConfig): Buffer {
+export function encodeConfig(config: RunConfig | GuestConfig): Buffer {
   const { streams, size } = config;
+  const program = 'argv' in config ? config : null;
   const records: (readonly [key: string, value: string | number])[] = [
-    ['cgroup', config.cgroup],
+    ...(program === null ? [] : [['cgroup', program.cgroup] as const]),
     ['time', Math.round(config.time)],
+    ['seed', config.seed],
     ['hostname', config.hostname],
+    ...config.runFolders.map(
+      ({ name, mode, uid, gid }) => ['directory', `${mode.toString(8)} ${uid} ${gid} ${name}`] as const,
+    ),
     ...config.rw.map(({ tag, path }) => ['rw', `${tag}:${path}`] as const),
     ['stdin', streams.stdin],
     ['stdout', streams.stdout],
     ['stderr', streams.stderr],
     ...(size === null ? [] : [['size', `${size.rows} ${size.columns}`] as const]),
-    ['cwd', config.cwd],
-    ...Object.entries(config.env).map(([name, value]) => ['env', `${name}=${value}`] as const),
-    ...config.argv.map((argument) => ['arg', argument] as const),
-    ...(config.runner ? [['runner', 1] as const] : []),
+    ...(program === null ? [] : programRecords(program)),
   ];
   return bytesOf(`${records.map(([key, value]) => `${key}=${withoutNul(key, `${value}`)}\0`).join('')}\0`);
+}
+
+function programRecords({ cwd, env, argv, runner, serves }: GuestConfig): (readonly [string, string | number])[] {
+  return [
+    ['cwd', cwd],
+    ...Object.entries(env).map(([name, value]) => ['env', `${name}=${value}`] as const),
+    ...argv.map((argument) => ['arg', argument] as const),
+    ...(runner ? [['runner', 1] as const] : []),
+    ...(serves ? [['serves', 1] as const] : []),
+  ];
 }
 
 function withoutNul(key: string, value: string): string {
@@ -87,6 +112,10 @@ export const say = {
   stdinEnd: (bytes: number): string => `stdin-end ${bytes}\n`,
   close: (stream: 'stdout' | 'stderr'): string => `close ${stream}\n`,
   cont: (): string => 'cont\n',
+  /** The runner has its streams. */
+  opened: (): string => 'opened\n',
+  /** The runner has told its result. */
+  finish: (): string => 'finish\n',
 };
 
 /** Null for an unknown event; an agent may report more than we ask for. */
@@ -95,6 +124,11 @@ export function parseAgentLine(line: string): AgentEvent | null {
   const number = (key: string): number => (typeof event[key] === 'number' ? event[key] : 0);
   const numberOrNull = (key: string): number | null => (typeof event[key] === 'number' ? event[key] : null);
   const text = (key: string): string | null => (typeof event[key] === 'string' ? event[key] : null);
+  const totals = (): StreamTotals => ({
+    stdout: number('stdout'),
+    stderr: number('stderr'),
+    stdin: numberOrNull('stdin'),
+  });
   switch (event.event) {
     case 'up':
       return { event: 'up', uptimeMs: number('uptimeMs') };
@@ -102,18 +136,20 @@ export function parseAgentLine(line: string): AgentEvent | null {
       return { event: 'setup-error', what: text('what') ?? '?', errno: text('errno'), detail: text('detail') };
     case 'started':
       return { event: 'started', pid: number('pid') };
+    case 'opened': {
+      const end = (key: StreamName): number | null => (number(key) < 0 ? null : number(key));
+      const ends = { stdin: end('stdin'), stdout: end('stdout'), stderr: end('stderr') };
+      return { event: 'opened', holder: number('holder'), ...ends };
+    }
+    case 'over':
+      return { event: 'over', ...totals() };
+    case 'cleared':
+      return { event: 'cleared', left: text('left') };
     case 'stopped':
     case 'stdin-closed':
       return { event: event.event };
     case 'end':
-      return {
-        event: 'end',
-        code: numberOrNull('code'),
-        signal: text('signal'),
-        stdout: number('stdout'),
-        stderr: number('stderr'),
-        stdin: numberOrNull('stdin'),
-      };
+      return { event: 'end', code: numberOrNull('code'), signal: text('signal'), ...totals() };
     default:
       return null;
   }

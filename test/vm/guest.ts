@@ -49,6 +49,7 @@ export async function bootGuest(t: ExecutionContext, boot: Boot = {}): Promise<G
     cpus: 1,
     rw: boot.rw ?? [],
     prefetch: boot.prefetch ?? [],
+    serves: false,
     accel: 'tcg',
   };
   const qemu = startQemu(findQemu(kernel.arch), qemuArguments(shape));
@@ -105,6 +106,8 @@ export function config(argv: readonly string[], more: Partial<GuestConfig> = {})
   return {
     cgroup: 'v1',
     time: Date.now(),
+    seed: 'f00d',
+    runFolders: [],
     hostname: 'guest',
     rw: [],
     streams: { stdin: 'null', stdout: 'pipe', stderr: 'pipe' },
@@ -113,6 +116,7 @@ export function config(argv: readonly string[], more: Partial<GuestConfig> = {})
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
     argv,
     runner: false,
+    serves: false,
     ...more,
   };
 }

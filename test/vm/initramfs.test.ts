@@ -37,7 +37,14 @@ function makeKernel(t: ExecutionContext) {
   for (const file of modules) writeFileSync(file, `module ${basename(file)}`);
   const kernel: Kernel = {
     ...{ name: 'test', release: '1.2.3-test', version: '1.2.3', arch: 'x86_64', image: join(folder, 'vmlinux') },
-    ...{ modules, folder, source: 'the test', addedAt: '2026-01-01T00:00:00.000Z', bytes: 0 },
+    ...{
+      native: { path: null, reason: 'none', hint: 'none' },
+      modules,
+      folder,
+      source: 'the test',
+      addedAt: '2026-01-01T00:00:00.000Z',
+      bytes: 0,
+    },
   };
   return { kernel, kept: join(folder, 'cache', 'kmem-run', 'initramfs') };
 }

@@ -26,8 +26,10 @@ export const ordinary: Omit<BootOptions, 'kernel'> = {
   cpus: 1,
   rw: [],
   prefetch: [],
+  serves: false,
   accel: 'tcg',
-  retries: 0,
+  // As in the product: what a boot does is the matter of machine.test.ts.
+  retries: 2,
 };
 
 export async function boot(t: ExecutionContext, kernel: Kernel, more: Partial<BootOptions> = {}): Promise<Machine> {

@@ -5,6 +5,8 @@ import { agentError, encodeConfig, type GuestConfig, parseAgentLine, say } from 
 const config: GuestConfig = {
   cgroup: 'v1',
   time: 1_700_000_000_123.4,
+  seed: 'f00d',
+  runFolders: [{ name: 'a b', mode: 0o1777, uid: 1, gid: 2 }],
   hostname: 'here',
   rw: [{ tag: 'rw0', path: '/a:b,c' }],
   streams: { stdin: 'null', stdout: 'smallpipe', stderr: 'tty' },
@@ -13,20 +15,21 @@ const config: GuestConfig = {
   env: { A: '1=2\nx', EMPTY: '' },
   argv: ['/bin/sh', '', 'ü'],
   runner: true,
+  serves: true,
 };
 
 test('a configuration is NUL-terminated records and a final empty one', (t) => {
   t.is(
     encodeConfig(config).toString(),
     [
-      ...['cgroup=v1', 'time=1700000000123', 'hostname=here', 'rw=rw0:/a:b,c'],
+      ...['cgroup=v1', 'time=1700000000123', 'seed=f00d', 'hostname=here', 'directory=1777 1 2 a b', 'rw=rw0:/a:b,c'],
       ...['stdin=null', 'stdout=smallpipe', 'stderr=tty', 'size=24 80', 'cwd=/tmp'],
-      ...['env=A=1=2\nx', 'env=EMPTY=', 'arg=/bin/sh', 'arg=', 'arg=ü', 'runner=1', ''],
+      ...['env=A=1=2\nx', 'env=EMPTY=', 'arg=/bin/sh', 'arg=', 'arg=ü', 'runner=1', 'serves=1', ''],
       '',
     ].join('\0'),
   );
-  const bare = encodeConfig({ ...config, size: null, runner: false, rw: [], env: {} }).toString();
-  t.notRegex(bare, /size=|runner=|rw=|env=/);
+  const bare = encodeConfig({ ...config, size: null, runner: false, serves: false, rw: [], env: {} }).toString();
+  t.notRegex(bare, /size=|runner=|serves=|rw=|env=/);
 });
 
 test('a NUL that would end a record early is refused', (t) => {
