@@ -63,7 +63,10 @@ function compile(sources, cwd, target) {
 }
 
 /** The sources of each object. */
-const OBJECTS = { 'refusals.bpf.o': ['refusals.bpf.c'], 'watch.bpf.o': ['memory.bpf.c', 'moves.bpf.c'] };
+const OBJECTS = {
+  'refusals.bpf.o': ['refusals.bpf.c'],
+  'watch.bpf.o': ['memory.bpf.c', 'moves.bpf.c', 'enforce.bpf.c', 'objects.bpf.c'],
+};
 
 function build() {
   for (const [object, sources] of Object.entries(OBJECTS)) {

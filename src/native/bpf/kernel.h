@@ -24,6 +24,15 @@ struct page;
 /* include/linux/gfp.h: the same bit from 5.10 to 6.18.  A trial confirms it (watch.bpf.c, `learn`). */
 #define GFP_ACCOUNT (1u << 22)
 
+/* include/linux/gfp_types.h: the same bit from 5.10 to 6.10, the last that allows refusing an allocation. */
+#define GFP_NOFAIL (1u << 15)
+
+/* include/linux/sched.h: the same bits from 5.10 to 6.18. */
+#define PF_EXITING 0x00000004
+#define PF_IO_WORKER 0x00000010 /* from 5.12 on */
+#define PF_SIGNALED 0x00000400
+#define PF_KTHREAD 0x00200000
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct kernfs_node {
@@ -59,11 +68,23 @@ struct css_set {
 
 struct task_struct {
   int pid, tgid;
+  unsigned int flags;
+  void *mm;
   struct css_set *cgroups;
+  struct files_struct *files;
   struct task_struct *real_parent;
   unsigned long min_flt, maj_flt;
   __u64 start_time;
   char comm[16];
+};
+
+struct fdtable {
+  unsigned int max_fds;
+};
+
+struct files_struct {
+  struct fdtable *fdt;
+  unsigned int next_fd;
 };
 
 struct page_counter {
@@ -86,8 +107,18 @@ struct memcg_vmstats_percpu {
   long state[1];
 };
 
+/* Who is charged instead of the task's own group, if anyone. */
+struct task_struct___remote {
+  void *active_memcg;
+};
+
 struct kmem_cache {
-  unsigned int flags;
+  unsigned int flags, size;
+};
+
+/* From 6.2 to 6.13; otherwise it is a variable of its own. */
+struct pcpu_hot {
+  int preempt_count;
 };
 
 struct pt_regs___x86 {

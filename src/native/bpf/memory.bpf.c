@@ -13,10 +13,12 @@
  *
  * A fault over the limit sends the task a signal.  If the task continues, its next fault over the limit kills it.
  */
+#include "faults.h"
 #include "usage.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
+const volatile struct usage_place place = {0};
 struct watched_group group;
 struct usage_layout layout;
 struct usage_state usage_state;
@@ -38,10 +40,7 @@ struct {
   __uint(max_entries, MAX_TASKS);
 } tasks SEC(".maps");
 
-struct {
-  __uint(type, BPF_MAP_TYPE_RINGBUF);
-  __uint(max_entries, EVENT_RING);
-} ring SEC(".maps");
+struct fault_ring ring SEC(".maps");
 
 struct frames {
   __u64 address[MAX_FRAMES];
@@ -90,38 +89,6 @@ static __always_inline bool is_in_fault(void *context)
   return false;
 }
 
-static __always_inline int call_number(struct task_struct *task)
-{
-  if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
-    return -2;
-  __u64 registers = (__u64)bpf_task_pt_regs(bpf_get_current_task_btf());
-  struct pt_regs___x86 *x86 = (void *)registers;
-  struct pt_regs___arm64 *arm64 = (void *)registers;
-  if (bpf_core_field_exists(x86->orig_ax))
-    return (int)BPF_CORE_READ(x86, orig_ax);
-  if (bpf_core_field_exists(arm64->syscallno))
-    return BPF_CORE_READ(arm64, syscallno);
-  return -2;
-}
-
-static __always_inline void send_fault(struct task_struct *task, __u64 address, __u64 bytes, __u64 usage, __u32 signal)
-{
-  struct fault_event *e = bpf_ringbuf_reserve(&ring, sizeof *e, 0);
-  if (!e) {
-    __sync_fetch_and_add(&state.lost, 1);
-    return;
-  }
-  e->ns = bpf_ktime_get_ns();
-  e->task = bpf_get_current_pid_tgid();
-  e->address = address;
-  e->bytes = bytes;
-  e->usage = usage;
-  e->call = call_number(task);
-  e->signal = signal;
-  bpf_get_current_comm(e->comm, sizeof e->comm);
-  bpf_ringbuf_submit(e, 0);
-}
-
 static __always_inline struct task_fault *find_task(__u32 tid, __u64 started)
 {
   struct task_fault *known = bpf_map_lookup_elem(&tasks, &tid);
@@ -151,7 +118,7 @@ static __always_inline void end_fault(struct task_struct *task, __u64 bytes, __u
     bpf_map_update_elem(&tasks, &tid, &first, BPF_ANY);
   }
   bpf_send_signal_thread(signal);
-  send_fault(task, address, bytes, usage, signal);
+  send_fault(address, bytes, usage, signal);
 }
 
 /* Accounts for a page given to a fault; returns whether it is over the limit. */
@@ -288,8 +255,8 @@ int BPF_PROG(group_removed)
   if (group.css == 0)
     return 0;
   bool own = (__u64)removed == group.cgroup;
-  if (place.unified && (own || has_ancestor(removed, &group)))
-    layout.incomplete = 1;
+  if (place.unified)
+    drop_group((__u64)removed, &layout);
   if (own)
     group.css = 0; /* the next group may be created at its address */
   return 0;

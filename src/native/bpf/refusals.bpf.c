@@ -143,14 +143,19 @@ static __always_inline void count_kind(const struct refusal_kind *kind)
     __sync_fetch_and_add(&totals.calls_uncounted, 1);
 }
 
-static __always_inline void send_refusal(const struct refusal_kind *kind, __u64 calls, __u64 registers)
+static __always_inline void send_refusal(const struct refusal_kind *kind, const struct refused_task *task,
+                                         __u64 registers)
 {
   struct refusal *r = bpf_ringbuf_reserve(&ring, sizeof *r, 0);
   if (!r)
     return;
   r->ns = bpf_ktime_get_ns();
   r->task = bpf_get_current_pid_tgid();
-  r->calls = calls;
+  r->calls = task->calls;
+  r->bytes = task->bytes;
+  r->usage = task->usage;
+  r->is_object = task->is_object;
+  r->stack = task->stack;
   r->kind = *kind;
   for (int i = 0; i < CALL_ARGUMENTS; i++)
     r->args[i] = register_at(registers, config.arguments_at[i]);
@@ -167,7 +172,7 @@ int returned(struct bpf_raw_tracepoint_args *context)
   struct refused_task *task = current_task();
   if (!task)
     return 0;
-  __u64 pending = task->pending, calls = task->calls;
+  __u64 pending = task->pending;
   task->pending = 0;
   task->since_ns = 0;
   if (pending == 0)
@@ -182,12 +187,15 @@ int returned(struct bpf_raw_tracepoint_args *context)
     return 0;
   if (result < 0)
     kind.error = (__u32)-result;
-  else if (!kind.not_32_bit || kind.nr != config.brk || register_at(registers, config.arguments_at[0]) <= (__u64)result)
+  else if (!kind.not_32_bit || kind.nr != config.brk ||
+           register_at(registers, config.arguments_at[0]) <= (__u64)result) {
+    __sync_fetch_and_add(&totals.calls_handled, 1);
     return 0; /* brk refuses by returning the old break */
+  }
   count_kind(&kind);
   /* 5.10 has no addition that returns the old value. */
   __sync_fetch_and_add(&totals.calls_failed, 1);
   if (totals.calls_failed <= REFUSALS_IN_FULL)
-    send_refusal(&kind, calls, registers);
+    send_refusal(&kind, task, registers);
   return 0;
 }

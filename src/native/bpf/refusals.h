@@ -27,6 +27,7 @@ struct refusals_config {
 
 struct refusals_totals {
   __u64 charges_refused, calls_failed, calls_uncounted;
+  __u64 calls_handled; /* succeeded although an allocation was refused */
 };
 
 /* The state of a task that was refused. */
@@ -35,6 +36,10 @@ struct refused_task {
   __u64 in_fault;                  /* it is in its own page fault, not in a call */
   __u64 since_ns, last_ns, streak; /* refusals in page faults with no grant in between; since_ns 0: none */
   __u64 calls;                     /* calls entered since the task was added to the table */
+  __u64 bytes, usage, is_object;   /* of the last refusal, if our programs enforce the limit (enforce.bpf.c) */
+  __s64 stack;                     /* its number among `refusal_stacks` (enforce.bpf.c); negative: none */
+  __u64 signalled;                 /* the signal that ended its last page fault; 0: a later one was granted */
+  __u64 sends;                     /* that signal is being sent */
 };
 
 struct refusal_kind {
@@ -47,6 +52,8 @@ struct refusal_kind {
 struct refusal {
   __u64 ns, task; /* task: tgid << 32 | tid */
   __u64 calls;    /* the task's, at that time */
+  __u64 bytes, usage, is_object;
+  __s64 stack;
   struct refusal_kind kind;
   __u64 args[CALL_ARGUMENTS];
   char path[REFUSAL_PATH];

@@ -17,10 +17,17 @@ struct usage_place {
   __u32 unified, cpus; /* unified: cgroup v2 */
 };
 
+/* The sum of the groups' figures is no longer the usage to the byte, or is not known at all. */
+enum { GROUP_WAS_REMOVED = 1, TOO_MANY_GROUPS = 2 };
+
 /* Determined by the programs. */
 struct usage_layout {
-  __u32 incomplete; /* the sum is no longer the group's: too many groups below it, or one was removed */
-  __u32 item;       /* byte offset of kernel memory in a CPU's figures */
+  __u32 incomplete;  /* which of these happened; 0: the sum is exact */
+  __u32 item;        /* byte offset of kernel memory in a CPU's figures */
+  __u32 removals;    /* of groups below it */
+  __u32 found, last; /* for drop_group() */
+  __u32 unused;
+  __s64 removed; /* pages that those had; the supervisor corrects it (readings.h) */
   __u64 offset[MAX_CPUS];
   __u64 group[MAX_GROUPS]; /* addresses, 0: none */
 };
@@ -59,6 +66,43 @@ struct fault_event {
   __s32 call;   /* number of the system call in which it happened; -1: none, -2: unknown */
   __u32 signal; /* that was sent */
   char comm[16];
+};
+
+/* enforce.bpf.c */
+
+enum enforce_trial { TRY_NOTHING, TRY_OBJECT, TRY_PAGE, TRY_FILE, TRY_INODE, TRY_SOCKET, TRY_AREA };
+
+struct enforce_config {
+  __u64 limit;      /* bytes, or NO_LIMIT */
+  __u32 signal;     /* sent for a page fault that is refused; 0: page faults are not refused */
+  __u32 trial;      /* an allocation of the supervisor to refuse: enum enforce_trial */
+  __u32 supervisor; /* its tid, during a trial */
+  __u32 unused;
+};
+
+/* Determined by `locate`. */
+struct enforce_places {
+  __u64 preempt_count; /* of a CPU: relative to the CPU's own memory */
+  __u64 task_cache;    /* the slab cache of tasks */
+};
+
+struct enforce_state {
+  __u64 objects, pages;                /* refused allocations */
+  __u64 must_not_fail, atomic, remote; /* over the limit, but not refused */
+  __u64 refused_in_trial;
+};
+
+/* Kernel stacks of refused allocations, from the inside out; 0 ends one. */
+enum { STACK_FRAMES = 16, MAX_STACKS = 512, SYMBOL = 64 };
+
+struct kernel_stack {
+  __u64 at[STACK_FRAMES];
+};
+
+/* A request to `name`, and its answer. */
+struct symbol {
+  __u64 address;
+  char name[SYMBOL];
 };
 
 /* moves.bpf.c */

@@ -10,7 +10,7 @@
 
 #include "group.h"
 
-const volatile struct usage_place place = {0};
+extern const volatile struct usage_place place; /* memory.bpf.c */
 
 static __always_inline __u64 counter_of(__u64 css)
 {
@@ -37,7 +37,7 @@ static __always_inline __u64 usage_of(const struct watched_group *group, const s
 {
   if (!place.unified)
     return counter_of(group->css);
-  __s64 pages = 0;
+  __s64 pages = layout->removed;
   LOOP for (int i = 0; i < MAX_GROUPS && layout->group[i]; i++) pages += sum_of(layout->group[i], layout);
   return pages > 0 ? (__u64)pages * PAGE_BYTES : 0;
 }
@@ -54,7 +54,33 @@ static __always_inline void note_group(__u64 css, struct usage_layout *layout)
       return;
     }
   }
-  layout->incomplete = 1;
+  layout->incomplete |= TOO_MANY_GROUPS;
+}
+
+/*
+ * Its memory may be reused soon, and what it held is its parent's: from now on the parent's figures shrink as that is
+ * freed.  What is freed until the kernel has moved it is missed, and the usage is taken to be higher than it is.
+ */
+static __always_inline void drop_group(__u64 cgroup, struct usage_layout *layout)
+{
+  /* In memory, where the verifier does not follow their values: it would walk the code below for each pair. */
+  volatile __u32 *found = &layout->found, *last = &layout->last;
+  *found = MAX_GROUPS;
+  LOOP for (__u32 i = 0; i < MAX_GROUPS && layout->group[i]; i++)
+  {
+    struct cgroup_subsys_state *css = (void *)layout->group[i];
+    if ((__u64)BPF_CORE_READ(css, cgroup) == cgroup)
+      *found = i;
+    *last = i;
+  }
+  __u32 at = *found, end = *last;
+  if (at >= MAX_GROUPS || end >= MAX_GROUPS)
+    return;
+  layout->removed += sum_of(layout->group[at], layout);
+  layout->group[at] = layout->group[end];
+  layout->group[end] = 0;
+  layout->incomplete |= GROUP_WAS_REMOVED;
+  layout->removals++;
 }
 
 /* Whether the current task's group is ours or below it. */
