@@ -22,6 +22,22 @@ export function useHelper(path: string): void {
   found = path;
 }
 
+let holder: number | null = null;
+
+/** In a guest: what starts from now on joins the namespaces of this process. */
+export function useNamespacesOf(pid: number): void {
+  holder = pid;
+}
+
+/** The arguments of a helper that starts or reaches programs of the run. `cwd`: where those begin. */
+export function helperArguments(words: readonly string[], cwd = '/'): string[] {
+  return holder === null ? [...words] : ['within', String(holder), cwd, ...words];
+}
+
+export function isInNamespaces(): boolean {
+  return holder !== null;
+}
+
 export type Program = Readonly<{
   command: readonly string[];
   /** Absolute. */
@@ -55,6 +71,35 @@ export async function exceedLimit(helper: string, tasksFile: string): Promise<{ 
     killSignal: 'SIGKILL',
   });
   return { refused: exitCode === REFUSED };
+}
+
+/** Null if the kernel has loaded this module, now or earlier; otherwise why not. */
+export async function loadModule(helper: string, file: string): Promise<string | null> {
+  const { exitCode, stderr } = await execa(helper, ['load', file], { reject: false, timeout: TIMEOUT_MS });
+  return exitCode === 0 ? null : stderr || 'unknown error';
+}
+
+export type KernelTrial = Readonly<{
+  granularity: 'allocation' | 'object';
+  works: boolean;
+  /** Of the program that does not load or does not refuse; 0 and empty if it works. */
+  errno: number;
+  program: string;
+}>;
+
+/** What BPF programs can refuse inside this kernel: each refused something for the helper, or which one did not. */
+export async function tryKernel(helper: string): Promise<KernelTrial> {
+  const { stdout } = await execa(helper, ['granularity'], { reject: false, timeout: TIMEOUT_MS });
+  return readTrial(stdout);
+}
+
+/** The helper's answer; it gives none if it is killed. */
+export function readTrial(line: string): KernelTrial {
+  try {
+    return JSON.parse(line) as KernelTrial;
+  } catch {
+    return { granularity: 'object', works: false, errno: 0, program: '' };
+  }
 }
 
 /** Exit status of a refused task. */

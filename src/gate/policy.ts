@@ -9,6 +9,15 @@ const AUDIT_ARCH = { x64: 0xc000003e, i386: 0x40000003, arm64: 0xc00000b7 } as c
 /** x32 calls carry x86-64's audit architecture and this bit in the number. */
 const X32_BIT = 0x40000000;
 
+/** Hundreds of words that a process needs for each of its runs. */
+const made = new Map<string, readonly string[]>();
+
+function makeOnce(key: string, make: () => readonly string[]): readonly string[] {
+  const words = made.get(key) ?? make();
+  made.set(key, words);
+  return words;
+}
+
 /** The policy for every architecture whose calls a process on this machine can make. */
 export function policyWords(
   arch: string,
@@ -18,18 +27,27 @@ export function policyWords(
     inject,
     refresh,
     rcuWait,
-  }: Pick<GateConfig, 'allowIoUring' | 'trace' | 'inject' | 'refresh' | 'rcuWait'>,
-): string[] {
+    enforce,
+  }: Pick<GateConfig, 'allowIoUring' | 'trace' | 'inject' | 'refresh' | 'rcuWait' | 'enforce'>,
+): readonly string[] {
   const ends = trace !== null || inject.length > 0 || refresh !== null || rcuWait;
-  const watched = watchedCalls.filter(({ leaves }) => ends || !leaves);
-  return [
-    ...gatedCalls.flatMap((call) => forEachNumber(arch, call, gatedFields(call, allowIoUring))),
-    ...watched.flatMap((call) => forEachNumber(arch, call, watchedFields(call))),
-  ];
+  return makeOnce(`${arch} ${allowIoUring} ${ends} ${enforce}`, () => [
+    ...gatedCalls.flatMap((call) => {
+      const isHooked = enforce === 'object' && HOOKED.has(call.name);
+      return forEachNumber(arch, call, isHooked ? knownFields(call) : gatedFields(call, allowIoUring));
+    }),
+    ...watchedCalls
+      .filter(({ leaves }) => ends || !leaves)
+      .flatMap((call) => forEachNumber(arch, call, watchedFields(call))),
+  ]);
 }
 
 /** Names of the calls that fail by the kernel's own limit, and what to report about them. */
-export function observedWords(arch: string): string[] {
+export function observedWords(arch: string): readonly string[] {
+  return makeOnce(`${arch} observed`, () => makeObservedWords(arch));
+}
+
+function makeObservedWords(arch: string): string[] {
   const observed = (detail: string, role: string) => ['watch', 0, 0, 0, 0, detail, '', '', '', role, '', ''];
   const known = new Set(gatedCalls.map(({ name }) => name));
   const others = [...callNames].filter(([, name]) => arch === 'x64' && !known.has(name));
@@ -40,6 +58,13 @@ export function observedWords(arch: string): string[] {
     ...others.map(([number, name]) => `call=${[AUDIT_ARCH.x64, number, name, ...observed('', '')].join(':')}`),
   ];
 }
+
+/** Calls whose files, inodes, sockets and mappings BPF programs refuse (src/native/bpf/objects.bpf.c). */
+const HOOKED: ReadonlySet<string> = new Set(
+  `open openat openat2 creat memfd_create memfd_secret pipe pipe2 socket socketpair accept accept4 eventfd eventfd2
+  timerfd_create signalfd signalfd4 epoll_create epoll_create1 inotify_init inotify_init1 userfaultfd pidfd_open
+  fanotify_init mmap mmap2`.split(/\s+/),
+);
 
 function forEachNumber(
   arch: string,
@@ -82,6 +107,11 @@ function needOf({ need = PAGE, size }: GatedCall): string {
   return size === undefined ? `${need}` : `${need}+${size}`;
 }
 
+/** Not gated: only what to report about it. */
+function knownFields({ detail, role }: GatedCall): (string | number)[] {
+  return ['known', 0, '', 0, 0, detail ?? '', '', '', '', role ?? '', '', ''];
+}
+
 function watchedFields(call: WatchedCall): (string | number)[] {
   return ['watch', 0, '', 0, 0, '', '', ...conditionFields(call), call.role, '', ''];
 }
@@ -93,6 +123,8 @@ function conditionFields({ when }: Pick<GatedCall, 'when'>): (string | number)[]
 /** Configuration sent to the supervisor once, before the first step. Absent keys are not sent. */
 export type GateConfig = Readonly<{
   gate: boolean;
+  /** What BPF programs in the kernel refuse if it would exceed the limit; null: nothing. */
+  enforce: 'allocation' | 'object' | null;
   /** Bytes; null: nothing is denied. */
   limit: number | null;
   reserve: number;

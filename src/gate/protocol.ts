@@ -39,6 +39,12 @@ export type GateFailure = {
   room?: number | null;
   /** 1: `need` is that of a larger descriptor table. */
   table?: number;
+  /** Of the allocation that a BPF program refused last in the call; absent in other modes, like the next one. */
+  bytes?: number;
+  /** 1: for an object of a slab cache; 0: for pages. */
+  isObject?: number;
+  /** The kernel's functions that led to it, separated by spaces, from the inside out; null: not known. */
+  stack?: string | null;
 };
 
 /** A page fault over the limit, answered by a signal. */
@@ -95,6 +101,15 @@ export type GateSummary = {
   /** BPF events that were lost, and those missed because a program was already running. */
   watchLost: number;
   watchMissed: number;
+  /** Allocations that BPF programs refused; absent in other modes, like the following ones. */
+  refusedObjects?: number;
+  refusedPages?: number;
+  /** Over the limit, but let through. */
+  mustNotFail?: number;
+  atomic?: number;
+  remote?: number;
+  /** Calls that succeeded although an allocation in them was refused. */
+  callsHandled?: number;
   /** On v2 the components of the highest reading; null if the kernel does not report them. */
   slab: number | null;
   kernel_stack: number | null;
@@ -250,6 +265,8 @@ export function encodeConfig(config: GateConfig, fitted: readonly string[] = [])
     ...config.kill.map((file) => `kill=${file}`),
     ...config.directories.map((directory) => `directory=${directory}`),
   ];
+  if (config.enforce !== null) words.push(`enforce=${config.enforce}`);
+  if (config.enforce === 'allocation') words.push(...observedWords(process.arch));
   if (config.watched !== null) words.push(`watched=${config.watched}`);
   if (config.limit !== null) words.push(`limit=${config.limit}`);
   if (config.rcuWait) words.push('rcu-wait=1');

@@ -29,6 +29,14 @@ export type ObservedFailure = {
   injected: boolean;
   fault: ObservedFault | null;
   denial: ObservedDenial | null;
+  allocation: ObservedAllocation | null;
+};
+
+export type ObservedAllocation = {
+  bytes: number;
+  kind: 'object' | 'pages';
+  function: string | null;
+  stack: readonly string[];
 };
 
 export type ObservedDenial = { need: number; reserve: number; room: number; table: boolean };
@@ -167,12 +175,32 @@ function observed(event: GateFailure): ObservedFailure {
     injected: event.injected === 1,
     fault: null,
     denial: denialOf(event),
+    allocation: allocationOf(event),
   };
 }
 
 /** Null if it was injected, or if the limit is the kernel's own. */
 function denialOf({ need, reserve, room, table }: GateFailure): ObservedDenial | null {
   return need == null || reserve == null || room == null ? null : { need, reserve, room, table: table === 1 };
+}
+
+/** Null if no program of ours refused it. */
+function allocationOf({ bytes, isObject, stack }: GateFailure): ObservedAllocation | null {
+  if (bytes === undefined) return null;
+  const frames = outsideAllocator(stack?.split(' ') ?? []);
+  return { bytes, kind: isObject === 1 ? 'object' : 'pages', function: frames[0] ?? null, stack: frames };
+}
+
+/**
+ * What every allocation passes through: our program, the functions that it answers for, and those of mm/. The slab
+ * cache would say less: caches of equal sizes are merged, and have the name of the first.
+ */
+const ALLOCATOR =
+  /^(?:bpf_|0x|should_fail|security_|_*(?:kmem_cache|kmalloc|krealloc|kvmalloc|kzalloc|vmalloc|slab)|new_slab|allocate_slab|(?:__)?(?:alloc_pages|get_free_pages|folio_alloc)|get_page_from_freelist|prepare_alloc_pages)/;
+
+function outsideAllocator(frames: readonly string[]): readonly string[] {
+  const first = frames.findIndex((frame) => !ALLOCATOR.test(frame));
+  return first < 0 ? [] : frames.slice(first);
 }
 
 /** A fault fails no call: it ends in a signal. */
@@ -193,6 +221,7 @@ function observedFault(event: GateFault): ObservedFailure {
     injected: false,
     fault: { address: at, bytes, signal: signalName(signal) },
     denial: null,
+    allocation: null,
   };
 }
 

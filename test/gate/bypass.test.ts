@@ -8,7 +8,7 @@ import { compileFixture } from '../fixtures/compile.ts';
 import { makeHarness, type Ran } from '../harness.ts';
 import { lenient } from '../needs.ts';
 
-const LIMIT = ['--kmem', '1M', '--timeout', lenient(30)];
+const LIMIT = ['--enforce', 'gate', '--kmem', '1M', '--timeout', lenient(30)];
 
 function notesOf({ result }: Ran) {
   return result?.enforcement.notes.join('\n') ?? '';

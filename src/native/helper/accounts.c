@@ -5,6 +5,7 @@
 
 #include "../common/event.h"
 #include "config.h"
+#include "enforce.h"
 #include "events.h"
 #include "faults.h"
 #include "peak.h"
@@ -14,12 +15,22 @@
 static int64_t booked; /* of the kernel's counter of refusals */
 static bool is_counted;
 
+bool does_kernel_refuse(void)
+{
+  return config.failcnt_file != NULL || config.enforce;
+}
+
+static int64_t refused_by_kernel(void)
+{
+  return config.enforce ? (int64_t)allocations_refused() : read_failcnt();
+}
+
 /*
  * The kernel does not say whose charge it refused: each increase is booked once, so that the steps add up to the run.
  */
 void book_failcnt(void)
 {
-  int64_t now = config.failcnt_file == NULL || is_closed() ? -1 : read_failcnt();
+  int64_t now = !does_kernel_refuse() || is_closed() ? -1 : refused_by_kernel();
   struct running *r = step_for(-1);
   is_counted |= now >= 0;
   if (r == NULL || now <= booked)
@@ -30,7 +41,7 @@ void book_failcnt(void)
 
 int64_t denials_of(const struct running *r)
 {
-  return config.failcnt_file != NULL && !is_counted ? -1 : (int64_t)r->denials;
+  return does_kernel_refuse() && !is_counted ? -1 : (int64_t)r->denials;
 }
 
 static void send_figures(const struct running *r)

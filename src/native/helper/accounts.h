@@ -2,11 +2,15 @@
 #ifndef KMEM_HELPER_ACCOUNTS_H
 #define KMEM_HELPER_ACCOUNTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "steps.h"
 
-/* Books the refusals under the kernel's own limit since the last call. */
+/* Not the gate: the kernel has a limit of its own, or our programs refuse in it (enforce.h). */
+bool does_kernel_refuse(void);
+
+/* Books what the kernel has refused since the last call. */
 void book_failcnt(void);
 
 /* A step's `failcnt`: the denials booked on it; -1 if it cannot be read. */

@@ -50,6 +50,10 @@ bool configure(char *text)
     return parse_call(value);
   if (!strcmp(key, "gate"))
     return config.gate = atoi(value), true;
+  if (!strcmp(key, "enforce")) {
+    config.enforce = !strcmp(value, "allocation") ? ALLOCATIONS : !strcmp(value, "object") ? OBJECTS : NOTHING;
+    return config.enforce != NOTHING;
+  }
   if (!strcmp(key, "limit"))
     return config.limit = atoll(value), true;
   if (!strcmp(key, "reserve"))

@@ -10,11 +10,15 @@
 
 enum { MAX_LIST = 16 };
 
+/* What our BPF programs refuse; the gate remains for what OBJECTS does not cover. */
+enum granularity { NOTHING, OBJECTS, ALLOCATIONS };
+
 struct config {
   bool gate, aslr, reclaim, errno_enomem;
-  int64_t limit, reserve; /* limit -1: none */
+  enum granularity enforce; /* inside the kernel, by BPF programs (enforce.h) */
+  int64_t limit, reserve;   /* limit -1: none */
   char *usage_file, *max_file, *failcnt_file, *reclaim_file, *lock_file, *trace_file;
-  char *refresh_file; /* cgroup v2, if usage_file is memory.stat: cpu.stat */
+  char *refresh_file; /* cgroup v2: cpu.stat; a read of it brings memory.stat up to date */
   char *oom_score;    /* the command's; the supervisor then has the lowest */
   char *watched;      /* the group's memory-controller directory, watched by BPF programs */
   bool rcu_wait;      /* before a denial, wait for exited tasks to be freed */

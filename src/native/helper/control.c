@@ -21,6 +21,7 @@
 #include "counter.h"
 #include "crashes.h"
 #include "decide.h"
+#include "enforce.h"
 #include "events.h"
 #include "faults.h"
 #include "filter.h"
@@ -53,6 +54,7 @@ static void close_run(void)
     update_figures();
     close_account();
     end_run();
+    update_enforced_limit();
   }
   event("closed");
   send_event();
@@ -98,16 +100,23 @@ static bool configure_all(char **words)
 /* By BPF programs. */
 static bool start_watching(void)
 {
-  if (config.failcnt_file)
+  const char *failed = NULL;
+  if (does_kernel_refuse())
     watch_kernel();
+  if (config.enforce && !is_kernel_watched())
+    return fail_setup("enforce", errno, "refusals");
   if (config.watched)
     watch_moves();
+  if (config.enforce && !are_moves_watched())
+    return fail_setup("enforce", errno, "moves");
   if (config.kill_escaped && !are_moves_watched())
     return fail_setup("escapes", errno, NULL);
-  if (config.watched && config.refresh_file)
+  if (config.watched && counter_freshness() != EXACT)
     sum_counter();
   if (config.watched && config.fault_signal >= 0)
     watch_faults();
+  if (config.enforce && !enforce_limit(&failed))
+    return fail_setup("enforce", errno, failed);
   if (config.fault_signal > 0 && !are_faults_watched())
     return fail_setup("faults", errno, NULL);
   forget_kernel_btf();
@@ -122,7 +131,7 @@ static bool handle_configuration(char **words)
     return false;
   if (config.usage_file && !open_counter())
     return fail_setup("counter", errno, config.usage_file);
-  if (config.refresh_file)
+  if (counter_freshness() != EXACT)
     prepare_counter((long)cpu_count());
   if (config.trace_file || injection_at(0) != NULL)
     start_tracking();
@@ -171,6 +180,7 @@ static void handle_limit(const char *limit)
     set_limit(asked);
     forget_usage();
     update_fault_limit();
+    update_enforced_limit();
     usage = read_usage();
   }
   event("limit");

@@ -174,12 +174,18 @@ void sum_counter(void)
     report_unwatched("readings", errno);
 }
 
+void correct_counter(void)
+{
+  if (counter.freshness == SUMMED)
+    correct_removed(read_fresh_stat);
+}
+
 bool open_counter(void)
 {
   counter.usage_fd = open(config.usage_file, O_RDONLY | O_CLOEXEC);
   if (counter.usage_fd < 0)
     return false;
-  if (config.refresh_file) {
+  if (config.refresh_file && !config.max_file) {
     counter.freshness = LATE;
     counter.refresh_fd = open(config.refresh_file, O_RDONLY | O_CLOEXEC);
   }

@@ -1,8 +1,9 @@
 /*
  * The counter of the group's kernel memory.
  *
- * cgroup v1 has a file with one exact number and records the highest.  v2 does not record it, and reports kernel memory
- * in memory.stat, which the kernel updates late: after changes of more than 64 pages per CPU, or after 2 s.
+ * cgroup v1 has a file with one exact number and records the highest, and so does our module (src/native/module).  v2
+ * does not record it, and reports kernel memory in memory.stat, which the kernel updates late: after changes of more
+ * than 64 pages per CPU, or after 2 s.
  *
  *   refreshed   up to Linux 6.15 a read of the group's cpu.stat brings it up to date
  *   flushed     from 6.16 on that is another matter.  But all changes count alike: pages of a file that are charged to
@@ -32,6 +33,9 @@ void prepare_counter(long cpus);
 void sum_counter(void);
 bool open_counter(void);
 int64_t read_counter(void);
+
+/* Keeps what BPF programs sum up right although groups have been removed; call it now and then. */
+void correct_counter(void);
 
 /* The maximum error of a reading: per-CPU changes that have not been flushed. */
 int64_t counter_lag(long cpus);

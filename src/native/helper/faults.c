@@ -62,6 +62,8 @@ static bool attach(void)
   faults.config->limit = NO_LIMIT;
   faults.config->reserve = (uint64_t)config.reserve;
   faults.config->signal = (uint32_t)config.fault_signal;
+  if (config.enforce == ALLOCATIONS) /* they are refused, and end at once (enforce.bpf.c) */
+    return map_ring(&faults.ring, object_map(faults.object, "ring"), EVENT_RING);
   if (!load_and_attach(faults.object, "tp_btf/mm_page_alloc") || !teach() ||
       !map_ring(&faults.ring, object_map(faults.object, "ring"), EVENT_RING))
     return false;
@@ -83,7 +85,7 @@ void watch_faults(void)
 
 void update_fault_limit(void)
 {
-  if (!faults.attached)
+  if (!faults.attached || config.enforce == ALLOCATIONS)
     return;
   int64_t usage = read_usage(), limit = is_closed() ? -1 : config.limit;
   faults.config->limit = NO_LIMIT;
@@ -101,7 +103,7 @@ static void report_fault(const void *event_data)
   char exe[PATH_MAX], address[24];
   pid_t pid = (pid_t)(e->task >> 32), tid = (pid_t)(uint32_t)e->task;
   struct running *booked = step_for(step_by_parents(pid));
-  if (booked != NULL)
+  if (booked != NULL && config.enforce != ALLOCATIONS) /* booked as a refused allocation (accounts.c) */
     booked->denials++;
   count_fault(e->comm, e->call);
   if (!may_report_failure()) {

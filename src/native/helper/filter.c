@@ -76,7 +76,7 @@ static void emit_arch(uint32_t arch, bool returns)
   for (int i = 0; i < policy.count; i++) {
     const struct call *c = &policy.call[i];
     uint32_t number = c->nr & ~X32_BIT;
-    if (c->arch != arch)
+    if (c->arch != arch || c->action == KNOWN)
       continue;
     if (c->arg < 0 && !contains(plain, plain_count, number))
       plain[plain_count++] = number;

@@ -57,7 +57,7 @@ const char *tracepoint_of(const char *section, const char *kind)
  * All names that the open objects need from the kernel's types, found in one pass: there are over a hundred thousand
  * types.  `sought`: the number of names looked up so far.
  */
-enum { MAX_NAMES = 80 };
+enum { MAX_NAMES = 120 };
 
 static struct btf_name names[MAX_NAMES];
 static int name_count, sought;
@@ -73,21 +73,25 @@ static struct btf_name *entry_of(const struct btf_name *name)
   return &names[name_count++];
 }
 
-static struct btf_name tracepoint_name(const char *tracepoint)
+/* What the program attaches to, in the kernel's types; false if that is not given by its section. */
+static bool target_name(const char *section, struct btf_name *name)
 {
-  struct btf_name name = {.kinds = 1u << BTF_KIND_TYPEDEF};
-  snprintf(name.name, sizeof name.name, "btf_trace_%s", tracepoint);
-  return name;
+  const char *tracepoint = tracepoint_of(section, "tp_btf"), *function = tracepoint_of(section, "fmod_ret");
+  *name = (struct btf_name){.kinds = 1u << (tracepoint ? BTF_KIND_TYPEDEF : BTF_KIND_FUNC)};
+  if (tracepoint)
+    snprintf(name->name, sizeof name->name, "btf_trace_%s", tracepoint);
+  else if (function)
+    snprintf(name->name, sizeof name->name, "%s", function);
+  return tracepoint || function;
 }
 
 void note_names(const struct btf_object *o, const char *section)
 {
-  const char *tracepoint = tracepoint_of(section, "tp_btf");
   uint32_t count = 0;
   const struct core_place *place = places_of(o, section, &count);
   struct btf_name name;
-  if (tracepoint)
-    name = tracepoint_name(tracepoint), entry_of(&name);
+  if (target_name(section, &name))
+    entry_of(&name);
   for (uint32_t p = 0; place && p < count; p++)
     name = kernel_name(&o->types, &place[p]), entry_of(&name);
 }
@@ -107,7 +111,7 @@ static uint32_t kernel_type(const struct btf *kernel, const struct btf_name *nam
  * The results are valid until the next boot.  One word per program: its section, the number of its attach target, and
  * for each place "-" or a number, all in hexadecimal.
  */
-enum { MAX_FITTED = 16, FITTED_LENGTH = 2048 };
+enum { MAX_FITTED = 24, FITTED_LENGTH = 2048 };
 
 static char *fitted[MAX_FITTED];
 static int fitted_count;
@@ -167,17 +171,18 @@ bool fit_to_kernel(const struct btf_object *o, const char *section, struct bpf_i
 {
   uint32_t count = 0;
   const struct core_place *place = places_of(o, section, &count);
-  const char *tracepoint = tracepoint_of(section, "tp_btf"), *known = fitted_to(section);
-  if (place == NULL && tracepoint == NULL)
+  const char *known = fitted_to(section);
+  struct btf_name target;
+  bool has_target = target_name(section, &target);
+  if (place == NULL && !has_target)
     return true;
   if (known && fit_as_before(known, place, count, code, length, function))
     return true;
   const struct btf *kernel = kernel_btf();
   if (kernel == NULL)
     return false;
-  if (tracepoint) {
-    struct btf_name name = tracepoint_name(tracepoint);
-    *function = kernel_type(kernel, &name);
+  if (has_target) {
+    *function = kernel_type(kernel, &target);
     if (*function == 0) {
       errno = ENOENT;
       return false;

@@ -14,6 +14,7 @@
 #include "../common/event.h"
 #include "accounts.h"
 #include "counter.h"
+#include "enforce.h"
 #include "events.h"
 #include "group.h"
 #include "guardian.h"
@@ -104,8 +105,7 @@ static bool refused_by_kernel(int error)
 {
   const struct running *r = running_step(step.index);
   book_failcnt();
-  return config.failcnt_file != NULL && (error == ENOMEM || error == EAGAIN || error == E2BIG) && r &&
-         denials_of(r) > 0;
+  return does_kernel_refuse() && (error == ENOMEM || error == EAGAIN || error == E2BIG) && r && denials_of(r) > 0;
 }
 
 static void step_denied(const char *what)
@@ -269,6 +269,8 @@ void handle_status(void)
     /* A filter above ours may have answered seccomp(2) in the kernel's place: then no call would ever be gated. */
     if (config.gate && !step.notified)
       step_setup_failed("unnotified", 0, NULL);
+    else if (config.enforce && !is_group_known())
+      step_setup_failed("enforce", ESRCH, NULL);
     else
       release_command();
   }

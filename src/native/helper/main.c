@@ -85,7 +85,7 @@
  *
  * MODULES, bottom up: each knows only those of the lines before it.  A header says what its module offers.
  *
- *   encoded                             a program whose words are not UTF-8, outside the group
+ *   encoded within                      a program whose words are not UTF-8, namespaces of a microVM's run
  *   events message inbox                what goes to the runner and comes from it, and between our processes
  *   policy inject run timed proc        the table of calls, failures asked for, the run's clock, work in limited time, /proc
  *   repair                              calls that a signal took back are made again
@@ -102,6 +102,7 @@
  *   trace failures decide               every call, those that failed, and whether one is to fail
  *   faults moves                        page faults over the limit, and tasks that leave the group
  *   probes refusals                     failures under the kernel's own limit
+ *   enforce                             what our programs refuse in the kernel
  *   trials survey                       which programs load and work here
  *   accounts summary                    what is booked on a step, and on the run
  *   handover                            the life of a step
@@ -138,7 +139,9 @@
 #include "seccomp.h"
 #include "supervisor.h"
 #include "survey.h"
+#include "trials.h"
 #include "watched.h"
+#include "within.h"
 
 /* One line per file: "free", "held" or "absent", a tab, the file.  A held lock means that a process is in charge. */
 static int show_locks(int count, char **files)
@@ -226,8 +229,26 @@ static int charge_group(const char *tasks_file)
   return 0;
 }
 
+/* In a microVM.  A module that is loaded already is no error. */
+static int load_module(const char *file)
+{
+  int fd = open(file, O_RDONLY | O_CLOEXEC);
+  if (fd >= 0 && (syscall(SYS_finit_module, fd, "", 0) == 0 || errno == EEXIST))
+    return 0;
+  fprintf(stderr, "%s", strerror(errno));
+  return 1;
+}
+
 int main(int argc, char **argv)
 {
+  if (argc >= 5 && !strcmp(argv[1], "within")) {
+    if (!join_namespaces(argv[2], argv[3])) {
+      perror("kmem-helper: the run's namespaces");
+      return 2;
+    }
+    argc -= 3;
+    argv += 3;
+  }
   if (argc >= 2 && !strcmp(argv[1], "supervise"))
     return supervise();
   if (argc >= 5 && !strcmp(argv[1], "own"))
@@ -241,13 +262,20 @@ int main(int argc, char **argv)
     return exec_encoded(argv + 2);
   if (argc == 2 && !strcmp(argv[1], "probe"))
     return probe();
-  if (argc == 2 && !strcmp(argv[1], "keep"))
-    return keep_attached();
+  if (argc == 2 && (!strcmp(argv[1], "keep") || !strcmp(argv[1], "keep-enforcing")))
+    return keep_attached(argv, argv[1][4] != '\0');
+  if (argc == 2 && !strcmp(argv[1], "granularity"))
+    return show_granularity();
   if ((argc == 2 || argc == 3) && !strcmp(argv[1], "programs"))
     return show_programs(argv[2]);
   if (argc == 3 && !strcmp(argv[1], "charge"))
     return charge_group(argv[2]);
+  if (argc == 3 && !strcmp(argv[1], "load"))
+    return load_module(argv[2]);
+  if (argc == 4 && !strcmp(argv[1], "connect"))
+    return connect_to(argv[2], argv[3]);
   fprintf(stderr, "usage: kmem-helper supervise | own UID GID PROGRAM [ARGUMENT...] | locks FILE... | hold |\n"
-                  "       exec DIRECTORY VARIABLE... -- PROGRAM... | probe | keep | programs [TASKS] | charge TASKS\n");
+                  "       exec DIRECTORY VARIABLE... -- PROGRAM... | probe | keep | programs [TASKS] | charge TASKS |\n"
+                  "       load MODULE | connect ADDRESS PORT | within HOLDER DIRECTORY USE...\n");
   return 2;
 }

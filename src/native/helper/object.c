@@ -1,6 +1,7 @@
 #include "object.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,43 +31,46 @@ static uint32_t number_of(const struct btf *btf, uint32_t pointer)
   return ((const struct btf_array *)(array + 1))->nelems;
 }
 
-static bool make_described_map(struct object *o, const struct btf_type *variable)
+static void describe_map(struct object *o, const struct btf_type *variable)
 {
-  uint32_t type = 0, key = 0, value = 0, entries = 0;
+  struct object_map map = {.name = btf_string(&o->object.types, variable->name_off), .fd = -1};
   const struct btf_type *record = btf_type(&o->object.types, btf_plain(&o->object.types, variable->type));
   const struct btf_member *member = (const void *)(record + 1);
   for (uint32_t i = 0; i < BTF_INFO_VLEN(record->info); i++, member++) {
     const char *name = btf_string(&o->object.types, member->name_off);
     if (!strcmp(name, "type"))
-      type = number_of(&o->object.types, member->type);
+      map.type = number_of(&o->object.types, member->type);
     else if (!strcmp(name, "max_entries"))
-      entries = number_of(&o->object.types, member->type);
+      map.entries = number_of(&o->object.types, member->type);
     else if (!strcmp(name, "key"))
-      key = (uint32_t)btf_size(&o->object.types, btf_type(&o->object.types, member->type)->type);
+      map.key_size = (uint32_t)btf_size(&o->object.types, btf_type(&o->object.types, member->type)->type);
     else if (!strcmp(name, "value"))
-      value = (uint32_t)btf_size(&o->object.types, btf_type(&o->object.types, member->type)->type);
+      map.value_size = (uint32_t)btf_size(&o->object.types, btf_type(&o->object.types, member->type)->type);
     else
       bad_object(name);
   }
-  int fd = make_map(type, key, value, entries, 0);
-  if (fd < 0)
-    return false;
-  o->map[o->map_count++] = (struct object_map){.name = btf_string(&o->object.types, variable->name_off), .fd = fd};
-  return true;
+  if (o->map_count == MAX_MAPS)
+    bad_object("too many maps");
+  o->map[o->map_count++] = map;
 }
 
-static bool make_described_maps(struct object *o)
+static bool is_made(struct object_map *map)
+{
+  if (map->fd < 0)
+    map->fd = make_map(map->type, map->key_size, map->value_size, map->entries, 0);
+  return map->fd >= 0;
+}
+
+static void describe_maps(struct object *o)
 {
   struct btf_name section = {.name = ".maps", .kinds = 1u << BTF_KIND_DATASEC};
   find_names(&o->object.types, &section, 1);
   const struct btf_type *t = btf_type(&o->object.types, section.id);
   if (t == NULL)
-    return true;
+    return;
   const struct btf_var_secinfo *variable = (const void *)(t + 1);
   for (uint32_t i = 0; i < BTF_INFO_VLEN(t->info); i++)
-    if (o->map_count == MAX_MAPS || !make_described_map(o, btf_type(&o->object.types, variable[i].type)))
-      return false;
-  return true;
+    describe_map(o, btf_type(&o->object.types, variable[i].type));
 }
 
 /* The verifier knows the values of constants, and skips unreachable code. */
@@ -141,7 +145,8 @@ bool open_object(struct object *o, const char *image, size_t size)
       !parse_btf(&o->object.types, image + types->sh_offset, types->sh_size))
     bad_object("no types");
   find_programs(o);
-  if (make_described_maps(o) && make_variables(o, ".bss") && make_variables(o, ".data") && make_constants(o)) {
+  describe_maps(o);
+  if (make_variables(o, ".bss") && make_variables(o, ".data") && make_constants(o)) {
     for (int i = 0; i < o->program_count; i++)
       note_names(&o->object, o->program[i].section);
     return true;
@@ -175,12 +180,21 @@ void close_object(struct object *o)
   o->object.types.at = NULL;
 }
 
-int object_map(const struct object *o, const char *name)
+int object_map(struct object *o, const char *name)
 {
-  const struct object_map *map = map_of((struct object *)(uintptr_t)o, name);
+  struct object_map *map = map_of(o, name);
   if (map == NULL)
     bad_object(name);
-  return map->fd;
+  return is_made(map) ? map->fd : -1;
+}
+
+bool share_map(struct object *o, const char *name, int given)
+{
+  struct object_map *map = map_of(o, name);
+  if (map == NULL || map->fd >= 0)
+    bad_object(name);
+  map->fd = fcntl(given, F_DUPFD_CLOEXEC, 0);
+  return map->fd >= 0;
 }
 
 void *object_variable(const struct object *o, const char *name)
@@ -204,13 +218,13 @@ static struct object_program *program_of(const struct object *o, const char *sec
 }
 
 /* Inserts the maps' descriptors where the code refers to maps and variables. */
-static void link_maps(struct object *o, const Elf64_Shdr *section, struct bpf_insn *code)
+static bool link_maps(struct object *o, const Elf64_Shdr *section, struct bpf_insn *code)
 {
   char name[128];
   snprintf(name, sizeof name, ".rel%s", section_name(o->object.image, section));
   const Elf64_Shdr *table = find_section(o->object.image, name);
   if (table == NULL)
-    return;
+    return true;
   const Elf64_Rel *place = (const void *)(o->object.image + table->sh_offset);
   const Elf64_Sym *symbols = (const void *)(o->object.image + symbols_of(o->object.image)->sh_offset);
   for (size_t i = 0; i < table->sh_size / sizeof *place; i++) {
@@ -218,14 +232,17 @@ static void link_maps(struct object *o, const Elf64_Shdr *section, struct bpf_in
     struct bpf_insn *at = &code[place[i].r_offset / sizeof *code];
     const char *holder = section_name(o->object.image, section_at(o->object.image, symbol->st_shndx));
     bool described = !strcmp(holder, ".maps");
-    const struct object_map *map = map_of(o, described ? symbol_name(o->object.image, symbol) : holder);
+    struct object_map *map = map_of(o, described ? symbol_name(o->object.image, symbol) : holder);
     if (map == NULL || at->code != (BPF_LD | BPF_DW | BPF_IMM))
       bad_object(name);
+    if (!is_made(map))
+      return false;
     at->src_reg = described ? BPF_PSEUDO_MAP_FD : BPF_PSEUDO_MAP_VALUE;
     if (!described)
       at[1].imm = at->imm + (int32_t)symbol->st_value;
     at->imm = map->fd;
   }
+  return true;
 }
 
 /* "kmem_" and the attach target. */
@@ -258,11 +275,13 @@ int load_with_log(struct object *o, const char *name, uint32_t function, char *l
                               .length = (uint32_t)(section->sh_size / sizeof *code)};
   if (function)
     text.attach_type = BPF_TRACE_FEXIT;
+  else if (tracepoint_of(name, "fmod_ret"))
+    text.attach_type = BPF_MODIFY_RETURN;
   else if (!tracepoint_of(name, "tp_btf"))
     text.type = tracepoint_of(name, "raw_tp") ? BPF_PROG_TYPE_RAW_TRACEPOINT : BPF_PROG_TYPE_SYSCALL,
     text.attach_type = 0;
-  link_maps(o, section, code);
-  if (freeze_constants(o) && fit_to_kernel(&o->object, name, code, text.length, &text.function))
+  if (link_maps(o, section, code) && freeze_constants(o) &&
+      fit_to_kernel(&o->object, name, code, text.length, &text.function))
     program->fd = load_program(&text);
   int saved = errno;
   free(code);
@@ -275,6 +294,25 @@ bool attach_object_program(struct object *o, const char *section)
   struct object_program *program = program_of(o, section);
   program->link = attach_program(program->fd, tracepoint_of(section, "raw_tp"));
   return program->link >= 0;
+}
+
+bool attach_also(struct object *o, const char *section, uint32_t function)
+{
+  struct object_program *first = program_of(o, section), attached = *first;
+  if (o->program_count == MAX_PROGRAMS) {
+    errno = E2BIG;
+    return false;
+  }
+  first->fd = first->link = -1;
+  bool done = load_object_program(o, section, function) >= 0 && attach_object_program(o, section);
+  o->program[o->program_count++] = *first;
+  *first = attached;
+  return done;
+}
+
+int program_link(const struct object *o, const char *section)
+{
+  return program_of(o, section)->link;
 }
 
 uint64_t object_misses(const struct object *o)

@@ -8,7 +8,7 @@
 
 struct policy policy;
 
-static const char *const actions[] = {[GATE] = "gate", [REFUSE] = "refuse", [WATCH] = "watch"};
+static const char *const actions[] = {[GATE] = "gate", [REFUSE] = "refuse", [WATCH] = "watch", [KNOWN] = "known"};
 static const char *const roles[] = {
     [ROLE_NONE] = "",
     [ROLE_BRK] = "brk",

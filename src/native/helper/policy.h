@@ -10,7 +10,7 @@
 
 enum { MAX_CALLS = 1024, MAX_VALUES = 16, CALL_INDEX = 4096, MOST_PER_UNIT = 1 << 20 };
 
-enum action { GATE, REFUSE, WATCH };
+enum action { GATE, REFUSE, WATCH, KNOWN }; /* KNOWN: not gated, but reported if it fails */
 
 /* A call's effects beyond allocating, if they matter: src/gate/kinds.ts, CallRole. */
 enum role {

@@ -44,25 +44,48 @@ static struct {
   const struct refusals_totals *totals;
 } probes;
 
-enum { CHARGE_FUNCTIONS = 2, CHARGE_ARGUMENTS = 3 };
+enum { MOST_CHARGE_FUNCTIONS = 2, CHARGE_ARGUMENTS = 3 };
+
+typedef uint32_t charge_functions[MOST_CHARGE_FUNCTIONS];
+
+#define FUNCTION_NAMED(text)                     \
+  {                                              \
+    .name = (text), .kinds = 1u << BTF_KIND_FUNC \
+  }
+
+/* Those that exist, and have the arguments that the program expects, in this order; 0 with errno if there are none. */
+static int find_functions(struct btf_name *names, charge_functions found)
+{
+  const struct btf *kernel = kernel_btf();
+  int count = 0;
+  if (kernel == NULL)
+    return 0;
+  find_names(kernel, names, MOST_CHARGE_FUNCTIONS);
+  for (int i = 0; i < MOST_CHARGE_FUNCTIONS; i++) {
+    const struct btf_type *function = btf_type(kernel, names[i].id);
+    const struct btf_type *prototype = function ? btf_type(kernel, function->type) : NULL;
+    if (prototype && BTF_INFO_VLEN(prototype->info) == CHARGE_ARGUMENTS)
+      found[count++] = names[i].id;
+  }
+  if (count == 0)
+    errno = ENOENT;
+  return count;
+}
 
 /* In kernel versions that enforce a limit. */
 uint32_t charge_function(void)
 {
-  const struct btf *kernel = kernel_btf();
-  struct btf_name names[CHARGE_FUNCTIONS] = {{.name = "__memcg_kmem_charge", .kinds = 1u << BTF_KIND_FUNC},
-                                             {.name = "obj_cgroup_charge_pages", .kinds = 1u << BTF_KIND_FUNC}};
-  if (kernel == NULL)
-    return 0;
-  find_names(kernel, names, CHARGE_FUNCTIONS);
-  for (int i = 0; i < CHARGE_FUNCTIONS; i++) {
-    const struct btf_type *function = btf_type(kernel, names[i].id);
-    const struct btf_type *prototype = function ? btf_type(kernel, function->type) : NULL;
-    if (prototype && BTF_INFO_VLEN(prototype->info) == CHARGE_ARGUMENTS)
-      return names[i].id;
-  }
-  errno = ENOENT;
-  return 0;
+  struct btf_name names[] = {FUNCTION_NAMED("__memcg_kmem_charge"), FUNCTION_NAMED("obj_cgroup_charge_pages")};
+  charge_functions found;
+  return find_functions(names, found) > 0 ? found[0] : 0;
+}
+
+/* Later kernels have it only as a part of its two callers, which together do the same. */
+static int find_charge_functions(charge_functions found)
+{
+  struct btf_name callers[] = {FUNCTION_NAMED("obj_cgroup_charge"), FUNCTION_NAMED("__memcg_kmem_charge_page")};
+  found[0] = charge_function();
+  return found[0] != 0 ? 1 : find_functions(callers, found);
 }
 
 /* Sets which argument of a call is a path. */
@@ -88,19 +111,23 @@ static bool add_group(const char *cgroup)
   return added;
 }
 
-static bool attach_programs(void)
+enum { OF_CALLS = 2 };
+
+/* `all`: with those that detect the kernel's own refusals. */
+static bool attach_programs(bool all)
 {
   static const char *const sections[] = {"raw_tp/sys_enter", "raw_tp/sys_exit", "raw_tp/page_fault_user", "fexit"};
-  uint32_t charge = charge_function();
-  if (charge == 0)
+  charge_functions charge;
+  int count = all ? find_charge_functions(charge) : 0;
+  if (all && count == 0)
     return false;
-  for (unsigned i = 0; i < sizeof sections / sizeof *sections; i++) {
-    uint32_t function = sections[i][0] == 'f' ? charge : 0;
+  for (unsigned i = 0; i < (all ? sizeof sections / sizeof *sections : OF_CALLS); i++) {
+    uint32_t function = sections[i][0] == 'f' ? charge[0] : 0;
     if (load_object_program(&probes.object, sections[i], function) < 0 ||
         !attach_object_program(&probes.object, sections[i]))
       return false;
   }
-  return true;
+  return count < 2 || attach_also(&probes.object, "fexit", charge[1]);
 }
 
 bool attach_to_kernel(const char *cgroup)
@@ -115,7 +142,7 @@ bool attach_to_kernel(const char *cgroup)
   probes.totals = object_variable(&probes.object, "totals");
   *probes.config = registers;
   name_paths();
-  bool attached = add_group(cgroup) && attach_programs();
+  bool attached = cgroup ? add_group(cgroup) && attach_programs(true) : attach_programs(false);
   int saved = errno;
   if (!attached)
     close_object(&probes.object);

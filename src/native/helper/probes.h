@@ -27,7 +27,10 @@
 /* The function that charges kernel memory and can refuse, by its number in the kernel's BTF; 0 with errno. */
 uint32_t charge_function(void);
 
-/* `cgroup`: the group's directory in the unified hierarchy.  False with errno. */
+/*
+ * `cgroup`: the group's directory in the unified hierarchy; NULL: our own programs refuse (enforce.h), and only calls are
+ * watched.  False with errno.
+ */
 bool attach_to_kernel(const char *cgroup);
 
 /* The counts stay readable. */

@@ -15,7 +15,7 @@
 #include "proc.h"
 #include "watched.h"
 
-enum { TRIAL_PIPES = 32 };
+enum { TRIAL_PIPES = 32, PAGE = 4096 };
 
 static const char *const looks[] = {"tp_btf/mm_page_alloc", "tp_btf/kmem_cache_alloc", "tp_btf/kmalloc",
                                     "tp_btf/sys_exit", "tp_btf/cgroup_rmdir"};
@@ -89,6 +89,29 @@ int64_t read_by_program(void)
   if (readings.program < 0 || !run_program(readings.program) || readings.layout->incomplete)
     return -1;
   return (int64_t)readings.state->usage;
+}
+
+/* The kernel moves the charges of a removed group a little later: the last of several corrections is right. */
+enum { CORRECTIONS = 3 };
+
+void correct_removed(int64_t (*read_stat)(void))
+{
+  static uint32_t removals;
+  static int left;
+  if (readings.program < 0)
+    return;
+  if (readings.layout->removals != removals) {
+    removals = readings.layout->removals;
+    left = CORRECTIONS;
+  }
+  if (left == 0 || !run_program(readings.program))
+    return;
+  uint64_t before = readings.state->usage;
+  int64_t by_stat = read_stat();
+  if (by_stat < 0 || !run_program(readings.program) || readings.state->usage != before)
+    return; /* it changed meanwhile */
+  readings.layout->removed += (by_stat - (int64_t)before) / PAGE;
+  left--;
 }
 
 int64_t peak_by_program(void)

@@ -16,6 +16,7 @@
 #include "bpf.h"
 #include "config.h"
 #include "describe.h"
+#include "enforce.h"
 #include "events.h"
 #include "loop.h"
 #include "policy.h"
@@ -95,7 +96,7 @@ static const char *describe_refusal(const struct refusal *r, char *text, size_t 
 static void report_refusal(const void *event_data)
 {
   const struct refusal *r = event_data;
-  char name[32], detail[PATH_MAX], exe[PATH_MAX];
+  char name[32], detail[PATH_MAX], exe[PATH_MAX], stack[STACK_FRAMES * SYMBOL];
   pid_t tid = (pid_t)(uint32_t)r->task;
   start_run(r->ns); /* if the first step's own fork failed, the run's clock starts here */
   event("failure");
@@ -107,8 +108,13 @@ static void report_refusal(const void *event_data)
   field_string("syscall", name_of(&r->kind, name, sizeof name));
   field_string("detail", describe_refusal(r, detail, sizeof detail));
   field_string("address", NULL);
-  field_figure("usage", -1);
+  field_figure("usage", config.enforce ? (int64_t)r->usage : -1);
   field_number("errno", r->kind.error);
+  if (config.enforce) {
+    field_number("bytes", (int64_t)r->bytes);
+    field_number("isObject", (int64_t)r->is_object);
+    field_string("stack", stack_names(r->stack, stack, sizeof stack));
+  }
   field_figure("step", step_index_for(step_by_parents((pid_t)(r->task >> 32))));
   if (event_end(QUEUE_SOFT))
     kernel.reported++;
@@ -204,8 +210,8 @@ void note_joiner(pid_t joiner)
 void watch_kernel(void)
 {
   errno = 0;
-  kernel.attached =
-      config.attribute && attach_to_kernel(config.attribute) && map_ring(&kernel.ring, refusal_ring(), REFUSAL_RING);
+  kernel.attached = (config.attribute || config.enforce) && attach_to_kernel(config.attribute) &&
+                    map_ring(&kernel.ring, refusal_ring(), REFUSAL_RING);
   if (!kernel.attached) {
     event("unattributed");
     field_number("errno", errno);

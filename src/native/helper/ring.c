@@ -9,6 +9,8 @@
 bool map_ring(struct ring *ring, int map, uint32_t size)
 {
   size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  if (map < 0)
+    return false;
   void *consumer = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, map, 0);
   void *producer = mmap(NULL, page + 2 * (size_t)size, PROT_READ, MAP_SHARED, map, (off_t)page);
   if (consumer == MAP_FAILED || producer == MAP_FAILED)

@@ -5,8 +5,10 @@
 #include <stdint.h>
 
 #include "../common/event.h"
+#include "accounts.h"
 #include "config.h"
 #include "counter.h"
+#include "enforce.h"
 #include "events.h"
 #include "failures.h"
 #include "faults.h"
@@ -21,11 +23,18 @@
 #include "trace.h"
 #include "watched.h"
 
+static uint64_t denials_so_far(void)
+{
+  if (config.enforce)
+    return allocations_refused() + (config.enforce == OBJECTS ? failure_tally()->denials : 0);
+  return is_kernel_watched() ? refusals_totals().calls_failed : failure_tally()->denials;
+}
+
 void send_totals(void)
 {
   note_run_max();
   event("totals");
-  field_number("denials", (int64_t)(is_kernel_watched() ? refusals_totals().calls_failed : failure_tally()->denials));
+  field_number("denials", (int64_t)denials_so_far());
   field_number("gatedCalls", (int64_t)failure_tally()->gated_calls);
   field_figure("maxUsage", max_of_run());
   send_event();
@@ -52,20 +61,31 @@ static void send_injections(void)
   }
 }
 
+static void send_enforcement(void)
+{
+  struct enforce_state tally = enforcement_tally();
+  field_number("refusedObjects", (int64_t)tally.objects);
+  field_number("refusedPages", (int64_t)tally.pages);
+  field_number("mustNotFail", (int64_t)tally.must_not_fail);
+  field_number("atomic", (int64_t)tally.atomic);
+  field_number("remote", (int64_t)tally.remote);
+  field_number("callsHandled", (int64_t)refusals_totals().calls_handled);
+}
+
 void send_summary(void)
 {
   struct tally tally = *failure_tally();
-  bool unknown = config.failcnt_file != NULL && !is_kernel_watched();
+  bool unknown = does_kernel_refuse() && !is_kernel_watched();
   if (is_kernel_watched()) {
     read_refusals();
     send_refusal_counts();
-    tally.failures_dropped = refusals_totals().calls_failed - refusals_reported();
+    tally.failures_dropped += refusals_totals().calls_failed - refusals_reported();
     tally.uncounted = refusals_totals().calls_uncounted;
   }
   send_failure_counts();
   send_injections();
   event("summary");
-  field_number("denials", (int64_t)tally.denials);
+  field_number("denials", (int64_t)(config.enforce ? denials_so_far() : tally.denials));
   field_number("refusals", (int64_t)tally.refusals);
   field_number("gatedCalls", (int64_t)tally.gated_calls);
   field_figure("failuresDropped", unknown ? -1 : (int64_t)tally.failures_dropped);
@@ -87,6 +107,8 @@ void send_summary(void)
   field_number("movesWatched", are_moves_watched());
   field_number("watchLost", (int64_t)(fault_tally().lost + moves_lost()));
   field_number("watchMissed", (int64_t)events_missed());
+  if (config.enforce)
+    send_enforcement();
   send_parts();
   send_event();
 }

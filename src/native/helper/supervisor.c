@@ -14,6 +14,7 @@
 #include "../common/event.h"
 #include "children.h"
 #include "control.h"
+#include "counter.h"
 #include "crashes.h"
 #include "events.h"
 #include "faults.h"
@@ -70,7 +71,10 @@ static void dispatch(const struct ready *ready)
     break;
   case TAG_RECLAIMER: handle_reclaimed(); break;
   case TAG_REFUSALS: read_refusals(); break;
-  case TAG_LIVELOCK: check_livelock(); break;
+  case TAG_LIVELOCK:
+    check_livelock();
+    correct_counter();
+    break;
   case TAG_READING: handle_reading(); break;
   case TAG_FAULTS: read_faults(); break;
   case TAG_MOVES: read_moves(); break;
@@ -119,5 +123,6 @@ int supervise(void)
       dispatch(&ready[i]);
     if (has_backlog())
       flush_queue();
+    share_cpu();
   }
 }

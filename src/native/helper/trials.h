@@ -9,10 +9,10 @@
 
 #include "object.h"
 
-enum { TRIALS = 4 };
+enum { TRIALS = 6 };
 
 struct trial {
-  const char *kind;    /* as in "unwatched", and "refusals" */
+  const char *kind;    /* as in "unwatched", "refusals", "allocations" and "objects" */
   const char *program; /* section of the program that does not load; NULL: all load */
   int error;           /* why it does not load, or why its event could not be triggered */
   bool works;          /* the event was seen */
@@ -23,6 +23,17 @@ struct trial {
  * is unknown: then what depends on a cgroup is not tried (ENOTSUP).
  */
 void run_trials(struct trial trials[TRIALS], const char *join_file);
+
+/* Prints what our programs can refuse here, as JSON; otherwise why not. */
+int show_granularity(void);
+
+/*
+ * Attaches what a run attaches, for no group, until end of file on stdin: attaching and detaching are slow if nothing
+ * else is attached to the same function (the kernel waits for all tasks), and an experiment starts one run after
+ * another.  `enforcing`: also what refuses; its granularity is printed as by show_granularity().  Returns the exit
+ * status.
+ */
+int keep_attached(char **argv, bool enforcing);
 
 /* The memory controller of this process is on cgroup v2, according to /proc/self/cgroup. */
 bool is_memory_unified(void);

@@ -72,28 +72,21 @@ bool load_and_attach(struct object *programs, const char *section)
   return load_object_program(programs, section, 0) >= 0 && attach_object_program(programs, section);
 }
 
-int keep_attached(void)
+void keep_watching(struct object *kept)
 {
   static const char *const sections[] = {"tp_btf/mm_page_alloc",      "tp_btf/page_fault_user",
                                          "tp_btf/page_fault_kernel",  "tp_btf/cgroup_rmdir",
                                          "tp_btf/cgroup_attach_task", "tp_btf/task_newtask"};
-  struct object kept;
-  char byte;
-  if (!open_object(&kept, watch_object, (size_t)(watch_object_end - watch_object)))
-    return 1;
   /* It has no tasks, which is detected at once. */
-  *(struct watched_group *)object_variable(&kept, "group") =
+  *(struct watched_group *)object_variable(kept, "group") =
       (struct watched_group){.css = 1, .cgroup = 1, .level = INT_MAX};
-  ((struct fault_config *)object_variable(&kept, "config"))->limit = NO_LIMIT;
+  ((struct fault_config *)object_variable(kept, "config"))->limit = NO_LIMIT;
   /* Nor is any task a descendant; otherwise all descend from the kernel's task 0. */
-  ((struct move_config *)object_variable(&kept, "move_config"))->supervisor = UINT32_MAX;
+  ((struct move_config *)object_variable(kept, "move_config"))->supervisor = UINT32_MAX;
   for (unsigned i = 0; i < sizeof sections / sizeof *sections; i++)
-    if (!load_and_attach(&kept, sections[i]))
-      return 1;
+    if (!load_and_attach(kept, sections[i]))
+      break;
   forget_kernel_btf();
-  while (read(STDIN_FILENO, &byte, 1) > 0)
-    ;
-  return 0;
 }
 
 void report_fitted(void)

@@ -18,12 +18,8 @@ uint64_t events_missed(void);
 
 bool load_and_attach(struct object *object, const char *section);
 
-/*
- * Attaches what a run attaches, for no group, until end of file on stdin: attaching is slow after the last program of a
- * kind was detached (the kernel waits for readers), and an experiment starts one run after another.  Returns the exit
- * status.
- */
-int keep_attached(void);
+/* Attaches what every run attaches, for no group.  Stops at what does not load. */
+void keep_watching(struct object *object);
 
 /* Sends the runner what was found about the kernel, for the next helper (fit.h), unless it sent us that. */
 void report_fitted(void);
