@@ -68,27 +68,29 @@ function merged(now: Limits, changed: ChangedLimits): Limits {
   };
 }
 
-function whyNot({ version, pids }: Group, next: Limits, { native }: { native: boolean }): string | null {
+function whyNot({ version, kmem: files, pids }: Group, next: Limits, { native }: { native: boolean }): string | null {
   const { kmem, mem, memsw, kmemTcp } = next;
   if (mem !== null && memsw !== null && mem > memsw)
     return `limit not set: the limit on memory and swap (${memsw}) is below the limit on memory (${mem})`;
   if (version === 2 && kmemTcp !== null)
     return 'limit not set: cgroup v2 has no limit on TCP buffers; they count as memory';
-  if (version === 2 && native && kmem !== null) return 'limit not set: cgroup v2 has no limit on kernel memory';
+  if (files === null && native && kmem !== null) return 'limit not set: cgroup v2 has no limit on kernel memory';
   if (next.pids !== null && pids === null) return 'limit not set: the group is not in a pids hierarchy';
   return null;
 }
 
 /** In the order that the kernel accepts: on v1 memory never exceeds memory and swap together. */
-function writesFor({ version, memory, pids }: Group, now: Limits, next: Limits): Write[] {
+function writesFor({ version, memory, kmem, pids }: Group, now: Limits, next: Limits): Write[] {
   const ram = next.mem ?? next.memsw;
   const hasSwap = now.memsw !== null || next.memsw !== null;
   const forPids: Write[] = pids === null ? [] : [{ key: 'pids', path: `${pids}/${v1.pids.limit}`, amount: next.pids }];
+  const forKmem: Write[] = kmem === null ? [] : [{ key: 'kmem', path: `${kmem}/${v1.kmem.limit}`, amount: next.kmem }];
   if (version === 2) {
     const swap = next.memsw === null ? null : next.memsw - (ram ?? 0);
     return [
       { key: 'mem', path: `${memory}/${v2.limit}`, amount: ram },
       ...(hasSwap ? [{ key: 'memsw', path: `${memory}/${v2.swap.limit}`, amount: swap } as const] : []),
+      ...forKmem,
       ...forPids,
     ];
   }
@@ -98,7 +100,7 @@ function writesFor({ version, memory, pids }: Group, now: Limits, next: Limits):
   return [
     ...(raises ? [...both, mem] : [mem, ...both]),
     { key: 'kmemTcp', path: `${memory}/${v1.kmemTcp.limit}`, amount: next.kmemTcp },
-    { key: 'kmem', path: `${memory}/${v1.kmem.limit}`, amount: next.kmem },
+    ...forKmem,
     ...forPids,
   ];
 }

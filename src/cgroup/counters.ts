@@ -8,10 +8,12 @@ import type { CounterReading, Group, GroupReading } from './types.ts';
  * also null if the limit was reached: the kernel does not count there.
  */
 export function readCounters(group: Group): GroupReading {
-  const { memory, pids } = group;
-  if (group.version === 2) return { ...readCountersV2(memory), pids: pids === null ? null : readPids(pids) };
+  const { memory, kmem, pids } = group;
+  const counted = kmem === null ? null : { kmem: readCounter(kmem, v1.kmem) };
+  if (group.version === 2)
+    return { ...readCountersV2(memory), ...counted, pids: pids === null ? null : readPids(pids) };
   return {
-    kmem: readCounter(memory, v1.kmem),
+    kmem: readCounter(kmem ?? memory, v1.kmem),
     mem: { ...readCounter(memory, v1.mem), oomKills: readOomKills(memory) },
     memsw: presentOnly(readCounter(memory, v1.memsw)),
     kmemTcp: presentOnly(readCounter(memory, v1.kmemTcp)),

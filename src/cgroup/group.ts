@@ -36,7 +36,9 @@ export function createGroup({ id, hierarchies, parent, pids }: GroupRequest): Gr
   const request = { name, places, hierarchies, pids, named: parent !== null };
   try {
     const directories = places.version === 2 ? makeUnified(request, make) : makeSeparate(request, make);
-    return Object.freeze({ id, name, version: places.version, ...directories, directories: Object.freeze(made) });
+    const { version } = places;
+    const kmem = version === 1 ? directories.memory : null;
+    return Object.freeze({ id, name, version, kmem, ...directories, directories: Object.freeze(made) });
   } catch (error) {
     undo(made);
     throw error;

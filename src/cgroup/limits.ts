@@ -97,14 +97,14 @@ function setPids({ pids }: Group, asked: number): number {
 }
 
 /** From 5.16 the write fails, and from 6.6 it succeeds but does nothing: only the value read back shows this. */
-function setNativeKmem({ memory, version }: Group, asked: number): number {
-  if (version === 2)
+function setNativeKmem({ kmem }: Group, asked: number): number {
+  if (kmem === null)
     throw new SetupError(
       'native-not-enforced',
       'cgroup v2 has no limit on kernel memory',
       'use --enforce gate, or --kernel 5.10',
     );
-  const path = `${memory}/${v1.kmem.limit}`;
+  const path = `${kmem}/${v1.kmem.limit}`;
   const bytes = roundToPage(asked);
   const answer = writeAndReadBack(path, bytes);
   if (answer.holds) return bytes;

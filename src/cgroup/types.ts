@@ -38,6 +38,8 @@ export type GroupDirectories = Readonly<{
 export type Group = GroupDirectories &
   Readonly<{
     memory: string;
+    /** The directory with v1's files for kernel memory: on v1 that of the group; on v2 null, unless a module has them. */
+    kmem: string | null;
     /** The memory hierarchy's version. On 2 the processes are in leaves of the group: see leaves.ts. */
     version: 1 | 2;
   }>;

@@ -110,10 +110,14 @@ async function add(given: Given): Promise<number> {
 }
 
 async function remove(given: Given): Promise<number> {
-  const { removeKernel } = await import('../kernels/remove.ts');
+  const [{ removeKernel }, { removeSnapshotsOf }] = await Promise.all([
+    import('../kernels/remove.ts'),
+    import('../vm/snapshots.ts'),
+  ]);
   const name = nameIn(given);
   return interruptible(async (signal) => {
     await removeKernel(name, { signal, say: note });
+    removeSnapshotsOf(name);
     void print(`removed ${name}\n`);
   }, 'nothing was removed');
 }

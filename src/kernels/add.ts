@@ -7,10 +7,11 @@ import { tidy } from './apt.ts';
 import { changing } from './changing.ts';
 import { examine } from './find.ts';
 import type { KernelsFolder } from './folder.ts';
-import { fromDeb, fromFallback, fromImage, type Gathered, type Place } from './gather.ts';
+import { fromDeb, fromFallback, fromImage, fromPresent, type Gathered, type Place } from './gather.ts';
 import { describe, keep, makeStaging, renewManifest } from './keep.ts';
-import { kernelOf, type Manifest } from './manifest.ts';
-import { type Fetching, fetchNewest, findFallback } from './mirror.ts';
+import { hasNative, kernelOf, type Manifest } from './manifest.ts';
+import { type Fetching, findFallback, findNewest, type Newest } from './mirror.ts';
+import { buildNative } from './native.ts';
 import { type Kernel, kernelName } from './types.ts';
 
 export { DEBIAN_KEYRING } from './apt.ts';
@@ -64,8 +65,7 @@ async function addLocked(adding: Adding): Promise<Added> {
     if (gathered === null && present !== null) return same(folders, present);
     if (gathered === null) throw new Error('nothing was gathered');
     const manifest = describe(gathered.parts, { name, ...gathered.provenance }, new Date());
-    if (present?.content === manifest.content)
-      return same(folders, renewManifest(folders, staging, present, gathered.provenance));
+    if (present?.content === manifest.content) return same(folders, renewManifest(folders, staging, present, manifest));
     rmSync(scratch, { recursive: true });
     keep(folders, staging, manifest, gathered.parts);
     return {
@@ -107,13 +107,29 @@ async function fromMirror(
   const folder = folders.download(name);
   const fetching: Fetching = { folder, keyring, inherits: [lock], say, onDownload, signal: place.signal };
   try {
-    const fetched = await fetchNewest(name, url, present?.origin ?? null, fetching);
-    const gathered = fetched === null ? null : await fromDeb(fetched.file, fetched.source, place);
+    const newest = await findNewest(name, url, fetching);
+    const isPresent = present !== null && present.origin?.sha256 === newest.sha256;
+    if (isPresent && hasNative(present)) return null;
+    const gathered = isPresent ? fromPresent(folders, present) : await fromNewest(newest, place);
+    const headers = join(folder, 'headers');
+    mkdirSync(headers, { recursive: true });
+    const { image } = gathered.parts;
+    const native = await buildNative({
+      ...{ image, name, say, scratch: place.scratch, signal: place.signal },
+      fetchHeaders: () => newest.fetchHeaders(headers),
+    });
+    if (native?.data === null)
+      say(`--enforce native will not work with this kernel: ${native.missing} (${native.hint})`);
     rmSync(folder, { recursive: true, force: true });
-    return gathered;
+    return { ...gathered, parts: { ...gathered.parts, native } };
   } finally {
     tidy(folder);
   }
+}
+
+async function fromNewest(newest: Newest, place: Place): Promise<Gathered> {
+  const { file, source } = await newest.fetch();
+  return fromDeb(file, source, place);
 }
 
 const FOR_WANT_OF_MIRROR = [

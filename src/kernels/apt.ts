@@ -94,17 +94,39 @@ export async function updateLists(apt: Apt): Promise<boolean> {
 
 /** The newest kernel package of the suite, found through Debian's metapackage. @throws SetupError `no-such-package`. */
 export async function newestPackage(apt: Apt): Promise<DebPackage> {
-  const meta = `linux-image-${apt.arch}`;
+  const meta = `${apt.suite.meta ?? 'linux-image'}-${apt.arch}`;
   const depends = field(await show(apt, meta), 'Depends') ?? '';
   const [, name, version] = /(linux-image-[0-9][^\s,|]*) \(= ([^)\s]+)\)/.exec(depends) ?? [];
   if (name === undefined || version === undefined || !isVersionOf(version, apt.suite.name))
     throw noSuchKernelPackage(meta, apt.suite);
-  const text = await show(apt, `${name}=${version}`);
-  const bytes = Number(field(text, 'Size'));
-  const sha256 = field(text, 'SHA256');
-  if (sha256 === null || !Number.isSafeInteger(bytes)) throw noSuchKernelPackage(name, apt.suite);
+  return packageIn(await show(apt, `${name}=${version}`), name, apt);
+}
+
+/** The packages that a module for this kernel is built with. @throws SetupError `no-such-package`. */
+export async function headersOf(apt: Apt, image: DebNames): Promise<DebPackage[]> {
+  const name = image.package.replace('linux-image-', 'linux-headers-');
+  const text = await show(apt, `${name}=${image.version}`);
+  const own = packageIn(text, name, apt);
+  const needs = [...(field(text, 'Depends') ?? '').matchAll(/(linux-headers-\S+-common|linux-kbuild-[^\s,]+)/g)];
+  const others = needs.map(async ([need]) => {
+    const exact = await show(apt, `${need}=${image.version}`);
+    return packageIn(exact === '' ? await show(apt, need) : exact, need, apt);
+  });
+  return [own, ...(await Promise.all(others))];
+}
+
+function packageIn(text: string, name: string, apt: Apt): DebPackage {
+  const [version, bytes, sha256] = [field(text, 'Version'), Number(field(text, 'Size')), field(text, 'SHA256')];
+  if (version === null || sha256 === null || !Number.isSafeInteger(bytes)) throw noSuchKernelPackage(name, apt.suite);
   return { package: name, version, bytes, sha256 };
 }
+
+type DownloadOptions = Readonly<{
+  /** The folder for it, which must exist; absent: that of the kernel's package, which it then holds alone. */
+  into?: string;
+  onBytes: (bytes: number) => void;
+  inherits: readonly number[];
+}>;
 
 /**
  * Fetches a package, resuming an interrupted download; apt checks it against the signed lists. `inherits`: descriptors
@@ -113,13 +135,13 @@ export async function newestPackage(apt: Apt): Promise<DebPackage> {
 export async function download(
   apt: Apt,
   wanted: DebPackage,
-  { onBytes, inherits }: { onBytes: (bytes: number) => void; inherits: readonly number[] },
+  { into = apt.folder, onBytes, inherits }: DownloadOptions,
 ): Promise<Readonly<{ file: string; uri: string }>> {
   const uri = await uriOf(apt, wanted);
   const local = /^(?:file|copy):(?:\/\/)?(\/.*)$/.exec(uri)?.[1];
   if (local !== undefined) return { file: await localPackage(decodeURIComponent(local), wanted, apt), uri };
-  const file = join(apt.folder, `${wanted.package}_${wanted.sha256.slice(0, 16)}.deb`);
-  removeAllBut(apt.folder, file);
+  const file = join(into, `${wanted.package}_${wanted.sha256.slice(0, 16)}.deb`);
+  if (into === apt.folder) removeAllBut(into, file);
   const watch = setInterval(() => onBytes(sizeOf(file)), POLL_MS);
   try {
     // apt-get download would start over; this resumes a partial file.

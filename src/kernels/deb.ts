@@ -1,6 +1,6 @@
 /** Extracts a kernel from a Debian package; only the needed files are unpacked. */
 
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SetupError } from '../errors.ts';
 import { quote } from '../text/quote.ts';
@@ -45,6 +45,30 @@ export function unpackModule(
 // In file names, - and _ are the same.
 function moduleGlob(name: string): string {
   return `*/${name.replaceAll('_', '[_-]')}.ko*`;
+}
+
+/** The files of other machines, and what only a module with debug information needs. */
+const NO_HEADERS = ['*/arch/[!x]*', '*/vmlinux', './usr/share'].map((glob) => `--exclude=${glob}`);
+
+/** Unpacks a kernel's packages of headers, and returns the folder to build in. @throws SetupError `bad-package`. */
+export async function unpackHeaders(
+  files: readonly string[],
+  into: string,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  for (const file of files) {
+    const tar = ['--extract', '--directory', into, '--no-same-owner', '--wildcards', ...NO_HEADERS];
+    const ended = await runPipe(['dpkg-deb', ['--fsys-tarfile', file]], ['tar', tar], signal);
+    if (isOutOfSpace(ended)) throw noSpace(into);
+    if (ended.code !== 0) throw badPackage(file, reasonIn(ended));
+  }
+  const sources = join(into, 'usr', 'src');
+  const own = readdirSync(sources).find((name) => !name.endsWith('-common'));
+  const folder = join(sources, own ?? '');
+  // It includes the Makefile that both flavours share by its absolute path.
+  const makefile = join(folder, 'Makefile');
+  writeFileSync(makefile, readFileSync(makefile, 'utf8').replaceAll(/(^|\s)\/usr\/src\//g, `$1${sources}/`));
+  return folder;
 }
 
 async function unpack(file: string, into: string, globs: string[], signal: AbortSignal | undefined): Promise<void> {

@@ -1,14 +1,16 @@
 /** Gathers the parts of a kernel from any source. */
 
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { errnoOf, SetupError } from '../errors.ts';
 import { readBounded, Unreadable } from '../host/read-input.ts';
 import { quote } from '../text/quote.ts';
 import { sha256Of } from './check.ts';
 import { debNames, unpackDeb, unpackModule } from './deb.ts';
+import type { KernelsFolder } from './folder.ts';
 import { readImage } from './image.ts';
 import type { Parts, Provenance } from './keep.ts';
+import { kernelOf, type Manifest } from './manifest.ts';
 import { checkSums, type Fallback } from './mirror.ts';
 import { chooseModules, MissingModule, type ModuleTree, readModuleTree } from './modules.ts';
 
@@ -65,6 +67,15 @@ export async function fromFallback(kept: Fallback, place: Place): Promise<Gather
   await checkSums(kept);
   const { parts } = await fromImage(kept.image, kept.modules, place);
   return { parts, provenance: { origin: null, source: `${kept.name} from the folder in KMEM_RUN_KERNELS` } };
+}
+
+/** The files of a kernel that was added before. */
+export function fromPresent(folders: KernelsFolder, manifest: Manifest): Gathered {
+  const { release, version, arch, source, origin } = manifest;
+  const kernel = kernelOf(folders.of(manifest.name), manifest);
+  const modules = kernel.modules.map((file) => ({ name: basename(file, '.ko'), data: readFileSync(file) }));
+  const image = { data: readFileSync(kernel.image), arch, release, version };
+  return { parts: { image, modules }, provenance: { origin, source } };
 }
 
 function imageIn(path: string): Buffer {

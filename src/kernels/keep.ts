@@ -18,10 +18,16 @@ import { makerMark } from '../../bin/maker.js';
 import { sha256 } from './check.ts';
 import { entriesOf, type KernelsFolder } from './folder.ts';
 import type { Image } from './image.ts';
-import { filesOf, type KeptFile, MANIFEST, type Manifest, manifestText, SCHEMA } from './manifest.ts';
+import { filesOf, type KeptFile, type KeptNative, MANIFEST, type Manifest, manifestText, SCHEMA } from './manifest.ts';
 import type { Module } from './modules.ts';
+import { NATIVE_FILE, type Native } from './native.ts';
 
-export type Parts = Readonly<{ image: Image; modules: readonly Module[] }>;
+export type Parts = Readonly<{
+  image: Image;
+  modules: readonly Module[];
+  /** Null: the kernel enforces a limit itself; absent: none was asked for. */
+  native?: Native | null;
+}>;
 export type Provenance = Pick<Manifest, 'name' | 'source' | 'origin'>;
 
 /** A new folder beside the kernels; the caller removes it. Call with the lock held: leftovers of others are stale. */
@@ -33,7 +39,7 @@ export function makeStaging(folders: KernelsFolder): string {
 }
 
 /** The content of kernel.json for these parts. */
-export function describe({ image, modules }: Parts, provenance: Provenance, addedAt: Date): Manifest {
+export function describe({ image, modules, native }: Parts, provenance: Provenance, addedAt: Date): Manifest {
   const mtimeMs = Math.floor(addedAt.getTime() / 1000) * 1000;
   const keptFile = (path: string, data: Buffer): KeptFile => ({
     path,
@@ -44,6 +50,7 @@ export function describe({ image, modules }: Parts, provenance: Provenance, adde
   const files = {
     image: keptFile(image.arch === 'x86_64' ? 'vmlinux' : 'Image', image.data),
     modules: modules.map(({ name, data }) => keptFile(`modules/${name}.ko`, data)),
+    ...(native === undefined ? {} : { native: native === null ? null : keptNative(native, keptFile) }),
   };
   const content = sha256(
     filesOf(files)
@@ -54,6 +61,11 @@ export function describe({ image, modules }: Parts, provenance: Provenance, adde
   return { schema: SCHEMA, ...provenance, release, version, arch, addedAt: addedAt.toISOString(), content, ...files };
 }
 
+function keptNative(native: Native, keptFile: (path: string, data: Buffer) => KeptFile): KeptNative {
+  if (native.data === null) return { missing: native.missing, hint: native.hint };
+  return { file: keptFile(NATIVE_FILE, native.data), source: native.source };
+}
+
 /**
  * Writes the files into `staging`, synced to disk, and moves them to the kernel's place; the previous files are
  * removed. Throws the error of writing (ENOSPC …), and then leaves the previous kernel unchanged.
@@ -62,7 +74,8 @@ export function keep(folders: KernelsFolder, staging: string, manifest: Manifest
   const folder = folders.of(manifest.name);
   const content = join(staging, manifest.content);
   mkdirSync(join(content, 'modules'), { recursive: true, mode: 0o700 });
-  const datas = [parts.image.data, ...parts.modules.map(({ data }) => data)];
+  const { image, modules, native } = parts;
+  const datas = [image.data, ...modules.map(({ data }) => data), ...(native?.data ? [native.data] : [])];
   for (const [index, file] of filesOf(manifest).entries()) {
     writeFile(join(content, file.path), datas[index] ?? Buffer.alloc(0));
     utimesSync(join(content, file.path), file.mtimeMs / 1000, file.mtimeMs / 1000);
@@ -73,15 +86,16 @@ export function keep(folders: KernelsFolder, staging: string, manifest: Manifest
   removeAllBut(folder, [MANIFEST, manifest.content]);
 }
 
-/** Renews the source in the manifest of a kernel whose files are unchanged. */
+/** Renews what the manifest says about a kernel whose files are unchanged. */
 export function renewManifest(
   folders: KernelsFolder,
   staging: string,
   present: Manifest,
-  provenance: Pick<Manifest, 'source' | 'origin'>,
+  changed: Pick<Manifest, 'source' | 'origin' | 'native'>,
 ): Manifest {
-  if (present.source === provenance.source && isDeepStrictEqual(present.origin, provenance.origin)) return present;
-  const manifest = { ...present, ...provenance };
+  const { source, origin, native = present.native } = changed;
+  const manifest = { ...present, source, origin, ...(native === undefined ? {} : { native }) };
+  if (isDeepStrictEqual(present, manifest)) return present;
   writeFile(join(staging, MANIFEST), Buffer.from(manifestText(manifest)));
   renameSync(join(staging, MANIFEST), join(folders.of(present.name), MANIFEST));
   sync(folders.of(present.name));

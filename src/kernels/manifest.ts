@@ -6,7 +6,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf } from '../errors.ts';
-import type { Kernel } from './types.ts';
+import { nativeSource } from './native-source.ts';
+import type { Kernel, NativeModule } from './types.ts';
 
 export const MANIFEST = 'kernel.json';
 export const SCHEMA = 1;
@@ -37,7 +38,12 @@ export type Manifest = Readonly<{
   image: KeptFile;
   /** In the order of loading. */
   modules: readonly KeptFile[];
+  /** The module of `--enforce native`; null: the kernel enforces a limit itself; absent: none was built. */
+  native?: KeptNative | null;
 }>;
+
+/** `source`: of which source it was built. `missing`: why there is none, and what to do. */
+export type KeptNative = Readonly<{ file: KeptFile; source: string }> | Readonly<{ missing: string; hint: string }>;
 
 /** A problem with a kernel.json; its message is shown to users. */
 export class ManifestError extends Error {}
@@ -55,8 +61,17 @@ export function manifestText(manifest: Manifest): string {
 }
 
 /** Every file of a kernel. */
-export function filesOf({ image, modules }: Pick<Manifest, 'image' | 'modules'>): readonly KeptFile[] {
-  return [image, ...modules];
+export function filesOf({
+  image,
+  modules,
+  native,
+}: Pick<Manifest, 'image' | 'modules' | 'native'>): readonly KeptFile[] {
+  return [image, ...modules, ...(native && 'file' in native ? [native.file] : [])];
+}
+
+/** Whether the module of this version of kmem-run is there, or not needed. */
+export function hasNative({ native }: Pick<Manifest, 'native'>): boolean {
+  return native === null || (native !== undefined && 'file' in native && native.source === nativeSource());
 }
 
 export function kernelOf(folder: string, manifest: Manifest): Kernel {
@@ -69,11 +84,26 @@ export function kernelOf(folder: string, manifest: Manifest): Kernel {
     arch,
     image: path(manifest.image),
     modules: manifest.modules.map(path),
+    native: nativeOf(manifest, path),
     folder,
     source,
     addedAt,
     bytes: filesOf(manifest).reduce((sum, { bytes }) => sum + bytes, 0),
   };
+}
+
+function nativeOf(manifest: Manifest, path: (file: KeptFile) => string): NativeModule {
+  const { name, native, origin } = manifest;
+  const hint = origin === null ? 'use --enforce gate' : `kmem-run kernel add ${name}`;
+  const none = (reason: string) => ({ path: null, reason, hint });
+  if (native && 'file' in native)
+    return hasNative(manifest)
+      ? { path: path(native.file), reason: null, hint: null }
+      : none('it was built by another version of kmem-run');
+  if (native) return { ...none(native.missing), hint: native.hint };
+  return none(
+    origin === null ? 'only kernels from a Debian mirror get one' : 'it was not built when the kernel was added',
+  );
 }
 
 function readText(file: string): string {
@@ -115,6 +145,8 @@ function fileChecks(path: RegExp): Readonly<Record<keyof KeptFile, Check>> {
 
 const imageChecks = fileChecks(/^(vmlinux|Image)$/);
 const moduleChecks = fileChecks(/^modules\/[A-Za-z0-9][A-Za-z0-9._-]*\.ko$/);
+const builtChecks = { file: (value: unknown) => holds(value, moduleChecks), source: matches(/^[0-9a-f]{16}$/) };
+const missingChecks = { missing: isText, hint: isText };
 const originChecks = { package: isText, version: isText, sha256: isSha256 };
 
 const checks: Readonly<Record<Exclude<keyof Manifest, 'schema' | 'name'>, Check>> = {
@@ -127,6 +159,7 @@ const checks: Readonly<Record<Exclude<keyof Manifest, 'schema' | 'name'>, Check>
   content: matches(/^[0-9a-f]{16}$/),
   image: (value) => holds(value, imageChecks),
   modules: (value) => Array.isArray(value) && value.every((file) => holds(file, moduleChecks)),
+  native: (value) => value === undefined || value === null || holds(value, builtChecks) || holds(value, missingChecks),
 };
 
 function problemOf(value: unknown, name: string): string | null {

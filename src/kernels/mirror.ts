@@ -4,14 +4,13 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, SetupError } from '../errors.ts';
 import { quote } from '../text/quote.ts';
-import { download, newestPackage, prepareApt, updateLists } from './apt.ts';
-import { type AptSources, noMirror } from './apt-failures.ts';
+import { type DebPackage, download, headersOf, newestPackage, prepareApt, updateLists } from './apt.ts';
+import { type Apt, type AptSources, noMirror } from './apt-failures.ts';
 import { sha256Of } from './check.ts';
 import { entriesOf } from './folder.ts';
 import { hostArch } from './image.ts';
-import type { Origin } from './manifest.ts';
 import { configuredMirrors } from './sources.ts';
-import { isVersionOf, type Suite, suiteOf, suites } from './types.ts';
+import { isVersionOf, type Suite, suites, suitesFor } from './types.ts';
 
 export type Fetching = Readonly<{
   /** Holds the downloads, so that an interrupted one can be resumed. */
@@ -30,19 +29,57 @@ export type Fetched = Readonly<{
   source: string;
 }>;
 
+export type Newest = Readonly<{
+  /** SHA-256 of its package. */
+  sha256: string;
+  fetch: () => Promise<Fetched>;
+  /** The packages of its headers, saved in a folder that exists. */
+  fetchHeaders: (into: string) => Promise<string[]>;
+}>;
+
 /**
- * `url` null: the mirrors configured in the system's apt. Returns null if the newest is already `present`.
- * @throws SetupError `unknown-kernel`, `no-mirror`, `bad-mirror` and those of ./apt.ts.
+ * `url` null: the mirrors configured in the system's apt.
+ * @throws SetupError `unknown-kernel`, `no-mirror`, `bad-mirror` and those of ./apt.ts; fetching as well.
  */
-export async function fetchNewest(
-  name: string,
-  url: string | null,
-  present: Origin,
-  { folder, keyring, inherits, say, onDownload, signal }: Fetching,
-): Promise<Fetched | null> {
-  const suite = suiteOf(name);
-  if (suite === null) throw unknownKernel(name);
-  const sources = { ...(url === null ? await configured(signal) : mirrorsAt(url)), keyring };
+export async function findNewest(name: string, url: string | null, fetching: Fetching): Promise<Newest> {
+  const { inherits, say, onDownload } = fetching;
+  const { apt, wanted } = await findPackage(name, url, fetching);
+  return {
+    sha256: wanted.sha256,
+    fetch: async () => {
+      say(`fetching ${wanted.package} ${wanted.version}`);
+      const onBytes = (bytes: number) => onDownload(bytes, wanted.bytes);
+      const { file, uri } = await download(apt, wanted, { onBytes, inherits });
+      onBytes(wanted.bytes);
+      return { file, source: `${apt.suite.title}'s package from ${uri.replace(/\/pool\/.*/, '')}` };
+    },
+    fetchHeaders: async (into) => {
+      const files: string[] = [];
+      for (const each of await headersOf(apt, wanted)) {
+        files.push((await download(apt, each, { into, onBytes: () => {}, inherits })).file);
+      }
+      return files;
+    },
+  };
+}
+
+type Found = Readonly<{ apt: Apt; wanted: DebPackage }>;
+
+async function findPackage(name: string, url: string | null, fetching: Fetching): Promise<Found> {
+  const suites = suitesFor(name, cLibrary());
+  if (suites.length === 0) throw unknownKernel(name);
+  const sources = { ...(url === null ? await configured(fetching.signal) : mirrorsAt(url)), keyring: fetching.keyring };
+  for (const suite of suites.slice(0, -1)) {
+    try {
+      return await findIn(suite, sources, fetching);
+    } catch (error) {
+      if (!(error instanceof SetupError && ['no-such-package', 'suite-gone'].includes(error.code))) throw error;
+    }
+  }
+  return findIn(suites.at(-1) as Suite, sources, fetching);
+}
+
+async function findIn(suite: Suite, sources: AptSources, { folder, say, signal }: Fetching): Promise<Found> {
   const arch = hostArch() === 'x86_64' ? 'amd64' : 'arm64';
   const apt = prepareApt(folder, { suite, sources, arch, signal });
   say(`reading the lists of ${titleOf(suite)} from ${sources.debian}`);
@@ -50,13 +87,13 @@ export async function fetchNewest(
   if (sources.security === null || isSecurityGone) {
     say(`the mirror has no ${suite.codename}-security: using the newest kernel of ${suite.codename}`);
   }
-  const wanted = await newestPackage(apt);
-  if (present?.sha256 === wanted.sha256) return null;
-  say(`fetching ${wanted.package} ${wanted.version}`);
-  const onBytes = (bytes: number) => onDownload(bytes, wanted.bytes);
-  const { file, uri } = await download(apt, wanted, { onBytes, inherits });
-  onBytes(wanted.bytes);
-  return { file, source: `${suite.title}'s package from ${uri.replace(/\/pool\/.*/, '')}` };
+  return { apt, wanted: await newestPackage(apt) };
+}
+
+/** The version of this machine's C library; null if it is another one. */
+function cLibrary(): string | null {
+  const { header } = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
+  return header?.glibcVersionRuntime ?? null;
 }
 
 function titleOf({ title, codename }: Suite): string {

@@ -13,6 +13,7 @@ const remedies = {
   tar: 'install the package tar',
   xz: 'install the package xz-utils',
   flock: 'install the package util-linux',
+  make: 'install the package make',
 } as const;
 
 export type Tool = keyof typeof remedies;

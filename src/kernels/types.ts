@@ -1,6 +1,11 @@
 import { SetupError } from '../errors.ts';
 import { quote } from '../text/quote.ts';
 
+/** The module of `--enforce native` (src/native/module): its absolute path, or why the kernel has none. */
+export type NativeModule =
+  | Readonly<{ path: string; reason: null; hint: null }>
+  | Readonly<{ path: null; reason: string; hint: string }>;
+
 /** An added kernel, as found in its folder. */
 export type Kernel = Readonly<{
   /** The user's name for it: `5.10`. */
@@ -14,6 +19,7 @@ export type Kernel = Readonly<{
   image: string;
   /** Absolute paths of the modules (uncompressed), in the order of loading. */
   modules: readonly string[];
+  native: NativeModule;
   /** Absolute path of the kernel's own folder. */
   folder: string;
   /** The source, as shown to users. */
@@ -48,13 +54,35 @@ export function isVersionOf(version: string, name: string): boolean {
 }
 
 /** The kernels available by name, with the Debian release of each. */
-export type Suite = Readonly<{ name: string; codename: string; title: string }>;
+export type Suite = Readonly<{
+  name: string;
+  codename: string;
+  title: string;
+  /** The metapackage of its newest kernel, without the architecture; absent: `linux-image`. */
+  meta?: string;
+}>;
 
 export const suites: readonly Suite[] = [
   { name: '5.10', codename: 'bullseye', title: 'Debian 11' },
   { name: '6.1', codename: 'bookworm', title: 'Debian 12' },
   { name: '6.12', codename: 'trixie', title: 'Debian 13' },
 ];
+
+/** Debian 12 has this kernel too, with headers that its own compiler and C library can use. */
+const SECOND: Suite = { name: '6.12', codename: 'bookworm', title: 'Debian 12', meta: 'linux-image-6.12' };
+
+/** As that of Debian 13. */
+const LIBRARY_NEEDED = [2, 38] as const;
+
+/** Where to look for it, in order of preference. `library`: the version of this machine's C library, or null. */
+export function suitesFor(name: string, library: string | null): readonly Suite[] {
+  const suite = suiteOf(name);
+  if (suite === null) return [];
+  const [major = 0, minor = 0] = (library ?? '').split('.').map(Number);
+  const isOlder =
+    library !== null && (major < LIBRARY_NEEDED[0] || (major === LIBRARY_NEEDED[0] && minor < LIBRARY_NEEDED[1]));
+  return name === SECOND.name && isOlder ? [SECOND, suite] : [suite];
+}
 
 /** Null if no Debian release is known for that name. */
 export function suiteOf(name: string): Suite | null {

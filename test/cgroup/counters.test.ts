@@ -81,7 +81,7 @@ v1Test('an unreadable counter is null, never 0', async (t) => {
   const group = sandbox.group();
   t.is(readCounters(without(group, 'pids')).pids, null);
   // The unified directory has none of these files, as on a kernel without them.
-  const empty: Group = { ...group, memory: sandbox.unified, pids: sandbox.unified };
+  const empty: Group = { ...group, memory: sandbox.unified, kmem: sandbox.unified, pids: sandbox.unified };
   const unread = { usage: null, maxUsage: null, failcnt: null };
   const expected = {
     kmem: unread,

@@ -45,6 +45,7 @@ v1Test('a group is created under kmem-run’s cgroup in each hierarchy, and remo
     name: 'kmem-run.ab-1_Z',
     version: 1,
     memory: `${sandbox.memory}/kmem-run.ab-1_Z`,
+    kmem: `${sandbox.memory}/kmem-run.ab-1_Z`,
     unified: `${sandbox.unified}/kmem-run.ab-1_Z`,
     pids: `${sandbox.pids}/kmem-run.ab-1_Z`,
     directories: [

@@ -99,7 +99,7 @@ v1Test('native: a write that the kernel accepts but ignores is reported as an er
 
 test('native: a missing file is an error', (t) => {
   const { unified, id } = makeSandbox(t);
-  const group = { ...asGroup(id, [unified]), memory: unified, version: 1 } as const;
+  const group = { ...asGroup(id, [unified]), memory: unified, kmem: unified, version: 1 } as const;
   const work = () => applyLimits(group, { ...NONE, kmem: M }, { native: true });
   notSet(t, work, 'native-not-enforced', /enforces no limit on kernel memory: .*ENOENT/);
 });

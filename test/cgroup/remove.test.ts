@@ -15,11 +15,12 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { createGroup } from '../../src/cgroup/group.ts';
 import { readHierarchies } from '../../src/cgroup/hierarchies.ts';
-import { killGroup, killUntil } from '../../src/cgroup/kill.ts';
+import { DEADLINE_MS, killGroup, killUntil } from '../../src/cgroup/kill.ts';
 import { processesOf } from '../../src/cgroup/processes.ts';
 import { removeGroup } from '../../src/cgroup/remove.ts';
 import type { Group, GroupDirectories } from '../../src/cgroup/types.ts';
 import { errnoOf, SetupError } from '../../src/errors.ts';
+import { slowness } from '../needs.ts';
 import {
   asGroup,
   joinsOf,
@@ -113,7 +114,7 @@ for (const [kind, seen] of KINDS) {
     writeFileSync(`${sandbox.pids}/pids.max`, String(most));
     await startIn(t, joinsOf(made), ['perl', '-e', 'fork while 1']);
     await until(() => processesOf(made).length > 0.75 * most);
-    await killGroup(group);
+    await killGroup(group, { deadlineMs: DEADLINE_MS * slowness });
     t.deepEqual(processesOf(made), []);
     await removeGroup(made);
     gone(t, made);

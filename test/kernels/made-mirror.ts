@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';
 import { debian12, type MadeKernel, write } from './parts.ts';
 import { makePlace, type Place } from './place.ts';
-import { makeKeys, type RepositoryAnswer, type Served, serve, writeSuite } from './repository.ts';
+import { type More, makeKeys, type RepositoryAnswer, type Served, serve, writeSuite } from './repository.ts';
 
 export const old: MadeKernel = { release: '6.1.0-9-test', version: '6.1.99-1', padding: randomBytes(1 << 20) };
 export const fresh: MadeKernel = { release: '6.1.0-10-test', version: '6.1.100-1', padding: randomBytes(1 << 20) };
@@ -19,9 +19,9 @@ export type Mirror = Place &
   Served &
   Readonly<{
     /** Adds a kernel to a suite of `debian` or `debian-security`. */
-    put: (root: string, suite: string, made: MadeKernel) => string;
+    put: (root: string, suite: string, made: MadeKernel, more?: More) => string;
     answers: (answer: (path: string) => RepositoryAnswer) => void;
-    fetch: (options?: Parameters<Place['add']>[2]) => ReturnType<Place['add']>;
+    fetch: (options?: Parameters<Place['add']>[2], name?: string) => ReturnType<Place['add']>;
     /** The requests for packages since the last call. */
     ranges: () => (string | null)[];
   }>;
@@ -34,12 +34,13 @@ export async function makeMirror(t: ExecutionContext): Promise<Mirror> {
   return {
     ...place,
     ...served,
-    put: (root, suite, made) => writeSuite(place.path('mirror', root), suite, { made, modules: debian12 }, keys).deb,
+    put: (root, suite, made, more) =>
+      writeSuite(place.path('mirror', root), suite, { made, modules: debian12 }, keys, more).deb,
     answers: (given) => {
       answer = given;
     },
-    fetch: (options) =>
-      place.add('6.1', { way: 'mirror', url: `${served.url}/debian` }, { keyring: keys.keyring, ...options }),
+    fetch: (options, name = '6.1') =>
+      place.add(name, { way: 'mirror', url: `${served.url}/debian` }, { keyring: keys.keyring, ...options }),
     ranges: () => {
       const fetched = served.requests.slice(seen).filter(({ path }) => path.endsWith('.deb'));
       seen = served.requests.length;

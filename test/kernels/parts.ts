@@ -181,7 +181,9 @@ export function packDeb(
   ];
   write(join(root, 'DEBIAN', 'control'), `${[...control, ...fields, 'Description: a test'].join('\n')}\n`);
   const file = join(folder, `${name}_${version}_${arch}.deb`);
-  execFileSync('dpkg-deb', ['--root-owner-group', '-Zgzip', '-z1', '--build', root, file], { stdio: 'pipe' });
+  // The same files make the same package.
+  const env = { ...process.env, SOURCE_DATE_EPOCH: '0' };
+  execFileSync('dpkg-deb', ['--root-owner-group', '-Zgzip', '-z1', '--build', root, file], { stdio: 'pipe', env });
   return file;
 }
 

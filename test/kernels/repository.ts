@@ -30,15 +30,29 @@ export function makeKeys(): Keys & Readonly<{ close: () => void }> {
   };
 }
 
-/** A suite of a mirror: the kernel's package, and the metapackage that names it. */
-export function writeSuite(root: string, suite: string, tree: Tree, keys: Keys): { deb: string } {
+export type More = Readonly<{
+  /** The rule that makes a module, in the headers' Makefile; absent: there are no headers. */
+  rule?: string | undefined;
+  /** Absent: `linux-image`. */
+  meta?: string | undefined;
+}>;
+
+/** A suite of a mirror: the kernel's package, the metapackage that names it, and its headers. */
+export function writeSuite(
+  root: string,
+  suite: string,
+  tree: Tree,
+  keys: Keys,
+  { rule, meta: metaName = 'linux-image' }: More = {},
+): { deb: string } {
   const pool = join(root, 'pool');
   mkdirSync(pool, { recursive: true });
   const { release, version } = tree.made;
   const deb = writeDeb(pool, tree);
   const depends = `Depends: linux-image-${release} (= ${version})`;
-  const meta = packDeb(pool, join(root, 'meta-root'), `linux-image-${arch}`, version, [depends]);
-  const packages = [deb, meta].map((file) => paragraph(file)).join('\n');
+  const meta = packDeb(pool, join(root, 'meta-root'), `${metaName}-${arch}`, version, [depends]);
+  const headers = rule === undefined ? [] : writeHeaders(pool, tree.made, rule);
+  const packages = [deb, meta, ...headers].map((file) => paragraph(file)).join('\n');
   const list = `main/binary-${arch}/Packages`;
   write(join(root, 'dists', suite, list), packages);
   const sum = createHash('sha256').update(packages).digest('hex');
@@ -54,6 +68,25 @@ export function writeSuite(root: string, suite: string, tree: Tree, keys: Keys):
   ];
   write(join(root, 'dists', suite, 'InRelease'), keys.sign(`${lines.join('\n')}\n`));
   return { deb };
+}
+
+/** As Debian's: two packages with a Makefile each, of which one includes the other by its absolute path, and the tools. */
+function writeHeaders(pool: string, { release, version }: Tree['made'], rule: string): string[] {
+  const [own, common, tools] = [
+    `linux-headers-${release}`,
+    `linux-headers-${release}-common`,
+    `linux-kbuild-${release}`,
+  ];
+  const pack = (name: string, text: string, depends: string[]): string => {
+    const root = join(pool, `${name}-root`);
+    write(join(root, 'usr', 'src', name, 'Makefile'), text);
+    return packDeb(pool, root, name, version, depends);
+  };
+  return [
+    pack(own, `include /usr/src/${common}/Makefile\n`, [`Depends: ${common} (= ${version}), ${tools}, gcc-99`]),
+    pack(common, `modules:\n\t${rule}\n`, []),
+    packDeb(pool, join(pool, `${tools}-root`), tools, version, []),
+  ];
 }
 
 function paragraph(deb: string): string {
