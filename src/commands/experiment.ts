@@ -1,7 +1,7 @@
 import { conduct } from '../experiment/conduct.ts';
 import { type CommonQuestion, type ExperimentContext, type Labelled, shownRequest } from '../experiment/plan.ts';
 import type { ExperimentFacts } from '../experiment/report.ts';
-import { beginning, foldKept, type Kept, keepRun, SPEC_VERSION, takeUp } from '../experiment/resume.ts';
+import { beginning, foldKept, type Kept, keepRun, oneMode, SPEC_VERSION, takeUp } from '../experiment/resume.ts';
 import { signalNumber } from '../host/exit-status.ts';
 import { newId } from '../host/new-id.ts';
 import { setupErrorText } from '../report/terminal/run.ts';
@@ -44,14 +44,18 @@ async function perform<Question extends CommonQuestion, Run, History, Report ext
   request: ExperimentRequest<Question>,
 ): Promise<number> {
   const { plan, store } = context;
-  const known = foldKept(plan, store, context.id);
+  const mode = oneMode();
+  const known = foldKept(plan, store, context.id, mode.note);
   const watch = watchProgress(plan, known, { quiet: request.report.quiet, redraws: true });
   const interrupts = watchInterrupts();
   const { report, runs } = await conduct(
     { ...context, jobs: request.jobs ?? context.question.jobs, nameOf: optionName },
     {
       known,
-      keep: (run, result) => keepRun(context, run, result),
+      keep: (run, result) => {
+        mode.check(result);
+        keepRun(context, run, result);
+      },
       onStart: watch.onStart,
       onEnd: watch.onEnd,
       signal: interrupts.signal,

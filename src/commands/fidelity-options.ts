@@ -3,6 +3,7 @@
 import { resolve } from 'node:path';
 import { SetupError } from '../errors.ts';
 import type { InsideRequest } from '../experiment/fidelity/inside.ts';
+import { COMPARED, type ComparedMode, type MeasuredMode } from '../experiment/fidelity/judge.ts';
 import { type ObjectRow, rows } from '../experiment/fidelity/rows.ts';
 import { workloadProgram } from '../experiment/fidelity/workload.ts';
 import { ownFolder } from '../host/own-process.ts';
@@ -21,8 +22,11 @@ const WITHOUT_COMMAND = 'Without a command:';
 const WITH_COMMAND = 'With a command:';
 
 const OPTIONS = {
-  kernel: valueOption('KERNEL', 'boot this kernel, which must enforce a limit itself', { byDefault: '5.10' }),
+  kernel: valueOption('LIST', 'boot each of these kernels; the first must enforce a limit itself', {
+    byDefault: '5.10',
+  }),
   here: flagOption('compare on the running kernel instead'),
+  mode: valueOption('LIST', 'modes to compare with native: gate, kernel', { byDefault: 'gate' }),
   parent: valueOption('PATH', 'with --here, create each group in this cgroup directory'),
   reserve: valueOption('SIZE', 'memory that the gate keeps free below the limit', { byDefault: '0' }),
   'vm-memory': valueOption('SIZE', 'memory of the microVM', { byDefault: '1G' }),
@@ -40,12 +44,12 @@ const OPTIONS = {
 export const fidelityHelp: CommandHelp = {
   synopsis: ['kmem-run fidelity [options] [-- command [args…]]'],
   text: [
-    "Performs the same runs under the kernel's own limit and under the gate, on one kernel, and compares the results.",
+    "Performs the same runs under the kernel's own limit (native) and in other modes of enforcement, and compares the results. Each mode is compared with native on the same kernel or, if the kernel has no limit of its own, on another one of the list: one of the same version, or else the first.",
     'Without a command, fidelity counts how many kernel objects of each kind fit, and reports the error that follows. With a command, fidelity finds the smallest limit at which the command passes.',
   ],
   options: pageOptions(OPTIONS),
   status: [
-    ['0', 'both modes produce the same result or, if a command is given, it passes at some limit in both'],
+    ['0', 'all modes produce the same result or, if a command is given, it passes at some limit in each'],
     ['1', 'different'],
   ],
 };
@@ -56,7 +60,7 @@ const FORMS = { ...OPTIONS, inside: { type: 'string' } } as const;
 export type FidelityArguments = Readonly<{
   request: InsideRequest;
   /** Null: on the running kernel. */
-  kernel: string | null;
+  kernels: readonly string[] | null;
   vmMemory: string | null;
   vmCpus: string | null;
   /** The cgroup directory for groups on the running kernel; null: kmem-run's own. */
@@ -69,11 +73,12 @@ export type FidelityArguments = Readonly<{
 const OF_A_COMMAND = ['then', 'expect', 'timeout'] as const;
 const OF_ROWS = ['limits', 'row', 'markdown'] as const;
 const DEFAULT_KERNEL = '5.10';
+const DEFAULT_MODE = 'gate';
 const DEFAULT_TIMEOUT = '30s';
 
 /**
  * `argv` begins with the command's name. `inside`: the folder of a request, given by kmem-run itself in a microVM.
- * @throws SetupError `bad-size`, `no-such-row`, `conflicting-options`, those of readOptions() and of normaliseSpec().
+ * @throws SetupError `bad-size`, `no-such-row`, `no-such-mode`, `conflicting-options`, those of readOptions() and of normaliseSpec().
  */
 export function parseFidelityArgv(argv: readonly string[]): FidelityArguments | Readonly<{ inside: string }> {
   const { before, after } = splitAtSeparator(argv.slice(1));
@@ -89,10 +94,12 @@ export function parseFidelityArgv(argv: readonly string[]): FidelityArguments | 
   const markdown = text('markdown');
   // A setting applies only to runs that can use it.
   const parent = here || !given.settings.has('parent') ? text('parent') : null;
+  const modes = modesOf(text('mode') ?? DEFAULT_MODE);
   const reserve = parseSize(text('reserve') ?? '0', { name: '--reserve' });
   return {
-    request: after === null ? rowsRequest(given, reserve) : commandRequest(given, after, { reserve, here }),
-    kernel: here ? null : (text('kernel') ?? DEFAULT_KERNEL),
+    request:
+      after === null ? rowsRequest(given, { modes, reserve }) : commandRequest(given, after, { modes, reserve, here }),
+    kernels: here ? null : listOf(text('kernel') ?? DEFAULT_KERNEL),
     vmMemory: text('vm-memory'),
     vmCpus: text('vm-cpus'),
     parent,
@@ -125,14 +132,30 @@ function refuseStray(
   if (name !== undefined) throw conflict(name, with_);
 }
 
-function rowsRequest({ strings }: Given, reserve: number): InsideRequest {
+type Asked = Readonly<{ modes: readonly MeasuredMode[]; reserve: number }>;
+
+function listOf(text: string): string[] {
+  return [...new Set(text.split(','))];
+}
+
+function modesOf(text: string): MeasuredMode[] {
+  const modes = listOf(text).map((name): ComparedMode => {
+    const mode = COMPARED.find((known) => known === name);
+    if (mode !== undefined) return mode;
+    const hint = didYouMean(name, COMPARED, `modes: ${COMPARED.join(', ')}`);
+    throw new SetupError('no-such-mode', `--mode: unknown mode ${quote(name)}`, hint);
+  });
+  return ['native', ...modes];
+}
+
+function rowsRequest({ strings }: Given, { modes, reserve }: Asked): InsideRequest {
   const limits = (strings.get('limits')?.[0] ?? '1M,2M,4M').split(',');
   const names = strings.get('row') ?? rows.map(({ name }) => name);
   return {
     kind: 'rows',
     rows: [...new Set(names)].map(findRow),
     limits: [...new Set(limits.map((limit) => parseLimit(limit, { name: '--limits' })))].sort((a, b) => a - b),
-    reserve,
+    ...{ modes, reserve, optional: [], module: null, reference: null },
     program: workloadProgram(),
   };
 }
@@ -148,7 +171,7 @@ function findRow(name: string): ObjectRow {
 function commandRequest(
   { strings }: Given,
   command: readonly string[],
-  { reserve, here }: Readonly<{ reserve: number; here: boolean }>,
+  { modes, reserve, here }: Asked & Readonly<{ here: boolean }>,
 ): InsideRequest {
   const uid = process.getuid?.() ?? 0;
   const input: RunInput = {
@@ -162,5 +185,5 @@ function commandRequest(
   };
   // Errors in it are reported now, not in the microVM.
   normaliseSpec(input, { nameOf: optionName });
-  return { kind: 'command', input, reserve };
+  return { kind: 'command', input, modes, reserve, optional: [], module: null };
 }

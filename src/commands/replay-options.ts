@@ -4,6 +4,7 @@ import { accessSync, constants } from 'node:fs';
 import { errnoOf, SetupError } from '../errors.ts';
 import { wholeNumber } from '../experiment/bounds.ts';
 import type { CommandHelp } from '../manual/page.ts';
+import { ENFORCE } from '../request/normalise.ts';
 import { outputFile } from '../request/output-file.ts';
 import { optionName } from '../request/run-input.ts';
 import { readPlacement } from '../scenario/input.ts';
@@ -22,9 +23,9 @@ const OPTIONS = {
   output: valueOption('inherit|null', 'where stdout and stderr go', { byDefault: 'as recorded' }),
   cwd: valueOption('DIR', 'run in this folder', { byDefault: 'as recorded' }),
   parent: valueOption('PATH', 'create each group in this cgroup directory', { byDefault: 'as recorded' }),
-  enforce: valueOption('MODE', 'auto, gate, native or none', {
+  enforce: valueOption('MODE', 'auto, gate, kernel, native or none', {
     byDefault: 'as recorded',
-    choices: ['auto', 'gate', 'native', 'none'],
+    choices: [...ENFORCE],
   }),
   keep: flagOption('save the replays in the store'),
   label: valueOption('LABEL', 'save the replays under this label'),

@@ -23,6 +23,7 @@ import type { Recorded } from '../statistics/recorded.ts';
 import { keepBeside, keepRun } from '../store/keep.ts';
 import { tokenOf } from '../store/token.ts';
 import { version } from '../version.ts';
+import { openGuests } from '../vm/guests.ts';
 import { watchProgress } from './experiment-report.ts';
 import { type ReplayArguments, readReplayArgv } from './replay-options.ts';
 import { findRecorded, refuseFilledIn } from './replay-source.ts';
@@ -94,10 +95,12 @@ async function replay(context: ReplayContext): Promise<number> {
   const watch = watchReplay(context);
   const interrupts = watchInterrupts();
   let conclusion: Conclusion<ReplayHistory>;
+  const guests = openGuests(1);
+  const make = runnerWith(given.stdin);
   try {
     conclusion = await perform(plan, plan.empty, {
       jobs: [{ cpus: null }],
-      runner,
+      runner: (spec, order) => make(spec, { ...order, guests }),
       prepare: async (spec, signal) => {
         giveStdin(given.stdin);
         const command = given.prepare ?? recorded.prepare;
@@ -110,6 +113,7 @@ async function replay(context: ReplayContext): Promise<number> {
       kill: interrupts.kill,
     });
   } finally {
+    await guests.close();
     watch.close();
   }
   const report = reportOf(context, conclusion);
@@ -121,7 +125,10 @@ async function replay(context: ReplayContext): Promise<number> {
 }
 
 /** On the CPUs that the recorded run was bound to, according to its spec. */
-const runner: Runner = (spec, { signal, kill }) => runSpec(spec, { signal, kill });
+function runnerWith(stdin: string | null): Runner {
+  return (spec, { signal, kill, guests }) =>
+    runSpec(spec, { signal, kill, guests, ...(stdin === null ? { stdin: 'null' } : {}) });
+}
 
 /** Each run gets the same input: the whole file, or nothing. */
 function giveStdin(file: string | null): void {

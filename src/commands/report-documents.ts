@@ -163,12 +163,19 @@ function unnamed(file: string, content: Content): ReportDocument {
   return { kind: 'run', result: resultIn(file, content?.result ?? content) };
 }
 
+/** Version 0.1.0 compared only the gate, and named no mode. */
 function fidelityOf({ kernel, reserve, same, rows, command, peak, failsAnyway, found }: Content): FidelityReport {
+  const then = { mode: 'gate', granularity: null, kernel };
   return {
     ...{ kind: 'fidelity', kernel, reserve, same },
-    ...{ rows: rows ?? null, command: command ?? null, peak: peak ?? null, failsAnyway: failsAnyway ?? null },
-    found: found ?? [],
+    rows: rows == null ? null : rows.map((row: Content) => ({ ...then, ...row, limits: row.limits.map(atLimit) })),
+    ...{ command: command ?? null, peak: peak ?? null, failsAnyway: failsAnyway ?? null },
+    found: (found ?? []).map((one: Content) => ({ kernel, ...one })),
   };
+}
+
+function atLimit({ gate = null, ...at }: Content): Content {
+  return { compared: gate, ...at };
 }
 
 function experiment(file: string, content: Content, keys: readonly string[]): ReportDocument {

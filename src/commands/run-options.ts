@@ -115,6 +115,7 @@ export const OPTIONS: OptionTable = {
   ...sets('kernel', 'MicroVM:', 'KERNEL', 'boot this kernel in a microVM and run the command there'),
   ...sets('vmMemory', 'MicroVM:', 'SIZE', 'memory of the microVM', '1G'),
   ...sets('vmCpus', 'MicroVM:', 'N', 'CPUs of the microVM', '1'),
+  ...turns('freshVm', 'MicroVM:', 'boot a new microVM for each run, without a snapshot'),
   ...collects('rw', 'MicroVM:', 'DIR', 'let the command write to this folder'),
 
   ...sets('user', 'Command:', 'USER', 'run as this user (name or number)'),

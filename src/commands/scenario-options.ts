@@ -2,6 +2,7 @@
 
 import { SetupError } from '../errors.ts';
 import { wholeNumber } from '../experiment/bounds.ts';
+import { ENFORCE } from '../request/normalise.ts';
 import { optionName } from '../request/run-input.ts';
 import { readBaselineName } from '../scenario/baseline/place.ts';
 import { readPlacement } from '../scenario/input.ts';
@@ -44,7 +45,7 @@ export const RUN_OPTIONS = {
   parent: valueOption('PATH', 'create each group in this cgroup directory; not in a microVM', OF_RUN),
   enforce: valueOption('MODE', 'enforce limits in this mode, instead of the one in the file', {
     ...OF_RUN,
-    choices: ['auto', 'gate', 'native', 'none'],
+    choices: [...ENFORCE],
   }),
   repeat: valueOption('N', 'run each scenario this many times', OF_RUN),
   retry: valueOption('N', 'retry a failed scenario up to N times; if it then passes, mark it as flaky', OF_RUN),

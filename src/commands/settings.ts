@@ -53,7 +53,9 @@ const SET_ASIDE: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Settings that have no meaning without another option. */
-const NEEDS: Readonly<Record<string, string>> = { 'vm-memory': 'kernel', 'vm-cpus': 'kernel', rw: 'kernel' };
+const NEEDS: Readonly<Record<string, string>> = {
+  ...{ 'vm-memory': 'kernel', 'vm-cpus': 'kernel', rw: 'kernel', 'fresh-vm': 'kernel' },
+};
 
 let loaded: ReadonlyMap<string, Setting> = new Map();
 const applied = new Map<string, Setting>();

@@ -20,7 +20,7 @@ export type ListenerProbe = Readonly<{
 }>;
 
 /** Kinds of BPF programs; programs.ts says what each is for. */
-export type ProgramKind = 'faults' | 'readings' | 'moves' | 'refusals';
+export type ProgramKind = 'faults' | 'readings' | 'moves' | 'refusals' | 'allocations' | 'objects';
 
 /** What `kmem-helper programs` reports about a kind that it loaded, attached and exercised. */
 export type ProgramTrial = Readonly<{

@@ -4,7 +4,7 @@ import { control, counter, group, lock, randomisation, start } from './group.ts'
 import { leftovers } from './leftovers.ts';
 import { memory, native, processes, swapAccounting, tcp } from './limits.ts';
 import { container, helper, hierarchies, kernel, microvm, swap } from './machine.ts';
-import { exactUsage, moves, pageFaults, refusals } from './programs.ts';
+import { exactUsage, kernelEnforcement, moves, pageFaults, refusals } from './programs.ts';
 
 /** In the order of a run. Leftovers come before the first program start, since each run cleans up those beside it. */
 export const checks: readonly Check[] = [
@@ -32,6 +32,7 @@ export const checks: readonly Check[] = [
   exactUsage,
   moves,
   refusals,
+  kernelEnforcement,
   swap,
   microvm,
 ];

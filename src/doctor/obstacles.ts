@@ -54,6 +54,11 @@ const LOCKED_DOWN: Obstacle = [
   'boot this machine with lockdown=integrity or none',
 ];
 
+const NOT_INJECTABLE: Obstacle = [
+  'this kernel lets no program answer for its functions',
+  'boot another kernel, such as Debian’s 6.1 or 6.12',
+];
+
 const causes: Readonly<Record<string, Obstacle>> = {
   ENOSYS: ['there is no bpf(2)', 'boot a kernel built with CONFIG_BPF_SYSCALL, or have the sandbox allow bpf(2)'],
   EOPNOTSUPP: ['it loads, but was not tried: kmem-run’s own cgroup is not shown', 'mount its hierarchy'],
@@ -61,12 +66,14 @@ const causes: Readonly<Record<string, Obstacle>> = {
     'it identifies processes by the machine’s own pids, which a PID namespace hides',
     'run kmem-run outside the container (docker, podman: --pid=host)',
   ],
+  EPROTO: ['the kernel makes an allocation that a program refused', 'boot another kernel'],
   E2BIG: ['this machine has more CPUs than the program supports', 'use a machine with up to 64 CPUs'],
 };
 
 function causeOf(program: string | null, errno: string, obstacles: Obstacles): Obstacle {
   const known = causes[errno];
   if (known !== undefined) return known;
+  if (program?.startsWith('fmod_ret/') && errno !== 'EPERM') return NOT_INJECTABLE;
   if (errno === 'EPERM') return forbiddenBy(program, obstacles);
   if (program === null) return ['could not be tried', 'please report this'];
   if (errno === 'ENOENT') return lackOf(program, obstacles);
@@ -89,7 +96,7 @@ function forbiddenBy(program: string | null, obstacles: Obstacles): Obstacle {
 }
 
 function lackOf(program: string, { types }: Obstacles): Obstacle {
-  if (program === 'syscall/prepare' && types)
+  if (program.startsWith('syscall/') && types)
     return ['this kernel does not list the symbols of its data', 'boot a kernel built with CONFIG_KALLSYMS_ALL'];
   if (!types)
     return [

@@ -59,6 +59,21 @@ export const moves: Check = {
     }),
 };
 
+export const kernelEnforcement: Check = {
+  name: 'enforce-kernel',
+  needs,
+  remedy: 'optional: --enforce gate needs no program',
+  probe: async (bench) => {
+    const programs = await bench.programs();
+    if (programs.of('allocations').works)
+      return ok('--enforce kernel refuses each allocation; tried with BPF programs');
+    const objects = programs.of('objects');
+    if (objects.works)
+      return ok('--enforce kernel refuses files, inodes, sockets and mappings; tried with BPF programs');
+    return note(`--enforce kernel does not work; ${obstacleTo(objects, readObstacles(programs.types))}`);
+  },
+};
+
 export const refusals: Check = {
   name: 'refusals',
   needs: [...needs, group],

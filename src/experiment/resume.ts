@@ -51,18 +51,50 @@ function once(work: () => void): () => void {
   };
 }
 
-/** Runs saved earlier count like new ones. @throws SetupError `result-unreadable` */
+/** Runs saved earlier count like new ones. `onKept`: called with each. @throws SetupError `result-unreadable` */
 export function foldKept<Run, History, Report extends ExperimentFacts>(
   { experiment, empty, runAt }: Plan<Run, History, Report>,
   store: Store,
   id: string,
+  onKept: (result: Result) => void = () => {},
 ): History {
   let history = empty;
   for (const { result, point, repeat } of store.runsOf(id)) {
     if (point === null || repeat === null) continue;
-    history = experiment.fold(history, runAt({ point, repeat }), asPresentResult(result));
+    const present = asPresentResult(result);
+    onKept(present);
+    history = experiment.fold(history, runAt({ point, repeat }), present);
   }
   return history;
+}
+
+/** On each kernel, all limited runs of an experiment are limited in the same way. */
+export type OneMode = Readonly<{
+  note: (result: Result) => void;
+  /** @throws SetupError `other-mode` where it differs from those noted: the machine or the user may be another. */
+  check: (result: Result) => void;
+}>;
+
+export function oneMode(): OneMode {
+  const modes = new Map<string | null, string>();
+  return {
+    note: (result) => {
+      const mode = limitedBy(result);
+      if (mode !== null) modes.set(result.spec.kernel, mode);
+    },
+    check: (result) => {
+      const [then, now] = [modes.get(result.spec.kernel), limitedBy(result)];
+      if (then === undefined || now === null || now === then) return;
+      const message = `the saved runs of this experiment were made in the mode ${then}, this one in the mode ${now}`;
+      throw new SetupError('other-mode', message, 'resume it as it was begun, or begin a new one with --enforce gate');
+    },
+  };
+}
+
+/** `kernel (object)`, `gate`; null: nothing limited it. */
+function limitedBy({ enforcement: { mode, granularity } }: Result): string | null {
+  if (mode === null || mode === 'none') return null;
+  return mode === 'kernel' ? `${mode} (${granularity})` : mode;
 }
 
 /** @throws SetupError where the store does not take it; then it is in a file beside, or on stderr */

@@ -16,7 +16,7 @@ import { groupDigits } from './size.ts';
 
 export type { PlanInput, RunInput, StepInput } from './run-input.ts';
 
-export const ENFORCE = ['auto', 'gate', 'native', 'none'] as const satisfies readonly Enforce[];
+export const ENFORCE = ['auto', 'gate', 'kernel', 'native', 'none'] as const satisfies readonly Enforce[];
 export const CGROUP = ['auto', 'v1', 'v2'] as const satisfies readonly CgroupVersion[];
 export const ERRNO = ['native', 'enomem'] as const satisfies readonly RunSpec['errno'][];
 export const ON_OVERRUN = ['note', 'kill'] as const satisfies readonly RunSpec['onOverrun'][];
@@ -50,11 +50,12 @@ export function normaliseSpec(
     return value === undefined ? otherwise() : reader(value, nameOf(key));
   };
   const cwd = take('cwd', read.folder, currentFolder);
+  const enforce = take('enforce', read.oneOf(ENFORCE), () => 'auto' as const);
   const spec: RunSpec = {
     ...takeSteps(take, cwd, nameOf),
     template,
     limits: takeLimits(take),
-    enforce: take('enforce', read.oneOf(ENFORCE), () => 'auto'),
+    enforce,
     ...takeMachine(take, nameOf),
     cgroup: take('cgroup', read.oneOf(CGROUP), () => 'auto'),
     parent: take('parent', read.orNull(read.text), none),
@@ -64,7 +65,7 @@ export function normaliseSpec(
     rcuWait: take('rcuWait', read.boolean, () => true),
     allowIoUring: take('allowIoUring', read.boolean, () => false),
     onOverrun: take('onOverrun', read.oneOf(ON_OVERRUN), () => 'note'),
-    onFault: take('onFault', read.oneOf(ON_FAULT), () => 'note'),
+    onFault: take('onFault', read.oneOf(ON_FAULT), () => (enforce === 'kernel' ? 'sigbus' : 'note')),
     onEscape: take('onEscape', read.oneOf(ON_ESCAPE), () => 'note'),
     traceGate: take(
       'traceGate',
@@ -176,8 +177,10 @@ function takeMachine(take: Take, nameOf: NameOf): Pick<RunSpec, 'kernel' | 'vm'>
   const memory = take('vmMemory', read.orNull(read.vmMemory), none);
   const cpus = take('vmCpus', read.orNull(read.vmCpus), none);
   const rw = take('rw', read.folders, () => []);
-  if (kernel !== null) return { kernel, vm: { memory: memory ?? 1024 * MIB, cpus: cpus ?? 1, rw } };
-  const stray = memory !== null ? 'vmMemory' : cpus !== null ? 'vmCpus' : rw.length > 0 ? 'rw' : null;
+  const fresh = take('freshVm', read.boolean, () => false);
+  if (kernel !== null) return { kernel, vm: { memory: memory ?? 1024 * MIB, cpus: cpus ?? 1, rw, fresh } };
+  const ofMachine = memory !== null ? 'vmMemory' : cpus !== null ? 'vmCpus' : null;
+  const stray = ofMachine ?? (rw.length > 0 ? 'rw' : fresh ? 'freshVm' : null);
   if (stray !== null) {
     const reason = `${nameOf(stray)} requires a microVM`;
     throw new SetupError('conflicting-options', reason, `add ${nameOf('kernel')} NAME, or leave it out`);
@@ -250,7 +253,7 @@ function checkExpectations({ expect, then, plan }: RunSpec, furtherSteps: string
 
 function checkInjections({ inject, then, plan, enforce }: RunSpec, nameOf: NameOf, furtherSteps: string): void {
   const name = nameOf('inject');
-  if (inject.length > 0 && (enforce === 'native' || enforce === 'none')) {
+  if (inject.length > 0 && enforce !== 'auto' && enforce !== 'gate') {
     const reason = `${name} requires the gate, which ${nameOf('enforce')} ${enforce} does not use`;
     throw new SetupError(
       'conflicting-options',

@@ -46,6 +46,8 @@ export type RunInput = Readonly<{
   vmMemory?: Size | null | undefined;
   /** Number of its processors; absent: 1. */
   vmCpus?: number | string | null | undefined;
+  /** Whether each run of an experiment has a microVM of its own, instead of one that has made others; a single run has. */
+  freshVm?: boolean | undefined;
   /** Folders of the host that the command may write to; everything else that it writes is lost with the microVM. */
   rw?: readonly string[] | undefined;
   /** Cgroup version to use; absent: `'auto'`. */
@@ -119,7 +121,7 @@ export function inputOf(spec: RunSpec): RunRequest {
   return {
     ...same,
     ...limits,
-    ...(vm === null ? {} : { vmMemory: vm.memory, vmCpus: vm.cpus, rw: vm.rw }),
+    ...(vm === null ? {} : { vmMemory: vm.memory, vmCpus: vm.cpus, rw: vm.rw, ...(vm.fresh ? { freshVm: true } : {}) }),
     timeout: timeoutMs,
     grace: graceMs,
     hold: holdMs,

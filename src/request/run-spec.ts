@@ -1,6 +1,6 @@
 /** The normalised request: every key is present, sizes are bytes, times are milliseconds. */
 
-export type Enforce = 'auto' | 'gate' | 'native' | 'none';
+export type Enforce = 'auto' | 'gate' | 'kernel' | 'native' | 'none';
 export type CgroupVersion = 'auto' | 'v1' | 'v2';
 
 /** Bytes, rounded down to the page (`pids`: a count); null means that no limit was requested. */
@@ -21,6 +21,8 @@ export type VmSpec = Readonly<{
   cpus: number;
   /** Absolute paths of the host's folders that stay writable in it. */
   rw: readonly string[];
+  /** Booted for this run alone, also in an experiment. */
+  fresh: boolean;
 }>;
 
 /**

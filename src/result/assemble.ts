@@ -38,15 +38,16 @@ export function assemble(facts: Facts): Omit<Result, 'outcome' | 'expectations'>
     pids: reading?.pids ? { max: reading.pids.max, failcnt: reading.pids.failcnt } : null,
     enforcement: {
       mode: facts.mode,
-      granularity: facts.mode === 'gate' ? 'syscall' : facts.mode === 'native' ? 'charge' : null,
-      reserve: facts.mode === 'gate' ? (spec.reserve ?? DEFAULT_RESERVE) : null,
-      gatedCalls: facts.mode === 'gate' ? (summary?.gatedCalls ?? null) : null,
-      reclaims: facts.mode === 'gate' ? (summary?.reclaims ?? null) : null,
+      granularity: facts.granularity ?? (facts.mode === null ? null : GRANULARITY[facts.mode]),
+      reserve: hasGate(facts) ? (spec.reserve ?? DEFAULT_RESERVE) : null,
+      gatedCalls: hasGate(facts) ? (summary?.gatedCalls ?? null) : null,
+      reclaims: hasGate(facts) ? (summary?.reclaims ?? null) : null,
       rcuWaits: rcuWaitsOf(facts),
-      interrupted: facts.mode === 'gate' ? (summary?.interrupted ?? null) : null,
+      interrupted: hasGate(facts) ? (summary?.interrupted ?? null) : null,
       failuresDropped: summary?.failuresDropped ?? null,
       failuresUncounted: summary?.uncounted ?? null,
       programs,
+      allocations: allocationsOf(facts),
       notes: notesOf(facts, programs, kmem),
       vm: null,
     },
@@ -63,6 +64,14 @@ export function assemble(facts: Facts): Omit<Result, 'outcome' | 'expectations'>
     warnings: [...measurementWarnings({ limits, environment, throttled: facts.throttled }), ...facts.oomKillsOutside],
     environment,
   };
+}
+
+const GRANULARITY = { gate: 'syscall', kernel: null, native: 'charge', none: null } as const;
+
+function allocationsOf({ mode, summary }: Facts): Result['enforcement']['allocations'] {
+  if (mode !== 'kernel' || summary === null) return null;
+  const { refusedObjects = 0, refusedPages = 0, mustNotFail = 0, atomic = 0, remote = 0, callsHandled = 0 } = summary;
+  return { objects: refusedObjects, pages: refusedPages, mustNotFail, atomic, remote, handled: callsHandled };
 }
 
 type Kmem = Result['kmem'];
@@ -85,7 +94,7 @@ export function kmemOf(facts: Facts): Kmem {
  * needed.
  */
 function failcntOf({ mode, spec, summary, reading, unaccounted }: Facts): number | null {
-  if (mode === 'gate') return summary?.denials ?? null;
+  if (mode === 'gate' || mode === 'kernel') return summary?.denials ?? null;
   if (spec.enforce === 'none' || isUnaccounted({ unaccounted, summary })) return null;
   return reading?.kmem.failcnt ?? null;
 }
@@ -113,8 +122,14 @@ function beyond({ limit, usageWhenSet }: KmemLimit, maxUsage: number | null): nu
   return Math.max(0, maxUsage - Math.max(limit, usageWhenSet ?? 0));
 }
 
-function rcuWaitsOf({ mode, summary, spec }: Facts): Result['enforcement']['rcuWaits'] {
-  if (mode !== 'gate' || summary === null || !spec.rcuWait || !asksFor(spec, 'kmem')) return null;
+/** Wholly, or for the calls that no BPF program covers. */
+function hasGate({ mode, granularity }: Pick<Facts, 'mode' | 'granularity'>): boolean {
+  return mode === 'gate' || granularity === 'object';
+}
+
+function rcuWaitsOf(facts: Facts): Result['enforcement']['rcuWaits'] {
+  const { summary, spec } = facts;
+  if (!hasGate(facts) || summary === null || !spec.rcuWait || !asksFor(spec, 'kmem')) return null;
   return { count: summary.rcuWaits, waitedMs: summary.rcuWaitedNs / 1e6 };
 }
 

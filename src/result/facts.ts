@@ -14,6 +14,10 @@ export type Facts = {
   error: SetupError | null;
   terminationReason: Result['terminationReason'];
   mode: Result['enforcement']['mode'];
+  /** Of mode `kernel`; otherwise null. */
+  granularity: 'allocation' | 'object' | null;
+  /** Mode `native` by our module. */
+  byModule: boolean;
   layout: Layout;
   /** From the start. */
   limits: Limits | null;
@@ -63,6 +67,8 @@ export function emptyFacts(id: string, spec: RunSpec): Facts {
     error: null,
     terminationReason: null,
     mode: null,
+    granularity: null,
+    byModule: false,
     layout: 'none',
     limits: null,
     limitsNow: null,

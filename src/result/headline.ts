@@ -71,9 +71,10 @@ export function toneOf({ outcome }: Pick<Result, 'outcome'>): Tone {
   return outcome === 'interrupted' ? 'warn' : 'bad';
 }
 
-function setupError({ error, terminationReason, durations }: Result): string {
+function setupError({ error, terminationReason, durations, enforcement }: Result): string {
+  const helper = enforcement.mode === 'gate' ? 'the gate' : 'the helper';
   if (error !== null) return `could not be run: ${visible(error.message)}`;
-  if (terminationReason === 'gate-lost') return `the result is void: the gate died${after({ durations })}`;
+  if (terminationReason === 'gate-lost') return `the result is void: ${helper} died${after({ durations })}`;
   if (terminationReason === 'vm-lost') return `the result is void: the microVM died${after({ durations })}`;
   return 'could not be run: nothing ran, and no reason was given';
 }

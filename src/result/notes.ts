@@ -21,6 +21,8 @@ export const LAST_OUTPUT = 'last output of the microVM: ';
 
 /** Prefix of the note about what no BPF program watches. */
 export const UNWATCHED = 'not watched by BPF programs';
+export const BY_MODULE =
+  'this kernel enforces no limit on kernel memory itself: the module kmem_native did (--enforce native)';
 
 type Programs = Result['enforcement']['programs'];
 
@@ -29,12 +31,32 @@ export function endsFaults(programs: Programs): boolean {
   return programs !== null && (programs.faults === 'sigbus' || programs.faults === 'kill');
 }
 
+/** What the limit did not stop. */
+function kernelNotes(summary: Facts['summary']): string[] {
+  const { mustNotFail = 0, atomic = 0, remote = 0, callsHandled = 0 } = summary ?? {};
+  const beyond = mustNotFail + atomic + remote;
+  return [
+    ...(beyond === 0
+      ? []
+      : [
+          `${counted(beyond, 'allocation')} over the limit had to be made: ${mustNotFail} may not fail, ${atomic} came from interrupts or the kernel's threads, ${remote} are charged elsewhere`,
+        ]),
+    ...(callsHandled === 0
+      ? []
+      : [
+          `${counted(callsHandled, 'call')} succeeded although an allocation in it was refused: the kernel had another way`,
+        ]),
+  ];
+}
+
 type Usage = Pick<Result['kmem'], 'overshoot' | 'parts'>;
 
 export function notesOf(facts: Facts, programs: Programs, kmem: Usage): string[] {
   const notes: string[] = [];
   const { mode, summary } = facts;
   if (mode === 'gate') notes.push(endsFaults(programs) ? GATE_NOTES.faults : GATE_NOTES.calls);
+  if (mode === 'kernel') notes.push(...kernelNotes(summary));
+  if (facts.byModule) notes.push(BY_MODULE);
   if (mode === 'none' && asksFor(facts.spec, 'kmem'))
     notes.push('the kmem limit was not enforced, as requested (--enforce none)');
   if (facts.noNewPrivs)
@@ -53,7 +75,7 @@ export function notesOf(facts: Facts, programs: Programs, kmem: Usage): string[]
     notes.push(
       `the gate dropped ${counted(summary.eventsDropped, 'message')} because they came too fast; counts are complete`,
     );
-  if (mode === 'gate' && summary && summary.interrupted > 0)
+  if (mode !== 'native' && summary && summary.interrupted > 0)
     notes.push(
       `signals interrupted ${counted(summary.interrupted, 'call')} before the gate received them: such a call fails with EINTR, unless the signal's handler restarts calls (SA_RESTART) or the caller ended`,
     );

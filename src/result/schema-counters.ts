@@ -43,7 +43,7 @@ export const kmemSchema = define(
     maxUsage: maxUsage('kernel memory', 'the highest reading'),
     maxUsageSource: choiceOrNull(
       ['counter', 'sum', 'gate', 'samples'],
-      "Source of `maxUsage`. `counter`: the kernel's own high-water mark. Cgroup v2 has no such mark, and `maxUsage` is the highest reading there: `sum`, the figures of all CPUs, " +
+      "Source of `maxUsage`. `counter`: the kernel's own high-water mark, or a module's. Otherwise cgroup v2 has no such mark, and `maxUsage` is the highest reading there: `sum`, the figures of all CPUs, " +
         'added up by a BPF program at each charge; `gate`, read before gated calls, at exits and every 10 ms; `samples`, read every 10 ms, a lower bound.',
       '`maxUsage` is null',
     ),
@@ -65,7 +65,7 @@ export const kmemSchema = define(
     parts: define(
       z.record(z.string(), bytes('Usage of one part.')).nullable(),
       'Breakdown of the highest reading (`slab`, `kernel_stack`, `pagetables`, `percpu`, `vmalloc`), if the kernel provides one. The remainder consists of pages, such as the pages of pipes. `sock` (socket buffers) is not part of `kmem`.',
-      { unit: 'bytes', whenNull: 'the kernel provides no breakdown (cgroup v1)' },
+      { unit: 'bytes', whenNull: 'the kernel provides no breakdown (cgroup v1), or a module counts' },
     ),
   }),
   'Kernel memory charged to the group.',

@@ -1,4 +1,4 @@
-/** What happened in the run: enforcement, failures, expectations, leftover processes. */
+/** What happened in the run: failures, expectations, leftover processes. */
 
 import { z } from 'zod';
 import {
@@ -7,105 +7,14 @@ import {
   choice,
   choiceOrNull,
   count,
-  countOrNull,
   define,
   flag,
   id,
   ms,
-  msOrNull,
   text,
   textOrNull,
 } from './definition.ts';
 import { exitSchema } from './schema-plan.ts';
-
-const NOT_WATCHED = 'page faults were not watched';
-const NO_GATE = 'there is no gate in this mode';
-
-const vm = z.strictObject({
-  kernel: text('Release of the kernel that was booted.'),
-  accel: textOrNull('`kvm`, or `tcg` for emulation.', 'it did not start'),
-  bootMs: msOrNull('Time from the start of QEMU until the runner inside was ready.', 'not measured'),
-});
-
-const programs = z.strictObject({
-  faults: choiceOrNull(
-    ['sigbus', 'kill', 'note'],
-    'What happens to page faults over the kmem limit: they are refused with SIGBUS or SIGKILL, or only counted (`note`).',
-    'page faults were not watched: there was no gate or no limit, or `notes` says why',
-  ),
-  faultPages: countOrNull(
-    'Pages that page faults allocated above the limit before the resulting signal took effect.',
-    'pages',
-    NOT_WATCHED,
-  ),
-  faultBytes: bytesOrNull(
-    'Bytes that page faults allocated above the limit before the resulting signal took effect.',
-    NOT_WATCHED,
-  ),
-  moves: flag('Whether tasks that leave or enter the group were watched; `notes` names these tasks.'),
-  lost: count('Events of the BPF programs that kmem-run lost because it did not read them in time.', 'events'),
-  missed: count(
-    'Number of times that a BPF program was skipped because it was already running on the same CPU.',
-    'times',
-  ),
-});
-
-export const enforcementSchema = define(
-  z.strictObject({
-    mode: choiceOrNull(
-      ['gate', 'native', 'none'],
-      "What enforced the kmem limit: kmem-run's gate, the kernel's own limit, or nothing (`--enforce none`).",
-      'kmem-run failed before a mode was in place; nothing ran',
-    ),
-    granularity: choiceOrNull(
-      ['syscall', 'charge'],
-      'Unit that is refused: `syscall`, a whole system call at its entry; `charge`, each charge inside the kernel.',
-      'nothing is refused',
-    ),
-    reserve: bytesOrNull(
-      'Memory that the gate keeps free: it starts to deny at `limits.kmem` minus this value.',
-      NO_GATE,
-    ),
-    gatedCalls: countOrNull('Number of system calls that the gate handled.', 'calls', NO_GATE),
-    reclaims: countOrNull('Number of times that the gate asked the kernel to reclaim.', 'requests', NO_GATE),
-    rcuWaits: define(
-      z
-        .strictObject({
-          count: count('Number of waits.', 'waits'),
-          waitedMs: ms('Total time of the waits; at most about 10 s.'),
-        })
-        .nullable(),
-      'Number of times that the gate waited, before a denial, until the memory of exited processes was freed.',
-      { whenNull: 'there was no gate or no limit, or `--rcu-wait off` was given', whenAbsent: null },
-    ),
-    interrupted: define(
-      z.int().nonnegative().nullable(),
-      'Calls that a signal interrupted before the gate received them, and that were not repaired. They fail with EINTR, unless the handler restarts calls (SA_RESTART) or the caller has exited.',
-      { unit: 'calls', whenNull: NO_GATE, whenAbsent: null },
-    ),
-    failuresDropped: countOrNull(
-      'Failures that are counted in `failureCounts` but missing from `failures`, because the list is capped and the gate never waits for the reader.',
-      'failures',
-      'unknown',
-    ),
-    failuresUncounted: countOrNull(
-      'Failures that are also missing from `failureCounts`, because the size of this table is limited. `kmem.failcnt` includes them.',
-      'failures',
-      'unknown',
-    ),
-    programs: define(
-      programs.nullable(),
-      'Events that the BPF programs watched, if the kernel allowed these to load.',
-      {
-        whenNull: 'nothing ran, or the helper died',
-        whenAbsent: null,
-      },
-    ),
-    notes: define(z.array(z.string()), 'Limitations of this mode and differences in this run, one sentence each.'),
-    vm: define(vm.nullable(), 'The microVM in which the command ran.', { whenNull: "it ran on the host's kernel" }),
-  }),
-  'How and where the kmem limit was enforced. A limit that cannot be enforced is an error.',
-);
 
 const RUNNING_STEP =
   'Index in `steps` of the step that was running. If several were running: the step that the process belongs to (in `native` mode, if its parents ' +
@@ -116,6 +25,19 @@ const denial = z.strictObject({
   reserve: bytes('Memory that the gate keeps free for page faults.'),
   room: bytes('Memory available below the limit, reserve included, minus what recently started programs need.'),
   table: flag('Whether the call would have enlarged the table of descriptors.'),
+});
+
+const allocation = z.strictObject({
+  bytes: bytes('Size of the allocation, in whole pages; that of a task includes its stack.'),
+  kind: choice(['object', 'pages'], '`object`: an object of a slab cache; `pages`: pages.'),
+  function: textOrNull(
+    'Function of the kernel that allocated. The slab cache is not reported: caches of equal sizes are merged, and their names mislead.',
+    'the kernel does not name its functions to BPF programs (before 5.13)',
+  ),
+  stack: define(
+    z.array(z.string()),
+    'Functions of the kernel, from `function` to the system call, as far as the first 16 frames show them; empty if `function` is null.',
+  ),
 });
 
 const fault = z.strictObject({
@@ -162,6 +84,14 @@ const failure = z.strictObject({
     whenNull: "a page fault, an injected failure, a call that is always refused, or the kernel's own limit",
     whenAbsent: null,
   }),
+  allocation: define(
+    allocation.nullable(),
+    'The last allocation that the kernel refused in the call (`kernel` mode).',
+    {
+      whenNull: 'another mode, or a page fault',
+      whenAbsent: null,
+    },
+  ),
   fault: define(fault.nullable(), 'The page fault that took the group over its limit.', {
     whenNull: 'a call failed',
     whenAbsent: null,

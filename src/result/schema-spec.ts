@@ -28,6 +28,7 @@ const output = z.union([
 const vm = z.strictObject({
   memory: bytes('`--vm-memory`: memory of the microVM.'),
   cpus: count('`--vm-cpus`: processors of the microVM.', 'processors'),
+  fresh: define(z.boolean(), '`--fresh-vm`: whether the microVM is booted for this run alone.', { whenAbsent: false }),
   rw: define(z.array(z.string()), '`--rw`: folders of the host that the command could write to.'),
 });
 
@@ -68,7 +69,7 @@ export const specSchema = define(
       'The requested limits. The top-level `limits` contains the limits that were set and read back.',
     ),
     enforce: choice(
-      ['auto', 'gate', 'native', 'none'],
+      ['auto', 'gate', 'kernel', 'native', 'none'],
       '`--enforce` as requested; `enforcement.mode` is the mode that was used.',
     ),
     kernel: textOrNull('`--kernel`: the kernel to boot in a microVM.', "the host's kernel"),

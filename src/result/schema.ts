@@ -17,10 +17,10 @@ import {
   pidsSchema,
   samplesSchema,
 } from './schema-counters.ts';
+import { enforcementSchema } from './schema-enforcement.ts';
 import {
   crashesSchema,
   endingSchema,
-  enforcementSchema,
   errorSchema,
   escapesSchema,
   expectationsSchema,

@@ -4,11 +4,13 @@ import { createGroup } from '../cgroup/group.ts';
 import { findGroups } from '../cgroup/leftovers.ts';
 import { applyLimits, readAncestorLimits } from '../cgroup/limits.ts';
 import { type Lock, openLock } from '../cgroup/lock.ts';
+import { countByModule, forgetByModule } from '../cgroup/native-module.ts';
 import { processesOf } from '../cgroup/processes.ts';
 import { removeGroup } from '../cgroup/remove.ts';
 import type { Group } from '../cgroup/types.ts';
 import { asSetupError } from '../errors.ts';
 import { helperPath, probeLocks } from '../gate/helper.ts';
+import { keepAttached } from '../gate/keeper.ts';
 import type { GateEvent } from '../gate/protocol.ts';
 import { newId } from '../host/new-id.ts';
 import { compileExpectation, type ParsedExpectation } from '../request/expect.ts';
@@ -107,9 +109,9 @@ async function runHeld(context: Context): Promise<Output> {
   const held: Held = { facts, lock, streams: null, trace: null, supervisor: null, group: null, watch: null };
   facts.throttled.before = readThrottleCount();
   try {
-    const { onOutput, stdin } = context.options;
+    const { onOutput, stdin, guest, module } = context.options;
     const reads = onOutput ? new Set(BOTH) : streamsRead(spec, expectations);
-    const streams = openStreams(spec, reads, stdin ?? 'inherit');
+    const streams = openStreams(spec, reads, { stdin: stdin === 'null' ? 'ignore' : 'inherit', ...guest?.stdio });
     held.streams = streams;
     const onEvent = (reported: GateEvent): void => {
       // The run is removing the group: a process that left it and makes a call finds no counter.
@@ -132,21 +134,25 @@ async function runHeld(context: Context): Promise<Output> {
     const supervisor = startSupervisor({ helper, lockFd: lock.fd, stdio: streams.stdio, onEvent, onLost });
     held.supervisor = supervisor;
     // While the helper starts.
-    const plan = await planRun(spec, context.options.guest ?? null);
+    const plan = await planRun(spec, guest ?? null, module);
+    keepAttached(helper, plan.mode === 'kernel');
     facts.mode = plan.mode;
+    facts.granularity = plan.granularity;
+    facts.byModule = plan.byModule;
     inGroup = plan.steps.flatMap(({ request }, index) => (request === null ? [] : [index]));
     facts.layout = plan.hierarchies.layout;
     await untilLocked(supervisor, stop);
     await collectGone(plan, spec, helper);
-    const group = createGroup({
+    held.group = createGroup({
       id,
       hierarchies: plan.hierarchies,
       parent: spec.parent,
       pids: asksFor(spec, 'pids'),
     });
-    held.group = group;
+    if (plan.byModule) held.group = countByModule(held.group);
+    const { group } = held;
     const applied = applyLimits(group, spec.limits, { native: plan.mode === 'native' });
-    facts.limits = plan.mode === 'gate' ? { ...applied, kmem: spec.limits.kmem } : applied;
+    facts.limits = plan.mode === 'gate' || plan.mode === 'kernel' ? { ...applied, kmem: spec.limits.kmem } : applied;
     facts.limitsNow = facts.limits;
     facts.kmemLimit = { limit: facts.limits.kmem, usageWhenSet: null };
     facts.ancestors = readAncestorLimits(group);
@@ -203,6 +209,7 @@ async function tearDown({ facts, lock, streams, trace, supervisor, group, watch 
     const dismissed = early ? dismiss(supervisor, facts) : null;
     await Promise.all([dismissed, group === null ? null : removeGroup(group)]);
     if (supervisor !== null && !early) await dismiss(supervisor, facts);
+    if (group !== null) forgetByModule(group);
     await Promise.all([streams?.captures.stdout?.drain(), streams?.captures.stderr?.drain()]);
   } finally {
     supervisor?.kill();

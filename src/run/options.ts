@@ -1,6 +1,8 @@
 import type { Process } from '../cgroup/processes.ts';
+import type { NativeModule } from '../kernels/types.ts';
 import type { Output } from '../result/judge.ts';
 import type { Failure } from '../result/schema.ts';
+import type { Guests } from '../vm/guests.ts';
 import type { Guest } from './plan.ts';
 import type { RunProgress } from './watch.ts';
 import type { GivenPlace } from './workdir.ts';
@@ -29,6 +31,10 @@ export type RunnerOptions = Readonly<{
   onStay?: ((processes: readonly Process[]) => void) | undefined;
   /** The folder and the port that replace placeholders; absent: the run creates its own. */
   place?: GivenPlace | undefined;
+  /** Where microVMs are kept between runs; absent: one is booted for this run alone. */
+  guests?: Guests | undefined;
   /** Set in the guest of a microVM, where native enforcement is preferred; absent on the host. */
   guest?: Guest | undefined;
+  /** In a microVM: what `--enforce native` uses if the kernel has no limit of its own; absent: nothing. */
+  module?: NativeModule | undefined;
 }>;

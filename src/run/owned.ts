@@ -5,7 +5,7 @@
 
 import type { Socket } from 'node:net';
 import { getSystemErrorName } from 'node:util';
-import { helperPath, type Program, startable } from '../gate/helper.ts';
+import { helperArguments, helperPath, type Program, startable } from '../gate/helper.ts';
 import { encodeSignal, type OwnerEvent } from '../gate/protocol.ts';
 import { execa } from '../host/execa.ts';
 import { type Exit, signalName, signalNumber } from '../host/exit-status.ts';
@@ -40,7 +40,7 @@ export type OwnedProgram = Program &
 export function startOwned({ stdout, stderr, identity, ...program }: OwnedProgram): Owned {
   const { command, cwd, env } = startable(program);
   const user = identity === null ? ['', ''] : [String(identity.uid), String(identity.gid)];
-  const owner = execa(helperPath(), ['own', ...user, ...command], {
+  const owner = execa(helperPath(), helperArguments(['own', ...user, ...command], cwd), {
     cwd,
     env,
     extendEnv: false,

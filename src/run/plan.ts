@@ -9,20 +9,29 @@ import type { GateConfig } from '../gate/policy.ts';
 import type { StepRequest } from '../gate/protocol.ts';
 import { DEFAULT_RESERVE, gatedCalls } from '../gate/syscalls.ts';
 import { COMMAND_OOM_SCORE } from '../host/oom-score.ts';
+import type { NativeModule } from '../kernels/types.ts';
 import { parseAddress } from '../request/address.ts';
 import { asksFor, type PlanStep, type RunSpec } from '../request/run-spec.ts';
 import { didYouMean } from '../text/nearest.ts';
 import { quote, shellLine } from '../text/quote.ts';
 import { commandEnvironment } from './environment.ts';
 import { type Identity, resolveIdentity } from './identity.ts';
-import { chooseMode, type Mode } from './mode.ts';
+import { chooseMode, kernelGranularity, type Mode } from './mode.ts';
+import { useModule } from './native-module.ts';
 import { resolveCommand } from './resolve.ts';
+import type { Stdio } from './supervisor.ts';
+
+type Granularity = NonNullable<GateConfig['enforce']>;
 
 type Environment = Readonly<Record<string, string>>;
 
 /** Everything that must be known before anything starts. */
 export type RunPlan = Readonly<{
   mode: Mode;
+  /** Of mode `kernel`; otherwise null. */
+  granularity: Granularity | null;
+  /** Mode `native` uses our module, because the kernel's own limit does not hold. */
+  byModule: boolean;
   hierarchies: Hierarchies;
   identity: Identity | null;
   /** The command's oom_score_adj if the helper protects itself; null if it does not and the command inherits ours. */
@@ -49,17 +58,26 @@ export type Guest = Readonly<{
   id: string;
   /** The identity of the user on the host; the command uses it unless the spec names another. Null: root. */
   identity: Identity | null;
+  /** The run's streams. */
+  stdio: Stdio;
 }>;
 
-/** `guest`: null on the host. @throws SetupError for anything that is missing; nothing has been made then. */
-export async function planRun(spec: RunSpec, guest: Guest | null): Promise<RunPlan> {
+/**
+ * `guest`: null on the host. `module`: for mode `native` in a microVM; absent: none.
+ * @throws SetupError for anything that is missing; nothing has been made then.
+ */
+export async function planRun(spec: RunSpec, guest: Guest | null, module?: NativeModule): Promise<RunPlan> {
   refuseImpossible(spec);
   refuseUngated(spec);
   const env = commandEnvironment(spec);
   const hierarchies = readHierarchies();
   requireVersion(hierarchies, spec.cgroup);
+  const byModule = module !== undefined && (await useModule(spec, hierarchies, module));
+  const mode = byModule ? 'native' : await chooseMode(spec, hierarchies, guest !== null);
   return {
-    mode: await chooseMode(spec, hierarchies, guest !== null),
+    mode,
+    byModule,
+    granularity: mode === 'kernel' ? await kernelGranularity(guest !== null) : null,
     hierarchies,
     oomScore: guest === null ? null : COMMAND_OOM_SCORE,
     identity: spec.user === null ? (guest?.identity ?? null) : await resolveIdentity(spec.user),
@@ -116,8 +134,16 @@ function refuseImpossible(spec: RunSpec): void {
     const message = `too many background steps in the group: ${inBackground} (at most ${MOST_IN_BACKGROUND})`;
     throw new SetupError('too-many-steps', message, 'start several of them with one line for the shell, using &');
   }
-  if (spec.enforce === 'native' && !asksFor(spec, 'kmem')) {
-    throw new SetupError('no-limit', '--enforce native requires a kmem limit', 'add --kmem SIZE');
+  if ((spec.enforce === 'native' || spec.enforce === 'kernel') && !asksFor(spec, 'kmem')) {
+    throw new SetupError('no-limit', `--enforce ${spec.enforce} requires a kmem limit`, 'add --kmem SIZE');
+  }
+  if (spec.enforce === 'kernel' && spec.traceGate !== null) {
+    const hint = 'use --enforce gate, or leave out --trace-gate';
+    throw new SetupError(
+      'conflicting-options',
+      '--trace-gate requires the gate, which --enforce kernel does not use',
+      hint,
+    );
   }
 }
 
@@ -136,11 +162,13 @@ const FAULT_SIGNALS = { sigbus: 'SIGBUS', kill: 'SIGKILL', note: 'none' } as con
 
 /** The helper's configuration for this run. @throws SetupError `no-reclaim` */
 export function gateConfig(plan: RunPlan, spec: RunSpec, group: Group, lockFile: string): GateConfig {
-  const gate = plan.mode === 'gate';
+  const gate = plan.mode === 'gate' || plan.granularity === 'object';
   const native = plan.mode === 'native';
+  const isOurs = plan.mode === 'gate' || plan.mode === 'kernel';
   return {
     gate,
-    limit: gate ? spec.limits.kmem : null,
+    enforce: plan.granularity,
+    limit: isOurs ? spec.limits.kmem : null,
     reserve: spec.reserve ?? DEFAULT_RESERVE,
     errnoEnomem: spec.errno === 'enomem',
     aslr: spec.aslr,
@@ -148,16 +176,17 @@ export function gateConfig(plan: RunPlan, spec: RunSpec, group: Group, lockFile:
     kill: group.unified === null ? [] : [`${group.unified}/cgroup.kill`],
     directories: group.directories,
     ...countersOf(group),
-    failcnt: native ? `${group.memory}/${v1.kmem.failcnt}` : null,
+    failcnt: native ? `${group.kmem}/${v1.kmem.failcnt}` : null,
     attribute: native ? group.unified : null,
     watched: group.memory,
     killEscaped: spec.onEscape === 'kill',
-    faultSignal: gate && asksFor(spec, 'kmem') ? FAULT_SIGNALS[spec.onFault] : null,
+    faultSignal: isOurs && asksFor(spec, 'kmem') ? FAULT_SIGNALS[spec.onFault] : null,
     rcuWait: gate && spec.rcuWait && asksFor(spec, 'kmem'),
     reclaim: spec.reclaim && gate ? reclaimFile(group) : null,
     trace: gate ? spec.traceGate : null,
     inject: gate ? spec.inject : [],
-    allowIoUring: spec.allowIoUring,
+    // The kernel refuses what its operations allocate.
+    allowIoUring: spec.allowIoUring || plan.mode === 'kernel',
     lockFile,
     oomScore: plan.oomScore,
     identity: plan.identity,
@@ -174,10 +203,10 @@ function placesOf({ version, memory, unified, pids }: Group): Places {
   return { join: [], lateJoin, joinInto: joinLeaf(memory), cloneInto: runLeaf(memory) };
 }
 
-function countersOf({ version, memory }: Group): Pick<GateConfig, 'usage' | 'max' | 'refresh'> {
-  if (version === 1)
-    return { usage: `${memory}/${v1.kmem.usage}`, max: `${memory}/${v1.kmem.maxUsage}`, refresh: null };
-  return { usage: `${memory}/${v2.stat}`, max: null, refresh: `${memory}/${v2.cpuStat}` };
+function countersOf({ version, memory, kmem }: Group): Pick<GateConfig, 'usage' | 'max' | 'refresh'> {
+  const refresh = version === 1 ? null : `${memory}/${v2.cpuStat}`;
+  if (kmem === null) return { usage: `${memory}/${v2.stat}`, max: null, refresh };
+  return { usage: `${kmem}/${v1.kmem.usage}`, max: `${kmem}/${v1.kmem.maxUsage}`, refresh };
 }
 
 /** A futile request would still be counted. Source: cgroup-v2.rst, memory.reclaim. */

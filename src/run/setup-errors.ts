@@ -18,6 +18,8 @@ export function setupErrorOf({ stage, errno, subject }: SetupErrorEvent, command
       return noProgram('--on-escape kill', why, 'leave out --on-escape');
     case 'faults':
       return noProgram('--on-fault sigbus or kill', why, 'leave out --on-fault');
+    case 'enforce':
+      return noEnforcement(errno, subject);
     case 'unnotified':
       return new SetupError(
         'no-gate',
@@ -97,6 +99,27 @@ function noProgram(option: string, why: string, without: string): SetupError {
     `${option} requires a BPF program, which cannot be loaded here${why}`,
     `run kmem-run as root on a kernel with BTF (see kmem-run doctor), or ${without}`,
   );
+}
+
+function noEnforcement(errno: number, subject: string | null): SetupError {
+  const hint = 'use --enforce gate, or a kernel that allows it, in a microVM: --kernel 6.1';
+  return new SetupError(
+    'no-enforcement',
+    `--enforce kernel does not work on this kernel: ${reasonFor(errno, subject)}`,
+    hint,
+  );
+}
+
+function reasonFor(errno: number, subject: string | null): string {
+  if (errno === 0) return 'the helper did not report what BPF programs can refuse here';
+  const name = errnoName(errno);
+  if (subject === 'syscall/locate')
+    return `a BPF program cannot find out where the kernel keeps what it has to read (${name})`;
+  const asked = subject?.startsWith('fmod_ret/') ? subject.slice('fmod_ret/'.length) : null;
+  if (asked === null) return `the BPF programs that watch the group cannot be loaded (${name})`;
+  if (name === 'EPROTO') return `a BPF program refused an allocation at ${asked}, and the kernel made it all the same`;
+  if (name === 'ENOENT') return `it has no ${asked}`;
+  return `a BPF program may not answer for ${asked} (${name})`;
 }
 
 function noListener(errno: number): SetupError {

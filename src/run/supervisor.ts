@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SetupError } from '../errors.ts';
-import { keepAttached } from '../gate/keeper.ts';
+import { helperArguments } from '../gate/helper.ts';
 import type { GateConfig } from '../gate/policy.ts';
 import {
   encodeClose,
@@ -21,7 +21,11 @@ import { setupErrorOf } from './setup-errors.ts';
 import type { Stop } from './stop.ts';
 
 /** Sources and targets of the command's stdin, stdout and stderr: the runner's own, or a descriptor. */
-export type Stdio = Readonly<{ stdin: 'inherit' | 'ignore'; stdout: 'inherit' | number; stderr: 'inherit' | number }>;
+export type Stdio = Readonly<{
+  stdin: 'inherit' | 'ignore' | number;
+  stdout: 'inherit' | number;
+  stderr: 'inherit' | number;
+}>;
 
 export type Supervisor = Readonly<{
   pid: number;
@@ -65,8 +69,7 @@ export function startSupervisor(options: {
   onLost: () => void;
 }): Supervisor {
   const { helper, lockFd, stdio, onEvent, onLost } = options;
-  keepAttached(helper);
-  const subprocess = execa(helper, ['supervise'], {
+  const subprocess = execa(helper, helperArguments(['supervise']), {
     // execa's types allow no descriptor among the first three that may also be 'inherit'.
     stdio: [stdio.stdin, stdio.stdout, stdio.stderr, 'pipe', lockFd] as unknown as [
       'inherit',

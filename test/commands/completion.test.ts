@@ -74,12 +74,12 @@ const LINES: readonly (readonly [readonly string[], readonly string[]])[] = [
   [['--enf'], ['--enforce']],
   [
     ['--enforce', ''],
-    ['auto', 'gate', 'native', 'none'],
+    ['auto', 'gate', 'kernel', 'native', 'none'],
   ],
   [['--enforce', '=', 'g'], ['gate']],
   [
     ['--enforce', '='],
-    ['auto', 'gate', 'native', 'none'],
+    ['auto', 'gate', 'kernel', 'native', 'none'],
   ],
   [['sweep', '--rep'], ['--repeat']],
   [['sweep', '--kmem', '1M', '--conf'], []],
@@ -178,7 +178,7 @@ for (const [shell, check] of [
 
 const ANSWERS = [
   ['sw', ['sweep']],
-  ['--enforce ', ['auto', 'gate', 'native', 'none']],
+  ['--enforce ', ['auto', 'gate', 'kernel', 'native', 'none']],
   ['sweep --rep', ['--repeat']],
   ['kernel ', ['add', 'list', 'remove', 'verify']],
   ['kernel remove ', ['6.6-mine']],

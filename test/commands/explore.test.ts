@@ -306,10 +306,6 @@ test.serial('if no call matches, the calls are listed', async (t) => {
 for (const [args, reason] of [
   [['--only', 'opnat', '--', 'true'], /^kmem-run: --only: "opnat" is not a gated call/],
   [['--kmem', '1M', '--', 'true'], /--kmem cannot be combined with explore, which fails calls one by one/],
-  [
-    ['--kernel', '5.10', '--', 'true'],
-    /--kernel cannot be combined with explore, which requires the gate on the running kernel/,
-  ],
   [['--enforce', 'none', '--', 'true'], /--enforce none cannot be combined with explore, which requires the gate/],
   [['--fail', '0/3:mmap', '--', 'true'], /unknown option "--fail"/],
   [['--resume', 'abc'], /unknown option "--resume"/],

@@ -176,7 +176,13 @@ test.serial('unfinished files in the cache are removed, too', async (t) => {
   const module = new URL('../../bin/maker.js', import.meta.url).href;
   const ask = `import(${JSON.stringify(module)}).then(({ makerMark }) => console.log(makerMark()))`;
   const dead = spawnSync(process.execPath, ['-e', ask], { encoding: 'utf8' }).stdout.trim();
-  const places = [`.kmem-helper-${dead}a`, `kvm.json.${dead}1`, `initramfs/x.cpio.${dead}1`, `kernels/.new-${dead}a`];
+  const places = [
+    `.kmem-helper-${dead}a`,
+    `kvm.json.${dead}1`,
+    `initramfs/x.cpio.${dead}1`,
+    `kernels/.new-${dead}a`,
+    `snapshots/5.10-x.${dead}1`,
+  ];
   for (const place of places) mkdirSync(join(cache, place), { recursive: true, mode: 0o700 });
   for (const stays of [`.kmem-helper-${makerMark()}a`, 'kernels/6.12']) mkdirSync(join(cache, stays));
   const elsewhere = join(cache, '.kmem-helper-zzzzz-1-1-a');

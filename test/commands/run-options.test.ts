@@ -281,6 +281,7 @@ test('every run key that users set has an option, and --help describes its value
     'vmMemory',
     'vmCpus',
     'rw',
+    'freshVm',
     'cgroup',
     'parent',
     'reserve',

@@ -44,6 +44,9 @@ test('each cause is named along with who can fix it', (t) => {
   );
   t.regex(obstacle('tp_btf/page_fault_user', 'ENOENT'), /no tracepoint page_fault_user \(ENOENT\): boot a newer/);
   t.regex(obstacle('syscall/prepare', 'ENOENT'), /CONFIG_KALLSYMS_ALL/);
+  t.regex(obstacle('syscall/locate', 'ENOENT'), /CONFIG_KALLSYMS_ALL/);
+  t.regex(obstacle('fmod_ret/should_failslab', 'EPROTO'), /makes an allocation that a program refused \(EPROTO\)/);
+  t.regex(obstacle('fmod_ret/security_file_alloc', 'EINVAL'), /lets no program answer for its functions \(EINVAL\)/);
   t.regex(obstacle('syscall/read', 'EINVAL'), /does not accept the program syscall\/read \(EINVAL\): boot Linux 6\.1/);
   t.regex(obstacle(null, 'ENOSYS'), /no bpf\(2\) \(ENOSYS\): boot a kernel built with CONFIG_BPF_SYSCALL/);
   t.regex(obstacleTo({ program: null, errno: 0 }, free), /loads, but missed the event/);

@@ -14,6 +14,7 @@ test('--reclaim is rejected, not ignored, if the kernel cannot be asked to recla
     name: 'kmem-run.a',
     version: 2,
     memory,
+    kmem: null,
     unified: memory,
     pids: null,
     directories: [],

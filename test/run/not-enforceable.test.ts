@@ -121,7 +121,7 @@ test.serial('what needs no gate runs all the same where seccomp(2) is refused', 
 
 test.serial('under an ancestor that has a listener already', async (t) => {
   const harness = makeHarness(t);
-  const under = [process.execPath, bin, '--quiet', '--kmem', '256M', '--'];
+  const under = [process.execPath, bin, '--quiet', '--enforce', 'gate', '--kmem', '256M', '--'];
   const ran = await harness.run(['--kmem', '1M', ...MARK], { under });
   assertNothingRan(t, harness, ran, 'no-listener', /an ancestor of this process already has a seccomp listener/);
 });

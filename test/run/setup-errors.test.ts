@@ -2,7 +2,7 @@ import { constants } from 'node:os';
 import test from 'ava';
 import { memoryErrorOf, setupErrorOf } from '../../src/run/setup-errors.ts';
 
-const { ENOENT, EACCES, EBUSY, EPERM, EINVAL } = constants.errno;
+const { ENOENT, EACCES, EBUSY, EPERM, EINVAL, EPROTO } = constants.errno;
 
 function told(stage: string, errno: number, subject: string | null = null) {
   return setupErrorOf({ event: 'setup-error', stage, errno, subject }, 'apachectl');
@@ -27,6 +27,22 @@ test('each stage of the hand-over has its own error', (t) => {
     const error = told(stage, errno, '/some/file');
     t.is(error.code, code, stage);
     for (const text of [error.message, error.hint]) t.regex(text, /^[^\n]{10,}$/, stage);
+  }
+});
+
+test('why the kernel cannot enforce is named, with the function that was asked', (t) => {
+  for (const [errno, subject, reason] of [
+    [EINVAL, 'fmod_ret/should_failslab', /a BPF program may not answer for should_failslab \(EINVAL\)$/],
+    [ENOENT, 'fmod_ret/should_failslab', /it has no should_failslab$/],
+    [EPROTO, 'fmod_ret/security_file_alloc', /refused an allocation at security_file_alloc, and the kernel made it/],
+    [EPERM, 'syscall/locate', /where the kernel keeps what it has to read \(EPERM\)$/],
+    [EPERM, 'moves', /that watch the group cannot be loaded \(EPERM\)$/],
+    [0, '', /the helper did not report what BPF programs can refuse here$/],
+  ] as const) {
+    const { code, message, hint } = told('enforce', errno, subject);
+    t.is(code, 'no-enforcement');
+    t.regex(message, reason);
+    t.is(hint, 'use --enforce gate, or a kernel that allows it, in a microVM: --kernel 6.1');
   }
 });
 

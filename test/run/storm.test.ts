@@ -93,18 +93,43 @@ test.serial('an endless fork bomb still yields a result, and its counts agree', 
   const args = ['--kmem', '4M', '--timeout', '3s', '--grace', '500ms', '--', bomb];
   const running = harness.start(args, { under: [compileFixture('peak-rss'), 'peak'] });
   const helper = watchPeak('kmem-helper', running.pid);
-  const { status, result } = await running.ended;
+  const { status, signal, result } = await running.ended;
   const helperMB = await helper.stop();
+  t.deepEqual({ status, signal }, { status: 124, signal: null });
   const runnerMB = Number(harness.read('peak')) / KIB_PER_MB;
   t.log(
     `${result?.kmem.failcnt} denials; peak RSS: runner ${runnerMB.toFixed(1)} MB, helper ${helperMB.toFixed(1)} MB`,
   );
-  t.is(status, 124);
   t.is(result?.outcome, 'timeout');
   t.true((result?.kmem.failcnt ?? 0) > 0);
   t.is(sumOf(result) + (result?.enforcement.failuresUncounted ?? 0), result?.kmem.failcnt ?? Number.NaN);
   t.true((result?.failures.length ?? Number.POSITIVE_INFINITY) <= 1000);
   t.true(helperMB > 0 && helperMB <= HELPER_MB);
   t.true(runnerMB <= RUNNER_MB);
+  harness.assertNothingLeft();
+});
+
+test.serial('in a storm of calls, the supervisor gives up its priority again and again', async (t) => {
+  const harness = makeHarness(t);
+  const args = ['--kmem', '4M', '--timeout', '3s', '--grace', '500ms', '--', compileFixture('fork-bomb')];
+  // On one CPU the runner gets nothing beside it otherwise.
+  const running = harness.start(args, { under: ['taskset', '-c', '0'] });
+  let ended = false;
+  const policies: string[] = [];
+  const done = running.ended.finally(() => {
+    ended = true;
+  });
+  while (!ended) {
+    for (const pid of childrenOf(running.pid)) {
+      const stat = readOrEmpty(`/proc/${pid}/stat`);
+      if (stat.includes('(kmem-helper)')) policies.push(stat.split(' ')[40] ?? '');
+    }
+    await sleep(5);
+  }
+  t.is((await done).result?.outcome, 'timeout');
+  const seen = (policy: string) => policies.filter((one) => one === policy).length;
+  const [ordinary, realTime] = [seen('0'), seen('1')];
+  t.log(`${realTime} times with real-time priority, ${ordinary} times without`);
+  t.true(realTime > 10 && ordinary > 10);
   harness.assertNothingLeft();
 });

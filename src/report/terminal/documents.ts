@@ -1,4 +1,5 @@
 import type { FidelityReport } from '../../experiment/fidelity/report.ts';
+import { modeText } from '../../experiment/fidelity/table.ts';
 import type { ReportDocument } from '../../scenario/documents.ts';
 import { counted, shortSize } from '../../text/figures.ts';
 import type { PlotStyle } from '../../text/layout.ts';
@@ -44,7 +45,8 @@ function fidelityText({ kernel, same, rows, command, found, failsAnyway }: Fidel
   const what =
     command === null ? `${counted(rows?.length ?? 0, 'kind')} of kernel objects` : cut(shellLine(command), 60);
   const limits = found.map(
-    ({ mode, limit }) => `  ${mode}  ${limit === null ? 'no limit' : `passes at ${shortSize(limit)}`}\n`,
+    ({ kernel: version, mode, limit }) =>
+      `  ${cut(version, 40)} ${cut(mode, 40)}  ${limit === null ? 'no limit' : `passes at ${shortSize(limit)}`}\n`,
   );
   const differing = (rows ?? []).filter(({ verdict }) => verdict !== 'same');
   return [
@@ -52,8 +54,8 @@ function fidelityText({ kernel, same, rows, command, found, failsAnyway }: Fidel
     ...(failsAnyway === null ? [] : [`  ${cut(failsAnyway, 200)}\n`]),
     ...limits,
     ...differing.map(
-      ({ row, verdict, reasons }) =>
-        `  ${cut(row.name, 40)}: ${cut(verdict, 40)}${reasons.map((reason) => `; ${cut(reason, 200)}`).join('')}\n`,
+      ({ row, verdict, reasons, ...mode }) =>
+        `  ${cut(row.name, 40)}, ${cut(modeText(mode), 40)} on ${cut(mode.kernel, 40)}: ${cut(verdict, 40)}${reasons.map((reason) => `; ${cut(reason, 200)}`).join('')}\n`,
     ),
   ].join('');
 }

@@ -12,6 +12,7 @@ const SHOWN_NAMES = 8;
 const SHOWN_CALLS = 4;
 const NAME_LENGTH = 20;
 const DETAIL_LENGTH = 80;
+const STACK_LENGTH = 300;
 
 type CallTally = {
   comm: string;
@@ -29,7 +30,7 @@ export function failureRows(result: Result, verbose: boolean): LabelledLines[] {
   const uncounted = result.enforcement.failuresUncounted ?? 0;
   if (total + uncounted === 0) return unnamed(result);
   const lines = [totalLine(total, uncounted, failures.length), ...nameLines(calls, verbose)];
-  return [{ label: 'failures', lines: verbose ? [...lines, ...failures.map(eachLine)] : lines }];
+  return [{ label: 'failures', lines: verbose ? [...lines, ...failures.flatMap(eachLine)] : lines }];
 }
 
 // The kernel counts but names nothing: say so, or the row would read as "none".
@@ -162,15 +163,21 @@ function nameText(comm: string | null): string {
   return comm === null ? '(name not read)' : cut(comm, NAME_LENGTH);
 }
 
-function eachLine(failure: Failure): Line {
-  const { atMs, step, comm, pid, tid, syscall, detail, usage, fault } = failure;
+function eachLine(failure: Failure): Line[] {
+  const { atMs, step, comm, pid, tid, syscall, detail, usage, fault, allocation } = failure;
   const who = `${nameText(comm)}[${pid ?? '?'}${tid === pid ? '' : `/${tid}`}]`;
   const what = detail === null || syscall === null ? '' : ` ${cut(detail, DETAIL_LENGTH * 3)}`;
   const reason = reasonOf(failure);
   const touched = fault?.address == null ? '' : ` of ${fault.address}`;
   const where = step === null ? '' : ` step ${step}`;
-  return {
+  const line: Line = {
     text: `${duration(atMs)}${where} ${who} ${cut(callOf(failure), NAME_LENGTH)}${what}${touched}: ${cut(errorOf(failure), NAME_LENGTH)} at ${number(usage)}${reason === null ? '' : `; ${reason}`}`,
     tone: 'dim',
   };
+  return allocation == null ? [line] : [line, allocationLine(allocation)];
+}
+
+function allocationLine({ bytes, kind, stack }: NonNullable<Failure['allocation']>): Line {
+  const by = stack.length === 0 ? '' : ` by ${cut(stack.join(' ← '), STACK_LENGTH)}`;
+  return { text: `  refused: ${number(bytes)} (${kind})${by}`, tone: 'dim' };
 }

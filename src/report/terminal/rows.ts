@@ -2,7 +2,7 @@
 
 import { groupDigits } from '../../request/size.ts';
 import { diedText, ofLimit } from '../../result/headline.ts';
-import { endsFaults, GATE_NOTES, LAST_OUTPUT, UNWATCHED } from '../../result/notes.ts';
+import { BY_MODULE, endsFaults, GATE_NOTES, LAST_OUTPUT, UNWATCHED } from '../../result/notes.ts';
 import type { Expectation, Injection, Result, Step } from '../../result/schema.ts';
 import { counted, duration, ending, number, shortSize, size } from '../../text/figures.ts';
 import type { LabelledLines, Line } from '../../text/layout.ts';
@@ -15,15 +15,16 @@ const LONG_COMMAND = 1000;
 const EXPR_LENGTH = 200;
 
 /** Notes that apply to every run under the gate. */
-const NOT_SHOWN: ReadonlySet<string> = new Set(Object.values(GATE_NOTES));
+const NOT_SHOWN: ReadonlySet<string> = new Set([...Object.values(GATE_NOTES), BY_MODULE]);
 
 export function enforcementRow(result: Result, verbose: boolean): LabelledLines {
   const { enforcement, environment } = result;
-  const { mode, vm, notes, gatedCalls, reclaims, rcuWaits } = enforcement;
+  const { mode, granularity, vm, notes, gatedCalls, reclaims, rcuWaits } = enforcement;
   const where = vm === null ? `Linux ${environment.kernel}` : `Linux ${vm.kernel} in a microVM (${vm.accel})`;
   const what = {
     gate: `gate on ${where}, per system call${endsFaults(enforcement.programs) ? ' and page fault' : ''}`,
-    native: `the kernel's own limit on ${where}, on every charge`,
+    kernel: `BPF programs in ${where}, ${granularity === 'object' ? 'on files, sockets and mappings; per system call otherwise' : 'on every allocation'}`,
+    native: `${notes.includes(BY_MODULE) ? 'the module kmem_native in' : "the kernel's own limit on"} ${where}, on every charge`,
     none: `none on ${where}: counted, not limited`,
     unknown: 'none was in place',
   }[mode ?? 'unknown'];

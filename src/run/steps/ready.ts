@@ -2,14 +2,16 @@
 
 import { statSync } from 'node:fs';
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
-import { connect } from 'node:net';
+import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf } from '../../errors.ts';
+import { isInNamespaces } from '../../gate/helper.ts';
 import { matches } from '../../host/matches.ts';
 import { readBounded, Unreadable } from '../../host/read-input.ts';
 import type { Awaited, HttpStep } from '../../request/run-spec.ts';
 import { textOf } from '../../text/bytes.ts';
 import { formatDuration } from '../../text/figures.ts';
+import { connectTo } from './connect.ts';
 
 const LOOK_EVERY_MS = 20;
 const LONGEST_LOOK_MS = 2000;
@@ -100,14 +102,13 @@ async function lookInLog(
 }
 
 function listens({ host, port }: Extract<Awaited, { until: 'port' }>): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port, timeout: LONGEST_LOOK_MS });
-    const finish = (answer: boolean) => () => {
+  return connectTo({ host, port }, AbortSignal.timeout(LONGEST_LOOK_MS)).then(
+    (socket) => {
       socket.destroy();
-      resolve(answer);
-    };
-    socket.once('connect', finish(true)).once('error', finish(false)).once('timeout', finish(false));
-  });
+      return true;
+    },
+    () => false,
+  );
 }
 
 function isThere(file: string): boolean {
@@ -146,11 +147,13 @@ export async function ask(request: HttpRequest, signal: AbortSignal): Promise<Ht
 /** Loaded only then: most runs send no request. */
 async function send({ method, url, headers, body }: HttpRequest, signal: AbortSignal): Promise<IncomingMessage> {
   // Not import(): Node warns about it in a bundle loaded from its code cache.
-  const { request } = process.getBuiltinModule(url.toLowerCase().startsWith('https:') ? 'node:https' : 'node:http');
+  const isSecure = url.toLowerCase().startsWith('https:');
+  const { request } = process.getBuiltinModule(isSecure ? 'node:https' : 'node:http');
+  const connection = isInNamespaces() ? await openConnection(new URL(url), isSecure, signal) : null;
   const options: RequestOptions & { rejectUnauthorized: boolean } = {
     method,
     headers: { ...headers, ...(body === null ? {} : { 'content-length': Buffer.byteLength(body) }) },
-    agent: false,
+    ...(connection === null ? { agent: false } : { createConnection: () => connection }),
     signal,
     rejectUnauthorized: false,
   };
@@ -159,6 +162,13 @@ async function send({ method, url, headers, body }: HttpRequest, signal: AbortSi
     sent.once('error', reject);
     sent.end(body ?? undefined);
   });
+}
+
+async function openConnection({ hostname, port }: URL, isSecure: boolean, signal: AbortSignal): Promise<Socket> {
+  const host = hostname.replace(/^\[(.*)\]$/, '$1');
+  const socket = await connectTo({ host, port: Number(port) || (isSecure ? 443 : 80) }, signal);
+  const tls = process.getBuiltinModule('node:tls');
+  return isSecure ? tls.connect({ socket, servername: host, rejectUnauthorized: false }) : socket;
 }
 
 async function readBody(answer: IncomingMessage): Promise<string> {

@@ -2,6 +2,7 @@ import { stripVTControlCharacters } from 'node:util';
 import test from 'ava';
 import { SetupError } from '../../../src/errors.ts';
 import { setupErrorText, type TextOptions, textReport } from '../../../src/report/terminal/run.ts';
+import { BY_MODULE } from '../../../src/result/notes.ts';
 import type { Result } from '../../../src/result/schema.ts';
 import {
   apacheStopFails,
@@ -84,6 +85,8 @@ test('a native limit is not attributed to the gate, and the kernel’s counter n
     'kmem-run: apachectl stop failed with exit status 1 after the kernel refused it kernel memory 241 times',
   );
   t.is(row(made, 'enforcement'), "the kernel's own limit on Linux 5.10.262 in a microVM (tcg), on every charge");
+  const byModule = { ...made, enforcement: { ...made.enforcement, notes: [BY_MODULE] } };
+  t.is(row(byModule, 'enforcement'), 'the module kmem_native in Linux 5.10.262 in a microVM (tcg), on every charge');
   t.is(row(made, 'failures'), 'not named, only counted (failcnt 241)');
   const attributed = { ...made, enforcement: { ...made.enforcement, failuresDropped: 0 } };
   t.regex(row(attributed, 'failures') ?? '', /^no call failed: .* \(failcnt 241\)$/);

@@ -1,4 +1,5 @@
 import type { FidelityReport } from '../../../experiment/fidelity/report.ts';
+import { modeText } from '../../../experiment/fidelity/table.ts';
 import { size } from '../../../text/figures.ts';
 import { shellLine } from '../../../text/quote.ts';
 import { badge, figures, heading, table } from '../common.ts';
@@ -31,8 +32,8 @@ ${rows === null ? commandTable(report) : rowTables(rows)}`,
 
 const kinds = [
   ['charged', 'Objects that both charge'],
-  ['uncharged', 'Objects that this kernel does not charge, or frees at once'],
-  ['unseen', 'Objects that this kernel refuses and the gate does not see'],
+  ['uncharged', 'Objects that Linux 5.10 does not charge, or frees at once'],
+  ['unseen', 'Objects that Linux 5.10 refuses and the gate does not see'],
 ] as const;
 
 function rowTables(rows: NonNullable<FidelityReport['rows']>): Markup {
@@ -52,18 +53,20 @@ function rowTable(rows: NonNullable<FidelityReport['rows']>, caption: string): M
     caption: `${caption}: how many fit before the first failure`,
     columns: [
       { title: 'object', unit: 'text' },
+      { title: 'mode', unit: 'text' },
       { title: 'verdict', unit: 'text' },
       ...limits.flatMap((limit) => [
         { title: `${size(limit).replace(/ \(.*/, '')}, native`, unit: 'count' as const, whenNull: ABSENT },
-        { title: 'gate', unit: 'count' as const, whenNull: ABSENT },
+        { title: 'mode', unit: 'count' as const, whenNull: ABSENT },
         { title: 'off by', unit: 'percent' as const, whenNull: ABSENT },
       ]),
       { title: 'why', unit: 'text', whenNull: '' },
     ],
-    rows: rows.map(({ row, verdict, limits: at, reasons }) => [
+    rows: rows.map(({ row, kernel, verdict, limits: at, reasons, ...mode }) => [
       row.what,
+      `${modeText(mode)} on ${kernel}`,
       verdict,
-      ...at.flatMap(({ native, gate, off }) => [native, gate, off]),
+      ...at.flatMap(({ native, compared, off }) => [native, compared, off]),
       [row.why, ...reasons].filter((text) => text !== '').join('; ') || null,
     ]),
   });
@@ -73,11 +76,12 @@ function commandTable({ found }: FidelityReport): Markup {
   return table({
     caption: 'The smallest limit under which the command passes',
     columns: [
+      { title: 'kernel', unit: 'text' },
       { title: 'mode', unit: 'text' },
       { title: 'limit', unit: 'bytes', whenNull: 'fails at every limit tried' },
       { title: 'a page below', unit: 'text', whenNull: '–' },
       { title: 'runs', unit: 'count' },
     ],
-    rows: found.map(({ mode, limit, below, runs }) => [mode, limit, below, runs]),
+    rows: found.map(({ kernel, mode, limit, below, runs }) => [kernel, mode, limit, below, runs]),
   });
 }

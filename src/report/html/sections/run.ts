@@ -53,7 +53,7 @@ function firstFigures({ kmem, limits, mem, durations, pids, enforcement }: Resul
     [
       enforcement.mode === 'gate' ? 'Calls denied' : 'failcnt',
       number(kmem.failcnt),
-      enforcement.mode === 'native' ? 'retries and page faults count too' : null,
+      enforcement.mode === 'native' || enforcement.mode === 'kernel' ? 'retries and page faults count too' : null,
     ],
     ['Peak of memory', shortSize(mem.maxUsage), limits.mem === null ? 'no limit' : `limit ${formatSize(limits.mem)}`],
     [
