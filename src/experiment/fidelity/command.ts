@@ -3,12 +3,13 @@ import { normaliseSpec, type RunInput } from '../../request/normalise.ts';
 import { headline } from '../../result/headline.ts';
 import type { Result } from '../../result/schema.ts';
 import { nextStep } from '../bisect/search.ts';
-import { type ComparedMode, MODES } from './judge.ts';
+import type { MeasuredMode } from './judge.ts';
 import type { RunFunction } from './measure.ts';
 
 export type CommandRequest = Readonly<{
   /** Without limit and enforcement, which the comparison sets. */
   input: RunInput;
+  modes: readonly MeasuredMode[];
   reserve: number;
 }>;
 
@@ -22,7 +23,7 @@ export type CommandAnswer = Readonly<{
 }>;
 
 export type FoundLimit = Readonly<{
-  mode: ComparedMode;
+  mode: MeasuredMode;
   /** Bytes; null: it passes under no limit up to four times the peak. */
   limit: number | null;
   /** What happened one page below; null: there was no run, or `limit` is null. */
@@ -32,7 +33,7 @@ export type FoundLimit = Readonly<{
 
 export type CommandOptions = Readonly<{
   run: RunFunction;
-  onTrial: (mode: ComparedMode, limit: number, passed: boolean) => void;
+  onTrial: (mode: MeasuredMode, limit: number, passed: boolean) => void;
 }>;
 
 /**
@@ -51,14 +52,14 @@ export async function compareCommand(request: CommandRequest, options: CommandOp
   const second = await options.run(free);
   const peak = Math.max(second.kmem.maxUsage ?? 0, MARGIN);
   const found: FoundLimit[] = [];
-  for (const mode of MODES) found.push(await findIn(mode, peak, request, options));
+  for (const mode of request.modes) found.push(await findIn(mode, peak, request, options));
   return { peak: second.kmem.maxUsage, failsAnyway: null, found };
 }
 
 const QUIETLY = { output: 'null', sample: 'off' } as const;
 
 async function findIn(
-  mode: ComparedMode,
+  mode: MeasuredMode,
   peak: number,
   { input, reserve }: CommandRequest,
   { run, onTrial }: CommandOptions,

@@ -6,17 +6,30 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { asSetupError, SetupError } from '../../errors.ts';
+import type { NativeModule } from '../../kernels/types.ts';
 import { size } from '../../text/figures.ts';
 import type { Standing } from '../progress.ts';
 import { type CommandAnswer, type CommandRequest, compareCommand } from './command.ts';
-import { type ComparedMode, compareRow, type Reading } from './judge.ts';
+import { type ComparedMode, compareRow, type MeasuredMode, type Reading, type Side } from './judge.ts';
 import { countRuns, limitsFor, measureRows, type RowsRequest, type RunFunction } from './measure.ts';
 import { tableHead, tableLine } from './table.ts';
 import { openWorkshop } from './workload.ts';
 
 export type InsideRequest =
-  | (Readonly<{ kind: 'rows' }> & RowsRequest)
-  | (Readonly<{ kind: 'command' }> & CommandRequest);
+  | (Readonly<{
+      kind: 'rows';
+      /** Another kernel's own limit, for interim output if this one has none; null: there is no other. */
+      reference: Side | null;
+    }> &
+      RowsRequest &
+      Optional)
+  | (Readonly<{ kind: 'command' }> & CommandRequest & Optional);
+/** `optional`: modes to leave out, instead of failing, if they do not work on this kernel. */
+type Optional = Readonly<{
+  optional: readonly MeasuredMode[];
+  /** For native, if the kernel has no limit of its own; null: on the running kernel. */
+  module: NativeModule | null;
+}>;
 export type Measured =
   | Readonly<{ kind: 'rows'; readings: readonly Reading[] }>
   | (Readonly<{ kind: 'command' }> & CommandAnswer);
@@ -31,19 +44,43 @@ export type InsideOptions = Readonly<{
 }>;
 
 /** @throws SetupError where a run could not be made. */
-export async function answerTo(request: InsideRequest, { run, say, onProgress }: InsideOptions): Promise<Measured> {
-  if (request.kind === 'command') {
-    const onTrial = (mode: ComparedMode, limit: number, passed: boolean): void =>
-      say(`  ${mode.padEnd(6)}  ${size(limit)} ${passed ? 'passes' : 'does not pass'}\n`);
-    return { kind: 'command', ...(await compareCommand(request, { run, onTrial })) };
+export async function answerTo(request: InsideRequest, options: InsideOptions): Promise<Measured> {
+  try {
+    return request.kind === 'command' ? await answerCommand(request, options) : await answerRows(request, options);
+  } catch (error) {
+    const missing = error instanceof SetupError ? missingMode(error) : null;
+    if (missing === null || !request.optional.includes(missing)) throw error;
+    options.say(`  without ${missing}: ${asSetupError(error).message}\n`);
+    return await answerTo({ ...request, modes: request.modes.filter((mode) => mode !== missing) }, options);
   }
+}
+
+function missingMode({ code }: SetupError): MeasuredMode | null {
+  if (code === 'native-not-enforced') return 'native';
+  return code === 'no-enforcement' ? 'kernel' : null;
+}
+
+type Request<Kind> = Extract<InsideRequest, { kind: Kind }>;
+
+async function answerCommand(request: Request<'command'>, { run, say }: InsideOptions): Promise<Measured> {
+  const onTrial = (mode: MeasuredMode, limit: number, passed: boolean): void =>
+    say(`  ${mode.padEnd(6)}  ${size(limit)} ${passed ? 'passes' : 'does not pass'}\n`);
+  return { kind: 'command', ...(await compareCommand(request, { run, onTrial })) };
+}
+
+async function answerRows(request: Request<'rows'>, { run, say, onProgress }: InsideOptions): Promise<Measured> {
   const workshop = openWorkshop(request.program);
   try {
     let head = tableHead(request.limits);
     const onRow = (readings: readonly Reading[]): void => {
       const row = request.rows.find(({ name }) => name === readings[0]?.row);
-      if (row !== undefined) say(head + tableLine(compareRow(row, limitsFor(row, request.limits), readings)));
-      head = '';
+      const compared = { kernel: '', readings };
+      const reference = request.modes.includes('native') ? compared : (request.reference ?? compared);
+      if (row === undefined) return;
+      for (const mode of comparedIn(request.modes)) {
+        say(head + tableLine(compareRow(row, limitsFor(row, request.limits), { mode, compared, reference })));
+        head = '';
+      }
     };
     const total = countRuns(request);
     const onRun = (made: number, now: string): void => onProgress({ now: [now], made, done: made, total, last: null });
@@ -53,18 +90,25 @@ export async function answerTo(request: InsideRequest, { run, say, onProgress }:
   }
 }
 
+/** All but the reference. */
+export function comparedIn(modes: readonly MeasuredMode[]): ComparedMode[] {
+  return modes.filter((mode) => mode !== 'native');
+}
+
 export function writeRequest(folder: string, request: InsideRequest): void {
   writeFileSync(requestFile(folder), JSON.stringify(request));
 }
 
 /** Called inside. Never throws: errors are in the answer. */
-export async function answerFile(folder: string, options: InsideOptions): Promise<void> {
-  const answer = await answerTo(JSON.parse(readFileSync(requestFile(folder), 'utf8')), options).catch(
-    (error): InsideAnswer => {
-      const { code, message, hint } = asSetupError(error);
-      return { kind: 'error', code, message, hint };
-    },
-  );
+export async function answerFile(
+  folder: string,
+  optionsFor: (module: NativeModule | null) => InsideOptions,
+): Promise<void> {
+  const request: InsideRequest = JSON.parse(readFileSync(requestFile(folder), 'utf8'));
+  const answer = await answerTo(request, optionsFor(request.module)).catch((error): InsideAnswer => {
+    const { code, message, hint } = asSetupError(error);
+    return { kind: 'error', code, message, hint };
+  });
   writeFileSync(answerFileOf(folder), JSON.stringify(answer));
 }
 

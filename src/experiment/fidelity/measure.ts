@@ -1,16 +1,17 @@
-/** Measures rows on the running kernel: each under each limit, in both modes, one run after the other. */
+/** Measures rows on the running kernel: each under each limit, in each mode, one run after the other. */
 
 import { normaliseSpec } from '../../request/normalise.ts';
 import type { RunSpec } from '../../request/run-spec.ts';
 import { formatSize } from '../../request/size.ts';
 import type { Result } from '../../result/schema.ts';
 import { counted } from '../../text/figures.ts';
-import { type ComparedMode, MODES, type Reading, type Try } from './judge.ts';
+import type { MeasuredMode, Reading, Try } from './judge.ts';
 import type { ObjectRow } from './rows.ts';
 import { readTries, type Workshop } from './workload.ts';
 
 export type RowsRequest = Readonly<{
   rows: readonly ObjectRow[];
+  modes: readonly MeasuredMode[];
   /** Bytes, in ascending order. */
   limits: readonly number[];
   /** Bytes that the gate keeps free. */
@@ -40,7 +41,7 @@ export async function measureRows(request: RowsRequest, options: MeasureOptions)
   for (const row of request.rows) {
     const readings: Reading[] = [];
     for (const [index, limit] of limitsFor(row, request.limits).entries()) {
-      for (const mode of MODES) {
+      for (const mode of request.modes) {
         options.onRun(made, `${row.name} ${mode} at ${formatSize(limit)}`);
         readings.push(await measure({ ...request, row, limit, mode, index }, options));
         made += 1;
@@ -52,8 +53,8 @@ export async function measureRows(request: RowsRequest, options: MeasureOptions)
   return all;
 }
 
-export function countRuns({ rows, limits }: RowsRequest): number {
-  return rows.reduce((sum, row) => sum + limitsFor(row, limits).length * MODES.length, 0);
+export function countRuns({ rows, limits, modes }: RowsRequest): number {
+  return rows.reduce((sum, row) => sum + limitsFor(row, limits).length * modes.length, 0);
 }
 
 /** What is not refused under the smallest limit is refused under none. */
@@ -61,23 +62,28 @@ export function limitsFor({ kind }: ObjectRow, limits: readonly number[]): reado
   return kind === 'charged' ? limits : limits.slice(0, 1);
 }
 
-type Measurement = RowsRequest & Readonly<{ row: ObjectRow; limit: number; mode: ComparedMode; index: number }>;
+type Measurement = RowsRequest & Readonly<{ row: ObjectRow; limit: number; mode: MeasuredMode; index: number }>;
 
 async function measure(measurement: Measurement, { run, workshop }: MeasureOptions): Promise<Reading> {
   const { row, limit, mode } = measurement;
   const result = await run(specOf(measurement, workshop));
-  const reading = { row: row.name, mode, limit };
+  const { granularity } = result.enforcement;
+  const reading = { row: row.name, mode, granularity, limit, overshoot: result.kmem.overshoot };
   try {
     const tries = result.outcome === 'passed' ? readTries(workshop.output) : [];
-    return { ...reading, tries, problem: problemOf(result, tries, row.tries[mode]) };
+    return { ...reading, tries, problem: problemOf(result, tries, triesOf(row, mode)) };
   } catch (error) {
     return { ...reading, tries: [], problem: error instanceof Error ? error.message : String(error) };
   }
 }
 
+function triesOf({ tries }: ObjectRow, mode: MeasuredMode): number {
+  return mode === 'gate' ? tries.gate : tries.kernel;
+}
+
 /** Each limit starts where the previous one's tries ended, so that together they cover more. */
 function specOf({ row, limit, mode, index, reserve, program }: Measurement, workshop: Workshop): RunSpec {
-  const tries = row.tries[mode];
+  const tries = triesOf(row, mode);
   const words = [row.name, workshop.folderFor(row.name), '0', String(tries), String(index * tries)];
   return normaliseSpec({
     command: [program, ...words],

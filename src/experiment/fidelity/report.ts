@@ -1,6 +1,7 @@
 /** As `kmem-run fidelity --json` writes it; `kind` is added on reading. */
 export type FidelityReport = Readonly<{
   kind: 'fidelity';
+  /** Its version; several are separated by commas. */
   kernel: string;
   reserve: number;
   same: boolean;
@@ -11,13 +12,22 @@ export type FidelityReport = Readonly<{
   peak: number | null;
   /** Why nothing was compared; null: something was. */
   failsAnyway: string | null;
-  /** The smallest limit at which the command passes, by mode. */
-  found: readonly Readonly<{ mode: string; limit: number | null; below: string | null; runs: number }>[];
+  /** The smallest limit at which the command passes, by kernel and mode. */
+  found: readonly Readonly<{
+    kernel: string;
+    mode: string;
+    limit: number | null;
+    below: string | null;
+    runs: number;
+  }>[];
 }>;
 
 export type FidelityRow = Readonly<{
   row: Readonly<{ name: string; what: string; kind: string; why: string }>;
-  limits: readonly Readonly<{ limit: number; native: number | null; gate: number | null; off: number | null }>[];
+  mode: string;
+  granularity: string | null;
+  kernel: string;
+  limits: readonly Readonly<{ limit: number; native: number | null; compared: number | null; off: number | null }>[];
   verdict: string;
   reasons: readonly string[];
 }>;

@@ -5,22 +5,22 @@ export type ObjectRow = Readonly<{
   name: string;
   what: string;
   /**
-   * `charged`: both modes refuse the same. `uncharged`: neither an enforcing kernel (5.10) nor the gate refuses any.
+   * `charged`: all modes refuse the same. `uncharged`: neither 5.10 with its own limit nor the gate refuses any.
    * `unseen`: an enforcing kernel refuses, but the gate does not check such calls.
    */
   kind: 'charged' | 'uncharged' | 'unseen';
   /** How often it is tried under each limit, each time from another starting point: src/native/exhaust/main.c. */
-  tries: Readonly<{ native: number; gate: number }>;
+  tries: Readonly<{ kernel: number; gate: number }>;
   /** Why it is not `charged`; empty if it is. */
   why: string;
 }>;
 
 /** All parts of an object fail with one errno, and there are so many objects that one part does not matter. */
-const ONCE = { native: 1, gate: 1 } as const;
+const ONCE = { kernel: 1, gate: 1 } as const;
 /** Few objects fit: the median of several tries is more precise than a single try. */
-const LARGE = { native: 4, gate: 4 } as const;
+const LARGE = { kernel: 4, gate: 4 } as const;
 /** The errno depends on which part of the object does not fit, which only the kernel knows. */
-const MIXED = { native: 8, gate: 1 } as const;
+const MIXED = { kernel: 8, gate: 1 } as const;
 
 function charged(name: string, what: string, tries: ObjectRow['tries']): ObjectRow {
   return { name, what, kind: 'charged', tries, why: '' };

@@ -10,17 +10,24 @@ function parse(...words: readonly string[]) {
 }
 
 test('by default, compares all rows under three limits on 5.10 in a microVM, without a reserve', (t) => {
-  const { request, kernel, json, markdown } = parse();
+  const { request, kernels, json, markdown } = parse();
   t.like(request, { kind: 'rows', limits: [1 << 20, 2 << 20, 4 << 20], reserve: 0 });
+  t.deepEqual(request.modes, ['native', 'gate']);
   t.deepEqual(request.kind === 'rows' ? request.rows : null, rows);
-  t.deepEqual([kernel, json, markdown], ['5.10', null, null]);
-  t.is(parse('--here').kernel, null);
+  t.deepEqual([kernels, json, markdown], [['5.10'], null, null]);
+  t.is(parse('--here').kernels, null);
 });
 
 test('limits are sorted, and repeated limits or rows count once', (t) => {
   const { request } = parse('--limits', '2M,1M,1024K', '--row', 'pipe', '--row', 'pipe', '--reserve', '16K');
   t.like(request, { limits: [1 << 20, 2 << 20], reserve: 16384 });
   t.deepEqual(request.kind === 'rows' ? request.rows.map(({ name }) => name) : null, ['pipe']);
+});
+
+test('kernels and modes are lists', (t) => {
+  const { request, kernels } = parse('--kernel', '5.10,6.1,5.10', '--mode', 'kernel,gate');
+  t.deepEqual(kernels, ['5.10', '6.1']);
+  t.deepEqual(request.modes, ['native', 'kernel', 'gate']);
 });
 
 test('a command is run unchanged, with a time limit', (t) => {
@@ -30,6 +37,8 @@ test('a command is run unchanged, with a time limit', (t) => {
 
 for (const [words, reason] of [
   [['--row', 'pip'], /--row: unknown row "pip"/],
+  [['--mode', 'gates'], /--mode: unknown mode "gates"/],
+  [['--mode', 'native'], /--mode: unknown mode "native"/],
   [['--limits', '1M,nonsense'], /--limits: "nonsense" is not a size/],
   [['--here', '--kernel', '5.10'], /--kernel cannot be combined with --here/],
   [['--then', 'true'], /--then cannot be combined with a comparison of rows/],
