@@ -8,6 +8,7 @@ import { createBench, type Section } from './bench.ts';
 import { apache } from './sections/apache.ts';
 import { calls } from './sections/calls.ts';
 import { denials } from './sections/denials.ts';
+import { enforce } from './sections/enforce.ts';
 import { launch } from './sections/launch.ts';
 import { loads } from './sections/loads.ts';
 import { memory } from './sections/memory.ts';
@@ -28,6 +29,7 @@ const sections: readonly Section[] = [
   sweep,
   vm,
   report,
+  enforce,
   onFault,
 ];
 

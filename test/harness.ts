@@ -18,7 +18,7 @@ const root = join(import.meta.dirname, '..');
 export const bin = join(root, 'bin', 'kmem-run.js');
 
 /** A run that has not ended by then is killed, so that a broken kmem-run fails a test instead of hanging it. */
-const TIMEOUT_MS = 60_000 * slowness;
+const TIMEOUT_MS = 180_000 * slowness;
 
 export type Ran = Readonly<{
   /** Null if killed by `signal`. */
@@ -37,7 +37,7 @@ export type Start = Readonly<{
   cwd?: string;
   /** False: no --json. Default: a file of the test's own. */
   json?: boolean;
-  /** Milliseconds. Default: a minute. */
+  /** Milliseconds. Default: three minutes. */
   timeout?: number;
   stdin?: ExecaOptions['stdin'];
   input?: Buffer | string;

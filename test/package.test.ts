@@ -55,6 +55,7 @@ test.serial('the package contains exactly what is needed to run', (t) => {
     'README.md',
     'bin/kmem-run.js',
     'dist/cli.cjs',
+    'dist/guest-start.cjs',
     'dist/zod.cjs',
     'dist/yaml.cjs',
     'dist/report.cjs',

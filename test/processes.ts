@@ -6,6 +6,11 @@ export function childrenOf(pid: number): number[] {
   return readOrEmpty(`/proc/${pid}/task/${pid}/children`).split(' ').filter(Boolean).map(Number);
 }
 
+export function descendantsOf(pid: number): number[] {
+  const children = childrenOf(pid);
+  return [...children, ...children.flatMap(descendantsOf)];
+}
+
 /** The supervisors of a runner, children of its guardians. */
 export function supervisorsOf(runner: number): number[] {
   return guardiansOf(runner).flatMap((guardian) => childrenNamed(guardian, 'kmem-helper'));

@@ -9,6 +9,7 @@ import type { RunSpec } from '../request/run-spec.ts';
 import { runSpec } from '../run/index.ts';
 import { counted } from '../text/figures.ts';
 import { version } from '../version.ts';
+import { openGuests } from '../vm/guests.ts';
 import { type DriverOptions, type Job, perform, type Runner } from './driver.ts';
 import { allowedCpus, assignCpus } from './jobs.ts';
 import { type CommonQuestion, type Names, type Plan, shownRequest } from './plan.ts';
@@ -35,12 +36,14 @@ export async function conduct<Run, History, Report extends ExperimentFacts>(
   { id, startedAt, question, plan, jobs: count, nameOf }: Undertaking<Run, History, Report>,
   { known, ...orders }: Orders<Run, History>,
 ): Promise<ConductedExperiment<Report>> {
+  const guests = openGuests(count);
+  const make = plan.runner ?? runner;
   try {
     const { jobs, sharing } = assignCpus(count, plan.cpus, allowedCpus());
     const warnings = warningsBefore(jobs, sharing, nameOf);
     const { history, ended, error } = await perform(plan.experiment, known, {
       jobs,
-      runner: plan.runner ?? runner,
+      runner: (spec, order) => make(spec, { ...order, guests }),
       // A plan's own runner knows what else a run finds there, and prepares it itself.
       prepare: plan.runner === null ? preparationOf(question) : null,
       ...orders,
@@ -61,6 +64,7 @@ export async function conduct<Run, History, Report extends ExperimentFacts>(
     };
     return { report: plan.report(facts, history, jobs), error, runs: plan.count(history).done };
   } finally {
+    await guests.close();
     plan.close();
   }
 }
@@ -69,8 +73,8 @@ export async function conduct<Run, History, Report extends ExperimentFacts>(
  * A microVM has its own CPUs, and what was requested for them is left unchanged. Every run must get the same stdin:
  * none.
  */
-const runner: Runner = (spec, { signal, kill, cpus }) =>
-  runSpec(spec.kernel === null ? { ...spec, cpus } : spec, { signal, kill, stdin: 'null' });
+const runner: Runner = (spec, { signal, kill, cpus, guests }) =>
+  runSpec(spec.kernel === null ? { ...spec, cpus } : spec, { signal, kill, guests, stdin: 'null' });
 
 function preparationOf({ prepare }: CommonQuestion) {
   if (prepare === null) return null;

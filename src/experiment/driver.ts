@@ -8,6 +8,7 @@
 import { asSetupError, SetupError } from '../errors.ts';
 import type { RunSpec } from '../request/run-spec.ts';
 import type { Result } from '../result/schema.ts';
+import type { Guests } from '../vm/guests.ts';
 
 export type Experiment<Run, History> = Readonly<{
   /** The next runs; called again when all of them have ended. Null: the experiment is done. */
@@ -20,7 +21,13 @@ export type Experiment<Run, History> = Readonly<{
 /** Null: the job binds runs to no CPU. */
 export type Job = Readonly<{ cpus: readonly number[] | null }>;
 
-export type RunOrder = Readonly<{ signal: AbortSignal; kill: AbortSignal; cpus: readonly number[] | null }>;
+export type RunOrder = Readonly<{
+  signal: AbortSignal;
+  kill: AbortSignal;
+  cpus: readonly number[] | null;
+  /** Where microVMs are kept between runs. */
+  guests?: Guests;
+}>;
 
 /** Performs one run. @throws SetupError where it could not be made */
 export type Runner = (spec: RunSpec, order: RunOrder) => Promise<Result>;

@@ -10,6 +10,7 @@ import { headline } from '../result/headline.ts';
 import { wasMeant } from '../result/passes.ts';
 import type { Result } from '../result/schema.ts';
 import { runSpec } from '../run/index.ts';
+import type { Guests } from '../vm/guests.ts';
 import { inputFor } from './input.ts';
 import type { Manner, Scenario } from './types.ts';
 
@@ -32,6 +33,8 @@ export type AttemptOptions = Readonly<{
   cpus: readonly number[] | null;
   keepDir: boolean;
   manner: Manner;
+  /** Where microVMs are kept between runs; absent: each run boots one. */
+  guests?: Guests | undefined;
   signal: AbortSignal;
   kill: AbortSignal;
 }>;
@@ -68,13 +71,13 @@ export async function attemptScenario(scenario: Scenario, options: AttemptOption
 
 async function conduct(
   scenario: Scenario,
-  { kernel, cpus, manner, signal, kill }: AttemptOptions,
+  { kernel, cpus, manner, guests, signal, kill }: AttemptOptions,
   { dir, log }: Readonly<{ dir: string; log: string }>,
 ): Promise<Omit<ScenarioAttempt, 'durationMs' | 'folder' | 'output'>> {
   const input = inputFor(scenario, kernel, manner);
   const bound = input.cpus ?? (kernel === HOST ? cpus : null);
   const spec = normaliseSpec({ ...input, cpus: bound, output: { file: log } });
-  const result = await runSpec(spec, { signal, kill, place: { dir, ports: new Map() } });
+  const result = await runSpec(spec, { signal, kill, guests, stdin: 'null', place: { dir, ports: new Map() } });
   return { ...verdictOf(result), result };
 }
 

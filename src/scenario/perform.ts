@@ -6,6 +6,7 @@ import { allowedCpus, assignCpus } from '../experiment/jobs.ts';
 import { HOST } from '../request/run-spec.ts';
 import type { Result } from '../result/schema.ts';
 import { version } from '../version.ts';
+import { openGuests } from '../vm/guests.ts';
 import { type BaselineChoice, openBaselines } from './baseline/file.ts';
 import type { FoundScenarios } from './find.ts';
 import type { Mistake } from './issues.ts';
@@ -50,13 +51,15 @@ export async function performScenarios(
   const unread = [...Map.groupBy(mistakes, ({ file }) => file)].map(([file, own]) => unreadable(file, own));
   for (const outcome of unread) watch.onEnd(outcome);
   const baselines = openBaselines(choices.baseline);
+  const guests = openGuests(choices.jobs);
   const outcomes = await runSuite(scenarios, {
     ...choices,
     ...watch,
     baselines,
+    guests,
     // One job uses the whole machine, like a run; several must not share a CPU.
     jobs: choices.jobs === 1 ? [null] : assignCpus(choices.jobs, null, allowedCpus()).jobs.map(({ cpus }) => cpus),
-  });
+  }).finally(guests.close);
   const report: ScenariosReport = {
     kind: 'scenarios',
     schemaVersion: 1,

@@ -2,6 +2,7 @@
 
 import { asSetupError } from '../errors.ts';
 import type { Result } from '../result/schema.ts';
+import type { Guests } from '../vm/guests.ts';
 import { type AttemptOptions, attemptScenario, type ScenarioAttempt } from './attempt.ts';
 import type { Baselines } from './baseline/file.ts';
 import { holdToBaseline } from './baseline/hold.ts';
@@ -25,6 +26,7 @@ export type SuiteOptions = Readonly<{
   jobs: readonly (readonly number[] | null)[];
   keepDir: boolean;
   manner: Manner;
+  guests?: Guests;
   signal: AbortSignal;
   kill: AbortSignal;
   /** Null: none has a baseline. */
@@ -71,9 +73,28 @@ async function runScenario(
   const missing = await missingFor(scenario, kernel);
   if (missing.length > 0)
     return blankOutcome(scenario, kernel, { status: options.strict ? 'error' : 'skipped', reasons: missing });
-  const { keepDir, manner, signal, kill, retry, repeat, strict, baselines, attempt = attemptScenario } = options;
+  const {
+    keepDir,
+    manner,
+    guests,
+    signal,
+    kill,
+    retry,
+    repeat,
+    strict,
+    baselines,
+    attempt = attemptScenario,
+  } = options;
   const attemptOnce = async () => {
-    const made = await attempt(scenario, { kernel, cpus, keepDir, manner, signal, kill } satisfies AttemptOptions);
+    const made = await attempt(scenario, {
+      kernel,
+      cpus,
+      keepDir,
+      manner,
+      guests,
+      signal,
+      kill,
+    } satisfies AttemptOptions);
     if (made.result !== null) options.onResult?.(scenario, made.result);
     return made;
   };

@@ -66,7 +66,7 @@ test('tests require kernels, kernels require npm modules, and those require pack
 
   const offline = run(t, passes, { state: 'absent', install: '[[ $1 == update ]]' });
   t.deepEqual([offline.last, offline.status], ['0 passed, 1 failed', 1]);
-  t.regex(offline.stdout, /^apt-get install -q -y --no-install-recommends gcc libc6-dev /m);
+  t.regex(offline.stdout, /^apt-get install -q -y --no-install-recommends gcc make libc6-dev /m);
 
   const bare = run(t, passes, { kernel: 'exit 1' });
   t.deepEqual([bare.last, bare.status], ['0 passed, 1 failed', 1]);

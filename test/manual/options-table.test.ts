@@ -22,7 +22,7 @@ test('every option is in one row, with a meaning', (t) => {
 
 test('an option’s values and default come from its definition', (t) => {
   t.true(rows.includes('| `--kmem SIZE` | limit kernel memory, for example to 900K or 1M |  |'));
-  t.true(rows.some((row) => /^\| `--enforce auto\\\|gate\\\|native\\\|none` \| .* \| `auto` \|$/.test(row)));
+  t.true(rows.some((row) => /^\| `--enforce auto\\\|gate\\\|kernel\\\|native\\\|none` \| .* \| `auto` \|$/.test(row)));
   t.true(rows.some((row) => /^\| `--reserve SIZE` \| .* \| 16 KiB \|$/.test(row)));
   t.true(rows.some((row) => /^\| `--grace DURATION` \| .* \| 2 s \|$/.test(row)));
   t.true(rows.some((row) => /^\| `--aslr` \| .* \| off \|$/.test(row)));

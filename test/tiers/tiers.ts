@@ -23,6 +23,7 @@ const BOOT_NOTHING = ['accel', 'clock', 'cpio', 'initramfs', 'own-time', 'wire']
 const BESIDE_MICROVMS = [
   'test/kernels/debian',
   'test/kernels/mirror',
+  'test/kernels/native',
   'test/commands/kernel',
   'test/native/sanitized',
   'test/native/fuzz',
@@ -64,6 +65,7 @@ export const LONG: readonly string[] = [
   'test/vm/systemd',
   'test/vm/v2-run',
   'test/vm/v2-cgroup',
+  'test/vm/native-module',
   'test/vm/session',
   'test/vm/agent',
   'test/vm/v2-fresh',
@@ -76,6 +78,7 @@ export const LONG: readonly string[] = [
   'test/gate/signals',
   'test/commands/kernel',
   'test/kernels/mirror',
+  'test/kernels/native',
   'test/native/fuzz',
   'test/gate/forks',
   'test/report/html/page',

@@ -20,8 +20,9 @@ const machine = await bootMachine({
   cpus: 1,
   rw: [],
   prefetch: [],
+  serves: false,
   accel: 'tcg',
-  retries: 0,
+  retries: 2,
   onProgress: note,
 });
 note(`qemu ${machine.pid}`);

@@ -12,3 +12,6 @@ export async function needsKernel(t: ExecutionContext, name: string): Promise<bo
   );
   return needs(t, reason === null, `kernel ${name} (kmem-run kernel add ${name}): ${reason}`);
 }
+
+/** Kernel on which a BPF program may refuse an allocation: `.ci/run` adds it. */
+export const ERROR_INJECTION = 'error-injection';

@@ -40,7 +40,7 @@ test('on cgroup v2 a server’s limit is lowered and raised; limits that v2 lack
   ]);
   if (result === null) return;
   t.is(result.environment.cgroup, 'v2');
-  t.is(result.enforcement.mode, 'gate');
+  t.is(result.enforcement.mode, 'kernel');
   t.is(result.kmem.failcnt, 1);
   t.is(result.failures[0]?.step, 1);
   t.like(result.steps[1], { stopped: true, failcnt: 1, error: null });

@@ -24,6 +24,14 @@ const survey: StepInput = { name: 'survey', run: `${JOIN_FILE}; '${helperPath()}
 const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
   refusals: ['fexit', 'raw_tp/page_fault_user', 'raw_tp/sys_enter', 'raw_tp/sys_exit'],
   watch: [
+    'fmod_ret/security_file_alloc',
+    'fmod_ret/security_inode_alloc',
+    'fmod_ret/security_mmap_file',
+    'fmod_ret/security_sk_alloc',
+    'fmod_ret/should_fail_alloc_page',
+    'fmod_ret/should_failslab',
+    'syscall/locate',
+    'syscall/name',
     'syscall/prepare',
     'syscall/read',
     'tp_btf/cgroup_attach_task',
@@ -43,12 +51,30 @@ type Expected = Readonly<{ errors: Readonly<Record<string, string>>; kinds: Read
 const expected: Readonly<Record<string, Expected>> = {
   // No programs that are run on request, and so no readings on cgroup v2, which lacks kernel memory here anyway.
   '5.10': {
-    errors: { 'syscall/prepare': 'EINVAL', 'syscall/read': 'EINVAL' },
-    kinds: { faults: true, readings: false, moves: true, refusals: true },
+    errors: {
+      'syscall/prepare': 'EINVAL',
+      'syscall/read': 'EINVAL',
+      'syscall/locate': 'EINVAL',
+      'syscall/name': 'EINVAL',
+      'fmod_ret/security_file_alloc': 'EINVAL',
+      'fmod_ret/security_inode_alloc': 'EINVAL',
+      'fmod_ret/security_mmap_file': 'EINVAL',
+      'fmod_ret/security_sk_alloc': 'EINVAL',
+      'fmod_ret/should_failslab': 'EINVAL',
+      'fmod_ret/should_fail_alloc_page': 'EINVAL',
+    },
+    kinds: { faults: true, readings: false, moves: true, refusals: true, allocations: false, objects: false },
   },
   // No function both charges and refuses: the kernel enforces no kernel memory limit.
-  '6.1': { errors: { fexit: 'ENOENT' }, kinds: { faults: true, readings: true, moves: true, refusals: false } },
-  '6.12': { errors: { fexit: 'ENOENT' }, kinds: { faults: true, readings: true, moves: true, refusals: false } },
+  '6.1': {
+    // Debian sets no CONFIG_FUNCTION_ERROR_INJECTION.
+    errors: { fexit: 'ENOENT', 'fmod_ret/should_failslab': 'EINVAL', 'fmod_ret/should_fail_alloc_page': 'EINVAL' },
+    kinds: { faults: true, readings: true, moves: true, refusals: false, allocations: false, objects: true },
+  },
+  '6.12': {
+    errors: { fexit: 'ENOENT', 'fmod_ret/should_failslab': 'ENOENT', 'fmod_ret/should_fail_alloc_page': 'ENOENT' },
+    kinds: { faults: true, readings: true, moves: true, refusals: false, allocations: false, objects: true },
+  },
 };
 
 function assertSurvey(t: ExecutionContext, found: Survey, { errors, kinds }: Expected): void {
@@ -110,8 +136,8 @@ function stepOf(result: Result | undefined, name: string) {
 }
 
 test('on 6.12, v2: readings equal memory.stat, peaks are exact, and a fault over the limit is ended', async (t) => {
-  const one = await inGuest(t, '6.12', [...measured, survey], { cpus: '0', onFault: 'sigbus' });
-  const two = await inGuest(t, '6.12', measured, { cpus: '0', onFault: 'sigbus' });
+  const one = await inGuest(t, '6.12', [...measured, survey], { cpus: '0', enforce: 'gate', onFault: 'sigbus' });
+  const two = await inGuest(t, '6.12', measured, { cpus: '0', enforce: 'gate', onFault: 'sigbus' });
   if (one === null || two === null) return;
   assertSurvey(t, readSurvey(one.output), expected['6.12'] as Expected);
   const peaks = [one, two].map(({ result }) => stepOf(result, 'objects')?.kmemMaxUsage);

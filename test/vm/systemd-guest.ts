@@ -40,7 +40,7 @@ export async function runUnderSystemd(t: ExecutionContext, name: string, script:
   layOut(folder, script);
   const kernel = await findKernel(name);
   const shape = { kernel, initramfs: makeInitramfs(folder, kernel), memory: 1024 * MIB, cpus: 1 };
-  const words = qemuArguments({ ...shape, rw: [folder], prefetch: [], accel: 'tcg' });
+  const words = qemuArguments({ ...shape, rw: [folder], prefetch: [], serves: false, accel: 'tcg' });
   const qemu = startQemu(findQemu(kernel.arch), words);
   t.teardown(() => qemu.kill());
   const deadline = setTimeout(() => void qemu.kill(), TIMEOUT_MS);

@@ -79,6 +79,7 @@ function testGroups(): void {
       name: 'kmem-run.a',
       version: 2,
       memory: path,
+      kmem: null,
       unified: path,
       pids: runLeaf(path),
       directories: [path, joinLeaf(path), runLeaf(path)],

@@ -60,6 +60,8 @@ test('without a limit the kernel’s counter is told, and where it went', (t) =>
 test('the overshoot is bounded for a shell that forks until it fails', (t) =>
   inGuest(t, async (run) => {
     const { stderr, result } = await run([
+      '--enforce',
+      'gate',
       '--kmem',
       '1M',
       '--timeout',
@@ -97,7 +99,7 @@ test('Apache starts and serves, and its stop cannot allocate memory: the same cl
   const cliff = seen.find(isTheCliff);
   t.truthy(cliff, seen.map(({ stderr, stdout }) => stdout + stderr).join('\n---\n'));
   t.is(cliff?.result?.environment.cgroup, 'v2');
-  t.is(cliff?.result?.enforcement.mode, 'gate');
+  t.is(cliff?.result?.enforcement.mode, 'kernel');
   t.true((cliff?.result?.kmem.failcnt ?? 0) > 0);
   t.true((cliff?.result?.kmem.overshoot ?? Number.POSITIVE_INFINITY) <= 64 * KIB);
   assertNothingLeft();
@@ -158,7 +160,6 @@ test('a version that this kernel has not is refused, and so is what v2 cannot li
       t.is(result?.error?.code, code, result?.error?.message);
     };
     await refused(['--cgroup', 'v1', '--kmem', '1M'], 'no-such-cgroup');
-    await refused(['--enforce', 'native', '--kmem', '1M'], 'native-not-enforced');
     await refused(['--kmem-tcp', '1M'], 'limit-not-set');
     if (!(await needsKernel(t, '5.10'))) return;
     await refused(['--kernel=5.10', '--cgroup', 'v2', '--kmem', '1M'], 'kmem-not-told');

@@ -196,9 +196,10 @@ function limited(base: RunSpec, kmem: number): RunSpec {
   return { ...base, limits: { ...base.limits, kmem } };
 }
 
-/** Native enforcement needs a limit to enforce. */
+/** Enforcement by the kernel needs a limit to enforce. */
 function unlimited(base: RunSpec): RunSpec {
-  return { ...base, enforce: base.enforce === 'native' ? 'none' : base.enforce };
+  const isKernels = base.enforce === 'native' || base.enforce === 'kernel';
+  return { ...base, enforce: isKernels ? 'none' : base.enforce };
 }
 
 function withTimeout(spec: RunSpec, history: BisectHistory): RunSpec {

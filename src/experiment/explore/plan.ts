@@ -65,18 +65,12 @@ function checkCall(name: string, nameOf: Names): void {
   );
 }
 
-/** Only the gate fails calls by address, and folders and ports are the host's. */
-function refuseElsewhere({ enforce, kernel }: RunRequest, nameOf: Names): void {
-  const stray =
-    enforce !== undefined && enforce !== 'auto' && enforce !== 'gate'
-      ? `${nameOf('enforce')} ${enforce}`
-      : kernel != null
-        ? nameOf('kernel')
-        : null;
-  if (stray === null) return;
+/** Only the gate fails calls by address. */
+function refuseElsewhere({ enforce }: RunRequest, nameOf: Names): void {
+  if (enforce === undefined || enforce === 'auto' || enforce === 'gate') return;
   throw new SetupError(
     'conflicting-options',
-    `${stray} cannot be combined with explore, which requires the gate on the running kernel`,
+    `${nameOf('enforce')} ${enforce} cannot be combined with explore, which requires the gate`,
     'leave it out',
   );
 }

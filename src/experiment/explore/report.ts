@@ -196,6 +196,9 @@ export type ReplayOf = (id: string) => string;
 const OWN_VARIABLES = { KMEM_RUN_DIR: '$(mktemp -d)', KMEM_RUN_PORT: '20000' } as const;
 
 const VALUES = [
+  'kernel',
+  'vmMemory',
+  'vmCpus',
   'mem',
   'memsw',
   'kmemTcp',
@@ -221,7 +224,7 @@ const VALUES = [
 
 const DURATIONS: readonly string[] = ['timeout', 'grace', 'hold', 'quietFor', 'quietLimit', 'readyTimeout'];
 
-const FLAGS = ['background', 'allowIoUring', 'aslr', 'clearEnv'] as const;
+const FLAGS = ['freshVm', 'background', 'allowIoUring', 'aslr', 'clearEnv'] as const;
 
 type AskedRun = Readonly<{ input: RunInput; prepare: string | null }>;
 
@@ -234,6 +237,7 @@ export function replayLine(address: string, { input, prepare }: AskedRun, timeou
   const options = [
     `--fail ${address}`,
     ...VALUES.flatMap((key) => (input[key] == null ? [] : [option(optionName(key), textOf(key, input[key]))])),
+    ...(input.rw ?? []).map((folder) => option('--rw', folder)),
     ...(timeoutMs === null || input.timeout != null ? [] : [`--timeout ${timeoutMs / 1000}s`]),
     ...steps.map(([name, line]) => option(name, line)),
     ...(input.expect ?? []).map((expr) => option('--expect', expr)),

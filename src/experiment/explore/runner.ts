@@ -1,7 +1,7 @@
 /** Performs the runs of an exploration: each in its own place, and fully observed. */
 
 import { chmodSync, chownSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { readRecording } from '../../gate/recording.ts';
 import { freePort, givePortsBack } from '../../host/ports.ts';
 import { makeFolder as makeTemporaryFolder, removeFolder } from '../../host/temporary.ts';
@@ -33,7 +33,7 @@ export function openRunner(prepare: string | null): ObservingRunner {
   const observations = new WeakMap<Result, ObservedRun>();
   const make = async (asked: RunSpec, order: RunOrder, place: RunPlace): Promise<Result> => {
     const { folder, port } = place;
-    const spec = { ...withVariables(asked, place), cpus: order.cpus };
+    const spec = withPlace(asked, place, order);
     if (prepare !== null) {
       const env = { ...asked.env, ...variablesOf(folder, port) };
       await runPreparation(prepare, preparationFolder(spec, folder), { signal: order.signal, env });
@@ -45,6 +45,7 @@ export function openRunner(prepare: string | null): ObservingRunner {
     const options: RunnerOptions = {
       signal: order.signal,
       kill: order.kill,
+      guests: order.guests,
       stdin: 'null',
       place: { dir: folder, ports },
       onOutput: ({ stdout, stderr }) => {
@@ -52,7 +53,9 @@ export function openRunner(prepare: string | null): ObservingRunner {
       },
     };
     const traceGate = isRecorded ? place.recording : null;
-    const result = await runSpec({ ...spec, traceGate }, options);
+    const made = await runSpec({ ...spec, traceGate }, options);
+    // The folder that was shared for this run alone is not part of the request.
+    const result = { ...made, spec: { ...made.spec, vm: asked.vm } };
     const names: OwnNames = { folder, ports: [...ports.values()], startedAtMs };
     if (result.outcome === 'interrupted' || result.outcome === 'setup-error') return result;
     const recording = isRecorded ? { calls: await readRecording(place.recording), names } : null;
@@ -80,6 +83,14 @@ export function openRunner(prepare: string | null): ObservingRunner {
 /** Variables that name a command's folder and port. */
 function variablesOf(folder: string, port: number | string): Readonly<Record<string, string>> {
   return { KMEM_RUN_DIR: folder, KMEM_RUN_PORT: String(port), TMPDIR: `${folder}/tmp` };
+}
+
+/** In a microVM, which has its own CPUs, the folders of all runs are shared: guests serve runs that share the same. */
+function withPlace(asked: RunSpec, place: RunPlace, { cpus }: RunOrder): RunSpec {
+  const spec = withVariables(asked, place);
+  return spec.vm === null
+    ? { ...spec, cpus }
+    : { ...spec, vm: { ...spec.vm, rw: [...spec.vm.rw, dirname(place.folder)] } };
 }
 
 /** Uses placeholders if the run has some: a replay of the run has another folder and another port. */

@@ -17,7 +17,7 @@ export function sweepPlan(question: SweepQuestion, nameOf: Names): Plan<SweepRun
   const sweep = planSweep(question, nameOf);
   const shown = AXES.filter((key) => question.axes[key] !== undefined);
   const { timeoutMs, cpus } = normaliseSpec(
-    { ...question.input, kernel: undefined, vmMemory: undefined, vmCpus: undefined, rw: undefined },
+    { ...question.input, kernel: undefined, vmMemory: undefined, vmCpus: undefined, rw: undefined, freshVm: undefined },
     { nameOf },
   );
   return {

@@ -110,7 +110,7 @@ function addRun(history: SweepHistory, { point, repeat }: Planned, result: Resul
 function inputAt({ input: same, onKernel, axes }: SweepQuestion, point: Point): RunRequest {
   const kernel = point.kernel ?? HOST;
   const input = (Object.hasOwn(onKernel, kernel) ? onKernel[kernel] : null) ?? same;
-  const { vmMemory: _, vmCpus: __, rw: ___, ...onHost } = input;
+  const { vmMemory: _, vmCpus: __, rw: ___, freshVm: ____, ...onHost } = input;
   const hasKernel = axes.kernel?.some((kernel) => kernel !== null) === true;
   return { ...(hasKernel && point.kernel === null ? onHost : input), ...point };
 }

@@ -21,6 +21,14 @@ test('repeats the options, quoted', (t) => {
   );
 });
 
+test('names the kernel, and what was asked of its microVM', (t) => {
+  const vm = { kernel: '5.10', vmMemory: '512M', vmCpus: 2, rw: ['/srv/a b'], freshVm: true };
+  t.is(
+    line({ command: ['x'], ...vm }),
+    "kmem-run --fail 0/17:mmap+ --kernel 5.10 --vm-memory 512M --vm-cpus 2 --rw '/srv/a b' --fresh-vm -- x",
+  );
+});
+
 test('adds a time limit for a hang, a folder and a port if used, and the preparation', (t) => {
   t.is(line({ command: ['x'] }, null, 5000), 'kmem-run --fail 0/17:mmap+ --timeout 5s -- x');
   t.is(
