@@ -87,7 +87,7 @@ test('an attempt that is cut off does not hide the answer to the previous one', 
   });
   const { result } = await made(t, [
     { run: 'true' },
-    { http: { url: `http://127.0.0.1:${port}/` }, within: 1500 * slowness },
+    { http: { url: `http://127.0.0.1:${port}/` }, within: 4000 * slowness },
   ]);
   t.like(result.steps[1], { error: 'answered 404', http: { status: 404, body: 'nothing', attempts: 2 } });
 });

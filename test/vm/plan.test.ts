@@ -44,7 +44,8 @@ test('on cgroup v2 a server’s limit is lowered and raised; limits that v2 lack
   t.is(result.kmem.failcnt, 1);
   t.is(result.failures[0]?.step, 1);
   t.like(result.steps[1], { stopped: true, failcnt: 1, error: null });
-  t.is(result.kmem.overshoot, 0);
+  // Page faults are not refused under auto, and the squeezed server may still touch new pages.
+  t.true((result.kmem.overshoot ?? 1e9) <= 32 * 1024, `${result.kmem.overshoot}`);
   const [left, last] = [result.steps.find(({ name }) => name === 'squeeze'), result.steps.at(-1)];
   t.deepEqual(left?.limits, { kmem: 64 * 1024, mem: null, memsw: null, kmemTcp: null, pids: 50 });
   t.deepEqual(last?.limits, { kmem: 8 * M, mem: 256 * M, memsw: 300 * M, kmemTcp: null, pids: 50 });
