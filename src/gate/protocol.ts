@@ -39,6 +39,8 @@ export type GateFailure = {
   room?: number | null;
   /** 1: `need` is that of a larger descriptor table. */
   table?: number;
+  /** 1: the call succeeded although the kernel refused it an allocation; absent: the gate denied it. */
+  handled?: number;
   /** Of the allocation that a BPF program refused last in the call; absent in other modes, like the next one. */
   bytes?: number;
   /** 1: for an object of a slab cache; 0: for pages. */

@@ -6,7 +6,7 @@ import type { Tone } from '../text/layout.ts';
 import { cut, visible } from '../text/visible.ts';
 import { endsFaults } from './notes.ts';
 import type { Failure, Result, Step } from './schema.ts';
-import { isRefusal } from './summary.ts';
+import { isRefusal, shownFailures } from './summary.ts';
 
 const COMMAND_LENGTH = 60;
 const EXPR_LENGTH = 100;
@@ -179,7 +179,9 @@ export function diedText({ comm, pid, exit }: Result['orphans'][number]): string
  * Who was denied: `it ` for the program itself, otherwise the names of the processes. `step`: only this step; null: all
  * steps.
  */
-function whomIn({ failures, failureCounts, steps }: Result, step: Step | null): string {
+function whomIn(result: Result, step: Step | null): string {
+  const { failureCounts, steps } = result;
+  const { failures } = shownFailures(result);
   const own = step === null ? failureCounts : failures.filter((failure) => failure.step === steps.indexOf(step));
   const names = [...new Set(own.flatMap((failure) => (isRefusal(failure) ? [] : (failure.comm ?? []))))];
   const program = (step ?? steps[0])?.command.split(' ')[0]?.split('/').at(-1);

@@ -72,7 +72,7 @@ const failure = z.strictObject({
   ),
   errno: textOrNull(
     'Name of the error that the program received, e.g. `ENOMEM`.',
-    'the failure has no errno: brk returns the old break, and a page fault is refused with a signal',
+    'the failure has no errno: brk returns the old break, a page fault is refused with a signal, and a call that is `handled` succeeded',
   ),
   step: define(z.int().nonnegative().nullable(), RUNNING_STEP, { whenNull: 'between or after the steps' }),
   address: textOrNull(
@@ -80,6 +80,9 @@ const failure = z.strictObject({
     'neither `--fail` nor `--trace-gate` was given, or the origin of the task is unknown',
   ),
   injected: flag('Whether `--fail`, rather than the limit, caused the failure.'),
+  handled: flag(
+    'Whether the call succeeded all the same: the kernel had another way when an allocation was refused. Such a call is not counted in `failureCounts`.',
+  ),
   denial: define(denial.nullable(), 'Why the gate denied the call: it needs more memory than is available.', {
     whenNull: "a page fault, an injected failure, a call that is always refused, or the kernel's own limit",
     whenAbsent: null,
@@ -100,7 +103,7 @@ const failure = z.strictObject({
 
 export const failuresSchema = define(
   z.array(failure),
-  'The first 1,000 failed allocations, in order, as the program saw them.',
+  'The first 1,000 failed allocations, in order, as the program saw them, and the first 200 calls that succeeded although an allocation was refused (`handled`).',
 );
 
 const injection = z.strictObject({

@@ -13,11 +13,15 @@ export function isRefusal({ syscall, errno }: Pick<Failure, 'syscall' | 'errno'>
   return errno === 'EPERM' && refusedCalls.includes(syscall ?? '');
 }
 
-/** The failures to show. A run that passed did not need the refused call, like every Node.js program. */
+/**
+ * The failures to show, without calls that succeeded all the same. A run that passed did not need the refused call, like
+ * every Node.js program.
+ */
 export function shownFailures({ outcome, failures, failureCounts }: Failures): Omit<Failures, 'outcome'> {
-  if (outcome !== 'passed') return { failures, failureCounts };
+  const failed = failures.filter(({ handled }) => handled !== true);
+  if (outcome !== 'passed') return { failures: failed, failureCounts };
   const isShown = (call: Pick<Failure, 'syscall' | 'errno'>): boolean => !isRefusal(call);
-  return { failures: failures.filter(isShown), failureCounts: failureCounts.filter(isShown) };
+  return { failures: failed.filter(isShown), failureCounts: failureCounts.filter(isShown) };
 }
 
 /** The first denial; a refusal only if nothing else explains why a run did not pass. */
@@ -40,7 +44,8 @@ export function callOf({ syscall }: Pick<Failure, 'syscall'>): string {
 }
 
 /** The errno, or the signal that ended a page fault. */
-export function errorOf({ errno, fault }: Pick<Failure, 'errno' | 'fault'>): string {
+export function errorOf({ errno, fault, handled }: Pick<Failure, 'errno' | 'fault' | 'handled'>): string {
+  if (handled === true) return 'succeeded';
   return errno ?? fault?.signal ?? 'no errno';
 }
 

@@ -27,6 +27,7 @@ export type ObservedFailure = {
   step: number | null;
   address: string | null;
   injected: boolean;
+  handled: boolean;
   fault: ObservedFault | null;
   denial: ObservedDenial | null;
   allocation: ObservedAllocation | null;
@@ -109,7 +110,7 @@ export function createFailureLog(): FailureLog {
   let listed = 0;
   const takeFailure = (failure: ObservedFailure): void => {
     failures.push(failure);
-    if (!isRefusal(failure)) listed += 1;
+    if (!failure.handled && !isRefusal(failure)) listed += 1;
     denials = Math.max(denials, listed);
   };
   const takeMove = (event: Extract<GateEvent, { event: 'move' }>): void => {
@@ -173,6 +174,7 @@ function observed(event: GateFailure): ObservedFailure {
     step,
     address: event.address,
     injected: event.injected === 1,
+    handled: event.handled === 1,
     fault: null,
     denial: denialOf(event),
     allocation: allocationOf(event),
@@ -219,6 +221,7 @@ function observedFault(event: GateFault): ObservedFailure {
     step,
     address: null,
     injected: false,
+    handled: false,
     fault: { address: at, bytes, signal: signalName(signal) },
     denial: null,
     allocation: null,
@@ -251,8 +254,8 @@ function orphanOf({ atNs, pid, comm, code, signal }: Extract<GateEvent, { event:
 }
 
 /** brk fails without an errno: it returns the old break. */
-function errnoOf({ syscall, errno }: { syscall: string; errno: number }): string | null {
-  return syscall === 'brk' ? null : errnoName(errno);
+function errnoOf({ syscall, errno, handled }: { syscall: string; errno: number; handled?: number }): string | null {
+  return syscall === 'brk' || handled === 1 ? null : errnoName(errno);
 }
 
 function sentenceOf({ kind, object, comm }: Extract<GateEvent, { event: 'notice' }>): string {

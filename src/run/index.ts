@@ -122,7 +122,7 @@ async function runHeld(context: Context): Promise<Output> {
       // Deaths while the run is being ended are kmem-run's doing.
       if (event.event !== 'orphan-ended' || stop.reason() === null) failures.take(event);
       const last = isFailure ? failures.failures.at(-1) : undefined;
-      if (last !== undefined) context.options.onFailure?.(last);
+      if (last?.handled === false) context.options.onFailure?.(last);
       if (event.event === 'go' || event.event === 'exit') held.watch?.lookOutside();
       if (event.event === 'account') accounts.take(event);
       else if (event.event === 'guardian-lost' || event.event === 'counter-lost') stop.end('gate-lost');

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import anyTest, { type ExecutionContext } from 'ava';
 import { execa } from 'execa';
 import { canActAsOthers, needs, slowness, soak } from '../needs.ts';
+import { ERROR_INJECTION, needsKernel } from '../vm/needs-kernel.ts';
+import { runInside } from '../vm/v2-guest.ts';
 
 const test = anyTest.serial;
 
@@ -35,3 +37,25 @@ test('runs disturbed at any moment leave nothing behind, harm nobody and lose no
 test('damaged inputs are processed, or rejected with a reason and a hint', async (t) => {
   await makeAll(t, ['--inputs', ...unlessSoak()]);
 });
+
+/** In a guest, whose programs take longer. */
+const SLOWNESS = 4;
+
+/** Runs in each guest of a soak. */
+const RUNS_IN_GUEST = 500;
+
+if (soak.isOn)
+  for (const [granularity, kernel] of [
+    ['allocation', ERROR_INJECTION],
+    ['object', '6.1'],
+    ['object', '6.12'],
+  ] as const)
+    test(`under programs that refuse, by ${granularity}, on ${kernel}`, async (t) => {
+      t.timeout(2 * LONGEST_MS * SLOWNESS);
+      if (!(await needsKernel(t, kernel))) return;
+      const chaos = `node test/chaos/main.ts --enforce kernel --seed ${SEED} --runs ${RUNS_IN_GUEST} --jobs 2`;
+      const script = `${chaos} || exit; dmesg | grep -E 'WARNING|BUG|Oops|Call Trace' && exit 3; true`;
+      const { code, stdout, stderr } = await runInside(t, { kernel, cgroup: 'v1', script, slowness: SLOWNESS });
+      t.log(stdout.split('\n').at(-2));
+      t.is(code, 0, stdout + stderr);
+    });

@@ -11,7 +11,7 @@ import { judgeRun } from './judge.ts';
 import { type Choice, planOf } from './plan.ts';
 import type { Observed, Place } from './run.ts';
 
-const choice: Choice = { seed: 1, kinds: ['short'], actions: ['term'], kernel: null };
+const choice: Choice = { seed: 1, kinds: ['short'], actions: ['term'], kernel: null, enforce: null };
 const ID = 'b889901ef923';
 
 /** A disturbed run that went as it should; `change` makes it go wrong. */

@@ -153,6 +153,15 @@ function inMicrovm(
 export const kinds: readonly Kind[] = [...runs, ...experiments, ...watched];
 export const kindsInMicrovms: readonly Kind[] = virtual;
 
-export function isWatched(kind: Kind): boolean {
-  return watched.includes(kind);
+/** What only the gate does. */
+const NEEDS_GATE = ['trace', 'reclaim', 'inject', 'explore', 'none'];
+
+/** Under this mode, whose programs work only outside a PID namespace. */
+export function kindsUnder(mode: string): readonly Kind[] {
+  const possible = [...runs, ...watched].filter(({ name }) => !NEEDS_GATE.includes(name));
+  return possible.map((each) => ({ ...each, args: ['--enforce', mode, ...each.args] }));
+}
+
+export function isWatched({ name, args }: Kind): boolean {
+  return args[0] === '--enforce' || watched.some((each) => each.name === name);
 }

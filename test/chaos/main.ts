@@ -2,10 +2,11 @@
  * Disturbs runs of kmem-run again and again, and looks at what is left; or gives it damaged inputs:
  *
  *   npm run test:chaos -- [--runs N] [--minutes M] [--seed S] [--jobs J] [--kind K,…] [--action A,…] [--kernel NAME]
+ *                         [--enforce MODE]
  *   npm run test:chaos -- --inputs [--runs N] [--minutes M] [--seed S] [--jobs J]
  *
- * `--run N` repeats one of them with the same seed, kinds, actions and kernel. Needs root. Exits 1 if something does
- * not hold.
+ * `--run N` repeats one of them with the same seed, kinds, actions, kernel and mode. `--enforce kernel` is for kernels
+ * that allow it, and takes the kinds that need no gate. Needs root. Exits 1 if something does not hold.
  */
 
 import { parseArgs } from 'node:util';
@@ -26,6 +27,7 @@ const { values } = parseArgs({
     action: { type: 'string' },
     jobs: { type: 'string', default: '3' },
     kernel: { type: 'string' },
+    enforce: { type: 'string' },
   },
 });
 
@@ -39,6 +41,7 @@ const choice: Choice = {
   kinds: values.kind?.split(',') ?? [],
   actions: values.action?.split(',') ?? [],
   kernel: values.kernel ?? null,
+  enforce: values.enforce ?? null,
 };
 const minutes = numberOf('minutes');
 const runs = numberOf('runs') ?? RUNS;

@@ -1,8 +1,9 @@
 /** One chaos run, drawn from a seed and a number. */
 
+import { slowness } from '../needs.ts';
 import { type Action, actions, actionsInMicrovms } from './actions.ts';
 import { createDraw, type Draw } from './draw.ts';
-import { type Kind, kinds, kindsInMicrovms } from './kinds.ts';
+import { type Kind, kinds, kindsInMicrovms, kindsUnder } from './kinds.ts';
 
 /** Empty lists: all. */
 export type Choice = Readonly<{
@@ -11,6 +12,8 @@ export type Choice = Readonly<{
   actions: readonly string[];
   /** For microVMs; null: on this machine. */
   kernel: string | null;
+  /** Null: each kind's own. */
+  enforce: string | null;
 }>;
 
 export type Plan = Readonly<{
@@ -30,15 +33,17 @@ const LATEST_MS = 1500;
 const LATEST_IN_MICROVMS_MS = 12_000;
 const LONGEST_PAUSE_MS = 600;
 
-export function planOf({ seed, kinds: kindNames, actions: actionNames, kernel }: Choice, number: number): Plan {
+export function planOf(choice: Choice, number: number): Plan {
+  const { seed, kinds: kindNames, actions: actionNames, kernel, enforce } = choice;
   const draw = createDraw(seed, number);
-  const kind = draw.weighted(named(kernel === null ? kinds : kindsInMicrovms, kindNames, 'kind'));
+  const all = enforce === null ? kinds : kindsUnder(enforce);
+  const kind = draw.weighted(named(kernel === null ? all : kindsInMicrovms, kindNames, 'kind'));
   const possible = named(kernel === null ? actions : actionsInMicrovms, actionNames, 'action');
   return {
     number,
     kind,
     action: draw.weighted(possible.filter((action) => !(kind.runsOutside && killsOwners(action)))),
-    delayMs: draw.below(kernel === null ? LATEST_MS : LATEST_IN_MICROVMS_MS),
+    delayMs: draw.below(kernel === null ? LATEST_MS * slowness : LATEST_IN_MICROVMS_MS),
     pauseMs: draw.below(LONGEST_PAUSE_MS),
     draw,
   };
@@ -52,12 +57,13 @@ function killsOwners({ signals }: Action): boolean {
   );
 }
 
-export function replayLine({ seed, kinds, actions, kernel }: Choice, number: number): string {
+export function replayLine({ seed, kinds, actions, kernel, enforce }: Choice, number: number): string {
   const options = [
     `--seed ${seed} --run ${number}`,
     ...(kinds.length === 0 ? [] : [`--kind ${kinds.join(',')}`]),
     ...(actions.length === 0 ? [] : [`--action ${actions.join(',')}`]),
     ...(kernel === null ? [] : [`--kernel ${kernel}`]),
+    ...(enforce === null ? [] : [`--enforce ${enforce}`]),
   ];
   return `npm run test:chaos -- ${options.join(' ')}`;
 }

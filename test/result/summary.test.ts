@@ -3,7 +3,7 @@ import { reportPage } from '../../src/report/html/page.ts';
 import { textReport } from '../../src/report/terminal/run.ts';
 import { headline } from '../../src/result/headline.ts';
 import type { Failure, Result } from '../../src/result/schema.ts';
-import { firstFailing, firstFailure, shownFailures } from '../../src/result/summary.ts';
+import { errorOf, firstFailing, firstFailure, shownFailures } from '../../src/result/summary.ts';
 import { failure, result } from '../fixtures/results.ts';
 
 const refused = failure({ comm: 'node', syscall: 'io_uring_setup', errno: 'EPERM', detail: null, usage: 4096 });
@@ -59,4 +59,16 @@ test('if the run failed, it is listed as a possible cause', (t) => {
 test('io_uring_setup allowed by --allow-io-uring is a denial if it hits the limit', (t) => {
   const made = run('passed', [{ ...refused, errno: 'ENOMEM' }]);
   t.is(shownFailures(made).failures.length, 1);
+});
+
+test('a call that succeeded although an allocation was refused is no failure', (t) => {
+  for (const outcome of ['passed', 'failed'] as const) {
+    const made = result({
+      outcome,
+      failures: [failure({ syscall: 'write', errno: null, handled: true }), failure({})],
+    });
+    t.deepEqual(shownFailures(made).failures, [failure({})]);
+    t.deepEqual(firstFailure(made), failure({}));
+  }
+  t.is(errorOf(failure({ errno: null, handled: true })), 'succeeded');
 });

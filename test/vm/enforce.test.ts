@@ -170,6 +170,39 @@ test('it works beside what conflicts with the gate: a listener of the program’
   t.is(ran.result?.kmem.overshoot ?? null, 0, ran.stderr);
 });
 
+test('a call that succeeds although an allocation in it is refused is listed, but has not failed', async (t) => {
+  // A pipe takes what it has pages for.
+  const program = `my @pipes; my $n = 65536;
+    while ($n == 65536) { pipe(my $r, my $w) or exit 2; push @pipes, $r, $w; $n = syswrite($w, "x" x 65536) // exit 3 }
+    close $_ for @pipes; print "$n\\n"`;
+  const ran = await inGuest(t, ['--verbose', '--', 'perl', '-e', program]);
+  if (ran === null) return;
+  const result = resultOf(ran);
+  t.true(Number(ran.stdout) > 0 && Number(ran.stdout) < 65_536, ran.stdout + ran.stderr);
+  const [written, ...others] = result.failures;
+  t.like(written, { comm: 'perl', syscall: 'write', handled: true, errno: null, injected: false }, ran.stderr);
+  t.like(written?.allocation, { bytes: 4096, kind: 'pages', function: 'pipe_write' });
+  t.deepEqual([others, result.failureCounts], [[], []]);
+  t.like(result, { outcome: 'passed', kmem: { failcnt: 1 }, enforcement: { allocations: { handled: 1 } } });
+  t.regex(ran.stderr, /^ +failures +no call failed/m);
+  t.regex(ran.stderr, /^ +handled +\S+ \S+ step 0 perl\[\d+\] write: succeeded at 1,048,576\n.*by pipe_write ← /m);
+});
+
+for (const kernel of [ERROR_INJECTION, '6.1'])
+  test(`two thousand threads run as they do without kmem-run, or fail at the limit, on ${kernel}`, async (t) => {
+    // Small stacks: large ones get huge pages, which the guest has too few of.
+    const script = 'ulimit -s 256; exec "$@"';
+    const swarm = ['--', 'sh', '-c', script, 'sh', compileFixture('swarm'), 'threads', '2000'];
+    const whole = await inGuest(t, swarm, { kernel, kmem: '512M' });
+    if (whole === null) return;
+    t.is(whole.stdout, '2000\n', whole.stderr);
+    t.like(whole.result, { outcome: 'passed', kmem: { failcnt: 0, overshoot: 0 } });
+    const limited = await inGuest(t, swarm, { kernel, kmem: '16M' });
+    t.is(limited?.status, 1, limited?.stderr);
+    t.true((limited?.result?.kmem.failcnt ?? 0) > 0, limited?.stderr);
+    t.true((limited?.result?.kmem.overshoot ?? 1e9) <= FEW_BYTES, limited?.stderr);
+  });
+
 const STOCK = ['6.1', '6.12'] as const;
 
 for (const kernel of STOCK)

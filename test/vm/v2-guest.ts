@@ -1,4 +1,4 @@
-/** Runs this repository's test files in a microVM that has only cgroup v2, because this machine may lack it. */
+/** Runs this repository's tests in a microVM: with cgroup v2, or with programs that enforce, which this machine may lack. */
 
 import { basename, dirname, join } from 'node:path';
 import type { ExecutionContext } from 'ava';
@@ -27,32 +27,9 @@ export async function passInside(
 ): Promise<void> {
   t.timeout(timeoutMs);
   if (!(await needsKernel(t, kernel))) return;
-  // Node is large, and each of its pages would be requested from the host.
-  const options = { memory: 2048 * MIB, retries: 2, prefetch: [process.execPath], serves: false };
-  const machine = await boot(t, await findKernel(kernel), options);
   const words = [...match.map((pattern) => `--match=${pattern}`), ...files].map((word) => `'${word}'`);
   const script = `exec ava --tap --timeout=${EACH_TEST} ${words.join(' ')}`;
-  const { HOME = '/root', CI, KMEM_RUN_TEST_FIXTURES } = process.env;
-  const ran = await runScript(machine, script, {
-    guest: {
-      cgroup: 'v2',
-      hostname: 'guest',
-      cwd: root,
-      env: {
-        PATH: `${dirname(process.execPath)}:${root}/node_modules/.bin:/usr/sbin:/usr/bin:/sbin:/bin`,
-        HOME,
-        LANG: 'C.UTF-8',
-        KMEM_RUN_TEST_SLOWNESS: '10',
-        // Not on tmpfs, which has its own errors.
-        TMPDIR: '/var/tmp',
-        // Caches what each ava process loads, once compiled.
-        NODE_COMPILE_CACHE: '/var/tmp/compiled',
-        ...(CI === undefined ? {} : { CI }),
-        ...(KMEM_RUN_TEST_FIXTURES === undefined ? {} : { KMEM_RUN_TEST_FIXTURES }),
-      },
-      argv: ['/bin/sh', '-c', script],
-    },
-  });
+  const ran = await runInside(t, { kernel, cgroup: 'v2', script, slowness: 10 });
   const { code, signal, lost, error } = ran;
   const end = { code, signal, lost, error };
   // A log may keep only the first line.
@@ -67,4 +44,39 @@ export async function passInside(
       passed.some((line) => line.includes(`${basename(file, '.test.ts')} › `)),
       `${file}: ${ran.stdout}`,
     );
+}
+
+type Script = Readonly<{
+  kernel: string;
+  cgroup: 'v1' | 'v2';
+  /** In the repository's root. */
+  script: string;
+  slowness: number;
+}>;
+
+export async function runInside(t: ExecutionContext, { kernel, cgroup, script, slowness }: Script) {
+  // Node is large, and each of its pages would be requested from the host.
+  const options = { memory: 2048 * MIB, retries: 2, prefetch: [process.execPath], serves: false };
+  const machine = await boot(t, await findKernel(kernel), options);
+  const { HOME = '/root', CI, KMEM_RUN_TEST_FIXTURES } = process.env;
+  return runScript(machine, script, {
+    guest: {
+      cgroup,
+      hostname: 'guest',
+      cwd: root,
+      env: {
+        PATH: `${dirname(process.execPath)}:${root}/node_modules/.bin:/usr/sbin:/usr/bin:/sbin:/bin`,
+        HOME,
+        LANG: 'C.UTF-8',
+        KMEM_RUN_TEST_SLOWNESS: `${slowness}`,
+        // Not on tmpfs, which has its own errors.
+        TMPDIR: '/var/tmp',
+        // Caches what each ava process loads, once compiled.
+        NODE_COMPILE_CACHE: '/var/tmp/compiled',
+        ...(CI === undefined ? {} : { CI }),
+        ...(KMEM_RUN_TEST_FIXTURES === undefined ? {} : { KMEM_RUN_TEST_FIXTURES }),
+      },
+      argv: ['/bin/sh', '-c', script],
+    },
+  });
 }

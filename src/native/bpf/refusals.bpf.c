@@ -4,7 +4,7 @@
  *
  *   charged   (exit of the charge function)   one of the group's tasks was refused: note it for the task
  *   entered   (sys_enter)                     nothing refused yet in this call
- *   returned  (sys_exit)                      an error, and a refusal since it was entered: a failure
+ *   returned  (sys_exit)                      an error, and a refusal since it was entered: a failure; no error: handled
  *   faulted   (page_fault_user)               what is refused now is a page fault's, which no call returns from
  *
  * They also load on 5.10: no field of the kernel's types is read, so nothing needs relocation.
@@ -144,7 +144,7 @@ static __always_inline void count_kind(const struct refusal_kind *kind)
 }
 
 static __always_inline void send_refusal(const struct refusal_kind *kind, const struct refused_task *task,
-                                         __u64 registers)
+                                         __u64 registers, __u32 handled)
 {
   struct refusal *r = bpf_ringbuf_reserve(&ring, sizeof *r, 0);
   if (!r)
@@ -156,6 +156,7 @@ static __always_inline void send_refusal(const struct refusal_kind *kind, const 
   r->usage = task->usage;
   r->is_object = task->is_object;
   r->stack = task->stack;
+  r->handled = handled;
   r->kind = *kind;
   for (int i = 0; i < CALL_ARGUMENTS; i++)
     r->args[i] = register_at(registers, config.arguments_at[i]);
@@ -190,12 +191,14 @@ int returned(struct bpf_raw_tracepoint_args *context)
   else if (!kind.not_32_bit || kind.nr != config.brk ||
            register_at(registers, config.arguments_at[0]) <= (__u64)result) {
     __sync_fetch_and_add(&totals.calls_handled, 1);
+    if (totals.calls_handled <= HANDLED_IN_FULL)
+      send_refusal(&kind, task, registers, 1);
     return 0; /* brk refuses by returning the old break */
   }
   count_kind(&kind);
   /* 5.10 has no addition that returns the old value. */
   __sync_fetch_and_add(&totals.calls_failed, 1);
   if (totals.calls_failed <= REFUSALS_IN_FULL)
-    send_refusal(&kind, task, registers);
+    send_refusal(&kind, task, registers, 0);
   return 0;
 }

@@ -10,6 +10,7 @@ enum {
   REFUSAL_PATH = 256,
   REFUSAL_RING = 1 << 19, /* room for all failures that are sent in full, even if nobody reads them */
   REFUSALS_IN_FULL = 1000,
+  HANDLED_IN_FULL = 200,
   CALL_NUMBERS = 512,
   CALL_ARGUMENTS = 6,
   MAX_REGISTERS = 288, /* bytes of struct pt_regs */
@@ -54,6 +55,7 @@ struct refusal {
   __u64 calls;    /* the task's, at that time */
   __u64 bytes, usage, is_object;
   __s64 stack;
+  __u64 handled; /* 1: the call succeeded all the same */
   struct refusal_kind kind;
   __u64 args[CALL_ARGUMENTS];
   char path[REFUSAL_PATH];

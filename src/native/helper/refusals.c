@@ -110,13 +110,14 @@ static void report_refusal(const void *event_data)
   field_string("address", NULL);
   field_figure("usage", config.enforce ? (int64_t)r->usage : -1);
   field_number("errno", r->kind.error);
+  field_number("handled", (int64_t)r->handled);
   if (config.enforce) {
     field_number("bytes", (int64_t)r->bytes);
     field_number("isObject", (int64_t)r->is_object);
     field_string("stack", stack_names(r->stack, stack, sizeof stack));
   }
   field_figure("step", step_index_for(step_by_parents((pid_t)(r->task >> 32))));
-  if (event_end(QUEUE_SOFT))
+  if (event_end(QUEUE_SOFT) && !r->handled)
     kernel.reported++;
 }
 

@@ -28,9 +28,16 @@ export function failureRows(result: Result, verbose: boolean): LabelledLines[] {
   const calls = groupCalls({ failures, failureCounts });
   const total = calls.reduce((sum, { count }) => sum + count, 0);
   const uncounted = result.enforcement.failuresUncounted ?? 0;
-  if (total + uncounted === 0) return unnamed(result);
+  const handled = verbose ? handledRow(result) : [];
+  if (total + uncounted === 0) return [...unnamed(result), ...handled];
   const lines = [totalLine(total, uncounted, failures.length), ...nameLines(calls, verbose)];
-  return [{ label: 'failures', lines: verbose ? [...lines, ...failures.flatMap(eachLine)] : lines }];
+  return [{ label: 'failures', lines: verbose ? [...lines, ...failures.flatMap(eachLine)] : lines }, ...handled];
+}
+
+/** Calls that succeeded although the kernel refused them an allocation; a note has their number. */
+function handledRow({ failures }: Result): LabelledLines[] {
+  const handled = failures.filter((failure) => failure.handled === true);
+  return handled.length === 0 ? [] : [{ label: 'handled', lines: handled.flatMap(eachLine) }];
 }
 
 // The kernel counts but names nothing: say so, or the row would read as "none".

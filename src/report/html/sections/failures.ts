@@ -2,7 +2,7 @@
 
 import { reasonOf } from '../../../result/headline.ts';
 import type { Failure, Result } from '../../../result/schema.ts';
-import { callOf, shownFailures } from '../../../result/summary.ts';
+import { callOf, errorOf, shownFailures } from '../../../result/summary.ts';
 import { counted, groupDigits } from '../../../text/figures.ts';
 import { heading, table } from '../common.ts';
 import type { Gathering } from '../data.ts';
@@ -13,27 +13,33 @@ const NO_NAME = '(name not read)';
 
 export function failureParts(result: Result, prefix: string, gathering: Gathering, level: number): Markup {
   const { failures, failureCounts } = shownFailures(result);
+  const handled = result.failures.filter((failure) => failure.handled === true);
   const crashes = result.crashes ?? [];
-  if (failures.length === 0 && failureCounts.length === 0)
+  const each = [...failures, ...handled];
+  if (each.length === 0 && failureCounts.length === 0)
     return html`${heading(level, 'Failures')}<p>${nothingNamed(result.kmem.failcnt)}</p>${injectionPart(result)}`;
   const total = failureCounts.reduce((sum, { count }) => sum + count, 0);
   const listed = failures.length < total ? `, of which the first ${groupDigits(failures.length)} are listed` : '';
   const counts = failureCounts.toSorted((a, b) => b.count - a.count);
-  const more = counts.length > SHOWN_KINDS ? ` (the ${SHOWN_KINDS} most frequent of ${counts.length} kinds)` : '';
   return html`${heading(level, 'Failures')}<p>${counted(total, 'call')} failed${listed}.</p>
-${table({
-  caption: `By program and call${more}`,
-  columns: [
-    { title: 'program', unit: 'text', whenNull: NO_NAME },
-    { title: 'call', unit: 'text' },
-    { title: 'error', unit: 'text', whenNull: 'none' },
-    { title: 'failures', unit: 'count' },
-  ],
-  rows: counts.slice(0, SHOWN_KINDS).map(({ comm, syscall, errno, count }) => [comm, syscall, errno, count]),
-})}
-${failures.length === 0 ? null : eachPart(failures, prefix, gathering)}
+${counts.length === 0 ? null : countPart(counts)}
+${each.length === 0 ? null : eachPart(each, prefix, gathering)}
 ${injectionPart(result)}
 ${crashes.length === 0 ? null : crashPart(crashes)}`;
+}
+
+function countPart(counts: Result['failureCounts']): Markup {
+  const more = counts.length > SHOWN_KINDS ? ` (the ${SHOWN_KINDS} most frequent of ${counts.length} kinds)` : '';
+  return table({
+    caption: `By program and call${more}`,
+    columns: [
+      { title: 'program', unit: 'text', whenNull: NO_NAME },
+      { title: 'call', unit: 'text' },
+      { title: 'error', unit: 'text', whenNull: 'none' },
+      { title: 'failures', unit: 'count' },
+    ],
+    rows: counts.slice(0, SHOWN_KINDS).map(({ comm, syscall, errno, count }) => [comm, syscall, errno, count]),
+  });
 }
 
 function nothingNamed(failcnt: number | null): string {
@@ -53,17 +59,17 @@ function eachPart(failures: readonly Failure[], prefix: string, gathering: Gathe
       { title: 'process', unit: 'text', whenNull: 'gone' },
       { title: 'call', unit: 'text' },
       { title: 'object', unit: 'text', whenNull: '–' },
-      { title: 'error', unit: 'text', whenNull: 'none' },
+      { title: 'error', unit: 'text' },
       { title: 'kernel memory', unit: 'bytes', whenNull: 'not read' },
       { title: 'why', unit: 'text', whenNull: '–' },
       { title: 'step', unit: 'text', whenNull: 'between' },
       ...(addressed ? [{ title: 'address', unit: 'text' as const, whenNull: '–' }] : []),
     ],
     rows: failures.map((failure) => {
-      const { atMs, comm, pid, detail, errno, fault, usage, step, address } = failure;
+      const { atMs, comm, pid, detail, usage, step, address } = failure;
       const who = pid === null ? null : String(pid);
       return [
-        ...[atMs, comm, who, callOf(failure), detail, errno ?? fault?.signal ?? null, usage, reasonOf(failure)],
+        ...[atMs, comm, who, callOf(failure), detail, errorOf(failure), usage, reasonOf(failure)],
         ...[step === null ? null : String(step), ...(addressed ? [address] : [])],
       ];
     }),
