@@ -1,21 +1,26 @@
 /**
- * Keeps BPF programs attached between the runs of this process, since attaching and detaching are slow while nothing
- * else is attached to the same function (the kernel waits for all tasks).
+ * Keeps BPF programs attached between the runs of this process, and lends them to one run after another: loading takes
+ * longer than a short run, and attaching and detaching are slow while nothing else is attached to the same function (the
+ * kernel waits for all tasks).
  */
 
-import { once } from 'node:events';
 import type { Socket } from 'node:net';
-import type { Readable } from 'node:stream';
 import { execa } from '../host/execa.ts';
+import { cutLines } from '../host/lines.ts';
 import { type KernelTrial, readTrial, tryKernel } from './helper.ts';
 
-type Keeper = Readonly<{ stdout: Readable; end: () => Promise<void> }>;
+type Keeper = Readonly<{ trial: Promise<KernelTrial>; takeBack: () => void; end: () => Promise<void> }>;
+
+/** Words of the configuration of the helper that borrows the programs, and what to call when that has ended. */
+export type Loan = Readonly<{ words: readonly string[]; giveBack: () => void }>;
 
 let isAllowed = false;
 let starts = 0;
 let keeper: Keeper | null = null;
 let trial: Promise<KernelTrial> | null = null;
 let enforces = false;
+/** Null: they are lent, or there are none. */
+let available: readonly string[] | null = null;
 
 /** For our own processes: a program that uses the library would have a child for as long as it lives. */
 export function allowKeeper(): void {
@@ -40,16 +45,22 @@ export function keepAttached(helper: string, enforcing: boolean): void {
   void last?.end();
 }
 
+/** The keeper's programs, if no other run has them. */
+export function borrowPrograms(): Loan | null {
+  const lender = keeper;
+  if (available === null || lender === null) return null;
+  const words = available;
+  available = null;
+  return { words, giveBack: () => keeper === lender && lender.takeBack() };
+}
+
 /** Called at the end of a command, so that no process outlives it even briefly. */
 export async function endKeeper(): Promise<void> {
   await keeper?.end();
 }
 
-async function tryAndKeep(helper: string): Promise<KernelTrial> {
-  const { stdout } = start(helper, true);
-  stdout.setEncoding('utf8');
-  const [line] = (await Promise.race([once(stdout, 'data'), once(stdout, 'end')])) as [string?];
-  return readTrial(line ?? '');
+function tryAndKeep(helper: string): Promise<KernelTrial> {
+  return start(helper, true).trial;
 }
 
 /** It ends with this process at the latest: its stdin is a pipe from here. */
@@ -65,14 +76,28 @@ function start(helper: string, enforcing: boolean): Keeper {
   process.nodeChildProcess.unref();
   for (const stream of [process.stdin, process.stdout]) (stream as unknown as Socket).unref();
   process.stdin.on('error', () => {});
-  enforces = enforcing;
-  keeper = {
-    stdout: process.stdout,
+  const { promise, resolve } = Promise.withResolvers<KernelTrial>();
+  const onLine = (line: string): void => {
+    const said = JSON.parse(line) as KernelTrial | { lent: readonly string[] };
+    if (!('lent' in said)) resolve(said);
+    else if (keeper === started) available = said.lent;
+  };
+  process.stdout.on('data', cutLines(onLine));
+  process.stdout.once('close', () => {
+    resolve(readTrial(''));
+    if (keeper === started) available = null;
+  });
+  const started: Keeper = {
+    trial: promise,
+    takeBack: () => void process.stdin.write('\n'),
     end: async () => {
       process.nodeChildProcess.ref();
       process.kill('SIGKILL');
       await process;
     },
   };
-  return keeper;
+  enforces = enforcing;
+  available = null;
+  keeper = started;
+  return started;
 }

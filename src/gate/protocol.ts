@@ -251,8 +251,8 @@ function message(words: readonly string[]): Buffer {
   return bytesOf(`${words.join('\0')}\0\0`);
 }
 
-/** `fitted`: what an earlier helper found out about the kernel. */
-export function encodeConfig(config: GateConfig, fitted: readonly string[] = []): Buffer {
+/** `fitted`: what an earlier helper found out about the kernel; `lent`: programs that it may use. */
+export function encodeConfig(config: GateConfig, fitted: readonly string[] = [], lent: readonly string[] = []): Buffer {
   const words = [
     'config',
     `gate=${Number(config.gate)}`,
@@ -262,6 +262,7 @@ export function encodeConfig(config: GateConfig, fitted: readonly string[] = [])
     `reserve=${config.reserve}`,
     `lock-file=${config.lockFile}`,
     ...fitted.map((word) => `fitted=${word}`),
+    ...lent,
     ...config.join.map((file) => `join=${file}`),
     ...config.lateJoin.map((file) => `late-join=${file}`),
     ...config.kill.map((file) => `kill=${file}`),

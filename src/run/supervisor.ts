@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SetupError } from '../errors.ts';
 import { helperArguments } from '../gate/helper.ts';
+import { borrowPrograms, type Loan } from '../gate/keeper.ts';
 import type { GateConfig } from '../gate/policy.ts';
 import {
   encodeClose,
@@ -93,6 +94,7 @@ export function startSupervisor(options: {
       'run kmem-run doctor, or reinstall kmem-run to rebuild it',
     );
   }
+  let loan: Loan | null = null;
   const waiters = new Set<Waiter>();
   const unclaimed: GateEvent[] = [];
   let gone = false;
@@ -125,7 +127,10 @@ export function startSupervisor(options: {
     waiters.clear();
     subprocess.kill('SIGCONT');
   });
-  const ended = Promise.all([subprocess, closed]).then(([{ signal }]) => signal ?? null);
+  const ended = Promise.all([subprocess, closed]).then(([{ signal }]) => {
+    loan?.giveBack();
+    return signal ?? null;
+  });
 
   return {
     pid: subprocess.pid,
@@ -136,7 +141,10 @@ export function startSupervisor(options: {
       if (gone) return Promise.reject(helperGone());
       return new Promise((resolve, reject) => waiters.add({ kinds, resolve: resolve as Waiter['resolve'], reject }));
     },
-    configure: (config) => void control.write(encodeConfig(config, [...fitted])),
+    configure: (config) => {
+      loan = borrowPrograms();
+      control.write(encodeConfig(config, [...fitted], loan?.words));
+    },
     step: (request) => void control.write(encodeStep(request)),
     limit: (kmem) => void control.write(encodeLimit(kmem)),
     beginOutside: () => void control.write(encodeOutside()),

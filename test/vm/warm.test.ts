@@ -12,7 +12,7 @@ import { openGuests } from '../../src/vm/guests.ts';
 import { soak } from '../needs.ts';
 import { commOf } from '../processes.ts';
 import { makeFolder, qemus, until } from './machines.ts';
-import { needsKernel } from './needs-kernel.ts';
+import { ERROR_INJECTION, needsKernel } from './needs-kernel.ts';
 
 const test = anyTest.serial;
 const PAGE = 4096;
@@ -135,6 +135,30 @@ test('what cannot be taken back is followed by another guest', async (t) => {
   for (const [title, script] of LEFT_FOR_GOOD) {
     await guest.run(script).catch(() => {});
     t.is(reused(await guest.run('test ! -e /dev/left')), 0, title);
+  }
+});
+
+test('programs are lent from run to run, and each run starts afresh, even if the last helper was killed', async (t) => {
+  for (const kernel of ['6.1', ERROR_INJECTION]) {
+    const guest = await warm(t, kernel);
+    if (guest === null) return;
+    const limited = { kmem: '1M', cgroup: 'v1' } as const;
+    const refused = async () => {
+      const { result, output } = await guest.run(SEMAPHORES, limited);
+      const { objects, pages } = result.enforcement.allocations ?? {};
+      return [result.enforcement.mode, output.stdout, result.kmem.failcnt, objects, pages, result.failures.length];
+    };
+    const first = await refused();
+    t.deepEqual(first.slice(0, 2), ['kernel', 'Cannot allocate memory'], kernel);
+    t.deepEqual([await refused(), await refused()], [first, first], kernel);
+    const set = async () =>
+      (await guest.run("bpftool prog show | grep -c 'name kmem_sys_exit'", limited)).output.stdout;
+    t.is(await set(), '1\n', kernel);
+    const kill = 'for p in /proc/[0-9]*; do [ "$(cat $p/comm)" = kmem-helper ] && kill -9 ${p#/proc/}; done; sleep 10';
+    const killed = await guest.run(kill, limited);
+    t.is(killed.result.terminationReason, 'gate-lost', kernel);
+    t.deepEqual(await refused(), first, kernel);
+    t.is(await set(), '1\n', kernel);
   }
 });
 

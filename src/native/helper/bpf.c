@@ -84,6 +84,12 @@ bool get_entry(int map, const void *key, void *value)
   return bpf(BPF_MAP_LOOKUP_ELEM, &attr) == 0;
 }
 
+bool delete_entry(int map, const void *key)
+{
+  union bpf_attr attr = {.map_fd = (uint32_t)map, .key = (uintptr_t)key};
+  return bpf(BPF_MAP_DELETE_ELEM, &attr) == 0;
+}
+
 bool next_key(int map, const void *key, void *next)
 {
   union bpf_attr attr = {.map_fd = (uint32_t)map, .key = (uintptr_t)key, .next_key = (uintptr_t)next};

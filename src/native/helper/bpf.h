@@ -35,6 +35,8 @@ bool freeze_map(int map);
 bool set_entry(int map, const void *key, const void *value);
 bool get_entry(int map, const void *key, void *value);
 
+bool delete_entry(int map, const void *key);
+
 /* The key after this one in the map's own order; NULL: returns the first. */
 bool next_key(int map, const void *key, void *next);
 

@@ -82,6 +82,10 @@ bool configure(char *text)
     return config.kill_escaped = atoi(value), true;
   if (!strcmp(key, "fitted"))
     return config.fitted_count++, remember_fitted(value), true;
+  if (!strcmp(key, "lent-watch"))
+    return config.lent_watch = must(strdup(value)), true;
+  if (!strcmp(key, "lent-calls"))
+    return config.lent_calls = must(strdup(value)), true;
   if (!strcmp(key, "fault-signal"))
     return config.fault_signal = atoi(value), true;
   if (!strcmp(key, "max"))

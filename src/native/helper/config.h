@@ -18,14 +18,15 @@ struct config {
   enum granularity enforce; /* inside the kernel, by BPF programs (enforce.h) */
   int64_t limit, reserve;   /* limit -1: none */
   char *usage_file, *max_file, *failcnt_file, *reclaim_file, *lock_file, *trace_file;
-  char *refresh_file; /* cgroup v2: cpu.stat; a read of it brings memory.stat up to date */
-  char *oom_score;    /* the command's; the supervisor then has the lowest */
-  char *watched;      /* the group's memory-controller directory, watched by BPF programs */
-  bool rcu_wait;      /* before a denial, wait for exited tasks to be freed */
-  bool kill_escaped;  /* kill processes that leave the group */
-  int fitted_count;   /* saved words about the kernel from the runner (fit.h) */
-  int fault_signal;   /* sent on a page fault over the limit; 0: only counted; -1: not watched */
-  char *attribute;    /* if the kernel itself enforces: the group's directory in the unified hierarchy */
+  char *refresh_file;            /* cgroup v2: cpu.stat; a read of it brings memory.stat up to date */
+  char *oom_score;               /* the command's; the supervisor then has the lowest */
+  char *watched;                 /* the group's memory-controller directory, watched by BPF programs */
+  bool rcu_wait;                 /* before a denial, wait for exited tasks to be freed */
+  bool kill_escaped;             /* kill processes that leave the group */
+  int fitted_count;              /* saved words about the kernel from the runner (fit.h) */
+  char *lent_watch, *lent_calls; /* a keeper's programs (keeper.h); NULL: none */
+  int fault_signal;              /* sent on a page fault over the limit; 0: only counted; -1: not watched */
+  char *attribute;               /* if the kernel itself enforces: the group's directory in the unified hierarchy */
   char *join[MAX_LIST], *late_join[MAX_LIST], *join_into, *clone_into, *kill_file[MAX_LIST], *directory[MAX_LIST];
   int join_count, late_join_count, kill_file_count, directory_count;
   bool has_identity;

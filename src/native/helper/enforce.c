@@ -12,6 +12,7 @@
 #include "bpf.h"
 #include "config.h"
 #include "guardian.h"
+#include "object_load.h"
 #include "probes.h"
 #include "run.h"
 #include "watched.h"
@@ -129,12 +130,17 @@ static bool share_links(void)
   return true;
 }
 
+/* What is borrowed from the keeper shares them already. */
+static bool share_tasks(struct object *object)
+{
+  return share_map(object, "refused", refused_tasks()) || (errno == EEXIST && are_calls_borrowed());
+}
+
 bool enforce_limit(const char **failed)
 {
   struct object *object = watch_programs();
   *failed = "refused";
-  if (object == NULL || !share_map(object, "refused", refused_tasks()) ||
-      !attach_enforcement(object, config.enforce, failed))
+  if (object == NULL || !share_tasks(object) || !attach_enforcement(object, config.enforce, failed))
     return false;
   enforcement.object = object;
   enforcement.config = object_variable(object, "enforce");

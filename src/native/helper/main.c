@@ -89,7 +89,8 @@
  *   events message inbox                what goes to the runner and comes from it, and between our processes
  *   policy inject run timed proc        the table of calls, failures asked for, the run's clock, work in limited time, /proc
  *   repair                              calls that a signal took back are made again
- *   bpf btf elf relocate fit object     BPF programs: loaded, fitted to it, and what they report
+ *   bpf btf elf relocate fit object object_load
+ *                                       BPF programs: loaded, fitted to it, and what they report
  *   ring embedded                       their events, and the programs themselves (src/native/bpf)
  *   config describe filter steps brk    the configuration, what a call is about, seccomp, steps, breaks
  *   loop request launch group           what is waited for, one call, joiner and command, the group
@@ -103,7 +104,7 @@
  *   faults moves                        page faults over the limit, and tasks that leave the group
  *   probes refusals                     failures under the kernel's own limit
  *   enforce                             what our programs refuse in the kernel
- *   trials survey                       which programs load and work here
+ *   trials keeper survey                which programs load and work here
  *   accounts summary                    what is booked on a step, and on the run
  *   handover                            the life of a step
  *   notify children control             notifications, ends of processes, the runner's messages
@@ -132,6 +133,7 @@
 #include "events.h"
 #include "filter.h"
 #include "group.h"
+#include "keeper.h"
 #include "launch.h"
 #include "message.h"
 #include "own.h"

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -14,7 +15,13 @@
 #include "bpf.h"
 #include "elf.h"
 
-static struct object_map *map_of(struct object *o, const char *name)
+#define CONSTANTS ".rodata"
+
+enum { VARIABLES = 2 };
+
+static const char *const variables[VARIABLES] = {".bss", ".data"};
+
+struct object_map *find_map(struct object *o, const char *name)
 {
   for (int i = 0; i < o->map_count; i++)
     if (!strcmp(o->map[i].name, name))
@@ -54,7 +61,7 @@ static void describe_map(struct object *o, const struct btf_type *variable)
   o->map[o->map_count++] = map;
 }
 
-static bool is_made(struct object_map *map)
+bool is_map_made(struct object_map *map)
 {
   if (map->fd < 0)
     map->fd = make_map(map->type, map->key_size, map->value_size, map->entries, 0);
@@ -73,12 +80,17 @@ static void describe_maps(struct object *o)
     describe_map(o, btf_type(&o->object.types, variable[i].type));
 }
 
+static const Elf64_Shdr *find_filled(const struct object *o, const char *name)
+{
+  const Elf64_Shdr *section = find_section(o->object.image, name);
+  return section == NULL || section->sh_size == 0 ? NULL : section;
+}
+
 /* The verifier knows the values of constants, and skips unreachable code. */
 static bool make_constants(struct object *o)
 {
-  static const char name[] = ".rodata";
-  const Elf64_Shdr *section = find_section(o->object.image, name);
-  if (section == NULL || section->sh_size == 0)
+  const Elf64_Shdr *section = find_filled(o, CONSTANTS);
+  if (section == NULL)
     return true;
   uint32_t size = (uint32_t)section->sh_size;
   int fd = make_map(BPF_MAP_TYPE_ARRAY, 4, size, 1, BPF_F_RDONLY_PROG);
@@ -86,41 +98,34 @@ static bool make_constants(struct object *o)
     return false;
   char *data = must(malloc(size));
   memcpy(data, o->object.image + section->sh_offset, size);
-  o->map[o->map_count++] = (struct object_map){.name = name, .fd = fd, .data = data, .size = size, .constant = true};
-  return true;
-}
-
-static bool freeze_constants(struct object *o)
-{
-  uint32_t first = 0;
-  for (int i = 0; i < o->map_count; i++) {
-    struct object_map *map = &o->map[i];
-    if (!map->constant || map->frozen)
-      continue;
-    map->frozen = set_entry(map->fd, &first, map->data) && freeze_map(map->fd);
-    if (!map->frozen)
-      return false;
-  }
+  o->map[o->map_count++] =
+      (struct object_map){.name = CONSTANTS, .fd = fd, .data = data, .size = size, .constant = true};
   return true;
 }
 
 /* Variables are one map with a single value, which both sides have mapped. */
-static bool make_variables(struct object *o, const char *name)
+static bool show_variables(struct object *o, const char *name, int fd)
 {
-  const Elf64_Shdr *section = find_section(o->object.image, name);
-  if (section == NULL || section->sh_size == 0)
-    return true;
-  int fd = make_map(BPF_MAP_TYPE_ARRAY, 4, (uint32_t)section->sh_size, 1, BPF_F_MMAPABLE);
-  if (fd < 0)
-    return false;
+  const Elf64_Shdr *section = find_filled(o, name);
   size_t page = (size_t)sysconf(_SC_PAGESIZE), size = (section->sh_size + page - 1) & ~(page - 1);
   char *data = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   o->map[o->map_count++] = (struct object_map){.name = name, .fd = fd, .data = data == MAP_FAILED ? NULL : data};
   if (data == MAP_FAILED)
     return false;
-  if (section->sh_type != SHT_NOBITS)
+  if (section->sh_type == SHT_NOBITS)
+    memset(data, 0, section->sh_size);
+  else
     memcpy(data, o->object.image + section->sh_offset, section->sh_size);
   return true;
+}
+
+static bool make_variables(struct object *o, const char *name)
+{
+  const Elf64_Shdr *section = find_filled(o, name);
+  if (section == NULL)
+    return true;
+  int fd = make_map(BPF_MAP_TYPE_ARRAY, 4, (uint32_t)section->sh_size, 1, BPF_F_MMAPABLE);
+  return fd >= 0 && show_variables(o, name, fd);
 }
 
 static void find_programs(struct object *o)
@@ -136,7 +141,7 @@ static void find_programs(struct object *o)
   }
 }
 
-bool open_object(struct object *o, const char *image, size_t size)
+static void read_object(struct object *o, const char *image, size_t size)
 {
   *o = (struct object){.object.image = image};
   const Elf64_Shdr *types;
@@ -146,15 +151,121 @@ bool open_object(struct object *o, const char *image, size_t size)
     bad_object("no types");
   find_programs(o);
   describe_maps(o);
-  if (make_variables(o, ".bss") && make_variables(o, ".data") && make_constants(o)) {
+}
+
+/* Returns `done`; if that is false, the object is closed, and errno stays. */
+static bool finish_opening(struct object *o, bool done)
+{
+  int saved = errno;
+  if (done)
     for (int i = 0; i < o->program_count; i++)
       note_names(&o->object, o->program[i].section);
-    return true;
-  }
-  int saved = errno;
-  close_object(o);
+  else
+    close_object(o);
   errno = saved;
-  return false;
+  return done;
+}
+
+bool open_object(struct object *o, const char *image, size_t size)
+{
+  read_object(o, image, size);
+  bool made = true;
+  for (int i = 0; i < VARIABLES; i++)
+    made = made && make_variables(o, variables[i]);
+  return finish_opening(o, made && make_constants(o));
+}
+
+uint64_t object_misses(const struct object *o)
+{
+  uint64_t misses = 0;
+  for (int i = 0; i < o->program_count; i++)
+    if (o->program[i].fd >= 0)
+      misses += missed_by(o->program[i].fd);
+  return misses > o->missed_before ? misses - o->missed_before : 0;
+}
+
+/* "PROCESS:MAP…:PROGRAM:LINK…" */
+void describe_loan(const struct object *o, char *text, size_t size)
+{
+  size_t length = (size_t)snprintf(text, size, "%d", getpid());
+  for (int i = 0; i < o->map_count && length < size; i++)
+    length += (size_t)snprintf(text + length, size - length, ":%d", o->map[i].fd);
+  for (int i = 0; i < o->program_count && length < size; i++)
+    length += (size_t)snprintf(text + length, size - length, ":%d:%d", o->program[i].fd, o->program[i].link);
+}
+
+struct loan {
+  int process; /* its descriptor */
+  char *rest;
+};
+
+/* The next descriptor of the loan: false if there is one, and it cannot be had. */
+static bool take(struct loan *loan, int *fd)
+{
+  *fd = -1;
+  if (*loan->rest != ':') {
+    errno = EINVAL;
+    return false;
+  }
+  long number = strtol(loan->rest + 1, &loan->rest, 10);
+  if (number >= 0)
+    *fd = (int)syscall(SYS_pidfd_getfd, loan->process, (int)number, 0);
+  return number < 0 || *fd >= 0;
+}
+
+static void empty_table(const struct object_map *map)
+{
+  char key[64], next[64];
+  if (map->fd < 0 || (map->type != BPF_MAP_TYPE_HASH && map->type != BPF_MAP_TYPE_LRU_HASH) ||
+      map->key_size > sizeof key)
+    return;
+  bool more = next_key(map->fd, NULL, key);
+  for (uint32_t i = 0; more && i < map->entries; i++) {
+    more = next_key(map->fd, key, next);
+    delete_entry(map->fd, key);
+    memcpy(key, next, sizeof key);
+  }
+}
+
+static bool borrow_maps(struct object *o, struct loan *loan)
+{
+  int described = o->map_count, fd;
+  uint32_t first = 0;
+  for (int i = 0; i < described; i++) {
+    if (!take(loan, &o->map[i].fd))
+      return false;
+    empty_table(&o->map[i]);
+  }
+  for (int i = 0; i < VARIABLES; i++)
+    if (find_filled(o, variables[i]) && (!take(loan, &fd) || !show_variables(o, variables[i], fd)))
+      return false;
+  const Elf64_Shdr *section = find_filled(o, CONSTANTS);
+  if (section == NULL)
+    return true;
+  if (!take(loan, &fd))
+    return false;
+  char *data = must(calloc(1, section->sh_size));
+  o->map[o->map_count++] = (struct object_map){
+      .name = CONSTANTS, .fd = fd, .data = data, .size = (uint32_t)section->sh_size, .constant = true, .frozen = true};
+  return get_entry(fd, &first, data);
+}
+
+bool borrow_object(struct object *o, const char *image, size_t size, const char *words)
+{
+  struct loan loan = {0};
+  loan.process = (int)syscall(SYS_pidfd_open, (pid_t)strtol(words, &loan.rest, 10), 0);
+  if (loan.process < 0)
+    return false;
+  read_object(o, image, size);
+  bool done = borrow_maps(o, &loan);
+  for (int i = 0; done && i < o->program_count; i++)
+    done = take(&loan, &o->program[i].fd) && take(&loan, &o->program[i].link);
+  int saved = errno;
+  close(loan.process);
+  errno = saved;
+  if (done)
+    o->missed_before = object_misses(o);
+  return finish_opening(o, done);
 }
 
 void detach_programs(struct object *o)
@@ -182,17 +293,21 @@ void close_object(struct object *o)
 
 int object_map(struct object *o, const char *name)
 {
-  struct object_map *map = map_of(o, name);
+  struct object_map *map = find_map(o, name);
   if (map == NULL)
     bad_object(name);
-  return is_made(map) ? map->fd : -1;
+  return is_map_made(map) ? map->fd : -1;
 }
 
 bool share_map(struct object *o, const char *name, int given)
 {
-  struct object_map *map = map_of(o, name);
-  if (map == NULL || map->fd >= 0)
+  struct object_map *map = find_map(o, name);
+  if (map == NULL)
     bad_object(name);
+  if (map->fd >= 0) {
+    errno = EEXIST;
+    return false;
+  }
   map->fd = fcntl(given, F_DUPFD_CLOEXEC, 0);
   return map->fd >= 0;
 }
@@ -203,123 +318,8 @@ void *object_variable(const struct object *o, const char *name)
   if (symbol == NULL)
     bad_object(name);
   const char *section = section_name(o->object.image, section_at(o->object.image, symbol->st_shndx));
-  const struct object_map *map = map_of((struct object *)(uintptr_t)o, section);
+  const struct object_map *map = find_map((struct object *)(uintptr_t)o, section);
   if (map == NULL || map->data == NULL)
     bad_object(name);
   return map->data + symbol->st_value;
-}
-
-static struct object_program *program_of(const struct object *o, const char *section)
-{
-  for (int i = 0; i < o->program_count; i++)
-    if (!strcmp(o->program[i].section, section))
-      return (struct object_program *)(uintptr_t)&o->program[i];
-  bad_object(section);
-}
-
-/* Inserts the maps' descriptors where the code refers to maps and variables. */
-static bool link_maps(struct object *o, const Elf64_Shdr *section, struct bpf_insn *code)
-{
-  char name[128];
-  snprintf(name, sizeof name, ".rel%s", section_name(o->object.image, section));
-  const Elf64_Shdr *table = find_section(o->object.image, name);
-  if (table == NULL)
-    return true;
-  const Elf64_Rel *place = (const void *)(o->object.image + table->sh_offset);
-  const Elf64_Sym *symbols = (const void *)(o->object.image + symbols_of(o->object.image)->sh_offset);
-  for (size_t i = 0; i < table->sh_size / sizeof *place; i++) {
-    const Elf64_Sym *symbol = &symbols[ELF64_R_SYM(place[i].r_info)];
-    struct bpf_insn *at = &code[place[i].r_offset / sizeof *code];
-    const char *holder = section_name(o->object.image, section_at(o->object.image, symbol->st_shndx));
-    bool described = !strcmp(holder, ".maps");
-    struct object_map *map = map_of(o, described ? symbol_name(o->object.image, symbol) : holder);
-    if (map == NULL || at->code != (BPF_LD | BPF_DW | BPF_IMM))
-      bad_object(name);
-    if (!is_made(map))
-      return false;
-    at->src_reg = described ? BPF_PSEUDO_MAP_FD : BPF_PSEUDO_MAP_VALUE;
-    if (!described)
-      at[1].imm = at->imm + (int32_t)symbol->st_value;
-    at->imm = map->fd;
-  }
-  return true;
-}
-
-/* "kmem_" and the attach target. */
-static void name_program(const char *section, char *name, size_t size)
-{
-  const char *tracepoint = strchr(section, '/');
-  snprintf(name, size, "kmem_%s", tracepoint ? tracepoint + 1 : section);
-}
-
-int load_object_program(struct object *o, const char *name, uint32_t function)
-{
-  return load_with_log(o, name, function, NULL, 0);
-}
-
-int load_with_log(struct object *o, const char *name, uint32_t function, char *log, uint32_t size)
-{
-  struct object_program *program = program_of(o, name);
-  const Elf64_Shdr *section = find_section(o->object.image, name);
-  struct bpf_insn *code = must(malloc(section->sh_size));
-  memcpy(code, o->object.image + section->sh_offset, section->sh_size);
-  char short_name[BPF_OBJ_NAME_LEN];
-  name_program(name, short_name, sizeof short_name);
-  struct program_text text = {.name = short_name,
-                              .type = BPF_PROG_TYPE_TRACING,
-                              .attach_type = BPF_TRACE_RAW_TP,
-                              .function = function,
-                              .code = code,
-                              .log = log,
-                              .log_size = size,
-                              .length = (uint32_t)(section->sh_size / sizeof *code)};
-  if (function)
-    text.attach_type = BPF_TRACE_FEXIT;
-  else if (tracepoint_of(name, "fmod_ret"))
-    text.attach_type = BPF_MODIFY_RETURN;
-  else if (!tracepoint_of(name, "tp_btf"))
-    text.type = tracepoint_of(name, "raw_tp") ? BPF_PROG_TYPE_RAW_TRACEPOINT : BPF_PROG_TYPE_SYSCALL,
-    text.attach_type = 0;
-  if (link_maps(o, section, code) && freeze_constants(o) &&
-      fit_to_kernel(&o->object, name, code, text.length, &text.function))
-    program->fd = load_program(&text);
-  int saved = errno;
-  free(code);
-  errno = saved;
-  return program->fd;
-}
-
-bool attach_object_program(struct object *o, const char *section)
-{
-  struct object_program *program = program_of(o, section);
-  program->link = attach_program(program->fd, tracepoint_of(section, "raw_tp"));
-  return program->link >= 0;
-}
-
-bool attach_also(struct object *o, const char *section, uint32_t function)
-{
-  struct object_program *first = program_of(o, section), attached = *first;
-  if (o->program_count == MAX_PROGRAMS) {
-    errno = E2BIG;
-    return false;
-  }
-  first->fd = first->link = -1;
-  bool done = load_object_program(o, section, function) >= 0 && attach_object_program(o, section);
-  o->program[o->program_count++] = *first;
-  *first = attached;
-  return done;
-}
-
-int program_link(const struct object *o, const char *section)
-{
-  return program_of(o, section)->link;
-}
-
-uint64_t object_misses(const struct object *o)
-{
-  uint64_t misses = 0;
-  for (int i = 0; i < o->program_count; i++)
-    if (o->program[i].fd >= 0)
-      misses += missed_by(o->program[i].fd);
-  return misses;
 }

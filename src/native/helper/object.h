@@ -36,6 +36,7 @@ struct object {
   struct object_map map[MAX_MAPS];
   struct object_program program[MAX_PROGRAMS];
   int map_count, program_count;
+  uint64_t missed_before; /* it was borrowed: events that its programs missed for others */
 };
 
 /*
@@ -44,37 +45,32 @@ struct object {
  */
 bool open_object(struct object *object, const char *image, size_t size);
 
+/*
+ * Instead of opening it: takes the maps and programs of an object that another process has open, as described there by
+ * describe_loan().  Variables have their first values again, and tables are empty.  False with errno, nothing taken.
+ */
+bool borrow_object(struct object *object, const char *image, size_t size, const char *loan);
+void describe_loan(const struct object *object, char *text, size_t size);
+
 /* Detaches its programs; maps stay. */
 void detach_programs(struct object *object);
 
 /* Closes programs and maps; variables can still be read. */
 void close_object(struct object *object);
 
+/* By its name, or by the section of its variables; NULL: unknown. */
+struct object_map *find_map(struct object *object, const char *name);
+
+/* Creates it if it does not exist yet.  False with errno. */
+bool is_map_made(struct object_map *map);
+
 /* Each aborts the helper if the name is unknown: that is a bug in the helper. */
 /* Returns its descriptor; -1 with errno if it cannot be created. */
 int object_map(struct object *object, const char *name);
-/* Instead of creating it, before it is used; it keeps a descriptor of its own.  False with errno. */
+/* Instead of creating it; it keeps a descriptor of its own.  False with errno: EEXIST if it was created or borrowed. */
 bool share_map(struct object *object, const char *name, int map);
 /* Constants (.rodata) may be written until the first program is loaded. */
 void *object_variable(const struct object *object, const char *name);
-
-/*
- * Fits the program to the running kernel and loads it.  `function`: the number in the kernel's BTF of the function that
- * an fexit program attaches to.  Returns the program's descriptor, which the object owns; -1 with errno: ENOENT if the
- * kernel has no such tracepoint, EINVAL or EACCES if it rejects the program, EPERM if we lack permission.
- */
-int load_object_program(struct object *object, const char *section, uint32_t function);
-
-/* The same; if the kernel rejects the program, `log` holds its reasons. */
-int load_with_log(struct object *object, const char *section, uint32_t function, char *log, uint32_t size);
-
-bool attach_object_program(struct object *object, const char *section);
-
-/* Another instance of an attached fexit program, for another function.  False with errno. */
-bool attach_also(struct object *object, const char *section, uint32_t function);
-
-/* The descriptor that keeps it attached; -1: it is not. */
-int program_link(const struct object *object, const char *section);
 
 /* Events that its programs missed (recursion_misses). */
 uint64_t object_misses(const struct object *object);

@@ -8,8 +8,10 @@
 
 #include "bpf.h"
 #include "btf.h"
+#include "config.h"
 #include "embedded.h"
 #include "object.h"
+#include "object_load.h"
 #include "policy.h"
 
 /*
@@ -42,6 +44,7 @@ static struct {
   struct object object;
   struct refusals_config *config;
   const struct refusals_totals *totals;
+  bool borrowed;
 } probes;
 
 enum { MOST_CHARGE_FUNCTIONS = 2, CHARGE_ARGUMENTS = 3 };
@@ -136,7 +139,11 @@ bool attach_to_kernel(const char *cgroup)
     errno = ENOSYS;
     return false;
   }
-  if (!open_object(&probes.object, refusals_object, (size_t)(refusals_object_end - refusals_object)))
+  probes.borrowed = cgroup == NULL && config.lent_calls != NULL &&
+                    borrow_object(&probes.object, refusals_object, (size_t)(refusals_object_end - refusals_object),
+                                  config.lent_calls);
+  if (!probes.borrowed &&
+      !open_object(&probes.object, refusals_object, (size_t)(refusals_object_end - refusals_object)))
     return false;
   probes.config = object_variable(&probes.object, "config");
   probes.totals = object_variable(&probes.object, "totals");
@@ -158,6 +165,11 @@ void detach_from_kernel(void)
 void set_joiner(pid_t joiner)
 {
   probes.config->joiner = (uint32_t)joiner;
+}
+
+bool are_calls_borrowed(void)
+{
+  return probes.borrowed;
 }
 
 int refused_tasks(void)

@@ -36,6 +36,9 @@ bool attach_to_kernel(const char *cgroup);
 /* The counts stay readable. */
 void detach_from_kernel(void);
 
+/* The keeper's, whose programs that refuse use the same table of tasks. */
+bool are_calls_borrowed(void);
+
 void set_joiner(pid_t joiner);
 
 /* While attached: maps of refusals. */

@@ -12,6 +12,7 @@
 #include "bpf.h"
 #include "group.h"
 #include "object.h"
+#include "object_load.h"
 #include "proc.h"
 #include "watched.h"
 

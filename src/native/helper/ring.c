@@ -15,6 +15,9 @@ bool map_ring(struct ring *ring, int map, uint32_t size)
   void *producer = mmap(NULL, page + 2 * (size_t)size, PROT_READ, MAP_SHARED, map, (off_t)page);
   if (consumer == MAP_FAILED || producer == MAP_FAILED)
     return false;
+  /* What is in there was sent for the last borrower. */
+  __atomic_store_n((uint64_t *)consumer, __atomic_load_n((const uint64_t *)producer, __ATOMIC_ACQUIRE),
+                   __ATOMIC_RELEASE);
   *ring =
       (struct ring){.consumer = consumer, .producer = producer, .data = (const char *)producer + page, .size = size};
   return true;

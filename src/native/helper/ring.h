@@ -12,7 +12,7 @@ struct ring {
   uint32_t size;
 };
 
-/* `size`: the map's number of entries.  False with errno. */
+/* `size`: the map's number of entries.  Events that are in it already are dropped.  False with errno. */
 bool map_ring(struct ring *ring, int map, uint32_t size);
 
 /* Passes each complete event to `handle`; NULL drops it. */

@@ -11,6 +11,7 @@
 #include "btf.h"
 #include "embedded.h"
 #include "object.h"
+#include "object_load.h"
 #include "probes.h"
 #include "trials.h"
 

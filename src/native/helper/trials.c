@@ -22,6 +22,7 @@
 #include "embedded.h"
 #include "enforce.h"
 #include "object.h"
+#include "object_load.h"
 #include "probes.h"
 #include "proc.h"
 #include "watched.h"
@@ -192,18 +193,19 @@ static void try_refusals(struct object *o, struct trial *trial)
 }
 
 /* For one task, ours: making the table of a run takes 6 ms. */
-static bool make_small_table(struct object *o)
+static int make_small_table(void)
 {
-  int table = make_map(BPF_MAP_TYPE_LRU_HASH, sizeof(uint32_t), sizeof(struct refused_task), 64, 0);
-  bool shared = table >= 0 && share_map(o, "refused", table);
-  if (table >= 0)
-    close(table);
-  return shared;
+  return make_map(BPF_MAP_TYPE_LRU_HASH, sizeof(uint32_t), sizeof(struct refused_task), 64, 0);
 }
 
-static void try_enforcement(struct object *o, struct trial *trial, enum granularity granularity)
+static void try_enforcement(struct object *o, struct trial *trial, enum granularity granularity, int given)
 {
-  trial->works = make_small_table(o) && attach_enforcement(o, granularity, &trial->program);
+  int table = given < 0 ? make_small_table() : given;
+  trial->works = table >= 0 && share_map(o, "refused", table) && attach_enforcement(o, granularity, &trial->program);
+  int saved = errno;
+  if (given < 0 && table >= 0)
+    close(table);
+  errno = saved;
   if (!trial->works)
     trial->error = errno;
 }
@@ -226,8 +228,8 @@ static void try_kind(enum kind kind, struct object *object, struct trial *trial,
   case READINGS: try_readings(object, trial, join_file); break;
   case MOVES: try_moves(object, trial, join_file); break;
   case REFUSALS: try_refusals(object, trial); break;
-  case ALLOCATION: try_enforcement(object, trial, ALLOCATIONS); break;
-  case OBJECT: try_enforcement(object, trial, OBJECTS); break;
+  case ALLOCATION: try_enforcement(object, trial, ALLOCATIONS, -1); break;
+  case OBJECT: try_enforcement(object, trial, OBJECTS, -1); break;
   }
 }
 
@@ -250,15 +252,14 @@ void run_trials(struct trial trials[TRIALS], const char *join_file)
     run_trial((enum kind)i, names[i], &trials[i], join_file);
 }
 
-static void print_granularity(const struct trial *trial)
+void print_granularity(const struct trial *trial)
 {
   printf("{\"granularity\":\"%s\",\"works\":%s,\"errno\":%d,\"program\":\"%s\"}\n", trial->kind,
          trial->works ? "true" : "false", trial->error, trial->program ? trial->program : "");
   fflush(stdout);
 }
 
-/* The object stays open if a granularity works: the programs are attached, and refuse nothing. */
-static bool try_granularities(struct object *object, struct trial *trial)
+bool try_granularities(struct object *object, struct trial *trial, int table)
 {
   static const char *const names[] = {"allocation", "object"};
   for (int i = 0; i < 2; i++) {
@@ -268,7 +269,7 @@ static bool try_granularities(struct object *object, struct trial *trial)
       trial->error = errno;
       continue;
     }
-    try_kind(kind, object, trial, NULL);
+    try_enforcement(object, trial, i == 0 ? ALLOCATIONS : OBJECTS, table);
     if (trial->works)
       return true;
     close_object(object);
@@ -280,41 +281,7 @@ int show_granularity(void)
 {
   struct object object;
   struct trial trial;
-  try_granularities(&object, &trial);
+  try_granularities(&object, &trial, -1);
   print_granularity(&trial);
-  return 0;
-}
-
-/* In a microVM our file is gone with the run that started us: its file system could not be unmounted. */
-static void leave_file(char **argv)
-{
-  char path[PATH_MAX];
-  ssize_t n = readlink("/proc/self/exe", path, sizeof path);
-  int file = n > 0 && strncmp(path, "/memfd:", 7) != 0 ? open("/proc/self/exe", O_RDONLY | O_CLOEXEC) : -1;
-  int copy = file < 0 ? -1 : memfd_create("kmem-helper", MFD_CLOEXEC);
-  struct stat status;
-  if (copy >= 0 && fstat(file, &status) == 0 && sendfile(copy, file, NULL, (size_t)status.st_size) == status.st_size)
-    fexecve(copy, argv, environ);
-  if (copy >= 0)
-    close(copy);
-  if (file >= 0)
-    close(file);
-}
-
-int keep_attached(char **argv, bool enforcing)
-{
-  leave_file(argv);
-  struct object kept;
-  struct trial trial = {0};
-  char byte;
-  if (enforcing) {
-    try_granularities(&kept, &trial);
-    print_granularity(&trial);
-  }
-  if (!trial.works && !open_watch_object(&kept, is_memory_unified()))
-    return 1;
-  keep_watching(&kept);
-  while (read(STDIN_FILENO, &byte, 1) > 0)
-    ;
   return 0;
 }

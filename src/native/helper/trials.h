@@ -27,13 +27,13 @@ void run_trials(struct trial trials[TRIALS], const char *join_file);
 /* Prints what our programs can refuse here, as JSON; otherwise why not. */
 int show_granularity(void);
 
+void print_granularity(const struct trial *trial);
+
 /*
- * Attaches what a run attaches, for no group, until end of file on stdin: attaching and detaching are slow if nothing
- * else is attached to the same function (the kernel waits for all tasks), and an experiment starts one run after
- * another.  `enforcing`: also what refuses; its granularity is printed as by show_granularity().  Returns the exit
- * status.
+ * Whether a granularity works: then its programs stay attached, and refuse nothing until they are told to.  `table`: of
+ * refused tasks; -1: a small one of its own.
  */
-int keep_attached(char **argv, bool enforcing);
+bool try_granularities(struct object *object, struct trial *trial, int table);
 
 /* The memory controller of this process is on cgroup v2, according to /proc/self/cgroup. */
 bool is_memory_unified(void);

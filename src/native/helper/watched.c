@@ -1,7 +1,6 @@
 #include "watched.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "config.h"
 #include "embedded.h"
 #include "events.h"
+#include "object_load.h"
 
 static struct object object;
 static bool is_open;
@@ -27,6 +27,31 @@ static bool name_group(void)
   return true;
 }
 
+static bool open_for(const struct usage_place *place)
+{
+  if (!open_object(&object, watch_object, (size_t)(watch_object_end - watch_object)))
+    return false;
+  *(struct usage_place *)object_variable(&object, "place") = *place;
+  return true;
+}
+
+/* The keeper's, if they were loaded for the same kind of cgroup. */
+static bool borrow(const struct usage_place *place)
+{
+  if (config.lent_watch == NULL ||
+      !borrow_object(&object, watch_object, (size_t)(watch_object_end - watch_object), config.lent_watch))
+    return false;
+  if (memcmp(object_variable(&object, "place"), place, sizeof *place) != 0) {
+    close_object(&object);
+    return false;
+  }
+  /* They are attached: nobody is our descendant until moves are watched, and nothing is limited. */
+  ((struct move_config *)object_variable(&object, "move_config"))->supervisor = UINT32_MAX;
+  ((struct fault_config *)object_variable(&object, "config"))->limit = NO_LIMIT;
+  ((struct enforce_config *)object_variable(&object, "enforce"))->limit = NO_LIMIT;
+  return true;
+}
+
 struct object *watch_programs(void)
 {
   if (is_open)
@@ -37,7 +62,8 @@ struct object *watch_programs(void)
     errno = E2BIG;
     return NULL;
   }
-  if (!open_object(&object, watch_object, (size_t)(watch_object_end - watch_object)))
+  struct usage_place place = {.unified = unified, .cpus = unified ? (uint32_t)cpus : 0};
+  if (!borrow(&place) && !open_for(&place))
     return NULL;
   is_open = name_group();
   if (!is_open) {
@@ -46,8 +72,6 @@ struct object *watch_programs(void)
     errno = saved;
     return NULL;
   }
-  *(struct usage_place *)object_variable(&object, "place") =
-      (struct usage_place){.unified = unified, .cpus = unified ? (uint32_t)cpus : 0};
   return &object;
 }
 
@@ -70,23 +94,6 @@ bool load_and_attach(struct object *programs, const char *section)
   if (is_attached(programs, section))
     return true;
   return load_object_program(programs, section, 0) >= 0 && attach_object_program(programs, section);
-}
-
-void keep_watching(struct object *kept)
-{
-  static const char *const sections[] = {"tp_btf/mm_page_alloc",      "tp_btf/page_fault_user",
-                                         "tp_btf/page_fault_kernel",  "tp_btf/cgroup_rmdir",
-                                         "tp_btf/cgroup_attach_task", "tp_btf/task_newtask"};
-  /* It has no tasks, which is detected at once. */
-  *(struct watched_group *)object_variable(kept, "group") =
-      (struct watched_group){.css = 1, .cgroup = 1, .level = INT_MAX};
-  ((struct fault_config *)object_variable(kept, "config"))->limit = NO_LIMIT;
-  /* Nor is any task a descendant; otherwise all descend from the kernel's task 0. */
-  ((struct move_config *)object_variable(kept, "move_config"))->supervisor = UINT32_MAX;
-  for (unsigned i = 0; i < sizeof sections / sizeof *sections; i++)
-    if (!load_and_attach(kept, sections[i]))
-      break;
-  forget_kernel_btf();
 }
 
 void report_fitted(void)

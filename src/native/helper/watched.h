@@ -18,9 +18,6 @@ uint64_t events_missed(void);
 
 bool load_and_attach(struct object *object, const char *section);
 
-/* Attaches what every run attaches, for no group.  Stops at what does not load. */
-void keep_watching(struct object *object);
-
 /* Sends the runner what was found about the kernel, for the next helper (fit.h), unless it sent us that. */
 void report_fitted(void);
 

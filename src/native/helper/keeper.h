@@ -1,0 +1,19 @@
+/*
+ * Programs that stay attached between the runs of an experiment, and are lent to one after another: loading takes longer
+ * than a short run, and attaching and detaching are slow if nothing else is attached to the same function (the kernel
+ * waits for all tasks).
+ */
+#ifndef KMEM_HELPER_KEEPER_H
+#define KMEM_HELPER_KEEPER_H
+
+#include <stdbool.h>
+
+/*
+ * Attaches what a run attaches, for no group, until end of file on stdin.  Then, and again after each byte on stdin,
+ * prints what to tell the helper that borrows it ("lent-watch", "lent-calls" in config.c), in JSON: the programs watch
+ * nobody by then.  `enforcing`: also what refuses; its granularity is printed first, as by show_granularity().  Returns
+ * the exit status.
+ */
+int keep_attached(char **argv, bool enforcing);
+
+#endif
