@@ -18,7 +18,11 @@ let isAllowed = false;
 let starts = 0;
 let keeper: Keeper | null = null;
 let trial: Promise<KernelTrial> | null = null;
-let enforces = false;
+/** A keeper is replaced only by one of a later kind. */
+const KINDS = ['keep', 'keep-native', 'keep-enforcing'] as const;
+type Kind = (typeof KINDS)[number];
+
+let kept: Kind = 'keep';
 /** Null: they are lent, or there are none. */
 let available: readonly string[] | null = null;
 
@@ -36,12 +40,13 @@ export function kernelTrial(helper: string, keep: boolean): Promise<KernelTrial>
   return trial;
 }
 
-/** Starts the keeper in the second run, if it is allowed. `enforcing`: with the programs that refuse. */
-export function keepAttached(helper: string, enforcing: boolean): void {
+/** Starts the keeper in the second run, if it is allowed, with the programs of this mode. */
+export function keepAttached(helper: string, mode: 'gate' | 'kernel' | 'native' | 'none'): void {
+  const kind: Kind = mode === 'kernel' ? 'keep-enforcing' : mode === 'native' ? 'keep-native' : 'keep';
   starts += 1;
-  if (!isAllowed || starts < 2 || (keeper !== null && (enforces || !enforcing))) return;
+  if (!isAllowed || starts < 2 || (keeper !== null && KINDS.indexOf(kind) <= KINDS.indexOf(kept))) return;
   const last = keeper;
-  start(helper, enforcing);
+  start(helper, kind);
   void last?.end();
 }
 
@@ -60,12 +65,12 @@ export async function endKeeper(): Promise<void> {
 }
 
 function tryAndKeep(helper: string): Promise<KernelTrial> {
-  return start(helper, true).trial;
+  return start(helper, 'keep-enforcing').trial;
 }
 
 /** It ends with this process at the latest: its stdin is a pipe from here. */
-function start(helper: string, enforcing: boolean): Keeper {
-  const process = execa(helper, [enforcing ? 'keep-enforcing' : 'keep'], {
+function start(helper: string, kind: Kind): Keeper {
+  const process = execa(helper, [kind], {
     stdio: ['pipe', 'pipe', 'ignore'],
     buffer: false,
     reject: false,
@@ -96,7 +101,7 @@ function start(helper: string, enforcing: boolean): Keeper {
       await process;
     },
   };
-  enforces = enforcing;
+  kept = kind;
   available = null;
   keeper = started;
   return started;

@@ -251,8 +251,8 @@ function message(words: readonly string[]): Buffer {
   return bytesOf(`${words.join('\0')}\0\0`);
 }
 
-/** `fitted`: what an earlier helper found out about the kernel; `lent`: programs that it may use. */
-export function encodeConfig(config: GateConfig, fitted: readonly string[] = [], lent: readonly string[] = []): Buffer {
+/** `known`: words about what earlier helpers have found out, and about programs that this one may use. */
+export function encodeConfig(config: GateConfig, known: readonly string[] = []): Buffer {
   const words = [
     'config',
     `gate=${Number(config.gate)}`,
@@ -261,8 +261,7 @@ export function encodeConfig(config: GateConfig, fitted: readonly string[] = [],
     `usage=${config.usage}`,
     `reserve=${config.reserve}`,
     `lock-file=${config.lockFile}`,
-    ...fitted.map((word) => `fitted=${word}`),
-    ...lent,
+    ...known,
     ...config.join.map((file) => `join=${file}`),
     ...config.lateJoin.map((file) => `late-join=${file}`),
     ...config.kill.map((file) => `kill=${file}`),

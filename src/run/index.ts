@@ -135,7 +135,7 @@ async function runHeld(context: Context): Promise<Output> {
     held.supervisor = supervisor;
     // While the helper starts.
     const plan = await planRun(spec, guest ?? null, module);
-    keepAttached(helper, plan.mode === 'kernel');
+    keepAttached(helper, plan.mode);
     facts.mode = plan.mode;
     facts.granularity = plan.granularity;
     facts.byModule = plan.byModule;

@@ -51,7 +51,7 @@ export type Supervisor = Readonly<{
   kill: () => void;
 }>;
 
-/** What helpers have learnt about the kernel: it does not change while this process lives. */
+/** Words of what helpers have learnt about the kernel, which does not change while this process lives. */
 const fitted = new Set<string>();
 
 type Waiter = { kinds: readonly string[]; resolve: (event: GateEvent) => void; reject: (error: SetupError) => void };
@@ -101,7 +101,7 @@ export function startSupervisor(options: {
   let hasSaidWhy = false;
 
   const deliver = (event: GateEvent): void => {
-    if (event.event === 'fitted') fitted.add(event.word);
+    if (event.event === 'fitted') fitted.add(`fitted=${event.word}`);
     hasSaidWhy ||= event.event === 'end' || event.event === 'setup-error';
     onEvent(event);
     for (const waiter of waiters) {
@@ -143,7 +143,7 @@ export function startSupervisor(options: {
     },
     configure: (config) => {
       loan = borrowPrograms();
-      control.write(encodeConfig(config, [...fitted], loan?.words));
+      control.write(encodeConfig(config, [...fitted, ...(loan?.words ?? [])]));
     },
     step: (request) => void control.write(encodeStep(request)),
     limit: (kmem) => void control.write(encodeLimit(kmem)),

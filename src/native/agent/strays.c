@@ -66,7 +66,7 @@ static bool keeps_programs(const char *name)
   char words[PATH_MAX + 64];
   ssize_t n = read_of(name, "cmdline", words, sizeof words);
   const char *second = words + strlen(words) + 1;
-  return second < words + n && (!strcmp(second, "keep") || !strcmp(second, "keep-enforcing"));
+  return second < words + n && (!strcmp(second, "keep") || !strncmp(second, "keep-", 5));
 }
 
 /* How many there were. */

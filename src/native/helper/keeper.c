@@ -16,6 +16,7 @@
 #include "embedded.h"
 #include "object.h"
 #include "object_load.h"
+#include "probes.h"
 #include "trials.h"
 #include "watched.h"
 
@@ -65,12 +66,17 @@ static void attach_all(bool unified)
     load_object_program(&watched, "syscall/read", 0);
 }
 
+bool is_keeper(const char *use)
+{
+  return !strcmp(use, "keep") || !strcmp(use, "keep-native") || !strcmp(use, "keep-enforcing");
+}
+
 /* Returns the table of refused tasks, or -1. */
-static int open_calls(void)
+static int open_calls(bool native)
 {
   if (!open_object(&calls, refusals_object, (size_t)(refusals_object_end - refusals_object)))
     return -1;
-  if (!load_and_attach(&calls, "raw_tp/sys_enter") || !load_and_attach(&calls, "raw_tp/sys_exit")) {
+  if (!attach_calls(&calls, native)) {
     close_object(&calls);
     return -1;
   }
@@ -90,27 +96,30 @@ static void print_loan(bool with_calls)
   fflush(stdout);
 }
 
-int keep_attached(char **argv, bool enforcing)
+int keep_attached(char **argv)
 {
   leave_file(argv);
+  bool enforcing = !strcmp(argv[1], "keep-enforcing"), native = !strcmp(argv[1], "keep-native");
   struct trial trial = {0};
   char byte;
-  int table = enforcing ? open_calls() : -1;
+  int table = enforcing || native ? open_calls(native) : -1;
   if (enforcing) {
     try_granularities(&watched, &trial, table);
     print_granularity(&trial);
   }
-  bool unified = is_memory_unified(), with_calls = trial.works && table >= 0;
+  bool unified = is_memory_unified(), with_calls = table >= 0 && (trial.works || native);
   if (!trial.works && !open_watch_object(&watched, unified))
     return 1;
   watch_nobody();
   attach_all(unified);
-  if (with_calls)
+  if (trial.works)
     load_object_program(&watched, "syscall/name", 0);
   forget_kernel_btf();
   print_loan(with_calls);
   while (read(STDIN_FILENO, &byte, 1) > 0) {
     watch_nobody();
+    if (with_calls)
+      forget_group(&calls);
     print_loan(with_calls);
   }
   return 0;

@@ -11,9 +11,12 @@
 /*
  * Attaches what a run attaches, for no group, until end of file on stdin.  Then, and again after each byte on stdin,
  * prints what to tell the helper that borrows it ("lent-watch", "lent-calls" in config.c), in JSON: the programs watch
- * nobody by then.  `enforcing`: also what refuses; its granularity is printed first, as by show_granularity().  Returns
- * the exit status.
+ * nobody by then.  "keep-native": also what detects the kernel's own refusals.  "keep-enforcing": also what refuses; its
+ * granularity is printed first, as by show_granularity().  Returns the exit status.
  */
-int keep_attached(char **argv, bool enforcing);
+int keep_attached(char **argv);
+
+/* "keep", "keep-native" or "keep-enforcing". */
+bool is_keeper(const char *use);
 
 #endif

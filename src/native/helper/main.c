@@ -264,8 +264,8 @@ int main(int argc, char **argv)
     return exec_encoded(argv + 2);
   if (argc == 2 && !strcmp(argv[1], "probe"))
     return probe();
-  if (argc == 2 && (!strcmp(argv[1], "keep") || !strcmp(argv[1], "keep-enforcing")))
-    return keep_attached(argv, argv[1][4] != '\0');
+  if (argc == 2 && is_keeper(argv[1]))
+    return keep_attached(argv);
   if (argc == 2 && !strcmp(argv[1], "granularity"))
     return show_granularity();
   if ((argc == 2 || argc == 3) && !strcmp(argv[1], "programs"))

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -250,14 +251,25 @@ static bool borrow_maps(struct object *o, struct loan *loan)
   return get_entry(fd, &first, data);
 }
 
+/* The lender may have ended, and its number be that of another user's process. */
+static bool is_ours(pid_t pid)
+{
+  char path[32];
+  struct stat status;
+  snprintf(path, sizeof path, "/proc/%d", pid);
+  errno = EPERM;
+  return stat(path, &status) == 0 && status.st_uid == geteuid();
+}
+
 bool borrow_object(struct object *o, const char *image, size_t size, const char *words)
 {
   struct loan loan = {0};
-  loan.process = (int)syscall(SYS_pidfd_open, (pid_t)strtol(words, &loan.rest, 10), 0);
+  pid_t lender = (pid_t)strtol(words, &loan.rest, 10);
+  loan.process = (int)syscall(SYS_pidfd_open, lender, 0);
   if (loan.process < 0)
     return false;
   read_object(o, image, size);
-  bool done = borrow_maps(o, &loan);
+  bool done = is_ours(lender) && borrow_maps(o, &loan);
   for (int i = 0; done && i < o->program_count; i++)
     done = take(&loan, &o->program[i].fd) && take(&loan, &o->program[i].link);
   int saved = errno;

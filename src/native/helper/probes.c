@@ -116,21 +116,25 @@ static bool add_group(const char *cgroup)
 
 enum { OF_CALLS = 2 };
 
-/* `all`: with those that detect the kernel's own refusals. */
-static bool attach_programs(bool all)
+bool attach_calls(struct object *object, bool native)
 {
   static const char *const sections[] = {"raw_tp/sys_enter", "raw_tp/sys_exit", "raw_tp/page_fault_user", "fexit"};
   charge_functions charge;
-  int count = all ? find_charge_functions(charge) : 0;
-  if (all && count == 0)
+  int count = native ? find_charge_functions(charge) : 0;
+  if (native && count == 0)
     return false;
-  for (unsigned i = 0; i < (all ? sizeof sections / sizeof *sections : OF_CALLS); i++) {
+  for (unsigned i = 0; i < (native ? sizeof sections / sizeof *sections : OF_CALLS); i++) {
     uint32_t function = sections[i][0] == 'f' ? charge[0] : 0;
-    if (load_object_program(&probes.object, sections[i], function) < 0 ||
-        !attach_object_program(&probes.object, sections[i]))
+    if (load_object_program(object, sections[i], function) < 0 || !attach_object_program(object, sections[i]))
       return false;
   }
-  return count < 2 || attach_also(&probes.object, "fexit", charge[1]);
+  return count < 2 || attach_also(object, "fexit", charge[1]);
+}
+
+/* Of the keeper's, those that detect the kernel's own refusals are attached last. */
+static bool is_all_borrowed(void)
+{
+  return probes.borrowed && program_link(&probes.object, "fexit") >= 0;
 }
 
 bool attach_to_kernel(const char *cgroup)
@@ -139,9 +143,9 @@ bool attach_to_kernel(const char *cgroup)
     errno = ENOSYS;
     return false;
   }
-  probes.borrowed = cgroup == NULL && config.lent_calls != NULL &&
-                    borrow_object(&probes.object, refusals_object, (size_t)(refusals_object_end - refusals_object),
-                                  config.lent_calls);
+  probes.borrowed =
+      config.lent_calls != NULL && borrow_object(&probes.object, refusals_object,
+                                                 (size_t)(refusals_object_end - refusals_object), config.lent_calls);
   if (!probes.borrowed &&
       !open_object(&probes.object, refusals_object, (size_t)(refusals_object_end - refusals_object)))
     return false;
@@ -149,7 +153,8 @@ bool attach_to_kernel(const char *cgroup)
   probes.totals = object_variable(&probes.object, "totals");
   *probes.config = registers;
   name_paths();
-  bool attached = cgroup ? add_group(cgroup) && attach_programs(true) : attach_programs(false);
+  bool attached =
+      (cgroup == NULL || add_group(cgroup)) && (is_all_borrowed() || attach_calls(&probes.object, cgroup != NULL));
   int saved = errno;
   if (!attached)
     close_object(&probes.object);
@@ -157,8 +162,16 @@ bool attach_to_kernel(const char *cgroup)
   return attached;
 }
 
+void forget_group(struct object *object)
+{
+  uint32_t first = 0;
+  delete_entry(object_map(object, "group"), &first);
+}
+
 void detach_from_kernel(void)
 {
+  /* What is borrowed stays attached. */
+  forget_group(&probes.object);
   detach_programs(&probes.object);
 }
 

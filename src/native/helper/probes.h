@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "../bpf/refusals.h"
+#include "object.h"
 
 #if defined __x86_64__
 #define THIS_ARCH AUDIT_ARCH_X86_64
@@ -32,6 +33,15 @@ uint32_t charge_function(void);
  * watched.  False with errno.
  */
 bool attach_to_kernel(const char *cgroup);
+
+/*
+ * The programs that attach_to_kernel() attaches, without a group; `native`: with those that detect the kernel's own
+ * refusals.  False with errno.
+ */
+bool attach_calls(struct object *object, bool native);
+
+/* From now on no task is in the group. */
+void forget_group(struct object *object);
 
 /* The counts stay readable. */
 void detach_from_kernel(void);
