@@ -78,8 +78,8 @@ function start(helper: string, kind: Kind): Keeper {
     extendEnv: false,
     env: {},
   });
-  process.nodeChildProcess.unref();
-  for (const stream of [process.stdin, process.stdout]) (stream as unknown as Socket).unref();
+  const handles = [process.nodeChildProcess, ...[process.stdin, process.stdout].map((stream) => stream as Socket)];
+  for (const handle of handles) handle.unref();
   process.stdin.on('error', () => {});
   const { promise, resolve } = Promise.withResolvers<KernelTrial>();
   const onLine = (line: string): void => {
@@ -96,7 +96,8 @@ function start(helper: string, kind: Kind): Keeper {
     trial: promise,
     takeBack: () => void process.stdin.write('\n'),
     end: async () => {
-      process.nodeChildProcess.ref();
+      // All of them: Node.js would exit while one that was not awaited is still open.
+      for (const handle of handles) handle.ref();
       process.kill('SIGKILL');
       await process;
     },
