@@ -10,7 +10,7 @@ import { exitWhenWritten } from './run/interrupts.ts';
 /** Dispatches, and turns what a command gives into the exit status: nothing else sets it. */
 async function main(argv: readonly string[]): Promise<number> {
   try {
-    allowKeeper();
+    allowKeeper({ lending: false });
     const command: Command = findCommand(argv);
     const status = await command(argv);
     await printed();

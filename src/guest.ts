@@ -15,7 +15,7 @@ import { RUNNER_FD, type RunnerEvent, type RunnerRequest } from './vm/runner-wir
 /** Makes runs until the host is gone. `onFirst`: called after the first one. */
 export async function main(onFirst: () => void): Promise<void> {
   protectRunner();
-  allowKeeper();
+  allowKeeper({ lending: true });
   const interrupts = watchInterrupts();
   const readLine = openLines();
   send({ event: 'up' });

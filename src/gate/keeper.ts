@@ -15,6 +15,7 @@ type Keeper = Readonly<{ trial: Promise<KernelTrial>; takeBack: () => void; end:
 export type Loan = Readonly<{ words: readonly string[]; giveBack: () => void }>;
 
 let isAllowed = false;
+let lends = false;
 let starts = 0;
 let keeper: Keeper | null = null;
 let trial: Promise<KernelTrial> | null = null;
@@ -26,9 +27,13 @@ let kept: Kind = 'keep';
 /** Null: they are lent, or there are none. */
 let available: readonly string[] | null = null;
 
-/** For our own processes: a program that uses the library would have a child for as long as it lives. */
-export function allowKeeper(): void {
+/**
+ * For our own processes: a program that uses the library would have a child for as long as it lives. `lending`: runs use
+ * its programs, too; on the host that would save a fifth of a short run.
+ */
+export function allowKeeper({ lending }: Readonly<{ lending: boolean }>): void {
   isAllowed = true;
+  lends = lending;
 }
 
 /**
@@ -42,7 +47,7 @@ export function kernelTrial(helper: string, keep: boolean): Promise<KernelTrial>
 
 /** Starts the keeper in the second run, if it is allowed, with the programs of this mode. */
 export function keepAttached(helper: string, mode: 'gate' | 'kernel' | 'native' | 'none'): void {
-  const kind: Kind = mode === 'kernel' ? 'keep-enforcing' : mode === 'native' ? 'keep-native' : 'keep';
+  const kind: Kind = mode === 'kernel' ? 'keep-enforcing' : mode === 'native' && lends ? 'keep-native' : 'keep';
   starts += 1;
   if (!isAllowed || starts < 2 || (keeper !== null && KINDS.indexOf(kind) <= KINDS.indexOf(kept))) return;
   const last = keeper;
@@ -53,7 +58,7 @@ export function keepAttached(helper: string, mode: 'gate' | 'kernel' | 'native' 
 /** The keeper's programs, if no other run has them. */
 export function borrowPrograms(): Loan | null {
   const lender = keeper;
-  if (available === null || lender === null) return null;
+  if (!lends || available === null || lender === null) return null;
   const words = available;
   available = null;
   return { words, giveBack: () => keeper === lender && lender.takeBack() };

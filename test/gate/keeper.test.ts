@@ -16,7 +16,7 @@ test('its end is awaited, even if its output stays open for longer than it lives
     import { allowKeeper, endKeeper, keepAttached } from ${JSON.stringify(MODULE)};
     import { setTimeout as sleep } from 'node:timers/promises';
     process.exitCode = 9;
-    allowKeeper();
+    allowKeeper({ lending: false });
     for (const mode of ['gate', 'gate']) keepAttached(${JSON.stringify(helper)}, mode);
     await sleep(200);
     await endKeeper();
