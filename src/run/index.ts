@@ -1,4 +1,5 @@
 import { closeSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { collectLeftovers } from '../cgroup/collect.ts';
 import { createGroup } from '../cgroup/group.ts';
 import { findGroups } from '../cgroup/leftovers.ts';
@@ -8,7 +9,7 @@ import { countByModule, forgetByModule } from '../cgroup/native-module.ts';
 import { processesOf } from '../cgroup/processes.ts';
 import { removeGroup } from '../cgroup/remove.ts';
 import type { Group } from '../cgroup/types.ts';
-import { asSetupError } from '../errors.ts';
+import { asSetupError, type SetupError } from '../errors.ts';
 import { helperPath, probeLocks } from '../gate/helper.ts';
 import { keepAttached } from '../gate/keeper.ts';
 import type { GateEvent } from '../gate/protocol.ts';
@@ -74,9 +75,7 @@ async function runFilled(spec: RunSpec, options: RunnerOptions): Promise<Result>
     options.onOutput?.(output);
   } catch (error) {
     const failed = asSetupError(error);
-    // A helper that had only just started was killed by the signal that interrupts the run.
-    const isInterrupted = failed.code === 'gate-lost' && facts.limits === null && stop.reason() === 'interrupted';
-    facts.error = isInterrupted ? null : failed;
+    facts.error = (await isInterruption(failed, facts, stop)) ? null : failed;
   } finally {
     close();
   }
@@ -85,6 +84,24 @@ async function runFilled(spec: RunSpec, options: RunnerOptions): Promise<Result>
   if (facts.error === null) return result;
   facts.error.result = result;
   throw facts.error;
+}
+
+/** What it looks like when a program that makes the run ready is killed. */
+const LOST_PROGRAM: ReadonlySet<string> = new Set([
+  'gate-lost',
+  'no-enforcement',
+  'native-not-enforced',
+  'no-lock',
+  'no-user-lookup',
+]);
+/** The same signal may arrive here a little later. */
+const SAME_SIGNAL_MS = 50;
+
+/** Ctrl-C goes to the whole process group, and kills programs that make the run ready, too. */
+async function isInterruption({ code }: SetupError, { limits }: Facts, { happened, reason }: Stop): Promise<boolean> {
+  if (!LOST_PROGRAM.has(code) || limits !== null) return false;
+  await Promise.race([happened, sleep(SAME_SIGNAL_MS)]);
+  return reason() === 'interrupted';
 }
 
 const BOTH = ['stdout', 'stderr'] as const;

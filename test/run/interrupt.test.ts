@@ -1,3 +1,5 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import test from 'ava';
 import { until } from '../cgroup/sandbox.ts';
 import { bin, makeHarness } from '../harness.ts';
@@ -34,6 +36,24 @@ for (const [signal, status] of [
     harness.assertNothingLeft();
   });
 }
+
+for (const program of ['getent', 'id'])
+  test.serial(
+    `a signal that also kills ${program} interrupts the run, and the user is not called unknown`,
+    async (t) => {
+      const harness = makeHarness(t);
+      const programs = harness.path('programs');
+      mkdirSync(programs);
+      writeFileSync(join(programs, program), '#!/bin/sh\nkill -INT $PPID\nkill -INT $$\n', { mode: 0o755 });
+      const env = { PATH: `${programs}:${process.env.PATH}` };
+      const ran = await harness.run(['--user', 'nobody', ...sh('touch started')], { env });
+      t.is(ran.status, 130, ran.stderr);
+      t.is(ran.result?.outcome, 'interrupted');
+      t.false(harness.has('started'));
+      t.notRegex(ran.stderr, /--user/);
+      harness.assertNothingLeft();
+    },
+  );
 
 test.serial('the program has its grace period, and a second signal cuts it short', async (t) => {
   const harness = makeHarness(t);
