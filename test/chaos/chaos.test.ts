@@ -41,8 +41,10 @@ test('damaged inputs are processed, or rejected with a reason and a hint', async
 /** In a guest, whose programs take longer. */
 const SLOWNESS = 4;
 
-/** Runs in each guest of a soak. */
-const RUNS_IN_GUEST = 500;
+/** Seconds for a run there, and how many runs a soak makes in each guest: its share, but no fewer and no more. */
+const SECONDS_IN_GUEST = 4;
+const FEWEST_IN_GUEST = 10;
+const MOST_IN_GUEST = 500;
 
 if (soak.isOn)
   for (const [granularity, kernel] of [
@@ -53,7 +55,9 @@ if (soak.isOn)
     test(`under programs that refuse, by ${granularity}, on ${kernel}`, async (t) => {
       t.timeout(2 * LONGEST_MS * SLOWNESS);
       if (!(await needsKernel(t, kernel))) return;
-      const chaos = `node test/chaos/main.ts --enforce kernel --seed ${SEED} --runs ${RUNS_IN_GUEST} --jobs 2`;
+      const inTime = Math.floor((SHARE * soak.budgetMs) / 1000 / SECONDS_IN_GUEST);
+      const runs = Math.min(Math.max(FEWEST_IN_GUEST, inTime), MOST_IN_GUEST);
+      const chaos = `node test/chaos/main.ts --enforce kernel --seed ${SEED} --runs ${runs} --jobs 2`;
       const script = `${chaos} || exit; dmesg | grep -E 'WARNING|BUG|Oops|Call Trace' && exit 3; true`;
       const { code, stdout, stderr } = await runInside(t, { kernel, cgroup: 'v1', script, slowness: SLOWNESS });
       t.log(stdout.split('\n').at(-2));
