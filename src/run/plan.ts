@@ -70,7 +70,7 @@ export async function planRun(spec: RunSpec, guest: Guest | null, module?: Nativ
   refuseImpossible(spec);
   refuseUngated(spec);
   const env = commandEnvironment(spec);
-  const hierarchies = readHierarchies();
+  const hierarchies = guest === null ? readHierarchies() : hierarchiesOfGuest();
   requireVersion(hierarchies, spec.cgroup);
   const byModule = module !== undefined && (await useModule(spec, hierarchies, module));
   const mode = byModule ? 'native' : await chooseMode(spec, hierarchies, guest !== null);
@@ -85,6 +85,14 @@ export async function planRun(spec: RunSpec, guest: Guest | null, module?: Nativ
     clientIdentity: guest?.identity ?? null,
     steps: spec.plan === null ? oneAfterTheOther(spec, env) : spec.plan.map((step) => planned(step, spec, env)),
   };
+}
+
+let known: Hierarchies | null = null;
+
+/** Each of a guest's runs sees the same ones: the agent mounts them. */
+function hierarchiesOfGuest(): Hierarchies {
+  known ??= readHierarchies();
+  return known;
 }
 
 /** The command, then each further line, run by the shell. */

@@ -30,7 +30,10 @@ export function resolveCommand(command: string, { cwd, path }: { cwd: string; pa
 
 function problemOf(file: string): string | null {
   try {
-    if (statSync(fsPath(file)).isDirectory()) return 'it is a directory';
+    // A folder of PATH without the command is the rule: an error for each would cost time.
+    const stat = statSync(fsPath(file), { throwIfNoEntry: false });
+    if (stat === undefined) return 'absent';
+    if (stat.isDirectory()) return 'it is a directory';
     accessSync(fsPath(file), constants.X_OK);
     return null;
   } catch (error) {

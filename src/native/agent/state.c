@@ -17,20 +17,16 @@
 #include "../common/clock.h"
 #include "../common/file.h"
 #include "../common/memory.h"
-#include "../common/stat.h"
+#include "sysctls.h"
 
 enum {
   LINE = 512,
-  KEPT_VALUE = 200,
   DEPTH = 8,
   TRIES = 100, /* keys, groups and modules are removed a little later */
   WAIT_MS = 20,
 };
 
 #define OWN_MODULE "kmem_native "
-#define TAINT "/proc/sys/kernel/tainted"
-
-enum { OUT_OF_TREE = 1 << 12, UNSIGNED = 1 << 13 }; /* of modules: Documentation/admin-guide/tainted-kernels.rst */
 
 /* Lines, sorted before they are compared. */
 struct list {
@@ -83,30 +79,6 @@ static void walk(struct list *list, const char *path, int depth, visitor *visit)
   }
   if (directory != NULL)
     closedir(directory);
-}
-
-/* These change by themselves. */
-static bool is_volatile(const char *path)
-{
-  static const char *const names[] = {
-      "/kernel/ns_last_pid", "/kernel/pty/nr", "/kernel/random/", "/kernel/perf_event_max",
-      "/kernel/perf_cpu",    "/fs/dentry",     "/fs/inode",       "/fs/file-nr",
-      "/fs/aio-nr",          "/fs/quota",      "/vm/stat_refresh"};
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-    if (!strncmp(path + strlen("/proc/sys"), names[i], strlen(names[i])))
-      return true;
-  return false;
-}
-
-static void visit_sysctl(struct list *list, const char *path, const struct stat *st)
-{
-  char value[KEPT_VALUE];
-  if (!strcmp(path, TAINT)) /* modules are compared by name */
-    add(list, "taint %lld",
-        read_text(path, value, sizeof value) ? strtoll(value, NULL, 10) & ~(OUT_OF_TREE | UNSIGNED) : -1);
-  else if (S_ISREG(st->st_mode) && (st->st_mode & 0222) != 0 && !is_volatile(path) &&
-           read_text(path, value, sizeof value) != NULL)
-    add(list, "sysctl %s = %s", path + strlen("/proc/sys/"), value);
 }
 
 static void visit_group(struct list *list, const char *path, const struct stat *st)
@@ -186,12 +158,6 @@ static void add_keys(struct list *list)
 
 static void collect(struct list *list, pid_t runner)
 {
-  static const char *const trees[] = {"kernel", "vm", "fs", "dev", "user", "abi", "debug"};
-  for (size_t i = 0; i < sizeof trees / sizeof *trees; i++) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/sys/%s", trees[i]);
-    walk(list, path, 0, visit_sysctl);
-  }
   walk(list, "/sys/fs/cgroup", 0, visit_group);
   walk(list, "/dev", 0, visit_device);
   walk(list, "/sys/kernel/tracing/instances", DEPTH, visit_instance);
@@ -217,6 +183,7 @@ static int64_t available_memory(void)
 void note_state(pid_t runner)
 {
   collect(&before, runner);
+  note_sysctls();
   memory_before = available_memory();
 }
 
@@ -242,6 +209,8 @@ const char *changed_state(pid_t runner)
     clear(&now);
     collect(&now, runner);
     const char *line = difference(&now);
+    if (line == NULL)
+      line = changed_sysctl();
     if (line == NULL)
       break;
     if (i == TRIES) {
