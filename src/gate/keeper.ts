@@ -75,7 +75,7 @@ function tryAndKeep(helper: string): Promise<KernelTrial> {
 
 /** It ends with this process at the latest: its stdin is a pipe from here. */
 function start(helper: string, kind: Kind): Keeper {
-  const process = execa(helper, [kind], {
+  const process = execa(helper, lends ? [kind, 'lend'] : [kind], {
     stdio: ['pipe', 'pipe', 'ignore'],
     buffer: false,
     reject: false,

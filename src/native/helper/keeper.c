@@ -100,9 +100,10 @@ int keep_attached(char **argv)
 {
   leave_file(argv);
   bool enforcing = !strcmp(argv[1], "keep-enforcing"), native = !strcmp(argv[1], "keep-native");
+  bool lends = argv[2] != NULL;
   struct trial trial = {0};
   char byte;
-  int table = enforcing || native ? open_calls(native) : -1;
+  int table = lends && (enforcing || native) ? open_calls(native) : -1;
   if (enforcing) {
     try_granularities(&watched, &trial, table);
     print_granularity(&trial);
@@ -115,7 +116,8 @@ int keep_attached(char **argv)
   if (trial.works)
     load_object_program(&watched, "syscall/name", 0);
   forget_kernel_btf();
-  print_loan(with_calls);
+  if (lends)
+    print_loan(with_calls);
   while (read(STDIN_FILENO, &byte, 1) > 0) {
     watch_nobody();
     if (with_calls)

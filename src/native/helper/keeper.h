@@ -9,10 +9,10 @@
 #include <stdbool.h>
 
 /*
- * Attaches what a run attaches, for no group, until end of file on stdin.  Then, and again after each byte on stdin,
- * prints what to tell the helper that borrows it ("lent-watch", "lent-calls" in config.c), in JSON: the programs watch
- * nobody by then.  "keep-native": also what detects the kernel's own refusals.  "keep-enforcing": also what refuses; its
- * granularity is printed first, as by show_granularity().  Returns the exit status.
+ * Attaches what a run attaches, for no group, until end of file on stdin.  "keep-native": also what detects the kernel's
+ * own refusals.  "keep-enforcing": also what refuses; its granularity is printed first, as by show_granularity().  With
+ * the word "lend" behind it, prints what to tell the helper that borrows the programs ("lent-watch", "lent-calls" in
+ * config.c), in JSON, and again after each byte on stdin: they watch nobody by then.  Returns the exit status.
  */
 int keep_attached(char **argv);
 

@@ -264,7 +264,7 @@ int main(int argc, char **argv)
     return exec_encoded(argv + 2);
   if (argc == 2 && !strcmp(argv[1], "probe"))
     return probe();
-  if (argc == 2 && is_keeper(argv[1]))
+  if ((argc == 2 || (argc == 3 && !strcmp(argv[2], "lend"))) && is_keeper(argv[1]))
     return keep_attached(argv);
   if (argc == 2 && !strcmp(argv[1], "granularity"))
     return show_granularity();
@@ -277,7 +277,8 @@ int main(int argc, char **argv)
   if (argc == 4 && !strcmp(argv[1], "connect"))
     return connect_to(argv[2], argv[3]);
   fprintf(stderr, "usage: kmem-helper supervise | own UID GID PROGRAM [ARGUMENT...] | locks FILE... | hold |\n"
-                  "       exec DIRECTORY VARIABLE... -- PROGRAM... | probe | keep | programs [TASKS] | charge TASKS |\n"
-                  "       load MODULE | connect ADDRESS PORT | within HOLDER DIRECTORY USE...\n");
+                  "       exec DIRECTORY VARIABLE... -- PROGRAM... | probe | keep [lend] | keep-native lend |\n"
+                  "       keep-enforcing [lend] | granularity | programs [TASKS] | charge TASKS | load MODULE |\n"
+                  "       connect ADDRESS PORT | within HOLDER DIRECTORY USE...\n");
   return 2;
 }
