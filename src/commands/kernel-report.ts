@@ -3,6 +3,7 @@
 import type { Writable } from 'node:stream';
 import type { Added } from '../kernels/add.ts';
 import type { ListedKernel, Unfinished } from '../kernels/list.ts';
+import { hasOwnLimit, type Kernel } from '../kernels/types.ts';
 import { formatSize } from '../request/size.ts';
 import { wrap } from '../text/layout.ts';
 import { visible } from '../text/visible.ts';
@@ -71,6 +72,7 @@ export function listJson(kernels: readonly ListedKernel[], unfinished: readonly 
     release: kernel?.release ?? null,
     version: kernel?.version ?? null,
     arch: kernel?.arch ?? null,
+    native: kernel === null ? null : nativeText(kernel),
     source: kernel?.source ?? null,
     bytes: kernel?.bytes ?? null,
     addedAt: kernel?.addedAt ?? null,
@@ -99,15 +101,22 @@ function table(kernels: readonly ListedKernel[]): string[] {
     name,
     kernel?.version ?? '?',
     kernel?.release ?? '?',
+    kernel === null ? '?' : nativeText(kernel),
     kernel === null ? '?' : formatSize(kernel.bytes),
     kernel?.addedAt.slice(0, 10) ?? '?',
     kernel?.source ?? 'damaged',
   ]);
-  const header = ['NAME', 'VERSION', 'RELEASE', 'SPACE', 'ADDED', 'SOURCE'];
+  const header = ['NAME', 'VERSION', 'RELEASE', 'NATIVE', 'SPACE', 'ADDED', 'SOURCE'];
   const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
   const text = (row: readonly string[]) =>
     row.map((cell, column) => (column === header.length - 1 ? cell : cell.padEnd(widths[column] ?? 0))).join('  ');
   return rows.length === 0 ? [] : [text(header), ...rows.flatMap((row, at) => [text(row), ...problemsAt(kernels, at)])];
+}
+
+/** How `--enforce native` works with it. */
+function nativeText(kernel: Kernel): string {
+  if (hasOwnLimit(kernel)) return 'kernel';
+  return kernel.native.path === null ? 'no' : 'module';
 }
 
 function problemsAt(kernels: readonly ListedKernel[], at: number): string[] {

@@ -1,5 +1,6 @@
 import { SetupError } from '../errors.ts';
 import { quote } from '../text/quote.ts';
+import { isOlder } from '../text/versions.ts';
 
 /** The module of `--enforce native` (src/native/module): its absolute path, or why the kernel has none. */
 export type NativeModule =
@@ -29,6 +30,11 @@ export type Kernel = Readonly<{
   /** The total size of its files. */
   bytes: number;
 }>;
+
+/** Whether it enforces a limit on kernel memory itself (cgroup v1 only); from 5.16 on it offers no more than v2. */
+export function hasOwnLimit({ release }: Pick<Kernel, 'release'>): boolean {
+  return isOlder(release, '5.16');
+}
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$/;
 
@@ -72,16 +78,14 @@ export const suites: readonly Suite[] = [
 const SECOND: Suite = { name: '6.12', codename: 'bookworm', title: 'Debian 12', meta: 'linux-image-6.12' };
 
 /** As that of Debian 13. */
-const LIBRARY_NEEDED = [2, 38] as const;
+const LIBRARY_NEEDED = '2.38';
 
 /** Where to look for it, in order of preference. `library`: the version of this machine's C library, or null. */
 export function suitesFor(name: string, library: string | null): readonly Suite[] {
   const suite = suiteOf(name);
   if (suite === null) return [];
-  const [major = 0, minor = 0] = (library ?? '').split('.').map(Number);
-  const isOlder =
-    library !== null && (major < LIBRARY_NEEDED[0] || (major === LIBRARY_NEEDED[0] && minor < LIBRARY_NEEDED[1]));
-  return name === SECOND.name && isOlder ? [SECOND, suite] : [suite];
+  const isTooOld = library !== null && isOlder(library, LIBRARY_NEEDED);
+  return name === SECOND.name && isTooOld ? [SECOND, suite] : [suite];
 }
 
 /** Null if no Debian release is known for that name. */

@@ -7,7 +7,7 @@ import { asSetupError, SetupError } from '../errors.ts';
 import { ENDING_SIGNALS } from '../host/exit-status.ts';
 import { newId } from '../host/new-id.ts';
 import { findKernel } from '../kernels/find.ts';
-import type { Kernel } from '../kernels/types.ts';
+import { hasOwnLimit, type Kernel } from '../kernels/types.ts';
 import { compileExpectation } from '../request/expect.ts';
 import type { RunSpec } from '../request/run-spec.ts';
 import { assemble } from '../result/assemble.ts';
@@ -266,11 +266,9 @@ function noRecord({ code, signal }: SessionEnd, console: string): SetupError {
   );
 }
 
-/** v1 enforces a limit on kernel memory up to 5.15; from 5.16 on it offers no more than v2. */
 function cgroupOf({ cgroup }: RunSpec, kernel: Kernel | null): 'v1' | 'v2' {
   if (cgroup !== 'auto') return cgroup;
-  const [major = 0, minor = 0] = (kernel?.release ?? '').split('.').map(Number);
-  return major < 5 || (major === 5 && minor < 16) ? 'v1' : 'v2';
+  return kernel === null || hasOwnLimit(kernel) ? 'v1' : 'v2';
 }
 
 function recordOf(facts: Facts, { kernel, lease, record, lastWords }: GuestRun): RunRecord {

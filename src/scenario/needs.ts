@@ -8,6 +8,7 @@ import { execa } from '../host/execa.ts';
 import { findProgram, isExecutable } from '../host/programs.ts';
 import { findKernel } from '../kernels/find.ts';
 import { HOST } from '../request/run-spec.ts';
+import { isOlder } from '../text/versions.ts';
 import type { Scenario } from './types.ts';
 
 /** One sentence each; empty: nothing is missing. */
@@ -62,14 +63,4 @@ async function missingPackages(names: readonly string[]): Promise<string[]> {
     names.map((name) => execa('dpkg-query', ['-W', '-f', '${db:Status-Status}', name], { reject: false })),
   );
   return names.filter((_, index) => states[index]?.stdout !== 'installed');
-}
-
-/** Compares by number, up to as many as are required. */
-function isOlder(version: string, asked: string): boolean {
-  const [have, want] = [version, asked].map((text) => text.split(/[.-]/).map((part) => Number.parseInt(part, 10)));
-  for (const [index, part] of (want ?? []).entries()) {
-    const own = have?.[index] ?? 0;
-    if (own !== part) return own < part;
-  }
-  return false;
 }

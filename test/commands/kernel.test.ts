@@ -100,7 +100,7 @@ test.serial('the text output of add, list, verify and remove', async (t) => {
   const listed = await kernel(t, place, ['list']);
   t.regex(
     listed.stdout,
-    /^NAME +VERSION +RELEASE +SPACE +ADDED +SOURCE\nmine +6\.1\.99 +6\.1\.0-9-test +[\d.]+ KiB +\d{4}-\d\d-\d\d +linux-image-6\.1\.0-9-test 6\.1\.99-1, the package .*\n$/,
+    /^NAME +VERSION +RELEASE +NATIVE +SPACE +ADDED +SOURCE\nmine +6\.1\.99 +6\.1\.0-9-test +no +[\d.]+ KiB +\d{4}-\d\d-\d\d +linux-image-6\.1\.0-9-test 6\.1\.99-1, the package .*\n$/,
   );
   const { kernels, unfinished } = JSON.parse((await kernel(t, place, ['list', '--json'])).stdout);
   t.like(kernels[0], {
