@@ -32,8 +32,8 @@ export type GatedCall = Readonly<{
    * not charge.
    */
   errno: 'ENOMEM' | 'ENFILE' | 'ENOSPC' | 'EAGAIN' | 'EPERM';
-  /** Returned instead for a TCP socket. */
-  tcpErrno?: 'ENOBUFS';
+  /** For a TCP socket it is ENOMEM, or ENOBUFS on kernels before 6.1 (5.10 and 6.1 were measured). */
+  isSocket?: true;
   /** What the helper must know about it other than that it allocates. */
   role?: CallRole;
   /**
@@ -195,7 +195,7 @@ export const pipe = {
 export const socket = {
   class: 'sockets',
   errno: 'ENFILE',
-  tcpErrno: 'ENOBUFS',
+  isSocket: true,
   man: 'socket(2): ENOBUFS or ENOMEM, insufficient memory; ENFILE',
   detail: 'socket',
   creates: 1,
@@ -211,7 +211,7 @@ export const accepting = {
 export const multiplexed = {
   class: 'sockets',
   errno: 'ENFILE',
-  tcpErrno: 'ENOBUFS',
+  isSocket: true,
   man: 'socketcall(2): as for the call that it performs',
   role: 'socketcall',
 } as const;

@@ -1,6 +1,7 @@
 /** The policy as words for the helper: the calls of each architecture that a process on this machine can use. */
 
-import { constants } from 'node:os';
+import { constants, release } from 'node:os';
+import { isOlder } from '../text/versions.ts';
 import { callNames } from './call-names.ts';
 import { type GatedCall, gatedCalls, PAGE, refusedCalls, type WatchedCall, watchedCalls } from './syscalls.ts';
 
@@ -90,7 +91,7 @@ function gatedFields(call: GatedCall, allowIoUring: boolean): (string | number)[
   return [
     refused ? 'refuse' : 'gate',
     constants.errno[refused ? 'EPERM' : call.errno],
-    call.tcpErrno === undefined ? '' : constants.errno[call.tcpErrno],
+    call.isSocket ? constants.errno[isOlder(release(), '6.1') ? 'ENOBUFS' : 'ENOMEM'] : '',
     needOf(call),
     call.needThread ?? 0,
     call.detail ?? '',

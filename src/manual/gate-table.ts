@@ -52,12 +52,12 @@ function nameOf({ name, size, numbers: [x64, , , arm64] }: Pick<GatedCall, 'name
   return x64 === null && arm64 === null && !elsewhere ? `\`${name}\` (i386)` : `\`${name}\``;
 }
 
-function answerOf({ name, errno, tcpErrno, check }: GatedCall): string {
+function answerOf({ name, errno, isSocket, check }: GatedCall): string {
   // An errno would be taken for the new break: src/native/helper/main.c, "The decision".
   if (name === 'brk') return 'the old break';
   if (refusedCalls.includes(name)) return `\`EPERM\`, always; with \`--allow-io-uring\`: \`${errno}\``;
   const special = [
-    ...(tcpErrno === undefined ? [] : [`\`${tcpErrno}\` for TCP`]),
+    ...(isSocket ? ['`ENOMEM` for TCP, before 6.1 `ENOBUFS`'] : []),
     ...(check === 'ipc' ? ['`ENOSPC` for shmget'] : []),
     ...(check === 'tmpfs' ? ['`ENOSPC` if it creates something on tmpfs'] : []),
   ];

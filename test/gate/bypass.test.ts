@@ -7,6 +7,7 @@ import { stateOf } from '../cgroup/sandbox.ts';
 import { compileFixture } from '../fixtures/compile.ts';
 import { makeHarness, type Ran } from '../harness.ts';
 import { lenient } from '../needs.ts';
+import { TCP_ERRNO } from './tcp-errno.ts';
 
 const LIMIT = ['--enforce', 'gate', '--kmem', '1M', '--timeout', lenient(30)];
 
@@ -36,7 +37,7 @@ test('int 0x80 from 64-bit code is gated by the table of i386', async (t) => {
     'mmap2 ENOMEM',
     'eventfd ENOMEM',
     'io_uring_setup EPERM',
-    'socketcall tcp ENOBUFS',
+    `socketcall tcp ${TCP_ERRNO}`,
     'socketcall udp ENFILE',
     'ipc msgget ENOMEM',
     'ipc msgget, version 1 ENOMEM',
@@ -56,7 +57,7 @@ test('int 0x80 from 64-bit code is gated by the table of i386', async (t) => {
     'mmap2 ENOMEM',
     'eventfd ENOMEM',
     'io_uring_setup EPERM',
-    'socketcall ENOBUFS',
+    `socketcall ${TCP_ERRNO}`,
     'socketcall ENFILE',
     'ipc ENOMEM',
     'ipc ENOMEM',

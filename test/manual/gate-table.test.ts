@@ -39,7 +39,7 @@ function answerTo(name: string) {
 
 test('answers, conditions and needs match the policy', (t) => {
   t.deepEqual(answerTo('pipe2'), ['`ENFILE`', '', '4,096 †']);
-  t.deepEqual(answerTo('socket'), ['`ENFILE`; `ENOBUFS` for TCP', '', '4,096 †']);
+  t.deepEqual(answerTo('socket'), ['`ENFILE`; `ENOMEM` for TCP, before 6.1 `ENOBUFS`', '', '4,096 †']);
   t.deepEqual(answerTo('clone3'), ['`ENOMEM`', '', '64,512; 20,480 if it shares its address space']);
   t.deepEqual(answerTo('semget'), ['`ENOMEM`', '', '4,096 + argument 1 × 64, rounded up to a power of two']);
   t.deepEqual(answerTo('munmap'), ['`ENOMEM`', 'the call splits a mapping', '4,096']);
