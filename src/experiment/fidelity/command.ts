@@ -2,7 +2,6 @@ import { pageSize } from '../../host/page-size.ts';
 import { normaliseSpec, type RunInput } from '../../request/normalise.ts';
 import { headline } from '../../result/headline.ts';
 import type { Result } from '../../result/schema.ts';
-import { nextStep } from '../bisect/search.ts';
 import type { MeasuredMode } from './judge.ts';
 import type { RunFunction } from './measure.ts';
 
@@ -24,7 +23,7 @@ export type CommandAnswer = Readonly<{
 
 export type FoundLimit = Readonly<{
   mode: MeasuredMode;
-  /** Bytes; null: it passes under no limit up to four times the peak. */
+  /** Bytes: it passes from there on. Null: it passes under no limit up to four times the peak. */
   limit: number | null;
   /** What happened one page below; null: there was no run, or `limit` is null. */
   below: string | null;
@@ -80,7 +79,7 @@ async function findIn(
 export type CommandQuestion = Readonly<{
   /** Limits are multiples of this. */
   page: number;
-  /** Expected to pass; tried first. */
+  /** Expected to pass: tried first. */
   guess: number;
   /** How far to go up if the guess does not pass. */
   most: number;
@@ -93,21 +92,41 @@ export type Smallest = Readonly<{
   trials: readonly Readonly<{ limit: number; passed: boolean }>[];
 }>;
 
+/** A step down is so much, or this part of the guess if that is more. */
+const STEP = 64 * 1024;
+const STEP_PART = 32;
+
+/**
+ * The limit from which on it passes, exact to a page: goes down from the guess in steps to the first limit that fails,
+ * and then halves. Far below, it may pass by chance at some limits and not at others, which differ from mode to mode.
+ */
 export async function findSmallest(
   { page, guess, most }: CommandQuestion,
   passes: (limit: number) => Promise<boolean>,
 ): Promise<Smallest> {
   const last = Math.floor(most / page);
-  const question = { lo: 1, hi: Math.min(last, Math.ceil(guess / page)), most: last, confirm: 0, batch: 1 };
-  const trials: { at: number; passed: boolean }[] = [];
-  let step = nextStep(question, trials);
-  while (step.kind === 'try') {
-    for (const at of step.at) trials.push({ at, passed: await passes(at * page) });
-    step = nextStep(question, trials);
-  }
-  const pages = step.kind === 'found' ? step.passes : step.kind === 'always' ? question.lo : null;
-  return {
-    limit: pages === null ? null : pages * page,
-    trials: trials.map(({ at, passed }) => ({ limit: at * page, passed })),
+  const trials: { limit: number; passed: boolean }[] = [];
+  const passesAt = async (at: number): Promise<boolean> => {
+    const passed = await passes(at * page);
+    trials.push({ limit: at * page, passed });
+    return passed;
   };
+  let fails = 0;
+  let hi = Math.min(last, Math.ceil(guess / page));
+  while (!(await passesAt(hi))) {
+    if (hi === last) return { limit: null, trials };
+    fails = hi;
+    hi = Math.min(last, hi * 2);
+  }
+  const by = Math.max(1, Math.ceil(STEP / page), Math.ceil(hi / STEP_PART));
+  for (let at = hi - by; at > fails; at -= by) {
+    if (await passesAt(at)) hi = at;
+    else fails = at;
+  }
+  while (hi - fails > 1) {
+    const at = Math.floor((hi + fails) / 2);
+    if (await passesAt(at)) hi = at;
+    else fails = at;
+  }
+  return { limit: hi * page, trials };
 }
