@@ -38,8 +38,8 @@ const SWEEP = `
  * Private mounts, which hide the machine's runs; kernels are only read. The hierarchies start at these cgroups, so that
  * `gc` finds no others. Orphans become this shell's children.
  */
-function enterLines(bound: readonly (readonly [from: string, to: string])[]): string {
-  const places = bound.map(([from, to]) => `mount --bind '${from}' '${to}'`);
+function enterLines(bound: ReadonlyMap<string, string>): string {
+  const places = [...bound].map(([from, to]) => `mount --bind '${from}' '${to}'`);
   return `
     mkdir -p -m 700 /run/kmem-run
     mount -t tmpfs -o mode=700 tmpfs /run/kmem-run
@@ -88,8 +88,9 @@ export async function runIsolated<Line>(isolatedProgram: Isolated, take: (line: 
     chmodSync(folder, 0o755);
     chmodSync(join(folder, 'tmp'), 0o1777);
     for (const group of groups) mkdirSync(`${group}/elsewhere`);
-    const bound = [memory, pids, unified].map((group, index) => [group, mountPoints[index] ?? ''] as const);
-    if (boots) bound.push([kernels, join(folder, 'home/.cache/kmem-run/kernels')]);
+    // On v2 they are one.
+    const bound = new Map([memory, pids, unified].map((group, index) => [group, mountPoints[index] ?? '']));
+    if (boots) bound.set(kernels, join(folder, 'home/.cache/kmem-run/kernels'));
     const places = [...new Set(mountPoints)];
     const elsewhere = places.map((place) => `${place}/elsewhere/cgroup.procs`);
     const surroundings: Surroundings = { folder, groups: places, elsewhere };
