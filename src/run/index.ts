@@ -1,5 +1,4 @@
 import { closeSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { collectLeftovers } from '../cgroup/collect.ts';
 import { createGroup } from '../cgroup/group.ts';
 import { findGroups } from '../cgroup/leftovers.ts';
@@ -28,7 +27,7 @@ import { createFailureLog } from './failures.ts';
 import type { RunnerOptions } from './options.ts';
 import { gateConfig, planRun, type RunPlan } from './plan.ts';
 import { record } from './steps/record.ts';
-import { createStop, type Stop } from './stop.ts';
+import { createStop, type Stop, untilInterrupted } from './stop.ts';
 import { openSink, openStreams, type Streams } from './streams.ts';
 import { type Supervisor, startSupervisor, untilLocked } from './supervisor.ts';
 import { type RunWatch, watchRun } from './watch.ts';
@@ -94,14 +93,10 @@ const LOST_PROGRAM: ReadonlySet<string> = new Set([
   'no-lock',
   'no-user-lookup',
 ]);
-/** The same signal may arrive here a little later. */
-const SAME_SIGNAL_MS = 50;
-
-/** Ctrl-C goes to the whole process group, and kills programs that make the run ready, too. */
-async function isInterruption({ code }: SetupError, { limits }: Facts, { happened, reason }: Stop): Promise<boolean> {
+async function isInterruption({ code }: SetupError, { limits }: Facts, stop: Stop): Promise<boolean> {
   if (!LOST_PROGRAM.has(code) || limits !== null) return false;
-  await Promise.race([happened, sleep(SAME_SIGNAL_MS)]);
-  return reason() === 'interrupted';
+  if (code !== 'gate-lost') await untilInterrupted(stop);
+  return stop.reason() === 'interrupted';
 }
 
 const BOTH = ['stdout', 'stderr'] as const;

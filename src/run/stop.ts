@@ -59,6 +59,13 @@ export function createStop(): Stop {
   };
 }
 
+const SAME_SIGNAL_MS = 500;
+
+/** A program of ours was lost. Ctrl-C goes to the whole process group, and may arrive here a little later. */
+export async function untilInterrupted({ happened }: Pick<Stop, 'happened'>): Promise<void> {
+  await Promise.race([happened, sleep(SAME_SIGNAL_MS)]);
+}
+
 /**
  * SIGTERM to the group, SIGKILL to what is left after the grace. A stopped process is continued so that it gets the
  * signal.

@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { SetupError } from '../errors.ts';
 import { helperArguments } from '../gate/helper.ts';
 import { borrowPrograms, type Loan } from '../gate/keeper.ts';
@@ -19,7 +18,7 @@ import { execa } from '../host/execa.ts';
 import { ENDING_SIGNALS } from '../host/exit-status.ts';
 import { cutLines } from '../host/lines.ts';
 import { setupErrorOf } from './setup-errors.ts';
-import type { Stop } from './stop.ts';
+import { type Stop, untilInterrupted } from './stop.ts';
 
 /** Sources and targets of the command's stdin, stdout and stderr: the runner's own, or a descriptor. */
 export type Stdio = Readonly<{
@@ -176,7 +175,6 @@ function helperGone(): SetupError {
 const TIMEOUT_MS = 60_000;
 
 const TIMEOUT_WHEN_STOPPED_MS = 3000;
-const SAME_SIGNAL_MS = 500;
 
 /**
  * Resolves when the helper holds the run's lock. No time limit runs yet, and a helper that was stopped would be awaited
@@ -200,21 +198,14 @@ export async function untilLocked(supervisor: Supervisor, stop: Stop): Promise<v
     if (event.event === 'setup-error') throw setupErrorOf(event, '');
   } catch (error) {
     if (isMute) throw mute();
-    await untilInterrupted(supervisor, stop);
+    // It ignores such signals from its first instructions on.
+    const signal = await supervisor.ended;
+    if (ENDING_SIGNALS.some((name) => name === signal)) await untilInterrupted(stop);
     throw error;
   } finally {
     clearTimeout(timer);
     timer = null;
   }
-}
-
-/**
- * Ctrl-C reaches the helper too, which ignores it from its first instructions. Here the signal may arrive a little
- * later.
- */
-async function untilInterrupted(supervisor: Supervisor, stop: Stop): Promise<void> {
-  const signal = await supervisor.ended;
-  if (ENDING_SIGNALS.some((name) => name === signal)) await Promise.race([stop.happened, sleep(SAME_SIGNAL_MS)]);
 }
 
 function mute(): SetupError {

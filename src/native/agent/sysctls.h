@@ -1,4 +1,4 @@
-/* The settings below /proc/sys that belong to no namespace: whether they still have the values that they had. */
+/* The settings below /proc/sys, but for those of the network: whether they still have the values that they had. */
 #ifndef KMEM_AGENT_SYSCTLS_H
 #define KMEM_AGENT_SYSCTLS_H
 
