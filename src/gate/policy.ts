@@ -162,6 +162,8 @@ export type GateConfig = Readonly<{
   reclaim: string | null;
   /** Before a denial the helper waits until exited tasks are freed. */
   rcuWait: boolean;
+  /** Report the parts of the group's kernel memory. */
+  profile: boolean;
   /** File for a line about each gated call; null: none. */
   trace: string | null;
   /** Addresses of calls that fail whatever the limit says, as spec/address.ts writes them. */

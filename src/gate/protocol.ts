@@ -121,6 +121,47 @@ export type GateSummary = {
   sock: number | null;
 };
 
+/** At the end, a part of the group's kernel memory (`profile`); figures as in the result. */
+export type ProfilePart = {
+  event: 'part';
+  kind: 'object' | 'pages' | 'stack' | 'percpu';
+  allocator: string | null;
+  cache: string | null;
+  size: number;
+  comm: string;
+  /** The number of the system call that allocated it; -1: in a page fault, -2: unknown, -3: for an interrupt. */
+  call: number;
+  peakObjects: number;
+  peakBytes: number;
+  endObjects: number;
+  endBytes: number;
+  objects: number;
+  bytes: number;
+  /** Functions, separated by spaces, from the inside out; null: not known. */
+  kernel: string | null;
+  /** Lines from the inside out: OFFSET FILE, the offset in hexadecimal; `?`: memory of no file. Null: not known. */
+  user: string | null;
+};
+
+/** Follows the last part. */
+export type ProfileTotals = {
+  event: 'profile';
+  /** Null: nothing was allocated. */
+  peakAtNs: number | null;
+  peakUsage: number | null;
+  endUsage: number | null;
+  /** Of parts that were not sent. */
+  cutRows: number;
+  cutPeakObjects: number;
+  cutPeakBytes: number;
+  cutEndObjects: number;
+  cutEndBytes: number;
+  cutObjects: number;
+  cutBytes: number;
+  untracked: number;
+  missed: number;
+};
+
 /** At the end, one for each of `inject`, in its order. */
 export type GateInjection = {
   event: 'injection';
@@ -148,6 +189,8 @@ export type OwnerEvent =
   | { event: 'setup-error'; errno: number };
 
 export type GateEvent =
+  | ProfilePart
+  | ProfileTotals
   | { event: 'locked' }
   | { event: 'setup-error'; stage: string; errno: number; subject: string | null }
   | {
@@ -272,6 +315,7 @@ export function encodeConfig(config: GateConfig, known: readonly string[] = []):
   if (config.watched !== null) words.push(`watched=${config.watched}`);
   if (config.limit !== null) words.push(`limit=${config.limit}`);
   if (config.rcuWait) words.push('rcu-wait=1');
+  if (config.profile) words.push('profile=1');
   if (config.killEscaped) words.push('kill-escaped=1');
   if (config.faultSignal !== null)
     words.push(`fault-signal=${config.faultSignal === 'none' ? 0 : constants.signals[config.faultSignal]}`);

@@ -63,6 +63,7 @@ export function normaliseSpec(
     errno: take('errno', read.oneOf(ERRNO), () => 'native'),
     reclaim: take('reclaim', read.boolean, () => false),
     rcuWait: take('rcuWait', read.boolean, () => true),
+    profile: take('profile', read.boolean, () => false),
     allowIoUring: take('allowIoUring', read.boolean, () => false),
     onOverrun: take('onOverrun', read.oneOf(ON_OVERRUN), () => 'note'),
     onFault: take('onFault', read.oneOf(ON_FAULT), () => (enforce === 'kernel' ? 'sigbus' : 'note')),

@@ -62,6 +62,7 @@ export type RunInput = Readonly<{
   reclaim?: boolean | undefined;
   /** Whether the gate waits, before a denial, until the memory of ended processes is freed; absent: true. */
   rcuWait?: boolean | undefined;
+  profile?: boolean | undefined;
   /** Whether io_uring is allowed, ungated, instead of refused; absent: false. */
   allowIoUring?: boolean | undefined;
   /** Whether usage above the kmem limit with no call to deny is reported, or ends the run; absent: `'note'`. */

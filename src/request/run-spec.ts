@@ -63,6 +63,8 @@ export type RunSpec = Readonly<{
   reclaim: boolean;
   /** Before a denial, the gate waits until the memory of exited processes is freed. */
   rcuWait: boolean;
+  /** BPF programs record what the group's kernel memory consists of. */
+  profile: boolean;
   /** io_uring is allowed, ungated, instead of refused. */
   allowIoUring: boolean;
   /** What to do when usage stays above the kmem limit and there is no call to deny. */

@@ -61,6 +61,7 @@ export function assemble(facts: Facts): Omit<Result, 'outcome' | 'expectations'>
     orphans: facts.orphans,
     ending: facts.ending,
     samples: facts.samples,
+    profile: facts.profile,
     warnings: [...measurementWarnings({ limits, environment, throttled: facts.throttled }), ...facts.oomKillsOutside],
     environment,
   };

@@ -56,6 +56,7 @@ export type Facts = {
   /** The rule that ended the run, and why; null: it did not get that far. */
   ending: Result['ending'];
   samples: Result['samples'];
+  profile: Result['profile'];
   throttled: { before: number | null; after: number | null };
 };
 
@@ -96,6 +97,7 @@ export function emptyFacts(id: string, spec: RunSpec): Facts {
     orphans: [],
     ending: null,
     samples: [],
+    profile: null,
     throttled: { before: null, after: null },
   };
 }

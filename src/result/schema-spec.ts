@@ -90,6 +90,9 @@ export const specSchema = define(
       '`--rcu-wait`: whether, before a denial, the gate waits until the memory of exited processes is freed.',
       { whenAbsent: false },
     ),
+    profile: define(z.boolean(), '`--profile`: whether the parts of kernel memory are recorded.', {
+      whenAbsent: false,
+    }),
     allowIoUring: flag('`--allow-io-uring`: whether io_uring is allowed (ungated) instead of being refused.'),
     onOverrun: choice(
       ['note', 'kill'],

@@ -33,6 +33,7 @@ import {
   terminationReasonSchema,
 } from './schema-events.ts';
 import { exitSchema, stepsSchema } from './schema-plan.ts';
+import { profileSchema } from './schema-profile.ts';
 import { specSchema } from './schema-spec.ts';
 
 const durationsSchema = define(
@@ -92,6 +93,7 @@ export const resultSchema = define(
     ending: endingSchema,
     expectations: expectationsSchema,
     samples: samplesSchema,
+    profile: profileSchema,
     warnings: define(z.array(z.string()), 'Possible distortions of the measurement, one sentence each.'),
     environment: environmentSchema,
   }),
@@ -111,3 +113,5 @@ export type Injection = NonNullable<Result['injections']>[number];
 export type Step = Result['steps'][number];
 export type Expectation = Result['expectations'][number];
 export type Sample = Result['samples'][number];
+export type Profile = NonNullable<Result['profile']>;
+export type ProfileRow = Profile['rows'][number];

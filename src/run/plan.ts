@@ -190,6 +190,7 @@ export function gateConfig(plan: RunPlan, spec: RunSpec, group: Group, lockFile:
     killEscaped: spec.onEscape === 'kill',
     faultSignal: isOurs && asksFor(spec, 'kmem') ? FAULT_SIGNALS[spec.onFault] : null,
     rcuWait: gate && spec.rcuWait && asksFor(spec, 'kmem'),
+    profile: spec.profile,
     reclaim: spec.reclaim && gate ? reclaimFile(group) : null,
     trace: gate ? spec.traceGate : null,
     inject: gate ? spec.inject : [],

@@ -23,6 +23,7 @@ const inputs = fc.record({
   errno: maybe(fc.constantFrom('native', 'enomem')),
   reclaim: maybe(fc.boolean()),
   rcuWait: maybe(fc.boolean()),
+  profile: maybe(fc.boolean()),
   allowIoUring: maybe(fc.boolean()),
   onOverrun: maybe(fc.constantFrom('note', 'kill')),
   onEscape: maybe(fc.constantFrom('note', 'kill')),
