@@ -65,7 +65,8 @@ function compile(sources, cwd, target) {
 /** The sources of each object. */
 const OBJECTS = {
   'refusals.bpf.o': ['refusals.bpf.c'],
-  'watch.bpf.o': ['memory.bpf.c', 'moves.bpf.c', 'enforce.bpf.c', 'objects.bpf.c'],
+  'watch.bpf.o': ['memory.bpf.c', 'moves.bpf.c', 'enforce.bpf.c', 'objects.bpf.c', 'name.bpf.c'],
+  'profile.bpf.o': ['profile.bpf.c', 'name.bpf.c'],
 };
 
 function build() {

@@ -129,8 +129,10 @@ export type ProfilePart = {
   cache: string | null;
   size: number;
   comm: string;
-  /** The number of the system call that allocated it; -1: in a page fault, -2: unknown, -3: for an interrupt. */
+  /** The number of the system call that allocated it; -1: in a page fault, -2: unknown. */
   call: number;
+  /** Releases that caused no event, as far as they were noticed. */
+  unseen: number;
   peakObjects: number;
   peakBytes: number;
   endObjects: number;

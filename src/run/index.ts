@@ -216,6 +216,8 @@ type Held = {
 async function tearDown({ facts, lock, streams, trace, supervisor, group, watch }: Held): Promise<void> {
   try {
     await watch?.close();
+    // What is left is profiled while the group exists.
+    if (supervisor !== null && facts.spec.profile) await closeRun(supervisor);
     // Calls of what still runs would be answered ENOSYS without a helper: it is then dismissed after the group.
     const early = supervisor !== null && (group === null || processesOf(group).length === 0);
     const dismissed = early ? dismiss(supervisor, facts) : null;
@@ -229,6 +231,12 @@ async function tearDown({ facts, lock, streams, trace, supervisor, group, watch 
     if (trace !== null) closeSync(trace);
     lock.release(group);
   }
+}
+
+/** If the helper is gone, there is no event to wait for. */
+async function closeRun(supervisor: Supervisor): Promise<void> {
+  supervisor.close();
+  await supervisor.next('closed').catch(() => {});
 }
 
 /** Lets the helper report its sums; a helper that does not answer is killed. */

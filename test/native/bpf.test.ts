@@ -57,7 +57,7 @@ test('each program loads and sees its events, or is refused for a known reason',
   if (!needs(t, whyNoPrograms === null, `BPF programs: ${whyNoPrograms}`)) return;
   const { memory } = readHierarchies();
   const { programs, kinds } = surveyHere(`${memory?.own}/${memory?.version === 1 ? 'tasks' : 'cgroup.procs'}`);
-  t.is(programs.length, 23);
+  t.is(programs.length, 38);
   for (const { program, errno, reason } of programs)
     if (errno !== 0) t.regex(errnoName(errno), refusals[program] ?? /^none$/, `${program}: ${reason}`);
   const works = Object.fromEntries(kinds.map((kind) => [kind.kind, kind.works]));

@@ -44,6 +44,23 @@ const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
     'tp_btf/sys_exit',
     'tp_btf/task_newtask',
   ],
+  profile: [
+    'syscall/check',
+    'syscall/locate',
+    'syscall/name',
+    'syscall/read',
+    'tp_btf/cgroup_rmdir',
+    'tp_btf/kfree',
+    'tp_btf/kmalloc',
+    'tp_btf/kmem_cache_alloc',
+    'tp_btf/kmem_cache_free',
+    'tp_btf/mm_page_alloc',
+    'tp_btf/mm_page_free',
+    'tp_btf/percpu_alloc_percpu',
+    'tp_btf/percpu_free_percpu',
+    'tp_btf/sched_process_exit',
+    'tp_btf/task_newtask',
+  ],
 };
 
 type Expected = Readonly<{ errors: Readonly<Record<string, string>>; kinds: Readonly<Record<string, boolean>> }>;

@@ -41,4 +41,22 @@ static __always_inline bool is_below(struct cgroup_subsys_state *css, struct wat
   return (__u64)css == group->css || has_ancestor(BPF_CORE_READ(css, cgroup), group);
 }
 
+enum { MAX_DEPTH = 3 }; /* of a run's own groups: on cgroup v2 its tasks are in leaves of the group */
+
+/* The group's address is found by its id when the first task enters, which the supervisor ensures. */
+static __always_inline void find_group(struct cgroup_subsys_state *css, struct watched_group *group)
+{
+  LOOP for (int i = 0; i < MAX_DEPTH && css; i++)
+  {
+    struct cgroup *cgroup = BPF_CORE_READ(css, cgroup);
+    if (BPF_CORE_READ(cgroup, kn, id) == group->id) {
+      group->level = BPF_CORE_READ(cgroup, level);
+      group->cgroup = (__u64)cgroup;
+      group->css = (__u64)css;
+      return;
+    }
+    css = BPF_CORE_READ(css, parent);
+  }
+}
+
 #endif

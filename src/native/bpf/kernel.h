@@ -19,8 +19,6 @@
 
 #define PAGE_BYTES 4096ull
 
-struct page;
-
 /* include/linux/gfp.h: the same bit from 5.10 to 6.18.  A trial confirms it (watch.bpf.c, `learn`). */
 #define GFP_ACCOUNT (1u << 22)
 
@@ -114,6 +112,25 @@ struct task_struct___remote {
 
 struct kmem_cache {
   unsigned int flags, size;
+  const char *name;
+};
+
+struct page {
+  unsigned long compound_head;
+};
+
+/* From 6.10 on it has `obj_exts` instead. */
+struct slab {
+  struct kmem_cache *slab_cache;
+  unsigned long memcg_data;
+};
+struct slab___exts {
+  unsigned long obj_exts;
+};
+
+/* An entry of `obj_exts`; with memory allocation profiling it has a second word. */
+struct slabobj_ext {
+  void *ref;
 };
 
 /* From 6.2 to 6.13; otherwise it is a variable of its own. */

@@ -249,37 +249,13 @@ int BPF_PROG(call_ended)
 SEC("tp_btf/cgroup_rmdir")
 int BPF_PROG(group_removed)
 {
-  struct cgroup *removed = 0;
-  /* As a number: the verifier rejects arithmetic on trusted pointers. */
-  bpf_probe_read_kernel(&removed, sizeof removed, ctx);
-  if (group.css == 0)
-    return 0;
-  bool own = (__u64)removed == group.cgroup;
-  if (place.unified)
-    drop_group((__u64)removed, &layout);
-  if (own)
-    group.css = 0; /* the next group may be created at its address */
-  return 0;
+  return forget_group(ctx, &group, &layout);
 }
 
-/* Finds where the figures are.  Only a program of this kind may look up symbol addresses. */
 SEC("syscall/prepare")
 int prepare(void *context)
 {
-  __u64 offsets = 0, indices = 0;
-  __u32 item = bpf_core_enum_value(enum memcg_stat_item, MEMCG_KMEM);
-  static const char per_cpu_offset[] = "__per_cpu_offset", stats_index[] = "mem_cgroup_stats_index";
-  if (bpf_kallsyms_lookup_name(per_cpu_offset, sizeof per_cpu_offset, 0, &offsets))
-    return 1;
-  bpf_probe_read_kernel(layout.offset, sizeof layout.offset, (const void *)offsets);
-  /* From 6.10 on the figures are packed. */
-  if (bpf_kallsyms_lookup_name(stats_index, sizeof stats_index, 0, &indices) == 0) {
-    __u8 index = 0;
-    bpf_probe_read_kernel(&index, sizeof index, (const void *)(indices + item));
-    item = index;
-  }
-  layout.item = bpf_core_field_offset(struct memcg_vmstats_percpu, state) + item * sizeof(long);
-  return 0;
+  return find_figures(&layout) ? 0 : 1;
 }
 
 SEC("syscall/read")

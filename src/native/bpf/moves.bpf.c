@@ -13,7 +13,6 @@ struct move_state move_state;
 enum {
   SIGNAL_KILL = 9,
   MAX_PARENTS = 32,
-  MAX_DEPTH = 3, /* of a run's own groups: on cgroup v2 its tasks are in leaves of the group */
 };
 
 struct {
@@ -56,22 +55,6 @@ static __always_inline void send_move(struct task_struct *task, struct cgroup *t
   bpf_ringbuf_submit(e, 0);
 }
 
-/* The group's address is found by its id when the first task enters, which the supervisor ensures. */
-static __always_inline void find_group(struct cgroup_subsys_state *css)
-{
-  LOOP for (int i = 0; i < MAX_DEPTH && css; i++)
-  {
-    struct cgroup *cgroup = BPF_CORE_READ(css, cgroup);
-    if (BPF_CORE_READ(cgroup, kn, id) == group.id) {
-      group.level = BPF_CORE_READ(cgroup, level);
-      group.cgroup = (__u64)cgroup;
-      group.css = (__u64)css;
-      return;
-    }
-    css = BPF_CORE_READ(css, parent);
-  }
-}
-
 /* The task has already moved; `to` belongs to the hierarchy of the move. */
 SEC("tp_btf/cgroup_attach_task")
 int BPF_PROG(attached, struct cgroup *to, const char *path, struct task_struct *task, bool whole_process)
@@ -82,7 +65,7 @@ int BPF_PROG(attached, struct cgroup *to, const char *path, struct task_struct *
   if (BPF_CORE_READ(now, root) != BPF_CORE_READ(to, root))
     return 0;
   if (group.css == 0)
-    find_group(css);
+    find_group(css, &group);
   bool inside = is_below(css, &group);
   enum descent descent = descent_of(task);
   if (inside == (descent == IS_OTHER))
@@ -103,7 +86,7 @@ int BPF_PROG(started, struct task_struct *task, unsigned long flags)
   if (before == css)
     return 0;
   if (group.css == 0)
-    find_group(css);
+    find_group(css, &group);
   bool was_inside = is_below(before, &group), inside = is_below(css, &group);
   if (was_inside && !inside)
     send_move(task, BPF_CORE_READ(css, cgroup), MOVE_LEFT, 1, 0);

@@ -2,15 +2,14 @@
 #ifndef KMEM_BPF_REFUSE_H
 #define KMEM_BPF_REFUSE_H
 
+#include "charge.h"
 #include "faults.h"
 #include "refusals.h"
-#include "usage.h"
 
 extern struct watched_group group; /* memory.bpf.c */
 extern struct usage_layout layout;
 
 extern struct enforce_config enforce; /* enforce.bpf.c */
-extern struct enforce_places places;
 extern struct enforce_state enforced;
 
 struct refused_tasks {
@@ -31,36 +30,7 @@ struct refusal_stacks {
 
 extern struct refusal_stacks refusal_stacks SEC(".maps"); /* enforce.bpf.c */
 
-/* Its place among a task's controllers, in bytes. */
-#define MEMORY_SLOT (bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id) * sizeof(void *))
-
-enum {
-  ENOMEM = 12,
-  KILL = 9,
-  STACK_BYTES = 16384,
-  POINTER = 8,             /* each object is charged for one more */
-  IN_INTERRUPT = 0xff0100, /* include/linux/preempt.h: an NMI, an interrupt, or serving a softirq */
-};
-
-static __always_inline __u64 on_this_cpu(__u64 place)
-{
-  __u32 cpu = bpf_get_smp_processor_id();
-  return cpu < MAX_CPUS ? layout.offset[cpu] + place : 0;
-}
-
-/* Interrupts charge nobody, nor do the kernel's own threads (mm/memcontrol.c, memcg_kmem_bypass). */
-static __always_inline bool charges_nobody(struct task_struct *task)
-{
-  int count = 0;
-  bpf_probe_read_kernel(&count, sizeof count, (const void *)on_this_cpu(places.preempt_count));
-  return (count & IN_INTERRUPT) || BPF_CORE_READ(task, mm) == 0 || (BPF_CORE_READ(task, flags) & PF_KTHREAD);
-}
-
-static __always_inline bool charges_another(struct task_struct *task)
-{
-  struct task_struct___remote *with = (void *)task;
-  return bpf_core_field_exists(with->active_memcg) && BPF_CORE_READ(with, active_memcg) != 0;
-}
+enum { ENOMEM = 12, KILL = 9 };
 
 static __always_inline struct refused_task *entry_of_task(void)
 {

@@ -81,7 +81,7 @@ struct enforce_config {
 };
 
 /* Determined by `locate`. */
-struct enforce_places {
+struct charge_places {
   __u64 preempt_count; /* of a CPU: relative to the CPU's own memory */
   __u64 task_cache;    /* the slab cache of tasks */
 };
@@ -99,7 +99,7 @@ struct kernel_stack {
   __u64 at[STACK_FRAMES];
 };
 
-/* A request to `name`, and its answer. */
+/* A request to `name` (name.bpf.c), and its answer. */
 struct symbol {
   __u64 address;
   char name[SYMBOL];

@@ -83,6 +83,41 @@ static __always_inline void drop_group(__u64 cgroup, struct usage_layout *layout
   layout->removals++;
 }
 
+/* A group is removed (cgroup_rmdir). */
+static __always_inline int forget_group(void *context, struct watched_group *group, struct usage_layout *layout)
+{
+  struct cgroup *removed = 0;
+  /* As a number: the verifier rejects arithmetic on trusted pointers. */
+  bpf_probe_read_kernel(&removed, sizeof removed, context);
+  if (group->css == 0)
+    return 0;
+  bool own = (__u64)removed == group->cgroup;
+  if (place.unified)
+    drop_group((__u64)removed, layout);
+  if (own)
+    group->css = 0; /* the next group may be created at its address */
+  return 0;
+}
+
+/* Finds where the figures are.  Only a program that is run by a system call may look up symbol addresses. */
+static __always_inline bool find_figures(struct usage_layout *layout)
+{
+  __u64 offsets = 0, indices = 0;
+  __u32 item = bpf_core_enum_value(enum memcg_stat_item, MEMCG_KMEM);
+  static const char per_cpu_offset[] = "__per_cpu_offset", stats_index[] = "mem_cgroup_stats_index";
+  if (bpf_kallsyms_lookup_name(per_cpu_offset, sizeof per_cpu_offset, 0, &offsets))
+    return false;
+  bpf_probe_read_kernel(layout->offset, sizeof layout->offset, (const void *)offsets);
+  /* From 6.10 on the figures are packed. */
+  if (bpf_kallsyms_lookup_name(stats_index, sizeof stats_index, 0, &indices) == 0) {
+    __u8 index = 0;
+    bpf_probe_read_kernel(&index, sizeof index, (const void *)(indices + item));
+    item = index;
+  }
+  layout->item = bpf_core_field_offset(struct memcg_vmstats_percpu, state) + item * sizeof(long);
+  return true;
+}
+
 /* Whether the current task's group is ours or below it. */
 static __always_inline bool is_current_ours(struct watched_group *group, struct usage_layout *layout)
 {

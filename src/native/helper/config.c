@@ -78,6 +78,8 @@ bool configure(char *text)
     return config.watched = must(strdup(value)), true;
   if (!strcmp(key, "rcu-wait"))
     return config.rcu_wait = atoi(value), true;
+  if (!strcmp(key, "profile"))
+    return config.profile = atoi(value), true;
   if (!strcmp(key, "kill-escaped"))
     return config.kill_escaped = atoi(value), true;
   if (!strcmp(key, "fitted"))

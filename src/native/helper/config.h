@@ -22,6 +22,7 @@ struct config {
   char *oom_score;               /* the command's; the supervisor then has the lowest */
   char *watched;                 /* the group's memory-controller directory, watched by BPF programs */
   bool rcu_wait;                 /* before a denial, wait for exited tasks to be freed */
+  bool profile;                  /* report the parts of the group's kernel memory (profile.h) */
   bool kill_escaped;             /* kill processes that leave the group */
   int fitted_count;              /* saved words about the kernel from the runner (fit.h) */
   char *lent_watch, *lent_calls; /* a keeper's programs (keeper.h); NULL: none */

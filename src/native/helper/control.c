@@ -34,6 +34,7 @@
 #include "moves.h"
 #include "peak.h"
 #include "proc.h"
+#include "profile.h"
 #include "reclaim.h"
 #include "refusals.h"
 #include "run.h"
@@ -51,6 +52,7 @@ static void close_run(void)
     stop_watching_kernel();
     stop_watching_faults();
     read_moves();
+    end_profile();
     update_figures();
     close_account();
     end_run();
@@ -63,6 +65,7 @@ static void close_run(void)
 static void finish(void)
 {
   dismiss_reclaimer();
+  end_profile();
   read_deaths();
   update_figures();
   close_account();
@@ -70,6 +73,7 @@ static void finish(void)
     ;
   int escaped = kill_descendants();
   close_trace();
+  send_profile();
   send_summary();
   event("end");
   field_number("escaped", escaped);
@@ -119,6 +123,8 @@ static bool start_watching(void)
     return fail_setup("enforce", errno, failed);
   if (config.fault_signal > 0 && !are_faults_watched())
     return fail_setup("faults", errno, NULL);
+  if (config.profile && !start_profile(&failed))
+    return fail_setup("profile", errno, failed);
   forget_kernel_btf();
   report_fitted();
   return true;

@@ -7,3 +7,11 @@
 
 EMBED(refusals);
 EMBED(watch);
+EMBED(profile);
+
+extern const char refusals_object[], refusals_object_end[], watch_object[], watch_object_end[], profile_object[],
+    profile_object_end[];
+
+const struct image refusals_image = {"refusals", refusals_object, refusals_object_end};
+const struct image watch_image = {"watch", watch_object, watch_object_end};
+const struct image profile_image = {"profile", profile_object, profile_object_end};

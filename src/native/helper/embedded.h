@@ -2,7 +2,8 @@
 #ifndef KMEM_HELPER_EMBEDDED_H
 #define KMEM_HELPER_EMBEDDED_H
 
-extern const char refusals_object[], refusals_object_end[];
-extern const char watch_object[], watch_object_end[];
+#include "object.h"
+
+extern const struct image refusals_image, watch_image, profile_image;
 
 #endif

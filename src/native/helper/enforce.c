@@ -15,6 +15,7 @@
 #include "object_load.h"
 #include "probes.h"
 #include "run.h"
+#include "symbols.h"
 #include "watched.h"
 
 enum { MAX_HOOKS = 4 };
@@ -38,8 +39,8 @@ static struct {
   struct object *object;
   struct enforce_config *config;
   const struct enforce_state *state;
-  int stacks, naming; /* descriptors; -1: without the functions' names */
-} enforcement = {.stacks = -1, .naming = -1};
+  int stacks; /* a descriptor; -1: no stacks */
+} enforcement = {.stacks = -1};
 
 static bool is_closed_pair(int made, const int pair[2])
 {
@@ -92,7 +93,7 @@ bool attach_enforcement(struct object *object, enum granularity granularity, con
   const struct technique *technique = &techniques[granularity];
   struct enforce_config *enforce = object_variable(object, "enforce");
   const struct enforce_state *state = object_variable(object, "enforced");
-  const struct enforce_places *places = object_variable(object, "places");
+  const struct charge_places *places = object_variable(object, "places");
   enforce->limit = NO_LIMIT;
   *failed = "syscall/locate";
   if (sysconf(_SC_NPROCESSORS_CONF) > MAX_CPUS) { /* interrupts of the others would not be recognised */
@@ -146,7 +147,7 @@ bool enforce_limit(const char **failed)
   enforcement.config = object_variable(object, "enforce");
   enforcement.state = object_variable(object, "enforced");
   enforcement.stacks = object_map(object, "refusal_stacks");
-  enforcement.naming = load_object_program(object, "syscall/name", 0);
+  prepare_names(object);
   enforcement.config->signal = config.fault_signal > 0 ? (uint32_t)config.fault_signal : 0;
   *failed = "guardian";
   if (!share_links())
@@ -176,21 +177,9 @@ const char *stack_names(int64_t stack, char *text, size_t size)
 {
   uint32_t number = (uint32_t)stack;
   struct kernel_stack frames;
-  size_t length = 0;
-  if (stack < 0 || enforcement.naming < 0 || !get_entry(enforcement.stacks, &number, &frames))
+  if (stack < 0 || enforcement.stacks < 0 || !get_entry(enforcement.stacks, &number, &frames))
     return NULL;
-  struct symbol *symbol = object_variable(enforcement.object, "symbol");
-  for (int i = 0; i < STACK_FRAMES && frames.at[i] != 0; i++) {
-    symbol->address = frames.at[i];
-    if (!run_program(enforcement.naming))
-      return NULL;
-    int written = snprintf(text + length, size - length, "%s%.*s", i > 0 ? " " : "", SYMBOL, symbol->name);
-    if (written < 0 || (size_t)written >= size - length)
-      break;
-    length += (size_t)written;
-  }
-  text[length] = '\0';
-  return text;
+  return name_functions(enforcement.object, frames.at, STACK_FRAMES, text, size);
 }
 
 uint64_t allocations_refused(void)

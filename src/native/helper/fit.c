@@ -108,10 +108,10 @@ static uint32_t kernel_type(const struct btf *kernel, const struct btf_name *nam
 }
 
 /*
- * The results are valid until the next boot.  One word per program: its section, the number of its attach target, and
+ * The results are valid until the next boot.  One word per program: its object and section, the number of its attach target, and
  * for each place "-" or a number, all in hexadecimal.
  */
-enum { MAX_FITTED = 24, FITTED_LENGTH = 2048 };
+enum { MAX_FITTED = 48, FITTED_LENGTH = 2048 };
 
 static char *fitted[MAX_FITTED];
 static int fitted_count;
@@ -122,11 +122,12 @@ void remember_fitted(const char *word)
     fitted[fitted_count++] = must(strdup(word));
 }
 
-static const char *fitted_to(const char *section)
+static const char *fitted_to(const char *object, const char *section)
 {
-  size_t length = strlen(section);
+  char program[128];
+  size_t length = (size_t)snprintf(program, sizeof program, "%s/%s", object, section);
   for (int i = 0; i < fitted_count; i++)
-    if (!strncmp(fitted[i], section, length) && fitted[i][length] == ':')
+    if (!strncmp(fitted[i], program, length) && fitted[i][length] == ':')
       return fitted[i] + length + 1;
   return NULL;
 }
@@ -171,7 +172,7 @@ bool fit_to_kernel(const struct btf_object *o, const char *section, struct bpf_i
 {
   uint32_t count = 0;
   const struct core_place *place = places_of(o, section, &count);
-  const char *known = fitted_to(section);
+  const char *known = fitted_to(o->name, section);
   struct btf_name target;
   bool has_target = target_name(section, &target);
   if (place == NULL && !has_target)
@@ -189,7 +190,7 @@ bool fit_to_kernel(const struct btf_object *o, const char *section, struct bpf_i
     }
   }
   char word[FITTED_LENGTH];
-  size_t used = (size_t)snprintf(word, sizeof word, "%s:%x", section, *function);
+  size_t used = (size_t)snprintf(word, sizeof word, "%s/%s:%x", o->name, section, *function);
   for (uint32_t i = 0; place && i < count; i++) {
     struct btf_name name = kernel_name(&o->types, &place[i]);
     struct core_value value;

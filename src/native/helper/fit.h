@@ -12,6 +12,7 @@
 #include "btf.h"
 
 struct btf_object {
+  const char *name;  /* of the object: programs of two may have the same section */
   const char *image; /* ELF */
   struct btf types;
 };

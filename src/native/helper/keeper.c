@@ -74,7 +74,7 @@ bool is_keeper(const char *use)
 /* Returns the table of refused tasks, or -1. */
 static int open_calls(bool native)
 {
-  if (!open_object(&calls, refusals_object, (size_t)(refusals_object_end - refusals_object)))
+  if (!open_object(&calls, &refusals_image))
     return -1;
   if (!attach_calls(&calls, native)) {
     close_object(&calls);
@@ -109,7 +109,7 @@ int keep_attached(char **argv)
     print_granularity(&trial);
   }
   bool unified = is_memory_unified(), with_calls = table >= 0 && (trial.works || native);
-  if (!trial.works && !open_watch_object(&watched, unified))
+  if (!trial.works && !open_group_object(&watched, &watch_image, unified))
     return 1;
   watch_nobody();
   attach_all(unified);

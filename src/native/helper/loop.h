@@ -19,6 +19,7 @@ enum tag {
   TAG_READING,
   TAG_FAULTS,
   TAG_MOVES,
+  TAG_PARTS,
   TAG_DEATH
 };
 

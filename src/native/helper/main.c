@@ -91,7 +91,7 @@
  *   repair                              calls that a signal took back are made again
  *   bpf btf elf relocate fit object object_load
  *                                       BPF programs: loaded, fitted to it, and what they report
- *   ring embedded                       their events, and the programs themselves (src/native/bpf)
+ *   ring embedded symbols               their events, the programs themselves (src/native/bpf), the kernel's functions
  *   config describe filter steps brk    the configuration, what a call is about, seccomp, steps, breaks
  *   loop request launch group           what is waited for, one call, joiner and command, the group
  *   interruptions                       their number
@@ -104,6 +104,7 @@
  *   faults moves                        page faults over the limit, and tasks that leave the group
  *   probes refusals                     failures under the kernel's own limit
  *   enforce                             what our programs refuse in the kernel
+ *   frames profile                      what the group's kernel memory consists of
  *   trials keeper survey                which programs load and work here
  *   accounts summary                    what is booked on a step, and on the run
  *   handover                            the life of a step

@@ -142,9 +142,11 @@ static void find_programs(struct object *o)
   }
 }
 
-static void read_object(struct object *o, const char *image, size_t size)
+static void read_object(struct object *o, const struct image *given)
 {
-  *o = (struct object){.object.image = image};
+  const char *image = given->start;
+  size_t size = (size_t)(given->end - given->start);
+  *o = (struct object){.object = {.name = given->name, .image = image}};
   const Elf64_Shdr *types;
   if (size < sizeof(Elf64_Ehdr) || memcmp(image, ELFMAG, SELFMAG) != 0 ||
       (types = find_section(o->object.image, ".BTF")) == NULL ||
@@ -167,9 +169,9 @@ static bool finish_opening(struct object *o, bool done)
   return done;
 }
 
-bool open_object(struct object *o, const char *image, size_t size)
+bool open_object(struct object *o, const struct image *image)
 {
-  read_object(o, image, size);
+  read_object(o, image);
   bool made = true;
   for (int i = 0; i < VARIABLES; i++)
     made = made && make_variables(o, variables[i]);
@@ -261,14 +263,14 @@ static bool is_ours(pid_t pid)
   return stat(path, &status) == 0 && status.st_uid == geteuid();
 }
 
-bool borrow_object(struct object *o, const char *image, size_t size, const char *words)
+bool borrow_object(struct object *o, const struct image *image, const char *words)
 {
   struct loan loan = {0};
   pid_t lender = (pid_t)strtol(words, &loan.rest, 10);
   loan.process = (int)syscall(SYS_pidfd_open, lender, 0);
   if (loan.process < 0)
     return false;
-  read_object(o, image, size);
+  read_object(o, image);
   bool done = is_ours(lender) && borrow_maps(o, &loan);
   for (int i = 0; done && i < o->program_count; i++)
     done = take(&loan, &o->program[i].fd) && take(&loan, &o->program[i].link);

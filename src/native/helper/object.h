@@ -17,6 +17,11 @@
 
 enum { MAX_MAPS = 8, MAX_PROGRAMS = 20 };
 
+/* An object in the helper's file. */
+struct image {
+  const char *name, *start, *end;
+};
+
 struct object_map {
   const char *name; /* of a map, or the variables' section */
   int fd;           /* -1: no program has needed it yet */
@@ -43,13 +48,13 @@ struct object {
  * Parses it and creates the maps of its variables; any other is created when it is asked for, or a program that uses it
  * is loaded.  False with errno, the created maps closed.
  */
-bool open_object(struct object *object, const char *image, size_t size);
+bool open_object(struct object *object, const struct image *image);
 
 /*
  * Instead of opening it: takes the maps and programs of an object that another process has open, as described there by
  * describe_loan().  Variables have their first values again, and tables are empty.  False with errno, nothing taken.
  */
-bool borrow_object(struct object *object, const char *image, size_t size, const char *loan);
+bool borrow_object(struct object *object, const struct image *image, const char *loan);
 void describe_loan(const struct object *object, char *text, size_t size);
 
 /* Detaches its programs; maps stay. */

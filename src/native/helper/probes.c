@@ -143,11 +143,8 @@ bool attach_to_kernel(const char *cgroup)
     errno = ENOSYS;
     return false;
   }
-  probes.borrowed =
-      config.lent_calls != NULL && borrow_object(&probes.object, refusals_object,
-                                                 (size_t)(refusals_object_end - refusals_object), config.lent_calls);
-  if (!probes.borrowed &&
-      !open_object(&probes.object, refusals_object, (size_t)(refusals_object_end - refusals_object)))
+  probes.borrowed = config.lent_calls != NULL && borrow_object(&probes.object, &refusals_image, config.lent_calls);
+  if (!probes.borrowed && !open_object(&probes.object, &refusals_image))
     return false;
   probes.config = object_variable(&probes.object, "config");
   probes.totals = object_variable(&probes.object, "totals");

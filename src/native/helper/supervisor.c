@@ -26,6 +26,7 @@
 #include "notify.h"
 #include "peak.h"
 #include "proc.h"
+#include "profile.h"
 #include "reclaim.h"
 #include "refusals.h"
 #include "steps.h"
@@ -78,6 +79,7 @@ static void dispatch(const struct ready *ready)
   case TAG_READING: handle_reading(); break;
   case TAG_FAULTS: read_faults(); break;
   case TAG_MOVES: read_moves(); break;
+  case TAG_PARTS: read_parts(); break;
   case TAG_DEATH: handle_death(ready->fd); break;
   }
 }

@@ -14,13 +14,9 @@
 #include "object_load.h"
 #include "probes.h"
 #include "trials.h"
+#include "watched.h"
 
-static const struct {
-  const char *name, *image, *end;
-} objects[] = {
-    {"refusals", refusals_object, refusals_object_end},
-    {"watch", watch_object, watch_object_end},
-};
+static const struct image *const objects[] = {&refusals_image, &watch_image, &profile_image};
 
 /* The verifier's last line counts what it did; the reason is in the line before. */
 static const char *reason_in(char *log)
@@ -78,9 +74,9 @@ static void show_trial(const struct trial *trial)
 /* A constant that describes the machine decides which code the verifier checks. */
 static bool open_named(struct object *object, unsigned index)
 {
-  if (objects[index].image == watch_object)
-    return open_watch_object(object, is_memory_unified());
-  return open_object(object, objects[index].image, (size_t)(objects[index].end - objects[index].image));
+  if (objects[index] == &refusals_image)
+    return open_object(object, objects[index]);
+  return open_group_object(object, objects[index], is_memory_unified());
 }
 
 int show_programs(const char *join_file)
@@ -91,11 +87,11 @@ int show_programs(const char *join_file)
   for (unsigned i = 0; i < sizeof objects / sizeof *objects; i++) {
     struct object object;
     if (!open_named(&object, i)) {
-      printf("{\"object\":\"%s\",\"program\":null,\"errno\":%d}\n", objects[i].name, errno);
+      printf("{\"object\":\"%s\",\"program\":null,\"errno\":%d}\n", objects[i]->name, errno);
       continue;
     }
     for (int p = 0; p < object.program_count; p++)
-      show_program(&object, objects[i].name, object.program[p].section);
+      show_program(&object, objects[i]->name, object.program[p].section);
     close_object(&object);
   }
   struct trial trials[TRIALS];

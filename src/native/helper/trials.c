@@ -37,21 +37,6 @@ bool is_memory_unified(void)
          strstr(text, ",memory:") == NULL && strstr(text, ":memory,") == NULL && strstr(text, ",memory,") == NULL;
 }
 
-bool open_watch_object(struct object *object, bool unified)
-{
-  long cpus = sysconf(_SC_NPROCESSORS_CONF);
-  if (unified && cpus > MAX_CPUS) {
-    errno = E2BIG;
-    return false;
-  }
-  if (!open_object(object, watch_object, (size_t)(watch_object_end - watch_object)))
-    return false;
-  *(struct usage_place *)object_variable(object, "place") =
-      (struct usage_place){.unified = unified, .cpus = unified ? (uint32_t)cpus : 0};
-  ((struct fault_config *)object_variable(object, "config"))->limit = NO_LIMIT;
-  return true;
-}
-
 /* Returns its descriptor, or -1. */
 static int load(struct object *object, struct trial *trial, const char *section, uint32_t function)
 {
@@ -215,9 +200,9 @@ enum kind { FAULTS, READINGS, MOVES, REFUSALS, ALLOCATION, OBJECT };
 static bool open_for(enum kind kind, struct object *object)
 {
   switch (kind) {
-  case READINGS: return open_watch_object(object, true);
-  case REFUSALS: return open_object(object, refusals_object, (size_t)(refusals_object_end - refusals_object));
-  default: return open_watch_object(object, is_memory_unified());
+  case READINGS: return open_group_object(object, &watch_image, true);
+  case REFUSALS: return open_object(object, &refusals_image);
+  default: return open_group_object(object, &watch_image, is_memory_unified());
   }
 }
 

@@ -38,7 +38,4 @@ bool try_granularities(struct object *object, struct trial *trial, int table);
 /* The memory controller of this process is on cgroup v2, according to /proc/self/cgroup. */
 bool is_memory_unified(void);
 
-/* Like open_object(), for the programs that watch a group: their code depends on `unified`. */
-bool open_watch_object(struct object *object, bool unified);
-
 #endif

@@ -17,9 +17,9 @@
 static struct object object;
 static bool is_open;
 
-static bool name_group(void)
+bool name_group(struct object *programs)
 {
-  struct watched_group *group = object_variable(&object, "group");
+  struct watched_group *group = object_variable(programs, "group");
   struct stat status;
   if (stat(config.watched, &status) < 0)
     return false;
@@ -27,21 +27,38 @@ static bool name_group(void)
   return true;
 }
 
-static bool open_for(const struct usage_place *place)
+static bool is_unified(void)
 {
-  if (!open_object(&object, watch_object, (size_t)(watch_object_end - watch_object)))
+  return config.refresh_file != NULL;
+}
+
+static bool find_place(struct usage_place *place, bool unified)
+{
+  long cpus = sysconf(_SC_NPROCESSORS_CONF);
+  *place = (struct usage_place){.unified = unified, .cpus = unified ? (uint32_t)cpus : 0};
+  errno = E2BIG;
+  return !unified || cpus <= MAX_CPUS;
+}
+
+bool open_group_object(struct object *programs, const struct image *image, bool unified)
+{
+  struct usage_place place;
+  if (!find_place(&place, unified) || !open_object(programs, image))
     return false;
-  *(struct usage_place *)object_variable(&object, "place") = *place;
+  *(struct usage_place *)object_variable(programs, "place") = place;
+  if (image == &watch_image)
+    ((struct fault_config *)object_variable(programs, "config"))->limit = NO_LIMIT;
   return true;
 }
 
 /* The keeper's, if they were loaded for the same kind of cgroup. */
-static bool borrow(const struct usage_place *place)
+static bool borrow(void)
 {
-  if (config.lent_watch == NULL ||
-      !borrow_object(&object, watch_object, (size_t)(watch_object_end - watch_object), config.lent_watch))
+  struct usage_place place;
+  if (config.lent_watch == NULL || !find_place(&place, is_unified()) ||
+      !borrow_object(&object, &watch_image, config.lent_watch))
     return false;
-  if (memcmp(object_variable(&object, "place"), place, sizeof *place) != 0) {
+  if (memcmp(object_variable(&object, "place"), &place, sizeof place) != 0) {
     close_object(&object);
     return false;
   }
@@ -56,16 +73,9 @@ struct object *watch_programs(void)
 {
   if (is_open)
     return &object;
-  long cpus = sysconf(_SC_NPROCESSORS_CONF);
-  bool unified = config.refresh_file != NULL;
-  if (unified && cpus > MAX_CPUS) {
-    errno = E2BIG;
+  if (!borrow() && !open_group_object(&object, &watch_image, is_unified()))
     return NULL;
-  }
-  struct usage_place place = {.unified = unified, .cpus = unified ? (uint32_t)cpus : 0};
-  if (!borrow(&place) && !open_for(&place))
-    return NULL;
-  is_open = name_group();
+  is_open = name_group(&object);
   if (!is_open) {
     int saved = errno;
     close_object(&object);

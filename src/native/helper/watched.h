@@ -13,6 +13,12 @@
 /* Creates the object's maps, once, and sets the group to watch: the memory controller's.  NULL with errno. */
 struct object *watch_programs(void);
 
+/* Opens an object whose programs watch a group; their code depends on `unified` (cgroup v2).  False with errno. */
+bool open_group_object(struct object *programs, const struct image *image, bool unified);
+
+/* Sets the object's `group`: the memory controller's.  False with errno. */
+bool name_group(struct object *programs);
+
 /* Events that these programs missed because they were already running (recursion_misses). */
 uint64_t events_missed(void);
 

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * What the group's kernel memory consists of: every accounted allocation is booked on a part (the same function, cache,
+ * size, system call, command and stack), and its release is taken off that part again.
+ *
+ * The peak.  A part keeps its figures as of the latest peak: when the group's usage exceeds the highest so far, the
+ * peak's number rises, and each part saves its live figures when it changes next.  No part is visited at the peak itself.
+ *
+ * Releases without an event (kfree_rcu, bulk frees) are noticed in two ways: the address is allocated again, or at the end
+ * the slab itself knows no owner for the object (`check`).
+ *
+ * Not seen: bulk allocations, and what is charged to the group on behalf of another task.
+ */
+#include "profile.h"
+#include "call.h"
+#include "charge.h"
+#include "slab.h"
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
+
+const volatile struct usage_place place = {0};
+struct watched_group group;
+struct usage_layout layout;
+struct charge_places places;
+struct profile_state profile;
+struct check check;
+
+enum {
+  LARGEST_OBJECT =
+      8192, /* of kmalloc (KMALLOC_MAX_CACHE_SIZE): larger ones are pages, which have an event of their own */
+  EXISTS = -17,
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __type(key, __u64);
+  __type(value, struct part);
+  __uint(max_entries, MAX_PARTS);
+} parts SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __type(key, __u64);
+  __type(value, struct object_entry);
+  __uint(max_entries, MAX_OBJECTS);
+} objects SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_STACK_TRACE);
+  __type(key, __u32);
+  __type(value, struct user_stack);
+  __uint(max_entries, MAX_USER_STACKS);
+} user_stacks SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_STACK_TRACE);
+  __type(key, __u32);
+  __type(value, struct long_kernel_stack);
+  __uint(max_entries, MAX_KERNEL_STACKS);
+} kernel_stacks SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, PART_RING);
+} new_parts SEC(".maps");
+
+static __always_inline bool is_charged_here(struct task_struct *task)
+{
+  if (profile.ended)
+    return false;
+  struct css_set *set = task->cgroups;
+  struct cgroup_subsys_state *css = *(struct cgroup_subsys_state **)((void *)set->subsys + MEMORY_SLOT);
+  if (group.css == 0)
+    find_group(css, &group);
+  if (!is_below(css, &group))
+    return false;
+  if (place.unified) {
+    note_group(group.css, &layout);
+    note_group((__u64)css, &layout);
+  }
+  return !charges_nobody(task) && !charges_another(task);
+}
+
+static __always_inline __u64 number_of(const struct part_key *key)
+{
+  const __u64 *word = (const void *)key;
+  __u64 number = 0;
+  for (unsigned i = 0; i < KEY_WORDS; i++) {
+    number = (number ^ word[i]) * 0x9e3779b97f4a7c15ull;
+    number ^= number >> 32;
+  }
+  return number == CUT_PART ? 1 : number;
+}
+
+static __always_inline struct part *make_part(void *context, const struct part_key *key, __u64 number)
+{
+  struct part fresh = {.key = *key, .peak = profile.number};
+  fresh.kernel = key->site ? bpf_get_stackid(context, &kernel_stacks, 0) : key->kernel;
+  if (key->cache) {
+    struct kmem_cache *cache = (void *)key->cache;
+    bpf_probe_read_kernel_str(fresh.cache, sizeof fresh.cache, BPF_CORE_READ(cache, name));
+  }
+  if (bpf_map_update_elem(&parts, &number, &fresh, BPF_NOEXIST) == 0) {
+    struct part_event *e = bpf_ringbuf_reserve(&new_parts, sizeof *e, 0);
+    if (e) {
+      e->part = number;
+      e->task = bpf_get_current_pid_tgid();
+      e->user = key->user;
+      __builtin_memcpy(e->comm, key->comm, sizeof e->comm);
+      bpf_ringbuf_submit(e, 0);
+    } else {
+      __sync_fetch_and_add(&profile.lost, 1);
+    }
+  }
+  return bpf_map_lookup_elem(&parts, &number);
+}
+
+static __always_inline void change_part(struct part *part, __s64 objects, __s64 bytes)
+{
+  if (part->peak != profile.number) {
+    part->peak_objects = part->live_objects;
+    part->peak_bytes = part->live_bytes;
+    part->peak = profile.number;
+  }
+  __sync_fetch_and_add(&part->live_objects, objects);
+  __sync_fetch_and_add(&part->live_bytes, bytes);
+  __sync_fetch_and_add(&profile.live_now, bytes);
+}
+
+static __always_inline void forget_object(__u64 address, bool unseen)
+{
+  struct object_entry *object = bpf_map_lookup_elem(&objects, &address);
+  if (!object)
+    return;
+  __u64 number = object->part, bytes = object->bytes;
+  /* Only one of two that release it at once. */
+  if (bpf_map_delete_elem(&objects, &address))
+    return;
+  struct part *part = bpf_map_lookup_elem(&parts, &number);
+  if (!part)
+    return;
+  if (unseen)
+    __sync_fetch_and_add(&part->unseen, 1);
+  change_part(part, -1, -(__s64)bytes);
+}
+
+static __always_inline void note_usage(void)
+{
+  __u64 usage = place.unified && layout.incomplete ? 0 : usage_of(&group, &layout);
+  if (usage < profile.usage || (usage == profile.usage && profile.live_now <= profile.live))
+    return;
+  profile.usage = usage;
+  profile.live = profile.live_now;
+  profile.at_ns = bpf_ktime_get_ns();
+  profile.number++;
+}
+
+/* Of what remains of the key, the caller has set the rest. */
+static __always_inline int note_object(void *context, struct task_struct *task, __u64 address, struct part_key *key)
+{
+  key->call = BPF_CORE_READ(task, flags) & PF_IO_WORKER ? IN_UNKNOWN : call_number();
+  key->user = bpf_get_stackid(context, &user_stacks, BPF_F_USER_STACK);
+  bpf_get_current_comm(key->comm, sizeof key->comm);
+  __u64 number = number_of(key), bytes = key->bytes;
+  struct part *part = bpf_map_lookup_elem(&parts, &number);
+  if (!part)
+    part = make_part(context, key, number);
+  if (!part) {
+    number = CUT_PART;
+    __sync_fetch_and_add(&profile.cut, 1);
+    part = bpf_map_lookup_elem(&parts, &number);
+    if (!part)
+      return 0;
+  }
+  struct object_entry object = {.part = number, .bytes = key->bytes, .kind = key->kind};
+  long error = bpf_map_update_elem(&objects, &address, &object, BPF_NOEXIST);
+  if (error == EXISTS) {
+    forget_object(address, true);
+    error = bpf_map_update_elem(&objects, &address, &object, BPF_NOEXIST);
+  }
+  __sync_fetch_and_add(&part->objects, 1);
+  __sync_fetch_and_add(&part->bytes, bytes);
+  if (error)
+    __sync_fetch_and_add(&profile.untracked, 1);
+  else
+    change_part(part, 1, (__s64)bytes);
+  note_usage();
+  return 0;
+}
+
+/* A tracepoint's argument as a number: the verifier rejects arithmetic on trusted pointers. */
+static __always_inline __u64 argument(const unsigned long long *context, int index)
+{
+  __u64 value = 0;
+  bpf_probe_read_kernel(&value, sizeof value, context + index);
+  return value;
+}
+
+SEC("tp_btf/kmem_cache_alloc")
+int BPF_PROG(object_allocated, unsigned long site, const void *object, struct kmem_cache *cache, unsigned int gfp)
+{
+  if (!object || !is_accounted(cache, gfp))
+    return 0;
+  struct task_struct *task = bpf_get_current_task_btf();
+  if (!is_charged_here(task))
+    return 0;
+  struct part_key key = {
+      .site = site, .cache = argument(ctx, 2), .bytes = cache->size + POINTER, .kind = PART_OBJECT, .kernel = -1};
+  return note_object(ctx, task, (__u64)object, &key);
+}
+
+SEC("tp_btf/kmalloc")
+int BPF_PROG(bytes_allocated, unsigned long site, const void *object, unsigned long asked, unsigned long bytes,
+             unsigned int gfp)
+{
+  if (!object || !(gfp & GFP_ACCOUNT) || bytes > LARGEST_OBJECT)
+    return 0;
+  struct task_struct *task = bpf_get_current_task_btf();
+  if (!is_charged_here(task))
+    return 0;
+  struct part_key key = {.site = site, .bytes = (__u32)bytes + POINTER, .kind = PART_OBJECT, .kernel = -1};
+  return note_object(ctx, task, (__u64)object, &key);
+}
+
+SEC("tp_btf/kmem_cache_free")
+int BPF_PROG(object_freed, unsigned long site, const void *object)
+{
+  forget_object((__u64)object, false);
+  return 0;
+}
+
+SEC("tp_btf/kfree")
+int BPF_PROG(bytes_freed, unsigned long site, const void *object)
+{
+  forget_object((__u64)object, false);
+  return 0;
+}
+
+SEC("tp_btf/mm_page_alloc")
+int BPF_PROG(page_allocated, struct page *page, unsigned int order, unsigned int gfp)
+{
+  if (!page || !(gfp & GFP_ACCOUNT))
+    return 0;
+  struct task_struct *task = bpf_get_current_task_btf();
+  if (!is_charged_here(task))
+    return 0;
+  struct part_key key = {.bytes = (__u32)(PAGE_BYTES << (order & 15)), .kind = PART_PAGES};
+  key.kernel = bpf_get_stackid(ctx, &kernel_stacks, 0);
+  return note_object(ctx, task, (__u64)page, &key);
+}
+
+SEC("tp_btf/mm_page_free")
+int BPF_PROG(page_freed, struct page *page)
+{
+  forget_object((__u64)page, false);
+  return 0;
+}
+
+SEC("tp_btf/percpu_alloc_percpu")
+int BPF_PROG(percpu_allocated, unsigned long site, bool reserved, bool atomic, unsigned long size, unsigned long align,
+             void *base, int offset, void *object, unsigned long bytes, unsigned int gfp)
+{
+  if (!object || !(gfp & GFP_ACCOUNT))
+    return 0;
+  struct task_struct *task = bpf_get_current_task_btf();
+  if (!is_charged_here(task))
+    return 0;
+  struct part_key key = {.site = site, .bytes = (__u32)bytes, .kind = PART_PERCPU, .kernel = -1};
+  return note_object(ctx, task, (__u64)object, &key);
+}
+
+SEC("tp_btf/percpu_free_percpu")
+int BPF_PROG(percpu_freed, void *base, int offset, void *object)
+{
+  forget_object((__u64)object, false);
+  return 0;
+}
+
+/* A kernel stack is charged without an event.  Its key differs from that of the task, which is an object. */
+#define STACK_OF(task) ((task) + 1)
+
+SEC("tp_btf/task_newtask")
+int BPF_PROG(task_started)
+{
+  struct task_struct *task = bpf_get_current_task_btf();
+  if (!is_charged_here(task))
+    return 0;
+  struct part_key key = {.bytes = STACK_BYTES, .kind = PART_STACK};
+  key.kernel = bpf_get_stackid(ctx, &kernel_stacks, 0);
+  return note_object(ctx, task, STACK_OF(argument(ctx, 0)), &key);
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(task_ended)
+{
+  forget_object(STACK_OF(argument(ctx, 0)), false);
+  return 0;
+}
+
+SEC("tp_btf/cgroup_rmdir")
+int BPF_PROG(group_removed)
+{
+  return forget_group(ctx, &group, &layout);
+}
+
+SEC("syscall/locate")
+int locate(void *context)
+{
+  return find_places(&layout, &places) && find_figures(&layout) ? 0 : 1;
+}
+
+SEC("syscall/read")
+int read_usage(void *context)
+{
+  profile.usage_now = group.css && !(place.unified && layout.incomplete) ? usage_of(&group, &layout) : NOT_READ;
+  return 0;
+}
+
+/* At the end: takes an object whose release was not seen off its part. */
+SEC("syscall/check")
+int check_object(void *context)
+{
+  if (!find_memory(&check))
+    return 1;
+  if (is_free(&check, check.object))
+    forget_object(check.object, true);
+  return 0;
+}

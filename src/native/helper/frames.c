@@ -1,0 +1,151 @@
+#include "frames.h"
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../common/memory.h"
+#include "proc.h"
+
+enum { NO_FILE = -1, MAX_FILES = 4096, COMM = 16 };
+
+struct frame {
+  bool is_code;
+  int file; /* its number, or NO_FILE */
+  uint64_t offset;
+};
+
+struct frames {
+  int count;
+  struct frame frame[];
+};
+
+static char *files[MAX_FILES];
+static int file_count;
+
+static int number_of_file(const char *path)
+{
+  for (int i = file_count - 1; i >= 0; i--)
+    if (!strcmp(files[i], path))
+      return i;
+  if (file_count == MAX_FILES)
+    return NO_FILE;
+  files[file_count] = must(strdup(path));
+  return file_count++;
+}
+
+/* An address that a call returns to may be the start of the next function. */
+static uint64_t address_of(const __u64 *at, int i)
+{
+  return i == 0 ? at[i] : at[i] - 1;
+}
+
+/* A line of /proc/PID/maps (proc_pid_maps(5)). */
+static void locate_in(const char *line, struct frames *frames, const __u64 *at)
+{
+  uint64_t start, end, offset;
+  char access[5];
+  int path = 0;
+  if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %*s %*s %n", &start, &end, access, &offset, &path) < 4 ||
+      access[2] != 'x')
+    return;
+  for (int i = 0; i < frames->count; i++) {
+    uint64_t address = address_of(at, i);
+    if (address < start || address >= end)
+      continue;
+    frames->frame[i].is_code = true;
+    frames->frame[i].file = line[path] == '/' ? number_of_file(line + path) : NO_FILE;
+    frames->frame[i].offset = address - start + offset;
+  }
+}
+
+/*
+ * A program without frame pointers has other numbers in their place.  What is no address that a call returns to ends the
+ * stack.
+ */
+static bool is_after_call(pid_t tid, uint64_t address)
+{
+#ifdef __x86_64__
+  enum { LONGEST = 7 };
+  uint8_t code[LONGEST];
+  if (!read_memory(tid, address - LONGEST, code, sizeof code))
+    return false;
+  if (code[LONGEST - 5] == 0xe8) /* call rel32 */
+    return true;
+  for (int length = 2; length <= LONGEST; length++) /* call r/m64: its length depends on the operand */
+    if (code[LONGEST - length] == 0xff && (code[LONGEST - length + 1] >> 3 & 7) == 2)
+      return true;
+  return false;
+#else
+  return tid > 0 && address > 0;
+#endif
+}
+
+static void cut_frames(struct frames *frames, pid_t tid, const __u64 *at)
+{
+  for (int i = 0; i < frames->count; i++)
+    if (!frames->frame[i].is_code || (i > 0 && !is_after_call(tid, at[i])))
+      frames->count = i;
+}
+
+static bool has_comm(pid_t tid, const char *comm)
+{
+  char path[32], now[COMM + 1];
+  snprintf(path, sizeof path, "/proc/%d/comm", tid);
+  FILE *file = fopen(path, "re");
+  bool same = file != NULL && fgets(now, sizeof now, file) != NULL;
+  if (file)
+    fclose(file);
+  if (!same)
+    return false;
+  now[strcspn(now, "\n")] = '\0';
+  return !strncmp(now, comm, COMM);
+}
+
+struct frames *locate_frames(pid_t tid, const char *comm, const __u64 *at, int most)
+{
+  int count = 0;
+  while (count < most && at[count] != 0)
+    count++;
+  char path[32], *line = NULL;
+  size_t size = 0;
+  snprintf(path, sizeof path, "/proc/%d/maps", tid);
+  FILE *maps = count > 0 ? fopen(path, "re") : NULL;
+  if (maps == NULL)
+    return NULL;
+  struct frames *frames = must(malloc(sizeof *frames + (size_t)count * sizeof *frames->frame));
+  frames->count = count;
+  for (int i = 0; i < count; i++)
+    frames->frame[i] = (struct frame){.file = NO_FILE};
+  for (ssize_t length; (length = getline(&line, &size, maps)) > 0;) {
+    line[length - 1] = '\0';
+    locate_in(line, frames, at);
+  }
+  free(line);
+  fclose(maps);
+  cut_frames(frames, tid, at);
+  if (has_comm(tid, comm))
+    return frames;
+  free(frames);
+  return NULL;
+}
+
+const char *frames_text(const struct frames *frames, char *text, size_t size)
+{
+  size_t length = 0;
+  text[0] = '\0';
+  for (int i = 0; i < frames->count; i++) {
+    const struct frame *frame = &frames->frame[i];
+    const char *end = i > 0 ? "\n" : "";
+    int written = frame->file == NO_FILE ? snprintf(text + length, size - length, "%s?", end)
+                                         : snprintf(text + length, size - length, "%s%" PRIx64 " %s", end,
+                                                    frame->offset, files[frame->file]);
+    if (written < 0 || (size_t)written >= size - length)
+      break;
+    length += (size_t)written;
+  }
+  text[length] = '\0';
+  return text;
+}
