@@ -6,8 +6,8 @@ import {
   type GateFailure,
   type GateFault,
   type GateInjection,
-  type GateSummary,
 } from '../gate/protocol.ts';
+import type { GateSummary } from '../gate/summary.ts';
 import { signalName } from '../host/exit-status.ts';
 import { UNWATCHED } from '../result/notes.ts';
 import { isRefusal } from '../result/summary.ts';

@@ -4,6 +4,7 @@ import { release } from 'node:os';
 import { callName } from '../gate/call-names.ts';
 import type { GateEvent, ProfilePart, ProfileTotals } from '../gate/protocol.ts';
 import type { Profile, ProfileRow } from '../result/schema.ts';
+import { createFrames, type Frames, namesFor, type UserNames, type UserStack } from './profile-frames.ts';
 import { useOf } from './profile-kinds.ts';
 
 export type ProfileLog = Readonly<{
@@ -36,7 +37,7 @@ function profileOf(parts: readonly ProfilePart[], totals: ProfileTotals, kernel:
   const cut = sorted.slice(MOST_ROWS);
   const left: Amounts = sumOf([amountsCut(totals), ...cut.map(amountsOf)]);
   const all = sumOf([left, ...kept.map(amountsOf)]);
-  const frames = createFrames();
+  const context = { release: kernel, frames: createFrames(), names: namesFor(kept.map(userStackOf)) };
   return {
     peak: {
       atMs: totals.peakAtNs === null ? null : totals.peakAtNs / 1e6,
@@ -44,9 +45,9 @@ function profileOf(parts: readonly ProfilePart[], totals: ProfileTotals, kernel:
       explained: all.atPeak.bytes,
     },
     end: { usage: totals.endUsage, explained: all.atEnd.bytes },
-    rows: kept.map((part) => rowOf(part, kernel, frames)),
+    rows: kept.map((part) => rowOf(part, context)),
     cut: { rows: totals.cutRows + cut.length, ...left },
-    frames: frames.all,
+    frames: context.frames.all,
     untracked: totals.untracked,
     missed: totals.missed,
   };
@@ -89,7 +90,9 @@ function sumOf(list: readonly Amounts[]): Amounts {
   return { atPeak: sum('atPeak'), atEnd: sum('atEnd'), total: sum('total') };
 }
 
-function rowOf(part: ProfilePart, release: string, frames: Frames): ProfileRow {
+type Context = Readonly<{ release: string; frames: Frames; names: UserNames }>;
+
+function rowOf(part: ProfilePart, { release, frames, names }: Context): ProfileRow {
   const kernel = withoutTracing(part.kernel?.split(' ') ?? []);
   const { kind, cache, size, comm, call } = part;
   const { what, allocator, isCounted } = useOf({ kind, cache, allocator: part.allocator, kernel }, release);
@@ -100,11 +103,15 @@ function rowOf(part: ProfilePart, release: string, frames: Frames): ProfileRow {
     isCounted,
     ...amountsOf(part),
     kernel: kernel.map((name) => frames.indexOf({ function: name, file: null, offset: null })),
-    user: (part.user?.split('\n') ?? []).map((line) => frames.indexOf(userFrame(line))),
+    user: names(userStackOf(part)).map(frames.indexOf),
   };
 }
 
 const IN_FAULT = -1;
+
+function userStackOf({ user, call }: ProfilePart): UserStack {
+  return { lines: user?.split('\n') ?? [], isInFault: call === IN_FAULT };
+}
 
 /** Frames of the programs that record the stack. */
 const TRACING = /^(?:bpf_prog_|bpf_trace_|bpf_trampoline_|__bpf_trace_|__traceiter_|0x)/;
@@ -113,33 +120,4 @@ function withoutTracing(stack: readonly string[]): readonly string[] {
   const named = stack.filter((name) => name !== '');
   const first = named.findIndex((name) => !TRACING.test(name));
   return first < 0 ? [] : named.slice(first);
-}
-
-type Frame = Profile['frames'][number];
-
-const NO_FILE: Frame = { function: null, file: null, offset: null };
-
-function userFrame(line: string): Frame {
-  const [, digits = '', file = '?'] = /^(?:0x)?([0-9a-f]+) (.+)$/is.exec(line) ?? [];
-  const offset = Number.parseInt(digits, 16);
-  if (file === '?' || !Number.isSafeInteger(offset)) return NO_FILE;
-  return { function: null, file, offset };
-}
-
-type Frames = Readonly<{ all: Frame[]; indexOf: (frame: Frame) => number }>;
-
-/** Each frame once. */
-function createFrames(): Frames {
-  const all: Frame[] = [];
-  const indices = new Map<string, number>();
-  return {
-    all,
-    indexOf: (frame) => {
-      const key = JSON.stringify([frame.function, frame.file, frame.offset]);
-      const known = indices.get(key);
-      if (known !== undefined) return known;
-      indices.set(key, all.length);
-      return all.push(frame) - 1;
-    },
-  };
 }

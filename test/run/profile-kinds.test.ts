@@ -33,6 +33,7 @@ test('a function that allocates for its caller is skipped if the stack is known'
   const kernel = ['__kmalloc_node_track_caller', 'kmemdup', 'frobnicate', 'do_syscall_64'];
   t.is(use({ allocator: 'kmemdup', kernel }).allocator, 'frobnicate');
   t.is(use({ allocator: 'kmemdup' }).what, 'kmemdup');
+  t.is(use({ allocator: 'alloc_pid', kernel }).allocator, 'alloc_pid');
   t.is(use({ allocator: 'kvmalloc_node', kernel: ['kvmalloc_node', 'alloc_fdtable'] }).what, 'descriptor table');
 });
 

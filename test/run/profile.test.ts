@@ -1,7 +1,13 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'ava';
 import type { ProfilePart, ProfileTotals } from '../../src/gate/protocol.ts';
+import { findProgram } from '../../src/host/programs.ts';
 import { profileSchema } from '../../src/result/schema-profile.ts';
 import { createProfileLog, MOST_ROWS } from '../../src/run/profile.ts';
+import { needs } from '../needs.ts';
 
 const PART: ProfilePart = {
   event: 'part',
@@ -146,4 +152,37 @@ test('the smallest rows beyond the maximum are summed up', (t) => {
   t.is(cut.rows, 7);
   t.deepEqual(cut.atPeak, { objects: 12, bytes: 103 });
   t.is(peak.explained, 100 + ((MOST_ROWS + 2) * (MOST_ROWS + 3)) / 2);
+});
+
+test('the functions of a program are named; an address after a call belongs to the caller', (t) => {
+  const tools = ['gcc', 'nm'].every((name) => findProgram(name) !== null);
+  if (!needs(t, process.arch === 'x64' && tools, 'gcc on x86-64')) return;
+  const folder = mkdtempSync(join(tmpdir(), 'kmem-run-profile-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const [source, program] = [join(folder, 'program.c'), join(folder, 'program')];
+  // The call to abort() is the last instruction of first().
+  writeFileSync(
+    source,
+    '#include <stdlib.h>\nvoid first(void) { abort(); }\nvoid second(void) {}\nint main(void) { first(); }\n',
+  );
+  execFileSync('gcc', ['-g0', '-O1', '-no-pie', '-falign-functions=1', '-o', program, source]);
+  const line = execFileSync('nm', [program], { encoding: 'utf8' })
+    .split('\n')
+    .find((text) => text.endsWith(' T second'));
+  const user = `${(Number.parseInt(line ?? '', 16) - 0x400000).toString(16)} ${program}`;
+  const { rows, frames } = profileOf([
+    { call: 0, peakBytes: 2, user: `${user}\n${user}\n10 /nonexistent` },
+    { call: -1, peakBytes: 1, user: `${user}\n${user}` },
+  ]);
+  t.deepEqual(
+    rows.map((row) => row.user.map((index) => frames[index]?.function)),
+    [
+      ['first', 'first', null],
+      ['second', 'first'],
+    ],
+  );
+  t.deepEqual(
+    frames.map(({ file }) => file),
+    [program, '/nonexistent', program],
+  );
 });
