@@ -109,7 +109,8 @@ function exploreTable(own: Own): OptionTable {
     fail: __,
     reserve: ___,
     reclaim: ____,
-    rcuWait: _____,
+    'rcu-wait': _____,
+    profile: ______,
     ...table
   } = experimentTable({ ...exploreOptions(own), ...common });
   return table;

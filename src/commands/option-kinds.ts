@@ -90,7 +90,7 @@ export function appends(key: ListKey): StringOption['apply'] {
 }
 
 export function turns(
-  key: 'aslr' | 'clearEnv' | 'allowIoUring' | 'background' | 'freshVm',
+  key: 'aslr' | 'clearEnv' | 'allowIoUring' | 'background' | 'freshVm' | 'profile',
   group: OptionGroup,
   describe: string,
 ): Record<string, RunOption> {

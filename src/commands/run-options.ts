@@ -147,6 +147,11 @@ export const OPTIONS: OptionTable = {
     report.store = outputFile(value, { name: '--store' });
   }),
   ...sets('sample', 'Output:', 'DURATION|off', 'time between samples', '50ms'),
+  ...turns(
+    'profile',
+    'Output:',
+    'record what kernel memory consists of, by kind, system call and stack (requires Linux 6.1)',
+  ),
   quiet: flag('Output:', 'print no report', ({ report }, on) => {
     report.quiet = on;
   }),

@@ -3,6 +3,8 @@
  * then on there is no native limit. All other architectures have the calls from 424 on under the same numbers.
  */
 
+import { gatedCalls } from './syscalls.ts';
+
 const first = `
   read write open close stat fstat lstat poll lseek mmap mprotect munmap brk rt_sigaction rt_sigprocmask
   rt_sigreturn ioctl pread64 pwrite64 readv writev access pipe select sched_yield mremap msync mincore madvise
@@ -54,3 +56,10 @@ export const callNames: ReadonlyMap<number, string> = new Map([
   ...numbered(first, 0),
   ...numbered(shared, FIRST_SHARED),
 ]);
+
+/** Null: not in a call. Uses the machine's call numbers; `callNames` are those of x86-64. */
+export function callName(call: number): string | null {
+  if (call < 0) return null;
+  const onArm64 = () => gatedCalls.find(({ numbers }) => numbers[3] === call)?.name;
+  return (process.arch === 'arm64' ? onArm64() : callNames.get(call)) ?? `call_${call}`;
+}

@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import { bytesOf } from '../text/bytes.ts';
 import { type GateConfig, observedWords, policyWords } from './policy.ts';
+import type { GateSummary } from './summary.ts';
 export type StepRequest = Readonly<{
   path: string;
   argv: readonly string[];
@@ -68,59 +69,6 @@ export type GateFault = {
   step: number | null;
 };
 
-export type GateSummary = {
-  event: 'summary';
-  denials: number;
-  refusals: number;
-  gatedCalls: number;
-  /** Null, like the next one: the kernel refuses, and the failures could not be determined. */
-  failuresDropped: number | null;
-  uncounted: number | null;
-  eventsDropped: number;
-  reclaims: number;
-  rcuWaits: number;
-  rcuWaitedNs: number;
-  /** Calls that a signal cancelled before they were received. */
-  interrupted: number;
-  traceLost: number;
-  maxUsage: number | null;
-  /** The highest usage since the limit was changed, as far as it was read. */
-  limitMax: number | null;
-  peakSeen: number | null;
-  /**
-   * On v2 the maximum lag of a reading, and the largest rise between two readings; null: the kernel records the
-   * highest.
-   */
-  lag: number | null;
-  largestRise: number | null;
-  /** 1: a BPF program read the usage on v2, and saw the highest. */
-  summed: number;
-  /** Pages faulted over the limit, and their bytes; null: nothing watched them. */
-  faultPages: number | null;
-  faultBytes: number | null;
-  /** 1: tasks leaving or entering the group were watched. */
-  movesWatched: number;
-  /** BPF events that were lost, and those missed because a program was already running. */
-  watchLost: number;
-  watchMissed: number;
-  /** Allocations that BPF programs refused; absent in other modes, like the following ones. */
-  refusedObjects?: number;
-  refusedPages?: number;
-  /** Over the limit, but let through. */
-  mustNotFail?: number;
-  atomic?: number;
-  remote?: number;
-  /** Calls that succeeded although an allocation in them was refused. */
-  callsHandled?: number;
-  /** On v2 the components of the highest reading; null if the kernel does not report them. */
-  slab: number | null;
-  kernel_stack: number | null;
-  pagetables: number | null;
-  percpu: number | null;
-  vmalloc: number | null;
-  sock: number | null;
-};
-
 /** At the end, a part of the group's kernel memory (`profile`); figures as in the result. */
 export type ProfilePart = {
   event: 'part';
@@ -184,11 +132,6 @@ export type GateCrash = {
   /** As in `failure`. */
   step: number | null;
 };
-
-/** What the owner of a program outside the group reports: how it ended, or why it could not be started. */
-export type OwnerEvent =
-  | { event: 'exit'; code: number | null; signal: number | null }
-  | { event: 'setup-error'; errno: number };
 
 export type GateEvent =
   | ProfilePart

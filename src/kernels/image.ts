@@ -1,8 +1,8 @@
 /** Extracts the image that QEMU boots from what a distribution ships. */
 
 import { SetupError } from '../errors.ts';
+import { EM_AARCH64, EM_X86_64, elfMachine, elfNotes } from '../host/elf.ts';
 import { compressionOf, decompress } from './decompress.ts';
-import { EM_AARCH64, EM_X86_64, elfMachine, elfNotes } from './elf.ts';
 import type { Kernel } from './types.ts';
 
 export type Image = Readonly<{

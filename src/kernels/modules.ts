@@ -3,8 +3,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { SetupError } from '../errors.ts';
+import { elfSection } from '../host/elf.ts';
 import { decompress } from './decompress.ts';
-import { elfSection } from './elf.ts';
 
 /** The modules that the guest's agent uses. They state their own dependencies. */
 export const ROOTS = ['virtio_mmio', '9pnet_virtio', '9p', 'overlay', 'virtio_console'] as const;

@@ -3,9 +3,9 @@
 import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SetupError } from '../errors.ts';
+import { elfSection } from '../host/elf.ts';
 import { findProgram } from '../host/programs.ts';
 import { unpackHeaders } from './deb.ts';
-import { elfSection } from './elf.ts';
 import type { Image } from './image.ts';
 import { nativeFolder, nativeSource } from './native-source.ts';
 import { reasonIn, runTool, type ToolEnd } from './tools.ts';

@@ -39,6 +39,7 @@ const WITHOUT = {
   reserve: 'explore sets no kmem limit',
   reclaim: 'explore sets no kmem limit',
   rcuWait: 'explore sets no kmem limit',
+  profile: 'explore reports how calls fail, not what memory consists of',
   traceGate: 'each run would overwrite the file',
 };
 

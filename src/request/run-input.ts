@@ -62,6 +62,7 @@ export type RunInput = Readonly<{
   reclaim?: boolean | undefined;
   /** Whether the gate waits, before a denial, until the memory of ended processes is freed; absent: true. */
   rcuWait?: boolean | undefined;
+  /** Whether BPF programs record what the group's kernel memory consists of; absent: false. */
   profile?: boolean | undefined;
   /** Whether io_uring is allowed, ungated, instead of refused; absent: false. */
   allowIoUring?: boolean | undefined;

@@ -1,4 +1,4 @@
-import type { GateSummary } from '../gate/protocol.ts';
+import type { GateSummary } from '../gate/summary.ts';
 import { DEFAULT_RESERVE } from '../gate/syscalls.ts';
 import { asksFor, type Limits } from '../request/run-spec.ts';
 import { readEnvironment } from './environment.ts';

@@ -2,7 +2,7 @@ import type { AncestorLimit } from '../cgroup/limits.ts';
 import type { Process } from '../cgroup/processes.ts';
 import type { GroupReading, Layout } from '../cgroup/types.ts';
 import type { SetupError } from '../errors.ts';
-import type { GateSummary } from '../gate/protocol.ts';
+import type { GateSummary } from '../gate/summary.ts';
 import type { Limits, RunSpec } from '../request/run-spec.ts';
 import type { Result } from './schema.ts';
 

@@ -1,4 +1,4 @@
-import { callNames } from '../gate/call-names.ts';
+import { callName } from '../gate/call-names.ts';
 import {
   errnoName,
   type GateCrash,
@@ -6,13 +6,13 @@ import {
   type GateFailure,
   type GateFault,
   type GateInjection,
-  type GateSummary,
 } from '../gate/protocol.ts';
-import { gatedCalls } from '../gate/syscalls.ts';
+import type { GateSummary } from '../gate/summary.ts';
 import { signalName } from '../host/exit-status.ts';
 import { UNWATCHED } from '../result/notes.ts';
 import { isRefusal } from '../result/summary.ts';
 import { counted } from '../text/figures.ts';
+import { outsideAllocator } from './kernel-stack.ts';
 
 export type ObservedFailure = {
   atMs: number;
@@ -193,18 +193,6 @@ function allocationOf({ bytes, isObject, stack }: GateFailure): ObservedAllocati
   return { bytes, kind: isObject === 1 ? 'object' : 'pages', function: frames[0] ?? null, stack: frames };
 }
 
-/**
- * What every allocation passes through: our program, the functions that it answers for, and those of mm/. The slab
- * cache would say less: caches of equal sizes are merged, and have the name of the first.
- */
-const ALLOCATOR =
-  /^(?:bpf_|0x|should_fail|security_|_*(?:kmem_cache|kmalloc|krealloc|kvmalloc|kzalloc|vmalloc|slab)|new_slab|allocate_slab|(?:__)?(?:alloc_pages|get_free_pages|folio_alloc)|get_page_from_freelist|prepare_alloc_pages)/;
-
-function outsideAllocator(frames: readonly string[]): readonly string[] {
-  const first = frames.findIndex((frame) => !ALLOCATOR.test(frame));
-  return first < 0 ? [] : frames.slice(first);
-}
-
 /** A fault fails no call: it ends in a signal. */
 function observedFault(event: GateFault): ObservedFailure {
   const { atNs, pid, tid, comm, exe, call, at, bytes, usage, signal, step } = event;
@@ -231,13 +219,6 @@ function observedFault(event: GateFault): ObservedFailure {
 function countOf({ comm, syscall, errno, faultIn, count }: Extract<GateEvent, { event: 'count' }>): ObservedCount {
   if (syscall === null) return { comm: known(comm), syscall: callName(faultIn ?? -1), errno: null, count };
   return { comm: known(comm), syscall, errno: errnoOf({ syscall, errno }), count };
-}
-
-/** Uses the machine's call numbers: `callNames` are those of x86-64. */
-function callName(call: number): string | null {
-  if (call < 0) return null;
-  const onArm64 = () => gatedCalls.find(({ numbers }) => numbers[3] === call)?.name;
-  return (process.arch === 'arm64' ? onArm64() : callNames.get(call)) ?? `call_${call}`;
 }
 
 function crashOf({ atNs, pid, comm, signal, step }: GateCrash): ObservedCrash {

@@ -6,12 +6,17 @@
 import type { Socket } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import { helperArguments, helperPath, type Program, startable } from '../gate/helper.ts';
-import { encodeSignal, type OwnerEvent } from '../gate/protocol.ts';
+import { encodeSignal } from '../gate/protocol.ts';
 import { execa } from '../host/execa.ts';
 import { type Exit, signalName, signalNumber } from '../host/exit-status.ts';
 import { cutLines } from '../host/lines.ts';
 import type { Identity } from './identity.ts';
 import type { Stdio } from './supervisor.ts';
+
+/** What the owner reports: how the program ended, or why it could not be started. */
+type OwnerEvent =
+  | { event: 'exit'; code: number | null; signal: number | null }
+  | { event: 'setup-error'; errno: number };
 
 export type OwnedEnd = Exit &
   Readonly<{

@@ -20,6 +20,8 @@ export function setupErrorOf({ stage, errno, subject }: SetupErrorEvent, command
       return noProgram('--on-fault sigbus or kill', why, 'leave out --on-fault');
     case 'enforce':
       return noEnforcement(errno, subject);
+    case 'profile':
+      return noProfile(errno, subject);
     case 'unnotified':
       return new SetupError(
         'no-gate',
@@ -108,6 +110,24 @@ function noEnforcement(errno: number, subject: string | null): SetupError {
     `--enforce kernel does not work on this kernel: ${reasonFor(errno, subject)}`,
     hint,
   );
+}
+
+const NOT_ALLOWED: readonly string[] = ['EPERM', 'EACCES'];
+const TOO_OLD: readonly string[] = ['ENOENT', 'EINVAL', 'ENOTSUP', 'EOPNOTSUPP'];
+
+function noProfile(errno: number, subject: string | null): SetupError {
+  const name = errno === 0 ? null : errnoName(errno);
+  const why = [subject, name].filter((part) => part !== null && part !== '').join(': ');
+  const message = `--profile requires BPF programs, which cannot be loaded here${why === '' ? '' : ` (${why})`}`;
+  const inMicrovm = 'in a microVM (kmem-run kernel add 6.1, then --kernel 6.1)';
+  if (NOT_ALLOWED.includes(name ?? ''))
+    return new SetupError(
+      'no-profile',
+      message,
+      `run kmem-run as root or with CAP_BPF and CAP_PERFMON, or ${inMicrovm}`,
+    );
+  const reason = TOO_OLD.includes(name ?? '') ? ': this kernel is older than 6.1, or lacks what they need' : '';
+  return new SetupError('no-profile', `${message}${reason}`, `use Linux 6.1 or newer, or run ${inMicrovm}`);
 }
 
 function reasonFor(errno: number, subject: string | null): string {

@@ -225,6 +225,10 @@ export const scenarioSchema = z.strictObject({
     .boolean()
     .optional()
     .describe('Before a call is denied, wait until the memory of exited processes is freed.'),
+  profile: z
+    .boolean()
+    .optional()
+    .describe('Record what kernel memory consists of, by kind, system call and stack (requires Linux 6.1).'),
   allowIoUring: z.boolean().optional().describe('Allow io_uring, whose operations are not gated.'),
   onOverrun: z
     .enum(ON_OVERRUN)

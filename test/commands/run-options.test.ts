@@ -60,6 +60,8 @@ test('every option reaches its key as written', (t) => {
 test('some options are parsed', (t) => {
   t.deepEqual(input('--reclaim', 'on').reclaim, true);
   t.deepEqual(input('--reclaim', 'off').reclaim, false);
+  t.is(input('--profile').profile, true);
+  t.is(input('--no-profile').profile, false);
   t.deepEqual(input('--aslr', '--clear-env'), { command: ['true'], aslr: true, clearEnv: true });
   t.deepEqual(input('--then', 'a b', '--then=c', '--then', 'd').then, ['a b', 'c', 'd']);
   t.deepEqual(input('--expect', 'exit==0', '--expect=failcnt>0').expect, ['exit==0', 'failcnt>0']);
@@ -288,6 +290,7 @@ test('every run key that users set has an option, and --help describes its value
     'errno',
     'reclaim',
     'rcuWait',
+    'profile',
     'allowIoUring',
     'onOverrun',
     'onFault',

@@ -2,7 +2,7 @@ import { constants } from 'node:os';
 import test from 'ava';
 import { memoryErrorOf, setupErrorOf } from '../../src/run/setup-errors.ts';
 
-const { ENOENT, EACCES, EBUSY, EPERM, EINVAL, EPROTO } = constants.errno;
+const { ENOENT, EACCES, EBUSY, EPERM, EINVAL, EPROTO, EOPNOTSUPP, ENOMEM } = constants.errno;
 
 function told(stage: string, errno: number, subject: string | null = null) {
   return setupErrorOf({ event: 'setup-error', stage, errno, subject }, 'apachectl');
@@ -43,6 +43,28 @@ test('why the kernel cannot enforce is named, with the function that was asked',
     t.is(code, 'no-enforcement');
     t.regex(message, reason);
     t.is(hint, 'use --enforce gate, or a kernel that allows it, in a microVM: --kernel 6.1');
+  }
+});
+
+test('why no profile can be recorded is named, with what helps', (t) => {
+  for (const [errno, subject, reason, remedy] of [
+    [
+      EPERM,
+      'kmem_cache_alloc',
+      /cannot be loaded here \(kmem_cache_alloc: EPERM\)$/,
+      /^run kmem-run as root .*CAP_BPF/,
+    ],
+    [EACCES, null, /cannot be loaded here \(EACCES\)$/, /^run kmem-run as root .*CAP_PERFMON/],
+    [ENOENT, 'mm_page_alloc', /\(mm_page_alloc: ENOENT\): this kernel is older than 6\.1/, /^use Linux 6\.1/],
+    [EINVAL, '', /\(EINVAL\): this kernel is older than 6\.1/, /^use Linux 6\.1/],
+    [EOPNOTSUPP, null, /: this kernel is older than 6\.1/, /^use Linux 6\.1/],
+    [ENOMEM, 'percpu', /\(percpu: ENOMEM\)$/, /^use Linux 6\.1/],
+  ] as const) {
+    const { code, message, hint } = told('profile', errno, subject);
+    t.is(code, 'no-profile');
+    t.regex(message, reason);
+    t.regex(hint, remedy);
+    t.regex(hint, /in a microVM \(kmem-run kernel add 6\.1, then --kernel 6\.1\)$/);
   }
 });
 
