@@ -100,7 +100,7 @@ function rowOf(part: ProfilePart, { release, frames, names }: Context): ProfileR
     ...{ kind, what, allocator, cache, size, comm },
     origin: call >= 0 ? 'call' : call === IN_FAULT ? 'fault' : 'other',
     call: callName(call),
-    isCounted,
+    isCounted: isCounted && part.unseen === 0,
     ...amountsOf(part),
     kernel: kernel.map((name) => frames.indexOf({ function: name, file: null, offset: null })),
     user: names(userStackOf(part)).map(frames.indexOf),

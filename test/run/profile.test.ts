@@ -17,6 +17,7 @@ const PART: ProfilePart = {
   size: 192,
   comm: 'dash',
   call: -2,
+  unseen: 0,
   ...{ peakObjects: 2, peakBytes: 384, endObjects: 1, endBytes: 192, objects: 5, bytes: 960 },
   kernel: null,
   user: null,

@@ -36,12 +36,6 @@ static int number_of_file(const char *path)
   return file_count++;
 }
 
-/* An address that a call returns to may be the start of the next function. */
-static uint64_t address_of(const __u64 *at, int i)
-{
-  return i == 0 ? at[i] : at[i] - 1;
-}
-
 /* A line of /proc/PID/maps (proc_pid_maps(5)). */
 static void locate_in(const char *line, struct frames *frames, const __u64 *at)
 {
@@ -52,7 +46,7 @@ static void locate_in(const char *line, struct frames *frames, const __u64 *at)
       access[2] != 'x')
     return;
   for (int i = 0; i < frames->count; i++) {
-    uint64_t address = address_of(at, i);
+    uint64_t address = at[i];
     if (address < start || address >= end)
       continue;
     frames->frame[i].is_code = true;
