@@ -64,6 +64,14 @@ struct {
   __uint(max_entries, PART_RING);
 } new_parts SEC(".maps");
 
+/* A tracepoint's argument as a number: the verifier rejects arithmetic on pointers, and any use of `void *` before 6.13. */
+static __always_inline __u64 argument(const unsigned long long *context, int index)
+{
+  __u64 value = 0;
+  bpf_probe_read_kernel(&value, sizeof value, context + index);
+  return value;
+}
+
 static __always_inline bool is_charged_here(struct task_struct *task)
 {
   if (profile.ended)
@@ -188,17 +196,10 @@ static __always_inline int note_object(void *context, struct task_struct *task, 
   return 0;
 }
 
-/* A tracepoint's argument as a number: the verifier rejects arithmetic on trusted pointers. */
-static __always_inline __u64 argument(const unsigned long long *context, int index)
-{
-  __u64 value = 0;
-  bpf_probe_read_kernel(&value, sizeof value, context + index);
-  return value;
-}
-
 SEC("tp_btf/kmem_cache_alloc")
-int BPF_PROG(object_allocated, unsigned long site, const void *object, struct kmem_cache *cache, unsigned int gfp)
+int BPF_PROG(object_allocated, unsigned long site, void *unread, struct kmem_cache *cache, unsigned int gfp)
 {
+  __u64 object = argument(ctx, 1);
   if (!object || !is_accounted(cache, gfp))
     return 0;
   struct task_struct *task = bpf_get_current_task_btf();
@@ -206,33 +207,34 @@ int BPF_PROG(object_allocated, unsigned long site, const void *object, struct km
     return 0;
   struct part_key key = {
       .site = site, .cache = argument(ctx, 2), .bytes = cache->size + POINTER, .kind = PART_OBJECT, .kernel = -1};
-  return note_object(ctx, task, (__u64)object, &key);
+  return note_object(ctx, task, object, &key);
 }
 
 SEC("tp_btf/kmalloc")
-int BPF_PROG(bytes_allocated, unsigned long site, const void *object, unsigned long asked, unsigned long bytes,
+int BPF_PROG(bytes_allocated, unsigned long site, void *unread, unsigned long asked, unsigned long bytes,
              unsigned int gfp)
 {
+  __u64 object = argument(ctx, 1);
   if (!object || !(gfp & GFP_ACCOUNT) || bytes > LARGEST_OBJECT)
     return 0;
   struct task_struct *task = bpf_get_current_task_btf();
   if (!is_charged_here(task))
     return 0;
   struct part_key key = {.site = site, .bytes = (__u32)bytes + POINTER, .kind = PART_OBJECT, .kernel = -1};
-  return note_object(ctx, task, (__u64)object, &key);
+  return note_object(ctx, task, object, &key);
 }
 
 SEC("tp_btf/kmem_cache_free")
-int BPF_PROG(object_freed, unsigned long site, const void *object)
+int BPF_PROG(object_freed)
 {
-  forget_object((__u64)object, false);
+  forget_object(argument(ctx, 1), false);
   return 0;
 }
 
 SEC("tp_btf/kfree")
-int BPF_PROG(bytes_freed, unsigned long site, const void *object)
+int BPF_PROG(bytes_freed)
 {
-  forget_object((__u64)object, false);
+  forget_object(argument(ctx, 1), false);
   return 0;
 }
 
@@ -258,21 +260,22 @@ int BPF_PROG(page_freed, struct page *page)
 
 SEC("tp_btf/percpu_alloc_percpu")
 int BPF_PROG(percpu_allocated, unsigned long site, bool reserved, bool atomic, unsigned long size, unsigned long align,
-             void *base, int offset, void *object, unsigned long bytes, unsigned int gfp)
+             void *base, int offset, void *unread, unsigned long bytes, unsigned int gfp)
 {
+  __u64 object = argument(ctx, 7);
   if (!object || !(gfp & GFP_ACCOUNT))
     return 0;
   struct task_struct *task = bpf_get_current_task_btf();
   if (!is_charged_here(task))
     return 0;
   struct part_key key = {.site = site, .bytes = (__u32)bytes, .kind = PART_PERCPU, .kernel = -1};
-  return note_object(ctx, task, (__u64)object, &key);
+  return note_object(ctx, task, object, &key);
 }
 
 SEC("tp_btf/percpu_free_percpu")
-int BPF_PROG(percpu_freed, void *base, int offset, void *object)
+int BPF_PROG(percpu_freed)
 {
-  forget_object((__u64)object, false);
+  forget_object(argument(ctx, 2), false);
   return 0;
 }
 

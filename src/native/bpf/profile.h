@@ -6,10 +6,10 @@
 
 enum {
   MAX_PARTS = 16384,
-  MAX_OBJECTS = 1 << 18,
-  MAX_USER_STACKS = 1 << 16, /* collisions are lost: several times as many as are expected */
-  MAX_KERNEL_STACKS = 1 << 14,
-  USER_FRAMES = 48,
+  MAX_OBJECTS = 1 << 17,
+  MAX_USER_STACKS = 1 << 15, /* collisions are lost: several times as many as are expected */
+  MAX_KERNEL_STACKS = 1 << 13,
+  USER_FRAMES = 32,
   KERNEL_FRAMES = 32,
   CACHE_NAME = 32,
   PART_RING = 1 << 18,
