@@ -139,9 +139,10 @@ struct pcpu_hot {
 };
 
 struct pt_regs___x86 {
-  unsigned long orig_ax;
+  unsigned long bp, orig_ax, ip, sp;
 };
 struct pt_regs___arm64 {
+  unsigned long long pc;
   int syscallno;
 };
 

@@ -14,6 +14,7 @@
 #include "profile.h"
 #include "call.h"
 #include "charge.h"
+#include "fingerprint.h"
 #include "slab.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
@@ -93,10 +94,8 @@ static __always_inline __u64 number_of(const struct part_key *key)
 {
   const __u64 *word = (const void *)key;
   __u64 number = 0;
-  for (unsigned i = 0; i < KEY_WORDS; i++) {
-    number = (number ^ word[i]) * 0x9e3779b97f4a7c15ull;
-    number ^= number >> 32;
-  }
+  for (unsigned i = 0; i < KEY_WORDS; i++)
+    number = mixed(number, word[i]);
   return number == CUT_PART ? 1 : number;
 }
 
@@ -113,7 +112,7 @@ static __always_inline struct part *make_part(void *context, const struct part_k
     if (e) {
       e->part = number;
       e->task = bpf_get_current_pid_tgid();
-      e->user = key->user;
+      e->user = bpf_get_stackid(context, &user_stacks, BPF_F_USER_STACK);
       __builtin_memcpy(e->comm, key->comm, sizeof e->comm);
       bpf_ringbuf_submit(e, 0);
     } else {
@@ -167,7 +166,7 @@ static __always_inline void note_usage(void)
 static __always_inline int note_object(void *context, struct task_struct *task, __u64 address, struct part_key *key)
 {
   key->call = BPF_CORE_READ(task, flags) & PF_IO_WORKER ? IN_UNKNOWN : call_number();
-  key->user = bpf_get_stackid(context, &user_stacks, BPF_F_USER_STACK);
+  key->user = fingerprint();
   bpf_get_current_comm(key->comm, sizeof key->comm);
   __u64 number = number_of(key), bytes = key->bytes;
   struct part *part = bpf_map_lookup_elem(&parts, &number);

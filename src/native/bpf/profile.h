@@ -27,9 +27,8 @@ struct part_key {
   __u32 bytes;  /* charged for one object */
   __u32 kind;   /* enum part_kind */
   __s32 call;   /* number of the system call, or as above */
-  __s32 user;   /* number of the user stack; negative: not known */
-  __s32 kernel; /* the same of the kernel stack, if there is no site */
-  __u32 unused;
+  __s32 kernel; /* number of the kernel stack, if there is no site; negative: not known */
+  __u64 user;   /* fingerprint of the user stack */
   char comm[16];
 };
 

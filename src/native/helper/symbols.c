@@ -38,6 +38,7 @@ static const char *name_of(struct object *object, int naming, uint64_t address)
   if (!run_program(naming))
     return NULL;
   memcpy(entry, asked, sizeof *entry);
+  entry->name[strcspn(entry->name, " ")] = '\0'; /* the name of its module follows */
   return entry->name;
 }
 
