@@ -74,6 +74,7 @@ export const RESULT: Readonly<Record<string, Shape>> = {
   orphans: list('free'),
   ending: leaves('rule', 'reason', 'waitedMs'),
   samples: list('free'),
+  profile: 'free',
   warnings: list('leaf'),
   environment: 'free',
   spec: 'free',

@@ -311,6 +311,8 @@ for (const [args, reason] of [
   [['--resume', 'abc'], /unknown option "--resume"/],
   [['--limit', '0', '--', 'true'], /--limit: "0" is not a number from 1/],
   [['--trace-gate', 'x', '--', 'true'], /unknown option "--trace-gate"/],
+  [['--rcu-wait', 'off', '--', 'true'], /unknown option "--rcu-wait"/],
+  [['--profile', '--', 'true'], /unknown option "--profile"/],
   [['true'], /-- is missing/],
 ] as const) {
   test.serial(`rejected before anything runs: ${args.join(' ')}`, async (t) => {
