@@ -28,6 +28,7 @@ const BESIDE_MICROVMS = [
   'test/native/sanitized',
   'test/native/fuzz',
   'test/report/html/page',
+  'test/report/html/profile',
   'test/scenario/library',
   'test/gate/rows',
   'test/gate/stress',

@@ -1,6 +1,7 @@
 /** Data that a page carries besides its text, for its script. */
 
 import type { Plot } from '../plots/index.ts';
+import type { ProfileData } from '../plots/profile-data.ts';
 import type { NumbersTable } from '../plots/types.ts';
 import { html, type Markup } from './markup.ts';
 
@@ -16,7 +17,11 @@ export type PageTable = NumbersTable &
     copied: number | null;
   }>;
 
-export type PageData = Readonly<{ plots: readonly Plot[]; tables: readonly PageTable[] }>;
+export type PageData = Readonly<{
+  plots: readonly Plot[];
+  tables: readonly PageTable[];
+  profiles: readonly ProfileData[];
+}>;
 
 /** Id of the script element with the data. */
 export const DATA_ID = 'kmem-run-data';
@@ -25,12 +30,14 @@ export type Gathering = Readonly<{
   /** Empty if there is no plot. `level`: of the heading. */
   figure: (plot: Plot | null, level?: number) => Markup;
   table: (table: PageTable) => Markup;
+  profile: (profile: ProfileData) => Markup;
   data: () => PageData;
 }>;
 
 export function makeGathering(): Gathering {
   const plots: Plot[] = [];
   const tables: PageTable[] = [];
+  const profiles: ProfileData[] = [];
   return {
     figure: (plot, level = 3) => {
       if (plot === null) return html``;
@@ -41,7 +48,11 @@ export function makeGathering(): Gathering {
       tables.push(table);
       return html`<div class="long" data-table="${table.id}"><noscript><p class="note">This table requires JavaScript, which is part of this page.</p></noscript></div>`;
     },
-    data: () => ({ plots, tables }),
+    profile: (profile) => {
+      profiles.push(profile);
+      return html`<div class="profile" data-profile="${profile.id}"><noscript><p class="note">The graph requires JavaScript, which is part of this page.</p></noscript></div>`;
+    },
+    data: () => ({ plots, tables, profiles }),
   };
 }
 

@@ -1,8 +1,8 @@
 /** The look of a page: light and dark, on paper, on narrow screens. */
 
 export const style = `
-:root { color-scheme: light dark; --text: #1b1f24; --muted: #57606a; --line: #d8dee4; --surface: #fff; --sunk: #f4f6f8; --page: #fff; --link: #0057a8; --good: #0063a0; --bad: #b23a08; --warn: #855c00; --focus: #0057a8; }
-@media (prefers-color-scheme: dark) { :root { --text: #e6edf3; --muted: #9aa4af; --line: #343b44; --surface: #14181d; --sunk: #1c2229; --page: #14181d; --link: #7cc0ff; --good: #6cc0f5; --bad: #ff9a5c; --warn: #e3b341; --focus: #7cc0ff; } }
+:root { color-scheme: light dark; --text: #1b1f24; --muted: #57606a; --line: #d8dee4; --surface: #fff; --sunk: #f4f6f8; --page: #fff; --link: #0057a8; --good: #0063a0; --bad: #b23a08; --warn: #855c00; --focus: #0057a8; --box-what: #cde4f6; --box-program: #e5daf3; --box-user: #d3ecdd; --box-call: #fce1c2; --box-kernel: #f5d6d2; --box-rest: #e3e7eb; --box-found: #ffd23d; --hatch: rgba(27, 31, 36, 0.17); }
+@media (prefers-color-scheme: dark) { :root { --text: #e6edf3; --muted: #9aa4af; --line: #343b44; --surface: #14181d; --sunk: #1c2229; --page: #14181d; --link: #7cc0ff; --good: #6cc0f5; --bad: #ff9a5c; --warn: #e3b341; --focus: #7cc0ff; --box-what: #1c425f; --box-program: #453463; --box-user: #1e4a38; --box-call: #5c3d16; --box-kernel: #5c2d2c; --box-rest: #323a43; --box-found: #7d6000; --hatch: rgba(230, 237, 243, 0.17); } }
 * { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; scroll-behavior: auto; }
 body { margin: 0; overflow-wrap: anywhere; color: var(--text); background: var(--page); font: 15px/1.5 system-ui, "DejaVu Sans", sans-serif; }
@@ -70,6 +70,25 @@ th button { border: 0; background: none; padding: 0; min-height: 0; color: inher
 .tools label { display: flex; flex-direction: column; color: var(--muted); font-size: 12px; }
 .tools input[type="search"] { width: 260px; }
 .pager { display: flex; flex-wrap: wrap; gap: 10px; align-items: center; font-size: 13px; color: var(--muted); margin: 6px 0; }
+.graph { max-height: 60vh; overflow: hidden auto; border: 1px solid var(--line); background: var(--sunk); }
+.boxes { position: relative; overflow: hidden; }
+.box { background-color: var(--box-rest); }
+.boxes .box { position: absolute; height: 24px; min-width: 2px; padding: 0 4px; border: solid var(--surface); border-width: 0 1px 1px 0; overflow: hidden; white-space: nowrap; text-overflow: ellipsis; font-size: 12px; line-height: 23px; cursor: pointer; }
+.boxes .box:focus-visible { outline-offset: -3px; scroll-margin-bottom: 12em; }
+.boxes .box:hover { text-decoration: underline; }
+.boxes .box small { margin-left: 8px; font-size: 12px; color: inherit; opacity: 0.8; }
+.box.what { background-color: var(--box-what); } .box.program { background-color: var(--box-program); } .box.user { background-color: var(--box-user); }
+.box.call { background-color: var(--box-call); } .box.kernel { background-color: var(--box-kernel); }
+.box.unseen { background-image: repeating-linear-gradient(135deg, transparent 0 4px, var(--hatch) 4px 6px); }
+.boxes .zoomed { font-weight: 650; }
+.searched .box:not(.found) { opacity: 0.55; }
+.boxes .found { background-color: var(--box-found); font-weight: 650; }
+.details { position: sticky; bottom: 0; min-height: 9.5em; max-height: 45vh; overflow: auto; padding: 6px 0; background: var(--page); overflow-wrap: anywhere; }
+.details .facts, .details p { margin: 0; } .details .path { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden; }
+.legend { display: flex; flex-wrap: wrap; gap: 4px 16px; list-style: none; padding: 0; margin: 6px 0; font-size: 13px; color: var(--muted); }
+.legend .box { display: inline-block; width: 18px; height: 12px; margin-right: 6px; border: 1px solid var(--line); }
+.parts .scroll { max-height: 32em; overflow: auto; }
+.found-text { color: var(--text); }
 .output { background: var(--sunk); border: 1px solid var(--line); border-radius: 6px; padding: 10px 12px; overflow: auto; max-height: 22em; font: 13px/1.45 ui-monospace, "DejaVu Sans Mono", monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
 footer { border-top: 1px solid var(--line); margin-top: 40px; padding-top: 10px; color: var(--muted); font-size: 13px; }
 @media (max-width: 600px) {
@@ -85,6 +104,6 @@ footer { border-top: 1px solid var(--line); margin-top: 40px; padding-top: 10px;
   :root { color-scheme: light; --text: #000; --muted: #444; --line: #bbb; --surface: #fff; --sunk: #fff; --page: #fff; --link: #000; --good: #0063a0; --bad: #b23a08; --warn: #855c00; }
   .page { max-width: none; padding: 0; } .skip, nav.contents, .copy, .tools, .pager button, .readout { display: none; }
   figure.plot, .figures, tr, .shell { break-inside: avoid; } h2, h3 { break-after: avoid; }
-  .shell code, .output { max-height: none; } .scroll { overflow: visible; }
+  .shell code, .output { max-height: none; } .scroll { overflow: visible; } .parts .scroll, .graph { max-height: none; } .details { position: static; }
 }
 `;

@@ -11,6 +11,17 @@ export function element<K extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
+export function selectOf(
+  label: string,
+  values: readonly string[],
+  choose: (value: string, index: number) => void,
+): HTMLElement {
+  const select = element('select', {});
+  for (const value of values) select.append(element('option', {}, value));
+  select.addEventListener('change', () => choose(values[select.selectedIndex] ?? '', select.selectedIndex));
+  return element('label', {}, label, select);
+}
+
 export function copyButton(text: string, name: string): HTMLButtonElement {
   return element('button', { type: 'button', class: 'copy', 'data-copy': visible(text), 'aria-label': name }, 'Copy');
 }

@@ -5,6 +5,7 @@ import { numbersOf, type Plot } from '../../plots/index.ts';
 import { DATA_ID, type PageData } from '../data.ts';
 import { mountPlot } from './chart.ts';
 import { listenForCopies } from './dom.ts';
+import { mountProfile } from './profile.ts';
 import { mountTable } from './table.ts';
 
 declare global {
@@ -21,7 +22,7 @@ const MARGIN = '400px';
 
 function start(): void {
   const text = document.getElementById(DATA_ID)?.textContent ?? '';
-  const { plots, tables } = JSON.parse(text) as PageData;
+  const { plots, tables, profiles } = JSON.parse(text) as PageData;
   const byId = new Map(plots.map((plot) => [plot.id, plot]));
   const tablesById = new Map(tables.map((table) => [table.id, table]));
   whenSeen('[data-plot]', (place) => {
@@ -31,6 +32,11 @@ function start(): void {
   whenSeen('[data-table]', (place) => {
     const table = tablesById.get(place.dataset.table ?? '');
     if (table !== undefined) mountTable(table, place);
+  });
+  const profilesById = new Map(profiles.map((profile) => [profile.id, profile]));
+  whenSeen('[data-profile]', (place) => {
+    const profile = profilesById.get(place.dataset.profile ?? '');
+    if (profile !== undefined) mountProfile(profile, place);
   });
   for (const place of document.querySelectorAll<HTMLElement>('[data-numbers]')) {
     const plot = byId.get(place.dataset.numbers ?? '');

@@ -4,7 +4,7 @@ import { counted } from '../../../text/figures.ts';
 import type { TableCell } from '../../plots/types.ts';
 import { cellText, isWide } from '../cell.ts';
 import type { PageTable } from '../data.ts';
-import { copyButton, element } from './dom.ts';
+import { copyButton, element, selectOf } from './dom.ts';
 import { cellName, groupsIn, rowsIn, type TableRow, type View } from './rows.ts';
 
 const PAGE = 50;
@@ -65,17 +65,6 @@ function toolsOf({ caption, columns, rows, groups, choices }: PageTable, state: 
     );
   }
   return tools;
-}
-
-function selectOf(
-  label: string,
-  values: readonly string[],
-  choose: (value: string, index: number) => void,
-): HTMLElement {
-  const select = element('select', {});
-  for (const value of values) select.append(element('option', {}, value));
-  select.addEventListener('change', () => choose(values[select.selectedIndex] ?? '', select.selectedIndex));
-  return element('label', {}, label, select);
 }
 
 function pagerOf(table: PageTable, state: State, update: Update, status: HTMLElement): HTMLElement {

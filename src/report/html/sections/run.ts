@@ -11,6 +11,7 @@ import { badge, type Fact, facts, figures, heading, list, notices, shellCommand,
 import type { Gathering } from '../data.ts';
 import { type Content, html, type Markup, type Section } from '../markup.ts';
 import { failureParts } from './failures.ts';
+import { profilePart } from './profile.ts';
 
 export function runSection(result: Result, prefix: string, gathering: Gathering): Section {
   const command = shellLine(result.spec.command);
@@ -27,6 +28,7 @@ ${figures(firstFigures(result))}
 ${notices(result)}
 ${gathering.figure(timelineOf(result, `${prefix}-timeline`), level)}
 ${gathering.figure(partsOf(result, `${prefix}-parts`), level)}
+${profilePart(result, prefix, gathering, level)}
 ${failureParts(result, prefix, gathering, level)}
 ${stepPart(result, level)}
 ${expectationPart(result, level)}
