@@ -195,6 +195,13 @@ static __always_inline int note_object(void *context, struct task_struct *task, 
   return 0;
 }
 
+static __always_inline int note_release(__u64 address)
+{
+  if (!profile.ended)
+    forget_object(address, false);
+  return 0;
+}
+
 SEC("tp_btf/kmem_cache_alloc")
 int BPF_PROG(object_allocated, unsigned long site, void *unread, struct kmem_cache *cache, unsigned int gfp)
 {
@@ -226,15 +233,13 @@ int BPF_PROG(bytes_allocated, unsigned long site, void *unread, unsigned long as
 SEC("tp_btf/kmem_cache_free")
 int BPF_PROG(object_freed)
 {
-  forget_object(argument(ctx, 1), false);
-  return 0;
+  return note_release(argument(ctx, 1));
 }
 
 SEC("tp_btf/kfree")
 int BPF_PROG(bytes_freed)
 {
-  forget_object(argument(ctx, 1), false);
-  return 0;
+  return note_release(argument(ctx, 1));
 }
 
 SEC("tp_btf/mm_page_alloc")
@@ -253,8 +258,7 @@ int BPF_PROG(page_allocated, struct page *page, unsigned int order, unsigned int
 SEC("tp_btf/mm_page_free")
 int BPF_PROG(page_freed, struct page *page)
 {
-  forget_object((__u64)page, false);
-  return 0;
+  return note_release((__u64)page);
 }
 
 SEC("tp_btf/percpu_alloc_percpu")
@@ -274,8 +278,7 @@ int BPF_PROG(percpu_allocated, unsigned long site, bool reserved, bool atomic, u
 SEC("tp_btf/percpu_free_percpu")
 int BPF_PROG(percpu_freed)
 {
-  forget_object(argument(ctx, 2), false);
-  return 0;
+  return note_release(argument(ctx, 2));
 }
 
 /* A kernel stack is charged without an event.  Its key differs from that of the task, which is an object. */
@@ -295,8 +298,7 @@ int BPF_PROG(task_started)
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(task_ended)
 {
-  forget_object(STACK_OF(argument(ctx, 0)), false);
-  return 0;
+  return note_release(STACK_OF(argument(ctx, 0)));
 }
 
 SEC("tp_btf/cgroup_rmdir")
