@@ -112,7 +112,7 @@ export function stackRows({ rows, frames }: Pick<Profile, 'rows' | 'frames'>, at
   const key = ({ peak: 'atPeak', end: 'atEnd', total: 'total' } as const)[at];
   const framesOf = (indices: readonly number[]) => indices.map((index) => frames[index] ?? UNKNOWN);
   return rows
-    .filter((row) => row[key].bytes > 0 || row[key].objects > 0)
+    .filter((row) => row[key].bytes > 0)
     .map(({ what, comm, origin, call, isCounted, kernel, user, ...row }) => ({
       ...{ what, comm, origin, call, isCounted, kernel: framesOf(kernel), user: framesOf(user) },
       amount: row[key],
