@@ -5,13 +5,14 @@ import { groupDigits } from '../../request/size.ts';
 import { firstFailing } from '../../result/summary.ts';
 import type { ReportDocument } from '../../scenario/documents.ts';
 import { countOutcomes } from '../../scenario/report.ts';
-import type { ComparedPoint } from '../../statistics/compare.ts';
+import { type ComparedPoint, growthOfPeak } from '../../statistics/compare.ts';
 import type { Spread, Verdict } from '../../statistics/spread.ts';
 import { counted, NOT_READ, number, shortSize } from '../../text/figures.ts';
 import { shellLine } from '../../text/quote.ts';
 import { sentence } from '../terminal/bisect.ts';
 import { kindText } from '../terminal/compare.ts';
 import { documentText } from '../terminal/documents.ts';
+import { growthSections } from './growth.ts';
 import { code, escaped, pre, table } from './markup.ts';
 import { profileSection } from './profile.ts';
 
@@ -21,6 +22,8 @@ type Compared = Extract<ReportDocument, { kind: 'compare' }>;
 const MOST_CHANGES = 12;
 const MOST_DETAILS = 12;
 const MOST_PROFILES = 3;
+/** Settings of a comparison. */
+const MOST_GROWN = 3;
 
 const verdicts: Readonly<Record<Verdict, string>> = {
   same: 'the same',
@@ -149,6 +152,11 @@ function changes({ a, b, comparison }: Compared): string {
     `**What changed** from ${code(a.name, 40)} (${counted(a.runs, 'run')}) to ${code(b.name, 40)} (${counted(b.runs, 'run')}): ${verdicts[verdict]}`,
     ...(shown.length === 0 ? [] : [table(head, ['left', 'left', 'left', 'left'], shown)]),
     ...(more > 0 ? [`and ${counted(more, 'other row')}`] : []),
+    ...points
+      .map((point) => growthSections(growthOfPeak(point), escaped(placeText(point.at))))
+      .filter((sections) => sections.length > 0)
+      .slice(0, MOST_GROWN)
+      .flat(),
     ...(only > 0 ? [`${counted(only, 'setting')} of only one of them: not compared`] : []),
     ...(circumstances.length === 0
       ? []

@@ -1,8 +1,10 @@
 import test from 'ava';
 import { markdownReport } from '../../../src/report/markdown/report.ts';
 import type { Result } from '../../../src/result/schema.ts';
+import { compareRuns } from '../../../src/statistics/compare.ts';
+import { sampleOfResult } from '../../../src/statistics/sample.ts';
 import { profiled, profileRow } from '../../fixtures/profiles.ts';
-import { result } from '../../fixtures/results.ts';
+import { HOSTILE_TEXT, result } from '../../fixtures/results.ts';
 import { dangerous } from '../../fixtures/terminal.ts';
 
 function report(...made: Result[]) {
@@ -56,4 +58,49 @@ test('hostile names stay text in one cell', (t) => {
   const line = text.split('\n').find((one) => one.includes('&#60;script'));
   t.is(line?.split('|').length, 6);
   t.notRegex(text, /<script/);
+});
+
+function compared(a: Result, b: Result) {
+  const side = (name: string, made: Result) => ({ name, runs: 1, commands: [], results: [made] });
+  const comparison = compareRuns([sampleOfResult(a)], [sampleOfResult(b)]);
+  return markdownReport([{ kind: 'compare', a: side('before', a), b: side('after', b), comparison }], {
+    title: null,
+    version: '0.1.0',
+  });
+}
+
+test('tables of what grew', (t) => {
+  const rows = Array.from({ length: 15 }, (_, index) =>
+    profileRow(`part ${index}`, { atPeak: 30 - index, user: [2, 3] }),
+  );
+  const uncounted = profileRow('epitem', { isCounted: false });
+  const after = profiled({ rows: [...rows, uncounted] }, { kmem: { maxUsage: 9_000_000 } });
+  const text = compared(profiled({ rows: [] }), after);
+  const parts = text.split('\n\n');
+  const at = parts.indexOf('**What grew**');
+  const [kinds = [], stacks = []] = [1, 2].map((offset) => parts[at + offset]?.split('\n'));
+  t.deepEqual(kinds.slice(0, 3), [
+    '| kernel memory | by | A | B | growth |',
+    '| --- | --- | ---: | ---: | ---: |',
+    '| <code>part 0</code> | <code>accept4</code> | 0 B | 30 KiB | +30 KiB |',
+  ]);
+  t.is(stacks[0], '| kernel memory | by | stack, from the inside out | A | B | growth |');
+  t.is(
+    stacks[2],
+    '| <code>part 0</code> | <code>accept4</code> | <code>accept4 ← listener&#95;thread</code> | 0 B | 30 KiB | +30 KiB |',
+  );
+  t.deepEqual([kinds.length, stacks.length], [12, 12]);
+  t.is(parts[at + 3], 'Not compared: epitem (releases not seen).');
+  t.is(parts[at + 4], 'Not listed by the profiles: A 3 KiB, B 3 KiB.');
+  t.notRegex(compared(after, profiled({ rows: [] })), /What grew/);
+  t.notRegex(compared(result(), after), /What grew/);
+  t.notRegex(compared(profiled(), profiled({}, { kmem: { maxUsage: 9_000_000 } })), /What grew/);
+});
+
+test('hostile names in what grew stay text', (t) => {
+  const what = `|<b>@all ${HOSTILE_TEXT}`;
+  const rows = [profileRow(what, { call: what, user: [6], atPeak: 90 }), profileRow(what, { isCounted: false })];
+  const text = compared(profiled({ rows: [] }), profiled({ rows }, { kmem: { maxUsage: 9_000_000 } }));
+  t.deepEqual(dangerous(text, '\n'), []);
+  t.notRegex(text, /<b>/);
 });
