@@ -100,7 +100,7 @@ async function bundleCommand(esbuild) {
     entryPoints: ['src/cli.ts'],
     plugins: [noTranslations, noGetconf, largeOnesBeside, reportBeside],
   });
-  assertLazy(metafile, 'src/cli.ts', ['zod', 'yaml', 'pidusage', 'echarts', 'yargs']);
+  assertLazy(metafile, 'src/cli.ts', ['zod', 'yaml', 'pprof-format', 'pidusage', 'echarts', 'yargs']);
   return metafile;
 }
 
@@ -127,6 +127,11 @@ function bundleZod(esbuild) {
 /** For scenario files only. */
 function bundleYaml(esbuild) {
   return bundle(esbuild, 'yaml.cjs', { entryPoints: ['yaml'], format: 'cjs', minify: true });
+}
+
+/** For `export --format pprof` only. */
+function bundlePprof(esbuild) {
+  return bundle(esbuild, 'pprof-format.cjs', { entryPoints: ['pprof-format'], format: 'cjs', minify: true });
 }
 
 /** Browser scripts: those of the pages that `report` writes, and what `serve` adds. */
@@ -271,7 +276,7 @@ async function bundles({ esbuild, missing }) {
     writeLicences(
       await Promise.all(
         [
-          ...[bundleCommand, bundleGuest, bundleGuestStart, bundleZod, bundleYaml, bundleLibrary],
+          ...[bundleCommand, bundleGuest, bundleGuestStart, bundleZod, bundleYaml, bundlePprof, bundleLibrary],
           ...[bundlePageScripts, bundleReport, bundleServe, bundlePlots],
         ].map((make) => make(esbuild)),
       ),

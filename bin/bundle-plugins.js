@@ -54,11 +54,11 @@ export const lazySegmenter = {
   },
 };
 
-/** zod (10 ms) and yaml are separate files beside the bundle, so that not even their text is read at the start. */
+/** zod (10 ms), yaml and pprof-format are separate files beside the bundle, so that not even their text is read at the start. */
 export const largeOnesBeside = {
   name: 'large-ones-beside',
   setup(build) {
-    build.onResolve({ filter: /^(zod|yaml)$/ }, ({ path }) => ({ path: `./${path}.cjs`, external: true }));
+    build.onResolve({ filter: /^(zod|yaml|pprof-format)$/ }, ({ path }) => ({ path: `./${path}.cjs`, external: true }));
   },
 };
 

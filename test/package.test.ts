@@ -58,6 +58,7 @@ test.serial('the package contains exactly what is needed to run', (t) => {
     'dist/guest-start.cjs',
     'dist/zod.cjs',
     'dist/yaml.cjs',
+    'dist/pprof-format.cjs',
     'dist/report.cjs',
     'dist/report-page.js',
     'dist/plots.cjs',

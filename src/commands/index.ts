@@ -89,7 +89,7 @@ const commands: Readonly<Record<string, Entry>> = {
   },
   export: {
     group: RESULTS,
-    about: 'print saved runs as JSON or CSV',
+    about: 'print saved runs as JSON, CSV or stacks',
     load: async () => (await import('./export.ts')).exportCommand,
     help: async () => (await import('./export.ts')).exportHelp,
   },

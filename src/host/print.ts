@@ -11,7 +11,7 @@ let isWatched = false;
 /**
  * Resolves when the text is written, with false if stdout accepts no more. Never rejects: printed() reports the error.
  */
-export function print(text: string): Promise<boolean> {
+export function print(text: string | Uint8Array): Promise<boolean> {
   const { stdout } = process;
   if (!isWatched) {
     isWatched = true;

@@ -1,6 +1,7 @@
 /** Two sets of runs, and the differences that exceed their spread. Pure: from the runs to what a report shows. */
 
 import { SetupError } from '../errors.ts';
+import { type Growth, growthOf } from './growth.ts';
 import { limits, type RunSample, type Setting } from './sample.ts';
 import { judge, type Spread, spreadOf, type Verdict } from './spread.ts';
 
@@ -36,6 +37,8 @@ export type ComparedPoint = Readonly<{
   tallies: readonly TallyRow[];
   figures: readonly ComparedFigure[];
   calls: readonly CallRow[];
+  /** What grew at the peak, by the profiles; null: not recorded on both sides. It decides nothing. */
+  growth: Growth | null;
 }>;
 
 export type Difference = Readonly<{ what: string; a: readonly string[]; b: readonly string[] }>;
@@ -125,7 +128,20 @@ function comparePoint(key: string, a: readonly RunSample[], b: readonly RunSampl
   ];
   const calls = callRows(a, b);
   const decisive = [...tallies, ...figures.filter(({ decides }) => decides), ...calls];
-  return { at: settingsOf(key), runsA: a.length, runsB: b.length, verdict: worst(decisive), tallies, figures, calls };
+  const growth = growthOf(
+    a.map(({ profile }) => profile),
+    b.map(({ profile }) => profile),
+  );
+  const verdict = worst(decisive);
+  return { at: settingsOf(key), runsA: a.length, runsB: b.length, verdict, tallies, figures, calls, growth };
+}
+
+/** What explains a higher peak; null: the peak did not rise beyond its spread, or nothing was recorded. */
+export function growthOfPeak({ figures, growth }: ComparedPoint): Growth | null {
+  const peak = figures.find(({ key }) => key === 'kmem.maxUsage');
+  if (peak === undefined || peak.a === null || peak.b === null) return null;
+  const mayHaveRisen = peak.verdict === 'different' || peak.verdict === 'cannot-tell';
+  return mayHaveRisen && peak.b.median > peak.a.median ? growth : null;
 }
 
 function figure(

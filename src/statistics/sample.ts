@@ -6,6 +6,7 @@ import type { PlanStep, RunSpec } from '../request/run-spec.ts';
 import type { Result } from '../result/schema.ts';
 import { kernelOf } from '../result/summary.ts';
 import { shellLine } from '../text/quote.ts';
+import { type ProfileSample, profileSampleOf } from './growth.ts';
 
 export type RunSample = Readonly<{
   id: string;
@@ -21,6 +22,8 @@ export type RunSample = Readonly<{
   memoryLimited: boolean;
   /** Failed calls: `apache2: mmap (ENOMEM)` → how often. */
   calls: ReadonlyMap<string, number>;
+  /** Null: no profile was recorded. */
+  profile: ProfileSample | null;
 }>;
 
 export const limits = ['kmem', 'mem', 'memsw', 'kmemTcp', 'pids'] as const;
@@ -35,7 +38,7 @@ export function sampleOf({ result }: StoredRun): RunSample {
 }
 
 export function sampleOfResult(result: Result): RunSample {
-  const { spec, kmem, mem, failureCounts } = result;
+  const { spec, kmem, mem, failureCounts, profile } = result;
   return {
     id: result.id,
     settings: { ...spec.limits, kernel: spec.kernel, enforce: spec.enforce, inject: spec.inject?.join(' ') || null },
@@ -52,6 +55,8 @@ export function sampleOfResult(result: Result): RunSample {
         count,
       ]),
     ),
+    // A result saved by a version without profiles lacks the key.
+    profile: profile == null ? null : profileSampleOf(profile),
   };
 }
 

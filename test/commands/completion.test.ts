@@ -95,7 +95,7 @@ const LINES: readonly (readonly [readonly string[], readonly string[]])[] = [
   ],
   [
     ['export', '--format', ''],
-    ['json', 'csv'],
+    ['json', 'csv', 'folded', 'pprof'],
   ],
   [
     ['completion', ''],

@@ -1,9 +1,13 @@
+import { readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
 import test from 'ava';
 import { csvHead } from '../../src/report/formats.ts';
+import { profiled, profileRow } from '../fixtures/profiles.ts';
+import { fieldsOf, messages } from '../fixtures/protobuf.ts';
 import { hostile, result, setupError } from '../fixtures/results.ts';
 import { dangerous } from '../fixtures/terminal.ts';
 import { assertRefused } from '../harness.ts';
-import { experiment, saveRuns } from '../store/folder.ts';
+import { experiment, makeFolder, saveRuns } from '../store/folder.ts';
 import { assertAnswered, makeKept } from './kept.ts';
 
 test.serial('all or selected runs are exported, each once, in both formats', async (t) => {
@@ -68,6 +72,69 @@ test.serial('a closed reader is not an error, but a full disk is', async (t) => 
   const full = await kmemRun(['export'], { under: ['sh', '-c', 'exec "$@" > /dev/full', 'sh'] });
   t.is(full.status, 125);
   assertRefused(t, full, /no space left on device/);
+});
+
+test.serial('profiles are exported as folded stacks and for pprof, those of several runs added up', async (t) => {
+  const { kmemRun, fill } = makeKept(t);
+  const rows = [profileRow('x', { atPeak: 2, atEnd: 1, total: 3 })];
+  fill((store) => {
+    for (const id of ['one', 'two']) store.saveRun({ result: profiled({ rows }, { id }), experimentId: null });
+  });
+  const folded = async (...args: string[]) => {
+    const ran = await kmemRun(['export', '--format', 'folded', ...args]);
+    assertAnswered(t, ran);
+    return ran.stdout;
+  };
+  t.is(await folded('one'), 'apache2;[accept4];x 2048\n');
+  t.is(await folded('one,two'), 'apache2;[accept4];x 4096\n');
+  t.is(await folded('@', '--at', 'end'), 'apache2;[accept4];x 1024\n');
+  t.is(await folded('one', 'two', '--at=total'), 'apache2;[accept4];x 6144\n');
+  const file = `${makeFolder(t)}/kmem.pb.gz`;
+  const ran = await kmemRun(['export', '--format', 'pprof', '@'], {
+    under: ['sh', '-c', `exec "$@" > ${file}`, 'sh'],
+  });
+  assertAnswered(t, ran);
+  t.is(messages(fieldsOf(gunzipSync(readFileSync(file))), 2).length, 1);
+});
+
+test.serial('a profile is required, and an ID', async (t) => {
+  const { kmemRun, fill } = makeKept(t);
+  fill((store) => {
+    store.saveRun({ result: profiled({}, { id: 'with' }), experimentId: null });
+    store.saveRun({ result: result({ id: 'without' }), experimentId: null });
+    const { profile: _, ...old } = result({ id: 'old' });
+    store.saveRun({ result: old as typeof old & { profile: null }, experimentId: null });
+  });
+  for (const format of ['folded', 'pprof']) {
+    const export_ = (...args: string[]) => kmemRun(['export', '--format', format, ...args]);
+    for (const id of ['without', 'old']) {
+      const ran = await export_('with', id);
+      t.is(ran.status, 125);
+      assertRefused(t, ran, new RegExp(`run ${id} has no profile$`));
+      t.regex(ran.stderr, /kmem-run --profile --keep -- COMMAND/);
+    }
+    const all = await export_();
+    assertRefused(t, all, new RegExp(`--format ${format} requires an ID$`));
+    t.regex(all.stderr, new RegExp(`kmem-run export --format ${format} @\n`));
+    assertRefused(t, await export_('with', '--at', 'noon'), /--at: unknown value "noon"/);
+  }
+  assertRefused(t, await kmemRun(['export', '--at', 'end']), /--at requires the format folded or pprof/);
+});
+
+test.serial('binary data is not printed to a terminal', async (t) => {
+  const { kmemRun, fill } = makeKept(t);
+  fill((store) => store.saveRun({ result: profiled({}, { id: 'one' }), experimentId: null }));
+  const onTerminal = (format: string) =>
+    kmemRun(['export', '--format', format, 'one'], {
+      under: ['sh', '-c', 'script -qec "$(printf "%s " "$@")" /dev/null', 'sh'],
+    });
+  const { stdout, status } = await onTerminal('pprof');
+  t.is(status, 125);
+  t.is(
+    stdout,
+    'kmem-run: --format pprof prints binary data\r\n  hint: redirect it: kmem-run export --format pprof one > kmem.pb.gz\r\n',
+  );
+  t.regex((await onTerminal('folded')).stdout, /^apache2;/);
 });
 
 test.serial('rejects bad options', async (t) => {

@@ -5,20 +5,25 @@ import { groupDigits } from '../../request/size.ts';
 import { firstFailing } from '../../result/summary.ts';
 import type { ReportDocument } from '../../scenario/documents.ts';
 import { countOutcomes } from '../../scenario/report.ts';
-import type { ComparedPoint } from '../../statistics/compare.ts';
+import { type ComparedPoint, growthOfPeak } from '../../statistics/compare.ts';
 import type { Spread, Verdict } from '../../statistics/spread.ts';
 import { counted, NOT_READ, number, shortSize } from '../../text/figures.ts';
 import { shellLine } from '../../text/quote.ts';
-import { cut } from '../../text/visible.ts';
 import { sentence } from '../terminal/bisect.ts';
 import { kindText } from '../terminal/compare.ts';
 import { documentText } from '../terminal/documents.ts';
+import { growthSections } from './growth.ts';
+import { code, escaped, pre, table } from './markup.ts';
+import { profileSection } from './profile.ts';
 
 type Compared = Extract<ReportDocument, { kind: 'compare' }>;
 
 /** If a comparison has more, they are folded away. */
 const MOST_CHANGES = 12;
 const MOST_DETAILS = 12;
+const MOST_PROFILES = 3;
+/** Settings of a comparison. */
+const MOST_GROWN = 3;
 
 const verdicts: Readonly<Record<Verdict, string>> = {
   same: 'the same',
@@ -44,11 +49,19 @@ export function markdownReport(
     `### ${title === null ? 'kmem-run' : escaped(titleText(title))}`,
     ...(results.length === 0 ? [] : [resultTable(results)]),
     ...compared.map(changes),
+    ...profileSections(documents),
     ...notes.map((note) => `> ${escaped(titleText(note))}`),
     ...documents.slice(0, MOST_DETAILS).map(details),
     ...(left > 0 ? [`and ${counted(left, 'more result')}, included in the table`] : []),
     `<sub>kmem-run ${escaped(version)}</sub>`,
   ].join('\n\n')}\n`;
+}
+
+function profileSections(documents: readonly ReportDocument[]): string[] {
+  const sections = documents
+    .map((document) => (document.kind === 'run' ? profileSection(document.result) : null))
+    .filter((section) => section !== null);
+  return sections.slice(0, MOST_PROFILES);
 }
 
 /** A line end would end the heading and turn the rest into Markdown. */
@@ -139,6 +152,11 @@ function changes({ a, b, comparison }: Compared): string {
     `**What changed** from ${code(a.name, 40)} (${counted(a.runs, 'run')}) to ${code(b.name, 40)} (${counted(b.runs, 'run')}): ${verdicts[verdict]}`,
     ...(shown.length === 0 ? [] : [table(head, ['left', 'left', 'left', 'left'], shown)]),
     ...(more > 0 ? [`and ${counted(more, 'other row')}`] : []),
+    ...points
+      .map((point) => growthSections(growthOfPeak(point), escaped(placeText(point.at))))
+      .filter((sections) => sections.length > 0)
+      .slice(0, MOST_GROWN)
+      .flat(),
     ...(only > 0 ? [`${counted(only, 'setting')} of only one of them: not compared`] : []),
     ...(circumstances.length === 0
       ? []
@@ -201,47 +219,4 @@ function summaryLine(document: ReportDocument): string {
     return `${code(shellLine(document.result.spec.command), 80)}: ${escaped(document.result.outcome)}`;
   if (document.kind === 'compare') return `${code(document.a.name, 40)} and ${code(document.b.name, 40)} compared`;
   return summaryOf(document).what;
-}
-
-const meaningful = /[&<>"'`|*_~[\]\\$!#:@{}^=]|www(?=\.)/gi;
-
-export function escaped(text: string): string {
-  return text.replace(meaningful, (found) =>
-    found.length > 1 ? `${reference(found)}${found.slice(1)}` : reference(found),
-  );
-}
-
-/** On one line: a line end in it is shown as `\n`. */
-export function code(text: string, max = 100): string {
-  const shown = cut(text, max);
-  return shown === '' ? '' : `<code>${escaped(shown)}</code>`;
-}
-
-const LONGEST_PRE = 12_000;
-
-/**
- * Text of several lines, already made visible; what is too long for a comment is left out. Only tags and references
- * have a meaning in it.
- */
-export function pre(text: string): string {
-  const whole = text.trimEnd();
-  const shown =
-    whole.length > LONGEST_PRE
-      ? `${whole.slice(0, LONGEST_PRE)}\n… and more: kmem-run report --html shows all of it`
-      : whole;
-  return `<pre>${shown.replace(/[&<>]/g, reference)}</pre>`;
-}
-
-export function table(
-  head: readonly string[],
-  alignment: readonly ('left' | 'right')[],
-  rows: readonly (readonly string[])[],
-): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-  return [line(head), line(alignment.map((side) => (side === 'left' ? '---' : '---:'))), ...rows.map(line)].join('\n');
-}
-
-/** An e-mail address is detected even in decoded references; the comment splits it. */
-function reference(character: string): string {
-  return `&#${character.codePointAt(0)};${character === '@' ? '<!---->' : ''}`;
 }

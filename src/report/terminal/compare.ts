@@ -1,10 +1,18 @@
 import { formatSize, groupDigits } from '../../request/size.ts';
 import type { Side } from '../../scenario/documents.ts';
-import type { CallRow, ComparedFigure, ComparedPoint, Comparison, TallyRow } from '../../statistics/compare.ts';
+import {
+  type CallRow,
+  type ComparedFigure,
+  type ComparedPoint,
+  type Comparison,
+  growthOfPeak,
+  type TallyRow,
+} from '../../statistics/compare.ts';
 import { ENOUGH_RUNS, type Spread, type Verdict } from '../../statistics/spread.ts';
 import { counted, NOT_READ } from '../../text/figures.ts';
 import { headLines, type LabelledLines, type Line, layOut, type Style, type Tone } from '../../text/layout.ts';
 import { columns, cut, visible } from '../../text/visible.ts';
+import { kindLines, stackLines } from './growth.ts';
 
 const narrowest = 'kmem peak'.length;
 const SHOWN_CALLS = 10;
@@ -78,9 +86,25 @@ function sideText({ name, runs, commands }: Side): string {
 function pointRows(point: ComparedPoint): LabelledLines[] {
   return [
     ...point.tallies.map((row): LabelledLines => ({ label: row.key, lines: [tallyLine(row, point)] })),
-    ...point.figures.map((row): LabelledLines => ({ label: nameOf(row.key), lines: [figureLine(row, point)] })),
+    ...point.figures.flatMap((row) => figureRows(row, point)),
     ...callRows(point),
   ];
+}
+
+function figureRows(row: ComparedFigure, point: ComparedPoint): LabelledLines[] {
+  const stacks = isPeak(row) ? stackLines(growthOfPeak(point)) : [];
+  return [
+    { label: nameOf(row.key), lines: [figureLine(row, point), ...grownLines(row, point)] },
+    ...(stacks.length === 0 ? [] : [{ label: 'grown', lines: stacks }]),
+  ];
+}
+
+function grownLines(row: ComparedFigure, point: ComparedPoint): string[] {
+  return isPeak(row) ? kindLines(growthOfPeak(point)) : [];
+}
+
+function isPeak({ key }: ComparedFigure): boolean {
+  return key === 'kmem.maxUsage';
 }
 
 /** One of several points: only what differs. */
@@ -89,7 +113,7 @@ function pointRow(point: ComparedPoint): LabelledLines {
     ...point.tallies.filter(isOther).map((row) => labelled(row.key, tallyLine(row, point))),
     ...point.figures
       .filter((row) => row.decides && isOther(row))
-      .map((row) => labelled(nameOf(row.key), figureLine(row, point))),
+      .flatMap((row) => [labelled(nameOf(row.key), figureLine(row, point)), ...grownLines(row, point)]),
     ...point.calls
       .filter(isOther)
       .slice(0, SHOWN_CALLS)

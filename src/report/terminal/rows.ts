@@ -169,7 +169,7 @@ export function detailRows({ durations, limits, environment, samples, id }: Resu
 }
 
 /** Cells padded to columns, two blanks between them. */
-function aligned(table: readonly (readonly string[])[]): string[] {
+export function aligned(table: readonly (readonly string[])[]): string[] {
   const widths = (table[0] ?? []).map((_, column) => Math.max(...table.map((cells) => columns(cells[column] ?? ''))));
   return table.map((cells) => cells.map((cell, column) => padded(cell, widths[column] ?? 0)).join('  '));
 }

@@ -6,6 +6,7 @@ import type { Result } from '../../result/schema.ts';
 import { headLines, type LabelledLines, layOut, type PlotStyle, textWidth } from '../../text/layout.ts';
 import { visible } from '../../text/visible.ts';
 import { failureRows } from './failures.ts';
+import { profileRows, profileTable } from './profile.ts';
 import {
   counterRows,
   crashRows,
@@ -45,6 +46,7 @@ function rowsOf(result: Result, width: number | null, verbose: boolean): Labelle
     return [...lastOutputRows(result), ...warningRows(result)];
   return [
     ...counterRows(result, verbose),
+    ...(verbose ? [] : profileRows(result)),
     enforcementRow(result, verbose),
     ...failureRows(result, verbose),
     ...injectionRows(result),
@@ -56,6 +58,8 @@ function rowsOf(result: Result, width: number | null, verbose: boolean): Labelle
     ...leftoverRows(result, verbose),
     ...(verbose ? detailRows(result) : []),
     ...warningRows(result),
+    // It can be long.
+    ...(verbose ? profileTable(result) : []),
   ];
 }
 

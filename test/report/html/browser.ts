@@ -10,7 +10,7 @@ import { type PageOptions, reportPage } from '../../../src/report/html/page.ts';
 import type { ReportDocument } from '../../../src/scenario/documents.ts';
 import { needs } from '../../needs.ts';
 
-const EXECUTABLE_PATH = '/usr/bin/chromium';
+export const EXECUTABLE_PATH = '/usr/bin/chromium';
 const root = join(import.meta.dirname, '..', '..', '..');
 
 const args = [

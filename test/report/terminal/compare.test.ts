@@ -3,6 +3,7 @@ import { compareText } from '../../../src/report/terminal/compare.ts';
 import type { Result } from '../../../src/result/schema.ts';
 import { compareRuns } from '../../../src/statistics/compare.ts';
 import { sampleOf } from '../../../src/statistics/sample.ts';
+import { profile, profiled, profileRow, rows } from '../../fixtures/profiles.ts';
 import { HOSTILE_TEXT, hostile, result } from '../../fixtures/results.ts';
 import { dangerous } from '../../fixtures/terminal.ts';
 
@@ -105,4 +106,60 @@ test('hostile names are escaped', (t) => {
     const shown = text([result()], [odd], [HOSTILE_TEXT, HOSTILE_TEXT], { color: false, width: width as null });
     t.deepEqual(dangerous(shown, '\n'), []);
   }
+});
+
+/** A run with this peak, and more or fewer sockets. */
+function withSockets(maxUsage: number, count: number, limit?: number) {
+  const more = [
+    profileRow('socket inode', { atPeak: count, kernel: [0, 1], user: [2, 3, 4, 5] }),
+    profileRow('fdtable', { call: 'dup', atPeak: count }),
+  ];
+  const { cut } = profile();
+  return profiled(
+    { rows: [...rows, ...more], cut: { ...cut, rows: 0, atPeak: { objects: 0, bytes: 0 } } },
+    { kmem: { maxUsage }, ...(limit === undefined ? {} : { spec: { limits: { kmem: limit } } }) },
+  );
+}
+
+test('what made the peak grow', (t) => {
+  const lines = text([withSockets(700_000, 1)], [withSockets(900_000, 85)]).split('\n');
+  t.deepEqual(lines.slice(6, 11), [
+    '  kmem peak  700,000 → 900,000: cannot tell: 1 run each',
+    '             of which socket inode +84 KiB by accept4',
+    '             of which fdtable +84 KiB by dup',
+    '             not compared: epitem (releases not seen)',
+    '  grown      socket inode +84 KiB by accept4, in accept4 ← listener_thread ← apache2+0x421f0 ← …',
+  ]);
+  t.regex(lines[11] ?? '', /^ {2}failcnt /);
+  for (const [a, b] of [
+    [withSockets(700_000, 1), withSockets(700_000, 85)],
+    [withSockets(900_000, 1), withSockets(700_000, 85)],
+    [withSockets(700_000, 1), result({ kmem: { maxUsage: 900_000 } })],
+  ] as const)
+    t.notRegex(text([a], [b]), /of which|grown/);
+});
+
+test('at most five kinds and stacks, also of hostile names, and what is not listed', (t) => {
+  const grown = Array.from({ length: 8 }, (_, index) =>
+    profileRow(`${HOSTILE_TEXT}${index}`, { call: HOSTILE_TEXT, atPeak: 10 - index, user: [6] }),
+  );
+  const made = text([profiled({ rows: [] })], [profiled({ rows: grown }, { kmem: { maxUsage: 9_000_000 } })]);
+  t.deepEqual(dangerous(made, '\n'), []);
+  t.is(made.match(/of which /g)?.length, 5);
+  t.is(made.match(/, in /g)?.length, 5);
+  // The profiles do not list 3 KiB, which is all that the last one grew by.
+  t.regex(made, /\n {13}and 2 other kinds: \+9 KiB\n {13}not listed by the profiles: 3 KiB → 3 KiB\n/);
+  t.regex(made, /\n {13}and 2 other stacks: \+9 KiB\n/);
+});
+
+test('of several settings, those whose peak grew', (t) => {
+  const side = (count: number) => [
+    withSockets(700_000, 1, 1_048_576),
+    withSockets(700_000 + 1000 * count, count, 2_097_152),
+  ];
+  const lines = text(side(1), side(85)).split('\n');
+  const at = lines.findIndex((line) => line.includes('kmem 2 MiB'));
+  t.regex(lines[at] ?? '', /kmem peak: 701,000 → 785,000: cannot tell/);
+  t.regex(lines[at + 1] ?? '', /^ +of which socket inode \+84 KiB by accept4$/);
+  t.is(lines.join('\n').match(/of which socket inode/g)?.length, 1);
 });
