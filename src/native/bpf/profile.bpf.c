@@ -15,6 +15,7 @@
 #include "call.h"
 #include "charge.h"
 #include "fingerprint.h"
+#include "parts.h"
 #include "slab.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
@@ -35,35 +36,9 @@ enum {
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __type(key, __u64);
-  __type(value, struct part);
-  __uint(max_entries, MAX_PARTS);
-} parts SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
-  __type(key, __u64);
   __type(value, struct object_entry);
   __uint(max_entries, MAX_OBJECTS);
 } objects SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_STACK_TRACE);
-  __type(key, __u32);
-  __type(value, struct user_stack);
-  __uint(max_entries, MAX_USER_STACKS);
-} user_stacks SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_STACK_TRACE);
-  __type(key, __u32);
-  __type(value, struct long_kernel_stack);
-  __uint(max_entries, MAX_KERNEL_STACKS);
-} kernel_stacks SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_RINGBUF);
-  __uint(max_entries, PART_RING);
-} new_parts SEC(".maps");
 
 /* A tracepoint's argument as a number: the verifier rejects arithmetic on pointers, and any use of `void *` before 6.13. */
 static __always_inline __u64 argument(const unsigned long long *context, int index)
@@ -88,50 +63,6 @@ static __always_inline bool is_charged_here(struct task_struct *task)
     note_group((__u64)css, &layout);
   }
   return !charges_nobody(task) && !charges_another(task);
-}
-
-static __always_inline __u64 number_of(const struct part_key *key)
-{
-  const __u64 *word = (const void *)key;
-  __u64 number = 0;
-  for (unsigned i = 0; i < KEY_WORDS; i++)
-    number = mixed(number, word[i]);
-  return number == CUT_PART ? 1 : number;
-}
-
-static __always_inline struct part *make_part(void *context, const struct part_key *key, __u64 number)
-{
-  struct part fresh = {.key = *key, .peak = profile.number};
-  fresh.kernel = key->site ? bpf_get_stackid(context, &kernel_stacks, 0) : key->kernel;
-  if (key->cache) {
-    struct kmem_cache *cache = (void *)key->cache;
-    bpf_probe_read_kernel_str(fresh.cache, sizeof fresh.cache, BPF_CORE_READ(cache, name));
-  }
-  if (bpf_map_update_elem(&parts, &number, &fresh, BPF_NOEXIST) == 0) {
-    struct part_event *e = bpf_ringbuf_reserve(&new_parts, sizeof *e, 0);
-    if (e) {
-      e->part = number;
-      e->task = bpf_get_current_pid_tgid();
-      e->user = bpf_get_stackid(context, &user_stacks, BPF_F_USER_STACK);
-      __builtin_memcpy(e->comm, key->comm, sizeof e->comm);
-      bpf_ringbuf_submit(e, 0);
-    } else {
-      __sync_fetch_and_add(&profile.lost, 1);
-    }
-  }
-  return bpf_map_lookup_elem(&parts, &number);
-}
-
-static __always_inline void change_part(struct part *part, __s64 objects, __s64 bytes)
-{
-  if (part->peak != profile.number) {
-    part->peak_objects = part->live_objects;
-    part->peak_bytes = part->live_bytes;
-    part->peak = profile.number;
-  }
-  __sync_fetch_and_add(&part->live_objects, objects);
-  __sync_fetch_and_add(&part->live_bytes, bytes);
-  __sync_fetch_and_add(&profile.live_now, bytes);
 }
 
 static __always_inline void forget_object(__u64 address, bool unseen)
@@ -211,8 +142,7 @@ int BPF_PROG(object_allocated, unsigned long site, void *unread, struct kmem_cac
   struct task_struct *task = bpf_get_current_task_btf();
   if (!is_charged_here(task))
     return 0;
-  struct part_key key = {
-      .site = site, .cache = argument(ctx, 2), .bytes = cache->size + POINTER, .kind = PART_OBJECT, .kernel = -1};
+  struct part_key key = {.site = site, .cache = argument(ctx, 2), .bytes = cache->size + POINTER, .kind = PART_OBJECT};
   return note_object(ctx, task, object, &key);
 }
 
@@ -226,7 +156,7 @@ int BPF_PROG(bytes_allocated, unsigned long site, void *unread, unsigned long as
   struct task_struct *task = bpf_get_current_task_btf();
   if (!is_charged_here(task))
     return 0;
-  struct part_key key = {.site = site, .bytes = (__u32)bytes + POINTER, .kind = PART_OBJECT, .kernel = -1};
+  struct part_key key = {.site = site, .bytes = (__u32)bytes + POINTER, .kind = PART_OBJECT};
   return note_object(ctx, task, object, &key);
 }
 
@@ -251,7 +181,7 @@ int BPF_PROG(page_allocated, struct page *page, unsigned int order, unsigned int
   if (!is_charged_here(task))
     return 0;
   struct part_key key = {.bytes = (__u32)(PAGE_BYTES << (order & 15)), .kind = PART_PAGES};
-  key.kernel = bpf_get_stackid(ctx, &kernel_stacks, 0);
+  key.kernel = save_stack(ctx);
   return note_object(ctx, task, (__u64)page, &key);
 }
 
@@ -271,7 +201,7 @@ int BPF_PROG(percpu_allocated, unsigned long site, bool reserved, bool atomic, u
   struct task_struct *task = bpf_get_current_task_btf();
   if (!is_charged_here(task))
     return 0;
-  struct part_key key = {.site = site, .bytes = (__u32)bytes, .kind = PART_PERCPU, .kernel = -1};
+  struct part_key key = {.site = site, .bytes = (__u32)bytes, .kind = PART_PERCPU};
   return note_object(ctx, task, object, &key);
 }
 
@@ -291,7 +221,7 @@ int BPF_PROG(task_started)
   if (!is_charged_here(task))
     return 0;
   struct part_key key = {.bytes = STACK_BYTES, .kind = PART_STACK};
-  key.kernel = bpf_get_stackid(ctx, &kernel_stacks, 0);
+  key.kernel = save_stack(ctx);
   return note_object(ctx, task, STACK_OF(argument(ctx, 0)), &key);
 }
 

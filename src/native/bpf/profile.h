@@ -7,12 +7,10 @@
 enum {
   MAX_PARTS = 16384,
   MAX_OBJECTS = 1 << 17,
-  MAX_USER_STACKS = 1 << 15, /* collisions are lost: several times as many as are expected */
-  MAX_KERNEL_STACKS = 1 << 13,
   USER_FRAMES = 32,
   KERNEL_FRAMES = 32,
   CACHE_NAME = 32,
-  PART_RING = 1 << 18,
+  PART_RING = 1 << 20,
 };
 
 enum part_kind { PART_OBJECT = 1, PART_PAGES, PART_STACK, PART_PERCPU };
@@ -22,13 +20,13 @@ enum { IN_FAULT = -1, IN_UNKNOWN = -2 };
 
 /* What makes a part of its own. */
 struct part_key {
-  __u64 site;   /* an address in the allocating function; 0: see the kernel stack */
-  __u64 cache;  /* its address; 0: none */
-  __u32 bytes;  /* charged for one object */
-  __u32 kind;   /* enum part_kind */
-  __s32 call;   /* number of the system call, or as above */
-  __s32 kernel; /* number of the kernel stack, if there is no site; negative: not known */
-  __u64 user;   /* fingerprint of the user stack */
+  __u64 site;  /* an address in the allocating function; 0: see the kernel stack */
+  __u64 cache; /* its address; 0: none */
+  __u32 bytes; /* charged for one object */
+  __u32 kind;  /* enum part_kind */
+  __s32 call;  /* number of the system call, or as above */
+  __u32 unused;
+  __u64 user, kernel; /* fingerprints of the stacks; kernel: only if there is no site */
   char comm[16];
 };
 
@@ -41,8 +39,8 @@ struct part {
   __s64 peak_objects, peak_bytes; /* at the peak number `peak`; if there was a later one, the live figures are */
   __u64 peak;
   __u64 unseen; /* releases that caused no event */
-  __s64 kernel; /* stack of the first allocation; negative: not known */
   char cache[CACHE_NAME];
+  __u64 stack[KERNEL_FRAMES]; /* the kernel's, of the first allocation; 0 ends it */
 };
 
 /* The part that takes what no other has room for. */
@@ -65,19 +63,11 @@ struct profile_state {
   __u64 lost;      /* events for which the ring had no room */
 };
 
-/* A new part; its stack can be named as long as the process lives. */
+/* A new part, and the program's stack; 0 ends it.  Its frames can be located as long as the process lives. */
 struct part_event {
   __u64 part, task; /* task: tgid << 32 | tid */
-  __s64 user;
   char comm[16];
-};
-
-struct user_stack {
-  __u64 at[USER_FRAMES];
-};
-
-struct long_kernel_stack {
-  __u64 at[KERNEL_FRAMES];
+  __u64 stack[USER_FRAMES];
 };
 
 /* A request to `check`. */

@@ -67,7 +67,7 @@ static struct {
 
 static bool attach(const char **failed)
 {
-  struct part cut = {.kernel = -1};
+  struct part cut = {0};
   uint64_t number = CUT_PART;
   *failed = "maps";
   if (!open_group_object(&profile.object, &profile_image, config.refresh_file != NULL))
@@ -107,12 +107,9 @@ bool start_profile(const char **failed)
 static void locate_part(const void *event_data)
 {
   const struct part_event *e = event_data;
-  struct user_stack stack;
-  uint32_t number = (uint32_t)e->user;
-  if (e->user < 0 || profile.located_count == MAX_PARTS ||
-      !get_entry(object_map(&profile.object, "user_stacks"), &number, &stack))
+  if (profile.located_count == MAX_PARTS)
     return;
-  struct frames *frames = locate_frames((pid_t)(uint32_t)e->task, e->comm, stack.at, USER_FRAMES);
+  struct frames *frames = locate_frames((pid_t)(uint32_t)e->task, e->comm, e->stack, USER_FRAMES);
   if (frames)
     profile.located[profile.located_count++] = (struct located){.part = e->part, .frames = frames};
 }
@@ -226,15 +223,6 @@ static const char *name_site(const struct part *part, char *text, size_t size)
   return name;
 }
 
-static const char *name_kernel_stack(const struct part *part, char *text, size_t size)
-{
-  struct long_kernel_stack stack;
-  uint32_t number = (uint32_t)part->kernel;
-  if (part->kernel < 0 || !get_entry(object_map(&profile.object, "kernel_stacks"), &number, &stack))
-    return NULL;
-  return name_functions(&profile.object, stack.at, KERNEL_FRAMES, text, size);
-}
-
 static const char *user_stack_of(uint64_t number, char *text, size_t size)
 {
   for (int i = 0; i < profile.located_count; i++)
@@ -263,7 +251,7 @@ static void send_part(const struct numbered *one)
   field_number("endBytes", part->live_bytes);
   field_number("objects", (int64_t)part->objects);
   field_number("bytes", (int64_t)part->bytes);
-  field_string("kernel", name_kernel_stack(part, names, sizeof names));
+  field_string("kernel", name_functions(&profile.object, part->stack, KERNEL_FRAMES, names, sizeof names));
   field_string("user", user_stack_of(one->number, text, sizeof text));
   event_end(QUEUE_HARD);
 }
