@@ -89,7 +89,10 @@ export type ProfilePart = {
   bytes: number;
   /** Functions, separated by spaces, from the inside out; null: not known. */
   kernel: string | null;
-  /** Lines from the inside out: OFFSET FILE, the offset in hexadecimal; `?`: memory of no file. Null: not known. */
+  /**
+   * Lines from the inside out: OFFSET FILE, the offset in hexadecimal; for code in no file ADDRESS #PID UID, the process
+   * and its owner. Null: not known.
+   */
   user: string | null;
 };
 

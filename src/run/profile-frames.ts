@@ -1,6 +1,7 @@
 /** The functions in the stacks of a profile. */
 
 import { createSymbolReader, type NamesAt } from '../host/elf-symbols.ts';
+import { type PerfMap, readPerfMap } from '../host/perf-map.ts';
 import type { Profile } from '../result/schema.ts';
 
 export type Frame = Profile['frames'][number];
@@ -23,7 +24,7 @@ export function createFrames(): Frames {
   };
 }
 
-/** A program's stack, as the helper sends it: lines of OFFSET FILE, from the inside out. */
+/** A program's stack, as the helper sends it: lines of OFFSET FILE or ADDRESS #PID UID, from the inside out. */
 export type UserStack = Readonly<{
   lines: readonly string[];
   /** The first address is that of an instruction, not one to return to. */
@@ -42,24 +43,40 @@ export function namesFor(stacks: readonly UserStack[]): UserNames {
   }
   const read = createSymbolReader();
   const names = new Map<string, NamesAt>([...wanted].map(([file, offsets]) => [file, read(file, [...offsets])]));
+  const maps = new Map<string, PerfMap>();
+  const mapOf = ({ pid, owner }: Process): PerfMap => {
+    const key = `${pid} ${owner}`;
+    const map = maps.get(key) ?? readPerfMap(pid, owner);
+    maps.set(key, map);
+    return map;
+  };
   return (stack) =>
-    placesIn(stack).map(({ file, offset, at }) =>
-      file === null ? NO_FILE : { function: names.get(file)?.get(at) ?? null, file, offset },
-    );
+    placesIn(stack).map(({ file, process, offset, at }) => {
+      if (file !== null) return { function: names.get(file)?.get(at) ?? null, file, offset };
+      return process === null ? NO_FILE : { ...NO_FILE, function: mapOf(process).nameAt(at) };
+    });
 }
 
 const NO_FILE: Frame = { function: null, file: null, offset: null };
 
-/** `at`: an offset that is certainly in the function. */
-type Place = Readonly<{ file: string | null; offset: number; at: number }>;
+type Process = Readonly<{ pid: number; owner: number }>;
+
+/**
+ * `at`: an offset that is certainly in the function, or an address. Without a file and a process the place is unknown;
+ * `process`: it has compiled the code.
+ */
+type Place = Readonly<{ file: string | null; process: Process | null; offset: number; at: number }>;
 
 function placesIn({ lines, isInFault }: UserStack): readonly Place[] {
   return lines.map((line, index) => {
-    const [, digits = '', file = '?'] = /^(?:0x)?([0-9a-f]+) (.+)$/is.exec(line) ?? [];
+    const [, digits = '', where = '?'] = /^(?:0x)?([0-9a-f]+) (.+)$/is.exec(line) ?? [];
     const offset = Number.parseInt(digits, 16);
-    if (file === '?' || !Number.isSafeInteger(offset)) return { file: null, offset: 0, at: 0 };
+    if (where === '?' || !Number.isSafeInteger(offset)) return { file: null, process: null, offset: 0, at: 0 };
     // The call may be the last instruction of its function, so that the address after it belongs to the next one.
     const isCall = index > 0 || !isInFault;
-    return { file, offset, at: isCall ? Math.max(0, offset - 1) : offset };
+    const at = isCall ? Math.max(0, offset - 1) : offset;
+    const [, pid, owner] = /^#(\d+) (\d+)$/.exec(where) ?? [];
+    if (pid === undefined) return { file: where, process: null, offset, at };
+    return { file: null, process: { pid: Number(pid), owner: Number(owner) }, offset, at };
   });
 }

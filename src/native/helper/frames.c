@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "../common/memory.h"
 #include "proc.h"
@@ -19,6 +20,8 @@ struct frame {
 
 struct frames {
   int count;
+  pid_t process;
+  uid_t owner;
   struct frame frame[];
 };
 
@@ -51,7 +54,7 @@ static void locate_in(const char *line, struct frames *frames, const __u64 *at)
       continue;
     frames->frame[i].is_code = true;
     frames->frame[i].file = line[path] == '/' ? number_of_file(line + path) : NO_FILE;
-    frames->frame[i].offset = address - start + offset;
+    frames->frame[i].offset = line[path] == '/' ? address - start + offset : address;
   }
 }
 
@@ -98,8 +101,9 @@ static bool has_comm(pid_t tid, const char *comm)
   return !strncmp(now, comm, COMM);
 }
 
-struct frames *locate_frames(pid_t tid, const char *comm, const __u64 *at, int most)
+struct frames *locate_frames(uint64_t task, const char *comm, const __u64 *at, int most)
 {
+  pid_t tid = (pid_t)(uint32_t)task;
   int count = 0;
   while (count < most && at[count] != 0)
     count++;
@@ -111,6 +115,9 @@ struct frames *locate_frames(pid_t tid, const char *comm, const __u64 *at, int m
     return NULL;
   struct frames *frames = must(malloc(sizeof *frames + (size_t)count * sizeof *frames->frame));
   frames->count = count;
+  frames->process = (pid_t)(task >> 32);
+  struct stat status;
+  frames->owner = fstat(fileno(maps), &status) == 0 ? status.st_uid : (uid_t)-1;
   for (int i = 0; i < count; i++)
     frames->frame[i] = (struct frame){.file = NO_FILE};
   for (ssize_t length; (length = getline(&line, &size, maps)) > 0;) {
@@ -126,19 +133,30 @@ struct frames *locate_frames(pid_t tid, const char *comm, const __u64 *at, int m
   return NULL;
 }
 
+/* As much of it as fits. */
+static size_t frame_text(const struct frames *frames, const struct frame *frame, char *text, size_t size)
+{
+  int written;
+  if (frame->file == NO_FILE)
+    written = snprintf(text, size, "%" PRIx64 " #%d %u", frame->offset, frames->process, frames->owner);
+  else
+    written = snprintf(text, size, "%" PRIx64 " %s", frame->offset, files[frame->file]);
+  return written < 0 ? size : (size_t)written;
+}
+
 const char *frames_text(const struct frames *frames, char *text, size_t size)
 {
   size_t length = 0;
-  text[0] = '\0';
   for (int i = 0; i < frames->count; i++) {
-    const struct frame *frame = &frames->frame[i];
-    const char *end = i > 0 ? "\n" : "";
-    int written = frame->file == NO_FILE ? snprintf(text + length, size - length, "%s?", end)
-                                         : snprintf(text + length, size - length, "%s%" PRIx64 " %s", end,
-                                                    frame->offset, files[frame->file]);
-    if (written < 0 || (size_t)written >= size - length)
+    size_t start = length > 0 ? length + 1 : 0;
+    if (start >= size)
       break;
-    length += (size_t)written;
+    size_t written = frame_text(frames, &frames->frame[i], text + start, size - start);
+    if (written >= size - start)
+      break;
+    if (length > 0)
+      text[length] = '\n';
+    length = start + written;
   }
   text[length] = '\0';
   return text;

@@ -10,12 +10,15 @@
 struct frames;
 
 /*
- * `at`: addresses from the inside out, 0 ends the list.  NULL if there are none, or if the task has ended or executes
+ * `task`: tgid << 32 | tid.  `at`: addresses from the inside out, 0 ends the list.  NULL if there are none, or if the task has ended or executes
  * another program by now, which is recognised by its command name.
  */
-struct frames *locate_frames(pid_t tid, const char *comm, const __u64 *at, int count);
+struct frames *locate_frames(uint64_t task, const char *comm, const __u64 *at, int count);
 
-/* Lines "OFFSET FILE", the offset in hexadecimal; "?": in no file.  As many as fit. */
+/*
+ * Lines "OFFSET FILE", the offset in hexadecimal.  Code in no file, which the program has generated: "ADDRESS #PID UID",
+ * the process and its owner.  As many as fit.
+ */
 const char *frames_text(const struct frames *frames, char *text, size_t size);
 
 #endif

@@ -109,7 +109,7 @@ static void locate_part(const void *event_data)
   const struct part_event *e = event_data;
   if (profile.located_count == MAX_PARTS)
     return;
-  struct frames *frames = locate_frames((pid_t)(uint32_t)e->task, e->comm, e->stack, USER_FRAMES);
+  struct frames *frames = locate_frames(e->task, e->comm, e->stack, USER_FRAMES);
   if (frames)
     profile.located[profile.located_count++] = (struct located){.part = e->part, .frames = frames};
 }
