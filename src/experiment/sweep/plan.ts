@@ -73,7 +73,7 @@ function reportOf(
   };
 }
 
-function sweepPoint(point: Point, shown: readonly AxisKey[], { runs, firstCalls }: PointFigures): SweepPoint {
+function sweepPoint(point: Point, shown: readonly AxisKey[], { runs, firstCalls, filled }: PointFigures): SweepPoint {
   const known = (values: readonly (number | null)[]) => spreadOf(values.filter((value) => value !== null));
   const outcomes = Object.fromEntries(
     [...Map.groupBy(runs, ({ outcome }) => outcome)].map(([name, own]) => [name, own.length]),
@@ -92,6 +92,7 @@ function sweepPoint(point: Point, shown: readonly AxisKey[], { runs, firstCalls 
       kmemTcp: known(runs.map(({ hits }) => hits?.kmemTcp ?? null)),
     },
     firstCalls,
+    ...(filled === undefined ? {} : { filled }),
     figures: runs,
   };
 }

@@ -2,6 +2,9 @@ import type { Spread } from '../../statistics/spread.ts';
 import type { Figures, FirstCall, Hits } from '../figures.ts';
 import type { ExperimentFacts } from '../report.ts';
 
+/** A kind of kernel memory, at the peak. */
+export type Filled = Readonly<{ what: string; by: string; objects: number; bytes: number }>;
+
 /** A combination of settings that was tried; `settings` has only those that were swept. */
 export type SweepPoint = Readonly<{
   settings: Readonly<Record<string, string | number | null>>;
@@ -16,6 +19,8 @@ export type SweepPoint = Readonly<{
   /** Absent in reports of earlier versions. */
   hits?: Readonly<Record<keyof Hits, Spread | null>>;
   firstCalls: readonly FirstCall[];
+  /** What kernel memory consisted of in the last run that failed (`--profile`); absent: no such run. */
+  filled?: readonly Filled[];
   /** Figures of each run, in the order in which the runs ended. */
   figures: readonly Figures[];
 }>;

@@ -4,12 +4,15 @@ import { type NameOf, normaliseSpec } from '../../request/normalise.ts';
 import type { RunRequest } from '../../request/run-input.ts';
 import type { RunSpec } from '../../request/run-spec.ts';
 import { HOST } from '../../request/run-spec.ts';
-import type { Result } from '../../result/schema.ts';
+import { passes } from '../../result/passes.ts';
+import { allocatorText, largestAtPeak } from '../../result/profile-parts.ts';
+import type { Profile, Result } from '../../result/schema.ts';
 import { timeoutFor } from '../bounds.ts';
 import type { Experiment } from '../driver.ts';
 import { countCall, type Figures, type FirstCall, figuresOf, firstCallOf } from '../figures.ts';
 import type { CommonQuestion } from '../plan.ts';
 import { type Axes, crossProduct, loosest, type Point, randomFrom, shuffled } from './points.ts';
+import type { Filled } from './report.ts';
 
 /** The question, complete enough to resume later. */
 export type SweepQuestion = CommonQuestion &
@@ -24,10 +27,15 @@ export type SweepQuestion = CommonQuestion &
 /** `point`: index in the cross product. `repeat`: number of runs at that point before it in the plan. */
 export type SweepRun = Readonly<{ kind: 'warm-up' } | { kind: 'run'; point: number; repeat: number }>;
 
-export type PointFigures = Readonly<{ runs: readonly Figures[]; firstCalls: readonly FirstCall[] }>;
+export type PointFigures = Readonly<{
+  runs: readonly Figures[];
+  firstCalls: readonly FirstCall[];
+  /** As in the report. */
+  filled?: readonly Filled[];
+}>;
 
 /** Grown in place: copying them for each run would take hours with 100,000 runs. */
-type Growing = { readonly runs: Figures[]; firstCalls: readonly FirstCall[] };
+type Growing = { readonly runs: Figures[]; firstCalls: readonly FirstCall[]; filled?: readonly Filled[] };
 
 export type SweepHistory = {
   /** Duration of the longest warm-up; null: there was none. */
@@ -104,6 +112,17 @@ function addRun(history: SweepHistory, { point, repeat }: Planned, result: Resul
   history.made.add(point * repeats + repeat);
   known.runs.push(figuresOf(result));
   known.firstCalls = countCall(known.firstCalls, firstCallOf(result));
+  if (result.profile != null && !passes(result)) known.filled = filledIn(result.profile);
+}
+
+const MOST_FILLED = 5;
+
+function filledIn(profile: Profile): Filled[] {
+  return largestAtPeak(profile, MOST_FILLED).shown.map((row) => ({
+    what: row.what,
+    by: allocatorText(row),
+    ...row.peak,
+  }));
 }
 
 /** MicroVM options do not apply to points that run on the host; if all points do, they are a mistake. */

@@ -9,6 +9,7 @@ import { shellLine } from '../../text/quote.ts';
 import { cut } from '../../text/visible.ts';
 import { noticeRows } from './experiment.ts';
 import { failureRows } from './failures.ts';
+import { profileRows } from './profile.ts';
 import { searchPathText, survivalOfTrials } from './search-path.ts';
 import { survivalText } from './survival.ts';
 
@@ -20,6 +21,7 @@ export function bisectText(report: BisectReport, style: PlotStyle): string {
   const rows = [
     ...limitRows(report),
     ...belowRows(report),
+    ...(report.justBelow === null ? [] : profileRows(report.justBelow.result)),
     runRow(report),
     ...(report.status === 'done' || report.runs === 0
       ? []

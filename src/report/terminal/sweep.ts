@@ -4,8 +4,16 @@ import { type HitColumn, hitColumns } from '../../experiment/sweep/hits.ts';
 import type { SweepPoint, SweepReport } from '../../experiment/sweep/report.ts';
 import { kebab } from '../../request/run-input.ts';
 import { formatSize, groupDigits } from '../../request/size.ts';
-import { counted, duration } from '../../text/figures.ts';
-import { headLines, layOut, type PlotStyle, painter, type Style, type Tone } from '../../text/layout.ts';
+import { counted, duration, shortSize, size } from '../../text/figures.ts';
+import {
+  headLines,
+  type LabelledLines,
+  layOut,
+  type PlotStyle,
+  painter,
+  type Style,
+  type Tone,
+} from '../../text/layout.ts';
 import { shellLine } from '../../text/quote.ts';
 import { columns, cut, padded } from '../../text/visible.ts';
 import { noticeRows, spreadText } from './experiment.ts';
@@ -16,6 +24,7 @@ const CURVE_WIDTH = 80;
 const COMMAND_LENGTH = 60;
 const NARROWEST_CALL = 14;
 const CALL_LENGTH = 80;
+const NAME_LENGTH = 60;
 
 export function sweepText(report: SweepReport, style: PlotStyle): string {
   const paint = painter(style.color);
@@ -27,7 +36,12 @@ export function sweepText(report: SweepReport, style: PlotStyle): string {
     report.status === 'done' || made === 0
       ? []
       : [{ label: 'resume', lines: [`kmem-run sweep --resume ${report.id}`] }];
-  const rows = [{ label: 'seed', lines: [`${report.seed}; ${detail(report)}`] }, ...rest, ...noticeRows(report)];
+  const rows = [
+    { label: 'seed', lines: [`${report.seed}; ${detail(report)}`] },
+    ...rest,
+    ...filledRows(report),
+    ...noticeRows(report),
+  ];
   const curve = style.plot === true ? [] : curveLines(report, Math.min(style.width ?? CURVE_WIDTH, CURVE_WIDTH) - 2);
   const survival = style.plot === true ? survivalOf(report) : null;
   const text = [
@@ -41,6 +55,18 @@ export function sweepText(report: SweepReport, style: PlotStyle): string {
     .map((line) => `${line}\n`)
     .join('');
   return survival === null ? text : `${text}\n${survivalText(survival, style)}`;
+}
+
+/** What filled the room at the highest limit at which a run failed. */
+function filledRows({ points }: SweepReport): LabelledLines[] {
+  const failing = points.filter(({ filled, settings }) => filled !== undefined && typeof settings.kmem === 'number');
+  const [highest] = failing.toSorted((a, b) => Number(b.settings.kmem) - Number(a.settings.kmem));
+  if (highest === undefined) return [];
+  const lines = (highest.filled ?? []).map(
+    ({ what, by, objects, bytes }) =>
+      `${cut(what, NAME_LENGTH)} ${shortSize(bytes)} in ${groupDigits(objects)}, ${cut(by, NAME_LENGTH)}`,
+  );
+  return [{ label: 'profile', lines: [`of a run that failed at ${size(Number(highest.settings.kmem))}:`, ...lines] }];
 }
 
 function detail({ jobs, warmup, timeoutMs, id, runs }: SweepReport): string {

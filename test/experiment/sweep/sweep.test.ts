@@ -14,6 +14,7 @@ import {
   type SweepRun,
 } from '../../../src/experiment/sweep/sweep.ts';
 import type { Result } from '../../../src/result/schema.ts';
+import { profile } from '../../fixtures/profiles.ts';
 import { refused } from '../../request/refusal.ts';
 import { program, resultOf, unwatched } from '../programs.ts';
 
@@ -92,6 +93,17 @@ test('every point is run as often as asked; warm-ups are not saved', async (t) =
   );
   t.like(history.points[0]?.firstCalls[0], { comm: 'apache2', syscall: 'mmap', errno: 'ENOMEM', runs: 2 });
   t.deepEqual(history.points[1]?.firstCalls, []);
+});
+
+test('with --profile a point has what kernel memory consisted of in its last failed run', async (t) => {
+  const sweep = planSweep(question(), nameOf);
+  const runner = program((kmem) => kmem === null || kmem >= 2 * M);
+  const profiledRunner: typeof runner = async (...args) => ({ ...(await runner(...args)), profile: profile() });
+  const { history } = await run(sweep, { runner: profiledRunner });
+  t.like(history.points[0]?.filled?.[0], { what: 'socket inode', by: 'by accept4 of apache2', objects: 320 });
+  t.is(history.points[0]?.filled?.length, 5);
+  t.is(history.points[1]?.filled, undefined);
+  t.is((await run(sweep)).history.points[0]?.filled, undefined);
 });
 
 const sizes = fc.record({

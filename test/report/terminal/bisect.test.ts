@@ -2,6 +2,7 @@ import test from 'ava';
 import type { BisectAnswer, BisectReport } from '../../../src/experiment/bisect/report.ts';
 import { bisectText } from '../../../src/report/terminal/bisect.ts';
 import { experimentFacts } from '../../fixtures/experiment-facts.ts';
+import { profile } from '../../fixtures/profiles.ts';
 import { apacheStopFails, HOSTILE_TEXT, hostile } from '../../fixtures/results.ts';
 
 const PAGE = 4096;
@@ -55,6 +56,14 @@ test('reports the limit, what failed just below it, and the runs behind it', (t)
   runs        5: 1 without a limit, 2 to find it, 1 to confirm it, 1 to check that passing is monotonic; 1 warm-up; at most 30 s a run; saved as 31a4467ea2d1
 `,
   );
+});
+
+test('names what filled the room just below the limit', (t) => {
+  const result = { ...apacheStopFails(), profile: profile() };
+  const lines = text({ justBelow: { limit: 2_633_728, result } }).split('\n');
+  const at = lines.findIndex((line) => line.startsWith('  profile'));
+  t.regex(lines[at + 1] ?? '', /^ +socket inode [\d.]+ KiB in 320 objects, by accept4 of apache2$/);
+  t.true(lines.findIndex((line) => line.startsWith('  just below')) < at);
 });
 
 test('no other answer gives a false number', (t) => {

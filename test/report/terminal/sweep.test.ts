@@ -157,3 +157,18 @@ test('a spread', (t) => {
   t.is(spreadText(spread(1, 1, 1), String), '1');
   t.is(spreadText(spread(1, 2.5, 4), String), '3 (1–4)');
 });
+
+test('what filled the room is shown for the highest limit at which a run failed', (t) => {
+  const filled = (what: string) => [{ what, by: 'by clone of sh', objects: 1000, bytes: 16 * K }];
+  const points = [point(M, 0, { filled: filled('low') }), point(2 * M, 2, { filled: filled('task') }), point(3 * M, 5)];
+  const text = sweepText({ ...report, points }, plain);
+  t.regex(
+    text,
+    /^ {2}profile {2}of a run that failed at 2 MiB \(2,097,152\):\n +task 16 KiB in 1,000, by clone of sh$/m,
+  );
+  t.notRegex(text, /low/);
+  t.notRegex(sweepText(report, plain), /profile/);
+  const hostile = sweepText({ ...report, points: [point(M, 0, { filled: filled(HOSTILE_TEXT) })] }, plain);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these must not reach the terminal
+  t.notRegex(hostile, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
+});

@@ -8,6 +8,7 @@ import { badge, commandOf, type Fact, figures, heading, howItWasMade, notices, t
 import type { Gathering } from '../data.ts';
 import { html, type Markup, type Section } from '../markup.ts';
 import { failureParts } from './failures.ts';
+import { profilePart } from './profile.ts';
 
 export function bisectSection(report: BisectReport, prefix: string, gathering: Gathering): Section {
   const { text, tone } = sentence(report);
@@ -59,5 +60,6 @@ function belowPart({ justBelow }: BisectReport, prefix: string, gathering: Gathe
   return html`${heading(3, limit === null ? 'What failed without a limit' : `What failed at ${exactSize(limit)}`)}
 <p>${headline(result)}</p>
 ${gathering.figure(course, 4)}
-${failureParts(result, prefix, gathering, 4)}`;
+${failureParts(result, prefix, gathering, 4)}
+${profilePart(result, prefix, gathering, 4)}`;
 }

@@ -15,7 +15,8 @@ const MOST_ROWS = 100;
 
 /** Nothing if the run has no profile. */
 export function profilePart({ profile }: Result, prefix: string, gathering: Gathering, level: number): Markup {
-  if (profile === null) return html``;
+  // A bisection saved by a version without profiles lacks the key.
+  if (profile == null) return html``;
   const title = heading(level, 'Where kernel memory went');
   if (profile.rows.length === 0)
     return html`${title}<p class="note">The profile saw no allocation.</p>${list(notesOf(profile, 0))}`;
