@@ -39,23 +39,77 @@ static int number_of_file(const char *path)
   return file_count++;
 }
 
-/* A line of /proc/PID/maps (proc_pid_maps(5)). */
-static void locate_in(const char *line, struct frames *frames, const __u64 *at)
-{
+/* A mapping with code. */
+struct mapping {
   uint64_t start, end, offset;
+  int file; /* its number, or NO_FILE */
+};
+
+/* The process whose stacks were located last, until forget_maps(). */
+static struct {
+  pid_t tid; /* 0: none */
+  uid_t owner;
+  struct mapping *mapping;
+  size_t count, room;
+} maps;
+
+/* A line of /proc/PID/maps (proc_pid_maps(5)). */
+static void add_mapping(const char *line)
+{
+  struct mapping m;
   char access[5];
   int path = 0;
-  if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %*s %*s %n", &start, &end, access, &offset, &path) < 4 ||
+  if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %*s %*s %n", &m.start, &m.end, access, &m.offset, &path) <
+          4 ||
       access[2] != 'x')
     return;
-  for (int i = 0; i < frames->count; i++) {
-    uint64_t address = at[i];
-    if (address < start || address >= end)
-      continue;
-    frames->frame[i].is_code = true;
-    frames->frame[i].file = line[path] == '/' ? number_of_file(line + path) : NO_FILE;
-    frames->frame[i].offset = line[path] == '/' ? address - start + offset : address;
+  m.file = line[path] == '/' ? number_of_file(line + path) : NO_FILE;
+  if (maps.count == maps.room) {
+    maps.room = maps.room ? 2 * maps.room : 64;
+    maps.mapping = must(realloc(maps.mapping, maps.room * sizeof *maps.mapping));
   }
+  maps.mapping[maps.count++] = m;
+}
+
+static bool read_maps(pid_t tid)
+{
+  char path[32], *line = NULL;
+  size_t size = 0;
+  struct stat status;
+  snprintf(path, sizeof path, "/proc/%d/maps", tid);
+  forget_maps();
+  FILE *file = fopen(path, "re");
+  if (file == NULL)
+    return false;
+  maps.owner = fstat(fileno(file), &status) == 0 ? status.st_uid : (uid_t)-1;
+  for (ssize_t length; (length = getline(&line, &size, file)) > 0;) {
+    line[length - 1] = '\0';
+    add_mapping(line);
+  }
+  free(line);
+  fclose(file);
+  maps.tid = tid;
+  return true;
+}
+
+void forget_maps(void)
+{
+  maps.tid = 0;
+  maps.count = 0;
+}
+
+static void locate(struct frame *frame, uint64_t address)
+{
+  for (size_t i = 0; i < maps.count; i++) {
+    const struct mapping *m = &maps.mapping[i];
+    if (address < m->start || address >= m->end)
+      continue;
+    *frame = (struct frame){.is_code = true, .file = m->file, .offset = address};
+    if (m->file != NO_FILE)
+      frame->offset += m->offset - m->start;
+    return;
+  }
+  *frame = (struct frame){.file = NO_FILE};
 }
 
 /*
@@ -107,25 +161,12 @@ struct frames *locate_frames(uint64_t task, const char *comm, const __u64 *at, i
   int count = 0;
   while (count < most && at[count] != 0)
     count++;
-  char path[32], *line = NULL;
-  size_t size = 0;
-  snprintf(path, sizeof path, "/proc/%d/maps", tid);
-  FILE *maps = count > 0 ? fopen(path, "re") : NULL;
-  if (maps == NULL)
+  if (count == 0 || (maps.tid != tid && !read_maps(tid)))
     return NULL;
   struct frames *frames = must(malloc(sizeof *frames + (size_t)count * sizeof *frames->frame));
-  frames->count = count;
-  frames->process = (pid_t)(task >> 32);
-  struct stat status;
-  frames->owner = fstat(fileno(maps), &status) == 0 ? status.st_uid : (uid_t)-1;
+  *frames = (struct frames){.count = count, .process = (pid_t)(task >> 32), .owner = maps.owner};
   for (int i = 0; i < count; i++)
-    frames->frame[i] = (struct frame){.file = NO_FILE};
-  for (ssize_t length; (length = getline(&line, &size, maps)) > 0;) {
-    line[length - 1] = '\0';
-    locate_in(line, frames, at);
-  }
-  free(line);
-  fclose(maps);
+    locate(&frames->frame[i], at[i]);
   cut_frames(frames, tid, at);
   if (has_comm(tid, comm))
     return frames;

@@ -117,6 +117,7 @@ static void locate_part(const void *event_data)
 void read_parts(void)
 {
   read_ring(&profile.ring, locate_part);
+  forget_maps(); /* they may change */
 }
 
 /* What exited tasks had is freed by callbacks that wait for a grace period: membarrier(2) waits for one. */
