@@ -28,7 +28,8 @@
 #include "watched.h"
 
 enum {
-  MOST_WAITS = 8,
+  LEAST_WAITS = 2,
+  MOST_WAITS = 16,
   CALLBACKS_MS = 5,
   MOST_PARTS = 2000,  /* that are sent */
   DRAIN_EVERY = 200,  /* parts: the queue has room for as many */
@@ -120,7 +121,15 @@ void read_parts(void)
   forget_maps(); /* they may change */
 }
 
-/* What exited tasks had is freed by callbacks that wait for a grace period: membarrier(2) waits for one. */
+static bool read_group(void)
+{
+  return profile.reading >= 0 && run_program(profile.reading) && profile.state->usage_now != NOT_READ;
+}
+
+/*
+ * What exited tasks had is freed by callbacks that wait for a grace period: membarrier(2) waits for one.  The kernel runs
+ * few callbacks at a time: as long as more is live than is charged, some are yet to run, unless they cause no event.
+ */
 static void wait_for_frees(void)
 {
   for (int i = 0; i < MOST_WAITS; i++) {
@@ -128,7 +137,8 @@ static void wait_for_frees(void)
     if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) < 0)
       return;
     sleep_ms(CALLBACKS_MS);
-    if (i > 0 && profile.state->live_now == before)
+    bool is_same = profile.state->live_now == before;
+    if (i >= LEAST_WAITS && is_same && !(read_group() && before > profile.state->usage_now))
       return;
   }
 }
@@ -166,11 +176,11 @@ void end_profile(void)
   if (!profile.started || profile.state->ended)
     return;
   wait_for_frees();
-  profile.state->ended = 1;
-  read_parts();
   check_objects();
-  if (profile.reading >= 0 && run_program(profile.reading) && profile.state->usage_now != NOT_READ)
+  profile.state->ended = 1; /* and the counter is read at once: what is released later is in both */
+  if (read_group())
     profile.end_usage = (int64_t)profile.state->usage_now;
+  read_parts();
 }
 
 /* A part, and its number. */
