@@ -13,8 +13,10 @@ import { launch } from './sections/launch.ts';
 import { loads } from './sections/loads.ts';
 import { memory } from './sections/memory.ts';
 import { onFault } from './sections/on-fault.ts';
+import { profile } from './sections/profile.ts';
 import { programs } from './sections/programs.ts';
 import { report } from './sections/report.ts';
+import { servers } from './sections/servers.ts';
 import { sweep } from './sections/sweep.ts';
 import { vm } from './sections/vm.ts';
 
@@ -31,6 +33,8 @@ const sections: readonly Section[] = [
   report,
   enforce,
   onFault,
+  profile,
+  servers,
 ];
 
 function usage(): string {

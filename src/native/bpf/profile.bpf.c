@@ -9,7 +9,8 @@
  * Releases without an event (kfree_rcu, bulk frees) are noticed in two ways: the address is allocated again, or at the end
  * the slab itself knows no owner for the object (`check`).
  *
- * Not seen: bulk allocations, and what is charged to the group on behalf of another task.
+ * Not seen: bulk allocations, what is charged to the group on behalf of another task, and what is charged only after it
+ * was allocated (kmem_cache_charge(): since 6.12 a TCP connection, which is charged when it is accepted).
  */
 #include "profile.h"
 #include "call.h"
@@ -48,6 +49,14 @@ static __always_inline __u64 argument(const unsigned long long *context, int ind
   return value;
 }
 
+/* A file system names the group that is charged for a page's buffers, also if it is the task's own. */
+static __always_inline bool names_group(struct task_struct *task)
+{
+  struct task_struct___remote *with = (void *)task;
+  /* A `struct mem_cgroup` begins with its state. */
+  return is_below((void *)BPF_CORE_READ(with, active_memcg), &group);
+}
+
 static __always_inline bool is_charged_here(struct task_struct *task)
 {
   if (profile.ended)
@@ -62,7 +71,9 @@ static __always_inline bool is_charged_here(struct task_struct *task)
     note_group(group.css, &layout);
     note_group((__u64)css, &layout);
   }
-  return !charges_nobody(task) && !charges_another(task);
+  if (charges_nobody(task))
+    return false;
+  return !charges_another(task) || names_group(task);
 }
 
 static __always_inline void forget_object(__u64 address, bool unseen)
