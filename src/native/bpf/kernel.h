@@ -67,7 +67,7 @@ struct css_set {
 struct task_struct {
   int pid, tgid;
   unsigned int flags;
-  void *mm;
+  void *mm, *stack;
   struct css_set *cgroups;
   struct files_struct *files;
   struct task_struct *real_parent;

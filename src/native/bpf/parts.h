@@ -4,8 +4,10 @@
 
 #include "fingerprint.h"
 #include "profile.h"
+#include "slab.h"
 
 extern struct profile_state profile; /* profile.bpf.c */
+extern struct check check;
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
@@ -74,7 +76,7 @@ static __always_inline void announce(void *context, const struct part_key *key, 
   bpf_ringbuf_submit(e, 0);
 }
 
-static __always_inline struct part *make_part(void *context, const struct part_key *key, __u64 number)
+static __always_inline struct part *make_part(void *context, const struct part_key *key, __u64 number, __u64 address)
 {
   struct part *fresh = draft();
   if (!fresh)
@@ -87,6 +89,8 @@ static __always_inline struct part *make_part(void *context, const struct part_k
   if (key->cache) {
     struct kmem_cache *cache = (void *)key->cache;
     bpf_probe_read_kernel_str(fresh->cache, sizeof fresh->cache, BPF_CORE_READ(cache, name));
+    if (is_slab_of(&check, address, key->cache))
+      check.is_right = 1;
   }
   if (bpf_map_update_elem(&parts, &number, fresh, BPF_NOEXIST) == 0)
     announce(context, key, number);

@@ -17,14 +17,12 @@
 #include "charge.h"
 #include "fingerprint.h"
 #include "parts.h"
-#include "slab.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
 const volatile struct usage_place place = {0};
 struct watched_group group;
 struct usage_layout layout;
-struct charge_places places;
 struct profile_state profile;
 struct check check;
 
@@ -57,7 +55,21 @@ static __always_inline bool names_group(struct task_struct *task)
   return is_below((void *)BPF_CORE_READ(with, active_memcg), &group);
 }
 
-static __always_inline bool is_charged_here(struct task_struct *task)
+static __always_inline __u64 number_at(const void *context)
+{
+  const void *at = context;
+  __u64 number = 0;
+  bpf_probe_read_kernel(&number, sizeof number, &at);
+  return number;
+}
+
+/* Interrupts charge nobody: they have a stack of their own, unlike the task's calls and faults. */
+static __always_inline bool is_on_own_stack(const void *context, struct task_struct *task)
+{
+  return number_at(context) - (__u64)BPF_CORE_READ(task, stack) < STACK_BYTES;
+}
+
+static __always_inline bool is_charged_here(const void *context, struct task_struct *task)
 {
   if (profile.ended)
     return false;
@@ -71,7 +83,7 @@ static __always_inline bool is_charged_here(struct task_struct *task)
     note_group(group.css, &layout);
     note_group((__u64)css, &layout);
   }
-  if (charges_nobody(task))
+  if (BPF_CORE_READ(task, mm) == 0 || BPF_CORE_READ(task, flags) & PF_KTHREAD || !is_on_own_stack(context, task))
     return false;
   return !charges_another(task) || names_group(task);
 }
@@ -113,7 +125,7 @@ static __always_inline int note_object(void *context, struct task_struct *task, 
   __u64 number = number_of(key), bytes = key->bytes;
   struct part *part = bpf_map_lookup_elem(&parts, &number);
   if (!part)
-    part = make_part(context, key, number);
+    part = make_part(context, key, number, address);
   if (!part) {
     number = CUT_PART;
     __sync_fetch_and_add(&profile.cut, 1);
@@ -151,7 +163,7 @@ int BPF_PROG(object_allocated, unsigned long site, void *unread, struct kmem_cac
   if (!object || !is_accounted(cache, gfp))
     return 0;
   struct task_struct *task = bpf_get_current_task_btf();
-  if (!is_charged_here(task))
+  if (!is_charged_here(ctx, task))
     return 0;
   struct part_key key = {.site = site, .cache = argument(ctx, 2), .bytes = cache->size + POINTER, .kind = PART_OBJECT};
   return note_object(ctx, task, object, &key);
@@ -165,7 +177,7 @@ int BPF_PROG(bytes_allocated, unsigned long site, void *unread, unsigned long as
   if (!object || !(gfp & GFP_ACCOUNT) || bytes > LARGEST_OBJECT)
     return 0;
   struct task_struct *task = bpf_get_current_task_btf();
-  if (!is_charged_here(task))
+  if (!is_charged_here(ctx, task))
     return 0;
   struct part_key key = {.site = site, .bytes = (__u32)bytes + POINTER, .kind = PART_OBJECT};
   return note_object(ctx, task, object, &key);
@@ -189,7 +201,7 @@ int BPF_PROG(page_allocated, struct page *page, unsigned int order, unsigned int
   if (!page || !(gfp & GFP_ACCOUNT))
     return 0;
   struct task_struct *task = bpf_get_current_task_btf();
-  if (!is_charged_here(task))
+  if (!is_charged_here(ctx, task))
     return 0;
   struct part_key key = {.bytes = (__u32)(PAGE_BYTES << (order & 15)), .kind = PART_PAGES};
   key.kernel = save_stack(ctx);
@@ -210,7 +222,7 @@ int BPF_PROG(percpu_allocated, unsigned long site, bool reserved, bool atomic, u
   if (!object || !(gfp & GFP_ACCOUNT))
     return 0;
   struct task_struct *task = bpf_get_current_task_btf();
-  if (!is_charged_here(task))
+  if (!is_charged_here(ctx, task))
     return 0;
   struct part_key key = {.site = site, .bytes = (__u32)bytes, .kind = PART_PERCPU};
   return note_object(ctx, task, object, &key);
@@ -229,7 +241,7 @@ SEC("tp_btf/task_newtask")
 int BPF_PROG(task_started)
 {
   struct task_struct *task = bpf_get_current_task_btf();
-  if (!is_charged_here(task))
+  if (!is_charged_here(ctx, task))
     return 0;
   struct part_key key = {.bytes = STACK_BYTES, .kind = PART_STACK};
   key.kernel = save_stack(ctx);
@@ -251,7 +263,8 @@ int BPF_PROG(group_removed)
 SEC("syscall/locate")
 int locate(void *context)
 {
-  return find_places(&layout, &places) && find_figures(&layout) ? 0 : 1;
+  find_memory(&check);
+  return place.unified && !find_figures(&layout);
 }
 
 SEC("syscall/read")
@@ -265,9 +278,7 @@ int read_usage(void *context)
 SEC("syscall/check")
 int check_object(void *context)
 {
-  if (!find_memory(&check))
-    return 1;
-  if (is_free(&check, check.object))
+  if (check.is_right && is_free(&check, check.object))
     forget_object(check.object, true);
   return 0;
 }

@@ -72,7 +72,8 @@ struct part_event {
 
 /* A request to `check`. */
 struct check {
-  __u64 page_offset, page_map; /* where the kernel maps memory, and its `struct page`s; found once */
+  __u64 page_offset, page_map; /* where the kernel maps memory, and its `struct page`s */
+  __u64 is_right;              /* an object's slab was found there */
   __u64 object;
 };
 

@@ -5,22 +5,41 @@
 #include "kernel.h"
 #include "profile.h"
 
-/* Finds where memory is mapped (x86-64).  Only a program that is run by a system call may look up symbol addresses. */
-static __always_inline bool find_memory(struct check *check)
+/* Without randomisation (arch/x86/include/asm/page_64_types.h, pgtable_64_types.h: four levels of page tables). */
+#define PAGE_OFFSET 0xffff888000000000ull
+#define PAGE_MAP 0xffffea0000000000ull
+
+/*
+ * Finds where memory is mapped (x86-64); is_slab_of() shows whether that is right.  Only a program that is run by a system
+ * call may look up symbol addresses.
+ */
+static __always_inline void find_memory(struct check *check)
 {
   static const char offset_name[] = "page_offset_base", map_name[] = "vmemmap_base";
   __u64 offset = 0, map = 0;
-  if (check->page_offset)
-    return true;
+  check->page_offset = PAGE_OFFSET;
+  check->page_map = PAGE_MAP;
   if (bpf_kallsyms_lookup_name(offset_name, sizeof offset_name, 0, &offset) ||
       bpf_kallsyms_lookup_name(map_name, sizeof map_name, 0, &map))
-    return false;
+    return;
   bpf_probe_read_kernel(&check->page_offset, sizeof check->page_offset, (const void *)offset);
   bpf_probe_read_kernel(&check->page_map, sizeof check->page_map, (const void *)map);
-  return true;
 }
 
 enum { PAGE_SHIFT = 12, PAGE_STRUCT = 64, FLAGS_OF_VECTOR = 7 };
+
+static __always_inline __u64 slab_of(const struct check *check, __u64 object)
+{
+  __u64 page = check->page_map + ((object - check->page_offset) >> PAGE_SHIFT) * PAGE_STRUCT;
+  __u64 head = BPF_CORE_READ((struct page *)page, compound_head);
+  return head & 1 ? head - 1 : page;
+}
+
+static __always_inline bool is_slab_of(const struct check *check, __u64 object, __u64 cache)
+{
+  struct slab *slab = (void *)slab_of(check, object);
+  return (__u64)BPF_CORE_READ(slab, slab_cache) == cache;
+}
 
 /*
  * Whether the slab knows no owner for the object, or is none any more.  An allocated object has an entry in its slab's
@@ -28,10 +47,7 @@ enum { PAGE_SHIFT = 12, PAGE_STRUCT = 64, FLAGS_OF_VECTOR = 7 };
  */
 static __always_inline bool is_free(const struct check *check, __u64 object)
 {
-  __u64 page = check->page_map + ((object - check->page_offset) >> PAGE_SHIFT) * PAGE_STRUCT;
-  __u64 head = BPF_CORE_READ((struct page *)page, compound_head);
-  if (head & 1)
-    page = head - 1;
+  __u64 page = slab_of(check, object);
   struct slab *slab = (void *)page;
   struct slab___exts *with_exts = (void *)page;
   struct slabobj_ext *ext = 0;

@@ -56,7 +56,7 @@ int attach_program(int program, const char *tracepoint)
 bool run_program(int program)
 {
   union bpf_attr attr = {.test = {.prog_fd = (uint32_t)program}};
-  return bpf(BPF_PROG_RUN, &attr) == 0;
+  return bpf(BPF_PROG_RUN, &attr) == 0 && attr.test.retval == 0;
 }
 
 uint64_t missed_by(int program)

@@ -23,7 +23,7 @@ int make_map(enum bpf_map_type type, uint32_t key_size, uint32_t value_size, uin
 int load_program(const struct program_text *text);
 int attach_program(int program, const char *tracepoint); /* tracepoint NULL: the one it was loaded for */
 
-/* Runs a program that is started only by this call (BPF_PROG_TYPE_SYSCALL). */
+/* Runs a program that is started only by this call (BPF_PROG_TYPE_SYSCALL).  False if it returns anything but 0, too. */
 bool run_program(int program);
 
 /* The number of events a program missed because it was already running; 0 if the kernel does not report it. */
