@@ -50,14 +50,11 @@ static __always_inline __u64 save_stack(void *context)
   struct part *part = draft();
   if (!part)
     return 0;
-  long bytes = bpf_get_stack(context, part->stack, sizeof part->stack, 0);
   __u64 number = 0;
-  LOOP for (int i = 0; i < KERNEL_FRAMES; i++)
-  {
-    if (i * (long)sizeof part->stack[0] >= bytes)
-      part->stack[i] = 0;
-    number = mixed(number, part->stack[i]);
-  }
+  __builtin_memset(part->stack, 0, sizeof part->stack);
+  bpf_get_stack(context, part->stack, sizeof part->stack, 0);
+  /* Unrolled: the verifier would walk the rest of the program for each number of iterations. */
+  _Pragma("unroll") for (int i = 0; i < KERNEL_FRAMES; i++) number = mixed(number, part->stack[i]);
   return number;
 }
 

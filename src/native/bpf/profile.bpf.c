@@ -48,11 +48,11 @@ static __always_inline __u64 argument(const unsigned long long *context, int ind
 }
 
 /* A file system names the group that is charged for a page's buffers, also if it is the task's own. */
-static __always_inline bool names_group(struct task_struct *task)
+static __always_inline bool charges_own(struct task_struct *task, struct cgroup_subsys_state *css)
 {
   struct task_struct___remote *with = (void *)task;
   /* A `struct mem_cgroup` begins with its state. */
-  return is_below((void *)BPF_CORE_READ(with, active_memcg), &group);
+  return !charges_another(task) || (__u64)BPF_CORE_READ(with, active_memcg) == (__u64)css;
 }
 
 static __always_inline __u64 number_at(const void *context)
@@ -85,7 +85,7 @@ static __always_inline bool is_charged_here(const void *context, struct task_str
   }
   if (BPF_CORE_READ(task, mm) == 0 || BPF_CORE_READ(task, flags) & PF_KTHREAD || !is_on_own_stack(context, task))
     return false;
-  return !charges_another(task) || names_group(task);
+  return charges_own(task, css);
 }
 
 static __always_inline void forget_object(__u64 address, bool unseen)
