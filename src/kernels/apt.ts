@@ -15,7 +15,7 @@ import {
 import { sha256Of } from './check.ts';
 import type { DebNames } from './deb.ts';
 import { entriesOf } from './folder.ts';
-import { runTool, type ToolEnd } from './tools.ts';
+import { isOutOfSpace, noSpace, runTool, type ToolEnd } from './tools.ts';
 import { isVersionOf } from './types.ts';
 export type DebPackage = DebNames & Readonly<{ bytes: number; sha256: string }>;
 
@@ -88,7 +88,7 @@ function placesIn(folder: string): string[] {
 export async function updateLists(apt: Apt): Promise<boolean> {
   const ended = await run(apt, 'apt-get', ['update', '-q']);
   if (ended.code === 0) return false;
-  if (isSecurityGone(ended, apt)) return true;
+  if (!isOutOfSpace(ended) && isSecurityGone(ended, apt)) return true;
   throw aptFailure(ended, apt);
 }
 
@@ -205,8 +205,11 @@ async function methodsFolder(apt: Apt): Promise<string> {
   return /^METHODS='(.*)'$/m.exec(stdout.toString('utf8'))?.[1] ?? '/usr/lib/apt/methods';
 }
 
+/** Empty: the lists have no such package. @throws SetupError `no-space`. */
 async function show(apt: Apt, name: string): Promise<string> {
-  return (await run(apt, 'apt-cache', ['show', '--no-all-versions', name])).stdout.toString('utf8');
+  const ended = await run(apt, 'apt-cache', ['show', '--no-all-versions', name]);
+  if (isOutOfSpace(ended)) throw noSpace(apt.folder);
+  return ended.stdout.toString('utf8');
 }
 
 function field(text: string, name: string): string | null {

@@ -262,7 +262,7 @@ test.serial('a full disk is reported, and existing kernels are left intact', asy
   mkdirSync(disk);
   const under = mounting(
     `mount --bind ${keys.keyring} ${SYSTEM_KEYS}/debian-archive-keyring.gpg`,
-    `mount -t tmpfs -o size=900k,mode=700 none ${disk}`,
+    `mount -t tmpfs -o size=960k,mode=700 none ${disk}`,
     `${node} add mine --deb ${small} >/dev/null`,
     `{ ${node} ${add.join(' ')}; ${node} add mine --deb ${large}; ${node} verify; ls -A ${disk}/kmem-run/kernels; }`,
   );
