@@ -103,8 +103,8 @@ export type ProfileTotals = {
   peakAtNs: number | null;
   peakUsage: number | null;
   endUsage: number | null;
-  /** Of parts that were not sent. */
-  cutRows: number;
+  /** Of parts that were not sent; null: there were more than the profiler has room for, and they were not counted. */
+  cutRows: number | null;
   cutPeakObjects: number;
   cutPeakBytes: number;
   cutEndObjects: number;

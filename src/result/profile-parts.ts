@@ -56,11 +56,11 @@ function mergedRow(rows: readonly ProfileRow[]): MergedRow {
   };
 }
 
-/** The rows that are largest at the peak, and the sum of all others that were live then. */
+/** The rows that are largest at the peak, and the sum of all others that were live then; `name` null: there are none. */
 export function largestAtPeak(
   profile: Pick<Profile, 'rows' | 'cut'>,
   count: number,
-): Readonly<{ shown: readonly MergedRow[]; others: Amount & Readonly<{ rows: number }> }> {
+): Readonly<{ shown: readonly MergedRow[]; others: Amount & Readonly<{ name: string | null }> }> {
   const { cut } = profile;
   const live = mergedRows(profile).filter(({ peak }) => peak.bytes > 0);
   const others = live.slice(count);
@@ -69,9 +69,20 @@ export function largestAtPeak(
     shown: live.slice(0, count),
     others: {
       ...others.map(({ peak }) => peak).reduce(added, isCut ? cut.atPeak : NONE),
-      rows: others.length + (isCut ? cut.rows : 0),
+      name: restName(others.length, isCut ? cut.rows : 0),
     },
   };
+}
+
+function restName(listed: number, cut: number | null): string | null {
+  if (cut === null) return 'more rows (not counted)';
+  return listed + cut === 0 ? null : counted(listed + cut, 'more row');
+}
+
+/** `12 rows not listed`; null: the result lists all. */
+export function cutText({ rows }: Profile['cut']): string | null {
+  if (rows === null) return 'rows not listed (not counted)';
+  return rows === 0 ? null : `${counted(rows, 'row')} not listed`;
 }
 
 /**

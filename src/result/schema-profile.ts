@@ -1,7 +1,18 @@
 /** What the group's kernel memory consisted of (`--profile`). */
 
 import { z } from 'zod';
-import { bytes, bytesOrNull, choice, count, define, flag, msOrNull, text, textOrNull } from './definition.ts';
+import {
+  bytes,
+  bytesOrNull,
+  choice,
+  count,
+  countOrNull,
+  define,
+  flag,
+  msOrNull,
+  text,
+  textOrNull,
+} from './definition.ts';
 
 function amount(description: string) {
   return define(
@@ -74,7 +85,7 @@ export const profileSchema = define(
       rows: define(z.array(rowSchema), 'The parts, largest at the peak first.'),
       cut: define(
         z.strictObject({
-          rows: count('Number of rows.', 'rows'),
+          rows: countOrNull('Number of rows.', 'rows', 'more than the profiler has room for; they were not counted'),
           atPeak: amount('Live when usage was highest.'),
           atEnd: amount('Live at the end of the run.'),
           total: amount('Allocated during the run.'),
@@ -90,5 +101,5 @@ export const profileSchema = define(
     })
     .nullable(),
   "Parts of the group's kernel memory (`--profile`).",
-  { whenNull: 'not requested, or nothing ran' },
+  { whenNull: 'not requested, nothing ran, or the helper ended before it had reported it' },
 );

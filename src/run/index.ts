@@ -26,7 +26,6 @@ import { createAccounts } from './accounts.ts';
 import { createFailureLog } from './failures.ts';
 import type { RunnerOptions } from './options.ts';
 import { gateConfig, planRun, type RunPlan } from './plan.ts';
-import { createProfileLog } from './profile.ts';
 import { record } from './steps/record.ts';
 import { createStop, type Stop, untilInterrupted } from './stop.ts';
 import { openSink, openStreams, type Streams } from './streams.ts';
@@ -116,7 +115,7 @@ async function runHeld(context: Context): Promise<Output> {
   const helper = helperPath();
   const lock = openLock(id);
   const failures = createFailureLog();
-  const profile = createProfileLog();
+  const profile = spec.profile ? (await import('./profile.ts')).createProfileLog() : null;
   let inGroup: readonly number[] = [];
   let isOver = false;
   const accounts = createAccounts(() => inGroup);
@@ -130,7 +129,7 @@ async function runHeld(context: Context): Promise<Output> {
     const onEvent = (reported: GateEvent): void => {
       // The run is removing the group: a process that left it and makes a call finds no counter.
       if (isOver && reported.event === 'counter-lost') return;
-      profile.take(reported);
+      profile?.take(reported);
       const isFailure = reported.event === 'failure' || reported.event === 'fault';
       const isOfStep = isFailure || reported.event === 'crash' || reported.event === 'move';
       const event = isOfStep ? { ...reported, step: accounts.indexOf(reported.step) } : reported;
@@ -194,7 +193,7 @@ async function runHeld(context: Context): Promise<Output> {
     facts.escapes = facts.summary === null ? null : failures.escapes;
     facts.crashes = isFollowed(spec, facts.mode) ? failures.crashes : null;
     facts.notices = failures.notices();
-    facts.profile = profile.profile();
+    facts.profile = profile?.profile() ?? null;
   }
   const { stdout, stderr } = held.streams.captures;
   return { stdout: stdout?.text() ?? null, stderr: stderr?.text() ?? null };

@@ -46,7 +46,7 @@ function profileOf(parts: readonly ProfilePart[], totals: ProfileTotals, kernel:
     },
     end: { usage: totals.endUsage, explained: all.atEnd.bytes },
     rows: kept.map((part) => rowOf(part, context)),
-    cut: { rows: totals.cutRows + cut.length, ...left },
+    cut: { rows: totals.cutRows === null ? null : totals.cutRows + cut.length, ...left },
     frames: context.frames.all,
     untracked: totals.untracked,
     missed: totals.missed,

@@ -16,6 +16,8 @@ type SampledPart = Readonly<{
   /** System call, or `page faults`; null: neither, or unknown. */
   by: string | null;
   isCounted: boolean;
+  /** `stack` is the program's. */
+  isLocated: boolean;
   /** Of the program, otherwise of the kernel; from the inside out. Empty: not known. */
   stack: readonly string[];
   bytes: number;
@@ -27,7 +29,7 @@ export type GrownPart = Readonly<{ what: string; by: string | null; stack: reado
 export type Growth = Readonly<{
   /** By what it is and the call; the stacks are empty. */
   kinds: readonly GrownPart[];
-  /** By stack as well. Parts without a known stack are left out. */
+  /** By stack as well, unless the program's stack is known for only some of what a kind consists of. */
   stacks: readonly GrownPart[];
   /** Names of what is not compared, because its releases may not have been seen. */
   unseen: readonly string[];
@@ -40,6 +42,7 @@ export function profileSampleOf(profile: Profile): ProfileSample {
     what: row.what,
     by: originText(row),
     isCounted: row.isCounted,
+    isLocated: user.length > 0,
     stack: (user.length > 0 ? user : kernel).map(frameName),
     bytes: amount.bytes,
   }));
@@ -53,12 +56,20 @@ export function growthOf(a: readonly (ProfileSample | null)[], b: readonly (Prof
   const all = [...ours, ...theirs].flatMap(({ parts }) => parts);
   const unseen = new Map(all.filter(({ isCounted }) => !isCounted).map((part) => [kindOf(part), part.what]));
   const isCompared = (part: SampledPart) => !unseen.has(kindOf(part));
+  // Otherwise what was located on one side only would look like growth.
+  const located = new Set(all.filter((part) => part.isLocated).map(kindOf));
+  const partly = new Set(
+    all
+      .filter((part) => !part.isLocated)
+      .map(kindOf)
+      .filter((kind) => located.has(kind)),
+  );
   const unlisted = { a: medianOf(ours.map((one) => one.unlisted)), b: medianOf(theirs.map((one) => one.unlisted)) };
   const grown = (keyOf: (part: SampledPart) => string, isListed: (part: SampledPart) => boolean) =>
     comparedParts(ours, theirs, keyOf, isListed).filter((part) => part.b - part.a > unlisted.a);
   return {
     kinds: grown(kindOf, isCompared).map((part) => ({ ...part, stack: [] })),
-    stacks: grown(stackOf, (part) => isCompared(part) && part.stack.length > 0),
+    stacks: grown(stackOf, (part) => isCompared(part) && part.stack.length > 0 && !partly.has(kindOf(part))),
     unseen: [...new Set(unseen.values())],
     unlisted,
   };

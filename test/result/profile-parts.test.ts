@@ -1,6 +1,7 @@
 import test from 'ava';
 import {
   allocatorText,
+  cutText,
   frameName,
   largestAtPeak,
   mergedRows,
@@ -60,10 +61,10 @@ test('the others are what was live at the peak and is not shown', (t) => {
     [340, 128, 100, 30, 20],
   );
   // Two rows and three that were cut; the one of no size at the peak does not count.
-  t.deepEqual(others, { rows: 5, objects: 18, bytes: 18 * KiB });
+  t.deepEqual(others, { name: '5 more rows', objects: 18, bytes: 18 * KiB });
   const none = { objects: 0, bytes: 0 };
   const noneAtPeak = { ...profile().cut, atPeak: none };
-  t.deepEqual(largestAtPeak(profile({ cut: noneAtPeak }), 100).others, { rows: 0, ...none });
+  t.deepEqual(largestAtPeak(profile({ cut: noneAtPeak }), 100).others, { name: null, ...none });
 });
 
 test('what the rows do not explain', (t) => {
@@ -118,4 +119,12 @@ test('a frame without a function is named by its place', (t) => {
   t.is(named({ file: 'a', offset: 0 }), 'a+0x0');
   t.is(named({ function: '', file: '/bin/a' }), 'a');
   t.is(named({}), '[unknown]');
+});
+
+test('rows that the profiler had no room for are not numbered', (t) => {
+  const { cut } = profile();
+  t.is(largestAtPeak(profile({ cut: { ...cut, rows: null } }), 2).others.name, 'more rows (not counted)');
+  t.is(cutText({ ...cut, rows: null }), 'rows not listed (not counted)');
+  t.is(cutText({ ...cut, rows: 1 }), '1 row not listed');
+  t.is(cutText({ ...cut, rows: 0 }), null);
 });

@@ -187,3 +187,7 @@ test('the functions of a program are named; an address after a call belongs to t
     [program, '/nonexistent', program],
   );
 });
+
+test('parts that the helper had no room for are not numbered', (t) => {
+  t.is(profileOf([{}], { cutRows: null }).cut.rows, null);
+});

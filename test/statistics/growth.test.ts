@@ -46,6 +46,13 @@ test('what grew, by kind and by stack, the largest first', (t) => {
   t.deepEqual([growth?.unseen, growth?.unlisted], [[], { a: 0, b: 0 }]);
 });
 
+test('a kind whose stack was located in some runs only is not compared by stack', (t) => {
+  const nameless = sockets(12, { user: [], kernel: [0] });
+  const growth = growthOf([of(nameless)], [of(sockets(14))]);
+  t.like(growth?.kinds[0], { a: 12 * KiB, b: 14 * KiB });
+  t.deepEqual(growth?.stacks, []);
+});
+
 test('the same kind in several processes and sizes is one', (t) => {
   const growth = growthOf([of()], [of(sockets(1, { comm: 'a' }), sockets(1, { comm: 'b', size: 2 * KiB }))]);
   t.is(growth?.kinds.length, 1);

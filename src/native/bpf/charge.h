@@ -5,7 +5,7 @@
 #include "usage.h"
 
 extern struct usage_layout layout;  /* memory.bpf.c, profile.bpf.c */
-extern struct charge_places places; /* enforce.bpf.c, profile.bpf.c */
+extern struct charge_places places; /* enforce.bpf.c */
 
 /* Its place among a task's controllers, in bytes. */
 #define MEMORY_SLOT (bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id) * sizeof(void *))

@@ -60,7 +60,6 @@ struct profile_state {
   __u64 usage_now; /* as of the last requested reading */
   __u64 untracked; /* objects for which there was no room */
   __u64 cut;       /* allocations of parts for which there was no room */
-  __u64 lost;      /* events for which the ring had no room */
 };
 
 /* A new part, and the program's stack; 0 ends it.  Its frames can be located as long as the process lives. */

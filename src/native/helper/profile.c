@@ -195,6 +195,13 @@ static uint64_t weight(const struct part *part)
   return most > 0 ? (uint64_t)most : 0;
 }
 
+/* Two CPUs that change a part at once may leave it below 0 in what was saved at a peak. */
+static void clamp(__s64 *figure)
+{
+  if (*figure < 0)
+    *figure = 0;
+}
+
 /* The largest first. */
 static int by_weight(const void *left, const void *right)
 {
@@ -219,6 +226,10 @@ static struct numbered *read_all(int *count)
       one->part.peak_objects = one->part.live_objects;
       one->part.peak_bytes = one->part.live_bytes;
     }
+    clamp(&one->part.peak_objects);
+    clamp(&one->part.peak_bytes);
+    clamp(&one->part.live_objects);
+    clamp(&one->part.live_bytes);
     ++*count;
   }
   qsort(all, (size_t)*count, sizeof *all, by_weight);
@@ -284,7 +295,7 @@ static void send_sums(const struct part *cut, int64_t rows)
   field_figure("peakAtNs", state->number ? since_start(state->at_ns) : -1);
   field_figure("peakUsage", state->number && state->usage ? (int64_t)state->usage : -1);
   field_figure("endUsage", profile.end_usage);
-  field_number("cutRows", rows);
+  field_figure("cutRows", profile.state->cut ? -1 : rows);
   field_number("cutPeakObjects", cut->peak_objects);
   field_number("cutPeakBytes", cut->peak_bytes);
   field_number("cutEndObjects", cut->live_objects);
@@ -305,14 +316,13 @@ void send_profile(void)
     return;
   struct numbered *all = read_all(&count);
   for (int i = 0; i < count; i++) {
-    bool is_cut = all[i].number == CUT_PART;
-    if (!is_cut && sent < MOST_PARTS) {
+    if (all[i].number != CUT_PART && sent < MOST_PARTS) {
       send_part(&all[i]);
       if (++sent % DRAIN_EVERY == 0)
         drain_queue();
       continue;
     }
-    rows += is_cut ? (int64_t)(profile.state->cut > 0) : 1;
+    rows += all[i].number != CUT_PART;
     add_part(&cut, &all[i].part);
   }
   free(all);

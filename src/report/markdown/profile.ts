@@ -8,7 +8,7 @@ import {
   unexplainedText,
 } from '../../result/profile-parts.ts';
 import type { Profile, Result } from '../../result/schema.ts';
-import { counted, groupDigits, shortSize } from '../../text/figures.ts';
+import { groupDigits, shortSize } from '../../text/figures.ts';
 import { shellLine } from '../../text/quote.ts';
 import { code, table } from './markup.ts';
 
@@ -19,10 +19,7 @@ export function profileSection({ profile, spec }: Result): string | null {
   // A result saved by a version without profiles lacks the key.
   if (profile == null) return null;
   const { shown, others } = largestAtPeak(profile, SHOWN);
-  const rest =
-    others.rows === 0
-      ? []
-      : [[counted(others.rows, 'more row'), '', shortSize(others.bytes), groupDigits(others.objects)]];
+  const rest = others.name === null ? [] : [[others.name, '', shortSize(others.bytes), groupDigits(others.objects)]];
   const rows = [...shown.map(cells), ...rest];
   const head = ['kernel memory', 'allocated', 'bytes at the peak', 'objects'];
   return [

@@ -3,6 +3,7 @@
 import {
   type Amount,
   allocatorText,
+  cutText,
   largestAtPeak,
   type MergedRow,
   mergedRows,
@@ -28,7 +29,7 @@ export function profileRows({ profile }: Pick<Result, 'profile'>): LabelledLines
   const lines = [
     head(profile),
     ...shown.map(rowText),
-    ...(others.rows === 0 ? [] : [`${counted(others.rows, 'more row')}: ${amountText(others)}`]),
+    ...(others.name === null ? [] : [`${others.name}: ${amountText(others)}`]),
     ...listed(unexplainedText(profile.peak)),
     ...doubtLines(profile),
   ];
@@ -40,8 +41,8 @@ export function profileTable({ profile }: Pick<Result, 'profile'>): LabelledLine
   if (profile == null) return [];
   const rows = mergedRows(profile).map((row) => [...figures(row.peak, row.end, row.total), nameText(row, true)]);
   const { cut: left } = profile;
-  if (left.rows > 0)
-    rows.push([...figures(left.atPeak, left.atEnd, left.total), `${counted(left.rows, 'row')} not listed`]);
+  const unlisted = cutText(left);
+  if (unlisted !== null) rows.push([...figures(left.atPeak, left.atEnd, left.total), unlisted]);
   const table = rows.length === 0 ? [] : aligned([['at peak', 'at end', 'total', ''], ...rows]);
   const lines = [
     head(profile),

@@ -1,6 +1,7 @@
 /** What kernel memory consisted of: a graph, and a table that needs no script. */
 
-import type { Profile, ProfileRow, Result } from '../../../result/schema.ts';
+import { added, cutText, mergedRows } from '../../../result/profile-parts.ts';
+import type { Profile, Result } from '../../../result/schema.ts';
 import { counted, duration, formatSize } from '../../../text/figures.ts';
 import { shareText } from '../../plots/profile-boxes.ts';
 import { callName, profileDataOf } from '../../plots/profile-data.ts';
@@ -28,22 +29,22 @@ ${list(notesOf(profile, data.rowsWithoutStacks))}
 ${tableOf(profile)}`;
 }
 
-function summaryOf(profile: Profile): Fact[] {
-  const { peak, end } = profile;
-  const sum = sumOf([...profile.rows, profile.cut].map(amountsOf));
+function summaryOf({ rows, cut, peak, end }: Profile): Fact[] {
+  const total = [...rows, cut].map((row) => row.total).reduce(added);
   return [
-    ['at the peak', explained(sum.peak.bytes, peak.usage), peak.atMs === null ? null : `at ${duration(peak.atMs)}`],
-    ['left at the end', explained(sum.end.bytes, end.usage)],
-    ['allocated in total', `${formatSize(sum.total.bytes)}, ${counted(sum.total.objects, 'object')}`],
+    ['at the peak', explained(peak), peak.atMs === null ? null : `at ${duration(peak.atMs)}`],
+    ['left at the end', explained(end)],
+    ['allocated in total', `${formatSize(total.bytes)}, ${counted(total.objects, 'object')}`],
   ];
 }
 
-function explained(bytes: number, usage: number | null): string {
+function explained({ explained: bytes, usage }: Profile['end']): string {
   if (usage === null) return `${formatSize(bytes)}; usage not read`;
   return `${formatSize(usage)}, of which the profile explains ${formatSize(bytes)}${usage === 0 ? '' : ` (${shareText(bytes, usage)})`}`;
 }
 
 function notesOf({ rows, cut, untracked, missed }: Profile, rowsWithoutStacks: number): string[] {
+  const unlisted = cutText(cut);
   const isUncounted = rows.some(({ isCounted }) => !isCounted);
   return [
     ...(isUncounted
@@ -51,11 +52,9 @@ function notesOf({ rows, cut, untracked, missed }: Profile, rowsWithoutStacks: n
           'Releases not seen: the kernel may release such objects without an event. Their figures at the peak and at the end may be too high.',
         ]
       : []),
-    ...(cut.rows > 0
-      ? [
-          `The result does not list ${counted(cut.rows, 'part')} (${formatSize(cut.atPeak.bytes)} at the peak), because there were too many.`,
-        ]
-      : []),
+    ...(unlisted === null
+      ? []
+      : [`${unlisted}, because there were too many: ${formatSize(cut.atPeak.bytes)} at the peak.`]),
     ...(rowsWithoutStacks > 0
       ? [
           `The stacks of ${counted(rowsWithoutStacks, 'part')} are not on this page, because it would be too large. The JSON result contains them.`,
@@ -70,32 +69,22 @@ function notesOf({ rows, cut, untracked, missed }: Profile, rowsWithoutStacks: n
   ];
 }
 
-function amountsOf({ atPeak, atEnd, total }: Pick<ProfileRow, 'atPeak' | 'atEnd' | 'total'>): { amounts: Amounts } {
-  return { amounts: { peak: atPeak, end: atEnd, total } };
-}
-
 /** Rows that differ only in their stacks are one. */
 function tableOf({ rows, cut }: Profile): Markup {
-  const merged = [...Map.groupBy(rows, (row) => JSON.stringify([row.kind, row.what, callName(row), row.comm])).values()]
-    .map((own) => ({ own, ...sumOf(own.map(amountsOf)) }))
-    .toSorted((a, b) => b.peak.bytes - a.peak.bytes || b.end.bytes - a.end.bytes || b.total.bytes - a.total.bytes);
+  const merged = mergedRows({ rows });
   const smaller = merged.slice(MOST_ROWS);
-  const lines = merged.slice(0, MOST_ROWS).map(({ own, ...amounts }): TableCell[] => {
-    const [first] = own;
-    const unseen = own.filter(({ isCounted }) => !isCounted).length;
-    const releases = unseen === 0 ? 'seen' : unseen === own.length ? 'not seen' : 'partly not seen';
-    if (first === undefined) return [];
-    return [first.what, KINDS[first.kind], callName(first), first.comm, ...figuresOf(amounts), releases];
-  });
-  if (smaller.length > 0)
-    lines.push([
-      `${counted(smaller.length, 'smaller part')}`,
-      ...[null, null, null],
-      ...figuresOf(sumOf(smaller.map((amounts) => ({ amounts })))),
-      null,
+  const lines = merged
+    .slice(0, MOST_ROWS)
+    .map((row): TableCell[] => [
+      ...[row.what, KINDS[row.kind], callName(row), row.comm],
+      ...figuresOf(row),
+      row.isCounted ? 'seen' : 'not seen',
     ]);
-  if (cut.rows > 0)
-    lines.push(['parts that are not listed', null, null, null, ...figuresOf(amountsOf(cut).amounts), null]);
+  const others = (name: string, amounts: Amounts) => [name, null, null, null, ...figuresOf(amounts), null];
+  if (smaller.length > 0)
+    lines.push(others(counted(smaller.length, 'smaller part'), sumOf(smaller.map((amounts) => ({ amounts })))));
+  const unlisted = cutText(cut);
+  if (unlisted !== null) lines.push(others(unlisted, { peak: cut.atPeak, end: cut.atEnd, total: cut.total }));
   return html`<div class="parts">${table({
     caption: 'Kernel memory by use, system call and program',
     columns: [
